@@ -1,0 +1,22 @@
+package job
+
+import "errors"
+
+// The error classes, named by what the caller does with them.
+var (
+	// ErrStale: the work is already done or no longer wanted. Ack and forget.
+	ErrStale = errors.New("stale")
+	// ErrPoison: it will fail again wherever it is tried. Terminate; the job fails.
+	ErrPoison = errors.New("poison")
+	// ErrCorrupt: bytes that must be equal differ, or a checksum does not hold.
+	// The job fails with the cause; nothing is averaged.
+	ErrCorrupt = errors.New("corrupt")
+	// ErrFull: a limit in bytes is reached. Back off and try again.
+	ErrFull = errors.New("full")
+	// ErrNotFound: there is no such thing, as far as the store knows.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: somebody else changed it first, or it exists and differs.
+	ErrConflict = errors.New("conflict")
+	// ErrInvalid: what a person asked for cannot be done as written. Tell them.
+	ErrInvalid = errors.New("invalid")
+)

@@ -1,0 +1,58 @@
+package job
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is where a job stands in its life.
+type State string
+
+// The states. A job moves forward only; the last three are final.
+const (
+	Submitted State = "submitted" // recorded, no coordinator has taken it yet
+	Preparing State = "preparing" // its dataset is being read, cleaned and cut into blocks
+	Running   State = "running"   // steps are being taken
+	Succeeded State = "succeeded" // its model is in the registry
+	Failed    State = "failed"    // Error says why
+	Cancelled State = "cancelled" // on request
+)
+
+// Final reports whether a job in this state will never change again.
+func (s State) Final() bool { return s == Succeeded || s == Failed || s == Cancelled }
+
+// Record is what is known about a job, as kept in the jobs bucket and answered
+// by jobs.get. It is the authority for the job's life; the training state
+// itself is the ledger's.
+type Record struct {
+	ID         ID              `json:"id"`
+	Run        Run             `json:"run"`
+	Name       string          `json:"name"`
+	State      State           `json:"state"`
+	Message    string          `json:"message,omitempty"` // what it is waiting for, in a sentence
+	Error      string          `json:"error,omitempty"`   // why it failed
+	Created    time.Time       `json:"created"`
+	Started    *time.Time      `json:"started,omitempty"`  // left Submitted
+	Finished   *time.Time      `json:"finished,omitempty"` // became final
+	SpecDigest Digest          `json:"spec_digest"`
+	Spec       json.RawMessage `json:"spec"` // the spec in canonical JSON, defaults filled in
+	Plan       Digest          `json:"plan,omitempty"`
+	Numerics   Numerics        `json:"numerics,omitempty"` // chosen at the first step
+	Steps      int64           `json:"steps,omitempty"`    // how many it will take
+	Outcome    *Outcome        `json:"outcome,omitempty"`
+}
+
+// Ref names the record's incarnation of its job.
+func (r *Record) Ref() Ref { return Ref{Job: r.ID, Run: r.Run} }
+
+// Outcome is what a succeeded job reports; it is also the line `train` prints.
+type Outcome struct {
+	Job              ID                           `json:"job"`
+	Steps            int64                        `json:"steps"`
+	TrainLoss        float64                      `json:"train_loss"` // loss over the training split at the final parameters
+	Metrics          map[Split]map[string]float64 `json:"metrics"`    // by split, then by metric; loss among them
+	ParametersSHA256 Digest                       `json:"parameters_sha256"`
+	SamplesPerSecond float64                      `json:"samples_per_second"` // rows trained on / Seconds
+	Seconds          float64                      `json:"seconds"`            // in training steps, without ingest and evaluation
+	Out              string                       `json:"out,omitempty"`      // folder or bucket path of the model
+}

@@ -1,0 +1,63 @@
+package job
+
+import (
+	"fmt"
+
+	"tributary/shared/tree"
+)
+
+// Kind is what a task asks for.
+type Kind string
+
+// The kinds of task.
+const (
+	Gradient Kind = "gradient" // the partial of a node of a step
+	Evaluate Kind = "evaluate" // the metric sums of one block of a split at a step
+	Snapshot Kind = "snapshot" // parameters and optimizer state at the task's step or later
+)
+
+// Split names a part of a dataset.
+type Split string
+
+// The splits.
+const (
+	Train      Split = "train"
+	Validation Split = "validation"
+	Test       Split = "test"
+)
+
+// Splits lists every split, in the order in which they are reported.
+var Splits = []Split{Train, Validation, Test}
+
+// Task is the unit of work on the queue: a pure function's name and
+// arguments. (Plan, Step, Node) fix a gradient task's result bit for bit,
+// (Plan, Step, Split, Block) an evaluate task's.
+type Task struct {
+	Ref
+	Plan     Digest    `json:"plan"`     // digest of the job's plan in the blob store
+	Numerics Numerics  `json:"numerics"` // arithmetic the result must be computed with
+	Kind     Kind      `json:"kind"`
+	Step     int64     `json:"step"`            // steps committed before the task: parameters' age
+	Node     tree.Node `json:"node,omitempty"`  // gradient: node of the step's reduction tree
+	Split    Split     `json:"split,omitempty"` // evaluate
+	Block    int       `json:"block,omitempty"` // evaluate: index of the block in the split
+	// Attempt counts publications of the same task (0 first, backups after),
+	// so that a backup is not taken for a duplicate publish.
+	Attempt int `json:"attempt,omitempty"`
+}
+
+// Name identifies the task's result: job/step/node, job/step/split/block, or
+// job/step/snapshot. Attempts of a task share it.
+func (t Task) Name() string {
+	switch t.Kind {
+	case Evaluate:
+		return fmt.Sprintf("%s/%d/%s/%d", t.Ref, t.Step, t.Split, t.Block)
+	case Snapshot:
+		return fmt.Sprintf("%s/%d/snapshot", t.Ref, t.Step)
+	default:
+		return fmt.Sprintf("%s/%d/%d", t.Ref, t.Step, t.Node)
+	}
+}
+
+// MsgID identifies this publication of the task, for the queue's dedup window.
+func (t Task) MsgID() string { return fmt.Sprintf("%s#%d", t.Name(), t.Attempt) }

@@ -1,0 +1,141 @@
+// Package ledger is the contract of the training state: partials as they
+// arrive, the update log of root gradients, snapshots, evaluation results.
+//
+// It owns the contract and its value types; ledger/redis keeps it in Redis,
+// ledger/memory in a process, and ledgertest is the suite both pass. Workers
+// write partials and roots, the coordinator reads how far a job has come.
+//
+// Invariants: every write is put-if-absent, so any call may be repeated, by
+// anyone, at any time; a write that differs from what is there fails with
+// job.ErrCorrupt. Vectors travel in chunks and each chunk is reduced on its
+// own; a step is committed when every chunk of its root gradient is there,
+// and steps are committed in order.
+package ledger
+
+import (
+	"context"
+
+	"tributary/shared/job"
+	"tributary/shared/tree"
+)
+
+// Layout is what must be known of a job to address its ledger. It comes from
+// the plan, so every process has the same.
+type Layout struct {
+	job.Ref
+	Params     int // P, the length of a gradient
+	ChunkLen   int // parameters in a chunk; the last may be shorter
+	Microbatch int // M, leaves of the reduction tree
+}
+
+// Chunks returns the number of chunks of a gradient, at least 1.
+func (l Layout) Chunks() int { return max(1, (l.Params+l.ChunkLen-1)/l.ChunkLen) }
+
+// Chunk returns the half-open range of parameters in chunk c.
+func (l Layout) Chunk(c int) (lo, hi int) {
+	return c * l.ChunkLen, min(l.Params, (c+1)*l.ChunkLen)
+}
+
+// Sums is what a partial holds beside its gradient, summed along the same tree.
+type Sums struct {
+	Examples int64   // rows
+	Loss     float64 // sum of the rows' losses
+}
+
+// Add returns left + right.
+func (s Sums) Add(right Sums) Sums {
+	return Sums{Examples: s.Examples + right.Examples, Loss: s.Loss + right.Loss}
+}
+
+// Partial is the result of a gradient task: gradient [P] and its sums. The
+// gradient is a sum over rows, never a mean.
+type Partial struct {
+	Gradient []float32
+	Sums     Sums
+}
+
+// Arrival tells the storer of a partial how one of its chunks stands.
+type Arrival struct {
+	// Committed: the chunk's root is already in the log (or trimmed off it);
+	// nothing was stored and nothing is left to do.
+	Committed bool
+	// Cover lists, in leaf order, arrived nodes that cover the tree, when
+	// there are such; nil while partials are missing. Whoever is given a cover
+	// must reduce the chunk and Append it: others may be doing so too.
+	Cover []tree.Node
+}
+
+// State is how far a job has come.
+type State struct {
+	Committed int64 // steps whose root gradient is in the log: 0 … Committed-1
+	Snapshot  int64 // steps folded into the newest snapshot; 0 when there is none
+	Floor     int64 // first step whose root is still in the log
+}
+
+// Progress is the loss of a committed step.
+type Progress struct {
+	Step int64
+	Sums Sums
+}
+
+// Snapshot is parameters and optimizer state after Step steps: Vectors[0] is
+// the parameters, the rest is the optimizer's, each [P].
+type Snapshot struct {
+	Step    int64
+	Vectors [][]float32
+}
+
+// Ledger keeps jobs' training state. Implementations are safe for concurrent
+// use. Every method fails with a wrapped context error when ctx ends, with
+// job.ErrFull when the store is at its memory limit, with job.ErrCorrupt when
+// stored bytes fail their checksum, and otherwise with the store's own error,
+// in which case the write may or may not have taken effect.
+type Ledger interface {
+	// State reads how far the job has come; a job never heard of is at zero.
+	State(ctx context.Context, l Layout) (State, error)
+
+	// Put stores the partial of node at step and records its arrival, chunk by
+	// chunk, and returns one Arrival per chunk. Put is idempotent per (step,
+	// node); another partial for the same node fails with job.ErrCorrupt.
+	Put(ctx context.Context, l Layout, step int64, node tree.Node, p Partial) ([]Arrival, error)
+	// Arrived lists the nodes whose partials have arrived in every chunk not
+	// yet committed; it may be called for the running step only.
+	Arrived(ctx context.Context, l Layout, step int64) ([]tree.Node, error)
+	// Partial reads the given chunks of node's partial into their places in
+	// dst [P]. It fails with job.ErrNotFound once one of them is committed.
+	Partial(ctx context.Context, l Layout, step int64, node tree.Node, chunks []int, dst []float32) (Sums, error)
+
+	// Append puts the given chunks of step's root gradient, from their places
+	// in root [P], into the log and, when they were the last ones missing and
+	// every earlier step is committed, commits the step; the step's partials of
+	// these chunks are dropped. It is idempotent; a different chunk for the
+	// same step fails with job.ErrCorrupt. committed reports that this very
+	// call committed the step.
+	Append(ctx context.Context, l Layout, step int64, chunks []int, root []float32, s Sums) (committed bool, err error)
+	// Root reads step's root gradient into dst [P]. It fails with
+	// job.ErrNotFound when the step is not committed, with job.ErrStale when
+	// it was trimmed: a snapshot at or after it exists.
+	Root(ctx context.Context, l Layout, step int64, dst []float32) (Sums, error)
+	// Losses reads the sums of the committed steps from … to-1. They outlive
+	// the trimming of the log.
+	Losses(ctx context.Context, l Layout, from, to int64) ([]Progress, error)
+
+	// PutSnapshot stores a snapshot, makes it the newest if it is, and trims
+	// the log and older snapshots off below it. It is idempotent.
+	PutSnapshot(ctx context.Context, l Layout, s Snapshot) error
+	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
+	// its step; job.ErrNotFound when there is none.
+	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, err error)
+
+	// PutEvaluation stores the result of one unit (split/block) of the
+	// evaluation at step and returns how many units are stored now. It is
+	// idempotent; a different result fails with job.ErrCorrupt.
+	PutEvaluation(ctx context.Context, l Layout, step int64, unit string, result []byte) (stored int, err error)
+	// Evaluations reads the units stored for step.
+	Evaluations(ctx context.Context, l Layout, step int64) (map[string][]byte, error)
+	// DropEvaluations removes the units stored for step.
+	DropEvaluations(ctx context.Context, l Layout, step int64) error
+
+	// Delete removes everything kept for the job.
+	Delete(ctx context.Context, l Layout) error
+}

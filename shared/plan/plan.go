@@ -1,0 +1,99 @@
+// Package plan is everything a worker must know of a job: the spec and the
+// ingested dataset, immutable, content-addressed, and what follows from them.
+//
+// It owns the arithmetic of steps, epochs, batches and micro-batches. The
+// coordinator makes a plan once; every process derives the same from it.
+//
+// Invariant: a plan's bytes have one digest, tasks carry it, and everything
+// here is a pure function of it.
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// Plan is what a job is, after ingest.
+type Plan struct {
+	Version int              `json:"version"`
+	Spec    job.Spec         `json:"spec"`
+	Dataset dataset.Manifest `json:"dataset"`
+	Outputs int              `json:"outputs"`        // columns of the model's output
+	Init    job.Digest       `json:"init,omitempty"` // blob of the given initial weights (safetensors)
+	// ChunkLen is the number of parameters in a chunk of a vector in the ledger.
+	ChunkLen int `json:"chunk_len"`
+}
+
+// Version is the plan format's version.
+const Version = 1
+
+// Encode returns the plan's bytes and their digest.
+func (p *Plan) Encode() ([]byte, job.Digest, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode plan: %w", err)
+	}
+	return data, blob.DigestOf(data), nil
+}
+
+// Decode reads a plan's bytes.
+func Decode(data []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("decode plan: %w: %w", err, job.ErrCorrupt)
+	}
+	if p.Version != Version {
+		return nil, fmt.Errorf("plan has version %d; this program reads version %d: %w", p.Version, Version, job.ErrPoison)
+	}
+	return &p, nil
+}
+
+// StepsPerEpoch returns the number of batches in an epoch; the last may be short.
+func (p *Plan) StepsPerEpoch() int64 {
+	rows, batch := int64(p.Dataset.Rows(job.Train)), int64(p.Spec.Batch)
+	if p.Spec.DropLast {
+		return rows / batch
+	}
+	return (rows + batch - 1) / batch
+}
+
+// Steps returns the number of steps of the whole job.
+func (p *Plan) Steps() int64 {
+	if p.Spec.Steps > 0 {
+		return p.Spec.Steps
+	}
+	return int64(p.Spec.Epochs) * p.StepsPerEpoch()
+}
+
+// Batch returns the epoch that step is in and the half-open range of positions
+// in that epoch's order that make up its global batch.
+func (p *Plan) Batch(step int64) (epoch int64, lo, hi int) {
+	per := p.StepsPerEpoch()
+	epoch = step / per
+	lo = int(step%per) * p.Spec.Batch
+	return epoch, lo, min(lo+p.Spec.Batch, p.Dataset.Rows(job.Train))
+}
+
+// Microbatch returns the half-open range, within a batch of rows positions, of
+// leaf's micro-batch: the batch cut into M parts as equal as can be.
+func (p *Plan) Microbatch(rows, leaf int) (lo, hi int) {
+	m := p.Spec.Microbatches
+	return rows * leaf / m, rows * (leaf + 1) / m
+}
+
+// EvaluateAfter reports whether the validation split is evaluated once steps
+// steps are committed. The final evaluation is not counted here.
+func (p *Plan) EvaluateAfter(steps int64) bool {
+	if len(p.Dataset.Splits[job.Validation]) == 0 || steps == 0 || steps >= p.Steps() {
+		return false
+	}
+	e := p.Spec.Evaluate
+	if e.EverySteps > 0 {
+		return steps%e.EverySteps == 0
+	}
+	return e.EveryEpochs > 0 && steps%(int64(e.EveryEpochs)*p.StepsPerEpoch()) == 0
+}

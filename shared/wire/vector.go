@@ -1,0 +1,141 @@
+// Package wire is how vectors look as bytes where they outlive a process: with
+// magic, version and checksum, little-endian, the same on every machine.
+//
+// It owns the encoding of float32 vectors (partials, roots, snapshots, blocks).
+// The ledger's and the dataset's adapters call it; it does no I/O.
+//
+// Invariant: Decode accepts exactly what Append made, and whatever else it is
+// given it returns an error wrapping job.ErrCorrupt and never panics.
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+
+	"tributary/shared/job"
+)
+
+// Kind tells what a vector is, so that one cannot be read as another.
+type Kind byte
+
+// The kinds of vector.
+const (
+	Partial  Kind = 'p'
+	Root     Kind = 'r'
+	Snapshot Kind = 's'
+	Block    Kind = 'b'
+)
+
+// Header stands before a vector's floats. The meaning of A, B, C is the
+// kind's: for partials and roots step, node, chunk; for snapshots step, vector
+// count, chunk; for blocks rows, features, targets.
+type Header struct {
+	Kind     Kind
+	A, B, C  uint64
+	Examples int64   // partials and roots: rows summed
+	Loss     float64 // partials and roots: sum of losses
+}
+
+// Layout of a vector, version 1, little-endian:
+//
+//	0  magic "TRV", kind          4 bytes
+//	4  version                    uint32
+//	8  A, B, C                    3 × uint64
+//	32 Examples                   int64
+//	40 Loss                       float64
+//	48 number of floats           uint64
+//	56 floats                     n × float32
+//	…  xxHash64 of all before     uint64
+const (
+	version    = 1
+	headerSize = 56
+	// Overhead is how many bytes an encoded vector is longer than its floats.
+	Overhead = headerSize + 8
+)
+
+var bigEndian = func() bool { x := uint16(1); return *(*byte)(unsafe.Pointer(&x)) == 0 }()
+
+// Append appends the encoding of h and v to dst and returns it with the
+// vector's checksum, which identifies its bytes.
+func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
+	start := len(dst)
+	dst = append(dst, 'T', 'R', 'V', byte(h.Kind))
+	dst = binary.LittleEndian.AppendUint32(dst, version)
+	for _, x := range [...]uint64{h.A, h.B, h.C, uint64(h.Examples), math.Float64bits(h.Loss), uint64(len(v))} {
+		dst = binary.LittleEndian.AppendUint64(dst, x)
+	}
+	dst = AppendFloats(dst, v)
+	sum := xxhash.Sum64(dst[start:])
+	return binary.LittleEndian.AppendUint64(dst, sum), sum
+}
+
+// Decode checks an encoded vector and returns its header, its floats as bytes
+// (a part of data, to be read with Floats), and its checksum.
+func Decode(data []byte) (h Header, floats []byte, sum uint64, err error) {
+	if len(data) < Overhead {
+		return h, nil, 0, fmt.Errorf("vector of %d bytes: at least %d expected: %w", len(data), Overhead, job.ErrCorrupt)
+	}
+	if string(data[:3]) != "TRV" {
+		return h, nil, 0, fmt.Errorf("vector begins with %q, not \"TRV\": %w", data[:3], job.ErrCorrupt)
+	}
+	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
+		return h, nil, 0, fmt.Errorf("vector has version %d; this program reads version %d: %w", v, version, job.ErrCorrupt)
+	}
+	body := data[:len(data)-8]
+	sum = binary.LittleEndian.Uint64(data[len(body):])
+	if got := xxhash.Sum64(body); got != sum {
+		return h, nil, 0, fmt.Errorf("vector has checksum %016x, its bytes %016x: %w", sum, got, job.ErrCorrupt)
+	}
+	h.Kind = Kind(data[3])
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(data[8+8*i:]) }
+	h.A, h.B, h.C = word(0), word(1), word(2)
+	h.Examples, h.Loss = int64(word(3)), math.Float64frombits(word(4))
+	floats = body[headerSize:]
+	if n := word(5); n != uint64(len(floats)/4) || len(floats)%4 != 0 {
+		return h, nil, 0, fmt.Errorf("vector announces %d floats and holds %d bytes: %w", n, len(floats), job.ErrCorrupt)
+	}
+	return h, floats, sum, nil
+}
+
+// DecodeInto checks an encoded vector of a kind and copies its floats into
+// dst, which must have their number.
+func DecodeInto(dst []float32, data []byte, kind Kind) (Header, uint64, error) {
+	h, floats, sum, err := Decode(data)
+	if err != nil {
+		return h, 0, err
+	}
+	if h.Kind != kind {
+		return h, 0, fmt.Errorf("vector is of kind %q, %q expected: %w", h.Kind, kind, job.ErrCorrupt)
+	}
+	if len(floats) != 4*len(dst) {
+		return h, 0, fmt.Errorf("vector holds %d floats, %d expected: %w", len(floats)/4, len(dst), job.ErrCorrupt)
+	}
+	Floats(dst, floats)
+	return h, sum, nil
+}
+
+// AppendFloats appends v's little-endian bytes to dst.
+func AppendFloats(dst []byte, v []float32) []byte {
+	if bigEndian {
+		for _, x := range v {
+			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(x))
+		}
+		return dst
+	}
+	return append(dst, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))...)
+}
+
+// Floats reads little-endian bytes into dst; len(data) must be 4·len(dst).
+func Floats(dst []float32, data []byte) {
+	if bigEndian {
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		return
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)), data)
+}
