@@ -1,0 +1,79 @@
+package round
+
+import "tributary/shared/tree"
+
+// Event is something that happened.
+type Event interface{ event() }
+
+// The events.
+type (
+	// Resumed tells what the ledger holds: on start, on takeover, and whenever
+	// it holds less than was thought.
+	Resumed struct {
+		Committed int64 // steps in the log
+		Snapshot  int64 // steps in the newest snapshot
+	}
+	// Fleet tells how many slots this job may use now.
+	Fleet struct{ Slots int }
+	// Committed tells that so many steps are in the log.
+	Committed struct{ Steps int64 }
+	// Missing answers Inspect for the work after Steps steps: the highest
+	// nodes of the step's tree without a partial (when a step is running).
+	Missing struct {
+		Steps int64
+		Nodes []tree.Node
+	}
+	// Evaluated tells that the evaluation after Steps steps is complete.
+	Evaluated struct{ Steps int64 }
+	// Snapshotted tells that a snapshot of so many steps is stored.
+	Snapshotted struct{ Steps int64 }
+	// Tick tells that time has passed.
+	Tick struct{}
+)
+
+func (Resumed) event()     {}
+func (Fleet) event()       {}
+func (Committed) event()   {}
+func (Missing) event()     {}
+func (Evaluated) event()   {}
+func (Snapshotted) event() {}
+func (Tick) event()        {}
+
+// Action is something to do.
+type Action interface{ action() }
+
+// The actions.
+type (
+	// Publish puts gradient tasks for the nodes of a step on the queue.
+	Publish struct {
+		Step    int64
+		Nodes   []tree.Node
+		Attempt int
+	}
+	// Evaluate puts the evaluate tasks that are still missing on the queue:
+	// of the validation split, or of every split when Final.
+	Evaluate struct {
+		Steps   int64
+		Final   bool
+		Attempt int
+	}
+	// Snapshot asks a worker for a snapshot of at least so many steps.
+	Snapshot struct {
+		Steps   int64
+		Attempt int
+	}
+	// Inspect asks what the ledger has of the work after Steps steps. It is
+	// answered by Committed, Evaluated, Resumed or Missing.
+	Inspect struct{ Steps int64 }
+	// Wait tells people that no worker can take the job's tasks.
+	Wait struct{}
+	// Finish tells that every step is committed and evaluated.
+	Finish struct{}
+)
+
+func (Publish) action()  {}
+func (Evaluate) action() {}
+func (Snapshot) action() {}
+func (Inspect) action()  {}
+func (Wait) action()     {}
+func (Finish) action()   {}

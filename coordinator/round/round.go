@@ -1,0 +1,178 @@
+// Package round decides what a job needs next: which gradient tasks cover the
+// step, when to evaluate, when to take a snapshot, when work must be published
+// again, and when the job is done.
+//
+// It owns the decisions and nothing else: events go in, actions come out. It
+// has no clock, no I/O and no goroutine; the time is in the events.
+// coordinator/run feeds it and carries its actions out.
+//
+// Invariant: an action may be carried out late, twice or never without harm.
+// Whatever is lost is noticed by a Tick and asked for again.
+package round
+
+import (
+	"time"
+
+	"tributary/shared/tree"
+)
+
+// Config is what a job's rounds depend on.
+type Config struct {
+	Steps         int64                  // steps the whole job takes
+	Microbatches  int                    // leaves of every step's tree
+	EvaluateAfter func(steps int64) bool // whether to evaluate once so many steps are committed
+	SnapshotEvery int64                  // steps between snapshots, at least 1
+	BackupFactor  float64                // a step slower than this × the median gets backups
+	BackupFloor   time.Duration          // but never sooner than this
+	FirstFloor    time.Duration          // floor while no step has been timed yet: workers fetch data first
+}
+
+// Phase is what the job is waiting for.
+type Phase string
+
+// The phases.
+const (
+	Idle       Phase = "idle"       // nothing heard from the ledger yet
+	Waiting    Phase = "waiting"    // for a worker
+	Stepping   Phase = "stepping"   // for the commit of a step
+	Evaluating Phase = "evaluating" // for an evaluation; the next step waits
+	Done       Phase = "done"
+)
+
+// Round is a job's state machine. The zero value is not ready; use New.
+type Round struct {
+	cfg       Config
+	phase     Phase
+	slots     int
+	committed int64 // steps in the log
+	snapshot  int64 // steps in the newest snapshot
+	evaluated int64 // steps at which the newest evaluation was made; -1 before any
+	attempt   int
+	asked     time.Duration // when the current work was first asked for
+	deadline  time.Duration // when it counts as stalled
+	asking    bool          // a snapshot was asked for and has not come
+	askedSnap time.Duration
+	pace      pace
+}
+
+// New returns the machine of a job, waiting for Resumed.
+func New(cfg Config) *Round {
+	return &Round{cfg: cfg, phase: Idle, evaluated: -1}
+}
+
+// Phase tells what the job is waiting for.
+func (r *Round) Phase() Phase { return r.phase }
+
+// Committed tells how many steps are in the log, as far as the machine knows.
+func (r *Round) Committed() int64 { return r.committed }
+
+// Handle takes one event that happened at now (a monotonic time since any
+// fixed point) and returns what to do, in order.
+func (r *Round) Handle(now time.Duration, e Event) []Action {
+	if r.phase == Done {
+		return nil
+	}
+	switch e := e.(type) {
+	case Resumed:
+		return r.resumed(now, e)
+	case Fleet:
+		return r.fleet(now, e)
+	case Committed:
+		return r.commit(now, e)
+	case Missing:
+		return r.missing(now, e)
+	case Evaluated:
+		return r.evaluation(now, e)
+	case Snapshotted:
+		if e.Steps >= r.snapshot {
+			r.snapshot, r.asking = e.Steps, false
+		}
+		return nil
+	case Tick:
+		return r.tick(now)
+	}
+	return nil
+}
+
+// resumed starts or restarts from what the ledger says, which may be less than
+// what was known: a ledger that lost steps has them computed again.
+func (r *Round) resumed(now time.Duration, e Resumed) []Action {
+	if r.phase != Idle && e.Committed == r.committed {
+		return nil
+	}
+	if e.Committed < r.committed {
+		r.evaluated = min(r.evaluated, e.Committed-1)
+	}
+	r.committed, r.snapshot, r.asking = e.Committed, e.Snapshot, false
+	return r.next(now)
+}
+
+// fleet notes how many slots there are. Lost slots may hold work of this step.
+func (r *Round) fleet(now time.Duration, e Fleet) []Action {
+	before := r.slots
+	r.slots = e.Slots
+	switch {
+	case r.phase == Waiting && r.slots > 0:
+		return r.next(now)
+	case r.slots == 0 && (r.phase == Stepping || r.phase == Evaluating):
+		r.phase = Waiting
+		return []Action{Wait{}}
+	case r.slots < before && (r.phase == Stepping || r.phase == Evaluating):
+		return []Action{Inspect{Steps: r.committed}}
+	}
+	return nil
+}
+
+// commit moves on when the running step, or steps beyond it, are in the log.
+func (r *Round) commit(now time.Duration, e Committed) []Action {
+	if r.phase == Idle || e.Steps <= r.committed {
+		return nil
+	}
+	if r.phase == Stepping && e.Steps == r.committed+1 && r.attempt == 0 {
+		r.pace.add(now - r.asked)
+	}
+	r.committed = e.Steps
+	return append(r.snapshotIfDue(now), r.next(now)...)
+}
+
+// evaluation moves on when the metrics at the current step are known.
+func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
+	if r.phase != Evaluating || e.Steps != r.committed {
+		return nil
+	}
+	r.evaluated = e.Steps
+	return r.next(now)
+}
+
+// next begins whatever follows from the number of committed steps.
+func (r *Round) next(now time.Duration) []Action {
+	final := r.committed >= r.cfg.Steps
+	evaluate := r.evaluated < r.committed && (final || r.cfg.EvaluateAfter(r.committed))
+	switch {
+	case final && !evaluate:
+		r.phase = Done
+		return []Action{Finish{}}
+	case r.slots == 0:
+		if r.phase == Waiting {
+			return nil
+		}
+		r.phase = Waiting
+		return []Action{Wait{}}
+	}
+	r.attempt, r.asked = 0, now
+	if evaluate {
+		r.phase, r.deadline = Evaluating, now+r.floor()
+		return []Action{Evaluate{Steps: r.committed, Final: final}}
+	}
+	r.phase, r.deadline = Stepping, now+r.patience()
+	return []Action{Publish{Step: r.committed, Nodes: tree.Cover(r.cfg.Microbatches, r.slots)}}
+}
+
+// snapshotIfDue asks for a snapshot when the log has grown long enough.
+func (r *Round) snapshotIfDue(now time.Duration) []Action {
+	if r.asking || r.committed-r.snapshot < r.cfg.SnapshotEvery || r.committed >= r.cfg.Steps {
+		return nil
+	}
+	r.asking, r.askedSnap = true, now
+	return []Action{Snapshot{Steps: r.committed}}
+}

@@ -1,0 +1,93 @@
+package round
+
+import (
+	"slices"
+	"time"
+
+	"tributary/shared/tree"
+)
+
+// snapshotPatience is how long a snapshot may take before it is asked for again.
+const snapshotPatience = 30 * time.Second
+
+// tick looks for work that was lost or is too slow.
+func (r *Round) tick(now time.Duration) []Action {
+	var actions []Action
+	if r.asking && now-r.askedSnap > snapshotPatience {
+		r.askedSnap = now
+		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / snapshotPatience)})
+	}
+	if (r.phase == Stepping || r.phase == Evaluating) && now >= r.deadline {
+		actions = append(actions, Inspect{Steps: r.committed})
+	}
+	return actions
+}
+
+// missing publishes again what the ledger does not have. A node that has
+// children goes out as those: the slow worker's share is parted among others,
+// and the sum is the same bits.
+func (r *Round) missing(now time.Duration, e Missing) []Action {
+	if e.Steps != r.committed || r.slots == 0 {
+		return nil
+	}
+	switch r.phase {
+	case Stepping:
+		r.again(now)
+		return []Action{Publish{Step: r.committed, Nodes: r.part(e.Nodes), Attempt: r.attempt}}
+	case Evaluating:
+		r.again(now)
+		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
+	}
+	return nil
+}
+
+// again counts an attempt and doubles the patience, up to 64 times.
+func (r *Round) again(now time.Duration) {
+	r.attempt++
+	r.deadline = now + r.floor()<<min(r.attempt, 6)
+}
+
+// part halves the nodes while there are fewer of them than slots.
+func (r *Round) part(nodes []tree.Node) []tree.Node {
+	nodes = slices.Clone(nodes)
+	for i := 0; i < len(nodes) && len(nodes) < r.slots; i++ {
+		if lo, hi, ok := nodes[i].Leaves(r.cfg.Microbatches); ok && hi-lo > 1 {
+			nodes = slices.Replace(nodes, i, i+1, nodes[i].Left(), nodes[i].Right())
+			i++
+		}
+	}
+	return nodes
+}
+
+// patience is how long a step may take before it counts as stalled.
+func (r *Round) patience() time.Duration {
+	return max(r.floor(), time.Duration(r.cfg.BackupFactor*float64(r.pace.median())))
+}
+
+func (r *Round) floor() time.Duration {
+	if r.pace.n == 0 {
+		return r.cfg.FirstFloor
+	}
+	return r.cfg.BackupFloor
+}
+
+// pace remembers how long the latest steps took.
+type pace struct {
+	recent [31]time.Duration
+	n      int
+	mid    time.Duration // median as of the last time it was worked out
+}
+
+// add notes a step; the median is worked out anew for the first steps and
+// every eighth after, so that it costs a short step nothing.
+func (p *pace) add(d time.Duration) {
+	p.recent[p.n%len(p.recent)] = d
+	p.n++
+	if p.n <= 8 || p.n%8 == 0 {
+		known := slices.Clone(p.recent[:min(p.n, len(p.recent))])
+		slices.Sort(known)
+		p.mid = known[len(known)/2]
+	}
+}
+
+func (p *pace) median() time.Duration { return p.mid }

@@ -1,0 +1,130 @@
+package round
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/tree"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the machine says now")
+
+// TestTranscripts plays testdata/*.txt: a line "> time event args" is handed
+// to the machine, the indented lines below it are the actions it must return
+// and the phase it must be in. Read the diff after -rewrite.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := play(t, string(want))
+			if *rewrite {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				return
+			}
+			require.Equal(t, string(want), got)
+		})
+	}
+}
+
+func play(t *testing.T, transcript string) string {
+	t.Helper()
+	var out strings.Builder
+	var r *Round
+	for line := range strings.Lines(transcript) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "config "):
+			r = New(parseConfig(t, line))
+		case strings.HasPrefix(line, "> "):
+			fmt.Fprintln(&out, line)
+			now, event := parseEvent(t, line)
+			for _, a := range r.Handle(now, event) {
+				fmt.Fprintf(&out, "  %s\n", describe(a))
+			}
+			fmt.Fprintf(&out, "  [%s, %d committed]\n", r.Phase(), r.Committed())
+			continue
+		case strings.HasPrefix(line, "  "):
+			continue // what is to be checked
+		}
+		fmt.Fprintln(&out, line)
+	}
+	return out.String()
+}
+
+func parseConfig(t *testing.T, line string) Config {
+	t.Helper()
+	var evaluateEvery int64
+	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
+	_, err := fmt.Sscanf(line, "config steps=%d microbatches=%d evaluate-every=%d snapshot-every=%d",
+		&cfg.Steps, &cfg.Microbatches, &evaluateEvery, &cfg.SnapshotEvery)
+	require.NoError(t, err, line)
+	cfg.EvaluateAfter = func(steps int64) bool {
+		return evaluateEvery > 0 && steps > 0 && steps < cfg.Steps && steps%evaluateEvery == 0
+	}
+	return cfg
+}
+
+func parseEvent(t *testing.T, line string) (time.Duration, Event) {
+	t.Helper()
+	fields := strings.Fields(line)
+	require.GreaterOrEqual(t, len(fields), 3, line)
+	now, err := time.ParseDuration(fields[1])
+	require.NoError(t, err, line)
+	args := strings.Join(fields[3:], " ")
+	scan := func(format string, into ...any) {
+		_, err := fmt.Sscanf(args, format, into...)
+		require.NoError(t, err, line)
+	}
+	switch fields[2] {
+	case "resumed":
+		var e Resumed
+		scan("committed=%d snapshot=%d", &e.Committed, &e.Snapshot)
+		return now, e
+	case "fleet":
+		var e Fleet
+		scan("slots=%d", &e.Slots)
+		return now, e
+	case "committed":
+		var e Committed
+		scan("%d", &e.Steps)
+		return now, e
+	case "evaluated":
+		var e Evaluated
+		scan("%d", &e.Steps)
+		return now, e
+	case "snapshotted":
+		var e Snapshotted
+		scan("%d", &e.Steps)
+		return now, e
+	case "missing":
+		var e Missing
+		scan("after=%d", &e.Steps)
+		for _, f := range fields[4:] {
+			var n tree.Node
+			_, err := fmt.Sscan(f, &n)
+			require.NoError(t, err, line)
+			e.Nodes = append(e.Nodes, n)
+		}
+		return now, e
+	case "tick":
+		return now, Tick{}
+	}
+	require.Fail(t, "unknown event", line)
+	return 0, nil
+}
+
+func describe(a Action) string {
+	name := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", a), "round."))
+	return strings.TrimSpace(name + " " + strings.Trim(fmt.Sprintf("%+v", a), "{}"))
+}

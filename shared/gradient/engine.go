@@ -1,0 +1,121 @@
+package gradient
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/metric"
+	"tributary/shared/model"
+	"tributary/shared/optim"
+	"tributary/shared/plan"
+	"tributary/shared/registry"
+)
+
+// Blocks hands out decoded blocks; dataset.Cache is one.
+type Blocks interface {
+	Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error)
+}
+
+// Engine is a plan made ready to compute with. It is immutable but for a memo
+// of epoch orders, and safe for concurrent use.
+type Engine struct {
+	Plan    *plan.Plan
+	Network *model.Network
+	Fold    *optim.Fold
+	Metrics metric.Config
+
+	blocks  Blocks
+	initial []float32 // given initial parameters; nil: made from the seed
+
+	mu     sync.Mutex
+	orders [2]*epochOrder // the last two epochs asked for
+}
+
+type epochOrder struct {
+	epoch int64
+	*dataset.Order
+}
+
+// Compile makes an engine of a plan. Given initial weights are read from store.
+func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks) (*Engine, error) {
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return nil, fmt.Errorf("compile model: %w", err)
+	}
+	fold, err := optim.New(p.Spec.Optimizer)
+	if err != nil {
+		return nil, fmt.Errorf("compile optimizer: %w", err)
+	}
+	e := &Engine{
+		Plan:    p,
+		Network: network,
+		Fold:    fold,
+		blocks:  blocks,
+		Metrics: metric.Config{
+			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
+			Outputs: network.Outputs(), Label: p.Dataset.Preprocessing.Label,
+		},
+	}
+	if p.Init != "" {
+		data, err := store.Get(ctx, p.Init)
+		if err != nil {
+			return nil, fmt.Errorf("read initial weights: %w", err)
+		}
+		e.initial = make([]float32, network.Params())
+		if err := registry.LoadWeights(data, network.Tensors(), e.initial); err != nil {
+			return nil, fmt.Errorf("model.init.from: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// Initial writes the parameters before the first step into dst [P].
+func (e *Engine) Initial(dst []float32) {
+	if e.initial != nil {
+		copy(dst, e.initial)
+		return
+	}
+	e.Network.Init(dst, e.Plan.Spec.Model.Init.Scheme, e.Plan.Spec.Seed)
+}
+
+// Divisor is what a root gradient is divided by, once: the number of its rows,
+// or 1 for a loss that is a sum.
+func (e *Engine) Divisor(s ledger.Sums) float32 {
+	if e.Plan.Spec.Loss.Sums() {
+		return 1
+	}
+	return float32(s.Examples)
+}
+
+// MeanLoss is the loss of a batch as people read it.
+func (e *Engine) MeanLoss(s ledger.Sums) float64 {
+	if e.Plan.Spec.Loss.Sums() || s.Examples == 0 {
+		return s.Loss
+	}
+	return s.Loss / float64(s.Examples)
+}
+
+// Layout addresses the job's ledger.
+func (e *Engine) Layout(ref job.Ref) ledger.Layout {
+	return ledger.Layout{
+		Ref: ref, Params: e.Network.Params(),
+		ChunkLen: e.Plan.ChunkLen, Microbatch: e.Plan.Spec.Microbatches,
+	}
+}
+
+// order returns the order of an epoch, made once for the tasks that share it.
+func (e *Engine) order(epoch int64) *dataset.Order {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	slot := &e.orders[epoch%2]
+	if *slot == nil || (*slot).epoch != epoch {
+		spec := &e.Plan.Spec
+		*slot = &epochOrder{epoch, dataset.NewOrder(e.Plan.Dataset.Splits[job.Train], spec.Seed, epoch, spec.Data.Shuffle)}
+	}
+	return (*slot).Order
+}

@@ -1,0 +1,149 @@
+// Package replica is a process's cached fold of a job's update log: the
+// parameters and optimizer state after some number of steps.
+//
+// It owns bringing the fold to a step, from a snapshot and the log, and
+// handing out the parameters while they hold still. It decides nothing. Workers
+// keep one per job; the coordinator makes one to save the model.
+//
+// Invariant: the vectors at step t are the same bits in every process, because
+// folding is a pure function of the root gradients; so a replica may be thrown
+// away at any time.
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// Replica is one job's fold. It is safe for concurrent use.
+type Replica struct {
+	engine *gradient.Engine
+	layout ledger.Layout
+
+	mu      sync.RWMutex
+	step    int64       // steps folded
+	vectors [][]float32 // parameters, then optimizer state; each [P]
+	root    []float32   // scratch for the log's next root gradient
+}
+
+// New returns the replica at step 0.
+func New(e *gradient.Engine, ref job.Ref) *Replica {
+	r := &Replica{engine: e, layout: e.Layout(ref)}
+	r.vectors = make([][]float32, 1+e.Fold.Vectors())
+	for i := range r.vectors {
+		r.vectors[i] = make([]float32, r.layout.Params)
+	}
+	r.root = make([]float32, r.layout.Params)
+	r.reset()
+	return r
+}
+
+// reset goes back to the parameters before the first step.
+func (r *Replica) reset() {
+	r.step = 0
+	for _, v := range r.vectors {
+		clear(v)
+	}
+	r.engine.Initial(r.vectors[0])
+}
+
+// Bytes is the memory the replica holds.
+func (r *Replica) Bytes() int64 {
+	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
+}
+
+// View brings the replica to step and calls use with the parameters [P], which
+// hold still until it returns. It fails with job.ErrStale when the replica has
+// folded past step: the step is committed.
+func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32) error) error {
+	for {
+		r.mu.RLock()
+		if r.step == step {
+			defer r.mu.RUnlock()
+			return use(r.vectors[0])
+		}
+		at := r.step
+		r.mu.RUnlock()
+		if at > step {
+			return fmt.Errorf("parameters are at step %d, past step %d: %w", at, step, job.ErrStale)
+		}
+		if err := r.advance(ctx, l, step); err != nil {
+			return err
+		}
+	}
+}
+
+// advance folds the log up to step, from a snapshot where the log is trimmed.
+func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.step < step {
+		sums, err := l.Root(ctx, r.layout, r.step, r.root)
+		switch {
+		case err == nil:
+			r.fold(r.root, sums)
+		case errors.Is(err, job.ErrStale):
+			if err := r.load(ctx, l); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("fold step %d: %w", r.step, err)
+		}
+	}
+	return nil
+}
+
+// load replaces the fold by the newest snapshot.
+func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
+	from := r.step
+	step, err := l.Snapshot(ctx, r.layout, r.vectors)
+	if err != nil {
+		r.reset() // the vectors may be half overwritten
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	r.step = step
+	if step < from {
+		return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, step, job.ErrCorrupt)
+	}
+	return nil
+}
+
+// fold applies one root gradient.
+func (r *Replica) fold(root []float32, sums ledger.Sums) {
+	r.engine.Fold.Apply(r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
+	r.step++
+}
+
+// Offer folds the root gradient of a step that is committed, when it is the
+// replica's next one; it saves reading it back from the log.
+func (r *Replica) Offer(step int64, root []float32, sums ledger.Sums) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.step == step {
+		r.fold(root, sums)
+	}
+}
+
+// Snapshot copies the fold as it stands.
+func (r *Replica) Snapshot() ledger.Snapshot {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors))}
+	for i, v := range r.vectors {
+		s.Vectors[i] = append([]float32(nil), v...)
+	}
+	return s
+}
+
+// Forget goes back to step 0, for a ledger that has lost the steps folded here.
+func (r *Replica) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reset()
+}
