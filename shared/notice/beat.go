@@ -1,0 +1,47 @@
+package notice
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// MaxSlots bounds the slots one worker may claim.
+const MaxSlots = 4096
+
+// Beat is a worker's sign of life, sent at a steady rate, at once when it is
+// called, and a last time when it leaves.
+type Beat struct {
+	Worker   string       `json:"worker"`           // unique per process
+	Host     string       `json:"host,omitempty"`   // where it runs, for people
+	Version  string       `json:"version"`          // of the program
+	Numerics job.Numerics `json:"numerics"`         // fingerprint of its arithmetic
+	Slots    int          `json:"slots"`            // gradient tasks it does at a time
+	Busy     int          `json:"busy"`             // slots in use
+	Started  time.Time    `json:"started,omitzero"` // start of the process
+	// Leaving: it takes no more tasks, and this is its last beat.
+	Leaving bool `json:"leaving,omitempty"`
+}
+
+// About implements Notice: a beat is about no job.
+func (b Beat) About() job.ID { return "" }
+
+// Validate implements Notice.
+func (b Beat) Validate() error {
+	err := errors.Join(
+		checkText("worker", b.Worker, maxName),
+		checkText("host", b.Host, maxName),
+		checkText("version", b.Version, maxName),
+		checkText("numerics", string(b.Numerics), maxName),
+		checkCount("busy", b.Busy),
+	)
+	if b.Worker == "" {
+		err = errors.Join(err, fmt.Errorf("worker is empty: %w", job.ErrInvalid))
+	}
+	if b.Slots < 0 || b.Slots > MaxSlots {
+		err = errors.Join(err, fmt.Errorf("slots is %d; it must be within 0 … %d: %w", b.Slots, MaxSlots, job.ErrInvalid))
+	}
+	return err
+}

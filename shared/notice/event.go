@@ -1,0 +1,98 @@
+package notice
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// EventType says what an event tells.
+type EventType string
+
+// The types of event.
+const (
+	StateEvent      EventType = "state"      // the job changed its state
+	ProgressEvent   EventType = "progress"   // a step's loss, at a bounded rate
+	EvaluationEvent EventType = "evaluation" // metrics of a split
+	WaitingEvent    EventType = "waiting"    // nothing happens until what Message names happens
+	ErrorEvent      EventType = "error"      // something failed; the job may go on
+)
+
+// EventTypes lists every type of event.
+var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, WaitingEvent, ErrorEvent}
+
+// maxMetrics bounds the metrics of one event.
+const maxMetrics = 64
+
+// Event is one line of a job's story, for people and their tools, kept in a
+// stream so that whoever comes late sees all of it.
+type Event struct {
+	Job              job.ID             `json:"job"`
+	Run              job.Run            `json:"run,omitempty"`
+	Time             time.Time          `json:"time"`
+	Type             EventType          `json:"type"`
+	State            job.State          `json:"state,omitempty"`
+	Step             int64              `json:"step"`            // steps committed
+	Steps            int64              `json:"steps,omitempty"` // steps the job will take
+	Epoch            int64              `json:"epoch,omitempty"` // epochs begun, 1 for the first
+	Loss             *float64           `json:"loss,omitempty"`  // training loss of the batch of step Step-1
+	Split            job.Split          `json:"split,omitempty"` // of an evaluation
+	Metrics          map[string]float64 `json:"metrics,omitempty"`
+	Workers          int                `json:"workers,omitempty"`            // workers present
+	SamplesPerSecond float64            `json:"samples_per_second,omitempty"` // rows trained on
+	Message          string             `json:"message,omitempty"`            // a sentence for people
+}
+
+// About implements Notice.
+func (e Event) About() job.ID { return e.Job }
+
+// Droppable reports whether the event may be left out when there are too many.
+func (e Event) Droppable() bool { return e.Type == ProgressEvent }
+
+// Validate implements Notice.
+func (e Event) Validate() error {
+	err := errors.Join(
+		e.Job.Validate(),
+		checkText("run", string(e.Run), maxName),
+		checkText("message", e.Message, MaxText),
+		checkCount("step", e.Step),
+		checkCount("steps", e.Steps),
+	)
+	if !slices.Contains(EventTypes, e.Type) {
+		err = errors.Join(err, fmt.Errorf("type is %.80q; it must be one of %q: %w", e.Type, EventTypes, job.ErrInvalid))
+	}
+	if len(e.Metrics) > maxMetrics {
+		err = errors.Join(err, fmt.Errorf("metrics has %d entries; at most %d are allowed: %w", len(e.Metrics), maxMetrics, job.ErrInvalid))
+	}
+	return err
+}
+
+// MarshalJSON leaves out numbers that JSON has no word for: NaN and ±Inf.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type plain Event
+	p := plain(e)
+	if p.Loss != nil && !finite(*p.Loss) {
+		p.Loss = nil
+	}
+	if !finite(p.SamplesPerSecond) {
+		p.SamplesPerSecond = 0
+	}
+	p.Metrics = nil
+	for name, v := range e.Metrics {
+		if !finite(v) {
+			continue
+		}
+		if p.Metrics == nil {
+			p.Metrics = make(map[string]float64, len(e.Metrics))
+		}
+		p.Metrics[name] = v
+	}
+	return json.Marshal(p)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,92 @@
+package notice
+
+import (
+	"errors"
+	"fmt"
+
+	"tributary/shared/job"
+)
+
+// Notice is what all notices have in common.
+type Notice interface {
+	// About names the job the notice is about, "" when it is about none.
+	About() job.ID
+	// Validate reports every field that is out of bounds.
+	Validate() error
+}
+
+// Commit says that a step's root gradient is in the log.
+type Commit struct {
+	job.Ref
+	Step      int64  `json:"step"`             // the step that was committed
+	Committed int64  `json:"committed"`        // steps committed by now, more than Step
+	Worker    string `json:"worker,omitempty"` // who committed it
+}
+
+// Evaluated says that the result of one unit of an evaluation was stored.
+type Evaluated struct {
+	job.Ref
+	Step   int64 `json:"step"`   // the evaluation's step
+	Stored int   `json:"stored"` // units stored for it by now
+}
+
+// Snapshotted says that a snapshot is in the ledger.
+type Snapshotted struct {
+	job.Ref
+	Step int64 `json:"step"` // steps folded into it
+}
+
+// Failure says that a worker could not do a task.
+type Failure struct {
+	job.Ref
+	Task   job.Task `json:"task"`
+	Worker string   `json:"worker"`
+	Error  string   `json:"error"`
+	// Poison: it would fail again anywhere, so the job must fail.
+	Poison bool `json:"poison,omitempty"`
+}
+
+// About implements Notice.
+func (c Commit) About() job.ID { return c.Job }
+
+// About implements Notice.
+func (e Evaluated) About() job.ID { return e.Job }
+
+// About implements Notice.
+func (s Snapshotted) About() job.ID { return s.Job }
+
+// About implements Notice.
+func (f Failure) About() job.ID { return f.Job }
+
+// Validate implements Notice.
+func (c Commit) Validate() error {
+	err := errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("worker", c.Worker, maxName))
+	if err == nil && c.Committed <= c.Step {
+		err = fmt.Errorf("committed is %d; it must be above step, %d: %w", c.Committed, c.Step, job.ErrInvalid)
+	}
+	return err
+}
+
+// Validate implements Notice.
+func (e Evaluated) Validate() error {
+	return errors.Join(checkRef(e.Ref), checkCount("step", e.Step), checkCount("stored", e.Stored))
+}
+
+// Validate implements Notice.
+func (s Snapshotted) Validate() error {
+	return errors.Join(checkRef(s.Ref), checkCount("step", s.Step))
+}
+
+// Validate implements Notice.
+func (f Failure) Validate() error {
+	err := errors.Join(
+		checkRef(f.Ref),
+		checkCount("task.step", f.Task.Step),
+		checkText("worker", f.Worker, maxName),
+		checkText("error", f.Error, MaxText),
+	)
+	if err == nil && f.Task.Ref != f.Ref {
+		err = fmt.Errorf("task is of job %s; the notice is about %s: %w", f.Task.Ref, f.Ref, job.ErrInvalid)
+	}
+	return err
+}
