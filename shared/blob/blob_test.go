@@ -1,0 +1,116 @@
+package blob_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/blob/blobtest"
+	"tributary/shared/job"
+)
+
+func TestMemory(t *testing.T) {
+	blobtest.Run(t, func(*testing.T) blobtest.Fixture {
+		return blobtest.Fixture{Store: blob.NewMemory(0)}
+	})
+}
+
+func TestDirectory(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blobtest.Fixture {
+		root := t.TempDir()
+		d, err := blob.NewDirectory(root)
+		require.NoError(t, err)
+		return blobtest.Fixture{Store: d, Corrupt: func(t *testing.T, digest job.Digest, data []byte) {
+			require.NoError(t, os.WriteFile(file(root, digest), data, 0o600))
+		}}
+	})
+}
+
+func file(root string, digest job.Digest) string {
+	return filepath.Join(root, string(digest[:2]), string(digest[2:4]), string(digest))
+}
+
+func TestMemoryLimit(t *testing.T) {
+	ctx := t.Context()
+	m := blob.NewMemory(10)
+	first, err := m.Put(ctx, []byte("123456"))
+	require.NoError(t, err)
+	_, err = m.Put(ctx, []byte("1234567"))
+	require.ErrorIs(t, err, job.ErrFull)
+	require.ErrorContains(t, err, "13 bytes; its limit is 10")
+	_, err = m.Put(ctx, []byte("123456"))
+	require.NoError(t, err, "a blob that is there needs no room")
+	require.NoError(t, m.Delete(ctx, first))
+	_, err = m.Put(ctx, []byte("1234567"))
+	require.NoError(t, err)
+}
+
+func TestDirectoryIsShared(t *testing.T) {
+	root := t.TempDir()
+	a, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	digest, err := a.Put(t.Context(), []byte("from a"))
+	require.NoError(t, err)
+	b, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	got, err := b.Get(t.Context(), digest)
+	require.NoError(t, err)
+	require.Equal(t, "from a", string(got))
+}
+
+func TestDirectorySweepsOldLeftovers(t *testing.T) {
+	root := t.TempDir()
+	_, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	old, fresh := filepath.Join(root, "tmp", "put-1"), filepath.Join(root, "tmp", "put-2")
+	for _, name := range []string{old, fresh} {
+		require.NoError(t, os.WriteFile(name, []byte("half a bl"), 0o600))
+	}
+	past := time.Now().Add(-48 * time.Hour)
+	require.NoError(t, os.Chtimes(old, past, past))
+
+	_, err = blob.NewDirectory(root)
+	require.NoError(t, err)
+	require.NoFileExists(t, old)
+	require.FileExists(t, fresh, "somebody may still be writing it")
+}
+
+func TestDirectoryLeavesNoTemporaryFiles(t *testing.T) {
+	root := t.TempDir()
+	d, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	digest, err := d.Put(t.Context(), []byte("x"))
+	require.NoError(t, err)
+	entries, err := os.ReadDir(filepath.Join(root, "tmp"))
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.FileExists(t, file(root, digest))
+}
+
+func TestDirectoryErrors(t *testing.T) {
+	plain := filepath.Join(t.TempDir(), "plain")
+	require.NoError(t, os.WriteFile(plain, nil, 0o600))
+	_, err := blob.NewDirectory(plain)
+	require.ErrorContains(t, err, "open blob directory")
+
+	root := t.TempDir()
+	d, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	digest := blob.DigestOf([]byte("x"))
+	require.NoError(t, os.MkdirAll(file(root, digest), 0o750))
+	_, err = d.Get(t.Context(), digest)
+	require.ErrorIs(t, err, job.ErrCorrupt, "a folder in the place of a blob")
+	has, err := d.Has(t.Context(), digest)
+	require.NoError(t, err)
+	require.False(t, has)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(root, "tmp")))
+	_, err = d.Put(t.Context(), []byte("y"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "put blob")
+}

@@ -1,0 +1,155 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// Directory keeps blobs as files: root/aa/bb/aabb…, named by digest. Several
+// processes may share one. Use NewDirectory.
+//
+// Invariant: a file appears under its final name only when it is whole and
+// synced, so a crash leaves nothing but files below root/tmp.
+type Directory struct{ root string }
+
+// staleAfter is the age at which a leftover temporary file belongs to a
+// process that is certainly gone.
+const staleAfter = 24 * time.Hour
+
+// NewDirectory opens the store below root, which is made when missing.
+func NewDirectory(root string) (*Directory, error) {
+	d := &Directory{root: root}
+	if err := os.MkdirAll(d.temp(), 0o750); err != nil {
+		return nil, fmt.Errorf("open blob directory: %w", err)
+	}
+	return d, d.sweep(time.Now())
+}
+
+// sweep removes temporary files that a crash left behind.
+func (d *Directory) sweep(now time.Time) error {
+	entries, err := os.ReadDir(d.temp())
+	if err != nil {
+		return fmt.Errorf("open blob directory: %w", err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) < staleAfter {
+			continue
+		}
+		if err := os.Remove(filepath.Join(d.temp(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("open blob directory: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Directory) temp() string { return filepath.Join(d.root, "tmp") }
+
+// path returns the file of a digest, which must be a valid one.
+func (d *Directory) path(digest job.Digest) string {
+	s := string(digest)
+	return filepath.Join(d.root, s[:2], s[2:4], s)
+}
+
+// Put implements Store. A stored file that no longer has its digest is
+// replaced.
+func (d *Directory) Put(ctx context.Context, data []byte) (job.Digest, error) {
+	digest := DigestOf(data)
+	if int64(len(data)) > MaxBytes {
+		return "", fmt.Errorf("put blob %s: it has %d bytes; at most %d are allowed: %w", digest, len(data), int64(MaxBytes), job.ErrInvalid)
+	}
+	if _, err := d.Get(ctx, digest); err == nil {
+		return digest, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("put blob %s: %w", digest, err)
+	}
+	if err := d.write(d.path(digest), data); err != nil {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = fmt.Errorf("%w: %w", err, job.ErrFull)
+		}
+		return "", fmt.Errorf("put blob %s: %w", digest, err)
+	}
+	return digest, nil
+}
+
+// Get implements Store.
+func (d *Directory) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("get blob %s: %w", digest, err)
+	}
+	if !IsDigest(digest) {
+		return nil, notFound(digest)
+	}
+	f, err := os.Open(d.path(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notFound(digest)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get blob %s: %w", digest, err)
+	}
+	defer f.Close()
+	data, err := readBounded(f)
+	if err != nil {
+		return nil, fmt.Errorf("get blob %s: %w", digest, err)
+	}
+	return data, Verify(digest, data)
+}
+
+// readBounded reads a file whole, unless it is longer than any blob.
+func readBounded(f *os.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > MaxBytes {
+		return nil, fmt.Errorf("%s is no regular file of at most %d bytes: %w", f.Name(), int64(MaxBytes), job.ErrCorrupt)
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil // cut while it was read: the digest will tell
+	}
+	return data[:n], err
+}
+
+// Has implements Store.
+func (d *Directory) Has(ctx context.Context, digest job.Digest) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+	}
+	if !IsDigest(digest) {
+		return false, nil
+	}
+	info, err := os.Stat(d.path(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+	}
+	return info.Mode().IsRegular(), nil
+}
+
+// Delete implements Store.
+func (d *Directory) Delete(ctx context.Context, digest job.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("delete blob %s: %w", digest, err)
+	}
+	if !IsDigest(digest) {
+		return nil
+	}
+	if err := os.Remove(d.path(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete blob %s: %w", digest, err)
+	}
+	return nil
+}
