@@ -1,0 +1,95 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"tributary/shared/queue"
+)
+
+var errClosed = errors.New("next task: the subscription is closed")
+
+type subscription struct {
+	q     *Queue
+	class *class
+	done  chan struct{}
+	close sync.Once
+}
+
+// Subscribe implements queue.Queue.
+func (q *Queue) Subscribe(ctx context.Context, key queue.Class) (queue.Subscription, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("subscribe to %s tasks: %w", key.Lane, err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return &subscription{q: q, class: q.class(key), done: make(chan struct{})}, nil
+}
+
+// Next implements queue.Subscription.
+func (s *subscription) Next(ctx context.Context) (queue.Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-s.done:
+		return nil, errClosed
+	default:
+	}
+	d, wait := s.take()
+	if d != nil {
+		return d, nil
+	}
+	var err error
+	select {
+	case d := <-wait:
+		return d, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.done:
+		err = errClosed
+	}
+	s.leave(wait)
+	return nil, err
+}
+
+// take leases the first ready message, or lines up for the next one.
+func (s *subscription) take() (*delivery, chan *delivery) {
+	s.q.mu.Lock()
+	defer s.q.mu.Unlock()
+	c := s.class
+	if len(c.ready) > 0 {
+		m := c.ready[0]
+		c.ready = c.ready[1:]
+		return s.q.lease(m), nil
+	}
+	w := make(chan *delivery, 1)
+	c.waiters = append(c.waiters, w)
+	return nil, w
+}
+
+// leave steps out of the line; what was handed over meanwhile goes back.
+func (s *subscription) leave(w chan *delivery) {
+	s.q.mu.Lock()
+	defer s.q.mu.Unlock()
+	if i := slices.Index(s.class.waiters, w); i >= 0 {
+		s.class.waiters = slices.Delete(s.class.waiters, i, i+1)
+		return
+	}
+	select {
+	case d := <-w:
+		if m := d.m; d.held() {
+			s.q.halt(m)
+			m.leased = false
+			m.delivered--
+			s.q.offer(m, true)
+		}
+	default:
+	}
+}
+
+// Close implements queue.Subscription.
+func (s *subscription) Close() { s.close.Do(func() { close(s.done) }) }
