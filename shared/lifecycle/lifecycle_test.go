@@ -1,0 +1,132 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// none: no signals, so that a test's bubble has no goroutine of os/signal.
+var none = []os.Signal{}
+
+func TestSignalsStopInTwoStages(t *testing.T) {
+	var stages []error
+	c := Config{
+		Grace:   time.Hour,
+		Signals: []os.Signal{syscall.SIGUSR1},
+		OnStop:  func(stage error) { stages = append(stages, stage) },
+	}
+	err := Run(t.Context(), c, func(soft, hard context.Context) error {
+		self := func() { require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR1)) }
+		self()
+		<-soft.Done()
+		require.NoError(t, hard.Err())
+		require.ErrorIs(t, context.Cause(soft), ErrStopped)
+		self()
+		<-hard.Done()
+		return hard.Err()
+	})
+	require.ErrorIs(t, err, ErrHurried)
+	require.Equal(t, []error{ErrStopped, ErrHurried}, stages)
+}
+
+func TestGrace(t *testing.T) {
+	for _, c := range []struct{ grace, want time.Duration }{
+		{grace: 3 * time.Second, want: 3 * time.Second},
+		{grace: 0, want: DefaultGrace},
+		{grace: -1, want: 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			parent, cancel := context.WithCancel(t.Context())
+			start := time.Now()
+			err := Run(parent, Config{Grace: c.grace, Signals: none}, func(soft, hard context.Context) error {
+				cancel()
+				<-hard.Done()
+				require.Error(t, soft.Err())
+				return nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, c.want, time.Since(start))
+		})
+	}
+}
+
+func TestRunReturnsWhatMainDid(t *testing.T) {
+	failure := errors.New("no route")
+	var parent context.Context
+	var cancel context.CancelFunc
+	for name, c := range map[string]struct {
+		main func(soft, hard context.Context) error
+		want error
+	}{
+		"finished":             {func(_, _ context.Context) error { return nil }, nil},
+		"failed":               {func(_, _ context.Context) error { return failure }, failure},
+		"cancelled by itself":  {func(_, _ context.Context) error { return context.Canceled }, context.Canceled},
+		"drained after a stop": {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return nil }, nil},
+		"cut by a stop":        {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return soft.Err() }, ErrStopped},
+		"failed after a stop":  {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return failure }, failure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent, cancel = context.WithCancel(t.Context())
+			defer cancel()
+			require.ErrorIs(t, Run(parent, Config{Signals: none}, c.main), c.want)
+		})
+	}
+}
+
+func TestGroupEndsBackgroundAfterWork(t *testing.T) {
+	soft, stop := context.WithCancel(t.Context())
+	g := NewGroup(soft, t.Context())
+	var order []string
+	g.Background("heartbeat", func(ctx context.Context) error {
+		<-ctx.Done()
+		order = append(order, "heartbeat")
+		return ctx.Err()
+	})
+	g.Work("pull", func(soft, hard context.Context) error {
+		<-soft.Done()
+		require.NoError(t, hard.Err())
+		order = append(order, "pull")
+		return soft.Err()
+	})
+	stop()
+	require.NoError(t, g.Wait())
+	require.Equal(t, []string{"pull", "heartbeat"}, order)
+}
+
+func TestGroupFirstErrorEndsAll(t *testing.T) {
+	failure := errors.New("address in use")
+	for name, fail := range map[string]func(g *Group){
+		"background": func(g *Group) { g.Background("health", func(context.Context) error { return failure }) },
+		"work":       func(g *Group) { g.Work("health", func(_, _ context.Context) error { return failure }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewGroup(t.Context(), t.Context())
+			g.Work("pull", func(soft, hard context.Context) error {
+				<-soft.Done()
+				<-hard.Done()
+				return errors.New("second")
+			})
+			g.Background("heartbeat", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			fail(g)
+			err := g.Wait()
+			require.ErrorIs(t, err, failure)
+			require.EqualError(t, err, "health: address in use")
+		})
+	}
+}
+
+func TestGroupReportsCancelledThatNobodyAskedFor(t *testing.T) {
+	g := NewGroup(t.Context(), t.Context())
+	g.Work("pull", func(_, _ context.Context) error { return context.Canceled })
+	require.ErrorIs(t, g.Wait(), context.Canceled)
+}

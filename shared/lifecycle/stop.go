@@ -1,0 +1,142 @@
+// Package lifecycle is how a program stops: in two stages, and with every
+// goroutine waited for.
+//
+// It owns signals, the two contexts a program runs under, and [Group]. It does
+// not know what is drained. Both programs' run packages call it.
+//
+// Invariant: a stop is not a failure. The first signal ends only the soft
+// context (take nothing new, finish or hand back what is held); the second, or
+// the end of the grace period, ends the hard one (drop what is held).
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+var (
+	// ErrStopped is the cause of the soft context's end: somebody asked.
+	ErrStopped = errors.New("stopped on request")
+	// ErrHurried is the cause of the hard context's end: somebody asked
+	// twice, or the grace period is over.
+	ErrHurried = errors.New("stopped before the work in hand was finished")
+)
+
+// DefaultGrace is the time between a request to stop and the hard stop: below
+// the 30 s after which Kubernetes kills a pod.
+const DefaultGrace = 20 * time.Second
+
+// Config says how a program stops.
+type Config struct {
+	// Grace is how long the work in hand may take after the first request.
+	// 0: DefaultGrace; negative: none, soft and hard end together.
+	Grace time.Duration
+	// Signals that ask for a stop. nil: SIGINT and SIGTERM; empty: none.
+	Signals []os.Signal
+	// OnStop, when set, is told each stage as it begins: ErrStopped, then
+	// ErrHurried. It runs on the watching goroutine and must not block.
+	OnStop func(stage error)
+}
+
+// Run calls main with the two contexts and returns when main does. The end of
+// parent asks for a stop as the first signal does. After the hard stop signals
+// have their default effect again, so one more kills the process.
+//
+// An error of main that comes of the stop alone (a context's error after soft
+// has ended) is returned as ErrStopped or ErrHurried.
+func Run(parent context.Context, c Config, main func(soft, hard context.Context) error) error {
+	base := context.WithoutCancel(parent)
+	soft, endSoft := context.WithCancelCause(base)
+	hard, endHard := context.WithCancelCause(base)
+	signals := make(chan os.Signal, 2)
+	if c.Signals == nil {
+		c.Signals = []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	}
+	if len(c.Signals) > 0 {
+		signal.Notify(signals, c.Signals...)
+	}
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		defer signal.Stop(signals)
+		w := watch{c, signals, done}
+		if w.asked(parent) {
+			w.end(endSoft, ErrStopped)
+			if w.hurried() {
+				w.end(endHard, ErrHurried)
+			}
+		}
+	})
+	err := main(soft, hard)
+	close(done)
+	watcher.Wait()
+	defer endHard(nil)
+	defer endSoft(nil)
+	return outcome(err, soft, hard)
+}
+
+// watch waits for the stages of a stop.
+type watch struct {
+	Config
+	signals <-chan os.Signal
+	done    <-chan struct{} // main has returned
+}
+
+// asked waits for the first request; false when main returned before one.
+func (w watch) asked(parent context.Context) bool {
+	select {
+	case <-w.signals:
+		return true
+	case <-parent.Done():
+		return true
+	case <-w.done:
+		return false
+	}
+}
+
+// hurried waits for the second request or the end of the grace period; false
+// when main returned before.
+func (w watch) hurried() bool {
+	if w.Grace < 0 {
+		return true
+	}
+	grace := w.Grace
+	if grace == 0 {
+		grace = DefaultGrace
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-w.signals:
+		return true
+	case <-timer.C:
+		return true
+	case <-w.done:
+		return false
+	}
+}
+
+func (w watch) end(end context.CancelCauseFunc, stage error) {
+	if w.OnStop != nil {
+		w.OnStop(stage)
+	}
+	end(stage)
+}
+
+// outcome tells main's failure from the stop that was asked for.
+func outcome(err error, soft, hard context.Context) error {
+	byContext := errors.Is(err, context.Canceled) || errors.Is(err, ErrStopped) || errors.Is(err, ErrHurried)
+	switch {
+	case !byContext || soft.Err() == nil:
+		return err
+	case hard.Err() != nil:
+		return context.Cause(hard)
+	default:
+		return context.Cause(soft)
+	}
+}

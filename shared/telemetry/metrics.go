@@ -1,0 +1,81 @@
+package telemetry
+
+import (
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"tributary/shared/job"
+)
+
+// Namespace begins the name of every metric of ours.
+const Namespace = "tributary"
+
+// Latencies are histogram bounds in seconds, three per decade from 50 µs (a
+// round trip over loopback) to 100 s (a long task).
+var Latencies = []float64{
+	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
+	0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100,
+}
+
+// Metrics makes a program's metrics, all in one registry, each named
+// tributary_<program>_<name>. Its methods are called while a program is put
+// together; they panic when a name is given twice, as prometheus does.
+type Metrics struct {
+	*prometheus.Registry
+	program string
+}
+
+// NewMetrics returns a registry with the Go runtime's and the process's
+// metrics and tributary_build_info, whose labels tell version and numerics.
+func NewMetrics(program string, numerics job.Numerics) *Metrics {
+	m := &Metrics{prometheus.NewRegistry(), program}
+	build := ReadBuild()
+	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: Namespace, Name: "build_info",
+		Help: "Always 1; the labels say what is running.",
+		ConstLabels: prometheus.Labels{
+			"program": program, "version": build.Program, "go": build.Go, "numerics": string(numerics),
+		},
+	}, func() float64 { return 1 })
+	m.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Counter makes a counter; its name ends in _total.
+func (m *Metrics) Counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return register(m, prometheus.NewCounterVec(prometheus.CounterOpts(m.opts(name, help)), labels))
+}
+
+// Gauge makes a gauge that the program sets.
+func (m *Metrics) Gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return register(m, prometheus.NewGaugeVec(prometheus.GaugeOpts(m.opts(name, help)), labels))
+}
+
+// GaugeFunc makes a gauge that is read when it is scraped; read must be safe
+// for concurrent use and quick. NaN stands for "not known".
+func (m *Metrics) GaugeFunc(name, help string, read func() (value float64, known bool)) {
+	m.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(m.opts(name, help)), func() float64 {
+		if v, known := read(); known {
+			return v
+		}
+		return math.NaN()
+	}))
+}
+
+// Seconds makes a histogram of durations in seconds; its name ends in _seconds.
+func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.HistogramVec {
+	return register(m, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: Namespace, Subsystem: m.program, Name: name, Help: help, Buckets: Latencies,
+	}, labels))
+}
+
+func (m *Metrics) opts(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: Namespace, Subsystem: m.program, Name: name, Help: help}
+}
+
+func register[C prometheus.Collector](m *Metrics, c C) C {
+	m.MustRegister(c)
+	return c
+}

@@ -1,0 +1,81 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// The limits of the HTTP server: its clients are probes and scrapers.
+const (
+	headerTimeout   = 5 * time.Second
+	answerTimeout   = 15 * time.Second
+	idleTimeout     = time.Minute
+	shutdownTimeout = 2 * time.Second
+	maxHeaderBytes  = 16 << 10
+	maxScrapes      = 4 // at once; more get 503
+)
+
+// Server answers /healthz (the process is alive), /readyz (every check passes;
+// 503 and the reason when not) and /metrics.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	mux      *http.ServeMux
+}
+
+// Listen binds addr (host:port; port 0 takes a free one), so that an address
+// in use is known before the program starts its work. Serve must follow.
+func Listen(ctx context.Context, addr string, metrics prometheus.Gatherer, checks ...Check) (*Server, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for health and metrics on %q: %w", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", aliveHandler)
+	mux.HandleFunc("GET /readyz", readyHandler(checks))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
+	return &Server{listener: listener, mux: mux, http: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       answerTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}}, nil
+}
+
+// Handle adds a page; it must be called before Serve.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Addr is the address that was bound.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Serve answers until ctx ends, lets answers in progress finish for a short
+// while, and returns nil; any other end is an error.
+func (s *Server) Serve(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve health and metrics: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := s.http.Shutdown(last)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	<-failed
+	if err != nil {
+		return fmt.Errorf("stop serving health and metrics: %w", err)
+	}
+	return nil
+}
