@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"tributary/shared/job"
+	"tributary/shared/telemetry/build"
 )
 
 // Namespace begins the name of every metric of ours.
@@ -18,6 +19,9 @@ var Latencies = []float64{
 	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
 	0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100,
 }
+
+// Version is the running program's version.
+func Version() string { return build.Version() }
 
 // Metrics makes a program's metrics, all in one registry, each named
 // tributary_<program>_<name>. Its methods are called while a program is put
@@ -31,12 +35,12 @@ type Metrics struct {
 // metrics and tributary_build_info, whose labels tell version and numerics.
 func NewMetrics(program string, numerics job.Numerics) *Metrics {
 	m := &Metrics{prometheus.NewRegistry(), program}
-	build := ReadBuild()
+	running := build.Read()
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: Namespace, Name: "build_info",
 		Help: "Always 1; the labels say what is running.",
 		ConstLabels: prometheus.Labels{
-			"program": program, "version": build.Program, "go": build.Go, "numerics": string(numerics),
+			"program": program, "version": running.Program, "go": running.Go, "numerics": string(numerics),
 		},
 	}, func() float64 { return 1 })
 	m.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -1,0 +1,64 @@
+// Package build tells which build of a program is running.
+//
+// It owns the reading of what the linker left in the program, and imports
+// nothing else, so that packages far from logs and metrics can call it.
+// Package telemetry shows it and package registry writes it into models.
+//
+// Invariant: it is read once; a process has one answer.
+package build
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
+
+// Info says which build of the program is running.
+type Info struct {
+	Program  string            // module version, commit, or "dev"
+	Go       string            // toolchain
+	Modules  map[string]string // dependency path → version
+	Modified bool              // built from a changed tree
+}
+
+// Read returns the running program's build.
+var Read = sync.OnceValue(func() Info {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{GoVersion: runtime.Version()}
+	}
+	return describe(info)
+})
+
+// Version is the running program's version: the module's version when it was
+// installed as one, else the commit it was built from, else "dev".
+func Version() string { return Read().Program }
+
+func describe(info *debug.BuildInfo) Info {
+	b := Info{Program: "dev", Go: info.GoVersion, Modules: make(map[string]string, len(info.Deps))}
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		b.Modules[m.Path] = m.Version
+	}
+	var revision string
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	switch v := info.Main.Version; {
+	case v != "" && v != "(devel)":
+		b.Program = v
+	case revision != "":
+		b.Program = revision[:min(12, len(revision))]
+		if b.Modified {
+			b.Program += "+dirty"
+		}
+	}
+	return b
+}
