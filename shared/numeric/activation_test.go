@@ -1,0 +1,69 @@
+package numeric
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Every backward against central differences of a float64 twin.
+func TestActivationBackward(t *testing.T) {
+	for name, f := range map[string]struct {
+		twin     func(float64) float64
+		backward func(d, x []float32)
+	}{
+		"relu": {
+			func(x float64) float64 { return math.Max(x, 0) },
+			func(d, x []float32) { ReLU(x); ReLUBackward(d, x) },
+		},
+		"tanh":    {math.Tanh, func(d, x []float32) { Tanh(x); TanhBackward(d, x) }},
+		"sigmoid": {func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, func(d, x []float32) { Sigmoid(x); SigmoidBackward(d, x) }},
+		"gelu":    {func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 }, GELUBackward},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				offKink := func(x float32) bool { return math.Abs(float64(x)) > 1e-4 }
+				x := rapid.Float32Range(-6, 6).Filter(offKink).Draw(t, "x")
+				g := rapid.Float32Range(-2, 2).Draw(t, "g")
+				const eps = 1e-5
+				d := []float32{g}
+				f.backward(d, []float32{x})
+				slope := (f.twin(float64(x)+eps) - f.twin(float64(x)-eps)) / (2 * eps)
+				require.InDelta(t, float64(g)*slope, d[0], 2e-6)
+			})
+		})
+	}
+}
+
+func TestActivationValues(t *testing.T) {
+	y := []float32{-2, 0, 3, -1}
+	ReLU(y)
+	require.Equal(t, []float32{0, 0, 3, 0}, y)
+	y = []float32{0, 1, -1}
+	GELU(y, y)
+	require.Equal(t, []float32{0, 0.8413447460685429, -0.15865525393145707}, y)
+	y = []float32{0, 0.5}
+	Tanh(y)
+	require.Equal(t, []float32{0, 0.46211717}, y)
+	y = []float32{0, 1}
+	Sigmoid(y)
+	require.Equal(t, []float32{0.5, 0.7310586}, y)
+}
+
+func BenchmarkTanh(b *testing.B)    { benchmark(b, Tanh) }
+func BenchmarkSigmoid(b *testing.B) { benchmark(b, Sigmoid) }
+func BenchmarkGELU(b *testing.B)    { benchmark(b, func(y []float32) { GELU(y, y) }) }
+
+func benchmark(b *testing.B, f func([]float32)) {
+	y := make([]float32, 1024)
+	b.SetBytes(int64(4 * len(y)))
+	r := NewRand(1, ForSynthetic, 0, 0)
+	for i := range y {
+		y[i] = 4*r.Float32() - 2
+	}
+	for b.Loop() {
+		f(y)
+	}
+}

@@ -1,0 +1,137 @@
+package numeric
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"math"
+	"sync"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// Fingerprint names this process's float arithmetic: 16 hexadecimal digits of
+// the SHA-256 over fixed computations, with every function here and with
+// products of matrices below, at and above the blocking of gonum's Sgemm.
+// Processes that differ in any of their bits differ in the fingerprint. The
+// implementation behind blas32 when it is first called is what it speaks of.
+var Fingerprint = sync.OnceValue(fingerprint)
+
+func fingerprint() string {
+	p := probe{hash: sha256.New(), rand: NewRand(1, ForSynthetic, 0, 0)}
+	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {33, 10, 64}, {64, 64, 129}, {70, 130, 90}} {
+		p.products(s[0], s[1], s[2])
+	}
+	p.scalars()
+	p.vectors()
+	p.updates()
+	return hex.EncodeToString(p.hash.Sum(nil)[:8])
+}
+
+// probe feeds the bits of computations into a hash.
+type probe struct {
+	hash hash.Hash
+	rand *Rand
+}
+
+// random returns n numbers in [-scale, scale).
+func (p *probe) random(n int, scale float32) []float32 {
+	v := Aligned(n)
+	for i := range v {
+		v[i] = (2*p.rand.Float32() - 1) * scale
+	}
+	return v
+}
+
+func (p *probe) add(v ...float32) {
+	for _, x := range v {
+		_ = binary.Write(p.hash, binary.LittleEndian, math.Float32bits(x))
+	}
+}
+
+func (p *probe) add64(v ...float64) {
+	for _, x := range v {
+		_ = binary.Write(p.hash, binary.LittleEndian, math.Float64bits(x))
+	}
+}
+
+// products are the three of a dense layer: x Wᵀ, dyᵀ x and dy W.
+func (p *probe) products(b, o, i int) {
+	matrix := func(rows, cols int) blas32.General {
+		return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: p.random(rows*cols, 1)}
+	}
+	x, w, y := matrix(b, i), matrix(o, i), matrix(b, o)
+	blas32.Gemm(blas.NoTrans, blas.Trans, 1, x, w, 0, y)
+	p.add(y.Data...)
+	dw, dx := matrix(o, i), matrix(b, i)
+	blas32.Gemm(blas.Trans, blas.NoTrans, 1, y, x, 0, dw)
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, y, w, 0, dx)
+	p.add(dw.Data...)
+	p.add(dx.Data...)
+}
+
+func (p *probe) scalars() {
+	for _, scale := range []float32{1e-4, 1, 8, 80} {
+		for _, v := range p.random(64, scale) {
+			x := float64(v)
+			cdf, pdf := normal(v)
+			p.add64(exp(x), log(math.Abs(x)), log1p(math.Abs(x)), tanh(x), sigmoid(x), cdf, pdf, math.Sqrt(math.Abs(x)))
+		}
+	}
+}
+
+func (p *probe) vectors() {
+	const rows, n = 7, 11
+	y, d := p.random(rows*n, 3), p.random(rows*n, 1)
+	step := func(forward func(y []float32), backward func(d, y []float32)) {
+		forward(y)
+		backward(d, y)
+		p.add(y...)
+		p.add(d...)
+		Add(y, y, p.random(rows*n, 2))
+	}
+	step(ReLU, ReLUBackward)
+	step(Tanh, TanhBackward)
+	step(Sigmoid, SigmoidBackward)
+	step(func(y []float32) { GELU(y, y) }, GELUBackward)
+	AddBias(y, d[:n])
+	ColumnSums(d[:n], y)
+	p.add(d[:n]...)
+	p.add64(Sum(y))
+	p.losses(rows, n)
+}
+
+func (p *probe) losses(rows, n int) {
+	z, d, y := p.random(rows*n, 5), Aligned(rows*n), Aligned(rows*n)
+	for i := range y {
+		y[i] = float32(i % 2)
+	}
+	p.add64(SoftmaxCrossEntropy(d, z, y[:rows], n))
+	p.add(d...)
+	p.add64(SigmoidCrossEntropy(d, z, y))
+	p.add(d...)
+	p.add64(SquaredError(d, z, y, 1/float64(n)))
+	p.add(d...)
+	Softmax(d, z, n)
+	p.add(d...)
+}
+
+func (p *probe) updates() {
+	const n = 37
+	w, m, v := p.random(n, 1), make([]float32, n), make([]float32, n)
+	Descent{Rate: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true}.Update(w, m, p.random(n, 1), 3)
+	Descent{Rate: 0.1, Momentum: 0.9}.Update(w, m, p.random(n, 1), 3)
+	p.add(m...)
+	clear(m)
+	for range 2 {
+		Moments{
+			Beta1: 0.9, Beta2: 0.999, Rest1: 0.1, Rest2: 0.001, Rate: 0.01,
+			Root2: 0.03, Epsilon: 1e-8, Decay: 0.01, Shrink: 0.999,
+		}.Update(w, m, v, p.random(n, 1), 3)
+	}
+	p.add(w...)
+	p.add(m...)
+	p.add(v...)
+}

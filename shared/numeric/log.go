@@ -1,0 +1,55 @@
+package numeric
+
+import "math"
+
+// log returns the natural logarithm: x = 2ᵉ·m with √½ ≤ m < √2, and
+// ln m = 2 artanh(s), s = (m−1)/(m+1), |s| < 0.172, by the Taylor series of
+// artanh to s²³, whose next term is below 2⁻⁶⁰ of the sum.
+func log(x float64) float64 {
+	switch {
+	case math.IsNaN(x) || x < 0:
+		return math.NaN()
+	case x == 0:
+		return math.Inf(-1)
+	case math.IsInf(x, 1):
+		return x
+	}
+	e := 0
+	if x < 0x1p-1022 {
+		x, e = x*0x1p52, -52
+	}
+	bits := math.Float64bits(x)
+	e += int(bits>>52) - 1023
+	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52) // in [1, 2)
+	if m >= math.Sqrt2 {
+		m, e = m/2, e+1
+	}
+	f := m - 1
+	s := f / (m + 1)
+	z := float64(s * s)
+	p := 1.0 / 23
+	p = float64(p*z) + 1.0/21
+	p = float64(p*z) + 1.0/19
+	p = float64(p*z) + 1.0/17
+	p = float64(p*z) + 1.0/15
+	p = float64(p*z) + 1.0/13
+	p = float64(p*z) + 1.0/11
+	p = float64(p*z) + 1.0/9
+	p = float64(p*z) + 1.0/7
+	p = float64(p*z) + 1.0/5
+	p = float64(p*z) + 1.0/3
+	// ln m = 2s + 2s³p, and 2s = f − s·f exactly enough to keep the last bit.
+	lnm := f - float64(s*(f-float64(2*float64(z*p))))
+	k := float64(e)
+	return float64(k*ln2Hi) + (lnm + float64(k*ln2Lo))
+}
+
+// log1p returns ln(1+x) for x ≥ 0, small x without loss (Kahan's correction,
+// as in Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §1.14).
+func log1p(x float64) float64 {
+	u := 1 + x
+	if u == 1 || math.IsInf(u, 1) {
+		return x
+	}
+	return float64(log(u)*x) / (u - 1)
+}
