@@ -1,0 +1,90 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// CardVersion is the version of the model.json this program writes and reads.
+const CardVersion = 1
+
+// maxCard bounds a model.json in bytes: a spec of 1 MiB, and preprocessing.
+const maxCard = 64 << 20
+
+// Card tells everything about a model but its parameters. model.json is one.
+type Card struct {
+	Version int       `json:"version"` // CardVersion
+	ID      job.ID    `json:"id"`      // the job it came from, and its name in the registry
+	Run     job.Run   `json:"run"`
+	Name    string    `json:"name"` // the spec's
+	Created time.Time `json:"created"`
+
+	Spec          job.Spec               `json:"spec"`
+	Preprocessing *dataset.Preprocessing `json:"preprocessing"`     // as fitted on the training split
+	Classes       []string               `json:"classes,omitempty"` // of the outputs, in order; two for one sigmoid
+	Features      int                    `json:"features"`          // network inputs, after preprocessing
+	Outputs       int                    `json:"outputs"`
+
+	Steps     int64                            `json:"steps"`
+	TrainLoss float64                          `json:"train_loss"`
+	Metrics   map[job.Split]map[string]float64 `json:"metrics"` // those that are finite numbers
+
+	Dataset          job.Digest   `json:"dataset"` // of the manifest
+	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
+	ParametersSHA256 job.Digest   `json:"parameters_sha256"`
+	Numerics         job.Numerics `json:"numerics"` // arithmetic the parameters were computed with
+	Versions         Versions     `json:"versions"` // what wrote the model
+}
+
+// Versions are those that can change a model's bits.
+type Versions struct {
+	Program string `json:"program"`
+	Go      string `json:"go"`
+	Gonum   string `json:"gonum"`
+}
+
+// encode returns the model.json. A metric that is not a finite number (AUC of
+// a split with one class, say) has no JSON and is left out.
+func (c Card) encode() ([]byte, error) {
+	metrics := make(map[job.Split]map[string]float64, len(c.Metrics))
+	for split, values := range c.Metrics {
+		metrics[split] = make(map[string]float64, len(values))
+		for name, x := range values {
+			if !math.IsNaN(x) && !math.IsInf(x, 0) {
+				metrics[split][name] = x
+			}
+		}
+	}
+	c.Metrics = metrics
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode %s of model %.80q: %w", CardFile, string(c.ID), err)
+	}
+	return append(data, '\n'), nil
+}
+
+// decodeCard reads a model.json.
+func decodeCard(data []byte) (Card, error) {
+	if len(data) > maxCard {
+		return Card{}, fmt.Errorf("%s has %d bytes: at most %d are read: %w", CardFile, len(data), maxCard, job.ErrInvalid)
+	}
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return Card{}, fmt.Errorf("%s: %w: %w", CardFile, err, job.ErrCorrupt)
+	}
+	if v.Version != CardVersion {
+		return Card{}, fmt.Errorf("%s has version %d; this program reads version %d: %w", CardFile, v.Version, CardVersion, job.ErrInvalid)
+	}
+	var c Card
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Card{}, fmt.Errorf("%s: %w: %w", CardFile, err, job.ErrCorrupt)
+	}
+	return c, nil
+}

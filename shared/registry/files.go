@@ -1,0 +1,178 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"tributary/shared/job"
+)
+
+// The files of a model.
+const (
+	CardFile    = "model.json"
+	WeightsFile = "model.safetensors"
+)
+
+// FileNames lists the files a model needs, in the order in which they are read.
+var FileNames = []string{CardFile, WeightsFile}
+
+// Encode returns the model's files by name.
+func Encode(m *Model) (map[string][]byte, error) {
+	card, err := m.Card.encode()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := EncodeWeights(m.Network.Tensors(), m.Params)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s of model %.80q: %w", WeightsFile, string(m.Card.ID), err)
+	}
+	return map[string][]byte{CardFile: card, WeightsFile: weights}, nil
+}
+
+// Decode makes a model of its files; others are passed over. It fails with
+// job.ErrNotFound when one is missing and with job.ErrCorrupt when the weights
+// are not those the card names.
+func Decode(files map[string][]byte) (*Model, error) {
+	for _, name := range FileNames {
+		if _, ok := files[name]; !ok {
+			return nil, fmt.Errorf("model without %s: %w", name, job.ErrNotFound)
+		}
+	}
+	card, err := decodeCard(files[CardFile])
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Card: card}
+	if err := m.compile(); err != nil {
+		return nil, fmt.Errorf("%s: %w", CardFile, err)
+	}
+	if got := [2]int{m.Network.Features(), m.Network.Outputs()}; got != [2]int{card.Features, card.Outputs} {
+		return nil, fmt.Errorf("%s: %d features and %d outputs; its spec and preprocessing have %d and %d: %w",
+			CardFile, card.Features, card.Outputs, got[0], got[1], job.ErrCorrupt)
+	}
+	weights := files[WeightsFile]
+	if n := m.Network.Params(); n > len(weights)/4 {
+		return nil, fmt.Errorf("%s: %d bytes are too few for %d parameters: %w", WeightsFile, len(weights), n, job.ErrCorrupt)
+	}
+	m.Params = make([]float32, m.Network.Params())
+	if err := LoadWeights(weights, m.Network.Tensors(), m.Params); err != nil {
+		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
+	}
+	if got := ParametersDigest(m.Params); got != card.ParametersSHA256 {
+		return nil, fmt.Errorf("%s has parameters %s; %s names %.80q: %w", WeightsFile, got, CardFile, string(card.ParametersSHA256), job.ErrCorrupt)
+	}
+	return m, nil
+}
+
+// Save writes the model's files into dir, as WriteFiles does.
+func Save(dir string, m *Model) error {
+	files, err := Encode(m)
+	if err != nil {
+		return err
+	}
+	return WriteFiles(dir, files)
+}
+
+// Load reads a model from dir.
+func Load(dir string) (*Model, error) {
+	files := make(map[string][]byte, len(FileNames))
+	for _, name := range FileNames {
+		data, err := readFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no model in %q: it has no %s: %w", dir, name, job.ErrNotFound)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read model in %q: %w", dir, err)
+		}
+		files[name] = data
+	}
+	m, err := Decode(files)
+	if err != nil {
+		return nil, fmt.Errorf("model in %q: %w", dir, err)
+	}
+	return m, nil
+}
+
+// maxFile bounds what is read of a model's file: 2³¹ bytes of weights.
+const maxFile = 1<<31 + maxHeader
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes: %w", path, maxFile, job.ErrInvalid)
+	}
+	data := make([]byte, info.Size())
+	_, err = io.ReadFull(f, data)
+	return data, err
+}
+
+// WriteFiles puts files into dir, which is made when it is not there. Each
+// file appears whole or not at all, and on disk before its name does; model.json
+// comes last, so a model is there when its card is.
+func WriteFiles(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	if i := slices.Index(names, CardFile); i >= 0 {
+		names = append(slices.Delete(names, i, i+1), CardFile)
+	}
+	for _, name := range names {
+		if !filepath.IsLocal(name) || filepath.Base(name) != name {
+			return fmt.Errorf("write model: file name %.80q: want a name without folders: %w", name, job.ErrInvalid)
+		}
+		if err := writeFile(dir, name, files[name]); err != nil {
+			return fmt.Errorf("write model: %s: %w", name, err)
+		}
+	}
+	return syncDir(dir)
+}
+
+func writeFile(dir, name string, data []byte) (err error) {
+	f, err := os.CreateTemp(dir, "."+name+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, name))
+}
+
+// syncDir makes the names in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	return nil
+}

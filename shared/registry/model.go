@@ -1,0 +1,103 @@
+// Package registry is what a finished job leaves behind: a model, complete
+// enough to predict on raw rows without the job, and its files.
+//
+// It owns the model's card (model.json), its weights (model.safetensors), their
+// reading and writing, and prediction. It does not know where models are kept
+// over NATS. The coordinator writes models; the predict command and the workers
+// read them; package gradient reads initial weights.
+//
+// Invariant: a model that was decoded has the parameters its card names by
+// digest, in the shapes its spec describes, all finite.
+package registry
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/telemetry/build"
+	"tributary/shared/wire"
+)
+
+// Model is a trained model. It is immutable and safe for concurrent use.
+type Model struct {
+	Card    Card
+	Network *model.Network
+	Params  []float32 // [P], in declared order
+}
+
+// New makes a model of what training ended with. It keeps params, and fills in
+// what follows from the rest of the card: version, features, outputs, the
+// parameters' digest, and this program's versions. It fails with
+// job.ErrInvalid when the card contradicts itself or a parameter is not finite.
+func New(card Card, params []float32) (*Model, error) {
+	m := &Model{Card: card, Params: params}
+	m.Card.Version = CardVersion
+	if err := m.compile(); err != nil {
+		return nil, err
+	}
+	if len(params) != m.Network.Params() {
+		return nil, fmt.Errorf("model %s: %d parameters; its spec has %d: %w", card.ID, len(params), m.Network.Params(), job.ErrInvalid)
+	}
+	if i := slices.IndexFunc(params, notFinite); i >= 0 {
+		return nil, fmt.Errorf("model %s: parameter %d is %v: %w", card.ID, i, params[i], job.ErrInvalid)
+	}
+	m.Card.Features, m.Card.Outputs = m.Network.Features(), m.Network.Outputs()
+	m.Card.ParametersSHA256 = ParametersDigest(params)
+	running := build.Read()
+	m.Card.Versions = Versions{Program: running.Program, Go: running.Go, Gonum: running.Modules["gonum.org/v1/gonum"]}
+	return m, nil
+}
+
+// ParametersDigest is the SHA-256 of the parameters' float32 little-endian
+// bytes in declared order.
+func ParametersDigest(params []float32) job.Digest {
+	const part = 1 << 16
+	h := sha256.New()
+	buf := make([]byte, 0, 4*min(part, len(params)))
+	for p := range slices.Chunk(params, part) {
+		buf = wire.AppendFloats(buf[:0], p)
+		h.Write(buf)
+	}
+	return job.Digest(hex.EncodeToString(h.Sum(nil)))
+}
+
+// compile makes the network the card describes.
+func (m *Model) compile() error {
+	c := &m.Card
+	if c.Preprocessing == nil {
+		return fmt.Errorf("model %.80q: preprocessing is missing: %w", string(c.ID), job.ErrInvalid)
+	}
+	if err := c.Preprocessing.Validate(); err != nil {
+		return fmt.Errorf("model %.80q: preprocessing: %w", string(c.ID), err)
+	}
+	n, err := model.New(c.Spec.Model, c.Spec.Loss, c.Preprocessing.Features())
+	if err != nil {
+		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
+	}
+	m.Network = n
+	return c.checkClasses(n.Outputs())
+}
+
+// checkClasses tests that every output has its meaning.
+func (c *Card) checkClasses(outputs int) error {
+	want := 0
+	switch c.Spec.Loss {
+	case job.SoftmaxCrossEntropy:
+		want = outputs
+	case job.SigmoidCrossEntropy:
+		want = 2
+	case job.MSE, job.HalfSquaredError:
+		if k := c.Preprocessing.Label.Kind; k != dataset.Numeric {
+			return fmt.Errorf("model %.80q: loss %s with a label of kind %.40q: %w", string(c.ID), c.Spec.Loss, string(k), job.ErrInvalid)
+		}
+	}
+	if len(c.Classes) != want {
+		return fmt.Errorf("model %.80q: %d classes; loss %s over %d outputs has %d: %w", string(c.ID), len(c.Classes), c.Spec.Loss, outputs, want, job.ErrInvalid)
+	}
+	return nil
+}

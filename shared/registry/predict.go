@@ -1,0 +1,195 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/model"
+)
+
+// The limits of one prediction.
+const (
+	MaxRows    = 1 << 20 // rows
+	maxNumbers = 1 << 24 // rows × outputs, so that the answer stays in memory
+	chunkRows  = 256     // rows that go through the network at once, at most
+	chunkUnits = 1 << 22 // rows × widest layer that go through at once, or one row
+)
+
+// Prediction is the answer for some rows, and its JSON.
+type Prediction struct {
+	Model job.ID `json:"model"`
+	// Predictions has one element per row: the class, or the value in the
+	// label's unit (an array of them when the model has several outputs).
+	Predictions []any `json:"predictions"`
+	// Classes and Probabilities are there when the model classifies:
+	// Probabilities [rows][classes] in the order of Classes.
+	Classes       []string    `json:"classes,omitempty"`
+	Probabilities [][]float32 `json:"probabilities,omitempty"`
+}
+
+// Predict predicts on rows as encoding/json decodes them: each an array of the
+// model's columns in order, or an object by column name. An error wraps
+// job.ErrInvalid and names the row, counted from 0.
+func (m *Model) Predict(ctx context.Context, rows []any) (*Prediction, error) {
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("rows: want at least one: %w", job.ErrInvalid)
+	}
+	b := m.newBatch()
+	for i, row := range rows {
+		values, err := m.Card.Preprocessing.ParseRow(row)
+		if err == nil {
+			err = b.add(ctx, values)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	return b.finish()
+}
+
+// PredictCSV predicts on the rows of a CSV file with a header (gzip or not), as
+// dataset.Preprocessing.ReadCSV reads it; limit bounds its unpacked bytes.
+func (m *Model) PredictCSV(ctx context.Context, r io.Reader, limit int64) (*Prediction, error) {
+	b := m.newBatch()
+	err := m.Card.Preprocessing.ReadCSV(ctx, r, limit, func(_ int, values []dataset.Value) error {
+		return b.add(ctx, values)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if b.total == 0 {
+		return nil, fmt.Errorf("no rows after the header: %w", job.ErrInvalid)
+	}
+	return b.finish()
+}
+
+// batch collects rows and sends them through the network a chunk at a time.
+type batch struct {
+	m     *Model
+	work  *model.Workspace
+	x     []float32 // [rows, features]
+	chunk int       // rows that x is let grow to
+	rows  int       // in x
+	total int
+	out   Prediction
+}
+
+func (m *Model) newBatch() *batch {
+	widest := m.Card.Features
+	for _, l := range m.Card.Spec.Model.Layers {
+		widest = max(widest, l.Dense.Units)
+	}
+	return &batch{
+		m: m, work: model.NewWorkspace(),
+		chunk: max(1, min(chunkRows, chunkUnits/widest)),
+		out:   Prediction{Model: m.Card.ID, Classes: m.Card.Classes},
+	}
+}
+
+// add appends one raw row.
+func (b *batch) add(ctx context.Context, values []dataset.Value) error {
+	if b.total == MaxRows || (b.total+1)*b.m.Card.Outputs > maxNumbers {
+		return fmt.Errorf("more rows than the %d one prediction takes: %w", b.total, job.ErrInvalid)
+	}
+	f, n := b.m.Card.Features, len(b.x)
+	b.x = append(b.x, make([]float32, f)...)
+	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values); err != nil {
+		return err
+	}
+	b.rows++
+	b.total++
+	if b.rows < b.chunk {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return b.flush()
+}
+
+func (b *batch) finish() (*Prediction, error) {
+	if err := b.flush(); err != nil {
+		return nil, err
+	}
+	return &b.out, nil
+}
+
+// flush predicts on the rows collected.
+func (b *batch) flush() (err error) {
+	if b.rows == 0 {
+		return nil
+	}
+	n := b.m.Network
+	z := n.Forward(b.work, b.m.Params, b.x, b.rows) // [rows, outputs]
+	if b.m.Card.Spec.Loss.Classifies() {
+		err = b.classify(n.Probabilities(make([]float32, len(z)), z, b.rows))
+	} else {
+		err = b.regress(z)
+	}
+	b.x, b.rows = b.x[:0], 0
+	return err
+}
+
+// classify answers with the most probable class, the first of equals. p is
+// [rows, outputs]; one sigmoid output is the probability of the second class.
+func (b *batch) classify(p []float32) error {
+	k := b.m.Card.Outputs
+	for r := range b.rows {
+		row := p[r*k : (r+1)*k : (r+1)*k]
+		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
+			row = []float32{1 - row[0], row[0]}
+		}
+		if i := slices.IndexFunc(row, notFinite); i >= 0 {
+			return fmt.Errorf("row %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.total-b.rows+r, i, row[i], job.ErrInvalid)
+		}
+		best := 0
+		for j, x := range row {
+			if x > row[best] {
+				best = j
+			}
+		}
+		b.out.Predictions = append(b.out.Predictions, b.m.Card.Classes[best])
+		b.out.Probabilities = append(b.out.Probabilities, row)
+	}
+	return nil
+}
+
+// regress answers in the label's unit. z is [rows, outputs].
+func (b *batch) regress(z []float32) error {
+	k := b.m.Card.Outputs
+	for i := range b.rows {
+		row := make([]any, k)
+		for j := range row {
+			y, err := b.m.value(z[i*k+j])
+			if err != nil {
+				return fmt.Errorf("row %d: %w", b.total-b.rows+i, err)
+			}
+			row[j] = y
+		}
+		if k == 1 {
+			b.out.Predictions = append(b.out.Predictions, row[0])
+		} else {
+			b.out.Predictions = append(b.out.Predictions, row)
+		}
+	}
+	return nil
+}
+
+// value is an output in the label's unit. One that was never scaled stays
+// float32, whose shortest decimal is short.
+func (m *Model) value(z float32) (any, error) {
+	label := &m.Card.Preprocessing.Label
+	y := label.Unscale(z)
+	if math.IsInf(y, 0) || notFinite(z) {
+		return nil, fmt.Errorf("output %v is no finite number in the label's unit; the row is too far from what the model was trained on: %w", z, job.ErrInvalid)
+	}
+	if label.Shift == 0 && label.Scale == 1 {
+		return z, nil
+	}
+	return y, nil
+}

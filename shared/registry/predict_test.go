@@ -1,0 +1,117 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// rows decodes JSON rows as the callers do.
+func rows(t *testing.T, text string) []any {
+	t.Helper()
+	var out []any
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&out))
+	return out
+}
+
+func TestPredictRegression(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 1, 1.4, 0.8)
+	p, err := m.Predict(t.Context(), rows(t, `[[6], {"a": 1}, 2, ["3"]]`)[:3])
+	require.NoError(t, err)
+	data, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"model":"line-1","predictions":[9.2,2.2,3.6]}`, string(data))
+}
+
+func TestPredictUnscalesTheLabel(t *testing.T) {
+	label := dataset.Column{Name: "y", Kind: dataset.Numeric, Shift: 100, Scale: 10}
+	m := linear(t, job.HalfSquaredError, nil, label, 2, 1, 2, 0.5, 3, 4, 0.25)
+	// [2 outputs, 2 inputs] = 1 2 / 0.5 3, b = 4, 0.25
+	p, err := m.Predict(t.Context(), rows(t, `[[1, 1]]`))
+	require.NoError(t, err)
+	require.Equal(t, []any{[]any{170.0, 137.5}}, p.Predictions)
+	require.Nil(t, p.Probabilities)
+}
+
+func TestPredictClasses(t *testing.T) {
+	label := dataset.Column{Name: "kind", Kind: dataset.Categorical}
+	m := linear(t, job.SoftmaxCrossEntropy, []string{"cat", "dog"}, label, 1, 1, -1, 0, 0)
+	p, err := m.Predict(t.Context(), rows(t, `[[2], [-2], [0]]`))
+	require.NoError(t, err)
+	require.Equal(t, []any{"cat", "dog", "cat"}, p.Predictions)
+	require.Equal(t, []string{"cat", "dog"}, p.Classes)
+	require.Len(t, p.Probabilities, 3)
+	require.InDelta(t, 0.98201379, p.Probabilities[0][0], 1e-6) // 1/(1+e⁻⁴)
+	require.InDelta(t, 1, p.Probabilities[1][0]+p.Probabilities[1][1], 1e-6)
+
+	m = linear(t, job.SigmoidCrossEntropy, []string{"no", "yes"}, label, 1, 1, 0)
+	p, err = m.Predict(t.Context(), rows(t, `[[2], [-2]]`))
+	require.NoError(t, err)
+	require.Equal(t, []any{"yes", "no"}, p.Predictions)
+	require.InDelta(t, 0.88079708, p.Probabilities[0][1], 1e-6) // 1/(1+e⁻²)
+	require.InDelta(t, 0.88079708, p.Probabilities[1][0], 1e-6)
+}
+
+// A chunk's place does not change a row's prediction.
+func TestPredictCSVInChunks(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 2, 1.5, -0.5, 0.25)
+	var csv strings.Builder
+	csv.WriteString("b,ignored,a,y\n")
+	n := 2*chunkRows + 3
+	for i := range n {
+		fmt.Fprintf(&csv, "%d,x,%d,0\n", i, 2*i)
+	}
+	p, err := m.PredictCSV(t.Context(), strings.NewReader(csv.String()), 0)
+	require.NoError(t, err)
+	require.Len(t, p.Predictions, n)
+	for i, y := range p.Predictions {
+		require.Equal(t, float32(1.5*float64(2*i)-0.5*float64(i)+0.25), y)
+	}
+}
+
+func TestPredictRefuses(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
+	for text, want := range map[string]string{
+		`[]`:                           "rows: want at least one",
+		`[[1,2],[1,2,3]]`:              "row 1: row of 3 values: the model takes 2",
+		`[[1]]`:                        "row 0: row of 1 values: the model takes 2",
+		`[{"a":1,"b":2,"nonsense":3}]`: `row 0: column "nonsense": the model has no such column`,
+		`[{"a":1}]`:                    `row 0: column "b": missing`,
+		`[["x",1]]`:                    `row 0: column "a": text "x" in a numeric column`,
+		`[[1,true]]`:                   `row 0: column "b": a boolean: want a number`,
+		`[3]`:                          "row 0: row is a number: want an array of 2 values",
+		`[[1e39,1]]`:                   "row 0: column",
+		`[[3e38,3e38]]`:                "row 0: output +Inf is no finite number",
+	} {
+		_, err := m.Predict(t.Context(), rows(t, text))
+		require.ErrorIs(t, err, job.ErrInvalid, text)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := m.PredictCSV(t.Context(), strings.NewReader("a,b\n1,2\n3,oops\n"), 0)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "line 3")
+	_, err = m.PredictCSV(t.Context(), strings.NewReader("a,c\n1,2\n"), 0)
+	require.ErrorContains(t, err, `no column "b"`)
+	_, err = m.PredictCSV(t.Context(), strings.NewReader("a,b\n"), 0)
+	require.ErrorContains(t, err, "no rows")
+}
+
+func TestPredictStops(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := m.PredictCSV(ctx, bytes.NewReader(bytes.Repeat([]byte("1\n"), chunkRows+2)), 0)
+	require.Error(t, err)
+	_, err = m.Predict(ctx, make([]any, chunkRows))
+	require.Error(t, err)
+}

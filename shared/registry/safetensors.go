@@ -1,0 +1,176 @@
+package registry
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/wire"
+)
+
+// The safetensors format (github.com/huggingface/safetensors, "Format"),
+// little-endian:
+//
+//	0    n, length of the header            uint64
+//	8    header, padded with spaces         n bytes of JSON
+//	8+n  the tensors' elements, row-major, without holes or overlap
+//
+// The header maps each name to {"dtype","shape","data_offsets":[begin,end]},
+// offsets counted from 8+n, and "__metadata__" to a map of strings.
+const (
+	maxHeader  = 16 << 20 // bytes
+	maxTensors = 1 << 16
+	maxRank    = 8
+	metadata   = "__metadata__"
+	float32s   = "F32"
+)
+
+// entry is one tensor of a file.
+type entry struct {
+	DType   string   `json:"dtype"`
+	Shape   []int    `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"` // [begin, end]
+}
+
+// EncodeWeights returns params [P] as a safetensors file with the given
+// tensors, which must be views of params in declared order. The same
+// arguments give the same bytes.
+func EncodeWeights(tensors []model.Tensor, params []float32) ([]byte, error) {
+	// "format": "pt" is what loaders in PyTorch look for.
+	header := []byte(`{"` + metadata + `":{"format":"pt"}`)
+	size := 0
+	for _, t := range tensors {
+		if t.Offset < 0 || t.Len < 0 || t.Offset > len(params)-t.Len {
+			return nil, fmt.Errorf("tensor %q: elements %d to %d of %d parameters", t.Name, t.Offset, t.Offset+t.Len, len(params))
+		}
+		name, err := json.Marshal(t.Name)
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		value, err := json.Marshal(entry{float32s, t.Shape, []uint64{uint64(size), uint64(size + 4*t.Len)}})
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		header = append(append(append(append(header, ','), name...), ':'), value...)
+		size += 4 * t.Len
+	}
+	header = append(header, '}')
+	for len(header)%8 != 0 {
+		header = append(header, ' ')
+	}
+	out := make([]byte, 0, 8+len(header)+size)
+	out = binary.LittleEndian.AppendUint64(out, uint64(len(header)))
+	out = append(out, header...)
+	for _, t := range tensors {
+		out = wire.AppendFloats(out, params[t.Offset:t.Offset+t.Len])
+	}
+	return out, nil
+}
+
+// parse checks a safetensors file whole and returns its tensors by name, and
+// the bytes their offsets point into.
+func parse(data []byte) (map[string]entry, []byte, error) {
+	if len(data) < 8 {
+		return nil, nil, malformed("%d bytes: shorter than the 8 of the header's length", len(data))
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeader {
+		return nil, nil, malformed("header of %d bytes: at most %d are read", n, maxHeader)
+	}
+	if n > uint64(len(data)-8) {
+		return nil, nil, malformed("header of %d bytes in a file of %d", n, len(data))
+	}
+	header, body := data[8:8+n], data[8+n:]
+	entries, err := parseHeader(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	return entries, body, cover(entries, uint64(len(body)))
+}
+
+// parseHeader reads the JSON, refusing what the format does: duplicate names,
+// other fields, anything but spaces after the end.
+func parseHeader(header []byte) (map[string]entry, error) {
+	if len(header) == 0 || header[0] != '{' {
+		return nil, malformed("header does not begin with '{'")
+	}
+	d := json.NewDecoder(bytes.NewReader(header))
+	d.DisallowUnknownFields()
+	if _, err := d.Token(); err != nil {
+		return nil, malformed("header: %v", err)
+	}
+	entries := make(map[string]entry)
+	described := false
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, malformed("header: %v", err)
+		}
+		name, _ := token.(string)
+		if name == metadata {
+			if described {
+				return nil, malformed("header has two %s", metadata)
+			}
+			described = true
+			var m map[string]string
+			if err := d.Decode(&m); err != nil {
+				return nil, malformed("%s: %v", metadata, err)
+			}
+			continue
+		}
+		if _, twice := entries[name]; twice {
+			return nil, malformed("tensor %.80q is there twice", name)
+		}
+		if len(entries) == maxTensors {
+			return nil, malformed("more than %d tensors", maxTensors)
+		}
+		var e entry
+		if err := d.Decode(&e); err != nil {
+			return nil, malformed("tensor %.80q: %v", name, err)
+		}
+		if err := e.check(name); err != nil {
+			return nil, err
+		}
+		entries[name] = e
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, malformed("header: %v", err)
+	}
+	if rest := bytes.TrimRight(header[d.InputOffset():], " "); len(rest) > 0 {
+		return nil, malformed("header ends with %.20q", rest)
+	}
+	return entries, nil
+}
+
+// check tests that dtype, shape and offsets agree.
+func (e entry) check(name string) error {
+	if e.DType != float32s {
+		return malformed("tensor %.80q has dtype %.20q; only F32 is read: convert it with .float() before saving", name, e.DType)
+	}
+	if e.Shape == nil || len(e.Offsets) != 2 {
+		return malformed("tensor %.80q needs a shape and two data_offsets", name)
+	}
+	if len(e.Shape) > maxRank {
+		return malformed("tensor %.80q has %d dimensions; at most %d are read", name, len(e.Shape), maxRank)
+	}
+	bytes := uint64(4)
+	for _, n := range e.Shape {
+		if n < 0 || n > math.MaxInt32 || n > 0 && bytes > math.MaxInt64/uint64(n) {
+			return malformed("tensor %.80q has impossible shape %v", name, e.Shape)
+		}
+		bytes *= uint64(n)
+	}
+	if e.Offsets[0] > e.Offsets[1] || e.Offsets[1]-e.Offsets[0] != bytes {
+		return malformed("tensor %.80q of shape %v has %d bytes, its data_offsets are %d to %d", name, e.Shape, bytes, e.Offsets[0], e.Offsets[1])
+	}
+	return nil
+}
+
+// malformed is the error of a file that is no safetensors file we read.
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("safetensors: %s: %w", fmt.Sprintf(format, args...), job.ErrInvalid)
+}
