@@ -1,0 +1,55 @@
+package dataset
+
+import (
+	"fmt"
+	"math"
+
+	"tributary/shared/job"
+	"tributary/shared/wire"
+)
+
+// A block's bytes are one wire vector of kind Block: A rows, B features, C
+// targets, and the floats X [Rows, Features], then Y [Rows, Targets].
+
+// maxSide bounds rows, features and targets of a block; RowRef counts in int32.
+const maxSide = math.MaxInt32
+
+// Encode returns the block's bytes. X and Y must have the block's shape.
+func Encode(b *Block) []byte {
+	n := b.Rows * (b.Features + b.Targets)
+	floats := make([]float32, 0, n)
+	floats = append(append(floats, b.X...), b.Y...)
+	dst := make([]byte, 0, 4*n+wire.Overhead)
+	dst, _ = wire.Append(dst, wire.Header{
+		Kind: wire.Block, A: uint64(b.Rows), B: uint64(b.Features), C: uint64(b.Targets),
+	}, floats)
+	return dst
+}
+
+// DecodeBlock reads what Encode made; anything else is job.ErrCorrupt. data is
+// not kept.
+func DecodeBlock(data []byte) (*Block, error) {
+	h, bytes, _, err := wire.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode block: %w", err)
+	}
+	if h.Kind != wire.Block {
+		return nil, fmt.Errorf("decode block: vector is of kind %q, %q expected: %w", byte(h.Kind), byte(wire.Block), job.ErrCorrupt)
+	}
+	n := uint64(len(bytes) / 4)
+	if h.A < 1 || h.A > maxSide || h.B > maxSide || h.C > maxSide || h.B+h.C < 1 ||
+		n/h.A != h.B+h.C || n%h.A != 0 {
+		return nil, fmt.Errorf("decode block: %d rows of %d features and %d targets do not make %d floats: %w",
+			h.A, h.B, h.C, n, job.ErrCorrupt)
+	}
+	floats := make([]float32, n)
+	wire.Floats(floats, bytes)
+	x := h.A * h.B
+	return &Block{
+		Rows: int(h.A), Features: int(h.B), Targets: int(h.C),
+		X: floats[:x:x], Y: floats[x:],
+	}, nil
+}
+
+// size is the memory a decoded block takes, in bytes.
+func (b *Block) size() int64 { return 4 * int64(len(b.X)+len(b.Y)) }

@@ -1,0 +1,169 @@
+package dataset
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"tributary/shared/job"
+)
+
+// Limits of a preprocessing, which is read back from model files.
+const (
+	// MaxCategories bounds a text column's categories and a label's classes.
+	MaxCategories = 10_000
+	// MaxCategoryBytes bounds the text of one category or class.
+	MaxCategoryBytes = 1024
+	// MaxFeatures bounds the features of a row, so that one row's block stays
+	// well below 64 MiB.
+	MaxFeatures = 1 << 23
+)
+
+// Features is how many features a raw row becomes.
+func (p *Preprocessing) Features() int {
+	n := 0
+	for _, c := range p.Columns {
+		n += c.Width()
+	}
+	return n
+}
+
+// Apply turns one raw row into features: len(row) is the number of columns,
+// len(dst) is Features(). An error names the column, the value and what is
+// allowed, and leaves dst in no particular state.
+func (p *Preprocessing) Apply(dst []float32, row []Value) error {
+	if len(row) != len(p.Columns) {
+		return fmt.Errorf("row of %d values: the model takes %d: %w", len(row), len(p.Columns), job.ErrInvalid)
+	}
+	if n := p.Features(); len(dst) != n {
+		return fmt.Errorf("room for %d features: the row has %d: %w", len(dst), n, job.ErrInvalid)
+	}
+	for i := range p.Columns {
+		c := &p.Columns[i]
+		w := c.Width()
+		if err := c.apply(dst[:w], row[i]); err != nil {
+			return fmt.Errorf("column %q: %w: %w", c.Name, err, job.ErrInvalid)
+		}
+		dst = dst[w:]
+	}
+	return nil
+}
+
+func (c *Column) apply(dst []float32, v Value) error {
+	if c.Kind == Categorical {
+		return c.applyCategory(dst, v)
+	}
+	x := v.number
+	switch v.kind {
+	case isMissing:
+		if c.Fill == nil {
+			return fmt.Errorf("missing: want a number; the model was trained with rows of missing values dropped")
+		}
+		x = *c.Fill
+	case isText:
+		return fmt.Errorf("text %s in a numeric column: want a number", v)
+	case isCell:
+		var kind NumberKind
+		if x, kind = ParseNumber(v.text); kind == NotANumber {
+			return fmt.Errorf("text %s in a numeric column: want a number", v)
+		} else if kind == NonFinite {
+			return fmt.Errorf("%s: want a finite number", v)
+		}
+	case isNumber:
+	}
+	f, err := c.Scaled(x)
+	dst[0] = f
+	return err
+}
+
+// Scaled maps a numeric value to its feature. It fails when either is not finite.
+func (c *Column) Scaled(x float64) (float32, error) {
+	f := float32((x - c.Shift) / c.Scale)
+	if !(math.Abs(x) <= math.MaxFloat64) || !(math.Abs(float64(f)) <= math.MaxFloat32) {
+		return 0, fmt.Errorf("%v: want a finite number that is still finite as a 32-bit float after scaling", x)
+	}
+	return f, nil
+}
+
+func (c *Column) applyCategory(dst []float32, v Value) error {
+	text := v.text
+	switch v.kind {
+	case isMissing:
+		if c.FillCategory == nil {
+			return fmt.Errorf("missing: want text; the model was trained with rows of missing values dropped")
+		}
+		text = *c.FillCategory
+	case isNumber:
+		if math.IsNaN(v.number) || math.IsInf(v.number, 0) {
+			return fmt.Errorf("%v: want text or a finite number", v.number)
+		}
+		text = FormatNumber(v.number)
+	case isText, isCell:
+	}
+	clear(dst)
+	if i, ok := c.Category(text); ok {
+		dst[i] = 1
+	}
+	return nil
+}
+
+// Category returns the index of a category.
+func (c *Column) Category(text string) (int, bool) {
+	return slices.BinarySearch(c.Categories, text)
+}
+
+// Unscale maps a prediction of a regression label back to the label's unit.
+func (c *Column) Unscale(y float32) float64 {
+	return float64(float64(y)*c.Scale) + c.Shift
+}
+
+// Validate checks a preprocessing that was read from outside.
+func (p *Preprocessing) Validate() error {
+	n := 0
+	names := make(map[string]bool, len(p.Columns))
+	for i := range p.Columns {
+		c := &p.Columns[i]
+		if err := c.validate(MaxCategories); err != nil {
+			return fmt.Errorf("columns[%d]: %w: %w", i, err, job.ErrInvalid)
+		}
+		if names[c.Name] {
+			return fmt.Errorf("columns[%d]: second column of the name %.80q: %w", i, c.Name, job.ErrInvalid)
+		}
+		names[c.Name] = true
+		n += c.Width()
+		if n > MaxFeatures {
+			return fmt.Errorf("columns[%d]: over %d features: %w", i, MaxFeatures, job.ErrInvalid)
+		}
+	}
+	if n == 0 {
+		return fmt.Errorf("columns: no features: %w", job.ErrInvalid)
+	}
+	if p.Label.Kind != Numeric {
+		return nil
+	}
+	if err := p.Label.validate(0); err != nil {
+		return fmt.Errorf("label: %w: %w", err, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (c *Column) validate(maxCategories int) error {
+	switch c.Kind {
+	case Categorical:
+		if len(c.Categories) > maxCategories {
+			return fmt.Errorf("%d categories: at most %d", len(c.Categories), maxCategories)
+		}
+		if !slices.IsSorted(c.Categories) || len(slices.Compact(slices.Clone(c.Categories))) != len(c.Categories) {
+			return fmt.Errorf("categories: want them sorted and each once")
+		}
+	case Numeric:
+		if !finite(c.Shift) || !finite(c.Scale) || c.Scale == 0 || c.Fill != nil && !finite(*c.Fill) {
+			return fmt.Errorf("shift %v, scale %v: want finite numbers, scale not 0", c.Shift, c.Scale)
+		}
+	default:
+		return fmt.Errorf("kind %.40q: want %s or %s", string(c.Kind), Numeric, Categorical)
+	}
+	return nil
+}
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

@@ -1,0 +1,89 @@
+// Package tabular reads what a table's file is made of: it unpacks gzip,
+// bounds what comes out, and gives CSV records with their line numbers.
+//
+// It owns bytes and records; what a cell means is package dataset's, what a
+// column is, ingest's. Ingest calls it to train and dataset to predict.
+//
+// Invariant: nothing read through it takes more memory than one record's limit,
+// or yields more bytes than the source's, whatever the source holds.
+package tabular
+
+import (
+	"bufio"
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"tributary/shared/job"
+)
+
+// DefaultLimit bounds what one source unpacks to, unless told otherwise.
+const DefaultLimit = 16 << 30
+
+// Source is a file's content, unpacked if it is gzip (told by its first bytes,
+// not by its name). Its reads end with ctx, and fail with job.ErrInvalid when
+// the gzip is truncated or corrupt, or when more than the limit comes out.
+type Source struct {
+	ctx    context.Context //nolint:containedctx // lives as long as one reading
+	in     io.Reader
+	packed bool
+	limit  int64
+	read   int64 // bytes given out
+}
+
+// Open reads the first bytes of r and returns its content, of at most limit
+// bytes; a limit of 0 is DefaultLimit. Closing r stays the caller's.
+func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	in := bufio.NewReaderSize(r, 64<<10)
+	head, err := in.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	s := &Source{ctx: ctx, in: in, limit: limit}
+	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
+		s.packed = true
+		if s.in, err = gzip.NewReader(in); err != nil {
+			return nil, gzipError(err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := s.in.Read(p)
+	s.read += int64(n)
+	if s.read > s.limit {
+		return 0, fmt.Errorf("over the limit of %d bytes unpacked: %w", s.limit, job.ErrInvalid)
+	}
+	if err != nil && !errors.Is(err, io.EOF) && s.packed {
+		err = gzipError(err)
+	}
+	return n, err
+}
+
+// gzipError says what is wrong with packed bytes, and passes on what went
+// wrong in reading them.
+func gzipError(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("truncated gzip: %w", job.ErrInvalid)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), isFlate(err):
+		return fmt.Errorf("corrupt gzip: %w: %w", err, job.ErrInvalid)
+	default:
+		return err
+	}
+}
+
+func isFlate(err error) bool {
+	corrupt, internal := flate.CorruptInputError(0), flate.InternalError("")
+	return errors.As(err, &corrupt) || errors.As(err, &internal)
+}
