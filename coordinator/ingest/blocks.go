@@ -1,0 +1,148 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+const (
+	blockBytes  = 1 << 20  // aimed at
+	maxRowBytes = 64 << 20 // a block holds at least one row
+	writers     = 4        // blocks encoded and put at a time
+)
+
+// blockRows is how many rows of so many floats a block holds.
+func blockRows(floats int) (int, error) {
+	if 4*floats > maxRowBytes {
+		return 0, fmt.Errorf("a row of %d features and targets takes %d bytes: at most %d: %w", floats, 4*floats, maxRowBytes, job.ErrInvalid)
+	}
+	return max(1, blockBytes/(4*floats)), nil
+}
+
+// writeBlocks encodes a part into blocks, puts them into the store and
+// describes them in order.
+func (in *Ingest) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
+	per, err := blockRows(prep.Features() + p.table.label.outputs)
+	if err != nil {
+		return nil, err
+	}
+	e := newEncoder(prep, p.table)
+	refs := make([]dataset.BlockRef, (len(p.rows)+per-1)/per)
+	group, putting := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for i := range refs {
+		if putting.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			rows := p.rows[i*per : min((i+1)*per, len(p.rows))]
+			b, err := e.block(rows)
+			if err != nil {
+				return err
+			}
+			data := dataset.Encode(b)
+			digest, err := in.Store.Put(putting, data)
+			if err != nil {
+				return fmt.Errorf("put block %d: %w", i, err)
+			}
+			refs[i] = dataset.BlockRef{Digest: digest, Rows: len(rows), Bytes: len(data)}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return refs, ctx.Err()
+}
+
+// encoder turns a table's rows into features and targets, to the same bits as
+// Preprocessing.Apply does from raw rows. It is safe for concurrent use.
+type encoder struct {
+	prep  *dataset.Preprocessing
+	table *table
+	slots []slots
+}
+
+// slots tell where a categorical column's codes go: the one feature, of those
+// of the row, that becomes 1; -1 for none.
+type slots struct {
+	code    []int32
+	missing int32
+}
+
+func newEncoder(prep *dataset.Preprocessing, t *table) *encoder {
+	e := &encoder{prep: prep, table: t, slots: make([]slots, len(t.columns))}
+	offset := 0
+	for j := range prep.Columns {
+		c := &prep.Columns[j]
+		if c.Kind == dataset.Categorical {
+			slot := func(text string) int32 {
+				if k, ok := c.Category(text); ok {
+					return int32(offset + k)
+				}
+				return -1
+			}
+			s := &e.slots[j]
+			s.missing = -1
+			if c.FillCategory != nil {
+				s.missing = slot(*c.FillCategory)
+			}
+			for _, text := range t.columns[j].dict.texts {
+				s.code = append(s.code, slot(text))
+			}
+		}
+		offset += c.Width()
+	}
+	return e
+}
+
+// block encodes rows.
+func (e *encoder) block(rows []int32) (*dataset.Block, error) {
+	b := &dataset.Block{Rows: len(rows), Features: e.prep.Features(), Targets: e.table.label.outputs}
+	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
+	raw := make([]float64, len(e.table.columns))
+	for i, r := range rows {
+		e.table.cells.row(raw, r)
+		if err := e.features(b.X[i*b.Features:(i+1)*b.Features], raw); err != nil {
+			return nil, fmt.Errorf("row %d: %w", r+1, err)
+		}
+		if err := e.table.label.target(b.Y[i*b.Targets:(i+1)*b.Targets], r, &e.prep.Label); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// features encodes one row; dst is zero.
+func (e *encoder) features(dst []float32, raw []float64) error {
+	at := 0
+	for j, x := range raw {
+		c := &e.prep.Columns[j]
+		if c.Kind == dataset.Categorical {
+			slot := e.slots[j].missing
+			if !isMissing(x) {
+				slot = e.slots[j].code[int(x)]
+			}
+			if slot >= 0 {
+				dst[slot] = 1
+			}
+			at += len(c.Categories)
+			continue
+		}
+		if isMissing(x) {
+			x = *c.Fill // rows with missing values are dropped where nothing fills them
+		}
+		f, err := c.Scaled(x)
+		if err != nil {
+			return fmt.Errorf("column %q: %w: %w", c.Name, err, job.ErrInvalid)
+		}
+		dst[at] = f
+		at++
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"tributary/shared/dataset"
+	"tributary/shared/dataset/tabular"
+	"tributary/shared/job"
+)
+
+// readCSV reads a table from a CSV source. like is nil, or the table whose
+// columns, kinds and texts this one must share: columns may then come in any
+// order.
+func (in *Ingest) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
+	if spec.Data.Label == "" {
+		return nil, fmt.Errorf("data.label: want the name of the label's column: %w", job.ErrInvalid)
+	}
+	var t *table
+	var rows int
+	err := in.with(ctx, f.field, f.source, func(content *tabular.Source) error {
+		n, tallies, err := survey(content)
+		if err != nil {
+			return err
+		}
+		rows = n
+		if like != nil {
+			t = like.empty()
+			return nil
+		}
+		t, err = in.schema(&spec.Data, spec.Loss.Classifies(), tallies)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = in.with(ctx, f.field, f.source, func(content *tabular.Source) error {
+		if err := fits(rows, len(t.columns), 8, in.limit()); err != nil {
+			return err
+		}
+		return t.fill(content, rows)
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.say("%s: read %d rows of %d columns", f.field, t.rows, len(t.columns))
+	return t, nil
+}
+
+// schema decides what the columns are, from a survey of the training source.
+func (in *Ingest) schema(d *job.Data, classes bool, tallies []tally) (*table, error) {
+	for _, name := range append([]string{d.Label}, d.Drop...) {
+		if !slices.ContainsFunc(tallies, func(t tally) bool { return t.name == name }) {
+			field := "data.drop"
+			if name == d.Label {
+				field = "data.label"
+			}
+			return nil, fmt.Errorf("%s: no column %q in the header %s: %w", field, name, headerList(tallies), job.ErrInvalid)
+		}
+	}
+	if slices.Contains(d.Drop, d.Label) {
+		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
+	}
+	t := &table{}
+	for i := range tallies {
+		y := &tallies[i]
+		switch {
+		case y.name == d.Label:
+			l, err := labelOf(y, classes)
+			if err != nil {
+				return nil, err
+			}
+			t.label = *l
+		case !slices.Contains(d.Drop, y.name):
+			kind, err := y.kind()
+			if err != nil {
+				return nil, err
+			}
+			c := column{name: y.name, kind: kind}
+			if kind == dataset.Categorical {
+				c.dict = newDictionary()
+				if 2*y.numbers >= y.numbers+y.texts {
+					in.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
+				}
+			}
+			t.columns = append(t.columns, c)
+		}
+	}
+	if len(t.columns) == 0 {
+		return nil, fmt.Errorf("no columns beside the label: %w", job.ErrInvalid)
+	}
+	return t, nil
+}
+
+// labelOf decides what the label column is.
+func labelOf(y *tally, classes bool) (*label, error) {
+	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts == 0}
+	switch {
+	case y.numbers+y.texts+y.nonFinites == 0:
+		return nil, fmt.Errorf("label %q: missing in every row: %w", y.name, job.ErrInvalid)
+	case y.nonFinites > 0 && (l.numeric || !classes):
+		return nil, notFinite(y.name, y.nonFinite)
+	case y.texts > 0 && !classes:
+		return nil, fmt.Errorf("line %d: label %q: text %s: the loss wants numbers (for classes use %s or %s): %w",
+			y.text.line, y.name, y.text.text, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.ErrInvalid)
+	}
+	if classes {
+		l.dict = newDictionary()
+	}
+	return l, nil
+}
+
+func headerList(tallies []tally) string {
+	const shown = 12
+	var names []string
+	for _, t := range tallies[:min(shown, len(tallies))] {
+		names = append(names, t.name)
+	}
+	if more := len(tallies) - len(names); more > 0 {
+		return fmt.Sprintf("%q and %d more", names, more)
+	}
+	return fmt.Sprintf("%q", names)
+}
+
+// empty is a table without rows that shares t's columns, kinds and texts.
+func (t *table) empty() *table {
+	l := t.label
+	l.codes, l.values, l.class = nil, nil, nil
+	return &table{columns: t.columns, label: l}
+}
+
+// fill reads the rows of a surveyed source.
+func (t *table) fill(content *tabular.Source, rows int) error {
+	file, err := tabular.OpenCSV(content)
+	if err != nil {
+		return err
+	}
+	at := make([]int, len(t.columns)) // column → cell of a record
+	for i, c := range t.columns {
+		cell, ok := file.Index(c.name)
+		if !ok {
+			return fmt.Errorf("header: no column %q, which the training source has: %w", c.name, job.ErrInvalid)
+		}
+		at[i] = cell
+	}
+	labelAt, ok := file.Index(t.label.name)
+	if !ok {
+		return fmt.Errorf("header: no label column %q: %w", t.label.name, job.ErrInvalid)
+	}
+	w := len(t.columns)
+	data := make([]float64, rows*w)
+	for ; ; t.rows++ {
+		record, err := file.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if t.rows == rows {
+			return errChanged
+		}
+		line := func(cell int) int { return file.Line(cell) }
+		for j := range t.columns {
+			x, err := t.columns[j].parse(record[at[j]])
+			if err != nil {
+				return fmt.Errorf("line %d: %w", line(at[j]), err)
+			}
+			data[t.rows*w+j] = x
+		}
+		if err := t.label.parse(record[labelAt]); err != nil {
+			return fmt.Errorf("line %d: %w", line(labelAt), err)
+		}
+	}
+	if t.rows != rows {
+		return errChanged
+	}
+	t.cells = &dense[float64]{data, w}
+	return nil
+}
+
+var errChanged = fmt.Errorf("changed while it was being read: %w", job.ErrInvalid)
+
+// parse reads a cell: a number, the code of its text, or missing.
+func (c *column) parse(cell string) (float64, error) {
+	if dataset.MissingCell(cell) {
+		return missing, nil
+	}
+	if c.kind == dataset.Categorical {
+		code, err := c.dict.code(cell)
+		if err != nil {
+			return 0, fmt.Errorf("column %q: %w", c.name, err)
+		}
+		return float64(code), nil
+	}
+	switch x, kind := dataset.ParseNumber(cell); kind {
+	case dataset.Finite:
+		return x, nil
+	case dataset.NonFinite:
+		return 0, fmt.Errorf("column %q: %.80q is not a finite number: %w", c.name, cell, job.ErrInvalid)
+	default:
+		return 0, fmt.Errorf("column %q: text %.80q in a numeric column: %w", c.name, cell, job.ErrInvalid)
+	}
+}
+
+// parse reads a row's label.
+func (l *label) parse(cell string) error {
+	if dataset.MissingCell(cell) {
+		if l.classes {
+			l.codes = append(l.codes, -1)
+			return nil
+		}
+		return l.push(missing)
+	}
+	if l.classes && !l.numeric {
+		return l.pushText(cell)
+	}
+	x, kind := dataset.ParseNumber(cell)
+	if kind != dataset.Finite {
+		return fmt.Errorf("label %q: %.80q: want a finite number: %w", l.name, cell, job.ErrInvalid)
+	}
+	return l.push(x)
+}

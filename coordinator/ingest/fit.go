@@ -1,0 +1,198 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// fit takes the statistics of the training rows, in file order: first what
+// fills missing values, then, with those filled in, shift and scale. All sums
+// are in float64 and sequential.
+func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
+	d := &spec.Data
+	if c := d.Transform.Categorical; c != "" && c != "onehot" {
+		return nil, fmt.Errorf("data.transform.categorical: %q: want onehot: %w", c, job.ErrInvalid)
+	}
+	s := &scan{ctx: ctx, cells: t.cells, rows: rows, raw: make([]float64, len(t.columns))}
+	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
+	for j, c := range t.columns {
+		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Scale: 1}
+	}
+	counts, err := s.count(t.columns)
+	if err != nil {
+		return nil, err
+	}
+	if err := fitFills(d.Clean.Missing, t, s, counts, p.Columns); err != nil {
+		return nil, err
+	}
+	for j := range p.Columns {
+		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
+			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
+		}
+	}
+	if err := s.fitScales("data.transform.scale", d.Transform.Scale, p.Columns); err != nil {
+		return nil, err
+	}
+	if n := p.Features(); n > dataset.MaxFeatures {
+		return nil, fmt.Errorf("%d features: at most %d: %w", n, dataset.MaxFeatures, job.ErrInvalid)
+	}
+	label, err := fitLabel(ctx, spec, &t.label, rows)
+	if err != nil {
+		return nil, err
+	}
+	p.Label = *label
+	return p, nil
+}
+
+// scan visits the training rows in order.
+type scan struct {
+	ctx   context.Context //nolint:containedctx // lives as long as one fit
+	cells matrix
+	rows  []int32
+	raw   []float64
+}
+
+func (s *scan) each(visit func(raw []float64)) error {
+	for i, r := range s.rows {
+		if i%4096 == 0 && s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		s.cells.row(s.raw, r)
+		visit(s.raw)
+	}
+	return nil
+}
+
+// count is how often a column's values occur: how many are missing, and, of a
+// categorical column, each code's number.
+type count struct {
+	missing int
+	codes   []int
+}
+
+func (s *scan) count(columns []column) ([]count, error) {
+	counts := make([]count, len(columns))
+	for j, c := range columns {
+		if c.dict != nil {
+			counts[j].codes = make([]int, len(c.dict.texts))
+		}
+	}
+	return counts, s.each(func(raw []float64) {
+		for j, x := range raw {
+			if isMissing(x) {
+				counts[j].missing++
+			} else if codes := counts[j].codes; codes != nil {
+				codes[int(x)]++
+			}
+		}
+	})
+}
+
+// categories returns the texts that occur once missing values are filled, sorted.
+func (c *count) categories(dict *dictionary, fill *string) []string {
+	texts := []string{}
+	for code, n := range c.codes {
+		if n > 0 {
+			texts = append(texts, dict.texts[code])
+		}
+	}
+	if c.missing > 0 && fill != nil {
+		texts = append(texts, *fill)
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// mostFrequent returns the text that occurs most, the first in order of
+// several; ok is false when none occurs.
+func (c *count) mostFrequent(dict *dictionary) (text string, ok bool) {
+	best := 0
+	for code, n := range c.codes {
+		if t := dict.texts[code]; n > best || n == best && n > 0 && t < text {
+			text, best = t, n
+		}
+	}
+	return text, best > 0
+}
+
+// fitScales sets Shift and Scale of the numeric columns.
+func (s *scan) fitScales(field string, scale job.Scale, columns []dataset.Column) error {
+	switch scale.Method {
+	case "", "none":
+		return nil
+	case "divide":
+		if !(math.Abs(scale.Divide) <= math.MaxFloat64) || scale.Divide == 0 {
+			return fmt.Errorf("%s.divide: %v: want a finite number other than 0: %w", field, scale.Divide, job.ErrInvalid)
+		}
+		for j := range columns {
+			if columns[j].Kind == dataset.Numeric {
+				columns[j].Scale = scale.Divide
+			}
+		}
+		return nil
+	case "standard", "minmax":
+	default:
+		return fmt.Errorf("%s: %q: want none, standard, minmax or {divide: v}: %w", field, scale.Method, job.ErrInvalid)
+	}
+	m := newMoments(len(columns))
+	if err := s.each(func(raw []float64) { m.add(filled(raw, columns)) }); err != nil {
+		return err
+	}
+	m.mean(len(s.rows))
+	if scale.Method == "standard" {
+		if err := s.each(func(raw []float64) { m.addSquares(filled(raw, columns)) }); err != nil {
+			return err
+		}
+	}
+	for j := range columns {
+		if c := &columns[j]; c.Kind == dataset.Numeric {
+			c.Shift, c.Scale = m.scale(j, len(s.rows), scale.Method == "standard")
+			if math.IsInf(c.Scale, 0) || math.IsNaN(c.Scale) {
+				return fmt.Errorf("column %q: values up to ±%g are too large to scale: %w", c.Name, max(-m.low[j], m.high[j]), job.ErrInvalid)
+			}
+		}
+	}
+	return nil
+}
+
+// filled fills in missing numbers, in place.
+func filled(raw []float64, columns []dataset.Column) []float64 {
+	for j, x := range raw {
+		if isMissing(x) && columns[j].Fill != nil {
+			raw[j] = *columns[j].Fill
+		}
+	}
+	return raw
+}
+
+// fitLabel describes the label; a label of numbers may be standardized.
+func fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dataset.Column, error) {
+	const field = "data.transform.label"
+	scale := spec.Data.Transform.Label
+	plain := scale.Method == "" || scale.Method == "none"
+	switch {
+	case plain:
+	case l.classes:
+		return nil, fmt.Errorf("%s: %q: want none with %s, which takes classes: %w", field, scale.Method, spec.Loss, job.ErrInvalid)
+	case scale.Method != "standard":
+		return nil, fmt.Errorf("%s: %q: want none or standard: %w", field, scale.Method, job.ErrInvalid)
+	case l.outputs > 1:
+		return nil, fmt.Errorf("%s: the label has %d outputs; standard takes one: %w", field, l.outputs, job.ErrInvalid)
+	}
+	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1}
+	if l.classes {
+		c.Kind = dataset.Categorical
+	}
+	if plain {
+		return &c, nil
+	}
+	s := &scan{ctx: ctx, cells: &dense[float64]{l.values, 1}, rows: rows, raw: make([]float64, 1)}
+	columns := []dataset.Column{c}
+	err := s.fitScales(field, scale, columns)
+	return &columns[0], err
+}

@@ -1,0 +1,152 @@
+// Package ingest turns the data of a spec into a dataset: read, clean, split,
+// fit the preprocessing on the training split, transform, cut into blocks.
+//
+// It owns the reading of sources and everything that is decided once per
+// dataset. What a dataset is afterwards, and how raw rows are preprocessed
+// when a model predicts, is package dataset's. The coordinator calls it when
+// it prepares a job.
+//
+// Invariant: the manifest and every block's bytes are a pure function of the
+// spec and the sources' bytes, whatever the number of CPUs; and no statistic
+// is taken from a row outside the training split.
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/dataset/tabular"
+	"tributary/shared/job"
+)
+
+// ManifestVersion is the version of the manifests made here.
+const ManifestVersion = 1
+
+// Ingest reads datasets into a store.
+type Ingest struct {
+	Sources  Opener
+	Store    blob.Store
+	MaxBytes int64        // of one source, unpacked, and of its table in memory; 0 means 16 GiB
+	Progress func(string) // told in sentences what was done; may be nil
+}
+
+// Run ingests the spec's data with the default limits.
+func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, progress func(string)) (*dataset.Manifest, error) {
+	return (&Ingest{Sources: sources, Store: store, Progress: progress}).Run(ctx, spec)
+}
+
+// Run ingests the spec's data: when it returns, every block is in the store.
+// Faults of the data or of the spec wrap job.ErrInvalid; any other error is
+// the store's or the network's and may pass.
+func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
+	train, test, err := in.read(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := in.clean(ctx, "data.source", train, spec.Data.Clean)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := train.label.arrange(rows, spec.Loss)
+	if err != nil {
+		return nil, err
+	}
+	splits, err := split(spec, &train.label, rows)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]part, 0, len(job.Splits))
+	for _, s := range job.Splits {
+		if rows := splits[s]; rows != nil {
+			parts = append(parts, part{s, train, rows})
+		}
+	}
+	if test != nil {
+		rows, err := in.clean(ctx, "data.test", test, spec.Data.Clean)
+		if err != nil {
+			return nil, err
+		}
+		if err := test.label.follow(&train.label, rows); err != nil {
+			return nil, fmt.Errorf("data.test: %w", err)
+		}
+		parts = append(parts, part{job.Test, test, rows})
+	}
+	if err := train.label.complete(splits[job.Train], classes); err != nil {
+		return nil, err
+	}
+	prep, err := fit(ctx, spec, train, splits[job.Train])
+	if err != nil {
+		return nil, err
+	}
+	if spec.Data.Shuffle {
+		shuffle(splits[job.Train], spec.Seed)
+	}
+	return in.write(ctx, prep, classes, parts)
+}
+
+// part is a split: rows of a table, in the order in which they are stored.
+type part struct {
+	split job.Split
+	table *table
+	rows  []int32
+}
+
+// write encodes the parts into blocks and describes them.
+func (in *Ingest) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, parts []part) (*dataset.Manifest, error) {
+	m := &dataset.Manifest{
+		Version: ManifestVersion, Features: prep.Features(), Targets: parts[0].table.label.targets(), Classes: classes,
+		Splits: map[job.Split][]dataset.BlockRef{}, Preprocessing: prep,
+	}
+	for _, p := range parts {
+		refs, err := in.writeBlocks(ctx, prep, p)
+		if err != nil {
+			return nil, fmt.Errorf("write %s blocks: %w", p.split, err)
+		}
+		m.Splits[p.split] = refs
+		in.say("%s: %d rows of %d features in %d blocks", p.split, len(p.rows), m.Features, len(refs))
+	}
+	return m, nil
+}
+
+// read reads the sources; test is nil unless the spec gives one.
+func (in *Ingest) read(ctx context.Context, spec *job.Spec) (train, test *table, err error) {
+	d := &spec.Data
+	if d.Inline != nil {
+		train, err = readInline(d.Inline, spec.Loss.Classifies())
+		return train, nil, err
+	}
+	if d.Source == "" {
+		return nil, nil, fmt.Errorf("data.source: want a path, file:PATH or nats:BUCKET/OBJECT (or data.inline): %w", job.ErrInvalid)
+	}
+	read := in.readCSV
+	switch {
+	case d.Format == job.IDX || d.Format == "" && d.Labels != "":
+		read = in.readIDX
+	case d.Format != job.CSV && d.Format != "":
+		return nil, nil, fmt.Errorf("data.format: %q: want %s or %s: %w", d.Format, job.CSV, job.IDX, job.ErrInvalid)
+	}
+	train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil)
+	if err != nil || d.Test == "" {
+		return train, nil, err
+	}
+	test, err = read(ctx, spec, files{"data.test", d.Test, "data.test_labels", d.TestLabels}, train)
+	return train, test, err
+}
+
+// files are the sources of one table and the fields that name them.
+type files struct{ field, source, labelsField, labels string }
+
+func (in *Ingest) say(format string, args ...any) {
+	if in.Progress != nil {
+		in.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+func (in *Ingest) limit() int64 {
+	if in.MaxBytes > 0 {
+		return in.MaxBytes
+	}
+	return tabular.DefaultLimit
+}

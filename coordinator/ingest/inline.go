@@ -1,0 +1,120 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// readInline reads a table from the spec itself. null is a missing value.
+func readInline(d *job.Inline, classes bool) (*table, error) {
+	x, err := array("data.inline.x", d.X)
+	if err != nil {
+		return nil, err
+	}
+	y, err := array("data.inline.y", d.Y)
+	if err != nil {
+		return nil, err
+	}
+	if len(x) != len(y) {
+		return nil, fmt.Errorf("data.inline: x has %d rows, y has %d: %w", len(x), len(y), job.ErrInvalid)
+	}
+	cells, width, err := numbers("data.inline.x", x)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{rows: len(x), columns: numbered(width), cells: &dense[float64]{cells, width}}
+	if classes {
+		t.label, err = inlineClasses(y)
+		return t, err
+	}
+	t.label = label{name: "y"}
+	t.label.values, t.label.outputs, err = numbers("data.inline.y", y)
+	return t, err
+}
+
+// array decodes a JSON array of at least one element.
+func array(field string, data json.RawMessage) ([]any, error) {
+	var rows []any
+	if err := json.Unmarshal(data, &rows); err != nil {
+		return nil, fmt.Errorf("%s: want an array: %w: %w", field, err, job.ErrInvalid)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s: want at least one row: %w", field, job.ErrInvalid)
+	}
+	return rows, nil
+}
+
+// numbers makes a row-major matrix of an array of numbers, or of arrays of
+// numbers of one length.
+func numbers(field string, rows []any) (cells []float64, width int, err error) {
+	_, nested := rows[0].([]any)
+	for i, row := range rows {
+		values := []any{row}
+		if nested {
+			var ok bool
+			if values, ok = row.([]any); !ok {
+				return nil, 0, fmt.Errorf("%s[%d]: want an array of numbers, as %s[0] is: %w", field, i, field, job.ErrInvalid)
+			}
+		}
+		if i == 0 {
+			width = len(values)
+		}
+		if len(values) != width || width == 0 {
+			return nil, 0, fmt.Errorf("%s[%d]: %d values: want %d, as in %s[0], and at least 1: %w", field, i, len(values), width, field, job.ErrInvalid)
+		}
+		for j, v := range values {
+			x, ok := v.(float64)
+			if v == nil {
+				x, ok = missing, true
+			}
+			if !ok {
+				at := fmt.Sprintf("%s[%d]", field, i)
+				if nested {
+					at = fmt.Sprintf("%s[%d]", at, j)
+				}
+				return nil, 0, fmt.Errorf("%s: %s: want a finite number, or null where it is missing: %w", at, show(v), job.ErrInvalid)
+			}
+			cells = append(cells, x)
+		}
+	}
+	return cells, width, nil
+}
+
+// inlineClasses makes classes of an array of numbers or strings.
+func inlineClasses(y []any) (label, error) {
+	l := label{name: "y", classes: true, outputs: 1, numeric: true, dict: newDictionary()}
+	for _, v := range y {
+		if s, ok := v.(string); ok && !dataset.MissingCell(s) {
+			l.numeric = false
+		}
+	}
+	for i, v := range y {
+		var err error
+		switch v := v.(type) {
+		case nil:
+			err = l.push(missing)
+		case float64:
+			err = l.push(v)
+		case string:
+			err = l.parse(v)
+		default:
+			err = fmt.Errorf("%s: want a number or a string: %w", show(v), job.ErrInvalid)
+		}
+		if err != nil {
+			return label{}, fmt.Errorf("data.inline.y[%d]: %w", i, err)
+		}
+	}
+	return l, nil
+}
+
+// show writes a decoded JSON value for a message.
+func show(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprintf("%T", v)
+	}
+	return fmt.Sprintf("%.80s", data)
+}

@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tributary/shared/dataset/tabular"
+	"tributary/shared/job"
+)
+
+// Opener opens the sources a spec names. A source may be opened more than
+// once and must give the same bytes each time. What a person can correct
+// fails with job.ErrInvalid.
+type Opener interface {
+	Open(ctx context.Context, source string) (io.ReadCloser, error)
+}
+
+// Roots opens paths and file:PATH below folders, and nats: sources through a
+// function. The zero Roots opens nothing.
+type Roots struct {
+	// Folders are the data roots. A source is taken as a path from the working
+	// directory if that lies below a root, else as a path from each root in
+	// turn. Neither ".." nor a symbolic link leads out of a root.
+	Folders []string
+	// Anywhere opens every file the process may read, for specs of the person
+	// who runs the process.
+	Anywhere bool
+	// Object opens nats:<bucket>/<object>; nil refuses such sources.
+	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
+}
+
+// Open opens a source.
+func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) {
+	if rest, ok := strings.CutPrefix(source, "nats:"); ok {
+		bucket, object, _ := strings.Cut(rest, "/")
+		if bucket == "" || object == "" {
+			return nil, fmt.Errorf("want nats:<bucket>/<object>: %w", job.ErrInvalid)
+		}
+		if r.Object == nil {
+			return nil, fmt.Errorf("no object store is connected to read nats: sources from: %w", job.ErrInvalid)
+		}
+		return r.Object(ctx, bucket, object)
+	}
+	path, isFile := strings.CutPrefix(source, "file:")
+	if isFile {
+		path = strings.TrimPrefix(path, "//")
+	} else if scheme, _, ok := strings.Cut(source, "://"); ok {
+		return nil, fmt.Errorf("scheme %.20q: want a path, file:PATH or nats:<bucket>/<object>: %w", scheme, job.ErrInvalid)
+	}
+	if path == "" || strings.ContainsRune(path, 0) {
+		return nil, fmt.Errorf("want the path of a file: %w", job.ErrInvalid)
+	}
+	if r.Anywhere {
+		return regular(func() (fs.FileInfo, error) { return os.Stat(path) }, func() (*os.File, error) { return os.Open(path) })
+	}
+	return r.below(path)
+}
+
+// below opens a path below the roots.
+func (r *Roots) below(path string) (io.ReadCloser, error) {
+	outside := fmt.Errorf("file is outside the data roots %q: %w", r.Folders, job.ErrInvalid)
+	err := outside
+	for _, c := range r.candidates(path) {
+		var f io.ReadCloser
+		if f, err = c.open(); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return nil, err
+}
+
+// candidate is a path below a root.
+type candidate struct{ root, path string }
+
+func (r *Roots) candidates(path string) []candidate {
+	var cs []candidate
+	if abs, err := filepath.Abs(path); err == nil {
+		for _, root := range r.Folders {
+			absRoot, err := filepath.Abs(root)
+			if err != nil {
+				continue
+			}
+			if rel, err := filepath.Rel(absRoot, abs); err == nil && filepath.IsLocal(rel) {
+				cs = append(cs, candidate{root, rel})
+			}
+		}
+	}
+	if filepath.IsLocal(path) {
+		for _, root := range r.Folders {
+			cs = append(cs, candidate{root, path})
+		}
+	}
+	return cs
+}
+
+func (c candidate) open() (io.ReadCloser, error) {
+	root, err := os.OpenRoot(c.root)
+	if err != nil {
+		return nil, fmt.Errorf("open data root: %w: %w", err, job.ErrInvalid)
+	}
+	defer root.Close()
+	return regular(func() (fs.FileInfo, error) { return root.Stat(c.path) }, func() (*os.File, error) { return root.Open(c.path) })
+}
+
+// regular opens a file once it is known to be one: a pipe would block.
+func regular(stat func() (fs.FileInfo, error), open func() (*os.File, error)) (io.ReadCloser, error) {
+	info, err := stat()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", cause(err), job.ErrInvalid)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("not a regular file: %w", job.ErrInvalid)
+	}
+	f, err := open()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", cause(err), job.ErrInvalid)
+	}
+	return f, nil
+}
+
+// cause leaves out the operation and path, which the caller names.
+func cause(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// with opens a source and hands its unpacked content to read. Errors name the
+// field and the source.
+func (in *Ingest) with(ctx context.Context, field, source string, read func(*tabular.Source) error) error {
+	named := func(err error) error { return fmt.Errorf("%s %q: %w", field, source, err) }
+	f, err := in.Sources.Open(ctx, source)
+	if err != nil {
+		return named(err)
+	}
+	defer f.Close()
+	content, err := tabular.Open(ctx, f, in.limit())
+	if err != nil {
+		return named(err)
+	}
+	if err := read(content); err != nil {
+		return named(err)
+	}
+	return nil
+}

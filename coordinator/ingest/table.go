@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// table is a source in memory: raw cells before cleaning, and the label.
+type table struct {
+	rows    int
+	columns []column
+	cells   matrix
+	label   label
+}
+
+// column is a raw feature column.
+type column struct {
+	name string
+	kind dataset.ColumnKind
+	dict *dictionary // categorical: its cells are codes of this
+}
+
+// matrix holds the raw cells [rows, columns]: a number, the code of a
+// category, or NaN where the value is missing.
+type matrix interface {
+	// row copies row i to dst [columns].
+	row(dst []float64, i int32)
+	at(i int32, j int) float64
+}
+
+// cell is what a matrix keeps its cells as; images stay as small as they came.
+type cell interface{ uint8 | float32 | float64 }
+
+// dense is a row-major matrix.
+type dense[T cell] struct {
+	data  []T
+	width int
+}
+
+func (m *dense[T]) row(dst []float64, i int32) {
+	at := int(i) * m.width
+	for j, x := range m.data[at : at+m.width] {
+		dst[j] = float64(x)
+	}
+}
+
+func (m *dense[T]) at(i int32, j int) float64 { return float64(m.data[int(i)*m.width+j]) }
+
+// missing marks a missing cell. Numbers read from sources are never NaN.
+var missing = math.NaN()
+
+func isMissing(x float64) bool { return x != x } //nolint:gocritic // NaN
+
+// dictionary numbers the texts of a column in the order in which they come.
+type dictionary struct {
+	codes map[string]int32
+	texts []string
+}
+
+func newDictionary() *dictionary { return &dictionary{codes: map[string]int32{}} }
+
+// code returns the text's number. The text is copied when it is new.
+func (d *dictionary) code(text string) (int32, error) {
+	if c, ok := d.codes[text]; ok {
+		return c, nil
+	}
+	switch {
+	case len(d.texts) == dataset.MaxCategories:
+		return 0, fmt.Errorf("over %d different texts: leave it out with data.drop, or write numbers: %w", dataset.MaxCategories, job.ErrInvalid)
+	case len(text) > dataset.MaxCategoryBytes:
+		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
+	case !utf8.ValidString(text):
+		return 0, fmt.Errorf("text %.40q is not UTF-8: %w", text, job.ErrInvalid)
+	}
+	c := int32(len(d.texts))
+	text = strings.Clone(text)
+	d.codes[text] = c
+	d.texts = append(d.texts, text)
+	return c, nil
+}
+
+// numbered returns numeric columns x0, x1, …, for sources without a header.
+func numbered(n int) []column {
+	cs := make([]column, n)
+	for i := range cs {
+		cs[i] = column{name: fmt.Sprintf("x%d", i), kind: dataset.Numeric}
+	}
+	return cs
+}
+
+// maxColumns bounds a table of numbered columns.
+const maxColumns = dataset.MaxFeatures
+
+// maxRows bounds a table: rows are counted in int32.
+const maxRows = math.MaxInt32
+
+// fits refuses a table whose cells would take more than limit bytes.
+func fits(rows, columns, cellBytes int, limit int64) error {
+	if rows > maxRows {
+		return fmt.Errorf("%d rows: at most %d: %w", rows, maxRows, job.ErrInvalid)
+	}
+	if columns > 0 && int64(rows) > limit/int64(columns)/int64(cellBytes) {
+		return fmt.Errorf("%d rows of %d columns: over the limit of %d bytes in memory: %w", rows, columns, limit, job.ErrInvalid)
+	}
+	return nil
+}
