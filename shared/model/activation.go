@@ -1,0 +1,50 @@
+package model
+
+import (
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+)
+
+// compileActivation checks the activation of the layer at path; empty is none.
+func compileActivation(path string, a job.Activation) (job.Activation, error) {
+	switch a {
+	case "", job.NoActivation:
+		return job.NoActivation, nil
+	case job.ReLU, job.Tanh, job.Sigmoid, job.GELU:
+		return a, nil
+	default:
+		return "", fmt.Errorf("%s.activation: %.40q: want none, relu, tanh, sigmoid or gelu: %w", path, string(a), job.ErrInvalid)
+	}
+}
+
+// activate turns y [B, O], which holds z, into activation(z). gelu's
+// derivative is a function of z, so its z is kept in keep [B, O].
+func activate(a job.Activation, y, keep []float32) {
+	switch a {
+	case job.ReLU:
+		numeric.ReLU(y)
+	case job.Tanh:
+		numeric.Tanh(y)
+	case job.Sigmoid:
+		numeric.Sigmoid(y)
+	case job.GELU:
+		copy(keep, y)
+		numeric.GELU(y, keep)
+	}
+}
+
+// activateBackward turns d [B, O] from dy into dz, given what activate left.
+func activateBackward(a job.Activation, d, y, keep []float32) {
+	switch a {
+	case job.ReLU:
+		numeric.ReLUBackward(d, y)
+	case job.Tanh:
+		numeric.TanhBackward(d, y)
+	case job.Sigmoid:
+		numeric.SigmoidBackward(d, y)
+	case job.GELU:
+		numeric.GELUBackward(d, keep)
+	}
+}

@@ -1,0 +1,136 @@
+package model_test
+
+import (
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/optim"
+	"tributary/shared/wire"
+)
+
+// vector is base64 of little-endian float32.
+type vector []float32
+
+func (v *vector) UnmarshalJSON(data []byte) error {
+	var s string
+	if err := json.Unmarshal(data, &s); err != nil {
+		return err
+	}
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return err
+	}
+	*v = make([]float32, len(b)/4)
+	wire.Floats(*v, b)
+	return nil
+}
+
+// torchFixture is what testdata/make_fixtures.py writes.
+type torchFixture struct {
+	Batch int
+	Sets  map[string]struct {
+		Rows, Features int
+		X, Y           vector
+	}
+	Models []torchModel
+}
+
+type torchModel struct {
+	Name, Set string
+	Loss      job.Loss
+	Layers    []job.Layer
+	Tensors   []struct {
+		Name  string
+		Shape []int
+	}
+	Initial vector
+	Runs    []torchRun
+}
+
+type torchRun struct {
+	Name      string
+	Optimizer job.Optimizer
+	Losses    []float64
+	Final     vector
+}
+
+func readTorch(t *testing.T) torchFixture {
+	f, err := os.Open("testdata/torch.json.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var fixture torchFixture
+	require.NoError(t, json.NewDecoder(z).Decode(&fixture))
+	return fixture
+}
+
+// From the same weights and rows, every step's loss is PyTorch's within 1e-4
+// relative for 100 steps, and so are the final weights.
+func TestFollowsTorch(t *testing.T) {
+	fixture := readTorch(t)
+	for _, m := range fixture.Models {
+		for _, run := range m.Runs {
+			t.Run(m.Name+"/"+run.Name, func(t *testing.T) { followTorch(t, fixture, m, run) })
+		}
+	}
+}
+
+func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun) {
+	set := fixture.Sets[m.Set]
+	n, err := model.New(job.Model{Layers: m.Layers}, m.Loss, set.Features)
+	require.NoError(t, err)
+	fold, err := optim.New(run.Optimizer)
+	require.NoError(t, err)
+
+	params, grad := append([]float32(nil), m.Initial...), make([]float32, n.Params())
+	state := make([][]float32, fold.Vectors())
+	for i := range state {
+		state[i] = make([]float32, n.Params())
+	}
+	w, targets, at, worst := model.NewWorkspace(), len(set.Y)/set.Rows, 0, 0.0
+	require.Len(t, run.Losses, 100)
+	for step, want := range run.Losses {
+		end := min(at+fixture.Batch, set.Rows)
+		x, y, rows := set.X[at*set.Features:end*set.Features], set.Y[at*targets:end*targets], end-at
+		loss := n.Gradient(grad, w, params, x, y, rows) / float64(rows)
+		require.InEpsilon(t, want, loss, 1e-4, "step %d", step)
+		worst = max(worst, math.Abs(loss-want)/want)
+		fold.Apply(params, state, int64(step), grad, float32(rows))
+		at = end % set.Rows
+	}
+	largest := 0.0
+	for i, want := range run.Final {
+		require.InDelta(t, want, params[i], 1e-5, "parameter %d", i)
+		largest = max(largest, math.Abs(float64(want-params[i])))
+	}
+	t.Logf("greatest relative difference of a loss %.1e, of a final weight %.1e absolute", worst, largest)
+}
+
+// Tensors are named and laid out as in the state_dict of a module whose
+// attribute layers is an nn.Sequential.
+func TestTensorsAreTorchs(t *testing.T) {
+	fixture := readTorch(t)
+	for _, m := range fixture.Models {
+		n, err := model.New(job.Model{Layers: m.Layers}, m.Loss, fixture.Sets[m.Set].Features)
+		require.NoError(t, err)
+		require.Len(t, m.Initial, n.Params())
+		offset := 0
+		for i, tensor := range n.Tensors() {
+			require.Equal(t, m.Tensors[i].Name, tensor.Name)
+			require.Equal(t, m.Tensors[i].Shape, tensor.Shape)
+			require.Equal(t, offset, tensor.Offset)
+			offset += tensor.Len
+		}
+		require.Equal(t, n.Params(), offset)
+		require.Len(t, m.Tensors, len(n.Tensors()))
+	}
+}
