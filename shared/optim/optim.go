@@ -1,0 +1,79 @@
+// Package optim turns a root gradient into new parameters, with the semantics
+// of torch.optim: stochastic gradient descent, Adam and AdamW.
+//
+// It owns the optimizers' settings and the constants of a step. The loops over
+// floats are package numeric's; where gradients come from is package
+// gradient's affair. Replicas and the one-process reference call it.
+//
+// Invariant: parameters and state after a step are a function of those before,
+// the step's number and its gradient, element by element.
+package optim
+
+import (
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+)
+
+// Fold is a compiled optimizer: immutable, safe for concurrent use.
+type Fold struct {
+	sgd   *numeric.Descent
+	adam  *job.Adam
+	decay decay
+}
+
+// decay is how Adam's weight decay enters.
+type decay int
+
+const (
+	l2        decay = iota // torch.optim.Adam: a term of the gradient
+	decoupled              // torch.optim.AdamW (Loshchilov & Hutter, 2019)
+)
+
+// New compiles an optimizer whose defaults are filled in.
+func New(o job.Optimizer) (*Fold, error) {
+	if err := validate(o); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.SGD != nil:
+		return &Fold{sgd: &numeric.Descent{
+			Rate: float32(o.SGD.LearningRate), Momentum: float32(o.SGD.Momentum),
+			Decay: float32(o.SGD.WeightDecay), Nesterov: o.SGD.Nesterov,
+		}}, nil
+	case o.Adam != nil:
+		a := *o.Adam
+		return &Fold{adam: &a, decay: l2}, nil
+	default:
+		a := *o.AdamW
+		return &Fold{adam: &a, decay: decoupled}, nil
+	}
+}
+
+// Vectors is the number of state vectors, each as long as the parameters and
+// zero before the first step: Adam's two moments, momentum's one buffer.
+func (f *Fold) Vectors() int {
+	switch {
+	case f.adam != nil:
+		return 2
+	case f.sgd.Momentum != 0:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Apply folds the gradient grad/divisor into params and state in place. step
+// is the number of steps folded before, 0 at first. It is elementwise: any
+// ranges of the vectors may be folded apart and give the same bits. It panics
+// when a vector is shorter than grad or state has fewer than Vectors.
+func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
+	if f.adam != nil {
+		f.moments(step).Update(params, state[0], state[1], grad, divisor)
+		return
+	}
+	var buffer []float32
+	if f.Vectors() == 1 {
+		buffer = state[0][:len(grad)]
+	}
+	f.sgd.Update(params, buffer, grad, divisor)
+}

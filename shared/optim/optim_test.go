@@ -1,0 +1,223 @@
+package optim_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+	"tributary/shared/optim"
+)
+
+func adam(rate, decay float64) *job.Adam {
+	return &job.Adam{LearningRate: rate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: decay}
+}
+
+var optimizers = map[string]job.Optimizer{
+	"plain":    {SGD: &job.SGD{LearningRate: 0.1}},
+	"decay":    {SGD: &job.SGD{LearningRate: 0.1, WeightDecay: 0.01}},
+	"momentum": {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9}},
+	"nesterov": {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 0.01}},
+	"adam":     {Adam: adam(0.01, 0.01)},
+	"adamw":    {AdamW: adam(0.01, 0.1)},
+}
+
+func compile(t require.TestingT, o job.Optimizer) (*optim.Fold, [][]float32) {
+	f, err := optim.New(o)
+	require.NoError(t, err)
+	return f, make([][]float32, f.Vectors())
+}
+
+// reference is torch.optim's documented algorithms, for one parameter, in float64.
+func reference(o job.Optimizer, p float64, grads []float64) float64 {
+	var m, v float64
+	for i, g := range grads {
+		t := float64(i + 1)
+		if s := o.SGD; s != nil {
+			g += s.WeightDecay * p
+			if i == 0 {
+				m = g
+			} else {
+				m = s.Momentum*m + g
+			}
+			if s.Nesterov {
+				g += s.Momentum * m
+			} else {
+				g = m
+			}
+			p -= s.LearningRate * g
+			continue
+		}
+		a := o.Adam
+		if a == nil {
+			a = o.AdamW
+			p -= a.LearningRate * a.WeightDecay * p
+		} else {
+			g += a.WeightDecay * p
+		}
+		m = a.Beta1*m + (1-a.Beta1)*g
+		v = a.Beta2*v + (1-a.Beta2)*g*g
+		mhat, vhat := m/(1-math.Pow(a.Beta1, t)), v/(1-math.Pow(a.Beta2, t))
+		p -= a.LearningRate * mhat / (math.Sqrt(vhat) + a.Epsilon)
+	}
+	return p
+}
+
+func TestAgainstReference(t *testing.T) {
+	for name, o := range optimizers {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				f, state := compile(t, o)
+				for i := range state {
+					state[i] = make([]float32, 1)
+				}
+				start := rapid.Float32Range(-2, 2).Draw(t, "p")
+				divisor := float32(rapid.IntRange(1, 64).Draw(t, "divisor"))
+				p, grads := []float32{start}, make([]float64, rapid.IntRange(1, 30).Draw(t, "steps"))
+				for i := range grads {
+					g := rapid.Float32Range(0.1, 3).Draw(t, "g")
+					grads[i] = float64(g / divisor)
+					f.Apply(p, state, int64(i), []float32{g}, divisor)
+				}
+				require.InDelta(t, reference(o, float64(start), grads), p[0], 2e-5)
+			})
+		})
+	}
+}
+
+func TestVectors(t *testing.T) {
+	for name, want := range map[string]int{"plain": 0, "decay": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2} {
+		f, _ := compile(t, optimizers[name])
+		require.Equal(t, want, f.Vectors(), name)
+	}
+}
+
+// Chunks of the vectors may be folded apart, in any order, with the same bits.
+func TestFoldIsElementwise(t *testing.T) {
+	for name, o := range optimizers {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				const n = 23
+				f, whole := compile(t, o)
+				r := numeric.NewRand(rapid.Uint64().Draw(t, "seed"), numeric.ForSynthetic, 0, 0)
+				p := make([]float32, n)
+				for i := range p {
+					p[i] = r.Float32()
+				}
+				parts, q := make([][]float32, len(whole)), append([]float32(nil), p...)
+				for i := range whole {
+					whole[i], parts[i] = make([]float32, n), make([]float32, n)
+				}
+				for step := range int64(4) {
+					grad := make([]float32, n)
+					for i := range grad {
+						grad[i] = r.Float32() - 0.5
+					}
+					f.Apply(p, whole, step, grad, 3)
+					cut := rapid.IntRange(0, n).Draw(t, "cut")
+					for _, c := range [][2]int{{cut, n}, {0, cut}} {
+						views := make([][]float32, len(parts))
+						for i := range parts {
+							views[i] = parts[i][c[0]:c[1]]
+						}
+						f.Apply(q[c[0]:c[1]], views, step, grad[c[0]:c[1]], 3)
+					}
+				}
+				require.Equal(t, p, q)
+				require.Equal(t, whole, parts)
+			})
+		})
+	}
+}
+
+func TestNaNIsNotHidden(t *testing.T) {
+	for name, o := range optimizers {
+		f, state := compile(t, o)
+		for i := range state {
+			state[i] = make([]float32, 1)
+		}
+		p := []float32{1}
+		f.Apply(p, state, 0, []float32{float32(math.NaN())}, 2)
+		require.False(t, numeric.AllFinite(p), name)
+	}
+}
+
+// A job may run for very many steps: the corrections go to 1, nothing overflows.
+func TestFarSteps(t *testing.T) {
+	f, _ := compile(t, optimizers["adam"])
+	for _, step := range []int64{1e6, 1e12, math.MaxInt64 - 1} {
+		p := []float32{1}
+		f.Apply(p, [][]float32{{0.5}, {0.25}}, step, []float32{0.5}, 1)
+		require.InDelta(t, 0.99, p[0], 2e-4)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	nan := math.NaN()
+	for message, o := range map[string]job.Optimizer{
+		"optimizer: 0 kinds: want exactly one of sgd, adam, adamw": {},
+		"optimizer: 2 kinds": {SGD: &job.SGD{LearningRate: 1}, Adam: adam(1, 0)},
+		"optimizer.sgd.learning_rate: 0: want a number above 0":    {SGD: &job.SGD{}},
+		"optimizer.sgd.learning_rate: NaN":                         {SGD: &job.SGD{LearningRate: nan}},
+		"optimizer.sgd.learning_rate: 1e-60":                       {SGD: &job.SGD{LearningRate: 1e-60}},
+		"optimizer.sgd.learning_rate: 1e+60":                       {SGD: &job.SGD{LearningRate: 1e60}},
+		"optimizer.sgd.momentum: 1: want at least 0 and below 1":   {SGD: &job.SGD{LearningRate: 1, Momentum: 1}},
+		"optimizer.sgd.momentum: NaN":                              {SGD: &job.SGD{LearningRate: 1, Momentum: nan}},
+		"optimizer.sgd.nesterov: true: want a momentum above 0":    {SGD: &job.SGD{LearningRate: 1, Nesterov: true}},
+		"optimizer.sgd.weight_decay: -1: want a finite number":     {SGD: &job.SGD{LearningRate: 1, WeightDecay: -1}},
+		"optimizer.sgd.weight_decay: +Inf":                         {SGD: &job.SGD{LearningRate: 1, WeightDecay: math.Inf(1)}},
+		"optimizer.adam.learning_rate: -1":                         {Adam: adam(-1, 0)},
+		"optimizer.adam.weight_decay: NaN":                         {Adam: adam(1, nan)},
+		"optimizer.adamw.beta1: -0.1: want at least 0 and below 1": {AdamW: &job.Adam{LearningRate: 1, Beta1: -0.1, Beta2: 0.9, Epsilon: 1e-8}},
+		"optimizer.adamw.beta2: 0.99999999999: want at least 0":    {AdamW: &job.Adam{LearningRate: 1, Beta2: 0.99999999999, Epsilon: 1e-8}},
+		"optimizer.adamw.epsilon: 0: want a number above 0":        {AdamW: &job.Adam{LearningRate: 1, Beta2: 0.9}},
+	} {
+		f, err := optim.New(o)
+		require.Nil(t, f)
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, message)
+	}
+}
+
+// All faults are told at once.
+func TestNewTellsEveryFault(t *testing.T) {
+	_, err := optim.New(job.Optimizer{AdamW: &job.Adam{}})
+	require.ErrorContains(t, err, "learning_rate")
+	require.ErrorContains(t, err, "epsilon")
+}
+
+func TestNoAllocation(t *testing.T) {
+	for name, o := range optimizers {
+		f, state := compile(t, o)
+		for i := range state {
+			state[i] = make([]float32, 100)
+		}
+		p, g := make([]float32, 100), make([]float32, 100)
+		require.Zero(t, testing.AllocsPerRun(10, func() { f.Apply(p, state, 3, g, 2) }), name)
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	const n = 1 << 18
+	for _, name := range []string{"plain", "momentum", "nesterov", "adam", "adamw"} {
+		b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+			f, state := compile(b, optimizers[name])
+			for i := range state {
+				state[i] = make([]float32, n)
+			}
+			p, g := make([]float32, n), make([]float32, n)
+			for i := range g {
+				g[i] = float32(i%7) - 3
+			}
+			b.SetBytes(4 * n)
+			b.ReportAllocs()
+			for b.Loop() {
+				f.Apply(p, state, 5, g, 64)
+			}
+		})
+	}
+}
