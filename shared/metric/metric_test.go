@@ -1,0 +1,160 @@
+package metric
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+var (
+	nan = float32(math.NaN())
+	inf = float32(math.Inf(1))
+)
+
+func TestClassification(t *testing.T) {
+	c := Config{Loss: job.SoftmaxCrossEntropy, Outputs: 3, Metrics: []job.Metric{job.Accuracy, job.LogLoss, job.AUC, job.RMSE}}
+	outputs := []float32{
+		1, 2, 0, // class 1
+		5, 5, 1, // a tie: the first, class 0
+		0, 1, 9, // class 2
+		nan, 1, 2, // none
+	}
+	u := c.Unit(outputs, []float32{1, 0, 1, 2}, 4, 6)
+	// AUC of three classes and RMSE of classes are undefined.
+	require.Equal(t, map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5}, c.Combine([]*Sums{u}))
+}
+
+func TestSigmoidClassifies(t *testing.T) {
+	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.AUC}}
+	u := c.Unit([]float32{-1, 0, 0.5, 2}, []float32{0, 0, 1, 0}, 4, 2)
+	// 0 is not above 0, so class 0; of the three pairs the positive wins two.
+	require.Equal(t, map[string]float64{"loss": 0.5, "accuracy": 0.75, "auc": 2.0 / 3}, c.Combine([]*Sums{u}))
+}
+
+func TestRegressionIsInOriginalUnits(t *testing.T) {
+	c := Config{
+		Loss: job.MSE, Outputs: 1, Metrics: []job.Metric{job.RMSE, job.MAE, job.R2, job.Accuracy},
+		Label: dataset.Column{Scale: 10, Shift: 100},
+	}
+	// Labels 110, 120, 130, 140; errors +10, −10, 0, +20.
+	u := c.Unit([]float32{2, 1, 3, 6}, []float32{1, 2, 3, 4}, 4, 6)
+	got := c.Combine([]*Sums{u})
+	require.Len(t, got, 4)
+	require.Equal(t, 1.5, got["loss"])
+	require.InDelta(t, math.Sqrt(150), got["rmse"], 1e-12)
+	require.InDelta(t, 10, got["mae"], 1e-12)
+	require.InDelta(t, 1-600.0/500, got["r2"], 1e-12)
+}
+
+func TestLossThatIsASum(t *testing.T) {
+	c := Config{Loss: job.HalfSquaredError, Outputs: 1}
+	a, b := c.Unit([]float32{1}, []float32{2}, 1, 0.5), c.Unit([]float32{1, 1}, []float32{2, 2}, 2, 1)
+	require.Equal(t, map[string]float64{"loss": 1.5}, c.Combine([]*Sums{a, b}))
+}
+
+func TestUndefinedIsLeftOut(t *testing.T) {
+	all := []job.Metric{job.Accuracy, job.RMSE, job.MAE, job.R2, job.AUC, job.LogLoss, "unheard of"}
+	binary := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: all}
+	regression := Config{Loss: job.MSE, Outputs: 1, Metrics: all}
+	require.Empty(t, binary.Combine(nil))
+	require.Empty(t, regression.Combine([]*Sums{nil, regression.Unit(nil, nil, 0, 0)}))
+
+	oneClass := binary.Combine([]*Sums{binary.Unit([]float32{1, 2}, []float32{1, 1}, 2, 1)})
+	require.NotContains(t, oneClass, "auc")
+	require.Contains(t, oneClass, "accuracy")
+	badScore := binary.Combine([]*Sums{binary.Unit([]float32{nan, 2}, []float32{0, 1}, 2, math.NaN())})
+	require.Equal(t, map[string]float64{"accuracy": 0.5}, badScore)
+	constant := regression.Combine([]*Sums{regression.Unit([]float32{1, 2}, []float32{3, 3}, 2, 5)})
+	require.NotContains(t, constant, "r2")
+	require.Contains(t, constant, "rmse")
+	infinite := regression.Combine([]*Sums{regression.Unit([]float32{inf, 2}, []float32{3, 4}, 2, math.Inf(1))})
+	require.Empty(t, infinite)
+}
+
+// R² against its definition, over several outputs and any cut into units.
+func TestR2AgainstTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows, n := rapid.IntRange(2, 30).Draw(t, "rows"), rapid.IntRange(1, 3).Draw(t, "outputs")
+		draw := func(name string) []float32 {
+			return rapid.SliceOfN(rapid.Float32Range(-10, 10), rows*n, rows*n).Draw(t, name)
+		}
+		z, y := draw("z"), draw("y")
+		c := Config{Loss: job.MSE, Outputs: n, Metrics: []job.Metric{job.R2, job.RMSE, job.MAE}}
+		cut := rapid.IntRange(0, rows).Draw(t, "cut")
+		units := []*Sums{c.Unit(z[:cut*n], y[:cut*n], cut, 1), c.Unit(z[cut*n:], y[cut*n:], rows-cut, 2)}
+
+		var squared, abs, deviations float64
+		for o := range n {
+			mean := 0.0
+			for r := range rows {
+				mean += float64(y[r*n+o]) / float64(rows)
+			}
+			for r := range rows {
+				e := float64(z[r*n+o]) - float64(y[r*n+o])
+				squared, abs = squared+e*e, abs+math.Abs(e)
+				deviations += (float64(y[r*n+o]) - mean) * (float64(y[r*n+o]) - mean)
+			}
+		}
+		got := c.Combine(units)
+		require.InDelta(t, math.Sqrt(squared/float64(rows*n)), got["rmse"], 1e-9)
+		require.InDelta(t, abs/float64(rows*n), got["mae"], 1e-9)
+		if deviations > 1e-3 {
+			require.InDelta(t, 1-squared/deviations, got["r2"], 1e-6*(1+squared/deviations))
+		}
+	})
+}
+
+// AUC against counting every pair, with many ties, over any cut into units,
+// for one logit and for two.
+func TestAUCAgainstPairs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.IntRange(1, 40).Draw(t, "rows")
+		one, two, y := make([]float32, rows), make([]float32, 2*rows), make([]float32, rows)
+		for r := range rows {
+			one[r] = float32(rapid.IntRange(-3, 3).Draw(t, "score"))
+			two[2*r] = float32(rapid.IntRange(-3, 3).Draw(t, "first"))
+			two[2*r+1] = two[2*r] + one[r]
+			y[r] = float32(rapid.IntRange(0, 1).Draw(t, "class"))
+		}
+		var wins, pairs float64
+		for a := range rows {
+			for b := range rows {
+				if y[a] == 1 && y[b] == 0 {
+					pairs++
+					if one[a] > one[b] {
+						wins++
+					} else if one[a] == one[b] {
+						wins += 0.5
+					}
+				}
+			}
+		}
+		cut := rapid.IntRange(0, rows).Draw(t, "cut")
+		for outputs, z := range map[int][]float32{1: one, 2: two} {
+			c := Config{Loss: job.SoftmaxCrossEntropy, Outputs: outputs, Metrics: []job.Metric{job.AUC}}
+			if outputs == 1 {
+				c.Loss = job.SigmoidCrossEntropy
+			}
+			got, ok := c.Combine([]*Sums{
+				c.Unit(z[:cut*outputs], y[:cut], cut, 0), c.Unit(z[cut*outputs:], y[cut:], rows-cut, 0),
+			})["auc"]
+			require.Equal(t, pairs > 0, ok)
+			if ok {
+				require.InDelta(t, wins/pairs, got, 1e-15)
+			}
+		}
+	})
+}
+
+func TestCombineDoesNotChangeUnits(t *testing.T) {
+	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.AUC}}
+	units := []*Sums{c.Unit([]float32{1, 2}, []float32{0, 1}, 2, 1), c.Unit([]float32{3, -2}, []float32{0, 1}, 2, 1)}
+	before := units[0].Encode()
+	require.Equal(t, c.Combine(units), c.Combine(units))
+	require.Equal(t, before, units[0].Encode())
+}

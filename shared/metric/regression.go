@@ -1,0 +1,48 @@
+package metric
+
+import "math"
+
+// spread is the count, mean and sum of squared deviations of some numbers.
+type spread struct {
+	n        int64
+	mean, m2 float64
+}
+
+// add takes in one number (Welford, "Note on a method for calculating
+// corrected sums of squares and products", 1962).
+func (p *spread) add(x float64) {
+	p.n++
+	delta := x - p.mean
+	p.mean += delta / float64(p.n)
+	p.m2 += float64(delta * (x - p.mean))
+}
+
+// merge takes in what q has (Chan, Golub & LeVeque, "Algorithms for computing
+// the sample variance", 1983).
+func (p *spread) merge(q spread) {
+	n := p.n + q.n
+	if q.n == 0 || n <= 0 {
+		return
+	}
+	delta := q.mean - p.mean
+	share := float64(q.n) / float64(n)
+	p.mean += float64(delta * share)
+	p.m2 += q.m2 + float64(delta*delta*share*float64(p.n))
+	p.n = n
+}
+
+// regress adds up errors of outputs and the spread of y, both [rows, Outputs].
+func (c Config) regress(s *Sums, outputs, y []float32) {
+	scale, shift := c.Label.Scale, c.Label.Shift
+	if scale == 0 {
+		scale = 1
+	}
+	s.spread = make([]spread, c.Outputs)
+	for i, v := range outputs {
+		target := float64(float64(y[i])*scale) + shift
+		e := float64(float64(v)*scale) + shift - target
+		s.squared += float64(e * e)
+		s.abs += math.Abs(e)
+		s.spread[i%c.Outputs].add(target)
+	}
+}
