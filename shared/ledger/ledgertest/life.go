@@ -1,0 +1,170 @@
+package ledgertest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+func evaluations(t *testing.T, l ledger.Ledger) {
+	lay, ctx := Layout(4, 2, 2), t.Context()
+	results := map[string][]byte{"validation/0": {1, 0, 255}, "validation/1": {}, "test/0": []byte("x")}
+	stored := 0
+	for unit, result := range results {
+		stored++
+		for range 2 {
+			n, err := l.PutEvaluation(ctx, lay, 7, unit, result)
+			require.NoError(t, err)
+			require.Equal(t, stored, n)
+		}
+		_, err := l.PutEvaluation(ctx, lay, 7, unit, []byte("another"))
+		require.ErrorIs(t, err, job.ErrCorrupt)
+	}
+	n, err := l.PutEvaluation(ctx, lay, 8, "validation/0", []byte("8"))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	got, err := l.Evaluations(ctx, lay, 7)
+	require.NoError(t, err)
+	require.Equal(t, results, got)
+	require.NoError(t, l.DropEvaluations(ctx, lay, 7))
+	require.NoError(t, l.DropEvaluations(ctx, lay, 7))
+	got, err = l.Evaluations(ctx, lay, 7)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	got, err = l.Evaluations(ctx, lay, 8)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+}
+
+// fill leaves something of every kind behind.
+func fill(t *testing.T, l ledger.Ledger, lay ledger.Layout) {
+	t.Helper()
+	ctx := t.Context()
+	commit(t, l, lay, 0)
+	commit(t, l, lay, 1)
+	require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 1, 2)))
+	put(t, l, lay, 2, 2)
+	commit(t, l, lay, 4)
+	_, err := l.PutEvaluation(ctx, lay, 1, "validation/0", []byte("x"))
+	require.NoError(t, err)
+}
+
+func requireFilled(t *testing.T, l ledger.Ledger, lay ledger.Layout) {
+	t.Helper()
+	requireState(t, l, lay, ledger.State{Committed: 2, Snapshot: 1, Floor: 1})
+	requireRoot(t, l, lay, 1)
+	requireSnapshot(t, l, lay, 1, 2)
+	requireArrived(t, l, lay, 2, 2)
+	requireLosses(t, l, lay, 0, 2)
+	units, err := l.Evaluations(t.Context(), lay, 1)
+	require.NoError(t, err)
+	require.Len(t, units, 1)
+}
+
+func deleteJob(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{2, 10} {
+		lay := Layout(7, chunk, 2)
+		fill(t, l, lay)
+		requireFilled(t, l, lay)
+		require.NoError(t, l.Delete(t.Context(), lay))
+		requireState(t, l, lay, ledger.State{})
+		requireError(t, l, lay, 1, job.ErrNotFound)
+		_, err := l.Snapshot(t.Context(), lay, vectors(2, 7))
+		require.ErrorIs(t, err, job.ErrNotFound)
+		requireArrived(t, l, lay, 2)
+		requireLosses(t, l, lay, 0, 0)
+		units, err := l.Evaluations(t.Context(), lay, 1)
+		require.NoError(t, err)
+		require.Empty(t, units)
+		require.NoError(t, l.Delete(t.Context(), lay))
+	}
+}
+
+// runsAreApart: incarnations of an id, and ids that begin alike, share nothing.
+func runsAreApart(t *testing.T, l ledger.Ledger) {
+	one := Layout(7, 2, 2)
+	others := []ledger.Layout{one, one, one}
+	others[0].Run += "0"
+	others[1].Job += "x"
+	others[2].Job, others[2].Run = one.Job[:3], one.Run
+	fill(t, l, one)
+	for _, other := range others {
+		requireState(t, l, other, ledger.State{})
+		fill(t, l, other)
+	}
+	require.NoError(t, l.Delete(t.Context(), one))
+	for _, other := range others {
+		requireFilled(t, l, other)
+		require.NoError(t, l.Delete(t.Context(), other))
+	}
+}
+
+func badArguments(t *testing.T, l ledger.Ledger) {
+	good, ctx := Layout(4, 2, 2), t.Context()
+	p := Partial(good, 0, 1)
+	layout := func(change func(*ledger.Layout)) ledger.Layout {
+		bad := good
+		change(&bad)
+		return bad
+	}
+	for name, bad := range map[string]ledger.Layout{
+		"no job":           layout(func(l *ledger.Layout) { l.Job = "" }),
+		"no run":           layout(func(l *ledger.Layout) { l.Run = "" }),
+		"brace":            layout(func(l *ledger.Layout) { l.Run = "a}b" }),
+		"pattern":          layout(func(l *ledger.Layout) { l.Run = "*" }),
+		"params":           layout(func(l *ledger.Layout) { l.Params = -1 }),
+		"no chunk":         layout(func(l *ledger.Layout) { l.ChunkLen = 0 }),
+		"no micro-batch":   layout(func(l *ledger.Layout) { l.Microbatch = 0 }),
+		"many micro-batch": layout(func(l *ledger.Layout) { l.Microbatch = tree.MaxLeaves + 1 }),
+	} {
+		for call, err := range everyCall(ctx, l, bad, 0, 1, p.Gradient, []int{0}, "u") {
+			require.ErrorIs(t, err, job.ErrInvalid, "%s: %s", name, call)
+		}
+	}
+	for call, err := range everyCall(ctx, l, good, -1, 9, p.Gradient[:3], []int{1, 1}, "") {
+		if call != "State" && call != "Delete" {
+			require.ErrorIs(t, err, job.ErrInvalid, call)
+		}
+	}
+	for _, chunks := range [][]int{nil, {-1}, {2}, {1, 0}, {0, 0}} {
+		_, err := l.Append(ctx, good, 0, chunks, p.Gradient, p.Sums)
+		require.ErrorIs(t, err, job.ErrInvalid, "%v", chunks)
+	}
+	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{}), job.ErrInvalid)
+	_, err := l.PutEvaluation(ctx, good, 0, "u", make([]byte, ledger.MaxResult+1))
+	require.ErrorIs(t, err, job.ErrInvalid)
+	requireState(t, l, good, ledger.State{})
+}
+
+func endedContext(t *testing.T, l ledger.Ledger) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	lay := Layout(4, 2, 2)
+	for call, err := range everyCall(ctx, l, lay, 0, 1, make([]float32, 4), []int{0}, "u") {
+		require.ErrorIs(t, err, context.Canceled, call)
+	}
+}
+
+// everyCall makes every call once and returns their errors by their names.
+func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, v []float32, chunks []int, unit string) map[string]error {
+	errs := map[string]error{}
+	_, errs["State"] = l.State(ctx, lay)
+	_, errs["Put"] = l.Put(ctx, lay, step, node, ledger.Partial{Gradient: v})
+	_, errs["Arrived"] = l.Arrived(ctx, lay, step)
+	_, errs["Partial"] = l.Partial(ctx, lay, step, node, chunks, v)
+	_, errs["Append"] = l.Append(ctx, lay, step, chunks, v, ledger.Sums{})
+	_, errs["Root"] = l.Root(ctx, lay, step, v)
+	_, errs["Losses"] = l.Losses(ctx, lay, step, step+1)
+	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}})
+	_, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v})
+	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
+	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)
+	errs["DropEvaluations"] = l.DropEvaluations(ctx, lay, step)
+	errs["Delete"] = l.Delete(ctx, lay)
+	return errs
+}

@@ -1,0 +1,99 @@
+package ledgertest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// put puts the right partial of a node.
+func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node) []ledger.Arrival {
+	t.Helper()
+	arrivals, err := l.Put(t.Context(), lay, step, node, Partial(lay, step, node))
+	require.NoError(t, err)
+	return arrivals
+}
+
+// commit appends the right root of a step, whole.
+func commit(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) bool {
+	t.Helper()
+	root := Partial(lay, step, tree.Root)
+	committed, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root.Gradient, root.Sums)
+	require.NoError(t, err)
+	return committed
+}
+
+func requireState(t *testing.T, l ledger.Ledger, lay ledger.Layout, want ledger.State) {
+	t.Helper()
+	got, err := l.State(t.Context(), lay)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func requireArrived(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, want ...tree.Node) {
+	t.Helper()
+	got, err := l.Arrived(t.Context(), lay, step)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func requirePartial(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node) {
+	t.Helper()
+	got := ledger.Partial{Gradient: make([]float32, lay.Params)}
+	var err error
+	got.Sums, err = l.Partial(t.Context(), lay, step, node, lay.AllChunks(), got.Gradient)
+	require.NoError(t, err)
+	require.Equal(t, Partial(lay, step, node), got)
+}
+
+func requireRoot(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) {
+	t.Helper()
+	checkRoot(t.Context(), t, l, lay, step)
+}
+
+func checkRoot(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64) {
+	got := ledger.Partial{Gradient: make([]float32, lay.Params)}
+	var err error
+	got.Sums, err = l.Root(ctx, lay, step, got.Gradient)
+	require.NoError(t, err)
+	require.Equal(t, Partial(lay, step, tree.Root), got)
+}
+
+func requireError(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, class error) {
+	t.Helper()
+	_, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params))
+	require.ErrorIs(t, err, class)
+}
+
+// vectors returns n vectors of p zeros.
+func vectors(n, p int) [][]float32 {
+	vs := make([][]float32, n)
+	for i := range vs {
+		vs[i] = make([]float32, p)
+	}
+	return vs
+}
+
+// snapshotOf returns n vectors that tell step, vector and place by their values.
+func snapshotOf(lay ledger.Layout, step int64, n int) ledger.Snapshot {
+	s := ledger.Snapshot{Step: step, Vectors: vectors(n, lay.Params)}
+	for i, v := range s.Vectors {
+		for j := range v {
+			v[j] = float32(step)*1000 + float32(i)*100 + float32(j)
+		}
+	}
+	return s
+}
+
+func requireSnapshot(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, n int) {
+	t.Helper()
+	got := ledger.Snapshot{Vectors: vectors(n, lay.Params)}
+	var err error
+	got.Step, err = l.Snapshot(t.Context(), lay, got.Vectors)
+	require.NoError(t, err)
+	require.Equal(t, snapshotOf(lay, step, n), got)
+}

@@ -1,0 +1,135 @@
+// Package ledgertest is the suite every implementation of ledger.Ledger
+// passes, on every server it runs on.
+//
+// It owns what the contract means in practice: which calls commit a step, what
+// a repeated or a differing call does, what trimming leaves. It knows nothing
+// of how a ledger keeps its state. The adapters' tests call Run.
+//
+// Invariant: a test uses a job of its own, so that one ledger serves them all.
+package ledgertest
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// Run runs the suite on the ledger that open returns; open is called once.
+func Run(t *testing.T, open func(t *testing.T) ledger.Ledger) {
+	l := open(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, ledger.Ledger)
+	}{
+		{"NewJobIsAtZero", newJobIsAtZero},
+		{"OneChunk", oneChunk},
+		{"PutIsIdempotent", putIsIdempotent},
+		{"DifferingPartialIsCorrupt", differingPartial},
+		{"ArrivedListsNodes", arrivedListsNodes},
+		{"PartialOfCommittedChunk", partialOfCommittedChunk},
+		{"ChunkSizes", chunkSizes},
+		{"AppendWithoutPut", appendWithoutPut},
+		{"AppendIsIdempotent", appendIsIdempotent},
+		{"DifferingRootIsCorrupt", differingRoot},
+		{"ChunkByChunk", chunkByChunk},
+		{"StepsCommitInOrder", stepsCommitInOrder},
+		{"BitsAreKept", bitsAreKept},
+		{"Losses", losses},
+		{"AnyCoverAnyOrder", anyCoverAnyOrder},
+		{"ManyWriters", manyWriters},
+		{"Snapshot", snapshot},
+		{"SnapshotTrims", snapshotTrims},
+		{"SnapshotAtZero", snapshotAtZero},
+		{"OlderSnapshotIsIgnored", olderSnapshot},
+		{"DifferingSnapshotIsCorrupt", differingSnapshot},
+		{"BeginAgainFromSnapshot", beginAgain},
+		{"SnapshotReplacedWhileRead", snapshotReplaced},
+		{"Evaluations", evaluations},
+		{"Delete", deleteJob},
+		{"RunsAreApart", runsAreApart},
+		{"BadArguments", badArguments},
+		{"EndedContext", endedContext},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, l) })
+	}
+}
+
+var runs atomic.Int64
+
+// Layout returns the layout of a job nobody has used: p parameters in chunks
+// of chunk, m micro-batches.
+func Layout(p, chunk, m int) ledger.Layout {
+	run := job.Run(strconv.FormatInt(runs.Add(1), 10))
+	return ledger.Layout{Ref: job.Ref{Job: "conformance", Run: run}, Params: p, ChunkLen: chunk, Microbatch: m}
+}
+
+// Partial returns what a worker would compute for a node of a step, on data
+// that is a function of the step and the leaf: the naive sum along the tree.
+func Partial(lay ledger.Layout, step int64, node tree.Node) ledger.Partial {
+	lo, hi, ok := node.Leaves(lay.Microbatch)
+	if !ok {
+		panic("ledgertest: no such node")
+	}
+	return sumLeaves(lay, step, lo, hi)
+}
+
+func sumLeaves(lay ledger.Layout, step int64, lo, hi int) ledger.Partial {
+	if hi-lo > 1 {
+		mid := tree.Split(lo, hi)
+		return Add(sumLeaves(lay, step, lo, mid), sumLeaves(lay, step, mid, hi))
+	}
+	r := rand.New(rand.NewPCG(uint64(step), uint64(lo)))
+	p := ledger.Partial{Gradient: make([]float32, lay.Params), Sums: ledger.Sums{Examples: 1 + r.Int64N(100), Loss: r.NormFloat64()}}
+	for i := range p.Gradient {
+		p.Gradient[i] = float32(r.NormFloat64())
+	}
+	return p
+}
+
+// Add returns left + right, in left's memory.
+func Add(left, right ledger.Partial) ledger.Partial {
+	for i, x := range right.Gradient {
+		left.Gradient[i] += x
+	}
+	left.Sums = left.Sums.Add(right.Sums)
+	return left
+}
+
+// Reduce does what a worker does that was given arrivals: it reads and sums
+// the covers of the chunks, appends the roots, and reports whether that
+// committed the step. Chunks named in skip are left to others.
+func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, arrivals []ledger.Arrival, skip func(chunk int) bool) (committed bool) {
+	for c, a := range arrivals {
+		if a.Cover == nil || skip != nil && skip(c) {
+			continue
+		}
+		lost := false
+		value := func(n tree.Node) ledger.Partial {
+			p := ledger.Partial{Gradient: make([]float32, lay.Params)}
+			var err error
+			p.Sums, err = l.Partial(ctx, lay, step, n, []int{c}, p.Gradient)
+			lost = lost || err != nil
+			if err != nil { // somebody else was faster
+				require.ErrorIs(t, err, job.ErrNotFound)
+			}
+			return p
+		}
+		root, ok := tree.Sum(lay.Microbatch, a.Cover, value, Add)
+		require.True(t, ok, "chunk %d: %v is no cover", c, a.Cover)
+		if lost {
+			continue
+		}
+		now, err := l.Append(ctx, lay, step, []int{c}, root.Gradient, root.Sums)
+		require.NoError(t, err)
+		committed = committed || now
+	}
+	return committed
+}

@@ -1,0 +1,106 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// PutSnapshot keeps the snapshot when it is the newest and trims the log. One
+// that is ahead of the committed steps commits them.
+func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	t, err := l.write(ctx, lay, lay.CheckSnapshot(s.Step, s.Vectors))
+	if err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	if t.snapshot != nil && t.snapshot.Step > s.Step {
+		return nil
+	}
+	if t.snapshot != nil && t.snapshot.Step == s.Step {
+		if !slices.EqualFunc(t.snapshot.Vectors, s.Vectors, sameBits) {
+			return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
+		}
+		return nil
+	}
+	kept := ledger.Snapshot{Step: s.Step}
+	for _, v := range s.Vectors {
+		kept.Vectors = append(kept.Vectors, slices.Clone(v))
+	}
+	t.snapshot, t.floor = &kept, s.Step
+	maps.DeleteFunc(t.steps, func(n int64, _ *step) bool { return n < s.Step })
+	if s.Step > t.committed {
+		t.committed, t.base, t.losses = s.Step, s.Step, nil
+		t.advance()
+	}
+	return nil
+}
+
+// Snapshot copies the newest snapshot.
+func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+	t, err := l.read(ctx, lay, lay.CheckSnapshot(0, vectors))
+	if err != nil {
+		return 0, err
+	}
+	defer l.mu.Unlock()
+	if t.snapshot == nil {
+		return 0, fmt.Errorf("read snapshot of %s: %w", lay.Ref, job.ErrNotFound)
+	}
+	if len(vectors) != len(t.snapshot.Vectors) {
+		return 0, fmt.Errorf("read snapshot %d: it has %d vectors, %d expected: %w",
+			t.snapshot.Step, len(t.snapshot.Vectors), len(vectors), job.ErrCorrupt)
+	}
+	for i, v := range t.snapshot.Vectors {
+		copy(vectors[i], v)
+	}
+	return t.snapshot.Step, nil
+}
+
+// PutEvaluation keeps a unit's result.
+func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, n int64, unit string, result []byte) (int, error) {
+	t, err := l.write(ctx, lay, lay.CheckUnit(n, unit, result))
+	if err != nil {
+		return 0, err
+	}
+	defer l.mu.Unlock()
+	units, ok := t.evaluations[n]
+	if !ok {
+		units = map[string][]byte{}
+		t.evaluations[n] = units
+	}
+	if was, ok := units[unit]; ok && !bytes.Equal(was, result) {
+		return 0, fmt.Errorf("put evaluation %s of step %d: it is stored with another result: %w", unit, n, job.ErrCorrupt)
+	}
+	units[unit] = append([]byte{}, result...)
+	return len(units), nil
+}
+
+// Evaluations copies the step's units.
+func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, n int64) (map[string][]byte, error) {
+	t, err := l.read(ctx, lay, lay.CheckStep(n))
+	if err != nil {
+		return nil, err
+	}
+	defer l.mu.Unlock()
+	units := make(map[string][]byte, len(t.evaluations[n]))
+	for unit, result := range t.evaluations[n] {
+		units[unit] = append([]byte{}, result...)
+	}
+	return units, nil
+}
+
+// DropEvaluations forgets the step's units.
+func (l *Ledger) DropEvaluations(ctx context.Context, lay ledger.Layout, n int64) error {
+	t, err := l.write(ctx, lay, lay.CheckStep(n))
+	if err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	delete(t.evaluations, n)
+	return nil
+}

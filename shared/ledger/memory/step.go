@@ -1,0 +1,155 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// Put keeps the node's partial of every chunk that has no root yet.
+func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
+	t, err := l.write(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)))
+	if err != nil {
+		return nil, err
+	}
+	defer l.mu.Unlock()
+	arrivals := make([]ledger.Arrival, lay.Chunks())
+	for i := range arrivals {
+		if n < t.floor {
+			arrivals[i].Committed = true
+			continue
+		}
+		c := &t.keep(n).chunks[i]
+		if c.root != nil {
+			arrivals[i].Committed = true
+			continue
+		}
+		part := cut(lay, i, p.Gradient, p.Sums)
+		if was, ok := c.partials[node]; ok && !equal(was, part) {
+			return nil, fmt.Errorf("put partial %d of step %d: chunk %d: it arrived before with other bytes: %w", node, n, i, job.ErrCorrupt)
+		}
+		c.partials[node] = part
+		cover, missing := tree.Resolve(lay.Microbatch, func(n tree.Node) bool { _, ok := c.partials[n]; return ok })
+		if len(missing) == 0 {
+			arrivals[i].Cover = cover
+		}
+	}
+	return arrivals, nil
+}
+
+// Arrived intersects the nodes of the chunks that have no root yet.
+func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, n int64) ([]tree.Node, error) {
+	t, err := l.read(ctx, lay, lay.CheckStep(n))
+	if err != nil {
+		return nil, err
+	}
+	defer l.mu.Unlock()
+	count, open := map[tree.Node]int{}, 0
+	for _, c := range t.at(n).chunks {
+		if c.root != nil {
+			continue
+		}
+		open++
+		for node := range c.partials {
+			count[node]++
+		}
+	}
+	var nodes []tree.Node
+	for node, chunks := range count {
+		if chunks == open {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return nodes, nil
+}
+
+// Partial copies chunks of a node's partial.
+func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckNode(node), lay.CheckChunks(chunks), lay.CheckVector("destination", dst)))
+	if err != nil {
+		return ledger.Sums{}, err
+	}
+	defer l.mu.Unlock()
+	var sums ledger.Sums
+	for _, i := range chunks {
+		p, ok := t.at(n).chunks[i].partials[node]
+		if !ok {
+			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", node, n, i, job.ErrNotFound)
+		}
+		paste(lay, i, dst, p)
+		sums = p.Sums
+	}
+	return sums, nil
+}
+
+// Append keeps chunks of a root and commits what is next in order.
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+	t, err := l.write(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root)))
+	if err != nil {
+		return false, err
+	}
+	defer l.mu.Unlock()
+	if n < t.floor {
+		return false, nil
+	}
+	for _, i := range chunks {
+		c := &t.keep(n).chunks[i]
+		part := cut(lay, i, root, s)
+		if c.root != nil && !equal(*c.root, part) {
+			return false, fmt.Errorf("append root of step %d: chunk %d: the log has other bytes for it: %w", n, i, job.ErrCorrupt)
+		}
+		c.root, c.partials = &part, nil
+	}
+	before := t.committed
+	t.advance()
+	return before <= n && n < t.committed, nil
+}
+
+// Root copies a committed root.
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []float32) (ledger.Sums, error) {
+	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckVector("destination", dst)))
+	if err != nil {
+		return ledger.Sums{}, err
+	}
+	defer l.mu.Unlock()
+	switch {
+	case n >= t.committed:
+		return ledger.Sums{}, fmt.Errorf("read root of step %d: %d steps are committed: %w", n, t.committed, job.ErrNotFound)
+	case n < t.floor:
+		return ledger.Sums{}, fmt.Errorf("read root of step %d: the log begins with step %d: %w", n, t.floor, job.ErrStale)
+	}
+	s := t.steps[n]
+	for i, c := range s.chunks {
+		paste(lay, i, dst, *c.root)
+	}
+	return s.chunks[0].root.Sums, nil
+}
+
+// cut copies a chunk out of a vector.
+func cut(lay ledger.Layout, chunk int, v []float32, s ledger.Sums) ledger.Partial {
+	lo, hi := lay.Chunk(chunk)
+	return ledger.Partial{Gradient: slices.Clone(v[lo:hi]), Sums: s}
+}
+
+// paste copies a chunk to its place in a vector.
+func paste(lay ledger.Layout, chunk int, dst []float32, p ledger.Partial) {
+	lo, hi := lay.Chunk(chunk)
+	copy(dst[lo:hi], p.Gradient)
+}
+
+// equal compares bit for bit, as checksums do.
+func equal(a, b ledger.Partial) bool {
+	return a.Sums.Examples == b.Sums.Examples && math.Float64bits(a.Sums.Loss) == math.Float64bits(b.Sums.Loss) &&
+		sameBits(a.Gradient, b.Gradient)
+}
+
+func sameBits(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}

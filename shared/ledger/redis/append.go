@@ -1,0 +1,162 @@
+package redis
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// Append writes the chunks into the log, and only when all of them are there
+// runs the commit script. A job of one chunk has both in one pipeline; the
+// script then makes sure of the chunk itself.
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root)); err != nil {
+		return false, err
+	}
+	if lay.Chunks() == 1 {
+		committed, err := l.appendSingle(ctx, lay, step, root, s)
+		if err != nil {
+			return false, fmt.Errorf("commit step %d: %w", step, err)
+		}
+		return committed, nil
+	}
+	per, _ := batches(lay, 1)
+	for part := range slices.Chunk(chunks, per) {
+		if err := l.appendChunks(ctx, lay, step, part, root, s); err != nil {
+			return false, fmt.Errorf("append root of step %d: %w", step, err)
+		}
+	}
+	committed, err := l.land(ctx, lay, step, chunks, s)
+	if err != nil {
+		return false, fmt.Errorf("commit step %d: %w", step, err)
+	}
+	return committed, nil
+}
+
+// entry is a chunk of a root on its way into the log.
+type entry struct {
+	chunk  int
+	data   []byte
+	stored *goredis.BoolCmd
+	floor  *goredis.StringCmd
+}
+
+// appendEntry adds the writing of a chunk to a pipeline. The floor is read
+// after the write: a trim that raised it later deletes the chunk with the
+// rest, one that raised it before is seen here.
+func appendEntry(ctx context.Context, pipe *pipeline, a *arena, lay ledger.Layout, step int64, chunk int, root []float32, s ledger.Sums) entry {
+	k := keysOf(lay)
+	lo, hi := lay.Chunk(chunk)
+	e := entry{chunk: chunk}
+	e.data, _ = a.encode(rootHeader(step, chunk, s), root[lo:hi])
+	e.stored = pipe.HSetNX(ctx, k.log(chunk), field(step), e.data)
+	e.floor = pipe.HGet(ctx, k.log(chunk), fieldFloor)
+	pipe.PExpire(ctx, k.log(chunk), jobLife)
+	pipe.PExpire(ctx, k.snapshot(chunk), jobLife)
+	return e
+}
+
+func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, root []float32, s ledger.Sums) (bool, error) {
+	_, size := batches(lay, 1)
+	a := newArena(size)
+	defer a.free()
+	pipe := l.pipeline(size)
+	e := appendEntry(ctx, pipe, a, lay, step, 0, root, s)
+	commit := commitCall(ctx, pipe, lay, step, []int{0}, s)
+	if err := pipe.exec(ctx); err != nil {
+		return false, err
+	}
+	if err := l.settle(ctx, lay, step, []entry{e}); err != nil {
+		return false, err
+	}
+	return committedBy(commit)
+}
+
+func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) error {
+	_, size := batches(lay, 1)
+	a := newArena(size * len(chunks))
+	defer a.free()
+	pipe := l.pipeline(size * len(chunks))
+	entries := make([]entry, len(chunks))
+	for i, c := range chunks {
+		entries[i] = appendEntry(ctx, pipe, a, lay, step, c, root, s)
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	return l.settle(ctx, lay, step, entries)
+}
+
+// settle looks after the entries that were there already, which must be
+// equal, and after those that came too late for a trimmed log, which go.
+func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entries []entry) error {
+	k := keysOf(lay)
+	pipe := l.pipeline(len(entries[0].data) * len(entries))
+	there := map[int]*goredis.StringCmd{}
+	for i, e := range entries {
+		floor, _ := number(e.floor.Val())
+		switch {
+		case floor > step:
+			pipe.HDel(ctx, k.log(e.chunk), field(step))
+		case !e.stored.Val():
+			there[i] = pipe.HGet(ctx, k.log(e.chunk), field(step))
+		}
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	for i, e := range entries {
+		stored, ok := there[i]
+		if !ok || errors.Is(stored.Err(), goredis.Nil) { // trimmed meanwhile
+			continue
+		}
+		if was, err := stored.Bytes(); err != nil || !bytes.Equal(was, e.data) {
+			return fmt.Errorf("chunk %d: the log has other bytes for it: %w", e.chunk, job.ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// land drops the partials of chunks that are in the log and runs the commit script.
+func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) (bool, error) {
+	k := keysOf(lay)
+	pipe := l.pipeline(0)
+	for _, c := range chunks {
+		pipe.Unlink(ctx, k.partials(c, step))
+	}
+	commit := commitCall(ctx, pipe, lay, step, chunks, s)
+	if err := pipe.exec(ctx); err != nil {
+		return false, err
+	}
+	return committedBy(commit)
+}
+
+func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) *call {
+	k := keysOf(lay)
+	args := []any{step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds()}
+	for _, c := range chunks {
+		args = append(args, c)
+	}
+	return pipe.run(ctx, commitScript, []string{k.control(), k.losses(), k.pending(), k.log(0), k.partials(0, step)}, args...)
+}
+
+func committedBy(commit *call) (bool, error) {
+	n, err := commit.Int()
+	if err == nil && n < 0 {
+		err = errors.New("its root vanished from the log before it was committed")
+	}
+	return n == 1, err
+}

@@ -1,0 +1,133 @@
+package redis
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/rs/zerolog"
+
+	"tributary/shared/job"
+)
+
+// Config says how to reach the server.
+type Config struct {
+	// URL is redis://[user:password@]host[:port][/db], rediss://… with TLS, or
+	// unix:///path. A cluster is found out by asking the server; where INFO is
+	// not allowed, ?addr=host:port for another of its nodes says so.
+	URL string
+	// Username and Password, when not empty, stand in for those in the URL.
+	Username, Password string
+	// TLS is used with rediss:// only.
+	TLS TLS
+	// VectorConns and ControlConns bound the connections to each server that
+	// move vectors and those that move everything else; 1 or more, 0 means 8.
+	VectorConns, ControlConns int
+	// Log is told why Open has to wait; the zero value is silent.
+	Log zerolog.Logger
+}
+
+// TLS names files in PEM and how the server is trusted.
+type TLS struct {
+	CA        string // certificates to trust instead of the system's; empty: the system's
+	Cert, Key string // client certificate and its key; both or neither
+	Insecure  bool   // do not verify the server's certificate; for trials only
+}
+
+func (t TLS) used() bool { return t != TLS{} }
+
+const (
+	defaultConns = 8
+	// A server that takes longer than this to move a pipeline is taken for lost.
+	ioTimeout   = 10 * time.Second
+	dialTimeout = 5 * time.Second
+)
+
+// options reads the configuration. Its errors never show the URL, which may
+// hold a password.
+func (c Config) options() (*goredis.UniversalOptions, error) {
+	opts, err := parseURL(c.URL)
+	if err != nil {
+		var uerr *url.Error
+		if errors.As(err, &uerr) {
+			err = uerr.Err
+		}
+		return nil, fmt.Errorf("redis URL: %v: want redis://[user:password@]host[:port][/db], rediss://… or unix:///path: %w", err, job.ErrInvalid)
+	}
+	if c.VectorConns < 0 || c.ControlConns < 0 {
+		return nil, fmt.Errorf("redis connections %d and %d: want 0 or more: %w", c.VectorConns, c.ControlConns, job.ErrInvalid)
+	}
+	if c.Username != "" {
+		opts.Username = c.Username
+	}
+	if c.Password != "" {
+		opts.Password = c.Password
+	}
+	if opts.TLSConfig == nil && c.TLS.used() {
+		return nil, fmt.Errorf("redis TLS settings are given but the URL does not begin with rediss://: %w", job.ErrInvalid)
+	}
+	if opts.TLSConfig != nil {
+		if err := c.TLS.apply(opts.TLSConfig); err != nil {
+			return nil, err
+		}
+	}
+	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
+	opts.DialerRetries = 1
+	opts.ContextTimeoutEnabled = true
+	opts.PipelinePoolSize = -1 // everything is a pipeline; one pool each is enough
+	opts.ReadBufferSize, opts.WriteBufferSize = 64<<10, 64<<10
+	opts.DisableIdentity = true
+	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return opts, nil
+}
+
+func parseURL(text string) (*goredis.UniversalOptions, error) {
+	if strings.Contains(text, "addr=") {
+		o, err := goredis.ParseClusterURL(text)
+		if err != nil {
+			return nil, err
+		}
+		return &goredis.UniversalOptions{
+			Addrs: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, IsClusterMode: true,
+		}, nil
+	}
+	o, err := goredis.ParseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	return &goredis.UniversalOptions{
+		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+	}, nil
+}
+
+// apply reads the files into a TLS configuration.
+func (t TLS) apply(c *tls.Config) error {
+	c.MinVersion = tls.VersionTLS12
+	c.InsecureSkipVerify = t.Insecure
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return fmt.Errorf("redis TLS CA: %w: %w", err, job.ErrInvalid)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("redis TLS CA %s: no certificate in PEM: %w", t.CA, job.ErrInvalid)
+		}
+	}
+	if t.Cert == "" && t.Key == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return fmt.Errorf("redis TLS client certificate and key (both or neither): %w: %w", err, job.ErrInvalid)
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return nil
+}

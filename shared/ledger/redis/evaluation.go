@@ -1,0 +1,57 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// PutEvaluation stores the unit, reads what is stored for it, and counts.
+func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {
+	if err := lay.CheckUnit(step, unit, result); err != nil {
+		return 0, err
+	}
+	key := keysOf(lay).evaluation(step)
+	pipe := l.pipeline(len(result))
+	pipe.HSetNX(ctx, key, unit, result)
+	pipe.PExpire(ctx, key, jobLife)
+	stored := pipe.HGet(ctx, key, unit)
+	units := pipe.HLen(ctx, key)
+	if err := pipe.exec(ctx); err != nil {
+		return 0, fmt.Errorf("put evaluation %s of step %d: %w", unit, step, err)
+	}
+	if was, err := stored.Bytes(); err != nil || !bytes.Equal(was, result) {
+		return 0, fmt.Errorf("put evaluation %s of step %d: it is stored with another result: %w", unit, step, job.ErrCorrupt)
+	}
+	return int(units.Val()), nil
+}
+
+// Evaluations reads all units of the step.
+func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, step int64) (map[string][]byte, error) {
+	if err := lay.CheckStep(step); err != nil {
+		return nil, err
+	}
+	stored, err := l.control.HGetAll(ctx, keysOf(lay).evaluation(step)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read evaluations of step %d: %w", step, classify(ctx, err))
+	}
+	units := make(map[string][]byte, len(stored))
+	for unit, result := range stored {
+		units[unit] = []byte(result)
+	}
+	return units, nil
+}
+
+// DropEvaluations removes the step's units.
+func (l *Ledger) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
+	if err := lay.CheckStep(step); err != nil {
+		return err
+	}
+	if err := l.control.Unlink(ctx, keysOf(lay).evaluation(step)).Err(); err != nil {
+		return fmt.Errorf("drop evaluations of step %d: %w", step, classify(ctx, err))
+	}
+	return nil
+}

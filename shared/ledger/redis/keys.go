@@ -1,0 +1,73 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"tributary/shared/ledger"
+)
+
+// Lives of keys, renewed by each write. Delete removes a job's keys before;
+// what a straggler writes after that goes away by itself.
+const (
+	partialsLife = 15 * time.Minute    // of partials nobody reduced; their tasks run again
+	jobLife      = 30 * 24 * time.Hour // of everything else
+)
+
+// Fields of the hashes beside those named by a step or a node.
+const (
+	fieldCommitted = "committed" // control: steps committed
+	fieldSnapshot  = "snapshot"  // control: steps folded into the newest snapshot
+	fieldFloor     = "floor"     // log: first step kept
+	digestPrefix   = "d"         // partials: d<node> is the checksum of <node>, hexadecimal
+)
+
+// keys builds every key of a job. The hash tag is the job and the chunk, so
+// that what one chunk's scripts touch is in one slot while chunks spread over
+// a cluster's nodes; what is kept once per job lies with chunk 0.
+//
+//	tributary:{job.run:c}:partials:<step>    hash   <node> → wire.Partial, d<node> → checksum, c<node> → "" when covered
+//	tributary:{job.run:c}:log                hash   <step> → wire.Root, floor → step
+//	tributary:{job.run:c}:snapshot           hash   <step> → wire.Snapshot: the chunk of every vector
+//	tributary:{job.run:0}:control            hash   committed, snapshot, base (step of losses[0]), by (token of the last commit)
+//	tributary:{job.run:0}:losses             list   16 bytes for each committed step: examples int64, loss float64
+//	tributary:{job.run:0}:pending            hash   steps landed in part: <step> → losses entry, <step>:<c> → "", <step>:landed → count
+//	tributary:{job.run:0}:evaluation:<step>  hash   <unit> → result
+type keys struct{ ref string }
+
+func keysOf(l ledger.Layout) keys { return keys{l.Ref.String()} }
+
+func (k keys) slot(chunk int, name string) string {
+	return "tributary:{" + k.ref + ":" + strconv.Itoa(chunk) + "}:" + name
+}
+
+func (k keys) partials(chunk int, step int64) string { return k.slot(chunk, "partials:"+field(step)) }
+func (k keys) log(chunk int) string                  { return k.slot(chunk, "log") }
+func (k keys) snapshot(chunk int) string             { return k.slot(chunk, "snapshot") }
+func (k keys) control() string                       { return k.slot(0, "control") }
+func (k keys) losses() string                        { return k.slot(0, "losses") }
+func (k keys) pending() string                       { return k.slot(0, "pending") }
+func (k keys) evaluation(step int64) string          { return k.slot(0, "evaluation:"+field(step)) }
+
+// pattern matches all keys of the job and no others, as SCAN wants it: a
+// layout's reference has no characters special to a pattern.
+func (k keys) pattern() string { return "tributary:{" + k.ref + ":*" }
+
+// field names a step or a node inside a hash.
+func field[T ~int64 | ~uint64 | ~int](n T) string { return strconv.FormatInt(int64(n), 10) }
+
+// number reads what field wrote; ok is false for any other name.
+func number(f string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(f, 10, 64)
+	return n, err == nil && n >= 0
+}
+
+// arrivedNode reads the node out of d<node>; ok is false for any other name.
+func arrivedNode(f string) (n int64, ok bool) {
+	digits, ok := strings.CutPrefix(f, digestPrefix)
+	if !ok {
+		return 0, false
+	}
+	return number(digits)
+}

@@ -1,0 +1,52 @@
+// Package redis keeps the ledger in Redis, Valkey or a cluster of either: the
+// one package that speaks Redis.
+//
+// It owns the keys (keys.go), the scripts (lua/) and the connections. It never
+// adds vectors: they go through as bytes, in chunks, pipelined, and scripts see
+// their checksums alone. Workers and the coordinator use it through
+// ledger.Ledger.
+//
+// Invariant: a root is in the log before its chunk is counted as landed, and a
+// partial is stored before its arrival is recorded, so that whatever a crash
+// cuts off is repaired by calling again.
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/ledger"
+)
+
+// Ledger is a ledger.Ledger in Redis. Open makes one; Close ends it.
+type Ledger struct {
+	vectors goredis.UniversalClient // pipelines over smallBytes
+	control goredis.UniversalClient // everything else
+}
+
+var _ ledger.Ledger = (*Ledger)(nil)
+
+// silent swallows what the client library logs by itself: every error it meets
+// is returned to the caller too, who logs it once.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+func init() { goredis.SetLogger(silent{}) }
+
+// Ping reports whether the servers answer.
+func (l *Ledger) Ping(ctx context.Context) error {
+	err := eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
+		return node.Ping(ctx).Err()
+	})
+	if err != nil {
+		return fmt.Errorf("ping redis: %w", classify(ctx, err))
+	}
+	return nil
+}
+
+// Close ends all connections.
+func (l *Ledger) Close() error { return errors.Join(l.vectors.Close(), l.control.Close()) }

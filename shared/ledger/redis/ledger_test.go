@@ -1,0 +1,72 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/ledger/redis/redistest"
+)
+
+// open opens the ledger at url for a test.
+func open(t testing.TB, url string) *Ledger {
+	t.Helper()
+	l, err := Open(t.Context(), Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+func TestConformance(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		t.Parallel()
+		l := open(t, url)
+		ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+		requireTTLs(t, l)
+	})
+}
+
+func TestConformanceOnCluster(t *testing.T) {
+	t.Parallel()
+	url := redistest.Cluster(t, 2)
+	if url == "" {
+		return
+	}
+	l := open(t, url)
+	require.IsType(t, &goredis.ClusterClient{}, l.control, "a cluster is found out")
+	ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+	requireTTLs(t, l)
+}
+
+// allKeys lists every key on every server.
+func allKeys(t testing.TB, l *Ledger) []string {
+	t.Helper()
+	var (
+		mu  sync.Mutex
+		all []string
+	)
+	require.NoError(t, eachNode(t.Context(), l.control, func(ctx context.Context, node goredis.UniversalClient) error {
+		keys, err := node.Keys(ctx, "*").Result()
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, keys...)
+		return err
+	}))
+	return all
+}
+
+// requireTTLs: whatever is left behind goes away by itself.
+func requireTTLs(t *testing.T, l *Ledger) {
+	t.Helper()
+	for _, key := range allKeys(t, l) {
+		ttl, err := l.control.PTTL(t.Context(), key).Result()
+		require.NoError(t, err)
+		require.Positive(t, ttl, key)
+		require.LessOrEqual(t, ttl, jobLife, key)
+	}
+}

@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/job"
+)
+
+// Waits between attempts to open.
+const (
+	firstWait   = 100 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// Open connects to the server and waits until it is there, or ctx ends. It
+// refuses at once, as job.ErrInvalid, a server it must not use: one that
+// evicts keys, is too old, or does not let it in.
+func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = firstWait, longestWait
+	var last error
+	l, err := backoff.Retry(ctx, func() (*Ledger, error) {
+		l, err := connect(ctx, cfg, *opts)
+		if err != nil {
+			last = err
+		}
+		if hopeless(err) {
+			return nil, backoff.Permanent(err)
+		}
+		return l, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, next time.Duration) {
+		cfg.Log.Warn().Err(err).Strs("addresses", opts.Addrs).Dur("retry_in", next).Msg("waiting for redis")
+	}))
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, last):
+		return nil, fmt.Errorf("open redis at %s: %w", strings.Join(opts.Addrs, ", "), err)
+	default:
+		return nil, fmt.Errorf("open redis at %s: %w: %w", strings.Join(opts.Addrs, ", "), err, last)
+	}
+}
+
+// hopeless reports an error that waiting does not mend.
+func hopeless(err error) bool {
+	var cert *tls.CertificateVerificationError
+	return errors.Is(err, job.ErrInvalid) || errors.As(err, &cert)
+}
+
+// connect opens both pools and inspects every server behind them.
+func connect(ctx context.Context, cfg Config, opts goredis.UniversalOptions) (*Ledger, error) {
+	l := &Ledger{vectors: pool(opts, cfg.VectorConns), control: pool(opts, cfg.ControlConns)}
+	var found facts
+	err := eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
+		f, err := inspect(ctx, node)
+		if err != nil {
+			return err
+		}
+		if !opts.IsClusterMode { // a single node: nobody else writes found
+			found = f
+		}
+		return f.check(cfg.Log)
+	})
+	if err == nil && !found.cluster {
+		return l, nil
+	}
+	if cerr := l.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("close a first connection: %w", cerr)
+	}
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	opts.IsClusterMode = true
+	return connect(ctx, cfg, opts)
+}
+
+func pool(opts goredis.UniversalOptions, conns int) goredis.UniversalClient {
+	if conns == 0 {
+		conns = defaultConns
+	}
+	opts.PoolSize = conns
+	if opts.TLSConfig != nil {
+		opts.TLSConfig = opts.TLSConfig.Clone()
+	}
+	return goredis.NewUniversalClient(&opts)
+}

@@ -1,0 +1,129 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/wire"
+)
+
+// Bounds of a pipeline; longer work goes as several, one after the other.
+const (
+	pipelineBytes  = 8 << 20 // of vectors in flight
+	pipelineChunks = 1024    // chunks, so that replies are bounded when chunks are tiny
+	smallBytes     = 64 << 10
+)
+
+// pipeline gathers commands and scripts that are sent in one go. Commands on
+// keys of one slot are executed in order.
+type pipeline struct {
+	goredis.Pipeliner
+	calls []*call
+}
+
+// call is a script in a pipeline. Its result is there after exec.
+type call struct {
+	*goredis.Cmd
+	script *script
+	keys   []string
+	args   []any
+}
+
+// pipeline begins a pipeline that moves about that many bytes of vectors. Big
+// ones have connections of their own, so that small commands never wait
+// behind them.
+func (l *Ledger) pipeline(bytes int) *pipeline {
+	client := l.control
+	if bytes > smallBytes {
+		client = l.vectors
+	}
+	return &pipeline{Pipeliner: client.Pipeline()}
+}
+
+// run adds a script by its digest.
+func (p *pipeline) run(ctx context.Context, s *script, keys []string, args ...any) *call {
+	c := &call{p.EvalSha(ctx, s.digest, keys, args...), s, keys, args}
+	p.calls = append(p.calls, c)
+	return c
+}
+
+// exec sends the pipeline and returns the first command's error, other than
+// that there is no such value. Scripts a server has not seen yet are sent
+// again by their source, in order, after everything else. The pipeline is
+// empty afterwards and may be filled again.
+func (p *pipeline) exec(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cmds, _ := p.Exec(ctx) // each command has its own error
+	for _, c := range p.calls {
+		if goredis.HasErrorPrefix(c.Err(), "NOSCRIPT") {
+			cmds = slices.DeleteFunc(cmds, func(cmd goredis.Cmder) bool { return cmd == goredis.Cmder(c.Cmd) })
+			c.Cmd = p.Eval(ctx, c.script.source, c.keys, c.args...)
+		}
+	}
+	if p.Len() > 0 {
+		again, _ := p.Exec(ctx)
+		cmds = append(cmds, again...)
+	}
+	p.calls = nil
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, goredis.Nil) {
+			return classify(ctx, err)
+		}
+	}
+	return nil
+}
+
+// classify gives a server's or a connection's error the class its caller acts on.
+func classify(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	case goredis.IsOOMError(err) || strings.Contains(err.Error(), "OOM command not allowed"):
+		return fmt.Errorf("redis is at its maxmemory: %w: %w", job.ErrFull, err)
+	default:
+		return err
+	}
+}
+
+// batches parts chunks, each of the given number of vectors, so that each part
+// keeps the bounds of a pipeline. A chunk that alone is over them goes alone.
+// It returns the number of chunks in a part and the bytes of one chunk.
+func batches(l ledger.Layout, vectors int) (chunks, bytes int) {
+	bytes = 4*min(l.ChunkLen, l.Params)*vectors + wire.Overhead
+	return min(pipelineChunks, max(1, pipelineBytes/bytes)), bytes
+}
+
+// arena is memory in which a pipeline's vectors are encoded.
+type arena struct{ bytes []byte }
+
+var arenas = sync.Pool{New: func() any { return new(arena) }}
+
+// newArena takes an arena with room for that many bytes; what is encoded
+// within the room stays in place until the arena is freed.
+func newArena(room int) *arena {
+	a, _ := arenas.Get().(*arena)
+	a.bytes = slices.Grow(a.bytes[:0], room)
+	return a
+}
+
+func (a *arena) free() { arenas.Put(a) }
+
+// encode appends a vector and returns its bytes and its checksum.
+func (a *arena) encode(h wire.Header, v []float32) ([]byte, uint64) {
+	start := len(a.bytes)
+	var sum uint64
+	a.bytes, sum = wire.Append(a.bytes, h, v)
+	return a.bytes[start:len(a.bytes):len(a.bytes)], sum
+}

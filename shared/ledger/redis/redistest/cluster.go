@@ -1,0 +1,98 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// slots is the number of hash slots of a cluster.
+const slots = 16384
+
+// Cluster starts a cluster of n masters and returns the URL of the first; ""
+// where Start would return nil. The nodes are told of each other by their
+// nodes.conf, so they need not meet; a node waits two seconds before it
+// takes part, which cannot be set.
+func Cluster(t testing.TB, n int) string {
+	t.Helper()
+	servers, buses := make([]*Server, n), make([]string, n)
+	for i := range servers {
+		bus := freeAddr(t)
+		_, buses[i], _ = net.SplitHostPort(bus)
+		servers[i] = Reserve(t, "--cluster-enabled", "yes", "--cluster-port", buses[i], "--cluster-config-file", "nodes.conf")
+		if servers[i] == nil {
+			return ""
+		}
+	}
+	for i, s := range servers {
+		var conf strings.Builder
+		for j, other := range servers {
+			flags := "master"
+			if i == j {
+				flags = "myself,master"
+			}
+			fmt.Fprintf(&conf, "%040x %s@%s %s - 0 0 %d connected %d-%d\n",
+				j+1, other.Addr, buses[j], flags, j+1, j*slots/n, (j+1)*slots/n-1)
+		}
+		fmt.Fprintf(&conf, "vars currentEpoch %d lastVoteEpoch 0\n", n)
+		if err := os.WriteFile(filepath.Join(s.dir(), "nodes.conf"), []byte(conf.String()), 0o600); err != nil {
+			t.Fatalf("redistest: %v", err)
+		}
+	}
+	for _, s := range servers {
+		s.Restart()
+	}
+	for _, s := range servers {
+		s.awaitCluster()
+	}
+	return servers[0].URL
+}
+
+// dir is where the server keeps its files.
+func (s *Server) dir() string {
+	for i, a := range s.args {
+		if a == "--dir" {
+			return s.args[i+1]
+		}
+	}
+	return ""
+}
+
+// awaitCluster asks until the node takes part in its cluster: commands are
+// refused with CLUSTERDOWN, which the client retries with a back-off, until then.
+func (s *Server) awaitCluster() {
+	s.t.Helper()
+	const retries = 100
+	node := goredis.NewClient(&goredis.Options{Addr: s.Addr, MaxRetries: retries})
+	defer func() { _ = node.Close() }()
+	ctx := s.t.Context()
+	ranges, err := node.ClusterSlots(ctx).Result()
+	if err != nil {
+		s.t.Fatalf("redistest: %v", err)
+	}
+	for _, r := range ranges {
+		if len(r.Nodes) == 0 || r.Nodes[0].Addr != s.Addr {
+			continue
+		}
+		for i := 0; ; i++ { // a key in the node's own slots
+			key := "redistest:" + strconv.Itoa(i)
+			slot, err := node.ClusterKeySlot(ctx, key).Result()
+			if err != nil {
+				s.t.Fatalf("redistest: %v", err)
+			}
+			if int(slot) < r.Start || int(slot) > r.End {
+				continue
+			}
+			if err := node.Exists(ctx, key).Err(); err != nil {
+				s.t.Fatalf("redistest: cluster node %s does not come up: %v", s.Addr, err)
+			}
+			break
+		}
+	}
+}

@@ -1,0 +1,158 @@
+// Package redistest starts Redis servers for tests: miniredis in the process,
+// and the real redis-server found in PATH.
+//
+// It owns the processes, which end with the test that started them. Tests of
+// every package that needs a Redis call it.
+//
+// Invariant: a server keeps its data in the test's own folder and is reachable
+// on the loopback alone.
+package redistest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// Mini starts a miniredis and returns its URL.
+func Mini(t testing.TB) string {
+	t.Helper()
+	return "redis://" + miniredis.RunT(t).Addr()
+}
+
+// Each runs a test on miniredis and, where there is one, on redis-server.
+func Each(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t)) })
+	t.Run("redis-server", func(t *testing.T) {
+		if s := Start(t); s != nil {
+			test(t, s.URL)
+		}
+	})
+}
+
+// Server is a redis-server process.
+type Server struct {
+	URL  string
+	Addr string // host:port
+
+	t    testing.TB
+	args []string
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// attempts to find a port that nobody else takes before the server does.
+const attempts = 5
+
+// Start starts a redis-server that saves nothing, with further arguments such
+// as "--maxmemory", "8mb". It returns nil where there is no redis-server in
+// PATH, which is said in the test's log, and fails the test where the
+// environment has CI set.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s := Reserve(t, args...)
+	for range attempts - 1 {
+		if s == nil || s.start() {
+			return s
+		}
+		s = Reserve(t, args...)
+	}
+	if s != nil && !s.start() {
+		t.Fatalf("redistest: no redis-server came up in %d attempts", attempts)
+	}
+	return s
+}
+
+// Reserve is Start without starting: Restart does that.
+func Reserve(t testing.TB, args ...string) *Server {
+	t.Helper()
+	bin, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("redistest: CI needs a redis-server: %v", err)
+		}
+		t.Logf("redistest: left out: %v", err)
+		return nil
+	}
+	addr := freeAddr(t)
+	_, port, _ := net.SplitHostPort(addr)
+	s := &Server{URL: "redis://" + addr, Addr: addr, t: t}
+	s.args = append([]string{
+		bin, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(),
+		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+	}, args...)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Restart starts the server again, or for the first time, where it was. What
+// it had in memory is gone unless its arguments make it save.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if !s.start() {
+		s.t.Fatalf("redistest: redis-server does not come up at %s", s.Addr)
+	}
+}
+
+// start waits until the server is ready; false when it ended before.
+func (s *Server) start() bool {
+	cmd := exec.CommandContext(s.t.Context(), s.args[0], s.args[1:]...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatalf("redistest: %v", err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatalf("redistest: %v", err)
+	}
+	lines := bufio.NewScanner(out)
+	ready := false
+	for !ready && lines.Scan() {
+		ready = strings.Contains(lines.Text(), "Ready to accept connections")
+	}
+	done := make(chan struct{})
+	s.mu.Lock()
+	s.cmd, s.done = cmd, done
+	s.mu.Unlock()
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, out) // ends with the process
+		_ = cmd.Wait()                  // it is killed, never asked to stop
+	}()
+	if !ready {
+		<-done
+	}
+	return ready
+}
+
+// Stop kills the server, as a crash would, and waits for its end.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill() // it may have ended by itself
+	<-s.done
+	s.cmd = nil
+}
+
+// freeAddr returns a loopback address nobody listens on now.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}

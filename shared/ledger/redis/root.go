@@ -1,0 +1,71 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// errLost is a chunk of a committed root that is neither in the log nor trimmed.
+var errLost = fmt.Errorf("lost from the log: %w", job.ErrCorrupt)
+
+// Root reads a committed step's root.
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
+	if err := cmp.Or(lay.CheckStep(step), lay.CheckVector("destination", dst)); err != nil {
+		return ledger.Sums{}, err
+	}
+	per, _ := batches(lay, 1)
+	var sums agreedSums
+	for part := range slices.Chunk(lay.AllChunks(), per) {
+		err := l.rootChunks(ctx, lay, step, part, dst, &sums)
+		if errors.Is(err, errLost) { // a cluster's nodes answer in any order: the step may just have been committed
+			err = l.rootChunks(ctx, lay, step, part, dst, &sums)
+		}
+		if err != nil {
+			return ledger.Sums{}, fmt.Errorf("read root of step %d: %w", step, err)
+		}
+	}
+	return sums.Sums, nil
+}
+
+// rootChunks reads the count of committed steps before the log and the floor
+// after it, so that a missing chunk is told apart as not yet there, trimmed,
+// or lost.
+func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, sums *agreedSums) error {
+	k := keysOf(lay)
+	_, size := batches(lay, 1)
+	pipe := l.pipeline(size * len(chunks))
+	control := pipe.HGet(ctx, k.control(), fieldCommitted)
+	data, floors := make([]*goredis.StringCmd, len(chunks)), make([]*goredis.StringCmd, len(chunks))
+	for i, c := range chunks {
+		data[i] = pipe.HGet(ctx, k.log(c), field(step))
+		floors[i] = pipe.HGet(ctx, k.log(c), fieldFloor)
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	if committed, _ := number(control.Val()); step >= committed {
+		return fmt.Errorf("%d steps are committed: %w", committed, job.ErrNotFound)
+	}
+	for i, c := range chunks {
+		err := sums.decode(lay, c, rootHeader(step, c, ledger.Sums{}), data[i], nil, dst)
+		floor, _ := number(floors[i].Val())
+		switch {
+		case err == nil:
+		case floor > step:
+			return fmt.Errorf("the log begins with step %d: %w", floor, job.ErrStale)
+		case errors.Is(err, job.ErrNotFound):
+			return fmt.Errorf("chunk %d: %w", c, errLost)
+		default:
+			return fmt.Errorf("chunk %d: %w", c, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/wire"
+)
+
+// PutSnapshot stores the chunks, then makes the snapshot the newest, then
+// trims. Each part may be repeated, so a call that was cut short is mended by
+// the next one. A snapshot older than the newest is not stored. One that is
+// ahead of the committed steps commits them: a ledger begins again from it.
+func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	if err := lay.CheckSnapshot(s.Step, s.Vectors); err != nil {
+		return err
+	}
+	newest, ok, err := l.newest(ctx, lay)
+	if err != nil {
+		return fmt.Errorf("put snapshot %d: %w", s.Step, err)
+	}
+	if ok && newest > s.Step {
+		return nil
+	}
+	per, _ := batches(lay, len(s.Vectors))
+	for part := range slices.Chunk(lay.AllChunks(), per) {
+		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {
+			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
+		}
+	}
+	if newest, err = l.makeNewest(ctx, lay, s.Step); err != nil {
+		return fmt.Errorf("put snapshot %d: %w", s.Step, err)
+	}
+	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
+		if err := l.trim(ctx, lay, newest, part); err != nil {
+			return fmt.Errorf("trim below snapshot %d: %w", newest, err)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, chunks []int) error {
+	k := keysOf(lay)
+	_, size := batches(lay, len(s.Vectors))
+	a := newArena(size * len(chunks))
+	defer a.free()
+	pipe := l.pipeline(size * len(chunks))
+	data, stored := make([][]byte, len(chunks)), make([]*goredis.BoolCmd, len(chunks))
+	var joined []float32
+	for i, c := range chunks {
+		lo, hi := lay.Chunk(c)
+		joined = joined[:0]
+		for _, v := range s.Vectors {
+			joined = append(joined, v[lo:hi]...)
+		}
+		data[i], _ = a.encode(snapshotHeader(s.Step, len(s.Vectors), c), joined)
+		stored[i] = pipe.HSetNX(ctx, k.snapshot(c), field(s.Step), data[i])
+		pipe.PExpire(ctx, k.snapshot(c), jobLife)
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	there := make([]*goredis.StringCmd, len(chunks))
+	for i, c := range chunks {
+		if !stored[i].Val() {
+			there[i] = pipe.HGet(ctx, k.snapshot(c), field(s.Step))
+		}
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	for i, c := range chunks {
+		if there[i] == nil || errors.Is(there[i].Err(), goredis.Nil) { // replaced meanwhile
+			continue
+		}
+		if was, err := there[i].Bytes(); err != nil || !bytes.Equal(was, data[i]) {
+			return fmt.Errorf("chunk %d: it is stored with other bytes: %w", c, job.ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// makeNewest runs the newest script and returns the newest snapshot's step.
+func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64) (int64, error) {
+	k := keysOf(lay)
+	pipe := l.pipeline(0)
+	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending()}, step, jobLife.Milliseconds())
+	if err := pipe.exec(ctx); err != nil {
+		return 0, err
+	}
+	reply, err := newest.Int64Slice()
+	if err != nil {
+		return 0, err
+	}
+	if len(reply) != 2 || reply[0] < step {
+		return 0, fmt.Errorf("the newest script answered %v", reply)
+	}
+	if reply[1] == 1 { // steps after it may have landed already
+		if _, err := l.land(ctx, lay, step, nil, ledger.Sums{}); err != nil {
+			return 0, err
+		}
+	}
+	return reply[0], nil
+}
+
+// newest reads the newest snapshot's step; ok is false when there is none.
+func (l *Ledger) newest(ctx context.Context, lay ledger.Layout) (step int64, ok bool, err error) {
+	v, err := l.control.HGet(ctx, keysOf(lay).control(), fieldSnapshot).Result()
+	if errors.Is(err, goredis.Nil) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, classify(ctx, err)
+	}
+	step, err = count(v)
+	return step, err == nil, err
+}
+
+// Snapshot reads the newest snapshot, again from the start when another took
+// its place while it was being read.
+func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+	if err := lay.CheckSnapshot(0, vectors); err != nil {
+		return 0, err
+	}
+	for {
+		step, ok, err := l.newest(ctx, lay)
+		if err == nil && !ok {
+			err = job.ErrNotFound
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read snapshot of %s: %w", lay.Ref, err)
+		}
+		err = l.readSnapshot(ctx, lay, step, vectors)
+		if err == nil {
+			return step, nil
+		}
+		if !errors.Is(err, job.ErrNotFound) {
+			return 0, fmt.Errorf("read snapshot %d: %w", step, err)
+		}
+		now, ok, nerr := l.newest(ctx, lay)
+		if nerr != nil {
+			return 0, fmt.Errorf("read snapshot %d: %w", step, nerr)
+		}
+		if ok && now == step {
+			return 0, fmt.Errorf("read snapshot %d: %v: %w", step, err, job.ErrCorrupt)
+		}
+	}
+}
+
+func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, vectors [][]float32) error {
+	k := keysOf(lay)
+	per, size := batches(lay, len(vectors))
+	for part := range slices.Chunk(lay.AllChunks(), per) {
+		pipe := l.pipeline(size * len(part))
+		data := make([]*goredis.StringCmd, len(part))
+		for i, c := range part {
+			data[i] = pipe.HGet(ctx, k.snapshot(c), field(step))
+		}
+		if err := pipe.exec(ctx); err != nil {
+			return err
+		}
+		for i, c := range part {
+			stored, err := data[i].Bytes()
+			if errors.Is(err, goredis.Nil) {
+				return fmt.Errorf("chunk %d: %w", c, job.ErrNotFound)
+			}
+			if err == nil {
+				err = decodeSnapshot(lay, step, c, stored, vectors)
+			}
+			if err != nil {
+				return fmt.Errorf("chunk %d: %w", c, err)
+			}
+		}
+	}
+	return nil
+}
+
+// decodeSnapshot reads a chunk of every vector into its place.
+func decodeSnapshot(lay ledger.Layout, step int64, chunk int, data []byte, vectors [][]float32) error {
+	h, floats, _, err := wire.Decode(data)
+	if err == nil {
+		err = same(h, snapshotHeader(step, len(vectors), chunk))
+	}
+	if err != nil {
+		return err
+	}
+	lo, hi := lay.Chunk(chunk)
+	size := 4 * (hi - lo)
+	if len(floats) != size*len(vectors) {
+		return fmt.Errorf("%d bytes of floats, %d expected: %w", len(floats), size*len(vectors), job.ErrCorrupt)
+	}
+	for i, v := range vectors {
+		wire.Floats(v[lo:hi], floats[i*size:(i+1)*size])
+	}
+	return nil
+}
