@@ -2,6 +2,7 @@ package gradient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tributary/shared/dataset"
@@ -115,7 +116,7 @@ func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error 
 		if r.Block != at {
 			var err error
 			if block, err = e.blocks.Get(ctx, refs[r.Block]); err != nil {
-				return fmt.Errorf("read block %d of the %s split: %w", r.Block, split, err)
+				return blockError(split, int(r.Block), err)
 			}
 			at = r.Block
 		}
@@ -134,9 +135,18 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 	}
 	b, err := e.blocks.Get(ctx, refs[block])
 	if err != nil {
-		return nil, fmt.Errorf("read block %d of the %s split: %w", block, split, err)
+		return nil, blockError(split, block, err)
 	}
 	outputs := e.Network.Forward(s.work, params, b.X, b.Rows)
 	loss := e.Network.Loss(outputs, b.Y, b.Rows)
 	return e.Metrics.Unit(outputs, b.Y, b.Rows, loss), nil
+}
+
+// blockError tells which block could not be read. One that is not there (the
+// cache has tried twice) will not be there for the next worker either.
+func blockError(split job.Split, block int, err error) error {
+	if errors.Is(err, job.ErrNotFound) {
+		err = errors.Join(err, job.ErrPoison)
+	}
+	return fmt.Errorf("read block %d of the %s split: %w", block, split, err)
 }

@@ -20,3 +20,16 @@ var (
 	// ErrInvalid: what a person asked for cannot be done as written. Tell them.
 	ErrInvalid = errors.New("invalid")
 )
+
+// ClassOf names an error's class in a word, for metrics and logs.
+func ClassOf(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	for _, c := range []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrNotFound, ErrConflict, ErrInvalid} {
+		if errors.Is(err, c) {
+			return c.Error()
+		}
+	}
+	return "failed"
+}

@@ -40,6 +40,7 @@ type Record struct {
 	Numerics   Numerics        `json:"numerics,omitempty"` // chosen at the first step
 	Steps      int64           `json:"steps,omitempty"`    // how many it will take
 	Outcome    *Outcome        `json:"outcome,omitempty"`
+	Released   bool            `json:"released,omitempty"` // final, and its training state is deleted
 }
 
 // Ref names the record's incarnation of its job.

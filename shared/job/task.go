@@ -51,13 +51,16 @@ type Task struct {
 func (t Task) Name() string {
 	switch t.Kind {
 	case Evaluate:
-		return fmt.Sprintf("%s/%d/%s/%d", t.Ref, t.Step, t.Split, t.Block)
+		return fmt.Sprintf("%s/%d/%s", t.Ref, t.Step, t.Unit())
 	case Snapshot:
 		return fmt.Sprintf("%s/%d/snapshot", t.Ref, t.Step)
 	default:
 		return fmt.Sprintf("%s/%d/%d", t.Ref, t.Step, t.Node)
 	}
 }
+
+// Unit names what an evaluate task computes: split/block.
+func (t Task) Unit() string { return fmt.Sprintf("%s/%d", t.Split, t.Block) }
 
 // MsgID identifies this publication of the task, for the queue's dedup window.
 func (t Task) MsgID() string { return fmt.Sprintf("%s#%d", t.Name(), t.Attempt) }

@@ -20,11 +20,12 @@ const (
 	ProgressEvent   EventType = "progress"   // a step's loss, at a bounded rate
 	EvaluationEvent EventType = "evaluation" // metrics of a split
 	WaitingEvent    EventType = "waiting"    // nothing happens until what Message names happens
+	NoteEvent       EventType = "note"       // something worth knowing, in Message
 	ErrorEvent      EventType = "error"      // something failed; the job may go on
 )
 
 // EventTypes lists every type of event.
-var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, WaitingEvent, ErrorEvent}
+var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, WaitingEvent, NoteEvent, ErrorEvent}
 
 // maxMetrics bounds the metrics of one event.
 const maxMetrics = 64
@@ -46,6 +47,7 @@ type Event struct {
 	Workers          int                `json:"workers,omitempty"`            // workers present
 	SamplesPerSecond float64            `json:"samples_per_second,omitempty"` // rows trained on
 	Message          string             `json:"message,omitempty"`            // a sentence for people
+	Outcome          *job.Outcome       `json:"outcome,omitempty"`            // of a job that has succeeded
 }
 
 // About implements Notice.

@@ -22,7 +22,6 @@ type Plan struct {
 	Version int              `json:"version"`
 	Spec    job.Spec         `json:"spec"`
 	Dataset dataset.Manifest `json:"dataset"`
-	Outputs int              `json:"outputs"`        // columns of the model's output
 	Init    job.Digest       `json:"init,omitempty"` // blob of the given initial weights (safetensors)
 	// ChunkLen is the number of parameters in a chunk of a vector in the ledger.
 	ChunkLen int `json:"chunk_len"`

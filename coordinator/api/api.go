@@ -1,0 +1,230 @@
+// Package api is what people may ask of the coordinator: to submit, look at,
+// list and cancel jobs, and for the spec's schema.
+//
+// It owns requests, answers and their meaning. It moves no bytes: package
+// broker serves it over NATS. Jobs are carried out by coordinator/run, which
+// sees what is recorded here.
+//
+// Invariant: a job is recorded before its submission is answered.
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+	"tributary/shared/spec"
+)
+
+// Records keeps what is known about jobs.
+type Records interface {
+	// Create fails with job.ErrConflict when there is a record of that id.
+	Create(ctx context.Context, r job.Record) (uint64, error)
+	// Get fails with job.ErrNotFound.
+	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
+	// Update fails with job.ErrConflict when the revision is not the newest.
+	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
+	List(ctx context.Context) ([]job.Record, error)
+}
+
+// Sources knows which sources of data specs may name.
+type Sources interface {
+	// Allowed fails with job.ErrInvalid for a source that may not be read.
+	Allowed(source string) error
+}
+
+// Events tells people what happens. It never blocks.
+type Events interface {
+	Publish(notice.Event)
+}
+
+// API answers requests.
+type API struct {
+	Records Records
+	Sources Sources
+	Events  Events
+}
+
+// Status is the short answer about a job.
+type Status struct {
+	ID      job.ID    `json:"id"`
+	State   job.State `json:"state"`
+	Message string    `json:"message,omitempty"`
+	Error   string    `json:"error,omitempty"`
+}
+
+func status(r job.Record) Status {
+	return Status{ID: r.ID, State: r.State, Message: r.Message, Error: r.Error}
+}
+
+// Submit records the job of a spec (YAML or JSON). With an id in the spec it
+// is idempotent: the same spec again answers how the job stands, another spec
+// under the same id is a job.ErrConflict.
+func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
+	s, err := spec.Decode(payload)
+	if err != nil {
+		return Status{}, err
+	}
+	if err := a.allowed(s); err != nil {
+		return Status{}, err
+	}
+	canonical, digest, err := spec.Canonical(s)
+	if err != nil {
+		return Status{}, err
+	}
+	r := job.Record{
+		ID: s.ID, Run: job.Run(random(16)), Name: s.Name, State: job.Submitted,
+		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
+	}
+	if r.ID == "" {
+		r.ID = NewID(s.Name)
+	}
+	if _, err := a.Records.Create(ctx, r); err != nil {
+		if !errors.Is(err, job.ErrConflict) || s.ID == "" {
+			return Status{}, fmt.Errorf("record job %s: %w", r.ID, err)
+		}
+		known, _, err := a.Records.Get(ctx, r.ID)
+		if err != nil {
+			return Status{}, fmt.Errorf("job %s: %w", r.ID, err)
+		}
+		if known.SpecDigest != digest {
+			return Status{}, fmt.Errorf("id %q: a job of that id with another spec was submitted at %s; choose another id: %w",
+				r.ID, known.Created.Format(time.RFC3339), job.ErrConflict)
+		}
+		return status(known), nil
+	}
+	a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: r.Created, Type: notice.StateEvent, State: r.State})
+	return status(r), nil
+}
+
+// NewID makes an id for a job without one: its name and a random tail.
+func NewID(name string) job.ID {
+	tail := random(8)
+	return job.ID(name[:min(len(name), 64-1-len(tail))] + "-" + tail)
+}
+
+// random returns n random characters of a-z and 2-7.
+func random(n int) string { return strings.ToLower(rand.Text())[:n] }
+
+// allowed checks the sources a spec names.
+func (a *API) allowed(s *job.Spec) error {
+	var faults []error
+	for _, named := range []struct{ field, source string }{
+		{"data.source", s.Data.Source},
+		{"data.labels", s.Data.Labels},
+		{"data.test", s.Data.Test},
+		{"data.test_labels", s.Data.TestLabels},
+		{"model.init.from", s.Model.Init.From},
+	} {
+		if named.source == "" {
+			continue
+		}
+		if err := a.Sources.Allowed(named.source); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", named.field, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Get answers everything known about a job.
+func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
+	id, err := parseID(payload)
+	if err != nil {
+		return job.Record{}, err
+	}
+	r, _, err := a.Records.Get(ctx, id)
+	if err != nil {
+		return r, fmt.Errorf("job %q: %w", id, err)
+	}
+	return r, nil
+}
+
+// Listed is one line of List's answer.
+type Listed struct {
+	Status
+	Name     string     `json:"name"`
+	Created  time.Time  `json:"created"`
+	Finished *time.Time `json:"finished,omitempty"`
+}
+
+// maxListed bounds List's answer, so that it fits a message.
+const maxListed = 1000
+
+// List answers the jobs, newest first.
+func (a *API) List(ctx context.Context, _ []byte) (map[string][]Listed, error) {
+	records, err := a.Records.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	slices.SortFunc(records, func(x, y job.Record) int {
+		return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(x.ID, y.ID))
+	})
+	jobs := make([]Listed, 0, len(records))
+	for _, r := range records[:min(len(records), maxListed)] {
+		short := status(r)
+		short.Error = strings.ToValidUTF8(short.Error[:min(len(short.Error), 200)], "")
+		jobs = append(jobs, Listed{Status: short, Name: r.Name, Created: r.Created, Finished: r.Finished})
+	}
+	return map[string][]Listed{"jobs": jobs}, nil
+}
+
+// Cancel ends a job that has not ended. Whoever drives it sees the record.
+func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
+	id, err := parseID(payload)
+	if err != nil {
+		return Status{}, err
+	}
+	for {
+		r, revision, err := a.Records.Get(ctx, id)
+		if err != nil {
+			return Status{}, fmt.Errorf("job %q: %w", id, err)
+		}
+		if r.State == job.Cancelled {
+			return status(r), nil
+		}
+		if r.State.Final() {
+			return Status{}, fmt.Errorf("job %q has %s already and cannot be cancelled: %w", id, r.State, job.ErrConflict)
+		}
+		now := time.Now().UTC()
+		r.State, r.Finished, r.Message = job.Cancelled, &now, ""
+		_, err = a.Records.Update(ctx, r, revision)
+		if errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
+			continue // it moved on meanwhile; look again
+		}
+		if err != nil {
+			return Status{}, fmt.Errorf("cancel job %q: %w", id, err)
+		}
+		a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
+		return status(r), nil
+	}
+}
+
+// parseID reads a job's id: the bare id, or {"id": "…"}.
+func parseID(payload []byte) (job.ID, error) {
+	payload = bytes.TrimSpace(payload)
+	var request struct {
+		ID job.ID `json:"id"`
+	}
+	if len(payload) > 0 && payload[0] == '{' {
+		d := json.NewDecoder(bytes.NewReader(payload))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&request); err != nil {
+			return "", fmt.Errorf(`request: %w; want the job's id, bare or as {"id":"…"}: %w`, err, job.ErrInvalid)
+		}
+	} else {
+		request.ID = job.ID(bytes.Trim(payload, `"`))
+	}
+	if err := request.ID.Validate(); err != nil {
+		return "", fmt.Errorf("%w: %w", err, job.ErrInvalid)
+	}
+	return request.ID, nil
+}

@@ -1,0 +1,80 @@
+// Package fleet keeps count of the workers that are alive and of their slots.
+//
+// It owns liveness by heartbeat and the choice of numerics; it is pure: times
+// are given to it. coordinator/run feeds it beats and asks it.
+//
+// Invariant: a worker counts from its first beat until it takes leave or has
+// been silent for the patience; nothing about results depends on the count.
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// Patience is how long a worker may be silent before it counts as gone. Beats
+// come every second.
+const Patience = 3 * time.Second
+
+// Fleet is the workers heard from lately. It is not safe for concurrent use.
+type Fleet struct {
+	workers map[string]member
+}
+
+type member struct {
+	slots    int
+	numerics job.Numerics
+	heard    time.Duration
+}
+
+// New returns an empty fleet.
+func New() *Fleet { return &Fleet{workers: map[string]member{}} }
+
+// Beat notes a heartbeat and reports whether the count of slots changed.
+func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
+	known, ok := f.workers[b.Worker]
+	if b.Leaving {
+		delete(f.workers, b.Worker)
+		return ok
+	}
+	f.workers[b.Worker] = member{slots: b.Slots, numerics: b.Numerics, heard: now}
+	return !ok || known.slots != b.Slots || known.numerics != b.Numerics
+}
+
+// Expire forgets silent workers and reports whether there were any.
+func (f *Fleet) Expire(now time.Duration) bool {
+	before := len(f.workers)
+	maps.DeleteFunc(f.workers, func(_ string, m member) bool { return now-m.heard > Patience })
+	return len(f.workers) != before
+}
+
+// Slots returns the slots of the workers with the given numerics.
+func (f *Fleet) Slots(n job.Numerics) int {
+	slots := 0
+	for _, m := range f.workers {
+		if m.numerics == n {
+			slots += m.slots
+		}
+	}
+	return slots
+}
+
+// Workers returns how many workers there are.
+func (f *Fleet) Workers() int { return len(f.workers) }
+
+// Numerics lists the fingerprints in the fleet, the one with the most slots
+// first, equal ones in alphabetical order.
+func (f *Fleet) Numerics() []job.Numerics {
+	seen := map[job.Numerics]bool{}
+	for _, m := range f.workers {
+		seen[m.numerics] = true
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b job.Numerics) int {
+		return cmp.Or(cmp.Compare(f.Slots(b), f.Slots(a)), cmp.Compare(a, b))
+	})
+}

@@ -1,0 +1,40 @@
+// Command coordinator takes jobs, shards their data, plans their steps and
+// looks after their workers; and it trains and predicts on its own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"tributary/coordinator/predict"
+	"tributary/coordinator/schema"
+	"tributary/coordinator/serve"
+	"tributary/coordinator/train"
+	"tributary/shared/lifecycle"
+	"tributary/shared/telemetry"
+)
+
+func main() {
+	var cli struct {
+		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless told otherwise."`
+		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
+		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
+		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
+		Version     kong.VersionFlag             `help:"Print the version and exit."`
+	}
+	k := kong.Parse(&cli,
+		kong.Name("coordinator"), kong.Description("Tributary: data-parallel training on a job queue, the same bits for any fleet."),
+		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8080"},
+	)
+	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
+		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "coordinator:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,133 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"strconv"
+
+	"tributary/coordinator/report"
+	"tributary/coordinator/round"
+	"tributary/shared/job"
+	"tributary/shared/metric"
+	"tributary/shared/notice"
+)
+
+// evaluate publishes the units of an evaluation that the ledger does not have.
+func (t *training) evaluate(ctx context.Context, a round.Evaluate) error {
+	tasks := t.units(a.Steps, a.Final, a.Attempt)
+	have, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, a.Steps)
+	if err != nil {
+		return t.unreachable(ctx, err)
+	}
+	missing := tasks[:0:0]
+	for _, task := range tasks {
+		if _, ok := have[task.Unit()]; !ok {
+			missing = append(missing, task)
+		}
+	}
+	if len(missing) == 0 {
+		return t.conclude(ctx, a.Steps, have)
+	}
+	t.publishTasks(ctx, missing)
+	return nil
+}
+
+// units lists the evaluate tasks of an evaluation: a block of a split each.
+func (t *training) units(steps int64, final bool, attempt int) []job.Task {
+	var tasks []job.Task
+	for _, split := range t.splits(final) {
+		for block := range t.engine.Plan.Dataset.Splits[split] {
+			task := t.task(job.Evaluate, steps, attempt)
+			task.Split, task.Block = split, block
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
+// splits lists what is evaluated: at the end everything, before that the
+// validation split.
+func (t *training) splits(final bool) []job.Split {
+	if !final {
+		return []job.Split{job.Validation}
+	}
+	var splits []job.Split
+	for _, s := range job.Splits {
+		if len(t.engine.Plan.Dataset.Splits[s]) > 0 {
+			splits = append(splits, s)
+		}
+	}
+	return splits
+}
+
+// evaluated hears of a stored unit; the last one concludes the evaluation.
+func (t *training) evaluated(ctx context.Context, n notice.Evaluated) error {
+	if t.round.Phase() != round.Evaluating || n.Step != t.round.Committed() {
+		return nil
+	}
+	units := 0
+	for _, split := range t.splits(t.final(n.Step)) {
+		units += len(t.engine.Plan.Dataset.Splits[split])
+	}
+	if n.Stored < units {
+		return nil
+	}
+	have, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, n.Step)
+	if err != nil {
+		return t.unreachable(ctx, err)
+	}
+	return t.conclude(ctx, n.Step, have)
+}
+
+func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }
+
+// conclude combines the units of a complete evaluation, in block order, and
+// lets the machine go on.
+func (t *training) conclude(ctx context.Context, steps int64, have map[string][]byte) error {
+	for _, split := range t.splits(t.final(steps)) {
+		units := make([]*metric.Sums, len(t.engine.Plan.Dataset.Splits[split]))
+		for block := range units {
+			task := job.Task{Split: split, Block: block}
+			data, ok := have[task.Unit()]
+			if !ok {
+				return nil // not complete after all; a tick asks again
+			}
+			unit, err := metric.DecodeSums(data)
+			if err != nil {
+				return fmt.Errorf("evaluation of %s after step %d: %w", task.Unit(), steps, err)
+			}
+			units[block] = unit
+		}
+		e := report.Evaluation{Step: steps, Split: split, Metrics: t.engine.Metrics.Combine(units)}
+		maps.DeleteFunc(e.Metrics, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+		if err := t.remember(ctx, e); err != nil {
+			return t.unreachable(ctx, err)
+		}
+		t.publish(notice.Event{
+			Type: notice.EvaluationEvent, Step: steps, Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
+			Split: split, Metrics: e.Metrics,
+		})
+	}
+	if err := t.service.cfg.Ledger.DropEvaluations(ctx, t.layout, steps); err != nil {
+		t.log.Debug().Err(err).Msg("drop evaluation units")
+	}
+	return t.feed(ctx, round.Evaluated{Steps: steps})
+}
+
+// concluded is the step under which the results of whole evaluations are kept
+// in the ledger, for the report and for whoever takes the job over.
+const concluded = int64(1) << 62
+
+// remember keeps an evaluation's result beside the units of the job.
+func (t *training) remember(ctx context.Context, e report.Evaluation) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode evaluation: %w", err)
+	}
+	unit := strconv.FormatInt(e.Step, 10) + "/" + string(e.Split)
+	_, err = t.service.cfg.Ledger.PutEvaluation(ctx, t.layout, concluded, unit, data)
+	return err
+}

@@ -1,0 +1,151 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tributary/coordinator/report"
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+	"tributary/shared/registry"
+	"tributary/shared/replica"
+)
+
+// finish folds the log to the final parameters and leaves the model and the
+// report in the registry.
+func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
+	params, err := persist(ctx, t.log, "read the final parameters", func() ([]float32, error) { return t.parameters(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	if !numeric.AllFinite(params) {
+		return nil, fmt.Errorf("the final parameters are not finite: training has diverged: %w", job.ErrPoison)
+	}
+	curves, err := persist(ctx, t.log, "read the evaluations", func() (report.Curves, error) { return t.curves(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	outcome := t.outcome(curves)
+	files, err := t.files(outcome, params, curves)
+	if err != nil {
+		return nil, err
+	}
+	outcome.Out, err = persist(ctx, t.log, "store the model", func() (string, error) { return t.keep(ctx, files) })
+	return outcome, err
+}
+
+// parameters folds the update log to its end.
+func (t *training) parameters(ctx context.Context) ([]float32, error) {
+	var params []float32
+	err := replica.New(t.engine, t.ref).View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32) error {
+		params = append(params, p...)
+		return nil
+	})
+	if errors.Is(err, job.ErrNotFound) {
+		// The ledger lost the end of the log between commit and here.
+		return nil, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
+	}
+	return params, err
+}
+
+// curves gathers losses and evaluations, those included that another
+// coordinator saw.
+func (t *training) curves(ctx context.Context) (report.Curves, error) {
+	units, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, concluded)
+	if err != nil {
+		return report.Curves{}, err
+	}
+	curves := report.Curves{Spec: t.engine.Plan.Spec}
+	for step, loss := range t.losses.losses {
+		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
+	}
+	for name, data := range units {
+		var e report.Evaluation
+		if err := json.Unmarshal(data, &e); err != nil {
+			return curves, fmt.Errorf("evaluation %s: %w: %w", name, err, job.ErrCorrupt)
+		}
+		curves.Evaluations = append(curves.Evaluations, e)
+	}
+	slices.SortFunc(curves.Evaluations, func(a, b report.Evaluation) int {
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(slices.Index(job.Splits, a.Split), slices.Index(job.Splits, b.Split)))
+	})
+	return curves, nil
+}
+
+// outcome sums the job up.
+func (t *training) outcome(c report.Curves) *job.Outcome {
+	o := &job.Outcome{
+		Job: t.ref.Job, Steps: t.engine.Plan.Steps(), Metrics: map[job.Split]map[string]float64{},
+		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping),
+	}
+	for _, e := range c.Evaluations {
+		if e.Step == o.Steps {
+			o.Metrics[e.Split] = maps.Clone(e.Metrics)
+		}
+	}
+	o.TrainLoss = o.Metrics[job.Train]["loss"]
+	return o
+}
+
+// files encodes everything the job leaves behind.
+func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map[string][]byte, error) {
+	manifest, err := json.Marshal(t.engine.Plan.Dataset)
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	data := &t.engine.Plan.Dataset
+	m, err := registry.New(registry.Card{
+		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: time.Now().UTC(),
+		Spec: t.engine.Plan.Spec, Preprocessing: data.Preprocessing, Classes: data.Classes,
+		Features: data.Features, Outputs: t.engine.Network.Outputs(),
+		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics,
+		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
+	}, params)
+	if err != nil {
+		return nil, fmt.Errorf("make model: %w", err)
+	}
+	o.ParametersSHA256 = m.Card.ParametersSHA256
+	files, err := registry.Encode(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode model: %w", err)
+	}
+	reports, err := report.Files(c)
+	if err != nil {
+		return nil, fmt.Errorf("make report: %w", err)
+	}
+	maps.Copy(files, reports)
+	return files, nil
+}
+
+// keep stores the files in the registry, the card last: a model is there when
+// its card is. Then the spec's name stands for the newest model of that name.
+func (t *training) keep(ctx context.Context, files map[string][]byte) (string, error) {
+	cfg := t.service.cfg
+	for name, data := range files {
+		if name == registry.CardFile {
+			continue
+		}
+		if err := cfg.Models.PutFile(ctx, t.ref.Job, name, data); err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := cfg.Models.PutFile(ctx, t.ref.Job, registry.CardFile, files[registry.CardFile]); err != nil {
+		return "", fmt.Errorf("%s: %w", registry.CardFile, err)
+	}
+	if t.record.Name != string(t.ref.Job) {
+		if err := cfg.Models.SetAlias(ctx, t.record.Name, t.ref.Job); err != nil {
+			return "", fmt.Errorf("name %s: %w", t.record.Name, err)
+		}
+	}
+	if cfg.Keep == nil {
+		return "tributary-models/" + string(t.ref.Job), nil
+	}
+	return cfg.Keep(t.ref.Job, files)
+}

@@ -1,0 +1,17 @@
+package run
+
+import "tributary/shared/telemetry"
+
+// Measure adds the service's gauges to the program's metrics.
+func (s *Service) Measure(m *telemetry.Metrics) {
+	m.GaugeFunc("jobs", "Jobs this coordinator drives.", func() (float64, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return float64(len(s.jobs)), true
+	})
+	m.GaugeFunc("workers", "Workers heard from lately.", func() (float64, bool) {
+		_, workers := s.present()
+		return float64(workers), true
+	})
+	s.steps = m.Counter("steps_total", "Steps committed in jobs this coordinator drove.").WithLabelValues()
+}

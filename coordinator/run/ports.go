@@ -1,0 +1,50 @@
+package run
+
+import (
+	"context"
+	"io"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// Records keeps what is known about jobs, each with a revision that makes
+// changes compare-and-set. It is the authority for a job's state.
+type Records interface {
+	// Get fails with job.ErrNotFound.
+	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
+	// Update fails with job.ErrConflict when the revision is not the newest.
+	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
+	// Watch calls see with every record there is and with every change, until
+	// ctx ends. It may call it with records that have not changed.
+	Watch(ctx context.Context, see func(job.Record)) error
+}
+
+// Leases makes sure that a job has one owner.
+type Leases interface {
+	// Acquire fails with job.ErrConflict while another owner holds the key.
+	Acquire(ctx context.Context, key, owner string) (Lease, error)
+}
+
+// Lease is held until Release, or until renewing it has failed for its term.
+type Lease interface {
+	Lost() <-chan struct{}
+	Release(ctx context.Context) error
+}
+
+// Events tells people what happens. It never blocks.
+type Events interface {
+	Publish(notice.Event)
+}
+
+// Models is the registry's storage.
+type Models interface {
+	PutFile(ctx context.Context, model job.ID, name string, data []byte) error
+	// SetAlias makes name stand for the model.
+	SetAlias(ctx context.Context, name string, model job.ID) error
+}
+
+// Sources opens what a spec names as a source of data or weights.
+type Sources interface {
+	Open(ctx context.Context, source string) (io.ReadCloser, error)
+}

@@ -1,0 +1,145 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"tributary/coordinator/ingest"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+)
+
+// prepared is a job that is ready to be trained.
+type prepared struct {
+	record job.Record
+	engine *gradient.Engine
+	layout ledger.Layout
+}
+
+// Limits of what preparing makes.
+const (
+	chunkLen       = 64 << 10  // parameters in a ledger chunk: 256 KiB
+	maxWeightBytes = 16 << 30  // of a file of initial weights
+	maxSteps       = 100 << 20 // of a job; its losses are kept, 16 bytes a step
+)
+
+// prepare ingests the dataset and makes the plan, unless that was done before.
+func (d *driver) prepare(ctx context.Context) (*prepared, error) {
+	r, err := d.change(ctx, func(r *job.Record) {
+		if r.State == job.Submitted {
+			now := time.Now().UTC()
+			r.State, r.Started = job.Preparing, &now
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.Plan == "" {
+		d.publish(notice.Event{Type: notice.StateEvent, State: r.State})
+		if r, err = d.plan(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	d.publish(notice.Event{Type: notice.StateEvent, State: r.State, Steps: r.Steps})
+	engine, err := d.compile(ctx, r.Plan)
+	if err != nil {
+		return nil, err
+	}
+	return &prepared{record: r, engine: engine, layout: engine.Layout(d.ref)}, nil
+}
+
+// compile makes a recorded plan ready.
+func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
+	blobs := d.service.cfg.Blobs
+	data, err := persist(ctx, d.log, "read plan", func() ([]byte, error) { return blobs.Get(ctx, digest) })
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return gradient.Compile(ctx, p, blobs, nil) // no blocks: nothing is computed here
+}
+
+// address says where the ledger of a job with that plan is.
+func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout, error) {
+	e, err := d.compile(ctx, digest)
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	return e.Layout(d.ref), nil
+}
+
+// plan ingests the dataset, stores the plan, and records that the job runs.
+func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
+	var spec job.Spec
+	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+		return r, fmt.Errorf("recorded spec: %w: %w", err, job.ErrCorrupt)
+	}
+	p, err := persist(ctx, d.log, "prepare the data", func() (*plan.Plan, error) {
+		return makePlan(ctx, d.service.cfg, &spec, func(message string) {
+			d.publish(notice.Event{Type: notice.NoteEvent, Message: message})
+		})
+	})
+	if err != nil {
+		return r, err
+	}
+	encoded, digest, err := p.Encode()
+	if err != nil {
+		return r, err
+	}
+	if _, err := persist(ctx, d.log, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) }); err != nil {
+		return r, err
+	}
+	return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.State = digest, p.Steps(), job.Running })
+}
+
+// makePlan ingests a spec's data and checks that model and data fit.
+func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(string)) (*plan.Plan, error) {
+	manifest, err := ingest.Run(ctx, spec, cfg.Sources, cfg.Blobs, progress)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: chunkLen}
+	if from := spec.Model.Init.From; from != "" {
+		weights, err := readAll(ctx, cfg.Sources, from)
+		if err != nil {
+			return nil, fmt.Errorf("model.init.from: %w", err)
+		}
+		if p.Init, err = cfg.Blobs.Put(ctx, weights); err != nil {
+			return nil, fmt.Errorf("store initial weights: %w", err)
+		}
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if steps := p.Steps(); steps < 1 || steps > maxSteps {
+		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, maxSteps, job.ErrInvalid)
+	}
+	return p, nil
+}
+
+func readAll(ctx context.Context, sources Sources, source string) ([]byte, error) {
+	r, err := sources.Open(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(r, maxWeightBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > maxWeightBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes: %w", source, int64(maxWeightBytes), job.ErrInvalid)
+	}
+	return buf.Bytes(), nil
+}

@@ -1,0 +1,211 @@
+// Package run carries jobs from submission to their model: it takes jobs that
+// nobody owns, prepares their data, feeds each one's round machine with what
+// happens, and carries its actions out.
+//
+// It owns goroutines, clocks and I/O of the coordinator; decisions are package
+// round's, and what the API answers is package api's. The programs' mains
+// start it.
+//
+// Invariant: everything it holds in memory can be read again from the records
+// and the ledger, so that another coordinator can go on at any moment.
+package run
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"tributary/coordinator/fleet"
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+	"tributary/shared/queue"
+)
+
+// Config is what a Service works with.
+type Config struct {
+	Owner   string // this coordinator's name, unique among them
+	Records Records
+	Leases  Leases
+	Queue   queue.Queue
+	Ledger  ledger.Ledger
+	Blobs   blob.Store
+	Models  Models
+	Sources Sources
+	Events  Events
+	// Keep, when set, also stores a finished model's files and returns where.
+	Keep func(id job.ID, files map[string][]byte) (string, error)
+	// Only, when set, says which jobs this coordinator takes.
+	Only func(job.ID) bool
+	Log  zerolog.Logger
+}
+
+// Service owns the jobs this coordinator has leases for.
+type Service struct {
+	cfg   Config
+	start time.Time
+	steps prometheus.Counter // committed
+
+	mu    sync.Mutex
+	fleet *fleet.Fleet
+	jobs  map[job.Ref]*driver
+	busy  sync.WaitGroup
+}
+
+// New returns a service that has no jobs yet.
+func New(cfg Config) *Service {
+	return &Service{
+		cfg: cfg, start: time.Now(), fleet: fleet.New(), jobs: map[job.Ref]*driver{},
+		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
+	}
+}
+
+// now is a monotonic time, as the pure packages want it.
+func (s *Service) now() time.Duration { return time.Since(s.start) }
+
+// Run takes and drives jobs until ctx ends; then it lets go of them, for
+// another coordinator or a later start to go on with.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.busy.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.busy.Go(func() { s.expire(ctx) })
+	err := s.cfg.Records.Watch(ctx, func(r job.Record) { s.see(ctx, r) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// see acts on a record: it stops a job that became final and takes one that
+// nobody drives and that is not over and done with.
+func (s *Service) see(ctx context.Context, r job.Record) {
+	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, driven := s.jobs[r.Ref()]
+	switch {
+	case driven && r.State.Final():
+		d.stop(errFinal)
+	case !driven && !r.Released:
+		s.take(ctx, r)
+	}
+}
+
+// take starts a driver for the job. The driver ends by itself when another
+// coordinator holds the job's lease; the next Watch brings the job here again.
+func (s *Service) take(ctx context.Context, r job.Record) {
+	ctx, stop := context.WithCancelCause(ctx)
+	d := &driver{
+		service: s, ref: r.Ref(), stop: stop,
+		inbox: make(chan any, 1024),
+		log:   s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
+	}
+	s.jobs[r.Ref()] = d
+	s.busy.Go(func() {
+		defer func() {
+			stop(nil)
+			s.mu.Lock()
+			delete(s.jobs, r.Ref())
+			s.mu.Unlock()
+		}()
+		lease, err := s.cfg.Leases.Acquire(ctx, string(r.ID), s.cfg.Owner)
+		if err != nil {
+			if !errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
+				d.log.Warn().Err(err).Msg("acquire lease")
+			}
+			return
+		}
+		defer func() {
+			c, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if err := lease.Release(c); err != nil {
+				d.log.Debug().Err(err).Msg("release lease")
+			}
+		}()
+		go func() {
+			select {
+			case <-lease.Lost():
+				stop(errLeaseLost)
+			case <-ctx.Done():
+			}
+		}()
+		d.live(ctx)
+	})
+}
+
+// expire forgets silent workers.
+func (s *Service) expire(ctx context.Context) {
+	tick := time.NewTicker(fleet.Patience / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.mu.Lock()
+			if s.fleet.Expire(s.now()) {
+				s.tellFleet()
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// Beat takes a worker's heartbeat.
+func (s *Service) Beat(b notice.Beat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fleet.Beat(s.now(), b) {
+		s.tellFleet()
+	}
+}
+
+// tellFleet tells every job that the slots have changed. s.mu is held.
+func (s *Service) tellFleet() {
+	for _, d := range s.jobs {
+		d.tell(fleetChanged{})
+	}
+}
+
+// Committed, Evaluated, Snapshotted, Failed and Exhausted take what workers
+// and the queue tell.
+func (s *Service) Committed(n notice.Commit)        { s.route(n.Ref, n) }
+func (s *Service) Evaluated(n notice.Evaluated)     { s.route(n.Ref, n) }
+func (s *Service) Snapshotted(n notice.Snapshotted) { s.route(n.Ref, n) }
+func (s *Service) Failed(n notice.Failure)          { s.route(n.Ref, n) }
+
+// Exhausted takes a task that the queue has given up on.
+func (s *Service) Exhausted(t job.Task, deliveries int) { s.route(t.Ref, exhausted{t, deliveries}) }
+
+func (s *Service) route(ref job.Ref, message any) {
+	s.mu.Lock()
+	d := s.jobs[ref]
+	s.mu.Unlock()
+	if d != nil {
+		d.tell(message)
+	}
+}
+
+// slots is a job's share of the fleet: with numerics, of all jobs driven here.
+func (s *Service) slots(n job.Numerics) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.fleet.Slots(n)
+	return min(all, max(1, all/max(1, len(s.jobs))))
+}
+
+// present lists the numerics in the fleet, the most common first, and the
+// number of workers.
+func (s *Service) present() ([]job.Numerics, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Numerics(), s.fleet.Workers()
+}

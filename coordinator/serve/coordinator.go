@@ -1,0 +1,138 @@
+// Package serve is the coordinator as a program: its settings, its
+// connections, and what listens where.
+//
+// It owns putting a coordinator together from its parts; the parts decide and
+// act. The serve command runs it on its own, the train command beside workers.
+//
+// Invariant: it is ready (/readyz) exactly while it can reach its stores.
+package serve
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"tributary/coordinator/api"
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
+	"tributary/shared/broker"
+	"tributary/shared/job"
+	"tributary/shared/notice"
+	"tributary/shared/telemetry"
+)
+
+// Coordinator is the parts of a coordinator, not yet running.
+type Coordinator struct {
+	API     *api.API
+	service *run.Service
+	conn    *broker.Conn
+	queue   *broker.Queue
+	log     zerolog.Logger
+}
+
+// New puts a coordinator together. cfg says what it works with; what only
+// NATS provides is filled in here.
+func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.Config) *Coordinator {
+	if sources.Object == nil {
+		sources.Object = func(ctx context.Context, bucket, object string) (io.ReadCloser, error) {
+			return conn.OpenObject(ctx, bucket, object)
+		}
+	}
+	if cfg.Events == nil {
+		cfg.Events = conn.Events()
+	}
+	cfg.Records, cfg.Leases, cfg.Models = conn.Records(), leases{conn.Leases()}, conn.Models()
+	cfg.Queue, cfg.Sources = queue, sources
+	return &Coordinator{
+		API:     &api.API{Records: conn.Records(), Sources: sources, Events: cfg.Events},
+		service: run.New(cfg),
+		conn:    conn,
+		queue:   queue,
+		log:     cfg.Log,
+	}
+}
+
+// leases hands the broker's leases out under the service's interface.
+type leases struct{ of *broker.Leases }
+
+func (l leases) Acquire(ctx context.Context, key, owner string) (run.Lease, error) {
+	return l.of.Acquire(ctx, key, owner)
+}
+
+// Run listens and drives jobs until ctx ends.
+func (c *Coordinator) Run(ctx context.Context) error {
+	stop, err := c.listen()
+	defer stop()
+	if err != nil {
+		return err
+	}
+	exhausted := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { exhausted <- c.queue.Exhausted(ctx, c.service.Exhausted) }()
+	if err := c.conn.Notices().Call(); err != nil {
+		c.log.Debug().Err(err).Msg("call the workers")
+	}
+	err = c.service.Run(ctx)
+	cancel()
+	if gone := <-exhausted; err == nil && gone != nil && ctx.Err() == nil {
+		err = gone
+	}
+	return err
+}
+
+// listen subscribes to everything that is told to coordinators.
+func (c *Coordinator) listen() (stop func(), err error) {
+	n, s := c.conn.Notices(), c.service
+	var stops []func()
+	stop = func() {
+		for _, f := range stops {
+			f()
+		}
+	}
+	for _, subscribe := range []func() (func(), error){
+		func() (func(), error) { return n.SubscribeBeats(s.Beat) },
+		func() (func(), error) { return n.SubscribeCommits("", s.Committed) },
+		func() (func(), error) { return n.SubscribeEvaluated("", s.Evaluated) },
+		func() (func(), error) { return n.SubscribeSnapshotted("", s.Snapshotted) },
+		func() (func(), error) { return n.SubscribeFailures("", s.Failed) },
+	} {
+		f, err := subscribe()
+		if err != nil {
+			return stop, fmt.Errorf("listen to workers: %w", err)
+		}
+		stops = append(stops, f)
+	}
+	return stop, nil
+}
+
+// Answer serves the API as a NATS micro service until the returned function
+// is called.
+func (c *Coordinator) Answer() (stop func(), err error) {
+	endpoint := func(name string, handle func(context.Context, []byte) (any, error), about string) broker.Endpoint {
+		return broker.Endpoint{
+			Name: name, Subject: "tributary.jobs." + name, Queue: "coordinators", Description: about,
+			Handle: func(ctx context.Context, r broker.Request) ([]byte, error) {
+				return encode(handle(ctx, r.Data))
+			},
+		}
+	}
+	s, err := c.conn.Serve(broker.ServiceConfig{
+		Name: "tributary", Version: telemetry.SemVer(),
+		Description: "Trains models data-parallel on a job queue.",
+	}, []broker.Endpoint{
+		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
+		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Get(ctx, p) }, "id → everything known about the job"),
+		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "→ the jobs, newest first"),
+		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
+		endpoint("schema", func(context.Context, []byte) (any, error) { return api.Schema(), nil }, "→ the spec's JSON Schema"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Stop, nil
+}
+
+var _ = notice.Event{}
+var _ job.ID

@@ -1,0 +1,58 @@
+package serve
+
+import (
+	"context"
+
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+	"tributary/shared/numeric"
+	"tributary/shared/settings"
+	"tributary/shared/telemetry"
+)
+
+// Command is the serve command's settings.
+type Command struct {
+	Log    settings.Log    `embed:""`
+	Stores settings.Stores `embed:""`
+
+	DataRoots []string `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
+	HTTP      string   `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one."`
+}
+
+// Run serves until it is stopped. Jobs in hand are let go of, for another
+// coordinator or the next start to go on with.
+func (c *Command) Run(ctx lifecycle.Contexts) error {
+	id := settings.NewID()
+	log, err := c.Log.Logger("coordinator")
+	if err != nil {
+		return err
+	}
+	log = log.With().Str("coordinator", id).Logger()
+	stores, err := c.Stores.Open(ctx.Soft, "tributary coordinator "+id, log)
+	if err != nil {
+		return err
+	}
+	defer stores.Close()
+	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()))
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, stores.Checks()...)
+	if err != nil {
+		return err
+	}
+	coordinator := New(stores.Conn, stores.Queue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
+		Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Log: log,
+	})
+	coordinator.service.Measure(metrics)
+	stop, err := coordinator.Answer()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	log.Info().Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Msg("coordinator started")
+	defer log.Info().Msg("coordinator stopped")
+	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
+	g.Background("health", health.Serve)
+	g.Work("jobs", func(soft, _ context.Context) error { return coordinator.Run(soft) })
+	return g.Wait()
+}

@@ -1,0 +1,104 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"tributary/coordinator/progress"
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// follower shows a job's events and waits for its end, while they go on to
+// whoever else listens.
+type follower struct {
+	next    run.Events
+	display *progress.Display
+	ended   chan notice.Event
+
+	mu    sync.Mutex
+	id    job.ID
+	state progress.State
+}
+
+func newFollower(next run.Events, display *progress.Display) *follower {
+	return &follower{next: next, display: display, ended: make(chan notice.Event, 1)}
+}
+
+// follow chooses the job.
+func (f *follower) follow(id job.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.id = id
+}
+
+func (f *follower) follows(id job.ID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.id == id
+}
+
+// Publish implements run.Events.
+func (f *follower) Publish(e notice.Event) {
+	f.next.Publish(e)
+	if !f.follows(e.Job) {
+		return
+	}
+	f.mu.Lock()
+	f.show(e)
+	f.mu.Unlock()
+	if e.Type == notice.StateEvent && e.State.Final() {
+		select {
+		case f.ended <- e:
+		default: // told already
+		}
+	}
+}
+
+// show puts an event on the display. f.mu is held.
+func (f *follower) show(e notice.Event) {
+	s := &f.state
+	switch e.Type {
+	case notice.StateEvent:
+		s.Phase = string(e.State)
+	case notice.ProgressEvent:
+		s.Loss, s.SamplesPerSecond, s.Workers = e.Loss, e.SamplesPerSecond, e.Workers
+		s.Step, s.Message = e.Step, ""
+	case notice.EvaluationEvent:
+		f.display.Log(evaluation(e))
+		for name, v := range e.Metrics {
+			if name != "loss" || s.Metric == "" {
+				s.Metric, s.MetricValue = name, v
+			}
+		}
+	case notice.WaitingEvent:
+		s.Message = e.Message
+		f.display.Log(e.Message)
+	case notice.NoteEvent, notice.ErrorEvent:
+		f.display.Log(e.Message)
+	}
+	if e.Steps > 0 {
+		s.Steps = e.Steps
+	}
+	f.display.Update(*s)
+}
+
+// wait returns the outcome of the followed job, or why there is none.
+func (f *follower) wait(ctx context.Context) (*job.Outcome, error) {
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case e := <-f.ended:
+		switch e.State {
+		case job.Succeeded:
+			return e.Outcome, nil
+		case job.Cancelled:
+			return nil, fmt.Errorf("job %s was cancelled", e.Job)
+		default:
+			return nil, errors.New(e.Message)
+		}
+	}
+}

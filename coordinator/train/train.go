@@ -1,0 +1,174 @@
+// Package train runs one job to its end in this process: servers where none
+// are given, a coordinator, and workers.
+//
+// It is the one place where both programs meet. It owns putting them together
+// and what a person at a terminal sees; the job runs as it does anywhere.
+//
+// Invariant: the last line on standard output is the outcome, and only a
+// succeeded job has one.
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/progress"
+	"tributary/coordinator/run"
+	"tributary/coordinator/serve"
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+	"tributary/shared/numeric"
+	"tributary/shared/registry"
+	"tributary/shared/settings"
+	"tributary/shared/telemetry"
+	worker "tributary/worker/run"
+)
+
+// Command is the train command's settings.
+type Command struct {
+	Log settings.Log `embed:""`
+
+	Spec    string `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
+	Workers int    `name:"workers" default:"1" help:"Workers to run in this process, 0 to 256; 0 leaves the work to workers elsewhere."`
+	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks each of them works on at a time, 1 to 4096; 0, the default: the CPUs shared out among the workers."`
+	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>."`
+	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
+	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
+}
+
+// Validate is called by kong.
+func (c *Command) Validate() error {
+	switch {
+	case c.Workers < 0 || c.Workers > 256:
+		return fmt.Errorf("--workers: %d: want 0 to 256", c.Workers)
+	case c.Slots < 0 || c.Slots > 4096:
+		return fmt.Errorf("--slots: %d: want 1 to 4096", c.Slots)
+	case (c.NATS == "") != (c.Redis == ""):
+		return errors.New("--nats and --redis go together: workers need both servers")
+	case c.NATS == "" && c.Workers == 0:
+		return errors.New("--workers: 0: nobody else can reach the embedded servers; want 1 to 256")
+	}
+	return nil
+}
+
+// Run trains the job.
+func (c *Command) Run(ctx lifecycle.Contexts) error {
+	spec, err := c.read()
+	if err != nil {
+		return err
+	}
+	tty := term.IsTerminal(int(os.Stderr.Fd()))
+	display := progress.New(os.Stderr, tty)
+	defer display.Done()
+	log, err := c.Log.LoggerTo(display.Writer(), tty, "")
+	if err != nil {
+		return err
+	}
+	outcome, err := c.train(ctx, spec, display, log)
+	if err != nil {
+		return err
+	}
+	display.Done()
+	return json.NewEncoder(os.Stdout).Encode(outcome)
+}
+
+// Limits of a worker's caches, in bytes.
+const (
+	blockCache   = 512 << 20
+	replicaCache = 2 << 30
+)
+
+// maxSpec is one byte more than a spec may have, so that a longer one is seen.
+const maxSpec = 1<<20 + 1
+
+func (c *Command) read() ([]byte, error) {
+	in := io.Reader(os.Stdin)
+	if c.Spec != "-" {
+		f, err := os.Open(c.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("read spec: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxSpec))
+	if err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	return data, nil
+}
+
+// train runs servers, coordinator and workers around the one job.
+func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
+	stores, closeStores, err := c.open(ctx.Soft, log)
+	if err != nil {
+		return nil, err
+	}
+	defer closeStores()
+	follow := newFollower(stores.Conn.Events(), display)
+	coordinator := serve.New(stores.Conn, stores.Queue(), &ingest.Roots{Anywhere: true}, run.Config{
+		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
+		Events: follow, Keep: c.keep, Only: follow.follows, Log: log,
+	})
+	status, err := coordinator.API.Submit(ctx.Soft, spec)
+	if err != nil {
+		return nil, err
+	}
+	follow.follow(status.ID)
+
+	var outcome *job.Outcome
+	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
+	g.Background("coordinator", coordinator.Run)
+	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
+	g.Work("job", func(soft, hard context.Context) (err error) {
+		outcome, err = follow.wait(soft)
+		if soft.Err() != nil && outcome == nil {
+			_, cancelErr := coordinator.API.Cancel(hard, []byte(status.ID))
+			return errors.Join(fmt.Errorf("job %s was cancelled: %w", status.ID, context.Cause(soft)), cancelErr)
+		}
+		return err
+	})
+	return outcome, g.Wait()
+}
+
+// work runs this process's workers until ctx ends.
+func (c *Command) work(ctx context.Context, stores *settings.Opened, log zerolog.Logger) error {
+	g := lifecycle.NewGroup(ctx, ctx)
+	for range c.Workers {
+		g.Work("worker", func(soft, hard context.Context) error { return worker.Run(soft, hard, c.worker(stores, log)) })
+	}
+	return g.Wait()
+}
+
+// keep writes the finished model's files to the out folder.
+func (c *Command) keep(id job.ID, files map[string][]byte) (string, error) {
+	dir := c.Out
+	if dir == "" {
+		dir = filepath.Join("out", string(id))
+	}
+	return dir, registry.WriteFiles(dir, files)
+}
+
+// worker is the configuration of one of this process's workers.
+func (c *Command) worker(stores *settings.Opened, log zerolog.Logger) worker.Config {
+	id := settings.NewID()
+	slots := c.Slots
+	if slots == 0 {
+		slots = max(1, runtime.GOMAXPROCS(0)/max(1, c.Workers))
+	}
+	return worker.Config{
+		ID: id, Version: telemetry.Version(), Slots: slots, Numerics: job.Numerics(numeric.Fingerprint()),
+		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
+		BlockBytes: blockCache, ReplicaBytes: replicaCache, Log: log.With().Str("worker", id).Logger(),
+	}
+}

@@ -1,0 +1,146 @@
+// Package settings is the flags and environment variables that both programs
+// have, and opening what they point at.
+//
+// It owns names, units, defaults and bounds as --help shows them. What a
+// setting means to a package is that package's own Config. The programs'
+// commands embed these structs for kong.
+//
+// Invariant: a setting that cannot be meant is refused before anything starts.
+package settings
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"tributary/shared/blob"
+	"tributary/shared/broker"
+	"tributary/shared/job"
+	ledgerredis "tributary/shared/ledger/redis"
+	"tributary/shared/telemetry"
+)
+
+// Log says what is logged, to standard error.
+type Log struct {
+	Level  string `name:"log-level" env:"TRIBUTARY_LOG_LEVEL" default:"info" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
+	Format string `name:"log-format" env:"TRIBUTARY_LOG_FORMAT" default:"auto" enum:"auto,pretty,json" help:"auto is pretty on a terminal and json otherwise."`
+}
+
+// Logger makes the program's logger, on standard error.
+func (l Log) Logger(program string) (zerolog.Logger, error) {
+	return l.LoggerTo(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())), program)
+}
+
+// LoggerTo makes a logger on w.
+func (l Log) LoggerTo(w io.Writer, tty bool, program string) (zerolog.Logger, error) {
+	return telemetry.NewLogger(w, tty, telemetry.LogConfig{Level: l.Level, Format: l.Format, Program: program})
+}
+
+// NewID makes a name for a process: its host's and a random tail.
+func NewID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// Redis says how to reach the ledger's server.
+type Redis struct {
+	URL      string `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path. It must not evict keys."`
+	Username string `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
+	Password string `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
+	CA       string `name:"redis-ca" env:"REDIS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate."`
+	Cert     string `name:"redis-cert" env:"REDIS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --redis-key."`
+	Key      string `name:"redis-key" env:"REDIS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
+	Insecure bool   `name:"redis-insecure" env:"REDIS_INSECURE" help:"Do not verify the server's certificate; for trials only."`
+}
+
+// Stores says where everything lives that the two programs share.
+type Stores struct {
+	NATS  broker.Config `embed:""`
+	Redis Redis         `embed:""`
+	Blobs string        `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks live: nats (an object bucket) or dir:PATH (a folder that every process shares)."`
+}
+
+// Opened is connections to all stores.
+type Opened struct {
+	Conn   *broker.Conn
+	Ledger *ledgerredis.Ledger
+	Blobs  blob.Store
+}
+
+// Open connects to all stores, waiting for servers that are not there yet.
+func (s Stores) Open(ctx context.Context, name string, log zerolog.Logger) (*Opened, error) {
+	s.NATS.Name = name
+	conn, err := broker.Connect(ctx, s.NATS, log)
+	if err != nil {
+		return nil, err
+	}
+	o := &Opened{Conn: conn}
+	if err := s.open(ctx, o, log); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
+	if err := o.Conn.Setup(ctx, broker.SetupConfig{}); err != nil {
+		return err
+	}
+	var err error
+	if o.Blobs, err = s.blobs(o.Conn); err != nil {
+		return err
+	}
+	r := s.Redis
+	o.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{
+		URL: r.URL, Username: r.Username, Password: r.Password, Log: log,
+		TLS: ledgerredis.TLS{CA: r.CA, Cert: r.Cert, Key: r.Key, Insecure: r.Insecure},
+	})
+	return err
+}
+
+func (s Stores) blobs(conn *broker.Conn) (blob.Store, error) {
+	if s.Blobs == "nats" {
+		return conn.Blobs(), nil
+	}
+	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); ok && path != "" {
+		return blob.NewDirectory(path)
+	}
+	return nil, fmt.Errorf("blobs: %q: want nats or dir:PATH: %w", s.Blobs, job.ErrInvalid)
+}
+
+// Queue returns the task queue, which makes its stream again when the server
+// has lost it.
+func (o *Opened) Queue() *broker.Queue {
+	return o.Conn.Queue(broker.QueueConfig{Recreate: &broker.SetupConfig{}})
+}
+
+// Checks tells whether the stores can be reached.
+func (o *Opened) Checks() []telemetry.Check {
+	return []telemetry.Check{
+		{Name: "nats", Ask: func(context.Context) error {
+			if !o.Conn.Connected() {
+				return errors.New("not connected")
+			}
+			return nil
+		}},
+		{Name: "redis", Ask: o.Ledger.Ping},
+	}
+}
+
+// Close disconnects.
+func (o *Opened) Close() {
+	if o.Ledger != nil {
+		_ = o.Ledger.Close() // nothing is written any more
+	}
+	o.Conn.Close()
+}

@@ -1,0 +1,50 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/metric"
+	"tributary/shared/notice"
+)
+
+// evaluate computes what one block contributes to a split's metrics.
+func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task) error {
+	var unit *metric.Sums
+	err := c.view(ctx, p, t, func(params []float32) (err error) {
+		unit, err = p.engine.Evaluate(ctx, s.Scratch, params, t.Split, t.Block)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	stored, err := c.ledger.PutEvaluation(ctx, p.layout, t.Step, t.Unit(), unit.Encode())
+	if err != nil {
+		return fmt.Errorf("store evaluation: %w", err)
+	}
+	c.announced(c.announce.PublishEvaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored}))
+	return nil
+}
+
+// snapshot stores the replica as it stands, at the task's step or later.
+func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task) error {
+	still := func([]float32) error { return nil }
+	if err := c.view(ctx, p, t, still); err != nil && !errors.Is(err, job.ErrStale) {
+		return err
+	}
+	snap := p.replica.Snapshot()
+	state, err := c.ledger.State(ctx, p.layout)
+	if err != nil {
+		return fmt.Errorf("state before snapshot: %w", err)
+	}
+	if state.Snapshot < snap.Step && snap.Step <= state.Committed {
+		if err := c.ledger.PutSnapshot(ctx, p.layout, snap); err != nil {
+			return fmt.Errorf("store snapshot of step %d: %w", snap.Step, err)
+		}
+		state.Snapshot = snap.Step
+	}
+	c.announced(c.announce.PublishSnapshotted(notice.Snapshotted{Ref: t.Ref, Step: state.Snapshot}))
+	return nil
+}

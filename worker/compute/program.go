@@ -1,0 +1,113 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/singleflight"
+
+	"tributary/shared/blob"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/plan"
+	"tributary/shared/replica"
+)
+
+// program is a job made ready to compute: its engine and this worker's replica.
+type program struct {
+	engine  *gradient.Engine
+	replica *replica.Replica
+	layout  ledger.Layout
+}
+
+// programs caches the jobs this worker has met lately.
+//
+// Invariant: held is the sum of the cached replicas' bytes, at most limit
+// unless a single one is larger.
+type programs struct {
+	store  blob.Store
+	blocks gradient.Blocks
+	limit  int64
+	making singleflight.Group
+
+	mu   sync.Mutex
+	lru  *simplelru.LRU[programKey, *program]
+	held int64
+}
+
+type programKey struct {
+	ref  job.Ref
+	plan job.Digest
+}
+
+// maxPrograms bounds the cache in number, for jobs with tiny models.
+const maxPrograms = 256
+
+func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64) *programs {
+	ps := &programs{store: store, blocks: blocks, limit: limit}
+	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // fails for sizes below 1 only
+		ps.held -= p.replica.Bytes()
+	})
+	return ps
+}
+
+// get returns the task's program, made once for all slots that ask.
+func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
+	key := programKey{t.Ref, t.Plan}
+	ps.mu.Lock()
+	p, ok := ps.lru.Get(key)
+	ps.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	made := ps.making.DoChan(t.Ref.String()+string(t.Plan), func() (any, error) {
+		// Not cut off with the first slot that asked: others wait for it too.
+		p, err := ps.make(context.WithoutCancel(ctx), t)
+		if err == nil {
+			ps.keep(key, p)
+		}
+		return p, err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-made:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*program), nil
+	}
+}
+
+func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
+	data, err := ps.store.Get(ctx, t.Plan)
+	if err != nil {
+		if errors.Is(err, job.ErrNotFound) {
+			err = errors.Join(err, job.ErrPoison) // it was stored before the task was published
+		}
+		return nil, fmt.Errorf("read plan %s: %w", t.Plan, err)
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	e, err := gradient.Compile(ctx, p, ps.store, ps.blocks)
+	if err != nil {
+		return nil, err
+	}
+	return &program{engine: e, replica: replica.New(e, t.Ref), layout: e.Layout(t.Ref)}, nil
+}
+
+func (ps *programs) keep(key programKey, p *program) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.lru.Add(key, p)
+	ps.held += p.replica.Bytes()
+	for ps.held > ps.limit && ps.lru.Len() > 1 {
+		ps.lru.RemoveOldest()
+	}
+}

@@ -1,0 +1,37 @@
+// Command worker computes gradients: it takes tasks off the queue, stores what
+// it computes, and answers predictions. Start as many as there are machines;
+// stop or kill any of them at any time.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"tributary/shared/lifecycle"
+	"tributary/shared/telemetry"
+	"tributary/worker/serve"
+)
+
+func main() {
+	var cli struct {
+		Serve       serve.Command                `cmd:"" default:"withargs" help:"Take tasks until stopped. SIGTERM: finish what is held, then leave."`
+		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running worker whether it is ready; for container health checks."`
+		Version     kong.VersionFlag             `help:"Print the version and exit."`
+	}
+	k := kong.Parse(&cli,
+		kong.Name("worker"), kong.Description("Tributary's worker: computes gradients and predictions."),
+		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8081"}.CloneWith(serve.Vars()),
+	)
+	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
+		k.Bind(lifecycle.Contexts{Soft: soft, Hard: hard})
+		return k.Run()
+	})
+	if err != nil && !errors.Is(err, lifecycle.ErrStopped) {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,115 @@
+// Package serve is the worker as a long-running program: its settings, its
+// connections, health and metrics.
+//
+// It owns putting a worker together from its parts; what a worker does is
+// worker/run's and worker/predict's. The program's main runs its Command.
+//
+// Invariant: it is ready (/readyz) exactly while it can reach its stores.
+package serve
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+	"tributary/shared/numeric"
+	"tributary/shared/settings"
+	"tributary/shared/telemetry"
+	"tributary/worker/run"
+)
+
+// Command is the worker's settings.
+type Command struct {
+	Log    settings.Log    `embed:""`
+	Stores settings.Stores `embed:""`
+
+	Slots        int    `name:"slots" env:"TRIBUTARY_SLOTS" default:"${cpus}" help:"Gradient tasks to work on at a time, 1 to 4096; default: the number of CPUs."`
+	BlockCache   int64  `name:"block-cache" env:"TRIBUTARY_BLOCK_CACHE" default:"512" placeholder:"MIB" help:"Memory for decoded dataset blocks, in MiB, 1 or more."`
+	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 or more; the job in hand is kept even when larger."`
+	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that predictions are asked of, in MiB, 1 or more."`
+	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one."`
+}
+
+// Vars are the defaults that depend on the machine.
+func Vars() kong.Vars { return kong.Vars{"cpus": strconv.Itoa(runtime.GOMAXPROCS(0))} }
+
+// Validate is called by kong.
+func (c *Command) Validate() error {
+	for _, s := range []struct {
+		name   string
+		value  int64
+		lo, hi int64
+		ofWhat string
+	}{
+		{"slots", int64(c.Slots), 1, 4096, ""},
+		{"block-cache", c.BlockCache, 1, 1 << 24, " MiB"},
+		{"replica-cache", c.ReplicaCache, 1, 1 << 24, " MiB"},
+		{"model-cache", c.ModelCache, 1, 1 << 24, " MiB"},
+	} {
+		if s.value < s.lo || s.value > s.hi {
+			return fmt.Errorf("--%s: %d: want %d to %d%s", s.name, s.value, s.lo, s.hi, s.ofWhat)
+		}
+	}
+	return nil
+}
+
+// Run runs the worker until it is stopped.
+func (c *Command) Run(ctx lifecycle.Contexts) error {
+	log, err := c.Log.Logger("worker")
+	if err != nil {
+		return err
+	}
+	id := settings.NewID()
+	log = log.With().Str("worker", id).Logger()
+	numerics := job.Numerics(numeric.Fingerprint())
+	stores, err := c.Stores.Open(ctx.Soft, "tributary worker "+id, log)
+	if err != nil {
+		return err
+	}
+	defer stores.Close()
+	metrics := telemetry.NewMetrics("worker", numerics)
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, stores.Checks()...)
+	if err != nil {
+		return err
+	}
+	predictions, err := c.servePredictions(stores, log)
+	if err != nil {
+		return err
+	}
+	log.Info().Int("slots", c.Slots).Str("numerics", string(numerics)).Str("http", health.Addr()).Msg("worker started")
+	defer log.Info().Msg("worker stopped")
+	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
+	g.Background("health", health.Serve)
+	g.Work("worker", func(soft, hard context.Context) error {
+		defer predictions.Stop()
+		return run.Run(soft, hard, c.config(id, numerics, stores, metrics, log))
+	})
+	return g.Wait()
+}
+
+func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *telemetry.Metrics, log zerolog.Logger) run.Config {
+	host, _ := os.Hostname() // for people; "" is no worse
+	return run.Config{
+		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
+		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
+		BlockBytes: c.BlockCache << 20, ReplicaBytes: c.ReplicaCache << 20,
+		Observe: observer(m), Log: log,
+	}
+}
+
+// observer counts and times attempts at tasks.
+func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
+	count := m.Counter("tasks_total", "Attempts at tasks, by kind and outcome.", "kind", "outcome")
+	took := m.Seconds("task_seconds", "Time from taking a task to having stored its result.", "kind")
+	return func(t job.Task, d time.Duration, err error) {
+		count.WithLabelValues(string(t.Kind), job.ClassOf(err)).Inc()
+		took.WithLabelValues(string(t.Kind)).Observe(d.Seconds())
+	}
+}
