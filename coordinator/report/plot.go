@@ -1,0 +1,135 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"tributary/shared/job"
+)
+
+// The size of the picture, and the resolution of the PNG.
+const (
+	width       = 8 * vg.Inch
+	lossHeight  = 4.2 * vg.Inch
+	extraHeight = 2.8 * vg.Inch // of the metric's panel
+	dotsPerInch = 144
+	panelGap    = vg.Length(14)
+)
+
+// Plot draws the training loss of every step (their running mean in front when
+// they are many), the other splits' loss where they were evaluated, and below
+// them the first metric over time. It fails with job.ErrInvalid when no step
+// had a finite loss.
+func Plot(c Curves) (svg, png []byte, err error) {
+	if !c.drawable() {
+		return nil, nil, fmt.Errorf("plot: no step has a finite loss: %w", job.ErrInvalid)
+	}
+	panels := []panel{c.lossPanel()}
+	height := lossHeight
+	if m := c.metric(); m != "" {
+		panels = append(panels, c.metricPanel(m))
+		panels[0].X.Label.Text = ""
+		height += extraHeight
+	}
+	share(panels)
+
+	vector := vgsvg.New(width, height)
+	render(draw.New(vector), panels)
+	var out bytes.Buffer
+	if _, err := vector.WriteTo(&out); err != nil {
+		return nil, nil, fmt.Errorf("plot: svg: %w", err)
+	}
+	// Whoever looks at it may not have the font it was measured with; Arial's
+	// and Helvetica's letters are as wide.
+	svg = bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+
+	pixels := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch))}
+	render(draw.New(pixels), panels)
+	out = bytes.Buffer{}
+	if _, err := pixels.WriteTo(&out); err != nil {
+		return nil, nil, fmt.Errorf("plot: png: %w", err)
+	}
+	return svg, out.Bytes(), nil
+}
+
+// share gives all panels one horizontal axis.
+func share(panels []panel) {
+	low, high := panels[0].X.Min, panels[0].X.Max
+	for _, p := range panels {
+		low, high = min(low, p.X.Min), max(high, p.X.Max)
+	}
+	if low == high {
+		low, high = low-1, high+1
+	}
+	for _, p := range panels {
+		p.X.Min, p.X.Max = low, high
+	}
+}
+
+// render draws the panels below each other, the first taller than the other.
+func render(c draw.Canvas, panels []panel) {
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	c = draw.Crop(c, 12, -18, 10, -12)
+	if len(panels) == 1 {
+		panels[0].draw(c, 0)
+		return
+	}
+	total := c.Max.Y - c.Min.Y
+	cut := total * extraHeight / (lossHeight + extraHeight)
+	tiles := []draw.Canvas{draw.Crop(c, 0, 0, cut+panelGap/2, 0), draw.Crop(c, 0, 0, 0, cut-total-panelGap/2)}
+	// Both data areas begin at the same place, whatever their labels' width.
+	axis := max(panels[0].axis(tiles[0]), panels[1].axis(tiles[1]))
+	for i, p := range panels {
+		p.draw(tiles[i], axis)
+	}
+}
+
+// lossPanel draws the loss of every split.
+func (c Curves) lossPanel() panel {
+	p := newPanel(c.stepTitle(), c.lossTitle())
+	p.Title.Text = c.Spec.Name
+	p.legendOnTop(true)
+
+	raw := c.losses()
+	validation := c.evaluations(job.Validation, "loss")
+	test := c.evaluations(job.Test, "loss")
+	if logarithmic(raw, validation, test) {
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = decades{}
+	}
+	if len(raw) < smoothFrom {
+		addLine(p.Plot, "training, each step", raw, trainColor, 1.5)
+	} else {
+		addLine(p.Plot, "training, each step", thin(raw, maxPoints), faintColor, 0.6)
+		addLine(p.Plot, "training, running mean", thin(smooth(raw), maxPoints), trainColor, 1.6)
+	}
+	addMarked(p.Plot, "validation", thin(validation, maxPoints), validationColor, draw.CircleGlyph{})
+	addMarked(p.Plot, "test", thin(test, maxPoints), testColor, draw.PyramidGlyph{})
+	widen(&p.Y)
+	return p
+}
+
+// metricPanel draws one metric of the splits that have it.
+func (c Curves) metricPanel(metric string) panel {
+	p := newPanel(c.stepTitle(), metricTitle(metric))
+	p.legendOnTop(falls(metric))
+	lines := []plotter.XYs{c.evaluations(job.Train, metric), c.evaluations(job.Validation, metric), c.evaluations(job.Test, metric)}
+	if falls(metric) && logarithmic(lines...) {
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = decades{}
+	}
+	addMarked(p.Plot, "training", thin(lines[0], maxPoints), trainColor, draw.BoxGlyph{})
+	addMarked(p.Plot, "validation", thin(lines[1], maxPoints), validationColor, draw.CircleGlyph{})
+	addMarked(p.Plot, "test", thin(lines[2], maxPoints), testColor, draw.PyramidGlyph{})
+	widen(&p.Y)
+	return p
+}

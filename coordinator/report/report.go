@@ -1,0 +1,114 @@
+// Package report is how a finished job's curves look: metrics.jsonl for
+// programs, loss.svg and loss.png for people.
+//
+// It owns the lines' format and the plot: what is smoothed, thinned out,
+// and on which scale. It does no I/O; run calls it with what a job's events
+// told and writes the files beside the model.
+//
+// Invariant: the same curves give the same bytes.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"tributary/shared/job"
+)
+
+// The files a report becomes.
+const (
+	MetricsFile = "metrics.jsonl"
+	SVGFile     = "loss.svg"
+	PNGFile     = "loss.png"
+)
+
+// Curves is what training showed, step after step.
+type Curves struct {
+	Spec        job.Spec     // title, units and the metric to draw
+	Losses      []Point      // in order of Step
+	Evaluations []Evaluation // in order of Step
+}
+
+// Point is the training loss of one step's batch, under the parameters before
+// the step.
+type Point struct {
+	Step int64 // steps committed with this one: 1 for the first
+	Loss float64
+}
+
+// Evaluation is the metrics of a split, loss among them.
+type Evaluation struct {
+	Step    int64 // steps committed
+	Split   job.Split
+	Metrics map[string]float64
+}
+
+// Files returns the report's files by name. A job whose curves cannot be drawn
+// (no step had a finite loss) has only its metrics.
+func Files(c Curves) (map[string][]byte, error) {
+	files := map[string][]byte{MetricsFile: MetricsJSONL(c)}
+	if !c.drawable() {
+		return files, nil
+	}
+	svg, png, err := Plot(c)
+	if err != nil {
+		return nil, err
+	}
+	files[SVGFile], files[PNGFile] = svg, png
+	return files, nil
+}
+
+// number is a float64 in JSON, null when it is not finite.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if x := float64(n); math.IsNaN(x) || math.IsInf(x, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// MetricsJSONL returns one JSON object per line, in order of steps: of every
+// step {"step","loss"}, and of every evaluation {"step","split","metrics"},
+// after the step it followed. null stands for NaN and infinities.
+func MetricsJSONL(c Curves) []byte {
+	var out bytes.Buffer
+	e := 0
+	evaluations := func(before int64) {
+		for ; e < len(c.Evaluations) && c.Evaluations[e].Step < before; e++ {
+			line(&out, c.Evaluations[e].line())
+		}
+	}
+	for _, p := range c.Losses {
+		evaluations(p.Step)
+		line(&out, struct {
+			Step int64  `json:"step"`
+			Loss number `json:"loss"`
+		}{p.Step, number(p.Loss)})
+	}
+	evaluations(math.MaxInt64)
+	return out.Bytes()
+}
+
+func (e Evaluation) line() any {
+	metrics := make(map[string]number, len(e.Metrics))
+	for name, x := range e.Metrics {
+		metrics[name] = number(x)
+	}
+	return struct {
+		Step    int64             `json:"step"`
+		Split   job.Split         `json:"split"`
+		Metrics map[string]number `json:"metrics"`
+	}{e.Step, e.Split, metrics}
+}
+
+// line appends v, which is made of numbers and strings alone.
+func line(out *bytes.Buffer, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("report: a line of numbers and strings: %v", err))
+	}
+	out.Write(append(data, '\n'))
+}

@@ -1,0 +1,206 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"image/png"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+
+	"tributary/shared/job"
+)
+
+// falling is a made-up run of n steps with noise and an evaluation every so
+// many steps.
+func falling(n, every int) Curves {
+	c := Curves{Spec: job.Spec{
+		Name: "digits", Loss: job.SoftmaxCrossEntropy, Batch: 256, Metrics: []job.Metric{job.Accuracy},
+	}}
+	noise := uint32(1)
+	for i := 1; i <= n; i++ {
+		noise = noise*1664525 + 1013904223
+		at := float64(i) / float64(n)
+		mean := 2.3*math.Exp(-6*at) + 0.04
+		c.Losses = append(c.Losses, Point{int64(i), mean * (0.7 + 0.6*float64(noise>>8)/(1<<24))})
+		if every > 0 && i%every == 0 {
+			c.Evaluations = append(c.Evaluations, Evaluation{int64(i), job.Validation, map[string]float64{
+				"loss": mean*1.05 + 0.03*at, "accuracy": 0.975 - 0.8*math.Exp(-8*at),
+			}})
+		}
+	}
+	c.Evaluations = append(c.Evaluations, Evaluation{int64(n), job.Test, map[string]float64{"loss": 0.08, "accuracy": 0.968}})
+	return c
+}
+
+func TestMetricsJSONL(t *testing.T) {
+	c := Curves{
+		Losses: []Point{{1, 2.5}, {2, math.NaN()}, {3, 1e-9}},
+		Evaluations: []Evaluation{
+			{2, job.Validation, map[string]float64{"loss": 0.5, "auc": math.Inf(1)}},
+			{3, job.Train, map[string]float64{"loss": 0.25}},
+			{3, job.Test, map[string]float64{}},
+		},
+	}
+	require.Equal(t, `{"step":1,"loss":2.5}
+{"step":2,"loss":null}
+{"step":2,"split":"validation","metrics":{"auc":null,"loss":0.5}}
+{"step":3,"loss":1e-9}
+{"step":3,"split":"train","metrics":{"loss":0.25}}
+{"step":3,"split":"test","metrics":{}}
+`, string(MetricsJSONL(c)))
+	require.Empty(t, MetricsJSONL(Curves{}))
+}
+
+func TestPlotIsDeterministicAndWellFormed(t *testing.T) {
+	for name, c := range map[string]Curves{
+		"two panels": falling(500, 25),
+		"one panel":  falling(100, 0),
+		"one step":   {Losses: []Point{{1, 3}}},
+		"constant":   {Losses: []Point{{1, 3}, {2, 3}}, Evaluations: []Evaluation{{1, job.Validation, map[string]float64{"loss": 3, "r2": 1}}, {2, job.Validation, map[string]float64{"loss": 3, "r2": 1}}}},
+		"zero":       {Losses: []Point{{1, 0}, {2, 0}}},
+		"negative":   {Losses: []Point{{1, -5}, {2, 1e5}}},
+		"extreme":    {Losses: []Point{{1, 1e300}, {2, 1e99}, {3, 1e-99}, {4, math.NaN()}, {5, 5e-324}}},
+		"late":       {Losses: []Point{{1 << 40, 1}, {1<<40 + 1, 2}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			svg, image, err := Plot(c)
+			require.NoError(t, err)
+			again, sameImage, err := Plot(c)
+			require.NoError(t, err)
+			require.Equal(t, svg, again)
+			require.Equal(t, image, sameImage)
+			_, err = png.Decode(bytes.NewReader(image))
+			require.NoError(t, err)
+			require.NotContains(t, string(svg), "NaN")
+			require.NotContains(t, string(svg), "Inf")
+			require.True(t, bytes.HasSuffix(bytes.TrimSpace(svg), []byte("</svg>")))
+		})
+	}
+}
+
+func TestPlotNamesAxesUnitsAndLines(t *testing.T) {
+	svg, _, err := Plot(falling(500, 25))
+	require.NoError(t, err)
+	for _, want := range []string{
+		">digits<", ">cross-entropy (nats per row)<", ">steps (batches of 256 rows)<", ">accuracy (fraction of rows)<",
+		">training, each step<", ">training, running mean<", ">validation<", ">test<", ">100<", ">0.1<",
+	} {
+		require.Contains(t, string(svg), want)
+	}
+}
+
+// A name is a person's text and must not become markup.
+func TestPlotEscapesTheName(t *testing.T) {
+	c := falling(10, 0)
+	c.Spec.Name = `a<script>&"`
+	svg, _, err := Plot(c)
+	require.NoError(t, err)
+	require.NotContains(t, string(svg), "<script")
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		require.NoError(t, err)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	files, err := Files(falling(10, 5))
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	files, err = Files(Curves{Losses: []Point{{1, math.NaN()}}})
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	_, _, err = Plot(Curves{})
+	require.ErrorIs(t, err, job.ErrInvalid)
+}
+
+func TestLongRunsStaySmall(t *testing.T) {
+	svg, image, err := Plot(falling(200_000, 100))
+	require.NoError(t, err)
+	require.Less(t, len(svg), 300<<10)
+	require.Less(t, len(image), 300<<10)
+}
+
+// What is thinned keeps its order, its ends in height, and only its points.
+func TestThin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ys := rapid.SliceOfN(rapid.Float64Range(-9, 9), 1, 300).Draw(t, "ys")
+		xys := make(plotter.XYs, len(ys))
+		for i, y := range ys {
+			xys[i] = plotter.XY{X: float64(i), Y: y}
+		}
+		limit := rapid.IntRange(2, 50).Draw(t, "limit")
+		got := thin(xys, limit)
+		require.LessOrEqual(t, len(got), limit)
+		last := -1.0
+		for _, p := range got {
+			require.Greater(t, p.X, last)
+			require.Equal(t, xys[int(p.X)], p)
+			last = p.X
+		}
+		gotLow, gotHigh := math.Inf(1), math.Inf(-1)
+		for _, p := range got {
+			gotLow, gotHigh = min(gotLow, p.Y), max(gotHigh, p.Y)
+		}
+		for _, y := range ys {
+			require.True(t, gotLow <= y && y <= gotHigh)
+		}
+	})
+}
+
+func TestSmoothIsTheCentredMean(t *testing.T) {
+	n := 400
+	xys := make(plotter.XYs, n)
+	for i := range xys {
+		xys[i] = plotter.XY{X: float64(i), Y: math.Sin(float64(i))}
+	}
+	half := n / (2 * smoothParts)
+	for i, p := range smooth(xys) {
+		if i < half || i > n-1-half {
+			continue
+		}
+		sum := 0.0
+		for j := i - half; j <= i+half; j++ {
+			sum += xys[j].Y
+		}
+		require.InDelta(t, sum/float64(2*half+1), p.Y, 1e-12)
+		require.Equal(t, xys[i].X, p.X)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		ticker    plot.Ticker
+		want      string
+	}{
+		{1, 590, steps{}, "100 200 300 400 500"},
+		{1, 4, steps{}, "1 2 3 4"},
+		{0, 120_000, steps{}, "0 20,000 40,000 60,000 80,000 100,000 120,000"},
+		{0.91, 0.98, values{}, "0.92 0.94 0.96 0.98"},
+		{-3, 3, values{}, "-3 -2 -1 0 1 2 3"},
+		{0, 250_000, values{}, "0 50,000 100,000 150,000 200,000 250,000"},
+		{0.03, 4, decades{}, "0.05 0.1 0.2 0.5 1 2"},
+		{1e-9, 1e3, decades{}, "1e-09 1e-07 1e-05 0.001 0.1 10 1e+03"},
+	} {
+		var labels []string
+		for _, tick := range c.ticker.Ticks(c.low, c.high) {
+			if tick.Label != "" {
+				labels = append(labels, tick.Label)
+			}
+		}
+		require.Equal(t, c.want, strings.Join(labels, " "))
+	}
+}

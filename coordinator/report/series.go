@@ -1,0 +1,108 @@
+package report
+
+import (
+	"math"
+
+	"gonum.org/v1/plot/plotter"
+
+	"tributary/shared/job"
+)
+
+const (
+	// maxPoints bounds the points of a drawn line: more than a plot's width
+	// in pixels adds bytes but nothing to see.
+	maxPoints = 1200
+	// smoothFrom is the number of steps above which the mean is drawn over
+	// the single steps.
+	smoothFrom = 120
+	// smoothParts: the running mean's window is this part of all steps.
+	smoothParts = 40
+)
+
+// drawnUpTo bounds what is drawn, so that an axis' arithmetic stays finite.
+const drawnUpTo = 1e100
+
+// finite reports whether x can be drawn.
+func finite(x float64) bool { return math.Abs(x) <= drawnUpTo }
+
+// losses returns the training loss by step, without what is not finite.
+func (c Curves) losses() plotter.XYs {
+	out := make(plotter.XYs, 0, len(c.Losses))
+	for _, p := range c.Losses {
+		if finite(p.Loss) {
+			out = append(out, plotter.XY{X: float64(p.Step), Y: p.Loss})
+		}
+	}
+	return out
+}
+
+// evaluations returns a metric of a split by step.
+func (c Curves) evaluations(split job.Split, metric string) plotter.XYs {
+	var out plotter.XYs
+	for _, e := range c.Evaluations {
+		if y, ok := e.Metrics[metric]; ok && e.Split == split && finite(y) {
+			out = append(out, plotter.XY{X: float64(e.Step), Y: y})
+		}
+	}
+	return out
+}
+
+// drawable reports whether there is a loss to draw.
+func (c Curves) drawable() bool { return len(c.losses()) > 0 }
+
+// smooth returns the centred running mean of xys over about a fortieth of
+// them. Near the ends the window shrinks to a quarter, so that it stays centred
+// longer without showing the noise of single steps.
+func smooth(xys plotter.XYs) plotter.XYs {
+	sums := make([]float64, len(xys)+1)
+	for i, p := range xys {
+		sums[i+1] = sums[i] + p.Y
+	}
+	half := max(2, len(xys)/(2*smoothParts))
+	out := make(plotter.XYs, len(xys))
+	for i, p := range xys {
+		h := max(min(half, i, len(xys)-1-i), half/4)
+		lo, hi := max(0, i-h), min(len(xys), i+h+1)
+		out[i] = plotter.XY{X: p.X, Y: (sums[hi] - sums[lo]) / float64(hi-lo)}
+	}
+	return out
+}
+
+// thin returns at most limit points of xys: of each of limit/2 runs of points
+// the lowest and the highest, in their order, so that no spike is lost.
+func thin(xys plotter.XYs, limit int) plotter.XYs {
+	if len(xys) <= limit {
+		return xys
+	}
+	runs := limit / 2
+	out := make(plotter.XYs, 0, limit)
+	for r := range runs {
+		lo, hi := r*len(xys)/runs, (r+1)*len(xys)/runs
+		low, high := lo, lo
+		for i := lo + 1; i < hi; i++ {
+			if xys[i].Y < xys[low].Y {
+				low = i
+			}
+			if xys[i].Y >= xys[high].Y {
+				high = i
+			}
+		}
+		out = append(out, xys[min(low, high)])
+		if low != high {
+			out = append(out, xys[max(low, high)])
+		}
+	}
+	return out
+}
+
+// logarithmic reports whether the lines want a log scale: all positive, and
+// over more than a decade and a half.
+func logarithmic(lines ...plotter.XYs) bool {
+	low, high := math.Inf(1), 0.0
+	for _, l := range lines {
+		for _, p := range l {
+			low, high = math.Min(low, p.Y), math.Max(high, p.Y)
+		}
+	}
+	return low > 1/drawnUpTo && high/low > 30
+}

@@ -1,0 +1,78 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"tributary/shared/job"
+)
+
+// lossTitle names the loss and its unit.
+func (c Curves) lossTitle() string {
+	unit := "label units²"
+	if m := c.Spec.Data.Transform.Label.Method; m != "" && m != "none" {
+		unit = "scaled label units²"
+	}
+	switch c.Spec.Loss {
+	case job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy:
+		return "cross-entropy (nats per row)"
+	case job.MSE:
+		return "mean squared error (" + unit + ")"
+	case job.HalfSquaredError:
+		return "½ Σ squared error (" + unit + ", per batch)"
+	default:
+		return "loss"
+	}
+}
+
+// metricTitle names a metric and its unit.
+func metricTitle(metric string) string {
+	switch job.Metric(metric) {
+	case job.Accuracy:
+		return "accuracy (fraction of rows)"
+	case job.RMSE:
+		return "RMSE (label units)"
+	case job.MAE:
+		return "mean absolute error (label units)"
+	case job.R2:
+		return "R² (1 is perfect)"
+	case job.AUC:
+		return "AUC (0.5 is chance, 1 perfect)"
+	case job.LogLoss:
+		return "log loss (nats per row)"
+	default:
+		return metric
+	}
+}
+
+// falls reports whether training makes the metric smaller.
+func falls(metric string) bool {
+	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss}, job.Metric(metric))
+}
+
+// stepTitle names the horizontal axis.
+func (c Curves) stepTitle() string {
+	if c.Spec.Batch == 0 {
+		return "steps"
+	}
+	return fmt.Sprintf("steps (batches of %s rows)", grouped(int64(c.Spec.Batch)))
+}
+
+// metric is the one drawn below the loss: the first the spec asks for that the
+// validation split has over time; empty when there is none.
+func (c Curves) metric() string {
+	wanted := make([]string, 0, len(c.Spec.Metrics))
+	for _, m := range c.Spec.Metrics {
+		wanted = append(wanted, string(m))
+	}
+	if len(wanted) == 0 && len(c.Evaluations) > 0 {
+		wanted = slices.Sorted(maps.Keys(c.Evaluations[0].Metrics))
+	}
+	for _, m := range wanted {
+		if m != "loss" && len(c.evaluations(job.Validation, m)) > 1 {
+			return m
+		}
+	}
+	return ""
+}
