@@ -7,7 +7,7 @@
 #   images.sh           make what is missing
 #   images.sh --remove  remove the stand-ins, and nothing else
 #
-# Needs: docker, go, busybox (static), redis-server, redis-cli.
+# Needs: docker, go, busybox, redis-server, redis-cli.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -45,22 +45,24 @@ root() {
   echo "$r"
 }
 
-# shell ROOT: a busybox with its links.
-shell() {
-  local applet
-  cp "$(command -v busybox)" "$1/bin/busybox"
-  for applet in $(busybox --list); do
-    [ "$applet" = busybox ] || ln -sf busybox "$1/bin/$applet"
+# program ROOT FOLDER NAME: a program and the shared libraries it is linked to,
+# of which a static one has none.
+program() {
+  local path lib
+  path=$(command -v "$3")
+  cp -L "$path" "$1$2/$3"
+  for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*' || true); do
+    mkdir -p "$1$(dirname "$lib")"
+    cp -L "$lib" "$1$lib"
   done
 }
 
-# dynamic ROOT PROGRAM: a program with the shared libraries it is linked to.
-dynamic() {
-  local lib
-  cp -L "$2" "$1/usr/local/bin/"
-  for lib in $(ldd "$2" | grep -o '/[^ ]*'); do
-    mkdir -p "$1$(dirname "$lib")"
-    cp -L "$lib" "$1$lib"
+# shell ROOT: a busybox with its links.
+shell() {
+  local applet
+  program "$1" /bin busybox
+  for applet in $(busybox --list); do
+    [ "$applet" = busybox ] || ln -sf busybox "$1/bin/$applet"
   done
 }
 
@@ -91,8 +93,8 @@ make_redis() {
   wanted "$redis_image" "$key" || return 0
   r=$(root redis)
   shell "$r"
-  dynamic "$r" "$(command -v redis-server)"
-  dynamic "$r" "$(command -v redis-cli)"
+  program "$r" /usr/local/bin redis-server
+  program "$r" /usr/local/bin redis-cli
   import "$r" "$redis_image" "$key" 'CMD ["redis-server"]'
 }
 

