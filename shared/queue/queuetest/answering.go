@@ -1,0 +1,130 @@
+package queuetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/tree"
+)
+
+var answering = map[string]func(*testing.T, *bench){
+	"ALeaseThatRunsOut": func(t *testing.T, b *bench) {
+		b.open()
+		s := b.subscribe(class)
+		b.publish(task(1, 2))
+		first := b.next(s)
+		require.Equal(t, 1, first.Delivered())
+		require.Equal(t, 4*b.h.Tick, first.Lease())
+		b.none(s, 2)
+		second := b.next(b.subscribe(class))
+		require.Equal(t, first.Task(), second.Task())
+		require.Equal(t, 2, second.Delivered())
+		b.ack(second)
+		b.none(s, 8)
+	},
+	"ALateAckCounts": func(t *testing.T, b *bench) {
+		b.open()
+		s := b.subscribe(class)
+		b.publish(task(1, 2))
+		first, second := b.next(s), b.next(s)
+		require.Equal(t, 2, second.Delivered())
+		b.ack(first)
+		b.none(s, 8)
+		b.ack(second)
+	},
+	"InProgressRenewsTheLease": func(t *testing.T, b *bench) {
+		b.open()
+		s, other := b.subscribe(class), b.subscribe(class)
+		b.publish(task(1, 2))
+		d := b.next(s)
+		for range 5 {
+			b.none(other, 2)
+			require.NoError(t, d.InProgress())
+		}
+		b.ack(d)
+		b.none(other, 6)
+	},
+	"NakHandsBackAtOnce": func(t *testing.T, b *bench) {
+		b.open(func(o *Options) { o.Lease = time.Minute })
+		s := b.subscribe(class)
+		b.publish(task(1, 2), task(1, 3))
+		require.NoError(t, b.next(s).Nak(0))
+		got := map[string]int{}
+		for range 2 {
+			d := b.next(s)
+			got[d.Task().Name()] = d.Delivered()
+			b.ack(d)
+		}
+		require.Equal(t, map[string]int{task(1, 2).Name(): 2, task(1, 3).Name(): 1}, got)
+	},
+	"NakWaitsForTheDelay": func(t *testing.T, b *bench) {
+		b.open(func(o *Options) { o.Lease = time.Minute })
+		s := b.subscribe(class)
+		b.publish(task(1, 2))
+		require.NoError(t, b.next(s).Nak(6*b.h.Tick))
+		b.none(s, 3)
+		d := b.next(s)
+		require.Equal(t, 2, d.Delivered())
+		b.ack(d)
+	},
+	"TermRemoves": func(t *testing.T, b *bench) {
+		b.open()
+		s := b.subscribe(class)
+		b.publish(task(1, 2))
+		require.NoError(t, b.next(s).Term("it can never\nsucceed"))
+		b.none(s, 8)
+	},
+	"AnswersMayBeRepeated": func(t *testing.T, b *bench) {
+		b.open()
+		s := b.subscribe(class)
+		b.publish(task(1, 2))
+		d := b.next(s)
+		b.ack(d)
+		b.ack(d)
+		require.NoError(t, d.InProgress())
+		require.NoError(t, d.Nak(0))
+		require.NoError(t, d.Term(""))
+		b.none(s, 6)
+	},
+	"AckWithACancelledContext": func(t *testing.T, b *bench) {
+		b.open(func(o *Options) { o.Lease = time.Minute })
+		b.publish(task(1, 2))
+		d := b.next(b.subscribe(class))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, d.Ack(ctx), context.Canceled)
+		b.ack(d)
+	},
+	"ATaskThatIsDeliveredTooOften": func(t *testing.T, b *bench) {
+		b.open(func(o *Options) { o.MaxDeliver = 3 })
+		if b.Exhausted == nil {
+			return
+		}
+		s := b.subscribe(class)
+		b.publish(task(1, 2), task(1, 3))
+		count := map[tree.Node]int{}
+		for range 6 { // one returns by its lease, one by Nak
+			d := b.next(s)
+			count[d.Task().Node]++
+			require.Equal(t, count[d.Task().Node], d.Delivered())
+			if d.Task().Node == 3 {
+				require.NoError(t, d.Nak(b.h.Tick))
+			}
+		}
+		got := map[string]int{}
+		for range 2 {
+			e := <-b.Exhausted
+			got[e.Task.Name()] = e.Deliveries
+		}
+		require.Equal(t, map[string]int{task(1, 2).Name(): 3, task(1, 3).Name(): 3}, got)
+		b.none(s, 6)
+
+		again := task(1, 2)
+		again.Attempt = 1
+		b.publish(again)
+		require.Equal(t, 1, b.next(s).Delivered(), "a new attempt begins anew")
+	},
+}

@@ -1,0 +1,149 @@
+// Package queuetest is the suite every queue.Queue passes.
+//
+// It owns what the contract means in tests; an adapter's test brings a Fixture
+// and says how its time passes. Nothing but tests imports it.
+//
+// Invariant: a case waits for events, or for a lease or delay of the queue
+// itself; with synctest around it, it takes no time at all.
+package queuetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/queue"
+	"tributary/shared/tree"
+)
+
+// Options is how a case wants its queue.
+type Options struct {
+	Lease      time.Duration
+	MaxDeliver int
+	Bytes      int // the queue's limit
+	Duplicates time.Duration
+}
+
+// Exhausted is a task the queue gave up.
+type Exhausted struct {
+	Task       job.Task
+	Deliveries int
+}
+
+// Fixture is an empty queue and the ways to disturb it. A nil way is one that
+// the adapter does not have.
+type Fixture struct {
+	Queue     queue.Queue
+	Exhausted <-chan Exhausted // with room for every task of a case
+	Lose      func()           // loses every task; the queue goes on, empty
+	Restart   func()           // stops the server and starts it again; no task is lost
+	Inject    func(c queue.Class, data []byte)
+}
+
+// Harness is an adapter under test.
+type Harness struct {
+	// Open makes a fixture that lasts as long as the test.
+	Open func(t *testing.T, o Options) Fixture
+	// Wrap runs a case, in a synctest bubble for instance; nil calls it.
+	Wrap func(t *testing.T, body func(t *testing.T))
+	// Tick is the unit of leases and delays: as short as the adapter's clock
+	// and scheduling allow. A case waits for at most some tens of ticks.
+	Tick time.Duration
+}
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	if h.Wrap == nil {
+		h.Wrap = func(t *testing.T, body func(*testing.T)) { body(t) }
+	}
+	for _, group := range []map[string]func(*testing.T, *bench){publishing, pulling, answering, disturbing} {
+		for name, test := range group {
+			t.Run(name, func(t *testing.T) {
+				h.Wrap(t, func(t *testing.T) { test(t, &bench{t: t, h: h}) })
+			})
+		}
+	}
+}
+
+// bench is what a case works with.
+type bench struct {
+	t *testing.T
+	h Harness
+	Fixture
+}
+
+var class = queue.Class{Lane: queue.GradientLane, Numerics: "f1"}
+
+// open makes the case's queue: leases of 4 ticks, everything else ample,
+// unless change says otherwise.
+func (b *bench) open(change ...func(*Options)) {
+	o := Options{Lease: 4 * b.h.Tick, MaxDeliver: 100, Bytes: 16 << 20, Duplicates: 10 * b.h.Tick}
+	for _, c := range change {
+		c(&o)
+	}
+	b.Fixture = b.h.Open(b.t, o)
+}
+
+func task(step int64, node tree.Node) job.Task {
+	return job.Task{
+		Ref: job.Ref{Job: "digits", Run: "r1"}, Plan: "p", Numerics: class.Numerics,
+		Kind: job.Gradient, Step: step, Node: node,
+	}
+}
+
+func (b *bench) publish(tasks ...job.Task) {
+	b.t.Helper()
+	require.NoError(b.t, b.Queue.Publish(b.t.Context(), tasks...))
+}
+
+func (b *bench) subscribe(c queue.Class) queue.Subscription {
+	b.t.Helper()
+	s, err := b.Queue.Subscribe(b.t.Context(), c)
+	require.NoError(b.t, err)
+	b.t.Cleanup(s.Close)
+	return s
+}
+
+// next takes the next delivery, which must come.
+func (b *bench) next(s queue.Subscription) queue.Delivery {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second+100*b.h.Tick)
+	defer cancel()
+	d, err := s.Next(ctx)
+	require.NoError(b.t, err)
+	return d
+}
+
+// none checks that nothing comes for some ticks.
+func (b *bench) none(s queue.Subscription, ticks int) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Duration(ticks)*b.h.Tick)
+	defer cancel()
+	d, err := s.Next(ctx)
+	if err == nil {
+		require.Fail(b.t, "unexpected delivery", "%s, delivery %d", d.Task().Name(), d.Delivered())
+	}
+	require.ErrorIs(b.t, err, context.DeadlineExceeded)
+}
+
+func (b *bench) ack(d queue.Delivery) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(b.t, d.Ack(ctx))
+}
+
+// drain takes and acknowledges n tasks and returns them.
+func (b *bench) drain(s queue.Subscription, n int) []job.Task {
+	b.t.Helper()
+	var got []job.Task
+	for range n {
+		d := b.next(s)
+		got = append(got, d.Task())
+		b.ack(d)
+	}
+	return got
+}
