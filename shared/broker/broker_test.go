@@ -1,0 +1,101 @@
+package broker
+
+import (
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/shared/broker/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test.
+const patience = 20 * time.Second
+
+// server is an embedded server that can be stopped and started again under its
+// clients.
+type server struct {
+	t   *testing.T
+	cfg embedded.Config
+	now atomic.Pointer[embedded.Server]
+}
+
+func startServer(t *testing.T, cfg embedded.Config) *server {
+	t.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	cfg.Log = zerolog.Nop()
+	s := &server{t: t, cfg: cfg}
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	e, err := embedded.Start(s.cfg)
+	require.NoError(s.t, err)
+	s.now.Store(e)
+}
+
+func (s *server) stop() {
+	if e := s.now.Swap(nil); e != nil {
+		if err := e.Close(); err != nil {
+			s.t.Errorf("close the server: %v", err)
+		}
+	}
+}
+
+func (s *server) restart() { s.stop(); s.start() }
+
+// InProcessConn makes the server a broker.InProcess that survives a restart.
+func (s *server) InProcessConn() (net.Conn, error) {
+	if e := s.now.Load(); e != nil {
+		return e.InProcessConn()
+	}
+	return nil, nats.ErrNoServers
+}
+
+func (s *server) connect(t *testing.T) *Conn {
+	t.Helper()
+	c, err := Connect(t.Context(), Config{Name: t.Name(), InProcess: s}, zerolog.Nop())
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// open starts a server, connects and sets everything up.
+func open(t *testing.T, cfg SetupConfig) (*server, *Conn) {
+	t.Helper()
+	s := startServer(t, embedded.Config{})
+	c := s.connect(t)
+	require.NoError(t, c.Setup(t.Context(), cfg))
+	return s, c
+}
+
+// flush makes the server know the subscriptions made so far.
+func flush(t *testing.T, c *Conn) {
+	t.Helper()
+	require.NoError(t, c.nc.FlushTimeout(patience))
+}
+
+// receive waits for a value.
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v, ok := <-from:
+		require.True(t, ok, "closed without a value")
+		return v
+	case <-time.After(patience):
+		require.Fail(t, "nothing came")
+		panic("unreachable")
+	}
+}

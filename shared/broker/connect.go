@@ -1,0 +1,151 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"tributary/shared/job"
+)
+
+// Conn is a connection to NATS and everything that goes over it. It is safe
+// for concurrent use. Once made it reconnects for ever, until Close.
+type Conn struct {
+	nc  *nats.Conn
+	js  jetstream.JetStream
+	log zerolog.Logger
+}
+
+// ackTimeout is how long the server may take to confirm a publish before it
+// is published again.
+const ackTimeout = 2 * time.Second
+
+// Connect reaches the server, however long that takes: it tries again with
+// back-off, having said so once, until ctx ends. It gives up at once on a
+// configuration that can never work, with job.ErrInvalid, and on credentials
+// the server refuses.
+func Connect(ctx context.Context, cfg Config, log zerolog.Logger) (*Conn, error) {
+	if cfg.URL == "" {
+		cfg.URL = DefaultURL
+	}
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, watch(log)...)
+	nc, err := dial(ctx, cfg, opts, log)
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(ackTimeout))
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	return &Conn{nc: nc, js: js, log: log}, nil
+}
+
+func dial(ctx context.Context, cfg Config, opts []nats.Option, log zerolog.Logger) (*nats.Conn, error) {
+	where := cfg.URL
+	if cfg.InProcess != nil {
+		where = "the embedded server"
+	}
+	waiting := false
+	try := func() (*nats.Conn, error) {
+		nc, err := nats.Connect(cfg.URL, opts...)
+		if err == nil || !transient(err) {
+			if err != nil {
+				err = backoff.Permanent(err)
+			}
+			return nc, err
+		}
+		if !waiting {
+			waiting = true
+			log.Warn().Err(err).Str("nats", redact(where)).Msg("NATS cannot be reached; trying again until it can")
+		}
+		return nil, err
+	}
+	nc, err := backoff.Retry(ctx, try, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		return nil, fmt.Errorf("connect to NATS at %s: %w", redact(where), err)
+	}
+	log.Info().Str("nats", nc.ConnectedUrlRedacted()).Str("server", nc.ConnectedServerVersion()).Msg("connected to NATS")
+	return nc, nil
+}
+
+// transient reports whether an attempt to connect may succeed later.
+func transient(err error) bool {
+	for _, fatal := range []error{
+		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
+		nats.ErrBadTimeout, nats.ErrNkeysNotSupported, nats.ErrSecureConnWanted, job.ErrInvalid,
+	} {
+		if errors.Is(err, fatal) {
+			return false
+		}
+	}
+	return true
+}
+
+// watch logs what happens to the connection.
+func watch(log zerolog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if !nc.IsClosed() {
+				log.Warn().AnErr("cause", err).Msg("lost the connection to NATS; reconnecting")
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info().Str("nats", nc.ConnectedUrlRedacted()).Msg("connected to NATS again")
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			e := log.Warn().Err(err)
+			if sub != nil {
+				e = e.Str("subject", sub.Subject)
+			}
+			e.Msg("NATS reports an error")
+		}),
+	}
+}
+
+// Connected reports whether the server can be reached right now.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+// Flush waits until the server has processed everything sent so far.
+func (c *Conn) Flush(ctx context.Context) error { return wrap("flush", c.nc.FlushWithContext(ctx)) }
+
+// Close sends what is still unsent, for a second at most, and disconnects.
+func (c *Conn) Close() {
+	if c.nc.IsConnected() {
+		_ = c.nc.FlushTimeout(time.Second) // best effort: the connection goes away whatever it says
+	}
+	c.nc.Close()
+}
+
+// newBackOff returns the pauses between attempts: 100 ms to 3 s, randomized.
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = 100 * time.Millisecond
+	b.MaxInterval = reconnectMax
+	return b
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,114 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"tributary/shared/job"
+)
+
+// delivery is one attempt at a task. What is sent to its reply subject answers it.
+type delivery struct {
+	q         *Queue
+	reply     string
+	task      job.Task
+	delivered int
+}
+
+// maxReason bounds the reason of a Term, in bytes.
+const maxReason = 256
+
+// newDelivery decodes a message from the task stream.
+func newDelivery(q *Queue, m *nats.Msg) (*delivery, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	t, err := decodeTask(m.Data)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery{q: q, reply: m.Reply, task: t, delivered: int(meta.NumDelivered)}, nil
+}
+
+func decodeTask(data []byte) (job.Task, error) {
+	var t job.Task
+	if len(data) > maxTaskBytes {
+		return t, fmt.Errorf("decode task: %d bytes; at most %d are allowed: %w", len(data), maxTaskBytes, job.ErrInvalid)
+	}
+	if err := json.Unmarshal(data, &t); err != nil {
+		return t, fmt.Errorf("decode task: %w: %w", err, job.ErrInvalid)
+	}
+	if err := t.Job.Validate(); err != nil {
+		return t, fmt.Errorf("decode task: job: %w", err)
+	}
+	switch t.Kind {
+	case job.Gradient, job.Evaluate, job.Snapshot:
+	default:
+		return t, fmt.Errorf("decode task: kind is %.40q; it must be one of %q: %w",
+			string(t.Kind), []job.Kind{job.Gradient, job.Evaluate, job.Snapshot}, job.ErrInvalid)
+	}
+	if t.Step < 0 || t.Block < 0 {
+		return t, fmt.Errorf("decode task: step is %d and block %d; they must be 0 or more: %w", t.Step, t.Block, job.ErrInvalid)
+	}
+	return t, nil
+}
+
+func (d *delivery) Task() job.Task       { return d.task }
+func (d *delivery) Delivered() int       { return d.delivered }
+func (d *delivery) Lease() time.Duration { return d.q.cfg.Lease }
+
+func (d *delivery) InProgress() error { return d.say("renew", "+WPI") }
+
+// Ack asks for confirmation, again when that does not come: an ack may be
+// repeated.
+func (d *delivery) Ack(ctx context.Context) error {
+	var err error
+	for range 5 {
+		err = d.ack(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, nats.ErrNoResponders) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case errors.Is(err, nats.ErrNoResponders):
+		err = fmt.Errorf("the queue it came from is gone: %w", job.ErrNotFound)
+	}
+	return fmt.Errorf("ack task %s: %w", d.task.Name(), err)
+}
+
+func (d *delivery) ack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	_, err := d.q.c.nc.RequestWithContext(ctx, d.reply, []byte("+ACK"))
+	return err
+}
+
+func (d *delivery) Nak(delay time.Duration) error {
+	if delay <= 0 {
+		return d.say("hand back", "-NAK")
+	}
+	return d.say("hand back", fmt.Sprintf(`-NAK {"delay": %d}`, delay.Nanoseconds()))
+}
+
+func (d *delivery) Term(reason string) error {
+	reason = strings.Join(strings.Fields(reason), " ")
+	return d.say("terminate", "+TERM "+reason[:min(len(reason), maxReason)])
+}
+
+func (d *delivery) say(doing, what string) error {
+	if err := d.q.c.nc.Publish(d.reply, []byte(what)); err != nil {
+		return fmt.Errorf("%s task %s: %w", doing, d.task.Name(), err)
+	}
+	return nil
+}

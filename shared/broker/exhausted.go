@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+)
+
+// advisories is where the server says that a message was delivered MaxDeliver
+// times: such a message stays in the stream, and no consumer gets it again.
+const advisories = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + TaskStream + ".*"
+
+// sweepEvery is how often exhausted tasks are looked for without an advisory,
+// which may have been lost.
+const sweepEvery = 30 * time.Second
+
+// sweepMost bounds the messages one sweep looks at, per consumer.
+const sweepMost = 1000
+
+// Exhausted hands over, until ctx ends, every task that was delivered
+// MaxDeliver times and never acknowledged, having removed it from the queue.
+// When several processes call it, one of them is given each task.
+func (q *Queue) Exhausted(ctx context.Context, handle func(t job.Task, deliveries int)) error {
+	notes := make(chan *nats.Msg, 256)
+	sub, err := q.c.nc.ChanQueueSubscribe(advisories, "tributary", notes)
+	if err != nil {
+		return wrap("listen for exhausted tasks", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	q.sweep(ctx, handle)
+	for {
+		select {
+		case m := <-notes:
+			q.exhausted(ctx, m.Data, handle)
+		case <-ticker.C:
+			q.sweep(ctx, handle)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// exhausted acts on one advisory.
+func (q *Queue) exhausted(ctx context.Context, data []byte, handle func(job.Task, int)) {
+	var advisory struct {
+		Seq        uint64 `json:"stream_seq"`
+		Deliveries int    `json:"deliveries"`
+	}
+	if err := json.Unmarshal(data, &advisory); err != nil || advisory.Seq == 0 {
+		q.log.Debug().Err(err).Msg("dropped an advisory that cannot be read")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	stream, err := q.c.js.Stream(ctx, TaskStream)
+	if err != nil {
+		q.log.Debug().Err(err).Msg("cannot look at an exhausted task; the next sweep will")
+		return
+	}
+	m, err := stream.GetMsg(ctx, advisory.Seq)
+	if err == nil {
+		q.handOver(ctx, stream, m, advisory.Deliveries, handle)
+	}
+}
+
+// handOver removes a message from the stream, and gives its task to handle if
+// nobody else did.
+func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.RawStreamMsg, deliveries int, handle func(job.Task, int)) {
+	if err := s.DeleteMsg(ctx, m.Sequence); err != nil {
+		q.log.Debug().Err(err).Uint64("seq", m.Sequence).Msg("an exhausted task was removed by somebody else")
+		return
+	}
+	t, err := decodeTask(m.Data)
+	if err != nil {
+		q.log.Error().Err(err).Msg("removed an exhausted message that is no task")
+		return
+	}
+	handle(t, deliveries)
+}
+
+// sweep looks for exhausted tasks: messages that are still in the stream
+// although their consumer has neither to deliver them nor leased them.
+func (q *Queue) sweep(ctx context.Context, handle func(job.Task, int)) {
+	ctx, cancel := context.WithTimeout(ctx, sweepEvery/2)
+	defer cancel()
+	stream, err := q.c.js.Stream(ctx, TaskStream)
+	if err != nil {
+		return // no stream, no tasks
+	}
+	consumers := stream.ListConsumers(ctx)
+	for info := range consumers.Info() {
+		q.sweepConsumer(ctx, stream, info, handle)
+	}
+	if err := consumers.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		q.log.Debug().Err(err).Msg("cannot look for exhausted tasks")
+	}
+}
+
+func (q *Queue) sweepConsumer(ctx context.Context, s jetstream.Stream, info *jetstream.ConsumerInfo, handle func(job.Task, int)) {
+	if !strings.HasPrefix(info.Config.FilterSubject, taskPrefix) {
+		return
+	}
+	seq := uint64(1)
+	for range sweepMost {
+		m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
+		if err != nil || m.Sequence > info.AckFloor.Stream {
+			return // below the floor everything was answered or given up
+		}
+		q.handOver(ctx, s, m, info.Config.MaxDeliver, handle)
+		seq = m.Sequence + 1
+	}
+}

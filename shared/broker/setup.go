@@ -1,0 +1,190 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+)
+
+// SetupConfig sets limits on what is kept on the server; a zero field stands
+// for its default.
+type SetupConfig struct {
+	Replicas   int           // copies of every stream and bucket in a cluster, 1 to 5; default 1
+	TaskBytes  int64         // of tasks waiting, bytes; default 256 MiB
+	TaskFile   bool          // keep tasks in files, so that they outlive the server; default memory
+	Duplicates time.Duration // window in which a task published twice counts once; default 5 s
+	EventBytes int64         // of events, bytes; the oldest go first; default 256 MiB
+	EventAge   time.Duration // age at which an event goes; default 7 days
+	JobBytes   int64         // of job records with their history, bytes; default 1 GiB
+	LeaseTTL   time.Duration // age at which an unrenewed lease ends, at least 1 s; default 5 s
+	BlobBytes  int64         // of blobs, bytes; default: the server's limit
+	ModelBytes int64         // of models, bytes; default: the server's limit
+}
+
+// DefaultLeaseTTL is how long a lease outlives its holder.
+const DefaultLeaseTTL = 5 * time.Second
+
+// eventsPerJob bounds the events kept of one job.
+const eventsPerJob = 20_000
+
+// recordHistory is how many values of a job's record are kept.
+const recordHistory = 8
+
+func (c SetupConfig) withDefaults() SetupConfig {
+	set := func(p *int64, v int64) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	span := func(p *time.Duration, v time.Duration) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	if c.Replicas == 0 {
+		c.Replicas = 1
+	}
+	set(&c.TaskBytes, 256<<20)
+	set(&c.EventBytes, 256<<20)
+	set(&c.JobBytes, 1<<30)
+	set(&c.BlobBytes, -1)
+	set(&c.ModelBytes, -1)
+	span(&c.Duplicates, 5*time.Second)
+	span(&c.EventAge, 7*24*time.Hour)
+	span(&c.LeaseTTL, DefaultLeaseTTL)
+	return c
+}
+
+func (c SetupConfig) taskStream() jetstream.StreamConfig {
+	storage := jetstream.MemoryStorage
+	if c.TaskFile {
+		storage = jetstream.FileStorage
+	}
+	return jetstream.StreamConfig{
+		Name:        TaskStream,
+		Description: "Tributary: tasks waiting for a worker",
+		Subjects:    []string{taskPrefix + ">"},
+		Retention:   jetstream.WorkQueuePolicy,
+		Storage:     storage,
+		Discard:     jetstream.DiscardNew,
+		MaxBytes:    c.TaskBytes,
+		MaxMsgSize:  maxTaskBytes + 1024, // and headers
+		Duplicates:  c.Duplicates,
+		Replicas:    c.Replicas,
+	}
+}
+
+func (c SetupConfig) eventStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              EventStream,
+		Description:       "Tributary: what happened to each job",
+		Subjects:          []string{eventPrefix + ">"},
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardOld,
+		MaxBytes:          c.EventBytes,
+		MaxAge:            c.EventAge,
+		MaxMsgsPerSubject: eventsPerJob,
+		Replicas:          c.Replicas,
+		AllowDirect:       true,
+	}
+}
+
+// Setup creates the streams and buckets, or brings them to these limits; what
+// they hold stays. It may be called by anyone at any time. It fails with
+// job.ErrFull when the server has too little storage for the limits.
+func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
+	cfg = cfg.withDefaults()
+	if err := c.checkJetStream(ctx); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"stream " + TaskStream, func() error { return c.ensureTasks(ctx, cfg) }},
+		{"stream " + EventStream, func() error {
+			_, err := c.js.CreateOrUpdateStream(ctx, cfg.eventStream())
+			return err
+		}},
+		{"bucket " + JobBucket, func() error {
+			return c.ensureKV(ctx, jetstream.KeyValueConfig{
+				Bucket: JobBucket, Description: "Tributary: the record of each job",
+				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas,
+			})
+		}},
+		{"bucket " + LeaseBucket, func() error {
+			return c.ensureKV(ctx, jetstream.KeyValueConfig{
+				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",
+				TTL: cfg.LeaseTTL, MaxBytes: 16 << 20, Replicas: cfg.Replicas,
+			})
+		}},
+		{"bucket " + BlobBucket, func() error {
+			return c.ensureObjects(ctx, BlobBucket, "Tributary: blocks, plans and checkpoints by digest", cfg.BlobBytes, cfg.Replicas)
+		}},
+		{"bucket " + ModelBucket, func() error {
+			return c.ensureObjects(ctx, ModelBucket, "Tributary: trained models", cfg.ModelBytes, cfg.Replicas)
+		}},
+	} {
+		if err := step.do(); err != nil {
+			return fmt.Errorf("set up NATS: %s: %w", step.what, explain(classify(err)))
+		}
+	}
+	return nil
+}
+
+// checkJetStream tells a server without JetStream from one that has it.
+func (c *Conn) checkJetStream(ctx context.Context) error {
+	_, err := c.js.AccountInfo(ctx)
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return fmt.Errorf("set up NATS: %w: start nats-server with -js, or enable it for this account: %w", err, job.ErrInvalid)
+	}
+	return wrap("set up NATS: read the account", err)
+}
+
+// explain says what can be done about a server without room.
+func explain(err error) error {
+	if errors.Is(err, job.ErrFull) {
+		return fmt.Errorf("%w: raise JetStream's max_memory_store and max_file_store, or lower the limits asked for", err)
+	}
+	return err
+}
+
+// ensureTasks creates the task stream or updates its limits. A new stream
+// starts numbering at the time in microseconds: a task held since before the
+// stream was lost can then never be confused with one of its successor.
+func (c *Conn) ensureTasks(ctx context.Context, cfg SetupConfig) error {
+	stream := cfg.taskStream()
+	found, err := c.js.Stream(ctx, TaskStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream.FirstSeq = uint64(time.Now().UnixMicro())
+		_, err = c.js.CreateStream(ctx, stream)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return err
+		}
+		found, err = c.js.Stream(ctx, TaskStream)
+	}
+	if err != nil {
+		return err
+	}
+	stream.FirstSeq = found.CachedInfo().Config.FirstSeq
+	_, err = c.js.UpdateStream(ctx, stream)
+	return err
+}
+
+func (c *Conn) ensureKV(ctx context.Context, cfg jetstream.KeyValueConfig) error {
+	cfg.Storage = jetstream.FileStorage
+	_, err := c.js.CreateOrUpdateKeyValue(ctx, cfg)
+	return err
+}
+
+func (c *Conn) ensureObjects(ctx context.Context, bucket, description string, size int64, replicas int) error {
+	_, err := c.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket: bucket, Description: description, MaxBytes: size, Replicas: replicas, Storage: jetstream.FileStorage,
+	})
+	return err
+}

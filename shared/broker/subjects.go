@@ -1,0 +1,57 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+
+	"tributary/shared/job"
+	"tributary/shared/queue"
+)
+
+// The names of everything on the server.
+const (
+	TaskStream  = "TRIBUTARY_TASKS"
+	EventStream = "TRIBUTARY_EVENTS"
+
+	JobBucket   = "tributary-jobs"
+	LeaseBucket = "tributary-leases"
+	BlobBucket  = "tributary-blobs"
+	ModelBucket = "tributary-models"
+
+	taskPrefix  = "tributary.tasks."
+	eventPrefix = "tributary.events."
+
+	beatSubject = "tributary.workers.beat"
+	callSubject = "tributary.workers.call"
+)
+
+// maxToken bounds a subject token made of a fingerprint.
+const maxToken = 128
+
+// token makes a subject token of any text, one to one: what is not a letter,
+// digit, '-' or '_' becomes =XX, its byte in hexadecimal.
+func token(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "=%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// classNames returns the subject of a class's tasks and its consumer's name.
+func classNames(c queue.Class) (subject, consumer string, err error) {
+	numerics := token(string(c.Numerics))
+	if numerics == "" || len(numerics) > maxToken {
+		return "", "", fmt.Errorf("numerics %.160q: want 1 to %d characters: %w", string(c.Numerics), maxToken, job.ErrInvalid)
+	}
+	if c.Lane != queue.GradientLane && c.Lane != queue.BackgroundLane {
+		return "", "", fmt.Errorf("lane %.40q: want %q or %q: %w", string(c.Lane), queue.GradientLane, queue.BackgroundLane, job.ErrInvalid)
+	}
+	return taskPrefix + string(c.Lane) + "." + numerics, string(c.Lane) + "-" + numerics, nil
+}

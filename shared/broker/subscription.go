@@ -1,0 +1,186 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/queue"
+)
+
+// Limits of a class's consumer.
+const (
+	maxPulls      = 1 << 14 // slots that may wait at a time
+	maxLeased     = 1 << 17 // tasks that may be leased at a time
+	consumerIdle  = 24 * time.Hour
+	consumerSetup = 5 * time.Second // time to make one
+)
+
+// subscription is one slot's source of tasks. Only one goroutine calls Next.
+type subscription struct {
+	q        *Queue
+	subject  string // of the class's tasks
+	consumer string
+	pauses   *backoff.ExponentialBackOff
+	ready    bool  // the consumer was there when last asked
+	pull     *pull // the inbox, nil until needed; Next's while that runs
+
+	mu     sync.Mutex
+	closed bool
+	cancel context.CancelFunc // ends the Next that runs, nil while none does
+}
+
+var errClosed = errors.New("next task: the subscription is closed")
+
+// Subscribe implements queue.Queue. The class's consumer is made here if the
+// server can be reached, otherwise later, by Next.
+func (q *Queue) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
+	subject, consumer, err := classNames(class)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
+	}
+	s := &subscription{q: q, subject: subject, consumer: consumer, pauses: newBackOff()}
+	if q.c.Connected() {
+		if err := s.ensure(ctx); err != nil {
+			q.log.Debug().Err(err).Str("subject", subject).Msg("no consumer yet")
+		}
+	}
+	return s, nil
+}
+
+// ensure makes the class's consumer unless it is there already.
+func (s *subscription) ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, consumerSetup)
+	defer cancel()
+	cfg := jetstream.ConsumerConfig{
+		Durable:           s.consumer,
+		Description:       "Tributary: tasks of one lane and one arithmetic",
+		FilterSubject:     s.subject,
+		AckPolicy:         jetstream.AckExplicitPolicy,
+		AckWait:           s.q.cfg.Lease,
+		MaxDeliver:        s.q.cfg.MaxDeliver,
+		MaxAckPending:     maxLeased,
+		MaxWaiting:        maxPulls,
+		InactiveThreshold: consumerIdle,
+	}
+	_, err := s.q.c.js.CreateOrUpdateConsumer(ctx, TaskStream, cfg)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		s.q.recreate(ctx)
+	}
+	s.ready = err == nil
+	return wrap("make consumer "+s.consumer, err)
+}
+
+// Next implements queue.Subscription.
+func (s *subscription) Next(outer context.Context) (queue.Delivery, error) {
+	ctx, cancel := context.WithCancel(outer)
+	defer cancel()
+	if !s.begin(cancel) {
+		return nil, errClosed
+	}
+	defer s.end()
+	for ctx.Err() == nil {
+		d, err := s.next(ctx)
+		switch {
+		case d != nil:
+			s.pauses.Reset()
+			return d, nil
+		case err != nil && ctx.Err() == nil:
+			s.q.log.Debug().Err(err).Str("subject", s.subject).Msg("pulling again")
+			s.ready = false
+			s.abandon()
+			_ = pause(ctx, s.pauses.NextBackOff()) // the loop looks at ctx
+		}
+	}
+	s.abandon()
+	if outer.Err() != nil {
+		return nil, outer.Err()
+	}
+	return nil, errClosed
+}
+
+// begin makes Close able to end the Next that starts here.
+func (s *subscription) begin(cancel context.CancelFunc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.cancel = cancel
+	return true
+}
+
+// end is the last thing Next does.
+func (s *subscription) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel = nil
+	if s.closed {
+		s.abandon()
+	}
+}
+
+// next asks for one task and waits for it; nil means none came in time.
+func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
+	if !s.ready {
+		if err := s.ensure(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.pull == nil {
+		p, err := newPull(s.q.c.nc, s.consumer)
+		if err != nil {
+			return nil, err
+		}
+		s.pull = p
+	}
+	m, err := s.pull.one(ctx)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return s.q.deliver(m), nil
+}
+
+// abandon withdraws a request that may still be waiting at the server. What
+// arrives in spite of that is handed back at once.
+func (s *subscription) abandon() {
+	if s.pull != nil {
+		s.pull.abandon()
+		s.pull = nil
+	}
+}
+
+// Close implements queue.Subscription; it may also be called while Next waits.
+func (s *subscription) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.cancel != nil {
+		s.cancel() // Next abandons the request
+		return
+	}
+	s.abandon()
+}
+
+// deliver makes a delivery of a message; it returns nil, having removed the
+// message from the queue, when that holds no task.
+func (q *Queue) deliver(m *nats.Msg) queue.Delivery {
+	d, err := newDelivery(q, m)
+	if err == nil {
+		return d
+	}
+	q.log.Error().Err(err).Str("subject", m.Subject).Msg("removed a message that is no task")
+	if err := m.Term(); err != nil {
+		q.log.Debug().Err(err).Msg("cannot remove it; it will come again")
+	}
+	return nil
+}
