@@ -20,7 +20,7 @@ func (n *Network) Init(dst []float32, scheme job.Scheme, seed uint64) {
 		}
 		r := numeric.NewRand(seed, numeric.ForInit, uint64(i), 0)
 		for j := range v {
-			v[j] = (2*r.Float32() - 1) * b
+			v[j] = r.Symmetric(b)
 		}
 	}
 }

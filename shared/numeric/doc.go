@@ -4,8 +4,9 @@
 //
 // It owns the order of operations. Products are converted explicitly before
 // they are added (float32(a*b) + c), because the Go language lets a compiler
-// fuse a*b + c into one rounding unless it is told not to. Layers, losses,
-// optimizers and reductions call it; it imports neither net, time nor os.
+// fuse a*b + c into one rounding, across statements and inlined calls too,
+// unless it is told not to. Layers, losses, optimizers and reductions call it;
+// it imports neither net, time nor os.
 //
 // Invariant: each function's result depends on its arguments alone, bit for
 // bit: not on goroutines, alignment or how a caller cuts a vector into parts,

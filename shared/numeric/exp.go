@@ -47,7 +47,7 @@ func expm1(r float64) float64 {
 // scale returns y·2ᵏ for y in [½, 2] and −1075 ≤ k ≤ 1024, rounded once.
 func scale(y float64, k int) float64 {
 	h := k / 2
-	return float64(y*pow2(h)) * pow2(k-h)
+	return float64(float64(y*pow2(h)) * pow2(k-h))
 }
 
 // pow2 returns 2ᵏ, a normal number.

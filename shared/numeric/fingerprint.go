@@ -40,7 +40,7 @@ type probe struct {
 func (p *probe) random(n int, scale float32) []float32 {
 	v := Aligned(n)
 	for i := range v {
-		v[i] = (2*p.rand.Float32() - 1) * scale
+		v[i] = p.rand.Symmetric(scale)
 	}
 	return v
 }

@@ -24,7 +24,7 @@ func normal(x float32) (cdf, pdf float64) {
 	v := float64(x)
 	e := exp(-0.5 * float64(v*v))
 	t := 3.75 / (3.75 + float64(math.Abs(v)*(1/math.Sqrt2)))
-	upper := float64(0.5*e) * float64(t*chebyshev(erfcx[:], float64(2*t)-1)) // ½ erfc(|x|/√2)
+	upper := float64(float64(0.5*e) * float64(t*chebyshev(erfcx[:], float64(2*t)-1))) // ½ erfc(|x|/√2)
 	if x > 0 {
 		upper = 1 - upper
 	}

@@ -60,7 +60,12 @@ func (r *Rand) Below(n uint64) uint64 {
 }
 
 // Float32 returns a uniform multiple of 2⁻²⁴ in [0, 1).
-func (r *Rand) Float32() float32 { return float32(r.Uint64()>>40) * (1.0 / (1 << 24)) }
+func (r *Rand) Float32() float32 { return float32(float32(r.Uint64()>>40) * (1.0 / (1 << 24))) }
+
+// Symmetric returns a uniform number in [-bound, bound): (2u−1)·bound, u from Float32.
+func (r *Rand) Symmetric(bound float32) float32 {
+	return float32((float32(2*r.Float32()) - 1) * bound)
+}
 
 // Perm fills dst with a uniform permutation of 0 … len(dst)-1 (Fisher–Yates,
 // from the end down).
