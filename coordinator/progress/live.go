@@ -1,0 +1,73 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// live is what the bar's goroutine draws from; it never waits for d.mu, which
+// is held while a bar is told something.
+type live struct{ atomic.Pointer[view] }
+
+// draw shows d.view on the bar, which the first call makes. d.mu is held.
+func (d *Display) draw() {
+	v := d.view
+	if d.bars == nil {
+		d.live = new(live)
+		d.live.Store(&v)
+		// ForceTTY: the caller has said that w is a terminal.
+		d.bars = mpb.New(mpb.WithOutput(d.w), mpb.ForceTTY(), mpb.WithAutoRefresh())
+		d.bar = d.bars.New(0, mpb.BarStyle(), // total 0: completes when told, not by itself
+			mpb.PrependDecorators(decor.Any(d.live.before)),
+			mpb.AppendDecorators(decor.Any(d.live.after)),
+			mpb.BarBtmExtender(mpb.BarFillerFunc(d.live.below)),
+		)
+	}
+	d.live.Store(&v)
+	d.bar.SetTotal(v.Steps, false)
+	d.bar.SetCurrent(v.Step)
+}
+
+// finish draws the last state and ends the bar. d.mu is held.
+func (d *Display) finish() {
+	if d.view.Steps > 0 && d.view.Step >= d.view.Steps {
+		d.bar.SetTotal(d.view.Steps, true)
+	} else {
+		d.bar.Abort(false)
+	}
+	d.bars.Wait()
+}
+
+// before is the text left of the bar.
+func (l *live) before(decor.Statistics) string {
+	v := l.Load()
+	if v.Steps == 0 {
+		return v.Phase
+	}
+	n := fmt.Sprint(v.Steps)
+	return strings.TrimLeft(fmt.Sprintf("%s %*d/%s", v.Phase, len(n), v.Step, n), " ")
+}
+
+// after is the text right of the bar; it keeps its width, so that the bar does.
+func (l *live) after(decor.Statistics) string {
+	v := l.Load()
+	if v.Steps == 0 {
+		return ""
+	}
+	left := ""
+	if v.known {
+		left = clock(v.left) + " left"
+	}
+	return fmt.Sprintf("%3d %% %12s", 100*v.Step/v.Steps, left)
+}
+
+// below is the line under the bar.
+func (l *live) below(w io.Writer, s decor.Statistics) error {
+	_, err := fmt.Fprintln(w, cut(strings.Join(l.Load().details(), "   "), s.AvailableWidth))
+	return err
+}
