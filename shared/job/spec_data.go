@@ -1,0 +1,86 @@
+package job
+
+import "encoding/json"
+
+// Data says where the rows come from and what is done to them before training.
+type Data struct {
+	Source     string    `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; or give inline"`
+	Labels     string    `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
+	Test       string    `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
+	TestLabels string    `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
+	Inline     *Inline   `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
+	Format     Format    `json:"format,omitempty" jsonschema_description:"of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
+	Label      string    `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of the label's column"`
+	Drop       []string  `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"csv: columns to leave out"`
+	Clean      Clean     `json:"clean" jsonschema_description:"what happens to imperfect rows"`
+	Transform  Transform `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`
+	Split      SplitSpec `json:"split" jsonschema_description:"the rows' parts; default: all for training"`
+	Shuffle    bool      `json:"shuffle" jsonschema:"default=true" jsonschema_description:"false: rows in file order, step after step"`
+}
+
+// Inline holds a small dataset: x [rows][features], y [rows] of numbers or
+// strings, or [rows][outputs] of numbers. x [rows] means one feature.
+type Inline struct {
+	X json.RawMessage `json:"x" jsonschema:"required" jsonschema_description:"[rows][features] of numbers, or [rows] for one feature; null is a missing value"`
+	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers or strings, or [rows][outputs] of numbers"`
+}
+
+// Format is a source's file format; a source ending in .gz is unpacked first.
+type Format string
+
+// The formats.
+const (
+	CSV Format = "csv"
+	IDX Format = "idx"
+)
+
+// Clean says what happens to imperfect rows.
+type Clean struct {
+	Missing    Missing    `json:"missing" jsonschema_description:"empty cells of feature columns: drop the row, or fill in the column's mean or median (text: the most frequent), or a constant; rows without a label are always dropped"`
+	Duplicates Duplicates `json:"duplicates" jsonschema:"default=keep" jsonschema_description:"rows equal in every column"`
+}
+
+// Missing says what to do with empty cells of feature columns. In text columns mean
+// and median fill in the most frequent category. A row with a missing label is always dropped.
+// JSON: "drop", "mean", "median" or {"constant": v}.
+type Missing struct {
+	Method   string // drop | mean | median | constant; default drop
+	Constant float64
+}
+
+// Duplicates says what to do with rows equal in every column.
+type Duplicates string
+
+// What to do with duplicates.
+const (
+	KeepDuplicates Duplicates = "keep"
+	DropDuplicates Duplicates = "drop"
+)
+
+// Transform says how columns become features.
+type Transform struct {
+	Scale       Scale    `json:"scale" jsonschema_description:"numeric columns: none, standard ((x-mean)/std), minmax (to 0…1) or a divisor"`
+	Categorical Encoding `json:"categorical,omitempty" jsonschema:"default=onehot" jsonschema_description:"text columns"`
+	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
+}
+
+// Encoding makes features of a text column.
+type Encoding string
+
+// The encodings.
+const OneHot Encoding = "onehot" // a feature per category of the training split
+
+// Scale maps a numeric column. JSON: "none", "standard" ((x-mean)/std, population std),
+// "minmax" (to 0…1) or {"divide": v}.
+type Scale struct {
+	Method string // none | standard | minmax | divide
+	Divide float64
+}
+
+// SplitSpec parts the rows; the fractions of the splits in use sum to 1. The zero value trains on every row.
+type SplitSpec struct {
+	Train      float64 `json:"train" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction of the rows; the three sum to 1"`
+	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated while training"`
+	Test       float64 `json:"test,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated at the end"`
+	Stratify   bool    `json:"stratify,omitempty" jsonschema:"default=false" jsonschema_description:"keep each class's share in every split"`
+}

@@ -1,0 +1,109 @@
+package job
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// UnmarshalJSON reads an object; shuffle is true where it is not given.
+func (d *Data) UnmarshalJSON(data []byte) error {
+	type plain Data
+	p := plain{Shuffle: true}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*d = Data(p)
+	return nil
+}
+
+// UnmarshalJSON reads an object; the constants that are not given are the
+// paper's, whose zeros mean something.
+func (a *Adam) UnmarshalJSON(data []byte) error {
+	type plain Adam
+	p := plain{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*a = Adam(p)
+	return nil
+}
+
+// Default fills in what was left out and whose zero value means just that. The
+// defaults of shuffle and of Adam's constants, whose zero values are values,
+// are filled in when they are read from JSON.
+func (s *Spec) Default() {
+	if s.Microbatches == 0 {
+		s.Microbatches = defaultMicrobatches(s.Batch)
+	}
+	if s.Evaluate == (Evaluation{}) {
+		s.Evaluate.EveryEpochs = 1
+	}
+	s.Strict = orTrue(s.Strict)
+	s.Data.fill()
+	s.Model.fill()
+}
+
+func (d *Data) fill() {
+	if d.Format == "" && d.Inline == nil {
+		d.Format = formatOf(d.Source)
+	}
+	setDefault(&d.Clean.Missing.Method, "drop")
+	setDefault(&d.Clean.Duplicates, KeepDuplicates)
+	setDefault(&d.Transform.Scale.Method, "none")
+	setDefault(&d.Transform.Categorical, OneHot)
+	setDefault(&d.Transform.Label.Method, "none")
+	if s := &d.Split; s.Train == 0 && s.Validation == 0 && s.Test == 0 {
+		s.Train = 1
+	}
+}
+
+func (m *Model) fill() {
+	for _, l := range m.Layers {
+		if l.Dense != nil {
+			setDefault(&l.Dense.Activation, NoActivation)
+			l.Dense.Bias = orTrue(l.Dense.Bias)
+		}
+	}
+	if m.Init.From == "" {
+		setDefault(&m.Init.Scheme, TorchUniform)
+	}
+}
+
+func setDefault[S ~string](s *S, value S) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+func orTrue(b *bool) *bool {
+	if b == nil {
+		yes := true
+		return &yes
+	}
+	return b
+}
+
+// defaultMicrobatches is the largest power of two of at most batch/64, within 1…64.
+func defaultMicrobatches(batch int) int {
+	m := 1
+	for m < 64 && 2*m <= batch/64 {
+		m *= 2
+	}
+	return m
+}
+
+var idxName = regexp.MustCompile(`(\.idx[0-9]?|[-.]idx[0-9]-[a-z]+)$`)
+
+// formatOf is the format that a source's name tells, or "".
+func formatOf(source string) Format {
+	name := strings.TrimSuffix(strings.ToLower(source), ".gz")
+	switch {
+	case strings.HasSuffix(name, ".csv"):
+		return CSV
+	case idxName.MatchString(name):
+		return IDX
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,107 @@
+package job
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+func (d *Data) validate(fs *faults, loss Loss) {
+	d.validateSource(fs)
+	d.validateFormat(fs)
+	d.validateClean(fs)
+	d.Transform.validate(fs, loss)
+	d.Split.validate(fs, d.Test != "")
+	if d.Split.Stratify && !loss.Classifies() {
+		fs.at("data.split.stratify", "true: with loss %s there are no classes to keep the shares of", loss)
+	}
+}
+
+func (d *Data) validateSource(fs *faults) {
+	switch {
+	case d.Source == "" && d.Inline == nil:
+		fs.at("data", "missing: want source or inline")
+	case d.Source != "" && d.Inline != nil:
+		fs.at("data.inline", "source is given as well, want one of them")
+	case d.Inline == nil && d.Format == "":
+		fs.at("data.format", "missing: the name %.80q does not tell it, want one of %s", d.Source, commas(d.Format.Allowed()))
+	}
+	if d.TestLabels != "" && d.Test == "" {
+		fs.at("data.test_labels", "%.80q: want data.test, whose labels they are", d.TestLabels)
+	}
+}
+
+// validateFormat checks the fields that belong to one format only.
+func (d *Data) validateFormat(fs *faults) {
+	if d.Inline != nil {
+		d.only(fs, "rows of a source, not for inline ones",
+			named{"format", string(d.Format)}, named{"label", d.Label}, named{"labels", d.Labels},
+			named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
+		return
+	}
+	switch d.Format {
+	case CSV:
+		if d.Label == "" {
+			fs.at("data.label", "missing: want the name of the label's column")
+		}
+		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels})
+	case IDX:
+		if d.Labels == "" {
+			fs.at("data.labels", "missing: want the source of the labels")
+		}
+		if d.Test != "" && d.TestLabels == "" {
+			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
+		}
+		d.only(fs, "format csv", named{"label", d.Label}, named{"drop", strings.Join(d.Drop, ", ")})
+	}
+}
+
+type named struct{ name, value string }
+
+// only refuses the fields that are given though they are for something else.
+func (d *Data) only(fs *faults, what string, fields ...named) {
+	for _, f := range fields {
+		if f.value != "" {
+			fs.at("data."+f.name, "%.80q: only for %s", f.value, what)
+		}
+	}
+}
+
+func (d *Data) validateClean(fs *faults) {
+	if i := slices.Index(d.Drop, d.Label); i >= 0 && d.Label != "" {
+		fs.at(index("data.drop", i), "%.80q: this is the label", d.Label)
+	}
+	if c := d.Clean.Missing.Constant; !finite(c) {
+		fs.at("data.clean.missing.constant", "%v: want a finite number", c)
+	}
+}
+
+func (t *Transform) validate(fs *faults, loss Loss) {
+	if s := t.Scale; s.Method == scaleKey && (s.Divide == 0 || !finite(s.Divide)) {
+		fs.at("data.transform.scale.divide", "%v: want a finite number other than 0", s.Divide)
+	}
+	switch m := t.Label.Method; {
+	case m != "none" && m != "standard":
+		fs.at("data.transform.label", "%s: want none or standard", m)
+	case m == "standard" && loss.Classifies():
+		fs.at("data.transform.label", "standard: with loss %s the label is a class, want none", loss)
+	}
+}
+
+func (s *SplitSpec) validate(fs *faults, givenTest bool) {
+	if sum := s.Train + s.Validation + s.Test; !(math.Abs(sum-1) <= 1e-9) {
+		fs.at("data.split.train", "%v: the fractions sum to %s, want 1", s.Train, number(sum))
+	} else if s.Train <= 0 {
+		fs.at("data.split.train", "%v: want more than 0", s.Train)
+	}
+	if givenTest && s.Test != 0 {
+		fs.at("data.split.test", "%v: data.test is given as well, want one of them", s.Test)
+	}
+}
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+
+func commas(words []string) string { return strings.Join(words, ", ") }

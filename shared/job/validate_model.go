@@ -1,0 +1,34 @@
+package job
+
+// validateModel checks that the last layer gives what the loss takes. How many
+// outputs the label's classes or columns need is known after ingest only.
+func (s *Spec) validateModel(fs *faults) {
+	m := &s.Model
+	if m.Init.Scheme != "" && m.Init.From != "" {
+		fs.at("model.init.from", "%.80q: scheme is given as well, want one of them", m.Init.From)
+	}
+	for i, l := range m.Layers {
+		if l.Dense == nil {
+			fs.at(index("model.layers", i), "want exactly one of dense")
+		}
+	}
+	last := len(m.Layers) - 1
+	if last < 0 {
+		fs.at("model.layers", "missing: want at least 1 layer")
+		return
+	}
+	d := m.Layers[last].Dense
+	if d == nil || !s.Loss.Classifies() {
+		return
+	}
+	path := index("model.layers", last) + ".dense"
+	switch {
+	case s.Loss == SigmoidCrossEntropy && d.Units != 1:
+		fs.at(path+".units", "%d: with loss %s want 1", d.Units, s.Loss)
+	case s.Loss == SoftmaxCrossEntropy && d.Units < 2:
+		fs.at(path+".units", "%d: with loss %s want as many as classes, at least 2", d.Units, s.Loss)
+	}
+	if d.Activation != NoActivation {
+		fs.at(path+".activation", "%q: with loss %s, which applies its own, want none", d.Activation, s.Loss)
+	}
+}

@@ -1,0 +1,98 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// looksLikeJSON tells JSON from YAML, which may begin with a brace too: a JSON
+// object's first key is quoted.
+func looksLikeJSON(data []byte) bool {
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return ok && (len(rest) == 0 || rest[0] == '"' || rest[0] == '}')
+}
+
+// json reads one JSON document.
+func (r *reader) json(data []byte) any {
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		line, column := position(data, len(data))
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			line, column = position(data, int(syntax.Offset)-1)
+		}
+		r.fault("", "line %d, column %d: not JSON: %v", line, column, err)
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return r.jsonValue(d, "", 0)
+}
+
+// jsonValue reads the next value of a text known to be JSON.
+func (r *reader) jsonValue(d *json.Decoder, path string, depth int) any {
+	token, err := d.Token()
+	if err != nil {
+		r.fault(path, "not JSON: %v", err)
+		r.lost = true
+		return nil
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		if n, ok := token.(json.Number); ok {
+			return r.number(path, n.String())
+		}
+		return token
+	}
+	if depth == maxDepth {
+		r.fault(path, "lists and objects are nested more than %d deep", maxDepth)
+		r.lost = true
+		return nil
+	}
+	if delim == '[' {
+		return r.jsonList(d, path, depth)
+	}
+	return r.jsonObject(d, path, depth)
+}
+
+func (r *reader) jsonList(d *json.Decoder, path string, depth int) any {
+	list := []any{}
+	for d.More() && !r.stopped() {
+		list = append(list, r.jsonValue(d, element(path, len(list)), depth+1))
+	}
+	_, _ = d.Token() // the bracket; the text is known to be whole
+	return list
+}
+
+func (r *reader) jsonObject(d *json.Decoder, path string, depth int) any {
+	object := map[string]any{}
+	for d.More() && !r.stopped() {
+		token, err := d.Token()
+		key, ok := token.(string)
+		if err != nil || !ok {
+			r.fault(path, "not JSON: key %v: %v", token, err)
+			r.lost = true
+			return nil
+		}
+		at := field(path, key)
+		value := r.jsonValue(d, at, depth+1)
+		if _, twice := object[key]; twice {
+			r.fault(at, "given twice")
+		}
+		object[key] = value
+	}
+	_, _ = d.Token() // the brace
+	return object
+}
+
+// stopped reports that there are faults enough, or one that loses the place.
+func (r *reader) stopped() bool { return r.lost || len(r.faults) >= maxFaults }
+
+// position turns an offset into a line and a column, from 1, in runes.
+func position(data []byte, offset int) (line, column int) {
+	before := data[:min(max(offset, 0), len(data))]
+	line = 1 + bytes.Count(before, []byte("\n"))
+	last := before[bytes.LastIndexByte(before, '\n')+1:]
+	return line, 1 + len(bytes.Runes(last))
+}

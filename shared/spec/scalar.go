@@ -1,0 +1,70 @@
+package spec
+
+import (
+	"encoding/json"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Plain scalars are resolved by the core schema of YAML 1.2.2, section 10.3.2.
+// (The parser's own rules differ: 1e-3 is text to it, and 010 is 8.)
+var (
+	coreDecimal = regexp.MustCompile(`^[-+]?[0-9]+$`)
+	corePrefix  = regexp.MustCompile(`^0(o[0-7]+|x[0-9a-fA-F]+)$`)
+	coreFloat   = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+	coreInf     = regexp.MustCompile(`^[-+]?\.(inf|Inf|INF)$`)
+)
+
+// plain resolves a YAML scalar that is not quoted.
+func (r *reader) plain(path, text string) any {
+	switch text {
+	case "", "~", "null", "Null", "NULL":
+		return nil
+	case "true", "True", "TRUE":
+		return true
+	case "false", "False", "FALSE":
+		return false
+	case ".nan", ".NaN", ".NAN":
+		r.fault(path, "%s: want a finite number", text)
+		return nil
+	}
+	switch {
+	case coreInf.MatchString(text):
+		r.fault(path, "%s: want a finite number", text)
+		return nil
+	case coreDecimal.MatchString(text), coreFloat.MatchString(text):
+		return r.number(path, text)
+	case corePrefix.MatchString(text):
+		n, _ := new(big.Int).SetString(text, 0)
+		return r.number(path, n.String())
+	default:
+		return text
+	}
+}
+
+// number puts a decimal number into one form: whole numbers that a 64-bit
+// integer or the integers of a 64-bit float hold exactly as digits, all others
+// as encoding/json writes a float64. So 1, 1.0 and 1e0 have one digest.
+func (r *reader) number(path, text string) any {
+	if coreDecimal.MatchString(text) && len(text) <= 20 {
+		if n, ok := new(big.Int).SetString(text, 10); ok && (n.IsInt64() || n.IsUint64()) {
+			return json.Number(n.String())
+		}
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		r.fault(path, "%s: want a number within the range of a 64-bit float", cut(text))
+		return nil
+	}
+	if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+		return json.Number(strconv.FormatInt(int64(x), 10))
+	}
+	form := byte('f')
+	if a := math.Abs(x); a < 1e-6 || a >= 1e21 {
+		form = 'e'
+	}
+	return json.Number(strings.Replace(strconv.FormatFloat(x, form, -1, 64), "e-0", "e-", 1))
+}

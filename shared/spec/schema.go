@@ -1,0 +1,117 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+
+	reflected "github.com/invopop/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tributary/shared/job"
+)
+
+// compiled is the schema in the three forms in which it is used.
+type compiled struct {
+	text    []byte             // as published
+	root    node               // to make sentences of
+	checker *jsonschema.Schema // to find faults with
+}
+
+// schema is a function of job.Spec alone, so making it fails always or never.
+var schema = sync.OnceValue(func() *compiled {
+	c, err := compile()
+	if err != nil {
+		panic(fmt.Sprintf("the schema of job.Spec: %v", err))
+	}
+	return c
+})
+
+// Schema returns the JSON Schema (2020-12) of a spec.
+func Schema() []byte { return bytes.Clone(schema().text) }
+
+func compile() (*compiled, error) {
+	text, err := json.MarshalIndent(generate(), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	text = append(text, '\n')
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, err
+	}
+	checker, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, err
+	}
+	root, ok := doc.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("it is a %T", doc)
+	}
+	return &compiled{text: text, root: root, checker: checker}, nil
+}
+
+// schemaURL names the schema inside this process; nothing is fetched.
+const schemaURL = "mem:///spec.json"
+
+// generate reflects the types of package job.
+func generate() *reflected.Schema {
+	r := reflected.Reflector{
+		Anonymous: true, ExpandedStruct: true, RequiredFromJSONSchemaTags: true,
+		Mapper: mapped,
+	}
+	s := r.Reflect(job.Spec{})
+	s.Title = "A Tributary job"
+	one := uint64(1)
+	for _, name := range []string{"Optimizer", "Layer"} { // exactly one kind
+		s.Definitions[name].MinProperties, s.Definitions[name].MaxProperties = &one, &one
+	}
+	inline := s.Definitions["Inline"].Properties // raw JSON to Go; package ingest looks inside
+	for p := inline.Oldest(); p != nil; p = p.Next() {
+		p.Value.Type, p.Value.MinItems = "array", &one
+	}
+	return s
+}
+
+// word is a string type with a fixed set of values.
+type word interface{ Allowed() []string }
+
+// choice is a word, or an object of one number.
+type choice interface {
+	Allowed() (words []string, key string)
+}
+
+// mapped is the schema of the types whose values are listed by Allowed.
+func mapped(t reflect.Type) *reflected.Schema {
+	switch v := reflect.Zero(t).Interface().(type) {
+	case word:
+		return &reflected.Schema{Type: "string", Enum: values(v.Allowed())}
+	case choice:
+		words, key := v.Allowed()
+		properties := reflected.NewProperties()
+		properties.Set(key, &reflected.Schema{Type: "number"})
+		return &reflected.Schema{
+			OneOf: []*reflected.Schema{
+				{Type: "string", Enum: values(words)},
+				{Type: "object", Properties: properties, Required: []string{key}, AdditionalProperties: reflected.FalseSchema},
+			},
+			Default: words[0],
+		}
+	default:
+		return nil
+	}
+}
+
+func values(words []string) []any {
+	out := make([]any, len(words))
+	for i, w := range words {
+		out[i] = w
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+// Package spec reads the spec of a job: YAML or JSON in, a checked [job.Spec]
+// with its defaults out, or a sentence for everything that is wrong with it.
+//
+// It owns the text formats, the JSON Schema (generated from the types of
+// package job, their tags and words) and the canonical form. It opens no file
+// the spec names and knows nothing of the data. The coordinator calls it for
+// everything that is submitted.
+//
+// Invariant: whatever the bytes, Decode returns within a bounded time and
+// memory; and a spec written as YAML or as JSON has one canonical digest.
+package spec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"tributary/shared/job"
+)
+
+// The bounds of a spec's text, far beyond any spec without inline rows.
+const (
+	MaxBytes = 1 << 20 // of the text, and of the canonical form
+	maxDepth = 32      // of lists and objects in each other
+	maxKeys  = 8192    // of all objects; the YAML parser takes quadratic time in them
+)
+
+// Decode reads a spec from YAML or JSON, fills in the defaults and checks it.
+// The error joins every fault that one look can find, each a job.ErrInvalid:
+// faults of the text first; if there are none, unknown fields, wrong types and
+// values out of range; if there are none of those, fields that do not fit each
+// other.
+func Decode(data []byte) (*job.Spec, error) {
+	instance, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(instance); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(instance)
+	if err != nil {
+		return nil, &job.Fault{Path: "spec", Sentence: err.Error()}
+	}
+	if len(text) > MaxBytes {
+		return nil, tooLong(len(text))
+	}
+	s := new(job.Spec)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, &job.Fault{Path: "spec", Sentence: err.Error()}
+	}
+	s.Default()
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// parse turns the text into what encoding/json would decode it to, with
+// numbers as json.Number in one normal form.
+func parse(data []byte) (map[string]any, error) {
+	if len(data) > MaxBytes {
+		return nil, tooLong(len(data))
+	}
+	if !utf8.Valid(data) {
+		return nil, &job.Fault{Path: "spec", Sentence: "the text is not UTF-8"}
+	}
+	var root any
+	r := new(reader)
+	if looksLikeJSON(data) {
+		root = r.json(data)
+	} else {
+		root = r.yaml(data)
+	}
+	if err := errors.Join(r.faults...); err != nil {
+		return nil, err
+	}
+	object, ok := root.(map[string]any)
+	if !ok {
+		return nil, &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%s: want an object with the fields %s", show(root), fieldList(schema().root))}
+	}
+	return object, nil
+}
+
+func tooLong(n int) error {
+	return &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%d bytes: want at most %d (1 MiB); put the rows into a file and name it in data.source", n, MaxBytes)}
+}
+
+// reader collects the faults found while a text is read.
+type reader struct {
+	faults []error
+	lost   bool // the rest of the text cannot be made sense of
+	weight int  // values made so far, and bytes of their text
+}
+
+func (r *reader) fault(path, format string, args ...any) {
+	if path == "" {
+		path = "spec"
+	}
+	if len(r.faults) < maxFaults {
+		r.faults = append(r.faults, &job.Fault{Path: path, Sentence: fmt.Sprintf(format, args...)})
+	}
+}
+
+// maxFaults bounds an error's length.
+const maxFaults = 50
