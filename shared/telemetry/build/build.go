@@ -8,8 +8,10 @@
 package build
 
 import (
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 )
 
@@ -33,6 +35,23 @@ var Read = sync.OnceValue(func() Info {
 // Version is the running program's version: the module's version when it was
 // installed as one, else the commit it was built from, else "dev".
 func Version() string { return Read().Program }
+
+// semantic is a version of semver.org, without the v.
+var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+
+// SemVer is Version as a semantic version (without v), for protocols that want
+// one: 0.0.0-dev+COMMIT when the program was not installed as a module version.
+func SemVer() string { return semVer(Read().Program) }
+
+func semVer(version string) string {
+	if v := strings.TrimPrefix(version, "v"); semantic.MatchString(v) {
+		return v
+	}
+	if version == "dev" {
+		return "0.0.0-dev"
+	}
+	return "0.0.0-dev+" + strings.ReplaceAll(version, "+", ".")
+}
 
 func describe(info *debug.BuildInfo) Info {
 	b := Info{Program: "dev", Go: info.GoVersion, Modules: make(map[string]string, len(info.Deps))}

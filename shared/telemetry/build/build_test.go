@@ -22,3 +22,15 @@ func TestDescribe(t *testing.T) {
 	require.NotEmpty(t, Version())
 	require.NotEmpty(t, Read().Go)
 }
+
+func TestSemVer(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3": "1.2.3", "v1.2.3-rc.1+x": "1.2.3-rc.1+x", "dev": "0.0.0-dev",
+		"0123456789ab": "0.0.0-dev+0123456789ab", "0123456789ab+dirty": "0.0.0-dev+0123456789ab.dirty",
+		"v0.0.0-20240229120000-0123456789ab+dirty": "0.0.0-20240229120000-0123456789ab+dirty",
+	} {
+		require.Equal(t, want, semVer(version))
+		require.Regexp(t, semantic, semVer(version))
+	}
+	require.Regexp(t, semantic, SemVer())
+}
