@@ -18,7 +18,7 @@ import (
 func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	rapid.Check(t, func(rt *rapid.T) {
-		lay := Layout(rapid.IntRange(0, 20).Draw(rt, "P"), rapid.IntRange(1, 12).Draw(rt, "chunk"), rapid.IntRange(1, 9).Draw(rt, "M"))
+		lay := Layout(rapid.IntRange(0, 12).Draw(rt, "P"), rapid.IntRange(1, 8).Draw(rt, "chunk"), rapid.IntRange(1, 9).Draw(rt, "M"))
 		for step := range rapid.Int64Range(1, 3).Draw(rt, "steps") {
 			arrived, landed := map[tree.Node]bool{}, make([]bool, lay.Chunks())
 			commits := 0

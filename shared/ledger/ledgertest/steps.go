@@ -113,7 +113,7 @@ func partialOfCommittedChunk(t *testing.T, l ledger.Ledger) {
 
 func chunkSizes(t *testing.T, l ledger.Ledger) {
 	for _, c := range []struct{ params, chunk, chunks int }{
-		{0, 4, 1}, {1, 1, 1}, {1, 4, 1}, {3, 4, 1}, {4, 4, 1}, {5, 4, 2}, {8, 4, 2}, {9, 4, 3}, {5, 1, 5}, {3000, 1, 3000},
+		{0, 4, 1}, {1, 1, 1}, {1, 4, 1}, {3, 4, 1}, {4, 4, 1}, {5, 4, 2}, {8, 4, 2}, {9, 4, 3}, {5, 1, 5}, {1100, 1, 1100},
 	} {
 		lay, ctx := Layout(c.params, c.chunk, 3), t.Context()
 		require.Equal(t, c.chunks, lay.Chunks())

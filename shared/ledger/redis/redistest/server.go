@@ -94,6 +94,9 @@ func Reserve(t testing.TB, args ...string) *Server {
 	return s
 }
 
+// Add adds arguments; they count from the next Restart on and override those before.
+func (s *Server) Add(args ...string) { s.args = append(s.args, args...) }
+
 // Restart starts the server again, or for the first time, where it was. What
 // it had in memory is gone unless its arguments make it save.
 func (s *Server) Restart() {

@@ -1,0 +1,85 @@
+package redis
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/ledger/redis/redistest"
+	"tributary/shared/tree"
+)
+
+// BenchmarkStep is the ledger's part of a step of two workers: two partials
+// put, one of them read by the worker that completes the cover, the root
+// appended and read once.
+func BenchmarkStep(b *testing.B) {
+	b.Run("miniredis", func(b *testing.B) { benchmarkStep(b, redistest.Mini(b)) })
+	b.Run("redis-server", func(b *testing.B) {
+		if s := redistest.Start(b); s != nil {
+			benchmarkStep(b, s.URL)
+		}
+	})
+}
+
+func benchmarkStep(b *testing.B, url string) {
+	l := open(b, url)
+	for _, params := range []int{10, 235_146} {
+		b.Run(fmt.Sprintf("params=%d", params), func(b *testing.B) {
+			lay := ledgertest.Layout(params, 64<<10, 2) // 256 KiB
+			left, right, root := ledgertest.Partial(lay, 0, 2), ledgertest.Partial(lay, 0, 3), ledgertest.Partial(lay, 0, 1)
+			dst, ctx := make([]float32, params), b.Context()
+			b.SetBytes(int64(4 * params * 5))
+			var step int64
+			for b.Loop() {
+				_, err := l.Put(ctx, lay, step, 2, left)
+				require.NoError(b, err)
+				arrivals, err := l.Put(ctx, lay, step, 3, right)
+				require.NoError(b, err)
+				require.Equal(b, []tree.Node{2, 3}, arrivals[0].Cover)
+				_, err = l.Partial(ctx, lay, step, 2, lay.AllChunks(), dst)
+				require.NoError(b, err)
+				committed, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums)
+				require.NoError(b, err)
+				require.True(b, committed)
+				_, err = l.Root(ctx, lay, step, dst)
+				require.NoError(b, err)
+				if step++; step%64 == 0 {
+					b.StopTimer()
+					require.NoError(b, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{dst}}))
+					b.StartTimer()
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCalls is each call alone, on a job of 10 parameters.
+func BenchmarkCalls(b *testing.B) {
+	s := redistest.Start(b)
+	if s == nil {
+		return
+	}
+	l, lay := open(b, s.URL), ledgertest.Layout(10, 64<<10, 1)
+	p, dst := ledgertest.Partial(lay, 0, 1), make([]float32, 10)
+	b.Run("Put", func(b *testing.B) {
+		for b.Loop() {
+			_, err := l.Put(b.Context(), lay, 0, 1, p)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("Append", func(b *testing.B) {
+		for step := int64(0); b.Loop(); step++ {
+			_, err := l.Append(b.Context(), lay, step, []int{0}, p.Gradient, p.Sums)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("Root", func(b *testing.B) {
+		for b.Loop() {
+			_, err := l.Root(b.Context(), lay, 0, dst)
+			require.NoError(b, err)
+		}
+	})
+}

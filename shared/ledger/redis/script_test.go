@@ -1,0 +1,138 @@
+package redis
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/ledger/redis/redistest"
+	"tributary/shared/tree"
+)
+
+// A commit whose answer was lost is sent again by the client library: it knows
+// by its token that it was the one that committed.
+func TestRetransmittedCommit(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		for _, chunk := range []int{2, 100} {
+			lay := ledgertest.Layout(7, chunk, 2)
+			require.NoError(t, l.control.HSet(ctx, keysOf(lay).log(0), "0", "root").Err())
+			pipe := l.pipeline(0)
+			first := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{})
+			again := pipe.run(ctx, first.script, first.keys, first.args...)
+			other := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{})
+			require.NoError(t, pipe.exec(ctx))
+			for call, want := range map[*call]bool{first: true, again: true, other: false} {
+				committed, err := committedBy(call)
+				require.NoError(t, err)
+				require.Equal(t, want, committed)
+			}
+			state, err := l.State(ctx, lay)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, state.Committed)
+		}
+	})
+}
+
+// The root of a job of one chunk was refused, say for lack of memory, but not
+// the commit behind it in the pipeline.
+func TestCommitWithoutRoot(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(7, 100, 2)
+	_, err := l.Put(ctx, lay, 0, 2, ledgertest.Partial(lay, 0, 2))
+	require.NoError(t, err)
+	_, err = l.land(ctx, ledgertest.Layout(7, 100, 2), 0, []int{0}, ledger.Sums{})
+	require.ErrorContains(t, err, "vanished")
+	nodes, err := l.Arrived(ctx, lay, 0)
+	require.NoError(t, err)
+	require.Equal(t, []tree.Node{2}, nodes)
+}
+
+// A trim that was cut short after raising the floor is finished by the next.
+func TestCutTrim(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(7, 3, 2)
+	k := keysOf(lay)
+	v := make([]float32, 7)
+	for step := range int64(100) {
+		_, err := l.Append(ctx, lay, step, lay.AllChunks(), v, ledger.Sums{})
+		require.NoError(t, err)
+	}
+	pipe := l.pipeline(0)
+	pipe.run(ctx, raiseScript, []string{k.log(0)}, 90, jobLife.Milliseconds())
+	pipe.HSet(ctx, k.snapshot(1), "80", "left behind")
+	require.NoError(t, pipe.exec(ctx))
+	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}}))
+	for c := range lay.Chunks() {
+		fields, err := l.control.HKeys(ctx, k.log(c)).Result()
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"95", "96", "97", "98", "99", "floor"}, fields)
+		fields, err = l.control.HKeys(ctx, k.snapshot(c)).Result()
+		require.NoError(t, err)
+		require.Equal(t, []string{"95"}, fields)
+	}
+}
+
+// The floor of a log never sinks, whatever the order of trims.
+func TestFloorNeverSinks(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(1, 1, 1)
+	for _, c := range [][2]int64{{5, 5}, {3, 5}, {5, 5}, {0, 5}, {1e15, 1e15}, {7, 1e15}} {
+		pipe := l.pipeline(0)
+		raise := pipe.run(ctx, raiseScript, []string{keysOf(lay).log(0)}, c[0], 1000)
+		require.NoError(t, pipe.exec(ctx))
+		require.EqualValues(t, c[1], raise.Val())
+	}
+}
+
+func TestLossesByPages(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		lay := ledgertest.Layout(1, 1, 1)
+		const n, base = 2*lossPage + 7, 100
+		require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}}))
+		entries := make([]any, n)
+		for i := range entries {
+			entries[i] = lossEntry(ledger.Sums{Examples: base + int64(i), Loss: float64(i) / 3})
+		}
+		require.NoError(t, l.control.RPush(ctx, keysOf(lay).losses(), entries...).Err())
+		got, err := l.Losses(ctx, lay, 50, 1<<50)
+		require.NoError(t, err)
+		require.Len(t, got, n)
+		for i, p := range got {
+			require.Equal(t, ledger.Progress{Step: base + int64(i), Sums: ledger.Sums{Examples: base + int64(i), Loss: float64(i) / 3}}, p)
+		}
+		got, err = l.Losses(ctx, lay, base+lossPage-1, base+lossPage+1)
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+	})
+}
+
+func TestKeys(t *testing.T) {
+	lay := ledgertest.Layout(1, 1, 1)
+	lay.Job, lay.Run = "digits", "r1"
+	k := keysOf(lay)
+	require.Equal(t, "tributary:{digits.r1:3}:partials:41", k.partials(3, 41))
+	require.Equal(t, "tributary:{digits.r1:0}:control", k.control())
+	for _, f := range []string{"", "-1", "d", "dx", "c1", "1", "d-1"} {
+		_, ok := arrivedNode(f)
+		require.False(t, ok, f)
+	}
+	n, ok := arrivedNode("d" + fmt.Sprint(tree.MaxLeaves))
+	require.True(t, ok)
+	require.EqualValues(t, tree.MaxLeaves, n)
+}
+
+// What it says to a Go caller in the cases a Put never meets.
+func TestArriveSaysWhatIsMissing(t *testing.T) {
+	for _, reply := range [][]string{nil, {"missing"}, {"?"}, {"complete", "2"}, {"complete"}, {"differs"}} {
+		_, err := arrival(2, reply)
+		require.Error(t, err, "%v", reply)
+	}
+	a, err := arrival(2, []string{"complete", "3", "x", "2"})
+	require.NoError(t, err)
+	require.Equal(t, []tree.Node{2, 3}, a.Cover)
+}

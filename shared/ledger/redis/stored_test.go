@@ -1,0 +1,144 @@
+package redis
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/ledger/redis/redistest"
+	"tributary/shared/tree"
+)
+
+// writeStep stores the root of step 0, a snapshot before it, and a partial of
+// step 1, so that there is one of each to spoil.
+func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
+	t.Helper()
+	ctx := t.Context()
+	root := ledgertest.Partial(lay, 0, tree.Root)
+	_, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums)
+	require.NoError(t, err)
+	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Vectors: [][]float32{root.Gradient, root.Gradient}}))
+	_, err = l.Put(ctx, lay, 1, 2, ledgertest.Partial(lay, 1, 2))
+	require.NoError(t, err)
+}
+
+// reads reads back what writeStep wrote.
+func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
+	errs, dst := map[string]error{}, make([]float32, lay.Params)
+	_, errs["partials:1"] = l.Partial(t.Context(), lay, 1, 2, lay.AllChunks(), dst)
+	_, errs["log"] = l.Root(t.Context(), lay, 0, dst)
+	_, errs["snapshot"] = l.Snapshot(t.Context(), lay, [][]float32{dst, make([]float32, lay.Params)})
+	return errs
+}
+
+// resealed puts the right checksum behind changed bytes.
+func resealed(s string) string {
+	body := s[:len(s)-8]
+	return string(binary.LittleEndian.AppendUint64([]byte(body), xxhash.Sum64String(body)))
+}
+
+func TestWrongBytesInTheStoreAreCorrupt(t *testing.T) {
+	spoil := map[string]func(string) string{
+		"one bit":       func(s string) string { return s[:60] + string(s[60]^1) + s[61:] },
+		"cut short":     func(s string) string { return s[:len(s)-1] },
+		"empty":         func(string) string { return "" },
+		"another kind":  func(s string) string { return resealed(s[:3] + "b" + s[4:]) },
+		"another step":  func(s string) string { return resealed(s[:8] + "\x07" + s[9:]) },
+		"another node":  func(s string) string { return resealed(s[:16] + "\x07" + s[17:]) },
+		"another chunk": func(s string) string { return resealed(s[:24] + "\x07" + s[25:]) },
+		"fewer floats":  func(s string) string { return resealed(s[:48] + "\x01" + s[49:56] + s[56:60] + s[len(s)-8:]) },
+	}
+	fields := map[string]string{"partials:1": "2", "log": "0", "snapshot": "0"}
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		for name, change := range spoil {
+			for key, f := range fields {
+				lay := ledgertest.Layout(9, 4, 2)
+				writeStep(t, l, lay)
+				for read, err := range reads(t, l, lay) {
+					require.NoError(t, err, read)
+				}
+				k := keysOf(lay).slot(1, key)
+				was, err := l.control.HGet(ctx, k, f).Result()
+				require.NoError(t, err)
+				require.NoError(t, l.control.HSet(ctx, k, f, change(was)).Err())
+				for read, err := range reads(t, l, lay) {
+					if read == key {
+						require.ErrorIs(t, err, job.ErrCorrupt, "%s in %s", name, key)
+						require.ErrorContains(t, err, "chunk 1", "%s in %s", name, key)
+					} else {
+						require.NoError(t, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
+	l := open(t, redistest.Mini(t))
+	lay := ledgertest.Layout(4, 2, 2)
+	for c, examples := range []int64{10, 11} {
+		_, err := l.Append(t.Context(), lay, 0, []int{c}, make([]float32, 4), ledger.Sums{Examples: examples})
+		require.NoError(t, err)
+	}
+	_, err := l.Root(t.Context(), lay, 0, make([]float32, 4))
+	require.ErrorIs(t, err, job.ErrCorrupt)
+}
+
+// A partial is stored, but the call that stored it was cut before the arrival
+// was recorded; another worker's call with other bytes must not vouch for it.
+func TestPartialStoredByACutCall(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(3, 4, 2)
+	right := ledgertest.Partial(lay, 0, 2)
+	a := newArena(0)
+	data, _ := a.encode(partialHeader(0, 2, 0, right.Sums), right.Gradient)
+	require.NoError(t, l.control.HSet(ctx, keysOf(lay).partials(0, 0), "2", data).Err())
+
+	nodes, err := l.Arrived(ctx, lay, 0)
+	require.NoError(t, err)
+	require.Empty(t, nodes)
+	_, err = l.Partial(ctx, lay, 0, 2, []int{0}, make([]float32, 3))
+	require.ErrorIs(t, err, job.ErrNotFound)
+
+	wrong := ledgertest.Partial(lay, 0, 2)
+	wrong.Gradient[0]++
+	_, err = l.Put(ctx, lay, 0, 2, wrong)
+	require.NoError(t, err)
+	_, err = l.Partial(ctx, lay, 0, 2, []int{0}, make([]float32, 3))
+	require.ErrorIs(t, err, job.ErrCorrupt)
+}
+
+func TestLostChunksAreCorrupt(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(9, 4, 2)
+	writeStep(t, l, lay)
+	require.NoError(t, l.control.HDel(ctx, keysOf(lay).log(2), "0").Err())
+	require.NoError(t, l.control.HDel(ctx, keysOf(lay).snapshot(2), "0").Err())
+	errs := reads(t, l, lay)
+	require.ErrorIs(t, errs["log"], job.ErrCorrupt)
+	require.ErrorIs(t, errs["snapshot"], job.ErrCorrupt)
+}
+
+func TestWrongCountsAreCorrupt(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(9, 4, 2)
+	for _, f := range []string{fieldCommitted, fieldSnapshot} {
+		for _, v := range []string{"x", "-1", "", "1.5", strings.Repeat("9", 30)} {
+			require.NoError(t, l.control.HSet(ctx, keysOf(lay).control(), f, v).Err())
+			_, err := l.State(ctx, lay)
+			require.ErrorIs(t, err, job.ErrCorrupt, "%s = %q", f, v)
+		}
+		require.NoError(t, l.control.HDel(ctx, keysOf(lay).control(), f).Err())
+	}
+	require.NoError(t, l.control.RPush(ctx, keysOf(lay).losses(), "short").Err())
+	_, err := l.Losses(ctx, lay, 0, 1)
+	require.ErrorIs(t, err, job.ErrCorrupt)
+}
