@@ -1,0 +1,211 @@
+package dataset_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// sample has a column of each kind: b is filled when missing, a and c are not.
+func sample() *dataset.Preprocessing {
+	return &dataset.Preprocessing{
+		Columns: []dataset.Column{
+			{Name: "a", Kind: dataset.Numeric, Shift: 10, Scale: 2},
+			{Name: "b", Kind: dataset.Numeric, Scale: 1, Fill: new(3.0)},
+			{Name: "c", Kind: dataset.Categorical, Scale: 1, Categories: []string{"2", "green", "red"}},
+			{Name: "d", Kind: dataset.Categorical, Scale: 1, Categories: []string{"x"}, FillCategory: new("x")},
+		},
+		Label: dataset.Column{Name: "price", Kind: dataset.Numeric, Shift: 100, Scale: 50},
+	}
+}
+
+func TestApply(t *testing.T) {
+	p := sample()
+	require.Equal(t, 6, p.Features())
+	num, text, cell := dataset.Number, dataset.Text, dataset.Cell
+	for name, c := range map[string]struct {
+		row  []dataset.Value
+		want []float32
+	}{
+		"numbers and text":   {[]dataset.Value{num(14), num(1), text("red"), text("x")}, []float32{2, 1, 0, 0, 1, 1}},
+		"cells":              {[]dataset.Value{cell(" 14"), cell("1e0"), cell("red"), cell("x")}, []float32{2, 1, 0, 0, 1, 1}},
+		"filled":             {[]dataset.Value{num(9), {}, text("green"), {}}, []float32{-0.5, 3, 0, 1, 0, 1}},
+		"blank is missing":   {[]dataset.Value{num(10), cell("NA"), text("green"), text("")}, []float32{0, 3, 0, 1, 0, 1}},
+		"unseen is zeros":    {[]dataset.Value{num(10), num(0), text("blue"), text("y")}, []float32{0, 0, 0, 0, 0, 0}},
+		"a number as a text": {[]dataset.Value{num(10), num(0), num(2.0), text("x")}, []float32{0, 0, 1, 0, 0, 1}},
+	} {
+		dst := []float32{9, 9, 9, 9, 9, 9}
+		require.NoError(t, p.Apply(dst, c.row), name)
+		require.Equal(t, c.want, dst, name)
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	p := sample()
+	ok := []dataset.Value{dataset.Number(1), dataset.Number(1), dataset.Text("red"), dataset.Text("x")}
+	for want, change := range map[string]func(row []dataset.Value) []dataset.Value{
+		`column "a": missing: want a number`:                            func(r []dataset.Value) []dataset.Value { r[0] = dataset.Value{}; return r },
+		`column "a": text "ten" in a numeric column`:                    func(r []dataset.Value) []dataset.Value { r[0] = dataset.Text("ten"); return r },
+		`column "b": text "5" in a numeric column`:                      func(r []dataset.Value) []dataset.Value { r[1] = dataset.Text("5"); return r },
+		`column "b": text "5x" in a numeric column`:                     func(r []dataset.Value) []dataset.Value { r[1] = dataset.Cell("5x"); return r },
+		`column "b": "nan": want a finite number`:                       func(r []dataset.Value) []dataset.Value { r[1] = dataset.Cell("nan"); return r },
+		`column "a": NaN: want a finite number`:                         func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(math.NaN()); return r },
+		`column "a": +Inf: want a finite number`:                        func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(math.Inf(1)); return r },
+		`column "a": 1e+300: want a finite number that is still finite`: func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(1e300); return r },
+		`column "c": missing: want text`:                                func(r []dataset.Value) []dataset.Value { r[2] = dataset.Text("NA"); return r },
+		`column "c": NaN: want text or a finite number`:                 func(r []dataset.Value) []dataset.Value { r[2] = dataset.Number(math.NaN()); return r },
+		`row of 3 values: the model takes 4`:                            func(r []dataset.Value) []dataset.Value { return r[:3] },
+	} {
+		err := p.Apply(make([]float32, 6), change(append([]dataset.Value(nil), ok...)))
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, want)
+	}
+	require.ErrorIs(t, p.Apply(make([]float32, 5), ok), job.ErrInvalid)
+}
+
+func TestUnscale(t *testing.T) {
+	p := sample()
+	y, err := p.Label.Scaled(225)
+	require.NoError(t, err)
+	require.InDelta(t, 2.5, y, 0)
+	require.InDelta(t, 225, p.Label.Unscale(y), 0)
+}
+
+func parse(t *testing.T, p *dataset.Preprocessing, text string) ([]float32, error) {
+	t.Helper()
+	var row any
+	require.NoError(t, json.Unmarshal([]byte(text), &row))
+	values, err := p.ParseRow(row)
+	if err != nil {
+		return nil, err
+	}
+	dst := make([]float32, p.Features())
+	return dst, p.Apply(dst, values)
+}
+
+func TestParseRow(t *testing.T) {
+	p := sample()
+	want := []float32{2, 3, 0, 0, 1, 1}
+	for _, text := range []string{
+		`[14, null, "red", "x"]`, `{"a": 14, "c": "red", "d": "x"}`, `{"d": null, "c": "red", "b": null, "a": 14, "price": 7}`,
+	} {
+		got, err := parse(t, p, text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for text, want := range map[string]string{
+		`[14, null, "red"]`:         "row of 3 values: the model takes 4",
+		`[[14], null, "red", "x"]`:  `column "a": an array: want a number, a string or null`,
+		`[true, null, "red", "x"]`:  `column "a": a boolean`,
+		`{"a": {}, "c": "red"}`:     `column "a": an object`,
+		`{"c": "red"}`:              `column "a": missing`,
+		`{"a": 1, "c": "", "x": 5}`: `column "x": the model has no such column; it takes ["a" "b" "c" "d"]`,
+		`14`:                        "row is a number: want an array of 4 values or an object",
+		`null`:                      "row is null",
+		`["14", null, "red", "x"]`:  `column "a": text "14" in a numeric column`,
+		`{"a": 14, "c": ["red"]}`:   `column "c": an array`,
+	} {
+		_, err := parse(t, p, text)
+		require.ErrorIs(t, err, job.ErrInvalid, text)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := p.ParseRow([]any{json.Number("1e999"), nil, "red", "x"})
+	require.ErrorContains(t, err, "out of range")
+
+	one := &dataset.Preprocessing{Columns: []dataset.Column{{Name: "x0", Kind: dataset.Numeric, Scale: 1}}}
+	for _, text := range []string{"6", "[6]", `{"x0": 6}`} {
+		got, err := parse(t, one, text)
+		require.NoError(t, err, text)
+		require.Equal(t, []float32{6}, got)
+	}
+}
+
+func TestReadCSV(t *testing.T) {
+	p := sample()
+	read := func(content []byte) (rows [][]float32, lines []int, err error) {
+		err = p.ReadCSV(t.Context(), bytes.NewReader(content), 0, func(line int, values []dataset.Value) error {
+			dst := make([]float32, p.Features())
+			rows, lines = append(rows, dst), append(lines, line)
+			return p.Apply(dst, values)
+		})
+		return rows, lines, err
+	}
+	text := "\ufeffid,d,c,b,price,a\r\n1,x,red,,99,14\r\n\r\n2,,\"green\",1,,10\r\n"
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write([]byte(text))
+	require.NoError(t, z.Close())
+	for _, content := range [][]byte{[]byte(text), packed.Bytes()} {
+		rows, lines, err := read(content)
+		require.NoError(t, err)
+		require.Equal(t, [][]float32{{2, 3, 0, 0, 1, 1}, {0, 1, 0, 1, 0, 1}}, rows)
+		require.Equal(t, []int{2, 4}, lines)
+	}
+	for text, want := range map[string]string{
+		"":                       "empty file",
+		"a,b,c\n1,2,red\n":       `header: no column "d"; the model takes ["a" "b" "c" "d"]`,
+		"a,b,c,d\n1,2,red\n":     "line 2: 3 cells, the header has 4",
+		"a,b,c,d\nten,2,red,x\n": `line 2: column "a": text "ten" in a numeric column`,
+		"a,b,c,d\n1,2,\"red,x\n": "line 2",
+	} {
+		_, _, err := read([]byte(text))
+		require.ErrorIs(t, err, job.ErrInvalid, text)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	manifest := func(change func(*dataset.Manifest)) error {
+		m := &dataset.Manifest{
+			Version: 1, Features: 6, Targets: 1, Preprocessing: sample(),
+			Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Rows: 3, Bytes: 99}}},
+		}
+		change(m)
+		return m.Validate()
+	}
+	require.NoError(t, manifest(func(*dataset.Manifest) {}))
+	for want, change := range map[string]func(*dataset.Manifest){
+		"no preprocessing": func(m *dataset.Manifest) { m.Preprocessing = nil },
+		"want 6 features":  func(m *dataset.Manifest) { m.Features = 5 },
+		"0 targets":        func(m *dataset.Manifest) { m.Targets = 0 },
+		"1 classes":        func(m *dataset.Manifest) { m.Classes = []string{"a"} },
+		"want rows":        func(m *dataset.Manifest) { m.Splits = nil },
+		"splits.test[0]":   func(m *dataset.Manifest) { m.Splits[job.Test] = []dataset.BlockRef{{Rows: -1}} },
+		"splits.train[1]": func(m *dataset.Manifest) {
+			m.Splits[job.Train] = append(m.Splits[job.Train], dataset.BlockRef{Rows: math.MaxInt32, Bytes: 1})
+		},
+		"scale 0":               func(m *dataset.Manifest) { m.Preprocessing.Columns[0].Scale = 0 },
+		"shift NaN":             func(m *dataset.Manifest) { m.Preprocessing.Columns[0].Shift = math.NaN() },
+		"columns[1]: kind \"\"": func(m *dataset.Manifest) { m.Preprocessing.Columns[1].Kind = "" },
+		"sorted":                func(m *dataset.Manifest) { m.Preprocessing.Columns[2].Categories = []string{"b", "b", "c"} },
+		"second column":         func(m *dataset.Manifest) { m.Preprocessing.Columns[1].Name = "a" },
+		"label":                 func(m *dataset.Manifest) { m.Preprocessing.Label.Scale = math.Inf(1) },
+		"no features":           func(m *dataset.Manifest) { m.Preprocessing.Columns = nil },
+	} {
+		err := manifest(change)
+		require.ErrorIs(t, err, job.ErrInvalid, want)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func FuzzReadCSV(f *testing.F) {
+	f.Add([]byte("a,b,c,d\n1,2,red,x\n"))
+	f.Add([]byte("\x1f\x8b\x08"))
+	f.Add([]byte(strings.Repeat("\"", 99)))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		p := sample()
+		dst := make([]float32, p.Features())
+		err := p.ReadCSV(t.Context(), bytes.NewReader(content), 1<<20, func(_ int, values []dataset.Value) error { return p.Apply(dst, values) })
+		if err != nil {
+			require.ErrorIs(t, err, job.ErrInvalid)
+		}
+	})
+}
