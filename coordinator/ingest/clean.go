@@ -24,14 +24,14 @@ func (in *Ingest) clean(ctx context.Context, field string, t *table, c job.Clean
 	}
 	unlabelled := t.rows - len(rows)
 	if unlabelled > 0 {
-		in.say("%s: dropped %d rows with a missing label", field, unlabelled)
+		in.say("%s: rows dropped for a missing label: %d", field, unlabelled)
 	}
 	duplicates, incomplete := 0, 0
 	if c.Duplicates == job.DropDuplicates {
 		n := len(rows)
 		rows = t.distinct(rows)
 		if duplicates = n - len(rows); duplicates > 0 {
-			in.say("%s: dropped %d duplicate rows", field, duplicates)
+			in.say("%s: rows dropped as duplicates: %d", field, duplicates)
 		}
 	}
 	switch c.Missing.Method {
@@ -39,7 +39,7 @@ func (in *Ingest) clean(ctx context.Context, field string, t *table, c job.Clean
 		n := len(rows)
 		rows = t.complete(rows)
 		if incomplete = n - len(rows); incomplete > 0 {
-			in.say("%s: dropped %d rows with missing values", field, incomplete)
+			in.say("%s: rows dropped for missing values: %d", field, incomplete)
 		}
 	case "mean", "median", "constant":
 	default:

@@ -54,7 +54,7 @@ func (m *dense[T]) at(i int32, j int) float64 { return float64(m.data[int(i)*m.w
 // missing marks a missing cell. Numbers read from sources are never NaN.
 var missing = math.NaN()
 
-func isMissing(x float64) bool { return x != x } //nolint:gocritic // NaN
+func isMissing(x float64) bool { return math.IsNaN(x) }
 
 // dictionary numbers the texts of a column in the order in which they come.
 type dictionary struct {
