@@ -1,0 +1,236 @@
+package predict
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/registry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// store is a registry in memory that counts and can be made to wait or fail.
+type store struct {
+	mu       sync.Mutex
+	aliases  map[string]job.ID
+	files    map[job.ID]map[string][]byte
+	resolved int
+	read     int
+	hold     chan struct{} // when set, File waits for it
+	fail     error
+}
+
+func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resolved++
+	if id, ok := s.aliases[name]; ok {
+		return id, nil
+	}
+	if _, ok := s.files[job.ID(name)]; ok {
+		return job.ID(name), nil
+	}
+	return "", fmt.Errorf("key %s: %w", name, job.ErrNotFound)
+}
+
+func (s *store) File(_ context.Context, model job.ID, name string) ([]byte, error) {
+	if s.hold != nil {
+		<-s.hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read++
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	data, ok := s.files[model][name]
+	if !ok {
+		return nil, job.ErrNotFound
+	}
+	return data, nil
+}
+
+// put stores the model y = slope·x.
+func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
+	t.Helper()
+	column := dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1}
+	m, err := registry.New(registry.Card{
+		ID:            id,
+		Spec:          job.Spec{Loss: job.MSE, Model: job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1, Activation: job.NoActivation}}}}},
+		Preprocessing: &dataset.Preprocessing{Columns: []dataset.Column{column}, Label: column},
+	}, []float32{slope, 0})
+	require.NoError(t, err)
+	files, err := registry.Encode(m)
+	require.NoError(t, err)
+	if s.files == nil {
+		s.files = map[job.ID]map[string][]byte{}
+	}
+	s.files[id] = files
+	for _, data := range files {
+		size += int64(len(data))
+	}
+	return size
+}
+
+func TestHandle(t *testing.T) {
+	s := &store{aliases: map[string]job.ID{"line": "line-1"}}
+	s.put(t, "line-1", 2)
+	service := New(Config{Models: s})
+	for _, name := range []string{"line", "line-1"} {
+		got, err := service.Handle(t.Context(), name, []byte(`{"rows":[[1],{"x":2.5},3]}`))
+		require.NoError(t, err)
+		require.JSONEq(t, `{"model":"line-1","predictions":[2,5,6]}`, string(got))
+	}
+	require.Equal(t, len(registry.FileNames), s.read, "the model is read once")
+}
+
+func TestHandleRefuses(t *testing.T) {
+	s := &store{}
+	s.put(t, "line-1", 2)
+	service := New(Config{Models: s, MaxRows: 3, MaxRequest: 100, MaxReply: 60})
+	for _, c := range []struct {
+		name, payload string
+		class         error
+		want          string
+	}{
+		{"nope", `{"rows":[[1]]}`, job.ErrNotFound, `there is no model "nope": not found`},
+		{"", `{"rows":[[1]]}`, job.ErrNotFound, `there is no model ""`},
+		{string(bytes.Repeat([]byte("x"), 300)), `{"rows":[[1]]}`, job.ErrNotFound, "there is no model"},
+		{"line-1", ``, job.ErrInvalid, `request is empty: want {"rows":[[…], …]}`},
+		{"line-1", `{"rows"`, job.ErrInvalid, "request: unexpected EOF"},
+		{"line-1", `{"row":[[1]]}`, job.ErrInvalid, `unknown field "row"`},
+		{"line-1", `[[1]]`, job.ErrInvalid, "request: json: cannot unmarshal array"},
+		{"line-1", `{"rows":[[1]]} {}`, job.ErrInvalid, "goes on after its end"},
+		{"line-1", `{"rows":[]}`, job.ErrInvalid, "rows: 0: want 1 to 3"},
+		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: 4: want 1 to 3"},
+		{"line-1", `{"rows":[[1],[1,2]]}`, job.ErrInvalid, "row 1: row of 2 values: the model takes 1"},
+		{"line-1", `{"rows":[["text"]]}`, job.ErrInvalid, `row 0: column "x": text "text" in a numeric column`},
+		{"line-1", `{"rows":[1.2345678,2.2345678,3.2345678]}`, job.ErrInvalid, "the answer for 3 rows is over 60 bytes"},
+		{"line-1", `{"rows":[` + string(bytes.Repeat([]byte("1,"), 60)) + `1]}`, job.ErrInvalid, "at most 100 are read"},
+	} {
+		_, err := service.Handle(t.Context(), c.name, []byte(c.payload))
+		require.ErrorIs(t, err, c.class, c.payload)
+		require.ErrorContains(t, err, c.want)
+	}
+	tiny := New(Config{Models: s, MaxReply: 3})
+	_, err := tiny.Handle(t.Context(), "line-1", []byte(`{"rows":[1,2]}`))
+	require.ErrorContains(t, err, "the answer for 2 rows is over 3 bytes")
+}
+
+func TestAliasMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{aliases: map[string]job.ID{"line": "line-1"}}
+		s.put(t, "line-1", 1)
+		s.put(t, "line-2", 2)
+		service := New(Config{Models: s})
+		ask := func() string {
+			got, err := service.Handle(t.Context(), "line", []byte(`{"rows":[1]}`))
+			require.NoError(t, err)
+			return string(got)
+		}
+		require.Contains(t, ask(), `"line-1"`)
+		s.aliases["line"] = "line-2"
+		require.Contains(t, ask(), `"line-1"`)
+		require.Equal(t, 1, s.resolved)
+		timer := time.NewTimer(aliasFor)
+		<-timer.C
+		require.Contains(t, ask(), `"line-2"`)
+		require.Equal(t, 2, s.resolved)
+	})
+}
+
+func TestCacheStaysWithinItsBytes(t *testing.T) {
+	s := &store{}
+	size := s.put(t, "m-1", 1)
+	s.put(t, "m-2", 2)
+	s.put(t, "m-3", 3)
+	service := New(Config{Models: s, CacheBytes: 2 * size})
+	ask := func(name string) {
+		_, err := service.Handle(t.Context(), name, []byte(`{"rows":[1]}`))
+		require.NoError(t, err)
+		require.LessOrEqual(t, service.cache.bytes, 2*size)
+	}
+	reads := func(name string, want int) {
+		before := s.read
+		ask(name)
+		require.Equal(t, want*len(registry.FileNames), s.read-before, name)
+	}
+	reads("m-1", 1)
+	reads("m-2", 1)
+	reads("m-1", 0)
+	reads("m-3", 1) // m-2 leaves: m-1 was used after it
+	reads("m-1", 0)
+	reads("m-2", 1)
+
+	small := New(Config{Models: s, CacheBytes: size - 1})
+	_, err := small.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.ErrorIs(t, err, job.ErrFull)
+	require.Zero(t, small.cache.bytes)
+}
+
+func TestOneReadForManyRequests(t *testing.T) {
+	s := &store{hold: make(chan struct{})}
+	s.put(t, "m-1", 1)
+	service := New(Config{Models: s})
+	var all sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`)) })
+	}
+	close(s.hold)
+	all.Wait()
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, len(registry.FileNames), s.read)
+}
+
+// A failure is told and not kept; a caller who leaves does not spoil the
+// reading for the others.
+func TestFailuresAreNotCached(t *testing.T) {
+	s := &store{fail: errors.New("no route")}
+	s.put(t, "m-1", 1)
+	service := New(Config{Models: s})
+	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.ErrorContains(t, err, `model "m-1": read model.json: no route`)
+	s.fail = nil
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = service.Handle(ctx, "m-1", []byte(`{"rows":[1]}`))
+	require.ErrorIs(t, err, context.Canceled)
+	read := s.read
+	_, err = service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.NoError(t, err)
+	require.Equal(t, read, s.read)
+
+	s.files["m-2"] = map[string][]byte{registry.CardFile: s.files["m-1"][registry.CardFile]}
+	_, err = service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
+	require.ErrorIs(t, err, job.ErrNotFound)
+	s.files["m-2"][registry.WeightsFile] = []byte("garbage!")
+	_, err = service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, job.ErrNotFound)
+}
+
+func FuzzHandle(f *testing.F) {
+	f.Add([]byte(`{"rows":[[1],{"x":null},"3"]}`))
+	f.Add([]byte(`{"rows":[[1e999]]}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		s := &store{}
+		s.put(t, "m-1", 2)
+		_, err := New(Config{Models: s}).Handle(t.Context(), "m-1", payload)
+		if err != nil {
+			require.ErrorIs(t, err, job.ErrInvalid)
+		}
+	})
+}
