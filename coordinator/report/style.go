@@ -76,7 +76,7 @@ const titleWidth = vg.Length(18)
 // legendOnTop puts the legend into the upper or the lower right corner.
 func (p panel) legendOnTop(top bool) {
 	p.Legend.Top = top
-	p.Legend.XOffs, p.Legend.YOffs = -6, 8
+	p.Legend.Left, p.Legend.YOffs = true, 8
 	if top {
 		p.Legend.YOffs = -4
 	}
@@ -91,8 +91,11 @@ func (p panel) axis(c draw.Canvas) vg.Length {
 // left, or further when its labels need more.
 func (p panel) draw(c draw.Canvas, axis vg.Length) {
 	body := draw.Crop(c, titleWidth+max(0, axis-p.axis(c)), 0, 0, 0)
-	p.Draw(body)
 	data := p.DataCanvas(body)
+	// Text after the lines' samples, so that a viewer's wider font does not
+	// run into them; but at the right end of the plot.
+	p.Legend.XOffs = data.Max.X - data.Min.X - p.Legend.Rectangle(data).Size().X - 12
+	p.Draw(body)
 	c.FillText(p.title, vg.Point{X: c.Min.X, Y: (data.Min.Y + data.Max.Y) / 2}, p.y)
 }
 
