@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Ledger) {
 		{"ArrivedListsNodes", arrivedListsNodes},
 		{"PartialOfCommittedChunk", partialOfCommittedChunk},
 		{"ChunkSizes", chunkSizes},
+		{"ManyChunks", manyChunks},
 		{"AppendWithoutPut", appendWithoutPut},
 		{"AppendIsIdempotent", appendIsIdempotent},
 		{"DifferingRootIsCorrupt", differingRoot},

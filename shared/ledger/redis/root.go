@@ -13,8 +13,8 @@ import (
 	"tributary/shared/ledger"
 )
 
-// errLost is a chunk of a committed root that is neither in the log nor trimmed.
-var errLost = fmt.Errorf("lost from the log: %w", job.ErrCorrupt)
+// errLost is a chunk that must be stored, by what is stored beside it, and is not.
+var errLost = fmt.Errorf("lost from the store: %w", job.ErrCorrupt)
 
 // Root reads a committed step's root.
 func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {

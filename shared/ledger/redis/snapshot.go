@@ -144,16 +144,15 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 		if err == nil {
 			return step, nil
 		}
-		if !errors.Is(err, job.ErrNotFound) {
-			return 0, fmt.Errorf("read snapshot %d: %w", step, err)
+		if errors.Is(err, errLost) {
+			now, ok, nerr := l.newest(ctx, lay)
+			if nerr != nil {
+				err = nerr
+			} else if !ok || now != step {
+				continue
+			}
 		}
-		now, ok, nerr := l.newest(ctx, lay)
-		if nerr != nil {
-			return 0, fmt.Errorf("read snapshot %d: %w", step, nerr)
-		}
-		if ok && now == step {
-			return 0, fmt.Errorf("read snapshot %d: %v: %w", step, err, job.ErrCorrupt)
-		}
+		return 0, fmt.Errorf("read snapshot %d: %w", step, err)
 	}
 }
 
@@ -172,7 +171,7 @@ func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64
 		for i, c := range part {
 			stored, err := data[i].Bytes()
 			if errors.Is(err, goredis.Nil) {
-				return fmt.Errorf("chunk %d: %w", c, job.ErrNotFound)
+				return fmt.Errorf("chunk %d: %w", c, errLost)
 			}
 			if err == nil {
 				err = decodeSnapshot(lay, step, c, stored, vectors)
