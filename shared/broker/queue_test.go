@@ -13,7 +13,7 @@ import (
 )
 
 func TestQueueConformance(t *testing.T) {
-	queuetest.Run(t, queuetest.Harness{Open: openQueue, Tick: 50 * time.Millisecond})
+	queuetest.Run(t, queuetest.Harness{Open: openQueue, Tick: 100 * time.Millisecond, Parallel: true})
 }
 
 func openQueue(t *testing.T, o queuetest.Options) queuetest.Fixture {

@@ -52,6 +52,8 @@ type Harness struct {
 	// Tick is the unit of leases and delays: as short as the adapter's clock
 	// and scheduling allow. A case waits for at most some tens of ticks.
 	Tick time.Duration
+	// Parallel runs cases side by side; for adapters that wait in real time.
+	Parallel bool
 }
 
 // Run runs the suite.
@@ -62,6 +64,9 @@ func Run(t *testing.T, h Harness) {
 	for _, group := range []map[string]func(*testing.T, *bench){publishing, pulling, answering, disturbing} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
+				if h.Parallel {
+					t.Parallel()
+				}
 				h.Wrap(t, func(t *testing.T) { test(t, &bench{t: t, h: h}) })
 			})
 		}
@@ -134,6 +139,18 @@ func (b *bench) ack(d queue.Delivery) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
 	defer cancel()
 	require.NoError(b.t, d.Ack(ctx))
+}
+
+// exhausted takes the next task that was given up; there must be one.
+func (b *bench) exhausted() Exhausted {
+	b.t.Helper()
+	select {
+	case e := <-b.Exhausted:
+		return e
+	case <-time.After(10*time.Second + 100*b.h.Tick):
+		require.Fail(b.t, "no exhausted task")
+		return Exhausted{}
+	}
 }
 
 // drain takes and acknowledges n tasks and returns them.

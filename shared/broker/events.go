@@ -1,0 +1,183 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// maxEvents is how many events may wait to be sent before progress is dropped.
+const maxEvents = 1024
+
+// Events sends jobs' events to the stream, in order, from a goroutine of its
+// own. Use Conn.Events, and Close in the end.
+//
+// Invariant: only events that are Droppable are ever dropped, the oldest first.
+type Events struct {
+	c    *Conn
+	wake chan struct{} // capacity 1: there is something in waiting
+	done chan struct{} // closed when the goroutine has ended
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	waiting []event
+	dropped int64
+	closed  bool
+}
+
+// event is an event with the id that makes sending it twice harmless.
+type event struct {
+	notice.Event
+	id string
+}
+
+// Events starts sending events.
+func (c *Conn) Events() *Events {
+	ctx, stop := context.WithCancel(context.Background())
+	e := &Events{c: c, wake: make(chan struct{}, 1), done: make(chan struct{}), stop: stop}
+	go e.send(ctx)
+	return e
+}
+
+// Publish lines an event up and returns at once. An event without a time gets
+// the present one. It fails only on an event that is not valid, and after Close.
+func (e *Events) Publish(v notice.Event) error {
+	if v.Time.IsZero() {
+		v.Time = time.Now().UTC()
+	}
+	v.Message = notice.Clip(v.Message)
+	if err := v.Validate(); err != nil {
+		return fmt.Errorf("publish event: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errors.New("publish event: the events are closed")
+	}
+	e.waiting = append(e.waiting, event{v, nuid.Next()})
+	e.relieve()
+	e.signal()
+	return nil
+}
+
+// relieve drops the oldest progress while too much is waiting. The lock is held.
+func (e *Events) relieve() {
+	for len(e.waiting) > maxEvents {
+		i := slices.IndexFunc(e.waiting, func(v event) bool { return v.Droppable() })
+		if i < 0 {
+			return
+		}
+		e.waiting = slices.Delete(e.waiting, i, i+1)
+		e.dropped++
+	}
+}
+
+func (e *Events) signal() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Dropped returns how many events were dropped so far.
+func (e *Events) Dropped() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.dropped
+}
+
+// Close sends what is waiting and stops. When ctx ends first the rest is lost,
+// and Close says how much.
+func (e *Events) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.signal()
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+	}
+	e.stop()
+	<-e.done
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.waiting); n > 0 {
+		return fmt.Errorf("close the events: %d were not sent: %w", n, context.Cause(ctx))
+	}
+	return nil
+}
+
+// send sends waiting events, one after the other, until there are none and
+// the events are closed, or ctx ends.
+func (e *Events) send(ctx context.Context) {
+	defer close(e.done)
+	pauses := newBackOff()
+	for {
+		v, ok, closed := e.first()
+		switch {
+		case !ok && closed:
+			return
+		case !ok:
+			select {
+			case <-e.wake:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		if err := e.sendOne(ctx, v); err != nil && !hopeless(err) {
+			e.c.log.Debug().Err(err).Msg("sending an event again")
+			if pause(ctx, pauses.NextBackOff()) != nil {
+				return
+			}
+			continue
+		} else if err != nil {
+			e.c.log.Error().Err(err).Str("job", string(v.Job)).Msg("an event cannot be kept")
+		}
+		pauses.Reset()
+		e.remove(v.id)
+	}
+}
+
+// hopeless reports whether sending an event again makes no sense.
+func hopeless(err error) bool { return errors.Is(err, job.ErrInvalid) }
+
+// first returns the oldest waiting event. It stays in line until it is sent.
+func (e *Events) first() (v event, ok, closed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.waiting) == 0 {
+		return event{}, false, e.closed
+	}
+	return e.waiting[0], true, e.closed
+}
+
+func (e *Events) remove(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiting = slices.DeleteFunc(e.waiting, func(v event) bool { return v.id == id })
+}
+
+func (e *Events) sendOne(ctx context.Context, v event) error {
+	data, err := json.Marshal(v.Event)
+	if err != nil {
+		return fmt.Errorf("encode event: %w: %w", err, job.ErrInvalid)
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	m := nats.NewMsg(eventPrefix + string(v.Job))
+	m.Data = data
+	_, err = e.c.js.PublishMsg(ctx, m, jetstream.WithMsgID(v.id))
+	return classify(err)
+}

@@ -1,0 +1,168 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+)
+
+// MaxModelFile bounds one file of a model that is read whole, in bytes.
+const MaxModelFile = 4 << 30
+
+// aliasPrefix is where aliases are kept among the models; no model's name can
+// begin so.
+const aliasPrefix = "@alias/"
+
+var modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// Models keeps the files of trained models in the object bucket for models, as
+// <model>/<file>, and other names for models.
+type Models struct {
+	bucket lazy[jetstream.ObjectStore]
+}
+
+// ModelFile describes a file of a model.
+type ModelFile struct {
+	Model, Name string
+	Size        int64
+	Modified    time.Time
+}
+
+// Models returns the models.
+func (c *Conn) Models() *Models { return &Models{bucket: c.objects(ModelBucket)} }
+
+// object returns the name of a model's file in the bucket.
+func object(model, file string) (string, error) {
+	if !modelPattern.MatchString(model) {
+		return "", fmt.Errorf("model %.140q: want 1 to 128 of letters, digits, '.', '-' and '_': %w", model, job.ErrInvalid)
+	}
+	for part := range strings.SplitSeq(file, "/") {
+		if !modelPattern.MatchString(part) {
+			return "", fmt.Errorf("model file %.140q: want letters, digits, '.', '-' and '_', and '/' between: %w", file, job.ErrInvalid)
+		}
+	}
+	return model + "/" + file, nil
+}
+
+// PutFile stores a file of a model, replacing what was there.
+func (m *Models) PutFile(ctx context.Context, model, file string, r io.Reader) error {
+	doing := fmt.Sprintf("put %.140s/%.140s", model, file)
+	name, err := object(model, file)
+	if err != nil {
+		return wrap(doing, err)
+	}
+	ctx, cancel := transferTime(ctx, unknownSize)
+	defer cancel()
+	store, err := m.bucket.get(ctx)
+	if err == nil {
+		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: name}, r)
+	}
+	return wrap(doing, err)
+}
+
+// GetFile reads a file of a model. It fails with job.ErrNotFound when there is
+// none of that name.
+func (m *Models) GetFile(ctx context.Context, model, file string) ([]byte, error) {
+	doing := fmt.Sprintf("get %.140s/%.140s", model, file)
+	name, err := object(model, file)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	store, err := m.bucket.get(ctx)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	data, err := readObject(ctx, store, name, MaxModelFile)
+	return data, wrap(doing, err)
+}
+
+// List lists the files of a model, of every model when model is "", in order.
+func (m *Models) List(ctx context.Context, model string) ([]ModelFile, error) {
+	store, err := m.bucket.get(ctx)
+	if err != nil {
+		return nil, wrap("list models", err)
+	}
+	infos, err := store.List(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, wrap("list models", err)
+	}
+	var files []ModelFile
+	for _, info := range infos {
+		owner, name, ok := strings.Cut(info.Name, "/")
+		if !ok || !modelPattern.MatchString(owner) || (model != "" && owner != model) {
+			continue
+		}
+		files = append(files, ModelFile{Model: owner, Name: name, Size: int64(info.Size), Modified: info.ModTime})
+	}
+	slices.SortFunc(files, func(a, b ModelFile) int {
+		return strings.Compare(a.Model+"/"+a.Name, b.Model+"/"+b.Name)
+	})
+	return files, nil
+}
+
+// Delete removes every file of a model; a model that is not there is no error.
+func (m *Models) Delete(ctx context.Context, model string) error {
+	if _, err := object(model, "x"); err != nil {
+		return wrap("delete model", err)
+	}
+	files, err := m.List(ctx, model)
+	if err != nil {
+		return err
+	}
+	store, err := m.bucket.get(ctx)
+	if err != nil {
+		return wrap("delete model "+model, err)
+	}
+	for _, f := range files {
+		if err := store.Delete(ctx, f.Model+"/"+f.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return wrap("delete model "+model, err)
+		}
+	}
+	return nil
+}
+
+// SetAlias makes alias another name for model, instead of what it stood for.
+func (m *Models) SetAlias(ctx context.Context, alias, model string) error {
+	doing := fmt.Sprintf("name model %.140s %.140s", model, alias)
+	for _, name := range []string{alias, model} {
+		if _, err := object(name, "x"); err != nil {
+			return wrap(doing, err)
+		}
+	}
+	store, err := m.bucket.get(ctx)
+	if err == nil {
+		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: aliasPrefix + alias}, bytes.NewReader([]byte(model)))
+	}
+	return wrap(doing, err)
+}
+
+// Resolve returns the model that an alias stands for. It fails with
+// job.ErrNotFound when there is no such alias.
+func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
+	doing := fmt.Sprintf("find model %.140s", alias)
+	if _, err := object(alias, "x"); err != nil {
+		return "", fmt.Errorf("%s: %w", doing, job.ErrNotFound)
+	}
+	store, err := m.bucket.get(ctx)
+	if err != nil {
+		return "", wrap(doing, err)
+	}
+	data, err := readObject(ctx, store, aliasPrefix+alias, 256)
+	if err != nil {
+		return "", wrap(doing, err)
+	}
+	if !modelPattern.Match(data) {
+		return "", fmt.Errorf("%s: it stands for %.140q, which is no model's name: %w", doing, data, job.ErrCorrupt)
+	}
+	return string(data), nil
+}

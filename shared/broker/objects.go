@@ -1,0 +1,217 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+)
+
+// Blobs implements blob.Store on the object bucket for blobs.
+type Blobs struct {
+	bucket lazy[jetstream.ObjectStore]
+}
+
+// Blobs returns the blob store.
+func (c *Conn) Blobs() *Blobs { return &Blobs{bucket: c.objects(BlobBucket)} }
+
+func (c *Conn) objects(bucket string) lazy[jetstream.ObjectStore] {
+	return lazy[jetstream.ObjectStore]{open: func(ctx context.Context) (jetstream.ObjectStore, error) {
+		return c.js.ObjectStore(ctx, bucket)
+	}}
+}
+
+// unknownSize stands for the size of what has still to be read.
+const unknownSize = 600 << 20
+
+// transferTime bounds the transfer of an object of size bytes, for a context
+// without a deadline: a reader must not wait for ever for a chunk that is gone.
+// (The client library's own limit is 5 s, whatever the size.)
+func transferTime(ctx context.Context, size uint64) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, 30*time.Second+time.Duration(size>>20)*time.Second)
+}
+
+// Put implements blob.Store.
+func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
+	digest := blob.DigestOf(data)
+	ctx, cancel := transferTime(ctx, uint64(len(data)))
+	defer cancel()
+	doing := "put blob " + string(digest)
+	store, err := b.bucket.get(ctx)
+	if err != nil {
+		return "", wrap(doing, err)
+	}
+	info, err := store.GetInfo(ctx, string(digest))
+	switch {
+	case err == nil && sameContent(info, digest):
+		return digest, nil
+	case err != nil && !errors.Is(err, jetstream.ErrObjectNotFound):
+		return "", wrap(doing, err)
+	}
+	if _, err := store.PutBytes(ctx, string(digest), data); err != nil {
+		return "", wrap(doing, err)
+	}
+	return digest, nil
+}
+
+// sameContent reports whether an object was stored with the digest's content:
+// the server keeps SHA-256=<base64> of what was put.
+func sameContent(info *jetstream.ObjectInfo, digest job.Digest) bool {
+	raw, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(info.Digest, "SHA-256="))
+	return err == nil && hex.EncodeToString(raw) == string(digest)
+}
+
+// Get implements blob.Store.
+func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
+	doing := fmt.Sprintf("get blob %.80s", string(digest))
+	if err := ctx.Err(); err != nil {
+		return nil, wrap(doing, err)
+	}
+	if !blob.IsDigest(digest) {
+		return nil, wrap(doing, job.ErrNotFound)
+	}
+	store, err := b.bucket.get(ctx)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	data, err := readObject(ctx, store, string(digest), blob.MaxBytes)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	return data, blob.Verify(digest, data)
+}
+
+// readObject reads an object of at most limit bytes whole. It tries twice: an
+// object replaced while it is read loses its chunks.
+func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) (data []byte, err error) {
+	for range 2 {
+		data, err = readObjectOnce(ctx, store, name, limit)
+		if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, job.ErrInvalid) || ctx.Err() != nil {
+			break
+		}
+	}
+	return data, err
+}
+
+func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) ([]byte, error) {
+	info, err := store.GetInfo(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size > limit {
+		return nil, fmt.Errorf("object %s has %d bytes; at most %d are allowed: %w", name, info.Size, limit, job.ErrInvalid)
+	}
+	ctx, cancel := transferTime(ctx, info.Size)
+	defer cancel()
+	r, err := store.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var data bytes.Buffer
+	data.Grow(int(info.Size))
+	n, err := io.Copy(&data, io.LimitReader(r, int64(limit)+1))
+	if err == nil && uint64(n) > limit {
+		err = fmt.Errorf("object %s has more than %d bytes: %w", name, limit, job.ErrInvalid)
+	}
+	return data.Bytes(), err
+}
+
+// Has implements blob.Store.
+func (b *Blobs) Has(ctx context.Context, digest job.Digest) (bool, error) {
+	doing := fmt.Sprintf("look for blob %.80s", string(digest))
+	if err := ctx.Err(); err != nil {
+		return false, wrap(doing, err)
+	}
+	if !blob.IsDigest(digest) {
+		return false, nil
+	}
+	store, err := b.bucket.get(ctx)
+	if err != nil {
+		return false, wrap(doing, err)
+	}
+	_, err = store.GetInfo(ctx, string(digest))
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return false, nil
+	}
+	return err == nil, wrap(doing, err)
+}
+
+// Delete implements blob.Store.
+func (b *Blobs) Delete(ctx context.Context, digest job.Digest) error {
+	doing := fmt.Sprintf("delete blob %.80s", string(digest))
+	if err := ctx.Err(); err != nil {
+		return wrap(doing, err)
+	}
+	if !blob.IsDigest(digest) {
+		return nil
+	}
+	store, err := b.bucket.get(ctx)
+	if err == nil {
+		err = store.Delete(ctx, string(digest))
+	}
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil
+	}
+	return wrap(doing, err)
+}
+
+// OpenObject opens the object that "bucket/object" names, as a spec's source
+// nats:<bucket>/<object> does. Only the first slash parts the two. It fails
+// with job.ErrNotFound when there is no such bucket or object. Reading fails
+// with job.ErrCorrupt at the end when the content is not what was put.
+func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, error) {
+	doing := fmt.Sprintf("open nats:%.200s", path)
+	bucket, object, ok := strings.Cut(path, "/")
+	if !ok || bucket == "" || object == "" {
+		return nil, fmt.Errorf("%s: want nats:<bucket>/<object>: %w", doing, job.ErrInvalid)
+	}
+	store, err := c.js.ObjectStore(ctx, bucket)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	info, err := store.GetInfo(ctx, object)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	ctx, cancel := transferTime(ctx, info.Size)
+	r, err := store.Get(ctx, object)
+	if err != nil {
+		cancel()
+		return nil, wrap(doing, err)
+	}
+	return objectReader{r, doing, cancel}, nil
+}
+
+// objectReader gives errors their class, and ends with its transfer time.
+type objectReader struct {
+	jetstream.ObjectResult
+	doing  string
+	cancel context.CancelFunc
+}
+
+func (o objectReader) Close() error {
+	defer o.cancel()
+	return o.ObjectResult.Close()
+}
+
+func (o objectReader) Read(p []byte) (int, error) {
+	n, err := o.ObjectResult.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = wrap(o.doing, err)
+	}
+	return n, err
+}

@@ -1,0 +1,153 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+)
+
+// MaxRecords bounds the job records that are listed.
+const MaxRecords = 10_000
+
+// Records keeps job records in the jobs bucket, by job id. The bucket is on
+// disk: a record that was created outlives the server.
+type Records struct {
+	c      *Conn
+	bucket lazy[jetstream.KeyValue]
+}
+
+// Entry is a record as it stood at a revision.
+type Entry struct {
+	Record   job.Record
+	Revision uint64
+}
+
+// Records returns the job records.
+func (c *Conn) Records() *Records {
+	return &Records{c: c, bucket: lazy[jetstream.KeyValue]{open: func(ctx context.Context) (jetstream.KeyValue, error) {
+		return c.js.KeyValue(ctx, JobBucket)
+	}}}
+}
+
+// Create adds a record. It fails with job.ErrConflict when the id has one.
+func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, err error) {
+	kv, data, err := r.prepare(ctx, &rec)
+	if err == nil {
+		revision, err = kv.Create(ctx, string(rec.ID), data)
+	}
+	return revision, wrap(fmt.Sprintf("create the record of job %s", rec.ID), err)
+}
+
+// Update replaces a record as it stood at revision. It fails with
+// job.ErrConflict when somebody else changed or removed it since.
+func (r *Records) Update(ctx context.Context, rec job.Record, revision uint64) (uint64, error) {
+	kv, data, err := r.prepare(ctx, &rec)
+	if err == nil {
+		revision, err = kv.Update(ctx, string(rec.ID), data, revision)
+	}
+	return revision, wrap(fmt.Sprintf("update the record of job %s", rec.ID), err)
+}
+
+// prepare opens the bucket and encodes the record within its limits.
+func (r *Records) prepare(ctx context.Context, rec *job.Record) (jetstream.KeyValue, []byte, error) {
+	if err := rec.ID.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", err, job.ErrInvalid)
+	}
+	data, err := json.Marshal(rec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if limit := r.c.nc.MaxPayload(); limit > 0 && int64(len(data))+headroom > limit {
+		return nil, nil, fmt.Errorf("it has %d bytes; the server's max_payload allows %d: %w", len(data), limit-headroom, job.ErrInvalid)
+	}
+	kv, err := r.bucket.get(ctx)
+	return kv, data, err
+}
+
+// headroom is left for headers in a message of the greatest size.
+const headroom = 1024
+
+// Get reads a record. It fails with job.ErrNotFound when there is none.
+func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
+	doing := fmt.Sprintf("read the record of job %.80s", string(id))
+	if id.Validate() != nil {
+		return Entry{}, fmt.Errorf("%s: %w", doing, job.ErrNotFound)
+	}
+	kv, err := r.bucket.get(ctx)
+	if err != nil {
+		return Entry{}, wrap(doing, err)
+	}
+	e, err := kv.Get(ctx, string(id))
+	if err != nil {
+		return Entry{}, wrap(doing, err)
+	}
+	entry, err := decodeRecord(e)
+	return entry, wrap(doing, err)
+}
+
+func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
+	out := Entry{Revision: e.Revision()}
+	if err := json.Unmarshal(e.Value(), &out.Record); err != nil {
+		return Entry{}, fmt.Errorf("decode record %.80s: %w: %w", e.Key(), err, job.ErrCorrupt)
+	}
+	if string(out.Record.ID) != e.Key() {
+		return Entry{}, fmt.Errorf("decode record %.80s: it names job %.80q: %w", e.Key(), string(out.Record.ID), job.ErrCorrupt)
+	}
+	return out, nil
+}
+
+// Delete removes a record; removing one that is not there is no error.
+func (r *Records) Delete(ctx context.Context, id job.ID) error {
+	doing := fmt.Sprintf("delete the record of job %.80s", string(id))
+	if id.Validate() != nil {
+		return nil
+	}
+	kv, err := r.bucket.get(ctx)
+	if err == nil {
+		err = kv.Purge(ctx, string(id))
+	}
+	return wrap(doing, err)
+}
+
+// List reads every record, by id, at most MaxRecords. One that cannot be read
+// is logged and left out.
+func (r *Records) List(ctx context.Context) ([]Entry, error) {
+	const doing = "list the job records"
+	kv, err := r.bucket.get(ctx)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	defer func() { _ = w.Stop() }()
+	var all []Entry
+	for len(all) < MaxRecords {
+		select {
+		case e, ok := <-w.Updates():
+			if !ok {
+				return nil, wrap(doing, errors.Join(errors.New("the watch ended early"), ctx.Err()))
+			}
+			if e == nil { // that was all there is
+				slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(string(a.Record.ID), string(b.Record.ID)) })
+				return all, nil
+			}
+			if entry, err := decodeRecord(e); err != nil {
+				r.c.log.Error().Err(err).Msg("left out a job record")
+			} else {
+				all = append(all, entry)
+			}
+		case <-ctx.Done():
+			return nil, wrap(doing, ctx.Err())
+		}
+	}
+	return nil, fmt.Errorf("%s: there are more than %d; delete some: %w", doing, MaxRecords, job.ErrFull)
+}
