@@ -32,32 +32,49 @@ func Plot(c Curves) (svg, png []byte, err error) {
 	if !c.drawable() {
 		return nil, nil, fmt.Errorf("plot: no step has a finite loss: %w", job.ErrInvalid)
 	}
-	panels := []panel{c.lossPanel()}
-	height := lossHeight
+	if svg, err = c.vector(); err != nil {
+		return nil, nil, fmt.Errorf("plot: svg: %w", err)
+	}
+	if png, err = c.pixels(); err != nil {
+		return nil, nil, fmt.Errorf("plot: png: %w", err)
+	}
+	return svg, png, nil
+}
+
+// vector returns the picture as SVG.
+func (c Curves) vector() ([]byte, error) {
+	panels, height := c.panels()
+	canvas := vgsvg.New(width, height)
+	render(draw.New(canvas), panels)
+	var out bytes.Buffer
+	if _, err := canvas.WriteTo(&out); err != nil {
+		return nil, err
+	}
+	// Whoever looks at it may not have the font it was measured with; Arial's
+	// and Helvetica's letters are as wide.
+	return bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+}
+
+// pixels returns the picture as PNG.
+func (c Curves) pixels() ([]byte, error) {
+	panels, height := c.panels()
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch))}
+	render(draw.New(canvas), panels)
+	var out bytes.Buffer
+	_, err := canvas.WriteTo(&out)
+	return out.Bytes(), err
+}
+
+// panels returns the plots, from above, and their height together.
+func (c Curves) panels() ([]panel, vg.Length) {
+	panels, height := []panel{c.lossPanel()}, lossHeight
 	if m := c.metric(); m != "" {
 		panels = append(panels, c.metricPanel(m))
 		panels[0].X.Label.Text = ""
 		height += extraHeight
 	}
 	share(panels)
-
-	vector := vgsvg.New(width, height)
-	render(draw.New(vector), panels)
-	var out bytes.Buffer
-	if _, err := vector.WriteTo(&out); err != nil {
-		return nil, nil, fmt.Errorf("plot: svg: %w", err)
-	}
-	// Whoever looks at it may not have the font it was measured with; Arial's
-	// and Helvetica's letters are as wide.
-	svg = bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
-
-	pixels := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch))}
-	render(draw.New(pixels), panels)
-	out = bytes.Buffer{}
-	if _, err := pixels.WriteTo(&out); err != nil {
-		return nil, nil, fmt.Errorf("plot: png: %w", err)
-	}
-	return svg, out.Bytes(), nil
+	return panels, height
 }
 
 // share gives all panels one horizontal axis.

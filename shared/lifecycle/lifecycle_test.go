@@ -62,23 +62,22 @@ func TestGrace(t *testing.T) {
 
 func TestRunReturnsWhatMainDid(t *testing.T) {
 	failure := errors.New("no route")
-	var parent context.Context
-	var cancel context.CancelFunc
 	for name, c := range map[string]struct {
-		main func(soft, hard context.Context) error
+		main func(soft context.Context, stop func()) error
 		want error
 	}{
-		"finished":             {func(_, _ context.Context) error { return nil }, nil},
-		"failed":               {func(_, _ context.Context) error { return failure }, failure},
-		"cancelled by itself":  {func(_, _ context.Context) error { return context.Canceled }, context.Canceled},
-		"drained after a stop": {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return nil }, nil},
-		"cut by a stop":        {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return soft.Err() }, ErrStopped},
-		"failed after a stop":  {func(soft, _ context.Context) error { cancel(); <-soft.Done(); return failure }, failure},
+		"finished":             {func(context.Context, func()) error { return nil }, nil},
+		"failed":               {func(context.Context, func()) error { return failure }, failure},
+		"cancelled by itself":  {func(context.Context, func()) error { return context.Canceled }, context.Canceled},
+		"drained after a stop": {func(soft context.Context, stop func()) error { stop(); <-soft.Done(); return nil }, nil},
+		"cut by a stop":        {func(soft context.Context, stop func()) error { stop(); <-soft.Done(); return soft.Err() }, ErrStopped},
+		"failed after a stop":  {func(soft context.Context, stop func()) error { stop(); <-soft.Done(); return failure }, failure},
 	} {
 		t.Run(name, func(t *testing.T) {
-			parent, cancel = context.WithCancel(t.Context())
+			parent, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			require.ErrorIs(t, Run(parent, Config{Signals: none}, c.main), c.want)
+			err := Run(parent, Config{Signals: none}, func(soft, _ context.Context) error { return c.main(soft, cancel) })
+			require.ErrorIs(t, err, c.want)
 		})
 	}
 }

@@ -77,7 +77,7 @@ func Run(parent context.Context, c Config, main func(soft, hard context.Context)
 	watcher.Wait()
 	defer endHard(nil)
 	defer endSoft(nil)
-	return outcome(err, soft, hard)
+	return outcome(soft, hard, err)
 }
 
 // watch waits for the stages of a stop.
@@ -129,7 +129,7 @@ func (w watch) end(end context.CancelCauseFunc, stage error) {
 }
 
 // outcome tells main's failure from the stop that was asked for.
-func outcome(err error, soft, hard context.Context) error {
+func outcome(soft, hard context.Context, err error) error {
 	byContext := errors.Is(err, context.Canceled) || errors.Is(err, ErrStopped) || errors.Is(err, ErrHurried)
 	switch {
 	case !byContext || soft.Err() == nil:

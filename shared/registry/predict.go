@@ -127,7 +127,7 @@ func (b *batch) flush() (err error) {
 	n := b.m.Network
 	z := n.Forward(b.work, b.m.Params, b.x, b.rows) // [rows, outputs]
 	if b.m.Card.Spec.Loss.Classifies() {
-		err = b.classify(n.Probabilities(make([]float32, len(z)), z, b.rows))
+		err = b.classify(z, n.Probabilities(make([]float32, len(z)), z, b.rows))
 	} else {
 		err = b.regress(z)
 	}
@@ -135,21 +135,23 @@ func (b *batch) flush() (err error) {
 	return err
 }
 
-// classify answers with the most probable class, the first of equals. p is
-// [rows, outputs]; one sigmoid output is the probability of the second class.
-func (b *batch) classify(p []float32) error {
+// classify answers with the class of the greatest logit, the first of equals;
+// a single logit speaks for the second class when it is above 0, as accuracy
+// counts it. Probabilities may be equal where logits are not. z and p are
+// [rows, outputs].
+func (b *batch) classify(z, p []float32) error {
 	k := b.m.Card.Outputs
 	for r := range b.rows {
-		row := p[r*k : (r+1)*k : (r+1)*k]
+		logits, row := z[r*k:(r+1)*k], p[r*k:(r+1)*k:(r+1)*k]
 		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
-			row = []float32{1 - row[0], row[0]}
+			logits, row = []float32{0, logits[0]}, []float32{1 - row[0], row[0]}
 		}
 		if i := slices.IndexFunc(row, notFinite); i >= 0 {
 			return fmt.Errorf("row %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.total-b.rows+r, i, row[i], job.ErrInvalid)
 		}
 		best := 0
-		for j, x := range row {
-			if x > row[best] {
+		for j, x := range logits {
+			if x > logits[best] {
 				best = j
 			}
 		}

@@ -55,9 +55,10 @@ func TestPredictClasses(t *testing.T) {
 	require.InDelta(t, 1, p.Probabilities[1][0]+p.Probabilities[1][1], 1e-6)
 
 	m = linear(t, job.SigmoidCrossEntropy, []string{"no", "yes"}, label, 1, 1, 0)
-	p, err = m.Predict(t.Context(), rows(t, `[[2], [-2]]`))
+	p, err = m.Predict(t.Context(), rows(t, `[[2], [-2], [1e-20], [0]]`))
 	require.NoError(t, err)
-	require.Equal(t, []any{"yes", "no"}, p.Predictions)
+	require.Equal(t, []any{"yes", "no", "yes", "no"}, p.Predictions)
+	require.Equal(t, []float32{0.5, 0.5}, p.Probabilities[2])
 	require.InDelta(t, 0.88079708, p.Probabilities[0][1], 1e-6) // 1/(1+e⁻²)
 	require.InDelta(t, 0.88079708, p.Probabilities[1][0], 1e-6)
 }

@@ -109,10 +109,10 @@ func TestDecodeRefuses(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1.5, -2.25, 0.125)
 	good, err := Encode(m)
 	require.NoError(t, err)
-	edit := func(old, new string) func(f map[string][]byte) {
+	edit := func(old, instead string) func(f map[string][]byte) {
 		return func(f map[string][]byte) {
 			require.Contains(t, string(f[CardFile]), old)
-			f[CardFile] = []byte(strings.Replace(string(f[CardFile]), old, new, 1))
+			f[CardFile] = []byte(strings.Replace(string(f[CardFile]), old, instead, 1))
 		}
 	}
 	for name, c := range map[string]struct {
