@@ -66,7 +66,10 @@ func TestServer(t *testing.T) {
 	status, body = get(t, base+"/readyz")
 	require.Equal(t, http.StatusOK, status)
 	require.JSONEq(t, `{"ready":true,"checks":{"nats":"ok","redis":"ok"}}`, body)
+	check := HealthcheckCommand{HTTP: s.Addr()}
+	require.NoError(t, check.Run())
 	down.Store(true)
+	require.ErrorContains(t, check.Run(), "connection refused")
 	status, body = get(t, base+"/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.JSONEq(t, `{"ready":false,"checks":{"nats":"ok","redis":"connection refused"}}`, body)
