@@ -20,12 +20,12 @@ type anchored struct {
 // maxWeight bounds the values, with every alias written out.
 const maxWeight = 2 * MaxBytes
 
-func (c *converter) value(n ast.Node, path string, depth int) any {
+func (c *converter) value(n ast.Node, at *place, depth int) any {
 	if c.stopped() {
 		return nil
 	}
 	if depth > maxDepth {
-		c.fault(path, "lists and objects are nested more than %d deep", maxDepth)
+		c.fault(at, "lists and objects are nested more than %d deep", maxDepth)
 		return nil
 	}
 	c.weight++
@@ -33,13 +33,13 @@ func (c *converter) value(n ast.Node, path string, depth int) any {
 	case nil:
 		return nil
 	case *ast.MappingNode:
-		return c.object(n.Values, path, depth)
+		return c.object(n.Values, at, depth)
 	case *ast.MappingValueNode:
-		return c.object([]*ast.MappingValueNode{n}, path, depth)
+		return c.object([]*ast.MappingValueNode{n}, at, depth)
 	case *ast.SequenceNode:
 		list := make([]any, 0, len(n.Values))
 		for i, v := range n.Values {
-			list = append(list, c.value(v, element(path, i), depth+1))
+			list = append(list, c.value(v, at.element(i), depth+1))
 		}
 		return list
 	case *ast.LiteralNode:
@@ -48,18 +48,18 @@ func (c *converter) value(n ast.Node, path string, depth int) any {
 		if t := n.Token.Type; t == token.SingleQuoteType || t == token.DoubleQuoteType {
 			return c.text(n.Value)
 		}
-		return c.plain(path, c.text(n.Value))
+		return c.plain(at, c.text(n.Value))
 	case *ast.AnchorNode:
-		return c.anchor(n, path, depth)
+		return c.anchor(n, at, depth)
 	case *ast.AliasNode:
-		return c.alias(n, path)
+		return c.alias(n, at)
 	case *ast.TagNode:
-		c.fault(path, "line %d: tag %.40q: tags are not allowed", lineOf(n), n.GetToken().Value)
+		c.fault(at, "line %d: tag %.40q: tags are not allowed", lineOf(n), n.GetToken().Value)
 		return nil
 	case ast.ScalarNode:
-		return c.plain(path, c.text(n.GetToken().Value))
+		return c.plain(at, c.text(n.GetToken().Value))
 	default:
-		c.fault(path, "line %d: want a value, not %s", lineOf(n), n.Type())
+		c.fault(at, "line %d: want a value, not %s", lineOf(n), n.Type())
 		return nil
 	}
 }
@@ -69,22 +69,21 @@ func (c *converter) text(s string) string {
 	return s
 }
 
-// object converts a mapping. The parser has refused keys given twice in one
-// spelling; two spellings of one key are left.
-func (c *converter) object(entries []*ast.MappingValueNode, path string, depth int) any {
+// object converts a mapping. The parser refuses keys given twice, where it
+// sees them.
+func (c *converter) object(entries []*ast.MappingValueNode, at *place, depth int) any {
 	object := make(map[string]any, len(entries))
 	for _, e := range entries {
 		key, ok := keyOf(e.Key)
 		if !ok {
-			c.fault(path, "line %d: key %.40q: want a name", lineOf(e.Key), e.Key.GetToken().Value)
+			c.fault(at, "line %d: key %.40q: want a name", lineOf(e.Key), e.Key.GetToken().Value)
 			continue
 		}
-		at := field(path, key)
 		if _, twice := object[key]; twice {
-			c.fault(at, "line %d: given twice", lineOf(e.Key))
+			c.fault(at.field(key), "line %d: given twice", lineOf(e.Key))
 			continue
 		}
-		object[key] = c.value(e.Value, at, depth+1)
+		object[key] = c.value(e.Value, at.field(key), depth+1)
 	}
 	return object
 }
@@ -98,32 +97,32 @@ func keyOf(n ast.Node) (string, bool) {
 	if t := s.Token.Type; t == token.SingleQuoteType || t == token.DoubleQuoteType {
 		return s.Value, true
 	}
-	text, ok := new(reader).plain("", s.Value).(string)
+	text, ok := new(reader).plain(top, s.Value).(string)
 	return text, ok
 }
 
-func (c *converter) anchor(n *ast.AnchorNode, path string, depth int) any {
+func (c *converter) anchor(n *ast.AnchorNode, at *place, depth int) any {
 	before := c.weight
-	value := c.value(n.Value, path, depth+1)
+	value := c.value(n.Value, at, depth+1)
 	if n.Name != nil {
 		c.anchors[n.Name.GetToken().Value] = anchored{value, c.weight - before}
 	}
 	return value
 }
 
-func (c *converter) alias(n *ast.AliasNode, path string) any {
+func (c *converter) alias(n *ast.AliasNode, at *place) any {
 	name := ""
 	if n.Value != nil {
 		name = n.Value.GetToken().Value
 	}
 	a, ok := c.anchors[name]
 	if !ok {
-		c.fault(path, "line %d: alias *%.40s: there is no such anchor before it", lineOf(n), name)
+		c.fault(at, "line %d: alias *%.40s: there is no such anchor before it", lineOf(n), name)
 		return nil
 	}
 	if c.weight += a.weight; c.weight > maxWeight {
 		c.weight = maxWeight // so that sums of it do not overflow
-		c.fault(path, "line %d: alias *%.40s: with all aliases written out the spec is over %d bytes", lineOf(n), name, maxWeight)
+		c.fault(at, "line %d: alias *%.40s: with all aliases written out the spec is over %d bytes", lineOf(n), name, maxWeight)
 		return nil
 	}
 	return a.value

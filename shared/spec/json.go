@@ -22,63 +22,67 @@ func (r *reader) json(data []byte) any {
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 			line, column = position(data, int(syntax.Offset)-1)
 		}
-		r.fault("", "line %d, column %d: not JSON: %v", line, column, err)
+		r.fault(top, "line %d, column %d: not JSON: %v", line, column, err)
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	return r.jsonValue(d, "", 0)
+	return r.jsonValue(d, top, 0)
 }
 
 // jsonValue reads the next value of a text known to be JSON.
-func (r *reader) jsonValue(d *json.Decoder, path string, depth int) any {
+func (r *reader) jsonValue(d *json.Decoder, at *place, depth int) any {
 	token, err := d.Token()
 	if err != nil {
-		r.fault(path, "not JSON: %v", err)
+		r.fault(at, "not JSON: %v", err)
 		r.lost = true
 		return nil
 	}
 	delim, ok := token.(json.Delim)
 	if !ok {
 		if n, ok := token.(json.Number); ok {
-			return r.number(path, n.String())
+			return r.number(at, n.String())
 		}
 		return token
 	}
 	if depth == maxDepth {
-		r.fault(path, "lists and objects are nested more than %d deep", maxDepth)
+		r.fault(at, "lists and objects are nested more than %d deep", maxDepth)
 		r.lost = true
 		return nil
 	}
 	if delim == '[' {
-		return r.jsonList(d, path, depth)
+		return r.jsonList(d, at, depth)
 	}
-	return r.jsonObject(d, path, depth)
+	return r.jsonObject(d, at, depth)
 }
 
-func (r *reader) jsonList(d *json.Decoder, path string, depth int) any {
+func (r *reader) jsonList(d *json.Decoder, at *place, depth int) any {
 	list := []any{}
 	for d.More() && !r.stopped() {
-		list = append(list, r.jsonValue(d, element(path, len(list)), depth+1))
+		list = append(list, r.jsonValue(d, at.element(len(list)), depth+1))
 	}
 	_, _ = d.Token() // the bracket; the text is known to be whole
 	return list
 }
 
-func (r *reader) jsonObject(d *json.Decoder, path string, depth int) any {
+func (r *reader) jsonObject(d *json.Decoder, at *place, depth int) any {
 	object := map[string]any{}
 	for d.More() && !r.stopped() {
 		token, err := d.Token()
 		key, ok := token.(string)
 		if err != nil || !ok {
-			r.fault(path, "not JSON: key %v: %v", token, err)
+			r.fault(at, "not JSON: key %v: %v", token, err)
 			r.lost = true
 			return nil
 		}
-		at := field(path, key)
-		value := r.jsonValue(d, at, depth+1)
+		if r.keys++; r.keys > maxKeys {
+			r.fault(top, "more than %d fields", maxKeys)
+			r.lost = true
+			return nil
+		}
+		value := r.jsonValue(d, at.field(key), depth+1)
 		if _, twice := object[key]; twice {
-			r.fault(at, "given twice")
+			r.fault(at.field(key), "given twice")
 		}
 		object[key] = value
 	}

@@ -22,6 +22,37 @@ func field(path, key string) string {
 // element is the path of a list's element.
 func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
+// place is where a value stands, made into a path only when it is needed: a
+// spec may hold a hundred thousand numbers.
+type place struct {
+	parent *place
+	key    string
+	index  int // of a list's element, where key is ""; -1 for a field of an empty name
+}
+
+// top is the place of the whole spec.
+var top = (*place)(nil)
+
+func (p *place) field(key string) *place {
+	if key == "" {
+		return &place{parent: p, index: -1}
+	}
+	return &place{parent: p, key: key}
+}
+
+func (p *place) element(i int) *place { return &place{parent: p, index: i} }
+
+func (p *place) String() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.key != "" || p.index < 0:
+		return field(p.parent.String(), p.key)
+	default:
+		return element(p.parent.String(), p.index)
+	}
+}
+
 // cut shortens a text for a message.
 func cut(s string) string {
 	const most = 80

@@ -19,7 +19,7 @@ var (
 )
 
 // plain resolves a YAML scalar that is not quoted.
-func (r *reader) plain(path, text string) any {
+func (r *reader) plain(at *place, text string) any {
 	switch text {
 	case "", "~", "null", "Null", "NULL":
 		return nil
@@ -28,18 +28,18 @@ func (r *reader) plain(path, text string) any {
 	case "false", "False", "FALSE":
 		return false
 	case ".nan", ".NaN", ".NAN":
-		r.fault(path, "%s: want a finite number", text)
+		r.fault(at, "%s: want a finite number", text)
 		return nil
 	}
 	switch {
 	case coreInf.MatchString(text):
-		r.fault(path, "%s: want a finite number", text)
+		r.fault(at, "%s: want a finite number", text)
 		return nil
 	case coreDecimal.MatchString(text), coreFloat.MatchString(text):
-		return r.number(path, text)
+		return r.number(at, text)
 	case corePrefix.MatchString(text):
 		n, _ := new(big.Int).SetString(text, 0)
-		return r.number(path, n.String())
+		return r.number(at, n.String())
 	default:
 		return text
 	}
@@ -48,7 +48,7 @@ func (r *reader) plain(path, text string) any {
 // number puts a decimal number into one form: whole numbers that a 64-bit
 // integer or the integers of a 64-bit float hold exactly as digits, all others
 // as encoding/json writes a float64. So 1, 1.0 and 1e0 have one digest.
-func (r *reader) number(path, text string) any {
+func (r *reader) number(at *place, text string) any {
 	if coreDecimal.MatchString(text) && len(text) <= 20 {
 		if n, ok := new(big.Int).SetString(text, 10); ok && (n.IsInt64() || n.IsUint64()) {
 			return json.Number(n.String())
@@ -56,7 +56,7 @@ func (r *reader) number(path, text string) any {
 	}
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		r.fault(path, "%s: want a number within the range of a 64-bit float", cut(text))
+		r.fault(at, "%s: want a number within the range of a 64-bit float", cut(text))
 		return nil
 	}
 	if x == math.Trunc(x) && math.Abs(x) < 1<<53 {

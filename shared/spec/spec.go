@@ -14,6 +14,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"tributary/shared/job"
@@ -23,6 +25,7 @@ import (
 const (
 	MaxBytes = 1 << 20 // of the text, and of the canonical form
 	maxDepth = 32      // of lists and objects in each other
+	maxList  = 4096    // elements of a list, but for inline rows
 	maxKeys  = 8192    // of all objects; the YAML parser takes quadratic time in them
 )
 
@@ -76,6 +79,10 @@ func parse(data []byte) (map[string]any, error) {
 	if err := errors.Join(r.faults...); err != nil {
 		return nil, err
 	}
+	r.lists(root, top)
+	if err := errors.Join(r.faults...); err != nil {
+		return nil, err
+	}
 	object, ok := root.(map[string]any)
 	if !ok {
 		return nil, &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%s: want an object with the fields %s", show(root), fieldList(schema().root))}
@@ -91,15 +98,38 @@ func tooLong(n int) error {
 type reader struct {
 	faults []error
 	lost   bool // the rest of the text cannot be made sense of
-	weight int  // values made so far, and bytes of their text
+	keys   int  // of JSON objects made so far
+	weight int  // YAML values made so far, and bytes of their text
 }
 
-func (r *reader) fault(path, format string, args ...any) {
+func (r *reader) fault(at *place, format string, args ...any) {
+	path := at.String()
 	if path == "" {
 		path = "spec"
 	}
 	if len(r.faults) < maxFaults {
 		r.faults = append(r.faults, &job.Fault{Path: path, Sentence: fmt.Sprintf(format, args...)})
+	}
+}
+
+// lists refuses lists so long that a fault in each element would take long to
+// tell. Inline rows are not checked element by element here.
+func (r *reader) lists(value any, at *place) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if here := at.field(key); here.String() != "data.inline" {
+				r.lists(v[key], here)
+			}
+		}
+	case []any:
+		if len(v) > maxList {
+			r.fault(at, "a list of %d: want at most %d elements", len(v), maxList)
+			return
+		}
+		for i, e := range v {
+			r.lists(e, at.element(i))
+		}
 	}
 }
 

@@ -118,6 +118,8 @@ func bounds(n node, least, most, unit string) string {
 		return fmt.Sprintf(" of at least %v and below %v", low, below)
 	case above != nil && high != nil:
 		return fmt.Sprintf(" above %v and at most %v", above, high)
+	case low != nil && fmt.Sprint(low) == "1":
+		return " of at least 1" + strings.TrimSuffix(unit, "s")
 	case low != nil:
 		return fmt.Sprintf(" of at least %v%s", low, unit)
 	case high != nil:

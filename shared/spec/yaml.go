@@ -25,18 +25,18 @@ func (r *reader) yaml(data []byte) any {
 		switch {
 		case doc.Body == nil || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.DirectiveType:
 		case body != nil:
-			r.fault("", "line %d: a second document begins; want one", lineOf(doc.Body))
+			r.fault(top, "line %d: a second document begins; want one", lineOf(doc.Body))
 			return nil
 		default:
 			body = doc.Body
 		}
 	}
 	if body == nil {
-		r.fault("", "it is empty; want an object with the fields %s", fieldList(schema().root))
+		r.fault(top, "it is empty; want an object with the fields %s", fieldList(schema().root))
 		return nil
 	}
 	c := converter{reader: r, anchors: map[string]anchored{}}
-	return c.value(body, "", 0)
+	return c.value(body, top, 0)
 }
 
 // parseYAML guards the parser: it takes quadratic time in some texts, recurses

@@ -1,0 +1,138 @@
+package job_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+)
+
+// valid is a spec without faults.
+func valid() *job.Spec {
+	s := &job.Spec{
+		Name:      "a",
+		Data:      job.Data{Source: "a.csv", Label: "y"},
+		Model:     job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 8, Activation: job.ReLU}}, {Dense: &job.Dense{Units: 3}}}},
+		Loss:      job.SoftmaxCrossEntropy,
+		Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.1}},
+		Batch:     256, Epochs: 1,
+	}
+	s.Default()
+	return s
+}
+
+func TestRulesOfMoreThanOneField(t *testing.T) {
+	require.NoError(t, valid().Validate())
+	regression := func(s *job.Spec) { s.Loss = job.MSE }
+	idx := func(s *job.Spec) {
+		s.Data = job.Data{Source: "a.idx", Format: job.IDX, Labels: "b.idx"}
+		s.Default()
+	}
+	inline := func(s *job.Spec) {
+		s.Data = job.Data{Inline: &job.Inline{X: []byte("[1]"), Y: []byte("[1]")}}
+		s.Default()
+	}
+	for _, c := range []struct {
+		want   string // "" for none
+		change []func(*job.Spec)
+	}{
+		{"", []func(*job.Spec){regression}},
+		{"", []func(*job.Spec){idx}},
+		{"", []func(*job.Spec){inline}},
+		{"epochs: missing: want epochs or steps", does(func(s *job.Spec) { s.Epochs = 0 })},
+		{"", does(func(s *job.Spec) { s.Epochs, s.Steps = 0, 5 })},
+		{"steps: 5: epochs is given as well, want one of them", does(func(s *job.Spec) { s.Steps = 5 })},
+		{"microbatches: 257: want at most as many as rows in a batch, 256", does(func(s *job.Spec) { s.Microbatches = 257 })},
+		{"", does(func(s *job.Spec) { s.Microbatches = 3 })},
+		{"evaluate.every_steps: 9: every_epochs is given as well, want one of them", does(func(s *job.Spec) { s.Evaluate.EverySteps = 9 })},
+
+		{"data: missing: want source or inline", does(func(s *job.Spec) { s.Data.Source = "" })},
+		{"data.inline: source is given as well, want one of them", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Source = "a.csv" }}},
+		{`data.format: missing: the name "nats:b/data" does not tell it, want one of csv, idx`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
+		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = "" })},
+		{`data.labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
+		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
+		{"data.labels: missing: want the source of the labels", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Labels = "" }}},
+		{"data.test_labels: missing: want the source of the labels of data.test", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Test = "t.idx" }}},
+		{`data.label: "y": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = "y" }}},
+		{`data.drop: "a, b": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Drop = []string{"a", "b"} }}},
+		{`data.label: "y": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Label = "y" }}},
+		{`data.test: "t": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Test = "t" }}},
+		{`data.drop[1]: "y": this is the label`, does(func(s *job.Spec) { s.Data.Drop = []string{"a", "y"} })},
+		{"data.clean.missing.constant: NaN: want a finite number", does(func(s *job.Spec) { s.Data.Clean.Missing = job.Missing{Method: "constant", Constant: math.NaN()} })},
+		{"data.transform.scale.divide: 0: want a finite number other than 0", does(func(s *job.Spec) { s.Data.Transform.Scale = job.Scale{Method: "divide"} })},
+		{"data.transform.scale.divide: +Inf: want a finite number other than 0", does(func(s *job.Spec) { s.Data.Transform.Scale = job.Scale{Method: "divide", Divide: math.Inf(1)} })},
+		{"data.transform.label: minmax: want none or standard", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Transform.Label.Method = "minmax" }}},
+		{"data.transform.label: standard: with loss softmax_cross_entropy the label is a class, want none", does(func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" })},
+		{"", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" }}},
+
+		{"data.split.train: 0.9: the fractions sum to 1.1, want 1", does(split(0.9, 0.1, 0.1))},
+		{"", does(split(0.7, 0.2, 0.1))},
+		{"data.split.train: NaN: the fractions sum to NaN, want 1", does(split(math.NaN(), 0, 0))},
+		{"data.split.train: 0: want more than 0", does(split(0, 0.5, 0.5))},
+		{"data.split.test: 0.2: data.test is given as well, want one of them", does(func(s *job.Spec) { split(0.8, 0, 0.2)(s); s.Data.Test = "t.csv" })},
+		{"data.split.stratify: true: with loss mse there are no classes to keep the shares of", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
+
+		{`model.init.from: "w": scheme is given as well, want one of them`, does(func(s *job.Spec) { s.Model.Init.From = "w" })},
+		{"model.layers[1]: want exactly one of dense", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
+		{"model.layers: missing: want at least 1 layer", does(func(s *job.Spec) { s.Model.Layers = nil })},
+		{"model.layers[1].dense.units: 3: with loss sigmoid_cross_entropy want 1", does(func(s *job.Spec) { s.Loss = job.SigmoidCrossEntropy })},
+		{"model.layers[1].dense.units: 1: with loss softmax_cross_entropy want as many as classes, at least 2", does(func(s *job.Spec) { s.Model.Layers[1].Dense.Units = 1 })},
+		{`model.layers[1].dense.activation: "tanh": with loss softmax_cross_entropy, which applies its own, want none`, does(func(s *job.Spec) { s.Model.Layers[1].Dense.Activation = job.Tanh })},
+		{"", []func(*job.Spec){regression, func(s *job.Spec) { s.Model.Layers[1].Dense.Activation = job.Tanh }}},
+
+		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
+		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
+
+		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
+		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
+		{"optimizer.sgd.nesterov: true: want a momentum above 0 with it", does(func(s *job.Spec) { s.Optimizer.SGD.Nesterov = true })},
+		{"optimizer.sgd.learning_rate: 1e-60: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.LearningRate = 1e-60 })},
+		{"optimizer.sgd.learning_rate: NaN: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.LearningRate = math.NaN() })},
+		{"optimizer.adamw.beta2: 0.99999999999: want a number of at least 0 and below 1, also as a 32-bit float", does(func(s *job.Spec) {
+			a := adam()
+			a.Beta2 = 0.99999999999
+			s.Optimizer = job.Optimizer{AdamW: &a}
+		})},
+	} {
+		s := valid()
+		for _, change := range c.change {
+			change(s)
+		}
+		err := s.Validate()
+		if c.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, c.want)
+		require.ErrorIs(t, err, job.ErrInvalid)
+	}
+}
+
+func does(change func(*job.Spec)) []func(*job.Spec) { return []func(*job.Spec){change} }
+
+func split(train, validation, test float64) func(*job.Spec) {
+	return func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: train, Validation: validation, Test: test} }
+}
+
+func adam() job.Adam { return job.Adam{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8} }
+
+func TestAllFaultsAreJoined(t *testing.T) {
+	err := new(job.Spec).Validate()
+	require.EqualError(t, err, strings.Join([]string{
+		"epochs: missing: want epochs or steps",
+		"data: missing: want source or inline",
+		"data.transform.label: : want none or standard",
+		"data.split.train: 0: the fractions sum to 0, want 1",
+		"model.layers: missing: want at least 1 layer",
+		"optimizer: want exactly one of adam, adamw, sgd",
+	}, "\n"))
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var f *job.Fault
+		require.ErrorAs(t, e, &f)
+		require.ErrorIs(t, e, job.ErrInvalid)
+	}
+}

@@ -1,0 +1,112 @@
+package spec_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/spec"
+)
+
+// One field wrong: what stands there and what is allowed.
+func TestFieldFaults(t *testing.T) {
+	for line, want := range map[string]string{
+		"batch: -3":                "batch: -3: want an integer from 1 to 1048576",
+		"batch: 0":                 "batch: 0: want an integer from 1 to 1048576",
+		"batch: 1048577":           "batch: 1048577: want an integer from 1 to 1048576",
+		"batch: 2.5":               "batch: 2.5: want an integer from 1 to 1048576",
+		"batch: many":              `batch: "many": want an integer from 1 to 1048576`,
+		"batch:":                   "batch: null: want an integer from 1 to 1048576",
+		"batch: {}":                "batch: {}: want an integer from 1 to 1048576",
+		"batch: []":                "batch: an empty list: want an integer from 1 to 1048576",
+		"bach: 3":                  "bach: unknown field; allowed: " + fields,
+		"seed: -1":                 "seed: -1: want an integer from 0 to 18446744073709551615",
+		"epochs: 1000001":          "epochs: 1000001: want an integer from 1 to 1000000",
+		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error`,
+		"metrics: [f1]":            `metrics[0]: "f1": want one of accuracy, rmse, mae, r2, auc, log_loss`,
+		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 6 elements`,
+		"metrics: [auc,auc]":       `metrics[1]: "auc": given twice`,
+		"strict: 1":                "strict: 1: want true or false",
+		"name: Big Name":           `name: "Big Name": want ` + job.IDRule,
+		"id: a.b":                  `id: "a.b": want ` + job.IDRule,
+		"id: ''":                   `id: "": want ` + job.IDRule,
+		"optimizer: {}":            "optimizer: want exactly one of adam, adamw, sgd",
+		"optimizer: adam":          `optimizer: "adam": want exactly one of adam, adamw, sgd`,
+		"optimizer: {adagrad: {}}": "optimizer.adagrad: unknown field; allowed: adam, adamw, sgd",
+		"optimizer: {adam: {learning_rate: 1}, sgd: {learning_rate: 1}}": "optimizer: want exactly one of adam, adamw, sgd",
+		"optimizer: {sgd: {}}":                                      "optimizer.sgd.learning_rate: missing: want a number above 0 and at most 1000000",
+		"optimizer: {adam: {learning_rate: 0}}":                     "optimizer.adam.learning_rate: 0: want a number above 0 and at most 1000000",
+		"optimizer: {adam: {learning_rate: 1, beta1: 1}}":           "optimizer.adam.beta1: 1: want a number of at least 0 and below 1",
+		"optimizer: {adamw: {learning_rate: 1, epsilon: 0}}":        "optimizer.adamw.epsilon: 0: want a number above 0 and at most 1",
+		"model: {layers: []}":                                       "model.layers: an empty list: want a list of 1 to 256 elements",
+		"model: {layers: [{}]}":                                     "model.layers[0]: want exactly one of dense",
+		"model: {layers: [{conv: {}}]}":                             "model.layers[0].conv: unknown field; allowed: dense",
+		"model: {layers: [{dense: {units: 0}}]}":                    "model.layers[0].dense.units: 0: want an integer from 1 to 1048576",
+		"model: {layers: [{dense: {units: 3, activation: r}}]}":     `model.layers[0].dense.activation: "r": want one of none, relu, tanh, sigmoid, gelu`,
+		"model: {layers: [{dense: {units: 3}}], init: {scheme: x}}": `model.init.scheme: "x": want one of torch_uniform, glorot_uniform, zeros`,
+		"data: a.csv": `data: "a.csv": want an object with the fields clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform`,
+		"data: {source: a.csv, label: y, clen: 1}":                                    "data.clen: unknown field; allowed: clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform",
+		"data: {source: a.csv, label: y, clean: {missing: men}}":                      `data.clean.missing: "men": want one of drop, mean, median, {constant: number}`,
+		"data: {source: a.csv, label: y, clean: {missing: {constant: x}}}":            `data.clean.missing: {"constant":"x"}: want one of drop, mean, median, {constant: number}`,
+		"data: {source: a.csv, label: y, clean: {missing: {constant: 1, divide: 1}}}": `data.clean.missing: {"constant":1,"divide":1}: want one of drop, mean, median, {constant: number}`,
+		"data: {source: a.csv, label: y, transform: {scale: max}}":                    `data.transform.scale: "max": want one of none, standard, minmax, {divide: number}`,
+		"data: {source: a.csv, label: y, transform: {categorical: x}}":                `data.transform.categorical: "x": want onehot`,
+		"data: {source: a.csv, label: y, split: {train: 1.5}}":                        "data.split.train: 1.5: want a number from 0 to 1",
+		"data: {source: a.csv, label: y, format: xml}":                                `data.format: "xml": want one of csv, idx`,
+		"data: {source: a.csv, label: y, drop: ['']}":                                 `data.drop[0]: "": want a text of 1 to 1024 characters`,
+		"data: {source: a.csv, label: y, shuffle: 'yes'}":                             `data.shuffle: "yes": want true or false`,
+		"data: {inline: {x: 1, y: []}}":                                               "data.inline.x: 1: want a list of at least 1 element\ndata.inline.y: an empty list: want a list of at least 1 element",
+		"data: {inline: {x: [1]}}":                                                    "data.inline.y: missing: want a list of at least 1 element",
+	} {
+		requireFaults(t, with(line), strings.Split(want, "\n")...)
+	}
+}
+
+func TestMissingFields(t *testing.T) {
+	requireFaults(t, "{}",
+		"batch: missing: want an integer from 1 to 1048576",
+		"data: missing: want an object with the fields clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform",
+		"loss: missing: want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error",
+		"model: missing: want an object with the fields init, layers",
+		"name: missing: want "+job.IDRule,
+		"optimizer: missing: want exactly one of adam, adamw, sgd",
+	)
+}
+
+// Every fault of one look is told, in YAML and in JSON alike.
+func TestAllFaultsAreTold(t *testing.T) {
+	want := []string{
+		"batch: -3: want an integer from 1 to 1048576",
+		"data.split.train: \"x\": want a number from 0 to 1",
+		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error",
+		"sed: unknown field; allowed: " + fields,
+	}
+	requireFaults(t, `name: a
+data: {source: a.csv, label: y, split: {train: x}}
+model: {layers: [{dense: {units: 1}}]}
+loss: mze
+optimizer: {sgd: {learning_rate: 1}}
+batch: -3
+sed: 1
+epochs: 1`, want...)
+	requireFaults(t, `{"name": "a", "data": {"source": "a.csv", "label": "y", "split": {"train": "x"}},
+		"model": {"layers": [{"dense": {"units": 1}}]}, "loss": "mze",
+		"optimizer": {"sgd": {"learning_rate": 1}}, "batch": -3, "sed": 1, "epochs": 1}`, want...)
+	requireFaults(t, with("data: {source: a.csv, split: {train: 0.9, test: 0.2}}")+"steps: 3\nmicrobatches: 512\n",
+		"steps: 3: epochs is given as well, want one of them",
+		"microbatches: 512: want at most as many as rows in a batch, 256",
+		"data.label: missing: want the name of the label's column",
+		"data.split.train: 0.9: the fractions sum to 1.1, want 1",
+	)
+}
+
+func TestMessagesAreBounded(t *testing.T) {
+	_, err := spec.Decode([]byte(with("loss: " + strings.Repeat("x", 100_000))))
+	require.Less(t, len(err.Error()), 300)
+	_, err = spec.Decode([]byte(with(strings.Repeat("k", 100_000) + ": 1")))
+	require.Less(t, len(err.Error()), 500)
+	_, err = spec.Decode([]byte(with("model: {layers: [" + strings.Repeat("1, ", 200) + "]}")))
+	require.ErrorContains(t, err, "spec: 150 more faults")
+}
