@@ -42,9 +42,10 @@ type Sources interface {
 	Allowed(source string) error
 }
 
-// Events tells people what happens. It never blocks.
+// Events tells people what happens. It never blocks; a job does not depend on
+// its events, so an error of Publish is of no consequence here.
 type Events interface {
-	Publish(notice.Event)
+	Publish(notice.Event) error
 }
 
 // API answers requests.
@@ -102,7 +103,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		}
 		return status(known), nil
 	}
-	a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: r.Created, Type: notice.StateEvent, State: r.State})
+	_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: r.Created, Type: notice.StateEvent, State: r.State})
 	return status(r), nil
 }
 
@@ -203,7 +204,7 @@ func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
 		if err != nil {
 			return Status{}, fmt.Errorf("cancel job %q: %w", id, err)
 		}
-		a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
+		_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
 		return status(r), nil
 	}
 }
@@ -228,3 +229,6 @@ func parseID(payload []byte) (job.ID, error) {
 	}
 	return request.ID, nil
 }
+
+// Schema answers the JSON Schema of a spec.
+func (a *API) Schema(context.Context, []byte) (json.RawMessage, error) { return spec.Schema(), nil }

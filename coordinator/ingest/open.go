@@ -150,3 +150,17 @@ func (in *Ingest) with(ctx context.Context, field, source string, read func(*tab
 	}
 	return nil
 }
+
+// Allowed reports whether a source may be read, without reading it: with
+// job.ErrInvalid for a path that is not there or outside the data roots. A
+// nats: object is looked for when it is opened.
+func (r *Roots) Allowed(source string) error {
+	if strings.HasPrefix(source, "nats:") {
+		return nil
+	}
+	f, err := r.Open(context.Background(), source)
+	if err != nil {
+		return fmt.Errorf("%q: %w", source, err)
+	}
+	return f.Close()
+}

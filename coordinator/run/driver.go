@@ -22,7 +22,7 @@ var (
 
 // releaseTimeout bounds the deletion of a job's training state; what is left
 // then is deleted when the record is seen again.
-const releaseTimeout = time.Minute
+const releaseTimeout = 10 * time.Second
 
 // driver carries one job through its life.
 type driver struct {
@@ -63,7 +63,6 @@ func (d *driver) live(ctx context.Context) {
 		switch {
 		case errors.Is(context.Cause(ctx), errFinal):
 			d.log.Info().Msg("the job was ended from outside")
-			ctx = context.WithoutCancel(ctx)
 		case ctx.Err() != nil:
 			d.log.Info().AnErr("cause", context.Cause(ctx)).Msg("let go of the job")
 			return
@@ -141,7 +140,8 @@ func (d *driver) get(ctx context.Context) func() (job.Record, error) {
 // release deletes the training state of a final job and notes that in the
 // record, so that it is done even when the job ended while nobody drove it.
 func (d *driver) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	// A stop of the coordinator does not cut it off: it is short.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	_, err := persist(ctx, d.log, "release the job", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
@@ -174,7 +174,9 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 // publish tells people about the job.
 func (d *driver) publish(e notice.Event) {
 	e.Job, e.Run, e.Time, e.Message = d.ref.Job, d.ref.Run, time.Now().UTC(), notice.Clip(e.Message)
-	d.service.cfg.Events.Publish(e)
+	if err := d.service.cfg.Events.Publish(e); err != nil {
+		d.log.Debug().Err(err).Str("type", string(e.Type)).Msg("publish event")
+	}
 }
 
 // waitFor records what the job is waiting for, "" when it goes on, and tells people.

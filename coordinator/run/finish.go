@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -127,25 +128,25 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 // keep stores the files in the registry, the card last: a model is there when
 // its card is. Then the spec's name stands for the newest model of that name.
 func (t *training) keep(ctx context.Context, files map[string][]byte) (string, error) {
-	cfg := t.service.cfg
+	cfg, id := t.service.cfg, string(t.ref.Job)
 	for name, data := range files {
 		if name == registry.CardFile {
 			continue
 		}
-		if err := cfg.Models.PutFile(ctx, t.ref.Job, name, data); err != nil {
+		if err := cfg.Models.PutFile(ctx, id, name, bytes.NewReader(data)); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := cfg.Models.PutFile(ctx, t.ref.Job, registry.CardFile, files[registry.CardFile]); err != nil {
+	if err := cfg.Models.PutFile(ctx, id, registry.CardFile, bytes.NewReader(files[registry.CardFile])); err != nil {
 		return "", fmt.Errorf("%s: %w", registry.CardFile, err)
 	}
-	if t.record.Name != string(t.ref.Job) {
-		if err := cfg.Models.SetAlias(ctx, t.record.Name, t.ref.Job); err != nil {
+	if t.record.Name != id {
+		if err := cfg.Models.SetAlias(ctx, t.record.Name, id); err != nil {
 			return "", fmt.Errorf("name %s: %w", t.record.Name, err)
 		}
 	}
 	if cfg.Keep == nil {
-		return "tributary-models/" + string(t.ref.Job), nil
+		return "tributary-models/" + id, nil
 	}
 	return cfg.Keep(t.ref.Job, files)
 }

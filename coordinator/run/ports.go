@@ -32,16 +32,17 @@ type Lease interface {
 	Release(ctx context.Context) error
 }
 
-// Events tells people what happens. It never blocks.
+// Events tells people what happens. It never blocks, and fails only for an
+// event that cannot be told to anybody.
 type Events interface {
-	Publish(notice.Event)
+	Publish(notice.Event) error
 }
 
 // Models is the registry's storage.
 type Models interface {
-	PutFile(ctx context.Context, model job.ID, name string, data []byte) error
-	// SetAlias makes name stand for the model.
-	SetAlias(ctx context.Context, name string, model job.ID) error
+	PutFile(ctx context.Context, model, file string, content io.Reader) error
+	// SetAlias makes alias stand for the model.
+	SetAlias(ctx context.Context, alias, model string) error
 }
 
 // Sources opens what a spec names as a source of data or weights.

@@ -53,14 +53,15 @@ type Service struct {
 
 	mu    sync.Mutex
 	fleet *fleet.Fleet
-	jobs  map[job.Ref]*driver
+	open  map[job.Ref]job.Record // records with something left to do
+	jobs  map[job.Ref]*driver    // those that are being driven here
 	busy  sync.WaitGroup
 }
 
 // New returns a service that has no jobs yet.
 func New(cfg Config) *Service {
 	return &Service{
-		cfg: cfg, start: time.Now(), fleet: fleet.New(), jobs: map[job.Ref]*driver{},
+		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
@@ -74,7 +75,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.busy.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s.busy.Go(func() { s.expire(ctx) })
+	s.busy.Go(func() { s.keepUp(ctx) })
 	err := s.cfg.Records.Watch(ctx, func(r job.Record) { s.see(ctx, r) })
 	if ctx.Err() != nil {
 		return nil
@@ -91,11 +92,26 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
-	switch {
-	case driven && r.State.Final():
+	if driven && r.State.Final() {
 		d.stop(errFinal)
-	case !driven && !r.Released:
+	}
+	if r.Released {
+		delete(s.open, r.Ref())
+		return
+	}
+	s.open[r.Ref()] = r
+	if !driven {
 		s.take(ctx, r)
+	}
+}
+
+// look takes jobs that were another coordinator's and may be free by now.
+// s.mu is held.
+func (s *Service) look(ctx context.Context) {
+	for ref, r := range s.open {
+		if s.jobs[ref] == nil {
+			s.take(ctx, r)
+		}
 	}
 }
 
@@ -141,8 +157,8 @@ func (s *Service) take(ctx context.Context, r job.Record) {
 	})
 }
 
-// expire forgets silent workers.
-func (s *Service) expire(ctx context.Context) {
+// keepUp forgets silent workers and looks for free jobs.
+func (s *Service) keepUp(ctx context.Context) {
 	tick := time.NewTicker(fleet.Patience / 10)
 	defer tick.Stop()
 	for {
@@ -154,6 +170,7 @@ func (s *Service) expire(ctx context.Context) {
 			if s.fleet.Expire(s.now()) {
 				s.tellFleet()
 			}
+			s.look(ctx)
 			s.mu.Unlock()
 		}
 	}

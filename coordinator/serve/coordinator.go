@@ -18,9 +18,7 @@ import (
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/shared/broker"
-	"tributary/shared/job"
-	"tributary/shared/notice"
-	"tributary/shared/telemetry"
+	"tributary/shared/telemetry/build"
 )
 
 // Coordinator is the parts of a coordinator, not yet running.
@@ -37,28 +35,19 @@ type Coordinator struct {
 func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.Config) *Coordinator {
 	if sources.Object == nil {
 		sources.Object = func(ctx context.Context, bucket, object string) (io.ReadCloser, error) {
-			return conn.OpenObject(ctx, bucket, object)
+			return conn.OpenObject(ctx, bucket+"/"+object)
 		}
 	}
-	if cfg.Events == nil {
-		cfg.Events = conn.Events()
-	}
-	cfg.Records, cfg.Leases, cfg.Models = conn.Records(), leases{conn.Leases()}, conn.Models()
+	records := records{conn.Records()}
+	cfg.Records, cfg.Leases, cfg.Models = records, leases{conn.Leases()}, conn.Models()
 	cfg.Queue, cfg.Sources = queue, sources
 	return &Coordinator{
-		API:     &api.API{Records: conn.Records(), Sources: sources, Events: cfg.Events},
+		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events},
 		service: run.New(cfg),
 		conn:    conn,
 		queue:   queue,
 		log:     cfg.Log,
 	}
-}
-
-// leases hands the broker's leases out under the service's interface.
-type leases struct{ of *broker.Leases }
-
-func (l leases) Acquire(ctx context.Context, key, owner string) (run.Lease, error) {
-	return l.of.Acquire(ctx, key, owner)
 }
 
 // Run listens and drives jobs until ctx ends.
@@ -107,32 +96,25 @@ func (c *Coordinator) listen() (stop func(), err error) {
 	return stop, nil
 }
 
-// Answer serves the API as a NATS micro service until the returned function
-// is called.
-func (c *Coordinator) Answer() (stop func(), err error) {
+// Answer serves the API as a NATS micro service, until it is stopped.
+func (c *Coordinator) Answer() (*broker.Service, error) {
 	endpoint := func(name string, handle func(context.Context, []byte) (any, error), about string) broker.Endpoint {
 		return broker.Endpoint{
-			Name: name, Subject: "tributary.jobs." + name, Queue: "coordinators", Description: about,
-			Handle: func(ctx context.Context, r broker.Request) ([]byte, error) {
+			Name: name, Subject: "tributary.jobs." + name, Queue: "coordinators",
+			Metadata: map[string]string{"about": about},
+			Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
 				return encode(handle(ctx, r.Data))
 			},
 		}
 	}
-	s, err := c.conn.Serve(broker.ServiceConfig{
-		Name: "tributary", Version: telemetry.SemVer(),
+	return c.conn.Serve(broker.ServiceConfig{
+		Name: "tributary", Version: build.SemVer(),
 		Description: "Trains models data-parallel on a job queue.",
-	}, []broker.Endpoint{
+	},
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
 		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Get(ctx, p) }, "id → everything known about the job"),
 		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "→ the jobs, newest first"),
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
-		endpoint("schema", func(context.Context, []byte) (any, error) { return api.Schema(), nil }, "→ the spec's JSON Schema"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.Stop, nil
+		endpoint("schema", func(ctx context.Context, p []byte) (any, error) { return c.API.Schema(ctx, p) }, "→ the spec's JSON Schema"),
+	)
 }
-
-var _ = notice.Event{}
-var _ job.ID

@@ -30,29 +30,35 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	log = log.With().Str("coordinator", id).Logger()
-	stores, err := c.Stores.Open(ctx.Soft, "tributary coordinator "+id, log)
-	if err != nil {
-		return err
-	}
-	defer stores.Close()
 	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()))
-	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, stores.Checks()...)
+	var ready settings.Ready
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
 	if err != nil {
 		return err
 	}
-	coordinator := New(stores.Conn, stores.Queue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
-		Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Log: log,
-	})
-	coordinator.service.Measure(metrics)
-	stop, err := coordinator.Answer()
-	if err != nil {
-		return err
-	}
-	defer stop()
 	log.Info().Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Msg("coordinator started")
 	defer log.Info().Msg("coordinator stopped")
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)
-	g.Work("jobs", func(soft, _ context.Context) error { return coordinator.Run(soft) })
+	g.Work("jobs", func(soft, hard context.Context) error {
+		stores, err := c.Stores.Open(soft, "tributary coordinator "+id, log)
+		if err != nil {
+			return err
+		}
+		defer stores.Close()
+		events := stores.Conn.Events()
+		defer settings.CloseEvents(events, log)
+		coordinator := New(stores.Conn, stores.Queue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
+			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
+		})
+		coordinator.service.Measure(metrics)
+		service, err := coordinator.Answer()
+		if err != nil {
+			return err
+		}
+		defer service.Stop(hard)
+		ready.Set(stores)
+		return coordinator.Run(soft)
+	})
 	return g.Wait()
 }

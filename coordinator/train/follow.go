@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"tributary/coordinator/progress"
@@ -42,10 +45,10 @@ func (f *follower) follows(id job.ID) bool {
 }
 
 // Publish implements run.Events.
-func (f *follower) Publish(e notice.Event) {
-	f.next.Publish(e)
+func (f *follower) Publish(e notice.Event) error {
+	err := f.next.Publish(e)
 	if !f.follows(e.Job) {
-		return
+		return err
 	}
 	f.mu.Lock()
 	f.show(e)
@@ -56,6 +59,7 @@ func (f *follower) Publish(e notice.Event) {
 		default: // told already
 		}
 	}
+	return err
 }
 
 // show puts an event on the display. f.mu is held.
@@ -101,4 +105,14 @@ func (f *follower) wait(ctx context.Context) (*job.Outcome, error) {
 			return nil, errors.New(e.Message)
 		}
 	}
+}
+
+// evaluation is an evaluation in a line.
+func evaluation(e notice.Event) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "step %d: %s", e.Step, e.Split)
+	for _, name := range slices.Sorted(maps.Keys(e.Metrics)) {
+		fmt.Fprintf(&line, " %s %.4g", name, e.Metrics[name])
+	}
+	return line.String()
 }

@@ -63,7 +63,7 @@ func embed(ctx context.Context, log zerolog.Logger) (_ *settings.Opened, closeAl
 	if err := opened.Conn.Setup(ctx, broker.SetupConfig{}); err != nil {
 		return nil, nil, err
 	}
-	if opened.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{URL: "redis://" + redis.Addr(), Log: quiet}); err != nil {
+	if opened.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{URL: "redis://" + redis.Addr()}); err != nil {
 		return nil, nil, err
 	}
 	return opened, closeAll, nil

@@ -36,13 +36,12 @@ import (
 
 // Command is the train command's settings.
 type Command struct {
-	Log settings.Log `embed:""`
-
 	Spec    string `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
 	Workers int    `name:"workers" default:"1" help:"Workers to run in this process, 0 to 256; 0 leaves the work to workers elsewhere."`
 	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks each of them works on at a time, 1 to 4096; 0, the default: the CPUs shared out among the workers."`
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>."`
 	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
+	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
 }
 
@@ -70,7 +69,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	tty := term.IsTerminal(int(os.Stderr.Fd()))
 	display := progress.New(os.Stderr, tty)
 	defer display.Done()
-	log, err := c.Log.LoggerTo(display.Writer(), tty, "")
+	log, err := settings.Log{Level: c.Level, Format: "pretty"}.LoggerTo(display.Writer(), tty, "")
 	if err != nil {
 		return err
 	}
@@ -115,7 +114,9 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 		return nil, err
 	}
 	defer closeStores()
-	follow := newFollower(stores.Conn.Events(), display)
+	events := stores.Conn.Events()
+	defer settings.CloseEvents(events, log)
+	follow := newFollower(events, display)
 	coordinator := serve.New(stores.Conn, stores.Queue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
 		Events: follow, Keep: c.keep, Only: follow.follows, Log: log,

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
@@ -78,7 +79,16 @@ func TestWhenValidationIsEvaluated(t *testing.T) {
 }
 
 func TestAPlanReadsBackAndHasOneDigest(t *testing.T) {
-	data, digest, err := of(10, 4, 2, 3).Encode()
+	made := of(10, 4, 2, 3)
+	made.Dataset = dataset.Manifest{
+		Version: 1, Features: 1, Targets: 1,
+		Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 10, Bytes: 144}}},
+		Preprocessing: &dataset.Preprocessing{
+			Columns: []dataset.Column{{Name: "x", Kind: dataset.Numeric, Scale: 1}},
+			Label:   dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1},
+		},
+	}
+	data, digest, err := made.Encode()
 	require.NoError(t, err)
 	p, err := Decode(data)
 	require.NoError(t, err)
@@ -91,6 +101,8 @@ func TestAForeignPlanIsRefused(t *testing.T) {
 	_, err := Decode([]byte(`{"version": 99}`))
 	require.ErrorContains(t, err, "plan has version 99; this program reads version 1")
 	require.ErrorIs(t, err, job.ErrPoison)
+	_, err = Decode([]byte(`{"version": 1}`))
+	require.ErrorContains(t, err, "manifest")
 	_, err = Decode([]byte(`{`))
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }

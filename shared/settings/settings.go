@@ -11,11 +11,11 @@ package settings
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
@@ -69,6 +69,9 @@ type Stores struct {
 	Redis Redis         `embed:""`
 	Blobs string        `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks live: nats (an object bucket) or dir:PATH (a folder that every process shares)."`
 }
+
+// lastEvents is how long a stopping program waits for its events to be sent.
+const lastEvents = 2 * time.Second
 
 // Opened is connections to all stores.
 type Opened struct {
@@ -124,16 +127,12 @@ func (o *Opened) Queue() *broker.Queue {
 	return o.Conn.Queue(broker.QueueConfig{Recreate: &broker.SetupConfig{}})
 }
 
-// Checks tells whether the stores can be reached.
-func (o *Opened) Checks() []telemetry.Check {
-	return []telemetry.Check{
-		{Name: "nats", Ask: func(context.Context) error {
-			if !o.Conn.Connected() {
-				return errors.New("not connected")
-			}
-			return nil
-		}},
-		{Name: "redis", Ask: o.Ledger.Ping},
+// CloseEvents waits a short while for the last events to be sent.
+func CloseEvents(e *broker.Events, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastEvents)
+	defer cancel()
+	if err := e.Close(ctx); err != nil {
+		log.Warn().Err(err).Msg("send the last events")
 	}
 }
 

@@ -8,6 +8,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -69,17 +70,9 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	id := settings.NewID()
 	log = log.With().Str("worker", id).Logger()
 	numerics := job.Numerics(numeric.Fingerprint())
-	stores, err := c.Stores.Open(ctx.Soft, "tributary worker "+id, log)
-	if err != nil {
-		return err
-	}
-	defer stores.Close()
 	metrics := telemetry.NewMetrics("worker", numerics)
-	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, stores.Checks()...)
-	if err != nil {
-		return err
-	}
-	predictions, err := c.servePredictions(stores, log)
+	var ready settings.Ready
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
 	if err != nil {
 		return err
 	}
@@ -88,7 +81,17 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)
 	g.Work("worker", func(soft, hard context.Context) error {
-		defer predictions.Stop()
+		stores, err := c.Stores.Open(soft, "tributary worker "+id, log)
+		if err != nil {
+			return err
+		}
+		defer stores.Close()
+		predictions, err := c.answerPredictions(stores)
+		if err != nil {
+			return err
+		}
+		defer predictions.Stop(hard)
+		ready.Set(stores)
 		return run.Run(soft, hard, c.config(id, numerics, stores, metrics, log))
 	})
 	return g.Wait()

@@ -1,0 +1,50 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+
+	"tributary/coordinator/run"
+	"tributary/shared/broker"
+	"tributary/shared/job"
+)
+
+// records hands the broker's records out as package run and package api want them.
+type records struct{ *broker.Records }
+
+func (r records) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
+	e, err := r.Records.Get(ctx, id)
+	return e.Record, e.Revision, err
+}
+
+func (r records) List(ctx context.Context) ([]job.Record, error) {
+	entries, err := r.Records.List(ctx)
+	list := make([]job.Record, len(entries))
+	for i, e := range entries {
+		list[i] = e.Record
+	}
+	return list, err
+}
+
+func (r records) Watch(ctx context.Context, see func(job.Record)) error {
+	return r.Records.Watch(ctx, func(e broker.Entry) { see(e.Record) })
+}
+
+// leases hands the broker's leases out likewise.
+type leases struct{ *broker.Leases }
+
+func (l leases) Acquire(ctx context.Context, key, owner string) (run.Lease, error) {
+	lease, err := l.Leases.Acquire(ctx, key, owner)
+	if err != nil {
+		return nil, err // not a nil *broker.Lease in an interface
+	}
+	return lease, nil
+}
+
+// encode turns an answer into JSON.
+func encode(answer any, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(answer)
+}

@@ -1,0 +1,45 @@
+package serve
+
+import (
+	"context"
+	"strings"
+
+	"tributary/shared/broker"
+	"tributary/shared/job"
+	"tributary/shared/settings"
+	"tributary/shared/telemetry/build"
+	"tributary/worker/predict"
+)
+
+// subject is where predictions are asked for; the model's name comes last.
+const subject = "tributary.predict."
+
+// answerPredictions serves predictions, shared among all workers, until it is
+// stopped.
+func (c *Command) answerPredictions(stores *settings.Opened) (*broker.Service, error) {
+	service := predict.New(predict.Config{
+		Models: models{stores.Conn.Models()}, CacheBytes: c.ModelCache << 20, Parallel: c.Slots,
+	})
+	return stores.Conn.Serve(broker.ServiceConfig{
+		Name: "tributary-predict", Version: build.SemVer(),
+		Description: "Answers predictions of models in the registry.",
+	}, broker.Endpoint{
+		Name: "predict", Subject: subject + "*", Queue: "workers",
+		Metadata: map[string]string{"about": `{"rows":[[…]]} → {"predictions":[…]}; the subject ends in a model's id or name`},
+		Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
+			return service.Handle(ctx, strings.TrimPrefix(r.Subject, subject), r.Data)
+		},
+	})
+}
+
+// models hands the broker's models out as package predict wants them.
+type models struct{ *broker.Models }
+
+func (m models) Resolve(ctx context.Context, name string) (job.ID, error) {
+	id, err := m.Models.Resolve(ctx, name)
+	return job.ID(id), err
+}
+
+func (m models) File(ctx context.Context, model job.ID, name string) ([]byte, error) {
+	return m.GetFile(ctx, string(model), name)
+}
