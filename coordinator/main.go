@@ -13,6 +13,7 @@ import (
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
 	"tributary/coordinator/train"
+	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/telemetry"
 )
@@ -34,7 +35,7 @@ func main() {
 		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "coordinator:", err)
+		fmt.Fprintln(os.Stderr, "coordinator:", job.Sentence(err))
 		os.Exit(1)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/telemetry"
 	"tributary/worker/serve"
@@ -31,7 +32,7 @@ func main() {
 		return k.Run()
 	})
 	if err != nil && !errors.Is(err, lifecycle.ErrStopped) {
-		fmt.Fprintln(os.Stderr, "worker:", err)
+		fmt.Fprintln(os.Stderr, "worker:", job.Sentence(err))
 		os.Exit(1)
 	}
 }

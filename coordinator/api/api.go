@@ -143,10 +143,7 @@ func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
 		return job.Record{}, err
 	}
 	r, _, err := a.Records.Get(ctx, id)
-	if err != nil {
-		return r, fmt.Errorf("job %q: %w", id, err)
-	}
-	return r, nil
+	return r, unknown(id, err)
 }
 
 // Listed is one line of List's answer.
@@ -187,7 +184,7 @@ func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
 	for {
 		r, revision, err := a.Records.Get(ctx, id)
 		if err != nil {
-			return Status{}, fmt.Errorf("job %q: %w", id, err)
+			return Status{}, unknown(id, err)
 		}
 		if r.State == job.Cancelled {
 			return status(r), nil
@@ -207,6 +204,14 @@ func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
 		_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
 		return status(r), nil
 	}
+}
+
+// unknown says in plain words that there is no such job.
+func unknown(id job.ID, err error) error {
+	if errors.Is(err, job.ErrNotFound) {
+		return fmt.Errorf("there is no job %q: %w", id, job.ErrNotFound)
+	}
+	return err
 }
 
 // parseID reads a job's id: the bare id, or {"id": "…"}.

@@ -100,7 +100,7 @@ func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (jo
 		r.Finished, r.Message, r.Outcome = &now, "", outcome
 		r.State = job.Succeeded
 		if cause != nil {
-			r.State, r.Error = job.Failed, cause.Error()
+			r.State, r.Error = job.Failed, notice.Clip(job.Sentence(cause))
 		}
 	})
 }

@@ -140,10 +140,8 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (string, e
 	if err := cfg.Models.PutFile(ctx, id, registry.CardFile, bytes.NewReader(files[registry.CardFile])); err != nil {
 		return "", fmt.Errorf("%s: %w", registry.CardFile, err)
 	}
-	if t.record.Name != id {
-		if err := cfg.Models.SetAlias(ctx, t.record.Name, id); err != nil {
-			return "", fmt.Errorf("name %s: %w", t.record.Name, err)
-		}
+	if err := cfg.Models.SetAlias(ctx, t.record.Name, id); err != nil {
+		return "", fmt.Errorf("name %s: %w", t.record.Name, err)
 	}
 	if cfg.Keep == nil {
 		return "tributary-models/" + id, nil

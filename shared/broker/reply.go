@@ -52,12 +52,13 @@ func (s *Service) finish(e *endpoint, m *nats.Msg, start time.Time, data []byte,
 	if err != nil {
 		fail(reply, err)
 	}
-	if m.Reply != "" {
-		if sendErr := s.c.nc.PublishMsg(reply); sendErr != nil {
-			err = errors.Join(err, wrap("reply", sendErr))
-		}
+	e.count(time.Since(start), err) // before the reply, so that whoever has it finds it counted
+	if m.Reply == "" {
+		return
 	}
-	e.count(time.Since(start), err)
+	if err := s.c.nc.PublishMsg(reply); err != nil {
+		s.c.log.Warn().Err(err).Str("endpoint", e.Name).Msg("a reply cannot be sent")
+	}
 }
 
 // fail makes a reply say what went wrong: in the headers of NATS services, and
@@ -65,7 +66,7 @@ func (s *Service) finish(e *endpoint, m *nats.Msg, start time.Time, data []byte,
 func fail(reply *nats.Msg, err error) {
 	var f failure
 	f.Error.Code = codeOf(err)
-	f.Error.Message = notice.Clip(err.Error())
+	f.Error.Message = notice.Clip(job.Sentence(err))
 	reply.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(f.Error.Code))
 	reply.Header.Set(micro.ErrorHeader, strings.Join(strings.Fields(f.Error.Message), " "))
 	reply.Data, err = json.Marshal(f)
@@ -83,6 +84,6 @@ func (e *endpoint) count(took time.Duration, err error) {
 	st.AverageProcessingTime = st.ProcessingTime / time.Duration(st.NumRequests)
 	if err != nil {
 		st.NumErrors++
-		st.LastError = fmt.Sprintf("%d:%s", codeOf(err), notice.Clip(err.Error()))
+		st.LastError = fmt.Sprintf("%d:%s", codeOf(err), notice.Clip(job.Sentence(err)))
 	}
 }

@@ -1,6 +1,9 @@
 package job
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // The error classes, named by what the caller does with them.
 var (
@@ -21,12 +24,30 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrNotFound, ErrConflict, ErrInvalid}
+
+// Sentence is an error as people read it: without the words of its classes at
+// the end of its lines, which are for programs.
+func Sentence(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		for trimmed := ""; trimmed != line; {
+			trimmed = line
+			for _, c := range classes {
+				line = strings.TrimSuffix(line, ": "+c.Error())
+			}
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
+}
+
 // ClassOf names an error's class in a word, for metrics and logs.
 func ClassOf(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	for _, c := range []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrNotFound, ErrConflict, ErrInvalid} {
+	for _, c := range classes {
 		if errors.Is(err, c) {
 			return c.Error()
 		}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"tributary/shared/broker"
@@ -35,8 +36,13 @@ func (c *Command) answerPredictions(stores *settings.Opened) (*broker.Service, e
 // models hands the broker's models out as package predict wants them.
 type models struct{ *broker.Models }
 
+// Resolve returns the newest model of a name, else takes the name for a
+// model's id.
 func (m models) Resolve(ctx context.Context, name string) (job.ID, error) {
 	id, err := m.Models.Resolve(ctx, name)
+	if errors.Is(err, job.ErrNotFound) {
+		return job.ID(name), nil
+	}
 	return job.ID(id), err
 }
 
