@@ -47,9 +47,10 @@ const (
 )
 
 // Run works until stop ends and every slot has finished or handed back what it
-// held. When ctx ends, work in progress is handed back instead of finished.
+// held. When ctx ends, work in progress is handed back instead of finished. A
+// slot that cannot go on stops the others and is the error.
 func Run(ctx, stop context.Context, cfg Config) error {
-	var g errgroup.Group
+	g, stop := errgroup.WithContext(stop)
 	for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
 		class := queue.Class{Lane: lane, Numerics: cfg.Numerics}
 		for range cfg.Slots {
