@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -31,6 +32,7 @@ type driver struct {
 	stop    context.CancelCauseFunc
 	inbox   chan any
 	log     zerolog.Logger
+	ending  atomic.Bool // the driver is about to make the record final itself
 }
 
 // What else is told to a driver, beside the notices.
@@ -67,12 +69,24 @@ func (d *driver) live(ctx context.Context) {
 			d.log.Info().AnErr("cause", context.Cause(ctx)).Msg("let go of the job")
 			return
 		default:
-			if r, err = d.end(ctx, outcome, err); err != nil {
+			// From here on a final record is this driver's doing, or it was
+			// faster and end finds the record final.
+			d.ending.Store(true)
+			r, err = d.end(ctx, outcome, err)
+			if errors.Is(err, job.ErrStale) {
+				d.log.Info().Msg("the job was ended from outside")
+				break
+			}
+			if err != nil {
 				d.log.Error().Err(err).Msg("record the job's end")
 				return
 			}
 			d.log.Info().Str("state", string(r.State)).Str("error", r.Error).Msg("job ended")
-			d.publish(notice.Event{Type: notice.StateEvent, State: r.State, Message: r.Error, Steps: r.Steps, Outcome: outcome})
+			ended := notice.Event{Type: notice.StateEvent, State: r.State, Message: r.Error, Steps: r.Steps, Outcome: outcome}
+			if outcome != nil {
+				ended.Step = outcome.Steps
+			}
+			d.publish(ended)
 		}
 	}
 	if err := d.release(ctx); err != nil {

@@ -92,7 +92,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
-	if driven && r.State.Final() {
+	if driven && r.State.Final() && !d.ending.Load() {
 		d.stop(errFinal)
 	}
 	if r.Released {

@@ -332,6 +332,6 @@ func (t *training) tell(ctx context.Context) error {
 
 // epoch is the number of epochs begun.
 func (t *training) epoch() int64 {
-	epoch, _, _ := t.engine.Plan.Batch(max(0, t.losses.len()-1))
+	epoch, _, _ := t.engine.Plan.Batch(max(0, t.round.Committed()-1))
 	return epoch + 1
 }

@@ -73,9 +73,10 @@ func (f *follower) show(e notice.Event) {
 		s.Step, s.Message = e.Step, ""
 	case notice.EvaluationEvent:
 		f.display.Log(evaluation(e))
-		for name, v := range e.Metrics {
-			if name != "loss" || s.Metric == "" {
-				s.Metric, s.MetricValue = name, v
+		for _, name := range slices.Sorted(maps.Keys(e.Metrics)) {
+			if name != "loss" {
+				s.Metric, s.MetricValue = string(e.Split)+" "+name, e.Metrics[name]
+				break
 			}
 		}
 	case notice.WaitingEvent:
