@@ -11,9 +11,9 @@ import (
 )
 
 // evaluate computes what one block contributes to a split's metrics.
-func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task) error {
+func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task, progress func()) error {
 	var unit *metric.Sums
-	err := c.view(ctx, p, t, func(params []float32) (err error) {
+	err := c.view(ctx, p, t, progress, func(params []float32) (err error) {
 		unit, err = p.engine.Evaluate(ctx, s.Scratch, params, t.Split, t.Block)
 		return err
 	})
@@ -29,9 +29,9 @@ func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.T
 }
 
 // snapshot stores the replica as it stands, at the task's step or later.
-func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task) error {
+func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progress func()) error {
 	still := func([]float32) error { return nil }
-	if err := c.view(ctx, p, t, still); err != nil && !errors.Is(err, job.ErrStale) {
+	if err := c.view(ctx, p, t, progress, still); err != nil && !errors.Is(err, job.ErrStale) {
 		return err
 	}
 	snap := p.replica.Snapshot()

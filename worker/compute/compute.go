@@ -63,9 +63,9 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) erro
 	case job.Gradient:
 		return c.gradient(ctx, p, s, t, progress)
 	case job.Evaluate:
-		return c.evaluate(ctx, p, s, t)
+		return c.evaluate(ctx, p, s, t, progress)
 	case job.Snapshot:
-		return c.snapshot(ctx, p, t)
+		return c.snapshot(ctx, p, t, progress)
 	}
 	return fmt.Errorf("task kind %q: want gradient, evaluate or snapshot: %w", t.Kind, job.ErrPoison)
 }

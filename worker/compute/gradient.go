@@ -20,7 +20,7 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 		s.result = make([]float32, n)
 	}
 	partial := ledger.Partial{Gradient: s.result[:p.layout.Params]}
-	err := c.view(ctx, p, t, func(params []float32) (err error) {
+	err := c.view(ctx, p, t, progress, func(params []float32) (err error) {
 		partial.Sums, err = p.engine.Node(ctx, partial.Gradient, s.Scratch, params, t.Step, t.Node, progress)
 		return err
 	})
@@ -35,6 +35,7 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	if err != nil {
 		return fmt.Errorf("store partial: %w", err)
 	}
+	progress()
 	for _, g := range group(arrivals) {
 		root, err := c.reduce(ctx, p, s, t, partial, g)
 		if err != nil {
@@ -52,11 +53,15 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	return nil
 }
 
-// view brings the replica to the task's step. A task of a step that is
+// view brings the replica to the task's step, which is progress. A task of a step that is
 // committed is stale, unless it is the ledger that has lost steps: then the
 // replica is of no use any more and starts again from what the ledger has.
-func (c *Computer) view(ctx context.Context, p *program, t job.Task, use func(params []float32) error) error {
-	err := p.replica.View(ctx, c.ledger, t.Step, use)
+func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress func(), use func(params []float32) error) error {
+	ready := func(params []float32) error {
+		progress()
+		return use(params)
+	}
+	err := p.replica.View(ctx, c.ledger, t.Step, ready)
 	if !errors.Is(err, job.ErrStale) {
 		return err
 	}
@@ -69,7 +74,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, use func(pa
 		return err
 	}
 	p.replica.Forget()
-	return p.replica.View(ctx, c.ledger, t.Step, use)
+	return p.replica.View(ctx, c.ledger, t.Step, ready)
 }
 
 // commit appends root-gradient chunks to the log and announces the step when

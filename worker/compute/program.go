@@ -58,13 +58,13 @@ func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64) *program
 // get returns the task's program, made once for all slots that ask.
 func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 	key := programKey{t.Ref, t.Plan}
-	ps.mu.Lock()
-	p, ok := ps.lru.Get(key)
-	ps.mu.Unlock()
-	if ok {
+	if p, ok := ps.cached(key); ok {
 		return p, nil
 	}
 	made := ps.making.DoChan(t.Ref.String()+string(t.Plan), func() (any, error) {
+		if p, ok := ps.cached(key); ok {
+			return p, nil // made between the look above and here
+		}
 		// Not cut off with the first slot that asked: others wait for it too.
 		p, err := ps.make(context.WithoutCancel(ctx), t)
 		if err == nil {
@@ -81,6 +81,12 @@ func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 		}
 		return r.Val.(*program), nil
 	}
+}
+
+func (ps *programs) cached(key programKey) (*program, bool) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.lru.Get(key)
 }
 
 func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {

@@ -1,0 +1,211 @@
+package compute
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/memory"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+	"tributary/shared/tree"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The job that tests compute: 40 rows of 3 features in blocks of 7, batches of
+// 16 in 4 micro-batches, so that the last of an epoch is short; 3 steps; 25
+// parameters in chunks of 8, the last of 1.
+const (
+	rows     = 40
+	features = 3
+	steps    = 3
+	leaves   = 4
+)
+
+// fixture is a job's plan and dataset in a blob store, and its empty ledger.
+type fixture struct {
+	t      *testing.T
+	blobs  *blob.Memory
+	blocks *dataset.Cache
+	ledger *memory.Ledger
+	plan   *plan.Plan
+	digest job.Digest
+	heard  heard
+}
+
+// heard is the announcements so far.
+type heard struct {
+	mu        sync.Mutex
+	commits   []int64
+	evaluated []int
+	snapshots []int64
+}
+
+func (h *heard) PublishCommit(n notice.Commit) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.commits = append(h.commits, n.Committed)
+	return nil
+}
+
+func (h *heard) PublishEvaluated(n notice.Evaluated) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.evaluated = append(h.evaluated, n.Stored)
+	return nil
+}
+
+func (h *heard) PublishSnapshotted(n notice.Snapshotted) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.snapshots = append(h.snapshots, n.Step)
+	return nil
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, blobs: blob.NewMemory(0), ledger: memory.New()}
+	f.blocks = dataset.NewCache(f.blobs, 1<<20)
+	f.plan = &plan.Plan{
+		Version: plan.Version, ChunkLen: 8,
+		Spec: job.Spec{
+			Model: job.Model{
+				Layers: []job.Layer{{Dense: &job.Dense{Units: 4, Activation: job.Tanh}}, {Dense: &job.Dense{Units: 1}}},
+				Init:   job.Init{Scheme: job.TorchUniform},
+			},
+			Loss: job.MSE, Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.05, Momentum: 0.9}},
+			Batch: 16, Microbatches: leaves, Steps: steps, Seed: 3, Metrics: []job.Metric{job.RMSE},
+		},
+		Dataset: dataset.Manifest{
+			Version: 1, Features: features, Targets: 1,
+			Preprocessing: &dataset.Preprocessing{},
+			Splits:        map[job.Split][]dataset.BlockRef{job.Train: f.store(rows), job.Test: f.store(10)},
+		},
+	}
+	for i := range features {
+		f.plan.Dataset.Preprocessing.Columns = append(f.plan.Dataset.Preprocessing.Columns,
+			dataset.Column{Name: fmt.Sprint("x", i), Kind: dataset.Numeric, Scale: 1})
+	}
+	encoded, digest, err := f.plan.Encode()
+	require.NoError(t, err)
+	_, err = f.blobs.Put(t.Context(), encoded)
+	require.NoError(t, err)
+	f.digest = digest
+	return f
+}
+
+// store puts n rows into blocks of 7: y = x0 - 2 x1 + x2/2.
+func (f *fixture) store(n int) []dataset.BlockRef {
+	var refs []dataset.BlockRef
+	for lo := 0; lo < n; lo += 7 {
+		b := &dataset.Block{Rows: min(7, n-lo), Features: features, Targets: 1}
+		for i := lo; i < lo+b.Rows; i++ {
+			x := []float32{float32(i%5) / 5, float32(i%7) / 7, float32(i%11) / 11}
+			b.X, b.Y = append(b.X, x...), append(b.Y, x[0]-2*x[1]+x[2]/2)
+		}
+		data := dataset.Encode(b)
+		digest, err := f.blobs.Put(f.t.Context(), data)
+		require.NoError(f.t, err)
+		refs = append(refs, dataset.BlockRef{Digest: digest, Rows: b.Rows, Bytes: len(data)})
+	}
+	return refs
+}
+
+// worker returns a fresh computer; l nil stands for the fixture's ledger.
+func (f *fixture) worker(l ledger.Ledger) *Computer {
+	if l == nil {
+		l = f.ledger
+	}
+	return New(l, f.blobs, f.blocks, &f.heard, 2, 1<<20, zerolog.Nop())
+}
+
+func (f *fixture) task(k job.Kind, step int64) job.Task {
+	return job.Task{Ref: job.Ref{Job: "j", Run: "r"}, Plan: f.digest, Numerics: "n", Kind: k, Step: step}
+}
+
+func (f *fixture) gradient(step int64, node tree.Node) job.Task {
+	t := f.task(job.Gradient, step)
+	t.Node = node
+	return t
+}
+
+func (f *fixture) evaluate(step int64, split job.Split, block int) job.Task {
+	t := f.task(job.Evaluate, step)
+	t.Split, t.Block = split, block
+	return t
+}
+
+func none() {}
+
+// do has the tasks done, all of which must succeed.
+func (f *fixture) do(c *Computer, tasks ...job.Task) {
+	f.t.Helper()
+	for _, task := range tasks {
+		require.NoError(f.t, c.Handle(f.t.Context(), task, none), task.Name())
+	}
+}
+
+func (f *fixture) engine() *gradient.Engine {
+	f.t.Helper()
+	e, err := gradient.Compile(f.t.Context(), f.plan, f.blobs, f.blocks)
+	require.NoError(f.t, err)
+	return e
+}
+
+func (f *fixture) layout() ledger.Layout { return f.engine().Layout(job.Ref{Job: "j", Run: "r"}) }
+
+func (f *fixture) state() ledger.State {
+	f.t.Helper()
+	s, err := f.ledger.State(f.t.Context(), f.layout())
+	require.NoError(f.t, err)
+	return s
+}
+
+// root is a step's root gradient and its sums.
+type root struct {
+	gradient []float32
+	sums     ledger.Sums
+}
+
+// roots reads the log from a step on.
+func (f *fixture) roots(from, to int64) []root {
+	f.t.Helper()
+	l := f.layout()
+	var all []root
+	for step := from; step < to; step++ {
+		r := root{gradient: make([]float32, l.Params)}
+		var err error
+		r.sums, err = f.ledger.Root(f.t.Context(), l, step, r.gradient)
+		require.NoError(f.t, err)
+		all = append(all, r)
+	}
+	return all
+}
+
+// reference computes every step's root in the plain loop.
+func (f *fixture) reference() []root {
+	f.t.Helper()
+	e := f.engine()
+	params, state := make([]float32, e.Network.Params()), [][]float32{make([]float32, e.Network.Params())}
+	e.Initial(params)
+	var all []root
+	for step := range e.Plan.Steps() {
+		r := root{gradient: make([]float32, len(params))}
+		var err error
+		r.sums, err = e.Node(f.t.Context(), r.gradient, gradient.NewScratch(), params, step, tree.Root, nil)
+		require.NoError(f.t, err)
+		e.Fold.Apply(params, state, step, r.gradient, e.Divisor(r.sums))
+		all = append(all, r)
+	}
+	return all
+}

@@ -1,0 +1,195 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+func TestRootTasksCommitTheReferencesRoots(t *testing.T) {
+	f := newFixture(t)
+	c := f.worker(nil)
+	for step := range int64(steps) {
+		f.do(c, f.gradient(step, tree.Root))
+	}
+	require.Equal(t, f.reference(), f.roots(0, steps))
+	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
+}
+
+// Any cover, mixed levels and duplicates included, in any order and on any of
+// three workers, comes to the same bits.
+func TestAnyCoverInAnyOrderIsTheSameRoot(t *testing.T) {
+	want := newFixture(t).reference()
+	rapid.Check(t, func(r *rapid.T) {
+		f := newFixture(t)
+		workers := []*Computer{f.worker(nil), f.worker(nil), f.worker(nil)}
+		for step := range int64(steps) {
+			nodes := []tree.Node{tree.Root}
+			for range rapid.IntRange(0, 3).Draw(r, "splits") {
+				i := rapid.IntRange(0, len(nodes)-1).Draw(r, "parted")
+				if n := nodes[i]; n < leaves {
+					nodes = append(append(nodes[:i:i], nodes[i+1:]...), n.Left(), n.Right())
+				}
+			}
+			nodes = append(nodes, nodes[rapid.IntRange(0, len(nodes)-1).Draw(r, "duplicate")])
+			for _, n := range rapid.Permutation(nodes).Draw(r, "order") {
+				c := workers[rapid.IntRange(0, 2).Draw(r, "worker")]
+				err := c.Handle(t.Context(), f.gradient(step, n), none)
+				if err != nil {
+					require.ErrorIs(r, err, job.ErrStale)
+				}
+			}
+			require.Equal(r, step+1, f.state().Committed)
+		}
+		require.Equal(r, want, f.roots(0, steps))
+	})
+}
+
+func TestATaskOfACommittedStepIsStaleAndSaysWhatIsCommitted(t *testing.T) {
+	f := newFixture(t)
+	c := f.worker(nil)
+	f.do(c, f.gradient(0, 1), f.gradient(1, 1))
+	f.heard.commits = nil
+	require.ErrorIs(t, c.Handle(t.Context(), f.gradient(0, 2), none), job.ErrStale)
+	require.Equal(t, []int64{2}, f.heard.commits)
+	require.Len(t, f.roots(0, 2), 2)
+}
+
+func TestDifferingBytesAreCorruptNeverAveraged(t *testing.T) {
+	for name, plant := range map[string]func(f *fixture, l ledger.Layout, bytes []float32) error{
+		"partial": func(f *fixture, l ledger.Layout, bytes []float32) error {
+			_, err := f.ledger.Put(f.t.Context(), l, 0, 2, ledger.Partial{Gradient: bytes})
+			return err
+		},
+		"root": func(f *fixture, l ledger.Layout, bytes []float32) error {
+			_, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, bytes, ledger.Sums{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			l := f.layout()
+			require.NoError(t, plant(f, l, make([]float32, l.Params)))
+			c := f.worker(nil)
+			node := map[string]tree.Node{"partial": 2, "root": tree.Root}[name]
+			require.ErrorIs(t, c.Handle(t.Context(), f.gradient(0, node), none), job.ErrCorrupt)
+			require.Zero(t, f.state().Committed)
+		})
+	}
+}
+
+func TestTasksThatCannotBeComputedArePoison(t *testing.T) {
+	f := newFixture(t)
+	garbage, err := f.blobs.Put(t.Context(), []byte(`{"version":7}`))
+	require.NoError(t, err)
+	for name, change := range map[string]func(*job.Task){
+		"no plan":          func(t *job.Task) { t.Plan = blob.DigestOf([]byte("no such plan")) },
+		"a foreign plan":   func(t *job.Task) { t.Plan = garbage },
+		"no such node":     func(t *job.Task) { t.Node = 2 * leaves },
+		"node 0":           func(t *job.Task) { t.Node = 0 },
+		"no such kind":     func(t *job.Task) { t.Kind = "compress" },
+		"no such block":    func(t *job.Task) { t.Kind, t.Split, t.Block = job.Evaluate, job.Test, 2 },
+		"block -1":         func(t *job.Task) { t.Kind, t.Split, t.Block = job.Evaluate, job.Test, -1 },
+		"no such split":    func(t *job.Task) { t.Kind, t.Split = job.Evaluate, "holdout" },
+		"validation of no": func(t *job.Task) { t.Kind, t.Split = job.Evaluate, job.Validation },
+	} {
+		t.Run(name, func(t *testing.T) {
+			task := f.gradient(0, tree.Root)
+			change(&task)
+			require.ErrorIs(t, f.worker(nil).Handle(t.Context(), task, none), job.ErrPoison)
+		})
+	}
+}
+
+func TestAMissingBlockIsPoisonAndNamed(t *testing.T) {
+	f := newFixture(t)
+	require.NoError(t, f.blobs.Delete(t.Context(), f.plan.Dataset.Splits[job.Train][2].Digest))
+	c := f.worker(nil)
+	var err error
+	for step := int64(0); err == nil; step++ { // some batch has rows of it
+		err = c.Handle(t.Context(), f.gradient(step, tree.Root), none)
+	}
+	require.ErrorIs(t, err, job.ErrPoison)
+	require.ErrorContains(t, err, "read block 2 of the train split")
+}
+
+// partialHook does something once, before a partial is read.
+type partialHook struct {
+	ledger.Ledger
+	before func()
+}
+
+func (l *partialHook) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+	if before := l.before; before != nil {
+		l.before = nil
+		before()
+	}
+	return l.Ledger.Partial(ctx, lay, step, node, chunks, dst)
+}
+
+func TestAStepThatAnotherFinishesMeanwhileIsNoError(t *testing.T) {
+	f := newFixture(t)
+	l := &partialHook{Ledger: f.ledger}
+	l.before = func() { f.do(f.worker(nil), f.gradient(0, tree.Root)) }
+	c := f.worker(l)
+	f.do(c, f.gradient(0, 2), f.gradient(0, 3))
+	require.Nil(t, l.before, "the hook has run")
+	require.Equal(t, f.reference()[:1], f.roots(0, 1))
+	f.do(c, f.gradient(1, tree.Root))
+}
+
+// The ledger lost every step, or the latest: workers that are ahead of it
+// compute them again, to the same bits.
+func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
+	for _, kept := range []int64{0, 1, 2} {
+		f := newFixture(t)
+		ahead, behind := f.worker(nil), f.worker(nil)
+		for step := range int64(steps) {
+			f.do(ahead, f.gradient(step, 2))
+			f.do(behind, f.gradient(step, 3))
+		}
+		want := f.roots(0, steps)
+		l := f.layout()
+		require.NoError(t, f.ledger.Delete(t.Context(), l))
+		chunks := allChunks(l)
+		for step := range kept {
+			_, err := f.ledger.Append(t.Context(), l, step, chunks, want[step].gradient, want[step].sums)
+			require.NoError(t, err)
+		}
+		for step := kept; step < steps; step++ {
+			f.do(ahead, f.gradient(step, 2))
+			f.do(f.worker(nil), f.gradient(step, 6))
+			f.do(behind, f.gradient(step, 7))
+		}
+		require.Equal(t, want, f.roots(0, steps))
+	}
+}
+
+func TestATaskOfAStepThatIsNotYetDueIsTriedAgain(t *testing.T) {
+	f := newFixture(t)
+	err := f.worker(nil).Handle(t.Context(), f.gradient(1, tree.Root), none)
+	require.ErrorIs(t, err, job.ErrNotFound)
+	for _, class := range []error{job.ErrPoison, job.ErrCorrupt, job.ErrInvalid, job.ErrStale} {
+		require.False(t, errors.Is(err, class), class)
+	}
+}
+
+func TestProgressIsToldAlongTheWay(t *testing.T) {
+	f := newFixture(t)
+	told := 0
+	count := func() { told++ }
+	c := f.worker(nil)
+	require.NoError(t, c.Handle(t.Context(), f.gradient(0, 2), count))
+	require.Equal(t, 1+2+1, told, "parameters ready, two micro-batches, partial stored")
+	told = 0
+	require.NoError(t, c.Handle(t.Context(), f.evaluate(0, job.Test, 0), count))
+	require.Equal(t, 1, told)
+}
