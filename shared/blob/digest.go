@@ -17,5 +17,5 @@ var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func IsDigest(digest job.Digest) bool { return digestPattern.MatchString(string(digest)) }
 
 func notFound(digest job.Digest) error {
-	return fmt.Errorf("get blob %.80s: %w", string(digest), job.ErrNotFound)
+	return fmt.Errorf("get blob %.80s: there is no such blob: %w", string(digest), job.ErrNotFound)
 }

@@ -16,6 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// embeddedDefault is a server with nothing set up.
+var embeddedDefault embedded.Config
+
 // patience bounds every wait of a test.
 const patience = 20 * time.Second
 

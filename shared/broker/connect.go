@@ -119,8 +119,13 @@ func watch(log zerolog.Logger) []nats.Option {
 // Connected reports whether the server can be reached right now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Flush waits until the server has processed everything sent so far.
-func (c *Conn) Flush(ctx context.Context) error { return wrap("flush", c.nc.FlushWithContext(ctx)) }
+// Flush waits until the server has processed everything sent so far, for ten
+// seconds at most.
+func (c *Conn) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return wrap("flush", c.nc.FlushWithContext(ctx))
+}
 
 // Close sends what is still unsent, for a second at most, and disconnects.
 func (c *Conn) Close() {

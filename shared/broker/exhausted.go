@@ -88,7 +88,8 @@ func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.R
 }
 
 // sweep looks for exhausted tasks: messages that are still in the stream
-// although their consumer has neither to deliver them nor leased them.
+// although their consumer has neither to deliver them nor leased them. The
+// consumer's floor tells: it passes them at the latest when nothing is leased.
 func (q *Queue) sweep(ctx context.Context, handle func(job.Task, int)) {
 	ctx, cancel := context.WithTimeout(ctx, sweepEvery/2)
 	defer cancel()

@@ -151,7 +151,7 @@ func (m *Models) SetAlias(ctx context.Context, alias, model string) error {
 func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 	doing := fmt.Sprintf("find model %.140s", alias)
 	if _, err := object(alias, "x"); err != nil {
-		return "", fmt.Errorf("%s: %w", doing, job.ErrNotFound)
+		return "", fmt.Errorf("%s: there is none of that name: %w", doing, job.ErrNotFound)
 	}
 	store, err := m.bucket.get(ctx)
 	if err != nil {

@@ -81,7 +81,7 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 		return nil, wrap(doing, err)
 	}
 	if !blob.IsDigest(digest) {
-		return nil, wrap(doing, job.ErrNotFound)
+		return nil, fmt.Errorf("%s: that is no digest: %w", doing, job.ErrNotFound)
 	}
 	store, err := b.bucket.get(ctx)
 	if err != nil {

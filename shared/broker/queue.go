@@ -107,13 +107,14 @@ func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err 
 	}
 }
 
-// attempt sends msgs once. It returns how many, from the first, are confirmed,
+// attempt sends msgs once; the library's own retries, each message for itself,
+// would change their order. It returns how many, from the first, are confirmed,
 // and what became of the next.
 func (q *Queue) attempt(ctx context.Context, msgs []*nats.Msg) (confirmed int, err error) {
 	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
 	var sendErr error
 	for _, m := range msgs {
-		f, err := q.c.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(1), jetstream.WithRetryWait(50*time.Millisecond))
+		f, err := q.c.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
 		if err != nil {
 			sendErr = err
 			break

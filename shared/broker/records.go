@@ -78,7 +78,7 @@ const headroom = 1024
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	doing := fmt.Sprintf("read the record of job %.80s", string(id))
 	if id.Validate() != nil {
-		return Entry{}, fmt.Errorf("%s: %w", doing, job.ErrNotFound)
+		return Entry{}, fmt.Errorf("%s: there is none of that name: %w", doing, job.ErrNotFound)
 	}
 	kv, err := r.bucket.get(ctx)
 	if err != nil {

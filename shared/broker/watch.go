@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/shared/job"
@@ -27,13 +28,15 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	w := &watcher{r: r, handle: handle, seen: make(map[job.ID]uint64)}
 	ticker := time.NewTicker(relistEvery)
 	defer ticker.Stop()
+	connected := r.c.nc.StatusChanged(nats.CONNECTED)
+	defer r.c.nc.RemoveStatusListener(connected)
 	pauses := newBackOff()
 	for {
 		updates, stop := w.begin(ctx)
 		err := w.list(ctx)
 		if err == nil {
 			pauses.Reset()
-			err = w.follow(ctx, updates, ticker.C)
+			err = w.follow(ctx, updates, connected, ticker.C)
 		}
 		stop()
 		if ctx.Err() != nil {
@@ -79,8 +82,8 @@ func (w *watcher) list(ctx context.Context) error {
 }
 
 // follow hands over changes, and reads all records at every tick. It returns
-// when the updates end.
-func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueEntry, tick <-chan time.Time) error {
+// when the updates end, or may have ended: after a reconnect.
+func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueEntry, connected <-chan nats.Status, tick <-chan time.Time) error {
 	for {
 		select {
 		case e, ok := <-updates:
@@ -93,6 +96,8 @@ func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueE
 			if entry, err := decodeRecord(e); err == nil {
 				w.see(entry)
 			}
+		case <-connected:
+			return nil
 		case <-tick:
 			if err := w.list(ctx); err != nil {
 				return err

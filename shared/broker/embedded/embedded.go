@@ -63,12 +63,28 @@ func Start(cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start the embedded NATS server: %w", err), srv.clean())
 	}
 	srv.s = s
-	s.SetLoggerV2(logger{cfg.Log}, false, false, false)
+	fatal := make(chan string, 1)
+	s.SetLoggerV2(logger{cfg.Log, fatal}, false, false, false)
 	s.Start()
-	if !s.ReadyForConnections(startTimeout) {
-		return nil, errors.Join(fmt.Errorf("start the embedded NATS server: not ready after %s", startTimeout), srv.Close())
+	if err := ready(s, fatal); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the embedded NATS server: %w", err), srv.Close())
 	}
 	return srv, nil
+}
+
+// ready waits until the server takes connections, or has given up.
+func ready(s *server.Server, fatal <-chan string) error {
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); {
+		if s.ReadyForConnections(100 * time.Millisecond) {
+			return nil
+		}
+		select {
+		case why := <-fatal:
+			return errors.New(why)
+		default:
+		}
+	}
+	return fmt.Errorf("not ready after %s", startTimeout)
 }
 
 func (c *Config) options() *server.Options {

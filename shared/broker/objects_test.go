@@ -1,0 +1,154 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/blob/blobtest"
+	"tributary/shared/job"
+)
+
+func TestBlobConformance(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blobtest.Fixture {
+		_, c := open(t, SetupConfig{})
+		b := c.Blobs()
+		return blobtest.Fixture{Store: b, Corrupt: func(t *testing.T, digest job.Digest, data []byte) {
+			store, err := b.bucket.get(t.Context())
+			require.NoError(t, err)
+			_, err = store.PutBytes(t.Context(), string(digest), data)
+			require.NoError(t, err)
+		}}
+	})
+}
+
+func TestBlobsAreFull(t *testing.T) {
+	_, c := open(t, SetupConfig{BlobBytes: 1 << 20})
+	_, err := c.Blobs().Put(t.Context(), make([]byte, 2<<20))
+	require.ErrorIs(t, err, job.ErrFull)
+}
+
+func TestBlobWhoseChunksAreGone(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	b := c.Blobs()
+	digest, err := b.Put(t.Context(), bytes.Repeat([]byte("x"), 1<<20))
+	require.NoError(t, err)
+	stream, err := c.js.Stream(t.Context(), "OBJ_"+BlobBucket)
+	require.NoError(t, err)
+	require.NoError(t, stream.Purge(t.Context(), jetstream.WithPurgeSubject("$O."+BlobBucket+".C.>")))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err = b.Get(ctx, digest)
+	require.Error(t, err, "it ends with its context")
+}
+
+func TestBlobsOfOtherProcesses(t *testing.T) {
+	s, c := open(t, SetupConfig{})
+	digest, err := c.Blobs().Put(t.Context(), []byte("shared"))
+	require.NoError(t, err)
+	got, err := s.connect(t).Blobs().Get(t.Context(), digest)
+	require.NoError(t, err)
+	require.Equal(t, "shared", string(got))
+	_, err = startServer(t, embeddedDefault).connect(t).Blobs().Get(t.Context(), blob.DigestOf(nil))
+	require.ErrorIs(t, err, job.ErrNotFound, "no bucket, no blob")
+}
+
+func TestOpenObject(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx := t.Context()
+	store, err := c.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: "datasets"})
+	require.NoError(t, err)
+	want := strings.Repeat("a,b\n1,2\n", 100_000)
+	_, err = store.PutString(ctx, "2024/rows.csv", want)
+	require.NoError(t, err)
+
+	r, err := c.OpenObject(ctx, "datasets/2024/rows.csv")
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.Equal(t, want, string(got))
+
+	r, err = c.OpenObject(ctx, "datasets/2024/rows.csv")
+	require.NoError(t, err)
+	_, err = io.ReadFull(r, make([]byte, 10))
+	require.NoError(t, err)
+	require.NoError(t, r.Close(), "a reader may stop early")
+
+	for path, class := range map[string]error{
+		"": job.ErrInvalid, "datasets": job.ErrInvalid, "datasets/": job.ErrInvalid, "/x": job.ErrInvalid,
+		"data sets/x": job.ErrInvalid, "*/x": job.ErrInvalid, "nowhere/x": job.ErrNotFound, "datasets/x": job.ErrNotFound,
+	} {
+		_, err := c.OpenObject(ctx, path)
+		require.ErrorIs(t, err, class, "%q", path)
+	}
+}
+
+func TestModels(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx, m := t.Context(), c.Models()
+	files, err := m.List(ctx, "")
+	require.NoError(t, err)
+	require.Empty(t, files)
+
+	require.NoError(t, m.PutFile(ctx, "digits-1", "model.json", strings.NewReader("{}")))
+	require.NoError(t, m.PutFile(ctx, "digits-1", "model.safetensors", bytes.NewReader(make([]byte, 300_000))))
+	require.NoError(t, m.PutFile(ctx, "digits-1", "model.json", strings.NewReader(`{"v":2}`)))
+	require.NoError(t, m.PutFile(ctx, "digits", "plots/loss.svg", strings.NewReader("<svg/>")))
+	got, err := m.GetFile(ctx, "digits-1", "model.json")
+	require.NoError(t, err)
+	require.Equal(t, `{"v":2}`, string(got))
+	got, err = m.GetFile(ctx, "digits-1", "model.safetensors")
+	require.NoError(t, err)
+	require.Len(t, got, 300_000)
+	_, err = m.GetFile(ctx, "digits-1", "none")
+	require.ErrorIs(t, err, job.ErrNotFound)
+
+	require.NoError(t, m.SetAlias(ctx, "digits", "digits-1"))
+	require.NoError(t, m.SetAlias(ctx, "digits", "digits-2"))
+	model, err := m.Resolve(ctx, "digits")
+	require.NoError(t, err)
+	require.Equal(t, "digits-2", model)
+	for _, alias := range []string{"none", "", "../x", "@alias/digits", "*"} {
+		_, err = m.Resolve(ctx, alias)
+		require.ErrorIs(t, err, job.ErrNotFound, "%q", alias)
+	}
+
+	files, err = m.List(ctx, "")
+	require.NoError(t, err)
+	require.Len(t, files, 3, "an alias is no file")
+	files, err = m.List(ctx, "digits-1")
+	require.NoError(t, err)
+	require.Len(t, files, 2, "nor is a model whose name begins alike")
+	require.Equal(t, "model.json", files[0].Name)
+	require.EqualValues(t, 300_000, files[1].Size)
+
+	require.NoError(t, m.Delete(ctx, "digits-1"))
+	require.NoError(t, m.Delete(ctx, "digits-1"))
+	files, err = m.List(ctx, "")
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+}
+
+func TestModelNames(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx, m := t.Context(), c.Models()
+	for _, name := range []string{"", ".", "..", "a/b", "@alias", "a b", "é", strings.Repeat("x", 200)} {
+		require.ErrorIs(t, m.PutFile(ctx, name, "model.json", strings.NewReader("")), job.ErrInvalid, "%q", name)
+		require.ErrorIs(t, m.SetAlias(ctx, "ok", name), job.ErrInvalid, "%q", name)
+		require.ErrorIs(t, m.SetAlias(ctx, name, "ok"), job.ErrInvalid, "%q", name)
+		require.ErrorIs(t, m.Delete(ctx, name), job.ErrInvalid, "%q", name)
+	}
+	for _, file := range []string{"", "/", "../x", "a//b", "a/../b", "/etc/passwd", "a b"} {
+		require.ErrorIs(t, m.PutFile(ctx, "ok", file, strings.NewReader("")), job.ErrInvalid, "%q", file)
+		_, err := m.GetFile(ctx, "ok", file)
+		require.ErrorIs(t, err, job.ErrInvalid, "%q", file)
+	}
+}
