@@ -154,8 +154,11 @@ type Listed struct {
 	Finished *time.Time `json:"finished,omitempty"`
 }
 
-// maxListed bounds List's answer, so that it fits a message.
-const maxListed = 1000
+// Bounds of List's answer, so that it fits a message.
+const (
+	maxListed = 1000
+	maxText   = 200 // bytes of a message or an error; Get tells all of it
+)
 
 // List answers the jobs, newest first.
 func (a *API) List(ctx context.Context, _ []byte) (map[string][]Listed, error) {
@@ -169,11 +172,14 @@ func (a *API) List(ctx context.Context, _ []byte) (map[string][]Listed, error) {
 	jobs := make([]Listed, 0, len(records))
 	for _, r := range records[:min(len(records), maxListed)] {
 		short := status(r)
-		short.Error = strings.ToValidUTF8(short.Error[:min(len(short.Error), 200)], "")
+		short.Message, short.Error = clip(short.Message), clip(short.Error)
 		jobs = append(jobs, Listed{Status: short, Name: r.Name, Created: r.Created, Finished: r.Finished})
 	}
 	return map[string][]Listed{"jobs": jobs}, nil
 }
+
+// clip cuts a text between characters.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxText)], "") }
 
 // Cancel ends a job that has not ended. Whoever drives it sees the record.
 func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
