@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/shared/blob"
@@ -18,12 +19,35 @@ import (
 )
 
 // Blobs implements blob.Store on the object bucket for blobs.
+//
+// Writing an object again removes the chunks of its former self, from under
+// whoever reads them. So blobs of one digest are put one after the other, the
+// later ones finding it there; between processes readers have to try again.
 type Blobs struct {
 	bucket lazy[jetstream.ObjectStore]
+	turns  [64]chan struct{} // each of capacity 1, by digest: held by who puts
 }
 
-// Blobs returns the blob store.
-func (c *Conn) Blobs() *Blobs { return &Blobs{bucket: c.objects(BlobBucket)} }
+// Blobs returns the blob store. Share it: two stores do not know of each
+// other's puts.
+func (c *Conn) Blobs() *Blobs {
+	b := &Blobs{bucket: c.objects(BlobBucket)}
+	for i := range b.turns {
+		b.turns[i] = make(chan struct{}, 1)
+	}
+	return b
+}
+
+// turn waits until nobody here puts the digest, and returns what ends it.
+func (b *Blobs) turn(ctx context.Context, digest job.Digest) (end func(), err error) {
+	t := b.turns[xxhash.Sum64String(string(digest))%uint64(len(b.turns))]
+	select {
+	case t <- struct{}{}:
+		return func() { <-t }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 func (c *Conn) objects(bucket string) lazy[jetstream.ObjectStore] {
 	return lazy[jetstream.ObjectStore]{open: func(ctx context.Context) (jetstream.ObjectStore, error) {
@@ -50,6 +74,11 @@ func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	ctx, cancel := transferTime(ctx, uint64(len(data)))
 	defer cancel()
 	doing := "put blob " + string(digest)
+	end, err := b.turn(ctx, digest)
+	if err != nil {
+		return "", wrap(doing, err)
+	}
+	defer end()
 	store, err := b.bucket.get(ctx)
 	if err != nil {
 		return "", wrap(doing, err)
@@ -94,11 +123,21 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	return data, blob.Verify(digest, data)
 }
 
-// readObject reads an object of at most limit bytes whole. It tries twice: an
-// object replaced while it is read loses its chunks.
+// attempts are the times that reading an object may take, one after the other:
+// a base and a rate in bytes per second. A replaced or deleted object's reader
+// waits for chunks that never come, so the first attempts are short; a slow
+// network gets the last.
+var attempts = []struct {
+	base time.Duration
+	rate uint64
+}{{time.Second, 16 << 20}, {5 * time.Second, 4 << 20}, {30 * time.Second, 1 << 20}}
+
+// readObject reads an object of at most limit bytes whole.
 func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) (data []byte, err error) {
-	for range 2 {
-		data, err = readObjectOnce(ctx, store, name, limit)
+	for _, a := range attempts {
+		data, err = readObjectOnce(ctx, store, name, limit, func(size uint64) time.Duration {
+			return a.base + time.Duration(size*uint64(time.Second/time.Millisecond)/a.rate)*time.Millisecond
+		})
 		if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, job.ErrInvalid) || ctx.Err() != nil {
 			break
 		}
@@ -106,7 +145,8 @@ func readObject(ctx context.Context, store jetstream.ObjectStore, name string, l
 	return data, err
 }
 
-func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) ([]byte, error) {
+// readObjectOnce reads an object whole within the time that its size gives it.
+func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, within func(size uint64) time.Duration) ([]byte, error) {
 	info, err := store.GetInfo(ctx, name)
 	if err != nil {
 		return nil, err
@@ -114,7 +154,7 @@ func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name strin
 	if info.Size > limit {
 		return nil, fmt.Errorf("object %s has %d bytes; at most %d are allowed: %w", name, info.Size, limit, job.ErrInvalid)
 	}
-	ctx, cancel := transferTime(ctx, info.Size)
+	ctx, cancel := context.WithTimeout(ctx, within(info.Size))
 	defer cancel()
 	r, err := store.Get(ctx, name)
 	if err != nil {

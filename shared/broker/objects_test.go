@@ -60,6 +60,32 @@ func TestBlobsOfOtherProcesses(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrNotFound, "no bucket, no blob")
 }
 
+// Two processes that put one blob at the same time take each other's chunks
+// away; readers notice in about a second, not when all patience has run out.
+func TestBlobsPutByTwoProcessesAtOnce(t *testing.T) {
+	s, a := open(t, SetupConfig{})
+	stores := []*Blobs{a.Blobs(), s.connect(t).Blobs()}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	for round := range 5 {
+		data := bytes.Repeat([]byte{byte(round)}, 400_000)
+		errs := make(chan error, 8)
+		for i := range cap(errs) {
+			go func() {
+				b := stores[i%len(stores)]
+				digest, err := b.Put(ctx, data)
+				if err == nil {
+					_, err = b.Get(ctx, digest)
+				}
+				errs <- err
+			}()
+		}
+		for range cap(errs) {
+			require.NoError(t, receive(t, errs))
+		}
+	}
+}
+
 func TestOpenObject(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	ctx := t.Context()
