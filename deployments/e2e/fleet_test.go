@@ -1,7 +1,5 @@
 //go:build e2e
 
-// Package e2e runs the real programs as processes against real servers, the
-// way people do, and breaks them.
 package e2e
 
 import (
@@ -11,137 +9,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"tributary/deployments/e2e/programs"
 	"tributary/shared/job"
-	"tributary/shared/ledger/redis/redistest"
 )
 
-// root is the repository's, where specs name their data from.
-const root = "../.."
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
-var bin string // folder of the built programs
-
-func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "tributary-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	bin = dir
-	build := exec.Command("go", "build", "-o", bin+"/", "./coordinator", "./worker", "github.com/nats-io/nats-server/v2")
-	build.Dir, build.Stderr = root, os.Stderr
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build:", err)
-		return 1
-	}
-	return m.Run()
-}
-
-// process starts a program that is killed at the test's end, if not before.
-func process(t *testing.T, name string, args ...string) *exec.Cmd {
+// with writes a spec with other values for some of its lines.
+func with(t *testing.T, spec string, lines ...string) string {
 	t.Helper()
-	c := exec.Command(filepath.Join(bin, name), args...)
-	c.Dir = root
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var log bytes.Buffer
-	c.Stdout, c.Stderr = &log, &log
-	require.NoError(t, c.Start())
-	t.Cleanup(func() {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-		if t.Failed() {
-			t.Logf("%s %v:\n%s", name, args, log.String())
-		}
-	})
-	return c
-}
-
-// servers is a real nats-server and a real redis-server.
-type servers struct{ nats, redis string }
-
-func start(t *testing.T) servers {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NoError(t, l.Close())
-	redis := redistest.Start(t)
-	require.NotNil(t, redis, "redis-server is not in PATH")
-	process(t, "nats-server", "-js", "-sd", t.TempDir(), "-a", "127.0.0.1", "-p", fmt.Sprint(port))
-	return servers{nats: fmt.Sprintf("nats://127.0.0.1:%d", port), redis: redis.URL}
-}
-
-func (s servers) worker(t *testing.T, slots int) *exec.Cmd {
-	t.Helper()
-	return process(t, "worker", "--nats", s.nats, "--redis", s.redis, "--slots", fmt.Sprint(slots), "--http", "127.0.0.1:0", "--log-level", "warn")
-}
-
-// train runs a job with the train command and returns its outcome.
-func train(ctx context.Context, t *testing.T, spec string, args ...string) job.Outcome {
-	t.Helper()
-	c := exec.CommandContext(ctx, filepath.Join(bin, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...)
-	c.Dir = root
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	out, err := c.Output()
-	require.NoError(t, err, stderr.String())
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	var o job.Outcome
-	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &o), "the last line is the outcome")
-	return o
-}
-
-// shortened writes a spec with other values for some of its lines.
-func shortened(t *testing.T, spec string, replace ...string) string {
-	t.Helper()
-	f, err := os.Open(filepath.Join(root, spec))
+	f, err := os.Open(filepath.Join(programs.Root, spec))
 	require.NoError(t, err)
 	defer f.Close()
 	var out bytes.Buffer
 	replaced := 0
 	for in := bufio.NewScanner(f); in.Scan(); {
 		line := in.Text()
-		for _, r := range replace {
-			if key, _, _ := strings.Cut(r, ":"); strings.HasPrefix(line, key+":") {
-				line = r
+		for _, l := range lines {
+			if key, _, _ := strings.Cut(l, ":"); strings.HasPrefix(line, key+":") {
+				line = l
 				replaced++
 			}
 		}
 		fmt.Fprintln(&out, line)
 	}
-	require.Equal(t, len(replace), replaced)
+	require.Equal(t, len(lines), replaced)
 	path := filepath.Join(t.TempDir(), "spec.yaml")
 	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644))
 	return path
 }
 
 // churn kills a random worker every now and then and starts another in its
-// place, until the returned function is called, which tells how many it killed.
-func (s servers) churn(t *testing.T, workers int, every time.Duration) (stop func() int) {
+// place, until stop is called, which tells how many it killed.
+func churn(t *testing.T, s *programs.Servers, workers int, every time.Duration) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	fleet := make([]*exec.Cmd, workers)
+	fleet := make([]*programs.Process, workers)
 	for i := range fleet {
-		fleet[i] = s.worker(t, 1)
+		fleet[i] = s.Worker(t, 1)
 	}
 	killed := 0
+	var done sync.WaitGroup
 	done.Go(func() {
 		for {
 			select {
@@ -150,43 +67,157 @@ func (s servers) churn(t *testing.T, workers int, every time.Duration) (stop fun
 			case <-time.After(every):
 			}
 			i := rand.IntN(workers)
-			_ = fleet[i].Process.Signal(syscall.SIGKILL)
-			_ = fleet[i].Wait()
+			fleet[i].Kill()
 			killed++
-			fleet[i] = s.worker(t, 1+rand.IntN(2))
+			fleet[i] = s.Worker(t, 1+rand.IntN(2))
 		}
 	})
 	return func() int { cancel(); done.Wait(); return killed }
 }
 
 func TestAnyFleetGivesTheSameBits(t *testing.T) {
-	for _, job := range []struct {
+	for _, c := range []struct {
 		name  string
 		spec  func(t *testing.T) string
 		every time.Duration
 	}{
 		{"digits", func(t *testing.T) string {
-			return shortened(t, "deployments/jobs/digits.yaml", "epochs: 400")
-		}, 300 * time.Millisecond},
+			return with(t, "deployments/jobs/digits.yaml", "epochs: 100")
+		}, 400 * time.Millisecond},
 		{"mnist", func(t *testing.T) string {
-			return shortened(t, "deployments/jobs/mnist.yaml", "epochs: 1")
+			return with(t, "deployments/jobs/mnist.yaml", "epochs: 1")
 		}, time.Second},
 	} {
-		t.Run(job.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			spec := job.spec(t)
-			want := train(ctx, t, spec, "--workers", "1").ParametersSHA256
+			spec := c.spec(t)
+			want := programs.Train(ctx, t, spec, "--workers", "1").ParametersSHA256
 			for _, workers := range []string{"2", "3", "8"} {
-				require.Equal(t, want, train(ctx, t, spec, "--workers", workers).ParametersSHA256, "%s workers in one process", workers)
+				require.Equal(t, want, programs.Train(ctx, t, spec, "--workers", workers).ParametersSHA256, "%s workers in one process", workers)
 			}
-			s := start(t)
-			stop := s.churn(t, 3, job.every)
-			got := train(ctx, t, spec, "--nats", s.nats, "--redis", s.redis, "--workers", "0")
+			s := programs.StartServers(t)
+			stop := churn(t, s, 3, c.every)
+			got := programs.Train(ctx, t, spec, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
 			killed := stop()
 			require.Equal(t, want, got.ParametersSHA256, "worker processes, %d of them killed", killed)
 			require.Positive(t, killed, "nobody was killed: the job is too short")
 			t.Logf("%d steps, %d workers killed, %s", got.Steps, killed, got.ParametersSHA256)
 		})
 	}
+}
+
+// TestMNISTIsLearned holds the whole job against what PyTorch reaches with the
+// same settings, 0.968.
+func TestMNISTIsLearned(t *testing.T) {
+	o := programs.Train(t.Context(), t, "deployments/jobs/mnist.yaml")
+	require.GreaterOrEqual(t, o.Metrics[job.Test]["accuracy"], 0.965)
+	t.Logf("%+v", o)
+}
+
+// client asks the API as the nats CLI does.
+type client struct {
+	t  *testing.T
+	nc *nats.Conn
+}
+
+func dial(t *testing.T, s *programs.Servers) client {
+	t.Helper()
+	nc, err := nats.Connect(s.NATS, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.RetryOnFailedConnect(true))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	return client{t, nc}
+}
+
+// ask repeats a request until somebody answers it.
+func (c client) ask(subject, body string, answer any) {
+	c.t.Helper()
+	for {
+		m, err := c.nc.Request(subject, []byte(body), time.Second)
+		if err == nil && m.Header.Get("Nats-Service-Error-Code") == "" {
+			require.NoError(c.t, json.Unmarshal(m.Data, answer), string(m.Data))
+			return
+		}
+		select {
+		case <-c.t.Context().Done():
+			require.NoError(c.t, err, subject)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// until waits for a job's record to be as wanted.
+func (c client) until(id job.ID, wanted func(job.Record) bool) job.Record {
+	c.t.Helper()
+	for {
+		var r job.Record
+		c.ask("tributary.jobs.get", string(id), &r)
+		if wanted(r) {
+			return r
+		}
+		require.False(c.t, r.State.Final(), "job ended: %s %s", r.State, r.Error)
+		select {
+		case <-c.t.Context().Done():
+			require.Fail(c.t, "the job does not get there")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// TestServersAndCoordinatorsDie kills everything but the workers, one after
+// the other, in the middle of a job.
+func TestServersAndCoordinatorsDie(t *testing.T) {
+	spec := with(t, "deployments/jobs/digits.yaml", "epochs: 600")
+	want := programs.Train(t.Context(), t, spec).ParametersSHA256
+	text, err := os.ReadFile(spec)
+	require.NoError(t, err)
+
+	s := programs.StartServers(t, "--appendonly", "yes", "--appendfsync", "always")
+	coordinator := s.Coordinator(t)
+	s.Worker(t, 1)
+	s.Worker(t, 1)
+	c := dial(t, s)
+	var submitted struct{ ID job.ID }
+	c.ask("tributary.jobs.submit", string(text), &submitted)
+	c.until(submitted.ID, func(r job.Record) bool { return r.State == job.Running })
+
+	progress := make(chan struct{}, 1)
+	sub, err := c.nc.Subscribe("tributary.commit.*", func(*nats.Msg) {
+		select {
+		case progress <- struct{}{}:
+		default:
+		}
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, sub.Unsubscribe()) }()
+	steps := func(n int) {
+		t.Helper()
+		for range n {
+			select {
+			case <-progress:
+			case <-time.After(time.Minute):
+				require.Fail(t, "no step is committed any more")
+			}
+		}
+	}
+	for _, die := range []struct {
+		what string
+		how  func()
+	}{
+		{"the coordinator is killed and another one started", func() { coordinator.Kill(); coordinator = s.Coordinator(t) }},
+		{"nats-server is killed, with the task stream in its memory", func() { s.RestartNATS(t) }},
+		{"redis-server is killed", func() { s.RedisServer.Stop(); s.RedisServer.Restart() }},
+		{"the coordinator is stopped and another one started", func() { coordinator.Stop(); coordinator = s.Coordinator(t) }},
+	} {
+		steps(50)
+		began := time.Now()
+		die.how()
+		for len(progress) > 0 {
+			<-progress // told before
+		}
+		steps(1)
+		t.Logf("%s: the next step after %s", die.what, time.Since(began).Round(time.Millisecond))
+	}
+	r := c.until(submitted.ID, func(r job.Record) bool { return r.State == job.Succeeded })
+	require.Equal(t, want, r.Outcome.ParametersSHA256)
 }

@@ -1,0 +1,289 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/broker"
+	"tributary/shared/job"
+	"tributary/shared/ledger/redis/redistest"
+	"tributary/shared/lifecycle"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+	workerrun "tributary/worker/run"
+)
+
+func objectBucket(name string) jetstream.ObjectStoreConfig {
+	return jetstream.ObjectStoreConfig{Bucket: name}
+}
+
+func waiting(e notice.Event) bool { return e.Type == notice.WaitingEvent }
+
+func TestAJobWaitsForAWorkerAndSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.coordinate("")
+	text := long("patient", 200)
+	w.submit(text)
+	s := w.follow("patient")
+	require.Equal(t, "waiting: no worker is present", s.until("waiting", waiting).Message)
+	w.eventually("the record says so", func() bool { return w.record("patient").Message == "waiting: no worker is present" })
+
+	stop := w.work()
+	w.eventually("the message is gone", func() bool { return w.record("patient").Message == "" })
+	s.succeeded(reference(t, text))
+
+	// Also when the last worker leaves in the middle.
+	text = long("deserted", 3000)
+	w.submit(text)
+	s = w.follow("deserted")
+	s.underway()
+	stop()
+	require.Equal(t, "waiting: no worker is present", s.until("waiting", waiting).Message)
+	w.work()
+	s.succeeded(reference(t, text))
+}
+
+func TestAJobWaitsForItsNumericsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.coordinate("")
+	stop := w.workWith("avx512")
+	w.submit(long("strict", 100_000))
+	s := w.follow("strict")
+	s.underway()
+	w.workWith("neon")
+	stop()
+	require.Equal(t, "waiting: the job is computed with numerics avx512, and no worker present has it (1 have neon)", s.until("waiting", waiting).Message)
+	require.EqualValues(t, "avx512", w.record("strict").Numerics)
+	w.ask("tributary.jobs.cancel", "strict")
+}
+
+// workWith runs a worker that claims other arithmetic.
+func (w *world) workWith(n job.Numerics) (stop func()) {
+	w.t.Helper()
+	stores, err := w.stores(w.url).Open(w.t.Context(), "test", zerolog.Nop())
+	require.NoError(w.t, err)
+	w.t.Cleanup(stores.Close)
+	return w.program(func(c lifecycle.Contexts) error {
+		return workerrun.Run(c.Soft, c.Hard, workerrun.Config{
+			ID: string(n), Slots: 1, Numerics: n, Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs,
+			Bus: stores.Conn.Notices(), BlockBytes: 1 << 20, ReplicaBytes: 1 << 20, Log: zerolog.Nop(),
+		})
+	})
+}
+
+func TestACoordinatorStopsAndTheNextGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	stop := w.coordinate("")
+	w.work()
+	text := long("resumed", 3000)
+	w.submit(text)
+	s := w.follow("resumed")
+	s.underway()
+	stop()
+	require.Equal(t, job.Running, w.bucketRecord("resumed").State, "it let go of the job")
+	w.coordinate("")
+	s.underway()
+	s.succeeded(reference(t, text))
+}
+
+// bucketRecord reads a job's record without a coordinator.
+func (w *world) bucketRecord(id job.ID) job.Record {
+	w.t.Helper()
+	kv, err := w.js.KeyValue(w.t.Context(), broker.JobBucket)
+	require.NoError(w.t, err)
+	e, err := kv.Get(w.t.Context(), string(id))
+	require.NoError(w.t, err)
+	return decode[job.Record](w.t, e.Value())
+}
+
+// owner tells who holds a job's lease, "" for nobody.
+func (w *world) owner(id job.ID) string {
+	w.t.Helper()
+	kv, err := w.js.KeyValue(w.t.Context(), broker.LeaseBucket)
+	require.NoError(w.t, err)
+	e, err := kv.Get(w.t.Context(), string(id))
+	if err != nil {
+		return ""
+	}
+	return decode[struct{ Owner string }](w.t, e.Value()).Owner
+}
+
+func TestAJobHasOneOwnerAndAnotherTakesOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	first := w.cable()
+	w.coordinate(first.url())
+	w.work()
+	w.ask("tributary.jobs.list", "")
+	w.shortenLeases()
+	text := long("owned", 8000)
+	w.submit(text)
+	s := w.follow("owned")
+	s.underway()
+	was := w.owner("owned")
+	require.NotEmpty(t, was)
+	w.coordinate("")
+	w.eventually("the second answers", func() bool { return w.instances() == 2 })
+	w.shortenLeases() // the second has set its own
+	s.underway()
+	require.Equal(t, was, w.owner("owned"), "the first goes on")
+
+	first.cut() // it lives on, but nobody hears it
+	w.eventually("the second owns the job", func() bool { o := w.owner("owned"); return o != "" && o != was })
+	s.succeeded(reference(t, text))
+	require.Equal(t, 1, count(s.told, func(e notice.Event) bool { return e.State.Final() }))
+}
+
+// shortenLeases makes a lease outlive its holder by a second only.
+func (w *world) shortenLeases() {
+	w.t.Helper()
+	conn, err := broker.Connect(w.t.Context(), broker.Config{URL: w.url}, zerolog.Nop())
+	require.NoError(w.t, err)
+	defer conn.Close()
+	require.NoError(w.t, conn.Setup(w.t.Context(), broker.SetupConfig{LeaseTTL: time.Second}))
+}
+
+// instances counts the coordinators that answer.
+func (w *world) instances() int {
+	w.t.Helper()
+	inbox := w.nc.NewInbox()
+	sub, err := w.nc.SubscribeSync(inbox)
+	require.NoError(w.t, err)
+	defer func() { _ = sub.Unsubscribe() }()
+	require.NoError(w.t, w.nc.PublishRequest("$SRV.PING.tributary", inbox, nil))
+	n := 0
+	for {
+		if _, err := sub.NextMsg(100 * time.Millisecond); err != nil {
+			return n
+		}
+		n++
+	}
+}
+
+func count(events []notice.Event, is func(notice.Event) bool) int {
+	n := 0
+	for _, e := range events {
+		if is(e) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestACancelledJobLeavesNothingAndDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.coordinate("")
+	w.work()
+	text := long("kept", 2000)
+	w.submit(long("dropped", 1_000_000))
+	w.submit(text)
+	dropped, kept := w.follow("dropped"), w.follow("kept")
+	dropped.underway()
+	kept.underway()
+	require.JSONEq(t, `{"id":"dropped","state":"cancelled"}`, string(w.ask("tributary.jobs.cancel", "dropped").Data))
+	require.Equal(t, job.Cancelled, dropped.end().State)
+	w.eventually("its training state is deleted", func() bool { return w.record("dropped").Released })
+	kept.succeeded(reference(t, text))
+	require.Empty(t, w.keys("dropped"), "and nothing comes after")
+	r := w.record("dropped")
+	require.Equal(t, job.Cancelled, r.State)
+	require.NotNil(t, r.Finished)
+	require.Nil(t, r.Outcome)
+}
+
+func TestAPoisonedJobFailsWithItsCause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.coordinate("")
+	w.submit(long("poisoned", 100))
+	text := long("healthy", 500)
+	w.submit(text)
+	w.follow("poisoned").until("waiting", waiting)
+
+	// The data is ready and nobody has read it yet.
+	conn, err := broker.Connect(t.Context(), broker.Config{URL: w.url}, zerolog.Nop())
+	require.NoError(t, err)
+	defer conn.Close()
+	data, err := conn.Blobs().Get(t.Context(), w.record("poisoned").Plan)
+	require.NoError(t, err)
+	p, err := plan.Decode(data)
+	require.NoError(t, err)
+	block := p.Dataset.Splits[job.Train][0].Digest
+	kept, err := conn.Blobs().Get(t.Context(), block)
+	require.NoError(t, err)
+	require.NoError(t, conn.Blobs().Delete(t.Context(), block))
+
+	w.work()
+	s := w.follow("poisoned")
+	end := s.end()
+	require.Equal(t, job.Failed, end.State)
+	require.Contains(t, end.Message, "read block 0 of the train split")
+	require.Equal(t, end.Message, w.record("poisoned").Error)
+
+	// The other job has the same block; give it back before its turn comes.
+	_, err = conn.Blobs().Put(context.WithoutCancel(t.Context()), kept)
+	require.NoError(t, err)
+	_ = text
+}
+
+func TestRedisGoesAndComesBack(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	if redis == nil {
+		return
+	}
+	w := newWorld(t, redis.URL)
+	w.coordinate("")
+	w.work()
+	text := long("outage", 2000)
+	w.submit(text)
+	s := w.follow("outage")
+	s.underway()
+	redis.Stop()
+	s.until("a worker's complaint", func(e notice.Event) bool { return e.Type == notice.ErrorEvent })
+	require.Equal(t, job.Running, w.record("outage").State)
+	redis.Restart()
+	s.underway()
+	s.succeeded(reference(t, text))
+}
+
+func TestRedisLosesEverything(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	if redis == nil {
+		return
+	}
+	w := newWorld(t, redis.URL)
+	w.coordinate("")
+	w.work()
+	text := long("amnesia", 2000)
+	w.submit(text)
+	s := w.follow("amnesia")
+	s.underway()
+	redis.Stop()
+	redis.Restart()
+	s.succeeded(reference(t, text))
+}
+
+// The task stream is in memory: it is gone too.
+func TestNATSGoesAndComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.coordinate("")
+	w.work()
+	text := long("restart", 3000)
+	w.submit(text)
+	s := w.follow("restart")
+	s.underway()
+	w.restartNATS()
+	s.succeeded(reference(t, text))
+}
