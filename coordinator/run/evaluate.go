@@ -85,8 +85,11 @@ func (t *training) evaluated(ctx context.Context, n notice.Evaluated) error {
 func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }
 
 // conclude combines the units of a complete evaluation, in block order, and
-// lets the machine go on.
+// lets the machine go on. Parameters that have diverged are not evaluated.
 func (t *training) conclude(ctx context.Context, steps int64, have map[string][]byte) error {
+	if err := t.learn(ctx); err != nil {
+		return err
+	}
 	for _, split := range t.splits(t.final(steps)) {
 		units := make([]*metric.Sums, len(t.engine.Plan.Dataset.Splits[split]))
 		for block := range units {

@@ -34,6 +34,7 @@ type training struct {
 	stepping time.Duration
 	last     time.Duration // when the machine last heard something
 	told     time.Duration // when people were last told of progress
+	toldOf   int64         // steps that people were told of
 	looked   time.Duration // when the ledger was last looked at for lost steps
 	losses   history
 	failures map[string]string // transient errors by task, for tasks given up on
@@ -301,10 +302,23 @@ func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	return fmt.Errorf("task %s was delivered %d times and no worker came back with a result: %w", name, e.deliveries, job.ErrPoison)
 }
 
-// tell reads the losses of new steps, stops a job that has diverged, and
-// tells people of progress.
+// tell learns how the steps went and tells people of progress.
 func (t *training) tell(ctx context.Context) error {
 	t.told = t.service.now()
+	if err := t.learn(ctx); err != nil || t.losses.len() == t.toldOf {
+		return err
+	}
+	t.toldOf = t.losses.len()
+	_, workers := t.service.present()
+	t.publish(notice.Event{
+		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
+		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: workers,
+	})
+	return nil
+}
+
+// learn reads the losses of new steps and stops a job that has diverged.
+func (t *training) learn(ctx context.Context) error {
 	from, to := t.losses.len(), t.round.Committed()
 	if from >= to {
 		return nil
@@ -316,17 +330,12 @@ func (t *training) tell(ctx context.Context) error {
 	for _, p := range progress {
 		loss := t.engine.MeanLoss(p.Sums)
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return fmt.Errorf("step %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step, loss, job.ErrPoison)
+			return fmt.Errorf("step %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step+1, loss, job.ErrPoison)
 		}
 		t.losses.add(loss, p.Sums.Examples)
 	}
 	t.service.steps.Add(float64(len(progress)))
 	clear(t.failures)
-	_, workers := t.service.present()
-	t.publish(notice.Event{
-		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
-		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: workers,
-	})
 	return nil
 }
 
