@@ -236,8 +236,8 @@ func (w *world) ended(t *testing.T, id job.ID) job.Record {
 	}
 }
 
-// reference trains the spec in the plain loop.
-func reference(t *testing.T, s *job.Spec) (job.Digest, *serial.Result) {
+// engine ingests the spec's data and compiles it.
+func engine(t *testing.T, s *job.Spec) *gradient.Engine {
 	t.Helper()
 	blobs := blob.NewMemory(0)
 	manifest, err := ingest.Run(t.Context(), s, &ingest.Roots{Anywhere: true}, blobs, nil)
@@ -245,7 +245,13 @@ func reference(t *testing.T, s *job.Spec) (job.Digest, *serial.Result) {
 	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *manifest, ChunkLen: 1 << 16}
 	e, err := gradient.Compile(t.Context(), p, blobs, dataset.NewCache(blobs, 1<<26))
 	require.NoError(t, err)
-	r, err := serial.Train(t.Context(), e)
+	return e
+}
+
+// reference trains the spec in the plain loop.
+func reference(t *testing.T, s *job.Spec) (job.Digest, *serial.Result) {
+	t.Helper()
+	r, err := serial.Train(t.Context(), engine(t, s))
 	require.NoError(t, err)
 	return registry.ParametersDigest(r.Params), r
 }
@@ -255,7 +261,7 @@ const short = `
 id: short
 name: digits
 data:
-  source: ../../deployments/data/digits.csv.gz
+  source: deployments/data/digits.csv.gz
   label: digit
   transform: {scale: standard}
   split: {train: 0.8, validation: 0.1, test: 0.1, stratify: true}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"tributary/coordinator/progress"
 	"tributary/coordinator/run"
@@ -91,19 +92,29 @@ func (f *follower) show(e notice.Event) {
 	f.display.Update(*s)
 }
 
-// wait returns the outcome of the followed job, or why there is none.
-func (f *follower) wait(ctx context.Context) (*job.Outcome, error) {
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case e := <-f.ended:
-		switch e.State {
-		case job.Succeeded:
-			return e.Outcome, nil
-		case job.Cancelled:
-			return nil, fmt.Errorf("job %s was cancelled", e.Job)
-		default:
-			return nil, errors.New(e.Message)
+// lookEvery is how often the record is looked at for an end that no event tells.
+const lookEvery = 500 * time.Millisecond
+
+// wait returns the outcome of the followed job, or why there is none. The
+// events of this process tell it at once; the record tells it when another
+// coordinator carries the job, or has.
+func (f *follower) wait(ctx context.Context, record func() (job.Record, error)) (*job.Outcome, error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		r, err := record()
+		if err == nil && r.State.Final() {
+			return ending(r)
+		}
+		if errors.Is(err, job.ErrNotFound) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case e := <-f.ended:
+			return ending(job.Record{ID: e.Job, State: e.State, Error: e.Message, Outcome: e.Outcome})
+		case <-tick.C: // what cannot be read now may be readable then
 		}
 	}
 }

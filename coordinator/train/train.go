@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
@@ -117,9 +118,14 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 	events := stores.Conn.Events()
 	defer settings.CloseEvents(events, log)
 	follow := newFollower(events, display)
+	var kept atomic.Bool // by the coordinator of this process
+	keep := func(id job.ID, files map[string][]byte) (string, error) {
+		kept.Store(true)
+		return c.keep(id, files)
+	}
 	coordinator := serve.New(stores.Conn, stores.Queue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
-		Events: follow, Keep: c.keep, Only: follow.follows, Log: log,
+		Events: follow, Keep: keep, Only: follow.follows, Log: log,
 	})
 	status, err := coordinator.API.Submit(ctx.Soft, spec)
 	if err != nil {
@@ -132,14 +138,21 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 	g.Background("coordinator", coordinator.Run)
 	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
 	g.Work("job", func(soft, hard context.Context) (err error) {
-		outcome, err = follow.wait(soft)
-		if soft.Err() != nil && outcome == nil {
+		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(status.ID)) })
+		if err == nil && !kept.Load() {
+			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome)
+		}
+		if err != nil && soft.Err() != nil {
 			_, cancelErr := coordinator.API.Cancel(hard, []byte(status.ID))
 			return errors.Join(fmt.Errorf("job %s was cancelled: %w", status.ID, context.Cause(soft)), cancelErr)
 		}
 		return err
 	})
-	return outcome, g.Wait()
+	err = g.Wait()
+	if err == nil && outcome == nil {
+		err = context.Cause(ctx.Soft) // a stop in a hurry
+	}
+	return outcome, err
 }
 
 // work runs this process's workers until ctx ends.

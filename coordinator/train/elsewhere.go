@@ -1,0 +1,44 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tributary/shared/broker"
+	"tributary/shared/job"
+	"tributary/shared/registry"
+)
+
+// ending returns how a final job ended.
+func ending(r job.Record) (*job.Outcome, error) {
+	switch {
+	case r.State == job.Cancelled:
+		return nil, fmt.Errorf("job %s was cancelled", r.ID)
+	case r.State == job.Succeeded && r.Outcome != nil:
+		return r.Outcome, nil
+	default:
+		return nil, errors.New(r.Error)
+	}
+}
+
+// fetch writes the files of a model that another coordinator, or an earlier
+// run, left in the registry to the out folder.
+func (c *Command) fetch(ctx context.Context, models *broker.Models, o *job.Outcome) (*job.Outcome, error) {
+	listed, err := models.List(ctx, string(o.Job))
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte, len(listed))
+	for _, f := range listed {
+		if files[f.Name], err = models.GetFile(ctx, f.Model, f.Name); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := registry.Decode(files); err != nil {
+		return nil, fmt.Errorf("job %s has succeeded, but its model cannot be read: %w", o.Job, err)
+	}
+	fetched := *o
+	fetched.Out, err = c.keep(o.Job, files)
+	return &fetched, err
+}

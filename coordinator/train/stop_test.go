@@ -1,0 +1,73 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+)
+
+// trigger is where lines go; it acts once on the first that has the words.
+type trigger struct {
+	words string
+	act   func()
+	once  sync.Once
+	seen  bytes.Buffer
+}
+
+func (w *trigger) Write(p []byte) (int, error) {
+	w.seen.Write(p)
+	if strings.Contains(w.seen.String(), w.words) {
+		w.once.Do(w.act)
+	}
+	return len(p), nil
+}
+
+// endless is a job that nobody waits for.
+func endless(t *testing.T) string {
+	t.Helper()
+	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 100000")
+}
+
+// A stop in the middle cancels the job and leaves nothing running and nothing
+// behind, whenever it comes.
+func TestStop(t *testing.T) {
+	for _, words := range []string{"preparing", "train: 1438 rows", "step 6:", "step 30:"} {
+		t.Run(words, func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			soft, stop := context.WithCancelCause(t.Context())
+			hard, kill := context.WithCancel(t.Context())
+			defer kill()
+			c := &Command{Workers: 3, Out: filepath.Join(t.TempDir(), "model")}
+			began := time.Now()
+			lines := &trigger{words: words, act: func() { began = time.Now(); stop(lifecycle.ErrStopped) }}
+			o, err := begin(c, soft, hard, endless(t), lines)
+			require.ErrorIs(t, err, lifecycle.ErrStopped)
+			require.ErrorContains(t, err, "was cancelled")
+			require.Nil(t, o)
+			require.NoDirExists(t, c.Out)
+			require.Less(t, time.Since(began), 5*time.Second)
+			require.Contains(t, lines.seen.String(), string(job.Cancelled))
+		})
+	}
+}
+
+// A stop in a hurry has no time to cancel the job, but is no success either.
+func TestStopInAHurry(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, stop := context.WithCancelCause(t.Context())
+	c := &Command{Workers: 2, Out: filepath.Join(t.TempDir(), "model")}
+	o, err := begin(c, ctx, ctx, endless(t), &trigger{words: "step 6:", act: func() { stop(lifecycle.ErrHurried) }})
+	require.ErrorIs(t, err, lifecycle.ErrHurried)
+	require.Nil(t, o)
+	require.NoDirExists(t, c.Out)
+}
