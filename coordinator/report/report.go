@@ -40,9 +40,9 @@ type Point struct {
 
 // Evaluation is the metrics of a split, loss among them.
 type Evaluation struct {
-	Step    int64 // steps committed
-	Split   job.Split
-	Metrics map[string]float64
+	Step    int64              `json:"step"` // steps committed
+	Split   job.Split          `json:"split"`
+	Metrics map[string]float64 `json:"metrics"`
 }
 
 // Files returns the report's files by name. A job whose curves cannot be drawn

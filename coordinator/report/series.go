@@ -50,18 +50,19 @@ func (c Curves) evaluations(split job.Split, metric string) plotter.XYs {
 // drawable reports whether there is a loss to draw.
 func (c Curves) drawable() bool { return len(c.losses()) > 0 }
 
-// smooth returns the centred running mean of xys over about a fortieth of
-// them. Near the ends the window shrinks to a quarter, so that it stays centred
-// longer without showing the noise of single steps.
+// smooth returns the running mean of xys over about a fortieth of them, centred.
+// Near the beginning, where losses fall fast, the window shrinks to a quarter on
+// both sides, so that it stays centred longer; near the end, where they are
+// mostly noise, on the later side only.
 func smooth(xys plotter.XYs) plotter.XYs {
 	sums := make([]float64, len(xys)+1)
 	for i, p := range xys {
 		sums[i+1] = sums[i] + p.Y
 	}
-	half := max(2, len(xys)/(2*smoothParts))
+	half := max(4, len(xys)/(2*smoothParts))
 	out := make(plotter.XYs, len(xys))
 	for i, p := range xys {
-		h := max(min(half, i, len(xys)-1-i), half/4)
+		h := max(min(half, i), half/4)
 		lo, hi := max(0, i-h), min(len(xys), i+h+1)
 		out[i] = plotter.XY{X: p.X, Y: (sums[hi] - sums[lo]) / float64(hi-lo)}
 	}

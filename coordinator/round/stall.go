@@ -37,8 +37,9 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 	case Evaluating:
 		r.again(now)
 		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
+	default:
+		return nil // nothing is asked for that could be missing
 	}
-	return nil
 }
 
 // again counts an attempt and doubles the patience, up to 64 times.

@@ -1,16 +1,11 @@
 package run
 
-import (
-	"time"
+import "time"
 
-	"tributary/coordinator/report"
-)
-
-// history is what has been seen of a job's losses and evaluations.
+// history is what has been seen of a job's losses.
 type history struct {
-	losses      []float64 // per step
-	evaluations []report.Evaluation
-	rows        int64 // trained on since this coordinator took the job
+	losses []float64 // per step
+	rows   int64     // trained on since this coordinator took the job
 }
 
 func (h *history) len() int64 { return int64(len(h.losses)) }

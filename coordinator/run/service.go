@@ -192,12 +192,17 @@ func (s *Service) tellFleet() {
 	}
 }
 
-// Committed, Evaluated, Snapshotted, Failed and Exhausted take what workers
-// and the queue tell.
-func (s *Service) Committed(n notice.Commit)        { s.route(n.Ref, n) }
-func (s *Service) Evaluated(n notice.Evaluated)     { s.route(n.Ref, n) }
+// Committed takes the news of a committed step.
+func (s *Service) Committed(n notice.Commit) { s.route(n.Ref, n) }
+
+// Evaluated takes the news of a stored evaluation unit.
+func (s *Service) Evaluated(n notice.Evaluated) { s.route(n.Ref, n) }
+
+// Snapshotted takes the news of a stored snapshot.
 func (s *Service) Snapshotted(n notice.Snapshotted) { s.route(n.Ref, n) }
-func (s *Service) Failed(n notice.Failure)          { s.route(n.Ref, n) }
+
+// Failed takes a worker's report of a failed attempt.
+func (s *Service) Failed(n notice.Failure) { s.route(n.Ref, n) }
 
 // Exhausted takes a task that the queue has given up on.
 func (s *Service) Exhausted(t job.Task, deliveries int) { s.route(t.Ref, exhausted{t, deliveries}) }

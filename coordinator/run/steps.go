@@ -185,8 +185,9 @@ func (t *training) inspect(ctx context.Context, steps int64) error {
 			missing = cover[len(cover)-1:]
 		}
 		return t.feed(ctx, round.Missing{Steps: steps, Nodes: missing})
+	default:
+		return nil
 	}
-	return nil
 }
 
 // look compares the ledger with what the machine believes, both ways: commits

@@ -11,7 +11,7 @@ import (
 	"tributary/deployments/e2e/programs"
 )
 
-func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
+func TestMain(m *testing.M) { programs.Main(m) }
 
 // BenchmarkStep times a step of a model of ten parameters, where all there is
 // to it is overhead, shared by two worker processes through a real nats-server

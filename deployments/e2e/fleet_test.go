@@ -23,7 +23,7 @@ import (
 	"tributary/shared/job"
 )
 
-func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
+func TestMain(m *testing.M) { programs.Main(m) }
 
 // with writes a spec with other values for some of its lines.
 func with(t *testing.T, spec string, lines ...string) string {

@@ -174,7 +174,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	err := l.remove(ctx)
 	if errors.Is(err, job.ErrConflict) {
 		if l.recover(ctx, err) != nil {
-			return nil // not ours any more
+			return nil //nolint:nilerr // not ours any more: there is nothing to give up
 		}
 		err = l.remove(ctx)
 	}

@@ -11,6 +11,8 @@
 package metric
 
 import (
+	"slices"
+
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
@@ -38,14 +40,7 @@ type Sums struct {
 }
 
 // wants reports whether a metric is asked for.
-func (c Config) wants(m job.Metric) bool {
-	for _, x := range c.Metrics {
-		if x == m {
-			return true
-		}
-	}
-	return false
-}
+func (c Config) wants(m job.Metric) bool { return slices.Contains(c.Metrics, m) }
 
 // Unit returns the sums of rows rows: outputs [rows, Outputs] as the model
 // made them, y [rows] classes or [rows, Outputs] targets, loss the rows' sum.

@@ -32,6 +32,7 @@ func activate(a job.Activation, y, keep []float32) {
 	case job.GELU:
 		copy(keep, y)
 		numeric.GELU(y, keep)
+	default: // none
 	}
 }
 
@@ -46,5 +47,6 @@ func activateBackward(a job.Activation, d, y, keep []float32) {
 		numeric.SigmoidBackward(d, y)
 	case job.GELU:
 		numeric.GELUBackward(d, keep)
+	default: // none
 	}
 }

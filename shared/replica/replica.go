@@ -63,20 +63,28 @@ func (r *Replica) Bytes() int64 {
 // folded past step: the step is committed.
 func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32) error) error {
 	for {
-		r.mu.RLock()
-		if r.step == step {
-			defer r.mu.RUnlock()
-			return use(r.vectors[0])
-		}
-		at := r.step
-		r.mu.RUnlock()
-		if at > step {
+		at, err := r.hold(step, use)
+		switch {
+		case at == step:
+			return err
+		case at > step:
 			return fmt.Errorf("parameters are at step %d, past step %d: %w", at, step, job.ErrStale)
 		}
 		if err := r.advance(ctx, l, step); err != nil {
 			return err
 		}
 	}
+}
+
+// hold calls use while the replica is kept at step, if that is where it is,
+// and returns where it is.
+func (r *Replica) hold(step int64, use func(params []float32) error) (at int64, err error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.step == step {
+		err = use(r.vectors[0])
+	}
+	return r.step, err
 }
 
 // advance folds the log up to step, from a snapshot where the log is trimmed.

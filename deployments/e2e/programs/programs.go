@@ -32,12 +32,15 @@ import (
 // folders below it use it as it is.
 const Root = "../.."
 
-// build builds the programs once per test binary.
+var built string // the folder of the programs, once there is one
+
+// build builds the programs once per test binary, when one is first needed.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tributary-programs-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	c := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", "./coordinator", "./worker", "github.com/nats-io/nats-server/v2")
 	c.Dir, c.Env = Root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
@@ -46,14 +49,13 @@ var build = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// Main runs a package's tests and removes the built programs.
-func Main(m *testing.M) int {
-	defer func() {
-		if dir, err := build(); err == nil {
-			_ = os.RemoveAll(dir)
-		}
-	}()
-	return m.Run()
+// Main runs a package's tests and removes the built programs. The testing
+// package takes m's result from there.
+func Main(m *testing.M) {
+	m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built) // a folder left in the system's own for such
+	}
 }
 
 func path(t testing.TB, name string) string {
