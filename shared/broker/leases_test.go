@@ -13,6 +13,7 @@ import (
 const ttl = time.Second
 
 func TestLeaseIsExclusive(t *testing.T) {
+	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: ttl})
 	ctx, l := t.Context(), c.Leases()
 	a, err := l.Acquire(ctx, "digits", "a")
@@ -37,6 +38,7 @@ func TestLeaseIsExclusive(t *testing.T) {
 }
 
 func TestLeaseRenewsItself(t *testing.T) {
+	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: ttl})
 	ctx, l := t.Context(), c.Leases()
 	acquiring, cancel := context.WithCancel(ctx)
@@ -54,6 +56,7 @@ func TestLeaseRenewsItself(t *testing.T) {
 }
 
 func TestLeaseOfAVanishedHolderEnds(t *testing.T) {
+	t.Parallel()
 	s, c := open(t, SetupConfig{LeaseTTL: ttl})
 	gone := s.connect(t)
 	a, err := gone.Leases().Acquire(t.Context(), "digits", "a")
@@ -73,6 +76,7 @@ func TestLeaseOfAVanishedHolderEnds(t *testing.T) {
 }
 
 func TestLeaseThatIsTakenIsLost(t *testing.T) {
+	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: ttl})
 	l := c.Leases()
 	a, err := l.Acquire(t.Context(), "digits", "a")
@@ -89,6 +93,7 @@ func TestLeaseThatIsTakenIsLost(t *testing.T) {
 
 // A renewal whose confirmation was lost is not taken for somebody else's.
 func TestLeaseRecoversFromALostConfirmation(t *testing.T) {
+	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: ttl})
 	l := c.Leases()
 	a, err := l.Acquire(t.Context(), "digits", "a")
