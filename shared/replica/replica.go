@@ -116,7 +116,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
 	r.step = step
-	if step < from {
+	if step <= from {
 		return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, step, job.ErrCorrupt)
 	}
 	return nil
