@@ -207,3 +207,15 @@ func TestTicks(t *testing.T) {
 		require.Equal(t, c.want, strings.Join(labels, " "))
 	}
 }
+
+// The end of the running mean is a mean too, not the last step's noise.
+func TestSmoothEndsInAMean(t *testing.T) {
+	xys := make(plotter.XYs, 180)
+	for i := range xys {
+		xys[i] = plotter.XY{X: float64(i), Y: 1}
+	}
+	xys[179].Y = 2
+	smoothed := smooth(xys)
+	require.InDelta(t, 1.2, smoothed[179].Y, 1e-12, "of the last five")
+	require.Equal(t, xys[0], smoothed[0])
+}
