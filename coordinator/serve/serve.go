@@ -48,7 +48,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer stores.Close()
 		events := stores.Conn.Events()
 		defer settings.CloseEvents(events, log)
-		coordinator := New(stores.Conn, stores.Queue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
+		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
 		})
 		coordinator.service.Measure(metrics)

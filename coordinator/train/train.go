@@ -123,7 +123,7 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 		kept.Store(true)
 		return c.keep(id, files)
 	}
-	coordinator := serve.New(stores.Conn, stores.Queue(), &ingest.Roots{Anywhere: true}, run.Config{
+	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
 		Events: follow, Keep: keep, Only: follow.follows, Log: log,
 	})

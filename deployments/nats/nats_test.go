@@ -18,7 +18,7 @@ func TestSettings(t *testing.T) {
 	require.True(t, o.SyncAlways, "an acknowledged submission must be on disk")
 	require.Equal(t, int64(256<<20), o.JetStreamMaxMemory)
 	require.Equal(t, int64(8<<30), o.JetStreamMaxStore)
-	require.Equal(t, int32(1<<20), o.MaxPayload)
+	require.Equal(t, int32(4<<20), o.MaxPayload)
 	require.Equal(t, 10*time.Second, o.WriteDeadline)
 	require.Equal(t, 4222, o.Port)
 	require.Equal(t, 8222, o.HTTPPort)

@@ -121,10 +121,21 @@ func (s Stores) blobs(conn *broker.Conn) (blob.Store, error) {
 	return nil, fmt.Errorf("blobs: %q: want nats or dir:PATH: %w", s.Blobs, job.ErrInvalid)
 }
 
-// Queue returns the task queue, which makes its stream again when the server
-// has lost it.
+// lease is how long a worker may take over one micro-batch, which is how often
+// it renews, before its task is given to another as well. It is long because
+// nothing waits for it: tasks of workers that died are published again as soon
+// as the step is slow.
+const lease = 15 * time.Second
+
+// Queue returns the task queue as workers use it.
 func (o *Opened) Queue() *broker.Queue {
-	return o.Conn.Queue(broker.QueueConfig{Recreate: &broker.SetupConfig{}})
+	return o.Conn.Queue(broker.QueueConfig{Lease: lease})
+}
+
+// CoordinatorQueue returns the task queue as coordinators use it: they make
+// its stream again when the server has lost it.
+func (o *Opened) CoordinatorQueue() *broker.Queue {
+	return o.Conn.Queue(broker.QueueConfig{Lease: lease, Recreate: &broker.SetupConfig{}})
 }
 
 // CloseEvents waits a short while for the last events to be sent.

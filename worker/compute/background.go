@@ -31,10 +31,14 @@ func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.T
 // snapshot stores the replica as it stands, at the task's step or later.
 func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progress func()) error {
 	still := func([]float32) error { return nil }
-	if err := c.view(ctx, p, t, progress, still); err != nil && !errors.Is(err, job.ErrStale) {
+	err := c.view(ctx, p, t, progress, still)
+	if err != nil && !errors.Is(err, job.ErrStale) {
 		return err
 	}
 	snap := p.replica.Snapshot()
+	if snap.Step < t.Step {
+		return err // stale, for the ledger has not come so far
+	}
 	state, err := c.ledger.State(ctx, p.layout)
 	if err != nil {
 		return fmt.Errorf("state before snapshot: %w", err)

@@ -80,8 +80,8 @@ func TestSnapshots(t *testing.T) {
 	require.Equal(t, []int64{0, 1, 2, 2, 2}, f.heard.snapshots)
 	require.Equal(t, ledger.State{Committed: 2, Snapshot: 2, Floor: 2}, f.state())
 
-	// One of a step that is not committed waits for it.
-	require.ErrorIs(t, late.Handle(t.Context(), f.task(job.Snapshot, 3), none), job.ErrNotFound)
+	// One of a step that is not committed is dropped; it will be asked for again.
+	require.ErrorIs(t, late.Handle(t.Context(), f.task(job.Snapshot, 3), none), job.ErrStale)
 
 	// A newcomer starts from it, to the same bits.
 	f.do(f.worker(nil), f.gradient(2, tree.Root))

@@ -53,23 +53,29 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	return nil
 }
 
-// view brings the replica to the task's step, which is progress. A task of a step that is
-// committed is stale, unless it is the ledger that has lost steps: then the
-// replica is of no use any more and starts again from what the ledger has.
+// view brings the replica to the task's step, which is progress. A task of a
+// step that is committed is stale, and so is one that the ledger is not ready
+// for: the job is over, or the ledger has lost steps before it. When it is
+// this very step that the ledger has lost, the replica has folded what is no
+// more and starts again from what there is.
 func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress func(), use func(params []float32) error) error {
 	ready := func(params []float32) error {
 		progress()
 		return use(params)
 	}
 	err := p.replica.View(ctx, c.ledger, t.Step, ready)
-	if !errors.Is(err, job.ErrStale) {
+	if !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
 		return err
 	}
 	state, stateErr := c.ledger.State(ctx, p.layout)
-	if stateErr != nil {
+	switch {
+	case stateErr != nil:
 		return fmt.Errorf("is step %d stale? %w", t.Step, stateErr)
-	}
-	if state.Committed > t.Step {
+	case state.Committed < t.Step:
+		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
+	case errors.Is(err, job.ErrNotFound):
+		return err
+	case state.Committed > t.Step:
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))
 		return err
 	}

@@ -2,7 +2,6 @@ package compute
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -173,13 +172,11 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 	}
 }
 
-func TestATaskOfAStepThatIsNotYetDueIsTriedAgain(t *testing.T) {
+func TestATaskThatTheLedgerIsNotReadyForIsStale(t *testing.T) {
 	f := newFixture(t)
 	err := f.worker(nil).Handle(t.Context(), f.gradient(1, tree.Root), none)
-	require.ErrorIs(t, err, job.ErrNotFound)
-	for _, class := range []error{job.ErrPoison, job.ErrCorrupt, job.ErrInvalid, job.ErrStale} {
-		require.False(t, errors.Is(err, class), class)
-	}
+	require.ErrorIs(t, err, job.ErrStale, "the job is over, or the coordinator will publish it again")
+	require.ErrorContains(t, err, "the ledger has 0 steps")
 }
 
 func TestProgressIsToldAlongTheWay(t *testing.T) {
