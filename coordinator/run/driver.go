@@ -57,6 +57,9 @@ func (d *driver) tell(message any) {
 // ends.
 func (d *driver) live(ctx context.Context) {
 	r, err := persist(ctx, d.log, "read the job's record", d.get(ctx))
+	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) {
+		d.service.forget(d.ref)
+	}
 	if err != nil || r.Released {
 		return
 	}
@@ -100,11 +103,17 @@ func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.train(ctx, p)
-	if err != nil {
-		return nil, err
+	for {
+		s, err := d.train(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		outcome, err := s.finish(ctx)
+		if !errors.Is(err, errLost) {
+			return outcome, err
+		}
+		d.log.Warn().Err(err).Msg("training goes on")
 	}
-	return s.finish(ctx)
 }
 
 // end makes the record final.

@@ -19,9 +19,19 @@ import (
 	"tributary/shared/replica"
 )
 
+// errLost: the ledger no longer has all that a finished training leaves in it.
+var errLost = errors.New("the ledger has lost steps")
+
 // finish folds the log to the final parameters and leaves the model and the
-// report in the registry.
+// report in the registry. It fails with errLost when there is more to compute
+// after all.
 func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
+	if err := t.learn(ctx); err != nil {
+		return nil, err
+	}
+	if n := t.losses.len(); n < t.engine.Plan.Steps() {
+		return nil, fmt.Errorf("read the losses: there are %d: %w", n, errLost)
+	}
 	params, err := persist(ctx, t.log, "read the final parameters", func() ([]float32, error) { return t.parameters(ctx) })
 	if err != nil {
 		return nil, err
@@ -34,6 +44,9 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 		return nil, err
 	}
 	outcome := t.outcome(curves)
+	if len(outcome.Metrics) < len(t.splits(true)) {
+		return nil, fmt.Errorf("read the evaluations: the last is not there: %w", errLost)
+	}
 	files, err := t.files(outcome, params, curves)
 	if err != nil {
 		return nil, err
@@ -50,8 +63,7 @@ func (t *training) parameters(ctx context.Context) ([]float32, error) {
 		return nil
 	})
 	if errors.Is(err, job.ErrNotFound) {
-		// The ledger lost the end of the log between commit and here.
-		return nil, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
+		return nil, fmt.Errorf("%w: %w", err, errLost) // between its commit and here
 	}
 	return params, err
 }
@@ -146,5 +158,9 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (string, e
 	if cfg.Keep == nil {
 		return "tributary-models/" + id, nil
 	}
-	return cfg.Keep(t.ref.Job, files)
+	out, err := cfg.Keep(t.ref.Job, files)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", err, job.ErrInvalid) // a folder that cannot be written is no passing matter
+	}
+	return out, nil
 }

@@ -5,14 +5,17 @@ import "time"
 // history is what has been seen of a job's losses.
 type history struct {
 	losses []float64 // per step
-	rows   int64     // trained on since this coordinator took the job
+	since  int64     // steps committed when this coordinator took the job
+	rows   int64     // trained on since then
 }
 
 func (h *history) len() int64 { return int64(len(h.losses)) }
 
 func (h *history) add(loss float64, rows int64) {
+	if h.len() >= h.since {
+		h.rows += rows
+	}
 	h.losses = append(h.losses, loss)
-	h.rows += rows
 }
 
 // latest is the newest step's loss, nil before the first.

@@ -115,6 +115,13 @@ func (s *Service) look(ctx context.Context) {
 	}
 }
 
+// forget drops a job whose record was removed.
+func (s *Service) forget(ref job.Ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, ref)
+}
+
 // take starts a driver for the job. The driver ends by itself when another
 // coordinator holds the job's lease; the next Watch brings the job here again.
 func (s *Service) take(ctx context.Context, r job.Record) {

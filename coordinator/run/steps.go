@@ -38,6 +38,7 @@ type training struct {
 	looked   time.Duration // when the ledger was last looked at for lost steps
 	losses   history
 	failures map[string]string // transient errors by task, for tasks given up on
+	era      int               // of publications, see begin
 	waiting  bool
 }
 
@@ -54,6 +55,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		BackupFloor:   backupFloor,
 		FirstFloor:    firstFloor,
 	})
+	t.begin()
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
@@ -65,6 +67,12 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	}
 	return t, t.loop(ctx)
 }
+
+// begin starts an era of publications: a task that was published before it, by
+// whomever, is no duplicate of the same task published now, so the queue does
+// not drop it. Attempts are counted from the time in milliseconds; there is far
+// less than one per millisecond.
+func (t *training) begin() { t.era = int(time.Now().UnixMilli()) }
 
 // loop hands messages to the machine until it is done.
 func (t *training) loop(ctx context.Context) error {
@@ -152,7 +160,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 
 // task returns a task of this job.
 func (t *training) task(k job.Kind, step int64, attempt int) job.Task {
-	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: t.record.Numerics, Kind: k, Step: step, Attempt: attempt}
+	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: t.record.Numerics, Kind: k, Step: step, Attempt: t.era + attempt}
 }
 
 func (t *training) publishTasks(ctx context.Context, tasks []job.Task) {
@@ -203,6 +211,9 @@ func (t *training) look(ctx context.Context) error {
 		if state.Committed < known {
 			t.log.Warn().Int64("had", known).Int64("has", state.Committed).Msg("the ledger has lost steps; computing them again")
 			t.losses.truncate(state.Committed)
+			t.begin()
+		} else {
+			t.losses.since = state.Committed
 		}
 		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot})
 	case state.Committed > known:
@@ -289,14 +300,14 @@ func (t *training) failed(f notice.Failure) error {
 }
 
 // exhausted takes a task the queue has given up on. One that failed for
-// passing reasons is asked for again; one that was lost with every worker that
-// took it is poison.
+// passing reasons, or may have, before this driver listened, is asked for
+// again; one that was lost with every worker that took it is poison.
 func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	name := e.task.Name()
 	if e.task.Step < t.round.Committed() {
 		return nil
 	}
-	if _, passing := t.failures[name]; passing {
+	if _, passing := t.failures[name]; passing || e.task.Attempt < t.era {
 		delete(t.failures, name)
 		return t.inspect(ctx, t.round.Committed())
 	}

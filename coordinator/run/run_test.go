@@ -1,0 +1,266 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+)
+
+// line is the worked job of that name, of so many steps.
+func line(id string, steps int) string {
+	return fmt.Sprintf(`{"id":%q,"name":"line","data":{"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}},
+		"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.01}},"batch":5,"steps":%d}`, id, steps)
+}
+
+func TestAJobFromSubmissionToModel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinate(1)
+	w.submit(line("a", 30))
+	r := w.ended("a")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.EqualValues(t, 30, r.Outcome.Steps)
+	require.Equal(t, r.Outcome.TrainLoss, r.Outcome.Metrics[job.Train]["loss"])
+	require.Equal(t, "tributary-models/a", r.Outcome.Out)
+	require.NotNil(t, r.Started)
+	require.NotNil(t, r.Finished)
+	require.Empty(t, r.Message)
+	require.Equal(t, map[string]string{"line": "a"}, w.aliases)
+	require.Contains(t, w.files, "a/model.safetensors")
+	state, err := w.ledger.State(t.Context(), ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1})
+	require.NoError(t, err)
+	require.Equal(t, ledger.State{}, state, "the training state is deleted")
+}
+
+func TestAFolderThatCannotBeWrittenFailsTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keep = func(job.ID, map[string][]byte) (string, error) { return "", errors.New("out: permission denied") }
+	w.coordinate(1)
+	w.submit(line("a", 3))
+	r := w.ended("a")
+	require.Equal(t, job.Failed, r.State)
+	require.Contains(t, r.Error, "out: permission denied")
+}
+
+// losing is a ledger that loses everything once, when a call for the final
+// parameters comes.
+type losing struct {
+	ledger.Ledger
+	at   int64
+	lost atomic.Bool
+	when string
+}
+
+func (l *losing) lose(ctx context.Context, lay ledger.Layout, when string) error {
+	if when != l.when || !l.lost.CompareAndSwap(false, true) {
+		return nil
+	}
+	return l.Delete(ctx, lay)
+}
+
+func (l *losing) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
+	if step == l.at {
+		if err := l.lose(ctx, lay, "after the last evaluation"); err != nil {
+			return err
+		}
+	}
+	return l.Ledger.DropEvaluations(ctx, lay, step)
+}
+
+func (l *losing) Evaluations(ctx context.Context, lay ledger.Layout, step int64) (map[string][]byte, error) {
+	if step > l.at {
+		if err := l.lose(ctx, lay, "after the final parameters"); err != nil {
+			return nil, err
+		}
+	}
+	return l.Ledger.Evaluations(ctx, lay, step)
+}
+
+func TestALedgerThatIsLostAtTheVeryEndIsComputedAgain(t *testing.T) {
+	t.Parallel()
+	reference := newWorld(t)
+	reference.coordinate(1)
+	reference.submit(line("a", 20))
+	want := reference.ended("a").Outcome
+	for _, when := range []string{"after the last evaluation", "after the final parameters"} {
+		t.Run(when, func(t *testing.T) {
+			w := newWorld(t)
+			l := &losing{Ledger: w.ledger, at: 20, when: when}
+			w.ledger = l
+			w.coordinate(1)
+			w.submit(line("a", 20))
+			r := w.ended("a")
+			require.Equal(t, job.Succeeded, r.State, r.Error)
+			require.True(t, l.lost.Load())
+			require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
+			require.Equal(t, want.Metrics, r.Outcome.Metrics)
+		})
+	}
+}
+
+func TestStepsOfALostLedgerAreNoDuplicatesToTheQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var lose atomic.Bool
+	var lost time.Time
+	w.working = func(task job.Task) error {
+		if task.Step == 40 && lose.CompareAndSwap(false, true) {
+			lost = time.Now()
+			lay := ledger.Layout{Ref: task.Ref, Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
+			return w.ledger.Delete(t.Context(), lay)
+		}
+		return nil
+	}
+	w.coordinate(1)
+	w.submit(line("a", 60))
+	r := w.ended("a")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	// Found out within two seconds; each of the 40 steps would take 200 ms
+	// more if its task were taken for the one of before.
+	require.Less(t, time.Since(lost), 6*time.Second)
+}
+
+func TestWhoeverTakesAJobOverCountsItsOwnRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	goOn := w.halt(100)
+	stop := w.coordinate(1)
+	w.submit(line("a", 150))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 100 })
+	stop()
+	goOn()
+	w.mu.Lock()
+	require.Equal(t, job.Running, w.records["a"].State)
+	require.Empty(t, w.leases, "the lease is given back")
+	w.mu.Unlock()
+	w.coordinate(1)
+	o := w.ended("a").Outcome
+	rows := o.SamplesPerSecond * o.Seconds
+	require.InDelta(t, 5*50, rows, 0.5, "of 750 in all")
+}
+
+func TestPoisonEndsTheJobWithItsCause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.working = func(task job.Task) error {
+		if task.Job == "bad" && task.Step == 7 {
+			return fmt.Errorf("read block 0: %w", job.ErrPoison)
+		}
+		return nil
+	}
+	w.coordinate(1)
+	w.submit(line("bad", 30))
+	w.submit(line("good", 30))
+	r := w.ended("bad")
+	require.Equal(t, job.Failed, r.State)
+	require.Contains(t, r.Error, "/7/1 on worker w: read block 0")
+	require.Equal(t, job.Succeeded, w.ended("good").State)
+}
+
+func TestATaskThatNoWorkerSurvivesEndsTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.working = func(task job.Task) error {
+		if task.Step == 5 {
+			return errDied
+		}
+		return nil
+	}
+	w.coordinate(1)
+	w.submit(line("a", 30))
+	r := w.ended("a")
+	require.Equal(t, job.Failed, r.State)
+	require.Contains(t, r.Error, "was delivered 3 times and no worker came back with a result")
+}
+
+// What was published before this coordinator listened may have failed for
+// reasons that it was never told of.
+func TestATaskThatWasGivenUpBeforeTheTakeoverIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var down atomic.Bool
+	failing := make(chan struct{}, 1<<10)
+	w.working = func(task job.Task) error {
+		if task.Step == 5 && down.Load() {
+			failing <- struct{}{}
+			return errDied // the failure is told to nobody
+		}
+		return nil
+	}
+	down.Store(true)
+	stop := w.coordinate(1)
+	w.submit(line("a", 10))
+	<-failing
+	stop()
+	var given job.Task
+	w.mu.Lock()
+	r := w.records["a"]
+	w.mu.Unlock()
+	given = job.Task{Ref: r.Ref(), Plan: r.Plan, Numerics: "n", Kind: job.Gradient, Step: 5, Node: 1}
+	down.Store(false)
+	w.exhausted <- given
+	w.coordinate(1)
+	require.Equal(t, job.Succeeded, w.ended("a").State)
+}
+
+func TestALostLeaseEndsTheDriverAndTheJobIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	goOn := w.halt(20)
+	w.coordinate(1)
+	w.submit(line("a", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.change(func() {
+		close(w.leases["a"])
+		delete(w.leases, "a")
+	})
+	w.until("the job to be taken again", func() bool { return w.acquired == 2 })
+	goOn()
+	r := w.ended("a")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+}
+
+func TestARemovedRecordIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(func() { w.leases["a"] = make(chan struct{}) }) // another coordinator's
+	w.submit(line("a", 10))
+	w.coordinate(0)
+	w.until("two looks at the job", func() bool { return w.asked > 1 })
+	w.change(func() {
+		delete(w.records, "a")
+		delete(w.leases, "a")
+	})
+	w.until("a look at the record", func() bool { return w.acquired == 1 && len(w.leases) == 0 })
+	w.submit(line("b", 10))
+	w.until("looks at the next job", func() bool { return w.leases["b"] != nil })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.Equal(t, 2, w.acquired, "nobody asks for the lease of the first again")
+}
+
+func TestOnlyTheChosenJobsAreTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.submit(line("a", 3))
+	w.submit(line("b", 3))
+	ctx, cancel := context.WithCancel(t.Context())
+	s := run.New(run.Config{Owner: "x", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w, Events: w, Only: func(id job.ID) bool { return id == "b" }})
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	w.told("b", func(e notice.Event) bool { return e.Job == "b" })
+	cancel()
+	require.NoError(t, <-done)
+	require.Equal(t, job.Submitted, w.records["a"].State)
+}

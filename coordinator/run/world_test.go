@@ -1,0 +1,364 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	ledgermemory "tributary/shared/ledger/memory"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+	"tributary/shared/queue"
+	queuememory "tributary/shared/queue/memory"
+	"tributary/shared/replica"
+	"tributary/shared/spec"
+	"tributary/shared/tree"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a coordinator's surroundings in memory, with a plain worker that
+// does one task at a time.
+type world struct {
+	t         *testing.T
+	queue     *queuememory.Queue
+	ledger    ledger.Ledger
+	blobs     *blob.Memory
+	keep      func(job.ID, map[string][]byte) (string, error)
+	exhausted chan job.Task
+	// working, when set, is asked before a task is done; an error fails it.
+	working  func(job.Task) error
+	replicas map[job.Ref]*replica.Replica
+	doing    sync.Mutex // of the worker: one task at a time
+
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced when anything below changes
+	records   map[job.ID]job.Record
+	revisions map[job.ID]uint64
+	leases    map[string]chan struct{}
+	asked     int // for leases
+	acquired  int // of them
+	files     map[string][]byte
+	aliases   map[string]string
+	events    []notice.Event
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t: t, ledger: ledgermemory.New(), blobs: blob.NewMemory(0), exhausted: make(chan job.Task, 16),
+		changed: make(chan struct{}), records: map[job.ID]job.Record{}, revisions: map[job.ID]uint64{},
+		replicas: map[job.Ref]*replica.Replica{},
+		leases:   map[string]chan struct{}{}, files: map[string][]byte{}, aliases: map[string]string{},
+	}
+	w.queue = queuememory.New(queuememory.Config{
+		Lease: 200 * time.Millisecond, MaxDeliver: 3, Exhausted: func(t job.Task, _ int) { w.exhausted <- t },
+	})
+	return w
+}
+
+// change alters the world and tells those who wait.
+func (w *world) change(apply func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	apply()
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// until waits for something to be true of the world; w.mu is held meanwhile.
+func (w *world) until(what string, is func() bool) {
+	w.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		w.mu.Lock()
+		ok, changed := is(), w.changed
+		w.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			require.Failf(w.t, "waited in vain for "+what, "%+v\n%+v", w.records, w.events)
+		}
+	}
+}
+
+func (w *world) Get(_ context.Context, id job.ID) (job.Record, uint64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.records[id]
+	if !ok {
+		return r, 0, job.ErrNotFound
+	}
+	return r, w.revisions[id], nil
+}
+
+func (w *world) Update(_ context.Context, r job.Record, revision uint64) (uint64, error) {
+	err := job.ErrConflict
+	w.change(func() {
+		if w.revisions[r.ID] == revision {
+			w.records[r.ID], err = r, nil
+			w.revisions[r.ID]++
+		}
+	})
+	return revision + 1, err
+}
+
+func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
+	for {
+		w.mu.Lock()
+		changed, records := w.changed, maps.Clone(w.records)
+		w.mu.Unlock()
+		for _, r := range records {
+			see(r)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// lease is held until it is released or its channel is closed.
+type lease struct {
+	w    *world
+	key  string
+	lost chan struct{}
+}
+
+func (w *world) Acquire(_ context.Context, key, _ string) (run.Lease, error) {
+	l := lease{w, key, make(chan struct{})}
+	err := job.ErrConflict
+	w.change(func() {
+		w.asked++
+		if w.leases[key] == nil {
+			w.leases[key], err = l.lost, nil
+			w.acquired++
+		}
+	})
+	return l, err
+}
+
+func (l lease) Lost() <-chan struct{} { return l.lost }
+
+func (l lease) Release(context.Context) error {
+	l.w.change(func() {
+		if l.w.leases[l.key] == l.lost {
+			delete(l.w.leases, l.key)
+		}
+	})
+	return nil
+}
+
+func (w *world) Publish(e notice.Event) error {
+	w.change(func() { w.events = append(w.events, e) })
+	return e.Validate()
+}
+
+func (w *world) PutFile(_ context.Context, model, file string, content io.Reader) error {
+	data, err := io.ReadAll(content)
+	w.change(func() { w.files[model+"/"+file] = data })
+	return err
+}
+
+func (w *world) SetAlias(_ context.Context, alias, model string) error {
+	w.change(func() { w.aliases[alias] = model })
+	return nil
+}
+
+// submit records a job as the API does.
+func (w *world) submit(text string) job.ID {
+	w.t.Helper()
+	s, err := spec.Decode([]byte(text))
+	require.NoError(w.t, err)
+	canonical, digest, err := spec.Canonical(s)
+	require.NoError(w.t, err)
+	w.change(func() {
+		w.records[s.ID] = job.Record{ID: s.ID, Run: "r", Name: s.Name, State: job.Submitted, Spec: canonical, SpecDigest: digest}
+		w.revisions[s.ID] = 1
+	})
+	return s.ID
+}
+
+// coordinate runs a coordinator with a worker until the returned function is
+// called. With slots 0 there is no worker.
+func (w *world) coordinate(slots int) (stop func()) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := run.New(run.Config{
+		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w,
+		Sources: &ingest.Roots{}, Events: w, Keep: w.keep, Log: zerolog.Nop(),
+	})
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
+	done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case t := <-w.exhausted:
+				s.Exhausted(t, 3)
+			}
+		}
+	})
+	if slots > 0 {
+		s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots})
+		done.Go(func() { beat(ctx, s, slots) })
+		for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
+			done.Go(func() { w.work(ctx, s, lane) })
+		}
+	}
+	stop = sync.OnceFunc(func() { cancel(); done.Wait() })
+	w.t.Cleanup(stop)
+	return stop
+}
+
+func beat(ctx context.Context, s *run.Service, slots int) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots})
+		}
+	}
+}
+
+func (w *world) work(ctx context.Context, s *run.Service, lane queue.Lane) {
+	sub, err := w.queue.Subscribe(ctx, queue.Class{Lane: lane, Numerics: "n"})
+	if err != nil {
+		return
+	}
+	defer sub.Close()
+	for {
+		d, err := sub.Next(ctx)
+		if err != nil {
+			return
+		}
+		err = w.do(ctx, s, d.Task())
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
+			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
+		case errors.Is(err, job.ErrPoison):
+			s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error(), Poison: true})
+			_ = d.Term("")
+		default:
+			if !errors.Is(err, errDied) {
+				s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error()})
+			}
+			_ = d.Nak(50 * time.Millisecond)
+		}
+	}
+}
+
+// halt lets no task of a step succeed until the returned function is called.
+func (w *world) halt(step int64) (goOn func()) {
+	var halted atomic.Bool
+	halted.Store(true)
+	w.working = func(t job.Task) error {
+		if t.Step == step && halted.Load() {
+			return errors.New("not now")
+		}
+		return nil
+	}
+	return func() { halted.Store(false) }
+}
+
+// errDied fails a task as the death of its worker does: nothing is told.
+var errDied = errors.New("the worker died")
+
+// do does a task in the plainest way.
+func (w *world) do(ctx context.Context, s *run.Service, t job.Task) error {
+	w.doing.Lock()
+	defer w.doing.Unlock()
+	if w.working != nil {
+		if err := w.working(t); err != nil {
+			return err
+		}
+	}
+	data, err := w.blobs.Get(ctx, t.Plan)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return err
+	}
+	e, err := gradient.Compile(ctx, p, w.blobs, dataset.NewCache(w.blobs, 1<<20))
+	if err != nil {
+		return err
+	}
+	l := e.Layout(t.Ref)
+	r := w.replicas[t.Ref]
+	if r == nil {
+		r = replica.New(e, t.Ref)
+		w.replicas[t.Ref] = r
+	}
+	if state, err := w.ledger.State(ctx, l); err != nil || state.Committed < r.Snapshot().Step {
+		r.Forget() // the ledger has lost steps
+	}
+	return r.View(ctx, w.ledger, t.Step, func(params []float32) error {
+		if t.Kind == job.Evaluate {
+			unit, err := e.Evaluate(ctx, gradient.NewScratch(), params, t.Split, t.Block)
+			if err != nil {
+				return err
+			}
+			stored, err := w.ledger.PutEvaluation(ctx, l, t.Step, t.Unit(), unit.Encode())
+			s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored})
+			return err
+		}
+		if t.Node != tree.Root {
+			return fmt.Errorf("node %d: the jobs of these tests have one micro-batch: %w", t.Node, job.ErrPoison)
+		}
+		root := make([]float32, l.Params)
+		sums, err := e.Node(ctx, root, gradient.NewScratch(), params, t.Step, t.Node, nil)
+		if err != nil {
+			return err
+		}
+		committed, err := w.ledger.Append(ctx, l, t.Step, []int{0}, root, sums)
+		if committed {
+			s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1})
+		}
+		return err
+	})
+}
+
+// ended waits for the job to be over and done with.
+func (w *world) ended(id job.ID) job.Record {
+	w.t.Helper()
+	var r job.Record
+	w.until("the end of "+string(id), func() bool { r = w.records[id]; return r.State.Final() && r.Released })
+	return r
+}
+
+// told waits for an event.
+func (w *world) told(what string, is func(notice.Event) bool) {
+	w.t.Helper()
+	w.until(what, func() bool { return slices.ContainsFunc(w.events, is) })
+}
