@@ -80,7 +80,7 @@ race: ## The tests of all packages with goroutines under the race detector
 	go test -race $(RACE)
 
 .PHONY: e2e
-e2e: tools ## The README's walk-through, and real processes that are killed
+e2e: tools mnist ## The README's walk-through, and real processes that are killed
 	deployments/e2e/readme.sh
 	go test -tags e2e -count 1 -timeout 15m ./deployments/e2e/...
 

