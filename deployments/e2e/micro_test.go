@@ -87,7 +87,7 @@ func TestALineWithAPlainClient(t *testing.T) {
 	require.Len(t, answer.Predictions, 2)
 	require.InDelta(t, 9.1, answer.Predictions[0], 0.2, "the least squares optimum is 9.2")
 	require.Contains(t, w.refused("tributary.predict.nobody", `{"rows":[[6]]}`, 404), "nobody")
-	require.Contains(t, w.refused("tributary.predict.line", `{"rows":[[6,7]]}`, 400), "column")
+	require.Contains(t, w.refused("tributary.predict.line", `{"rows":[[6,7]]}`, 400), "row of 2 values: the model takes 1")
 	w.refused("tributary.predict.line", `{"rows":`, 400)
 
 	w.eventually("the training state is deleted", func() bool { return w.record("line").Released && len(w.keys("line")) == 0 })
@@ -99,7 +99,7 @@ func TestServicesCanBeDiscovered(t *testing.T) {
 	w.coordinate("")
 	w.work()
 	w.refused("tributary.jobs.get", "nobody", 404)
-	w.refused("tributary.predict.nobody", "{}", 404)
+	w.refused("tributary.predict.nobody", `{"rows":[[1]]}`, 404)
 
 	ping := decode[micro.Ping](t, w.ask("$SRV.PING.tributary", "").Data)
 	require.Equal(t, "tributary", ping.Name)

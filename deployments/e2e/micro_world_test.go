@@ -245,6 +245,7 @@ func (s *story) succeeded(want job.Digest) {
 	e := s.end()
 	require.Equal(s.w.t, job.Succeeded, e.State, e.Message)
 	require.Equal(s.w.t, want, e.Outcome.ParametersSHA256)
+	s.w.eventually("the training state is deleted", func() bool { return s.w.record(e.Job).Released })
 }
 
 // long is a job of some seconds: small steps, many of them.
