@@ -121,23 +121,24 @@ func TestAJobHasOneOwnerAndAnotherTakesOver(t *testing.T) {
 	w := newWorld(t, "")
 	first := w.cable()
 	w.coordinate(first.url())
-	w.work()
+	rest := w.work()
 	w.ask("tributary.jobs.list", "")
 	w.shortenLeases()
-	text := long("owned", 3000)
+	text := long("owned", 1500)
 	w.submit(text)
 	s := w.follow("owned")
 	s.underway()
+	rest() // so that the job is in the middle for as long as it takes
 	was := w.owner("owned")
 	require.NotEmpty(t, was)
 	w.coordinate("")
 	w.eventually("the second answers", func() bool { return w.instances() == 2 })
 	w.shortenLeases() // the second has set its own
-	s.underway()
-	require.Equal(t, was, w.owner("owned"), "the first goes on")
+	require.Equal(t, was, w.owner("owned"), "the job has an owner")
 
 	first.cut() // it lives on, but nobody hears it
 	w.eventually("the second owns the job", func() bool { o := w.owner("owned"); return o != "" && o != was })
+	w.work()
 	s.succeeded(reference(t, text))
 	require.Equal(t, 1, count(s.told, func(e notice.Event) bool { return e.State.Final() }))
 }

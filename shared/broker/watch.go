@@ -61,7 +61,12 @@ func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueE
 	if err != nil {
 		return nil, stop
 	}
-	return kw.Updates(), func() { _ = kw.Stop() }
+	return kw.Updates(), func() {
+		if ctx.Err() != nil && !w.r.c.Connected() {
+			return // it would ask the server for seconds; the connection's end is the watch's
+		}
+		_ = kw.Stop()
+	}
 }
 
 // list hands over what is new among all records.
