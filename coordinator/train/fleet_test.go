@@ -45,14 +45,16 @@ type world struct {
 	held      map[string]bool // leases
 	events    []notice.Event
 	service   *run.Service
-	lossy     float64 // share of notices that get lost
+	lossy     float64        // share of notices that get lost
+	answers   map[int]func() // workers that a roll call reaches
+	workers   int            // that ever were
 }
 
 func newWorld() *world {
 	return &world{
 		queue: queuememory.New(queuememory.Config{Lease: 300 * time.Millisecond}), ledger: ledgermemory.New(), blobs: blob.NewMemory(0),
 		changed: make(chan struct{}), records: map[job.ID]job.Record{}, revisions: map[job.ID]uint64{},
-		files: map[string][]byte{}, held: map[string]bool{},
+		files: map[string][]byte{}, held: map[string]bool{}, answers: map[int]func(){},
 	}
 }
 
@@ -161,8 +163,28 @@ func (w *world) PublishFailure(n notice.Failure) error {
 	return w.to(func(s *run.Service) { s.Failed(n) })
 }
 func (w *world) PublishBeat(n notice.Beat) error { return w.to(func(s *run.Service) { s.Beat(n) }) }
-func (w *world) SubscribeCalls(func()) (func(), error) {
-	return func() {}, nil
+
+func (w *world) SubscribeCalls(answer func()) (func(), error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.workers++
+	id := w.workers
+	w.answers[id] = answer
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.answers, id)
+	}, nil
+}
+
+// call calls the roll of workers.
+func (w *world) call() {
+	w.mu.Lock()
+	answers := maps.Clone(w.answers)
+	w.mu.Unlock()
+	for _, answer := range answers {
+		answer()
+	}
 }
 
 // submit records a job as the API does.
@@ -192,6 +214,7 @@ func (w *world) coordinate(t *testing.T) (stop func()) {
 	w.mu.Unlock()
 	var done sync.WaitGroup
 	done.Go(func() { require.NoError(t, service.Run(ctx)) })
+	w.call()
 	return func() { cancel(); done.Wait() }
 }
 
@@ -332,7 +355,7 @@ func TestAnotherCoordinatorGoesOnFromTheLedger(t *testing.T) {
 	for i := 0; ; i++ {
 		stop := w.coordinate(t)
 		select {
-		case <-time.After(20 * time.Millisecond << min(i, 6)): // longer each time, so that it gets somewhere
+		case <-time.After(20 * time.Millisecond << min(i, 10)): // longer each time, so that it gets somewhere
 		case <-t.Context().Done():
 		}
 		w.mu.Lock()
