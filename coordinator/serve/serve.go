@@ -46,13 +46,13 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		events := stores.Conn.Events()
-		defer settings.CloseEvents(events, log)
+		events := stores.Conn.Events() //nolint:contextcheck // they are sent to the last, after soft has ended
+		defer settings.CloseEvents(events, log) //nolint:contextcheck // likewise, for a bounded time
 		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
 		})
 		coordinator.service.Measure(metrics)
-		service, err := coordinator.Answer()
+		service, err := coordinator.Answer() //nolint:contextcheck // Stop ends it
 		if err != nil {
 			return err
 		}

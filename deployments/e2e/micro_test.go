@@ -41,10 +41,10 @@ func TestALineWithAPlainClient(t *testing.T) {
 	steps := int64(0)
 	for _, e := range s.told {
 		require.Equal(t, job.ID("line"), e.Job)
-		switch e.Type {
-		case notice.StateEvent:
+		if e.Type == notice.StateEvent {
 			states = append(states, e.State)
-		case notice.ProgressEvent:
+		}
+		if e.Type == notice.ProgressEvent {
 			require.GreaterOrEqual(t, e.Step, steps)
 			require.NotNil(t, e.Loss)
 			steps = e.Step

@@ -86,7 +86,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		predictions, err := c.answerPredictions(stores)
+		predictions, err := c.answerPredictions(stores) //nolint:contextcheck // Stop ends it
 		if err != nil {
 			return err
 		}
