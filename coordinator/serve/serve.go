@@ -46,7 +46,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		events := stores.Conn.Events() //nolint:contextcheck // they are sent to the last, after soft has ended
+		events := stores.Conn.Events()          //nolint:contextcheck // they are sent to the last, after soft has ended
 		defer settings.CloseEvents(events, log) //nolint:contextcheck // likewise, for a bounded time
 		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
