@@ -117,7 +117,7 @@ func refused(t *testing.T, text string) error {
 	defer cancel()
 	c := &Command{Workers: 1, Out: filepath.Join(t.TempDir(), "model")}
 	var lines bytes.Buffer
-	o, err := begin(c, ctx, ctx, text, &lines)
+	o, err := begin(ctx, ctx, c, text, &lines)
 	require.Error(t, err)
 	require.Nil(t, o)
 	require.NotErrorIs(t, err, context.DeadlineExceeded)

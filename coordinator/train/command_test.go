@@ -26,15 +26,15 @@ func train(t *testing.T, text string, workers int) (*job.Outcome, string, error)
 	t.Helper()
 	c := &Command{Workers: workers, Out: filepath.Join(t.TempDir(), "model")}
 	require.NoError(t, c.Validate())
-	o, err := begin(c, t.Context(), t.Context(), text, io.Discard)
+	o, err := begin(t.Context(), t.Context(), c, text, io.Discard)
 	return o, c.Out, err
 }
 
 // begin is Command.Run without a terminal.
-func begin(c *Command, soft, hard context.Context, text string, lines io.Writer) (*job.Outcome, error) {
+func begin(soft, hard context.Context, c *Command, text string, lines io.Writer) (*job.Outcome, error) {
 	display := progress.New(lines, false)
 	defer display.Done()
-	return c.train(lifecycle.Contexts{Soft: soft, Hard: hard}, []byte(text), display, zerolog.Nop())
+	return c.train(lifecycle.Contexts{Soft: soft, Hard: hard}, []byte(text), display, zerolog.Nop()) //nolint:contextcheck // both contexts are handed over
 }
 
 // trained is train of a job that succeeds.

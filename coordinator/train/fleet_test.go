@@ -153,15 +153,19 @@ func (w *world) to(hand func(*run.Service)) error {
 func (w *world) PublishCommit(n notice.Commit) error {
 	return w.to(func(s *run.Service) { s.Committed(n) })
 }
+
 func (w *world) PublishEvaluated(n notice.Evaluated) error {
 	return w.to(func(s *run.Service) { s.Evaluated(n) })
 }
+
 func (w *world) PublishSnapshotted(n notice.Snapshotted) error {
 	return w.to(func(s *run.Service) { s.Snapshotted(n) })
 }
+
 func (w *world) PublishFailure(n notice.Failure) error {
 	return w.to(func(s *run.Service) { s.Failed(n) })
 }
+
 func (w *world) PublishBeat(n notice.Beat) error { return w.to(func(s *run.Service) { s.Beat(n) }) }
 
 func (w *world) SubscribeCalls(answer func()) (func(), error) {
@@ -322,7 +326,8 @@ func TestWorkersComeAndGoAndNoticesGetLost(t *testing.T) {
 	w.lossy = 0.2
 	s := w.submit(t, short)
 	want, _ := reference(t, s)
-	defer w.coordinate(t)()
+	stop := w.coordinate(t)
+	defer stop()
 	ctx, enough := context.WithCancel(t.Context())
 	var churn sync.WaitGroup
 	defer churn.Wait()
@@ -330,7 +335,7 @@ func TestWorkersComeAndGoAndNoticesGetLost(t *testing.T) {
 	w.work(t, "steady", 1, nil)
 	churn.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
-			stop, kill := w.work(t, fmt.Sprint("passing", i), 1+i%3, nil)
+			stop, kill := w.work(t, fmt.Sprint("passing", i), 1+i%3, nil) //nolint:contextcheck // it outlives the churn, until the test ends
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Duration(rand.IntN(50)) * time.Millisecond):
@@ -352,19 +357,15 @@ func TestAnotherCoordinatorGoesOnFromTheLedger(t *testing.T) {
 	s := w.submit(t, short)
 	want, serial := reference(t, s)
 	w.work(t, "w", 2, nil)
-	for i := 0; ; i++ {
+	for i, ended := 0, false; !ended; i++ {
 		stop := w.coordinate(t)
 		select {
 		case <-time.After(20 * time.Millisecond << min(i, 10)): // longer each time, so that it gets somewhere
 		case <-t.Context().Done():
 		}
 		w.mu.Lock()
-		final := w.records["short"].State.Final()
+		ended = w.records["short"].State.Final() && w.records["short"].Released
 		w.mu.Unlock()
-		if final {
-			defer stop()
-			break
-		}
 		stop()
 	}
 	r := w.ended(t, "short")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -178,11 +177,11 @@ func checkPictures(t *testing.T, dir string) {
 	data, err = os.ReadFile(filepath.Join(dir, report.SVGFile))
 	require.NoError(t, err)
 	for d := xml.NewDecoder(bytes.NewReader(data)); ; {
-		if _, err := d.Token(); errors.Is(err, io.EOF) {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
 			break
-		} else {
-			require.NoError(t, err)
 		}
+		require.NoError(t, err)
 	}
 }
 
@@ -223,7 +222,8 @@ func checkRawRMSE(t *testing.T, dir string, o *job.Outcome) {
 		got += (value - label) * (value - label)
 	}
 	for split, n := range splitRows(t, &s) {
-		want += math.Pow(o.Metrics[split]["rmse"], 2) * float64(n)
+		rmse := o.Metrics[split]["rmse"]
+		want += rmse * rmse * float64(n)
 	}
 	require.InEpsilon(t, want, got, 1e-5)
 }

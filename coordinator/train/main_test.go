@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -14,8 +13,7 @@ import (
 // it then waits on, which is nil by then.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../.."); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }

@@ -38,7 +38,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	var outcomes []job.Outcome
 	for range 2 {
 		c := &Command{Workers: 1, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
-		o, err := begin(c, t.Context(), t.Context(), worked(t, "line.json"), io.Discard)
+		o, err := begin(t.Context(), t.Context(), c, worked(t, "line.json"), io.Discard)
 		require.NoError(t, err)
 		checkFiles(t, c.Out, o)
 		o.Out = ""
@@ -47,7 +47,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	require.Equal(t, outcomes[0], outcomes[1])
 
 	c := &Command{Workers: 1, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
-	_, err := begin(c, t.Context(), t.Context(), replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 99`), io.Discard)
+	_, err := begin(t.Context(), t.Context(), c, replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 99`), io.Discard)
 	require.ErrorIs(t, err, job.ErrConflict)
 	require.ErrorContains(t, err, `id "line": a job of that id with another spec`)
 }
@@ -78,7 +78,7 @@ func TestAJobOfAnotherCoordinator(t *testing.T) {
 	}, 10*time.Second, 5*time.Millisecond)
 
 	c := &Command{Workers: 2, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
-	o, err := begin(c, t.Context(), t.Context(), short, io.Discard)
+	o, err := begin(t.Context(), t.Context(), c, short, io.Discard)
 	require.NoError(t, err)
 	want, _ := reference(t, decoded(t, short))
 	require.Equal(t, want, o.ParametersSHA256)

@@ -50,7 +50,7 @@ func TestStop(t *testing.T) {
 			c := &Command{Workers: 3, Out: filepath.Join(t.TempDir(), "model")}
 			began := time.Now()
 			lines := &trigger{words: words, act: func() { began = time.Now(); stop(lifecycle.ErrStopped) }}
-			o, err := begin(c, soft, hard, endless(t), lines)
+			o, err := begin(soft, hard, c, endless(t), lines)
 			require.ErrorIs(t, err, lifecycle.ErrStopped)
 			require.ErrorContains(t, err, "was cancelled")
 			require.Nil(t, o)
@@ -66,7 +66,7 @@ func TestStopInAHurry(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, stop := context.WithCancelCause(t.Context())
 	c := &Command{Workers: 2, Out: filepath.Join(t.TempDir(), "model")}
-	o, err := begin(c, ctx, ctx, endless(t), &trigger{words: "step 6:", act: func() { stop(lifecycle.ErrHurried) }})
+	o, err := begin(ctx, ctx, c, endless(t), &trigger{words: "step 6:", act: func() { stop(lifecycle.ErrHurried) }})
 	require.ErrorIs(t, err, lifecycle.ErrHurried)
 	require.Nil(t, o)
 	require.NoDirExists(t, c.Out)
