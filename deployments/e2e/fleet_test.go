@@ -26,9 +26,9 @@ import (
 func TestMain(m *testing.M) { programs.Main(m) }
 
 // with writes a spec with other values for some of its lines.
-func with(t *testing.T, spec string, lines ...string) string {
+func with(t *testing.T, job string, lines ...string) string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(programs.Root, spec))
+	f, err := os.Open(filepath.Join(programs.Root, job))
 	require.NoError(t, err)
 	defer f.Close()
 	var out bytes.Buffer
@@ -47,6 +47,14 @@ func with(t *testing.T, spec string, lines ...string) string {
 	path := filepath.Join(t.TempDir(), "spec.yaml")
 	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644))
 	return path
+}
+
+// plainly trains a spec's file in the plain loop of shared/serial.
+func plainly(t *testing.T, path string) job.Digest {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return reference(t, strings.ReplaceAll(string(text), "deployments/data", programs.Root+"/deployments/data"))
 }
 
 // churn kills a random worker every now and then and starts another in its
@@ -78,7 +86,7 @@ func churn(t *testing.T, s *programs.Servers, workers int, every time.Duration) 
 func TestAnyFleetGivesTheSameBits(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		spec  func(t *testing.T) string
+		text  func(t *testing.T) string
 		every time.Duration
 	}{
 		{"digits", func(t *testing.T) string {
@@ -91,14 +99,14 @@ func TestAnyFleetGivesTheSameBits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			spec := c.spec(t)
-			want := programs.Train(ctx, t, spec, "--workers", "1").ParametersSHA256
-			for _, workers := range []string{"2", "3", "8"} {
-				require.Equal(t, want, programs.Train(ctx, t, spec, "--workers", workers).ParametersSHA256, "%s workers in one process", workers)
+			path := c.text(t)
+			want := plainly(t, path)
+			for _, workers := range []string{"1", "2", "3", "8"} {
+				require.Equal(t, want, programs.Train(ctx, t, path, "--workers", workers).ParametersSHA256, "%s workers in one process", workers)
 			}
 			s := programs.StartServers(t)
 			stop := churn(t, s, 3, c.every)
-			got := programs.Train(ctx, t, spec, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
+			got := programs.Train(ctx, t, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
 			killed := stop()
 			require.Equal(t, want, got.ParametersSHA256, "worker processes, %d of them killed", killed)
 			require.Positive(t, killed, "nobody was killed: the job is too short")
@@ -167,9 +175,9 @@ func (c client) until(id job.ID, wanted func(job.Record) bool) job.Record {
 // TestServersAndCoordinatorsDie kills everything but the workers, one after
 // the other, in the middle of a job.
 func TestServersAndCoordinatorsDie(t *testing.T) {
-	spec := with(t, "deployments/jobs/digits.yaml", "epochs: 600")
-	want := programs.Train(t.Context(), t, spec).ParametersSHA256
-	text, err := os.ReadFile(spec)
+	path := with(t, "deployments/jobs/digits.yaml", "epochs: 600")
+	want := plainly(t, path)
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 
 	s := programs.StartServers(t, "--appendonly", "yes", "--appendfsync", "always")
