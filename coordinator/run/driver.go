@@ -25,6 +25,11 @@ var (
 // then is deleted when the record is seen again.
 const releaseTimeout = 10 * time.Second
 
+// sweepAfter is how long after its release a job's training state is deleted
+// once more: a worker may have been in the middle of a task, and what it then
+// stored would stay for weeks.
+const sweepAfter = 5 * time.Second
+
 // driver carries one job through its life.
 type driver struct {
 	service *Service
@@ -54,14 +59,14 @@ func (d *driver) tell(message any) {
 }
 
 // live drives the job until it is final and released, is taken away, or ctx
-// ends.
-func (d *driver) live(ctx context.Context) {
+// ends. It reports whether the job was released just now.
+func (d *driver) live(ctx context.Context) (released bool) {
 	r, err := persist(ctx, d.log, "read the job's record", d.get(ctx))
 	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) {
 		d.service.forget(d.ref)
 	}
 	if err != nil || r.Released {
-		return
+		return false
 	}
 	if !r.State.Final() {
 		outcome, err := d.carry(ctx)
@@ -70,7 +75,7 @@ func (d *driver) live(ctx context.Context) {
 			d.log.Info().Msg("the job was ended from outside")
 		case ctx.Err() != nil:
 			d.log.Info().AnErr("cause", context.Cause(ctx)).Msg("let go of the job")
-			return
+			return false
 		default:
 			// From here on a final record is this driver's doing, or it was
 			// faster and end finds the record final.
@@ -82,7 +87,7 @@ func (d *driver) live(ctx context.Context) {
 			}
 			if err != nil {
 				d.log.Error().Err(err).Msg("record the job's end")
-				return
+				return false
 			}
 			d.log.Info().Str("state", string(r.State)).Str("error", r.Error).Msg("job ended")
 			ended := notice.Event{Type: notice.StateEvent, State: r.State, Message: r.Error, Steps: r.Steps, Outcome: outcome}
@@ -94,7 +99,9 @@ func (d *driver) live(ctx context.Context) {
 	}
 	if err := d.release(ctx); err != nil {
 		d.log.Warn().Err(err).Msg("delete the job's training state")
+		return false
 	}
+	return true
 }
 
 // carry takes the job from wherever it stands to its outcome.
@@ -181,6 +188,25 @@ func (d *driver) release(ctx context.Context) error {
 		return r, err
 	})
 	return err
+}
+
+// sweep deletes what stragglers have stored since the job's release, unless
+// ctx ends before.
+func (d *driver) sweep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(sweepAfter):
+	}
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
+	defer cancel()
+	r, err := d.get(ctx)()
+	if err == nil && r.Plan != "" {
+		err = d.deleteLedger(ctx, r)
+	}
+	if err != nil {
+		d.log.Debug().Err(err).Msg("delete what stragglers stored")
+	}
 }
 
 func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {

@@ -250,6 +250,23 @@ func TestARemovedRecordIsForgotten(t *testing.T) {
 	require.Equal(t, 2, w.acquired, "nobody asks for the lease of the first again")
 }
 
+// A worker that is in the middle of a task stores its result after the job's
+// training state was deleted.
+func TestWhatAStragglerStoresIsSweptAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinate(1)
+	w.submit(line("a", 3))
+	r := w.ended("a")
+	lay := ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
+	_, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, []float32{1, 2}, ledger.Sums{Examples: 5})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		state, err := w.ledger.State(t.Context(), lay)
+		return err == nil && state == ledger.State{}
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
 func TestOnlyTheChosenJobsAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

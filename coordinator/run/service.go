@@ -124,8 +124,8 @@ func (s *Service) forget(ref job.Ref) {
 
 // take starts a driver for the job. The driver ends by itself when another
 // coordinator holds the job's lease; the next Watch brings the job here again.
-func (s *Service) take(ctx context.Context, r job.Record) {
-	ctx, stop := context.WithCancelCause(ctx)
+func (s *Service) take(service context.Context, r job.Record) {
+	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
 		inbox: make(chan any, 1024),
@@ -160,7 +160,9 @@ func (s *Service) take(ctx context.Context, r job.Record) {
 			case <-ctx.Done():
 			}
 		}()
-		d.live(ctx)
+		if d.live(ctx) {
+			s.busy.Go(func() { d.sweep(service) })
+		}
 	})
 }
 

@@ -134,10 +134,12 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 	follow.follow(status.ID)
 
 	var outcome *job.Outcome
+	var failed error // as the job says it, without the name of a goroutine
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("coordinator", coordinator.Run)
 	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
 	g.Work("job", func(soft, hard context.Context) (err error) {
+		defer func() { failed = err }()
 		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(status.ID)) })
 		if err == nil && !kept.Load() {
 			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome)
@@ -149,7 +151,10 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 		return err
 	})
 	err = g.Wait()
-	if err == nil && outcome == nil {
+	switch {
+	case failed != nil:
+		err = failed
+	case err == nil && outcome == nil:
 		err = context.Cause(ctx.Soft) // a stop in a hurry
 	}
 	return outcome, err

@@ -1,0 +1,88 @@
+package run
+
+import (
+	"context"
+
+	"tributary/coordinator/round"
+	"tributary/shared/tree"
+)
+
+// tick looks after lost and slow work and tells people of progress.
+func (t *training) tick(ctx context.Context) error {
+	now := t.service.now()
+	if t.round.Phase() == round.Idle || now-t.looked > lookEvery {
+		if err := t.look(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.feed(ctx, round.Tick{}); err != nil {
+		return err
+	}
+	if now-t.told >= tellEvery {
+		return t.tell(ctx)
+	}
+	return nil
+}
+
+// inspect answers the machine's question with what the ledger holds.
+func (t *training) inspect(ctx context.Context, steps int64) error {
+	if err := t.look(ctx); err != nil || t.round.Committed() != steps {
+		return err
+	}
+	switch t.round.Phase() {
+	case round.Evaluating:
+		return t.feed(ctx, round.Missing{Steps: steps})
+	case round.Stepping:
+		arrived, err := t.service.cfg.Ledger.Arrived(ctx, t.layout, steps)
+		if err != nil {
+			return t.unreachable(ctx, err)
+		}
+		have := make(map[tree.Node]bool, len(arrived))
+		for _, n := range arrived {
+			have[n] = true
+		}
+		cover, missing := tree.Resolve(t.layout.Microbatch, func(n tree.Node) bool { return have[n] })
+		if len(missing) == 0 {
+			// All is there, but whoever was to finish the step is gone.
+			// Whoever computes a covering node again finishes it.
+			missing = cover[len(cover)-1:]
+		}
+		return t.feed(ctx, round.Missing{Steps: steps, Nodes: missing})
+	default:
+		return nil
+	}
+}
+
+// look compares the ledger with what the machine believes, both ways: commits
+// that were not announced, and steps that the ledger has lost.
+func (t *training) look(ctx context.Context) error {
+	t.looked = t.service.now()
+	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
+	if err != nil {
+		return t.unreachable(ctx, err)
+	}
+	switch known := t.round.Committed(); {
+	case t.round.Phase() == round.Idle, state.Committed < known:
+		if state.Committed < known {
+			t.log.Warn().Int64("had", known).Int64("has", state.Committed).Msg("the ledger has lost steps; computing them again")
+			t.losses.truncate(state.Committed)
+			t.begin()
+		} else {
+			t.losses.since = state.Committed
+		}
+		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot})
+	case state.Committed > known:
+		return t.feed(ctx, round.Committed{Steps: state.Committed})
+	}
+	return nil
+}
+
+// unreachable tells a ledger that cannot be reached, which passes, from one
+// that is damaged, which does not.
+func (t *training) unreachable(ctx context.Context, err error) error {
+	if final(err) && ctx.Err() == nil {
+		return err
+	}
+	t.log.Warn().Err(err).Msg("read the ledger")
+	return nil
+}

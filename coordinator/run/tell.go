@@ -1,0 +1,53 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// tell learns how the steps went and tells people of progress.
+func (t *training) tell(ctx context.Context) error {
+	t.told = t.service.now()
+	if err := t.learn(ctx); err != nil || t.losses.len() == t.toldOf {
+		return err
+	}
+	t.toldOf = t.losses.len()
+	_, workers := t.service.present()
+	t.publish(notice.Event{
+		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
+		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: workers,
+	})
+	return nil
+}
+
+// learn reads the losses of new steps and stops a job that has diverged.
+func (t *training) learn(ctx context.Context) error {
+	from, to := t.losses.len(), t.round.Committed()
+	if from >= to {
+		return nil
+	}
+	progress, err := t.service.cfg.Ledger.Losses(ctx, t.layout, from, to)
+	if err != nil {
+		return t.unreachable(ctx, err)
+	}
+	for _, p := range progress {
+		loss := t.engine.MeanLoss(p.Sums)
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return fmt.Errorf("step %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step+1, loss, job.ErrPoison)
+		}
+		t.losses.add(loss, p.Sums.Examples)
+	}
+	t.service.steps.Add(float64(len(progress)))
+	clear(t.failures)
+	return nil
+}
+
+// epoch is the number of epochs begun.
+func (t *training) epoch() int64 {
+	epoch, _, _ := t.engine.Plan.Batch(max(0, t.round.Committed()-1))
+	return epoch + 1
+}
