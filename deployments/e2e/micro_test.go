@@ -149,7 +149,7 @@ func TestBadRequests(t *testing.T) {
 	w.submit(strings.Replace(text, "SOURCE", filepath.Join(w.roots[0], "rows.csv"), 1))
 
 	id := w.submit(long("twice", 10))
-	require.Contains(t, w.refused("tributary.jobs.submit", long("twice", 11), 409), "with another spec was submitted at")
+	require.Contains(t, w.refused("tributary.jobs.submit", long("twice", 100), 409), "with another spec was submitted at")
 	require.Equal(t, id, w.submit(long("twice", 10)))
 }
 

@@ -42,7 +42,7 @@ import (
 	worker "tributary/worker/serve"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits while nothing happens.
 const patience = 30 * time.Second
 
 // world is servers of a test's own, and a plain client as the nats CLI is one.
@@ -210,10 +210,9 @@ func (w *world) follow(id job.ID) *story {
 	return s
 }
 
-// until waits for an event.
+// until waits for an event, for as long as there are any.
 func (s *story) until(what string, want func(notice.Event) bool) notice.Event {
 	s.w.t.Helper()
-	late := time.After(patience)
 	for {
 		select {
 		case e := <-s.events:
@@ -221,8 +220,8 @@ func (s *story) until(what string, want func(notice.Event) bool) notice.Event {
 			if want(e) {
 				return e
 			}
-		case <-late:
-			require.Failf(s.w.t, "waited in vain for "+what, "%+v", s.told)
+		case <-time.After(patience):
+			require.Failf(s.w.t, "waited in vain for "+what, "the last events: %+v", s.told[max(0, len(s.told)-5):])
 		}
 	}
 }
@@ -248,8 +247,12 @@ func (s *story) succeeded(want job.Digest) {
 	s.w.eventually("the training state is deleted", func() bool { return s.w.record(e.Job).Released })
 }
 
-// long is a job of some seconds: small steps, many of them.
+// long is a job of some seconds: small steps, many of them, fewer where the
+// race detector makes them slow.
 func long(id string, steps int) string {
+	if raced {
+		steps = max(steps/4, 10)
+	}
 	return fmt.Sprintf(`
 id: %s
 name: long
