@@ -77,7 +77,7 @@ func churn(t *testing.T, s *programs.Servers, workers int, every time.Duration) 
 			i := rand.IntN(workers)
 			fleet[i].Kill()
 			killed++
-			fleet[i] = s.Worker(t, 1+rand.IntN(2))
+			fleet[i] = s.Worker(t, 1+rand.IntN(2)) //nolint:contextcheck // it ends with the test, not with the churn
 		}
 	})
 	return func() int { cancel(); done.Wait(); return killed }
