@@ -41,18 +41,18 @@ const (
 
 // Round is a job's state machine. The zero value is not ready; use New.
 type Round struct {
-	cfg       Config
-	phase     Phase
-	slots     int
-	committed int64 // steps in the log
-	snapshot  int64 // steps in the newest snapshot
-	evaluated int64 // steps at which the newest evaluation was made; -1 before any
-	attempt   int
-	asked     time.Duration // when the current work was first asked for
-	deadline  time.Duration // when it counts as stalled
-	asking    bool          // a snapshot was asked for and has not come
-	askedSnap time.Duration
-	pace      pace
+	cfg                Config
+	phase              Phase
+	slots              int
+	committed          int64 // steps in the log
+	snapshot           int64 // steps in the newest snapshot
+	evaluated          int64 // steps at which the newest evaluation was made; -1 before any
+	attempt            int
+	asked              time.Duration // when the current work was first asked for
+	deadline           time.Duration // when it counts as stalled
+	asking             bool          // a snapshot was asked for and has not come
+	askedSnap          time.Duration
+	steps, evaluations pace
 }
 
 // New returns the machine of a job, waiting for Resumed.
@@ -129,7 +129,7 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 		return nil
 	}
 	if r.phase == Stepping && e.Steps == r.committed+1 && r.attempt == 0 {
-		r.pace.add(now - r.asked)
+		r.steps.add(now - r.asked)
 	}
 	r.committed = e.Steps
 	return append(r.snapshotIfDue(now), r.next(now)...)
@@ -139,6 +139,9 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 	if r.phase != Evaluating || e.Steps != r.committed {
 		return nil
+	}
+	if r.attempt == 0 {
+		r.evaluations.add(now - r.asked)
 	}
 	r.evaluated = e.Steps
 	return r.next(now)
@@ -161,10 +164,12 @@ func (r *Round) next(now time.Duration) []Action {
 	}
 	r.attempt, r.asked = 0, now
 	if evaluate {
-		r.phase, r.deadline = Evaluating, now+r.floor()
+		r.phase = Evaluating
+		r.deadline = now + r.patience()
 		return []Action{Evaluate{Steps: r.committed, Final: final}}
 	}
-	r.phase, r.deadline = Stepping, now+r.patience()
+	r.phase = Stepping
+	r.deadline = now + r.patience()
 	return []Action{Publish{Step: r.committed, Nodes: tree.Cover(r.cfg.Microbatches, r.slots)}}
 }
 

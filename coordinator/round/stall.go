@@ -45,7 +45,7 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 // again counts an attempt and doubles the patience, up to 64 times.
 func (r *Round) again(now time.Duration) {
 	r.attempt++
-	r.deadline = now + r.floor()<<min(r.attempt, 6)
+	r.deadline = now + r.patience()<<min(r.attempt, 6)
 }
 
 // part halves the nodes while there are fewer of them than slots.
@@ -60,16 +60,22 @@ func (r *Round) part(nodes []tree.Node) []tree.Node {
 	return nodes
 }
 
-// patience is how long a step may take before it counts as stalled.
+// patience is how long a step, or an evaluation, may take before it counts as
+// stalled.
 func (r *Round) patience() time.Duration {
-	return max(r.floor(), time.Duration(r.cfg.BackupFactor*float64(r.pace.median())))
+	p, floor := r.current(), r.cfg.BackupFloor
+	if p.n == 0 {
+		floor = r.cfg.FirstFloor
+	}
+	return max(floor, time.Duration(r.cfg.BackupFactor*float64(p.median())))
 }
 
-func (r *Round) floor() time.Duration {
-	if r.pace.n == 0 {
-		return r.cfg.FirstFloor
+// current is the pace of what is being done.
+func (r *Round) current() *pace {
+	if r.phase == Evaluating {
+		return &r.evaluations
 	}
-	return r.cfg.BackupFloor
+	return &r.steps
 }
 
 // pace remembers how long the latest steps took.

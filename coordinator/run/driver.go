@@ -38,6 +38,7 @@ type driver struct {
 	inbox   chan any
 	log     zerolog.Logger
 	ending  atomic.Bool // the driver is about to make the record final itself
+	sharing bool        // in the fleet's slots; the service's lock guards it
 }
 
 // What else is told to a driver, beside the notices.
@@ -87,6 +88,7 @@ func (d *driver) live(ctx context.Context) (released bool) {
 			}
 			if err != nil {
 				d.log.Error().Err(err).Msg("record the job's end")
+				d.giveUp(err)
 				return false
 			}
 			d.log.Info().Str("state", string(r.State)).Str("error", r.Error).Msg("job ended")
@@ -99,9 +101,18 @@ func (d *driver) live(ctx context.Context) (released bool) {
 	}
 	if err := d.release(ctx); err != nil {
 		d.log.Warn().Err(err).Msg("delete the job's training state")
+		d.giveUp(err)
 		return false
 	}
 	return true
+}
+
+// giveUp leaves a job alone, until its record changes or the next start, after
+// an error that another try would meet again.
+func (d *driver) giveUp(err error) {
+	if final(err) {
+		d.service.forget(d.ref)
+	}
 }
 
 // carry takes the job from wherever it stands to its outcome.
@@ -123,16 +134,21 @@ func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 	}
 }
 
-// end makes the record final.
+// end makes the record final. A record that is final already may be this very
+// change, when its confirmation was lost.
 func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (job.Record, error) {
-	return d.change(ctx, func(r *job.Record) {
-		now := time.Now().UTC()
+	now := time.Now().UTC()
+	r, err := d.change(ctx, func(r *job.Record) {
 		r.Finished, r.Message, r.Outcome = &now, "", outcome
 		r.State = job.Succeeded
 		if cause != nil {
 			r.State, r.Error = job.Failed, notice.Clip(job.Sentence(cause))
 		}
 	})
+	if errors.Is(err, job.ErrStale) && r.Ref() == d.ref && r.Finished != nil && r.Finished.Equal(now) {
+		return r, nil
+	}
+	return r, err
 }
 
 // change applies a change to the job's record by compare-and-set, for as long

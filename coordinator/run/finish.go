@@ -137,10 +137,18 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	return files, nil
 }
 
-// keep stores the files in the registry, the card last: a model is there when
-// its card is. Then the spec's name stands for the newest model of that name.
+// keep stores the files: where the program wants them, then in the registry,
+// the card last, so that a model is there when its card is. Then the spec's
+// name stands for the newest model of that name.
 func (t *training) keep(ctx context.Context, files map[string][]byte) (string, error) {
 	cfg, id := t.service.cfg, string(t.ref.Job)
+	out := "tributary-models/" + id
+	if cfg.Keep != nil {
+		var err error
+		if out, err = cfg.Keep(t.ref.Job, files); err != nil {
+			return "", fmt.Errorf("%w: %w", err, job.ErrInvalid) // a folder that cannot be written is no passing matter
+		}
+	}
 	for name, data := range files {
 		if name == registry.CardFile {
 			continue
@@ -154,13 +162,6 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (string, e
 	}
 	if err := cfg.Models.SetAlias(ctx, t.record.Name, id); err != nil {
 		return "", fmt.Errorf("name %s: %w", t.record.Name, err)
-	}
-	if cfg.Keep == nil {
-		return "tributary-models/" + id, nil
-	}
-	out, err := cfg.Keep(t.ref.Job, files)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", err, job.ErrInvalid) // a folder that cannot be written is no passing matter
 	}
 	return out, nil
 }

@@ -25,9 +25,9 @@ type prepared struct {
 
 // Limits of what preparing makes.
 const (
-	chunkLen       = 64 << 10  // parameters in a ledger chunk: 256 KiB
-	maxWeightBytes = 16 << 30  // of a file of initial weights
-	maxSteps       = 100 << 20 // of a job; its losses are kept, 16 bytes a step
+	chunkLen       = 64 << 10 // parameters in a ledger chunk: 256 KiB
+	maxWeightBytes = 16 << 30 // of a file of initial weights
+	maxSteps       = 10 << 20 // of a job; its losses are kept in memory
 )
 
 // prepare ingests the dataset and makes the plan, unless that was done before.
@@ -58,15 +58,17 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 // compile makes a recorded plan ready.
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
 	blobs := d.service.cfg.Blobs
-	data, err := persist(ctx, d.log, "read plan", func() ([]byte, error) { return blobs.Get(ctx, digest) })
-	if err != nil {
-		return nil, err
-	}
-	p, err := plan.Decode(data)
-	if err != nil {
-		return nil, err
-	}
-	return gradient.Compile(ctx, p, blobs, nil) // no blocks: nothing is computed here
+	return persist(ctx, d.log, "read plan", func() (*gradient.Engine, error) {
+		data, err := blobs.Get(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		p, err := plan.Decode(data)
+		if err != nil {
+			return nil, err
+		}
+		return gradient.Compile(ctx, p, blobs, nil) // no blocks: nothing is computed here
+	})
 }
 
 // address says where the ledger of a job with that plan is.

@@ -123,7 +123,7 @@ func (s *Service) forget(ref job.Ref) {
 }
 
 // take starts a driver for the job. The driver ends by itself when another
-// coordinator holds the job's lease; the next Watch brings the job here again.
+// coordinator holds the job's lease; look tries again.
 func (s *Service) take(service context.Context, r job.Record) {
 	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
@@ -225,12 +225,30 @@ func (s *Service) route(ref job.Ref, message any) {
 	}
 }
 
-// slots is a job's share of the fleet: with numerics, of all jobs driven here.
+// slots is a job's share of the fleet's slots with numerics: of all jobs that
+// take steps here, the same for each.
 func (s *Service) slots(n job.Numerics) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.fleet.Slots(n)
-	return min(all, max(1, all/max(1, len(s.jobs))))
+	sharing := 0
+	for _, d := range s.jobs {
+		if d.sharing {
+			sharing++
+		}
+	}
+	return min(all, max(1, all/max(1, sharing)))
+}
+
+// shares tells whether the job takes steps now and so shares the fleet.
+func (d *driver) shares(sharing bool) {
+	s := d.service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.sharing != sharing {
+		d.sharing = sharing
+		s.tellFleet()
+	}
 }
 
 // present lists the numerics in the fleet, the most common first, and the

@@ -18,6 +18,7 @@ const (
 	backupFloor   = 200 * time.Millisecond
 	firstFloor    = 2 * time.Second
 	snapshotBytes = 256 << 20 // of log, after which a snapshot shortens it
+	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
 )
 
@@ -40,7 +41,7 @@ type training struct {
 
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
-	snapshotEvery := max(16, int64(snapshotBytes/(4*max(1, p.layout.Params))))
+	snapshotEvery := min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps)
 	t := &training{driver: d, prepared: p, failures: map[string]string{}, last: d.service.now()}
 	t.round = round.New(round.Config{
 		Steps:         p.engine.Plan.Steps(),
@@ -52,6 +53,8 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		FirstFloor:    firstFloor,
 	})
 	t.begin()
+	d.shares(true)
+	defer d.shares(false)
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}

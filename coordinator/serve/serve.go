@@ -18,7 +18,7 @@ type Command struct {
 	Stores settings.Stores `embed:""`
 
 	DataRoots []string `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
-	HTTP      string   `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one."`
+	HTTP      string   `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
 }
 
 // Run serves until it is stopped. Jobs in hand are let go of, for another

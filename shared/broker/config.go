@@ -16,7 +16,7 @@ const DefaultURL = nats.DefaultURL
 
 // Config says how to reach NATS and who we are. Every credential is optional.
 type Config struct {
-	URL         string `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS servers, comma-separated, as nats://host:4222 or tls://host:4222."`
+	URL         string `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS servers, comma-separated, as nats://host:4222 or tls://host:4222; default: nats://127.0.0.1:4222."`
 	Credentials string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"NATS credentials file (JWT and NKey seed)."`
 	NKey        string `name:"nats-nkey" env:"NATS_NKEY" placeholder:"FILE" help:"File with an NKey seed, instead of credentials."`
 	User        string `name:"nats-user" env:"NATS_USER" help:"NATS user name."`

@@ -38,7 +38,7 @@ func (c *Conn) Records() *Records {
 
 // Create adds a record. It fails with job.ErrConflict when the id has one.
 func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, err error) {
-	kv, data, err := r.prepare(ctx, &rec)
+	kv, data, err := r.prepare(ctx, &rec, growth)
 	if err == nil {
 		revision, err = kv.Create(ctx, string(rec.ID), data)
 	}
@@ -48,15 +48,16 @@ func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, 
 // Update replaces a record as it stood at revision. It fails with
 // job.ErrConflict when somebody else changed or removed it since.
 func (r *Records) Update(ctx context.Context, rec job.Record, revision uint64) (uint64, error) {
-	kv, data, err := r.prepare(ctx, &rec)
+	kv, data, err := r.prepare(ctx, &rec, 0)
 	if err == nil {
 		revision, err = kv.Update(ctx, string(rec.ID), data, revision)
 	}
 	return revision, wrap(fmt.Sprintf("update the record of job %s", rec.ID), err)
 }
 
-// prepare opens the bucket and encodes the record within its limits.
-func (r *Records) prepare(ctx context.Context, rec *job.Record) (jetstream.KeyValue, []byte, error) {
+// prepare opens the bucket and encodes the record within its limits, with room
+// for reserve bytes more.
+func (r *Records) prepare(ctx context.Context, rec *job.Record, reserve int64) (jetstream.KeyValue, []byte, error) {
 	if err := rec.ID.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	}
@@ -64,8 +65,8 @@ func (r *Records) prepare(ctx context.Context, rec *job.Record) (jetstream.KeyVa
 	if err != nil {
 		return nil, nil, err
 	}
-	if limit := r.c.nc.MaxPayload(); limit > 0 && int64(len(data))+headroom > limit {
-		return nil, nil, fmt.Errorf("it has %d bytes; the server's max_payload allows %d: %w", len(data), limit-headroom, job.ErrInvalid)
+	if limit := r.c.nc.MaxPayload(); limit > 0 && int64(len(data))+headroom+reserve > limit {
+		return nil, nil, fmt.Errorf("it has %d bytes; the server's max_payload allows %d; put the rows into a file: %w", len(data), limit-headroom-reserve, job.ErrInvalid)
 	}
 	kv, err := r.bucket.get(ctx)
 	return kv, data, err
@@ -73,6 +74,10 @@ func (r *Records) prepare(ctx context.Context, rec *job.Record) (jetstream.KeyVa
 
 // headroom is left for headers in a message of the greatest size.
 const headroom = 1024
+
+// growth is what a record may become longer by in its life: its plan, an
+// error, an outcome.
+const growth = 32 << 10
 
 // Get reads a record. It fails with job.ErrNotFound when there is none.
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {

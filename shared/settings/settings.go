@@ -54,7 +54,7 @@ func NewID() string {
 
 // Redis says how to reach the ledger's server.
 type Redis struct {
-	URL      string `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path. It must not evict keys."`
+	URL      string `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path; default: redis://127.0.0.1:6379/0. It must not evict keys."`
 	Username string `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
 	Password string `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
 	CA       string `name:"redis-ca" env:"REDIS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate."`

@@ -32,10 +32,10 @@ type Command struct {
 	Stores settings.Stores `embed:""`
 
 	Slots        int    `name:"slots" env:"TRIBUTARY_SLOTS" default:"${cpus}" help:"Gradient tasks to work on at a time, 1 to 4096; default: the number of CPUs."`
-	BlockCache   int64  `name:"block-cache" env:"TRIBUTARY_BLOCK_CACHE" default:"512" placeholder:"MIB" help:"Memory for decoded dataset blocks, in MiB, 1 or more."`
-	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 or more; the job in hand is kept even when larger."`
-	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that predictions are asked of, in MiB, 1 or more."`
-	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one."`
+	BlockCache   int64  `name:"block-cache" env:"TRIBUTARY_BLOCK_CACHE" default:"512" placeholder:"MIB" help:"Memory for decoded dataset blocks, in MiB, 1 to 16777216; default: 512."`
+	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 to 16777216; default: 2048; the job in hand is kept even when larger."`
+	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that predictions are asked of, in MiB, 1 to 16777216; default: 512."`
+	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8081."`
 }
 
 // Vars are the defaults that depend on the machine.

@@ -14,6 +14,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/wire"
 )
 
 // Append writes the chunks into the log, and only when all of them are there
@@ -142,6 +143,27 @@ func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks
 		return false, err
 	}
 	return committedBy(commit)
+}
+
+// landAgain lands chunks that were found in the log, with the sums that stand
+// there. It changes nothing for chunks that have landed.
+func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, chunks []int) error {
+	if len(chunks) == 0 {
+		return nil
+	}
+	data, err := l.control.HGet(ctx, keysOf(lay).log(chunks[0]), field(step)).Bytes()
+	if errors.Is(err, goredis.Nil) { // trimmed meanwhile: it had landed
+		return nil
+	}
+	if err != nil {
+		return classify(ctx, err)
+	}
+	h, _, _, err := wire.Decode(data)
+	if err != nil {
+		return fmt.Errorf("chunk %d: %w", chunks[0], err)
+	}
+	_, err = l.land(ctx, lay, step, chunks, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
+	return err
 }
 
 func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) *call {

@@ -95,13 +95,15 @@ func arrival(m int, reply []string) (ledger.Arrival, error) {
 
 // Arrived intersects the nodes of the chunks that are not committed. It reads
 // a chunk's partials before its log, so that a chunk committed in between
-// counts as committed and not as empty.
+// counts as committed and not as empty. Chunks in the log are landed on the
+// way: whoever appended them may have died before it could.
 func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]tree.Node, error) {
 	if err := lay.CheckStep(step); err != nil {
 		return nil, err
 	}
 	k := keysOf(lay)
 	count, open := map[int64]int{}, 0
+	var logged []int
 	for chunks := range slices.Chunk(lay.AllChunks(), pipelineChunks) {
 		pipe := l.pipeline(0)
 		partials, done := make([]*goredis.StringSliceCmd, len(chunks)), make([]*goredis.BoolCmd, len(chunks))
@@ -114,6 +116,7 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 		}
 		for i := range chunks {
 			if done[i].Val() {
+				logged = append(logged, chunks[i])
 				continue
 			}
 			open++
@@ -123,6 +126,9 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 				}
 			}
 		}
+	}
+	if err := l.landAgain(ctx, lay, step, logged); err != nil {
+		return nil, fmt.Errorf("land step %d: %w", step, err)
 	}
 	var nodes []tree.Node
 	for n, chunks := range count {

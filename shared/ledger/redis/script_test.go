@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/redis/redistest"
@@ -135,4 +136,35 @@ func TestArriveSaysWhatIsMissing(t *testing.T) {
 	a, err := arrival(2, []string{"complete", "3", "x", "2"})
 	require.NoError(t, err)
 	require.Equal(t, []tree.Node{2, 3}, a.Cover)
+}
+
+// The appender of a root of several chunks was killed between the log and the
+// landing, after all chunks or after some: asking what has arrived lands them.
+func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		for _, logged := range [][]int{{0, 1, 2, 3}, {1, 3}} {
+			lay := ledgertest.Layout(7, 2, 2)
+			lay.Run = job.Run(fmt.Sprint("r", len(logged)))
+			root := ledgertest.Partial(lay, 0, tree.Root)
+			require.NoError(t, l.appendChunks(ctx, lay, 0, logged, root.Gradient, root.Sums))
+			state, err := l.State(ctx, lay)
+			require.NoError(t, err)
+			require.Zero(t, state.Committed, "nobody has landed them")
+
+			_, err = l.Arrived(ctx, lay, 0)
+			require.NoError(t, err)
+			if len(logged) < lay.Chunks() { // the others come later, from another worker
+				committed, err := l.Append(ctx, lay, 0, []int{0, 2}, root.Gradient, root.Sums)
+				require.NoError(t, err)
+				require.True(t, committed)
+			}
+			state, err = l.State(ctx, lay)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, state.Committed)
+			losses, err := l.Losses(ctx, lay, 0, 1)
+			require.NoError(t, err)
+			require.Equal(t, root.Sums, losses[0].Sums)
+		}
+	})
 }
