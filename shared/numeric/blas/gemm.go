@@ -3,10 +3,11 @@ package blas
 import "tributary/shared/numeric/internal/kernel"
 
 // Block sizes: a panel of B (kc × NR) stays in the first-level cache, a block of
-// A (mc × kc) in the second.
+// A (mc × kc) and one of B (kc × nc) in the second.
 const (
 	kc = 256
 	mc = 336
+	nc = 256
 )
 
 // matrix is a view: element (i, j) is scale·v[i·rs + j·cs]; one of the strides is 1.
@@ -44,7 +45,7 @@ func (p product) oriented(s *kernel.Set) product {
 
 // Costs in units of one multiply-add of a full panel.
 const (
-	costTurn = 8 // transposing one element
+	costTurn = 4 // transposing one element
 )
 
 func (p product) cost(s *kernel.Set) int {
@@ -62,53 +63,69 @@ func (p product) cost(s *kernel.Set) int {
 // run computes p.
 func (p product) run(s *kernel.Set, w *workspace) {
 	p = p.oriented(s)
-	packB := p.b.cs != 1 || p.b.scale != 1 || p.m > 3*s.MR
-	for l := 0; l < p.k; l += kc {
+	for j := 0; j < p.n; j += nc {
+		for l := 0; l < p.k; l += kc {
+			q := p
+			q.n, q.k = min(nc, p.n-j), min(kc, p.k-l)
+			q.a, q.b, q.c, q.load = p.a.part(0, l), p.b.part(l, j), p.c.part(0, j), p.load || l > 0
+			q.columns(s, w)
+		}
+	}
+}
+
+// columns computes p for n ≤ nc and k ≤ kc.
+func (p product) columns(s *kernel.Set, w *workspace) {
+	b := packedB{p: p.b.v, rs: p.b.rs, ps: s.NR * p.b.cs}
+	switch full := p.n / s.NR * s.NR; {
+	case p.b.cs != 1 || p.b.scale != 1 || p.m > 3*s.MR:
+		b = w.packB(s, p.b, p.k, p.n)
+	case full < p.n && !s.Masked():
+		last := p
+		last.n, last.b, last.c = p.n-full, p.b.part(0, full), p.c.part(0, full)
+		p.n = full
+		last.rows(s, w, w.packB(s, last.b, last.k, last.n))
+	}
+	if p.n > 0 {
+		p.rows(s, w, b)
+	}
+}
+
+// rows computes p, by blocks of mc rows, from b.
+func (p product) rows(s *kernel.Set, w *workspace, b packedB) {
+	for i := 0; i < p.m; i += mc {
 		q := p
-		q.k = min(kc, p.k-l)
-		q.b, q.load = p.b.part(l, 0), p.load || l > 0
-		for i := 0; i < p.m; i += mc {
-			q.m = min(mc, p.m-i)
-			q.a, q.c = p.a.part(i, l), p.c.part(i, 0)
-			q.block(s, w, packB)
+		q.m, q.a, q.c = min(mc, p.m-i), p.a.part(i, 0), p.c.part(i, 0)
+		a := packedA{p: &q.a.v[0], rs: 4 * q.a.rs, cs: 4 * q.a.cs, ps: 4 * s.MR * q.a.rs}
+		if q.a.scale != 1 || q.n > 3*s.NR && conflicting(q.a) {
+			a = w.packA(s, q.a, q.m, q.k)
+		}
+		for j := 0; j < q.n; j += s.NR {
+			q.panel(s, w, a, b, j)
 		}
 	}
 }
 
-// block computes p for m ≤ mc and k ≤ kc.
-func (p product) block(s *kernel.Set, w *workspace, packB bool) {
-	a := packedA{p: &p.a.v[0], rs: 4 * p.a.rs, cs: 4 * p.a.cs, ps: 4 * s.MR * p.a.rs}
-	if p.a.scale != 1 {
-		a = w.packA(s, p.a, p.m, p.k)
-	}
-	for j := 0; j < p.n; j += s.NR {
-		width := min(s.NR, p.n-j)
-		b, rsb := &p.b.v[j*p.b.cs], 4*p.b.rs
-		if packB || width < s.NR && !s.Masked {
-			b, rsb = w.packB(s, p.b.part(0, j), p.k, width), 4*s.NR
-		}
-		p.panel(s, w, a, b, rsb, p.c.part(0, j), width)
-	}
-}
-
-// panel computes the columns of c, width of them.
-func (p product) panel(s *kernel.Set, w *workspace, a packedA, b *float32, rsb int, c matrix, width int) {
-	f, load := s.Wide, uint64(0)
-	if width <= s.NR/2 {
-		f = s.Half
-	}
+// panel computes the columns of p's C from column j on.
+func (p product) panel(s *kernel.Set, w *workspace, a packedA, b packedB, j int) {
+	width := min(s.NR, p.n-j)
+	f, exact := s.For(width)
+	load, mask := uint64(0), uint64(1)<<width-1
 	if p.load {
 		load = 1
 	}
-	mask := uint64(1)<<width - 1
-	if c.cs == 1 && (s.Masked || width == s.NR || width == s.NR/2) {
-		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, b, rsb, &c.v[0], 4*c.rs, load, mask)
+	c, first := p.c.part(0, j), &b.p[j/s.NR*b.ps]
+	if exact && c.cs == 1 {
+		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, first, 4*b.rs, &c.v[0], 4*c.rs, load, mask)
 		return
 	}
 	tile := w.tile[:p.m*s.NR]
 	if p.load {
 		gather(s, tile, c, p.m, width)
 	}
-	f(p.m, p.k, a.p, a.rs, a.cs, a.ps, b, rsb, &tile[0], 4*s.NR, load, mask)
+	f(p.m, p.k, a.p, a.rs, a.cs, a.ps, first, 4*b.rs, &tile[0], 4*s.NR, load, mask)
 	scatter(s, c, tile, p.m, width)
 }
+
+// conflicting reports whether the rows or columns of a meet in the same few sets
+// of the first-level cache.
+func conflicting(a matrix) bool { return max(a.rs, a.cs)%256 == 0 }

@@ -19,7 +19,7 @@ type workspace struct {
 const widest = 32
 
 var workspaces = sync.Pool{New: func() any {
-	return &workspace{a: aligned(mc * kc), b: aligned(kc * widest), tile: aligned(mc * widest), one: [1]float32{1}}
+	return &workspace{a: aligned((mc + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest), one: [1]float32{1}}
 }}
 
 // aligned returns n zeros that begin on a cache line.
@@ -29,24 +29,52 @@ func aligned(n int) []float32 {
 	return b[skip : skip+uintptr(n)]
 }
 
-// packedA is a block of A as kernels take it: pointer and strides in bytes.
+// packedA is a block of A as kernels take it: strides are in bytes.
 type packedA struct {
 	p          *float32
 	rs, cs, ps int
 }
 
-// packA copies scale·a [m, k], rows of kc, or of mc when columns are contiguous.
+// packedB is a block of B as kernels take it: panel i begins at p[i·ps], and rs
+// elements lie between its rows.
+type packedB struct {
+	p      []float32
+	rs, ps int
+}
+
+// lda is from row to row of a packed A whose rows are contiguous: no power of two.
+const lda = kc + 16
+
+// packA copies scale·a [m, k]: rows as they are, or, where the columns are
+// contiguous, blocks of MR rows one after the other.
 func (w *workspace) packA(s *kernel.Set, a matrix, m, k int) packedA {
 	if a.cs == 1 {
 		for i := range m {
-			scaled(w.a[i*kc:i*kc+k], a.v[i*a.rs:i*a.rs+k], a.scale)
+			scaled(w.a[i*lda:i*lda+k], a.v[i*a.rs:i*a.rs+k], a.scale)
 		}
-		return packedA{&w.a[0], 4 * kc, 4, 4 * kc * s.MR}
+		return packedA{&w.a[0], 4 * lda, 4, 4 * lda * s.MR}
 	}
-	for l := range k {
-		scaled(w.a[l*mc:l*mc+m], a.v[l*a.cs:l*a.cs+m], a.scale)
+	return packedA{&w.a[0], 4, 4 * s.MR, 4 * s.MR * w.packBlocks(s, a, m, k)}
+}
+
+// packBlocks copies scale·a [m, k], columns contiguous, into blocks of MR rows and
+// returns how many columns lie from block to block: k, and one to keep blocks
+// from meeting in the cache.
+func (w *workspace) packBlocks(s *kernel.Set, a matrix, m, k int) int {
+	from, ps := 0, (k+1)*s.MR
+	// What is copied beyond MR rows is copied over by the next column, or lies in
+	// the column between blocks; the last rows of all may have nothing beyond.
+	if full := (m - 1) / s.MR; s.CopyA != nil && a.scale == 1 && full > 0 && m-full*s.MR >= 2 {
+		s.CopyA(k, full, &a.v[0], 4*a.cs, 4*s.MR, &w.a[0], 4*s.MR, 4*ps)
+		from = full * s.MR
 	}
-	return packedA{&w.a[0], 4, 4 * mc, 4 * s.MR}
+	for i := from; i < m; i += s.MR {
+		dst, rows := w.a[i/s.MR*ps:], min(s.MR, m-i)
+		for l := range k {
+			scaled(dst[l*s.MR:l*s.MR+rows], a.v[l*a.cs+i:l*a.cs+i+rows], a.scale)
+		}
+	}
+	return k + 1
 }
 
 // scaled is dst = scale·src.
@@ -60,33 +88,51 @@ func scaled(dst, src []float32, scale float32) {
 	}
 }
 
-// packB copies b [k, width] into rows of NR columns, the rest of them zeros.
-func (w *workspace) packB(s *kernel.Set, b matrix, k, width int) *float32 {
-	dst := w.b[:k*s.NR]
+// packB copies scale·b [k, n] into panels of NR columns, zeros beyond n.
+func (w *workspace) packB(s *kernel.Set, b matrix, k, n int) packedB {
+	out := packedB{w.b, s.NR, k*s.NR + 16} // 16: panels must not meet in the cache
+	full := n / s.NR * s.NR
 	if b.cs == 1 {
-		copyRows(dst, s.NR, b, k, width)
-	} else {
-		turn(s, dst, s.NR, b.v, b.cs, width, k)
-		clearColumns(dst, s.NR, k, width)
+		copyPanels(s, w.b, out.ps, b, k, full)
 	}
-	if b.scale != 1 {
-		scaled(dst, dst, b.scale)
+	for j := 0; j < n; j += s.NR {
+		dst, width := w.b[j/s.NR*out.ps:][:k*s.NR], min(s.NR, n-j)
+		switch {
+		case b.cs != 1:
+			turn(s, dst, s.NR, b.v[j*b.cs:], b.cs, width, k)
+			clearColumns(dst, s.NR, k, width)
+		case j == full:
+			copyPart(dst, s.NR, b.part(0, j), k, width)
+		}
+		if b.scale != 1 {
+			scaled(dst, dst, b.scale)
+		}
 	}
-	return &dst[0]
+	return out
 }
 
-func copyRows(dst []float32, ld int, b matrix, k, width int) {
-	if width == ld && ld%16 == 0 {
-		for l := range k {
-			d, v := dst[l*ld:l*ld+ld], b.v[l*b.rs:l*b.rs+ld]
-			for ; len(d) >= 16 && len(v) >= 16; d, v = d[16:], v[16:] {
-				*(*[16]float32)(d) = [16]float32(v)
-			}
-		}
+// copyPanels copies b [k, n] into panels of NR columns, ps from one to the next;
+// n is a multiple of NR.
+func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
+	if n == 0 {
+		return
+	}
+	if s.CopyB != nil {
+		s.CopyB(k, n/s.NR, &b.v[0], 4*b.rs, 4*s.NR, &dst[0], 4*s.NR, 4*ps)
 		return
 	}
 	for l := range k {
-		d := dst[l*ld : l*ld+ld]
+		v := b.v[l*b.rs : l*b.rs+n]
+		for at := l * s.NR; len(v) > 0; at, v = at+ps, v[s.NR:] {
+			copy(dst[at:at+s.NR], v)
+		}
+	}
+}
+
+// copyPart copies b [k, width] into rows of nr, zeros beyond width.
+func copyPart(dst []float32, nr int, b matrix, k, width int) {
+	for l := range k {
+		d := dst[l*nr : l*nr+nr]
 		copy(d, b.v[l*b.rs:l*b.rs+width])
 		clear(d[width:])
 	}

@@ -27,15 +27,44 @@ type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c 
 // ldd are the bytes from row to row, asrc and adst those from block to block.
 type Transpose func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)
 
+// CopyPanels copies k rows that lie lds apart: w elements from every step to every
+// panel, panels times, row after row of them row apart. All strides are in bytes,
+// k and panels at least 1.
+type CopyPanels func(k, panels int, src *float32, lds, step int, dst *float32, row, panel int)
+
 // Set is the kernels of one instruction set.
 type Set struct {
 	Name      isa.Set
-	MR, NR    int   // rows of a block, columns of a panel
-	Wide      Panel // NR columns
-	Half      Panel // NR/2 columns
-	Masked    bool
+	MR, NR    int      // rows of a block, columns of a panel
+	Half      Panel    // NR/2 columns
+	Wide      Panel    // NR columns
+	Narrow    [2]Panel // masked: up to NR/2 and up to NR columns; nil without
 	Transpose Transpose
+	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
+	CopyB     CopyPanels // NR elements; nil without
 }
+
+// For returns the kernel for a panel of width columns; exact is whether it
+// leaves alone the columns beyond width, of the NR/2 or NR that it is made for.
+func (s *Set) For(width int) (f Panel, exact bool) {
+	half := width <= s.NR/2
+	switch {
+	case width == s.NR:
+		return s.Wide, true
+	case half && 2*width == s.NR:
+		return s.Half, true
+	case half && s.Narrow[0] != nil:
+		return s.Narrow[0], true
+	case s.Narrow[1] != nil:
+		return s.Narrow[1], true
+	case half:
+		return s.Half, false
+	}
+	return s.Wide, false
+}
+
+// Masked reports whether every panel is exact.
+func (s *Set) Masked() bool { return s.Narrow[0] != nil }
 
 // Of returns the kernels of s, those in Go for a set that this GOARCH has not.
 func Of(s isa.Set) *Set {
@@ -47,4 +76,4 @@ func Of(s isa.Set) *Set {
 	return portable
 }
 
-var portable = &Set{Name: isa.Go, MR: goRows, NR: goCols, Wide: panelGo4, Half: panelGo2, Transpose: transposeGo}
+var portable = &Set{Name: isa.Go, MR: goRows, NR: goCols, Half: panelGo2, Wide: panelGo4, Transpose: transposeGo}

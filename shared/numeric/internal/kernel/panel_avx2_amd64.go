@@ -4,18 +4,43 @@
 
 package kernel
 
+// panelAVX2x8 is [Panel] for 8 columns in blocks of 6 rows; mask is not read.
+//
+//go:noescape
+func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+
+// panelAVX2x8masked is [Panel] for 1 to 8 columns, those of mask, in blocks of 6 rows.
+//
+//go:noescape
+func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+
 // panelAVX2x16 is [Panel] for 16 columns in blocks of 6 rows; mask is not read.
 //
 //go:noescape
 func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
 
-// panelAVX2x8 is [Panel] for 8 columns in blocks of 6 rows; mask is not read.
+// panelAVX2x16masked is [Panel] for 9 to 16 columns, those of mask, in blocks of 6 rows.
 //
 //go:noescape
-func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
 
 // transpose8 is dst[j][i] = src[i][j] for n blocks of 8 × 8; lds and ldd are the bytes
 // from row to row, asrc and adst those from block to block.
 //
 //go:noescape
 func transpose8(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
+
+// copyPanels8 is [CopyPanels] for 8 elements.
+//
+//go:noescape
+func copyPanels8(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
+
+// copyPanels16 is [CopyPanels] for 16 elements.
+//
+//go:noescape
+func copyPanels16(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
+
+// copyPanels32 is [CopyPanels] for 32 elements.
+//
+//go:noescape
+func copyPanels32(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)

@@ -7,6 +7,676 @@
 DATA nanavx2<>+0(SB)/4, $0x7fc00000
 GLOBL nanavx2<>(SB), RODATA|NOPTR, $4
 
+DATA bits<>+0(SB)/4, $0x00000001
+DATA bits<>+4(SB)/4, $0x00000002
+DATA bits<>+8(SB)/4, $0x00000004
+DATA bits<>+12(SB)/4, $0x00000008
+DATA bits<>+16(SB)/4, $0x00000010
+DATA bits<>+20(SB)/4, $0x00000020
+DATA bits<>+24(SB)/4, $0x00000040
+DATA bits<>+28(SB)/4, $0x00000080
+GLOBL bits<>(SB), RODATA|NOPTR, $32
+
+// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// Requires: AVX, FMA3
+TEXT ·panelAVX2x8(SB), $0-96
+	MOVQ rsa+24(FP), AX
+	MOVQ csa+32(FP), CX
+	MOVQ rsb+56(FP), DX
+	MOVQ c+64(FP), BX
+	MOVQ rsc+72(FP), SI
+
+blocks:
+	CMPQ    m+0(FP), $0x06
+	JL      rest
+	MOVQ    BX, DI
+	LEAQ    (DI)(SI*2), R8
+	ADDQ    SI, R8
+	MOVQ    load+80(FP), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	TESTQ   R9, R9
+	JE      fullstart
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(SI*2), Y2
+	VMOVUPS (R8), Y3
+	VMOVUPS (R8)(SI*1), Y4
+	VMOVUPS (R8)(SI*2), Y5
+
+fullstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fullk:
+	VMOVUPS      (R8), Y6
+	VBROADCASTSS (R9), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R9)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R9)(AX*2), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R10), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R10)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R10)(AX*2), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fullk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	VBROADCASTSS nanavx2<>+0(SB), Y6
+	VCMPPS       $0x03, Y0, Y0, Y7
+	VBLENDVPS    Y7, Y6, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y6, Y1, Y1
+	VMOVUPS      Y1, (DI)(SI*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y6, Y2, Y2
+	VMOVUPS      Y2, (DI)(SI*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y6, Y3, Y3
+	VMOVUPS      Y3, (R8)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y6, Y4, Y4
+	VMOVUPS      Y4, (R8)(SI*1)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y6, Y5, Y5
+	VMOVUPS      Y5, (R8)(SI*2)
+	MOVQ         psa+40(FP), DI
+	ADDQ         DI, a+16(FP)
+	IMUL3Q       $0x06, SI, DI
+	ADDQ         DI, BX
+	SUBQ         $0x06, m+0(FP)
+	JMP          blocks
+
+rest:
+	MOVQ m+0(FP), DI
+	CMPQ DI, $0x01
+	JE   rows1
+	CMPQ DI, $0x02
+	JE   rows2
+	CMPQ DI, $0x03
+	JE   rows3
+	CMPQ DI, $0x04
+	JE   rows4
+	CMPQ DI, $0x05
+	JE   rows5
+
+done:
+	VZEROUPPER
+	RET
+
+rows1:
+	MOVQ    BX, AX
+	MOVQ    load+80(FP), SI
+	VXORPS  Y0, Y0, Y0
+	TESTQ   SI, SI
+	JE      rows1start
+	VMOVUPS (AX), Y0
+
+rows1start:
+	MOVQ k+8(FP), AX
+	MOVQ b+48(FP), SI
+	MOVQ a+16(FP), DI
+
+rows1k:
+	VMOVUPS      (SI), Y1
+	VBROADCASTSS (DI), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         AX
+	JNZ          rows1k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y1
+	VCMPPS       $0x03, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	JMP          done
+
+rows2:
+	MOVQ    BX, DI
+	MOVQ    load+80(FP), R8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTQ   R8, R8
+	JE      rows2start
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+
+rows2start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+
+rows2k:
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R9)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         CX, R9
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows2k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMOVUPS      Y1, (AX)(SI*1)
+	JMP          done
+
+rows3:
+	MOVQ    BX, DI
+	MOVQ    load+80(FP), R8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	TESTQ   R8, R8
+	JE      rows3start
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(SI*2), Y2
+
+rows3start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+
+rows3k:
+	VMOVUPS      (R8), Y3
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R9)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(AX*2), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         CX, R9
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows3k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMOVUPS      Y1, (AX)(SI*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVUPS      Y2, (AX)(SI*2)
+	JMP          done
+
+rows4:
+	MOVQ    BX, DI
+	LEAQ    (DI)(SI*2), R8
+	ADDQ    SI, R8
+	MOVQ    load+80(FP), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTQ   R9, R9
+	JE      rows4start
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(SI*2), Y2
+	VMOVUPS (R8), Y3
+
+rows4start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+rows4k:
+	VMOVUPS      (R8), Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R9)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(AX*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R10), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows4k
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, (AX)(SI*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (AX)(SI*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, (CX)
+	JMP          done
+
+rows5:
+	MOVQ    BX, DI
+	LEAQ    (DI)(SI*2), R8
+	ADDQ    SI, R8
+	MOVQ    load+80(FP), R9
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	TESTQ   R9, R9
+	JE      rows5start
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(SI*2), Y2
+	VMOVUPS (R8), Y3
+	VMOVUPS (R8)(SI*1), Y4
+
+rows5start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+rows5k:
+	VMOVUPS      (R8), Y5
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R9)(AX*1), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(AX*2), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R10)(AX*1), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows5k
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	VBROADCASTSS nanavx2<>+0(SB), Y5
+	VCMPPS       $0x03, Y0, Y0, Y6
+	VBLENDVPS    Y6, Y5, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y5, Y1, Y1
+	VMOVUPS      Y1, (AX)(SI*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y5, Y2, Y2
+	VMOVUPS      Y2, (AX)(SI*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y5, Y3, Y3
+	VMOVUPS      Y3, (CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y4
+	VMOVUPS      Y4, (CX)(SI*1)
+	JMP          done
+
+// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·panelAVX2x8masked(SB), $0-96
+	MOVQ         mask+88(FP), AX
+	SHRQ         $0x00, AX
+	MOVD         AX, X0
+	VPBROADCASTD X0, Y0
+	VPAND        bits<>+0(SB), Y0, Y0
+	VPCMPEQD     bits<>+0(SB), Y0, Y0
+	MOVQ         rsa+24(FP), AX
+	MOVQ         csa+32(FP), CX
+	MOVQ         rsb+56(FP), DX
+	MOVQ         c+64(FP), BX
+	MOVQ         rsc+72(FP), SI
+
+blocks:
+	CMPQ       m+0(FP), $0x06
+	JL         rest
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	TESTQ      R9, R9
+	JE         fullstart
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(SI*2), Y0, Y3
+	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS (R8)(SI*1), Y0, Y5
+	VMASKMOVPS (R8)(SI*2), Y0, Y6
+
+fullstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fullk:
+	VMASKMOVPS   (R8), Y0, Y7
+	VBROADCASTSS (R9), Y8
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R9)(AX*1), Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VBROADCASTSS (R9)(AX*2), Y8
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R10), Y8
+	VFMADD231PS  Y7, Y8, Y4
+	VBROADCASTSS (R10)(AX*1), Y8
+	VFMADD231PS  Y7, Y8, Y5
+	VBROADCASTSS (R10)(AX*2), Y8
+	VFMADD231PS  Y7, Y8, Y6
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fullk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	VBROADCASTSS nanavx2<>+0(SB), Y7
+	VCMPPS       $0x03, Y1, Y1, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DI)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y7, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (DI)(SI*1)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y7, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (DI)(SI*2)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R8)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y7, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R8)(SI*1)
+	VCMPPS       $0x03, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y7, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R8)(SI*2)
+	MOVQ         psa+40(FP), DI
+	ADDQ         DI, a+16(FP)
+	IMUL3Q       $0x06, SI, DI
+	ADDQ         DI, BX
+	SUBQ         $0x06, m+0(FP)
+	JMP          blocks
+
+rest:
+	MOVQ m+0(FP), DI
+	CMPQ DI, $0x01
+	JE   rows1
+	CMPQ DI, $0x02
+	JE   rows2
+	CMPQ DI, $0x03
+	JE   rows3
+	CMPQ DI, $0x04
+	JE   rows4
+	CMPQ DI, $0x05
+	JE   rows5
+
+done:
+	VZEROUPPER
+	RET
+
+rows1:
+	MOVQ       BX, AX
+	MOVQ       load+80(FP), SI
+	VXORPS     Y1, Y1, Y1
+	TESTQ      SI, SI
+	JE         rows1start
+	VMASKMOVPS (AX), Y0, Y1
+
+rows1start:
+	MOVQ k+8(FP), AX
+	MOVQ b+48(FP), SI
+	MOVQ a+16(FP), DI
+
+rows1k:
+	VMASKMOVPS   (SI), Y0, Y2
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         CX, DI
+	ADDQ         DX, SI
+	DECQ         AX
+	JNZ          rows1k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	JMP          done
+
+rows2:
+	MOVQ       BX, DI
+	MOVQ       load+80(FP), R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      R8, R8
+	JE         rows2start
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+
+rows2start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+
+rows2k:
+	VMASKMOVPS   (R8), Y0, Y3
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         CX, R9
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows2k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y1, Y1, Y4
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
+	JMP          done
+
+rows3:
+	MOVQ       BX, DI
+	MOVQ       load+80(FP), R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      R8, R8
+	JE         rows3start
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(SI*2), Y0, Y3
+
+rows3start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+
+rows3k:
+	VMASKMOVPS   (R8), Y0, Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R9)(AX*2), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         CX, R9
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows3k
+	MOVQ         BX, AX
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y1, Y1, Y5
+	VBLENDVPS    Y5, Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
+	JMP          done
+
+rows4:
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	TESTQ      R9, R9
+	JE         rows4start
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(SI*2), Y0, Y3
+	VMASKMOVPS (R8), Y0, Y4
+
+rows4start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+rows4k:
+	VMASKMOVPS   (R8), Y0, Y5
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(AX*1), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R9)(AX*2), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows4k
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	VBROADCASTSS nanavx2<>+0(SB), Y5
+	VCMPPS       $0x03, Y1, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y5, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+	JMP          done
+
+rows5:
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	TESTQ      R9, R9
+	JE         rows5start
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(SI*2), Y0, Y3
+	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS (R8)(SI*1), Y0, Y5
+
+rows5start:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+rows5k:
+	VMASKMOVPS   (R8), Y0, Y6
+	VBROADCASTSS (R9), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R9)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R9)(AX*2), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R10), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R10)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          rows5k
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	VBROADCASTSS nanavx2<>+0(SB), Y6
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VBLENDVPS    Y7, Y6, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y6, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y6, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(SI*1)
+	JMP          done
+
 // func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
 // Requires: AVX, FMA3
 TEXT ·panelAVX2x16(SB), $0-96
@@ -466,36 +1136,54 @@ rows5k:
 	VMOVUPS      Y9, 32(CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
-// Requires: AVX, FMA3
-TEXT ·panelAVX2x8(SB), $0-96
-	MOVQ rsa+24(FP), AX
-	MOVQ csa+32(FP), CX
-	MOVQ rsb+56(FP), DX
-	MOVQ c+64(FP), BX
-	MOVQ rsc+72(FP), SI
+// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·panelAVX2x16masked(SB), $0-96
+	MOVQ         mask+88(FP), AX
+	SHRQ         $0x08, AX
+	MOVD         AX, X0
+	VPBROADCASTD X0, Y0
+	VPAND        bits<>+0(SB), Y0, Y0
+	VPCMPEQD     bits<>+0(SB), Y0, Y0
+	MOVQ         rsa+24(FP), AX
+	MOVQ         csa+32(FP), CX
+	MOVQ         rsb+56(FP), DX
+	MOVQ         c+64(FP), BX
+	MOVQ         rsc+72(FP), SI
 
 blocks:
-	CMPQ    m+0(FP), $0x06
-	JL      rest
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y5, Y5, Y5
-	TESTQ   R9, R9
-	JE      fullstart
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
-	VMOVUPS (R8)(SI*1), Y4
-	VMOVUPS (R8)(SI*2), Y5
+	CMPQ       m+0(FP), $0x06
+	JL         rest
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	VXORPS     Y12, Y12, Y12
+	TESTQ      R9, R9
+	JE         fullstart
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(SI*2), Y5
+	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
+	VMOVUPS    (R8), Y7
+	VMASKMOVPS 32(R8), Y0, Y8
+	VMOVUPS    (R8)(SI*1), Y9
+	VMASKMOVPS 32(R8)(SI*1), Y0, Y10
+	VMOVUPS    (R8)(SI*2), Y11
+	VMASKMOVPS 32(R8)(SI*2), Y0, Y12
 
 fullstart:
 	MOVQ k+8(FP), DI
@@ -505,19 +1193,26 @@ fullstart:
 	ADDQ AX, R10
 
 fullk:
-	VMOVUPS      (R8), Y6
-	VBROADCASTSS (R9), Y7
-	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS (R9)(AX*1), Y7
-	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS (R9)(AX*2), Y7
-	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS (R10), Y7
-	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS (R10)(AX*1), Y7
-	VFMADD231PS  Y6, Y7, Y4
-	VBROADCASTSS (R10)(AX*2), Y7
-	VFMADD231PS  Y6, Y7, Y5
+	VMOVUPS      (R8), Y13
+	VMASKMOVPS   32(R8), Y0, Y14
+	VBROADCASTSS (R9), Y15
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS (R9)(AX*1), Y15
+	VFMADD231PS  Y13, Y15, Y3
+	VFMADD231PS  Y14, Y15, Y4
+	VBROADCASTSS (R9)(AX*2), Y15
+	VFMADD231PS  Y13, Y15, Y5
+	VFMADD231PS  Y14, Y15, Y6
+	VBROADCASTSS (R10), Y15
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS (R10)(AX*1), Y15
+	VFMADD231PS  Y13, Y15, Y9
+	VFMADD231PS  Y14, Y15, Y10
+	VBROADCASTSS (R10)(AX*2), Y15
+	VFMADD231PS  Y13, Y15, Y11
+	VFMADD231PS  Y14, Y15, Y12
 	ADDQ         CX, R9
 	ADDQ         CX, R10
 	ADDQ         DX, R8
@@ -526,25 +1221,43 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
-	VBROADCASTSS nanavx2<>+0(SB), Y6
-	VCMPPS       $0x03, Y0, Y0, Y7
-	VBLENDVPS    Y7, Y6, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VCMPPS       $0x03, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y6, Y1, Y1
-	VMOVUPS      Y1, (DI)(SI*1)
-	VCMPPS       $0x03, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y6, Y2, Y2
-	VMOVUPS      Y2, (DI)(SI*2)
-	VCMPPS       $0x03, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y6, Y3, Y3
-	VMOVUPS      Y3, (R8)
-	VCMPPS       $0x03, Y4, Y4, Y0
-	VBLENDVPS    Y0, Y6, Y4, Y4
-	VMOVUPS      Y4, (R8)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y0
-	VBLENDVPS    Y0, Y6, Y5, Y5
-	VMOVUPS      Y5, (R8)(SI*2)
+	VBROADCASTSS nanavx2<>+0(SB), Y13
+	VCMPPS       $0x03, Y1, Y1, Y14
+	VBLENDVPS    Y14, Y13, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y13, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(DI)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y13, Y3, Y3
+	VMOVUPS      Y3, (DI)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y13, Y4, Y4
+	VMASKMOVPS   Y4, Y0, 32(DI)(SI*1)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y13, Y5, Y5
+	VMOVUPS      Y5, (DI)(SI*2)
+	VCMPPS       $0x03, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y13, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 32(DI)(SI*2)
+	VCMPPS       $0x03, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y13, Y7, Y7
+	VMOVUPS      Y7, (R8)
+	VCMPPS       $0x03, Y8, Y8, Y1
+	VBLENDVPS    Y1, Y13, Y8, Y8
+	VMASKMOVPS   Y8, Y0, 32(R8)
+	VCMPPS       $0x03, Y9, Y9, Y1
+	VBLENDVPS    Y1, Y13, Y9, Y9
+	VMOVUPS      Y9, (R8)(SI*1)
+	VCMPPS       $0x03, Y10, Y10, Y1
+	VBLENDVPS    Y1, Y13, Y10, Y10
+	VMASKMOVPS   Y10, Y0, 32(R8)(SI*1)
+	VCMPPS       $0x03, Y11, Y11, Y1
+	VBLENDVPS    Y1, Y13, Y11, Y11
+	VMOVUPS      Y11, (R8)(SI*2)
+	VCMPPS       $0x03, Y12, Y12, Y1
+	VBLENDVPS    Y1, Y13, Y12, Y12
+	VMASKMOVPS   Y12, Y0, 32(R8)(SI*2)
 	MOVQ         psa+40(FP), DI
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x06, SI, DI
@@ -570,12 +1283,14 @@ done:
 	RET
 
 rows1:
-	MOVQ    BX, AX
-	MOVQ    load+80(FP), SI
-	VXORPS  Y0, Y0, Y0
-	TESTQ   SI, SI
-	JE      rows1start
-	VMOVUPS (AX), Y0
+	MOVQ       BX, AX
+	MOVQ       load+80(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      SI, SI
+	JE         rows1start
+	VMOVUPS    (AX), Y1
+	VMASKMOVPS 32(AX), Y0, Y2
 
 rows1start:
 	MOVQ k+8(FP), AX
@@ -583,29 +1298,38 @@ rows1start:
 	MOVQ a+16(FP), DI
 
 rows1k:
-	VMOVUPS      (SI), Y1
-	VBROADCASTSS (DI), Y2
-	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      (SI), Y3
+	VMASKMOVPS   32(SI), Y0, Y4
+	VBROADCASTSS (DI), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VFMADD231PS  Y4, Y5, Y2
 	ADDQ         CX, DI
 	ADDQ         DX, SI
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y1, Y1, Y4
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(AX)
 	JMP          done
 
 rows2:
-	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	TESTQ   R8, R8
-	JE      rows2start
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
+	MOVQ       BX, DI
+	MOVQ       load+80(FP), R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	TESTQ      R8, R8
+	JE         rows2start
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -613,36 +1337,51 @@ rows2start:
 	MOVQ a+16(FP), R9
 
 rows2k:
-	VMOVUPS      (R8), Y2
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (R9)(AX*1), Y3
-	VFMADD231PS  Y2, Y3, Y1
+	VMOVUPS      (R8), Y5
+	VMASKMOVPS   32(R8), Y0, Y6
+	VBROADCASTSS (R9), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R9)(AX*1), Y7
+	VFMADD231PS  Y5, Y7, Y3
+	VFMADD231PS  Y6, Y7, Y4
 	ADDQ         CX, R9
 	ADDQ         DX, R8
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y2
-	VCMPPS       $0x03, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VCMPPS       $0x03, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y2, Y1, Y1
-	VMOVUPS      Y1, (AX)(SI*1)
+	VBROADCASTSS nanavx2<>+0(SB), Y5
+	VCMPPS       $0x03, Y1, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(AX)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y5, Y3, Y3
+	VMOVUPS      Y3, (AX)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
 	JMP          done
 
 rows3:
-	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	TESTQ   R8, R8
-	JE      rows3start
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
+	MOVQ       BX, DI
+	MOVQ       load+80(FP), R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	TESTQ      R8, R8
+	JE         rows3start
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(SI*2), Y5
+	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -650,45 +1389,66 @@ rows3start:
 	MOVQ a+16(FP), R9
 
 rows3k:
-	VMOVUPS      (R8), Y3
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS (R9)(AX*1), Y4
-	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS (R9)(AX*2), Y4
-	VFMADD231PS  Y3, Y4, Y2
+	VMOVUPS      (R8), Y7
+	VMASKMOVPS   32(R8), Y0, Y8
+	VBROADCASTSS (R9), Y9
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS (R9)(AX*1), Y9
+	VFMADD231PS  Y7, Y9, Y3
+	VFMADD231PS  Y8, Y9, Y4
+	VBROADCASTSS (R9)(AX*2), Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VFMADD231PS  Y8, Y9, Y6
 	ADDQ         CX, R9
 	ADDQ         DX, R8
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y3
-	VCMPPS       $0x03, Y0, Y0, Y4
-	VBLENDVPS    Y4, Y3, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VCMPPS       $0x03, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y1
-	VMOVUPS      Y1, (AX)(SI*1)
-	VCMPPS       $0x03, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VMOVUPS      Y2, (AX)(SI*2)
+	VBROADCASTSS nanavx2<>+0(SB), Y7
+	VCMPPS       $0x03, Y1, Y1, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y7, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(AX)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y7, Y3, Y3
+	VMOVUPS      Y3, (AX)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y4
+	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y7, Y5, Y5
+	VMOVUPS      Y5, (AX)(SI*2)
+	VCMPPS       $0x03, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y7, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
 	JMP          done
 
 rows4:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	TESTQ   R9, R9
-	JE      rows4start
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	TESTQ      R9, R9
+	JE         rows4start
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(SI*2), Y5
+	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
+	VMOVUPS    (R8), Y7
+	VMASKMOVPS 32(R8), Y0, Y8
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -698,15 +1458,20 @@ rows4start:
 	ADDQ AX, R10
 
 rows4k:
-	VMOVUPS      (R8), Y4
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS (R9)(AX*1), Y5
-	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS (R9)(AX*2), Y5
-	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS (R10), Y5
-	VFMADD231PS  Y4, Y5, Y3
+	VMOVUPS      (R8), Y9
+	VMASKMOVPS   32(R8), Y0, Y10
+	VBROADCASTSS (R9), Y11
+	VFMADD231PS  Y9, Y11, Y1
+	VFMADD231PS  Y10, Y11, Y2
+	VBROADCASTSS (R9)(AX*1), Y11
+	VFMADD231PS  Y9, Y11, Y3
+	VFMADD231PS  Y10, Y11, Y4
+	VBROADCASTSS (R9)(AX*2), Y11
+	VFMADD231PS  Y9, Y11, Y5
+	VFMADD231PS  Y10, Y11, Y6
+	VBROADCASTSS (R10), Y11
+	VFMADD231PS  Y9, Y11, Y7
+	VFMADD231PS  Y10, Y11, Y8
 	ADDQ         CX, R9
 	ADDQ         CX, R10
 	ADDQ         DX, R8
@@ -715,38 +1480,60 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y4
-	VCMPPS       $0x03, Y0, Y0, Y5
-	VBLENDVPS    Y5, Y4, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VCMPPS       $0x03, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y1, Y1
-	VMOVUPS      Y1, (AX)(SI*1)
-	VCMPPS       $0x03, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y4, Y2, Y2
-	VMOVUPS      Y2, (AX)(SI*2)
-	VCMPPS       $0x03, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y3
-	VMOVUPS      Y3, (CX)
+	VBROADCASTSS nanavx2<>+0(SB), Y9
+	VCMPPS       $0x03, Y1, Y1, Y10
+	VBLENDVPS    Y10, Y9, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y9, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(AX)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y9, Y3, Y3
+	VMOVUPS      Y3, (AX)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y9, Y4, Y4
+	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y9, Y5, Y5
+	VMOVUPS      Y5, (AX)(SI*2)
+	VCMPPS       $0x03, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y9, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
+	VCMPPS       $0x03, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y9, Y7, Y7
+	VMOVUPS      Y7, (CX)
+	VCMPPS       $0x03, Y8, Y8, Y1
+	VBLENDVPS    Y1, Y9, Y8, Y8
+	VMASKMOVPS   Y8, Y0, 32(CX)
 	JMP          done
 
 rows5:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
-	VXORPS  Y2, Y2, Y2
-	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	TESTQ   R9, R9
-	JE      rows5start
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
-	VMOVUPS (R8)(SI*1), Y4
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	MOVQ       load+80(FP), R9
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	TESTQ      R9, R9
+	JE         rows5start
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(SI*2), Y5
+	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
+	VMOVUPS    (R8), Y7
+	VMASKMOVPS 32(R8), Y0, Y8
+	VMOVUPS    (R8)(SI*1), Y9
+	VMASKMOVPS 32(R8)(SI*1), Y0, Y10
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -756,17 +1543,23 @@ rows5start:
 	ADDQ AX, R10
 
 rows5k:
-	VMOVUPS      (R8), Y5
-	VBROADCASTSS (R9), Y6
-	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS (R9)(AX*1), Y6
-	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R9)(AX*2), Y6
-	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS (R10), Y6
-	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS (R10)(AX*1), Y6
-	VFMADD231PS  Y5, Y6, Y4
+	VMOVUPS      (R8), Y11
+	VMASKMOVPS   32(R8), Y0, Y12
+	VBROADCASTSS (R9), Y13
+	VFMADD231PS  Y11, Y13, Y1
+	VFMADD231PS  Y12, Y13, Y2
+	VBROADCASTSS (R9)(AX*1), Y13
+	VFMADD231PS  Y11, Y13, Y3
+	VFMADD231PS  Y12, Y13, Y4
+	VBROADCASTSS (R9)(AX*2), Y13
+	VFMADD231PS  Y11, Y13, Y5
+	VFMADD231PS  Y12, Y13, Y6
+	VBROADCASTSS (R10), Y13
+	VFMADD231PS  Y11, Y13, Y7
+	VFMADD231PS  Y12, Y13, Y8
+	VBROADCASTSS (R10)(AX*1), Y13
+	VFMADD231PS  Y11, Y13, Y9
+	VFMADD231PS  Y12, Y13, Y10
 	ADDQ         CX, R9
 	ADDQ         CX, R10
 	ADDQ         DX, R8
@@ -775,22 +1568,37 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y5
-	VCMPPS       $0x03, Y0, Y0, Y6
-	VBLENDVPS    Y6, Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)
-	VCMPPS       $0x03, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y5, Y1, Y1
-	VMOVUPS      Y1, (AX)(SI*1)
-	VCMPPS       $0x03, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y5, Y2, Y2
-	VMOVUPS      Y2, (AX)(SI*2)
-	VCMPPS       $0x03, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y5, Y3, Y3
-	VMOVUPS      Y3, (CX)
-	VCMPPS       $0x03, Y4, Y4, Y0
-	VBLENDVPS    Y0, Y5, Y4, Y4
-	VMOVUPS      Y4, (CX)(SI*1)
+	VBROADCASTSS nanavx2<>+0(SB), Y11
+	VCMPPS       $0x03, Y1, Y1, Y12
+	VBLENDVPS    Y12, Y11, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y11, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 32(AX)
+	VCMPPS       $0x03, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y11, Y3, Y3
+	VMOVUPS      Y3, (AX)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y11, Y4, Y4
+	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
+	VCMPPS       $0x03, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y11, Y5, Y5
+	VMOVUPS      Y5, (AX)(SI*2)
+	VCMPPS       $0x03, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y11, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
+	VCMPPS       $0x03, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y11, Y7, Y7
+	VMOVUPS      Y7, (CX)
+	VCMPPS       $0x03, Y8, Y8, Y1
+	VBLENDVPS    Y1, Y11, Y8, Y8
+	VMASKMOVPS   Y8, Y0, 32(CX)
+	VCMPPS       $0x03, Y9, Y9, Y1
+	VBLENDVPS    Y1, Y11, Y9, Y9
+	VMOVUPS      Y9, (CX)(SI*1)
+	VCMPPS       $0x03, Y10, Y10, Y1
+	VBLENDVPS    Y1, Y11, Y10, Y10
+	VMASKMOVPS   Y10, Y0, 32(CX)(SI*1)
 	JMP          done
 
 // func transpose8(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
@@ -861,5 +1669,106 @@ block:
 	ADDQ        R8, R12
 	DECQ        AX
 	JNZ         block
+	VZEROUPPER
+	RET
+
+// func copyPanels8(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
+// Requires: AVX
+TEXT ·copyPanels8(SB), $0-64
+	MOVQ k+0(FP), AX
+	MOVQ panels+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ lds+24(FP), BX
+	MOVQ step+32(FP), SI
+	MOVQ dst+40(FP), DI
+	MOVQ row+48(FP), R8
+	MOVQ panel+56(FP), R9
+
+rows:
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
+
+columns:
+	VMOVUPS (R10), Y0
+	VMOVUPS Y0, (R11)
+	ADDQ    SI, R10
+	ADDQ    R9, R11
+	DECQ    R12
+	JNZ     columns
+	ADDQ    BX, DX
+	ADDQ    R8, DI
+	DECQ    AX
+	JNZ     rows
+	VZEROUPPER
+	RET
+
+// func copyPanels16(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
+// Requires: AVX
+TEXT ·copyPanels16(SB), $0-64
+	MOVQ k+0(FP), AX
+	MOVQ panels+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ lds+24(FP), BX
+	MOVQ step+32(FP), SI
+	MOVQ dst+40(FP), DI
+	MOVQ row+48(FP), R8
+	MOVQ panel+56(FP), R9
+
+rows:
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
+
+columns:
+	VMOVUPS (R10), Y0
+	VMOVUPS Y0, (R11)
+	VMOVUPS 32(R10), Y0
+	VMOVUPS Y0, 32(R11)
+	ADDQ    SI, R10
+	ADDQ    R9, R11
+	DECQ    R12
+	JNZ     columns
+	ADDQ    BX, DX
+	ADDQ    R8, DI
+	DECQ    AX
+	JNZ     rows
+	VZEROUPPER
+	RET
+
+// func copyPanels32(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
+// Requires: AVX
+TEXT ·copyPanels32(SB), $0-64
+	MOVQ k+0(FP), AX
+	MOVQ panels+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ lds+24(FP), BX
+	MOVQ step+32(FP), SI
+	MOVQ dst+40(FP), DI
+	MOVQ row+48(FP), R8
+	MOVQ panel+56(FP), R9
+
+rows:
+	MOVQ DX, R10
+	MOVQ DI, R11
+	MOVQ CX, R12
+
+columns:
+	VMOVUPS (R10), Y0
+	VMOVUPS Y0, (R11)
+	VMOVUPS 32(R10), Y0
+	VMOVUPS Y0, 32(R11)
+	VMOVUPS 64(R10), Y0
+	VMOVUPS Y0, 64(R11)
+	VMOVUPS 96(R10), Y0
+	VMOVUPS Y0, 96(R11)
+	ADDQ    SI, R10
+	ADDQ    R9, R11
+	DECQ    R12
+	JNZ     columns
+	ADDQ    BX, DX
+	ADDQ    R8, DI
+	DECQ    AX
+	JNZ     rows
 	VZEROUPPER
 	RET

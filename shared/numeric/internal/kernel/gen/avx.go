@@ -10,19 +10,44 @@ import (
 
 const unordered = 3 // predicate of VCMPPS: true where an operand is NaN
 
-// panelAVX2 emits C ← chain of C (or 0) over A·B, nv·8 columns wide, 6 rows at a time.
-func panelAVX2(nan Mem, name string, nv int) {
+// panelAVX2 emits C ← chain of C (or 0) over A·B, nv·8 columns wide, 6 rows at a
+// time; masked, the last 8 columns are those of mask.
+func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 6 rows; mask is not read.", 8*nv)
+	if masked {
+		doc = fmt.Sprintf("is [Panel] for %d to %d columns, those of mask, in blocks of 6 rows.", 8*nv-7, 8*nv)
+	}
 	ymm := func() Op { return YMM() }
+	last := func(j int) bool { return masked && j == nv-1 }
+	var mask VecVirtual
+	setup := func() {
+		if !masked {
+			return
+		}
+		mask = YMM()
+		m, x := Load(Param("mask"), GP64()), XMM()
+		SHRQ(Imm(uint64(8*(nv-1))), m)
+		MOVD(m.(GPVirtual).As32(), x)
+		VPBROADCASTD(x, mask)
+		VPAND(bits, mask, mask)
+		VPCMPEQD(bits, mask, mask)
+	}
+	load := func(j int, m Mem, v Op) {
+		if last(j) {
+			VMASKMOVPS(m, mask, v)
+		} else {
+			VMOVUPS(m, v)
+		}
+	}
 	block := func(f frame, label string, rows int) {
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, ymm,
 			func(v Op) { VXORPS(v, v, v) },
-			func(i, j int, v Op) { VMOVUPS(c(i, 32*j), v) })
+			func(i, j int, v Op) { load(j, c(i, 32*j), v) })
 		products(f, label, rows, acc, func(b Mem) (bv []Op) {
 			for j := range nv {
 				v := YMM()
-				VMOVUPS(b.Offset(32*j), v)
+				load(j, b.Offset(32*j), v)
 				bv = append(bv, v)
 			}
 			return bv
@@ -35,11 +60,15 @@ func panelAVX2(nan Mem, name string, nv int) {
 				isNaN := YMM()
 				VCMPPS(Imm(unordered), v, v, isNaN)
 				VBLENDVPS(isNaN, canon, v, v)
-				VMOVUPS(v, c(i, 32*j))
+				if last(j) {
+					VMASKMOVPS(v, mask, c(i, 32*j))
+				} else {
+					VMOVUPS(v, c(i, 32*j))
+				}
 			}
 		}
 	}
-	panel(name, doc, 6, func() {}, block, func() { VZEROUPPER() })
+	panel(name, doc, 6, setup, block, func() { VZEROUPPER() })
 }
 
 // zmms are given out by hand: avo's allocator stops at 16.
@@ -90,47 +119,4 @@ func panelAVX512(nan Mem, name string, nv int) {
 		}
 	}
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
-}
-
-// transpose8 emits n transpositions of 8 × 8 blocks: four loads of two half rows
-// each, two rounds of shuffles, four stores, twice.
-func transpose8() {
-	TEXT("transpose8", 0, "func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)")
-	Pragma("noescape")
-	Doc("transpose8 is dst[j][i] = src[i][j] for n blocks of 8 × 8; lds and ldd are the bytes",
-		"from row to row, asrc and adst those from block to block.")
-	n := Load(Param("n"), GP64())
-	src, lds, asrc := Load(Param("src"), GP64()), Load(Param("lds"), GP64()), Load(Param("asrc"), GP64())
-	dst, ldd, adst := Load(Param("dst"), GP64()), Load(Param("ldd"), GP64()), Load(Param("adst"), GP64())
-	froms, from := rowsOf(src, lds, 8)
-	tos, to := rowsOf(dst, ldd, 8)
-	Label("block")
-	for half := range 2 {
-		var y [4]VecVirtual // row i beside row i + 4
-		for i := range y {
-			y[i] = YMM()
-			VMOVUPS(from(i, 16*half), y[i].AsX())
-			VINSERTF128(Imm(1), from(i+4, 16*half), y[i], y[i])
-		}
-		lo01, hi01, lo23, hi23 := YMM(), YMM(), YMM(), YMM()
-		VUNPCKLPS(y[1], y[0], lo01)
-		VUNPCKHPS(y[1], y[0], hi01)
-		VUNPCKLPS(y[3], y[2], lo23)
-		VUNPCKHPS(y[3], y[2], hi23)
-		for i, pair := range [4][2]VecVirtual{{lo01, lo23}, {lo01, lo23}, {hi01, hi23}, {hi01, hi23}} {
-			out := YMM()
-			VSHUFPS(Imm([4]uint64{0x44, 0xee, 0x44, 0xee}[i]), pair[1], pair[0], out)
-			VMOVUPS(out, to(4*half+i, 0))
-		}
-	}
-	for _, r := range froms {
-		ADDQ(asrc, r)
-	}
-	for _, r := range tos {
-		ADDQ(adst, r)
-	}
-	DECQ(n)
-	JNZ(LabelRef("block"))
-	VZEROUPPER()
-	RET()
 }

@@ -9,6 +9,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
@@ -27,9 +28,18 @@ func main() {
 	DATA(0, U32(nanBits))
 	switch *set {
 	case "avx2":
-		panelAVX2(nan, "panelAVX2x16", 2)
-		panelAVX2(nan, "panelAVX2x8", 1)
+		bits := GLOBL("bits", attr.RODATA|attr.NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(1<<i))
+		}
+		for nv := 1; nv <= 2; nv++ {
+			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%d", 8*nv), nv, false)
+			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%dmasked", 8*nv), nv, true)
+		}
 		transpose8()
+		for _, nv := range []int{1, 2, 4} {
+			copyPanels(nv)
+		}
 	case "avx512":
 		panelAVX512(nan, "panelAVX512x32", 2)
 		panelAVX512(nan, "panelAVX512x16", 1)
