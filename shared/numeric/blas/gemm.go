@@ -77,7 +77,7 @@ func (p product) run(s *kernel.Set, w *workspace) {
 func (p product) columns(s *kernel.Set, w *workspace) {
 	b := packedB{p: p.b.v, rs: p.b.rs, ps: s.NR * p.b.cs}
 	switch full := p.n / s.NR * s.NR; {
-	case p.b.cs != 1 || p.b.scale != 1 || p.m > 3*s.MR:
+	case p.b.cs != 1 || p.b.scale != 1 || p.m > 3*s.MR && p.b.rs > 64:
 		b = w.packB(s, p.b, p.k, p.n)
 	case full < p.n && !s.Masked():
 		last := p

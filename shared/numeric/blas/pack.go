@@ -88,7 +88,7 @@ func scaled(dst, src []float32, scale float32) {
 	}
 }
 
-// packB copies scale·b [k, n] into panels of NR columns, zeros beyond n.
+// packB copies scale·b [k, n] into panels of NR columns; what lies beyond n is anything.
 func (w *workspace) packB(s *kernel.Set, b matrix, k, n int) packedB {
 	out := packedB{w.b, s.NR, k*s.NR + 16} // 16: panels must not meet in the cache
 	full := n / s.NR * s.NR
@@ -100,9 +100,8 @@ func (w *workspace) packB(s *kernel.Set, b matrix, k, n int) packedB {
 		switch {
 		case b.cs != 1:
 			turn(s, dst, s.NR, b.v[j*b.cs:], b.cs, width, k)
-			clearColumns(dst, s.NR, k, width)
 		case j == full:
-			copyPart(dst, s.NR, b.part(0, j), k, width)
+			copyPart(s, dst, b.part(0, j), k, width)
 		}
 		if b.scale != 1 {
 			scaled(dst, dst, b.scale)
@@ -129,40 +128,35 @@ func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
 	}
 }
 
-// copyPart copies b [k, width] into rows of nr, zeros beyond width.
-func copyPart(dst []float32, nr int, b matrix, k, width int) {
-	for l := range k {
-		d := dst[l*nr : l*nr+nr]
-		copy(d, b.v[l*b.rs:l*b.rs+width])
-		clear(d[width:])
+// copyPart copies b [k, width] into rows of NR; what comes beyond width is
+// whatever lies there, or nothing.
+func copyPart(s *kernel.Set, dst []float32, b matrix, k, width int) {
+	whole := 0 // rows with NR elements to read
+	if s.CopyB != nil && len(b.v) >= s.NR {
+		whole = min(k, (len(b.v)-s.NR)/b.rs+1)
+		s.CopyB(whole, 1, &b.v[0], 4*b.rs, 0, &dst[0], 4*s.NR, 0)
+	}
+	for l := whole; l < k; l++ {
+		copy(dst[l*s.NR:], b.v[l*b.rs:l*b.rs+width])
 	}
 }
 
-func clearColumns(dst []float32, ld, rows, from int) {
-	if from == ld {
+// turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
+// 8 × 8 begin early, so that they end in time.
+func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	if m < 8 || n < 8 {
+		for i := range m {
+			for j, v := range src[i*lds : i*lds+n] {
+				dst[j*ldd+i] = v
+			}
+		}
 		return
 	}
-	for l := range rows {
-		clear(dst[l*ld+from : l*ld+ld])
-	}
-}
-
-// turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n.
-func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	m8, n8 := m&^7, n&^7
-	if n8 > 0 {
-		for i := 0; i < m8; i += 8 {
-			s.Transpose(n8/8, &src[i*lds], 4*lds, 32, &dst[i], 4*ldd, 32*ldd)
-		}
-	}
-	for i := range m {
-		from := 0
-		if i < m8 {
-			from = n8
-		}
-		v := src[i*lds : i*lds+n]
-		for j := from; j < n; j++ {
-			dst[j*ldd+i] = v[j]
+	for i := 0; i < m; i += 8 {
+		i := min(i, m-8)
+		s.Transpose(n/8, &src[i*lds], 4*lds, 32, &dst[i], 4*ldd, 32*ldd)
+		if n%8 != 0 {
+			s.Transpose(1, &src[i*lds+n-8], 4*lds, 32, &dst[(n-8)*ldd+i], 4*ldd, 32*ldd)
 		}
 	}
 }
