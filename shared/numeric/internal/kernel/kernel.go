@@ -12,6 +12,7 @@ package kernel
 
 //go:generate go -C gen run . -set avx2 -pkg kernel -out ../panel_avx2_amd64.s -stubs ../panel_avx2_amd64.go
 //go:generate go -C gen run . -set avx512 -pkg kernel -out ../panel_avx512_amd64.s -stubs ../panel_avx512_amd64.go
+//go:generate sh -c "go -C gen run ./neon > panel_neon_arm64.s"
 
 import "tributary/shared/numeric/isa"
 
