@@ -178,8 +178,8 @@ func TestSgemmCombinations(t *testing.T) {
 func TestSgemmBlocks(t *testing.T) {
 	r := random(3)
 	for i := range 4 {
-		gemmCase{transposes[i&1], transposes[i>>1], 2*mc + 5, 70, 2*kc + 3, 1, 0, 3, i}.check(t, &r)
-		gemmCase{transposes[i&1], transposes[i>>1], 37, 1030, kc + 1, 1, 1, 0, i}.check(t, &r)
+		gemmCase{transposes[i&1], transposes[i>>1], mc + 5, 50, kc + 3, 1, 0, 3, i}.check(t, &r)
+		gemmCase{transposes[i&1], transposes[i>>1], 17, nc + 30, kc + 1, 1, 1, 0, i}.check(t, &r)
 	}
 }
 
@@ -188,6 +188,27 @@ func TestThreads(t *testing.T) {
 	r := random(4)
 	gemmCase{blas.NoTrans, blas.Trans, 300, 130, 157, 1, 1, 0, 0}.check(t, &r)
 	gemmCase{blas.Trans, blas.NoTrans, 70, 515, 151, 1, 0, 1, 1}.check(t, &r)
+}
+
+// The bound of the package comment.
+func TestSgemmError(t *testing.T) {
+	const m, n, k = 9, 35, 700
+	r := random(8)
+	a, b, c := r.floats(m*k, 0), r.floats(k*n, 0), r.floats(m*n, 0)
+	got := append([]float32(nil), c...)
+	Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 1, got, n)
+	const u = 0x1p-24
+	for i := range m {
+		for j := range n {
+			sum := float64(c[i*n+j])
+			size := math.Abs(sum)
+			for l := range k {
+				p := float64(a[i*k+l]) * float64(b[l*n+j])
+				sum, size = sum+p, size+math.Abs(p)
+			}
+			require.InDelta(t, sum, got[i*n+j], k*u/(1-k*u)*size)
+		}
+	}
 }
 
 // With β = 0 C is not read, with α = 0 neither A nor B.
