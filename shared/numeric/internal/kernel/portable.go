@@ -20,11 +20,11 @@ const (
 
 // panelGo4 is [Panel] for 4 columns in blocks of 2 rows.
 func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, _ uint64) {
-	tiny := anyTiny(goCols, k, b, 4, rsb) || anyTiny(goRows, k, a, rsa, csa)
+	tiny := anyTiny(goCols, k, b, 4, rsb)
 	for i := 0; i < m; i += goRows {
 		ai, ci, rows := at(a, i/goRows*psa), at(c, i*rsc), min(goRows, m-i)
-		tiny = tiny || i > 0 && anyTiny(rows, k, ai, rsa, csa)
-		if !tiny && rows == goRows && blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, load) {
+		if !tiny && rows == goRows && !anyTiny(rows, k, ai, rsa, csa) &&
+			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, load) {
 			continue
 		}
 		for r := range rows {
