@@ -45,7 +45,7 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 	if m == 0 || n == 0 {
 		return
 	}
-	cm := matrix{c, ldc, 1, 1}
+	cm := matrix{c, ldc, 1}
 	load := beginAt(cm, m, n, beta)
 	if k == 0 || alpha == 0 {
 		if !load {
@@ -53,7 +53,7 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 		}
 		return
 	}
-	p := product{m, n, k, matrix{a, lda, 1, alpha}, matrix{b, ldb, 1, 1}, cm, load}
+	p := product{m: m, n: n, k: k, a: matrix{a, lda, 1}, b: matrix{b, ldb, 1}, c: cm, alpha: alpha, beta: 1, load: load}
 	if tA != blas.NoTrans {
 		p.a = p.a.transposed()
 	}

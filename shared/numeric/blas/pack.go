@@ -45,33 +45,33 @@ type packedB struct {
 // lda is from row to row of a packed A whose rows are contiguous: no power of two.
 const lda = kc + 16
 
-// packA copies scale·a [m, k]: rows as they are, or, where the columns are
+// packA copies α·a [m, k]: rows as they are, or, where the columns are
 // contiguous, blocks of MR rows one after the other.
-func (w *workspace) packA(s *kernel.Set, a matrix, m, k int) packedA {
+func (w *workspace) packA(s *kernel.Set, a matrix, alpha float32, m, k int) packedA {
 	if a.cs == 1 {
 		for i := range m {
-			scaled(w.a[i*lda:i*lda+k], a.v[i*a.rs:i*a.rs+k], a.scale)
+			scaled(w.a[i*lda:i*lda+k], a.v[i*a.rs:i*a.rs+k], alpha)
 		}
 		return packedA{&w.a[0], 4 * lda, 4, 4 * lda * s.MR}
 	}
-	return packedA{&w.a[0], 4, 4 * s.MR, 4 * s.MR * w.packBlocks(s, a, m, k)}
+	return packedA{&w.a[0], 4, 4 * s.MR, 4 * s.MR * w.packBlocks(s, a, alpha, m, k)}
 }
 
-// packBlocks copies scale·a [m, k], columns contiguous, into blocks of MR rows and
+// packBlocks copies α·a [m, k], columns contiguous, into blocks of MR rows and
 // returns how many columns lie from block to block: k, and one to keep blocks
 // from meeting in the cache.
-func (w *workspace) packBlocks(s *kernel.Set, a matrix, m, k int) int {
+func (w *workspace) packBlocks(s *kernel.Set, a matrix, alpha float32, m, k int) int {
 	from, ps := 0, (k+1)*s.MR
 	// What is copied beyond MR rows is copied over by the next column, or lies in
 	// the column between blocks; the last rows of all may have nothing beyond.
-	if full := (m - 1) / s.MR; s.CopyA != nil && a.scale == 1 && full > 0 && m-full*s.MR >= 2 {
+	if full := (m - 1) / s.MR; s.CopyA != nil && alpha == 1 && full > 0 && m-full*s.MR >= 2 {
 		s.CopyA(k, full, &a.v[0], 4*a.cs, 4*s.MR, &w.a[0], 4*s.MR, 4*ps)
 		from = full * s.MR
 	}
 	for i := from; i < m; i += s.MR {
 		dst, rows := w.a[i/s.MR*ps:], min(s.MR, m-i)
 		for l := range k {
-			scaled(dst[l*s.MR:l*s.MR+rows], a.v[l*a.cs+i:l*a.cs+i+rows], a.scale)
+			scaled(dst[l*s.MR:l*s.MR+rows], a.v[l*a.cs+i:l*a.cs+i+rows], alpha)
 		}
 	}
 	return k + 1
@@ -88,8 +88,8 @@ func scaled(dst, src []float32, scale float32) {
 	}
 }
 
-// packB copies scale·b [k, n] into panels of NR columns; what lies beyond n is anything.
-func (w *workspace) packB(s *kernel.Set, b matrix, k, n int) packedB {
+// packB copies β·b [k, n] into panels of NR columns; what lies beyond n is anything.
+func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packedB {
 	out := packedB{w.b, s.NR, k*s.NR + 16} // 16: panels must not meet in the cache
 	full := n / s.NR * s.NR
 	if b.cs == 1 {
@@ -103,8 +103,8 @@ func (w *workspace) packB(s *kernel.Set, b matrix, k, n int) packedB {
 		case j == full:
 			copyPart(s, dst, b.part(0, j), k, width)
 		}
-		if b.scale != 1 {
-			scaled(dst, dst, b.scale)
+		if beta != 1 {
+			scaled(dst, dst, beta)
 		}
 	}
 	return out

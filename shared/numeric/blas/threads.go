@@ -36,7 +36,7 @@ type team struct {
 var teams = sync.Pool{New: func() any { return new(team) }}
 
 // alone computes p in this goroutine.
-func (p product) alone(s *kernel.Set) {
+func (p *product) alone(s *kernel.Set) {
 	w := workspaces.Get().(*workspace)
 	p.run(s, w)
 	workspaces.Put(w)
@@ -44,7 +44,7 @@ func (p product) alone(s *kernel.Set) {
 
 // cut computes p in at most n goroutines, each a band of the rows or columns of
 // C. Elements are chains of their own, so the cut shows in no bit.
-func (p product) cut(s *kernel.Set, n int) {
+func (p *product) cut(s *kernel.Set, n int) {
 	n = min(n, p.m*p.n/(max(1, least/p.k)))
 	length, grain := p.n, s.NR
 	if p.m > p.n {
@@ -86,8 +86,8 @@ func bound(length, grain, i, n int) int {
 
 // band returns rows lo to hi of p where it has more rows than columns, else
 // columns lo to hi.
-func (p product) band(lo, hi int) product {
-	q := p
+func (p *product) band(lo, hi int) product {
+	q := *p
 	if p.m > p.n {
 		q.m, q.a, q.c = hi-lo, p.a.part(lo, 0), p.c.part(lo, 0)
 	} else {

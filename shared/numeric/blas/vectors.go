@@ -23,18 +23,19 @@ func (im Implementation) Sgemv(tA blas.Transpose, m, n int, alpha float32, a []f
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
 	out := vector(&w.y, y, rows, incY)
-	c := matrix{out, rows, 1, 1}
+	c := matrix{out, rows, 1}
 	load := beginAt(c, 1, rows, beta)
 	if alpha == 0 {
 		if !load {
 			fill(c, 1, rows)
 		}
 	} else {
-		row, b := matrix{vector(&w.x, x, cols, incX), cols, 1, alpha}, matrix{a, 1, lda, 1}
+		row, b := matrix{vector(&w.x, x, cols, incX), cols, 1}, matrix{a, 1, lda}
 		if tA != blas.NoTrans {
 			b = b.transposed()
 		}
-		product{1, rows, cols, row, b, c, load}.run(im.kernels(), w)
+		p := product{m: 1, n: rows, k: cols, a: row, b: b, c: c, alpha: alpha, beta: 1, load: load}
+		p.run(im.kernels(), w)
 	}
 	spread(y, out, rows, incY)
 }
@@ -55,8 +56,9 @@ func (im Implementation) Sger(m, n int, alpha float32, x []float32, incX int, y 
 	}
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
-	column, row := matrix{vector(&w.x, x, m, incX), 1, 1, alpha}, matrix{vector(&w.y, y, n, incY), n, 1, 1}
-	product{m, n, 1, column, row, matrix{a, lda, 1, 1}, true}.run(im.kernels(), w)
+	column, row := matrix{vector(&w.x, x, m, incX), 1, 1}, matrix{vector(&w.y, y, n, incY), n, 1}
+	p := product{m: m, n: n, k: 1, a: column, b: row, c: matrix{a, lda, 1}, alpha: alpha, beta: 1, load: true}
+	p.run(im.kernels(), w)
 }
 
 // Saxpy is y ← α·x + y as the package comment specifies it.
@@ -72,7 +74,9 @@ func (im Implementation) Saxpy(n int, alpha float32, x []float32, incX int, y []
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
 	out := vector(&w.y, y, n, incY)
-	product{1, n, 1, matrix{w.one[:], 1, 1, alpha}, matrix{vector(&w.x, x, n, incX), n, 1, 1}, matrix{out, n, 1, 1}, true}.run(im.kernels(), w)
+	row := matrix{vector(&w.x, x, n, incX), n, 1}
+	p := product{m: 1, n: n, k: 1, a: matrix{w.one[:], 1, 1}, b: row, c: matrix{out, n, 1}, alpha: alpha, beta: 1, load: true}
+	p.run(im.kernels(), w)
 	spread(y, out, n, incY)
 }
 
