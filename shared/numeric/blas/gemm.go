@@ -8,6 +8,8 @@ const (
 	kc = 256
 	mc = 336
 	nc = 256
+
+	direct = 16 << 10 // a B of no more elements is read where it lies
 )
 
 // matrix is a view: element (i, j) is v[i·rs + j·cs]; one of the strides is 1.
@@ -80,7 +82,7 @@ func (p *product) run(s *kernel.Set, w *workspace) {
 
 // columns computes p for n ≤ nc and k ≤ kc.
 func (p *product) columns(s *kernel.Set, w *workspace) {
-	if p.b.cs != 1 || p.beta != 1 || p.m > 3*s.MR && p.b.rs > 64 {
+	if p.b.cs != 1 || p.beta != 1 || p.m > 3*s.MR && p.k*p.b.rs > direct {
 		p.rows(s, w, w.packB(s, p.b, p.beta, p.k, p.n))
 		return
 	}
