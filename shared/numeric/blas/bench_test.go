@@ -48,3 +48,19 @@ func BenchmarkSgemm(b *testing.B) {
 		run("gonum", gonum.Implementation{})
 	}
 }
+
+// BenchmarkThreads reports what more goroutines bring.
+func BenchmarkThreads(b *testing.B) {
+	r := random(12)
+	for _, n := range []int{256, 512, 1024} {
+		x, y, z := r.floats(n*n, 0), r.floats(n*n, 0), make([]float32, n*n)
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%d/%d", n, threads), func(b *testing.B) {
+				for b.Loop() {
+					Implementation{Threads: threads}.Sgemm(blas.NoTrans, blas.Trans, n, n, n, 1, x, n, y, n, 0, z, n)
+				}
+				b.ReportMetric(2*float64(n)*float64(n)*float64(n)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+			})
+		}
+	}
+}

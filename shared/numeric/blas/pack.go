@@ -144,7 +144,7 @@ func copyPart(s *kernel.Set, dst []float32, b matrix, k, width int) {
 // turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
 // 8 × 8 begin early, so that they end in time.
 func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	if m < 8 || n < 8 {
+	if m < 8 || n < 8 || s.Transpose == nil {
 		for i := range m {
 			for j, v := range src[i*lds : i*lds+n] {
 				dst[j*ldd+i] = v

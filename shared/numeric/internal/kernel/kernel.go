@@ -36,11 +36,11 @@ type CopyPanels func(k, panels int, src *float32, lds, step int, dst *float32, r
 // Set is the kernels of one instruction set.
 type Set struct {
 	Name      isa.Set
-	MR, NR    int      // rows of a block, columns of a panel
-	Half      Panel    // NR/2 columns
-	Wide      Panel    // NR columns
-	Narrow    [2]Panel // masked: up to NR/2 and up to NR columns; nil without
-	Transpose Transpose
+	MR, NR    int        // rows of a block, columns of a panel
+	Half      Panel      // NR/2 columns
+	Wide      Panel      // NR columns
+	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil without
+	Transpose Transpose  // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without
 }
@@ -77,4 +77,4 @@ func Of(s isa.Set) *Set {
 	return portable
 }
 
-var portable = &Set{Name: isa.Go, MR: goRows, NR: goCols, Half: panelGo2, Wide: panelGo4, Transpose: transposeGo}
+var portable = &Set{Name: isa.Go, MR: goRows, NR: goCols, Half: panelGo2, Wide: panelGo4}

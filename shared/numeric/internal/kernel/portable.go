@@ -141,13 +141,3 @@ func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, load 
 		*at(c, 4*j) = narrow(v)
 	}
 }
-
-func transposeGo(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int) {
-	for t := range n {
-		for i := range 8 {
-			for j := range 8 {
-				*at(dst, t*adst+j*ldd+4*i) = *at(src, t*asrc+i*lds+4*j)
-			}
-		}
-	}
-}
