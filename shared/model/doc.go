@@ -9,11 +9,7 @@
 // Shapes in comments: B rows, I inputs and O outputs of a layer, P parameters
 // of the network. Matrices are row-major. A gradient is named d + what it is of.
 //
-// Invariant: outputs and gradients are pure functions of the arguments, bit for
-// bit on one numerics fingerprint. gonum's Sgemm keeps it under concurrency: it
-// cuts a result of four or more blocks of 64 × 64 among goroutines, but each
-// block is summed by one of them, along k in order, and whether it is cut
-// depends on the shape alone. (Those goroutines are the only allocations of a
-// workspace's steady state.) Memory alignment does enter its dot product: see
-// [numeric.Aligned].
+// Invariant: outputs and gradients are pure functions of the arguments, the same
+// bits on every CPU: package numeric installs the products that it specifies
+// behind blas32.
 package model

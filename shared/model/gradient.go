@@ -4,7 +4,7 @@ package model
 // [rows, Outputs] for params [P] and x [rows, Features]; they are valid until
 // w's next use. It panics when params or x is too short.
 func (n *Network) Forward(w *Workspace, params, x []float32, rows int) []float32 {
-	return n.forward(w, w.place(params[:n.params]), x[:rows*n.features], rows)
+	return n.forward(w, params[:n.params], x[:rows*n.features], rows)
 }
 
 func (n *Network) forward(w *Workspace, params, x []float32, rows int) []float32 {
@@ -31,7 +31,7 @@ func (n *Network) Gradient(dst []float32, w *Workspace, params, x, y []float32, 
 		clear(dst[:n.params])
 		return 0
 	}
-	params, x = w.place(params[:n.params]), x[:rows*n.features]
+	params, x = params[:n.params], x[:rows*n.features]
 	outputs := n.forward(w, params, x, rows)
 	d, other := w.gradients(n, rows)
 	d = d[:len(outputs)]

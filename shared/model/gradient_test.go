@@ -22,7 +22,7 @@ func unbiased(units int, a job.Activation) job.Layer {
 }
 
 func random(n int, index uint64, scale float32) []float32 {
-	r, v := numeric.NewRand(5, numeric.ForSynthetic, index, 0), numeric.Aligned(n)
+	r, v := numeric.NewRand(5, numeric.ForSynthetic, index, 0), make([]float32, n)
 	for i := range v {
 		v[i] = (2*r.Float32() - 1) * scale
 	}

@@ -165,7 +165,7 @@ func TestGradientIsPure(t *testing.T) {
 		other.Gradient(make([]float32, other.Params()), used, random(other.Params(), 6, 1), random((rows+2)*(features+3), 7, 1), labels(job.MSE, rows+2, 2), rows+2)
 		skip := rapid.IntRange(0, 4).Draw(t, "skip")
 		away := func(v []float32) []float32 {
-			b := numeric.Aligned(len(v) + skip)[skip:]
+			b := make([]float32, len(v)+skip)[skip:]
 			copy(b, v)
 			return b
 		}
@@ -194,7 +194,6 @@ func TestGradientIsASum(t *testing.T) {
 	require.InDeltaSlice(t, whole, left, 1e-5)
 }
 
-// Small enough that gonum's products start no goroutines.
 func TestNoAllocationInTheSteadyState(t *testing.T) {
 	n := compile(t, job.SoftmaxCrossEntropy, 64, layer(32, job.GELU), layer(16, job.ReLU), layer(10, ""))
 	params, x, y := random(n.Params(), 1, 1), random(64*32, 2, 1), labels(job.SoftmaxCrossEntropy, 32, 10)

@@ -1,17 +1,13 @@
 package model
 
-import (
-	"tributary/shared/job"
-	"tributary/shared/numeric"
-)
+import "tributary/shared/job"
 
 // Workspace is one goroutine's buffers, for any network. They grow to the
 // greatest network and number of rows seen and are then used again.
 type Workspace struct {
-	params []float32   // [P], used when the caller's lie badly
-	y      [][]float32 // per layer: outputs [B, O]
-	z      [][]float32 // per gelu layer: inputs of the activation [B, O]
-	d      [2][]float32
+	y [][]float32 // per layer: outputs [B, O]
+	z [][]float32 // per gelu layer: inputs of the activation [B, O]
+	d [2][]float32
 }
 
 // NewWorkspace returns an empty workspace.
@@ -39,21 +35,10 @@ func (w *Workspace) gradients(n *Network, rows int) (d, other []float32) {
 	return w.d[0], w.d[1]
 }
 
-// place returns params [P] where gonum's products have the same bits in every
-// process: as they lie, or copied.
-func (w *Workspace) place(params []float32) []float32 {
-	if numeric.IsAligned(params) {
-		return params
-	}
-	w.params = grow(w.params, len(params))
-	copy(w.params, params)
-	return w.params
-}
-
 // grow returns n floats, of b when it has them; what they hold is undefined.
 func grow(b []float32, n int) []float32 {
 	if cap(b) < n {
-		return numeric.Aligned(n)
+		return make([]float32, n)
 	}
 	return b[:n]
 }

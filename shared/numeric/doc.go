@@ -1,6 +1,7 @@
 // Package numeric is the arithmetic between data and parameters: every loop
 // over floats that is not a matrix product, and the random numbers. Matrix
-// products go through gonum's blas32.
+// products go through gonum's blas32, behind which it installs those of package
+// blas.
 //
 // It owns the order of operations. Products are converted explicitly before
 // they are added (float32(a*b) + c), because the Go language lets a compiler
@@ -9,6 +10,6 @@
 // it imports neither net, time nor os.
 //
 // Invariant: each function's result depends on its arguments alone, bit for
-// bit: not on goroutines, alignment or how a caller cuts a vector into parts,
+// bit, as [Version] has it: not on the CPU, goroutines, alignment or how a caller cuts a vector into parts,
 // except where a function is documented as a reduction over the whole.
 package numeric

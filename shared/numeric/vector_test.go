@@ -5,9 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
-	"pgregory.net/rapid"
 )
 
 func TestAdd(t *testing.T) {
@@ -45,53 +42,4 @@ func TestAllFinite(t *testing.T) {
 
 func TestSumIsFloat64(t *testing.T) {
 	require.Equal(t, float64(1<<24+2), Sum([]float32{1 << 24, 1, 1}))
-}
-
-func TestAligned(t *testing.T) {
-	for n := range 40 {
-		v := Aligned(n)
-		require.Len(t, v, n)
-		require.Equal(t, n, cap(v))
-		if n > 0 {
-			require.Zero(t, address(v)%alignment)
-			require.True(t, IsAligned(v))
-		}
-		if n > 1 {
-			require.False(t, IsAligned(v[1:]))
-		}
-	}
-}
-
-// A product's bits must not depend on where its left factor and its result
-// lie; on where the right one does they may, which is why Aligned exists.
-func TestProductDependsOnRightFactorsPlaceAlone(t *testing.T) {
-	const b, o, i = 3, 5, 37
-	rapid.Check(t, func(t *rapid.T) {
-		x, w := floats(t, "x", b*i, 1), Aligned(o*i)
-		copy(w, floats(t, "w", o*i, 1))
-		var want []float32
-		for skip := range 4 {
-			at, y := Aligned(b*i + 4)[skip:][:b*i], Aligned(b*o + 4)[skip:][:b*o]
-			copy(at, x)
-			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
-				blas32.General{Rows: b, Cols: i, Stride: i, Data: at},
-				blas32.General{Rows: o, Cols: i, Stride: i, Data: w}, 0,
-				blas32.General{Rows: b, Cols: o, Stride: o, Data: y})
-			if skip == 0 {
-				want = y
-			}
-			require.Equal(t, want, y)
-		}
-	})
-}
-
-func TestFingerprint(t *testing.T) {
-	require.Regexp(t, `^[0-9a-f]{16}$`, Fingerprint())
-	require.Equal(t, Fingerprint(), fingerprint(), "a second computation in the same process")
-}
-
-func BenchmarkFingerprint(b *testing.B) {
-	for b.Loop() {
-		fingerprint()
-	}
 }

@@ -6,18 +6,29 @@ import (
 	"encoding/hex"
 	"hash"
 	"math"
-	"sync"
+	"testing"
 
+	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	specified "tributary/shared/numeric/blas"
+	"tributary/shared/numeric/isa"
 )
 
-// Fingerprint names this process's float arithmetic: 16 hexadecimal digits of
-// the SHA-256 over fixed computations, with every function here and with
-// products of matrices below, at and above the blocking of gonum's Sgemm.
-// Processes that differ in any of their bits differ in the fingerprint. The
-// implementation behind blas32 when it is first called is what it speaks of.
-var Fingerprint = sync.OnceValue(fingerprint)
+// digest belongs to [Version]. A change of any bit of any function here is a new
+// version, and a new digest.
+const digest = "b5f3acca90de17fb"
+
+// Every instruction set of every CPU computes the digest of the version.
+func TestBitsAreThoseOfTheVersion(t *testing.T) {
+	defer blas32.Use(specified.Implementation{})
+	for _, set := range isa.Available() {
+		blas32.Use(specified.Implementation{Set: set})
+		require.Equal(t, digest, fingerprint(), "%s on %s", Version, set)
+	}
+	require.Equal(t, Version, Fingerprint())
+}
 
 func fingerprint() string {
 	p := probe{hash: sha256.New(), rand: NewRand(1, ForSynthetic, 0, 0)}
@@ -38,7 +49,7 @@ type probe struct {
 
 // random returns n numbers in [-scale, scale).
 func (p *probe) random(n int, scale float32) []float32 {
-	v := Aligned(n)
+	v := make([]float32, n)
 	for i := range v {
 		v[i] = p.rand.Symmetric(scale)
 	}
@@ -104,7 +115,7 @@ func (p *probe) vectors() {
 }
 
 func (p *probe) losses(rows, n int) {
-	z, d, y := p.random(rows*n, 5), Aligned(rows*n), Aligned(rows*n)
+	z, d, y := p.random(rows*n, 5), make([]float32, rows*n), make([]float32, rows*n)
 	for i := range y {
 		y[i] = float32(i % 2)
 	}

@@ -1,0 +1,29 @@
+//go:build !race
+
+package blas
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/blas"
+
+	"tributary/shared/numeric/isa"
+)
+
+// With the race detector on, sync.Pool forgets what it is given.
+func TestNoAllocationInTheSteadyState(t *testing.T) {
+	r := random(4)
+	a, b, c := r.floats(256*256, 0), r.floats(256*256, 0), make([]float32, 256*256)
+	for _, s := range isa.Available() {
+		for threads := range 3 {
+			im := Implementation{Set: s, Threads: threads}
+			allocs := testing.AllocsPerRun(20, func() {
+				im.Sgemm(blas.NoTrans, blas.Trans, 256, 256, 40, 1, a, 256, b, 256, 0, c, 256)
+				im.Sgemv(blas.NoTrans, 256, 256, 1, a, 256, b, 1, 0, c, 1)
+				im.Sger(100, 100, 1, a, 2, b, -1, c, 256)
+			})
+			require.Less(t, allocs, 1.0, "%s, %d threads", s, threads)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package blas
+
+import "tributary/shared/numeric/internal/kernel"
+
+// Block sizes: a panel of B (kc × NR) stays in the first-level cache, a block of
+// A (mc × kc) and one of B (kc × nc) in the second.
+const (
+	kc = 256
+	mc = 336
+	nc = 256
+
+	direct = 16 << 10 // a B of no more elements is read where it lies
+)
+
+// matrix is a view: element (i, j) is v[i·rs + j·cs]; one of the strides is 1.
+type matrix struct {
+	v      []float32
+	rs, cs int
+}
+
+func (a *matrix) transposed() matrix { return matrix{a.v, a.cs, a.rs} }
+
+// part returns the view of a from element (i, j) on.
+func (a *matrix) part(i, j int) matrix { return matrix{a.v[i*a.rs+j*a.cs:], a.rs, a.cs} }
+
+// product is one product C [m, n] ← chain over αA [m, k] and βB [k, n]; m, n and k
+// are at least 1.
+type product struct {
+	m, n, k     int
+	a, b, c     matrix
+	alpha, beta float32 // on the elements of A and of B; 1 is not multiplied
+	load        bool    // chains start from C, not from +0
+}
+
+// orient makes p its transpose, Cᵀ = Bᵀ·Aᵀ, where that is less work. The kernels
+// want rows of B and C contiguous: a B that is not is transposed while it is
+// packed, a C that is not after a panel is computed.
+func (p *product) orient(s *kernel.Set) {
+	if p.b.cs == 1 && p.n&(s.NR/2-1) == 0 {
+		return
+	}
+	asIs := cost(s, p.m, p.n, p.k, p.b.cs != 1, p.c.cs != 1)
+	if cost(s, p.n, p.m, p.k, p.a.rs != 1, p.c.rs != 1) >= asIs {
+		return
+	}
+	p.m, p.n = p.n, p.m
+	p.a, p.b, p.c = p.b.transposed(), p.a.transposed(), p.c.transposed()
+	p.alpha, p.beta = p.beta, p.alpha
+}
+
+// costTurn is what transposing an element costs, in multiply-adds of a full panel.
+const costTurn = 4
+
+func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
+	wide := (n + s.NR/2 - 1) &^ (s.NR/2 - 1)
+	cost := m * wide * k
+	if turnB {
+		cost += costTurn * n * k
+	}
+	if turnC {
+		cost += costTurn * n * m
+	}
+	return cost
+}
+
+// run computes p, and may leave it changed.
+func (p *product) run(s *kernel.Set, w *workspace) {
+	p.orient(s)
+	if p.n <= nc && p.k <= kc {
+		p.columns(s, w)
+		return
+	}
+	for j := 0; j < p.n; j += nc {
+		for l := 0; l < p.k; l += kc {
+			q := *p
+			q.n, q.k = min(nc, p.n-j), min(kc, p.k-l)
+			q.a, q.b, q.c, q.load = p.a.part(0, l), p.b.part(l, j), p.c.part(0, j), p.load || l > 0
+			q.columns(s, w)
+		}
+	}
+}
+
+// columns computes p for n ≤ nc and k ≤ kc.
+func (p *product) columns(s *kernel.Set, w *workspace) {
+	if p.b.cs != 1 || p.beta != 1 || p.m > 3*s.MR && p.k*p.b.rs > direct {
+		p.rows(s, w, w.packB(s, p.b, p.beta, p.k, p.n))
+		return
+	}
+	b := packedB{p: p.b.v, rs: p.b.rs, ps: s.NR}
+	full := p.n &^ (s.NR - 1)
+	if full == p.n || s.Masked() {
+		p.rows(s, w, b)
+		return
+	}
+	if full > 0 {
+		q := *p
+		q.n = full
+		q.rows(s, w, b)
+	}
+	q := *p
+	q.n, q.b, q.c = p.n-full, p.b.part(0, full), p.c.part(0, full)
+	q.rows(s, w, w.packB(s, q.b, 1, q.k, q.n))
+}
+
+// rows computes p, by blocks of mc rows, from b.
+func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
+	if p.m <= mc {
+		p.block(s, w, b)
+		return
+	}
+	for i := 0; i < p.m; i += mc {
+		q := *p
+		q.m, q.a, q.c = min(mc, p.m-i), p.a.part(i, 0), p.c.part(i, 0)
+		q.block(s, w, b)
+	}
+}
+
+// block computes p for m ≤ mc.
+func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
+	a := packedA{p: &p.a.v[0], rs: 4 * p.a.rs, cs: 4 * p.a.cs, ps: 4 * s.MR * p.a.rs}
+	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
+		a = w.packA(s, p.a, p.alpha, p.m, p.k)
+	}
+	load := uint64(0)
+	if p.load {
+		load = 1
+	}
+	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
+		width := min(s.NR, p.n-j)
+		f, exact := s.For(width)
+		if mask := uint64(1)<<width - 1; exact && p.c.cs == 1 {
+			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, load, mask)
+			continue
+		}
+		c, tile := p.c.part(0, j), w.tile[:p.m*s.NR]
+		if p.load {
+			gather(s, tile, c, p.m, width)
+		}
+		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, load, 1<<s.NR-1)
+		scatter(s, c, tile, p.m, width)
+	}
+}
+
+// conflicting reports whether the rows or columns of a meet in the same few sets
+// of the first-level cache.
+func (a *matrix) conflicting() bool { return max(a.rs, a.cs)%256 == 0 }

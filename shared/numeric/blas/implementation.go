@@ -1,0 +1,64 @@
+package blas
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"tributary/shared/numeric/internal/kernel"
+	"tributary/shared/numeric/isa"
+)
+
+// Implementation is gonum's own BLAS with the specified operations in place of
+// its. The zero value runs on the instruction set of the process, in the calling
+// goroutine.
+type Implementation struct {
+	gonum.Implementation
+
+	// Set is the instruction set; "" is [isa.Chosen]. One that the CPU has not is
+	// the caller's fault.
+	Set isa.Set
+	// Threads is the number of goroutines that a large product may be cut among;
+	// 0 is 1.
+	Threads int
+}
+
+var _ blas.Float32 = Implementation{}
+
+func init() { blas32.Use(Implementation{}) }
+
+var chosen = kernel.Of(isa.Chosen())
+
+func (m Implementation) kernels() *kernel.Set {
+	if m.Set == "" {
+		return chosen
+	}
+	return kernel.Of(m.Set)
+}
+
+// Name returns the instruction set that products run on.
+func (m Implementation) Name() string { return string(m.kernels().Name) }
+
+// Sgemm is C ← α·op(A)·op(B) + β·C as the package comment specifies it.
+func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	checkGemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+	if m == 0 || n == 0 {
+		return
+	}
+	cm := matrix{c, ldc, 1}
+	load := beginAt(cm, m, n, beta)
+	if k == 0 || alpha == 0 {
+		if !load {
+			fill(cm, m, n)
+		}
+		return
+	}
+	p := product{m: m, n: n, k: k, a: matrix{a, lda, 1}, b: matrix{b, ldb, 1}, c: cm, alpha: alpha, beta: 1, load: load}
+	if tA != blas.NoTrans {
+		p.a = p.a.transposed()
+	}
+	if tB != blas.NoTrans {
+		p.b = p.b.transposed()
+	}
+	p.cut(im.kernels(), im.Threads)
+}

@@ -1,0 +1,184 @@
+package blas
+
+import (
+	"sync"
+	"unsafe"
+
+	"tributary/shared/numeric/internal/kernel"
+)
+
+// workspace is the buffers of one goroutine. What they hold between products
+// enters no result.
+type workspace struct {
+	a, b, tile []float32
+	x, y       []float32  // vectors with increments, made contiguous
+	one        [1]float32 // 1
+}
+
+// widest is the most columns of any kernel's panel.
+const widest = 32
+
+var workspaces = sync.Pool{New: func() any {
+	return &workspace{a: aligned((mc + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest), one: [1]float32{1}}
+}}
+
+// aligned returns n zeros that begin on a cache line.
+func aligned(n int) []float32 {
+	b := make([]float32, n+15)
+	skip := -(uintptr(unsafe.Pointer(&b[0])) / 4) % 16
+	return b[skip : skip+uintptr(n)]
+}
+
+// packedA is a block of A as kernels take it: strides are in bytes.
+type packedA struct {
+	p          *float32
+	rs, cs, ps int
+}
+
+// packedB is a block of B as kernels take it: panel i begins at p[i·ps], and rs
+// elements lie between its rows.
+type packedB struct {
+	p      []float32
+	rs, ps int
+}
+
+// lda is from row to row of a packed A whose rows are contiguous: no power of two.
+const lda = kc + 16
+
+// packA copies α·a [m, k]: rows as they are, or, where the columns are
+// contiguous, blocks of MR rows one after the other.
+func (w *workspace) packA(s *kernel.Set, a matrix, alpha float32, m, k int) packedA {
+	if a.cs == 1 {
+		for i := range m {
+			scaled(w.a[i*lda:i*lda+k], a.v[i*a.rs:i*a.rs+k], alpha)
+		}
+		return packedA{&w.a[0], 4 * lda, 4, 4 * lda * s.MR}
+	}
+	return packedA{&w.a[0], 4, 4 * s.MR, 4 * s.MR * w.packBlocks(s, a, alpha, m, k)}
+}
+
+// packBlocks copies α·a [m, k], columns contiguous, into blocks of MR rows and
+// returns how many columns lie from block to block: k, and one to keep blocks
+// from meeting in the cache.
+func (w *workspace) packBlocks(s *kernel.Set, a matrix, alpha float32, m, k int) int {
+	from, ps := 0, (k+1)*s.MR
+	// What is copied beyond MR rows is copied over by the next column, or lies in
+	// the column between blocks; the last rows of all may have nothing beyond.
+	if full := (m - 1) / s.MR; s.CopyA != nil && alpha == 1 && full > 0 && m-full*s.MR >= 2 {
+		s.CopyA(k, full, &a.v[0], 4*a.cs, 4*s.MR, &w.a[0], 4*s.MR, 4*ps)
+		from = full * s.MR
+	}
+	for i := from; i < m; i += s.MR {
+		dst, rows := w.a[i/s.MR*ps:], min(s.MR, m-i)
+		for l := range k {
+			scaled(dst[l*s.MR:l*s.MR+rows], a.v[l*a.cs+i:l*a.cs+i+rows], alpha)
+		}
+	}
+	return k + 1
+}
+
+// scaled is dst = scale·src.
+func scaled(dst, src []float32, scale float32) {
+	if scale == 1 {
+		copy(dst, src)
+		return
+	}
+	for i, v := range src {
+		dst[i] = float32(scale * v)
+	}
+}
+
+// packB copies β·b [k, n] into panels of NR columns; what lies beyond n is anything.
+func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packedB {
+	out := packedB{w.b, s.NR, k*s.NR + 16} // 16: panels must not meet in the cache
+	full := n / s.NR * s.NR
+	if b.cs == 1 {
+		copyPanels(s, w.b, out.ps, b, k, full)
+	}
+	for j := 0; j < n; j += s.NR {
+		dst, width := w.b[j/s.NR*out.ps:][:k*s.NR], min(s.NR, n-j)
+		switch {
+		case b.cs != 1:
+			turn(s, dst, s.NR, b.v[j*b.cs:], b.cs, width, k)
+		case j == full:
+			copyPart(s, dst, b.part(0, j), k, width)
+		}
+		if beta != 1 {
+			scaled(dst, dst, beta)
+		}
+	}
+	return out
+}
+
+// copyPanels copies b [k, n] into panels of NR columns, ps from one to the next;
+// n is a multiple of NR.
+func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
+	if n == 0 {
+		return
+	}
+	if s.CopyB != nil {
+		s.CopyB(k, n/s.NR, &b.v[0], 4*b.rs, 4*s.NR, &dst[0], 4*s.NR, 4*ps)
+		return
+	}
+	for l := range k {
+		v := b.v[l*b.rs : l*b.rs+n]
+		for at := l * s.NR; len(v) > 0; at, v = at+ps, v[s.NR:] {
+			copy(dst[at:at+s.NR], v)
+		}
+	}
+}
+
+// copyPart copies b [k, width] into rows of NR; what comes beyond width is
+// whatever lies there, or nothing.
+func copyPart(s *kernel.Set, dst []float32, b matrix, k, width int) {
+	whole := 0 // rows with NR elements to read
+	if s.CopyB != nil && len(b.v) >= s.NR {
+		whole = min(k, (len(b.v)-s.NR)/b.rs+1)
+		s.CopyB(whole, 1, &b.v[0], 4*b.rs, 0, &dst[0], 4*s.NR, 0)
+	}
+	for l := whole; l < k; l++ {
+		copy(dst[l*s.NR:], b.v[l*b.rs:l*b.rs+width])
+	}
+}
+
+// turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
+// 8 × 8 begin early, so that they end in time.
+func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	if m < 8 || n < 8 || s.Transpose == nil {
+		for i := range m {
+			for j, v := range src[i*lds : i*lds+n] {
+				dst[j*ldd+i] = v
+			}
+		}
+		return
+	}
+	for i := 0; i < m; i += 8 {
+		i := min(i, m-8)
+		s.Transpose(n/8, &src[i*lds], 4*lds, 32, &dst[i], 4*ldd, 32*ldd)
+		if n%8 != 0 {
+			s.Transpose(1, &src[i*lds+n-8], 4*lds, 32, &dst[(n-8)*ldd+i], 4*ldd, 32*ldd)
+		}
+	}
+}
+
+// gather copies c [m, width] into rows of NR of tile.
+func gather(s *kernel.Set, tile []float32, c matrix, m, width int) {
+	if c.cs != 1 {
+		turn(s, tile, s.NR, c.v, c.cs, width, m)
+		return
+	}
+	for i := range m {
+		copy(tile[i*s.NR:i*s.NR+width], c.v[i*c.rs:])
+	}
+}
+
+// scatter is gather's opposite.
+func scatter(s *kernel.Set, c matrix, tile []float32, m, width int) {
+	if c.cs != 1 {
+		turn(s, c.v, c.cs, tile, s.NR, m, width)
+		return
+	}
+	for i := range m {
+		copy(c.v[i*c.rs:i*c.rs+width], tile[i*s.NR:])
+	}
+}

@@ -1,0 +1,97 @@
+package blas
+
+import (
+	"sync"
+
+	"tributary/shared/numeric/internal/kernel"
+)
+
+// least is the number of multiply-adds that are worth a goroutine: some 20 µs.
+const least = 1 << 20
+
+// job is one goroutine's part of a product. Jobs are used again, function value
+// and all, so that starting one allocates nothing.
+type job struct {
+	p    product
+	s    *kernel.Set
+	done *sync.WaitGroup
+	do   func()
+}
+
+var jobs = sync.Pool{New: func() any {
+	j := new(job)
+	j.do = func() {
+		j.p.alone(j.s)
+		j.done.Done()
+	}
+	return j
+}}
+
+// team is the jobs of one product.
+type team struct {
+	jobs []*job
+	done sync.WaitGroup
+}
+
+var teams = sync.Pool{New: func() any { return new(team) }}
+
+// alone computes p in this goroutine.
+func (p *product) alone(s *kernel.Set) {
+	w := workspaces.Get().(*workspace)
+	p.run(s, w)
+	workspaces.Put(w)
+}
+
+// cut computes p in at most n goroutines, each a band of the rows or columns of
+// C. Elements are chains of their own, so the cut shows in no bit.
+func (p *product) cut(s *kernel.Set, n int) {
+	n = min(n, p.m*p.n/(max(1, least/p.k)))
+	length, grain := p.n, s.NR
+	if p.m > p.n {
+		length, grain = p.m, 2*s.MR
+	}
+	n = min(n, (length+grain-1)/grain)
+	if n < 2 {
+		p.alone(s)
+		return
+	}
+	t := teams.Get().(*team)
+	for i := range n {
+		lo, hi := bound(length, grain, i, n), bound(length, grain, i+1, n)
+		j := jobs.Get().(*job)
+		j.p, j.s, j.done = p.band(lo, hi), s, &t.done
+		t.jobs = append(t.jobs, j)
+		t.done.Add(1)
+		if i < n-1 {
+			go j.do()
+		} else {
+			j.do()
+		}
+	}
+	t.done.Wait()
+	for i, j := range t.jobs {
+		j.p = product{}
+		jobs.Put(j)
+		t.jobs[i] = nil
+	}
+	t.jobs = t.jobs[:0]
+	teams.Put(t)
+}
+
+// bound is where part i of n of a length begins, in whole grains.
+func bound(length, grain, i, n int) int {
+	grains := (length + grain - 1) / grain
+	return min(length, grains*i/n*grain)
+}
+
+// band returns rows lo to hi of p where it has more rows than columns, else
+// columns lo to hi.
+func (p *product) band(lo, hi int) product {
+	q := *p
+	if p.m > p.n {
+		q.m, q.a, q.c = hi-lo, p.a.part(lo, 0), p.c.part(lo, 0)
+	} else {
+		q.n, q.b, q.c = hi-lo, p.b.part(0, lo), p.c.part(0, lo)
+	}
+	return q
+}

@@ -1,0 +1,137 @@
+package blas
+
+import (
+	"gonum.org/v1/gonum/blas"
+
+	"tributary/shared/numeric/fma"
+)
+
+// Sgemv is y ← α·op(A)·x + β·y as the package comment specifies it.
+func (im Implementation) Sgemv(tA blas.Transpose, m, n int, alpha float32, a []float32, lda int, x []float32, incX int, beta float32, y []float32, incY int) {
+	checkTranspose(tA)
+	checkSize(m, mLT0)
+	checkSize(n, nLT0)
+	checkStride(lda, n, badLdA)
+	rows, cols := stored(tA, m, n)
+	checkVector(x, cols, incX, zeroIncX, shortX)
+	checkVector(y, rows, incY, zeroIncY, shortY)
+	if m == 0 || n == 0 {
+		return
+	}
+	checkLength(a, m, n, lda, shortA)
+
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	out := vector(&w.y, y, rows, incY)
+	c := matrix{out, rows, 1}
+	load := beginAt(c, 1, rows, beta)
+	if alpha == 0 {
+		if !load {
+			fill(c, 1, rows)
+		}
+	} else {
+		row, b := matrix{vector(&w.x, x, cols, incX), cols, 1}, matrix{a, 1, lda}
+		if tA != blas.NoTrans {
+			b = b.transposed()
+		}
+		p := product{m: 1, n: rows, k: cols, a: row, b: b, c: c, alpha: alpha, beta: 1, load: load}
+		p.run(im.kernels(), w)
+	}
+	spread(y, out, rows, incY)
+}
+
+// Sger is A ← α·x·yᵀ + A as the package comment specifies it.
+func (im Implementation) Sger(m, n int, alpha float32, x []float32, incX int, y []float32, incY int, a []float32, lda int) {
+	checkSize(m, mLT0)
+	checkSize(n, nLT0)
+	checkStride(lda, n, badLdA)
+	checkVector(x, m, incX, zeroIncX, shortX)
+	checkVector(y, n, incY, zeroIncY, shortY)
+	if m == 0 || n == 0 {
+		return
+	}
+	checkLength(a, m, n, lda, shortA)
+	if alpha == 0 {
+		return
+	}
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	column, row := matrix{vector(&w.x, x, m, incX), 1, 1}, matrix{vector(&w.y, y, n, incY), n, 1}
+	p := product{m: m, n: n, k: 1, a: column, b: row, c: matrix{a, lda, 1}, alpha: alpha, beta: 1, load: true}
+	p.run(im.kernels(), w)
+}
+
+// Saxpy is y ← α·x + y as the package comment specifies it.
+func (im Implementation) Saxpy(n int, alpha float32, x []float32, incX int, y []float32, incY int) {
+	checkVector(x, n, incX, zeroIncX, shortX)
+	checkVector(y, n, incY, zeroIncY, shortY)
+	if n < 1 || alpha == 0 {
+		if n < 0 {
+			panic(nLT0)
+		}
+		return
+	}
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	out := vector(&w.y, y, n, incY)
+	row := matrix{vector(&w.x, x, n, incX), n, 1}
+	p := product{m: 1, n: n, k: 1, a: matrix{w.one[:], 1, 1}, b: row, c: matrix{out, n, 1}, alpha: alpha, beta: 1, load: true}
+	p.run(im.kernels(), w)
+	spread(y, out, n, incY)
+}
+
+// Sscal is x ← α·x as the package comment specifies it.
+func (Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
+	if incX < 1 {
+		if incX == 0 {
+			panic(zeroIncX)
+		}
+		return // as gonum and the reference BLAS do
+	}
+	checkSize(n, nLT0)
+	if n > 0 && len(x) < (n-1)*incX+1 {
+		panic(shortX)
+	}
+	for i := range n {
+		v := &x[i*incX]
+		if alpha == 0 {
+			*v = 0
+		} else {
+			*v = fma.Canonical(float32(alpha * *v))
+		}
+	}
+}
+
+// vector returns the n elements of v that lie inc apart, v itself when they are
+// contiguous, and else a copy in *buf. With a negative inc the last comes first.
+func vector(buf *[]float32, v []float32, n, inc int) []float32 {
+	if inc == 1 {
+		return v[:n]
+	}
+	if cap(*buf) < n {
+		*buf = make([]float32, n)
+	}
+	out := (*buf)[:n]
+	for i := range out {
+		out[i] = v[place(i, n, inc)]
+	}
+	return out
+}
+
+// spread is the opposite of vector, for what was written to the copy.
+func spread(v, from []float32, n, inc int) {
+	if inc == 1 {
+		return
+	}
+	for i, x := range from {
+		v[place(i, n, inc)] = x
+	}
+}
+
+// place is where element i of n lies.
+func place(i, n, inc int) int {
+	if inc < 0 {
+		return (i - n + 1) * inc
+	}
+	return i * inc
+}

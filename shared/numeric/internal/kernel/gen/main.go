@@ -1,0 +1,48 @@
+// Command gen writes the assembly of package kernel for amd64. It is a module of
+// its own so that only who changes kernels needs avo:
+//
+//	go generate ./shared/numeric/internal/kernel
+//
+// Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per
+// element and k, in increasing k.
+package main
+
+import (
+	"flag"
+	"fmt"
+
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+var set = flag.String("set", "avx2", "instruction set: avx2 or avx512")
+
+// nanBits is the canonical NaN, as package fma has it.
+const nanBits = 0x7fc00000
+
+func main() {
+	flag.Parse()
+	ConstraintExpr("amd64")
+	nan := GLOBL("nan"+*set, attr.RODATA|attr.NOPTR)
+	DATA(0, U32(nanBits))
+	switch *set {
+	case "avx2":
+		bits := GLOBL("bits", attr.RODATA|attr.NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(1<<i))
+		}
+		for nv := 1; nv <= 2; nv++ {
+			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%d", 8*nv), nv, false)
+			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%dmasked", 8*nv), nv, true)
+		}
+		transpose8()
+		for _, nv := range []int{1, 2, 4} {
+			copyPanels(nv)
+		}
+	case "avx512":
+		panelAVX512(nan, "panelAVX512x32", 2)
+		panelAVX512(nan, "panelAVX512x16", 1)
+	}
+	Generate()
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, mask uint64)"
+
+// frame is what one panel function keeps in registers from block to block. The
+// rows left (m) and the block of A (a) are kept in the arguments' own memory.
+type frame struct {
+	rsa, csa, rsb, c, rsc Register
+}
+
+// argument is the memory of an argument.
+func argument(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// panel emits a function that covers m rows by blocks of mr rows, then one block
+// of what remains; block emits the code of one block.
+func panel(name, doc string, mr int, setup func(), block func(f frame, label string, rows int), finish func()) {
+	TEXT(name, 0, signature)
+	Pragma("noescape")
+	Doc(name + " " + doc)
+	setup()
+	f := frame{
+		rsa: Load(Param("rsa"), GP64()), csa: Load(Param("csa"), GP64()),
+		rsb: Load(Param("rsb"), GP64()),
+		c:   Load(Param("c"), GP64()), rsc: Load(Param("rsc"), GP64()),
+	}
+	Label("blocks")
+	CMPQ(argument("m"), Imm(uint64(mr)))
+	JL(LabelRef("rest"))
+	block(f, "full", mr)
+	psa := Load(Param("psa"), GP64())
+	ADDQ(psa, argument("a"))
+	step := GP64()
+	IMUL3Q(Imm(uint64(mr)), f.rsc, step)
+	ADDQ(step, f.c)
+	SUBQ(Imm(uint64(mr)), argument("m"))
+	JMP(LabelRef("blocks"))
+	Label("rest")
+	m := Load(Param("m"), GP64())
+	for rows := 1; rows < mr; rows++ {
+		CMPQ(m, Imm(uint64(rows)))
+		JE(LabelRef(fmt.Sprintf("rows%d", rows)))
+	}
+	Label("done")
+	finish()
+	RET()
+	for rows := 1; rows < mr; rows++ {
+		l := fmt.Sprintf("rows%d", rows)
+		Label(l)
+		block(f, l, rows)
+		JMP(LabelRef("done"))
+	}
+}
+
+// rowsOf returns registers that hold base, base + 3·stride, base + 6·stride, …
+// for so many rows, and the operand of row i: base + i·stride + disp bytes.
+func rowsOf(base, stride Register, rows int) (bases []Register, at func(i, disp int) Mem) {
+	first := GP64()
+	MOVQ(base, first)
+	bases = []Register{first}
+	for i := 3; i < rows; i += 3 {
+		r := GP64()
+		LEAQ(Mem{Base: bases[len(bases)-1], Index: stride, Scale: 2}, r)
+		ADDQ(stride, r)
+		bases = append(bases, r)
+	}
+	return bases, func(i, disp int) Mem {
+		m := Mem{Base: bases[i/3], Disp: disp}
+		if i%3 > 0 {
+			m.Index, m.Scale = stride, uint8(i%3)
+		}
+		return m
+	}
+}
+
+// products emits the loop over k: for every row i and vector j of a row,
+// acc[i][j] ← fma(a[i], b[j], acc[i][j]).
+func products(f frame, label string, rows int, acc [][]Op, loadB func(b Mem) []Op, vec func() Op) {
+	k, b := Load(Param("k"), GP64()), Load(Param("b"), GP64())
+	as, at := rowsOf(Load(Param("a"), GP64()), f.rsa, rows)
+	Label(label + "k")
+	bv := loadB(Mem{Base: b})
+	for i := range rows {
+		x := vec()
+		VBROADCASTSS(at(i, 0), x)
+		for j := range bv {
+			VFMADD231PS(bv[j], x, acc[i][j])
+		}
+	}
+	for _, r := range as {
+		ADDQ(f.csa, r)
+	}
+	ADDQ(f.rsb, b)
+	DECQ(k)
+	JNZ(LabelRef(label + "k"))
+}
+
+// accumulators returns rows × nv vectors: zeros, or C where load is not 0.
+func accumulators(label string, rows, nv int, vec func() Op, zero func(Op), load func(i, j int, v Op)) [][]Op {
+	acc := make([][]Op, rows)
+	each := func(do func(i, j int)) {
+		for i := range rows {
+			for j := range nv {
+				do(i, j)
+			}
+		}
+	}
+	for i := range rows {
+		for range nv {
+			acc[i] = append(acc[i], vec())
+		}
+	}
+	flag := Load(Param("load"), GP64())
+	each(func(i, j int) { zero(acc[i][j]) })
+	TESTQ(flag, flag)
+	JE(LabelRef(label + "start"))
+	each(func(i, j int) { load(i, j, acc[i][j]) })
+	Label(label + "start")
+	return acc
+}

@@ -1,0 +1,143 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+
+	"tributary/shared/numeric/fma"
+)
+
+// at returns p + bytes.
+func at(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }
+
+// wide returns the float32 at p + bytes.
+func wide(p *float32, bytes int) float64 { return float64(*at(p, bytes)) }
+
+const (
+	goRows = 2
+	goCols = 4
+)
+
+// panelGo4 is [Panel] for 4 columns in blocks of 2 rows.
+func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, _ uint64) {
+	tiny := anyTiny(goCols, k, b, 4, rsb)
+	for i := 0; i < m; i += goRows {
+		ai, ci, rows := at(a, i/goRows*psa), at(c, i*rsc), min(goRows, m-i)
+		if !tiny && rows == goRows && !anyTiny(rows, k, ai, rsa, csa) &&
+			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, load) {
+			continue
+		}
+		for r := range rows {
+			rowGo(goCols, k, at(ai, r*rsa), csa, b, rsb, at(ci, r*rsc), load)
+		}
+	}
+}
+
+// panelGo2 is [Panel] for 2 columns in blocks of 2 rows.
+func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, _ uint64) {
+	for i := range m {
+		rowGo(goCols/2, k, at(a, i/goRows*psa+i%goRows*rsa), csa, b, rsb, at(c, i*rsc), load)
+	}
+}
+
+// anyTiny reports whether any of n × k numbers is below 2⁻⁶⁶ and not 0. Products
+// of all others are multiples of 2⁻¹⁷⁸, so that a sum in the range of subnormal
+// float32 is exact in float64.
+func anyTiny(n, k int, p *float32, rs, cs int) bool {
+	const least = (127 - 66) << 24
+	found := false
+	for i := range n {
+		for l := range k {
+			b := math.Float32bits(*at(p, i*rs+l*cs)) << 1
+			if b != 0 && b < least {
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// Of a float64, tie are the bits beyond float32's, and half their value in the
+// middle between two (normal) float32.
+const (
+	tie  = 1<<29 - 1
+	half = 1 << 28
+)
+
+// blockGo computes 2 rows of 4 columns of numbers that are not tiny; false when
+// it met what may be a tie: then C is as it was. Otherwise the sum in float64
+// rounded once more is the sum rounded once.
+func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, load uint64) bool {
+	r0, r1 := (*[goCols]float32)(unsafe.Pointer(c)), (*[goCols]float32)(unsafe.Pointer(at(c, rsc)))
+	var c00, c01, c02, c03, c10, c11, c12, c13 float64
+	if load != 0 {
+		c00, c01, c02, c03 = float64(r0[0]), float64(r0[1]), float64(r0[2]), float64(r0[3])
+		c10, c11, c12, c13 = float64(r1[0]), float64(r1[1]), float64(r1[2]), float64(r1[3])
+	}
+	for l := range k {
+		y := (*[goCols]float32)(unsafe.Pointer(at(b, l*rsb)))
+		y0, y1, y2, y3 := float64(y[0]), float64(y[1]), float64(y[2]), float64(y[3])
+		x := wide(a, l*csa)
+		c00 += float64(x * y0)
+		if math.Float64bits(c00)&tie == half {
+			return false
+		}
+		c00 = float64(float32(c00))
+		c01 += float64(x * y1)
+		if math.Float64bits(c01)&tie == half {
+			return false
+		}
+		c01 = float64(float32(c01))
+		c02 += float64(x * y2)
+		if math.Float64bits(c02)&tie == half {
+			return false
+		}
+		c02 = float64(float32(c02))
+		c03 += float64(x * y3)
+		if math.Float64bits(c03)&tie == half {
+			return false
+		}
+		c03 = float64(float32(c03))
+		x = wide(a, l*csa+rsa)
+		c10 += float64(x * y0)
+		if math.Float64bits(c10)&tie == half {
+			return false
+		}
+		c10 = float64(float32(c10))
+		c11 += float64(x * y1)
+		if math.Float64bits(c11)&tie == half {
+			return false
+		}
+		c11 = float64(float32(c11))
+		c12 += float64(x * y2)
+		if math.Float64bits(c12)&tie == half {
+			return false
+		}
+		c12 = float64(float32(c12))
+		c13 += float64(x * y3)
+		if math.Float64bits(c13)&tie == half {
+			return false
+		}
+		c13 = float64(float32(c13))
+	}
+	r0[0], r0[1], r0[2], r0[3] = narrow(c00), narrow(c01), narrow(c02), narrow(c03)
+	r1[0], r1[1], r1[2], r1[3] = narrow(c10), narrow(c11), narrow(c12), narrow(c13)
+	return true
+}
+
+// narrow returns the end of a chain.
+func narrow(c float64) float32 { return fma.Canonical(float32(c)) }
+
+// rowGo computes one row of n columns.
+func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, load uint64) {
+	for j := range n {
+		v := 0.0
+		if load != 0 {
+			v = wide(c, 4*j)
+		}
+		for l := range k {
+			v = float64(float32(fma.Odd(float64(wide(a, l*csa)*wide(b, l*rsb+4*j)), v)))
+		}
+		*at(c, 4*j) = narrow(v)
+	}
+}

@@ -1,0 +1,3 @@
+package isa
+
+func detect() []Set { return []Set{NEON} }
