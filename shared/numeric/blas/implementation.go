@@ -29,15 +29,15 @@ func init() { blas32.Use(Implementation{}) }
 
 var chosen = kernel.Of(isa.Chosen())
 
-func (m Implementation) kernels() *kernel.Set {
-	if m.Set == "" {
+func (im Implementation) kernels() *kernel.Set {
+	if im.Set == "" {
 		return chosen
 	}
-	return kernel.Of(m.Set)
+	return kernel.Of(im.Set)
 }
 
 // Name returns the instruction set that products run on.
-func (m Implementation) Name() string { return string(m.kernels().Name) }
+func (im Implementation) Name() string { return string(im.kernels().Name) }
 
 // Sgemm is C ← α·op(A)·op(B) + β·C as the package comment specifies it.
 func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {

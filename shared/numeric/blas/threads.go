@@ -45,7 +45,7 @@ func (p *product) alone(s *kernel.Set) {
 // cut computes p in at most n goroutines, each a band of the rows or columns of
 // C. Elements are chains of their own, so the cut shows in no bit.
 func (p *product) cut(s *kernel.Set, n int) {
-	n = min(n, p.m*p.n/(max(1, least/p.k)))
+	n = min(n, p.m*p.n/max(1, least/p.k))
 	length, grain := p.n, s.NR
 	if p.m > p.n {
 		length, grain = p.m, 2*s.MR

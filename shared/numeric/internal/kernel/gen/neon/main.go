@@ -62,8 +62,13 @@ func (p *printer) panel(name string, nv int) {
 	p.function(name, "m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, mask uint64",
 		fmt.Sprintf("c[i][j] = fma(a[i][l], b[l][j], c[i][j]) over l, for %d columns.", 4*nv), 96)
 	for _, arg := range [][2]string{
-		{"m+0(FP)", left}, {"a+16(FP)", a}, {"rsa+24(FP)", rsa}, {"csa+32(FP)", csa},
-		{"rsb+56(FP)", rsb}, {"c+64(FP)", c}, {"rsc+72(FP)", rsc},
+		{"m+0(FP)", left},
+		{"a+16(FP)", a},
+		{"rsa+24(FP)", rsa},
+		{"csa+32(FP)", csa},
+		{"rsb+56(FP)", rsb},
+		{"c+64(FP)", c},
+		{"rsc+72(FP)", rsc},
 	} {
 		p.f("MOVD %s, %s", arg[0], arg[1])
 	}
