@@ -29,6 +29,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
+	"tributary/shared/numeric/isa"
 	"tributary/shared/registry"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
@@ -63,6 +64,9 @@ func (c *Command) Validate() error {
 
 // Run trains the job.
 func (c *Command) Run(ctx lifecycle.Contexts) error {
+	if err := isa.Err(); err != nil {
+		return err
+	}
 	spec, err := c.read()
 	if err != nil {
 		return err

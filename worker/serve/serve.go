@@ -21,6 +21,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
+	"tributary/shared/numeric/isa"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
 	"tributary/worker/run"
@@ -67,6 +68,9 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
+	if err := isa.Err(); err != nil {
+		return err
+	}
 	id := settings.NewID()
 	log = log.With().Str("worker", id).Logger()
 	numerics := job.Numerics(numeric.Fingerprint())
@@ -76,7 +80,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	log.Info().Int("slots", c.Slots).Str("numerics", string(numerics)).Str("http", health.Addr()).Msg("worker started")
+	log.Info().Int("slots", c.Slots).Str("numerics", string(numerics)).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Msg("worker started")
 	defer log.Info().Msg("worker stopped")
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)
