@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"math"
 	"strconv"
 
 	"tributary/coordinator/report"
@@ -105,7 +103,6 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 			units[block] = unit
 		}
 		e := report.Evaluation{Step: steps, Split: split, Metrics: t.engine.Metrics.Combine(units)}
-		maps.DeleteFunc(e.Metrics, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 		if err := t.remember(ctx, e); err != nil {
 			return t.unreachable(ctx, err)
 		}

@@ -23,9 +23,6 @@ var Latencies = []float64{
 // Version is the running program's version.
 func Version() string { return build.Version() }
 
-// SemVer is the running program's version as a semantic version.
-func SemVer() string { return build.SemVer() }
-
 // Metrics makes a program's metrics, all in one registry, each named
 // tributary_<program>_<name>. Its methods are called while a program is put
 // together; they panic when a name is given twice, as prometheus does.

@@ -29,7 +29,7 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	}
 	if t.Node == tree.Root {
 		// The partial is the root: there is nothing to wait for.
-		return c.commit(ctx, p, t.Step, allChunks(p.layout), partial)
+		return c.commit(ctx, p, t.Step, p.layout.AllChunks(), partial)
 	}
 	arrivals, err := c.ledger.Put(ctx, p.layout, t.Step, t.Node, partial)
 	if err != nil {
@@ -160,12 +160,4 @@ func copyChunks(l ledger.Layout, chunks []int, dst, src []float32) {
 		lo, hi := l.Chunk(chunk)
 		copy(dst[lo:hi], src[lo:hi])
 	}
-}
-
-func allChunks(l ledger.Layout) []int {
-	chunks := make([]int, l.Chunks())
-	for i := range chunks {
-		chunks[i] = i
-	}
-	return chunks
 }

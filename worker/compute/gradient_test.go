@@ -158,7 +158,7 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 		want := f.roots(0, steps)
 		l := f.layout()
 		require.NoError(t, f.ledger.Delete(t.Context(), l))
-		chunks := allChunks(l)
+		chunks := l.AllChunks()
 		for step := range kept {
 			_, err := f.ledger.Append(t.Context(), l, step, chunks, want[step].gradient, want[step].sums)
 			require.NoError(t, err)
