@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"tributary/shared/job"
+)
+
+// client asks the API as the nats CLI does, and counts commits.
+type client struct {
+	nc *nats.Conn
+
+	mu      sync.Mutex
+	commits []commit
+}
+
+// commit is the news of a committed step.
+type commit struct {
+	step int64
+	at   time.Time
+}
+
+func dial(address string) (*client, error) {
+	nc, err := nats.Connect("nats://"+address, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.RetryOnFailedConnect(true))
+	if err != nil {
+		return nil, err
+	}
+	c := &client{nc: nc}
+	_, err = nc.Subscribe("tributary.commit.*", func(m *nats.Msg) {
+		var n struct{ Step int64 }
+		if json.Unmarshal(m.Data, &n) == nil {
+			c.mu.Lock()
+			c.commits = append(c.commits, commit{n.Step, time.Now()})
+			c.mu.Unlock()
+		}
+	})
+	return c, err
+}
+
+// steps is how many steps are known to be committed.
+func (c *client) steps() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := int64(0)
+	if n := len(c.commits); n > 0 {
+		last = c.commits[n-1].step + 1
+	}
+	return last
+}
+
+// ask repeats a request until somebody answers it. An answer that is an error
+// of the request itself is not asked for again.
+func (c *client) ask(ctx context.Context, subject, body string, answer any) error {
+	for {
+		m, err := c.nc.Request(subject, []byte(body), 2*time.Second)
+		if err == nil {
+			switch code := m.Header.Get("Nats-Service-Error-Code"); code {
+			case "":
+				return json.Unmarshal(m.Data, answer)
+			case "400", "404", "409":
+				return fmt.Errorf("%s: %s", subject, m.Header.Get("Nats-Service-Error"))
+			default:
+				err = errors.New(m.Header.Get("Nats-Service-Error"))
+			}
+		}
+		if wait(ctx, 50*time.Millisecond) != nil {
+			return fmt.Errorf("%s: %w: %w", subject, ctx.Err(), err)
+		}
+	}
+}
+
+// ended waits for a job to be final and released.
+func (c *client) ended(ctx context.Context, id job.ID) (job.Record, error) {
+	for {
+		var r job.Record
+		if err := c.ask(ctx, "tributary.jobs.get", string(id), &r); err != nil {
+			return r, err
+		}
+		if r.State.Final() && r.Released {
+			return r, nil
+		}
+		if wait(ctx, 50*time.Millisecond) != nil {
+			return r, fmt.Errorf("job %s is %s (%s) after %d steps: %w", id, r.State, r.Message, c.steps(), ctx.Err())
+		}
+	}
+}
+
+// longest is the longest time between two commits that followed each other,
+// and redone the number of steps that the ledger had lost and got again. The
+// news of one commit may come several times.
+func (c *client) longest() (gap time.Duration, redone int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := 1; i < len(c.commits); i++ {
+		before, now := c.commits[i-1], c.commits[i]
+		gap = max(gap, now.at.Sub(before.at))
+		if lost := before.step + 1 - now.step; lost > 1 {
+			redone += lost
+		}
+	}
+	return gap, redone
+}

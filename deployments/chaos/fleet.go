@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// member is a coordinator or a worker, with a way of its own to each server.
+type member struct {
+	name        string
+	program     string
+	args        []string
+	nats, redis *toxiproxy.Proxy
+	*process
+	busy bool // a fault is at work on it; the fleet's lock guards it
+}
+
+// fleet is the processes of one scenario.
+type fleet struct {
+	lab   *lab
+	log   io.Writer
+	net   *toxiproxy.ApiServer
+	nats  *server
+	redis *redis
+
+	mu           sync.Mutex
+	workers      []*member
+	coordinators []*member
+	serversBusy  bool
+	started      int
+}
+
+func newFleet(ctx context.Context, l *lab, dir string, log io.Writer, coordinators, workers int) (*fleet, error) {
+	f := &fleet{lab: l, log: log, net: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())}
+	var err error
+	if f.nats, err = newNATS(ctx, l, dir, log); err != nil {
+		return f, err
+	}
+	if f.redis, err = newRedis(ctx, dir, log); err != nil {
+		return f, err
+	}
+	for range coordinators {
+		if _, err := f.add(ctx, "coordinator", "serve", "--data-root", "deployments/data"); err != nil {
+			return f, err
+		}
+	}
+	for i := range workers {
+		if _, err := f.add(ctx, "worker", "--slots", fmt.Sprint(1+i%2)); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// add starts one more member.
+func (f *fleet) add(ctx context.Context, program string, args ...string) (*member, error) {
+	f.mu.Lock()
+	f.started++
+	m := &member{name: fmt.Sprintf("%s-%d", program, f.started), program: program, args: args}
+	f.mu.Unlock()
+	for _, link := range []struct {
+		proxy  **toxiproxy.Proxy
+		server *server
+	}{{&m.nats, f.nats}, {&m.redis, f.redis.server}} {
+		p := toxiproxy.NewProxy(f.net, m.name, "127.0.0.1:0", link.server.address)
+		if err := p.Start(); err != nil {
+			return nil, fmt.Errorf("proxy of %s: %w", m.name, err)
+		}
+		*link.proxy = p
+	}
+	if err := f.launch(ctx, m); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if program == "worker" {
+		f.workers = append(f.workers, m)
+	} else {
+		f.coordinators = append(f.coordinators, m)
+	}
+	return m, nil
+}
+
+// launch starts a member's process, again after its death.
+func (f *fleet) launch(ctx context.Context, m *member) (err error) {
+	fmt.Fprintf(f.log, "--- %s starts at %s\n", m.name, time.Now().Format(time.TimeOnly))
+	args := append(append([]string(nil), m.args...),
+		"--nats", "nats://"+m.nats.Listen, "--redis", "redis://"+m.redis.Listen, "--http", "127.0.0.1:0", "--log-level", "info")
+	m.process, err = spawn(ctx, prefixed{m.name, f.log}, filepath.Join(f.lab.bin, m.program), args...)
+	return err
+}
+
+// claim picks a member that no other fault is at work on; nil when there is none.
+func (f *fleet) claim(r *rand.Rand, of []*member) *member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range r.Perm(len(of)) {
+		if !of[i].busy {
+			of[i].busy = true
+			return of[i]
+		}
+	}
+	return nil
+}
+
+func (f *fleet) release(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.busy = false
+}
+
+// claimServers makes sure that one fault at a time is at work on the servers.
+func (f *fleet) claimServers() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.serversBusy
+	f.serversBusy = true
+	return !was
+}
+
+func (f *fleet) releaseServers() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.serversBusy = false
+}
+
+// close kills everything.
+func (f *fleet) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range append(f.workers, f.coordinators...) {
+		m.signal(syscall.SIGCONT)
+		m.kill()
+		m.nats.Stop()
+		m.redis.Stop()
+	}
+	if f.redis != nil {
+		_ = f.redis.client.Close() // the server goes next
+		if f.redis.process != nil {
+			f.redis.kill()
+		}
+	}
+	if f.nats != nil && f.nats.process != nil {
+		f.nats.kill()
+	}
+}
+
+// prefixed writes a process's lines under its name.
+type prefixed struct {
+	name string
+	to   io.Writer
+}
+
+func (p prefixed) Write(b []byte) (int, error) {
+	text := strings.TrimRight(string(b), "\n")
+	if _, err := fmt.Fprintf(p.to, "%s | %s\n", p.name, strings.ReplaceAll(text, "\n", "\n"+p.name+" | ")); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// journal is a log file that several processes write.
+type journal struct {
+	mu sync.Mutex
+	f  *os.File
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.f.Write(b)
+}

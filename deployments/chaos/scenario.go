@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// patience is how long a scenario may take before it counts as hung.
+const patience = 3 * time.Minute
+
+// result is how a scenario went.
+type result struct {
+	seed                  uint64
+	job                   string
+	coordinators, workers int
+	struck                []string
+	steps, redone         int64
+	gap, took             time.Duration
+	err                   error
+}
+
+// script is what a seed stands for.
+type script struct {
+	work                  *work
+	coordinators, workers int
+	strikes               []strike
+}
+
+// strike is a fault and the part of the job's steps after which it comes.
+type strike struct {
+	*fault
+	after float64
+	seed  uint64
+}
+
+func scriptOf(seed uint64, only string, from []fault) script {
+	r := rand.New(rand.NewPCG(seed, 0x7472696275746172))
+	p := script{work: works[r.IntN(len(works))], coordinators: 1 + r.IntN(3), workers: 1 + r.IntN(4)}
+	if only != "" {
+		p.work = jobByName(only)
+	}
+	for range 1 + r.IntN(4) {
+		p.strikes = append(p.strikes, strike{draw(r, from), 0.05 + 0.8*r.Float64(), r.Uint64()})
+	}
+	slices.SortFunc(p.strikes, func(a, b strike) int {
+		if a.after < b.after {
+			return -1
+		}
+		return 1
+	})
+	return p
+}
+
+// play runs one scenario.
+func (l *lab) play(ctx context.Context, seed uint64, only string, from []fault) (res result) {
+	p := scriptOf(seed, only, from)
+	res = result{seed: seed, job: p.work.name, coordinators: p.coordinators, workers: p.workers}
+	began := time.Now()
+	defer func() { res.took = time.Since(began) }()
+	want, err := p.work.reference(ctx)
+	if err != nil {
+		res.err = err
+		return res
+	}
+	dir := filepath.Join(l.temp, fmt.Sprint("scenario-", seed))
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		res.err = err
+		return res
+	}
+	file, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		res.err = err
+		return res
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	f, err := newFleet(ctx, l, dir, &journal{f: file}, p.coordinators, p.workers)
+	if err == nil {
+		err = f.train(ctx, p, want, &res)
+	}
+	f.close()
+	res.err = errors.Join(err, l.tidy(dir, file, seed, err != nil))
+	return res
+}
+
+// tidy removes a scenario's folder, or keeps its log.
+func (l *lab) tidy(dir string, log *os.File, seed uint64, failed bool) error {
+	err := log.Close()
+	if failed {
+		err = errors.Join(err, os.MkdirAll(l.logs, 0o750), os.Rename(log.Name(), filepath.Join(l.logs, fmt.Sprintf("%d.log", seed))))
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// train submits the job, strikes while it runs, and compares.
+func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *result) error {
+	c, err := dial(f.nats.address)
+	if err != nil {
+		return err
+	}
+	defer c.nc.Close()
+	var submitted struct{ ID job.ID }
+	if err := c.ask(ctx, "tributary.jobs.submit", p.work.spec, &submitted); err != nil {
+		return err
+	}
+	struck, err := f.strikeAll(ctx, c, submitted.ID, p.strikes)
+	res.struck = struck
+	if err != nil {
+		return err
+	}
+	r, err := c.ended(ctx, submitted.ID)
+	res.steps = r.Steps
+	res.gap, res.redone = c.longest()
+	if err != nil {
+		return err
+	}
+	if r.State != job.Succeeded {
+		return fmt.Errorf("the job %s: %s", r.State, r.Error)
+	}
+	if got := r.Outcome.ParametersSHA256; got != want {
+		return fmt.Errorf("parameters_sha256 is %s, in one plain loop %s", got, want)
+	}
+	return f.clean(ctx)
+}
+
+// strikeAll lets the faults strike when their time comes, and waits for the
+// last to be mended. A job that is over is struck no more.
+func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []strike) ([]string, error) {
+	var (
+		mu     sync.Mutex
+		struck []string
+		errs   []error
+		busy   sync.WaitGroup
+	)
+	for _, s := range strikes {
+		over, err := c.reached(ctx, id, s.after)
+		if err != nil || over {
+			break
+		}
+		busy.Go(func() {
+			at := c.steps()
+			what, err := s.inject(ctx, f, rand.New(rand.NewPCG(s.seed, 1)))
+			fmt.Fprintf(f.log, "--- %s (%s) after step %d, mended at %s\n", s.name, what, at, time.Now().Format(time.TimeOnly))
+			mu.Lock()
+			defer mu.Unlock()
+			if what != "" {
+				struck = append(struck, what)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("inject %s: %w", s.name, err))
+			}
+		})
+	}
+	busy.Wait()
+	return struck, errors.Join(errs...)
+}
+
+// reached waits until a part of the job's steps is committed, or the job is over.
+func (c *client) reached(ctx context.Context, id job.ID, part float64) (over bool, err error) {
+	for {
+		var r job.Record
+		if err := c.ask(ctx, "tributary.jobs.get", string(id), &r); err != nil {
+			return false, err
+		}
+		if r.State.Final() {
+			return true, nil
+		}
+		if r.Steps > 0 && float64(c.steps()) >= part*float64(r.Steps) {
+			return false, nil
+		}
+		if err := wait(ctx, 10*time.Millisecond); err != nil {
+			return false, fmt.Errorf("job %s is %s (%s) after %d of %d steps: %w", id, r.State, r.Message, c.steps(), r.Steps, err)
+		}
+	}
+}
+
+// clean waits until nothing is left of the job in Redis: stragglers' writes
+// are swept away some seconds after its end.
+func (f *fleet) clean(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		n, err := f.redis.keys(ctx)
+		if err == nil && n == 0 {
+			return nil
+		}
+		if wait(ctx, 100*time.Millisecond) != nil {
+			keys, _ := f.redis.client.Keys(context.WithoutCancel(ctx), "*").Result()
+			return fmt.Errorf("%d keys are left in Redis: %s", n, strings.Join(keys[:min(len(keys), 5)], ", "))
+		}
+	}
+}
