@@ -55,6 +55,13 @@ func (c *client) steps() int64 {
 	return last
 }
 
+// total is how many commits were heard of.
+func (c *client) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.commits)
+}
+
 // ask repeats a request until somebody answers it. An answer that is an error
 // of the request itself is not asked for again.
 func (c *client) ask(ctx context.Context, subject, body string, answer any) error {

@@ -124,8 +124,8 @@ func chosen(names []string) ([]fault, error) {
 	return some, nil
 }
 
-// draw picks a fault by weight.
-func draw(r *rand.Rand, from []fault) *fault {
+// pick chooses a fault by weight.
+func pick(r *rand.Rand, from []fault) *fault {
 	total := 0
 	for _, f := range from {
 		total += f.weight

@@ -23,6 +23,7 @@ type member struct {
 	program     string
 	args        []string
 	nats, redis *toxiproxy.Proxy
+	http        string // where it answers for its health
 	*process
 	busy bool // a fault is at work on it; the fleet's lock guards it
 }
@@ -80,6 +81,11 @@ func (f *fleet) add(ctx context.Context, program string, args ...string) (*membe
 		}
 		*link.proxy = p
 	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.http = fmt.Sprintf("127.0.0.1:%d", port)
 	if err := f.launch(ctx, m); err != nil {
 		return nil, err
 	}
@@ -97,7 +103,7 @@ func (f *fleet) add(ctx context.Context, program string, args ...string) (*membe
 func (f *fleet) launch(ctx context.Context, m *member) (err error) {
 	fmt.Fprintf(f.log, "--- %s starts at %s\n", m.name, time.Now().Format(time.TimeOnly))
 	args := append(append([]string(nil), m.args...),
-		"--nats", "nats://"+m.nats.Listen, "--redis", "redis://"+m.redis.Listen, "--http", "127.0.0.1:0", "--log-level", "info")
+		"--nats", "nats://"+m.nats.Listen, "--redis", "redis://"+m.redis.Listen, "--http", m.http, "--log-level", "info")
 	m.process, err = spawn(ctx, prefixed{m.name, f.log}, filepath.Join(f.lab.bin, m.program), args...)
 	return err
 }

@@ -29,7 +29,8 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-type command struct {
+// scenarios is the command that plays seeds.
+type scenarios struct {
 	Seed      uint64   `help:"Seed of the first scenario; the next one's is one more. Default: a random one."`
 	Scenarios int      `default:"10" help:"Number of scenarios, 1 to 100000."`
 	Parallel  int      `default:"1" help:"Scenarios at a time, 1 to 64."`
@@ -40,7 +41,7 @@ type command struct {
 }
 
 // Validate is called by kong.
-func (c *command) Validate() error {
+func (c *scenarios) Validate() error {
 	if c.Scenarios < 1 || c.Scenarios > 100_000 {
 		return fmt.Errorf("--scenarios: %d: want 1 to 100000", c.Scenarios)
 	}
@@ -55,16 +56,23 @@ func (c *command) Validate() error {
 }
 
 func main() {
-	var c command
-	kong.Parse(&c, kong.Name("chaos"), kong.Description("Trains jobs while parts of the fleet die, and compares the final bits."))
-	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(ctx, _ context.Context) error { return c.run(ctx) })
+	var c struct {
+		Run  scenarios `cmd:"" default:"withargs" help:"Play seeded scenarios and print a table."`
+		Soak soak      `cmd:"" help:"Train job after job under constant churn, and draw what is held meanwhile: it must stay flat."`
+	}
+	k := kong.Parse(&c, kong.Name("chaos"), kong.Description("Trains jobs while parts of the fleet die, and compares the final bits."))
+	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(ctx, _ context.Context) error {
+		k.BindTo(ctx, (*context.Context)(nil))
+		return k.Run()
+	})
 	if err != nil && !errors.Is(err, lifecycle.ErrStopped) {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
 	}
 }
 
-func (c *command) run(ctx context.Context) error {
+// Run is called by kong.
+func (c *scenarios) Run(ctx context.Context) error {
 	faults, err := chosen(c.Faults)
 	if err != nil {
 		return err

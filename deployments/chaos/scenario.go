@@ -50,7 +50,7 @@ func scriptOf(seed uint64, only string, from []fault) script {
 		p.work = jobByName(only)
 	}
 	for range 1 + r.IntN(4) {
-		p.strikes = append(p.strikes, strike{draw(r, from), 0.05 + 0.8*r.Float64(), r.Uint64()})
+		p.strikes = append(p.strikes, strike{pick(r, from), 0.05 + 0.8*r.Float64(), r.Uint64()})
 	}
 	slices.SortFunc(p.strikes, func(a, b strike) int {
 		if a.after < b.after {

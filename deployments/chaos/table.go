@@ -10,7 +10,7 @@ import (
 )
 
 // play runs the scenarios, prints a line for each, and fails when one did.
-func (c *command) play(ctx context.Context, l *lab, from []fault) error {
+func (c *scenarios) play(ctx context.Context, l *lab, from []fault) error {
 	fmt.Fprintf(os.Stdout, "seeds %d to %d\n\n", c.Seed, c.Seed+uint64(c.Scenarios)-1)
 	fmt.Fprintln(os.Stdout, "| seed | job | coordinators, workers | faults | steps | redone | longest gap | took | result |")
 	fmt.Fprintln(os.Stdout, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
