@@ -12,12 +12,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/notice"
 )
 
 // Why a driver stops before its job has ended.
 var (
-	errFinal     = errors.New("the job was ended from outside")
+	errHalted    = fmt.Errorf("the job was ended from outside: %w", job.ErrStale)
+	errFenced    = fmt.Errorf("another coordinator has taken the job: %w", job.ErrStale)
+	errReplaced  = fmt.Errorf("the job's id stands for another run now: %w", job.ErrStale)
 	errLeaseLost = errors.New("the lease was lost")
 )
 
@@ -37,6 +40,9 @@ type driver struct {
 	stop    context.CancelCauseFunc
 	inbox   chan any
 	log     zerolog.Logger
+	term    uint64 // of the lease, as the record has it too since claim
+	// emptied is where the ledger of a released job was, for sweep.
+	emptied *ledger.Layout
 	ending  atomic.Bool // the driver is about to make the record final itself
 	sharing bool        // in the fleet's slots; the service's lock guards it
 }
@@ -59,51 +65,84 @@ func (d *driver) tell(message any) {
 	}
 }
 
-// live drives the job until it is final and released, is taken away, or ctx
-// ends. It reports whether the job was released just now.
-func (d *driver) live(ctx context.Context) (released bool) {
-	r, err := persist(ctx, d.log, "read the job's record", d.get(ctx))
-	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) {
+// live drives the job under a lease's term until it is final and released, is
+// taken away, or ctx ends. It reports whether the job was released just now.
+func (d *driver) live(ctx context.Context, term uint64) (released bool) {
+	r, err := d.claim(ctx, term)
+	if errors.Is(err, job.ErrNotFound) || errors.Is(err, errReplaced) {
 		d.service.forget(d.ref)
 	}
 	if err != nil || r.Released {
 		return false
 	}
-	if !r.State.Final() {
-		outcome, err := d.carry(ctx)
-		switch {
-		case errors.Is(context.Cause(ctx), errFinal):
-			d.log.Info().Msg("the job was ended from outside")
-		case ctx.Err() != nil:
-			d.log.Info().AnErr("cause", context.Cause(ctx)).Msg("let go of the job")
-			return false
-		default:
-			// From here on a final record is this driver's doing, or it was
-			// faster and end finds the record final.
-			d.ending.Store(true)
-			r, err = d.end(ctx, outcome, err)
-			if errors.Is(err, job.ErrStale) {
-				d.log.Info().Msg("the job was ended from outside")
-				break
-			}
-			if err != nil {
-				d.log.Error().Err(err).Msg("record the job's end")
-				d.giveUp(err)
-				return false
-			}
-			d.log.Info().Str("state", string(r.State)).Str("error", r.Error).Msg("job ended")
-			ended := notice.Event{Type: notice.StateEvent, State: r.State, Message: r.Error, Steps: r.Steps, Outcome: outcome}
-			if outcome != nil {
-				ended.Step = outcome.Steps
-			}
-			d.publish(ended)
-		}
+	if !r.State.Final() && !d.drive(ctx) {
+		return false
 	}
-	if err := d.release(ctx); err != nil {
+	released, err = d.release(ctx)
+	if err != nil {
 		d.log.Warn().Err(err).Msg("delete the job's training state")
+		d.giveUp(err)
+	}
+	return released
+}
+
+// claim writes the lease's term into the record: from then on nothing that an
+// earlier owner still does changes the record. A lease that was lost before
+// its term was written is as good as none.
+func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
+	d.term = term
+	return persist(ctx, d.log, "take the job", func() (job.Record, error) {
+		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
+		switch {
+		case err != nil:
+			return r, err
+		case r.Ref() != d.ref:
+			return r, errReplaced
+		case r.Term > term:
+			return r, errFenced
+		case r.Term == term || r.Released: // a claim whose confirmation was lost, or nothing to do
+			return r, nil
+		}
+		r.Term, r.Owner = term, d.service.cfg.Owner
+		_, err = d.service.cfg.Records.Update(ctx, r, revision)
+		return r, err
+	})
+}
+
+// drive carries the job to its end and records it. It reports whether the job
+// may be final now, by this driver or from outside.
+func (d *driver) drive(ctx context.Context) (over bool) {
+	outcome, err := d.carry(ctx)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errHalted), errors.Is(err, errHalted):
+		d.log.Info().Msg("the job was ended from outside")
+		return true
+	case ctx.Err() != nil, errors.Is(err, errFenced), errors.Is(err, errReplaced):
+		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("let go of the job")
+		return false
+	}
+	// From here on a final record is this driver's doing, or it was faster and
+	// end finds the record final.
+	d.ending.Store(true)
+	r, err := d.end(ctx, outcome, err)
+	switch {
+	case errors.Is(err, errHalted):
+		d.log.Info().Msg("the job was ended from outside")
+		return true
+	case errors.Is(err, errFenced), errors.Is(err, errReplaced):
+		d.log.Info().Err(err).Msg("let go of the job")
+		return false
+	case err != nil:
+		d.log.Error().Err(err).Msg("record the job's end")
 		d.giveUp(err)
 		return false
 	}
+	d.log.Info().Str("state", string(r.State)).Str("error", r.Error).Msg("job ended")
+	ended := notice.Event{Type: notice.StateEvent, State: r.State, Message: r.Error, Steps: r.Steps, Outcome: outcome}
+	if outcome != nil {
+		ended.Step = outcome.Steps
+	}
+	d.publish(ended)
 	return true
 }
 
@@ -145,23 +184,25 @@ func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (jo
 			r.State, r.Error = job.Failed, notice.Clip(job.Sentence(cause))
 		}
 	})
-	if errors.Is(err, job.ErrStale) && r.Ref() == d.ref && r.Finished != nil && r.Finished.Equal(now) {
+	if errors.Is(err, errHalted) && r.Finished != nil && r.Finished.Equal(now) {
 		return r, nil
 	}
 	return r, err
 }
 
 // change applies a change to the job's record by compare-and-set, for as long
-// as it takes. It fails with job.ErrStale when the record is final or another
-// incarnation's.
+// as it takes. It fails with job.ErrStale when the record is final, of another
+// incarnation, or was claimed by another owner since: a driver that was paused
+// beyond its lease changes nothing when it wakes up. Between the check and the
+// write it is the revision that refuses.
 func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Record, error) {
 	return persist(ctx, d.log, "change the job's record", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
 		if err != nil {
 			return r, err
 		}
-		if r.Ref() != d.ref || r.State.Final() {
-			return r, fmt.Errorf("job %s is %s: %w", r.Ref(), r.State, job.ErrStale)
+		if err := d.mine(r); err != nil {
+			return r, fmt.Errorf("job %s is %s: %w", r.Ref(), r.State, err)
 		}
 		before := r
 		if apply(&r); reflect.DeepEqual(before, r) {
@@ -172,26 +213,31 @@ func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Recor
 	})
 }
 
-// get reads the record, which must be of this incarnation.
-func (d *driver) get(ctx context.Context) func() (job.Record, error) {
-	return func() (job.Record, error) {
-		r, _, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
-		if err == nil && r.Ref() != d.ref {
-			err = fmt.Errorf("job %s is now %s: %w", d.ref, r.Ref(), job.ErrStale)
-		}
-		return r, err
+// mine reports why the record is not this driver's to carry on, if so.
+func (d *driver) mine(r job.Record) error {
+	switch {
+	case r.Ref() != d.ref:
+		return errReplaced
+	case r.Term != d.term:
+		return errFenced
+	case r.State.Final():
+		return errHalted
 	}
+	return nil
 }
 
 // release deletes the training state of a final job and notes that in the
-// record, so that it is done even when the job ended while nobody drove it.
-func (d *driver) release(ctx context.Context) error {
+// record, so that it is done even when the job ended while nobody drove it. It
+// reports whether it has done so. An owner that is paused before the deletion
+// and wakes up when the job was resumed deletes what is computed again then, to
+// the same bits.
+func (d *driver) release(ctx context.Context) (released bool, err error) {
 	// A stop of the coordinator does not cut it off: it is short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	_, err := persist(ctx, d.log, "release the job", func() (job.Record, error) {
+	_, err = persist(ctx, d.log, "release the job", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
-		if err != nil || r.Ref() != d.ref || !r.State.Final() || r.Released {
+		if err != nil || r.Released || !errors.Is(d.mine(r), errHalted) {
 			return r, err
 		}
 		if r.Plan != "" {
@@ -201,14 +247,19 @@ func (d *driver) release(ctx context.Context) error {
 		}
 		r.Released = true
 		_, err = d.service.cfg.Records.Update(ctx, r, revision)
+		released = err == nil
 		return r, err
 	})
-	return err
+	return released, err
 }
 
 // sweep deletes what stragglers have stored since the job's release, unless
-// ctx ends before.
+// ctx ends before. A job that goes on, or has begun anew under the same run,
+// keeps its state.
 func (d *driver) sweep(ctx context.Context) {
+	if d.emptied == nil {
+		return
+	}
 	select {
 	case <-ctx.Done():
 		return
@@ -216,9 +267,12 @@ func (d *driver) sweep(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
-	r, err := d.get(ctx)()
-	if err == nil && r.Plan != "" {
-		err = d.deleteLedger(ctx, r)
+	r, _, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
+	if err == nil && r.Ref() == d.ref && !r.Released {
+		return
+	}
+	if err == nil || errors.Is(err, job.ErrNotFound) {
+		err = d.service.cfg.Ledger.Delete(ctx, *d.emptied)
 	}
 	if err != nil {
 		d.log.Debug().Err(err).Msg("delete what stragglers stored")
@@ -233,6 +287,7 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	if err != nil {
 		return err
 	}
+	d.emptied = &layout
 	return d.service.cfg.Ledger.Delete(ctx, layout)
 }
 
@@ -256,7 +311,8 @@ func (d *driver) waitFor(ctx context.Context, message string) {
 }
 
 // persist repeats an operation until it succeeds, ctx ends, or it fails in a
-// way that another try cannot mend.
+// way that another try cannot mend. Its pauses are not random: a job has one
+// driver, and drivers are not in step with each other.
 func persist[T any](ctx context.Context, log zerolog.Logger, what string, try func() (T, error)) (T, error) {
 	result, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := try()
@@ -265,7 +321,7 @@ func persist[T any](ctx context.Context, log zerolog.Logger, what string, try fu
 		}
 		return v, err
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
-		InitialInterval: 20 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: 2 * time.Second,
+		InitialInterval: 20 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second,
 	}), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 		log.Warn().Err(err).Dur("again_in", wait).Msg(what)
 	}))

@@ -129,12 +129,24 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
-	reports, err := report.Files(c)
+	reports, err := t.service.cfg.Report(c)
 	if err != nil {
 		return nil, fmt.Errorf("make report: %w", err)
 	}
 	maps.Copy(files, reports)
 	return files, nil
+}
+
+// owned fails when the job is no longer this driver's. The registry has no
+// compare-and-set: an owner that is paused between here and the write repeats
+// the bytes of a model of the same run, which is harmless, and that the id stands
+// for another run by then takes a pause of seconds in this very place.
+func (t *training) owned(ctx context.Context) error {
+	r, _, err := t.service.cfg.Records.Get(ctx, t.ref.Job)
+	if err != nil {
+		return err
+	}
+	return t.mine(r)
 }
 
 // keep stores the files: where the program wants them, then in the registry,
@@ -149,13 +161,19 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (string, e
 			return "", fmt.Errorf("%w: %w", err, job.ErrInvalid) // a folder that cannot be written is no passing matter
 		}
 	}
-	for name, data := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if name == registry.CardFile {
 			continue
 		}
-		if err := cfg.Models.PutFile(ctx, id, name, bytes.NewReader(data)); err != nil {
+		if err := t.owned(ctx); err != nil {
+			return "", err
+		}
+		if err := cfg.Models.PutFile(ctx, id, name, bytes.NewReader(files[name])); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	if err := t.owned(ctx); err != nil {
+		return "", err
 	}
 	if err := cfg.Models.PutFile(ctx, id, registry.CardFile, bytes.NewReader(files[registry.CardFile])); err != nil {
 		return "", fmt.Errorf("%s: %w", registry.CardFile, err)

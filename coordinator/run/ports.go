@@ -26,8 +26,12 @@ type Leases interface {
 	Acquire(ctx context.Context, key, owner string) (Lease, error)
 }
 
-// Lease is held until Release, or until renewing it has failed for its term.
+// Lease is held until Release, or until renewing it has failed for too long.
 type Lease interface {
+	// Term numbers the holders of a key: whoever holds it later has a greater
+	// term. It is written into the record, which refuses what an earlier holder
+	// still wants to change.
+	Term() uint64
 	Lost() <-chan struct{}
 	Release(ctx context.Context) error
 }

@@ -11,6 +11,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/fleet"
+	"tributary/coordinator/report"
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -42,7 +44,15 @@ type Config struct {
 	Keep func(id job.ID, files map[string][]byte) (string, error)
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
-	Log  zerolog.Logger
+	// ChunkLen is the number of parameters in a chunk of the ledger; default
+	// 65,536, which is 256 KiB.
+	ChunkLen int
+	// SnapshotEvery is the number of steps between snapshots; default: by the
+	// bytes of log that they make.
+	SnapshotEvery int64
+	// Report makes the files that show how training went; default report.Files.
+	Report func(report.Curves) (map[string][]byte, error)
+	Log    zerolog.Logger
 }
 
 // Service owns the jobs this coordinator has leases for.
@@ -60,6 +70,10 @@ type Service struct {
 
 // New returns a service that has no jobs yet.
 func New(cfg Config) *Service {
+	cfg.ChunkLen = cmp.Or(cfg.ChunkLen, chunkLen)
+	if cfg.Report == nil {
+		cfg.Report = report.Files
+	}
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
@@ -93,7 +107,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
 	if driven && r.State.Final() && !d.ending.Load() {
-		d.stop(errFinal)
+		d.stop(errHalted)
 	}
 	if r.Released {
 		delete(s.open, r.Ref())
@@ -160,15 +174,19 @@ func (s *Service) take(service context.Context, r job.Record) {
 			case <-ctx.Done():
 			}
 		}()
-		if d.live(ctx) {
+		if d.live(ctx, lease.Term()) {
 			s.busy.Go(func() { d.sweep(service) })
 		}
 	})
 }
 
+// takeEvery is how often a coordinator tries to take the jobs of others: what it
+// adds to the time from an owner's death to its job's next step.
+const takeEvery = 100 * time.Millisecond
+
 // keepUp forgets silent workers and looks for free jobs.
 func (s *Service) keepUp(ctx context.Context) {
-	tick := time.NewTicker(fleet.Patience / 10)
+	tick := time.NewTicker(takeEvery)
 	defer tick.Stop()
 	for {
 		select {

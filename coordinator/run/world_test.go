@@ -54,11 +54,15 @@ type world struct {
 	records   map[job.ID]job.Record
 	revisions map[job.ID]uint64
 	leases    map[string]chan struct{}
-	asked     int // for leases
-	acquired  int // of them
-	files     map[string][]byte
-	aliases   map[string]string
-	events    []notice.Event
+	term      uint64 // of the newest lease
+	// writing, when set, is called without the lock before a record is changed.
+	writing  func(context.Context, job.Record)
+	asked    int // for leases
+	acquired int // of them
+	files    map[string][]byte
+	aliases  map[string]string
+	events   []notice.Event
+	services []*run.Service // that are told what workers say
 }
 
 func newWorld(t *testing.T) *world {
@@ -112,10 +116,19 @@ func (w *world) Get(_ context.Context, id job.ID) (job.Record, uint64, error) {
 	return r, w.revisions[id], nil
 }
 
-func (w *world) Update(_ context.Context, r job.Record, revision uint64) (uint64, error) {
+func (w *world) Update(ctx context.Context, r job.Record, revision uint64) (uint64, error) {
+	w.mu.Lock()
+	writing := w.writing
+	w.mu.Unlock()
+	if writing != nil {
+		writing(ctx, r)
+	}
 	err := job.ErrConflict
 	w.change(func() {
 		if w.revisions[r.ID] == revision {
+			if r.Term < w.records[r.ID].Term {
+				w.t.Errorf("the term of %s fell to %d from %d", r.ID, r.Term, w.records[r.ID].Term)
+			}
 			w.records[r.ID], err = r, nil
 			w.revisions[r.ID]++
 		}
@@ -143,21 +156,26 @@ func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
 type lease struct {
 	w    *world
 	key  string
+	term uint64
 	lost chan struct{}
 }
 
 func (w *world) Acquire(_ context.Context, key, _ string) (run.Lease, error) {
-	l := lease{w, key, make(chan struct{})}
+	l := lease{w: w, key: key, lost: make(chan struct{})}
 	err := job.ErrConflict
 	w.change(func() {
 		w.asked++
 		if w.leases[key] == nil {
+			w.term++
+			l.term = w.term
 			w.leases[key], err = l.lost, nil
 			w.acquired++
 		}
 	})
 	return l, err
 }
+
+func (l lease) Term() uint64 { return l.term }
 
 func (l lease) Lost() <-chan struct{} { return l.lost }
 
@@ -204,11 +222,26 @@ func (w *world) submit(text string) job.ID {
 // called. With slots 0 there is no worker.
 func (w *world) coordinate(slots int) (stop func()) {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := run.New(run.Config{
-		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w,
+	return w.coordinateAs("test", slots)
+}
+
+func (w *world) coordinateAs(owner string, slots int) (stop func()) {
+	w.t.Helper()
+	return w.run(w.service(owner), slots)
+}
+
+// service returns a coordinator in this world.
+func (w *world) service(owner string) *run.Service {
+	return run.New(run.Config{
+		Owner: owner, Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w,
 		Sources: &ingest.Roots{}, Events: w, Keep: w.keep, Log: zerolog.Nop(),
 	})
+}
+
+func (w *world) run(s *run.Service, slots int) (stop func()) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w.change(func() { w.services = append(w.services, s) })
 	var done sync.WaitGroup
 	done.Go(func() {
 		if err := s.Run(ctx); err != nil {
@@ -226,18 +259,36 @@ func (w *world) coordinate(slots int) (stop func()) {
 		}
 	})
 	if slots > 0 {
-		s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots})
-		done.Go(func() { beat(ctx, s, slots) })
+		w.beat(slots)
+		done.Go(func() { w.beatUntil(ctx, slots) })
 		for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
-			done.Go(func() { w.work(ctx, s, lane) })
+			done.Go(func() { w.work(ctx, lane) })
 		}
 	}
-	stop = sync.OnceFunc(func() { cancel(); done.Wait() })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		done.Wait()
+		w.change(func() { w.services = slices.DeleteFunc(w.services, func(x *run.Service) bool { return x == s }) })
+	})
 	w.t.Cleanup(stop)
 	return stop
 }
 
-func beat(ctx context.Context, s *run.Service, slots int) {
+// tell hands a notice to every coordinator there is.
+func (w *world) tell(notice func(*run.Service)) {
+	w.mu.Lock()
+	services := slices.Clone(w.services)
+	w.mu.Unlock()
+	for _, s := range services {
+		notice(s)
+	}
+}
+
+func (w *world) beat(slots int) {
+	w.tell(func(s *run.Service) { s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots}) })
+}
+
+func (w *world) beatUntil(ctx context.Context, slots int) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -245,12 +296,12 @@ func beat(ctx context.Context, s *run.Service, slots int) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots})
+			w.beat(slots)
 		}
 	}
 }
 
-func (w *world) work(ctx context.Context, s *run.Service, lane queue.Lane) {
+func (w *world) work(ctx context.Context, lane queue.Lane) {
 	sub, err := w.queue.Subscribe(ctx, queue.Class{Lane: lane, Numerics: "n"})
 	if err != nil {
 		return
@@ -261,20 +312,26 @@ func (w *world) work(ctx context.Context, s *run.Service, lane queue.Lane) {
 		if err != nil {
 			return
 		}
-		err = w.do(ctx, s, d.Task())
+		err = w.do(ctx, d.Task())
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
 			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
 		case errors.Is(err, job.ErrPoison):
-			s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error(), Poison: true})
+			w.failed(d.Task(), err, true)
 			_ = d.Term("")
 		default:
 			if !errors.Is(err, errDied) {
-				s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error()})
+				w.failed(d.Task(), err, false)
 			}
 			_ = d.Nak(50 * time.Millisecond)
 		}
 	}
+}
+
+func (w *world) failed(t job.Task, err error, poison bool) {
+	w.tell(func(s *run.Service) {
+		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison})
+	})
 }
 
 // halt lets no task of a step succeed until the returned function is called.
@@ -294,7 +351,7 @@ func (w *world) halt(step int64) (goOn func()) {
 var errDied = errors.New("the worker died")
 
 // do does a task in the plainest way.
-func (w *world) do(ctx context.Context, s *run.Service, t job.Task) error {
+func (w *world) do(ctx context.Context, t job.Task) error {
 	w.doing.Lock()
 	defer w.doing.Unlock()
 	if w.working != nil {
@@ -330,7 +387,7 @@ func (w *world) do(ctx context.Context, s *run.Service, t job.Task) error {
 				return err
 			}
 			stored, err := w.ledger.PutEvaluation(ctx, l, t.Step, t.Unit(), unit.Encode())
-			s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored})
+			w.tell(func(s *run.Service) { s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored}) })
 			return err
 		}
 		if t.Node != tree.Root {
@@ -343,7 +400,7 @@ func (w *world) do(ctx context.Context, s *run.Service, t job.Task) error {
 		}
 		committed, err := w.ledger.Append(ctx, l, t.Step, []int{0}, root, sums)
 		if committed {
-			s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1})
+			w.tell(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
 		}
 		return err
 	})

@@ -43,6 +43,7 @@ type world struct {
 	revisions map[job.ID]uint64
 	files     map[string][]byte
 	held      map[string]bool // leases
+	term      uint64          // of the newest lease
 	events    []notice.Event
 	service   *run.Service
 	lossy     float64        // share of notices that get lost
@@ -99,8 +100,9 @@ func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
 }
 
 type memoryLease struct {
-	w   *world
-	key string
+	w    *world
+	key  string
+	term uint64
 }
 
 func (w *world) Acquire(_ context.Context, key, _ string) (run.Lease, error) {
@@ -110,8 +112,11 @@ func (w *world) Acquire(_ context.Context, key, _ string) (run.Lease, error) {
 		return nil, job.ErrConflict
 	}
 	w.held[key] = true
-	return memoryLease{w, key}, nil
+	w.term++
+	return memoryLease{w, key, w.term}, nil
 }
+
+func (l memoryLease) Term() uint64 { return l.term }
 
 func (l memoryLease) Lost() <-chan struct{} { return nil }
 

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
@@ -18,11 +20,14 @@ import (
 type Leases struct {
 	c      *Conn
 	bucket lazy[jetstream.KeyValue]
+
+	mu     sync.Mutex
+	owners map[string]bool // that answer here to whoever asks whether they live
 }
 
 // Leases returns the leases.
 func (c *Conn) Leases() *Leases {
-	return &Leases{c: c, bucket: lazy[jetstream.KeyValue]{open: func(ctx context.Context) (jetstream.KeyValue, error) {
+	return &Leases{c: c, owners: map[string]bool{}, bucket: lazy[jetstream.KeyValue]{open: func(ctx context.Context) (jetstream.KeyValue, error) {
 		return c.js.KeyValue(ctx, LeaseBucket)
 	}}}
 }
@@ -32,7 +37,13 @@ func (c *Conn) Leases() *Leases {
 type claim struct {
 	Owner string `json:"owner"`
 	Nonce string `json:"nonce"`
+	// Alive is a subject on which the owner answers while it is connected.
+	Alive string `json:"alive,omitempty"`
 }
+
+// probeTimeout is how long an owner may take to answer; one that is only slow
+// keeps its lease, until that ends by itself.
+const probeTimeout = 200 * time.Millisecond
 
 // Lease is the right to act for a key while Lost is open. It renews itself
 // until Release.
@@ -50,8 +61,10 @@ type Lease struct {
 }
 
 // Acquire takes the lease of key, or fails with job.ErrConflict when somebody
-// holds it. A lease of a holder that vanished can be taken once the bucket's
-// TTL has passed.
+// holds it. A holder whose connection is gone holds it no longer: the server
+// says that nobody listens where it would answer. A holder that hangs keeps it
+// until the bucket's TTL has passed. Either may still believe for a moment that
+// it holds the lease; Term tells who is right.
 func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error) {
 	doing := fmt.Sprintf("acquire the lease of %.80s", key)
 	kv, err := l.bucket.get(ctx)
@@ -62,14 +75,21 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	value, err := json.Marshal(claim{Owner: owner, Nonce: nuid.Next()})
+	alive, err := l.answer(owner)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	value, err := json.Marshal(claim{Owner: owner, Nonce: nuid.Next(), Alive: alive})
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
 	sent := time.Now()
 	revision, err := kv.Create(ctx, key, value)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		revision, err = l.inherit(ctx, kv, key, value, err)
+	}
 	if err != nil {
-		return nil, wrap(doing, l.heldBy(ctx, kv, key, err))
+		return nil, wrap(doing, err)
 	}
 	lease := &Lease{
 		key: key, term: revision, revision: revision, ttl: status.TTL(), kv: kv, value: value,
@@ -84,16 +104,48 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 	return lease, nil
 }
 
-// heldBy adds to a conflict who holds the lease.
-func (l *Leases) heldBy(ctx context.Context, kv jetstream.KeyValue, key string, err error) error {
-	if !errors.Is(err, jetstream.ErrKeyExists) {
-		return err
+// answer makes the owner answer on a subject of its own for as long as this
+// connection lasts. The server knows of it before it knows of any claim made
+// afterwards over the same connection.
+func (l *Leases) answer(owner string) (subject string, err error) {
+	subject = alivePrefix + token(owner)
+	l.mu.Lock()
+	known := l.owners[owner]
+	l.owners[owner] = true
+	l.mu.Unlock()
+	if known {
+		return subject, nil
+	}
+	_, err = l.c.nc.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(nil) }) // who is not told asks again
+	if err != nil {
+		l.mu.Lock()
+		delete(l.owners, owner)
+		l.mu.Unlock()
+	}
+	return subject, err
+}
+
+// inherit takes a lease over whose holder is gone. held is the conflict; it is
+// returned, with who holds the lease, when the holder lives.
+func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, held error) (revision uint64, err error) {
+	e, err := kv.Get(ctx, key)
+	if err != nil {
+		return 0, held
 	}
 	var c claim
-	if e, getErr := kv.Get(ctx, key); getErr == nil && json.Unmarshal(e.Value(), &c) == nil {
-		return fmt.Errorf("held by %.80s: %w", c.Owner, job.ErrConflict)
+	if err := json.Unmarshal(e.Value(), &c); err != nil || c.Alive == "" || !l.gone(ctx, c.Alive) {
+		return 0, fmt.Errorf("held by %.80s: %w", c.Owner, job.ErrConflict)
 	}
-	return err
+	l.c.log.Info().Str("key", key).Str("from", c.Owner).Msg("taking a lease over whose holder is gone")
+	return kv.Update(ctx, key, value, e.Revision())
+}
+
+// gone reports whether nobody listens on a subject.
+func (l *Leases) gone(ctx context.Context, subject string) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := l.c.nc.RequestWithContext(ctx, subject, nil)
+	return errors.Is(err, nats.ErrNoResponders)
 }
 
 // Term numbers the holders of a key: a later holder's term is greater. Writes

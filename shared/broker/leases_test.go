@@ -55,24 +55,85 @@ func TestLeaseRenewsItself(t *testing.T) {
 	require.NoError(t, a.Release(ctx))
 }
 
-func TestLeaseOfAVanishedHolderEnds(t *testing.T) {
+func TestTheLeaseOfAVanishedHolderIsTakenAtOnce(t *testing.T) {
 	t.Parallel()
-	s, c := open(t, SetupConfig{LeaseTTL: ttl})
+	s, c := open(t, SetupConfig{LeaseTTL: time.Minute})
 	gone := s.connect(t)
 	a, err := gone.Leases().Acquire(t.Context(), "digits", "a")
 	require.NoError(t, err)
-	start := time.Now()
+	_, err = c.Leases().Acquire(t.Context(), "digits", "b")
+	require.ErrorIs(t, err, job.ErrConflict, "it lives")
 	gone.Close()
-	receiveClosed(t, a.Lost())
-	require.Less(t, time.Since(start), ttl+ttl/2, "the holder knows by the time others may take it")
-	var b *Lease
-	require.Eventually(t, func() bool {
-		b, err = c.Leases().Acquire(t.Context(), "digits", "b")
-		return err == nil
-	}, patience, 20*time.Millisecond)
+	b := acquireSoon(t, c, "b")
 	require.Greater(t, b.Term(), a.Term())
 	require.NoError(t, b.Release(t.Context()))
 	require.Error(t, a.Release(t.Context()), "there is no connection to release it over")
+	receiveClosed(t, a.Lost())
+}
+
+func TestTheLeaseOfAHolderThatHangsEnds(t *testing.T) {
+	t.Parallel()
+	s, c := open(t, SetupConfig{LeaseTTL: ttl})
+	a, err := s.connect(t).Leases().Acquire(t.Context(), "digits", "a")
+	require.NoError(t, err)
+	a.stop() // it renews no more, though it is connected
+	receiveClosed(t, a.Lost())
+	b := acquireSoon(t, c, "b")
+	require.Greater(t, b.Term(), a.Term())
+	require.NoError(t, b.Release(t.Context()))
+	require.NoError(t, a.Release(t.Context()))
+}
+
+func TestTheHolderOfALeaseThatCannotBeRenewedKnows(t *testing.T) {
+	t.Parallel()
+	s, c := open(t, SetupConfig{LeaseTTL: ttl})
+	a, err := c.Leases().Acquire(t.Context(), "digits", "a")
+	require.NoError(t, err)
+	start := time.Now()
+	s.stop()
+	receiveClosed(t, a.Lost())
+	require.Less(t, time.Since(start), ttl+ttl/2, "by the time others may take it")
+	s.start()
+}
+
+// The claim of a program that knows nothing of probes ends with its TTL only.
+func TestAClaimWithoutASubjectIsNotProbed(t *testing.T) {
+	t.Parallel()
+	_, c := open(t, SetupConfig{LeaseTTL: time.Minute})
+	l := c.Leases()
+	kv, err := l.bucket.get(t.Context())
+	require.NoError(t, err)
+	_, err = kv.Create(t.Context(), "digits", []byte(`{"owner":"old","nonce":"x"}`))
+	require.NoError(t, err)
+	_, err = l.Acquire(t.Context(), "digits", "b")
+	require.ErrorIs(t, err, job.ErrConflict)
+	require.ErrorContains(t, err, "held by old")
+}
+
+func TestTermsGrowThoughTheBucketWasLost(t *testing.T) {
+	t.Parallel()
+	_, c := open(t, SetupConfig{LeaseTTL: ttl})
+	a, err := c.Leases().Acquire(t.Context(), "digits", "a")
+	require.NoError(t, err)
+	require.NoError(t, c.js.DeleteKeyValue(t.Context(), LeaseBucket))
+	require.NoError(t, c.Setup(t.Context(), SetupConfig{LeaseTTL: ttl}))
+	b, err := c.Leases().Acquire(t.Context(), "digits", "b")
+	require.NoError(t, err)
+	require.Greater(t, b.Term(), a.Term())
+	receiveClosed(t, a.Lost())
+	require.NoError(t, b.Release(t.Context()))
+}
+
+// acquireSoon takes the lease of digits when it can be had.
+func acquireSoon(t *testing.T, c *Conn, owner string) (lease *Lease) {
+	t.Helper()
+	l := c.Leases()
+	require.Eventually(t, func() (ok bool) {
+		var err error
+		lease, err = l.Acquire(t.Context(), "digits", owner)
+		return err == nil
+	}, patience, 20*time.Millisecond)
+	return lease
 }
 
 func TestLeaseThatIsTakenIsLost(t *testing.T) {

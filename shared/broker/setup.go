@@ -21,16 +21,19 @@ type SetupConfig struct {
 	EventBytes int64         // of events, bytes; the oldest go first; default 256 MiB
 	EventAge   time.Duration // age at which an event goes; default 7 days
 	JobBytes   int64         // of job records with their history, bytes; default 1 GiB
-	LeaseTTL   time.Duration // age at which an unrenewed lease ends, at least 1 s; default 5 s
+	LeaseTTL   time.Duration // age at which an unrenewed lease ends, at least 1 s; default 2 s
 	BlobBytes  int64         // of blobs, bytes; default: the server's limit
 	ModelBytes int64         // of models, bytes; default: the server's limit
 }
 
-// DefaultLeaseTTL is how long a lease outlives its holder.
-const DefaultLeaseTTL = 5 * time.Second
+// DefaultLeaseTTL is how long a lease outlives a holder that hangs.
+const DefaultLeaseTTL = 2 * time.Second
 
 // eventsPerJob bounds the events kept of one job.
 const eventsPerJob = 20_000
+
+// leaseBytes bounds the leases bucket.
+const leaseBytes = 16 << 20
 
 // recordHistory is how many values of a job's record are kept.
 const recordHistory = 8
@@ -118,9 +121,12 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 			})
 		}},
 		{"bucket " + LeaseBucket, func() error {
+			if err := c.ensureTerms(ctx, cfg); err != nil {
+				return err
+			}
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",
-				TTL: cfg.LeaseTTL, MaxBytes: 16 << 20, Replicas: cfg.Replicas,
+				TTL: cfg.LeaseTTL, MaxBytes: leaseBytes, Replicas: cfg.Replicas,
 			})
 		}},
 		{"bucket " + BlobBucket, func() error {
@@ -179,6 +185,27 @@ func (c *Conn) ensureTasks(ctx context.Context, cfg SetupConfig) error {
 func (c *Conn) ensureKV(ctx context.Context, cfg jetstream.KeyValueConfig) error {
 	cfg.Storage = jetstream.FileStorage
 	_, err := c.js.CreateOrUpdateKeyValue(ctx, cfg)
+	return err
+}
+
+// ensureTerms creates the stream of the leases bucket if there is none. A lease's
+// term is its number in that stream, so a new one starts at the time in
+// microseconds: a term is then greater than every one of a bucket that was lost.
+func (c *Conn) ensureTerms(ctx context.Context, cfg SetupConfig) error {
+	_, err := c.js.Stream(ctx, "KV_"+LeaseBucket)
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	_, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "KV_" + LeaseBucket, Subjects: []string{"$KV." + LeaseBucket + ".>"},
+		MaxMsgsPerSubject: 1, MaxAge: cfg.LeaseTTL, Duplicates: cfg.LeaseTTL, MaxBytes: leaseBytes,
+		Storage: jetstream.FileStorage, Replicas: cfg.Replicas, Discard: jetstream.DiscardNew,
+		AllowRollup: true, DenyDelete: true, AllowDirect: true,
+		FirstSeq: uint64(time.Now().UnixMicro()),
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil // somebody else was faster
+	}
 	return err
 }
 

@@ -21,6 +21,7 @@ const (
 	taskPrefix  = "tributary.tasks."
 	eventPrefix = "tributary.events."
 
+	alivePrefix = "tributary.coordinators."
 	beatSubject = "tributary.workers.beat"
 	callSubject = "tributary.workers.call"
 )

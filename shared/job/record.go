@@ -41,6 +41,10 @@ type Record struct {
 	Steps      int64           `json:"steps,omitempty"`    // how many it will take
 	Outcome    *Outcome        `json:"outcome,omitempty"`
 	Released   bool            `json:"released,omitempty"` // final, and its training state is deleted
+	// Owner is the coordinator that took the job last, Term the number of its
+	// lease. A change by the holder of another term is refused.
+	Owner string `json:"owner,omitempty"`
+	Term  uint64 `json:"term,omitempty"`
 }
 
 // Ref names the record's incarnation of its job.
