@@ -377,8 +377,14 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 		r = replica.New(e, t.Ref)
 		w.replicas[t.Ref] = r
 	}
-	if state, err := w.ledger.State(ctx, l); err != nil || state.Committed < r.Snapshot().Step {
-		r.Forget() // the ledger has lost steps
+	at, err := r.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if state, err := w.ledger.State(ctx, l); err != nil || state.Committed < at.Step {
+		if err := r.Forget(ctx); err != nil { // the ledger has lost steps
+			return err
+		}
 	}
 	return r.View(ctx, w.ledger, t.Step, func(params []float32) error {
 		if t.Kind == job.Evaluate {

@@ -14,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"math"
+
+	"golang.org/x/sync/semaphore"
 
 	"tributary/shared/gradient"
 	"tributary/shared/job"
@@ -26,15 +28,21 @@ type Replica struct {
 	engine *gradient.Engine
 	layout ledger.Layout
 
-	mu      sync.RWMutex
+	// lock is held by readers with weight 1 and by the one who changes the fold
+	// with everything. It is no mutex, because it is held while the ledger is
+	// read: whoever waits for it can still be stopped.
+	lock    *semaphore.Weighted
 	step    int64       // steps folded
 	vectors [][]float32 // parameters, then optimizer state; each [P]
 	root    []float32   // scratch for the log's next root gradient
 }
 
+// everything is the weight of lock.
+const everything = math.MaxInt64
+
 // New returns the replica at step 0.
 func New(e *gradient.Engine, ref job.Ref) *Replica {
-	r := &Replica{engine: e, layout: e.Layout(ref)}
+	r := &Replica{engine: e, layout: e.Layout(ref), lock: semaphore.NewWeighted(everything)}
 	r.vectors = make([][]float32, 1+e.Fold.Vectors())
 	for i := range r.vectors {
 		r.vectors[i] = make([]float32, r.layout.Params)
@@ -63,9 +71,9 @@ func (r *Replica) Bytes() int64 {
 // folded past step: the step is committed.
 func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32) error) error {
 	for {
-		at, err := r.hold(step, use)
+		at, err := r.hold(ctx, step, use)
 		switch {
-		case at == step:
+		case at == step || err != nil:
 			return err
 		case at > step:
 			return fmt.Errorf("parameters are at step %d, past step %d: %w", at, step, job.ErrStale)
@@ -78,19 +86,31 @@ func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use fun
 
 // hold calls use while the replica is kept at step, if that is where it is,
 // and returns where it is.
-func (r *Replica) hold(step int64, use func(params []float32) error) (at int64, err error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+func (r *Replica) hold(ctx context.Context, step int64, use func(params []float32) error) (at int64, err error) {
+	if err := r.lock.Acquire(ctx, 1); err != nil {
+		return 0, fmt.Errorf("wait for the replica: %w", err)
+	}
+	defer r.lock.Release(1)
 	if r.step == step {
 		err = use(r.vectors[0])
 	}
 	return r.step, err
 }
 
+// own waits until nobody else uses the replica; the caller releases everything.
+func (r *Replica) own(ctx context.Context) error {
+	if err := r.lock.Acquire(ctx, everything); err != nil {
+		return fmt.Errorf("wait for the replica: %w", err)
+	}
+	return nil
+}
+
 // advance folds the log up to step, from a snapshot where the log is trimmed.
 func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	defer r.lock.Release(everything)
 	for r.step < step {
 		sums, err := l.Root(ctx, r.layout, r.step, r.root)
 		switch {
@@ -129,29 +149,37 @@ func (r *Replica) fold(root []float32, sums ledger.Sums) {
 }
 
 // Offer folds the root gradient of a step that is committed, when it is the
-// replica's next one; it saves reading it back from the log.
-func (r *Replica) Offer(step int64, root []float32, sums ledger.Sums) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// replica's next one; it saves reading it back from the log. When ctx ends
+// before the replica is free, nothing is folded.
+func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums ledger.Sums) {
+	if r.own(ctx) != nil {
+		return
+	}
+	defer r.lock.Release(everything)
 	if r.step == step {
 		r.fold(root, sums)
 	}
 }
 
 // Snapshot copies the fold as it stands.
-func (r *Replica) Snapshot() ledger.Snapshot {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
+	if err := r.lock.Acquire(ctx, 1); err != nil {
+		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+	}
+	defer r.lock.Release(1)
 	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors))}
 	for i, v := range r.vectors {
 		s.Vectors[i] = append([]float32(nil), v...)
 	}
-	return s
+	return s, nil
 }
 
 // Forget goes back to step 0, for a ledger that has lost the steps folded here.
-func (r *Replica) Forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (r *Replica) Forget(ctx context.Context) error {
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	defer r.lock.Release(everything)
 	r.reset()
+	return nil
 }

@@ -85,7 +85,7 @@ func (h *history) sees(t require.TestingT, r *replica.Replica, l ledger.Ledger, 
 		return nil
 	}))
 	require.True(t, used)
-	require.Equal(t, h.folds[step], r.Snapshot(), "and the optimizer's state")
+	require.Equal(t, h.folds[step], now(t, r), "and the optimizer's state")
 }
 
 func TestTheLogIsFolded(t *testing.T) {
@@ -132,6 +132,13 @@ func TestTheUsersErrorIsPassedOn(t *testing.T) {
 	require.Equal(t, own, replica.New(h.e, ref).View(t.Context(), l, 0, func([]float32) error { return own }))
 }
 
+// now is the replica's fold as it stands.
+func now(t require.TestingT, r *replica.Replica) ledger.Snapshot {
+	s, err := r.Snapshot(context.Background())
+	require.NoError(t, err)
+	return s
+}
+
 // faulty counts what is read, and fails on request.
 type faulty struct {
 	ledger.Ledger
@@ -162,12 +169,12 @@ func TestOffers(t *testing.T) {
 	h.commit(t, l, 0, 8)
 	r := replica.New(h.e, ref)
 	for step := range int64(4) {
-		r.Offer(step, h.roots[step].Gradient, h.roots[step].Sums)
+		r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
 	}
 	h.sees(t, r, l, 4)
 	require.Zero(t, l.roots.Load())
-	r.Offer(6, h.roots[6].Gradient, h.roots[6].Sums)
-	r.Offer(2, h.roots[2].Gradient, h.roots[2].Sums)
+	r.Offer(context.Background(), 6, h.roots[6].Gradient, h.roots[6].Sums)
+	r.Offer(context.Background(), 2, h.roots[2].Gradient, h.roots[2].Sums)
 	h.sees(t, r, l, 4)
 	h.sees(t, r, l, 8)
 	require.EqualValues(t, 4, l.roots.Load())
@@ -181,7 +188,7 @@ func TestASnapshotStandsForTheTrimmedLog(t *testing.T) {
 	asleep, maker := replica.New(h.e, ref), replica.New(h.e, ref)
 	h.sees(t, asleep, l, 3)
 	h.sees(t, maker, l, 9)
-	require.NoError(t, l.PutSnapshot(t.Context(), h.e.Layout(ref), maker.Snapshot()))
+	require.NoError(t, l.PutSnapshot(t.Context(), h.e.Layout(ref), now(t, maker)))
 	l.roots.Store(0)
 	for _, r := range []*replica.Replica{asleep, replica.New(h.e, ref)} {
 		h.sees(t, r, l, 12)
@@ -206,7 +213,7 @@ func TestAFailedSnapshotIsForgotten(t *testing.T) {
 	err := r.View(t.Context(), l, 6, func([]float32) error { panic("must not be used") })
 	require.ErrorIs(t, err, job.ErrFull)
 	require.ErrorContains(t, err, "load snapshot")
-	require.Equal(t, h.folds[0], r.Snapshot())
+	require.Equal(t, h.folds[0], now(t, r))
 	l.trimmed = false
 	h.sees(t, r, l, 6)
 }
@@ -228,7 +235,7 @@ func TestALogThatNoSnapshotStandsForIsCorrupt(t *testing.T) {
 		}
 		err := r.View(t.Context(), l, 5, func([]float32) error { panic("must not be used") })
 		require.ErrorIs(t, err, job.ErrCorrupt, "snapshot at %d", at)
-		require.Equal(t, h.folds[at], r.Snapshot())
+		require.Equal(t, h.folds[at], now(t, r))
 	}
 }
 
@@ -237,8 +244,8 @@ func TestForget(t *testing.T) {
 	h.commit(t, l, 0, 6)
 	r := replica.New(h.e, ref)
 	h.sees(t, r, l, 6)
-	r.Forget()
-	require.Equal(t, h.folds[0], r.Snapshot())
+	require.NoError(t, r.Forget(context.Background()))
+	require.Equal(t, h.folds[0], now(t, r))
 	lost := memory.New() // what is left of the ledger
 	h.commit(t, lost, 0, 2)
 	h.sees(t, r, lost, 2)
@@ -275,19 +282,19 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 			"offer": func(t *rapid.T) {
 				step := rapid.Int64Range(0, 15).Draw(t, "step")
 				if step < committed {
-					r.Offer(step, h.roots[step].Gradient, h.roots[step].Sums)
+					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
 				}
 				if step == at && step < committed {
 					at++
 				}
 			},
 			"snapshot": func(t *rapid.T) {
-				require.NoError(t, l.PutSnapshot(context.Background(), h.e.Layout(ref), r.Snapshot()))
+				require.NoError(t, l.PutSnapshot(context.Background(), h.e.Layout(ref), now(t, r)))
 				floor = max(floor, at)
 			},
-			"forget": func(*rapid.T) { r.Forget(); at = 0 },
+			"forget": func(t *rapid.T) { require.NoError(t, r.Forget(context.Background())); at = 0 },
 			"": func(t *rapid.T) {
-				require.Equal(t, h.folds[at], r.Snapshot())
+				require.Equal(t, h.folds[at], now(t, r))
 			},
 		})
 	})
@@ -310,13 +317,53 @@ func TestParametersHoldStill(t *testing.T) {
 					require.NoError(t, err)
 				}
 				if step < 16 && slot%2 == 0 {
-					r.Offer(step, h.roots[step].Gradient, h.roots[step].Sums)
+					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
 				}
-				s := r.Snapshot()
+				s := now(t, r)
 				require.Equal(t, h.folds[s.Step], s)
 			}
 		})
 	}
 	slots.Wait()
 	h.sees(t, r, l, 16)
+}
+
+// hanging answers no read of the log until its caller gives up.
+type hanging struct {
+	ledger.Ledger
+	reads chan struct{}
+}
+
+func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ int64, _ []float32) (ledger.Sums, error) {
+	h.reads <- struct{}{}
+	<-ctx.Done()
+	return ledger.Sums{}, ctx.Err()
+}
+
+// While one slot waits for a ledger that does not answer, the others can be
+// stopped, and when it gives up they go on.
+func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
+	h, good := newHistory(t, adam), memory.New()
+	h.commit(t, good, 0, 3)
+	r, hung := replica.New(h.e, ref), &hanging{good, make(chan struct{})}
+	ctx, giveUp := context.WithCancel(t.Context())
+	var reader sync.WaitGroup
+	reader.Go(func() { require.ErrorIs(t, r.View(ctx, hung, 3, nil), context.Canceled) })
+	<-hung.reads
+
+	stopped, stop := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 2, nil), context.Canceled) })
+	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 0, nil), context.Canceled) })
+	waiting.Go(func() { require.ErrorIs(t, r.Forget(stopped), context.Canceled) })
+	waiting.Go(func() { r.Offer(stopped, 0, h.roots[1].Gradient, h.roots[1].Sums) })
+	waiting.Go(func() {
+		_, err := r.Snapshot(stopped)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+	stop()
+	waiting.Wait()
+	giveUp()
+	reader.Wait()
+	h.sees(t, r, good, 3)
 }

@@ -35,7 +35,10 @@ func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progres
 	if err != nil && !errors.Is(err, job.ErrStale) {
 		return err
 	}
-	snap := p.replica.Snapshot()
+	snap, snapErr := p.replica.Snapshot(ctx)
+	if snapErr != nil {
+		return snapErr
+	}
 	if snap.Step < t.Step {
 		return err // stale, for the ledger has not come so far
 	}

@@ -79,7 +79,9 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))
 		return err
 	}
-	p.replica.Forget()
+	if err := p.replica.Forget(ctx); err != nil {
+		return err
+	}
 	return p.replica.View(ctx, c.ledger, t.Step, ready)
 }
 
@@ -94,7 +96,7 @@ func (c *Computer) commit(ctx context.Context, p *program, step int64, chunks []
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
 	}
 	if len(chunks) == p.layout.Chunks() {
-		p.replica.Offer(step, root.Gradient, root.Sums)
+		p.replica.Offer(ctx, step, root.Gradient, root.Sums)
 	}
 	return nil
 }
