@@ -25,7 +25,7 @@ type prepared struct {
 
 // Limits of what preparing makes.
 const (
-	chunkLen       = 64 << 10 // parameters in a ledger chunk: 256 KiB
+	chunkLen       = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
 	maxWeightBytes = 16 << 30 // of a file of initial weights
 	maxSteps       = 10 << 20 // of a job; its losses are kept in memory
 )
@@ -110,7 +110,7 @@ func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(str
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: chunkLen}
+	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
 	if from := spec.Model.Init.From; from != "" {
 		weights, err := readAll(ctx, cfg.Sources, from)
 		if err != nil {

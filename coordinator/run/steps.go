@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -41,7 +42,7 @@ type training struct {
 
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
-	snapshotEvery := min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps)
+	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	t := &training{driver: d, prepared: p, failures: map[string]string{}, last: d.service.now()}
 	t.round = round.New(round.Config{
 		Steps:         p.engine.Plan.Steps(),
@@ -58,7 +59,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(t.numerics())}); err != nil {
+	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(d.ref, t.numerics())}); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -78,14 +79,13 @@ func (t *training) loop(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for t.round.Phase() != round.Done {
-		var err error
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case m := <-t.inbox:
-			err = t.hear(ctx, m)
-		case <-tick.C:
+		m, err := t.next(ctx, tick.C)
+		switch {
+		case err != nil:
+		case m == nil:
 			err = t.tick(ctx)
+		default:
+			err = t.hear(ctx, m)
 		}
 		if err != nil {
 			return err
@@ -94,11 +94,32 @@ func (t *training) loop(ctx context.Context) error {
 	return t.tell(ctx)
 }
 
+// next waits for a message, or for a tick, which is nil. What was told goes
+// first, for a tick would look in the ledger for what the messages say.
+func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any, err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case m := <-t.inbox:
+		return m, nil
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case m := <-t.inbox:
+		return m, nil
+	case <-tick:
+		return nil, nil
+	}
+}
+
 // hear turns what was told into the machine's events.
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.numerics())})
+		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.ref, t.numerics())})
 	case notice.Commit:
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
 	case notice.Evaluated:
