@@ -8,18 +8,24 @@ import (
 // State is where a job stands in its life.
 type State string
 
-// The states. A job moves forward only; the last three are final.
+// The states. A job moves forward, but for what a person asks for, see
+// [Record.Ask]; the last three are final.
 const (
 	Submitted State = "submitted" // recorded, no coordinator has taken it yet
 	Preparing State = "preparing" // its dataset is being read, cleaned and cut into blocks
 	Running   State = "running"   // steps are being taken
+	Paused    State = "paused"    // on request: nothing is done until it is resumed
 	Succeeded State = "succeeded" // its model is in the registry
 	Failed    State = "failed"    // Error says why
 	Cancelled State = "cancelled" // on request
 )
 
-// Final reports whether a job in this state will never change again.
+// Final reports whether a job in this state has ended. Only a person can have it
+// go on.
 func (s State) Final() bool { return s == Succeeded || s == Failed || s == Cancelled }
+
+// Driven reports whether a coordinator works on a job in this state.
+func (s State) Driven() bool { return s == Submitted || s == Preparing || s == Running }
 
 // Record is what is known about a job, as kept in the jobs bucket and answered
 // by jobs.get. It is the authority for the job's life; the training state
@@ -45,6 +51,14 @@ type Record struct {
 	// lease. A change by the holder of another term is refused.
 	Owner string `json:"owner,omitempty"`
 	Term  uint64 `json:"term,omitempty"`
+	// Priority weighs the job's share of the fleet's slots, 0 standing for
+	// DefaultPriority; MaxSlots bounds it, 0 does not.
+	Priority int `json:"priority,omitempty"`
+	MaxSlots int `json:"max_slots,omitempty"`
+	Resumed  int `json:"resumed,omitempty"` // how often it went on after it had failed or was cancelled
+	// Checkpoints are what the training state can be restored from, newest first.
+	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
+	Removing    bool         `json:"removing,omitempty"` // final, and all that is kept of it is being deleted
 }
 
 // Ref names the record's incarnation of its job.

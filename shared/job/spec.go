@@ -7,21 +7,24 @@ package job
 // defaults and descriptions are changed here and nowhere else. Rules that no
 // single field can state are [Spec.Validate]'s.
 type Spec struct {
-	ID           ID         `json:"id,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the job and makes submission idempotent; made from the name when left out"`
-	Name         string     `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
-	Data         Data       `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
-	Model        Model      `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
-	Loss         Loss       `json:"loss" jsonschema:"required" jsonschema_description:"the training objective"`
-	Optimizer    Optimizer  `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
-	Batch        int        `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
-	Microbatches int        `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: the most workers that can share a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
-	Epochs       int        `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
-	Steps        int64      `json:"steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"updates of the parameters; or give epochs"`
-	Seed         uint64     `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"of every random choice: split, order of rows, initial parameters"`
-	Metrics      []Metric   `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported beside the loss"`
-	DropLast     bool       `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
-	Evaluate     Evaluation `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
-	Strict       *bool      `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"take partial gradients of one numerics fingerprint only, so that the result is the same bit for bit"`
+	ID           ID            `json:"id,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the job and makes submission idempotent; made from the name when left out"`
+	Name         string        `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
+	Data         Data          `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
+	Model        Model         `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
+	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective"`
+	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
+	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
+	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: the most workers that can share a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
+	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
+	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"updates of the parameters; or give epochs"`
+	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"of every random choice: split, order of rows, initial parameters"`
+	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported beside the loss"`
+	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
+	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
+	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
+	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"take partial gradients of one numerics fingerprint only, so that the result is the same bit for bit"`
+	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
+	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 }
 
 // Loss is the training objective.

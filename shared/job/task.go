@@ -14,6 +14,8 @@ const (
 	Gradient Kind = "gradient" // the partial of a node of a step
 	Evaluate Kind = "evaluate" // the metric sums of one block of a split at a step
 	Snapshot Kind = "snapshot" // parameters and optimizer state at the task's step or later
+	// Save asks for a checkpoint at the task's step or later.
+	Save Kind = "checkpoint"
 )
 
 // Split names a part of a dataset.
@@ -46,14 +48,14 @@ type Task struct {
 	Attempt int `json:"attempt,omitempty"`
 }
 
-// Name identifies the task's result: job/step/node, job/step/split/block, or
-// job/step/snapshot. Attempts of a task share it.
+// Name identifies the task's result: job/step/node, job/step/split/block,
+// job/step/snapshot, or job/step/checkpoint. Attempts of a task share it.
 func (t Task) Name() string {
 	switch t.Kind {
 	case Evaluate:
 		return fmt.Sprintf("%s/%d/%s", t.Ref, t.Step, t.Unit())
-	case Snapshot:
-		return fmt.Sprintf("%s/%d/snapshot", t.Ref, t.Step)
+	case Snapshot, Save:
+		return fmt.Sprintf("%s/%d/%s", t.Ref, t.Step, t.Kind)
 	default:
 		return fmt.Sprintf("%s/%d/%d", t.Ref, t.Step, t.Node)
 	}

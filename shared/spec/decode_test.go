@@ -87,7 +87,7 @@ func TestTextFaults(t *testing.T) {
 	}
 }
 
-const fields = "batch, data, drop_last, epochs, evaluate, id, loss, metrics, microbatches, model, name, optimizer, seed, steps, strict"
+const fields = "batch, checkpoint, data, drop_last, epochs, evaluate, id, loss, max_slots, metrics, microbatches, model, name, optimizer, priority, seed, steps, strict"
 
 func nested(open, shut string, n int) string {
 	return strings.Repeat(open, n) + strings.Repeat(shut, n)
