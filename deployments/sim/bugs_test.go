@@ -1,0 +1,162 @@
+package sim
+
+import (
+	"context"
+
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/queue"
+	"tributary/shared/tree"
+)
+
+// The deliberate bugs: what a programmer might have got wrong, put between the
+// programs and their stores. The checks must notice each of them.
+const (
+	acksEarly        = "a worker acknowledges a task before its result is stored"
+	sumsByArrival    = "a worker sums partials in another order than the tree's"
+	countsTwice      = "a worker counts the examples of a batch twice"
+	skipsDigests     = "a worker does not look at the digest of a block"
+	readsStaleRoots  = "a replica folds the root gradient of the step before"
+	mislabels        = "a snapshot says one step more than was folded"
+	ignoresRuns      = "the ledger's keys have the job's id and not its run"
+	forcesRecords    = "a record is written without comparing its revision and term"
+	ignoresLeases    = "a coordinator takes jobs that another holds, under any term"
+	neverEndsLeases  = "a lease does not end when its owner is gone"
+	neverRepublishes = "what was published once is never published again"
+	neverDeletes     = "a job's training state is not deleted"
+	publishesForever = "a coordinator publishes every task many times over"
+)
+
+var bugs = []string{
+	acksEarly, sumsByArrival, countsTwice, skipsDigests, readsStaleRoots, mislabels, ignoresRuns,
+	forcesRecords, ignoresLeases, neverEndsLeases, neverRepublishes, neverDeletes, publishesForever,
+}
+
+// has reports whether the process's program has the bug.
+func (p *process) has(bug string) bool { return p.w.bug == bug }
+
+func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
+	switch p.w.bug {
+	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, ignoresRuns, neverDeletes:
+		return mutantLedger{l, p}
+	}
+	return l
+}
+
+// mutantLedger is a ledger as a program with a bug uses it.
+type mutantLedger struct {
+	ledger.Ledger
+	p *process
+}
+
+func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
+	if m.p.has(countsTwice) {
+		part.Sums.Examples *= 2
+	}
+	return m.Ledger.Put(ctx, lay, step, node, part)
+}
+
+func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+	if m.p.has(countsTwice) {
+		s.Examples *= 2
+	}
+	return m.Ledger.Append(ctx, lay, step, chunks, root, s)
+}
+
+// Partial reads the partial of the node's mirror image where there is one.
+func (m mutantLedger) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+	if m.p.has(sumsByArrival) {
+		swapped := node ^ 1
+		if sums, err := m.Ledger.Partial(ctx, lay, step, swapped, chunks, dst); err == nil {
+			return sums, nil
+		}
+	}
+	return m.Ledger.Partial(ctx, lay, step, node, chunks, dst)
+}
+
+func (m mutantLedger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
+	if m.p.has(readsStaleRoots) && step%4 == 3 {
+		if sums, err := m.Ledger.Root(ctx, lay, step-1, dst); err == nil {
+			return sums, nil
+		}
+	}
+	return m.Ledger.Root(ctx, lay, step, dst)
+}
+
+func (m mutantLedger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	if m.p.has(mislabels) {
+		s.Step++
+	}
+	return m.Ledger.PutSnapshot(ctx, lay, s)
+}
+
+func (m mutantLedger) Delete(ctx context.Context, lay ledger.Layout) error {
+	if m.p.has(neverDeletes) {
+		return nil
+	}
+	return m.Ledger.Delete(ctx, lay)
+}
+
+func (p *process) mutateRecords(r run.Records) run.Records { return r }
+
+func (p *process) mutateQueue(q queue.Queue) queue.Queue {
+	switch p.w.bug {
+	case acksEarly, neverRepublishes, publishesForever:
+		return mutantQueue{q, p, map[string]bool{}}
+	}
+	return q
+}
+
+// mutantQueue is a queue as a program with a bug uses it.
+type mutantQueue struct {
+	queue.Queue
+	p    *process
+	once map[string]bool // tasks that were published
+}
+
+func (m mutantQueue) Publish(ctx context.Context, tasks ...job.Task) error {
+	var out []job.Task
+	for _, t := range tasks {
+		switch {
+		case m.p.has(publishesForever):
+			for i := range 50 {
+				again := t
+				again.Attempt += i << 20
+				out = append(out, again)
+			}
+		case !m.p.w.first(t):
+		default:
+			out = append(out, t)
+		}
+	}
+	return m.Queue.Publish(ctx, out...)
+}
+
+// first reports whether a task is published for the first time.
+func (w *world) first(t job.Task) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	name := t.Name()
+	known := w.once[name]
+	w.once[name] = true
+	return !known
+}
+
+func (m mutantQueue) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
+	s, err := m.Queue.Subscribe(ctx, class)
+	if err == nil && m.p.has(acksEarly) {
+		s = hastySubscription{s}
+	}
+	return s, err
+}
+
+type hastySubscription struct{ queue.Subscription }
+
+func (s hastySubscription) Next(ctx context.Context) (queue.Delivery, error) {
+	d, err := s.Subscription.Next(ctx)
+	if err == nil {
+		_ = d.Ack(ctx) // the bug
+	}
+	return d, err
+}

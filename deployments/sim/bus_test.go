@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+	worker "tributary/worker/run"
+)
+
+// bus carries notices from a worker to whoever coordinates at the time. They
+// are lost, late, in another order and said twice.
+type bus struct{ p *process }
+
+var _ worker.Bus = bus{}
+
+// What coordinators are told beside the notices.
+type exhausted struct {
+	task       job.Task
+	deliveries int
+}
+
+// tell sends a notice to every coordinator.
+func (b bus) tell(what string, notice any) error {
+	w := b.p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b.p.dead || time.Now().Before(b.p.asleep) || b.p.cuts[natsStore] == noWay && !w.calm {
+		return errConnection
+	}
+	b.p.calls[what]++
+	for _, m := range w.machines {
+		if m.process != nil && m.process.hear != nil {
+			w.send(w.random(fmt.Sprint(b.p.name, what, b.p.calls[what], m.process.name)), m.process, notice)
+		}
+	}
+	return nil
+}
+
+// send delivers a notice to a process. w.mu is held.
+func (w *world) send(r *rand.Rand, to *process, notice any) {
+	copies := 1
+	if !w.calm {
+		switch x := r.Float64(); {
+		case x < w.swarm.deaf:
+			w.reached("a notice is lost")
+			return
+		case x < w.swarm.deaf+w.swarm.double:
+			w.reached("a notice is heard twice")
+			copies = 2
+		}
+	}
+	for range copies {
+		d := w.swarm.latency(r)
+		go w.after(d, func() { w.arrive(to, notice) }) // outside the lock
+	}
+}
+
+// arrive hands a notice over, when the process is awake.
+func (w *world) arrive(to *process, notice any) {
+	if to.wake() != nil || to.cut(natsStore) == noWay {
+		return
+	}
+	w.mu.Lock()
+	hear := to.hear
+	if to.dead {
+		hear = nil
+	}
+	w.mu.Unlock()
+	if hear != nil {
+		hear(notice)
+	}
+}
+
+func (b bus) PublishCommit(n notice.Commit) error {
+	return b.tell("commit "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+}
+
+func (b bus) PublishEvaluated(n notice.Evaluated) error {
+	return b.tell("evaluated "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step, n.Stored), n)
+}
+
+func (b bus) PublishSnapshotted(n notice.Snapshotted) error {
+	return b.tell("snapshotted "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+}
+
+func (b bus) PublishFailure(n notice.Failure) error {
+	b.p.w.locked(func() { b.p.w.reached("a worker reports a failure") })
+	return b.tell("failure "+b.p.w.name(n.Task), n)
+}
+
+func (b bus) PublishBeat(n notice.Beat) error { return b.tell("beat", n) }
+
+func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
+	b.p.w.locked(func() { b.p.called = answer })
+	return func() { b.p.w.locked(func() { b.p.called = nil }) }, nil
+}
+
+// roll calls the workers, as a coordinator does that begins.
+func (p *process) roll() {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.machines {
+		if q := m.process; q != nil && q.called != nil {
+			d := w.swarm.latency(w.random("roll " + p.name + q.name))
+			answer := q.called
+			go w.after(d, func() { // outside the lock
+				if q.wake() == nil && q.cut(natsStore) != noWay {
+					answer()
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,340 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/queue"
+	"tributary/shared/registry"
+	"tributary/shared/tree"
+)
+
+// The checks look at what is in the stores, never at what a program believes.
+// The world's lock is held in all of them.
+
+// created notes a new incarnation of a job.
+func (w *world) created(r job.Record) {
+	for _, p := range w.swarm.jobs {
+		if p.id != r.ID {
+			continue
+		}
+		n := len(w.jobs[r.ID])
+		s := &simulated{
+			alias: fmt.Sprintf("%s.%d", r.ID, n+1), ref: r.Ref(), want: refer(p.templates[n], r.ID, w.swarm.chunkLen),
+		}
+		w.jobs[r.ID] = append(w.jobs[r.ID], s)
+		w.runs[r.Run] = s
+		w.named.Store(r.Run, s.alias)
+		if n > 0 {
+			w.reached("an id is used again")
+		}
+	}
+}
+
+// job finds the incarnation that a write to the ledger is about.
+func (w *world) job(lay ledger.Layout) *simulated {
+	s := w.runs[lay.Run]
+	if s == nil || s.ref != lay.Ref {
+		w.wrong("a write to the ledger of %s, which nobody submitted", lay.Ref)
+		return nil
+	}
+	want := s.want.layout
+	want.Ref = lay.Ref
+	if want != lay {
+		w.wrong("a write to the ledger of %s with layout %+v: want %+v", s.alias, lay, want)
+		return nil
+	}
+	return s
+}
+
+func same(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) {
+	s := w.job(lay)
+	if s == nil {
+		return
+	}
+	if step >= s.want.steps {
+		w.wrong("%s: a partial of step %d; the job has %d steps", s.alias, step, s.want.steps)
+		return
+	}
+	if want := s.want.nodes[step][node]; !same(want.Gradient, part.Gradient) || want.Sums != part.Sums {
+		w.wrong("%s: the partial of node %d at step %d is %v: want %v", s.alias, node, step, part, want)
+	}
+}
+
+func (w *world) checkRoot(lay ledger.Layout, step int64, chunks []int, root []float32, sums ledger.Sums) {
+	s := w.job(lay)
+	if s == nil {
+		return
+	}
+	if step >= s.want.steps {
+		w.wrong("%s: a root gradient of step %d; the job has %d steps", s.alias, step, s.want.steps)
+		return
+	}
+	want := s.want.nodes[step][tree.Root]
+	for _, c := range chunks {
+		lo, hi := lay.Chunk(c)
+		if !same(want.Gradient[lo:hi], root[lo:hi]) || want.Sums != sums {
+			w.wrong("%s: chunk %d of the root gradient of step %d is %v, %+v: want %v, %+v", s.alias, c, step, root[lo:hi], sums, want.Gradient[lo:hi], want.Sums)
+		}
+	}
+}
+
+func (w *world) checkSnapshot(lay ledger.Layout, snap ledger.Snapshot) {
+	s := w.job(lay)
+	if s == nil {
+		return
+	}
+	if snap.Step > s.want.steps || !slices.EqualFunc(s.want.states[snap.Step], snap.Vectors, same) {
+		w.wrong("%s: the snapshot of step %d is not what %d steps come to", s.alias, snap.Step, snap.Step)
+	}
+}
+
+// concluded is where coordinators keep the results of whole evaluations.
+const concluded = int64(1) << 62
+
+func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
+	s := w.job(lay)
+	if s == nil || step == concluded {
+		return // what is concluded ends up in the outcome, which is checked
+	}
+	if step > s.want.steps || !slices.Equal(s.want.units[step][unit], result) {
+		w.wrong("%s: the evaluation of %s at step %d is not the reference's", s.alias, unit, step)
+	}
+}
+
+func (w *world) countPut(lay ledger.Layout, step int64, before ledger.State, arrivals []ledger.Arrival) {
+	committed, covered := 0, 0
+	for _, a := range arrivals {
+		if a.Committed {
+			committed++
+		}
+		if len(a.Cover) > 0 {
+			covered++
+		}
+		if levels(a.Cover, lay.Microbatch) > 2 {
+			w.reached("a cover mixes levels of the tree")
+		}
+	}
+	switch {
+	case before.Committed > step:
+		w.reached("a partial of a committed step arrives")
+	case committed > 0:
+		w.reached("a partial arrives when some chunks have landed")
+	}
+	if covered > 0 && covered < len(arrivals) {
+		w.reached("a partial completes some chunks and not others")
+	}
+}
+
+// levels counts the different sizes of a cover's nodes.
+func levels(cover []tree.Node, m int) int {
+	sizes := map[int]bool{}
+	for _, n := range cover {
+		lo, hi, _ := n.Leaves(m)
+		sizes[hi-lo] = true
+	}
+	return len(sizes)
+}
+
+func (w *world) countAppend(p *process, lay ledger.Layout, step int64, before ledger.State, committed bool) {
+	switch {
+	case before.Committed > step:
+		w.reached("a root is appended again")
+	case committed && w.ledgers.losses > 0:
+		w.reached("a step is committed after the ledger's loss")
+	case committed && lay.Chunks() > 1:
+		w.reached("a step of several chunks is committed")
+	case !committed:
+		w.reached("some chunks of a step land")
+	}
+	if committed && p.m.process != p {
+		w.reached("a process that is gone commits a step")
+	}
+}
+
+func evaluationKey(ref job.Ref, step int64, unit string) string {
+	return job.Task{Ref: ref, Kind: job.Evaluate, Step: step}.Name() + unit
+}
+
+func (w *world) stored(ref job.Ref, step int64, node tree.Node) {
+	w.ledgers.stored[job.Task{Ref: ref, Kind: job.Gradient, Step: step, Node: node}.Name()] = true
+}
+
+// taking counts a delivery.
+func (w *world) taking(d queue.Delivery) {
+	t := d.Task()
+	if d.Delivered() > 1 {
+		w.reached("a task is delivered again: " + string(t.Kind))
+	}
+	w.delivered[t.MsgID()]++
+	if w.delivered[t.MsgID()] > d.Delivered() {
+		w.reached("the queue has a task twice")
+	}
+}
+
+// checkAck fails when a task is acknowledged whose result is not there.
+func (w *world) checkAck(d *delivery) {
+	t := d.d.Task()
+	s := w.runs[t.Run]
+	if s == nil || w.ledgers.losses > 0 || t.Kind == job.Snapshot {
+		return // a ledger that has lost steps makes tasks stale
+	}
+	if r, ok := w.records.newest(t.Job); !ok || r.Ref() != t.Ref || r.State.Final() {
+		return
+	}
+	lay := s.want.layout
+	lay.Ref = t.Ref
+	state, err := w.ledgers.now.State(in, lay)
+	if err != nil || state.Committed != t.Step {
+		return
+	}
+	key := t.Name()
+	if t.Kind == job.Evaluate {
+		key = evaluationKey(t.Ref, t.Step, t.Unit())
+	}
+	if !w.ledgers.stored[key] {
+		w.wrong("%s acknowledges %s before its result is stored", d.p.name, w.name(t))
+	}
+}
+
+// published bounds the work that is asked for.
+func (w *world) published(t job.Task) {
+	s := w.runs[t.Run]
+	if s == nil || t.Kind != job.Gradient {
+		return
+	}
+	s.published++
+	if t.Node != tree.Root {
+		w.reached("a step is shared among slots")
+	}
+	m := s.want.layout.Microbatch
+	bound := m * (int(s.want.steps)*(1+w.ledgers.losses)*2 + 8*s.claims + 5*int(time.Since(w.began)/time.Second) + 16)
+	if s.published > bound {
+		w.wrong("%s: %d gradient tasks were published in %v for %d steps of %d micro-batches; want at most %d", s.alias, s.published, time.Since(w.began), s.want.steps, m, bound)
+	}
+}
+
+// checkRecord holds a change of a record against the rules of a job's life.
+func (w *world) checkRecord(p *process, before, after job.Record) {
+	s := w.runs[after.Run]
+	switch {
+	case s == nil || before.Run != after.Run:
+		w.wrong("%s writes the record of %s over that of %s", p.name, after.Ref(), before.Ref())
+		return
+	case after.Term < before.Term:
+		w.wrong("%s: the accepted term falls from %d to %d", s.alias, before.Term, after.Term)
+	case before.State.Final() && after.State != before.State:
+		w.wrong("%s: the job was %s and is %s now", s.alias, before.State, after.State)
+	case p.m != nil && w.leases.granted[after.Term] != p:
+		w.wrong("%s: %s writes under term %d, which is not its own", s.alias, p.name, after.Term)
+	case after.Plan != "" && after.Plan != s.want.plan:
+		w.wrong("%s: the plan is %s: want %s", s.alias, after.Plan, s.want.plan)
+	case after.Released && !after.State.Final():
+		w.wrong("%s: the job is released and %s", s.alias, after.State)
+	}
+	if after.Term > before.Term {
+		s.claims++
+		if before.Term > 0 {
+			w.reached("a job is claimed by its next owner")
+		}
+	}
+	if before.State == after.State {
+		return
+	}
+	switch after.State {
+	case job.Failed:
+		w.wrong("%s: the job has failed: %s", s.alias, after.Error)
+	case job.Succeeded:
+		w.reached("a job has succeeded")
+		o := after.Outcome
+		if o.ParametersSHA256 != s.want.digest {
+			w.wrong("%s: the final parameters are %s: shared/serial has %s", s.alias, o.ParametersSHA256, s.want.digest)
+		}
+		if !reflect.DeepEqual(o.Metrics, s.want.metrics) {
+			w.wrong("%s: the final metrics are %v: shared/serial has %v", s.alias, o.Metrics, s.want.metrics)
+		}
+		if o.Steps != s.want.steps {
+			w.wrong("%s: the job took %d steps of %d", s.alias, o.Steps, s.want.steps)
+		}
+	default:
+	}
+}
+
+// clean waits for stragglers and checks what is left when every job is over.
+func (w *world) clean() {
+	if !w.wait(time.Minute) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if bytes, _ := w.queue.Len(); bytes > 0 {
+		w.wrong("%d bytes of tasks are left in the queue", bytes)
+	}
+	for key, c := range w.leases.held {
+		if !time.Now().After(c.ends) {
+			w.wrong("the lease of %s is held by %s although nobody has anything to do", key, c.owner.name)
+		}
+	}
+	for _, p := range w.swarm.jobs {
+		for _, s := range w.jobs[p.id] {
+			w.checkEmpty(s)
+		}
+		last := w.jobs[p.id][len(w.jobs[p.id])-1]
+		if r, _ := w.records.newest(p.id); r.State == job.Succeeded {
+			w.checkModel(last, p.id)
+		}
+	}
+}
+
+// checkEmpty checks that nothing of the job is left in the ledger.
+func (w *world) checkEmpty(s *simulated) {
+	lay := s.want.layout
+	lay.Ref = s.ref
+	state, err := w.ledgers.now.State(in, lay)
+	if err != nil || state != (ledger.State{}) {
+		w.wrong("%s: the ledger has %+v after the release (%v)", s.alias, state, err)
+	}
+	for step := range s.want.steps + 1 {
+		nodes, err := w.ledgers.now.Arrived(in, lay, step)
+		if err != nil || len(nodes) > 0 {
+			w.wrong("%s: the ledger has partials %v of step %d after the release (%v)", s.alias, nodes, step, err)
+		}
+		w.checkNoUnits(s, lay, step)
+	}
+	w.checkNoUnits(s, lay, concluded)
+}
+
+func (w *world) checkNoUnits(s *simulated, lay ledger.Layout, step int64) {
+	units, err := w.ledgers.now.Evaluations(in, lay, step)
+	if err != nil || len(units) > 0 {
+		w.wrong("%s: the ledger has %d evaluation units of step %d after the release (%v)", s.alias, len(units), step, err)
+	}
+}
+
+// checkModel checks that the registry has the model of the last incarnation.
+func (w *world) checkModel(s *simulated, id job.ID) {
+	var card struct {
+		Run              job.Run    `json:"run"`
+		ParametersSHA256 job.Digest `json:"parameters_sha256"`
+	}
+	if err := json.Unmarshal(w.models[string(id)+"/"+registry.CardFile], &card); err != nil {
+		w.wrong("%s: the model's card: %v", s.alias, err)
+		return
+	}
+	if card.ParametersSHA256 != s.want.digest || card.Run != s.ref.Run {
+		w.wrong("%s: the registry has a model of run %s with parameters %s: want %s", s.alias, card.Run, card.ParametersSHA256, s.want.digest)
+	}
+	if w.aliases["model-"+string(id)] != string(id) {
+		w.wrong("%s: the name model-%s stands for %q", s.alias, id, w.aliases["model-"+string(id)])
+	}
+}

@@ -1,0 +1,232 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+
+	"tributary/coordinator/ingest"
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/plan"
+	"tributary/shared/registry"
+	"tributary/shared/serial"
+	"tributary/shared/spec"
+	"tributary/shared/tree"
+)
+
+// templates is how many different jobs there are.
+const templates = 32
+
+// specOf is the spec of a template, with that id.
+func specOf(template int, id job.ID) []byte {
+	r := rand.New(rand.NewPCG(uint64(template), 0x7472696275))
+	features, rows := 1+r.IntN(3), 12+r.IntN(30)
+	x, y := make([][]float64, rows), make([]float64, rows)
+	for i := range x {
+		for range features {
+			x[i] = append(x[i], float64(r.IntN(2001)-1000)/1000)
+		}
+		y[i] = x[i][0] - x[i][len(x[i])-1]/2 + float64(r.IntN(101))/1000
+	}
+	microbatches := pick(r, 1, 2, 3, 4, 4, 8)
+	s := map[string]any{
+		"id": id, "name": "model-" + string(id), "seed": template,
+		"data":  map[string]any{"inline": map[string]any{"x": x, "y": y}, "split": map[string]any{"train": 0.75, "validation": 0.25}},
+		"model": map[string]any{"layers": []any{dense(1+r.IntN(4), "tanh"), dense(1, "none")}},
+		"loss":  pick(r, "mse", "half_squared_error"), "metrics": []string{"rmse"},
+		"optimizer": pick(r,
+			map[string]any{"sgd": map[string]any{"learning_rate": 0.01, "momentum": 0.9}},
+			map[string]any{"adam": map[string]any{"learning_rate": 0.01}}),
+		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
+		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)},
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+func dense(units int, activation string) any {
+	return map[string]any{"dense": map[string]any{"units": units, "activation": activation}}
+}
+
+// simulated is one incarnation of a job in a world.
+type simulated struct {
+	alias     string // its id and the number of the incarnation
+	ref       job.Ref
+	want      *reference
+	published int // gradient tasks
+	claims    int // by coordinators
+}
+
+// reference is everything a job computes, as shared/serial computes it.
+type reference struct {
+	plan    job.Digest
+	layout  ledger.Layout // without the job
+	steps   int64
+	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
+	states  [][][]float32                  // after so many steps: parameters and the optimizer's vectors
+	units   []map[string][]byte            // after so many steps: every unit of an evaluation
+	digest  job.Digest                     // of the final parameters
+	metrics map[job.Split]map[string]float64
+}
+
+// blocks hands out a dataset's blocks without any machinery.
+type blocks map[job.Digest]*dataset.Block
+
+func (b blocks) Get(_ context.Context, ref dataset.BlockRef) (*dataset.Block, error) {
+	return b[ref.Digest], nil
+}
+
+type referenceKey struct {
+	template int
+	id       job.ID
+	chunkLen int
+}
+
+// references keeps the references that were computed.
+var references = struct {
+	sync.Mutex
+	known map[referenceKey]*reference
+}{known: map[referenceKey]*reference{}}
+
+// refer returns the reference of a template's job.
+func refer(template int, id job.ID, chunkLen int) *reference {
+	key := referenceKey{template, id, chunkLen}
+	references.Lock()
+	defer references.Unlock()
+	if r, ok := references.known[key]; ok {
+		return r
+	}
+	r, err := compute(context.Background(), specOf(template, id), chunkLen)
+	if err != nil {
+		panic(fmt.Sprintf("the reference of template %d: %v", template, err))
+	}
+	references.known[key] = r
+	return r
+}
+
+func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error) {
+	s, err := spec.Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	store := blob.NewMemory(0)
+	manifest, err := ingest.Run(ctx, s, &ingest.Roots{}, store, nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *manifest, ChunkLen: chunkLen}
+	all := blocks{}
+	for _, refs := range p.Dataset.Splits {
+		for _, ref := range refs {
+			data, err := store.Get(ctx, ref.Digest)
+			if err != nil {
+				return nil, err
+			}
+			if all[ref.Digest], err = dataset.DecodeBlock(data); err != nil {
+				return nil, err
+			}
+		}
+	}
+	e, err := gradient.Compile(ctx, p, store, all)
+	if err != nil {
+		return nil, err
+	}
+	r := &reference{layout: e.Layout(job.Ref{}), steps: p.Steps()}
+	if _, r.plan, err = p.Encode(); err != nil {
+		return nil, err
+	}
+	return r, r.train(ctx, e)
+}
+
+// train takes the job's steps, and holds itself against shared/serial.
+func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
+	vectors := make([][]float32, 1+e.Fold.Vectors())
+	for i := range vectors {
+		vectors[i] = make([]float32, r.layout.Params)
+	}
+	e.Initial(vectors[0])
+	scratch := gradient.NewScratch()
+	for step := range r.steps + 1 {
+		kept := make([][]float32, len(vectors))
+		for i, v := range vectors {
+			kept[i] = append([]float32(nil), v...)
+		}
+		r.states = append(r.states, kept)
+		units := map[string][]byte{}
+		for split, refs := range e.Plan.Dataset.Splits {
+			for block := range refs {
+				unit, err := e.Evaluate(ctx, scratch, vectors[0], split, block)
+				if err != nil {
+					return err
+				}
+				units[job.Task{Split: split, Block: block}.Unit()] = unit.Encode()
+			}
+		}
+		r.units = append(r.units, units)
+		if step == r.steps {
+			break
+		}
+		nodes := map[tree.Node]ledger.Partial{}
+		if err := partials(ctx, e, scratch, vectors[0], step, tree.Root, nodes); err != nil {
+			return err
+		}
+		r.nodes = append(r.nodes, nodes)
+		root := nodes[tree.Root]
+		e.Fold.Apply(vectors[0], vectors[1:], step, root.Gradient, e.Divisor(root.Sums))
+	}
+	want, err := serial.Train(ctx, e)
+	if err != nil {
+		return err
+	}
+	r.digest, r.metrics = registry.ParametersDigest(want.Params), maps.Clone(want.Metrics)
+	if got := registry.ParametersDigest(vectors[0]); got != r.digest {
+		return fmt.Errorf("parameters %s: shared/serial has %s", got, r.digest)
+	}
+	return r.once(e)
+}
+
+// partials computes a node of a step and all nodes below it.
+func partials(ctx context.Context, e *gradient.Engine, s *gradient.Scratch, params []float32, step int64, n tree.Node, into map[tree.Node]ledger.Partial) error {
+	lo, hi, ok := n.Leaves(e.Plan.Spec.Microbatches)
+	if !ok {
+		return nil
+	}
+	part := ledger.Partial{Gradient: make([]float32, len(params))}
+	var err error
+	if part.Sums, err = e.Node(ctx, part.Gradient, s, params, step, n, nil); err != nil {
+		return err
+	}
+	into[n] = part
+	if hi-lo == 1 {
+		return nil
+	}
+	if err := partials(ctx, e, s, params, step, n.Left(), into); err != nil {
+		return err
+	}
+	return partials(ctx, e, s, params, step, n.Right(), into)
+}
+
+// once checks that each example counts exactly once in each whole epoch.
+func (r *reference) once(e *gradient.Engine) error {
+	per, rows := e.Plan.StepsPerEpoch(), int64(e.Plan.Dataset.Rows(job.Train))
+	for epoch := range r.steps / per {
+		var n int64
+		for step := epoch * per; step < (epoch+1)*per; step++ {
+			n += r.nodes[step][tree.Root].Sums.Examples
+		}
+		if n != rows {
+			return fmt.Errorf("epoch %d: %d examples were counted of %d", epoch, n, rows)
+		}
+	}
+	return nil
+}

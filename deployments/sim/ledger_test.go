@@ -1,0 +1,220 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/memory"
+	"tributary/shared/tree"
+)
+
+// ledgers is the ledger's server: what it holds, and every write that led there,
+// so that it can be put back to an older copy of itself.
+type ledgers struct {
+	now    *memory.Ledger
+	writes []func(*memory.Ledger)
+	losses int // how often it was wiped or put back
+	// stored has the partials and roots that arrived since then, by task.
+	stored map[string]bool
+}
+
+func newLedgers() *ledgers { return &ledgers{now: memory.New(), stored: map[string]bool{}} }
+
+// restore puts the ledger back to what it was after its first n writes.
+func (l *ledgers) restore(n int) {
+	l.now, l.writes, l.stored = memory.New(), l.writes[:n:n], map[string]bool{}
+	l.losses++
+	for _, write := range l.writes {
+		write(l.now)
+	}
+}
+
+// ledgerPort is a process's connection to the ledger.
+type ledgerPort struct {
+	p *process
+}
+
+var _ ledger.Ledger = ledgerPort{}
+
+// read and write name operations by the job as this seed knows it: its real run
+// is random.
+func (l ledgerPort) read(lay ledger.Layout, format string, args ...any) operation {
+	return operation{store: ledgerStore, name: fmt.Sprintf(format, args...) + " of " + l.p.w.alias(lay.Ref)}
+}
+
+func (l ledgerPort) write(lay ledger.Layout, format string, args ...any) operation {
+	op := l.read(lay, format, args...)
+	op.write = true
+	return op
+}
+
+// in is the context of what the stores do: it never ends.
+var in = context.Background()
+
+// wrote keeps a write that has taken effect, to be done again on an old copy.
+// The world's lock is held.
+func (l ledgerPort) wrote(again func(*memory.Ledger)) {
+	l.p.w.ledgers.writes = append(l.p.w.ledgers.writes, again)
+}
+
+func (l ledgerPort) State(ctx context.Context, lay ledger.Layout) (ledger.State, error) {
+	return call(ctx, l.p, l.read(lay, "state"), func() (ledger.State, error) {
+		return l.p.w.ledgers.now.State(in, lay)
+	})
+}
+
+func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
+	w := l.p.w
+	part.Gradient = slices.Clone(part.Gradient)
+	return call(ctx, l.p, l.write(lay, "put %d/%d", step, node), func() ([]ledger.Arrival, error) {
+		w.checkPartial(lay, step, node, part)
+		state, _ := w.ledgers.now.State(in, lay)
+		arrivals, err := w.ledgers.now.Put(in, lay, step, node, part)
+		if err != nil {
+			w.wrong("%s put node %d of step %d: %v", l.p.name, node, step, err)
+			return nil, err
+		}
+		l.wrote(func(m *memory.Ledger) { _, _ = m.Put(in, lay, step, node, part) })
+		w.stored(lay.Ref, step, node)
+		w.countPut(lay, step, state, arrivals)
+		return arrivals, nil
+	})
+}
+
+func (l ledgerPort) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]tree.Node, error) {
+	return call(ctx, l.p, l.read(lay, "arrived %d", step), func() ([]tree.Node, error) {
+		nodes, err := l.p.w.ledgers.now.Arrived(in, lay, step)
+		if len(nodes) > 0 {
+			l.p.w.reached("a stalled step has partials already")
+		}
+		return nodes, err
+	})
+}
+
+func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+	vector := slices.Clone(dst)
+	sums, err := call(ctx, l.p, l.read(lay, "partial %d/%d", step, node), func() (ledger.Sums, error) {
+		return l.p.w.ledgers.now.Partial(in, lay, step, node, chunks, vector)
+	})
+	if err == nil {
+		copy(dst, vector)
+	}
+	return sums, err
+}
+
+func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+	w := l.p.w
+	root, chunks = slices.Clone(root), slices.Clone(chunks)
+	return call(ctx, l.p, l.write(lay, "append %d", step), func() (bool, error) {
+		w.checkRoot(lay, step, chunks, root, s)
+		before, _ := w.ledgers.now.State(in, lay)
+		committed, err := w.ledgers.now.Append(in, lay, step, chunks, root, s)
+		if err != nil {
+			w.wrong("%s appends step %d: %v", l.p.name, step, err)
+			return false, err
+		}
+		l.wrote(func(m *memory.Ledger) { _, _ = m.Append(in, lay, step, chunks, root, s) })
+		if len(chunks) == lay.Chunks() {
+			w.stored(lay.Ref, step, tree.Root)
+		}
+		w.countAppend(l.p, lay, step, before, committed)
+		return committed, nil
+	})
+}
+
+func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
+	vector := slices.Clone(dst)
+	sums, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (ledger.Sums, error) {
+		return l.p.w.ledgers.now.Root(in, lay, step, vector)
+	})
+	if err == nil {
+		copy(dst, vector)
+	}
+	return sums, err
+}
+
+func (l ledgerPort) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+	return call(ctx, l.p, l.read(lay, "losses"), func() ([]ledger.Progress, error) {
+		return l.p.w.ledgers.now.Losses(in, lay, from, to)
+	})
+}
+
+func (l ledgerPort) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	w := l.p.w
+	_, err := call(ctx, l.p, l.write(lay, "snapshot %d", s.Step), func() (struct{}, error) {
+		w.checkSnapshot(lay, s)
+		before, _ := w.ledgers.now.State(in, lay)
+		err := w.ledgers.now.PutSnapshot(in, lay, s)
+		if err != nil {
+			w.wrong("%s puts snapshot %d: %v", l.p.name, s.Step, err)
+			return struct{}{}, err
+		}
+		l.wrote(func(m *memory.Ledger) { _ = m.PutSnapshot(in, lay, s) })
+		switch {
+		case s.Step > before.Committed:
+			w.reached("a snapshot brings back steps that the ledger has lost")
+		case s.Step <= before.Snapshot:
+			w.reached("a snapshot is no longer the newest")
+		default:
+			w.reached("a snapshot trims the log")
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+func (l ledgerPort) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+	read := make([][]float32, len(vectors))
+	for i, v := range vectors {
+		read[i] = slices.Clone(v)
+	}
+	step, err := call(ctx, l.p, l.read(lay, "read-snapshot"), func() (int64, error) {
+		l.p.w.reached("a replica is loaded from a snapshot")
+		return l.p.w.ledgers.now.Snapshot(in, lay, read)
+	})
+	if err == nil {
+		for i, v := range read {
+			copy(vectors[i], v)
+		}
+	}
+	return step, err
+}
+
+func (l ledgerPort) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {
+	w := l.p.w
+	return call(ctx, l.p, l.write(lay, "evaluation %d/%s", step, unit), func() (int, error) {
+		w.checkEvaluation(lay, step, unit, result)
+		stored, err := w.ledgers.now.PutEvaluation(in, lay, step, unit, result)
+		if err != nil {
+			w.wrong("%s puts evaluation %d/%s: %v", l.p.name, step, unit, err)
+			return 0, err
+		}
+		l.wrote(func(m *memory.Ledger) { _, _ = m.PutEvaluation(in, lay, step, unit, result) })
+		w.ledgers.stored[evaluationKey(lay.Ref, step, unit)] = true
+		return stored, nil
+	})
+}
+
+func (l ledgerPort) Evaluations(ctx context.Context, lay ledger.Layout, step int64) (map[string][]byte, error) {
+	return call(ctx, l.p, l.read(lay, "evaluations %d", step), func() (map[string][]byte, error) {
+		return l.p.w.ledgers.now.Evaluations(in, lay, step)
+	})
+}
+
+func (l ledgerPort) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
+	_, err := call(ctx, l.p, l.write(lay, "drop-evaluations %d", step), func() (struct{}, error) {
+		l.wrote(func(m *memory.Ledger) { _ = m.DropEvaluations(in, lay, step) })
+		return struct{}{}, l.p.w.ledgers.now.DropEvaluations(in, lay, step)
+	})
+	return err
+}
+
+func (l ledgerPort) Delete(ctx context.Context, lay ledger.Layout) error {
+	_, err := call(ctx, l.p, l.write(lay, "delete"), func() (struct{}, error) {
+		l.wrote(func(m *memory.Ledger) { _ = m.Delete(in, lay) })
+		return struct{}{}, l.p.w.ledgers.now.Delete(in, lay)
+	})
+	return err
+}

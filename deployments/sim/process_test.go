@@ -1,0 +1,337 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// machine is where one process after another runs. Its fields but the first are
+// guarded by the world's lock.
+type machine struct {
+	w     *world
+	name  string
+	slots int // of a worker
+	start func(*process)
+
+	boots   int
+	process *process // the one that runs; nil when none does
+	slow    float64  // how many times slower than others
+}
+
+// process is one incarnation of a program.
+type process struct {
+	w     *world
+	m     *machine // nil for a person
+	name  string
+	gone  chan struct{} // closed by a kill: nothing that it does has an effect from then on
+	kill  context.CancelFunc
+	leave context.CancelFunc // asks it to stop; nil: it is killed
+
+	// Guarded by the world's lock.
+	dead    bool
+	asleep  time.Time        // paused until then
+	cuts    map[store]cut    // connections that are cut
+	calls   map[string]int   // how often each operation was called
+	hear    func(notice any) // a coordinator's ears; nil before it listens
+	called  func()           // a worker's answer to a roll call
+	warming map[job.Ref]bool // jobs whose first task this worker has in hand
+}
+
+// boot starts a process unless one runs.
+func (m *machine) boot() {
+	w := m.w
+	w.mu.Lock()
+	if m.process != nil || w.ending {
+		w.mu.Unlock()
+		return
+	}
+	m.boots++
+	p := &process{
+		w: w, m: m, name: fmt.Sprintf("%s.%d", m.name, m.boots), gone: make(chan struct{}),
+		cuts: map[store]cut{}, calls: map[string]int{}, warming: map[job.Ref]bool{},
+	}
+	m.process = p
+	w.trace(p.name, "boots", "")
+	w.mu.Unlock()
+	m.start(p)
+}
+
+// kill ends the machine's process as kill -9 does.
+func (m *machine) kill() {
+	var p *process
+	m.w.locked(func() {
+		if p = m.process; p == nil {
+			return
+		}
+		m.process, p.dead = nil, true
+		m.w.trace(p.name, "killed", "")
+		close(p.gone)
+	})
+	if p != nil {
+		p.kill()
+	}
+}
+
+// terminate asks the machine's process to stop, as SIGTERM does; it is dead
+// when it has returned.
+func (m *machine) terminate() {
+	m.w.mu.Lock()
+	p := m.process
+	if p != nil {
+		m.w.trace(p.name, "asked to stop", "")
+	}
+	m.w.mu.Unlock()
+	if p != nil {
+		p.leave()
+	}
+}
+
+// run runs a process's main function until it returns.
+func (p *process) run(main func() error) {
+	p.w.busy.Go(func() {
+		err := main()
+		p.w.locked(func() {
+			if p.m.process == p {
+				p.m.process, p.dead = nil, true
+				p.w.trace(p.name, "ends", outcome(err))
+				close(p.gone)
+			}
+		})
+	})
+}
+
+// store names what a process is connected to.
+type store string
+
+const (
+	ledgerStore store = "ledger"
+	natsStore   store = "nats"
+	blobStore   store = "blobs"
+)
+
+// cut says what a broken connection still lets through.
+type cut int
+
+const (
+	whole   cut = iota
+	noReply     // requests arrive, replies are lost
+	noWay       // nothing passes
+)
+
+var (
+	errDead       = fmt.Errorf("the process is dead: %w", context.Canceled)
+	errConnection = errors.New("connection lost")
+	errRefused    = errors.New("the server refused")
+)
+
+// operation is one call of a process on a store.
+type operation struct {
+	store store
+	// name tells the call from the others that the process may make at the same
+	// time: what it asks for, without what differs from one run of a seed to the next.
+	name  string
+	write bool // it changes the store, so it may be repeated, late or in vain
+}
+
+// luck is what the seed has chosen for one call.
+type luck struct {
+	out, back time.Duration // on the way
+	fault     fault
+	late      time.Duration // until a delayed or repeated request arrives
+	straggles bool          // a call that is given up has been sent already
+}
+
+type fault int
+
+const (
+	fine      fault = iota
+	refused         // the server says no; it has no effect
+	full            // the store is full
+	lost            // the request is lost
+	replyLost       // it has taken effect, but nobody says so
+	delayed         // the caller gives up, and it takes effect much later
+	repeated        // it takes effect now, and once more later
+)
+
+// draw is the luck of the process's next call of that name.
+func (p *process) draw(op operation) luck {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.calls[op.name]++
+	r := w.random(fmt.Sprintf("%s %s %d", p.name, op.name, p.calls[op.name]))
+	l := luck{out: w.swarm.latency(r), back: w.swarm.latency(r)}
+	if p.m != nil && p.m.slow > 1 && !w.calm {
+		l.out = time.Duration(p.m.slow * float64(l.out))
+	}
+	l.late = l.out + time.Duration(r.Int64N(int64(w.swarm.longest)))
+	l.straggles = r.IntN(2) == 0
+	if !w.calm {
+		l.fault = w.swarm.fault(r, op)
+	}
+	return l
+}
+
+// call carries out an operation: on the way out, the effect, on the way back.
+// The effect is had under the world's lock and takes no time.
+func call[T any](ctx context.Context, p *process, op operation, effect func() (T, error)) (T, error) {
+	var zero T
+	l := p.draw(op)
+	if err := p.pass(ctx, l.out); err != nil {
+		if op.write && l.straggles {
+			later(p, op, l.late, effect)
+		}
+		return zero, err
+	}
+	fault := l.fault
+	switch p.cut(op.store) {
+	case noReply:
+		fault = replyLost
+	case noWay:
+		fault = lost
+	case whole:
+	}
+	switch fault {
+	case refused, full:
+		err := errRefused
+		if fault == full {
+			err = job.ErrFull
+		}
+		p.w.locked(func() { p.w.trace(p.name, op.name, "refused: "+outcome(err)) })
+		if late := p.pass(ctx, l.back); late != nil {
+			return zero, late
+		}
+		return zero, fmt.Errorf("%s: %w", op.name, err)
+	case lost, delayed:
+		if fault == delayed && op.write {
+			later(p, op, l.late, effect)
+		}
+		p.w.locked(func() { p.w.trace(p.name, op.name, "lost") })
+		if err := p.pass(ctx, p.w.swarm.timeout); err != nil {
+			return zero, err
+		}
+		return zero, fmt.Errorf("%s: %w", op.name, errConnection)
+	case fine, replyLost, repeated:
+	}
+	v, err := perform(p, op, "", effect)
+	if fault == repeated && op.write {
+		later(p, op, l.late, effect)
+	}
+	if fault == replyLost {
+		p.w.locked(func() { p.w.reached("a reply is lost: " + branch(op.name)) })
+		if err := p.pass(ctx, p.w.swarm.timeout); err != nil {
+			return zero, err
+		}
+		return zero, fmt.Errorf("%s: %w", op.name, errConnection)
+	}
+	if late := p.pass(ctx, l.back); late != nil {
+		return zero, late
+	}
+	return v, err
+}
+
+// perform has the effect, unless the process is dead.
+func perform[T any](p *process, op operation, how string, effect func() (T, error)) (T, error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.dead {
+		var zero T
+		return zero, errDead
+	}
+	v, err := effect()
+	p.w.trace(p.name, op.name, how+outcome(err))
+	return v, err
+}
+
+// later has the effect after d, for nobody to know.
+func later[T any](p *process, op operation, d time.Duration, effect func() (T, error)) {
+	p.w.after(d, func() {
+		_, _ = perform(p, op, "late: ", effect) // nobody hears of it
+		p.w.locked(func() { p.w.reached("a request takes effect late: " + branch(op.name)) })
+	})
+}
+
+// pass lets d pass for the process. A paused one goes on only when it wakes, and
+// then finds out what has become of ctx meanwhile.
+func (p *process) pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-p.gone:
+		return errDead
+	default:
+	}
+	t := p.w.timer(d)
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		t.Stop()
+	case <-p.gone:
+		t.Stop()
+		return errDead
+	}
+	if err := p.wake(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// wake waits until the process is not paused.
+func (p *process) wake() error {
+	for {
+		p.w.mu.Lock()
+		nap := time.Until(p.asleep)
+		p.w.mu.Unlock()
+		if nap <= 0 {
+			return nil
+		}
+		// What a process does when it wakes up comes in some order.
+		r := p.w.random(fmt.Sprint(p.name, " wakes ", time.Since(p.w.began)))
+		t := p.w.timer(nap + time.Duration(r.Int64N(int64(5*time.Millisecond))))
+		select {
+		case <-t.C:
+		case <-p.gone:
+			t.Stop()
+			return errDead
+		}
+	}
+}
+
+// cut tells how the process's connection to the store is.
+func (p *process) cut(s store) cut {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.w.calm {
+		return whole
+	}
+	return p.cuts[s]
+}
+
+// outcome is an error's class, for the trace.
+func outcome(err error) string {
+	switch {
+	case errors.Is(err, errDead):
+		return "dead"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "out of time"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	}
+	return job.ClassOf(err)
+}
+
+// branch is the kind of an operation: its name up to the first space.
+func branch(name string) string {
+	for i, c := range name {
+		if c == ' ' {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// pick returns one of the values.
+func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }

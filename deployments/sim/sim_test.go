@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seeds = flag.Int("seeds", 200, "number of seeds that TestSeeds plays, from -first on")
+	first = flag.Uint64("first", 1, "the first seed that TestSeeds plays")
+	one   = flag.Uint64("seed", 0, "play this seed only, and tell its story")
+)
+
+// bubble plays a seed in a bubble of its own.
+func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result) {
+	for _, p := range newSwarm(seed).jobs {
+		for _, template := range p.templates {
+			refer(template, p.id, newSwarm(seed).chunkLen)
+		}
+	}
+	stuck := time.AfterFunc(2*time.Minute, func() {
+		stacks := make([]byte, 1<<20)
+		panic(fmt.Sprintf("seed %d makes no progress:\n%s", seed, stacks[:runtime.Stack(stacks, true)]))
+	})
+	defer stuck.Stop()
+	synctest.Test(t, func(t *testing.T) { r = play(t, seed, bug, tell) })
+	return r
+}
+
+func newSwarm(seed uint64) swarm { return choose((&world{seed: seed}).random("swarm")) }
+
+// how says how to see a seed's story.
+func how(seed uint64) string {
+	return fmt.Sprintf("go test ./deployments/sim -run TestSeeds -seed %d", seed)
+}
+
+// each plays seeds on all cores and hands over the results, one at a time, until
+// done says that it has seen enough.
+func each(t *testing.T, seeds []uint64, bug string, done func(result) bool) {
+	var next atomic.Int64
+	var mu sync.Mutex
+	var enough atomic.Bool
+	t.Run("play", func(t *testing.T) {
+		for core := range runtime.GOMAXPROCS(0) {
+			t.Run(strconv.Itoa(core), func(t *testing.T) {
+				t.Parallel()
+				for {
+					i := int(next.Add(1)) - 1
+					if i >= len(seeds) || enough.Load() {
+						return
+					}
+					r := bubble(t, seeds[i], bug, nil)
+					mu.Lock()
+					if done(r) {
+						enough.Store(true)
+					}
+					mu.Unlock()
+				}
+			})
+		}
+	})
+}
+
+func TestSeeds(t *testing.T) {
+	if *one != 0 {
+		r := bubble(t, *one, "", func(line string) { fmt.Fprintln(os.Stderr, line) })
+		require.Empty(t, r.broken)
+		return
+	}
+	list := make([]uint64, *seeds)
+	for i := range list {
+		list[i] = *first + uint64(i)
+	}
+	seen, failed, passed := map[string]int{}, 0, time.Duration(0)
+	began := time.Now()
+	each(t, list, "", func(r result) bool {
+		for branch, n := range r.seen {
+			seen[branch] += n
+		}
+		passed += r.passed
+		if r.broken != "" {
+			failed++
+			t.Errorf("seed %d: %s\n\t%s", r.seed, r.broken, how(r.seed))
+		}
+		return failed >= 10
+	})
+	took := time.Since(began)
+	t.Logf("%d seeds in %v, %.0f a second; %v passed in their worlds", len(list), took.Round(time.Millisecond), float64(len(list))/took.Seconds(), passed.Round(time.Second))
+	var lines []string
+	for branch, n := range seen {
+		lines = append(lines, fmt.Sprintf("%9d %s", n, branch))
+	}
+	slices.Sort(lines)
+	t.Log("reached:\n" + strings.Join(lines, "\n"))
+	if *seeds >= 1000 {
+		for _, branch := range branches() {
+			require.Positive(t, seen[branch], "no seed has reached: %s", branch)
+		}
+	}
+}
+
+// Seeds that have found something stay.
+func TestRegressions(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "seeds"))
+	require.NoError(t, err)
+	var list []uint64
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line != "" {
+			seed, err := strconv.ParseUint(line, 10, 64)
+			require.NoError(t, err)
+			list = append(list, seed)
+		}
+	}
+	each(t, list, "", func(r result) bool {
+		if r.broken != "" {
+			t.Errorf("seed %d: %s\n\t%s", r.seed, r.broken, how(r.seed))
+		}
+		return false
+	})
+}
+
+func TestTheSameSeedIsTheSameStory(t *testing.T) {
+	hashes := map[uint64]uint64{}
+	var list []uint64
+	for seed := range uint64(20) {
+		list = append(list, 1_000_000+seed, 1_000_000+seed)
+	}
+	each(t, list, "", func(r result) bool {
+		if hash, ok := hashes[r.seed]; ok && hash != r.hash {
+			t.Errorf("seed %d has had two stories\n\t%s", r.seed, how(r.seed))
+		}
+		hashes[r.seed] = r.hash
+		return false
+	})
+	different := map[uint64]bool{}
+	for _, hash := range hashes {
+		different[hash] = true
+	}
+	require.Len(t, different, len(hashes), "another seed is another story")
+}
+
+// Each deliberate bug is noticed within so many seeds.
+func TestEveryDeliberateBugIsNoticed(t *testing.T) {
+	const within = 100
+	for _, bug := range bugs {
+		t.Run(strings.ReplaceAll(bug, " ", "-"), func(t *testing.T) {
+			var list []uint64
+			for seed := range uint64(within) {
+				list = append(list, 2_000_000+seed)
+			}
+			noticed := ""
+			played := 0
+			each(t, list, bug, func(r result) bool {
+				played++
+				if noticed == "" {
+					noticed = r.broken
+				}
+				return noticed != ""
+			})
+			require.NotEmpty(t, noticed, "%d seeds did not notice that %s", played, bug)
+			t.Logf("after %d seeds: %s", played, noticed)
+		})
+	}
+}
+
+// branches lists what the seeds must reach.
+func branches() []string { return nil }

@@ -1,0 +1,261 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// swarm is what a seed chooses: the fleet, the jobs, and which faults there are
+// and how often. A fault that is on in every world hides others, so each is off
+// in about half of them.
+type swarm struct {
+	coordinators, workers int
+	slots                 [6]int // more than one, by worker
+	jobs                  []planned
+	chunkLen              int
+	snapshotEvery         int64
+	blockBytes            int64 // of a worker's cache
+
+	queueLease, duplicates time.Duration
+	maxDeliver             int
+	leaseTTL               time.Duration
+	inherits               bool // a dead owner's lease is free at once
+
+	base, tail, timeout, longest time.Duration
+	tails                        float64 // share of calls that take a tail
+
+	refused, full, lost, replyLost, delayed, repeated float64 // shares of calls
+	stale, deaf, double, damage                       float64 // shares of reads, notices and blocks
+
+	length, gap time.Duration // of the time of faults, and between misfortunes
+	happens     []misfortune
+}
+
+// planned is a job to be submitted, and those that follow it under its id.
+type planned struct {
+	id        job.ID
+	at        time.Duration
+	templates []int
+	cancelled []time.Duration // how long after its submission; 0: never
+}
+
+type misfortune string
+
+const (
+	crashCoordinator misfortune = "a coordinator is killed"
+	crashWorker      misfortune = "a worker is killed"
+	stopWorker       misfortune = "a worker is asked to stop"
+	stopCoordinator  misfortune = "a coordinator is asked to stop"
+	pauseProcess     misfortune = "a process is paused"
+	cutProcess       misfortune = "a connection is cut"
+	slowWorker       misfortune = "a worker becomes slow"
+	wipeLedger       misfortune = "the ledger is wiped"
+	rollBackLedger   misfortune = "the ledger is put back to an old copy"
+	purgeQueue       misfortune = "the queue loses every task"
+	dropLeases       misfortune = "the leases are lost"
+	everybodyGone    misfortune = "all workers are killed"
+)
+
+var misfortunes = []misfortune{
+	crashCoordinator, crashWorker, stopWorker, stopCoordinator, pauseProcess, cutProcess, slowWorker,
+	wipeLedger, rollBackLedger, purgeQueue, dropLeases, everybodyGone,
+}
+
+func milliseconds(ms ...int) []time.Duration {
+	d := make([]time.Duration, len(ms))
+	for i, n := range ms {
+		d[i] = time.Duration(n) * time.Millisecond
+	}
+	return d
+}
+
+// maybe is one of the values in about half of all worlds, and 0 in the others.
+func maybe(r *rand.Rand, values ...float64) float64 {
+	v := pick(r, values...)
+	if r.IntN(2) == 0 {
+		return 0
+	}
+	return v
+}
+
+// choose draws a swarm.
+func choose(r *rand.Rand) swarm {
+	s := swarm{
+		coordinators: pick(r, 1, 2, 2, 3), workers: 1 + r.IntN(6),
+		chunkLen: pick(r, 64<<10, 64<<10, 3, 5), snapshotEvery: int64(2 + r.IntN(8)), blockBytes: pick[int64](r, 0, 1<<20),
+		queueLease: pick(r, milliseconds(500, 3000, 15_000)...), duplicates: pick(r, milliseconds(1, 5000)...), maxDeliver: 1000,
+		leaseTTL: pick(r, milliseconds(1000, 2000, 5000)...), inherits: r.IntN(2) == 0,
+		base: pick(r, milliseconds(1, 2, 5, 20)...), tail: pick(r, milliseconds(50, 300, 2500)...), tails: maybe(r, 0.002, 0.01, 0.05),
+		timeout: pick(r, milliseconds(20, 200, 1000)...), longest: pick(r, milliseconds(50, 1000, 8000)...),
+		refused: maybe(r, 0.005, 0.05), full: maybe(r, 0.005, 0.02), lost: maybe(r, 0.005, 0.05), replyLost: maybe(r, 0.005, 0.05),
+		delayed: maybe(r, 0.005, 0.05), repeated: maybe(r, 0.01, 0.1),
+		stale: maybe(r, 0.02, 0.2), deaf: maybe(r, 0.02, 0.2, 0.8), double: maybe(r, 0.02, 0.2), damage: maybe(r, 0.05, 0.3),
+		length: time.Duration(500+r.IntN(8000)) * time.Millisecond, gap: pick(r, milliseconds(100, 300, 1000)...),
+	}
+	for i := range s.slots {
+		s.slots[i] = pick(r, 0, 0, 1, 2)
+	}
+	ids := []job.ID{"a", "b"}
+	for i := range pick(r, 1, 1, 2) {
+		p := planned{id: ids[i], at: time.Duration(r.IntN(1500)) * time.Millisecond, templates: []int{r.IntN(templates)}, cancelled: []time.Duration{0}}
+		if r.IntN(5) == 0 {
+			p.cancelled[0] = time.Duration(1+r.IntN(3000)) * time.Millisecond
+		}
+		if r.IntN(4) == 0 {
+			p.templates = append(p.templates, r.IntN(templates))
+		}
+		s.jobs = append(s.jobs, p)
+	}
+	for _, m := range misfortunes {
+		if r.IntN(3) == 0 {
+			s.happens = append(s.happens, m)
+		}
+	}
+	return s
+}
+
+// latency is how long a message is on its way.
+func (s *swarm) latency(r *rand.Rand) time.Duration {
+	d := 20*time.Microsecond + time.Duration(-math.Log(1-r.Float64())*float64(s.base)/2)
+	if r.Float64() < s.tails {
+		d += time.Duration(r.Int64N(int64(s.tail)))
+	}
+	return d
+}
+
+// startup is how long a process takes to start.
+func (s *swarm) startup(r *rand.Rand) time.Duration {
+	return time.Duration(1+r.IntN(400_000)) * time.Microsecond
+}
+
+// fault draws what goes wrong with a call.
+func (s *swarm) fault(r *rand.Rand, op operation) fault {
+	x := r.Float64()
+	for _, f := range []struct {
+		fault fault
+		share float64
+	}{{refused, s.refused}, {full, s.full}, {lost, s.lost}, {replyLost, s.replyLost}, {delayed, s.delayed}, {repeated, s.repeated}} {
+		if x -= f.share; x < 0 {
+			if f.fault == full && !op.write {
+				return refused
+			}
+			return f.fault
+		}
+	}
+	return fine
+}
+
+// misfortunes lets things break for as long as the seed says. It reports
+// whether to go on.
+func (w *world) misfortunes() bool {
+	r := w.random("misfortunes")
+	until := time.Now().Add(w.swarm.length)
+	for time.Now().Before(until) {
+		if !w.wait(time.Duration(-math.Log(1-r.Float64())*float64(w.swarm.gap)) + time.Microsecond) {
+			return false
+		}
+		if len(w.swarm.happens) == 0 {
+			continue
+		}
+		w.happen(pick(r, w.swarm.happens...), r)
+	}
+	return true
+}
+
+// heal ends the faults: connections are whole, whoever is dead is started, and
+// calls succeed.
+func (w *world) heal() bool {
+	w.locked(func() {
+		w.calm = true
+		for _, m := range w.machines {
+			m.slow = 1
+		}
+		w.trace("world", "heals", "")
+	})
+	for _, m := range w.machines {
+		m.boot()
+	}
+	return true
+}
+
+// happen lets one thing break.
+func (w *world) happen(what misfortune, r *rand.Rand) {
+	w.locked(func() {
+		w.reached(string(what))
+		w.trace("world", string(what), "")
+	})
+	coordinator := w.machines[r.IntN(w.swarm.coordinators)]
+	worker := w.machines[w.swarm.coordinators+r.IntN(w.swarm.workers)]
+	anyone := w.machines[r.IntN(len(w.machines))]
+	for_ := time.Duration(r.Int64N(int64(2*w.swarm.leaseTTL + 2*time.Second)))
+	switch what {
+	case crashCoordinator:
+		w.restart(coordinator, for_)
+	case crashWorker:
+		w.restart(worker, for_)
+	case everybodyGone:
+		for _, m := range w.machines[w.swarm.coordinators:] {
+			w.restart(m, for_+w.swarm.startup(r))
+		}
+	case stopWorker:
+		worker.terminate()
+		w.after(for_, worker.boot)
+	case stopCoordinator:
+		coordinator.terminate()
+		w.after(for_, coordinator.boot)
+	case pauseProcess:
+		w.pause(anyone, for_)
+	case cutProcess:
+		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), for_)
+	case slowWorker:
+		w.locked(func() { worker.slow = pick(r, 10.0, 100.0, 1000.0) })
+	default:
+		w.locked(func() { w.lose(what, r) })
+	}
+}
+
+// lose lets a server lose what it has. w.mu is held.
+func (w *world) lose(what misfortune, r *rand.Rand) {
+	switch what {
+	case wipeLedger:
+		w.ledgers.restore(0)
+	case rollBackLedger:
+		w.ledgers.restore(r.IntN(len(w.ledgers.writes) + 1))
+	case purgeQueue:
+		w.queue.Purge()
+	case dropLeases:
+		clear(w.leases.held)
+	default:
+	}
+}
+
+// restart kills a machine's process, and starts another a while later.
+func (w *world) restart(m *machine, after time.Duration) {
+	m.kill()
+	w.after(after+time.Millisecond, m.boot)
+}
+
+func (w *world) pause(m *machine, d time.Duration) {
+	w.locked(func() {
+		if m.process != nil {
+			m.process.asleep = time.Now().Add(d)
+			w.trace(m.process.name, "paused", d.String())
+		}
+	})
+}
+
+func (w *world) cut(m *machine, s store, c cut, d time.Duration) {
+	w.locked(func() {
+		p := m.process
+		if p == nil {
+			return
+		}
+		p.cuts[s] = c
+		w.trace(p.name, fmt.Sprint("cut off from ", s), fmt.Sprint(c, " for ", d))
+		go w.after(d, func() { w.locked(func() { p.cuts[s] = whole }) }) // outside the lock
+	})
+}
