@@ -1,0 +1,117 @@
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// Gather reads what a checkpoint holds beside a snapshot that is not ahead of the
+// committed steps.
+func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
+	s := &State{Ref: lay.Ref, Snapshot: snap, Evaluations: map[string][]byte{}}
+	progress, err := Losses(ctx, l, lay, 0, snap.Step)
+	if err != nil {
+		return nil, fmt.Errorf("losses for checkpoint %d: %w", snap.Step, err)
+	}
+	for i, p := range progress {
+		if p.Step != int64(i) {
+			break
+		}
+		s.Losses = append(s.Losses, p.Sums)
+	}
+	if n := int64(len(s.Losses)); n < snap.Step {
+		return nil, fmt.Errorf("losses for checkpoint %d: the ledger has only those of %d steps: %w", snap.Step, n, job.ErrStale)
+	}
+	units, err := l.Evaluations(ctx, lay, ledger.Concluded)
+	if err != nil {
+		return nil, fmt.Errorf("evaluations for checkpoint %d: %w", snap.Step, err)
+	}
+	for unit, data := range units {
+		steps, _, _ := strings.Cut(unit, "/")
+		if n, err := strconv.ParseInt(steps, 10, 64); err == nil && n < snap.Step {
+			s.Evaluations[unit] = data
+		}
+	}
+	return s, nil
+}
+
+// Restore gives a ledger that has lost steps back what the checkpoint holds. The
+// snapshot, which commits the steps, comes last, so one that was cut off can be
+// taken up again.
+func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
+	for unit, data := range s.Evaluations {
+		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, data); err != nil {
+			return fmt.Errorf("restore evaluation %s: %w", unit, err)
+		}
+	}
+	from := 0
+	for page := range slices.Chunk(s.Losses, ledger.MaxResult/lossBytes) {
+		unit := fmt.Sprintf("%d-%d", from, from+len(page))
+		if _, err := l.PutEvaluation(ctx, lay, ledger.Earlier, unit, appendLosses(nil, page)); err != nil {
+			return fmt.Errorf("restore losses %s: %w", unit, err)
+		}
+		from += len(page)
+	}
+	if err := l.PutSnapshot(ctx, lay, s.Snapshot); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", s.Snapshot.Step, err)
+	}
+	return nil
+}
+
+// Losses reads the losses of the steps from … to-1 that are known, in order: also
+// those of steps before a restored snapshot, which the ledger itself leaves out.
+func Losses(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+	late, err := l.Losses(ctx, lay, from, to)
+	if err != nil {
+		return nil, err
+	}
+	base := to
+	if len(late) > 0 {
+		base = late[0].Step
+	}
+	if base <= from {
+		return late, nil
+	}
+	early, err := earlier(ctx, l, lay, from, base)
+	return append(early, late...), err
+}
+
+// earlier reads the losses of steps from … to-1 off the pages of a restored
+// ledger. Pages of several restorations overlap and agree.
+func earlier(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+	pages, err := l.Evaluations(ctx, lay, ledger.Earlier)
+	if err != nil {
+		return nil, err
+	}
+	known := map[int64]ledger.Sums{}
+	for unit, data := range pages {
+		begin, _, _ := strings.Cut(unit, "-")
+		step, err := strconv.ParseInt(begin, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("losses %.40q: %w: %w", unit, err, job.ErrCorrupt)
+		}
+		page, err := decodeLosses(nil, data)
+		if err != nil {
+			return nil, fmt.Errorf("losses %s: %w", unit, err)
+		}
+		for _, s := range page {
+			if step >= from && step < to {
+				known[step] = s
+			}
+			step++
+		}
+	}
+	list := make([]ledger.Progress, 0, len(known))
+	for step, s := range known {
+		list = append(list, ledger.Progress{Step: step, Sums: s})
+	}
+	slices.SortFunc(list, func(a, b ledger.Progress) int { return cmp.Compare(a.Step, b.Step) })
+	return list, nil
+}

@@ -1,0 +1,172 @@
+package checkpoint
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/memory"
+)
+
+var layout = ledger.Layout{Ref: ref, Params: 10, ChunkLen: 4, Microbatch: 1}
+
+// take commits steps whose losses and examples are their numbers.
+func take(t *testing.T, l ledger.Ledger, from, to int64) {
+	t.Helper()
+	for step := from; step < to; step++ {
+		_, err := l.Append(t.Context(), layout, step, layout.AllChunks(), make([]float32, layout.Params), sums(step))
+		require.NoError(t, err)
+	}
+}
+
+func sums(step int64) ledger.Sums { return ledger.Sums{Examples: step, Loss: float64(step)} }
+
+// gather makes the checkpoint of a ledger after so many steps.
+func gather(t *testing.T, l ledger.Ledger, step int64) *State {
+	t.Helper()
+	v := make([]float32, layout.Params)
+	v[0] = float32(step)
+	s, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: step, Vectors: [][]float32{v}})
+	require.NoError(t, err)
+	return s
+}
+
+func evaluate(t *testing.T, l ledger.Ledger, step int64) {
+	t.Helper()
+	_, err := l.PutEvaluation(t.Context(), layout, ledger.Concluded, fmt.Sprintf("%d/validation", step), []byte{byte(step)})
+	require.NoError(t, err)
+}
+
+func TestALostLedgerIsRestored(t *testing.T) {
+	l := memory.New()
+	take(t, l, 0, 20)
+	evaluate(t, l, 5)
+	evaluate(t, l, 10)
+	evaluate(t, l, 15)
+	s := gather(t, l, 10)
+	require.Equal(t, map[string][]byte{"5/validation": {5}}, s.Evaluations, "the one after step 10 may be under way")
+
+	// The ledger is lost, restored, goes on, and is lost and restored again.
+	l = memory.New()
+	require.NoError(t, Restore(t.Context(), l, layout, s))
+	require.NoError(t, Restore(t.Context(), l, layout, s), "a second time changes nothing")
+	requireLedger(t, l, 10, 10)
+	take(t, l, 10, 14)
+	requireLedger(t, l, 14, 10)
+	second := gather(t, l, 12)
+	require.Len(t, second.Losses, 12)
+
+	// An old copy of the ledger is put back: what is there agrees.
+	require.NoError(t, Restore(t.Context(), l, layout, second))
+	requireLedger(t, l, 14, 12)
+	late := memory.New()
+	take(t, late, 0, 7)
+	require.NoError(t, Restore(t.Context(), late, layout, second))
+	take(t, late, 12, 13)
+	requireLedger(t, late, 13, 12)
+	require.NoError(t, l.Delete(t.Context(), layout))
+	left, err := l.Evaluations(t.Context(), layout, ledger.Earlier)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// requireLedger checks how far a ledger is and that the losses of all steps are known.
+func requireLedger(t *testing.T, l ledger.Ledger, committed, snapshot int64) {
+	t.Helper()
+	state, err := l.State(t.Context(), layout)
+	require.NoError(t, err)
+	require.Equal(t, committed, state.Committed)
+	require.Equal(t, snapshot, state.Snapshot)
+	for _, span := range [][2]int64{{0, committed}, {3, committed}, {0, 2}, {committed - 1, committed}} {
+		list, err := Losses(t.Context(), l, layout, span[0], span[1])
+		require.NoError(t, err)
+		require.Len(t, list, int(span[1]-span[0]), "steps %v", span)
+		for i, p := range list {
+			step := span[0] + int64(i)
+			require.Equal(t, ledger.Progress{Step: step, Sums: sums(step)}, p)
+		}
+	}
+}
+
+func TestALedgerThatHasLostLossesMakesNoCheckpoint(t *testing.T) {
+	l := memory.New()
+	require.NoError(t, l.PutSnapshot(t.Context(), layout, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, layout.Params)}}))
+	take(t, l, 5, 8)
+	_, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: 8, Vectors: [][]float32{make([]float32, layout.Params)}})
+	require.ErrorIs(t, err, job.ErrStale)
+}
+
+func TestNothingIsLeftOfCheckpointsThatNobodyRecords(t *testing.T) {
+	ctx := t.Context()
+	l, store := memory.New(), newListing()
+	take(t, l, 0, 20)
+	begin := func(step int64) *Draft {
+		d, err := NewDraft(gather(t, l, step))
+		require.NoError(t, err)
+		require.NoError(t, d.Announce(ctx, l, layout))
+		return d
+	}
+	four, six, nine := begin(4), begin(6), begin(9)
+	_, err := store.Put(ctx, must(four.parts[0].encode(nil))) // its writer has died
+	require.NoError(t, err)
+
+	found, err := Written(ctx, l, layout, store, 5)
+	require.NoError(t, err)
+	require.Nil(t, found)
+	require.NoError(t, six.Write(ctx, store, none))
+	found, err = Written(ctx, l, layout, store, 5)
+	require.NoError(t, err)
+	require.Equal(t, six.Digest, found.Digest)
+	found, err = Written(ctx, l, layout, store, 7)
+	require.NoError(t, err)
+	require.Nil(t, found)
+
+	// Six is recorded while nine is being written.
+	kept := []job.Checkpoint{{Step: 6, Digest: six.Digest}}
+	require.NoError(t, Discard(ctx, l, layout, store, 6, kept))
+	require.NoError(t, Verify(ctx, store, six.Digest))
+	require.Len(t, store.digests(), len(six.parts)+1, "what was written of four is gone")
+	require.NoError(t, nine.Write(ctx, store, none))
+
+	// The job ends without a word of nine.
+	require.NoError(t, Discard(ctx, l, layout, store, 1<<62, kept))
+	require.NoError(t, Verify(ctx, store, six.Digest))
+	require.Len(t, store.digests(), len(six.parts)+1)
+	drafts, err := l.Evaluations(ctx, layout, ledger.Drafts)
+	require.NoError(t, err)
+	require.Empty(t, drafts)
+}
+
+func must(data []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
+func FuzzDecode(f *testing.F) {
+	d, err := NewDraft(state(ref, 5, 10))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(d.Encoded)
+	f.Add([]byte(`{"magic":"tributary-checkpoint","version":1,"job":"a","run":"r","step":1,"params":0,"vectors":[[]],"losses":["x"]}`))
+	f.Add([]byte(`{"vectors":[[],[]]}`))
+	store := blob.NewMemory(0)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := Decode(data)
+		if err != nil {
+			require.ErrorIs(t, err, job.ErrCorrupt)
+			return
+		}
+		require.Len(t, m.Losses, int((m.Step+lossesLen-1)/lossesLen))
+		if m.Params < partLen {
+			_, err = m.Read(t.Context(), store)
+			require.ErrorIs(t, err, job.ErrNotFound)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+)
+
+// What a manifest begins with, and what it may hold.
+const (
+	magic      = "tributary-checkpoint"
+	version    = 1
+	maxVectors = 16      // parameters and optimizer state
+	maxParts   = 1 << 16 // of one vector: 256 GiB
+)
+
+// Manifest lists a checkpoint's parts, each by its digest. It is itself a blob,
+// in JSON, small beside its parts.
+type Manifest struct {
+	Magic   string `json:"magic"`
+	Version int    `json:"version"`
+	job.Ref
+	Plan        job.Digest     `json:"plan"`
+	Numerics    job.Numerics   `json:"numerics"`
+	Step        int64          `json:"step"`   // steps folded into the vectors
+	Params      int            `json:"params"` // P, the length of each vector
+	Bytes       int64          `json:"bytes"`  // of all parts
+	Vectors     [][]job.Digest `json:"vectors"`
+	Losses      []job.Digest   `json:"losses"`
+	Evaluations []job.Digest   `json:"evaluations"`
+}
+
+// Decode reads a manifest's bytes and checks that its parts have the number
+// that its step and its vectors take. It fails with job.ErrCorrupt.
+func Decode(data []byte) (*Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("decode checkpoint: %w: %w", err, job.ErrCorrupt)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("decode checkpoint: %w: %w", err, job.ErrCorrupt)
+	}
+	return &m, nil
+}
+
+func (m *Manifest) check() error {
+	switch {
+	case m.Magic != magic:
+		return fmt.Errorf("it begins with %.40q, not %q", m.Magic, magic)
+	case m.Version != version:
+		return fmt.Errorf("it has version %d; this program reads version %d", m.Version, version)
+	case m.Step < 1:
+		return fmt.Errorf("it is of step %d, want 1 or more", m.Step)
+	case m.Params < 0 || m.Params > maxParts*partLen:
+		return fmt.Errorf("it has %d parameters", m.Params)
+	case len(m.Vectors) < 1 || len(m.Vectors) > maxVectors:
+		return fmt.Errorf("it has %d vectors, want 1 to %d", len(m.Vectors), maxVectors)
+	case int64(len(m.Losses)) != (m.Step+lossesLen-1)/lossesLen:
+		return fmt.Errorf("it has %d parts of losses for %d steps", len(m.Losses), m.Step)
+	}
+	if err := m.Job.Validate(); err != nil {
+		return err
+	}
+	for i, parts := range m.Vectors {
+		if want := (m.Params + partLen - 1) / partLen; len(parts) != want {
+			return fmt.Errorf("vector %d has %d parts, want %d", i, len(parts), want)
+		}
+	}
+	for _, digest := range m.parts() {
+		if !blob.IsDigest(digest) {
+			return fmt.Errorf("part %.80q: that is no digest", string(digest))
+		}
+	}
+	return nil
+}
+
+// encode returns the manifest's bytes.
+func (m *Manifest) encode() ([]byte, error) {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode checkpoint: %w", err)
+	}
+	return data, nil
+}
+
+// parts lists all parts' digests, in the order in which they are written.
+func (m *Manifest) parts() []job.Digest {
+	var all []job.Digest
+	for _, parts := range m.Vectors {
+		all = append(all, parts...)
+	}
+	all = append(all, m.Losses...)
+	return append(all, m.Evaluations...)
+}
+
+// Of fails with job.ErrCorrupt unless the checkpoint is of that job's
+// incarnation, plan and number of parameters.
+func (m *Manifest) Of(ref job.Ref, plan job.Digest, params int) error {
+	if m.Ref != ref || m.Plan != plan || m.Params != params {
+		return fmt.Errorf("checkpoint is of job %s, plan %s and %d parameters; want %s, %s and %d: %w",
+			m.Ref, m.Plan, m.Params, ref, plan, params, job.ErrCorrupt)
+	}
+	return nil
+}
+
+// Open reads the manifest of a checkpoint.
+func Open(ctx context.Context, store blob.Store, digest job.Digest) (*Manifest, error) {
+	data, err := store.Get(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoint: %w", err)
+	}
+	return Decode(data)
+}
+
+// Whole fails with job.ErrNotFound when a part of the checkpoint is not there. It
+// reads none of them.
+func (m *Manifest) Whole(ctx context.Context, store blob.Store) error {
+	for _, digest := range m.parts() {
+		has, err := store.Has(ctx, digest)
+		if err != nil {
+			return fmt.Errorf("look for a part of checkpoint %d: %w", m.Step, err)
+		}
+		if !has {
+			return fmt.Errorf("part %s of checkpoint %d is missing: %w", digest, m.Step, job.ErrNotFound)
+		}
+	}
+	return nil
+}
+
+// Delete removes the parts that a manifest lists.
+func (m *Manifest) Delete(ctx context.Context, store blob.Store) error {
+	var errs []error
+	for _, digest := range m.parts() {
+		if err := store.Delete(ctx, digest); err != nil {
+			errs = append(errs, fmt.Errorf("delete checkpoint %d: %w", m.Step, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Delete removes a checkpoint: its parts, then its manifest, so that one that was
+// cut off can be taken up again. What is not there needs no deleting.
+func Delete(ctx context.Context, store blob.Store, digest job.Digest) error {
+	m, err := Open(ctx, store, digest)
+	switch {
+	case err == nil:
+		if err := m.Delete(ctx, store); err != nil {
+			return err
+		}
+	case errors.Is(err, job.ErrNotFound):
+		return nil
+	case !errors.Is(err, job.ErrCorrupt):
+		return err
+	}
+	if err := store.Delete(ctx, digest); err != nil {
+		return fmt.Errorf("delete checkpoint: %w", err)
+	}
+	return nil
+}

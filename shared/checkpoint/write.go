@@ -1,0 +1,135 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+)
+
+// parallel is how many parts are written at a time.
+const parallel = 4
+
+// tidying bounds the deletion of what was written of a checkpoint that cannot be.
+const tidying = 10 * time.Second
+
+// Draft is a checkpoint whose bytes are known and are yet to be written.
+type Draft struct {
+	Manifest Manifest
+	Encoded  []byte     // the manifest
+	Digest   job.Digest // of Encoded
+	parts    []part     // in the order of Manifest.parts
+}
+
+// NewDraft works out the digests of a state's parts. The state must not change
+// until the draft is written.
+func NewDraft(s *State) (*Draft, error) {
+	d := &Draft{Manifest: Manifest{
+		Magic: magic, Version: version, Ref: s.Ref, Plan: s.Plan, Numerics: s.Numerics, Step: s.Snapshot.Step,
+	}}
+	m := &d.Manifest
+	if len(s.Snapshot.Vectors) > 0 {
+		m.Params = len(s.Snapshot.Vectors[0])
+	}
+	if int64(len(s.Losses)) != m.Step {
+		return nil, fmt.Errorf("checkpoint %d with the losses of %d steps: %w", m.Step, len(s.Losses), job.ErrInvalid)
+	}
+	var buf []byte
+	digests := func(parts []part) ([]job.Digest, error) {
+		list := make([]job.Digest, len(parts))
+		for i, p := range parts {
+			var err error
+			if buf, err = p.encode(buf[:0]); err != nil {
+				return nil, fmt.Errorf("encode %s: %w", p.place, err)
+			}
+			m.Bytes += int64(len(buf))
+			list[i] = blob.DigestOf(buf)
+		}
+		d.parts = append(d.parts, parts...)
+		return list, nil
+	}
+	vectors, losses, evaluations := split(s)
+	for _, parts := range vectors {
+		list, err := digests(parts)
+		if err != nil {
+			return nil, err
+		}
+		m.Vectors = append(m.Vectors, list)
+	}
+	var err error
+	if m.Losses, err = digests(losses); err != nil {
+		return nil, err
+	}
+	if m.Evaluations, err = digests(evaluations); err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("checkpoint %d: %w: %w", m.Step, err, job.ErrInvalid)
+	}
+	if d.Encoded, err = m.encode(); err != nil {
+		return nil, err
+	}
+	d.Digest = blob.DigestOf(d.Encoded)
+	return d, nil
+}
+
+// Write stores the parts, then the manifest, and reads each of them back. It may
+// be repeated. When it fails it takes away what it has stored, unless ctx has
+// ended; progress is called for each part.
+//
+// Another writer of the same draft loses parts by that, and says that the
+// checkpoint is there: so who records it makes sure that it is [Manifest.Whole].
+func (d *Draft) Write(ctx context.Context, store blob.Store, progress func()) error {
+	err := d.write(ctx, store, progress)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	tidy, cancel := context.WithTimeout(ctx, tidying)
+	defer cancel()
+	return errors.Join(err, store.Delete(tidy, d.Digest), d.Manifest.Delete(tidy, store))
+}
+
+func (d *Draft) write(ctx context.Context, store blob.Store, progress func()) error {
+	digests := d.Manifest.parts()
+	group, parts := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, p := range d.parts {
+		group.Go(func() error {
+			data, err := p.encode(nil)
+			if err == nil {
+				err = put(parts, store, data, digests[i])
+			}
+			if err != nil {
+				return fmt.Errorf("write %s: %w", p.place, err)
+			}
+			progress()
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := put(ctx, store, d.Encoded, d.Digest); err != nil {
+		return fmt.Errorf("write checkpoint %d of %s: %w", d.Manifest.Step, d.Manifest.Ref, err)
+	}
+	progress()
+	return nil
+}
+
+// put stores data, whose digest is known, and reads it back.
+func put(ctx context.Context, store blob.Store, data []byte, want job.Digest) error {
+	got, err := store.Put(ctx, data)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("its bytes have changed to %s while it was written: %w", got, job.ErrCorrupt)
+	}
+	_, err = store.Get(ctx, want)
+	return err
+}
