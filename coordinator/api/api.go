@@ -1,5 +1,5 @@
-// Package api is what people may ask of the coordinator: to submit, look at,
-// list and cancel jobs, and for the spec's schema.
+// Package api is what people may ask of the coordinator: to submit, look at and
+// list jobs, to pause, resume, cancel and remove them, and for the spec's schema.
 //
 // It owns requests, answers and their meaning. It moves no bytes: package
 // broker serves it over NATS. Jobs are carried out by coordinator/run, which
@@ -48,11 +48,19 @@ type Events interface {
 	Publish(notice.Event) error
 }
 
+// Remover deletes everything that is kept of a job, its record in the end.
+type Remover interface {
+	// Remove fails with job.ErrConflict when the record is not of a job that
+	// is being removed. It may be repeated.
+	Remove(ctx context.Context, r job.Record, model bool) error
+}
+
 // API answers requests.
 type API struct {
 	Records Records
 	Sources Sources
 	Events  Events
+	Jobs    Remover
 }
 
 // Status is the short answer about a job.
@@ -85,6 +93,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	r := job.Record{
 		ID: s.ID, Run: job.Run(random(16)), Name: s.Name, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
+		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
 	}
 	if r.ID == "" {
 		r.ID = NewID(s.Name)
@@ -181,37 +190,6 @@ func (a *API) List(ctx context.Context, _ []byte) (map[string][]Listed, error) {
 // clip cuts a text between characters.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxText)], "") }
 
-// Cancel ends a job that has not ended. Whoever drives it sees the record.
-func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
-	id, err := parseID(payload)
-	if err != nil {
-		return Status{}, err
-	}
-	for {
-		r, revision, err := a.Records.Get(ctx, id)
-		if err != nil {
-			return Status{}, unknown(id, err)
-		}
-		if r.State == job.Cancelled {
-			return status(r), nil
-		}
-		if r.State.Final() {
-			return Status{}, fmt.Errorf("job %q has %s already and cannot be cancelled: %w", id, r.State, job.ErrConflict)
-		}
-		now := time.Now().UTC()
-		r.State, r.Finished, r.Message = job.Cancelled, &now, ""
-		_, err = a.Records.Update(ctx, r, revision)
-		if errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
-			continue // it moved on meanwhile; look again
-		}
-		if err != nil {
-			return Status{}, fmt.Errorf("cancel job %q: %w", id, err)
-		}
-		_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
-		return status(r), nil
-	}
-}
-
 // unknown says in plain words that there is no such job.
 func unknown(id job.ID, err error) error {
 	if errors.Is(err, job.ErrNotFound) {
@@ -222,23 +200,30 @@ func unknown(id job.ID, err error) error {
 
 // parseID reads a job's id: the bare id, or {"id": "…"}.
 func parseID(payload []byte) (job.ID, error) {
-	payload = bytes.TrimSpace(payload)
 	var request struct {
 		ID job.ID `json:"id"`
 	}
+	err := parse(payload, &request, &request.ID, "")
+	return request.ID, err
+}
+
+// parse reads a request: an object with an id and the fields of request, or the
+// bare id. more says how those fields are written.
+func parse(payload []byte, request any, id *job.ID, more string) error {
+	payload = bytes.TrimSpace(payload)
 	if len(payload) > 0 && payload[0] == '{' {
 		d := json.NewDecoder(bytes.NewReader(payload))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&request); err != nil {
-			return "", fmt.Errorf(`request: %w; want the job's id, bare or as {"id":"…"}: %w`, err, job.ErrInvalid)
+		if err := d.Decode(request); err != nil {
+			return fmt.Errorf(`request: %w; want the job's id, bare or as {"id":"…"%s}: %w`, err, more, job.ErrInvalid)
 		}
 	} else {
-		request.ID = job.ID(bytes.Trim(payload, `"`))
+		*id = job.ID(bytes.Trim(payload, `"`))
 	}
-	if err := request.ID.Validate(); err != nil {
-		return "", fmt.Errorf("%w: %w", err, job.ErrInvalid)
+	if err := id.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	}
-	return request.ID, nil
+	return nil
 }
 
 // Schema answers the JSON Schema of a spec.

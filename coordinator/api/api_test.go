@@ -95,15 +95,36 @@ func (e *events) Publish(v notice.Event) error {
 	return v.Validate()
 }
 
+// remover is api.Remover that only deletes the record.
+type remover struct {
+	*records
+	models []job.ID // that were to be removed as well
+}
+
+func (r *remover) Remove(_ context.Context, rec job.Record, model bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.all[rec.ID].Removing {
+		return job.ErrConflict
+	}
+	delete(r.all, rec.ID)
+	if model {
+		r.models = append(r.models, rec.ID)
+	}
+	return nil
+}
+
 type fixture struct {
 	*api.API
+	remover *remover
 	records *records
 	events  *events
 }
 
 func newFixture(roots ...string) fixture {
 	f := fixture{records: newRecords(), events: &events{}}
-	f.API = &api.API{Records: f.records, Sources: &ingest.Roots{Folders: roots}, Events: f.events}
+	f.remover = &remover{records: f.records}
+	f.API = &api.API{Records: f.records, Jobs: f.remover, Sources: &ingest.Roots{Folders: roots}, Events: f.events}
 	return f
 }
 
@@ -233,6 +254,10 @@ func TestBadAndUnknownIDs(t *testing.T) {
 	ask := map[string]func(payload string) error{
 		"get":    func(p string) error { _, err := f.Get(t.Context(), []byte(p)); return err },
 		"cancel": func(p string) error { _, err := f.Cancel(t.Context(), []byte(p)); return err },
+		"pause":  func(p string) error { _, err := f.Pause(t.Context(), []byte(p)); return err },
+		"resume": func(p string) error { _, err := f.Resume(t.Context(), []byte(p)); return err },
+		"retry":  func(p string) error { _, err := f.Retry(t.Context(), []byte(p)); return err },
+		"remove": func(p string) error { _, err := f.Remove(t.Context(), []byte(p)); return err },
 	}
 	for name, do := range ask {
 		for _, bad := range []string{
@@ -276,7 +301,7 @@ func TestAFinishedJobCannotBeCancelled(t *testing.T) {
 		f.records.change("line", func(r *job.Record) { r.State = state })
 		_, err = f.Cancel(t.Context(), []byte("line"))
 		require.ErrorIs(t, err, job.ErrConflict)
-		require.ErrorContains(t, err, fmt.Sprintf(`job "line" has %s already and cannot be cancelled`, state))
+		require.ErrorContains(t, err, fmt.Sprintf(`job "line" has %s and cannot be cancelled`, state))
 		r, _ := f.Get(t.Context(), []byte("line"))
 		require.Equal(t, state, r.State)
 	}

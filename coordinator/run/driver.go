@@ -12,13 +12,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/shared/job"
-	"tributary/shared/ledger"
 	"tributary/shared/notice"
 )
 
 // Why a driver stops before its job has ended.
 var (
-	errHalted    = fmt.Errorf("the job was ended from outside: %w", job.ErrStale)
+	errHalted    = fmt.Errorf("the job was ended or paused from outside: %w", job.ErrStale)
 	errFenced    = fmt.Errorf("another coordinator has taken the job: %w", job.ErrStale)
 	errReplaced  = fmt.Errorf("the job's id stands for another run now: %w", job.ErrStale)
 	errLeaseLost = errors.New("the lease was lost")
@@ -28,11 +27,6 @@ var (
 // then is deleted when the record is seen again.
 const releaseTimeout = 10 * time.Second
 
-// sweepAfter is how long after its release a job's training state is deleted
-// once more: a worker may have been in the middle of a task, and what it then
-// stored would stay for weeks.
-const sweepAfter = 5 * time.Second
-
 // driver carries one job through its life.
 type driver struct {
 	service *Service
@@ -40,9 +34,7 @@ type driver struct {
 	stop    context.CancelCauseFunc
 	inbox   chan any
 	log     zerolog.Logger
-	term    uint64 // of the lease, as the record has it too since claim
-	// emptied is where the ledger of a released job was, for sweep.
-	emptied *ledger.Layout
+	term    uint64      // of the lease, as the record has it too since claim
 	ending  atomic.Bool // the driver is about to make the record final itself
 	sharing bool        // in the fleet's slots; the service's lock guards it
 }
@@ -66,24 +58,19 @@ func (d *driver) tell(message any) {
 }
 
 // live drives the job under a lease's term until it is final and released, is
-// taken away, or ctx ends. It reports whether the job was released just now.
-func (d *driver) live(ctx context.Context, term uint64) (released bool) {
+// paused or taken away, or ctx ends.
+func (d *driver) live(ctx context.Context, term uint64) {
 	r, err := d.claim(ctx, term)
 	if errors.Is(err, job.ErrNotFound) || errors.Is(err, errReplaced) {
 		d.service.forget(d.ref)
 	}
-	if err != nil || r.Released {
-		return false
+	if err != nil || r.Released || r.State.Driven() && !d.drive(ctx) {
+		return
 	}
-	if !r.State.Final() && !d.drive(ctx) {
-		return false
-	}
-	released, err = d.release(ctx)
-	if err != nil {
+	if err := d.release(ctx); err != nil {
 		d.log.Warn().Err(err).Msg("delete the job's training state")
 		d.giveUp(err)
 	}
-	return released
 }
 
 // claim writes the lease's term into the record: from then on nothing that an
@@ -115,7 +102,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	outcome, err := d.carry(ctx)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errHalted), errors.Is(err, errHalted):
-		d.log.Info().Msg("the job was ended from outside")
+		d.log.Info().Msg("the job was ended or paused from outside")
 		return true
 	case ctx.Err() != nil, errors.Is(err, errFenced), errors.Is(err, errReplaced):
 		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("let go of the job")
@@ -127,7 +114,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	r, err := d.end(ctx, outcome, err)
 	switch {
 	case errors.Is(err, errHalted):
-		d.log.Info().Msg("the job was ended from outside")
+		d.log.Info().Msg("the job was ended or paused from outside")
 		return true
 	case errors.Is(err, errFenced), errors.Is(err, errReplaced):
 		d.log.Info().Err(err).Msg("let go of the job")
@@ -191,7 +178,7 @@ func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (jo
 }
 
 // change applies a change to the job's record by compare-and-set, for as long
-// as it takes. It fails with job.ErrStale when the record is final, of another
+// as it takes. It fails with job.ErrStale when the job stands still, is of another
 // incarnation, or was claimed by another owner since: a driver that was paused
 // beyond its lease changes nothing when it wakes up. Between the check and the
 // write it is the revision that refuses.
@@ -220,66 +207,41 @@ func (d *driver) mine(r job.Record) error {
 		return errReplaced
 	case r.Term != d.term:
 		return errFenced
-	case r.State.Final():
+	case !r.State.Driven():
 		return errHalted
 	}
 	return nil
 }
 
 // release deletes the training state of a final job and notes that in the
-// record, so that it is done even when the job ended while nobody drove it. It
-// reports whether it has done so. An owner that is paused before the deletion
-// and wakes up when the job was resumed deletes what is computed again then, to
-// the same bits.
-func (d *driver) release(ctx context.Context) (released bool, err error) {
+// record, so that it is done even when the job ended while nobody drove it. An
+// owner that is paused before the deletion and wakes up when the job was resumed
+// deletes what is computed again then, to the same bits.
+func (d *driver) release(ctx context.Context) error {
 	// A stop of the coordinator does not cut it off: it is short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	_, err = persist(ctx, d.log, "release the job", func() (job.Record, error) {
+	_, err := persist(ctx, d.log, "release the job", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
-		if err != nil || r.Released || !errors.Is(d.mine(r), errHalted) {
+		if err != nil || r.Ref() != d.ref || r.Term != d.term || !r.State.Final() || r.Released {
 			return r, err
 		}
-		if r.Plan != "" {
-			if err := d.deleteLedger(ctx, r); err != nil {
-				return r, err
-			}
+		if err := d.deleteLedger(ctx, r); err != nil {
+			return r, err
 		}
 		r.Released = true
 		_, err = d.service.cfg.Records.Update(ctx, r, revision)
-		released = err == nil
 		return r, err
 	})
-	return released, err
+	return err
 }
 
-// sweep deletes what stragglers have stored since the job's release, unless
-// ctx ends before. A job that goes on, or has begun anew under the same run,
-// keeps its state.
-func (d *driver) sweep(ctx context.Context) {
-	if d.emptied == nil {
-		return
-	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(sweepAfter):
-	}
-	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
-	defer cancel()
-	r, _, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
-	if err == nil && r.Ref() == d.ref && !r.Released {
-		return
-	}
-	if err == nil || errors.Is(err, job.ErrNotFound) {
-		err = d.service.cfg.Ledger.Delete(ctx, *d.emptied)
-	}
-	if err != nil {
-		d.log.Debug().Err(err).Msg("delete what stragglers stored")
-	}
-}
-
+// deleteLedger deletes a job's training state now, and what stragglers store
+// a little later.
 func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
+	if r.Plan == "" {
+		return nil
+	}
 	layout, err := d.address(ctx, r.Plan)
 	if errors.Is(err, job.ErrNotFound) {
 		return nil // without its plan the job has written nothing
@@ -287,8 +249,11 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	if err != nil {
 		return err
 	}
-	d.emptied = &layout
-	return d.service.cfg.Ledger.Delete(ctx, layout)
+	if err := d.service.cfg.Ledger.Delete(ctx, layout); err != nil {
+		return err
+	}
+	d.service.sweepLater(layout)
+	return nil
 }
 
 // publish tells people about the job.

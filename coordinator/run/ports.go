@@ -15,6 +15,10 @@ type Records interface {
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 	// Update fails with job.ErrConflict when the revision is not the newest.
 	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
+	// Delete removes a record as it stood at revision, and fails with
+	// job.ErrConflict when that is not the newest. One that is not there is no
+	// error.
+	Delete(ctx context.Context, id job.ID, revision uint64) error
 	// Watch calls see with every record there is and with every change, until
 	// ctx ends. It may call it with records that have not changed.
 	Watch(ctx context.Context, see func(job.Record)) error
@@ -47,6 +51,9 @@ type Models interface {
 	PutFile(ctx context.Context, model, file string, content io.Reader) error
 	// SetAlias makes alias stand for the model.
 	SetAlias(ctx context.Context, alias, model string) error
+	// Delete removes a model's files and the aliases that stand for it; one
+	// that is not there is no error.
+	Delete(ctx context.Context, model string) error
 }
 
 // Sources opens what a spec names as a source of data or weights.

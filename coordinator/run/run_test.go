@@ -273,7 +273,7 @@ func TestOnlyTheChosenJobsAreTaken(t *testing.T) {
 	w.submit(line("a", 3))
 	w.submit(line("b", 3))
 	ctx, cancel := context.WithCancel(t.Context())
-	s := run.New(run.Config{Owner: "x", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w, Events: w, Only: func(id job.ID) bool { return id == "b" }})
+	s := run.New(run.Config{Owner: "x", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w}, Events: w, Only: func(id job.ID) bool { return id == "b" }})
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	w.told("b", func(e notice.Event) bool { return e.Job == "b" })

@@ -14,6 +14,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +44,12 @@ type Config struct {
 	Events  Events
 	// Keep, when set, also stores a finished model's files and returns where.
 	Keep func(id job.ID, files map[string][]byte) (string, error)
+	// Forget, when set, deletes what people were told of a job that is removed.
+	Forget func(ctx context.Context, id job.ID) error
+	// Retain is how long a job is kept after its end; 0 for ever. Its model is
+	// kept longer unless RetireModels is set.
+	Retain       time.Duration
+	RetireModels bool
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
 	// ChunkLen is the number of parameters in a chunk of the ledger; default
@@ -65,6 +73,9 @@ type Service struct {
 	fleet *fleet.Fleet
 	open  map[job.Ref]job.Record // records with something left to do
 	jobs  map[job.Ref]*driver    // those that are being driven here
+	due   map[job.Ref]time.Time  // when jobs that have ended are to be removed
+	tidy  time.Duration          // when due was last looked at
+	late  []straggling           // ledgers to be deleted once more
 	busy  sync.WaitGroup
 }
 
@@ -76,6 +87,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
+		due:   map[job.Ref]time.Time{},
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
@@ -97,8 +109,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// see acts on a record: it stops a job that became final and takes one that
-// nobody drives and that is not over and done with.
+// see acts on a record: it stops a job that is to stand still and takes one that
+// nobody drives and that is not over and done with. A paused job is nobody's: it
+// costs nothing, and whoever is there when it is resumed takes it.
 func (s *Service) see(ctx context.Context, r job.Record) {
 	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
 		return
@@ -106,16 +119,21 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
-	if driven && r.State.Final() && !d.ending.Load() {
+	if driven && !r.State.Driven() && !d.ending.Load() {
 		d.stop(errHalted)
 	}
-	if r.Released {
+	s.schedule(r)
+	before, known := s.open[r.Ref()]
+	if r.Released || r.State == job.Paused {
 		delete(s.open, r.Ref())
-		return
+	} else {
+		s.open[r.Ref()] = r
+		if !driven {
+			s.take(ctx, r)
+		}
 	}
-	s.open[r.Ref()] = r
-	if !driven {
-		s.take(ctx, r)
+	if !known || before.State != r.State || before.Priority != r.Priority || before.MaxSlots != r.MaxSlots {
+		s.tellFleet() // of other shares
 	}
 }
 
@@ -134,6 +152,7 @@ func (s *Service) forget(ref job.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, ref)
+	delete(s.due, ref)
 }
 
 // take starts a driver for the job. The driver ends by itself when another
@@ -174,9 +193,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 			case <-ctx.Done():
 			}
 		}()
-		if d.live(ctx, lease.Term()) {
-			s.busy.Go(func() { d.sweep(service) })
-		}
+		d.live(ctx, lease.Term())
 	})
 }
 
@@ -184,7 +201,8 @@ func (s *Service) take(service context.Context, r job.Record) {
 // adds to the time from an owner's death to its job's next step.
 const takeEvery = 100 * time.Millisecond
 
-// keepUp forgets silent workers and looks for free jobs.
+// keepUp forgets silent workers, looks for free jobs and clears up behind those
+// that have ended.
 func (s *Service) keepUp(ctx context.Context) {
 	tick := time.NewTicker(takeEvery)
 	defer tick.Stop()
@@ -198,6 +216,8 @@ func (s *Service) keepUp(ctx context.Context) {
 				s.tellFleet()
 			}
 			s.look(ctx)
+			s.sweep(ctx)
+			s.retire(ctx)
 			s.mu.Unlock()
 		}
 	}
@@ -243,19 +263,30 @@ func (s *Service) route(ref job.Ref, message any) {
 	}
 }
 
-// slots is a job's share of the fleet's slots with numerics: of all jobs that
-// take steps here, the same for each.
-func (s *Service) slots(n job.Numerics) int {
+// slots is a job's share of the fleet's slots with numerics, among all jobs that
+// take steps, those of other coordinators included.
+func (s *Service) slots(ref job.Ref, n job.Numerics) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.fleet.Slots(n)
-	sharing := 0
-	for _, d := range s.jobs {
-		if d.sharing {
-			sharing++
+	var refs []job.Ref
+	for other, r := range s.open {
+		d := s.jobs[other]
+		steps := r.State == job.Running || d != nil && d.sharing
+		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {
+			refs = append(refs, other)
 		}
 	}
-	return min(all, max(1, all/max(1, sharing)))
+	slices.SortFunc(refs, func(a, b job.Ref) int { return strings.Compare(a.String(), b.String()) })
+	claims := make([]fleet.Claim, len(refs))
+	for i, other := range refs {
+		r := s.open[other]
+		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
+	}
+	shares := fleet.Shares(s.fleet.Slots(n), claims)
+	if i := slices.Index(refs, ref); i >= 0 {
+		return shares[i]
+	}
+	return s.fleet.Slots(n) // it is being stopped
 }
 
 // shares tells whether the job takes steps now and so shares the fleet.

@@ -59,7 +59,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(t.numerics())}); err != nil {
+	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(d.ref, t.numerics())}); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -119,7 +119,7 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.numerics())})
+		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.ref, t.numerics())})
 	case notice.Commit:
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
 	case notice.Evaluated:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -136,6 +137,35 @@ func (w *world) Update(ctx context.Context, r job.Record, revision uint64) (uint
 	return revision + 1, err
 }
 
+func (w *world) Create(_ context.Context, r job.Record) (uint64, error) {
+	err := job.ErrConflict
+	w.change(func() {
+		if _, ok := w.records[r.ID]; !ok {
+			w.records[r.ID], err = r, nil
+			w.revisions[r.ID]++
+		}
+	})
+	return 1, err
+}
+
+func (w *world) Delete(_ context.Context, id job.ID, revision uint64) (err error) {
+	w.change(func() {
+		if _, ok := w.records[id]; ok && w.revisions[id] != revision {
+			err = job.ErrConflict
+			return
+		}
+		delete(w.records, id)
+		w.revisions[id]++
+	})
+	return err
+}
+
+func (w *world) List(context.Context) ([]job.Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.records)), nil
+}
+
 func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
 	for {
 		w.mu.Lock()
@@ -199,6 +229,17 @@ func (w *world) PutFile(_ context.Context, model, file string, content io.Reader
 	return err
 }
 
+// models is the world's registry.
+type models struct{ *world }
+
+func (m models) Delete(_ context.Context, model string) error {
+	m.change(func() {
+		maps.DeleteFunc(m.files, func(name string, _ []byte) bool { return strings.HasPrefix(name, model+"/") })
+		maps.DeleteFunc(m.aliases, func(_, stands string) bool { return stands == model })
+	})
+	return nil
+}
+
 func (w *world) SetAlias(_ context.Context, alias, model string) error {
 	w.change(func() { w.aliases[alias] = model })
 	return nil
@@ -207,13 +248,21 @@ func (w *world) SetAlias(_ context.Context, alias, model string) error {
 // submit records a job as the API does.
 func (w *world) submit(text string) job.ID {
 	w.t.Helper()
+	return w.submitRun(text, "r")
+}
+
+func (w *world) submitRun(text string, run job.Run) job.ID {
+	w.t.Helper()
 	s, err := spec.Decode([]byte(text))
 	require.NoError(w.t, err)
 	canonical, digest, err := spec.Canonical(s)
 	require.NoError(w.t, err)
 	w.change(func() {
-		w.records[s.ID] = job.Record{ID: s.ID, Run: "r", Name: s.Name, State: job.Submitted, Spec: canonical, SpecDigest: digest}
-		w.revisions[s.ID] = 1
+		w.records[s.ID] = job.Record{
+			ID: s.ID, Run: run, Name: s.Name, State: job.Submitted, Spec: canonical, SpecDigest: digest,
+			Priority: s.Priority, MaxSlots: s.MaxSlots,
+		}
+		w.revisions[s.ID]++
 	})
 	return s.ID
 }
@@ -231,11 +280,13 @@ func (w *world) coordinateAs(owner string, slots int) (stop func()) {
 }
 
 // service returns a coordinator in this world.
-func (w *world) service(owner string) *run.Service {
-	return run.New(run.Config{
-		Owner: owner, Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w,
+func (w *world) service(owner string) *run.Service { return run.New(w.config(owner)) }
+
+func (w *world) config(owner string) run.Config {
+	return run.Config{
+		Owner: owner, Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w},
 		Sources: &ingest.Roots{}, Events: w, Keep: w.keep, Log: zerolog.Nop(),
-	})
+	}
 }
 
 func (w *world) run(s *run.Service, slots int) (stop func()) {

@@ -41,9 +41,11 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	records := records{conn.Records()}
 	cfg.Records, cfg.Leases, cfg.Models = records, leases{conn.Leases()}, conn.Models()
 	cfg.Queue, cfg.Sources = queue, sources
+	cfg.Forget = conn.Forget
+	service := run.New(cfg)
 	return &Coordinator{
-		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events},
-		service: run.New(cfg),
+		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service},
+		service: service,
 		conn:    conn,
 		queue:   queue,
 		log:     cfg.Log,
@@ -114,6 +116,11 @@ func (c *Coordinator) Answer() (*broker.Service, error) {
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
 		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Get(ctx, p) }, "id → everything known about the job"),
 		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "→ the jobs, newest first"),
+		endpoint("pause", func(ctx context.Context, p []byte) (any, error) { return c.API.Pause(ctx, p) }, "id → {id, state}"),
+		endpoint("resume", func(ctx context.Context, p []byte) (any, error) { return c.API.Resume(ctx, p) }, "id of a paused, failed or cancelled job → {id, state}"),
+		endpoint("retry", func(ctx context.Context, p []byte) (any, error) { return c.API.Retry(ctx, p) }, "id of a failed or cancelled job → {id, state}"),
+		endpoint("remove", func(ctx context.Context, p []byte) (any, error) { return c.API.Remove(ctx, p) }, "id of a job that has ended, or {id, model} → {id, removed}"),
+		endpoint("priority", func(ctx context.Context, p []byte) (any, error) { return c.API.Prioritize(ctx, p) }, "{id, priority, max_slots} → {id, state, priority, max_slots}"),
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
 		endpoint("schema", func(ctx context.Context, p []byte) (any, error) { return c.API.Schema(ctx, p) }, "→ the spec's JSON Schema"),
 	)

@@ -142,6 +142,13 @@ func (w *world) PutFile(_ context.Context, model, file string, content io.Reader
 	return err
 }
 
+func (w *world) Delete(context.Context, job.ID, uint64) error { return nil }
+
+// models is the world's registry.
+type models struct{ *world }
+
+func (models) Delete(context.Context, string) error { return nil }
+
 func (w *world) SetAlias(context.Context, string, string) error { return nil }
 
 // to hands a notice to the coordinator in charge, or loses it.
@@ -215,7 +222,7 @@ func (w *world) coordinate(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	service := run.New(run.Config{
-		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: w,
+		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w},
 		Sources: &ingest.Roots{Anywhere: true}, Events: w, Log: zerolog.Nop(),
 	})
 	w.mu.Lock()

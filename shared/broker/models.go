@@ -110,7 +110,8 @@ func (m *Models) List(ctx context.Context, model string) ([]ModelFile, error) {
 	return files, nil
 }
 
-// Delete removes every file of a model; a model that is not there is no error.
+// Delete removes every file of a model and the names that stand for it; a model
+// that is not there is no error.
 func (m *Models) Delete(ctx context.Context, model string) error {
 	if _, err := object(model, "x"); err != nil {
 		return wrap("delete model", err)
@@ -123,12 +124,40 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 	if err != nil {
 		return wrap("delete model "+model, err)
 	}
+	names, err := m.aliases(ctx, store, model)
+	if err != nil {
+		return wrap("delete model "+model, err)
+	}
 	for _, f := range files {
-		if err := store.Delete(ctx, f.Model+"/"+f.Name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+		names = append(names, f.Model+"/"+f.Name)
+	}
+	for _, name := range names {
+		if err := store.Delete(ctx, name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
 			return wrap("delete model "+model, err)
 		}
 	}
 	return nil
+}
+
+// aliases lists the objects in which model is what an alias stands for.
+func (m *Models) aliases(ctx context.Context, store jetstream.ObjectStore, model string) ([]string, error) {
+	infos, err := store.List(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, err
+	}
+	var names []string
+	for _, info := range infos {
+		alias, ok := strings.CutPrefix(info.Name, aliasPrefix)
+		if !ok {
+			continue
+		}
+		if stands, err := m.Resolve(ctx, alias); err == nil && stands == model {
+			names = append(names, info.Name)
+		} else if err != nil && !errors.Is(err, job.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // SetAlias makes alias another name for model, instead of what it stood for.

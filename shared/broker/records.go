@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -108,15 +109,25 @@ func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
 	return out, nil
 }
 
-// Delete removes a record; removing one that is not there is no error.
-func (r *Records) Delete(ctx context.Context, id job.ID) error {
+// markerTTL is how long a removed record leaves a mark.
+const markerTTL = time.Minute
+
+// Delete removes a record as it stood at revision, with its history. It fails
+// with job.ErrConflict when somebody else changed it since; removing one that is
+// not there is no error.
+func (r *Records) Delete(ctx context.Context, id job.ID, revision uint64) error {
 	doing := fmt.Sprintf("delete the record of job %.80s", string(id))
 	if id.Validate() != nil {
 		return nil //nolint:nilerr // no record can have such an id
 	}
 	kv, err := r.bucket.get(ctx)
 	if err == nil {
-		err = kv.Purge(ctx, string(id))
+		err = kv.Purge(ctx, string(id), jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTTL))
+	}
+	if err = classify(err); errors.Is(err, job.ErrConflict) {
+		if _, gone := kv.Get(ctx, string(id)); errors.Is(gone, jetstream.ErrKeyNotFound) {
+			return nil
+		}
 	}
 	return wrap(doing, err)
 }

@@ -43,8 +43,9 @@ func TestRecordsLife(t *testing.T) {
 	_, err = r.Update(ctx, rec, rev)
 	require.ErrorIs(t, err, job.ErrConflict, "the revision is no longer the newest")
 
-	require.NoError(t, r.Delete(ctx, "digits"))
-	require.NoError(t, r.Delete(ctx, "digits"))
+	require.ErrorIs(t, r.Delete(ctx, "digits", rev), job.ErrConflict, "it was changed since")
+	require.NoError(t, r.Delete(ctx, "digits", next))
+	require.NoError(t, r.Delete(ctx, "digits", next))
 	_, err = r.Get(ctx, "digits")
 	require.ErrorIs(t, err, job.ErrNotFound)
 	_, err = r.Update(ctx, rec, next)
@@ -60,10 +61,12 @@ func TestRecordsList(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, all)
 	for _, id := range []job.ID{"c", "a", "b", "gone"} {
-		_, err := r.Create(ctx, record(id))
+		rev, err := r.Create(ctx, record(id))
 		require.NoError(t, err)
+		if id == "gone" {
+			require.NoError(t, r.Delete(ctx, id, rev))
+		}
 	}
-	require.NoError(t, r.Delete(ctx, "gone"))
 	kv, err := r.bucket.get(ctx)
 	require.NoError(t, err)
 	_, err = kv.Put(ctx, "junk", []byte("{"))
@@ -87,7 +90,7 @@ func TestRecordsBadInput(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, "create %q", id)
 		_, err = r.Get(ctx, id)
 		require.ErrorIs(t, err, job.ErrNotFound, "get %q", id)
-		require.NoError(t, r.Delete(ctx, id))
+		require.NoError(t, r.Delete(ctx, id, 1))
 	}
 	big := record("big")
 	big.Spec, _ = json.Marshal(strings.Repeat("x", 9<<20))
@@ -133,7 +136,9 @@ func TestWatchSeesEveryJobAndEveryNewestState(t *testing.T) {
 	}, patience, 10*time.Millisecond)
 	require.Equal(t, "later failed", receive(t, seen), "also after the server's restart")
 
-	require.NoError(t, r.Delete(t.Context(), "later"))
+	last, err := r.Get(t.Context(), "later")
+	require.NoError(t, err)
+	require.NoError(t, r.Delete(t.Context(), "later", last.Revision))
 	_, err = r.Create(t.Context(), record("later"))
 	require.NoError(t, err)
 	require.Equal(t, "later submitted", receive(t, seen), "a successor of a removed job")

@@ -117,7 +117,7 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 		{"bucket " + JobBucket, func() error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: JobBucket, Description: "Tributary: the record of each job",
-				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas,
+				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
 		{"bucket " + LeaseBucket, func() error {

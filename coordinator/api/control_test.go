@@ -1,0 +1,140 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/api"
+	"tributary/shared/job"
+)
+
+func TestPauseAndResumeTellPeopleOnce(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	f.records.change("line", func(r *job.Record) { r.State, r.Plan, r.Message = job.Running, "p", "waiting: no worker is present" })
+	for range 2 {
+		got, err := f.Pause(t.Context(), []byte("line"))
+		require.NoError(t, err)
+		require.Equal(t, api.Status{ID: "line", State: job.Paused}, got)
+	}
+	for range 2 {
+		got, err := f.Resume(t.Context(), []byte(`{"id":"line"}`))
+		require.NoError(t, err)
+		require.Equal(t, api.Status{ID: "line", State: job.Running}, got)
+	}
+	var told []job.State
+	for _, e := range f.events.all {
+		told = append(told, e.State)
+	}
+	require.Equal(t, []job.State{job.Submitted, job.Paused, job.Running}, told)
+}
+
+func TestRetryOfAFailedJob(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	f.records.change("line", func(r *job.Record) { r.State, r.Plan, r.Error, r.Released = job.Failed, "p", "no room", true })
+	got, err := f.Retry(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	require.Equal(t, api.Status{ID: "line", State: job.Running}, got)
+	r, _ := f.Get(t.Context(), []byte("line"))
+	require.Equal(t, 1, r.Resumed)
+	require.False(t, r.Released)
+}
+
+func TestARemovedJobsIDIsFree(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	first, _ := f.Get(t.Context(), []byte("line"))
+	_, err = f.Remove(t.Context(), []byte("line"))
+	require.ErrorIs(t, err, job.ErrConflict)
+	require.ErrorContains(t, err, `job "line" is submitted and cannot be removed: cancel it first`)
+	_, err = f.Cancel(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	got, err := f.Remove(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	require.Equal(t, api.Removed{ID: "line", Removed: true}, got)
+	require.Empty(t, f.remover.models, "the model is kept unless it is named")
+	_, err = f.Get(t.Context(), []byte("line"))
+	require.ErrorIs(t, err, job.ErrNotFound)
+	_, err = f.Remove(t.Context(), []byte("line"))
+	require.ErrorIs(t, err, job.ErrNotFound)
+
+	_, err = f.Submit(t.Context(), line(t, "0.01", "0.02"))
+	require.NoError(t, err, "another spec under the same id")
+	second, _ := f.Get(t.Context(), []byte("line"))
+	require.NotEqual(t, first.Run, second.Run)
+	_, err = f.Cancel(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
+	require.NoError(t, err)
+	require.Equal(t, []job.ID{"line"}, f.remover.models)
+}
+
+// Whoever asks for both at once is told which came first.
+func TestRemoveRacesARetry(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	_, err = f.Cancel(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	f.records.before = func() {
+		_, err := f.Retry(t.Context(), []byte("line"))
+		require.NoError(t, err)
+	}
+	_, err = f.Remove(t.Context(), []byte("line"))
+	require.ErrorIs(t, err, job.ErrConflict)
+	r, err := f.Get(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	require.Equal(t, job.Submitted, r.State)
+}
+
+func TestPriority(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t, `"batch": 5`, `"batch": 5, "priority": 40, "max_slots": 3`))
+	require.NoError(t, err)
+	ask := func(payload string) (api.Share, error) { return f.Prioritize(t.Context(), []byte(payload)) }
+	for _, c := range []struct {
+		payload        string
+		priority, most int
+	}{
+		{`{"id":"line","priority":40}`, 40, 3},
+		{`{"id":"line","priority":5}`, 5, 3},
+		{`{"id":"line","max_slots":0}`, 5, 0},
+		{`{"id":"line","priority":100,"max_slots":7}`, 100, 7},
+	} {
+		got, err := ask(c.payload)
+		require.NoError(t, err)
+		require.Equal(t, api.Share{Status: api.Status{ID: "line", State: job.Submitted}, Priority: c.priority, MaxSlots: c.most}, got)
+	}
+	for payload, want := range map[string]string{
+		`line`:                            "priority: missing",
+		`{"id":"line","priority":0}`:      "priority: 0: want an integer from 1 to 100",
+		`{"id":"line","priority":101}`:    "priority: 101",
+		`{"id":"line","max_slots":-1}`:    "max_slots: -1",
+		`{"id":"line","priority":"high"}`: "priority",
+		`{"id":"line","prio":3}`:          "prio",
+	} {
+		_, err := ask(payload)
+		require.ErrorIs(t, err, job.ErrInvalid, payload)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = ask(`{"id":"nobody","priority":3}`)
+	require.ErrorIs(t, err, job.ErrNotFound)
+	f.records.change("line", func(r *job.Record) { r.State = job.Failed })
+	_, err = ask(`{"id":"line","priority":3}`)
+	require.ErrorIs(t, err, job.ErrConflict)
+	require.ErrorContains(t, err, `job "line" has ended (failed)`)
+}
+
+func TestASpecWithoutAPriorityHasTheDefault(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	r, _ := f.Get(t.Context(), []byte("line"))
+	require.Equal(t, job.DefaultPriority, r.Priority)
+	require.NotContains(t, string(r.Spec), "priority", "the canonical form of older specs stays as it was")
+}

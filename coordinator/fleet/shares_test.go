@@ -1,0 +1,73 @@
+package fleet
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestShares(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		slots  int
+		claims []Claim
+		want   []int
+	}{
+		{"nobody asks", 4, nil, []int{}},
+		{"nobody works", 0, []Claim{{10, 0}, {10, 0}}, []int{0, 0}},
+		{"one job has all", 7, []Claim{{10, 0}}, []int{7}},
+		{"equal priorities, equal shares", 8, []Claim{{10, 0}, {10, 0}}, []int{4, 4}},
+		{"the first has what does not divide", 9, []Claim{{10, 0}, {10, 0}}, []int{5, 4}},
+		{"three to one", 8, []Claim{{30, 0}, {10, 0}}, []int{6, 2}},
+		{"everyone has a slot", 8, []Claim{{100, 0}, {1, 0}}, []int{7, 1}},
+		{"more jobs than slots", 2, []Claim{{10, 0}, {10, 0}, {1, 0}}, []int{1, 1, 1}},
+		{"what one may not use, the others do", 10, []Claim{{10, 2}, {10, 0}}, []int{2, 8}},
+		{"nobody may use more", 10, []Claim{{10, 2}, {10, 3}}, []int{2, 3}},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, Shares(c.slots, c.claims)) })
+	}
+}
+
+func TestSharesOfAnyFleet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slots := rapid.IntRange(1, 200).Draw(t, "slots")
+		claims := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Claim {
+			return Claim{Priority: rapid.IntRange(1, 100).Draw(t, "priority"), MaxSlots: rapid.IntRange(0, 20).Draw(t, "max")}
+		}), 1, 12).Draw(t, "claims")
+		shares, more := Shares(slots, claims), Shares(slots+1, claims)
+		given, room := 0, 0
+		for i, c := range claims {
+			require.GreaterOrEqual(t, shares[i], 1)
+			require.LessOrEqual(t, shares[i], more[i], "a slot more takes nothing away")
+			given += shares[i]
+			if c.MaxSlots == 0 {
+				room += slots
+			} else {
+				require.LessOrEqual(t, shares[i], c.MaxSlots)
+				room += c.MaxSlots
+			}
+			for j, other := range claims {
+				if c.Priority >= other.Priority && (c.MaxSlots == 0 || c.MaxSlots > shares[i]) {
+					require.GreaterOrEqual(t, shares[i]+1, shares[j], "who is as urgent and not at its bound has no less, but for one that does not divide")
+				}
+			}
+		}
+		require.Equal(t, max(len(claims), min(slots, room)), given, "no slot idles that somebody may use")
+	})
+}
+
+func TestSharesAreInProportion(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slots := rapid.IntRange(50, 400).Draw(t, "slots")
+		priorities := rapid.SliceOfN(rapid.IntRange(10, 100), 1, 5).Draw(t, "priorities")
+		claims, sum := make([]Claim, len(priorities)), 0
+		for i, p := range priorities {
+			claims[i], sum = Claim{Priority: p}, sum+p
+		}
+		for i, share := range Shares(slots, claims) {
+			exact := float64(slots*priorities[i]) / float64(sum)
+			require.InDelta(t, exact, share, float64(len(claims)))
+		}
+	})
+}

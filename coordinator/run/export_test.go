@@ -1,0 +1,19 @@
+package run
+
+import "tributary/shared/job"
+
+// Slots tells a job's share of the fleet, 0 when it is not open here.
+func (s *Service) Slots(id job.ID) int {
+	s.mu.Lock()
+	ref, n := job.Ref{}, job.Numerics("")
+	for r, record := range s.open {
+		if r.Job == id {
+			ref, n = r, record.Numerics
+		}
+	}
+	s.mu.Unlock()
+	if ref.Job == "" {
+		return 0
+	}
+	return s.slots(ref, n)
+}
