@@ -10,8 +10,9 @@ type (
 	// Resumed tells what the ledger holds: on start, on takeover, and whenever
 	// it holds less than was thought.
 	Resumed struct {
-		Committed int64 // steps in the log
-		Snapshot  int64 // steps in the newest snapshot
+		Committed  int64 // steps in the log
+		Snapshot   int64 // steps in the newest snapshot
+		Checkpoint int64 // steps in the newest checkpoint on record
 	}
 	// Fleet tells how many slots this job may use now.
 	Fleet struct{ Slots int }
@@ -27,17 +28,24 @@ type (
 	Evaluated struct{ Steps int64 }
 	// Snapshotted tells that a snapshot of so many steps is stored.
 	Snapshotted struct{ Steps int64 }
+	// Checkpointed tells that a checkpoint of so many steps is on record.
+	Checkpointed struct{ Steps int64 }
+	// Unsaved tells that the checkpoint asked for after Steps steps could not be
+	// written.
+	Unsaved struct{ Steps int64 }
 	// Tick tells that time has passed.
 	Tick struct{}
 )
 
-func (Resumed) event()     {}
-func (Fleet) event()       {}
-func (Committed) event()   {}
-func (Missing) event()     {}
-func (Evaluated) event()   {}
-func (Snapshotted) event() {}
-func (Tick) event()        {}
+func (Resumed) event()      {}
+func (Fleet) event()        {}
+func (Committed) event()    {}
+func (Missing) event()      {}
+func (Evaluated) event()    {}
+func (Snapshotted) event()  {}
+func (Checkpointed) event() {}
+func (Unsaved) event()      {}
+func (Tick) event()         {}
 
 // Action is something to do.
 type Action interface{ action() }
@@ -62,6 +70,11 @@ type (
 		Steps   int64
 		Attempt int
 	}
+	// Checkpoint asks a worker for a checkpoint of at least so many steps.
+	Checkpoint struct {
+		Steps   int64
+		Attempt int
+	}
 	// Inspect asks what the ledger has of the work after Steps steps. It is
 	// answered by Committed, Evaluated, Resumed or Missing.
 	Inspect struct{ Steps int64 }
@@ -71,9 +84,10 @@ type (
 	Finish struct{}
 )
 
-func (Publish) action()  {}
-func (Evaluate) action() {}
-func (Snapshot) action() {}
-func (Inspect) action()  {}
-func (Wait) action()     {}
-func (Finish) action()   {}
+func (Publish) action()    {}
+func (Evaluate) action()   {}
+func (Snapshot) action()   {}
+func (Checkpoint) action() {}
+func (Inspect) action()    {}
+func (Wait) action()       {}
+func (Finish) action()     {}

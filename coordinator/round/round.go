@@ -1,6 +1,6 @@
 // Package round decides what a job needs next: which gradient tasks cover the
-// step, when to evaluate, when to take a snapshot, when work must be published
-// again, and when the job is done.
+// step, when to evaluate, when to take a snapshot or a checkpoint, when work must
+// be published again, and when the job is done.
 //
 // It owns the decisions and nothing else: events go in, actions come out. It
 // has no clock, no I/O and no goroutine; the time is in the events.
@@ -18,13 +18,15 @@ import (
 
 // Config is what a job's rounds depend on.
 type Config struct {
-	Steps         int64                  // steps the whole job takes
-	Microbatches  int                    // leaves of every step's tree
-	EvaluateAfter func(steps int64) bool // whether to evaluate once so many steps are committed
-	SnapshotEvery int64                  // steps between snapshots, at least 1
-	BackupFactor  float64                // a step slower than this × the median gets backups
-	BackupFloor   time.Duration          // but never sooner than this
-	FirstFloor    time.Duration          // floor while no step has been timed yet: workers fetch data first
+	Steps           int64                  // steps the whole job takes
+	Microbatches    int                    // leaves of every step's tree
+	EvaluateAfter   func(steps int64) bool // whether to evaluate once so many steps are committed
+	SnapshotEvery   int64                  // steps between snapshots, at least 1
+	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
+	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
+	BackupFactor    float64                // a step slower than this × the median gets backups
+	BackupFloor     time.Duration          // but never sooner than this
+	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
 }
 
 // Phase is what the job is waiting for.
@@ -36,6 +38,7 @@ const (
 	Waiting    Phase = "waiting"    // for a worker
 	Stepping   Phase = "stepping"   // for the commit of a step
 	Evaluating Phase = "evaluating" // for an evaluation; the next step waits
+	Saving     Phase = "saving"     // for the last checkpoint, and not for long
 	Done       Phase = "done"
 )
 
@@ -52,6 +55,7 @@ type Round struct {
 	deadline           time.Duration // when it counts as stalled
 	asking             bool          // a snapshot was asked for and has not come
 	askedSnap          time.Duration
+	saves              saves
 	steps, evaluations pace
 }
 
@@ -88,6 +92,10 @@ func (r *Round) Handle(now time.Duration, e Event) []Action {
 			r.snapshot, r.asking = e.Steps, false
 		}
 		return nil
+	case Checkpointed:
+		return r.checkpointed(e)
+	case Unsaved:
+		return r.unsaved(e)
 	case Tick:
 		return r.tick(now)
 	}
@@ -104,6 +112,7 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 		r.evaluated = min(r.evaluated, e.Committed-1)
 	}
 	r.committed, r.snapshot, r.asking = e.Committed, e.Snapshot, false
+	r.saves = saves{newest: min(e.Checkpoint, e.Committed), from: e.Committed, since: now}
 	return r.next(now)
 }
 
@@ -117,6 +126,8 @@ func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	case r.slots == 0 && (r.phase == Stepping || r.phase == Evaluating):
 		r.phase = Waiting
 		return []Action{Wait{}}
+	case r.slots == 0 && r.phase == Saving:
+		return r.finish() // nobody is there to write it
 	case r.slots < before && (r.phase == Stepping || r.phase == Evaluating):
 		return []Action{Inspect{Steps: r.committed}}
 	}
@@ -132,7 +143,8 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 		r.steps.add(now - r.asked)
 	}
 	r.committed = e.Steps
-	return append(r.snapshotIfDue(now), r.next(now)...)
+	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)
+	return append(actions, r.next(now)...)
 }
 
 // evaluation moves on when the metrics at the current step are known.
@@ -153,8 +165,7 @@ func (r *Round) next(now time.Duration) []Action {
 	evaluate := r.evaluated < r.committed && (final || r.cfg.EvaluateAfter(r.committed))
 	switch {
 	case final && !evaluate:
-		r.phase = Done
-		return []Action{Finish{}}
+		return r.end(now)
 	case r.slots == 0:
 		if r.phase == Waiting {
 			return nil

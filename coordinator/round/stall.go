@@ -17,6 +17,7 @@ func (r *Round) tick(now time.Duration) []Action {
 		r.askedSnap = now
 		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / snapshotPatience)})
 	}
+	actions = append(actions, r.checkpointAgain(now)...)
 	if (r.phase == Stepping || r.phase == Evaluating) && now >= r.deadline {
 		actions = append(actions, Inspect{Steps: r.committed})
 	}

@@ -66,6 +66,11 @@ func parseConfig(t *testing.T, line string) Config {
 	t.Helper()
 	var evaluateEvery int64
 	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
+	line, checkpoints, given := strings.Cut(line, " checkpoint-every=")
+	if given {
+		_, err := fmt.Sscanf(checkpoints, "%d or=%s", &cfg.CheckpointSteps, (*duration)(&cfg.CheckpointTime))
+		require.NoError(t, err, line)
+	}
 	_, err := fmt.Sscanf(line, "config steps=%d microbatches=%d evaluate-every=%d snapshot-every=%d",
 		&cfg.Steps, &cfg.Microbatches, &evaluateEvery, &cfg.SnapshotEvery)
 	require.NoError(t, err, line)
@@ -90,6 +95,10 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 	case "resumed":
 		var e Resumed
 		scan("committed=%d snapshot=%d", &e.Committed, &e.Snapshot)
+		if len(fields) > 5 {
+			_, err := fmt.Sscanf(fields[5], "checkpoint=%d", &e.Checkpoint)
+			require.NoError(t, err, line)
+		}
 		return now, e
 	case "fleet":
 		var e Fleet
@@ -107,6 +116,14 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 		var e Snapshotted
 		scan("%d", &e.Steps)
 		return now, e
+	case "checkpointed":
+		var e Checkpointed
+		scan("%d", &e.Steps)
+		return now, e
+	case "unsaved":
+		var e Unsaved
+		scan("%d", &e.Steps)
+		return now, e
 	case "missing":
 		var e Missing
 		scan("after=%d", &e.Steps)
@@ -122,6 +139,19 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 	}
 	require.Fail(t, "unknown event", line)
 	return 0, nil
+}
+
+// duration is scanned as time.ParseDuration reads it.
+type duration time.Duration
+
+func (d *duration) Scan(state fmt.ScanState, _ rune) error {
+	text, err := state.Token(true, nil)
+	if err != nil {
+		return err
+	}
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
 }
 
 func describe(a Action) string {

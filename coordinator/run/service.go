@@ -248,6 +248,9 @@ func (s *Service) Evaluated(n notice.Evaluated) { s.route(n.Ref, n) }
 // Snapshotted takes the news of a stored snapshot.
 func (s *Service) Snapshotted(n notice.Snapshotted) { s.route(n.Ref, n) }
 
+// Checkpointed takes the news of a checkpoint in the blob store.
+func (s *Service) Checkpointed(n notice.Checkpointed) { s.route(n.Ref, n) }
+
 // Failed takes a worker's report of a failed attempt.
 func (s *Service) Failed(n notice.Failure) { s.route(n.Ref, n) }
 

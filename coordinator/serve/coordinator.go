@@ -87,6 +87,7 @@ func (c *Coordinator) listen() (stop func(), err error) {
 		func() (func(), error) { return n.SubscribeCommits("", s.Committed) },
 		func() (func(), error) { return n.SubscribeEvaluated("", s.Evaluated) },
 		func() (func(), error) { return n.SubscribeSnapshotted("", s.Snapshotted) },
+		func() (func(), error) { return n.SubscribeCheckpointed("", s.Checkpointed) },
 		func() (func(), error) { return n.SubscribeFailures("", s.Failed) },
 	} {
 		f, err := subscribe()

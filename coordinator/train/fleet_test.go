@@ -174,6 +174,10 @@ func (w *world) PublishSnapshotted(n notice.Snapshotted) error {
 	return w.to(func(s *run.Service) { s.Snapshotted(n) })
 }
 
+func (w *world) PublishCheckpointed(n notice.Checkpointed) error {
+	return w.to(func(s *run.Service) { s.Checkpointed(n) })
+}
+
 func (w *world) PublishFailure(n notice.Failure) error {
 	return w.to(func(s *run.Service) { s.Failed(n) })
 }

@@ -86,6 +86,10 @@ func (b bus) PublishSnapshotted(n notice.Snapshotted) error {
 	return b.tell("snapshotted "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
 }
 
+func (b bus) PublishCheckpointed(n notice.Checkpointed) error {
+	return b.tell("checkpointed "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+}
+
 func (b bus) PublishFailure(n notice.Failure) error {
 	b.p.w.locked(func() { b.p.w.reached("a worker reports a failure") })
 	return b.tell("failure "+b.p.w.name(n.Task), n)

@@ -60,6 +60,8 @@ func (p *process) coordinate() {
 				s.Evaluated(n)
 			case notice.Snapshotted:
 				s.Snapshotted(n)
+			case notice.Checkpointed:
+				s.Checkpointed(n)
 			case notice.Failure:
 				s.Failed(n)
 			case exhausted:

@@ -28,6 +28,7 @@ const (
 	commitTopic      topic = "commit"
 	evaluatedTopic   topic = "evaluated"
 	snapshottedTopic topic = "snapshotted"
+	checkpointTopic  topic = "checkpointed"
 	failureTopic     topic = "failure"
 )
 
@@ -55,11 +56,19 @@ func (n *Notices) PublishSnapshotted(v notice.Snapshotted) error {
 	return publishAbout(n.c, snapshottedTopic, v)
 }
 
+// PublishCheckpointed announces a checkpoint.
+func (n *Notices) PublishCheckpointed(v notice.Checkpointed) error {
+	return publishAbout(n.c, checkpointTopic, v)
+}
+
 // PublishFailure announces that a task failed.
 func (n *Notices) PublishFailure(v notice.Failure) error { return publishAbout(n.c, failureTopic, v) }
 
 // PublishBeat sends a worker's sign of life.
 func (n *Notices) PublishBeat(v notice.Beat) error { return publish(n.c, beatSubject, v) }
+
+// PublishAside tells a worker to take no tasks for a while.
+func (n *Notices) PublishAside(v notice.Aside) error { return publish(n.c, asideSubject, v) }
 
 // Call asks every worker to send a beat at once.
 func (n *Notices) Call() error { return wrap("call the workers", n.c.nc.Publish(callSubject, nil)) }
@@ -83,6 +92,11 @@ func (n *Notices) SubscribeSnapshotted(id job.ID, handle func(notice.Snapshotted
 	return subscribeAbout(n.c, snapshottedTopic, id, handle)
 }
 
+// SubscribeCheckpointed listens for checkpoints.
+func (n *Notices) SubscribeCheckpointed(id job.ID, handle func(notice.Checkpointed)) (stop func(), err error) {
+	return subscribeAbout(n.c, checkpointTopic, id, handle)
+}
+
 // SubscribeFailures listens for failed tasks.
 func (n *Notices) SubscribeFailures(id job.ID, handle func(notice.Failure)) (stop func(), err error) {
 	return subscribeAbout(n.c, failureTopic, id, handle)
@@ -91,6 +105,11 @@ func (n *Notices) SubscribeFailures(id job.ID, handle func(notice.Failure)) (sto
 // SubscribeBeats listens for workers' signs of life.
 func (n *Notices) SubscribeBeats(handle func(notice.Beat)) (stop func(), err error) {
 	return subscribe(n.c, beatSubject, handle)
+}
+
+// SubscribeAsides listens for workers that are to take no tasks for a while.
+func (n *Notices) SubscribeAsides(handle func(notice.Aside)) (stop func(), err error) {
+	return subscribe(n.c, asideSubject, handle)
 }
 
 // SubscribeCalls listens for calls of the workers.

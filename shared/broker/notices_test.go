@@ -39,6 +39,7 @@ func TestNoticesArrive(t *testing.T) {
 
 	evaluated, _ := both(t, n.SubscribeEvaluated)
 	snapshotted, _ := both(t, n.SubscribeSnapshotted)
+	checkpointed, _ := both(t, n.SubscribeCheckpointed)
 	failed, _ := both(t, n.SubscribeFailures)
 	beats, calls := make(chan notice.Beat, 1), make(chan bool, 1)
 	stopBeats, err := n.SubscribeBeats(func(b notice.Beat) { beats <- b })
@@ -55,6 +56,9 @@ func TestNoticesArrive(t *testing.T) {
 	s := notice.Snapshotted{Ref: ref, Step: 9}
 	require.NoError(t, n.PublishSnapshotted(s))
 	require.Equal(t, s, receive(t, snapshotted))
+	saved := notice.Checkpointed{Ref: ref, Step: 9, Digest: "d"}
+	require.NoError(t, n.PublishCheckpointed(saved))
+	require.Equal(t, saved, receive(t, checkpointed))
 	f := notice.Failure{Ref: ref, Task: job.Task{Ref: ref, Kind: job.Gradient, Step: 3, Node: 2}, Worker: "w", Error: "NaN", Poison: true}
 	require.NoError(t, n.PublishFailure(f))
 	require.Equal(t, f, receive(t, failed))

@@ -101,42 +101,41 @@ func TestALedgerThatHasLostLossesMakesNoCheckpoint(t *testing.T) {
 }
 
 func TestNothingIsLeftOfCheckpointsThatNobodyRecords(t *testing.T) {
-	ctx := t.Context()
 	l, store := memory.New(), newListing()
 	take(t, l, 0, 20)
 	begin := func(step int64) *Draft {
 		d, err := NewDraft(gather(t, l, step))
 		require.NoError(t, err)
-		require.NoError(t, d.Announce(ctx, l, layout))
+		require.NoError(t, d.Announce(t.Context(), l, layout))
 		return d
 	}
 	four, six, nine := begin(4), begin(6), begin(9)
-	_, err := store.Put(ctx, must(four.parts[0].encode(nil))) // its writer has died
+	_, err := store.Put(t.Context(), must(four.parts[0].encode(nil))) // its writer has died
 	require.NoError(t, err)
 
-	found, err := Written(ctx, l, layout, store, 5)
+	found, err := Written(t.Context(), l, layout, store, 5)
 	require.NoError(t, err)
 	require.Nil(t, found)
-	require.NoError(t, six.Write(ctx, store, none))
-	found, err = Written(ctx, l, layout, store, 5)
+	require.NoError(t, six.Write(t.Context(), store, none))
+	found, err = Written(t.Context(), l, layout, store, 5)
 	require.NoError(t, err)
 	require.Equal(t, six.Digest, found.Digest)
-	found, err = Written(ctx, l, layout, store, 7)
+	found, err = Written(t.Context(), l, layout, store, 7)
 	require.NoError(t, err)
 	require.Nil(t, found)
 
 	// Six is recorded while nine is being written.
 	kept := []job.Checkpoint{{Step: 6, Digest: six.Digest}}
-	require.NoError(t, Discard(ctx, l, layout, store, 6, kept))
-	require.NoError(t, Verify(ctx, store, six.Digest))
+	require.NoError(t, Discard(t.Context(), l, layout, store, 6, kept))
+	require.NoError(t, Verify(t.Context(), store, six.Digest))
 	require.Len(t, store.digests(), len(six.parts)+1, "what was written of four is gone")
-	require.NoError(t, nine.Write(ctx, store, none))
+	require.NoError(t, nine.Write(t.Context(), store, none))
 
 	// The job ends without a word of nine.
-	require.NoError(t, Discard(ctx, l, layout, store, 1<<62, kept))
-	require.NoError(t, Verify(ctx, store, six.Digest))
+	require.NoError(t, Discard(t.Context(), l, layout, store, 1<<62, kept))
+	require.NoError(t, Verify(t.Context(), store, six.Digest))
 	require.Len(t, store.digests(), len(six.parts)+1)
-	drafts, err := l.Evaluations(ctx, layout, ledger.Drafts)
+	drafts, err := l.Evaluations(t.Context(), layout, ledger.Drafts)
 	require.NoError(t, err)
 	require.Empty(t, drafts)
 }

@@ -36,6 +36,14 @@ type Snapshotted struct {
 	Step int64 `json:"step"` // steps folded into it
 }
 
+// Checkpointed says that a checkpoint is in the blob store. It is one of the job's
+// once its record says so.
+type Checkpointed struct {
+	job.Ref
+	Step   int64      `json:"step"`   // steps folded into it
+	Digest job.Digest `json:"digest"` // of its manifest
+}
+
 // Failure says that a worker could not do a task.
 type Failure struct {
 	job.Ref
@@ -54,6 +62,9 @@ func (e Evaluated) About() job.ID { return e.Job }
 
 // About implements Notice.
 func (s Snapshotted) About() job.ID { return s.Job }
+
+// About implements Notice.
+func (c Checkpointed) About() job.ID { return c.Job }
 
 // About implements Notice.
 func (f Failure) About() job.ID { return f.Job }
@@ -75,6 +86,11 @@ func (e Evaluated) Validate() error {
 // Validate implements Notice.
 func (s Snapshotted) Validate() error {
 	return errors.Join(checkRef(s.Ref), checkCount("step", s.Step))
+}
+
+// Validate implements Notice.
+func (c Checkpointed) Validate() error {
+	return errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("digest", string(c.Digest), maxName))
 }
 
 // Validate implements Notice.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/notice"
 )
@@ -28,23 +29,33 @@ func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.T
 	return nil
 }
 
-// snapshot stores the replica as it stands, at the task's step or later.
-func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progress func()) error {
-	still := func([]float32) error { return nil }
-	err := c.view(ctx, p, t, progress, still)
+// still copies the replica as it stands, at the task's step or later, and reads
+// how far the ledger is.
+func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress func()) (ledger.Snapshot, ledger.State, error) {
+	nothing := func([]float32) error { return nil }
+	err := c.view(ctx, p, t, progress, nothing)
 	if err != nil && !errors.Is(err, job.ErrStale) {
-		return err
+		return ledger.Snapshot{}, ledger.State{}, err
 	}
 	snap, snapErr := p.replica.Snapshot(ctx)
 	if snapErr != nil {
-		return snapErr
+		return snap, ledger.State{}, snapErr
 	}
 	if snap.Step < t.Step {
-		return err // stale, for the ledger has not come so far
+		return snap, ledger.State{}, err // stale, for the ledger has not come so far
 	}
 	state, err := c.ledger.State(ctx, p.layout)
 	if err != nil {
-		return fmt.Errorf("state before snapshot: %w", err)
+		return snap, state, fmt.Errorf("state for %s: %w", t.Kind, err)
+	}
+	return snap, state, nil
+}
+
+// snapshot stores the replica as it stands, at the task's step or later.
+func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progress func()) error {
+	snap, state, err := c.still(ctx, p, t, progress)
+	if err != nil {
+		return err
 	}
 	if state.Snapshot < snap.Step && snap.Step <= state.Committed {
 		if err := c.ledger.PutSnapshot(ctx, p.layout, snap); err != nil {

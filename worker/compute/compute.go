@@ -28,11 +28,13 @@ type Announcer interface {
 	PublishCommit(notice.Commit) error
 	PublishEvaluated(notice.Evaluated) error
 	PublishSnapshotted(notice.Snapshotted) error
+	PublishCheckpointed(notice.Checkpointed) error
 }
 
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
 	ledger   ledger.Ledger
+	blobs    blob.Store
 	announce Announcer
 	log      zerolog.Logger
 	programs *programs
@@ -44,6 +46,7 @@ type Computer struct {
 func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, a Announcer, slots int, memory int64, log zerolog.Logger) *Computer {
 	return &Computer{
 		ledger:   l,
+		blobs:    store,
 		announce: a,
 		log:      log,
 		programs: newPrograms(store, blocks, memory),
@@ -66,8 +69,10 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) erro
 		return c.evaluate(ctx, p, s, t, progress)
 	case job.Snapshot:
 		return c.snapshot(ctx, p, t, progress)
+	case job.Save:
+		return c.checkpoint(ctx, p, t, progress)
 	}
-	return fmt.Errorf("task kind %q: want gradient, evaluate or snapshot: %w", t.Kind, job.ErrPoison)
+	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrPoison)
 }
 
 // scratch is one running task's buffers.

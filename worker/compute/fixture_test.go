@@ -49,6 +49,7 @@ type heard struct {
 	commits   []int64
 	evaluated []int
 	snapshots []int64
+	saved     []notice.Checkpointed
 }
 
 func (h *heard) PublishCommit(n notice.Commit) error {
@@ -69,6 +70,13 @@ func (h *heard) PublishSnapshotted(n notice.Snapshotted) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.snapshots = append(h.snapshots, n.Step)
+	return nil
+}
+
+func (h *heard) PublishCheckpointed(n notice.Checkpointed) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.saved = append(h.saved, n)
 	return nil
 }
 
