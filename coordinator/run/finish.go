@@ -14,6 +14,7 @@ import (
 	"tributary/coordinator/report"
 	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/numeric"
 	"tributary/shared/registry"
 	"tributary/shared/replica"
@@ -58,7 +59,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 // parameters folds the update log to its end.
 func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	var params []float32
-	err := replica.New(t.engine, t.ref).View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32) error {
+	err := replica.New(t.engine, t.ref).View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
 		params = append(params, p...)
 		return nil
 	})

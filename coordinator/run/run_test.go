@@ -37,7 +37,7 @@ func TestAJobFromSubmissionToModel(t *testing.T) {
 	require.Empty(t, r.Message)
 	require.Equal(t, map[string]string{"line": "a"}, w.aliases)
 	require.Contains(t, w.files, "a/model.safetensors")
-	state, err := w.ledger.State(t.Context(), ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1})
+	state, err := w.ledger.State(t.Context(), ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan})
 	require.NoError(t, err)
 	require.Equal(t, ledger.State{}, state, "the training state is deleted")
 }
@@ -117,7 +117,7 @@ func TestStepsOfALostLedgerAreNoDuplicatesToTheQueue(t *testing.T) {
 	w.working = func(task job.Task) error {
 		if task.Step == 40 && lose.CompareAndSwap(false, true) {
 			lost = time.Now()
-			lay := ledger.Layout{Ref: task.Ref, Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
+			lay := ledger.Layout{Ref: task.Ref, Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: task.Plan}
 			return w.ledger.Delete(t.Context(), lay)
 		}
 		return nil
@@ -258,8 +258,8 @@ func TestWhatAStragglerStoresIsSweptAway(t *testing.T) {
 	w.coordinate(1)
 	w.submit(line("a", 3))
 	r := w.ended("a")
-	lay := ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
-	_, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, []float32{1, 2}, ledger.Sums{Examples: 5})
+	lay := ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan}
+	_, _, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, []float32{1, 2}, ledger.Sums{Examples: 5}, lay.Genesis())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		state, err := w.ledger.State(t.Context(), lay)

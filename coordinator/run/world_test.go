@@ -437,7 +437,7 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 			return err
 		}
 	}
-	return r.View(ctx, w.ledger, t.Step, func(params []float32) error {
+	return r.View(ctx, w.ledger, t.Step, func(params []float32, chain ledger.Chain) error {
 		if t.Kind == job.Evaluate {
 			unit, err := e.Evaluate(ctx, gradient.NewScratch(), params, t.Split, t.Block)
 			if err != nil {
@@ -455,7 +455,7 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 		if err != nil {
 			return err
 		}
-		committed, err := w.ledger.Append(ctx, l, t.Step, []int{0}, root, sums)
+		committed, _, err := w.ledger.Append(ctx, l, t.Step, []int{0}, root, sums, chain)
 		if committed {
 			w.tell(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
 		}

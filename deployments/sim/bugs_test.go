@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"sync"
 
 	"tributary/coordinator/run"
 	"tributary/shared/job"
@@ -39,7 +40,7 @@ func (p *process) has(bug string) bool { return p.w.bug == bug }
 func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 	switch p.w.bug {
 	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, ignoresRuns, neverDeletes:
-		return mutantLedger{l, p}
+		return mutantLedger{l, p, &sync.Map{}}
 	}
 	return l
 }
@@ -47,7 +48,8 @@ func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 // mutantLedger is a ledger as a program with a bug uses it.
 type mutantLedger struct {
 	ledger.Ledger
-	p *process
+	p      *process
+	chains *sync.Map // job.Ref → ledger.Chain before the step that was read last
 }
 
 func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
@@ -57,11 +59,11 @@ func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, no
 	return m.Ledger.Put(ctx, lay, step, node, part)
 }
 
-func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
 	if m.p.has(countsTwice) {
 		s.Examples *= 2
 	}
-	return m.Ledger.Append(ctx, lay, step, chunks, root, s)
+	return m.Ledger.Append(ctx, lay, step, chunks, root, s, before)
 }
 
 // Partial reads the partial of the node's mirror image where there is one.
@@ -75,13 +77,17 @@ func (m mutantLedger) Partial(ctx context.Context, lay ledger.Layout, step int64
 	return m.Ledger.Partial(ctx, lay, step, node, chunks, dst)
 }
 
-func (m mutantLedger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
-	if m.p.has(readsStaleRoots) && step%4 == 3 {
-		if sums, err := m.Ledger.Root(ctx, lay, step-1, dst); err == nil {
-			return sums, nil
+func (m mutantLedger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	sums, after, err := m.Ledger.Root(ctx, lay, step, dst, before)
+	if err == nil && m.p.has(readsStaleRoots) {
+		last, ok := m.chains.Swap(lay.Ref, before)
+		if chain, isChain := last.(ledger.Chain); ok && isChain && step%4 == 3 {
+			if stale, _, err := m.Ledger.Root(ctx, lay, step-1, dst, chain); err == nil {
+				sums = stale
+			}
 		}
 	}
-	return m.Ledger.Root(ctx, lay, step, dst)
+	return sums, after, err
 }
 
 func (m mutantLedger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {

@@ -50,6 +50,12 @@ func (l ledgerPort) write(lay ledger.Layout, format string, args ...any) operati
 	return op
 }
 
+// followed is what a call returns beside a chain.
+type followed[T any] struct {
+	value T
+	chain ledger.Chain
+}
+
 // in is the context of what the stores do: it never ends.
 var in = context.Background()
 
@@ -104,35 +110,37 @@ func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, step int64, 
 	return sums, err
 }
 
-func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
+func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
 	w := l.p.w
 	root, chunks = slices.Clone(root), slices.Clone(chunks)
-	return call(ctx, l.p, l.write(lay, "append %d", step), func() (bool, error) {
+	reply, err := call(ctx, l.p, l.write(lay, "append %d", step), func() (followed[bool], error) {
 		w.checkRoot(lay, step, chunks, root, s)
-		before, _ := w.ledgers.now.State(in, lay)
-		committed, err := w.ledgers.now.Append(in, lay, step, chunks, root, s)
+		was, _ := w.ledgers.now.State(in, lay)
+		committed, after, err := w.ledgers.now.Append(in, lay, step, chunks, root, s, before)
 		if err != nil {
 			w.wrong("%s appends step %d: %v", l.p.name, step, err)
-			return false, err
+			return followed[bool]{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _ = m.Append(in, lay, step, chunks, root, s) })
+		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, lay, step, chunks, root, s, before) })
 		if len(chunks) == lay.Chunks() {
 			w.stored(lay.Ref, step, tree.Root)
 		}
-		w.countAppend(l.p, lay, step, before, committed)
-		return committed, nil
+		w.countAppend(l.p, lay, step, was, committed)
+		return followed[bool]{committed, after}, nil
 	})
+	return reply.value, reply.chain, err
 }
 
-func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
+func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
 	vector := slices.Clone(dst)
-	sums, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (ledger.Sums, error) {
-		return l.p.w.ledgers.now.Root(in, lay, step, vector)
+	reply, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (followed[ledger.Sums], error) {
+		sums, after, err := l.p.w.ledgers.now.Root(in, lay, step, vector, before)
+		return followed[ledger.Sums]{sums, after}, err
 	})
 	if err == nil {
 		copy(dst, vector)
 	}
-	return sums, err
+	return reply.value, reply.chain, err
 }
 
 func (l ledgerPort) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
@@ -165,21 +173,22 @@ func (l ledgerPort) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger
 	return err
 }
 
-func (l ledgerPort) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+func (l ledgerPort) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	read := make([][]float32, len(vectors))
 	for i, v := range vectors {
 		read[i] = slices.Clone(v)
 	}
-	step, err := call(ctx, l.p, l.read(lay, "read-snapshot"), func() (int64, error) {
+	reply, err := call(ctx, l.p, l.read(lay, "read-snapshot"), func() (followed[int64], error) {
 		l.p.w.reached("a replica is loaded from a snapshot")
-		return l.p.w.ledgers.now.Snapshot(in, lay, read)
+		step, chain, err := l.p.w.ledgers.now.Snapshot(in, lay, read)
+		return followed[int64]{step, chain}, err
 	})
 	if err == nil {
 		for i, v := range read {
 			copy(vectors[i], v)
 		}
 	}
-	return step, err
+	return reply.value, reply.chain, err
 }
 
 func (l ledgerPort) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {

@@ -58,7 +58,7 @@ func (l *listing) digests() []job.Digest {
 func state(ref job.Ref, step int64, params int) *State {
 	s := &State{
 		Ref: ref, Plan: blob.DigestOf([]byte("plan")), Numerics: "n",
-		Snapshot:    ledger.Snapshot{Step: step, Vectors: [][]float32{make([]float32, params), make([]float32, params)}},
+		Snapshot:    ledger.Snapshot{Step: step, Vectors: [][]float32{make([]float32, params), make([]float32, params)}, Chain: ledger.Chain{{1}, {2}}},
 		Evaluations: map[string][]byte{"0/validation": []byte(`{"loss": 1}`), "0/test": {0xff, 0}},
 	}
 	for i := range params {

@@ -18,7 +18,7 @@ var layout = ledger.Layout{Ref: ref, Params: 10, ChunkLen: 4, Microbatch: 1}
 func take(t *testing.T, l ledger.Ledger, from, to int64) {
 	t.Helper()
 	for step := from; step < to; step++ {
-		_, err := l.Append(t.Context(), layout, step, layout.AllChunks(), make([]float32, layout.Params), sums(step))
+		_, _, err := l.Append(t.Context(), layout, step, layout.AllChunks(), make([]float32, layout.Params), sums(step), layout.Genesis())
 		require.NoError(t, err)
 	}
 }
@@ -30,7 +30,7 @@ func gather(t *testing.T, l ledger.Ledger, step int64) *State {
 	t.Helper()
 	v := make([]float32, layout.Params)
 	v[0] = float32(step)
-	s, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: step, Vectors: [][]float32{v}})
+	s, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: layout.Genesis()})
 	require.NoError(t, err)
 	return s
 }
@@ -94,9 +94,9 @@ func requireLedger(t *testing.T, l ledger.Ledger, committed, snapshot int64) {
 
 func TestALedgerThatHasLostLossesMakesNoCheckpoint(t *testing.T) {
 	l := memory.New()
-	require.NoError(t, l.PutSnapshot(t.Context(), layout, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, layout.Params)}}))
+	require.NoError(t, l.PutSnapshot(t.Context(), layout, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, layout.Params)}, Chain: layout.Genesis()}))
 	take(t, l, 5, 8)
-	_, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: 8, Vectors: [][]float32{make([]float32, layout.Params)}})
+	_, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: 8, Vectors: [][]float32{make([]float32, layout.Params)}, Chain: layout.Genesis()})
 	require.ErrorIs(t, err, job.ErrStale)
 }
 

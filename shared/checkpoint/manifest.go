@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 )
 
 // What a manifest begins with, and what it may hold.
@@ -29,6 +30,7 @@ type Manifest struct {
 	Step        int64          `json:"step"`   // steps folded into the vectors
 	Params      int            `json:"params"` // P, the length of each vector
 	Bytes       int64          `json:"bytes"`  // of all parts
+	Chain       ledger.Chain   `json:"chain"`  // the log's up to Step
 	Vectors     [][]job.Digest `json:"vectors"`
 	Losses      []job.Digest   `json:"losses"`
 	Evaluations []job.Digest   `json:"evaluations"`

@@ -19,7 +19,7 @@ import (
 func (m *Manifest) Read(ctx context.Context, store blob.Store) (*State, error) {
 	s := &State{
 		Ref: m.Ref, Plan: m.Plan, Numerics: m.Numerics,
-		Snapshot: ledger.Snapshot{Step: m.Step}, Evaluations: map[string][]byte{},
+		Snapshot: ledger.Snapshot{Step: m.Step, Chain: m.Chain}, Evaluations: map[string][]byte{},
 	}
 	for i := range m.Vectors {
 		v, err := m.Vector(ctx, store, i)

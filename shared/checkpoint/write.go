@@ -31,6 +31,7 @@ type Draft struct {
 func NewDraft(s *State) (*Draft, error) {
 	d := &Draft{Manifest: Manifest{
 		Magic: magic, Version: version, Ref: s.Ref, Plan: s.Plan, Numerics: s.Numerics, Step: s.Snapshot.Step,
+		Chain: s.Snapshot.Chain,
 	}}
 	m := &d.Manifest
 	if len(s.Snapshot.Vectors) > 0 {

@@ -29,6 +29,7 @@ type Engine struct {
 	Fold    *optim.Fold
 	Metrics metric.Config
 
+	digest  job.Digest // of the plan
 	blocks  Blocks
 	initial []float32 // given initial parameters; nil: made from the seed
 
@@ -51,10 +52,15 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	if err != nil {
 		return nil, fmt.Errorf("compile optimizer: %w", err)
 	}
+	_, digest, err := p.Encode()
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		Plan:    p,
 		Network: network,
 		Fold:    fold,
+		digest:  digest,
 		blocks:  blocks,
 		Metrics: metric.Config{
 			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
@@ -103,7 +109,7 @@ func (e *Engine) MeanLoss(s ledger.Sums) float64 {
 // Layout addresses the job's ledger.
 func (e *Engine) Layout(ref job.Ref) ledger.Layout {
 	return ledger.Layout{
-		Ref: ref, Params: e.Network.Params(),
+		Ref: ref, Plan: e.digest, Params: e.Network.Params(),
 		ChunkLen: e.Plan.ChunkLen, Microbatch: e.Plan.Spec.Microbatches,
 	}
 }

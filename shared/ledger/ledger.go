@@ -9,7 +9,8 @@
 // anyone, at any time; a write that differs from what is there fails with
 // job.ErrCorrupt. Vectors travel in chunks and each chunk is reduced on its
 // own; a step is committed when every chunk of its root gradient is there,
-// and steps are committed in order.
+// and steps are committed in order. The log of each chunk is a hash chain:
+// whoever follows it notices an entry of another history at once.
 package ledger
 
 import (
@@ -23,9 +24,10 @@ import (
 // the plan, so every process has the same.
 type Layout struct {
 	job.Ref
-	Params     int // P, the length of a gradient
-	ChunkLen   int // parameters in a chunk; the last may be shorter
-	Microbatch int // M, leaves of the reduction tree
+	Plan       job.Digest // of the plan, from which the chain begins
+	Params     int        // P, the length of a gradient
+	ChunkLen   int        // parameters in a chunk; the last may be shorter
+	Microbatch int        // M, leaves of the reduction tree
 }
 
 // Chunks returns the number of chunks of a gradient, at least 1.
@@ -79,10 +81,12 @@ type Progress struct {
 }
 
 // Snapshot is parameters and optimizer state after Step steps: Vectors[0] is
-// the parameters, the rest is the optimizer's, each [P].
+// the parameters, the rest is the optimizer's, each [P]. Chain is the log's up
+// to there.
 type Snapshot struct {
 	Step    int64
 	Vectors [][]float32
+	Chain   Chain
 }
 
 // Ledger keeps jobs' training state. Implementations are safe for concurrent
@@ -108,14 +112,18 @@ type Ledger interface {
 	// Append puts the given chunks of step's root gradient, from their places
 	// in root [P], into the log and, when they were the last ones missing and
 	// every earlier step is committed, commits the step; the step's partials of
-	// these chunks are dropped. It is idempotent; a different chunk for the
-	// same step fails with job.ErrCorrupt. committed reports that this very
-	// call committed the step.
-	Append(ctx context.Context, l Layout, step int64, chunks []int, root []float32, s Sums) (committed bool, err error)
-	// Root reads step's root gradient into dst [P]. It fails with
+	// these chunks are dropped. The chunks carry their links of before, the
+	// chain before the step; after is the same with these chunks past it. It is
+	// idempotent; a different chunk for the same step fails with job.ErrCorrupt.
+	// committed reports that this very call committed the step.
+	Append(ctx context.Context, l Layout, step int64, chunks []int, root []float32, s Sums, before Chain) (committed bool, after Chain, err error)
+	// Root reads step's root gradient into dst [P]. before is the chain that the
+	// reader holds before the step, after the one past it. It fails with
 	// job.ErrNotFound when the step is not committed, with job.ErrStale when
-	// it was trimmed: a snapshot at or after it exists.
-	Root(ctx context.Context, l Layout, step int64, dst []float32) (Sums, error)
+	// it was trimmed: a snapshot at or after it exists; with job.ErrCorrupt when
+	// the step does not follow before: the log was forked, rolled back or
+	// written by another job.
+	Root(ctx context.Context, l Layout, step int64, dst []float32, before Chain) (s Sums, after Chain, err error)
 	// Losses reads the sums of the committed steps from … to-1. They outlive
 	// the trimming of the log.
 	Losses(ctx context.Context, l Layout, from, to int64) ([]Progress, error)
@@ -124,8 +132,8 @@ type Ledger interface {
 	// the log and older snapshots off below it. It is idempotent.
 	PutSnapshot(ctx context.Context, l Layout, s Snapshot) error
 	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
-	// its step; job.ErrNotFound when there is none.
-	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, err error)
+	// its step and the chain up to there; job.ErrNotFound when there is none.
+	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, chain Chain, err error)
 
 	// PutEvaluation stores the result of one unit (split/block) of the
 	// evaluation at step and returns how many units are stored now. It is

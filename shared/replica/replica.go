@@ -7,7 +7,8 @@
 //
 // Invariant: the vectors at step t are the same bits in every process, because
 // folding is a pure function of the root gradients; so a replica may be thrown
-// away at any time.
+// away at any time. It follows the log's hash chain: it never folds a step of
+// another history than the one it has folded so far.
 package replica
 
 import (
@@ -32,9 +33,10 @@ type Replica struct {
 	// with everything. It is no mutex, because it is held while the ledger is
 	// read: whoever waits for it can still be stopped.
 	lock    *semaphore.Weighted
-	step    int64       // steps folded
-	vectors [][]float32 // parameters, then optimizer state; each [P]
-	root    []float32   // scratch for the log's next root gradient
+	step    int64        // steps folded
+	vectors [][]float32  // parameters, then optimizer state; each [P]
+	chain   ledger.Chain // the log's, up to step
+	root    []float32    // scratch for the log's next root gradient
 }
 
 // everything is the weight of lock.
@@ -55,6 +57,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
 	r.step = 0
+	r.chain = r.layout.Genesis()
 	for _, v := range r.vectors {
 		clear(v)
 	}
@@ -66,10 +69,10 @@ func (r *Replica) Bytes() int64 {
 	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
 }
 
-// View brings the replica to step and calls use with the parameters [P], which
-// hold still until it returns. It fails with job.ErrStale when the replica has
+// View brings the replica to step and calls use with the parameters [P] and
+// the log's chain before that step; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
 // folded past step: the step is committed.
-func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32) error) error {
+func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
 		at, err := r.hold(ctx, step, use)
 		switch {
@@ -86,13 +89,13 @@ func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use fun
 
 // hold calls use while the replica is kept at step, if that is where it is,
 // and returns where it is.
-func (r *Replica) hold(ctx context.Context, step int64, use func(params []float32) error) (at int64, err error) {
+func (r *Replica) hold(ctx context.Context, step int64, use func(params []float32, chain ledger.Chain) error) (at int64, err error) {
 	if err := r.lock.Acquire(ctx, 1); err != nil {
 		return 0, fmt.Errorf("wait for the replica: %w", err)
 	}
 	defer r.lock.Release(1)
 	if r.step == step {
-		err = use(r.vectors[0])
+		err = use(r.vectors[0], r.chain)
 	}
 	return r.step, err
 }
@@ -112,10 +115,10 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 	}
 	defer r.lock.Release(everything)
 	for r.step < step {
-		sums, err := l.Root(ctx, r.layout, r.step, r.root)
+		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
-			r.fold(r.root, sums)
+			r.fold(r.root, sums, after)
 		case errors.Is(err, job.ErrStale):
 			if err := r.load(ctx, l); err != nil {
 				return err
@@ -130,34 +133,35 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 // load replaces the fold by the newest snapshot.
 func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 	from := r.step
-	step, err := l.Snapshot(ctx, r.layout, r.vectors)
+	step, chain, err := l.Snapshot(ctx, r.layout, r.vectors)
 	if err != nil {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	r.step = step
+	r.step, r.chain = step, chain
 	if step <= from {
 		return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, step, job.ErrCorrupt)
 	}
 	return nil
 }
 
-// fold applies one root gradient.
-func (r *Replica) fold(root []float32, sums ledger.Sums) {
+// fold applies one root gradient, after which the log's chain is after.
+func (r *Replica) fold(root []float32, sums ledger.Sums, after ledger.Chain) {
 	r.engine.Fold.Apply(r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
-	r.step++
+	r.step, r.chain = r.step+1, after
 }
 
 // Offer folds the root gradient of a step that is committed, when it is the
-// replica's next one; it saves reading it back from the log. When ctx ends
-// before the replica is free, nothing is folded.
-func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums ledger.Sums) {
+// replica's next one, and takes over the log's chain after it; it saves reading
+// the step back from the log. When ctx ends before the replica is free, nothing
+// is folded.
+func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
 	if r.own(ctx) != nil {
 		return
 	}
 	defer r.lock.Release(everything)
 	if r.step == step {
-		r.fold(root, sums)
+		r.fold(root, sums, after)
 	}
 }
 
@@ -167,7 +171,7 @@ func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
 		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
 	}
 	defer r.lock.Release(1)
-	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors))}
+	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors)), Chain: r.chain}
 	for i, v := range r.vectors {
 		s.Vectors[i] = append([]float32(nil), v...)
 	}

@@ -36,7 +36,8 @@ type history struct {
 func newHistory(t require.TestingT, optimizer string) *history {
 	e, _ := gradienttest.Job{Spec: strings.Replace(gradienttest.Regression, "sgd: {learning_rate: 0.05, momentum: 0.9}", optimizer, 1)}.Engine(t)
 	h := &history{e: e}
-	now := ledger.Snapshot{Vectors: make([][]float32, 1+e.Fold.Vectors())}
+	layout := e.Layout(ref)
+	now := ledger.Snapshot{Vectors: make([][]float32, 1+e.Fold.Vectors()), Chain: layout.Genesis()}
 	for i := range now.Vectors {
 		now.Vectors[i] = make([]float32, e.Network.Params())
 	}
@@ -49,13 +50,18 @@ func newHistory(t require.TestingT, optimizer string) *history {
 		require.NoError(t, err)
 		e.Fold.Apply(now.Vectors[0], now.Vectors[1:], step, root.Gradient, e.Divisor(root.Sums))
 		now.Step = step + 1
+		now.Chain = slices.Clone(now.Chain)
+		for c, before := range now.Chain {
+			_, sum := layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
+			now.Chain[c] = before.Next(sum)
+		}
 		h.roots, h.folds = append(h.roots, root), append(h.folds, clone(now))
 	}
 	return h
 }
 
 func clone(s ledger.Snapshot) ledger.Snapshot {
-	c := ledger.Snapshot{Step: s.Step}
+	c := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {
 		c.Vectors = append(c.Vectors, slices.Clone(v))
 	}
@@ -70,7 +76,7 @@ func (h *history) commit(t require.TestingT, l ledger.Ledger, from, to int64) {
 		chunks[i] = i
 	}
 	for step := from; step < to; step++ {
-		committed, err := l.Append(context.Background(), layout, step, chunks, h.roots[step].Gradient, h.roots[step].Sums)
+		committed, _, err := l.Append(context.Background(), layout, step, chunks, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step].Chain)
 		require.NoError(t, err)
 		require.True(t, committed)
 	}
@@ -79,8 +85,9 @@ func (h *history) commit(t require.TestingT, l ledger.Ledger, from, to int64) {
 // sees tests that the replica shows the parameters after step steps.
 func (h *history) sees(t require.TestingT, r *replica.Replica, l ledger.Ledger, step int64) {
 	used := false
-	require.NoError(t, r.View(context.Background(), l, step, func(params []float32) error {
+	require.NoError(t, r.View(context.Background(), l, step, func(params []float32, chain ledger.Chain) error {
 		used = true
+		require.Equal(t, h.folds[step].Chain, chain)
 		require.Equal(t, h.folds[step].Vectors[0], params, "parameters after %d steps", step)
 		return nil
 	}))
@@ -107,7 +114,7 @@ func TestAPassedStepIsStale(t *testing.T) {
 	h.commit(t, l, 0, 5)
 	r := replica.New(h.e, ref)
 	h.sees(t, r, l, 4)
-	err := r.View(t.Context(), l, 3, func([]float32) error { panic("must not be used") })
+	err := r.View(t.Context(), l, 3, func([]float32, ledger.Chain) error { panic("must not be used") })
 	require.ErrorIs(t, err, job.ErrStale)
 	require.ErrorContains(t, err, "at step 4, past step 3")
 	h.sees(t, r, l, 4)
@@ -117,19 +124,19 @@ func TestAStepToComeIsNotFound(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 5)
 	r := replica.New(h.e, ref)
-	err := r.View(t.Context(), l, 6, func([]float32) error { panic("must not be used") })
+	err := r.View(t.Context(), l, 6, func([]float32, ledger.Chain) error { panic("must not be used") })
 	require.ErrorIs(t, err, job.ErrNotFound)
 	require.ErrorContains(t, err, "fold step 5")
 	h.sees(t, r, l, 5)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, r.View(ctx, l, 6, func([]float32) error { panic("must not be used") }), context.Canceled)
+	require.ErrorIs(t, r.View(ctx, l, 6, func([]float32, ledger.Chain) error { panic("must not be used") }), context.Canceled)
 }
 
 func TestTheUsersErrorIsPassedOn(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	own := errors.New("own")
-	require.Equal(t, own, replica.New(h.e, ref).View(t.Context(), l, 0, func([]float32) error { return own }))
+	require.Equal(t, own, replica.New(h.e, ref).View(t.Context(), l, 0, func([]float32, ledger.Chain) error { return own }))
 }
 
 // now is the replica's fold as it stands.
@@ -143,19 +150,19 @@ func now(t require.TestingT, r *replica.Replica) ledger.Snapshot {
 type faulty struct {
 	ledger.Ledger
 	roots, snapshots atomic.Int64
-	snapshot         func(vectors [][]float32) (int64, error)
+	snapshot         func(vectors [][]float32) (int64, ledger.Chain, error)
 	trimmed          bool
 }
 
-func (f *faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
+func (f *faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
 	f.roots.Add(1)
 	if f.trimmed {
-		return ledger.Sums{}, job.ErrStale
+		return ledger.Sums{}, nil, job.ErrStale
 	}
-	return f.Ledger.Root(ctx, l, step, dst)
+	return f.Ledger.Root(ctx, l, step, dst, before)
 }
 
-func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, error) {
+func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	f.snapshots.Add(1)
 	if f.snapshot != nil {
 		return f.snapshot(vectors)
@@ -169,12 +176,12 @@ func TestOffers(t *testing.T) {
 	h.commit(t, l, 0, 8)
 	r := replica.New(h.e, ref)
 	for step := range int64(4) {
-		r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
+		r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 	}
 	h.sees(t, r, l, 4)
 	require.Zero(t, l.roots.Load())
-	r.Offer(context.Background(), 6, h.roots[6].Gradient, h.roots[6].Sums)
-	r.Offer(context.Background(), 2, h.roots[2].Gradient, h.roots[2].Sums)
+	r.Offer(context.Background(), 6, h.roots[6].Gradient, h.roots[6].Sums, h.folds[7].Chain)
+	r.Offer(context.Background(), 2, h.roots[2].Gradient, h.roots[2].Sums, h.folds[3].Chain)
 	h.sees(t, r, l, 4)
 	h.sees(t, r, l, 8)
 	require.EqualValues(t, 4, l.roots.Load())
@@ -196,7 +203,7 @@ func TestASnapshotStandsForTheTrimmedLog(t *testing.T) {
 	require.EqualValues(t, 2, l.snapshots.Load())
 	require.EqualValues(t, 2*(1+3), l.roots.Load(), "one that is gone, and those after the snapshot")
 	// A task of a step before the snapshot is stale.
-	require.ErrorIs(t, replica.New(h.e, ref).View(t.Context(), l, 8, func([]float32) error { panic("must not be used") }), job.ErrStale)
+	require.ErrorIs(t, replica.New(h.e, ref).View(t.Context(), l, 8, func([]float32, ledger.Chain) error { panic("must not be used") }), job.ErrStale)
 }
 
 // A snapshot that fails half-way leaves nothing of itself behind.
@@ -206,11 +213,11 @@ func TestAFailedSnapshotIsForgotten(t *testing.T) {
 	r := replica.New(h.e, ref)
 	h.sees(t, r, l, 3)
 	l.trimmed = true
-	l.snapshot = func(vectors [][]float32) (int64, error) {
+	l.snapshot = func(vectors [][]float32) (int64, ledger.Chain, error) {
 		vectors[0][0] = 99
-		return 0, job.ErrFull
+		return 0, nil, job.ErrFull
 	}
-	err := r.View(t.Context(), l, 6, func([]float32) error { panic("must not be used") })
+	err := r.View(t.Context(), l, 6, func([]float32, ledger.Chain) error { panic("must not be used") })
 	require.ErrorIs(t, err, job.ErrFull)
 	require.ErrorContains(t, err, "load snapshot")
 	require.Equal(t, h.folds[0], now(t, r))
@@ -227,15 +234,48 @@ func TestALogThatNoSnapshotStandsForIsCorrupt(t *testing.T) {
 		r := replica.New(h.e, ref)
 		h.sees(t, r, l, 3)
 		l.trimmed = true
-		l.snapshot = func(vectors [][]float32) (int64, error) {
+		l.snapshot = func(vectors [][]float32) (int64, ledger.Chain, error) {
 			for i, v := range h.folds[at].Vectors {
 				copy(vectors[i], v)
 			}
-			return at, nil
+			return at, h.folds[at].Chain, nil
 		}
-		err := r.View(t.Context(), l, 5, func([]float32) error { panic("must not be used") })
+		err := r.View(t.Context(), l, 5, func([]float32, ledger.Chain) error { panic("must not be used") })
 		require.ErrorIs(t, err, job.ErrCorrupt, "snapshot at %d", at)
 		require.Equal(t, h.folds[at], now(t, r))
+	}
+}
+
+// A replica that has folded one history folds no step of another, whether it
+// read its steps or was offered them; told to forget, it follows the other one.
+func TestAForkIsNotFolded(t *testing.T) {
+	h, l := newHistory(t, adam), memory.New()
+	h.commit(t, l, 0, 3)
+	reader, offered := replica.New(h.e, ref), replica.New(h.e, ref)
+	h.sees(t, reader, l, 3)
+	for step := range int64(3) {
+		offered.Offer(t.Context(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+	}
+	layout, fork := h.e.Layout(ref), memory.New()
+	chain := layout.Genesis()
+	for step := range int64(5) {
+		root := slices.Clone(h.roots[step].Gradient)
+		root[0]++
+		_, after, err := fork.Append(t.Context(), layout, step, layout.AllChunks(), root, h.roots[step].Sums, chain)
+		require.NoError(t, err)
+		chain = after
+	}
+	for _, r := range []*replica.Replica{reader, offered} {
+		err := r.View(t.Context(), fork, 4, func([]float32, ledger.Chain) error { panic("must not be used") })
+		require.ErrorIs(t, err, job.ErrCorrupt)
+		require.ErrorContains(t, err, "fold step 3")
+		require.ErrorContains(t, err, "forked")
+		h.sees(t, r, l, 3)
+		require.NoError(t, r.Forget(t.Context()))
+		require.NoError(t, r.View(t.Context(), fork, 5, func(_ []float32, at ledger.Chain) error {
+			require.Equal(t, chain, at)
+			return nil
+		}))
 	}
 }
 
@@ -282,7 +322,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 			"offer": func(t *rapid.T) {
 				step := rapid.Int64Range(0, 15).Draw(t, "step")
 				if step < committed {
-					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
+					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				if step == at && step < committed {
 					at++
@@ -309,7 +349,7 @@ func TestParametersHoldStill(t *testing.T) {
 	for slot := range 4 {
 		slots.Go(func() {
 			for step := range int64(17) {
-				err := r.View(context.Background(), l, step, func(params []float32) error {
+				err := r.View(context.Background(), l, step, func(params []float32, _ ledger.Chain) error {
 					require.Equal(t, h.folds[step].Vectors[0], params)
 					return nil
 				})
@@ -317,7 +357,7 @@ func TestParametersHoldStill(t *testing.T) {
 					require.NoError(t, err)
 				}
 				if step < 16 && slot%2 == 0 {
-					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums)
+					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				s := now(t, r)
 				require.Equal(t, h.folds[s.Step], s)
@@ -334,10 +374,10 @@ type hanging struct {
 	reads chan struct{}
 }
 
-func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ int64, _ []float32) (ledger.Sums, error) {
+func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ int64, _ []float32, _ ledger.Chain) (ledger.Sums, ledger.Chain, error) {
 	h.reads <- struct{}{}
 	<-ctx.Done()
-	return ledger.Sums{}, ctx.Err()
+	return ledger.Sums{}, nil, ctx.Err()
 }
 
 // While one slot waits for a ledger that does not answer, the others can be
@@ -356,7 +396,7 @@ func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 2, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 0, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.Forget(stopped), context.Canceled) })
-	waiting.Go(func() { r.Offer(stopped, 0, h.roots[1].Gradient, h.roots[1].Sums) })
+	waiting.Go(func() { r.Offer(stopped, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
 	waiting.Go(func() {
 		_, err := r.Snapshot(stopped)
 		require.ErrorIs(t, err, context.Canceled)

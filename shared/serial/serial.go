@@ -13,6 +13,7 @@ import (
 
 	"tributary/shared/gradient"
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/tree"
 )
@@ -22,6 +23,7 @@ type Result struct {
 	Params  []float32
 	Losses  []float64 // per step, as people read it
 	Metrics map[job.Split]map[string]float64
+	Chain   ledger.Chain // of the update log that a fleet would have written
 }
 
 // Train runs all of a job's steps and the final evaluation.
@@ -33,13 +35,20 @@ func Train(ctx context.Context, e *gradient.Engine) (*Result, error) {
 		state[i] = make([]float32, len(params))
 	}
 	root, scratch := make([]float32, len(params)), gradient.NewScratch()
-	res := &Result{Params: params}
+	layout := e.Layout(job.Ref{})
+	res := &Result{Params: params, Chain: layout.Genesis()}
+	var entry []byte
 	for step := range e.Plan.Steps() {
 		sums, err := e.Node(ctx, root, scratch, params, step, tree.Root, nil)
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", step, err)
 		}
 		e.Fold.Apply(params, state, step, root, e.Divisor(sums))
+		for c, before := range res.Chain {
+			var sum uint64
+			entry, sum = layout.EncodeRoot(entry[:0], step, c, root, sums, before)
+			res.Chain[c] = before.Next(sum)
+		}
 		res.Losses = append(res.Losses, e.MeanLoss(sums))
 	}
 	var err error

@@ -38,24 +38,51 @@ type Header struct {
 	A, B, C  uint64
 	Examples int64   // partials and roots: rows summed
 	Loss     float64 // partials and roots: sum of losses
+	// Chain, of roots and snapshots only, is the link of the update log that
+	// the vector comes after; see ledger.Link.
+	Chain [32]byte
 }
 
-// Layout of a vector, version 1, little-endian:
+// Layout of a vector, little-endian:
 //
 //	0  magic "TRV", kind          4 bytes
-//	4  version                    uint32
+//	4  version, by kind           uint32
 //	8  A, B, C                    3 × uint64
 //	32 Examples                   int64
 //	40 Loss                       float64
 //	48 number of floats           uint64
-//	56 floats                     n × float32
+//	56 Chain                      32 bytes, in roots and snapshots only
+//	…  floats                     n × float32
 //	…  xxHash64 of all before     uint64
+//
+// Partials and blocks have version 1. Roots and snapshots have version 2: in
+// version 1, which nothing reads any more, they had no Chain.
 const (
-	version    = 1
-	headerSize = 56
-	// Overhead is how many bytes an encoded vector is longer than its floats.
-	Overhead = headerSize + 8
+	chainAt   = 56
+	chainSize = 32
+	sumSize   = 8
+	// Overhead is the most bytes that an encoded vector is longer than its floats.
+	Overhead = chainAt + chainSize + sumSize
 )
+
+// chained reports that vectors of the kind carry a link of the log.
+func (k Kind) chained() bool { return k == Root || k == Snapshot }
+
+// version is the version that vectors of the kind have.
+func (k Kind) version() uint32 {
+	if k.chained() {
+		return 2
+	}
+	return 1
+}
+
+// headerSize is where the floats of a vector of the kind begin.
+func (k Kind) headerSize() int {
+	if k.chained() {
+		return chainAt + chainSize
+	}
+	return chainAt
+}
 
 var bigEndian = func() bool { x := uint16(1); return *(*byte)(unsafe.Pointer(&x)) == 0 }()
 
@@ -64,9 +91,12 @@ var bigEndian = func() bool { x := uint16(1); return *(*byte)(unsafe.Pointer(&x)
 func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	start := len(dst)
 	dst = append(dst, 'T', 'R', 'V', byte(h.Kind))
-	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, h.Kind.version())
 	for _, x := range [...]uint64{h.A, h.B, h.C, uint64(h.Examples), math.Float64bits(h.Loss), uint64(len(v))} {
 		dst = binary.LittleEndian.AppendUint64(dst, x)
+	}
+	if h.Kind.chained() {
+		dst = append(dst, h.Chain[:]...)
 	}
 	dst = AppendFloats(dst, v)
 	sum := xxhash.Sum64(dst[start:])
@@ -76,25 +106,31 @@ func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
 // Decode checks an encoded vector and returns its header, its floats as bytes
 // (a part of data, to be read with Floats), and its checksum.
 func Decode(data []byte) (h Header, floats []byte, sum uint64, err error) {
-	if len(data) < Overhead {
-		return h, nil, 0, fmt.Errorf("vector of %d bytes: at least %d expected: %w", len(data), Overhead, job.ErrCorrupt)
+	if len(data) < chainAt+sumSize {
+		return h, nil, 0, fmt.Errorf("vector of %d bytes: at least %d expected: %w", len(data), chainAt+sumSize, job.ErrCorrupt)
 	}
 	if string(data[:3]) != "TRV" {
 		return h, nil, 0, fmt.Errorf("vector begins with %q, not \"TRV\": %w", data[:3], job.ErrCorrupt)
 	}
-	if v := binary.LittleEndian.Uint32(data[4:]); v != version {
-		return h, nil, 0, fmt.Errorf("vector has version %d; this program reads version %d: %w", v, version, job.ErrCorrupt)
+	h.Kind = Kind(data[3])
+	if v := binary.LittleEndian.Uint32(data[4:]); v != h.Kind.version() {
+		return h, nil, 0, fmt.Errorf("vector of kind %q has version %d; this program reads version %d: %w", h.Kind, v, h.Kind.version(), job.ErrCorrupt)
 	}
-	body := data[:len(data)-8]
+	if least := h.Kind.headerSize() + sumSize; len(data) < least {
+		return h, nil, 0, fmt.Errorf("vector of kind %q of %d bytes: at least %d expected: %w", h.Kind, len(data), least, job.ErrCorrupt)
+	}
+	body := data[:len(data)-sumSize]
 	sum = binary.LittleEndian.Uint64(data[len(body):])
 	if got := xxhash.Sum64(body); got != sum {
 		return h, nil, 0, fmt.Errorf("vector has checksum %016x, its bytes %016x: %w", sum, got, job.ErrCorrupt)
 	}
-	h.Kind = Kind(data[3])
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(data[8+8*i:]) }
 	h.A, h.B, h.C = word(0), word(1), word(2)
 	h.Examples, h.Loss = int64(word(3)), math.Float64frombits(word(4))
-	floats = body[headerSize:]
+	if h.Kind.chained() {
+		h.Chain = [chainSize]byte(data[chainAt:])
+	}
+	floats = body[h.Kind.headerSize():]
 	if n := word(5); n != uint64(len(floats)/4) || len(floats)%4 != 0 {
 		return h, nil, 0, fmt.Errorf("vector announces %d floats and holds %d bytes: %w", n, len(floats), job.ErrCorrupt)
 	}

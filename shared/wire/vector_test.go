@@ -13,42 +13,74 @@ import (
 	"tributary/shared/job"
 )
 
-// golden is what testdata/vector-v1.golden holds. The file is never rewritten:
-// a new version gets a file of its own, and this one must still be read.
-func golden() (Header, []float32) {
-	h := Header{Kind: Partial, A: 41, B: 3, C: 1 << 40, Examples: -7, Loss: 0.1}
+// goldens are the files of kinds of vector. They are never rewritten: a new
+// version gets a file of its own.
+var goldens = map[Kind]string{Partial: "testdata/vector-v1.golden", Root: "testdata/root-v2.golden"}
+
+// golden is what the kind's file holds.
+func golden(k Kind) (Header, []float32) {
+	h := Header{Kind: k, A: 41, B: 3, C: 1 << 40, Examples: -7, Loss: 0.1}
+	if k.chained() {
+		for i := range h.Chain {
+			h.Chain[i] = byte(i + 1)
+		}
+	}
 	return h, []float32{0, float32(math.Copysign(0, -1)), 1.5, -math.MaxFloat32, math.SmallestNonzeroFloat32, float32(math.Inf(1))}
 }
 
 func TestGolden(t *testing.T) {
-	want, err := os.ReadFile("testdata/vector-v1.golden")
-	require.NoError(t, err)
-	h, v := golden()
-	got, sum := Append(nil, h, v)
-	require.Equal(t, want, got)
-	require.Equal(t, xxhash.Sum64(want[:len(want)-8]), sum)
-	dst := make([]float32, len(v))
-	back, backSum, err := DecodeInto(dst, want, Partial)
-	require.NoError(t, err)
-	require.Equal(t, h, back)
-	require.Equal(t, sum, backSum)
-	require.Equal(t, bits(v), bits(dst))
+	for k, file := range goldens {
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		h, v := golden(k)
+		got, sum := Append(nil, h, v)
+		require.Equal(t, want, got)
+		require.Equal(t, xxhash.Sum64(want[:len(want)-8]), sum)
+		dst := make([]float32, len(v))
+		back, backSum, err := DecodeInto(dst, want, k)
+		require.NoError(t, err)
+		require.Equal(t, h, back)
+		require.Equal(t, sum, backSum)
+		require.Equal(t, bits(v), bits(dst))
+	}
 }
 
-// TestLayout holds the golden file against the layout as it is documented,
+// TestLayout holds the golden files against the layout as it is documented,
 // field by field.
 func TestLayout(t *testing.T) {
+	for k, file := range goldens {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		version, floats := 1, 56
+		if k == Root {
+			version, floats = 2, 88
+			for i, b := range data[56:88] {
+				require.EqualValues(t, i+1, b)
+			}
+		}
+		word := func(at int) uint64 { return binary.LittleEndian.Uint64(data[at:]) }
+		require.Equal(t, "TRV"+string(k), string(data[:4]))
+		require.EqualValues(t, version, binary.LittleEndian.Uint32(data[4:]))
+		require.Equal(t, []uint64{41, 3, 1 << 40}, []uint64{word(8), word(16), word(24)})
+		require.EqualValues(t, -7, int64(word(32)))
+		require.Equal(t, math.Float64bits(0.1), word(40))
+		require.EqualValues(t, 6, word(48))
+		require.Len(t, data, floats+4*6+8)
+		require.LessOrEqual(t, len(data), Overhead+4*6)
+		require.Equal(t, math.Float32bits(1.5), binary.LittleEndian.Uint32(data[floats+8:]))
+	}
+}
+
+// What a program of before the chain logged is refused by name.
+func TestARootOfVersion1IsRefused(t *testing.T) {
 	data, err := os.ReadFile("testdata/vector-v1.golden")
 	require.NoError(t, err)
-	word := func(at int) uint64 { return binary.LittleEndian.Uint64(data[at:]) }
-	require.Equal(t, "TRVp", string(data[:4]))
-	require.EqualValues(t, 1, binary.LittleEndian.Uint32(data[4:]))
-	require.Equal(t, []uint64{41, 3, 1 << 40}, []uint64{word(8), word(16), word(24)})
-	require.EqualValues(t, -7, int64(word(32)))
-	require.Equal(t, math.Float64bits(0.1), word(40))
-	require.EqualValues(t, 6, word(48))
-	require.Len(t, data, Overhead+4*6)
-	require.Equal(t, math.Float32bits(1.5), binary.LittleEndian.Uint32(data[56+8:]))
+	for _, k := range []Kind{Root, Snapshot} {
+		data[3] = byte(k)
+		_, _, _, err = Decode(resealed(data))
+		require.ErrorIs(t, err, job.ErrCorrupt)
+		require.ErrorContains(t, err, "vector of kind '"+string(k)+"' has version 1; this program reads version 2")
+	}
 }
 
 func bits(v []float32) []uint32 {
@@ -62,9 +94,12 @@ func bits(v []float32) []uint32 {
 // drawVector draws any header and any bits.
 func drawVector(rt *rapid.T) (Header, []float32) {
 	h := Header{
-		Kind: Kind(rapid.Byte().Draw(rt, "kind")),
+		Kind: Kind(rapid.OneOf(rapid.SampledFrom([]byte("prsb")), rapid.Byte()).Draw(rt, "kind")),
 		A:    rapid.Uint64().Draw(rt, "A"), B: rapid.Uint64().Draw(rt, "B"), C: rapid.Uint64().Draw(rt, "C"),
 		Examples: rapid.Int64().Draw(rt, "examples"), Loss: rapid.Float64().Draw(rt, "loss"),
+	}
+	if h.Kind.chained() {
+		copy(h.Chain[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(rt, "chain"))
 	}
 	raw := rapid.SliceOfN(rapid.Uint32(), 0, 20).Draw(rt, "floats")
 	v := make([]float32, len(raw))
@@ -81,7 +116,8 @@ func TestRoundTrip(t *testing.T) {
 		data, sum := Append(prefix, h, v)
 		require.Equal(rt, "kept", string(data[:4]))
 		data = data[4:]
-		require.Len(rt, data, Overhead+4*len(v))
+		require.Len(rt, data, h.Kind.headerSize()+4*len(v)+8)
+		require.LessOrEqual(rt, len(data), Overhead+4*len(v))
 		dst := make([]float32, len(v))
 		back, backSum, err := DecodeInto(dst, data, h.Kind)
 		require.NoError(rt, err)
@@ -111,7 +147,7 @@ func resealed(data []byte) []byte {
 }
 
 func TestBadBytes(t *testing.T) {
-	h, v := golden()
+	h, v := golden(Partial)
 	good, _ := Append(nil, h, v)
 	edit := func(at int, with ...byte) []byte {
 		data := append([]byte(nil), good...)
@@ -123,10 +159,11 @@ func TestBadBytes(t *testing.T) {
 		says string
 	}{
 		"nil":           {nil, "at least 64 expected"},
-		"header only":   {good[:Overhead-1], "at least 64 expected"},
+		"header only":   {good[:63], "at least 64 expected"},
 		"magic":         {edit(0, 'X'), `"XRV", not "TRV"`},
 		"version 0":     {edit(4, 0), "version 0"},
 		"version 2":     {edit(4, 2), "version 2; this program reads version 1"},
+		"no chain":      {edit(3, 'r', 2)[:64], "kind 'r' of 64 bytes: at least 96 expected"},
 		"checksum":      {append(append([]byte(nil), good[:len(good)-1]...), good[len(good)-1]^1), "checksum"},
 		"cut":           {good[:len(good)-4], "checksum"},
 		"longer":        {append(append([]byte(nil), good...), 0), "checksum"},
@@ -160,11 +197,13 @@ func TestBadBytes(t *testing.T) {
 // FuzzDecode: whatever is given, Decode does not panic, and what it accepts is
 // exactly what Append makes.
 func FuzzDecode(f *testing.F) {
-	h, v := golden()
-	for n := range v {
-		data, _ := Append(nil, h, v[:n])
-		f.Add(data)
-		f.Add(data[:len(data)/2])
+	for _, k := range []Kind{Partial, Root} {
+		h, v := golden(k)
+		for n := range v {
+			data, _ := Append(nil, h, v[:n])
+			f.Add(data)
+			f.Add(data[:len(data)/2])
+		}
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {

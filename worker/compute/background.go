@@ -14,7 +14,7 @@ import (
 // evaluate computes what one block contributes to a split's metrics.
 func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task, progress func()) error {
 	var unit *metric.Sums
-	err := c.view(ctx, p, t, progress, func(params []float32) (err error) {
+	err := c.view(ctx, p, t, progress, func(params []float32, _ ledger.Chain) (err error) {
 		unit, err = p.engine.Evaluate(ctx, s.Scratch, params, t.Split, t.Block)
 		return err
 	})
@@ -32,7 +32,7 @@ func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.T
 // still copies the replica as it stands, at the task's step or later, and reads
 // how far the ledger is.
 func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress func()) (ledger.Snapshot, ledger.State, error) {
-	nothing := func([]float32) error { return nil }
+	nothing := func([]float32, ledger.Chain) error { return nil }
 	err := c.view(ctx, p, t, progress, nothing)
 	if err != nil && !errors.Is(err, job.ErrStale) {
 		return ledger.Snapshot{}, ledger.State{}, err

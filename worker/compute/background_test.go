@@ -56,7 +56,7 @@ func TestSnapshots(t *testing.T) {
 	c := f.worker(nil)
 	stored := func() (int64, [][]float32) {
 		v := [][]float32{make([]float32, f.layout().Params), make([]float32, f.layout().Params)}
-		step, err := f.ledger.Snapshot(t.Context(), f.layout(), v)
+		step, _, err := f.ledger.Snapshot(t.Context(), f.layout(), v)
 		require.NoError(t, err)
 		return step, v
 	}

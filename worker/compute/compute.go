@@ -79,7 +79,8 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) erro
 type scratch struct {
 	*gradient.Scratch
 	result []float32
-	spare  [][]float32 // for other workers' partials while reducing
+	chain  ledger.Chain // the log's before the task's step
+	spare  [][]float32  // for other workers' partials while reducing
 }
 
 func (c *Computer) borrow() *scratch {

@@ -36,6 +36,21 @@ func call[T any](f *faulty, do func() (T, error)) (T, error) {
 	return zero, errInjected
 }
 
+// followed is what a call returns beside a chain.
+type followed[T any] struct {
+	value T
+	chain ledger.Chain
+}
+
+// follow is call for what returns a chain too.
+func follow[T any](f *faulty, do func() (T, ledger.Chain, error)) (T, ledger.Chain, error) {
+	both, err := call(f, func() (followed[T], error) {
+		value, chain, err := do()
+		return followed[T]{value, chain}, err
+	})
+	return both.value, both.chain, err
+}
+
 // only is call for what returns an error alone.
 func only(f *faulty, do func() error) error {
 	_, err := call(f, func() (struct{}, error) { return struct{}{}, do() })
@@ -58,12 +73,12 @@ func (f *faulty) Partial(ctx context.Context, l ledger.Layout, step int64, node 
 	return call(f, func() (ledger.Sums, error) { return f.next.Partial(ctx, l, step, node, chunks, dst) })
 }
 
-func (f *faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
-	return call(f, func() (bool, error) { return f.next.Append(ctx, l, step, chunks, root, s) })
+func (f *faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+	return follow(f, func() (bool, ledger.Chain, error) { return f.next.Append(ctx, l, step, chunks, root, s, before) })
 }
 
-func (f *faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
-	return call(f, func() (ledger.Sums, error) { return f.next.Root(ctx, l, step, dst) })
+func (f *faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.next.Root(ctx, l, step, dst, before) })
 }
 
 func (f *faulty) Losses(ctx context.Context, l ledger.Layout, from, to int64) ([]ledger.Progress, error) {
@@ -74,8 +89,8 @@ func (f *faulty) PutSnapshot(ctx context.Context, l ledger.Layout, s ledger.Snap
 	return only(f, func() error { return f.next.PutSnapshot(ctx, l, s) })
 }
 
-func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, error) {
-	return call(f, func() (int64, error) { return f.next.Snapshot(ctx, l, vectors) })
+func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
+	return follow(f, func() (int64, ledger.Chain, error) { return f.next.Snapshot(ctx, l, vectors) })
 }
 
 func (f *faulty) PutEvaluation(ctx context.Context, l ledger.Layout, step int64, unit string, result []byte) (int, error) {
@@ -130,6 +145,7 @@ type outcome struct {
 	roots       []root
 	evaluations map[string][]byte
 	snapshot    [][]float32
+	chain       ledger.Chain // of the snapshot
 }
 
 func (f *fixture) outcome() outcome {
@@ -139,7 +155,7 @@ func (f *fixture) outcome() outcome {
 	var err error
 	o.evaluations, err = f.ledger.Evaluations(f.t.Context(), l, steps)
 	require.NoError(f.t, err)
-	_, err = f.ledger.Snapshot(f.t.Context(), l, o.snapshot)
+	_, o.chain, err = f.ledger.Snapshot(f.t.Context(), l, o.snapshot)
 	require.NoError(f.t, err)
 	return o
 }

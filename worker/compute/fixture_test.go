@@ -193,11 +193,25 @@ func (f *fixture) roots(from, to int64) []root {
 	for step := from; step < to; step++ {
 		r := root{gradient: make([]float32, l.Params)}
 		var err error
-		r.sums, err = f.ledger.Root(f.t.Context(), l, step, r.gradient)
+		r.sums, _, err = f.ledger.Root(f.t.Context(), l, step, r.gradient, f.chain(step))
 		require.NoError(f.t, err)
 		all = append(all, r)
 	}
 	return all
+}
+
+// chain is the log's chain before a step, from the plain loop.
+func (f *fixture) chain(step int64) ledger.Chain {
+	f.t.Helper()
+	l := f.layout()
+	chain := l.Genesis()
+	for n, r := range f.reference()[:step] {
+		for c, before := range chain {
+			_, sum := l.EncodeRoot(nil, int64(n), c, r.gradient, r.sums, before)
+			chain[c] = before.Next(sum)
+		}
+	}
+	return chain
 }
 
 // reference computes every step's root in the plain loop.

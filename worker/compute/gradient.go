@@ -20,7 +20,8 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 		s.result = make([]float32, n)
 	}
 	partial := ledger.Partial{Gradient: s.result[:p.layout.Params]}
-	err := c.view(ctx, p, t, progress, func(params []float32) (err error) {
+	err := c.view(ctx, p, t, progress, func(params []float32, chain ledger.Chain) (err error) {
+		s.chain = chain
 		partial.Sums, err = p.engine.Node(ctx, partial.Gradient, s.Scratch, params, t.Step, t.Node, progress)
 		return err
 	})
@@ -29,7 +30,7 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	}
 	if t.Node == tree.Root {
 		// The partial is the root: there is nothing to wait for.
-		return c.commit(ctx, p, t.Step, p.layout.AllChunks(), partial)
+		return c.commit(ctx, p, s, t.Step, p.layout.AllChunks(), partial)
 	}
 	arrivals, err := c.ledger.Put(ctx, p.layout, t.Step, t.Node, partial)
 	if err != nil {
@@ -44,7 +45,7 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 			}
 			return fmt.Errorf("reduce step %d: %w", t.Step, err)
 		}
-		err = c.commit(ctx, p, t.Step, g.chunks, root)
+		err = c.commit(ctx, p, s, t.Step, g.chunks, root)
 		s.free(root.Gradient)
 		if err != nil {
 			return err
@@ -58,10 +59,10 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 // for: the job is over, or the ledger has lost steps before it. When it is
 // this very step that the ledger has lost, the replica has folded what is no
 // more and starts again from what there is.
-func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress func(), use func(params []float32) error) error {
-	ready := func(params []float32) error {
+func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress func(), use func([]float32, ledger.Chain) error) error {
+	ready := func(params []float32, chain ledger.Chain) error {
 		progress()
-		return use(params)
+		return use(params, chain)
 	}
 	err := p.replica.View(ctx, c.ledger, t.Step, ready)
 	if !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
@@ -87,8 +88,8 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 
 // commit appends root-gradient chunks to the log and announces the step when
 // that committed it.
-func (c *Computer) commit(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial) error {
-	committed, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums)
+func (c *Computer) commit(ctx context.Context, p *program, s *scratch, step int64, chunks []int, root ledger.Partial) error {
+	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums, s.chain)
 	if err != nil {
 		return fmt.Errorf("append root gradient: %w", err)
 	}
@@ -96,7 +97,7 @@ func (c *Computer) commit(ctx context.Context, p *program, step int64, chunks []
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
 	}
 	if len(chunks) == p.layout.Chunks() {
-		p.replica.Offer(ctx, step, root.Gradient, root.Sums)
+		p.replica.Offer(ctx, step, root.Gradient, root.Sums, after)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/replica"
+	"tributary/shared/serial"
 	"tributary/shared/tree"
 )
 
@@ -21,6 +23,27 @@ func TestRootTasksCommitTheReferencesRoots(t *testing.T) {
 	}
 	require.Equal(t, f.reference(), f.roots(0, steps))
 	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
+}
+
+// The log's hash chain ends where the reference's does: for who wrote it, and
+// for who reads it from the start.
+func TestTheChainIsTheReferences(t *testing.T) {
+	f := newFixture(t)
+	want, err := serial.Train(t.Context(), f.engine())
+	require.NoError(t, err)
+	c := f.worker(nil)
+	for step := range int64(steps) {
+		f.do(c, f.gradient(step, 2), f.gradient(step, 3))
+	}
+	wrote, err := c.programs.get(t.Context(), f.gradient(0, tree.Root))
+	require.NoError(t, err)
+	for _, r := range []*replica.Replica{wrote.replica, replica.New(f.engine(), f.layout().Ref)} {
+		require.NoError(t, r.View(t.Context(), f.ledger, steps, func(params []float32, chain ledger.Chain) error {
+			require.Equal(t, want.Params, params)
+			require.Equal(t, want.Chain, chain)
+			return nil
+		}))
+	}
 }
 
 // Any cover, mixed levels and duplicates included, in any order and on any of
@@ -69,7 +92,7 @@ func TestDifferingBytesAreCorruptNeverAveraged(t *testing.T) {
 			return err
 		},
 		"root": func(f *fixture, l ledger.Layout, bytes []float32) error {
-			_, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, bytes, ledger.Sums{})
+			_, _, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, bytes, ledger.Sums{}, l.Genesis())
 			return err
 		},
 	} {
@@ -160,7 +183,7 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 		require.NoError(t, f.ledger.Delete(t.Context(), l))
 		chunks := l.AllChunks()
 		for step := range kept {
-			_, err := f.ledger.Append(t.Context(), l, step, chunks, want[step].gradient, want[step].sums)
+			_, _, err := f.ledger.Append(t.Context(), l, step, chunks, want[step].gradient, want[step].sums, f.chain(step))
 			require.NoError(t, err)
 		}
 		for step := kept; step < steps; step++ {

@@ -74,7 +74,7 @@ func deleteJob(t *testing.T, l ledger.Ledger) {
 		require.NoError(t, l.Delete(t.Context(), lay))
 		requireState(t, l, lay, ledger.State{})
 		requireError(t, l, lay, 1, job.ErrNotFound)
-		_, err := l.Snapshot(t.Context(), lay, vectors(2, 7))
+		_, _, err := l.Snapshot(t.Context(), lay, vectors(2, 7))
 		require.ErrorIs(t, err, job.ErrNotFound)
 		requireArrived(t, l, lay, 2)
 		requireLosses(t, l, lay, 0, 0)
@@ -132,11 +132,17 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 		}
 	}
 	for _, chunks := range [][]int{nil, {-1}, {2}, {1, 0}, {0, 0}} {
-		_, err := l.Append(ctx, good, 0, chunks, p.Gradient, p.Sums)
+		_, _, err := l.Append(ctx, good, 0, chunks, p.Gradient, p.Sums, good.Genesis())
 		require.ErrorIs(t, err, job.ErrInvalid, "%v", chunks)
 	}
-	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{}), job.ErrInvalid)
-	_, err := l.PutEvaluation(ctx, good, 0, "u", make([]byte, ledger.MaxResult+1))
+	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Chain: good.Genesis()}), job.ErrInvalid)
+	short := good.Genesis()[1:]
+	_, _, err := l.Append(ctx, good, 0, []int{0}, p.Gradient, p.Sums, short)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	_, _, err = l.Root(ctx, good, 0, p.Gradient, short)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Vectors: vectors(1, 4), Chain: short}), job.ErrInvalid)
+	_, err = l.PutEvaluation(ctx, good, 0, "u", make([]byte, ledger.MaxResult+1))
 	require.ErrorIs(t, err, job.ErrInvalid)
 	requireState(t, l, good, ledger.State{})
 }
@@ -152,16 +158,16 @@ func endedContext(t *testing.T, l ledger.Ledger) {
 
 // everyCall makes every call once and returns their errors by their names.
 func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, v []float32, chunks []int, unit string) map[string]error {
-	errs := map[string]error{}
+	errs, chain := map[string]error{}, make(ledger.Chain, 2)
 	_, errs["State"] = l.State(ctx, lay)
 	_, errs["Put"] = l.Put(ctx, lay, step, node, ledger.Partial{Gradient: v})
 	_, errs["Arrived"] = l.Arrived(ctx, lay, step)
 	_, errs["Partial"] = l.Partial(ctx, lay, step, node, chunks, v)
-	_, errs["Append"] = l.Append(ctx, lay, step, chunks, v, ledger.Sums{})
-	_, errs["Root"] = l.Root(ctx, lay, step, v)
+	_, _, errs["Append"] = l.Append(ctx, lay, step, chunks, v, ledger.Sums{}, chain)
+	_, _, errs["Root"] = l.Root(ctx, lay, step, v, chain)
 	_, errs["Losses"] = l.Losses(ctx, lay, step, step+1)
-	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}})
-	_, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v})
+	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chain})
+	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v})
 	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
 	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)
 	errs["DropEvaluations"] = l.DropEvaluations(ctx, lay, step)

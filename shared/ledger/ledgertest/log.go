@@ -46,10 +46,10 @@ func differingRoot(t *testing.T, l ledger.Ledger) {
 		commit(t, l, lay, 0)
 		root := Partial(lay, 0, tree.Root)
 		root.Gradient[4]++
-		_, err := l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums)
+		_, _, err := l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		root.Gradient[4], root.Sums.Loss = Partial(lay, 0, tree.Root).Gradient[4], 1e9
-		_, err = l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums)
+		_, _, err = l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		requireRoot(t, l, lay, 0)
 		requireState(t, l, lay, ledger.State{Committed: 1})
@@ -67,7 +67,7 @@ func chunkByChunk(t *testing.T, l ledger.Ledger) {
 			want   bool
 		}{{[]int{3}, false}, {[]int{0, 4}, false}, {[]int{0, 3}, false}, {[]int{2}, false}, {[]int{0, 1, 2}, true}} {
 			requireState(t, l, lay, ledger.State{Committed: step})
-			committed, err := l.Append(ctx, lay, step, c.chunks, root.Gradient, root.Sums)
+			committed, _, err := l.Append(ctx, lay, step, c.chunks, root.Gradient, root.Sums, Chain(lay, step))
 			require.NoError(t, err)
 			require.Equal(t, c.want, committed, "step %d, chunks %v", step, c.chunks)
 			if !committed {

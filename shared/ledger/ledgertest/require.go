@@ -22,7 +22,7 @@ func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree
 func commit(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) bool {
 	t.Helper()
 	root := Partial(lay, step, tree.Root)
-	committed, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root.Gradient, root.Sums)
+	committed, _, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, step))
 	require.NoError(t, err)
 	return committed
 }
@@ -58,14 +58,16 @@ func requireRoot(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) {
 func checkRoot(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64) {
 	got := ledger.Partial{Gradient: make([]float32, lay.Params)}
 	var err error
-	got.Sums, err = l.Root(ctx, lay, step, got.Gradient)
+	var chain ledger.Chain
+	got.Sums, chain, err = l.Root(ctx, lay, step, got.Gradient, Chain(lay, step))
 	require.NoError(t, err)
+	require.Equal(t, Chain(lay, step+1), chain)
 	require.Equal(t, Partial(lay, step, tree.Root), got)
 }
 
 func requireError(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, class error) {
 	t.Helper()
-	_, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params))
+	_, _, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params), lay.Genesis())
 	require.ErrorIs(t, err, class)
 }
 
@@ -80,7 +82,7 @@ func vectors(n, p int) [][]float32 {
 
 // snapshotOf returns n vectors that tell step, vector and place by their values.
 func snapshotOf(lay ledger.Layout, step int64, n int) ledger.Snapshot {
-	s := ledger.Snapshot{Step: step, Vectors: vectors(n, lay.Params)}
+	s := ledger.Snapshot{Step: step, Vectors: vectors(n, lay.Params), Chain: Chain(lay, step)}
 	for i, v := range s.Vectors {
 		for j := range v {
 			v[j] = float32(step)*1000 + float32(i)*100 + float32(j)
@@ -93,7 +95,7 @@ func requireSnapshot(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int6
 	t.Helper()
 	got := ledger.Snapshot{Vectors: vectors(n, lay.Params)}
 	var err error
-	got.Step, err = l.Snapshot(t.Context(), lay, got.Vectors)
+	got.Step, got.Chain, err = l.Snapshot(t.Context(), lay, got.Vectors)
 	require.NoError(t, err)
 	require.Equal(t, snapshotOf(lay, step, n), got)
 }

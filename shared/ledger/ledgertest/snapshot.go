@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,7 @@ func snapshot(t *testing.T, l ledger.Ledger) {
 				requireSnapshot(t, l, lay, 2, n)
 				requireState(t, l, lay, ledger.State{Committed: 2, Snapshot: 2, Floor: 2})
 			}
-			_, err := l.Snapshot(ctx, lay, vectors(n+1, 10))
+			_, _, err := l.Snapshot(ctx, lay, vectors(n+1, 10))
 			require.ErrorIs(t, err, job.ErrCorrupt, "another number of vectors than was stored")
 		}
 	}
@@ -98,7 +99,7 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 		commit(t, l, lay, 0)
 		root := Partial(lay, 1, tree.Root)
 		if chunk == 3 {
-			_, err := l.Append(ctx, lay, 1, []int{1}, root.Gradient, root.Sums)
+			_, _, err := l.Append(ctx, lay, 1, []int{1}, root.Gradient, root.Sums, Chain(lay, 1))
 			require.NoError(t, err)
 		}
 		require.False(t, commit(t, l, lay, 11))
@@ -130,14 +131,18 @@ func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 		group.Go(func() error {
 			vs := vectors(n, lay.Params)
 			for before := int64(0); before < last; {
-				step, err := l.Snapshot(ctx, lay, vs)
+				step, chain, err := l.Snapshot(ctx, lay, vs)
 				if err != nil {
 					return err
 				}
 				if step < before {
 					return fmt.Errorf("snapshot %d after %d", step, before)
 				}
-				for i, v := range snapshotOf(lay, step, n).Vectors {
+				want := snapshotOf(lay, step, n)
+				if !slices.Equal(chain, want.Chain) {
+					return errors.New("the chain of another snapshot")
+				}
+				for i, v := range want.Vectors {
 					for j := range v {
 						if vs[i][j] != v[j] {
 							return errors.New("parts of two snapshots")

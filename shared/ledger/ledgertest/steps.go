@@ -14,9 +14,9 @@ import (
 func newJobIsAtZero(t *testing.T, l ledger.Ledger) {
 	lay, ctx := Layout(5, 2, 4), t.Context()
 	requireState(t, l, lay, ledger.State{})
-	_, err := l.Root(ctx, lay, 0, make([]float32, 5))
+	_, _, err := l.Root(ctx, lay, 0, make([]float32, 5), lay.Genesis())
 	require.ErrorIs(t, err, job.ErrNotFound)
-	_, err = l.Snapshot(ctx, lay, vectors(1, 5))
+	_, _, err = l.Snapshot(ctx, lay, vectors(1, 5))
 	require.ErrorIs(t, err, job.ErrNotFound)
 	nodes, err := l.Arrived(ctx, lay, 0)
 	require.NoError(t, err)
@@ -151,10 +151,10 @@ func bitsAreKept(t *testing.T, l ledger.Ledger) {
 	}
 	_, err := l.Put(ctx, lay, 0, 1, p)
 	require.NoError(t, err)
-	_, err = l.Append(ctx, lay, 0, []int{0, 1}, p.Gradient, p.Sums)
+	_, _, err = l.Append(ctx, lay, 0, []int{0, 1}, p.Gradient, p.Sums, lay.Genesis())
 	require.NoError(t, err)
 	dst := make([]float32, 6)
-	sums, err := l.Root(ctx, lay, 0, dst)
+	sums, _, err := l.Root(ctx, lay, 0, dst, lay.Genesis())
 	require.NoError(t, err)
 	require.Equal(t, p.Sums, sums)
 	for i, b := range bits {

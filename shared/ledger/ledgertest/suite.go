@@ -43,6 +43,12 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Ledger) {
 		{"ChunkByChunk", chunkByChunk},
 		{"StepsCommitInOrder", stepsCommitInOrder},
 		{"BitsAreKept", bitsAreKept},
+		{"ChainIsAdvanced", chainIsAdvanced},
+		{"ForkIsNamed", forkIsNamed},
+		{"ForkOfOneChunkIsNamed", forkOfOneChunkIsNamed},
+		{"RollbackIsNamed", rollbackIsNamed},
+		{"ForeignEntryIsNamed", foreignEntryIsNamed},
+		{"ForeignSnapshotIsNamed", foreignSnapshotIsNamed},
 		{"Losses", losses},
 		{"AnyCoverAnyOrder", anyCoverAnyOrder},
 		{"ManyWriters", manyWriters},
@@ -69,7 +75,7 @@ var runs atomic.Int64
 // of chunk, m micro-batches.
 func Layout(p, chunk, m int) ledger.Layout {
 	run := job.Run(strconv.FormatInt(runs.Add(1), 10))
-	return ledger.Layout{Ref: job.Ref{Job: "conformance", Run: run}, Params: p, ChunkLen: chunk, Microbatch: m}
+	return ledger.Layout{Ref: job.Ref{Job: "conformance", Run: run}, Plan: "plan", Params: p, ChunkLen: chunk, Microbatch: m}
 }
 
 // Partial returns what a worker would compute for a node of a step, on data
@@ -93,6 +99,25 @@ func sumLeaves(lay ledger.Layout, step int64, lo, hi int) ledger.Partial {
 		p.Gradient[i] = float32(r.NormFloat64())
 	}
 	return p
+}
+
+// Chain returns the log's chain before step when every root before it is Partial's.
+func Chain(lay ledger.Layout, step int64) ledger.Chain {
+	chain := lay.Genesis()
+	for n := range step {
+		chain = After(lay, chain, n, Partial(lay, n, tree.Root))
+	}
+	return chain
+}
+
+// After returns the chain past a step's root.
+func After(lay ledger.Layout, before ledger.Chain, step int64, root ledger.Partial) ledger.Chain {
+	after := make(ledger.Chain, len(before))
+	for c, link := range before {
+		_, sum := lay.EncodeRoot(nil, step, c, root.Gradient, root.Sums, link)
+		after[c] = link.Next(sum)
+	}
+	return after
 }
 
 // Add returns left + right, in left's memory.
@@ -128,7 +153,7 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 		if lost {
 			continue
 		}
-		now, err := l.Append(ctx, lay, step, []int{c}, root.Gradient, root.Sums)
+		now, _, err := l.Append(ctx, lay, step, []int{c}, root.Gradient, root.Sums, Chain(lay, step))
 		require.NoError(t, err)
 		committed = committed || now
 	}

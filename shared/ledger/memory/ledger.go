@@ -16,6 +16,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // Ledger is a ledger.Ledger in memory; New makes one.
@@ -43,9 +44,9 @@ type training struct {
 // step is a step's chunks.
 type step struct{ chunks []chunk }
 
-// chunk is a chunk's root once it is there, and its partials before.
+// chunk is the log's entry of a chunk once it is there, and its partials before.
 type chunk struct {
-	root     *ledger.Partial
+	root     []byte
 	partials map[tree.Node]ledger.Partial
 }
 
@@ -117,7 +118,8 @@ func (t *training) advance() {
 		if !ok || !s.landed() {
 			return
 		}
-		t.losses = append(t.losses, s.chunks[0].root.Sums)
+		h, _, _, _ := wire.Decode(s.chunks[0].root) // nobody else has had it in hand
+		t.losses = append(t.losses, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 		t.committed++
 	}
 }

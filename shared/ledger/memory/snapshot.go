@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -14,7 +15,7 @@ import (
 // PutSnapshot keeps the snapshot when it is the newest and trims the log. One
 // that is ahead of the committed steps commits them.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
-	t, err := l.write(ctx, lay, lay.CheckSnapshot(s.Step, s.Vectors))
+	t, err := l.write(ctx, lay, cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)))
 	if err != nil {
 		return err
 	}
@@ -23,12 +24,12 @@ func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 		return nil
 	}
 	if t.snapshot != nil && t.snapshot.Step == s.Step {
-		if !slices.EqualFunc(t.snapshot.Vectors, s.Vectors, sameBits) {
+		if !slices.Equal(t.snapshot.Chain, s.Chain) || !slices.EqualFunc(t.snapshot.Vectors, s.Vectors, sameBits) {
 			return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
 		}
 		return nil
 	}
-	kept := ledger.Snapshot{Step: s.Step}
+	kept := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {
 		kept.Vectors = append(kept.Vectors, slices.Clone(v))
 	}
@@ -42,23 +43,23 @@ func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 }
 
 // Snapshot copies the newest snapshot.
-func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	t, err := l.read(ctx, lay, lay.CheckSnapshot(0, vectors))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer l.mu.Unlock()
 	if t.snapshot == nil {
-		return 0, fmt.Errorf("read snapshot of %s: %w", lay.Ref, job.ErrNotFound)
+		return 0, nil, fmt.Errorf("read snapshot of %s: %w", lay.Ref, job.ErrNotFound)
 	}
 	if len(vectors) != len(t.snapshot.Vectors) {
-		return 0, fmt.Errorf("read snapshot %d: it has %d vectors, %d expected: %w",
+		return 0, nil, fmt.Errorf("read snapshot %d: it has %d vectors, %d expected: %w",
 			t.snapshot.Step, len(t.snapshot.Vectors), len(vectors), job.ErrCorrupt)
 	}
 	for i, v := range t.snapshot.Vectors {
 		copy(vectors[i], v)
 	}
-	return t.snapshot.Step, nil
+	return t.snapshot.Step, t.snapshot.Chain, nil
 }
 
 // PutEvaluation keeps a unit's result.

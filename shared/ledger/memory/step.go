@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -90,46 +91,54 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, n int64, node t
 }
 
 // Append keeps chunks of a root and commits what is next in order.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
-	t, err := l.write(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root)))
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+	fault := cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before))
+	t, err := l.write(ctx, lay, fault)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	defer l.mu.Unlock()
-	if n < t.floor {
-		return false, nil
-	}
+	after := slices.Clone(before)
 	for _, i := range chunks {
-		c := &t.keep(n).chunks[i]
-		part := cut(lay, i, root, s)
-		if c.root != nil && !equal(*c.root, part) {
-			return false, fmt.Errorf("append root of step %d: chunk %d: the log has other bytes for it: %w", n, i, job.ErrCorrupt)
+		entry, sum := lay.EncodeRoot(nil, n, i, root, s, before[i])
+		after[i] = before[i].Next(sum)
+		if n < t.floor {
+			continue
 		}
-		c.root, c.partials = &part, nil
+		c := &t.keep(n).chunks[i]
+		if c.root != nil && !bytes.Equal(c.root, entry) {
+			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, ledger.Differs(c.root, entry))
+		}
+		c.root, c.partials = entry, nil
 	}
-	before := t.committed
+	committed := t.committed
 	t.advance()
-	return before <= n && n < t.committed, nil
+	return committed <= n && n < t.committed, after, nil
 }
 
 // Root copies a committed root.
-func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []float32) (ledger.Sums, error) {
-	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckVector("destination", dst)))
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckVector("destination", dst), lay.CheckChain(before)))
 	if err != nil {
-		return ledger.Sums{}, err
+		return ledger.Sums{}, nil, err
 	}
 	defer l.mu.Unlock()
 	switch {
 	case n >= t.committed:
-		return ledger.Sums{}, fmt.Errorf("read root of step %d: %d steps are committed: %w", n, t.committed, job.ErrNotFound)
+		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %d steps are committed: %w", n, t.committed, job.ErrNotFound)
 	case n < t.floor:
-		return ledger.Sums{}, fmt.Errorf("read root of step %d: the log begins with step %d: %w", n, t.floor, job.ErrStale)
+		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: the log begins with step %d: %w", n, t.floor, job.ErrStale)
 	}
-	s := t.steps[n]
-	for i, c := range s.chunks {
-		paste(lay, i, dst, *c.root)
+	after := slices.Clone(before)
+	var sums ledger.Sums
+	for i, c := range t.steps[n].chunks {
+		var sum uint64
+		if sums, sum, err = lay.DecodeRoot(dst, n, i, c.root, before[i]); err != nil {
+			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: chunk %d: %w", n, i, err)
+		}
+		after[i] = before[i].Next(sum)
 	}
-	return s.chunks[0].root.Sums, nil
+	return sums, after, nil
 }
 
 // cut copies a chunk out of a vector.

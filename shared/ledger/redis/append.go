@@ -12,7 +12,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/wire"
 )
@@ -20,24 +19,40 @@ import (
 // Append writes the chunks into the log, and only when all of them are there
 // runs the commit script. A job of one chunk has both in one pipeline; the
 // script then makes sure of the chunk itself.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) (bool, error) {
-	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root)); err != nil {
-		return false, err
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before)); err != nil {
+		return false, nil, err
 	}
+	entries := make([]entry, len(chunks))
+	for i, c := range chunks {
+		entries[i] = entry{chunk: c, before: before[c]}
+	}
+	committed, err := l.appendAll(ctx, lay, step, chunks, entries, ledger.Partial{Gradient: root, Sums: s})
+	if err != nil {
+		return false, nil, err
+	}
+	after := slices.Clone(before)
+	for _, e := range entries {
+		after[e.chunk] = e.before.Next(e.sum)
+	}
+	return committed, after, nil
+}
+
+func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root ledger.Partial) (bool, error) {
 	if lay.Chunks() == 1 {
-		committed, err := l.appendSingle(ctx, lay, step, root, s)
+		committed, err := l.appendSingle(ctx, lay, step, entries, root)
 		if err != nil {
 			return false, fmt.Errorf("commit step %d: %w", step, err)
 		}
 		return committed, nil
 	}
 	per, _ := batches(lay, 1)
-	for part := range slices.Chunk(chunks, per) {
-		if err := l.appendChunks(ctx, lay, step, part, root, s); err != nil {
+	for part := range slices.Chunk(entries, per) {
+		if err := l.appendChunks(ctx, lay, step, part, root); err != nil {
 			return false, fmt.Errorf("append root of step %d: %w", step, err)
 		}
 	}
-	committed, err := l.land(ctx, lay, step, chunks, s)
+	committed, err := l.land(ctx, lay, step, chunks, root.Sums)
 	if err != nil {
 		return false, fmt.Errorf("commit step %d: %w", step, err)
 	}
@@ -47,50 +62,48 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chun
 // entry is a chunk of a root on its way into the log.
 type entry struct {
 	chunk  int
-	data   []byte
+	before ledger.Link
+	sum    uint64 // checksum of data
+	data   []byte // in an arena
 	stored *goredis.BoolCmd
 	floor  *goredis.StringCmd
 }
 
-// appendEntry adds the writing of a chunk to a pipeline. The floor is read
-// after the write: a trim that raised it later deletes the chunk with the
-// rest, one that raised it before is seen here.
-func appendEntry(ctx context.Context, pipe *pipeline, a *arena, lay ledger.Layout, step int64, chunk int, root []float32, s ledger.Sums) entry {
+// send adds the writing of the chunk to a pipeline. The floor is read after
+// the write: a trim that raised it later deletes the chunk with the rest, one
+// that raised it before is seen here.
+func (e *entry) send(ctx context.Context, pipe *pipeline, a *arena, lay ledger.Layout, step int64, root ledger.Partial) {
 	k := keysOf(lay)
-	lo, hi := lay.Chunk(chunk)
-	e := entry{chunk: chunk}
-	e.data, _ = a.encode(rootHeader(step, chunk, s), root[lo:hi])
-	e.stored = pipe.HSetNX(ctx, k.log(chunk), field(step), e.data)
-	e.floor = pipe.HGet(ctx, k.log(chunk), fieldFloor)
-	pipe.PExpire(ctx, k.log(chunk), jobLife)
-	pipe.PExpire(ctx, k.snapshot(chunk), jobLife)
-	return e
+	e.data, e.sum = a.encodeRoot(lay, step, e.chunk, root, e.before)
+	e.stored = pipe.HSetNX(ctx, k.log(e.chunk), field(step), e.data)
+	e.floor = pipe.HGet(ctx, k.log(e.chunk), fieldFloor)
+	pipe.PExpire(ctx, k.log(e.chunk), jobLife)
+	pipe.PExpire(ctx, k.snapshot(e.chunk), jobLife)
 }
 
-func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, root []float32, s ledger.Sums) (bool, error) {
+func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) (bool, error) {
 	_, size := batches(lay, 1)
 	a := newArena(size)
 	defer a.free()
 	pipe := l.pipeline(size)
-	e := appendEntry(ctx, pipe, a, lay, step, 0, root, s)
-	commit := commitCall(ctx, pipe, lay, step, []int{0}, s)
+	entries[0].send(ctx, pipe, a, lay, step, root)
+	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums)
 	if err := pipe.exec(ctx); err != nil {
 		return false, err
 	}
-	if err := l.settle(ctx, lay, step, []entry{e}); err != nil {
+	if err := l.settle(ctx, lay, step, entries); err != nil {
 		return false, err
 	}
 	return committedBy(commit)
 }
 
-func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums) error {
+func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) error {
 	_, size := batches(lay, 1)
-	a := newArena(size * len(chunks))
+	a := newArena(size * len(entries))
 	defer a.free()
-	pipe := l.pipeline(size * len(chunks))
-	entries := make([]entry, len(chunks))
-	for i, c := range chunks {
-		entries[i] = appendEntry(ctx, pipe, a, lay, step, c, root, s)
+	pipe := l.pipeline(size * len(entries))
+	for i := range entries {
+		entries[i].send(ctx, pipe, a, lay, step, root)
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -124,8 +137,12 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 		if !ok || errors.Is(stored.Err(), goredis.Nil) { // trimmed meanwhile
 			continue
 		}
-		if was, err := stored.Bytes(); err != nil || !bytes.Equal(was, e.data) {
-			return fmt.Errorf("chunk %d: the log has other bytes for it: %w", e.chunk, job.ErrCorrupt)
+		was, err := stored.Bytes()
+		if err == nil && !bytes.Equal(was, e.data) {
+			err = ledger.Differs(was, e.data)
+		}
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", e.chunk, err)
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ func benchmarkStep(b *testing.B, url string) {
 			left, right, root := ledgertest.Partial(lay, 0, 2), ledgertest.Partial(lay, 0, 3), ledgertest.Partial(lay, 0, 1)
 			dst, ctx := make([]float32, params), b.Context()
 			b.SetBytes(int64(4 * params * 5))
+			chain := lay.Genesis()
 			var step int64
 			for b.Loop() {
 				_, err := l.Put(ctx, lay, step, 2, left)
@@ -41,14 +42,14 @@ func benchmarkStep(b *testing.B, url string) {
 				require.Equal(b, []tree.Node{2, 3}, arrivals[0].Cover)
 				_, err = l.Partial(ctx, lay, step, 2, lay.AllChunks(), dst)
 				require.NoError(b, err)
-				committed, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums)
+				committed, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
 				require.NoError(b, err)
 				require.True(b, committed)
-				_, err = l.Root(ctx, lay, step, dst)
+				_, chain, err = l.Root(ctx, lay, step, dst, chain)
 				require.NoError(b, err)
 				if step++; step%64 == 0 {
 					b.StopTimer()
-					require.NoError(b, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{dst}}))
+					require.NoError(b, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{dst}, Chain: chain}))
 					b.StartTimer()
 				}
 			}
@@ -71,14 +72,16 @@ func BenchmarkCalls(b *testing.B) {
 		}
 	})
 	b.Run("Append", func(b *testing.B) {
+		chain := lay.Genesis()
 		for step := int64(0); b.Loop(); step++ {
-			_, err := l.Append(b.Context(), lay, step, []int{0}, p.Gradient, p.Sums)
+			_, after, err := l.Append(b.Context(), lay, step, []int{0}, p.Gradient, p.Sums, chain)
 			require.NoError(b, err)
+			chain = after
 		}
 	})
 	b.Run("Root", func(b *testing.B) {
 		for b.Loop() {
-			_, err := l.Root(b.Context(), lay, 0, dst)
+			_, _, err := l.Root(b.Context(), lay, 0, dst, lay.Genesis())
 			require.NoError(b, err)
 		}
 	})

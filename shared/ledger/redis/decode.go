@@ -18,21 +18,17 @@ func partialHeader(step int64, node tree.Node, chunk int, s ledger.Sums) wire.He
 	return wire.Header{Kind: wire.Partial, A: uint64(step), B: uint64(node), C: uint64(chunk), Examples: s.Examples, Loss: s.Loss}
 }
 
-func rootHeader(step int64, chunk int, s ledger.Sums) wire.Header {
-	return wire.Header{Kind: wire.Root, A: uint64(step), B: uint64(tree.Root), C: uint64(chunk), Examples: s.Examples, Loss: s.Loss}
-}
-
-func snapshotHeader(step int64, vectors, chunk int) wire.Header {
-	return wire.Header{Kind: wire.Snapshot, A: uint64(step), B: uint64(vectors), C: uint64(chunk)}
+func snapshotHeader(step int64, vectors, chunk int, after ledger.Link) wire.Header {
+	return wire.Header{Kind: wire.Snapshot, A: uint64(step), B: uint64(vectors), C: uint64(chunk), Chain: after}
 }
 
 // hex is how a checksum is written in a partials hash.
 func hex(sum uint64) string { return fmt.Sprintf("%016x", sum) }
 
 // same reports that a stored header names the thing that was asked for; the
-// sums are the stored vector's own.
+// sums and the link are the stored vector's own.
 func same(got, want wire.Header) error {
-	got.Examples, got.Loss, want.Examples, want.Loss = 0, 0, 0, 0
+	got.Examples, got.Loss, got.Chain = want.Examples, want.Loss, want.Chain
 	if got != want {
 		return fmt.Errorf("stored vector is %q %d/%d/%d, not %q %d/%d/%d: %w",
 			got.Kind, got.A, got.B, got.C, want.Kind, want.A, want.B, want.C, job.ErrCorrupt)
@@ -46,13 +42,22 @@ type agreedSums struct {
 	seen bool
 }
 
-// decode reads a stored chunk of a vector into its place in dst [P] and checks
-// that it is what want names, that it has the checksum recorded for it (when
-// digest is not nil), and that its sums are those of the chunks before. It
-// fails with job.ErrNotFound when the chunk or its checksum is not stored.
+// agree reports sums that are not those of the chunks before.
+func (s *agreedSums) agree(got ledger.Sums) error {
+	if s.seen && (got.Examples != s.Examples || math.Float64bits(got.Loss) != math.Float64bits(s.Loss)) {
+		return fmt.Errorf("sums are %v, those of the chunks before %v: %w", got, s.Sums, job.ErrCorrupt)
+	}
+	s.Sums, s.seen = got, true
+	return nil
+}
+
+// decode reads a stored chunk of a partial into its place in dst [P] and checks
+// that it is what want names, that it has the checksum recorded for it, and
+// that its sums are those of the chunks before. It fails with job.ErrNotFound
+// when the chunk or its checksum is not stored.
 func (s *agreedSums) decode(l ledger.Layout, chunk int, want wire.Header, data, digest *goredis.StringCmd, dst []float32) error {
 	bytes, err := data.Bytes()
-	if err == nil && digest != nil {
+	if err == nil {
 		err = digest.Err()
 	}
 	switch {
@@ -69,15 +74,28 @@ func (s *agreedSums) decode(l ledger.Layout, chunk int, want wire.Header, data, 
 	if err != nil {
 		return err
 	}
-	if digest != nil && digest.Val() != hex(sum) {
+	if digest.Val() != hex(sum) {
 		return fmt.Errorf("stored with checksum %016x, arrived with %.16s: %w", sum, digest.Val(), job.ErrCorrupt)
 	}
-	got := ledger.Sums{Examples: h.Examples, Loss: h.Loss}
-	if s.seen && (got.Examples != s.Examples || math.Float64bits(got.Loss) != math.Float64bits(s.Loss)) {
-		return fmt.Errorf("sums are %v, those of the chunks before %v: %w", got, s.Sums, job.ErrCorrupt)
+	return s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
+}
+
+// decodeRoot reads a chunk of a root into its place in dst [P], checks it in the
+// same way and that it carries the link before, and returns its checksum. It
+// fails with job.ErrNotFound when the chunk is not stored.
+func (s *agreedSums) decodeRoot(l ledger.Layout, step int64, chunk int, data *goredis.StringCmd, before ledger.Link, dst []float32) (uint64, error) {
+	entry, err := data.Bytes()
+	if errors.Is(err, goredis.Nil) {
+		return 0, job.ErrNotFound
 	}
-	s.Sums, s.seen = got, true
-	return nil
+	if err != nil {
+		return 0, err
+	}
+	got, sum, err := l.DecodeRoot(dst, step, chunk, entry, before)
+	if err != nil {
+		return 0, err
+	}
+	return sum, s.agree(got)
 }
 
 // count reads a non-negative number kept by a script; nothing stored is 0.

@@ -127,3 +127,11 @@ func (a *arena) encode(h wire.Header, v []float32) ([]byte, uint64) {
 	a.bytes, sum = wire.Append(a.bytes, h, v)
 	return a.bytes[start:len(a.bytes):len(a.bytes)], sum
 }
+
+// encodeRoot appends a log entry and returns its bytes and its checksum.
+func (a *arena) encodeRoot(lay ledger.Layout, step int64, chunk int, root ledger.Partial, before ledger.Link) ([]byte, uint64) {
+	start := len(a.bytes)
+	var sum uint64
+	a.bytes, sum = lay.EncodeRoot(a.bytes, step, chunk, root.Gradient, root.Sums, before)
+	return a.bytes[start:len(a.bytes):len(a.bytes)], sum
+}

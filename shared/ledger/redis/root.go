@@ -16,37 +16,40 @@ import (
 // errLost is a chunk that must be stored, by what is stored beside it, and is not.
 var errLost = fmt.Errorf("lost from the store: %w", job.ErrCorrupt)
 
+// logged is a chunk of a root on its way out of the log.
+type logged struct{ data, floor *goredis.StringCmd }
+
 // Root reads a committed step's root.
-func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32) (ledger.Sums, error) {
-	if err := cmp.Or(lay.CheckStep(step), lay.CheckVector("destination", dst)); err != nil {
-		return ledger.Sums{}, err
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	if err := cmp.Or(lay.CheckStep(step), lay.CheckVector("destination", dst), lay.CheckChain(before)); err != nil {
+		return ledger.Sums{}, nil, err
 	}
 	per, _ := batches(lay, 1)
 	var sums agreedSums
+	after := make(ledger.Chain, len(before))
 	for part := range slices.Chunk(lay.AllChunks(), per) {
-		err := l.rootChunks(ctx, lay, step, part, dst, &sums)
+		err := l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
 		if errors.Is(err, errLost) { // a cluster's nodes answer in any order: the step may just have been committed
-			err = l.rootChunks(ctx, lay, step, part, dst, &sums)
+			err = l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
 		}
 		if err != nil {
-			return ledger.Sums{}, fmt.Errorf("read root of step %d: %w", step, err)
+			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %w", step, err)
 		}
 	}
-	return sums.Sums, nil
+	return sums.Sums, after, nil
 }
 
 // rootChunks reads the count of committed steps before the log and the floor
 // after it, so that a missing chunk is told apart as not yet there, trimmed,
-// or lost.
-func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, sums *agreedSums) error {
+// or lost. It sets the chunks' links of after.
+func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before, after ledger.Chain, sums *agreedSums) error {
 	k := keysOf(lay)
 	_, size := batches(lay, 1)
 	pipe := l.pipeline(size * len(chunks))
 	control := pipe.HGet(ctx, k.control(), fieldCommitted)
-	data, floors := make([]*goredis.StringCmd, len(chunks)), make([]*goredis.StringCmd, len(chunks))
+	found := make([]logged, len(chunks))
 	for i, c := range chunks {
-		data[i] = pipe.HGet(ctx, k.log(c), field(step))
-		floors[i] = pipe.HGet(ctx, k.log(c), fieldFloor)
+		found[i] = logged{pipe.HGet(ctx, k.log(c), field(step)), pipe.HGet(ctx, k.log(c), fieldFloor)}
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -55,10 +58,11 @@ func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 		return fmt.Errorf("%d steps are committed: %w", committed, job.ErrNotFound)
 	}
 	for i, c := range chunks {
-		err := sums.decode(lay, c, rootHeader(step, c, ledger.Sums{}), data[i], nil, dst)
-		floor, _ := number(floors[i].Val())
+		sum, err := sums.decodeRoot(lay, step, c, found[i].data, before[c], dst)
+		floor, _ := number(found[i].floor.Val())
 		switch {
 		case err == nil:
+			after[c] = before[c].Next(sum)
 		case floor > step:
 			return fmt.Errorf("the log begins with step %d: %w", floor, job.ErrStale)
 		case errors.Is(err, job.ErrNotFound):

@@ -59,14 +59,14 @@ func TestCutTrim(t *testing.T) {
 	k := keysOf(lay)
 	v := make([]float32, 7)
 	for step := range int64(100) {
-		_, err := l.Append(ctx, lay, step, lay.AllChunks(), v, ledger.Sums{})
+		_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), v, ledger.Sums{}, lay.Genesis())
 		require.NoError(t, err)
 	}
 	pipe := l.pipeline(0)
 	pipe.run(ctx, raiseScript, []string{k.log(0)}, 90, jobLife.Milliseconds())
 	pipe.HSet(ctx, k.snapshot(1), "80", "left behind")
 	require.NoError(t, pipe.exec(ctx))
-	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}}))
+	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
 	for c := range lay.Chunks() {
 		fields, err := l.control.HKeys(ctx, k.log(c)).Result()
 		require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestLossesByPages(t *testing.T) {
 		l, ctx := open(t, url), t.Context()
 		lay := ledgertest.Layout(1, 1, 1)
 		const n, base = 2*lossPage + 7, 100
-		require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}}))
+		require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}, Chain: lay.Genesis()}))
 		entries := make([]any, n)
 		for i := range entries {
 			entries[i] = lossEntry(ledger.Sums{Examples: base + int64(i), Loss: float64(i) / 3})
@@ -147,7 +147,11 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			lay := ledgertest.Layout(7, 2, 2)
 			lay.Run = job.Run(fmt.Sprint("r", len(logged)))
 			root := ledgertest.Partial(lay, 0, tree.Root)
-			require.NoError(t, l.appendChunks(ctx, lay, 0, logged, root.Gradient, root.Sums))
+			var entries []entry
+			for _, c := range logged {
+				entries = append(entries, entry{chunk: c, before: lay.Genesis()[c]})
+			}
+			require.NoError(t, l.appendChunks(ctx, lay, 0, entries, root))
 			state, err := l.State(ctx, lay)
 			require.NoError(t, err)
 			require.Zero(t, state.Committed, "nobody has landed them")
@@ -155,7 +159,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			_, err = l.Arrived(ctx, lay, 0)
 			require.NoError(t, err)
 			if len(logged) < lay.Chunks() { // the others come later, from another worker
-				committed, err := l.Append(ctx, lay, 0, []int{0, 2}, root.Gradient, root.Sums)
+				committed, _, err := l.Append(ctx, lay, 0, []int{0, 2}, root.Gradient, root.Sums, lay.Genesis())
 				require.NoError(t, err)
 				require.True(t, committed)
 			}

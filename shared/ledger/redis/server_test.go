@@ -86,11 +86,12 @@ func TestServerThatFillsUp(t *testing.T) {
 	l, ctx := open(t, s.URL), t.Context()
 	for _, chunk := range []int{64 << 10, 16 << 10} {
 		lay := ledgertest.Layout(64<<10, chunk, 2)
+		chain := lay.Genesis()
 		var err error
 		var step int64
 		for ; err == nil && step < 100; step++ {
 			root := ledgertest.Partial(lay, step, tree.Root)
-			_, err = l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums)
+			_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
 		}
 		require.ErrorIs(t, err, job.ErrFull)
 		state, err := l.State(ctx, lay)
@@ -120,8 +121,8 @@ func TestFullServer(t *testing.T) {
 		v := make([]float32, lay.Params)
 		errs := map[string]error{}
 		_, errs["Put"] = l.Put(ctx, lay, 1, 3, p)
-		_, errs["Append"] = l.Append(ctx, lay, 1, lay.AllChunks(), v, ledger.Sums{})
-		errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{v}})
+		_, _, errs["Append"] = l.Append(ctx, lay, 1, lay.AllChunks(), v, ledger.Sums{}, lay.Genesis())
+		errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{v}, Chain: lay.Genesis()})
 		_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, 0, "u", []byte("x"))
 		for call, err := range errs {
 			require.ErrorIs(t, err, job.ErrFull, call)
@@ -217,7 +218,7 @@ func TestDeleteLeavesNoKeys(t *testing.T) {
 			require.NoError(t, err)
 			_, err = l.Put(ctx, lay, step, 2, ledgertest.Partial(lay, step, 2))
 			require.NoError(t, err)
-			_, err = l.Append(ctx, lay, 2*step, []int{0}, make([]float32, 9), ledger.Sums{})
+			_, _, err = l.Append(ctx, lay, 2*step, []int{0}, make([]float32, 9), ledger.Sums{}, lay.Genesis())
 			require.NoError(t, err)
 		}
 		writeStep(t, l, ledgertest.Layout(9, 4, 2))
@@ -247,11 +248,11 @@ func TestScriptsAreSentAgain(t *testing.T) {
 			require.Equal(t, []tree.Node{2, 3}, arrivals[0].Cover)
 			forget()
 			root := ledgertest.Partial(lay, 0, 1)
-			committed, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums)
+			committed, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
 			require.NoError(t, err)
 			require.True(t, committed)
 			forget()
-			require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{root.Gradient}}))
+			require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{root.Gradient}, Chain: lay.Genesis()}))
 			forget()
 			losses, err := l.Losses(ctx, lay, 0, 1)
 			require.NoError(t, err)

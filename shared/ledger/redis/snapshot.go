@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 // the next one. A snapshot older than the newest is not stored. One that is
 // ahead of the committed steps commits them: a ledger begins again from it.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
-	if err := lay.CheckSnapshot(s.Step, s.Vectors); err != nil {
+	if err := cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)); err != nil {
 		return err
 	}
 	newest, ok, err := l.newest(ctx, lay)
@@ -60,7 +61,7 @@ func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s led
 		for _, v := range s.Vectors {
 			joined = append(joined, v[lo:hi]...)
 		}
-		data[i], _ = a.encode(snapshotHeader(s.Step, len(s.Vectors), c), joined)
+		data[i], _ = a.encode(snapshotHeader(s.Step, len(s.Vectors), c, s.Chain[c]), joined)
 		stored[i] = pipe.HSetNX(ctx, k.snapshot(c), field(s.Step), data[i])
 		pipe.PExpire(ctx, k.snapshot(c), jobLife)
 	}
@@ -128,21 +129,22 @@ func (l *Ledger) newest(ctx context.Context, lay ledger.Layout) (step int64, ok 
 
 // Snapshot reads the newest snapshot, again from the start when another took
 // its place while it was being read.
-func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, error) {
+func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	if err := lay.CheckSnapshot(0, vectors); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
+	chain := make(ledger.Chain, lay.Chunks())
 	for {
 		step, ok, err := l.newest(ctx, lay)
 		if err == nil && !ok {
 			err = job.ErrNotFound
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read snapshot of %s: %w", lay.Ref, err)
+			return 0, nil, fmt.Errorf("read snapshot of %s: %w", lay.Ref, err)
 		}
-		err = l.readSnapshot(ctx, lay, step, vectors)
+		err = l.readSnapshot(ctx, lay, step, vectors, chain)
 		if err == nil {
-			return step, nil
+			return step, chain, nil
 		}
 		if errors.Is(err, errLost) {
 			now, ok, nerr := l.newest(ctx, lay)
@@ -152,11 +154,11 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 				continue
 			}
 		}
-		return 0, fmt.Errorf("read snapshot %d: %w", step, err)
+		return 0, nil, fmt.Errorf("read snapshot %d: %w", step, err)
 	}
 }
 
-func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, vectors [][]float32) error {
+func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, vectors [][]float32, chain ledger.Chain) error {
 	k := keysOf(lay)
 	per, size := batches(lay, len(vectors))
 	for part := range slices.Chunk(lay.AllChunks(), per) {
@@ -174,7 +176,7 @@ func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64
 				return fmt.Errorf("chunk %d: %w", c, errLost)
 			}
 			if err == nil {
-				err = decodeSnapshot(lay, step, c, stored, vectors)
+				err = decodeSnapshot(lay, step, c, stored, vectors, chain)
 			}
 			if err != nil {
 				return fmt.Errorf("chunk %d: %w", c, err)
@@ -184,11 +186,11 @@ func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64
 	return nil
 }
 
-// decodeSnapshot reads a chunk of every vector into its place.
-func decodeSnapshot(lay ledger.Layout, step int64, chunk int, data []byte, vectors [][]float32) error {
+// decodeSnapshot reads a chunk of every vector, and its link, into its place.
+func decodeSnapshot(lay ledger.Layout, step int64, chunk int, data []byte, vectors [][]float32, chain ledger.Chain) error {
 	h, floats, _, err := wire.Decode(data)
 	if err == nil {
-		err = same(h, snapshotHeader(step, len(vectors), chunk))
+		err = same(h, snapshotHeader(step, len(vectors), chunk, h.Chain))
 	}
 	if err != nil {
 		return err
@@ -201,5 +203,6 @@ func decodeSnapshot(lay ledger.Layout, step int64, chunk int, data []byte, vecto
 	for i, v := range vectors {
 		wire.Floats(v[lo:hi], floats[i*size:(i+1)*size])
 	}
+	chain[chunk] = h.Chain
 	return nil
 }

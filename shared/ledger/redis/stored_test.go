@@ -21,9 +21,9 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 	t.Helper()
 	ctx := t.Context()
 	root := ledgertest.Partial(lay, 0, tree.Root)
-	_, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums)
+	_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
 	require.NoError(t, err)
-	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Vectors: [][]float32{root.Gradient, root.Gradient}}))
+	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Vectors: [][]float32{root.Gradient, root.Gradient}, Chain: lay.Genesis()}))
 	_, err = l.Put(ctx, lay, 1, 2, ledgertest.Partial(lay, 1, 2))
 	require.NoError(t, err)
 }
@@ -32,8 +32,8 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
 	errs, dst := map[string]error{}, make([]float32, lay.Params)
 	_, errs["partials:1"] = l.Partial(t.Context(), lay, 1, 2, lay.AllChunks(), dst)
-	_, errs["log"] = l.Root(t.Context(), lay, 0, dst)
-	_, errs["snapshot"] = l.Snapshot(t.Context(), lay, [][]float32{dst, make([]float32, lay.Params)})
+	_, _, errs["log"] = l.Root(t.Context(), lay, 0, dst, lay.Genesis())
+	_, _, errs["snapshot"] = l.Snapshot(t.Context(), lay, [][]float32{dst, make([]float32, lay.Params)})
 	return errs
 }
 
@@ -85,10 +85,10 @@ func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
 	l := open(t, redistest.Mini(t))
 	lay := ledgertest.Layout(4, 2, 2)
 	for c, examples := range []int64{10, 11} {
-		_, err := l.Append(t.Context(), lay, 0, []int{c}, make([]float32, 4), ledger.Sums{Examples: examples})
+		_, _, err := l.Append(t.Context(), lay, 0, []int{c}, make([]float32, 4), ledger.Sums{Examples: examples}, lay.Genesis())
 		require.NoError(t, err)
 	}
-	_, err := l.Root(t.Context(), lay, 0, make([]float32, 4))
+	_, _, err := l.Root(t.Context(), lay, 0, make([]float32, 4), lay.Genesis())
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 

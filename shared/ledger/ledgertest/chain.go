@@ -1,0 +1,180 @@
+package ledgertest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// chainIsAdvanced: by the writer and by the reader alike, as often as they
+// call, and only past the chunks that were written.
+func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{2, 10} {
+		lay, ctx := Layout(5, chunk, 4), t.Context()
+		chain := lay.Genesis()
+		for step := range int64(3) {
+			root, want := Partial(lay, step, tree.Root), Chain(lay, step+1)
+			for range 2 {
+				_, after, err := l.Append(ctx, lay, step, []int{0}, root.Gradient, root.Sums, chain)
+				require.NoError(t, err)
+				require.Equal(t, want[0], after[0])
+				require.Equal(t, chain[1:], after[1:], "chunks of other workers")
+			}
+			_, written, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
+			require.NoError(t, err)
+			require.Equal(t, want, written)
+			_, read, err := l.Root(ctx, lay, step, make([]float32, 5), chain)
+			require.NoError(t, err)
+			require.Equal(t, want, read)
+			require.Equal(t, Chain(lay, step), chain, "which is not changed")
+			chain = read
+		}
+		// A step that was trimmed is appended once more, by a straggler.
+		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 3, 1)))
+		root := Partial(lay, 1, tree.Root)
+		_, late, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, 1))
+		require.NoError(t, err)
+		require.Equal(t, Chain(lay, 2), late)
+	}
+}
+
+// another is a root that the step did not have.
+func another(lay ledger.Layout, step int64) ledger.Partial {
+	root := Partial(lay, step, tree.Root)
+	root.Gradient[0]++
+	return root
+}
+
+// requireForked: whoever holds the chain is refused the step and is told both
+// links.
+func requireForked(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, chain ledger.Chain, logged ledger.Link, chunk int) {
+	t.Helper()
+	_, _, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params), chain)
+	require.ErrorIs(t, err, job.ErrCorrupt)
+	for _, part := range []string{"the log was forked, rolled back or written by another job", logged.String(), chain[chunk].String(), fmt.Sprint("step ", step), fmt.Sprint("chunk ", chunk)} {
+		require.ErrorContains(t, err, part)
+	}
+}
+
+// forkIsNamed: the ledger was lost, and filled again with another history. Who
+// has followed the first one notices at its next step, who begins again reads
+// the other one to its end.
+func forkIsNamed(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{2, 10} {
+		lay, ctx := Layout(5, chunk, 4), t.Context()
+		for step := range int64(2) {
+			commit(t, l, lay, step)
+		}
+		require.NoError(t, l.Delete(ctx, lay))
+		fork := lay.Genesis()
+		for step := range int64(3) {
+			before, root := fork, another(lay, step)
+			_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, before)
+			require.NoError(t, err)
+			require.Equal(t, After(lay, before, step, root), after)
+			fork = after
+			if step == 2 {
+				requireForked(t, l, lay, 2, Chain(lay, 2), before[0], 0)
+				root = Partial(lay, 2, tree.Root)
+				_, _, err = l.Append(ctx, lay, 2, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, 2))
+				require.ErrorIs(t, err, job.ErrCorrupt, "nor is it written over")
+				require.ErrorContains(t, err, before[0].String())
+				require.ErrorContains(t, err, "forked")
+			}
+		}
+		reader := lay.Genesis()
+		for step := range int64(3) {
+			var err error
+			_, reader, err = l.Root(ctx, lay, step, make([]float32, 5), reader)
+			require.NoError(t, err)
+		}
+		require.Equal(t, fork, reader)
+	}
+}
+
+func forkOfOneChunkIsNamed(t *testing.T, l ledger.Ledger) {
+	lay, ctx := Layout(5, 2, 4), t.Context()
+	commit(t, l, lay, 0)
+	chain := slices.Clone(Chain(lay, 1))
+	chain[1] = lay.Genesis()[0]
+	foreign, root := chain[1], Partial(lay, 1, tree.Root)
+	_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, chain)
+	require.NoError(t, err)
+	requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 1)
+}
+
+// rollbackIsNamed: the ledger goes back to an old snapshot. Where it goes the
+// same way again nobody minds; where it goes another way, who was further on
+// notices.
+func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{2, 10} {
+		for _, same := range []bool{true, false} {
+			lay, ctx := Layout(5, chunk, 4), t.Context()
+			for step := range int64(4) {
+				commit(t, l, lay, step)
+			}
+			ahead, root := Chain(lay, 4), Partial
+			if !same {
+				root = func(lay ledger.Layout, step int64, _ tree.Node) ledger.Partial { return another(lay, step) }
+			}
+			require.NoError(t, l.Delete(ctx, lay))
+			require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 2, 1)))
+			chain, before := Chain(lay, 2), ledger.Link{}
+			for step := int64(2); step < 5; step++ {
+				before = chain[0]
+				r := root(lay, step, tree.Root)
+				committed, after, err := l.Append(ctx, lay, step, lay.AllChunks(), r.Gradient, r.Sums, chain)
+				require.NoError(t, err)
+				require.True(t, committed)
+				chain = after
+			}
+			if !same {
+				requireForked(t, l, lay, 4, ahead, before, 0)
+				continue
+			}
+			_, after, err := l.Root(ctx, lay, 4, make([]float32, 5), ahead)
+			require.NoError(t, err)
+			require.Equal(t, chain, after)
+		}
+	}
+}
+
+// foreignEntryIsNamed: an entry that was made for another job, of another plan,
+// though its root is the same.
+func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{2, 10} {
+		lay, ctx := Layout(5, chunk, 4), t.Context()
+		other := lay
+		other.Plan = "another plan"
+		commit(t, l, lay, 0)
+		chain, root := Chain(other, 1), Partial(lay, 1, tree.Root)
+		foreign := chain[0]
+		_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, chain)
+		require.NoError(t, err)
+		requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 0)
+	}
+}
+
+// foreignSnapshotIsNamed: a snapshot that was taken of another history is told
+// by the first step that is folded into it.
+func foreignSnapshotIsNamed(t *testing.T, l ledger.Ledger) {
+	lay, ctx := Layout(5, 2, 4), t.Context()
+	for step := range int64(3) {
+		commit(t, l, lay, step)
+	}
+	s := snapshotOf(lay, 2, 1)
+	s.Chain = slices.Clone(s.Chain)
+	s.Chain[1] = lay.Genesis()[1]
+	require.NoError(t, l.PutSnapshot(ctx, lay, s))
+	require.ErrorIs(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 2, 1)), job.ErrCorrupt, "the same vectors, another history")
+	_, chain, err := l.Snapshot(ctx, lay, vectors(1, 5))
+	require.NoError(t, err)
+	require.Equal(t, s.Chain, chain)
+	requireForked(t, l, lay, 2, chain, Chain(lay, 2)[1], 1)
+}
