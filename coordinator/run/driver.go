@@ -134,9 +134,10 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 }
 
 // giveUp leaves a job alone, until its record changes or the next start, after
-// an error that another try would meet again.
+// an error that another try would meet again. That the lease was lost in the
+// middle is none: whoever is there takes the job again.
 func (d *driver) giveUp(err error) {
-	if final(err) {
+	if final(err) && !errors.Is(err, context.Canceled) {
 		d.service.forget(d.ref)
 	}
 }

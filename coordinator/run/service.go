@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	}
 	s.schedule(r)
 	before, known := s.open[r.Ref()]
+	maps.DeleteFunc(s.open, func(ref job.Ref, _ job.Record) bool { return ref.Job == r.ID && ref != r.Ref() }) // replaced
 	if r.Released || r.State == job.Paused {
 		delete(s.open, r.Ref())
 	} else {
