@@ -1,7 +1,9 @@
-// Package fleet keeps count of the workers that are alive and of their slots.
+// Package fleet keeps count of the workers that are alive and of their slots,
+// and judges them and tasks by what fails.
 //
-// It owns liveness by heartbeat and the choice of numerics; it is pure: times
-// are given to it. coordinator/run feeds it beats and asks it.
+// It owns liveness by heartbeat, the choice of numerics, the shares of jobs, when
+// a task counts as poison and when a worker is set aside; it is pure: times are
+// given to it. coordinator/run feeds it beats and failures and asks it.
 //
 // Invariant: a worker counts from its first beat until it takes leave or has
 // been silent for the patience; nothing about results depends on the count.
@@ -23,41 +25,53 @@ const Patience = 3 * time.Second
 
 // Fleet is the workers heard from lately. It is not safe for concurrent use.
 type Fleet struct {
-	workers map[string]member
+	workers  map[string]member
+	trials   map[string]*Trial   // of tasks that are not done, by name
+	conducts map[string]*conduct // of workers that failed a task
 }
 
 type member struct {
 	slots    int
 	numerics job.Numerics
 	heard    time.Duration
+	aside    bool // it takes no tasks for a while
 }
 
 // New returns an empty fleet.
-func New() *Fleet { return &Fleet{workers: map[string]member{}} }
+func New() *Fleet {
+	return &Fleet{workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{}}
+}
 
 // Beat notes a heartbeat and reports whether the count of slots changed.
 func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	known, ok := f.workers[b.Worker]
 	if b.Leaving {
 		delete(f.workers, b.Worker)
+		delete(f.conducts, b.Worker)
 		return ok
 	}
-	f.workers[b.Worker] = member{slots: b.Slots, numerics: b.Numerics, heard: now}
-	return !ok || known.slots != b.Slots || known.numerics != b.Numerics
+	f.workers[b.Worker] = member{slots: b.Slots, numerics: b.Numerics, heard: now, aside: b.Aside}
+	return !ok || known.slots != b.Slots || known.numerics != b.Numerics || known.aside != b.Aside
 }
 
 // Expire forgets silent workers and reports whether there were any.
 func (f *Fleet) Expire(now time.Duration) bool {
 	before := len(f.workers)
-	maps.DeleteFunc(f.workers, func(_ string, m member) bool { return now-m.heard > Patience })
+	maps.DeleteFunc(f.workers, func(worker string, m member) bool {
+		gone := now-m.heard > Patience
+		if gone {
+			delete(f.conducts, worker)
+		}
+		return gone
+	})
 	return len(f.workers) != before
 }
 
-// Slots returns the slots of the workers with the given numerics.
+// Slots returns the slots of the workers with the given numerics that take tasks.
 func (f *Fleet) Slots(n job.Numerics) int {
 	slots := 0
 	for _, m := range f.workers {
-		if m.numerics == n {
+		if m.numerics == n && !m.aside {
 			slots += m.slots
 		}
 	}

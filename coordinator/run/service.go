@@ -45,6 +45,10 @@ type Config struct {
 	Events  Events
 	// Keep, when set, also stores a finished model's files and returns where.
 	Keep func(id job.ID, files map[string][]byte) (string, error)
+	// SetAside, when set, tells a worker to take no tasks for a while.
+	SetAside func(notice.Aside) error
+	// DeadLetter, when set, keeps a task that its job fails of.
+	DeadLetter func(context.Context, notice.DeadLetter) error
 	// Forget, when set, deletes what people were told of a job that is removed.
 	Forget func(ctx context.Context, id job.ID) error
 	// Retain is how long a job is kept after its end; 0 for ever. Its model is
@@ -171,6 +175,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 		defer func() {
 			stop(nil)
 			s.mu.Lock()
+			s.fleet.Forget(r.Ref())
 			delete(s.jobs, r.Ref())
 			s.mu.Unlock()
 		}()

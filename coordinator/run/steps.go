@@ -35,15 +35,18 @@ type training struct {
 	toldOf   int64         // steps that people were told of
 	looked   time.Duration // when the ledger was last looked at for lost steps
 	losses   history
-	failures map[string]string // transient errors by task, for tasks given up on
-	era      int               // of publications, see begin
+	era      int // of publications, see begin
 	waiting  bool
+	// committer is the worker that committed the newest step, as far as it was told.
+	committer string
+	probed    time.Duration // when the ledger was last asked whether it is there
+	there     bool          // its answer
 }
 
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
-	t := &training{driver: d, prepared: p, failures: map[string]string{}, last: d.service.now()}
+	t := &training{driver: d, prepared: p, last: d.service.now()}
 	t.round = round.New(round.Config{
 		Steps:         p.engine.Plan.Steps(),
 		Microbatches:  p.engine.Plan.Spec.Microbatches,
@@ -121,13 +124,14 @@ func (t *training) hear(ctx context.Context, message any) error {
 	case fleetChanged:
 		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.ref, t.numerics())})
 	case notice.Commit:
+		t.committer = m.Worker
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
 	case notice.Evaluated:
 		return t.evaluated(ctx, m)
 	case notice.Snapshotted:
 		return t.feed(ctx, round.Snapshotted{Steps: m.Step})
 	case notice.Failure:
-		return t.failed(m)
+		return t.failed(ctx, m)
 	case exhausted:
 		return t.exhausted(ctx, m)
 	}
@@ -141,7 +145,12 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 		t.stepping += now - t.last
 	}
 	t.last = now
-	for _, a := range t.round.Handle(now, e) {
+	known := t.round.Committed()
+	actions := t.round.Handle(now, e)
+	if steps := t.round.Committed(); steps > known {
+		t.blame(steps)
+	}
+	for _, a := range actions {
 		if err := t.act(ctx, a); err != nil {
 			return err
 		}

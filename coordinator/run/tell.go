@@ -42,7 +42,6 @@ func (t *training) learn(ctx context.Context) error {
 		t.losses.add(loss, p.Sums.Examples)
 	}
 	t.service.steps.Add(float64(len(progress)))
-	clear(t.failures)
 	return nil
 }
 

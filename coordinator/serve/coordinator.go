@@ -41,7 +41,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	records := records{conn.Records()}
 	cfg.Records, cfg.Leases, cfg.Models = records, leases{conn.Leases()}, conn.Models()
 	cfg.Queue, cfg.Sources = queue, sources
-	cfg.Forget = conn.Forget
+	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	service := run.New(cfg)
 	return &Coordinator{
 		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service},

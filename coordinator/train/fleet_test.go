@@ -184,6 +184,8 @@ func (w *world) PublishFailure(n notice.Failure) error {
 
 func (w *world) PublishBeat(n notice.Beat) error { return w.to(func(s *run.Service) { s.Beat(n) }) }
 
+func (w *world) SubscribeAsides(func(notice.Aside)) (func(), error) { return func() {}, nil }
+
 func (w *world) SubscribeCalls(answer func()) (func(), error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -102,6 +102,9 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 	return func() { b.p.w.locked(func() { b.p.called = nil }) }, nil
 }
 
+// SubscribeAsides implements worker.Bus. Nobody is set aside here.
+func (b bus) SubscribeAsides(func(notice.Aside)) (stop func(), err error) { return func() {}, nil }
+
 // roll calls the workers, as a coordinator does that begins.
 func (p *process) roll() {
 	w := p.w

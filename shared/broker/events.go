@@ -169,22 +169,6 @@ func (e *Events) remove(id string) {
 	e.waiting = slices.DeleteFunc(e.waiting, func(v event) bool { return v.id == id })
 }
 
-// Forget deletes the events of a job.
-func (c *Conn) Forget(ctx context.Context, id job.ID) error {
-	doing := fmt.Sprintf("delete the events of job %.80s", string(id))
-	if err := id.Validate(); err != nil {
-		return wrap(doing, err)
-	}
-	stream, err := c.js.Stream(ctx, EventStream)
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(eventPrefix+string(id)))
-	}
-	if err = classify(err); errors.Is(err, job.ErrNotFound) {
-		return nil // there is nothing to delete
-	}
-	return wrap(doing, err)
-}
-
 func (e *Events) sendOne(ctx context.Context, v event) error {
 	data, err := json.Marshal(v.Event)
 	if err != nil {

@@ -97,6 +97,28 @@ func (c SetupConfig) eventStream() jetstream.StreamConfig {
 	}
 }
 
+// The bounds of the stream of dead letters; the oldest go first.
+const (
+	deadAge    = 30 * 24 * time.Hour
+	deadBytes  = 64 << 20
+	deadPerJob = 1000
+)
+
+func (c SetupConfig) deadStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              DeadStream,
+		Description:       "Tributary: tasks that were given up on, with their jobs",
+		Subjects:          []string{deadPrefix + ">"},
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardOld,
+		MaxBytes:          deadBytes,
+		MaxAge:            deadAge,
+		MaxMsgsPerSubject: deadPerJob,
+		Replicas:          c.Replicas,
+		AllowDirect:       true,
+	}
+}
+
 // Setup creates the streams and buckets, or brings them to these limits; what
 // they hold stays. It may be called by anyone at any time. It fails with
 // job.ErrFull when the server has too little storage for the limits.
@@ -112,6 +134,10 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 		{"stream " + TaskStream, func() error { return c.ensureTasks(ctx, cfg) }},
 		{"stream " + EventStream, func() error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.eventStream())
+			return err
+		}},
+		{"stream " + DeadStream, func() error {
+			_, err := c.js.CreateOrUpdateStream(ctx, cfg.deadStream())
 			return err
 		}},
 		{"bucket " + JobBucket, func() error {

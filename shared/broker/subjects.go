@@ -12,6 +12,7 @@ import (
 const (
 	TaskStream  = "TRIBUTARY_TASKS"
 	EventStream = "TRIBUTARY_EVENTS"
+	DeadStream  = "TRIBUTARY_DEAD"
 
 	JobBucket   = "tributary-jobs"
 	LeaseBucket = "tributary-leases"
@@ -20,10 +21,12 @@ const (
 
 	taskPrefix  = "tributary.tasks."
 	eventPrefix = "tributary.events."
+	deadPrefix  = "tributary.dead."
 
-	alivePrefix = "tributary.coordinators."
-	beatSubject = "tributary.workers.beat"
-	callSubject = "tributary.workers.call"
+	alivePrefix  = "tributary.coordinators."
+	beatSubject  = "tributary.workers.beat"
+	callSubject  = "tributary.workers.call"
+	asideSubject = "tributary.workers.aside"
 )
 
 // maxToken bounds a subject token made of a fingerprint.

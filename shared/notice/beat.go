@@ -23,6 +23,8 @@ type Beat struct {
 	Started  time.Time    `json:"started,omitzero"` // start of the process
 	// Leaving: it takes no more tasks, and this is its last beat.
 	Leaving bool `json:"leaving,omitempty"`
+	// Aside: it takes no tasks for a while, as it was told to.
+	Aside bool `json:"aside,omitempty"`
 }
 
 // About implements Notice: a beat is about no job.

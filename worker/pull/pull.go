@@ -33,6 +33,7 @@ type Config struct {
 	Numerics job.Numerics
 	Slots    int // per lane, at least 1
 	Handle   Handler
+	Gate     *Gate // may be nil: always open
 	// Failed is told of every attempt that failed; poison: trying again is no use.
 	Failed func(t job.Task, err error, poison bool)
 	Log    zerolog.Logger
@@ -71,7 +72,7 @@ func slot(ctx, stop context.Context, cfg Config, class queue.Class) error {
 	}
 	defer sub.Close()
 	for {
-		d, err := sub.Next(stop)
+		d, err := next(stop, sub, cfg.Gate)
 		if err != nil {
 			if stop.Err() != nil {
 				return nil

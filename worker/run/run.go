@@ -35,6 +35,8 @@ type Bus interface {
 	// SubscribeCalls has answer called when a coordinator calls the roll,
 	// until stop is called.
 	SubscribeCalls(answer func()) (stop func(), err error)
+	// SubscribeAsides has obey called when a worker is set aside, likewise.
+	SubscribeAsides(obey func(notice.Aside)) (stop func(), err error)
 }
 
 // Config is what a worker works with.
@@ -66,10 +68,15 @@ func Run(soft, hard context.Context, cfg Config) error {
 		return fmt.Errorf("slots: %d: want at least 1", cfg.Slots)
 	}
 	w := &worker{cfg: cfg, started: time.Now().UTC()}
-	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), cfg.Bus, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
+	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
 	stop, err := cfg.Bus.SubscribeCalls(w.beat)
 	if err != nil {
 		return fmt.Errorf("listen for roll calls: %w", err)
+	}
+	defer stop()
+	stop, err = cfg.Bus.SubscribeAsides(w.obey)
+	if err != nil {
+		return fmt.Errorf("listen for being set aside: %w", err)
 	}
 	defer stop()
 	g := lifecycle.NewGroup(soft, hard)
@@ -78,7 +85,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 		defer w.leave()
 		return pull.Run(hard, soft, pull.Config{
 			Queue: cfg.Queue, Numerics: cfg.Numerics, Slots: cfg.Slots,
-			Handle: w.handle, Failed: w.failed, Log: cfg.Log,
+			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Log: cfg.Log,
 		})
 	})
 	return g.Wait()
@@ -90,6 +97,19 @@ type worker struct {
 	started  time.Time
 	busy     atomic.Int64
 	leaving  atomic.Bool
+	gate     pull.Gate // shut while the worker is set aside
+}
+
+// announcer says who committed a step.
+type announcer struct {
+	compute.Announcer
+	worker string
+}
+
+// PublishCommit implements compute.Announcer.
+func (a announcer) PublishCommit(c notice.Commit) error {
+	c.Worker = a.worker
+	return a.Announcer.PublishCommit(c)
 }
 
 func (w *worker) handle(ctx context.Context, t job.Task, progress func()) error {
@@ -133,8 +153,18 @@ func (w *worker) beatUntil(ctx context.Context) error {
 func (w *worker) beat() {
 	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
 		Worker: w.cfg.ID, Host: w.cfg.Host, Version: w.cfg.Version, Numerics: w.cfg.Numerics,
-		Slots: w.cfg.Slots, Busy: int(w.busy.Load()), Started: w.started, Leaving: w.leaving.Load(),
+		Slots: w.cfg.Slots, Busy: int(w.busy.Load()), Started: w.started, Leaving: w.leaving.Load(), Aside: w.gate.IsShut(),
 	}))
+}
+
+// obey takes no tasks for a while, if it is this worker that is meant.
+func (w *worker) obey(a notice.Aside) {
+	if a.Worker != w.cfg.ID {
+		return
+	}
+	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: others do what fails here")
+	w.gate.Shut(a.Cooldown())
+	w.beat()
 }
 
 func (w *worker) leave() {

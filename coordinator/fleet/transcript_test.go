@@ -1,0 +1,132 @@
+package fleet
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+	"tributary/shared/tree"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the fleet says now")
+
+// TestTranscripts plays testdata/*.txt: a line "> time event args" happens, the
+// indented lines below it are what the fleet says to that. Read the diff after
+// -rewrite.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := play(t, string(want))
+			if *rewrite {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				return
+			}
+			require.Equal(t, string(want), got)
+		})
+	}
+}
+
+func play(t *testing.T, transcript string) string {
+	t.Helper()
+	var out strings.Builder
+	f := New()
+	for line := range strings.Lines(transcript) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "> "):
+			fmt.Fprintln(&out, line)
+			for _, said := range happen(t, f, strings.Fields(line)[1:]) {
+				fmt.Fprintf(&out, "  %s\n", said)
+			}
+			continue
+		case strings.HasPrefix(line, "  "):
+			continue // what is to be checked
+		case line == "A new fleet.":
+			f = New()
+		}
+		fmt.Fprintln(&out, line)
+	}
+	return out.String()
+}
+
+// happen hands one event to the fleet and returns what it says.
+func happen(t *testing.T, f *Fleet, line []string) []string {
+	t.Helper()
+	now, err := time.ParseDuration(line[0])
+	require.NoError(t, err, line)
+	args := line[2:]
+	switch line[1] {
+	case "beat": // worker slots [aside]
+		b := notice.Beat{Worker: args[0], Numerics: "n", Aside: len(args) > 2}
+		_, err := fmt.Sscan(args[1], &b.Slots)
+		require.NoError(t, err, line)
+		f.Beat(now, b)
+		return []string{fmt.Sprintf("[%d slots]", f.Slots("n"))}
+	case "fails": // worker task, again at each of the further times
+		verdict, trial := f.Failed(now, task(t, args[1]), args[0])
+		for _, more := range args[2:] {
+			later, err := time.ParseDuration(more)
+			require.NoError(t, err, line)
+			require.Equal(t, Again, verdict, line)
+			verdict, trial = f.Failed(later, task(t, args[1]), args[0])
+		}
+		return []string{fmt.Sprintf("%s: failed %s", verdict, counts(trial.Failed))}
+	case "lost": // task deliveries
+		var n int
+		_, err := fmt.Sscan(args[1], &n)
+		require.NoError(t, err, line)
+		verdict, trial := f.Lost(task(t, args[0]), n)
+		return []string{fmt.Sprintf("%s: failed %s, lost %d", verdict, counts(trial.Failed), trial.Lost)}
+	case "outage":
+		f.Outage()
+		return nil
+	case "done": // steps worker
+		var steps int64
+		_, err := fmt.Sscan(args[0], &steps)
+		require.NoError(t, err, line)
+		var said []string
+		for _, a := range f.Done(now, job.Ref{Job: "j", Run: "r"}, steps, args[1]) {
+			said = append(said, fmt.Sprintf("aside: %s for %s", a.Worker, a.Cooldown))
+		}
+		return append(said, fmt.Sprintf("[%d slots]", f.Slots("n")))
+	}
+	require.Fail(t, "unknown event", line)
+	return nil
+}
+
+// task reads step/node.
+func task(t *testing.T, name string) job.Task {
+	t.Helper()
+	task := job.Task{Ref: job.Ref{Job: "j", Run: "r"}, Kind: job.Gradient}
+	var node tree.Node
+	_, err := fmt.Sscanf(name, "%d/%d", &task.Step, &node)
+	require.NoError(t, err, name)
+	task.Node = node
+	return task
+}
+
+func counts(failed map[string]int) string {
+	var all []string
+	for _, w := range slices.Sorted(maps.Keys(failed)) {
+		all = append(all, fmt.Sprintf("%s×%d", w, failed[w]))
+	}
+	if len(all) == 0 {
+		return "nowhere"
+	}
+	return strings.Join(all, " ")
+}

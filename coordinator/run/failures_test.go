@@ -1,0 +1,143 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+)
+
+func TestAPoisonTaskIsADeadLetterAndTheRetryGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var broken atomic.Bool
+	broken.Store(true)
+	w.working = func(task job.Task) error {
+		if task.Step == 7 && broken.Load() {
+			return fmt.Errorf("read block 0: %w", job.ErrPoison)
+		}
+		return nil
+	}
+	letters := make(chan notice.DeadLetter, 16)
+	cfg := w.config("a")
+	cfg.DeadLetter = func(_ context.Context, l notice.DeadLetter) error { letters <- l; return l.Validate() }
+	s := run.New(cfg)
+	w.run(s, 1)
+	w.submit(line("j", 20))
+	require.Equal(t, job.Failed, w.ended("j").State)
+	letter := <-letters
+	require.Equal(t, "j.r/7/1", letter.Name)
+	require.Equal(t, "w", letter.Worker)
+	require.Contains(t, letter.Error, "read block 0")
+	broken.Store(false)
+	require.NoError(t, w.ask(s, job.Retry, "j"))
+	w.until("its end", func() bool { return w.records["j"].State == job.Succeeded })
+	require.Empty(t, letters)
+}
+
+func TestATaskThatWasLostIsADeadLetterToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.working = func(task job.Task) error {
+		if task.Step == 5 {
+			return errDied
+		}
+		return nil
+	}
+	letters := make(chan notice.DeadLetter, 16)
+	cfg := w.config("a")
+	cfg.DeadLetter = func(_ context.Context, l notice.DeadLetter) error {
+		letters <- l
+		return errors.New("no room") // which changes nothing for the job
+	}
+	w.run(run.New(cfg), 1)
+	w.submit(line("j", 20))
+	require.Equal(t, job.Failed, w.ended("j").State)
+	letter := <-letters
+	require.Equal(t, 3, letter.Lost)
+	require.Empty(t, letter.Failed)
+}
+
+// A worker named sick fails what w then does.
+func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	goOn := make(chan struct{})
+	w.working = func(task job.Task) error {
+		if task.Step == 10 {
+			<-goOn
+		}
+		return nil
+	}
+	asides := make(chan notice.Aside, 16)
+	cfg := w.config("a")
+	cfg.SetAside = func(a notice.Aside) error { asides <- a; return a.Validate() }
+	s := run.New(cfg)
+	w.run(s, 2)
+	s.Beat(notice.Beat{Worker: "sick", Numerics: "n", Slots: 2})
+	w.submit(line("j", 20))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	ref := job.Ref{Job: "j", Run: "r"}
+	for range 2 {
+		s.Failed(notice.Failure{Ref: ref, Task: job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1}, Worker: "sick", Error: "bad disk"})
+	}
+	w.until("both to be heard", func() bool {
+		heard := 0
+		for _, e := range w.events {
+			if e.Type == notice.ErrorEvent {
+				heard++
+			}
+		}
+		return heard == 2
+	})
+	close(goOn)
+	require.Equal(t, notice.Aside{Worker: "sick", Seconds: 1}, <-asides)
+	require.Equal(t, job.Succeeded, w.ended("j").State)
+}
+
+// away is a ledger whose state cannot be read while it is away.
+type away struct {
+	ledger.Ledger
+	gone atomic.Bool
+}
+
+func (l *away) State(ctx context.Context, lay ledger.Layout) (ledger.State, error) {
+	if l.gone.Load() {
+		return ledger.State{}, errors.New("no route to the ledger")
+	}
+	return l.Ledger.State(ctx, lay)
+}
+
+func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := &away{Ledger: w.ledger}
+	w.ledger = l
+	goOn := w.halt(10)
+	asides := make(chan notice.Aside, 16)
+	cfg := w.config("a")
+	cfg.SetAside = func(a notice.Aside) error { asides <- a; return nil }
+	s := run.New(cfg)
+	w.run(s, 2)
+	s.Beat(notice.Beat{Worker: "far", Numerics: "n", Slots: 2})
+	w.submit(line("j", 20))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	l.gone.Store(true)
+	ref := job.Ref{Job: "j", Run: "r"}
+	for range 3 {
+		s.Failed(notice.Failure{Ref: ref, Task: job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1}, Worker: "far", Error: "no route"})
+	}
+	w.told("the failure", func(e notice.Event) bool { return e.Type == notice.ErrorEvent && e.Step == 10 })
+	l.gone.Store(false)
+	goOn()
+	require.Equal(t, job.Succeeded, w.ended("j").State)
+	require.Empty(t, asides)
+}

@@ -1,0 +1,49 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// PutDead keeps a task that was given up on. The same one twice within the
+// stream's window, as by two owners of a job, is kept once.
+func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
+	doing := "keep dead letter " + v.Name
+	if err := v.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	m := nats.NewMsg(deadPrefix + string(v.Job))
+	m.Data = data
+	_, err = c.js.PublishMsg(ctx, m, jetstream.WithMsgID(v.Task.MsgID()))
+	return wrap(doing, err)
+}
+
+// Forget deletes the events and the dead letters of a job.
+func (c *Conn) Forget(ctx context.Context, id job.ID) error {
+	doing := fmt.Sprintf("delete what was told of job %.80s", string(id))
+	if err := id.Validate(); err != nil {
+		return wrap(doing, err)
+	}
+	for name, subject := range map[string]string{EventStream: eventPrefix + string(id), DeadStream: deadPrefix + string(id)} {
+		stream, err := c.js.Stream(ctx, name)
+		if err == nil {
+			err = stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
+		}
+		if err = classify(err); err != nil && !errors.Is(err, job.ErrNotFound) {
+			return wrap(doing, err)
+		}
+	}
+	return nil
+}
