@@ -114,15 +114,23 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 		return err
 	}
 	defer r.lock.Release(everything)
+	behind := false // a snapshot was older than the log's beginning
 	for r.step < step {
 		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
 			r.fold(r.root, sums, after)
 		case errors.Is(err, job.ErrStale):
+			from := r.step
 			if err := r.load(ctx, l); err != nil {
 				return err
 			}
+			// Between the two reads the ledger may have been put back to an
+			// older copy of itself; a second look tells that from a damaged one.
+			if r.step <= from && behind {
+				return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, r.step, job.ErrCorrupt)
+			}
+			behind = r.step <= from
 		default:
 			return fmt.Errorf("fold step %d: %w", r.step, err)
 		}
@@ -132,16 +140,12 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 
 // load replaces the fold by the newest snapshot.
 func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
-	from := r.step
 	step, chain, err := l.Snapshot(ctx, r.layout, r.vectors)
 	if err != nil {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
 	r.step, r.chain = step, chain
-	if step <= from {
-		return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, step, job.ErrCorrupt)
-	}
 	return nil
 }
 
