@@ -86,3 +86,28 @@ func BenchmarkCalls(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkDelete is the end of a small job on a server that holds the keys of
+// many others.
+func BenchmarkDelete(b *testing.B) {
+	for _, others := range []int{0, 200_000} {
+		b.Run(fmt.Sprintf("others=%d", others), func(b *testing.B) {
+			s := redistest.Start(b)
+			if s == nil {
+				return
+			}
+			l, lay, ctx := open(b, s.URL), ledgertest.Layout(10, 4, 2), b.Context()
+			pipe := l.pipeline(0)
+			for i := range others {
+				if pipe.Set(ctx, fmt.Sprint("other:", i), "", 0); i%10_000 == 9_999 {
+					require.NoError(b, pipe.exec(ctx))
+				}
+			}
+			for b.Loop() {
+				_, err := l.Put(ctx, lay, 0, 2, ledgertest.Partial(lay, 0, 2))
+				require.NoError(b, err)
+				require.NoError(b, l.Delete(ctx, lay))
+			}
+		})
+	}
+}

@@ -3,47 +3,76 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"tributary/shared/ledger"
 )
 
-// scanCount is how many keys a server looks at in one step of a scan.
-const scanCount = 1000
+// Bounds of deleting: chunks looked at in one pipeline, keys in one command.
+const (
+	deleteChunks = 64
+	deleteKeys   = 256
+)
 
-// Delete looks for the job's keys on every server, rather than working out
-// what they should be, so that it also finds what a cut call left behind.
+// Delete removes the keys that the layout and the job's sets of steps name. It
+// costs what the job has left behind, however many jobs share the server. What
+// is kept once per job goes first, so that a job that is half deleted reads as
+// one that has not begun, and not as one that has lost its log; each set goes
+// after what it names, so that a call that was cut is finished by the next.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
 	if err := lay.Validate(); err != nil {
 		return err
 	}
-	err := eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
-		return deleteKeys(ctx, node, keysOf(lay).pattern())
-	})
-	if err != nil {
-		return fmt.Errorf("delete ledger of %s: %w", lay.Ref, classify(ctx, err))
+	if err := l.deleteJob(ctx, lay); err != nil {
+		return fmt.Errorf("delete ledger of %s: %w", lay.Ref, err)
 	}
 	return nil
 }
 
-func deleteKeys(ctx context.Context, node goredis.UniversalClient, pattern string) error {
-	var cursor uint64
-	for {
-		found, next, err := node.Scan(ctx, cursor, pattern, scanCount).Result()
-		if err != nil {
+func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
+	k := keysOf(lay)
+	pipe := l.pipeline(0)
+	pipe.Unlink(ctx, k.control(), k.losses(), k.pending())
+	evaluations := pipe.SMembers(ctx, k.evaluations())
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	unlinkSteps(ctx, pipe, evaluations.Val(), k.evaluation)
+	pipe.Unlink(ctx, k.evaluations())
+	if err := pipe.exec(ctx); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(lay.AllChunks(), deleteChunks) {
+		steps := make([]*goredis.StringSliceCmd, len(part))
+		for i, c := range part {
+			steps[i] = pipe.SMembers(ctx, k.steps(c))
+		}
+		if err := pipe.exec(ctx); err != nil {
 			return err
 		}
-		pipe := node.Pipeline()
-		for _, key := range found {
-			pipe.Unlink(ctx, key) // one by one: they are in different slots
+		for i, c := range part {
+			unlinkSteps(ctx, pipe, steps[i].Val(), func(step int64) string { return k.partials(c, step) })
+			pipe.Unlink(ctx, k.log(c), k.snapshot(c), k.steps(c))
 		}
-		if _, err := pipe.Exec(ctx); err != nil {
+		if err := pipe.exec(ctx); err != nil {
 			return err
 		}
-		if cursor = next; cursor == 0 {
-			return nil
+	}
+	return nil
+}
+
+// unlinkSteps adds the deletion of the steps' keys, all of one slot, to a pipeline.
+func unlinkSteps(ctx context.Context, pipe *pipeline, steps []string, key func(step int64) string) {
+	keys := make([]string, 0, len(steps))
+	for _, f := range steps {
+		if step, ok := number(f); ok {
+			keys = append(keys, key(step))
 		}
+	}
+	for part := range slices.Chunk(keys, deleteKeys) {
+		pipe.Unlink(ctx, part...)
 	}
 }
 

@@ -16,6 +16,8 @@ func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int6
 	}
 	key := keysOf(lay).evaluation(step)
 	pipe := l.pipeline(len(result))
+	pipe.SAdd(ctx, keysOf(lay).evaluations(), step)
+	pipe.PExpire(ctx, keysOf(lay).evaluations(), jobLife)
 	pipe.HSetNX(ctx, key, unit, result)
 	pipe.PExpire(ctx, key, jobLife)
 	stored := pipe.HGet(ctx, key, unit)
@@ -45,7 +47,8 @@ func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, step int64)
 	return units, nil
 }
 
-// DropEvaluations removes the step's units.
+// DropEvaluations removes the step's units. The step stays among the job's
+// evaluations: a straggler may be about to store another unit.
 func (l *Ledger) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
 	if err := lay.CheckStep(step); err != nil {
 		return err

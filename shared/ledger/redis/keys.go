@@ -28,12 +28,18 @@ const (
 // a cluster's nodes; what is kept once per job lies with chunk 0.
 //
 //	tributary:{job.run:c}:partials:<step>    hash   <node> → wire.Partial, d<node> → checksum, c<node> → "" when covered
+//	tributary:{job.run:c}:steps              set    steps that may have partials
 //	tributary:{job.run:c}:log                hash   <step> → wire.Root, floor → step
 //	tributary:{job.run:c}:snapshot           hash   <step> → wire.Snapshot: the chunk of every vector
 //	tributary:{job.run:0}:control            hash   committed, snapshot, base (step of losses[0]), by (token of the last commit)
 //	tributary:{job.run:0}:losses             list   16 bytes for each committed step: examples int64, loss float64
 //	tributary:{job.run:0}:pending            hash   steps landed in part: <step> → losses entry, <step>:<c> → "", <step>:landed → count
 //	tributary:{job.run:0}:evaluation:<step>  hash   <unit> → result
+//	tributary:{job.run:0}:evaluations        set    steps that may have evaluations
+//
+// All keys of a job are known from its layout and the two sets. A step is in
+// its set before anything of it is stored, so that what a cut call left behind
+// is found too.
 type keys struct{ ref string }
 
 func keysOf(l ledger.Layout) keys { return keys{l.Ref.String()} }
@@ -43,16 +49,14 @@ func (k keys) slot(chunk int, name string) string {
 }
 
 func (k keys) partials(chunk int, step int64) string { return k.slot(chunk, "partials:"+field(step)) }
+func (k keys) steps(chunk int) string                { return k.slot(chunk, "steps") }
 func (k keys) log(chunk int) string                  { return k.slot(chunk, "log") }
 func (k keys) snapshot(chunk int) string             { return k.slot(chunk, "snapshot") }
 func (k keys) control() string                       { return k.slot(0, "control") }
 func (k keys) losses() string                        { return k.slot(0, "losses") }
 func (k keys) pending() string                       { return k.slot(0, "pending") }
 func (k keys) evaluation(step int64) string          { return k.slot(0, "evaluation:"+field(step)) }
-
-// pattern matches all keys of the job and no others, as SCAN wants it: a
-// layout's reference has no characters special to a pattern.
-func (k keys) pattern() string { return "tributary:{" + k.ref + ":*" }
+func (k keys) evaluations() string                   { return k.slot(0, "evaluations") }
 
 // field names a step or a node inside a hash.
 func field[T ~int64 | ~uint64 | ~int](n T) string { return strconv.FormatInt(int64(n), 10) }

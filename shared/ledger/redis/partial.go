@@ -42,9 +42,10 @@ func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, step int64, n
 		lo, hi := lay.Chunk(c)
 		data, sum := a.encode(partialHeader(step, node, c, p.Sums), p.Gradient[lo:hi])
 		partials := k.partials(c, step)
+		pipe.SAdd(ctx, k.steps(c), step)
 		pipe.HSetNX(ctx, partials, field(node), data)
-		calls[i] = pipe.run(ctx, arriveScript, []string{partials, k.log(c)},
-			step, field(node), hex(sum), partialsLife.Milliseconds())
+		calls[i] = pipe.run(ctx, arriveScript, []string{partials, k.log(c), k.steps(c)},
+			step, field(node), hex(sum), partialsLife.Milliseconds(), jobLife.Milliseconds())
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return nil, err

@@ -77,6 +77,32 @@ func TestCutTrim(t *testing.T) {
 	}
 }
 
+// Partials of steps below the floor go with them, and those of calls that were
+// cut before the arrival was recorded too.
+func TestPartialsAreTrimmed(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(7, 3, 2)
+	k := keysOf(lay)
+	for _, step := range []int64{3, 4, 5} {
+		_, err := l.Put(ctx, lay, step, 2, ledgertest.Partial(lay, step, 2))
+		require.NoError(t, err)
+	}
+	pipe := l.pipeline(0)
+	pipe.SAdd(ctx, k.steps(2), 1)
+	pipe.HSetNX(ctx, k.partials(2, 1), "2", "cut off")
+	require.NoError(t, pipe.exec(ctx))
+	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, 7)}, Chain: lay.Genesis()}))
+	for c := range lay.Chunks() {
+		steps, err := l.control.SMembers(ctx, k.steps(c)).Result()
+		require.NoError(t, err)
+		require.Equal(t, []string{"5"}, steps)
+		for _, step := range []int64{1, 3, 4} {
+			require.NotContains(t, allKeys(t, l), k.partials(c, step))
+		}
+		require.Contains(t, allKeys(t, l), k.partials(c, 5))
+	}
+}
+
 // The floor of a log never sinks, whatever the order of trims.
 func TestFloorNeverSinks(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()

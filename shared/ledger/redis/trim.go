@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -18,46 +19,69 @@ const (
 )
 
 // trim raises the floor of chunks' logs and deletes what is below it, and
-// snapshots older than it. The fields are listed after the floor is raised, so
-// a trim that was cut short is finished by the next.
+// snapshots and partials older than it. What there is is listed after the floor
+// is raised, so a trim that was cut short is finished by the next.
 func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunks []int) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	type listing struct {
-		key    string
-		fields *goredis.StringSliceCmd
-	}
 	for _, c := range chunks {
 		pipe.run(ctx, raiseScript, []string{k.log(c)}, floor, jobLife.Milliseconds())
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
-	var listings []listing
-	for _, c := range chunks {
-		for _, key := range []string{k.log(c), k.snapshot(c)} {
-			listings = append(listings, listing{key, pipe.HKeys(ctx, key)})
-		}
+	type listing struct{ log, snapshots, steps *goredis.StringSliceCmd }
+	found := make([]listing, len(chunks))
+	for i, c := range chunks {
+		found[i] = listing{pipe.HKeys(ctx, k.log(c)), pipe.HKeys(ctx, k.snapshot(c)), pipe.SMembers(ctx, k.steps(c))}
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
-	for _, ls := range listings {
-		old := slices.DeleteFunc(ls.fields.Val(), func(f string) bool {
-			step, ok := number(f)
-			return !ok || step >= floor
-		})
-		for part := range slices.Chunk(old, trimFields) {
-			pipe.HDel(ctx, ls.key, part...)
-			if pipe.Len() == trimCommands {
-				if err := pipe.exec(ctx); err != nil {
-					return err
-				}
-			}
+	for i, c := range chunks {
+		err := errors.Join(
+			pipe.batch(ctx, below(floor, found[i].log.Val()), func(old []string) { pipe.HDel(ctx, k.log(c), old...) }),
+			pipe.batch(ctx, below(floor, found[i].snapshots.Val()), func(old []string) { pipe.HDel(ctx, k.snapshot(c), old...) }),
+			pipe.batch(ctx, below(floor, found[i].steps.Val()), func(old []string) {
+				unlinkSteps(ctx, pipe, old, func(step int64) string { return k.partials(c, step) })
+				pipe.SRem(ctx, k.steps(c), anys(old)...)
+			}))
+		if err != nil {
+			return err
 		}
 	}
 	if pipe.Len() == 0 {
 		return nil
 	}
 	return pipe.exec(ctx)
+}
+
+// batch adds the deletion of fields, a few at a time, and sends the pipeline
+// whenever it is long.
+func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []string)) error {
+	for part := range slices.Chunk(fields, trimFields) {
+		add(part)
+		if p.Len() >= trimCommands {
+			if err := p.exec(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// below keeps the steps that are smaller than floor.
+func below(floor int64, fields []string) []string {
+	return slices.DeleteFunc(fields, func(f string) bool {
+		step, ok := number(f)
+		return !ok || step >= floor
+	})
+}
+
+func anys(s []string) []any {
+	list := make([]any, len(s))
+	for i, v := range s {
+		list[i] = v
+	}
+	return list
 }

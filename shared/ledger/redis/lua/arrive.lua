@@ -4,10 +4,12 @@
 --
 -- KEYS[1]  partials of (chunk, step)
 -- KEYS[2]  log of the chunk (same slot)
+-- KEYS[3]  steps of the chunk (same slot)
 -- ARGV[1]  step
 -- ARGV[2]  node
 -- ARGV[3]  checksum of the partial's bytes, hexadecimal
 -- ARGV[4]  life of the partials from now on, milliseconds
+-- ARGV[5]  life of the steps from now on, milliseconds
 --
 -- Output   {"committed"}         the root is in the log or trimmed off it; the partials were dropped
 --          {"missing"}           the partial is not stored; nothing was recorded
@@ -20,6 +22,7 @@
 local partials, log = KEYS[1], KEYS[2]
 local step, node, sum = ARGV[1], ARGV[2], ARGV[3]
 
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
 local floor = tonumber(redis.call('HGET', log, 'floor') or '0')
 if tonumber(step) < floor or redis.call('HEXISTS', log, step) == 1 then
   redis.call('UNLINK', partials)
