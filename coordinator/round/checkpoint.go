@@ -14,12 +14,16 @@ const (
 // checkpoint: it ends without one rather than not at all.
 const lastDeadline = 60 * time.Second
 
+// lastAttempts is how often the last checkpoint may fail.
+const lastAttempts = 3
+
 // saves is what is known of a job's checkpoints.
 type saves struct {
 	newest int64         // steps in the newest on record
 	want   int64         // steps asked for; above newest while one is awaited
 	asked  time.Duration // when, the last time
 	again  int           // how often since the first time
+	failed int           // attempts at the last
 	from   int64         // steps from which the next is counted
 	since  time.Duration // time likewise
 }
@@ -72,15 +76,18 @@ func (r *Round) checkpointed(e Checkpointed) []Action {
 	return nil
 }
 
-// unsaved gives the checkpoint up that was asked for: another will be due. The job
-// ends without its last.
+// unsaved gives the checkpoint up that was asked for: another will be due. The last
+// is tried a few times more, by the queue, and then the job ends without it.
 func (r *Round) unsaved(e Unsaved) []Action {
-	if e.Steps < r.saves.want {
-		return nil
-	}
-	r.saves.want = r.saves.newest
-	if r.phase == Saving {
-		return r.finish()
+	s := &r.saves
+	switch {
+	case e.Steps < s.want:
+	case r.committed < r.cfg.Steps:
+		s.want = s.newest
+	default:
+		if s.failed++; s.failed >= lastAttempts && r.phase == Saving {
+			return r.finish()
+		}
 	}
 	return nil
 }

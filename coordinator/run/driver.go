@@ -250,7 +250,7 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := d.service.cfg.Ledger.Delete(ctx, layout); err != nil {
+	if err := d.service.deleteTraining(ctx, layout, r.Checkpoints); err != nil {
 		return err
 	}
 	d.service.sweepLater(layout)

@@ -9,6 +9,7 @@ import (
 	"tributary/coordinator/report"
 	"tributary/coordinator/round"
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/notice"
 )
@@ -117,10 +118,6 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 	return t.feed(ctx, round.Evaluated{Steps: steps})
 }
 
-// concluded is the step under which the results of whole evaluations are kept
-// in the ledger, for the report and for whoever takes the job over.
-const concluded = int64(1) << 62
-
 // remember keeps an evaluation's result beside the units of the job.
 func (t *training) remember(ctx context.Context, e report.Evaluation) error {
 	data, err := json.Marshal(e)
@@ -128,6 +125,6 @@ func (t *training) remember(ctx context.Context, e report.Evaluation) error {
 		return fmt.Errorf("encode evaluation: %w", err)
 	}
 	unit := strconv.FormatInt(e.Step, 10) + "/" + string(e.Split)
-	_, err = t.service.cfg.Ledger.PutEvaluation(ctx, t.layout, concluded, unit, data)
+	_, err = t.service.cfg.Ledger.PutEvaluation(ctx, t.layout, ledger.Concluded, unit, data)
 	return err
 }

@@ -72,7 +72,7 @@ func (t *training) parameters(ctx context.Context) ([]float32, error) {
 // curves gathers losses and evaluations, those included that another
 // coordinator saw.
 func (t *training) curves(ctx context.Context) (report.Curves, error) {
-	units, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, concluded)
+	units, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, ledger.Concluded)
 	if err != nil {
 		return report.Curves{}, err
 	}

@@ -61,6 +61,14 @@ func (t *training) look(ctx context.Context) error {
 	if err != nil {
 		return t.unreachable(ctx, err)
 	}
+	switch restored, err := t.restore(ctx, state.Committed); {
+	case err != nil:
+		return t.unreachable(ctx, err)
+	case restored:
+		if state, err = t.service.cfg.Ledger.State(ctx, t.layout); err != nil {
+			return t.unreachable(ctx, err)
+		}
+	}
 	switch known := t.round.Committed(); {
 	case t.round.Phase() == round.Idle, state.Committed < known:
 		if state.Committed < known {
@@ -70,7 +78,7 @@ func (t *training) look(ctx context.Context) error {
 		} else {
 			t.losses.since = state.Committed
 		}
-		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot})
+		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot, Checkpoint: t.newest()})
 	case state.Committed > known:
 		return t.feed(ctx, round.Committed{Steps: state.Committed})
 	}

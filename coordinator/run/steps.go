@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"tributary/coordinator/round"
@@ -47,14 +48,17 @@ type training struct {
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	t := &training{driver: d, prepared: p, last: d.service.now()}
+	policy := p.engine.Plan.Spec.Checkpoints()
 	t.round = round.New(round.Config{
-		Steps:         p.engine.Plan.Steps(),
-		Microbatches:  p.engine.Plan.Spec.Microbatches,
-		EvaluateAfter: p.engine.Plan.EvaluateAfter,
-		SnapshotEvery: snapshotEvery,
-		BackupFactor:  backupFactor,
-		BackupFloor:   backupFloor,
-		FirstFloor:    firstFloor,
+		Steps:           p.engine.Plan.Steps(),
+		Microbatches:    p.engine.Plan.Spec.Microbatches,
+		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
+		SnapshotEvery:   snapshotEvery,
+		CheckpointSteps: policy.EverySteps,
+		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
+		BackupFactor:    backupFactor,
+		BackupFloor:     backupFloor,
+		FirstFloor:      firstFloor,
 	})
 	t.begin()
 	d.shares(true)
@@ -130,9 +134,17 @@ func (t *training) hear(ctx context.Context, message any) error {
 		return t.evaluated(ctx, m)
 	case notice.Snapshotted:
 		return t.feed(ctx, round.Snapshotted{Steps: m.Step})
+	case notice.Checkpointed:
+		return t.checkpointed(ctx, m)
 	case notice.Failure:
+		if m.Task.Kind == job.Save {
+			return t.unsaved(ctx, m.Task, m.Error)
+		}
 		return t.failed(ctx, m)
 	case exhausted:
+		if m.task.Kind == job.Save {
+			return t.unsaved(ctx, m.task, fmt.Sprintf("it was tried %d times", m.deliveries))
+		}
 		return t.exhausted(ctx, m)
 	}
 	return nil
@@ -177,6 +189,8 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		return t.evaluate(ctx, a)
 	case round.Snapshot:
 		t.publishTasks(ctx, []job.Task{t.task(job.Snapshot, a.Steps, a.Attempt)})
+	case round.Checkpoint:
+		t.publishTasks(ctx, []job.Task{t.task(job.Save, a.Steps, a.Attempt)})
 	case round.Inspect:
 		return t.inspect(ctx, a.Steps)
 	case round.Wait:

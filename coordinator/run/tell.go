@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"tributary/shared/checkpoint"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 )
@@ -30,7 +31,7 @@ func (t *training) learn(ctx context.Context) error {
 	if from >= to {
 		return nil
 	}
-	progress, err := t.service.cfg.Ledger.Losses(ctx, t.layout, from, to)
+	progress, err := checkpoint.Losses(ctx, t.service.cfg.Ledger, t.layout, from, to)
 	if err != nil {
 		return t.unreachable(ctx, err)
 	}

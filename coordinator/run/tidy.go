@@ -47,21 +47,26 @@ func (s *Service) sweepOne(ctx context.Context, l ledger.Layout) error {
 	defer cancel()
 	r, _, err := s.cfg.Records.Get(ctx, l.Job)
 	switch {
-	case err == nil && r.Ref() == l.Ref && !r.State.Final():
-		return nil
 	case err != nil && !errors.Is(err, job.ErrNotFound):
 		return err
+	case err != nil || r.Ref() != l.Ref:
+		r.Checkpoints = nil
+	case !r.State.Final():
+		return nil
 	}
-	return s.cfg.Ledger.Delete(ctx, l)
+	return s.deleteTraining(ctx, l, r.Checkpoints)
 }
 
 // Remove deletes everything that is kept of a job that is being removed: its
-// training state, what people were told of it, its model if that is asked for,
+// training state and its checkpoints, what people were told of it, its model if that is asked for,
 // and its record last, so that a removal that was cut off is taken up again.
 func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 	d := &driver{service: s, ref: r.Ref(), log: s.cfg.Log}
 	if err := d.deleteLedger(ctx, r); err != nil {
 		return fmt.Errorf("delete its training state: %w", err)
+	}
+	if err := s.deleteCheckpoints(ctx, r); err != nil {
+		return fmt.Errorf("delete its checkpoints: %w", err)
 	}
 	if model {
 		if err := s.cfg.Models.Delete(ctx, string(r.ID)); err != nil {

@@ -20,6 +20,7 @@ import (
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/shared/blob"
+	"tributary/shared/checkpoint"
 	"tributary/shared/dataset"
 	"tributary/shared/gradient"
 	"tributary/shared/job"
@@ -437,6 +438,9 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 			return err
 		}
 	}
+	if t.Kind == job.Save {
+		return w.save(ctx, r, l, t)
+	}
 	return r.View(ctx, w.ledger, t.Step, func(params []float32, chain ledger.Chain) error {
 		if t.Kind == job.Evaluate {
 			unit, err := e.Evaluate(ctx, gradient.NewScratch(), params, t.Split, t.Block)
@@ -461,6 +465,37 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 		}
 		return err
 	})
+}
+
+// save writes a checkpoint and tells of it.
+func (w *world) save(ctx context.Context, r *replica.Replica, l ledger.Layout, t job.Task) error {
+	err := r.View(ctx, w.ledger, t.Step, func([]float32, ledger.Chain) error { return nil })
+	if err != nil && !errors.Is(err, job.ErrStale) {
+		return err
+	}
+	snap, err := r.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := checkpoint.Gather(ctx, w.ledger, l, snap)
+	if err != nil {
+		return err
+	}
+	s.Plan, s.Numerics = t.Plan, t.Numerics
+	d, err := checkpoint.NewDraft(s)
+	if err != nil {
+		return err
+	}
+	if err := d.Announce(ctx, w.ledger, l); err != nil {
+		return err
+	}
+	if err := d.Write(ctx, w.blobs, func() {}); err != nil {
+		return err
+	}
+	w.tell(func(s *run.Service) {
+		s.Checkpointed(notice.Checkpointed{Ref: t.Ref, Step: snap.Step, Digest: d.Digest})
+	})
+	return nil
 }
 
 // ended waits for the job to be over and done with.

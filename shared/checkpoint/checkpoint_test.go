@@ -151,11 +151,18 @@ func TestAStateWithoutItsLossesIsNoCheckpoint(t *testing.T) {
 func TestACheckpointOfAnotherIsNotTaken(t *testing.T) {
 	d, err := NewDraft(state(ref, 5, 7))
 	require.NoError(t, err)
-	plan := blob.DigestOf([]byte("plan"))
-	require.NoError(t, d.Manifest.Of(ref, plan, 7))
-	require.ErrorIs(t, d.Manifest.Of(job.Ref{Job: "digits", Run: "r2"}, plan, 7), job.ErrCorrupt)
-	require.ErrorIs(t, d.Manifest.Of(ref, blob.DigestOf(nil), 7), job.ErrCorrupt)
-	require.ErrorIs(t, d.Manifest.Of(ref, plan, 8), job.ErrCorrupt)
+	lay := ledger.Layout{Ref: ref, Plan: blob.DigestOf([]byte("plan")), Params: 7, ChunkLen: 4, Microbatch: 1}
+	require.NoError(t, d.Manifest.Of(lay))
+	for _, spoil := range []func(*ledger.Layout){
+		func(l *ledger.Layout) { l.Run = "r2" },
+		func(l *ledger.Layout) { l.Plan = blob.DigestOf(nil) },
+		func(l *ledger.Layout) { l.Params = 8 },
+		func(l *ledger.Layout) { l.ChunkLen = 3 },
+	} {
+		other := lay
+		spoil(&other)
+		require.ErrorIs(t, d.Manifest.Of(other), job.ErrCorrupt)
+	}
 }
 
 // torn is a store in which one blob is missing, or is another's bytes.

@@ -99,19 +99,19 @@ func (m *Manifest) parts() []job.Digest {
 	return append(all, m.Evaluations...)
 }
 
-// Of fails with job.ErrCorrupt unless the checkpoint is of that job's
-// incarnation, plan and number of parameters.
-func (m *Manifest) Of(ref job.Ref, plan job.Digest, params int) error {
-	if m.Ref != ref || m.Plan != plan || m.Params != params {
-		return fmt.Errorf("checkpoint is of job %s, plan %s and %d parameters; want %s, %s and %d: %w",
-			m.Ref, m.Plan, m.Params, ref, plan, params, job.ErrCorrupt)
+// Of fails with job.ErrCorrupt unless the checkpoint is of the layout's job, plan,
+// and number of parameters and chunks.
+func (m *Manifest) Of(l ledger.Layout) error {
+	if m.Ref != l.Ref || m.Plan != l.Plan || m.Params != l.Params || len(m.Chain) != l.Chunks() {
+		return fmt.Errorf("checkpoint is of job %s, plan %s, %d parameters in %d chunks; want %s, %s, %d in %d: %w",
+			m.Ref, m.Plan, m.Params, len(m.Chain), l.Ref, l.Plan, l.Params, l.Chunks(), job.ErrCorrupt)
 	}
 	return nil
 }
 
 // Open reads the manifest of a checkpoint.
 func Open(ctx context.Context, store blob.Store, digest job.Digest) (*Manifest, error) {
-	data, err := store.Get(ctx, digest)
+	data, err := blob.Fetch(ctx, store, digest)
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoint: %w", err)
 	}

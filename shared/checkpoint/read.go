@@ -79,7 +79,7 @@ func (m *Manifest) Vector(ctx context.Context, store blob.Store, i int) ([]float
 // part reads the content of a part.
 func (m *Manifest) part(ctx context.Context, store blob.Store, digest job.Digest, kind byte, vector, number int) ([]byte, error) {
 	p := place{Ref: m.Ref, kind: kind, step: m.Step, vector: vector, number: number}
-	data, err := store.Get(ctx, digest)
+	data, err := blob.Fetch(ctx, store, digest)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", p, err)
 	}

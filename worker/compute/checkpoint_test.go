@@ -22,7 +22,7 @@ func (f *fixture) opened() (notice.Checkpointed, *checkpoint.State) {
 	n := f.heard.saved[len(f.heard.saved)-1]
 	m, err := checkpoint.Open(f.t.Context(), f.blobs, n.Digest)
 	require.NoError(f.t, err)
-	require.NoError(f.t, m.Of(n.Ref, f.digest, f.layout().Params))
+	require.NoError(f.t, m.Of(f.layout()))
 	s, err := m.Read(f.t.Context(), f.blobs)
 	require.NoError(f.t, err)
 	require.Equal(f.t, n.Step, s.Snapshot.Step)

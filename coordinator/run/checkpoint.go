@@ -1,0 +1,165 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"tributary/coordinator/round"
+	"tributary/shared/checkpoint"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+)
+
+// Bounds of looking at a checkpoint that was announced, for which the job waits,
+// and of deleting those that are kept no longer, for which nobody does.
+const (
+	recordPatience  = 5 * time.Second
+	discardPatience = time.Minute
+)
+
+// newest is the step of the newest checkpoint on record, 0 without one.
+func (t *training) newest() int64 {
+	if len(t.record.Checkpoints) == 0 {
+		return 0
+	}
+	return t.record.Checkpoints[0].Step
+}
+
+// checkpointed records a checkpoint, which makes it one of the job's, and has those
+// deleted that are kept no longer. One that cannot be looked at now is told of
+// again.
+func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) error {
+	if n.Step <= t.newest() {
+		return t.feed(ctx, round.Checkpointed{Steps: t.newest()})
+	}
+	c, err := t.examine(ctx, n)
+	if err != nil {
+		t.log.Warn().Err(err).Int64("step", n.Step).Msg("look at a checkpoint")
+		return nil
+	}
+	var dropped []job.Checkpoint
+	keep := t.engine.Plan.Spec.Checkpoints().Keep
+	r, err := t.change(ctx, func(r *job.Record) {
+		r.Checkpoints, dropped = job.WithCheckpoint(r.Checkpoints, c, keep)
+	})
+	if err != nil {
+		return err
+	}
+	t.record = r
+	t.service.busy.Go(func() { t.discard(ctx, r.Checkpoints, dropped) })
+	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
+}
+
+// examine makes sure that an announced checkpoint is of this job and all there.
+func (t *training) examine(ctx context.Context, n notice.Checkpointed) (job.Checkpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	blobs := t.service.cfg.Blobs
+	m, err := t.open(ctx, n.Digest)
+	if err != nil {
+		return job.Checkpoint{}, err
+	}
+	if m.Step != n.Step || m.Step > t.engine.Plan.Steps() {
+		return job.Checkpoint{}, fmt.Errorf("checkpoint %s is of step %d, not %d: %w", n.Digest, m.Step, n.Step, job.ErrCorrupt)
+	}
+	return job.Checkpoint{Step: m.Step, Digest: n.Digest, Bytes: m.Bytes, Time: time.Now().UTC().Truncate(time.Millisecond)}, m.Whole(ctx, blobs)
+}
+
+// open reads the manifest of a checkpoint of this job.
+func (t *training) open(ctx context.Context, digest job.Digest) (*checkpoint.Manifest, error) {
+	m, err := checkpoint.Open(ctx, t.service.cfg.Blobs, digest)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.Of(t.layout)
+}
+
+// discard deletes checkpoints that are kept no longer, and what was written of
+// those that nobody recorded. It is not fenced: an owner that is paused before it
+// deletes what the record does not name, unless the very same checkpoint was made
+// anew since; then that one is passed over when it is to be restored.
+func (t *training) discard(ctx context.Context, kept, dropped []job.Checkpoint) {
+	ctx, cancel := context.WithTimeout(ctx, discardPatience)
+	defer cancel()
+	cfg := t.service.cfg
+	for _, c := range dropped {
+		if err := checkpoint.Delete(ctx, cfg.Blobs, c.Digest); err != nil {
+			t.log.Debug().Err(err).Int64("step", c.Step).Msg("delete an old checkpoint")
+		}
+	}
+	if err := checkpoint.Discard(ctx, cfg.Ledger, t.layout, cfg.Blobs, kept[0].Step, kept); err != nil {
+		t.log.Debug().Err(err).Msg("delete unrecorded checkpoints")
+	}
+}
+
+// restore gives a ledger that has only committed steps, fewer than the newest
+// checkpoint, what that holds, or the newest of those that can be read. It
+// reports whether it has done so; when there is none the job begins anew.
+func (t *training) restore(ctx context.Context, committed int64) (restored bool, err error) {
+	for t.newest() > committed {
+		if err := t.owned(ctx); err != nil {
+			return false, err
+		}
+		c := t.record.Checkpoints[0]
+		s, err := t.load(ctx, c)
+		switch {
+		case err == nil:
+			if err := checkpoint.Restore(ctx, t.service.cfg.Ledger, t.layout, s); err != nil {
+				return false, err
+			}
+			t.log.Warn().Int64("has", committed).Int64("step", c.Step).Msg("the ledger has lost steps; restored a checkpoint")
+			t.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: fmt.Sprintf(
+				"the ledger has lost steps: it had %d and was restored from the checkpoint after step %d", committed, c.Step)})
+			return true, nil
+		case !errors.Is(err, job.ErrCorrupt) && !errors.Is(err, job.ErrNotFound):
+			return false, err
+		}
+		t.log.Warn().Err(err).Int64("step", c.Step).Msg("a checkpoint cannot be restored")
+		t.publish(notice.Event{Type: notice.ErrorEvent, Step: committed, Message: fmt.Sprintf(
+			"the checkpoint after step %d cannot be restored and is passed over: %s", c.Step, job.Sentence(err))})
+		r, err := t.change(ctx, func(r *job.Record) { r.Checkpoints = job.WithoutCheckpoint(r.Checkpoints, c.Digest) })
+		if err != nil {
+			return false, err
+		}
+		t.record = r
+	}
+	return false, nil
+}
+
+func (t *training) load(ctx context.Context, c job.Checkpoint) (*checkpoint.State, error) {
+	m, err := t.open(ctx, c.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return m.Read(ctx, t.service.cfg.Blobs)
+}
+
+// unsaved hears that a checkpoint could not be written, of which no job fails.
+func (t *training) unsaved(ctx context.Context, task job.Task, cause string) error {
+	t.publish(notice.Event{Type: notice.ErrorEvent, Step: task.Step, Message: fmt.Sprintf(
+		"the checkpoint after step %d could not be written: %s", task.Step, cause)})
+	return t.feed(ctx, round.Unsaved{Steps: task.Step})
+}
+
+// deleteCheckpoints deletes the checkpoints of a job that is removed.
+func (s *Service) deleteCheckpoints(ctx context.Context, r job.Record) error {
+	for _, c := range r.Checkpoints {
+		if err := checkpoint.Delete(ctx, s.cfg.Blobs, c.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteTraining deletes a ledger, and before it what was written of checkpoints
+// that are not among kept: nobody will record them.
+func (s *Service) deleteTraining(ctx context.Context, l ledger.Layout, kept []job.Checkpoint) error {
+	if err := checkpoint.Discard(ctx, s.cfg.Ledger, l, s.cfg.Blobs, math.MaxInt64, kept); err != nil {
+		s.cfg.Log.Debug().Err(err).Stringer("job", l.Ref).Msg("delete unrecorded checkpoints")
+	}
+	return s.cfg.Ledger.Delete(ctx, l)
+}
