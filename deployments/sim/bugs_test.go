@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"tributary/coordinator/run"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/queue"
@@ -39,7 +38,7 @@ func (p *process) has(bug string) bool { return p.w.bug == bug }
 
 func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 	switch p.w.bug {
-	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, ignoresRuns, neverDeletes:
+	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, neverDeletes:
 		return mutantLedger{l, p, &sync.Map{}}
 	}
 	return l
@@ -103,8 +102,6 @@ func (m mutantLedger) Delete(ctx context.Context, lay ledger.Layout) error {
 	}
 	return m.Ledger.Delete(ctx, lay)
 }
-
-func (p *process) mutateRecords(r run.Records) run.Records { return r }
 
 func (p *process) mutateQueue(q queue.Queue) queue.Queue {
 	switch p.w.bug {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"tributary/coordinator/ingest"
@@ -74,6 +75,7 @@ type reference struct {
 	steps   int64
 	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
 	states  [][][]float32                  // after so many steps: parameters and the optimizer's vectors
+	chains  []ledger.Chain                 // after so many steps: of the update log
 	units   []map[string][]byte            // after so many steps: every unit of an evaluation
 	digest  job.Digest                     // of the final parameters
 	metrics map[job.Split]map[string]float64
@@ -155,6 +157,7 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 		vectors[i] = make([]float32, r.layout.Params)
 	}
 	e.Initial(vectors[0])
+	r.chains = []ledger.Chain{r.layout.Genesis()}
 	scratch := gradient.NewScratch()
 	for step := range r.steps + 1 {
 		kept := make([][]float32, len(vectors))
@@ -182,6 +185,12 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 		}
 		r.nodes = append(r.nodes, nodes)
 		root := nodes[tree.Root]
+		next := slices.Clone(r.chains[step])
+		for c, before := range next {
+			_, sum := r.layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
+			next[c] = before.Next(sum)
+		}
+		r.chains = append(r.chains, next)
 		e.Fold.Apply(vectors[0], vectors[1:], step, root.Gradient, e.Divisor(root.Sums))
 	}
 	want, err := serial.Train(ctx, e)
@@ -191,6 +200,9 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 	r.digest, r.metrics = registry.ParametersDigest(want.Params), maps.Clone(want.Metrics)
 	if got := registry.ParametersDigest(vectors[0]); got != r.digest {
 		return fmt.Errorf("parameters %s: shared/serial has %s", got, r.digest)
+	}
+	if !slices.Equal(r.chains[r.steps], want.Chain) {
+		return fmt.Errorf("the update log's chain is not that of shared/serial")
 	}
 	return r.once(e)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/memory"
 	"tributary/shared/tree"
@@ -13,14 +14,17 @@ import (
 // ledgers is the ledger's server: what it holds, and every write that led there,
 // so that it can be put back to an older copy of itself.
 type ledgers struct {
-	now    *memory.Ledger
-	writes []func(*memory.Ledger)
-	losses int // how often it was wiped or put back
+	now     *memory.Ledger
+	writes  []func(*memory.Ledger)
+	losses  int              // how often it was wiped or put back
+	deleted map[job.Ref]bool // jobs whose training state was deleted
 	// stored has the partials and roots that arrived since then, by task.
 	stored map[string]bool
 }
 
-func newLedgers() *ledgers { return &ledgers{now: memory.New(), stored: map[string]bool{}} }
+func newLedgers() *ledgers {
+	return &ledgers{now: memory.New(), stored: map[string]bool{}, deleted: map[job.Ref]bool{}}
+}
 
 // restore puts the ledger back to what it was after its first n writes.
 func (l *ledgers) restore(n int) {
@@ -56,6 +60,14 @@ type followed[T any] struct {
 	chain ledger.Chain
 }
 
+// key is where the job's training state is.
+func (l ledgerPort) key(lay ledger.Layout) ledger.Layout {
+	if l.p.has(ignoresRuns) {
+		lay.Run = "any"
+	}
+	return lay
+}
+
 // in is the context of what the stores do: it never ends.
 var in = context.Background()
 
@@ -67,7 +79,7 @@ func (l ledgerPort) wrote(again func(*memory.Ledger)) {
 
 func (l ledgerPort) State(ctx context.Context, lay ledger.Layout) (ledger.State, error) {
 	return call(ctx, l.p, l.read(lay, "state"), func() (ledger.State, error) {
-		return l.p.w.ledgers.now.State(in, lay)
+		return l.p.w.ledgers.now.State(in, l.key(lay))
 	})
 }
 
@@ -76,13 +88,13 @@ func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node
 	part.Gradient = slices.Clone(part.Gradient)
 	return call(ctx, l.p, l.write(lay, "put %d/%d", step, node), func() ([]ledger.Arrival, error) {
 		w.checkPartial(lay, step, node, part)
-		state, _ := w.ledgers.now.State(in, lay)
-		arrivals, err := w.ledgers.now.Put(in, lay, step, node, part)
+		state, _ := w.ledgers.now.State(in, l.key(lay))
+		arrivals, err := w.ledgers.now.Put(in, l.key(lay), step, node, part)
 		if err != nil {
 			w.wrong("%s put node %d of step %d: %v", l.p.name, node, step, err)
 			return nil, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _ = m.Put(in, lay, step, node, part) })
+		l.wrote(func(m *memory.Ledger) { _, _ = m.Put(in, l.key(lay), step, node, part) })
 		w.stored(lay.Ref, step, node)
 		w.countPut(lay, step, state, arrivals)
 		return arrivals, nil
@@ -91,7 +103,7 @@ func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node
 
 func (l ledgerPort) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]tree.Node, error) {
 	return call(ctx, l.p, l.read(lay, "arrived %d", step), func() ([]tree.Node, error) {
-		nodes, err := l.p.w.ledgers.now.Arrived(in, lay, step)
+		nodes, err := l.p.w.ledgers.now.Arrived(in, l.key(lay), step)
 		if len(nodes) > 0 {
 			l.p.w.reached("a stalled step has partials already")
 		}
@@ -102,7 +114,7 @@ func (l ledgerPort) Arrived(ctx context.Context, lay ledger.Layout, step int64) 
 func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
 	vector := slices.Clone(dst)
 	sums, err := call(ctx, l.p, l.read(lay, "partial %d/%d", step, node), func() (ledger.Sums, error) {
-		return l.p.w.ledgers.now.Partial(in, lay, step, node, chunks, vector)
+		return l.p.w.ledgers.now.Partial(in, l.key(lay), step, node, chunks, vector)
 	})
 	if err == nil {
 		copy(dst, vector)
@@ -114,14 +126,14 @@ func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, c
 	w := l.p.w
 	root, chunks = slices.Clone(root), slices.Clone(chunks)
 	reply, err := call(ctx, l.p, l.write(lay, "append %d", step), func() (followed[bool], error) {
-		w.checkRoot(lay, step, chunks, root, s)
-		was, _ := w.ledgers.now.State(in, lay)
-		committed, after, err := w.ledgers.now.Append(in, lay, step, chunks, root, s, before)
+		w.checkRoot(lay, step, chunks, root, s, before)
+		was, _ := w.ledgers.now.State(in, l.key(lay))
+		committed, after, err := w.ledgers.now.Append(in, l.key(lay), step, chunks, root, s, before)
 		if err != nil {
 			w.wrong("%s appends step %d: %v", l.p.name, step, err)
 			return followed[bool]{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, lay, step, chunks, root, s, before) })
+		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, l.key(lay), step, chunks, root, s, before) })
 		if len(chunks) == lay.Chunks() {
 			w.stored(lay.Ref, step, tree.Root)
 		}
@@ -134,7 +146,7 @@ func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, c
 func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
 	vector := slices.Clone(dst)
 	reply, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (followed[ledger.Sums], error) {
-		sums, after, err := l.p.w.ledgers.now.Root(in, lay, step, vector, before)
+		sums, after, err := l.p.w.ledgers.now.Root(in, l.key(lay), step, vector, before)
 		return followed[ledger.Sums]{sums, after}, err
 	})
 	if err == nil {
@@ -145,7 +157,7 @@ func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst
 
 func (l ledgerPort) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	return call(ctx, l.p, l.read(lay, "losses"), func() ([]ledger.Progress, error) {
-		return l.p.w.ledgers.now.Losses(in, lay, from, to)
+		return l.p.w.ledgers.now.Losses(in, l.key(lay), from, to)
 	})
 }
 
@@ -153,13 +165,13 @@ func (l ledgerPort) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger
 	w := l.p.w
 	_, err := call(ctx, l.p, l.write(lay, "snapshot %d", s.Step), func() (struct{}, error) {
 		w.checkSnapshot(lay, s)
-		before, _ := w.ledgers.now.State(in, lay)
-		err := w.ledgers.now.PutSnapshot(in, lay, s)
+		before, _ := w.ledgers.now.State(in, l.key(lay))
+		err := w.ledgers.now.PutSnapshot(in, l.key(lay), s)
 		if err != nil {
 			w.wrong("%s puts snapshot %d: %v", l.p.name, s.Step, err)
 			return struct{}{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _ = m.PutSnapshot(in, lay, s) })
+		l.wrote(func(m *memory.Ledger) { _ = m.PutSnapshot(in, l.key(lay), s) })
 		switch {
 		case s.Step > before.Committed:
 			w.reached("a snapshot brings back steps that the ledger has lost")
@@ -180,7 +192,7 @@ func (l ledgerPort) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][
 	}
 	reply, err := call(ctx, l.p, l.read(lay, "read-snapshot"), func() (followed[int64], error) {
 		l.p.w.reached("a replica is loaded from a snapshot")
-		step, chain, err := l.p.w.ledgers.now.Snapshot(in, lay, read)
+		step, chain, err := l.p.w.ledgers.now.Snapshot(in, l.key(lay), read)
 		return followed[int64]{step, chain}, err
 	})
 	if err == nil {
@@ -195,12 +207,12 @@ func (l ledgerPort) PutEvaluation(ctx context.Context, lay ledger.Layout, step i
 	w := l.p.w
 	return call(ctx, l.p, l.write(lay, "evaluation %d/%s", step, unit), func() (int, error) {
 		w.checkEvaluation(lay, step, unit, result)
-		stored, err := w.ledgers.now.PutEvaluation(in, lay, step, unit, result)
+		stored, err := w.ledgers.now.PutEvaluation(in, l.key(lay), step, unit, result)
 		if err != nil {
 			w.wrong("%s puts evaluation %d/%s: %v", l.p.name, step, unit, err)
 			return 0, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _ = m.PutEvaluation(in, lay, step, unit, result) })
+		l.wrote(func(m *memory.Ledger) { _, _ = m.PutEvaluation(in, l.key(lay), step, unit, result) })
 		w.ledgers.stored[evaluationKey(lay.Ref, step, unit)] = true
 		return stored, nil
 	})
@@ -208,22 +220,23 @@ func (l ledgerPort) PutEvaluation(ctx context.Context, lay ledger.Layout, step i
 
 func (l ledgerPort) Evaluations(ctx context.Context, lay ledger.Layout, step int64) (map[string][]byte, error) {
 	return call(ctx, l.p, l.read(lay, "evaluations %d", step), func() (map[string][]byte, error) {
-		return l.p.w.ledgers.now.Evaluations(in, lay, step)
+		return l.p.w.ledgers.now.Evaluations(in, l.key(lay), step)
 	})
 }
 
 func (l ledgerPort) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
 	_, err := call(ctx, l.p, l.write(lay, "drop-evaluations %d", step), func() (struct{}, error) {
-		l.wrote(func(m *memory.Ledger) { _ = m.DropEvaluations(in, lay, step) })
-		return struct{}{}, l.p.w.ledgers.now.DropEvaluations(in, lay, step)
+		l.wrote(func(m *memory.Ledger) { _ = m.DropEvaluations(in, l.key(lay), step) })
+		return struct{}{}, l.p.w.ledgers.now.DropEvaluations(in, l.key(lay), step)
 	})
 	return err
 }
 
 func (l ledgerPort) Delete(ctx context.Context, lay ledger.Layout) error {
 	_, err := call(ctx, l.p, l.write(lay, "delete"), func() (struct{}, error) {
-		l.wrote(func(m *memory.Ledger) { _ = m.Delete(in, lay) })
-		return struct{}{}, l.p.w.ledgers.now.Delete(in, lay)
+		l.wrote(func(m *memory.Ledger) { _ = m.Delete(in, l.key(lay)) })
+		l.p.w.ledgers.deleted[lay.Ref] = true
+		return struct{}{}, l.p.w.ledgers.now.Delete(in, l.key(lay))
 	})
 	return err
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/queue"
 )
 
 // machine is where one process after another runs. Its fields but the first are
@@ -34,12 +37,14 @@ type process struct {
 
 	// Guarded by the world's lock.
 	dead    bool
-	asleep  time.Time        // paused until then
-	cuts    map[store]cut    // connections that are cut
-	calls   map[string]int   // how often each operation was called
-	hear    func(notice any) // a coordinator's ears; nil before it listens
-	called  func()           // a worker's answer to a roll call
-	warming map[job.Ref]bool // jobs whose first task this worker has in hand
+	asleep  time.Time          // paused until then
+	cuts    map[store]cut      // connections that are cut
+	calls   map[string]int     // how often each operation was called
+	hear    func(notice any)   // a coordinator's ears; nil before it listens
+	called  func()             // a worker's answer to a roll call
+	warming map[job.Ref]bool   // jobs whose first task this worker has in hand
+	slots   map[string]string  // which of a worker's slots a goroutine is
+	lanes   map[queue.Lane]int // how many of them there are
 }
 
 // boot starts a process unless one runs.
@@ -53,7 +58,7 @@ func (m *machine) boot() {
 	m.boots++
 	p := &process{
 		w: w, m: m, name: fmt.Sprintf("%s.%d", m.name, m.boots), gone: make(chan struct{}),
-		cuts: map[store]cut{}, calls: map[string]int{}, warming: map[job.Ref]bool{},
+		cuts: map[store]cut{}, calls: map[string]int{}, warming: map[job.Ref]bool{}, slots: map[string]string{}, lanes: map[queue.Lane]int{},
 	}
 	m.process = p
 	w.trace(p.name, "boots", "")
@@ -96,11 +101,17 @@ func (p *process) run(main func() error) {
 	p.w.busy.Go(func() {
 		err := main()
 		p.w.locked(func() {
-			if p.m.process == p {
-				p.m.process, p.dead = nil, true
-				p.w.trace(p.name, "ends", outcome(err))
-				close(p.gone)
+			if p.m.process != p {
+				return // killed
 			}
+			p.m.process, p.dead = nil, true
+			p.w.trace(p.name, "ends", outcome(err))
+			close(p.gone)
+			if err != nil {
+				p.w.wrong("%s ends by itself: %v", p.name, err)
+			}
+			d := p.w.swarm.startup(p.w.random(p.name + " ends"))
+			go p.w.after(d, p.m.boot) // outside the lock
 		})
 	})
 }
@@ -163,8 +174,12 @@ func (p *process) draw(op operation) luck {
 	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.calls[op.name]++
-	r := w.random(fmt.Sprintf("%s %s %d", p.name, op.name, p.calls[op.name]))
+	key := op.name
+	if len(p.slots) > 0 {
+		key += p.slots[goroutine()]
+	}
+	p.calls[key]++
+	r := w.random(fmt.Sprintf("%s %s %d", p.name, key, p.calls[key]))
 	l := luck{out: w.swarm.latency(r), back: w.swarm.latency(r)}
 	if p.m != nil && p.m.slow > 1 && !w.calm {
 		l.out = time.Duration(p.m.slow * float64(l.out))
@@ -321,6 +336,15 @@ func outcome(err error) string {
 		return "cancelled"
 	}
 	return job.ClassOf(err)
+}
+
+// goroutine is the number of the calling goroutine, as its stack trace begins
+// with it. Two slots of a worker may make the same call at the same instant, and
+// nothing else tells them apart.
+func goroutine() string {
+	var head [32]byte
+	n := runtime.Stack(head[:], false)
+	return strings.Fields(string(head[:n]))[1]
 }
 
 // branch is the kind of an operation: its name up to the first space.

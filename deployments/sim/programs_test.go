@@ -41,7 +41,7 @@ func (p *process) coordinate() {
 	p.kill, p.leave = kill, kill
 	w := p.w
 	s := run.New(run.Config{
-		Owner: p.name, Records: p.mutateRecords(recordsPort{p}), Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
+		Owner: p.name, Records: recordsPort{p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
 		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery,
 		Report: func(c report.Curves) (map[string][]byte, error) {

@@ -195,8 +195,6 @@ func (r recordsPort) Watch(ctx context.Context, see func(job.Record)) error {
 			}
 		}
 	}
-	relist := time.NewTicker(relistEvery)
-	defer relist.Stop()
 	for first := true; ; first = false {
 		var ids []job.ID
 		if first {
@@ -210,7 +208,7 @@ func (r recordsPort) Watch(ctx context.Context, see func(job.Record)) error {
 				return ctx.Err()
 			case id := <-v.wake:
 				ids = []job.ID{id}
-			case <-relist.C:
+			case <-w.timer(relistEvery).C:
 				ids = w.ids()
 			}
 		}

@@ -133,24 +133,57 @@ func TestRegressions(t *testing.T) {
 	})
 }
 
+// Each seed is played twice, beside others, and must be told in the same words.
 func TestTheSameSeedIsTheSameStory(t *testing.T) {
-	hashes := map[uint64]uint64{}
-	var list []uint64
-	for seed := range uint64(20) {
-		list = append(list, 1_000_000+seed, 1_000_000+seed)
-	}
-	each(t, list, "", func(r result) bool {
-		if hash, ok := hashes[r.seed]; ok && hash != r.hash {
-			t.Errorf("seed %d has had two stories\n\t%s", r.seed, how(r.seed))
+	const twice = 40
+	hashes := map[uint64]bool{}
+	var mu sync.Mutex
+	t.Run("play", func(t *testing.T) {
+		for core := range uint64(runtime.GOMAXPROCS(0)) {
+			t.Run(strconv.FormatUint(core, 10), func(t *testing.T) {
+				t.Parallel()
+				for i := core; i < twice; i += uint64(runtime.GOMAXPROCS(0)) {
+					seed := *first + 1_000_000 + i
+					var stories [2][]string
+					var hash [2]uint64
+					for j := range stories {
+						hash[j] = bubble(t, seed, "", func(line string) { stories[j] = append(stories[j], line) }).hash
+					}
+					if hash[0] != hash[1] {
+						t.Errorf("seed %d has two stories, which part here:\n%s\n\t%s", seed, parting(stories[0], stories[1]), how(seed))
+					}
+					mu.Lock()
+					hashes[hash[0]] = true
+					mu.Unlock()
+				}
+			})
 		}
-		hashes[r.seed] = r.hash
-		return false
 	})
-	different := map[uint64]bool{}
-	for _, hash := range hashes {
-		different[hash] = true
+	require.Len(t, hashes, twice, "another seed is another story")
+}
+
+// parting shows where two stories part.
+func parting(a, b []string) string {
+	a, b = events(a), events(b)
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			before := a[max(0, i-5):i]
+			return strings.Join(slices.Concat(before, []string{"--- one"}, a[i:min(len(a), i+3)], []string{"--- other"}, b[i:min(len(b), i+3)]), "\n")
+		}
 	}
-	require.Len(t, different, len(hashes), "another seed is another story")
+	return fmt.Sprintf("one has %d lines, the other %d", len(a), len(b))
+}
+
+// events leaves out what the programs have logged, which names random runs.
+func events(story []string) []string {
+	var lines []string
+	for _, line := range story {
+		if !strings.Contains(line, " | ") {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // Each deliberate bug is noticed within so many seeds.

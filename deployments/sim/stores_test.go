@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"strings"
+	"time"
 
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
@@ -26,7 +27,7 @@ func newBlobsPort(p *process) blobsPort { return blobsPort{p, map[job.Digest]boo
 var _ blob.Store = blobsPort{}
 
 func (b blobsPort) op(write bool, what string, digest job.Digest) operation {
-	return operation{store: blobStore, name: what + " " + string(digest[:8]), write: write}
+	return operation{store: blobStore, name: what + " " + string(digest[:min(8, len(digest))]), write: write}
 }
 
 func (b blobsPort) Put(ctx context.Context, data []byte) (job.Digest, error) {
@@ -44,7 +45,7 @@ func (b blobsPort) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 		if err != nil || !isBlock(data) {
 			return data, err
 		}
-		r := w.random(fmt.Sprint("damage ", b.p.name, digest, b.p.calls[op.name]))
+		r := w.random(fmt.Sprint("damage ", b.p.name, digest, time.Since(w.began)))
 		if b.damaged[digest] = !w.calm && !b.damaged[digest] && r.Float64() < w.swarm.damage; b.damaged[digest] {
 			w.reached("a block's bytes arrive damaged")
 			if b.p.has(skipsDigests) {
@@ -82,7 +83,8 @@ func (b blobsPort) Delete(ctx context.Context, digest job.Digest) error {
 	return err
 }
 
-// modelsPort is a process's connection to the registry.
+// modelsPort is a process's connection to the registry. Its writes do not arrive
+// late: a file is put in many messages, each of which is answered.
 type modelsPort struct{ p *process }
 
 func (m modelsPort) PutFile(ctx context.Context, model, file string, content io.Reader) error {
@@ -90,7 +92,7 @@ func (m modelsPort) PutFile(ctx context.Context, model, file string, content io.
 	if err != nil {
 		return err
 	}
-	_, err = call(ctx, m.p, operation{store: natsStore, name: "model " + model + "/" + file, write: true}, func() (struct{}, error) {
+	_, err = call(ctx, m.p, operation{store: natsStore, name: "model " + model + "/" + file}, func() (struct{}, error) {
 		m.p.w.models[model+"/"+file] = data
 		return struct{}{}, nil
 	})
@@ -98,7 +100,7 @@ func (m modelsPort) PutFile(ctx context.Context, model, file string, content io.
 }
 
 func (m modelsPort) SetAlias(ctx context.Context, alias, model string) error {
-	_, err := call(ctx, m.p, operation{store: natsStore, name: "alias " + alias, write: true}, func() (struct{}, error) {
+	_, err := call(ctx, m.p, operation{store: natsStore, name: "alias " + alias}, func() (struct{}, error) {
 		m.p.w.aliases[alias] = model
 		return struct{}{}, nil
 	})

@@ -203,10 +203,8 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 		}
 	case stopWorker:
 		worker.terminate()
-		w.after(for_, worker.boot)
 	case stopCoordinator:
 		coordinator.terminate()
-		w.after(for_, coordinator.boot)
 	case pauseProcess:
 		w.pause(anyone, for_)
 	case cutProcess:

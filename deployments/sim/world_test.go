@@ -135,6 +135,9 @@ func (w *world) wrong(format string, args ...any) {
 		return
 	}
 	w.broken = fmt.Sprintf(format, args...)
+	for run, s := range w.runs { // a run is random
+		w.broken = strings.ReplaceAll(strings.ReplaceAll(w.broken, s.ref.String(), s.alias), string(run), s.alias)
+	}
 	w.trace("check", "FAILED", w.broken)
 	close(w.over)
 }
