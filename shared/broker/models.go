@@ -28,6 +28,7 @@ var modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 // Models keeps the files of trained models in the object bucket for models, as
 // <model>/<file>, and other names for models.
 type Models struct {
+	c      *Conn
 	bucket lazy[jetstream.ObjectStore]
 }
 
@@ -39,7 +40,7 @@ type ModelFile struct {
 }
 
 // Models returns the models.
-func (c *Conn) Models() *Models { return &Models{bucket: c.objects(ModelBucket)} }
+func (c *Conn) Models() *Models { return &Models{c: c, bucket: c.objects(ModelBucket)} }
 
 // object returns the name of a model's file in the bucket.
 func object(model, file string) (string, error) {
@@ -132,7 +133,7 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 		names = append(names, f.Model+"/"+f.Name)
 	}
 	for _, name := range names {
-		if err := store.Delete(ctx, name); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+		if err := erase(ctx, m.c.js, ModelBucket, store, name); err != nil {
 			return wrap("delete model "+model, err)
 		}
 	}

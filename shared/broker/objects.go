@@ -24,6 +24,7 @@ import (
 // whoever reads them. So blobs of one digest are put one after the other, the
 // later ones finding it there; between processes readers have to try again.
 type Blobs struct {
+	c      *Conn
 	bucket lazy[jetstream.ObjectStore]
 	turns  [64]chan struct{} // each of capacity 1, by digest: held by who puts
 }
@@ -31,7 +32,7 @@ type Blobs struct {
 // Blobs returns the blob store. Share it: two stores do not know of each
 // other's puts.
 func (c *Conn) Blobs() *Blobs {
-	b := &Blobs{bucket: c.objects(BlobBucket)}
+	b := &Blobs{c: c, bucket: c.objects(BlobBucket)}
 	for i := range b.turns {
 		b.turns[i] = make(chan struct{}, 1)
 	}
@@ -201,10 +202,7 @@ func (b *Blobs) Delete(ctx context.Context, digest job.Digest) error {
 	}
 	store, err := b.bucket.get(ctx)
 	if err == nil {
-		err = store.Delete(ctx, string(digest))
-	}
-	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		return nil
+		err = erase(ctx, b.c.js, BlobBucket, store, string(digest))
 	}
 	return wrap(doing, err)
 }

@@ -161,6 +161,38 @@ func TestModels(t *testing.T) {
 	files, err = m.List(ctx, "")
 	require.NoError(t, err)
 	require.Len(t, files, 1)
+	_, err = m.Resolve(ctx, "digits")
+	require.NoError(t, err, "it stands for another model")
+
+	require.NoError(t, m.SetAlias(ctx, "sevens", "digits"))
+	require.NoError(t, m.Delete(ctx, "digits"))
+	_, err = m.Resolve(ctx, "sevens")
+	require.ErrorIs(t, err, job.ErrNotFound)
+	require.NoError(t, m.SetAlias(ctx, "digits", "digits-3"))
+	require.NoError(t, m.Delete(ctx, "digits-3"))
+	stream, err := c.js.Stream(ctx, "OBJ_"+ModelBucket)
+	require.NoError(t, err)
+	require.Zero(t, stream.CachedInfo().State.Msgs, "nothing is left behind, no marks either")
+}
+
+// What was put while a deletion clears up stays.
+func TestAnObjectThatIsPutAfterADeletionStays(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx, b := t.Context(), c.Blobs()
+	for range 3 {
+		digest, err := b.Put(ctx, []byte("a block"))
+		require.NoError(t, err)
+		require.NoError(t, b.Delete(ctx, digest))
+		require.NoError(t, b.Delete(ctx, digest))
+		has, err := b.Has(ctx, digest)
+		require.NoError(t, err)
+		require.False(t, has)
+	}
+	digest, err := b.Put(ctx, []byte("a block"))
+	require.NoError(t, err)
+	data, err := b.Get(ctx, digest)
+	require.NoError(t, err)
+	require.Equal(t, "a block", string(data))
 }
 
 func TestModelNames(t *testing.T) {
