@@ -13,18 +13,23 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	specified "tributary/shared/numeric/blas"
+	"tributary/shared/numeric/internal/vector"
 	"tributary/shared/numeric/isa"
 )
 
 // digest belongs to [Version]. A change of any bit of any function here is a new
 // version, and a new digest.
-const digest = "b5f3acca90de17fb"
+const digest = "b10e5f99fc5fc1dd"
 
 // Every instruction set of every CPU computes the digest of the version.
 func TestBitsAreThoseOfTheVersion(t *testing.T) {
-	defer blas32.Use(specified.Implementation{})
+	defer func(chosen *vector.Functions) {
+		blas32.Use(specified.Implementation{})
+		functions = chosen
+	}(functions)
 	for _, set := range isa.Available() {
 		blas32.Use(specified.Implementation{Set: set})
+		functions = vector.FunctionsOf(set)
 		require.Equal(t, digest, fingerprint(), "%s on %s", Version, set)
 	}
 	require.Equal(t, Version, Fingerprint())
@@ -35,7 +40,7 @@ func fingerprint() string {
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {33, 10, 64}, {64, 64, 129}, {70, 130, 90}} {
 		p.products(s[0], s[1], s[2])
 	}
-	p.scalars()
+	p.functions()
 	p.vectors()
 	p.updates()
 	return hex.EncodeToString(p.hash.Sum(nil)[:8])
@@ -83,14 +88,20 @@ func (p *probe) products(b, o, i int) {
 	p.add(dx.Data...)
 }
 
-func (p *probe) scalars() {
+func (p *probe) functions() {
 	for _, scale := range []float32{1e-4, 1, 8, 80} {
+		for _, f := range []func(y []float32){Exp, Log, Softplus, Rsqrt, Tanh, Sigmoid, func(y []float32) { GELU(y, y) }} {
+			y := p.random(70, scale)
+			f(y)
+			p.add(y...)
+		}
 		for _, v := range p.random(64, scale) {
-			x := float64(v)
-			cdf, pdf := normal(v)
-			p.add64(exp(x), log(math.Abs(x)), log1p(math.Abs(x)), tanh(x), sigmoid(x), cdf, pdf, math.Sqrt(math.Abs(x)))
+			p.add64(log(math.Abs(float64(v))))
 		}
 	}
+	y := make([]float32, 33)
+	p.rand.Normal(y)
+	p.add(y...)
 }
 
 func (p *probe) vectors() {
@@ -107,11 +118,14 @@ func (p *probe) vectors() {
 	step(Tanh, TanhBackward)
 	step(Sigmoid, SigmoidBackward)
 	step(func(y []float32) { GELU(y, y) }, GELUBackward)
+	step(Softplus, SoftplusBackward)
 	AddBias(y, d[:n])
 	ColumnSums(d[:n], y)
 	p.add(d[:n]...)
 	p.add64(Sum(y))
-	p.losses(rows, n)
+	for _, n := range []int{11, 32, 50} {
+		p.losses(rows, n)
+	}
 }
 
 func (p *probe) losses(rows, n int) {
@@ -127,6 +141,7 @@ func (p *probe) losses(rows, n int) {
 	p.add(d...)
 	Softmax(d, z, n)
 	p.add(d...)
+	p.add64(LogSumExp(z))
 }
 
 func (p *probe) updates() {

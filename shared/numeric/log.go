@@ -2,6 +2,16 @@ package numeric
 
 import "math"
 
+// Log is y = ln y, each element computed in float64 and rounded once. ln 0 is −Inf,
+// of a negative number NaN.
+func Log(y []float32) { functions.Log.Apply(y, y) }
+
+// ln 2 in two parts; the upper has 33 bits, so that k·ln2Hi is exact for every exponent k.
+const (
+	ln2Hi = 6.93147180369123816490e-01
+	ln2Lo = 1.90821492927058770002e-10
+)
+
 // log returns the natural logarithm: x = 2ᵉ·m with √½ ≤ m < √2, and
 // ln m = 2 artanh(s), s = (m−1)/(m+1), |s| < 0.172, by the Taylor series of
 // artanh to s²³, whose next term is below 2⁻⁶⁰ of the sum.
@@ -42,14 +52,4 @@ func log(x float64) float64 {
 	lnm := f - float64(s*(f-float64(2*float64(z*p))))
 	k := float64(e)
 	return float64(k*ln2Hi) + (lnm + float64(k*ln2Lo))
-}
-
-// log1p returns ln(1+x) for x ≥ 0, small x without loss (Kahan's correction,
-// as in Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §1.14).
-func log1p(x float64) float64 {
-	u := 1 + x
-	if u == 1 || math.IsInf(u, 1) {
-		return x
-	}
-	return float64(log(u)*x) / (u - 1)
 }

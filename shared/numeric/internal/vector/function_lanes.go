@@ -1,0 +1,27 @@
+package vector
+
+import "math"
+
+// Lanes are the partial sums of a reduction: element i of a vector belongs to lane
+// i mod 16, a lane starts at +0 and adds its elements in increasing i. Since no
+// lane is ever −0, one that has no elements changes nothing.
+type Lanes [16]float64
+
+// Sum adds the lanes by a fixed tree: lane j + lane j+8, then +4, +2 and +1. It
+// changes l. A NaN is the canonical one.
+func (l *Lanes) Sum() float64 {
+	for half := 8; half > 0; half /= 2 {
+		for j := range half {
+			l[j] += l[j+half]
+		}
+	}
+	return Canonical64(l[0])
+}
+
+// Canonical64 returns v, or for any NaN the quiet one without sign and payload.
+func Canonical64(v float64) float64 {
+	if v != v {
+		return math.Float64frombits(0x7ff8 << 48)
+	}
+	return v
+}
