@@ -10,4 +10,8 @@
 // bits, whatever the element's place in the vector.
 package vector
 
-//go:generate sh -c "go -C gen run ./coefficients > function_coefficients.go"
+//go:generate sh -c "go -C gen run ./coefficients -pkg vector > function_coefficients.go"
+//go:generate sh -c "go -C gen run ./coefficients -pkg main > gen/functions/coefficients.go"
+//go:generate go -C gen run ./functions -set avx2 -out ../function_avx2_amd64.s -stubs ../function_avx2_amd64.go
+//go:generate go -C gen run ./functions -set avx512 -out ../function_avx512_amd64.s -stubs ../function_avx512_amd64.go
+//go:generate go -C gen run ./functions -set neon -out ../function_neon_arm64.s -stubs ../function_neon_arm64.go

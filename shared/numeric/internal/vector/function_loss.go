@@ -34,7 +34,7 @@ func sigmoidLoss(lanes *Lanes, z, y []float32) {
 	for i := range z {
 		v, t := float64(z[i]), float64(y[i])
 		l := softplus64(v, positive(v)-float64(v*t))
-		if float64(t*t) != t {
+		if 0 < math.Abs(t*(1-t)) {
 			l = math.NaN()
 		}
 		lanes[i%16] += l

@@ -64,8 +64,8 @@ type Functions struct {
 // lossKernels take n elements, n a positive multiple of 16, and are nil for none.
 // Each is the Go function of its name.
 type lossKernels struct {
-	expSum       func(n int, lanes *Lanes, z *float32, top float32)
-	softmax      func(n int, dst, z *float32, top float32, sum float64)
+	expSum       func(n int, lanes *Lanes, z *float32, top float64)
+	softmax      func(n int, dst, z *float32, top, sum float64)
 	sigmoidLoss  func(n int, lanes *Lanes, z, y *float32)
 	squaredError func(n int, lanes *Lanes, z, y *float32)
 	residual     func(n int, d, z, y *float32, scale float64)
@@ -74,13 +74,13 @@ type lossKernels struct {
 // FunctionsOf returns the functions of s, those in Go for a set that this GOARCH
 // has not.
 func FunctionsOf(s isa.Set) *Functions {
-	if f := functions[s]; f != nil {
+	if f := native[s]; f != nil {
 		return f
 	}
-	return functions[isa.Go]
+	return portable
 }
 
-var functions = map[isa.Set]*Functions{isa.Go: portableFunctions()}
+var portable = portableFunctions()
 
 // portableFunctions returns a new table without kernels.
 func portableFunctions() *Functions {
@@ -114,7 +114,7 @@ func (f *Functions) ExpSum(w *Workspace, z []float32, top float32) float64 {
 	kernel := f.losses.expSum
 	n := whole(kernel != nil, len(z))
 	if n > 0 {
-		kernel(n, &w.lanes, &z[0], top)
+		kernel(n, &w.lanes, &z[0], float64(top))
 	}
 	switch rest := z[n:]; {
 	case kernel == nil:
@@ -122,7 +122,7 @@ func (f *Functions) ExpSum(w *Workspace, z []float32, top float32) float64 {
 	case len(rest) > 0:
 		w.part = Lanes{}
 		copy(w.in[:], rest)
-		kernel(16, &w.part, &w.in[0], top)
+		kernel(16, &w.part, &w.in[0], float64(top))
 		for i := range rest {
 			w.lanes[i] += w.part[i]
 		}
@@ -136,14 +136,14 @@ func (f *Functions) Softmax(w *Workspace, dst, z []float32, top float32, sum flo
 	kernel := f.losses.softmax
 	n := whole(kernel != nil, len(z))
 	if n > 0 {
-		kernel(n, &dst[0], &z[0], top, sum)
+		kernel(n, &dst[0], &z[0], float64(top), sum)
 	}
 	switch rest := z[n:]; {
 	case kernel == nil:
 		softmax(dst[n:], rest, top, sum)
 	case len(rest) > 0:
 		copy(w.in[:], rest)
-		kernel(16, &w.out[0], &w.in[0], top, sum)
+		kernel(16, &w.out[0], &w.in[0], float64(top), sum)
 		copy(dst[n:], w.out[:len(rest)])
 	}
 }
