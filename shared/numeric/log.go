@@ -26,7 +26,7 @@ func log(x float64) float64 {
 	}
 	e := 0
 	if x < 0x1p-1022 {
-		x, e = x*0x1p52, -52
+		x, e = float64(x*0x1p52), -52
 	}
 	bits := math.Float64bits(x)
 	e += int(bits>>52) - 1023

@@ -26,7 +26,7 @@ func SquaredError(d, z, y []float32, scale float64) float64 {
 	defer w.Return()
 	total := functions.SquaredError(w, z, y)
 	if d != nil {
-		functions.Residual(d, z, y, 2*scale)
+		functions.Residual(d, z, y, float64(2*scale))
 	}
 	return vector.Canonical64(float64(scale * total))
 }

@@ -79,8 +79,8 @@ func (r *Rand) Symmetric(bound float32) float32 {
 // upper 53 bits times 2⁻⁵³. A last element without a partner is the cosine.
 func (r *Rand) Normal(dst []float32) {
 	for ; len(dst) > 0; dst = dst[min(2, len(dst)):] {
-		u := float64(r.Uint64()>>11+1) * 0x1p-53
-		cos, sin := vector.Circle(float64(r.Uint64()>>11) * 0x1p-53)
+		u := float64(float64(r.Uint64()>>11+1) * 0x1p-53)
+		cos, sin := vector.Circle(float64(float64(r.Uint64()>>11) * 0x1p-53))
 		radius := math.Sqrt(-2 * log(u))
 		dst[0] = float32(radius * cos)
 		if len(dst) > 1 {

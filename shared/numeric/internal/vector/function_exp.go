@@ -18,7 +18,7 @@ func sigmoid64(x float64) float64 {
 // SigmoidBackward returns d·y·(1 − y), y the sigmoid.
 func SigmoidBackward(d, y float32) float32 {
 	s := float64(y)
-	return narrow(float64(float64(d)*s) * (1 - s))
+	return narrow(float64(float64(float64(d)*s) * (1 - s)))
 }
 
 // Tanh returns m/(m+2) with m = e^{2|x|} − 1, which no x makes cancel, and the sign
@@ -34,5 +34,5 @@ func Tanh(x float32) float32 {
 // TanhBackward returns d·(1 − y²), y the hyperbolic tangent.
 func TanhBackward(d, y float32) float32 {
 	t := float64(y)
-	return narrow(float64(d) * (1 - float64(t*t)))
+	return narrow(float64(float64(d) * (1 - float64(t*t))))
 }

@@ -58,7 +58,9 @@ func softplus64(v, base float64) float64 {
 }
 
 // SoftplusBackward returns d·σ(x), x the input.
-func SoftplusBackward(d, x float32) float32 { return narrow(float64(d) * sigmoid64(float64(x))) }
+func SoftplusBackward(d, x float32) float32 {
+	return narrow(float64(float64(d) * sigmoid64(float64(x))))
+}
 
 // Rsqrt returns 1/√x.
 func Rsqrt(x float32) float32 { return narrow(1 / math.Sqrt(float64(x))) }

@@ -57,6 +57,6 @@ func squaredError(lanes *Lanes, z, y []float32) {
 func residual(d, z, y []float32, scale float64) {
 	d, y = d[:len(z)], y[:len(z)]
 	for i := range z {
-		d[i] = narrow(scale * (float64(z[i]) - float64(y[i])))
+		d[i] = narrow(float64(scale * (float64(z[i]) - float64(y[i]))))
 	}
 }

@@ -48,5 +48,5 @@ func GELUBackward(d, x float32) float32 {
 	if v < 0 {
 		slope = w
 	}
-	return narrow(float64(d) * slope)
+	return narrow(float64(float64(d) * slope))
 }
