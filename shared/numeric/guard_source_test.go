@@ -2,6 +2,7 @@ package numeric_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -43,11 +44,11 @@ func load(t *testing.T, arch string, patterns ...string) []source {
 	exports, wanted := map[string]string{}, []listed(nil)
 	for d := json.NewDecoder(out); ; {
 		var p listed
-		if err := d.Decode(&p); err == io.EOF {
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
 			break
-		} else {
-			require.NoError(t, err)
 		}
+		require.NoError(t, err)
 		exports[p.ImportPath] = p.Export
 		if !p.DepOnly {
 			wanted = append(wanted, p)
@@ -71,7 +72,7 @@ func check(t *testing.T, fset *token.FileSet, from types.Importer, arch string, 
 	_, err := os.ReadDir(p.Dir) // a new file makes a kept result of this test stale
 	require.NoError(t, err)
 	for _, name := range p.GoFiles {
-		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
 		require.NoError(t, err)
 		s.files = append(s.files, f)
 	}
@@ -110,14 +111,14 @@ func anyTerm(t types.Type, ask func(*types.Basic) bool) bool {
 	case *types.Basic:
 		return ask(u)
 	case *types.Interface:
-		for i := range u.NumEmbeddeds() {
-			if anyTerm(u.EmbeddedType(i), ask) {
+		for embedded := range u.EmbeddedTypes() {
+			if anyTerm(embedded, ask) {
 				return true
 			}
 		}
 	case *types.Union:
-		for i := range u.Len() {
-			if anyTerm(u.Term(i).Type(), ask) {
+		for term := range u.Terms() {
+			if anyTerm(term.Type(), ask) {
 				return true
 			}
 		}

@@ -32,7 +32,7 @@ func log(x float64) float64 {
 	e += int(bits>>52) - 1023
 	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52) // in [1, 2)
 	if m >= math.Sqrt2 {
-		m, e = m/2, e+1
+		m, e = float64(m/2), e+1
 	}
 	f := m - 1
 	s := f / (m + 1)

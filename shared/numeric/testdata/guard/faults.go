@@ -24,8 +24,13 @@ func products(v []float64, x, y, z float64) float64 {
 	z *= x         // want a product is not converted
 	p := (x * y)   // want a product is not converted
 	z += p
-	z += twice(x*y) - 2*x // want a product is not converted
-	z += float64(x*y) + math.FMA(x, y, z) + math.Sqrt(x*y)
+	z += twice(x * y) // want a product is not converted
+	z -= 2 * x        // want a product is not converted
+	z += x / 4        // want a product is not converted
+	z -= y / 0.5      // want a product is not converted
+	z /= 2            // want a product is not converted
+	z /= 3
+	z += x/3 + float64(y/2) + float64(x*y) + math.FMA(x, y, z) + math.Sqrt(x*y)
 	if x*y > z || x*y/z > 3 {
 		return 2 * math.Pi
 	}
