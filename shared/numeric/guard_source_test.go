@@ -21,7 +21,6 @@ import (
 // source is a type-checked package, without its tests.
 type source struct {
 	*types.Info
-	path  string
 	fset  *token.FileSet
 	files []*ast.File
 }
@@ -66,7 +65,7 @@ func load(t *testing.T, arch string, patterns ...string) []source {
 
 func check(t *testing.T, fset *token.FileSet, from types.Importer, arch string, p listed) source {
 	t.Helper()
-	s := source{path: p.ImportPath, fset: fset, Info: &types.Info{
+	s := source{fset: fset, Info: &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{},
 	}}
 	_, err := os.ReadDir(p.Dir) // a new file makes a kept result of this test stale
