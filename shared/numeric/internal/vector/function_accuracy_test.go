@@ -51,7 +51,7 @@ var unaries = []struct {
 			return 0
 		}
 		return x * math.Erfc(-x/math.Sqrt2) / 2
-	}, 0.5001, false},
+	}, 0.5002, false},
 	{"softplus", Softplus, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 0.5001, true},
 	{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, 0.5001, false},
 }

@@ -3,6 +3,7 @@ package vector
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -165,9 +166,15 @@ func TestLossKernelsAreThePortableFunctions(t *testing.T) {
 				dst, check := guarded(n, round%5)
 				want := make([]float32, n)
 				top := float32(20)
-				sum := portable.ExpSum(w, z, top)
-				equal(sum, own.ExpSum(w, z, top), "expSum", n)
+				sum := portable.ExpSum(w, z, n, top)
+				equal(sum, own.ExpSum(w, z, n, top), "expSum", n)
+				equal(sum, own.ExpSum(w, append(z[:n:n], y...), n, top), "expSum of more", n)
+				if n > 0 && round > 0 {
+					require.Equal(t, slices.Max(z), Greatest(z))
+				}
 				portable.Softmax(w, want, z, top, sum)
+				own.Softmax(w, dst, append(z[:n:n], y...), top, sum)
+				equalBits(t, want, dst, "softmax of %d of more", n)
 				own.Softmax(w, dst, z, top, sum)
 				equalBits(t, want, dst, "softmax of %d", n)
 				copy(dst, z)
@@ -217,7 +224,7 @@ func TestFunctionsDoNotAllocate(t *testing.T) {
 			w := Borrow()
 			f.Tanh.Apply(x, x)
 			f.TanhBackward.Apply(x, x, x)
-			f.Softmax(w, x, x, 1, f.ExpSum(w, x, 1))
+			f.Softmax(w, x, x, 1, f.ExpSum(w, x, len(x), Greatest(x)))
 			f.Residual(x, x, x, f.SigmoidLoss(w, x, x)+f.SquaredError(w, x, x))
 			w.Return()
 		}), set)

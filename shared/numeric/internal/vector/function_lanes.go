@@ -7,15 +7,14 @@ import "math"
 // lane is ever −0, one that has no elements changes nothing.
 type Lanes [16]float64
 
-// Sum adds the lanes by a fixed tree: lane j + lane j+8, then +4, +2 and +1. It
-// changes l. A NaN is the canonical one.
+// Sum adds the lanes by a fixed tree: lane j + lane j+8, then +4, +2 and +1. A NaN
+// is the canonical one.
 func (l *Lanes) Sum() float64 {
-	for half := 8; half > 0; half /= 2 {
-		for j := range half {
-			l[j] += l[j+half]
-		}
-	}
-	return Canonical64(l[0])
+	a, b := l[0]+l[8], l[1]+l[9]
+	c, d := l[2]+l[10], l[3]+l[11]
+	a, b = a+(l[4]+l[12]), b+(l[5]+l[13])
+	c, d = c+(l[6]+l[14]), d+(l[7]+l[15])
+	return Canonical64((a + c) + (b + d))
 }
 
 // Canonical64 returns v, or for any NaN the quiet one without sign and payload.

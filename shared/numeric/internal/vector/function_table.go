@@ -107,45 +107,58 @@ func Borrow() *Workspace { return workspaces.Get().(*Workspace) }
 // Return ends the use of w.
 func (w *Workspace) Return() { workspaces.Put(w) }
 
-// ExpSum returns Σ e^{z−top} in 16 lanes, top the greatest of z. A kernel gets
-// the last elements filled up to 16, and of its lanes only theirs count.
-func (f *Functions) ExpSum(w *Workspace, z []float32, top float32) float64 {
-	w.lanes = Lanes{}
+// ExpSum returns Σ e^{z−top} over the first n elements of z in 16 lanes, top the
+// greatest of them. A kernel takes the last of them filled up to 16, by those that
+// follow in z if there are any; of its lanes only theirs count.
+func (f *Functions) ExpSum(w *Workspace, z []float32, n int, top float32) float64 {
 	kernel := f.losses.expSum
-	n := whole(kernel != nil, len(z))
-	if n > 0 {
-		kernel(n, &w.lanes, &z[0], float64(top))
+	if kernel == nil {
+		w.lanes = Lanes{}
+		expSum(&w.lanes, z[:n], top)
+		return w.lanes.Sum()
 	}
-	switch rest := z[n:]; {
-	case kernel == nil:
-		expSum(&w.lanes, rest, top)
-	case len(rest) > 0:
+	w.lanes = Lanes{}
+	all, rest := n&^15, n&15
+	if all > 0 {
+		kernel(all, &w.lanes, &z[0], float64(top))
+	}
+	if rest > 0 {
 		w.part = Lanes{}
-		copy(w.in[:], rest)
-		kernel(16, &w.part, &w.in[0], float64(top))
-		for i := range rest {
-			w.lanes[i] += w.part[i]
+		kernel(16, &w.part, w.filled(z[all:], rest), float64(top))
+		clear(w.part[rest:])
+		for i, v := range &w.part {
+			w.lanes[i] += v
 		}
 	}
 	return w.lanes.Sum()
 }
 
-// Softmax writes e^{z−top}/sum to dst, as long as z; dst may be z.
+// Softmax writes e^{z−top}/sum of the first len(dst) elements of z to dst, which may
+// be their place.
 func (f *Functions) Softmax(w *Workspace, dst, z []float32, top float32, sum float64) {
-	dst = dst[:len(z)]
 	kernel := f.losses.softmax
-	n := whole(kernel != nil, len(z))
-	if n > 0 {
-		kernel(n, &dst[0], &z[0], float64(top), sum)
+	n := len(dst)
+	if kernel == nil {
+		softmax(dst, z[:n], top, sum)
+		return
 	}
-	switch rest := z[n:]; {
-	case kernel == nil:
-		softmax(dst[n:], rest, top, sum)
-	case len(rest) > 0:
-		copy(w.in[:], rest)
-		kernel(16, &w.out[0], &w.in[0], float64(top), sum)
-		copy(dst[n:], w.out[:len(rest)])
+	all, rest := n&^15, n&15
+	if all > 0 {
+		kernel(all, &dst[0], &z[0], float64(top), sum)
 	}
+	if rest > 0 {
+		kernel(16, &w.out[0], w.filled(z[all:], rest), float64(top), sum)
+		copy(dst[all:], w.out[:])
+	}
+}
+
+// filled returns where 16 elements begin, the first n of them z's.
+func (w *Workspace) filled(z []float32, n int) *float32 {
+	if len(z) >= 16 {
+		return &z[0]
+	}
+	copy(w.in[:n], z)
+	return &w.in[0]
 }
 
 // SigmoidLoss returns Σ max(z, 0) − z·y + ln(1+e^{−|z|}) in 16 lanes, NaN where a
