@@ -14,6 +14,7 @@
 // the canonical one, 0x7fc00000, whatever NaN came in.
 //
 //	Sgemm   C[i,j] = chain over l = 0, 1, …, k−1:  c ← fma(α·A[i,l], B[l,j], c)
+//	GemmAdd C[i,j] = C[i,j] + T[i,j], T the Sgemm of the same factors with β = 0
 //	Sgemv   y[i]   = chain over j = 0, 1, …:       c ← fma(A[i,j], α·x[j], c)
 //	Sger    A[i,j] = fma(α·x[i], y[j], A[i,j])
 //	Saxpy   y[i]   = fma(α, x[i], y[i])
@@ -25,7 +26,7 @@
 // it is overwritten. It starts from C[i,j] as it is when β = 1, and else from
 // β·C[i,j], rounded. α = 1 multiplies nothing; any other α is multiplied first and
 // that product rounded. With α = 0 neither A and B nor x is read, the chain is
-// empty, and Sger and Saxpy do nothing; Sscal writes +0. An empty chain returns
+// empty, and Sger and Saxpy do nothing; Sscal writes +0 and GemmAdd adds it. An empty chain returns
 // where it starts: with β = 1 not even a NaN changes. Conjugate transposition is
 // transposition. The strides and increments of BLAS, negative ones included, say
 // where elements lie and nothing else. Wrong arguments panic in gonum's words.

@@ -30,6 +30,7 @@ type product struct {
 	a, b, c     matrix
 	alpha, beta float32 // on the elements of A and of B; 1 is not multiplied
 	load        bool    // chains start from C, not from +0
+	add         bool    // chains start from +0 and are added to C
 }
 
 // orient makes p its transpose, Cᵀ = Bᵀ·Aᵀ, where that is less work. The kernels
@@ -66,10 +67,18 @@ func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 // run computes p, and may leave it changed.
 func (p *product) run(s *kernel.Set, w *workspace) {
 	p.orient(s)
-	if p.n <= nc && p.k <= kc {
+	switch {
+	case p.add && p.k > kc:
+		p.runAside(s, w)
+	case p.n <= nc && p.k <= kc:
 		p.columns(s, w)
-		return
+	default:
+		p.blocks(s, w)
 	}
+}
+
+// blocks computes p by blocks of nc columns and kc steps of the chain.
+func (p *product) blocks(s *kernel.Set, w *workspace) {
 	for j := 0; j < p.n; j += nc {
 		for l := 0; l < p.k; l += kc {
 			q := *p
@@ -121,22 +130,25 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
 		a = w.packA(s, p.a, p.alpha, p.m, p.k)
 	}
-	load := uint64(0)
-	if p.load {
-		load = 1
+	use := kernel.Store
+	switch {
+	case p.add:
+		use = kernel.Add
+	case p.load:
+		use = kernel.Load
 	}
 	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
 		width := min(s.NR, p.n-j)
 		f, exact := s.For(width)
 		if mask := uint64(1)<<width - 1; exact && p.c.cs == 1 {
-			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, load, mask)
+			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, use, mask)
 			continue
 		}
 		c, tile := p.c.part(0, j), w.tile[:p.m*s.NR]
-		if p.load {
+		if use != kernel.Store {
 			gather(s, tile, c, p.m, width)
 		}
-		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, load, 1<<s.NR-1)
+		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, use, 1<<s.NR-1)
 		scatter(s, c, tile, p.m, width)
 	}
 }

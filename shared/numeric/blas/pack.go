@@ -11,6 +11,7 @@ import (
 // enters no result.
 type workspace struct {
 	a, b, tile []float32
+	sum        []float32  // a block of a product that is added to C; nil until needed
 	x, y       []float32  // vectors with increments, made contiguous
 	one        [1]float32 // 1
 }

@@ -19,10 +19,16 @@ import "tributary/shared/numeric/isa"
 // Panel computes C [m, w] from A [m, k] and B [k, w], w the kernel's width, m and
 // k at least 1. All strides are in bytes. a_il lies at a + i·rsa + l·csa within a
 // block of MR rows, and blocks lie psa apart. Rows of B lie rsb and those of C
-// rsc apart; their columns are contiguous. The chains start from C when load is
-// 1 and from +0 when it is 0; then C is not read. A masked kernel touches only
-// those columns of B and C whose bit of mask is set.
-type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, mask uint64)
+// rsc apart; their columns are contiguous. use is [Store], [Load] or [Add]. A
+// masked kernel touches only those columns of B and C whose bit of mask is set.
+type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)
+
+// What a panel does with C.
+const (
+	Store uint64 = iota // C ← chain from +0; C is not read
+	Load                // C ← chain from C
+	Add                 // C ← C + (chain from +0), the sum rounded once
+)
 
 // Transpose is dst[j][i] = src[i][j] for n blocks of 8 × 8, n at least 1. lds and
 // ldd are the bytes from row to row, asrc and adst those from block to block.

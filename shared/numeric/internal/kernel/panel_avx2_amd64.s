@@ -17,7 +17,7 @@ DATA bits<>+24(SB)/4, $0x00000040
 DATA bits<>+28(SB)/4, $0x00000080
 GLOBL bits<>(SB), RODATA|NOPTR, $32
 
-// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, FMA3
 TEXT ·panelAVX2x8(SB), $0-96
 	MOVQ rsa+24(FP), AX
@@ -32,15 +32,14 @@ blocks:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	TESTQ   R9, R9
-	JE      fullstart
+	CMPQ    use+80(FP), $0x01
+	JNE     fullstart
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -77,6 +76,22 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y6
+	VADDPS       Y0, Y6, Y0
+	VMOVUPS      (DI)(SI*1), Y6
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (DI)(SI*2), Y6
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      (R8), Y6
+	VADDPS       Y3, Y6, Y3
+	VMOVUPS      (R8)(SI*1), Y6
+	VADDPS       Y4, Y6, Y4
+	VMOVUPS      (R8)(SI*2), Y6
+	VADDPS       Y5, Y6, Y5
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -122,10 +137,9 @@ done:
 
 rows1:
 	MOVQ    BX, AX
-	MOVQ    load+80(FP), SI
 	VXORPS  Y0, Y0, Y0
-	TESTQ   SI, SI
-	JE      rows1start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows1start
 	VMOVUPS (AX), Y0
 
 rows1start:
@@ -142,6 +156,12 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y1
+	VADDPS       Y0, Y1, Y0
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y1
 	VCMPPS       $0x03, Y0, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y0
@@ -150,11 +170,10 @@ rows1k:
 
 rows2:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	TESTQ   R8, R8
-	JE      rows2start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows2start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 
@@ -174,6 +193,14 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVUPS      (AX)(SI*1), Y2
+	VADDPS       Y1, Y2, Y1
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -185,12 +212,11 @@ rows2k:
 
 rows3:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	TESTQ   R8, R8
-	JE      rows3start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows3start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -213,6 +239,16 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y3
+	VADDPS       Y0, Y3, Y0
+	VMOVUPS      (AX)(SI*1), Y3
+	VADDPS       Y1, Y3, Y1
+	VMOVUPS      (AX)(SI*2), Y3
+	VADDPS       Y2, Y3, Y2
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y3
 	VCMPPS       $0x03, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y3, Y0, Y0
@@ -229,13 +265,12 @@ rows4:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	TESTQ   R9, R9
-	JE      rows4start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows4start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -266,6 +301,18 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVUPS      (AX)(SI*1), Y4
+	VADDPS       Y1, Y4, Y1
+	VMOVUPS      (AX)(SI*2), Y4
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      (CX), Y4
+	VADDPS       Y3, Y4, Y3
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -285,14 +332,13 @@ rows5:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	TESTQ   R9, R9
-	JE      rows5start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows5start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -326,6 +372,20 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y5
+	VADDPS       Y0, Y5, Y0
+	VMOVUPS      (AX)(SI*1), Y5
+	VADDPS       Y1, Y5, Y1
+	VMOVUPS      (AX)(SI*2), Y5
+	VADDPS       Y2, Y5, Y2
+	VMOVUPS      (CX), Y5
+	VADDPS       Y3, Y5, Y3
+	VMOVUPS      (CX)(SI*1), Y5
+	VADDPS       Y4, Y5, Y4
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y0, Y0, Y6
 	VBLENDVPS    Y6, Y5, Y0, Y0
@@ -344,7 +404,7 @@ rows5k:
 	VMOVUPS      Y4, (CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX2, FMA3, SSE2
 TEXT ·panelAVX2x8masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
@@ -365,15 +425,14 @@ blocks:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	TESTQ      R9, R9
-	JE         fullstart
+	CMPQ       use+80(FP), $0x01
+	JNE        fullstart
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -410,6 +469,22 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMASKMOVPS   (DI), Y0, Y7
+	VADDPS       Y1, Y7, Y1
+	VMASKMOVPS   (DI)(SI*1), Y0, Y7
+	VADDPS       Y2, Y7, Y2
+	VMASKMOVPS   (DI)(SI*2), Y0, Y7
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   (R8), Y0, Y7
+	VADDPS       Y4, Y7, Y4
+	VMASKMOVPS   (R8)(SI*1), Y0, Y7
+	VADDPS       Y5, Y7, Y5
+	VMASKMOVPS   (R8)(SI*2), Y0, Y7
+	VADDPS       Y6, Y7, Y6
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y7
 	VCMPPS       $0x03, Y1, Y1, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y1
@@ -455,10 +530,9 @@ done:
 
 rows1:
 	MOVQ       BX, AX
-	MOVQ       load+80(FP), SI
 	VXORPS     Y1, Y1, Y1
-	TESTQ      SI, SI
-	JE         rows1start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows1start
 	VMASKMOVPS (AX), Y0, Y1
 
 rows1start:
@@ -475,6 +549,12 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMASKMOVPS   (AX), Y0, Y2
+	VADDPS       Y1, Y2, Y1
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y1
@@ -483,11 +563,10 @@ rows1k:
 
 rows2:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	TESTQ      R8, R8
-	JE         rows2start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows2start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 
@@ -507,6 +586,14 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMASKMOVPS   (AX), Y0, Y3
+	VADDPS       Y1, Y3, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y3
+	VADDPS       Y2, Y3, Y2
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y3
 	VCMPPS       $0x03, Y1, Y1, Y4
 	VBLENDVPS    Y4, Y3, Y1, Y1
@@ -518,12 +605,11 @@ rows2k:
 
 rows3:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	TESTQ      R8, R8
-	JE         rows3start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows3start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -546,6 +632,16 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMASKMOVPS   (AX), Y0, Y4
+	VADDPS       Y1, Y4, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y4
+	VADDPS       Y2, Y4, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y4
+	VADDPS       Y3, Y4, Y3
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y1, Y1, Y5
 	VBLENDVPS    Y5, Y4, Y1, Y1
@@ -562,13 +658,12 @@ rows4:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	TESTQ      R9, R9
-	JE         rows4start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows4start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -599,6 +694,18 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMASKMOVPS   (AX), Y0, Y5
+	VADDPS       Y1, Y5, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y5
+	VADDPS       Y2, Y5, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y5
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   (CX), Y0, Y5
+	VADDPS       Y4, Y5, Y4
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y1, Y1, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y1
@@ -618,14 +725,13 @@ rows5:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	TESTQ      R9, R9
-	JE         rows5start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows5start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -659,6 +765,20 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMASKMOVPS   (AX), Y0, Y6
+	VADDPS       Y1, Y6, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y6
+	VADDPS       Y2, Y6, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y6
+	VADDPS       Y3, Y6, Y3
+	VMASKMOVPS   (CX), Y0, Y6
+	VADDPS       Y4, Y6, Y4
+	VMASKMOVPS   (CX)(SI*1), Y0, Y6
+	VADDPS       Y5, Y6, Y5
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y1, Y1, Y7
 	VBLENDVPS    Y7, Y6, Y1, Y1
@@ -677,7 +797,7 @@ rows5k:
 	VMASKMOVPS   Y5, Y0, (CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, FMA3
 TEXT ·panelAVX2x16(SB), $0-96
 	MOVQ rsa+24(FP), AX
@@ -692,7 +812,6 @@ blocks:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -705,8 +824,8 @@ blocks:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	TESTQ   R9, R9
-	JE      fullstart
+	CMPQ    use+80(FP), $0x01
+	JNE     fullstart
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -756,6 +875,34 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y12
+	VADDPS       Y0, Y12, Y0
+	VMOVUPS      32(DI), Y12
+	VADDPS       Y1, Y12, Y1
+	VMOVUPS      (DI)(SI*1), Y12
+	VADDPS       Y2, Y12, Y2
+	VMOVUPS      32(DI)(SI*1), Y12
+	VADDPS       Y3, Y12, Y3
+	VMOVUPS      (DI)(SI*2), Y12
+	VADDPS       Y4, Y12, Y4
+	VMOVUPS      32(DI)(SI*2), Y12
+	VADDPS       Y5, Y12, Y5
+	VMOVUPS      (R8), Y12
+	VADDPS       Y6, Y12, Y6
+	VMOVUPS      32(R8), Y12
+	VADDPS       Y7, Y12, Y7
+	VMOVUPS      (R8)(SI*1), Y12
+	VADDPS       Y8, Y12, Y8
+	VMOVUPS      32(R8)(SI*1), Y12
+	VADDPS       Y9, Y12, Y9
+	VMOVUPS      (R8)(SI*2), Y12
+	VADDPS       Y10, Y12, Y10
+	VMOVUPS      32(R8)(SI*2), Y12
+	VADDPS       Y11, Y12, Y11
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y12
 	VCMPPS       $0x03, Y0, Y0, Y13
 	VBLENDVPS    Y13, Y12, Y0, Y0
@@ -819,11 +966,10 @@ done:
 
 rows1:
 	MOVQ    BX, AX
-	MOVQ    load+80(FP), SI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	TESTQ   SI, SI
-	JE      rows1start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows1start
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y1
 
@@ -843,6 +989,14 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVUPS      32(AX), Y2
+	VADDPS       Y1, Y2, Y1
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -854,13 +1008,12 @@ rows1k:
 
 rows2:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	TESTQ   R8, R8
-	JE      rows2start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows2start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -885,6 +1038,18 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVUPS      32(AX), Y4
+	VADDPS       Y1, Y4, Y1
+	VMOVUPS      (AX)(SI*1), Y4
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      32(AX)(SI*1), Y4
+	VADDPS       Y3, Y4, Y3
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -902,15 +1067,14 @@ rows2k:
 
 rows3:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	TESTQ   R8, R8
-	JE      rows3start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows3start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -940,6 +1104,22 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y6
+	VADDPS       Y0, Y6, Y0
+	VMOVUPS      32(AX), Y6
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (AX)(SI*1), Y6
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      32(AX)(SI*1), Y6
+	VADDPS       Y3, Y6, Y3
+	VMOVUPS      (AX)(SI*2), Y6
+	VADDPS       Y4, Y6, Y4
+	VMOVUPS      32(AX)(SI*2), Y6
+	VADDPS       Y5, Y6, Y5
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -965,7 +1145,6 @@ rows4:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -974,8 +1153,8 @@ rows4:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	TESTQ   R9, R9
-	JE      rows4start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows4start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -1015,6 +1194,26 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y8
+	VADDPS       Y0, Y8, Y0
+	VMOVUPS      32(AX), Y8
+	VADDPS       Y1, Y8, Y1
+	VMOVUPS      (AX)(SI*1), Y8
+	VADDPS       Y2, Y8, Y2
+	VMOVUPS      32(AX)(SI*1), Y8
+	VADDPS       Y3, Y8, Y3
+	VMOVUPS      (AX)(SI*2), Y8
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      32(AX)(SI*2), Y8
+	VADDPS       Y5, Y8, Y5
+	VMOVUPS      (CX), Y8
+	VADDPS       Y6, Y8, Y6
+	VMOVUPS      32(CX), Y8
+	VADDPS       Y7, Y8, Y7
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y8
 	VCMPPS       $0x03, Y0, Y0, Y9
 	VBLENDVPS    Y9, Y8, Y0, Y0
@@ -1046,7 +1245,6 @@ rows5:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -1057,8 +1255,8 @@ rows5:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
-	TESTQ   R9, R9
-	JE      rows5start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows5start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -1103,6 +1301,30 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y10
+	VADDPS       Y0, Y10, Y0
+	VMOVUPS      32(AX), Y10
+	VADDPS       Y1, Y10, Y1
+	VMOVUPS      (AX)(SI*1), Y10
+	VADDPS       Y2, Y10, Y2
+	VMOVUPS      32(AX)(SI*1), Y10
+	VADDPS       Y3, Y10, Y3
+	VMOVUPS      (AX)(SI*2), Y10
+	VADDPS       Y4, Y10, Y4
+	VMOVUPS      32(AX)(SI*2), Y10
+	VADDPS       Y5, Y10, Y5
+	VMOVUPS      (CX), Y10
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      32(CX), Y10
+	VADDPS       Y7, Y10, Y7
+	VMOVUPS      (CX)(SI*1), Y10
+	VADDPS       Y8, Y10, Y8
+	VMOVUPS      32(CX)(SI*1), Y10
+	VADDPS       Y9, Y10, Y9
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y10
 	VCMPPS       $0x03, Y0, Y0, Y11
 	VBLENDVPS    Y11, Y10, Y0, Y0
@@ -1136,7 +1358,7 @@ rows5k:
 	VMOVUPS      Y9, 32(CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX2, FMA3, SSE2
 TEXT ·panelAVX2x16masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
@@ -1157,7 +1379,6 @@ blocks:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1170,8 +1391,8 @@ blocks:
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	TESTQ      R9, R9
-	JE         fullstart
+	CMPQ       use+80(FP), $0x01
+	JNE        fullstart
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1221,6 +1442,34 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y13
+	VADDPS       Y1, Y13, Y1
+	VMASKMOVPS   32(DI), Y0, Y13
+	VADDPS       Y2, Y13, Y2
+	VMOVUPS      (DI)(SI*1), Y13
+	VADDPS       Y3, Y13, Y3
+	VMASKMOVPS   32(DI)(SI*1), Y0, Y13
+	VADDPS       Y4, Y13, Y4
+	VMOVUPS      (DI)(SI*2), Y13
+	VADDPS       Y5, Y13, Y5
+	VMASKMOVPS   32(DI)(SI*2), Y0, Y13
+	VADDPS       Y6, Y13, Y6
+	VMOVUPS      (R8), Y13
+	VADDPS       Y7, Y13, Y7
+	VMASKMOVPS   32(R8), Y0, Y13
+	VADDPS       Y8, Y13, Y8
+	VMOVUPS      (R8)(SI*1), Y13
+	VADDPS       Y9, Y13, Y9
+	VMASKMOVPS   32(R8)(SI*1), Y0, Y13
+	VADDPS       Y10, Y13, Y10
+	VMOVUPS      (R8)(SI*2), Y13
+	VADDPS       Y11, Y13, Y11
+	VMASKMOVPS   32(R8)(SI*2), Y0, Y13
+	VADDPS       Y12, Y13, Y12
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y13
 	VCMPPS       $0x03, Y1, Y1, Y14
 	VBLENDVPS    Y14, Y13, Y1, Y1
@@ -1284,11 +1533,10 @@ done:
 
 rows1:
 	MOVQ       BX, AX
-	MOVQ       load+80(FP), SI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	TESTQ      SI, SI
-	JE         rows1start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows1start
 	VMOVUPS    (AX), Y1
 	VMASKMOVPS 32(AX), Y0, Y2
 
@@ -1308,6 +1556,14 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y3
+	VADDPS       Y1, Y3, Y1
+	VMASKMOVPS   32(AX), Y0, Y3
+	VADDPS       Y2, Y3, Y2
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y3
 	VCMPPS       $0x03, Y1, Y1, Y4
 	VBLENDVPS    Y4, Y3, Y1, Y1
@@ -1319,13 +1575,12 @@ rows1k:
 
 rows2:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	TESTQ      R8, R8
-	JE         rows2start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows2start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1350,6 +1605,18 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y5
+	VADDPS       Y1, Y5, Y1
+	VMASKMOVPS   32(AX), Y0, Y5
+	VADDPS       Y2, Y5, Y2
+	VMOVUPS      (AX)(SI*1), Y5
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y5
+	VADDPS       Y4, Y5, Y4
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y1, Y1, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y1
@@ -1367,15 +1634,14 @@ rows2k:
 
 rows3:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	TESTQ      R8, R8
-	JE         rows3start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows3start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1405,6 +1671,22 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y7
+	VADDPS       Y1, Y7, Y1
+	VMASKMOVPS   32(AX), Y0, Y7
+	VADDPS       Y2, Y7, Y2
+	VMOVUPS      (AX)(SI*1), Y7
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y7
+	VADDPS       Y4, Y7, Y4
+	VMOVUPS      (AX)(SI*2), Y7
+	VADDPS       Y5, Y7, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y7
+	VADDPS       Y6, Y7, Y6
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y7
 	VCMPPS       $0x03, Y1, Y1, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y1
@@ -1430,7 +1712,6 @@ rows4:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1439,8 +1720,8 @@ rows4:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	TESTQ      R9, R9
-	JE         rows4start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows4start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1480,6 +1761,26 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y9
+	VADDPS       Y1, Y9, Y1
+	VMASKMOVPS   32(AX), Y0, Y9
+	VADDPS       Y2, Y9, Y2
+	VMOVUPS      (AX)(SI*1), Y9
+	VADDPS       Y3, Y9, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y9
+	VADDPS       Y4, Y9, Y4
+	VMOVUPS      (AX)(SI*2), Y9
+	VADDPS       Y5, Y9, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y9
+	VADDPS       Y6, Y9, Y6
+	VMOVUPS      (CX), Y9
+	VADDPS       Y7, Y9, Y7
+	VMASKMOVPS   32(CX), Y0, Y9
+	VADDPS       Y8, Y9, Y8
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y9
 	VCMPPS       $0x03, Y1, Y1, Y10
 	VBLENDVPS    Y10, Y9, Y1, Y1
@@ -1511,7 +1812,6 @@ rows5:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1522,8 +1822,8 @@ rows5:
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	TESTQ      R9, R9
-	JE         rows5start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows5start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1568,6 +1868,30 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y11
+	VADDPS       Y1, Y11, Y1
+	VMASKMOVPS   32(AX), Y0, Y11
+	VADDPS       Y2, Y11, Y2
+	VMOVUPS      (AX)(SI*1), Y11
+	VADDPS       Y3, Y11, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y11
+	VADDPS       Y4, Y11, Y4
+	VMOVUPS      (AX)(SI*2), Y11
+	VADDPS       Y5, Y11, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y11
+	VADDPS       Y6, Y11, Y6
+	VMOVUPS      (CX), Y11
+	VADDPS       Y7, Y11, Y7
+	VMASKMOVPS   32(CX), Y0, Y11
+	VADDPS       Y8, Y11, Y8
+	VMOVUPS      (CX)(SI*1), Y11
+	VADDPS       Y9, Y11, Y9
+	VMASKMOVPS   32(CX)(SI*1), Y0, Y11
+	VADDPS       Y10, Y11, Y10
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y11
 	VCMPPS       $0x03, Y1, Y1, Y12
 	VBLENDVPS    Y12, Y11, Y1, Y1

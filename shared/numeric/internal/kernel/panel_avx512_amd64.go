@@ -7,9 +7,9 @@ package kernel
 // panelAVX512x32 is [Panel] for the columns of mask, of 32, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // panelAVX512x16 is [Panel] for the columns of mask, of 16, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)

@@ -7,7 +7,7 @@
 DATA nanavx512<>+0(SB)/4, $0x7fc00000
 GLOBL nanavx512<>(SB), RODATA|NOPTR, $4
 
-// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX512F
 TEXT ·panelAVX512x32(SB), $0-96
 	MOVQ  mask+88(FP), AX
@@ -33,7 +33,6 @@ blocks:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -62,8 +61,8 @@ blocks:
 	VPXORD    Z25, Z25, Z25
 	VPXORD    Z26, Z26, Z26
 	VPXORD    Z27, Z27, Z27
-	TESTQ     R12, R12
-	JE        fullstart
+	CMPQ      use+80(FP), $0x01
+	JNE       fullstart
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -168,6 +167,38 @@ fullk:
 	ADDQ         SI, R10
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       64(DI), Z1, K2, Z1
+	VADDPS       (DI)(SI*1), Z2, K1, Z2
+	VADDPS       64(DI)(SI*1), Z3, K2, Z3
+	VADDPS       (DI)(SI*2), Z4, K1, Z4
+	VADDPS       64(DI)(SI*2), Z5, K2, Z5
+	VADDPS       (R8), Z6, K1, Z6
+	VADDPS       64(R8), Z7, K2, Z7
+	VADDPS       (R8)(SI*1), Z8, K1, Z8
+	VADDPS       64(R8)(SI*1), Z9, K2, Z9
+	VADDPS       (R8)(SI*2), Z10, K1, Z10
+	VADDPS       64(R8)(SI*2), Z11, K2, Z11
+	VADDPS       (R9), Z12, K1, Z12
+	VADDPS       64(R9), Z13, K2, Z13
+	VADDPS       (R9)(SI*1), Z14, K1, Z14
+	VADDPS       64(R9)(SI*1), Z15, K2, Z15
+	VADDPS       (R9)(SI*2), Z16, K1, Z16
+	VADDPS       64(R9)(SI*2), Z17, K2, Z17
+	VADDPS       (R10), Z18, K1, Z18
+	VADDPS       64(R10), Z19, K2, Z19
+	VADDPS       (R10)(SI*1), Z20, K1, Z20
+	VADDPS       64(R10)(SI*1), Z21, K2, Z21
+	VADDPS       (R10)(SI*2), Z22, K1, Z22
+	VADDPS       64(R10)(SI*2), Z23, K2, Z23
+	VADDPS       (R11), Z24, K1, Z24
+	VADDPS       64(R11), Z25, K2, Z25
+	VADDPS       (R11)(SI*1), Z26, K1, Z26
+	VADDPS       64(R11)(SI*1), Z27, K2, Z27
+
+fullstore:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -295,11 +326,10 @@ done:
 
 rows1:
 	MOVQ      BX, AX
-	MOVQ      load+80(FP), SI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	TESTQ     SI, SI
-	JE        rows1start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows1start
 	VMOVUPS.Z (AX), K1, Z0
 	VMOVUPS.Z 64(AX), K2, Z1
 
@@ -319,6 +349,12 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+
+rows1store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -330,13 +366,12 @@ rows1k:
 
 rows2:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	TESTQ     R8, R8
-	JE        rows2start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows2start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -361,6 +396,14 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+
+rows2store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -378,15 +421,14 @@ rows2k:
 
 rows3:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	TESTQ     R8, R8
-	JE        rows3start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows3start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -416,6 +458,16 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+
+rows3store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -441,7 +493,6 @@ rows4:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -450,8 +501,8 @@ rows4:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	TESTQ     R9, R9
-	JE        rows4start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows4start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -491,6 +542,18 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+
+rows4store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -522,7 +585,6 @@ rows5:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -533,8 +595,8 @@ rows5:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	TESTQ     R9, R9
-	JE        rows5start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows5start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -579,6 +641,20 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+
+rows5store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -616,7 +692,6 @@ rows6:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -629,8 +704,8 @@ rows6:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	TESTQ     R9, R9
-	JE        rows6start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows6start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -680,6 +755,22 @@ rows6k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows6store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+
+rows6store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -725,7 +816,6 @@ rows7:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -740,8 +830,8 @@ rows7:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	TESTQ     R10, R10
-	JE        rows7start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows7start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -801,6 +891,24 @@ rows7k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows7store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+
+rows7store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -852,7 +960,6 @@ rows8:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -869,8 +976,8 @@ rows8:
 	VPXORD    Z13, Z13, Z13
 	VPXORD    Z14, Z14, Z14
 	VPXORD    Z15, Z15, Z15
-	TESTQ     R10, R10
-	JE        rows8start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows8start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -935,6 +1042,26 @@ rows8k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows8store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+
+rows8store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -992,7 +1119,6 @@ rows9:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1011,8 +1137,8 @@ rows9:
 	VPXORD    Z15, Z15, Z15
 	VPXORD    Z16, Z16, Z16
 	VPXORD    Z17, Z17, Z17
-	TESTQ     R10, R10
-	JE        rows9start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows9start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1082,6 +1208,28 @@ rows9k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows9store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+
+rows9store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1147,7 +1295,6 @@ rows10:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1168,8 +1315,8 @@ rows10:
 	VPXORD    Z17, Z17, Z17
 	VPXORD    Z18, Z18, Z18
 	VPXORD    Z19, Z19, Z19
-	TESTQ     R11, R11
-	JE        rows10start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows10start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1249,6 +1396,30 @@ rows10k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows10store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+
+rows10store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1320,7 +1491,6 @@ rows11:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1343,8 +1513,8 @@ rows11:
 	VPXORD    Z19, Z19, Z19
 	VPXORD    Z20, Z20, Z20
 	VPXORD    Z21, Z21, Z21
-	TESTQ     R11, R11
-	JE        rows11start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows11start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1429,6 +1599,32 @@ rows11k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows11store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+
+rows11store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1506,7 +1702,6 @@ rows12:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1531,8 +1726,8 @@ rows12:
 	VPXORD    Z21, Z21, Z21
 	VPXORD    Z22, Z22, Z22
 	VPXORD    Z23, Z23, Z23
-	TESTQ     R11, R11
-	JE        rows12start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows12start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1622,6 +1817,34 @@ rows12k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows12store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+	VADDPS       (BX)(SI*2), Z22, K1, Z22
+	VADDPS       64(BX)(SI*2), Z23, K2, Z23
+
+rows12store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1707,7 +1930,6 @@ rows13:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1734,8 +1956,8 @@ rows13:
 	VPXORD    Z23, Z23, Z23
 	VPXORD    Z24, Z24, Z24
 	VPXORD    Z25, Z25, Z25
-	TESTQ     R12, R12
-	JE        rows13start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows13start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1835,6 +2057,36 @@ rows13k:
 	ADDQ         SI, BX
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
+	CMPQ         use+80(FP), $0x02
+	JNE          rows13store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+	VADDPS       (BX)(SI*2), Z22, K1, Z22
+	VADDPS       64(BX)(SI*2), Z23, K2, Z23
+	VADDPS       (DI), Z24, K1, Z24
+	VADDPS       64(DI), Z25, K2, Z25
+
+rows13store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1916,7 +2168,7 @@ rows13k:
 	VMOVUPS      Z25, K2, 64(DI)
 	JMP          done
 
-// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX512F
 TEXT ·panelAVX512x16(SB), $0-96
 	MOVQ  mask+88(FP), AX
@@ -1940,7 +2192,6 @@ blocks:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1955,8 +2206,8 @@ blocks:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	TESTQ     R12, R12
-	JE        fullstart
+	CMPQ      use+80(FP), $0x01
+	JNE       fullstart
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2032,6 +2283,24 @@ fullk:
 	ADDQ         SI, R10
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       (DI)(SI*1), Z1, K1, Z1
+	VADDPS       (DI)(SI*2), Z2, K1, Z2
+	VADDPS       (R8), Z3, K1, Z3
+	VADDPS       (R8)(SI*1), Z4, K1, Z4
+	VADDPS       (R8)(SI*2), Z5, K1, Z5
+	VADDPS       (R9), Z6, K1, Z6
+	VADDPS       (R9)(SI*1), Z7, K1, Z7
+	VADDPS       (R9)(SI*2), Z8, K1, Z8
+	VADDPS       (R10), Z9, K1, Z9
+	VADDPS       (R10)(SI*1), Z10, K1, Z10
+	VADDPS       (R10)(SI*2), Z11, K1, Z11
+	VADDPS       (R11), Z12, K1, Z12
+	VADDPS       (R11)(SI*1), Z13, K1, Z13
+
+fullstore:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2117,10 +2386,9 @@ done:
 
 rows1:
 	MOVQ      BX, AX
-	MOVQ      load+80(FP), SI
 	VPXORD    Z0, Z0, Z0
-	TESTQ     SI, SI
-	JE        rows1start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows1start
 	VMOVUPS.Z (AX), K1, Z0
 
 rows1start:
@@ -2137,6 +2405,11 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VADDPS       (AX), Z0, K1, Z0
+
+rows1store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2145,11 +2418,10 @@ rows1k:
 
 rows2:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	TESTQ     R8, R8
-	JE        rows2start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows2start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 
@@ -2169,6 +2441,12 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+
+rows2store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2180,12 +2458,11 @@ rows2k:
 
 rows3:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
-	TESTQ     R8, R8
-	JE        rows3start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows3start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2208,6 +2485,13 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+
+rows3store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2224,13 +2508,12 @@ rows4:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	TESTQ     R9, R9
-	JE        rows4start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows4start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2261,6 +2544,14 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+
+rows4store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2280,14 +2571,13 @@ rows5:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
-	TESTQ     R9, R9
-	JE        rows5start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows5start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2321,6 +2611,15 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+
+rows5store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2343,15 +2642,14 @@ rows6:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	TESTQ     R9, R9
-	JE        rows6start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows6start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2388,6 +2686,16 @@ rows6k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows6store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+
+rows6store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2415,7 +2723,6 @@ rows7:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2423,8 +2730,8 @@ rows7:
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
-	TESTQ     R10, R10
-	JE        rows7start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows7start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2469,6 +2776,17 @@ rows7k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows7store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+
+rows7store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2499,7 +2817,6 @@ rows8:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2508,8 +2825,8 @@ rows8:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	TESTQ     R10, R10
-	JE        rows8start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows8start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2557,6 +2874,18 @@ rows8k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows8store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+
+rows8store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2590,7 +2919,6 @@ rows9:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2600,8 +2928,8 @@ rows9:
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
-	TESTQ     R10, R10
-	JE        rows9start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows9start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2652,6 +2980,19 @@ rows9k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows9store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+
+rows9store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2690,7 +3031,6 @@ rows10:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2701,8 +3041,8 @@ rows10:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	TESTQ     R11, R11
-	JE        rows10start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows10start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2761,6 +3101,20 @@ rows10k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows10store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+
+rows10store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2802,7 +3156,6 @@ rows11:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2814,8 +3167,8 @@ rows11:
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
-	TESTQ     R11, R11
-	JE        rows11start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows11start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2877,6 +3230,21 @@ rows11k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows11store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+
+rows11store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2921,7 +3289,6 @@ rows12:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2934,8 +3301,8 @@ rows12:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	TESTQ     R11, R11
-	JE        rows12start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows12start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -3000,6 +3367,22 @@ rows12k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows12store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+	VADDPS       (BX)(SI*2), Z11, K1, Z11
+
+rows12store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3049,7 +3432,6 @@ rows13:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -3063,8 +3445,8 @@ rows13:
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
-	TESTQ     R12, R12
-	JE        rows13start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows13start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -3137,6 +3519,23 @@ rows13k:
 	ADDQ         SI, BX
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
+	CMPQ         use+80(FP), $0x02
+	JNE          rows13store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+	VADDPS       (BX)(SI*2), Z11, K1, Z11
+	VADDPS       (DI), Z12, K1, Z12
+
+rows13store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0

@@ -10,7 +10,7 @@ import (
 
 const unordered = 3 // predicate of VCMPPS: true where an operand is NaN
 
-// panelAVX2 emits C ← chain of C (or 0) over A·B, nv·8 columns wide, 6 rows at a
+// panelAVX2 emits C ← chain of C (or 0) over A·B (or C + chain), nv·8 columns wide, 6 rows at a
 // time; masked, the last 8 columns are those of mask.
 func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 6 rows; mask is not read.", 8*nv)
@@ -53,6 +53,11 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 			return bv
 		}, ymm)
 		_, c = rowsOf(f.c, f.rsc, rows)
+		sums(label, acc, func(i, j int, v Op) {
+			x := YMM()
+			load(j, c(i, 32*j), x)
+			VADDPS(v, x, v)
+		})
 		canon := YMM()
 		VBROADCASTSS(nan, canon)
 		for i := range rows {
@@ -108,6 +113,7 @@ func panelAVX512(nan Mem, name string, nv int) {
 			return zmms[30+next&1]
 		})
 		_, c = rowsOf(f.c, f.rsc, rows)
+		sums(label, acc, func(i, j int, v Op) { VADDPS(c(i, 64*j), v, masks[j], v) })
 		canon := zmms[31]
 		VBROADCASTSS(nan, canon)
 		for i := range rows {

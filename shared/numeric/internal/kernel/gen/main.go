@@ -4,7 +4,7 @@
 //	go generate ./shared/numeric/internal/kernel
 //
 // Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per
-// element and k, in increasing k.
+// element and k, in increasing k, and one VADDPS after them where C is added to.
 package main
 
 import (
