@@ -26,10 +26,11 @@
 // it is overwritten. It starts from C[i,j] as it is when β = 1, and else from
 // β·C[i,j], rounded. α = 1 multiplies nothing; any other α is multiplied first and
 // that product rounded. With α = 0 neither A and B nor x is read, the chain is
-// empty, and Sger and Saxpy do nothing; Sscal writes +0 and GemmAdd adds it. An empty chain returns
-// where it starts: with β = 1 not even a NaN changes. Conjugate transposition is
-// transposition. The strides and increments of BLAS, negative ones included, say
-// where elements lie and nothing else. Wrong arguments panic in gonum's words.
+// empty, and Sger and Saxpy do nothing; Sscal writes +0 and GemmAdd adds it. An
+// empty chain returns where it starts: with β = 1 not even a NaN changes. Conjugate
+// transposition is transposition. The strides and increments of BLAS, negative ones
+// included, say where elements lie and nothing else. Wrong arguments panic in
+// gonum's words.
 //
 // A zero factor is no reason to leave a step out: fma(0, ∞, c) is NaN, and fma(0, 1,
 // −0) is +0.
