@@ -34,7 +34,7 @@ func unit(v float64) float64 {
 
 // The references are float64 with an error of a few of its last places, but for
 // erfc, whose argument's rounding becomes 2z² ≤ 2⁸ of them: all below 2⁻²⁰ units of
-// float32's last place.
+// float32's last place. The bounds are a little above what -exhaustive measured.
 var unaries = []struct {
 	name     string
 	own      func(x float32) float32
@@ -42,18 +42,18 @@ var unaries = []struct {
 	units    float64 // bound of the error, in units of the last place
 	monotone bool
 }{
-	{"exp", Exp, math.Exp, 0.5001, true},
-	{"log", Log, math.Log, 0.5001, true},
-	{"sigmoid", Sigmoid, logistic, 0.5001, true},
-	{"tanh", Tanh, math.Tanh, 0.5001, true},
+	{"exp", Exp, math.Exp, 0.50003, true},
+	{"log", Log, math.Log, 0.50006, true},
+	{"sigmoid", Sigmoid, logistic, 0.50002, true},
+	{"tanh", Tanh, math.Tanh, 0.50008, true},
 	{"gelu", GELU, func(x float64) float64 {
 		if math.IsInf(x, -1) {
 			return 0
 		}
 		return x * math.Erfc(-x/math.Sqrt2) / 2
-	}, 0.5002, false},
-	{"softplus", Softplus, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 0.5001, true},
-	{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, 0.5001, false},
+	}, 0.50012, false},
+	{"softplus", Softplus, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 0.50005, true},
+	{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, 0.50001, false},
 }
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -88,12 +88,21 @@ func guarded(n, shift int) (v []float32, check func(t *testing.T)) {
 	}
 }
 
-// sets calls f for the functions of every instruction set but Go.
-func sets(t *testing.T, f func(t *testing.T, own *Functions)) {
+// available returns the functions of every instruction set of this CPU but Go.
+func available() map[isa.Set]*Functions {
+	own := map[isa.Set]*Functions{}
 	for _, set := range isa.Available() {
 		if set != isa.Go {
-			t.Run(string(set), func(t *testing.T) { f(t, FunctionsOf(set)) })
+			own[set] = FunctionsOf(set)
 		}
+	}
+	return own
+}
+
+// sets calls f for each of those.
+func sets(t *testing.T, f func(t *testing.T, own *Functions)) {
+	for set, own := range available() {
+		t.Run(string(set), func(t *testing.T) { f(t, own) })
 	}
 }
 
@@ -193,27 +202,29 @@ func TestLossKernelsAreThePortableFunctions(t *testing.T) {
 
 // All float32 with -exhaustive, else a sample in blocks.
 func TestKernelsOverAllNumbers(t *testing.T) {
-	sets(t, func(t *testing.T, own *Functions) {
-		const block = 1024
-		ones, x, want, got := make([]float32, block), make([]float32, block), make([]float32, block), make([]float32, block)
-		for i := range ones {
-			ones[i] = 1
+	const block = 1024
+	ones, x, want, got := make([]float32, block), make([]float32, block), make([]float32, block), make([]float32, block)
+	for i := range ones {
+		ones[i] = 1
+	}
+	all, step := available(), stride()
+	for at := uint64(0); at < 1<<32; at += block * step {
+		for i := range x {
+			x[i] = ordered((at + uint64(i)*step) % (1 << 32))
 		}
-		step := stride()
-		for at := uint64(0); at < 1<<32; at += block * step {
-			for i := range x {
-				x[i] = ordered((at + uint64(i)*step) % (1 << 32))
+		for name, f := range portable.unaries() {
+			f.Apply(want, x)
+			for set, own := range all {
+				own.unaries()[name].Apply(got, x)
+				equalBits(t, want, got, "%s on %s", name, set)
 			}
-			for name, f := range own.unaries() {
-				portable.unaries()[name].Apply(want, x)
-				f.Apply(got, x)
-				equalBits(t, want, got, "%s", name)
-			}
-			portable.GELUBackward.Apply(want, ones, x)
+		}
+		portable.GELUBackward.Apply(want, ones, x)
+		for set, own := range all {
 			own.GELUBackward.Apply(got, ones, x)
-			equalBits(t, want, got, "geluBackward")
+			equalBits(t, want, got, "geluBackward on %s", set)
 		}
-	})
+	}
 }
 
 func TestFunctionsDoNotAllocate(t *testing.T) {
