@@ -147,14 +147,14 @@ func (p *probe) losses(rows, n int) {
 func (p *probe) updates() {
 	const n = 37
 	w, m, v := p.random(n, 1), make([]float32, n), make([]float32, n)
-	Descent{Rate: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true}.Update(w, m, p.random(n, 1), 3)
-	Descent{Rate: 0.1, Momentum: 0.9}.Update(w, m, p.random(n, 1), 3)
+	Descent{Rate: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true, Clip: 1}.Update(w, m, p.random(n, 1), 3)
+	Descent{Rate: 0.1, Momentum: 0.9, Clip: 1}.Update(w, m, p.random(n, 1), 3)
 	p.add(m...)
 	clear(m)
 	for range 2 {
 		Moments{
 			Beta1: 0.9, Beta2: 0.999, Rest1: 0.1, Rest2: 0.001, Rate: 0.01,
-			Root2: 0.03, Epsilon: 1e-8, Decay: 0.01, Shrink: 0.999,
+			Root2: 0.03, Epsilon: 1e-8, Decay: 0.01, Shrink: 0.999, Clip: 1,
 		}.Update(w, m, v, p.random(n, 1), 3)
 	}
 	p.add(w...)

@@ -7,18 +7,19 @@ import "math"
 type Descent struct {
 	Rate, Momentum, Decay float32
 	Nesterov              bool
+	Clip                  float32 // factor of the gradient, see [Clip]; 1 for none
 }
 
 // Update folds grad/divisor into p and the momentum buffer m (Sutskever et al.,
 // "On the importance of initialization and momentum", 2013, in PyTorch's form):
 //
-//	g ← grad/divisor + decay·p;  m ← momentum·m + g;  p ← p − rate·m
+//	g ← clip·(grad/divisor) + decay·p;  m ← momentum·m + g;  p ← p − rate·m
 //
 // or p ← p − rate·(g + momentum·m) with Nesterov. m is nil without momentum.
 func (c Descent) Update(p, m, grad []float32, divisor float32) {
 	p = p[:len(grad)]
 	for i, g := range grad {
-		g /= divisor
+		g = float32(g / divisor * c.Clip)
 		if c.Decay != 0 {
 			g += float32(c.Decay * p[i])
 		}
@@ -44,17 +45,18 @@ type Moments struct {
 	Epsilon      float32
 	Decay        float32 // L2: added to the gradient as decay·p
 	Shrink       float32 // decoupled: p is first multiplied by 1 − rate·decay; 1 for none
+	Clip         float32 // factor of the gradient, see [Clip]; 1 for none
 }
 
 // Update folds grad/divisor into p and the moments m and v:
 //
-//	g ← grad/divisor + decay·p;  p ← shrink·p
+//	g ← clip·(grad/divisor) + decay·p;  p ← shrink·p
 //	m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²
 //	p ← p − rate·m / (√v/root2 + ε)
 func (c Moments) Update(p, m, v, grad []float32, divisor float32) {
 	p, m, v = p[:len(grad)], m[:len(grad)], v[:len(grad)]
 	for i, g := range grad {
-		g /= divisor
+		g = float32(g / divisor * c.Clip)
 		w := p[i]
 		if c.Decay != 0 {
 			g += float32(c.Decay * w)
