@@ -108,7 +108,7 @@ func TestGELUSlopeAccuracy(t *testing.T) {
 		}
 		got := GELUBackward(1, x)
 		if math.IsNaN(want) {
-			require.Equal(t, uint32(0x7fc00000), math.Float32bits(got))
+			distance(t, x, got, want)
 			continue
 		}
 		over := math.Abs(float64(got)-want) - 0.5001*unit(want)
@@ -123,8 +123,8 @@ func TestGELUSlopeAccuracy(t *testing.T) {
 func TestTanhIsOdd(t *testing.T) {
 	for i := uint64(0); i < 1<<31; i += stride() {
 		x := math.Float32frombits(uint32(i))
-		if x == x {
-			require.Equal(t, math.Float32bits(Tanh(x))^1<<31, math.Float32bits(Tanh(-x)), x)
+		if x == x && math.Float32bits(Tanh(x))^1<<31 != math.Float32bits(Tanh(-x)) {
+			t.Fatalf("tanh %x = %x, tanh of its negative %x", x, Tanh(x), Tanh(-x))
 		}
 	}
 }
