@@ -96,6 +96,7 @@ func portableFunctions() *Functions {
 // Workspace is memory that kernels are handed, kept so that no call allocates.
 type Workspace struct {
 	lanes, part Lanes
+	maxima      maxima
 	in, out     [16]float32
 }
 

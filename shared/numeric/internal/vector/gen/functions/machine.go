@@ -5,25 +5,27 @@ import (
 	"slices"
 )
 
-// value is the result of an operation: one float64 of each of the elements in hand.
+// value is the result of an operation: one number of each of the elements in hand.
+// It is a float64, or in a kernel that is single a float32 or 32-bit integer.
 type value int
 
 // op is what an operation does with its arguments a.
 type op struct {
 	kind kind
 	a    []value
-	bits uint64 // of a constant; the distance of a shift
+	bits uint64 // of a constant, in a single kernel twice; the distance of a shift
 	arg  string // the kernel's argument that is loaded, stored or held
 }
 
 type kind int
 
 const (
-	constant   kind = iota
-	scalar          // an argument of the kernel, in every element
-	load            // float32 elements, widened
-	store           // a[0] rounded to float32, any NaN the canonical one
-	accumulate      // lanes += a[0]
+	constant    kind = iota
+	scalar           // an argument of the kernel, in every element
+	load             // elements of the argument's kind, as they are computed with
+	store            // a[0] rounded to the argument's kind, any NaN the canonical one
+	accumulate       // lanes += a[0]
+	maximizeInt      // lanes = the greater of lanes and a[0], signed integers
 	add
 	sub
 	mul
@@ -37,20 +39,26 @@ const (
 	selectLess // a[2] where a[0] < a[1], else a[3]
 	and
 	or
+	xor
 	addInt
 	shiftLeft
 	shiftRight
+	shiftSigned // the sign bit comes in from the left
+	canonical   // a[0], any NaN the canonical one
+	toInt       // a[0] rounded to an integer, to nearest even
+	fromInt
 )
 
 // program records the operations of a kernel on one vector of elements.
 type program struct {
+	single bool
 	ops    []op
 	values map[[2]uint64]value // constants and scalars met before
 	held   map[string]value
 }
 
 func record(k kernel) *program {
-	p := &program{values: map[[2]uint64]value{}, held: map[string]value{}}
+	p := &program{single: k.single, values: map[[2]uint64]value{}, held: map[string]value{}}
 	k.body(p)
 	return p
 }
@@ -72,7 +80,16 @@ func (p *program) bits(b uint64) value {
 	return v
 }
 
-func (p *program) num(x float64) value { return p.bits(math.Float64bits(x)) }
+// num is a number; in a single kernel it is one of float32.
+func (p *program) num(x float64) value {
+	if p.single {
+		return p.word(math.Float32bits(float32(x)))
+	}
+	return p.bits(math.Float64bits(x))
+}
+
+// word is the bits of a 32-bit constant.
+func (p *program) word(b uint32) value { return p.bits(uint64(b)<<32 | uint64(b)) }
 
 func (p *program) scalar(arg string) value {
 	if v, ok := p.held[arg]; ok {
@@ -86,6 +103,7 @@ func (p *program) scalar(arg string) value {
 func (p *program) load(arg string) value     { return p.emit(op{kind: load, arg: arg}) }
 func (p *program) store(arg string, v value) { p.emit(op{kind: store, arg: arg, a: []value{v}}) }
 func (p *program) accumulate(v value)        { p.do(accumulate, v) }
+func (p *program) maximizeInt(v value)       { p.do(maximizeInt, v) }
 
 func (p *program) add(x, y value) value              { return p.do(add, x, y) }
 func (p *program) sub(x, y value) value              { return p.do(sub, x, y) }
@@ -99,6 +117,10 @@ func (p *program) atLeast(x value, lo float64) value { return p.do(atLeast, x, p
 func (p *program) positive(x value) value            { return p.do(positive, x, p.num(0)) }
 func (p *program) and(x, y value) value              { return p.do(and, x, y) }
 func (p *program) or(x, y value) value               { return p.do(or, x, y) }
+func (p *program) xor(x, y value) value              { return p.do(xor, x, y) }
+func (p *program) canonical(x value) value           { return p.do(canonical, x) }
+func (p *program) toInt(x value) value               { return p.do(toInt, x) }
+func (p *program) fromInt(x value) value             { return p.do(fromInt, x) }
 func (p *program) addInt(x value, n uint64) value    { return p.do(addInt, x, p.bits(n)) }
 
 func (p *program) selectLess(x, y, yes, no value) value { return p.do(selectLess, x, y, yes, no) }
@@ -111,9 +133,13 @@ func (p *program) shiftRight(x value, n uint64) value {
 	return p.emit(op{kind: shiftRight, a: []value{x}, bits: n})
 }
 
-// uses reports whether some operation is of kind k.
-func (p *program) uses(k kind) bool {
-	return slices.ContainsFunc(p.ops, func(o op) bool { return o.kind == k })
+func (p *program) shiftSigned(x value, n uint64) value {
+	return p.emit(op{kind: shiftSigned, a: []value{x}, bits: n})
+}
+
+// uses reports whether some operation is of one of the kinds.
+func (p *program) uses(kinds ...kind) bool {
+	return slices.ContainsFunc(p.ops, func(o op) bool { return slices.Contains(kinds, o.kind) })
 }
 
 // registers hands out vector registers while the operations are printed one after

@@ -101,8 +101,9 @@ func (p *program) shifted() value {
 // kernel is a function for n elements, n a positive multiple of 16.
 type kernel struct {
 	name, doc string
-	args      []string // after n; a scalar's name is followed by float64
+	args      []string // after n; all but float32 elements with their kind behind the name
 	body      func(p *program)
+	single    bool // computes in float32, else in float64
 }
 
 var (
@@ -110,12 +111,12 @@ var (
 	backward = []string{"dst", "d", "y"}
 )
 
-func kernels() []kernel {
+func functions() []kernel {
 	one := func(name, doc string, f func(p *program, x value) value) kernel {
-		return kernel{name, doc, unary, func(p *program) { p.store("dst", f(p, p.load("x"))) }}
+		return kernel{name: name, doc: doc, args: unary, body: func(p *program) { p.store("dst", f(p, p.load("x"))) }}
 	}
 	two := func(name, doc string, f func(p *program, d, y value) value) kernel {
-		return kernel{name, doc, backward, func(p *program) { p.store("dst", f(p, p.load("d"), p.load("y"))) }}
+		return kernel{name: name, doc: doc, args: backward, body: func(p *program) { p.store("dst", f(p, p.load("d"), p.load("y"))) }}
 	}
 	return []kernel{
 		one("exp", "dst = eˣ", func(p *program, x value) value { return p.exp(p.atMost(p.atLeast(x, -128), 128)) }),
@@ -140,21 +141,21 @@ func kernels() []kernel {
 		two("sigmoidGradient", "dst = 1/(1+e⁻ᵈ) − y", func(p *program, d, y value) value {
 			return p.sub(p.sigmoid(d), y)
 		}),
-		{"expSum", "lanes += e^{z−top}", []string{"lanes", "z", "top float64"}, func(p *program) { p.accumulate(p.shifted()) }},
-		{"softmax", "dst = e^{z−top}/sum", []string{"dst", "z", "top float64", "sum float64"}, func(p *program) {
+		{name: "expSum", doc: "lanes += e^{z−top}", args: []string{"lanes", "z", "top float64"}, body: func(p *program) { p.accumulate(p.shifted()) }},
+		{name: "softmax", doc: "dst = e^{z−top}/sum", args: []string{"dst", "z", "top float64", "sum float64"}, body: func(p *program) {
 			p.store("dst", p.div(p.shifted(), p.scalar("sum")))
 		}},
-		{"sigmoidLoss", "lanes += max(z, 0) − z·y + ln(1+e^{−|z|}), NaN but for y of 0 and 1", []string{"lanes", "z", "y"}, func(p *program) {
+		{name: "sigmoidLoss", doc: "lanes += max(z, 0) − z·y + ln(1+e^{−|z|}), NaN but for y of 0 and 1", args: []string{"lanes", "z", "y"}, body: func(p *program) {
 			z, y := p.load("z"), p.load("y")
 			l := p.softplus(z, p.sub(p.positive(z), p.mul(z, y)))
 			wrong := p.abs(p.mul(y, p.sub(p.num(1), y)))
 			p.accumulate(p.selectLess(p.num(0), wrong, p.num(math.NaN()), l))
 		}},
-		{"squaredError", "lanes += (z − y)²", []string{"lanes", "z", "y"}, func(p *program) {
+		{name: "squaredError", doc: "lanes += (z − y)²", args: []string{"lanes", "z", "y"}, body: func(p *program) {
 			r := p.sub(p.load("z"), p.load("y"))
 			p.accumulate(p.mul(r, r))
 		}},
-		{"residual", "dst = scale·(z − y)", []string{"dst", "z", "y", "scale float64"}, func(p *program) {
+		{name: "residual", doc: "dst = scale·(z − y)", args: []string{"dst", "z", "y", "scale float64"}, body: func(p *program) {
 			p.store("dst", p.mul(p.sub(p.load("z"), p.load("y")), p.scalar("scale")))
 		}},
 	}

@@ -10,8 +10,9 @@ type x86 struct {
 	listing
 	wide bool // AVX-512
 	*registers
-	canon int
-	acc   []int
+	kernel kernel
+	canon  int
+	acc    []int
 }
 
 func (x *x86) suffix() string {
@@ -21,11 +22,34 @@ func (x *x86) suffix() string {
 	return "AVX2"
 }
 
-func (x *x86) lanes() int {
+// bytes is the size of a vector.
+func (x *x86) bytes() int {
 	if x.wide {
-		return 8
+		return 64
 	}
-	return 4
+	return 32
+}
+
+// lanes is the elements of a vector.
+func (x *x86) lanes() int {
+	if x.kernel.single {
+		return x.bytes() / 4
+	}
+	return x.bytes() / 8
+}
+
+// named is an instruction on float64, or its form for single kernels.
+func (x *x86) named(name string) string {
+	if !x.kernel.single {
+		return name
+	}
+	if n, ok := strings.CutSuffix(name, "PD"); ok {
+		return n + "PS"
+	}
+	if n, ok := strings.CutSuffix(name, "Q"); ok {
+		return n + "D"
+	}
+	return name
 }
 
 func (x *x86) v(n int) string {
@@ -43,7 +67,11 @@ func (x *x86) half(n int) string {
 	return fmt.Sprintf("X%d", n)
 }
 
-var pointerRegisters = []string{"AX", "BX", "CX"}
+var pointerRegisters = []string{"AX", "BX", "CX", "R8"}
+
+// scalarsHeld is how many arguments of a single AVX2 kernel lie in registers;
+// where there are more, each is read from the frame when it is needed.
+const scalarsHeld = 6
 
 func (x *x86) data() {
 	copies := 4
@@ -54,6 +82,7 @@ func (x *x86) data() {
 }
 
 func (x *x86) function(k kernel, p *program) {
+	x.kernel = k
 	x.heading(k, x.suffix())
 	last := 15
 	if x.wide {
@@ -67,26 +96,32 @@ func (x *x86) function(k kernel, p *program) {
 		at[a] = pointerRegisters[i]
 		x.f("MOVQ %s+%d(FP), %s", a, k.offset(a), at[a])
 	}
-	if p.uses(store) {
+	if p.uses(store, canonical) {
 		x.canon = hold()
 		x.f("MOVL $0x7fc00000, SI")
 		x.f("VMOVD SI, X0")
-		x.f("VPBROADCASTD X0, %s", x.half(x.canon))
+		if k.single {
+			x.f("VPBROADCASTD X0, %s", x.v(x.canon))
+		} else {
+			x.f("VPBROADCASTD X0, %s", x.half(x.canon))
+		}
 	}
 	held := map[value]int{}
-	for i, o := range p.ops {
-		if o.kind == scalar {
-			held[value(i)] = hold()
-			x.f("VBROADCASTSD %s+%d(FP), %s", o.arg, k.offset(o.arg), x.v(held[value(i)]))
+	if x.wide || !k.single || len(p.held) <= scalarsHeld {
+		for i, o := range p.ops {
+			if o.kind == scalar {
+				held[value(i)] = hold()
+				x.scalar(o.arg, held[value(i)])
+			}
 		}
 	}
 	groups := width / x.lanes()
 	x.acc = nil
-	if p.uses(accumulate) {
-		x.f("MOVQ lanes+%d(FP), DI", k.offset("lanes"))
+	if p.uses(accumulate, maximizeInt) {
+		x.f("MOVQ %s+%d(FP), DI", k.sums(), k.offset(k.sums()))
 		for g := range groups {
 			x.acc = append(x.acc, hold())
-			x.f("VMOVUPD %d(DI), %s", 8*x.lanes()*g, x.v(x.acc[g]))
+			x.f("VMOVUPD %d(DI), %s", x.bytes()*g, x.v(x.acc[g]))
 		}
 	}
 	var free []int
@@ -104,12 +139,12 @@ func (x *x86) function(k kernel, p *program) {
 		}
 	}
 	for _, a := range k.pointers() {
-		x.f("ADDQ $%d, %s", 4*width, at[a])
+		x.f("ADDQ $%d, %s", element[k.kind(a)]*width, at[a])
 	}
 	x.f("SUBQ $%d, DX", width)
 	x.f("JNZ loop")
 	for g, n := range x.acc {
-		x.f("VMOVUPD %s, %d(DI)", x.v(n), 8*x.lanes()*g)
+		x.f("VMOVUPD %s, %d(DI)", x.v(n), x.bytes()*g)
 	}
 	x.f("VZEROUPPER")
 	x.f("RET")
@@ -131,11 +166,27 @@ func (x *x86) operand(p *program, v value) (operand, suffix string) {
 	if x.has(v) {
 		return x.v(x.of[v]), ""
 	}
+	if p.ops[v].kind == scalar {
+		return x.v(x.register(p, v)), ""
+	}
 	return x.memory(p.ops[v].bits)
+}
+
+// scalar prints the load of an argument into every element of register n.
+func (x *x86) scalar(arg string, n int) {
+	name := "VBROADCASTSD"
+	if x.kernel.single {
+		name = "VBROADCASTSS"
+	}
+	x.f("%s %s+%d(FP), %s", name, arg, x.kernel.offset(arg), x.v(n))
 }
 
 // move prints dst = v.
 func (x *x86) move(p *program, v value, dst int) {
+	if !x.has(v) && p.ops[v].kind == scalar {
+		x.scalar(p.ops[v].arg, dst)
+		return
+	}
 	m, _ := x.operand(p, v)
 	switch {
 	case !x.has(v) && x.wide:
@@ -158,10 +209,11 @@ func (x *x86) register(p *program, v value) int {
 }
 
 var x86names = map[kind]string{
-	add: "VADDPD", sub: "VSUBPD", mul: "VMULPD", div: "VDIVPD", and: "VPAND", or: "VPOR", addInt: "VPADDQ",
-	positive: "VMAXPD", // its second operand, 0, where the first is not greater
-	atMost:   "VMINPD", // the first of Go's operands where the other is not less
-	atLeast:  "VMAXPD",
+	add: "VADDPD", sub: "VSUBPD", mul: "VMULPD", div: "VDIVPD", and: "VPAND", or: "VPOR", xor: "VPXOR", addInt: "VPADDQ",
+	positive:  "VMAXPD", // its second operand, 0, where the first is not greater
+	atMost:    "VMINPD", // the first of Go's operands where the other is not less
+	atLeast:   "VMAXPD",
+	shiftLeft: "VPSLLQ", shiftRight: "VPSRLQ", shiftSigned: "VPSRAQ",
 }
 
 // operation prints o for group g and returns the register of its result.
@@ -169,10 +221,17 @@ func (x *x86) operation(p *program, o op, g int, at map[string]string) int {
 	switch o.kind {
 	case load:
 		dst := x.take()
-		x.f("VCVTPS2PD %d(%s), %s", 4*x.lanes()*g, at[o.arg], x.v(dst))
+		x.f("%s %s, %s", x.loads(o.arg), x.place(o.arg, g, at), x.v(dst))
 		return dst
 	case store:
-		x.store(x.of[o.a[0]], fmt.Sprintf("%d(%s)", 4*x.lanes()*g, at[o.arg]))
+		if n, to := x.of[o.a[0]], x.place(o.arg, g, at); x.kernel.single {
+			x.storeSingle(n, x.kernel.kind(o.arg), to)
+		} else {
+			x.store(n, to)
+		}
+		return -1
+	case maximizeInt:
+		x.f("VPMAXSD %s, %s, %s", x.v(x.of[o.a[0]]), x.v(x.acc[g]), x.v(x.acc[g]))
 		return -1
 	case accumulate:
 		x.f("VADDPD %s, %s, %s", x.v(x.of[o.a[0]]), x.v(x.acc[g]), x.v(x.acc[g]))
@@ -181,17 +240,22 @@ func (x *x86) operation(p *program, o op, g int, at map[string]string) int {
 		return x.fused(p, o)
 	case selectLess:
 		return x.selectLess(p, o)
-	case sqrt:
+	case sqrt, toInt, fromInt:
 		dst := x.result(o.a[0])
-		x.f("VSQRTPD %s, %s", x.v(x.of[o.a[0]]), x.v(dst))
+		name := map[kind]string{sqrt: x.named("VSQRTPD"), toInt: "VCVTPS2DQ", fromInt: "VCVTDQ2PS"}[o.kind]
+		x.f("%s %s, %s", name, x.v(x.of[o.a[0]]), x.v(dst))
 		return dst
-	case shiftLeft, shiftRight:
+	case canonical:
 		dst := x.result(o.a[0])
-		x.f("%s $%d, %s, %s", map[kind]string{shiftLeft: "VPSLLQ", shiftRight: "VPSRLQ"}[o.kind], o.bits, x.v(x.of[o.a[0]]), x.v(dst))
+		x.canonical(x.of[o.a[0]], dst)
+		return dst
+	case shiftLeft, shiftRight, shiftSigned:
+		dst := x.result(o.a[0])
+		x.f("%s $%d, %s, %s", x.named(x86names[o.kind]), o.bits, x.v(x.of[o.a[0]]), x.v(dst))
 		return dst
 	}
-	name, a, b := x86names[o.kind], o.a[0], o.a[1]
-	if x.wide && (o.kind == and || o.kind == or) {
+	name, a, b := x.named(x86names[o.kind]), o.a[0], o.a[1]
+	if x.wide && (o.kind == and || o.kind == or || o.kind == xor) {
 		name += "Q"
 	}
 	if o.kind == atMost || o.kind == atLeast {
@@ -229,7 +293,7 @@ func (x *x86) fused(p *program, o op) int {
 	}
 	put := func(digits string, from value, mid, dst int) int {
 		m, suffix := x.operand(p, from)
-		x.f("%s%sPD%s %s, %s, %s", name, digits, suffix, m, x.v(mid), x.v(dst))
+		x.f("%s%s %s, %s, %s", x.named(name+digits+"PD"), suffix, m, x.v(mid), x.v(dst))
 		return dst
 	}
 	switch {
@@ -253,14 +317,14 @@ func (x *x86) selectLess(p *program, o op) int {
 	yes, blend := x.operand(p, o.a[2])
 	const ordered = 17 // less than, quiet
 	if x.wide {
-		x.f("VCMPPD%s $%d, %s, %s, K1", suffix, ordered, m, x.v(ra))
+		x.f("%s%s $%d, %s, %s, K1", x.named("VCMPPD"), suffix, ordered, m, x.v(ra))
 		dst := x.result(o.a...)
-		x.f("VBLENDMPD%s %s, %s, K1, %s", blend, yes, x.v(no), x.v(dst))
+		x.f("%s%s %s, %s, K1, %s", x.named("VBLENDMPD"), blend, yes, x.v(no), x.v(dst))
 		return dst
 	}
 	mask := x.scratch()
-	x.f("VCMPPD $%d, %s, %s, %s", ordered, m, x.v(ra), x.v(mask))
+	x.f("%s $%d, %s, %s, %s", x.named("VCMPPD"), ordered, m, x.v(ra), x.v(mask))
 	dst := x.result(o.a...)
-	x.f("VBLENDVPD %s, %s, %s, %s", x.v(mask), yes, x.v(no), x.v(dst))
+	x.f("%s %s, %s, %s, %s", x.named("VBLENDVPD"), x.v(mask), yes, x.v(no), x.v(dst))
 	return dst
 }
