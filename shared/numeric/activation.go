@@ -14,24 +14,11 @@ var functions = vector.FunctionsOf(isa.Chosen())
 // float32, and any NaN that comes of it is the canonical one. The errors stated are
 // the greatest over all float32, in units of the last place, as measured.
 
-// ReLU is y = max(y, 0).
-func ReLU(y []float32) {
-	for i, v := range y {
-		if v <= 0 {
-			y[i] = 0
-		}
-	}
-}
+// ReLU is y = max(y, 0): +0 where y ≤ 0, else y.
+func ReLU(y []float32) { kernels.ReLU(y, y) }
 
-// ReLUBackward is d = d·[y > 0], y the outputs.
-func ReLUBackward(d, y []float32) {
-	d = d[:len(y)]
-	for i, v := range y {
-		if v <= 0 {
-			d[i] = 0
-		}
-	}
-}
+// ReLUBackward is d = d·[y > 0], y the outputs: +0 where y ≤ 0, else d.
+func ReLUBackward(d, y []float32) { kernels.ReLUBackward(d, d, y) }
 
 // Tanh is y = tanh y, within 0.50008 units.
 func Tanh(y []float32) { functions.Tanh.Apply(y, y) }

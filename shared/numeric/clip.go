@@ -1,21 +1,6 @@
 package numeric
 
-import (
-	"math"
-
-	"tributary/shared/numeric/fma"
-	"tributary/shared/numeric/internal/vector"
-)
-
-// Norm returns √Σv² in float64. Squares of float32 are exact in float64; they are
-// added in 16 lanes, as every reduction is. The root is rounded once.
-func Norm(v []float32) float64 {
-	var lanes vector.Lanes
-	for i, x := range v {
-		lanes[i%len(lanes)] += float64(float64(x) * float64(x))
-	}
-	return math.Sqrt(lanes.Sum())
-}
+import "tributary/shared/numeric/fma"
 
 // Clip returns the factor that scales the gradient grad/divisor to a norm of at
 // most limit (torch.nn.utils.clip_grad_norm_; Pascanu et al., "On the difficulty of

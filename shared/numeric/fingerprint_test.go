@@ -19,17 +19,17 @@ import (
 
 // digest belongs to [Version]. A change of any bit of any function here is a new
 // version, and a new digest.
-const digest = "b10e5f99fc5fc1dd"
+const digest = "e8c408c9db53fe90"
 
 // Every instruction set of every CPU computes the digest of the version.
 func TestBitsAreThoseOfTheVersion(t *testing.T) {
-	defer func(chosen *vector.Functions) {
+	defer func(f *vector.Functions, k *vector.Kernels) {
 		blas32.Use(specified.Implementation{})
-		functions = chosen
-	}(functions)
+		functions, kernels = f, k
+	}(functions, kernels)
 	for _, set := range isa.Available() {
 		blas32.Use(specified.Implementation{Set: set})
-		functions = vector.FunctionsOf(set)
+		functions, kernels = vector.FunctionsOf(set), vector.Of(set)
 		require.Equal(t, digest, fingerprint(), "%s on %s", Version, set)
 	}
 	require.Equal(t, Version, Fingerprint())
@@ -42,6 +42,8 @@ func fingerprint() string {
 	}
 	p.functions()
 	p.vectors()
+	p.reductions()
+	p.conversions()
 	p.updates()
 	return hex.EncodeToString(p.hash.Sum(nil)[:8])
 }
@@ -126,6 +128,32 @@ func (p *probe) vectors() {
 	for _, n := range []int{11, 32, 50} {
 		p.losses(rows, n)
 	}
+}
+
+func (p *probe) reductions() {
+	for _, n := range []int{1, 16, 50, 333} {
+		x, y := p.random(n, 3), p.random(n, 3)
+		p.add64(Sum(x), Dot(x, y), Norm(x), Mean(x), Variance(x))
+		p.add(Max(x), AbsMax(x))
+		v := blas32.Vector{N: n, Inc: 1, Data: y}
+		blas32.Axpy(0.3, blas32.Vector{N: n, Inc: 1, Data: x}, v)
+		p.add(blas32.Dot(v, blas32.Vector{N: n, Inc: 1, Data: x}), blas32.Nrm2(v), blas32.Asum(v))
+		blas32.Scal(0.7, v)
+		p.add(y...)
+	}
+}
+
+func (p *probe) conversions() {
+	x, y, h, q := p.random(50, 3), make([]float32, 50), make([]uint16, 50), make([]int8, 50)
+	ToFloat16(h, x)
+	FromFloat16(y, h)
+	p.add(y...)
+	ToBfloat16(h, x)
+	FromBfloat16(y, h)
+	p.add(y...)
+	ToInt8(q, x, Int8Scale(x))
+	FromInt8(y, q, Int8Scale(x))
+	p.add(y...)
 }
 
 func (p *probe) losses(rows, n int) {

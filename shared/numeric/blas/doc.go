@@ -19,6 +19,9 @@
 //	Sger    A[i,j] = fma(α·x[i], y[j], A[i,j])
 //	Saxpy   y[i]   = fma(α, x[i], y[i])
 //	Sscal   x[i]   = α·x[i]
+//	Sdot    Σ x[i]·y[i]
+//	Snrm2   √Σ x[i]²
+//	Sasum   Σ |x[i]|
 //
 // where A and B stand for op(A) and op(B), transposed or not.
 //
@@ -39,6 +42,11 @@
 // |C − exact| ≤ γ·(|β·C₀| + Σ|A[i,l]·B[l,j]|) + k·2⁻¹⁵⁰ with γ = k·u/(1 − k·u) and u = 2⁻²⁴,
 // barring overflow (Higham, "Accuracy and Stability of Numerical Algorithms",
 // 2002, 3.1 and problem 2.27). α and β other than 0 and 1 add one rounding each.
+//
+// The sums of Sdot, Snrm2 and Sasum are computed in float64 in 16 lanes, as package
+// numeric's reductions are, and the result is rounded once to float32. Products of two
+// float32 are exact in float64. Of no elements the sum is +0; Snrm2 and Sasum are 0, and
+// Sscal does nothing, for a negative increment.
 //
 // All other operations of the interface are gonum's own, are not specified, and
 // may differ between CPUs.

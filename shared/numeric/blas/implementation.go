@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 
 	"tributary/shared/numeric/internal/kernel"
+	loops "tributary/shared/numeric/internal/vector"
 	"tributary/shared/numeric/isa"
 )
 
@@ -27,13 +28,23 @@ var _ blas.Float32 = Implementation{}
 
 func init() { blas32.Use(Implementation{}) }
 
-var chosen = kernel.Of(isa.Chosen())
+var (
+	chosen      = kernel.Of(isa.Chosen())
+	chosenLoops = loops.Of(isa.Chosen())
+)
 
 func (im Implementation) kernels() *kernel.Set {
 	if im.Set == "" {
 		return chosen
 	}
 	return kernel.Of(im.Set)
+}
+
+func (im Implementation) loops() *loops.Kernels {
+	if im.Set == "" {
+		return chosenLoops
+	}
+	return loops.Of(im.Set)
 }
 
 // Name returns the instruction set that products run on.
