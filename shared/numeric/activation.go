@@ -37,7 +37,7 @@ func SigmoidBackward(d, y []float32) { functions.SigmoidBackward.Apply(d, d, y) 
 func GELU(y, x []float32) { functions.GELU.Apply(y, x) }
 
 // GELUBackward is d = d·(Φ(x) + x φ(x)), x the inputs. The second factor has a zero
-// at x = −0.7517916; beside it the error is within 2⁻³⁷ of d, not of the result.
+// at x = −0.7517916; beside it its error is up to 2⁻³⁹, not in proportion to it.
 func GELUBackward(d, x []float32) { functions.GELUBackward.Apply(d, d, x) }
 
 // Softplus is y = ln(1+eʸ), within 0.50005 units.

@@ -9,7 +9,7 @@ import (
 // In every row of logits z the greatest, top, is taken off first, so that nothing
 // overflows: softmax(z)ⱼ = e^{zⱼ−top}/Σ e^{z−top}. The exponentials are float64, their
 // sum is a reduction in 16 lanes, and each quotient is rounded once. A difference
-// below −128 counts as −128. A NaN in a row makes its sum NaN, whatever its top is.
+// below −128 counts as −128. A NaN in a row makes its top and its sum NaN.
 
 // SoftmaxCrossEntropy returns Σ over the rows, one after the other, of
 // −log softmax(z)[y]: z [B, C] logits, y [B] classes. Unless d is nil, d [B, C]
@@ -21,7 +21,7 @@ func SoftmaxCrossEntropy(d, z, y []float32, classes int) float64 {
 	total := 0.0
 	for r, class := range y {
 		row := z[r*classes:]
-		top := vector.Greatest(row[:classes])
+		top := kernels.Max(row[:classes])
 		sum := functions.ExpSum(w, row, classes, top)
 		c := int(class)
 		if !(class >= 0 && class < float32(classes)) || float32(c) != class {
@@ -44,7 +44,7 @@ func Softmax(dst, z []float32, classes int) {
 	w := vector.Borrow()
 	defer w.Return()
 	for ; len(z) > 0; dst, z = dst[classes:], z[classes:] {
-		top := vector.Greatest(z[:classes])
+		top := kernels.Max(z[:classes])
 		functions.Softmax(w, dst[:classes], z, top, functions.ExpSum(w, z, classes, top))
 	}
 }
@@ -53,6 +53,6 @@ func Softmax(dst, z []float32, classes int) {
 func LogSumExp(z []float32) float64 {
 	w := vector.Borrow()
 	defer w.Return()
-	top := vector.Greatest(z)
+	top := kernels.Max(z)
 	return vector.Canonical64(float64(top) + log(functions.ExpSum(w, z, len(z), top)))
 }

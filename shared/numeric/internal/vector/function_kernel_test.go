@@ -3,7 +3,6 @@ package vector
 import (
 	"fmt"
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -178,9 +177,6 @@ func TestLossKernelsAreThePortableFunctions(t *testing.T) {
 				sum := portable.ExpSum(w, z, n, top)
 				equal(sum, own.ExpSum(w, z, n, top), "expSum", n)
 				equal(sum, own.ExpSum(w, append(z[:n:n], y...), n, top), "expSum of more", n)
-				if n > 0 && round > 0 {
-					require.Equal(t, slices.Max(z), Greatest(z))
-				}
 				portable.Softmax(w, want, z, top, sum)
 				own.Softmax(w, dst, append(z[:n:n], y...), top, sum)
 				equalBits(t, want, dst, "softmax of %d of more", n)
@@ -235,7 +231,7 @@ func TestFunctionsDoNotAllocate(t *testing.T) {
 			w := Borrow()
 			f.Tanh.Apply(x, x)
 			f.TanhBackward.Apply(x, x, x)
-			f.Softmax(w, x, x, 1, f.ExpSum(w, x, len(x), Greatest(x)))
+			f.Softmax(w, x, x, 1, f.ExpSum(w, x, len(x), 1))
 			f.Residual(x, x, x, f.SigmoidLoss(w, x, x)+f.SquaredError(w, x, x))
 			w.Return()
 		}), set)

@@ -8,19 +8,6 @@ func shifted(z, top float32) float64 {
 	return exp64(atLeast(float64(z)-float64(top), -128))
 }
 
-// Greatest returns the greatest element of z, −Inf for none. Elements are compared
-// as integers in the order of float32, a choice that costs no branch. A NaN may win.
-func Greatest(z []float32) float32 {
-	top := order(math.Float32bits(float32(math.Inf(-1))))
-	for _, v := range z {
-		top = max(top, order(math.Float32bits(v)))
-	}
-	return math.Float32frombits(uint32(order(uint32(top))))
-}
-
-// order returns an integer that grows with the float32 of bits b; it is its own inverse.
-func order(b uint32) int32 { return int32(b ^ uint32(int32(b)>>31)>>1) }
-
 // expSum adds e^{z−top} to lanes.
 func expSum(lanes *Lanes, z []float32, top float32) {
 	for i, v := range z {
