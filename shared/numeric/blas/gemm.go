@@ -44,6 +44,11 @@ func (p *product) orient(s *kernel.Set) {
 	if cost(s, p.n, p.m, p.k, p.a.rs != 1, p.c.rs != 1) >= asIs {
 		return
 	}
+	p.transpose()
+}
+
+// transpose makes p the same product of the transposed matrices.
+func (p *product) transpose() {
 	p.m, p.n = p.n, p.m
 	p.a, p.b, p.c = p.b.transposed(), p.a.transposed(), p.c.transposed()
 	p.alpha, p.beta = p.beta, p.alpha
@@ -66,6 +71,9 @@ func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 
 // run computes p, and may leave it changed.
 func (p *product) run(s *kernel.Set, w *workspace) {
+	if min(p.m, p.n) <= len(s.Dots) && p.few(s, w) {
+		return
+	}
 	p.orient(s)
 	switch {
 	case p.add && p.k > kc:
@@ -130,13 +138,7 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
 		a = w.packA(s, p.a, p.alpha, p.m, p.k)
 	}
-	use := kernel.Store
-	switch {
-	case p.add:
-		use = kernel.Add
-	case p.load:
-		use = kernel.Load
-	}
+	use := p.use()
 	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
 		width := min(s.NR, p.n-j)
 		f, exact := s.For(width)

@@ -30,6 +30,19 @@ const (
 	Add                 // C ← C + (chain from +0), the sum rounded once
 )
 
+// Few computes C [r, n] from A [r, k] and B [k, n], r the kernel's rows, n a multiple
+// of its columns, n and k at least 1. All strides are in bytes: a_il lies at a +
+// i·rsa + l·csa, rows of C rsc apart, their columns contiguous. rsb is from row to
+// row of B, columns contiguous, or from column to column, rows contiguous; the
+// kernel says which.
+type Few func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+
+// FewOf is a kernel and the columns that it does at a time.
+type FewOf struct {
+	Cols int
+	F    Few
+}
+
 // Transpose is dst[j][i] = src[i][j] for n blocks of 8 × 8, n at least 1. lds and
 // ldd are the bytes from row to row, asrc and adst those from block to block.
 type Transpose func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)
@@ -46,6 +59,8 @@ type Set struct {
 	Half      Panel      // NR/2 columns
 	Wide      Panel      // NR columns
 	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil without
+	Rows      [][]FewOf  // by rows of C, 1 first: kernels for rows of B that are contiguous
+	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are, the last for 8 columns
 	Transpose Transpose  // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without

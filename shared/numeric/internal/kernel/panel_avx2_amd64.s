@@ -1925,6 +1925,1534 @@ rows5store:
 	VMASKMOVPS   Y10, Y0, 32(CX)(SI*1)
 	JMP          done
 
+DATA first<>+0(SB)/4, $0xffffffff
+DATA first<>+4(SB)/4, $0xffffffff
+DATA first<>+8(SB)/4, $0xffffffff
+DATA first<>+12(SB)/4, $0x00000000
+DATA first<>+16(SB)/4, $0x00000000
+DATA first<>+20(SB)/4, $0x00000000
+DATA first<>+24(SB)/4, $0x00000000
+DATA first<>+28(SB)/4, $0x00000000
+DATA first<>+32(SB)/4, $0x00000000
+DATA first<>+36(SB)/4, $0x00000000
+DATA first<>+40(SB)/4, $0x00000000
+GLOBL first<>(SB), RODATA|NOPTR, $44
+
+// func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x32(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ rsb+48(FP), DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ b+40(FP), R8
+	LEAQ (R8)(DX*8), R9
+	LEAQ (R9)(DX*8), R10
+	LEAQ (R10)(DX*8), R11
+	MOVQ k+8(FP), R12
+	SHRQ $0x02, R12
+	JZ   tail
+	LEAQ (AX)(AX*2), R13
+
+k:
+	VBROADCASTSS   (CX), Y4
+	VBROADCASTSS   (CX)(AX*1), Y5
+	VBROADCASTSS   (CX)(AX*2), Y6
+	VBROADCASTSS   (CX)(R13*1), Y7
+	VBROADCASTF128 (R8), Y8
+	VINSERTF128    $0x01, (R8)(DX*4), Y8, Y8
+	VBROADCASTF128 (R8)(DX*1), Y9
+	VINSERTF128    $0x01, (R8)(SI*1), Y9, Y9
+	VBROADCASTF128 (R8)(DX*2), Y10
+	VINSERTF128    $0x01, (R8)(BX*2), Y10, Y10
+	VBROADCASTF128 (R8)(BX*1), Y11
+	VINSERTF128    $0x01, (R8)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y0
+	VFMADD231PS    Y9, Y5, Y0
+	VFMADD231PS    Y12, Y6, Y0
+	VFMADD231PS    Y8, Y7, Y0
+	VBROADCASTF128 (R9), Y8
+	VINSERTF128    $0x01, (R9)(DX*4), Y8, Y8
+	VBROADCASTF128 (R9)(DX*1), Y9
+	VINSERTF128    $0x01, (R9)(SI*1), Y9, Y9
+	VBROADCASTF128 (R9)(DX*2), Y10
+	VINSERTF128    $0x01, (R9)(BX*2), Y10, Y10
+	VBROADCASTF128 (R9)(BX*1), Y11
+	VINSERTF128    $0x01, (R9)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y1
+	VFMADD231PS    Y9, Y5, Y1
+	VFMADD231PS    Y12, Y6, Y1
+	VFMADD231PS    Y8, Y7, Y1
+	VBROADCASTF128 (R10), Y8
+	VINSERTF128    $0x01, (R10)(DX*4), Y8, Y8
+	VBROADCASTF128 (R10)(DX*1), Y9
+	VINSERTF128    $0x01, (R10)(SI*1), Y9, Y9
+	VBROADCASTF128 (R10)(DX*2), Y10
+	VINSERTF128    $0x01, (R10)(BX*2), Y10, Y10
+	VBROADCASTF128 (R10)(BX*1), Y11
+	VINSERTF128    $0x01, (R10)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y2
+	VFMADD231PS    Y9, Y5, Y2
+	VFMADD231PS    Y12, Y6, Y2
+	VFMADD231PS    Y8, Y7, Y2
+	VBROADCASTF128 (R11), Y8
+	VINSERTF128    $0x01, (R11)(DX*4), Y8, Y8
+	VBROADCASTF128 (R11)(DX*1), Y9
+	VINSERTF128    $0x01, (R11)(SI*1), Y9, Y9
+	VBROADCASTF128 (R11)(DX*2), Y10
+	VINSERTF128    $0x01, (R11)(BX*2), Y10, Y10
+	VBROADCASTF128 (R11)(BX*1), Y11
+	VINSERTF128    $0x01, (R11)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y3
+	VFMADD231PS    Y9, Y5, Y3
+	VFMADD231PS    Y12, Y6, Y3
+	VFMADD231PS    Y8, Y7, Y3
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	ADDQ           $0x10, R11
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R12
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R12
+	ANDQ         $0x03, R12
+	JZ           end
+	LEAQ         first<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      12(R13)(R12*4), Y4
+	NEGQ         R12
+	MOVQ         R12, R13
+	VMASKMOVPS   (R8), Y4, Y5
+	VMASKMOVPS   (R8)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(DX*1), Y4, Y6
+	VMASKMOVPS   (R8)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R8)(DX*2), Y4, Y7
+	VMASKMOVPS   (R8)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R8)(BX*1), Y4, Y8
+	VMASKMOVPS   (R8)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y0
+
+end0:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R9), Y4, Y5
+	VMASKMOVPS   (R9)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(DX*1), Y4, Y6
+	VMASKMOVPS   (R9)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(DX*2), Y4, Y7
+	VMASKMOVPS   (R9)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R9)(BX*1), Y4, Y8
+	VMASKMOVPS   (R9)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y1
+
+end1:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R10), Y4, Y5
+	VMASKMOVPS   (R10)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(DX*1), Y4, Y6
+	VMASKMOVPS   (R10)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(DX*2), Y4, Y7
+	VMASKMOVPS   (R10)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R10)(BX*1), Y4, Y8
+	VMASKMOVPS   (R10)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y2
+
+end2:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R11), Y4, Y5
+	VMASKMOVPS   (R11)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R11)(DX*1), Y4, Y6
+	VMASKMOVPS   (R11)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R11)(DX*2), Y4, Y7
+	VMASKMOVPS   (R11)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R11)(BX*1), Y4, Y8
+	VMASKMOVPS   (R11)(DI*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R8
+	JZ           end3
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R8
+	JZ           end3
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end3:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	VADDPS 64(CX), Y2, Y2
+	VADDPS 96(CX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x05, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x8(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ rsb+48(FP), DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ b+40(FP), R8
+	MOVQ k+8(FP), R9
+	SHRQ $0x02, R9
+	JZ   tail
+	LEAQ (AX)(AX*2), R10
+
+k:
+	VBROADCASTSS   (CX), Y1
+	VBROADCASTSS   (CX)(AX*1), Y2
+	VBROADCASTSS   (CX)(AX*2), Y3
+	VBROADCASTSS   (CX)(R10*1), Y4
+	VBROADCASTF128 (R8), Y5
+	VINSERTF128    $0x01, (R8)(DX*4), Y5, Y5
+	VBROADCASTF128 (R8)(DX*1), Y6
+	VINSERTF128    $0x01, (R8)(SI*1), Y6, Y6
+	VBROADCASTF128 (R8)(DX*2), Y7
+	VINSERTF128    $0x01, (R8)(BX*2), Y7, Y7
+	VBROADCASTF128 (R8)(BX*1), Y8
+	VINSERTF128    $0x01, (R8)(DI*1), Y8, Y8
+	VUNPCKLPS      Y6, Y5, Y9
+	VUNPCKHPS      Y6, Y5, Y5
+	VUNPCKLPS      Y8, Y7, Y6
+	VUNPCKHPS      Y8, Y7, Y7
+	VSHUFPS        $0x44, Y6, Y9, Y8
+	VSHUFPS        $0xee, Y6, Y9, Y6
+	VSHUFPS        $0x44, Y7, Y5, Y9
+	VSHUFPS        $0xee, Y7, Y5, Y5
+	VFMADD231PS    Y8, Y1, Y0
+	VFMADD231PS    Y6, Y2, Y0
+	VFMADD231PS    Y9, Y3, Y0
+	VFMADD231PS    Y5, Y4, Y0
+	ADDQ           $0x10, R8
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R9
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R9
+	ANDQ         $0x03, R9
+	JZ           end
+	LEAQ         first<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      12(R10)(R9*4), Y1
+	NEGQ         R9
+	VMASKMOVPS   (R8), Y1, Y2
+	VMASKMOVPS   (R8)(DX*4), Y1, Y3
+	VINSERTF128  $0x01, X3, Y2, Y2
+	VMASKMOVPS   (R8)(DX*1), Y1, Y3
+	VMASKMOVPS   (R8)(SI*1), Y1, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R8)(DX*2), Y1, Y4
+	VMASKMOVPS   (R8)(BX*2), Y1, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(BX*1), Y1, Y5
+	VMASKMOVPS   (R8)(DI*1), Y1, Y1
+	VINSERTF128  $0x01, X1, Y5, Y5
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VSHUFPS      $0x44, Y3, Y1, Y5
+	VSHUFPS      $0xee, Y3, Y1, Y1
+	VSHUFPS      $0x44, Y4, Y2, Y3
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VBROADCASTSS (CX), Y2
+	VFMADD231PS  Y5, Y2, Y0
+	DECQ         R9
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	DECQ         R9
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y1
+	VFMADD231PS  Y3, Y1, Y0
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y1
+	VCMPPS       $0x03, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x03, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x2x16(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS (CX)(DX*1), Y2
+	VMOVUPS 32(CX)(DX*1), Y3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ rsb+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	LEAQ (SI)(BX*4), R8
+	MOVQ b+40(FP), R9
+	LEAQ (R9)(BX*8), R10
+	MOVQ k+8(FP), R11
+	SHRQ $0x02, R11
+	JZ   tail
+	LEAQ (AX)(AX*2), R12
+
+k:
+	VBROADCASTF128 (R9), Y4
+	VINSERTF128    $0x01, (R9)(BX*4), Y4, Y4
+	VBROADCASTF128 (R9)(BX*1), Y5
+	VINSERTF128    $0x01, (R9)(DI*1), Y5, Y5
+	VBROADCASTF128 (R9)(BX*2), Y6
+	VINSERTF128    $0x01, (R9)(SI*2), Y6, Y6
+	VBROADCASTF128 (R9)(SI*1), Y7
+	VINSERTF128    $0x01, (R9)(R8*1), Y7, Y7
+	VUNPCKLPS      Y5, Y4, Y8
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y5, Y8, Y7
+	VSHUFPS        $0xee, Y5, Y8, Y5
+	VSHUFPS        $0x44, Y6, Y4, Y8
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VBROADCASTF128 (R10), Y6
+	VINSERTF128    $0x01, (R10)(BX*4), Y6, Y6
+	VBROADCASTF128 (R10)(BX*1), Y9
+	VINSERTF128    $0x01, (R10)(DI*1), Y9, Y9
+	VBROADCASTF128 (R10)(BX*2), Y10
+	VINSERTF128    $0x01, (R10)(SI*2), Y10, Y10
+	VBROADCASTF128 (R10)(SI*1), Y11
+	VINSERTF128    $0x01, (R10)(R8*1), Y11, Y11
+	VUNPCKLPS      Y9, Y6, Y12
+	VUNPCKHPS      Y9, Y6, Y6
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y6, Y12
+	VSHUFPS        $0xee, Y10, Y6, Y6
+	VBROADCASTSS   (CX), Y10
+	VFMADD231PS    Y7, Y10, Y0
+	VFMADD231PS    Y11, Y10, Y1
+	VBROADCASTSS   (DX), Y10
+	VFMADD231PS    Y7, Y10, Y2
+	VFMADD231PS    Y11, Y10, Y3
+	VBROADCASTSS   (CX)(AX*1), Y7
+	VFMADD231PS    Y5, Y7, Y0
+	VFMADD231PS    Y9, Y7, Y1
+	VBROADCASTSS   (DX)(AX*1), Y7
+	VFMADD231PS    Y5, Y7, Y2
+	VFMADD231PS    Y9, Y7, Y3
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y0
+	VFMADD231PS    Y12, Y5, Y1
+	VBROADCASTSS   (DX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y2
+	VFMADD231PS    Y12, Y5, Y3
+	VBROADCASTSS   (CX)(R12*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VFMADD231PS    Y6, Y5, Y1
+	VBROADCASTSS   (DX)(R12*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VFMADD231PS    Y6, Y5, Y3
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y4
+	NEGQ         R11
+	MOVQ         R11, R12
+	VMASKMOVPS   (R9), Y4, Y5
+	VMASKMOVPS   (R9)(BX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(BX*1), Y4, Y6
+	VMASKMOVPS   (R9)(DI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(BX*2), Y4, Y7
+	VMASKMOVPS   (R9)(SI*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R9)(SI*1), Y4, Y8
+	VMASKMOVPS   (R9)(R8*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y0
+	VBROADCASTSS (DX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y2
+
+end0:
+	MOVQ         R11, R9
+	VMASKMOVPS   (R10), Y4, Y5
+	VMASKMOVPS   (R10)(BX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(BX*1), Y4, Y6
+	VMASKMOVPS   (R10)(DI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(BX*2), Y4, Y7
+	VMASKMOVPS   (R10)(SI*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R10)(SI*1), Y4, Y8
+	VMASKMOVPS   (R10)(R8*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R9
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R9
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (DX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end1:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	VADDPS (CX)(DX*1), Y2, Y2
+	VADDPS 32(CX)(DX*1), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (CX)(DX*1)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 32(CX)(DX*1)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x04, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000040, c+56(FP)
+	SUBQ         $0x00000010, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x2x8(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ rsb+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	LEAQ (SI)(BX*4), R8
+	MOVQ b+40(FP), R9
+	MOVQ k+8(FP), R10
+	SHRQ $0x02, R10
+	JZ   tail
+	LEAQ (AX)(AX*2), R11
+
+k:
+	VBROADCASTF128 (R9), Y2
+	VINSERTF128    $0x01, (R9)(BX*4), Y2, Y2
+	VBROADCASTF128 (R9)(BX*1), Y3
+	VINSERTF128    $0x01, (R9)(DI*1), Y3, Y3
+	VBROADCASTF128 (R9)(BX*2), Y4
+	VINSERTF128    $0x01, (R9)(SI*2), Y4, Y4
+	VBROADCASTF128 (R9)(SI*1), Y5
+	VINSERTF128    $0x01, (R9)(R8*1), Y5, Y5
+	VUNPCKLPS      Y3, Y2, Y6
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPS      Y5, Y4, Y3
+	VUNPCKHPS      Y5, Y4, Y4
+	VSHUFPS        $0x44, Y3, Y6, Y5
+	VSHUFPS        $0xee, Y3, Y6, Y3
+	VSHUFPS        $0x44, Y4, Y2, Y6
+	VSHUFPS        $0xee, Y4, Y2, Y2
+	VBROADCASTSS   (CX), Y4
+	VFMADD231PS    Y5, Y4, Y0
+	VBROADCASTSS   (DX), Y4
+	VFMADD231PS    Y5, Y4, Y1
+	VBROADCASTSS   (CX)(AX*1), Y4
+	VFMADD231PS    Y3, Y4, Y0
+	VBROADCASTSS   (DX)(AX*1), Y4
+	VFMADD231PS    Y3, Y4, Y1
+	VBROADCASTSS   (CX)(AX*2), Y3
+	VFMADD231PS    Y6, Y3, Y0
+	VBROADCASTSS   (DX)(AX*2), Y3
+	VFMADD231PS    Y6, Y3, Y1
+	VBROADCASTSS   (CX)(R11*1), Y3
+	VFMADD231PS    Y2, Y3, Y0
+	VBROADCASTSS   (DX)(R11*1), Y3
+	VFMADD231PS    Y2, Y3, Y1
+	ADDQ           $0x10, R9
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	DECQ           R10
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R10
+	ANDQ         $0x03, R10
+	JZ           end
+	LEAQ         first<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      12(R11)(R10*4), Y2
+	NEGQ         R10
+	VMASKMOVPS   (R9), Y2, Y3
+	VMASKMOVPS   (R9)(BX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R9)(BX*1), Y2, Y4
+	VMASKMOVPS   (R9)(DI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(BX*2), Y2, Y5
+	VMASKMOVPS   (R9)(SI*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(SI*1), Y2, Y6
+	VMASKMOVPS   (R9)(R8*1), Y2, Y2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y2, Y6
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VSHUFPS      $0x44, Y5, Y3, Y4
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	VBROADCASTSS (DX), Y3
+	VFMADD231PS  Y6, Y3, Y1
+	DECQ         R10
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (DX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	DECQ         R10
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y0
+	VBROADCASTSS (DX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y1
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x03, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x3x8(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS (CX)(DX*2), Y2
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ rsb+48(FP), SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (SI)(SI*4), R8
+	LEAQ (DI)(SI*4), R9
+	MOVQ b+40(FP), R10
+	MOVQ k+8(FP), R11
+	SHRQ $0x02, R11
+	JZ   tail
+	LEAQ (AX)(AX*2), R12
+
+k:
+	VBROADCASTF128 (R10), Y3
+	VINSERTF128    $0x01, (R10)(SI*4), Y3, Y3
+	VBROADCASTF128 (R10)(SI*1), Y4
+	VINSERTF128    $0x01, (R10)(R8*1), Y4, Y4
+	VBROADCASTF128 (R10)(SI*2), Y5
+	VINSERTF128    $0x01, (R10)(DI*2), Y5, Y5
+	VBROADCASTF128 (R10)(DI*1), Y6
+	VINSERTF128    $0x01, (R10)(R9*1), Y6, Y6
+	VUNPCKLPS      Y4, Y3, Y7
+	VUNPCKHPS      Y4, Y3, Y3
+	VUNPCKLPS      Y6, Y5, Y4
+	VUNPCKHPS      Y6, Y5, Y5
+	VSHUFPS        $0x44, Y4, Y7, Y6
+	VSHUFPS        $0xee, Y4, Y7, Y4
+	VSHUFPS        $0x44, Y5, Y3, Y7
+	VSHUFPS        $0xee, Y5, Y3, Y3
+	VBROADCASTSS   (CX), Y5
+	VFMADD231PS    Y6, Y5, Y0
+	VBROADCASTSS   (DX), Y5
+	VFMADD231PS    Y6, Y5, Y1
+	VBROADCASTSS   (BX), Y5
+	VFMADD231PS    Y6, Y5, Y2
+	VBROADCASTSS   (CX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VBROADCASTSS   (DX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y1
+	VBROADCASTSS   (BX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VBROADCASTSS   (CX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y0
+	VBROADCASTSS   (DX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y1
+	VBROADCASTSS   (BX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y2
+	VBROADCASTSS   (CX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y0
+	VBROADCASTSS   (DX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y1
+	VBROADCASTSS   (BX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y2
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	LEAQ           (BX)(AX*4), BX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y3
+	NEGQ         R11
+	VMASKMOVPS   (R10), Y3, Y4
+	VMASKMOVPS   (R10)(SI*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R10)(SI*1), Y3, Y5
+	VMASKMOVPS   (R10)(R8*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(SI*2), Y3, Y6
+	VMASKMOVPS   (R10)(DI*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(DI*1), Y3, Y7
+	VMASKMOVPS   (R10)(R9*1), Y3, Y3
+	VINSERTF128  $0x01, X3, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VSHUFPS      $0x44, Y6, Y4, Y5
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y0
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y7, Y4, Y1
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y7, Y4, Y2
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (DX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (BX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y0
+	VBROADCASTSS (DX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y1
+	VBROADCASTSS (BX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y2
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+	VADDPS (CX)(DX*2), Y2, Y2
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVUPS      Y2, (CX)(DX*2)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x03, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x4x8(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	LEAQ    (CX)(DX*2), BX
+	ADDQ    DX, BX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS (CX)(DX*2), Y2
+	VMOVUPS (BX), Y3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ BX, SI
+	ADDQ rsa+24(FP), SI
+	MOVQ rsb+48(FP), DI
+	LEAQ (DI)(DI*2), R8
+	LEAQ (DI)(DI*4), R9
+	LEAQ (R8)(DI*4), R10
+	MOVQ b+40(FP), R11
+	MOVQ k+8(FP), R12
+	SHRQ $0x02, R12
+	JZ   tail
+	LEAQ (AX)(AX*2), R13
+
+k:
+	VBROADCASTF128 (R11), Y4
+	VINSERTF128    $0x01, (R11)(DI*4), Y4, Y4
+	VBROADCASTF128 (R11)(DI*1), Y5
+	VINSERTF128    $0x01, (R11)(R9*1), Y5, Y5
+	VBROADCASTF128 (R11)(DI*2), Y6
+	VINSERTF128    $0x01, (R11)(R8*2), Y6, Y6
+	VBROADCASTF128 (R11)(R8*1), Y7
+	VINSERTF128    $0x01, (R11)(R10*1), Y7, Y7
+	VUNPCKLPS      Y5, Y4, Y8
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y5, Y8, Y7
+	VSHUFPS        $0xee, Y5, Y8, Y5
+	VSHUFPS        $0x44, Y6, Y4, Y8
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VBROADCASTSS   (CX), Y6
+	VFMADD231PS    Y7, Y6, Y0
+	VBROADCASTSS   (DX), Y6
+	VFMADD231PS    Y7, Y6, Y1
+	VBROADCASTSS   (BX), Y6
+	VFMADD231PS    Y7, Y6, Y2
+	VBROADCASTSS   (SI), Y6
+	VFMADD231PS    Y7, Y6, Y3
+	VBROADCASTSS   (CX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y0
+	VBROADCASTSS   (DX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y1
+	VBROADCASTSS   (BX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y2
+	VBROADCASTSS   (SI)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y3
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y0
+	VBROADCASTSS   (DX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y1
+	VBROADCASTSS   (BX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y2
+	VBROADCASTSS   (SI)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y3
+	VBROADCASTSS   (CX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VBROADCASTSS   (DX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y1
+	VBROADCASTSS   (BX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VBROADCASTSS   (SI)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y3
+	ADDQ           $0x10, R11
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	LEAQ           (BX)(AX*4), BX
+	LEAQ           (SI)(AX*4), SI
+	DECQ           R12
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R12
+	ANDQ         $0x03, R12
+	JZ           end
+	LEAQ         first<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      12(R13)(R12*4), Y4
+	NEGQ         R12
+	VMASKMOVPS   (R11), Y4, Y5
+	VMASKMOVPS   (R11)(DI*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R11)(DI*1), Y4, Y6
+	VMASKMOVPS   (R11)(R9*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R11)(DI*2), Y4, Y7
+	VMASKMOVPS   (R11)(R8*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R11)(R8*1), Y4, Y8
+	VMASKMOVPS   (R11)(R10*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	VBROADCASTSS (SI), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (BX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (SI)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y0
+	VBROADCASTSS (DX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (BX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y2
+	VBROADCASTSS (SI)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	LEAQ   (CX)(DX*2), BX
+	ADDQ   DX, BX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+	VADDPS (CX)(DX*2), Y2, Y2
+	VADDPS (BX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (CX)(DX*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, (BX)
+	MOVQ         rsb+48(FP), CX
+	SHLQ         $0x03, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x1x64(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Y8
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Y8, Y0
+	VFMADD231PS  32(BX), Y8, Y1
+	VFMADD231PS  64(BX), Y8, Y2
+	VFMADD231PS  96(BX), Y8, Y3
+	VFMADD231PS  128(BX), Y8, Y4
+	VFMADD231PS  160(BX), Y8, Y5
+	VFMADD231PS  192(BX), Y8, Y6
+	VFMADD231PS  224(BX), Y8, Y7
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       128(CX), Y4, Y4
+	VADDPS       160(CX), Y5, Y5
+	VADDPS       192(CX), Y6, Y6
+	VADDPS       224(CX), Y7, Y7
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y8
+	VCMPPS       $0x03, Y0, Y0, Y9
+	VBLENDVPS    Y9, Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y8, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y8, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y8, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y8, Y4, Y4
+	VMOVUPS      Y4, 128(CX)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y8, Y5, Y5
+	VMOVUPS      Y5, 160(CX)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y8, Y6, Y6
+	VMOVUPS      Y6, 192(CX)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y8, Y7, Y7
+	VMOVUPS      Y7, 224(CX)
+	ADDQ         $0x00000100, b+40(FP)
+	ADDQ         $0x00000100, c+56(FP)
+	SUBQ         $0x00000040, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x1x32(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Y4
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Y4, Y0
+	VFMADD231PS  32(BX), Y4, Y1
+	VFMADD231PS  64(BX), Y4, Y2
+	VFMADD231PS  96(BX), Y4, Y3
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x2x32(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMOVUPS 32(CX)(DX*1), Y5
+	VMOVUPS 64(CX)(DX*1), Y6
+	VMOVUPS 96(CX)(DX*1), Y7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ k+8(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ rsb+48(FP), DI
+
+k:
+	VBROADCASTSS (CX), Y8
+	ADDQ         AX, CX
+	VBROADCASTSS (DX), Y9
+	ADDQ         AX, DX
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI), Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      64(SI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      96(SI), Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         DI, SI
+	DECQ         BX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       (CX)(DX*1), Y4, Y4
+	VADDPS       32(CX)(DX*1), Y5, Y5
+	VADDPS       64(CX)(DX*1), Y6, Y6
+	VADDPS       96(CX)(DX*1), Y7, Y7
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y8
+	VCMPPS       $0x03, Y0, Y0, Y9
+	VBLENDVPS    Y9, Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y8, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y8, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y8, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y8, Y4, Y4
+	VMOVUPS      Y4, (CX)(DX*1)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y8, Y5, Y5
+	VMOVUPS      Y5, 32(CX)(DX*1)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y8, Y6, Y6
+	VMOVUPS      Y6, 64(CX)(DX*1)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y8, Y7, Y7
+	VMOVUPS      Y7, 96(CX)(DX*1)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x3x32(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMOVUPS 32(CX)(DX*1), Y5
+	VMOVUPS 64(CX)(DX*1), Y6
+	VMOVUPS 96(CX)(DX*1), Y7
+	VMOVUPS (CX)(DX*2), Y8
+	VMOVUPS 32(CX)(DX*2), Y9
+	VMOVUPS 64(CX)(DX*2), Y10
+	VMOVUPS 96(CX)(DX*2), Y11
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ k+8(FP), SI
+	MOVQ b+40(FP), DI
+	MOVQ rsb+48(FP), R8
+
+k:
+	VBROADCASTSS (CX), Y12
+	ADDQ         AX, CX
+	VBROADCASTSS (DX), Y13
+	ADDQ         AX, DX
+	VBROADCASTSS (BX), Y14
+	ADDQ         AX, BX
+	VMOVUPS      (DI), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y8
+	VMOVUPS      32(DI), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      64(DI), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      96(DI), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       (CX)(DX*1), Y4, Y4
+	VADDPS       32(CX)(DX*1), Y5, Y5
+	VADDPS       64(CX)(DX*1), Y6, Y6
+	VADDPS       96(CX)(DX*1), Y7, Y7
+	VADDPS       (CX)(DX*2), Y8, Y8
+	VADDPS       32(CX)(DX*2), Y9, Y9
+	VADDPS       64(CX)(DX*2), Y10, Y10
+	VADDPS       96(CX)(DX*2), Y11, Y11
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y12
+	VCMPPS       $0x03, Y0, Y0, Y13
+	VBLENDVPS    Y13, Y12, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y12, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y12, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y12, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y12, Y4, Y4
+	VMOVUPS      Y4, (CX)(DX*1)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y12, Y5, Y5
+	VMOVUPS      Y5, 32(CX)(DX*1)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y12, Y6, Y6
+	VMOVUPS      Y6, 64(CX)(DX*1)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y12, Y7, Y7
+	VMOVUPS      Y7, 96(CX)(DX*1)
+	VCMPPS       $0x03, Y8, Y8, Y0
+	VBLENDVPS    Y0, Y12, Y8, Y8
+	VMOVUPS      Y8, (CX)(DX*2)
+	VCMPPS       $0x03, Y9, Y9, Y0
+	VBLENDVPS    Y0, Y12, Y9, Y9
+	VMOVUPS      Y9, 32(CX)(DX*2)
+	VCMPPS       $0x03, Y10, Y10, Y0
+	VBLENDVPS    Y0, Y12, Y10, Y10
+	VMOVUPS      Y10, 64(CX)(DX*2)
+	VCMPPS       $0x03, Y11, Y11, Y0
+	VBLENDVPS    Y0, Y12, Y11, Y11
+	VMOVUPS      Y11, 96(CX)(DX*2)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
 // func transpose8(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
 // Requires: AVX
 TEXT ·transpose8(SB), $0-56
@@ -1958,13 +3486,13 @@ block:
 	VUNPCKLPS   Y3, Y2, Y6
 	VUNPCKHPS   Y3, Y2, Y7
 	VSHUFPS     $0x44, Y6, Y4, Y8
-	VMOVUPS     Y8, (SI)
 	VSHUFPS     $0xee, Y6, Y4, Y4
+	VSHUFPS     $0x44, Y7, Y5, Y6
+	VSHUFPS     $0xee, Y7, Y5, Y5
+	VMOVUPS     Y8, (SI)
 	VMOVUPS     Y4, (SI)(DI*1)
-	VSHUFPS     $0x44, Y7, Y5, Y4
-	VMOVUPS     Y4, (SI)(DI*2)
-	VSHUFPS     $0xee, Y7, Y5, Y4
-	VMOVUPS     Y4, (R11)
+	VMOVUPS     Y6, (SI)(DI*2)
+	VMOVUPS     Y5, (R11)
 	VMOVUPS     16(CX), X9
 	VINSERTF128 $0x01, 16(R9)(DX*1), Y9, Y9
 	VMOVUPS     16(CX)(DX*1), X10
@@ -1978,13 +3506,13 @@ block:
 	VUNPCKLPS   Y12, Y11, Y6
 	VUNPCKHPS   Y12, Y11, Y7
 	VSHUFPS     $0x44, Y6, Y4, Y8
-	VMOVUPS     Y8, (R11)(DI*1)
 	VSHUFPS     $0xee, Y6, Y4, Y4
+	VSHUFPS     $0x44, Y7, Y5, Y6
+	VSHUFPS     $0xee, Y7, Y5, Y5
+	VMOVUPS     Y8, (R11)(DI*1)
 	VMOVUPS     Y4, (R11)(DI*2)
-	VSHUFPS     $0x44, Y7, Y5, Y4
-	VMOVUPS     Y4, (R12)
-	VSHUFPS     $0xee, Y7, Y5, Y4
-	VMOVUPS     Y4, (R12)(DI*1)
+	VMOVUPS     Y6, (R12)
+	VMOVUPS     Y5, (R12)(DI*1)
 	ADDQ        BX, CX
 	ADDQ        BX, R9
 	ADDQ        BX, R10

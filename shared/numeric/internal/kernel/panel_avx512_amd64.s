@@ -3577,3 +3577,161 @@ rows13store:
 	VMOVAPS      Z31, K3, Z12
 	VMOVUPS      Z12, K1, (DI)
 	JMP          done
+
+// func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, AVX512F
+TEXT ·rowAVX512x1x128(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Z8, Z0
+	VFMADD231PS  64(BX), Z8, Z1
+	VFMADD231PS  128(BX), Z8, Z2
+	VFMADD231PS  192(BX), Z8, Z3
+	VFMADD231PS  256(BX), Z8, Z4
+	VFMADD231PS  320(BX), Z8, Z5
+	VFMADD231PS  384(BX), Z8, Z6
+	VFMADD231PS  448(BX), Z8, Z7
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+	VADDPS       128(CX), Z2, Z2
+	VADDPS       192(CX), Z3, Z3
+	VADDPS       256(CX), Z4, Z4
+	VADDPS       320(CX), Z5, Z5
+	VADDPS       384(CX), Z6, Z6
+	VADDPS       448(CX), Z7, Z7
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z9
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z9, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z9, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z9, K3, Z2
+	VMOVUPS      Z2, 128(CX)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z9, K3, Z3
+	VMOVUPS      Z3, 192(CX)
+	VCMPPS       $0x03, Z4, Z4, K3
+	VMOVAPS      Z9, K3, Z4
+	VMOVUPS      Z4, 256(CX)
+	VCMPPS       $0x03, Z5, Z5, K3
+	VMOVAPS      Z9, K3, Z5
+	VMOVUPS      Z5, 320(CX)
+	VCMPPS       $0x03, Z6, Z6, K3
+	VMOVAPS      Z9, K3, Z6
+	VMOVUPS      Z6, 384(CX)
+	VCMPPS       $0x03, Z7, Z7, K3
+	VMOVAPS      Z9, K3, Z7
+	VMOVUPS      Z7, 448(CX)
+	ADDQ         $0x00000200, b+40(FP)
+	ADDQ         $0x00000200, c+56(FP)
+	SUBQ         $0x00000080, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// Requires: AVX, AVX512F
+TEXT ·rowAVX512x1x64(SB), $0-80
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Z4, Z0
+	VFMADD231PS  64(BX), Z4, Z1
+	VFMADD231PS  128(BX), Z4, Z2
+	VFMADD231PS  192(BX), Z4, Z3
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+	VADDPS       128(CX), Z2, Z2
+	VADDPS       192(CX), Z3, Z3
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z5
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z5, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z5, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z5, K3, Z2
+	VMOVUPS      Z2, 128(CX)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z5, K3, Z3
+	VMOVUPS      Z3, 192(CX)
+	ADDQ         $0x00000100, b+40(FP)
+	ADDQ         $0x00000100, c+56(FP)
+	SUBQ         $0x00000040, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET

@@ -42,7 +42,7 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	block := func(f frame, label string, rows int) {
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, ymm,
-			func(v Op) { VXORPS(v, v, v) },
+			zero,
 			func(i, j int, v Op) { load(j, c(i, 32*j), v) })
 		products(f, label, rows, acc, func(b Mem) (bv []Op) {
 			for j := range nv {
@@ -58,20 +58,13 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 			load(j, c(i, 32*j), x)
 			VADDPS(v, x, v)
 		})
-		canon := YMM()
-		VBROADCASTSS(nan, canon)
-		for i := range rows {
-			for j, v := range acc[i] {
-				isNaN := YMM()
-				VCMPPS(Imm(unordered), v, v, isNaN)
-				VBLENDVPS(isNaN, canon, v, v)
-				if last(j) {
-					VMASKMOVPS(v, mask, c(i, 32*j))
-				} else {
-					VMOVUPS(v, c(i, 32*j))
-				}
+		canonical(nan, acc, ymm, func(i, j int, v Op) {
+			if last(j) {
+				VMASKMOVPS(v, mask, c(i, 32*j))
+			} else {
+				VMOVUPS(v, c(i, 32*j))
 			}
-		}
+		})
 	}
 	panel(name, doc, 6, setup, block, func() { VZEROUPPER() })
 }
@@ -99,7 +92,7 @@ func panelAVX512(nan Mem, name string, nv int) {
 		zmm := func() Op { next++; return zmms[next-1] }
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, zmm,
-			func(v Op) { VPXORD(v, v, v) },
+			zero,
 			func(i, j int, v Op) { VMOVUPS_Z(c(i, 64*j), masks[j], v) })
 		products(f, label, rows, acc, func(b Mem) (bv []Op) {
 			for j := range nv {
@@ -114,15 +107,7 @@ func panelAVX512(nan Mem, name string, nv int) {
 		})
 		_, c = rowsOf(f.c, f.rsc, rows)
 		sums(label, acc, func(i, j int, v Op) { VADDPS(c(i, 64*j), v, masks[j], v) })
-		canon := zmms[31]
-		VBROADCASTSS(nan, canon)
-		for i := range rows {
-			for j, v := range acc[i] {
-				VCMPPS(Imm(unordered), v, v, K3)
-				VMOVAPS(canon, K3, v)
-				VMOVUPS(v, masks[j], c(i, 64*j))
-			}
-		}
+		canonical(nan, acc, func() Op { return zmms[31] }, func(i, j int, v Op) { VMOVUPS(v, masks[j], c(i, 64*j)) })
 	}
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
 }
