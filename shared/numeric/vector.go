@@ -29,7 +29,5 @@ func AddBias(y, b []float32) {
 // after row in float32.
 func ColumnSums(dst, y []float32) {
 	clear(dst)
-	for n := len(dst); len(y) > 0; y = y[n:] {
-		kernels.Add(dst, dst, y[:n])
-	}
+	kernels.AddRows(dst, y)
 }

@@ -10,6 +10,7 @@ import "tributary/shared/numeric/isa"
 // Any NaN among the results is the canonical one.
 type Kernels struct {
 	add          func(n int, dst, a, b *float32)
+	addRows      func(n int, dst, a, b, c, d *float32)
 	scale        func(n int, dst, x *float32, alpha float32)
 	axpy         func(n int, y, x *float32, alpha float32)
 	relu         func(n int, dst, x *float32)

@@ -14,6 +14,21 @@ func (k *Kernels) Add(dst, a, b []float32) {
 	}
 }
 
+// AddRows adds the rows of y [B, O] to dst [O], O > 0, one after the other.
+func (k *Kernels) AddRows(dst, y []float32) {
+	o := len(dst)
+	n := whole(k.addRows != nil, o)
+	for ; n > 0 && len(y) >= 4*o; y = y[4*o:] {
+		k.addRows(n, &dst[0], &y[0], &y[o], &y[2*o], &y[3*o])
+		for i := n; i < o; i++ {
+			dst[i] = fma.Canonical(dst[i] + y[i] + y[o+i] + y[2*o+i] + y[3*o+i])
+		}
+	}
+	for ; len(y) > 0; y = y[o:] {
+		k.Add(dst, dst, y[:o])
+	}
+}
+
 // Scale writes alpha·x to dst, as long as x; dst may be x.
 func (k *Kernels) Scale(dst, x []float32, alpha float32) {
 	dst = dst[:len(x)]

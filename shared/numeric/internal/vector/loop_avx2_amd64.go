@@ -6,6 +6,7 @@ package vector
 func kernelsAVX2() *Kernels {
 	f := new(Kernels)
 	f.add = addAVX2
+	f.addRows = addRowsAVX2
 	f.scale = scaleAVX2
 	f.axpy = axpyAVX2
 	f.relu = reluAVX2
@@ -38,6 +39,11 @@ func kernelsAVX2() *Kernels {
 //
 //go:noescape
 func addAVX2(n int, dst *float32, a *float32, b *float32)
+
+// addRowsAVX2 is dst = dst + a + b + c + d, one after the other.
+//
+//go:noescape
+func addRowsAVX2(n int, dst *float32, a *float32, b *float32, c *float32, d *float32)
 
 // scaleAVX2 is dst = alpha·x.
 //

@@ -35,6 +35,55 @@ loop:
 	VZEROUPPER
 	RET
 
+// dst = dst + a + b + c + d, one after the other
+//
+// func addRowsAVX2(n int, dst *float32, a *float32, b *float32, c *float32, d *float32)
+TEXT ·addRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), DX
+	MOVQ dst+8(FP), AX
+	MOVQ a+16(FP), BX
+	MOVQ b+24(FP), CX
+	MOVQ c+32(FP), R8
+	MOVQ d+40(FP), R9
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Y15
+
+loop:
+	VMOVUPS 0(AX), Y0
+	VMOVUPS 0(BX), Y1
+	VADDPS Y1, Y0, Y0
+	VMOVUPS 0(CX), Y2
+	VADDPS Y2, Y0, Y0
+	VMOVUPS 0(R8), Y3
+	VADDPS Y3, Y0, Y0
+	VMOVUPS 0(R9), Y4
+	VADDPS Y4, Y0, Y0
+	VCMPPS $3, Y0, Y0, Y5
+	VBLENDVPS Y5, Y15, Y0, Y0
+	VMOVUPS Y0, 0(AX)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS 32(BX), Y1
+	VADDPS Y1, Y0, Y0
+	VMOVUPS 32(CX), Y2
+	VADDPS Y2, Y0, Y0
+	VMOVUPS 32(R8), Y3
+	VADDPS Y3, Y0, Y0
+	VMOVUPS 32(R9), Y4
+	VADDPS Y4, Y0, Y0
+	VCMPPS $3, Y0, Y0, Y5
+	VBLENDVPS Y5, Y15, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	ADDQ $64, R8
+	ADDQ $64, R9
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // dst = alpha·x
 //
 // func scaleAVX2(n int, dst *float32, x *float32, alpha float32)

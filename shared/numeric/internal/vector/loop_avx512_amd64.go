@@ -6,6 +6,7 @@ package vector
 func kernelsAVX512() *Kernels {
 	f := new(Kernels)
 	f.add = addAVX512
+	f.addRows = addRowsAVX512
 	f.scale = scaleAVX512
 	f.axpy = axpyAVX512
 	f.relu = reluAVX512
@@ -38,6 +39,11 @@ func kernelsAVX512() *Kernels {
 //
 //go:noescape
 func addAVX512(n int, dst *float32, a *float32, b *float32)
+
+// addRowsAVX512 is dst = dst + a + b + c + d, one after the other.
+//
+//go:noescape
+func addRowsAVX512(n int, dst *float32, a *float32, b *float32, c *float32, d *float32)
 
 // scaleAVX512 is dst = alpha·x.
 //

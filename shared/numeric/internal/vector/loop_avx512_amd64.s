@@ -29,6 +29,43 @@ loop:
 	VZEROUPPER
 	RET
 
+// dst = dst + a + b + c + d, one after the other
+//
+// func addRowsAVX512(n int, dst *float32, a *float32, b *float32, c *float32, d *float32)
+TEXT ·addRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), DX
+	MOVQ dst+8(FP), AX
+	MOVQ a+16(FP), BX
+	MOVQ b+24(FP), CX
+	MOVQ c+32(FP), R8
+	MOVQ d+40(FP), R9
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(BX), Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS 0(CX), Z2
+	VADDPS Z2, Z0, Z0
+	VMOVUPS 0(R8), Z3
+	VADDPS Z3, Z0, Z0
+	VMOVUPS 0(R9), Z4
+	VADDPS Z4, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	ADDQ $64, R8
+	ADDQ $64, R9
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // dst = alpha·x
 //
 // func scaleAVX512(n int, dst *float32, x *float32, alpha float32)

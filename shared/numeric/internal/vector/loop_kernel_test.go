@@ -80,6 +80,15 @@ func kernels(t *testing.T) map[string]func(k *Kernels, in inputs) outcome {
 			k.Add(b, in.a, b)
 			return outcome{}.floats(into(t, len(a), func(dst []float32) { k.Add(dst, in.a, in.b) })...).floats(a...).floats(b...)
 		},
+		"addRows": func(k *Kernels, in inputs) outcome {
+			y := slices.Concat(in.b, in.c, in.d, in.b, in.c, in.d, in.b, in.c, in.d, in.a)
+			return outcome{}.floats(into(t, len(in.a), func(dst []float32) {
+				for rows := range 11 {
+					copy(dst, in.a)
+					k.AddRows(dst, y[:rows*len(dst)])
+				}
+			})...)
+		},
 		"scale": func(k *Kernels, in inputs) outcome {
 			a := slices.Clone(in.a)
 			k.Scale(a, a, in.alpha)

@@ -6,6 +6,7 @@ package vector
 func kernelsNEON() *Kernels {
 	f := new(Kernels)
 	f.add = addNEON
+	f.addRows = addRowsNEON
 	f.scale = scaleNEON
 	f.axpy = axpyNEON
 	f.relu = reluNEON
@@ -38,6 +39,11 @@ func kernelsNEON() *Kernels {
 //
 //go:noescape
 func addNEON(n int, dst *float32, a *float32, b *float32)
+
+// addRowsNEON is dst = dst + a + b + c + d, one after the other.
+//
+//go:noescape
+func addRowsNEON(n int, dst *float32, a *float32, b *float32, c *float32, d *float32)
 
 // scaleNEON is dst = alpha·x.
 //

@@ -53,6 +53,15 @@ var references = map[string]func(in inputs) outcome{
 		}
 		return slices.Concat(o, o, o)
 	},
+	"addRows": func(in inputs) (o outcome) {
+		for i, v := range in.a {
+			for range 3 {
+				v = plus(plus(plus(v, in.b[i]), in.c[i]), in.d[i])
+			}
+			o = o.floats(plus(v, in.a[i]))
+		}
+		return o
+	},
 	"scale": func(in inputs) (o outcome) {
 		for _, x := range in.a {
 			o = o.floats(times(in.alpha, x))

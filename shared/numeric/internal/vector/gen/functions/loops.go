@@ -47,6 +47,13 @@ func loops() []kernel {
 	x := []string{"x"}
 	list := []kernel{
 		single("add", "dst = a + b", []string{"dst", "a", "b"}, func(p *program) { p.store("dst", p.add(p.load("a"), p.load("b"))) }),
+		single("addRows", "dst = dst + a + b + c + d, one after the other", []string{"dst", "a", "b", "c", "d"}, func(p *program) {
+			sum := p.load("dst")
+			for _, row := range []string{"a", "b", "c", "d"} {
+				sum = p.add(sum, p.load(row))
+			}
+			p.store("dst", sum)
+		}),
 		single("scale", "dst = alpha·x", []string{"dst", "x", "alpha float32"}, func(p *program) {
 			p.store("dst", p.mul(p.scalar("alpha"), p.load("x")))
 		}),

@@ -33,7 +33,7 @@ func (n *neon) function(k kernel, p *program) {
 	n.f("MOVD $cneon<>(SB), R5")
 	at := map[string]int{}
 	for i, a := range k.pointers() {
-		at[a] = i + 1
+		at[a] = []int{1, 2, 3, 4, 7}[i]
 		n.f("MOVD %s+%d(FP), R%d", a, k.offset(a), at[a])
 	}
 	if p.uses(store, canonical) {

@@ -67,7 +67,7 @@ func (x *x86) half(n int) string {
 	return fmt.Sprintf("X%d", n)
 }
 
-var pointerRegisters = []string{"AX", "BX", "CX", "R8"}
+var pointerRegisters = []string{"AX", "BX", "CX", "R8", "R9"}
 
 // scalarsHeld is how many arguments of a single AVX2 kernel lie in registers;
 // where there are more, each is read from the frame when it is needed.
