@@ -5,7 +5,7 @@ import "tributary/shared/numeric/internal/kernel"
 // few computes p where C has few rows, or few columns as its transpose does,
 // from A and B where they lie; false, and p as it was, where it does not.
 func (p *product) few(s *kernel.Set, w *workspace) bool {
-	if p.alpha != 1 || p.beta != 1 {
+	if s.Dots == nil || p.alpha != 1 || p.beta != 1 {
 		return false
 	}
 	q := *p
@@ -13,13 +13,32 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 		q.transpose()
 	}
 	switch {
-	case q.b.cs == 1 && q.m <= len(s.Rows):
-		return q.rowsOfB(s)
-	case q.b.rs == 1 && q.m <= len(s.Dots) && q.k <= mostDots:
+	case q.b.cs == 1:
+		q.rowsOfB(s, w)
+		return true
+	case q.k <= mostDots:
 		q.dots(s, w)
 		return true
 	}
 	return false
+}
+
+// fewRows is the most rows that are few.
+const fewRows = 4
+
+// edge computes p where few columns remain beyond panels or halves of them: those
+// as a product of their own.
+func (p *product) edge(s *kernel.Set, w *workspace) bool {
+	rest := p.n & (s.NR/2 - 1)
+	if s.Dots == nil || rest == 0 || rest > fewRows || p.n < s.NR/2 || p.m < 2*fewRows || p.alpha != 1 || p.beta != 1 || p.k > mostDots {
+		return false
+	}
+	q := *p
+	q.n = p.n - rest
+	q.run(s, w)
+	q = *p
+	q.n, q.b, q.c = rest, p.b.part(0, p.n-rest), p.c.part(0, p.n-rest)
+	return q.few(s, w)
 }
 
 // mostDots is the longest chain for which eight columns of B fit in a workspace.
@@ -36,17 +55,38 @@ func (p *product) use() uint64 {
 	return kernel.Store
 }
 
+// tileCols is how many columns of a few rows fit in a tile.
+const tileCols = mc * widest / fewRows
+
 // rowsOfB computes p from a B whose rows are contiguous, in panels of as many
-// columns as the accumulators hold; false where C's rows are not contiguous.
-func (p *product) rowsOfB(s *kernel.Set) bool {
-	if p.c.cs != 1 || !s.Masked() {
-		return false
+// columns as the accumulators hold.
+func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
+	if p.c.cs == 1 {
+		p.panelsOfRows(s)
+		return
 	}
+	for j := 0; j < p.n; j += tileCols {
+		q := *p
+		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		c := p.c.part(0, j)
+		q.c = matrix{w.tile, q.n, 1}
+		if p.use() != kernel.Store {
+			move(q.c, c, p.m, q.n)
+		}
+		q.panelsOfRows(s)
+		move(c, q.c, p.m, q.n)
+	}
+}
+
+// panelsOfRows is rowsOfB for a C whose rows are contiguous.
+func (p *product) panelsOfRows(s *kernel.Set) {
 	use, j := p.use(), 0
-	for _, f := range s.Rows[p.m-1] {
-		if n := (p.n - j) / f.Cols * f.Cols; n > 0 {
-			f.F(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use)
-			j += n
+	if p.m <= len(s.Rows) {
+		for _, f := range s.Rows[p.m-1] {
+			if n := (p.n - j) / f.Cols * f.Cols; n > 0 {
+				f.F(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 0)
+				j += n
+			}
 		}
 	}
 	for ; j < p.n; j += s.NR {
@@ -54,53 +94,77 @@ func (p *product) rowsOfB(s *kernel.Set) bool {
 		f, _ := s.For(width)
 		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 0, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 1<<width-1)
 	}
-	return true
 }
 
 // dots computes p from a B whose columns are contiguous: each element is a dot
 // product of two vectors that lie in order.
 func (p *product) dots(s *kernel.Set, w *workspace) {
-	use, j := p.use(), 0
-	for _, f := range s.Dots[p.m-1] {
-		n := (p.n - j) / f.Cols * f.Cols
-		if n == 0 {
-			continue
-		}
-		if p.c.cs == 1 {
-			f.F(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j*p.b.cs], 4*p.b.cs, &p.c.v[j], 4*p.c.rs, use)
-			j += n
-			continue
-		}
-		for end := j + n; j < end; j += f.Cols {
-			p.dotsAside(w, f, j, f.Cols, p.b.v[j*p.b.cs:], p.b.cs, use)
-		}
+	fs, use := s.Dots[p.m-1], p.use()
+	if p.c.cs == 1 && p.n >= 8 && (use == kernel.Store || p.n%8 == 0) {
+		p.dotsBy(fs, p.c)
+		return
 	}
-	rest := p.n - j
+	for j := 0; j < p.n; j += tileCols {
+		q := *p
+		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		c := p.c.part(0, j)
+		q.c = matrix{w.tile, (q.n + 7) &^ 7, 1}
+		if use != kernel.Store {
+			move(q.c, c, p.m, q.n)
+		}
+		q.dotsAside(fs, w)
+		move(c, q.c, p.m, q.n)
+	}
+}
+
+// dotsAside is dots for a C with room for whole eights of columns: what remains
+// of B beyond them is copied first.
+func (p *product) dotsAside(fs []kernel.FewOf, w *workspace) {
+	q, rest := *p, p.n%8
+	if q.n = p.n - rest; q.n > 0 {
+		q.dotsBy(fs, q.c)
+	}
 	if rest == 0 {
 		return
 	}
-	// Eight columns are read: copies of those that are there, before anything.
-	f := s.Dots[p.m-1][len(s.Dots[p.m-1])-1]
 	for i := range rest {
-		copy(w.b[i*p.k:(i+1)*p.k], p.b.v[(j+i)*p.b.cs:])
+		copy(w.b[i*p.k:(i+1)*p.k], p.b.v[(q.n+i)*p.b.cs:])
 	}
-	p.dotsAside(w, f, j, rest, w.b, p.k, use)
+	q.b, q.c, q.n = matrix{w.b, 1, p.k}, p.c.part(0, q.n), 8
+	q.dotsBy(fs, q.c)
 }
 
-// dotsAside computes n columns of C from column j on, by way of a tile.
-func (p *product) dotsAside(w *workspace, f kernel.FewOf, j, n int, b []float32, rsb int, use uint64) {
-	tile := w.tile[:p.m*f.Cols]
-	if use != kernel.Store {
-		for i := range p.m {
-			for l := range n {
-				tile[i*f.Cols+l] = p.c.v[i*p.c.rs+(j+l)*p.c.cs]
-			}
+// dotsBy is dots for at least 8 columns of a C whose rows are contiguous, in
+// groups of much the same number of eights: a group lasts as long as its chains
+// however few they are. Where n is not a multiple of 8, some columns are computed
+// twice, and stored twice.
+func (p *product) dotsBy(fs []kernel.FewOf, c matrix) {
+	most, use := len(fs), p.use()
+	for j, eights := 0, (p.n+7)/8; eights > 0; {
+		group, back := most, 0 // eights
+		switch {
+		case eights <= most:
+			group, back = eights, j+8*eights-p.n
+		case eights < 2*most:
+			group = (eights + 1) / 2
 		}
+		n := 8 * group
+		if eights > 2*most {
+			n *= eights/most - 1
+		}
+		f := fs[most-group].F
+		f(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j*p.b.cs], 4*p.b.cs, &c.v[j], 4*c.rs, use, back)
+		j, eights = j+n, eights-n/8
 	}
-	f.F(f.Cols, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &b[0], 4*rsb, &tile[0], 4*f.Cols, use)
-	for i := range p.m {
-		for l := range n {
-			p.c.v[i*p.c.rs+(j+l)*p.c.cs] = tile[i*f.Cols+l]
+}
+
+// move is dst [m, n] ← src.
+func move(dst, src matrix, m, n int) {
+	for i := range m {
+		to, from := i*dst.rs, i*src.rs
+		for range n {
+			dst.v[to] = src.v[from]
+			to, from = to+dst.cs, from+src.cs
 		}
 	}
 }

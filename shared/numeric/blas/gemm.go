@@ -71,10 +71,13 @@ func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 
 // run computes p, and may leave it changed.
 func (p *product) run(s *kernel.Set, w *workspace) {
-	if min(p.m, p.n) <= len(s.Dots) && p.few(s, w) {
+	if min(p.m, p.n) <= fewRows && p.few(s, w) {
 		return
 	}
 	p.orient(s)
+	if p.edge(s, w) {
+		return
+	}
 	switch {
 	case p.add && p.k > kc:
 		p.runAside(s, w)

@@ -34,7 +34,7 @@ var (
 )
 
 func (im Implementation) kernels() *kernel.Set {
-	if im.Set == "" {
+	if im.Set == "" || im.Set == chosen.Name {
 		return chosen
 	}
 	return kernel.Of(im.Set)

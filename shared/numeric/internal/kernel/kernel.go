@@ -34,8 +34,10 @@ const (
 // of its columns, n and k at least 1. All strides are in bytes: a_il lies at a +
 // i·rsa + l·csa, rows of C rsc apart, their columns contiguous. rsb is from row to
 // row of B, columns contiguous, or from column to column, rows contiguous; the
-// kernel says which.
-type Few func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// kernel says which. In the latter case the last 8 columns of every group may
+// begin back columns early, 0 to 7 of them, in B and in C, so that n need not be
+// a multiple of 8; in the former back is not read.
+type Few func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // FewOf is a kernel and the columns that it does at a time.
 type FewOf struct {
@@ -60,7 +62,7 @@ type Set struct {
 	Wide      Panel      // NR columns
 	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil without
 	Rows      [][]FewOf  // by rows of C, 1 first: kernels for rows of B that are contiguous
-	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are, the last for 8 columns
+	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are: for 8·i columns, i from some number down to 1
 	Transpose Transpose  // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without

@@ -3,7 +3,7 @@ package kernel
 import "tributary/shared/numeric/isa"
 
 var dots = [][]FewOf{
-	{{32, dotsAVX2x1x32}, {8, dotsAVX2x1x8}},
+	{{32, dotsAVX2x1x32}, {24, dotsAVX2x1x24}, {16, dotsAVX2x1x16}, {8, dotsAVX2x1x8}},
 	{{16, dotsAVX2x2x16}, {8, dotsAVX2x2x8}},
 	{{8, dotsAVX2x3x8}},
 	{{8, dotsAVX2x4x8}},

@@ -27,52 +27,62 @@ func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *
 // dotsAVX2x1x32 is [Few] for 1 rows, 32 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x1x24 is [Few] for 1 rows, 24 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x24(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x1x16 is [Few] for 1 rows, 16 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // dotsAVX2x1x8 is [Few] for 1 rows, 8 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // dotsAVX2x2x16 is [Few] for 2 rows, 16 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // dotsAVX2x2x8 is [Few] for 2 rows, 8 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // dotsAVX2x3x8 is [Few] for 3 rows, 8 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // dotsAVX2x4x8 is [Few] for 4 rows, 8 columns at a time; columns of B are contiguous.
 //
 //go:noescape
-func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // rowAVX2x1x64 is [Few] for 1 rows, 64 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // rowAVX2x1x32 is [Few] for 1 rows, 32 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // rowAVX2x2x32 is [Few] for 2 rows, 32 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // rowAVX2x3x32 is [Few] for 3 rows, 32 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // transpose8 is dst[j][i] = src[i][j] for n blocks of 8 × 8; lds and ldd are the bytes
 // from row to row, asrc and adst those from block to block.

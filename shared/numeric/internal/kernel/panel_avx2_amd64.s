@@ -405,10 +405,13 @@ rows5store:
 	JMP          done
 
 // func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3, POPCNT, SSE2
 TEXT ·panelAVX2x8masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
 	SHRQ         $0x00, AX
+	ANDQ         $0x000000ff, AX
+	POPCNTQ      AX, CX
+	MOVQ         CX, mask+88(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -488,28 +491,178 @@ fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y7
 	VCMPPS       $0x03, Y1, Y1, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DI)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y7, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (DI)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y7, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (DI)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (R8)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y7, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (R8)(SI*1)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y7, Y6, Y6
-	VMASKMOVPS   Y6, Y0, (R8)(SI*2)
-	MOVQ         psa+40(FP), DI
-	ADDQ         DI, a+16(FP)
-	IMUL3Q       $0x06, SI, DI
-	ADDQ         DI, BX
-	SUBQ         $0x06, m+0(FP)
-	JMP          blocks
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fullstore0not8
+	VMOVUPS      Y1, (DI)
+	JMP          fullstore0done
+
+fullstore0not8:
+	LEAQ         (DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore0not4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, R9
+
+fullstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore0not2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+
+fullstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore0done
+	VMOVSS X1, (R9)
+
+fullstore0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y7, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore1not8
+	VMOVUPS   Y2, (DI)(SI*1)
+	JMP       fullstore1done
+
+fullstore1not8:
+	LEAQ         (DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore1not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fullstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore1not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fullstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore1done
+	VMOVSS X2, (R9)
+
+fullstore1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y7, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore2not8
+	VMOVUPS   Y3, (DI)(SI*2)
+	JMP       fullstore2done
+
+fullstore2not8:
+	LEAQ         (DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore2not4
+	VMOVUPS      X3, (DI)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, DI
+
+fullstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore2not2
+	VMOVLPS  X3, (DI)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, DI
+
+fullstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore2done
+	VMOVSS X3, (DI)
+
+fullstore2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y7, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore3not8
+	VMOVUPS   Y4, (R8)
+	JMP       fullstore3done
+
+fullstore3not8:
+	LEAQ         (R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore3not4
+	VMOVUPS      X4, (DI)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DI
+
+fullstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore3not2
+	VMOVLPS  X4, (DI)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DI
+
+fullstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore3done
+	VMOVSS X4, (DI)
+
+fullstore3done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y7, Y5, Y5
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore4not8
+	VMOVUPS   Y5, (R8)(SI*1)
+	JMP       fullstore4done
+
+fullstore4not8:
+	LEAQ         (R8)(SI*1), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore4not4
+	VMOVUPS      X5, (DI)
+	VEXTRACTF128 $0x01, Y5, X5
+	ADDQ         $0x10, DI
+
+fullstore4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore4not2
+	VMOVLPS  X5, (DI)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, DI
+
+fullstore4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore4done
+	VMOVSS X5, (DI)
+
+fullstore4done:
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y7, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore5not8
+	VMOVUPS   Y6, (R8)(SI*2)
+	JMP       fullstore5done
+
+fullstore5not8:
+	LEAQ         (R8)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore5not4
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, DI
+
+fullstore5not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore5not2
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+
+fullstore5not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore5done
+	VMOVSS X6, (DI)
+
+fullstore5done:
+	MOVQ   psa+40(FP), DI
+	ADDQ   DI, a+16(FP)
+	IMUL3Q $0x06, SI, DI
+	ADDQ   DI, BX
+	SUBQ   $0x06, m+0(FP)
+	JMP    blocks
 
 rest:
 	MOVQ m+0(FP), DI
@@ -551,15 +704,40 @@ rows1k:
 	MOVQ         BX, AX
 	CMPQ         use+80(FP), $0x02
 	JNE          rows1store
-	VMASKMOVPS   (AX), Y0, Y2
-	VADDPS       Y1, Y2, Y1
+	VMASKMOVPS   (AX), Y0, Y0
+	VADDPS       Y1, Y0, Y1
 
 rows1store:
-	VBROADCASTSS nanavx2<>+0(SB), Y2
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	JMP          done
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows1store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows1store0done
+
+rows1store0not8:
+	LEAQ         (AX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows1store0not4
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, AX
+
+rows1store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows1store0not2
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+
+rows1store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows1store0done
+	VMOVSS X1, (AX)
+
+rows1store0done:
+	JMP done
 
 rows2:
 	MOVQ       BX, DI
@@ -590,18 +768,68 @@ rows2k:
 	JNE          rows2store
 	VMASKMOVPS   (AX), Y0, Y3
 	VADDPS       Y1, Y3, Y1
-	VMASKMOVPS   (AX)(SI*1), Y0, Y3
-	VADDPS       Y2, Y3, Y2
+	VMASKMOVPS   (AX)(SI*1), Y0, Y0
+	VADDPS       Y2, Y0, Y2
 
 rows2store:
-	VBROADCASTSS nanavx2<>+0(SB), Y3
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	JMP          done
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows2store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows2store0done
+
+rows2store0not8:
+	LEAQ         (AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store0not4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, CX
+
+rows2store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store0not2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+
+rows2store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store0done
+	VMOVSS X1, (CX)
+
+rows2store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows2store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows2store1done
+
+rows2store1not8:
+	LEAQ         (AX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store1not4
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, AX
+
+rows2store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store1not2
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+
+rows2store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store1done
+	VMOVSS X2, (AX)
+
+rows2store1done:
+	JMP done
 
 rows3:
 	MOVQ       BX, DI
@@ -638,21 +866,96 @@ rows3k:
 	VADDPS       Y1, Y4, Y1
 	VMASKMOVPS   (AX)(SI*1), Y0, Y4
 	VADDPS       Y2, Y4, Y2
-	VMASKMOVPS   (AX)(SI*2), Y0, Y4
-	VADDPS       Y3, Y4, Y3
+	VMASKMOVPS   (AX)(SI*2), Y0, Y0
+	VADDPS       Y3, Y0, Y3
 
 rows3store:
-	VBROADCASTSS nanavx2<>+0(SB), Y4
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y4, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	JMP          done
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y4
+	VBLENDVPS    Y4, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows3store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows3store0done
+
+rows3store0not8:
+	LEAQ         (AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store0not4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, CX
+
+rows3store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store0not2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+
+rows3store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store0done
+	VMOVSS X1, (CX)
+
+rows3store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows3store1done
+
+rows3store1not8:
+	LEAQ         (AX)(SI*1), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store1not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows3store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store1not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows3store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store1done
+	VMOVSS X2, (CX)
+
+rows3store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows3store2done
+
+rows3store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows3store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows3store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store2done
+	VMOVSS X3, (AX)
+
+rows3store2done:
+	JMP done
 
 rows4:
 	MOVQ       BX, DI
@@ -702,24 +1005,124 @@ rows4k:
 	VADDPS       Y2, Y5, Y2
 	VMASKMOVPS   (AX)(SI*2), Y0, Y5
 	VADDPS       Y3, Y5, Y3
-	VMASKMOVPS   (CX), Y0, Y5
-	VADDPS       Y4, Y5, Y4
+	VMASKMOVPS   (CX), Y0, Y0
+	VADDPS       Y4, Y0, Y4
 
 rows4store:
-	VBROADCASTSS nanavx2<>+0(SB), Y5
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y5, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (CX)
-	JMP          done
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y5
+	VBLENDVPS    Y5, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows4store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows4store0done
+
+rows4store0not8:
+	LEAQ         (AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store0not4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, DX
+
+rows4store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store0not2
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+
+rows4store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store0done
+	VMOVSS X1, (DX)
+
+rows4store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows4store1done
+
+rows4store1not8:
+	LEAQ         (AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store1not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows4store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store1not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows4store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store1done
+	VMOVSS X2, (DX)
+
+rows4store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows4store2done
+
+rows4store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows4store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows4store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store2done
+	VMOVSS X3, (AX)
+
+rows4store2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store3not8
+	VMOVUPS   Y4, (CX)
+	JMP       rows4store3done
+
+rows4store3not8:
+	LEAQ         (CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store3not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows4store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store3not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows4store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store3done
+	VMOVSS X4, (AX)
+
+rows4store3done:
+	JMP done
 
 rows5:
 	MOVQ       BX, DI
@@ -775,27 +1178,152 @@ rows5k:
 	VADDPS       Y3, Y6, Y3
 	VMASKMOVPS   (CX), Y0, Y6
 	VADDPS       Y4, Y6, Y4
-	VMASKMOVPS   (CX)(SI*1), Y0, Y6
-	VADDPS       Y5, Y6, Y5
+	VMASKMOVPS   (CX)(SI*1), Y0, Y0
+	VADDPS       Y5, Y0, Y5
 
 rows5store:
-	VBROADCASTSS nanavx2<>+0(SB), Y6
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VBLENDVPS    Y7, Y6, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y6, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y6, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (CX)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (CX)(SI*1)
-	JMP          done
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y6
+	VBLENDVPS    Y6, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows5store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows5store0done
+
+rows5store0not8:
+	LEAQ         (AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store0not4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, DX
+
+rows5store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store0not2
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+
+rows5store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store0done
+	VMOVSS X1, (DX)
+
+rows5store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows5store1done
+
+rows5store1not8:
+	LEAQ         (AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store1not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows5store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store1not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows5store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store1done
+	VMOVSS X2, (DX)
+
+rows5store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows5store2done
+
+rows5store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows5store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows5store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store2done
+	VMOVSS X3, (AX)
+
+rows5store2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store3not8
+	VMOVUPS   Y4, (CX)
+	JMP       rows5store3done
+
+rows5store3not8:
+	LEAQ         (CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store3not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows5store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store3not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows5store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store3done
+	VMOVSS X4, (AX)
+
+rows5store3done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store4not8
+	VMOVUPS   Y5, (CX)(SI*1)
+	JMP       rows5store4done
+
+rows5store4not8:
+	LEAQ         (CX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store4not4
+	VMOVUPS      X5, (AX)
+	VEXTRACTF128 $0x01, Y5, X5
+	ADDQ         $0x10, AX
+
+rows5store4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store4not2
+	VMOVLPS  X5, (AX)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, AX
+
+rows5store4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store4done
+	VMOVSS X5, (AX)
+
+rows5store4done:
+	JMP done
 
 // func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, FMA3
@@ -1359,10 +1887,13 @@ rows5store:
 	JMP          done
 
 // func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, FMA3, POPCNT, SSE2
 TEXT ·panelAVX2x16masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
 	SHRQ         $0x08, AX
+	ANDQ         $0x000000ff, AX
+	POPCNTQ      AX, CX
+	MOVQ         CX, mask+88(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -1476,43 +2007,193 @@ fullstore:
 	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y13, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(DI)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y13, Y3, Y3
-	VMOVUPS      Y3, (DI)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y13, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(DI)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y13, Y5, Y5
-	VMOVUPS      Y5, (DI)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y13, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(DI)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y13, Y7, Y7
-	VMOVUPS      Y7, (R8)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y13, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(R8)
-	VCMPPS       $0x03, Y9, Y9, Y1
-	VBLENDVPS    Y1, Y13, Y9, Y9
-	VMOVUPS      Y9, (R8)(SI*1)
-	VCMPPS       $0x03, Y10, Y10, Y1
-	VBLENDVPS    Y1, Y13, Y10, Y10
-	VMASKMOVPS   Y10, Y0, 32(R8)(SI*1)
-	VCMPPS       $0x03, Y11, Y11, Y1
-	VBLENDVPS    Y1, Y13, Y11, Y11
-	VMOVUPS      Y11, (R8)(SI*2)
-	VCMPPS       $0x03, Y12, Y12, Y1
-	VBLENDVPS    Y1, Y13, Y12, Y12
-	VMASKMOVPS   Y12, Y0, 32(R8)(SI*2)
-	MOVQ         psa+40(FP), DI
-	ADDQ         DI, a+16(FP)
-	IMUL3Q       $0x06, SI, DI
-	ADDQ         DI, BX
-	SUBQ         $0x06, m+0(FP)
-	JMP          blocks
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fullstore0not8
+	VMOVUPS      Y2, 32(DI)
+	JMP          fullstore0done
+
+fullstore0not8:
+	LEAQ         32(DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore0not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fullstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore0not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fullstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore0done
+	VMOVSS X2, (R9)
+
+fullstore0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y13, Y3, Y3
+	VMOVUPS   Y3, (DI)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y13, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore1not8
+	VMOVUPS   Y4, 32(DI)(SI*1)
+	JMP       fullstore1done
+
+fullstore1not8:
+	LEAQ         32(DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore1not4
+	VMOVUPS      X4, (R9)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, R9
+
+fullstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore1not2
+	VMOVLPS  X4, (R9)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R9
+
+fullstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore1done
+	VMOVSS X4, (R9)
+
+fullstore1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y13, Y5, Y5
+	VMOVUPS   Y5, (DI)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y13, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore2not8
+	VMOVUPS   Y6, 32(DI)(SI*2)
+	JMP       fullstore2done
+
+fullstore2not8:
+	LEAQ         32(DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore2not4
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, DI
+
+fullstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore2not2
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+
+fullstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore2done
+	VMOVSS X6, (DI)
+
+fullstore2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y13, Y7, Y7
+	VMOVUPS   Y7, (R8)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y13, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore3not8
+	VMOVUPS   Y8, 32(R8)
+	JMP       fullstore3done
+
+fullstore3not8:
+	LEAQ         32(R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore3not4
+	VMOVUPS      X8, (DI)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, DI
+
+fullstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore3not2
+	VMOVLPS  X8, (DI)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, DI
+
+fullstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore3done
+	VMOVSS X8, (DI)
+
+fullstore3done:
+	VCMPPS    $0x03, Y9, Y9, Y1
+	VBLENDVPS Y1, Y13, Y9, Y9
+	VMOVUPS   Y9, (R8)(SI*1)
+	VCMPPS    $0x03, Y10, Y10, Y1
+	VBLENDVPS Y1, Y13, Y10, Y10
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore4not8
+	VMOVUPS   Y10, 32(R8)(SI*1)
+	JMP       fullstore4done
+
+fullstore4not8:
+	LEAQ         32(R8)(SI*1), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore4not4
+	VMOVUPS      X10, (DI)
+	VEXTRACTF128 $0x01, Y10, X10
+	ADDQ         $0x10, DI
+
+fullstore4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore4not2
+	VMOVLPS  X10, (DI)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, DI
+
+fullstore4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore4done
+	VMOVSS X10, (DI)
+
+fullstore4done:
+	VCMPPS    $0x03, Y11, Y11, Y1
+	VBLENDVPS Y1, Y13, Y11, Y11
+	VMOVUPS   Y11, (R8)(SI*2)
+	VCMPPS    $0x03, Y12, Y12, Y1
+	VBLENDVPS Y1, Y13, Y12, Y12
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore5not8
+	VMOVUPS   Y12, 32(R8)(SI*2)
+	JMP       fullstore5done
+
+fullstore5not8:
+	LEAQ         32(R8)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore5not4
+	VMOVUPS      X12, (DI)
+	VEXTRACTF128 $0x01, Y12, X12
+	ADDQ         $0x10, DI
+
+fullstore5not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore5not2
+	VMOVLPS  X12, (DI)
+	VMOVHLPS X12, X12, X12
+	ADDQ     $0x08, DI
+
+fullstore5not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore5done
+	VMOVSS X12, (DI)
+
+fullstore5done:
+	MOVQ   psa+40(FP), DI
+	ADDQ   DI, a+16(FP)
+	IMUL3Q $0x06, SI, DI
+	ADDQ   DI, BX
+	SUBQ   $0x06, m+0(FP)
+	JMP    blocks
 
 rest:
 	MOVQ m+0(FP), DI
@@ -1560,18 +2241,43 @@ rows1k:
 	JNE          rows1store
 	VMOVUPS      (AX), Y3
 	VADDPS       Y1, Y3, Y1
-	VMASKMOVPS   32(AX), Y0, Y3
-	VADDPS       Y2, Y3, Y2
+	VMASKMOVPS   32(AX), Y0, Y0
+	VADDPS       Y2, Y0, Y2
 
 rows1store:
-	VBROADCASTSS nanavx2<>+0(SB), Y3
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y1, Y1
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows1store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows1store0done
+
+rows1store0not8:
+	LEAQ         32(AX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows1store0not4
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, AX
+
+rows1store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows1store0not2
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+
+rows1store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows1store0done
+	VMOVSS X2, (AX)
+
+rows1store0done:
+	JMP done
 
 rows2:
 	MOVQ       BX, DI
@@ -1613,24 +2319,74 @@ rows2k:
 	VADDPS       Y2, Y5, Y2
 	VMOVUPS      (AX)(SI*1), Y5
 	VADDPS       Y3, Y5, Y3
-	VMASKMOVPS   32(AX)(SI*1), Y0, Y5
-	VADDPS       Y4, Y5, Y4
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y0
+	VADDPS       Y4, Y0, Y4
 
 rows2store:
-	VBROADCASTSS nanavx2<>+0(SB), Y5
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y1
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y5
+	VBLENDVPS    Y5, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y5, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows2store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows2store0done
+
+rows2store0not8:
+	LEAQ         32(AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store0not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows2store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store0not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows2store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store0done
+	VMOVSS X2, (CX)
+
+rows2store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows2store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows2store1done
+
+rows2store1not8:
+	LEAQ         32(AX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store1not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows2store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store1not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows2store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store1done
+	VMOVSS X4, (AX)
+
+rows2store1done:
+	JMP done
 
 rows3:
 	MOVQ       BX, DI
@@ -1683,30 +2439,105 @@ rows3k:
 	VADDPS       Y4, Y7, Y4
 	VMOVUPS      (AX)(SI*2), Y7
 	VADDPS       Y5, Y7, Y5
-	VMASKMOVPS   32(AX)(SI*2), Y0, Y7
-	VADDPS       Y6, Y7, Y6
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y0
+	VADDPS       Y6, Y0, Y6
 
 rows3store:
-	VBROADCASTSS nanavx2<>+0(SB), Y7
-	VCMPPS       $0x03, Y1, Y1, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y1
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VBLENDVPS    Y7, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y7, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y7, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y7, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y7, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows3store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows3store0done
+
+rows3store0not8:
+	LEAQ         32(AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store0not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows3store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store0not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows3store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store0done
+	VMOVSS X2, (CX)
+
+rows3store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows3store1done
+
+rows3store1not8:
+	LEAQ         32(AX)(SI*1), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store1not4
+	VMOVUPS      X4, (CX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, CX
+
+rows3store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store1not2
+	VMOVLPS  X4, (CX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, CX
+
+rows3store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store1done
+	VMOVSS X4, (CX)
+
+rows3store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows3store2done
+
+rows3store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows3store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows3store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store2done
+	VMOVSS X6, (AX)
+
+rows3store2done:
+	JMP done
 
 rows4:
 	MOVQ       BX, DI
@@ -1777,36 +2608,136 @@ rows4k:
 	VADDPS       Y6, Y9, Y6
 	VMOVUPS      (CX), Y9
 	VADDPS       Y7, Y9, Y7
-	VMASKMOVPS   32(CX), Y0, Y9
-	VADDPS       Y8, Y9, Y8
+	VMASKMOVPS   32(CX), Y0, Y0
+	VADDPS       Y8, Y0, Y8
 
 rows4store:
-	VBROADCASTSS nanavx2<>+0(SB), Y9
-	VCMPPS       $0x03, Y1, Y1, Y10
-	VBLENDVPS    Y10, Y9, Y1, Y1
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y9
+	VBLENDVPS    Y9, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y9, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y9, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y9, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y9, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y9, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y9, Y7, Y7
-	VMOVUPS      Y7, (CX)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y9, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(CX)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows4store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows4store0done
+
+rows4store0not8:
+	LEAQ         32(AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store0not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows4store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store0not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows4store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store0done
+	VMOVSS X2, (DX)
+
+rows4store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows4store1done
+
+rows4store1not8:
+	LEAQ         32(AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store1not4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DX
+
+rows4store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store1not2
+	VMOVLPS  X4, (DX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DX
+
+rows4store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store1done
+	VMOVSS X4, (DX)
+
+rows4store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows4store2done
+
+rows4store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows4store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows4store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store2done
+	VMOVSS X6, (AX)
+
+rows4store2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y0, Y7, Y7
+	VMOVUPS   Y7, (CX)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y0, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store3not8
+	VMOVUPS   Y8, 32(CX)
+	JMP       rows4store3done
+
+rows4store3not8:
+	LEAQ         32(CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store3not4
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, AX
+
+rows4store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store3not2
+	VMOVLPS  X8, (AX)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, AX
+
+rows4store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store3done
+	VMOVSS X8, (AX)
+
+rows4store3done:
+	JMP done
 
 rows5:
 	MOVQ       BX, DI
@@ -1888,42 +2819,167 @@ rows5k:
 	VADDPS       Y8, Y11, Y8
 	VMOVUPS      (CX)(SI*1), Y11
 	VADDPS       Y9, Y11, Y9
-	VMASKMOVPS   32(CX)(SI*1), Y0, Y11
-	VADDPS       Y10, Y11, Y10
+	VMASKMOVPS   32(CX)(SI*1), Y0, Y0
+	VADDPS       Y10, Y0, Y10
 
 rows5store:
-	VBROADCASTSS nanavx2<>+0(SB), Y11
-	VCMPPS       $0x03, Y1, Y1, Y12
-	VBLENDVPS    Y12, Y11, Y1, Y1
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y11
+	VBLENDVPS    Y11, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y11, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y11, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y11, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y11, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y11, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y11, Y7, Y7
-	VMOVUPS      Y7, (CX)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y11, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(CX)
-	VCMPPS       $0x03, Y9, Y9, Y1
-	VBLENDVPS    Y1, Y11, Y9, Y9
-	VMOVUPS      Y9, (CX)(SI*1)
-	VCMPPS       $0x03, Y10, Y10, Y1
-	VBLENDVPS    Y1, Y11, Y10, Y10
-	VMASKMOVPS   Y10, Y0, 32(CX)(SI*1)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows5store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows5store0done
+
+rows5store0not8:
+	LEAQ         32(AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store0not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows5store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store0not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows5store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store0done
+	VMOVSS X2, (DX)
+
+rows5store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows5store1done
+
+rows5store1not8:
+	LEAQ         32(AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store1not4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DX
+
+rows5store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store1not2
+	VMOVLPS  X4, (DX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DX
+
+rows5store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store1done
+	VMOVSS X4, (DX)
+
+rows5store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows5store2done
+
+rows5store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows5store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows5store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store2done
+	VMOVSS X6, (AX)
+
+rows5store2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y0, Y7, Y7
+	VMOVUPS   Y7, (CX)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y0, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store3not8
+	VMOVUPS   Y8, 32(CX)
+	JMP       rows5store3done
+
+rows5store3not8:
+	LEAQ         32(CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store3not4
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, AX
+
+rows5store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store3not2
+	VMOVLPS  X8, (AX)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, AX
+
+rows5store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store3done
+	VMOVSS X8, (AX)
+
+rows5store3done:
+	VCMPPS    $0x03, Y9, Y9, Y1
+	VBLENDVPS Y1, Y0, Y9, Y9
+	VMOVUPS   Y9, (CX)(SI*1)
+	VCMPPS    $0x03, Y10, Y10, Y1
+	VBLENDVPS Y1, Y0, Y10, Y10
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store4not8
+	VMOVUPS   Y10, 32(CX)(SI*1)
+	JMP       rows5store4done
+
+rows5store4not8:
+	LEAQ         32(CX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store4not4
+	VMOVUPS      X10, (AX)
+	VEXTRACTF128 $0x01, Y10, X10
+	ADDQ         $0x10, AX
+
+rows5store4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store4not2
+	VMOVLPS  X10, (AX)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, AX
+
+rows5store4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store4done
+	VMOVSS X10, (AX)
+
+rows5store4done:
+	JMP done
 
 DATA first<>+0(SB)/4, $0xffffffff
 DATA first<>+4(SB)/4, $0xffffffff
@@ -1938,39 +2994,47 @@ DATA first<>+36(SB)/4, $0x00000000
 DATA first<>+40(SB)/4, $0x00000000
 GLOBL first<>(SB), RODATA|NOPTR, $44
 
-// func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x1x32(SB), $0-80
+TEXT ·dotsAVX2x1x32(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPQ    use+72(FP), $0x01
 	JNE     start
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	VMOVUPS 64(CX), Y2
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
 	VMOVUPS 96(CX), Y3
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ rsb+48(FP), DX
-	LEAQ (DX)(DX*2), BX
-	LEAQ (DX)(DX*4), SI
-	LEAQ (BX)(DX*4), DI
-	MOVQ b+40(FP), R8
-	LEAQ (R8)(DX*8), R9
-	LEAQ (R9)(DX*8), R10
-	LEAQ (R10)(DX*8), R11
-	MOVQ k+8(FP), R12
-	SHRQ $0x02, R12
-	JZ   tail
-	LEAQ (AX)(AX*2), R13
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	LEAQ  (R9)(DX*8), R10
+	LEAQ  (R10)(DX*8), R11
+	MOVQ  back+80(FP), R12
+	IMULQ DX, R12
+	SUBQ  R12, R11
+	MOVQ  k+8(FP), R12
+	SHRQ  $0x02, R12
+	JZ    tail
+	LEAQ  (AX)(AX*2), R13
 
 k:
 	VBROADCASTSS   (CX), Y4
@@ -2208,29 +3272,34 @@ end3:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
 	CMPQ   use+72(FP), $0x02
 	JNE    store
-	VADDPS (CX), Y0, Y0
-	VADDPS 32(CX), Y1, Y1
-	VADDPS 64(CX), Y2, Y2
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(DX), Y2, Y2
 	VADDPS 96(CX), Y3, Y3
 
 store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
-	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y0, (DX)
 	VCMPPS       $0x03, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y4, Y1, Y1
-	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y1, 32(DX)
 	VCMPPS       $0x03, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y4, Y2, Y2
-	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y2, 64(DX)
 	VCMPPS       $0x03, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y3
 	VMOVUPS      Y3, 96(CX)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x05, CX
+	IMUL3Q       $0x00000020, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000080, c+56(FP)
 	SUBQ         $0x00000020, n+0(FP)
@@ -2238,30 +3307,481 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x1x24(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x1x8(SB), $0-80
+TEXT ·dotsAVX2x1x24(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(CX), Y2
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	LEAQ  (R9)(DX*8), R10
+	MOVQ  back+80(FP), R11
+	IMULQ DX, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
+
+k:
+	VBROADCASTSS   (CX), Y3
+	VBROADCASTSS   (CX)(AX*1), Y4
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VBROADCASTSS   (CX)(R12*1), Y6
+	VBROADCASTF128 (R8), Y7
+	VINSERTF128    $0x01, (R8)(DX*4), Y7, Y7
+	VBROADCASTF128 (R8)(DX*1), Y8
+	VINSERTF128    $0x01, (R8)(SI*1), Y8, Y8
+	VBROADCASTF128 (R8)(DX*2), Y9
+	VINSERTF128    $0x01, (R8)(BX*2), Y9, Y9
+	VBROADCASTF128 (R8)(BX*1), Y10
+	VINSERTF128    $0x01, (R8)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y0
+	VFMADD231PS    Y8, Y4, Y0
+	VFMADD231PS    Y11, Y5, Y0
+	VFMADD231PS    Y7, Y6, Y0
+	VBROADCASTF128 (R9), Y7
+	VINSERTF128    $0x01, (R9)(DX*4), Y7, Y7
+	VBROADCASTF128 (R9)(DX*1), Y8
+	VINSERTF128    $0x01, (R9)(SI*1), Y8, Y8
+	VBROADCASTF128 (R9)(DX*2), Y9
+	VINSERTF128    $0x01, (R9)(BX*2), Y9, Y9
+	VBROADCASTF128 (R9)(BX*1), Y10
+	VINSERTF128    $0x01, (R9)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y1
+	VFMADD231PS    Y8, Y4, Y1
+	VFMADD231PS    Y11, Y5, Y1
+	VFMADD231PS    Y7, Y6, Y1
+	VBROADCASTF128 (R10), Y7
+	VINSERTF128    $0x01, (R10)(DX*4), Y7, Y7
+	VBROADCASTF128 (R10)(DX*1), Y8
+	VINSERTF128    $0x01, (R10)(SI*1), Y8, Y8
+	VBROADCASTF128 (R10)(DX*2), Y9
+	VINSERTF128    $0x01, (R10)(BX*2), Y9, Y9
+	VBROADCASTF128 (R10)(BX*1), Y10
+	VINSERTF128    $0x01, (R10)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y2
+	VFMADD231PS    Y8, Y4, Y2
+	VFMADD231PS    Y11, Y5, Y2
+	VFMADD231PS    Y7, Y6, Y2
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y3
+	NEGQ         R11
+	MOVQ         R11, R12
+	VMASKMOVPS   (R8), Y3, Y4
+	VMASKMOVPS   (R8)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(DX*1), Y3, Y5
+	VMASKMOVPS   (R8)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(DX*2), Y3, Y6
+	VMASKMOVPS   (R8)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R8)(BX*1), Y3, Y7
+	VMASKMOVPS   (R8)(DI*1), Y3, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y8
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y8, Y7
+	VSHUFPS      $0xee, Y5, Y8, Y5
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y0
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y5, Y4, Y0
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y8, Y4, Y0
+
+end0:
+	MOVQ         R11, R8
+	VMASKMOVPS   (R9), Y3, Y4
+	VMASKMOVPS   (R9)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(DX*1), Y3, Y5
+	VMASKMOVPS   (R9)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(DX*2), Y3, Y6
+	VMASKMOVPS   (R9)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(BX*1), Y3, Y7
+	VMASKMOVPS   (R9)(DI*1), Y3, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y8
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y8, Y7
+	VSHUFPS      $0xee, Y5, Y8, Y5
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y5, Y4, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y8, Y4, Y1
+
+end1:
+	MOVQ         R11, R8
+	VMASKMOVPS   (R10), Y3, Y4
+	VMASKMOVPS   (R10)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R10)(DX*1), Y3, Y5
+	VMASKMOVPS   (R10)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(DX*2), Y3, Y6
+	VMASKMOVPS   (R10)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(BX*1), Y3, Y7
+	VMASKMOVPS   (R10)(DI*1), Y3, Y3
+	VINSERTF128  $0x01, X3, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VSHUFPS      $0x44, Y6, Y4, Y5
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y2
+
+end2:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(CX), Y2, Y2
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000018, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000060, c+56(FP)
+	SUBQ         $0x00000018, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x16(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(CX), Y1
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	MOVQ  back+80(FP), R10
+	IMULQ DX, R10
+	SUBQ  R10, R9
+	MOVQ  k+8(FP), R10
+	SHRQ  $0x02, R10
+	JZ    tail
+	LEAQ  (AX)(AX*2), R11
+
+k:
+	VBROADCASTSS   (CX), Y2
+	VBROADCASTSS   (CX)(AX*1), Y3
+	VBROADCASTSS   (CX)(AX*2), Y4
+	VBROADCASTSS   (CX)(R11*1), Y5
+	VBROADCASTF128 (R8), Y6
+	VINSERTF128    $0x01, (R8)(DX*4), Y6, Y6
+	VBROADCASTF128 (R8)(DX*1), Y7
+	VINSERTF128    $0x01, (R8)(SI*1), Y7, Y7
+	VBROADCASTF128 (R8)(DX*2), Y8
+	VINSERTF128    $0x01, (R8)(BX*2), Y8, Y8
+	VBROADCASTF128 (R8)(BX*1), Y9
+	VINSERTF128    $0x01, (R8)(DI*1), Y9, Y9
+	VUNPCKLPS      Y7, Y6, Y10
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPS      Y9, Y8, Y7
+	VUNPCKHPS      Y9, Y8, Y8
+	VSHUFPS        $0x44, Y7, Y10, Y9
+	VSHUFPS        $0xee, Y7, Y10, Y7
+	VSHUFPS        $0x44, Y8, Y6, Y10
+	VSHUFPS        $0xee, Y8, Y6, Y6
+	VFMADD231PS    Y9, Y2, Y0
+	VFMADD231PS    Y7, Y3, Y0
+	VFMADD231PS    Y10, Y4, Y0
+	VFMADD231PS    Y6, Y5, Y0
+	VBROADCASTF128 (R9), Y6
+	VINSERTF128    $0x01, (R9)(DX*4), Y6, Y6
+	VBROADCASTF128 (R9)(DX*1), Y7
+	VINSERTF128    $0x01, (R9)(SI*1), Y7, Y7
+	VBROADCASTF128 (R9)(DX*2), Y8
+	VINSERTF128    $0x01, (R9)(BX*2), Y8, Y8
+	VBROADCASTF128 (R9)(BX*1), Y9
+	VINSERTF128    $0x01, (R9)(DI*1), Y9, Y9
+	VUNPCKLPS      Y7, Y6, Y10
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPS      Y9, Y8, Y7
+	VUNPCKHPS      Y9, Y8, Y8
+	VSHUFPS        $0x44, Y7, Y10, Y9
+	VSHUFPS        $0xee, Y7, Y10, Y7
+	VSHUFPS        $0x44, Y8, Y6, Y10
+	VSHUFPS        $0xee, Y8, Y6, Y6
+	VFMADD231PS    Y9, Y2, Y1
+	VFMADD231PS    Y7, Y3, Y1
+	VFMADD231PS    Y10, Y4, Y1
+	VFMADD231PS    Y6, Y5, Y1
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R10
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R10
+	ANDQ         $0x03, R10
+	JZ           end
+	LEAQ         first<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      12(R11)(R10*4), Y2
+	NEGQ         R10
+	MOVQ         R10, R11
+	VMASKMOVPS   (R8), Y2, Y3
+	VMASKMOVPS   (R8)(DX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R8)(DX*1), Y2, Y4
+	VMASKMOVPS   (R8)(SI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(DX*2), Y2, Y5
+	VMASKMOVPS   (R8)(BX*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(BX*1), Y2, Y6
+	VMASKMOVPS   (R8)(DI*1), Y2, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y7
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y7, Y6
+	VSHUFPS      $0xee, Y4, Y7, Y4
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y4, Y3, Y0
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y7, Y3, Y0
+
+end0:
+	MOVQ         R10, R8
+	VMASKMOVPS   (R9), Y2, Y3
+	VMASKMOVPS   (R9)(DX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R9)(DX*1), Y2, Y4
+	VMASKMOVPS   (R9)(SI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(DX*2), Y2, Y5
+	VMASKMOVPS   (R9)(BX*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(BX*1), Y2, Y6
+	VMASKMOVPS   (R9)(DI*1), Y2, Y2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y2, Y6
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VSHUFPS      $0x44, Y5, Y3, Y4
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y1
+
+end1:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000010, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000040, c+56(FP)
+	SUBQ         $0x00000010, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x8(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), DX
+	NEGQ    DX
+	LEAQ    (CX)(DX*4), DX
+	MOVQ    DX, CX
 	VXORPS  Y0, Y0, Y0
 	CMPQ    use+72(FP), $0x01
 	JNE     start
 	VMOVUPS (CX), Y0
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ rsb+48(FP), DX
-	LEAQ (DX)(DX*2), BX
-	LEAQ (DX)(DX*4), SI
-	LEAQ (BX)(DX*4), DI
-	MOVQ b+40(FP), R8
-	MOVQ k+8(FP), R9
-	SHRQ $0x02, R9
-	JZ   tail
-	LEAQ (AX)(AX*2), R10
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	MOVQ  back+80(FP), R9
+	IMULQ DX, R9
+	SUBQ  R9, R8
+	MOVQ  k+8(FP), R9
+	SHRQ  $0x02, R9
+	JZ    tail
+	LEAQ  (AX)(AX*2), R10
 
 k:
 	VBROADCASTSS   (CX), Y1
@@ -2336,6 +3856,11 @@ end0:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), DX
+	NEGQ   DX
+	LEAQ   (CX)(DX*4), DX
+	MOVQ   DX, CX
 	CMPQ   use+72(FP), $0x02
 	JNE    store
 	VADDPS (CX), Y0, Y0
@@ -2346,7 +3871,7 @@ store:
 	VBLENDVPS    Y2, Y1, Y0, Y0
 	VMOVUPS      Y0, (CX)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x03, CX
+	IMUL3Q       $0x00000008, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000020, c+56(FP)
 	SUBQ         $0x00000008, n+0(FP)
@@ -2354,39 +3879,47 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x2x16(SB), $0-80
+TEXT ·dotsAVX2x2x16(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), SI
+	NEGQ    SI
+	LEAQ    (CX)(SI*4), SI
+	MOVQ    SI, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	CMPQ    use+72(FP), $0x01
 	JNE     start
-	VMOVUPS (CX), Y0
+	VMOVUPS (BX), Y0
 	VMOVUPS 32(CX), Y1
-	VMOVUPS (CX)(DX*1), Y2
+	VMOVUPS (BX)(DX*1), Y2
 	VMOVUPS 32(CX)(DX*1), Y3
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ CX, DX
-	ADDQ rsa+24(FP), DX
-	MOVQ rsb+48(FP), BX
-	LEAQ (BX)(BX*2), SI
-	LEAQ (BX)(BX*4), DI
-	LEAQ (SI)(BX*4), R8
-	MOVQ b+40(FP), R9
-	LEAQ (R9)(BX*8), R10
-	MOVQ k+8(FP), R11
-	SHRQ $0x02, R11
-	JZ   tail
-	LEAQ (AX)(AX*2), R12
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  rsb+48(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	LEAQ  (SI)(BX*4), R8
+	MOVQ  b+40(FP), R9
+	LEAQ  (R9)(BX*8), R10
+	MOVQ  back+80(FP), R11
+	IMULQ BX, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
 
 k:
 	VBROADCASTF128 (R9), Y4
@@ -2541,29 +4074,34 @@ end1:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), SI
+	NEGQ   SI
+	LEAQ   (CX)(SI*4), SI
+	MOVQ   SI, CX
 	CMPQ   use+72(FP), $0x02
 	JNE    store
-	VADDPS (CX), Y0, Y0
+	VADDPS (BX), Y0, Y0
 	VADDPS 32(CX), Y1, Y1
-	VADDPS (CX)(DX*1), Y2, Y2
+	VADDPS (BX)(DX*1), Y2, Y2
 	VADDPS 32(CX)(DX*1), Y3, Y3
 
 store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
-	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y0, (BX)
 	VCMPPS       $0x03, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y4, Y1, Y1
 	VMOVUPS      Y1, 32(CX)
 	VCMPPS       $0x03, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y4, Y2, Y2
-	VMOVUPS      Y2, (CX)(DX*1)
+	VMOVUPS      Y2, (BX)(DX*1)
 	VCMPPS       $0x03, Y3, Y3, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y3
 	VMOVUPS      Y3, 32(CX)(DX*1)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x04, CX
+	IMUL3Q       $0x00000010, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000040, c+56(FP)
 	SUBQ         $0x00000010, n+0(FP)
@@ -2571,14 +4109,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x2x8(SB), $0-80
+TEXT ·dotsAVX2x2x8(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	CMPQ    use+72(FP), $0x01
@@ -2587,18 +4130,21 @@ groups:
 	VMOVUPS (CX)(DX*1), Y1
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ CX, DX
-	ADDQ rsa+24(FP), DX
-	MOVQ rsb+48(FP), BX
-	LEAQ (BX)(BX*2), SI
-	LEAQ (BX)(BX*4), DI
-	LEAQ (SI)(BX*4), R8
-	MOVQ b+40(FP), R9
-	MOVQ k+8(FP), R10
-	SHRQ $0x02, R10
-	JZ   tail
-	LEAQ (AX)(AX*2), R11
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  rsb+48(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	LEAQ  (SI)(BX*4), R8
+	MOVQ  b+40(FP), R9
+	MOVQ  back+80(FP), R10
+	IMULQ BX, R10
+	SUBQ  R10, R9
+	MOVQ  k+8(FP), R10
+	SHRQ  $0x02, R10
+	JZ    tail
+	LEAQ  (AX)(AX*2), R11
 
 k:
 	VBROADCASTF128 (R9), Y2
@@ -2688,6 +4234,11 @@ end0:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
 	CMPQ   use+72(FP), $0x02
 	JNE    store
 	VADDPS (CX), Y0, Y0
@@ -2702,7 +4253,7 @@ store:
 	VBLENDVPS    Y0, Y2, Y1, Y1
 	VMOVUPS      Y1, (CX)(DX*1)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x03, CX
+	IMUL3Q       $0x00000008, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000020, c+56(FP)
 	SUBQ         $0x00000008, n+0(FP)
@@ -2710,14 +4261,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x3x8(SB), $0-80
+TEXT ·dotsAVX2x3x8(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -2728,20 +4284,23 @@ groups:
 	VMOVUPS (CX)(DX*2), Y2
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ CX, DX
-	ADDQ rsa+24(FP), DX
-	MOVQ DX, BX
-	ADDQ rsa+24(FP), BX
-	MOVQ rsb+48(FP), SI
-	LEAQ (SI)(SI*2), DI
-	LEAQ (SI)(SI*4), R8
-	LEAQ (DI)(SI*4), R9
-	MOVQ b+40(FP), R10
-	MOVQ k+8(FP), R11
-	SHRQ $0x02, R11
-	JZ   tail
-	LEAQ (AX)(AX*2), R12
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  DX, BX
+	ADDQ  rsa+24(FP), BX
+	MOVQ  rsb+48(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+	MOVQ  b+40(FP), R10
+	MOVQ  back+80(FP), R11
+	IMULQ SI, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
 
 k:
 	VBROADCASTF128 (R10), Y3
@@ -2846,6 +4405,11 @@ end0:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
 	CMPQ   use+72(FP), $0x02
 	JNE    store
 	VADDPS (CX), Y0, Y0
@@ -2864,7 +4428,7 @@ store:
 	VBLENDVPS    Y0, Y3, Y2, Y2
 	VMOVUPS      Y2, (CX)(DX*2)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x03, CX
+	IMUL3Q       $0x00000008, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000020, c+56(FP)
 	SUBQ         $0x00000008, n+0(FP)
@@ -2872,14 +4436,21 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·dotsAVX2x4x8(SB), $0-80
+TEXT ·dotsAVX2x4x8(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
 	MOVQ    c+56(FP), CX
 	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	LEAQ    (BX)(DX*2), BX
+	ADDQ    DX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
 	LEAQ    (CX)(DX*2), BX
 	ADDQ    DX, BX
 	VXORPS  Y0, Y0, Y0
@@ -2894,22 +4465,25 @@ groups:
 	VMOVUPS (BX), Y3
 
 start:
-	MOVQ a+16(FP), CX
-	MOVQ CX, DX
-	ADDQ rsa+24(FP), DX
-	MOVQ DX, BX
-	ADDQ rsa+24(FP), BX
-	MOVQ BX, SI
-	ADDQ rsa+24(FP), SI
-	MOVQ rsb+48(FP), DI
-	LEAQ (DI)(DI*2), R8
-	LEAQ (DI)(DI*4), R9
-	LEAQ (R8)(DI*4), R10
-	MOVQ b+40(FP), R11
-	MOVQ k+8(FP), R12
-	SHRQ $0x02, R12
-	JZ   tail
-	LEAQ (AX)(AX*2), R13
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  DX, BX
+	ADDQ  rsa+24(FP), BX
+	MOVQ  BX, SI
+	ADDQ  rsa+24(FP), SI
+	MOVQ  rsb+48(FP), DI
+	LEAQ  (DI)(DI*2), R8
+	LEAQ  (DI)(DI*4), R9
+	LEAQ  (R8)(DI*4), R10
+	MOVQ  b+40(FP), R11
+	MOVQ  back+80(FP), R12
+	IMULQ DI, R12
+	SUBQ  R12, R11
+	MOVQ  k+8(FP), R12
+	SHRQ  $0x02, R12
+	JZ    tail
+	LEAQ  (AX)(AX*2), R13
 
 k:
 	VBROADCASTF128 (R11), Y4
@@ -3029,6 +4603,13 @@ end0:
 end:
 	MOVQ   c+56(FP), CX
 	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	LEAQ   (BX)(DX*2), BX
+	ADDQ   DX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
 	LEAQ   (CX)(DX*2), BX
 	ADDQ   DX, BX
 	CMPQ   use+72(FP), $0x02
@@ -3053,7 +4634,7 @@ store:
 	VBLENDVPS    Y0, Y4, Y3, Y3
 	VMOVUPS      Y3, (BX)
 	MOVQ         rsb+48(FP), CX
-	SHLQ         $0x03, CX
+	IMUL3Q       $0x00000008, CX, CX
 	ADDQ         CX, b+40(FP)
 	ADDQ         $0x00000020, c+56(FP)
 	SUBQ         $0x00000008, n+0(FP)
@@ -3061,9 +4642,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·rowAVX2x1x64(SB), $0-80
+TEXT ·rowAVX2x1x64(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
@@ -3154,9 +4735,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·rowAVX2x1x32(SB), $0-80
+TEXT ·rowAVX2x1x32(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
@@ -3219,9 +4800,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·rowAVX2x2x32(SB), $0-80
+TEXT ·rowAVX2x2x32(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
@@ -3320,9 +4901,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, FMA3
-TEXT ·rowAVX2x3x32(SB), $0-80
+TEXT ·rowAVX2x3x32(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:

@@ -17,9 +17,9 @@ func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *floa
 // rowAVX512x1x128 is [Few] for 1 rows, 128 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // rowAVX512x1x64 is [Few] for 1 rows, 64 columns at a time; rows of B are contiguous.
 //
 //go:noescape
-func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)

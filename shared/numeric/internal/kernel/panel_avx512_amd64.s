@@ -3578,9 +3578,9 @@ rows13store:
 	VMOVUPS      Z12, K1, (DI)
 	JMP          done
 
-// func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, AVX512F
-TEXT ·rowAVX512x1x128(SB), $0-80
+TEXT ·rowAVX512x1x128(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:
@@ -3671,9 +3671,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)
+// func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 // Requires: AVX, AVX512F
-TEXT ·rowAVX512x1x64(SB), $0-80
+TEXT ·rowAVX512x1x64(SB), $0-88
 	MOVQ csa+32(FP), AX
 
 groups:

@@ -27,6 +27,10 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		mask = YMM()
 		m, x := Load(Param("mask"), GP64()), XMM()
 		SHRQ(Imm(uint64(8*(nv-1))), m)
+		ANDQ(U32(0xff), m)
+		count := GP64()
+		POPCNTQ(m, count)
+		MOVQ(count, argument("mask")) // from here on how many columns the last vector has
 		MOVD(m.(GPVirtual).As32(), x)
 		VPBROADCASTD(x, mask)
 		VPAND(bits, mask, mask)
@@ -60,13 +64,41 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		})
 		canonical(nan, acc, ymm, func(i, j int, v Op) {
 			if last(j) {
-				VMASKMOVPS(v, mask, c(i, 32*j))
+				storeFirst(fmt.Sprintf("%sstore%d", label, i), v.(VecVirtual), c(i, 32*j))
 			} else {
 				VMOVUPS(v, c(i, 32*j))
 			}
 		})
 	}
 	panel(name, doc, 6, setup, block, func() { VZEROUPPER() })
+}
+
+// storeFirst emits to ← the first elements of v, as many as the argument mask now
+// says. VMASKMOVPS would be one instruction, and dozens of steps on CPUs of AMD.
+func storeFirst(label string, v VecVirtual, to Mem) {
+	at := GP64()
+	part := func(bit uint64, next string, emit func()) {
+		TESTQ(U32(bit), argument("mask"))
+		JZ(LabelRef(next))
+		emit()
+		Label(next)
+	}
+	part(8, label+"not8", func() {
+		VMOVUPS(v, to)
+		JMP(LabelRef(label + "done"))
+	})
+	LEAQ(to, at)
+	part(4, label+"not4", func() {
+		VMOVUPS(v.AsX(), Mem{Base: at})
+		VEXTRACTF128(Imm(1), v, v.AsX())
+		ADDQ(Imm(16), at)
+	})
+	part(2, label+"not2", func() {
+		VMOVLPS(v.AsX(), Mem{Base: at})
+		VMOVHLPS(v.AsX(), v.AsX(), v.AsX())
+		ADDQ(Imm(8), at)
+	})
+	part(1, label+"done", func() { VMOVSS(v.AsX(), Mem{Base: at}) })
 }
 
 // zmms are given out by hand: avo's allocator stops at 16.

@@ -8,19 +8,35 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const fewSignature = "func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64)"
+const fewSignature = "func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)"
 
 // few emits a function that covers n columns by groups of cols; body emits the
-// loop over k of one group, with the accumulators of rows × nv vectors.
-func few(nan Mem, name, doc string, rows, nv, cols int, vec func() Op, bytes int, stepB func(), body func(as []Register, csa Register, acc [][]Op)) {
+// loop over k of one group, with the accumulators of rows × nv vectors. early is
+// whether it heeds back.
+func few(nan Mem, name, doc string, rows, nv, cols int, vec func() Op, bytes int, early bool, stepB func(), body func(as []Register, csa Register, acc [][]Op)) {
 	TEXT(name, 0, fewSignature)
 	Pragma("noescape")
 	Doc(name + " " + doc)
 	csa := Load(Param("csa"), GP64())
 	Label("groups")
+	// Row i of C, and, for its last vector, that much earlier.
 	cOf := func() func(i, disp int) Mem {
-		_, at := rowsOf(Load(Param("c"), GP64()), Load(Param("rsc"), GP64()), rows)
-		return at
+		base, rsc := Load(Param("c"), GP64()), Load(Param("rsc"), GP64())
+		_, at := rowsOf(base, rsc, rows)
+		if !early {
+			return at
+		}
+		last := GP64()
+		MOVQ(argument("back"), last)
+		NEGQ(last)
+		LEAQ(Mem{Base: base, Index: last, Scale: 4}, last)
+		_, atLast := rowsOf(last, rsc, rows)
+		return func(i, disp int) Mem {
+			if disp == bytes*(nv-1) {
+				return atLast(i, disp)
+			}
+			return at(i, disp)
+		}
 	}
 	c := cOf()
 	acc := accumulators("", rows, nv, vec,
@@ -85,7 +101,7 @@ func row(nan Mem, set string, rows, nv int) {
 	cols := nv * bytes / 4
 	name := fmt.Sprintf("row%sx%dx%d", set, rows, cols)
 	doc := fmt.Sprintf("is [Few] for %d rows, %d columns at a time; rows of B are contiguous.", rows, cols)
-	few(nan, name, doc, rows, nv, cols, vec, bytes, func() { ADDQ(U32(4*cols), argument("b")) },
+	few(nan, name, doc, rows, nv, cols, vec, bytes, false, func() { ADDQ(U32(4*cols), argument("b")) },
 		func(as []Register, csa Register, acc [][]Op) {
 			k, b, rsb := Load(Param("k"), GP64()), Load(Param("b"), GP64()), Load(Param("rsb"), GP64())
 			xs := make([]Op, rows)
@@ -127,10 +143,10 @@ func dots(nan, first Mem, rows, nv int) {
 	stepB := func() {
 		step := GP64()
 		MOVQ(argument("rsb"), step)
-		SHLQ(Imm(uint64(log2(8*nv))), step)
+		IMUL3Q(U32(8*nv), step, step)
 		ADDQ(step, argument("b"))
 	}
-	few(nan, name, doc, rows, nv, 8*nv, ymm, 32, stepB, func(as []Register, csa Register, acc [][]Op) {
+	few(nan, name, doc, rows, nv, 8*nv, ymm, 32, true, stepB, func(as []Register, csa Register, acc [][]Op) {
 		at, bases := eightRows(nv)
 		k := Load(Param("k"), GP64())
 		SHRQ(Imm(2), k)
@@ -216,16 +232,8 @@ func dots(nan, first Mem, rows, nv int) {
 	})
 }
 
-func log2(n int) int {
-	l := 0
-	for 1<<l < n {
-		l++
-	}
-	return l
-}
-
 // eightRows returns the operand of row r of 8 in block j of nv, and the registers
-// that point to the blocks.
+// that point to the blocks. The last block begins back rows early.
 func eightRows(nv int) (at func(j, r int) Mem, bases []Register) {
 	s, s3, s5, s7 := Load(Param("rsb"), GP64()), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: s, Index: s, Scale: 2}, s3)
@@ -237,6 +245,10 @@ func eightRows(nv int) (at func(j, r int) Mem, bases []Register) {
 		LEAQ(Mem{Base: bases[len(bases)-1], Index: s, Scale: 8}, next)
 		bases = append(bases, next)
 	}
+	early := GP64()
+	MOVQ(argument("back"), early)
+	IMULQ(s, early)
+	SUBQ(early, bases[nv-1])
 	return func(j, r int) Mem {
 		m := Mem{Base: bases[j]}
 		switch r {
