@@ -13,24 +13,40 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 		q.transpose()
 	}
 	switch {
-	case q.b.cs == 1:
+	case q.b.cs == 1 && q.m <= fewRows:
 		q.rowsOfB(s, w)
-		return true
-	case q.k <= mostDots:
+	case q.b.cs != 1 && q.worthDots(s):
 		q.dots(s, w)
-		return true
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
-// fewRows is the most rows that are few.
-const fewRows = 4
+// worthDots reports whether dot products are the way to compute p, whose columns
+// of B are contiguous: a C whose columns are takes a pass of its own.
+func (p *product) worthDots(s *kernel.Set) bool {
+	turned := p.c.cs != 1
+	switch {
+	case p.k > mostDots || turned && p.k < 8:
+		return false
+	case p.m <= fewRows:
+		return true
+	}
+	return s.Bulk != nil && p.m <= mostRows && !turned && p.k >= 16
+}
+
+// Rows that are few, and with kernels for the bulk of many columns.
+const (
+	fewRows  = 4
+	mostRows = 7
+)
 
 // edge computes p where few columns remain beyond panels or halves of them: those
 // as a product of their own.
 func (p *product) edge(s *kernel.Set, w *workspace) bool {
 	rest := p.n & (s.NR/2 - 1)
-	if s.Dots == nil || rest == 0 || rest > fewRows || p.n < s.NR/2 || p.m < 2*fewRows || p.alpha != 1 || p.beta != 1 || p.k > mostDots {
+	if s.Dots == nil || rest == 0 || rest > fewRows || p.n < s.NR/2 || p.k < 8 || p.m*p.k < leastEdge || p.alpha != 1 || p.beta != 1 || p.k > mostDots {
 		return false
 	}
 	q := *p
@@ -40,6 +56,10 @@ func (p *product) edge(s *kernel.Set, w *workspace) bool {
 	q.n, q.b, q.c = rest, p.b.part(0, p.n-rest), p.c.part(0, p.n-rest)
 	return q.few(s, w)
 }
+
+// leastEdge is the number of multiply-adds by a column that are worth a product of
+// its own.
+const leastEdge = 512
 
 // mostDots is the longest chain for which eight columns of B fit in a workspace.
 const mostDots = nc * (kc + 16) / 8
@@ -99,9 +119,17 @@ func (p *product) panelsOfRows(s *kernel.Set) {
 // dots computes p from a B whose columns are contiguous: each element is a dot
 // product of two vectors that lie in order.
 func (p *product) dots(s *kernel.Set, w *workspace) {
-	fs, use := s.Dots[p.m-1], p.use()
+	if p.m > len(s.Dots) {
+		top, rest := *p, *p
+		top.m = p.m / 2
+		top.dots(s, w)
+		rest.m, rest.a, rest.c = p.m-top.m, p.a.part(top.m, 0), p.c.part(top.m, 0)
+		rest.dots(s, w)
+		return
+	}
+	use := p.use()
 	if p.c.cs == 1 && p.n >= 8 && (use == kernel.Store || p.n%8 == 0) {
-		p.dotsBy(fs, p.c)
+		p.dotsBy(s)
 		return
 	}
 	for j := 0; j < p.n; j += tileCols {
@@ -112,17 +140,17 @@ func (p *product) dots(s *kernel.Set, w *workspace) {
 		if use != kernel.Store {
 			move(q.c, c, p.m, q.n)
 		}
-		q.dotsAside(fs, w)
+		q.dotsAside(s, w)
 		move(c, q.c, p.m, q.n)
 	}
 }
 
 // dotsAside is dots for a C with room for whole eights of columns: what remains
 // of B beyond them is copied first.
-func (p *product) dotsAside(fs []kernel.FewOf, w *workspace) {
+func (p *product) dotsAside(s *kernel.Set, w *workspace) {
 	q, rest := *p, p.n%8
 	if q.n = p.n - rest; q.n > 0 {
-		q.dotsBy(fs, q.c)
+		q.dotsBy(s)
 	}
 	if rest == 0 {
 		return
@@ -131,16 +159,28 @@ func (p *product) dotsAside(fs []kernel.FewOf, w *workspace) {
 		copy(w.b[i*p.k:(i+1)*p.k], p.b.v[(q.n+i)*p.b.cs:])
 	}
 	q.b, q.c, q.n = matrix{w.b, 1, p.k}, p.c.part(0, q.n), 8
-	q.dotsBy(fs, q.c)
+	q.dotsBy(s)
 }
 
 // dotsBy is dots for at least 8 columns of a C whose rows are contiguous, in
 // groups of much the same number of eights: a group lasts as long as its chains
 // however few they are. Where n is not a multiple of 8, some columns are computed
 // twice, and stored twice.
-func (p *product) dotsBy(fs []kernel.FewOf, c matrix) {
-	most, use := len(fs), p.use()
-	for j, eights := 0, (p.n+7)/8; eights > 0; {
+func (p *product) dotsBy(s *kernel.Set) {
+	use, j := p.use(), 0
+	call := func(f kernel.Few, n, back int) {
+		f(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j*p.b.cs], 4*p.b.cs, &p.c.v[j], 4*p.c.rs, use, back)
+		j += n
+	}
+	if p.m <= len(s.Bulk) {
+		f := s.Bulk[p.m-1]
+		if n := p.n / f.Cols * f.Cols; n > 0 {
+			call(f.F, n, 0)
+		}
+	}
+	fs := s.Dots[p.m-1]
+	most := len(fs)
+	for eights := (p.n - j + 7) / 8; eights > 0; eights = (p.n - j + 7) / 8 {
 		group, back := most, 0 // eights
 		switch {
 		case eights <= most:
@@ -152,19 +192,18 @@ func (p *product) dotsBy(fs []kernel.FewOf, c matrix) {
 		if eights > 2*most {
 			n *= eights/most - 1
 		}
-		f := fs[most-group].F
-		f(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j*p.b.cs], 4*p.b.cs, &c.v[j], 4*c.rs, use, back)
-		j, eights = j+n, eights-n/8
+		call(fs[most-group].F, n, back)
 	}
 }
 
 // move is dst [m, n] ← src.
 func move(dst, src matrix, m, n int) {
+	d, s, down, across := dst.v, src.v, dst.cs, src.cs
 	for i := range m {
 		to, from := i*dst.rs, i*src.rs
 		for range n {
-			dst.v[to] = src.v[from]
-			to, from = to+dst.cs, from+src.cs
+			d[to] = s[from]
+			to, from = to+down, from+across
 		}
 	}
 }

@@ -54,24 +54,35 @@ func (p *product) transpose() {
 	p.alpha, p.beta = p.beta, p.alpha
 }
 
-// costTurn is what transposing an element costs, in multiply-adds of a full panel.
-const costTurn = 4
+// What transposing an element costs, in multiply-adds of a full panel: in blocks
+// of 8 × 8, and one by one.
+const (
+	costTurn = 4
+	costOne  = 32
+)
+
+func costOf(rows, cols int) int {
+	if rows < 8 || cols < 8 {
+		return costOne * rows * cols
+	}
+	return costTurn * rows * cols
+}
 
 func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 	wide := (n + s.NR/2 - 1) &^ (s.NR/2 - 1)
 	cost := m * wide * k
 	if turnB {
-		cost += costTurn * n * k
+		cost += costOf(n, k)
 	}
 	if turnC {
-		cost += costTurn * n * m
+		cost += costOf(n, m)
 	}
 	return cost
 }
 
 // run computes p, and may leave it changed.
 func (p *product) run(s *kernel.Set, w *workspace) {
-	if min(p.m, p.n) <= fewRows && p.few(s, w) {
+	if min(p.m, p.n) <= mostRows && p.few(s, w) {
 		return
 	}
 	p.orient(s)

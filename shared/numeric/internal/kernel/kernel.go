@@ -63,6 +63,7 @@ type Set struct {
 	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil without
 	Rows      [][]FewOf  // by rows of C, 1 first: kernels for rows of B that are contiguous
 	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are: for 8·i columns, i from some number down to 1
+	Bulk      []FewOf    // by rows of C: as Dots, for many columns; they do not heed back
 	Transpose Transpose  // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without

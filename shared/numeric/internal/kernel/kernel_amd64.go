@@ -5,7 +5,7 @@ import "tributary/shared/numeric/isa"
 var dots = [][]FewOf{
 	{{32, dotsAVX2x1x32}, {24, dotsAVX2x1x24}, {16, dotsAVX2x1x16}, {8, dotsAVX2x1x8}},
 	{{16, dotsAVX2x2x16}, {8, dotsAVX2x2x8}},
-	{{8, dotsAVX2x3x8}},
+	{{16, dotsAVX2x3x16}, {8, dotsAVX2x3x8}},
 	{{8, dotsAVX2x4x8}},
 }
 
@@ -13,6 +13,7 @@ var native = []*Set{
 	{
 		Name: isa.AVX512, MR: 14, NR: 32, Transpose: transpose8, CopyA: copyPanels16, CopyB: copyPanels32,
 		Rows: [][]FewOf{{{128, rowAVX512x1x128}, {64, rowAVX512x1x64}}}, Dots: dots,
+		Bulk: []FewOf{{32, dotsAVX512x1x32}, {32, dotsAVX512x2x32}, {32, dotsAVX512x3x32}, {32, dotsAVX512x4x32}},
 		Half: panelAVX512x16, Wide: panelAVX512x32, Narrow: [2]Panel{panelAVX512x16, panelAVX512x32},
 	},
 	{

@@ -54,6 +54,11 @@ func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb i
 //go:noescape
 func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
+// dotsAVX2x3x16 is [Few] for 3 rows, 16 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x3x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
 // dotsAVX2x3x8 is [Few] for 3 rows, 8 columns at a time; columns of B are contiguous.
 //
 //go:noescape

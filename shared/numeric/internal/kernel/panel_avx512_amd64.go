@@ -23,3 +23,23 @@ func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb
 //
 //go:noescape
 func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x1x32 is [Few] for 1 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x2x32 is [Few] for 2 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x3x32 is [Few] for 3 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x4x32 is [Few] for 4 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)

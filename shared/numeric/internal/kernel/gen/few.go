@@ -147,7 +147,7 @@ func dots(nan, first Mem, rows, nv int) {
 		ADDQ(step, argument("b"))
 	}
 	few(nan, name, doc, rows, nv, 8*nv, ymm, 32, true, stepB, func(as []Register, csa Register, acc [][]Op) {
-		at, bases := eightRows(nv)
+		at, bases := eightRows(nv, true)
 		k := Load(Param("k"), GP64())
 		SHRQ(Imm(2), k)
 		JZ(LabelRef("tail"))
@@ -233,8 +233,9 @@ func dots(nan, first Mem, rows, nv int) {
 }
 
 // eightRows returns the operand of row r of 8 in block j of nv, and the registers
-// that point to the blocks. The last block begins back rows early.
-func eightRows(nv int) (at func(j, r int) Mem, bases []Register) {
+// that point to the blocks. Where
+// early is set, the last block begins back rows early.
+func eightRows(nv int, early bool) (at func(j, r int) Mem, bases []Register) {
 	s, s3, s5, s7 := Load(Param("rsb"), GP64()), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: s, Index: s, Scale: 2}, s3)
 	LEAQ(Mem{Base: s, Index: s, Scale: 4}, s5)
@@ -245,10 +246,12 @@ func eightRows(nv int) (at func(j, r int) Mem, bases []Register) {
 		LEAQ(Mem{Base: bases[len(bases)-1], Index: s, Scale: 8}, next)
 		bases = append(bases, next)
 	}
-	early := GP64()
-	MOVQ(argument("back"), early)
-	IMULQ(s, early)
-	SUBQ(early, bases[nv-1])
+	if early {
+		rows := GP64()
+		MOVQ(argument("back"), rows)
+		IMULQ(s, rows)
+		SUBQ(rows, bases[nv-1])
+	}
 	return func(j, r int) Mem {
 		m := Mem{Base: bases[j]}
 		switch r {

@@ -40,7 +40,7 @@ func main() {
 		for i := range 11 {
 			DATA(4*i, U32(uint32(min(0, i-3)>>31)))
 		}
-		for _, shape := range [][2]int{{1, 4}, {1, 3}, {1, 2}, {1, 1}, {2, 2}, {2, 1}, {3, 1}, {4, 1}} {
+		for _, shape := range [][2]int{{1, 4}, {1, 3}, {1, 2}, {1, 1}, {2, 2}, {2, 1}, {3, 2}, {3, 1}, {4, 1}} {
 			dots(nan, first, shape[0], shape[1])
 		}
 		for _, shape := range [][2]int{{1, 8}, {1, 4}, {2, 4}, {3, 4}} {
@@ -55,6 +55,9 @@ func main() {
 		panelAVX512(nan, "panelAVX512x16", 1)
 		for _, nv := range []int{8, 4} {
 			row(nan, "AVX512", 1, nv)
+		}
+		for rows := 1; rows <= 4; rows++ {
+			dots512(nan, rows)
 		}
 	}
 	Generate()
