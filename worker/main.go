@@ -13,6 +13,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
+	"tributary/shared/settings"
 	"tributary/shared/telemetry"
 	"tributary/worker/serve"
 )
@@ -24,7 +25,7 @@ func main() {
 		Version     kong.VersionFlag             `help:"Print the version and exit."`
 	}
 	k := kong.Parse(&cli,
-		kong.Name("worker"), kong.Description("Tributary's worker: computes gradients and predictions."),
+		kong.Name("worker"), kong.Description("Tributary's worker: computes gradients and predictions.\n\n"+settings.Arithmetic()),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8081"}.CloneWith(serve.Vars()),
 	)
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {

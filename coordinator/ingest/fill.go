@@ -78,7 +78,7 @@ func (s *scan) median(values []float64, j int) float64 {
 	if len(values)%2 == 1 {
 		return values[mid]
 	}
-	return values[mid-1]/2 + values[mid]/2
+	return float64(values[mid-1]/2) + float64(values[mid]/2) // the compiler multiplies by ½
 }
 
 // moments are the columns' sums, means, sums of squared deviations and ranges.

@@ -92,7 +92,7 @@ func apportion(n int, fractions [3]float64) [3]int {
 	var remainders [3]float64
 	left := n
 	for k, f := range fractions {
-		share := f * float64(n)
+		share := float64(f * float64(n))
 		parts[k] = min(left, int(math.Floor(share+1e-9))) // 0.29 · 100 is a little less than 29
 		remainders[k] = share - float64(parts[k])
 		left -= parts[k]

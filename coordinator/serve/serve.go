@@ -9,6 +9,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
+	"tributary/shared/numeric/isa"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
 )
@@ -32,14 +33,17 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
+	if err := isa.Err(); err != nil {
+		return err
+	}
 	log = log.With().Str("coordinator", id).Logger()
-	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()))
+	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()), string(isa.Chosen()))
 	var ready settings.Ready
 	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
 	if err != nil {
 		return err
 	}
-	log.Info().Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Msg("coordinator started")
+	log.Info().Str("numerics", numeric.Version).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Msg("coordinator started")
 	defer log.Info().Msg("coordinator stopped")
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)

@@ -47,6 +47,9 @@ type Command struct {
 	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
 }
 
+// Help is shown by --help, after what the command does.
+func (*Command) Help() string { return settings.Arithmetic() }
+
 // Validate is called by kong.
 func (c *Command) Validate() error {
 	switch {

@@ -53,6 +53,7 @@ func (o *Optimizer) validate(fs *faults) {
 		kinds++
 		positive32(fs, "optimizer.sgd.learning_rate", g.LearningRate)
 		below32(fs, "optimizer.sgd.momentum", g.Momentum)
+		clip32(fs, "optimizer.sgd.clip_norm", g.ClipNorm)
 		if g.Nesterov && g.Momentum == 0 {
 			fs.at("optimizer.sgd.nesterov", "true: want a momentum above 0 with it")
 		}
@@ -69,6 +70,7 @@ func (o *Optimizer) validate(fs *faults) {
 		below32(fs, a.path+".beta1", a.Beta1)
 		below32(fs, a.path+".beta2", a.Beta2)
 		positive32(fs, a.path+".epsilon", a.Epsilon)
+		clip32(fs, a.path+".clip_norm", a.ClipNorm)
 	}
 	if kinds != 1 {
 		fs.at("optimizer", "want exactly one of adam, adamw, sgd")
@@ -78,6 +80,13 @@ func (o *Optimizer) validate(fs *faults) {
 func positive32(fs *faults, path string, x float64) {
 	if f := float32(x); !(f > 0 && f <= math.MaxFloat32) {
 		fs.at(path, "%v: want a number above 0 that a 32-bit float can hold", x)
+	}
+}
+
+// clip32 accepts 0, which is none, and what positive32 does.
+func clip32(fs *faults, path string, x float64) {
+	if x != 0 {
+		positive32(fs, path, x)
 	}
 }
 

@@ -91,12 +91,20 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
 		{"optimizer.sgd.nesterov: true: want a momentum above 0 with it", does(func(s *job.Spec) { s.Optimizer.SGD.Nesterov = true })},
 		{"optimizer.sgd.learning_rate: 1e-60: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.LearningRate = 1e-60 })},
+		{"optimizer.sgd.clip_norm: -1: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.ClipNorm = -1 })},
+		{"optimizer.sgd.clip_norm: +Inf: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.ClipNorm = math.Inf(1) })},
 		{"optimizer.sgd.learning_rate: NaN: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.LearningRate = math.NaN() })},
 		{"optimizer.adamw.beta2: 0.99999999999: want a number of at least 0 and below 1, also as a 32-bit float", does(func(s *job.Spec) {
 			a := adam()
 			a.Beta2 = 0.99999999999
 			s.Optimizer = job.Optimizer{AdamW: &a}
 		})},
+		{"optimizer.adam.clip_norm: 1e-60: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) {
+			a := adam()
+			a.ClipNorm = 1e-60
+			s.Optimizer = job.Optimizer{Adam: &a}
+		})},
+		{"", does(func(s *job.Spec) { s.Optimizer.SGD.ClipNorm = 0.5 })},
 	} {
 		s := valid()
 		for _, change := range c.change {

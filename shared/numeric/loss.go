@@ -1,35 +1,32 @@
 package numeric
 
-import "math"
+import "tributary/shared/numeric/internal/vector"
+
+// A loss is computed in float64 and summed as one reduction in 16 lanes over all
+// elements; of its gradient each element is rounded once to float32.
 
 // SigmoidCrossEntropy returns Σ −log σ(z) where y = 1 and −log(1−σ(z)) where
-// y = 0, in the form max(z,0) − z·y + log(1+e^−|z|), which cannot overflow.
-// Unless d is nil, d becomes σ(z) − y. A y that is neither makes the sum NaN.
+// y = 0, in the form max(z,0) − z·y + log(1+e^−|z|), which cannot overflow; a term
+// is within 2⁻³⁷ of itself. Unless d is nil, d becomes σ(z) − y; d may be z or y.
+// A y that is neither makes the sum NaN.
 func SigmoidCrossEntropy(d, z, y []float32) float64 {
-	total := 0.0
-	for i, v := range z {
-		x, t := float64(v), float64(y[i])
-		if t != 0 && t != 1 {
-			total = math.NaN()
-		}
-		total += max(x, 0) - float64(x*t) + log1p(exp(-math.Abs(x)))
-		if d != nil {
-			d[i] = float32(sigmoid(x) - t)
-		}
+	w := vector.Borrow()
+	defer w.Return()
+	total := functions.SigmoidLoss(w, z, y)
+	if d != nil {
+		functions.SigmoidGradient.Apply(d, z, y[:len(z)])
 	}
 	return total
 }
 
 // SquaredError returns scale·Σ (ŷ−y)², z the predictions ŷ, with residuals in float64 and,
-// unless d is nil, writes its gradient 2·scale·(ŷ−y) to d.
+// unless d is nil, writes its gradient 2·scale·(ŷ−y) to d, which may be z or y.
 func SquaredError(d, z, y []float32, scale float64) float64 {
-	total := 0.0
-	for i, v := range z {
-		r := float64(v) - float64(y[i])
-		total += float64(r * r)
-		if d != nil {
-			d[i] = float32(2 * scale * r)
-		}
+	w := vector.Borrow()
+	defer w.Return()
+	total := functions.SquaredError(w, z, y)
+	if d != nil {
+		functions.Residual(d, z, y, float64(2*scale))
 	}
-	return float64(scale * total)
+	return vector.Canonical64(float64(scale * total))
 }

@@ -1,6 +1,11 @@
 package numeric
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+
+	"tributary/shared/numeric/internal/vector"
+)
 
 // Purpose keeps the random numbers of one use apart from every other's.
 type Purpose uint32
@@ -65,6 +70,23 @@ func (r *Rand) Float32() float32 { return float32(float32(r.Uint64()>>40) * (1.0
 // Symmetric returns a uniform number in [-bound, bound): (2u−1)·bound, u from Float32.
 func (r *Rand) Symmetric(bound float32) float32 {
 	return float32((float32(2*r.Float32()) - 1) * bound)
+}
+
+// Normal fills dst with standard normal variates (Box & Muller, "A note on the
+// generation of random normal deviates", 1958): each two elements are the cosine
+// and the sine of 2πv times √(−2 ln u), in float64 rounded once, from the next two
+// Uint64: u their first's upper 53 bits plus one, times 2⁻⁵³, in (0, 1], v the second's
+// upper 53 bits times 2⁻⁵³. A last element without a partner is the cosine.
+func (r *Rand) Normal(dst []float32) {
+	for ; len(dst) > 0; dst = dst[min(2, len(dst)):] {
+		u := float64(float64(r.Uint64()>>11+1) * 0x1p-53)
+		cos, sin := vector.Circle(float64(float64(r.Uint64()>>11) * 0x1p-53))
+		radius := math.Sqrt(-2 * log(u))
+		dst[0] = float32(radius * cos)
+		if len(dst) > 1 {
+			dst[1] = float32(radius * sin)
+		}
+	}
 }
 
 // Perm fills dst with a uniform permutation of 0 … len(dst)-1 (Fisher–Yates,

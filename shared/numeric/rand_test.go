@@ -1,6 +1,7 @@
 package numeric
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,4 +76,31 @@ func TestFloat32IsUniform(t *testing.T) {
 	for _, c := range count {
 		require.InDelta(t, n/bins, c, 400) // over four standard deviations
 	}
+}
+
+// The first four moments, and the fraction beyond two standard deviations.
+func TestNormalVariates(t *testing.T) {
+	const n = 200001
+	v := make([]float32, n)
+	NewRand(11, ForSynthetic, 0, 0).Normal(v)
+	var moments [5]float64
+	beyond := 0
+	for _, x := range v {
+		power := 1.0
+		for k := range moments {
+			moments[k] += power / n
+			power *= float64(x)
+		}
+		if math.Abs(float64(x)) > 2 {
+			beyond++
+		}
+	}
+	for k, want := range []float64{1, 0, 1, 0, 3} {
+		require.InDelta(t, want, moments[k], 0.05, "moment %d", k)
+	}
+	require.InDelta(t, math.Erfc(math.Sqrt2), float64(beyond)/n, 0.002)
+	// A shorter vector is the start of a longer one's, up to a last one alone.
+	w := make([]float32, 7)
+	NewRand(11, ForSynthetic, 0, 0).Normal(w)
+	require.Equal(t, v[:7], w)
 }

@@ -1,68 +1,58 @@
 package numeric
 
-import "math"
+import (
+	"math"
 
-// SoftmaxCrossEntropy returns Σ over the rows of −log softmax(z)[y]: z [B, C]
-// logits, y [B] classes. Unless d is nil, d [B, C] becomes softmax(z) − onehot(y).
+	"tributary/shared/numeric/internal/vector"
+)
+
+// In every row of logits z the greatest, top, is taken off first, so that nothing
+// overflows: softmax(z)ⱼ = e^{zⱼ−top}/Σ e^{z−top}. The exponentials are float64, their
+// sum is a reduction in 16 lanes, and each quotient is rounded once. A difference
+// below −128 counts as −128. A NaN in a row makes its top and its sum NaN.
+
+// SoftmaxCrossEntropy returns Σ over the rows, one after the other, of
+// −log softmax(z)[y]: z [B, C] logits, y [B] classes. Unless d is nil, d [B, C]
+// becomes softmax(z) − onehot(y), each element rounded once. d may be z.
 // A class outside 0 … C−1 makes the sum NaN, and so does a NaN among the logits.
 func SoftmaxCrossEntropy(d, z, y []float32, classes int) float64 {
+	w := vector.Borrow()
+	defer w.Return()
 	total := 0.0
 	for r, class := range y {
-		row := z[r*classes : (r+1)*classes]
-		top := maximum(row)
-		var dr []float32
-		if d != nil {
-			dr = d[r*classes : (r+1)*classes]
-		}
-		sum := exponentials(dr, row, top)
+		row := z[r*classes:]
+		top := kernels.Max(row[:classes])
+		sum := functions.ExpSum(w, row, classes, top)
 		c := int(class)
 		if !(class >= 0 && class < float32(classes)) || float32(c) != class {
 			total = math.NaN()
 			c = 0
 		}
-		total += log(sum) - (float64(row[c]) - float64(top))
-		for j, e := range dr {
-			dr[j] = float32(float64(e) / sum)
-		}
-		if dr != nil {
-			dr[c]--
+		own := row[c]
+		total += log(sum) - (float64(own) - float64(top))
+		if d != nil {
+			dr := d[r*classes : (r+1)*classes]
+			functions.Softmax(w, dr, row, top, sum)
+			dr[c] = vector.SoftmaxGradient(own, top, sum)
 		}
 	}
-	return total
+	return vector.Canonical64(total)
 }
 
 // Softmax writes softmax of each row of z [B, C] to dst [B, C]. dst may be z.
 func Softmax(dst, z []float32, classes int) {
+	w := vector.Borrow()
+	defer w.Return()
 	for ; len(z) > 0; dst, z = dst[classes:], z[classes:] {
-		row := dst[:classes]
-		sum := exponentials(row, z[:classes], maximum(z[:classes]))
-		for j, e := range row {
-			row[j] = float32(float64(e) / sum)
-		}
+		top := kernels.Max(z[:classes])
+		functions.Softmax(w, dst[:classes], z, top, functions.ExpSum(w, z, classes, top))
 	}
 }
 
-// exponentials returns Σ exp(z − top) in float64 and, unless dst is nil,
-// writes the terms to dst.
-func exponentials(dst, z []float32, top float32) float64 {
-	sum := 0.0
-	for j, v := range z {
-		e := exp(float64(v) - float64(top))
-		if dst != nil {
-			dst[j] = float32(e)
-		}
-		sum += e
-	}
-	return sum
-}
-
-// maximum returns the greatest element; NaN only when v[0] is one.
-func maximum(v []float32) float32 {
-	top := v[0]
-	for _, x := range v {
-		if x > top {
-			top = x
-		}
-	}
-	return top
+// LogSumExp returns log Σ eᶻ as top + log Σ e^{z−top}, z not empty.
+func LogSumExp(z []float32) float64 {
+	w := vector.Borrow()
+	defer w.Return()
+	top := kernels.Max(z)
+	return vector.Canonical64(float64(top) + log(functions.ExpSum(w, z, len(z), top)))
 }

@@ -1,47 +1,33 @@
 package numeric
 
-import "math"
+import (
+	"tributary/shared/numeric/internal/vector"
+	"tributary/shared/numeric/isa"
+)
 
-// Add writes a + b to dst; all have dst's length. dst may be a or b.
-func Add(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + b[i]
-	}
-}
+// kernels are those of the instruction set of this process.
+var kernels = vector.Of(isa.Chosen())
 
-// Sum returns the sum of v, in float64, from the first element to the last.
-func Sum(v []float32) float64 {
-	s := 0.0
-	for _, x := range v {
-		s += float64(x)
-	}
-	return s
-}
+// Add writes a + b to dst; all have dst's length. dst may be a or b. A NaN among
+// the sums is the canonical one.
+func Add(dst, a, b []float32) { kernels.Add(dst, a, b) }
 
 // AllFinite reports whether v holds neither a NaN nor an infinity.
 func AllFinite(v []float32) bool {
-	const exponent = 0xff << 23
-	for _, x := range v {
-		if math.Float32bits(x)&exponent == exponent {
-			return false
-		}
-	}
-	return true
+	top := kernels.AbsMax(v)
+	return top-top == 0
 }
 
 // AddBias adds b [O] to each row of y [B, O].
 func AddBias(y, b []float32) {
 	for n := len(b); len(y) > 0; y = y[n:] {
-		Add(y[:n], y[:n], b)
+		kernels.Add(y[:n], y[:n], b)
 	}
 }
 
 // ColumnSums writes the sum over the rows of y [B, O] to dst [O], adding row
-// after row.
+// after row in float32.
 func ColumnSums(dst, y []float32) {
 	clear(dst)
-	for n := len(dst); len(y) > 0; y = y[n:] {
-		Add(dst, dst, y[:n])
-	}
+	kernels.AddRows(dst, y)
 }

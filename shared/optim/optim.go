@@ -6,7 +6,8 @@
 // gradient's affair. Replicas and the one-process reference call it.
 //
 // Invariant: parameters and state after a step are a function of those before,
-// the step's number and its gradient, element by element.
+// the step's number and its gradient; element by element, but for the one factor
+// by which a whole gradient is clipped.
 package optim
 
 import (
@@ -19,6 +20,7 @@ type Fold struct {
 	sgd   *numeric.Descent
 	adam  *job.Adam
 	decay decay
+	limit float64 // of the gradient's norm; 0: none
 }
 
 // decay is how Adam's weight decay enters.
@@ -36,16 +38,16 @@ func New(o job.Optimizer) (*Fold, error) {
 	}
 	switch {
 	case o.SGD != nil:
-		return &Fold{sgd: &numeric.Descent{
+		return &Fold{limit: o.SGD.ClipNorm, sgd: &numeric.Descent{
 			Rate: float32(o.SGD.LearningRate), Momentum: float32(o.SGD.Momentum),
 			Decay: float32(o.SGD.WeightDecay), Nesterov: o.SGD.Nesterov,
 		}}, nil
 	case o.Adam != nil:
 		a := *o.Adam
-		return &Fold{adam: &a, decay: l2}, nil
+		return &Fold{adam: &a, decay: l2, limit: a.ClipNorm}, nil
 	default:
 		a := *o.AdamW
-		return &Fold{adam: &a, decay: decoupled}, nil
+		return &Fold{adam: &a, decay: decoupled, limit: a.ClipNorm}, nil
 	}
 }
 
@@ -62,18 +64,27 @@ func (f *Fold) Vectors() int {
 	}
 }
 
-// Apply folds the gradient grad/divisor into params and state in place. step
-// is the number of steps folded before, 0 at first. It is elementwise: any
-// ranges of the vectors may be folded apart and give the same bits. It panics
-// when a vector is shorter than grad or state has fewer than Vectors.
+// Apply folds the gradient grad/divisor, all of it, into params and state in
+// place. step is the number of steps folded before, 0 at first. Unless gradients
+// are clipped it is elementwise: any ranges of the vectors may be folded apart and
+// give the same bits. It panics when a vector is shorter than grad or state has
+// fewer than Vectors.
 func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
+	clip := float32(1)
+	if f.limit != 0 {
+		clip = numeric.Clip(grad, divisor, f.limit)
+	}
 	if f.adam != nil {
-		f.moments(step).Update(params, state[0], state[1], grad, divisor)
+		c := f.moments(step)
+		c.Clip = clip
+		c.Update(params, state[0], state[1], grad, divisor)
 		return
 	}
+	c := *f.sgd
+	c.Clip = clip
 	var buffer []float32
 	if f.Vectors() == 1 {
 		buffer = state[0][:len(grad)]
 	}
-	f.sgd.Update(params, buffer, grad, divisor)
+	c.Update(params, buffer, grad, divisor)
 }

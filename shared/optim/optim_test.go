@@ -89,6 +89,77 @@ func TestAgainstReference(t *testing.T) {
 	}
 }
 
+// clipped are the optimizers with a limit of the gradient's norm.
+func clipped(limit float64) map[string]job.Optimizer {
+	out := map[string]job.Optimizer{}
+	for name, o := range optimizers {
+		for _, a := range []**job.Adam{&o.Adam, &o.AdamW} {
+			if *a != nil {
+				c := **a
+				c.ClipNorm, *a = limit, &c
+			}
+		}
+		if o.SGD != nil {
+			c := *o.SGD
+			c.ClipNorm, o.SGD = limit, &c
+		}
+		out[name] = o
+	}
+	return out
+}
+
+// The whole gradient is scaled to the limit, in float64 as in float32.
+func TestClippedAgainstReference(t *testing.T) {
+	const n, limit = 5, 0.7
+	for name, o := range clipped(limit) {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				f, state := compile(t, o)
+				for i := range state {
+					state[i] = make([]float32, n)
+				}
+				start := rapid.SliceOfN(rapid.Float32Range(-2, 2), n, n).Draw(t, "p")
+				divisor := float32(rapid.IntRange(1, 64).Draw(t, "divisor"))
+				p, grads := append([]float32(nil), start...), [n][]float64{}
+				for step := range int64(rapid.IntRange(1, 10).Draw(t, "steps")) {
+					g := rapid.SliceOfN(rapid.Float32Range(0.1, 30), n, n).Draw(t, "g")
+					square := 0.0
+					for _, x := range g {
+						square += float64(x/divisor) * float64(x/divisor)
+					}
+					scale := min(1, limit/(math.Sqrt(square)+1e-6))
+					for i, x := range g {
+						grads[i] = append(grads[i], scale*float64(x/divisor))
+					}
+					f.Apply(p, state, step, g, divisor)
+				}
+				for i := range p {
+					require.InDelta(t, reference(o, float64(start[i]), grads[i]), p[i], 2e-5)
+				}
+			})
+		})
+	}
+}
+
+// A limit that no gradient reaches changes no bit.
+func TestAWideLimitChangesNothing(t *testing.T) {
+	for name, o := range clipped(1e6) {
+		wide, a := compile(t, o)
+		none, b := compile(t, optimizers[name])
+		p, q := []float32{1, -2, 3}, []float32{1, -2, 3}
+		for i := range a {
+			a[i], b[i] = make([]float32, 3), make([]float32, 3)
+		}
+		for step := range int64(3) {
+			g := []float32{0.3, -float32(step), 1e-30}
+			wide.Apply(p, a, step, g, 7)
+			none.Apply(q, b, step, g, 7)
+		}
+		require.Equal(t, q, p, name)
+		require.Equal(t, b, a, name)
+	}
+}
+
 func TestVectors(t *testing.T) {
 	for name, want := range map[string]int{"plain": 0, "decay": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2} {
 		f, _ := compile(t, optimizers[name])
@@ -144,6 +215,17 @@ func TestNaNIsNotHidden(t *testing.T) {
 		f.Apply(p, state, 0, []float32{float32(math.NaN())}, 2)
 		require.False(t, numeric.AllFinite(p), name)
 	}
+	for name, o := range clipped(1) {
+		for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+			f, state := compile(t, o)
+			for i := range state {
+				state[i] = make([]float32, 2)
+			}
+			p := []float32{1, 1}
+			f.Apply(p, state, 0, []float32{1, float32(bad)}, 2)
+			require.False(t, numeric.AllFinite(p), name)
+		}
+	}
 }
 
 // A job may run for very many steps: the corrections go to 1, nothing overflows.
@@ -169,6 +251,9 @@ func TestNewRefuses(t *testing.T) {
 		"optimizer.sgd.momentum: NaN":                              {SGD: &job.SGD{LearningRate: 1, Momentum: nan}},
 		"optimizer.sgd.nesterov: true: want a momentum above 0":    {SGD: &job.SGD{LearningRate: 1, Nesterov: true}},
 		"optimizer.sgd.weight_decay: -1: want a finite number":     {SGD: &job.SGD{LearningRate: 1, WeightDecay: -1}},
+		"optimizer.sgd.clip_norm: -1: want a number above 0":       {SGD: &job.SGD{LearningRate: 1, ClipNorm: -1}},
+		"optimizer.sgd.clip_norm: NaN":                             {SGD: &job.SGD{LearningRate: 1, ClipNorm: nan}},
+		"optimizer.adamw.clip_norm: +Inf":                          {AdamW: &job.Adam{LearningRate: 1, Epsilon: 1, ClipNorm: math.Inf(1)}},
 		"optimizer.sgd.weight_decay: +Inf":                         {SGD: &job.SGD{LearningRate: 1, WeightDecay: math.Inf(1)}},
 		"optimizer.adam.learning_rate: -1":                         {Adam: adam(-1, 0)},
 		"optimizer.adam.weight_decay: NaN":                         {Adam: adam(1, nan)},
@@ -191,7 +276,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	for name, o := range optimizers {
+	for name, o := range clipped(1) {
 		f, state := compile(t, o)
 		for i := range state {
 			state[i] = make([]float32, 100)

@@ -34,6 +34,7 @@ func validateSGD(s job.SGD) error {
 		positive("sgd.learning_rate", s.LearningRate),
 		fraction("sgd.momentum", s.Momentum),
 		notNegative("sgd.weight_decay", s.WeightDecay),
+		norm("sgd.clip_norm", s.ClipNorm),
 	}
 	if s.Nesterov && s.Momentum == 0 {
 		errs = append(errs, fault("sgd.nesterov", true, "a momentum above 0 with it"))
@@ -48,6 +49,7 @@ func validateAdam(kind string, a job.Adam) error {
 		fraction(kind+".beta2", a.Beta2),
 		positive(kind+".epsilon", a.Epsilon),
 		notNegative(kind+".weight_decay", a.WeightDecay),
+		norm(kind+".clip_norm", a.ClipNorm),
 	)
 }
 
@@ -69,6 +71,14 @@ func notNegative(field string, v float64) error {
 		return nil
 	}
 	return fault(field, v, "a finite number of at least 0")
+}
+
+// norm accepts 0, which is none, and what positive does.
+func norm(field string, v float64) error {
+	if v == 0 {
+		return nil
+	}
+	return positive(field, v)
 }
 
 func fraction(field string, v float64) error {

@@ -35,7 +35,7 @@ microbatches: 4
 seed: 0
 strict: true
 evaluate: {every_epochs: 1}
-optimizer: {adam: {learning_rate: 0.001, beta1: 9e-1, beta2: .999, epsilon: 0.00000001, weight_decay: 0}}
+optimizer: {adam: {learning_rate: 0.001, beta1: 9e-1, beta2: .999, epsilon: 0.00000001, weight_decay: 0, clip_norm: 0}}
 loss: "softmax_cross_entropy"
 model:
   init: {scheme: torch_uniform}
@@ -69,7 +69,7 @@ func TestCanonicalDecodesToAnEqualSpec(t *testing.T) {
 	for _, line := range []string{
 		"id: x", "seed: 18446744073709551615", "strict: false",
 		"data: {source: a.csv, label: y, shuffle: false, clean: {missing: {constant: 0}}, transform: {scale: {divide: 255}}}",
-		"optimizer: {adamw: {learning_rate: 1, beta1: 0, beta2: 0, weight_decay: 0.1}}",
+		"optimizer: {adamw: {learning_rate: 1, beta1: 0, beta2: 0, weight_decay: 0.1, clip_norm: 0.5}}",
 		"data: {inline: {x: [[1, null], [2, 3]], y: [<a>, b]}}",
 		"model: {layers: [{dense: {units: 3, bias: false}}], init: {from: w.safetensors}}",
 	} {

@@ -38,6 +38,8 @@ func TestFieldFaults(t *testing.T) {
 		"optimizer: {adam: {learning_rate: 1}, sgd: {learning_rate: 1}}": "optimizer: want exactly one of adam, adamw, sgd",
 		"optimizer: {sgd: {}}":                                      "optimizer.sgd.learning_rate: missing: want a number above 0 and at most 1000000",
 		"optimizer: {adam: {learning_rate: 0}}":                     "optimizer.adam.learning_rate: 0: want a number above 0 and at most 1000000",
+		"optimizer: {adam: {learning_rate: 1, clip_norm: -1}}":      "optimizer.adam.clip_norm: -1: want a number from 0 to 1000000",
+		"optimizer: {sgd: {learning_rate: 1, clip_norm: x}}":        `optimizer.sgd.clip_norm: "x": want a number from 0 to 1000000`,
 		"optimizer: {adam: {learning_rate: 1, beta1: 1}}":           "optimizer.adam.beta1: 1: want a number of at least 0 and below 1",
 		"optimizer: {adamw: {learning_rate: 1, epsilon: 0}}":        "optimizer.adamw.epsilon: 0: want a number above 0 and at most 1",
 		"model: {layers: []}":                                       "model.layers: an empty list: want a list of 1 to 256 elements",

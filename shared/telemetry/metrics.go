@@ -32,15 +32,16 @@ type Metrics struct {
 }
 
 // NewMetrics returns a registry with the Go runtime's and the process's
-// metrics and tributary_build_info, whose labels tell version and numerics.
-func NewMetrics(program string, numerics job.Numerics) *Metrics {
+// metrics and tributary_build_info, whose labels tell the version, the arithmetic
+// and the instruction set whose kernels compute it.
+func NewMetrics(program string, numerics job.Numerics, kernels string) *Metrics {
 	m := &Metrics{prometheus.NewRegistry(), program}
 	running := build.Read()
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: Namespace, Name: "build_info",
 		Help: "Always 1; the labels say what is running.",
 		ConstLabels: prometheus.Labels{
-			"program": program, "version": running.Program, "go": running.Go, "numerics": string(numerics),
+			"program": program, "version": running.Program, "go": running.Go, "numerics": string(numerics), "kernels": kernels,
 		},
 	}, func() float64 { return 1 })
 	m.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

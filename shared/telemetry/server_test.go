@@ -31,7 +31,7 @@ func get(t *testing.T, url string) (status int, body string) {
 }
 
 func TestServer(t *testing.T) {
-	m := NewMetrics("worker", job.Numerics("fp-1"))
+	m := NewMetrics("worker", job.Numerics("fp-1"), "avx2")
 	m.Counter("tasks_total", "Tasks.", "outcome").WithLabelValues("done").Add(3)
 	m.Gauge("slots", "Slots.").WithLabelValues().Set(2)
 	m.Seconds("task_seconds", "Time per task.").WithLabelValues().Observe(0.003)
@@ -80,7 +80,7 @@ func TestServer(t *testing.T) {
 		`tributary_worker_tasks_total{outcome="done"} 3`,
 		"tributary_worker_slots 2", "tributary_worker_cache_bytes 7", "tributary_worker_lag_steps NaN",
 		`tributary_worker_task_seconds_bucket{le="0.005"} 1`, `tributary_worker_task_seconds_bucket{le="0.002"} 0`,
-		`numerics="fp-1",program="worker",version="`, "go_goroutines ", "process_open_fds ",
+		`kernels="avx2",numerics="fp-1",program="worker",version="`, "go_goroutines ", "process_open_fds ",
 	} {
 		require.Contains(t, body, want)
 	}

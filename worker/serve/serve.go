@@ -42,6 +42,9 @@ type Command struct {
 // Vars are the defaults that depend on the machine.
 func Vars() kong.Vars { return kong.Vars{"cpus": strconv.Itoa(runtime.GOMAXPROCS(0))} }
 
+// Help is shown by --help, after what the command does.
+func (*Command) Help() string { return settings.Arithmetic() }
+
 // Validate is called by kong.
 func (c *Command) Validate() error {
 	for _, s := range []struct {
@@ -74,7 +77,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	id := settings.NewID()
 	log = log.With().Str("worker", id).Logger()
 	numerics := job.Numerics(numeric.Fingerprint())
-	metrics := telemetry.NewMetrics("worker", numerics)
+	metrics := telemetry.NewMetrics("worker", numerics, string(isa.Chosen()))
 	var ready settings.Ready
 	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
 	if err != nil {

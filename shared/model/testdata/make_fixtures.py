@@ -30,6 +30,8 @@ OPTIMIZERS = {
     "nesterov": {"sgd": {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.001}},
     "adam": {"adam": {"learning_rate": 0.002, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.001}},
     "adamw": {"adamw": {"learning_rate": 0.005, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8, "weight_decay": 0.05}},
+    "clipped": {"sgd": {"learning_rate": 0.05, "momentum": 0.9, "clip_norm": 0.2}},
+    "clipped adam": {"adam": {"learning_rate": 0.002, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "clip_norm": 0.2}},
 }
 
 # name: loss, layers of (units, activation, bias)
@@ -94,18 +96,21 @@ def make_optimizer(spec, parameters):
                                nesterov=s.get("nesterov", False), weight_decay=s.get("weight_decay", 0))
     make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]
     return make(parameters, lr=s["learning_rate"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"],
-                weight_decay=s["weight_decay"])
+                weight_decay=s.get("weight_decay", 0))
 
 
 def train(model, loss_name, spec, x, y):
     loss_of, optimizer = make_loss(loss_name), make_optimizer(spec, model.parameters())
     losses, at = [], 0
+    (limit,) = (s.get("clip_norm") for s in spec.values())
     for _ in range(STEPS):
         xb, yb = torch.from_numpy(x[at:at + BATCH]), torch.from_numpy(y[at:at + BATCH])
         at = at + BATCH if at + BATCH < len(x) else 0
         optimizer.zero_grad()
         loss = loss_of(model(xb), yb)
         loss.backward()
+        if limit:
+            nn.utils.clip_grad_norm_(model.parameters(), limit)
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -131,7 +136,7 @@ def main():
             model = Model(x.shape[1], layers)
             model.load_state_dict(initial.state_dict())
             losses = train(model, loss, spec, x, y)
-            print(f"{name:8} {optimizer:9} {losses[0]:.4f} -> {losses[-1]:.4f}")
+            print(f"{name:8} {optimizer:12} {losses[0]:.4f} -> {losses[-1]:.4f}")
             runs.append({"name": optimizer, "optimizer": spec, "losses": losses, "final": pack(flat(model))})
         out["models"].append({
             "name": name, "set": data, "loss": loss,

@@ -14,10 +14,14 @@
 // the canonical one, 0x7fc00000, whatever NaN came in.
 //
 //	Sgemm   C[i,j] = chain over l = 0, 1, …, k−1:  c ← fma(α·A[i,l], B[l,j], c)
+//	GemmAdd C[i,j] = C[i,j] + T[i,j], T the Sgemm of the same factors with β = 0
 //	Sgemv   y[i]   = chain over j = 0, 1, …:       c ← fma(A[i,j], α·x[j], c)
 //	Sger    A[i,j] = fma(α·x[i], y[j], A[i,j])
 //	Saxpy   y[i]   = fma(α, x[i], y[i])
 //	Sscal   x[i]   = α·x[i]
+//	Sdot    Σ x[i]·y[i]
+//	Snrm2   √Σ x[i]²
+//	Sasum   Σ |x[i]|
 //
 // where A and B stand for op(A) and op(B), transposed or not.
 //
@@ -25,10 +29,11 @@
 // it is overwritten. It starts from C[i,j] as it is when β = 1, and else from
 // β·C[i,j], rounded. α = 1 multiplies nothing; any other α is multiplied first and
 // that product rounded. With α = 0 neither A and B nor x is read, the chain is
-// empty, and Sger and Saxpy do nothing; Sscal writes +0. An empty chain returns
-// where it starts: with β = 1 not even a NaN changes. Conjugate transposition is
-// transposition. The strides and increments of BLAS, negative ones included, say
-// where elements lie and nothing else. Wrong arguments panic in gonum's words.
+// empty, and Sger and Saxpy do nothing; Sscal writes +0 and GemmAdd adds it. An
+// empty chain returns where it starts: with β = 1 not even a NaN changes. Conjugate
+// transposition is transposition. The strides and increments of BLAS, negative ones
+// included, say where elements lie and nothing else. Wrong arguments panic in
+// gonum's words.
 //
 // A zero factor is no reason to leave a step out: fma(0, ∞, c) is NaN, and fma(0, 1,
 // −0) is +0.
@@ -37,6 +42,11 @@
 // |C − exact| ≤ γ·(|β·C₀| + Σ|A[i,l]·B[l,j]|) + k·2⁻¹⁵⁰ with γ = k·u/(1 − k·u) and u = 2⁻²⁴,
 // barring overflow (Higham, "Accuracy and Stability of Numerical Algorithms",
 // 2002, 3.1 and problem 2.27). α and β other than 0 and 1 add one rounding each.
+//
+// The sums of Sdot, Snrm2 and Sasum are computed in float64 in 16 lanes, as package
+// numeric's reductions are, and the result is rounded once to float32. Products of two
+// float32 are exact in float64. Of no elements the sum is +0; Snrm2 and Sasum are 0, and
+// Sscal does nothing, for a negative increment.
 //
 // All other operations of the interface are gonum's own, are not specified, and
 // may differ between CPUs.

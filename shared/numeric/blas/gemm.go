@@ -30,6 +30,7 @@ type product struct {
 	a, b, c     matrix
 	alpha, beta float32 // on the elements of A and of B; 1 is not multiplied
 	load        bool    // chains start from C, not from +0
+	add         bool    // chains start from +0 and are added to C
 }
 
 // orient makes p its transpose, Cᵀ = Bᵀ·Aᵀ, where that is less work. The kernels
@@ -43,33 +44,63 @@ func (p *product) orient(s *kernel.Set) {
 	if cost(s, p.n, p.m, p.k, p.a.rs != 1, p.c.rs != 1) >= asIs {
 		return
 	}
+	p.transpose()
+}
+
+// transpose makes p the same product of the transposed matrices.
+func (p *product) transpose() {
 	p.m, p.n = p.n, p.m
 	p.a, p.b, p.c = p.b.transposed(), p.a.transposed(), p.c.transposed()
 	p.alpha, p.beta = p.beta, p.alpha
 }
 
-// costTurn is what transposing an element costs, in multiply-adds of a full panel.
-const costTurn = 4
+// What transposing an element costs, in multiply-adds of a full panel: in blocks
+// of 8 × 8, and one by one.
+const (
+	costTurn = 4
+	costOne  = 32
+)
+
+func costOf(rows, cols int) int {
+	if rows < 8 || cols < 8 {
+		return costOne * rows * cols
+	}
+	return costTurn * rows * cols
+}
 
 func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 	wide := (n + s.NR/2 - 1) &^ (s.NR/2 - 1)
 	cost := m * wide * k
 	if turnB {
-		cost += costTurn * n * k
+		cost += costOf(n, k)
 	}
 	if turnC {
-		cost += costTurn * n * m
+		cost += costOf(n, m)
 	}
 	return cost
 }
 
 // run computes p, and may leave it changed.
 func (p *product) run(s *kernel.Set, w *workspace) {
-	p.orient(s)
-	if p.n <= nc && p.k <= kc {
-		p.columns(s, w)
+	if min(p.m, p.n) <= mostRows && p.few(s, w) {
 		return
 	}
+	p.orient(s)
+	if p.edge(s, w) {
+		return
+	}
+	switch {
+	case p.add && p.k > kc:
+		p.runAside(s, w)
+	case p.n <= nc && p.k <= kc:
+		p.columns(s, w)
+	default:
+		p.blocks(s, w)
+	}
+}
+
+// blocks computes p by blocks of nc columns and kc steps of the chain.
+func (p *product) blocks(s *kernel.Set, w *workspace) {
 	for j := 0; j < p.n; j += nc {
 		for l := 0; l < p.k; l += kc {
 			q := *p
@@ -121,22 +152,19 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
 		a = w.packA(s, p.a, p.alpha, p.m, p.k)
 	}
-	load := uint64(0)
-	if p.load {
-		load = 1
-	}
+	use := p.use()
 	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
 		width := min(s.NR, p.n-j)
 		f, exact := s.For(width)
 		if mask := uint64(1)<<width - 1; exact && p.c.cs == 1 {
-			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, load, mask)
+			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, use, mask)
 			continue
 		}
 		c, tile := p.c.part(0, j), w.tile[:p.m*s.NR]
-		if p.load {
+		if use != kernel.Store {
 			gather(s, tile, c, p.m, width)
 		}
-		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, load, 1<<s.NR-1)
+		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, use, 1<<s.NR-1)
 		scatter(s, c, tile, p.m, width)
 	}
 }

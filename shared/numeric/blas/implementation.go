@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 
 	"tributary/shared/numeric/internal/kernel"
+	loops "tributary/shared/numeric/internal/vector"
 	"tributary/shared/numeric/isa"
 )
 
@@ -27,13 +28,23 @@ var _ blas.Float32 = Implementation{}
 
 func init() { blas32.Use(Implementation{}) }
 
-var chosen = kernel.Of(isa.Chosen())
+var (
+	chosen      = kernel.Of(isa.Chosen())
+	chosenLoops = loops.Of(isa.Chosen())
+)
 
 func (im Implementation) kernels() *kernel.Set {
-	if im.Set == "" {
+	if im.Set == "" || im.Set == chosen.Name {
 		return chosen
 	}
 	return kernel.Of(im.Set)
+}
+
+func (im Implementation) loops() *loops.Kernels {
+	if im.Set == "" {
+		return chosenLoops
+	}
+	return loops.Of(im.Set)
 }
 
 // Name returns the instruction set that products run on.
@@ -53,12 +64,19 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 		}
 		return
 	}
-	p := product{m: m, n: n, k: k, a: matrix{a, lda, 1}, b: matrix{b, ldb, 1}, c: cm, alpha: alpha, beta: 1, load: load}
+	p := newProduct(tA, tB, m, n, k, alpha, a, lda, b, ldb, cm)
+	p.load = load
+	p.cut(im.kernels(), im.Threads)
+}
+
+// newProduct is C ← chain over α·op(A) and op(B), from +0.
+func newProduct(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c matrix) product {
+	p := product{m: m, n: n, k: k, a: matrix{a, lda, 1}, b: matrix{b, ldb, 1}, c: c, alpha: alpha, beta: 1}
 	if tA != blas.NoTrans {
 		p.a = p.a.transposed()
 	}
 	if tB != blas.NoTrans {
 		p.b = p.b.transposed()
 	}
-	p.cut(im.kernels(), im.Threads)
+	return p
 }

@@ -45,6 +45,10 @@ func (p *product) alone(s *kernel.Set) {
 // cut computes p in at most n goroutines, each a band of the rows or columns of
 // C. Elements are chains of their own, so the cut shows in no bit.
 func (p *product) cut(s *kernel.Set, n int) {
+	if n < 2 {
+		p.alone(s)
+		return
+	}
 	n = min(n, p.m*p.n/max(1, least/p.k))
 	length, grain := p.n, s.NR
 	if p.m > p.n {

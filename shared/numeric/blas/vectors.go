@@ -1,6 +1,8 @@
 package blas
 
 import (
+	"math"
+
 	"gonum.org/v1/gonum/blas"
 
 	"tributary/shared/numeric/fma"
@@ -74,23 +76,18 @@ func (im Implementation) Saxpy(n int, alpha float32, x []float32, incX int, y []
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
 	out := vector(&w.y, y, n, incY)
-	row := matrix{vector(&w.x, x, n, incX), n, 1}
-	p := product{m: 1, n: n, k: 1, a: matrix{w.one[:], 1, 1}, b: row, c: matrix{out, n, 1}, alpha: alpha, beta: 1, load: true}
-	p.run(im.kernels(), w)
+	im.loops().Axpy(out, vector(&w.x, x, n, incX), alpha)
 	spread(y, out, n, incY)
 }
 
 // Sscal is x ← α·x as the package comment specifies it.
-func (Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
-	if incX < 1 {
-		if incX == 0 {
-			panic(zeroIncX)
-		}
-		return // as gonum and the reference BLAS do
+func (im Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
+	if !single(n, x, incX) {
+		return
 	}
-	checkSize(n, nLT0)
-	if n > 0 && len(x) < (n-1)*incX+1 {
-		panic(shortX)
+	if incX == 1 && alpha != 0 {
+		im.loops().Scale(x[:n], x[:n], alpha)
+		return
 	}
 	for i := range n {
 		v := &x[i*incX]
@@ -100,6 +97,53 @@ func (Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
 			*v = fma.Canonical(float32(alpha * *v))
 		}
 	}
+}
+
+// Sdot returns Σ x·y as the package comment specifies it.
+func (im Implementation) Sdot(n int, x []float32, incX int, y []float32, incY int) float32 {
+	checkVector(x, n, incX, zeroIncX, shortX)
+	checkVector(y, n, incY, zeroIncY, shortY)
+	checkSize(n, nLT0)
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	return fma.Canonical(float32(im.loops().Dot(vector(&w.x, x, n, incX), vector(&w.y, y, n, incY))))
+}
+
+// Snrm2 returns √Σ x² as the package comment specifies it.
+func (im Implementation) Snrm2(n int, x []float32, incX int) float32 {
+	if !single(n, x, incX) {
+		return 0
+	}
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	return fma.Canonical(float32(math.Sqrt(im.loops().Squares(vector(&w.x, x, n, incX)))))
+}
+
+// Sasum returns Σ |x| as the package comment specifies it.
+func (im Implementation) Sasum(n int, x []float32, incX int) float32 {
+	if !single(n, x, incX) {
+		return 0
+	}
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	return fma.Canonical(float32(im.loops().AbsSum(vector(&w.x, x, n, incX))))
+}
+
+// single checks the one vector of an operation and reports whether there is
+// something to do: with a negative increment there is not, as in gonum and the
+// reference BLAS.
+func single(n int, x []float32, incX int) bool {
+	if incX < 1 {
+		if incX == 0 {
+			panic(zeroIncX)
+		}
+		return false
+	}
+	checkSize(n, nLT0)
+	if n > 0 && len(x) < (n-1)*incX+1 {
+		panic(shortX)
+	}
+	return n > 0
 }
 
 // vector returns the n elements of v that lie inc apart, v itself when they are

@@ -1,6 +1,7 @@
 package blas
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,8 +109,50 @@ func TestSaxpyAndSscalEqualSpecification(t *testing.T) {
 			Implementation{Set: s}.Saxpy(n, alpha, x, incX, got, incY)
 			same(t, want, got, "%s: axpy %d, α %v, increments %d, %d", s, n, alpha, incX, incY)
 		}
-		Implementation{}.Sscal(n, alpha, x, incX)
-		same(t, scaled, x, "scal")
+		for _, s := range isa.Available() {
+			got := append([]float32(nil), x...)
+			Implementation{Set: s}.Sscal(n, alpha, got, incX)
+			same(t, scaled, got, "%s: scal %d, α %v, increment %d", s, n, alpha, incX)
+		}
+	}
+}
+
+// sum is a reduction as the specification words it.
+func sum(terms []float64) float64 {
+	var lanes [16]float64
+	for i, v := range terms {
+		lanes[i%16] += v
+	}
+	for half := 8; half > 0; half /= 2 {
+		for j := range half {
+			lanes[j] += lanes[j+half]
+		}
+	}
+	return lanes[0]
+}
+
+func TestSdotSnrm2AndSasumEqualSpecification(t *testing.T) {
+	r := random(8)
+	for range 600 {
+		n, kind, incX, incY := r.intn(200), r.intn(kinds), increments[r.intn(5)], increments[r.intn(5)]
+		x, y := r.floats(span(n, incX), kind), r.floats(span(n, incY), kind)
+		var products, squares, sizes []float64
+		for i := range n {
+			a, b := float64(x[place(i, n, incX)]), float64(y[place(i, n, incY)])
+			products = append(products, a*b)
+			if incX > 0 {
+				squares, sizes = append(squares, a*a), append(sizes, math.Abs(a))
+			}
+		}
+		want := []float32{float32(sum(products)), float32(math.Sqrt(sum(squares))), float32(sum(sizes))}
+		for i, v := range want {
+			want[i] = fma.Canonical(v)
+		}
+		for _, s := range isa.Available() {
+			im := Implementation{Set: s}
+			got := []float32{im.Sdot(n, x, incX, y, incY), im.Snrm2(n, x, incX), im.Sasum(n, x, incX)}
+			same(t, want, got, "%s: dot, norm and sum of %d, increments %d, %d", s, n, incX, incY)
+		}
 	}
 }
 

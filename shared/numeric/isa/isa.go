@@ -17,7 +17,7 @@ type Set string
 // The instruction sets. Go is none: portable Go code.
 const (
 	Go     Set = "go"
-	AVX2   Set = "avx2"   // amd64: AVX2 and FMA
+	AVX2   Set = "avx2"   // amd64: AVX2, FMA and F16C
 	AVX512 Set = "avx512" // amd64: AVX-512 F, VL, BW and DQ
 	NEON   Set = "neon"   // arm64: Advanced SIMD, on every arm64 CPU
 )

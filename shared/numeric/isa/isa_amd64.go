@@ -8,7 +8,7 @@ func detect() []Set {
 	if x.HasAVX512F && x.HasAVX512VL && x.HasAVX512BW && x.HasAVX512DQ {
 		s = append(s, AVX512)
 	}
-	if x.HasAVX2 && x.HasFMA {
+	if x.HasAVX2 && x.HasFMA && x.HasF16C {
 		s = append(s, AVX2)
 	}
 	return s

@@ -19,10 +19,31 @@ import "tributary/shared/numeric/isa"
 // Panel computes C [m, w] from A [m, k] and B [k, w], w the kernel's width, m and
 // k at least 1. All strides are in bytes. a_il lies at a + i·rsa + l·csa within a
 // block of MR rows, and blocks lie psa apart. Rows of B lie rsb and those of C
-// rsc apart; their columns are contiguous. The chains start from C when load is
-// 1 and from +0 when it is 0; then C is not read. A masked kernel touches only
-// those columns of B and C whose bit of mask is set.
-type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, mask uint64)
+// rsc apart; their columns are contiguous. use is [Store], [Load] or [Add]. A
+// masked kernel touches only those columns of B and C whose bit of mask is set.
+type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)
+
+// What a panel does with C.
+const (
+	Store uint64 = iota // C ← chain from +0; C is not read
+	Load                // C ← chain from C
+	Add                 // C ← C + (chain from +0), the sum rounded once
+)
+
+// Few computes C [r, n] from A [r, k] and B [k, n], r the kernel's rows, n a multiple
+// of its columns, n and k at least 1. All strides are in bytes: a_il lies at a +
+// i·rsa + l·csa, rows of C rsc apart, their columns contiguous. rsb is from row to
+// row of B, columns contiguous, or from column to column, rows contiguous; the
+// kernel says which. In the latter case the last 8 columns of every group may
+// begin back columns early, 0 to 7 of them, in B and in C, so that n need not be
+// a multiple of 8; in the former back is not read.
+type Few func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// FewOf is a kernel and the columns that it does at a time.
+type FewOf struct {
+	Cols int
+	F    Few
+}
 
 // Transpose is dst[j][i] = src[i][j] for n blocks of 8 × 8, n at least 1. lds and
 // ldd are the bytes from row to row, asrc and adst those from block to block.
@@ -40,6 +61,9 @@ type Set struct {
 	Half      Panel      // NR/2 columns
 	Wide      Panel      // NR columns
 	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil without
+	Rows      [][]FewOf  // by rows of C, 1 first: kernels for rows of B that are contiguous
+	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are: for 8·i columns, i from some number down to 1
+	Bulk      []FewOf    // by rows of C: as Dots, for many columns; they do not heed back
 	Transpose Transpose  // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without

@@ -7,22 +7,87 @@ package kernel
 // panelAVX2x8 is [Panel] for 8 columns in blocks of 6 rows; mask is not read.
 //
 //go:noescape
-func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // panelAVX2x8masked is [Panel] for 1 to 8 columns, those of mask, in blocks of 6 rows.
 //
 //go:noescape
-func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // panelAVX2x16 is [Panel] for 16 columns in blocks of 6 rows; mask is not read.
 //
 //go:noescape
-func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // panelAVX2x16masked is [Panel] for 9 to 16 columns, those of mask, in blocks of 6 rows.
 //
 //go:noescape
-func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+
+// dotsAVX2x1x32 is [Few] for 1 rows, 32 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x1x24 is [Few] for 1 rows, 24 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x24(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x1x16 is [Few] for 1 rows, 16 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x1x8 is [Few] for 1 rows, 8 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x2x16 is [Few] for 2 rows, 16 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x2x8 is [Few] for 2 rows, 8 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x3x16 is [Few] for 3 rows, 16 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x3x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x3x8 is [Few] for 3 rows, 8 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX2x4x8 is [Few] for 4 rows, 8 columns at a time; columns of B are contiguous.
+//
+//go:noescape
+func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// rowAVX2x1x64 is [Few] for 1 rows, 64 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// rowAVX2x1x32 is [Few] for 1 rows, 32 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// rowAVX2x2x32 is [Few] for 2 rows, 32 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// rowAVX2x3x32 is [Few] for 3 rows, 32 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // transpose8 is dst[j][i] = src[i][j] for n blocks of 8 × 8; lds and ldd are the bytes
 // from row to row, asrc and adst those from block to block.

@@ -17,7 +17,7 @@ DATA bits<>+24(SB)/4, $0x00000040
 DATA bits<>+28(SB)/4, $0x00000080
 GLOBL bits<>(SB), RODATA|NOPTR, $32
 
-// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, FMA3
 TEXT ·panelAVX2x8(SB), $0-96
 	MOVQ rsa+24(FP), AX
@@ -32,15 +32,14 @@ blocks:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	TESTQ   R9, R9
-	JE      fullstart
+	CMPQ    use+80(FP), $0x01
+	JNE     fullstart
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -77,6 +76,22 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y6
+	VADDPS       Y0, Y6, Y0
+	VMOVUPS      (DI)(SI*1), Y6
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (DI)(SI*2), Y6
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      (R8), Y6
+	VADDPS       Y3, Y6, Y3
+	VMOVUPS      (R8)(SI*1), Y6
+	VADDPS       Y4, Y6, Y4
+	VMOVUPS      (R8)(SI*2), Y6
+	VADDPS       Y5, Y6, Y5
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -122,10 +137,9 @@ done:
 
 rows1:
 	MOVQ    BX, AX
-	MOVQ    load+80(FP), SI
 	VXORPS  Y0, Y0, Y0
-	TESTQ   SI, SI
-	JE      rows1start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows1start
 	VMOVUPS (AX), Y0
 
 rows1start:
@@ -142,6 +156,12 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y1
+	VADDPS       Y0, Y1, Y0
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y1
 	VCMPPS       $0x03, Y0, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y0
@@ -150,11 +170,10 @@ rows1k:
 
 rows2:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	TESTQ   R8, R8
-	JE      rows2start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows2start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 
@@ -174,6 +193,14 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVUPS      (AX)(SI*1), Y2
+	VADDPS       Y1, Y2, Y1
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -185,12 +212,11 @@ rows2k:
 
 rows3:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	TESTQ   R8, R8
-	JE      rows3start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows3start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -213,6 +239,16 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y3
+	VADDPS       Y0, Y3, Y0
+	VMOVUPS      (AX)(SI*1), Y3
+	VADDPS       Y1, Y3, Y1
+	VMOVUPS      (AX)(SI*2), Y3
+	VADDPS       Y2, Y3, Y2
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y3
 	VCMPPS       $0x03, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y3, Y0, Y0
@@ -229,13 +265,12 @@ rows4:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	TESTQ   R9, R9
-	JE      rows4start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows4start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -266,6 +301,18 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVUPS      (AX)(SI*1), Y4
+	VADDPS       Y1, Y4, Y1
+	VMOVUPS      (AX)(SI*2), Y4
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      (CX), Y4
+	VADDPS       Y3, Y4, Y3
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -285,14 +332,13 @@ rows5:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	TESTQ   R9, R9
-	JE      rows5start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows5start
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(SI*1), Y1
 	VMOVUPS (DI)(SI*2), Y2
@@ -326,6 +372,20 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y5
+	VADDPS       Y0, Y5, Y0
+	VMOVUPS      (AX)(SI*1), Y5
+	VADDPS       Y1, Y5, Y1
+	VMOVUPS      (AX)(SI*2), Y5
+	VADDPS       Y2, Y5, Y2
+	VMOVUPS      (CX), Y5
+	VADDPS       Y3, Y5, Y3
+	VMOVUPS      (CX)(SI*1), Y5
+	VADDPS       Y4, Y5, Y4
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y0, Y0, Y6
 	VBLENDVPS    Y6, Y5, Y0, Y0
@@ -344,11 +404,14 @@ rows5k:
 	VMOVUPS      Y4, (CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
-// Requires: AVX, AVX2, FMA3, SSE2
+// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// Requires: AVX, AVX2, FMA3, POPCNT, SSE2
 TEXT ·panelAVX2x8masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
 	SHRQ         $0x00, AX
+	ANDQ         $0x000000ff, AX
+	POPCNTQ      AX, CX
+	MOVQ         CX, mask+88(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -365,15 +428,14 @@ blocks:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	TESTQ      R9, R9
-	JE         fullstart
+	CMPQ       use+80(FP), $0x01
+	JNE        fullstart
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -410,31 +472,197 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMASKMOVPS   (DI), Y0, Y7
+	VADDPS       Y1, Y7, Y1
+	VMASKMOVPS   (DI)(SI*1), Y0, Y7
+	VADDPS       Y2, Y7, Y2
+	VMASKMOVPS   (DI)(SI*2), Y0, Y7
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   (R8), Y0, Y7
+	VADDPS       Y4, Y7, Y4
+	VMASKMOVPS   (R8)(SI*1), Y0, Y7
+	VADDPS       Y5, Y7, Y5
+	VMASKMOVPS   (R8)(SI*2), Y0, Y7
+	VADDPS       Y6, Y7, Y6
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y7
 	VCMPPS       $0x03, Y1, Y1, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DI)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y7, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (DI)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y7, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (DI)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (R8)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y7, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (R8)(SI*1)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y7, Y6, Y6
-	VMASKMOVPS   Y6, Y0, (R8)(SI*2)
-	MOVQ         psa+40(FP), DI
-	ADDQ         DI, a+16(FP)
-	IMUL3Q       $0x06, SI, DI
-	ADDQ         DI, BX
-	SUBQ         $0x06, m+0(FP)
-	JMP          blocks
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fullstore0not8
+	VMOVUPS      Y1, (DI)
+	JMP          fullstore0done
+
+fullstore0not8:
+	LEAQ         (DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore0not4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, R9
+
+fullstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore0not2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+
+fullstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore0done
+	VMOVSS X1, (R9)
+
+fullstore0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y7, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore1not8
+	VMOVUPS   Y2, (DI)(SI*1)
+	JMP       fullstore1done
+
+fullstore1not8:
+	LEAQ         (DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore1not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fullstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore1not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fullstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore1done
+	VMOVSS X2, (R9)
+
+fullstore1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y7, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore2not8
+	VMOVUPS   Y3, (DI)(SI*2)
+	JMP       fullstore2done
+
+fullstore2not8:
+	LEAQ         (DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore2not4
+	VMOVUPS      X3, (DI)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, DI
+
+fullstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore2not2
+	VMOVLPS  X3, (DI)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, DI
+
+fullstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore2done
+	VMOVSS X3, (DI)
+
+fullstore2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y7, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore3not8
+	VMOVUPS   Y4, (R8)
+	JMP       fullstore3done
+
+fullstore3not8:
+	LEAQ         (R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore3not4
+	VMOVUPS      X4, (DI)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DI
+
+fullstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore3not2
+	VMOVLPS  X4, (DI)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DI
+
+fullstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore3done
+	VMOVSS X4, (DI)
+
+fullstore3done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y7, Y5, Y5
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore4not8
+	VMOVUPS   Y5, (R8)(SI*1)
+	JMP       fullstore4done
+
+fullstore4not8:
+	LEAQ         (R8)(SI*1), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore4not4
+	VMOVUPS      X5, (DI)
+	VEXTRACTF128 $0x01, Y5, X5
+	ADDQ         $0x10, DI
+
+fullstore4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore4not2
+	VMOVLPS  X5, (DI)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, DI
+
+fullstore4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore4done
+	VMOVSS X5, (DI)
+
+fullstore4done:
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y7, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore5not8
+	VMOVUPS   Y6, (R8)(SI*2)
+	JMP       fullstore5done
+
+fullstore5not8:
+	LEAQ         (R8)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore5not4
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, DI
+
+fullstore5not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore5not2
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+
+fullstore5not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore5done
+	VMOVSS X6, (DI)
+
+fullstore5done:
+	MOVQ   psa+40(FP), DI
+	ADDQ   DI, a+16(FP)
+	IMUL3Q $0x06, SI, DI
+	ADDQ   DI, BX
+	SUBQ   $0x06, m+0(FP)
+	JMP    blocks
 
 rest:
 	MOVQ m+0(FP), DI
@@ -455,10 +683,9 @@ done:
 
 rows1:
 	MOVQ       BX, AX
-	MOVQ       load+80(FP), SI
 	VXORPS     Y1, Y1, Y1
-	TESTQ      SI, SI
-	JE         rows1start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows1start
 	VMASKMOVPS (AX), Y0, Y1
 
 rows1start:
@@ -475,19 +702,49 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y2
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	JMP          done
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMASKMOVPS   (AX), Y0, Y0
+	VADDPS       Y1, Y0, Y1
+
+rows1store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows1store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows1store0done
+
+rows1store0not8:
+	LEAQ         (AX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows1store0not4
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, AX
+
+rows1store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows1store0not2
+	VMOVLPS  X1, (AX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, AX
+
+rows1store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows1store0done
+	VMOVSS X1, (AX)
+
+rows1store0done:
+	JMP done
 
 rows2:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	TESTQ      R8, R8
-	JE         rows2start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows2start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 
@@ -507,23 +764,80 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y3
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	JMP          done
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMASKMOVPS   (AX), Y0, Y3
+	VADDPS       Y1, Y3, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y0
+	VADDPS       Y2, Y0, Y2
+
+rows2store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows2store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows2store0done
+
+rows2store0not8:
+	LEAQ         (AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store0not4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, CX
+
+rows2store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store0not2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+
+rows2store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store0done
+	VMOVSS X1, (CX)
+
+rows2store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows2store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows2store1done
+
+rows2store1not8:
+	LEAQ         (AX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store1not4
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, AX
+
+rows2store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store1not2
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+
+rows2store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store1done
+	VMOVSS X2, (AX)
+
+rows2store1done:
+	JMP done
 
 rows3:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	TESTQ      R8, R8
-	JE         rows3start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows3start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -546,29 +860,113 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y4
-	VCMPPS       $0x03, Y1, Y1, Y5
-	VBLENDVPS    Y5, Y4, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	JMP          done
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMASKMOVPS   (AX), Y0, Y4
+	VADDPS       Y1, Y4, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y4
+	VADDPS       Y2, Y4, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y0
+	VADDPS       Y3, Y0, Y3
+
+rows3store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y4
+	VBLENDVPS    Y4, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows3store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows3store0done
+
+rows3store0not8:
+	LEAQ         (AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store0not4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, CX
+
+rows3store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store0not2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, CX
+
+rows3store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store0done
+	VMOVSS X1, (CX)
+
+rows3store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows3store1done
+
+rows3store1not8:
+	LEAQ         (AX)(SI*1), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store1not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows3store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store1not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows3store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store1done
+	VMOVSS X2, (CX)
+
+rows3store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows3store2done
+
+rows3store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows3store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows3store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store2done
+	VMOVSS X3, (AX)
+
+rows3store2done:
+	JMP done
 
 rows4:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	TESTQ      R9, R9
-	JE         rows4start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows4start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -599,33 +997,144 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y5
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y5, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (CX)
-	JMP          done
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMASKMOVPS   (AX), Y0, Y5
+	VADDPS       Y1, Y5, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y5
+	VADDPS       Y2, Y5, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y5
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   (CX), Y0, Y0
+	VADDPS       Y4, Y0, Y4
+
+rows4store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y5
+	VBLENDVPS    Y5, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows4store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows4store0done
+
+rows4store0not8:
+	LEAQ         (AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store0not4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, DX
+
+rows4store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store0not2
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+
+rows4store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store0done
+	VMOVSS X1, (DX)
+
+rows4store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows4store1done
+
+rows4store1not8:
+	LEAQ         (AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store1not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows4store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store1not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows4store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store1done
+	VMOVSS X2, (DX)
+
+rows4store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows4store2done
+
+rows4store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows4store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows4store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store2done
+	VMOVSS X3, (AX)
+
+rows4store2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store3not8
+	VMOVUPS   Y4, (CX)
+	JMP       rows4store3done
+
+rows4store3not8:
+	LEAQ         (CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store3not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows4store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store3not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows4store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store3done
+	VMOVSS X4, (AX)
+
+rows4store3done:
+	JMP done
 
 rows5:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	TESTQ      R9, R9
-	JE         rows5start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows5start
 	VMASKMOVPS (DI), Y0, Y1
 	VMASKMOVPS (DI)(SI*1), Y0, Y2
 	VMASKMOVPS (DI)(SI*2), Y0, Y3
@@ -659,25 +1168,164 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y6
-	VCMPPS       $0x03, Y1, Y1, Y7
-	VBLENDVPS    Y7, Y6, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)
-	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y6, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(SI*1)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y6, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(SI*2)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (CX)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y6, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (CX)(SI*1)
-	JMP          done
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMASKMOVPS   (AX), Y0, Y6
+	VADDPS       Y1, Y6, Y1
+	VMASKMOVPS   (AX)(SI*1), Y0, Y6
+	VADDPS       Y2, Y6, Y2
+	VMASKMOVPS   (AX)(SI*2), Y0, Y6
+	VADDPS       Y3, Y6, Y3
+	VMASKMOVPS   (CX), Y0, Y6
+	VADDPS       Y4, Y6, Y4
+	VMASKMOVPS   (CX)(SI*1), Y0, Y0
+	VADDPS       Y5, Y0, Y5
 
-// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+rows5store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y6
+	VBLENDVPS    Y6, Y0, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows5store0not8
+	VMOVUPS      Y1, (AX)
+	JMP          rows5store0done
+
+rows5store0not8:
+	LEAQ         (AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store0not4
+	VMOVUPS      X1, (DX)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, DX
+
+rows5store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store0not2
+	VMOVLPS  X1, (DX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, DX
+
+rows5store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store0done
+	VMOVSS X1, (DX)
+
+rows5store0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store1not8
+	VMOVUPS   Y2, (AX)(SI*1)
+	JMP       rows5store1done
+
+rows5store1not8:
+	LEAQ         (AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store1not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows5store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store1not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows5store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store1done
+	VMOVSS X2, (DX)
+
+rows5store1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store2not8
+	VMOVUPS   Y3, (AX)(SI*2)
+	JMP       rows5store2done
+
+rows5store2not8:
+	LEAQ         (AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store2not4
+	VMOVUPS      X3, (AX)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, AX
+
+rows5store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store2not2
+	VMOVLPS  X3, (AX)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, AX
+
+rows5store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store2done
+	VMOVSS X3, (AX)
+
+rows5store2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store3not8
+	VMOVUPS   Y4, (CX)
+	JMP       rows5store3done
+
+rows5store3not8:
+	LEAQ         (CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store3not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows5store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store3not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows5store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store3done
+	VMOVSS X4, (AX)
+
+rows5store3done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store4not8
+	VMOVUPS   Y5, (CX)(SI*1)
+	JMP       rows5store4done
+
+rows5store4not8:
+	LEAQ         (CX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store4not4
+	VMOVUPS      X5, (AX)
+	VEXTRACTF128 $0x01, Y5, X5
+	ADDQ         $0x10, AX
+
+rows5store4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store4not2
+	VMOVLPS  X5, (AX)
+	VMOVHLPS X5, X5, X5
+	ADDQ     $0x08, AX
+
+rows5store4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store4done
+	VMOVSS X5, (AX)
+
+rows5store4done:
+	JMP done
+
+// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, FMA3
 TEXT ·panelAVX2x16(SB), $0-96
 	MOVQ rsa+24(FP), AX
@@ -692,7 +1340,6 @@ blocks:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -705,8 +1352,8 @@ blocks:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	TESTQ   R9, R9
-	JE      fullstart
+	CMPQ    use+80(FP), $0x01
+	JNE     fullstart
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -756,6 +1403,34 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y12
+	VADDPS       Y0, Y12, Y0
+	VMOVUPS      32(DI), Y12
+	VADDPS       Y1, Y12, Y1
+	VMOVUPS      (DI)(SI*1), Y12
+	VADDPS       Y2, Y12, Y2
+	VMOVUPS      32(DI)(SI*1), Y12
+	VADDPS       Y3, Y12, Y3
+	VMOVUPS      (DI)(SI*2), Y12
+	VADDPS       Y4, Y12, Y4
+	VMOVUPS      32(DI)(SI*2), Y12
+	VADDPS       Y5, Y12, Y5
+	VMOVUPS      (R8), Y12
+	VADDPS       Y6, Y12, Y6
+	VMOVUPS      32(R8), Y12
+	VADDPS       Y7, Y12, Y7
+	VMOVUPS      (R8)(SI*1), Y12
+	VADDPS       Y8, Y12, Y8
+	VMOVUPS      32(R8)(SI*1), Y12
+	VADDPS       Y9, Y12, Y9
+	VMOVUPS      (R8)(SI*2), Y12
+	VADDPS       Y10, Y12, Y10
+	VMOVUPS      32(R8)(SI*2), Y12
+	VADDPS       Y11, Y12, Y11
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y12
 	VCMPPS       $0x03, Y0, Y0, Y13
 	VBLENDVPS    Y13, Y12, Y0, Y0
@@ -819,11 +1494,10 @@ done:
 
 rows1:
 	MOVQ    BX, AX
-	MOVQ    load+80(FP), SI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	TESTQ   SI, SI
-	JE      rows1start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows1start
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y1
 
@@ -843,6 +1517,14 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y2
+	VADDPS       Y0, Y2, Y0
+	VMOVUPS      32(AX), Y2
+	VADDPS       Y1, Y2, Y1
+
+rows1store:
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -854,13 +1536,12 @@ rows1k:
 
 rows2:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	TESTQ   R8, R8
-	JE      rows2start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows2start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -885,6 +1566,18 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVUPS      32(AX), Y4
+	VADDPS       Y1, Y4, Y1
+	VMOVUPS      (AX)(SI*1), Y4
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      32(AX)(SI*1), Y4
+	VADDPS       Y3, Y4, Y3
+
+rows2store:
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -902,15 +1595,14 @@ rows2k:
 
 rows3:
 	MOVQ    BX, DI
-	MOVQ    load+80(FP), R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	TESTQ   R8, R8
-	JE      rows3start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows3start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -940,6 +1632,22 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y6
+	VADDPS       Y0, Y6, Y0
+	VMOVUPS      32(AX), Y6
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (AX)(SI*1), Y6
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      32(AX)(SI*1), Y6
+	VADDPS       Y3, Y6, Y3
+	VMOVUPS      (AX)(SI*2), Y6
+	VADDPS       Y4, Y6, Y4
+	VMOVUPS      32(AX)(SI*2), Y6
+	VADDPS       Y5, Y6, Y5
+
+rows3store:
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -965,7 +1673,6 @@ rows4:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -974,8 +1681,8 @@ rows4:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	TESTQ   R9, R9
-	JE      rows4start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows4start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -1015,6 +1722,26 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y8
+	VADDPS       Y0, Y8, Y0
+	VMOVUPS      32(AX), Y8
+	VADDPS       Y1, Y8, Y1
+	VMOVUPS      (AX)(SI*1), Y8
+	VADDPS       Y2, Y8, Y2
+	VMOVUPS      32(AX)(SI*1), Y8
+	VADDPS       Y3, Y8, Y3
+	VMOVUPS      (AX)(SI*2), Y8
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      32(AX)(SI*2), Y8
+	VADDPS       Y5, Y8, Y5
+	VMOVUPS      (CX), Y8
+	VADDPS       Y6, Y8, Y6
+	VMOVUPS      32(CX), Y8
+	VADDPS       Y7, Y8, Y7
+
+rows4store:
 	VBROADCASTSS nanavx2<>+0(SB), Y8
 	VCMPPS       $0x03, Y0, Y0, Y9
 	VBLENDVPS    Y9, Y8, Y0, Y0
@@ -1046,7 +1773,6 @@ rows5:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
-	MOVQ    load+80(FP), R9
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -1057,8 +1783,8 @@ rows5:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
-	TESTQ   R9, R9
-	JE      rows5start
+	CMPQ    use+80(FP), $0x01
+	JNE     rows5start
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS (DI)(SI*1), Y2
@@ -1103,6 +1829,30 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y10
+	VADDPS       Y0, Y10, Y0
+	VMOVUPS      32(AX), Y10
+	VADDPS       Y1, Y10, Y1
+	VMOVUPS      (AX)(SI*1), Y10
+	VADDPS       Y2, Y10, Y2
+	VMOVUPS      32(AX)(SI*1), Y10
+	VADDPS       Y3, Y10, Y3
+	VMOVUPS      (AX)(SI*2), Y10
+	VADDPS       Y4, Y10, Y4
+	VMOVUPS      32(AX)(SI*2), Y10
+	VADDPS       Y5, Y10, Y5
+	VMOVUPS      (CX), Y10
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      32(CX), Y10
+	VADDPS       Y7, Y10, Y7
+	VMOVUPS      (CX)(SI*1), Y10
+	VADDPS       Y8, Y10, Y8
+	VMOVUPS      32(CX)(SI*1), Y10
+	VADDPS       Y9, Y10, Y9
+
+rows5store:
 	VBROADCASTSS nanavx2<>+0(SB), Y10
 	VCMPPS       $0x03, Y0, Y0, Y11
 	VBLENDVPS    Y11, Y10, Y0, Y0
@@ -1136,11 +1886,14 @@ rows5k:
 	VMOVUPS      Y9, 32(CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
-// Requires: AVX, AVX2, FMA3, SSE2
+// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// Requires: AVX, AVX2, FMA3, POPCNT, SSE2
 TEXT ·panelAVX2x16masked(SB), $0-96
 	MOVQ         mask+88(FP), AX
 	SHRQ         $0x08, AX
+	ANDQ         $0x000000ff, AX
+	POPCNTQ      AX, CX
+	MOVQ         CX, mask+88(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -1157,7 +1910,6 @@ blocks:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1170,8 +1922,8 @@ blocks:
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	TESTQ      R9, R9
-	JE         fullstart
+	CMPQ       use+80(FP), $0x01
+	JNE        fullstart
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1221,49 +1973,227 @@ fullk:
 	MOVQ         BX, DI
 	LEAQ         (DI)(SI*2), R8
 	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VMOVUPS      (DI), Y13
+	VADDPS       Y1, Y13, Y1
+	VMASKMOVPS   32(DI), Y0, Y13
+	VADDPS       Y2, Y13, Y2
+	VMOVUPS      (DI)(SI*1), Y13
+	VADDPS       Y3, Y13, Y3
+	VMASKMOVPS   32(DI)(SI*1), Y0, Y13
+	VADDPS       Y4, Y13, Y4
+	VMOVUPS      (DI)(SI*2), Y13
+	VADDPS       Y5, Y13, Y5
+	VMASKMOVPS   32(DI)(SI*2), Y0, Y13
+	VADDPS       Y6, Y13, Y6
+	VMOVUPS      (R8), Y13
+	VADDPS       Y7, Y13, Y7
+	VMASKMOVPS   32(R8), Y0, Y13
+	VADDPS       Y8, Y13, Y8
+	VMOVUPS      (R8)(SI*1), Y13
+	VADDPS       Y9, Y13, Y9
+	VMASKMOVPS   32(R8)(SI*1), Y0, Y13
+	VADDPS       Y10, Y13, Y10
+	VMOVUPS      (R8)(SI*2), Y13
+	VADDPS       Y11, Y13, Y11
+	VMASKMOVPS   32(R8)(SI*2), Y0, Y13
+	VADDPS       Y12, Y13, Y12
+
+fullstore:
 	VBROADCASTSS nanavx2<>+0(SB), Y13
 	VCMPPS       $0x03, Y1, Y1, Y14
 	VBLENDVPS    Y14, Y13, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y13, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(DI)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y13, Y3, Y3
-	VMOVUPS      Y3, (DI)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y13, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(DI)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y13, Y5, Y5
-	VMOVUPS      Y5, (DI)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y13, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(DI)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y13, Y7, Y7
-	VMOVUPS      Y7, (R8)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y13, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(R8)
-	VCMPPS       $0x03, Y9, Y9, Y1
-	VBLENDVPS    Y1, Y13, Y9, Y9
-	VMOVUPS      Y9, (R8)(SI*1)
-	VCMPPS       $0x03, Y10, Y10, Y1
-	VBLENDVPS    Y1, Y13, Y10, Y10
-	VMASKMOVPS   Y10, Y0, 32(R8)(SI*1)
-	VCMPPS       $0x03, Y11, Y11, Y1
-	VBLENDVPS    Y1, Y13, Y11, Y11
-	VMOVUPS      Y11, (R8)(SI*2)
-	VCMPPS       $0x03, Y12, Y12, Y1
-	VBLENDVPS    Y1, Y13, Y12, Y12
-	VMASKMOVPS   Y12, Y0, 32(R8)(SI*2)
-	MOVQ         psa+40(FP), DI
-	ADDQ         DI, a+16(FP)
-	IMUL3Q       $0x06, SI, DI
-	ADDQ         DI, BX
-	SUBQ         $0x06, m+0(FP)
-	JMP          blocks
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fullstore0not8
+	VMOVUPS      Y2, 32(DI)
+	JMP          fullstore0done
+
+fullstore0not8:
+	LEAQ         32(DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore0not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fullstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore0not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fullstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore0done
+	VMOVSS X2, (R9)
+
+fullstore0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y13, Y3, Y3
+	VMOVUPS   Y3, (DI)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y13, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore1not8
+	VMOVUPS   Y4, 32(DI)(SI*1)
+	JMP       fullstore1done
+
+fullstore1not8:
+	LEAQ         32(DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore1not4
+	VMOVUPS      X4, (R9)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, R9
+
+fullstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore1not2
+	VMOVLPS  X4, (R9)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R9
+
+fullstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore1done
+	VMOVSS X4, (R9)
+
+fullstore1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y13, Y5, Y5
+	VMOVUPS   Y5, (DI)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y13, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore2not8
+	VMOVUPS   Y6, 32(DI)(SI*2)
+	JMP       fullstore2done
+
+fullstore2not8:
+	LEAQ         32(DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore2not4
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, DI
+
+fullstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore2not2
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+
+fullstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore2done
+	VMOVSS X6, (DI)
+
+fullstore2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y13, Y7, Y7
+	VMOVUPS   Y7, (R8)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y13, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore3not8
+	VMOVUPS   Y8, 32(R8)
+	JMP       fullstore3done
+
+fullstore3not8:
+	LEAQ         32(R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore3not4
+	VMOVUPS      X8, (DI)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, DI
+
+fullstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore3not2
+	VMOVLPS  X8, (DI)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, DI
+
+fullstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore3done
+	VMOVSS X8, (DI)
+
+fullstore3done:
+	VCMPPS    $0x03, Y9, Y9, Y1
+	VBLENDVPS Y1, Y13, Y9, Y9
+	VMOVUPS   Y9, (R8)(SI*1)
+	VCMPPS    $0x03, Y10, Y10, Y1
+	VBLENDVPS Y1, Y13, Y10, Y10
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore4not8
+	VMOVUPS   Y10, 32(R8)(SI*1)
+	JMP       fullstore4done
+
+fullstore4not8:
+	LEAQ         32(R8)(SI*1), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore4not4
+	VMOVUPS      X10, (DI)
+	VEXTRACTF128 $0x01, Y10, X10
+	ADDQ         $0x10, DI
+
+fullstore4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore4not2
+	VMOVLPS  X10, (DI)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, DI
+
+fullstore4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore4done
+	VMOVSS X10, (DI)
+
+fullstore4done:
+	VCMPPS    $0x03, Y11, Y11, Y1
+	VBLENDVPS Y1, Y13, Y11, Y11
+	VMOVUPS   Y11, (R8)(SI*2)
+	VCMPPS    $0x03, Y12, Y12, Y1
+	VBLENDVPS Y1, Y13, Y12, Y12
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fullstore5not8
+	VMOVUPS   Y12, 32(R8)(SI*2)
+	JMP       fullstore5done
+
+fullstore5not8:
+	LEAQ         32(R8)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fullstore5not4
+	VMOVUPS      X12, (DI)
+	VEXTRACTF128 $0x01, Y12, X12
+	ADDQ         $0x10, DI
+
+fullstore5not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fullstore5not2
+	VMOVLPS  X12, (DI)
+	VMOVHLPS X12, X12, X12
+	ADDQ     $0x08, DI
+
+fullstore5not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fullstore5done
+	VMOVSS X12, (DI)
+
+fullstore5done:
+	MOVQ   psa+40(FP), DI
+	ADDQ   DI, a+16(FP)
+	IMUL3Q $0x06, SI, DI
+	ADDQ   DI, BX
+	SUBQ   $0x06, m+0(FP)
+	JMP    blocks
 
 rest:
 	MOVQ m+0(FP), DI
@@ -1284,11 +2214,10 @@ done:
 
 rows1:
 	MOVQ       BX, AX
-	MOVQ       load+80(FP), SI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	TESTQ      SI, SI
-	JE         rows1start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows1start
 	VMOVUPS    (AX), Y1
 	VMASKMOVPS 32(AX), Y0, Y2
 
@@ -1308,24 +2237,56 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y3
-	VCMPPS       $0x03, Y1, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y1, Y1
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VMOVUPS      (AX), Y3
+	VADDPS       Y1, Y3, Y1
+	VMASKMOVPS   32(AX), Y0, Y0
+	VADDPS       Y2, Y0, Y2
+
+rows1store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows1store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows1store0done
+
+rows1store0not8:
+	LEAQ         32(AX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows1store0not4
+	VMOVUPS      X2, (AX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, AX
+
+rows1store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows1store0not2
+	VMOVLPS  X2, (AX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, AX
+
+rows1store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows1store0done
+	VMOVSS X2, (AX)
+
+rows1store0done:
+	JMP done
 
 rows2:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	TESTQ      R8, R8
-	JE         rows2start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows2start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1350,32 +2311,93 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y5
-	VCMPPS       $0x03, Y1, Y1, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y1
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VMOVUPS      (AX), Y5
+	VADDPS       Y1, Y5, Y1
+	VMASKMOVPS   32(AX), Y0, Y5
+	VADDPS       Y2, Y5, Y2
+	VMOVUPS      (AX)(SI*1), Y5
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y0
+	VADDPS       Y4, Y0, Y4
+
+rows2store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y5
+	VBLENDVPS    Y5, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y5, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows2store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows2store0done
+
+rows2store0not8:
+	LEAQ         32(AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store0not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows2store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store0not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows2store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store0done
+	VMOVSS X2, (CX)
+
+rows2store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows2store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows2store1done
+
+rows2store1not8:
+	LEAQ         32(AX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows2store1not4
+	VMOVUPS      X4, (AX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, AX
+
+rows2store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows2store1not2
+	VMOVLPS  X4, (AX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, AX
+
+rows2store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows2store1done
+	VMOVSS X4, (AX)
+
+rows2store1done:
+	JMP done
 
 rows3:
 	MOVQ       BX, DI
-	MOVQ       load+80(FP), R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	TESTQ      R8, R8
-	JE         rows3start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows3start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1405,32 +2427,122 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
-	VBROADCASTSS nanavx2<>+0(SB), Y7
-	VCMPPS       $0x03, Y1, Y1, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y1
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VMOVUPS      (AX), Y7
+	VADDPS       Y1, Y7, Y1
+	VMASKMOVPS   32(AX), Y0, Y7
+	VADDPS       Y2, Y7, Y2
+	VMOVUPS      (AX)(SI*1), Y7
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y7
+	VADDPS       Y4, Y7, Y4
+	VMOVUPS      (AX)(SI*2), Y7
+	VADDPS       Y5, Y7, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y0
+	VADDPS       Y6, Y0, Y6
+
+rows3store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y7
+	VBLENDVPS    Y7, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y7, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y7, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y7, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y7, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows3store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows3store0done
+
+rows3store0not8:
+	LEAQ         32(AX), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store0not4
+	VMOVUPS      X2, (CX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, CX
+
+rows3store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store0not2
+	VMOVLPS  X2, (CX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, CX
+
+rows3store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store0done
+	VMOVSS X2, (CX)
+
+rows3store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows3store1done
+
+rows3store1not8:
+	LEAQ         32(AX)(SI*1), CX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store1not4
+	VMOVUPS      X4, (CX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, CX
+
+rows3store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store1not2
+	VMOVLPS  X4, (CX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, CX
+
+rows3store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store1done
+	VMOVSS X4, (CX)
+
+rows3store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows3store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows3store2done
+
+rows3store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows3store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows3store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows3store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows3store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows3store2done
+	VMOVSS X6, (AX)
+
+rows3store2done:
+	JMP done
 
 rows4:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1439,8 +2551,8 @@ rows4:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	TESTQ      R9, R9
-	JE         rows4start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows4start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1480,38 +2592,157 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y9
-	VCMPPS       $0x03, Y1, Y1, Y10
-	VBLENDVPS    Y10, Y9, Y1, Y1
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VMOVUPS      (AX), Y9
+	VADDPS       Y1, Y9, Y1
+	VMASKMOVPS   32(AX), Y0, Y9
+	VADDPS       Y2, Y9, Y2
+	VMOVUPS      (AX)(SI*1), Y9
+	VADDPS       Y3, Y9, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y9
+	VADDPS       Y4, Y9, Y4
+	VMOVUPS      (AX)(SI*2), Y9
+	VADDPS       Y5, Y9, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y9
+	VADDPS       Y6, Y9, Y6
+	VMOVUPS      (CX), Y9
+	VADDPS       Y7, Y9, Y7
+	VMASKMOVPS   32(CX), Y0, Y0
+	VADDPS       Y8, Y0, Y8
+
+rows4store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y9
+	VBLENDVPS    Y9, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y9, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y9, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y9, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y9, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y9, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y9, Y7, Y7
-	VMOVUPS      Y7, (CX)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y9, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(CX)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows4store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows4store0done
+
+rows4store0not8:
+	LEAQ         32(AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store0not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows4store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store0not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows4store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store0done
+	VMOVSS X2, (DX)
+
+rows4store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows4store1done
+
+rows4store1not8:
+	LEAQ         32(AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store1not4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DX
+
+rows4store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store1not2
+	VMOVLPS  X4, (DX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DX
+
+rows4store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store1done
+	VMOVSS X4, (DX)
+
+rows4store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows4store2done
+
+rows4store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows4store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows4store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store2done
+	VMOVSS X6, (AX)
+
+rows4store2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y0, Y7, Y7
+	VMOVUPS   Y7, (CX)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y0, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows4store3not8
+	VMOVUPS   Y8, 32(CX)
+	JMP       rows4store3done
+
+rows4store3not8:
+	LEAQ         32(CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows4store3not4
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, AX
+
+rows4store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows4store3not2
+	VMOVLPS  X8, (AX)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, AX
+
+rows4store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows4store3done
+	VMOVSS X8, (AX)
+
+rows4store3done:
+	JMP done
 
 rows5:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
-	MOVQ       load+80(FP), R9
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -1522,8 +2753,8 @@ rows5:
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	TESTQ      R9, R9
-	JE         rows5start
+	CMPQ       use+80(FP), $0x01
+	JNE        rows5start
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
 	VMOVUPS    (DI)(SI*1), Y3
@@ -1568,38 +2799,2509 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
-	VBROADCASTSS nanavx2<>+0(SB), Y11
-	VCMPPS       $0x03, Y1, Y1, Y12
-	VBLENDVPS    Y12, Y11, Y1, Y1
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VMOVUPS      (AX), Y11
+	VADDPS       Y1, Y11, Y1
+	VMASKMOVPS   32(AX), Y0, Y11
+	VADDPS       Y2, Y11, Y2
+	VMOVUPS      (AX)(SI*1), Y11
+	VADDPS       Y3, Y11, Y3
+	VMASKMOVPS   32(AX)(SI*1), Y0, Y11
+	VADDPS       Y4, Y11, Y4
+	VMOVUPS      (AX)(SI*2), Y11
+	VADDPS       Y5, Y11, Y5
+	VMASKMOVPS   32(AX)(SI*2), Y0, Y11
+	VADDPS       Y6, Y11, Y6
+	VMOVUPS      (CX), Y11
+	VADDPS       Y7, Y11, Y7
+	VMASKMOVPS   32(CX), Y0, Y11
+	VADDPS       Y8, Y11, Y8
+	VMOVUPS      (CX)(SI*1), Y11
+	VADDPS       Y9, Y11, Y9
+	VMASKMOVPS   32(CX)(SI*1), Y0, Y0
+	VADDPS       Y10, Y0, Y10
+
+rows5store:
+	VBROADCASTSS nanavx2<>+0(SB), Y0
+	VCMPPS       $0x03, Y1, Y1, Y11
+	VBLENDVPS    Y11, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y11, Y2, Y2
-	VMASKMOVPS   Y2, Y0, 32(AX)
-	VCMPPS       $0x03, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y11, Y3, Y3
-	VMOVUPS      Y3, (AX)(SI*1)
-	VCMPPS       $0x03, Y4, Y4, Y1
-	VBLENDVPS    Y1, Y11, Y4, Y4
-	VMASKMOVPS   Y4, Y0, 32(AX)(SI*1)
-	VCMPPS       $0x03, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y11, Y5, Y5
-	VMOVUPS      Y5, (AX)(SI*2)
-	VCMPPS       $0x03, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y11, Y6, Y6
-	VMASKMOVPS   Y6, Y0, 32(AX)(SI*2)
-	VCMPPS       $0x03, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y11, Y7, Y7
-	VMOVUPS      Y7, (CX)
-	VCMPPS       $0x03, Y8, Y8, Y1
-	VBLENDVPS    Y1, Y11, Y8, Y8
-	VMASKMOVPS   Y8, Y0, 32(CX)
-	VCMPPS       $0x03, Y9, Y9, Y1
-	VBLENDVPS    Y1, Y11, Y9, Y9
-	VMOVUPS      Y9, (CX)(SI*1)
-	VCMPPS       $0x03, Y10, Y10, Y1
-	VBLENDVPS    Y1, Y11, Y10, Y10
-	VMASKMOVPS   Y10, Y0, 32(CX)(SI*1)
-	JMP          done
+	VBLENDVPS    Y1, Y0, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           rows5store0not8
+	VMOVUPS      Y2, 32(AX)
+	JMP          rows5store0done
+
+rows5store0not8:
+	LEAQ         32(AX), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store0not4
+	VMOVUPS      X2, (DX)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, DX
+
+rows5store0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store0not2
+	VMOVLPS  X2, (DX)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, DX
+
+rows5store0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store0done
+	VMOVSS X2, (DX)
+
+rows5store0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y0, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store1not8
+	VMOVUPS   Y4, 32(AX)(SI*1)
+	JMP       rows5store1done
+
+rows5store1not8:
+	LEAQ         32(AX)(SI*1), DX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store1not4
+	VMOVUPS      X4, (DX)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DX
+
+rows5store1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store1not2
+	VMOVLPS  X4, (DX)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DX
+
+rows5store1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store1done
+	VMOVSS X4, (DX)
+
+rows5store1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y0, Y5, Y5
+	VMOVUPS   Y5, (AX)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y0, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store2not8
+	VMOVUPS   Y6, 32(AX)(SI*2)
+	JMP       rows5store2done
+
+rows5store2not8:
+	LEAQ         32(AX)(SI*2), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store2not4
+	VMOVUPS      X6, (AX)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, AX
+
+rows5store2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store2not2
+	VMOVLPS  X6, (AX)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, AX
+
+rows5store2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store2done
+	VMOVSS X6, (AX)
+
+rows5store2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y0, Y7, Y7
+	VMOVUPS   Y7, (CX)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y0, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store3not8
+	VMOVUPS   Y8, 32(CX)
+	JMP       rows5store3done
+
+rows5store3not8:
+	LEAQ         32(CX), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store3not4
+	VMOVUPS      X8, (AX)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, AX
+
+rows5store3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store3not2
+	VMOVLPS  X8, (AX)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, AX
+
+rows5store3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store3done
+	VMOVSS X8, (AX)
+
+rows5store3done:
+	VCMPPS    $0x03, Y9, Y9, Y1
+	VBLENDVPS Y1, Y0, Y9, Y9
+	VMOVUPS   Y9, (CX)(SI*1)
+	VCMPPS    $0x03, Y10, Y10, Y1
+	VBLENDVPS Y1, Y0, Y10, Y10
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        rows5store4not8
+	VMOVUPS   Y10, 32(CX)(SI*1)
+	JMP       rows5store4done
+
+rows5store4not8:
+	LEAQ         32(CX)(SI*1), AX
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           rows5store4not4
+	VMOVUPS      X10, (AX)
+	VEXTRACTF128 $0x01, Y10, X10
+	ADDQ         $0x10, AX
+
+rows5store4not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       rows5store4not2
+	VMOVLPS  X10, (AX)
+	VMOVHLPS X10, X10, X10
+	ADDQ     $0x08, AX
+
+rows5store4not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     rows5store4done
+	VMOVSS X10, (AX)
+
+rows5store4done:
+	JMP done
+
+DATA first<>+0(SB)/4, $0xffffffff
+DATA first<>+4(SB)/4, $0xffffffff
+DATA first<>+8(SB)/4, $0xffffffff
+DATA first<>+12(SB)/4, $0x00000000
+DATA first<>+16(SB)/4, $0x00000000
+DATA first<>+20(SB)/4, $0x00000000
+DATA first<>+24(SB)/4, $0x00000000
+DATA first<>+28(SB)/4, $0x00000000
+DATA first<>+32(SB)/4, $0x00000000
+DATA first<>+36(SB)/4, $0x00000000
+DATA first<>+40(SB)/4, $0x00000000
+GLOBL first<>(SB), RODATA|NOPTR, $44
+
+// func dotsAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 96(CX), Y3
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	LEAQ  (R9)(DX*8), R10
+	LEAQ  (R10)(DX*8), R11
+	MOVQ  back+80(FP), R12
+	IMULQ DX, R12
+	SUBQ  R12, R11
+	MOVQ  k+8(FP), R12
+	SHRQ  $0x02, R12
+	JZ    tail
+	LEAQ  (AX)(AX*2), R13
+
+k:
+	VBROADCASTSS   (CX), Y4
+	VBROADCASTSS   (CX)(AX*1), Y5
+	VBROADCASTSS   (CX)(AX*2), Y6
+	VBROADCASTSS   (CX)(R13*1), Y7
+	VBROADCASTF128 (R8), Y8
+	VINSERTF128    $0x01, (R8)(DX*4), Y8, Y8
+	VBROADCASTF128 (R8)(DX*1), Y9
+	VINSERTF128    $0x01, (R8)(SI*1), Y9, Y9
+	VBROADCASTF128 (R8)(DX*2), Y10
+	VINSERTF128    $0x01, (R8)(BX*2), Y10, Y10
+	VBROADCASTF128 (R8)(BX*1), Y11
+	VINSERTF128    $0x01, (R8)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y0
+	VFMADD231PS    Y9, Y5, Y0
+	VFMADD231PS    Y12, Y6, Y0
+	VFMADD231PS    Y8, Y7, Y0
+	VBROADCASTF128 (R9), Y8
+	VINSERTF128    $0x01, (R9)(DX*4), Y8, Y8
+	VBROADCASTF128 (R9)(DX*1), Y9
+	VINSERTF128    $0x01, (R9)(SI*1), Y9, Y9
+	VBROADCASTF128 (R9)(DX*2), Y10
+	VINSERTF128    $0x01, (R9)(BX*2), Y10, Y10
+	VBROADCASTF128 (R9)(BX*1), Y11
+	VINSERTF128    $0x01, (R9)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y1
+	VFMADD231PS    Y9, Y5, Y1
+	VFMADD231PS    Y12, Y6, Y1
+	VFMADD231PS    Y8, Y7, Y1
+	VBROADCASTF128 (R10), Y8
+	VINSERTF128    $0x01, (R10)(DX*4), Y8, Y8
+	VBROADCASTF128 (R10)(DX*1), Y9
+	VINSERTF128    $0x01, (R10)(SI*1), Y9, Y9
+	VBROADCASTF128 (R10)(DX*2), Y10
+	VINSERTF128    $0x01, (R10)(BX*2), Y10, Y10
+	VBROADCASTF128 (R10)(BX*1), Y11
+	VINSERTF128    $0x01, (R10)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y2
+	VFMADD231PS    Y9, Y5, Y2
+	VFMADD231PS    Y12, Y6, Y2
+	VFMADD231PS    Y8, Y7, Y2
+	VBROADCASTF128 (R11), Y8
+	VINSERTF128    $0x01, (R11)(DX*4), Y8, Y8
+	VBROADCASTF128 (R11)(DX*1), Y9
+	VINSERTF128    $0x01, (R11)(SI*1), Y9, Y9
+	VBROADCASTF128 (R11)(DX*2), Y10
+	VINSERTF128    $0x01, (R11)(BX*2), Y10, Y10
+	VBROADCASTF128 (R11)(BX*1), Y11
+	VINSERTF128    $0x01, (R11)(DI*1), Y11, Y11
+	VUNPCKLPS      Y9, Y8, Y12
+	VUNPCKHPS      Y9, Y8, Y8
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y8, Y12
+	VSHUFPS        $0xee, Y10, Y8, Y8
+	VFMADD231PS    Y11, Y4, Y3
+	VFMADD231PS    Y9, Y5, Y3
+	VFMADD231PS    Y12, Y6, Y3
+	VFMADD231PS    Y8, Y7, Y3
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	ADDQ           $0x10, R11
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R12
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R12
+	ANDQ         $0x03, R12
+	JZ           end
+	LEAQ         first<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      12(R13)(R12*4), Y4
+	NEGQ         R12
+	MOVQ         R12, R13
+	VMASKMOVPS   (R8), Y4, Y5
+	VMASKMOVPS   (R8)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(DX*1), Y4, Y6
+	VMASKMOVPS   (R8)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R8)(DX*2), Y4, Y7
+	VMASKMOVPS   (R8)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R8)(BX*1), Y4, Y8
+	VMASKMOVPS   (R8)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y0
+
+end0:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R9), Y4, Y5
+	VMASKMOVPS   (R9)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(DX*1), Y4, Y6
+	VMASKMOVPS   (R9)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(DX*2), Y4, Y7
+	VMASKMOVPS   (R9)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R9)(BX*1), Y4, Y8
+	VMASKMOVPS   (R9)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y1
+
+end1:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R10), Y4, Y5
+	VMASKMOVPS   (R10)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(DX*1), Y4, Y6
+	VMASKMOVPS   (R10)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(DX*2), Y4, Y7
+	VMASKMOVPS   (R10)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R10)(BX*1), Y4, Y8
+	VMASKMOVPS   (R10)(DI*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y2
+
+end2:
+	MOVQ         R12, R8
+	VMASKMOVPS   (R11), Y4, Y5
+	VMASKMOVPS   (R11)(DX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R11)(DX*1), Y4, Y6
+	VMASKMOVPS   (R11)(SI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R11)(DX*2), Y4, Y7
+	VMASKMOVPS   (R11)(BX*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R11)(BX*1), Y4, Y8
+	VMASKMOVPS   (R11)(DI*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R8
+	JZ           end3
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R8
+	JZ           end3
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end3:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(DX), Y2, Y2
+	VADDPS 96(CX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, 64(DX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000020, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x24(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x24(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(CX), Y2
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	LEAQ  (R9)(DX*8), R10
+	MOVQ  back+80(FP), R11
+	IMULQ DX, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
+
+k:
+	VBROADCASTSS   (CX), Y3
+	VBROADCASTSS   (CX)(AX*1), Y4
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VBROADCASTSS   (CX)(R12*1), Y6
+	VBROADCASTF128 (R8), Y7
+	VINSERTF128    $0x01, (R8)(DX*4), Y7, Y7
+	VBROADCASTF128 (R8)(DX*1), Y8
+	VINSERTF128    $0x01, (R8)(SI*1), Y8, Y8
+	VBROADCASTF128 (R8)(DX*2), Y9
+	VINSERTF128    $0x01, (R8)(BX*2), Y9, Y9
+	VBROADCASTF128 (R8)(BX*1), Y10
+	VINSERTF128    $0x01, (R8)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y0
+	VFMADD231PS    Y8, Y4, Y0
+	VFMADD231PS    Y11, Y5, Y0
+	VFMADD231PS    Y7, Y6, Y0
+	VBROADCASTF128 (R9), Y7
+	VINSERTF128    $0x01, (R9)(DX*4), Y7, Y7
+	VBROADCASTF128 (R9)(DX*1), Y8
+	VINSERTF128    $0x01, (R9)(SI*1), Y8, Y8
+	VBROADCASTF128 (R9)(DX*2), Y9
+	VINSERTF128    $0x01, (R9)(BX*2), Y9, Y9
+	VBROADCASTF128 (R9)(BX*1), Y10
+	VINSERTF128    $0x01, (R9)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y1
+	VFMADD231PS    Y8, Y4, Y1
+	VFMADD231PS    Y11, Y5, Y1
+	VFMADD231PS    Y7, Y6, Y1
+	VBROADCASTF128 (R10), Y7
+	VINSERTF128    $0x01, (R10)(DX*4), Y7, Y7
+	VBROADCASTF128 (R10)(DX*1), Y8
+	VINSERTF128    $0x01, (R10)(SI*1), Y8, Y8
+	VBROADCASTF128 (R10)(DX*2), Y9
+	VINSERTF128    $0x01, (R10)(BX*2), Y9, Y9
+	VBROADCASTF128 (R10)(BX*1), Y10
+	VINSERTF128    $0x01, (R10)(DI*1), Y10, Y10
+	VUNPCKLPS      Y8, Y7, Y11
+	VUNPCKHPS      Y8, Y7, Y7
+	VUNPCKLPS      Y10, Y9, Y8
+	VUNPCKHPS      Y10, Y9, Y9
+	VSHUFPS        $0x44, Y8, Y11, Y10
+	VSHUFPS        $0xee, Y8, Y11, Y8
+	VSHUFPS        $0x44, Y9, Y7, Y11
+	VSHUFPS        $0xee, Y9, Y7, Y7
+	VFMADD231PS    Y10, Y3, Y2
+	VFMADD231PS    Y8, Y4, Y2
+	VFMADD231PS    Y11, Y5, Y2
+	VFMADD231PS    Y7, Y6, Y2
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y3
+	NEGQ         R11
+	MOVQ         R11, R12
+	VMASKMOVPS   (R8), Y3, Y4
+	VMASKMOVPS   (R8)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(DX*1), Y3, Y5
+	VMASKMOVPS   (R8)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(DX*2), Y3, Y6
+	VMASKMOVPS   (R8)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R8)(BX*1), Y3, Y7
+	VMASKMOVPS   (R8)(DI*1), Y3, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y8
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y8, Y7
+	VSHUFPS      $0xee, Y5, Y8, Y5
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y0
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y5, Y4, Y0
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y8, Y4, Y0
+
+end0:
+	MOVQ         R11, R8
+	VMASKMOVPS   (R9), Y3, Y4
+	VMASKMOVPS   (R9)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(DX*1), Y3, Y5
+	VMASKMOVPS   (R9)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(DX*2), Y3, Y6
+	VMASKMOVPS   (R9)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(BX*1), Y3, Y7
+	VMASKMOVPS   (R9)(DI*1), Y3, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y8
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y8, Y7
+	VSHUFPS      $0xee, Y5, Y8, Y5
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y5, Y4, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y8, Y4, Y1
+
+end1:
+	MOVQ         R11, R8
+	VMASKMOVPS   (R10), Y3, Y4
+	VMASKMOVPS   (R10)(DX*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R10)(DX*1), Y3, Y5
+	VMASKMOVPS   (R10)(SI*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(DX*2), Y3, Y6
+	VMASKMOVPS   (R10)(BX*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(BX*1), Y3, Y7
+	VMASKMOVPS   (R10)(DI*1), Y3, Y3
+	VINSERTF128  $0x01, X3, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VSHUFPS      $0x44, Y6, Y4, Y5
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	DECQ         R8
+	JZ           end2
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y2
+
+end2:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(CX), Y2, Y2
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000018, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000060, c+56(FP)
+	SUBQ         $0x00000018, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x16(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(CX), Y1
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	LEAQ  (R8)(DX*8), R9
+	MOVQ  back+80(FP), R10
+	IMULQ DX, R10
+	SUBQ  R10, R9
+	MOVQ  k+8(FP), R10
+	SHRQ  $0x02, R10
+	JZ    tail
+	LEAQ  (AX)(AX*2), R11
+
+k:
+	VBROADCASTSS   (CX), Y2
+	VBROADCASTSS   (CX)(AX*1), Y3
+	VBROADCASTSS   (CX)(AX*2), Y4
+	VBROADCASTSS   (CX)(R11*1), Y5
+	VBROADCASTF128 (R8), Y6
+	VINSERTF128    $0x01, (R8)(DX*4), Y6, Y6
+	VBROADCASTF128 (R8)(DX*1), Y7
+	VINSERTF128    $0x01, (R8)(SI*1), Y7, Y7
+	VBROADCASTF128 (R8)(DX*2), Y8
+	VINSERTF128    $0x01, (R8)(BX*2), Y8, Y8
+	VBROADCASTF128 (R8)(BX*1), Y9
+	VINSERTF128    $0x01, (R8)(DI*1), Y9, Y9
+	VUNPCKLPS      Y7, Y6, Y10
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPS      Y9, Y8, Y7
+	VUNPCKHPS      Y9, Y8, Y8
+	VSHUFPS        $0x44, Y7, Y10, Y9
+	VSHUFPS        $0xee, Y7, Y10, Y7
+	VSHUFPS        $0x44, Y8, Y6, Y10
+	VSHUFPS        $0xee, Y8, Y6, Y6
+	VFMADD231PS    Y9, Y2, Y0
+	VFMADD231PS    Y7, Y3, Y0
+	VFMADD231PS    Y10, Y4, Y0
+	VFMADD231PS    Y6, Y5, Y0
+	VBROADCASTF128 (R9), Y6
+	VINSERTF128    $0x01, (R9)(DX*4), Y6, Y6
+	VBROADCASTF128 (R9)(DX*1), Y7
+	VINSERTF128    $0x01, (R9)(SI*1), Y7, Y7
+	VBROADCASTF128 (R9)(DX*2), Y8
+	VINSERTF128    $0x01, (R9)(BX*2), Y8, Y8
+	VBROADCASTF128 (R9)(BX*1), Y9
+	VINSERTF128    $0x01, (R9)(DI*1), Y9, Y9
+	VUNPCKLPS      Y7, Y6, Y10
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPS      Y9, Y8, Y7
+	VUNPCKHPS      Y9, Y8, Y8
+	VSHUFPS        $0x44, Y7, Y10, Y9
+	VSHUFPS        $0xee, Y7, Y10, Y7
+	VSHUFPS        $0x44, Y8, Y6, Y10
+	VSHUFPS        $0xee, Y8, Y6, Y6
+	VFMADD231PS    Y9, Y2, Y1
+	VFMADD231PS    Y7, Y3, Y1
+	VFMADD231PS    Y10, Y4, Y1
+	VFMADD231PS    Y6, Y5, Y1
+	ADDQ           $0x10, R8
+	ADDQ           $0x10, R9
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R10
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R10
+	ANDQ         $0x03, R10
+	JZ           end
+	LEAQ         first<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      12(R11)(R10*4), Y2
+	NEGQ         R10
+	MOVQ         R10, R11
+	VMASKMOVPS   (R8), Y2, Y3
+	VMASKMOVPS   (R8)(DX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R8)(DX*1), Y2, Y4
+	VMASKMOVPS   (R8)(SI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(DX*2), Y2, Y5
+	VMASKMOVPS   (R8)(BX*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R8)(BX*1), Y2, Y6
+	VMASKMOVPS   (R8)(DI*1), Y2, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y7
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y7, Y6
+	VSHUFPS      $0xee, Y4, Y7, Y4
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y4, Y3, Y0
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y7, Y3, Y0
+
+end0:
+	MOVQ         R10, R8
+	VMASKMOVPS   (R9), Y2, Y3
+	VMASKMOVPS   (R9)(DX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R9)(DX*1), Y2, Y4
+	VMASKMOVPS   (R9)(SI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(DX*2), Y2, Y5
+	VMASKMOVPS   (R9)(BX*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(BX*1), Y2, Y6
+	VMASKMOVPS   (R9)(DI*1), Y2, Y2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y2, Y6
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VSHUFPS      $0x44, Y5, Y3, Y4
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	DECQ         R8
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y1
+
+end1:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VMOVUPS      Y0, (DX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000010, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000040, c+56(FP)
+	SUBQ         $0x00000010, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x1x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x1x8(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, DX
+	MOVQ    back+80(FP), DX
+	NEGQ    DX
+	LEAQ    (CX)(DX*4), DX
+	MOVQ    DX, CX
+	VXORPS  Y0, Y0, Y0
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  rsb+48(FP), DX
+	LEAQ  (DX)(DX*2), BX
+	LEAQ  (DX)(DX*4), SI
+	LEAQ  (BX)(DX*4), DI
+	MOVQ  b+40(FP), R8
+	MOVQ  back+80(FP), R9
+	IMULQ DX, R9
+	SUBQ  R9, R8
+	MOVQ  k+8(FP), R9
+	SHRQ  $0x02, R9
+	JZ    tail
+	LEAQ  (AX)(AX*2), R10
+
+k:
+	VBROADCASTSS   (CX), Y1
+	VBROADCASTSS   (CX)(AX*1), Y2
+	VBROADCASTSS   (CX)(AX*2), Y3
+	VBROADCASTSS   (CX)(R10*1), Y4
+	VBROADCASTF128 (R8), Y5
+	VINSERTF128    $0x01, (R8)(DX*4), Y5, Y5
+	VBROADCASTF128 (R8)(DX*1), Y6
+	VINSERTF128    $0x01, (R8)(SI*1), Y6, Y6
+	VBROADCASTF128 (R8)(DX*2), Y7
+	VINSERTF128    $0x01, (R8)(BX*2), Y7, Y7
+	VBROADCASTF128 (R8)(BX*1), Y8
+	VINSERTF128    $0x01, (R8)(DI*1), Y8, Y8
+	VUNPCKLPS      Y6, Y5, Y9
+	VUNPCKHPS      Y6, Y5, Y5
+	VUNPCKLPS      Y8, Y7, Y6
+	VUNPCKHPS      Y8, Y7, Y7
+	VSHUFPS        $0x44, Y6, Y9, Y8
+	VSHUFPS        $0xee, Y6, Y9, Y6
+	VSHUFPS        $0x44, Y7, Y5, Y9
+	VSHUFPS        $0xee, Y7, Y5, Y5
+	VFMADD231PS    Y8, Y1, Y0
+	VFMADD231PS    Y6, Y2, Y0
+	VFMADD231PS    Y9, Y3, Y0
+	VFMADD231PS    Y5, Y4, Y0
+	ADDQ           $0x10, R8
+	LEAQ           (CX)(AX*4), CX
+	DECQ           R9
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R9
+	ANDQ         $0x03, R9
+	JZ           end
+	LEAQ         first<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      12(R10)(R9*4), Y1
+	NEGQ         R9
+	VMASKMOVPS   (R8), Y1, Y2
+	VMASKMOVPS   (R8)(DX*4), Y1, Y3
+	VINSERTF128  $0x01, X3, Y2, Y2
+	VMASKMOVPS   (R8)(DX*1), Y1, Y3
+	VMASKMOVPS   (R8)(SI*1), Y1, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R8)(DX*2), Y1, Y4
+	VMASKMOVPS   (R8)(BX*2), Y1, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R8)(BX*1), Y1, Y5
+	VMASKMOVPS   (R8)(DI*1), Y1, Y1
+	VINSERTF128  $0x01, X1, Y5, Y5
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VSHUFPS      $0x44, Y3, Y1, Y5
+	VSHUFPS      $0xee, Y3, Y1, Y1
+	VSHUFPS      $0x44, Y4, Y2, Y3
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VBROADCASTSS (CX), Y2
+	VFMADD231PS  Y5, Y2, Y0
+	DECQ         R9
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	DECQ         R9
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y1
+	VFMADD231PS  Y3, Y1, Y0
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, DX
+	MOVQ   back+80(FP), DX
+	NEGQ   DX
+	LEAQ   (CX)(DX*4), DX
+	MOVQ   DX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y1
+	VCMPPS       $0x03, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000008, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x2x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x2x16(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), SI
+	NEGQ    SI
+	LEAQ    (CX)(SI*4), SI
+	MOVQ    SI, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS 32(CX)(DX*1), Y3
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  rsb+48(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	LEAQ  (SI)(BX*4), R8
+	MOVQ  b+40(FP), R9
+	LEAQ  (R9)(BX*8), R10
+	MOVQ  back+80(FP), R11
+	IMULQ BX, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
+
+k:
+	VBROADCASTF128 (R9), Y4
+	VINSERTF128    $0x01, (R9)(BX*4), Y4, Y4
+	VBROADCASTF128 (R9)(BX*1), Y5
+	VINSERTF128    $0x01, (R9)(DI*1), Y5, Y5
+	VBROADCASTF128 (R9)(BX*2), Y6
+	VINSERTF128    $0x01, (R9)(SI*2), Y6, Y6
+	VBROADCASTF128 (R9)(SI*1), Y7
+	VINSERTF128    $0x01, (R9)(R8*1), Y7, Y7
+	VUNPCKLPS      Y5, Y4, Y8
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y5, Y8, Y7
+	VSHUFPS        $0xee, Y5, Y8, Y5
+	VSHUFPS        $0x44, Y6, Y4, Y8
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VBROADCASTF128 (R10), Y6
+	VINSERTF128    $0x01, (R10)(BX*4), Y6, Y6
+	VBROADCASTF128 (R10)(BX*1), Y9
+	VINSERTF128    $0x01, (R10)(DI*1), Y9, Y9
+	VBROADCASTF128 (R10)(BX*2), Y10
+	VINSERTF128    $0x01, (R10)(SI*2), Y10, Y10
+	VBROADCASTF128 (R10)(SI*1), Y11
+	VINSERTF128    $0x01, (R10)(R8*1), Y11, Y11
+	VUNPCKLPS      Y9, Y6, Y12
+	VUNPCKHPS      Y9, Y6, Y6
+	VUNPCKLPS      Y11, Y10, Y9
+	VUNPCKHPS      Y11, Y10, Y10
+	VSHUFPS        $0x44, Y9, Y12, Y11
+	VSHUFPS        $0xee, Y9, Y12, Y9
+	VSHUFPS        $0x44, Y10, Y6, Y12
+	VSHUFPS        $0xee, Y10, Y6, Y6
+	VBROADCASTSS   (CX), Y10
+	VFMADD231PS    Y7, Y10, Y0
+	VFMADD231PS    Y11, Y10, Y1
+	VBROADCASTSS   (DX), Y10
+	VFMADD231PS    Y7, Y10, Y2
+	VFMADD231PS    Y11, Y10, Y3
+	VBROADCASTSS   (CX)(AX*1), Y7
+	VFMADD231PS    Y5, Y7, Y0
+	VFMADD231PS    Y9, Y7, Y1
+	VBROADCASTSS   (DX)(AX*1), Y7
+	VFMADD231PS    Y5, Y7, Y2
+	VFMADD231PS    Y9, Y7, Y3
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y0
+	VFMADD231PS    Y12, Y5, Y1
+	VBROADCASTSS   (DX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y2
+	VFMADD231PS    Y12, Y5, Y3
+	VBROADCASTSS   (CX)(R12*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VFMADD231PS    Y6, Y5, Y1
+	VBROADCASTSS   (DX)(R12*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VFMADD231PS    Y6, Y5, Y3
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y4
+	NEGQ         R11
+	MOVQ         R11, R12
+	VMASKMOVPS   (R9), Y4, Y5
+	VMASKMOVPS   (R9)(BX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(BX*1), Y4, Y6
+	VMASKMOVPS   (R9)(DI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R9)(BX*2), Y4, Y7
+	VMASKMOVPS   (R9)(SI*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R9)(SI*1), Y4, Y8
+	VMASKMOVPS   (R9)(R8*1), Y4, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y9
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y9, Y8
+	VSHUFPS      $0xee, Y6, Y9, Y6
+	VSHUFPS      $0x44, Y7, Y5, Y9
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y6, Y5, Y2
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y0
+	VBROADCASTSS (DX)(AX*2), Y5
+	VFMADD231PS  Y9, Y5, Y2
+
+end0:
+	MOVQ         R11, R9
+	VMASKMOVPS   (R10), Y4, Y5
+	VMASKMOVPS   (R10)(BX*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(BX*1), Y4, Y6
+	VMASKMOVPS   (R10)(DI*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(BX*2), Y4, Y7
+	VMASKMOVPS   (R10)(SI*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R10)(SI*1), Y4, Y8
+	VMASKMOVPS   (R10)(R8*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R9
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R9
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (DX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end1:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), SI
+	NEGQ   SI
+	LEAQ   (CX)(SI*4), SI
+	MOVQ   SI, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	VADDPS (BX)(DX*1), Y2, Y2
+	VADDPS 32(CX)(DX*1), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (BX)(DX*1)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 32(CX)(DX*1)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000010, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000040, c+56(FP)
+	SUBQ         $0x00000010, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x2x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x2x8(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  rsb+48(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	LEAQ  (SI)(BX*4), R8
+	MOVQ  b+40(FP), R9
+	MOVQ  back+80(FP), R10
+	IMULQ BX, R10
+	SUBQ  R10, R9
+	MOVQ  k+8(FP), R10
+	SHRQ  $0x02, R10
+	JZ    tail
+	LEAQ  (AX)(AX*2), R11
+
+k:
+	VBROADCASTF128 (R9), Y2
+	VINSERTF128    $0x01, (R9)(BX*4), Y2, Y2
+	VBROADCASTF128 (R9)(BX*1), Y3
+	VINSERTF128    $0x01, (R9)(DI*1), Y3, Y3
+	VBROADCASTF128 (R9)(BX*2), Y4
+	VINSERTF128    $0x01, (R9)(SI*2), Y4, Y4
+	VBROADCASTF128 (R9)(SI*1), Y5
+	VINSERTF128    $0x01, (R9)(R8*1), Y5, Y5
+	VUNPCKLPS      Y3, Y2, Y6
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPS      Y5, Y4, Y3
+	VUNPCKHPS      Y5, Y4, Y4
+	VSHUFPS        $0x44, Y3, Y6, Y5
+	VSHUFPS        $0xee, Y3, Y6, Y3
+	VSHUFPS        $0x44, Y4, Y2, Y6
+	VSHUFPS        $0xee, Y4, Y2, Y2
+	VBROADCASTSS   (CX), Y4
+	VFMADD231PS    Y5, Y4, Y0
+	VBROADCASTSS   (DX), Y4
+	VFMADD231PS    Y5, Y4, Y1
+	VBROADCASTSS   (CX)(AX*1), Y4
+	VFMADD231PS    Y3, Y4, Y0
+	VBROADCASTSS   (DX)(AX*1), Y4
+	VFMADD231PS    Y3, Y4, Y1
+	VBROADCASTSS   (CX)(AX*2), Y3
+	VFMADD231PS    Y6, Y3, Y0
+	VBROADCASTSS   (DX)(AX*2), Y3
+	VFMADD231PS    Y6, Y3, Y1
+	VBROADCASTSS   (CX)(R11*1), Y3
+	VFMADD231PS    Y2, Y3, Y0
+	VBROADCASTSS   (DX)(R11*1), Y3
+	VFMADD231PS    Y2, Y3, Y1
+	ADDQ           $0x10, R9
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	DECQ           R10
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R10
+	ANDQ         $0x03, R10
+	JZ           end
+	LEAQ         first<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      12(R11)(R10*4), Y2
+	NEGQ         R10
+	VMASKMOVPS   (R9), Y2, Y3
+	VMASKMOVPS   (R9)(BX*4), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R9)(BX*1), Y2, Y4
+	VMASKMOVPS   (R9)(DI*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R9)(BX*2), Y2, Y5
+	VMASKMOVPS   (R9)(SI*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9)(SI*1), Y2, Y6
+	VMASKMOVPS   (R9)(R8*1), Y2, Y2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VSHUFPS      $0x44, Y4, Y2, Y6
+	VSHUFPS      $0xee, Y4, Y2, Y2
+	VSHUFPS      $0x44, Y5, Y3, Y4
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	VBROADCASTSS (DX), Y3
+	VFMADD231PS  Y6, Y3, Y1
+	DECQ         R10
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (DX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	DECQ         R10
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y0
+	VBROADCASTSS (DX)(AX*2), Y2
+	VFMADD231PS  Y4, Y2, Y1
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y2
+	VCMPPS       $0x03, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y2, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000008, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x3x16(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x3x16(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), SI
+	NEGQ    SI
+	LEAQ    (CX)(SI*4), SI
+	MOVQ    SI, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS 32(CX)(DX*1), Y3
+	VMOVUPS (BX)(DX*2), Y4
+	VMOVUPS 32(CX)(DX*2), Y5
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  DX, BX
+	ADDQ  rsa+24(FP), BX
+	MOVQ  rsb+48(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+	MOVQ  b+40(FP), R10
+	LEAQ  (R10)(SI*8), R11
+	MOVQ  back+80(FP), R12
+	IMULQ SI, R12
+	SUBQ  R12, R11
+	MOVQ  k+8(FP), R12
+	SHRQ  $0x02, R12
+	JZ    tail
+	LEAQ  (AX)(AX*2), R13
+
+k:
+	VBROADCASTF128 (R10), Y6
+	VINSERTF128    $0x01, (R10)(SI*4), Y6, Y6
+	VBROADCASTF128 (R10)(SI*1), Y7
+	VINSERTF128    $0x01, (R10)(R8*1), Y7, Y7
+	VBROADCASTF128 (R10)(SI*2), Y8
+	VINSERTF128    $0x01, (R10)(DI*2), Y8, Y8
+	VBROADCASTF128 (R10)(DI*1), Y9
+	VINSERTF128    $0x01, (R10)(R9*1), Y9, Y9
+	VUNPCKLPS      Y7, Y6, Y10
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPS      Y9, Y8, Y7
+	VUNPCKHPS      Y9, Y8, Y8
+	VSHUFPS        $0x44, Y7, Y10, Y9
+	VSHUFPS        $0xee, Y7, Y10, Y7
+	VSHUFPS        $0x44, Y8, Y6, Y10
+	VSHUFPS        $0xee, Y8, Y6, Y6
+	VBROADCASTF128 (R11), Y8
+	VINSERTF128    $0x01, (R11)(SI*4), Y8, Y8
+	VBROADCASTF128 (R11)(SI*1), Y11
+	VINSERTF128    $0x01, (R11)(R8*1), Y11, Y11
+	VBROADCASTF128 (R11)(SI*2), Y12
+	VINSERTF128    $0x01, (R11)(DI*2), Y12, Y12
+	VBROADCASTF128 (R11)(DI*1), Y13
+	VINSERTF128    $0x01, (R11)(R9*1), Y13, Y13
+	VUNPCKLPS      Y11, Y8, Y14
+	VUNPCKHPS      Y11, Y8, Y8
+	VUNPCKLPS      Y13, Y12, Y11
+	VUNPCKHPS      Y13, Y12, Y12
+	VSHUFPS        $0x44, Y11, Y14, Y13
+	VSHUFPS        $0xee, Y11, Y14, Y11
+	VSHUFPS        $0x44, Y12, Y8, Y14
+	VSHUFPS        $0xee, Y12, Y8, Y8
+	VBROADCASTSS   (CX), Y12
+	VFMADD231PS    Y9, Y12, Y0
+	VFMADD231PS    Y13, Y12, Y1
+	VBROADCASTSS   (DX), Y12
+	VFMADD231PS    Y9, Y12, Y2
+	VFMADD231PS    Y13, Y12, Y3
+	VBROADCASTSS   (BX), Y12
+	VFMADD231PS    Y9, Y12, Y4
+	VFMADD231PS    Y13, Y12, Y5
+	VBROADCASTSS   (CX)(AX*1), Y9
+	VFMADD231PS    Y7, Y9, Y0
+	VFMADD231PS    Y11, Y9, Y1
+	VBROADCASTSS   (DX)(AX*1), Y9
+	VFMADD231PS    Y7, Y9, Y2
+	VFMADD231PS    Y11, Y9, Y3
+	VBROADCASTSS   (BX)(AX*1), Y9
+	VFMADD231PS    Y7, Y9, Y4
+	VFMADD231PS    Y11, Y9, Y5
+	VBROADCASTSS   (CX)(AX*2), Y7
+	VFMADD231PS    Y10, Y7, Y0
+	VFMADD231PS    Y14, Y7, Y1
+	VBROADCASTSS   (DX)(AX*2), Y7
+	VFMADD231PS    Y10, Y7, Y2
+	VFMADD231PS    Y14, Y7, Y3
+	VBROADCASTSS   (BX)(AX*2), Y7
+	VFMADD231PS    Y10, Y7, Y4
+	VFMADD231PS    Y14, Y7, Y5
+	VBROADCASTSS   (CX)(R13*1), Y7
+	VFMADD231PS    Y6, Y7, Y0
+	VFMADD231PS    Y8, Y7, Y1
+	VBROADCASTSS   (DX)(R13*1), Y7
+	VFMADD231PS    Y6, Y7, Y2
+	VFMADD231PS    Y8, Y7, Y3
+	VBROADCASTSS   (BX)(R13*1), Y7
+	VFMADD231PS    Y6, Y7, Y4
+	VFMADD231PS    Y8, Y7, Y5
+	ADDQ           $0x10, R10
+	ADDQ           $0x10, R11
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	LEAQ           (BX)(AX*4), BX
+	DECQ           R12
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R12
+	ANDQ         $0x03, R12
+	JZ           end
+	LEAQ         first<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      12(R13)(R12*4), Y6
+	NEGQ         R12
+	MOVQ         R12, R13
+	VMASKMOVPS   (R10), Y6, Y7
+	VMASKMOVPS   (R10)(SI*4), Y6, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R10)(SI*1), Y6, Y8
+	VMASKMOVPS   (R10)(R8*1), Y6, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VMASKMOVPS   (R10)(SI*2), Y6, Y9
+	VMASKMOVPS   (R10)(DI*2), Y6, Y10
+	VINSERTF128  $0x01, X10, Y9, Y9
+	VMASKMOVPS   (R10)(DI*1), Y6, Y10
+	VMASKMOVPS   (R10)(R9*1), Y6, Y11
+	VINSERTF128  $0x01, X11, Y10, Y10
+	VUNPCKLPS    Y8, Y7, Y11
+	VUNPCKHPS    Y8, Y7, Y7
+	VUNPCKLPS    Y10, Y9, Y8
+	VUNPCKHPS    Y10, Y9, Y9
+	VSHUFPS      $0x44, Y8, Y11, Y10
+	VSHUFPS      $0xee, Y8, Y11, Y8
+	VSHUFPS      $0x44, Y9, Y7, Y11
+	VSHUFPS      $0xee, Y9, Y7, Y7
+	VBROADCASTSS (CX), Y7
+	VFMADD231PS  Y10, Y7, Y0
+	VBROADCASTSS (DX), Y7
+	VFMADD231PS  Y10, Y7, Y2
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y10, Y7, Y4
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y7
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS (DX)(AX*1), Y7
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS (BX)(AX*1), Y7
+	VFMADD231PS  Y8, Y7, Y4
+	DECQ         R13
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y7
+	VFMADD231PS  Y11, Y7, Y0
+	VBROADCASTSS (DX)(AX*2), Y7
+	VFMADD231PS  Y11, Y7, Y2
+	VBROADCASTSS (BX)(AX*2), Y7
+	VFMADD231PS  Y11, Y7, Y4
+
+end0:
+	MOVQ         R12, R10
+	VMASKMOVPS   (R11), Y6, Y7
+	VMASKMOVPS   (R11)(SI*4), Y6, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R11)(SI*1), Y6, Y8
+	VMASKMOVPS   (R11)(R8*1), Y6, Y9
+	VINSERTF128  $0x01, X9, Y8, Y8
+	VMASKMOVPS   (R11)(SI*2), Y6, Y9
+	VMASKMOVPS   (R11)(DI*2), Y6, Y10
+	VINSERTF128  $0x01, X10, Y9, Y9
+	VMASKMOVPS   (R11)(DI*1), Y6, Y10
+	VMASKMOVPS   (R11)(R9*1), Y6, Y6
+	VINSERTF128  $0x01, X6, Y10, Y10
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VUNPCKLPS    Y10, Y9, Y8
+	VUNPCKHPS    Y10, Y9, Y9
+	VSHUFPS      $0x44, Y8, Y6, Y10
+	VSHUFPS      $0xee, Y8, Y6, Y6
+	VSHUFPS      $0x44, Y9, Y7, Y8
+	VSHUFPS      $0xee, Y9, Y7, Y7
+	VBROADCASTSS (CX), Y7
+	VFMADD231PS  Y10, Y7, Y1
+	VBROADCASTSS (DX), Y7
+	VFMADD231PS  Y10, Y7, Y3
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y10, Y7, Y5
+	DECQ         R10
+	JZ           end1
+	VBROADCASTSS (CX)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (DX)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (BX)(AX*1), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	DECQ         R10
+	JZ           end1
+	VBROADCASTSS (CX)(AX*2), Y6
+	VFMADD231PS  Y8, Y6, Y1
+	VBROADCASTSS (DX)(AX*2), Y6
+	VFMADD231PS  Y8, Y6, Y3
+	VBROADCASTSS (BX)(AX*2), Y6
+	VFMADD231PS  Y8, Y6, Y5
+
+end1:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), SI
+	NEGQ   SI
+	LEAQ   (CX)(SI*4), SI
+	MOVQ   SI, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	VADDPS (BX)(DX*1), Y2, Y2
+	VADDPS 32(CX)(DX*1), Y3, Y3
+	VADDPS (BX)(DX*2), Y4, Y4
+	VADDPS 32(CX)(DX*2), Y5, Y5
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y6
+	VCMPPS       $0x03, Y0, Y0, Y7
+	VBLENDVPS    Y7, Y6, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y6, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y6, Y2, Y2
+	VMOVUPS      Y2, (BX)(DX*1)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y6, Y3, Y3
+	VMOVUPS      Y3, 32(CX)(DX*1)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y6, Y4, Y4
+	VMOVUPS      Y4, (BX)(DX*2)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y6, Y5, Y5
+	VMOVUPS      Y5, 32(CX)(DX*2)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000010, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000040, c+56(FP)
+	SUBQ         $0x00000010, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x3x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x3x8(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS (CX)(DX*2), Y2
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  DX, BX
+	ADDQ  rsa+24(FP), BX
+	MOVQ  rsb+48(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	LEAQ  (SI)(SI*4), R8
+	LEAQ  (DI)(SI*4), R9
+	MOVQ  b+40(FP), R10
+	MOVQ  back+80(FP), R11
+	IMULQ SI, R11
+	SUBQ  R11, R10
+	MOVQ  k+8(FP), R11
+	SHRQ  $0x02, R11
+	JZ    tail
+	LEAQ  (AX)(AX*2), R12
+
+k:
+	VBROADCASTF128 (R10), Y3
+	VINSERTF128    $0x01, (R10)(SI*4), Y3, Y3
+	VBROADCASTF128 (R10)(SI*1), Y4
+	VINSERTF128    $0x01, (R10)(R8*1), Y4, Y4
+	VBROADCASTF128 (R10)(SI*2), Y5
+	VINSERTF128    $0x01, (R10)(DI*2), Y5, Y5
+	VBROADCASTF128 (R10)(DI*1), Y6
+	VINSERTF128    $0x01, (R10)(R9*1), Y6, Y6
+	VUNPCKLPS      Y4, Y3, Y7
+	VUNPCKHPS      Y4, Y3, Y3
+	VUNPCKLPS      Y6, Y5, Y4
+	VUNPCKHPS      Y6, Y5, Y5
+	VSHUFPS        $0x44, Y4, Y7, Y6
+	VSHUFPS        $0xee, Y4, Y7, Y4
+	VSHUFPS        $0x44, Y5, Y3, Y7
+	VSHUFPS        $0xee, Y5, Y3, Y3
+	VBROADCASTSS   (CX), Y5
+	VFMADD231PS    Y6, Y5, Y0
+	VBROADCASTSS   (DX), Y5
+	VFMADD231PS    Y6, Y5, Y1
+	VBROADCASTSS   (BX), Y5
+	VFMADD231PS    Y6, Y5, Y2
+	VBROADCASTSS   (CX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VBROADCASTSS   (DX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y1
+	VBROADCASTSS   (BX)(AX*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VBROADCASTSS   (CX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y0
+	VBROADCASTSS   (DX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y1
+	VBROADCASTSS   (BX)(AX*2), Y4
+	VFMADD231PS    Y7, Y4, Y2
+	VBROADCASTSS   (CX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y0
+	VBROADCASTSS   (DX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y1
+	VBROADCASTSS   (BX)(R12*1), Y4
+	VFMADD231PS    Y3, Y4, Y2
+	ADDQ           $0x10, R10
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	LEAQ           (BX)(AX*4), BX
+	DECQ           R11
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R11
+	ANDQ         $0x03, R11
+	JZ           end
+	LEAQ         first<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      12(R12)(R11*4), Y3
+	NEGQ         R11
+	VMASKMOVPS   (R10), Y3, Y4
+	VMASKMOVPS   (R10)(SI*4), Y3, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R10)(SI*1), Y3, Y5
+	VMASKMOVPS   (R10)(R8*1), Y3, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R10)(SI*2), Y3, Y6
+	VMASKMOVPS   (R10)(DI*2), Y3, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R10)(DI*1), Y3, Y7
+	VMASKMOVPS   (R10)(R9*1), Y3, Y3
+	VINSERTF128  $0x01, X3, Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y4
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y6
+	VSHUFPS      $0x44, Y5, Y3, Y7
+	VSHUFPS      $0xee, Y5, Y3, Y3
+	VSHUFPS      $0x44, Y6, Y4, Y5
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  Y7, Y4, Y0
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y7, Y4, Y1
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y7, Y4, Y2
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (DX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (BX)(AX*1), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	DECQ         R11
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y0
+	VBROADCASTSS (DX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y1
+	VBROADCASTSS (BX)(AX*2), Y3
+	VFMADD231PS  Y5, Y3, Y2
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+	VADDPS (CX)(DX*2), Y2, Y2
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y3
+	VCMPPS       $0x03, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMOVUPS      Y2, (CX)(DX*2)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000008, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX2x4x8(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2x4x8(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	MOVQ    CX, BX
+	LEAQ    (BX)(DX*2), BX
+	ADDQ    DX, BX
+	MOVQ    back+80(FP), BX
+	NEGQ    BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    BX, CX
+	LEAQ    (CX)(DX*2), BX
+	ADDQ    DX, BX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS (CX)(DX*2), Y2
+	VMOVUPS (BX), Y3
+
+start:
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, DX
+	ADDQ  rsa+24(FP), DX
+	MOVQ  DX, BX
+	ADDQ  rsa+24(FP), BX
+	MOVQ  BX, SI
+	ADDQ  rsa+24(FP), SI
+	MOVQ  rsb+48(FP), DI
+	LEAQ  (DI)(DI*2), R8
+	LEAQ  (DI)(DI*4), R9
+	LEAQ  (R8)(DI*4), R10
+	MOVQ  b+40(FP), R11
+	MOVQ  back+80(FP), R12
+	IMULQ DI, R12
+	SUBQ  R12, R11
+	MOVQ  k+8(FP), R12
+	SHRQ  $0x02, R12
+	JZ    tail
+	LEAQ  (AX)(AX*2), R13
+
+k:
+	VBROADCASTF128 (R11), Y4
+	VINSERTF128    $0x01, (R11)(DI*4), Y4, Y4
+	VBROADCASTF128 (R11)(DI*1), Y5
+	VINSERTF128    $0x01, (R11)(R9*1), Y5, Y5
+	VBROADCASTF128 (R11)(DI*2), Y6
+	VINSERTF128    $0x01, (R11)(R8*2), Y6, Y6
+	VBROADCASTF128 (R11)(R8*1), Y7
+	VINSERTF128    $0x01, (R11)(R10*1), Y7, Y7
+	VUNPCKLPS      Y5, Y4, Y8
+	VUNPCKHPS      Y5, Y4, Y4
+	VUNPCKLPS      Y7, Y6, Y5
+	VUNPCKHPS      Y7, Y6, Y6
+	VSHUFPS        $0x44, Y5, Y8, Y7
+	VSHUFPS        $0xee, Y5, Y8, Y5
+	VSHUFPS        $0x44, Y6, Y4, Y8
+	VSHUFPS        $0xee, Y6, Y4, Y4
+	VBROADCASTSS   (CX), Y6
+	VFMADD231PS    Y7, Y6, Y0
+	VBROADCASTSS   (DX), Y6
+	VFMADD231PS    Y7, Y6, Y1
+	VBROADCASTSS   (BX), Y6
+	VFMADD231PS    Y7, Y6, Y2
+	VBROADCASTSS   (SI), Y6
+	VFMADD231PS    Y7, Y6, Y3
+	VBROADCASTSS   (CX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y0
+	VBROADCASTSS   (DX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y1
+	VBROADCASTSS   (BX)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y2
+	VBROADCASTSS   (SI)(AX*1), Y6
+	VFMADD231PS    Y5, Y6, Y3
+	VBROADCASTSS   (CX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y0
+	VBROADCASTSS   (DX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y1
+	VBROADCASTSS   (BX)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y2
+	VBROADCASTSS   (SI)(AX*2), Y5
+	VFMADD231PS    Y8, Y5, Y3
+	VBROADCASTSS   (CX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y0
+	VBROADCASTSS   (DX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y1
+	VBROADCASTSS   (BX)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y2
+	VBROADCASTSS   (SI)(R13*1), Y5
+	VFMADD231PS    Y4, Y5, Y3
+	ADDQ           $0x10, R11
+	LEAQ           (CX)(AX*4), CX
+	LEAQ           (DX)(AX*4), DX
+	LEAQ           (BX)(AX*4), BX
+	LEAQ           (SI)(AX*4), SI
+	DECQ           R12
+	JNZ            k
+
+tail:
+	MOVQ         k+8(FP), R12
+	ANDQ         $0x03, R12
+	JZ           end
+	LEAQ         first<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      12(R13)(R12*4), Y4
+	NEGQ         R12
+	VMASKMOVPS   (R11), Y4, Y5
+	VMASKMOVPS   (R11)(DI*4), Y4, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R11)(DI*1), Y4, Y6
+	VMASKMOVPS   (R11)(R9*1), Y4, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VMASKMOVPS   (R11)(DI*2), Y4, Y7
+	VMASKMOVPS   (R11)(R8*2), Y4, Y8
+	VINSERTF128  $0x01, X8, Y7, Y7
+	VMASKMOVPS   (R11)(R8*1), Y4, Y8
+	VMASKMOVPS   (R11)(R10*1), Y4, Y4
+	VINSERTF128  $0x01, X4, Y8, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y6, Y4, Y8
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y8, Y5, Y0
+	VBROADCASTSS (DX), Y5
+	VFMADD231PS  Y8, Y5, Y1
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y8, Y5, Y2
+	VBROADCASTSS (SI), Y5
+	VFMADD231PS  Y8, Y5, Y3
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (DX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (BX)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (SI)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	DECQ         R12
+	JZ           end0
+	VBROADCASTSS (CX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y0
+	VBROADCASTSS (DX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (BX)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y2
+	VBROADCASTSS (SI)(AX*2), Y4
+	VFMADD231PS  Y6, Y4, Y3
+
+end0:
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	MOVQ   CX, BX
+	LEAQ   (BX)(DX*2), BX
+	ADDQ   DX, BX
+	MOVQ   back+80(FP), BX
+	NEGQ   BX
+	LEAQ   (CX)(BX*4), BX
+	MOVQ   BX, CX
+	LEAQ   (CX)(DX*2), BX
+	ADDQ   DX, BX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Y0, Y0
+	VADDPS (CX)(DX*1), Y1, Y1
+	VADDPS (CX)(DX*2), Y2, Y2
+	VADDPS (BX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, (CX)(DX*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (CX)(DX*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, (BX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000008, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000020, c+56(FP)
+	SUBQ         $0x00000008, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x1x64(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Y8
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Y8, Y0
+	VFMADD231PS  32(BX), Y8, Y1
+	VFMADD231PS  64(BX), Y8, Y2
+	VFMADD231PS  96(BX), Y8, Y3
+	VFMADD231PS  128(BX), Y8, Y4
+	VFMADD231PS  160(BX), Y8, Y5
+	VFMADD231PS  192(BX), Y8, Y6
+	VFMADD231PS  224(BX), Y8, Y7
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       128(CX), Y4, Y4
+	VADDPS       160(CX), Y5, Y5
+	VADDPS       192(CX), Y6, Y6
+	VADDPS       224(CX), Y7, Y7
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y8
+	VCMPPS       $0x03, Y0, Y0, Y9
+	VBLENDVPS    Y9, Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y8, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y8, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y8, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y8, Y4, Y4
+	VMOVUPS      Y4, 128(CX)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y8, Y5, Y5
+	VMOVUPS      Y5, 160(CX)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y8, Y6, Y6
+	VMOVUPS      Y6, 192(CX)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y8, Y7, Y7
+	VMOVUPS      Y7, 224(CX)
+	ADDQ         $0x00000100, b+40(FP)
+	ADDQ         $0x00000100, c+56(FP)
+	SUBQ         $0x00000040, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x1x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Y4
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Y4, Y0
+	VFMADD231PS  32(BX), Y4, Y1
+	VFMADD231PS  64(BX), Y4, Y2
+	VFMADD231PS  96(BX), Y4, Y3
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x2x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMOVUPS 32(CX)(DX*1), Y5
+	VMOVUPS 64(CX)(DX*1), Y6
+	VMOVUPS 96(CX)(DX*1), Y7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ k+8(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ rsb+48(FP), DI
+
+k:
+	VBROADCASTSS (CX), Y8
+	ADDQ         AX, CX
+	VBROADCASTSS (DX), Y9
+	ADDQ         AX, DX
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI), Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      64(SI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      96(SI), Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         DI, SI
+	DECQ         BX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       (CX)(DX*1), Y4, Y4
+	VADDPS       32(CX)(DX*1), Y5, Y5
+	VADDPS       64(CX)(DX*1), Y6, Y6
+	VADDPS       96(CX)(DX*1), Y7, Y7
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y8
+	VCMPPS       $0x03, Y0, Y0, Y9
+	VBLENDVPS    Y9, Y8, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y8, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y8, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y8, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y8, Y4, Y4
+	VMOVUPS      Y4, (CX)(DX*1)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y8, Y5, Y5
+	VMOVUPS      Y5, 32(CX)(DX*1)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y8, Y6, Y6
+	VMOVUPS      Y6, 64(CX)(DX*1)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y8, Y7, Y7
+	VMOVUPS      Y7, 96(CX)(DX*1)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX2x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, FMA3
+TEXT ·rowAVX2x3x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS (CX)(DX*1), Y4
+	VMOVUPS 32(CX)(DX*1), Y5
+	VMOVUPS 64(CX)(DX*1), Y6
+	VMOVUPS 96(CX)(DX*1), Y7
+	VMOVUPS (CX)(DX*2), Y8
+	VMOVUPS 32(CX)(DX*2), Y9
+	VMOVUPS 64(CX)(DX*2), Y10
+	VMOVUPS 96(CX)(DX*2), Y11
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ k+8(FP), SI
+	MOVQ b+40(FP), DI
+	MOVQ rsb+48(FP), R8
+
+k:
+	VBROADCASTSS (CX), Y12
+	ADDQ         AX, CX
+	VBROADCASTSS (DX), Y13
+	ADDQ         AX, DX
+	VBROADCASTSS (BX), Y14
+	ADDQ         AX, BX
+	VMOVUPS      (DI), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y8
+	VMOVUPS      32(DI), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      64(DI), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      96(DI), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Y0, Y0
+	VADDPS       32(CX), Y1, Y1
+	VADDPS       64(CX), Y2, Y2
+	VADDPS       96(CX), Y3, Y3
+	VADDPS       (CX)(DX*1), Y4, Y4
+	VADDPS       32(CX)(DX*1), Y5, Y5
+	VADDPS       64(CX)(DX*1), Y6, Y6
+	VADDPS       96(CX)(DX*1), Y7, Y7
+	VADDPS       (CX)(DX*2), Y8, Y8
+	VADDPS       32(CX)(DX*2), Y9, Y9
+	VADDPS       64(CX)(DX*2), Y10, Y10
+	VADDPS       96(CX)(DX*2), Y11, Y11
+
+store:
+	VBROADCASTSS nanavx2<>+0(SB), Y12
+	VCMPPS       $0x03, Y0, Y0, Y13
+	VBLENDVPS    Y13, Y12, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y12, Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y12, Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y12, Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y12, Y4, Y4
+	VMOVUPS      Y4, (CX)(DX*1)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y12, Y5, Y5
+	VMOVUPS      Y5, 32(CX)(DX*1)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y12, Y6, Y6
+	VMOVUPS      Y6, 64(CX)(DX*1)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y12, Y7, Y7
+	VMOVUPS      Y7, 96(CX)(DX*1)
+	VCMPPS       $0x03, Y8, Y8, Y0
+	VBLENDVPS    Y0, Y12, Y8, Y8
+	VMOVUPS      Y8, (CX)(DX*2)
+	VCMPPS       $0x03, Y9, Y9, Y0
+	VBLENDVPS    Y0, Y12, Y9, Y9
+	VMOVUPS      Y9, 32(CX)(DX*2)
+	VCMPPS       $0x03, Y10, Y10, Y0
+	VBLENDVPS    Y0, Y12, Y10, Y10
+	VMOVUPS      Y10, 64(CX)(DX*2)
+	VCMPPS       $0x03, Y11, Y11, Y0
+	VBLENDVPS    Y0, Y12, Y11, Y11
+	VMOVUPS      Y11, 96(CX)(DX*2)
+	ADDQ         $0x00000080, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
 
 // func transpose8(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
 // Requires: AVX
@@ -1634,13 +5336,13 @@ block:
 	VUNPCKLPS   Y3, Y2, Y6
 	VUNPCKHPS   Y3, Y2, Y7
 	VSHUFPS     $0x44, Y6, Y4, Y8
-	VMOVUPS     Y8, (SI)
 	VSHUFPS     $0xee, Y6, Y4, Y4
+	VSHUFPS     $0x44, Y7, Y5, Y6
+	VSHUFPS     $0xee, Y7, Y5, Y5
+	VMOVUPS     Y8, (SI)
 	VMOVUPS     Y4, (SI)(DI*1)
-	VSHUFPS     $0x44, Y7, Y5, Y4
-	VMOVUPS     Y4, (SI)(DI*2)
-	VSHUFPS     $0xee, Y7, Y5, Y4
-	VMOVUPS     Y4, (R11)
+	VMOVUPS     Y6, (SI)(DI*2)
+	VMOVUPS     Y5, (R11)
 	VMOVUPS     16(CX), X9
 	VINSERTF128 $0x01, 16(R9)(DX*1), Y9, Y9
 	VMOVUPS     16(CX)(DX*1), X10
@@ -1654,13 +5356,13 @@ block:
 	VUNPCKLPS   Y12, Y11, Y6
 	VUNPCKHPS   Y12, Y11, Y7
 	VSHUFPS     $0x44, Y6, Y4, Y8
-	VMOVUPS     Y8, (R11)(DI*1)
 	VSHUFPS     $0xee, Y6, Y4, Y4
+	VSHUFPS     $0x44, Y7, Y5, Y6
+	VSHUFPS     $0xee, Y7, Y5, Y5
+	VMOVUPS     Y8, (R11)(DI*1)
 	VMOVUPS     Y4, (R11)(DI*2)
-	VSHUFPS     $0x44, Y7, Y5, Y4
-	VMOVUPS     Y4, (R12)
-	VSHUFPS     $0xee, Y7, Y5, Y4
-	VMOVUPS     Y4, (R12)(DI*1)
+	VMOVUPS     Y6, (R12)
+	VMOVUPS     Y5, (R12)(DI*1)
 	ADDQ        BX, CX
 	ADDQ        BX, R9
 	ADDQ        BX, R10

@@ -7,9 +7,39 @@ package kernel
 // panelAVX512x32 is [Panel] for the columns of mask, of 32, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // panelAVX512x16 is [Panel] for the columns of mask, of 16, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+
+// rowAVX512x1x128 is [Few] for 1 rows, 128 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// rowAVX512x1x64 is [Few] for 1 rows, 64 columns at a time; rows of B are contiguous.
+//
+//go:noescape
+func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x1x32 is [Few] for 1 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x2x32 is [Few] for 2 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x3x32 is [Few] for 3 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// dotsAVX512x4x32 is [Few] for 4 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)

@@ -7,7 +7,7 @@
 DATA nanavx512<>+0(SB)/4, $0x7fc00000
 GLOBL nanavx512<>(SB), RODATA|NOPTR, $4
 
-// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX512F
 TEXT ·panelAVX512x32(SB), $0-96
 	MOVQ  mask+88(FP), AX
@@ -33,7 +33,6 @@ blocks:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -62,8 +61,8 @@ blocks:
 	VPXORD    Z25, Z25, Z25
 	VPXORD    Z26, Z26, Z26
 	VPXORD    Z27, Z27, Z27
-	TESTQ     R12, R12
-	JE        fullstart
+	CMPQ      use+80(FP), $0x01
+	JNE       fullstart
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -168,6 +167,38 @@ fullk:
 	ADDQ         SI, R10
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       64(DI), Z1, K2, Z1
+	VADDPS       (DI)(SI*1), Z2, K1, Z2
+	VADDPS       64(DI)(SI*1), Z3, K2, Z3
+	VADDPS       (DI)(SI*2), Z4, K1, Z4
+	VADDPS       64(DI)(SI*2), Z5, K2, Z5
+	VADDPS       (R8), Z6, K1, Z6
+	VADDPS       64(R8), Z7, K2, Z7
+	VADDPS       (R8)(SI*1), Z8, K1, Z8
+	VADDPS       64(R8)(SI*1), Z9, K2, Z9
+	VADDPS       (R8)(SI*2), Z10, K1, Z10
+	VADDPS       64(R8)(SI*2), Z11, K2, Z11
+	VADDPS       (R9), Z12, K1, Z12
+	VADDPS       64(R9), Z13, K2, Z13
+	VADDPS       (R9)(SI*1), Z14, K1, Z14
+	VADDPS       64(R9)(SI*1), Z15, K2, Z15
+	VADDPS       (R9)(SI*2), Z16, K1, Z16
+	VADDPS       64(R9)(SI*2), Z17, K2, Z17
+	VADDPS       (R10), Z18, K1, Z18
+	VADDPS       64(R10), Z19, K2, Z19
+	VADDPS       (R10)(SI*1), Z20, K1, Z20
+	VADDPS       64(R10)(SI*1), Z21, K2, Z21
+	VADDPS       (R10)(SI*2), Z22, K1, Z22
+	VADDPS       64(R10)(SI*2), Z23, K2, Z23
+	VADDPS       (R11), Z24, K1, Z24
+	VADDPS       64(R11), Z25, K2, Z25
+	VADDPS       (R11)(SI*1), Z26, K1, Z26
+	VADDPS       64(R11)(SI*1), Z27, K2, Z27
+
+fullstore:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -295,11 +326,10 @@ done:
 
 rows1:
 	MOVQ      BX, AX
-	MOVQ      load+80(FP), SI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	TESTQ     SI, SI
-	JE        rows1start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows1start
 	VMOVUPS.Z (AX), K1, Z0
 	VMOVUPS.Z 64(AX), K2, Z1
 
@@ -319,6 +349,12 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+
+rows1store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -330,13 +366,12 @@ rows1k:
 
 rows2:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	TESTQ     R8, R8
-	JE        rows2start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows2start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -361,6 +396,14 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+
+rows2store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -378,15 +421,14 @@ rows2k:
 
 rows3:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	TESTQ     R8, R8
-	JE        rows3start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows3start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -416,6 +458,16 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+
+rows3store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -441,7 +493,6 @@ rows4:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -450,8 +501,8 @@ rows4:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	TESTQ     R9, R9
-	JE        rows4start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows4start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -491,6 +542,18 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+
+rows4store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -522,7 +585,6 @@ rows5:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -533,8 +595,8 @@ rows5:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	TESTQ     R9, R9
-	JE        rows5start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows5start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -579,6 +641,20 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+
+rows5store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -616,7 +692,6 @@ rows6:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -629,8 +704,8 @@ rows6:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	TESTQ     R9, R9
-	JE        rows6start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows6start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -680,6 +755,22 @@ rows6k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows6store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+
+rows6store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -725,7 +816,6 @@ rows7:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -740,8 +830,8 @@ rows7:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	TESTQ     R10, R10
-	JE        rows7start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows7start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -801,6 +891,24 @@ rows7k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows7store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+
+rows7store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -852,7 +960,6 @@ rows8:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -869,8 +976,8 @@ rows8:
 	VPXORD    Z13, Z13, Z13
 	VPXORD    Z14, Z14, Z14
 	VPXORD    Z15, Z15, Z15
-	TESTQ     R10, R10
-	JE        rows8start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows8start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -935,6 +1042,26 @@ rows8k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows8store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+
+rows8store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -992,7 +1119,6 @@ rows9:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1011,8 +1137,8 @@ rows9:
 	VPXORD    Z15, Z15, Z15
 	VPXORD    Z16, Z16, Z16
 	VPXORD    Z17, Z17, Z17
-	TESTQ     R10, R10
-	JE        rows9start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows9start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1082,6 +1208,28 @@ rows9k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows9store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+
+rows9store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1147,7 +1295,6 @@ rows10:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1168,8 +1315,8 @@ rows10:
 	VPXORD    Z17, Z17, Z17
 	VPXORD    Z18, Z18, Z18
 	VPXORD    Z19, Z19, Z19
-	TESTQ     R11, R11
-	JE        rows10start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows10start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1249,6 +1396,30 @@ rows10k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows10store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+
+rows10store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1320,7 +1491,6 @@ rows11:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1343,8 +1513,8 @@ rows11:
 	VPXORD    Z19, Z19, Z19
 	VPXORD    Z20, Z20, Z20
 	VPXORD    Z21, Z21, Z21
-	TESTQ     R11, R11
-	JE        rows11start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows11start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1429,6 +1599,32 @@ rows11k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows11store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+
+rows11store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1506,7 +1702,6 @@ rows12:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1531,8 +1726,8 @@ rows12:
 	VPXORD    Z21, Z21, Z21
 	VPXORD    Z22, Z22, Z22
 	VPXORD    Z23, Z23, Z23
-	TESTQ     R11, R11
-	JE        rows12start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows12start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1622,6 +1817,34 @@ rows12k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows12store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+	VADDPS       (BX)(SI*2), Z22, K1, Z22
+	VADDPS       64(BX)(SI*2), Z23, K2, Z23
+
+rows12store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1707,7 +1930,6 @@ rows13:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1734,8 +1956,8 @@ rows13:
 	VPXORD    Z23, Z23, Z23
 	VPXORD    Z24, Z24, Z24
 	VPXORD    Z25, Z25, Z25
-	TESTQ     R12, R12
-	JE        rows13start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows13start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z 64(DI), K2, Z1
 	VMOVUPS.Z (DI)(SI*1), K1, Z2
@@ -1835,6 +2057,36 @@ rows13k:
 	ADDQ         SI, BX
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
+	CMPQ         use+80(FP), $0x02
+	JNE          rows13store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       64(AX), Z1, K2, Z1
+	VADDPS       (AX)(SI*1), Z2, K1, Z2
+	VADDPS       64(AX)(SI*1), Z3, K2, Z3
+	VADDPS       (AX)(SI*2), Z4, K1, Z4
+	VADDPS       64(AX)(SI*2), Z5, K2, Z5
+	VADDPS       (CX), Z6, K1, Z6
+	VADDPS       64(CX), Z7, K2, Z7
+	VADDPS       (CX)(SI*1), Z8, K1, Z8
+	VADDPS       64(CX)(SI*1), Z9, K2, Z9
+	VADDPS       (CX)(SI*2), Z10, K1, Z10
+	VADDPS       64(CX)(SI*2), Z11, K2, Z11
+	VADDPS       (DX), Z12, K1, Z12
+	VADDPS       64(DX), Z13, K2, Z13
+	VADDPS       (DX)(SI*1), Z14, K1, Z14
+	VADDPS       64(DX)(SI*1), Z15, K2, Z15
+	VADDPS       (DX)(SI*2), Z16, K1, Z16
+	VADDPS       64(DX)(SI*2), Z17, K2, Z17
+	VADDPS       (BX), Z18, K1, Z18
+	VADDPS       64(BX), Z19, K2, Z19
+	VADDPS       (BX)(SI*1), Z20, K1, Z20
+	VADDPS       64(BX)(SI*1), Z21, K2, Z21
+	VADDPS       (BX)(SI*2), Z22, K1, Z22
+	VADDPS       64(BX)(SI*2), Z23, K2, Z23
+	VADDPS       (DI), Z24, K1, Z24
+	VADDPS       64(DI), Z25, K2, Z25
+
+rows13store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1916,7 +2168,7 @@ rows13k:
 	VMOVUPS      Z25, K2, 64(DI)
 	JMP          done
 
-// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, load uint64, mask uint64)
+// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 // Requires: AVX, AVX512F
 TEXT ·panelAVX512x16(SB), $0-96
 	MOVQ  mask+88(FP), AX
@@ -1940,7 +2192,6 @@ blocks:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -1955,8 +2206,8 @@ blocks:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	TESTQ     R12, R12
-	JE        fullstart
+	CMPQ      use+80(FP), $0x01
+	JNE       fullstart
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2032,6 +2283,24 @@ fullk:
 	ADDQ         SI, R10
 	LEAQ         (R10)(SI*2), R11
 	ADDQ         SI, R11
+	CMPQ         use+80(FP), $0x02
+	JNE          fullstore
+	VADDPS       (DI), Z0, K1, Z0
+	VADDPS       (DI)(SI*1), Z1, K1, Z1
+	VADDPS       (DI)(SI*2), Z2, K1, Z2
+	VADDPS       (R8), Z3, K1, Z3
+	VADDPS       (R8)(SI*1), Z4, K1, Z4
+	VADDPS       (R8)(SI*2), Z5, K1, Z5
+	VADDPS       (R9), Z6, K1, Z6
+	VADDPS       (R9)(SI*1), Z7, K1, Z7
+	VADDPS       (R9)(SI*2), Z8, K1, Z8
+	VADDPS       (R10), Z9, K1, Z9
+	VADDPS       (R10)(SI*1), Z10, K1, Z10
+	VADDPS       (R10)(SI*2), Z11, K1, Z11
+	VADDPS       (R11), Z12, K1, Z12
+	VADDPS       (R11)(SI*1), Z13, K1, Z13
+
+fullstore:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2117,10 +2386,9 @@ done:
 
 rows1:
 	MOVQ      BX, AX
-	MOVQ      load+80(FP), SI
 	VPXORD    Z0, Z0, Z0
-	TESTQ     SI, SI
-	JE        rows1start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows1start
 	VMOVUPS.Z (AX), K1, Z0
 
 rows1start:
@@ -2137,6 +2405,11 @@ rows1k:
 	DECQ         AX
 	JNZ          rows1k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows1store
+	VADDPS       (AX), Z0, K1, Z0
+
+rows1store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2145,11 +2418,10 @@ rows1k:
 
 rows2:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	TESTQ     R8, R8
-	JE        rows2start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows2start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 
@@ -2169,6 +2441,12 @@ rows2k:
 	DECQ         DI
 	JNZ          rows2k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows2store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+
+rows2store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2180,12 +2458,11 @@ rows2k:
 
 rows3:
 	MOVQ      BX, DI
-	MOVQ      load+80(FP), R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
-	TESTQ     R8, R8
-	JE        rows3start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows3start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2208,6 +2485,13 @@ rows3k:
 	DECQ         DI
 	JNZ          rows3k
 	MOVQ         BX, AX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows3store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+
+rows3store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2224,13 +2508,12 @@ rows4:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	TESTQ     R9, R9
-	JE        rows4start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows4start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2261,6 +2544,14 @@ rows4k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows4store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+
+rows4store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2280,14 +2571,13 @@ rows5:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
-	TESTQ     R9, R9
-	JE        rows5start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows5start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2321,6 +2611,15 @@ rows5k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows5store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+
+rows5store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2343,15 +2642,14 @@ rows6:
 	MOVQ      BX, DI
 	LEAQ      (DI)(SI*2), R8
 	ADDQ      SI, R8
-	MOVQ      load+80(FP), R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	TESTQ     R9, R9
-	JE        rows6start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows6start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2388,6 +2686,16 @@ rows6k:
 	MOVQ         BX, AX
 	LEAQ         (AX)(SI*2), CX
 	ADDQ         SI, CX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows6store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+
+rows6store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2415,7 +2723,6 @@ rows7:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2423,8 +2730,8 @@ rows7:
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
-	TESTQ     R10, R10
-	JE        rows7start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows7start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2469,6 +2776,17 @@ rows7k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows7store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+
+rows7store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2499,7 +2817,6 @@ rows8:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2508,8 +2825,8 @@ rows8:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	TESTQ     R10, R10
-	JE        rows8start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows8start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2557,6 +2874,18 @@ rows8k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows8store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+
+rows8store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2590,7 +2919,6 @@ rows9:
 	ADDQ      SI, R8
 	LEAQ      (R8)(SI*2), R9
 	ADDQ      SI, R9
-	MOVQ      load+80(FP), R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2600,8 +2928,8 @@ rows9:
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
-	TESTQ     R10, R10
-	JE        rows9start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows9start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2652,6 +2980,19 @@ rows9k:
 	ADDQ         SI, CX
 	LEAQ         (CX)(SI*2), DX
 	ADDQ         SI, DX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows9store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+
+rows9store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2690,7 +3031,6 @@ rows10:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2701,8 +3041,8 @@ rows10:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	TESTQ     R11, R11
-	JE        rows10start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows10start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2761,6 +3101,20 @@ rows10k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows10store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+
+rows10store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2802,7 +3156,6 @@ rows11:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2814,8 +3167,8 @@ rows11:
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
-	TESTQ     R11, R11
-	JE        rows11start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows11start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -2877,6 +3230,21 @@ rows11k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows11store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+
+rows11store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2921,7 +3289,6 @@ rows12:
 	ADDQ      SI, R9
 	LEAQ      (R9)(SI*2), R10
 	ADDQ      SI, R10
-	MOVQ      load+80(FP), R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2934,8 +3301,8 @@ rows12:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	TESTQ     R11, R11
-	JE        rows12start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows12start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -3000,6 +3367,22 @@ rows12k:
 	ADDQ         SI, DX
 	LEAQ         (DX)(SI*2), BX
 	ADDQ         SI, BX
+	CMPQ         use+80(FP), $0x02
+	JNE          rows12store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+	VADDPS       (BX)(SI*2), Z11, K1, Z11
+
+rows12store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3049,7 +3432,6 @@ rows13:
 	ADDQ      SI, R10
 	LEAQ      (R10)(SI*2), R11
 	ADDQ      SI, R11
-	MOVQ      load+80(FP), R12
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -3063,8 +3445,8 @@ rows13:
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
-	TESTQ     R12, R12
-	JE        rows13start
+	CMPQ      use+80(FP), $0x01
+	JNE       rows13start
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (DI)(SI*1), K1, Z1
 	VMOVUPS.Z (DI)(SI*2), K1, Z2
@@ -3137,6 +3519,23 @@ rows13k:
 	ADDQ         SI, BX
 	LEAQ         (BX)(SI*2), DI
 	ADDQ         SI, DI
+	CMPQ         use+80(FP), $0x02
+	JNE          rows13store
+	VADDPS       (AX), Z0, K1, Z0
+	VADDPS       (AX)(SI*1), Z1, K1, Z1
+	VADDPS       (AX)(SI*2), Z2, K1, Z2
+	VADDPS       (CX), Z3, K1, Z3
+	VADDPS       (CX)(SI*1), Z4, K1, Z4
+	VADDPS       (CX)(SI*2), Z5, K1, Z5
+	VADDPS       (DX), Z6, K1, Z6
+	VADDPS       (DX)(SI*1), Z7, K1, Z7
+	VADDPS       (DX)(SI*2), Z8, K1, Z8
+	VADDPS       (BX), Z9, K1, Z9
+	VADDPS       (BX)(SI*1), Z10, K1, Z10
+	VADDPS       (BX)(SI*2), Z11, K1, Z11
+	VADDPS       (DI), Z12, K1, Z12
+
+rows13store:
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3178,3 +3577,1889 @@ rows13k:
 	VMOVAPS      Z31, K3, Z12
 	VMOVUPS      Z12, K1, (DI)
 	JMP          done
+
+// func rowAVX512x1x128(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F
+TEXT ·rowAVX512x1x128(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Z8, Z0
+	VFMADD231PS  64(BX), Z8, Z1
+	VFMADD231PS  128(BX), Z8, Z2
+	VFMADD231PS  192(BX), Z8, Z3
+	VFMADD231PS  256(BX), Z8, Z4
+	VFMADD231PS  320(BX), Z8, Z5
+	VFMADD231PS  384(BX), Z8, Z6
+	VFMADD231PS  448(BX), Z8, Z7
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+	VADDPS       128(CX), Z2, Z2
+	VADDPS       192(CX), Z3, Z3
+	VADDPS       256(CX), Z4, Z4
+	VADDPS       320(CX), Z5, Z5
+	VADDPS       384(CX), Z6, Z6
+	VADDPS       448(CX), Z7, Z7
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z9
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z9, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z9, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z9, K3, Z2
+	VMOVUPS      Z2, 128(CX)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z9, K3, Z3
+	VMOVUPS      Z3, 192(CX)
+	VCMPPS       $0x03, Z4, Z4, K3
+	VMOVAPS      Z9, K3, Z4
+	VMOVUPS      Z4, 256(CX)
+	VCMPPS       $0x03, Z5, Z5, K3
+	VMOVAPS      Z9, K3, Z5
+	VMOVUPS      Z5, 320(CX)
+	VCMPPS       $0x03, Z6, Z6, K3
+	VMOVAPS      Z9, K3, Z6
+	VMOVUPS      Z6, 384(CX)
+	VCMPPS       $0x03, Z7, Z7, K3
+	VMOVAPS      Z9, K3, Z7
+	VMOVUPS      Z7, 448(CX)
+	ADDQ         $0x00000200, b+40(FP)
+	ADDQ         $0x00000200, c+56(FP)
+	SUBQ         $0x00000080, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func rowAVX512x1x64(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F
+TEXT ·rowAVX512x1x64(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ k+8(FP), DX
+	MOVQ b+40(FP), BX
+	MOVQ rsb+48(FP), SI
+
+k:
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  (BX), Z4, Z0
+	VFMADD231PS  64(BX), Z4, Z1
+	VFMADD231PS  128(BX), Z4, Z2
+	VFMADD231PS  192(BX), Z4, Z3
+	ADDQ         SI, BX
+	DECQ         DX
+	JNZ          k
+	MOVQ         c+56(FP), CX
+	MOVQ         rsc+64(FP), DX
+	CMPQ         use+72(FP), $0x02
+	JNE          store
+	VADDPS       (CX), Z0, Z0
+	VADDPS       64(CX), Z1, Z1
+	VADDPS       128(CX), Z2, Z2
+	VADDPS       192(CX), Z3, Z3
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z5
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z5, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z5, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z5, K3, Z2
+	VMOVUPS      Z2, 128(CX)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z5, K3, Z3
+	VMOVUPS      Z3, 192(CX)
+	ADDQ         $0x00000100, b+40(FP)
+	ADDQ         $0x00000100, c+56(FP)
+	SUBQ         $0x00000040, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX512x1x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·dotsAVX512x1x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ rsb+48(FP), DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ b+40(FP), R8
+	LEAQ (R8)(DX*8), R9
+	LEAQ (R9)(DX*8), R10
+	LEAQ (R10)(DX*8), R11
+	MOVQ k+8(FP), R12
+	MOVQ R12, R13
+	ANDQ $0x07, R13
+	SHRQ $0x03, R12
+	JZ   tail
+
+k:
+	VMOVUPS      (R8), Y3
+	VINSERTF64X4 $0x01, (R8)(DX*4), Z3, Z3
+	VMOVUPS      (R8)(DX*1), Y4
+	VINSERTF64X4 $0x01, (R8)(SI*1), Z4, Z4
+	VMOVUPS      (R8)(DX*2), Y5
+	VINSERTF64X4 $0x01, (R8)(BX*2), Z5, Z5
+	VMOVUPS      (R8)(BX*1), Y6
+	VINSERTF64X4 $0x01, (R8)(DI*1), Z6, Z6
+	VUNPCKLPS    Z4, Z3, Z7
+	VUNPCKHPS    Z4, Z3, Z8
+	VUNPCKLPS    Z6, Z5, Z9
+	VUNPCKHPS    Z6, Z5, Z10
+	VSHUFPS      $0x44, Z9, Z7, Z11
+	VSHUFPS      $0xee, Z9, Z7, Z12
+	VSHUFPS      $0x44, Z10, Z8, Z13
+	VSHUFPS      $0xee, Z10, Z8, Z14
+	VMOVUPS      (R9), Y15
+	VINSERTF64X4 $0x01, (R9)(DX*4), Z15, Z15
+	VMOVUPS      (R9)(DX*1), Y16
+	VINSERTF64X4 $0x01, (R9)(SI*1), Z16, Z16
+	VMOVUPS      (R9)(DX*2), Y17
+	VINSERTF64X4 $0x01, (R9)(BX*2), Z17, Z17
+	VMOVUPS      (R9)(BX*1), Y18
+	VINSERTF64X4 $0x01, (R9)(DI*1), Z18, Z18
+	VUNPCKLPS    Z16, Z15, Z19
+	VUNPCKHPS    Z16, Z15, Z20
+	VUNPCKLPS    Z18, Z17, Z21
+	VUNPCKHPS    Z18, Z17, Z22
+	VSHUFPS      $0x44, Z21, Z19, Z23
+	VSHUFPS      $0xee, Z21, Z19, Z24
+	VSHUFPS      $0x44, Z22, Z20, Z25
+	VSHUFPS      $0xee, Z22, Z20, Z26
+	VSHUFF32X4   $0x88, Z23, Z11, Z27
+	VSHUFF32X4   $0xdd, Z23, Z11, Z11
+	VSHUFF32X4   $0x88, Z24, Z12, Z28
+	VSHUFF32X4   $0xdd, Z24, Z12, Z12
+	VSHUFF32X4   $0x88, Z25, Z13, Z29
+	VSHUFF32X4   $0xdd, Z25, Z13, Z13
+	VSHUFF32X4   $0x88, Z26, Z14, Z30
+	VSHUFF32X4   $0xdd, Z26, Z14, Z14
+	VMOVUPS      (R10), Y31
+	VINSERTF64X4 $0x01, (R10)(DX*4), Z31, Z31
+	VMOVUPS      (R10)(DX*1), Y3
+	VINSERTF64X4 $0x01, (R10)(SI*1), Z3, Z3
+	VMOVUPS      (R10)(DX*2), Y4
+	VINSERTF64X4 $0x01, (R10)(BX*2), Z4, Z4
+	VMOVUPS      (R10)(BX*1), Y5
+	VINSERTF64X4 $0x01, (R10)(DI*1), Z5, Z5
+	VUNPCKLPS    Z3, Z31, Z6
+	VUNPCKHPS    Z3, Z31, Z7
+	VUNPCKLPS    Z5, Z4, Z8
+	VUNPCKHPS    Z5, Z4, Z9
+	VSHUFPS      $0x44, Z8, Z6, Z10
+	VSHUFPS      $0xee, Z8, Z6, Z15
+	VSHUFPS      $0x44, Z9, Z7, Z16
+	VSHUFPS      $0xee, Z9, Z7, Z17
+	VMOVUPS      (R11), Y18
+	VINSERTF64X4 $0x01, (R11)(DX*4), Z18, Z18
+	VMOVUPS      (R11)(DX*1), Y19
+	VINSERTF64X4 $0x01, (R11)(SI*1), Z19, Z19
+	VMOVUPS      (R11)(DX*2), Y20
+	VINSERTF64X4 $0x01, (R11)(BX*2), Z20, Z20
+	VMOVUPS      (R11)(BX*1), Y21
+	VINSERTF64X4 $0x01, (R11)(DI*1), Z21, Z21
+	VUNPCKLPS    Z19, Z18, Z22
+	VUNPCKHPS    Z19, Z18, Z23
+	VUNPCKLPS    Z21, Z20, Z24
+	VUNPCKHPS    Z21, Z20, Z25
+	VSHUFPS      $0x44, Z24, Z22, Z26
+	VSHUFPS      $0xee, Z24, Z22, Z31
+	VSHUFPS      $0x44, Z25, Z23, Z3
+	VSHUFPS      $0xee, Z25, Z23, Z4
+	VSHUFF32X4   $0x88, Z26, Z10, Z5
+	VSHUFF32X4   $0xdd, Z26, Z10, Z10
+	VSHUFF32X4   $0x88, Z31, Z15, Z6
+	VSHUFF32X4   $0xdd, Z31, Z15, Z15
+	VSHUFF32X4   $0x88, Z3, Z16, Z7
+	VSHUFF32X4   $0xdd, Z3, Z16, Z16
+	VSHUFF32X4   $0x88, Z4, Z17, Z8
+	VSHUFF32X4   $0xdd, Z4, Z17, Z17
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z27, Z2, Z0
+	VFMADD231PS  Z5, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z28, Z2, Z0
+	VFMADD231PS  Z6, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z29, Z2, Z0
+	VFMADD231PS  Z7, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z30, Z2, Z0
+	VFMADD231PS  Z8, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z11, Z2, Z0
+	VFMADD231PS  Z10, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z12, Z2, Z0
+	VFMADD231PS  Z15, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z13, Z2, Z0
+	VFMADD231PS  Z16, Z2, Z1
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z14, Z2, Z0
+	VFMADD231PS  Z17, Z2, Z1
+	ADDQ         $0x20, R8
+	ADDQ         $0x20, R9
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, R11
+	DECQ         R12
+	JNZ          k
+
+tail:
+	TESTQ        R13, R13
+	JZ           end
+	XORQ         R12, R12
+	BTSQ         R13, R12
+	DECQ         R12
+	KMOVW        R12, K1
+	VMOVUPS.Z    (R8), K1, Y9
+	VMOVUPS.Z    (R8)(DX*4), K1, Y18
+	VINSERTF64X4 $0x01, Y18, Z9, Z9
+	VMOVUPS.Z    (R8)(DX*1), K1, Y19
+	VMOVUPS.Z    (R8)(SI*1), K1, Y20
+	VINSERTF64X4 $0x01, Y20, Z19, Z19
+	VMOVUPS.Z    (R8)(DX*2), K1, Y21
+	VMOVUPS.Z    (R8)(BX*2), K1, Y22
+	VINSERTF64X4 $0x01, Y22, Z21, Z21
+	VMOVUPS.Z    (R8)(BX*1), K1, Y23
+	VMOVUPS.Z    (R8)(DI*1), K1, Y24
+	VINSERTF64X4 $0x01, Y24, Z23, Z23
+	VUNPCKLPS    Z19, Z9, Z25
+	VUNPCKHPS    Z19, Z9, Z26
+	VUNPCKLPS    Z23, Z21, Z31
+	VUNPCKHPS    Z23, Z21, Z3
+	VSHUFPS      $0x44, Z31, Z25, Z4
+	VSHUFPS      $0xee, Z31, Z25, Z27
+	VSHUFPS      $0x44, Z3, Z26, Z28
+	VSHUFPS      $0xee, Z3, Z26, Z29
+	VMOVUPS.Z    (R9), K1, Y30
+	VMOVUPS.Z    (R9)(DX*4), K1, Y11
+	VINSERTF64X4 $0x01, Y11, Z30, Z30
+	VMOVUPS.Z    (R9)(DX*1), K1, Y12
+	VMOVUPS.Z    (R9)(SI*1), K1, Y13
+	VINSERTF64X4 $0x01, Y13, Z12, Z12
+	VMOVUPS.Z    (R9)(DX*2), K1, Y14
+	VMOVUPS.Z    (R9)(BX*2), K1, Y5
+	VINSERTF64X4 $0x01, Y5, Z14, Z14
+	VMOVUPS.Z    (R9)(BX*1), K1, Y6
+	VMOVUPS.Z    (R9)(DI*1), K1, Y7
+	VINSERTF64X4 $0x01, Y7, Z6, Z6
+	VUNPCKLPS    Z12, Z30, Z8
+	VUNPCKHPS    Z12, Z30, Z10
+	VUNPCKLPS    Z6, Z14, Z15
+	VUNPCKHPS    Z6, Z14, Z16
+	VSHUFPS      $0x44, Z15, Z8, Z17
+	VSHUFPS      $0xee, Z15, Z8, Z18
+	VSHUFPS      $0x44, Z16, Z10, Z20
+	VSHUFPS      $0xee, Z16, Z10, Z22
+	VSHUFF32X4   $0x88, Z17, Z4, Z24
+	VSHUFF32X4   $0xdd, Z17, Z4, Z4
+	VSHUFF32X4   $0x88, Z18, Z27, Z9
+	VSHUFF32X4   $0xdd, Z18, Z27, Z27
+	VSHUFF32X4   $0x88, Z20, Z28, Z19
+	VSHUFF32X4   $0xdd, Z20, Z28, Z28
+	VSHUFF32X4   $0x88, Z22, Z29, Z21
+	VSHUFF32X4   $0xdd, Z22, Z29, Z29
+	VMOVUPS.Z    (R10), K1, Y23
+	VMOVUPS.Z    (R10)(DX*4), K1, Y25
+	VINSERTF64X4 $0x01, Y25, Z23, Z23
+	VMOVUPS.Z    (R10)(DX*1), K1, Y26
+	VMOVUPS.Z    (R10)(SI*1), K1, Y31
+	VINSERTF64X4 $0x01, Y31, Z26, Z26
+	VMOVUPS.Z    (R10)(DX*2), K1, Y3
+	VMOVUPS.Z    (R10)(BX*2), K1, Y11
+	VINSERTF64X4 $0x01, Y11, Z3, Z3
+	VMOVUPS.Z    (R10)(BX*1), K1, Y13
+	VMOVUPS.Z    (R10)(DI*1), K1, Y5
+	VINSERTF64X4 $0x01, Y5, Z13, Z13
+	VUNPCKLPS    Z26, Z23, Z7
+	VUNPCKHPS    Z26, Z23, Z30
+	VUNPCKLPS    Z13, Z3, Z12
+	VUNPCKHPS    Z13, Z3, Z14
+	VSHUFPS      $0x44, Z12, Z7, Z6
+	VSHUFPS      $0xee, Z12, Z7, Z8
+	VSHUFPS      $0x44, Z14, Z30, Z10
+	VSHUFPS      $0xee, Z14, Z30, Z15
+	VMOVUPS.Z    (R11), K1, Y16
+	VMOVUPS.Z    (R11)(DX*4), K1, Y17
+	VINSERTF64X4 $0x01, Y17, Z16, Z16
+	VMOVUPS.Z    (R11)(DX*1), K1, Y18
+	VMOVUPS.Z    (R11)(SI*1), K1, Y20
+	VINSERTF64X4 $0x01, Y20, Z18, Z18
+	VMOVUPS.Z    (R11)(DX*2), K1, Y22
+	VMOVUPS.Z    (R11)(BX*2), K1, Y25
+	VINSERTF64X4 $0x01, Y25, Z22, Z22
+	VMOVUPS.Z    (R11)(BX*1), K1, Y31
+	VMOVUPS.Z    (R11)(DI*1), K1, Y11
+	VINSERTF64X4 $0x01, Y11, Z31, Z31
+	VUNPCKLPS    Z18, Z16, Z5
+	VUNPCKHPS    Z18, Z16, Z23
+	VUNPCKLPS    Z31, Z22, Z26
+	VUNPCKHPS    Z31, Z22, Z3
+	VSHUFPS      $0x44, Z26, Z5, Z13
+	VSHUFPS      $0xee, Z26, Z5, Z7
+	VSHUFPS      $0x44, Z3, Z23, Z30
+	VSHUFPS      $0xee, Z3, Z23, Z12
+	VSHUFF32X4   $0x88, Z13, Z6, Z14
+	VSHUFF32X4   $0xdd, Z13, Z6, Z6
+	VSHUFF32X4   $0x88, Z7, Z8, Z17
+	VSHUFF32X4   $0xdd, Z7, Z8, Z8
+	VSHUFF32X4   $0x88, Z30, Z10, Z20
+	VSHUFF32X4   $0xdd, Z30, Z10, Z10
+	VSHUFF32X4   $0x88, Z12, Z15, Z25
+	VSHUFF32X4   $0xdd, Z12, Z15, Z15
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z24, Z2, Z0
+	VFMADD231PS  Z14, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z9, Z2, Z0
+	VFMADD231PS  Z17, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z19, Z2, Z0
+	VFMADD231PS  Z20, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z21, Z2, Z0
+	VFMADD231PS  Z25, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z6, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z27, Z2, Z0
+	VFMADD231PS  Z8, Z2, Z1
+	DECQ         R13
+	JZ           end
+	VBROADCASTSS (CX), Z2
+	ADDQ         AX, CX
+	VFMADD231PS  Z28, Z2, Z0
+	VFMADD231PS  Z10, Z2, Z1
+
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z11
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z11, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z11, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000020, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX512x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·dotsAVX512x2x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS (CX)(DX*1), Z2
+	VMOVUPS 64(CX)(DX*1), Z3
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ rsb+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	LEAQ (SI)(BX*4), R8
+	MOVQ b+40(FP), R9
+	LEAQ (R9)(BX*8), R10
+	LEAQ (R10)(BX*8), R11
+	LEAQ (R11)(BX*8), R12
+	MOVQ k+8(FP), R13
+	MOVQ R13, R14
+	ANDQ $0x07, R14
+	SHRQ $0x03, R13
+	JZ   tail
+
+k:
+	VMOVUPS      (R9), Y5
+	VINSERTF64X4 $0x01, (R9)(BX*4), Z5, Z5
+	VMOVUPS      (R9)(BX*1), Y6
+	VINSERTF64X4 $0x01, (R9)(DI*1), Z6, Z6
+	VMOVUPS      (R9)(BX*2), Y7
+	VINSERTF64X4 $0x01, (R9)(SI*2), Z7, Z7
+	VMOVUPS      (R9)(SI*1), Y8
+	VINSERTF64X4 $0x01, (R9)(R8*1), Z8, Z8
+	VUNPCKLPS    Z6, Z5, Z9
+	VUNPCKHPS    Z6, Z5, Z10
+	VUNPCKLPS    Z8, Z7, Z11
+	VUNPCKHPS    Z8, Z7, Z12
+	VSHUFPS      $0x44, Z11, Z9, Z13
+	VSHUFPS      $0xee, Z11, Z9, Z14
+	VSHUFPS      $0x44, Z12, Z10, Z15
+	VSHUFPS      $0xee, Z12, Z10, Z16
+	VMOVUPS      (R10), Y17
+	VINSERTF64X4 $0x01, (R10)(BX*4), Z17, Z17
+	VMOVUPS      (R10)(BX*1), Y18
+	VINSERTF64X4 $0x01, (R10)(DI*1), Z18, Z18
+	VMOVUPS      (R10)(BX*2), Y19
+	VINSERTF64X4 $0x01, (R10)(SI*2), Z19, Z19
+	VMOVUPS      (R10)(SI*1), Y20
+	VINSERTF64X4 $0x01, (R10)(R8*1), Z20, Z20
+	VUNPCKLPS    Z18, Z17, Z21
+	VUNPCKHPS    Z18, Z17, Z22
+	VUNPCKLPS    Z20, Z19, Z23
+	VUNPCKHPS    Z20, Z19, Z24
+	VSHUFPS      $0x44, Z23, Z21, Z25
+	VSHUFPS      $0xee, Z23, Z21, Z26
+	VSHUFPS      $0x44, Z24, Z22, Z27
+	VSHUFPS      $0xee, Z24, Z22, Z28
+	VSHUFF32X4   $0x88, Z25, Z13, Z29
+	VSHUFF32X4   $0xdd, Z25, Z13, Z13
+	VSHUFF32X4   $0x88, Z26, Z14, Z30
+	VSHUFF32X4   $0xdd, Z26, Z14, Z14
+	VSHUFF32X4   $0x88, Z27, Z15, Z31
+	VSHUFF32X4   $0xdd, Z27, Z15, Z15
+	VSHUFF32X4   $0x88, Z28, Z16, Z5
+	VSHUFF32X4   $0xdd, Z28, Z16, Z16
+	VMOVUPS      (R11), Y6
+	VINSERTF64X4 $0x01, (R11)(BX*4), Z6, Z6
+	VMOVUPS      (R11)(BX*1), Y7
+	VINSERTF64X4 $0x01, (R11)(DI*1), Z7, Z7
+	VMOVUPS      (R11)(BX*2), Y8
+	VINSERTF64X4 $0x01, (R11)(SI*2), Z8, Z8
+	VMOVUPS      (R11)(SI*1), Y9
+	VINSERTF64X4 $0x01, (R11)(R8*1), Z9, Z9
+	VUNPCKLPS    Z7, Z6, Z10
+	VUNPCKHPS    Z7, Z6, Z11
+	VUNPCKLPS    Z9, Z8, Z12
+	VUNPCKHPS    Z9, Z8, Z17
+	VSHUFPS      $0x44, Z12, Z10, Z18
+	VSHUFPS      $0xee, Z12, Z10, Z19
+	VSHUFPS      $0x44, Z17, Z11, Z20
+	VSHUFPS      $0xee, Z17, Z11, Z21
+	VMOVUPS      (R12), Y22
+	VINSERTF64X4 $0x01, (R12)(BX*4), Z22, Z22
+	VMOVUPS      (R12)(BX*1), Y23
+	VINSERTF64X4 $0x01, (R12)(DI*1), Z23, Z23
+	VMOVUPS      (R12)(BX*2), Y24
+	VINSERTF64X4 $0x01, (R12)(SI*2), Z24, Z24
+	VMOVUPS      (R12)(SI*1), Y25
+	VINSERTF64X4 $0x01, (R12)(R8*1), Z25, Z25
+	VUNPCKLPS    Z23, Z22, Z26
+	VUNPCKHPS    Z23, Z22, Z27
+	VUNPCKLPS    Z25, Z24, Z28
+	VUNPCKHPS    Z25, Z24, Z6
+	VSHUFPS      $0x44, Z28, Z26, Z7
+	VSHUFPS      $0xee, Z28, Z26, Z8
+	VSHUFPS      $0x44, Z6, Z27, Z9
+	VSHUFPS      $0xee, Z6, Z27, Z10
+	VSHUFF32X4   $0x88, Z7, Z18, Z11
+	VSHUFF32X4   $0xdd, Z7, Z18, Z18
+	VSHUFF32X4   $0x88, Z8, Z19, Z12
+	VSHUFF32X4   $0xdd, Z8, Z19, Z19
+	VSHUFF32X4   $0x88, Z9, Z20, Z17
+	VSHUFF32X4   $0xdd, Z9, Z20, Z20
+	VSHUFF32X4   $0x88, Z10, Z21, Z22
+	VSHUFF32X4   $0xdd, Z10, Z21, Z21
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z29, Z4, Z0
+	VFMADD231PS  Z11, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z29, Z4, Z2
+	VFMADD231PS  Z11, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z30, Z4, Z0
+	VFMADD231PS  Z12, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z30, Z4, Z2
+	VFMADD231PS  Z12, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z31, Z4, Z0
+	VFMADD231PS  Z17, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z31, Z4, Z2
+	VFMADD231PS  Z17, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z5, Z4, Z0
+	VFMADD231PS  Z22, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z22, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z13, Z4, Z0
+	VFMADD231PS  Z18, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z13, Z4, Z2
+	VFMADD231PS  Z18, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z14, Z4, Z0
+	VFMADD231PS  Z19, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z14, Z4, Z2
+	VFMADD231PS  Z19, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z15, Z4, Z0
+	VFMADD231PS  Z20, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z15, Z4, Z2
+	VFMADD231PS  Z20, Z4, Z3
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z16, Z4, Z0
+	VFMADD231PS  Z21, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z16, Z4, Z2
+	VFMADD231PS  Z21, Z4, Z3
+	ADDQ         $0x20, R9
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R12
+	DECQ         R13
+	JNZ          k
+
+tail:
+	TESTQ        R14, R14
+	JZ           end
+	XORQ         R13, R13
+	BTSQ         R14, R13
+	DECQ         R13
+	KMOVW        R13, K1
+	VMOVUPS.Z    (R9), K1, Y23
+	VMOVUPS.Z    (R9)(BX*4), K1, Y24
+	VINSERTF64X4 $0x01, Y24, Z23, Z23
+	VMOVUPS.Z    (R9)(BX*1), K1, Y25
+	VMOVUPS.Z    (R9)(DI*1), K1, Y26
+	VINSERTF64X4 $0x01, Y26, Z25, Z25
+	VMOVUPS.Z    (R9)(BX*2), K1, Y27
+	VMOVUPS.Z    (R9)(SI*2), K1, Y28
+	VINSERTF64X4 $0x01, Y28, Z27, Z27
+	VMOVUPS.Z    (R9)(SI*1), K1, Y6
+	VMOVUPS.Z    (R9)(R8*1), K1, Y7
+	VINSERTF64X4 $0x01, Y7, Z6, Z6
+	VUNPCKLPS    Z25, Z23, Z8
+	VUNPCKHPS    Z25, Z23, Z9
+	VUNPCKLPS    Z6, Z27, Z10
+	VUNPCKHPS    Z6, Z27, Z29
+	VSHUFPS      $0x44, Z10, Z8, Z30
+	VSHUFPS      $0xee, Z10, Z8, Z31
+	VSHUFPS      $0x44, Z29, Z9, Z5
+	VSHUFPS      $0xee, Z29, Z9, Z13
+	VMOVUPS.Z    (R10), K1, Y14
+	VMOVUPS.Z    (R10)(BX*4), K1, Y15
+	VINSERTF64X4 $0x01, Y15, Z14, Z14
+	VMOVUPS.Z    (R10)(BX*1), K1, Y16
+	VMOVUPS.Z    (R10)(DI*1), K1, Y11
+	VINSERTF64X4 $0x01, Y11, Z16, Z16
+	VMOVUPS.Z    (R10)(BX*2), K1, Y12
+	VMOVUPS.Z    (R10)(SI*2), K1, Y17
+	VINSERTF64X4 $0x01, Y17, Z12, Z12
+	VMOVUPS.Z    (R10)(SI*1), K1, Y22
+	VMOVUPS.Z    (R10)(R8*1), K1, Y18
+	VINSERTF64X4 $0x01, Y18, Z22, Z22
+	VUNPCKLPS    Z16, Z14, Z19
+	VUNPCKHPS    Z16, Z14, Z20
+	VUNPCKLPS    Z22, Z12, Z21
+	VUNPCKHPS    Z22, Z12, Z24
+	VSHUFPS      $0x44, Z21, Z19, Z26
+	VSHUFPS      $0xee, Z21, Z19, Z28
+	VSHUFPS      $0x44, Z24, Z20, Z7
+	VSHUFPS      $0xee, Z24, Z20, Z23
+	VSHUFF32X4   $0x88, Z26, Z30, Z25
+	VSHUFF32X4   $0xdd, Z26, Z30, Z30
+	VSHUFF32X4   $0x88, Z28, Z31, Z27
+	VSHUFF32X4   $0xdd, Z28, Z31, Z31
+	VSHUFF32X4   $0x88, Z7, Z5, Z6
+	VSHUFF32X4   $0xdd, Z7, Z5, Z5
+	VSHUFF32X4   $0x88, Z23, Z13, Z8
+	VSHUFF32X4   $0xdd, Z23, Z13, Z13
+	VMOVUPS.Z    (R11), K1, Y9
+	VMOVUPS.Z    (R11)(BX*4), K1, Y10
+	VINSERTF64X4 $0x01, Y10, Z9, Z9
+	VMOVUPS.Z    (R11)(BX*1), K1, Y29
+	VMOVUPS.Z    (R11)(DI*1), K1, Y15
+	VINSERTF64X4 $0x01, Y15, Z29, Z29
+	VMOVUPS.Z    (R11)(BX*2), K1, Y11
+	VMOVUPS.Z    (R11)(SI*2), K1, Y17
+	VINSERTF64X4 $0x01, Y17, Z11, Z11
+	VMOVUPS.Z    (R11)(SI*1), K1, Y18
+	VMOVUPS.Z    (R11)(R8*1), K1, Y14
+	VINSERTF64X4 $0x01, Y14, Z18, Z18
+	VUNPCKLPS    Z29, Z9, Z16
+	VUNPCKHPS    Z29, Z9, Z12
+	VUNPCKLPS    Z18, Z11, Z22
+	VUNPCKHPS    Z18, Z11, Z19
+	VSHUFPS      $0x44, Z22, Z16, Z20
+	VSHUFPS      $0xee, Z22, Z16, Z21
+	VSHUFPS      $0x44, Z19, Z12, Z24
+	VSHUFPS      $0xee, Z19, Z12, Z26
+	VMOVUPS.Z    (R12), K1, Y28
+	VMOVUPS.Z    (R12)(BX*4), K1, Y7
+	VINSERTF64X4 $0x01, Y7, Z28, Z28
+	VMOVUPS.Z    (R12)(BX*1), K1, Y23
+	VMOVUPS.Z    (R12)(DI*1), K1, Y10
+	VINSERTF64X4 $0x01, Y10, Z23, Z23
+	VMOVUPS.Z    (R12)(BX*2), K1, Y15
+	VMOVUPS.Z    (R12)(SI*2), K1, Y17
+	VINSERTF64X4 $0x01, Y17, Z15, Z15
+	VMOVUPS.Z    (R12)(SI*1), K1, Y14
+	VMOVUPS.Z    (R12)(R8*1), K1, Y9
+	VINSERTF64X4 $0x01, Y9, Z14, Z14
+	VUNPCKLPS    Z23, Z28, Z29
+	VUNPCKHPS    Z23, Z28, Z11
+	VUNPCKLPS    Z14, Z15, Z18
+	VUNPCKHPS    Z14, Z15, Z16
+	VSHUFPS      $0x44, Z18, Z29, Z12
+	VSHUFPS      $0xee, Z18, Z29, Z22
+	VSHUFPS      $0x44, Z16, Z11, Z19
+	VSHUFPS      $0xee, Z16, Z11, Z7
+	VSHUFF32X4   $0x88, Z12, Z20, Z10
+	VSHUFF32X4   $0xdd, Z12, Z20, Z20
+	VSHUFF32X4   $0x88, Z22, Z21, Z17
+	VSHUFF32X4   $0xdd, Z22, Z21, Z21
+	VSHUFF32X4   $0x88, Z19, Z24, Z9
+	VSHUFF32X4   $0xdd, Z19, Z24, Z24
+	VSHUFF32X4   $0x88, Z7, Z26, Z28
+	VSHUFF32X4   $0xdd, Z7, Z26, Z26
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z25, Z4, Z0
+	VFMADD231PS  Z10, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z25, Z4, Z2
+	VFMADD231PS  Z10, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z27, Z4, Z0
+	VFMADD231PS  Z17, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z27, Z4, Z2
+	VFMADD231PS  Z17, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z9, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z6, Z4, Z2
+	VFMADD231PS  Z9, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z8, Z4, Z0
+	VFMADD231PS  Z28, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z8, Z4, Z2
+	VFMADD231PS  Z28, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z30, Z4, Z0
+	VFMADD231PS  Z20, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z30, Z4, Z2
+	VFMADD231PS  Z20, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z31, Z4, Z0
+	VFMADD231PS  Z21, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z31, Z4, Z2
+	VFMADD231PS  Z21, Z4, Z3
+	DECQ         R14
+	JZ           end
+	VBROADCASTSS (CX), Z4
+	ADDQ         AX, CX
+	VFMADD231PS  Z5, Z4, Z0
+	VFMADD231PS  Z24, Z4, Z1
+	VBROADCASTSS (DX), Z4
+	ADDQ         AX, DX
+	VFMADD231PS  Z5, Z4, Z2
+	VFMADD231PS  Z24, Z4, Z3
+
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	VADDPS (CX)(DX*1), Z2, Z2
+	VADDPS 64(CX)(DX*1), Z3, Z3
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z23
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z23, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z23, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z23, K3, Z2
+	VMOVUPS      Z2, (CX)(DX*1)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z23, K3, Z3
+	VMOVUPS      Z3, 64(CX)(DX*1)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000020, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX512x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·dotsAVX512x3x32(SB), $0-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS (CX)(DX*1), Z2
+	VMOVUPS 64(CX)(DX*1), Z3
+	VMOVUPS (CX)(DX*2), Z4
+	VMOVUPS 64(CX)(DX*2), Z5
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ rsb+48(FP), SI
+	LEAQ (SI)(SI*2), DI
+	LEAQ (SI)(SI*4), R8
+	LEAQ (DI)(SI*4), R9
+	MOVQ b+40(FP), R10
+	LEAQ (R10)(SI*8), R11
+	LEAQ (R11)(SI*8), R12
+	LEAQ (R12)(SI*8), R13
+	MOVQ k+8(FP), R14
+	MOVQ R14, R15
+	ANDQ $0x07, R15
+	SHRQ $0x03, R14
+	JZ   tail
+
+k:
+	VMOVUPS      (R10), Y7
+	VINSERTF64X4 $0x01, (R10)(SI*4), Z7, Z7
+	VMOVUPS      (R10)(SI*1), Y8
+	VINSERTF64X4 $0x01, (R10)(R8*1), Z8, Z8
+	VMOVUPS      (R10)(SI*2), Y9
+	VINSERTF64X4 $0x01, (R10)(DI*2), Z9, Z9
+	VMOVUPS      (R10)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R10)(R9*1), Z10, Z10
+	VUNPCKLPS    Z8, Z7, Z11
+	VUNPCKHPS    Z8, Z7, Z12
+	VUNPCKLPS    Z10, Z9, Z13
+	VUNPCKHPS    Z10, Z9, Z14
+	VSHUFPS      $0x44, Z13, Z11, Z15
+	VSHUFPS      $0xee, Z13, Z11, Z16
+	VSHUFPS      $0x44, Z14, Z12, Z17
+	VSHUFPS      $0xee, Z14, Z12, Z18
+	VMOVUPS      (R11), Y19
+	VINSERTF64X4 $0x01, (R11)(SI*4), Z19, Z19
+	VMOVUPS      (R11)(SI*1), Y20
+	VINSERTF64X4 $0x01, (R11)(R8*1), Z20, Z20
+	VMOVUPS      (R11)(SI*2), Y21
+	VINSERTF64X4 $0x01, (R11)(DI*2), Z21, Z21
+	VMOVUPS      (R11)(DI*1), Y22
+	VINSERTF64X4 $0x01, (R11)(R9*1), Z22, Z22
+	VUNPCKLPS    Z20, Z19, Z23
+	VUNPCKHPS    Z20, Z19, Z24
+	VUNPCKLPS    Z22, Z21, Z25
+	VUNPCKHPS    Z22, Z21, Z26
+	VSHUFPS      $0x44, Z25, Z23, Z27
+	VSHUFPS      $0xee, Z25, Z23, Z28
+	VSHUFPS      $0x44, Z26, Z24, Z29
+	VSHUFPS      $0xee, Z26, Z24, Z30
+	VSHUFF32X4   $0x88, Z27, Z15, Z31
+	VSHUFF32X4   $0xdd, Z27, Z15, Z15
+	VSHUFF32X4   $0x88, Z28, Z16, Z7
+	VSHUFF32X4   $0xdd, Z28, Z16, Z16
+	VSHUFF32X4   $0x88, Z29, Z17, Z8
+	VSHUFF32X4   $0xdd, Z29, Z17, Z17
+	VSHUFF32X4   $0x88, Z30, Z18, Z9
+	VSHUFF32X4   $0xdd, Z30, Z18, Z18
+	VMOVUPS      (R12), Y10
+	VINSERTF64X4 $0x01, (R12)(SI*4), Z10, Z10
+	VMOVUPS      (R12)(SI*1), Y11
+	VINSERTF64X4 $0x01, (R12)(R8*1), Z11, Z11
+	VMOVUPS      (R12)(SI*2), Y12
+	VINSERTF64X4 $0x01, (R12)(DI*2), Z12, Z12
+	VMOVUPS      (R12)(DI*1), Y13
+	VINSERTF64X4 $0x01, (R12)(R9*1), Z13, Z13
+	VUNPCKLPS    Z11, Z10, Z14
+	VUNPCKHPS    Z11, Z10, Z19
+	VUNPCKLPS    Z13, Z12, Z20
+	VUNPCKHPS    Z13, Z12, Z21
+	VSHUFPS      $0x44, Z20, Z14, Z22
+	VSHUFPS      $0xee, Z20, Z14, Z23
+	VSHUFPS      $0x44, Z21, Z19, Z24
+	VSHUFPS      $0xee, Z21, Z19, Z25
+	VMOVUPS      (R13), Y26
+	VINSERTF64X4 $0x01, (R13)(SI*4), Z26, Z26
+	VMOVUPS      (R13)(SI*1), Y27
+	VINSERTF64X4 $0x01, (R13)(R8*1), Z27, Z27
+	VMOVUPS      (R13)(SI*2), Y28
+	VINSERTF64X4 $0x01, (R13)(DI*2), Z28, Z28
+	VMOVUPS      (R13)(DI*1), Y29
+	VINSERTF64X4 $0x01, (R13)(R9*1), Z29, Z29
+	VUNPCKLPS    Z27, Z26, Z30
+	VUNPCKHPS    Z27, Z26, Z10
+	VUNPCKLPS    Z29, Z28, Z11
+	VUNPCKHPS    Z29, Z28, Z12
+	VSHUFPS      $0x44, Z11, Z30, Z13
+	VSHUFPS      $0xee, Z11, Z30, Z14
+	VSHUFPS      $0x44, Z12, Z10, Z19
+	VSHUFPS      $0xee, Z12, Z10, Z20
+	VSHUFF32X4   $0x88, Z13, Z22, Z21
+	VSHUFF32X4   $0xdd, Z13, Z22, Z22
+	VSHUFF32X4   $0x88, Z14, Z23, Z26
+	VSHUFF32X4   $0xdd, Z14, Z23, Z23
+	VSHUFF32X4   $0x88, Z19, Z24, Z27
+	VSHUFF32X4   $0xdd, Z19, Z24, Z24
+	VSHUFF32X4   $0x88, Z20, Z25, Z28
+	VSHUFF32X4   $0xdd, Z20, Z25, Z25
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z31, Z6, Z0
+	VFMADD231PS  Z21, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z31, Z6, Z2
+	VFMADD231PS  Z21, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z31, Z6, Z4
+	VFMADD231PS  Z21, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z7, Z6, Z0
+	VFMADD231PS  Z26, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z26, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z26, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z8, Z6, Z0
+	VFMADD231PS  Z27, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z27, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z8, Z6, Z4
+	VFMADD231PS  Z27, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z9, Z6, Z0
+	VFMADD231PS  Z28, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z9, Z6, Z2
+	VFMADD231PS  Z28, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z9, Z6, Z4
+	VFMADD231PS  Z28, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z15, Z6, Z0
+	VFMADD231PS  Z22, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z15, Z6, Z2
+	VFMADD231PS  Z22, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z15, Z6, Z4
+	VFMADD231PS  Z22, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z16, Z6, Z0
+	VFMADD231PS  Z23, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z16, Z6, Z2
+	VFMADD231PS  Z23, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z16, Z6, Z4
+	VFMADD231PS  Z23, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z17, Z6, Z0
+	VFMADD231PS  Z24, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z17, Z6, Z2
+	VFMADD231PS  Z24, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z17, Z6, Z4
+	VFMADD231PS  Z24, Z6, Z5
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z18, Z6, Z0
+	VFMADD231PS  Z25, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z18, Z6, Z2
+	VFMADD231PS  Z25, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z18, Z6, Z4
+	VFMADD231PS  Z25, Z6, Z5
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R12
+	ADDQ         $0x20, R13
+	DECQ         R14
+	JNZ          k
+
+tail:
+	TESTQ        R15, R15
+	JZ           end
+	XORQ         R14, R14
+	BTSQ         R15, R14
+	DECQ         R14
+	KMOVW        R14, K1
+	VMOVUPS.Z    (R10), K1, Y29
+	VMOVUPS.Z    (R10)(SI*4), K1, Y30
+	VINSERTF64X4 $0x01, Y30, Z29, Z29
+	VMOVUPS.Z    (R10)(SI*1), K1, Y10
+	VMOVUPS.Z    (R10)(R8*1), K1, Y11
+	VINSERTF64X4 $0x01, Y11, Z10, Z10
+	VMOVUPS.Z    (R10)(SI*2), K1, Y12
+	VMOVUPS.Z    (R10)(DI*2), K1, Y13
+	VINSERTF64X4 $0x01, Y13, Z12, Z12
+	VMOVUPS.Z    (R10)(DI*1), K1, Y14
+	VMOVUPS.Z    (R10)(R9*1), K1, Y19
+	VINSERTF64X4 $0x01, Y19, Z14, Z14
+	VUNPCKLPS    Z10, Z29, Z20
+	VUNPCKHPS    Z10, Z29, Z31
+	VUNPCKLPS    Z14, Z12, Z7
+	VUNPCKHPS    Z14, Z12, Z8
+	VSHUFPS      $0x44, Z7, Z20, Z9
+	VSHUFPS      $0xee, Z7, Z20, Z15
+	VSHUFPS      $0x44, Z8, Z31, Z16
+	VSHUFPS      $0xee, Z8, Z31, Z17
+	VMOVUPS.Z    (R11), K1, Y18
+	VMOVUPS.Z    (R11)(SI*4), K1, Y21
+	VINSERTF64X4 $0x01, Y21, Z18, Z18
+	VMOVUPS.Z    (R11)(SI*1), K1, Y26
+	VMOVUPS.Z    (R11)(R8*1), K1, Y27
+	VINSERTF64X4 $0x01, Y27, Z26, Z26
+	VMOVUPS.Z    (R11)(SI*2), K1, Y28
+	VMOVUPS.Z    (R11)(DI*2), K1, Y22
+	VINSERTF64X4 $0x01, Y22, Z28, Z28
+	VMOVUPS.Z    (R11)(DI*1), K1, Y23
+	VMOVUPS.Z    (R11)(R9*1), K1, Y24
+	VINSERTF64X4 $0x01, Y24, Z23, Z23
+	VUNPCKLPS    Z26, Z18, Z25
+	VUNPCKHPS    Z26, Z18, Z30
+	VUNPCKLPS    Z23, Z28, Z11
+	VUNPCKHPS    Z23, Z28, Z13
+	VSHUFPS      $0x44, Z11, Z25, Z19
+	VSHUFPS      $0xee, Z11, Z25, Z29
+	VSHUFPS      $0x44, Z13, Z30, Z10
+	VSHUFPS      $0xee, Z13, Z30, Z12
+	VSHUFF32X4   $0x88, Z19, Z9, Z14
+	VSHUFF32X4   $0xdd, Z19, Z9, Z9
+	VSHUFF32X4   $0x88, Z29, Z15, Z20
+	VSHUFF32X4   $0xdd, Z29, Z15, Z15
+	VSHUFF32X4   $0x88, Z10, Z16, Z31
+	VSHUFF32X4   $0xdd, Z10, Z16, Z16
+	VSHUFF32X4   $0x88, Z12, Z17, Z7
+	VSHUFF32X4   $0xdd, Z12, Z17, Z17
+	VMOVUPS.Z    (R12), K1, Y8
+	VMOVUPS.Z    (R12)(SI*4), K1, Y21
+	VINSERTF64X4 $0x01, Y21, Z8, Z8
+	VMOVUPS.Z    (R12)(SI*1), K1, Y27
+	VMOVUPS.Z    (R12)(R8*1), K1, Y22
+	VINSERTF64X4 $0x01, Y22, Z27, Z27
+	VMOVUPS.Z    (R12)(SI*2), K1, Y24
+	VMOVUPS.Z    (R12)(DI*2), K1, Y18
+	VINSERTF64X4 $0x01, Y18, Z24, Z24
+	VMOVUPS.Z    (R12)(DI*1), K1, Y26
+	VMOVUPS.Z    (R12)(R9*1), K1, Y28
+	VINSERTF64X4 $0x01, Y28, Z26, Z26
+	VUNPCKLPS    Z27, Z8, Z23
+	VUNPCKHPS    Z27, Z8, Z25
+	VUNPCKLPS    Z26, Z24, Z30
+	VUNPCKHPS    Z26, Z24, Z11
+	VSHUFPS      $0x44, Z30, Z23, Z13
+	VSHUFPS      $0xee, Z30, Z23, Z19
+	VSHUFPS      $0x44, Z11, Z25, Z29
+	VSHUFPS      $0xee, Z11, Z25, Z10
+	VMOVUPS.Z    (R13), K1, Y12
+	VMOVUPS.Z    (R13)(SI*4), K1, Y21
+	VINSERTF64X4 $0x01, Y21, Z12, Z12
+	VMOVUPS.Z    (R13)(SI*1), K1, Y22
+	VMOVUPS.Z    (R13)(R8*1), K1, Y18
+	VINSERTF64X4 $0x01, Y18, Z22, Z22
+	VMOVUPS.Z    (R13)(SI*2), K1, Y28
+	VMOVUPS.Z    (R13)(DI*2), K1, Y8
+	VINSERTF64X4 $0x01, Y8, Z28, Z28
+	VMOVUPS.Z    (R13)(DI*1), K1, Y27
+	VMOVUPS.Z    (R13)(R9*1), K1, Y24
+	VINSERTF64X4 $0x01, Y24, Z27, Z27
+	VUNPCKLPS    Z22, Z12, Z26
+	VUNPCKHPS    Z22, Z12, Z23
+	VUNPCKLPS    Z27, Z28, Z25
+	VUNPCKHPS    Z27, Z28, Z30
+	VSHUFPS      $0x44, Z25, Z26, Z11
+	VSHUFPS      $0xee, Z25, Z26, Z21
+	VSHUFPS      $0x44, Z30, Z23, Z18
+	VSHUFPS      $0xee, Z30, Z23, Z8
+	VSHUFF32X4   $0x88, Z11, Z13, Z24
+	VSHUFF32X4   $0xdd, Z11, Z13, Z13
+	VSHUFF32X4   $0x88, Z21, Z19, Z12
+	VSHUFF32X4   $0xdd, Z21, Z19, Z19
+	VSHUFF32X4   $0x88, Z18, Z29, Z22
+	VSHUFF32X4   $0xdd, Z18, Z29, Z29
+	VSHUFF32X4   $0x88, Z8, Z10, Z28
+	VSHUFF32X4   $0xdd, Z8, Z10, Z10
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z14, Z6, Z0
+	VFMADD231PS  Z24, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z14, Z6, Z2
+	VFMADD231PS  Z24, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z14, Z6, Z4
+	VFMADD231PS  Z24, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z20, Z6, Z0
+	VFMADD231PS  Z12, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z20, Z6, Z2
+	VFMADD231PS  Z12, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z20, Z6, Z4
+	VFMADD231PS  Z12, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z31, Z6, Z0
+	VFMADD231PS  Z22, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z31, Z6, Z2
+	VFMADD231PS  Z22, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z31, Z6, Z4
+	VFMADD231PS  Z22, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z7, Z6, Z0
+	VFMADD231PS  Z28, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z7, Z6, Z2
+	VFMADD231PS  Z28, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z7, Z6, Z4
+	VFMADD231PS  Z28, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z9, Z6, Z0
+	VFMADD231PS  Z13, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z9, Z6, Z2
+	VFMADD231PS  Z13, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z9, Z6, Z4
+	VFMADD231PS  Z13, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z15, Z6, Z0
+	VFMADD231PS  Z19, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z15, Z6, Z2
+	VFMADD231PS  Z19, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z15, Z6, Z4
+	VFMADD231PS  Z19, Z6, Z5
+	DECQ         R15
+	JZ           end
+	VBROADCASTSS (CX), Z6
+	ADDQ         AX, CX
+	VFMADD231PS  Z16, Z6, Z0
+	VFMADD231PS  Z29, Z6, Z1
+	VBROADCASTSS (DX), Z6
+	ADDQ         AX, DX
+	VFMADD231PS  Z16, Z6, Z2
+	VFMADD231PS  Z29, Z6, Z3
+	VBROADCASTSS (BX), Z6
+	ADDQ         AX, BX
+	VFMADD231PS  Z16, Z6, Z4
+	VFMADD231PS  Z29, Z6, Z5
+
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	VADDPS (CX)(DX*1), Z2, Z2
+	VADDPS 64(CX)(DX*1), Z3, Z3
+	VADDPS (CX)(DX*2), Z4, Z4
+	VADDPS 64(CX)(DX*2), Z5, Z5
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z27
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z27, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z27, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z27, K3, Z2
+	VMOVUPS      Z2, (CX)(DX*1)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z27, K3, Z3
+	VMOVUPS      Z3, 64(CX)(DX*1)
+	VCMPPS       $0x03, Z4, Z4, K3
+	VMOVAPS      Z27, K3, Z4
+	VMOVUPS      Z4, (CX)(DX*2)
+	VCMPPS       $0x03, Z5, Z5, K3
+	VMOVAPS      Z27, K3, Z5
+	VMOVUPS      Z5, 64(CX)(DX*2)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000020, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET
+
+// func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·dotsAVX512x4x32(SB), $8-88
+	MOVQ csa+32(FP), AX
+
+groups:
+	MOVQ    c+56(FP), CX
+	MOVQ    rsc+64(FP), DX
+	LEAQ    (CX)(DX*2), BX
+	ADDQ    DX, BX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	CMPQ    use+72(FP), $0x01
+	JNE     start
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS (CX)(DX*1), Z2
+	VMOVUPS 64(CX)(DX*1), Z3
+	VMOVUPS (CX)(DX*2), Z4
+	VMOVUPS 64(CX)(DX*2), Z5
+	VMOVUPS (BX), Z6
+	VMOVUPS 64(BX), Z7
+
+start:
+	MOVQ a+16(FP), CX
+	MOVQ CX, DX
+	ADDQ rsa+24(FP), DX
+	MOVQ DX, BX
+	ADDQ rsa+24(FP), BX
+	MOVQ BX, SI
+	ADDQ rsa+24(FP), SI
+	MOVQ rsb+48(FP), DI
+	LEAQ (DI)(DI*2), R8
+	LEAQ (DI)(DI*4), R9
+	LEAQ (R8)(DI*4), R10
+	MOVQ b+40(FP), R11
+	LEAQ (R11)(DI*8), R12
+	LEAQ (R12)(DI*8), R13
+	LEAQ (R13)(DI*8), R14
+	MOVQ k+8(FP), R15
+	MOVQ R15, BP
+	ANDQ $0x07, BP
+	SHRQ $0x03, R15
+	JZ   tail
+
+k:
+	VMOVUPS      (R11), Y9
+	VINSERTF64X4 $0x01, (R11)(DI*4), Z9, Z9
+	VMOVUPS      (R11)(DI*1), Y10
+	VINSERTF64X4 $0x01, (R11)(R9*1), Z10, Z10
+	VMOVUPS      (R11)(DI*2), Y11
+	VINSERTF64X4 $0x01, (R11)(R8*2), Z11, Z11
+	VMOVUPS      (R11)(R8*1), Y12
+	VINSERTF64X4 $0x01, (R11)(R10*1), Z12, Z12
+	VUNPCKLPS    Z10, Z9, Z13
+	VUNPCKHPS    Z10, Z9, Z14
+	VUNPCKLPS    Z12, Z11, Z15
+	VUNPCKHPS    Z12, Z11, Z16
+	VSHUFPS      $0x44, Z15, Z13, Z17
+	VSHUFPS      $0xee, Z15, Z13, Z18
+	VSHUFPS      $0x44, Z16, Z14, Z19
+	VSHUFPS      $0xee, Z16, Z14, Z20
+	VMOVUPS      (R12), Y21
+	VINSERTF64X4 $0x01, (R12)(DI*4), Z21, Z21
+	VMOVUPS      (R12)(DI*1), Y22
+	VINSERTF64X4 $0x01, (R12)(R9*1), Z22, Z22
+	VMOVUPS      (R12)(DI*2), Y23
+	VINSERTF64X4 $0x01, (R12)(R8*2), Z23, Z23
+	VMOVUPS      (R12)(R8*1), Y24
+	VINSERTF64X4 $0x01, (R12)(R10*1), Z24, Z24
+	VUNPCKLPS    Z22, Z21, Z25
+	VUNPCKHPS    Z22, Z21, Z26
+	VUNPCKLPS    Z24, Z23, Z27
+	VUNPCKHPS    Z24, Z23, Z28
+	VSHUFPS      $0x44, Z27, Z25, Z29
+	VSHUFPS      $0xee, Z27, Z25, Z30
+	VSHUFPS      $0x44, Z28, Z26, Z31
+	VSHUFPS      $0xee, Z28, Z26, Z9
+	VSHUFF32X4   $0x88, Z29, Z17, Z10
+	VSHUFF32X4   $0xdd, Z29, Z17, Z17
+	VSHUFF32X4   $0x88, Z30, Z18, Z11
+	VSHUFF32X4   $0xdd, Z30, Z18, Z18
+	VSHUFF32X4   $0x88, Z31, Z19, Z12
+	VSHUFF32X4   $0xdd, Z31, Z19, Z19
+	VSHUFF32X4   $0x88, Z9, Z20, Z13
+	VSHUFF32X4   $0xdd, Z9, Z20, Z20
+	VMOVUPS      (R13), Y14
+	VINSERTF64X4 $0x01, (R13)(DI*4), Z14, Z14
+	VMOVUPS      (R13)(DI*1), Y15
+	VINSERTF64X4 $0x01, (R13)(R9*1), Z15, Z15
+	VMOVUPS      (R13)(DI*2), Y16
+	VINSERTF64X4 $0x01, (R13)(R8*2), Z16, Z16
+	VMOVUPS      (R13)(R8*1), Y21
+	VINSERTF64X4 $0x01, (R13)(R10*1), Z21, Z21
+	VUNPCKLPS    Z15, Z14, Z22
+	VUNPCKHPS    Z15, Z14, Z23
+	VUNPCKLPS    Z21, Z16, Z24
+	VUNPCKHPS    Z21, Z16, Z25
+	VSHUFPS      $0x44, Z24, Z22, Z26
+	VSHUFPS      $0xee, Z24, Z22, Z27
+	VSHUFPS      $0x44, Z25, Z23, Z28
+	VSHUFPS      $0xee, Z25, Z23, Z29
+	VMOVUPS      (R14), Y30
+	VINSERTF64X4 $0x01, (R14)(DI*4), Z30, Z30
+	VMOVUPS      (R14)(DI*1), Y31
+	VINSERTF64X4 $0x01, (R14)(R9*1), Z31, Z31
+	VMOVUPS      (R14)(DI*2), Y9
+	VINSERTF64X4 $0x01, (R14)(R8*2), Z9, Z9
+	VMOVUPS      (R14)(R8*1), Y14
+	VINSERTF64X4 $0x01, (R14)(R10*1), Z14, Z14
+	VUNPCKLPS    Z31, Z30, Z15
+	VUNPCKHPS    Z31, Z30, Z16
+	VUNPCKLPS    Z14, Z9, Z21
+	VUNPCKHPS    Z14, Z9, Z22
+	VSHUFPS      $0x44, Z21, Z15, Z23
+	VSHUFPS      $0xee, Z21, Z15, Z24
+	VSHUFPS      $0x44, Z22, Z16, Z25
+	VSHUFPS      $0xee, Z22, Z16, Z30
+	VSHUFF32X4   $0x88, Z23, Z26, Z31
+	VSHUFF32X4   $0xdd, Z23, Z26, Z26
+	VSHUFF32X4   $0x88, Z24, Z27, Z9
+	VSHUFF32X4   $0xdd, Z24, Z27, Z27
+	VSHUFF32X4   $0x88, Z25, Z28, Z14
+	VSHUFF32X4   $0xdd, Z25, Z28, Z28
+	VSHUFF32X4   $0x88, Z30, Z29, Z15
+	VSHUFF32X4   $0xdd, Z30, Z29, Z29
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z31, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z31, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z10, Z8, Z4
+	VFMADD231PS  Z31, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z10, Z8, Z6
+	VFMADD231PS  Z31, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z11, Z8, Z0
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z11, Z8, Z2
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z11, Z8, Z4
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z11, Z8, Z6
+	VFMADD231PS  Z9, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z12, Z8, Z0
+	VFMADD231PS  Z14, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z12, Z8, Z2
+	VFMADD231PS  Z14, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z12, Z8, Z4
+	VFMADD231PS  Z14, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z12, Z8, Z6
+	VFMADD231PS  Z14, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z13, Z8, Z0
+	VFMADD231PS  Z15, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z13, Z8, Z2
+	VFMADD231PS  Z15, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z13, Z8, Z4
+	VFMADD231PS  Z15, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z13, Z8, Z6
+	VFMADD231PS  Z15, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z17, Z8, Z0
+	VFMADD231PS  Z26, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z17, Z8, Z2
+	VFMADD231PS  Z26, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z17, Z8, Z4
+	VFMADD231PS  Z26, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z17, Z8, Z6
+	VFMADD231PS  Z26, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z18, Z8, Z0
+	VFMADD231PS  Z27, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z18, Z8, Z2
+	VFMADD231PS  Z27, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z18, Z8, Z4
+	VFMADD231PS  Z27, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z18, Z8, Z6
+	VFMADD231PS  Z27, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z19, Z8, Z0
+	VFMADD231PS  Z28, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z19, Z8, Z2
+	VFMADD231PS  Z28, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z19, Z8, Z4
+	VFMADD231PS  Z28, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z19, Z8, Z6
+	VFMADD231PS  Z28, Z8, Z7
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z20, Z8, Z0
+	VFMADD231PS  Z29, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z20, Z8, Z2
+	VFMADD231PS  Z29, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z20, Z8, Z4
+	VFMADD231PS  Z29, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z20, Z8, Z6
+	VFMADD231PS  Z29, Z8, Z7
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R12
+	ADDQ         $0x20, R13
+	ADDQ         $0x20, R14
+	DECQ         R15
+	JNZ          k
+
+tail:
+	TESTQ        BP, BP
+	JZ           end
+	XORQ         R15, R15
+	BTSQ         BP, R15
+	DECQ         R15
+	KMOVW        R15, K1
+	VMOVUPS.Z    (R11), K1, Y16
+	VMOVUPS.Z    (R11)(DI*4), K1, Y21
+	VINSERTF64X4 $0x01, Y21, Z16, Z16
+	VMOVUPS.Z    (R11)(DI*1), K1, Y22
+	VMOVUPS.Z    (R11)(R9*1), K1, Y23
+	VINSERTF64X4 $0x01, Y23, Z22, Z22
+	VMOVUPS.Z    (R11)(DI*2), K1, Y24
+	VMOVUPS.Z    (R11)(R8*2), K1, Y25
+	VINSERTF64X4 $0x01, Y25, Z24, Z24
+	VMOVUPS.Z    (R11)(R8*1), K1, Y30
+	VMOVUPS.Z    (R11)(R10*1), K1, Y10
+	VINSERTF64X4 $0x01, Y10, Z30, Z30
+	VUNPCKLPS    Z22, Z16, Z11
+	VUNPCKHPS    Z22, Z16, Z12
+	VUNPCKLPS    Z30, Z24, Z13
+	VUNPCKHPS    Z30, Z24, Z17
+	VSHUFPS      $0x44, Z13, Z11, Z18
+	VSHUFPS      $0xee, Z13, Z11, Z19
+	VSHUFPS      $0x44, Z17, Z12, Z20
+	VSHUFPS      $0xee, Z17, Z12, Z31
+	VMOVUPS.Z    (R12), K1, Y9
+	VMOVUPS.Z    (R12)(DI*4), K1, Y14
+	VINSERTF64X4 $0x01, Y14, Z9, Z9
+	VMOVUPS.Z    (R12)(DI*1), K1, Y15
+	VMOVUPS.Z    (R12)(R9*1), K1, Y26
+	VINSERTF64X4 $0x01, Y26, Z15, Z15
+	VMOVUPS.Z    (R12)(DI*2), K1, Y27
+	VMOVUPS.Z    (R12)(R8*2), K1, Y28
+	VINSERTF64X4 $0x01, Y28, Z27, Z27
+	VMOVUPS.Z    (R12)(R8*1), K1, Y29
+	VMOVUPS.Z    (R12)(R10*1), K1, Y21
+	VINSERTF64X4 $0x01, Y21, Z29, Z29
+	VUNPCKLPS    Z15, Z9, Z23
+	VUNPCKHPS    Z15, Z9, Z25
+	VUNPCKLPS    Z29, Z27, Z10
+	VUNPCKHPS    Z29, Z27, Z16
+	VSHUFPS      $0x44, Z10, Z23, Z22
+	VSHUFPS      $0xee, Z10, Z23, Z24
+	VSHUFPS      $0x44, Z16, Z25, Z30
+	VSHUFPS      $0xee, Z16, Z25, Z11
+	VSHUFF32X4   $0x88, Z22, Z18, Z12
+	VSHUFF32X4   $0xdd, Z22, Z18, Z18
+	VSHUFF32X4   $0x88, Z24, Z19, Z13
+	VSHUFF32X4   $0xdd, Z24, Z19, Z19
+	VSHUFF32X4   $0x88, Z30, Z20, Z17
+	VSHUFF32X4   $0xdd, Z30, Z20, Z20
+	VSHUFF32X4   $0x88, Z11, Z31, Z14
+	VSHUFF32X4   $0xdd, Z11, Z31, Z31
+	VMOVUPS.Z    (R13), K1, Y26
+	VMOVUPS.Z    (R13)(DI*4), K1, Y28
+	VINSERTF64X4 $0x01, Y28, Z26, Z26
+	VMOVUPS.Z    (R13)(DI*1), K1, Y21
+	VMOVUPS.Z    (R13)(R9*1), K1, Y9
+	VINSERTF64X4 $0x01, Y9, Z21, Z21
+	VMOVUPS.Z    (R13)(DI*2), K1, Y15
+	VMOVUPS.Z    (R13)(R8*2), K1, Y27
+	VINSERTF64X4 $0x01, Y27, Z15, Z15
+	VMOVUPS.Z    (R13)(R8*1), K1, Y29
+	VMOVUPS.Z    (R13)(R10*1), K1, Y23
+	VINSERTF64X4 $0x01, Y23, Z29, Z29
+	VUNPCKLPS    Z21, Z26, Z25
+	VUNPCKHPS    Z21, Z26, Z10
+	VUNPCKLPS    Z29, Z15, Z16
+	VUNPCKHPS    Z29, Z15, Z22
+	VSHUFPS      $0x44, Z16, Z25, Z24
+	VSHUFPS      $0xee, Z16, Z25, Z30
+	VSHUFPS      $0x44, Z22, Z10, Z11
+	VSHUFPS      $0xee, Z22, Z10, Z28
+	VMOVUPS.Z    (R14), K1, Y9
+	VMOVUPS.Z    (R14)(DI*4), K1, Y27
+	VINSERTF64X4 $0x01, Y27, Z9, Z9
+	VMOVUPS.Z    (R14)(DI*1), K1, Y23
+	VMOVUPS.Z    (R14)(R9*1), K1, Y26
+	VINSERTF64X4 $0x01, Y26, Z23, Z23
+	VMOVUPS.Z    (R14)(DI*2), K1, Y21
+	VMOVUPS.Z    (R14)(R8*2), K1, Y15
+	VINSERTF64X4 $0x01, Y15, Z21, Z21
+	VMOVUPS.Z    (R14)(R8*1), K1, Y29
+	VMOVUPS.Z    (R14)(R10*1), K1, Y25
+	VINSERTF64X4 $0x01, Y25, Z29, Z29
+	VUNPCKLPS    Z23, Z9, Z10
+	VUNPCKHPS    Z23, Z9, Z16
+	VUNPCKLPS    Z29, Z21, Z22
+	VUNPCKHPS    Z29, Z21, Z27
+	VSHUFPS      $0x44, Z22, Z10, Z26
+	VSHUFPS      $0xee, Z22, Z10, Z15
+	VSHUFPS      $0x44, Z27, Z16, Z25
+	VSHUFPS      $0xee, Z27, Z16, Z9
+	VSHUFF32X4   $0x88, Z26, Z24, Z23
+	VSHUFF32X4   $0xdd, Z26, Z24, Z24
+	VSHUFF32X4   $0x88, Z15, Z30, Z21
+	VSHUFF32X4   $0xdd, Z15, Z30, Z30
+	VSHUFF32X4   $0x88, Z25, Z11, Z29
+	VSHUFF32X4   $0xdd, Z25, Z11, Z11
+	VSHUFF32X4   $0x88, Z9, Z28, Z10
+	VSHUFF32X4   $0xdd, Z9, Z28, Z28
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z12, Z8, Z0
+	VFMADD231PS  Z23, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z12, Z8, Z2
+	VFMADD231PS  Z23, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z12, Z8, Z4
+	VFMADD231PS  Z23, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z12, Z8, Z6
+	VFMADD231PS  Z23, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z13, Z8, Z0
+	VFMADD231PS  Z21, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z13, Z8, Z2
+	VFMADD231PS  Z21, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z13, Z8, Z4
+	VFMADD231PS  Z21, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z13, Z8, Z6
+	VFMADD231PS  Z21, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z17, Z8, Z0
+	VFMADD231PS  Z29, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z17, Z8, Z2
+	VFMADD231PS  Z29, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z17, Z8, Z4
+	VFMADD231PS  Z29, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z17, Z8, Z6
+	VFMADD231PS  Z29, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z14, Z8, Z0
+	VFMADD231PS  Z10, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z14, Z8, Z2
+	VFMADD231PS  Z10, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z14, Z8, Z4
+	VFMADD231PS  Z10, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z14, Z8, Z6
+	VFMADD231PS  Z10, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z18, Z8, Z0
+	VFMADD231PS  Z24, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z18, Z8, Z2
+	VFMADD231PS  Z24, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z18, Z8, Z4
+	VFMADD231PS  Z24, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z18, Z8, Z6
+	VFMADD231PS  Z24, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z19, Z8, Z0
+	VFMADD231PS  Z30, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z19, Z8, Z2
+	VFMADD231PS  Z30, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z19, Z8, Z4
+	VFMADD231PS  Z30, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z19, Z8, Z6
+	VFMADD231PS  Z30, Z8, Z7
+	DECQ         BP
+	JZ           end
+	VBROADCASTSS (CX), Z8
+	ADDQ         AX, CX
+	VFMADD231PS  Z20, Z8, Z0
+	VFMADD231PS  Z11, Z8, Z1
+	VBROADCASTSS (DX), Z8
+	ADDQ         AX, DX
+	VFMADD231PS  Z20, Z8, Z2
+	VFMADD231PS  Z11, Z8, Z3
+	VBROADCASTSS (BX), Z8
+	ADDQ         AX, BX
+	VFMADD231PS  Z20, Z8, Z4
+	VFMADD231PS  Z11, Z8, Z5
+	VBROADCASTSS (SI), Z8
+	ADDQ         AX, SI
+	VFMADD231PS  Z20, Z8, Z6
+	VFMADD231PS  Z11, Z8, Z7
+
+end:
+	MOVQ   c+56(FP), CX
+	MOVQ   rsc+64(FP), DX
+	LEAQ   (CX)(DX*2), BX
+	ADDQ   DX, BX
+	CMPQ   use+72(FP), $0x02
+	JNE    store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	VADDPS (CX)(DX*1), Z2, Z2
+	VADDPS 64(CX)(DX*1), Z3, Z3
+	VADDPS (CX)(DX*2), Z4, Z4
+	VADDPS 64(CX)(DX*2), Z5, Z5
+	VADDPS (BX), Z6, Z6
+	VADDPS 64(BX), Z7, Z7
+
+store:
+	VBROADCASTSS nanavx512<>+0(SB), Z16
+	VCMPPS       $0x03, Z0, Z0, K3
+	VMOVAPS      Z16, K3, Z0
+	VMOVUPS      Z0, (CX)
+	VCMPPS       $0x03, Z1, Z1, K3
+	VMOVAPS      Z16, K3, Z1
+	VMOVUPS      Z1, 64(CX)
+	VCMPPS       $0x03, Z2, Z2, K3
+	VMOVAPS      Z16, K3, Z2
+	VMOVUPS      Z2, (CX)(DX*1)
+	VCMPPS       $0x03, Z3, Z3, K3
+	VMOVAPS      Z16, K3, Z3
+	VMOVUPS      Z3, 64(CX)(DX*1)
+	VCMPPS       $0x03, Z4, Z4, K3
+	VMOVAPS      Z16, K3, Z4
+	VMOVUPS      Z4, (CX)(DX*2)
+	VCMPPS       $0x03, Z5, Z5, K3
+	VMOVAPS      Z16, K3, Z5
+	VMOVUPS      Z5, 64(CX)(DX*2)
+	VCMPPS       $0x03, Z6, Z6, K3
+	VMOVAPS      Z16, K3, Z6
+	VMOVUPS      Z6, (BX)
+	VCMPPS       $0x03, Z7, Z7, K3
+	VMOVAPS      Z16, K3, Z7
+	VMOVUPS      Z7, 64(BX)
+	MOVQ         rsb+48(FP), CX
+	IMUL3Q       $0x00000020, CX, CX
+	ADDQ         CX, b+40(FP)
+	ADDQ         $0x00000080, c+56(FP)
+	SUBQ         $0x00000020, n+0(FP)
+	JNZ          groups
+	VZEROUPPER
+	RET

@@ -19,24 +19,24 @@ const (
 )
 
 // panelGo4 is [Panel] for 4 columns in blocks of 2 rows.
-func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, _ uint64) {
+func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, _ uint64) {
 	tiny := anyTiny(goCols, k, b, 4, rsb)
 	for i := 0; i < m; i += goRows {
 		ai, ci, rows := at(a, i/goRows*psa), at(c, i*rsc), min(goRows, m-i)
 		if !tiny && rows == goRows && !anyTiny(rows, k, ai, rsa, csa) &&
-			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, load) {
+			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, use) {
 			continue
 		}
 		for r := range rows {
-			rowGo(goCols, k, at(ai, r*rsa), csa, b, rsb, at(ci, r*rsc), load)
+			rowGo(goCols, k, at(ai, r*rsa), csa, b, rsb, at(ci, r*rsc), use)
 		}
 	}
 }
 
 // panelGo2 is [Panel] for 2 columns in blocks of 2 rows.
-func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, _ uint64) {
+func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, _ uint64) {
 	for i := range m {
-		rowGo(goCols/2, k, at(a, i/goRows*psa+i%goRows*rsa), csa, b, rsb, at(c, i*rsc), load)
+		rowGo(goCols/2, k, at(a, i/goRows*psa+i%goRows*rsa), csa, b, rsb, at(c, i*rsc), use)
 	}
 }
 
@@ -67,10 +67,10 @@ const (
 // blockGo computes 2 rows of 4 columns of numbers that are not tiny; false when
 // it met what may be a tie: then C is as it was. Otherwise the sum in float64
 // rounded once more is the sum rounded once.
-func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, load uint64) bool {
+func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64) bool {
 	r0, r1 := (*[goCols]float32)(unsafe.Pointer(c)), (*[goCols]float32)(unsafe.Pointer(at(c, rsc)))
 	var c00, c01, c02, c03, c10, c11, c12, c13 float64
-	if load != 0 {
+	if use == Load {
 		c00, c01, c02, c03 = float64(r0[0]), float64(r0[1]), float64(r0[2]), float64(r0[3])
 		c10, c11, c12, c13 = float64(r1[0]), float64(r1[1]), float64(r1[2]), float64(r1[3])
 	}
@@ -120,24 +120,34 @@ func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, r
 		}
 		c13 = float64(float32(c13))
 	}
-	r0[0], r0[1], r0[2], r0[3] = narrow(c00), narrow(c01), narrow(c02), narrow(c03)
-	r1[0], r1[1], r1[2], r1[3] = narrow(c10), narrow(c11), narrow(c12), narrow(c13)
+	for j, v := range [goCols]float64{c00, c01, c02, c03} {
+		end(&r0[j], v, use)
+	}
+	for j, v := range [goCols]float64{c10, c11, c12, c13} {
+		end(&r1[j], v, use)
+	}
 	return true
 }
 
-// narrow returns the end of a chain.
-func narrow(c float64) float32 { return fma.Canonical(float32(c)) }
+// end stores v, the end of a chain, in c, or adds it.
+func end(c *float32, v float64, use uint64) {
+	sum := float32(v)
+	if use == Add {
+		sum = *c + sum
+	}
+	*c = fma.Canonical(sum)
+}
 
 // rowGo computes one row of n columns.
-func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, load uint64) {
+func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, use uint64) {
 	for j := range n {
 		v := 0.0
-		if load != 0 {
+		if use == Load {
 			v = wide(c, 4*j)
 		}
 		for l := range k {
 			v = float64(float32(fma.Odd(float64(wide(a, l*csa)*wide(b, l*rsb+4*j)), v)))
 		}
-		*at(c, 4*j) = narrow(v)
+		end(at(c, 4*j), v, use)
 	}
 }

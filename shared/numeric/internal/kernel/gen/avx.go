@@ -10,7 +10,7 @@ import (
 
 const unordered = 3 // predicate of VCMPPS: true where an operand is NaN
 
-// panelAVX2 emits C ← chain of C (or 0) over A·B, nv·8 columns wide, 6 rows at a
+// panelAVX2 emits C ← chain of C (or 0) over A·B (or C + chain), nv·8 columns wide, 6 rows at a
 // time; masked, the last 8 columns are those of mask.
 func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 6 rows; mask is not read.", 8*nv)
@@ -27,6 +27,10 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		mask = YMM()
 		m, x := Load(Param("mask"), GP64()), XMM()
 		SHRQ(Imm(uint64(8*(nv-1))), m)
+		ANDQ(U32(0xff), m)
+		count := GP64()
+		POPCNTQ(m, count)
+		MOVQ(count, argument("mask")) // from here on how many columns the last vector has
 		MOVD(m.(GPVirtual).As32(), x)
 		VPBROADCASTD(x, mask)
 		VPAND(bits, mask, mask)
@@ -42,7 +46,7 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	block := func(f frame, label string, rows int) {
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, ymm,
-			func(v Op) { VXORPS(v, v, v) },
+			zero,
 			func(i, j int, v Op) { load(j, c(i, 32*j), v) })
 		products(f, label, rows, acc, func(b Mem) (bv []Op) {
 			for j := range nv {
@@ -53,22 +57,48 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 			return bv
 		}, ymm)
 		_, c = rowsOf(f.c, f.rsc, rows)
-		canon := YMM()
-		VBROADCASTSS(nan, canon)
-		for i := range rows {
-			for j, v := range acc[i] {
-				isNaN := YMM()
-				VCMPPS(Imm(unordered), v, v, isNaN)
-				VBLENDVPS(isNaN, canon, v, v)
-				if last(j) {
-					VMASKMOVPS(v, mask, c(i, 32*j))
-				} else {
-					VMOVUPS(v, c(i, 32*j))
-				}
+		sums(label, acc, func(i, j int, v Op) {
+			x := YMM()
+			load(j, c(i, 32*j), x)
+			VADDPS(v, x, v)
+		})
+		canonical(nan, acc, ymm, func(i, j int, v Op) {
+			if last(j) {
+				storeFirst(fmt.Sprintf("%sstore%d", label, i), v.(VecVirtual), c(i, 32*j))
+			} else {
+				VMOVUPS(v, c(i, 32*j))
 			}
-		}
+		})
 	}
 	panel(name, doc, 6, setup, block, func() { VZEROUPPER() })
+}
+
+// storeFirst emits to ← the first elements of v, as many as the argument mask now
+// says. VMASKMOVPS would be one instruction, and dozens of steps on CPUs of AMD.
+func storeFirst(label string, v VecVirtual, to Mem) {
+	at := GP64()
+	part := func(bit uint64, next string, emit func()) {
+		TESTQ(U32(bit), argument("mask"))
+		JZ(LabelRef(next))
+		emit()
+		Label(next)
+	}
+	part(8, label+"not8", func() {
+		VMOVUPS(v, to)
+		JMP(LabelRef(label + "done"))
+	})
+	LEAQ(to, at)
+	part(4, label+"not4", func() {
+		VMOVUPS(v.AsX(), Mem{Base: at})
+		VEXTRACTF128(Imm(1), v, v.AsX())
+		ADDQ(Imm(16), at)
+	})
+	part(2, label+"not2", func() {
+		VMOVLPS(v.AsX(), Mem{Base: at})
+		VMOVHLPS(v.AsX(), v.AsX(), v.AsX())
+		ADDQ(Imm(8), at)
+	})
+	part(1, label+"done", func() { VMOVSS(v.AsX(), Mem{Base: at}) })
 }
 
 // zmms are given out by hand: avo's allocator stops at 16.
@@ -94,7 +124,7 @@ func panelAVX512(nan Mem, name string, nv int) {
 		zmm := func() Op { next++; return zmms[next-1] }
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, zmm,
-			func(v Op) { VPXORD(v, v, v) },
+			zero,
 			func(i, j int, v Op) { VMOVUPS_Z(c(i, 64*j), masks[j], v) })
 		products(f, label, rows, acc, func(b Mem) (bv []Op) {
 			for j := range nv {
@@ -108,15 +138,8 @@ func panelAVX512(nan Mem, name string, nv int) {
 			return zmms[30+next&1]
 		})
 		_, c = rowsOf(f.c, f.rsc, rows)
-		canon := zmms[31]
-		VBROADCASTSS(nan, canon)
-		for i := range rows {
-			for j, v := range acc[i] {
-				VCMPPS(Imm(unordered), v, v, K3)
-				VMOVAPS(canon, K3, v)
-				VMOVUPS(v, masks[j], c(i, 64*j))
-			}
-		}
+		sums(label, acc, func(i, j int, v Op) { VADDPS(c(i, 64*j), v, masks[j], v) })
+		canonical(nan, acc, func() Op { return zmms[31] }, func(i, j int, v Op) { VMOVUPS(v, masks[j], c(i, 64*j)) })
 	}
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
 }

@@ -4,7 +4,7 @@
 //	go generate ./shared/numeric/internal/kernel
 //
 // Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per
-// element and k, in increasing k.
+// element and k, in increasing k, and one VADDPS after them where C is added to.
 package main
 
 import (
@@ -36,6 +36,16 @@ func main() {
 			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%d", 8*nv), nv, false)
 			panelAVX2(nan, bits, fmt.Sprintf("panelAVX2x%dmasked", 8*nv), nv, true)
 		}
+		first := GLOBL("first", attr.RODATA|attr.NOPTR) // from 3 − n on: a mask of the first n of 8, n ≤ 3
+		for i := range 11 {
+			DATA(4*i, U32(uint32(min(0, i-3)>>31)))
+		}
+		for _, shape := range [][2]int{{1, 4}, {1, 3}, {1, 2}, {1, 1}, {2, 2}, {2, 1}, {3, 2}, {3, 1}, {4, 1}} {
+			dots(nan, first, shape[0], shape[1])
+		}
+		for _, shape := range [][2]int{{1, 8}, {1, 4}, {2, 4}, {3, 4}} {
+			row(nan, "AVX2", shape[0], shape[1])
+		}
 		transpose8()
 		for _, nv := range []int{1, 2, 4} {
 			copyPanels(nv)
@@ -43,6 +53,12 @@ func main() {
 	case "avx512":
 		panelAVX512(nan, "panelAVX512x32", 2)
 		panelAVX512(nan, "panelAVX512x16", 1)
+		for _, nv := range []int{8, 4} {
+			row(nan, "AVX512", 1, nv)
+		}
+		for rows := 1; rows <= 4; rows++ {
+			dots512(nan, rows)
+		}
 	}
 	Generate()
 }

@@ -60,14 +60,7 @@ func transpose8() {
 			VMOVUPS(from(i, 16*half), y[i].AsX())
 			VINSERTF128(Imm(1), from(i+4, 16*half), y[i], y[i])
 		}
-		lo01, hi01, lo23, hi23 := YMM(), YMM(), YMM(), YMM()
-		VUNPCKLPS(y[1], y[0], lo01)
-		VUNPCKHPS(y[1], y[0], hi01)
-		VUNPCKLPS(y[3], y[2], lo23)
-		VUNPCKHPS(y[3], y[2], hi23)
-		for i, pair := range [4][2]VecVirtual{{lo01, lo23}, {lo01, lo23}, {hi01, hi23}, {hi01, hi23}} {
-			out := YMM()
-			VSHUFPS(Imm([4]uint64{0x44, 0xee, 0x44, 0xee}[i]), pair[1], pair[0], out)
+		for i, out := range turn4(y) {
 			VMOVUPS(out, to(4*half+i, 0))
 		}
 	}

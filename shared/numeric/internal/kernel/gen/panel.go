@@ -8,7 +8,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, load, mask uint64)"
+const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)"
 
 // frame is what one panel function keeps in registers from block to block. The
 // rows left (m) and the block of A (a) are kept in the arguments' own memory.
@@ -108,7 +108,25 @@ func products(f frame, label string, rows int, acc [][]Op, loadB func(b Mem) []O
 	JNZ(LabelRef(label + "k"))
 }
 
-// accumulators returns rows × nv vectors: zeros, or C where load is not 0.
+// Values of the argument use, as package kernel has them.
+const (
+	useLoad = 1
+	useAdd  = 2
+)
+
+// sums emits acc[i][j] ← C[i][j] + acc[i][j] where use is Add.
+func sums(label string, acc [][]Op, add func(i, j int, v Op)) {
+	CMPQ(argument("use"), Imm(useAdd))
+	JNE(LabelRef(label + "store"))
+	for i := range acc {
+		for j, v := range acc[i] {
+			add(i, j, v)
+		}
+	}
+	Label(label + "store")
+}
+
+// accumulators returns rows × nv vectors: zeros, or C where use is Load.
 func accumulators(label string, rows, nv int, vec func() Op, zero func(Op), load func(i, j int, v Op)) [][]Op {
 	acc := make([][]Op, rows)
 	each := func(do func(i, j int)) {
@@ -123,10 +141,9 @@ func accumulators(label string, rows, nv int, vec func() Op, zero func(Op), load
 			acc[i] = append(acc[i], vec())
 		}
 	}
-	flag := Load(Param("load"), GP64())
 	each(func(i, j int) { zero(acc[i][j]) })
-	TESTQ(flag, flag)
-	JE(LabelRef(label + "start"))
+	CMPQ(argument("use"), Imm(useLoad))
+	JNE(LabelRef(label + "start"))
 	each(func(i, j int) { load(i, j, acc[i][j]) })
 	Label(label + "start")
 	return acc

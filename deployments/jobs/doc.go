@@ -1,0 +1,2 @@
+// Package jobs tests the worked jobs beside it. It holds tests only.
+package jobs

@@ -1,0 +1,209 @@
+package blas
+
+import "tributary/shared/numeric/internal/kernel"
+
+// few computes p where C has few rows, or few columns as its transpose does,
+// from A and B where they lie; false, and p as it was, where it does not.
+func (p *product) few(s *kernel.Set, w *workspace) bool {
+	if s.Dots == nil || p.alpha != 1 || p.beta != 1 {
+		return false
+	}
+	q := *p
+	if q.n < q.m {
+		q.transpose()
+	}
+	switch {
+	case q.b.cs == 1 && q.m <= fewRows:
+		q.rowsOfB(s, w)
+	case q.b.cs != 1 && q.worthDots(s):
+		q.dots(s, w)
+	default:
+		return false
+	}
+	return true
+}
+
+// worthDots reports whether dot products are the way to compute p, whose columns
+// of B are contiguous: a C whose columns are takes a pass of its own.
+func (p *product) worthDots(s *kernel.Set) bool {
+	turned := p.c.cs != 1
+	switch {
+	case p.k > mostDots || turned && p.k < 8:
+		return false
+	case p.m <= fewRows:
+		return true
+	}
+	return s.Bulk != nil && p.m <= mostRows && !turned && p.k >= 16
+}
+
+// Rows that are few, and with kernels for the bulk of many columns.
+const (
+	fewRows  = 4
+	mostRows = 7
+)
+
+// edge computes p where few columns remain beyond panels or halves of them: those
+// as a product of their own.
+func (p *product) edge(s *kernel.Set, w *workspace) bool {
+	rest := p.n & (s.NR/2 - 1)
+	if s.Dots == nil || rest == 0 || rest > fewRows || p.n < s.NR/2 || p.k < 8 || p.m*p.k < leastEdge || p.alpha != 1 || p.beta != 1 || p.k > mostDots {
+		return false
+	}
+	q := *p
+	q.n = p.n - rest
+	q.run(s, w)
+	q = *p
+	q.n, q.b, q.c = rest, p.b.part(0, p.n-rest), p.c.part(0, p.n-rest)
+	return q.few(s, w)
+}
+
+// leastEdge is the number of multiply-adds by a column that are worth a product of
+// its own.
+const leastEdge = 512
+
+// mostDots is the longest chain for which eight columns of B fit in a workspace.
+const mostDots = nc * (kc + 16) / 8
+
+// use returns what a kernel does with C.
+func (p *product) use() uint64 {
+	switch {
+	case p.add:
+		return kernel.Add
+	case p.load:
+		return kernel.Load
+	}
+	return kernel.Store
+}
+
+// tileCols is how many columns of a few rows fit in a tile.
+const tileCols = mc * widest / fewRows
+
+// rowsOfB computes p from a B whose rows are contiguous, in panels of as many
+// columns as the accumulators hold.
+func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
+	if p.c.cs == 1 {
+		p.panelsOfRows(s)
+		return
+	}
+	for j := 0; j < p.n; j += tileCols {
+		q := *p
+		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		c := p.c.part(0, j)
+		q.c = matrix{w.tile, q.n, 1}
+		if p.use() != kernel.Store {
+			move(q.c, c, p.m, q.n)
+		}
+		q.panelsOfRows(s)
+		move(c, q.c, p.m, q.n)
+	}
+}
+
+// panelsOfRows is rowsOfB for a C whose rows are contiguous.
+func (p *product) panelsOfRows(s *kernel.Set) {
+	use, j := p.use(), 0
+	if p.m <= len(s.Rows) {
+		for _, f := range s.Rows[p.m-1] {
+			if n := (p.n - j) / f.Cols * f.Cols; n > 0 {
+				f.F(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 0)
+				j += n
+			}
+		}
+	}
+	for ; j < p.n; j += s.NR {
+		width := min(s.NR, p.n-j)
+		f, _ := s.For(width)
+		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 0, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 1<<width-1)
+	}
+}
+
+// dots computes p from a B whose columns are contiguous: each element is a dot
+// product of two vectors that lie in order.
+func (p *product) dots(s *kernel.Set, w *workspace) {
+	if p.m > len(s.Dots) {
+		top, rest := *p, *p
+		top.m = p.m / 2
+		top.dots(s, w)
+		rest.m, rest.a, rest.c = p.m-top.m, p.a.part(top.m, 0), p.c.part(top.m, 0)
+		rest.dots(s, w)
+		return
+	}
+	use := p.use()
+	if p.c.cs == 1 && p.n >= 8 && (use == kernel.Store || p.n%8 == 0) {
+		p.dotsBy(s)
+		return
+	}
+	for j := 0; j < p.n; j += tileCols {
+		q := *p
+		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		c := p.c.part(0, j)
+		q.c = matrix{w.tile, (q.n + 7) &^ 7, 1}
+		if use != kernel.Store {
+			move(q.c, c, p.m, q.n)
+		}
+		q.dotsAside(s, w)
+		move(c, q.c, p.m, q.n)
+	}
+}
+
+// dotsAside is dots for a C with room for whole eights of columns: what remains
+// of B beyond them is copied first.
+func (p *product) dotsAside(s *kernel.Set, w *workspace) {
+	q, rest := *p, p.n%8
+	if q.n = p.n - rest; q.n > 0 {
+		q.dotsBy(s)
+	}
+	if rest == 0 {
+		return
+	}
+	for i := range rest {
+		copy(w.b[i*p.k:(i+1)*p.k], p.b.v[(q.n+i)*p.b.cs:])
+	}
+	q.b, q.c, q.n = matrix{w.b, 1, p.k}, p.c.part(0, q.n), 8
+	q.dotsBy(s)
+}
+
+// dotsBy is dots for at least 8 columns of a C whose rows are contiguous, in
+// groups of much the same number of eights: a group lasts as long as its chains
+// however few they are. Where n is not a multiple of 8, some columns are computed
+// twice, and stored twice.
+func (p *product) dotsBy(s *kernel.Set) {
+	use, j := p.use(), 0
+	call := func(f kernel.Few, n, back int) {
+		f(n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[j*p.b.cs], 4*p.b.cs, &p.c.v[j], 4*p.c.rs, use, back)
+		j += n
+	}
+	if p.m <= len(s.Bulk) {
+		f := s.Bulk[p.m-1]
+		if n := p.n / f.Cols * f.Cols; n > 0 {
+			call(f.F, n, 0)
+		}
+	}
+	fs := s.Dots[p.m-1]
+	most := len(fs)
+	for eights := (p.n - j + 7) / 8; eights > 0; eights = (p.n - j + 7) / 8 {
+		group, back := most, 0 // eights
+		switch {
+		case eights <= most:
+			group, back = eights, j+8*eights-p.n
+		case eights < 2*most:
+			group = (eights + 1) / 2
+		}
+		n := 8 * group
+		if eights > 2*most {
+			n *= eights/most - 1
+		}
+		call(fs[most-group].F, n, back)
+	}
+}
+
+// move is dst [m, n] ← src.
+func move(dst, src matrix, m, n int) {
+	d, s, down, across := dst.v, src.v, dst.cs, src.cs
+	for i := range m {
+		to, from := i*dst.rs, i*src.rs
+		for range n {
+			d[to] = s[from]
+			to, from = to+down, from+across
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package blas
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"tributary/shared/numeric/fma"
+	"tributary/shared/numeric/internal/kernel"
+)
+
+// GemmAdd is C ← C + α·op(A)·op(B), one product and one sum of matrices: the
+// product is a chain from +0, as [Implementation.Sgemm] with β = 0 stores it, and
+// each of its elements is added to C's with one rounding. It is the node of a
+// tree of gradients, left + right, where right is this product; Sgemm with β = 1
+// is another sum, because its chains start from C.
+//
+// It runs on the Implementation that blas32 has, or else on the zero one.
+func GemmAdd(tA, tB blas.Transpose, alpha float32, a, b, c blas32.General) {
+	m, k := stored(tA, a.Rows, a.Cols)
+	_, n := stored(tB, b.Rows, b.Cols)
+	im, _ := blas32.Implementation().(Implementation)
+	im.SgemmAdd(tA, tB, m, n, k, alpha, a.Data, a.Stride, b.Data, b.Stride, c.Data, c.Stride)
+}
+
+// SgemmAdd is C ← C + α·op(A)·op(B) as [GemmAdd] says; the arguments are Sgemm's.
+func (im Implementation) SgemmAdd(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	checkGemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
+	if m == 0 || n == 0 {
+		return
+	}
+	cm := matrix{c, ldc, 1}
+	if k == 0 || alpha == 0 {
+		addZero(cm, m, n)
+		return
+	}
+	p := newProduct(tA, tB, m, n, k, alpha, a, lda, b, ldb, cm)
+	p.add = true
+	p.cut(im.kernels(), im.Threads)
+}
+
+// addZero is C [m, n] ← C + 0: the sum of C and of empty chains.
+func addZero(c matrix, m, n int) {
+	for i := range m {
+		row := c.v[i*c.rs : i*c.rs+n]
+		for j, v := range row {
+			row[j] = fma.Canonical(v + 0)
+		}
+	}
+}
+
+// runAside computes p, which adds to C, for any k: a block of the product is
+// carried from one kc of the chain to the next in the workspace, then added.
+func (p *product) runAside(s *kernel.Set, w *workspace) {
+	if w.sum == nil {
+		w.sum = aligned(mc * nc)
+	}
+	for j := 0; j < p.n; j += nc {
+		for i := 0; i < p.m; i += mc {
+			q := *p
+			q.add = false
+			q.m, q.n = min(mc, p.m-i), min(nc, p.n-j)
+			q.a, q.b, q.c = p.a.part(i, 0), p.b.part(0, j), matrix{w.sum, nc, 1}
+			q.blocks(s, w)
+			add(p.c.part(i, j), q.c, q.m, q.n)
+		}
+	}
+}
+
+// add is C [m, n] ← C + T; T's rows are contiguous.
+func add(c, t matrix, m, n int) {
+	for i := range m {
+		row := t.v[i*t.rs : i*t.rs+n]
+		if c.cs == 1 {
+			dst := c.v[i*c.rs:][:len(row)]
+			for j, v := range row {
+				dst[j] = fma.Canonical(dst[j] + v)
+			}
+			continue
+		}
+		for j, v := range row {
+			e := &c.v[i*c.rs+j*c.cs]
+			*e = fma.Canonical(*e + v)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package numeric_test
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"go/ast"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// architectures are those whose machine code is read. More cost the compilation
+// of the standard library once each.
+var architectures = flag.String("architectures", "arm64", "read the machine code for these, of arm64, riscv64, ppc64le, s390x, loong64 and amd64v3, with commas")
+
+// fused is an instruction of a listing that multiplies and adds floats with one
+// rounding, in the names of Go's assemblers, and the line of source it is for.
+var fused = regexp.MustCompile(`^\t0x[0-9a-f]+ \d+ \((.+:\d+)\)\t(FN?M(?:ADD|SUB)[SDF]?|WFN?M[AS][DS]B|VFN?M(?:ADD|SUB)\d+S[SD])\t`)
+
+// The compiler fuses nothing on CPUs where it may: every fused instruction
+// stands for a math.FMA in its line.
+func TestMachineCodeIsNotFused(t *testing.T) {
+	for arch := range strings.SplitSeq(*architectures, ",") {
+		found, meant := fusions(t, arch, guarded...)
+		require.Empty(t, found, "for %s", arch)
+		require.Greater(t, meant, 20, "the listing for %s shows no fused instruction where math.FMA is called: is it read rightly?", arch)
+	}
+}
+
+// The guard sees what the compiler fuses in the fixture.
+func TestGuardSeesFusion(t *testing.T) {
+	for arch := range strings.SplitSeq(*architectures, ",") {
+		found, meant := fusions(t, arch, "./testdata/guard")
+		require.Greater(t, len(found), 4, "%s: %q", arch, found)
+		require.Equal(t, 1, meant, arch)
+	}
+}
+
+// fusions compiles packages and returns the lines of source that have a fused
+// instruction, and how many have one because they call math.FMA.
+func fusions(t *testing.T, arch string, packages ...string) (found []string, meant int) {
+	t.Helper()
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+	if base, level, ok := strings.Cut(arch, "v"); ok && base == "amd64" {
+		arch = base
+		env = append(env, "GOARCH="+base, "GOAMD64=v"+level)
+	}
+	c := exec.CommandContext(t.Context(), "go", append([]string{"build", "-gcflags=tributary/...=-S"}, packages...)...)
+	c.Env = env
+	listing, err := c.CombinedOutput()
+	require.NoError(t, err, "%.2000s", listing)
+
+	calls := map[string]bool{} // lines with a call of math.FMA
+	for _, s := range load(t, arch, packages...) {
+		for _, f := range s.files {
+			ast.Inspect(f, func(n ast.Node) bool {
+				if e, ok := n.(*ast.SelectorExpr); ok {
+					if pkg, name := s.used(e); pkg == "math" && name == "FMA" {
+						calls[s.at(e)] = true
+					}
+				}
+				return true
+			})
+		}
+	}
+	seen := map[string]bool{}
+	for lines := bufio.NewScanner(bytes.NewReader(listing)); lines.Scan(); {
+		m := fused.FindStringSubmatch(lines.Text())
+		if m == nil || seen[m[1]] {
+			continue
+		}
+		seen[m[1]] = true
+		if calls[m[1]] {
+			meant++
+		} else {
+			found = append(found, m[1]+": "+m[2])
+		}
+	}
+	slices.Sort(found)
+	return found, meant
+}

@@ -1,0 +1,5 @@
+package vector
+
+import "tributary/shared/numeric/isa"
+
+var native = map[isa.Set]*Functions{isa.NEON: functionsNEON()}

@@ -1,0 +1,7 @@
+//go:build !amd64 && !arm64
+
+package vector
+
+import "tributary/shared/numeric/isa"
+
+var nativeKernels map[isa.Set]*Kernels
