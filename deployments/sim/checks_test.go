@@ -102,12 +102,13 @@ func (w *world) checkSnapshot(lay ledger.Layout, snap ledger.Snapshot) {
 	}
 }
 
-// concluded is where coordinators keep the results of whole evaluations.
+// concluded is where coordinators keep the results of whole evaluations; the
+// steps after it are for what else belongs to no step.
 const concluded = int64(1) << 62
 
 func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
 	s := w.job(lay)
-	if s == nil || step == concluded {
+	if s == nil || step >= concluded {
 		return // what is concluded ends up in the outcome, which is checked
 	}
 	if step > s.want.steps || !slices.Equal(s.want.units[step][unit], result) {
@@ -189,7 +190,7 @@ func (w *world) taking(d queue.Delivery) {
 func (w *world) checkAck(d *delivery) {
 	t := d.d.Task()
 	s := w.runs[t.Run]
-	if s == nil || w.ledgers.losses > 0 || t.Kind == job.Snapshot {
+	if s == nil || w.ledgers.losses > 0 || t.Kind != job.Gradient && t.Kind != job.Evaluate {
 		return // a ledger that has lost steps makes tasks stale
 	}
 	if r, ok := w.records.newest(t.Job); !ok || r.Ref() != t.Ref || r.State.Final() {
@@ -325,10 +326,10 @@ func (w *world) left(s *simulated) string {
 			return fmt.Sprintf("partials %v of step %d (%v)", nodes, step, err)
 		}
 	}
-	for i := range s.want.steps + 2 {
+	for i := range s.want.steps + 4 {
 		step := i
 		if i > s.want.steps {
-			step = concluded
+			step = concluded + i - s.want.steps - 1
 		}
 		if units, err := w.ledgers.now.Evaluations(in, lay, step); err != nil || len(units) > 0 {
 			return fmt.Sprintf("%d units of the evaluation at step %d (%v)", len(units), step, err)

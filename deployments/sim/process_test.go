@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/notice"
 	"tributary/shared/queue"
 )
 
@@ -41,6 +42,7 @@ type process struct {
 	cuts    map[store]cut      // connections that are cut
 	calls   map[string]int     // how often each operation was called
 	hear    func(notice any)   // a coordinator's ears; nil before it listens
+	obey    func(notice.Aside) // a worker's; nil before it listens
 	called  func()             // a worker's answer to a roll call
 	warming map[job.Ref]bool   // jobs whose first task this worker has in hand
 	slots   map[string]string  // which of a worker's slots a goroutine is

@@ -47,7 +47,7 @@ func (p *process) coordinate() {
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
-		Log: p.log(),
+		SetAside: p.setAside, DeadLetter: p.bury, Log: p.log(),
 	})
 	w.locked(func() {
 		p.hear = func(n any) {
@@ -112,7 +112,11 @@ func (p *process) submit(ctx context.Context) {
 // follow submits a planned job and its successors under the same id.
 func (p *process) follow(ctx context.Context, planned planned) {
 	w := p.w
-	a := &api.API{Records: recordsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p}}
+	runs := 0
+	a := &api.API{Records: recordsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p}, NewRun: func() job.Run {
+		runs++
+		return job.Run(fmt.Sprintf("run-%s-%d", planned.id, runs))
+	}}
 	if p.pass(ctx, planned.at) != nil {
 		return
 	}
