@@ -105,9 +105,10 @@ func TestServerThatIsFlushed(t *testing.T) {
 	if s == nil {
 		return
 	}
-	l, ctx := open(t, s.URL), t.Context()
+	l := open(t, s.URL)
 	for _, checkpoint := range []int64{0, 3} {
 		eachLayout(t, func(t *testing.T, lay ledger.Layout) {
+			ctx := t.Context()
 			train(t, l, lay, 0, 4)
 			_, err := l.Put(ctx, lay, 4, 2, ledgertest.Partial(lay, 4, 2))
 			require.NoError(t, err)
@@ -138,8 +139,9 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 			if s == nil {
 				return
 			}
-			l, ctx := open(t, s.URL), t.Context()
+			l := open(t, s.URL)
 			eachLayout(t, func(t *testing.T, lay ledger.Layout) {
+				ctx := t.Context()
 				train(t, l, lay, 0, 2)
 				_, err := l.Put(ctx, lay, 2, 2, ledgertest.Partial(lay, 2, 2))
 				require.NoError(t, err)
@@ -181,8 +183,9 @@ func TestServerThatHasMemoryAgain(t *testing.T) {
 	if s == nil {
 		return
 	}
-	l, ctx := open(t, s.URL), t.Context()
+	l := open(t, s.URL)
 	eachLayout(t, func(t *testing.T, lay ledger.Layout) {
+		ctx := t.Context()
 		full := func(bytes string) { require.NoError(t, l.control.ConfigSet(ctx, "maxmemory", bytes).Err()) }
 		refused := func(what string, call func() error) {
 			t.Helper()
