@@ -55,6 +55,9 @@ type Config struct {
 	// kept longer unless RetireModels is set.
 	Retain       time.Duration
 	RetireModels bool
+	// Volatile: the blobs live and die with this process, as the ledger does, so
+	// that checkpoints would be of no use.
+	Volatile bool
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
 	// ChunkLen is the number of parameters in a chunk of the ledger; default

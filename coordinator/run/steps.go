@@ -49,6 +49,9 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	t := &training{driver: d, prepared: p, last: d.service.now()}
 	policy := p.engine.Plan.Spec.Checkpoints()
+	if d.service.cfg.Volatile {
+		policy = job.Checkpointing{}
+	}
 	t.round = round.New(round.Config{
 		Steps:           p.engine.Plan.Steps(),
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
