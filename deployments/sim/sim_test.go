@@ -27,8 +27,8 @@ var (
 // bubble plays a seed in a bubble of its own.
 func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result) {
 	for _, p := range newSwarm(seed).jobs {
-		for _, template := range p.templates {
-			refer(template, p.id, newSwarm(seed).chunkLen)
+		for _, incarnation := range p.incarnations {
+			refer(incarnation.template, p.id, newSwarm(seed).chunkLen)
 		}
 	}
 	stuck := time.AfterFunc(2*time.Minute, func() {

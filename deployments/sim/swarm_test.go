@@ -37,10 +37,36 @@ type swarm struct {
 
 // planned is a job to be submitted, and those that follow it under its id.
 type planned struct {
-	id        job.ID
-	at        time.Duration
-	templates []int
-	cancelled []time.Duration // how long after its submission; 0: never
+	id           job.ID
+	at           time.Duration
+	incarnations []incarnation
+}
+
+type incarnation struct {
+	template int
+	wishes   []wish // of people, in order
+}
+
+// wish is something that a person asks for, so long after what came before.
+type wish struct {
+	after   time.Duration
+	request job.Request
+}
+
+// wishes draws what is asked for: nothing mostly, or a pause, or the end, or the
+// end and then that it goes on after all.
+func wishes(r *rand.Rand) []wish {
+	after := func() time.Duration { return time.Duration(1+r.IntN(2000)) * time.Millisecond }
+	switch r.IntN(10) {
+	case 0, 1:
+		return []wish{{after(), job.Cancel}}
+	case 2, 3:
+		return []wish{{after(), job.Pause}, {after(), job.Resume}}
+	case 4:
+		return []wish{{after(), job.Cancel}, {after(), job.Resume}}
+	default:
+		return nil
+	}
 }
 
 type misfortune string
@@ -93,7 +119,7 @@ func choose(r *rand.Rand) swarm {
 		timeout: pick(r, milliseconds(20, 200, 1000)...), longest: pick(r, milliseconds(50, 1000, 8000)...),
 		refused: maybe(r, 0.005, 0.05), full: maybe(r, 0.005, 0.02), lost: maybe(r, 0.005, 0.05), replyLost: maybe(r, 0.005, 0.05),
 		delayed: maybe(r, 0.005, 0.05), repeated: maybe(r, 0.01, 0.1),
-		stale: maybe(r, 0.02, 0.2), deaf: maybe(r, 0.02, 0.2, 0.8), double: maybe(r, 0.02, 0.2), damage: maybe(r, 0.05, 0.3),
+		stale: maybe(r, 0.1, 0.5), deaf: maybe(r, 0.02, 0.2, 0.8), double: maybe(r, 0.02, 0.2), damage: maybe(r, 0.05, 0.3),
 		length: time.Duration(500+r.IntN(8000)) * time.Millisecond, gap: pick(r, milliseconds(100, 300, 1000)...),
 	}
 	for i := range s.slots {
@@ -101,12 +127,9 @@ func choose(r *rand.Rand) swarm {
 	}
 	ids := []job.ID{"a", "b"}
 	for i := range pick(r, 1, 1, 2) {
-		p := planned{id: ids[i], at: time.Duration(r.IntN(1500)) * time.Millisecond, templates: []int{r.IntN(templates)}, cancelled: []time.Duration{0}}
-		if r.IntN(5) == 0 {
-			p.cancelled[0] = time.Duration(1+r.IntN(3000)) * time.Millisecond
-		}
-		if r.IntN(4) == 0 {
-			p.templates = append(p.templates, r.IntN(templates))
+		p := planned{id: ids[i], at: time.Duration(r.IntN(1500)) * time.Millisecond}
+		for range pick(r, 1, 1, 1, 2) {
+			p.incarnations = append(p.incarnations, incarnation{r.IntN(templates), wishes(r)})
 		}
 		s.jobs = append(s.jobs, p)
 	}

@@ -226,7 +226,7 @@ func (w *world) unfinishedLocked() []string {
 			waiting = append(waiting, string(p.id)+" is not submitted")
 			continue
 		}
-		if r, ok := w.records.newest(p.id); !ok || !r.Released || len(w.jobs[p.id]) < len(p.templates) {
+		if r, ok := w.records.newest(p.id); !ok || !r.Released || len(w.jobs[p.id]) < len(p.incarnations) {
 			waiting = append(waiting, fmt.Sprintf("%s is %s (%s, released: %v)", p.id, r.State, r.Message, r.Released))
 		}
 	}
