@@ -287,6 +287,9 @@ func (l leasesPort) Acquire(ctx context.Context, key, _ string) (run.Lease, erro
 			return 0, fmt.Errorf("lease %s: %w", key, job.ErrConflict)
 		}
 		if c := w.leases.held[key]; c != nil && c.owner != p {
+			if !w.free(key) {
+				w.wrong("%s holds the lease of %s, which is %s's", p.name, key, c.owner.name)
+			}
 			w.reached("another coordinator takes a job over")
 		}
 		w.leases.term++

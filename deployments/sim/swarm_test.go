@@ -214,24 +214,24 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 	coordinator := w.machines[r.IntN(w.swarm.coordinators)]
 	worker := w.machines[w.swarm.coordinators+r.IntN(w.swarm.workers)]
 	anyone := w.machines[r.IntN(len(w.machines))]
-	for_ := time.Duration(r.Int64N(int64(2*w.swarm.leaseTTL + 2*time.Second)))
+	spell := time.Duration(r.Int64N(int64(2*w.swarm.leaseTTL + 2*time.Second)))
 	switch what {
 	case crashCoordinator:
-		w.restart(coordinator, for_)
+		w.restart(coordinator, spell)
 	case crashWorker:
-		w.restart(worker, for_)
+		w.restart(worker, spell)
 	case everybodyGone:
 		for _, m := range w.machines[w.swarm.coordinators:] {
-			w.restart(m, for_+w.swarm.startup(r))
+			w.restart(m, spell+w.swarm.startup(r))
 		}
 	case stopWorker:
 		worker.terminate()
 	case stopCoordinator:
 		coordinator.terminate()
 	case pauseProcess:
-		w.pause(anyone, for_)
+		w.pause(anyone, spell)
 	case cutProcess:
-		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), for_)
+		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), spell)
 	case slowWorker:
 		w.locked(func() { worker.slow = pick(r, 10.0, 100.0, 1000.0) })
 	default:
