@@ -82,7 +82,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 // whomever, is no duplicate of the same task published now, so the queue does
 // not drop it. Attempts are counted from the time in milliseconds; there is far
 // less than one per millisecond.
-func (t *training) begin() { t.era = int(time.Now().UnixMilli()) }
+func (t *training) begin() { t.era = int(t.service.cfg.Now().UnixMilli()) }
 
 // loop hands messages to the machine until it is done.
 func (t *training) loop(ctx context.Context) error {
