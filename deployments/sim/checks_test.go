@@ -26,7 +26,7 @@ func (w *world) created(r job.Record) {
 		}
 		n := len(w.jobs[r.ID])
 		s := &simulated{
-			alias: fmt.Sprintf("%s.%d", r.ID, n+1), ref: r.Ref(), want: refer(p.incarnations[n].template, r.ID, w.swarm.chunkLen),
+			alias: fmt.Sprintf("%s.%d", r.ID, n+1), ref: r.Ref(), want: refer(p.incarnations[n].template, r.ID, w.swarm.chunkLen), asked: map[string]bool{},
 		}
 		w.jobs[r.ID] = append(w.jobs[r.ID], s)
 		w.runs[r.Run] = s
@@ -218,6 +218,10 @@ func (w *world) published(t job.Task) {
 		return
 	}
 	s.published++
+	if s.asked[t.Name()] {
+		w.reached("a gradient task is published again")
+	}
+	s.asked[t.Name()] = true
 	if t.Node != tree.Root {
 		w.reached("a step is shared among slots")
 	}

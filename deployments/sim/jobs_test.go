@@ -64,8 +64,9 @@ type simulated struct {
 	alias     string // its id and the number of the incarnation
 	ref       job.Ref
 	want      *reference
-	published int // gradient tasks
-	claims    int // by coordinators
+	published int             // gradient tasks
+	asked     map[string]bool // those that were published, by name
+	claims    int             // by coordinators
 }
 
 // reference is everything a job computes, as shared/serial computes it.

@@ -48,7 +48,7 @@ func (p *process) coordinate() {
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
-		SetAside: p.setAside, DeadLetter: p.bury, Log: p.log(),
+		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, DeadLetter: p.bury, Log: p.log(),
 	})
 	w.locked(func() {
 		p.api = &api.API{
@@ -114,7 +114,11 @@ func (p *process) observe(t job.Task, err error) {
 // cancelled and resumed, and some ids are used again.
 func (p *process) submit(ctx context.Context) {
 	for _, planned := range p.w.swarm.jobs {
-		p.w.busy.Go(func() { p.follow(ctx, planned) })
+		p.w.locked(func() { p.w.wishing[planned.id] = true })
+		p.w.busy.Go(func() {
+			p.follow(ctx, planned)
+			p.w.locked(func() { p.w.wishing[planned.id] = false })
+		})
 	}
 }
 

@@ -131,6 +131,9 @@ func (r recordsPort) Update(ctx context.Context, rec job.Record, revision uint64
 		}
 		if e.revision != revision && !r.p.has(forcesRecords) {
 			w.reached("two change a record at once, and one is refused")
+			if e.decoded.Term > rec.Term {
+				w.reached("a former owner's change is refused")
+			}
 			return 0, fmt.Errorf("record %s: %w", rec.ID, job.ErrConflict)
 		}
 		w.checkRecord(r.p, e.decoded, rec)

@@ -16,6 +16,7 @@ type swarm struct {
 	coordinators, workers int
 	slots                 [6]int // more than one, by worker
 	jobs                  []planned
+	skew                  map[string]time.Duration // of coordinators' clocks
 	chunkLen              int
 	snapshotEvery         int64
 	blockBytes            int64 // of a worker's cache
@@ -124,6 +125,10 @@ func choose(r *rand.Rand) swarm {
 	}
 	for i := range s.slots {
 		s.slots[i] = pick(r, 0, 0, 1, 2)
+	}
+	s.skew = map[string]time.Duration{}
+	for i := range s.coordinators {
+		s.skew[fmt.Sprintf("c%d", i+1)] = pick[time.Duration](r, 0, 0, -1, 1) * time.Duration(r.Int64N(int64(time.Hour)))
 	}
 	ids := []job.ID{"a", "b"}
 	for i := range pick(r, 1, 1, 2) {
