@@ -61,6 +61,8 @@ type API struct {
 	Sources Sources
 	Events  Events
 	Jobs    Remover
+	// NewRun names an incarnation of a job; nil: 16 random characters.
+	NewRun func() job.Run
 }
 
 // Status is the short answer about a job.
@@ -91,7 +93,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		return Status{}, err
 	}
 	r := job.Record{
-		ID: s.ID, Run: job.Run(random(16)), Name: s.Name, State: job.Submitted,
+		ID: s.ID, Run: a.newRun(), Name: s.Name, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
 		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
 	}
@@ -114,6 +116,13 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	}
 	_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: r.Created, Type: notice.StateEvent, State: r.State})
 	return status(r), nil
+}
+
+func (a *API) newRun() job.Run {
+	if a.NewRun != nil {
+		return a.NewRun()
+	}
+	return job.Run(random(16))
 }
 
 // NewID makes an id for a job without one: its name and a random tail.

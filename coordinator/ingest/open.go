@@ -21,8 +21,8 @@ type Opener interface {
 	Open(ctx context.Context, source string) (io.ReadCloser, error)
 }
 
-// Roots opens paths and file:PATH below folders, and nats: sources through a
-// function. The zero Roots opens nothing.
+// Roots opens paths and file:PATH below folders, and nats: sources and other jobs'
+// parameters through functions. The zero Roots opens nothing.
 type Roots struct {
 	// Folders are the data roots. A source is taken as a path from the working
 	// directory if that lies below a root, else as a path from each root in
@@ -33,6 +33,9 @@ type Roots struct {
 	Anywhere bool
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
+	// Job opens job:<id> and checkpoint:<id>@<step>, the parameters of another job;
+	// nil refuses such sources.
+	Job func(ctx context.Context, source string) (io.ReadCloser, error)
 }
 
 // Open opens a source.
@@ -47,6 +50,12 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 		}
 		return r.Object(ctx, bucket, object)
 	}
+	if ofJob(source) {
+		if r.Job == nil {
+			return nil, fmt.Errorf("no coordinator's jobs are known to read %.20q from: %w", source, job.ErrInvalid)
+		}
+		return r.Job(ctx, source)
+	}
 	path, isFile := strings.CutPrefix(source, "file:")
 	if isFile {
 		path = strings.TrimPrefix(path, "//")
@@ -60,6 +69,11 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 		return regular(func() (fs.FileInfo, error) { return os.Stat(path) }, func() (*os.File, error) { return os.Open(path) })
 	}
 	return r.below(path)
+}
+
+// ofJob reports whether a source is another job's parameters.
+func ofJob(source string) bool {
+	return strings.HasPrefix(source, "job:") || strings.HasPrefix(source, "checkpoint:")
 }
 
 // below opens a path below the roots.
@@ -153,9 +167,9 @@ func (in *Ingest) with(ctx context.Context, field, source string, read func(*tab
 
 // Allowed reports whether a source may be read, without reading it: with
 // job.ErrInvalid for a path that is not there or outside the data roots. A
-// nats: object is looked for when it is opened.
+// nats: object and another job's parameters are looked for when they are opened.
 func (r *Roots) Allowed(source string) error {
-	if strings.HasPrefix(source, "nats:") {
+	if strings.HasPrefix(source, "nats:") || ofJob(source) {
 		return nil
 	}
 	f, err := r.Open(context.Background(), source)

@@ -12,7 +12,7 @@ const (
 
 // lastDeadline is how long a job that has all its steps waits for its last
 // checkpoint: it ends without one rather than not at all.
-const lastDeadline = 60 * time.Second
+const lastDeadline = 30 * time.Second
 
 // lastAttempts is how often the last checkpoint may fail.
 const lastAttempts = 3

@@ -66,7 +66,7 @@ func (t *training) examine(ctx context.Context, n notice.Checkpointed) (job.Chec
 	if m.Step != n.Step || m.Step > t.engine.Plan.Steps() {
 		return job.Checkpoint{}, fmt.Errorf("checkpoint %s is of step %d, not %d: %w", n.Digest, m.Step, n.Step, job.ErrCorrupt)
 	}
-	return job.Checkpoint{Step: m.Step, Digest: n.Digest, Bytes: m.Bytes, Time: time.Now().UTC().Truncate(time.Millisecond)}, m.Whole(ctx, blobs)
+	return job.Checkpoint{Step: m.Step, Digest: n.Digest, Bytes: m.Bytes, Time: t.service.cfg.Now().UTC().Truncate(time.Millisecond)}, m.Whole(ctx, blobs)
 }
 
 // open reads the manifest of a checkpoint of this job.

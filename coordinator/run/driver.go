@@ -164,7 +164,7 @@ func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 // end makes the record final. A record that is final already may be this very
 // change, when its confirmation was lost.
 func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (job.Record, error) {
-	now := time.Now().UTC()
+	now := d.service.cfg.Now().UTC()
 	r, err := d.change(ctx, func(r *job.Record) {
 		r.Finished, r.Message, r.Outcome = &now, "", outcome
 		r.State = job.Succeeded
@@ -259,7 +259,7 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 
 // publish tells people about the job.
 func (d *driver) publish(e notice.Event) {
-	e.Job, e.Run, e.Time, e.Message = d.ref.Job, d.ref.Run, time.Now().UTC(), notice.Clip(e.Message)
+	e.Job, e.Run, e.Time, e.Message = d.ref.Job, d.ref.Run, d.service.cfg.Now().UTC(), notice.Clip(e.Message)
 	if err := d.service.cfg.Events.Publish(e); err != nil {
 		d.log.Debug().Err(err).Str("type", string(e.Type)).Msg("publish event")
 	}

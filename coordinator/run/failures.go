@@ -70,7 +70,7 @@ func (t *training) bury(ctx context.Context, trial fleet.Trial, worker, cause st
 	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
 	err := t.service.cfg.DeadLetter(ctx, notice.DeadLetter{
-		Ref: t.ref, Time: time.Now().UTC(), Task: trial.Task, Name: trial.Task.Name(),
+		Ref: t.ref, Time: t.service.cfg.Now().UTC(), Task: trial.Task, Name: trial.Task.Name(),
 		Worker: worker, Error: notice.Clip(cause), Failed: trial.Failed, Lost: trial.Lost,
 	})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"tributary/coordinator/report"
 	"tributary/shared/blob"
@@ -116,7 +115,7 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	}
 	data := &t.engine.Plan.Dataset
 	m, err := registry.New(registry.Card{
-		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: time.Now().UTC(),
+		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
 		Spec: t.engine.Plan.Spec, Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/gradient"
@@ -34,7 +33,7 @@ const (
 func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 	r, err := d.change(ctx, func(r *job.Record) {
 		if r.State == job.Submitted {
-			now := time.Now().UTC()
+			now := d.service.cfg.Now().UTC()
 			r.State, r.Started = job.Preparing, &now
 		}
 	})

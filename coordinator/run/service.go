@@ -55,6 +55,9 @@ type Config struct {
 	// kept longer unless RetireModels is set.
 	Retain       time.Duration
 	RetireModels bool
+	// Volatile: the blobs live and die with this process, as the ledger does, so
+	// that checkpoints would be of no use.
+	Volatile bool
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
 	// ChunkLen is the number of parameters in a chunk of the ledger; default
@@ -65,7 +68,10 @@ type Config struct {
 	SnapshotEvery int64
 	// Report makes the files that show how training went; default report.Files.
 	Report func(report.Curves) (map[string][]byte, error)
-	Log    zerolog.Logger
+	// Now is this machine's clock, which may differ from that of others; default
+	// time.Now.
+	Now func() time.Time
+	Log zerolog.Logger
 }
 
 // Service owns the jobs this coordinator has leases for.
@@ -89,6 +95,9 @@ func New(cfg Config) *Service {
 	cfg.ChunkLen = cmp.Or(cfg.ChunkLen, chunkLen)
 	if cfg.Report == nil {
 		cfg.Report = report.Files
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},

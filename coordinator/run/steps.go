@@ -49,6 +49,9 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	t := &training{driver: d, prepared: p, last: d.service.now()}
 	policy := p.engine.Plan.Spec.Checkpoints()
+	if d.service.cfg.Volatile {
+		policy = job.Checkpointing{}
+	}
 	t.round = round.New(round.Config{
 		Steps:           p.engine.Plan.Steps(),
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
@@ -79,7 +82,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 // whomever, is no duplicate of the same task published now, so the queue does
 // not drop it. Attempts are counted from the time in milliseconds; there is far
 // less than one per millisecond.
-func (t *training) begin() { t.era = int(time.Now().UnixMilli()) }
+func (t *training) begin() { t.era = int(t.service.cfg.Now().UnixMilli()) }
 
 // loop hands messages to the machine until it is done.
 func (t *training) loop(ctx context.Context) error {

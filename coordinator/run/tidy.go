@@ -108,7 +108,7 @@ func (s *Service) schedule(r job.Record) {
 	switch {
 	case r.Removing && known:
 	case r.Removing:
-		s.due[r.Ref()] = time.Now().Add(removePatience)
+		s.due[r.Ref()] = s.cfg.Now().Add(removePatience)
 	case r.Released && r.Finished != nil && s.cfg.Retain > 0:
 		s.due[r.Ref()] = r.Finished.Add(s.cfg.Retain)
 	default:
@@ -123,7 +123,7 @@ func (s *Service) retire(ctx context.Context) {
 	}
 	s.tidy = s.now()
 	for ref, due := range s.due {
-		if time.Now().Before(due) {
+		if s.cfg.Now().Before(due) {
 			continue
 		}
 		delete(s.due, ref)
@@ -131,7 +131,7 @@ func (s *Service) retire(ctx context.Context) {
 			if err := s.retireOne(ctx, ref); err != nil {
 				s.cfg.Log.Warn().Err(err).Stringer("job", ref).Msg("remove a job that ended long ago")
 				s.mu.Lock()
-				s.due[ref] = time.Now().Add(removePatience)
+				s.due[ref] = s.cfg.Now().Add(removePatience)
 				s.mu.Unlock()
 			}
 		})
@@ -149,7 +149,7 @@ func (s *Service) retireOne(ctx context.Context, ref job.Ref) error {
 	if err != nil {
 		return err
 	}
-	if changed, err := r.Ask(job.Remove, time.Now().UTC()); err != nil {
+	if changed, err := r.Ask(job.Remove, s.cfg.Now().UTC()); err != nil {
 		return err
 	} else if changed {
 		if _, err := s.cfg.Records.Update(ctx, r, revision); err != nil {

@@ -17,6 +17,7 @@ import (
 	"tributary/coordinator/api"
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
+	"tributary/coordinator/warm"
 	"tributary/shared/broker"
 	"tributary/shared/telemetry/build"
 )
@@ -39,6 +40,9 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 		}
 	}
 	records := records{conn.Records()}
+	if sources.Job == nil {
+		sources.Job = (&warm.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs}).Open
+	}
 	cfg.Records, cfg.Leases, cfg.Models = records, leases{conn.Leases()}, conn.Models()
 	cfg.Queue, cfg.Sources = queue, sources
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside

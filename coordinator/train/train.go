@@ -133,6 +133,7 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
 		Events: follow, Keep: keep, Only: follow.follows, Log: log,
+		Volatile: c.NATS == "",
 	})
 	status, err := coordinator.API.Submit(ctx.Soft, spec)
 	if err != nil {

@@ -21,10 +21,10 @@ type client struct {
 	commits []commit
 }
 
-// commit is the news of a committed step.
+// commit is the news that so many steps are committed.
 type commit struct {
-	step int64
-	at   time.Time
+	steps int64
+	at    time.Time
 }
 
 func dial(address string) (*client, error) {
@@ -34,10 +34,10 @@ func dial(address string) (*client, error) {
 	}
 	c := &client{nc: nc}
 	_, err = nc.Subscribe("tributary.commit.*", func(m *nats.Msg) {
-		var n struct{ Step int64 }
+		var n struct{ Committed int64 }
 		if json.Unmarshal(m.Data, &n) == nil {
 			c.mu.Lock()
-			c.commits = append(c.commits, commit{n.Step, time.Now()})
+			c.commits = append(c.commits, commit{n.Committed, time.Now()})
 			c.mu.Unlock()
 		}
 	})
@@ -50,7 +50,7 @@ func (c *client) steps() int64 {
 	defer c.mu.Unlock()
 	last := int64(0)
 	if n := len(c.commits); n > 0 {
-		last = c.commits[n-1].step + 1
+		last = c.commits[n-1].steps
 	}
 	return last
 }
@@ -108,9 +108,7 @@ func (c *client) longest() (gap time.Duration, redone int64) {
 	for i := 1; i < len(c.commits); i++ {
 		before, now := c.commits[i-1], c.commits[i]
 		gap = max(gap, now.at.Sub(before.at))
-		if lost := before.step + 1 - now.step; lost > 1 {
-			redone += lost
-		}
+		redone += max(0, before.steps-now.steps)
 	}
 	return gap, redone
 }

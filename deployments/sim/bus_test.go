@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -15,6 +16,9 @@ import (
 type bus struct{ p *process }
 
 var _ worker.Bus = bus{}
+
+// asideNotice is what workers are told.
+type asideNotice = notice.Aside
 
 // What coordinators are told beside the notices.
 type exhausted struct {
@@ -65,6 +69,10 @@ func (w *world) arrive(to *process, notice any) {
 	}
 	w.mu.Lock()
 	hear := to.hear
+	if aside, ok := notice.(asideNotice); ok && to.obey != nil {
+		obey := to.obey
+		hear = func(any) { obey(aside) }
+	}
 	if to.dead {
 		hear = nil
 	}
@@ -102,8 +110,38 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 	return func() { b.p.w.locked(func() { b.p.called = nil }) }, nil
 }
 
-// SubscribeAsides implements worker.Bus. Nobody is set aside here.
-func (b bus) SubscribeAsides(func(notice.Aside)) (stop func(), err error) { return func() {}, nil }
+// SubscribeAsides implements worker.Bus.
+func (b bus) SubscribeAsides(obey func(notice.Aside)) (stop func(), err error) {
+	b.p.w.locked(func() { b.p.obey = obey })
+	return func() { b.p.w.locked(func() { b.p.obey = nil }) }, nil
+}
+
+// setAside tells every worker who is to take no tasks, as a coordinator does.
+func (p *process) setAside(n notice.Aside) error {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.dead {
+		return errDead
+	}
+	w.reached("a worker is set aside")
+	w.trace(p.name, "sets aside "+n.Worker, fmt.Sprint(n.Seconds, " s"))
+	for _, m := range w.machines {
+		if m.process != nil && m.process.obey != nil {
+			w.send(w.random(fmt.Sprint(p.name, "aside", n.Worker, m.process.name, time.Since(w.began))), m.process, n)
+		}
+	}
+	return nil
+}
+
+// bury keeps a dead letter.
+func (p *process) bury(ctx context.Context, n notice.DeadLetter) error {
+	_, err := call(ctx, p, operation{store: natsStore, name: "dead-letter " + n.Name, write: true}, func() (struct{}, error) {
+		p.w.reached("a task is buried")
+		return struct{}{}, nil
+	})
+	return err
+}
 
 // roll calls the workers, as a coordinator does that begins.
 func (p *process) roll() {

@@ -26,7 +26,7 @@ func (w *world) created(r job.Record) {
 		}
 		n := len(w.jobs[r.ID])
 		s := &simulated{
-			alias: fmt.Sprintf("%s.%d", r.ID, n+1), ref: r.Ref(), want: refer(p.templates[n], r.ID, w.swarm.chunkLen),
+			alias: fmt.Sprintf("%s.%d", r.ID, n+1), ref: r.Ref(), want: refer(p.incarnations[n].template, r.ID, w.swarm.chunkLen), asked: map[string]bool{},
 		}
 		w.jobs[r.ID] = append(w.jobs[r.ID], s)
 		w.runs[r.Run] = s
@@ -102,12 +102,13 @@ func (w *world) checkSnapshot(lay ledger.Layout, snap ledger.Snapshot) {
 	}
 }
 
-// concluded is where coordinators keep the results of whole evaluations.
+// concluded is where coordinators keep the results of whole evaluations; the
+// steps after it are for what else belongs to no step.
 const concluded = int64(1) << 62
 
 func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
 	s := w.job(lay)
-	if s == nil || step == concluded {
+	if s == nil || step >= concluded {
 		return // what is concluded ends up in the outcome, which is checked
 	}
 	if step > s.want.steps || !slices.Equal(s.want.units[step][unit], result) {
@@ -189,7 +190,7 @@ func (w *world) taking(d queue.Delivery) {
 func (w *world) checkAck(d *delivery) {
 	t := d.d.Task()
 	s := w.runs[t.Run]
-	if s == nil || w.ledgers.losses > 0 || t.Kind == job.Snapshot {
+	if s == nil || w.ledgers.losses > 0 || t.Kind != job.Gradient && t.Kind != job.Evaluate {
 		return // a ledger that has lost steps makes tasks stale
 	}
 	if r, ok := w.records.newest(t.Job); !ok || r.Ref() != t.Ref || r.State.Final() {
@@ -217,6 +218,10 @@ func (w *world) published(t job.Task) {
 		return
 	}
 	s.published++
+	if s.asked[t.Name()] {
+		w.reached("a gradient task is published again")
+	}
+	s.asked[t.Name()] = true
 	if t.Node != tree.Root {
 		w.reached("a step is shared among slots")
 	}
@@ -236,9 +241,9 @@ func (w *world) checkRecord(p *process, before, after job.Record) {
 		return
 	case after.Term < before.Term:
 		w.wrong("%s: the accepted term falls from %d to %d", s.alias, before.Term, after.Term)
-	case before.State.Final() && after.State != before.State:
+	case before.State.Final() && after.State != before.State && after.Resumed == before.Resumed:
 		w.wrong("%s: the job was %s and is %s now", s.alias, before.State, after.State)
-	case p.m != nil && w.leases.granted[after.Term] != p:
+	case driven(before, after) && w.leases.granted[after.Term] != p:
 		w.wrong("%s: %s writes under term %d, which is not its own", s.alias, p.name, after.Term)
 	case after.Plan != "" && after.Plan != s.want.plan:
 		w.wrong("%s: the plan is %s: want %s", s.alias, after.Plan, s.want.plan)
@@ -271,6 +276,14 @@ func (w *world) checkRecord(p *process, before, after job.Record) {
 		}
 	default:
 	}
+}
+
+// driven reports whether a change of a record is one that only the job's owner
+// makes. The others are people's requests, which any coordinator carries out.
+func driven(before, after job.Record) bool {
+	return after.Term != before.Term || after.Plan != before.Plan || after.Numerics != before.Numerics ||
+		after.Released && !before.Released || after.Outcome != nil && before.Outcome == nil ||
+		after.State == job.Failed && before.State != job.Failed || !slices.Equal(after.Checkpoints, before.Checkpoints)
 }
 
 // clean waits for stragglers and checks what is left when every job is over.
@@ -325,10 +338,10 @@ func (w *world) left(s *simulated) string {
 			return fmt.Sprintf("partials %v of step %d (%v)", nodes, step, err)
 		}
 	}
-	for i := range s.want.steps + 2 {
+	for i := range s.want.steps + 4 {
 		step := i
 		if i > s.want.steps {
-			step = concluded
+			step = concluded + i - s.want.steps - 1
 		}
 		if units, err := w.ledgers.now.Evaluations(in, lay, step); err != nil || len(units) > 0 {
 			return fmt.Sprintf("%d units of the evaluation at step %d (%v)", len(units), step, err)

@@ -46,7 +46,7 @@ func specOf(template int, id job.ID) []byte {
 			map[string]any{"sgd": map[string]any{"learning_rate": 0.01, "momentum": 0.9}},
 			map[string]any{"adam": map[string]any{"learning_rate": 0.01}}),
 		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
-		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)},
+		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)}, "checkpoint": map[string]any{"every_steps": 2 + r.IntN(6), "keep": 1 + r.IntN(3)},
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -64,8 +64,9 @@ type simulated struct {
 	alias     string // its id and the number of the incarnation
 	ref       job.Ref
 	want      *reference
-	published int // gradient tasks
-	claims    int // by coordinators
+	published int             // gradient tasks
+	asked     map[string]bool // those that were published, by name
+	claims    int             // by coordinators
 }
 
 // reference is everything a job computes, as shared/serial computes it.

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"tributary/coordinator/api"
 	"tributary/shared/job"
-	"tributary/shared/queue"
+	"tributary/shared/notice"
 )
 
 // machine is where one process after another runs. Its fields but the first are
@@ -41,10 +42,11 @@ type process struct {
 	cuts    map[store]cut      // connections that are cut
 	calls   map[string]int     // how often each operation was called
 	hear    func(notice any)   // a coordinator's ears; nil before it listens
+	api     *api.API           // a coordinator's
+	obey    func(notice.Aside) // a worker's; nil before it listens
 	called  func()             // a worker's answer to a roll call
 	warming map[job.Ref]bool   // jobs whose first task this worker has in hand
-	slots   map[string]string  // which of a worker's slots a goroutine is
-	lanes   map[queue.Lane]int // how many of them there are
+	tasks   map[string]string  // what a worker's slots have in hand, by goroutine
 }
 
 // boot starts a process unless one runs.
@@ -58,7 +60,7 @@ func (m *machine) boot() {
 	m.boots++
 	p := &process{
 		w: w, m: m, name: fmt.Sprintf("%s.%d", m.name, m.boots), gone: make(chan struct{}),
-		cuts: map[store]cut{}, calls: map[string]int{}, warming: map[job.Ref]bool{}, slots: map[string]string{}, lanes: map[queue.Lane]int{},
+		cuts: map[store]cut{}, calls: map[string]int{}, warming: map[job.Ref]bool{}, tasks: map[string]string{},
 	}
 	m.process = p
 	w.trace(p.name, "boots", "")
@@ -175,8 +177,8 @@ func (p *process) draw(op operation) luck {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := op.name
-	if len(p.slots) > 0 {
-		key += p.slots[goroutine()]
+	if len(p.tasks) > 0 && (op.store == ledgerStore && branch(op.name) != "put" || op.store == blobStore) {
+		key += p.tasks[goroutine()] // what else a slot calls is of its task alone
 	}
 	p.calls[key]++
 	r := w.random(fmt.Sprintf("%s %s %d", p.name, key, p.calls[key]))

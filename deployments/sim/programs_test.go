@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,15 +42,23 @@ func (p *process) coordinate() {
 	p.kill, p.leave = kill, kill
 	w := p.w
 	s := run.New(run.Config{
-		Owner: p.name, Records: recordsPort{p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
+		Owner: p.name, Records: recordsPort{p: p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
 		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery,
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
-		Log: p.log(),
+		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, DeadLetter: p.bury, Log: p.log(),
 	})
 	w.locked(func() {
+		p.api = &api.API{
+			Records: recordsPort{p: p, master: true}, Sources: &ingest.Roots{}, Events: eventsPort{p}, Jobs: s,
+			NewRun: func() job.Run {
+				var n int
+				w.locked(func() { p.calls["run"]++; n = p.calls["run"] })
+				return job.Run(fmt.Sprintf("%s-%d", strings.ReplaceAll(p.name, ".", "-"), n))
+			},
+		}
 		p.hear = func(n any) {
 			switch n := n.(type) {
 			case notice.Beat:
@@ -101,61 +110,97 @@ func (p *process) observe(t job.Task, err error) {
 	})
 }
 
-// submit is what a person does: each job is submitted at its time, now and
-// then twice, some are cancelled, and some ids are used again.
+// submit is what people do: each job is submitted at its time, some are paused,
+// cancelled and resumed, and some ids are used again.
 func (p *process) submit(ctx context.Context) {
 	for _, planned := range p.w.swarm.jobs {
-		p.w.busy.Go(func() { p.follow(ctx, planned) })
+		p.w.locked(func() { p.w.wishing[planned.id] = true })
+		p.w.busy.Go(func() {
+			p.follow(ctx, planned)
+			p.w.locked(func() { p.w.wishing[planned.id] = false })
+		})
 	}
 }
 
 // follow submits a planned job and its successors under the same id.
 func (p *process) follow(ctx context.Context, planned planned) {
-	w := p.w
-	a := &api.API{Records: recordsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p}}
 	if p.pass(ctx, planned.at) != nil {
 		return
 	}
-	for i, template := range planned.templates {
-		text := specOf(template, planned.id)
-		if !p.insist(ctx, func() error { _, err := a.Submit(ctx, text); return err }) {
-			return
-		}
-		if i < len(planned.cancelled) && planned.cancelled[i] > 0 {
-			if p.pass(ctx, planned.cancelled[i]) != nil || !p.insist(ctx, func() error { return p.cancel(ctx, a, planned.id) }) {
+	id := []byte(planned.id)
+	for i, incarnation := range planned.incarnations {
+		text := specOf(incarnation.template, planned.id)
+		ok := p.insist(ctx, "submit", func(ctx context.Context, a *api.API) error {
+			_, err := a.Submit(ctx, text)
+			return err
+		})
+		for _, wish := range incarnation.wishes {
+			if !ok || p.pass(ctx, wish.after) != nil {
 				return
 			}
+			ok = p.insist(ctx, string(wish.request), func(ctx context.Context, a *api.API) error {
+				switch wish.request {
+				case job.Pause:
+					_, err := a.Pause(ctx, id)
+					return err
+				case job.Resume:
+					_, err := a.Resume(ctx, id)
+					return err
+				default:
+					_, err := a.Cancel(ctx, id)
+					return err
+				}
+			})
 		}
-		if i == len(planned.templates)-1 || !p.watch(ctx, planned.id) {
+		if !ok || i == len(planned.incarnations)-1 || !p.watch(ctx, planned.id) {
 			return
 		}
-		w.locked(func() { w.remove(planned.id) })
+		if !p.insist(ctx, "remove", func(ctx context.Context, a *api.API) error {
+			_, err := a.Remove(ctx, id)
+			if errors.Is(err, job.ErrNotFound) {
+				return nil // removed before, when the answer was lost
+			}
+			return err
+		}) {
+			return
+		}
 	}
 }
 
-// cancel cancels the job; that it has ended already is fine.
-func (p *process) cancel(ctx context.Context, a *api.API, id job.ID) error {
-	_, err := a.Cancel(ctx, []byte(id))
-	if errors.Is(err, job.ErrConflict) && !errors.Is(err, errConnection) {
-		return nil
-	}
-	if err == nil {
-		p.w.locked(func() { p.w.reached("a job is cancelled") })
-	}
-	return err
-}
-
-// insist repeats a request until it is answered.
-func (p *process) insist(ctx context.Context, request func() error) bool {
+// insist repeats a request to whichever coordinator answers, until one has
+// granted it, or refused it because of how the job stands.
+func (p *process) insist(ctx context.Context, what string, request func(context.Context, *api.API) error) bool {
 	for {
-		err := request()
-		if err == nil {
-			return true
+		if a := p.w.ask(); a != nil {
+			c, cancel := context.WithTimeout(ctx, 5*time.Second)
+			err := request(c, a)
+			cancel()
+			refused := errors.Is(err, job.ErrConflict) && (what == string(job.Cancel) || what == string(job.Pause) || what == string(job.Resume))
+			if err == nil || refused {
+				p.w.locked(func() { p.w.reached("a person's request is answered: " + what + ", " + outcome(err)) })
+				return true
+			}
 		}
 		if p.pass(ctx, 100*time.Millisecond) != nil {
 			return false
 		}
 	}
+}
+
+// ask returns the API of a coordinator; nil when there is none.
+func (w *world) ask() *api.API {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var there []*api.API
+	for _, m := range w.machines {
+		if m.process != nil && m.process.api != nil {
+			there = append(there, m.process.api)
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	return there[w.random(fmt.Sprint("ask ", time.Since(w.began))).IntN(len(there))]
 }
 
 // watch waits until the job is over and released.

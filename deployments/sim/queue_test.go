@@ -45,12 +45,6 @@ func (q queuePort) Publish(ctx context.Context, tasks ...job.Task) error {
 }
 
 func (q queuePort) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
-	q.p.w.locked(func() { // the caller is the slot from here to its end
-		if me := goroutine(); q.p.slots[me] == "" {
-			q.p.lanes[class.Lane]++
-			q.p.slots[me] = fmt.Sprintf(" in %s slot %d", class.Lane, q.p.lanes[class.Lane])
-		}
-	})
 	s, err := call(ctx, q.p, operation{store: natsStore, name: "subscribe " + string(class.Lane)}, func() (queue.Subscription, error) {
 		return q.p.w.queue.Subscribe(in, class)
 	})
@@ -103,6 +97,7 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 			s.p.w.trace(s.p.name, "takes "+name, fmt.Sprint("delivery ", d.Delivered()))
 			s.p.w.taking(d)
 			losses = s.p.w.ledgers.losses
+			s.p.tasks[goroutine()] = " for " + name
 		})
 		return &delivery{s.p, d, losses}, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"tributary/coordinator/run"
@@ -20,6 +19,8 @@ type records struct {
 type entry struct {
 	data     []byte // nil: removed
 	revision uint64
+	at       time.Time
+	decoded  job.Record // of data, for the checks; programs get their own
 }
 
 func (e entry) record() job.Record {
@@ -43,13 +44,17 @@ func (r *records) newest(id job.ID) (job.Record, bool) {
 	if !ok {
 		return job.Record{}, false
 	}
-	return e.record(), true
+	return e.decoded, true
 }
 
 // put stores a value and tells those who watch. The world's lock is held.
 func (w *world) put(id job.ID, data []byte) uint64 {
 	w.records.revision++
-	w.records.values[id] = append(w.records.values[id], entry{data, w.records.revision})
+	e := entry{data: data, revision: w.records.revision, at: time.Now()}
+	if data != nil {
+		e.decoded = e.record()
+	}
+	w.records.values[id] = append(w.records.values[id], e)
 	for _, watcher := range w.watchers {
 		watcher.changed(id, w.records.revision)
 	}
@@ -57,7 +62,12 @@ func (w *world) put(id job.ID, data []byte) uint64 {
 }
 
 // recordsPort is a process's connection to the records.
-type recordsPort struct{ p *process }
+type recordsPort struct {
+	p *process
+	// master reads what was written last: a person's request that comes right
+	// after another is not answered from a copy that lags behind.
+	master bool
+}
 
 func (r recordsPort) op(write bool, what string, id job.ID) operation {
 	return operation{store: natsStore, name: what + " " + string(id), write: write}
@@ -65,7 +75,7 @@ func (r recordsPort) op(write bool, what string, id job.ID) operation {
 
 func (r recordsPort) Create(ctx context.Context, rec job.Record) (uint64, error) {
 	w := r.p.w
-	return call(ctx, r.p, r.op(true, "create", rec.ID), func() (uint64, error) {
+	return call(ctx, r.p, r.op(false, "create", rec.ID), func() (uint64, error) {
 		if _, ok := w.records.last(rec.ID, 0); ok {
 			return 0, job.ErrConflict
 		}
@@ -82,6 +92,9 @@ func encoded(r job.Record) []byte {
 	return data
 }
 
+// lag is how long a replica of the bucket may be behind.
+const lag = 200 * time.Millisecond
+
 // Get reads a record, now and then as it stood before its last change.
 func (r recordsPort) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 	w := r.p.w
@@ -89,7 +102,9 @@ func (r recordsPort) Get(ctx context.Context, id job.ID) (job.Record, uint64, er
 	var revision uint64
 	rec, err := call(ctx, r.p, op, func() (job.Record, error) {
 		back := 0
-		if w.random(fmt.Sprint("stale ", r.p.name, time.Since(w.began))).Float64() < w.swarm.stale && !w.calm {
+		newest, ok := w.records.last(id, 0)
+		lags := ok && !r.master && time.Since(newest.at) < lag && !w.calm
+		if lags && w.random(fmt.Sprint("stale ", r.p.name, time.Since(w.began))).Float64() < w.swarm.stale {
 			back = 1
 			w.reached("a stale record is read")
 		}
@@ -116,9 +131,12 @@ func (r recordsPort) Update(ctx context.Context, rec job.Record, revision uint64
 		}
 		if e.revision != revision && !r.p.has(forcesRecords) {
 			w.reached("two change a record at once, and one is refused")
+			if e.decoded.Term > rec.Term {
+				w.reached("a former owner's change is refused")
+			}
 			return 0, fmt.Errorf("record %s: %w", rec.ID, job.ErrConflict)
 		}
-		w.checkRecord(r.p, e.record(), rec)
+		w.checkRecord(r.p, e.decoded, rec)
 		return w.put(rec.ID, data), nil
 	})
 }
@@ -272,6 +290,9 @@ func (l leasesPort) Acquire(ctx context.Context, key, _ string) (run.Lease, erro
 			return 0, fmt.Errorf("lease %s: %w", key, job.ErrConflict)
 		}
 		if c := w.leases.held[key]; c != nil && c.owner != p {
+			if !w.free(key) {
+				w.wrong("%s holds the lease of %s, which is %s's", p.name, key, c.owner.name)
+			}
 			w.reached("another coordinator takes a job over")
 		}
 		w.leases.term++
@@ -362,12 +383,4 @@ func (w *world) alias(ref job.Ref) string {
 		return alias.(string)
 	}
 	return string(ref.Job) + ".unknown"
-}
-
-// remove deletes a job's record, as a person with the nats CLI does.
-func (w *world) remove(id job.ID) {
-	w.records.revision++
-	w.records.values[id] = append(w.records.values[id], entry{nil, w.records.revision})
-	w.trace("me", "remove "+string(id), strings.Repeat("-", 3))
-	w.reached("a job's record is removed")
 }

@@ -27,8 +27,8 @@ var (
 // bubble plays a seed in a bubble of its own.
 func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result) {
 	for _, p := range newSwarm(seed).jobs {
-		for _, template := range p.templates {
-			refer(template, p.id, newSwarm(seed).chunkLen)
+		for _, incarnation := range p.incarnations {
+			refer(incarnation.template, p.id, newSwarm(seed).chunkLen)
 		}
 	}
 	stuck := time.AfterFunc(2*time.Minute, func() {
@@ -106,7 +106,7 @@ func TestSeeds(t *testing.T) {
 	slices.Sort(lines)
 	t.Log("reached:\n" + strings.Join(lines, "\n"))
 	if *seeds >= 1000 {
-		for _, branch := range branches() {
+		for _, branch := range slices.Concat(branches, everything()) {
 			require.Positive(t, seen[branch], "no seed has reached: %s", branch)
 		}
 	}
@@ -209,6 +209,3 @@ func TestEveryDeliberateBugIsNoticed(t *testing.T) {
 		})
 	}
 }
-
-// branches lists what the seeds must reach.
-func branches() []string { return nil }

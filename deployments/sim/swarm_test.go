@@ -16,6 +16,7 @@ type swarm struct {
 	coordinators, workers int
 	slots                 [6]int // more than one, by worker
 	jobs                  []planned
+	skew                  map[string]time.Duration // of coordinators' clocks
 	chunkLen              int
 	snapshotEvery         int64
 	blockBytes            int64 // of a worker's cache
@@ -37,10 +38,36 @@ type swarm struct {
 
 // planned is a job to be submitted, and those that follow it under its id.
 type planned struct {
-	id        job.ID
-	at        time.Duration
-	templates []int
-	cancelled []time.Duration // how long after its submission; 0: never
+	id           job.ID
+	at           time.Duration
+	incarnations []incarnation
+}
+
+type incarnation struct {
+	template int
+	wishes   []wish // of people, in order
+}
+
+// wish is something that a person asks for, so long after what came before.
+type wish struct {
+	after   time.Duration
+	request job.Request
+}
+
+// wishes draws what is asked for: nothing mostly, or a pause, or the end, or the
+// end and then that it goes on after all.
+func wishes(r *rand.Rand) []wish {
+	after := func() time.Duration { return time.Duration(1+r.IntN(2000)) * time.Millisecond }
+	switch r.IntN(10) {
+	case 0, 1:
+		return []wish{{after(), job.Cancel}}
+	case 2, 3:
+		return []wish{{after(), job.Pause}, {after(), job.Resume}}
+	case 4:
+		return []wish{{after(), job.Cancel}, {after(), job.Resume}}
+	default:
+		return nil
+	}
 }
 
 type misfortune string
@@ -93,20 +120,21 @@ func choose(r *rand.Rand) swarm {
 		timeout: pick(r, milliseconds(20, 200, 1000)...), longest: pick(r, milliseconds(50, 1000, 8000)...),
 		refused: maybe(r, 0.005, 0.05), full: maybe(r, 0.005, 0.02), lost: maybe(r, 0.005, 0.05), replyLost: maybe(r, 0.005, 0.05),
 		delayed: maybe(r, 0.005, 0.05), repeated: maybe(r, 0.01, 0.1),
-		stale: maybe(r, 0.02, 0.2), deaf: maybe(r, 0.02, 0.2, 0.8), double: maybe(r, 0.02, 0.2), damage: maybe(r, 0.05, 0.3),
+		stale: maybe(r, 0.1, 0.5), deaf: maybe(r, 0.02, 0.2, 0.8), double: maybe(r, 0.02, 0.2), damage: maybe(r, 0.05, 0.3),
 		length: time.Duration(500+r.IntN(8000)) * time.Millisecond, gap: pick(r, milliseconds(100, 300, 1000)...),
 	}
 	for i := range s.slots {
 		s.slots[i] = pick(r, 0, 0, 1, 2)
 	}
+	s.skew = map[string]time.Duration{}
+	for i := range s.coordinators {
+		s.skew[fmt.Sprintf("c%d", i+1)] = pick[time.Duration](r, 0, 0, -1, 1) * time.Duration(r.Int64N(int64(time.Hour)))
+	}
 	ids := []job.ID{"a", "b"}
 	for i := range pick(r, 1, 1, 2) {
-		p := planned{id: ids[i], at: time.Duration(r.IntN(1500)) * time.Millisecond, templates: []int{r.IntN(templates)}, cancelled: []time.Duration{0}}
-		if r.IntN(5) == 0 {
-			p.cancelled[0] = time.Duration(1+r.IntN(3000)) * time.Millisecond
-		}
-		if r.IntN(4) == 0 {
-			p.templates = append(p.templates, r.IntN(templates))
+		p := planned{id: ids[i], at: time.Duration(r.IntN(1500)) * time.Millisecond}
+		for range pick(r, 1, 1, 1, 2) {
+			p.incarnations = append(p.incarnations, incarnation{r.IntN(templates), wishes(r)})
 		}
 		s.jobs = append(s.jobs, p)
 	}
@@ -191,24 +219,24 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 	coordinator := w.machines[r.IntN(w.swarm.coordinators)]
 	worker := w.machines[w.swarm.coordinators+r.IntN(w.swarm.workers)]
 	anyone := w.machines[r.IntN(len(w.machines))]
-	for_ := time.Duration(r.Int64N(int64(2*w.swarm.leaseTTL + 2*time.Second)))
+	spell := time.Duration(r.Int64N(int64(2*w.swarm.leaseTTL + 2*time.Second)))
 	switch what {
 	case crashCoordinator:
-		w.restart(coordinator, for_)
+		w.restart(coordinator, spell)
 	case crashWorker:
-		w.restart(worker, for_)
+		w.restart(worker, spell)
 	case everybodyGone:
 		for _, m := range w.machines[w.swarm.coordinators:] {
-			w.restart(m, for_+w.swarm.startup(r))
+			w.restart(m, spell+w.swarm.startup(r))
 		}
 	case stopWorker:
 		worker.terminate()
 	case stopCoordinator:
 		coordinator.terminate()
 	case pauseProcess:
-		w.pause(anyone, for_)
+		w.pause(anyone, spell)
 	case cutProcess:
-		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), for_)
+		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), spell)
 	case slowWorker:
 		w.locked(func() { worker.slow = pick(r, 10.0, 100.0, 1000.0) })
 	default:

@@ -51,6 +51,7 @@ type world struct {
 	busy      sync.WaitGroup  // of the processes' main goroutines
 	delivered map[string]int  // deliveries of tasks, by name
 	once      map[string]bool // tasks that a program with a bug has published
+	wishing   map[job.ID]bool // jobs of which a person still wants something
 	ending    bool            // no process is started any more
 
 	named sync.Map // job.Run → alias; it needs no lock
@@ -61,7 +62,7 @@ func newWorld(seed uint64, bug string, tell func(string)) *world {
 		seed: seed, bug: bug, tell: tell, began: time.Now(), taken: map[int64]bool{}, seen: map[string]int{},
 		over: make(chan struct{}), blobs: blob.NewMemory(0), models: map[string][]byte{}, aliases: map[string]string{},
 		jobs: map[job.ID][]*simulated{}, runs: map[job.Run]*simulated{}, delivered: map[string]int{},
-		once: map[string]bool{},
+		once: map[string]bool{}, wishing: map[job.ID]bool{},
 	}
 	w.swarm = choose(w.random("swarm"))
 	w.ledgers = newLedgers()
@@ -226,7 +227,7 @@ func (w *world) unfinishedLocked() []string {
 			waiting = append(waiting, string(p.id)+" is not submitted")
 			continue
 		}
-		if r, ok := w.records.newest(p.id); !ok || !r.Released || len(w.jobs[p.id]) < len(p.templates) {
+		if r, ok := w.records.newest(p.id); !ok || !r.Released || w.wishing[p.id] || len(w.jobs[p.id]) < len(p.incarnations) {
 			waiting = append(waiting, fmt.Sprintf("%s is %s (%s, released: %v)", p.id, r.State, r.Message, r.Released))
 		}
 	}

@@ -49,10 +49,10 @@ func decodeTask(data []byte) (job.Task, error) {
 		return t, fmt.Errorf("decode task: job: %w", err)
 	}
 	switch t.Kind {
-	case job.Gradient, job.Evaluate, job.Snapshot:
+	case job.Gradient, job.Evaluate, job.Snapshot, job.Save:
 	default:
 		return t, fmt.Errorf("decode task: kind is %.40q; it must be one of %q: %w",
-			string(t.Kind), []job.Kind{job.Gradient, job.Evaluate, job.Snapshot}, job.ErrInvalid)
+			string(t.Kind), []job.Kind{job.Gradient, job.Evaluate, job.Snapshot, job.Save}, job.ErrInvalid)
 	}
 	if t.Step < 0 || t.Block < 0 {
 		return t, fmt.Errorf("decode task: step is %d and block %d; they must be 0 or more: %w", t.Step, t.Block, job.ErrInvalid)

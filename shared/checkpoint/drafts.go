@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"tributary/shared/blob"
@@ -82,7 +84,8 @@ func drafts(ctx context.Context, l ledger.Ledger, lay ledger.Layout) ([]*Draft, 
 		return nil, fmt.Errorf("read the checkpoints begun: %w", err)
 	}
 	list := make([]*Draft, 0, len(units))
-	for unit, data := range units {
+	for _, unit := range slices.Sorted(maps.Keys(units)) {
+		data := units[unit]
 		m, err := Decode(data)
 		if err != nil {
 			return nil, fmt.Errorf("checkpoint %s: %w", unit, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,8 +47,8 @@ func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger
 // snapshot, which commits the steps, comes last, so one that was cut off can be
 // taken up again.
 func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
-	for unit, data := range s.Evaluations {
-		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, data); err != nil {
+	for _, unit := range slices.Sorted(maps.Keys(s.Evaluations)) {
+		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, s.Evaluations[unit]); err != nil {
 			return fmt.Errorf("restore evaluation %s: %w", unit, err)
 		}
 	}

@@ -33,7 +33,7 @@ const (
 // Init says how the initial parameters are made: by a scheme from the seed, or read from a file.
 type Init struct {
 	Scheme Scheme `json:"scheme,omitempty" jsonschema_description:"made from the seed; default torch_uniform, PyTorch's; or give from"`
-	From   string `json:"from,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a safetensors file, as data.source, instead of scheme"`
+	From   string `json:"from,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"instead of scheme: a safetensors file, as data.source, or another job's parameters: job:ID (its model, or its newest checkpoint) or checkpoint:ID@STEP"`
 }
 
 // Scheme is a rule for initial parameters.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"tributary/shared/blob"
+	"tributary/shared/blob/s3"
 	"tributary/shared/broker"
 	"tributary/shared/job"
 	ledgerredis "tributary/shared/ledger/redis"
@@ -67,7 +68,7 @@ type Redis struct {
 type Stores struct {
 	NATS  broker.Config `embed:""`
 	Redis Redis         `embed:""`
-	Blobs string        `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks live: nats (an object bucket) or dir:PATH (a folder that every process shares)."`
+	Blobs string        `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks, plans and checkpoints live: nats (an object bucket), dir:PATH (a folder that every process shares) or s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION] (credentials as for the aws command: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."`
 }
 
 // lastEvents is how long a stopping program waits for its events to be sent.
@@ -100,7 +101,7 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 		return err
 	}
 	var err error
-	if o.Blobs, err = s.blobs(o.Conn); err != nil {
+	if o.Blobs, err = s.blobs(ctx, o.Conn); err != nil {
 		return err
 	}
 	r := s.Redis
@@ -111,14 +112,32 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 	return err
 }
 
-func (s Stores) blobs(conn *broker.Conn) (blob.Store, error) {
+func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error) {
 	if s.Blobs == "nats" {
 		return conn.Blobs(), nil
 	}
 	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); ok && path != "" {
 		return blob.NewDirectory(path)
 	}
-	return nil, fmt.Errorf("blobs: %q: want nats or dir:PATH: %w", s.Blobs, job.ErrInvalid)
+	if strings.HasPrefix(s.Blobs, "s3:") {
+		return s.bucket(ctx)
+	}
+	return nil, fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", s.Blobs, s3.Form, job.ErrInvalid)
+}
+
+// bucketPatience bounds the first look at a bucket.
+const bucketPatience = 15 * time.Second
+
+// bucket opens a bucket and makes sure that it is there: a wrong address or wrong
+// credentials are told at the start, not by the first job.
+func (s Stores) bucket(ctx context.Context) (blob.Store, error) {
+	store, err := s3.Open(s.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, bucketPatience)
+	defer cancel()
+	return store, store.Check(ctx)
 }
 
 // lease is how long a worker may take over one micro-batch, which is how often

@@ -138,16 +138,20 @@ func TestBlobsInAFolderThatAllShare(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeMeant(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key") // or the machine is asked for its role's
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	s := servers(t)
 	for name, c := range map[string]struct {
 		change func(*settings.Stores)
 		want   string
 	}{
-		"blobs":           {func(s *settings.Stores) { s.Blobs = "s3:bucket" }, `"s3:bucket": want nats or dir:PATH`},
-		"blobs in no dir": {func(s *settings.Stores) { s.Blobs = "dir:" }, `"dir:": want nats or dir:PATH`},
-		"redis scheme":    {func(s *settings.Stores) { s.Redis.URL = "http://127.0.0.1" }, "redis"},
-		"redis key alone": {func(s *settings.Stores) { s.Redis.Key = "k.pem" }, ""},
-		"nats creds":      {func(s *settings.Stores) { s.NATS.Credentials = "/no/such/file" }, "/no/such/file"},
+		"blobs":                {func(s *settings.Stores) { s.Blobs = "ftp:bucket" }, `"ftp:bucket": want nats, dir:PATH or s3://BUCKET`},
+		"blobs in no bucket":   {func(s *settings.Stores) { s.Blobs = "s3:bucket" }, `"s3:bucket": no bucket, or more than a bucket, is named: want s3://BUCKET`},
+		"a bucket unreachable": {func(s *settings.Stores) { s.Blobs = "s3://bucket?region=x&endpoint=http://127.0.0.1:1" }, "look for bucket bucket: "},
+		"blobs in no dir":      {func(s *settings.Stores) { s.Blobs = "dir:" }, `"dir:": want nats, dir:PATH or s3://BUCKET`},
+		"redis scheme":         {func(s *settings.Stores) { s.Redis.URL = "http://127.0.0.1" }, "redis"},
+		"redis key alone":      {func(s *settings.Stores) { s.Redis.Key = "k.pem" }, ""},
+		"nats creds":           {func(s *settings.Stores) { s.NATS.Credentials = "/no/such/file" }, "/no/such/file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := s

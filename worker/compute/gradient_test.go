@@ -131,6 +131,21 @@ func TestTasksThatCannotBeComputedArePoison(t *testing.T) {
 	}
 }
 
+// A plan with a field that this program does not know is another version's: its
+// log begins with another link. The task is left to a worker that knows it.
+func TestAPlanOfAnotherVersionIsLeftToOthers(t *testing.T) {
+	f := newFixture(t)
+	known, _, err := f.plan.Encode()
+	require.NoError(t, err)
+	task := f.gradient(0, tree.Root)
+	task.Plan, err = f.blobs.Put(t.Context(), append([]byte(`{"quantized":true,`), known[1:]...))
+	require.NoError(t, err)
+	err = f.worker(nil).Handle(t.Context(), task, none)
+	require.ErrorContains(t, err, "another version wrote it")
+	require.NotErrorIs(t, err, job.ErrPoison)
+	require.NotErrorIs(t, err, job.ErrCorrupt)
+}
+
 func TestAMissingBlockIsPoisonAndNamed(t *testing.T) {
 	f := newFixture(t)
 	require.NoError(t, f.blobs.Delete(t.Context(), f.plan.Dataset.Splits[job.Train][2].Digest))

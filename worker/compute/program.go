@@ -105,7 +105,13 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &program{engine: e, replica: replica.New(e, t.Ref), layout: e.Layout(t.Ref)}, nil
+	layout := e.Layout(t.Ref)
+	if layout.Plan != t.Plan {
+		// The log's chain begins with the plan's digest. A worker of the version
+		// that wrote the plan can do the task.
+		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it", t.Plan, layout.Plan)
+	}
+	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout}, nil
 }
 
 func (ps *programs) keep(key programKey, p *program) {

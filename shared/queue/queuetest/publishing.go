@@ -39,11 +39,13 @@ var publishing = map[string]func(*testing.T, *bench){
 		evaluate.Kind, evaluate.Split, evaluate.Block = job.Evaluate, job.Validation, 3
 		snapshot := gradient
 		snapshot.Kind = job.Snapshot
-		b.publish(evaluate, elsewhere, snapshot, gradient)
+		save := gradient
+		save.Kind = job.Save
+		b.publish(evaluate, elsewhere, snapshot, save, gradient)
 
 		require.Equal(t, []job.Task{gradient}, b.drain(b.subscribe(class), 1))
 		background := b.subscribe(queue.Class{Lane: queue.BackgroundLane, Numerics: class.Numerics})
-		require.Equal(t, []job.Task{evaluate, snapshot}, b.drain(background, 2))
+		require.Equal(t, []job.Task{evaluate, snapshot, save}, b.drain(background, 3))
 		other := b.subscribe(queue.Class{Lane: queue.GradientLane, Numerics: elsewhere.Numerics})
 		require.Equal(t, []job.Task{elsewhere}, b.drain(other, 1))
 		b.none(b.subscribe(queue.Class{Lane: queue.GradientLane, Numerics: "f3"}), 1)

@@ -1,0 +1,166 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"tributary/coordinator/run"
+	"tributary/shared/checkpoint"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+	"tributary/shared/queue"
+	"tributary/shared/replica"
+	"tributary/shared/tree"
+)
+
+func (w *world) work(ctx context.Context, lane queue.Lane) {
+	sub, err := w.queue.Subscribe(ctx, queue.Class{Lane: lane, Numerics: "n"})
+	if err != nil {
+		return
+	}
+	defer sub.Close()
+	for {
+		d, err := sub.Next(ctx)
+		if err != nil {
+			return
+		}
+		err = w.do(ctx, d.Task())
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
+			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
+		case errors.Is(err, job.ErrPoison):
+			w.failed(d.Task(), err, true)
+			_ = d.Term("")
+		default:
+			if !errors.Is(err, errDied) {
+				w.failed(d.Task(), err, false)
+			}
+			_ = d.Nak(50 * time.Millisecond)
+		}
+	}
+}
+
+func (w *world) failed(t job.Task, err error, poison bool) {
+	w.tell(func(s *run.Service) {
+		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison})
+	})
+}
+
+// halt lets no task of a step succeed until the returned function is called.
+func (w *world) halt(step int64) (goOn func()) {
+	var halted atomic.Bool
+	halted.Store(true)
+	w.working = func(t job.Task) error {
+		if t.Step == step && halted.Load() {
+			return errors.New("not now")
+		}
+		return nil
+	}
+	return func() { halted.Store(false) }
+}
+
+// errDied fails a task as the death of its worker does: nothing is told.
+var errDied = errors.New("the worker died")
+
+// do does a task in the plainest way.
+func (w *world) do(ctx context.Context, t job.Task) error {
+	w.doing.Lock()
+	defer w.doing.Unlock()
+	if w.working != nil {
+		if err := w.working(t); err != nil {
+			return err
+		}
+	}
+	data, err := w.blobs.Get(ctx, t.Plan)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return err
+	}
+	e, err := gradient.Compile(ctx, p, w.blobs, dataset.NewCache(w.blobs, 1<<20))
+	if err != nil {
+		return err
+	}
+	l := e.Layout(t.Ref)
+	r := w.replicas[t.Ref]
+	if r == nil {
+		r = replica.New(e, t.Ref)
+		w.replicas[t.Ref] = r
+	}
+	at, err := r.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if state, err := w.ledger.State(ctx, l); err != nil || state.Committed < at.Step {
+		if err := r.Forget(ctx); err != nil { // the ledger has lost steps
+			return err
+		}
+	}
+	if t.Kind == job.Save {
+		return w.save(ctx, r, l, t)
+	}
+	return r.View(ctx, w.ledger, t.Step, func(params []float32, chain ledger.Chain) error {
+		if t.Kind == job.Evaluate {
+			unit, err := e.Evaluate(ctx, gradient.NewScratch(), params, t.Split, t.Block)
+			if err != nil {
+				return err
+			}
+			stored, err := w.ledger.PutEvaluation(ctx, l, t.Step, t.Unit(), unit.Encode())
+			w.tell(func(s *run.Service) { s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored}) })
+			return err
+		}
+		if t.Node != tree.Root {
+			return fmt.Errorf("node %d: the jobs of these tests have one micro-batch: %w", t.Node, job.ErrPoison)
+		}
+		root := make([]float32, l.Params)
+		sums, err := e.Node(ctx, root, gradient.NewScratch(), params, t.Step, t.Node, nil)
+		if err != nil {
+			return err
+		}
+		committed, _, err := w.ledger.Append(ctx, l, t.Step, []int{0}, root, sums, chain)
+		if committed {
+			w.tell(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
+		}
+		return err
+	})
+}
+
+// save writes a checkpoint and tells of it.
+func (w *world) save(ctx context.Context, r *replica.Replica, l ledger.Layout, t job.Task) error {
+	err := r.View(ctx, w.ledger, t.Step, func([]float32, ledger.Chain) error { return nil })
+	if err != nil && !errors.Is(err, job.ErrStale) {
+		return err
+	}
+	snap, err := r.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := checkpoint.Gather(ctx, w.ledger, l, snap)
+	if err != nil {
+		return err
+	}
+	s.Plan, s.Numerics = t.Plan, t.Numerics
+	d, err := checkpoint.NewDraft(s)
+	if err != nil {
+		return err
+	}
+	if err := d.Announce(ctx, w.ledger, l); err != nil {
+		return err
+	}
+	if err := d.Write(ctx, w.blobs, func() {}); err != nil {
+		return err
+	}
+	w.tell(func(s *run.Service) {
+		s.Checkpointed(notice.Checkpointed{Ref: t.Ref, Step: snap.Step, Digest: d.Digest})
+	})
+	return nil
+}

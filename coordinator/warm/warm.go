@@ -1,0 +1,141 @@
+// Package warm opens the parameters of other jobs, from which a new one may start:
+// job:<id> is a job's model, or its newest checkpoint while it has no model, and
+// checkpoint:<id>@<step> is a checkpoint on record.
+//
+// It owns these two schemes of sources. What is opened is a safetensors file, as if
+// it had been given by path; package ingest calls it when a spec's model.init.from
+// says so, and the plan keeps a copy, so that the job does not depend on the other
+// from then on.
+//
+// Invariant: parameters are those of the record's model or checkpoint, verified by
+// their digests, or opening fails.
+package warm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"tributary/shared/blob"
+	"tributary/shared/checkpoint"
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/plan"
+	"tributary/shared/registry"
+)
+
+// Records reads what is known about jobs.
+type Records interface {
+	// Get fails with job.ErrNotFound.
+	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
+}
+
+// Models reads the registry's files.
+type Models interface {
+	// GetFile fails with job.ErrNotFound.
+	GetFile(ctx context.Context, model, file string) ([]byte, error)
+}
+
+// Jobs opens parameters of jobs.
+type Jobs struct {
+	Records Records
+	Models  Models
+	Blobs   blob.Store
+}
+
+// source is a source taken apart; step 0 stands for the model or the newest
+// checkpoint.
+type source struct {
+	id   job.ID
+	step int64
+}
+
+func parse(text string) (source, error) {
+	var s source
+	if rest, ok := strings.CutPrefix(text, "checkpoint:"); ok {
+		id, step, _ := strings.Cut(rest, "@")
+		n, err := strconv.ParseInt(step, 10, 64)
+		if err != nil || n < 1 {
+			return s, fmt.Errorf("%.200q: want checkpoint:<job>@<step>: %w", text, job.ErrInvalid)
+		}
+		s = source{job.ID(id), n}
+	} else {
+		s.id = job.ID(strings.TrimPrefix(text, "job:"))
+	}
+	if err := s.id.Validate(); err != nil {
+		return s, fmt.Errorf("%.200q: %w: %w", text, err, job.ErrInvalid)
+	}
+	return s, nil
+}
+
+// Open opens a source of one of the schemes. It fails with job.ErrInvalid when there
+// is no such job, model or checkpoint.
+func (j *Jobs) Open(ctx context.Context, text string) (io.ReadCloser, error) {
+	s, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	data, err := j.read(ctx, s)
+	if errors.Is(err, job.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", err, job.ErrInvalid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", text, err)
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+func (j *Jobs) read(ctx context.Context, s source) ([]byte, error) {
+	r, _, err := j.Records.Get(ctx, s.id)
+	if err != nil {
+		return nil, err
+	}
+	if s.step == 0 && r.State == job.Succeeded {
+		return j.Models.GetFile(ctx, string(s.id), registry.WeightsFile)
+	}
+	for _, c := range r.Checkpoints { // the newest first
+		if s.step == 0 || c.Step == s.step {
+			return j.checkpoint(ctx, r, c)
+		}
+	}
+	steps := make([]string, len(r.Checkpoints))
+	for i, c := range r.Checkpoints {
+		steps[i] = strconv.FormatInt(c.Step, 10)
+	}
+	if s.step == 0 || len(steps) == 0 {
+		return nil, fmt.Errorf("job %s is %s and has neither model nor checkpoint: %w", s.id, r.State, job.ErrNotFound)
+	}
+	return nil, fmt.Errorf("job %s has no checkpoint after step %d; it has those after %s: %w", s.id, s.step, strings.Join(steps, ", "), job.ErrNotFound)
+}
+
+// checkpoint makes a safetensors file of a checkpoint's parameters.
+func (j *Jobs) checkpoint(ctx context.Context, r job.Record, c job.Checkpoint) ([]byte, error) {
+	data, err := blob.Fetch(ctx, j.Blobs, r.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("its plan: %w", err)
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("its plan: %w", err)
+	}
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return nil, fmt.Errorf("its model: %w", err)
+	}
+	m, err := checkpoint.Open(ctx, j.Blobs, c.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if m.Ref != r.Ref() || m.Plan != r.Plan || m.Params != network.Params() {
+		return nil, fmt.Errorf("checkpoint %d is not of job %s: %w", c.Step, r.Ref(), job.ErrCorrupt)
+	}
+	params, err := m.Vector(ctx, j.Blobs, 0)
+	if err != nil {
+		return nil, err
+	}
+	return registry.EncodeWeights(network.Tensors(), params)
+}

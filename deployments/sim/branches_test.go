@@ -1,0 +1,81 @@
+package sim
+
+// branches is what the seeds must reach, all together: a fault that no seed
+// brings about, or a way out that no program takes, is not tested.
+var branches = []string{
+	"a reply is lost: append",
+	"a reply is lost: put",
+	"a reply is lost: publish",
+	"a reply is lost: update",
+	"a reply is lost: get",
+	"a reply is lost: ack",
+	"a reply is lost: acquire",
+	"a reply is lost: renew",
+	"a reply is lost: evaluations",
+	"a reply is lost: root",
+	"a request takes effect late: append",
+	"a request takes effect late: put",
+	"a request takes effect late: publish",
+	"a request takes effect late: update",
+	"a request takes effect late: acquire",
+	"a request takes effect late: release",
+	"a request takes effect late: ack",
+	"a request takes effect late: nak",
+	"a request takes effect late: evaluation",
+	"a request takes effect late: snapshot",
+	"a snapshot is no longer the newest",
+	"a snapshot trims the log",
+	"a snapshot brings back steps that the ledger has lost",
+	"a replica is loaded from a snapshot",
+	"a stale task is dropped: gradient",
+	"a stale task is dropped: evaluate",
+	"a stale task is dropped: snapshot",
+	"a stale task is dropped: checkpoint",
+	"a task fails: failed",
+	"a task fails: full",
+	"a task is delivered again: gradient",
+	"a task is delivered again: evaluate",
+	"a task is delivered again: snapshot",
+	"a task is delivered again: checkpoint",
+	"a gradient task is published again",
+	"a stalled step has partials already",
+	"a partial of a committed step arrives",
+	"a cover mixes levels of the tree",
+	"a step is shared among slots",
+	"a step of several chunks is committed",
+	"a step is committed after the ledger's loss",
+	"a root is appended again",
+	"some chunks of a step land",
+	"the queue has a task twice",
+	"a worker reports a failure",
+	"a worker is set aside",
+	"a notice is lost",
+	"a notice is heard twice",
+	"a stale record is read",
+	"two change a record at once, and one is refused",
+	"a former owner's change is refused",
+	"a dead owner's lease is taken over",
+	"a lease ends by itself",
+	"an owner finds out that its lease has ended",
+	"another coordinator takes a job over",
+	"a job is claimed by its next owner",
+	"a block's bytes arrive damaged",
+	"a job has succeeded",
+	"a job's record is removed",
+	"an id is used again",
+	"a person's request is answered: pause, ok",
+	"a person's request is answered: resume, ok",
+	"a person's request is answered: resume, conflict",
+	"a person's request is answered: cancel, ok",
+	"a person's request is answered: cancel, conflict",
+	"a person's request is answered: remove, ok",
+}
+
+// everything that can break must have broken.
+func everything() []string {
+	all := make([]string, len(misfortunes))
+	for i, m := range misfortunes {
+		all[i] = string(m)
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"tributary/shared/job"
+)
+
+// Form is how an address is written.
+const Form = "s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION]"
+
+// amazon is the endpoint of an address that names none.
+const amazon = "https://s3.amazonaws.com"
+
+// tries is how often a request is sent before its operation fails.
+const tries = 4
+
+// Open returns the store at an address of the given form. An endpoint without a
+// scheme is spoken to over TLS. Credentials are those of the environment
+// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), of the file
+// ~/.aws/credentials, or of the machine's role, in this order. It sends nothing.
+func Open(address string) (*Store, error) {
+	a, err := parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("blobs %.200q: %w: want %s: %w", address, err, Form, job.ErrInvalid)
+	}
+	client, err := minio.New(a.endpoint.Host, &minio.Options{
+		Creds: credentials.NewChainCredentials([]credentials.Provider{
+			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
+		}),
+		Secure: a.endpoint.Scheme == "https", Region: a.region, MaxRetries: tries,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("blobs %.200q: %w: %w", address, err, job.ErrInvalid)
+	}
+	return &Store{client: client, bucket: a.bucket, prefix: a.prefix}, nil
+}
+
+// location is an address taken apart.
+type location struct {
+	bucket, prefix, region string
+	endpoint               *url.URL
+}
+
+func parse(address string) (location, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return location{}, err
+	}
+	if u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return location{}, errors.New("no bucket, or more than a bucket, is named")
+	}
+	l := location{bucket: u.Host, prefix: strings.Trim(u.Path, "/")}
+	if l.prefix != "" {
+		l.prefix += "/"
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return location{}, err
+	}
+	endpoint := amazon
+	for key, values := range query {
+		switch key {
+		case "endpoint":
+			endpoint = values[0]
+		case "region":
+			l.region = values[0]
+		default:
+			return location{}, fmt.Errorf("parameter %.40q is unknown", key)
+		}
+	}
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "https://" + endpoint
+	}
+	l.endpoint, err = url.Parse(endpoint)
+	if err != nil {
+		return location{}, err
+	}
+	if e := l.endpoint; e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || strings.Trim(e.Path, "/") != "" {
+		return location{}, fmt.Errorf("endpoint %.80q is no server's address", endpoint)
+	}
+	return l, nil
+}
+
+// Check reports whether the bucket can be reached and is there.
+func (s *Store) Check(ctx context.Context) error {
+	doing := "look for bucket " + s.bucket
+	there, err := s.client.BucketExists(ctx, s.bucket)
+	if err != nil {
+		return s.failed(ctx, doing, err)
+	}
+	if !there {
+		return fmt.Errorf("%s: there is none: %w", doing, job.ErrNotFound)
+	}
+	return nil
+}
+
+// missing reports whether a server answered that there is no such object.
+func missing(err error) bool {
+	return err != nil && minio.ToErrorResponse(err).Code == minio.NoSuchKey
+}
+
+// full has the codes of a server that has no room: of S3's quotas, of MinIO's disks
+// and quotas.
+var full = map[string]bool{
+	"QuotaExceeded": true, "XMinioStorageFull": true, "XMinioAdminBucketQuotaExceeded": true, "InsufficientStorage": true,
+}
+
+// failed gives an error its class and says what was being done; nil stays nil.
+func (s *Store) failed(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	r := minio.ToErrorResponse(err)
+	switch {
+	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	case r.Code == minio.NoSuchKey:
+		err = fmt.Errorf("there is no such blob: %w", job.ErrNotFound)
+	case r.Code == minio.NoSuchBucket:
+		err = fmt.Errorf("there is no bucket %s", s.bucket)
+	case full[r.Code], r.StatusCode == http.StatusInsufficientStorage:
+		err = fmt.Errorf("%w: %w", err, job.ErrFull)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,122 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// ErrInjected is what a Faulty fails with.
+var ErrInjected = errors.New("injected")
+
+// Faulty is a ledger whose K-th call, from 1, fails: before it takes effect or,
+// when After is set, after that. It is not safe for concurrent use.
+type Faulty struct {
+	Next  ledger.Ledger
+	K     int
+	After bool
+	Calls int // so far
+}
+
+var _ ledger.Ledger = (*Faulty)(nil)
+
+// call counts a call and carries it out or fails it.
+func call[T any](f *Faulty, do func() (T, error)) (T, error) {
+	f.Calls++
+	if f.Calls != f.K {
+		return do()
+	}
+	var zero T
+	if f.After {
+		_, _ = do() // its answer is what gets lost
+	}
+	return zero, ErrInjected
+}
+
+// followed is what a call returns beside a chain.
+type followed[T any] struct {
+	value T
+	chain ledger.Chain
+}
+
+// follow is call for what returns a chain too.
+func follow[T any](f *Faulty, do func() (T, ledger.Chain, error)) (T, ledger.Chain, error) {
+	both, err := call(f, func() (followed[T], error) {
+		value, chain, err := do()
+		return followed[T]{value, chain}, err
+	})
+	return both.value, both.chain, err
+}
+
+// only is call for what returns an error alone.
+func only(f *Faulty, do func() error) error {
+	_, err := call(f, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}
+
+// State passes the call on or fails it.
+func (f *Faulty) State(ctx context.Context, l ledger.Layout) (ledger.State, error) {
+	return call(f, func() (ledger.State, error) { return f.Next.State(ctx, l) })
+}
+
+// Put passes the call on or fails it.
+func (f *Faulty) Put(ctx context.Context, l ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
+	return call(f, func() ([]ledger.Arrival, error) { return f.Next.Put(ctx, l, step, node, p) })
+}
+
+// Arrived passes the call on or fails it.
+func (f *Faulty) Arrived(ctx context.Context, l ledger.Layout, step int64) ([]tree.Node, error) {
+	return call(f, func() ([]tree.Node, error) { return f.Next.Arrived(ctx, l, step) })
+}
+
+// Partial passes the call on or fails it.
+func (f *Faulty) Partial(ctx context.Context, l ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+	return call(f, func() (ledger.Sums, error) { return f.Next.Partial(ctx, l, step, node, chunks, dst) })
+}
+
+// Append passes the call on or fails it.
+func (f *Faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+	return follow(f, func() (bool, ledger.Chain, error) { return f.Next.Append(ctx, l, step, chunks, root, s, before) })
+}
+
+// Root passes the call on or fails it.
+func (f *Faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.Root(ctx, l, step, dst, before) })
+}
+
+// Losses passes the call on or fails it.
+func (f *Faulty) Losses(ctx context.Context, l ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+	return call(f, func() ([]ledger.Progress, error) { return f.Next.Losses(ctx, l, from, to) })
+}
+
+// PutSnapshot passes the call on or fails it.
+func (f *Faulty) PutSnapshot(ctx context.Context, l ledger.Layout, s ledger.Snapshot) error {
+	return only(f, func() error { return f.Next.PutSnapshot(ctx, l, s) })
+}
+
+// Snapshot passes the call on or fails it.
+func (f *Faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
+	return follow(f, func() (int64, ledger.Chain, error) { return f.Next.Snapshot(ctx, l, vectors) })
+}
+
+// PutEvaluation passes the call on or fails it.
+func (f *Faulty) PutEvaluation(ctx context.Context, l ledger.Layout, step int64, unit string, result []byte) (int, error) {
+	return call(f, func() (int, error) { return f.Next.PutEvaluation(ctx, l, step, unit, result) })
+}
+
+// Evaluations passes the call on or fails it.
+func (f *Faulty) Evaluations(ctx context.Context, l ledger.Layout, step int64) (map[string][]byte, error) {
+	return call(f, func() (map[string][]byte, error) { return f.Next.Evaluations(ctx, l, step) })
+}
+
+// DropEvaluations passes the call on or fails it.
+func (f *Faulty) DropEvaluations(ctx context.Context, l ledger.Layout, step int64) error {
+	return only(f, func() error { return f.Next.DropEvaluations(ctx, l, step) })
+}
+
+// Delete passes the call on or fails it.
+func (f *Faulty) Delete(ctx context.Context, l ledger.Layout) error {
+	return only(f, func() error { return f.Next.Delete(ctx, l) })
+}

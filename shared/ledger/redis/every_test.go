@@ -1,0 +1,63 @@
+package redis
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/ledger/redis/redistest"
+)
+
+// openWith is open for a client that tries retries times again by itself.
+func openWith(t *testing.T, url string, retries int) *Ledger {
+	t.Helper()
+	opts, err := Config{URL: url}.options()
+	require.NoError(t, err)
+	opts.MaxRetries, opts.MinRetryBackoff, opts.MaxRetryBackoff = retries, time.Microsecond, time.Millisecond
+	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1)}
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+// Every command of a life is cut off once, before it reaches the server and
+// after it took effect there: of a pipeline, those before it have taken effect
+// and those behind it have not. With a client that does not try again another
+// process goes on; with one that does, nobody notices.
+func TestEveryCommandIsCutOff(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for _, retries := range []int{-1, 2} {
+			name := map[bool]string{false: "before it took effect", true: "after it took effect"}[after] +
+				map[int]string{-1: ", not tried again", 2: ", tried again"}[retries]
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s := redistest.Start(t)
+				if s == nil {
+					return
+				}
+				proxy := redistest.NewProxy(t, s)
+				healthy, faulty := open(t, s.URL), openWith(t, proxy.URL, retries)
+				ledgertest.Every(t, ledgertest.Faults{
+					Healthy: healthy,
+					Faulty: func(k int) (ledger.Ledger, func() bool) {
+						proxy.Cut(k, after)
+						return faulty, proxy.HasCut
+					},
+					Hidden: retries > 0,
+					Left: func(lay ledger.Layout) []string {
+						var left []string
+						for _, key := range allKeys(t, healthy) {
+							if strings.Contains(key, "{"+lay.Ref.String()+":") {
+								left = append(left, key)
+							}
+						}
+						return left
+					},
+				})
+			})
+		}
+	}
+}
