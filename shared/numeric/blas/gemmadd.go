@@ -28,12 +28,12 @@ func (im Implementation) SgemmAdd(tA, tB blas.Transpose, m, n, k int, alpha floa
 	if m == 0 || n == 0 {
 		return
 	}
-	cm := matrix{c, ldc, 1}
 	if k == 0 || alpha == 0 {
-		addZero(cm, m, n)
+		addZero(matrix{c, ldc, 1}, m, n)
 		return
 	}
-	p := newProduct(tA, tB, m, n, k, alpha, a, lda, b, ldb, cm)
+	var p product
+	p.set(tA, tB, m, n, k, alpha, a, lda, b, ldb, c, ldc)
 	p.add = true
 	p.cut(im.kernels(), im.Threads)
 }
