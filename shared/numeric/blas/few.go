@@ -35,12 +35,13 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 // tiny reports whether p is best computed at once, without a workspace: what it
 // might save elsewhere is less than the asking.
 func (p *product) tiny(s *kernel.Set) bool {
-	return p.b.cs == 1 && p.c.cs == 1 && p.m*p.k <= leastEdge && p.n <= 3*s.NR && p.k <= kc &&
+	return p.b.cs == 1 && p.c.cs == 1 && p.m*p.k <= leastEdge && p.n <= nc && p.k <= kc &&
 		p.alpha == 1 && p.beta == 1 && s.Masked()
 }
 
 // worthDots reports whether dot products are the way to compute p, whose columns
-// of B are contiguous: a C whose columns are takes a pass of its own.
+// of B are contiguous: a C whose columns are takes a pass of its own, and for more
+// than a few rows B is better transposed, if in blocks of 8 × 8.
 func (p *product) worthDots(s *kernel.Set) bool {
 	turned := p.c.cs != 1
 	switch {
@@ -49,7 +50,7 @@ func (p *product) worthDots(s *kernel.Set) bool {
 	case p.m <= fewRows:
 		return true
 	}
-	return s.Bulk != nil && p.m <= mostRows && !turned && p.k >= 16
+	return (s.Bulk != nil || p.n < 16) && p.m <= mostRows && !turned && p.k >= 16
 }
 
 // Rows that are few, and with kernels for the bulk of many columns.
