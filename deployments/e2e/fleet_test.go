@@ -120,6 +120,9 @@ func TestAnyFleetGivesTheSameBits(t *testing.T) {
 func TestMNISTIsLearned(t *testing.T) {
 	o := programs.Train(t.Context(), t, "deployments/jobs/mnist.yaml")
 	require.GreaterOrEqual(t, o.Metrics[job.Test]["accuracy"], 0.965)
+	digests, err := os.ReadFile(filepath.Join(programs.Root, "deployments/jobs/DIGESTS"))
+	require.NoError(t, err)
+	require.Contains(t, string(digests), string(o.ParametersSHA256)+"  mnist.yaml\n")
 	t.Logf("%+v", o)
 }
 

@@ -3,7 +3,7 @@
 // table of GFLOP/s and their ratio. It is a module of its own because it needs
 // cgo and OpenBLAS (Debian: libopenblas-dev):
 //
-//	OPENBLAS_NUM_THREADS=1 go run .
+//	go run .
 package main
 
 import (
@@ -28,7 +28,8 @@ func main() {
 	set := flag.String("set", "", "instruction set; empty: the CPU's best")
 	rounds := flag.Int("rounds", 9, "rounds per case")
 	slice := flag.Duration("slice", 10*time.Millisecond, "time per round and implementation")
-	only := flag.String("only", "", "squares, dense, deep or small; empty: all")
+	only := flag.String("only", "", "squares, dense, deep, ragged or small; empty: all")
+	all := flag.Bool("all", false, "every ragged shape, not one in eleven")
 	flag.Parse()
 	runtime.LockOSThread()
 	s, err := isa.Choose(*set)
@@ -37,7 +38,7 @@ func main() {
 		os.Exit(1)
 	}
 	b := bench{specified.Implementation{Set: s}, netlib.Implementation{}, *rounds, *slice}
-	b.table(os.Stdout, cases(*only))
+	b.table(os.Stdout, cases(*only, *all))
 }
 
 // gemm is one shape: C [m, n] = op(A) [m, k] · op(B) [k, n].
@@ -46,7 +47,7 @@ type gemm struct {
 	m, n, k int
 }
 
-func cases(only string) []gemm {
+func cases(only string, all bool) []gemm {
 	var out []gemm
 	add := func(name string, m, n, k int) {
 		for _, t := range [4][2]blas.Transpose{{blas.NoTrans, blas.NoTrans}, {blas.NoTrans, blas.Trans}, {blas.Trans, blas.NoTrans}, {blas.Trans, blas.Trans}} {
@@ -67,6 +68,16 @@ func cases(only string) []gemm {
 	}
 	for _, s := range [][3]int{{128, 784, 64}, {10, 128, 64}, {2048, 784, 64}, {256, 256, 64}} {
 		add("deep", s[0], s[1], s[2])
+	}
+	ragged := []int{1, 3, 7, 10, 17, 31, 33, 63, 65, 100, 129}
+	for i, m := range ragged {
+		for j, n := range ragged {
+			for l, k := range ragged {
+				if all || (i+2*j+3*l)%len(ragged) == 0 {
+					add("ragged", m, n, k)
+				}
+			}
+		}
 	}
 	for _, s := range [][3]int{{1, 10, 64}, {8, 10, 64}, {64, 10, 64}, {32, 32, 64}, {10, 64, 32}, {65, 33, 17}, {100, 100, 100}, {1, 784, 128}, {128, 784, 10}} {
 		add("small", s[0], s[1], s[2])
@@ -101,7 +112,8 @@ func (b bench) table(w io.Writer, cs []gemm) {
 	fmt.Fprintf(w, "%d cases: ratio least %.2f, median %.2f, geometric mean %.2f\n", n, ratios[0], ratios[n/2], math.Exp(log/float64(n)))
 }
 
-// run returns the GFLOP/s of both, each the best of its rounds, and their ratio.
+// run returns the GFLOP/s of both and their ratio, each the median of its
+// rounds. Both run in every round, so that a ratio is of the same moment.
 func (b bench) run(c gemm) (own, other, ratio float64) {
 	x, y, z := numbers(c.m*c.k), numbers(c.k*c.n), make([]float32, c.m*c.n)
 	lda, ldb := c.k, c.n
@@ -117,10 +129,18 @@ func (b bench) run(c gemm) (own, other, ratio float64) {
 	flop := 2 * float64(c.m) * float64(c.n) * float64(c.k)
 	one, two := call(b.own), call(b.other)
 	count := b.calibrate(one)
+	var owns, others, ratios []float64
 	for range b.rounds {
-		own, other = max(own, flop/elapsed(one, count)), max(other, flop/elapsed(two, count))
+		own, other := elapsed(one, count), elapsed(two, count)
+		owns, others, ratios = append(owns, flop/own), append(others, flop/other), append(ratios, other/own)
 	}
-	return own, other, own / other
+	return median(owns), median(others), median(ratios)
+}
+
+// median sorts v.
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 // calibrate returns how many calls of f fill a slice.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,13 +42,18 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	c := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", "./coordinator", "./worker", "github.com/nats-io/nats-server/v2")
-	c.Dir, c.Env = Root, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the programs: %w: %s", err, out)
-	}
-	return dir, nil
+	return dir, compile(dir, runtime.GOARCH, "./coordinator", "./worker", "github.com/nats-io/nats-server/v2")
 })
+
+// compile builds packages for an architecture into a folder.
+func compile(dir, arch string, packages ...string) error {
+	c := exec.CommandContext(context.Background(), "go", append([]string{"build", "-o", dir + "/"}, packages...)...)
+	c.Dir, c.Env = Root, append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs for %s: %w: %s", arch, err, out)
+	}
+	return nil
+}
 
 // Main runs a package's tests and removes the built programs. The testing
 // package takes m's result from there.
@@ -76,14 +82,19 @@ type Process struct {
 // the test's end at the latest; its output is shown when the test has failed.
 func Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
-	p := &Process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), path(t, name), args...)}
+	return start(t, exec.CommandContext(context.WithoutCancel(t.Context()), path(t, name), args...))
+}
+
+func start(t testing.TB, c *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{cmd: c}
 	p.cmd.Dir = Root
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	require.NoError(t, p.cmd.Start())
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s %v:\n%s", name, args, p.log.String())
+			t.Logf("%v:\n%s", c.Args, p.log.String())
 		}
 	})
 	return p
@@ -115,16 +126,22 @@ func StartServers(t testing.TB, redis ...string) *Servers {
 	t.Helper()
 	r := redistest.Start(t, redis...)
 	require.NotNil(t, r, "redis-server is not in PATH")
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	require.NoError(t, l.Close())
+	port := free(t)
 	s := &Servers{
 		NATS: fmt.Sprintf("nats://127.0.0.1:%d", port), Redis: r.URL, RedisServer: r,
 		args: []string{"-js", "-sd", t.TempDir(), "-a", "127.0.0.1", "-p", fmt.Sprint(port)},
 	}
 	s.nats = Start(t, "nats-server", s.args...)
 	return s
+}
+
+// free returns a port that nothing listens on.
+func free(t testing.TB) int {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // RestartNATS kills the nats-server and starts it again with what it stored;
@@ -154,7 +171,11 @@ func (s *Servers) Coordinator(t testing.TB) *Process {
 // Train runs the train command on a spec and returns its outcome.
 func Train(ctx context.Context, t testing.TB, spec string, args ...string) job.Outcome {
 	t.Helper()
-	c := exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...)
+	return outcome(t, exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...))
+}
+
+func outcome(t testing.TB, c *exec.Cmd) job.Outcome {
+	t.Helper()
 	c.Dir = Root
 	var stderr bytes.Buffer
 	c.Stderr = &stderr

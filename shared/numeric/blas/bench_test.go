@@ -64,3 +64,35 @@ func BenchmarkThreads(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkGemmAdd is the gradient of a dense layer, dW [out, in] ← dW + dyᵀ x, as
+// GemmAdd, as a product and a sum, and, for comparison, Sgemm with β = 0 and 1.
+func BenchmarkGemmAdd(b *testing.B) {
+	r := random(13)
+	for _, s := range [][3]int{{128, 784, 64}, {256, 784, 64}, {2048, 2048, 32}} {
+		m, n, k := s[0], s[1], s[2]
+		x, y, z, t := r.floats(m*k, 0), r.floats(k*n, 0), make([]float32, m*n), make([]float32, m*n)
+		for _, set := range isa.Available() {
+			im := Implementation{Set: set}
+			sgemm := func(beta float32, c []float32) {
+				im.Sgemm(blas.Trans, blas.NoTrans, m, n, k, 1, x, m, y, n, beta, c, n)
+			}
+			for _, way := range []struct {
+				name string
+				do   func()
+			}{
+				{"GemmAdd", func() { im.SgemmAdd(blas.Trans, blas.NoTrans, m, n, k, 1, x, m, y, n, z, n) }},
+				{"product, sum", func() { sgemm(0, t); im.loops().Add(z, z, t) }},
+				{"beta 0", func() { sgemm(0, z) }},
+				{"beta 1", func() { sgemm(1, z) }},
+			} {
+				b.Run(fmt.Sprintf("%dx%dx%d/%s/%s", m, n, k, set, way.name), func(b *testing.B) {
+					for b.Loop() {
+						way.do()
+					}
+					b.ReportMetric(2*float64(m)*float64(n)*float64(k)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+				})
+			}
+		}
+	}
+}

@@ -58,6 +58,8 @@
 // framework for rapidly instantiating BLAS functionality", 2015) into panels of B
 // and blocks of A that fit the caches; packing is left out where memory already
 // lies well, and C = A·B is computed as Cᵀ = Bᵀ·Aᵀ where that packs less.
+// Products of few rows or columns, and few columns beyond whole panels, have
+// kernels of their own, which transpose in registers and pack nothing.
 //
 // Invariant: each element is one chain, computed by one goroutine, in order. No
 // result depends on the instruction set, blocks, padding, threads, alignment or

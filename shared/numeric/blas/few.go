@@ -8,14 +8,23 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 	if s.Dots == nil || p.alpha != 1 || p.beta != 1 {
 		return false
 	}
-	q := *p
-	if q.n < q.m {
-		q.transpose()
+	m, ofRows, turned := p.m, p.b.cs == 1, p.n < p.m
+	if turned {
+		m, ofRows = p.n, p.a.rs == 1
+	}
+	if ofRows && m > fewRows {
+		return false
+	}
+	q := p
+	if turned {
+		t := *p
+		t.transpose()
+		q = &t
 	}
 	switch {
-	case q.b.cs == 1 && q.m <= fewRows:
+	case ofRows:
 		q.rowsOfB(s, w)
-	case q.b.cs != 1 && q.worthDots(s):
+	case q.worthDots(s):
 		q.dots(s, w)
 	default:
 		return false
@@ -23,8 +32,16 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 	return true
 }
 
+// tiny reports whether p is best computed at once, without a workspace: what it
+// might save elsewhere is less than the asking.
+func (p *product) tiny(s *kernel.Set) bool {
+	return p.b.cs == 1 && p.c.cs == 1 && p.m*p.k <= leastEdge && p.n <= nc && p.k <= kc &&
+		p.alpha == 1 && p.beta == 1 && s.Masked()
+}
+
 // worthDots reports whether dot products are the way to compute p, whose columns
-// of B are contiguous: a C whose columns are takes a pass of its own.
+// of B are contiguous: a C whose columns are takes a pass of its own, and for more
+// than a few rows B is better transposed, if in blocks of 8 × 8.
 func (p *product) worthDots(s *kernel.Set) bool {
 	turned := p.c.cs != 1
 	switch {
@@ -33,7 +50,7 @@ func (p *product) worthDots(s *kernel.Set) bool {
 	case p.m <= fewRows:
 		return true
 	}
-	return s.Bulk != nil && p.m <= mostRows && !turned && p.k >= 16
+	return (s.Bulk != nil || p.n < 16) && p.m <= mostRows && !turned && p.k >= 16
 }
 
 // Rows that are few, and with kernels for the bulk of many columns.
@@ -98,7 +115,7 @@ func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
 	}
 }
 
-// panelsOfRows is rowsOfB for a C whose rows are contiguous.
+// panelsOfRows computes p from where A, B and C lie, rows of B and C contiguous.
 func (p *product) panelsOfRows(s *kernel.Set) {
 	use, j := p.use(), 0
 	if p.m <= len(s.Rows) {
@@ -112,7 +129,7 @@ func (p *product) panelsOfRows(s *kernel.Set) {
 	for ; j < p.n; j += s.NR {
 		width := min(s.NR, p.n-j)
 		f, _ := s.For(width)
-		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 0, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 1<<width-1)
+		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 4*s.MR*p.a.rs, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 1<<width-1)
 	}
 }
 

@@ -186,6 +186,38 @@ func TestSgemmBlocks(t *testing.T) {
 	}
 }
 
+// Few rows or few columns, or few columns beyond whole panels.
+func TestSgemmFew(t *testing.T) {
+	r := random(14)
+	many := []int{1, 2, 5, 7, 8, 9, 16, 20, 25, 31, 33, 39, 40, 47, 63, 66, 71, 97, 131, 200}
+	depths := []int{1, 3, 4, 7, 8, 9, 15, 18, 31, 65}
+	for few := 1; few <= mostRows; few++ {
+		for _, n := range many {
+			for i := range 4 {
+				c := gemmCase{
+					tA: transposes[i&1], tB: transposes[i>>1], m: few, n: n, k: depths[r.intn(len(depths))],
+					alpha: 1, beta: float32(r.intn(2)), pad: r.intn(2), kind: r.intn(kinds),
+				}
+				c.check(t, &r)
+				c.checkAdd(t, &r)
+				c.m, c.n = c.n, c.m
+				c.check(t, &r)
+				c.checkAdd(t, &r)
+			}
+		}
+	}
+	for rest := range fewRows + 1 {
+		for i := range 4 {
+			gemmCase{transposes[i&1], transposes[i>>1], 34 + rest, 32 + rest, 19 + rest, 1, float32(rest % 2), i & 1, i}.check(t, &r)
+		}
+	}
+	// More than a tile, and longer than the room for copies of columns.
+	for i := range 4 {
+		gemmCase{transposes[i&1], transposes[i>>1], tileCols + 11, 3, 9, 1, float32(i & 1), 0, 0}.check(t, &r)
+		gemmCase{transposes[i&1], transposes[i>>1], 2, 9, mostDots + 1, 1, 0, 0, 0}.check(t, &r)
+	}
+}
+
 // Rows that meet in the cache are copied apart, whatever remains of blocks.
 func TestSgemmConflictingStrides(t *testing.T) {
 	r := random(9)

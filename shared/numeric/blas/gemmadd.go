@@ -6,6 +6,7 @@ import (
 
 	"tributary/shared/numeric/fma"
 	"tributary/shared/numeric/internal/kernel"
+	loops "tributary/shared/numeric/internal/vector"
 )
 
 // GemmAdd is C ← C + α·op(A)·op(B), one product and one sum of matrices: the
@@ -28,12 +29,12 @@ func (im Implementation) SgemmAdd(tA, tB blas.Transpose, m, n, k int, alpha floa
 	if m == 0 || n == 0 {
 		return
 	}
-	cm := matrix{c, ldc, 1}
 	if k == 0 || alpha == 0 {
-		addZero(cm, m, n)
+		addZero(matrix{c, ldc, 1}, m, n)
 		return
 	}
-	p := newProduct(tA, tB, m, n, k, alpha, a, lda, b, ldb, cm)
+	var p product
+	p.set(tA, tB, m, n, k, alpha, a, lda, b, ldb, c, ldc)
 	p.add = true
 	p.cut(im.kernels(), im.Threads)
 }
@@ -61,20 +62,19 @@ func (p *product) runAside(s *kernel.Set, w *workspace) {
 			q.m, q.n = min(mc, p.m-i), min(nc, p.n-j)
 			q.a, q.b, q.c = p.a.part(i, 0), p.b.part(0, j), matrix{w.sum, nc, 1}
 			q.blocks(s, w)
-			add(p.c.part(i, j), q.c, q.m, q.n)
+			add(s, p.c.part(i, j), q.c, q.m, q.n)
 		}
 	}
 }
 
 // add is C [m, n] ← C + T; T's rows are contiguous.
-func add(c, t matrix, m, n int) {
+func add(s *kernel.Set, c, t matrix, m, n int) {
+	k := loops.Of(s.Name)
 	for i := range m {
 		row := t.v[i*t.rs : i*t.rs+n]
 		if c.cs == 1 {
-			dst := c.v[i*c.rs:][:len(row)]
-			for j, v := range row {
-				dst[j] = fma.Canonical(dst[j] + v)
-			}
+			dst := c.v[i*c.rs:][:n]
+			k.Add(dst, dst, row)
 			continue
 		}
 		for j, v := range row {

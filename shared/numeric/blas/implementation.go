@@ -56,27 +56,33 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 	if m == 0 || n == 0 {
 		return
 	}
-	cm := matrix{c, ldc, 1}
-	load := beginAt(cm, m, n, beta)
+	load := beta == 1
+	if beta != 0 && beta != 1 {
+		load = beginAt(matrix{c, ldc, 1}, m, n, beta)
+	}
 	if k == 0 || alpha == 0 {
 		if !load {
-			fill(cm, m, n)
+			fill(matrix{c, ldc, 1}, m, n)
 		}
 		return
 	}
-	p := newProduct(tA, tB, m, n, k, alpha, a, lda, b, ldb, cm)
+	var p product
+	p.set(tA, tB, m, n, k, alpha, a, lda, b, ldb, c, ldc)
 	p.load = load
 	p.cut(im.kernels(), im.Threads)
 }
 
-// newProduct is C ← chain over α·op(A) and op(B), from +0.
-func newProduct(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c matrix) product {
-	p := product{m: m, n: n, k: k, a: matrix{a, lda, 1}, b: matrix{b, ldb, 1}, c: c, alpha: alpha, beta: 1}
+// set makes p C ← chain over α·op(A) and op(B), from +0. It assigns field by field:
+// a struct that is copied just after its parts were written waits for them.
+func (p *product) set(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	p.m, p.n, p.k, p.alpha, p.beta = m, n, k, alpha, 1
+	p.a.v, p.a.rs, p.a.cs = a, lda, 1
+	p.b.v, p.b.rs, p.b.cs = b, ldb, 1
+	p.c.v, p.c.rs, p.c.cs = c, ldc, 1
 	if tA != blas.NoTrans {
-		p.a = p.a.transposed()
+		p.a.rs, p.a.cs = 1, lda
 	}
 	if tB != blas.NoTrans {
-		p.b = p.b.transposed()
+		p.b.rs, p.b.cs = 1, ldb
 	}
-	return p
 }

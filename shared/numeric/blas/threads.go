@@ -37,6 +37,10 @@ var teams = sync.Pool{New: func() any { return new(team) }}
 
 // alone computes p in this goroutine.
 func (p *product) alone(s *kernel.Set) {
+	if p.tiny(s) {
+		p.panelsOfRows(s)
+		return
+	}
 	w := workspaces.Get().(*workspace)
 	p.run(s, w)
 	workspaces.Put(w)

@@ -29,6 +29,85 @@ TEXT ·panelAVX2x8(SB), $0-96
 blocks:
 	CMPQ    m+0(FP), $0x06
 	JL      rest
+	CMPQ    m+0(FP), $0x06
+	JE      whole
+	CMPQ    m+0(FP), $0x09
+	JG      whole
+	IMUL3Q  $0x06, AX, DI
+	CMPQ    DI, psa+40(FP)
+	JNE     whole
+	MOVQ    BX, DI
+	LEAQ    (DI)(SI*2), R8
+	ADDQ    SI, R8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	CMPQ    use+80(FP), $0x01
+	JNE     fourstart
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(SI*2), Y2
+	VMOVUPS (R8), Y3
+
+fourstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fourk:
+	VMOVUPS      (R8), Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R9)(AX*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(AX*2), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R10), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fourk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fourstore
+	VMOVUPS      (DI), Y4
+	VADDPS       Y0, Y4, Y0
+	VMOVUPS      (DI)(SI*1), Y4
+	VADDPS       Y1, Y4, Y1
+	VMOVUPS      (DI)(SI*2), Y4
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      (R8), Y4
+	VADDPS       Y3, Y4, Y3
+
+fourstore:
+	VBROADCASTSS nanavx2<>+0(SB), Y4
+	VCMPPS       $0x03, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y1, Y1
+	VMOVUPS      Y1, (DI)(SI*1)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y4, Y2, Y2
+	VMOVUPS      Y2, (DI)(SI*2)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMOVUPS      Y3, (R8)
+	LEAQ         (BX)(SI*4), BX
+	MOVQ         AX, DI
+	SHLQ         $0x02, DI
+	ADDQ         DI, a+16(FP)
+	SUBQ         $0x04, m+0(FP)
+	JMP          rest
+
+whole:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
@@ -425,6 +504,185 @@ TEXT ·panelAVX2x8masked(SB), $0-96
 blocks:
 	CMPQ       m+0(FP), $0x06
 	JL         rest
+	CMPQ       m+0(FP), $0x06
+	JE         whole
+	CMPQ       m+0(FP), $0x09
+	JG         whole
+	IMUL3Q     $0x06, AX, DI
+	CMPQ       DI, psa+40(FP)
+	JNE        whole
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	CMPQ       use+80(FP), $0x01
+	JNE        fourstart
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(SI*2), Y0, Y3
+	VMASKMOVPS (R8), Y0, Y4
+
+fourstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fourk:
+	VMASKMOVPS   (R8), Y0, Y5
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(AX*1), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R9)(AX*2), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fourk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fourstore
+	VMASKMOVPS   (DI), Y0, Y5
+	VADDPS       Y1, Y5, Y1
+	VMASKMOVPS   (DI)(SI*1), Y0, Y5
+	VADDPS       Y2, Y5, Y2
+	VMASKMOVPS   (DI)(SI*2), Y0, Y5
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   (R8), Y0, Y5
+	VADDPS       Y4, Y5, Y4
+
+fourstore:
+	VBROADCASTSS nanavx2<>+0(SB), Y5
+	VCMPPS       $0x03, Y1, Y1, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y1
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fourstore0not8
+	VMOVUPS      Y1, (DI)
+	JMP          fourstore0done
+
+fourstore0not8:
+	LEAQ         (DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore0not4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y1, X1
+	ADDQ         $0x10, R9
+
+fourstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore0not2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $0x08, R9
+
+fourstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore0done
+	VMOVSS X1, (R9)
+
+fourstore0done:
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y5, Y2, Y2
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore1not8
+	VMOVUPS   Y2, (DI)(SI*1)
+	JMP       fourstore1done
+
+fourstore1not8:
+	LEAQ         (DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore1not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fourstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore1not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fourstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore1done
+	VMOVSS X2, (R9)
+
+fourstore1done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y5, Y3, Y3
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore2not8
+	VMOVUPS   Y3, (DI)(SI*2)
+	JMP       fourstore2done
+
+fourstore2not8:
+	LEAQ         (DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore2not4
+	VMOVUPS      X3, (DI)
+	VEXTRACTF128 $0x01, Y3, X3
+	ADDQ         $0x10, DI
+
+fourstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore2not2
+	VMOVLPS  X3, (DI)
+	VMOVHLPS X3, X3, X3
+	ADDQ     $0x08, DI
+
+fourstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore2done
+	VMOVSS X3, (DI)
+
+fourstore2done:
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y5, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore3not8
+	VMOVUPS   Y4, (R8)
+	JMP       fourstore3done
+
+fourstore3not8:
+	LEAQ         (R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore3not4
+	VMOVUPS      X4, (DI)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, DI
+
+fourstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore3not2
+	VMOVLPS  X4, (DI)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, DI
+
+fourstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore3done
+	VMOVSS X4, (DI)
+
+fourstore3done:
+	LEAQ (BX)(SI*4), BX
+	MOVQ AX, DI
+	SHLQ $0x02, DI
+	ADDQ DI, a+16(FP)
+	SUBQ $0x04, m+0(FP)
+	JMP  rest
+
+whole:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8
@@ -1337,6 +1595,118 @@ TEXT ·panelAVX2x16(SB), $0-96
 blocks:
 	CMPQ    m+0(FP), $0x06
 	JL      rest
+	CMPQ    m+0(FP), $0x06
+	JE      whole
+	CMPQ    m+0(FP), $0x09
+	JG      whole
+	IMUL3Q  $0x06, AX, DI
+	CMPQ    DI, psa+40(FP)
+	JNE     whole
+	MOVQ    BX, DI
+	LEAQ    (DI)(SI*2), R8
+	ADDQ    SI, R8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    use+80(FP), $0x01
+	JNE     fourstart
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (DI)(SI*1), Y2
+	VMOVUPS 32(DI)(SI*1), Y3
+	VMOVUPS (DI)(SI*2), Y4
+	VMOVUPS 32(DI)(SI*2), Y5
+	VMOVUPS (R8), Y6
+	VMOVUPS 32(R8), Y7
+
+fourstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fourk:
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R9)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R9)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R10), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fourk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fourstore
+	VMOVUPS      (DI), Y8
+	VADDPS       Y0, Y8, Y0
+	VMOVUPS      32(DI), Y8
+	VADDPS       Y1, Y8, Y1
+	VMOVUPS      (DI)(SI*1), Y8
+	VADDPS       Y2, Y8, Y2
+	VMOVUPS      32(DI)(SI*1), Y8
+	VADDPS       Y3, Y8, Y3
+	VMOVUPS      (DI)(SI*2), Y8
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      32(DI)(SI*2), Y8
+	VADDPS       Y5, Y8, Y5
+	VMOVUPS      (R8), Y8
+	VADDPS       Y6, Y8, Y6
+	VMOVUPS      32(R8), Y8
+	VADDPS       Y7, Y8, Y7
+
+fourstore:
+	VBROADCASTSS nanavx2<>+0(SB), Y8
+	VCMPPS       $0x03, Y0, Y0, Y9
+	VBLENDVPS    Y9, Y8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x03, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x03, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y8, Y2, Y2
+	VMOVUPS      Y2, (DI)(SI*1)
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)(SI*1)
+	VCMPPS       $0x03, Y4, Y4, Y0
+	VBLENDVPS    Y0, Y8, Y4, Y4
+	VMOVUPS      Y4, (DI)(SI*2)
+	VCMPPS       $0x03, Y5, Y5, Y0
+	VBLENDVPS    Y0, Y8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)(SI*2)
+	VCMPPS       $0x03, Y6, Y6, Y0
+	VBLENDVPS    Y0, Y8, Y6, Y6
+	VMOVUPS      Y6, (R8)
+	VCMPPS       $0x03, Y7, Y7, Y0
+	VBLENDVPS    Y0, Y8, Y7, Y7
+	VMOVUPS      Y7, 32(R8)
+	LEAQ         (BX)(SI*4), BX
+	MOVQ         AX, DI
+	SHLQ         $0x02, DI
+	ADDQ         DI, a+16(FP)
+	SUBQ         $0x04, m+0(FP)
+	JMP          rest
+
+whole:
 	MOVQ    BX, DI
 	LEAQ    (DI)(SI*2), R8
 	ADDQ    SI, R8
@@ -1907,6 +2277,218 @@ TEXT ·panelAVX2x16masked(SB), $0-96
 blocks:
 	CMPQ       m+0(FP), $0x06
 	JL         rest
+	CMPQ       m+0(FP), $0x06
+	JE         whole
+	CMPQ       m+0(FP), $0x09
+	JG         whole
+	IMUL3Q     $0x06, AX, DI
+	CMPQ       DI, psa+40(FP)
+	JNE        whole
+	MOVQ       BX, DI
+	LEAQ       (DI)(SI*2), R8
+	ADDQ       SI, R8
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	CMPQ       use+80(FP), $0x01
+	JNE        fourstart
+	VMOVUPS    (DI), Y1
+	VMASKMOVPS 32(DI), Y0, Y2
+	VMOVUPS    (DI)(SI*1), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(SI*2), Y5
+	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
+	VMOVUPS    (R8), Y7
+	VMASKMOVPS 32(R8), Y0, Y8
+
+fourstart:
+	MOVQ k+8(FP), DI
+	MOVQ b+48(FP), R8
+	MOVQ a+16(FP), R9
+	LEAQ (R9)(AX*2), R10
+	ADDQ AX, R10
+
+fourk:
+	VMOVUPS      (R8), Y9
+	VMASKMOVPS   32(R8), Y0, Y10
+	VBROADCASTSS (R9), Y11
+	VFMADD231PS  Y9, Y11, Y1
+	VFMADD231PS  Y10, Y11, Y2
+	VBROADCASTSS (R9)(AX*1), Y11
+	VFMADD231PS  Y9, Y11, Y3
+	VFMADD231PS  Y10, Y11, Y4
+	VBROADCASTSS (R9)(AX*2), Y11
+	VFMADD231PS  Y9, Y11, Y5
+	VFMADD231PS  Y10, Y11, Y6
+	VBROADCASTSS (R10), Y11
+	VFMADD231PS  Y9, Y11, Y7
+	VFMADD231PS  Y10, Y11, Y8
+	ADDQ         CX, R9
+	ADDQ         CX, R10
+	ADDQ         DX, R8
+	DECQ         DI
+	JNZ          fourk
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	CMPQ         use+80(FP), $0x02
+	JNE          fourstore
+	VMOVUPS      (DI), Y9
+	VADDPS       Y1, Y9, Y1
+	VMASKMOVPS   32(DI), Y0, Y9
+	VADDPS       Y2, Y9, Y2
+	VMOVUPS      (DI)(SI*1), Y9
+	VADDPS       Y3, Y9, Y3
+	VMASKMOVPS   32(DI)(SI*1), Y0, Y9
+	VADDPS       Y4, Y9, Y4
+	VMOVUPS      (DI)(SI*2), Y9
+	VADDPS       Y5, Y9, Y5
+	VMASKMOVPS   32(DI)(SI*2), Y0, Y9
+	VADDPS       Y6, Y9, Y6
+	VMOVUPS      (R8), Y9
+	VADDPS       Y7, Y9, Y7
+	VMASKMOVPS   32(R8), Y0, Y9
+	VADDPS       Y8, Y9, Y8
+
+fourstore:
+	VBROADCASTSS nanavx2<>+0(SB), Y9
+	VCMPPS       $0x03, Y1, Y1, Y10
+	VBLENDVPS    Y10, Y9, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x03, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y9, Y2, Y2
+	TESTQ        $0x00000008, mask+88(FP)
+	JZ           fourstore0not8
+	VMOVUPS      Y2, 32(DI)
+	JMP          fourstore0done
+
+fourstore0not8:
+	LEAQ         32(DI), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore0not4
+	VMOVUPS      X2, (R9)
+	VEXTRACTF128 $0x01, Y2, X2
+	ADDQ         $0x10, R9
+
+fourstore0not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore0not2
+	VMOVLPS  X2, (R9)
+	VMOVHLPS X2, X2, X2
+	ADDQ     $0x08, R9
+
+fourstore0not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore0done
+	VMOVSS X2, (R9)
+
+fourstore0done:
+	VCMPPS    $0x03, Y3, Y3, Y1
+	VBLENDVPS Y1, Y9, Y3, Y3
+	VMOVUPS   Y3, (DI)(SI*1)
+	VCMPPS    $0x03, Y4, Y4, Y1
+	VBLENDVPS Y1, Y9, Y4, Y4
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore1not8
+	VMOVUPS   Y4, 32(DI)(SI*1)
+	JMP       fourstore1done
+
+fourstore1not8:
+	LEAQ         32(DI)(SI*1), R9
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore1not4
+	VMOVUPS      X4, (R9)
+	VEXTRACTF128 $0x01, Y4, X4
+	ADDQ         $0x10, R9
+
+fourstore1not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore1not2
+	VMOVLPS  X4, (R9)
+	VMOVHLPS X4, X4, X4
+	ADDQ     $0x08, R9
+
+fourstore1not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore1done
+	VMOVSS X4, (R9)
+
+fourstore1done:
+	VCMPPS    $0x03, Y5, Y5, Y1
+	VBLENDVPS Y1, Y9, Y5, Y5
+	VMOVUPS   Y5, (DI)(SI*2)
+	VCMPPS    $0x03, Y6, Y6, Y1
+	VBLENDVPS Y1, Y9, Y6, Y6
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore2not8
+	VMOVUPS   Y6, 32(DI)(SI*2)
+	JMP       fourstore2done
+
+fourstore2not8:
+	LEAQ         32(DI)(SI*2), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore2not4
+	VMOVUPS      X6, (DI)
+	VEXTRACTF128 $0x01, Y6, X6
+	ADDQ         $0x10, DI
+
+fourstore2not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore2not2
+	VMOVLPS  X6, (DI)
+	VMOVHLPS X6, X6, X6
+	ADDQ     $0x08, DI
+
+fourstore2not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore2done
+	VMOVSS X6, (DI)
+
+fourstore2done:
+	VCMPPS    $0x03, Y7, Y7, Y1
+	VBLENDVPS Y1, Y9, Y7, Y7
+	VMOVUPS   Y7, (R8)
+	VCMPPS    $0x03, Y8, Y8, Y1
+	VBLENDVPS Y1, Y9, Y8, Y8
+	TESTQ     $0x00000008, mask+88(FP)
+	JZ        fourstore3not8
+	VMOVUPS   Y8, 32(R8)
+	JMP       fourstore3done
+
+fourstore3not8:
+	LEAQ         32(R8), DI
+	TESTQ        $0x00000004, mask+88(FP)
+	JZ           fourstore3not4
+	VMOVUPS      X8, (DI)
+	VEXTRACTF128 $0x01, Y8, X8
+	ADDQ         $0x10, DI
+
+fourstore3not4:
+	TESTQ    $0x00000002, mask+88(FP)
+	JZ       fourstore3not2
+	VMOVLPS  X8, (DI)
+	VMOVHLPS X8, X8, X8
+	ADDQ     $0x08, DI
+
+fourstore3not2:
+	TESTQ  $0x00000001, mask+88(FP)
+	JZ     fourstore3done
+	VMOVSS X8, (DI)
+
+fourstore3done:
+	LEAQ (BX)(SI*4), BX
+	MOVQ AX, DI
+	SHLQ $0x02, DI
+	ADDQ DI, a+16(FP)
+	SUBQ $0x04, m+0(FP)
+	JMP  rest
+
+whole:
 	MOVQ       BX, DI
 	LEAQ       (DI)(SI*2), R8
 	ADDQ       SI, R8

@@ -45,16 +45,15 @@ func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *f
 // float32 is exact in float64.
 func anyTiny(n, k int, p *float32, rs, cs int) bool {
 	const least = (127 - 66) << 24
-	found := false
 	for i := range n {
-		for l := range k {
-			b := math.Float32bits(*at(p, i*rs+l*cs)) << 1
-			if b != 0 && b < least {
-				found = true
+		for o := i * rs; o < i*rs+k*cs; o += cs {
+			// 0 wraps around to the greatest number.
+			if math.Float32bits(*at(p, o))<<1-1 < least-1 {
+				return true
 			}
 		}
 	}
-	return found
+	return false
 }
 
 // Of a float64, tie are the bits beyond float32's, and half their value in the

@@ -195,6 +195,18 @@ func TestLoopsAreThePortableOnes(t *testing.T) {
 	})
 }
 
+// Rows that no cache holds are read otherwise, and added in the same order.
+func TestManyRows(t *testing.T) {
+	s := xorshift(5)
+	y, want, got := s.drawn(cached+64, true).a, make([]float32, 64), make([]float32, 64)
+	portableKernels.AddRows(want, y)
+	kernelSets(t, func(t *testing.T, own *Kernels) {
+		clear(got)
+		own.AddRows(got, y)
+		equalBits(t, want, got, "sum")
+	})
+}
+
 // A table that lacks a kernel falls back on Go without a word.
 func TestTablesAreFull(t *testing.T) {
 	kernelSets(t, func(t *testing.T, own *Kernels) {

@@ -49,7 +49,7 @@ func foreign(x float64, a blas32.Vector) float64 {
 	f := math.Pow    // want math.Pow is not specified
 	x += f(x, 2)
 	x += rand.Float64()                   // want math/rand/v2.Float64 is not specified
-	x -= float64(blas32.Dot(a, a))        // want gonum.org/v1/gonum/blas/blas32.Dot is not specified
+	x -= float64(blas32.DDot(a, a))       // want gonum.org/v1/gonum/blas/blas32.DDot is not specified
 	return x - float64(time.Now().Unix()) // want the clock is read
 }
 

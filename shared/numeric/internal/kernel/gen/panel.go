@@ -40,6 +40,10 @@ func panel(name, doc string, mr int, setup func(), block func(f frame, label str
 	Label("blocks")
 	CMPQ(argument("m"), Imm(uint64(mr)))
 	JL(LabelRef("rest"))
+	if mr == 6 {
+		four(f, block)
+	}
+	Label("whole")
 	block(f, "full", mr)
 	psa := Load(Param("psa"), GP64())
 	ADDQ(psa, argument("a"))
@@ -63,6 +67,27 @@ func panel(name, doc string, mr int, setup func(), block func(f frame, label str
 		block(f, l, rows)
 		JMP(LabelRef("done"))
 	}
+}
+
+// four emits a block of 4 rows where 7 to 9 are left, so that what remains has
+// chains enough to fill the pipes as well. Blocks of packed rows stay whole.
+func four(f frame, block func(f frame, label string, rows int)) {
+	CMPQ(argument("m"), Imm(6))
+	JE(LabelRef("whole"))
+	CMPQ(argument("m"), Imm(9))
+	JG(LabelRef("whole"))
+	step := GP64()
+	IMUL3Q(Imm(6), f.rsa, step)
+	CMPQ(step, argument("psa"))
+	JNE(LabelRef("whole"))
+	block(f, "four", 4)
+	step = GP64()
+	LEAQ(Mem{Base: f.c, Index: f.rsc, Scale: 4}, f.c)
+	MOVQ(f.rsa, step)
+	SHLQ(Imm(2), step)
+	ADDQ(step, argument("a"))
+	SUBQ(Imm(4), argument("m"))
+	JMP(LabelRef("rest"))
 }
 
 // rowsOf returns registers that hold base, base + 3·stride, base + 6·stride, …
