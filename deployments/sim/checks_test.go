@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"tributary/shared/checkpoint"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/queue"
@@ -296,6 +297,7 @@ func (w *world) clean() {
 	if bytes, _ := w.queue.Len(); bytes > 0 {
 		w.wrong("%d bytes of tasks are left in the queue", bytes)
 	}
+	w.countBlobs()
 	for key, c := range w.leases.held {
 		if !time.Now().After(c.ends) {
 			w.wrong("the lease of %s is held by %s although nobody has anything to do", key, c.owner.name)
@@ -308,6 +310,41 @@ func (w *world) clean() {
 		last := w.jobs[p.id][len(w.jobs[p.id])-1]
 		if r, _ := w.records.newest(p.id); r.State == job.Succeeded {
 			w.checkModel(last, p.id)
+		}
+	}
+}
+
+// countBlobs counts the worlds in which there are blobs that nothing names any
+// more, and checks that all is there that a record names.
+func (w *world) countBlobs() {
+	named := map[job.Digest]bool{}
+	for id, all := range w.jobs {
+		for _, s := range all {
+			named[s.want.plan] = true
+			for digest := range s.want.blocks {
+				named[digest] = true
+			}
+		}
+		r, _ := w.records.newest(id)
+		for _, c := range r.Checkpoints {
+			m, err := checkpoint.Open(in, w.blobs, c.Digest)
+			if err == nil {
+				err = m.Whole(in, w.blobs)
+			}
+			if err != nil {
+				w.reached("a recorded checkpoint is not whole: " + outcome(err))
+				continue
+			}
+			named[c.Digest] = true
+			for _, digest := range slices.Concat(append(m.Vectors, m.Losses, m.Evaluations)...) {
+				named[digest] = true
+			}
+		}
+	}
+	for digest := range w.kept {
+		if !named[digest] {
+			w.reached("a blob is left that nothing names")
+			return
 		}
 	}
 }

@@ -72,6 +72,7 @@ type simulated struct {
 // reference is everything a job computes, as shared/serial computes it.
 type reference struct {
 	plan    job.Digest
+	blocks  blocks
 	layout  ledger.Layout // without the job
 	steps   int64
 	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
@@ -144,7 +145,7 @@ func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{layout: e.Layout(job.Ref{}), steps: p.Steps()}
+	r := &reference{layout: e.Layout(job.Ref{}), steps: p.Steps(), blocks: all}
 	if _, r.plan, err = p.Encode(); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func (b blobsPort) op(write bool, what string, digest job.Digest) operation {
 func (b blobsPort) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	data = append([]byte(nil), data...)
 	return call(ctx, b.p, b.op(true, "store", blob.DigestOf(data)), func() (job.Digest, error) {
+		b.p.w.kept[blob.DigestOf(data)] = true
 		return b.p.w.blobs.Put(in, data)
 	})
 }
@@ -78,6 +79,7 @@ func (b blobsPort) Has(ctx context.Context, digest job.Digest) (bool, error) {
 
 func (b blobsPort) Delete(ctx context.Context, digest job.Digest) error {
 	_, err := call(ctx, b.p, b.op(true, "delete-blob", digest), func() (struct{}, error) {
+		delete(b.p.w.kept, digest)
 		return struct{}{}, b.p.w.blobs.Delete(in, digest)
 	})
 	return err

@@ -43,6 +43,7 @@ type world struct {
 	records   records
 	leases    leases
 	blobs     *blob.Memory
+	kept      map[job.Digest]bool // blobs that are there
 	models    map[string][]byte
 	aliases   map[string]string
 	events    []notice.Event
@@ -62,7 +63,7 @@ func newWorld(seed uint64, bug string, tell func(string)) *world {
 		seed: seed, bug: bug, tell: tell, began: time.Now(), taken: map[int64]bool{}, seen: map[string]int{},
 		over: make(chan struct{}), blobs: blob.NewMemory(0), models: map[string][]byte{}, aliases: map[string]string{},
 		jobs: map[job.ID][]*simulated{}, runs: map[job.Run]*simulated{}, delivered: map[string]int{},
-		once: map[string]bool{}, wishing: map[job.ID]bool{},
+		kept: map[job.Digest]bool{}, once: map[string]bool{}, wishing: map[job.ID]bool{},
 	}
 	w.swarm = choose(w.random("swarm"))
 	w.ledgers = newLedgers()
