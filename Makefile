@@ -16,6 +16,9 @@ RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
+SEEDS ?= 25000
+SCENARIOS ?= 200
+MINUTES ?= 10
 SPEC ?= deployments/jobs/digits.yaml
 
 .PHONY: help
@@ -83,6 +86,18 @@ race: ## The tests of all packages with goroutines under the race detector
 e2e: tools mnist ## The README's walk-through, and real processes that are killed
 	deployments/e2e/readme.sh
 	go test -tags e2e -count 1 -timeout 15m ./deployments/e2e/...
+
+.PHONY: simulate
+simulate: ## Whole fleets in fake time, each from a seed: SEEDS=25000
+	go test -count 1 -timeout 0 -run Seeds ./deployments/sim -seeds $(SEEDS)
+
+.PHONY: chaos
+chaos: ## Real processes under seeded faults: SCENARIOS=200
+	go run ./deployments/chaos --scenarios $(SCENARIOS)
+
+.PHONY: soak
+soak: ## Job after job under churn, and a picture of what is held: MINUTES=10
+	go run ./deployments/chaos soak --minutes $(MINUTES)
 
 .PHONY: compose-test
 compose-test: tools ## The compose deployment, end to end, on a real Docker engine

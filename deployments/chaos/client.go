@@ -34,7 +34,9 @@ func dial(address string) (*client, error) {
 	}
 	c := &client{nc: nc}
 	_, err = nc.Subscribe("tributary.commit.*", func(m *nats.Msg) {
-		var n struct{ Committed int64 }
+		var n struct {
+			Committed int64 `json:"committed"`
+		}
 		if json.Unmarshal(m.Data, &n) == nil {
 			c.mu.Lock()
 			c.commits = append(c.commits, commit{n.Committed, time.Now()})
