@@ -8,7 +8,8 @@
 //
 // Invariant: whatever a seed chooses, each root gradient, snapshot, evaluation and
 // model in the stores has the bits that shared/serial computes, and once the
-// faults are over every job ends and leaves nothing behind.
+// faults are over every job ends and its training state is deleted. What is stored
+// even after that, and blobs that nothing names, are counted.
 //
 //	go test ./deployments/sim                               # 200 seeds and the regressions
 //	go test ./deployments/sim -run TestSeeds -seeds 25000   # many, and every branch
