@@ -8,9 +8,10 @@
 //
 // Invariant: whatever a seed chooses, each root gradient, snapshot, evaluation and
 // model in the stores has the bits that shared/serial computes, and once the
-// faults are over every job ends and leaves nothing behind.
+// faults are over every job ends and its training state is deleted. What is stored
+// even after that, and blobs that nothing names, are counted.
 //
-//	go test ./deployments/sim                            # 200 seeds and the regressions
-//	go test ./deployments/sim -run TestSeeds -seeds 25000
-//	go test ./deployments/sim -run TestSeeds -seed 4711  # one seed, told line by line
+//	go test ./deployments/sim                               # 200 seeds and the regressions
+//	go test ./deployments/sim -run TestSeeds -seeds 25000   # many, and every branch
+//	go test ./deployments/sim -v -run TestSeeds -seed 4711  # one seed, told line by line
 package sim

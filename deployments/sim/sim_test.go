@@ -44,7 +44,7 @@ func newSwarm(seed uint64) swarm { return choose((&world{seed: seed}).random("sw
 
 // how says how to see a seed's story.
 func how(seed uint64) string {
-	return fmt.Sprintf("go test ./deployments/sim -run TestSeeds -seed %d", seed)
+	return fmt.Sprintf("go test ./deployments/sim -v -run TestSeeds -seed %d", seed)
 }
 
 // each plays seeds on all cores and hands over the results, one at a time, until
