@@ -54,7 +54,9 @@ func (a *API) apply(ctx context.Context, id job.ID, q job.Request) (job.Record, 
 	return r, nil
 }
 
-// change alters a job's record by compare-and-set.
+// change alters a job's record by compare-and-set. A record that stays as it is
+// is written too: the one that was read may have been a stale one, which the
+// compare-and-set finds out.
 func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (changed bool, err error)) (job.Record, bool, error) {
 	for {
 		r, revision, err := a.Records.Get(ctx, id)
@@ -62,7 +64,7 @@ func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (ch
 			return r, false, unknown(id, err)
 		}
 		changed, err := alter(&r)
-		if err != nil || !changed {
+		if err != nil {
 			return r, false, err
 		}
 		_, err = a.Records.Update(ctx, r, revision)
@@ -72,7 +74,7 @@ func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (ch
 		if err != nil {
 			return r, false, fmt.Errorf("change job %q: %w", id, err)
 		}
-		return r, true, nil
+		return r, changed, nil
 	}
 }
 

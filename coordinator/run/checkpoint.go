@@ -18,7 +18,7 @@ import (
 // and of deleting those that are kept no longer, for which nobody does.
 const (
 	recordPatience  = 5 * time.Second
-	discardPatience = time.Minute
+	discardPatience = 10 * time.Second
 )
 
 // newest is the step of the newest checkpoint on record, 0 without one.
@@ -50,7 +50,9 @@ func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) erro
 		return err
 	}
 	t.record = r
-	t.service.busy.Go(func() { t.discard(ctx, r.Checkpoints, dropped) })
+	// The end of the job, which may come at once, does not cut it off.
+	deleting := context.WithoutCancel(ctx)
+	t.service.busy.Go(func() { t.discard(deleting, r.Checkpoints, dropped) })
 	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
 }
 

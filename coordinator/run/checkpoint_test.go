@@ -199,6 +199,15 @@ func TestCheckpointsAreKeptInNumberAndGoWithTheJob(t *testing.T) {
 			}
 		}
 	})
+	// Steps wait for checkpoints, so that there are more than are kept.
+	w.working = func(task job.Task) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if task.Kind == job.Gradient && int64(len(seen)) < task.Step/10 {
+			return errors.New("not now")
+		}
+		return nil
+	}
 	s := w.service("a")
 	w.run(s, 1)
 	w.submit(saving("j", 30, 2, 2))

@@ -1,9 +1,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tributary/shared/job"
@@ -11,9 +13,10 @@ import (
 )
 
 // sweepAfter is how long after its deletion a job's training state is deleted
-// once more: a worker may have been in the middle of a task, and what it then
-// stored would stay for weeks.
-const sweepAfter = 5 * time.Second
+// again, and again: a worker may have been in the middle of a task, or take one
+// that comes back when the lease of a dead worker has run out, eight times at most;
+// what it then stores would stay for weeks.
+var sweepAfter = []time.Duration{5 * time.Second, 30 * time.Second, 150 * time.Second}
 
 // straggling is a ledger in which something may still be stored.
 type straggling struct {
@@ -21,11 +24,14 @@ type straggling struct {
 	due    time.Duration
 }
 
-// sweepLater has a deleted ledger deleted once more.
+// sweepLater has a deleted ledger deleted again.
 func (s *Service) sweepLater(l ledger.Layout) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.late = append(s.late, straggling{l, s.now() + sweepAfter})
+	for _, after := range sweepAfter {
+		s.late = append(s.late, straggling{l, s.now() + after})
+	}
+	slices.SortFunc(s.late, func(a, b straggling) int { return cmp.Compare(a.due, b.due) })
 }
 
 // sweep deletes what stragglers have stored by now. s.mu is held.
