@@ -69,7 +69,7 @@ func TestALineWithAPlainClient(t *testing.T) {
 	require.Len(t, list, 1)
 	require.Equal(t, job.Succeeded, list[0].State)
 	require.True(t, json.Valid(w.ask("tributary.jobs.schema", "").Data))
-	require.Contains(t, w.refused("tributary.jobs.cancel", "line", 409), "has succeeded already")
+	require.Contains(t, w.refused("tributary.jobs.cancel", "line", 409), "has succeeded and cannot be cancelled")
 
 	// The model, in the bucket and answering.
 	objects, err := w.js.ObjectStore(t.Context(), broker.ModelBucket)
@@ -112,6 +112,7 @@ func TestServicesCanBeDiscovered(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"tributary.jobs.submit", "tributary.jobs.get", "tributary.jobs.list", "tributary.jobs.cancel", "tributary.jobs.schema",
+		"tributary.jobs.pause", "tributary.jobs.resume", "tributary.jobs.retry", "tributary.jobs.remove", "tributary.jobs.priority",
 	}, subjects)
 	stats := decode[micro.Stats](t, w.ask("$SRV.STATS.tributary", "").Data)
 	for _, e := range stats.Endpoints {
