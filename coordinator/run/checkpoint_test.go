@@ -199,6 +199,10 @@ func TestCheckpointsAreKeptInNumberAndGoWithTheJob(t *testing.T) {
 			}
 		}
 	})
+	goOn := func([]job.Checkpoint) error { return nil }
+	for _, step := range []int64{8, 16, 24} { // so that there are four at least
+		w.once(step, step-6, goOn)
+	}
 	s := w.service("a")
 	w.run(s, 1)
 	w.submit(saving("j", 30, 2, 2))
