@@ -41,11 +41,10 @@ func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) erro
 		t.log.Warn().Err(err).Int64("step", n.Step).Msg("look at a checkpoint")
 		return nil
 	}
-	var dropped []job.Checkpoint
 	keep := t.engine.Plan.Spec.Checkpoints().Keep
-	r, err := t.change(ctx, func(r *job.Record) {
-		r.Checkpoints, dropped = job.WithCheckpoint(r.Checkpoints, c, keep)
-	})
+	_, dropped := job.WithCheckpoint(t.record.Checkpoints, c, keep)
+	t.retire(ctx, dropped)
+	r, err := t.change(ctx, func(r *job.Record) { r.Checkpoints, _ = job.WithCheckpoint(r.Checkpoints, c, keep) })
 	if err != nil {
 		return err
 	}
@@ -78,6 +77,18 @@ func (t *training) open(ctx context.Context, digest job.Digest) (*checkpoint.Man
 		return nil, err
 	}
 	return m, m.Of(t.layout)
+}
+
+// retire notes which checkpoints are to be deleted: should this coordinator die
+// before, another does it, or this one when it releases the job.
+func (t *training) retire(ctx context.Context, list []job.Checkpoint) {
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	for _, c := range list {
+		if err := checkpoint.Retire(ctx, t.service.cfg.Ledger, t.layout, t.service.cfg.Blobs, c.Digest); err != nil {
+			t.log.Debug().Err(err).Int64("step", c.Step).Msg("note an old checkpoint")
+		}
+	}
 }
 
 // discard deletes checkpoints that are kept no longer, and what was written of

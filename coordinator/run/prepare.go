@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"tributary/coordinator/ingest"
+	"tributary/shared/blob"
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -58,7 +59,7 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
 	blobs := d.service.cfg.Blobs
 	return persist(ctx, d.log, "read plan", func() (*gradient.Engine, error) {
-		data, err := blobs.Get(ctx, digest)
+		data, err := blob.Fetch(ctx, blobs, digest)
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,19 @@ import (
 //
 // Invariant: a file appears under its final name only when it is whole and
 // synced, so a crash leaves nothing but files below root/tmp.
-type Directory struct{ root string }
+type Directory struct {
+	root   string
+	create func(dir string) (file, error) // makes a temporary file
+}
+
+// file is what Put writes to.
+type file interface {
+	io.WriteCloser
+	Name() string
+	Sync() error
+}
+
+func createTemp(dir string) (file, error) { return os.CreateTemp(dir, "put-*") }
 
 // staleAfter is the age at which a leftover temporary file belongs to a
 // process that is certainly gone.
@@ -27,7 +39,7 @@ const staleAfter = 24 * time.Hour
 
 // NewDirectory opens the store below root, which is made when missing.
 func NewDirectory(root string) (*Directory, error) {
-	d := &Directory{root: root}
+	d := &Directory{root: root, create: createTemp}
 	if err := os.MkdirAll(d.temp(), 0o750); err != nil {
 		return nil, fmt.Errorf("open blob directory: %w", err)
 	}

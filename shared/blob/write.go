@@ -9,7 +9,7 @@ import (
 // write makes path hold data, whole or not at all, surviving a crash: the
 // bytes are synced before the rename, the folders after it.
 func (d *Directory) write(path string, data []byte) error {
-	f, err := os.CreateTemp(d.temp(), "put-*")
+	f, err := d.create(d.temp())
 	if err != nil {
 		return err
 	}

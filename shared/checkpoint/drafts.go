@@ -13,13 +13,27 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Announce notes in the ledger that the draft is about to be written.
+// Announce notes in the ledger that the draft is about to be written, or deleted.
 func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout) error {
 	unit := strconv.FormatInt(d.Manifest.Step, 10) + "/" + string(d.Digest)
 	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit, d.Encoded); err != nil {
-		return fmt.Errorf("note that checkpoint %d is being written: %w", d.Manifest.Step, err)
+		return fmt.Errorf("note checkpoint %d: %w", d.Manifest.Step, err)
 	}
 	return nil
+}
+
+// Retire notes in the ledger that a checkpoint is about to be taken off the record, so
+// that it is deleted by [Discard] even when whoever took it off dies before.
+func Retire(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, digest job.Digest) error {
+	data, err := blob.Fetch(ctx, store, digest)
+	if err != nil {
+		return fmt.Errorf("retire checkpoint: %w", err)
+	}
+	m, err := Decode(data)
+	if err != nil {
+		return err
+	}
+	return (&Draft{Manifest: *m, Encoded: data, Digest: digest}).Announce(ctx, l, lay)
 }
 
 // Written returns the newest checkpoint of at least that step that was announced

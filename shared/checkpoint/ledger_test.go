@@ -131,10 +131,18 @@ func TestNothingIsLeftOfCheckpointsThatNobodyRecords(t *testing.T) {
 	require.Len(t, store.digests(), len(six.parts)+1, "what was written of four is gone")
 	require.NoError(t, nine.Write(t.Context(), store, none))
 
-	// The job ends without a word of nine.
+	// Six is taken off the record by somebody who dies: another deletes it.
+	require.NoError(t, Retire(t.Context(), l, layout, store, six.Digest))
+	kept = []job.Checkpoint{{Step: 9, Digest: nine.Digest}}
+	require.NoError(t, Discard(t.Context(), l, layout, store, 9, kept))
+	require.Len(t, store.digests(), len(nine.parts)+1)
+	require.ErrorIs(t, Retire(t.Context(), l, layout, store, six.Digest), job.ErrNotFound)
+
+	// The job ends without a word of twelve.
+	require.NoError(t, begin(12).Write(t.Context(), store, none))
 	require.NoError(t, Discard(t.Context(), l, layout, store, 1<<62, kept))
-	require.NoError(t, Verify(t.Context(), store, six.Digest))
-	require.Len(t, store.digests(), len(six.parts)+1)
+	require.NoError(t, Verify(t.Context(), store, nine.Digest))
+	require.Len(t, store.digests(), len(nine.parts)+1)
 	drafts, err := l.Evaluations(t.Context(), layout, ledger.Drafts)
 	require.NoError(t, err)
 	require.Empty(t, drafts)

@@ -68,7 +68,7 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 		},
 	}
 	if p.Init != "" {
-		data, err := store.Get(ctx, p.Init)
+		data, err := blob.Fetch(ctx, store, p.Init)
 		if err != nil {
 			return nil, fmt.Errorf("read initial weights: %w", err)
 		}

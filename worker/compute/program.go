@@ -90,7 +90,7 @@ func (ps *programs) cached(key programKey) (*program, bool) {
 }
 
 func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
-	data, err := ps.store.Get(ctx, t.Plan)
+	data, err := blob.Fetch(ctx, ps.store, t.Plan)
 	if err != nil {
 		if errors.Is(err, job.ErrNotFound) {
 			err = errors.Join(err, job.ErrPoison) // it was stored before the task was published
