@@ -65,6 +65,7 @@ type Set struct {
 	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are: for 8·i columns, i from some number down to 1
 	Bulk      []FewOf    // by rows of C: as Dots, for many columns; they do not heed back
 	Transpose Transpose  // nil without
+	Turn      Transpose  // blocks of 16 × 16 instead; nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without
 }
