@@ -142,9 +142,13 @@ func copyPart(s *kernel.Set, dst []float32, b matrix, k, width int) {
 }
 
 // turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
-// 8 × 8 begin early, so that they end in time.
+// 16 × 16 or 8 × 8 begin early, so that they end in time.
 func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	if m < 8 || n < 8 || s.Transpose == nil {
+	f, size := s.Turn, 16
+	if f == nil || m < 16 || n < 16 {
+		f, size = s.Transpose, 8
+	}
+	if f == nil || m < size || n < size {
 		for i := range m {
 			for j, v := range src[i*lds : i*lds+n] {
 				dst[j*ldd+i] = v
@@ -152,11 +156,11 @@ func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 		}
 		return
 	}
-	for i := 0; i < m; i += 8 {
-		i := min(i, m-8)
-		s.Transpose(n/8, &src[i*lds], 4*lds, 32, &dst[i], 4*ldd, 32*ldd)
-		if n%8 != 0 {
-			s.Transpose(1, &src[i*lds+n-8], 4*lds, 32, &dst[(n-8)*ldd+i], 4*ldd, 32*ldd)
+	for i := 0; i < m; i += size {
+		i := min(i, m-size)
+		f(n/size, &src[i*lds], 4*lds, 4*size, &dst[i], 4*ldd, 4*size*ldd)
+		if n%size != 0 {
+			f(1, &src[i*lds+n-size], 4*lds, 0, &dst[(n-size)*ldd+i], 4*ldd, 0)
 		}
 	}
 }
