@@ -57,7 +57,7 @@ func (p *product) transpose() {
 // What transposing an element costs, in multiply-adds of a full panel: in blocks
 // of 8 × 8, and one by one.
 const (
-	costTurn = 4
+	costTurn = 8
 	costOne  = 32
 )
 
