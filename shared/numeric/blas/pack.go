@@ -103,6 +103,8 @@ func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packe
 	for j := 0; j < n; j += nr {
 		dst, width := w.b[j/nr*out.ps:][:k*nr], min(nr, n-j)
 		switch {
+		case b.cs != 1 && s.TurnFew != nil && width >= 4 && width < 16 && k >= 4:
+			turnFew(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case b.cs != 1:
 			turn(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case j == full:
@@ -167,6 +169,15 @@ func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 		if n%size != 0 {
 			f(1, &src[i*lds+n-size], 4*lds, 0, &dst[(n-size)*ldd+i], 4*ldd, 0)
 		}
+	}
+}
+
+// turnFew is turn for 4 to 15 rows and at least 4 columns, and a dst with room for
+// 16 elements in every row.
+func turnFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	s.TurnFew(n/4, m, &src[0], 4*lds, &dst[0], 4*ldd)
+	if n%4 != 0 {
+		s.TurnFew(1, m, &src[n-4], 4*lds, &dst[(n-4)*ldd], 4*ldd)
 	}
 }
 

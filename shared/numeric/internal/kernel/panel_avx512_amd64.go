@@ -49,13 +49,33 @@ func dotsAVX512x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb
 //go:noescape
 func dotsAVX512x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
-// dotsAVX512x4x32 is [Few] for 4 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+// colsAVX512x4 is [Few] for 4 rows and at least 4 columns; columns of B are contiguous, back is not read.
 //
 //go:noescape
-func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+func colsAVX512x4(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x5 is [Few] for 5 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x5(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x6 is [Few] for 6 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x6(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x7 is [Few] for 7 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x7(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
 // transpose16 is dst[j][i] = src[i][j] for n blocks of 16 × 16; lds and ldd are the bytes
 // from row to row, asrc and adst those from block to block.
 //
 //go:noescape
 func transpose16(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
+
+// turn16few is [TurnFew].
+//
+//go:noescape
+func turn16few(n int, m int, src *float32, lds int, dst *float32, ldd int)

@@ -17657,549 +17657,1874 @@ store:
 	VZEROUPPER
 	RET
 
-// func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
-// Requires: AVX, AVX512F, AVX512VL
-TEXT ·dotsAVX512x4x32(SB), $8-88
-	MOVQ csa+32(FP), AX
+// func colsAVX512x4(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·colsAVX512x4(SB), $0-88
+	MOVL  $0x000000f0, AX
+	KMOVW AX, K4
+	MOVL  $0x00000f00, AX
+	KMOVW AX, K5
+	MOVL  $0x0000f000, AX
+	KMOVW AX, K6
+	MOVQ  csa+32(FP), AX
 
 groups:
-	MOVQ    c+56(FP), CX
-	MOVQ    rsc+64(FP), DX
-	LEAQ    (CX)(DX*2), BX
-	ADDQ    DX, BX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	CMPQ    use+72(FP), $0x01
-	JNE     start
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS (CX)(DX*1), Z2
-	VMOVUPS 64(CX)(DX*1), Z3
-	VMOVUPS (CX)(DX*2), Z4
-	VMOVUPS 64(CX)(DX*2), Z5
-	VMOVUPS (BX), Z6
-	VMOVUPS 64(BX), Z7
-
-start:
-	MOVQ a+16(FP), CX
+	MOVQ n+0(FP), CX
+	MOVQ $0x00000010, DX
+	CMPQ CX, $0x14
+	JGE  width
+	CMPQ CX, $0x10
+	JE   width
+	MOVQ $0x0000000c, DX
+	CMPQ CX, $0x10
+	JG   width
 	MOVQ CX, DX
-	ADDQ rsa+24(FP), DX
-	MOVQ DX, BX
-	ADDQ rsa+24(FP), BX
-	MOVQ BX, SI
-	ADDQ rsa+24(FP), SI
-	MOVQ rsb+48(FP), DI
-	LEAQ (DI)(DI*2), R8
-	LEAQ (DI)(DI*4), R9
-	LEAQ (R8)(DI*4), R10
-	MOVQ b+40(FP), R11
-	LEAQ (R11)(DI*8), R12
-	LEAQ (R12)(DI*8), R13
-	LEAQ (R13)(DI*8), R14
-	MOVQ k+8(FP), R15
-	MOVQ R15, BP
-	ANDQ $0x07, BP
-	SHRQ $0x03, R15
-	JZ   tail
+
+width:
+	MOVQ            DX, back+80(FP)
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	CMPQ            use+72(FP), $0x01
+	JNE             chains
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	VMOVUPS         (DX), X0
+	VBROADCASTF32X4 (BX), K4, Z0
+	VBROADCASTF32X4 (SI), K5, Z0
+	VBROADCASTF32X4 (DI), K6, Z0
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X1
+	VBROADCASTF32X4 (BX), K4, Z1
+	VBROADCASTF32X4 (SI), K5, Z1
+	VBROADCASTF32X4 (DI), K6, Z1
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X2
+	VBROADCASTF32X4 (BX), K4, Z2
+	VBROADCASTF32X4 (SI), K5, Z2
+	VBROADCASTF32X4 (DI), K6, Z2
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X3
+	VBROADCASTF32X4 (BX), K4, Z3
+	VBROADCASTF32X4 (SI), K5, Z3
+	VBROADCASTF32X4 (DI), K6, Z3
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+
+chains:
+	MOVQ    rsb+48(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+40(FP), BX
+	MOVQ    back+80(FP), DI
+	SUBQ    $0x04, DI
+	MOVQ    $0x00000000, SI
+	CMPQ    DI, SI
+	CMOVQLT DI, SI
+	IMULQ   CX, SI
+	ADDQ    BX, SI
+	MOVQ    back+80(FP), R8
+	SUBQ    $0x04, R8
+	MOVQ    $0x00000004, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	IMULQ   CX, DI
+	ADDQ    BX, DI
+	MOVQ    back+80(FP), R9
+	SUBQ    $0x04, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	IMULQ   CX, R8
+	ADDQ    BX, R8
+	MOVQ    back+80(FP), R10
+	SUBQ    $0x04, R10
+	MOVQ    $0x0000000c, R9
+	CMPQ    R10, R9
+	CMOVQLT R10, R9
+	IMULQ   CX, R9
+	ADDQ    BX, R9
+	MOVQ    a+16(FP), BX
+	MOVQ    rsa+24(FP), R10
+	LEAQ    (BX)(R10*2), R11
+	ADDQ    R10, R11
+	MOVQ    k+8(FP), R12
+	SUBQ    $0x04, R12
+	JL      rest
 
 k:
-	VMOVUPS      (R11), Y9
-	VINSERTF64X4 $0x01, (R11)(DI*4), Z9, Z9
-	VMOVUPS      (R11)(DI*1), Y10
-	VINSERTF64X4 $0x01, (R11)(R9*1), Z10, Z10
-	VMOVUPS      (R11)(DI*2), Y11
-	VINSERTF64X4 $0x01, (R11)(R8*2), Z11, Z11
-	VMOVUPS      (R11)(R8*1), Y12
-	VINSERTF64X4 $0x01, (R11)(R10*1), Z12, Z12
-	VUNPCKLPS    Z10, Z9, Z13
-	VUNPCKHPS    Z10, Z9, Z14
-	VUNPCKLPS    Z12, Z11, Z15
-	VUNPCKHPS    Z12, Z11, Z16
-	VSHUFPS      $0x44, Z15, Z13, Z17
-	VSHUFPS      $0xee, Z15, Z13, Z18
-	VSHUFPS      $0x44, Z16, Z14, Z19
-	VSHUFPS      $0xee, Z16, Z14, Z20
-	VMOVUPS      (R12), Y21
-	VINSERTF64X4 $0x01, (R12)(DI*4), Z21, Z21
-	VMOVUPS      (R12)(DI*1), Y22
-	VINSERTF64X4 $0x01, (R12)(R9*1), Z22, Z22
-	VMOVUPS      (R12)(DI*2), Y23
-	VINSERTF64X4 $0x01, (R12)(R8*2), Z23, Z23
-	VMOVUPS      (R12)(R8*1), Y24
-	VINSERTF64X4 $0x01, (R12)(R10*1), Z24, Z24
-	VUNPCKLPS    Z22, Z21, Z25
-	VUNPCKHPS    Z22, Z21, Z26
-	VUNPCKLPS    Z24, Z23, Z27
-	VUNPCKHPS    Z24, Z23, Z28
-	VSHUFPS      $0x44, Z27, Z25, Z29
-	VSHUFPS      $0xee, Z27, Z25, Z30
-	VSHUFPS      $0x44, Z28, Z26, Z31
-	VSHUFPS      $0xee, Z28, Z26, Z9
-	VSHUFF32X4   $0x88, Z29, Z17, Z10
-	VSHUFF32X4   $0xdd, Z29, Z17, Z17
-	VSHUFF32X4   $0x88, Z30, Z18, Z11
-	VSHUFF32X4   $0xdd, Z30, Z18, Z18
-	VSHUFF32X4   $0x88, Z31, Z19, Z12
-	VSHUFF32X4   $0xdd, Z31, Z19, Z19
-	VSHUFF32X4   $0x88, Z9, Z20, Z13
-	VSHUFF32X4   $0xdd, Z9, Z20, Z20
-	VMOVUPS      (R13), Y14
-	VINSERTF64X4 $0x01, (R13)(DI*4), Z14, Z14
-	VMOVUPS      (R13)(DI*1), Y15
-	VINSERTF64X4 $0x01, (R13)(R9*1), Z15, Z15
-	VMOVUPS      (R13)(DI*2), Y16
-	VINSERTF64X4 $0x01, (R13)(R8*2), Z16, Z16
-	VMOVUPS      (R13)(R8*1), Y21
-	VINSERTF64X4 $0x01, (R13)(R10*1), Z21, Z21
-	VUNPCKLPS    Z15, Z14, Z22
-	VUNPCKHPS    Z15, Z14, Z23
-	VUNPCKLPS    Z21, Z16, Z24
-	VUNPCKHPS    Z21, Z16, Z25
-	VSHUFPS      $0x44, Z24, Z22, Z26
-	VSHUFPS      $0xee, Z24, Z22, Z27
-	VSHUFPS      $0x44, Z25, Z23, Z28
-	VSHUFPS      $0xee, Z25, Z23, Z29
-	VMOVUPS      (R14), Y30
-	VINSERTF64X4 $0x01, (R14)(DI*4), Z30, Z30
-	VMOVUPS      (R14)(DI*1), Y31
-	VINSERTF64X4 $0x01, (R14)(R9*1), Z31, Z31
-	VMOVUPS      (R14)(DI*2), Y9
-	VINSERTF64X4 $0x01, (R14)(R8*2), Z9, Z9
-	VMOVUPS      (R14)(R8*1), Y14
-	VINSERTF64X4 $0x01, (R14)(R10*1), Z14, Z14
-	VUNPCKLPS    Z31, Z30, Z15
-	VUNPCKHPS    Z31, Z30, Z16
-	VUNPCKLPS    Z14, Z9, Z21
-	VUNPCKHPS    Z14, Z9, Z22
-	VSHUFPS      $0x44, Z21, Z15, Z23
-	VSHUFPS      $0xee, Z21, Z15, Z24
-	VSHUFPS      $0x44, Z22, Z16, Z25
-	VSHUFPS      $0xee, Z22, Z16, Z30
-	VSHUFF32X4   $0x88, Z23, Z26, Z31
-	VSHUFF32X4   $0xdd, Z23, Z26, Z26
-	VSHUFF32X4   $0x88, Z24, Z27, Z9
-	VSHUFF32X4   $0xdd, Z24, Z27, Z27
-	VSHUFF32X4   $0x88, Z25, Z28, Z14
-	VSHUFF32X4   $0xdd, Z25, Z28, Z28
-	VSHUFF32X4   $0x88, Z30, Z29, Z15
-	VSHUFF32X4   $0xdd, Z30, Z29, Z29
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z31, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z31, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z10, Z8, Z4
-	VFMADD231PS  Z31, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z10, Z8, Z6
-	VFMADD231PS  Z31, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z11, Z8, Z0
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z11, Z8, Z2
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z11, Z8, Z4
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z11, Z8, Z6
-	VFMADD231PS  Z9, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z12, Z8, Z0
-	VFMADD231PS  Z14, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z12, Z8, Z2
-	VFMADD231PS  Z14, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z12, Z8, Z4
-	VFMADD231PS  Z14, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z12, Z8, Z6
-	VFMADD231PS  Z14, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z13, Z8, Z0
-	VFMADD231PS  Z15, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z13, Z8, Z2
-	VFMADD231PS  Z15, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z13, Z8, Z4
-	VFMADD231PS  Z15, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z13, Z8, Z6
-	VFMADD231PS  Z15, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z17, Z8, Z0
-	VFMADD231PS  Z26, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z17, Z8, Z2
-	VFMADD231PS  Z26, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z17, Z8, Z4
-	VFMADD231PS  Z26, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z17, Z8, Z6
-	VFMADD231PS  Z26, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z18, Z8, Z0
-	VFMADD231PS  Z27, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z18, Z8, Z2
-	VFMADD231PS  Z27, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z18, Z8, Z4
-	VFMADD231PS  Z27, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z18, Z8, Z6
-	VFMADD231PS  Z27, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z19, Z8, Z0
-	VFMADD231PS  Z28, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z19, Z8, Z2
-	VFMADD231PS  Z28, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z19, Z8, Z4
-	VFMADD231PS  Z28, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z19, Z8, Z6
-	VFMADD231PS  Z28, Z8, Z7
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z20, Z8, Z0
-	VFMADD231PS  Z29, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z20, Z8, Z2
-	VFMADD231PS  Z29, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z20, Z8, Z4
-	VFMADD231PS  Z29, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z20, Z8, Z6
-	VFMADD231PS  Z29, Z8, Z7
-	ADDQ         $0x20, R11
-	ADDQ         $0x20, R12
-	ADDQ         $0x20, R13
-	ADDQ         $0x20, R14
-	DECQ         R15
-	JNZ          k
+	VMOVUPS          (SI), X4
+	VBROADCASTF32X4  (DI), K4, Z4
+	VBROADCASTF32X4  (R8), K5, Z4
+	VBROADCASTF32X4  (R9), K6, Z4
+	VMOVUPS          (SI)(CX*1), X5
+	VBROADCASTF32X4  (DI)(CX*1), K4, Z5
+	VBROADCASTF32X4  (R8)(CX*1), K5, Z5
+	VBROADCASTF32X4  (R9)(CX*1), K6, Z5
+	VMOVUPS          (SI)(CX*2), X6
+	VBROADCASTF32X4  (DI)(CX*2), K4, Z6
+	VBROADCASTF32X4  (R8)(CX*2), K5, Z6
+	VBROADCASTF32X4  (R9)(CX*2), K6, Z6
+	VMOVUPS          (SI)(DX*1), X7
+	VBROADCASTF32X4  (DI)(DX*1), K4, Z7
+	VBROADCASTF32X4  (R8)(DX*1), K5, Z7
+	VBROADCASTF32X4  (R9)(DX*1), K6, Z7
+	VUNPCKLPS        Z5, Z4, Z8
+	VUNPCKHPS        Z5, Z4, Z9
+	VUNPCKLPS        Z7, Z6, Z10
+	VUNPCKHPS        Z7, Z6, Z11
+	VSHUFPS          $0x44, Z10, Z8, Z12
+	VSHUFPS          $0xee, Z10, Z8, Z13
+	VSHUFPS          $0x44, Z11, Z9, Z14
+	VSHUFPS          $0xee, Z11, Z9, Z15
+	VFMADD231PS.BCST (BX), Z12, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z12, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z12, Z2
+	VFMADD231PS.BCST (R11), Z12, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z13, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z13, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z13, Z2
+	VFMADD231PS.BCST (R11), Z13, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z14, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z14, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z14, Z2
+	VFMADD231PS.BCST (R11), Z14, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z15, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z15, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z15, Z2
+	VFMADD231PS.BCST (R11), Z15, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
+	SUBQ             $0x04, R12
+	JGE              k
 
-tail:
-	TESTQ        BP, BP
-	JZ           end
-	XORQ         R15, R15
-	BTSQ         BP, R15
-	DECQ         R15
-	KMOVW        R15, K1
-	VMOVUPS.Z    (R11), K1, Y16
-	VMOVUPS.Z    (R11)(DI*4), K1, Y21
-	VINSERTF64X4 $0x01, Y21, Z16, Z16
-	VMOVUPS.Z    (R11)(DI*1), K1, Y22
-	VMOVUPS.Z    (R11)(R9*1), K1, Y23
-	VINSERTF64X4 $0x01, Y23, Z22, Z22
-	VMOVUPS.Z    (R11)(DI*2), K1, Y24
-	VMOVUPS.Z    (R11)(R8*2), K1, Y25
-	VINSERTF64X4 $0x01, Y25, Z24, Z24
-	VMOVUPS.Z    (R11)(R8*1), K1, Y30
-	VMOVUPS.Z    (R11)(R10*1), K1, Y10
-	VINSERTF64X4 $0x01, Y10, Z30, Z30
-	VUNPCKLPS    Z22, Z16, Z11
-	VUNPCKHPS    Z22, Z16, Z12
-	VUNPCKLPS    Z30, Z24, Z13
-	VUNPCKHPS    Z30, Z24, Z17
-	VSHUFPS      $0x44, Z13, Z11, Z18
-	VSHUFPS      $0xee, Z13, Z11, Z19
-	VSHUFPS      $0x44, Z17, Z12, Z20
-	VSHUFPS      $0xee, Z17, Z12, Z31
-	VMOVUPS.Z    (R12), K1, Y9
-	VMOVUPS.Z    (R12)(DI*4), K1, Y14
-	VINSERTF64X4 $0x01, Y14, Z9, Z9
-	VMOVUPS.Z    (R12)(DI*1), K1, Y15
-	VMOVUPS.Z    (R12)(R9*1), K1, Y26
-	VINSERTF64X4 $0x01, Y26, Z15, Z15
-	VMOVUPS.Z    (R12)(DI*2), K1, Y27
-	VMOVUPS.Z    (R12)(R8*2), K1, Y28
-	VINSERTF64X4 $0x01, Y28, Z27, Z27
-	VMOVUPS.Z    (R12)(R8*1), K1, Y29
-	VMOVUPS.Z    (R12)(R10*1), K1, Y21
-	VINSERTF64X4 $0x01, Y21, Z29, Z29
-	VUNPCKLPS    Z15, Z9, Z23
-	VUNPCKHPS    Z15, Z9, Z25
-	VUNPCKLPS    Z29, Z27, Z10
-	VUNPCKHPS    Z29, Z27, Z16
-	VSHUFPS      $0x44, Z10, Z23, Z22
-	VSHUFPS      $0xee, Z10, Z23, Z24
-	VSHUFPS      $0x44, Z16, Z25, Z30
-	VSHUFPS      $0xee, Z16, Z25, Z11
-	VSHUFF32X4   $0x88, Z22, Z18, Z12
-	VSHUFF32X4   $0xdd, Z22, Z18, Z18
-	VSHUFF32X4   $0x88, Z24, Z19, Z13
-	VSHUFF32X4   $0xdd, Z24, Z19, Z19
-	VSHUFF32X4   $0x88, Z30, Z20, Z17
-	VSHUFF32X4   $0xdd, Z30, Z20, Z20
-	VSHUFF32X4   $0x88, Z11, Z31, Z14
-	VSHUFF32X4   $0xdd, Z11, Z31, Z31
-	VMOVUPS.Z    (R13), K1, Y26
-	VMOVUPS.Z    (R13)(DI*4), K1, Y28
-	VINSERTF64X4 $0x01, Y28, Z26, Z26
-	VMOVUPS.Z    (R13)(DI*1), K1, Y21
-	VMOVUPS.Z    (R13)(R9*1), K1, Y9
-	VINSERTF64X4 $0x01, Y9, Z21, Z21
-	VMOVUPS.Z    (R13)(DI*2), K1, Y15
-	VMOVUPS.Z    (R13)(R8*2), K1, Y27
-	VINSERTF64X4 $0x01, Y27, Z15, Z15
-	VMOVUPS.Z    (R13)(R8*1), K1, Y29
-	VMOVUPS.Z    (R13)(R10*1), K1, Y23
-	VINSERTF64X4 $0x01, Y23, Z29, Z29
-	VUNPCKLPS    Z21, Z26, Z25
-	VUNPCKHPS    Z21, Z26, Z10
-	VUNPCKLPS    Z29, Z15, Z16
-	VUNPCKHPS    Z29, Z15, Z22
-	VSHUFPS      $0x44, Z16, Z25, Z24
-	VSHUFPS      $0xee, Z16, Z25, Z30
-	VSHUFPS      $0x44, Z22, Z10, Z11
-	VSHUFPS      $0xee, Z22, Z10, Z28
-	VMOVUPS.Z    (R14), K1, Y9
-	VMOVUPS.Z    (R14)(DI*4), K1, Y27
-	VINSERTF64X4 $0x01, Y27, Z9, Z9
-	VMOVUPS.Z    (R14)(DI*1), K1, Y23
-	VMOVUPS.Z    (R14)(R9*1), K1, Y26
-	VINSERTF64X4 $0x01, Y26, Z23, Z23
-	VMOVUPS.Z    (R14)(DI*2), K1, Y21
-	VMOVUPS.Z    (R14)(R8*2), K1, Y15
-	VINSERTF64X4 $0x01, Y15, Z21, Z21
-	VMOVUPS.Z    (R14)(R8*1), K1, Y29
-	VMOVUPS.Z    (R14)(R10*1), K1, Y25
-	VINSERTF64X4 $0x01, Y25, Z29, Z29
-	VUNPCKLPS    Z23, Z9, Z10
-	VUNPCKHPS    Z23, Z9, Z16
-	VUNPCKLPS    Z29, Z21, Z22
-	VUNPCKHPS    Z29, Z21, Z27
-	VSHUFPS      $0x44, Z22, Z10, Z26
-	VSHUFPS      $0xee, Z22, Z10, Z15
-	VSHUFPS      $0x44, Z27, Z16, Z25
-	VSHUFPS      $0xee, Z27, Z16, Z9
-	VSHUFF32X4   $0x88, Z26, Z24, Z23
-	VSHUFF32X4   $0xdd, Z26, Z24, Z24
-	VSHUFF32X4   $0x88, Z15, Z30, Z21
-	VSHUFF32X4   $0xdd, Z15, Z30, Z30
-	VSHUFF32X4   $0x88, Z25, Z11, Z29
-	VSHUFF32X4   $0xdd, Z25, Z11, Z11
-	VSHUFF32X4   $0x88, Z9, Z28, Z10
-	VSHUFF32X4   $0xdd, Z9, Z28, Z28
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z12, Z8, Z0
-	VFMADD231PS  Z23, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z12, Z8, Z2
-	VFMADD231PS  Z23, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z12, Z8, Z4
-	VFMADD231PS  Z23, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z12, Z8, Z6
-	VFMADD231PS  Z23, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z13, Z8, Z0
-	VFMADD231PS  Z21, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z13, Z8, Z2
-	VFMADD231PS  Z21, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z13, Z8, Z4
-	VFMADD231PS  Z21, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z13, Z8, Z6
-	VFMADD231PS  Z21, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z17, Z8, Z0
-	VFMADD231PS  Z29, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z17, Z8, Z2
-	VFMADD231PS  Z29, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z17, Z8, Z4
-	VFMADD231PS  Z29, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z17, Z8, Z6
-	VFMADD231PS  Z29, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z14, Z8, Z0
-	VFMADD231PS  Z10, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z14, Z8, Z2
-	VFMADD231PS  Z10, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z14, Z8, Z4
-	VFMADD231PS  Z10, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z14, Z8, Z6
-	VFMADD231PS  Z10, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z18, Z8, Z0
-	VFMADD231PS  Z24, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z18, Z8, Z2
-	VFMADD231PS  Z24, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z18, Z8, Z4
-	VFMADD231PS  Z24, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z18, Z8, Z6
-	VFMADD231PS  Z24, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z19, Z8, Z0
-	VFMADD231PS  Z30, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z19, Z8, Z2
-	VFMADD231PS  Z30, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z19, Z8, Z4
-	VFMADD231PS  Z30, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z19, Z8, Z6
-	VFMADD231PS  Z30, Z8, Z7
-	DECQ         BP
-	JZ           end
-	VBROADCASTSS (CX), Z8
-	ADDQ         AX, CX
-	VFMADD231PS  Z20, Z8, Z0
-	VFMADD231PS  Z11, Z8, Z1
-	VBROADCASTSS (DX), Z8
-	ADDQ         AX, DX
-	VFMADD231PS  Z20, Z8, Z2
-	VFMADD231PS  Z11, Z8, Z3
-	VBROADCASTSS (BX), Z8
-	ADDQ         AX, BX
-	VFMADD231PS  Z20, Z8, Z4
-	VFMADD231PS  Z11, Z8, Z5
-	VBROADCASTSS (SI), Z8
-	ADDQ         AX, SI
-	VFMADD231PS  Z20, Z8, Z6
-	VFMADD231PS  Z11, Z8, Z7
+rest:
+	ADDQ             $0x04, R12
+	JZ               end
+	XORQ             R13, R13
+	BTSQ             R12, R13
+	DECQ             R13
+	KMOVW            R13, K1
+	VMOVUPS.Z        (SI), K1, X16
+	VMOVUPS.Z        (DI), K1, X20
+	VINSERTF32X4     $0x01, X20, Z16, Z16
+	VMOVUPS.Z        (R8), K1, X20
+	VINSERTF32X4     $0x02, X20, Z16, Z16
+	VMOVUPS.Z        (R9), K1, X20
+	VINSERTF32X4     $0x03, X20, Z16, Z16
+	VMOVUPS.Z        (SI)(CX*1), K1, X17
+	VMOVUPS.Z        (DI)(CX*1), K1, X20
+	VINSERTF32X4     $0x01, X20, Z17, Z17
+	VMOVUPS.Z        (R8)(CX*1), K1, X20
+	VINSERTF32X4     $0x02, X20, Z17, Z17
+	VMOVUPS.Z        (R9)(CX*1), K1, X20
+	VINSERTF32X4     $0x03, X20, Z17, Z17
+	VMOVUPS.Z        (SI)(CX*2), K1, X18
+	VMOVUPS.Z        (DI)(CX*2), K1, X20
+	VINSERTF32X4     $0x01, X20, Z18, Z18
+	VMOVUPS.Z        (R8)(CX*2), K1, X20
+	VINSERTF32X4     $0x02, X20, Z18, Z18
+	VMOVUPS.Z        (R9)(CX*2), K1, X20
+	VINSERTF32X4     $0x03, X20, Z18, Z18
+	VMOVUPS.Z        (SI)(DX*1), K1, X19
+	VMOVUPS.Z        (DI)(DX*1), K1, X20
+	VINSERTF32X4     $0x01, X20, Z19, Z19
+	VMOVUPS.Z        (R8)(DX*1), K1, X20
+	VINSERTF32X4     $0x02, X20, Z19, Z19
+	VMOVUPS.Z        (R9)(DX*1), K1, X20
+	VINSERTF32X4     $0x03, X20, Z19, Z19
+	VUNPCKLPS        Z17, Z16, Z21
+	VUNPCKHPS        Z17, Z16, Z22
+	VUNPCKLPS        Z19, Z18, Z23
+	VUNPCKHPS        Z19, Z18, Z24
+	VSHUFPS          $0x44, Z23, Z21, Z25
+	VSHUFPS          $0xee, Z23, Z21, Z26
+	VSHUFPS          $0x44, Z24, Z22, Z27
+	VSHUFPS          $0xee, Z24, Z22, Z28
+	VFMADD231PS.BCST (BX), Z25, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z25, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z25, Z2
+	VFMADD231PS.BCST (R11), Z25, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z26, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z26, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z26, Z2
+	VFMADD231PS.BCST (R11), Z26, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z27, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z27, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z27, Z2
+	VFMADD231PS.BCST (R11), Z27, Z3
+	ADDQ             AX, BX
+	ADDQ             AX, R11
 
 end:
-	MOVQ   c+56(FP), CX
-	MOVQ   rsc+64(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	CMPQ   use+72(FP), $0x02
-	JNE    store
-	VADDPS (CX), Z0, Z0
-	VADDPS 64(CX), Z1, Z1
-	VADDPS (CX)(DX*1), Z2, Z2
-	VADDPS 64(CX)(DX*1), Z3, Z3
-	VADDPS (CX)(DX*2), Z4, Z4
-	VADDPS 64(CX)(DX*2), Z5, Z5
-	VADDPS (BX), Z6, Z6
-	VADDPS 64(BX), Z7, Z7
+	VBROADCASTSS    nanavx512<>+0(SB), Z31
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	CMPQ            use+72(FP), $0x02
+	JNE             store0
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z0, Z0
 
-store:
-	VBROADCASTSS nanavx512<>+0(SB), Z16
-	VCMPPS       $0x03, Z0, Z0, K3
-	VMOVAPS      Z16, K3, Z0
-	VMOVUPS      Z0, (CX)
-	VCMPPS       $0x03, Z1, Z1, K3
-	VMOVAPS      Z16, K3, Z1
-	VMOVUPS      Z1, 64(CX)
-	VCMPPS       $0x03, Z2, Z2, K3
-	VMOVAPS      Z16, K3, Z2
-	VMOVUPS      Z2, (CX)(DX*1)
-	VCMPPS       $0x03, Z3, Z3, K3
-	VMOVAPS      Z16, K3, Z3
-	VMOVUPS      Z3, 64(CX)(DX*1)
-	VCMPPS       $0x03, Z4, Z4, K3
-	VMOVAPS      Z16, K3, Z4
-	VMOVUPS      Z4, (CX)(DX*2)
-	VCMPPS       $0x03, Z5, Z5, K3
-	VMOVAPS      Z16, K3, Z5
-	VMOVUPS      Z5, 64(CX)(DX*2)
-	VCMPPS       $0x03, Z6, Z6, K3
-	VMOVAPS      Z16, K3, Z6
-	VMOVUPS      Z6, (BX)
-	VCMPPS       $0x03, Z7, Z7, K3
-	VMOVAPS      Z16, K3, Z7
-	VMOVUPS      Z7, 64(BX)
-	MOVQ         rsb+48(FP), CX
-	IMUL3Q       $0x00000020, CX, CX
-	ADDQ         CX, b+40(FP)
-	ADDQ         $0x00000080, c+56(FP)
-	SUBQ         $0x00000020, n+0(FP)
-	JNZ          groups
+store0:
+	VCMPPS  $0x03, Z0, Z0, K3
+	VMOVAPS Z31, K3, Z0
+	CMPQ    back+80(FP), $0x10
+	JNE     part0
+	VMOVUPS Z0, (DX)
+	JMP     next0
+
+part0:
+	VMOVUPS       X0, (DX)
+	VEXTRACTF32X4 $0x01, Z0, (BX)
+	VEXTRACTF32X4 $0x02, Z0, (SI)
+	VEXTRACTF32X4 $0x03, Z0, (DI)
+
+next0:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store1
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z1, Z1
+
+store1:
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVAPS Z31, K3, Z1
+	CMPQ    back+80(FP), $0x10
+	JNE     part1
+	VMOVUPS Z1, (DX)
+	JMP     next1
+
+part1:
+	VMOVUPS       X1, (DX)
+	VEXTRACTF32X4 $0x01, Z1, (BX)
+	VEXTRACTF32X4 $0x02, Z1, (SI)
+	VEXTRACTF32X4 $0x03, Z1, (DI)
+
+next1:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store2
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z2, Z2
+
+store2:
+	VCMPPS  $0x03, Z2, Z2, K3
+	VMOVAPS Z31, K3, Z2
+	CMPQ    back+80(FP), $0x10
+	JNE     part2
+	VMOVUPS Z2, (DX)
+	JMP     next2
+
+part2:
+	VMOVUPS       X2, (DX)
+	VEXTRACTF32X4 $0x01, Z2, (BX)
+	VEXTRACTF32X4 $0x02, Z2, (SI)
+	VEXTRACTF32X4 $0x03, Z2, (DI)
+
+next2:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store3
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z3, Z3
+
+store3:
+	VCMPPS  $0x03, Z3, Z3, K3
+	VMOVAPS Z31, K3, Z3
+	CMPQ    back+80(FP), $0x10
+	JNE     part3
+	VMOVUPS Z3, (DX)
+	JMP     next3
+
+part3:
+	VMOVUPS       X3, (DX)
+	VEXTRACTF32X4 $0x01, Z3, (BX)
+	VEXTRACTF32X4 $0x02, Z3, (SI)
+	VEXTRACTF32X4 $0x03, Z3, (DI)
+
+next3:
+	ADDQ  CX, DX
+	ADDQ  CX, BX
+	ADDQ  CX, SI
+	ADDQ  CX, DI
+	MOVQ  back+80(FP), CX
+	MOVQ  rsb+48(FP), DX
+	IMULQ CX, DX
+	ADDQ  DX, b+40(FP)
+	SUBQ  CX, n+0(FP)
+	MOVQ  c+56(FP), DX
+	LEAQ  (DX)(CX*4), DX
+	MOVQ  DX, c+56(FP)
+	CMPQ  n+0(FP), $0x00
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func colsAVX512x5(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·colsAVX512x5(SB), $0-88
+	MOVL  $0x000000f0, AX
+	KMOVW AX, K4
+	MOVL  $0x00000f00, AX
+	KMOVW AX, K5
+	MOVL  $0x0000f000, AX
+	KMOVW AX, K6
+	MOVQ  csa+32(FP), AX
+
+groups:
+	MOVQ n+0(FP), CX
+	MOVQ $0x00000010, DX
+	CMPQ CX, $0x14
+	JGE  width
+	CMPQ CX, $0x10
+	JE   width
+	MOVQ $0x0000000c, DX
+	CMPQ CX, $0x10
+	JG   width
+	MOVQ CX, DX
+
+width:
+	MOVQ            DX, back+80(FP)
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	CMPQ            use+72(FP), $0x01
+	JNE             chains
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	VMOVUPS         (DX), X0
+	VBROADCASTF32X4 (BX), K4, Z0
+	VBROADCASTF32X4 (SI), K5, Z0
+	VBROADCASTF32X4 (DI), K6, Z0
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X1
+	VBROADCASTF32X4 (BX), K4, Z1
+	VBROADCASTF32X4 (SI), K5, Z1
+	VBROADCASTF32X4 (DI), K6, Z1
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X2
+	VBROADCASTF32X4 (BX), K4, Z2
+	VBROADCASTF32X4 (SI), K5, Z2
+	VBROADCASTF32X4 (DI), K6, Z2
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X3
+	VBROADCASTF32X4 (BX), K4, Z3
+	VBROADCASTF32X4 (SI), K5, Z3
+	VBROADCASTF32X4 (DI), K6, Z3
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X4
+	VBROADCASTF32X4 (BX), K4, Z4
+	VBROADCASTF32X4 (SI), K5, Z4
+	VBROADCASTF32X4 (DI), K6, Z4
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+
+chains:
+	MOVQ    rsb+48(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+40(FP), BX
+	MOVQ    back+80(FP), DI
+	SUBQ    $0x04, DI
+	MOVQ    $0x00000000, SI
+	CMPQ    DI, SI
+	CMOVQLT DI, SI
+	IMULQ   CX, SI
+	ADDQ    BX, SI
+	MOVQ    back+80(FP), R8
+	SUBQ    $0x04, R8
+	MOVQ    $0x00000004, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	IMULQ   CX, DI
+	ADDQ    BX, DI
+	MOVQ    back+80(FP), R9
+	SUBQ    $0x04, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	IMULQ   CX, R8
+	ADDQ    BX, R8
+	MOVQ    back+80(FP), R10
+	SUBQ    $0x04, R10
+	MOVQ    $0x0000000c, R9
+	CMPQ    R10, R9
+	CMOVQLT R10, R9
+	IMULQ   CX, R9
+	ADDQ    BX, R9
+	MOVQ    a+16(FP), BX
+	MOVQ    rsa+24(FP), R10
+	LEAQ    (BX)(R10*2), R11
+	ADDQ    R10, R11
+	MOVQ    k+8(FP), R12
+	SUBQ    $0x04, R12
+	JL      rest
+
+k:
+	VMOVUPS          (SI), X5
+	VBROADCASTF32X4  (DI), K4, Z5
+	VBROADCASTF32X4  (R8), K5, Z5
+	VBROADCASTF32X4  (R9), K6, Z5
+	VMOVUPS          (SI)(CX*1), X6
+	VBROADCASTF32X4  (DI)(CX*1), K4, Z6
+	VBROADCASTF32X4  (R8)(CX*1), K5, Z6
+	VBROADCASTF32X4  (R9)(CX*1), K6, Z6
+	VMOVUPS          (SI)(CX*2), X7
+	VBROADCASTF32X4  (DI)(CX*2), K4, Z7
+	VBROADCASTF32X4  (R8)(CX*2), K5, Z7
+	VBROADCASTF32X4  (R9)(CX*2), K6, Z7
+	VMOVUPS          (SI)(DX*1), X8
+	VBROADCASTF32X4  (DI)(DX*1), K4, Z8
+	VBROADCASTF32X4  (R8)(DX*1), K5, Z8
+	VBROADCASTF32X4  (R9)(DX*1), K6, Z8
+	VUNPCKLPS        Z6, Z5, Z9
+	VUNPCKHPS        Z6, Z5, Z10
+	VUNPCKLPS        Z8, Z7, Z11
+	VUNPCKHPS        Z8, Z7, Z12
+	VSHUFPS          $0x44, Z11, Z9, Z13
+	VSHUFPS          $0xee, Z11, Z9, Z14
+	VSHUFPS          $0x44, Z12, Z10, Z15
+	VSHUFPS          $0xee, Z12, Z10, Z16
+	VFMADD231PS.BCST (BX), Z13, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z13, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z13, Z2
+	VFMADD231PS.BCST (R11), Z13, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z13, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z14, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z14, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z14, Z2
+	VFMADD231PS.BCST (R11), Z14, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z14, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z15, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z15, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z15, Z2
+	VFMADD231PS.BCST (R11), Z15, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z15, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z16, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z16, Z2
+	VFMADD231PS.BCST (R11), Z16, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z16, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
+	SUBQ             $0x04, R12
+	JGE              k
+
+rest:
+	ADDQ             $0x04, R12
+	JZ               end
+	XORQ             R13, R13
+	BTSQ             R12, R13
+	DECQ             R13
+	KMOVW            R13, K1
+	VMOVUPS.Z        (SI), K1, X17
+	VMOVUPS.Z        (DI), K1, X21
+	VINSERTF32X4     $0x01, X21, Z17, Z17
+	VMOVUPS.Z        (R8), K1, X21
+	VINSERTF32X4     $0x02, X21, Z17, Z17
+	VMOVUPS.Z        (R9), K1, X21
+	VINSERTF32X4     $0x03, X21, Z17, Z17
+	VMOVUPS.Z        (SI)(CX*1), K1, X18
+	VMOVUPS.Z        (DI)(CX*1), K1, X21
+	VINSERTF32X4     $0x01, X21, Z18, Z18
+	VMOVUPS.Z        (R8)(CX*1), K1, X21
+	VINSERTF32X4     $0x02, X21, Z18, Z18
+	VMOVUPS.Z        (R9)(CX*1), K1, X21
+	VINSERTF32X4     $0x03, X21, Z18, Z18
+	VMOVUPS.Z        (SI)(CX*2), K1, X19
+	VMOVUPS.Z        (DI)(CX*2), K1, X21
+	VINSERTF32X4     $0x01, X21, Z19, Z19
+	VMOVUPS.Z        (R8)(CX*2), K1, X21
+	VINSERTF32X4     $0x02, X21, Z19, Z19
+	VMOVUPS.Z        (R9)(CX*2), K1, X21
+	VINSERTF32X4     $0x03, X21, Z19, Z19
+	VMOVUPS.Z        (SI)(DX*1), K1, X20
+	VMOVUPS.Z        (DI)(DX*1), K1, X21
+	VINSERTF32X4     $0x01, X21, Z20, Z20
+	VMOVUPS.Z        (R8)(DX*1), K1, X21
+	VINSERTF32X4     $0x02, X21, Z20, Z20
+	VMOVUPS.Z        (R9)(DX*1), K1, X21
+	VINSERTF32X4     $0x03, X21, Z20, Z20
+	VUNPCKLPS        Z18, Z17, Z22
+	VUNPCKHPS        Z18, Z17, Z23
+	VUNPCKLPS        Z20, Z19, Z24
+	VUNPCKHPS        Z20, Z19, Z25
+	VSHUFPS          $0x44, Z24, Z22, Z26
+	VSHUFPS          $0xee, Z24, Z22, Z27
+	VSHUFPS          $0x44, Z25, Z23, Z28
+	VSHUFPS          $0xee, Z25, Z23, Z29
+	VFMADD231PS.BCST (BX), Z26, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z26, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z26, Z2
+	VFMADD231PS.BCST (R11), Z26, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z26, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z27, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z27, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z27, Z2
+	VFMADD231PS.BCST (R11), Z27, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z27, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z28, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z28, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z28, Z2
+	VFMADD231PS.BCST (R11), Z28, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z4
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+
+end:
+	VBROADCASTSS    nanavx512<>+0(SB), Z31
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	CMPQ            use+72(FP), $0x02
+	JNE             store0
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z0, Z0
+
+store0:
+	VCMPPS  $0x03, Z0, Z0, K3
+	VMOVAPS Z31, K3, Z0
+	CMPQ    back+80(FP), $0x10
+	JNE     part0
+	VMOVUPS Z0, (DX)
+	JMP     next0
+
+part0:
+	VMOVUPS       X0, (DX)
+	VEXTRACTF32X4 $0x01, Z0, (BX)
+	VEXTRACTF32X4 $0x02, Z0, (SI)
+	VEXTRACTF32X4 $0x03, Z0, (DI)
+
+next0:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store1
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z1, Z1
+
+store1:
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVAPS Z31, K3, Z1
+	CMPQ    back+80(FP), $0x10
+	JNE     part1
+	VMOVUPS Z1, (DX)
+	JMP     next1
+
+part1:
+	VMOVUPS       X1, (DX)
+	VEXTRACTF32X4 $0x01, Z1, (BX)
+	VEXTRACTF32X4 $0x02, Z1, (SI)
+	VEXTRACTF32X4 $0x03, Z1, (DI)
+
+next1:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store2
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z2, Z2
+
+store2:
+	VCMPPS  $0x03, Z2, Z2, K3
+	VMOVAPS Z31, K3, Z2
+	CMPQ    back+80(FP), $0x10
+	JNE     part2
+	VMOVUPS Z2, (DX)
+	JMP     next2
+
+part2:
+	VMOVUPS       X2, (DX)
+	VEXTRACTF32X4 $0x01, Z2, (BX)
+	VEXTRACTF32X4 $0x02, Z2, (SI)
+	VEXTRACTF32X4 $0x03, Z2, (DI)
+
+next2:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store3
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z3, Z3
+
+store3:
+	VCMPPS  $0x03, Z3, Z3, K3
+	VMOVAPS Z31, K3, Z3
+	CMPQ    back+80(FP), $0x10
+	JNE     part3
+	VMOVUPS Z3, (DX)
+	JMP     next3
+
+part3:
+	VMOVUPS       X3, (DX)
+	VEXTRACTF32X4 $0x01, Z3, (BX)
+	VEXTRACTF32X4 $0x02, Z3, (SI)
+	VEXTRACTF32X4 $0x03, Z3, (DI)
+
+next3:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store4
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z4, Z4
+
+store4:
+	VCMPPS  $0x03, Z4, Z4, K3
+	VMOVAPS Z31, K3, Z4
+	CMPQ    back+80(FP), $0x10
+	JNE     part4
+	VMOVUPS Z4, (DX)
+	JMP     next4
+
+part4:
+	VMOVUPS       X4, (DX)
+	VEXTRACTF32X4 $0x01, Z4, (BX)
+	VEXTRACTF32X4 $0x02, Z4, (SI)
+	VEXTRACTF32X4 $0x03, Z4, (DI)
+
+next4:
+	ADDQ  CX, DX
+	ADDQ  CX, BX
+	ADDQ  CX, SI
+	ADDQ  CX, DI
+	MOVQ  back+80(FP), CX
+	MOVQ  rsb+48(FP), DX
+	IMULQ CX, DX
+	ADDQ  DX, b+40(FP)
+	SUBQ  CX, n+0(FP)
+	MOVQ  c+56(FP), DX
+	LEAQ  (DX)(CX*4), DX
+	MOVQ  DX, c+56(FP)
+	CMPQ  n+0(FP), $0x00
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func colsAVX512x6(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·colsAVX512x6(SB), $0-88
+	MOVL  $0x000000f0, AX
+	KMOVW AX, K4
+	MOVL  $0x00000f00, AX
+	KMOVW AX, K5
+	MOVL  $0x0000f000, AX
+	KMOVW AX, K6
+	MOVQ  csa+32(FP), AX
+
+groups:
+	MOVQ n+0(FP), CX
+	MOVQ $0x00000010, DX
+	CMPQ CX, $0x14
+	JGE  width
+	CMPQ CX, $0x10
+	JE   width
+	MOVQ $0x0000000c, DX
+	CMPQ CX, $0x10
+	JG   width
+	MOVQ CX, DX
+
+width:
+	MOVQ            DX, back+80(FP)
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	CMPQ            use+72(FP), $0x01
+	JNE             chains
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	VMOVUPS         (DX), X0
+	VBROADCASTF32X4 (BX), K4, Z0
+	VBROADCASTF32X4 (SI), K5, Z0
+	VBROADCASTF32X4 (DI), K6, Z0
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X1
+	VBROADCASTF32X4 (BX), K4, Z1
+	VBROADCASTF32X4 (SI), K5, Z1
+	VBROADCASTF32X4 (DI), K6, Z1
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X2
+	VBROADCASTF32X4 (BX), K4, Z2
+	VBROADCASTF32X4 (SI), K5, Z2
+	VBROADCASTF32X4 (DI), K6, Z2
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X3
+	VBROADCASTF32X4 (BX), K4, Z3
+	VBROADCASTF32X4 (SI), K5, Z3
+	VBROADCASTF32X4 (DI), K6, Z3
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X4
+	VBROADCASTF32X4 (BX), K4, Z4
+	VBROADCASTF32X4 (SI), K5, Z4
+	VBROADCASTF32X4 (DI), K6, Z4
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X5
+	VBROADCASTF32X4 (BX), K4, Z5
+	VBROADCASTF32X4 (SI), K5, Z5
+	VBROADCASTF32X4 (DI), K6, Z5
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+
+chains:
+	MOVQ    rsb+48(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+40(FP), BX
+	MOVQ    back+80(FP), DI
+	SUBQ    $0x04, DI
+	MOVQ    $0x00000000, SI
+	CMPQ    DI, SI
+	CMOVQLT DI, SI
+	IMULQ   CX, SI
+	ADDQ    BX, SI
+	MOVQ    back+80(FP), R8
+	SUBQ    $0x04, R8
+	MOVQ    $0x00000004, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	IMULQ   CX, DI
+	ADDQ    BX, DI
+	MOVQ    back+80(FP), R9
+	SUBQ    $0x04, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	IMULQ   CX, R8
+	ADDQ    BX, R8
+	MOVQ    back+80(FP), R10
+	SUBQ    $0x04, R10
+	MOVQ    $0x0000000c, R9
+	CMPQ    R10, R9
+	CMOVQLT R10, R9
+	IMULQ   CX, R9
+	ADDQ    BX, R9
+	MOVQ    a+16(FP), BX
+	MOVQ    rsa+24(FP), R10
+	LEAQ    (BX)(R10*2), R11
+	ADDQ    R10, R11
+	MOVQ    k+8(FP), R12
+	SUBQ    $0x04, R12
+	JL      rest
+
+k:
+	VMOVUPS          (SI), X6
+	VBROADCASTF32X4  (DI), K4, Z6
+	VBROADCASTF32X4  (R8), K5, Z6
+	VBROADCASTF32X4  (R9), K6, Z6
+	VMOVUPS          (SI)(CX*1), X7
+	VBROADCASTF32X4  (DI)(CX*1), K4, Z7
+	VBROADCASTF32X4  (R8)(CX*1), K5, Z7
+	VBROADCASTF32X4  (R9)(CX*1), K6, Z7
+	VMOVUPS          (SI)(CX*2), X8
+	VBROADCASTF32X4  (DI)(CX*2), K4, Z8
+	VBROADCASTF32X4  (R8)(CX*2), K5, Z8
+	VBROADCASTF32X4  (R9)(CX*2), K6, Z8
+	VMOVUPS          (SI)(DX*1), X9
+	VBROADCASTF32X4  (DI)(DX*1), K4, Z9
+	VBROADCASTF32X4  (R8)(DX*1), K5, Z9
+	VBROADCASTF32X4  (R9)(DX*1), K6, Z9
+	VUNPCKLPS        Z7, Z6, Z10
+	VUNPCKHPS        Z7, Z6, Z11
+	VUNPCKLPS        Z9, Z8, Z12
+	VUNPCKHPS        Z9, Z8, Z13
+	VSHUFPS          $0x44, Z12, Z10, Z14
+	VSHUFPS          $0xee, Z12, Z10, Z15
+	VSHUFPS          $0x44, Z13, Z11, Z16
+	VSHUFPS          $0xee, Z13, Z11, Z17
+	VFMADD231PS.BCST (BX), Z14, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z14, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z14, Z2
+	VFMADD231PS.BCST (R11), Z14, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z14, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z14, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z15, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z15, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z15, Z2
+	VFMADD231PS.BCST (R11), Z15, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z15, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z15, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z16, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z16, Z2
+	VFMADD231PS.BCST (R11), Z16, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z16, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z16, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	VFMADD231PS.BCST (BX), Z17, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z17, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z17, Z2
+	VFMADD231PS.BCST (R11), Z17, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z17, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z17, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
+	SUBQ             $0x04, R12
+	JGE              k
+
+rest:
+	ADDQ             $0x04, R12
+	JZ               end
+	XORQ             R13, R13
+	BTSQ             R12, R13
+	DECQ             R13
+	KMOVW            R13, K1
+	VMOVUPS.Z        (SI), K1, X18
+	VMOVUPS.Z        (DI), K1, X22
+	VINSERTF32X4     $0x01, X22, Z18, Z18
+	VMOVUPS.Z        (R8), K1, X22
+	VINSERTF32X4     $0x02, X22, Z18, Z18
+	VMOVUPS.Z        (R9), K1, X22
+	VINSERTF32X4     $0x03, X22, Z18, Z18
+	VMOVUPS.Z        (SI)(CX*1), K1, X19
+	VMOVUPS.Z        (DI)(CX*1), K1, X22
+	VINSERTF32X4     $0x01, X22, Z19, Z19
+	VMOVUPS.Z        (R8)(CX*1), K1, X22
+	VINSERTF32X4     $0x02, X22, Z19, Z19
+	VMOVUPS.Z        (R9)(CX*1), K1, X22
+	VINSERTF32X4     $0x03, X22, Z19, Z19
+	VMOVUPS.Z        (SI)(CX*2), K1, X20
+	VMOVUPS.Z        (DI)(CX*2), K1, X22
+	VINSERTF32X4     $0x01, X22, Z20, Z20
+	VMOVUPS.Z        (R8)(CX*2), K1, X22
+	VINSERTF32X4     $0x02, X22, Z20, Z20
+	VMOVUPS.Z        (R9)(CX*2), K1, X22
+	VINSERTF32X4     $0x03, X22, Z20, Z20
+	VMOVUPS.Z        (SI)(DX*1), K1, X21
+	VMOVUPS.Z        (DI)(DX*1), K1, X22
+	VINSERTF32X4     $0x01, X22, Z21, Z21
+	VMOVUPS.Z        (R8)(DX*1), K1, X22
+	VINSERTF32X4     $0x02, X22, Z21, Z21
+	VMOVUPS.Z        (R9)(DX*1), K1, X22
+	VINSERTF32X4     $0x03, X22, Z21, Z21
+	VUNPCKLPS        Z19, Z18, Z23
+	VUNPCKHPS        Z19, Z18, Z24
+	VUNPCKLPS        Z21, Z20, Z25
+	VUNPCKHPS        Z21, Z20, Z26
+	VSHUFPS          $0x44, Z25, Z23, Z27
+	VSHUFPS          $0xee, Z25, Z23, Z28
+	VSHUFPS          $0x44, Z26, Z24, Z29
+	VSHUFPS          $0xee, Z26, Z24, Z30
+	VFMADD231PS.BCST (BX), Z27, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z27, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z27, Z2
+	VFMADD231PS.BCST (R11), Z27, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z27, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z27, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z28, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z28, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z28, Z2
+	VFMADD231PS.BCST (R11), Z28, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z28, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	DECQ             R12
+	JZ               end
+	VFMADD231PS.BCST (BX), Z29, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z29, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z29, Z2
+	VFMADD231PS.BCST (R11), Z29, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z29, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z29, Z5
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+
+end:
+	VBROADCASTSS    nanavx512<>+0(SB), Z31
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	CMPQ            use+72(FP), $0x02
+	JNE             store0
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z0, Z0
+
+store0:
+	VCMPPS  $0x03, Z0, Z0, K3
+	VMOVAPS Z31, K3, Z0
+	CMPQ    back+80(FP), $0x10
+	JNE     part0
+	VMOVUPS Z0, (DX)
+	JMP     next0
+
+part0:
+	VMOVUPS       X0, (DX)
+	VEXTRACTF32X4 $0x01, Z0, (BX)
+	VEXTRACTF32X4 $0x02, Z0, (SI)
+	VEXTRACTF32X4 $0x03, Z0, (DI)
+
+next0:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store1
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z1, Z1
+
+store1:
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVAPS Z31, K3, Z1
+	CMPQ    back+80(FP), $0x10
+	JNE     part1
+	VMOVUPS Z1, (DX)
+	JMP     next1
+
+part1:
+	VMOVUPS       X1, (DX)
+	VEXTRACTF32X4 $0x01, Z1, (BX)
+	VEXTRACTF32X4 $0x02, Z1, (SI)
+	VEXTRACTF32X4 $0x03, Z1, (DI)
+
+next1:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store2
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z2, Z2
+
+store2:
+	VCMPPS  $0x03, Z2, Z2, K3
+	VMOVAPS Z31, K3, Z2
+	CMPQ    back+80(FP), $0x10
+	JNE     part2
+	VMOVUPS Z2, (DX)
+	JMP     next2
+
+part2:
+	VMOVUPS       X2, (DX)
+	VEXTRACTF32X4 $0x01, Z2, (BX)
+	VEXTRACTF32X4 $0x02, Z2, (SI)
+	VEXTRACTF32X4 $0x03, Z2, (DI)
+
+next2:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store3
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z3, Z3
+
+store3:
+	VCMPPS  $0x03, Z3, Z3, K3
+	VMOVAPS Z31, K3, Z3
+	CMPQ    back+80(FP), $0x10
+	JNE     part3
+	VMOVUPS Z3, (DX)
+	JMP     next3
+
+part3:
+	VMOVUPS       X3, (DX)
+	VEXTRACTF32X4 $0x01, Z3, (BX)
+	VEXTRACTF32X4 $0x02, Z3, (SI)
+	VEXTRACTF32X4 $0x03, Z3, (DI)
+
+next3:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store4
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z4, Z4
+
+store4:
+	VCMPPS  $0x03, Z4, Z4, K3
+	VMOVAPS Z31, K3, Z4
+	CMPQ    back+80(FP), $0x10
+	JNE     part4
+	VMOVUPS Z4, (DX)
+	JMP     next4
+
+part4:
+	VMOVUPS       X4, (DX)
+	VEXTRACTF32X4 $0x01, Z4, (BX)
+	VEXTRACTF32X4 $0x02, Z4, (SI)
+	VEXTRACTF32X4 $0x03, Z4, (DI)
+
+next4:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store5
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z5, Z5
+
+store5:
+	VCMPPS  $0x03, Z5, Z5, K3
+	VMOVAPS Z31, K3, Z5
+	CMPQ    back+80(FP), $0x10
+	JNE     part5
+	VMOVUPS Z5, (DX)
+	JMP     next5
+
+part5:
+	VMOVUPS       X5, (DX)
+	VEXTRACTF32X4 $0x01, Z5, (BX)
+	VEXTRACTF32X4 $0x02, Z5, (SI)
+	VEXTRACTF32X4 $0x03, Z5, (DI)
+
+next5:
+	ADDQ  CX, DX
+	ADDQ  CX, BX
+	ADDQ  CX, SI
+	ADDQ  CX, DI
+	MOVQ  back+80(FP), CX
+	MOVQ  rsb+48(FP), DX
+	IMULQ CX, DX
+	ADDQ  DX, b+40(FP)
+	SUBQ  CX, n+0(FP)
+	MOVQ  c+56(FP), DX
+	LEAQ  (DX)(CX*4), DX
+	MOVQ  DX, c+56(FP)
+	CMPQ  n+0(FP), $0x00
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func colsAVX512x7(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·colsAVX512x7(SB), $0-88
+	MOVL  $0x000000f0, AX
+	KMOVW AX, K4
+	MOVL  $0x00000f00, AX
+	KMOVW AX, K5
+	MOVL  $0x0000f000, AX
+	KMOVW AX, K6
+	MOVQ  csa+32(FP), AX
+
+groups:
+	MOVQ n+0(FP), CX
+	MOVQ $0x00000010, DX
+	CMPQ CX, $0x14
+	JGE  width
+	CMPQ CX, $0x10
+	JE   width
+	MOVQ $0x0000000c, DX
+	CMPQ CX, $0x10
+	JG   width
+	MOVQ CX, DX
+
+width:
+	MOVQ            DX, back+80(FP)
+	VPXORD          Z0, Z0, Z0
+	VPXORD          Z1, Z1, Z1
+	VPXORD          Z2, Z2, Z2
+	VPXORD          Z3, Z3, Z3
+	VPXORD          Z4, Z4, Z4
+	VPXORD          Z5, Z5, Z5
+	VPXORD          Z6, Z6, Z6
+	CMPQ            use+72(FP), $0x01
+	JNE             chains
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	VMOVUPS         (DX), X0
+	VBROADCASTF32X4 (BX), K4, Z0
+	VBROADCASTF32X4 (SI), K5, Z0
+	VBROADCASTF32X4 (DI), K6, Z0
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X1
+	VBROADCASTF32X4 (BX), K4, Z1
+	VBROADCASTF32X4 (SI), K5, Z1
+	VBROADCASTF32X4 (DI), K6, Z1
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X2
+	VBROADCASTF32X4 (BX), K4, Z2
+	VBROADCASTF32X4 (SI), K5, Z2
+	VBROADCASTF32X4 (DI), K6, Z2
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X3
+	VBROADCASTF32X4 (BX), K4, Z3
+	VBROADCASTF32X4 (SI), K5, Z3
+	VBROADCASTF32X4 (DI), K6, Z3
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X4
+	VBROADCASTF32X4 (BX), K4, Z4
+	VBROADCASTF32X4 (SI), K5, Z4
+	VBROADCASTF32X4 (DI), K6, Z4
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X5
+	VBROADCASTF32X4 (BX), K4, Z5
+	VBROADCASTF32X4 (SI), K5, Z5
+	VBROADCASTF32X4 (DI), K6, Z5
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	VMOVUPS         (DX), X6
+	VBROADCASTF32X4 (BX), K4, Z6
+	VBROADCASTF32X4 (SI), K5, Z6
+	VBROADCASTF32X4 (DI), K6, Z6
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+
+chains:
+	MOVQ    rsb+48(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+40(FP), BX
+	MOVQ    back+80(FP), DI
+	SUBQ    $0x04, DI
+	MOVQ    $0x00000000, SI
+	CMPQ    DI, SI
+	CMOVQLT DI, SI
+	IMULQ   CX, SI
+	ADDQ    BX, SI
+	MOVQ    back+80(FP), R8
+	SUBQ    $0x04, R8
+	MOVQ    $0x00000004, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	IMULQ   CX, DI
+	ADDQ    BX, DI
+	MOVQ    back+80(FP), R9
+	SUBQ    $0x04, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	IMULQ   CX, R8
+	ADDQ    BX, R8
+	MOVQ    back+80(FP), R10
+	SUBQ    $0x04, R10
+	MOVQ    $0x0000000c, R9
+	CMPQ    R10, R9
+	CMOVQLT R10, R9
+	IMULQ   CX, R9
+	ADDQ    BX, R9
+	MOVQ    a+16(FP), BX
+	MOVQ    rsa+24(FP), R10
+	LEAQ    (BX)(R10*2), R11
+	ADDQ    R10, R11
+	LEAQ    (R11)(R10*2), R12
+	ADDQ    R10, R12
+	MOVQ    k+8(FP), R13
+	SUBQ    $0x04, R13
+	JL      rest
+
+k:
+	VMOVUPS          (SI), X7
+	VBROADCASTF32X4  (DI), K4, Z7
+	VBROADCASTF32X4  (R8), K5, Z7
+	VBROADCASTF32X4  (R9), K6, Z7
+	VMOVUPS          (SI)(CX*1), X8
+	VBROADCASTF32X4  (DI)(CX*1), K4, Z8
+	VBROADCASTF32X4  (R8)(CX*1), K5, Z8
+	VBROADCASTF32X4  (R9)(CX*1), K6, Z8
+	VMOVUPS          (SI)(CX*2), X9
+	VBROADCASTF32X4  (DI)(CX*2), K4, Z9
+	VBROADCASTF32X4  (R8)(CX*2), K5, Z9
+	VBROADCASTF32X4  (R9)(CX*2), K6, Z9
+	VMOVUPS          (SI)(DX*1), X10
+	VBROADCASTF32X4  (DI)(DX*1), K4, Z10
+	VBROADCASTF32X4  (R8)(DX*1), K5, Z10
+	VBROADCASTF32X4  (R9)(DX*1), K6, Z10
+	VUNPCKLPS        Z8, Z7, Z11
+	VUNPCKHPS        Z8, Z7, Z12
+	VUNPCKLPS        Z10, Z9, Z13
+	VUNPCKHPS        Z10, Z9, Z14
+	VSHUFPS          $0x44, Z13, Z11, Z15
+	VSHUFPS          $0xee, Z13, Z11, Z16
+	VSHUFPS          $0x44, Z14, Z12, Z17
+	VSHUFPS          $0xee, Z14, Z12, Z18
+	VFMADD231PS.BCST (BX), Z15, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z15, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z15, Z2
+	VFMADD231PS.BCST (R11), Z15, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z15, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z15, Z5
+	VFMADD231PS.BCST (R12), Z15, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	VFMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z16, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z16, Z2
+	VFMADD231PS.BCST (R11), Z16, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z16, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z16, Z5
+	VFMADD231PS.BCST (R12), Z16, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	VFMADD231PS.BCST (BX), Z17, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z17, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z17, Z2
+	VFMADD231PS.BCST (R11), Z17, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z17, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z17, Z5
+	VFMADD231PS.BCST (R12), Z17, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z18, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z18, Z2
+	VFMADD231PS.BCST (R11), Z18, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z18, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z18, Z5
+	VFMADD231PS.BCST (R12), Z18, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
+	SUBQ             $0x04, R13
+	JGE              k
+
+rest:
+	ADDQ             $0x04, R13
+	JZ               end
+	XORQ             R14, R14
+	BTSQ             R13, R14
+	DECQ             R14
+	KMOVW            R14, K1
+	VMOVUPS.Z        (SI), K1, X19
+	VMOVUPS.Z        (DI), K1, X23
+	VINSERTF32X4     $0x01, X23, Z19, Z19
+	VMOVUPS.Z        (R8), K1, X23
+	VINSERTF32X4     $0x02, X23, Z19, Z19
+	VMOVUPS.Z        (R9), K1, X23
+	VINSERTF32X4     $0x03, X23, Z19, Z19
+	VMOVUPS.Z        (SI)(CX*1), K1, X20
+	VMOVUPS.Z        (DI)(CX*1), K1, X23
+	VINSERTF32X4     $0x01, X23, Z20, Z20
+	VMOVUPS.Z        (R8)(CX*1), K1, X23
+	VINSERTF32X4     $0x02, X23, Z20, Z20
+	VMOVUPS.Z        (R9)(CX*1), K1, X23
+	VINSERTF32X4     $0x03, X23, Z20, Z20
+	VMOVUPS.Z        (SI)(CX*2), K1, X21
+	VMOVUPS.Z        (DI)(CX*2), K1, X23
+	VINSERTF32X4     $0x01, X23, Z21, Z21
+	VMOVUPS.Z        (R8)(CX*2), K1, X23
+	VINSERTF32X4     $0x02, X23, Z21, Z21
+	VMOVUPS.Z        (R9)(CX*2), K1, X23
+	VINSERTF32X4     $0x03, X23, Z21, Z21
+	VMOVUPS.Z        (SI)(DX*1), K1, X22
+	VMOVUPS.Z        (DI)(DX*1), K1, X23
+	VINSERTF32X4     $0x01, X23, Z22, Z22
+	VMOVUPS.Z        (R8)(DX*1), K1, X23
+	VINSERTF32X4     $0x02, X23, Z22, Z22
+	VMOVUPS.Z        (R9)(DX*1), K1, X23
+	VINSERTF32X4     $0x03, X23, Z22, Z22
+	VUNPCKLPS        Z20, Z19, Z24
+	VUNPCKHPS        Z20, Z19, Z25
+	VUNPCKLPS        Z22, Z21, Z26
+	VUNPCKHPS        Z22, Z21, Z27
+	VSHUFPS          $0x44, Z26, Z24, Z28
+	VSHUFPS          $0xee, Z26, Z24, Z29
+	VSHUFPS          $0x44, Z27, Z25, Z30
+	VSHUFPS          $0xee, Z27, Z25, Z31
+	VFMADD231PS.BCST (BX), Z28, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z28, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z28, Z2
+	VFMADD231PS.BCST (R11), Z28, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z28, Z5
+	VFMADD231PS.BCST (R12), Z28, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	DECQ             R13
+	JZ               end
+	VFMADD231PS.BCST (BX), Z29, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z29, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z29, Z2
+	VFMADD231PS.BCST (R11), Z29, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z29, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z29, Z5
+	VFMADD231PS.BCST (R12), Z29, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+	DECQ             R13
+	JZ               end
+	VFMADD231PS.BCST (BX), Z30, Z0
+	VFMADD231PS.BCST (BX)(R10*1), Z30, Z1
+	VFMADD231PS.BCST (BX)(R10*2), Z30, Z2
+	VFMADD231PS.BCST (R11), Z30, Z3
+	VFMADD231PS.BCST (R11)(R10*1), Z30, Z4
+	VFMADD231PS.BCST (R11)(R10*2), Z30, Z5
+	VFMADD231PS.BCST (R12), Z30, Z6
+	ADDQ             AX, BX
+	ADDQ             AX, R11
+	ADDQ             AX, R12
+
+end:
+	VBROADCASTSS    nanavx512<>+0(SB), Z31
+	MOVQ            c+56(FP), CX
+	MOVQ            back+80(FP), BX
+	SUBQ            $0x04, BX
+	MOVQ            $0x00000000, DX
+	CMPQ            BX, DX
+	CMOVQLT         BX, DX
+	LEAQ            (CX)(DX*4), DX
+	MOVQ            back+80(FP), SI
+	SUBQ            $0x04, SI
+	MOVQ            $0x00000004, BX
+	CMPQ            SI, BX
+	CMOVQLT         SI, BX
+	LEAQ            (CX)(BX*4), BX
+	MOVQ            back+80(FP), DI
+	SUBQ            $0x04, DI
+	MOVQ            $0x00000008, SI
+	CMPQ            DI, SI
+	CMOVQLT         DI, SI
+	LEAQ            (CX)(SI*4), SI
+	MOVQ            back+80(FP), R8
+	SUBQ            $0x04, R8
+	MOVQ            $0x0000000c, DI
+	CMPQ            R8, DI
+	CMOVQLT         R8, DI
+	LEAQ            (CX)(DI*4), DI
+	MOVQ            rsc+64(FP), CX
+	CMPQ            use+72(FP), $0x02
+	JNE             store0
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z0, Z0
+
+store0:
+	VCMPPS  $0x03, Z0, Z0, K3
+	VMOVAPS Z31, K3, Z0
+	CMPQ    back+80(FP), $0x10
+	JNE     part0
+	VMOVUPS Z0, (DX)
+	JMP     next0
+
+part0:
+	VMOVUPS       X0, (DX)
+	VEXTRACTF32X4 $0x01, Z0, (BX)
+	VEXTRACTF32X4 $0x02, Z0, (SI)
+	VEXTRACTF32X4 $0x03, Z0, (DI)
+
+next0:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store1
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z1, Z1
+
+store1:
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVAPS Z31, K3, Z1
+	CMPQ    back+80(FP), $0x10
+	JNE     part1
+	VMOVUPS Z1, (DX)
+	JMP     next1
+
+part1:
+	VMOVUPS       X1, (DX)
+	VEXTRACTF32X4 $0x01, Z1, (BX)
+	VEXTRACTF32X4 $0x02, Z1, (SI)
+	VEXTRACTF32X4 $0x03, Z1, (DI)
+
+next1:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store2
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z2, Z2
+
+store2:
+	VCMPPS  $0x03, Z2, Z2, K3
+	VMOVAPS Z31, K3, Z2
+	CMPQ    back+80(FP), $0x10
+	JNE     part2
+	VMOVUPS Z2, (DX)
+	JMP     next2
+
+part2:
+	VMOVUPS       X2, (DX)
+	VEXTRACTF32X4 $0x01, Z2, (BX)
+	VEXTRACTF32X4 $0x02, Z2, (SI)
+	VEXTRACTF32X4 $0x03, Z2, (DI)
+
+next2:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store3
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z3, Z3
+
+store3:
+	VCMPPS  $0x03, Z3, Z3, K3
+	VMOVAPS Z31, K3, Z3
+	CMPQ    back+80(FP), $0x10
+	JNE     part3
+	VMOVUPS Z3, (DX)
+	JMP     next3
+
+part3:
+	VMOVUPS       X3, (DX)
+	VEXTRACTF32X4 $0x01, Z3, (BX)
+	VEXTRACTF32X4 $0x02, Z3, (SI)
+	VEXTRACTF32X4 $0x03, Z3, (DI)
+
+next3:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store4
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z4, Z4
+
+store4:
+	VCMPPS  $0x03, Z4, Z4, K3
+	VMOVAPS Z31, K3, Z4
+	CMPQ    back+80(FP), $0x10
+	JNE     part4
+	VMOVUPS Z4, (DX)
+	JMP     next4
+
+part4:
+	VMOVUPS       X4, (DX)
+	VEXTRACTF32X4 $0x01, Z4, (BX)
+	VEXTRACTF32X4 $0x02, Z4, (SI)
+	VEXTRACTF32X4 $0x03, Z4, (DI)
+
+next4:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store5
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z5, Z5
+
+store5:
+	VCMPPS  $0x03, Z5, Z5, K3
+	VMOVAPS Z31, K3, Z5
+	CMPQ    back+80(FP), $0x10
+	JNE     part5
+	VMOVUPS Z5, (DX)
+	JMP     next5
+
+part5:
+	VMOVUPS       X5, (DX)
+	VEXTRACTF32X4 $0x01, Z5, (BX)
+	VEXTRACTF32X4 $0x02, Z5, (SI)
+	VEXTRACTF32X4 $0x03, Z5, (DI)
+
+next5:
+	ADDQ            CX, DX
+	ADDQ            CX, BX
+	ADDQ            CX, SI
+	ADDQ            CX, DI
+	CMPQ            use+72(FP), $0x02
+	JNE             store6
+	VMOVUPS         (DX), X30
+	VBROADCASTF32X4 (BX), K4, Z30
+	VBROADCASTF32X4 (SI), K5, Z30
+	VBROADCASTF32X4 (DI), K6, Z30
+	VADDPS          Z30, Z6, Z6
+
+store6:
+	VCMPPS  $0x03, Z6, Z6, K3
+	VMOVAPS Z31, K3, Z6
+	CMPQ    back+80(FP), $0x10
+	JNE     part6
+	VMOVUPS Z6, (DX)
+	JMP     next6
+
+part6:
+	VMOVUPS       X6, (DX)
+	VEXTRACTF32X4 $0x01, Z6, (BX)
+	VEXTRACTF32X4 $0x02, Z6, (SI)
+	VEXTRACTF32X4 $0x03, Z6, (DI)
+
+next6:
+	ADDQ  CX, DX
+	ADDQ  CX, BX
+	ADDQ  CX, SI
+	ADDQ  CX, DI
+	MOVQ  back+80(FP), CX
+	MOVQ  rsb+48(FP), DX
+	IMULQ CX, DX
+	ADDQ  DX, b+40(FP)
+	SUBQ  CX, n+0(FP)
+	MOVQ  c+56(FP), DX
+	LEAQ  (DX)(CX*4), DX
+	MOVQ  DX, c+56(FP)
+	CMPQ  n+0(FP), $0x00
+	JNE   groups
 	VZEROUPPER
 	RET
 
@@ -18350,6 +19675,124 @@ block:
 	ADDQ            CX, R12
 	ADDQ            CX, R13
 	ADDQ            DI, BX
+	DECQ            AX
+	JNZ             block
+	VZEROUPPER
+	RET
+
+DATA lanes16<>+0(SB)/4, $0x00000000
+DATA lanes16<>+4(SB)/4, $0x00000001
+DATA lanes16<>+8(SB)/4, $0x00000002
+DATA lanes16<>+12(SB)/4, $0x00000003
+DATA lanes16<>+16(SB)/4, $0x00000004
+DATA lanes16<>+20(SB)/4, $0x00000005
+DATA lanes16<>+24(SB)/4, $0x00000006
+DATA lanes16<>+28(SB)/4, $0x00000007
+DATA lanes16<>+32(SB)/4, $0x00000008
+DATA lanes16<>+36(SB)/4, $0x00000009
+DATA lanes16<>+40(SB)/4, $0x0000000a
+DATA lanes16<>+44(SB)/4, $0x0000000b
+DATA lanes16<>+48(SB)/4, $0x0000000c
+DATA lanes16<>+52(SB)/4, $0x0000000d
+DATA lanes16<>+56(SB)/4, $0x0000000e
+DATA lanes16<>+60(SB)/4, $0x0000000f
+GLOBL lanes16<>(SB), RODATA|NOPTR, $64
+
+// func turn16few(n int, m int, src *float32, lds int, dst *float32, ldd int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·turn16few(SB), $0-48
+	MOVL         $0x000000f0, AX
+	KMOVW        AX, K4
+	MOVL         $0x00000f00, AX
+	KMOVW        AX, K5
+	MOVL         $0x0000f000, AX
+	KMOVW        AX, K6
+	MOVQ         m+8(FP), AX
+	MOVQ         src+16(FP), CX
+	MOVQ         lds+24(FP), DX
+	MOVQ         dst+32(FP), SI
+	MOVQ         ldd+40(FP), DI
+	LEAQ         (DX)(DX*2), BX
+	LEAQ         (DI)(DI*2), R8
+	MOVQ         m+8(FP), R10
+	SUBQ         $0x04, R10
+	MOVQ         $0x00000000, R9
+	CMPQ         R10, R9
+	CMOVQLT      R10, R9
+	IMULQ        DX, R9
+	ADDQ         CX, R9
+	MOVQ         m+8(FP), R11
+	SUBQ         $0x04, R11
+	MOVQ         $0x00000004, R10
+	CMPQ         R11, R10
+	CMOVQLT      R11, R10
+	IMULQ        DX, R10
+	ADDQ         CX, R10
+	MOVQ         m+8(FP), R12
+	SUBQ         $0x04, R12
+	MOVQ         $0x00000008, R11
+	CMPQ         R12, R11
+	CMOVQLT      R12, R11
+	IMULQ        DX, R11
+	ADDQ         CX, R11
+	MOVQ         m+8(FP), R13
+	SUBQ         $0x04, R13
+	MOVQ         $0x0000000c, R12
+	CMPQ         R13, R12
+	CMOVQLT      R13, R12
+	IMULQ        DX, R12
+	ADDQ         CX, R12
+	LEAQ         3(AX), CX
+	ANDQ         $-4, CX
+	MOVQ         CX, R13
+	SUBQ         AX, R13
+	SUBQ         $0x04, CX
+	MOVQ         $-1, AX
+	SHLXQ        CX, AX, AX
+	KMOVW        AX, K1
+	VMOVDQU32    lanes16<>+0(SB), Z31
+	VPBROADCASTD R13, Z30
+	VPADDD       Z30, Z31, K1, Z31
+	MOVQ         n+0(FP), AX
+
+block:
+	VMOVUPS         (R9), X0
+	VBROADCASTF32X4 (R10), K4, Z0
+	VBROADCASTF32X4 (R11), K5, Z0
+	VBROADCASTF32X4 (R12), K6, Z0
+	VMOVUPS         (R9)(DX*1), X1
+	VBROADCASTF32X4 (R10)(DX*1), K4, Z1
+	VBROADCASTF32X4 (R11)(DX*1), K5, Z1
+	VBROADCASTF32X4 (R12)(DX*1), K6, Z1
+	VMOVUPS         (R9)(DX*2), X2
+	VBROADCASTF32X4 (R10)(DX*2), K4, Z2
+	VBROADCASTF32X4 (R11)(DX*2), K5, Z2
+	VBROADCASTF32X4 (R12)(DX*2), K6, Z2
+	VMOVUPS         (R9)(BX*1), X3
+	VBROADCASTF32X4 (R10)(BX*1), K4, Z3
+	VBROADCASTF32X4 (R11)(BX*1), K5, Z3
+	VBROADCASTF32X4 (R12)(BX*1), K6, Z3
+	VUNPCKLPS       Z1, Z0, Z4
+	VUNPCKHPS       Z1, Z0, Z5
+	VUNPCKLPS       Z3, Z2, Z6
+	VUNPCKHPS       Z3, Z2, Z7
+	VSHUFPS         $0x44, Z6, Z4, Z8
+	VSHUFPS         $0xee, Z6, Z4, Z9
+	VSHUFPS         $0x44, Z7, Z5, Z10
+	VSHUFPS         $0xee, Z7, Z5, Z11
+	VPERMPS         Z8, Z31, Z8
+	VMOVUPS         Z8, (SI)
+	VPERMPS         Z9, Z31, Z9
+	VMOVUPS         Z9, (SI)(DI*1)
+	VPERMPS         Z10, Z31, Z10
+	VMOVUPS         Z10, (SI)(DI*2)
+	VPERMPS         Z11, Z31, Z11
+	VMOVUPS         Z11, (SI)(R8*1)
+	LEAQ            (SI)(DI*4), SI
+	ADDQ            $0x10, R9
+	ADDQ            $0x10, R10
+	ADDQ            $0x10, R11
+	ADDQ            $0x10, R12
 	DECQ            AX
 	JNZ             block
 	VZEROUPPER

@@ -58,10 +58,14 @@ func main() {
 		for _, nv := range []int{8, 4} {
 			row(nan, "AVX512", 1, nv)
 		}
-		for rows := 1; rows <= 4; rows++ {
+		for rows := 1; rows <= 3; rows++ {
 			dots512(nan, rows)
 		}
+		for rows := 4; rows <= 7; rows++ {
+			cols512(nan, rows)
+		}
 		transpose16()
+		turnFew()
 	}
 	Generate()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -89,4 +90,71 @@ func turnQuarters(pool *zmmPool, in [4]VecPhysical) (out [4]VecPhysical) {
 	}
 	pool.give(lo01, hi01, lo23, hi23)
 	return out
+}
+
+// lanes16 is the numbers 0 to 15.
+func lanes16() Mem {
+	lanes := GLOBL("lanes16", attr.RODATA|attr.NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(uint32(i)))
+	}
+	return lanes
+}
+
+// turnFew emits the transposition of 4 to 15 rows, four columns at a time. The
+// last four rows begin early, and the quarters of a vector after them are those
+// four again: a permutation then puts the last rows in their places.
+func turnFew() {
+	lanes := lanes16()
+	TEXT("turn16few", 0, "func(n, m int, src *float32, lds int, dst *float32, ldd int)")
+	Pragma("noescape")
+	Doc("turn16few is [TurnFew].")
+	quarters := quarterMasks()
+	m, src := Load(Param("m"), GP64()), Load(Param("src"), GP64())
+	s, s3 := Load(Param("lds"), GP64()), GP64()
+	d, ldd, ldd3 := Load(Param("dst"), GP64()), Load(Param("ldd"), GP64()), GP64()
+	LEAQ(Mem{Base: s, Index: s, Scale: 2}, s3)
+	LEAQ(Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
+	var from [4]Register
+	for i := range from {
+		from[i] = GP64()
+		quarterAt(i, argument("m"), from[i])
+		IMULQ(s, from[i])
+		ADDQ(src, from[i])
+	}
+	// Lane j is row j below the last quarter, which begins at w = ⌈m/4⌉·4 − 4, and
+	// is found (4 − m) mod 4 lanes later from there on.
+	w, late, mask := GP64(), GP64(), GP64()
+	LEAQ(Mem{Base: m, Disp: 3}, w)
+	ANDQ(I32(-4), w)
+	MOVQ(w, late)
+	SUBQ(m, late)
+	SUBQ(Imm(4), w)
+	MOVQ(I32(-1), mask)
+	SHLXQ(w, mask, mask)
+	KMOVW(mask.As32(), K1)
+	order := Z31
+	VMOVDQU32(lanes, order)
+	VPBROADCASTD(late.As32(), Z30)
+	VPADDD(Z30, order, K1, order)
+	n := Load(Param("n"), GP64())
+	Label("block")
+	pool := newPool()
+	var in [4]VecPhysical
+	for r := range in {
+		in[r] = pool.take()
+		quarter(in[r], quarters, func(i int) Mem { return stepped(from[i], s, s3, r) })
+	}
+	for l, out := range turnQuarters(pool, in) {
+		VPERMPS(out, order, out)
+		VMOVUPS(out, stepped(d, ldd, ldd3, l))
+	}
+	LEAQ(Mem{Base: d, Index: ldd, Scale: 4}, d)
+	for _, r := range from {
+		ADDQ(Imm(16), r)
+	}
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
 }
