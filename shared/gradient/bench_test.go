@@ -84,23 +84,26 @@ func BenchmarkNode(b *testing.B) {
 		for _, m := range []int{2, 8, 16} {
 			e := shapes[name].engine(b, 4*max(2048, shapes[name].batch), m)
 			params, dst := initial(e), make([]float32, e.Network.Params())
-			b.Run(fmt.Sprintf("%s/M=%d", name, m), func(b *testing.B) {
-				s := gradient.NewScratch()
-				compute := func(step int64) {
-					_, err := e.Node(b.Context(), dst, s, params, step%e.Plan.StepsPerEpoch(), tree.Root, nil)
-					require.NoError(b, err)
-				}
-				for step := range e.Plan.StepsPerEpoch() {
-					compute(step)
-				}
-				b.ReportAllocs()
-				step := int64(0)
-				for b.Loop() {
-					compute(step)
-					step++
-				}
-				b.ReportMetric(float64(shapes[name].batch)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
-			})
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/M=%d/threads=%d", name, m, threads), func(b *testing.B) {
+					s := gradient.NewParallelScratch(threads)
+					defer s.Close()
+					compute := func(step int64) {
+						_, err := e.Node(b.Context(), dst, s, params, step%e.Plan.StepsPerEpoch(), tree.Root, nil)
+						require.NoError(b, err)
+					}
+					for step := range e.Plan.StepsPerEpoch() {
+						compute(step)
+					}
+					b.ReportAllocs()
+					step := int64(0)
+					for b.Loop() {
+						compute(step)
+						step++
+					}
+					b.ReportMetric(float64(shapes[name].batch)*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+				})
+			}
 		}
 	}
 }

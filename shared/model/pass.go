@@ -89,6 +89,9 @@ func (n *Network) SumGradient(dst []float32, losses []float64, p *Pass, params [
 	if rows == 0 {
 		clear(dst[:n.params])
 		clear(losses)
+		if h.Final != nil {
+			h.Final(0, n.params)
+		}
 		return true
 	}
 	p.n, p.dst, p.losses, p.params, p.batch, p.hooks = n, dst[:n.params], losses, params[:n.params], b, h
