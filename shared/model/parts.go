@@ -15,11 +15,15 @@ type part struct {
 	block            int // of rows, counted over all layers
 }
 
-// How the work is cut. A chunk's outputs of all layers should stay in the
-// second-level cache, and weights are read once for each chunk; so do a block of
-// dz and a panel of inputs in the second phase.
+// How the work is cut. Weights are read once for each chunk of rows, so a chunk has
+// many; but when all weights stay in the second-level cache, it is the chunk's
+// inputs and outputs that should stay beside them. In the second phase a block of dz
+// and a panel of inputs do.
 const (
 	mostRows  = 256
+	leastRows = 32
+	fewParams = 1 << 16
+	chunkSize = 40 << 10 // elements of inputs and outputs
 	rowGrain  = 16
 	unitGrain = 14
 	colGrain  = 32
@@ -31,7 +35,11 @@ const (
 func (p *Pass) plan(rows int) {
 	n, threads := p.n, p.team.Threads()
 	perThread := (rows + threads - 1) / threads
-	p.chunks = threads * ((perThread + mostRows - 1) / mostRows)
+	most := mostRows
+	if n.params <= fewParams {
+		most = min(most, max(leastRows, chunkSize/n.width))
+	}
+	p.chunks = threads * ((perThread + most - 1) / most)
 	p.chunk = roundUp((rows+p.chunks-1)/p.chunks, rowGrain)
 	p.chunks = (rows + p.chunk - 1) / p.chunk
 

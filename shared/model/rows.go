@@ -10,9 +10,7 @@ import (
 
 // rows computes dz of all layers and the loss terms of rows lo to hi.
 func (p *Pass) rows(s *space, lo, hi int) {
-	for r, x := range p.batch.X[lo:hi] {
-		p.inputs[0].SetRow(lo+r, x[:p.n.features])
-	}
+	p.inputs[0].SetRows(lo, p.batch.X[lo:hi])
 	s.y[0].Reset(p.n.features, hi-lo)
 	s.y[0].Turn(&p.inputs[0], lo)
 	for i := range p.n.layers {

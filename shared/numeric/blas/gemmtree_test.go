@@ -78,9 +78,7 @@ func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 	on(t, func(set isa.Set) {
 		var p Panels
 		p.Reset(k, n)
-		for i := range k {
-			p.SetRow(i, b[i*n:(i+1)*n])
-		}
+		p.SetRows(0, split(b, k, n))
 		var tr Tree
 		tr.Reset(bounds)
 		c := r.floats(m*ldc, 3)
@@ -122,9 +120,7 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 		on(t, func(set isa.Set) {
 			var p, q Panels
 			p.Reset(k, n)
-			for i := range k {
-				p.SetRow(i, b[i*n:(i+1)*n])
-			}
+			p.SetRows(0, split(b, k, n))
 			q.Reset(m, n)
 			q.Fill(7)
 			mid := r.intn(m)
@@ -136,6 +132,15 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 			same(t, turned(want, m, n), got, "%s: %v %d×%d×%d", set, tA, m, n, k)
 		})
 	}
+}
+
+// split returns the rows of v [m, n].
+func split(v []float32, m, n int) [][]float32 {
+	rows := make([][]float32, m)
+	for i := range rows {
+		rows[i] = v[i*n : (i+1)*n]
+	}
+	return rows
 }
 
 // turned is v [m, n] transposed.
@@ -152,14 +157,14 @@ func turned(v []float32, m, n int) []float32 {
 func TestPanelsHoldAMatrix(t *testing.T) {
 	r := random(33)
 	for range 60 {
-		m, n, from := 1+r.intn(70), 1+r.intn(70), r.intn(5)
+		m, n, from := 1+r.intn(70), 1+r.intn(70)+r.intn(2)*600, r.intn(5)
 		v := r.floats((m+from)*n, 0)
 		on(t, func(set isa.Set) {
 			var p, q, back Panels
 			p.Reset(m+from, n)
-			for i := range m + from {
-				p.SetRow(i, v[i*n:(i+1)*n])
-			}
+			at := r.intn(m + from)
+			p.SetRows(0, split(v, at, n))
+			p.SetRows(at, split(v[at*n:], m+from-at, n))
 			q.Reset(n, m)
 			q.Turn(&p, from)
 			got := make([]float32, m*n)

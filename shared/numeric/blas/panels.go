@@ -72,15 +72,29 @@ func (p *Panels) Spread(v []float32) {
 	}
 }
 
-// SetRow sets row i to v [Cols].
-func (p *Panels) SetRow(i int, v []float32) {
-	nr, j := p.s.NR, 0
-	if full := p.Cols / nr; p.s.CopyB != nil && full > 0 {
-		p.s.CopyB(1, full, &v[0], 0, 4*nr, &p.data[i*nr], 0, 4*p.ps)
-		j = full * nr
+// rowPanels is how many panels a few rows are copied to at a time: more would lie
+// in more pages than a core finds at once.
+const rowPanels = 16
+
+// SetRows sets rows to, to + 1, … to the rows v [Cols].
+func (p *Panels) SetRows(to int, v [][]float32) {
+	nr := p.s.NR
+	full := 0
+	if p.s.CopyB != nil {
+		full = p.Cols / nr
 	}
-	for ; j < p.Cols; j += nr {
-		copy(p.data[j/nr*p.ps+i*nr:], v[j:min(j+nr, p.Cols)])
+	for ; len(v) > 0; to, v = to+min(nr, len(v)), v[min(nr, len(v)):] {
+		rows := v[:min(nr, len(v))]
+		for j := 0; j < full; j += rowPanels {
+			for i, row := range rows {
+				p.s.CopyB(1, min(rowPanels, full-j), &row[j*nr], 0, 4*nr, &p.data[j*p.ps+(to+i)*nr], 0, 4*p.ps)
+			}
+		}
+		for i, row := range rows {
+			for j := full * nr; j < p.Cols; j += nr {
+				copy(p.data[j/nr*p.ps+(to+i)*nr:], row[j:min(j+nr, p.Cols)])
+			}
+		}
 	}
 }
 
