@@ -20,6 +20,7 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 		return fmt.Errorf("store partial: %w", err)
 	}
 	sp.h.Progress()
+	sp.clock.lap(Storing)
 	for _, g := range group(arrivals) {
 		root, err := sp.reduce(ctx, sp.p, sp.s, t, partial, g)
 		if err != nil {
@@ -28,8 +29,10 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 			}
 			return fmt.Errorf("reduce step %d: %w", t.Step, err)
 		}
+		sp.clock.lap(Reducing)
 		_, err = sp.commit(ctx, sp.p, t.Step, g.chunks, root, chain)
 		sp.s.free(root.Gradient)
+		sp.clock.lap(Committing)
 		if err != nil {
 			return err
 		}
