@@ -57,7 +57,7 @@ type Config struct {
 	Observe func(t job.Task, took time.Duration, err error)
 	// Spent, when set, is told how long each phase of a step took.
 	Spent func(compute.Phase, time.Duration)
-	Log     zerolog.Logger
+	Log   zerolog.Logger
 }
 
 // beatEvery is the rate of heartbeats; fleet.Patience is three of them.
