@@ -2,6 +2,7 @@ package redis
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,7 +23,8 @@ type worker struct {
 	node    tree.Node
 	partial ledger.Partial
 	root    ledger.Partial
-	mine    []int // chunks of root that this worker has appended, of this step
+	mine    []int // chunks of the step's root that this worker has appended
+	others  []int // and those that it has not
 	chain   ledger.Chain
 }
 
@@ -31,29 +33,46 @@ func (w *worker) put(b *testing.B, step int64) {
 	ctx := b.Context()
 	arrivals, err := w.Put(ctx, w.lay, step, w.node, w.partial)
 	require.NoError(b, err)
-	w.mine = w.mine[:0]
+	var sums ledger.Sums
+	var read []int
+	w.mine, w.others = w.mine[:0], w.others[:0]
 	for c, a := range arrivals {
-		if a.Cover != nil {
-			w.mine = append(w.mine, c)
+		switch {
+		case a.Cover == nil:
+			w.others = append(w.others, c)
+			continue
+		case a.Values == nil:
+			read = append(read, c)
+		default:
+			lo, _ := w.lay.Chunk(c)
+			other := a.Values[slices.Index(a.Cover, w.node.Sibling())]
+			copy(w.root.Gradient[lo:], other.Gradient)
+			sums = other.Sums
 		}
+		w.mine = append(w.mine, c)
 	}
 	if len(w.mine) == 0 {
 		return
 	}
-	sums, err := w.Partial(ctx, w.lay, step, w.node.Sibling(), w.mine, w.root.Gradient)
-	require.NoError(b, err)
+	if len(read) > 0 {
+		sums, err = w.Partial(ctx, w.lay, step, w.node.Sibling(), read, w.root.Gradient)
+		require.NoError(b, err)
+	}
 	for _, c := range w.mine {
 		lo, hi := w.lay.Chunk(c)
 		numeric.Add(w.root.Gradient[lo:hi], w.root.Gradient[lo:hi], w.partial.Gradient[lo:hi])
 	}
-	_, _, err = w.Append(ctx, w.lay, step, w.mine, w.root.Gradient, w.partial.Sums.Add(sums), w.chain)
+	_, w.chain, err = w.Append(ctx, w.lay, step, w.mine, w.root.Gradient, w.partial.Sums.Add(sums), w.chain)
 	require.NoError(b, err)
 }
 
-// read reads the root that the step came to.
+// read reads what the other worker has appended of the root.
 func (w *worker) read(b *testing.B, step int64) {
+	if len(w.others) == 0 {
+		return
+	}
 	var err error
-	_, w.chain, err = w.Root(b.Context(), w.lay, step, w.root.Gradient, w.chain)
+	_, w.chain, err = w.RootChunks(b.Context(), w.lay, step, w.others, w.root.Gradient, w.chain)
 	require.NoError(b, err)
 }
 
