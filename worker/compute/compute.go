@@ -31,6 +31,18 @@ type Announcer interface {
 	PublishCheckpointed(notice.Checkpointed) error
 }
 
+// Listener hears what is told about jobs. What is not heard costs time only.
+type Listener interface {
+	SubscribeCommits(id job.ID, handle func(notice.Commit)) (stop func(), err error)
+	SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error)
+}
+
+// Bus carries what workers tell and hear about jobs.
+type Bus interface {
+	Announcer
+	Listener
+}
+
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
 	ledger   ledger.Ledger
@@ -43,19 +55,22 @@ type Computer struct {
 
 // New returns a computer for slots tasks at a time of each lane. memory is the
 // limit in bytes on cached replicas.
-func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, a Announcer, slots int, memory int64, log zerolog.Logger) *Computer {
+func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
 	return &Computer{
 		ledger:   l,
 		blobs:    store,
-		announce: a,
+		announce: bus,
 		log:      log,
-		programs: newPrograms(store, blocks, memory),
+		programs: newPrograms(store, blocks, memory, bus, log),
 		scratch:  make(chan *scratch, 2*slots),
 	}
 }
 
+// Close ends listening to jobs. The computer is of no use then.
+func (c *Computer) Close() { c.programs.close() }
+
 // Handle carries out one task. Its errors are classed for worker/pull.
-func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) error {
+func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	p, err := c.programs.get(ctx, t)
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
@@ -64,13 +79,13 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) erro
 	defer c.giveBack(s)
 	switch t.Kind {
 	case job.Gradient:
-		return c.gradient(ctx, p, s, t, progress)
+		return c.gradient(ctx, p, s, t, h)
 	case job.Evaluate:
-		return c.evaluate(ctx, p, s, t, progress)
+		return c.evaluate(ctx, p, s, t, h.Progress)
 	case job.Snapshot:
-		return c.snapshot(ctx, p, t, progress)
+		return c.snapshot(ctx, p, t, h.Progress)
 	case job.Save:
-		return c.checkpoint(ctx, p, t, progress)
+		return c.checkpoint(ctx, p, t, h.Progress)
 	}
 	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrPoison)
 }
@@ -78,9 +93,23 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) erro
 // scratch is one running task's buffers.
 type scratch struct {
 	*gradient.Scratch
-	result []float32
-	chain  ledger.Chain // the log's before the task's step
-	spare  [][]float32  // for other workers' partials while reducing
+	results [2][]float32 // partials: the one in hand, and one that is being appended
+	other   bool         // the second is in hand
+	spare   [][]float32  // for other workers' partials while reducing
+}
+
+// result returns a buffer [n] for a partial: another than the last time when that
+// is still in use.
+func (s *scratch) result(n int, inUse bool) []float32 {
+	s.other = s.other != inUse
+	b := &s.results[0]
+	if s.other {
+		b = &s.results[1]
+	}
+	if cap(*b) < n {
+		*b = make([]float32, n)
+	}
+	return (*b)[:n]
 }
 
 func (c *Computer) borrow() *scratch {
