@@ -42,6 +42,7 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	if err := ctx.Err(); err != nil {
 		return ledger.Sums{}, err
 	}
+	s.team.Rouse()
 	epoch, begin, end := e.Plan.Batch(step)
 	first, _ := e.Plan.Microbatch(end-begin, lo)
 	s.bounds = append(s.bounds[:0], 0)

@@ -48,6 +48,9 @@ func scratch(t *team.Team) *Scratch {
 // Team is the threads, for other work of the same task; nil is the caller alone.
 func (s *Scratch) Team() *team.Team { return s.team }
 
+// Rouse wakes the threads for a node that is to be computed in moments.
+func (s *Scratch) Rouse() { s.team.Rouse() }
+
 // Close ends the threads. The scratch is of no use afterwards.
 func (s *Scratch) Close() { s.team.Close() }
 

@@ -49,6 +49,14 @@ func (t *Team) Threads() int {
 	return t.threads
 }
 
+// Rouse wakes helpers that sleep, for a Run that comes in moments: it takes them
+// longer to wake than most other preparations.
+func (t *Team) Rouse() {
+	if t.Threads() > 1 {
+		t.begun.nudge()
+	}
+}
+
 // Run returns when every thread has done w.
 func (t *Team) Run(w Work) {
 	if t.Threads() == 1 {

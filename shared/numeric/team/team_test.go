@@ -46,6 +46,7 @@ func TestThreadsWorkAndMeet(t *testing.T) {
 func TestNoTeamIsTheCaller(t *testing.T) {
 	var none *team.Team
 	p := &phases{t: t, team: none}
+	none.Rouse()
 	none.Run(p)
 	require.EqualValues(t, 1, p.counts[3].Load())
 	none.Close()
@@ -64,6 +65,7 @@ func TestSleepersAreWoken(t *testing.T) {
 		for range 3000 { // long enough for helpers to sleep
 			runtime.Gosched()
 		}
+		m.Rouse()
 	}
 	require.Zero(t, testing.AllocsPerRun(100, func() { m.Run(nothing{}) }))
 }
