@@ -24,6 +24,8 @@ type Bars struct {
 const (
 	barHeight = vg.Length(18)
 	barFrame  = vg.Length(66) // title, axis and its label
+	// room lets a viewer's wider font not run into the bars.
+	room = "       "
 )
 
 // WriteBars draws panels below each other into an SVG file.
@@ -43,7 +45,7 @@ func (b Bars) plot() *plot.Plot {
 	n := len(b.Bars)
 	names := make([]plot.Tick, n)
 	for i, bar := range b.Bars {
-		names[i] = plot.Tick{Value: float64(n - 1 - i), Label: bar.Name}
+		names[i] = plot.Tick{Value: float64(n - 1 - i), Label: bar.Name + room}
 		p.X.Max = max(p.X.Max, bar.High)
 	}
 	p.X.Min, p.X.Max = 0, p.X.Max*1.15
