@@ -59,15 +59,34 @@ func (f *Fleet) Grow(ctx context.Context, workers, slots int) error {
 		f.Workers = append(f.Workers, p)
 	}
 	for i, port := range ports {
-		if err := until(ctx, func() error { return ready(ctx, port) }); err != nil {
+		if err := until(ctx, func() error { return ready(ctx, port, "/readyz") }); err != nil {
 			return fmt.Errorf("a worker does not become ready: %w: %s", err, f.Workers[first+i].log.String())
 		}
 	}
 	return nil
 }
 
-func ready(ctx context.Context, port int) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/readyz", port), nil)
+// Serve starts a coordinator that takes jobs over NATS.
+func (f *Fleet) Serve(ctx context.Context) error {
+	ports, err := freePorts(ctx, 1)
+	if err != nil {
+		return err
+	}
+	p, err := f.lab.spawn(ctx, f.lab.program("coordinator"), "serve", "--nats", f.NATS, "--redis", f.Redis,
+		"--http", "127.0.0.1:"+strconv.Itoa(ports[0]), "--log-level", "warn")
+	if err != nil {
+		return err
+	}
+	f.Servers = append(f.Servers, p)
+	if err := until(ctx, func() error { return ready(ctx, ports[0], "/readyz") }); err != nil {
+		return fmt.Errorf("a coordinator does not become ready: %w: %s", err, p.log.String())
+	}
+	return nil
+}
+
+// ready asks a program over HTTP whether it is.
+func ready(ctx context.Context, port int, path string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
 	if err != nil {
 		return err
 	}

@@ -103,3 +103,12 @@ func highWater(status string) int64 {
 	}
 	return 0
 }
+
+// OwnPeakRSS is the most memory this process has held, in bytes.
+func OwnPeakRSS() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return highWater(string(status))
+}

@@ -17,7 +17,7 @@ type Servers struct{ NATS, Redis int }
 
 // nats starts nats-servers and returns the URL of all.
 func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
-	ports, err := freePorts(ctx, 2*n)
+	ports, err := freePorts(ctx, 3*n)
 	if err != nil {
 		return "", err
 	}
@@ -34,6 +34,7 @@ func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 		args := []string{
 			"-c", conf, "-js", "-a", "127.0.0.1", "-p", strconv.Itoa(ports[i]),
 			"-sd", filepath.Join(f.dir, "nats-"+strconv.Itoa(i)), "-n", "bench-" + strconv.Itoa(i),
+			"-m", strconv.Itoa(ports[2*n+i]),
 		}
 		if n > 1 {
 			args = append(args, "--cluster_name", "bench", "--cluster", routes[i], "--routes", strings.Join(routes, ","))
@@ -43,8 +44,11 @@ func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 			return "", err
 		}
 		f.Servers = append(f.Servers, p)
-		if err := answering(ctx, p, fmt.Sprintf("127.0.0.1:%d", ports[i])); err != nil {
-			return "", err
+	}
+	for i, p := range f.Servers[len(f.Servers)-n:] {
+		// Of a cluster it says so when its JetStream has found a leader.
+		if err := until(ctx, func() error { return ready(ctx, ports[2*n+i], "/healthz") }); err != nil {
+			return "", fmt.Errorf("nats-server does not come up: %w: %s", err, p.log.String())
 		}
 	}
 	return strings.Join(urls, ","), nil
