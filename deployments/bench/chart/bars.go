@@ -28,15 +28,7 @@ const (
 	room = "       "
 )
 
-// WriteBars draws panels below each other into an SVG file.
-func WriteBars(file string, panels ...Bars) error {
-	plots, heights := make([]*plot.Plot, len(panels)), make([]vg.Length, len(panels))
-	for i, b := range panels {
-		plots[i] = b.plot()
-		heights[i] = barFrame + barHeight*vg.Length(len(b.Bars))
-	}
-	return write(file, plots, heights)
-}
+func (b Bars) height() vg.Length { return barFrame + barHeight*vg.Length(len(b.Bars)) }
 
 func (b Bars) plot() *plot.Plot {
 	p := newPlot(b.Title, b.Unit, "")

@@ -74,11 +74,20 @@ func grid(p *plot.Plot, vertical, horizontal bool) {
 	p.Add(g)
 }
 
-// write draws panels of given heights below each other into an SVG file.
-func write(file string, panels []*plot.Plot, heights []vg.Length) error {
+// Panel is Lines or Bars: a part of a picture, and a table.
+type Panel interface {
+	Table() string // in Markdown
+	plot() *plot.Plot
+	height() vg.Length
+}
+
+// Write draws panels below each other into an SVG file.
+func Write[P Panel](file string, ps ...P) error {
 	var total vg.Length
-	for _, h := range heights {
-		total += h
+	panels, heights := make([]*plot.Plot, len(ps)), make([]vg.Length, len(ps))
+	for i, p := range ps {
+		panels[i], heights[i] = p.plot(), p.height()
+		total += heights[i]
 	}
 	svg := vgsvg.New(panelWidth, total)
 	c := draw.New(svg)

@@ -30,14 +30,7 @@ const lineHeight = 7.5 * vg.Centimeter
 // glyphs tell lines apart in print.
 var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{}}
 
-// WriteLines draws panels below each other into an SVG file.
-func WriteLines(file string, panels ...Lines) error {
-	plots, heights := make([]*plot.Plot, len(panels)), make([]vg.Length, len(panels))
-	for i, l := range panels {
-		plots[i], heights[i] = l.plot(), lineHeight
-	}
-	return write(file, plots, heights)
-}
+func (Lines) height() vg.Length { return lineHeight }
 
 func (l Lines) plot() *plot.Plot {
 	p := newPlot(l.Title, l.X, l.Y)

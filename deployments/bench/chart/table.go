@@ -43,6 +43,16 @@ func (l Lines) Table() string {
 	return b.String()
 }
 
+// Table is the panel's numbers in Markdown: a row per bar.
+func (b Bars) Table() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n\n| | %s |\n| --- | ---: |\n", b.Title, b.Unit)
+	for _, bar := range b.Bars {
+		fmt.Fprintf(&out, "| %s | %s (%s–%s) |\n", bar.Name, digits(bar.Middle), digits(bar.Low), digits(bar.High))
+	}
+	return out.String()
+}
+
 // digits writes a measurement with three digits at least.
 func digits(y float64) string {
 	switch {

@@ -15,7 +15,7 @@ const leaves = 64
 // workers measures a step that is nothing but overhead, as workers are added:
 // in one process with embedded servers, and as processes on real ones. Every
 // worker has one slot, so a step has as many tasks as workers.
-func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	spec := fleet.Tiny(c.steps(400), leaves)
 	embedded, err := c.points(ctx, "embedded workers", c.choose([]int{1, 4}, []int{1, 2, 4, 8, 16, 32, 64}), func(x int) ([]float64, error) {
 		o, err := lab.Train(ctx, spec, "--workers", strconv.Itoa(x), "--slots", "1")
@@ -34,7 +34,7 @@ func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, er
 	if err != nil {
 		return nil, err
 	}
-	return []chart.Lines{{
+	return []chart.Panel{chart.Lines{
 		Title: "A step of 10 parameters in 64 micro-batches: overhead", X: "workers of one slot", Y: "ms per step", LogX: true, LogY: true,
 		Lines: []chart.Line{{Name: "in one process, embedded servers", Points: embedded[0]}, {Name: "processes, real servers", Points: processes[0]}},
 	}}, nil
@@ -60,7 +60,7 @@ func (c *curves) fleetStep(ctx context.Context, lab *fleet.Lab, s fleet.Servers,
 
 // parameters measures a step of four rows as the model grows: the way of a
 // gradient through Redis. One worker appends the root; two exchange partials.
-func (c *curves) parameters(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) parameters(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	// Hidden widths h of 9-h-h-1; h² parameters, about.
 	widths := c.choose([]int{1, 300}, []int{1, 30, 100, 300, 1000, 3000, 7000})
 	var lines, memory []chart.Line
@@ -85,9 +85,9 @@ func (c *curves) parameters(ctx context.Context, lab *fleet.Lab) ([]chart.Lines,
 		lines = append(lines, chart.Line{Name: name, Points: measured[0]})
 		memory = append(memory, chart.Line{Name: name, Points: measured[1]})
 	}
-	return []chart.Lines{
-		{Title: "A step of 4 rows as the model grows", X: "parameters", Y: "ms per step", LogX: true, LogY: true, Lines: lines},
-		{Title: "The most memory a worker holds", X: "parameters", Y: "MiB resident", LogX: true, LogY: true, Lines: memory},
+	return []chart.Panel{
+		chart.Lines{Title: "A step of 4 rows as the model grows", X: "parameters", Y: "ms per step", LogX: true, LogY: true, Lines: lines},
+		chart.Lines{Title: "The most memory a worker holds", X: "parameters", Y: "MiB resident", LogX: true, LogY: true, Lines: memory},
 	}, nil
 }
 
@@ -96,7 +96,7 @@ func weights(h int) int { return 9*h + h + h*h + h + h + 1 }
 
 // cluster measures case b (235,146 parameters, MNIST) on two workers, with one
 // server of each kind, and with three.
-func (c *curves) cluster(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) cluster(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	servers := []fleet.Servers{{NATS: 1, Redis: 1}, {NATS: 3, Redis: 1}, {NATS: 1, Redis: 3}, {NATS: 3, Redis: 3}}
 	spec := fleet.MNIST("b", fleet.Adam(1e-3), 2, 2, 256, 128)
 	if c.Short {
@@ -104,7 +104,6 @@ func (c *curves) cluster(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, er
 		spec["steps"] = 20
 		servers = []fleet.Servers{servers[0], servers[3]}
 	}
-	var lines []chart.Line
 	xs := make([]int, len(servers))
 	for i := range xs {
 		xs[i] = i
@@ -116,9 +115,10 @@ func (c *curves) cluster(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, er
 	if err != nil {
 		return nil, err
 	}
+	panel := chart.Bars{Title: "Case b on two workers, all servers on this machine", Unit: "milliseconds per step (less is better)"}
 	for i, s := range servers {
-		name := strconv.Itoa(s.NATS) + " NATS, " + strconv.Itoa(s.Redis) + " Redis"
-		lines = append(lines, chart.Line{Name: name, Points: []chart.Point{{X: float64(s.NATS + s.Redis), Y: measured[0][i].Y}}})
+		ms := measured[0][i].Y
+		panel.Bars = append(panel.Bars, chart.Bar{Name: strconv.Itoa(s.NATS) + " NATS, " + strconv.Itoa(s.Redis) + " Redis", Low: ms, Middle: ms, High: ms})
 	}
-	return []chart.Lines{{Title: "Case b on two workers, with clusters", X: "servers, all on this machine", Y: "ms per step", Lines: lines}}, nil
+	return []chart.Panel{panel}, nil
 }

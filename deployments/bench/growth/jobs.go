@@ -17,7 +17,7 @@ import (
 // jobs measures how many steps a fleet makes in a second, of all its jobs
 // together, as more of them run at once: two workers of four slots, one
 // coordinator, jobs of ten parameters in two micro-batches.
-func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	steps := c.steps(200)
 	measured, err := c.points(ctx, "jobs at once", c.choose([]int{1, 5}, []int{1, 2, 5, 10, 20, 50, 100}), func(x int) ([]float64, error) {
 		f, err := lab.Start(ctx, fleet.Servers{}, 2, 4)
@@ -37,9 +37,9 @@ func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error
 	if err != nil {
 		return nil, err
 	}
-	return []chart.Lines{
-		{Title: "Jobs of 10 parameters at once, from submission to end", X: "jobs at once", Y: "steps per second, of all jobs", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
-		{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
+	return []chart.Panel{
+		chart.Lines{Title: "Jobs of 10 parameters at once, from submission to end", X: "jobs at once", Y: "steps per second, of all jobs", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
+		chart.Lines{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
 	}, nil
 }
 

@@ -81,7 +81,7 @@ func main() {
 // curve is one picture.
 type curve struct {
 	name    string
-	measure func(*curves, context.Context, *fleet.Lab) ([]chart.Lines, error)
+	measure func(*curves, context.Context, *fleet.Lab) ([]chart.Panel, error)
 }
 
 var all = []curve{
@@ -126,7 +126,7 @@ func (c *curves) Run(ctx context.Context) error {
 }
 
 // keep prints a curve and writes its picture and its numbers.
-func (c *curves) keep(name string, panels []chart.Lines) error {
+func (c *curves) keep(name string, panels []chart.Panel) error {
 	fmt.Fprintf(os.Stdout, "\n## %s\n", name)
 	for _, p := range panels {
 		fmt.Fprint(os.Stdout, "\n", p.Table())
@@ -138,5 +138,5 @@ func (c *curves) keep(name string, panels []chart.Lines) error {
 	if err := os.WriteFile(filepath.Join(c.Out, name+".json"), append(data, '\n'), 0o600); err != nil {
 		return err
 	}
-	return chart.WriteLines(filepath.Join(c.Out, name+".svg"), panels...)
+	return chart.Write(filepath.Join(c.Out, name+".svg"), panels...)
 }

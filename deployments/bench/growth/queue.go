@@ -18,7 +18,7 @@ import (
 
 // queue measures tasks per second through the task queue, from publishing to
 // the server's confirmation of the acknowledgement, as slots wait for them.
-func (c *curves) queue(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) queue(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	tasks := 20_000
 	if c.Short {
 		tasks = 1000
@@ -39,7 +39,7 @@ func (c *curves) queue(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, erro
 		}
 		lines = append(lines, chart.Line{Name: fmt.Sprintf("%d NATS", servers), Points: measured[0]})
 	}
-	return []chart.Lines{{Title: "The task queue: publish, deliver, acknowledge", X: "slots that pull", Y: "tasks per second", LogX: true, Lines: lines}}, nil
+	return []chart.Panel{chart.Lines{Title: "The task queue: publish, deliver, acknowledge", X: "slots that pull", Y: "tasks per second", LogX: true, Lines: lines}}, nil
 }
 
 // batch is how many tasks are published at a time.

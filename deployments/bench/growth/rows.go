@@ -20,7 +20,7 @@ const columns = 8
 
 // rows measures what the length of a dataset costs: the time and memory of its
 // ingest, a step of 256 rows, and the memory of the worker that trains.
-func (c *curves) rows(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error) {
+func (c *curves) rows(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	var xs []int
 	for n := 10_000; n <= c.Rows; n *= 10 {
 		xs = append(xs, n)
@@ -53,10 +53,10 @@ func (c *curves) rows(ctx context.Context, lab *fleet.Lab) ([]chart.Lines, error
 	if err != nil {
 		return nil, err
 	}
-	return []chart.Lines{
-		{Title: "Ingest of rows with 8 features", X: "rows", Y: "seconds", LogX: true, LogY: true, Lines: []chart.Line{{Name: "ingest", Points: measured[0]}}},
-		{Title: "The most memory held", X: "rows", Y: "MiB resident", LogX: true, LogY: true, Lines: []chart.Line{{Name: "ingest", Points: measured[1]}, {Name: "worker", Points: measured[3]}}},
-		{Title: "A step of 256 of the rows, one worker", X: "rows", Y: "ms per step", LogX: true, LogY: true, Lines: []chart.Line{{Name: "step", Points: measured[2]}}},
+	return []chart.Panel{
+		chart.Lines{Title: "Ingest of rows with 8 features", X: "rows", Y: "seconds", LogX: true, LogY: true, Lines: []chart.Line{{Name: "ingest", Points: measured[0]}}},
+		chart.Lines{Title: "The most memory held", X: "rows", Y: "MiB resident", LogX: true, LogY: true, Lines: []chart.Line{{Name: "ingest", Points: measured[1]}, {Name: "worker", Points: measured[3]}}},
+		chart.Lines{Title: "A step of 256 of the rows, one worker", X: "rows", Y: "ms per step", LogX: true, LogY: true, Lines: []chart.Line{{Name: "step", Points: measured[2]}}},
 	}, nil
 }
 

@@ -38,7 +38,7 @@ func paint(file string, results []result) error {
 		p := &panels[len(panels)-1]
 		p.Bars = append(p.Bars, chart.Bar{Name: r.label(), Low: s.low, Middle: s.middle, High: s.high, Kind: kind})
 	}
-	if err := chart.WriteBars(file, panels...); err != nil {
+	if err := chart.Write(file, panels...); err != nil {
 		return fmt.Errorf("draw %s: %w", file, err)
 	}
 	return nil
