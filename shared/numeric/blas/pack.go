@@ -20,7 +20,7 @@ type workspace struct {
 const widest = 32
 
 var workspaces = sync.Pool{New: func() any {
-	return &workspace{a: aligned((mc + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest)}
+	return &workspace{a: aligned((RowBlock + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest)}
 }}
 
 // aligned returns n zeros that begin on a cache line.

@@ -8,8 +8,8 @@ import (
 )
 
 // RowBlock is how many rows of a product are best computed at a time: a block of
-// A that stays in the second-level cache.
-const RowBlock = mc
+// A that stays in the second-level cache with the panels of B that it is read for.
+const RowBlock = 2 * mc
 
 // GemmPanels is rows lo to hi of C = op(A)·B, each element the chain from +0 as
 // Sgemm with α = 1 and β = 0 has it.
@@ -19,8 +19,8 @@ func GemmPanels(tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
 		view = view.transposed()
 	}
 	w := workspaces.Get().(*workspace)
-	for ; lo < hi; lo += mc {
-		m := min(mc, hi-lo)
+	for ; lo < hi; lo += RowBlock {
+		m := min(RowBlock, hi-lo)
 		depth := even(b.Rows, kc)
 		for l := 0; l < b.Rows; l += depth {
 			k := min(depth, b.Rows-l)
