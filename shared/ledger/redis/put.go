@@ -161,7 +161,7 @@ func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) *call {
 // batch before; when there is nothing to store they go for all that is left.
 func (p *putting) ask(ctx context.Context) error {
 	per, size := batches(p.lay, 1)
-	per = min(per, (p.lay.Chunks()+1)/2)
+	per = min(per, (p.lay.Chunks()+3)/4)
 	rest := p.order()
 	var store []int
 	for n := per; len(rest) > 0 || len(store) > 0; {
