@@ -110,6 +110,22 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 type chunkGroup struct {
 	cover  []tree.Node
 	chunks []int
+	values [][]ledger.Partial // of each chunk, as they came with its arrival
+}
+
+// given copies the group's chunks of node's partial to their places in dst [P]
+// and returns its sums; false when not all of them came with the arrivals.
+func (g chunkGroup) given(l ledger.Layout, node tree.Node, dst []float32) (s ledger.Sums, ok bool) {
+	at := slices.Index(g.cover, node)
+	for i, chunk := range g.chunks {
+		if g.values[i] == nil {
+			return ledger.Sums{}, false
+		}
+		lo, hi := l.Chunk(chunk)
+		copy(dst[lo:hi], g.values[i][at].Gradient)
+		s = g.values[i][at].Sums
+	}
+	return s, true
 }
 
 // group gathers the chunks that are complete, by cover; nearly always there is
@@ -126,12 +142,13 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 			groups = append(groups, chunkGroup{cover: a.Cover})
 		}
 		groups[i].chunks = append(groups[i].chunks, chunk)
+		groups[i].values = append(groups[i].values, a.Values)
 	}
 	return groups
 }
 
 // reduce sums a group's chunks along the tree: the worker's own partial from
-// memory, the others from the ledger. Only the group's chunks of the result
+// memory, the others as they came with the arrivals or from the ledger. Only the group's chunks of the result
 // have a meaning; the caller frees it.
 func (c *Computer) reduce(ctx context.Context, p *program, s *scratch, t job.Task, own ledger.Partial, g chunkGroup) (ledger.Partial, error) {
 	var failed error
@@ -140,6 +157,9 @@ func (c *Computer) reduce(ctx context.Context, p *program, s *scratch, t job.Tas
 		if n == t.Node {
 			copyChunks(p.layout, g.chunks, v, own.Gradient)
 			return ledger.Partial{Gradient: v, Sums: own.Sums}
+		}
+		if sums, ok := g.given(p.layout, n, v); ok {
+			return ledger.Partial{Gradient: v, Sums: sums}
 		}
 		sums, err := c.ledger.Partial(ctx, p.layout, t.Step, n, g.chunks, v)
 		if err != nil && failed == nil {

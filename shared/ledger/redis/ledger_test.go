@@ -57,7 +57,12 @@ func TestConformanceOnCluster(t *testing.T) {
 	}
 	l := open(t, url)
 	require.IsType(t, &goredis.ClusterClient{}, l.control, "a cluster is found out")
-	ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+	for name, lim := range sizes {
+		t.Run(name, func(t *testing.T) {
+			l.limits = lim
+			ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+		})
+	}
 	requireTTLs(t, l)
 }
 
