@@ -279,6 +279,61 @@ func TestAForkIsNotFolded(t *testing.T) {
 	}
 }
 
+// partly notes which chunks of roots are read.
+type partly struct {
+	ledger.Ledger
+	read [][]int
+}
+
+func (p *partly) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	return p.RootChunks(ctx, l, step, l.AllChunks(), dst, before)
+}
+
+func (p *partly) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	p.read = append(p.read, slices.Clone(chunks))
+	return p.Ledger.RootChunks(ctx, l, step, chunks, dst, before)
+}
+
+// Chunks that this process has appended are not read back; they are used for
+// nothing but the step and the history that they belong to.
+func TestPartsAreNotReadBack(t *testing.T) {
+	h, l := newHistory(t, adam), &partly{Ledger: memory.New()}
+	layout := h.e.Layout(ref)
+	all := layout.AllChunks()
+	require.Greater(t, len(all), 2)
+	r := replica.New(h.e, ref)
+	part := func(step int64, before ledger.Chain, chunks ...int) {
+		root := make([]float32, layout.Params)
+		after := slices.Clone(h.folds[step].Chain)
+		for _, c := range chunks {
+			lo, hi := layout.Chunk(c)
+			copy(root[lo:hi], h.roots[step].Gradient[lo:hi])
+			after[c] = h.folds[step+1].Chain[c]
+		}
+		r.Part(step, chunks, root, h.roots[step].Sums, before, after)
+	}
+	part(0, h.folds[0].Chain, 1)
+	require.ErrorIs(t, r.View(t.Context(), l, 1, nil), job.ErrNotFound, "parts do not make a step committed")
+	part(0, h.folds[0].Chain, 0, 1)
+	h.commit(t, l, 0, 6)
+	h.sees(t, r, l, 1)
+	require.Equal(t, [][]int{append([]int{0}, all[2:]...), all[2:]}, l.read)
+	l.read = nil
+
+	part(0, h.folds[0].Chain, 1) // of a step before
+	part(3, h.folds[3].Chain, 1) // of one to come
+	part(1, h.folds[2].Chain, 1) // of another history
+	h.sees(t, r, l, 2)
+	part(2, h.folds[2].Chain, all...)
+	h.sees(t, r, l, 3)
+	part(3, h.folds[3].Chain, 1)
+	require.NoError(t, r.Forget(t.Context()))
+	h.sees(t, r, l, 6)
+	for _, chunks := range l.read {
+		require.Equal(t, all, chunks)
+	}
+}
+
 func TestForget(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 6)

@@ -83,11 +83,16 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	return p.replica.View(ctx, c.ledger, t.Step, ready)
 }
 
-// commit appends root-gradient chunks to the log, and has the replica fold a whole one.
+// commit appends root-gradient chunks to the log, and has the replica fold a whole
+// one, or keep them until the others are there.
 func (c *Computer) commit(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain) (after ledger.Chain, err error) {
 	after, err = c.append(ctx, p, step, chunks, root, before)
-	if err == nil && len(chunks) == p.layout.Chunks() {
+	switch {
+	case err != nil:
+	case len(chunks) == p.layout.Chunks():
 		p.replica.Offer(ctx, step, root.Gradient, root.Sums, after)
+	default:
+		p.replica.Part(step, chunks, root.Gradient, root.Sums, before, after)
 	}
 	return after, err
 }
