@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"gonum.org/v1/gonum/blas/blas32"
 
 	specified "tributary/shared/numeric/blas"
@@ -59,7 +61,7 @@ func (p *Pass) plan(rows int) {
 		target = max(target, n.params*rows)
 	}
 	blocks := 0
-	for i := len(n.layers) - 1; i >= 0; i-- {
+	for i := range slices.Backward(n.layers) {
 		blocks = p.planLayer(i, rows, target, blocks)
 	}
 	p.left = grownCounts(p.left, blocks)
