@@ -10,6 +10,6 @@
 // of the network. Matrices are row-major. A gradient is named d + what it is of.
 //
 // Invariant: outputs and gradients are pure functions of the arguments, the same
-// bits on every CPU and in any number of threads: package numeric installs the products that it specifies
-// behind blas32.
+// bits on every CPU and in any number of threads: package numeric installs the
+// products that it specifies behind blas32.
 package model
