@@ -11,9 +11,10 @@ import (
 // enters no result.
 type workspace struct {
 	a, b, tile []float32
-	sum        []float32 // a block of a product that is added to C; nil until needed
-	stack      []float32 // partial sums of a tree; nil until needed
-	x, y       []float32 // vectors with increments, made contiguous
+	sum        []float32  // a block of a product that is added to C; nil until needed
+	stack      []float32  // partial sums of a tree; nil until needed
+	block      *workspace // a block of A for products of panels; nil until needed
+	x, y       []float32  // vectors with increments, made contiguous
 }
 
 // widest is the most columns of any kernel's panel.
