@@ -33,7 +33,8 @@ type Costs struct {
 	Get        float64 `json:"get"`        // a vector out of Redis, nobody else there
 	SharedPut  float64 `json:"shared_put"` // what a vector more costs a Redis that is busy: 1 / its throughput
 	SharedGet  float64 `json:"shared_get"`
-	Queue      float64 `json:"queue"` // per step: plan, publish, deliver, acknowledge, announce
+	Queue      float64 `json:"queue"` // per step of one task: plan, publish, deliver, acknowledge, announce
+	Task       float64 `json:"task"`  // per task more: the queue and Redis take them one by one
 }
 
 // Network is what joins workers and Redis.
@@ -74,7 +75,8 @@ func (s Step) Seconds() float64 { return s.Compute + s.Communication + s.Queue }
 // What is done by many at once takes as long as one alone with its own link,
 // or as Redis's thread or link for all of them.
 func Predict(j Job, c Costs, n Network, workers, slots int) Step {
-	s := Step{Workers: workers, Tasks: min(workers*slots, j.Microbatches), Queue: c.Queue}
+	s := Step{Workers: workers, Tasks: min(workers*slots, j.Microbatches)}
+	s.Queue = c.Queue + float64(s.Tasks-1)*c.Task
 	longest := 0
 	for _, node := range tree.Cover(j.Microbatches, s.Tasks) {
 		if lo, hi, ok := node.Leaves(j.Microbatches); ok {

@@ -14,7 +14,7 @@ import (
 var (
 	job   = capacity.Job{Params: 250_000, Batch: 64, Microbatches: 8}
 	costs = capacity.Costs{
-		Microbatch: 10, Add: 0.5, Fold: 2, Put: 3, Get: 4, SharedPut: 0.25, SharedGet: 0.5, Queue: 1,
+		Microbatch: 10, Add: 0.5, Fold: 2, Put: 3, Get: 4, SharedPut: 0.25, SharedGet: 0.5, Queue: 1, Task: 0.125,
 	}
 	network = capacity.Network{Bandwidth: 8e6}
 )
@@ -37,6 +37,7 @@ func TestFourWorkersByHand(t *testing.T) {
 	put := 4.0                  // 3 + 1, as four on Redis's link
 	reduce := 3 * (4 + 1 + 0.5) // one partial after the other, and its addition
 	require.InDelta(t, root+put+reduce+4, s.Communication, 1e-9)
+	require.InDelta(t, 1+3*0.125, s.Queue, 1e-9)
 	require.InDelta(t, 5e6, s.In, 0, "four partials and the root")
 	require.InDelta(t, 6e6, s.Out, 0, "three partials, and the root three times")
 }
@@ -81,7 +82,7 @@ func TestCheaperIsNeverSlower(t *testing.T) {
 		seconds := rapid.Float64Range(0, 10)
 		c := capacity.Costs{
 			Microbatch: seconds.Draw(t, "microbatch"), Add: seconds.Draw(t, "add"), Fold: seconds.Draw(t, "fold"), Put: seconds.Draw(t, "put"),
-			Get: seconds.Draw(t, "get"), SharedPut: seconds.Draw(t, "shared put"), SharedGet: seconds.Draw(t, "shared get"), Queue: 1e-6,
+			Get: seconds.Draw(t, "get"), SharedPut: seconds.Draw(t, "shared put"), SharedGet: seconds.Draw(t, "shared get"), Queue: 1e-6, Task: seconds.Draw(t, "task"),
 		}
 		j := capacity.Job{Params: rapid.IntRange(1, 1e8).Draw(t, "params"), Batch: 512, Microbatches: rapid.IntRange(1, 512).Draw(t, "microbatches")}
 		n := capacity.Network{Bandwidth: rapid.Float64Range(1e6, 1e12).Draw(t, "bandwidth")}
@@ -91,7 +92,7 @@ func TestCheaperIsNeverSlower(t *testing.T) {
 		wider := n
 		wider.Bandwidth *= 2
 		require.LessOrEqual(t, capacity.Predict(j, c, wider, workers, slots).Seconds(), s.Seconds())
-		for _, cost := range []*float64{&c.Microbatch, &c.Add, &c.Fold, &c.Put, &c.Get, &c.SharedPut, &c.SharedGet, &c.Queue} {
+		for _, cost := range []*float64{&c.Microbatch, &c.Add, &c.Fold, &c.Put, &c.Get, &c.SharedPut, &c.SharedGet, &c.Queue, &c.Task} {
 			whole := *cost
 			*cost /= 2
 			require.LessOrEqual(t, capacity.Predict(j, c, n, workers, slots).Seconds(), s.Seconds())
