@@ -22,6 +22,9 @@ const (
 	snapshotBytes = 256 << 20 // of log, after which a snapshot shortens it
 	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
+	// spanTime is about how long one gradient task takes: the time for which another
+	// job may have to wait for a slot, and a newcomer for its share.
+	spanTime = 100 * time.Millisecond
 )
 
 // training drives the steps of a prepared job.
@@ -63,6 +66,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		BackupFactor:    backupFactor,
 		BackupFloor:     backupFloor,
 		FirstFloor:      firstFloor,
+		SpanTime:        spanTime,
 	})
 	t.begin()
 	d.shares(true)
@@ -70,7 +74,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(d.ref, t.numerics())}); err != nil {
+	if err := t.feed(ctx, d.service.share(d.ref, t.numerics())); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -82,8 +86,22 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 // begin starts an era of publications: a task that was published before it, by
 // whomever, is no duplicate of the same task published now, so the queue does
 // not drop it. Attempts are counted from the time in milliseconds; there is far
-// less than one per millisecond.
-func (t *training) begin() { t.era = int(t.service.cfg.Now().UnixMilli()) }
+// less than one per millisecond, and eras are apart.
+func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t.era+eraApart) }
+
+// eraApart is more than there are attempts in an era that is over soon.
+const eraApart = 100
+
+// recall begins an era and tells workers to leave off the tasks of those before.
+func (t *training) recall() {
+	t.begin()
+	if t.service.cfg.Recall == nil {
+		return
+	}
+	if err := t.service.cfg.Recall(notice.Recall{Ref: t.ref, Before: t.era}); err != nil {
+		t.log.Debug().Err(err).Msg("recall tasks")
+	}
+}
 
 // loop hands messages to the machine until it is done.
 func (t *training) loop(ctx context.Context) error {
@@ -130,7 +148,7 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.ref, t.numerics())})
+		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
 	case notice.Commit:
 		t.committer = m.Worker
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
@@ -188,9 +206,11 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node = n
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads = n, a.Steps, a.Threads
 		}
 		t.publishTasks(ctx, tasks)
+	case round.Recall:
+		t.recall()
 	case round.Evaluate:
 		return t.evaluate(ctx, a)
 	case round.Snapshot:

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -35,8 +36,11 @@ type Replica struct {
 	lock    *semaphore.Weighted
 	step    int64        // steps folded
 	vectors [][]float32  // parameters, then optimizer state; each [P]
-	chain   ledger.Chain // the log's, up to step
+	chain   ledger.Chain // the log's, up to step; nil while the last step is only led
 	root    []float32    // scratch for the log's next root gradient
+
+	still   atomic.Int32  // who waits for a fold that is no longer led
+	settled chan struct{} // closed when the fold is no longer led; guarded by lock
 }
 
 // everything is the weight of lock.
@@ -57,7 +61,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
 	r.step = 0
-	r.chain = r.layout.Genesis()
+	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
 		clear(v)
 	}
@@ -116,6 +120,9 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 	defer r.lock.Release(everything)
 	behind := false // a snapshot was older than the log's beginning
 	for r.step < step {
+		if r.chain == nil {
+			return fmt.Errorf("fold step %d: the one before is being appended: %w", r.step, job.ErrNotFound)
+		}
 		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
@@ -145,7 +152,8 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	r.step, r.chain = step, chain
+	r.step = step
+	r.follow(chain)
 	return nil
 }
 
@@ -169,10 +177,24 @@ func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums le
 	}
 }
 
-// Snapshot copies the fold as it stands.
+// Snapshot copies the fold as it stands in the log: not while it is led.
 func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
-	if err := r.lock.Acquire(ctx, 1); err != nil {
-		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+	r.still.Add(1)
+	defer r.still.Add(-1)
+	for {
+		if err := r.lock.Acquire(ctx, 1); err != nil {
+			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+		}
+		if r.chain != nil {
+			break
+		}
+		settled := r.settled
+		r.lock.Release(1)
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", ctx.Err())
+		}
 	}
 	defer r.lock.Release(1)
 	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors)), Chain: r.chain}

@@ -13,40 +13,26 @@ import (
 	"tributary/shared/tree"
 )
 
-// gradient computes a node's partial, stores it, and finishes the chunks that
-// it completes.
-func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, progress func()) error {
-	if n := p.layout.Params; cap(s.result) < n {
-		s.result = make([]float32, n)
-	}
-	partial := ledger.Partial{Gradient: s.result[:p.layout.Params]}
-	err := c.view(ctx, p, t, progress, func(params []float32, chain ledger.Chain) (err error) {
-		s.chain = chain
-		partial.Sums, err = p.engine.Node(ctx, partial.Gradient, s.Scratch, params, t.Step, t.Node, progress)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if t.Node == tree.Root {
-		// The partial is the root: there is nothing to wait for.
-		return c.commit(ctx, p, s, t.Step, p.layout.AllChunks(), partial)
-	}
-	arrivals, err := c.ledger.Put(ctx, p.layout, t.Step, t.Node, partial)
+// share stores a node's partial and finishes the chunks that it completes.
+func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, chain ledger.Chain) error {
+	arrivals, err := sp.ledger.Put(ctx, sp.p.layout, t.Step, t.Node, partial)
 	if err != nil {
 		return fmt.Errorf("store partial: %w", err)
 	}
-	progress()
+	sp.h.Progress()
+	sp.clock.lap(Storing)
 	for _, g := range group(arrivals) {
-		root, err := c.reduce(ctx, p, s, t, partial, g)
+		root, err := sp.reduce(ctx, sp.p, sp.s, t, partial, g)
 		if err != nil {
 			if errors.Is(err, job.ErrNotFound) {
 				continue // another worker has finished these chunks meanwhile
 			}
 			return fmt.Errorf("reduce step %d: %w", t.Step, err)
 		}
-		err = c.commit(ctx, p, s, t.Step, g.chunks, root)
-		s.free(root.Gradient)
+		sp.clock.lap(Reducing)
+		_, err = sp.commit(ctx, sp.p, t.Step, g.chunks, root, chain)
+		sp.s.free(root.Gradient)
+		sp.clock.lap(Committing)
 		if err != nil {
 			return err
 		}
@@ -68,10 +54,21 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	if !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
 		return err
 	}
+	if p.replica.Leads(ctx) {
+		// A step that this worker knows is being appended: this one, or one before it.
+		if settled := p.replica.Settled(ctx); settled != nil {
+			return settled
+		}
+		if err = p.replica.View(ctx, c.ledger, t.Step, ready); !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
+			return err
+		}
+	}
 	state, stateErr := c.ledger.State(ctx, p.layout)
-	switch {
-	case stateErr != nil:
+	if stateErr != nil {
 		return fmt.Errorf("is step %d stale? %w", t.Step, stateErr)
+	}
+	p.horizon.corrected(state.Committed)
+	switch {
 	case state.Committed < t.Step:
 		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
 	case errors.Is(err, job.ErrNotFound):
@@ -86,20 +83,27 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	return p.replica.View(ctx, c.ledger, t.Step, ready)
 }
 
-// commit appends root-gradient chunks to the log and announces the step when
-// that committed it.
-func (c *Computer) commit(ctx context.Context, p *program, s *scratch, step int64, chunks []int, root ledger.Partial) error {
-	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums, s.chain)
-	if err != nil {
-		return fmt.Errorf("append root gradient: %w", err)
-	}
-	if committed {
-		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
-	}
-	if len(chunks) == p.layout.Chunks() {
+// commit appends root-gradient chunks to the log, and has the replica fold a whole one.
+func (c *Computer) commit(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain) (after ledger.Chain, err error) {
+	after, err = c.append(ctx, p, step, chunks, root, before)
+	if err == nil && len(chunks) == p.layout.Chunks() {
 		p.replica.Offer(ctx, step, root.Gradient, root.Sums, after)
 	}
-	return nil
+	return after, err
+}
+
+// append appends root-gradient chunks to the log and announces the step when
+// that committed it.
+func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain) (ledger.Chain, error) {
+	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums, before)
+	if err != nil {
+		return nil, fmt.Errorf("append root gradient: %w", err)
+	}
+	if committed {
+		p.horizon.reached(step + 1)
+		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
+	}
+	return after, nil
 }
 
 // chunkGroup is chunks that one cover completes.
