@@ -53,7 +53,7 @@ func TestPlan(t *testing.T) {
 	var workers []int
 	for _, s := range p.Steps {
 		workers = append(workers, s.Workers)
-		require.Equal(t, s, capacity.Predict(p.Job, p.Costs, p.Network, s.Workers, 2))
+		require.Equal(t, s, capacity.Predict(p.Job, p.Costs, p.Network, s.Workers))
 	}
 	require.Equal(t, []int{1, 2, 4, 6}, workers)
 	for name, cost := range map[string]float64{
