@@ -11,16 +11,17 @@ import (
 // enters no result.
 type workspace struct {
 	a, b, tile []float32
-	sum        []float32 // a block of a product that is added to C; nil until needed
-	stack      []float32 // partial sums of a tree; nil until needed
-	x, y       []float32 // vectors with increments, made contiguous
+	sum        []float32  // a block of a product that is added to C; nil until needed
+	stack      []float32  // partial sums of a tree; nil until needed
+	block      *workspace // a block of A for products of panels; nil until needed
+	x, y       []float32  // vectors with increments, made contiguous
 }
 
 // widest is the most columns of any kernel's panel.
 const widest = 32
 
 var workspaces = sync.Pool{New: func() any {
-	return &workspace{a: aligned((RowBlock + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest)}
+	return &workspace{a: aligned((mc + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest)}
 }}
 
 // aligned returns n zeros that begin on a cache line.
