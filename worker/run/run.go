@@ -57,7 +57,7 @@ type Config struct {
 	Observe func(t job.Task, took time.Duration, err error)
 	// Time, when set, takes the time of the phases of steps.
 	Time compute.Stopwatch
-	Log   zerolog.Logger
+	Log  zerolog.Logger
 }
 
 // beatEvery is the rate of heartbeats; fleet.Patience is three of them.
