@@ -38,7 +38,6 @@ type Replica struct {
 	vectors [][]float32  // parameters, then optimizer state; each [P]
 	chain   ledger.Chain // the log's, up to step; nil while the last step is only led
 	root    []float32    // scratch for the log's next root gradient
-	parts   *parts       // what of it is there already; nil when nothing is
 
 	still   atomic.Int32  // who waits for a fold that is no longer led
 	settled chan struct{} // closed when the fold is no longer led; guarded by lock
@@ -61,7 +60,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
-	r.step, r.parts = 0, nil
+	r.step = 0
 	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
 		clear(v)
@@ -124,7 +123,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 		if r.chain == nil {
 			return fmt.Errorf("fold step %d: the one before is being appended: %w", r.step, job.ErrNotFound)
 		}
-		sums, after, err := r.read(ctx, l)
+		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
 			r.fold(r.root, sums, after)

@@ -294,15 +294,14 @@ func (p *partly) RootChunks(ctx context.Context, l ledger.Layout, step int64, ch
 	return p.Ledger.RootChunks(ctx, l, step, chunks, dst, before)
 }
 
-// Chunks that this process has appended are not read back; they are used for
-// nothing but the step and the history that they belong to.
-func TestPartsAreNotReadBack(t *testing.T) {
+// Chunks that this process has appended are not read back.
+func TestAppendedChunksAreNotReadBack(t *testing.T) {
 	h, l := newHistory(t, adam), &partly{Ledger: memory.New()}
 	layout := h.e.Layout(ref)
 	all := layout.AllChunks()
 	require.Greater(t, len(all), 2)
 	r := replica.New(h.e, ref)
-	part := func(step int64, before ledger.Chain, chunks ...int) {
+	complete := func(step int64, chunks ...int) error {
 		root := make([]float32, layout.Params)
 		after := slices.Clone(h.folds[step].Chain)
 		for _, c := range chunks {
@@ -310,28 +309,46 @@ func TestPartsAreNotReadBack(t *testing.T) {
 			copy(root[lo:hi], h.roots[step].Gradient[lo:hi])
 			after[c] = h.folds[step+1].Chain[c]
 		}
-		r.Part(step, chunks, root, h.roots[step].Sums, before, after)
+		return r.Complete(t.Context(), l, step, root, chunks, after)
 	}
-	part(0, h.folds[0].Chain, 1)
-	require.ErrorIs(t, r.View(t.Context(), l, 1, nil), job.ErrNotFound, "parts do not make a step committed")
-	part(0, h.folds[0].Chain, 0, 1)
+	require.ErrorIs(t, complete(0, 1), job.ErrNotFound, "chunks do not make a step committed")
+	h.commit(t, l, 0, 6)
+	require.NoError(t, complete(0, 0, 1))
+	require.Equal(t, [][]int{append([]int{0}, all[2:]...), all[2:]}, l.read)
+	h.sees(t, r, l, 1)
+
+	require.NoError(t, complete(0, 1), "of a step that is folded")
+	require.NoError(t, complete(3, 1), "of one to come")
+	require.Len(t, l.read, 2)
+	require.NoError(t, complete(1, 1))
+	h.sees(t, r, l, 6)
+}
+
+// Who leads the log is settled, or forgets.
+func TestLeading(t *testing.T) {
+	h, l := newHistory(t, adam), memory.New()
+	r := replica.New(h.e, ref)
+	lead := func(step int64) bool {
+		return r.Lead(t.Context(), step, h.roots[step].Gradient, h.roots[step].Sums)
+	}
+	require.False(t, lead(1), "not the next step")
+	require.True(t, lead(0))
+	require.True(t, r.Leads(t.Context()))
+	require.False(t, lead(1), "one step at a time")
+	require.ErrorIs(t, r.View(t.Context(), l, 2, nil), job.ErrNotFound)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.Snapshot(ctx)
+	require.ErrorIs(t, err, context.Canceled, "it is not of the log")
+	require.ErrorIs(t, r.Settled(ctx), context.Canceled)
+	require.NoError(t, r.Settle(t.Context(), 0, h.folds[1].Chain))
 	h.commit(t, l, 0, 6)
 	h.sees(t, r, l, 1)
-	require.Equal(t, [][]int{append([]int{0}, all[2:]...), all[2:]}, l.read)
-	l.read = nil
-
-	part(0, h.folds[0].Chain, 1) // of a step before
-	part(3, h.folds[3].Chain, 1) // of one to come
-	part(1, h.folds[2].Chain, 1) // of another history
-	h.sees(t, r, l, 2)
-	part(2, h.folds[2].Chain, all...)
-	h.sees(t, r, l, 3)
-	part(3, h.folds[3].Chain, 1)
+	require.NoError(t, r.Settled(t.Context()))
+	require.True(t, lead(1))
 	require.NoError(t, r.Forget(t.Context()))
+	require.False(t, r.Leads(t.Context()))
 	h.sees(t, r, l, 6)
-	for _, chunks := range l.read {
-		require.Equal(t, all, chunks)
-	}
 }
 
 func TestForget(t *testing.T) {

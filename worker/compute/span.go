@@ -39,6 +39,7 @@ type span struct {
 	t       job.Task
 	h       Hold
 	pending *pending // the append that runs; nil when none does
+	part    *part    // of the step before's root; nil when there is none
 	clock   clock
 }
 
@@ -71,6 +72,7 @@ func (sp *span) steps(ctx context.Context) error {
 				return err
 			}
 			sp.clock.lap(Waiting)
+			sp.complete(ctx)
 		}
 		err := sp.step(ctx, sp.t.At(step))
 		if errors.Is(err, job.ErrStale) {
@@ -164,6 +166,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 			return errLed
 		}
 		sp.clock.lap(Folding)
+		sp.p.engine.Prefetch(ctx, t.Step)
 		partial.Sums, err = sp.p.engine.Node(ctx, partial.Gradient, sp.s.Scratch, params, t.Step, t.Node, sp.h.Progress)
 		return err
 	})
@@ -189,14 +192,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		return sp.share(ctx, t, partial, chain)
 	}
 	// The partial is the root: there is nothing to wait for.
-	if t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, t.Step, partial.Gradient, partial.Sums) {
-		sp.clock.lap(Folding)
-		sp.begin(ctx, t, partial, chain)
-		return nil
-	}
-	_, err = sp.commit(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), partial, chain)
-	sp.clock.lap(Committing)
-	return err
+	return sp.finish(ctx, t, sp.p.layout.AllChunks(), partial, chain)
 }
 
 // begin appends a root that the replica has folded already.

@@ -38,7 +38,7 @@ func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 		return nil, err
 	}
 	return []chart.Panel{
-		chart.Lines{Title: "Jobs of 10 parameters at once, from submission to end", X: "jobs at once", Y: "steps per second, of all jobs", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
+		chart.Lines{Title: "Jobs of 10 parameters at once: steps of all of them, from submission to end", X: "jobs at once", Y: "steps per second", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
 		chart.Lines{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
 	}, nil
 }
