@@ -12,6 +12,7 @@ import (
 	"tributary/coordinator/predict"
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
+	"tributary/coordinator/sizing"
 	"tributary/coordinator/train"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -23,6 +24,7 @@ func main() {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless told otherwise."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Plan        sizing.Command               `cmd:"" help:"Say how fast a job would be with so many workers, and how many of them help."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`

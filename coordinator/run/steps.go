@@ -39,6 +39,7 @@ type training struct {
 	toldOf   int64         // steps that people were told of
 	looked   time.Duration // when the ledger was last looked at for lost steps
 	losses   history
+	pace     pace
 	era      int // of publications, see begin
 	waiting  bool
 	// committer is the worker that committed the newest step, as far as it was told.
@@ -174,7 +175,8 @@ func (t *training) hear(ctx context.Context, message any) error {
 // feed hands an event to the machine and carries out what it asks for.
 func (t *training) feed(ctx context.Context, e round.Event) error {
 	now := t.service.now()
-	if t.round.Phase() == round.Stepping {
+	stepping := t.round.Phase() == round.Stepping
+	if stepping {
 		t.stepping += now - t.last
 	}
 	t.last = now
@@ -183,6 +185,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	if steps := t.round.Committed(); steps > known {
 		t.blame(steps)
 	}
+	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
 		if err := t.act(ctx, a); err != nil {
 			return err

@@ -51,7 +51,7 @@ type world struct {
 	commits   map[int]func(notice.Commit)
 	recalls   map[int]func(notice.Recall)
 	listeners int
-	workers   int            // that ever were
+	workers   int // that ever were
 }
 
 func newWorld() *world {

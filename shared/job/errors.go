@@ -24,7 +24,7 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
-// ErrStopped: the worker is stopping and hands the rest of a task back. It is no
+// ErrStopped says that the worker is stopping and hands the rest of a task back. It is no
 // failure, so it is no class either.
 var ErrStopped = errors.New("stopped")
 

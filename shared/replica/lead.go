@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tributary/shared/ledger"
 )
@@ -67,6 +68,34 @@ func (r *Replica) Settled(ctx context.Context) error {
 			return fmt.Errorf("wait for the replica: %w", ctx.Err())
 		}
 	}
+}
+
+// Complete folds the root gradient of a committed step, when it is the replica's
+// next one. The caller has appended the given chunks of root [P], past which the
+// log's chain is after; the others are read from the log.
+func (r *Replica) Complete(ctx context.Context, l ledger.Ledger, step int64, root []float32, chunks []int, after ledger.Chain) error {
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	defer r.lock.Release(everything)
+	if r.step != step || r.chain == nil {
+		return nil
+	}
+	have := make(map[int]bool, len(chunks))
+	for _, c := range chunks {
+		have[c] = true
+	}
+	missing := slices.DeleteFunc(r.layout.AllChunks(), func(c int) bool { return have[c] })
+	sums, chain, err := l.RootChunks(ctx, r.layout, step, missing, root, r.chain)
+	if err != nil {
+		return fmt.Errorf("fold step %d: %w", step, err)
+	}
+	chain = slices.Clone(chain)
+	for _, c := range chunks {
+		chain[c] = after[c]
+	}
+	r.fold(root, sums, chain)
+	return nil
 }
 
 // follow sets the log's chain up to the fold, which is settled then. The lock is

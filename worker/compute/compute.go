@@ -12,6 +12,7 @@ package compute
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -45,15 +46,18 @@ type Bus interface {
 
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
+	// Spent, when set before the first task, is told how long each phase of a step took.
+	Spent func(Phase, time.Duration)
+
 	ledger   ledger.Ledger
 	blobs    blob.Store
 	announce Announcer
 	log      zerolog.Logger
 	programs *programs
-	scratch  chan *scratch // free ones
+	scratch  pool
 }
 
-// New returns a computer for slots tasks at a time of each lane. memory is the
+// New returns a computer for slots threads of each lane. memory is the
 // limit in bytes on cached replicas.
 func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
 	return &Computer{
@@ -62,12 +66,15 @@ func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slo
 		announce: bus,
 		log:      log,
 		programs: newPrograms(store, blocks, memory, bus, log),
-		scratch:  make(chan *scratch, 2*slots),
+		scratch:  pool{most: 2 * slots},
 	}
 }
 
 // Close ends listening to jobs. The computer is of no use then.
-func (c *Computer) Close() { c.programs.close() }
+func (c *Computer) Close() {
+	c.programs.close()
+	c.scratch.close()
+}
 
 // Handle carries out one task. Its errors are classed for worker/pull.
 func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
@@ -75,8 +82,12 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
-	s := c.borrow()
-	defer c.giveBack(s)
+	threads := h.Threads()
+	if t.Kind != job.Gradient {
+		threads = 1
+	}
+	s := c.scratch.borrow(threads)
+	defer c.scratch.giveBack(s)
 	switch t.Kind {
 	case job.Gradient:
 		return c.gradient(ctx, p, s, t, h)
@@ -89,57 +100,6 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	}
 	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrPoison)
 }
-
-// scratch is one running task's buffers.
-type scratch struct {
-	*gradient.Scratch
-	results [2][]float32 // partials: the one in hand, and one that is being appended
-	other   bool         // the second is in hand
-	spare   [][]float32  // for other workers' partials while reducing
-}
-
-// result returns a buffer [n] for a partial: another than the last time when that
-// is still in use.
-func (s *scratch) result(n int, inUse bool) []float32 {
-	s.other = s.other != inUse
-	b := &s.results[0]
-	if s.other {
-		b = &s.results[1]
-	}
-	if cap(*b) < n {
-		*b = make([]float32, n)
-	}
-	return (*b)[:n]
-}
-
-func (c *Computer) borrow() *scratch {
-	select {
-	case s := <-c.scratch:
-		return s
-	default:
-		return &scratch{Scratch: gradient.NewScratch()}
-	}
-}
-
-func (c *Computer) giveBack(s *scratch) {
-	select {
-	case c.scratch <- s:
-	default:
-	}
-}
-
-// vector returns a buffer [n] of the spare ones.
-func (s *scratch) vector(n int) []float32 {
-	if k := len(s.spare) - 1; k >= 0 && cap(s.spare[k]) >= n {
-		v := s.spare[k][:n]
-		s.spare = s.spare[:k]
-		return v
-	}
-	return make([]float32, n)
-}
-
-// free gives a buffer back to the spare ones.
-func (s *scratch) free(v []float32) { s.spare = append(s.spare, v) }
 
 // announced notes an announcement that could not be sent; a coordinator finds
 // out by looking.

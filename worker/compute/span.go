@@ -39,6 +39,8 @@ type span struct {
 	t       job.Task
 	h       Hold
 	pending *pending // the append that runs; nil when none does
+	part    *part    // of the step before's root; nil when there is none
+	clock   clock
 }
 
 // pending is an append that runs while the next step is computed.
@@ -51,7 +53,8 @@ type pending struct {
 
 // gradient carries the task out, step by step.
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
-	sp := &span{Computer: c, p: p, s: s, t: t, h: h}
+	sp := &span{Computer: c, p: p, s: s, t: t, h: h, clock: clock{spent: c.Spent}}
+	sp.clock.start()
 	err := sp.steps(ctx)
 	if failed := sp.settle(ctx); failed != nil {
 		err = failed // of an earlier step than what came after
@@ -68,6 +71,8 @@ func (sp *span) steps(ctx context.Context) error {
 			if err := sp.await(ctx, step); err != nil {
 				return err
 			}
+			sp.clock.lap(Waiting)
+			sp.complete(ctx)
 		}
 		err := sp.step(ctx, sp.t.At(step))
 		if errors.Is(err, job.ErrStale) {
@@ -160,6 +165,8 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		if chain = before; chain == nil && sp.pending == nil {
 			return errLed
 		}
+		sp.clock.lap(Folding)
+		sp.p.engine.Prefetch(ctx, t.Step)
 		partial.Sums, err = sp.p.engine.Node(ctx, partial.Gradient, sp.s.Scratch, params, t.Step, t.Node, sp.h.Progress)
 		return err
 	})
@@ -172,8 +179,11 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 	if err != nil {
 		return err
 	}
+	sp.clock.lap(Computing)
 	if own := sp.pending; own != nil {
-		if err := sp.settle(ctx); err != nil {
+		err := sp.settle(ctx)
+		sp.clock.lap(Committing)
+		if err != nil {
 			return err
 		}
 		chain = own.after
@@ -182,12 +192,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		return sp.share(ctx, t, partial, chain)
 	}
 	// The partial is the root: there is nothing to wait for.
-	if t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, t.Step, partial.Gradient, partial.Sums) {
-		sp.begin(ctx, t, partial, chain)
-		return nil
-	}
-	_, err = sp.commit(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), partial, chain)
-	return err
+	return sp.finish(ctx, t, sp.p.layout.AllChunks(), partial, chain)
 }
 
 // begin appends a root that the replica has folded already.
@@ -196,6 +201,9 @@ func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chai
 	sp.pending = own
 	go func() {
 		defer close(own.done)
+		background := clock{spent: sp.clock.spent}
+		background.start()
+		defer background.lap(Appending)
 		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain)
 		if own.err != nil {
 			return

@@ -1,0 +1,68 @@
+package sizing
+
+import (
+	"context"
+	"time"
+
+	"tributary/coordinator/capacity"
+	"tributary/shared/gradient"
+	"tributary/shared/numeric"
+	"tributary/shared/tree"
+)
+
+// compute measures a micro-batch on so many slots, a fold and an addition.
+func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budget time.Duration) error {
+	n := s.engine.Network.Params()
+	params := make([]float32, n)
+	s.engine.Initial(params)
+	seconds, err := s.microbatch(ctx, params, slots, budget)
+	if err != nil {
+		return err
+	}
+	c.Microbatch = seconds
+	grad, state := make([]float32, n), make([][]float32, s.engine.Fold.Vectors())
+	for i := range grad {
+		grad[i] = float32(i*7919%1013)/1013 - 0.5
+	}
+	for i := range state {
+		state[i] = make([]float32, n)
+	}
+	const tenth = 10
+	step := int64(0)
+	c.Fold = each(budget/tenth, func() {
+		s.engine.Fold.Apply(params, state, step, grad, 1e6) // hardly moves them
+		step = (step + 1) % s.engine.Plan.Steps()
+	})
+	sum := make([]float32, n)
+	c.Add = each(budget/tenth, func() { numeric.Add(sum, grad, params) })
+	return nil
+}
+
+// microbatch returns the seconds of a micro-batch on all slots of a worker.
+func (s *sample) microbatch(ctx context.Context, params []float32, slots int, budget time.Duration) (float64, error) {
+	m := s.engine.Plan.Spec.Microbatches
+	leaf := tree.Cover(m, m)[0]
+	scratch, dst := gradient.NewParallelScratch(slots), make([]float32, len(params))
+	defer scratch.Close()
+	var failed error
+	step := int64(0)
+	once := func() {
+		if failed == nil {
+			_, failed = s.engine.Node(ctx, dst, scratch, params, step, leaf, nil)
+		}
+		step = (step + 1) % min(batches, s.engine.Plan.Steps())
+	}
+	once() // buffers and caches are warm in a fleet
+	return each(budget, once), failed
+}
+
+// each returns the mean seconds of f, called until the budget is used up.
+func each(budget time.Duration, f func()) float64 {
+	began := time.Now()
+	for n := 1; ; n++ {
+		f()
+		if d := time.Since(began); d >= budget {
+			return d.Seconds() / float64(n)
+		}
+	}
+}
