@@ -18,19 +18,21 @@ type part struct {
 }
 
 // How the work is cut. Weights are read once for each chunk of rows, so a chunk has
-// many; but when all weights stay in the second-level cache, it is the chunk's
-// inputs and outputs that should stay beside them. In the second phase a block of dz
-// and a panel of inputs do.
+// many where they come from memory; when all weights stay in the second-level cache,
+// it is the chunk's inputs and outputs that should stay beside them. In between,
+// shorter chunks help a thread that comes late. In the second phase a block of dz
+// and a panel of inputs stay in the cache.
 const (
-	mostRows  = 256
-	leastRows = 32
-	fewParams = 1 << 16
-	chunkSize = 40 << 10 // elements of inputs and outputs
-	mostUnits = 336
-	rowGrain  = 16
-	unitGrain = 14
-	colGrain  = 32
-	leastPart = 1 << 18 // multiply-adds
+	mostRows   = 256
+	leastRows  = 32
+	fewParams  = 1 << 16
+	someParams = 1 << 20
+	chunkSize  = 40 << 10 // elements of inputs and outputs
+	mostUnits  = 336
+	rowGrain   = 16
+	unitGrain  = 14
+	colGrain   = 32
+	leastPart  = 1 << 18 // multiply-adds
 )
 
 // plan cuts the work into chunks and parts: more than there are threads, so that
@@ -39,8 +41,11 @@ func (p *Pass) plan(rows int) {
 	n, threads := p.n, p.team.Threads()
 	perThread := (rows + threads - 1) / threads
 	most := mostRows
-	if n.params <= fewParams {
+	switch {
+	case n.params <= fewParams:
 		most = min(most, max(leastRows, chunkSize/n.width))
+	case n.params <= someParams && threads > 1:
+		most /= 2
 	}
 	p.chunks = threads * ((perThread + most - 1) / most)
 	p.chunk = roundUp((rows+p.chunks-1)/p.chunks, rowGrain)
@@ -57,7 +62,7 @@ func (p *Pass) plan(rows int) {
 	}
 	target := leastPart
 	if threads > 1 {
-		target = max(target, n.params/(8*threads)*rows)
+		target = max(target, n.params/(16*threads)*rows)
 	} else {
 		target = max(target, n.params*rows)
 	}
