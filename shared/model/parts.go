@@ -98,7 +98,7 @@ func (p *Pass) planLayer(layer, rows, target, block int) int {
 func roundUp(n, grain int) int { return (n + grain - 1) / grain * grain }
 
 // sum computes a part.
-func (p *Pass) sum(q *part) {
+func (p *Pass) sum(s *space, q *part) {
 	if q.layer < 0 {
 		p.lossesOf(q)
 		return
@@ -107,10 +107,10 @@ func (p *Pass) sum(q *part) {
 	dz, dw := p.dz[q.layer], l.weights(p.dst)
 	dz.Data, dz.Rows = dz.Data[q.i*dz.Stride:], q.iEnd-q.i
 	dw.Data, dw.Rows, dw.Cols = dw.Data[q.i*dw.Stride+q.j:], q.iEnd-q.i, q.jEnd-q.j
-	specified.GemmTree(&p.tree, q.j, dz, &p.inputs[q.layer], dw)
+	specified.GemmTree(&s.blas, &p.tree, q.j, dz, &p.inputs[q.layer], dw)
 	if q.j == 0 && l.bias >= 0 {
 		// db is dz times a column of ones: fma(dz, 1, c) is dz + c.
-		specified.GemmTree(&p.tree, 0, dz, &p.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: p.dst[l.bias+q.i:]})
+		specified.GemmTree(&s.blas, &p.tree, 0, dz, &p.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: p.dst[l.bias+q.i:]})
 	}
 	if p.hooks.Final != nil && p.left[q.block].Add(-1) == 0 {
 		p.final.Lock()

@@ -76,6 +76,7 @@ type space struct {
 	bias []blas.Panels // per layer with one: a panel whose columns are b [O, 1]
 	d    [2]blas.Panels
 	rows []float32 // gradient of the outputs [R, Outputs]
+	blas blas.Space
 }
 
 // NewPass returns a pass that works in the threads of t; nil is the caller's one.
@@ -169,7 +170,7 @@ func (p *Pass) Do(thread int) {
 		if i >= len(p.parts) || p.stop.Load() {
 			break
 		}
-		p.sum(&p.parts[i])
+		p.sum(s, &p.parts[i])
 		p.step(thread)
 	}
 }
