@@ -81,9 +81,9 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
-	threads := h.Threads()
-	if t.Kind != job.Gradient {
-		threads = 1
+	threads := 1
+	if t.Kind == job.Gradient {
+		threads = p.threads(h.Threads())
 	}
 	s := c.scratch.borrow(threads)
 	defer c.scratch.giveBack(s)
