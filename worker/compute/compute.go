@@ -12,7 +12,6 @@ package compute
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -46,8 +45,8 @@ type Bus interface {
 
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
-	// Spent, when set before the first task, is told how long each phase of a step took.
-	Spent func(Phase, time.Duration)
+	// Time, when set before the first task, takes the time of the phases of steps.
+	Time Stopwatch
 
 	ledger   ledger.Ledger
 	blobs    blob.Store
