@@ -62,7 +62,19 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 	}
 	if committed {
 		p.horizon.reached(step + 1)
-		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
+		c.announced(c.announce.PublishCommit(notice.Commit{
+			Ref: p.layout.Ref, Step: step, Committed: step + 1, Root: smallRoot(p.layout, step, root, before),
+		}))
 	}
 	return after, nil
+}
+
+// smallRoot is the log's entry of a step that a commit's notice can carry: of one
+// chunk, of few bytes, and when others share the step. nil otherwise.
+func smallRoot(l ledger.Layout, step int64, root ledger.Partial, before ledger.Chain) []byte {
+	if l.Microbatch == 1 || l.Chunks() > 1 || 4*l.Params > notice.MaxRoot/2 {
+		return nil
+	}
+	entry, _ := l.EncodeRoot(nil, step, 0, root.Gradient, root.Sums, before[0])
+	return entry
 }

@@ -13,8 +13,9 @@ type horizon struct {
 	ref job.Ref
 
 	mu      sync.Mutex
-	steps   int64 // committed
-	before  int   // attempts below it are called back
+	steps   int64         // committed
+	before  int           // attempts below it are called back
+	root    notice.Commit // the newest that carries a root
 	changed chan struct{}
 }
 
@@ -56,9 +57,25 @@ func (h *horizon) tell() {
 
 // hearCommit takes the news of a commit, of whichever run of the job's id.
 func (h *horizon) hearCommit(n notice.Commit) {
-	if n.Ref == h.ref {
-		h.reached(n.Committed)
+	if n.Ref != h.ref {
+		return
 	}
+	if n.Root != nil {
+		h.mu.Lock()
+		h.root = n
+		h.mu.Unlock()
+	}
+	h.reached(n.Committed)
+}
+
+// told is the log's entry of a step, when the news of its commit had it.
+func (h *horizon) told(step int64) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.root.Step != step {
+		return nil
+	}
+	return h.root.Root
 }
 
 // hearRecall takes the news that tasks are called back.

@@ -76,11 +76,18 @@ type part struct {
 	after  ledger.Chain // past the step for these chunks
 }
 
-// complete folds the step of which a part is here, which is committed: the other
-// chunks are read from the log. Where that fails the whole of it is read as usual.
-func (sp *span) complete(ctx context.Context) {
+// complete folds a step that is committed and of whose root something is here: the
+// entry came with the news, or a part of it was appended by this worker and only the
+// other chunks are read. Where that fails all of it is read from the log as usual.
+func (sp *span) complete(ctx context.Context, step int64) {
+	if entry := sp.p.horizon.told(step); entry != nil {
+		if err := sp.p.replica.Told(ctx, step, entry); err != nil {
+			sp.log.Debug().Err(err).Msg("fold a root that was told")
+		}
+		return
+	}
 	own := sp.part
-	if sp.part = nil; own == nil {
+	if sp.part = nil; own == nil || own.step != step {
 		return
 	}
 	if err := sp.p.replica.Complete(ctx, sp.s.Team(), sp.ledger, own.step, own.root, own.chunks, own.after); err != nil {

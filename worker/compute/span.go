@@ -71,7 +71,7 @@ func (sp *span) steps(ctx context.Context) error {
 				return err
 			}
 			sp.lap(Waiting)
-			sp.complete(ctx)
+			sp.complete(ctx, step-1)
 		}
 		err := sp.step(ctx, sp.t.At(step))
 		if errors.Is(err, job.ErrStale) {
