@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 
@@ -37,7 +38,14 @@ type Replica struct {
 	vectors [][]float32  // parameters, then optimizer state; each [P]
 	chain   ledger.Chain // the log's, up to step
 	root    []float32    // scratch for the log's next root gradient
+	// marks are those of the newest steps folded, the last that of step-1. They
+	// begin where the fold was loaded, at most maxMarks steps back.
+	marks []ledger.Mark
 }
+
+// maxMarks bounds the marks kept: 512 KiB, of many more steps than there are
+// between two snapshots.
+const maxMarks = 1 << 16
 
 // everything is the weight of lock.
 const everything = math.MaxInt64
@@ -56,7 +64,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
-	r.step = 0
+	r.step, r.marks = 0, nil
 	r.chain = r.layout.Genesis()
 	for _, v := range r.vectors {
 		clear(v)
@@ -64,7 +72,7 @@ func (r *Replica) reset() {
 	r.engine.Initial(r.vectors[0])
 }
 
-// Bytes is the memory the replica holds.
+// Bytes is the memory that the replica's vectors take.
 func (r *Replica) Bytes() int64 {
 	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
 }
@@ -145,7 +153,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	r.step, r.chain = step, chain
+	r.step, r.chain, r.marks = step, chain, nil
 	return nil
 }
 
@@ -153,6 +161,20 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 func (r *Replica) fold(root []float32, sums ledger.Sums, after ledger.Chain) {
 	r.engine.Fold.Apply(r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
 	r.step, r.chain = r.step+1, after
+	if len(r.marks) >= maxMarks {
+		r.marks = append(r.marks[:0], r.marks[maxMarks/2:]...)
+	}
+	r.marks = append(r.marks, after.Mark())
+}
+
+// Marks returns the marks of the steps from … to-1, the newest that were folded
+// here one by one.
+func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, err error) {
+	if err := r.lock.Acquire(ctx, 1); err != nil {
+		return 0, nil, fmt.Errorf("wait for the replica: %w", err)
+	}
+	defer r.lock.Release(1)
+	return r.step - int64(len(r.marks)), slices.Clone(r.marks), nil
 }
 
 // Offer folds the root gradient of a step that is committed, when it is the
