@@ -2,40 +2,40 @@ package run
 
 import "time"
 
-// history is what has been seen of a job's losses.
-type history struct {
-	losses []float64 // per step
-	since  int64     // steps committed when this coordinator took the job
-	rows   int64     // trained on since then
+// losses is what has been seen of a job's losses.
+type losses struct {
+	known []float64 // per step
+	since int64     // steps committed when this coordinator took the job
+	rows  int64     // trained on since then
 }
 
-func (h *history) len() int64 { return int64(len(h.losses)) }
+func (l *losses) len() int64 { return int64(len(l.known)) }
 
-func (h *history) add(loss float64, rows int64) {
-	if h.len() >= h.since {
-		h.rows += rows
+func (l *losses) add(loss float64, rows int64) {
+	if l.len() >= l.since {
+		l.rows += rows
 	}
-	h.losses = append(h.losses, loss)
+	l.known = append(l.known, loss)
 }
 
 // latest is the newest step's loss, nil before the first.
-func (h *history) latest() *float64 {
-	if len(h.losses) == 0 {
+func (l *losses) latest() *float64 {
+	if len(l.known) == 0 {
 		return nil
 	}
-	loss := h.losses[len(h.losses)-1]
+	loss := l.known[len(l.known)-1]
 	return &loss
 }
 
 // rate is rows per second of time spent stepping.
-func (h *history) rate(spent time.Duration) float64 {
+func (l *losses) rate(spent time.Duration) float64 {
 	if spent <= 0 {
 		return 0
 	}
-	return float64(h.rows) / spent.Seconds()
+	return float64(l.rows) / spent.Seconds()
 }
 
 // truncate forgets steps that the ledger has lost.
-func (h *history) truncate(steps int64) {
-	h.losses = h.losses[:min(h.len(), steps)]
+func (l *losses) truncate(steps int64) {
+	l.known = l.known[:min(l.len(), steps)]
 }
