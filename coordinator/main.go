@@ -13,6 +13,7 @@ import (
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
 	"tributary/coordinator/train"
+	"tributary/coordinator/verify"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/telemetry"
@@ -23,6 +24,8 @@ func main() {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless told otherwise."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
+		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`
