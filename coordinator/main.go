@@ -34,6 +34,9 @@ func main() {
 		kong.Name("coordinator"), kong.Description("Tributary: data-parallel training on a job queue, the same bits for any fleet."),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8080"},
 	)
+	// This program can be asked to compute on other kernels than this process does.
+	cli.Serve.Second = verify.Elsewhere(verify.RecomputeName)
+	cli.Verify.Second = cli.Serve.Second
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
 		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})
 	})

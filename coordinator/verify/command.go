@@ -23,11 +23,14 @@ import (
 // Command is the verify command's settings.
 type Command struct {
 	Target string          `arg:"" name:"job-or-model-dir" help:"A job's id, or the folder of a saved model, as train leaves it."`
-	Steps  []int64         `name:"steps" sep:"," placeholder:"N,…" xor:"steps" help:"Verify these steps, counted from 0 as in tasks and errors (the one whose loss metrics.jsonl has at N+1), and those that are computed on the way."`
+	Steps  []int64         `name:"steps" sep:"," placeholder:"N" xor:"steps" help:"Verify these steps, counted from 0 as in tasks and errors (the one whose loss metrics.jsonl has at N+1), and those that are computed on the way."`
 	Sample int             `name:"sample" placeholder:"K" xor:"steps" help:"Verify K steps chosen by chance, 1 to 1000."`
 	All    bool            `name:"all" xor:"steps" help:"Verify every step and the parameters at the end; the default."`
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
+
+	// Second is asked about a step that is not as recorded; nil: nobody is.
+	Second Second `kong:"-"`
 }
 
 // Help is shown by --help, after what the command does.
@@ -57,7 +60,7 @@ func (c *Command) verify(ctx context.Context, w io.Writer) (job.Verification, er
 	s, closeStores, err := c.open(ctx, w)
 	if err == nil {
 		defer closeStores()
-		f := Verifier{Second: Elsewhere(RecomputeName), Progress: func(v job.Verification) { fmt.Fprintln(w, Sentence(v)) }}
+		f := Verifier{Second: c.Second, Progress: func(v job.Verification) { fmt.Fprintln(w, Sentence(v)) }}
 		v, err = f.Verify(ctx, s, Request{Steps: c.Steps, Sample: c.Sample, All: c.All})
 	}
 	if err != nil {

@@ -23,7 +23,8 @@ const waiting = 16
 type Desk struct {
 	open   func(context.Context, job.ID) (*Subject, error)
 	events Events
-	second Second
+	// Second is asked about what differs; nil: nobody is. It is set before Run.
+	Second Second
 	line   chan *asked
 }
 
@@ -40,9 +41,9 @@ type result struct {
 	err error
 }
 
-// NewDesk returns a desk at which nobody works until Run. second may be nil.
-func NewDesk(open func(context.Context, job.ID) (*Subject, error), events Events, second Second) *Desk {
-	return &Desk{open: open, events: events, second: second, line: make(chan *asked, waiting)}
+// NewDesk returns a desk at which nobody works until Run.
+func NewDesk(open func(context.Context, job.ID) (*Subject, error), events Events) *Desk {
+	return &Desk{open: open, events: events, line: make(chan *asked, waiting)}
 }
 
 // Ask has a job verified and returns what came of it; when that takes longer than
@@ -89,7 +90,7 @@ func (d *Desk) Run(ctx context.Context) {
 }
 
 func (d *Desk) do(ctx context.Context, a *asked) {
-	f := Verifier{Second: d.second, Progress: func(v job.Verification) { d.tell(a, v) }}
+	f := Verifier{Second: d.Second, Progress: func(v job.Verification) { d.tell(a, v) }}
 	v, err := f.Verify(ctx, a.subject, a.request)
 	if ctx.Err() != nil {
 		v.State, v.Error = job.Unknown, "the coordinator was stopped; ask again"

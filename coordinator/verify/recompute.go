@@ -119,7 +119,8 @@ func readQuestion(r io.Reader) (*Question, error) {
 }
 
 // Elsewhere asks another process of this program, with the given arguments, that
-// runs on other kernels than this one. It returns nil where there are none.
+// runs on other kernels than this one. It returns nil where there are none. Only a
+// program that has [RecomputeCommand] may use it.
 func Elsewhere(args ...string) Second {
 	other := isa.Go
 	if isa.Chosen() == isa.Go {
