@@ -77,6 +77,9 @@ func (x *verification) run(ctx context.Context, steps []int64) error {
 		if err := x.to(ctx, x.s.Committed); err != nil {
 			return err
 		}
+		if err := x.vouched(); err != nil {
+			return err
+		}
 		return x.partials(ctx)
 	}
 	for _, step := range steps {
@@ -86,8 +89,19 @@ func (x *verification) run(ctx context.Context, steps []int64) error {
 		if err := x.to(ctx, step+1); err != nil {
 			return err
 		}
+		if err := x.vouched(); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// vouched fails when there was nothing to compare the newest step with.
+func (x *verification) vouched() error {
+	if x.unknown < 0 {
+		return nil
+	}
+	return fmt.Errorf("steps %d to %d were computed again, but there is no mark to compare them with: %w", x.unknown, x.w.Step-1, job.ErrNotFound)
 }
 
 // approach jumps to the last start that is not behind step, when that is ahead.
@@ -110,7 +124,7 @@ func (x *verification) approach(ctx context.Context, step int64) error {
 			x.passOver(s, err)
 			continue
 		}
-		x.before, x.unknown = nil, -1
+		x.before = nil
 		return x.compare(s.Step-1, s.Name, snap.Chain)
 	}
 	return nil
@@ -217,6 +231,7 @@ func (x *verification) meet(ctx context.Context) error {
 					s.Name, i, first, float(v[first]), float(x.w.Vectors[i][first]), n),
 			}}
 		}
+		x.unknown = -1 // all before has come to the same
 	}
 	return nil
 }
@@ -230,6 +245,9 @@ func (x *verification) end(ctx context.Context) error {
 			What: "parameters", Step: last, Recorded: string(x.s.Final), Recomputed: string(got), Wrong: job.WrongRecord,
 			Message: fmt.Sprintf("parameters_sha256 after step %d: recorded %s, recomputed %s%s", last, x.s.Final, got, x.despite()),
 		}}
+	}
+	if x.s.Final != "" {
+		x.unknown = -1 // likewise
 	}
 	if x.s.Saved == nil {
 		return nil

@@ -140,6 +140,14 @@ func TestAHoleInTheHistory(t *testing.T) {
 	require.EqualValues(t, 9, d.Step)
 	require.Contains(t, d.Message, "step 9, or one since step 5, of which no mark is known,")
 	require.Nil(t, d.Microbatch)
+
+	p = play(t, gradienttest.Job{}, 16, nil)
+	clear(p.marks[5:9])
+	require.Equal(t, job.Verified, verify(t, p.finished(), Request{Steps: []int64{4, 9}}).State)
+	_, err := (&Verifier{}).Verify(t.Context(), p.finished(), Request{Steps: []int64{4, 7}})
+	require.ErrorIs(t, err, job.ErrNotFound)
+	require.ErrorContains(t, err, "steps 5 to 7 were computed again, but there is no mark")
+	require.Equal(t, job.Verified, verify(t, p.finished(8), Request{Steps: []int64{7}}).State, "the checkpoint after it has the same")
 }
 
 func TestALostOrDamagedBlockIsNamed(t *testing.T) {

@@ -39,7 +39,9 @@ func TestAFinishedJobIsVerified(t *testing.T) {
 	require.Equal(t, job.Verified, v.State, "%+v", v)
 	require.Equal(t, steps, v.Compared)
 	require.Equal(t, w.record("line").Outcome.ParametersSHA256, v.ParametersSHA256)
-	told := s.until("the end of the verification", func(e notice.Event) bool { return e.Type == notice.VerificationEvent && e.Verification.State != job.Verifying })
+	told := s.until("the end of the verification", func(e notice.Event) bool {
+		return e.Type == notice.VerificationEvent && e.Verification.State != job.Verifying
+	})
 	require.Equal(t, v, *told.Verification)
 	require.Contains(t, told.Message, "verified: all is as recorded")
 

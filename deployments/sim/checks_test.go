@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/shared/checkpoint"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/queue"
@@ -336,7 +337,7 @@ func (w *world) countBlobs() {
 				continue
 			}
 			named[c.Digest] = true
-			for _, digest := range slices.Concat(append(m.Vectors, m.Losses, m.Evaluations)...) {
+			for _, digest := range slices.Concat(append(m.Vectors, m.Losses, m.Marks, m.Evaluations)...) {
 				named[digest] = true
 			}
 		}
@@ -375,7 +376,7 @@ func (w *world) left(s *simulated) string {
 			return fmt.Sprintf("partials %v of step %d (%v)", nodes, step, err)
 		}
 	}
-	for i := range s.want.steps + 4 {
+	for i := range s.want.steps + 5 {
 		step := i
 		if i > s.want.steps {
 			step = concluded + i - s.want.steps - 1
@@ -400,7 +401,26 @@ func (w *world) checkModel(s *simulated, id job.ID) {
 	if card.ParametersSHA256 != s.want.digest || card.Run != s.ref.Run {
 		w.wrong("%s: the registry has a model of run %s with parameters %s: want %s", s.alias, card.Run, card.ParametersSHA256, s.want.digest)
 	}
+	w.checkHistory(s, w.models[string(id)+"/"+history.FileName])
 	if w.aliases["model-"+string(id)] != string(id) {
 		w.wrong("%s: the name model-%s stands for %q", s.alias, id, w.aliases["model-"+string(id)])
+	}
+}
+
+// checkHistory checks that the model's history has the mark of every step.
+func (w *world) checkHistory(s *simulated, data []byte) {
+	f, err := history.Decode(data)
+	if err != nil {
+		w.wrong("%s: the model's history: %v", s.alias, err)
+		return
+	}
+	if f.Plan != s.want.plan || f.ChunkLen != s.want.layout.ChunkLen || f.History.Steps() > s.want.steps {
+		w.wrong("%s: the model's history is of plan %s, chunks of %d and %d steps: want %s, %d and %d",
+			s.alias, f.Plan, f.ChunkLen, f.History.Steps(), s.want.plan, s.want.layout.ChunkLen, s.want.steps)
+	}
+	for step := range s.want.steps {
+		if got, ok := f.History.At(step); !ok || got != s.want.chains[step+1].Mark() {
+			w.wrong("%s: the model's history has step %d marked %s (%v): want %s", s.alias, step, got, ok, s.want.chains[step+1].Mark())
+		}
 	}
 }
