@@ -110,6 +110,9 @@ const concluded = int64(1) << 62
 
 func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
 	s := w.job(lay)
+	if s != nil && step == ledger.History {
+		w.checkPage(s, unit, result)
+	}
 	if s == nil || step >= concluded {
 		return // what is concluded ends up in the outcome, which is checked
 	}
@@ -404,6 +407,22 @@ func (w *world) checkModel(s *simulated, id job.ID) {
 	w.checkHistory(s, w.models[string(id)+"/"+history.FileName])
 	if w.aliases["model-"+string(id)] != string(id) {
 		w.wrong("%s: the name model-%s stands for %q", s.alias, id, w.aliases["model-"+string(id)])
+	}
+}
+
+// checkPage checks that a page of marks has those of its steps.
+func (w *world) checkPage(s *simulated, unit string, data []byte) {
+	var from, to int64
+	_, err := fmt.Sscanf(unit, "%d-%d", &from, &to)
+	marks, decodeErr := history.DecodeMarks(data)
+	if err != nil || decodeErr != nil || from < 0 || to > s.want.steps || to-from != int64(len(marks)) {
+		w.wrong("%s: the page %s of marks has %d bytes; the job has %d steps", s.alias, unit, len(data), s.want.steps)
+		return
+	}
+	for i, m := range marks {
+		if want := s.want.chains[from+int64(i)+1].Mark(); m != want {
+			w.wrong("%s: step %d is marked %s: want %s", s.alias, from+int64(i), m, want)
+		}
 	}
 }
 
