@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 
 	"tributary/shared/blob"
 	"tributary/shared/gradient"
@@ -12,6 +13,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/numeric/isa"
 	"tributary/shared/plan"
+	"tributary/shared/tree"
 	"tributary/shared/wire"
 )
 
@@ -31,7 +33,9 @@ type Question struct {
 type Opinion struct {
 	Set    isa.Set      `json:"set"` // of the kernels
 	Leaves []job.Digest `json:"leaves"`
-	Sums   ledger.Sums  `json:"sums"` // of the root
+	// Of the root; the loss as the bits of a float64, for JSON has no word for some.
+	Examples int64  `json:"examples"`
+	Loss     uint64 `json:"loss"`
 	// Root is the root's gradient, as base64 of float32s in JSON.
 	Root []byte `json:"root"`
 }
@@ -61,10 +65,11 @@ func opine(ctx context.Context, e *gradient.Engine, step int64, params []float32
 		}
 		o.Leaves = append(o.Leaves, leafDigest(leaf{v, sums}))
 	}
-	var err error
-	if o.Sums, err = e.Node(ctx, v, s, params, step, 1, nil); err != nil {
+	sums, err := e.Node(ctx, v, s, params, step, tree.Root, nil)
+	if err != nil {
 		return nil, err
 	}
+	o.Examples, o.Loss = sums.Examples, math.Float64bits(sums.Loss)
 	o.Root = wire.AppendFloats(nil, v)
 	return o, nil
 }
@@ -102,7 +107,7 @@ func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second
 			second.leaf = i
 			root := make([]float32, len(o.Root)/4)
 			wire.Floats(root, o.Root)
-			second.explains = !e.partial && e.explains(root, o.Sums)
+			second.explains = !e.partial && e.explains(root, ledger.Sums{Examples: o.Examples, Loss: math.Float64frombits(o.Loss)})
 			return false, second, nil
 		}
 	}

@@ -216,7 +216,8 @@ func TestWhichSideIsWrong(t *testing.T) {
 	recorded := func(ctx context.Context, q Question) (*Opinion, error) {
 		o, err := opine(ctx, p.e, q.Step, q.Params)
 		require.NoError(t, err)
-		o.Set, o.Leaves[2], o.Sums = "other", "00", p.log[6].Sums
+		o.Set, o.Leaves[2] = "other", "00"
+		o.Examples, o.Loss = p.log[6].Sums.Examples, math.Float64bits(p.log[6].Sums.Loss)
 		o.Root = floats(p.log[6].Gradient)
 		return o, nil
 	}

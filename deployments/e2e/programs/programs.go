@@ -184,8 +184,7 @@ func Verify(ctx context.Context, t testing.TB, args ...string) (v job.Verificati
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
-	var failed *exec.ExitError
-	if !errors.As(err, &failed) {
+	if _, failed := errors.AsType[*exec.ExitError](err); !failed {
 		require.NoError(t, err, stderr.String())
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
