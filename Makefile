@@ -19,6 +19,8 @@ BENCHTIME ?= 1s
 SEEDS ?= 25000
 SCENARIOS ?= 200
 MINUTES ?= 10
+PEERS ?=
+GROWTH ?=
 SPEC ?= deployments/jobs/digits.yaml
 
 .PHONY: help
@@ -113,6 +115,14 @@ bench: ## All benchmarks; BENCHTIME=20x for a short look
 	@for dir in $$(git grep -l '^func Benchmark' -- '*_test.go' | xargs -r -n 1 dirname | sort -u); do \
 	  go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./$$dir; \
 	done
+
+.PHONY: bench-peers
+bench-peers: mnist ## The same trainings in PyTorch and here, interleaved: PEERS='--repeats 5 --only "^b "'
+	go run ./deployments/bench/peers $(PEERS)
+
+.PHONY: bench-growth
+bench-growth: mnist ## Curves over workers, parameters, jobs, rows, tasks: GROWTH='--only rows'
+	go run ./deployments/bench/growth $(GROWTH)
 
 .PHONY: fuzz
 fuzz: ## All fuzz targets one after the other, FUZZTIME=30s each

@@ -12,6 +12,7 @@ import (
 	"tributary/coordinator/predict"
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
+	"tributary/coordinator/sizing"
 	"tributary/coordinator/train"
 	"tributary/coordinator/verify"
 	"tributary/shared/job"
@@ -26,6 +27,7 @@ func main() {
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
 		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
+		Plan        sizing.Command               `cmd:"" help:"Say how fast a job would be with so many workers, and how many of them help."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`

@@ -78,6 +78,26 @@ func (f *Fleet) Slots(n job.Numerics) int {
 	return slots
 }
 
+// Team returns how many slots of one worker a task is best given, so that each
+// worker's slots are used up by whole tasks: the greatest common divisor of the
+// workers' slots; 0 when there are none.
+func (f *Fleet) Team(n job.Numerics) int {
+	team := 0
+	for _, m := range f.workers {
+		if m.numerics == n && !m.aside {
+			team = gcd(team, m.slots)
+		}
+	}
+	return team
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
 // Workers returns how many workers there are.
 func (f *Fleet) Workers() int { return len(f.workers) }
 

@@ -14,8 +14,9 @@ type (
 		Snapshot   int64 // steps in the newest snapshot
 		Checkpoint int64 // steps in the newest checkpoint on record
 	}
-	// Fleet tells how many slots this job may use now.
-	Fleet struct{ Slots int }
+	// Fleet tells how many slots this job may use now, and how many of them at
+	// the most are to work on one task: those of one worker.
+	Fleet struct{ Slots, Team int }
 	// Committed tells that so many steps are in the log.
 	Committed struct{ Steps int64 }
 	// Missing answers Inspect for the work after Steps steps: the highest
@@ -52,12 +53,18 @@ type Action interface{ action() }
 
 // The actions.
 type (
-	// Publish puts gradient tasks for the nodes of a step on the queue.
+	// Publish puts a gradient task for each of the nodes on the queue, for Steps
+	// steps one after the other, Threads slots each.
 	Publish struct {
 		Step    int64
+		Steps   int64
 		Nodes   []tree.Node
+		Threads int
 		Attempt int
 	}
+	// Recall has the tasks left off that were published so far and have steps to
+	// go: others take their place.
+	Recall struct{}
 	// Evaluate puts the evaluate tasks that are still missing on the queue:
 	// of the validation split, or of every split when Final.
 	Evaluate struct {
@@ -85,6 +92,7 @@ type (
 )
 
 func (Publish) action()    {}
+func (Recall) action()     {}
 func (Evaluate) action()   {}
 func (Snapshot) action()   {}
 func (Checkpoint) action() {}

@@ -10,11 +10,7 @@
 // Whatever is lost is noticed by a Tick and asked for again.
 package round
 
-import (
-	"time"
-
-	"tributary/shared/tree"
-)
+import "time"
 
 // Config is what a job's rounds depend on.
 type Config struct {
@@ -27,6 +23,7 @@ type Config struct {
 	BackupFactor    float64                // a step slower than this × the median gets backups
 	BackupFloor     time.Duration          // but never sooner than this
 	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
+	SpanTime        time.Duration          // about how long the steps of one task may take in all; 0: one step a task
 }
 
 // Phase is what the job is waiting for.
@@ -46,7 +43,8 @@ const (
 type Round struct {
 	cfg                Config
 	phase              Phase
-	slots              int
+	slots, team        int
+	span               span
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
 	evaluated          int64 // steps at which the newest evaluation was made; -1 before any
@@ -119,7 +117,10 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 // fleet notes how many slots there are. Lost slots may hold work of this step.
 func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	before := r.slots
-	r.slots = e.Slots
+	r.slots, r.team = e.Slots, e.Team
+	if r.slots < before {
+		r.span.broken = true // somebody who was to take its steps may be gone
+	}
 	switch {
 	case r.phase == Waiting && r.slots > 0:
 		return r.next(now)
@@ -144,6 +145,11 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	}
 	r.committed = e.Steps
 	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)
+	if r.phase == Stepping && r.span.lasts(r.committed) {
+		r.attempt, r.asked = 0, now
+		r.deadline = now + r.patience()
+		return actions
+	}
 	return append(actions, r.next(now)...)
 }
 
@@ -181,7 +187,7 @@ func (r *Round) next(now time.Duration) []Action {
 	}
 	r.phase = Stepping
 	r.deadline = now + r.patience()
-	return []Action{Publish{Step: r.committed, Nodes: tree.Cover(r.cfg.Microbatches, r.slots)}}
+	return r.publish()
 }
 
 // snapshotIfDue asks for a snapshot when the log has grown long enough.

@@ -34,7 +34,9 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 	switch r.phase {
 	case Stepping:
 		r.again(now)
-		return []Action{Publish{Step: r.committed, Nodes: r.part(e.Nodes), Attempt: r.attempt}}
+		r.span.broken = true
+		_, threads := r.cover()
+		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.part(e.Nodes), Threads: threads, Attempt: r.attempt}}
 	case Evaluating:
 		r.again(now)
 		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
@@ -49,10 +51,10 @@ func (r *Round) again(now time.Duration) {
 	r.deadline = now + r.patience()<<min(r.attempt, 6)
 }
 
-// part halves the nodes while there are fewer of them than slots.
+// part halves the nodes while there are fewer of them than teams.
 func (r *Round) part(nodes []tree.Node) []tree.Node {
 	nodes = slices.Clone(nodes)
-	for i := 0; i < len(nodes) && len(nodes) < r.slots; i++ {
+	for i := 0; i < len(nodes) && len(nodes) < r.teams(); i++ {
 		if lo, hi, ok := nodes[i].Leaves(r.cfg.Microbatches); ok && hi-lo > 1 {
 			nodes = slices.Replace(nodes, i, i+1, nodes[i].Left(), nodes[i].Right())
 			i++

@@ -66,6 +66,12 @@ func parseConfig(t *testing.T, line string) Config {
 	t.Helper()
 	var evaluateEvery int64
 	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
+	line, spanTime, given := strings.Cut(line, " span=")
+	if given {
+		var err error
+		cfg.SpanTime, err = time.ParseDuration(spanTime)
+		require.NoError(t, err, line)
+	}
 	line, checkpoints, given := strings.Cut(line, " checkpoint-every=")
 	if given {
 		_, err := fmt.Sscanf(checkpoints, "%d or=%s", &cfg.CheckpointSteps, (*duration)(&cfg.CheckpointTime))
@@ -102,6 +108,11 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 		return now, e
 	case "fleet":
 		var e Fleet
+		e.Team = 1
+		if strings.Contains(args, "team=") {
+			scan("slots=%d team=%d", &e.Slots, &e.Team)
+			return now, e
+		}
 		scan("slots=%d", &e.Slots)
 		return now, e
 	case "committed":

@@ -116,7 +116,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 func (t *training) outcome(c report.Curves) *job.Outcome {
 	o := &job.Outcome{
 		Job: t.ref.Job, Steps: t.engine.Plan.Steps(), Metrics: map[job.Split]map[string]float64{},
-		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping),
+		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping), StepMS: t.pace.times(),
 	}
 	for _, e := range c.Evaluations {
 		if e.Step == o.Steps {

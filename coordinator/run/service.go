@@ -25,6 +25,7 @@ import (
 
 	"tributary/coordinator/fleet"
 	"tributary/coordinator/report"
+	"tributary/coordinator/round"
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -47,6 +48,8 @@ type Config struct {
 	Keep func(id job.ID, files map[string][]byte) (string, error)
 	// SetAside, when set, tells a worker to take no tasks for a while.
 	SetAside func(notice.Aside) error
+	// Recall, when set, tells workers which tasks to leave off.
+	Recall func(notice.Recall) error
 	// DeadLetter, when set, keeps a task that its job fails of.
 	DeadLetter func(context.Context, notice.DeadLetter) error
 	// Forget, when set, deletes what people were told of a job that is removed.
@@ -282,11 +285,16 @@ func (s *Service) route(ref job.Ref, message any) {
 	}
 }
 
-// slots is a job's share of the fleet's slots with numerics, among all jobs that
+// share is a job's share of the fleet's slots with numerics, among all jobs that
 // take steps, those of other coordinators included.
-func (s *Service) slots(ref job.Ref, n job.Numerics) int {
+func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return round.Fleet{Slots: s.slots(ref, n), Team: s.fleet.Team(n)}
+}
+
+// slots counts the slots of a share. s.mu is held.
+func (s *Service) slots(ref job.Ref, n job.Numerics) int {
 	var refs []job.Ref
 	for other, r := range s.open {
 		d := s.jobs[other]

@@ -23,6 +23,9 @@ const (
 	snapshotBytes = 256 << 20 // of log, after which a snapshot shortens it
 	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
+	// spanTime is about how long one gradient task takes: the time for which another
+	// job may have to wait for a slot, and a newcomer for its share.
+	spanTime = 100 * time.Millisecond
 )
 
 // training drives the steps of a prepared job.
@@ -37,6 +40,7 @@ type training struct {
 	toldOf   int64         // steps that people were told of
 	looked   time.Duration // when the ledger was last looked at for lost steps
 	losses   losses
+	pace     pace
 	marks    *history.History // of the log, once it is folded to its end
 	era      int              // of publications, see begin
 	waiting  bool
@@ -64,6 +68,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		BackupFactor:    backupFactor,
 		BackupFloor:     backupFloor,
 		FirstFloor:      firstFloor,
+		SpanTime:        spanTime,
 	})
 	t.begin()
 	d.shares(true)
@@ -71,7 +76,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, round.Fleet{Slots: d.service.slots(d.ref, t.numerics())}); err != nil {
+	if err := t.feed(ctx, d.service.share(d.ref, t.numerics())); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -83,8 +88,22 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 // begin starts an era of publications: a task that was published before it, by
 // whomever, is no duplicate of the same task published now, so the queue does
 // not drop it. Attempts are counted from the time in milliseconds; there is far
-// less than one per millisecond.
-func (t *training) begin() { t.era = int(t.service.cfg.Now().UnixMilli()) }
+// less than one per millisecond, and eras are apart.
+func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t.era+eraApart) }
+
+// eraApart is more than there are attempts in an era that is over soon.
+const eraApart = 100
+
+// recall begins an era and tells workers to leave off the tasks of those before.
+func (t *training) recall() {
+	t.begin()
+	if t.service.cfg.Recall == nil {
+		return
+	}
+	if err := t.service.cfg.Recall(notice.Recall{Ref: t.ref, Before: t.era}); err != nil {
+		t.log.Debug().Err(err).Msg("recall tasks")
+	}
+}
 
 // loop hands messages to the machine until it is done.
 func (t *training) loop(ctx context.Context) error {
@@ -131,7 +150,7 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, round.Fleet{Slots: t.service.slots(t.ref, t.numerics())})
+		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
 	case notice.Commit:
 		t.committer = m.Worker
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
@@ -158,7 +177,8 @@ func (t *training) hear(ctx context.Context, message any) error {
 // feed hands an event to the machine and carries out what it asks for.
 func (t *training) feed(ctx context.Context, e round.Event) error {
 	now := t.service.now()
-	if t.round.Phase() == round.Stepping {
+	stepping := t.round.Phase() == round.Stepping
+	if stepping {
 		t.stepping += now - t.last
 	}
 	t.last = now
@@ -167,6 +187,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	if steps := t.round.Committed(); steps > known {
 		t.blame(steps)
 	}
+	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
 		if err := t.act(ctx, a); err != nil {
 			return err
@@ -187,9 +208,11 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node = n
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads = n, a.Steps, a.Threads
 		}
 		t.publishTasks(ctx, tasks)
+	case round.Recall:
+		t.recall()
 	case round.Evaluate:
 		return t.evaluate(ctx, a)
 	case round.Snapshot:

@@ -69,15 +69,22 @@ func (w *world) halt(step int64) (goOn func()) {
 // errDied fails a task as the death of its worker does: nothing is told.
 var errDied = errors.New("the worker died")
 
-// do does a task in the plainest way.
+// do does a task in the plainest way, one step after the other from the first that
+// is not committed.
 func (w *world) do(ctx context.Context, t job.Task) error {
-	w.doing.Lock()
-	defer w.doing.Unlock()
-	if w.working != nil {
-		if err := w.working(t); err != nil {
+	for step := t.Step; step < t.End(); step++ {
+		err := w.part(ctx, t.At(step), t.End() > t.Step+1)
+		if err != nil && (!errors.Is(err, job.ErrStale) || step+1 == t.End()) {
 			return err
 		}
 	}
+	return nil
+}
+
+// part does one step of a task; among several, one that the ledger is not at is passed over.
+func (w *world) part(ctx context.Context, t job.Task, among bool) error {
+	w.doing.Lock()
+	defer w.doing.Unlock()
 	data, err := w.blobs.Get(ctx, t.Plan)
 	if err != nil {
 		return err
@@ -91,6 +98,14 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 		return err
 	}
 	l := e.Layout(t.Ref)
+	if state, err := w.ledger.State(ctx, l); among && err == nil && state.Committed != t.Step {
+		return fmt.Errorf("step %d: the ledger has %d: %w", t.Step, state.Committed, job.ErrStale)
+	}
+	if w.working != nil {
+		if err := w.working(t); err != nil {
+			return err
+		}
+	}
 	r := w.replicas[t.Ref]
 	if r == nil {
 		r = replica.New(e, t.Ref)

@@ -48,7 +48,10 @@ type world struct {
 	service   *run.Service
 	lossy     float64        // share of notices that get lost
 	answers   map[int]func() // workers that a roll call reaches
-	workers   int            // that ever were
+	commits   map[int]func(notice.Commit)
+	recalls   map[int]func(notice.Recall)
+	listeners int
+	workers   int // that ever were
 }
 
 func newWorld() *world {
@@ -56,6 +59,7 @@ func newWorld() *world {
 		queue: queuememory.New(queuememory.Config{Lease: 300 * time.Millisecond}), ledger: ledgermemory.New(), blobs: blob.NewMemory(0),
 		changed: make(chan struct{}), records: map[job.ID]job.Record{}, revisions: map[job.ID]uint64{},
 		files: map[string][]byte{}, held: map[string]bool{}, answers: map[int]func(){},
+		commits: map[int]func(notice.Commit){}, recalls: map[int]func(notice.Recall){},
 	}
 }
 
@@ -163,7 +167,48 @@ func (w *world) to(hand func(*run.Service)) error {
 }
 
 func (w *world) PublishCommit(n notice.Commit) error {
+	w.mu.Lock()
+	for _, hear := range w.commits {
+		if rand.Float64() >= w.lossy {
+			go hear(n)
+		}
+	}
+	w.mu.Unlock()
 	return w.to(func(s *run.Service) { s.Committed(n) })
+}
+
+func (w *world) SubscribeCommits(_ job.ID, hear func(notice.Commit)) (func(), error) {
+	return listen(w, w.commits, hear), nil
+}
+
+func (w *world) SubscribeRecalls(_ job.ID, hear func(notice.Recall)) (func(), error) {
+	return listen(w, w.recalls, hear), nil
+}
+
+// listen adds a worker's ears, until the returned function is called.
+func listen[T any](w *world, ears map[int]func(T), hear func(T)) (stop func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listeners++
+	id := w.listeners
+	ears[id] = hear
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(ears, id)
+	}
+}
+
+// recall tells workers what to leave off.
+func (w *world) recall(n notice.Recall) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, hear := range w.recalls {
+		if rand.Float64() >= w.lossy {
+			go hear(n)
+		}
+	}
+	return n.Validate()
 }
 
 func (w *world) PublishEvaluated(n notice.Evaluated) error {
@@ -229,7 +274,7 @@ func (w *world) coordinate(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	service := run.New(run.Config{
 		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w},
-		Sources: &ingest.Roots{Anywhere: true}, Events: w, Log: zerolog.Nop(),
+		Sources: &ingest.Roots{Anywhere: true}, Events: w, Recall: w.recall, Log: zerolog.Nop(),
 	})
 	w.mu.Lock()
 	w.service = service

@@ -3,7 +3,9 @@ package sim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"tributary/shared/job"
@@ -19,6 +21,17 @@ var _ worker.Bus = bus{}
 
 // asideNotice is what workers are told.
 type asideNotice = notice.Aside
+
+type (
+	commitNotice = notice.Commit
+	recallNotice = notice.Recall
+)
+
+func sayAll[T any](hear []func(T), n T) {
+	for _, h := range hear {
+		h(n)
+	}
+}
 
 // What coordinators are told beside the notices.
 type exhausted struct {
@@ -36,11 +49,21 @@ func (b bus) tell(what string, notice any) error {
 	}
 	b.p.calls[what]++
 	for _, m := range w.machines {
-		if m.process != nil && m.process.hear != nil {
+		if m.process != nil && m.process.hears(notice) {
 			w.send(w.random(fmt.Sprint(b.p.name, what, b.p.calls[what], m.process.name)), m.process, notice)
 		}
 	}
 	return nil
+}
+
+// hears reports whether the process listens to such notices: coordinators do to
+// all, workers to commits of their jobs. w.mu is held.
+func (p *process) hears(n any) bool {
+	if p.hear != nil {
+		return true
+	}
+	commit, ok := n.(notice.Commit)
+	return ok && len(p.commits[commit.Job]) > 0
 }
 
 // send delivers a notice to a process. w.mu is held.
@@ -72,6 +95,15 @@ func (w *world) arrive(to *process, notice any) {
 	if aside, ok := notice.(asideNotice); ok && to.obey != nil {
 		obey := to.obey
 		hear = func(any) { obey(aside) }
+	}
+	switch n := notice.(type) {
+	case commitNotice:
+		if heard := slices.Collect(maps.Values(to.commits[n.Job])); hear == nil && len(heard) > 0 {
+			hear = func(any) { sayAll(heard, n) }
+		}
+	case recallNotice:
+		heard := slices.Collect(maps.Values(to.recalls[n.Job]))
+		hear = func(any) { sayAll(heard, n) }
 	}
 	if to.dead {
 		hear = nil
@@ -114,6 +146,51 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 func (b bus) SubscribeAsides(obey func(notice.Aside)) (stop func(), err error) {
 	b.p.w.locked(func() { b.p.obey = obey })
 	return func() { b.p.w.locked(func() { b.p.obey = nil }) }, nil
+}
+
+// SubscribeCommits implements worker.Bus.
+func (b bus) SubscribeCommits(id job.ID, hear func(notice.Commit)) (stop func(), err error) {
+	return listen(b.p, &b.p.commits, id, hear), nil
+}
+
+// SubscribeRecalls implements worker.Bus.
+func (b bus) SubscribeRecalls(id job.ID, hear func(notice.Recall)) (stop func(), err error) {
+	return listen(b.p, &b.p.recalls, id, hear), nil
+}
+
+// ears are who listens to a job, numbered.
+type ears[T any] map[job.ID]map[int]func(T)
+
+func listen[T any](p *process, to *ears[T], id job.ID, hear func(T)) (stop func()) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if *to == nil {
+		*to = ears[T]{}
+	}
+	if (*to)[id] == nil {
+		(*to)[id] = map[int]func(T){}
+	}
+	p.listeners++
+	n := p.listeners
+	(*to)[id][n] = hear
+	return func() { p.w.locked(func() { delete((*to)[id], n) }) }
+}
+
+// recall tells workers what to leave off, as a coordinator does.
+func (p *process) recall(n notice.Recall) error {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.dead {
+		return errDead
+	}
+	w.reached("tasks are called back")
+	for _, m := range w.machines {
+		if m.process != nil && len(m.process.recalls[n.Job]) > 0 {
+			w.send(w.random(fmt.Sprint(p.name, "recall", w.alias(n.Ref), m.process.name, time.Since(w.began))), m.process, n)
+		}
+	}
+	return n.Validate()
 }
 
 // setAside tells every worker who is to take no tasks, as a coordinator does.

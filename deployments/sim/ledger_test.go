@@ -155,6 +155,18 @@ func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst
 	return reply.value, reply.chain, err
 }
 
+func (l ledgerPort) RootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	vector, chunks := slices.Clone(dst), slices.Clone(chunks)
+	reply, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (followed[ledger.Sums], error) {
+		sums, after, err := l.p.w.ledgers.now.RootChunks(in, l.key(lay), step, chunks, vector, before)
+		return followed[ledger.Sums]{sums, after}, err
+	})
+	if err == nil {
+		copy(dst, vector)
+	}
+	return reply.value, reply.chain, err
+}
+
 func (l ledgerPort) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	return call(ctx, l.p, l.read(lay, "losses"), func() ([]ledger.Progress, error) {
 		return l.p.w.ledgers.now.Losses(in, l.key(lay), from, to)

@@ -45,8 +45,12 @@ type process struct {
 	api     *api.API           // a coordinator's
 	obey    func(notice.Aside) // a worker's; nil before it listens
 	called  func()             // a worker's answer to a roll call
-	warming map[job.Ref]bool   // jobs whose first task this worker has in hand
-	tasks   map[string]string  // what a worker's slots have in hand, by goroutine
+	commits ears[notice.Commit]
+	recalls ears[notice.Recall]
+	// listeners is how many ears there were so far.
+	listeners int
+	warming   map[job.Ref]bool  // jobs whose first task this worker has in hand
+	tasks     map[string]string // what a worker's slots have in hand, by goroutine
 }
 
 // boot starts a process unless one runs.

@@ -48,7 +48,7 @@ func (p *process) coordinate() {
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
-		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, DeadLetter: p.bury, Log: p.log(),
+		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, Recall: p.recall, DeadLetter: p.bury, Log: p.log(),
 	})
 	w.locked(func() {
 		p.api = &api.API{

@@ -30,6 +30,7 @@ const (
 	snapshottedTopic topic = "snapshotted"
 	checkpointTopic  topic = "checkpointed"
 	failureTopic     topic = "failure"
+	recallTopic      topic = "recall"
 )
 
 // subject is the topic's subject for a job, for every job when id is "".
@@ -63,6 +64,9 @@ func (n *Notices) PublishCheckpointed(v notice.Checkpointed) error {
 
 // PublishFailure announces that a task failed.
 func (n *Notices) PublishFailure(v notice.Failure) error { return publishAbout(n.c, failureTopic, v) }
+
+// PublishRecall tells workers which tasks of several steps to leave off.
+func (n *Notices) PublishRecall(v notice.Recall) error { return publishAbout(n.c, recallTopic, v) }
 
 // PublishBeat sends a worker's sign of life.
 func (n *Notices) PublishBeat(v notice.Beat) error { return publish(n.c, beatSubject, v) }
@@ -100,6 +104,11 @@ func (n *Notices) SubscribeCheckpointed(id job.ID, handle func(notice.Checkpoint
 // SubscribeFailures listens for failed tasks.
 func (n *Notices) SubscribeFailures(id job.ID, handle func(notice.Failure)) (stop func(), err error) {
 	return subscribeAbout(n.c, failureTopic, id, handle)
+}
+
+// SubscribeRecalls listens for tasks to leave off.
+func (n *Notices) SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error) {
+	return subscribeAbout(n.c, recallTopic, id, handle)
 }
 
 // SubscribeBeats listens for workers' signs of life.

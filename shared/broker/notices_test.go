@@ -41,6 +41,7 @@ func TestNoticesArrive(t *testing.T) {
 	snapshotted, _ := both(t, n.SubscribeSnapshotted)
 	checkpointed, _ := both(t, n.SubscribeCheckpointed)
 	failed, _ := both(t, n.SubscribeFailures)
+	recalled, _ := both(t, n.SubscribeRecalls)
 	beats, calls := make(chan notice.Beat, 1), make(chan bool, 1)
 	stopBeats, err := n.SubscribeBeats(func(b notice.Beat) { beats <- b })
 	require.NoError(t, err)
@@ -56,6 +57,9 @@ func TestNoticesArrive(t *testing.T) {
 	s := notice.Snapshotted{Ref: ref, Step: 9}
 	require.NoError(t, n.PublishSnapshotted(s))
 	require.Equal(t, s, receive(t, snapshotted))
+	r := notice.Recall{Ref: ref, Before: 9}
+	require.NoError(t, n.PublishRecall(r))
+	require.Equal(t, r, receive(t, recalled))
 	saved := notice.Checkpointed{Ref: ref, Step: 9, Digest: "d"}
 	require.NoError(t, n.PublishCheckpointed(saved))
 	require.Equal(t, saved, receive(t, checkpointed))

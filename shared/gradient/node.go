@@ -10,105 +10,71 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/model"
-	"tributary/shared/numeric"
 	"tributary/shared/tree"
 )
 
-// Scratch is one goroutine's buffers, reused from task to task.
-type Scratch struct {
-	work *model.Workspace
-	rows []dataset.RowRef
-	x, y []float32
-	sums [][]float32 // one gradient per level of the tree below the node
-}
-
-// NewScratch returns empty buffers; they grow to what the tasks need.
-func NewScratch() *Scratch { return &Scratch{work: model.NewWorkspace()} }
-
-// level returns the gradient buffer [n] of a level.
-func (s *Scratch) level(depth, n int) []float32 {
-	for len(s.sums) <= depth {
-		s.sums = append(s.sums, nil)
-	}
-	s.sums[depth] = grow(s.sums[depth], n)
-	return s.sums[depth]
-}
-
-func grow[T any](b []T, n int) []T {
-	if cap(b) < n {
-		return make([]T, n)
-	}
-	return b[:n]
-}
-
 // Node computes the partial of node at step under params [P]: the gradient
-// sum into dst [P], and the other sums. progress is called after each
-// micro-batch. It fails with job.ErrPoison when the tree has no such node.
+// sum into dst [P], and the other sums. progress is called as often as the node
+// has micro-batches, as the work goes on. It fails with job.ErrPoison when the
+// tree has no such node.
 func (e *Engine) Node(ctx context.Context, dst []float32, s *Scratch, params []float32, step int64, node tree.Node, progress func()) (ledger.Sums, error) {
+	return e.NodeInParts(ctx, dst, s, params, step, node, Hooks{Progress: progress})
+}
+
+// Hooks is what the computation of a node tells meanwhile; nil functions are not
+// called.
+type Hooks struct {
+	// Progress is called as often as the node has micro-batches, as the work goes on.
+	Progress func()
+	// Final is called, by one goroutine at a time, when the range [lo, hi) of the
+	// gradient will not change any more. It holds up the work, so it should hand the
+	// range on and return.
+	Final func(lo, hi int)
+}
+
+// NodeInParts is Node that tells which parts of the partial's gradient are there.
+func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, params []float32, step int64, node tree.Node, h Hooks) (ledger.Sums, error) {
 	m := e.Plan.Spec.Microbatches
 	lo, hi, ok := node.Leaves(m)
 	if !ok || step < 0 || step >= e.Plan.Steps() {
 		return ledger.Sums{}, fmt.Errorf("step %d node %d: the job has %d steps of %d micro-batches: %w", step, node, e.Plan.Steps(), m, job.ErrPoison)
 	}
-	t := task{e: e, ctx: ctx, s: s, params: params, progress: progress}
-	var epoch int64
-	epoch, t.lo, t.hi = e.Plan.Batch(step)
-	t.order = e.order(epoch)
-	return t.sum(dst, lo, hi, 0)
-}
-
-// task is one call of Node.
-type task struct {
-	e        *Engine
-	ctx      context.Context //nolint:containedctx // lives for the one call
-	s        *Scratch
-	params   []float32
-	order    *dataset.Order
-	lo, hi   int // the batch's positions in the epoch's order
-	progress func()
-}
-
-// sum computes the node over the leaves [lo, hi) into dst: left + right.
-func (t *task) sum(dst []float32, lo, hi, depth int) (ledger.Sums, error) {
-	if hi-lo == 1 {
-		return t.leaf(dst, lo)
-	}
-	mid := tree.Split(lo, hi)
-	left, err := t.sum(dst, lo, mid, depth+1)
-	if err != nil {
-		return left, err
-	}
-	other := t.s.level(depth, len(dst))
-	right, err := t.sum(other, mid, hi, depth+1)
-	if err != nil {
-		return right, err
-	}
-	numeric.Add(dst, dst, other)
-	return left.Add(right), nil
-}
-
-// leaf computes one micro-batch's gradient into dst.
-func (t *task) leaf(dst []float32, leaf int) (ledger.Sums, error) {
-	if err := t.ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return ledger.Sums{}, err
 	}
-	lo, hi := t.e.Plan.Microbatch(t.hi-t.lo, leaf)
-	rows := hi - lo
-	t.s.rows = t.order.Rows(t.s.rows[:0], t.lo+lo, t.lo+hi)
-	if err := t.e.gather(t.ctx, t.s, job.Train); err != nil {
+	s.team.Rouse()
+	epoch, begin, end := e.Plan.Batch(step)
+	first, _ := e.Plan.Microbatch(end-begin, lo)
+	s.bounds = append(s.bounds[:0], 0)
+	for leaf := lo; leaf < hi; leaf++ {
+		_, to := e.Plan.Microbatch(end-begin, leaf)
+		s.bounds = append(s.bounds, to-first)
+	}
+	s.rows = e.order(epoch).Rows(s.rows[:0], begin+first, begin+first+s.bounds[hi-lo])
+	if err := e.gather(ctx, s, job.Train); err != nil {
 		return ledger.Sums{}, err
 	}
-	loss := t.e.Network.Gradient(dst, t.s.work, t.params, t.s.x, t.s.y, rows)
-	if t.progress != nil {
-		t.progress()
+	s.losses = grow(s.losses, hi-lo)
+	s.ctx, s.told, s.progress = ctx, 0, h.Progress
+	batch := model.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
+	whole := e.Network.SumGradient(dst, s.losses, s.pass, params, batch, model.Hooks{Step: s.step, Final: h.Final})
+	clear(s.x) // blocks belong to the cache
+	err := ctx.Err()
+	if whole && s.tell(hi-lo) {
+		err = nil
 	}
-	return ledger.Sums{Examples: int64(rows), Loss: loss}, nil
+	s.ctx, s.progress = nil, nil
+	if err != nil {
+		return ledger.Sums{}, err
+	}
+	return s.sum(0, hi-lo), nil
 }
 
-// gather copies the rows s.rows of a split into s.x [rows, features] and s.y [rows, targets].
+// gather points s.x at the rows s.rows of a split, where they lie in the cache's
+// blocks, and copies their targets to s.y [rows, targets].
 func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error {
 	f, g := e.Plan.Dataset.Features, e.Plan.Dataset.Targets
-	s.x, s.y = grow(s.x, len(s.rows)*f), grow(s.y, len(s.rows)*g)
+	s.x, s.y = grow(s.x, len(s.rows)), grow(s.y, len(s.rows)*g)
 	refs := e.Plan.Dataset.Splits[split]
 	var block *dataset.Block
 	at := int32(-1)
@@ -120,7 +86,7 @@ func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error 
 			}
 			at = r.Block
 		}
-		copy(s.x[i*f:(i+1)*f], block.X[int(r.Row)*f:])
+		s.x[i] = block.X[int(r.Row)*f:][:f]
 		copy(s.y[i*g:(i+1)*g], block.Y[int(r.Row)*g:])
 	}
 	return nil

@@ -24,6 +24,22 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// ErrStopped says that the worker is stopping and hands the rest of a task back. It is no
+// failure, so it is no class either.
+var ErrStopped = errors.New("stopped")
+
+// TaskError is what went wrong with one step of a task of several.
+type TaskError struct {
+	Task Task // that step's
+	Err  error
+}
+
+// Error implements error.
+func (e *TaskError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TaskError) Unwrap() error { return e.Err }
+
 var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrNotFound, ErrConflict, ErrInvalid}
 
 // Sentence is an error as people read it: without the words of its classes at

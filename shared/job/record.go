@@ -73,5 +73,12 @@ type Outcome struct {
 	ParametersSHA256 Digest                       `json:"parameters_sha256"`
 	SamplesPerSecond float64                      `json:"samples_per_second"` // rows trained on / Seconds
 	Seconds          float64                      `json:"seconds"`            // in training steps, without ingest and evaluation
+	StepMS           *StepTimes                   `json:"step_ms,omitempty"`  // from one commit to the next, as the job's last coordinator heard of them
 	Out              string                       `json:"out,omitempty"`      // folder or bucket path of the model
+}
+
+// StepTimes are quantiles of what steps took, in milliseconds, within one percent.
+type StepTimes struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
 }

@@ -43,6 +43,13 @@ type Task struct {
 	Node     tree.Node `json:"node,omitempty"`  // gradient: node of the step's reduction tree
 	Split    Split     `json:"split,omitempty"` // evaluate
 	Block    int       `json:"block,omitempty"` // evaluate: index of the block in the split
+	// Steps, of a gradient task: how many consecutive steps' partials of the node
+	// are asked for, Step's first; 0 is 1. Each is a result of its own, named as
+	// if it had been asked for alone; who computes them waits for each step's
+	// commit before the next.
+	Steps int64 `json:"steps,omitempty"`
+	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
+	Threads int `json:"threads,omitempty"`
 	// Attempt counts publications of the same task (0 first, backups after),
 	// so that a backup is not taken for a duplicate publish.
 	Attempt int `json:"attempt,omitempty"`
@@ -66,3 +73,18 @@ func (t Task) Unit() string { return fmt.Sprintf("%s/%d", t.Split, t.Block) }
 
 // MsgID identifies this publication of the task, for the queue's dedup window.
 func (t Task) MsgID() string { return fmt.Sprintf("%s#%d", t.Name(), t.Attempt) }
+
+// End is the step after the last that the task asks for.
+func (t Task) End() int64 { return t.Step + max(1, t.Steps) }
+
+// At is the part of the task that is about one of its steps.
+func (t Task) At(step int64) Task {
+	t.Step, t.Steps = step, 0
+	return t
+}
+
+// MaxSteps and MaxThreads bound what one task may ask for.
+const (
+	MaxSteps   = 1 << 20
+	MaxThreads = 4096
+)

@@ -13,10 +13,27 @@ import (
 // says nothing of the job or its run: equal histories have equal bytes.
 func (l Layout) EncodeRoot(dst []byte, step int64, chunk int, root []float32, s Sums, before Link) ([]byte, uint64) {
 	lo, hi := l.Chunk(chunk)
-	return wire.Append(dst, wire.Header{
+	return wire.Append(dst, RootHeader(step, chunk, s, before), root[lo:hi])
+}
+
+// RootHeader is the header of such an entry.
+func RootHeader(step int64, chunk int, s Sums, before Link) wire.Header {
+	return wire.Header{
 		Kind: wire.Root, A: uint64(step), B: uint64(tree.Root), C: uint64(chunk),
 		Examples: s.Examples, Loss: s.Loss, Chain: before,
-	}, root[lo:hi])
+	}
+}
+
+// CheckRoot reports, as job.ErrCorrupt, the header of an entry that is for
+// another step or chunk, or that does not carry the link before.
+func CheckRoot(h wire.Header, step int64, chunk int, before Link) error {
+	if h.A != uint64(step) || h.B != uint64(tree.Root) || h.C != uint64(chunk) {
+		return fmt.Errorf("the entry is node %d of step %d, chunk %d: %w", h.B, h.A, h.C, job.ErrCorrupt)
+	}
+	if h.Chain != before {
+		return forked(h.Chain, before)
+	}
+	return nil
 }
 
 // DecodeRoot reads such an entry into its place in dst [P] and returns its sums
@@ -28,11 +45,8 @@ func (l Layout) DecodeRoot(dst []float32, step int64, chunk int, entry []byte, b
 	if err != nil {
 		return Sums{}, 0, err
 	}
-	if h.A != uint64(step) || h.B != uint64(tree.Root) || h.C != uint64(chunk) {
-		return Sums{}, 0, fmt.Errorf("the entry is node %d of step %d, chunk %d: %w", h.B, h.A, h.C, job.ErrCorrupt)
-	}
-	if h.Chain != before {
-		return Sums{}, 0, forked(h.Chain, before)
+	if err := CheckRoot(h, step, chunk, before); err != nil {
+		return Sums{}, 0, err
 	}
 	return Sums{Examples: h.Examples, Loss: h.Loss}, sum, nil
 }
@@ -48,8 +62,13 @@ func Differs(logged, entry []byte) error {
 	if err != nil {
 		return err
 	}
-	if was.Chain != want.Chain {
-		return forked(was.Chain, want.Chain)
+	return DiffersFrom(was, want)
+}
+
+// DiffersFrom is Differs for the two entries' headers.
+func DiffersFrom(logged, entry wire.Header) error {
+	if logged.Chain != entry.Chain {
+		return forked(logged.Chain, entry.Chain)
 	}
 	return fmt.Errorf("the log has other bytes for it: %w", job.ErrCorrupt)
 }

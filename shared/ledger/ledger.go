@@ -63,8 +63,14 @@ type Arrival struct {
 	Committed bool
 	// Cover lists, in leaf order, arrived nodes that cover the tree, when
 	// there are such; nil while partials are missing. Whoever is given a cover
-	// must reduce the chunk and Append it: others may be doing so too.
+	// must reduce the chunk and Append it: others may be doing so too. The
+	// storer's own node may be in it though the ledger has not kept its partial:
+	// what completes a chunk need not be stored, as the storer has it.
 	Cover []tree.Node
+	// Values, when not nil, are the partials of the nodes of Cover, in its order,
+	// cut to the chunk; that of the storer's own node is left empty. They are the
+	// receiver's to change. When nil, Partial reads them.
+	Values []Partial
 }
 
 // State is how far a job has come.
@@ -99,8 +105,11 @@ type Ledger interface {
 	State(ctx context.Context, l Layout) (State, error)
 
 	// Put stores the partial of node at step and records its arrival, chunk by
-	// chunk, and returns one Arrival per chunk. Put is idempotent per (step,
-	// node); another partial for the same node fails with job.ErrCorrupt.
+	// chunk, and returns one Arrival per chunk. A chunk that it completes is not
+	// stored, nor recorded, where that could be told before: should the storer
+	// die before it appends the chunk, its task runs again. Put is idempotent per
+	// (step, node); another partial for a node that is stored fails with
+	// job.ErrCorrupt.
 	Put(ctx context.Context, l Layout, step int64, node tree.Node, p Partial) ([]Arrival, error)
 	// Arrived lists the nodes whose partials have arrived in every chunk not
 	// yet committed; it may be called for the running step only.
@@ -124,6 +133,10 @@ type Ledger interface {
 	// the step does not follow before: the log was forked, rolled back or
 	// written by another job.
 	Root(ctx context.Context, l Layout, step int64, dst []float32, before Chain) (s Sums, after Chain, err error)
+	// RootChunks is Root for some of the chunks: whoever has appended the others
+	// has them. It reads them into their places in dst and returns before with
+	// the links of these chunks past the step.
+	RootChunks(ctx context.Context, l Layout, step int64, chunks []int, dst []float32, before Chain) (s Sums, after Chain, err error)
 	// Losses reads the sums of the committed steps from … to-1. They outlive
 	// the trimming of the log.
 	Losses(ctx context.Context, l Layout, from, to int64) ([]Progress, error)

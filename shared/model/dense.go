@@ -54,19 +54,3 @@ func (l *dense) linear(z, params, x []float32, rows int) {
 		numeric.AddBias(z, params[l.bias:l.bias+l.out])
 	}
 }
-
-// linearBackward takes dz [B, O], overwrites the layer's part of dparams [P]
-//
-//	dW [O, I] = dzᵀ x,  db [O] = Σ over rows of dz
-//
-// and, unless dx is nil, dx [B, I] = dz W.
-func (l *dense) linearBackward(dparams, dx, dz, params, x []float32, rows int) {
-	dzm := matrix(dz, rows, l.out)
-	blas32.Gemm(blas.Trans, blas.NoTrans, 1, dzm, matrix(x, rows, l.in), 0, l.weights(dparams))
-	if l.bias >= 0 {
-		numeric.ColumnSums(dparams[l.bias:l.bias+l.out], dz)
-	}
-	if dx != nil {
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, dzm, l.weights(params), 0, matrix(dx, rows, l.in))
-	}
-}

@@ -27,27 +27,16 @@ func (n *Network) forward(w *Workspace, params, x []float32, rows int) []float32
 // outputs or a class that there is none of make the loss NaN. It panics when a
 // slice is too short.
 func (n *Network) Gradient(dst []float32, w *Workspace, params, x, y []float32, rows int) (loss float64) {
-	if rows == 0 {
-		clear(dst[:n.params])
-		return 0
+	if w.pass == nil {
+		w.pass = NewPass(nil)
 	}
-	params, x = params[:n.params], x[:rows*n.features]
-	outputs := n.forward(w, params, x, rows)
-	d, other := w.gradients(n, rows)
-	d = d[:len(outputs)]
-	loss = n.lossGradient(d, outputs, y, rows)
-	for i := len(n.layers) - 1; i >= 0; i-- {
-		l := &n.layers[i]
-		activateBackward(l.activation, d, w.y[i], w.z[i])
-		if i == 0 { // nobody asks for the gradient of the data
-			l.linearBackward(dst, nil, d, params, x, rows)
-			break
-		}
-		dx := other[:rows*l.in]
-		l.linearBackward(dst, dx, d, params, w.y[i-1], rows)
-		d, other = dx, d[:cap(d)]
+	w.x = w.x[:0]
+	for x = x[:rows*n.features]; len(x) > 0; x = x[n.features:] {
+		w.x = append(w.x, x[:n.features])
 	}
-	return loss
+	w.bounds[1] = rows
+	n.SumGradient(dst, w.losses[:], w.pass, params, Batch{X: w.x, Y: y, Bounds: w.bounds[:]}, Hooks{})
+	return w.losses[0]
 }
 
 // targets is the number of columns of y.

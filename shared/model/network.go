@@ -30,7 +30,7 @@ type Network struct {
 	loss     job.Loss
 	params   int
 	features int
-	widest   int // the greatest number of outputs of a layer
+	width    int // Σ of the features and the layers' outputs
 }
 
 // New compiles a model for rows of features columns. Tensors are named as in a
@@ -43,7 +43,7 @@ func New(m job.Model, loss job.Loss, features int) (*Network, error) {
 	if n := len(m.Layers); n < 1 || n > MaxLayers {
 		return nil, fmt.Errorf("model.layers: %d layers: want 1 to %d: %w", n, MaxLayers, job.ErrInvalid)
 	}
-	n := &Network{loss: loss, features: features}
+	n := &Network{loss: loss, features: features, width: features}
 	inputs, module := features, 0
 	for i, l := range m.Layers {
 		path := fmt.Sprintf("model.layers[%d].dense", i)
@@ -87,7 +87,7 @@ func (n *Network) extend(d dense, module int) {
 		add("bias", d.bias, d.out)
 	}
 	n.layers = append(n.layers, d)
-	n.widest = max(n.widest, d.out)
+	n.width += d.out
 }
 
 // checkLoss reports a loss the last layer's outputs cannot be given to.

@@ -7,7 +7,12 @@ import "tributary/shared/job"
 type Workspace struct {
 	y [][]float32 // per layer: outputs [B, O]
 	z [][]float32 // per gelu layer: inputs of the activation [B, O]
-	d [2][]float32
+
+	// One micro-batch as a batch.
+	pass   *Pass
+	x      [][]float32
+	bounds [2]int
+	losses [1]float64
 }
 
 // NewWorkspace returns an empty workspace.
@@ -24,15 +29,6 @@ func (w *Workspace) fit(n *Network, rows int) {
 			w.z[i] = grow(w.z[i], rows*l.out)
 		}
 	}
-}
-
-// gradients returns two buffers, each with room for the gradient of any of n's
-// layers' outputs.
-func (w *Workspace) gradients(n *Network, rows int) (d, other []float32) {
-	for i := range w.d {
-		w.d[i] = grow(w.d[i], rows*n.widest)
-	}
-	return w.d[0], w.d[1]
 }
 
 // grow returns n floats, of b when it has them; what they hold is undefined.

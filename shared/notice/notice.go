@@ -44,6 +44,13 @@ type Checkpointed struct {
 	Digest job.Digest `json:"digest"` // of its manifest
 }
 
+// Recall says that gradient tasks of several steps that were published before
+// an attempt are no longer wanted after the step in hand: others take their place.
+type Recall struct {
+	job.Ref
+	Before int `json:"before"` // attempts below it
+}
+
 // Failure says that a worker could not do a task.
 type Failure struct {
 	job.Ref
@@ -65,6 +72,9 @@ func (s Snapshotted) About() job.ID { return s.Job }
 
 // About implements Notice.
 func (c Checkpointed) About() job.ID { return c.Job }
+
+// About implements Notice.
+func (r Recall) About() job.ID { return r.Job }
 
 // About implements Notice.
 func (f Failure) About() job.ID { return f.Job }
@@ -91,6 +101,11 @@ func (s Snapshotted) Validate() error {
 // Validate implements Notice.
 func (c Checkpointed) Validate() error {
 	return errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("digest", string(c.Digest), maxName))
+}
+
+// Validate implements Notice.
+func (r Recall) Validate() error {
+	return errors.Join(checkRef(r.Ref), checkCount("before", int64(r.Before)))
 }
 
 // Validate implements Notice.

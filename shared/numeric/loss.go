@@ -14,9 +14,14 @@ func SigmoidCrossEntropy(d, z, y []float32) float64 {
 	defer w.Return()
 	total := functions.SigmoidLoss(w, z, y)
 	if d != nil {
-		functions.SigmoidGradient.Apply(d, z, y[:len(z)])
+		SigmoidCrossEntropyGradient(d, z, y)
 	}
 	return total
+}
+
+// SigmoidCrossEntropyGradient writes only the gradient of [SigmoidCrossEntropy].
+func SigmoidCrossEntropyGradient(d, z, y []float32) {
+	functions.SigmoidGradient.Apply(d, z, y[:len(z)])
 }
 
 // SquaredError returns scale·Σ (ŷ−y)², z the predictions ŷ, with residuals in float64 and,
@@ -26,7 +31,12 @@ func SquaredError(d, z, y []float32, scale float64) float64 {
 	defer w.Return()
 	total := functions.SquaredError(w, z, y)
 	if d != nil {
-		functions.Residual(d, z, y, float64(2*scale))
+		SquaredErrorGradient(d, z, y, scale)
 	}
 	return vector.Canonical64(float64(scale * total))
+}
+
+// SquaredErrorGradient writes only the gradient of [SquaredError].
+func SquaredErrorGradient(d, z, y []float32, scale float64) {
+	functions.Residual(d, z, y, float64(2*scale))
 }

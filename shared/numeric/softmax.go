@@ -20,23 +20,52 @@ func SoftmaxCrossEntropy(d, z, y []float32, classes int) float64 {
 	defer w.Return()
 	total := 0.0
 	for r, class := range y {
-		row := z[r*classes:]
-		top := kernels.Max(row[:classes])
-		sum := functions.ExpSum(w, row, classes, top)
-		c := int(class)
-		if !(class >= 0 && class < float32(classes)) || float32(c) != class {
-			total = math.NaN()
-			c = 0
-		}
-		own := row[c]
-		total += log(sum) - (float64(own) - float64(top))
+		var dr []float32
 		if d != nil {
-			dr := d[r*classes : (r+1)*classes]
-			functions.Softmax(w, dr, row, top, sum)
-			dr[c] = vector.SoftmaxGradient(own, top, sum)
+			dr = d[r*classes : (r+1)*classes]
 		}
+		total += softmaxRow(w, dr, z[r*classes:], class, classes)
 	}
 	return vector.Canonical64(total)
+}
+
+// SoftmaxCrossEntropyRows is [SoftmaxCrossEntropy] that writes the rows' terms to
+// terms [B] instead of adding them up.
+func SoftmaxCrossEntropyRows(terms []float64, d, z, y []float32, classes int) {
+	w := vector.Borrow()
+	defer w.Return()
+	for r, class := range y {
+		terms[r] = softmaxRow(w, d[r*classes:(r+1)*classes], z[r*classes:], class, classes)
+	}
+}
+
+// SumRows returns the sum of rows' terms, one after the other from +0.
+func SumRows(terms []float64) float64 {
+	total := 0.0
+	for _, t := range terms {
+		total += t
+	}
+	return vector.Canonical64(total)
+}
+
+// softmaxRow returns −log softmax(z)[class] of the row that z begins with and, unless
+// d is nil, writes its gradient to d.
+func softmaxRow(w *vector.Workspace, d, z []float32, class float32, classes int) float64 {
+	top := kernels.Max(z[:classes])
+	sum := functions.ExpSum(w, z, classes, top)
+	c, known := int(class), true
+	if !(class >= 0 && class < float32(classes)) || float32(c) != class {
+		c, known = 0, false
+	}
+	own := z[c]
+	if d != nil {
+		functions.Softmax(w, d, z, top, sum)
+		d[c] = vector.SoftmaxGradient(own, top, sum)
+	}
+	if !known {
+		return math.NaN()
+	}
+	return log(sum) - (float64(own) - float64(top))
 }
 
 // Softmax writes softmax of each row of z [B, C] to dst [B, C]. dst may be z.

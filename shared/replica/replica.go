@@ -16,7 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -36,16 +36,15 @@ type Replica struct {
 	lock    *semaphore.Weighted
 	step    int64        // steps folded
 	vectors [][]float32  // parameters, then optimizer state; each [P]
-	chain   ledger.Chain // the log's, up to step
+	chain   ledger.Chain // the log's, up to step; nil while the last step is only led
 	root    []float32    // scratch for the log's next root gradient
 	// marks are those of the newest steps folded, the last that of step-1. They
 	// begin where the fold was loaded, at most maxMarks steps back.
 	marks []ledger.Mark
-}
 
-// maxMarks bounds the marks kept: 512 KiB, of many more steps than there are
-// between two snapshots.
-const maxMarks = 1 << 16
+	still   atomic.Int32  // who waits for a fold that is no longer led
+	settled chan struct{} // closed when the fold is no longer led; guarded by lock
+}
 
 // everything is the weight of lock.
 const everything = math.MaxInt64
@@ -65,7 +64,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
 	r.step, r.marks = 0, nil
-	r.chain = r.layout.Genesis()
+	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
 		clear(v)
 	}
@@ -124,6 +123,9 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 	defer r.lock.Release(everything)
 	behind := false // a snapshot was older than the log's beginning
 	for r.step < step {
+		if r.chain == nil {
+			return fmt.Errorf("fold step %d: the one before is being appended: %w", r.step, job.ErrNotFound)
+		}
 		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
@@ -153,7 +155,8 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	r.step, r.chain, r.marks = step, chain, nil
+	r.step, r.marks = step, nil
+	r.follow(chain)
 	return nil
 }
 
@@ -161,20 +164,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 func (r *Replica) fold(root []float32, sums ledger.Sums, after ledger.Chain) {
 	r.engine.Fold.Apply(r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
 	r.step, r.chain = r.step+1, after
-	if len(r.marks) >= maxMarks {
-		r.marks = append(r.marks[:0], r.marks[maxMarks/2:]...)
-	}
-	r.marks = append(r.marks, after.Mark())
-}
-
-// Marks returns the marks of the steps from … to-1, the newest that were folded
-// here one by one.
-func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, err error) {
-	if err := r.lock.Acquire(ctx, 1); err != nil {
-		return 0, nil, fmt.Errorf("wait for the replica: %w", err)
-	}
-	defer r.lock.Release(1)
-	return r.step - int64(len(r.marks)), slices.Clone(r.marks), nil
+	r.mark(after)
 }
 
 // Offer folds the root gradient of a step that is committed, when it is the
@@ -191,10 +181,24 @@ func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums le
 	}
 }
 
-// Snapshot copies the fold as it stands.
+// Snapshot copies the fold as it stands in the log: not while it is led.
 func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
-	if err := r.lock.Acquire(ctx, 1); err != nil {
-		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+	r.still.Add(1)
+	defer r.still.Add(-1)
+	for {
+		if err := r.lock.Acquire(ctx, 1); err != nil {
+			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+		}
+		if r.chain != nil {
+			break
+		}
+		settled := r.settled
+		r.lock.Release(1)
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", ctx.Err())
+		}
 	}
 	defer r.lock.Release(1)
 	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors)), Chain: r.chain}

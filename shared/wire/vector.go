@@ -90,14 +90,7 @@ var bigEndian = func() bool { x := uint16(1); return *(*byte)(unsafe.Pointer(&x)
 // vector's checksum, which identifies its bytes.
 func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	start := len(dst)
-	dst = append(dst, 'T', 'R', 'V', byte(h.Kind))
-	dst = binary.LittleEndian.AppendUint32(dst, h.Kind.version())
-	for _, x := range [...]uint64{h.A, h.B, h.C, uint64(h.Examples), math.Float64bits(h.Loss), uint64(len(v))} {
-		dst = binary.LittleEndian.AppendUint64(dst, x)
-	}
-	if h.Kind.chained() {
-		dst = append(dst, h.Chain[:]...)
-	}
+	dst = appendHead(dst, h, len(v))
 	dst = AppendFloats(dst, v)
 	sum := xxhash.Sum64(dst[start:])
 	return binary.LittleEndian.AppendUint64(dst, sum), sum
@@ -124,14 +117,9 @@ func Decode(data []byte) (h Header, floats []byte, sum uint64, err error) {
 	if got := xxhash.Sum64(body); got != sum {
 		return h, nil, 0, fmt.Errorf("vector has checksum %016x, its bytes %016x: %w", sum, got, job.ErrCorrupt)
 	}
-	word := func(i int) uint64 { return binary.LittleEndian.Uint64(data[8+8*i:]) }
-	h.A, h.B, h.C = word(0), word(1), word(2)
-	h.Examples, h.Loss = int64(word(3)), math.Float64frombits(word(4))
-	if h.Kind.chained() {
-		h.Chain = [chainSize]byte(data[chainAt:])
-	}
+	h, n := readHead(data)
 	floats = body[h.Kind.headerSize():]
-	if n := word(5); n != uint64(len(floats)/4) || len(floats)%4 != 0 {
+	if n != uint64(len(floats)/4) || len(floats)%4 != 0 {
 		return h, nil, 0, fmt.Errorf("vector announces %d floats and holds %d bytes: %w", n, len(floats), job.ErrCorrupt)
 	}
 	return h, floats, sum, nil

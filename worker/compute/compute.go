@@ -12,6 +12,7 @@ package compute
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -31,86 +32,74 @@ type Announcer interface {
 	PublishCheckpointed(notice.Checkpointed) error
 }
 
+// Listener hears what is told about jobs. What is not heard costs time only.
+type Listener interface {
+	SubscribeCommits(id job.ID, handle func(notice.Commit)) (stop func(), err error)
+	SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error)
+}
+
+// Bus carries what workers tell and hear about jobs.
+type Bus interface {
+	Announcer
+	Listener
+}
+
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
+	// Spent, when set before the first task, is told how long each phase of a step took.
+	Spent func(Phase, time.Duration)
+
 	ledger   ledger.Ledger
 	blobs    blob.Store
 	announce Announcer
 	log      zerolog.Logger
 	programs *programs
-	scratch  chan *scratch // free ones
+	scratch  pool
 }
 
-// New returns a computer for slots tasks at a time of each lane. memory is the
+// New returns a computer for slots threads of each lane. memory is the
 // limit in bytes on cached replicas.
-func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, a Announcer, slots int, memory int64, log zerolog.Logger) *Computer {
+func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
 	return &Computer{
 		ledger:   l,
 		blobs:    store,
-		announce: a,
+		announce: bus,
 		log:      log,
-		programs: newPrograms(store, blocks, memory),
-		scratch:  make(chan *scratch, 2*slots),
+		programs: newPrograms(store, blocks, memory, bus, log),
+		scratch:  pool{most: 2 * slots},
 	}
 }
 
+// Close ends listening to jobs. The computer is of no use then.
+func (c *Computer) Close() {
+	c.programs.close()
+	c.scratch.close()
+}
+
 // Handle carries out one task. Its errors are classed for worker/pull.
-func (c *Computer) Handle(ctx context.Context, t job.Task, progress func()) error {
+func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	p, err := c.programs.get(ctx, t)
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
-	s := c.borrow()
-	defer c.giveBack(s)
+	threads := h.Threads()
+	if t.Kind != job.Gradient {
+		threads = 1
+	}
+	s := c.scratch.borrow(threads)
+	defer c.scratch.giveBack(s)
 	switch t.Kind {
 	case job.Gradient:
-		return c.gradient(ctx, p, s, t, progress)
+		return c.gradient(ctx, p, s, t, h)
 	case job.Evaluate:
-		return c.evaluate(ctx, p, s, t, progress)
+		return c.evaluate(ctx, p, s, t, h.Progress)
 	case job.Snapshot:
-		return c.snapshot(ctx, p, t, progress)
+		return c.snapshot(ctx, p, t, h.Progress)
 	case job.Save:
-		return c.checkpoint(ctx, p, t, progress)
+		return c.checkpoint(ctx, p, t, h.Progress)
 	}
 	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrPoison)
 }
-
-// scratch is one running task's buffers.
-type scratch struct {
-	*gradient.Scratch
-	result []float32
-	chain  ledger.Chain // the log's before the task's step
-	spare  [][]float32  // for other workers' partials while reducing
-}
-
-func (c *Computer) borrow() *scratch {
-	select {
-	case s := <-c.scratch:
-		return s
-	default:
-		return &scratch{Scratch: gradient.NewScratch()}
-	}
-}
-
-func (c *Computer) giveBack(s *scratch) {
-	select {
-	case c.scratch <- s:
-	default:
-	}
-}
-
-// vector returns a buffer [n] of the spare ones.
-func (s *scratch) vector(n int) []float32 {
-	if k := len(s.spare) - 1; k >= 0 && cap(s.spare[k]) >= n {
-		v := s.spare[k][:n]
-		s.spare = s.spare[:k]
-		return v
-	}
-	return make([]float32, n)
-}
-
-// free gives a buffer back to the spare ones.
-func (s *scratch) free(v []float32) { s.spare = append(s.spare, v) }
 
 // announced notes an announcement that could not be sent; a coordinator finds
 // out by looking.

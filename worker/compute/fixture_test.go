@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -50,12 +51,54 @@ type heard struct {
 	evaluated []int
 	snapshots []int64
 	saved     []notice.Checkpointed
+	deaf      bool // nobody hears of commits
+	ears      map[int]func(notice.Commit)
+	recalls   map[int]func(notice.Recall)
+	listeners int
+}
+
+func (h *heard) SubscribeCommits(_ job.ID, hear func(notice.Commit)) (func(), error) {
+	return listen(h, &h.ears, hear), nil
+}
+
+func (h *heard) SubscribeRecalls(_ job.ID, hear func(notice.Recall)) (func(), error) {
+	return listen(h, &h.recalls, hear), nil
+}
+
+func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if *to == nil {
+		*to = map[int]func(T){}
+	}
+	h.listeners++
+	n := h.listeners
+	(*to)[n] = hear
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(*to, n)
+	}
+}
+
+// recall tells every worker to leave tasks off.
+func (h *heard) recall(n notice.Recall) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, hear := range h.recalls {
+		hear(n)
+	}
 }
 
 func (h *heard) PublishCommit(n notice.Commit) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.commits = append(h.commits, n.Committed)
+	if !h.deaf {
+		for _, hear := range h.ears {
+			hear(n)
+		}
+	}
 	return nil
 }
 
@@ -153,7 +196,15 @@ func (f *fixture) evaluate(step int64, split job.Split, block int) job.Task {
 	return t
 }
 
-func none() {}
+// none holds nothing that anybody watches.
+var none = hold{}
+
+type hold struct{}
+
+func (hold) Progress()                                        {}
+func (hold) Threads() int                                     { return 1 }
+func (hold) Leaving() <-chan struct{}                         { return nil }
+func (hold) Aside(_ context.Context, wait func() error) error { return wait() }
 
 // do has the tasks done, all of which must succeed.
 func (f *fixture) do(c *Computer, tasks ...job.Task) {

@@ -220,7 +220,7 @@ func TestATaskThatTheLedgerIsNotReadyForIsStale(t *testing.T) {
 func TestProgressIsToldAlongTheWay(t *testing.T) {
 	f := newFixture(t)
 	told := 0
-	count := func() { told++ }
+	count := counting{told: &told}
 	c := f.worker(nil)
 	require.NoError(t, c.Handle(t.Context(), f.gradient(0, 2), count))
 	require.Equal(t, 1+2+1, told, "parameters ready, two micro-batches, partial stored")
@@ -228,3 +228,11 @@ func TestProgressIsToldAlongTheWay(t *testing.T) {
 	require.NoError(t, c.Handle(t.Context(), f.evaluate(0, job.Test, 0), count))
 	require.Equal(t, 1, told)
 }
+
+// counting counts progress.
+type counting struct {
+	hold
+	told *int
+}
+
+func (c counting) Progress() { *c.told++ }

@@ -2,8 +2,10 @@ package compute
 
 import (
 	"context"
+	"fmt"
 
 	"tributary/shared/history"
+	"tributary/shared/job"
 )
 
 // remember puts the marks of the steps from … to-1, as far as the replica has
@@ -15,8 +17,10 @@ func (c *Computer) remember(ctx context.Context, p *program, from, to int64) err
 	if err != nil {
 		return err
 	}
-	from = max(from, since)
-	if to = min(to, since+int64(len(marks))); from >= to || to > history.MaxSteps {
+	if n := since + int64(len(marks)); n < to {
+		return fmt.Errorf("marks of %d steps: the replica has gone back to step %d: %w", to, n, job.ErrStale)
+	}
+	if from = max(from, since); from >= to || to > history.MaxSteps {
 		return nil
 	}
 	return history.Store(ctx, c.ledger, p.layout, from, marks[from-since:to-since])

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/singleflight"
 
 	"tributary/shared/blob"
@@ -22,6 +23,8 @@ type program struct {
 	engine  *gradient.Engine
 	replica *replica.Replica
 	layout  ledger.Layout
+	horizon *horizon
+	stop    func() // ends listening
 }
 
 // programs caches the jobs this worker has met lately.
@@ -33,6 +36,8 @@ type programs struct {
 	blocks gradient.Blocks
 	limit  int64
 	making singleflight.Group
+	ears   Listener
+	log    zerolog.Logger
 
 	mu   sync.Mutex
 	lru  *simplelru.LRU[programKey, *program]
@@ -47,10 +52,11 @@ type programKey struct {
 // maxPrograms bounds the cache in number, for jobs with tiny models.
 const maxPrograms = 256
 
-func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64) *programs {
-	ps := &programs{store: store, blocks: blocks, limit: limit}
+func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64, ears Listener, log zerolog.Logger) *programs {
+	ps := &programs{store: store, blocks: blocks, limit: limit, ears: ears, log: log}
 	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // fails for sizes below 1 only
 		ps.held -= p.replica.Bytes()
+		p.stop()
 	})
 	return ps
 }
@@ -111,7 +117,35 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 		// that wrote the plan can do the task.
 		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it", t.Plan, layout.Plan)
 	}
-	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout}, nil
+	made := &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}
+	made.stop = ps.listen(made.horizon)
+	return made, nil
+}
+
+// listen has a job's horizon hear of it, until stop is called.
+func (ps *programs) listen(h *horizon) (stop func()) {
+	commits, err := ps.ears.SubscribeCommits(h.ref.Job, h.hearCommit)
+	if err != nil {
+		commits = func() {}
+	}
+	recalls, failed := ps.ears.SubscribeRecalls(h.ref.Job, h.hearRecall)
+	if failed != nil {
+		recalls = func() {}
+	}
+	if err := errors.Join(err, failed); err != nil {
+		ps.log.Warn().Err(err).Stringer("job", h.ref).Msg("listen to the job; its steps are looked for instead")
+	}
+	return func() {
+		commits()
+		recalls()
+	}
+}
+
+// close drops every program.
+func (ps *programs) close() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.lru.Purge()
 }
 
 func (ps *programs) keep(key programKey, p *program) {

@@ -28,7 +28,7 @@ func TestAShutGateLetsNothingInAndEverythingOut(t *testing.T) {
 		f := &fixture{t: t, began: began, ended: make(chan error, 1), queue: memory.New(memory.Config{Lease: time.Minute})}
 		f.cfg = pull.Config{
 			Queue: f.queue, Numerics: "n", Slots: 1, Gate: gate, Log: zerolog.Nop(),
-			Handle: func(_ context.Context, task job.Task, _ func()) error {
+			Handle: func(_ context.Context, task job.Task, _ *pull.Hold) error {
 				if task.Node == 1 {
 					pass(5 * time.Second)
 				}

@@ -1,8 +1,12 @@
-// Package pull takes tasks off the queue, one per free slot, and gives each
+// Package pull takes tasks off the queue while slots are free, and gives each
 // back the way its outcome asks for.
 //
 // It owns slots, leases and the meaning of an error for the queue. What a task
 // does is its Handler's. worker/run starts it.
+//
+// A task holds slots while it computes, not while it waits for others: then a
+// slot takes what is next, so that no task waits for a slot behind one that
+// waits for it.
 //
 // Invariant: a delivery is acknowledged only after its Handler has returned,
 // which is after the result is stored; a stop is not a failure: what is held
@@ -23,15 +27,14 @@ import (
 	"tributary/shared/queue"
 )
 
-// Handler computes a task and stores its result. progress is to be called when
-// part of the work is done: it keeps the lease.
-type Handler func(ctx context.Context, t job.Task, progress func()) error
+// Handler computes a task and stores its result, with what it holds.
+type Handler func(ctx context.Context, t job.Task, h *Hold) error
 
 // Config is what the slots work with.
 type Config struct {
 	Queue    queue.Queue
 	Numerics job.Numerics
-	Slots    int // per lane, at least 1
+	Slots    int // per lane, at least 1: how much is computed at a time
 	Handle   Handler
 	Gate     *Gate // may be nil: always open
 	// Failed is told of every attempt that failed; poison: trying again is no use.
@@ -47,6 +50,10 @@ const (
 	ackTimeout = 5 * time.Second
 )
 
+// resident is how many tasks a lane may have in hand for each of its slots, those
+// included that wait.
+const resident = 4
+
 // Run works until stop ends and every slot has finished or handed back what it
 // held. When ctx ends, work in progress is handed back instead of finished. A
 // slot that cannot go on stops the others and is the error.
@@ -54,58 +61,83 @@ func Run(ctx, stop context.Context, cfg Config) error {
 	g, stop := errgroup.WithContext(stop)
 	for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
 		class := queue.Class{Lane: lane, Numerics: cfg.Numerics}
-		for range cfg.Slots {
-			g.Go(func() error { return slot(ctx, stop, cfg, class) })
+		s := newSlots(cfg.Slots)
+		for range resident * cfg.Slots {
+			g.Go(func() error { return hand(ctx, stop, cfg, class, s) })
 		}
 	}
 	return g.Wait()
 }
 
-// slot does one task after another.
-func slot(ctx, stop context.Context, cfg Config, class queue.Class) error {
-	sub, err := cfg.Queue.Subscribe(stop, class)
-	if err != nil {
-		if stop.Err() != nil {
-			return nil
+// hand does one task after another, each when there are slots for it.
+func hand(ctx, stop context.Context, cfg Config, class queue.Class, s *slots) error {
+	var sub queue.Subscription
+	defer func() {
+		if sub != nil {
+			sub.Close()
 		}
-		return fmt.Errorf("subscribe to %s tasks: %w", class.Lane, err)
-	}
-	defer sub.Close()
+	}()
 	for {
-		d, err := next(stop, sub, cfg.Gate)
+		d, h, err := take(stop, cfg, class, s, &sub)
 		if err != nil {
 			if stop.Err() != nil {
 				return nil
 			}
 			return fmt.Errorf("next %s task: %w", class.Lane, err)
 		}
-		settle(ctx, cfg, d, attempt(ctx, cfg, d))
+		outcome := attempt(ctx, cfg, d, h)
+		s.give(h.slots)
+		settle(ctx, cfg, d, outcome)
 	}
+}
+
+// take waits for its turn, for a free slot, for a task, and for the slots that the
+// task asks for. One hand at a time does so: others wait without a request at the
+// queue, where it would take a task that another worker could begin.
+func take(stop context.Context, cfg Config, class queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
+	if err := s.turn.Acquire(stop, 1); err != nil {
+		return nil, nil, err
+	}
+	defer s.turn.Release(1)
+	if err := s.free(stop); err != nil {
+		return nil, nil, err
+	}
+	if *sub == nil {
+		var err error
+		if *sub, err = cfg.Queue.Subscribe(stop, class); err != nil {
+			return nil, nil, fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	d, err := next(stop, *sub, cfg.Gate)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &Hold{all: s, slots: s.within(d.Task().Threads), leaving: stop.Done(), lease: d, log: cfg.Log, renewed: time.Now()}
+	if err := s.take(stop, h.slots); err != nil {
+		return nil, nil, errors.Join(err, d.Nak(0))
+	}
+	return d, h, nil
 }
 
 // attempt runs the handler under the delivery's lease. A panic is the task's
 // poison, not the worker's end.
-func attempt(ctx context.Context, cfg Config, d queue.Delivery) (err error) {
+func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			cfg.Log.Error().Str("task", d.Task().Name()).Bytes("stack", debug.Stack()).Msgf("panic: %v", p)
 			err = fmt.Errorf("panic: %v: %w", p, job.ErrPoison)
 		}
 	}()
-	renewed := time.Now()
-	return cfg.Handle(ctx, d.Task(), func() {
-		if now := time.Now(); now.Sub(renewed) > d.Lease()/3 {
-			renewed = now
-			if err := d.InProgress(); err != nil {
-				cfg.Log.Debug().Err(err).Str("task", d.Task().Name()).Msg("renew lease")
-			}
-		}
-	})
+	return cfg.Handle(ctx, d.Task(), h)
 }
 
 // settle tells the queue what became of a delivery.
 func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
-	task, log := d.Task(), cfg.Log.With().Str("task", d.Task().Name()).Int("delivered", d.Delivered()).Logger()
+	task := d.Task()
+	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
+		task = part.Task
+	}
+	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
 	var err error
 	switch {
 	case outcome == nil, errors.Is(outcome, job.ErrStale):
@@ -113,7 +145,7 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
 	case poisonous(outcome):
 		log.Error().Err(outcome).Msg("task cannot succeed")

@@ -106,7 +106,7 @@ func TestOutcomesThatEndATask(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls int
-				f := start(t, 1, func(context.Context, job.Task, func()) error { calls++; return c.outcome })
+				f := start(t, 1, func(context.Context, job.Task, *pull.Hold) error { calls++; return c.outcome })
 				f.publish(gradient(1))
 				pass(time.Minute)
 				require.Zero(t, f.finish(), "the task is gone from the queue")
@@ -121,7 +121,7 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
 		var f *fixture
-		f = start(t, 1, func(context.Context, job.Task, func()) error {
+		f = start(t, 1, func(context.Context, job.Task, *pull.Hold) error {
 			at = append(at, time.Since(f.began))
 			if len(at) == 8 {
 				return nil
@@ -142,7 +142,7 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 func TestPanicIsPoisonAndTheSlotLivesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var done []tree.Node
-		f := start(t, 1, func(_ context.Context, t job.Task, _ func()) error {
+		f := start(t, 1, func(_ context.Context, t job.Task, _ *pull.Hold) error {
 			if t.Node == 2 {
 				var none []int
 				_ = none[t.Step]
@@ -162,10 +162,10 @@ func TestPanicIsPoisonAndTheSlotLivesOn(t *testing.T) {
 func TestSoftStopFinishesWhatIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var finished []tree.Node
-		f := start(t, 1, func(ctx context.Context, task job.Task, progress func()) error {
+		f := start(t, 1, func(ctx context.Context, task job.Task, h *pull.Hold) error {
 			for range 10 { // longer than a lease
 				pass(time.Second)
-				progress()
+				h.Progress()
 			}
 			finished = append(finished, task.Node)
 			return ctx.Err()
@@ -184,7 +184,7 @@ func TestSoftStopFinishesWhatIsHeld(t *testing.T) {
 
 func TestHardStopHandsBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, 1, func(ctx context.Context, _ job.Task, _ func()) error {
+		f := start(t, 1, func(ctx context.Context, _ job.Task, _ *pull.Hold) error {
 			<-ctx.Done()
 			return fmt.Errorf("poisoned by the stop: %w", errors.Join(ctx.Err(), job.ErrPoison))
 		})
@@ -200,7 +200,7 @@ func TestHardStopHandsBackAtOnce(t *testing.T) {
 		// Another worker has it at once, not after the lease.
 		var took time.Duration
 		cfg := f.cfg
-		cfg.Handle = func(context.Context, job.Task, func()) error { took = time.Since(began); return nil }
+		cfg.Handle = func(context.Context, job.Task, *pull.Hold) error { took = time.Since(began); return nil }
 		f.run(cfg)
 		synctest.Wait()
 		require.Zero(t, f.finish())
@@ -210,7 +210,7 @@ func TestHardStopHandsBackAtOnce(t *testing.T) {
 
 func TestAResultThatIsStoredIsAcknowledgedEvenAfterAHardStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, 1, func(ctx context.Context, _ job.Task, _ func()) error { <-ctx.Done(); return nil })
+		f := start(t, 1, func(ctx context.Context, _ job.Task, _ *pull.Hold) error { <-ctx.Done(); return nil })
 		f.publish(gradient(1))
 		f.kill()
 		require.Zero(t, f.finish())
@@ -225,12 +225,12 @@ func TestOnlyProgressKeepsTheLease(t *testing.T) {
 		t.Run(fmt.Sprint("progress ", c.progresses), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var attempts atomic.Int32
-				f := start(t, 3, func(_ context.Context, _ job.Task, progress func()) error {
+				f := start(t, 3, func(_ context.Context, _ job.Task, h *pull.Hold) error {
 					attempts.Add(1)
 					for range 8 {
 						pass(time.Second)
 						if c.progresses {
-							progress()
+							h.Progress()
 						}
 					}
 					return nil
@@ -256,7 +256,7 @@ func TestLanesHaveSlotsOfTheirOwn(t *testing.T) {
 			most[k] = max(most[k], running[k])
 			<-turn
 		}
-		f := start(t, 2, func(_ context.Context, t job.Task, _ func()) error {
+		f := start(t, 2, func(_ context.Context, t job.Task, _ *pull.Hold) error {
 			change(t.Kind, 1)
 			defer change(t.Kind, -1)
 			if t.Kind == job.Evaluate {
@@ -278,7 +278,7 @@ func TestLanesHaveSlotsOfTheirOwn(t *testing.T) {
 func TestTasksOfOtherNumericsAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls int
-		f := start(t, 1, func(context.Context, job.Task, func()) error { calls++; return nil })
+		f := start(t, 1, func(context.Context, job.Task, *pull.Hold) error { calls++; return nil })
 		other := gradient(1)
 		other.Numerics = "m"
 		f.publish(other)
@@ -306,7 +306,7 @@ func TestASlotThatCannotGoOnStopsTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := pull.Run(t.Context(), t.Context(), pull.Config{
 			Queue: &brokenQueue{Queue: memory.New(memory.Config{})}, Slots: 3, Log: zerolog.Nop(),
-			Handle: func(context.Context, job.Task, func()) error { return nil },
+			Handle: func(context.Context, job.Task, *pull.Hold) error { return nil },
 			Failed: func(job.Task, error, bool) {},
 		})
 		require.ErrorIs(t, err, errBroken)

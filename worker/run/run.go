@@ -29,7 +29,7 @@ import (
 
 // Bus carries what a worker tells coordinators.
 type Bus interface {
-	compute.Announcer
+	compute.Bus
 	PublishFailure(notice.Failure) error
 	PublishBeat(notice.Beat) error
 	// SubscribeCalls has answer called when a coordinator calls the roll,
@@ -55,7 +55,9 @@ type Config struct {
 	ReplicaBytes int64
 	// Observe, when set, is told of every attempt at a task.
 	Observe func(t job.Task, took time.Duration, err error)
-	Log     zerolog.Logger
+	// Spent, when set, is told how long each phase of a step took.
+	Spent func(compute.Phase, time.Duration)
+	Log   zerolog.Logger
 }
 
 // beatEvery is the rate of heartbeats; fleet.Patience is three of them.
@@ -69,6 +71,8 @@ func Run(soft, hard context.Context, cfg Config) error {
 	}
 	w := &worker{cfg: cfg, started: time.Now().UTC()}
 	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
+	w.computer.Spent = cfg.Spent
+	defer w.computer.Close()
 	stop, err := cfg.Bus.SubscribeCalls(w.beat)
 	if err != nil {
 		return fmt.Errorf("listen for roll calls: %w", err)
@@ -102,23 +106,23 @@ type worker struct {
 
 // announcer says who committed a step.
 type announcer struct {
-	compute.Announcer
+	compute.Bus
 	worker string
 }
 
 // PublishCommit implements compute.Announcer.
 func (a announcer) PublishCommit(c notice.Commit) error {
 	c.Worker = a.worker
-	return a.Announcer.PublishCommit(c)
+	return a.Bus.PublishCommit(c)
 }
 
-func (w *worker) handle(ctx context.Context, t job.Task, progress func()) error {
+func (w *worker) handle(ctx context.Context, t job.Task, h *pull.Hold) error {
 	if t.Kind == job.Gradient {
 		w.busy.Add(1)
 		defer w.busy.Add(-1)
 	}
 	began := time.Now()
-	err := w.computer.Handle(ctx, t, progress)
+	err := w.computer.Handle(ctx, t, h)
 	if w.cfg.Observe != nil {
 		w.cfg.Observe(t, time.Since(began), err)
 	}

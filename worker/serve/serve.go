@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"tributary/shared/job"
@@ -24,6 +25,7 @@ import (
 	"tributary/shared/numeric/isa"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
+	"tributary/worker/compute"
 	"tributary/worker/run"
 )
 
@@ -110,7 +112,7 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
 		BlockBytes: c.BlockCache << 20, ReplicaBytes: c.ReplicaCache << 20,
-		Observe: observer(m), Log: log,
+		Observe: observer(m), Spent: clock(m), Log: log,
 	}
 }
 
@@ -121,5 +123,20 @@ func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
 	return func(t job.Task, d time.Duration, err error) {
 		count.WithLabelValues(string(t.Kind), job.ClassOf(err)).Inc()
 		took.WithLabelValues(string(t.Kind)).Observe(d.Seconds())
+	}
+}
+
+// clock adds up what steps take.
+func clock(m *telemetry.Metrics) func(compute.Phase, time.Duration) {
+	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks, by what they were doing; append runs beside the others.", "phase")
+	laps := m.Counter("phases_total", "How often gradient tasks did so.", "phase")
+	type totals struct{ seconds, laps prometheus.Counter }
+	by := map[compute.Phase]totals{}
+	for _, p := range compute.Phases {
+		by[p] = totals{seconds.WithLabelValues(string(p)), laps.WithLabelValues(string(p))}
+	}
+	return func(p compute.Phase, took time.Duration) {
+		by[p].seconds.Add(took.Seconds())
+		by[p].laps.Inc()
 	}
 }

@@ -10,6 +10,7 @@ package gradienttest
 import (
 	"cmp"
 	"context"
+	"math"
 	"math/rand/v2"
 
 	"github.com/stretchr/testify/require"
@@ -45,6 +46,8 @@ type Job struct {
 	Rows     int    // of the training split; 50 when 0
 	Block    int    // rows in a block; 8 when 0
 	ChunkLen int    // parameters in a ledger chunk; 7 when 0
+	Features int    // columns; the constant when 0
+	Classes  bool   // labels are classes 0 and 1
 	Init     []byte // safetensors with the initial weights
 }
 
@@ -62,7 +65,7 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 	s, err := spec.Decode([]byte(cmp.Or(j.Spec, Regression)))
 	require.NoError(t, err)
 	p := &plan.Plan{Version: plan.Version, Spec: *s, ChunkLen: cmp.Or(j.ChunkLen, 7)}
-	p.Dataset = dataset.Manifest{Version: 1, Features: Features, Targets: 1, Splits: map[job.Split][]dataset.BlockRef{}}
+	p.Dataset = dataset.Manifest{Version: 1, Features: cmp.Or(j.Features, Features), Targets: 1, Splits: map[job.Split][]dataset.BlockRef{}}
 	p.Dataset.Preprocessing = &dataset.Preprocessing{Label: dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1}}
 	for _, name := range []string{"a", "b", "c"} {
 		p.Dataset.Preprocessing.Columns = append(p.Dataset.Preprocessing.Columns, dataset.Column{Name: name, Kind: dataset.Numeric, Scale: 1})
@@ -70,7 +73,7 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 	for i, split := range []job.Split{job.Train, job.Validation} {
 		random := rand.New(rand.NewPCG(7, uint64(i)))
 		for left := cmp.Or(j.Rows, 50); left > 0; left -= cmp.Or(j.Block, 8) {
-			p.Dataset.Splits[split] = append(p.Dataset.Splits[split], put(t, store, random, min(left, cmp.Or(j.Block, 8))))
+			p.Dataset.Splits[split] = append(p.Dataset.Splits[split], j.put(t, store, random, min(left, cmp.Or(j.Block, 8))))
 		}
 	}
 	if j.Init != nil {
@@ -81,14 +84,17 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 }
 
 // put stores a block of rows: y is a bend of x, with noise.
-func put(t require.TestingT, store blob.Store, random *rand.Rand, rows int) dataset.BlockRef {
-	b := &dataset.Block{Rows: rows, Features: Features, Targets: 1}
+func (j Job) put(t require.TestingT, store blob.Store, random *rand.Rand, rows int) dataset.BlockRef {
+	b := &dataset.Block{Rows: rows, Features: cmp.Or(j.Features, Features), Targets: 1}
 	for range rows {
 		y := 0.1 * random.NormFloat64()
-		for i := range Features {
+		for i := range b.Features {
 			x := random.NormFloat64()
 			b.X = append(b.X, float32(x))
 			y += float64(i+1) * x * (1 + x) / 4
+		}
+		if j.Classes {
+			y = math.Round(1 / (1 + math.Exp(-y)))
 		}
 		b.Y = append(b.Y, float32(y))
 	}

@@ -55,7 +55,7 @@ func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
 		}
 	}()
 	faulty, met := f.Faulty(k)
-	m := &mind{Layout: lay, commits: map[int64]int{}}
+	m := &mind{Layout: lay, t: t, commits: map[int64]int{}}
 	life := m.life()
 	for i, do := range life {
 		err := do(ctx, faulty)
@@ -89,6 +89,7 @@ func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
 // mind is what a life knows of itself.
 type mind struct {
 	ledger.Layout
+	t       *testing.T
 	commits map[int64]int // calls that committed the step
 	again   bool          // the life is led a second time: what it reads is further on
 }
@@ -145,21 +146,12 @@ func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.
 		if a.Cover == nil {
 			continue
 		}
-		var failed error
-		root, ok := tree.Sum(m.Microbatch, a.Cover, func(n tree.Node) ledger.Partial {
-			p := ledger.Partial{Gradient: make([]float32, m.Params)}
-			var err error
-			p.Sums, err = l.Partial(ctx, m.Layout, step, n, []int{c}, p.Gradient)
-			failed = errors.Join(failed, err)
-			return p
-		}, Add)
+		root, err := sum(ctx, m.t, l, m.Layout, step, node, partial, c, a)
 		switch {
-		case errors.Is(failed, job.ErrNotFound):
+		case errors.Is(err, job.ErrNotFound):
 			continue // it was this life's own doing, before
-		case failed != nil:
-			return failed
-		case !ok:
-			return fmt.Errorf("chunk %d: %v is no cover", c, a.Cover)
+		case err != nil:
+			return err
 		}
 		if err := m.append(ctx, l, step, []int{c}, root); err != nil {
 			return err

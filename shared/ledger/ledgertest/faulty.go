@@ -86,6 +86,11 @@ func (f *Faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []fl
 	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.Root(ctx, l, step, dst, before) })
 }
 
+// RootChunks passes the call on or fails it.
+func (f *Faulty) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.RootChunks(ctx, l, step, chunks, dst, before) })
+}
+
 // Losses passes the call on or fails it.
 func (f *Faulty) Losses(ctx context.Context, l ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	return call(f, func() ([]ledger.Progress, error) { return f.Next.Losses(ctx, l, from, to) })

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,11 +11,24 @@ import (
 	"tributary/shared/tree"
 )
 
-// put puts the right partial of a node.
+// put puts the right partial of a node, and checks the values that it gets with
+// the arrivals, which it leaves out of them.
 func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node) []ledger.Arrival {
 	t.Helper()
 	arrivals, err := l.Put(t.Context(), lay, step, node, Partial(lay, step, node))
 	require.NoError(t, err)
+	for c := range arrivals {
+		for i, v := range arrivals[c].Values {
+			want := ledger.Partial{}
+			if n := arrivals[c].Cover[i]; n != node {
+				want = Partial(lay, step, n)
+				lo, hi := lay.Chunk(c)
+				want.Gradient = want.Gradient[lo:hi]
+			}
+			require.Equal(t, want, v)
+		}
+		arrivals[c].Values = nil
+	}
 	return arrivals
 }
 
@@ -63,6 +77,25 @@ func checkRoot(ctx context.Context, t require.TestingT, l ledger.Ledger, lay led
 	require.NoError(t, err)
 	require.Equal(t, Chain(lay, step+1), chain)
 	require.Equal(t, Partial(lay, step, tree.Root), got)
+}
+
+// requireRootChunks: each chunk is read alone, to its place, and its link alone
+// is advanced.
+func requireRootChunks(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) {
+	t.Helper()
+	before, after, root := Chain(lay, step), Chain(lay, step+1), Partial(lay, step, tree.Root)
+	for c := range lay.Chunks() {
+		want, chain := make([]float32, lay.Params), slices.Clone(before)
+		lo, hi := lay.Chunk(c)
+		copy(want[lo:hi], root.Gradient[lo:hi])
+		chain[c] = after[c]
+		got := make([]float32, lay.Params)
+		sums, read, err := l.RootChunks(t.Context(), lay, step, []int{c}, got, before)
+		require.NoError(t, err)
+		require.Equal(t, root.Sums, sums)
+		require.Equal(t, want, got)
+		require.Equal(t, chain, read)
+	}
 }
 
 func requireError(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, class error) {

@@ -41,7 +41,7 @@ func oneChunk(t *testing.T, l ledger.Ledger) {
 		require.Equal(t, []ledger.Arrival{{}}, arrivals)
 		arrivals = put(t, l, lay, step, 3)
 		require.Equal(t, []ledger.Arrival{{Cover: []tree.Node{2, 3}}}, arrivals)
-		require.True(t, Reduce(ctx, t, l, lay, step, arrivals, nil))
+		require.True(t, Reduce(ctx, t, l, lay, step, 3, arrivals, nil))
 		requireRoot(t, l, lay, step)
 		requireState(t, l, lay, ledger.State{Committed: step + 1})
 		require.Equal(t, []ledger.Arrival{{Committed: true}}, put(t, l, lay, step, 2))
@@ -58,7 +58,9 @@ func putIsIdempotent(t *testing.T, l ledger.Ledger) {
 	}
 	complete := []ledger.Arrival{{Cover: []tree.Node{2, 3}}, {Cover: []tree.Node{2, 3}}, {Cover: []tree.Node{2, 3}}}
 	require.Equal(t, complete, put(t, l, lay, 0, 3))
-	require.Equal(t, complete, put(t, l, lay, 0, 2))
+	require.Equal(t, complete, put(t, l, lay, 0, 3))
+	require.Equal(t, make([]ledger.Arrival, 3), put(t, l, lay, 0, 2), "what completed it was not kept")
+	requireArrived(t, l, lay, 0, 2)
 	whole := complete[0]
 	whole.Cover = []tree.Node{1}
 	require.Equal(t, []ledger.Arrival{whole, whole, whole}, put(t, l, lay, 0, 1), "the highest nodes cover")
@@ -88,10 +90,10 @@ func arrivedListsNodes(t *testing.T, l ledger.Ledger) {
 	put(t, l, lay, 0, 5)
 	put(t, l, lay, 0, 4)
 	arrivals := put(t, l, lay, 0, 3)
-	requireArrived(t, l, lay, 0, 3, 4, 5)
-	Reduce(ctx, t, l, lay, 0, arrivals, func(c int) bool { return c == 1 })
-	requireArrived(t, l, lay, 0, 3, 4, 5) // chunk 1 still has them
-	require.True(t, Reduce(ctx, t, l, lay, 0, put(t, l, lay, 0, 3), nil))
+	requireArrived(t, l, lay, 0, 4, 5)
+	Reduce(ctx, t, l, lay, 0, 3, arrivals, func(c int) bool { return c == 1 })
+	requireArrived(t, l, lay, 0, 4, 5) // chunk 1 still has them
+	require.True(t, Reduce(ctx, t, l, lay, 0, 3, put(t, l, lay, 0, 3), nil))
 	requireArrived(t, l, lay, 0)
 	requireArrived(t, l, lay, 1)
 }
@@ -100,12 +102,12 @@ func partialOfCommittedChunk(t *testing.T, l ledger.Ledger) {
 	lay, ctx := Layout(6, 2, 2), t.Context()
 	put(t, l, lay, 0, 2)
 	arrivals := put(t, l, lay, 0, 3)
-	requirePartial(t, l, lay, 0, 3)
-	Reduce(ctx, t, l, lay, 0, arrivals, func(c int) bool { return c != 1 })
+	requirePartial(t, l, lay, 0, 2)
+	Reduce(ctx, t, l, lay, 0, 3, arrivals, func(c int) bool { return c != 1 })
 	dst := make([]float32, 6)
-	_, err := l.Partial(ctx, lay, 0, 3, []int{0, 1}, dst)
+	_, err := l.Partial(ctx, lay, 0, 2, []int{0, 1}, dst)
 	require.ErrorIs(t, err, job.ErrNotFound)
-	_, err = l.Partial(ctx, lay, 0, 3, []int{0, 2}, dst)
+	_, err = l.Partial(ctx, lay, 0, 2, []int{0, 2}, dst)
 	require.NoError(t, err)
 	again := put(t, l, lay, 0, 2)
 	require.Equal(t, []bool{false, true, false}, []bool{again[0].Committed, again[1].Committed, again[2].Committed})
@@ -121,8 +123,9 @@ func chunkSizes(t *testing.T, l ledger.Ledger) {
 		requirePartial(t, l, lay, 0, 2)
 		arrivals := put(t, l, lay, 0, 3)
 		require.Len(t, arrivals, c.chunks)
-		require.True(t, Reduce(ctx, t, l, lay, 0, arrivals, nil))
+		require.True(t, Reduce(ctx, t, l, lay, 0, 3, arrivals, nil))
 		requireRoot(t, l, lay, 0)
+		requireRootChunks(t, l, lay, 0)
 		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 1, 2)))
 		requireSnapshot(t, l, lay, 1, 2)
 		require.NoError(t, l.Delete(ctx, lay))
@@ -135,21 +138,27 @@ func manyChunks(t *testing.T, l ledger.Ledger) {
 	for _, a := range put(t, l, lay, 0, tree.Root) {
 		require.Equal(t, ledger.Arrival{Cover: []tree.Node{tree.Root}}, a)
 	}
-	requireArrived(t, l, lay, 0, tree.Root)
-	requirePartial(t, l, lay, 0, tree.Root)
+	requireArrived(t, l, lay, 0)
+	two := Layout(1100, 1, 2)
+	put(t, l, two, 0, 2)
+	requireArrived(t, l, two, 0, 2)
+	requirePartial(t, l, two, 0, 2)
 	require.True(t, commit(t, l, lay, 0))
 	requireRoot(t, l, lay, 0)
 }
 
 // bitsAreKept: NaN payloads, infinities, both zeros and subnormals come back as they were.
 func bitsAreKept(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(6, 4, 1), t.Context()
+	lay, ctx := Layout(6, 4, 2), t.Context()
 	bits := []uint32{0x7fc00001, 0xffc0dead, 0x7f800000, 0x80000000, 0x00000001, 0x7f7fffff}
 	p := ledger.Partial{Gradient: make([]float32, 6), Sums: ledger.Sums{Examples: -1, Loss: math.Inf(-1)}}
 	for i, b := range bits {
 		p.Gradient[i] = math.Float32frombits(b)
 	}
-	_, err := l.Put(ctx, lay, 0, 1, p)
+	_, err := l.Put(ctx, lay, 0, 2, p)
+	require.NoError(t, err)
+	read := make([]float32, 6)
+	_, err = l.Partial(ctx, lay, 0, 2, []int{0, 1}, read)
 	require.NoError(t, err)
 	_, _, err = l.Append(ctx, lay, 0, []int{0, 1}, p.Gradient, p.Sums, lay.Genesis())
 	require.NoError(t, err)
@@ -159,5 +168,6 @@ func bitsAreKept(t *testing.T, l ledger.Ledger) {
 	require.Equal(t, p.Sums, sums)
 	for i, b := range bits {
 		require.Equal(t, b, math.Float32bits(dst[i]))
+		require.Equal(t, b, math.Float32bits(read[i]))
 	}
 }

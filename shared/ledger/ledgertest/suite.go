@@ -10,7 +10,9 @@ package ledgertest
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -129,28 +131,19 @@ func Add(left, right ledger.Partial) ledger.Partial {
 	return left
 }
 
-// Reduce does what a worker does that was given arrivals: it reads and sums
-// the covers of the chunks, appends the roots, and reports whether that
-// committed the step. Chunks named in skip are left to others.
-func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, arrivals []ledger.Arrival, skip func(chunk int) bool) (committed bool) {
+// Reduce does what a worker does that was given arrivals for its partial of a
+// node: it sums the covers of the chunks, its own partial from memory and the
+// others from what it was given or from the ledger, appends the roots, and
+// reports whether that committed the step. Chunks named in skip are left to others.
+func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, arrivals []ledger.Arrival, skip func(chunk int) bool) (committed bool) {
+	own := Partial(lay, step, node)
 	for c, a := range arrivals {
 		if a.Cover == nil || skip != nil && skip(c) {
 			continue
 		}
-		lost := false
-		value := func(n tree.Node) ledger.Partial {
-			p := ledger.Partial{Gradient: make([]float32, lay.Params)}
-			var err error
-			p.Sums, err = l.Partial(ctx, lay, step, n, []int{c}, p.Gradient)
-			lost = lost || err != nil
-			if err != nil { // somebody else was faster
-				require.ErrorIs(t, err, job.ErrNotFound)
-			}
-			return p
-		}
-		root, ok := tree.Sum(lay.Microbatch, a.Cover, value, Add)
-		require.True(t, ok, "chunk %d: %v is no cover", c, a.Cover)
-		if lost {
+		root, err := sum(ctx, t, l, lay, step, node, own, c, a)
+		if err != nil { // somebody else was faster
+			require.ErrorIs(t, err, job.ErrNotFound)
 			continue
 		}
 		now, _, err := l.Append(ctx, lay, step, []int{c}, root.Gradient, root.Sums, Chain(lay, step))
@@ -158,4 +151,33 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 		committed = committed || now
 	}
 	return committed
+}
+
+// sum sums a chunk along the tree, into its place in a whole gradient.
+func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, own ledger.Partial, chunk int, a ledger.Arrival) (root ledger.Partial, failed error) {
+	lo, hi := lay.Chunk(chunk)
+	if a.Values != nil {
+		require.Len(t, a.Values, len(a.Cover))
+	}
+	value := func(n tree.Node) ledger.Partial {
+		p := ledger.Partial{Gradient: make([]float32, lay.Params)}
+		switch {
+		case n == node:
+			copy(p.Gradient[lo:hi], own.Gradient[lo:hi])
+			p.Sums = own.Sums
+		case a.Values != nil:
+			v := a.Values[slices.Index(a.Cover, n)]
+			require.Len(t, v.Gradient, hi-lo)
+			copy(p.Gradient[lo:hi], v.Gradient)
+			p.Sums = v.Sums
+		default:
+			var err error
+			p.Sums, err = l.Partial(ctx, lay, step, n, []int{chunk}, p.Gradient)
+			failed = errors.Join(failed, err)
+		}
+		return p
+	}
+	root, ok := tree.Sum(lay.Microbatch, a.Cover, value, Add)
+	require.True(t, ok, "chunk %d: %v is no cover", chunk, a.Cover)
+	return root, failed
 }

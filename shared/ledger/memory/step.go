@@ -13,7 +13,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// Put keeps the node's partial of every chunk that has no root yet.
+// Put keeps the node's partial of every chunk that has no root yet and that it
+// does not complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
 	t, err := l.write(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)))
 	if err != nil {
@@ -35,11 +36,12 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.
 		if was, ok := c.partials[node]; ok && !equal(was, part) {
 			return nil, fmt.Errorf("put partial %d of step %d: chunk %d: it arrived before with other bytes: %w", node, n, i, job.ErrCorrupt)
 		}
-		c.partials[node] = part
-		cover, missing := tree.Resolve(lay.Microbatch, func(n tree.Node) bool { _, ok := c.partials[n]; return ok })
+		cover, missing := tree.Resolve(lay.Microbatch, func(n tree.Node) bool { _, ok := c.partials[n]; return ok || n == node })
 		if len(missing) == 0 {
 			arrivals[i].Cover = cover
+			continue
 		}
+		c.partials[node] = part
 	}
 	return arrivals, nil
 }
@@ -118,7 +120,15 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks 
 
 // Root copies a committed root.
 func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckVector("destination", dst), lay.CheckChain(before)))
+	if err := lay.Validate(); err != nil {
+		return ledger.Sums{}, nil, cmp.Or(ctx.Err(), err)
+	}
+	return l.RootChunks(ctx, lay, n, lay.AllChunks(), dst, before)
+}
+
+// RootChunks copies chunks of a committed root.
+func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, n int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("destination", dst), lay.CheckChain(before)))
 	if err != nil {
 		return ledger.Sums{}, nil, err
 	}
@@ -131,9 +141,9 @@ func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []flo
 	}
 	after := slices.Clone(before)
 	var sums ledger.Sums
-	for i, c := range t.steps[n].chunks {
+	for _, i := range chunks {
 		var sum uint64
-		if sums, sum, err = lay.DecodeRoot(dst, n, i, c.root, before[i]); err != nil {
+		if sums, sum, err = lay.DecodeRoot(dst, n, i, t.steps[n].chunks[i].root, before[i]); err != nil {
 			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: chunk %d: %w", n, i, err)
 		}
 		after[i] = before[i].Next(sum)

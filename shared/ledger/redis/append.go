@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,7 +17,7 @@ import (
 
 // Append writes the chunks into the log, and only when all of them are there
 // runs the commit script. A job of one chunk has both in one pipeline; the
-// script then makes sure of the chunk itself.
+// script then makes sure of the chunk itself, or writes it when it is small.
 func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
 	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before)); err != nil {
 		return false, nil, err
@@ -40,7 +39,11 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chun
 
 func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root ledger.Partial) (bool, error) {
 	if lay.Chunks() == 1 {
-		committed, err := l.appendSingle(ctx, lay, step, entries, root)
+		single := l.appendSingle
+		if l.inlines(lay) {
+			single = l.appendInline
+		}
+		committed, err := single(ctx, lay, step, entries, root)
 		if err != nil {
 			return false, fmt.Errorf("commit step %d: %w", step, err)
 		}
@@ -63,31 +66,54 @@ func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, c
 type entry struct {
 	chunk  int
 	before ledger.Link
-	sum    uint64 // checksum of data
-	data   []byte // in an arena
-	stored *goredis.BoolCmd
-	floor  *goredis.StringCmd
+	sum    uint64 // checksum of the whole entry
+	seal   []byte
+	floats *goredis.BoolCmd // were they stored?
+	sealed *call
 }
 
-// send adds the writing of the chunk to a pipeline. The floor is read after
-// the write: a trim that raised it later deletes the chunk with the rest, one
-// that raised it before is seen here.
-func (e *entry) send(ctx context.Context, pipe *pipeline, a *arena, lay ledger.Layout, step int64, root ledger.Partial) {
+// close makes the entry's seal, appended to room.
+func (e *entry) close(room []byte, lay ledger.Layout, step int64, root ledger.Partial) []byte {
+	lo, hi := lay.Chunk(e.chunk)
+	start := len(room)
+	room, e.sum = wire.AppendSeal(room, ledger.RootHeader(step, e.chunk, root.Sums, e.before), root.Gradient[lo:hi])
+	e.seal = room[start:len(room):len(room)]
+	return room
+}
+
+// send adds the writing of the chunk to a pipeline: the floats, then the seal.
+func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, root []float32) {
 	k := keysOf(lay)
-	e.data, e.sum = a.encodeRoot(lay, step, e.chunk, root, e.before)
-	e.stored = pipe.HSetNX(ctx, k.log(e.chunk), field(step), e.data)
-	e.floor = pipe.HGet(ctx, k.log(e.chunk), fieldFloor)
-	pipe.PExpire(ctx, k.log(e.chunk), jobLife)
-	pipe.PExpire(ctx, k.snapshot(e.chunk), jobLife)
+	lo, hi := lay.Chunk(e.chunk)
+	e.floats = pipe.HSetNX(ctx, k.log(e.chunk), field(step), wire.Bytes(root[lo:hi]))
+	e.sealed = pipe.run(ctx, sealScript, []string{k.log(e.chunk), k.snapshot(e.chunk)}, step, e.seal, jobLife.Milliseconds())
+}
+
+// appendInline leaves all to the commit script.
+func (l *Ledger) appendInline(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) (bool, error) {
+	e := &entries[0]
+	e.close(nil, lay, step, root)
+	pipe := l.pipeline(4 * len(root.Gradient))
+	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, e.seal, wire.Bytes(root.Gradient))
+	if err := pipe.exec(ctx); err != nil {
+		return false, err
+	}
+	if n, err := commit.Int(); err != nil || n != differs {
+		return committedBy(commit)
+	}
+	logged, err := l.control.HGet(ctx, keysOf(lay).log(0), sealPrefix+field(step)).Result()
+	if err != nil {
+		return false, fmt.Errorf("the log's entry for it: %w", classify(ctx, err))
+	}
+	return false, fmt.Errorf("chunk 0: %w", e.differs(logged))
 }
 
 func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) (bool, error) {
-	_, size := batches(lay, 1)
-	a := newArena(size)
-	defer a.free()
-	pipe := l.pipeline(size)
-	entries[0].send(ctx, pipe, a, lay, step, root)
-	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums)
+	e := &entries[0]
+	e.close(nil, lay, step, root)
+	pipe := l.pipeline(4 * len(root.Gradient))
+	e.send(ctx, pipe, lay, step, root.Gradient)
+	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, nil, nil)
 	if err := pipe.exec(ctx); err != nil {
 		return false, err
 	}
@@ -99,11 +125,11 @@ func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64
 
 func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) error {
 	_, size := batches(lay, 1)
-	a := newArena(size * len(entries))
-	defer a.free()
 	pipe := l.pipeline(size * len(entries))
+	room := make([]byte, 0, wire.SealSize*len(entries))
 	for i := range entries {
-		entries[i].send(ctx, pipe, a, lay, step, root)
+		room = entries[i].close(room, lay, step, root)
+		entries[i].send(ctx, pipe, lay, step, root.Gradient)
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -111,41 +137,63 @@ func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64
 	return l.settle(ctx, lay, step, entries)
 }
 
-// settle looks after the entries that were there already, which must be
-// equal, and after those that came too late for a trimmed log, which go.
+// settle reads what became of the entries. One that was there before must be
+// equal. A seal behind floats that were there, which a call that was cut has
+// left or another is just writing, is held against them.
 func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entries []entry) error {
-	k := keysOf(lay)
-	pipe := l.pipeline(len(entries[0].data) * len(entries))
-	there := map[int]*goredis.StringCmd{}
-	for i, e := range entries {
-		floor, _ := number(e.floor.Val())
-		switch {
-		case floor > step:
-			pipe.HDel(ctx, k.log(e.chunk), field(step))
-		case !e.stored.Val():
-			there[i] = pipe.HGet(ctx, k.log(e.chunk), field(step))
-		}
-	}
-	if pipe.Len() == 0 {
-		return nil
-	}
-	if err := pipe.exec(ctx); err != nil {
-		return err
-	}
-	for i, e := range entries {
-		stored, ok := there[i]
-		if !ok || errors.Is(stored.Err(), goredis.Nil) { // trimmed meanwhile
-			continue
-		}
-		was, err := stored.Bytes()
-		if err == nil && !bytes.Equal(was, e.data) {
-			err = ledger.Differs(was, e.data)
+	for i := range entries {
+		e := &entries[i]
+		reply, err := e.sealed.StringSlice()
+		if err == nil {
+			err = l.settled(ctx, keysOf(lay).log(e.chunk), step, e, reply)
 		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", e.chunk, err)
 		}
 	}
 	return nil
+}
+
+func (l *Ledger) settled(ctx context.Context, log string, step int64, e *entry, reply []string) error {
+	switch {
+	case len(reply) == 2 && reply[0] == "differs":
+		return e.differs(reply[1])
+	case len(reply) != 1:
+		return fmt.Errorf("the seal script answered %.80q", reply)
+	}
+	switch reply[0] {
+	case "there", "trimmed":
+		return nil
+	case "missing":
+		return errors.New("its root vanished from the log before it was sealed")
+	case "sealed":
+		if e.floats.Val() {
+			return nil
+		}
+		logged, err := l.vectors.HGet(ctx, log, field(step)).Result()
+		if errors.Is(err, goredis.Nil) {
+			return nil // trimmed meanwhile
+		}
+		if err == nil {
+			_, _, err = wire.OpenSeal(e.seal, wire.Root, bytesOf(logged))
+		}
+		return classify(ctx, err)
+	default:
+		return fmt.Errorf("the seal script answered %.40q", reply[0])
+	}
+}
+
+// differs tells how the entry whose seal is in the log differs from e.
+func (e *entry) differs(logged string) error {
+	was, _, _, err := wire.ReadSeal(bytesOf(logged), wire.Root)
+	if err != nil {
+		return fmt.Errorf("the log's entry for it: %w", err)
+	}
+	want, _, _, err := wire.ReadSeal(e.seal, wire.Root)
+	if err != nil {
+		return err
+	}
+	return ledger.DiffersFrom(was, want)
 }
 
 // land drops the partials of chunks that are in the log and runs the commit script.
@@ -155,7 +203,7 @@ func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks
 	for _, c := range chunks {
 		pipe.Unlink(ctx, k.partials(c, step))
 	}
-	commit := commitCall(ctx, pipe, lay, step, chunks, s)
+	commit := commitCall(ctx, pipe, lay, step, chunks, s, nil, nil)
 	if err := pipe.exec(ctx); err != nil {
 		return false, err
 	}
@@ -168,14 +216,14 @@ func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, c
 	if len(chunks) == 0 {
 		return nil
 	}
-	data, err := l.control.HGet(ctx, keysOf(lay).log(chunks[0]), field(step)).Bytes()
+	seal, err := l.control.HGet(ctx, keysOf(lay).log(chunks[0]), sealPrefix+field(step)).Result()
 	if errors.Is(err, goredis.Nil) { // trimmed meanwhile: it had landed
 		return nil
 	}
 	if err != nil {
 		return classify(ctx, err)
 	}
-	h, _, _, err := wire.Decode(data)
+	h, _, _, err := wire.ReadSeal(bytesOf(seal), wire.Root)
 	if err != nil {
 		return fmt.Errorf("chunk %d: %w", chunks[0], err)
 	}
@@ -183,14 +231,19 @@ func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, c
 	return err
 }
 
-func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) *call {
+// commitCall adds the commit script. seal and floats are those of the root's
+// only chunk when the script is to write it, else nil.
+func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums, seal, floats []byte) *call {
 	k := keysOf(lay)
-	args := []any{step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds()}
+	args := append(make([]any, 0, 7+len(chunks)), step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds(), seal, floats)
 	for _, c := range chunks {
 		args = append(args, c)
 	}
-	return pipe.run(ctx, commitScript, []string{k.control(), k.losses(), k.pending(), k.log(0), k.partials(0, step)}, args...)
+	return pipe.run(ctx, commitScript, []string{k.control(), k.losses(), k.pending(), k.log(0), k.partials(0, step), k.snapshot(0)}, args...)
 }
+
+// differs is what the commit script answers when the log has another entry.
+const differs = -2
 
 func committedBy(commit *call) (bool, error) {
 	n, err := commit.Int()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unsafe"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -21,9 +22,6 @@ func partialHeader(step int64, node tree.Node, chunk int, s ledger.Sums) wire.He
 func snapshotHeader(step int64, vectors, chunk int, after ledger.Link) wire.Header {
 	return wire.Header{Kind: wire.Snapshot, A: uint64(step), B: uint64(vectors), C: uint64(chunk), Chain: after}
 }
-
-// hex is how a checksum is written in a partials hash.
-func hex(sum uint64) string { return fmt.Sprintf("%016x", sum) }
 
 // same reports that a stored header names the thing that was asked for; the
 // sums and the link are the stored vector's own.
@@ -51,14 +49,14 @@ func (s *agreedSums) agree(got ledger.Sums) error {
 	return nil
 }
 
-// decode reads a stored chunk of a partial into its place in dst [P] and checks
-// that it is what want names, that it has the checksum recorded for it, and
-// that its sums are those of the chunks before. It fails with job.ErrNotFound
-// when the chunk or its checksum is not stored.
-func (s *agreedSums) decode(l ledger.Layout, chunk int, want wire.Header, data, digest *goredis.StringCmd, dst []float32) error {
-	bytes, err := data.Bytes()
+// decode checks a stored chunk of a partial, whose floats are in their place in
+// dst [P]: that it is what want names, that its seal is its floats', and that
+// its sums are those of the chunks before. It fails with job.ErrNotFound when
+// the chunk or its seal is not stored.
+func (s *agreedSums) decode(want wire.Header, v *vector, seal *goredis.StringCmd) error {
+	floats, err := v.bytes()
 	if err == nil {
-		err = digest.Err()
+		err = seal.Err()
 	}
 	switch {
 	case errors.Is(err, goredis.Nil):
@@ -66,37 +64,42 @@ func (s *agreedSums) decode(l ledger.Layout, chunk int, want wire.Header, data, 
 	case err != nil:
 		return err
 	}
-	lo, hi := l.Chunk(chunk)
-	h, sum, err := wire.DecodeInto(dst[lo:hi], bytes, want.Kind)
+	h, _, err := wire.OpenSeal(bytesOf(seal.Val()), want.Kind, floats)
 	if err == nil {
 		err = same(h, want)
 	}
 	if err != nil {
 		return err
 	}
-	if digest.Val() != hex(sum) {
-		return fmt.Errorf("stored with checksum %016x, arrived with %.16s: %w", sum, digest.Val(), job.ErrCorrupt)
-	}
+	v.settle()
 	return s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 }
 
-// decodeRoot reads a chunk of a root into its place in dst [P], checks it in the
-// same way and that it carries the link before, and returns its checksum. It
-// fails with job.ErrNotFound when the chunk is not stored.
-func (s *agreedSums) decodeRoot(l ledger.Layout, step int64, chunk int, data *goredis.StringCmd, before ledger.Link, dst []float32) (uint64, error) {
-	entry, err := data.Bytes()
-	if errors.Is(err, goredis.Nil) {
+// decodeRoot checks a chunk of a root in the same way, and that it carries the
+// link before, and returns its checksum. It fails with job.ErrNotFound when the
+// chunk or its seal is not stored.
+func (s *agreedSums) decodeRoot(step int64, chunk int, v *vector, seal any, before ledger.Link) (uint64, error) {
+	floats, err := v.bytes()
+	text, ok := seal.(string)
+	if errors.Is(err, goredis.Nil) || err == nil && !ok {
 		return 0, job.ErrNotFound
 	}
 	if err != nil {
 		return 0, err
 	}
-	got, sum, err := l.DecodeRoot(dst, step, chunk, entry, before)
+	h, sum, err := wire.OpenSeal(bytesOf(text), wire.Root, floats)
+	if err == nil {
+		err = ledger.CheckRoot(h, step, chunk, before)
+	}
 	if err != nil {
 		return 0, err
 	}
-	return sum, s.agree(got)
+	v.settle()
+	return sum, s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 }
+
+// bytesOf is s as bytes that must not be written to.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // count reads a non-negative number kept by a script; nothing stored is 0.
 func count(v any) (int64, error) {

@@ -13,12 +13,12 @@ import (
 )
 
 // openWith is open for a client that tries retries times again by itself.
-func openWith(t *testing.T, url string, retries int) *Ledger {
+func openWith(t *testing.T, url string, retries, inlined int) *Ledger {
 	t.Helper()
 	opts, err := Config{URL: url}.options()
 	require.NoError(t, err)
 	opts.MaxRetries, opts.MinRetryBackoff, opts.MaxRetryBackoff = retries, time.Microsecond, time.Millisecond
-	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1)}
+	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1), inlined: inlined}
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l
 }
@@ -28,10 +28,12 @@ func openWith(t *testing.T, url string, retries int) *Ledger {
 // and those behind it have not. With a client that does not try again another
 // process goes on; with one that does, nobody notices.
 func TestEveryCommandIsCutOff(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for _, retries := range []int{-1, 2} {
+	for way := range 8 {
+		{
+			after, retries, inlined := way&1 > 0, []int{-1, 2}[way>>1&1], []int{inlineBytes, smallest}[way>>2]
 			name := map[bool]string{false: "before it took effect", true: "after it took effect"}[after] +
-				map[int]string{-1: ", not tried again", 2: ", tried again"}[retries]
+				map[int]string{-1: ", not tried again", 2: ", tried again"}[retries] +
+				map[int]string{inlineBytes: ", small chunks", smallest: ", large chunks"}[inlined]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				s := redistest.Start(t)
@@ -39,7 +41,8 @@ func TestEveryCommandIsCutOff(t *testing.T) {
 					return
 				}
 				proxy := redistest.NewProxy(t, s)
-				healthy, faulty := open(t, s.URL), openWith(t, proxy.URL, retries)
+				healthy, faulty := open(t, s.URL), openWith(t, proxy.URL, retries, inlined)
+				healthy.inlined = inlined
 				ledgertest.Every(t, ledgertest.Faults{
 					Healthy: healthy,
 					Faulty: func(k int) (ledger.Ledger, func() bool) {

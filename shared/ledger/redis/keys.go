@@ -8,7 +8,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Lives of keys, renewed by each write. Delete removes a job's keys before;
+// Lives of keys, renewed by writes: each, or every 64th step's (lua/). Delete removes a job's keys before;
 // what a straggler writes after that goes away by itself.
 const (
 	partialsLife = 15 * time.Minute    // of partials nobody reduced; their tasks run again
@@ -20,22 +20,27 @@ const (
 	fieldCommitted = "committed" // control: steps committed
 	fieldSnapshot  = "snapshot"  // control: steps folded into the newest snapshot
 	fieldFloor     = "floor"     // log: first step kept
-	digestPrefix   = "d"         // partials: d<node> is the checksum of <node>, hexadecimal
+	sealPrefix     = "s"         // log: s<step> is the seal of <step>
+	digestPrefix   = "d"         // partials: d<node> is the seal of <node>
 )
 
 // keys builds every key of a job. The hash tag is the job and the chunk, so
 // that what one chunk's scripts touch is in one slot while chunks spread over
 // a cluster's nodes; what is kept once per job lies with chunk 0.
 //
-//	tributary:{job.run:c}:partials:<step>    hash   <node> → wire.Partial, d<node> → checksum, c<node> → "" when covered
+//	tributary:{job.run:c}:partials:<step>    hash   <node> → floats, d<node> → seal of a wire.Partial, c<node> → "" when covered
 //	tributary:{job.run:c}:steps              set    steps that may have partials
-//	tributary:{job.run:c}:log                hash   <step> → wire.Root, floor → step
+//	tributary:{job.run:c}:log                hash   <step> → floats, s<step> → seal of a wire.Root, floor → step
 //	tributary:{job.run:c}:snapshot           hash   <step> → wire.Snapshot: the chunk of every vector
 //	tributary:{job.run:0}:control            hash   committed, snapshot, base (step of losses[0]), by (token of the last commit)
 //	tributary:{job.run:0}:losses             list   16 bytes for each committed step: examples int64, loss float64
 //	tributary:{job.run:0}:pending            hash   steps landed in part: <step> → losses entry, <step>:<c> → "", <step>:landed → count
 //	tributary:{job.run:0}:evaluation:<step>  hash   <unit> → result
 //	tributary:{job.run:0}:evaluations        set    steps that may have evaluations
+//
+// Floats lie apart from their seals, so that they are sent from the memory they
+// were computed in and received into the memory they are used in. The floats
+// are written first: what has no seal is not there.
 //
 // All keys of a job are known from its layout and the two sets. A step is in
 // its set before anything of it is stored, so that what a cut call left behind

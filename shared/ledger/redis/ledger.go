@@ -2,8 +2,9 @@
 // one package that speaks Redis.
 //
 // It owns the keys (keys.go), the scripts (lua/) and the connections. It never
-// adds vectors: they go through as bytes, in chunks, pipelined, and scripts see
-// their checksums alone. Workers and the coordinator use it through
+// adds vectors: they go through as bytes, in chunks, pipelined, from the memory
+// they were computed in into the memory they are used in; scripts see those of
+// small chunks alone, where a second round trip would cost more. Workers and the coordinator use it through
 // ledger.Ledger.
 //
 // Invariant: a root is in the log before its chunk is counted as landed, and a
@@ -25,6 +26,7 @@ import (
 type Ledger struct {
 	vectors goredis.UniversalClient // pipelines over smallBytes
 	control goredis.UniversalClient // everything else
+	inlined int                     // bytes of a chunk's floats up to which they go through scripts
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)

@@ -22,13 +22,29 @@ func open(t testing.TB, url string) *Ledger {
 	return l
 }
 
+// smallest is a bound on inlined chunks that all chunks are over.
+const smallest = -1
+
+// openLarge opens the ledger at url so that all chunks count as large.
+func openLarge(t testing.TB, url string) *Ledger {
+	t.Helper()
+	l := open(t, url)
+	l.inlined = smallest
+	return l
+}
+
 func TestConformance(t *testing.T) {
-	redistest.Each(t, func(t *testing.T, url string) {
-		t.Parallel()
-		l := open(t, url)
-		ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
-		requireTTLs(t, l)
-	})
+	for name, open := range map[string]func(testing.TB, string) *Ledger{"small chunks": open, "large chunks": openLarge} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, url string) {
+				t.Parallel()
+				l := open(t, url)
+				ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+				requireTTLs(t, l)
+			})
+		})
+	}
 }
 
 func TestConformanceOnCluster(t *testing.T) {

@@ -27,6 +27,7 @@ const (
 type pipeline struct {
 	goredis.Pipeliner
 	calls []*call
+	plain bool // vectors are read by way of strings
 }
 
 // call is a script in a pipeline. Its result is there after exec.
@@ -125,13 +126,5 @@ func (a *arena) encode(h wire.Header, v []float32) ([]byte, uint64) {
 	start := len(a.bytes)
 	var sum uint64
 	a.bytes, sum = wire.Append(a.bytes, h, v)
-	return a.bytes[start:len(a.bytes):len(a.bytes)], sum
-}
-
-// encodeRoot appends a log entry and returns its bytes and its checksum.
-func (a *arena) encodeRoot(lay ledger.Layout, step int64, chunk int, root ledger.Partial, before ledger.Link) ([]byte, uint64) {
-	start := len(a.bytes)
-	var sum uint64
-	a.bytes, sum = lay.EncodeRoot(a.bytes, step, chunk, root.Gradient, root.Sums, before)
 	return a.bytes[start:len(a.bytes):len(a.bytes)], sum
 }

@@ -16,18 +16,31 @@ import (
 // errLost is a chunk that must be stored, by what is stored beside it, and is not.
 var errLost = fmt.Errorf("lost from the store: %w", job.ErrCorrupt)
 
-// logged is a chunk of a root on its way out of the log.
-type logged struct{ data, floor *goredis.StringCmd }
+// logged is a chunk of a root on its way out of the log; meta is its seal and
+// the log's floor.
+type logged struct {
+	floats *vector
+	meta   *goredis.SliceCmd
+}
 
 // Root reads a committed step's root.
 func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	if err := cmp.Or(lay.CheckStep(step), lay.CheckVector("destination", dst), lay.CheckChain(before)); err != nil {
+	if err := lay.Validate(); err != nil {
+		return ledger.Sums{}, nil, err
+	}
+	return l.RootChunks(ctx, lay, step, lay.AllChunks(), dst, before)
+}
+
+// RootChunks reads chunks of a committed step's root.
+func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("destination", dst), lay.CheckChain(before))
+	if err != nil {
 		return ledger.Sums{}, nil, err
 	}
 	per, _ := batches(lay, 1)
 	var sums agreedSums
-	after := make(ledger.Chain, len(before))
-	for part := range slices.Chunk(lay.AllChunks(), per) {
+	after := slices.Clone(before)
+	for part := range slices.Chunk(chunks, per) {
 		err := l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
 		if errors.Is(err, errLost) { // a cluster's nodes answer in any order: the step may just have been committed
 			err = l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
@@ -45,21 +58,30 @@ func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []
 func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before, after ledger.Chain, sums *agreedSums) error {
 	k := keysOf(lay)
 	_, size := batches(lay, 1)
-	pipe := l.pipeline(size * len(chunks))
-	control := pipe.HGet(ctx, k.control(), fieldCommitted)
+	var control *goredis.StringCmd
 	found := make([]logged, len(chunks))
-	for i, c := range chunks {
-		found[i] = logged{pipe.HGet(ctx, k.log(c), field(step)), pipe.HGet(ctx, k.log(c), fieldFloor)}
-	}
-	if err := pipe.exec(ctx); err != nil {
+	err := l.read(ctx, size*len(chunks), func(pipe *pipeline) {
+		control = pipe.HGet(ctx, k.control(), fieldCommitted)
+		for i, c := range chunks {
+			lo, hi := lay.Chunk(c)
+			key, name := k.log(c), field(step)
+			found[i] = logged{pipe.vector(ctx, key, name, dst[lo:hi]), pipe.HMGet(ctx, key, sealPrefix+name, fieldFloor)}
+		}
+	})
+	if err != nil {
 		return err
 	}
 	if committed, _ := number(control.Val()); step >= committed {
 		return fmt.Errorf("%d steps are committed: %w", committed, job.ErrNotFound)
 	}
 	for i, c := range chunks {
-		sum, err := sums.decodeRoot(lay, step, c, found[i].data, before[c], dst)
-		floor, _ := number(found[i].floor.Val())
+		meta := found[i].meta.Val()
+		if len(meta) != 2 {
+			return fmt.Errorf("chunk %d: %d values instead of 2", c, len(meta))
+		}
+		sum, err := sums.decodeRoot(step, c, found[i].floats, meta[0], before[c])
+		text, _ := meta[1].(string)
+		floor, _ := number(text)
 		switch {
 		case err == nil:
 			after[c] = before[c].Next(sum)

@@ -10,6 +10,8 @@ import (
 var (
 	//go:embed lua/arrive.lua
 	arriveSource string
+	//go:embed lua/seal.lua
+	sealSource string
 	//go:embed lua/commit.lua
 	commitSource string
 	//go:embed lua/newest.lua
@@ -20,6 +22,7 @@ var (
 	lossesSource string
 
 	arriveScript = newScript(arriveSource)
+	sealScript   = newScript(sealSource)
 	commitScript = newScript(commitSource)
 	newestScript = newScript(newestSource)
 	raiseScript  = newScript(raiseSource)

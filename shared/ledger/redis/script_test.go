@@ -20,11 +20,11 @@ func TestRetransmittedCommit(t *testing.T) {
 		l, ctx := open(t, url), t.Context()
 		for _, chunk := range []int{2, 100} {
 			lay := ledgertest.Layout(7, chunk, 2)
-			require.NoError(t, l.control.HSet(ctx, keysOf(lay).log(0), "0", "root").Err())
+			require.NoError(t, l.control.HSet(ctx, keysOf(lay).log(0), "0", "root", "s0", "seal").Err())
 			pipe := l.pipeline(0)
-			first := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{})
+			first := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{}, nil, nil)
 			again := pipe.run(ctx, first.script, first.keys, first.args...)
-			other := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{})
+			other := commitCall(ctx, pipe, lay, 0, lay.AllChunks(), ledger.Sums{}, nil, nil)
 			require.NoError(t, pipe.exec(ctx))
 			for call, want := range map[*call]bool{first: true, again: true, other: false} {
 				committed, err := committedBy(call)
@@ -65,12 +65,13 @@ func TestCutTrim(t *testing.T) {
 	pipe := l.pipeline(0)
 	pipe.run(ctx, raiseScript, []string{k.log(0)}, 90, jobLife.Milliseconds())
 	pipe.HSet(ctx, k.snapshot(1), "80", "left behind")
+	pipe.HSet(ctx, k.log(1), "s70", "left behind", "71", "left behind")
 	require.NoError(t, pipe.exec(ctx))
 	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
 	for c := range lay.Chunks() {
 		fields, err := l.control.HKeys(ctx, k.log(c)).Result()
 		require.NoError(t, err)
-		require.ElementsMatch(t, []string{"95", "96", "97", "98", "99", "floor"}, fields)
+		require.ElementsMatch(t, []string{"95", "96", "97", "98", "99", "s95", "s96", "s97", "s98", "s99", "floor"}, fields)
 		fields, err = l.control.HKeys(ctx, k.snapshot(c)).Result()
 		require.NoError(t, err)
 		require.Equal(t, []string{"95"}, fields)
@@ -155,11 +156,12 @@ func TestKeys(t *testing.T) {
 
 // What it says to a Go caller in the cases a Put never meets.
 func TestArriveSaysWhatIsMissing(t *testing.T) {
-	for _, reply := range [][]string{nil, {"missing"}, {"?"}, {"complete", "2"}, {"complete"}, {"differs"}} {
-		_, err := arrival(2, reply)
+	put := &putting{lay: ledgertest.Layout(1, 1, 2), node: 2, partial: ledger.Partial{Gradient: []float32{1}}}
+	for _, reply := range [][]string{nil, {"missing"}, {"?"}, {"complete", "2"}, {"complete"}, {"differs"}, {"values"}, {"values", "3", "seal", "data"}} {
+		_, err := put.arrival(0, reply)
 		require.Error(t, err, "%v", reply)
 	}
-	a, err := arrival(2, []string{"complete", "3", "x", "2"})
+	a, err := put.arrival(0, []string{"complete", "3", "x"})
 	require.NoError(t, err)
 	require.Equal(t, []tree.Node{2, 3}, a.Cover)
 }

@@ -85,6 +85,7 @@ func TestServerThatFillsUp(t *testing.T) {
 	l, ctx := open(t, s.URL), t.Context()
 	for _, chunk := range []int{64 << 10, 16 << 10} {
 		lay := ledgertest.Layout(64<<10, chunk, 2)
+
 		chain := lay.Genesis()
 		var err error
 		var step int64
@@ -113,13 +114,13 @@ func TestFullServer(t *testing.T) {
 	l, ctx := open(t, s.URL), t.Context()
 	for _, chunk := range []int{4, 100} {
 		require.NoError(t, l.control.ConfigSet(ctx, "maxmemory", "0").Err())
-		lay := ledgertest.Layout(9, chunk, 2)
+		lay := ledgertest.Layout(9, chunk, 4)
 		writeStep(t, l, lay)
 		require.NoError(t, l.control.ConfigSet(ctx, "maxmemory", "1").Err())
-		p := ledgertest.Partial(lay, 1, 3)
+		p := ledgertest.Partial(lay, 1, 4)
 		v := make([]float32, lay.Params)
 		errs := map[string]error{}
-		_, errs["Put"] = l.Put(ctx, lay, 1, 3, p)
+		_, errs["Put"] = l.Put(ctx, lay, 1, 4, p)
 		_, _, errs["Append"] = l.Append(ctx, lay, 1, lay.AllChunks(), v, ledger.Sums{}, lay.Genesis())
 		errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{v}, Chain: lay.Genesis()})
 		_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, 0, "u", []byte("x"))

@@ -13,6 +13,7 @@ import (
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/redis/redistest"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // writeStep stores the root of step 0, a snapshot before it, and a partial of
@@ -37,37 +38,50 @@ func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
 	return errs
 }
 
-// resealed puts the right checksum behind changed bytes.
-func resealed(s string) string {
-	body := s[:len(s)-8]
-	return string(binary.LittleEndian.AppendUint64([]byte(body), xxhash.Sum64String(body)))
+// resealed puts the right checksum into a seal of floats that was changed.
+func resealed(seal, floats string) string {
+	head := seal[:len(seal)-8]
+	return string(binary.LittleEndian.AppendUint64([]byte(head), xxhash.Sum64String(head+floats)))
 }
 
 func TestWrongBytesInTheStoreAreCorrupt(t *testing.T) {
-	spoil := map[string]func(string) string{
-		"one bit":       func(s string) string { return s[:60] + string(s[60]^1) + s[61:] },
-		"cut short":     func(s string) string { return s[:len(s)-1] },
-		"empty":         func(string) string { return "" },
-		"another kind":  func(s string) string { return resealed(s[:3] + "b" + s[4:]) },
-		"another step":  func(s string) string { return resealed(s[:8] + "\x07" + s[9:]) },
-		"another node":  func(s string) string { return resealed(s[:16] + "\x07" + s[17:]) },
-		"another chunk": func(s string) string { return resealed(s[:24] + "\x07" + s[25:]) },
-		"fewer floats":  func(s string) string { return resealed(s[:48] + "\x01" + s[49:56] + s[56:60] + s[len(s)-8:]) },
+	spoil := map[string]func(seal, floats string) (string, string){
+		"one bit of the floats": func(s, f string) (string, string) { return s, f[:4] + string(f[4]^1) + f[5:] },
+		"one bit of the seal":   func(s, f string) (string, string) { return s[:40] + string(s[40]^1) + s[41:], f },
+		"floats cut short":      func(s, f string) (string, string) { return s, f[:len(f)-1] },
+		"floats too long":       func(s, f string) (string, string) { return s, f + f },
+		"seal cut short":        func(s, f string) (string, string) { return s[:len(s)-1], f },
+		"empty":                 func(string, string) (string, string) { return "", "" },
+		"no floats":             func(s, _ string) (string, string) { return s, "" },
+		"another kind":          func(s, f string) (string, string) { return resealed(s[:3]+"b"+s[4:], f), f },
+		"another step":          func(s, f string) (string, string) { return resealed(s[:8]+"\x07"+s[9:], f), f },
+		"another node":          func(s, f string) (string, string) { return resealed(s[:16]+"\x07"+s[17:], f), f },
+		"another chunk":         func(s, f string) (string, string) { return resealed(s[:24]+"\x07"+s[25:], f), f },
+		"fewer floats":          func(s, f string) (string, string) { return resealed(s[:48]+"\x01"+s[49:], f[:4]), f[:4] },
 	}
-	fields := map[string]string{"partials:1": "2", "log": "0", "snapshot": "0"}
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
 		for name, change := range spoil {
-			for key, f := range fields {
+			for key, f := range map[string][2]string{"partials:1": {"d2", "2"}, "log": {"s0", "0"}, "snapshot": {"", "0"}} {
 				lay := ledgertest.Layout(9, 4, 2)
 				writeStep(t, l, lay)
 				for read, err := range reads(t, l, lay) {
 					require.NoError(t, err, read)
 				}
 				k := keysOf(lay).slot(1, key)
-				was, err := l.control.HGet(ctx, k, f).Result()
+				floats, err := l.control.HGet(ctx, k, f[1]).Result()
 				require.NoError(t, err)
-				require.NoError(t, l.control.HSet(ctx, k, f, change(was)).Err())
+				if f[0] == "" { // in one piece
+					end := len(floats) - 8
+					seal, changed := change(floats[:88]+floats[end:], floats[88:end])
+					head := max(0, len(seal)-8)
+					require.NoError(t, l.control.HSet(ctx, k, f[1], seal[:head]+changed+seal[head:]).Err())
+				} else {
+					seal, err := l.control.HGet(ctx, k, f[0]).Result()
+					require.NoError(t, err)
+					seal, floats = change(seal, floats)
+					require.NoError(t, l.control.HSet(ctx, k, f[0], seal, f[1], floats).Err())
+				}
 				for read, err := range reads(t, l, lay) {
 					if read == key {
 						require.ErrorIs(t, err, job.ErrCorrupt, "%s in %s", name, key)
@@ -95,12 +109,10 @@ func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
 // A partial is stored, but the call that stored it was cut before the arrival
 // was recorded; another worker's call with other bytes must not vouch for it.
 func TestPartialStoredByACutCall(t *testing.T) {
-	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	l, ctx := openLarge(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(3, 4, 2)
 	right := ledgertest.Partial(lay, 0, 2)
-	a := newArena(0)
-	data, _ := a.encode(partialHeader(0, 2, 0, right.Sums), right.Gradient)
-	require.NoError(t, l.control.HSet(ctx, keysOf(lay).partials(0, 0), "2", data).Err())
+	require.NoError(t, l.control.HSet(ctx, keysOf(lay).partials(0, 0), "2", wire.Bytes(right.Gradient)).Err())
 
 	nodes, err := l.Arrived(ctx, lay, 0)
 	require.NoError(t, err)
@@ -114,6 +126,45 @@ func TestPartialStoredByACutCall(t *testing.T) {
 	require.NoError(t, err)
 	_, err = l.Partial(ctx, lay, 0, 2, []int{0}, make([]float32, 3))
 	require.ErrorIs(t, err, job.ErrCorrupt)
+}
+
+// Likewise a root that was stored by a call that was cut before it was sealed.
+func TestRootStoredByACutCall(t *testing.T) {
+	l, ctx := openLarge(t, redistest.Mini(t)), t.Context()
+	for _, chunk := range []int{2, 100} {
+		for _, same := range []bool{true, false} {
+			lay := ledgertest.Layout(5, chunk, 2)
+			root := ledgertest.Partial(lay, 0, tree.Root)
+			lo, hi := lay.Chunk(0)
+			require.NoError(t, l.control.HSet(ctx, keysOf(lay).log(0), "0", wire.Bytes(root.Gradient[lo:hi])).Err())
+			_, _, err := l.Root(ctx, lay, 0, make([]float32, 5), lay.Genesis())
+			require.ErrorIs(t, err, job.ErrNotFound)
+			if !same {
+				root.Gradient[0]++
+			}
+			_, _, err = l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
+			if same {
+				require.NoError(t, err)
+				requireTrained(t, l, lay, 0, 1)
+			} else {
+				require.ErrorIs(t, err, job.ErrCorrupt)
+			}
+		}
+	}
+}
+
+// Floats that a full server refused are not there, though their seal came after.
+func TestSealWithoutFloats(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		lay := ledgertest.Layout(5, 5, 2)
+		e := entry{seal: []byte("seal")}
+		pipe := l.pipeline(0)
+		e.sealed = pipe.run(ctx, sealScript, []string{keysOf(lay).log(0), keysOf(lay).snapshot(0)}, 0, e.seal, 1000)
+		require.NoError(t, pipe.exec(ctx))
+		require.ErrorContains(t, l.settle(ctx, lay, 0, []entry{e}), "vanished")
+		require.Empty(t, allKeys(t, l))
+	})
 }
 
 func TestLostChunksAreCorrupt(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -70,10 +71,10 @@ func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []s
 	return nil
 }
 
-// below keeps the steps that are smaller than floor.
+// below keeps the fields of steps that are smaller than floor, seals among them.
 func below(floor int64, fields []string) []string {
 	return slices.DeleteFunc(fields, func(f string) bool {
-		step, ok := number(f)
+		step, ok := number(strings.TrimPrefix(f, sealPrefix))
 		return !ok || step >= floor
 	})
 }

@@ -12,6 +12,7 @@ import (
 type workspace struct {
 	a, b, tile []float32
 	sum        []float32 // a block of a product that is added to C; nil until needed
+	stack      []float32 // partial sums of a tree; nil until needed
 	x, y       []float32 // vectors with increments, made contiguous
 }
 

@@ -1,60 +1,98 @@
--- arrive records that the partial of a node, stored just before it in the same
--- pipeline, has arrived in one chunk, and tells when the arrived nodes cover
--- the reduction tree. Nothing of the vector passes through it.
+-- arrive records that the partial of a node has arrived in one chunk, and tells
+-- when the arrived nodes and this one cover the reduction tree. A partial that
+-- completes the cover is not kept, unless it was stored before: whoever brought
+-- it has it.
 --
 -- KEYS[1]  partials of (chunk, step)
 -- KEYS[2]  log of the chunk (same slot)
 -- KEYS[3]  steps of the chunk (same slot)
 -- ARGV[1]  step
 -- ARGV[2]  node
--- ARGV[3]  checksum of the partial's bytes, hexadecimal
--- ARGV[4]  life of the partials from now on, milliseconds
--- ARGV[5]  life of the steps from now on, milliseconds
+-- ARGV[3]  how: "ask", only tell whether the node would complete the cover;
+--          "stored", its floats were stored just before in the same pipeline;
+--          "inline", its floats are here
+-- ARGV[4]  the partial's seal; empty for "ask"
+-- ARGV[5]  life of the partials from now on, milliseconds
+-- ARGV[6]  life of the steps from now on, milliseconds
+-- ARGV[7]  "inline" only: the floats
+-- ARGV[8]  "inline" only: most bytes of floats to return
 --
 -- Output   {"committed"}         the root is in the log or trimmed off it; the partials were dropped
---          {"missing"}           the partial is not stored; nothing was recorded
---          {"differs"}           the node arrived before with another checksum; nothing was recorded
+--          {"missing"}           the floats are not stored; nothing was recorded
+--          {"differs"}           the node arrived before with another seal; nothing was recorded
+--          {"again"}             "ask": the node arrived before; call again as "stored"
+--          {"open"}              "ask": it would not complete the cover
 --          {"arrived"}           recorded; the tree is not covered yet
---          {"complete", n, ...}  recorded; the arrived nodes, in no order, cover the tree
+--          {"complete", n, ...}  the nodes, in no order, that have arrived; they and ARGV[2] cover the tree
+--          {"values", n, seal, floats, ...}  the same, with the partials of all but ARGV[2]
 --
 -- Atomicity: one script, one slot. Repeating it changes nothing but the TTL.
--- Cost: O(log M) field operations; O(nodes) once the tree is covered.
+-- Cost: O(log M) field operations; O(nodes) once the tree is covered. Floats
+-- pass through it for "inline" alone, which the caller keeps for small chunks.
 local partials, log = KEYS[1], KEYS[2]
-local step, node, sum = ARGV[1], ARGV[2], ARGV[3]
+local step, node, how, seal = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-redis.call('PEXPIRE', KEYS[3], ARGV[5])
-local floor = tonumber(redis.call('HGET', log, 'floor') or '0')
-if tonumber(step) < floor or redis.call('HEXISTS', log, step) == 1 then
+local logged = redis.call('HMGET', log, 'floor', 's' .. step)
+if logged[2] or tonumber(step) < tonumber(logged[1] or '0') then
   redis.call('UNLINK', partials)
   return {'committed'}
 end
-if redis.call('HEXISTS', partials, node) == 0 then
-  return {'missing'}
+local was = redis.call('HGET', partials, 'd' .. node)
+if was and how == 'ask' then
+  return {'again'}
 end
-if redis.call('HSETNX', partials, 'd' .. node, sum) == 0 and redis.call('HGET', partials, 'd' .. node) ~= sum then
+if was and was ~= seal then
   return {'differs'}
 end
-redis.call('PEXPIRE', partials, ARGV[4])
 
 -- c<n> marks that the leaves below n are covered: n arrived, or both its children are marked.
 local n = tonumber(node)
-redis.call('HSET', partials, 'c' .. node, '')
+local fields = {'d' .. node, seal, 'c' .. node, ''}
 while n > 1 do
   local sibling = n % 2 == 0 and n + 1 or n - 1
   if redis.call('HEXISTS', partials, string.format('c%.0f', sibling)) == 0 then
     break
   end
   n = math.floor(n / 2)
-  redis.call('HSET', partials, string.format('c%.0f', n), '')
+  fields[#fields + 1] = string.format('c%.0f', n)
+  fields[#fields + 1] = ''
 end
-if redis.call('HEXISTS', partials, 'c1') == 0 then
-  return {'arrived'}
+local complete = n == 1 or redis.call('HEXISTS', partials, 'c1') == 1
+
+if not was and (how == 'stored' or how == 'inline' and not complete) then
+  if how == 'inline' then
+    fields[#fields + 1] = node
+    fields[#fields + 1] = ARGV[7]
+    redis.call('SADD', KEYS[3], step)
+  elseif redis.call('HEXISTS', partials, node) == 0 then
+    return {'missing'}
+  end
+  redis.call('HSET', partials, unpack(fields))
+end
+if how ~= 'ask' then
+  redis.call('PEXPIRE', KEYS[3], ARGV[6])
+  redis.call('PEXPIRE', partials, ARGV[5])
+end
+if not complete then
+  return {how == 'ask' and 'open' or 'arrived'}
 end
 
-local reply = {'complete'}
+local nodes = {}
 for _, field in ipairs(redis.call('HKEYS', partials)) do
   if string.sub(field, 1, 1) == 'd' then
-    reply[#reply + 1] = string.sub(field, 2)
+    nodes[#nodes + 1] = string.sub(field, 2)
+  end
+end
+if how ~= 'inline' or #nodes * #ARGV[7] > tonumber(ARGV[8]) then
+  return {'complete', unpack(nodes)}
+end
+local reply = {'values'}
+for _, other in ipairs(nodes) do
+  if other ~= node then
+    local value = redis.call('HMGET', partials, 'd' .. other, other)
+    reply[#reply + 1] = other
+    reply[#reply + 1] = value[1]
+    reply[#reply + 1] = value[2]
   end
 end
 return reply

@@ -5,30 +5,60 @@
 -- KEYS[1]  control
 -- KEYS[2]  losses
 -- KEYS[3]  pending
--- KEYS[4]  log of chunk 0            (used when the job has one chunk)
+-- KEYS[4]  log of chunk 0               (used when the job has one chunk)
 -- KEYS[5]  partials of (chunk 0, step)  (used when the job has one chunk)
+-- KEYS[6]  snapshot of chunk 0          (used when the job has one chunk)
 -- ARGV[1]  step
 -- ARGV[2]  number of chunks of the job
 -- ARGV[3]  the step's entry in the losses, 16 bytes
 -- ARGV[4]  token of the call, so that a retransmitted one knows itself
 -- ARGV[5]  life of the keys from now on, milliseconds
--- ARGV[6…] chunks that are in the log; none: only go on
+-- ARGV[6]  seal of the root's only chunk, to be put into the log; empty: the
+--          caller has put the chunks there
+-- ARGV[7]  floats of that chunk
+-- ARGV[8…] chunks that are in the log; none: only go on
 --
 -- Output   1  this call committed the step
 --          0  it did not
 --         -1  the job has one chunk and its root is not in the log; nothing was done
+--         -2  the log has another entry than ARGV[6]; nothing was done
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. The caller has put
--- the chunks into the log before; with one chunk the script makes sure itself,
--- and drops the step's partials. Repeating it changes nothing but the TTL.
--- Cost: O(chunks named), and O(chunks of the job) for each step committed from pending.
+-- the chunks into the log before; with one chunk the script makes sure itself
+-- or puts it there itself, and drops the step's partials. Repeating it changes
+-- nothing but the TTL.
+-- Cost: O(chunks named), and O(chunks of the job) for each step committed from
+-- pending. Floats pass through it for a small root of one chunk alone.
+--
+-- Lives are renewed when a key is new, and every 64 steps: a job that takes a
+-- month for 64 steps is not provided for.
 local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
-local step, total, named = tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV - 5
+local step, total, named = tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV - 7
 local committed = tonumber(redis.call('HGET', control, 'committed') or '0')
 
+local function renew(key)
+  if step % 64 == 0 or redis.call('PTTL', key) == -1 then
+    redis.call('PEXPIRE', key, ARGV[5])
+  end
+end
+
 if total == 1 and named == 1 then
-  if step >= committed and redis.call('HEXISTS', KEYS[4], ARGV[1]) == 0 then
-    return -1
+  if ARGV[6] == '' then
+    if step >= committed and redis.call('HEXISTS', KEYS[4], 's' .. ARGV[1]) == 0 then
+      return -1
+    end
+  else
+    local logged = redis.call('HMGET', KEYS[4], 'floor', 's' .. ARGV[1])
+    if logged[2] and logged[2] ~= ARGV[6] then
+      return -2
+    end
+    if not logged[2] and step >= tonumber(logged[1] or '0') then
+      redis.call('HSET', KEYS[4], ARGV[1], ARGV[7], 's' .. ARGV[1], ARGV[6])
+      renew(KEYS[4])
+      if step % 64 == 0 then
+        redis.call('PEXPIRE', KEYS[6], ARGV[5])
+      end
+    end
   end
   redis.call('UNLINK', KEYS[5])
 end
@@ -47,7 +77,7 @@ else
   if named > 0 then
     redis.call('HSETNX', pending, ARGV[1], ARGV[3])
   end
-  for i = 6, #ARGV do
+  for i = 8, #ARGV do
     if redis.call('HSETNX', pending, ARGV[1] .. ':' .. ARGV[i], '') == 1 then
       redis.call('HINCRBY', pending, ARGV[1] .. ':landed', 1)
     end
@@ -64,11 +94,11 @@ else
     end
     committed = committed + 1
   end
+  renew(pending)
 end
 if committed > before then
   redis.call('HSET', control, 'committed', string.format('%.0f', committed), 'by', ARGV[4])
-end
-for i = 1, 3 do
-  redis.call('PEXPIRE', KEYS[i], ARGV[5])
+  renew(control)
+  renew(losses)
 end
 return committed > step and 1 or 0

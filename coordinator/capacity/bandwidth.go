@@ -1,0 +1,40 @@
+package capacity
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+)
+
+// BitsPerSecond is a bandwidth, written with its unit: 10Gbps.
+type BitsPerSecond float64
+
+// Bandwidths that can be meant: a telephone line, and more than any link.
+const (
+	leastBandwidth = 1e3
+	mostBandwidth  = 1e15
+)
+
+// units stand for bits per second, whatever stands before them for a power of ten.
+var units = []string{"bps", "bit/s", "b/s"}
+
+// UnmarshalText reads a number with a prefix of SI and a unit.
+func (b *BitsPerSecond) UnmarshalText(text []byte) error {
+	value, unit, err := humanize.ParseSI(strings.TrimSpace(string(text)))
+	if err != nil || !slices.Contains(units, unit) {
+		return fmt.Errorf("%q: want a number, a prefix k, M, G or T, and bps, such as 10Gbps", text)
+	}
+	if !(value >= leastBandwidth && value <= mostBandwidth) {
+		return fmt.Errorf("%q: %g bits per second: want 1kbps to 1000Tbps (M is mega, m is milli)", text, value)
+	}
+	*b = BitsPerSecond(value)
+	return nil
+}
+
+// String writes it as it is read.
+func (b BitsPerSecond) String() string {
+	value, prefix := humanize.ComputeSI(float64(b))
+	return humanize.Ftoa(value) + prefix + "bps"
+}

@@ -1,0 +1,65 @@
+package round
+
+import (
+	"tributary/shared/tree"
+)
+
+// maxSpan bounds the steps of one task.
+const maxSpan = 1024
+
+// span is the steps that the tasks on the queue were published for. While a span
+// lasts, workers go from step to step by themselves.
+type span struct {
+	end    int64 // the step after its last
+	steps  int64 // how many it had
+	broken bool  // work was published beside it, or a worker is gone: it ends with the step in hand
+}
+
+// lasts reports whether tasks are there for the step after so many.
+func (s span) lasts(committed int64) bool { return !s.broken && committed < s.end }
+
+// publish begins a span with the step in hand. Tasks of the last one that have
+// steps to go are called back first.
+func (r *Round) publish() []Action {
+	var actions []Action
+	if r.span.end > r.committed {
+		actions = append(actions, Recall{})
+	}
+	steps := r.stride()
+	r.span = span{end: r.committed + steps, steps: steps}
+	nodes, threads := r.cover()
+	return append(actions, Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads})
+}
+
+// stride is how many steps the next span has: about as many as take SpanTime, at
+// most twice as many as the last, none beyond an evaluation, which the next step
+// waits for. It decides who asks for which results, never what they are.
+func (r *Round) stride() int64 {
+	steps := int64(1)
+	if step := r.steps.median(); step > 0 {
+		steps = min(max(1, int64(r.cfg.SpanTime/step)), max(1, 2*r.span.steps), maxSpan)
+	}
+	steps = min(steps, r.cfg.Steps-r.committed)
+	for n := int64(1); n < steps; n++ {
+		if r.cfg.EvaluateAfter(r.committed + n) {
+			return n
+		}
+	}
+	return steps
+}
+
+// cover parts the tree among teams of slots of one worker each. A job whose share
+// is no whole number of teams has smaller ones.
+func (r *Round) cover() (nodes []tree.Node, threads int) {
+	nodes = tree.Cover(r.cfg.Microbatches, r.teams())
+	return nodes, max(1, min(r.team, r.slots/len(nodes)))
+}
+
+// teams is how many tasks there may be at a time.
+func (r *Round) teams() int {
+	team := r.team
+	for r.slots%max(1, team) != 0 {
+		team-- // ends at 1
+	}
+	return max(1, r.slots/max(1, team))
+}

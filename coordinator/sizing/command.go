@@ -1,0 +1,103 @@
+// Package sizing is the plan command: how fast a job would be with so many
+// workers, and how many of them help.
+//
+// It owns the short measurements on this machine (gradients of the spec's
+// shape, vectors in and out of Redis) and the table; the formulas are package
+// capacity's.
+//
+// Invariant: the last line on standard output is the whole result as JSON, and
+// nothing of the job or of the measurement is left anywhere.
+package sizing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tributary/coordinator/capacity"
+	"tributary/shared/lifecycle"
+	"tributary/shared/numeric/isa"
+	"tributary/shared/settings"
+)
+
+// Command is the plan command's settings.
+type Command struct {
+	Spec      string                 `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
+	Workers   int                    `name:"workers" default:"16" help:"Workers to plan for, 1 to 4096."`
+	Slots     int                    `name:"slots" default:"1" help:"Gradient tasks each of them works on at a time, 1 to 4096; measured with so many on this machine."`
+	Bandwidth capacity.BitsPerSecond `name:"bandwidth" default:"10Gbps" help:"Of each worker's link and of Redis's, bits per second and direction, 1kbps to 1000Tbps."`
+	Redis     string                 `name:"redis" placeholder:"URL" help:"Measure with this Redis server; default: an embedded one, which is slower than a real one."`
+	Overhead  time.Duration          `name:"step-overhead" default:"500us" help:"What a step takes beside computing and moving vectors, 0s to 1m: planning, queue, announcements. The default was measured with real servers on one machine."`
+	Budget    time.Duration          `name:"budget" default:"1s" help:"Time for each of the three measurements, 10ms to 1m."`
+	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
+}
+
+// Validate is called by kong.
+func (c *Command) Validate() error {
+	switch {
+	case c.Workers < 1 || c.Workers > 4096:
+		return fmt.Errorf("--workers: %d: want 1 to 4096", c.Workers)
+	case c.Slots < 1 || c.Slots > 4096:
+		return fmt.Errorf("--slots: %d: want 1 to 4096", c.Slots)
+	case c.Overhead < 0 || c.Overhead > time.Minute:
+		return fmt.Errorf("--step-overhead: %s: want 0s to 1m", c.Overhead)
+	case c.Budget < 10*time.Millisecond || c.Budget > time.Minute:
+		return fmt.Errorf("--budget: %s: want 10ms to 1m", c.Budget)
+	}
+	return nil
+}
+
+// Plan is the result, as JSON.
+type Plan struct {
+	Job     capacity.Job     `json:"job"`
+	Costs   capacity.Costs   `json:"costs"` // seconds
+	Network capacity.Network `json:"network"`
+	Slots   int              `json:"slots"`
+	Steps   []capacity.Step  `json:"steps"` // for 1, 2, 4, … workers
+	Useful  int              `json:"useful_workers"`
+	Bound   capacity.Bound   `json:"limited_by"`
+}
+
+// Run measures and prints.
+func (c *Command) Run(ctx lifecycle.Contexts) error {
+	if err := isa.Err(); err != nil {
+		return err
+	}
+	log, err := settings.Log{Level: c.Level, Format: "pretty"}.LoggerTo(os.Stderr, false, "")
+	if err != nil {
+		return err
+	}
+	return c.plan(ctx.Soft, os.Stdout, log)
+}
+
+func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) error {
+	sample, err := c.sample(ctx)
+	if err != nil {
+		return err
+	}
+	p := &Plan{Slots: c.Slots, Network: capacity.Network{Bandwidth: float64(c.Bandwidth)}}
+	spec := &sample.engine.Plan.Spec
+	p.Job = capacity.Job{Params: sample.engine.Network.Params(), Batch: min(spec.Batch, sample.rows), Microbatches: spec.Microbatches}
+	p.Costs.Queue = c.Overhead.Seconds()
+	if err := sample.compute(ctx, &p.Costs, c.Slots, c.Budget); err != nil {
+		return fmt.Errorf("measure gradients: %w", err)
+	}
+	if err := c.moving(ctx, sample.engine.Layout, &p.Costs, log); err != nil {
+		return fmt.Errorf("measure Redis: %w", err)
+	}
+	limit, bound := capacity.Limit(p.Job, p.Costs, p.Network, c.Workers, c.Slots)
+	p.Useful, p.Bound = limit.Workers, bound
+	for w := 1; w < c.Workers; w *= 2 {
+		p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, w, c.Slots))
+	}
+	p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, c.Workers, c.Slots))
+	if err := c.print(out, p); err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(p)
+}

@@ -1,0 +1,4 @@
+package sizing
+
+// Measure is the command without its surroundings.
+var Measure = (*Command).plan

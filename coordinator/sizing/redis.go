@@ -1,0 +1,123 @@
+package sizing
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/rs/zerolog"
+
+	"tributary/coordinator/capacity"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	ledgerredis "tributary/shared/ledger/redis"
+)
+
+// moving measures a vector's way into Redis and out of it: by one alone, and
+// by as many at once as there are CPUs, which is taken for what Redis can do.
+// (Redis itself has but the rest of the CPUs meanwhile, so it can do more.)
+func (c *Command) moving(ctx context.Context, layout func(job.Ref) ledger.Layout, costs *capacity.Costs, log zerolog.Logger) error {
+	url := c.Redis
+	if url == "" {
+		embedded := miniredis.NewMiniRedis()
+		if err := embedded.Start(); err != nil {
+			return fmt.Errorf("start the embedded Redis server: %w", err)
+		}
+		defer embedded.Close()
+		url = "redis://" + embedded.Addr()
+	}
+	l, err := ledgerredis.Open(ctx, ledgerredis.Config{URL: url, Log: log})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	alone, err := trip(ctx, l, layout, 1, c.Budget/2)
+	if err != nil {
+		return err
+	}
+	shared, err := trip(ctx, l, layout, max(2, runtime.GOMAXPROCS(0)), c.Budget/2)
+	if err != nil {
+		return err
+	}
+	costs.Put, costs.Get = alone.put, alone.get
+	costs.SharedPut, costs.SharedGet = min(alone.put, shared.put), min(alone.get, shared.get)
+	return nil
+}
+
+// times are seconds per vector, all clients together.
+type times struct{ put, get float64 }
+
+const (
+	leastRounds = 2
+	mostRounds  = 64
+)
+
+// trip appends and reads roots with so many clients at once, each for a job of
+// its own that is deleted afterwards.
+func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layout, clients int, budget time.Duration) (times, error) {
+	var total times
+	run := strconv.FormatUint(rand.Uint64(), 36)
+	root := make([]float32, layout(job.Ref{}).Params)
+	for i := range root {
+		root[i] = float32(i*7919%1013)/1013 - 0.5
+	}
+	layouts, chains := make([]ledger.Layout, clients), make([]ledger.Chain, clients)
+	dst := make([][]float32, clients)
+	for i := range layouts {
+		layouts[i] = layout(job.Ref{Job: job.ID("plan-" + strconv.Itoa(i)), Run: job.Run(run)})
+		chains[i], dst[i] = layouts[i].Genesis(), make([]float32, len(root))
+	}
+	defer func() {
+		for _, lay := range layouts {
+			_ = l.Delete(context.WithoutCancel(ctx), lay) // its keys end by themselves
+		}
+	}()
+	began := time.Now()
+	rounds := 0
+	for ; rounds < leastRounds || rounds < mostRounds && time.Since(began) < budget; rounds++ {
+		step := int64(rounds)
+		before := append([]ledger.Chain(nil), chains...)
+		put, err := together(clients, func(i int) (err error) {
+			_, chains[i], err = l.Append(ctx, layouts[i], step, layouts[i].AllChunks(), root, ledger.Sums{Examples: 1}, before[i])
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		get, err := together(clients, func(i int) error {
+			_, _, err := l.Root(ctx, layouts[i], step, dst[i], before[i])
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		if rounds > 0 { // the first opens connections
+			total.put, total.get = total.put+put, total.get+get
+		}
+	}
+	n := float64((rounds - 1) * clients)
+	return times{total.put / n, total.get / n}, nil
+}
+
+// together calls f for each client at once and returns the seconds of all.
+func together(clients int, f func(i int) error) (float64, error) {
+	errs := make([]error, clients)
+	began := time.Now()
+	var busy sync.WaitGroup
+	for i := range clients {
+		busy.Go(func() { errs[i] = f(i) })
+	}
+	busy.Wait()
+	took := time.Since(began).Seconds()
+	for _, err := range errs {
+		if err != nil {
+			return 0, err
+		}
+	}
+	return took, nil
+}

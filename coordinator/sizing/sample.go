@@ -1,0 +1,124 @@
+package sizing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+
+	"tributary/coordinator/ingest"
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/plan"
+	"tributary/shared/spec"
+)
+
+// sample is an engine of the job's shape on rows that are made up.
+type sample struct {
+	engine *gradient.Engine
+	rows   int // of the real training split
+}
+
+const (
+	maxSpec  = 1<<20 + 1 // one byte more than a spec may have, so that a longer one is seen
+	chunkLen = 64 << 10  // parameters in a ledger chunk, as jobs have it
+	batches  = 4         // of made-up rows
+)
+
+// sample reads the job's data for its shape and keeps nothing of it.
+func (c *Command) sample(ctx context.Context) (*sample, error) {
+	data, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	s, err := spec.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true}, nowhere{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *m, ChunkLen: chunkLen}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	out := &sample{rows: m.Rows(job.Train)}
+	store := blob.NewMemory(0)
+	if p.Dataset.Splits, err = made(ctx, store, m, min(s.Batch, out.rows)*batches); err != nil {
+		return nil, err
+	}
+	p.Spec.Model.Init.From = "" // other weights take as long
+	out.engine, err = gradient.Compile(ctx, p, store, dataset.NewCache(store, cacheBytes))
+	return out, err
+}
+
+// cacheBytes is the worker's default.
+const cacheBytes = 512 << 20
+
+func (c *Command) read() ([]byte, error) {
+	in := io.Reader(os.Stdin)
+	if c.Spec != "-" {
+		f, err := os.Open(c.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("read spec: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxSpec))
+	if err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	return data, nil
+}
+
+// made puts made-up rows into store, in blocks as long as the real ones, and
+// returns the splits with these for training.
+func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) (map[job.Split][]dataset.BlockRef, error) {
+	splits := maps.Clone(m.Splits)
+	per := m.Splits[job.Train][0].Rows
+	splits[job.Train] = nil
+	for left := rows; left > 0; left -= per {
+		b := &dataset.Block{Rows: min(left, per), Features: m.Features, Targets: m.Targets}
+		b.X, b.Y = make([]float32, b.Rows*m.Features), make([]float32, b.Rows*m.Targets)
+		for i := range b.X {
+			b.X[i] = float32(i*7919%1013)/1013 - 0.5
+		}
+		for i := range b.Y {
+			b.Y[i] = float32(i % max(2, len(m.Classes)))
+		}
+		data := dataset.Encode(b)
+		digest, err := store.Put(ctx, data)
+		if err != nil {
+			return nil, err
+		}
+		splits[job.Train] = append(splits[job.Train], dataset.BlockRef{Digest: digest, Rows: b.Rows, Bytes: len(data)})
+	}
+	return splits, nil
+}
+
+// nowhere is a blob store that forgets.
+type nowhere struct{}
+
+var errForgotten = errors.New("nothing is kept of it")
+
+// Put implements blob.Store.
+func (nowhere) Put(_ context.Context, data []byte) (job.Digest, error) {
+	return blob.DigestOf(data), nil
+}
+
+// Get implements blob.Store.
+func (nowhere) Get(context.Context, job.Digest) ([]byte, error) {
+	return nil, errors.Join(errForgotten, job.ErrNotFound)
+}
+
+// Has implements blob.Store.
+func (nowhere) Has(context.Context, job.Digest) (bool, error) { return false, nil }
+
+// Delete implements blob.Store.
+func (nowhere) Delete(context.Context, job.Digest) error { return nil }

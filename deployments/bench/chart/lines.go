@@ -1,0 +1,100 @@
+package chart
+
+import (
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Point is a measurement.
+type Point struct{ X, Y float64 }
+
+// Line is measurements in a row.
+type Line struct {
+	Name   string
+	Points []Point
+}
+
+// Lines is one panel of lines.
+type Lines struct {
+	Title, X, Y string // the axes' titles carry the units
+	LogX, LogY  bool
+	Lines       []Line
+}
+
+const lineHeight = 7.5 * vg.Centimeter
+
+// glyphs tell lines apart in print.
+var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{}}
+
+func (Lines) height() vg.Length { return lineHeight }
+
+func (l Lines) plot() *plot.Plot {
+	p := newPlot(l.Title, l.X, l.Y)
+	grid(p, true, true)
+	p.Y.Min = math.Inf(1)
+	for i, line := range l.Lines {
+		xys := make(plotter.XYs, 0, len(line.Points))
+		for _, pt := range line.Points {
+			xys = append(xys, plotter.XY{X: pt.X, Y: pt.Y})
+		}
+		if len(xys) == 0 {
+			continue
+		}
+		c := palette[i%len(palette)]
+		path := &plotter.Line{XYs: xys, LineStyle: draw.LineStyle{Color: c, Width: vg.Points(1.3)}}
+		marks := &plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: c, Radius: vg.Points(2.6), Shape: glyphs[i%len(glyphs)]}}
+		p.Add(path, marks)
+		if line.Name != "" {
+			p.Legend.Add(line.Name, path, marks)
+		}
+	}
+	axis(&p.X, l.LogX)
+	axis(&p.Y, l.LogY)
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.XOffs, p.Legend.YOffs = 6, -4
+	return p
+}
+
+// axis widens an axis about its data: from zero, or by a factor when it is
+// logarithmic.
+func axis(a *plot.Axis, logarithmic bool) {
+	if !logarithmic {
+		a.Min, a.Max = 0, a.Max*1.3
+		a.Tick.Marker = ticks{}
+		return
+	}
+	a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
+	room := math.Pow(a.Max/a.Min, 0.08)
+	if !(room > 1.1) {
+		room = 1.5
+	}
+	a.Min, a.Max = a.Min/room, a.Max*room*room
+}
+
+// decades marks a logarithmic axis at powers of ten, with labels also at their
+// doubles and fives where there is room.
+type decades struct{}
+
+// Ticks implements plot.Ticker; low is positive.
+func (decades) Ticks(low, high float64) []plot.Tick {
+	var out []plot.Tick
+	span := math.Log10(high / low)
+	for k := math.Floor(math.Log10(low)); k <= math.Log10(high); k++ {
+		for m := 1.0; m < 10; m++ {
+			x := m * math.Pow(10, k)
+			if x < low || x > high {
+				continue
+			}
+			t := plot.Tick{Value: x}
+			if m == 1 || span < 3 && (m == 2 || m == 5) {
+				t.Label = short(x)
+			}
+			out = append(out, t)
+		}
+	}
+	return out
+}

@@ -1,0 +1,165 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Fleet is servers and the workers that hang on them.
+type Fleet struct {
+	NATS, Redis string // URLs
+	Servers     []*Process
+	Workers     []*Process
+
+	lab *Lab
+	dir string
+}
+
+// Start starts servers and so many workers of so many slots.
+func (l *Lab) Start(ctx context.Context, s Servers, workers, slots int) (_ *Fleet, err error) {
+	f := &Fleet{lab: l}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if f.dir, err = l.Dir(); err != nil {
+		return nil, err
+	}
+	if f.NATS, err = f.nats(ctx, max(1, s.NATS)); err != nil {
+		return nil, err
+	}
+	if f.Redis, err = f.redis(ctx, max(1, s.Redis)); err != nil {
+		return nil, err
+	}
+	return f, f.Grow(ctx, workers, slots)
+}
+
+// Grow starts further workers and waits until they are ready.
+func (f *Fleet) Grow(ctx context.Context, workers, slots int) error {
+	ports, err := freePorts(ctx, workers)
+	if err != nil {
+		return err
+	}
+	first := len(f.Workers)
+	for _, port := range ports {
+		p, err := f.lab.spawn(ctx, f.lab.program("worker"), "--nats", f.NATS, "--redis", f.Redis, "--slots", strconv.Itoa(slots),
+			"--http", "127.0.0.1:"+strconv.Itoa(port), "--log-level", "warn")
+		if err != nil {
+			return err
+		}
+		f.Workers = append(f.Workers, p)
+	}
+	for i, port := range ports {
+		if err := until(ctx, func() error { return ready(ctx, port, "/readyz") }); err != nil {
+			return fmt.Errorf("a worker does not become ready: %w: %s", err, f.Workers[first+i].log.String())
+		}
+	}
+	return nil
+}
+
+// Serve starts a coordinator that takes jobs over NATS.
+func (f *Fleet) Serve(ctx context.Context) error {
+	ports, err := freePorts(ctx, 1)
+	if err != nil {
+		return err
+	}
+	p, err := f.lab.spawn(ctx, f.lab.program("coordinator"), "serve", "--nats", f.NATS, "--redis", f.Redis,
+		"--http", "127.0.0.1:"+strconv.Itoa(ports[0]), "--log-level", "warn")
+	if err != nil {
+		return err
+	}
+	f.Servers = append(f.Servers, p)
+	if err := until(ctx, func() error { return ready(ctx, ports[0], "/readyz") }); err != nil {
+		return fmt.Errorf("a coordinator does not become ready: %w: %s", err, p.log.String())
+	}
+	return nil
+}
+
+// ready asks a program over HTTP whether it is.
+func ready(ctx context.Context, port int, path string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", answer.Status)
+	}
+	return nil
+}
+
+// Close ends every process, the servers last, and removes what they stored.
+func (f *Fleet) Close() {
+	for _, p := range append(append([]*Process(nil), f.Workers...), f.Servers...) {
+		p.End()
+	}
+	if f.dir != "" {
+		_ = os.RemoveAll(f.dir) // the lab removes what is left
+	}
+}
+
+// Outcome is what the train command prints, as far as it is measured by.
+type Outcome struct {
+	Steps      int64   `json:"steps"`
+	Seconds    float64 `json:"seconds"`
+	Samples    float64 `json:"samples_per_second"`
+	TrainLoss  float64 `json:"train_loss"`
+	Parameters string  `json:"parameters_sha256"`
+	StepMS     *struct {
+		P50 float64 `json:"p50"`
+		P99 float64 `json:"p99"`
+	} `json:"step_ms"`
+	// Peak is the most memory the train command held, in bytes.
+	Peak int64 `json:"-"`
+}
+
+// MS is the mean of a step, in milliseconds.
+func (o *Outcome) MS() float64 { return o.Seconds * 1e3 / float64(max(1, o.Steps)) }
+
+// Train trains a spec on the fleet's workers.
+func (f *Fleet) Train(ctx context.Context, spec any, args ...string) (*Outcome, error) {
+	return f.lab.Train(ctx, spec, append([]string{"--nats", f.NATS, "--redis", f.Redis, "--workers", "0"}, args...)...)
+}
+
+// Train runs the train command on a spec.
+func (l *Lab) Train(ctx context.Context, spec any, args ...string) (*Outcome, error) {
+	dir, err := l.Dir()
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "spec.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, l.program("coordinator"), append([]string{"train", file, "--out", filepath.Join(dir, "out")}, args...)...)
+	var out, log bytes.Buffer
+	c.Dir, c.Stdout, c.Stderr = l.Root, &out, &log
+	if err := c.Run(); err != nil {
+		return nil, fmt.Errorf("coordinator train: %w: %s", err, bytes.TrimSpace(log.Bytes()))
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var o Outcome
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &o); err != nil {
+		return nil, fmt.Errorf("coordinator train: its last line is no outcome: %w", err)
+	}
+	o.Peak = peak(c.ProcessState)
+	return &o, nil
+}

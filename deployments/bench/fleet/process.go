@@ -1,0 +1,114 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Process is a running program. Its methods may be called after its end.
+type Process struct {
+	cmd  *exec.Cmd
+	log  tail
+	once sync.Once
+}
+
+// tail keeps the end of what a program wrote.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const tailBytes = 4 << 10
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-tailBytes):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.text))
+}
+
+// spawn starts a program in the repository's folder. It runs on when ctx ends:
+// its owner ends it.
+func (l *Lab) spawn(ctx context.Context, program string, args ...string) (*Process, error) {
+	p := &Process{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...)}
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = l.Root, &p.log, &p.log
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)
+	}
+	return p, nil
+}
+
+// End asks the program to leave, kills it when it has not after ten seconds,
+// and returns when it is gone.
+func (p *Process) End() {
+	p.once.Do(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
+		kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
+		defer kill.Stop()
+		_ = p.cmd.Wait() // how it ended does not matter
+	})
+}
+
+// proc reads a file about the running program.
+func (p *Process) proc(name string) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name))
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// ticks is the kernel's unit of processor time in /proc, 1/100 s on Linux.
+const ticks = 100
+
+// CPU is the processor time the running program has used, in seconds.
+func (p *Process) CPU() float64 {
+	_, after, _ := strings.Cut(p.proc("stat"), ") ") // the name may hold spaces
+	f := strings.Fields(after)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(f[11], 64)
+	system, _ := strconv.ParseFloat(f[12], 64)
+	return (user + system) / ticks
+}
+
+// PeakRSS is the most memory the running program has held, in bytes.
+func (p *Process) PeakRSS() int64 { return highWater(p.proc("status")) }
+
+// highWater reads VmHWM out of /proc/…/status.
+func highWater(status string) int64 {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// OwnPeakRSS is the most memory this process has held, in bytes.
+func OwnPeakRSS() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return highWater(string(status))
+}

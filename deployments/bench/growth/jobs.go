@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"tributary/deployments/bench/chart"
+	"tributary/deployments/bench/fleet"
+	"tributary/shared/job"
+)
+
+// jobs measures how many steps a fleet makes in a second, of all its jobs
+// together, as more of them run at once: two workers of four slots, one
+// coordinator, jobs of ten parameters in two micro-batches.
+func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
+	steps := c.steps(200)
+	measured, err := c.points(ctx, "jobs at once", c.choose([]int{1, 5}, []int{1, 2, 5, 10, 20, 50, 100}), func(x int) ([]float64, error) {
+		f, err := lab.Start(ctx, fleet.Servers{}, 2, 4)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if err := f.Serve(ctx); err != nil {
+			return nil, err
+		}
+		took, mean, err := together(ctx, f.NATS, x, steps)
+		if err != nil {
+			return nil, err
+		}
+		return []float64{float64(x*steps) / took.Seconds(), mean}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []chart.Panel{
+		chart.Lines{Title: "Jobs of 10 parameters at once, from submission to end", X: "jobs at once", Y: "steps per second, of all jobs", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
+		chart.Lines{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
+	}, nil
+}
+
+// together submits n jobs, as the nats CLI would, and returns the time to the
+// last one's end and the mean milliseconds of a step.
+func together(ctx context.Context, url string, n, steps int) (time.Duration, float64, error) {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer nc.Close()
+	began := time.Now()
+	ids := make([]job.ID, n)
+	for i := range ids {
+		spec := fleet.Tiny(steps, 2)
+		spec["seed"] = i
+		data, err := json.Marshal(spec)
+		if err != nil {
+			return 0, 0, err
+		}
+		var r job.Record
+		if err := ask(ctx, nc, "tributary.jobs.submit", data, &r); err != nil {
+			return 0, 0, err
+		}
+		ids[i] = r.ID
+	}
+	sum := 0.0
+	for _, id := range ids {
+		for {
+			var r job.Record
+			if err := ask(ctx, nc, "tributary.jobs.get", []byte(id), &r); err != nil {
+				return 0, 0, err
+			}
+			if r.State == job.Succeeded && r.Outcome != nil {
+				sum += r.Outcome.Seconds * 1e3 / float64(r.Outcome.Steps)
+				break
+			}
+			if r.State.Final() {
+				return 0, 0, fmt.Errorf("job %s is %s: %s", id, r.State, r.Error)
+			}
+			if err := fleet.Wait(ctx, 20*time.Millisecond); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	return time.Since(began), sum / float64(n), nil
+}
+
+// askPatience bounds the answer to one request.
+const askPatience = 30 * time.Second
+
+func ask(ctx context.Context, nc *nats.Conn, subject string, data []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	m, err := nc.RequestWithContext(ctx, subject, data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	if m.Header.Get("Nats-Service-Error-Code") != "" {
+		return errors.New(subject + ": " + m.Header.Get("Nats-Service-Error"))
+	}
+	return json.Unmarshal(m.Data, answer)
+}

@@ -1,0 +1,39 @@
+-- seal makes an entry of the log of the floats of a root's chunk, put there just
+-- before in the same pipeline: without its seal a chunk is not there. It takes
+-- them out again when the log was trimmed past the step meanwhile.
+--
+-- KEYS[1]  log of the chunk
+-- KEYS[2]  snapshot of the chunk (same slot)
+-- ARGV[1]  step
+-- ARGV[2]  the entry's seal
+-- ARGV[3]  life of the keys from now on, milliseconds
+--
+-- Output   {"sealed"}         the entry is in the log
+--          {"there"}          it was there before
+--          {"trimmed"}        the log begins with a later step; nothing was kept
+--          {"missing"}        the floats are not stored; nothing was done
+--          {"differs", seal}  the log has another entry, of this seal; nothing was done
+--
+-- Atomicity: one script, one slot. Repeating it changes nothing but the TTL. Cost: O(1).
+local log, step, seal = KEYS[1], ARGV[1], ARGV[2]
+
+local logged = redis.call('HMGET', log, 'floor', 's' .. step)
+if tonumber(step) < tonumber(logged[1] or '0') then
+  redis.call('HDEL', log, 's' .. step, step)
+  return {'trimmed'}
+end
+if logged[2] then
+  if logged[2] == seal then
+    return {'there'}
+  end
+  return {'differs', logged[2]}
+end
+if redis.call('HEXISTS', log, step) == 0 then
+  return {'missing'}
+end
+redis.call('HSET', log, 's' .. step, seal)
+if tonumber(step) % 64 == 0 then
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+redis.call('PEXPIRE', log, ARGV[3])
+return {'sealed'}

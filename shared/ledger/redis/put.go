@@ -1,0 +1,259 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+	"tributary/shared/wire"
+)
+
+// Ways in which the arrive script is called.
+const (
+	howAsk    = "ask"    // would the node complete the chunk?
+	howStored = "stored" // the floats were stored just before
+	howInline = "inline" // the floats are in the call
+)
+
+// Bounds of what goes through scripts: the floats of a chunk, for which a second
+// round trip would cost more, and of what a script returns.
+const (
+	inlineBytes  = 32 << 10
+	inlineReturn = 256 << 10
+)
+
+// putting is a partial on its way into the ledger.
+type putting struct {
+	*Ledger
+	lay      ledger.Layout
+	keys     keys
+	step     int64
+	node     tree.Node
+	partial  ledger.Partial
+	seals    []byte
+	arrivals []ledger.Arrival
+}
+
+// Put sends small chunks in the call of the arrive script. Of larger ones it
+// asks first, and stores only those that it would not complete.
+func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
+	if err := cmp.Or(lay.CheckStep(step), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)); err != nil {
+		return nil, err
+	}
+	put := &putting{
+		Ledger: l, lay: lay, keys: keysOf(lay), step: step, node: node, partial: p,
+		arrivals: make([]ledger.Arrival, lay.Chunks()),
+	}
+	do := put.ask
+	if l.inlines(lay) {
+		do = put.inline
+	}
+	if err := do(ctx); err != nil {
+		return nil, fmt.Errorf("put partial %d of step %d: %w", node, step, err)
+	}
+	return put.arrivals, nil
+}
+
+// inlines reports that the layout's chunks go through scripts.
+func (l *Ledger) inlines(lay ledger.Layout) bool { return 4*min(lay.ChunkLen, lay.Params) <= l.inlined }
+
+func (p *putting) inline(ctx context.Context) error {
+	per, size := batches(p.lay, 1)
+	for chunks := range slices.Chunk(p.lay.AllChunks(), per) {
+		pipe := p.pipeline(size * len(chunks))
+		p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(chunks))
+		calls := make([]*call, len(chunks))
+		for i, c := range chunks {
+			calls[i] = p.arrive(ctx, pipe, c, howInline, p.seal(c), wire.Bytes(p.floats(c)), inlineReturn)
+		}
+		if err := pipe.exec(ctx); err != nil {
+			return err
+		}
+		for i, c := range chunks {
+			if _, err := p.settle(c, calls[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask goes through the chunks in batches, from the node's own place on, so that
+// workers that finish together store different chunks and each finds complete
+// what the others have stored. A batch's questions go with the storing of the
+// batch before; when there is nothing to store they go for all that is left.
+func (p *putting) ask(ctx context.Context) error {
+	per, size := batches(p.lay, 1)
+	per = min(per, (p.lay.Chunks()+1)/2)
+	rest := p.order()
+	var store []int
+	for n := per; len(rest) > 0 || len(store) > 0; {
+		asked := rest[:min(n, len(rest))]
+		rest = rest[len(asked):]
+		open, err := p.send(ctx, size, store, asked)
+		if err != nil {
+			return err
+		}
+		store, n = open, per
+		if len(store) == 0 {
+			n = pipelineChunks
+		}
+	}
+	return nil
+}
+
+// order is all chunks, from the one on that stands in the vector where the node
+// stands among the leaves.
+func (p *putting) order() []int {
+	first, _, _ := p.node.Leaves(p.lay.Microbatch)
+	order := p.lay.AllChunks()
+	at := first * len(order) / p.lay.Microbatch
+	return append(order[at:len(order):len(order)], order[:at]...)
+}
+
+// send stores chunks and asks for others, and returns those of the latter that
+// are to be stored.
+func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []int, err error) {
+	pipe := p.pipeline(size * len(store))
+	p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(store))
+	calls := make([]*call, 0, len(store)+len(ask))
+	for _, c := range store {
+		pipe.SAdd(ctx, p.keys.steps(c), p.step)
+		pipe.HSetNX(ctx, p.keys.partials(c, p.step), field(p.node), wire.Bytes(p.floats(c)))
+		calls = append(calls, p.arrive(ctx, pipe, c, howStored, p.seal(c)))
+	}
+	for _, c := range ask {
+		calls = append(calls, p.arrive(ctx, pipe, c, howAsk, nil))
+	}
+	if err := pipe.exec(ctx); err != nil {
+		return nil, err
+	}
+	for i, c := range slices.Concat(store, ask) {
+		todo, err := p.settle(c, calls[i])
+		if err != nil {
+			return nil, err
+		}
+		if todo {
+			open = append(open, c)
+		}
+	}
+	return open, nil
+}
+
+// floats is a chunk of the gradient.
+func (p *putting) floats(chunk int) []float32 {
+	lo, hi := p.lay.Chunk(chunk)
+	return p.partial.Gradient[lo:hi]
+}
+
+// seal makes the seal of a chunk, in the room that p.seals has.
+func (p *putting) seal(chunk int) []byte {
+	start := len(p.seals)
+	p.seals, _ = wire.AppendSeal(p.seals, partialHeader(p.step, p.node, chunk, p.partial.Sums), p.floats(chunk))
+	return p.seals[start:len(p.seals):len(p.seals)]
+}
+
+func (p *putting) arrive(ctx context.Context, pipe *pipeline, chunk int, how string, seal []byte, more ...any) *call {
+	k := p.keys
+	args := append([]any{p.step, field(p.node), how, seal, partialsLife.Milliseconds(), jobLife.Milliseconds()}, more...)
+	return pipe.run(ctx, arriveScript, []string{k.partials(chunk, p.step), k.log(chunk), k.steps(chunk)}, args...)
+}
+
+// settle reads what the arrive script says of a chunk; open tells that the chunk
+// is to be stored.
+func (p *putting) settle(chunk int, c *call) (open bool, err error) {
+	reply, err := c.StringSlice()
+	if err == nil && len(reply) > 0 && (reply[0] == "open" || reply[0] == "again") {
+		return true, nil
+	}
+	if err == nil {
+		p.arrivals[chunk], err = p.arrival(chunk, reply)
+	}
+	if err != nil {
+		return false, fmt.Errorf("chunk %d: %w", chunk, err)
+	}
+	return false, nil
+}
+
+func (p *putting) arrival(chunk int, reply []string) (ledger.Arrival, error) {
+	if len(reply) == 0 {
+		return ledger.Arrival{}, errors.New("the arrive script answered nothing")
+	}
+	switch reply[0] {
+	case "committed":
+		return ledger.Arrival{Committed: true}, nil
+	case "arrived":
+		return ledger.Arrival{}, nil
+	case "differs":
+		return ledger.Arrival{}, fmt.Errorf("it arrived before with other bytes: %w", job.ErrCorrupt)
+	case "missing":
+		return ledger.Arrival{}, errors.New("it vanished before its arrival was recorded")
+	case "complete":
+		cover, err := p.cover(reply[1:], 1)
+		return ledger.Arrival{Cover: cover}, err
+	case "values":
+		cover, err := p.cover(reply[1:], 3)
+		if err != nil {
+			return ledger.Arrival{}, err
+		}
+		values, err := p.values(chunk, cover, reply[1:])
+		return ledger.Arrival{Cover: cover, Values: values}, err
+	default:
+		return ledger.Arrival{}, fmt.Errorf("the arrive script answered %.40q", reply[0])
+	}
+}
+
+// cover resolves the nodes that stand at every stride-th place, and the putting's own.
+func (p *putting) cover(reply []string, stride int) ([]tree.Node, error) {
+	arrived := func(n tree.Node) bool {
+		if n == p.node {
+			return true
+		}
+		name := field(n)
+		for i := 0; i < len(reply); i += stride {
+			if reply[i] == name {
+				return true
+			}
+		}
+		return false
+	}
+	cover, missing := tree.Resolve(p.lay.Microbatch, arrived)
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("the tree is marked covered and lacks %v: %w", missing, job.ErrCorrupt)
+	}
+	return cover, nil
+}
+
+// values decodes node, seal and floats of each partial that the cover has beside
+// the putting's own.
+func (p *putting) values(chunk int, cover []tree.Node, reply []string) ([]ledger.Partial, error) {
+	size := len(p.floats(chunk))
+	room := make([]float32, size*len(cover))
+	values := make([]ledger.Partial, len(cover))
+	for i := 0; i+2 < len(reply); i += 3 {
+		n, _ := number(reply[i])
+		at := slices.Index(cover, tree.Node(n))
+		if at < 0 || tree.Node(n) == p.node {
+			continue
+		}
+		floats := bytesOf(reply[i+2])
+		h, _, err := wire.OpenSeal(bytesOf(reply[i+1]), wire.Partial, floats)
+		if err == nil {
+			err = same(h, partialHeader(p.step, tree.Node(n), chunk, ledger.Sums{}))
+		}
+		if err == nil && len(floats) != 4*size {
+			err = fmt.Errorf("%d bytes of floats, %d expected: %w", len(floats), 4*size, job.ErrCorrupt)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("partial of node %d: %w", n, err)
+		}
+		values[at] = ledger.Partial{Gradient: room[at*size : (at+1)*size : (at+1)*size], Sums: ledger.Sums{Examples: h.Examples, Loss: h.Loss}}
+		wire.Floats(values[at].Gradient, floats)
+	}
+	return values, nil
+}

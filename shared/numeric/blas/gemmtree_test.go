@@ -1,0 +1,201 @@
+package blas
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"tributary/shared/numeric/fma"
+	"tributary/shared/numeric/isa"
+	"tributary/shared/tree"
+)
+
+// naiveTree is the specification of GemmTree: products by leaf, added node by node.
+func naiveTree(bounds []int, lo, hi, m, n int, a, b []float32) []float32 {
+	k := bounds[len(bounds)-1]
+	c := make([]float32, m*n)
+	if hi-lo == 1 {
+		begin, end := bounds[lo], bounds[hi]
+		if begin < end {
+			naive(blas.NoTrans, blas.NoTrans, m, n, end-begin, 1, a[begin:], k, b[begin*n:], n, 0, c, n)
+		}
+		return c
+	}
+	mid := tree.Split(lo, hi)
+	left, right := naiveTree(bounds, lo, mid, m, n, a, b), naiveTree(bounds, mid, hi, m, n, a, b)
+	for i := range c {
+		c[i] = fma.Canonical(left[i] + right[i])
+	}
+	return c
+}
+
+// on runs do with blas32 on every instruction set.
+func on(t *testing.T, do func(set isa.Set)) {
+	t.Helper()
+	defer blas32.Use(Implementation{})
+	for _, s := range isa.Available() {
+		blas32.Use(Implementation{Set: s})
+		do(s)
+	}
+}
+
+// bounds draws the bounds of leaves, some of them empty.
+func (r *random) bounds(leaves, longest int) []int {
+	b := []int{0}
+	for i := range leaves {
+		b = append(b, b[i]+r.intn(longest+1)*min(1, r.intn(4)))
+	}
+	return b
+}
+
+func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
+	r := random(31)
+	for round := range 120 {
+		m, n := 1+r.intn(100), 1+r.intn(100)
+		b := r.bounds(1+r.intn(20), 1+r.intn(30))
+		if round%20 == 0 {
+			m, n, b = 1+r.intn(30), 1+r.intn(40), r.bounds(1+r.intn(4), 3*kc)
+		}
+		checkTree(t, &r, m, n, b, round%kinds)
+	}
+	checkTree(t, &r, 3, 5, []int{0, 0}, 0)
+	checkTree(t, &r, 3, 40, []int{0, 0, 0, 0}, 0)
+	checkTree(t, &r, 2*treeRows+1, 33, []int{0, 1, 1, 2, 2, 5}, 1)
+}
+
+func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
+	t.Helper()
+	k := bounds[len(bounds)-1]
+	a, b := r.floats(m*k, kind), r.floats(k*n, kind)
+	want := naiveTree(bounds, 0, len(bounds)-1, m, n, a, b)
+	stride, ldc := k+r.intn(20), n+r.intn(5)
+	wide := append(r.floats(m*stride, 1), 0)
+	for i := range m {
+		copy(wide[i*stride:], a[i*k:(i+1)*k])
+	}
+	on(t, func(set isa.Set) {
+		var p Panels
+		p.Reset(k, n)
+		p.SetRows(0, split(b, k, n))
+		var tr Tree
+		tr.Reset(bounds)
+		c := r.floats(m*ldc, 3)
+		before := append([]float32(nil), c...)
+		// In two parts of columns, of rows too.
+		for _, j := range [][2]int{{0, min(32, n)}, {min(32, n), n}} {
+			for _, i := range [][2]int{{0, m / 3}, {m / 3, m}} {
+				if j[0] == j[1] || i[0] == i[1] {
+					continue
+				}
+				GemmTree(&tr, j[0], blas32.General{Rows: i[1] - i[0], Cols: k, Stride: max(1, stride), Data: wide[i[0]*stride:]}, &p,
+					blas32.General{Rows: i[1] - i[0], Cols: j[1] - j[0], Stride: ldc, Data: c[i[0]*ldc+j[0]:]})
+			}
+		}
+		for i := range m {
+			same(t, want[i*n:(i+1)*n], c[i*ldc:i*ldc+n], "%s: %d×%d over %v, row %d", set, m, n, bounds, i)
+			same(t, before[i*ldc+n:(i+1)*ldc], c[i*ldc+n:(i+1)*ldc], "%s: beyond row %d", set, i)
+		}
+	})
+}
+
+func TestGemmPanelsIsSgemm(t *testing.T) {
+	r := random(32)
+	for round := range 80 {
+		m, n, k := 1+r.intn(60), 1+r.intn(70), 1+r.intn(40)
+		switch round % 20 {
+		case 0:
+			m, k = mc+1+r.intn(50), 1+r.intn(4)
+		case 1:
+			k = kc + 1 + r.intn(2*kc)
+		case 2:
+			m, k = 256, 30 // a stride that conflicts
+		}
+		a, b := r.floats(m*k, round%kinds), r.floats(k*n, round%kinds)
+		tA := transposes[round&1]
+		rows, cols := stored(tA, m, k)
+		want := make([]float32, m*n)
+		naive(tA, blas.NoTrans, m, n, k, 1, a, cols, b, n, 0, want, n)
+		on(t, func(set isa.Set) {
+			var p, q Panels
+			p.Reset(k, n)
+			p.SetRows(0, split(b, k, n))
+			q.Reset(m, n)
+			q.Fill(7)
+			mid := r.intn(m)
+			for _, part := range [][2]int{{0, mid}, {mid, m}} {
+				GemmPanels(tA, part[0], part[1], blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: a}, &p, &q)
+			}
+			got := make([]float32, m*n)
+			q.TurnTo(got)
+			same(t, turned(want, m, n), got, "%s: %v %d×%d×%d", set, tA, m, n, k)
+		})
+	}
+}
+
+// split returns the rows of v [m, n].
+func split(v []float32, m, n int) [][]float32 {
+	rows := make([][]float32, m)
+	for i := range rows {
+		rows[i] = v[i*n : (i+1)*n]
+	}
+	return rows
+}
+
+// turned is v [m, n] transposed.
+func turned(v []float32, m, n int) []float32 {
+	out := make([]float32, len(v))
+	for i := range m {
+		for j := range n {
+			out[j*m+i] = v[i*n+j]
+		}
+	}
+	return out
+}
+
+func TestPanelsHoldAMatrix(t *testing.T) {
+	r := random(33)
+	for range 60 {
+		m, n, from := 1+r.intn(70), 1+r.intn(70)+r.intn(2)*600, r.intn(5)
+		v := r.floats((m+from)*n, 0)
+		on(t, func(set isa.Set) {
+			var p, q, back Panels
+			p.Reset(m+from, n)
+			at := r.intn(m + from)
+			p.SetRows(0, split(v, at, n))
+			p.SetRows(at, split(v[at*n:], m+from-at, n))
+			q.Reset(n, m)
+			q.Turn(&p, from)
+			got := make([]float32, m*n)
+			q.TurnTo(got)
+			require.Equal(t, v[from*n:], got, set)
+
+			back.Reset(m+from+2, n)
+			back.SetTurned(from, &q)
+			q.Turn(&back, from)
+			clear(got)
+			q.TurnTo(got)
+			require.Equal(t, v[from*n:], got, set)
+
+			q.TurnFrom(v)
+			q.TurnTo(got)
+			require.Equal(t, v[:m*n], got, set)
+
+			ld := m + 32 + r.intn(9)
+			flat := make([]float32, n*ld)
+			q.CopyTo(blas32.General{Rows: n, Cols: ld, Stride: ld, Data: flat}, 16)
+			want := turned(v[:m*n], m, n)
+			for i := range n {
+				require.Equal(t, want[i*m:(i+1)*m], flat[i*ld+16:][:m], set)
+			}
+
+			column := r.floats(n, 0)
+			q.Spread(column)
+			q.TurnTo(got)
+			for i, x := range got {
+				require.Equal(t, column[i%n], x)
+			}
+		})
+	}
+}

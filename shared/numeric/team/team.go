@@ -1,0 +1,105 @@
+// Package team is the threads inside one task: goroutines that stay, and are
+// woken for a piece of work that all of them share.
+//
+// It owns waking, waiting and the end of the goroutines. What each thread does
+// is its caller's affair, packages model and optim, and so is that no result
+// depends on how many there are.
+//
+// Invariant: between two calls of Run every helper is idle, and after Close none
+// is left.
+package team
+
+import "sync"
+
+// Work is done by all threads of a team at once, numbered from 0, the caller.
+type Work interface {
+	Do(thread int)
+}
+
+// Team is a number of threads. One goroutine at a time may use it; the nil Team
+// is the caller alone.
+type Team struct {
+	threads           int
+	work              Work
+	begun, ended, met signal
+	runs              int64 // rounds begun
+	meetings          []int64
+	helpers           sync.WaitGroup
+}
+
+// New returns a team of threads, the caller among them. Whoever makes a team of
+// more than one closes it.
+func New(threads int) *Team {
+	t := &Team{threads: max(1, threads)}
+	t.meetings = make([]int64, 8*t.threads)
+	for _, s := range []*signal{&t.begun, &t.ended, &t.met} {
+		s.init()
+	}
+	for i := 1; i < t.threads; i++ {
+		t.helpers.Go(func() { t.help(i) })
+	}
+	return t
+}
+
+// Threads is the number of threads, at least 1.
+func (t *Team) Threads() int {
+	if t == nil {
+		return 1
+	}
+	return t.threads
+}
+
+// Rouse wakes helpers that sleep, for a Run that comes in moments: it takes them
+// longer to wake than most other preparations.
+func (t *Team) Rouse() {
+	if t.Threads() > 1 {
+		t.begun.nudge()
+	}
+}
+
+// Run returns when every thread has done w.
+func (t *Team) Run(w Work) {
+	if t.Threads() == 1 {
+		w.Do(0)
+		return
+	}
+	t.runs++
+	t.work = w
+	t.begun.add()
+	w.Do(0)
+	t.ended.wait(t.runs * int64(t.threads-1))
+	t.work = nil
+}
+
+// Meet returns when every thread has called it as often as this one. All must.
+func (t *Team) Meet(thread int) {
+	if t.Threads() == 1 {
+		return
+	}
+	n := &t.meetings[8*thread] // a cache line of its own
+	*n++
+	t.met.add()
+	t.met.wait(*n * int64(t.threads))
+}
+
+// Close ends the helpers. The team is of no use afterwards.
+func (t *Team) Close() {
+	if t.Threads() == 1 {
+		return
+	}
+	t.work = nil
+	t.begun.add()
+	t.helpers.Wait()
+	t.threads = 1
+}
+
+func (t *Team) help(thread int) {
+	for run := int64(1); ; run++ {
+		t.begun.wait(run)
+		if t.work == nil {
+			return
+		}
+		t.work.Do(thread)
+		t.ended.add()
+	}
+}

@@ -1,0 +1,79 @@
+package team_test
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tributary/shared/numeric/team"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// phases is work in which each phase needs what all threads did in the one before.
+type phases struct {
+	t      require.TestingT
+	team   *team.Team
+	counts [4]atomic.Int64
+}
+
+func (p *phases) Do(thread int) {
+	for i := range p.counts {
+		p.counts[i].Add(1)
+		p.team.Meet(thread)
+		require.EqualValues(p.t, p.team.Threads(), p.counts[i].Load())
+	}
+}
+
+func TestThreadsWorkAndMeet(t *testing.T) {
+	for _, threads := range []int{0, 1, 2, 3, 2 * runtime.NumCPU()} {
+		m := team.New(threads)
+		require.Equal(t, max(1, threads), m.Threads())
+		for range 50 {
+			p := &phases{t: t, team: m}
+			m.Run(p)
+			for i := range p.counts {
+				require.EqualValues(t, m.Threads(), p.counts[i].Load())
+			}
+		}
+		m.Close()
+	}
+}
+
+func TestNoTeamIsTheCaller(t *testing.T) {
+	var none *team.Team
+	p := &phases{t: t, team: none}
+	none.Rouse()
+	none.Run(p)
+	require.EqualValues(t, 1, p.counts[3].Load())
+	none.Close()
+}
+
+type nothing struct{}
+
+func (nothing) Do(int) {}
+
+// Helpers that have gone to sleep are woken, and nothing is allocated.
+func TestSleepersAreWoken(t *testing.T) {
+	m := team.New(3)
+	defer m.Close()
+	for range 20 {
+		m.Run(nothing{})
+		for range 3000 { // long enough for helpers to sleep
+			runtime.Gosched()
+		}
+		m.Rouse()
+	}
+	require.Zero(t, testing.AllocsPerRun(100, func() { m.Run(nothing{}) }))
+}
+
+func BenchmarkRun(b *testing.B) {
+	m := team.New(2)
+	defer m.Close()
+	for b.Loop() {
+		m.Run(nothing{})
+	}
+}

@@ -1,0 +1,110 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tributary/shared/ledger"
+)
+
+// Whoever computes a root by itself may fold it before it is in the log, and go on
+// while it is appended: it leads. The chain past the step is known when the append
+// is done; until then the fold is not settled, and nobody may take it for the log's.
+
+// Lead folds the root gradient of a step that is about to be appended, when it is
+// the replica's next one and nobody waits for a settled fold, and reports whether
+// it did. The caller must append it and call Settle, or Forget.
+func (r *Replica) Lead(ctx context.Context, step int64, root []float32, sums ledger.Sums) bool {
+	if r.still.Load() > 0 || r.own(ctx) != nil {
+		return false
+	}
+	defer r.lock.Release(everything)
+	if r.step != step || r.chain == nil {
+		return false
+	}
+	r.settled = make(chan struct{})
+	r.fold(root, sums, nil)
+	return true
+}
+
+// Settle gives the log's chain past a step that was led and is in the log now.
+func (r *Replica) Settle(ctx context.Context, step int64, after ledger.Chain) error {
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	defer r.lock.Release(everything)
+	if r.step == step+1 && r.chain == nil {
+		r.follow(after)
+		r.mark(after)
+	}
+	return nil
+}
+
+// Leads reports whether the fold is ahead of the log.
+func (r *Replica) Leads(ctx context.Context) bool {
+	if r.lock.Acquire(ctx, 1) != nil {
+		return false
+	}
+	defer r.lock.Release(1)
+	return r.chain == nil
+}
+
+// Settled waits until the fold is not ahead of the log.
+func (r *Replica) Settled(ctx context.Context) error {
+	r.still.Add(1)
+	defer r.still.Add(-1)
+	for {
+		if err := r.lock.Acquire(ctx, 1); err != nil {
+			return fmt.Errorf("wait for the replica: %w", err)
+		}
+		chain, settled := r.chain, r.settled
+		r.lock.Release(1)
+		if chain != nil {
+			return nil
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the replica: %w", ctx.Err())
+		}
+	}
+}
+
+// Complete folds the root gradient of a committed step, when it is the replica's
+// next one. The caller has appended the given chunks of root [P], past which the
+// log's chain is after; the others are read from the log.
+func (r *Replica) Complete(ctx context.Context, l ledger.Ledger, step int64, root []float32, chunks []int, after ledger.Chain) error {
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	defer r.lock.Release(everything)
+	if r.step != step || r.chain == nil {
+		return nil
+	}
+	have := make(map[int]bool, len(chunks))
+	for _, c := range chunks {
+		have[c] = true
+	}
+	missing := slices.DeleteFunc(r.layout.AllChunks(), func(c int) bool { return have[c] })
+	sums, chain, err := l.RootChunks(ctx, r.layout, step, missing, root, r.chain)
+	if err != nil {
+		return fmt.Errorf("fold step %d: %w", step, err)
+	}
+	chain = slices.Clone(chain)
+	for _, c := range chunks {
+		chain[c] = after[c]
+	}
+	r.fold(root, sums, chain)
+	return nil
+}
+
+// follow sets the log's chain up to the fold, which is settled then. The lock is
+// held with everything, or the replica is not yet shared.
+func (r *Replica) follow(chain ledger.Chain) {
+	r.chain = chain
+	if r.settled != nil {
+		close(r.settled)
+		r.settled = nil
+	}
+}

@@ -1,0 +1,200 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/numeric"
+	"tributary/shared/tree"
+)
+
+// share stores a node's partial, and finishes the chunks that it completes: they
+// are summed up in the partial's own place, and appended.
+func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, chain ledger.Chain) error {
+	arrivals, err := sp.ledger.Put(ctx, sp.p.layout, t.Step, t.Node, partial)
+	if err != nil {
+		return fmt.Errorf("store partial: %w", err)
+	}
+	sp.h.Progress()
+	sp.clock.lap(Storing)
+	var chunks []int
+	root := ledger.Partial{Gradient: partial.Gradient}
+	for _, g := range group(arrivals) {
+		sums, err := sp.reduce(ctx, t, partial, g)
+		if errors.Is(err, job.ErrNotFound) {
+			continue // another worker has finished these chunks meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("reduce step %d: %w", t.Step, err)
+		}
+		root.Sums = sums
+		for _, c := range g.chunks {
+			chunks = append(chunks, c.index)
+		}
+	}
+	if len(chunks) == 0 {
+		return nil
+	}
+	slices.Sort(chunks)
+	sp.clock.lap(Reducing)
+	return sp.finish(ctx, t, chunks, root, chain)
+}
+
+// finish appends chunks of a root, and folds it when it is whole: at once, and
+// appends it meanwhile, when there is a next step to go on with.
+func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledger.Partial, chain ledger.Chain) error {
+	whole := len(chunks) == sp.p.layout.Chunks()
+	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, t.Step, root.Gradient, root.Sums) {
+		sp.clock.lap(Folding)
+		sp.begin(ctx, t, root, chain)
+		return nil
+	}
+	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, chain)
+	sp.clock.lap(Committing)
+	if err != nil {
+		return err
+	}
+	if whole {
+		sp.p.replica.Offer(ctx, t.Step, root.Gradient, root.Sums, after)
+		sp.clock.lap(Folding)
+	} else {
+		sp.part = &part{step: t.Step, root: root.Gradient, chunks: chunks, after: after}
+	}
+	return nil
+}
+
+// part is the chunks of a step's root that this worker has appended itself, and
+// need not read from the log.
+type part struct {
+	step   int64
+	root   []float32 // [P]; chunks of it are the root's
+	chunks []int
+	after  ledger.Chain // past the step for these chunks
+}
+
+// complete folds the step of which a part is here, which is committed: the other
+// chunks are read from the log. Where that fails the whole of it is read as usual.
+func (sp *span) complete(ctx context.Context) {
+	own := sp.part
+	if sp.part = nil; own == nil {
+		return
+	}
+	if err := sp.p.replica.Complete(ctx, sp.ledger, own.step, own.root, own.chunks, own.after); err != nil {
+		sp.log.Debug().Err(err).Msg("complete a root from the log")
+	}
+}
+
+// arrived is a chunk that is complete.
+type arrived struct {
+	index  int
+	values []ledger.Partial // of the cover's nodes; nil: to be read
+}
+
+// chunkGroup is chunks that one cover completes.
+type chunkGroup struct {
+	cover  []tree.Node
+	chunks []arrived
+}
+
+// group gathers the chunks that are complete, by cover; nearly always there is
+// one cover for all.
+func group(arrivals []ledger.Arrival) []chunkGroup {
+	var groups []chunkGroup
+	for chunk, a := range arrivals {
+		if len(a.Cover) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(groups, func(g chunkGroup) bool { return slices.Equal(g.cover, a.Cover) })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, chunkGroup{cover: a.Cover})
+		}
+		groups[i].chunks = append(groups[i].chunks, arrived{chunk, a.Values})
+	}
+	return groups
+}
+
+// reduce sums a group's chunks along the tree, in the place of the worker's own
+// partial, and returns the sums beside them.
+func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (ledger.Sums, error) {
+	others, err := sp.read(ctx, t, g)
+	if err != nil {
+		return ledger.Sums{}, err
+	}
+	defer func() {
+		for _, v := range others {
+			if v.Gradient != nil {
+				sp.s.free(v.Gradient)
+			}
+		}
+	}()
+	var sums ledger.Sums
+	for _, c := range g.chunks {
+		lo, hi := sp.p.layout.Chunk(c.index)
+		value := func(n tree.Node) operand {
+			i := slices.Index(g.cover, n)
+			switch {
+			case n == t.Node:
+				return operand{ledger.Partial{Gradient: own.Gradient[lo:hi], Sums: own.Sums}, true}
+			case c.values != nil:
+				return operand{c.values[i], false}
+			}
+			return operand{ledger.Partial{Gradient: others[i].Gradient[lo:hi], Sums: others[i].Sums}, false}
+		}
+		root, ok := tree.Sum(sp.p.layout.Microbatch, g.cover, value, add)
+		if !ok || !root.own {
+			return sums, fmt.Errorf("nodes %v cover no tree of %d micro-batches, or none with node %d: %w", g.cover, sp.p.layout.Microbatch, t.Node, job.ErrCorrupt)
+		}
+		sums = root.Sums
+	}
+	return sums, nil
+}
+
+// operand is a chunk of a partial; the worker's own is where the sum is to be.
+type operand struct {
+	ledger.Partial
+	own bool
+}
+
+// add returns left + right, in the own one's place if it is one of them.
+func add(left, right operand) operand {
+	dst := left
+	if right.own {
+		dst = right
+	}
+	numeric.Add(dst.Gradient, left.Gradient, right.Gradient)
+	dst.Sums = left.Sums.Add(right.Sums)
+	return dst
+}
+
+// read reads the partials of a group's other nodes, in the cover's order, unless
+// they came with the arrival.
+func (sp *span) read(ctx context.Context, t job.Task, g chunkGroup) ([]ledger.Partial, error) {
+	others := make([]ledger.Partial, len(g.cover))
+	var chunks []int
+	for _, c := range g.chunks {
+		if c.values == nil {
+			chunks = append(chunks, c.index)
+		}
+	}
+	if len(chunks) == 0 {
+		return others, nil
+	}
+	for i, n := range g.cover {
+		if n == t.Node {
+			continue
+		}
+		v := sp.s.vector(sp.p.layout.Params)
+		sums, err := sp.ledger.Partial(ctx, sp.p.layout, t.Step, n, chunks, v)
+		if err != nil {
+			sp.s.free(v)
+			return nil, fmt.Errorf("partial of node %d: %w", n, err)
+		}
+		others[i] = ledger.Partial{Gradient: v, Sums: sums}
+	}
+	return others, nil
+}

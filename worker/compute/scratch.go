@@ -1,0 +1,87 @@
+package compute
+
+import (
+	"slices"
+	"sync"
+
+	"tributary/shared/gradient"
+)
+
+// scratch is one running task's buffers and threads.
+type scratch struct {
+	*gradient.Scratch
+	results [2][]float32 // partials: the one in hand, and one that is being appended
+	other   bool         // the second is in hand
+	spare   [][]float32  // for other workers' partials while reducing
+}
+
+// result returns a buffer [n] for a partial: another than the last time when that
+// is still in use.
+func (s *scratch) result(n int, inUse bool) []float32 {
+	s.other = s.other != inUse
+	b := &s.results[0]
+	if s.other {
+		b = &s.results[1]
+	}
+	if cap(*b) < n {
+		*b = make([]float32, n)
+	}
+	return (*b)[:n]
+}
+
+// vector returns a buffer [n] of the spare ones.
+func (s *scratch) vector(n int) []float32 {
+	if k := len(s.spare) - 1; k >= 0 && cap(s.spare[k]) >= n {
+		v := s.spare[k][:n]
+		s.spare = s.spare[:k]
+		return v
+	}
+	return make([]float32, n)
+}
+
+// free gives a buffer back to the spare ones.
+func (s *scratch) free(v []float32) { s.spare = append(s.spare, v) }
+
+// pool keeps scratches from task to task.
+type pool struct {
+	most int // that are kept
+
+	mu     sync.Mutex
+	free   []*scratch // the one used last at the end
+	closed bool
+}
+
+// borrow returns a scratch of so many threads.
+func (p *pool) borrow(threads int) *scratch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, s := range slices.Backward(p.free) {
+		if s.Team().Threads() == threads {
+			p.free = slices.Delete(p.free, i, i+1)
+			return s
+		}
+	}
+	return &scratch{Scratch: gradient.NewParallelScratch(threads)}
+}
+
+// giveBack keeps a scratch, or ends the one that was not used for the longest.
+func (p *pool) giveBack(s *scratch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, s)
+	for len(p.free) > p.most || p.closed && len(p.free) > 0 {
+		p.free[0].Close()
+		p.free = slices.Delete(p.free, 0, 1)
+	}
+}
+
+// close ends every scratch, those in use when they are given back.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, s := range p.free {
+		s.Close()
+	}
+	p.free = nil
+}

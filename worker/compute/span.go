@@ -1,0 +1,235 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// How long a task of several steps waits for the others' part of a step before it
+// ends: whoever coordinates publishes what is missing, and tasks for what follows.
+// Until then it hears of commits, and looks for those it did not hear of.
+const (
+	waitPatience = time.Second
+	firstLook    = 20 * time.Millisecond
+	lastLook     = 160 * time.Millisecond
+)
+
+// errOver ends a task of several steps whose remaining ones are others' by now.
+var errOver = errors.New("the rest of the task is no longer wanted")
+
+// errLed: another task of this worker is ahead of the log with the step before.
+var errLed = errors.New("the step before is being appended")
+
+// span carries out a gradient task: its node's partial of one step after the other.
+//
+// Whoever has the root of a step by itself does not wait for the ledger: it folds
+// the root and computes the next step while the step is being appended. There is
+// one such append at a time, so the log is written in order, and whatever is known
+// only here is lost with it at the most.
+type span struct {
+	*Computer
+	p       *program
+	s       *scratch
+	t       job.Task
+	h       Hold
+	pending *pending // the append that runs; nil when none does
+	part    *part    // of the step before's root; nil when there is none
+	clock   clock
+}
+
+// pending is an append that runs while the next step is computed.
+type pending struct {
+	task  job.Task
+	done  chan struct{} // closed when the rest is set
+	after ledger.Chain
+	err   error
+}
+
+// gradient carries the task out, step by step.
+func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
+	sp := &span{Computer: c, p: p, s: s, t: t, h: h, clock: clock{spent: c.Spent}}
+	sp.clock.start()
+	err := sp.steps(ctx)
+	if failed := sp.settle(ctx); failed != nil {
+		err = failed // of an earlier step than what came after
+	}
+	if errors.Is(err, errOver) {
+		return nil
+	}
+	return err
+}
+
+func (sp *span) steps(ctx context.Context) error {
+	for step := sp.t.Step; step < sp.t.End(); step++ {
+		if step > sp.t.Step {
+			if err := sp.await(ctx, step); err != nil {
+				return err
+			}
+			sp.clock.lap(Waiting)
+			sp.complete(ctx)
+		}
+		err := sp.step(ctx, sp.t.At(step))
+		if errors.Is(err, job.ErrStale) {
+			// Another did this step, and maybe some after it.
+			if known, _, _ := sp.p.horizon.look(); known > step && known < sp.t.End() {
+				step = known - 1
+				continue
+			}
+		}
+		if err != nil {
+			return at(sp.t, step, err)
+		}
+	}
+	return nil
+}
+
+// at names the step of a task of several that an error is about.
+func at(t job.Task, step int64, err error) error {
+	if t.End() == t.Step+1 {
+		return err
+	}
+	return &job.TaskError{Task: t.At(step), Err: err}
+}
+
+// await waits until the step before step is committed, or this worker is ahead of
+// the log with it.
+func (sp *span) await(ctx context.Context, step int64) error {
+	known, before, _ := sp.p.horizon.look()
+	switch {
+	case sp.left():
+		return job.ErrStopped
+	case before > sp.t.Attempt:
+		return errOver
+	case known >= step, sp.pending != nil:
+		return nil
+	}
+	return sp.h.Aside(ctx, func() error { return sp.wait(ctx, step) })
+}
+
+// left reports whether the worker is to stop.
+func (sp *span) left() bool {
+	select {
+	case <-sp.h.Leaving():
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits for the commit itself.
+func (sp *span) wait(ctx context.Context, step int64) error {
+	until := time.NewTimer(waitPatience)
+	defer until.Stop()
+	every := firstLook
+	look := time.NewTimer(every)
+	defer look.Stop()
+	for {
+		known, before, changed := sp.p.horizon.look()
+		switch {
+		case known >= step:
+			return nil
+		case before > sp.t.Attempt:
+			return errOver
+		}
+		select {
+		case <-changed:
+		case <-look.C:
+			state, err := sp.ledger.State(ctx, sp.p.layout)
+			if err != nil {
+				return at(sp.t, step-1, fmt.Errorf("is step %d committed? %w", step-1, err))
+			}
+			sp.p.horizon.reached(state.Committed)
+			every = min(2*every, lastLook)
+			look.Reset(every)
+		case <-until.C:
+			return errOver
+		case <-sp.h.Leaving():
+			return job.ErrStopped
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// step computes the node's partial of one step and stores it.
+func (sp *span) step(ctx context.Context, t job.Task) error {
+	partial := ledger.Partial{Gradient: sp.s.result(sp.p.layout.Params, sp.pending != nil)}
+	var chain ledger.Chain
+	err := sp.view(ctx, sp.p, t, sp.h.Progress, func(params []float32, before ledger.Chain) (err error) {
+		if chain = before; chain == nil && sp.pending == nil {
+			return errLed
+		}
+		sp.clock.lap(Folding)
+		partial.Sums, err = sp.p.engine.Node(ctx, partial.Gradient, sp.s.Scratch, params, t.Step, t.Node, sp.h.Progress)
+		return err
+	})
+	if errors.Is(err, errLed) {
+		if err := sp.p.replica.Settled(ctx); err != nil {
+			return err
+		}
+		return sp.step(ctx, t)
+	}
+	if err != nil {
+		return err
+	}
+	sp.clock.lap(Computing)
+	if own := sp.pending; own != nil {
+		err := sp.settle(ctx)
+		sp.clock.lap(Committing)
+		if err != nil {
+			return err
+		}
+		chain = own.after
+	}
+	if t.Node != tree.Root {
+		return sp.share(ctx, t, partial, chain)
+	}
+	// The partial is the root: there is nothing to wait for.
+	return sp.finish(ctx, t, sp.p.layout.AllChunks(), partial, chain)
+}
+
+// begin appends a root that the replica has folded already.
+func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chain ledger.Chain) {
+	own := &pending{task: t, done: make(chan struct{})}
+	sp.pending = own
+	go func() {
+		defer close(own.done)
+		background := clock{spent: sp.clock.spent}
+		background.start()
+		defer background.lap(Appending)
+		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain)
+		if own.err != nil {
+			return
+		}
+		if known, _, _ := sp.p.horizon.look(); known > t.Step {
+			return
+		}
+		// It did not commit the step, and nobody has told that another did.
+		state, err := sp.ledger.State(ctx, sp.p.layout)
+		if err == nil && state.Committed <= t.Step {
+			err = fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
+		}
+		own.err = err
+	}()
+}
+
+// settle waits for the append that runs. When it has failed, the replica has
+// folded what may not be in the log, and starts again from what there is.
+func (sp *span) settle(ctx context.Context) error {
+	own := sp.pending
+	if own == nil {
+		return nil
+	}
+	<-own.done // ends with ctx
+	sp.pending = nil
+	if own.err != nil {
+		return at(sp.t, own.task.Step, errors.Join(own.err, sp.p.replica.Forget(context.WithoutCancel(ctx))))
+	}
+	return sp.p.replica.Settle(ctx, own.task.Step, own.after)
+}

@@ -1,0 +1,221 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/notice"
+	"tributary/shared/tree"
+)
+
+// spanned is a node's task for the job's steps from one on.
+func (f *fixture) spanned(step int64, node tree.Node) job.Task {
+	t := f.gradient(step, node)
+	t.Steps = steps - step
+	return t
+}
+
+// together has every task done at the same time, each by a worker of its own, and
+// returns what became of them.
+func (f *fixture) together(h Hold, tasks ...job.Task) []error {
+	errs := make([]error, len(tasks))
+	var all sync.WaitGroup
+	for i, task := range tasks {
+		c := f.worker(nil)
+		all.Go(func() { errs[i] = c.Handle(f.t.Context(), task, h) })
+	}
+	all.Wait()
+	return errs
+}
+
+func TestOneTaskTakesStepAfterStep(t *testing.T) {
+	f := newFixture(t)
+	c := f.worker(nil)
+	f.do(c, f.spanned(0, tree.Root))
+	require.Equal(t, f.reference(), f.roots(0, steps))
+	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
+	require.Equal(t, f.parameters(steps), f.folded(c, steps), "the replica is settled and at the end")
+}
+
+// folded is the parameters of a worker's replica at a step.
+func (f *fixture) folded(c *Computer, step int64) []float32 {
+	f.t.Helper()
+	p, err := c.programs.get(f.t.Context(), f.gradient(0, tree.Root))
+	require.NoError(f.t, err)
+	var got []float32
+	require.NoError(f.t, p.replica.View(f.t.Context(), f.ledger, step, func(params []float32, chain ledger.Chain) error {
+		require.Len(f.t, chain, f.layout().Chunks())
+		got = append(got, params...)
+		return nil
+	}))
+	return got
+}
+
+// Workers that share each step wait for each other, whether they hear of commits
+// or have to look for them.
+func TestTasksOfSeveralStepsWaitForEachOther(t *testing.T) {
+	for name, deaf := range map[string]bool{"told": false, "not told": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				f.heard.deaf = deaf
+				require.Equal(t, make([]error, 3), f.together(none, f.spanned(0, 2), f.spanned(0, 6), f.spanned(0, 7)))
+				require.Equal(t, f.reference(), f.roots(0, steps))
+			})
+		})
+	}
+}
+
+// Two who compute the same node, and one who computes all, come to the same.
+func TestTasksOfSeveralStepsMayOverlap(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			for _, err := range f.together(none, f.spanned(0, 2), f.spanned(0, 3), f.spanned(0, 2), f.spanned(0, tree.Root), f.spanned(1, 3)) {
+				if err != nil {
+					require.ErrorIs(t, err, job.ErrStale)
+				}
+			}
+			require.Equal(t, f.reference(), f.roots(0, steps))
+		})
+	}
+}
+
+// One worker may have the same task twice: the one does not undo what the other leads.
+func TestTheSameTaskTwiceInOneWorker(t *testing.T) {
+	for range 20 {
+		f := newFixture(t)
+		c := f.worker(nil)
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if err := c.Handle(t.Context(), f.spanned(0, tree.Root), none); err != nil {
+					require.ErrorIs(t, err, job.ErrStale)
+				}
+			})
+		}
+		all.Wait()
+		require.Equal(t, f.reference(), f.roots(0, steps))
+		require.Equal(t, f.parameters(steps), f.folded(c, steps))
+	}
+}
+
+func TestATaskBeginsWhereTheLedgerIs(t *testing.T) {
+	f := newFixture(t)
+	f.do(f.worker(nil), f.gradient(0, tree.Root), f.gradient(1, tree.Root))
+	c := f.worker(nil)
+	f.do(c, f.spanned(0, tree.Root))
+	require.Equal(t, f.reference(), f.roots(0, steps))
+	require.ErrorIs(t, c.Handle(t.Context(), f.spanned(0, tree.Root), none), job.ErrStale, "all is done")
+}
+
+func TestATaskThatWaitsInVainEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		require.NoError(t, f.worker(nil).Handle(t.Context(), f.spanned(0, 2), none))
+		require.Zero(t, f.state().Committed)
+	})
+}
+
+func TestARecalledTaskEndsWithTheStepInHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		task := f.spanned(0, 2)
+		task.Attempt = 7
+		c := f.worker(nil)
+		done := make(chan error)
+		go func() { done <- c.Handle(t.Context(), task, none) }()
+		synctest.Wait()
+		f.heard.recall(notice.Recall{Ref: task.Ref, Before: 7})
+		f.heard.recall(notice.Recall{Ref: job.Ref{Job: "j", Run: "other"}, Before: 8})
+		synctest.Wait()
+		select {
+		case err := <-done:
+			require.Fail(t, "it was not recalled", err)
+		default:
+		}
+		f.heard.recall(notice.Recall{Ref: task.Ref, Before: 8})
+		synctest.Wait()
+		require.NoError(t, <-done)
+		arrived, err := f.ledger.Arrived(t.Context(), f.layout(), 0)
+		require.NoError(t, err)
+		require.Equal(t, []tree.Node{2}, arrived)
+	})
+}
+
+// leaving is a worker that is to stop.
+type leaving struct {
+	hold
+	now chan struct{}
+}
+
+func (l leaving) Leaving() <-chan struct{} { return l.now }
+
+func TestAStopHandsTheRestBackAfterTheStepInHand(t *testing.T) {
+	f := newFixture(t)
+	l := leaving{now: make(chan struct{})}
+	close(l.now)
+	require.ErrorIs(t, f.worker(nil).Handle(t.Context(), f.spanned(0, tree.Root), l), job.ErrStopped)
+	require.EqualValues(t, 1, f.state().Committed)
+}
+
+// Whatever call of the ledger fails, before or after it took effect, the next
+// attempt goes on, and an error names the step that it is about.
+func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for k := 1; ; k++ {
+			f := newFixture(t)
+			l := &ledgertest.Faulty{Next: f.ledger, K: k, After: after}
+			c := f.worker(l)
+			err := c.Handle(t.Context(), f.spanned(0, tree.Root), none)
+			if err == nil {
+				require.Greater(t, k, l.Calls)
+				require.Equal(t, f.reference(), f.roots(0, steps))
+				break
+			}
+			require.ErrorIs(t, err, ledgertest.ErrInjected)
+			var part *job.TaskError
+			require.ErrorAs(t, err, &part)
+			require.LessOrEqual(t, f.state().Committed-part.Task.Step, int64(1), "after %v, call %d", after, k)
+			require.Equal(t, part.Task.Step+1, part.Task.End())
+			if err := c.Handle(t.Context(), f.spanned(0, tree.Root), none); err != nil {
+				require.ErrorIs(t, err, job.ErrStale)
+			}
+			require.Equal(t, f.reference(), f.roots(0, steps))
+			require.Equal(t, f.parameters(steps), f.folded(c, steps))
+		}
+	}
+}
+
+// A snapshot that is asked for while a worker leads is one of the log.
+func TestSnapshotsWhileLeading(t *testing.T) {
+	f := newFixture(t)
+	c := f.worker(nil)
+	var all sync.WaitGroup
+	all.Go(func() { f.do(c, f.spanned(0, tree.Root)) })
+	for range 50 {
+		err := c.Handle(t.Context(), f.task(job.Snapshot, 1), none)
+		if err != nil {
+			require.ErrorIs(t, err, job.ErrStale, "the first step is not committed")
+		}
+	}
+	all.Wait()
+	f.do(c, f.task(job.Snapshot, steps))
+	require.Equal(t, ledger.State{Committed: steps, Snapshot: steps, Floor: steps}, f.state())
+}
+
+func TestATaskEndsWithItsContext(t *testing.T) {
+	f := newFixture(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := f.worker(nil).Handle(ctx, f.spanned(0, 2), none)
+	require.True(t, errors.Is(err, context.Canceled), err)
+}

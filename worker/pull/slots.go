@@ -1,0 +1,152 @@
+package pull
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
+
+	"tributary/shared/queue"
+)
+
+// grace is how long a slot that a waiting task has left may stay free before
+// another task is taken for it: most waits are shorter.
+const grace = 10 * time.Millisecond
+
+// slots is what one lane may compute at a time.
+type slots struct {
+	turn *semaphore.Weighted // of the hand that takes a task
+	all  *semaphore.Weighted
+	n    int
+
+	freed chan struct{} // told of slots that are given back
+
+	mu   sync.Mutex
+	used int       // held by tasks, lent ones included
+	lent int       // left by tasks that wait
+	idle time.Time // since when a slot is held by no task that computes; zero: none is
+}
+
+func newSlots(n int) *slots {
+	return &slots{
+		turn: semaphore.NewWeighted(1), all: semaphore.NewWeighted(int64(n)), n: n,
+		freed: make(chan struct{}, 1), idle: time.Now(),
+	}
+}
+
+// within is how many slots a task has that asks for n.
+func (s *slots) within(n int) int { return min(max(1, n), s.n) }
+
+// take waits for n slots.
+func (s *slots) take(ctx context.Context, n int) error {
+	if err := s.all.Acquire(ctx, int64(n)); err != nil {
+		return err
+	}
+	s.count(n, 0)
+	return nil
+}
+
+// give frees n slots.
+func (s *slots) give(n int) {
+	s.count(-n, 0)
+	s.all.Release(int64(n))
+}
+
+// lend frees the slots of a task that waits; borrow takes them back.
+func (s *slots) lend(n int) {
+	s.count(0, n)
+	s.all.Release(int64(n))
+}
+
+func (s *slots) borrow(ctx context.Context, n int) error {
+	if err := s.all.Acquire(ctx, int64(n)); err != nil {
+		// The task ends, and gives back what it does not have.
+		s.count(-n, -n)
+		return err
+	}
+	s.count(0, -n)
+	return nil
+}
+
+func (s *slots) count(used, lent int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used += used
+	s.lent += lent
+	switch busy := s.used - s.lent; {
+	case busy >= s.n:
+		s.idle = time.Time{}
+	case s.idle.IsZero():
+		s.idle = time.Now()
+	}
+	if used < 0 {
+		select {
+		case s.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// ready reports whether another task may be taken.
+func (s *slots) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used < s.n || !s.idle.IsZero() && time.Since(s.idle) >= grace
+}
+
+// free waits until a slot is free: one that no task holds, or one that is lent
+// and has been so for the grace.
+func (s *slots) free(ctx context.Context) error {
+	tick := time.NewTicker(grace)
+	defer tick.Stop()
+	for !s.ready() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.freed:
+		case <-tick.C:
+		}
+	}
+	return ctx.Err()
+}
+
+// Hold is what a task has of its worker: its delivery's lease, and slots.
+type Hold struct {
+	all     *slots
+	slots   int // 0 once a borrow has failed
+	leaving <-chan struct{}
+	lease   queue.Delivery
+	renewed time.Time
+	log     zerolog.Logger
+}
+
+// Threads is how much the task may compute at a time.
+func (h *Hold) Threads() int { return h.slots }
+
+// Leaving ends when the worker is to stop: what is in hand is to be finished, and
+// what is not begun handed back, with job.ErrStopped.
+func (h *Hold) Leaving() <-chan struct{} { return h.leaving }
+
+// Progress is to be called when part of the work is done: it keeps the lease.
+// One goroutine at a time may call it.
+func (h *Hold) Progress() {
+	if now := time.Now(); now.Sub(h.renewed) > h.lease.Lease()/3 {
+		h.renewed = now
+		if err := h.lease.InProgress(); err != nil {
+			h.log.Debug().Err(err).Str("task", h.lease.Task().Name()).Msg("renew lease")
+		}
+	}
+}
+
+// Aside lets others have the slots while wait runs.
+func (h *Hold) Aside(ctx context.Context, wait func() error) error {
+	h.all.lend(h.slots)
+	err := wait()
+	if failed := h.all.borrow(ctx, h.slots); failed != nil {
+		h.slots = 0
+		return failed
+	}
+	return err
+}
