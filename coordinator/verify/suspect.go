@@ -96,6 +96,9 @@ func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why
 	if err != nil {
 		return -1, nil, err
 	}
+	if v, sums := total(leaves); sums != e.sums || differ(v, e.root) {
+		return -1, []string{"this machine comes to one sum in one pass and to another from micro-batches one by one"}, nil
+	}
 	for t, err := range x.trials(ctx, e, leaves) {
 		if err != nil {
 			return -1, nil, err
@@ -120,6 +123,11 @@ func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why
 		return -1, []string{fmt.Sprintf("it is what results when one bit is turned over in the sum of micro-batches %d to %d", lo+first, lo+last-1)}, nil
 	}
 	return -1, []string{"which micro-batch is wrong cannot be told from their sum"}, nil
+}
+
+func differ(a, b []float32) bool {
+	n, _ := unequal(a, b)
+	return n > 0
 }
 
 // trials yields the faults that are tried.
