@@ -16,6 +16,7 @@ import (
 // Job is what of a job decides its speed.
 type Job struct {
 	Params       int `json:"params"`       // P
+	Chunks       int `json:"chunks"`       // of a gradient, in Redis
 	Batch        int `json:"batch"`        // rows per step
 	Microbatches int `json:"microbatches"` // M
 }
@@ -26,14 +27,15 @@ func (j Job) Bytes() float64 { return 4 * float64(j.Params) }
 // Costs are what single operations take, in seconds. A vector is P float32. In
 // the ledger's operations the wire is left out: they were measured beside it.
 type Costs struct {
-	Microbatch float64 `json:"microbatch"` // one micro-batch's gradient, while all slots of the worker compute
+	Microbatch float64 `json:"microbatch"` // one micro-batch's gradient, on all slots of a worker
 	Add        float64 `json:"add"`        // the sum of two vectors
 	Fold       float64 `json:"fold"`       // the optimizer's step
 	Put        float64 `json:"put"`        // a vector into Redis, nobody else there
 	Get        float64 `json:"get"`        // a vector out of Redis, nobody else there
 	SharedPut  float64 `json:"shared_put"` // what a vector more costs a Redis that is busy: 1 / its throughput
 	SharedGet  float64 `json:"shared_get"`
-	Queue      float64 `json:"queue"` // per step: plan, publish, deliver, acknowledge, announce
+	Queue      float64 `json:"queue"` // per step of one task: its share of planning and queue, and the announcement
+	Task       float64 `json:"task"`  // per task more: to hear of the commit, and one more for Redis to record
 }
 
 // Network is what joins workers and Redis.
@@ -61,44 +63,49 @@ type Step struct {
 // Seconds is the time of the whole step.
 func (s Step) Seconds() float64 { return s.Compute + s.Communication + s.Queue }
 
-// Predict says how a step goes with so many workers of so many slots each, all
-// of them alike. Its parts follow each other:
+// Predict says how a step goes with so many workers, all of them alike. Of
+// the batch's tree N = min(W, M) nodes are tasks, one a worker, and the longest
+// has the most micro-batches. One task alone (N = 1) appends the root while it
+// computes the next step. Of several, that finish together:
 //
-//   - every worker but the one that committed reads the last root gradient, W−1
-//     vectors out of Redis at once, and folds it;
-//   - N = min(W·slots, M) tasks compute; the longest has the most micro-batches;
-//   - each puts its partial, N vectors into Redis at once (none when N = 1:
-//     that partial is the root);
-//   - whoever was last reads the N−1 others, adds them, and appends the root.
+//   - each stores its partial but for the chunks that it completes, N−1 vectors
+//     into Redis in all;
+//   - each completes a share of the chunks, reads the others' partials of them,
+//     N−1 vectors out in all, and adds them up;
+//   - each appends its share of the root, a vector in all;
+//   - each reads the rest of the root, W−1 vectors out in all, and folds it.
 //
-// What is done by many at once takes as long as one alone with its own link,
-// or as Redis's thread or link for all of them.
-func Predict(j Job, c Costs, n Network, workers, slots int) Step {
-	s := Step{Workers: workers, Tasks: min(workers*slots, j.Microbatches), Queue: c.Queue}
+// So a worker moves 2·(W−1)/W vectors down and one up, as in a reduce-scatter
+// and all-gather whose wires all end in Redis. What is done by many at once
+// takes as long as one with its own link, or as Redis's thread or link for all.
+func Predict(j Job, c Costs, n Network, workers int) Step {
+	tasks := min(workers, j.Microbatches)
+	s := Step{Workers: workers, Tasks: tasks, Queue: c.Queue + float64(tasks-1)*c.Task}
 	longest := 0
-	for _, node := range tree.Cover(j.Microbatches, s.Tasks) {
+	for _, node := range tree.Cover(j.Microbatches, tasks) {
 		if lo, hi, ok := node.Leaves(j.Microbatches); ok {
 			longest = max(longest, hi-lo)
 		}
 	}
 	s.Compute = float64(longest)*c.Microbatch + float64(longest-1)*c.Add + c.Fold
-	atOnce := func(vectors, perLink, alone, shared float64) float64 {
-		if vectors == 0 {
-			return 0
-		}
-		return max(alone+n.wire(j, perLink), vectors*shared, n.wire(j, vectors))
+	// each is the vectors of the busiest worker, all those of everybody.
+	moving := func(each, all, alone, shared float64) float64 {
+		return max(each*alone+n.wire(j, each), all*shared, n.wire(j, all))
 	}
-	readers, partials := float64(workers-1), 0.0
-	if s.Tasks > 1 {
-		partials = float64(s.Tasks)
+	others, readers := float64(tasks-1), float64(workers-1)
+	share := 1 / float64(min(tasks, j.Chunks)) // of the chunks, that one completes
+	rest := 1 - share
+	if tasks > j.Chunks || workers > tasks {
+		rest = 1 // somebody completes none
 	}
-	perLink := float64((s.Tasks + workers - 1) / workers)
-	others := max(0, partials-1)
-	s.Communication = atOnce(readers, 1, c.Get, c.SharedGet) +
-		atOnce(partials, perLink, c.Put, c.SharedPut) +
-		others*(atOnce(1, 1, c.Get, c.SharedGet)+c.Add) +
-		atOnce(1, 1, c.Put, c.SharedPut)
-	s.In = (partials + 1) * j.Bytes()
+	commit := moving(share, 1, c.Put, c.SharedPut)
+	if tasks == 1 {
+		s.Communication = max(0, commit-s.Compute)
+	} else {
+		s.Communication = moving(rest, others, c.Put, c.SharedPut) + moving(share*others, others, c.Get, c.SharedGet) + share*others*c.Add +
+			commit + moving(rest, readers, c.Get, c.SharedGet)
+	}
+	s.In = float64(tasks) * j.Bytes()
 	s.Out = (others + readers) * j.Bytes()
 	s.Samples = float64(j.Batch) / s.Seconds()
 	return s

@@ -19,33 +19,33 @@ const worthwhile = 0.99
 // Limit returns the least number of workers, at most limit, whose rate is
 // within one percent of the best there is up to limit, and what keeps more from
 // helping; Compute when the best is limit itself.
-func Limit(j Job, c Costs, n Network, limit, slots int) (Step, Bound) {
+func Limit(j Job, c Costs, n Network, limit int) (Step, Bound) {
 	steps := make([]Step, limit)
 	best := 0.0
 	for i := range steps {
-		steps[i] = Predict(j, c, n, i+1, slots)
+		steps[i] = Predict(j, c, n, i+1)
 		best = max(best, steps[i].Samples)
 	}
 	for _, s := range steps {
 		if s.Samples >= worthwhile*best {
-			return s, bound(j, c, n, s, limit, slots)
+			return s, bound(j, c, n, s, limit)
 		}
 	}
 	return steps[limit-1], Compute // limit ≥ 1: the best is among them
 }
 
-func bound(j Job, c Costs, n Network, s Step, limit, slots int) Bound {
+func bound(j Job, c Costs, n Network, s Step, limit int) Bound {
 	switch {
-	case s.Workers == limit && s.Workers*slots < j.Microbatches:
+	case s.Workers == limit && s.Workers < j.Microbatches:
 		return Compute
-	case s.Workers*slots >= j.Microbatches && s.Compute > s.Communication:
+	case s.Workers >= j.Microbatches && s.Compute > s.Communication:
 		return Microbatches
 	case s.Queue > s.Communication && s.Queue > s.Compute:
 		return Queue
 	}
 	endless := n
 	endless.Bandwidth *= 1e6
-	if wire := s.Communication - Predict(j, c, endless, s.Workers, slots).Communication; wire > s.Communication/2 {
+	if wire := s.Communication - Predict(j, c, endless, s.Workers).Communication; wire > s.Communication/2 {
 		return Bandwidth
 	}
 	return Redis

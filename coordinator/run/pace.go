@@ -15,6 +15,10 @@ type pace struct {
 	bins  [paceBins]int64
 	count int64
 	since time.Duration // the time of the newest commit, or when steps went on
+
+	warm  int64         // steps that the mean leaves out: workers fetch their data in them
+	sum   time.Duration // of the others
+	timed int64         // how many they are
 }
 
 // hear is told of the time at every event: whether a step was under way until
@@ -44,7 +48,10 @@ func (p *pace) add(d time.Duration, n int64) {
 	each := max(1, float64(d)/float64(n)/float64(paceFirst))
 	bin := int(math.Log(each) / math.Log(paceRatio))
 	p.bins[min(bin, paceBins-1)] += n
-	p.count += n
+	if p.count += n; p.count > p.warm {
+		p.sum += max(0, d)
+		p.timed += n
+	}
 }
 
 // quantile is the time, in milliseconds, that a share q of the steps took no
@@ -64,5 +71,9 @@ func (p *pace) times() *job.StepTimes {
 	if p.count == 0 {
 		return nil
 	}
-	return &job.StepTimes{P50: p.quantile(0.5), P99: p.quantile(0.99)}
+	times := &job.StepTimes{P50: p.quantile(0.5), P99: p.quantile(0.99)}
+	if p.timed > 0 {
+		times.Mean = float64(p.sum) / float64(p.timed) / float64(time.Millisecond)
+	}
+	return times
 }

@@ -44,3 +44,13 @@ func TestPaceLeavesOutWhatIsNoStep(t *testing.T) {
 	require.EqualValues(t, 2, p.count)
 	require.InEpsilon(t, 10, p.times().P99, 0.01)
 }
+
+func TestTheMeanLeavesTheFirstStepsOut(t *testing.T) {
+	p := pace{warm: 2}
+	p.add(time.Second, 1)
+	p.add(time.Second, 1)
+	for range 8 {
+		p.add(10*time.Millisecond, 1)
+	}
+	require.InDelta(t, 10, p.times().Mean, 1e-9)
+}

@@ -70,6 +70,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		FirstFloor:      firstFloor,
 		SpanTime:        spanTime,
 	})
+	t.pace.warm = p.engine.Plan.Steps() / 10
 	t.begin()
 	d.shares(true)
 	defer d.shares(false)

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/capacity"
+	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric/isa"
 	"tributary/shared/settings"
@@ -29,10 +30,11 @@ import (
 type Command struct {
 	Spec      string                 `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
 	Workers   int                    `name:"workers" default:"16" help:"Workers to plan for, 1 to 4096."`
-	Slots     int                    `name:"slots" default:"1" help:"Gradient tasks each of them works on at a time, 1 to 4096; measured with so many on this machine."`
+	Slots     int                    `name:"slots" default:"1" help:"Slots of each of them, 1 to 4096: threads that compute its task; measured with so many on this machine."`
 	Bandwidth capacity.BitsPerSecond `name:"bandwidth" default:"10Gbps" help:"Of each worker's link and of Redis's, bits per second and direction, 1kbps to 1000Tbps."`
 	Redis     string                 `name:"redis" placeholder:"URL" help:"Measure with this Redis server; default: an embedded one, which is slower than a real one."`
-	Overhead  time.Duration          `name:"step-overhead" default:"500us" help:"What a step takes beside computing and moving vectors, 0s to 1m: planning, queue, announcements. The default was measured with real servers on one machine."`
+	Overhead  time.Duration          `name:"step-overhead" default:"250us" help:"What a step of one task takes beside computing and moving vectors, 0s to 1m: planning, queue, announcements. The default was measured with real servers on one machine."`
+	Task      time.Duration          `name:"task-overhead" default:"200us" help:"What every further task of a step adds to that, 0s to 1m."`
 	Budget    time.Duration          `name:"budget" default:"1s" help:"Time for each of the three measurements, 10ms to 1m."`
 	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 }
@@ -46,6 +48,8 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("--slots: %d: want 1 to 4096", c.Slots)
 	case c.Overhead < 0 || c.Overhead > time.Minute:
 		return fmt.Errorf("--step-overhead: %s: want 0s to 1m", c.Overhead)
+	case c.Task < 0 || c.Task > time.Minute:
+		return fmt.Errorf("--task-overhead: %s: want 0s to 1m", c.Task)
 	case c.Budget < 10*time.Millisecond || c.Budget > time.Minute:
 		return fmt.Errorf("--budget: %s: want 10ms to 1m", c.Budget)
 	}
@@ -82,20 +86,20 @@ func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) e
 	}
 	p := &Plan{Slots: c.Slots, Network: capacity.Network{Bandwidth: float64(c.Bandwidth)}}
 	spec := &sample.engine.Plan.Spec
-	p.Job = capacity.Job{Params: sample.engine.Network.Params(), Batch: min(spec.Batch, sample.rows), Microbatches: spec.Microbatches}
-	p.Costs.Queue = c.Overhead.Seconds()
+	p.Job = capacity.Job{Params: sample.engine.Network.Params(), Chunks: sample.engine.Layout(job.Ref{}).Chunks(), Batch: min(spec.Batch, sample.rows), Microbatches: spec.Microbatches}
+	p.Costs.Queue, p.Costs.Task = c.Overhead.Seconds(), c.Task.Seconds()
 	if err := sample.compute(ctx, &p.Costs, c.Slots, c.Budget); err != nil {
 		return fmt.Errorf("measure gradients: %w", err)
 	}
 	if err := c.moving(ctx, sample.engine.Layout, &p.Costs, log); err != nil {
 		return fmt.Errorf("measure Redis: %w", err)
 	}
-	limit, bound := capacity.Limit(p.Job, p.Costs, p.Network, c.Workers, c.Slots)
+	limit, bound := capacity.Limit(p.Job, p.Costs, p.Network, c.Workers)
 	p.Useful, p.Bound = limit.Workers, bound
 	for w := 1; w < c.Workers; w *= 2 {
-		p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, w, c.Slots))
+		p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, w))
 	}
-	p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, c.Workers, c.Slots))
+	p.Steps = append(p.Steps, capacity.Predict(p.Job, p.Costs, p.Network, c.Workers))
 	if err := c.print(out, p); err != nil {
 		return err
 	}

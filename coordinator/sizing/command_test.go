@@ -53,7 +53,7 @@ func TestPlan(t *testing.T) {
 	var workers []int
 	for _, s := range p.Steps {
 		workers = append(workers, s.Workers)
-		require.Equal(t, s, capacity.Predict(p.Job, p.Costs, p.Network, s.Workers, 2))
+		require.Equal(t, s, capacity.Predict(p.Job, p.Costs, p.Network, s.Workers))
 	}
 	require.Equal(t, []int{1, 2, 4, 6}, workers)
 	for name, cost := range map[string]float64{
@@ -86,6 +86,7 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 		"--bandwidth=10":          `--bandwidth: "10": want a number`,
 		"--bandwidth=10GB/s":      `"10GB/s": want a number`,
 		"--step-overhead=-1s":     "--step-overhead: -1s: want 0s to 1m",
+		"--task-overhead=2m":      "--task-overhead: 2m0s: want 0s to 1m",
 		"--budget=1ns":            "--budget: 1ns: want 10ms to 1m",
 		"--step-overhead=forever": "--step-overhead",
 	} {

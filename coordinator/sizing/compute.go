@@ -2,8 +2,6 @@ package sizing
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
 	"tributary/coordinator/capacity"
@@ -12,8 +10,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// compute measures a micro-batch, with so many slots at work at once, and a
-// fold and an addition by themselves.
+// compute measures a micro-batch on so many slots, a fold and an addition.
 func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budget time.Duration) error {
 	n := s.engine.Network.Params()
 	params := make([]float32, n)
@@ -41,34 +38,22 @@ func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budg
 	return nil
 }
 
-// microbatch returns the seconds per micro-batch of one slot of several.
+// microbatch returns the seconds of a micro-batch on all slots of a worker.
 func (s *sample) microbatch(ctx context.Context, params []float32, slots int, budget time.Duration) (float64, error) {
-	leaf := tree.Cover(s.engine.Plan.Spec.Microbatches, s.engine.Plan.Spec.Microbatches)[0]
-	seconds, errs := make([]float64, slots), make([]error, slots)
-	var busy sync.WaitGroup
-	for slot := range slots {
-		busy.Go(func() {
-			scratch, dst := gradient.NewScratch(), make([]float32, len(params))
-			step := int64(0)
-			once := func() {
-				if errs[slot] == nil {
-					_, errs[slot] = s.engine.Node(ctx, dst, scratch, params, step, leaf, nil)
-				}
-				step = (step + 1) % min(batches, s.engine.Plan.Steps())
-			}
-			once() // buffers and caches are warm in a fleet
-			seconds[slot] = each(budget, once)
-		})
-	}
-	busy.Wait()
-	longest := 0.0
-	for slot, err := range errs {
-		if err != nil {
-			return 0, fmt.Errorf("slot %d: %w", slot, err)
+	m := s.engine.Plan.Spec.Microbatches
+	leaf := tree.Cover(m, m)[0]
+	scratch, dst := gradient.NewParallelScratch(slots), make([]float32, len(params))
+	defer scratch.Close()
+	var failed error
+	step := int64(0)
+	once := func() {
+		if failed == nil {
+			_, failed = s.engine.Node(ctx, dst, scratch, params, step, leaf, nil)
 		}
-		longest = max(longest, seconds[slot])
+		step = (step + 1) % min(batches, s.engine.Plan.Steps())
 	}
-	return longest, nil
+	once() // buffers and caches are warm in a fleet
+	return each(budget, once), failed
 }
 
 // each returns the mean seconds of f, called until the budget is used up.

@@ -22,8 +22,8 @@ func (c *Command) print(out io.Writer, p *Plan) error {
 	}
 	fmt.Fprintf(out, "%s parameters, batches of %s rows in %d micro-batches, links of %s, %d slots a worker\n",
 		humanize.Comma(int64(p.Job.Params)), humanize.Comma(int64(p.Job.Batch)), p.Job.Microbatches, c.Bandwidth, p.Slots)
-	fmt.Fprintf(out, "measured here: a micro-batch %s, a fold %s; a gradient into Redis %s, out of it %s (%s); assumed: %s a step beside that\n\n",
-		span(p.Costs.Microbatch), span(p.Costs.Fold), span(p.Costs.Put), span(p.Costs.Get), where, span(p.Costs.Queue))
+	fmt.Fprintf(out, "measured here: a micro-batch %s, a fold %s; a gradient into Redis %s, out of it %s (%s); assumed beside that: %s a step, %s a task more\n\n",
+		span(p.Costs.Microbatch), span(p.Costs.Fold), span(p.Costs.Put), span(p.Costs.Get), where, span(p.Costs.Queue), span(p.Costs.Task))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "workers\ttasks\tinto Redis\tout of Redis\tcompute\tcommunication\toverhead\tstep\tsamples/s\tspeed-up\t")
 	for _, s := range p.Steps {

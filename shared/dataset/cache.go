@@ -26,6 +26,7 @@ type Cache struct {
 	kept    map[job.Digest]*list.Element // of *entry
 	recent  *list.List                   // most recently used first
 	flights map[job.Digest]*flight
+	ahead   int // fetches that Prefetch began
 	stats   CacheStats
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,8 +105,8 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 	default:
 		loss = numeric.SquaredError(d, outputs, y, 0.5)
 	}
-	for i := len(layers) - 1; i >= 0; i-- {
-		switch layers[i].Dense.Activation {
+	for i, l := range slices.Backward(layers) {
+		switch l.Dense.Activation {
 		case job.ReLU:
 			numeric.ReLUBackward(d, inputs[i+1])
 		case job.Tanh:
@@ -154,11 +155,12 @@ func drawSpec(t *rapid.T) (text string, features int) {
 // whatever the scratch did before.
 func TestNodeIsTheTwin(t *testing.T) {
 	defer blas32.Use(specified.Implementation{})
-	scratches := map[int]*gradient.Scratch{0: gradient.NewScratch()}
-	for threads := 2; threads <= 3; threads++ {
-		scratches[threads] = gradient.NewParallelScratch(threads)
-		defer scratches[threads].Close()
-	}
+	scratches := map[int]*gradient.Scratch{0: gradient.NewScratch(), 2: gradient.NewParallelScratch(2), 3: gradient.NewParallelScratch(3)}
+	defer func() {
+		for _, s := range scratches {
+			s.Close()
+		}
+	}()
 	rapid.Check(t, func(t *rapid.T) {
 		text, features := drawSpec(t)
 		classes := strings.Contains(text, "cross_entropy")

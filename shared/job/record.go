@@ -77,8 +77,10 @@ type Outcome struct {
 	Out              string                       `json:"out,omitempty"`      // folder or bucket path of the model
 }
 
-// StepTimes are quantiles of what steps took, in milliseconds, within one percent.
+// StepTimes is what steps took, in milliseconds: quantiles within one percent, and
+// the mean without the first tenth of the job's steps, in which workers fetch data.
 type StepTimes struct {
+	Mean float64 `json:"mean"`
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 }

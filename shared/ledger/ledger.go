@@ -124,7 +124,8 @@ type Ledger interface {
 	// these chunks are dropped. The chunks carry their links of before, the
 	// chain before the step; after is the same with these chunks past it. It is
 	// idempotent; a different chunk for the same step fails with job.ErrCorrupt.
-	// committed reports that this very call committed the step.
+	// committed reports that this very call committed the step; later steps that
+	// were appended before, which it commits too, are not told of.
 	Append(ctx context.Context, l Layout, step int64, chunks []int, root []float32, s Sums, before Chain) (committed bool, after Chain, err error)
 	// Root reads step's root gradient into dst [P]. before is the chain that the
 	// reader holds before the step, after the one past it. It fails with

@@ -8,23 +8,17 @@ import (
 // Loss returns the sum of the rows' losses for outputs [rows, Outputs], in
 // float64.
 func (n *Network) Loss(outputs, y []float32, rows int) float64 {
-	return n.lossGradient(nil, outputs, y, rows)
-}
-
-// lossGradient is Loss and, unless d is nil, writes d loss / d outputs to
-// d [rows, Outputs].
-func (n *Network) lossGradient(d, outputs, y []float32, rows int) float64 {
 	o := n.Outputs()
 	z, y := outputs[:rows*o], y[:rows*n.targets()]
 	switch n.loss {
 	case job.SoftmaxCrossEntropy:
-		return numeric.SoftmaxCrossEntropy(d, z, y, o)
+		return numeric.SoftmaxCrossEntropy(nil, z, y, o)
 	case job.SigmoidCrossEntropy:
-		return numeric.SigmoidCrossEntropy(d, z, y)
+		return numeric.SigmoidCrossEntropy(nil, z, y)
 	case job.MSE:
-		return numeric.SquaredError(d, z, y, 1/float64(o))
+		return numeric.SquaredError(nil, z, y, 1/float64(o))
 	default: // half_squared_error; New admits no other
-		return numeric.SquaredError(d, z, y, 0.5)
+		return numeric.SquaredError(nil, z, y, 0.5)
 	}
 }
 

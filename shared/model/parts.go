@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"gonum.org/v1/gonum/blas/blas32"
 
 	specified "tributary/shared/numeric/blas"
@@ -24,6 +26,7 @@ const (
 	leastRows = 32
 	fewParams = 1 << 16
 	chunkSize = 40 << 10 // elements of inputs and outputs
+	mostUnits = 336
 	rowGrain  = 16
 	unitGrain = 14
 	colGrain  = 32
@@ -59,7 +62,7 @@ func (p *Pass) plan(rows int) {
 		target = max(target, n.params*rows)
 	}
 	blocks := 0
-	for i := len(n.layers) - 1; i >= 0; i-- {
+	for i := range slices.Backward(n.layers) {
 		blocks = p.planLayer(i, rows, target, blocks)
 	}
 	p.left = grownCounts(p.left, blocks)
@@ -74,7 +77,8 @@ func (p *Pass) plan(rows int) {
 // planLayer appends the parts of a layer and returns the number of blocks so far.
 func (p *Pass) planLayer(layer, rows, target, block int) int {
 	l := &p.n.layers[layer]
-	units := roundUp((l.out+(l.out-1)/specified.RowBlock)/((l.out-1)/specified.RowBlock+1), unitGrain)
+	blocksOf := (l.out + mostUnits - 1) / mostUnits
+	units := roundUp((l.out+blocksOf-1)/blocksOf, unitGrain)
 	for i := 0; i < l.out; i += units {
 		iEnd := min(i+units, l.out)
 		cols := roundUp(max(1, target/((iEnd-i)*rows)), colGrain)

@@ -23,8 +23,9 @@ func (p *Pass) rows(s *space, lo, hi int) {
 		d.CopyTo(p.dz[i], lo)
 		p.inputs[i].SetTurned(lo, &s.y[i])
 		other.Reset(l.in, hi-lo)
-		for from := 0; from < l.in; from += specified.RowBlock {
-			to := min(from+specified.RowBlock, l.in)
+		step := specified.RowsAtOnce(blas.Trans)
+		for from := 0; from < l.in; from += step {
+			to := min(from+step, l.in)
 			specified.GemmPanels(blas.Trans, from, to, l.weights(p.params), d, other)
 			p.backward(s, i-1, other, from, to)
 		}
@@ -40,8 +41,9 @@ func (p *Pass) forward(s *space, i, rows int) {
 	if l.activation == job.GELU {
 		s.keep[i].Reset(l.out, rows)
 	}
-	for from := 0; from < l.out; from += specified.RowBlock {
-		to := min(from+specified.RowBlock, l.out)
+	step := specified.RowsAtOnce(blas.NoTrans)
+	for from := 0; from < l.out; from += step {
+		to := min(from+step, l.out)
 		specified.GemmPanels(blas.NoTrans, from, to, l.weights(p.params), &s.y[i], y)
 		for b := range y.Len() {
 			v := y.Panel(b, from, to)

@@ -70,21 +70,42 @@ func (f *Fold) Vectors() int {
 // give the same bits. It panics when a vector is shorter than grad or state has
 // fewer than Vectors.
 func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
+	c := f.constants(step, grad, divisor)
+	c.update(params, state, grad, divisor, 0, len(grad))
+}
+
+// constants are those of one step: of Adam or, where it is none, of descent.
+type constants struct {
+	adam  bool
+	sgd   numeric.Descent
+	moves numeric.Moments
+}
+
+// constants returns those of the step after step steps, whose gradient is all of
+// grad/divisor.
+func (f *Fold) constants(step int64, grad []float32, divisor float32) constants {
 	clip := float32(1)
 	if f.limit != 0 {
 		clip = numeric.Clip(grad, divisor, f.limit)
 	}
 	if f.adam != nil {
-		c := f.moments(step)
-		c.Clip = clip
-		c.Update(params, state[0], state[1], grad, divisor)
-		return
+		c := constants{adam: true, moves: f.moments(step)}
+		c.moves.Clip = clip
+		return c
 	}
-	c := *f.sgd
-	c.Clip = clip
-	var buffer []float32
-	if f.Vectors() == 1 {
-		buffer = state[0][:len(grad)]
+	c := constants{sgd: *f.sgd}
+	c.sgd.Clip = clip
+	return c
+}
+
+// update folds the range [lo, hi).
+func (c *constants) update(params []float32, state [][]float32, grad []float32, divisor float32, lo, hi int) {
+	switch {
+	case c.adam:
+		c.moves.Update(params[lo:hi], state[0][lo:hi], state[1][lo:hi], grad[lo:hi], divisor)
+	case c.sgd.Momentum != 0:
+		c.sgd.Update(params[lo:hi], state[0][lo:hi], grad[lo:hi], divisor)
+	default:
+		c.sgd.Update(params[lo:hi], nil, grad[lo:hi], divisor)
 	}
-	c.Update(params, buffer, grad, divisor)
 }

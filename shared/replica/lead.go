@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tributary/shared/ledger"
+	"tributary/shared/numeric/team"
 )
 
 // Whoever computes a root by itself may fold it before it is in the log, and go on
@@ -15,7 +16,7 @@ import (
 // Lead folds the root gradient of a step that is about to be appended, when it is
 // the replica's next one and nobody waits for a settled fold, and reports whether
 // it did. The caller must append it and call Settle, or Forget.
-func (r *Replica) Lead(ctx context.Context, step int64, root []float32, sums ledger.Sums) bool {
+func (r *Replica) Lead(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums) bool {
 	if r.still.Load() > 0 || r.own(ctx) != nil {
 		return false
 	}
@@ -24,7 +25,7 @@ func (r *Replica) Lead(ctx context.Context, step int64, root []float32, sums led
 		return false
 	}
 	r.settled = make(chan struct{})
-	r.fold(root, sums, nil)
+	r.fold(by, root, sums, nil)
 	return true
 }
 
@@ -74,7 +75,7 @@ func (r *Replica) Settled(ctx context.Context) error {
 // Complete folds the root gradient of a committed step, when it is the replica's
 // next one. The caller has appended the given chunks of root [P], past which the
 // log's chain is after; the others are read from the log.
-func (r *Replica) Complete(ctx context.Context, l ledger.Ledger, step int64, root []float32, chunks []int, after ledger.Chain) error {
+func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Ledger, step int64, root []float32, chunks []int, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (r *Replica) Complete(ctx context.Context, l ledger.Ledger, step int64, roo
 	for _, c := range chunks {
 		chain[c] = after[c]
 	}
-	r.fold(root, sums, chain)
+	r.fold(by, root, sums, chain)
 	return nil
 }
 

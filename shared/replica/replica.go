@@ -23,6 +23,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/numeric/team"
 )
 
 // Replica is one job's fold. It is safe for concurrent use.
@@ -129,7 +130,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
 		case err == nil:
-			r.fold(r.root, sums, after)
+			r.fold(nil, r.root, sums, after)
 		case errors.Is(err, job.ErrStale):
 			from := r.step
 			if err := r.load(ctx, l); err != nil {
@@ -160,9 +161,9 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 	return nil
 }
 
-// fold applies one root gradient, after which the log's chain is after.
-func (r *Replica) fold(root []float32, sums ledger.Sums, after ledger.Chain) {
-	r.engine.Fold.Apply(r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
+// fold applies one root gradient in the threads of a team, nil for none, after which the log's chain is after.
+func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
+	r.engine.Fold.ApplyBy(by, r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
 	r.step, r.chain = r.step+1, after
 	r.mark(after)
 }
@@ -171,13 +172,13 @@ func (r *Replica) fold(root []float32, sums ledger.Sums, after ledger.Chain) {
 // replica's next one, and takes over the log's chain after it; it saves reading
 // the step back from the log. When ctx ends before the replica is free, nothing
 // is folded.
-func (r *Replica) Offer(ctx context.Context, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
+func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
 	if r.own(ctx) != nil {
 		return
 	}
 	defer r.lock.Release(everything)
 	if r.step == step {
-		r.fold(root, sums, after)
+		r.fold(by, root, sums, after)
 	}
 }
 

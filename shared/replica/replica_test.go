@@ -176,12 +176,12 @@ func TestOffers(t *testing.T) {
 	h.commit(t, l, 0, 8)
 	r := replica.New(h.e, ref)
 	for step := range int64(4) {
-		r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+		r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 	}
 	h.sees(t, r, l, 4)
 	require.Zero(t, l.roots.Load())
-	r.Offer(context.Background(), 6, h.roots[6].Gradient, h.roots[6].Sums, h.folds[7].Chain)
-	r.Offer(context.Background(), 2, h.roots[2].Gradient, h.roots[2].Sums, h.folds[3].Chain)
+	r.Offer(context.Background(), nil, 6, h.roots[6].Gradient, h.roots[6].Sums, h.folds[7].Chain)
+	r.Offer(context.Background(), nil, 2, h.roots[2].Gradient, h.roots[2].Sums, h.folds[3].Chain)
 	h.sees(t, r, l, 4)
 	h.sees(t, r, l, 8)
 	require.EqualValues(t, 4, l.roots.Load())
@@ -254,7 +254,7 @@ func TestAForkIsNotFolded(t *testing.T) {
 	reader, offered := replica.New(h.e, ref), replica.New(h.e, ref)
 	h.sees(t, reader, l, 3)
 	for step := range int64(3) {
-		offered.Offer(t.Context(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+		offered.Offer(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 	}
 	layout, fork := h.e.Layout(ref), memory.New()
 	chain := layout.Genesis()
@@ -277,6 +277,78 @@ func TestAForkIsNotFolded(t *testing.T) {
 			return nil
 		}))
 	}
+}
+
+// partly notes which chunks of roots are read.
+type partly struct {
+	ledger.Ledger
+	read [][]int
+}
+
+func (p *partly) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	return p.RootChunks(ctx, l, step, l.AllChunks(), dst, before)
+}
+
+func (p *partly) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+	p.read = append(p.read, slices.Clone(chunks))
+	return p.Ledger.RootChunks(ctx, l, step, chunks, dst, before)
+}
+
+// Chunks that this process has appended are not read back.
+func TestAppendedChunksAreNotReadBack(t *testing.T) {
+	h, l := newHistory(t, adam), &partly{Ledger: memory.New()}
+	layout := h.e.Layout(ref)
+	all := layout.AllChunks()
+	require.Greater(t, len(all), 2)
+	r := replica.New(h.e, ref)
+	complete := func(step int64, chunks ...int) error {
+		root := make([]float32, layout.Params)
+		after := slices.Clone(h.folds[step].Chain)
+		for _, c := range chunks {
+			lo, hi := layout.Chunk(c)
+			copy(root[lo:hi], h.roots[step].Gradient[lo:hi])
+			after[c] = h.folds[step+1].Chain[c]
+		}
+		return r.Complete(t.Context(), nil, l, step, root, chunks, after)
+	}
+	require.ErrorIs(t, complete(0, 1), job.ErrNotFound, "chunks do not make a step committed")
+	h.commit(t, l, 0, 6)
+	require.NoError(t, complete(0, 0, 1))
+	require.Equal(t, [][]int{append([]int{0}, all[2:]...), all[2:]}, l.read)
+	h.sees(t, r, l, 1)
+
+	require.NoError(t, complete(0, 1), "of a step that is folded")
+	require.NoError(t, complete(3, 1), "of one to come")
+	require.Len(t, l.read, 2)
+	require.NoError(t, complete(1, 1))
+	h.sees(t, r, l, 6)
+}
+
+// Who leads the log is settled, or forgets.
+func TestLeading(t *testing.T) {
+	h, l := newHistory(t, adam), memory.New()
+	r := replica.New(h.e, ref)
+	lead := func(step int64) bool {
+		return r.Lead(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums)
+	}
+	require.False(t, lead(1), "not the next step")
+	require.True(t, lead(0))
+	require.True(t, r.Leads(t.Context()))
+	require.False(t, lead(1), "one step at a time")
+	require.ErrorIs(t, r.View(t.Context(), l, 2, nil), job.ErrNotFound)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.Snapshot(ctx)
+	require.ErrorIs(t, err, context.Canceled, "it is not of the log")
+	require.ErrorIs(t, r.Settled(ctx), context.Canceled)
+	require.NoError(t, r.Settle(t.Context(), 0, h.folds[1].Chain))
+	h.commit(t, l, 0, 6)
+	h.sees(t, r, l, 1)
+	require.NoError(t, r.Settled(t.Context()))
+	require.True(t, lead(1))
+	require.NoError(t, r.Forget(t.Context()))
+	require.False(t, r.Leads(t.Context()))
+	h.sees(t, r, l, 6)
 }
 
 func TestForget(t *testing.T) {
@@ -322,7 +394,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 			"offer": func(t *rapid.T) {
 				step := rapid.Int64Range(0, 15).Draw(t, "step")
 				if step < committed {
-					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+					r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				if step == at && step < committed {
 					at++
@@ -358,7 +430,7 @@ func TestParametersHoldStill(t *testing.T) {
 					require.NoError(t, err)
 				}
 				if step < 16 && slot%2 == 0 {
-					r.Offer(context.Background(), step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+					r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				s := now(t, r)
 				require.Equal(t, h.folds[s.Step], s)
@@ -397,7 +469,7 @@ func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 2, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 0, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.Forget(stopped), context.Canceled) })
-	waiting.Go(func() { r.Offer(stopped, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
+	waiting.Go(func() { r.Offer(stopped, nil, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
 	waiting.Go(func() {
 		_, err := r.Snapshot(stopped)
 		require.ErrorIs(t, err, context.Canceled)

@@ -48,7 +48,7 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 // appends it meanwhile, when there is a next step to go on with.
 func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledger.Partial, chain ledger.Chain) error {
 	whole := len(chunks) == sp.p.layout.Chunks()
-	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, t.Step, root.Gradient, root.Sums) {
+	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums) {
 		sp.clock.lap(Folding)
 		sp.begin(ctx, t, root, chain)
 		return nil
@@ -59,7 +59,7 @@ func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledge
 		return err
 	}
 	if whole {
-		sp.p.replica.Offer(ctx, t.Step, root.Gradient, root.Sums, after)
+		sp.p.replica.Offer(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, after)
 		sp.clock.lap(Folding)
 	} else {
 		sp.part = &part{step: t.Step, root: root.Gradient, chunks: chunks, after: after}
@@ -83,7 +83,7 @@ func (sp *span) complete(ctx context.Context) {
 	if sp.part = nil; own == nil {
 		return
 	}
-	if err := sp.p.replica.Complete(ctx, sp.ledger, own.step, own.root, own.chunks, own.after); err != nil {
+	if err := sp.p.replica.Complete(ctx, sp.s.Team(), sp.ledger, own.step, own.root, own.chunks, own.after); err != nil {
 		sp.log.Debug().Err(err).Msg("complete a root from the log")
 	}
 }

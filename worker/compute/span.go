@@ -166,6 +166,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 			return errLed
 		}
 		sp.clock.lap(Folding)
+		sp.p.engine.Prefetch(ctx, t.Step)
 		partial.Sums, err = sp.p.engine.Node(ctx, partial.Gradient, sp.s.Scratch, params, t.Step, t.Node, sp.h.Progress)
 		return err
 	})

@@ -55,7 +55,7 @@ func (l Lines) plot() *plot.Plot {
 	axis(&p.X, l.LogX)
 	axis(&p.Y, l.LogY)
 	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.XOffs, p.Legend.YOffs = 6, -4
+	p.Legend.XOffs, p.Legend.YOffs = 6, -10
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -141,6 +142,41 @@ func (l *Lab) Train(ctx context.Context, spec any, args ...string) (*Outcome, er
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	var o Outcome
+	state, err := l.coordinator(ctx, &o, "train", spec, append([]string{"--out", dir}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	o.Peak = peak(state)
+	return &o, nil
+}
+
+// Plan runs the plan command on a spec, measuring with the fleet's Redis, and
+// returns the samples per second it predicts for so many workers.
+func (f *Fleet) Plan(ctx context.Context, spec any, workers int, args ...string) (float64, error) {
+	var p struct {
+		Steps []struct {
+			Samples float64 `json:"samples_per_second"`
+		} `json:"steps"`
+	}
+	_, err := f.lab.coordinator(ctx, &p, "plan", spec, append([]string{"--redis", f.Redis, "--workers", strconv.Itoa(workers)}, args...)...)
+	if err != nil {
+		return 0, err
+	}
+	if len(p.Steps) == 0 {
+		return 0, errors.New("coordinator plan: its last line has no steps")
+	}
+	return p.Steps[len(p.Steps)-1].Samples, nil
+}
+
+// coordinator runs one of the coordinator's commands on a spec and decodes its
+// last line.
+func (l *Lab) coordinator(ctx context.Context, last any, command string, spec any, args ...string) (*os.ProcessState, error) {
+	dir, err := l.Dir()
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -149,17 +185,15 @@ func (l *Lab) Train(ctx context.Context, spec any, args ...string) (*Outcome, er
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return nil, err
 	}
-	c := exec.CommandContext(ctx, l.program("coordinator"), append([]string{"train", file, "--out", filepath.Join(dir, "out")}, args...)...)
+	c := exec.CommandContext(ctx, l.program("coordinator"), append([]string{command, file}, args...)...)
 	var out, log bytes.Buffer
 	c.Dir, c.Stdout, c.Stderr = l.Root, &out, &log
 	if err := c.Run(); err != nil {
-		return nil, fmt.Errorf("coordinator train: %w: %s", err, bytes.TrimSpace(log.Bytes()))
+		return nil, fmt.Errorf("coordinator %s: %w: %s", command, err, bytes.TrimSpace(log.Bytes()))
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	var o Outcome
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &o); err != nil {
-		return nil, fmt.Errorf("coordinator train: its last line is no outcome: %w", err)
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), last); err != nil {
+		return nil, fmt.Errorf("coordinator %s: its last line is no result: %w", command, err)
 	}
-	o.Peak = peak(c.ProcessState)
-	return &o, nil
+	return c.ProcessState, nil
 }

@@ -16,6 +16,7 @@ import (
 
 // Process is a running program. Its methods may be called after its end.
 type Process struct {
+	Name string // of the program
 	cmd  *exec.Cmd
 	log  tail
 	once sync.Once
@@ -47,7 +48,7 @@ func (t *tail) String() string {
 // spawn starts a program in the repository's folder. It runs on when ctx ends:
 // its owner ends it.
 func (l *Lab) spawn(ctx context.Context, program string, args ...string) (*Process, error) {
-	p := &Process{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...)}
+	p := &Process{Name: filepath.Base(program), cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...)}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = l.Root, &p.log, &p.log
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)

@@ -144,16 +144,16 @@ func answering(ctx context.Context, p *Process, address string) error {
 	return nil
 }
 
-// freePorts returns ports that nothing listens on.
+// freePorts returns ports that nothing listens on, no two the same.
 func freePorts(ctx context.Context, n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+	if n == 0 {
+		return nil, nil
 	}
-	return ports, nil
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	others, err := freePorts(ctx, n-1)
+	return append(others, l.Addr().(*net.TCPAddr).Port), err
 }

@@ -14,6 +14,9 @@ import (
 	"tributary/shared/job"
 )
 
+// programs share the work of a step.
+var programs = []string{"worker", "coordinator", "nats-server", "redis-server"}
+
 // jobs measures how many steps a fleet makes in a second, of all its jobs
 // together, as more of them run at once: two workers of four slots, one
 // coordinator, jobs of ten parameters in two micro-batches.
@@ -32,13 +35,28 @@ func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 		if err != nil {
 			return nil, err
 		}
-		return []float64{float64(x*steps) / took.Seconds(), mean}, nil
+		values := []float64{float64(x*steps) / took.Seconds(), mean}
+		for _, name := range programs {
+			spent := 0.0
+			for _, p := range append(f.Workers, f.Servers...) {
+				if p.Name == name {
+					spent += p.CPU()
+				}
+			}
+			values = append(values, spent*1e3/float64(x*steps))
+		}
+		return values, nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	var spent []chart.Line
+	for i, name := range programs {
+		spent = append(spent, chart.Line{Name: name, Points: measured[2+i]})
+	}
 	return []chart.Panel{
-		chart.Lines{Title: "Jobs of 10 parameters at once, from submission to end", X: "jobs at once", Y: "steps per second, of all jobs", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
+		chart.Lines{Title: "Where the time goes: processor time per step, starts included", X: "jobs at once", Y: "CPU ms per step", LogX: true, LogY: true, Lines: spent},
+		chart.Lines{Title: "Jobs of 10 parameters at once: steps of all of them, from submission to end", X: "jobs at once", Y: "steps per second", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
 		chart.Lines{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
 	}, nil
 }

@@ -31,7 +31,7 @@ import (
 
 // curves is the command that measures.
 type curves struct {
-	Only     string        `default:"." placeholder:"REGEXP" help:"Curves whose name matches: workers, parameters, jobs, rows, queue, cluster."`
+	Only     string        `default:"." placeholder:"REGEXP" help:"Curves whose name matches: workers, parameters, jobs, rows, queue, cluster, plan."`
 	Short    bool          `help:"Few points and steps, to see in less than a minute that everything works."`
 	Repeats  int           `default:"3" help:"Runs of each point, 1 to 100; once with --short."`
 	Rows     int           `default:"10000000" help:"The most rows of a dataset, 1000 to 100000000; a file of 50 bytes per row is written and removed."`
@@ -91,6 +91,7 @@ var all = []curve{
 	{"rows", (*curves).rows},
 	{"queue", (*curves).queue},
 	{"cluster", (*curves).cluster},
+	{"plan", (*curves).plan},
 }
 
 // Run is called by kong.

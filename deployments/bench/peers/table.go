@@ -23,7 +23,8 @@ func spreadOf(runs []run, of func(run) float64) spread {
 func (r *result) samples() spread { return spreadOf(r.runs, func(r run) float64 { return r.Samples }) }
 func (r *result) ms() spread      { return spreadOf(r.runs, func(r run) float64 { return r.MS }) }
 func (r *result) p50() float64    { return spreadOf(r.runs, func(r run) float64 { return r.P50 }).middle }
-func (r *result) p99() float64    { return spreadOf(r.runs, func(r run) float64 { return r.P99 }).middle }
+
+func (r *result) p99() float64 { return spreadOf(r.runs, func(r run) float64 { return r.P99 }).middle }
 
 // fastest is the peer of a case with the most samples per second, nil when
 // none was run. The case tiny is compared by the median step.

@@ -146,7 +146,7 @@ func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.
 		if a.Cover == nil {
 			continue
 		}
-		root, err := sum(ctx, m.t, l, m.Layout, step, node, partial, c, a)
+		root, err := sum(ctx, m.t, l, m.Layout, step, node, c, a)
 		switch {
 		case errors.Is(err, job.ErrNotFound):
 			continue // it was this life's own doing, before

@@ -86,6 +86,8 @@ func drawArrivals(rt *rapid.T, m int) []tree.Node {
 }
 
 // manyWriters: workers that all do everything, at once, commit each step once.
+// One that finds a step in the log before it is committed may append the next
+// one first: both are then committed by the call that commits the earlier.
 func manyWriters(t *testing.T, l ledger.Ledger) {
 	const writers, steps = 6, 4
 	lay := Layout(50, 20, 5)
@@ -115,7 +117,7 @@ func manyWriters(t *testing.T, l ledger.Ledger) {
 		for w := range commits {
 			total += commits[w][step]
 		}
-		require.Equal(t, 1, total, "step %d", step)
+		require.LessOrEqual(t, total, 1, "step %d", step)
 		requireRoot(t, l, lay, step)
 	}
 	requireState(t, l, lay, ledger.State{Committed: steps})

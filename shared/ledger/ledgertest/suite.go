@@ -136,12 +136,11 @@ func Add(left, right ledger.Partial) ledger.Partial {
 // others from what it was given or from the ledger, appends the roots, and
 // reports whether that committed the step. Chunks named in skip are left to others.
 func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, arrivals []ledger.Arrival, skip func(chunk int) bool) (committed bool) {
-	own := Partial(lay, step, node)
 	for c, a := range arrivals {
 		if a.Cover == nil || skip != nil && skip(c) {
 			continue
 		}
-		root, err := sum(ctx, t, l, lay, step, node, own, c, a)
+		root, err := sum(ctx, t, l, lay, step, node, c, a)
 		if err != nil { // somebody else was faster
 			require.ErrorIs(t, err, job.ErrNotFound)
 			continue
@@ -154,8 +153,9 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 }
 
 // sum sums a chunk along the tree, into its place in a whole gradient.
-func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, own ledger.Partial, chunk int, a ledger.Arrival) (root ledger.Partial, failed error) {
+func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, chunk int, a ledger.Arrival) (root ledger.Partial, failed error) {
 	lo, hi := lay.Chunk(chunk)
+	own := Partial(lay, step, node)
 	if a.Values != nil {
 		require.Len(t, a.Values, len(a.Cover))
 	}

@@ -17,7 +17,7 @@ import (
 
 // Append writes the chunks into the log, and only when all of them are there
 // runs the commit script. A job of one chunk has both in one pipeline; the
-// script then makes sure of the chunk itself, or writes it when it is small.
+// script then makes sure of the chunk itself, or writes it when it is tiny.
 func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
 	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before)); err != nil {
 		return false, nil, err
@@ -39,11 +39,7 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chun
 
 func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root ledger.Partial) (bool, error) {
 	if lay.Chunks() == 1 {
-		single := l.appendSingle
-		if l.inlines(lay) {
-			single = l.appendInline
-		}
-		committed, err := single(ctx, lay, step, entries, root)
+		committed, err := l.appendSingle(ctx, lay, step, &entries[0], root)
 		if err != nil {
 			return false, fmt.Errorf("commit step %d: %w", step, err)
 		}
@@ -89,17 +85,26 @@ func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, ste
 	e.sealed = pipe.run(ctx, sealScript, []string{k.log(e.chunk), k.snapshot(e.chunk)}, step, e.seal, jobLife.Milliseconds())
 }
 
-// appendInline leaves all to the commit script.
-func (l *Ledger) appendInline(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) (bool, error) {
-	e := &entries[0]
+// appendSingle leaves the sealing to the commit script, and of a tiny chunk the
+// floats too.
+func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, e *entry, root ledger.Partial) (bool, error) {
 	e.close(nil, lay, step, root)
 	pipe := l.pipeline(4 * len(root.Gradient))
-	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, e.seal, wire.Bytes(root.Gradient))
+	floats := wire.Bytes(root.Gradient)
+	if !l.inlines(lay) {
+		e.floats = pipe.HSetNX(ctx, keysOf(lay).log(0), field(step), floats)
+		floats = nil
+	}
+	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, e.seal, floats)
 	if err := pipe.exec(ctx); err != nil {
 		return false, err
 	}
-	if n, err := commit.Int(); err != nil || n != differs {
-		return committedBy(commit)
+	n, err := commit.Int()
+	if err == nil && n != differs && e.floats != nil && !e.floats.Val() {
+		err = l.holds(ctx, lay, step, e)
+	}
+	if err != nil || n != differs {
+		return n == 1, cmp.Or(err, vanished(n))
 	}
 	logged, err := l.control.HGet(ctx, keysOf(lay).log(0), sealPrefix+field(step)).Result()
 	if err != nil {
@@ -108,19 +113,16 @@ func (l *Ledger) appendInline(ctx context.Context, lay ledger.Layout, step int64
 	return false, fmt.Errorf("chunk 0: %w", e.differs(logged))
 }
 
-func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) (bool, error) {
-	e := &entries[0]
-	e.close(nil, lay, step, root)
-	pipe := l.pipeline(4 * len(root.Gradient))
-	e.send(ctx, pipe, lay, step, root.Gradient)
-	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, nil, nil)
-	if err := pipe.exec(ctx); err != nil {
-		return false, err
+// holds reports floats in the log that are not those of the entry's seal.
+func (l *Ledger) holds(ctx context.Context, lay ledger.Layout, step int64, e *entry) error {
+	logged, err := l.vectors.HGet(ctx, keysOf(lay).log(e.chunk), field(step)).Result()
+	if errors.Is(err, goredis.Nil) {
+		return nil // trimmed meanwhile
 	}
-	if err := l.settle(ctx, lay, step, entries); err != nil {
-		return false, err
+	if err == nil {
+		_, _, err = wire.OpenSeal(e.seal, wire.Root, bytesOf(logged))
 	}
-	return committedBy(commit)
+	return classify(ctx, err)
 }
 
 func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) error {
@@ -145,7 +147,7 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 		e := &entries[i]
 		reply, err := e.sealed.StringSlice()
 		if err == nil {
-			err = l.settled(ctx, keysOf(lay).log(e.chunk), step, e, reply)
+			err = l.settled(ctx, lay, step, e, reply)
 		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", e.chunk, err)
@@ -154,7 +156,7 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 	return nil
 }
 
-func (l *Ledger) settled(ctx context.Context, log string, step int64, e *entry, reply []string) error {
+func (l *Ledger) settled(ctx context.Context, lay ledger.Layout, step int64, e *entry, reply []string) error {
 	switch {
 	case len(reply) == 2 && reply[0] == "differs":
 		return e.differs(reply[1])
@@ -170,14 +172,7 @@ func (l *Ledger) settled(ctx context.Context, log string, step int64, e *entry, 
 		if e.floats.Val() {
 			return nil
 		}
-		logged, err := l.vectors.HGet(ctx, log, field(step)).Result()
-		if errors.Is(err, goredis.Nil) {
-			return nil // trimmed meanwhile
-		}
-		if err == nil {
-			_, _, err = wire.OpenSeal(e.seal, wire.Root, bytesOf(logged))
-		}
-		return classify(ctx, err)
+		return l.holds(ctx, lay, step, e)
 	default:
 		return fmt.Errorf("the seal script answered %.40q", reply[0])
 	}
@@ -247,8 +242,13 @@ const differs = -2
 
 func committedBy(commit *call) (bool, error) {
 	n, err := commit.Int()
-	if err == nil && n < 0 {
-		err = errors.New("its root vanished from the log before it was committed")
+	return n == 1, cmp.Or(err, vanished(n))
+}
+
+// vanished is the error that the commit script's answer stands for.
+func vanished(n int) error {
+	if n < 0 {
+		return errors.New("its root vanished from the log before it was committed")
 	}
-	return n == 1, err
+	return nil
 }

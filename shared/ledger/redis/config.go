@@ -81,7 +81,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 	opts.DialerRetries = 1
 	opts.ContextTimeoutEnabled = true
 	opts.PipelinePoolSize = -1 // everything is a pipeline; one pool each is enough
-	opts.ReadBufferSize, opts.WriteBufferSize = 64<<10, 64<<10
+	opts.ReadBufferSize, opts.WriteBufferSize = 8<<10, 8<<10
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return opts, nil

@@ -13,12 +13,12 @@ import (
 )
 
 // openWith is open for a client that tries retries times again by itself.
-func openWith(t *testing.T, url string, retries, inlined int) *Ledger {
+func openWith(t *testing.T, url string, retries int, lim limits) *Ledger {
 	t.Helper()
 	opts, err := Config{URL: url}.options()
 	require.NoError(t, err)
 	opts.MaxRetries, opts.MinRetryBackoff, opts.MaxRetryBackoff = retries, time.Microsecond, time.Millisecond
-	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1), inlined: inlined}
+	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1), limits: lim}
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l
 }
@@ -28,39 +28,44 @@ func openWith(t *testing.T, url string, retries, inlined int) *Ledger {
 // and those behind it have not. With a client that does not try again another
 // process goes on; with one that does, nobody notices.
 func TestEveryCommandIsCutOff(t *testing.T) {
-	for way := range 8 {
-		{
-			after, retries, inlined := way&1 > 0, []int{-1, 2}[way>>1&1], []int{inlineBytes, smallest}[way>>2]
-			name := map[bool]string{false: "before it took effect", true: "after it took effect"}[after] +
-				map[int]string{-1: ", not tried again", 2: ", tried again"}[retries] +
-				map[int]string{inlineBytes: ", small chunks", smallest: ", large chunks"}[inlined]
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				s := redistest.Start(t)
-				if s == nil {
-					return
+	for size, lim := range sizes {
+		for _, after := range []bool{false, true} {
+			for _, retries := range []int{-1, 2} {
+				if retries > 0 && size == "small chunks" {
+					continue // the same commands as of large ones
 				}
-				proxy := redistest.NewProxy(t, s)
-				healthy, faulty := open(t, s.URL), openWith(t, proxy.URL, retries, inlined)
-				healthy.inlined = inlined
-				ledgertest.Every(t, ledgertest.Faults{
-					Healthy: healthy,
-					Faulty: func(k int) (ledger.Ledger, func() bool) {
-						proxy.Cut(k, after)
-						return faulty, proxy.HasCut
-					},
-					Hidden: retries > 0,
-					Left: func(lay ledger.Layout) []string {
-						var left []string
-						for _, key := range allKeys(t, healthy) {
-							if strings.Contains(key, "{"+lay.Ref.String()+":") {
-								left = append(left, key)
-							}
-						}
-						return left
-					},
-				})
-			})
+				name := size + map[bool]string{false: ", before it took effect", true: ", after it took effect"}[after] +
+					map[int]string{-1: ", not tried again", 2: ", tried again"}[retries]
+				t.Run(name, func(t *testing.T) { everyCommandIsCutOff(t, after, retries, lim) })
+			}
 		}
 	}
+}
+
+func everyCommandIsCutOff(t *testing.T, after bool, retries int, lim limits) {
+	t.Parallel()
+	s := redistest.Start(t)
+	if s == nil {
+		return
+	}
+	proxy := redistest.NewProxy(t, s)
+	healthy, faulty := open(t, s.URL), openWith(t, proxy.URL, retries, lim)
+	healthy.limits = lim
+	ledgertest.Every(t, ledgertest.Faults{
+		Healthy: healthy,
+		Faulty: func(k int) (ledger.Ledger, func() bool) {
+			proxy.Cut(k, after)
+			return faulty, proxy.HasCut
+		},
+		Hidden: retries > 0,
+		Left: func(lay ledger.Layout) []string {
+			var left []string
+			for _, key := range allKeys(t, healthy) {
+				if strings.Contains(key, "{"+lay.Ref.String()+":") {
+					left = append(left, key)
+				}
+			}
+			return left
+		},
+	})
 }

@@ -4,7 +4,7 @@
 // It owns the keys (keys.go), the scripts (lua/) and the connections. It never
 // adds vectors: they go through as bytes, in chunks, pipelined, from the memory
 // they were computed in into the memory they are used in; scripts see those of
-// small chunks alone, where a second round trip would cost more. Workers and the coordinator use it through
+// tiny chunks alone, where a second round trip would cost more. Workers and the coordinator use it through
 // ledger.Ledger.
 //
 // Invariant: a root is in the log before its chunk is counted as landed, and a
@@ -26,7 +26,7 @@ import (
 type Ledger struct {
 	vectors goredis.UniversalClient // pipelines over smallBytes
 	control goredis.UniversalClient // everything else
-	inlined int                     // bytes of a chunk's floats up to which they go through scripts
+	limits  limits
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)

@@ -22,24 +22,26 @@ func open(t testing.TB, url string) *Ledger {
 	return l
 }
 
-// smallest is a bound on inlined chunks that all chunks are over.
-const smallest = -1
+// sizes are limits by which the chunks of tests, which are all tiny, count as
+// tiny, small or large.
+var sizes = map[string]limits{"tiny chunks": {tinyBytes, smallChunk}, "small chunks": {-1, smallChunk}, "large chunks": {-1, -1}}
 
 // openLarge opens the ledger at url so that all chunks count as large.
 func openLarge(t testing.TB, url string) *Ledger {
 	t.Helper()
 	l := open(t, url)
-	l.inlined = smallest
+	l.limits = sizes["large chunks"]
 	return l
 }
 
 func TestConformance(t *testing.T) {
-	for name, open := range map[string]func(testing.TB, string) *Ledger{"small chunks": open, "large chunks": openLarge} {
+	for name, lim := range sizes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redistest.Each(t, func(t *testing.T, url string) {
 				t.Parallel()
 				l := open(t, url)
+				l.limits = lim
 				ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
 				requireTTLs(t, l)
 			})
@@ -55,7 +57,12 @@ func TestConformanceOnCluster(t *testing.T) {
 	}
 	l := open(t, url)
 	require.IsType(t, &goredis.ClusterClient{}, l.control, "a cluster is found out")
-	ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+	for name, lim := range sizes {
+		t.Run(name, func(t *testing.T) {
+			l.limits = lim
+			ledgertest.Run(t, func(*testing.T) ledger.Ledger { return l })
+		})
+	}
 	requireTTLs(t, l)
 }
 

@@ -61,7 +61,7 @@ func hopeless(err error) bool {
 
 // connect opens both pools and inspects every server behind them.
 func connect(ctx context.Context, cfg Config, opts goredis.UniversalOptions) (*Ledger, error) {
-	l := &Ledger{vectors: pool(opts, cfg.VectorConns), control: pool(opts, cfg.ControlConns), inlined: inlineBytes}
+	l := &Ledger{vectors: pool(opts, cfg.VectorConns), control: pool(opts, cfg.ControlConns), limits: limits{tinyBytes, smallChunk}}
 	var found facts
 	err := eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
 		f, err := inspect(ctx, node)

@@ -17,7 +17,7 @@ import (
 
 // Bounds of a pipeline; longer work goes as several, one after the other.
 const (
-	pipelineBytes  = 8 << 20 // of vectors in flight
+	pipelineBytes  = 1 << 20 // of vectors in flight: what caches hold between the checksum, the sockets and the server
 	pipelineChunks = 1024    // chunks, so that replies are bounded when chunks are tiny
 	smallBytes     = 64 << 10
 )

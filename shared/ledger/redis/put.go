@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
@@ -20,11 +22,14 @@ const (
 	howInline = "inline" // the floats are in the call
 )
 
-// Bounds of what goes through scripts: the floats of a chunk, for which a second
-// round trip would cost more, and of what a script returns.
+// Bounds of a chunk's floats, in bytes: tiny ones go through scripts, which cost
+// the server several copies but only one command; small ones are stored without
+// asking, which costs less than a second round trip.
 const (
-	inlineBytes  = 32 << 10
-	inlineReturn = 256 << 10
+	tinyBytes  = 2 << 10
+	smallChunk = 64 << 10
+	// A script returns at most so many bytes of floats.
+	inlineReturn = 64 << 10
 )
 
 // putting is a partial on its way into the ledger.
@@ -39,8 +44,9 @@ type putting struct {
 	arrivals []ledger.Arrival
 }
 
-// Put sends small chunks in the call of the arrive script. Of larger ones it
-// asks first, and stores only those that it would not complete.
+// Put sends tiny chunks in the call of the arrive script, and stores small ones
+// just before it, reading what the node's sibling may have stored. Of larger
+// ones it asks first, and stores only those that it would not complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
 	if err := cmp.Or(lay.CheckStep(step), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)); err != nil {
 		return nil, err
@@ -50,8 +56,11 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tr
 		arrivals: make([]ledger.Arrival, lay.Chunks()),
 	}
 	do := put.ask
-	if l.inlines(lay) {
+	switch size := chunkBytes(lay); {
+	case l.inlines(lay):
 		do = put.inline
+	case size <= l.limits.small:
+		do = put.direct
 	}
 	if err := do(ctx); err != nil {
 		return nil, fmt.Errorf("put partial %d of step %d: %w", node, step, err)
@@ -59,8 +68,18 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tr
 	return put.arrivals, nil
 }
 
+// limits are the bounds of chunks that are put in one way or another, in bytes
+// of floats.
+type limits struct{ tiny, small int }
+
+// chunkBytes is the bytes of floats in the layout's largest chunk.
+func chunkBytes(lay ledger.Layout) int { return 4 * min(lay.ChunkLen, lay.Params) }
+
 // inlines reports that the layout's chunks go through scripts.
-func (l *Ledger) inlines(lay ledger.Layout) bool { return 4*min(lay.ChunkLen, lay.Params) <= l.inlined }
+func (l *Ledger) inlines(lay ledger.Layout) bool {
+	size := chunkBytes(lay)
+	return size > 0 && size <= l.limits.tiny
+}
 
 func (p *putting) inline(ctx context.Context) error {
 	per, size := batches(p.lay, 1)
@@ -83,13 +102,66 @@ func (p *putting) inline(ctx context.Context) error {
 	return nil
 }
 
+// direct stores the chunks unasked. Two nodes mostly cover a tree, so that the
+// sibling's partial, where it is there, is what the reduction needs.
+func (p *putting) direct(ctx context.Context) error {
+	per, size := batches(p.lay, 1)
+	for chunks := range slices.Chunk(p.lay.AllChunks(), per) {
+		pipe := p.pipeline(size * len(chunks))
+		p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(chunks))
+		calls, siblings := make([]*call, len(chunks)), make([]*goredis.SliceCmd, len(chunks))
+		for i, c := range chunks {
+			key, sibling := p.keys.partials(c, p.step), field(p.node.Sibling())
+			siblings[i] = pipe.HMGet(ctx, key, sibling, digestPrefix+sibling)
+			calls[i] = p.store(ctx, pipe, c)
+		}
+		if err := pipe.exec(ctx); err != nil {
+			return err
+		}
+		for i, c := range chunks {
+			if _, err := p.settle(c, calls[i]); err != nil {
+				return err
+			}
+			if err := p.sibling(c, siblings[i].Val()); err != nil {
+				return fmt.Errorf("chunk %d: %w", c, err)
+			}
+		}
+	}
+	return nil
+}
+
+// sibling makes the values of a complete chunk of the sibling's partial, floats
+// and seal, if it is there and all that the cover needs.
+func (p *putting) sibling(chunk int, stored []any) error {
+	a := &p.arrivals[chunk]
+	if len(stored) != 2 || len(a.Cover) == 0 {
+		return nil
+	}
+	floats, ok := stored[0].(string)
+	seal, sealed := stored[1].(string)
+	sibling := p.node.Sibling()
+	if !ok || !sealed || slices.ContainsFunc(a.Cover, func(n tree.Node) bool { return n != p.node && n != sibling }) {
+		return nil
+	}
+	values, err := p.values(chunk, a.Cover, []string{field(sibling), seal, floats})
+	a.Values = values
+	return err
+}
+
+// store adds the storing of a chunk and its arrival to a pipeline.
+func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) *call {
+	pipe.SAdd(ctx, p.keys.steps(chunk), p.step)
+	pipe.HSetNX(ctx, p.keys.partials(chunk, p.step), field(p.node), wire.Bytes(p.floats(chunk)))
+	return p.arrive(ctx, pipe, chunk, howStored, p.seal(chunk))
+}
+
 // ask goes through the chunks in batches, from the node's own place on, so that
 // workers that finish together store different chunks and each finds complete
 // what the others have stored. A batch's questions go with the storing of the
 // batch before; when there is nothing to store they go for all that is left.
 func (p *putting) ask(ctx context.Context) error {
 	per, size := batches(p.lay, 1)
-	per = min(per, (p.lay.Chunks()+1)/2)
+	per = min(per, (p.lay.Chunks()+3)/4)
 	rest := p.order()
 	var store []int
 	for n := per; len(rest) > 0 || len(store) > 0; {
@@ -123,9 +195,7 @@ func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []
 	p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(store))
 	calls := make([]*call, 0, len(store)+len(ask))
 	for _, c := range store {
-		pipe.SAdd(ctx, p.keys.steps(c), p.step)
-		pipe.HSetNX(ctx, p.keys.partials(c, p.step), field(p.node), wire.Bytes(p.floats(c)))
-		calls = append(calls, p.arrive(ctx, pipe, c, howStored, p.seal(c)))
+		calls = append(calls, p.store(ctx, pipe, c))
 	}
 	for _, c := range ask {
 		calls = append(calls, p.arrive(ctx, pipe, c, howAsk, nil))

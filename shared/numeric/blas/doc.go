@@ -15,6 +15,8 @@
 //
 //	Sgemm   C[i,j] = chain over l = 0, 1, …, k−1:  c ← fma(α·A[i,l], B[l,j], c)
 //	GemmAdd C[i,j] = C[i,j] + T[i,j], T the Sgemm of the same factors with β = 0
+//	GemmTree C[i,j] = S(all leaves), S(leaf) = the Sgemm of the leaf's part of k with β = 0, S(node) = S(left) + S(right)
+//	GemmPanels C = the Sgemm with α = 1 and β = 0
 //	Sgemv   y[i]   = chain over j = 0, 1, …:       c ← fma(A[i,j], α·x[j], c)
 //	Sger    A[i,j] = fma(α·x[i], y[j], A[i,j])
 //	Saxpy   y[i]   = fma(α, x[i], y[i])

@@ -50,7 +50,10 @@ func (p *product) worthDots(s *kernel.Set) bool {
 	case p.m <= fewRows:
 		return true
 	}
-	return (s.Bulk != nil || p.n < 16) && p.m <= mostRows && !turned && p.k >= 16
+	if s.Cols != nil {
+		return p.m <= mostRows && (!turned || p.a.cs == 1)
+	}
+	return p.n < 16 && p.m <= mostRows && !turned && p.k >= 16
 }
 
 // Rows that are few, and with kernels for the bulk of many columns.
@@ -92,8 +95,8 @@ func (p *product) use() uint64 {
 	return kernel.Store
 }
 
-// tileCols is how many columns of a few rows fit in a tile.
-const tileCols = mc * widest / fewRows
+// tileCols is how many columns of m rows fit in a tile, a multiple of 16.
+func tileCols(m int) int { return mc * widest / m &^ 15 }
 
 // rowsOfB computes p from a B whose rows are contiguous, in panels of as many
 // columns as the accumulators hold.
@@ -102,9 +105,10 @@ func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
 		p.panelsOfRows(s)
 		return
 	}
-	for j := 0; j < p.n; j += tileCols {
+	size := tileCols(p.m)
+	for j := 0; j < p.n; j += size {
 		q := *p
-		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		q.n, q.b = min(size, p.n-j), p.b.part(0, j)
 		c := p.c.part(0, j)
 		q.c = matrix{w.tile, q.n, 1}
 		if p.use() != kernel.Store {
@@ -136,6 +140,10 @@ func (p *product) panelsOfRows(s *kernel.Set) {
 // dots computes p from a B whose columns are contiguous: each element is a dot
 // product of two vectors that lie in order.
 func (p *product) dots(s *kernel.Set, w *workspace) {
+	if p.m > len(s.Dots) && s.Cols != nil {
+		p.colsOfB(s, w)
+		return
+	}
 	if p.m > len(s.Dots) {
 		top, rest := *p, *p
 		top.m = p.m / 2
@@ -144,20 +152,26 @@ func (p *product) dots(s *kernel.Set, w *workspace) {
 		rest.dots(s, w)
 		return
 	}
-	use := p.use()
-	if p.c.cs == 1 && p.n >= 8 && (use == kernel.Store || p.n%8 == 0) {
+	if p.c.cs == 1 && p.n >= 8 && (p.use() == kernel.Store || p.n%8 == 0) {
 		p.dotsBy(s)
 		return
 	}
-	for j := 0; j < p.n; j += tileCols {
+	p.inTile(w, 8, func(q product) { q.dotsAside(s, w) })
+}
+
+// inTile has do compute p by parts of its columns, C in the workspace's tile with
+// room for whole grains of columns.
+func (p *product) inTile(w *workspace, grain int, do func(q product)) {
+	size := tileCols(p.m)
+	for j := 0; j < p.n; j += size {
 		q := *p
-		q.n, q.b = min(tileCols, p.n-j), p.b.part(0, j)
+		q.n, q.b = min(size, p.n-j), p.b.part(0, j)
 		c := p.c.part(0, j)
-		q.c = matrix{w.tile, (q.n + 7) &^ 7, 1}
-		if use != kernel.Store {
+		q.c = matrix{w.tile, (q.n + grain - 1) / grain * grain, 1}
+		if p.use() != kernel.Store {
 			move(q.c, c, p.m, q.n)
 		}
-		q.dotsAside(s, w)
+		do(q)
 		move(c, q.c, p.m, q.n)
 	}
 }
@@ -211,6 +225,28 @@ func (p *product) dotsBy(s *kernel.Set) {
 		}
 		call(fs[most-group].F, n, back)
 	}
+}
+
+// colsOfB is dots on kernels for any number of columns from 4 on.
+func (p *product) colsOfB(s *kernel.Set, w *workspace) {
+	if p.c.cs == 1 && p.n >= 4 {
+		p.colsBy(s)
+		return
+	}
+	p.inTile(w, 4, func(q product) {
+		if q.n < 4 { // the columns that are not there are anything
+			for i := range q.n {
+				copy(w.b[i*p.k:(i+1)*p.k], q.b.v[i*p.b.cs:])
+			}
+			q.b, q.n = matrix{w.b, 1, p.k}, 4
+		}
+		q.colsBy(s)
+	})
+}
+
+// colsBy is colsOfB for at least 4 columns of a C whose rows are contiguous.
+func (p *product) colsBy(s *kernel.Set) {
+	s.Cols[p.m-len(s.Dots)-1](p.n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[0], 4*p.b.cs, &p.c.v[0], 4*p.c.rs, p.use(), 0)
 }
 
 // move is dst [m, n] ← src.

@@ -2,12 +2,12 @@ package blas
 
 import "tributary/shared/numeric/internal/kernel"
 
-// Block sizes: a panel of B (kc × NR) stays in the first-level cache, a block of
-// A (mc × kc) and one of B (kc × nc) in the second.
+// Block sizes: B is read in blocks of kc × nc, which stay in the second-level
+// cache with a block of A, mc × kc.
 const (
-	kc = 256
-	mc = 336
-	nc = 256
+	kc = 512
+	mc = 84
+	nc = 512
 
 	direct = 16 << 10 // a B of no more elements is read where it lies
 )
@@ -57,7 +57,7 @@ func (p *product) transpose() {
 // What transposing an element costs, in multiply-adds of a full panel: in blocks
 // of 8 × 8, and one by one.
 const (
-	costTurn = 4
+	costTurn = 8
 	costOne  = 32
 )
 
@@ -74,8 +74,8 @@ func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 	if turnB {
 		cost += costOf(n, k)
 	}
-	if turnC {
-		cost += costOf(n, m)
+	if turnC { // after each kc of the chain, and before each but the first
+		cost += (2*((k+kc-1)/kc) - 1) * costOf(n, m)
 	}
 	return cost
 }
@@ -101,14 +101,23 @@ func (p *product) run(s *kernel.Set, w *workspace) {
 
 // blocks computes p by blocks of nc columns and kc steps of the chain.
 func (p *product) blocks(s *kernel.Set, w *workspace) {
+	depth := evenly(p.k, kc, 4)
 	for j := 0; j < p.n; j += nc {
-		for l := 0; l < p.k; l += kc {
+		for l := 0; l < p.k; l += depth {
 			q := *p
-			q.n, q.k = min(nc, p.n-j), min(kc, p.k-l)
+			q.n, q.k = min(nc, p.n-j), min(depth, p.k-l)
 			q.a, q.b, q.c, q.load = p.a.part(0, l), p.b.part(l, j), p.c.part(0, j), p.load || l > 0
 			q.columns(s, w)
 		}
 	}
+}
+
+// evenly returns the size of parts of a length, multiples of grain, that are at most
+// most, a multiple too, and much the same.
+func evenly(length, most, grain int) int {
+	parts := (length + most - 1) / most
+	size := (length + parts - 1) / parts
+	return (size + grain - 1) / grain * grain
 }
 
 // columns computes p for n ≤ nc and k ≤ kc.
@@ -139,9 +148,10 @@ func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
 		p.block(s, w, b)
 		return
 	}
-	for i := 0; i < p.m; i += mc {
+	size := evenly(p.m, mc, s.MR)
+	for i := 0; i < p.m; i += size {
 		q := *p
-		q.m, q.a, q.c = min(mc, p.m-i), p.a.part(i, 0), p.c.part(i, 0)
+		q.m, q.a, q.c = min(size, p.m-i), p.a.part(i, 0), p.c.part(i, 0)
 		q.block(s, w, b)
 	}
 }

@@ -211,9 +211,14 @@ func TestSgemmFew(t *testing.T) {
 			gemmCase{transposes[i&1], transposes[i>>1], 34 + rest, 32 + rest, 19 + rest, 1, float32(rest % 2), i & 1, i}.check(t, &r)
 		}
 	}
+	// Few columns beyond 8 and 16, along a B whose columns are contiguous.
+	for n := 4; n < 16; n++ {
+		gemmCase{blas.NoTrans, blas.Trans, 19, n, 37 + n, 1, float32(n & 1), n & 2, n % kinds}.check(t, &r)
+		gemmCase{blas.NoTrans, blas.Trans, 19, 32 + n, 21 + n, 1, 0, n & 2, n % kinds}.check(t, &r)
+	}
 	// More than a tile, and longer than the room for copies of columns.
 	for i := range 4 {
-		gemmCase{transposes[i&1], transposes[i>>1], tileCols + 11, 3, 9, 1, float32(i & 1), 0, 0}.check(t, &r)
+		gemmCase{transposes[i&1], transposes[i>>1], tileCols(3) + 11, 3, 9, 1, float32(i & 1), 0, 0}.check(t, &r)
 		gemmCase{transposes[i&1], transposes[i>>1], 2, 9, mostDots + 1, 1, 0, 0, 0}.check(t, &r)
 	}
 }
@@ -226,13 +231,6 @@ func TestSgemmConflictingStrides(t *testing.T) {
 		gemmCase{blas.NoTrans, blas.NoTrans, rows, 97 + rows, 21, 1, float32(rows % 2), 256 - 21, 1}.check(t, &r)
 		gemmCase{blas.NoTrans, blas.Trans, rows, 97 + rows, 16, 1, 0, 256 - 16, 0}.check(t, &r)
 	}
-}
-
-// Bands of rows and of columns, worth a goroutine each.
-func TestThreads(t *testing.T) {
-	r := random(4)
-	gemmCase{blas.NoTrans, blas.Trans, 160, 70, 201, 1, 1, 0, 0}.check(t, &r)
-	gemmCase{blas.Trans, blas.NoTrans, 45, 230, 211, 1, 0, 1, 1}.check(t, &r)
 }
 
 // The bound of the package comment.

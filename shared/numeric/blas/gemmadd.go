@@ -49,18 +49,24 @@ func addZero(c matrix, m, n int) {
 	}
 }
 
+// A block of a product that is added: B is packed once for so many rows.
+const (
+	sumRows = 4 * mc
+	sumCols = nc / 2
+)
+
 // runAside computes p, which adds to C, for any k: a block of the product is
 // carried from one kc of the chain to the next in the workspace, then added.
 func (p *product) runAside(s *kernel.Set, w *workspace) {
 	if w.sum == nil {
-		w.sum = aligned(mc * nc)
+		w.sum = aligned(sumRows * sumCols)
 	}
-	for j := 0; j < p.n; j += nc {
-		for i := 0; i < p.m; i += mc {
+	for j := 0; j < p.n; j += sumCols {
+		for i := 0; i < p.m; i += sumRows {
 			q := *p
 			q.add = false
-			q.m, q.n = min(mc, p.m-i), min(nc, p.n-j)
-			q.a, q.b, q.c = p.a.part(i, 0), p.b.part(0, j), matrix{w.sum, nc, 1}
+			q.m, q.n = min(sumRows, p.m-i), min(sumCols, p.n-j)
+			q.a, q.b, q.c = p.a.part(i, 0), p.b.part(0, j), matrix{w.sum, sumCols, 1}
 			q.blocks(s, w)
 			add(s, p.c.part(i, j), q.c, q.m, q.n)
 		}

@@ -12,6 +12,9 @@ import (
 // time, so that they and their partial sums stay in the first-level cache.
 const treeRows = 84
 
+// treeDepth is the longest part of a chain that is computed at a time.
+const treeDepth = 512
+
 // Tree is the order of a product's sum over leaves: parts of k one after the
 // other. It is made once for the many products of one batch.
 type Tree struct {
@@ -46,7 +49,7 @@ func (t *Tree) node(bounds []int, lo, hi, at int) {
 	}
 	mid := tree.Split(lo, hi)
 	t.node(bounds, lo, mid, at)
-	if begin, end := bounds[mid], bounds[hi]; hi-mid == 1 && end-begin <= kc {
+	if begin, end := bounds[mid], bounds[hi]; hi-mid == 1 && end-begin <= treeDepth {
 		t.steps = append(t.steps, treeStep{lo: begin, hi: end, at: at, use: kernel.Add})
 		return
 	}
@@ -55,7 +58,7 @@ func (t *Tree) node(bounds []int, lo, hi, at int) {
 }
 
 func (t *Tree) leaf(begin, end, at int) {
-	depth := even(end-begin, kc)
+	depth := even(end-begin, treeDepth)
 	t.steps = append(t.steps, treeStep{lo: begin, hi: min(begin+depth, end), at: at, use: kernel.Store})
 	for l := begin + depth; l < end; l += depth {
 		t.steps = append(t.steps, treeStep{lo: l, hi: min(l+depth, end), at: at, use: kernel.Load})

@@ -56,7 +56,7 @@ func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
 		m, n := 1+r.intn(100), 1+r.intn(100)
 		b := r.bounds(1+r.intn(20), 1+r.intn(30))
 		if round%20 == 0 {
-			m, n, b = 1+r.intn(30), 1+r.intn(40), r.bounds(1+r.intn(4), 3*kc)
+			m, n, b = 1+r.intn(30), 1+r.intn(40), r.bounds(1+r.intn(4), 3*treeDepth)
 		}
 		checkTree(t, &r, m, n, b, round%kinds)
 	}
@@ -106,9 +106,9 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 		m, n, k := 1+r.intn(60), 1+r.intn(70), 1+r.intn(40)
 		switch round % 20 {
 		case 0:
-			m, k = mc+1+r.intn(50), 1+r.intn(4)
+			m, k = blockRows+1+r.intn(2*blockRows), 1+r.intn(4)
 		case 1:
-			k = kc + 1 + r.intn(2*kc)
+			k = turnedDepth + 1 + r.intn(2*blockDepth)
 		case 2:
 			m, k = 256, 30 // a stride that conflicts
 		}

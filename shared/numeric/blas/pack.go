@@ -11,9 +11,10 @@ import (
 // enters no result.
 type workspace struct {
 	a, b, tile []float32
-	sum        []float32 // a block of a product that is added to C; nil until needed
-	stack      []float32 // partial sums of a tree; nil until needed
-	x, y       []float32 // vectors with increments, made contiguous
+	sum        []float32  // a block of a product that is added to C; nil until needed
+	stack      []float32  // partial sums of a tree; nil until needed
+	block      *workspace // a block of A for products of panels; nil until needed
+	x, y       []float32  // vectors with increments, made contiguous
 }
 
 // widest is the most columns of any kernel's panel.
@@ -89,20 +90,27 @@ func scaled(dst, src []float32, scale float32) {
 	}
 }
 
-// packB copies β·b [k, n] into panels of NR columns; what lies beyond n is anything.
+// packB copies β·b [k, n] into panels of NR columns, or into one of half as many
+// where that holds them; what lies beyond n is anything.
 func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packedB {
-	out := packedB{w.b, s.NR, k*s.NR + 16} // 16: panels must not meet in the cache
+	nr := s.NR
+	if 2*n <= nr {
+		nr /= 2
+	}
+	out := packedB{w.b, nr, k*nr + 16} // 16: panels must not meet in the cache
 	full := n / s.NR * s.NR
 	if b.cs == 1 {
 		copyPanels(s, w.b, out.ps, b, k, full)
 	}
-	for j := 0; j < n; j += s.NR {
-		dst, width := w.b[j/s.NR*out.ps:][:k*s.NR], min(s.NR, n-j)
+	for j := 0; j < n; j += nr {
+		dst, width := w.b[j/nr*out.ps:][:k*nr], min(nr, n-j)
 		switch {
+		case b.cs != 1 && s.TurnFew != nil && width >= 4 && width < 16 && k >= 4:
+			turnFew(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case b.cs != 1:
-			turn(s, dst, s.NR, b.v[j*b.cs:], b.cs, width, k)
+			turn(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case j == full:
-			copyPart(s, dst, b.part(0, j), k, width)
+			copyPart(s, dst, nr, b.part(0, j), k, width)
 		}
 		if beta != 1 {
 			scaled(dst, dst, beta)
@@ -129,23 +137,27 @@ func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
 	}
 }
 
-// copyPart copies b [k, width] into rows of NR; what comes beyond width is
+// copyPart copies b [k, width] into rows of nr; what comes beyond width is
 // whatever lies there, or nothing.
-func copyPart(s *kernel.Set, dst []float32, b matrix, k, width int) {
+func copyPart(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
 	whole := 0 // rows with NR elements to read
-	if s.CopyB != nil && len(b.v) >= s.NR {
-		whole = min(k, (len(b.v)-s.NR)/b.rs+1)
-		s.CopyB(whole, 1, &b.v[0], 4*b.rs, 0, &dst[0], 4*s.NR, 0)
+	if s.CopyB != nil && nr == s.NR && len(b.v) >= nr {
+		whole = min(k, (len(b.v)-nr)/b.rs+1)
+		s.CopyB(whole, 1, &b.v[0], 4*b.rs, 0, &dst[0], 4*nr, 0)
 	}
 	for l := whole; l < k; l++ {
-		copy(dst[l*s.NR:], b.v[l*b.rs:l*b.rs+width])
+		copy(dst[l*nr:], b.v[l*b.rs:l*b.rs+width])
 	}
 }
 
 // turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
-// 8 × 8 begin early, so that they end in time.
+// 16 × 16 or 8 × 8 begin early, so that they end in time.
 func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	if m < 8 || n < 8 || s.Transpose == nil {
+	f, size := s.Turn, 16
+	if f == nil || m < 16 || n < 16 {
+		f, size = s.Transpose, 8
+	}
+	if f == nil || m < size || n < size {
 		for i := range m {
 			for j, v := range src[i*lds : i*lds+n] {
 				dst[j*ldd+i] = v
@@ -153,12 +165,21 @@ func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 		}
 		return
 	}
-	for i := 0; i < m; i += 8 {
-		i := min(i, m-8)
-		s.Transpose(n/8, &src[i*lds], 4*lds, 32, &dst[i], 4*ldd, 32*ldd)
-		if n%8 != 0 {
-			s.Transpose(1, &src[i*lds+n-8], 4*lds, 32, &dst[(n-8)*ldd+i], 4*ldd, 32*ldd)
+	for i := 0; i < m; i += size {
+		i := min(i, m-size)
+		f(n/size, &src[i*lds], 4*lds, 4*size, &dst[i], 4*ldd, 4*size*ldd)
+		if n%size != 0 {
+			f(1, &src[i*lds+n-size], 4*lds, 0, &dst[(n-size)*ldd+i], 4*ldd, 0)
 		}
+	}
+}
+
+// turnFew is turn for 4 to 15 rows and at least 4 columns, and a dst with room for
+// 16 elements in every row.
+func turnFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	s.TurnFew(n/4, m, &src[0], 4*lds, &dst[0], 4*ldd)
+	if n%4 != 0 {
+		s.TurnFew(1, m, &src[n-4], 4*lds, &dst[(n-4)*ldd], 4*ldd)
 	}
 }
 

@@ -7,21 +7,38 @@ import (
 	"tributary/shared/numeric/internal/kernel"
 )
 
-// RowBlock is how many rows of a product are best computed at a time: a block of
-// A that stays in the second-level cache.
-const RowBlock = mc
+// A block of A, rows × depth of the chain, stays in the second-level cache while
+// all panels of B pass by. Transposed, its elements come from as many pages as it
+// is deep, so it is flat.
+const (
+	blockRows   = 336
+	blockDepth  = 512
+	turnedRows  = 672
+	turnedDepth = 128
+
+	blockStride = blockDepth + 16 // from row to row of a packed block: no power of two
+)
+
+// RowsAtOnce is how many rows of C = op(A)·B are best computed by a call of
+// [GemmPanels]: what is done to them next finds them in the cache.
+func RowsAtOnce(tA blas.Transpose) int {
+	if tA == blas.NoTrans {
+		return blockRows
+	}
+	return turnedRows
+}
 
 // GemmPanels is rows lo to hi of C = op(A)·B, each element the chain from +0 as
 // Sgemm with α = 1 and β = 0 has it.
 func GemmPanels(tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
-	s, view := b.s, matrix{a.Data, a.Stride, 1}
+	s, view, most := b.s, matrix{a.Data, a.Stride, 1}, blockDepth
 	if tA != blas.NoTrans {
-		view = view.transposed()
+		view, most = view.transposed(), turnedDepth
 	}
 	w := workspaces.Get().(*workspace)
-	for ; lo < hi; lo += mc {
-		m := min(mc, hi-lo)
-		depth := even(b.Rows, kc)
+	depth, rows := even(b.Rows, most), RowsAtOnce(tA)
+	for ; lo < hi; lo += rows {
+		m := min(rows, hi-lo)
 		for l := 0; l < b.Rows; l += depth {
 			k := min(depth, b.Rows-l)
 			pa := w.blockOfA(s, view.part(lo, l), m, k, b.Len())
@@ -48,11 +65,25 @@ func even(length, most int) int {
 	return max(1, (length+parts-1)/parts)
 }
 
+// manyPanels is how many panels of B make it worth to pack A when its rows are not
+// contiguous.
+const manyPanels = 3
+
 // blockOfA returns a [m, k] as kernels take it: where it lies, or packed when it
-// is read for several panels and would meet itself in the cache.
+// is read for several panels and would meet itself in the cache or in the list of
+// pages.
 func (w *workspace) blockOfA(s *kernel.Set, a matrix, m, k, panels int) packedA {
-	if panels > 1 && a.conflicting() {
-		return w.packA(s, a, 1, m, k)
+	if panels == 1 || !a.conflicting() && (a.cs == 1 || panels <= manyPanels) {
+		return packedA{&a.v[0], 4 * a.rs, 4 * a.cs, 4 * s.MR * a.rs}
 	}
-	return packedA{&a.v[0], 4 * a.rs, 4 * a.cs, 4 * s.MR * a.rs}
+	if w.block == nil {
+		w.block = &workspace{a: aligned((blockRows + widest) * blockStride)}
+	}
+	if a.cs != 1 {
+		return packedA{&w.block.a[0], 4, 4 * s.MR, 4 * s.MR * w.block.packBlocks(s, a, 1, m, k)}
+	}
+	for i := range m {
+		copy(w.block.a[i*blockStride:i*blockStride+k], a.v[i*a.rs:])
+	}
+	return packedA{&w.block.a[0], 4 * blockStride, 4, 4 * blockStride * s.MR}
 }

@@ -1,7 +1,9 @@
 package blas
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"tributary/shared/numeric/internal/kernel"
 )
@@ -14,23 +16,45 @@ const least = 1 << 20
 type job struct {
 	p    product
 	s    *kernel.Set
-	done *sync.WaitGroup
+	team *team
 	do   func()
 }
 
 var jobs = sync.Pool{New: func() any {
 	j := new(job)
-	j.do = func() {
-		j.p.alone(j.s)
-		j.done.Done()
-	}
+	j.do = func() { helpers.work(j) }
 	return j
 }}
+
+// run does j, which then belongs to whoever waits for its team.
+func (j *job) run() {
+	j.p.alone(j.s)
+	t := j.team
+	t.left.Add(-1)
+	t.done.Done()
+}
 
 // team is the jobs of one product.
 type team struct {
 	jobs []*job
+	left atomic.Int32 // jobs that are not done
 	done sync.WaitGroup
+}
+
+// wait returns when all jobs are done: those that nobody has begun it does itself.
+func (t *team) wait() {
+	for _, j := range t.jobs {
+		if helpers.withdraw(j) {
+			j.run()
+		}
+	}
+	for range patience {
+		if t.left.Load() == 0 {
+			break
+		}
+		runtime.Gosched()
+	}
+	t.done.Wait()
 }
 
 var teams = sync.Pool{New: func() any { return new(team) }}
@@ -64,21 +88,22 @@ func (p *product) cut(s *kernel.Set, n int) {
 		return
 	}
 	t := teams.Get().(*team)
+	t.left.Store(int32(n))
+	t.done.Add(n)
 	for i := range n {
 		lo, hi := bound(length, grain, i, n), bound(length, grain, i+1, n)
 		j := jobs.Get().(*job)
-		j.p, j.s, j.done = p.band(lo, hi), s, &t.done
+		j.p, j.s, j.team = p.band(lo, hi), s, t
 		t.jobs = append(t.jobs, j)
-		t.done.Add(1)
 		if i < n-1 {
-			go j.do()
+			helpers.start(j)
 		} else {
-			j.do()
+			j.run()
 		}
 	}
-	t.done.Wait()
+	t.wait()
 	for i, j := range t.jobs {
-		j.p = product{}
+		j.p, j.team = product{}, nil
 		jobs.Put(j)
 		t.jobs[i] = nil
 	}

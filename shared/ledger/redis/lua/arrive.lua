@@ -1,6 +1,6 @@
 -- arrive records that the partial of a node has arrived in one chunk, and tells
 -- when the arrived nodes and this one cover the reduction tree. A partial that
--- completes the cover is not kept, unless it was stored before: whoever brought
+-- completes the cover is not kept, unless it was recorded before: whoever brought
 -- it has it.
 --
 -- KEYS[1]  partials of (chunk, step)
@@ -59,7 +59,9 @@ while n > 1 do
 end
 local complete = n == 1 or redis.call('HEXISTS', partials, 'c1') == 1
 
-if not was and (how == 'stored' or how == 'inline' and not complete) then
+if not was and how == 'stored' and complete then
+  redis.call('HDEL', partials, node)
+elseif not was and how ~= 'ask' and not complete then
   if how == 'inline' then
     fields[#fields + 1] = node
     fields[#fields + 1] = ARGV[7]

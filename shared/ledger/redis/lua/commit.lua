@@ -15,12 +15,13 @@
 -- ARGV[5]  life of the keys from now on, milliseconds
 -- ARGV[6]  seal of the root's only chunk, to be put into the log; empty: the
 --          caller has put the chunks there
--- ARGV[7]  floats of that chunk
+-- ARGV[7]  floats of that chunk; empty: the caller has put them there, before
+--          this in the same pipeline
 -- ARGV[8…] chunks that are in the log; none: only go on
 --
 -- Output   1  this call committed the step
 --          0  it did not
---         -1  the job has one chunk and its root is not in the log; nothing was done
+--         -1  the job has one chunk and its root, or its floats, are not in the log; nothing was done
 --         -2  the log has another entry than ARGV[6]; nothing was done
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. The caller has put
@@ -52,8 +53,16 @@ if total == 1 and named == 1 then
     if logged[2] and logged[2] ~= ARGV[6] then
       return -2
     end
-    if not logged[2] and step >= tonumber(logged[1] or '0') then
-      redis.call('HSET', KEYS[4], ARGV[1], ARGV[7], 's' .. ARGV[1], ARGV[6])
+    if step < tonumber(logged[1] or '0') then
+      redis.call('HDEL', KEYS[4], 's' .. ARGV[1], ARGV[1])
+    elseif not logged[2] then
+      if ARGV[7] ~= '' then
+        redis.call('HSET', KEYS[4], ARGV[1], ARGV[7], 's' .. ARGV[1], ARGV[6])
+      elseif redis.call('HEXISTS', KEYS[4], ARGV[1]) == 1 then
+        redis.call('HSET', KEYS[4], 's' .. ARGV[1], ARGV[6])
+      else
+        return -1
+      end
       renew(KEYS[4])
       if step % 64 == 0 then
         redis.call('PEXPIRE', KEYS[6], ARGV[5])

@@ -49,6 +49,11 @@ type FewOf struct {
 // ldd are the bytes from row to row, asrc and adst those from block to block.
 type Transpose func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)
 
+// TurnFew is dst[j][i] = src[i][j] for m rows, 4 to 15, and 4·n columns, n at least
+// 1. It writes 16 elements of each row of dst, those from m on anything. lds and
+// ldd are the bytes from row to row.
+type TurnFew func(n, m int, src *float32, lds int, dst *float32, ldd int)
+
 // CopyPanels copies k rows that lie lds apart: w elements from every step to every
 // panel, panels times, row after row of them row apart. All strides are in bytes,
 // k and panels at least 1.
@@ -64,7 +69,10 @@ type Set struct {
 	Rows      [][]FewOf  // by rows of C, 1 first: kernels for rows of B that are contiguous
 	Dots      [][]FewOf  // by rows of C: kernels for columns of B that are: for 8·i columns, i from some number down to 1
 	Bulk      []FewOf    // by rows of C: as Dots, for many columns; they do not heed back
+	Cols      []Few      // by rows of C from len(Dots) on: for any number of columns from 4 on; nil without
 	Transpose Transpose  // nil without
+	Turn      Transpose  // blocks of 16 × 16 instead; nil without
+	TurnFew   TurnFew    // nil without
 	CopyA     CopyPanels // at least MR elements, at most MR+2; nil without
 	CopyB     CopyPanels // NR elements; nil without
 }

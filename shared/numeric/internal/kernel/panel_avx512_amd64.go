@@ -4,15 +4,25 @@
 
 package kernel
 
-// panelAVX512x32 is [Panel] for the columns of mask, of 32, in blocks of 14 rows.
+// panelAVX512x16 is [Panel] for 16 columns in blocks of 14 rows; mask is not read.
+//
+//go:noescape
+func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+
+// panelAVX512x16masked is [Panel] for 1 to 16 columns, those of mask, in blocks of 14 rows.
+//
+//go:noescape
+func panelAVX512x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+
+// panelAVX512x32 is [Panel] for 32 columns in blocks of 14 rows; mask is not read.
 //
 //go:noescape
 func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
-// panelAVX512x16 is [Panel] for the columns of mask, of 16, in blocks of 14 rows.
+// panelAVX512x32masked is [Panel] for 17 to 32 columns, those of mask, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX512x32masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
 
 // rowAVX512x1x128 is [Few] for 1 rows, 128 columns at a time; rows of B are contiguous.
 //
@@ -39,7 +49,33 @@ func dotsAVX512x2x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb
 //go:noescape
 func dotsAVX512x3x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
 
-// dotsAVX512x4x32 is [Few] for 4 rows, 32 columns at a time; columns of B are contiguous, back is not read.
+// colsAVX512x4 is [Few] for 4 rows and at least 4 columns; columns of B are contiguous, back is not read.
 //
 //go:noescape
-func dotsAVX512x4x32(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+func colsAVX512x4(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x5 is [Few] for 5 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x5(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x6 is [Few] for 6 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x6(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// colsAVX512x7 is [Few] for 7 rows and at least 4 columns; columns of B are contiguous, back is not read.
+//
+//go:noescape
+func colsAVX512x7(n int, k int, a *float32, rsa int, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)
+
+// transpose16 is dst[j][i] = src[i][j] for n blocks of 16 × 16; lds and ldd are the bytes
+// from row to row, asrc and adst those from block to block.
+//
+//go:noescape
+func transpose16(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
+
+// turn16few is [TurnFew].
+//
+//go:noescape
+func turn16few(n int, m int, src *float32, lds int, dst *float32, ldd int)

@@ -48,14 +48,20 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		acc := accumulators(label, rows, nv, ymm,
 			zero,
 			func(i, j int, v Op) { load(j, c(i, 32*j), v) })
-		products(f, label, rows, acc, func(b Mem) (bv []Op) {
-			for j := range nv {
-				v := YMM()
-				load(j, b.Offset(32*j), v)
-				bv = append(bv, v)
+		products(f, label, rows, func(b Mem, a func(i int) Mem) {
+			bv := make([]Op, nv)
+			for j := range bv {
+				bv[j] = YMM()
+				load(j, b.Offset(32*j), bv[j])
 			}
-			return bv
-		}, ymm)
+			for i := range rows {
+				x := YMM()
+				VBROADCASTSS(a(i), x)
+				for j, v := range bv {
+					VFMADD231PS(v, x, acc[i][j])
+				}
+			}
+		})
 		_, c = rowsOf(f.c, f.rsc, rows)
 		sums(label, acc, func(i, j int, v Op) {
 			x := YMM()
@@ -107,16 +113,26 @@ var zmms = [32]VecPhysical{
 	Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31,
 }
 
-// panelAVX512 is the same for nv·16 columns, 14 rows at a time, and reads and
-// writes only the columns of mask.
-func panelAVX512(nan Mem, name string, nv int) {
-	doc := fmt.Sprintf("is [Panel] for the columns of mask, of %d, in blocks of 14 rows.", 16*nv)
-	masks := []Register{K1, K2}
+// panelAVX512 is the same for nv·16 columns, 14 rows at a time. A load under a
+// mask takes a slot of the multiply-adds, so only the last vector has one.
+func panelAVX512(nan Mem, name string, nv int, masked bool) {
+	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 14 rows; mask is not read.", 16*nv)
+	if masked {
+		doc = fmt.Sprintf("is [Panel] for %d to %d columns, those of mask, in blocks of 14 rows.", 16*nv-15, 16*nv)
+	}
+	last := func(j int) bool { return masked && j == nv-1 }
 	setup := func() {
-		mask := Load(Param("mask"), GP64())
-		for j := range nv {
-			KMOVW(mask.(GPVirtual).As32(), masks[j])
-			SHRQ(Imm(16), mask)
+		if masked {
+			mask := Load(Param("mask"), GP64())
+			SHRQ(Imm(uint64(16*(nv-1))), mask)
+			KMOVW(mask.(GPVirtual).As32(), K1)
+		}
+	}
+	load := func(j int, m Mem, v Op) {
+		if last(j) {
+			VMOVUPS_Z(m, K1, v)
+		} else {
+			VMOVUPS(m, v)
 		}
 	}
 	block := func(f frame, label string, rows int) {
@@ -125,21 +141,64 @@ func panelAVX512(nan Mem, name string, nv int) {
 		_, c := rowsOf(f.c, f.rsc, rows)
 		acc := accumulators(label, rows, nv, zmm,
 			zero,
-			func(i, j int, v Op) { VMOVUPS_Z(c(i, 64*j), masks[j], v) })
-		products(f, label, rows, acc, func(b Mem) (bv []Op) {
-			for j := range nv {
-				v := zmm()
-				VMOVUPS_Z(b.Offset(64*j), masks[j], v)
-				bv = append(bv, v)
+			func(i, j int, v Op) { load(j, c(i, 64*j), v) })
+		if label == "full" {
+			prefetchC(f, rows, nv)
+		}
+		products(f, label, rows, func(b Mem, a func(i int) Mem) {
+			bv := zmms[28 : 28+nv]
+			for j, v := range bv {
+				load(j, b.Offset(64*j), v)
 			}
-			return bv
-		}, func() Op {
-			next ^= 1
-			return zmms[30+next&1]
+			for i := range rows {
+				if nv == 1 {
+					VFMADD231PS_BCST(a(i), bv[0], acc[i][0])
+					continue
+				}
+				x := zmms[30+i%2]
+				VBROADCASTSS(a(i), x)
+				for j, v := range bv {
+					VFMADD231PS(v, x, acc[i][j])
+				}
+			}
 		})
 		_, c = rowsOf(f.c, f.rsc, rows)
-		sums(label, acc, func(i, j int, v Op) { VADDPS(c(i, 64*j), v, masks[j], v) })
-		canonical(nan, acc, func() Op { return zmms[31] }, func(i, j int, v Op) { VMOVUPS(v, masks[j], c(i, 64*j)) })
+		sums(label, acc, func(i, j int, v Op) {
+			if last(j) {
+				VADDPS(c(i, 64*j), v, K1, v)
+			} else {
+				VADDPS(c(i, 64*j), v, v)
+			}
+		})
+		canonical(nan, acc, func() Op { return zmms[31] }, func(i, j int, v Op) {
+			if last(j) {
+				VMOVUPS(v, K1, c(i, 64*j))
+			} else {
+				VMOVUPS(v, c(i, 64*j))
+			}
+		})
 	}
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
+}
+
+// prefetchC emits prefetches of the rows of C that are read next: those of the
+// next block where use is Load, those of this one where it is Add.
+func prefetchC(f frame, rows, nv int) {
+	next, step := GP64(), GP64()
+	CMPQ(argument("use"), Imm(useLoad))
+	JL(LabelRef("fetched"))
+	MOVQ(f.c, next)
+	JNE(LabelRef("fetch"))
+	CMPQ(argument("m"), Imm(uint64(2*rows)))
+	JL(LabelRef("fetched"))
+	IMUL3Q(Imm(uint64(rows)), f.rsc, step)
+	ADDQ(step, next)
+	Label("fetch")
+	_, c := rowsOf(next, f.rsc, rows)
+	for i := range rows {
+		for j := range nv {
+			PREFETCHT0(c(i, 64*j))
+		}
+	}
+	Label("fetched")
 }

@@ -111,19 +111,7 @@ func columns8(pool *zmmPool, at func(r int) Mem, masked bool) (y [8]VecPhysical)
 			VMOVUPS(at(8*q+r), in[r].AsY())
 			VINSERTF64X4(Imm(1), at(8*q+r+4), in[r], in[r])
 		}
-		lo01, hi01 := pool.take(), pool.take()
-		VUNPCKLPS(in[1], in[0], lo01)
-		VUNPCKHPS(in[1], in[0], hi01)
-		pool.give(in[0], in[1])
-		lo23, hi23 := pool.take(), pool.take()
-		VUNPCKLPS(in[3], in[2], lo23)
-		VUNPCKHPS(in[3], in[2], hi23)
-		pool.give(in[2], in[3])
-		for l, pair := range [4][2]VecPhysical{{lo01, lo23}, {lo01, lo23}, {hi01, hi23}, {hi01, hi23}} {
-			quads[q][l] = pool.take()
-			VSHUFPS(Imm([4]uint64{0x44, 0xee, 0x44, 0xee}[l]), pair[1], pair[0], quads[q][l])
-		}
-		pool.give(lo01, hi01, lo23, hi23)
+		quads[q] = turnQuarters(pool, in)
 	}
 	for l := range 4 {
 		y[l] = pool.take()

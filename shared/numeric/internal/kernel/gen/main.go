@@ -51,14 +51,21 @@ func main() {
 			copyPanels(nv)
 		}
 	case "avx512":
-		panelAVX512(nan, "panelAVX512x32", 2)
-		panelAVX512(nan, "panelAVX512x16", 1)
+		for nv := 1; nv <= 2; nv++ {
+			panelAVX512(nan, fmt.Sprintf("panelAVX512x%d", 16*nv), nv, false)
+			panelAVX512(nan, fmt.Sprintf("panelAVX512x%dmasked", 16*nv), nv, true)
+		}
 		for _, nv := range []int{8, 4} {
 			row(nan, "AVX512", 1, nv)
 		}
-		for rows := 1; rows <= 4; rows++ {
+		for rows := 1; rows <= 3; rows++ {
 			dots512(nan, rows)
 		}
+		for rows := 4; rows <= 7; rows++ {
+			cols512(nan, rows)
+		}
+		transpose16()
+		turnFew()
 	}
 	Generate()
 }

@@ -111,26 +111,72 @@ func rowsOf(base, stride Register, rows int) (bases []Register, at func(i, disp 
 	}
 }
 
+// unroll is how many steps of the chain lie in a row where a stride of A is 4
+// bytes: counters and pointers would take slots of the multiply-adds else.
+const unroll = 4
+
 // products emits the loop over k: for every row i and vector j of a row,
-// acc[i][j] ← fma(a[i], b[j], acc[i][j]).
-func products(f frame, label string, rows int, acc [][]Op, loadB func(b Mem) []Op, vec func() Op) {
+// acc[i][j] ← fma(a[i], b[j], acc[i][j]). step emits it for one step of the chain.
+func products(f frame, label string, rows int, step func(b Mem, a func(i int) Mem)) {
 	k, b := Load(Param("k"), GP64()), Load(Param("b"), GP64())
 	as, at := rowsOf(Load(Param("a"), GP64()), f.rsa, rows)
-	Label(label + "k")
-	bv := loadB(Mem{Base: b})
-	for i := range rows {
-		x := vec()
-		VBROADCASTSS(at(i, 0), x)
-		for j := range bv {
-			VFMADD231PS(bv[j], x, acc[i][j])
+	rsb3 := GP64()
+	LEAQ(Mem{Base: f.rsb, Index: f.rsb, Scale: 2}, rsb3)
+	steps := func(a func(i, l int) Mem) {
+		for l := range unroll {
+			step(stepped(b, f.rsb, rsb3, l), func(i int) Mem { return a(i, l) })
 		}
+		LEAQ(Mem{Base: b, Index: f.rsb, Scale: unroll}, b)
 	}
+	SUBQ(Imm(unroll), k)
+	JL(LabelRef(label + "rest"))
+	CMPQ(f.rsa, Imm(4))
+	JE(LabelRef(label + "columns"))
+	CMPQ(f.csa, Imm(4))
+	JNE(LabelRef(label + "rest"))
+	Label(label + "k") // rows of A are contiguous
+	steps(func(i, l int) Mem { return at(i, 4*l) })
+	for _, r := range as {
+		ADDQ(Imm(4*unroll), r)
+	}
+	SUBQ(Imm(unroll), k)
+	JGE(LabelRef(label + "k"))
+	JMP(LabelRef(label + "rest"))
+	Label(label + "columns") // columns are
+	csa3 := GP64()
+	LEAQ(Mem{Base: f.csa, Index: f.csa, Scale: 2}, csa3)
+	Label(label + "columnsk")
+	steps(func(i, l int) Mem { return stepped(as[0], f.csa, csa3, l).Offset(4 * i) })
+	LEAQ(Mem{Base: as[0], Index: f.csa, Scale: unroll}, as[0])
+	SUBQ(Imm(unroll), k)
+	JGE(LabelRef(label + "columnsk"))
+	for i, r := range as[1:] {
+		LEAQ(Mem{Base: as[i], Disp: 12}, r)
+	}
+	Label(label + "rest")
+	ADDQ(Imm(unroll), k)
+	JZ(LabelRef(label + "end"))
+	Label(label + "restk")
+	step(Mem{Base: b}, func(i int) Mem { return at(i, 0) })
 	for _, r := range as {
 		ADDQ(f.csa, r)
 	}
 	ADDQ(f.rsb, b)
 	DECQ(k)
-	JNZ(LabelRef(label + "k"))
+	JNZ(LabelRef(label + "restk"))
+	Label(label + "end")
+}
+
+// stepped is the operand at base + i·s for i < 4; s3 is 3·s.
+func stepped(base, s, s3 Register, i int) Mem {
+	m := Mem{Base: base}
+	switch i {
+	case 1, 2:
+		m.Index, m.Scale = s, uint8(i)
+	case 3:
+		m.Index, m.Scale = s3, 1
+	}
+	return m
 }
 
 // Values of the argument use, as package kernel has them.

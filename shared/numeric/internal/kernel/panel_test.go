@@ -1,0 +1,123 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/numeric/fma"
+	"tributary/shared/numeric/isa"
+)
+
+// panelCase is one call of a panel on random numbers. Strides are in elements.
+type panelCase struct {
+	m, k, width   int
+	rsa, csa, psa int
+	rsb, rsc      int
+	use           uint64
+}
+
+// Rows, columns and neither of A contiguous, whole blocks and packed ones, all
+// numbers of rows that remain, and steps of the chain beyond fours.
+func TestPanelsEqualSpecification(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, name := range isa.Available() {
+		s := Of(name)
+		for rows := 1; rows <= 2*s.MR+1; rows++ {
+			for _, width := range []int{1, s.NR/2 - 1, s.NR / 2, s.NR/2 + 1, s.NR - 1, s.NR} {
+				k := 1 + r.IntN(19)
+				c := panelCase{m: rows, k: k, width: max(1, width), rsb: s.NR + r.IntN(3), rsc: s.NR + r.IntN(3), use: r.Uint64N(3)}
+				switch r.IntN(4) {
+				case 0:
+					c.rsa, c.csa = k+r.IntN(3), 1
+				case 1:
+					c.rsa, c.csa = 1, rows+r.IntN(3)
+				case 2:
+					c.rsa, c.csa = 2*k+1, 2
+				default:
+					c.rsa, c.csa, c.psa = 1, s.MR, s.MR*(k+1)
+				}
+				if c.psa == 0 {
+					c.psa = s.MR * c.rsa
+				}
+				c.check(t, s, r)
+			}
+		}
+	}
+}
+
+func (c panelCase) check(t *testing.T, s *Set, r *rand.Rand) {
+	t.Helper()
+	a := numbers(r, c.m/s.MR*c.psa+s.MR*c.rsa+c.k*c.csa)
+	b, got := numbers(r, c.k*c.rsb+s.NR), numbers(r, c.m*c.rsc+s.NR)
+	want := append([]float32(nil), got...)
+	f, exact := s.For(c.width)
+	for i := range c.m {
+		for j := range c.width {
+			v, was := float32(0), want[i*c.rsc+j]
+			if c.use == Load {
+				v = was
+			}
+			for l := range c.k {
+				v = fma.Float32(a[i/s.MR*c.psa+i%s.MR*c.rsa+l*c.csa], b[l*c.rsb+j], v)
+			}
+			if c.use == Add {
+				v = fma.Canonical(was + v)
+			}
+			want[i*c.rsc+j] = fma.Canonical(v)
+		}
+	}
+	f(c.m, c.k, &a[0], 4*c.rsa, 4*c.csa, 4*c.psa, &b[0], 4*c.rsb, &got[0], 4*c.rsc, c.use, uint64(1)<<c.width-1)
+	for i, v := range want {
+		if i%c.rsc < c.width && i < c.m*c.rsc || exact {
+			require.Equal(t, math.Float32bits(v), math.Float32bits(got[i]), "%s: %+v: element %d", s.Name, c, i)
+		}
+	}
+}
+
+func numbers(r *rand.Rand, n int) []float32 {
+	special := []float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.NaN()), math.SmallestNonzeroFloat32, math.MaxFloat32}
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = 2*r.Float32() - 1
+		if r.IntN(200) == 0 {
+			v[i] = special[r.IntN(len(special))]
+		}
+	}
+	return v
+}
+
+// What lies beyond rows and columns is neither read nor, but for TurnFew's rows
+// of 16, written.
+func TestTranspositions(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, name := range isa.Available() {
+		s := Of(name)
+		check := func(m, n, room int, do func(src []float32, lds int, dst []float32, ldd int)) {
+			lds, ldd := n+r.IntN(3), room+r.IntN(3)
+			src, dst := numbers(r, (m-1)*lds+n), make([]float32, (n-1)*ldd+room)
+			do(src, lds, dst, ldd)
+			for j := range n {
+				for i := range m {
+					require.Equal(t, math.Float32bits(src[i*lds+j]), math.Float32bits(dst[j*ldd+i]), "%s: %d × %d", name, m, n)
+				}
+			}
+		}
+		for size, f := range map[int]Transpose{8: s.Transpose, 16: s.Turn} {
+			for n := 1; n <= 3 && f != nil; n++ {
+				check(size, n*size, size, func(src []float32, lds int, dst []float32, ldd int) {
+					f(n, &src[0], 4*lds, 4*size, &dst[0], 4*ldd, 4*size*ldd)
+				})
+			}
+		}
+		for m := 4; m <= 15 && s.TurnFew != nil; m++ {
+			for n := 1; n <= 3; n++ {
+				check(m, 4*n, 16, func(src []float32, lds int, dst []float32, ldd int) {
+					s.TurnFew(n, m, &src[0], 4*lds, &dst[0], 4*ldd)
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package optim
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"tributary/shared/numeric/team"
+)
+
+// stretch is how many parameters a thread folds at a time, a multiple of what any
+// kernel does.
+const stretch = 1 << 14
+
+// ApplyBy is Apply in the threads of t, nil being the caller alone: the same bits.
+func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
+	if t.Threads() == 1 || len(grad) <= stretch {
+		f.Apply(params, state, step, grad, divisor)
+		return
+	}
+	w := works.Get().(*work)
+	w.params, w.state, w.grad, w.divisor = params, state, grad, divisor
+	w.constants = f.constants(step, grad, divisor)
+	w.next.Store(0)
+	t.Run(w)
+	w.params, w.state, w.grad = nil, nil, nil
+	works.Put(w)
+}
+
+// work is one fold, shared by threads.
+type work struct {
+	params  []float32
+	state   [][]float32
+	grad    []float32
+	divisor float32
+	constants
+	next atomic.Int64
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+// Do folds stretches until none is left.
+func (w *work) Do(int) {
+	for {
+		lo := int(w.next.Add(stretch)) - stretch
+		if lo >= len(w.grad) {
+			return
+		}
+		hi := min(lo+stretch, len(w.grad))
+		w.update(w.params, w.state, w.grad, w.divisor, lo, hi)
+	}
+}
