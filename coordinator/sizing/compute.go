@@ -2,6 +2,7 @@ package sizing
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tributary/coordinator/capacity"
@@ -56,13 +57,20 @@ func (s *sample) microbatch(ctx context.Context, params []float32, slots int, bu
 	return each(budget, once), failed
 }
 
-// each returns the mean seconds of f, called until the budget is used up.
+// each returns the median seconds of f, called until the budget is used up: what
+// other programs take from it now and then does not count.
 func each(budget time.Duration, f func()) float64 {
-	began := time.Now()
-	for n := 1; ; n++ {
+	var took []float64
+	for began := time.Now(); time.Since(began) < budget || len(took) == 0; {
+		from := time.Now()
 		f()
-		if d := time.Since(began); d >= budget {
-			return d.Seconds() / float64(n)
-		}
+		took = append(took, time.Since(from).Seconds())
 	}
+	return median(took)
+}
+
+// median sorts v, which is not empty.
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }

@@ -60,7 +60,7 @@ const (
 // trip appends and reads roots with so many clients at once, each for a job of
 // its own that is deleted afterwards.
 func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layout, clients int, budget time.Duration) (times, error) {
-	var total times
+	var puts, gets []float64
 	run := strconv.FormatUint(rand.Uint64(), 36)
 	root := make([]float32, layout(job.Ref{}).Params)
 	for i := range root {
@@ -78,8 +78,7 @@ func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layo
 		}
 	}()
 	began := time.Now()
-	rounds := 0
-	for ; rounds < leastRounds || rounds < mostRounds && time.Since(began) < budget; rounds++ {
+	for rounds := 0; rounds < leastRounds || rounds < mostRounds && time.Since(began) < budget; rounds++ {
 		step := int64(rounds)
 		before := append([]ledger.Chain(nil), chains...)
 		put, err := together(clients, func(i int) (err error) {
@@ -87,21 +86,21 @@ func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layo
 			return err
 		})
 		if err != nil {
-			return total, err
+			return times{}, err
 		}
 		get, err := together(clients, func(i int) error {
 			_, _, err := l.Root(ctx, layouts[i], step, dst[i], before[i])
 			return err
 		})
 		if err != nil {
-			return total, err
+			return times{}, err
 		}
 		if rounds > 0 { // the first opens connections
-			total.put, total.get = total.put+put, total.get+get
+			puts, gets = append(puts, put), append(gets, get)
 		}
 	}
-	n := float64((rounds - 1) * clients)
-	return times{total.put / n, total.get / n}, nil
+	n := float64(clients)
+	return times{median(puts) / n, median(gets) / n}, nil
 }
 
 // together calls f for each client at once and returns the seconds of all.

@@ -81,6 +81,6 @@ type Outcome struct {
 // the mean without the first tenth of the job's steps, in which workers fetch data.
 type StepTimes struct {
 	Mean float64 `json:"mean"`
-	P50 float64 `json:"p50"`
-	P99 float64 `json:"p99"`
+	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99"`
 }

@@ -64,8 +64,8 @@ type Arrival struct {
 	// Cover lists, in leaf order, arrived nodes that cover the tree, when
 	// there are such; nil while partials are missing. Whoever is given a cover
 	// must reduce the chunk and Append it: others may be doing so too. The
-	// storer's own node may be in it though the ledger has not kept its partial:
-	// what completes a chunk need not be stored, as the storer has it.
+	// storer's own node is always in it, and the ledger has not kept its partial,
+	// as the storer has it.
 	Cover []tree.Node
 	// Values, when not nil, are the partials of the nodes of Cover, in its order,
 	// cut to the chunk; that of the storer's own node is left empty. They are the
@@ -106,8 +106,8 @@ type Ledger interface {
 
 	// Put stores the partial of node at step and records its arrival, chunk by
 	// chunk, and returns one Arrival per chunk. A chunk that it completes is not
-	// stored, nor recorded, where that could be told before: should the storer
-	// die before it appends the chunk, its task runs again. Put is idempotent per
+	// kept, nor recorded: should the storer die before it appends the chunk, its
+	// task runs again. Put is idempotent per
 	// (step, node); another partial for a node that is stored fails with
 	// job.ErrCorrupt.
 	Put(ctx context.Context, l Layout, step int64, node tree.Node, p Partial) ([]Arrival, error)

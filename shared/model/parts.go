@@ -18,19 +18,21 @@ type part struct {
 }
 
 // How the work is cut. Weights are read once for each chunk of rows, so a chunk has
-// many; but when all weights stay in the second-level cache, it is the chunk's
-// inputs and outputs that should stay beside them. In the second phase a block of dz
-// and a panel of inputs do.
+// many where they come from memory; when all weights stay in the second-level cache,
+// it is the chunk's inputs and outputs that should stay beside them. In between,
+// shorter chunks help a thread that comes late. In the second phase a block of dz
+// and a panel of inputs stay in the cache.
 const (
-	mostRows  = 256
-	leastRows = 32
-	fewParams = 1 << 16
-	chunkSize = 40 << 10 // elements of inputs and outputs
-	mostUnits = 336
-	rowGrain  = 16
-	unitGrain = 14
-	colGrain  = 32
-	leastPart = 1 << 18 // multiply-adds
+	mostRows   = 256
+	leastRows  = 32
+	fewParams  = 1 << 16
+	someParams = 1 << 20
+	chunkSize  = 40 << 10 // elements of inputs and outputs
+	mostUnits  = 336
+	rowGrain   = 16
+	unitGrain  = 14
+	colGrain   = 32
+	leastPart  = 1 << 18 // multiply-adds
 )
 
 // plan cuts the work into chunks and parts: more than there are threads, so that
@@ -39,8 +41,11 @@ func (p *Pass) plan(rows int) {
 	n, threads := p.n, p.team.Threads()
 	perThread := (rows + threads - 1) / threads
 	most := mostRows
-	if n.params <= fewParams {
+	switch {
+	case n.params <= fewParams:
 		most = min(most, max(leastRows, chunkSize/n.width))
+	case n.params <= someParams && threads > 1:
+		most /= 2
 	}
 	p.chunks = threads * ((perThread + most - 1) / most)
 	p.chunk = roundUp((rows+p.chunks-1)/p.chunks, rowGrain)
@@ -57,7 +62,7 @@ func (p *Pass) plan(rows int) {
 	}
 	target := leastPart
 	if threads > 1 {
-		target = max(target, n.params/(8*threads)*rows)
+		target = max(target, n.params/(16*threads)*rows)
 	} else {
 		target = max(target, n.params*rows)
 	}
@@ -93,7 +98,7 @@ func (p *Pass) planLayer(layer, rows, target, block int) int {
 func roundUp(n, grain int) int { return (n + grain - 1) / grain * grain }
 
 // sum computes a part.
-func (p *Pass) sum(q *part) {
+func (p *Pass) sum(s *space, q *part) {
 	if q.layer < 0 {
 		p.lossesOf(q)
 		return
@@ -102,10 +107,10 @@ func (p *Pass) sum(q *part) {
 	dz, dw := p.dz[q.layer], l.weights(p.dst)
 	dz.Data, dz.Rows = dz.Data[q.i*dz.Stride:], q.iEnd-q.i
 	dw.Data, dw.Rows, dw.Cols = dw.Data[q.i*dw.Stride+q.j:], q.iEnd-q.i, q.jEnd-q.j
-	specified.GemmTree(&p.tree, q.j, dz, &p.inputs[q.layer], dw)
+	specified.GemmTree(&s.blas, &p.tree, q.j, dz, &p.inputs[q.layer], dw)
 	if q.j == 0 && l.bias >= 0 {
 		// db is dz times a column of ones: fma(dz, 1, c) is dz + c.
-		specified.GemmTree(&p.tree, 0, dz, &p.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: p.dst[l.bias+q.i:]})
+		specified.GemmTree(&s.blas, &p.tree, 0, dz, &p.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: p.dst[l.bias+q.i:]})
 	}
 	if p.hooks.Final != nil && p.left[q.block].Add(-1) == 0 {
 		p.final.Lock()

@@ -41,6 +41,7 @@ type Hooks struct {
 type Pass struct {
 	team  *team.Team
 	space []space // of each thread
+	halves
 
 	// Of the batch as a whole, written by rows in the first phase. B is the number
 	// of rows, I and O are a layer's.
@@ -75,26 +76,37 @@ type space struct {
 	bias []blas.Panels // per layer with one: a panel whose columns are b [O, 1]
 	d    [2]blas.Panels
 	rows []float32 // gradient of the outputs [R, Outputs]
+	blas blas.Space
 }
 
 // NewPass returns a pass that works in the threads of t; nil is the caller's one.
-func NewPass(t *team.Team) *Pass { return &Pass{team: t, space: make([]space, t.Threads())} }
+func NewPass(t *team.Team) *Pass {
+	return &Pass{team: t, space: make([]space, t.Threads()), halves: halves{most: mostElements}}
+}
 
 // SumGradient overwrites dst [P] with the sum over b's rows of d loss_row / d params,
 // and losses [micro-batches] with the sums of the rows' losses: of each micro-batch
 // as [Network.Gradient] has it, added along the tree. It reports whether it came
 // to the end: when a hook stops it, dst and losses hold anything.
 func (n *Network) SumGradient(dst []float32, losses []float64, p *Pass, params []float32, b Batch, h Hooks) bool {
+	p.n, p.params = n, params[:n.params]
+	ok := p.subtree(dst[:n.params], losses, b, h, 0)
+	p.n, p.params = nil, nil
+	return ok
+}
+
+// run computes a batch.
+func (p *Pass) run(dst []float32, losses []float64, b Batch, h Hooks) bool {
 	rows := b.rows()
 	if rows == 0 {
-		clear(dst[:n.params])
+		clear(dst)
 		clear(losses)
 		if h.Final != nil {
-			h.Final(0, n.params)
+			h.Final(0, len(dst))
 		}
 		return true
 	}
-	p.n, p.dst, p.losses, p.params, p.batch, p.hooks = n, dst[:n.params], losses, params[:n.params], b, h
+	p.dst, p.losses, p.batch, p.hooks = dst, losses, b, h
 	p.fit(rows)
 	p.tree.Reset(b.Bounds)
 	p.plan(rows)
@@ -103,9 +115,8 @@ func (n *Network) SumGradient(dst []float32, losses []float64, p *Pass, params [
 	p.done.Store(0)
 	p.stop.Store(false)
 	p.team.Run(p)
-	stopped := p.stop.Load()
-	p.n, p.dst, p.losses, p.params, p.batch, p.hooks = nil, nil, nil, nil, Batch{}, Hooks{}
-	return !stopped
+	p.dst, p.losses, p.batch, p.hooks = nil, nil, Batch{}, Hooks{}
+	return !p.stop.Load()
 }
 
 // fit makes room for a batch.
@@ -159,7 +170,7 @@ func (p *Pass) Do(thread int) {
 		if i >= len(p.parts) || p.stop.Load() {
 			break
 		}
-		p.sum(&p.parts[i])
+		p.sum(s, &p.parts[i])
 		p.step(thread)
 	}
 }

@@ -26,7 +26,7 @@ func (p *Pass) rows(s *space, lo, hi int) {
 		step := specified.RowsAtOnce(blas.Trans)
 		for from := 0; from < l.in; from += step {
 			to := min(from+step, l.in)
-			specified.GemmPanels(blas.Trans, from, to, l.weights(p.params), d, other)
+			specified.GemmPanels(&s.blas, blas.Trans, from, to, l.weights(p.params), d, other)
 			p.backward(s, i-1, other, from, to)
 		}
 		d, other = other, d
@@ -44,7 +44,7 @@ func (p *Pass) forward(s *space, i, rows int) {
 	step := specified.RowsAtOnce(blas.NoTrans)
 	for from := 0; from < l.out; from += step {
 		to := min(from+step, l.out)
-		specified.GemmPanels(blas.NoTrans, from, to, l.weights(p.params), &s.y[i], y)
+		specified.GemmPanels(&s.blas, blas.NoTrans, from, to, l.weights(p.params), &s.y[i], y)
 		for b := range y.Len() {
 			v := y.Panel(b, from, to)
 			if l.bias >= 0 {

@@ -12,7 +12,6 @@ package compute
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -46,8 +45,8 @@ type Bus interface {
 
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
-	// Spent, when set before the first task, is told how long each phase of a step took.
-	Spent func(Phase, time.Duration)
+	// Time, when set before the first task, takes the time of the phases of steps.
+	Time Stopwatch
 
 	ledger   ledger.Ledger
 	blobs    blob.Store
@@ -82,9 +81,9 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
-	threads := h.Threads()
-	if t.Kind != job.Gradient {
-		threads = 1
+	threads := 1
+	if t.Kind == job.Gradient {
+		threads = p.threads(h.Threads())
 	}
 	s := c.scratch.borrow(threads)
 	defer c.scratch.giveBack(s)

@@ -1,7 +1,5 @@
 package compute
 
-import "time"
-
 // Phase is what a worker does in a step.
 type Phase string
 
@@ -20,24 +18,14 @@ const (
 // Phases lists every phase.
 var Phases = []Phase{Waiting, Folding, Computing, Storing, Reducing, Committing, Appending}
 
-// clock splits a task's time into phases.
-type clock struct {
-	spent func(Phase, time.Duration) // nil: nobody wants to know
-	last  time.Time
-}
+// Stopwatch begins to take the time of a task; lap ends a phase and begins the next.
+// Nothing that is computed depends on it.
+type Stopwatch func() (lap func(Phase))
 
-// start begins the first phase.
-func (c *clock) start() {
-	if c.spent != nil {
-		c.last = time.Now()
+// start begins to take the time, if anybody wants to know.
+func (s Stopwatch) start() (lap func(Phase)) {
+	if s == nil {
+		return func(Phase) {}
 	}
-}
-
-// lap ends a phase, and begins the next.
-func (c *clock) lap(p Phase) {
-	if c.spent != nil {
-		now := time.Now()
-		c.spent(p, now.Sub(c.last))
-		c.last = now
-	}
+	return s()
 }

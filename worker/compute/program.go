@@ -27,6 +27,17 @@ type program struct {
 	stop    func() // ends listening
 }
 
+// worthAThread is the work, in multiply-adds, that makes up for waking a thread and
+// waiting for it: some 10 µs.
+const worthAThread = 1 << 20
+
+// threads is how many of so many threads a step of the job is worth.
+func (p *program) threads(most int) int {
+	spec := &p.engine.Plan.Spec
+	work := 3 * int64(spec.Batch) * int64(p.layout.Params) // forward, and two products backward
+	return int(min(int64(most), 1+work/worthAThread))
+}
+
 // programs caches the jobs this worker has met lately.
 //
 // Invariant: held is the sum of the cached replicas' bytes, at most limit

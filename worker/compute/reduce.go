@@ -20,7 +20,7 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 		return fmt.Errorf("store partial: %w", err)
 	}
 	sp.h.Progress()
-	sp.clock.lap(Storing)
+	sp.lap(Storing)
 	var chunks []int
 	root := ledger.Partial{Gradient: partial.Gradient}
 	for _, g := range group(arrivals) {
@@ -40,7 +40,7 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 		return nil
 	}
 	slices.Sort(chunks)
-	sp.clock.lap(Reducing)
+	sp.lap(Reducing)
 	return sp.finish(ctx, t, chunks, root, chain)
 }
 
@@ -49,18 +49,18 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledger.Partial, chain ledger.Chain) error {
 	whole := len(chunks) == sp.p.layout.Chunks()
 	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums) {
-		sp.clock.lap(Folding)
+		sp.lap(Folding)
 		sp.begin(ctx, t, root, chain)
 		return nil
 	}
 	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, chain)
-	sp.clock.lap(Committing)
+	sp.lap(Committing)
 	if err != nil {
 		return err
 	}
 	if whole {
 		sp.p.replica.Offer(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, after)
-		sp.clock.lap(Folding)
+		sp.lap(Folding)
 	} else {
 		sp.part = &part{step: t.Step, root: root.Gradient, chunks: chunks, after: after}
 	}

@@ -40,7 +40,7 @@ type span struct {
 	h       Hold
 	pending *pending // the append that runs; nil when none does
 	part    *part    // of the step before's root; nil when there is none
-	clock   clock
+	lap     func(Phase)
 }
 
 // pending is an append that runs while the next step is computed.
@@ -53,8 +53,7 @@ type pending struct {
 
 // gradient carries the task out, step by step.
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
-	sp := &span{Computer: c, p: p, s: s, t: t, h: h, clock: clock{spent: c.Spent}}
-	sp.clock.start()
+	sp := &span{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
 	err := sp.steps(ctx)
 	if failed := sp.settle(ctx); failed != nil {
 		err = failed // of an earlier step than what came after
@@ -71,7 +70,7 @@ func (sp *span) steps(ctx context.Context) error {
 			if err := sp.await(ctx, step); err != nil {
 				return err
 			}
-			sp.clock.lap(Waiting)
+			sp.lap(Waiting)
 			sp.complete(ctx)
 		}
 		err := sp.step(ctx, sp.t.At(step))
@@ -165,7 +164,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		if chain = before; chain == nil && sp.pending == nil {
 			return errLed
 		}
-		sp.clock.lap(Folding)
+		sp.lap(Folding)
 		sp.p.engine.Prefetch(ctx, t.Step)
 		partial.Sums, err = sp.p.engine.Node(ctx, partial.Gradient, sp.s.Scratch, params, t.Step, t.Node, sp.h.Progress)
 		return err
@@ -179,10 +178,10 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 	if err != nil {
 		return err
 	}
-	sp.clock.lap(Computing)
+	sp.lap(Computing)
 	if own := sp.pending; own != nil {
 		err := sp.settle(ctx)
-		sp.clock.lap(Committing)
+		sp.lap(Committing)
 		if err != nil {
 			return err
 		}
@@ -201,9 +200,8 @@ func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chai
 	sp.pending = own
 	go func() {
 		defer close(own.done)
-		background := clock{spent: sp.clock.spent}
-		background.start()
-		defer background.lap(Appending)
+		lap := sp.Time.start()
+		defer func() { lap(Appending) }()
 		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain)
 		if own.err != nil {
 			return

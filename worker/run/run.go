@@ -55,9 +55,9 @@ type Config struct {
 	ReplicaBytes int64
 	// Observe, when set, is told of every attempt at a task.
 	Observe func(t job.Task, took time.Duration, err error)
-	// Spent, when set, is told how long each phase of a step took.
-	Spent func(compute.Phase, time.Duration)
-	Log   zerolog.Logger
+	// Time, when set, takes the time of the phases of steps.
+	Time compute.Stopwatch
+	Log  zerolog.Logger
 }
 
 // beatEvery is the rate of heartbeats; fleet.Patience is three of them.
@@ -71,7 +71,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 	}
 	w := &worker{cfg: cfg, started: time.Now().UTC()}
 	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
-	w.computer.Spent = cfg.Spent
+	w.computer.Time = cfg.Time
 	defer w.computer.Close()
 	stop, err := cfg.Bus.SubscribeCalls(w.beat)
 	if err != nil {

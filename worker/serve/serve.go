@@ -112,7 +112,7 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
 		BlockBytes: c.BlockCache << 20, ReplicaBytes: c.ReplicaCache << 20,
-		Observe: observer(m), Spent: clock(m), Log: log,
+		Observe: observer(m), Time: stopwatch(m), Log: log,
 	}
 }
 
@@ -126,8 +126,8 @@ func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
 	}
 }
 
-// clock adds up what steps take.
-func clock(m *telemetry.Metrics) func(compute.Phase, time.Duration) {
+// stopwatch adds up what steps take.
+func stopwatch(m *telemetry.Metrics) compute.Stopwatch {
 	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks, by what they were doing; append runs beside the others.", "phase")
 	laps := m.Counter("phases_total", "How often gradient tasks did so.", "phase")
 	type totals struct{ seconds, laps prometheus.Counter }
@@ -135,8 +135,13 @@ func clock(m *telemetry.Metrics) func(compute.Phase, time.Duration) {
 	for _, p := range compute.Phases {
 		by[p] = totals{seconds.WithLabelValues(string(p)), laps.WithLabelValues(string(p))}
 	}
-	return func(p compute.Phase, took time.Duration) {
-		by[p].seconds.Add(took.Seconds())
-		by[p].laps.Inc()
+	return func() func(compute.Phase) {
+		last := time.Now()
+		return func(p compute.Phase) {
+			now := time.Now()
+			by[p].seconds.Add(now.Sub(last).Seconds())
+			by[p].laps.Inc()
+			last = now
+		}
 	}
 }

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"image/color"
+	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -79,18 +80,23 @@ func (b Bars) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return 0, xmax, -0.5, float64(len(b.Bars)) - 0.5
 }
 
-// ticks labels gonum's marks shortly.
+// ticks marks a linear axis at multiples of 1, 2 or 5 × 10ᵏ.
 type ticks struct{}
 
 // Ticks implements plot.Ticker.
 func (ticks) Ticks(low, high float64) []plot.Tick {
-	marks := plot.DefaultTicks{}.Ticks(low, high)
-	for i, t := range marks {
-		if t.Label != "" {
-			marks[i].Label = short(t.Value)
+	every := math.Pow(10, math.Floor(math.Log10((high-low)/5)))
+	for _, m := range []float64{5, 2} {
+		if (high-low)/(every*m) >= 4 {
+			every *= m
+			break
 		}
 	}
-	return marks
+	var out []plot.Tick
+	for i := math.Ceil(low / every); i*every <= high; i++ {
+		out = append(out, plot.Tick{Value: i * every, Label: short(i * every)})
+	}
+	return out
 }
 
 var _ plot.DataRanger = Bars{}

@@ -52,27 +52,41 @@ func (l Lines) plot() *plot.Plot {
 			p.Legend.Add(line.Name, path, marks)
 		}
 	}
-	axis(&p.X, l.LogX)
-	axis(&p.Y, l.LogY)
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.XOffs, p.Legend.YOffs = 6, -10
+	axis(&p.X, l.LogX, 0.05)
+	axis(&p.Y, l.LogY, l.headroom())
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, true, 6, -10
 	return p
 }
 
-// axis widens an axis about its data: from zero, or by a factor when it is
-// logarithmic.
-func axis(a *plot.Axis, logarithmic bool) {
+// The height of the data, about, and of a line of the legend.
+const (
+	dataHeight = 150
+	legendLine = 14
+)
+
+// headroom is the share of the data's height that the legend takes.
+func (l Lines) headroom() float64 {
+	named := 0
+	for _, line := range l.Lines {
+		if line.Name != "" {
+			named++
+		}
+	}
+	return float64(legendLine*(named+1)) / dataHeight
+}
+
+// axis widens an axis about its data, which leave free a share of it at its
+// end: from zero, or by a factor when it is logarithmic.
+func axis(a *plot.Axis, logarithmic bool, free float64) {
 	if !logarithmic {
-		a.Min, a.Max = 0, a.Max*1.3
+		a.Min, a.Max = 0, a.Max/(1-free)
 		a.Tick.Marker = ticks{}
 		return
 	}
 	a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
-	room := math.Pow(a.Max/a.Min, 0.08)
-	if !(room > 1.1) {
-		room = 1.5
-	}
-	a.Min, a.Max = a.Min/room, a.Max*room*room
+	room := math.Max(1.3, math.Pow(a.Max/a.Min, 0.08))
+	a.Min, a.Max = a.Min/room, a.Max*room
+	a.Max *= math.Pow(a.Max/a.Min, free/(1-free))
 }
 
 // decades marks a logarithmic axis at powers of ten, with labels also at their

@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,12 +48,44 @@ func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 		f.Servers = append(f.Servers, p)
 	}
 	for i, p := range f.Servers[len(f.Servers)-n:] {
-		// Of a cluster it says so when its JetStream has found a leader.
-		if err := until(ctx, func() error { return ready(ctx, ports[2*n+i], "/healthz") }); err != nil {
+		monitor := ports[2*n+i]
+		err := until(ctx, func() error {
+			if err := ready(ctx, monitor, "/healthz"); err != nil || n == 1 {
+				return err
+			}
+			return led(ctx, monitor, n)
+		})
+		if err != nil {
 			return "", fmt.Errorf("nats-server does not come up: %w: %s", err, p.log.String())
 		}
 	}
 	return strings.Join(urls, ","), nil
+}
+
+// led asks a node of a NATS cluster whether its JetStream has a leader among n.
+func led(ctx context.Context, monitor, n int) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/jsz", monitor), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	var state struct {
+		Meta struct {
+			Leader string `json:"leader"`
+			Size   int    `json:"cluster_size"`
+		} `json:"meta_cluster"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&state); err != nil {
+		return err
+	}
+	if state.Meta.Leader == "" || state.Meta.Size != n {
+		return fmt.Errorf("JetStream has leader %q of %d servers: want one of %d", state.Meta.Leader, state.Meta.Size, n)
+	}
+	return nil
 }
 
 // redis starts redis-servers, a cluster when there are several, and returns

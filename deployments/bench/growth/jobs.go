@@ -21,7 +21,7 @@ var programs = []string{"worker", "coordinator", "nats-server", "redis-server"}
 // together, as more of them run at once: two workers of four slots, one
 // coordinator, jobs of ten parameters in two micro-batches.
 func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
-	steps := c.steps(200)
+	steps := c.steps(500)
 	measured, err := c.points(ctx, "jobs at once", c.choose([]int{1, 5}, []int{1, 2, 5, 10, 20, 50, 100}), func(x int) ([]float64, error) {
 		f, err := lab.Start(ctx, fleet.Servers{}, 2, 4)
 		if err != nil {
@@ -55,9 +55,9 @@ func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 		spent = append(spent, chart.Line{Name: name, Points: measured[2+i]})
 	}
 	return []chart.Panel{
+		chart.Lines{Title: "Jobs of 10 parameters: steps of all, from submission to end", X: "jobs at once", Y: "steps per second", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
+		chart.Lines{Title: "A step of one of them, mean", X: "jobs at once", Y: "ms per step", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
 		chart.Lines{Title: "Where the time goes: processor time per step, starts included", X: "jobs at once", Y: "CPU ms per step", LogX: true, LogY: true, Lines: spent},
-		chart.Lines{Title: "Jobs of 10 parameters at once: steps of all of them, from submission to end", X: "jobs at once", Y: "steps per second", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[0]}}},
-		chart.Lines{Title: "A step of one of them", X: "jobs at once", Y: "ms per step, mean", LogX: true, LogY: true, Lines: []chart.Line{{Points: measured[1]}}},
 	}, nil
 }
 

@@ -112,8 +112,8 @@ func (p *product) blocks(s *kernel.Set, w *workspace) {
 	}
 }
 
-// evenly returns the size of parts of a length, multiples of grain, that are at most
-// most, a multiple too, and much the same.
+// evenly returns the size of parts of a length, a multiple of grain: much the same for all,
+// and at most most, rounded up to one.
 func evenly(length, most, grain int) int {
 	parts := (length + most - 1) / most
 	size := (length + parts - 1) / parts

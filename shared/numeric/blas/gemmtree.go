@@ -69,8 +69,11 @@ func (t *Tree) leaf(begin, end, at int) {
 // leaf's product is a chain from +0, as Sgemm with α = 1 and β = 0 has it, and
 // products are added along the tree, a parent being left + right. A is [C.Rows, K],
 // C is columns from, from + 1, … of the product, from a multiple of 32.
-func GemmTree(t *Tree, from int, a blas32.General, b *Panels, c blas32.General) {
-	w := workspaces.Get().(*workspace)
+func GemmTree(space *Space, t *Tree, from int, a blas32.General, b *Panels, c blas32.General) {
+	w := &space.w
+	if w.tile == nil {
+		w.tile = aligned(treeRows * widest)
+	}
 	if need := t.depth * treeRows * widest; cap(w.stack) < need {
 		w.stack = aligned(need)
 	}
@@ -84,7 +87,6 @@ func GemmTree(t *Tree, from int, a blas32.General, b *Panels, c blas32.General) 
 			p.run(w)
 		}
 	}
-	workspaces.Put(w)
 }
 
 // treePart is a part of a product: at most treeRows rows of one panel of C.

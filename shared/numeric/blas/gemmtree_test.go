@@ -67,6 +67,7 @@ func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
 
 func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 	t.Helper()
+	var space Space
 	k := bounds[len(bounds)-1]
 	a, b := r.floats(m*k, kind), r.floats(k*n, kind)
 	want := naiveTree(bounds, 0, len(bounds)-1, m, n, a, b)
@@ -89,7 +90,7 @@ func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 				if j[0] == j[1] || i[0] == i[1] {
 					continue
 				}
-				GemmTree(&tr, j[0], blas32.General{Rows: i[1] - i[0], Cols: k, Stride: max(1, stride), Data: wide[i[0]*stride:]}, &p,
+				GemmTree(&space, &tr, j[0], blas32.General{Rows: i[1] - i[0], Cols: k, Stride: max(1, stride), Data: wide[i[0]*stride:]}, &p,
 					blas32.General{Rows: i[1] - i[0], Cols: j[1] - j[0], Stride: ldc, Data: c[i[0]*ldc+j[0]:]})
 			}
 		}
@@ -102,6 +103,7 @@ func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 
 func TestGemmPanelsIsSgemm(t *testing.T) {
 	r := random(32)
+	var space Space
 	for round := range 80 {
 		m, n, k := 1+r.intn(60), 1+r.intn(70), 1+r.intn(40)
 		switch round % 20 {
@@ -125,7 +127,7 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 			q.Fill(7)
 			mid := r.intn(m)
 			for _, part := range [][2]int{{0, mid}, {mid, m}} {
-				GemmPanels(tA, part[0], part[1], blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: a}, &p, &q)
+				GemmPanels(&space, tA, part[0], part[1], blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: a}, &p, &q)
 			}
 			got := make([]float32, m*n)
 			q.TurnTo(got)

@@ -7,7 +7,7 @@ import (
 
 // patience is how often a goroutine yields in vain, some 100 ns each, before it
 // stops looking: waking one that sleeps takes some 40 µs.
-const patience = 200
+const patience = 500
 
 // crew is goroutines that look for another job for a while after their last, then
 // end. None is kept, so none leaks.

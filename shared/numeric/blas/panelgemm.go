@@ -28,14 +28,18 @@ func RowsAtOnce(tA blas.Transpose) int {
 	return turnedRows
 }
 
+// Space is the buffers of one goroutine for products of panels; the zero value has
+// none yet. What they hold enters no result.
+type Space struct{ w workspace }
+
 // GemmPanels is rows lo to hi of C = op(A)·B, each element the chain from +0 as
 // Sgemm with α = 1 and β = 0 has it.
-func GemmPanels(tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
+func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
 	s, view, most := b.s, matrix{a.Data, a.Stride, 1}, blockDepth
 	if tA != blas.NoTrans {
 		view, most = view.transposed(), turnedDepth
 	}
-	w := workspaces.Get().(*workspace)
+	w := &space.w
 	depth, rows := even(b.Rows, most), RowsAtOnce(tA)
 	for ; lo < hi; lo += rows {
 		m := min(rows, hi-lo)
@@ -55,7 +59,6 @@ func GemmPanels(tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
 			}
 		}
 	}
-	workspaces.Put(w)
 }
 
 // even returns the length of the parts of at most most that a length is cut into,

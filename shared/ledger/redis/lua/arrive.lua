@@ -45,7 +45,9 @@ if was and was ~= seal then
   return {'differs'}
 end
 
--- c<n> marks that the leaves below n are covered: n arrived, or both its children are marked.
+-- c<n> marks that the leaves below n are covered: n arrived, or both its children
+-- are marked. What would mark the root is not recorded, so no recorded nodes cover
+-- the tree without this one.
 local n = tonumber(node)
 local fields = {'d' .. node, seal, 'c' .. node, ''}
 while n > 1 do
@@ -57,7 +59,7 @@ while n > 1 do
   fields[#fields + 1] = string.format('c%.0f', n)
   fields[#fields + 1] = ''
 end
-local complete = n == 1 or redis.call('HEXISTS', partials, 'c1') == 1
+local complete = n == 1
 
 if not was and how == 'stored' and complete then
   redis.call('HDEL', partials, node)
