@@ -14,6 +14,7 @@ import (
 	"tributary/coordinator/serve"
 	"tributary/coordinator/sizing"
 	"tributary/coordinator/train"
+	"tributary/coordinator/verify"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/telemetry"
@@ -24,6 +25,8 @@ func main() {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless told otherwise."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
+		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
 		Plan        sizing.Command               `cmd:"" help:"Say how fast a job would be with so many workers, and how many of them help."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
@@ -33,6 +36,9 @@ func main() {
 		kong.Name("coordinator"), kong.Description("Tributary: data-parallel training on a job queue, the same bits for any fleet."),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8080"},
 	)
+	// This program can be asked to compute on other kernels than this process does.
+	cli.Serve.Second = verify.Elsewhere(verify.RecomputeName)
+	cli.Verify.Second = cli.Serve.Second
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
 		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})
 	})

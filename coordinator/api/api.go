@@ -61,6 +61,7 @@ type API struct {
 	Sources Sources
 	Events  Events
 	Jobs    Remover
+	Desk    Desk
 	// NewRun names an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }

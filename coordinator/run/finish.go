@@ -12,6 +12,7 @@ import (
 
 	"tributary/coordinator/report"
 	"tributary/shared/blob"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/numeric"
@@ -55,17 +56,36 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	return outcome, err
 }
 
-// parameters folds the update log to its end.
+// parameters folds the update log to its end, and keeps the marks of its steps.
 func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	var params []float32
-	err := replica.New(t.engine, t.ref).View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
+	r := replica.New(t.engine, t.ref)
+	err := r.View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
 		params = append(params, p...)
 		return nil
 	})
 	if errors.Is(err, job.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", err, errLost) // between its commit and here
 	}
+	if err != nil {
+		return nil, err
+	}
+	t.marks, err = t.history(ctx, r)
 	return params, err
+}
+
+// history gathers the marks of all steps: those beside the ledger, and those of the
+// steps that r has folded.
+func (t *training) history(ctx context.Context, r *replica.Replica) (*history.History, error) {
+	h, err := history.Load(ctx, t.service.cfg.Ledger, t.layout)
+	if err != nil {
+		return nil, err
+	}
+	from, marks, err := r.Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.Add(from, marks)
 }
 
 // curves gathers losses and evaluations, those included that another
@@ -76,7 +96,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 		return report.Curves{}, err
 	}
 	curves := report.Curves{Spec: t.engine.Plan.Spec}
-	for step, loss := range t.losses.losses {
+	for step, loss := range t.losses.known {
 		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
 	}
 	for name, data := range units {
@@ -128,6 +148,10 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	files, err := registry.Encode(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
+	}
+	steps := history.File{Plan: t.record.Plan, ChunkLen: t.layout.ChunkLen, History: *t.marks}
+	if files[history.FileName], err = steps.Encode(o.Steps); err != nil {
+		return nil, err
 	}
 	reports, err := t.service.cfg.Report(c)
 	if err != nil {

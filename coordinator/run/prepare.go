@@ -1,11 +1,9 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/blob"
@@ -112,7 +110,7 @@ func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(str
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
 	if from := spec.Model.Init.From; from != "" {
-		weights, err := readAll(ctx, cfg.Sources, from)
+		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, maxWeightBytes)
 		if err != nil {
 			return nil, fmt.Errorf("model.init.from: %w", err)
 		}
@@ -127,21 +125,4 @@ func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(str
 		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, maxSteps, job.ErrInvalid)
 	}
 	return p, nil
-}
-
-func readAll(ctx context.Context, sources Sources, source string) ([]byte, error) {
-	r, err := sources.Open(ctx, source)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(r, maxWeightBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > maxWeightBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes: %w", source, int64(maxWeightBytes), job.ErrInvalid)
-	}
-	return buf.Bytes(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/run"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
@@ -37,6 +38,10 @@ func TestAJobFromSubmissionToModel(t *testing.T) {
 	require.Empty(t, r.Message)
 	require.Equal(t, map[string]string{"line": "a"}, w.aliases)
 	require.Contains(t, w.files, "a/model.safetensors")
+	f, err := history.Decode(w.files["a/"+history.FileName])
+	require.NoError(t, err)
+	require.Equal(t, r.Plan, f.Plan)
+	require.EqualValues(t, 30, f.History.Known(), "a mark of every step")
 	state, err := w.ledger.State(t.Context(), ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan})
 	require.NoError(t, err)
 	require.Equal(t, ledger.State{}, state, "the training state is deleted")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/coordinator/round"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 )
@@ -38,9 +39,10 @@ type training struct {
 	told     time.Duration // when people were last told of progress
 	toldOf   int64         // steps that people were told of
 	looked   time.Duration // when the ledger was last looked at for lost steps
-	losses   history
+	losses   losses
 	pace     pace
-	era      int // of publications, see begin
+	marks    *history.History // of the log, once it is folded to its end
+	era      int              // of publications, see begin
 	waiting  bool
 	// committer is the worker that committed the newest step, as far as it was told.
 	committer string

@@ -11,12 +11,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/api"
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
+	"tributary/coordinator/verify"
 	"tributary/coordinator/warm"
 	"tributary/shared/broker"
 	"tributary/shared/telemetry/build"
@@ -26,6 +28,7 @@ import (
 type Coordinator struct {
 	API     *api.API
 	service *run.Service
+	desk    *verify.Desk
 	conn    *broker.Conn
 	queue   *broker.Queue
 	log     zerolog.Logger
@@ -48,8 +51,11 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	cfg.Recall = conn.Notices().PublishRecall
 	service := run.New(cfg)
+	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
+	desk := verify.NewDesk(past.Open, cfg.Events)
 	return &Coordinator{
-		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service},
+		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service, Desk: desk},
+		desk:    desk,
 		service: service,
 		conn:    conn,
 		queue:   queue,
@@ -70,8 +76,11 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	if err := c.conn.Notices().Call(); err != nil {
 		c.log.Debug().Err(err).Msg("call the workers")
 	}
+	var desk sync.WaitGroup
+	desk.Go(func() { c.desk.Run(ctx) })
 	err = c.service.Run(ctx)
 	cancel()
+	desk.Wait()
 	if gone := <-exhausted; err == nil && gone != nil && ctx.Err() == nil {
 		err = gone
 	}
@@ -128,6 +137,7 @@ func (c *Coordinator) Answer() (*broker.Service, error) {
 		endpoint("remove", func(ctx context.Context, p []byte) (any, error) { return c.API.Remove(ctx, p) }, "id of a job that has ended, or {id, model} → {id, removed}"),
 		endpoint("priority", func(ctx context.Context, p []byte) (any, error) { return c.API.Prioritize(ctx, p) }, "{id, priority, max_slots} → {id, state, priority, max_slots}"),
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
+		endpoint("verify", func(ctx context.Context, p []byte) (any, error) { return c.API.Verify(ctx, p) }, "id, or {id, steps | sample | all, wait} → what came of computing steps again, or a ticket"),
 		endpoint("schema", func(ctx context.Context, p []byte) (any, error) { return c.API.Schema(ctx, p) }, "→ the spec's JSON Schema"),
 	)
 }

@@ -6,6 +6,7 @@ import (
 
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
+	"tributary/coordinator/verify"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
@@ -22,7 +23,10 @@ type Command struct {
 	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
 	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long a job's record and events are kept after its end; 0 for ever; default: 720h, 30 days."`
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
-	HTTP         string        `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
+	// Second is asked about a step that is not as recorded; nil: nobody is.
+	Second verify.Second `kong:"-"`
+
+	HTTP string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
 }
 
 // Run serves until it is stopped. Jobs in hand are let go of, for another
@@ -60,6 +64,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			Retain: c.KeepJobs, RetireModels: c.RemoveModels,
 		})
 		coordinator.service.Measure(metrics)
+		coordinator.desk.Second = c.Second
 		service, err := coordinator.Answer() //nolint:contextcheck // Stop ends it
 		if err != nil {
 			return err

@@ -83,7 +83,7 @@ func (f *follower) show(e notice.Event) {
 	case notice.WaitingEvent:
 		s.Message = e.Message
 		f.display.Log(e.Message)
-	case notice.NoteEvent, notice.ErrorEvent:
+	case notice.NoteEvent, notice.ErrorEvent, notice.VerificationEvent:
 		f.display.Log(e.Message)
 	}
 	if e.Steps > 0 {

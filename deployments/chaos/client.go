@@ -67,8 +67,13 @@ func (c *client) total() int {
 // ask repeats a request until somebody answers it. An answer that is an error
 // of the request itself is not asked for again.
 func (c *client) ask(ctx context.Context, subject, body string, answer any) error {
+	return c.askFor(ctx, 2*time.Second, subject, body, answer)
+}
+
+// askFor is ask of what may take a while to be answered.
+func (c *client) askFor(ctx context.Context, patience time.Duration, subject, body string, answer any) error {
 	for {
-		m, err := c.nc.Request(subject, []byte(body), 2*time.Second)
+		m, err := c.nc.Request(subject, []byte(body), patience)
 		if err == nil {
 			switch code := m.Header.Get("Nats-Service-Error-Code"); code {
 			case "":
@@ -99,6 +104,25 @@ func (c *client) ended(ctx context.Context, id job.ID) (job.Record, error) {
 			return r, fmt.Errorf("job %s is %s (%s) after %d steps: %w", id, r.State, r.Message, c.steps(), ctx.Err())
 		}
 	}
+}
+
+// verify has every step of a job that has ended computed again.
+func (c *client) verify(ctx context.Context, id job.ID) error {
+	body, err := json.Marshal(map[string]any{"id": id, "all": true, "wait": 50})
+	if err != nil {
+		return err
+	}
+	var v job.Verification
+	if err := c.askFor(ctx, 55*time.Second, "tributary.jobs.verify", string(body), &v); err != nil {
+		return err
+	}
+	switch {
+	case v.Difference != nil:
+		return fmt.Errorf("verify: %s", v.Difference.Message)
+	case v.State != job.Verified || v.Compared != v.Committed:
+		return fmt.Errorf("verify: the job is %s: %d of %d steps were compared", v.State, v.Compared, v.Committed)
+	}
+	return nil
 }
 
 // longest is the longest time between two commits that followed each other,

@@ -13,7 +13,8 @@
 // programs as they are shipped.
 //
 // Invariant: a scenario passes only when the job has succeeded with the very
-// digest that shared/serial computes, and nothing of it is left in Redis.
+// digest that shared/serial computes, every step of it is verified over NATS, and
+// nothing of it is left in Redis.
 package main
 
 import (

@@ -130,6 +130,9 @@ func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *resul
 	if got := r.Outcome.ParametersSHA256; got != want {
 		return fmt.Errorf("parameters_sha256 is %s, in one plain loop %s", got, want)
 	}
+	if err := c.verify(ctx, submitted.ID); err != nil {
+		return err
+	}
 	return f.clean(ctx)
 }
 

@@ -26,11 +26,13 @@ const (
 	neverRepublishes = "what was published once is never published again"
 	neverDeletes     = "a job's training state is not deleted"
 	publishesForever = "a coordinator publishes every task many times over"
+	forgetsMarks     = "a worker trims the log before the marks of its steps are kept"
 )
 
 var bugs = []string{
 	acksEarly, sumsByArrival, countsTwice, skipsDigests, readsStaleRoots, mislabels, ignoresRuns,
 	forcesRecords, ignoresLeases, neverEndsLeases, neverRepublishes, neverDeletes, publishesForever,
+	forgetsMarks,
 }
 
 // has reports whether the process's program has the bug.
@@ -38,7 +40,7 @@ func (p *process) has(bug string) bool { return p.w.bug == bug }
 
 func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 	switch p.w.bug {
-	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, neverDeletes:
+	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, neverDeletes, forgetsMarks:
 		return mutantLedger{l, p, &sync.Map{}}
 	}
 	return l
@@ -94,6 +96,13 @@ func (m mutantLedger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledg
 		s.Step++
 	}
 	return m.Ledger.PutSnapshot(ctx, lay, s)
+}
+
+func (m mutantLedger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {
+	if m.p.has(forgetsMarks) && step == ledger.History {
+		return 1, nil
+	}
+	return m.Ledger.PutEvaluation(ctx, lay, step, unit, result)
 }
 
 func (m mutantLedger) Delete(ctx context.Context, lay ledger.Layout) error {

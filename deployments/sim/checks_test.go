@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/shared/checkpoint"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/queue"
@@ -109,6 +110,9 @@ const concluded = int64(1) << 62
 
 func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
 	s := w.job(lay)
+	if s != nil && step == ledger.History {
+		w.checkPage(s, unit, result)
+	}
 	if s == nil || step >= concluded {
 		return // what is concluded ends up in the outcome, which is checked
 	}
@@ -336,7 +340,7 @@ func (w *world) countBlobs() {
 				continue
 			}
 			named[c.Digest] = true
-			for _, digest := range slices.Concat(append(m.Vectors, m.Losses, m.Evaluations)...) {
+			for _, digest := range slices.Concat(append(m.Vectors, m.Losses, m.Marks, m.Evaluations)...) {
 				named[digest] = true
 			}
 		}
@@ -375,7 +379,7 @@ func (w *world) left(s *simulated) string {
 			return fmt.Sprintf("partials %v of step %d (%v)", nodes, step, err)
 		}
 	}
-	for i := range s.want.steps + 4 {
+	for i := range s.want.steps + 5 {
 		step := i
 		if i > s.want.steps {
 			step = concluded + i - s.want.steps - 1
@@ -400,7 +404,42 @@ func (w *world) checkModel(s *simulated, id job.ID) {
 	if card.ParametersSHA256 != s.want.digest || card.Run != s.ref.Run {
 		w.wrong("%s: the registry has a model of run %s with parameters %s: want %s", s.alias, card.Run, card.ParametersSHA256, s.want.digest)
 	}
+	w.checkHistory(s, w.models[string(id)+"/"+history.FileName])
 	if w.aliases["model-"+string(id)] != string(id) {
 		w.wrong("%s: the name model-%s stands for %q", s.alias, id, w.aliases["model-"+string(id)])
+	}
+}
+
+// checkPage checks that a page of marks has those of its steps.
+func (w *world) checkPage(s *simulated, unit string, data []byte) {
+	var from, to int64
+	_, err := fmt.Sscanf(unit, "%d-%d", &from, &to)
+	marks, decodeErr := history.DecodeMarks(data)
+	if err != nil || decodeErr != nil || from < 0 || to > s.want.steps || to-from != int64(len(marks)) {
+		w.wrong("%s: the page %s of marks has %d bytes; the job has %d steps", s.alias, unit, len(data), s.want.steps)
+		return
+	}
+	for i, m := range marks {
+		if want := s.want.chains[from+int64(i)+1].Mark(); m != want {
+			w.wrong("%s: step %d is marked %s: want %s", s.alias, from+int64(i), m, want)
+		}
+	}
+}
+
+// checkHistory checks that the model's history has the mark of every step.
+func (w *world) checkHistory(s *simulated, data []byte) {
+	f, err := history.Decode(data)
+	if err != nil {
+		w.wrong("%s: the model's history: %v", s.alias, err)
+		return
+	}
+	if f.Plan != s.want.plan || f.ChunkLen != s.want.layout.ChunkLen || f.History.Steps() > s.want.steps {
+		w.wrong("%s: the model's history is of plan %s, chunks of %d and %d steps: want %s, %d and %d",
+			s.alias, f.Plan, f.ChunkLen, f.History.Steps(), s.want.plan, s.want.layout.ChunkLen, s.want.steps)
+	}
+	for step := range s.want.steps {
+		if got, ok := f.History.At(step); !ok || got != s.want.chains[step+1].Mark() {
+			w.wrong("%s: the model's history has step %d marked %s (%v): want %s", s.alias, step, got, ok, s.want.chains[step+1].Mark())
+		}
 	}
 }

@@ -66,6 +66,7 @@ func state(ref job.Ref, step int64, params int) *State {
 	}
 	for i := range step {
 		s.Losses = append(s.Losses, ledger.Sums{Examples: i + 1, Loss: 1 / float64(i+1)})
+		s.Marks = append(s.Marks, ledger.Mark{byte(i + 1)})
 	}
 	return s
 }
@@ -145,6 +146,21 @@ func TestAStateWithoutItsLossesIsNoCheckpoint(t *testing.T) {
 	s := state(ref, 5, 1)
 	s.Losses = s.Losses[:4]
 	_, err := NewDraft(s)
+	require.ErrorIs(t, err, job.ErrInvalid)
+}
+
+// Checkpoints that were made before marks were kept have none, and the same bytes as then.
+func TestACheckpointWithoutMarks(t *testing.T) {
+	store := newListing()
+	s := state(ref, 5, 1)
+	s.Marks = nil
+	d := write(t, store, s)
+	require.NotContains(t, string(d.Encoded), "marks")
+	got, err := read(t.Context(), store, d.Digest)
+	require.NoError(t, err)
+	require.Equal(t, s, got)
+	s.Marks = make([]ledger.Mark, 4)
+	_, err = NewDraft(s)
 	require.ErrorIs(t, err, job.ErrInvalid)
 }
 

@@ -24,6 +24,7 @@ type State struct {
 	Numerics job.Numerics
 	Snapshot ledger.Snapshot // after Snapshot.Step steps
 	Losses   []ledger.Sums   // of the steps 0 … Snapshot.Step-1
+	Marks    []ledger.Mark   // of the same steps; empty, or zeros, where none is known
 	// Evaluations are those concluded after fewer steps than the snapshot's, as
 	// the ledger has them under [ledger.Concluded]. One after just as many may be
 	// under way, and is made again.

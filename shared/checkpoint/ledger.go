@@ -3,12 +3,14 @@ package checkpoint
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 )
@@ -30,6 +32,11 @@ func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger
 	if n := int64(len(s.Losses)); n < snap.Step {
 		return nil, fmt.Errorf("losses for checkpoint %d: the ledger has only those of %d steps: %w", snap.Step, n, job.ErrStale)
 	}
+	h, err := history.Load(ctx, l, lay)
+	if err != nil {
+		return nil, fmt.Errorf("history for checkpoint %d: %w", snap.Step, err)
+	}
+	s.setMarks(h)
 	units, err := l.Evaluations(ctx, lay, ledger.Concluded)
 	if err != nil {
 		return nil, fmt.Errorf("evaluations for checkpoint %d: %w", snap.Step, err)
@@ -41,6 +48,23 @@ func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger
 		}
 	}
 	return s, nil
+}
+
+// Remember adds marks of the steps from … that the ledger has not kept; those of
+// steps after the snapshot are passed over.
+func (s *State) Remember(from int64, marks []ledger.Mark) error {
+	h := &history.History{}
+	if err := errors.Join(h.Add(0, s.Marks), h.Add(from, marks)); err != nil {
+		return fmt.Errorf("history for checkpoint %d: %w", s.Snapshot.Step, err)
+	}
+	s.setMarks(h)
+	return nil
+}
+
+func (s *State) setMarks(h *history.History) {
+	if s.Marks = nil; h.Known() > 0 {
+		s.Marks = h.Marks(s.Snapshot.Step)
+	}
 }
 
 // Restore gives a ledger that has lost steps back what the checkpoint holds. The
@@ -59,6 +83,9 @@ func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) 
 			return fmt.Errorf("restore losses %s: %w", unit, err)
 		}
 		from += len(page)
+	}
+	if err := history.Store(ctx, l, lay, 0, s.Marks); err != nil {
+		return fmt.Errorf("restore history: %w", err)
 	}
 	if err := l.PutSnapshot(ctx, lay, s.Snapshot); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", s.Snapshot.Step, err)

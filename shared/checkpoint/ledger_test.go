@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/blob"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/memory"
@@ -176,4 +177,23 @@ func FuzzDecode(f *testing.F) {
 			require.ErrorIs(t, err, job.ErrNotFound)
 		}
 	})
+}
+
+// The marks of steps before the checkpoint survive the ledger, those it kept and
+// those that the writer knew.
+func TestHistoryIsGatheredAndRestored(t *testing.T) {
+	l := memory.New()
+	take(t, l, 0, 8)
+	require.NoError(t, history.Store(t.Context(), l, layout, 0, []ledger.Mark{{1}, {2}, {3}}))
+	s := gather(t, l, 5)
+	require.Equal(t, []ledger.Mark{{1}, {2}, {3}, {}, {}}, s.Marks)
+	require.NoError(t, s.Remember(2, []ledger.Mark{{3}, {4}, {5}, {6}}))
+	require.Equal(t, []ledger.Mark{{1}, {2}, {3}, {4}, {5}}, s.Marks)
+	require.ErrorIs(t, s.Remember(2, []ledger.Mark{{7}}), job.ErrCorrupt)
+
+	l = memory.New()
+	require.NoError(t, Restore(t.Context(), l, layout, s))
+	h, err := history.Load(t.Context(), l, layout)
+	require.NoError(t, err)
+	require.Equal(t, s.Marks, h.Marks(5))
 }

@@ -33,6 +33,7 @@ type Manifest struct {
 	Chain       ledger.Chain   `json:"chain"`  // the log's up to Step
 	Vectors     [][]job.Digest `json:"vectors"`
 	Losses      []job.Digest   `json:"losses"`
+	Marks       []job.Digest   `json:"marks,omitempty"` // none: of no step is one known
 	Evaluations []job.Digest   `json:"evaluations"`
 }
 
@@ -63,6 +64,8 @@ func (m *Manifest) check() error {
 		return fmt.Errorf("it has %d vectors, want 1 to %d", len(m.Vectors), maxVectors)
 	case int64(len(m.Losses)) != (m.Step+lossesLen-1)/lossesLen:
 		return fmt.Errorf("it has %d parts of losses for %d steps", len(m.Losses), m.Step)
+	case len(m.Marks) > 0 && int64(len(m.Marks)) != (m.Step+marksLen-1)/marksLen:
+		return fmt.Errorf("it has %d parts of marks for %d steps", len(m.Marks), m.Step)
 	}
 	if err := m.Job.Validate(); err != nil {
 		return err
@@ -96,6 +99,7 @@ func (m *Manifest) parts() []job.Digest {
 		all = append(all, parts...)
 	}
 	all = append(all, m.Losses...)
+	all = append(all, m.Marks...)
 	return append(all, m.Evaluations...)
 }
 

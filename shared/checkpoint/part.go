@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/wire"
@@ -18,13 +19,14 @@ import (
 const (
 	partLen   = 1 << 20 // floats of a vector
 	lossesLen = 1 << 18 // steps, of 16 bytes each
+	marksLen  = 1 << 19 // steps, of 8 bytes each
 	unitBytes = 4 << 20 // of evaluations
 )
 
 // place is where a part belongs. It stands before the part's content,
 // little-endian, so that no part is ever taken for another:
 //
-//	0  magic "TRC", kind: 'v' vector, 'l' losses, 'e' evaluations
+//	0  magic "TRC", kind: 'v' vector, 'l' losses, 'm' marks, 'e' evaluations
 //	4  version             uint32
 //	8  step                uint64
 //	16 vector              uint32
@@ -33,7 +35,8 @@ const (
 //	28 job.run
 //
 // The content of a vector's part is float32s, of losses (examples int64, loss
-// float64) for each step, of evaluations a JSON object of base64.
+// float64) for each step, of marks 8 bytes for each step, of evaluations a JSON
+// object of base64.
 type place struct {
 	job.Ref
 	kind   byte
@@ -76,7 +79,7 @@ type part struct {
 func (p part) encode(dst []byte) ([]byte, error) { return p.content(p.header(dst)) }
 
 // split parts a state, in the manifest's order.
-func split(s *State) (vectors [][]part, losses, evaluations []part) {
+func split(s *State) (vectors [][]part, losses, marks, evaluations []part) {
 	at := func(kind byte, vector, number int) place {
 		return place{Ref: s.Ref, kind: kind, step: s.Snapshot.Step, vector: vector, number: number}
 	}
@@ -94,13 +97,18 @@ func split(s *State) (vectors [][]part, losses, evaluations []part) {
 			return appendLosses(dst, sums), nil
 		}})
 	}
+	for page := range slices.Chunk(s.Marks, marksLen) {
+		marks = append(marks, part{at('m', 0, len(marks)), func(dst []byte) ([]byte, error) {
+			return history.AppendMarks(dst, page), nil
+		}})
+	}
 	for _, units := range group(s.Evaluations) {
 		evaluations = append(evaluations, part{at('e', 0, len(evaluations)), func(dst []byte) ([]byte, error) {
 			text, err := json.Marshal(units)
 			return append(dst, text...), err
 		}})
 	}
-	return vectors, losses, evaluations
+	return vectors, losses, marks, evaluations
 }
 
 // group parts evaluations, in the order of their names.

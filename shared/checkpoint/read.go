@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tributary/shared/blob"
+	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/wire"
@@ -37,8 +38,12 @@ func (m *Manifest) Read(ctx context.Context, store blob.Store) (*State, error) {
 			return nil, err
 		}
 	}
+	var err error
 	if int64(len(s.Losses)) != m.Step {
 		return nil, fmt.Errorf("checkpoint %d has the losses of %d steps: %w", m.Step, len(s.Losses), job.ErrCorrupt)
+	}
+	if s.Marks, err = m.History(ctx, store); err != nil {
+		return nil, err
 	}
 	for n, digest := range m.Evaluations {
 		content, err := m.part(ctx, store, digest, 'e', 0, n)
@@ -52,6 +57,26 @@ func (m *Manifest) Read(ctx context.Context, store blob.Store) (*State, error) {
 		maps.Copy(s.Evaluations, units)
 	}
 	return s, nil
+}
+
+// History reads the marks of the steps before; none when the checkpoint has none.
+func (m *Manifest) History(ctx context.Context, store blob.Store) ([]ledger.Mark, error) {
+	var marks []ledger.Mark
+	for n, digest := range m.Marks {
+		content, err := m.part(ctx, store, digest, 'm', 0, n)
+		if err != nil {
+			return nil, err
+		}
+		page, err := history.DecodeMarks(content)
+		if err != nil {
+			return nil, fmt.Errorf("checkpoint %d: %w", m.Step, err)
+		}
+		marks = append(marks, page...)
+	}
+	if n := int64(len(marks)); n != 0 && n != m.Step {
+		return nil, fmt.Errorf("checkpoint %d has the marks of %d steps: %w", m.Step, n, job.ErrCorrupt)
+	}
+	return marks, nil
 }
 
 // Vector reads one vector [Params]; 0 is the parameters.

@@ -40,6 +40,9 @@ func NewDraft(s *State) (*Draft, error) {
 	if int64(len(s.Losses)) != m.Step {
 		return nil, fmt.Errorf("checkpoint %d with the losses of %d steps: %w", m.Step, len(s.Losses), job.ErrInvalid)
 	}
+	if n := int64(len(s.Marks)); n != 0 && n != m.Step {
+		return nil, fmt.Errorf("checkpoint %d with the marks of %d steps: %w", m.Step, n, job.ErrInvalid)
+	}
 	var buf []byte
 	digests := func(parts []part) ([]job.Digest, error) {
 		list := make([]job.Digest, len(parts))
@@ -54,7 +57,7 @@ func NewDraft(s *State) (*Draft, error) {
 		d.parts = append(d.parts, parts...)
 		return list, nil
 	}
-	vectors, losses, evaluations := split(s)
+	vectors, losses, marks, evaluations := split(s)
 	for _, parts := range vectors {
 		list, err := digests(parts)
 		if err != nil {
@@ -64,6 +67,9 @@ func NewDraft(s *State) (*Draft, error) {
 	}
 	var err error
 	if m.Losses, err = digests(losses); err != nil {
+		return nil, err
+	}
+	if m.Marks, err = digests(marks); err != nil {
 		return nil, err
 	}
 	if m.Evaluations, err = digests(evaluations); err != nil {

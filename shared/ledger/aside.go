@@ -13,4 +13,8 @@ const (
 	// Drafts: checkpoints that were begun and are not in the job's record, so that
 	// none is left behind; <step>/<digest> → manifest.
 	Drafts = Concluded + 2
+	// History: the marks of committed steps, so that they can be verified when the
+	// log is gone; <from>-<to> → 8 bytes for each step. Package history reads and
+	// writes them.
+	History = Concluded + 3
 )

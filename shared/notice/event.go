@@ -22,10 +22,12 @@ const (
 	WaitingEvent    EventType = "waiting"    // nothing happens until what Message names happens
 	NoteEvent       EventType = "note"       // something worth knowing, in Message
 	ErrorEvent      EventType = "error"      // something failed; the job may go on
+	// VerificationEvent: a verification that somebody asked for goes on or has ended.
+	VerificationEvent EventType = "verification"
 )
 
 // EventTypes lists every type of event.
-var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, WaitingEvent, NoteEvent, ErrorEvent}
+var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, WaitingEvent, NoteEvent, ErrorEvent, VerificationEvent}
 
 // maxMetrics bounds the metrics of one event.
 const maxMetrics = 64
@@ -48,13 +50,16 @@ type Event struct {
 	SamplesPerSecond float64            `json:"samples_per_second,omitempty"` // rows trained on
 	Message          string             `json:"message,omitempty"`            // a sentence for people
 	Outcome          *job.Outcome       `json:"outcome,omitempty"`            // of a job that has succeeded
+	Verification     *job.Verification  `json:"verification,omitempty"`
 }
 
 // About implements Notice.
 func (e Event) About() job.ID { return e.Job }
 
 // Droppable reports whether the event may be left out when there are too many.
-func (e Event) Droppable() bool { return e.Type == ProgressEvent }
+func (e Event) Droppable() bool {
+	return e.Type == ProgressEvent || e.Verification != nil && e.Verification.State == job.Verifying
+}
 
 // Validate implements Notice.
 func (e Event) Validate() error {

@@ -37,6 +37,7 @@ func (r *Replica) Settle(ctx context.Context, step int64, after ledger.Chain) er
 	defer r.lock.Release(everything)
 	if r.step == step+1 && r.chain == nil {
 		r.follow(after)
+		r.mark(after)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ type Replica struct {
 	vectors [][]float32  // parameters, then optimizer state; each [P]
 	chain   ledger.Chain // the log's, up to step; nil while the last step is only led
 	root    []float32    // scratch for the log's next root gradient
+	// marks are those of the newest steps folded, the last that of step-1. They
+	// begin where the fold was loaded, at most maxMarks steps back.
+	marks []ledger.Mark
 
 	still   atomic.Int32  // who waits for a fold that is no longer led
 	settled chan struct{} // closed when the fold is no longer led; guarded by lock
@@ -61,7 +64,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 
 // reset goes back to the parameters before the first step.
 func (r *Replica) reset() {
-	r.step = 0
+	r.step, r.marks = 0, nil
 	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
 		clear(v)
@@ -69,7 +72,7 @@ func (r *Replica) reset() {
 	r.engine.Initial(r.vectors[0])
 }
 
-// Bytes is the memory the replica holds.
+// Bytes is the memory that the replica's vectors take.
 func (r *Replica) Bytes() int64 {
 	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
 }
@@ -153,7 +156,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	r.step = step
+	r.step, r.marks = step, nil
 	r.follow(chain)
 	return nil
 }
@@ -162,6 +165,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
 	r.engine.Fold.ApplyBy(by, r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
 	r.step, r.chain = r.step+1, after
+	r.mark(after)
 }
 
 // Offer folds the root gradient of a step that is committed, when it is the

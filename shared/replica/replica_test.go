@@ -407,6 +407,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 			"forget": func(t *rapid.T) { require.NoError(t, r.Forget(context.Background())); at = 0 },
 			"": func(t *rapid.T) {
 				require.Equal(t, h.folds[at], now(t, r))
+				h.marked(t, r, at)
 			},
 		})
 	})

@@ -15,7 +15,6 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
-	"tributary/shared/tree"
 )
 
 // Result is what a job comes to.
@@ -28,31 +27,18 @@ type Result struct {
 
 // Train runs all of a job's steps and the final evaluation.
 func Train(ctx context.Context, e *gradient.Engine) (*Result, error) {
-	params := make([]float32, e.Network.Params())
-	e.Initial(params)
-	state := make([][]float32, e.Fold.Vectors())
-	for i := range state {
-		state[i] = make([]float32, len(params))
-	}
-	root, scratch := make([]float32, len(params)), gradient.NewScratch()
-	layout := e.Layout(job.Ref{})
-	res := &Result{Params: params, Chain: layout.Genesis()}
-	var entry []byte
-	for step := range e.Plan.Steps() {
-		sums, err := e.Node(ctx, root, scratch, params, step, tree.Root, nil)
-		if err != nil {
-			return nil, fmt.Errorf("step %d: %w", step, err)
+	w := NewWalk(e)
+	res := &Result{Params: w.Params()}
+	for w.Step < e.Plan.Steps() {
+		if err := w.Compute(ctx); err != nil {
+			return nil, err
 		}
-		e.Fold.Apply(params, state, step, root, e.Divisor(sums))
-		for c, before := range res.Chain {
-			var sum uint64
-			entry, sum = layout.EncodeRoot(entry[:0], step, c, root, sums, before)
-			res.Chain[c] = before.Next(sum)
-		}
-		res.Losses = append(res.Losses, e.MeanLoss(sums))
+		res.Losses = append(res.Losses, e.MeanLoss(w.Sums))
+		w.Fold()
 	}
+	res.Chain = w.Chain
 	var err error
-	res.Metrics, err = evaluate(ctx, e, scratch, params)
+	res.Metrics, err = evaluate(ctx, e, w.scratch, res.Params)
 	return res, err
 }
 

@@ -58,6 +58,9 @@ func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progres
 		return err
 	}
 	if state.Snapshot < snap.Step && snap.Step <= state.Committed {
+		if err := c.remember(ctx, p, state.Snapshot, snap.Step); err != nil {
+			return err
+		}
 		if err := c.ledger.PutSnapshot(ctx, p.layout, snap); err != nil {
 			return fmt.Errorf("store snapshot of step %d: %w", snap.Step, err)
 		}

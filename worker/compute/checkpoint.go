@@ -38,6 +38,13 @@ func (c *Computer) save(ctx context.Context, p *program, t job.Task, progress fu
 	if err != nil {
 		return nil, err
 	}
+	from, marks, err := p.replica.Marks(ctx)
+	if err == nil {
+		err = s.Remember(from, marks)
+	}
+	if err != nil {
+		return nil, err
+	}
 	progress()
 	s.Plan, s.Numerics = t.Plan, t.Numerics
 	d, err := checkpoint.NewDraft(s)

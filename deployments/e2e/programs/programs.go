@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -172,6 +173,23 @@ func (s *Servers) Coordinator(t testing.TB) *Process {
 func Train(ctx context.Context, t testing.TB, spec string, args ...string) job.Outcome {
 	t.Helper()
 	return outcome(t, exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...))
+}
+
+// Verify runs the verify command, which may fail, and returns the last line that it
+// prints and its exit status.
+func Verify(ctx context.Context, t testing.TB, args ...string) (v job.Verification, status int) {
+	t.Helper()
+	c := exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"verify"}, args...)...)
+	c.Dir = Root
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if _, failed := errors.AsType[*exec.ExitError](err); !failed {
+		require.NoError(t, err, stderr.String())
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &v), "the last line is the verification: %s", stderr.String())
+	return v, c.ProcessState.ExitCode()
 }
 
 func outcome(t testing.TB, c *exec.Cmd) job.Outcome {

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tributary/coordinator/verify"
+	"tributary/shared/job"
+)
+
+// Desk verifies jobs.
+type Desk interface {
+	// Ask returns what came of it, or after wait how it stands.
+	Ask(ctx context.Context, id job.ID, r verify.Request, wait time.Duration) (job.Verification, error)
+}
+
+// How long an answer may wait for the verification, in seconds: the default is shorter
+// than the nats command waits, the most is shorter than a request may take.
+const (
+	defaultWait = 2
+	maxWait     = 50
+)
+
+// Verify computes steps of a job again: those given, a sample, or all.
+func (a *API) Verify(ctx context.Context, payload []byte) (job.Verification, error) {
+	var request struct {
+		ID     job.ID   `json:"id"`
+		Steps  []int64  `json:"steps"`
+		Sample int      `json:"sample"`
+		All    bool     `json:"all"`
+		Wait   *float64 `json:"wait"`
+	}
+	if err := parse(payload, &request, &request.ID, `, "steps": [41] or "sample": 3 or "all": true, "wait": seconds`); err != nil {
+		return job.Verification{}, err
+	}
+	wait := float64(defaultWait)
+	if request.Wait != nil {
+		wait = *request.Wait
+	}
+	if !(wait >= 0 && wait <= maxWait) {
+		return job.Verification{}, fmt.Errorf("wait: %v: want 0 to %d seconds: %w", wait, maxWait, job.ErrInvalid)
+	}
+	r := verify.Request{Steps: request.Steps, Sample: request.Sample, All: request.All}
+	return a.Desk.Ask(ctx, request.ID, r, time.Duration(wait*float64(time.Second)))
+}

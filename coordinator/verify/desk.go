@@ -1,0 +1,127 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// Events tells people what happens.
+type Events interface {
+	Publish(notice.Event) error
+}
+
+// waiting bounds the verifications that wait for the one that is at work.
+const waiting = 16
+
+// Desk takes verifications of jobs, one at a time, and tells people how they go.
+type Desk struct {
+	open   func(context.Context, job.ID) (*Subject, error)
+	events Events
+	// Second is asked about what differs; nil: nobody is. It is set before Run.
+	Second Second
+	line   chan *asked
+}
+
+// asked is a verification that somebody has asked for.
+type asked struct {
+	subject *Subject
+	request Request
+	ticket  string
+	done    chan result // has room for the one result
+}
+
+type result struct {
+	v   job.Verification
+	err error
+}
+
+// NewDesk returns a desk at which nobody works until Run.
+func NewDesk(open func(context.Context, job.ID) (*Subject, error), events Events) *Desk {
+	return &Desk{open: open, events: events, line: make(chan *asked, waiting)}
+}
+
+// Ask has a job verified and returns what came of it; when that takes longer than
+// wait, how it stands, and the rest is told in events. It fails with job.ErrFull when
+// too many wait.
+func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration) (job.Verification, error) {
+	if err := r.Validate(); err != nil {
+		return job.Verification{}, err
+	}
+	s, err := d.open(ctx, id)
+	if err != nil {
+		return job.Verification{}, err
+	}
+	if _, err := r.choose(s.Committed); err != nil {
+		return job.Verification{}, err
+	}
+	a := &asked{subject: s, request: r, ticket: strings.ToLower(rand.Text()[:8]), done: make(chan result, 1)}
+	select {
+	case d.line <- a:
+	default:
+		return job.Verification{}, fmt.Errorf("verify job %q: %d verifications are waiting already; try again later: %w", id, waiting, job.ErrFull)
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case got := <-a.done:
+		return got.v, got.err
+	case <-ctx.Done():
+	case <-late.C:
+	}
+	return job.Verification{ID: id, Ticket: a.ticket, State: job.Verifying, Committed: s.Committed}, nil
+}
+
+// Run works until ctx ends.
+func (d *Desk) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case a := <-d.line:
+			d.do(ctx, a)
+		}
+	}
+}
+
+func (d *Desk) do(ctx context.Context, a *asked) {
+	f := Verifier{Second: d.Second, Progress: func(v job.Verification) { d.tell(a, v) }}
+	v, err := f.Verify(ctx, a.subject, a.request)
+	if ctx.Err() != nil {
+		v.State, v.Error = job.Unknown, "the coordinator was stopped; ask again"
+		err = fmt.Errorf("%s: %w", v.Error, job.ErrFull)
+	}
+	v.Ticket = a.ticket
+	d.tell(a, v)
+	a.done <- result{v, err}
+}
+
+// tell tells people of a verification. That they cannot be told harms nobody.
+func (d *Desk) tell(a *asked, v job.Verification) {
+	v.Ticket = a.ticket
+	ref := a.subject.Layout.Ref
+	_ = d.events.Publish(notice.Event{
+		Job: ref.Job, Run: ref.Run, Time: time.Now().UTC(), Type: notice.VerificationEvent,
+		Step: v.Committed, Message: notice.Clip(Sentence(v)), Verification: &v,
+	})
+}
+
+// Sentence is a verification as people read it.
+func Sentence(v job.Verification) string {
+	done := fmt.Sprintf("%d steps computed again, %d of them compared with what was recorded", v.Computed, v.Compared)
+	switch v.State {
+	case job.Verifying:
+		return "verifying: " + done
+	case job.Verified:
+		return "verified: all is as recorded: " + done
+	case job.Differs:
+		return "not as recorded: " + v.Difference.Message
+	default:
+		return "not verified: " + v.Error
+	}
+}

@@ -1,0 +1,128 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+
+	"tributary/shared/blob"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/numeric/isa"
+	"tributary/shared/plan"
+	"tributary/shared/tree"
+	"tributary/shared/wire"
+)
+
+// Second computes the micro-batches of a step in another way, independent of this
+// process's kernels. It returns nil when there is no other way.
+type Second func(context.Context, Question) (*Opinion, error)
+
+// Question is a step as it stands before it is computed.
+type Question struct {
+	Plan   *plan.Plan
+	Step   int64
+	Params []float32
+	Blocks [][]byte // that the step takes rows of
+}
+
+// Opinion is the micro-batches of a step as other kernels compute them.
+type Opinion struct {
+	Set    isa.Set      `json:"set"` // of the kernels
+	Leaves []job.Digest `json:"leaves"`
+	// Of the root; the loss as the bits of a float64, for JSON has no word for some.
+	Examples int64  `json:"examples"`
+	Loss     uint64 `json:"loss"`
+	// Root is the root's gradient, as base64 of float32s in JSON.
+	Root []byte `json:"root"`
+}
+
+// opinion is a second opinion beside the first.
+type opinion struct {
+	*Opinion
+	leaf     int  // the first that differs
+	explains bool // it comes to what was recorded
+}
+
+// leafDigest is of a micro-batch's gradient and its sums.
+func leafDigest(l leaf) job.Digest {
+	sum := sha256.Sum256(wire.AppendFloats(fmt.Appendf(nil, "%d %x ", l.sums.Examples, l.sums.Loss), l.v))
+	return job.Digest(hex.EncodeToString(sum[:]))
+}
+
+// opine computes every micro-batch of a step and their sum along the tree.
+func opine(ctx context.Context, e *gradient.Engine, step int64, params []float32) (*Opinion, error) {
+	o := &Opinion{Set: isa.Chosen()}
+	s, m := gradient.NewScratch(), e.Plan.Spec.Microbatches
+	v := make([]float32, len(params))
+	for i := range m {
+		sums, err := e.Node(ctx, v, s, params, step, leafNode(m, i), nil)
+		if err != nil {
+			return nil, err
+		}
+		o.Leaves = append(o.Leaves, leafDigest(leaf{v, sums}))
+	}
+	sums, err := e.Node(ctx, v, s, params, step, tree.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	o.Examples, o.Loss = sums.Examples, math.Float64bits(sums.Loss)
+	o.Root = wire.AppendFloats(nil, v)
+	return o, nil
+}
+
+// ask compares the step with a second opinion: whether both agree, and that opinion,
+// nil when there is none.
+func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second *opinion, err error) {
+	if x.Second == nil {
+		return false, nil, nil
+	}
+	first, err := opine(ctx, x.s.Engine, x.w.Step, x.w.Params())
+	if err != nil {
+		return false, nil, err
+	}
+	q, err := x.question(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	o, err := x.Second(ctx, q)
+	switch {
+	case ctx.Err() != nil:
+		return false, nil, ctx.Err()
+	case err != nil:
+		x.v.Notes = append(x.v.Notes, "the second arithmetic failed: "+job.Sentence(err))
+		return false, nil, nil
+	case o == nil:
+		return false, nil, nil
+	case len(o.Leaves) != len(first.Leaves) || len(o.Root) != len(first.Root):
+		return false, nil, fmt.Errorf("the second arithmetic has %d micro-batches and %d bytes, want %d and %d: %w",
+			len(o.Leaves), len(o.Root), len(first.Leaves), len(first.Root), job.ErrCorrupt)
+	}
+	second = &opinion{Opinion: o, leaf: -1}
+	for i := range o.Leaves {
+		if o.Leaves[i] != first.Leaves[i] {
+			second.leaf = i
+			root := make([]float32, len(o.Root)/4)
+			wire.Floats(root, o.Root)
+			second.explains = !e.partial && e.explains(root, ledger.Sums{Examples: o.Examples, Loss: math.Float64frombits(o.Loss)})
+			return false, second, nil
+		}
+	}
+	return true, second, nil
+}
+
+// question gathers what computing the step takes.
+func (x *verification) question(ctx context.Context) (Question, error) {
+	q := Question{Plan: x.s.Engine.Plan, Step: x.w.Step, Params: x.w.Params()}
+	for _, ref := range x.s.Engine.Blocks(q.Step) {
+		data, err := blob.Fetch(ctx, x.s.Store, ref.Digest)
+		if err != nil {
+			return q, fmt.Errorf("block %s for the second arithmetic: %w", ref.Digest, err)
+		}
+		q.Blocks = append(q.Blocks, data)
+	}
+	return q, nil
+}

@@ -1,0 +1,248 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"tributary/shared/gradient"
+	"tributary/shared/ledger"
+	"tributary/shared/numeric"
+	"tributary/shared/tree"
+)
+
+// evidence is a node's sum that is recorded otherwise than it is computed here.
+type evidence struct {
+	node         tree.Node
+	partial      bool
+	root         []float32 // computed here [P]
+	sums         ledger.Sums
+	recorded     []float32 // nil: only its mark is left
+	recordedSums ledger.Sums
+	// explains reports whether the record is of this very sum.
+	explains func(root []float32, sums ledger.Sums) bool
+}
+
+func (e *evidence) holder() string {
+	if e.partial {
+		return "the ledger"
+	}
+	return "the log"
+}
+
+// maxPairs bounds the micro-batches of which each is tried in place of each other.
+const maxPairs = 16
+
+// leaf is a micro-batch's partial.
+type leaf struct {
+	v    []float32
+	sums ledger.Sums
+}
+
+// node computes a node of the step that is next.
+func (x *verification) node(ctx context.Context, dst []float32, n tree.Node, params []float32) (ledger.Sums, error) {
+	return x.s.Engine.Node(ctx, dst, gradient.NewScratch(), params, x.w.Step, n, nil)
+}
+
+// leaves computes the micro-batches of a node, each on its own.
+func (x *verification) leaves(ctx context.Context, n tree.Node, params []float32) ([]leaf, error) {
+	m := x.s.Layout.Microbatch
+	lo, hi, _ := n.Leaves(m)
+	list := make([]leaf, hi-lo)
+	for i := range list {
+		list[i].v = make([]float32, x.s.Layout.Params)
+		var err error
+		if list[i].sums, err = x.node(ctx, list[i].v, leafNode(m, lo+i), params); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// leafNode returns the node of a micro-batch in a tree of m.
+func leafNode(m, leaf int) tree.Node {
+	n := tree.Root
+	for {
+		lo, hi, _ := n.Leaves(m)
+		if hi-lo == 1 {
+			return n
+		}
+		if n = n.Left(); leaf >= tree.Split(lo, hi) {
+			n++
+		}
+	}
+}
+
+// trial is a fault that is tried: which micro-batch it is in, the first of the
+// node's being 0, or -1; what it is; and what the micro-batches are with it.
+type trial struct {
+	leaf   int
+	what   string
+	leaves []leaf
+}
+
+// suspect tries which fault of which micro-batch makes what was recorded. It
+// returns -1 when that cannot be told, and what it found in sentences.
+func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why []string, err error) {
+	lo, hi, _ := e.node.Leaves(x.s.Layout.Microbatch)
+	if hi-lo == 1 {
+		return lo, nil, nil
+	}
+	if int64(hi-lo)*int64(len(e.root))*4 > leafBytes {
+		return -1, []string{fmt.Sprintf("its micro-batches take more than %d bytes and were not tried one by one", leafBytes)}, nil
+	}
+	leaves, err := x.leaves(ctx, e.node, x.w.Params())
+	if err != nil {
+		return -1, nil, err
+	}
+	if v, sums := total(leaves); sums != e.sums || differ(v, e.root) {
+		return -1, []string{"this machine comes to one sum in one pass and to another from micro-batches one by one"}, nil
+	}
+	for t, err := range x.trials(ctx, e, leaves) {
+		if err != nil {
+			return -1, nil, err
+		}
+		v, sums := total(t.leaves)
+		if !e.explains(v, sums) {
+			continue
+		}
+		if t.leaf < 0 {
+			return -1, []string{"it is what results when " + t.what}, nil
+		}
+		return lo + t.leaf, []string{fmt.Sprintf("it is what results when micro-batch %d %s", lo+t.leaf, t.what)}, nil
+	}
+	switch nodes := flipped(e, leaves); {
+	case len(nodes) > 1:
+		return -1, []string{fmt.Sprintf("a bit turned over in any one of %d partials makes it", len(nodes))}, nil
+	case len(nodes) == 1:
+		first, last, _ := nodes[0].Leaves(hi - lo)
+		if last-first == 1 {
+			return lo + first, []string{fmt.Sprintf("it is what results when one bit is turned over in micro-batch %d", lo+first)}, nil
+		}
+		return -1, []string{fmt.Sprintf("it is what results when one bit is turned over in the sum of micro-batches %d to %d", lo+first, lo+last-1)}, nil
+	}
+	return -1, []string{"which micro-batch is wrong cannot be told from their sum"}, nil
+}
+
+func differ(a, b []float32) bool {
+	n, _ := unequal(a, b)
+	return n > 0
+}
+
+// trials yields the faults that are tried.
+func (x *verification) trials(ctx context.Context, e *evidence, leaves []leaf) func(yield func(trial, error) bool) {
+	zero := make([]float32, len(e.root))
+	with := func(i int, l leaf) []leaf {
+		changed := slices.Clone(leaves)
+		changed[i] = l
+		return changed
+	}
+	return func(yield func(trial, error) bool) {
+		for i, l := range leaves {
+			if !yield(trial{i, "is left out", with(i, leaf{v: zero})}, nil) ||
+				!yield(trial{i, "has a gradient of zero", with(i, leaf{zero, l.sums})}, nil) ||
+				!yield(trial{i, "is counted twice", with(i, leaf{sum(l.v, l.v), l.sums.Add(l.sums)})}, nil) {
+				return
+			}
+		}
+		if x.before != nil {
+			stale, err := x.leaves(ctx, e.node, x.before)
+			for i := range stale {
+				if !yield(trial{i, "is computed from the parameters of the step before", with(i, stale[i])}, nil) {
+					return
+				}
+			}
+			if !yield(trial{-1, "all of it is computed from the parameters of the step before", stale}, err) {
+				return
+			}
+		}
+		for i := range leaves {
+			for k := range leaves {
+				if i != k && len(leaves) <= maxPairs && !yield(trial{i, fmt.Sprintf("has the gradient of the %s", ordinal(k-i)), with(i, leaves[k])}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func ordinal(ahead int) string {
+	if ahead < 0 {
+		return fmt.Sprintf("one %d before it", -ahead)
+	}
+	return fmt.Sprintf("one %d after it", ahead)
+}
+
+func sum(a, b []float32) []float32 {
+	v := make([]float32, len(a))
+	numeric.Add(v, a, b)
+	return v
+}
+
+// total sums micro-batches along the tree that they are the leaves of.
+func total(leaves []leaf) ([]float32, ledger.Sums) {
+	if len(leaves) == 1 {
+		return leaves[0].v, leaves[0].sums
+	}
+	mid := tree.Split(0, len(leaves))
+	l, ls := total(leaves[:mid])
+	r, rs := total(leaves[mid:])
+	return sum(l, r), ls.Add(rs)
+}
+
+// flipped lists the nodes below e's, as if that were the root, of which one bit turned
+// over makes the one element that differs.
+func flipped(e *evidence, leaves []leaf) []tree.Node {
+	if e.recorded == nil || e.sums != e.recordedSums {
+		return nil
+	}
+	n, at := unequal(e.recorded, e.root)
+	if n != 1 {
+		return nil
+	}
+	var found []tree.Node
+	var visit func(n tree.Node)
+	visit = func(n tree.Node) {
+		lo, hi, ok := n.Leaves(len(leaves))
+		if !ok {
+			return
+		}
+		visit(n.Left())
+		visit(n.Right())
+		v, _ := total(elements(leaves[lo:hi], at))
+		for bit := range 32 {
+			wrong := math.Float32frombits(math.Float32bits(v[0]) ^ 1<<bit)
+			if math.Float32bits(climb(leaves, n, at, wrong)) == math.Float32bits(e.recorded[at]) {
+				found = append(found, n)
+				break
+			}
+		}
+	}
+	visit(tree.Root)
+	return found
+}
+
+// elements is one element of each micro-batch.
+func elements(leaves []leaf, at int) []leaf {
+	ones := make([]leaf, len(leaves))
+	for i := range leaves {
+		ones[i] = leaf{v: leaves[i].v[at : at+1]}
+	}
+	return ones
+}
+
+// climb returns an element of the root when that of node n is v.
+func climb(leaves []leaf, n tree.Node, at int, v float32) float32 {
+	for n > tree.Root {
+		lo, hi, _ := n.Sibling().Leaves(len(leaves))
+		other, _ := total(elements(leaves[lo:hi], at))
+		if n == n.Parent().Left() {
+			v += other[0]
+		} else {
+			v = other[0] + v
+		}
+		n = n.Parent()
+	}
+	return v
+}

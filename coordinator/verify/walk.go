@@ -1,0 +1,301 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tributary/shared/history"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/registry"
+	"tributary/shared/serial"
+)
+
+// Verifier verifies subjects.
+type Verifier struct {
+	// Progress, when set, is told now and then how far it is.
+	Progress func(job.Verification)
+	// Second computes a step's micro-batches with other kernels; nil when there are none.
+	Second Second
+}
+
+// progressEvery is the pace of progress.
+const progressEvery = 500 * time.Millisecond
+
+// verification is one at work.
+type verification struct {
+	*Verifier
+	s       *Subject
+	w       *serial.Walk
+	v       job.Verification
+	before  []float32 // parameters before the step before, to find who was behind; nil at a start
+	unknown int64     // the first of the steps without a mark since the last that agreed, -1: none
+	began   time.Time
+	told    time.Time
+}
+
+// Verify computes the steps that a request asks for again. The error says why it
+// could not be found out whether they are right; that they are wrong is none.
+func (f *Verifier) Verify(ctx context.Context, s *Subject, r Request) (job.Verification, error) {
+	x := &verification{Verifier: f, s: s, unknown: -1, began: time.Now()}
+	x.told = x.began
+	x.v = job.Verification{ID: s.ID, State: job.Verifying, Committed: s.Committed, Notes: slices.Clone(s.Notes)}
+	steps, err := r.choose(s.Committed)
+	if err == nil {
+		if x.v.Asked = int64(len(steps)); r.Sample > 0 {
+			x.v.Sample = steps
+		}
+		err = x.run(ctx, steps)
+	}
+	var d differs
+	switch {
+	case errors.As(err, &d):
+		x.v.State, x.v.Difference, err = job.Differs, d.Difference, nil
+	case err != nil:
+		x.v.State, x.v.Error = job.Unknown, job.Sentence(err)
+	default:
+		x.v.State = job.Verified
+	}
+	x.v.Seconds = time.Since(x.began).Seconds()
+	return x.v, err
+}
+
+// differs carries a difference up to Verify.
+type differs struct{ *job.Difference }
+
+func (d differs) Error() string { return d.Message }
+
+// run verifies the steps, or all of them when there are none.
+func (x *verification) run(ctx context.Context, steps []int64) error {
+	x.w = serial.NewWalk(x.s.Engine)
+	if len(steps) == 0 {
+		x.v.Asked = x.s.Committed
+		if err := x.to(ctx, x.s.Committed); err != nil {
+			return err
+		}
+		if err := x.vouched(); err != nil {
+			return err
+		}
+		return x.partials(ctx)
+	}
+	for _, step := range steps {
+		if err := x.approach(ctx, step); err != nil {
+			return err
+		}
+		if err := x.to(ctx, step+1); err != nil {
+			return err
+		}
+		if err := x.vouched(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vouched fails when there was nothing to compare the newest step with.
+func (x *verification) vouched() error {
+	if x.unknown < 0 {
+		return nil
+	}
+	return fmt.Errorf("steps %d to %d were computed again, but there is no mark to compare them with: %w", x.unknown, x.w.Step-1, job.ErrNotFound)
+}
+
+// approach jumps to the last start that is not behind step, when that is ahead.
+func (x *verification) approach(ctx context.Context, step int64) error {
+	for _, s := range slices.Backward(x.s.Starts) {
+		if s.Step > step {
+			continue
+		}
+		if s.Step <= x.w.Step {
+			return nil
+		}
+		snap, err := s.Read(ctx)
+		if err == nil {
+			err = x.w.Jump(snap)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case err != nil:
+			x.passOver(s, err)
+			continue
+		}
+		x.before = nil
+		return x.compare(s.Step-1, s.Name, snap.Chain)
+	}
+	return nil
+}
+
+func (x *verification) passOver(s Start, err error) {
+	note := fmt.Sprintf("%s cannot be read and is passed over: %s", s.Name, job.Sentence(err))
+	if !slices.Contains(x.v.Notes, note) {
+		x.v.Notes = append(x.v.Notes, note)
+	}
+}
+
+// to computes and compares until so many steps are folded.
+func (x *verification) to(ctx context.Context, steps int64) error {
+	for x.w.Step < steps {
+		if err := x.w.Compute(ctx); err != nil {
+			return err
+		}
+		x.v.Computed++
+		if err := x.step(ctx); err != nil {
+			return err
+		}
+		x.before = append(x.before[:0], x.w.Params()...)
+		x.w.Fold()
+		if err := x.meet(ctx); err != nil {
+			return err
+		}
+		x.tell()
+	}
+	if x.w.Step == x.s.Engine.Plan.Steps() {
+		return x.end(ctx)
+	}
+	return nil
+}
+
+// step compares the step that was computed and is not folded yet.
+func (x *verification) step(ctx context.Context) error {
+	t, got, known := x.w.Step, x.w.After.Mark(), false
+	for _, h := range []*history.History{x.s.Log, x.s.History} {
+		if h == nil {
+			continue
+		}
+		mark, ok := h.At(t)
+		if ok && mark != got {
+			return x.differing(ctx, mark, h == x.s.Log)
+		}
+		known = known || ok
+	}
+	switch {
+	case x.s.Broken != nil && t == x.s.BrokenAt:
+		return differs{&job.Difference{
+			What: "log", Step: t, Recorded: "an entry that does not follow", Recomputed: got.String(), Wrong: job.WrongRecord,
+			Message: fmt.Sprintf("step %d: the log cannot be followed: %s; computed again, the step is marked %s", t, job.Sentence(x.s.Broken), got),
+		}}
+	case known:
+		x.v.Compared, x.unknown = x.v.Compared+1, -1
+	case x.unknown < 0:
+		x.unknown = t
+	}
+	return nil
+}
+
+// compare holds the chain that somebody has after step against the history.
+func (x *verification) compare(step int64, whose string, chain ledger.Chain) error {
+	mark, ok := x.s.History.At(step)
+	if !ok || mark == chain.Mark() {
+		return nil
+	}
+	return differs{&job.Difference{
+		What: "checkpoint", Step: step, Recorded: mark.String(), Recomputed: chain.Mark().String(), Wrong: job.WrongUnknown,
+		Message: fmt.Sprintf("step %d: %s has the mark %s, the history has %s: they are of two histories", step, whose, chain.Mark(), mark),
+	}}
+}
+
+// meet compares a start with the walk that passes it.
+func (x *verification) meet(ctx context.Context) error {
+	for _, s := range x.s.Starts {
+		if s.Step != x.w.Step {
+			continue
+		}
+		snap, err := s.Read(ctx)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err == nil && len(snap.Vectors) != len(x.w.Vectors) {
+			err = fmt.Errorf("it has %d vectors, want %d", len(snap.Vectors), len(x.w.Vectors))
+		}
+		if err != nil {
+			x.passOver(s, err)
+			continue
+		}
+		if err := x.compare(s.Step-1, s.Name, snap.Chain); err != nil {
+			return err
+		}
+		for i, v := range snap.Vectors {
+			n, first := unequal(v, x.w.Vectors[i])
+			if n == 0 {
+				continue
+			}
+			return differs{&job.Difference{
+				What: "checkpoint", Step: s.Step - 1, Element: &first, Elements: n,
+				Recorded: float(v[first]), Recomputed: float(x.w.Vectors[i][first]), Wrong: job.WrongRecord,
+				Message: fmt.Sprintf("%s: vector %d, element %d: it has %s, recomputed %s (%d elements differ); the steps before it are as recorded, so what it holds was changed",
+					s.Name, i, first, float(v[first]), float(x.w.Vectors[i][first]), n),
+			}}
+		}
+		x.unknown = -1 // all before has come to the same
+	}
+	return nil
+}
+
+// end compares the parameters after the last step.
+func (x *verification) end(ctx context.Context) error {
+	x.v.ParametersSHA256 = registry.ParametersDigest(x.w.Params())
+	last := x.w.Step - 1
+	if got := x.v.ParametersSHA256; x.s.Final != "" && got != x.s.Final {
+		return differs{&job.Difference{
+			What: "parameters", Step: last, Recorded: string(x.s.Final), Recomputed: string(got), Wrong: job.WrongRecord,
+			Message: fmt.Sprintf("parameters_sha256 after step %d: recorded %s, recomputed %s%s", last, x.s.Final, got, x.despite()),
+		}}
+	}
+	if x.s.Final != "" {
+		x.unknown = -1 // likewise
+	}
+	if x.s.Saved == nil {
+		return nil
+	}
+	switch err := x.s.Saved(ctx); {
+	case errors.Is(err, job.ErrCorrupt):
+		return differs{&job.Difference{
+			What: "parameters", Step: last, Recorded: "a file that is damaged", Recomputed: string(x.v.ParametersSHA256), Wrong: job.WrongRecord,
+			Message: fmt.Sprintf("the saved model: %s; recomputed %s", job.Sentence(err), x.v.ParametersSHA256),
+		}}
+	case errors.Is(err, job.ErrNotFound):
+		x.v.Notes = append(x.v.Notes, "the saved parameters are not there to compare with: "+job.Sentence(err))
+		return nil
+	default:
+		return err
+	}
+}
+
+// despite says what the steps before were like when the end is another.
+func (x *verification) despite() string {
+	if x.unknown >= 0 {
+		return fmt.Sprintf("; there is no mark to compare step %d and later with", x.unknown)
+	}
+	return "; every step before is as recorded, so the parameters were changed afterwards"
+}
+
+func (x *verification) tell() {
+	if x.Progress == nil || time.Since(x.told) < progressEvery {
+		return
+	}
+	x.told = time.Now()
+	v := x.v
+	v.Notes, v.Seconds = slices.Clone(v.Notes), time.Since(x.began).Seconds()
+	x.Progress(v)
+}
+
+// unequal counts the elements of which the bits differ, and returns the first.
+func unequal(a, b []float32) (n, first int) {
+	first = -1
+	for i := range a {
+		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
+			if n++; first < 0 {
+				first = i
+			}
+		}
+	}
+	return n, first
+}
+
+// float is a number with its bits, for JSON has no word for some.
+func float(x float32) string { return fmt.Sprintf("%v (%08x)", x, math.Float32bits(x)) }

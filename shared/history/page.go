@@ -1,0 +1,53 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// pageLen is how many marks go into one page beside the ledger: half of what is
+// allowed.
+const pageLen = ledger.MaxResult / 2 / MarkBytes
+
+// Store puts the marks of the steps from … from+len(marks)-1 beside the ledger. It
+// is idempotent, and whoever else stores pages that overlap stores the same marks.
+func Store(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from int64, marks []ledger.Mark) error {
+	for page := range slices.Chunk(marks, pageLen) {
+		unit := fmt.Sprintf("%d-%d", from, from+int64(len(page)))
+		if _, err := l.PutEvaluation(ctx, lay, ledger.History, unit, AppendMarks(nil, page)); err != nil {
+			return fmt.Errorf("store history %s: %w", unit, err)
+		}
+		from += int64(len(page))
+	}
+	return nil
+}
+
+// Load reads all pages beside the ledger.
+func Load(ctx context.Context, l ledger.Ledger, lay ledger.Layout) (*History, error) {
+	pages, err := l.Evaluations(ctx, lay, ledger.History)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	h := &History{}
+	for unit, data := range pages {
+		begin, _, _ := strings.Cut(unit, "-")
+		from, err := strconv.ParseInt(begin, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("history %.40q: %w: %w", unit, err, job.ErrCorrupt)
+		}
+		marks, err := DecodeMarks(data)
+		if err == nil {
+			err = h.Add(from, marks)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("history %.40q: %w", unit, err)
+		}
+	}
+	return h, nil
+}

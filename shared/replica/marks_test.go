@@ -1,0 +1,37 @@
+package replica_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/replica"
+)
+
+// marked tests that the replica's marks are those of the log's newest steps, up to
+// that one.
+func (h *history) marked(t require.TestingT, r *replica.Replica, to int64) {
+	from, marks, err := r.Marks(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, to, from+int64(len(marks)))
+	for i, m := range marks {
+		require.Equal(t, h.folds[from+int64(i)+1].Chain.Mark(), m)
+	}
+}
+
+// A step that is led has its mark when it is settled, and none when it is forgotten.
+func TestALedStepIsMarkedWhenItIsSettled(t *testing.T) {
+	h := newHistory(t, adam)
+	r := replica.New(h.e, ref)
+	ctx := t.Context()
+	for step := range int64(3) {
+		require.True(t, r.Lead(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums))
+		h.marked(t, r, step)
+		require.NoError(t, r.Settle(ctx, step, h.folds[step+1].Chain))
+		h.marked(t, r, step+1)
+	}
+	require.True(t, r.Lead(ctx, nil, 3, h.roots[3].Gradient, h.roots[3].Sums))
+	require.NoError(t, r.Forget(ctx))
+	h.marked(t, r, 0)
+}

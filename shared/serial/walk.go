@@ -1,0 +1,91 @@
+package serial
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// Walk takes a job's steps one by one, each in two halves, so that a step can be
+// looked at before it is folded. It is for one goroutine.
+type Walk struct {
+	Engine  *gradient.Engine
+	Step    int64        // steps folded
+	Vectors [][]float32  // after them: parameters, then optimizer state; each [P]
+	Chain   ledger.Chain // of the update log after them
+
+	// Of step Step, once Compute has returned:
+	Root  []float32 // gradient, summed over the batch [P]
+	Sums  ledger.Sums
+	After ledger.Chain
+
+	scratch *gradient.Scratch
+	layout  ledger.Layout
+	entry   []byte
+}
+
+// NewWalk returns a walk at the parameters before the first step.
+func NewWalk(e *gradient.Engine) *Walk {
+	w := &Walk{Engine: e, scratch: gradient.NewScratch(), layout: e.Layout(job.Ref{})}
+	w.Vectors = make([][]float32, 1+e.Fold.Vectors())
+	for i := range w.Vectors {
+		w.Vectors[i] = make([]float32, w.layout.Params)
+	}
+	w.Root = make([]float32, w.layout.Params)
+	e.Initial(w.Vectors[0])
+	w.Chain = w.layout.Genesis()
+	return w
+}
+
+// Params is the parameters as they stand [P].
+func (w *Walk) Params() []float32 { return w.Vectors[0] }
+
+// Compute works out the root gradient of the step that is next, and the chain after
+// it.
+func (w *Walk) Compute(ctx context.Context) error {
+	var err error
+	if w.Sums, err = w.Engine.Node(ctx, w.Root, w.scratch, w.Params(), w.Step, tree.Root, nil); err != nil {
+		return fmt.Errorf("step %d: %w", w.Step, err)
+	}
+	w.After = w.Follow(w.Root, w.Sums)
+	return nil
+}
+
+// Follow returns the chain after the step that is next, if root were its gradient.
+func (w *Walk) Follow(root []float32, sums ledger.Sums) ledger.Chain {
+	after := make(ledger.Chain, len(w.Chain))
+	for c, before := range w.Chain {
+		var sum uint64
+		w.entry, sum = w.layout.EncodeRoot(w.entry[:0], w.Step, c, root, sums, before)
+		after[c] = before.Next(sum)
+	}
+	return after
+}
+
+// Fold takes the step that was computed.
+func (w *Walk) Fold() {
+	w.Engine.Fold.Apply(w.Vectors[0], w.Vectors[1:], w.Step, w.Root, w.Engine.Divisor(w.Sums))
+	w.Step, w.Chain = w.Step+1, w.After
+}
+
+// Jump goes on from a snapshot, whose vectors it copies.
+func (w *Walk) Jump(s ledger.Snapshot) error {
+	if len(s.Chain) != len(w.Chain) {
+		return fmt.Errorf("snapshot %d has %d links, the job has %d chunks: %w", s.Step, len(s.Chain), len(w.Chain), job.ErrCorrupt)
+	}
+	if len(s.Vectors) != len(w.Vectors) {
+		return fmt.Errorf("snapshot %d has %d vectors, the job's optimizer takes %d: %w", s.Step, len(s.Vectors), len(w.Vectors), job.ErrCorrupt)
+	}
+	for i, v := range s.Vectors {
+		if len(v) != len(w.Vectors[i]) {
+			return fmt.Errorf("snapshot %d: vector %d has %d floats, want %d: %w", s.Step, i, len(v), len(w.Vectors[i]), job.ErrCorrupt)
+		}
+		copy(w.Vectors[i], v)
+	}
+	w.Step, w.Chain = s.Step, s.Chain
+	return nil
+}
