@@ -15,8 +15,12 @@ type (
 		Checkpoint int64 // steps in the newest checkpoint on record
 	}
 	// Fleet tells how many slots this job may use now, and how many of them at
-	// the most are to work on one task: those of one worker.
-	Fleet struct{ Slots, Team int }
+	// the most are to work on one task: those of one worker. Crowded: there are
+	// jobs that wait for a slot.
+	Fleet struct {
+		Slots, Team int
+		Crowded     bool
+	}
 	// Committed tells that so many steps are in the log.
 	Committed struct{ Steps int64 }
 	// Missing answers Inspect for the work after Steps steps: the highest
@@ -54,12 +58,14 @@ type Action interface{ action() }
 // The actions.
 type (
 	// Publish puts a gradient task for each of the nodes on the queue, for Steps
-	// steps one after the other, Threads slots each.
+	// steps one after the other, Threads slots each. Of the commits of a root's task
+	// it is enough to tell every Tell steps.
 	Publish struct {
 		Step    int64
 		Steps   int64
 		Nodes   []tree.Node
 		Threads int
+		Tell    int64
 		Attempt int
 	}
 	// Recall has the tasks left off that were published so far and have steps to

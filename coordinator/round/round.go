@@ -24,6 +24,8 @@ type Config struct {
 	BackupFloor     time.Duration          // but never sooner than this
 	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
 	SpanTime        time.Duration          // about how long the steps of one task may take in all; 0: one step a task
+	ShortSpan       time.Duration          // likewise, while other jobs wait for slots
+	TellTime        time.Duration          // about how often it is enough to hear of commits
 }
 
 // Phase is what the job is waiting for.
@@ -44,6 +46,7 @@ type Round struct {
 	cfg                Config
 	phase              Phase
 	slots, team        int
+	crowded            bool
 	span               span
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
@@ -117,10 +120,10 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 // fleet notes how many slots there are. Lost slots may hold work of this step.
 func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	before := r.slots
-	r.slots, r.team = e.Slots, e.Team
-	if r.slots < before {
-		r.span.broken = true // somebody who was to take its steps may be gone
+	if r.slots != e.Slots || r.team != e.Team || r.crowded != e.Crowded {
+		r.span.broken = true // others may be there to take its steps, or fewer
 	}
+	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
 	switch {
 	case r.phase == Waiting && r.slots > 0:
 		return r.next(now)
@@ -140,8 +143,8 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	if r.phase == Idle || e.Steps <= r.committed {
 		return nil
 	}
-	if r.phase == Stepping && e.Steps == r.committed+1 && r.attempt == 0 {
-		r.steps.add(now - r.asked)
+	if r.phase == Stepping && r.attempt == 0 {
+		r.steps.add((now - r.asked) / time.Duration(e.Steps-r.committed))
 	}
 	r.committed = e.Steps
 	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)

@@ -1,18 +1,20 @@
 package round
 
 import (
+	"time"
+
 	"tributary/shared/tree"
 )
 
 // maxSpan bounds the steps of one task.
-const maxSpan = 1024
+const maxSpan = 1 << 14
 
 // span is the steps that the tasks on the queue were published for. While a span
 // lasts, workers go from step to step by themselves.
 type span struct {
 	end    int64 // the step after its last
 	steps  int64 // how many it had
-	broken bool  // work was published beside it, or a worker is gone: it ends with the step in hand
+	broken bool  // work was published beside it, or the fleet has changed: it ends with the step in hand
 }
 
 // lasts reports whether tasks are there for the step after so many.
@@ -28,17 +30,30 @@ func (r *Round) publish() []Action {
 	steps := r.stride()
 	r.span = span{end: r.committed + steps, steps: steps}
 	nodes, threads := r.cover()
-	return append(actions, Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads})
+	publish := Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads}
+	if len(nodes) == 1 {
+		publish.Tell = r.within(r.cfg.TellTime)
+	}
+	return append(actions, publish)
 }
 
-// stride is how many steps the next span has: about as many as take SpanTime, at
-// most twice as many as the last, none beyond an evaluation, which the next step
-// waits for. It decides who asks for which results, never what they are.
-func (r *Round) stride() int64 {
-	steps := int64(1)
+// within is how many steps take about so long, at least 1.
+func (r *Round) within(d time.Duration) int64 {
 	if step := r.steps.median(); step > 0 {
-		steps = min(max(1, int64(r.cfg.SpanTime/step)), max(1, 2*r.span.steps), maxSpan)
+		return max(1, int64(d/step))
 	}
+	return 1
+}
+
+// stride is how many steps the next span has: about as many as take SpanTime, or
+// ShortSpan, at most twice as many as the last, none beyond an evaluation, which
+// the next step waits for. It decides who asks for which results, never what they are.
+func (r *Round) stride() int64 {
+	span := r.cfg.SpanTime
+	if r.crowded {
+		span = r.cfg.ShortSpan
+	}
+	steps := min(r.within(span), max(1, 2*r.span.steps), maxSpan)
 	steps = min(steps, r.cfg.Steps-r.committed)
 	for n := int64(1); n < steps; n++ {
 		if r.cfg.EvaluateAfter(r.committed + n) {

@@ -71,6 +71,7 @@ func parseConfig(t *testing.T, line string) Config {
 		var err error
 		cfg.SpanTime, err = time.ParseDuration(spanTime)
 		require.NoError(t, err, line)
+		cfg.ShortSpan, cfg.TellTime = cfg.SpanTime/10, cfg.SpanTime/20
 	}
 	line, checkpoints, given := strings.Cut(line, " checkpoint-every=")
 	if given {
@@ -109,6 +110,7 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 	case "fleet":
 		var e Fleet
 		e.Team = 1
+		args, e.Crowded = strings.CutSuffix(args, " crowded")
 		if strings.Contains(args, "team=") {
 			scan("slots=%d team=%d", &e.Slots, &e.Team)
 			return now, e

@@ -290,11 +290,17 @@ func (s *Service) route(ref job.Ref, message any) {
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return round.Fleet{Slots: s.slots(ref, n), Team: s.fleet.Team(n)}
+	shares, i, refs := s.shares(ref, n)
+	slots := s.fleet.Slots(n) // it is being stopped
+	if i >= 0 {
+		slots = shares[i]
+	}
+	return round.Fleet{Slots: slots, Team: s.fleet.Team(n), Crowded: refs > s.fleet.Slots(n)}
 }
 
-// slots counts the slots of a share. s.mu is held.
-func (s *Service) slots(ref job.Ref, n job.Numerics) int {
+// shares divides the fleet's slots: each job's share, which of them is the given
+// job's, -1 when it is not open, and how many jobs there are. s.mu is held.
+func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
 	var refs []job.Ref
 	for other, r := range s.open {
 		d := s.jobs[other]
@@ -309,11 +315,7 @@ func (s *Service) slots(ref job.Ref, n job.Numerics) int {
 		r := s.open[other]
 		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
 	}
-	shares := fleet.Shares(s.fleet.Slots(n), claims)
-	if i := slices.Index(refs, ref); i >= 0 {
-		return shares[i]
-	}
-	return s.fleet.Slots(n) // it is being stopped
+	return fleet.Shares(s.fleet.Slots(n), claims), slices.Index(refs, ref), len(refs)
 }
 
 // shares tells whether the job takes steps now and so shares the fleet.

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,9 +24,12 @@ const (
 	snapshotBytes = 256 << 20 // of log, after which a snapshot shortens it
 	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
-	// spanTime is about how long one gradient task takes: the time for which another
-	// job may have to wait for a slot, and a newcomer for its share.
-	spanTime = 100 * time.Millisecond
+	// spanTime is about how long one gradient task takes: workers that do not hear
+	// that it is called back go on for so long. shortSpan is the time for which a job
+	// may have to wait for a slot when there are more jobs than slots.
+	spanTime  = 2 * time.Second
+	shortSpan = 100 * time.Millisecond
+	tellTime  = 5 * time.Millisecond
 )
 
 // training drives the steps of a prepared job.
@@ -69,9 +73,11 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		BackupFloor:     backupFloor,
 		FirstFloor:      firstFloor,
 		SpanTime:        spanTime,
+		ShortSpan:       shortSpan,
+		TellTime:        tellTime,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
-	t.begin()
+	t.recall() // of whoever drove the job before
 	d.shares(true)
 	defer d.shares(false)
 	if err := t.chooseNumerics(ctx); err != nil {
@@ -83,7 +89,11 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.look(ctx); err != nil {
 		return nil, err
 	}
-	return t, t.loop(ctx)
+	err := t.loop(ctx)
+	if errors.Is(context.Cause(ctx), errHalted) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
+		t.recall() // it is paused, cancelled or has failed
+	}
+	return t, err
 }
 
 // begin starts an era of publications: a task that was published before it, by
@@ -209,7 +219,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node, tasks[i].Steps, tasks[i].Threads = n, a.Steps, a.Threads
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Tell = n, a.Steps, a.Threads, a.Tell
 		}
 		t.publishTasks(ctx, tasks)
 	case round.Recall:

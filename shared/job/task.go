@@ -48,6 +48,9 @@ type Task struct {
 	// if it had been asked for alone; who computes them waits for each step's
 	// commit before the next.
 	Steps int64 `json:"steps,omitempty"`
+	// Tell, of a gradient task of the root: that a commit is told of every so many
+	// steps is enough, and of the last; 0 is 1. Nobody else computes the steps.
+	Tell int64 `json:"tell,omitempty"`
 	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
 	Threads int `json:"threads,omitempty"`
 	// Attempt counts publications of the same task (0 first, backups after),

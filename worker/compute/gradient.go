@@ -54,14 +54,17 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 }
 
 // append appends root-gradient chunks to the log and announces the step when
-// that committed it.
-func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain) (ledger.Chain, error) {
+// that committed it, unless it is to be quiet about it.
+func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain, quiet bool) (ledger.Chain, error) {
 	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums, before)
 	if err != nil {
 		return nil, fmt.Errorf("append root gradient: %w", err)
 	}
 	if committed {
 		p.horizon.reached(step + 1)
+		if quiet {
+			return after, nil
+		}
 		c.announced(c.announce.PublishCommit(notice.Commit{
 			Ref: p.layout.Ref, Step: step, Committed: step + 1, Root: smallRoot(p.layout, step, root, before),
 		}))

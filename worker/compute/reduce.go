@@ -53,7 +53,7 @@ func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledge
 		sp.begin(ctx, t, root, chain)
 		return nil
 	}
-	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, chain)
+	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, chain, false)
 	sp.lap(Committing)
 	if err != nil {
 		return err

@@ -202,7 +202,7 @@ func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chai
 		defer close(own.done)
 		lap := sp.Time.start()
 		defer func() { lap(Appending) }()
-		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain)
+		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain, sp.quiet(t))
 		if own.err != nil {
 			return
 		}
@@ -231,4 +231,10 @@ func (sp *span) settle(ctx context.Context) error {
 		return at(sp.t, own.task.Step, errors.Join(own.err, sp.p.replica.Forget(context.WithoutCancel(ctx))))
 	}
 	return sp.p.replica.Settle(ctx, own.task.Step, own.after)
+}
+
+// quiet reports whether nobody needs to hear of a step's commit at once: nobody else
+// computes the steps, and a later one is told of soon.
+func (sp *span) quiet(t job.Task) bool {
+	return t.Node == tree.Root && sp.t.Tell > 1 && t.Step+1 < sp.t.End() && (t.Step-sp.t.Step+1)%sp.t.Tell != 0
 }
