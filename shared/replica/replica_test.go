@@ -279,78 +279,6 @@ func TestAForkIsNotFolded(t *testing.T) {
 	}
 }
 
-// partly notes which chunks of roots are read.
-type partly struct {
-	ledger.Ledger
-	read [][]int
-}
-
-func (p *partly) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	return p.RootChunks(ctx, l, step, l.AllChunks(), dst, before)
-}
-
-func (p *partly) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	p.read = append(p.read, slices.Clone(chunks))
-	return p.Ledger.RootChunks(ctx, l, step, chunks, dst, before)
-}
-
-// Chunks that this process has appended are not read back.
-func TestAppendedChunksAreNotReadBack(t *testing.T) {
-	h, l := newHistory(t, adam), &partly{Ledger: memory.New()}
-	layout := h.e.Layout(ref)
-	all := layout.AllChunks()
-	require.Greater(t, len(all), 2)
-	r := replica.New(h.e, ref)
-	complete := func(step int64, chunks ...int) error {
-		root := make([]float32, layout.Params)
-		after := slices.Clone(h.folds[step].Chain)
-		for _, c := range chunks {
-			lo, hi := layout.Chunk(c)
-			copy(root[lo:hi], h.roots[step].Gradient[lo:hi])
-			after[c] = h.folds[step+1].Chain[c]
-		}
-		return r.Complete(t.Context(), nil, l, step, root, chunks, after)
-	}
-	require.ErrorIs(t, complete(0, 1), job.ErrNotFound, "chunks do not make a step committed")
-	h.commit(t, l, 0, 6)
-	require.NoError(t, complete(0, 0, 1))
-	require.Equal(t, [][]int{append([]int{0}, all[2:]...), all[2:]}, l.read)
-	h.sees(t, r, l, 1)
-
-	require.NoError(t, complete(0, 1), "of a step that is folded")
-	require.NoError(t, complete(3, 1), "of one to come")
-	require.Len(t, l.read, 2)
-	require.NoError(t, complete(1, 1))
-	h.sees(t, r, l, 6)
-}
-
-// Who leads the log is settled, or forgets.
-func TestLeading(t *testing.T) {
-	h, l := newHistory(t, adam), memory.New()
-	r := replica.New(h.e, ref)
-	lead := func(step int64) bool {
-		return r.Lead(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums)
-	}
-	require.False(t, lead(1), "not the next step")
-	require.True(t, lead(0))
-	require.True(t, r.Leads(t.Context()))
-	require.False(t, lead(1), "one step at a time")
-	require.ErrorIs(t, r.View(t.Context(), l, 2, nil), job.ErrNotFound)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := r.Snapshot(ctx)
-	require.ErrorIs(t, err, context.Canceled, "it is not of the log")
-	require.ErrorIs(t, r.Settled(ctx), context.Canceled)
-	require.NoError(t, r.Settle(t.Context(), 0, h.folds[1].Chain))
-	h.commit(t, l, 0, 6)
-	h.sees(t, r, l, 1)
-	require.NoError(t, r.Settled(t.Context()))
-	require.True(t, lead(1))
-	require.NoError(t, r.Forget(t.Context()))
-	require.False(t, r.Leads(t.Context()))
-	h.sees(t, r, l, 6)
-}
-
 func TestForget(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 6)
@@ -479,26 +407,4 @@ func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
 	giveUp()
 	reader.Wait()
 	h.sees(t, r, good, 3)
-}
-
-// An entry that was told is folded like the log's, and only when it is the next.
-func TestAnEntryThatWasTold(t *testing.T) {
-	h, l := newHistory(t, adam), memory.New()
-	h.e.Plan.ChunkLen = h.e.Network.Params()
-	layout := h.e.Layout(ref)
-	require.Equal(t, 1, layout.Chunks())
-	r := replica.New(h.e, ref)
-	entry, sum := layout.EncodeRoot(nil, 0, 0, h.roots[0].Gradient, h.roots[0].Sums, layout.Genesis()[0])
-	damaged := slices.Clone(entry)
-	damaged[len(damaged)/2] ^= 1
-	require.ErrorIs(t, r.Told(t.Context(), 0, damaged), job.ErrCorrupt)
-	require.NoError(t, r.Told(t.Context(), 1, entry), "not the next step")
-	require.NoError(t, r.Told(t.Context(), 0, entry))
-	require.NoError(t, r.View(t.Context(), l, 1, func(params []float32, chain ledger.Chain) error {
-		require.Equal(t, h.folds[1].Vectors[0], params)
-		require.Equal(t, ledger.Chain{layout.Genesis()[0].Next(sum)}, chain)
-		return nil
-	}))
-	foreign, _ := layout.EncodeRoot(nil, 1, 0, h.roots[1].Gradient, h.roots[1].Sums, layout.Genesis()[0])
-	require.ErrorIs(t, r.Told(t.Context(), 1, foreign), job.ErrCorrupt, "of another history")
 }

@@ -120,6 +120,8 @@ type Outcome struct {
 	TrainLoss  float64 `json:"train_loss"`
 	Parameters string  `json:"parameters_sha256"`
 	StepMS     *struct {
+		// Mean is without the first tenth of the steps, in which workers fetch data.
+		Mean float64 `json:"mean"`
 		P50 float64 `json:"p50"`
 		P99 float64 `json:"p99"`
 	} `json:"step_ms"`

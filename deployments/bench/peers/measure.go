@@ -117,7 +117,10 @@ func (k configuration) train(ctx context.Context, lab *fleet.Lab) (*run, error) 
 		r.TrainLoss = &o.TrainLoss
 	}
 	if o.StepMS != nil {
+		// The peers have their data in memory before they begin to measure.
 		r.P50, r.P99 = o.StepMS.P50, o.StepMS.P99
+		r.Samples *= r.MS / o.StepMS.Mean
+		r.MS = o.StepMS.Mean
 	}
 	for _, w := range f.Workers {
 		r.PeakMiB = max(r.PeakMiB, float64(w.PeakRSS())/(1<<20))
