@@ -122,8 +122,8 @@ type Outcome struct {
 	StepMS     *struct {
 		// Mean is without the first tenth of the steps, in which workers fetch data.
 		Mean float64 `json:"mean"`
-		P50 float64 `json:"p50"`
-		P99 float64 `json:"p99"`
+		P50  float64 `json:"p50"`
+		P99  float64 `json:"p99"`
 	} `json:"step_ms"`
 	// Peak is the most memory the train command held, in bytes.
 	Peak int64 `json:"-"`
