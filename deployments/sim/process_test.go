@@ -175,6 +175,9 @@ const (
 	repeated        // it takes effect now, and once more later
 )
 
+// slowest is the longest that a slow process takes for a call.
+const slowest = 10 * time.Second
+
 // draw is the luck of the process's next call of that name.
 func (p *process) draw(op operation) luck {
 	w := p.w
@@ -188,7 +191,7 @@ func (p *process) draw(op operation) luck {
 	r := w.random(fmt.Sprintf("%s %s %d", p.name, key, p.calls[key]))
 	l := luck{out: w.swarm.latency(r), back: w.swarm.latency(r)}
 	if p.m != nil && p.m.slow > 1 && !w.calm {
-		l.out = time.Duration(p.m.slow * float64(l.out))
+		l.out = min(time.Duration(p.m.slow*float64(l.out)), slowest)
 	}
 	l.late = l.out + time.Duration(r.Int64N(int64(w.swarm.longest)))
 	l.straggles = r.IntN(2) == 0

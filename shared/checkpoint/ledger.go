@@ -69,8 +69,20 @@ func (s *State) setMarks(h *history.History) {
 
 // Restore gives a ledger that has lost steps back what the checkpoint holds. The
 // snapshot, which commits the steps, comes last, so one that was cut off can be
-// taken up again.
+// taken up again. What is kept beside it is put there once more afterwards: should
+// the ledger have lost that in between, nobody else would notice.
 func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
+	if err := restoreBeside(ctx, l, lay, s); err != nil {
+		return err
+	}
+	if err := l.PutSnapshot(ctx, lay, s.Snapshot); err != nil {
+		return fmt.Errorf("restore snapshot %d: %w", s.Snapshot.Step, err)
+	}
+	return restoreBeside(ctx, l, lay, s)
+}
+
+// restoreBeside gives back what lies beside snapshots and the log.
+func restoreBeside(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
 	for _, unit := range slices.Sorted(maps.Keys(s.Evaluations)) {
 		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, s.Evaluations[unit]); err != nil {
 			return fmt.Errorf("restore evaluation %s: %w", unit, err)
@@ -86,9 +98,6 @@ func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) 
 	}
 	if err := history.Store(ctx, l, lay, 0, s.Marks); err != nil {
 		return fmt.Errorf("restore history: %w", err)
-	}
-	if err := l.PutSnapshot(ctx, lay, s.Snapshot); err != nil {
-		return fmt.Errorf("restore snapshot %d: %w", s.Snapshot.Step, err)
 	}
 	return nil
 }
