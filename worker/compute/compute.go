@@ -81,6 +81,8 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
+	c.programs.begin(p)
+	defer c.programs.end(t, p)
 	threads := 1
 	if t.Kind == job.Gradient {
 		threads = p.threads(h.Threads())

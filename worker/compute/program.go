@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/rs/zerolog"
@@ -24,7 +25,11 @@ type program struct {
 	replica *replica.Replica
 	layout  ledger.Layout
 	horizon *horizon
-	stop    func() // ends listening
+
+	// Guarded by programs.mu.
+	users int         // tasks that use it
+	stop  func()      // ends listening, which goes on while there are users
+	idle  *time.Timer // drops it; runs while there are none
 }
 
 // worthAThread is the work, in multiply-adds, that makes up for waking a thread and
@@ -63,11 +68,14 @@ type programKey struct {
 // maxPrograms bounds the cache in number, for jobs with tiny models.
 const maxPrograms = 256
 
+// forgotten is how long a job's program is kept of which no task comes any more: the
+// job has ended, as like as not.
+const forgotten = time.Minute
+
 func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64, ears Listener, log zerolog.Logger) *programs {
 	ps := &programs{store: store, blocks: blocks, limit: limit, ears: ears, log: log}
 	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // fails for sizes below 1 only
 		ps.held -= p.replica.Bytes()
-		p.stop()
 	})
 	return ps
 }
@@ -128,9 +136,41 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 		// that wrote the plan can do the task.
 		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it", t.Plan, layout.Plan)
 	}
-	made := &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}
-	made.stop = ps.listen(made.horizon)
-	return made, nil
+	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}, nil
+}
+
+// begin has a program listen to its job while a task uses it.
+func (ps *programs) begin(p *program) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if p.users++; p.users > 1 {
+		return
+	}
+	if p.idle != nil {
+		p.idle.Stop()
+	}
+	p.stop = ps.listen(p.horizon)
+}
+
+// end is begin's end. A program that nobody uses for long is dropped.
+func (ps *programs) end(t job.Task, p *program) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if p.users--; p.users > 0 {
+		return
+	}
+	p.stop()
+	key := programKey{t.Ref, t.Plan}
+	if kept, ok := ps.lru.Peek(key); !ok || kept != p {
+		return
+	}
+	p.idle = time.AfterFunc(forgotten, func() {
+		ps.mu.Lock()
+		defer ps.mu.Unlock()
+		if kept, ok := ps.lru.Peek(key); ok && kept == p && p.users == 0 {
+			ps.lru.Remove(key)
+		}
+	})
 }
 
 // listen has a job's horizon hear of it, until stop is called.
@@ -156,6 +196,11 @@ func (ps *programs) listen(h *horizon) (stop func()) {
 func (ps *programs) close() {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	for _, p := range ps.lru.Values() {
+		if p.idle != nil {
+			p.idle.Stop()
+		}
+	}
 	ps.lru.Purge()
 }
 

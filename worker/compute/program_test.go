@@ -1,0 +1,42 @@
+package compute
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/tree"
+)
+
+// A worker listens to a job only while it has a task of it, and forgets a job of
+// which none comes any more.
+func TestAJobIsForgottenWhenNoTaskComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		c := f.worker(nil)
+		defer c.Close()
+		kept := func() (programs int, held int64) {
+			c.programs.mu.Lock()
+			defer c.programs.mu.Unlock()
+			return c.programs.lru.Len(), c.programs.held
+		}
+		f.do(c, f.gradient(0, tree.Root))
+		require.Empty(t, f.heard.ears)
+		require.Empty(t, f.heard.recalls)
+		<-time.After(forgotten - time.Second)
+		f.do(c, f.gradient(1, tree.Root))
+		<-time.After(forgotten - time.Second)
+		programs, held := kept()
+		require.Equal(t, 1, programs)
+		require.Positive(t, held)
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		programs, held = kept()
+		require.Zero(t, programs)
+		require.Zero(t, held)
+		f.do(c, f.gradient(2, tree.Root))
+		require.Equal(t, f.reference(), f.roots(0, steps))
+	})
+}
