@@ -48,6 +48,9 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 }
 
 func (w *world) failed(t job.Task, err error, poison bool) {
+	if part := (*job.TaskError)(nil); errors.As(err, &part) {
+		t = part.Task
+	}
 	w.tell(func(s *run.Service) {
 		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison})
 	})
@@ -75,7 +78,7 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 	for step := t.Step; step < t.End(); step++ {
 		err := w.part(ctx, t.At(step), t.End() > t.Step+1)
 		if err != nil && (!errors.Is(err, job.ErrStale) || step+1 == t.End()) {
-			return err
+			return &job.TaskError{Task: t.At(step), Err: err}
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@ func serving(t *testing.T) client {
 	})
 	service, err := c.Answer()
 	require.NoError(t, err)
+	require.NoError(t, conn.Flush(t.Context()), "the server has the subscriptions before another connection asks")
 	ended := make(chan error, 1)
 	ctx := t.Context() // ends before the cleanups
 	go func() { ended <- c.Run(ctx) }()
