@@ -175,6 +175,11 @@ const (
 	repeated        // it takes effect now, and once more later
 )
 
+// ofAll are the calls of a worker that tell by themselves what they are for: a put
+// names its node, and of a job's slots only one at a time reads what all wait for,
+// whichever of them it is.
+var ofAll = map[string]bool{"put": true, "root": true, "read-snapshot": true}
+
 // slowest is the longest that a slow process takes for a call.
 const slowest = 10 * time.Second
 
@@ -184,7 +189,7 @@ func (p *process) draw(op operation) luck {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := op.name
-	if len(p.tasks) > 0 && (op.store == ledgerStore && branch(op.name) != "put" || op.store == blobStore) {
+	if len(p.tasks) > 0 && (op.store == ledgerStore && !ofAll[branch(op.name)] || op.store == blobStore) {
 		key += p.tasks[goroutine()] // what else a slot calls is of its task alone
 	}
 	p.calls[key]++
