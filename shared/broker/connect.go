@@ -120,11 +120,21 @@ func watch(log zerolog.Logger) []nats.Option {
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
 // Flush waits until the server has processed everything sent so far, for ten
-// seconds at most.
+// seconds at most, reconnecting meanwhile when it must. What was under way
+// when a connection broke may be lost, as anything sent by core NATS may be.
 func (c *Conn) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return wrap("flush", c.nc.FlushWithContext(ctx))
+	for {
+		err := c.nc.FlushWithContext(ctx)
+		if !errors.Is(err, nats.ErrConnectionClosed) || c.nc.IsClosed() {
+			return wrap("flush", err)
+		}
+		// The client says "closed" of a connection that it has lost, too.
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return wrap("flush", err)
+		}
+	}
 }
 
 // Close sends what is still unsent, for a second at most, and disconnects.

@@ -101,8 +101,16 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 
 func TestReconnect(t *testing.T) {
 	s, c := open(t, SetupConfig{})
-	s.restart()
-	require.NoError(t, c.Flush(t.Context()))
+	restarted := make(chan struct{})
+	go func() { defer close(restarted); s.restart() }()
+	for restarting := true; restarting; {
+		select {
+		case <-restarted:
+			restarting = false
+		default:
+		}
+		require.NoError(t, c.Flush(t.Context()), "before, during and after the restart")
+	}
 	_, err := c.Records().List(t.Context())
 	require.NoError(t, err, "what is on disk is there again")
 }
