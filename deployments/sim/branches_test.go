@@ -26,6 +26,7 @@ var branches = []string{
 	"a snapshot is no longer the newest",
 	"a snapshot trims the log",
 	"a snapshot brings back steps that the ledger has lost",
+	"a snapshot comes after its steps were lost",
 	"a replica is loaded from a snapshot",
 	"a stale task is dropped: gradient",
 	"a stale task is dropped: evaluate",

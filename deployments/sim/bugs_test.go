@@ -98,6 +98,13 @@ func (m mutantLedger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledg
 	return m.Ledger.PutSnapshot(ctx, lay, s)
 }
 
+func (m mutantLedger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	if m.p.has(mislabels) {
+		s.Step++
+	}
+	return m.Ledger.Begin(ctx, lay, s)
+}
+
 func (m mutantLedger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {
 	if m.p.has(forgetsMarks) && step == ledger.History {
 		return 1, nil

@@ -420,14 +420,13 @@ func (w *world) checkPage(s *simulated, unit string, data []byte) {
 		return
 	}
 	for i, m := range marks {
-		if want := s.want.chains[from+int64(i)+1].Mark(); m != want && (m != ledger.Mark{} || w.ledgers.losses == 0) {
+		if want := s.want.chains[from+int64(i)+1].Mark(); m != want {
 			w.wrong("%s: step %d is marked %s: want %s", s.alias, from+int64(i), m, want)
 		}
 	}
 }
 
-// checkHistory checks that the model's history has the mark of every step. Those that
-// a ledger had lost may be missing, for good when a snapshot went on from there.
+// checkHistory checks that the model's history has the mark of every step.
 func (w *world) checkHistory(s *simulated, data []byte) {
 	f, err := history.Decode(data)
 	if err != nil {
@@ -439,12 +438,7 @@ func (w *world) checkHistory(s *simulated, data []byte) {
 			s.alias, f.Plan, f.ChunkLen, f.History.Steps(), s.want.plan, s.want.layout.ChunkLen, s.want.steps)
 	}
 	for step := range s.want.steps {
-		got, ok := f.History.At(step)
-		if !ok && w.ledgers.losses > 0 {
-			w.reached("a mark is lost with the ledger")
-			continue
-		}
-		if !ok || got != s.want.chains[step+1].Mark() {
+		if got, ok := f.History.At(step); !ok || got != s.want.chains[step+1].Mark() {
 			w.wrong("%s: the model's history has step %d marked %s (%v): want %s", s.alias, step, got, ok, s.want.chains[step+1].Mark())
 		}
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -174,16 +175,28 @@ func (l ledgerPort) Losses(ctx context.Context, lay ledger.Layout, from, to int6
 }
 
 func (l ledgerPort) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.snapshot(ctx, lay, s, (*memory.Ledger).PutSnapshot)
+}
+
+func (l ledgerPort) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.snapshot(ctx, lay, s, (*memory.Ledger).Begin)
+}
+
+func (l ledgerPort) snapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, put func(*memory.Ledger, context.Context, ledger.Layout, ledger.Snapshot) error) error {
 	w := l.p.w
 	_, err := call(ctx, l.p, l.write(lay, "snapshot %d", s.Step), func() (struct{}, error) {
 		w.checkSnapshot(lay, s)
 		before, _ := w.ledgers.now.State(in, l.key(lay))
-		err := w.ledgers.now.PutSnapshot(in, l.key(lay), s)
+		err := put(w.ledgers.now, in, l.key(lay), s)
+		if errors.Is(err, job.ErrStale) && s.Step > before.Committed {
+			w.reached("a snapshot comes after its steps were lost")
+			return struct{}{}, err
+		}
 		if err != nil {
 			w.wrong("%s puts snapshot %d: %v", l.p.name, s.Step, err)
 			return struct{}{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _ = m.PutSnapshot(in, l.key(lay), s) })
+		l.wrote(func(m *memory.Ledger) { _ = put(m, in, l.key(lay), s) })
 		switch {
 		case s.Step > before.Committed:
 			w.reached("a snapshot brings back steps that the ledger has lost")

@@ -16,22 +16,10 @@ import (
 )
 
 // Gather reads what a checkpoint holds beside a snapshot that is not ahead of the
-// committed steps.
+// committed steps. Losses come last: a ledger that lost what was read before them
+// has lost some of those too, and there is no checkpoint then.
 func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
 	s := &State{Ref: lay.Ref, Snapshot: snap, Evaluations: map[string][]byte{}}
-	progress, err := Losses(ctx, l, lay, 0, snap.Step)
-	if err != nil {
-		return nil, fmt.Errorf("losses for checkpoint %d: %w", snap.Step, err)
-	}
-	for i, p := range progress {
-		if p.Step != int64(i) {
-			break
-		}
-		s.Losses = append(s.Losses, p.Sums)
-	}
-	if n := int64(len(s.Losses)); n < snap.Step {
-		return nil, fmt.Errorf("losses for checkpoint %d: the ledger has only those of %d steps: %w", snap.Step, n, job.ErrStale)
-	}
 	h, err := history.Load(ctx, l, lay)
 	if err != nil {
 		return nil, fmt.Errorf("history for checkpoint %d: %w", snap.Step, err)
@@ -46,6 +34,19 @@ func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger
 		if n, err := strconv.ParseInt(steps, 10, 64); err == nil && n < snap.Step {
 			s.Evaluations[unit] = data
 		}
+	}
+	progress, err := Losses(ctx, l, lay, 0, snap.Step)
+	if err != nil {
+		return nil, fmt.Errorf("losses for checkpoint %d: %w", snap.Step, err)
+	}
+	for i, p := range progress {
+		if p.Step != int64(i) {
+			break
+		}
+		s.Losses = append(s.Losses, p.Sums)
+	}
+	if n := int64(len(s.Losses)); n < snap.Step {
+		return nil, fmt.Errorf("losses for checkpoint %d: the ledger has only those of %d steps: %w", snap.Step, n, job.ErrStale)
 	}
 	return s, nil
 }
@@ -75,7 +76,7 @@ func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) 
 	if err := restoreBeside(ctx, l, lay, s); err != nil {
 		return err
 	}
-	if err := l.PutSnapshot(ctx, lay, s.Snapshot); err != nil {
+	if err := l.Begin(ctx, lay, s.Snapshot); err != nil {
 		return fmt.Errorf("restore snapshot %d: %w", s.Snapshot.Step, err)
 	}
 	return restoreBeside(ctx, l, lay, s)

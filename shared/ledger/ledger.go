@@ -143,8 +143,14 @@ type Ledger interface {
 	Losses(ctx context.Context, l Layout, from, to int64) ([]Progress, error)
 
 	// PutSnapshot stores a snapshot, makes it the newest if it is, and trims
-	// the log and older snapshots off below it. It is idempotent.
+	// the log and older snapshots off below it. It is idempotent. A snapshot of
+	// steps that are not committed fails with job.ErrStale: the ledger has lost
+	// them since, and what lies beside the snapshot with them.
 	PutSnapshot(ctx context.Context, l Layout, s Snapshot) error
+	// Begin is PutSnapshot for a ledger that does not have the steps that the
+	// snapshot folds: it commits them, and the ledger goes on from there. It
+	// does not know their losses, so whoever begins a ledger keeps those.
+	Begin(ctx context.Context, l Layout, s Snapshot) error
 	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
 	// its step and the chain up to there; job.ErrNotFound when there is none.
 	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, chain Chain, err error)

@@ -116,3 +116,8 @@ func (l Layout) CheckSnapshot(step int64, vectors [][]float32) error {
 	}
 	return nil
 }
+
+// Ahead is the refusal of a snapshot of steps that the ledger does not have.
+func Ahead(step, committed int64) error {
+	return fmt.Errorf("put snapshot %d: the ledger has %d steps: %w", step, committed, job.ErrStale)
+}

@@ -111,6 +111,11 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			return l.PutSnapshot(ctx, m.Layout, snapshotOf(m.Layout, step, 2))
 		}
 	}
+	begin := func(step int64) run {
+		return func(ctx context.Context, l ledger.Ledger) error {
+			return l.Begin(ctx, m.Layout, snapshotOf(m.Layout, step, 2))
+		}
+	}
 	evaluate := func(unit string) run {
 		return func(ctx context.Context, l ledger.Ledger) error {
 			_, err := l.PutEvaluation(ctx, m.Layout, 2, unit, []byte(unit))
@@ -126,9 +131,10 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			m.read(ledger.State{Committed: 3, Snapshot: 2, Floor: 2}),
 			func(ctx context.Context, l ledger.Ledger) error { return l.DropEvaluations(ctx, m.Layout, 2) },
 		},
-		work(5, 2),             // of a life that the ledger has forgotten
-		[]run{snapshot(5)},     // a checkpoint is ahead of the ledger
-		work(5, 3), work(6, 2), // and the job goes on from there
+		work(5, 2),                  // of a life that the ledger has forgotten
+		[]run{m.stale(snapshot(5))}, // whose snapshot comes too late
+		[]run{begin(5)},             // the coordinator begins the ledger again
+		work(5, 3), work(6, 2),      // and the job goes on from there
 	)
 }
 
@@ -166,6 +172,20 @@ func (m *mind) append(ctx context.Context, l ledger.Ledger, step int64, chunks [
 		m.commits[step]++
 	}
 	return err
+}
+
+// stale expects the ledger to say that the call comes too late.
+func (m *mind) stale(do func(context.Context, ledger.Ledger) error) func(context.Context, ledger.Ledger) error {
+	return func(ctx context.Context, l ledger.Ledger) error {
+		err := do(ctx, l)
+		switch {
+		case errors.Is(err, job.ErrStale):
+			return nil
+		case err == nil && !m.again:
+			return fmt.Errorf("it was not refused: %w", job.ErrCorrupt)
+		}
+		return err
+	}
 }
 
 // read reads everything there is to read and compares.

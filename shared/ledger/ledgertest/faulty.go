@@ -101,6 +101,11 @@ func (f *Faulty) PutSnapshot(ctx context.Context, l ledger.Layout, s ledger.Snap
 	return only(f, func() error { return f.Next.PutSnapshot(ctx, l, s) })
 }
 
+// Begin passes the call on or fails it.
+func (f *Faulty) Begin(ctx context.Context, l ledger.Layout, s ledger.Snapshot) error {
+	return only(f, func() error { return f.Next.Begin(ctx, l, s) })
+}
+
 // Snapshot passes the call on or fails it.
 func (f *Faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	return follow(f, func() (int64, ledger.Chain, error) { return f.Next.Snapshot(ctx, l, vectors) })

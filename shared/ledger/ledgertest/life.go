@@ -167,6 +167,7 @@ func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int
 	_, _, errs["Root"] = l.Root(ctx, lay, step, v, chain)
 	_, errs["Losses"] = l.Losses(ctx, lay, step, step+1)
 	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chain})
+	errs["Begin"] = l.Begin(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chain})
 	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v})
 	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
 	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)

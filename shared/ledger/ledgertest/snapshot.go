@@ -104,7 +104,12 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 		}
 		require.False(t, commit(t, l, lay, 11))
 		require.False(t, commit(t, l, lay, 10))
-		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 10, 1)))
+		require.ErrorIs(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 10, 1)), job.ErrStale, "it does not begin by itself")
+		requireState(t, l, lay, ledger.State{Committed: 1})
+		_, _, err := l.Snapshot(ctx, lay, vectors(1, 7))
+		require.ErrorIs(t, err, job.ErrNotFound)
+		requireLosses(t, l, lay, 0, 1)
+		require.NoError(t, l.Begin(ctx, lay, snapshotOf(lay, 10, 1)))
 		requireState(t, l, lay, ledger.State{Committed: 12, Snapshot: 10, Floor: 10})
 		requireError(t, l, lay, 9, job.ErrStale)
 		requireRoot(t, l, lay, 11)
@@ -117,11 +122,11 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 	const last, n = 30, 3
 	lay := Layout(40, 7, 2)
-	require.NoError(t, l.PutSnapshot(t.Context(), lay, snapshotOf(lay, 0, n)))
+	require.NoError(t, l.Begin(t.Context(), lay, snapshotOf(lay, 0, n)))
 	group, ctx := errgroup.WithContext(t.Context())
 	group.Go(func() error {
 		for step := int64(1); step <= last; step++ {
-			if err := l.PutSnapshot(ctx, lay, snapshotOf(lay, step, n)); err != nil {
+			if err := l.Begin(ctx, lay, snapshotOf(lay, step, n)); err != nil {
 				return err
 			}
 		}

@@ -12,9 +12,17 @@ import (
 	"tributary/shared/ledger"
 )
 
-// PutSnapshot keeps the snapshot when it is the newest and trims the log. One
-// that is ahead of the committed steps commits them.
+// PutSnapshot keeps the snapshot when it is the newest and trims the log.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.put(ctx, lay, s, false)
+}
+
+// Begin keeps the snapshot and commits the steps that it folds.
+func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.put(ctx, lay, s, true)
+}
+
+func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
 	t, err := l.write(ctx, lay, cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)))
 	if err != nil {
 		return err
@@ -28,6 +36,9 @@ func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 			return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
 		}
 		return nil
+	}
+	if s.Step > t.committed && !begins {
+		return ledger.Ahead(s.Step, t.committed)
 	}
 	kept := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {

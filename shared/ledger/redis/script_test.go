@@ -121,7 +121,7 @@ func TestLossesByPages(t *testing.T) {
 		l, ctx := open(t, url), t.Context()
 		lay := ledgertest.Layout(1, 1, 1)
 		const n, base = 2*lossPage + 7, 100
-		require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}, Chain: lay.Genesis()}))
+		require.NoError(t, l.Begin(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}, Chain: lay.Genesis()}))
 		entries := make([]any, n)
 		for i := range entries {
 			entries[i] = lossEntry(ledger.Sums{Examples: base + int64(i), Loss: float64(i) / 3})

@@ -17,9 +17,17 @@ import (
 
 // PutSnapshot stores the chunks, then makes the snapshot the newest, then
 // trims. Each part may be repeated, so a call that was cut short is mended by
-// the next one. A snapshot older than the newest is not stored. One that is
-// ahead of the committed steps commits them: a ledger begins again from it.
+// the next one. A snapshot older than the newest is not stored.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.put(ctx, lay, s, false)
+}
+
+// Begin is PutSnapshot, and commits the steps that the snapshot folds.
+func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	return l.put(ctx, lay, s, true)
+}
+
+func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
 	if err := cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)); err != nil {
 		return err
 	}
@@ -36,8 +44,8 @@ func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
 		}
 	}
-	if newest, err = l.makeNewest(ctx, lay, s.Step); err != nil {
-		return fmt.Errorf("put snapshot %d: %w", s.Step, err)
+	if newest, err = l.makeNewest(ctx, lay, s.Step, begins); err != nil {
+		return err
 	}
 	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
 		if err := l.trim(ctx, lay, newest, part); err != nil {
@@ -92,23 +100,26 @@ func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s led
 }
 
 // makeNewest runs the newest script and returns the newest snapshot's step.
-func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64) (int64, error) {
+func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, begins bool) (int64, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending()}, step, jobLife.Milliseconds())
+	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending()}, step, jobLife.Milliseconds(), begins)
 	if err := pipe.exec(ctx); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
 	reply, err := newest.Int64Slice()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
-	if len(reply) != 2 || reply[0] < step {
+	if len(reply) != 3 || reply[0] < step && reply[2] >= step {
 		return 0, fmt.Errorf("the newest script answered %v", reply)
+	}
+	if reply[0] < step {
+		return 0, ledger.Ahead(step, reply[2])
 	}
 	if reply[1] == 1 { // steps after it may have landed already
 		if _, err := l.land(ctx, lay, step, nil, ledger.Sums{}); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("begin with snapshot %d: %w", step, err)
 		}
 	}
 	return reply[0], nil

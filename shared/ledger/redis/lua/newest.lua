@@ -1,15 +1,17 @@
--- newest makes a stored snapshot the newest one, if it is, and the steps it
--- folds committed, if they are not: that is how a ledger begins again from a
--- checkpoint. Losses of steps before such a beginning are not known to it.
+-- newest makes a stored snapshot the newest one, if it is. Steps it folds that are
+-- not committed are a reason to refuse it, unless the ledger begins again from it:
+-- then they are committed. Losses of steps before such a beginning are not known.
 --
 -- KEYS[1]  control
 -- KEYS[2]  losses
 -- KEYS[3]  pending
 -- ARGV[1]  steps folded into the snapshot
 -- ARGV[2]  life of the keys from now on, milliseconds
+-- ARGV[3]  '1' when the ledger begins again from the snapshot
 --
--- Output   {newest, raised}: the newest snapshot's step, and 1 when the
---          committed steps were raised to ARGV[1], else 0
+-- Output   {newest, raised, committed}: the newest snapshot's step, -1 for none,
+--          which is less than ARGV[1] when the snapshot is refused; 1 when the
+--          committed steps were raised to ARGV[1], else 0; the committed steps
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
 -- Cost: O(1); O(pending fields) when raised.
@@ -17,14 +19,19 @@ local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
 local step = tonumber(ARGV[1])
 
 local newest = tonumber(redis.call('HGET', control, 'snapshot') or '-1')
+local committed = tonumber(redis.call('HGET', control, 'committed') or '0')
+if step > newest and step > committed and ARGV[3] ~= '1' then
+  return {newest, 0, committed}
+end
 if step > newest then
   redis.call('HSET', control, 'snapshot', ARGV[1])
   newest = step
 end
 
 local raised = 0
-if step > tonumber(redis.call('HGET', control, 'committed') or '0') then
+if step > committed then
   raised = 1
+  committed = step
   redis.call('HSET', control, 'committed', ARGV[1], 'base', ARGV[1])
   redis.call('HDEL', control, 'by')
   redis.call('UNLINK', losses)
@@ -37,4 +44,4 @@ end
 for i = 1, 3 do
   redis.call('PEXPIRE', KEYS[i], ARGV[2])
 end
-return {newest, raised}
+return {newest, raised, committed}
