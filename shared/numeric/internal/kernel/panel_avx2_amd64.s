@@ -9137,7 +9137,7 @@ block:
 	RET
 
 // func copyPanels8(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copyPanels8(SB), $0-64
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -9147,28 +9147,30 @@ TEXT ·copyPanels8(SB), $0-64
 	MOVQ dst+40(FP), DI
 	MOVQ row+48(FP), R8
 	MOVQ panel+56(FP), R9
+	LEAQ (BX)(BX*8), R10
 
 rows:
-	MOVQ DX, R10
-	MOVQ DI, R11
-	MOVQ CX, R12
+	MOVQ DX, R11
+	MOVQ DI, R12
+	MOVQ CX, R13
 
 columns:
-	VMOVUPS (R10), Y0
-	VMOVUPS Y0, (R11)
-	ADDQ    SI, R10
-	ADDQ    R9, R11
-	DECQ    R12
-	JNZ     columns
-	ADDQ    BX, DX
-	ADDQ    R8, DI
-	DECQ    AX
-	JNZ     rows
+	VMOVUPS    (R11), Y0
+	VMOVUPS    Y0, (R12)
+	PREFETCHT0 (R11)(R10*1)
+	ADDQ       SI, R11
+	ADDQ       R9, R12
+	DECQ       R13
+	JNZ        columns
+	ADDQ       BX, DX
+	ADDQ       R8, DI
+	DECQ       AX
+	JNZ        rows
 	VZEROUPPER
 	RET
 
 // func copyPanels16(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copyPanels16(SB), $0-64
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -9178,30 +9180,32 @@ TEXT ·copyPanels16(SB), $0-64
 	MOVQ dst+40(FP), DI
 	MOVQ row+48(FP), R8
 	MOVQ panel+56(FP), R9
+	LEAQ (BX)(BX*8), R10
 
 rows:
-	MOVQ DX, R10
-	MOVQ DI, R11
-	MOVQ CX, R12
+	MOVQ DX, R11
+	MOVQ DI, R12
+	MOVQ CX, R13
 
 columns:
-	VMOVUPS (R10), Y0
-	VMOVUPS Y0, (R11)
-	VMOVUPS 32(R10), Y0
-	VMOVUPS Y0, 32(R11)
-	ADDQ    SI, R10
-	ADDQ    R9, R11
-	DECQ    R12
-	JNZ     columns
-	ADDQ    BX, DX
-	ADDQ    R8, DI
-	DECQ    AX
-	JNZ     rows
+	VMOVUPS    (R11), Y0
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    32(R11), Y0
+	VMOVUPS    Y0, 32(R12)
+	PREFETCHT0 (R11)(R10*1)
+	ADDQ       SI, R11
+	ADDQ       R9, R12
+	DECQ       R13
+	JNZ        columns
+	ADDQ       BX, DX
+	ADDQ       R8, DI
+	DECQ       AX
+	JNZ        rows
 	VZEROUPPER
 	RET
 
 // func copyPanels32(k int, panels int, src *float32, lds int, step int, dst *float32, row int, panel int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copyPanels32(SB), $0-64
 	MOVQ k+0(FP), AX
 	MOVQ panels+8(FP), CX
@@ -9211,28 +9215,31 @@ TEXT ·copyPanels32(SB), $0-64
 	MOVQ dst+40(FP), DI
 	MOVQ row+48(FP), R8
 	MOVQ panel+56(FP), R9
+	LEAQ (BX)(BX*8), R10
 
 rows:
-	MOVQ DX, R10
-	MOVQ DI, R11
-	MOVQ CX, R12
+	MOVQ DX, R11
+	MOVQ DI, R12
+	MOVQ CX, R13
 
 columns:
-	VMOVUPS (R10), Y0
-	VMOVUPS Y0, (R11)
-	VMOVUPS 32(R10), Y0
-	VMOVUPS Y0, 32(R11)
-	VMOVUPS 64(R10), Y0
-	VMOVUPS Y0, 64(R11)
-	VMOVUPS 96(R10), Y0
-	VMOVUPS Y0, 96(R11)
-	ADDQ    SI, R10
-	ADDQ    R9, R11
-	DECQ    R12
-	JNZ     columns
-	ADDQ    BX, DX
-	ADDQ    R8, DI
-	DECQ    AX
-	JNZ     rows
+	VMOVUPS    (R11), Y0
+	VMOVUPS    Y0, (R12)
+	VMOVUPS    32(R11), Y0
+	VMOVUPS    Y0, 32(R12)
+	VMOVUPS    64(R11), Y0
+	VMOVUPS    Y0, 64(R12)
+	VMOVUPS    96(R11), Y0
+	VMOVUPS    Y0, 96(R12)
+	PREFETCHT0 (R11)(R10*1)
+	PREFETCHT0 64(R11)(R10*1)
+	ADDQ       SI, R11
+	ADDQ       R9, R12
+	DECQ       R13
+	JNZ        columns
+	ADDQ       BX, DX
+	ADDQ       R8, DI
+	DECQ       AX
+	JNZ        rows
 	VZEROUPPER
 	RET

@@ -17,6 +17,8 @@ func copyPanels(nv int) {
 	k, panels := Load(Param("k"), GP64()), Load(Param("panels"), GP64())
 	src, lds, step := Load(Param("src"), GP64()), Load(Param("lds"), GP64()), Load(Param("step"), GP64())
 	dst, row, panel := Load(Param("dst"), GP64()), Load(Param("row"), GP64()), Load(Param("panel"), GP64())
+	ahead := GP64()
+	LEAQ(Mem{Base: lds, Index: lds, Scale: 8}, ahead)
 	Label("rows")
 	from, to, n := GP64(), GP64(), GP64()
 	MOVQ(src, from)
@@ -27,6 +29,9 @@ func copyPanels(nv int) {
 		v := YMM()
 		VMOVUPS(Mem{Base: from, Disp: 32 * j}, v)
 		VMOVUPS(v, Mem{Base: to, Disp: 32 * j})
+	}
+	for line := 0; line < 32*nv; line += 64 {
+		PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1, Disp: line})
 	}
 	ADDQ(step, from)
 	ADDQ(panel, to)
