@@ -9,6 +9,8 @@ const (
 	mc = 84
 	nc = 512
 
+	flatCols = 128 // columns of B by few rows of A
+
 	direct = 16 << 10 // a B of no more elements is read where it lies
 )
 
@@ -28,9 +30,10 @@ func (a *matrix) part(i, j int) matrix { return matrix{a.v[i*a.rs+j*a.cs:], a.rs
 type product struct {
 	m, n, k     int
 	a, b, c     matrix
-	alpha, beta float32 // on the elements of A and of B; 1 is not multiplied
-	load        bool    // chains start from C, not from +0
-	add         bool    // chains start from +0 and are added to C
+	alpha, beta float32  // on the elements of A and of B; 1 is not multiplied
+	load        bool     // chains start from C, not from +0
+	add         bool     // chains start from +0 and are added to C
+	packed      *packedA // A, packed already; nil where it is not
 }
 
 // orient makes p its transpose, Cᵀ = Bᵀ·Aᵀ, where that is less work. The kernels
@@ -102,6 +105,10 @@ func (p *product) run(s *kernel.Set, w *workspace) {
 // blocks computes p by blocks of nc columns and kc steps of the chain.
 func (p *product) blocks(s *kernel.Set, w *workspace) {
 	depth := evenly(p.k, kc, 4)
+	if p.m <= mc && p.n > nc {
+		p.flat(s, w, depth)
+		return
+	}
 	for j := 0; j < p.n; j += nc {
 		for l := 0; l < p.k; l += depth {
 			q := *p
@@ -110,6 +117,30 @@ func (p *product) blocks(s *kernel.Set, w *workspace) {
 			q.columns(s, w)
 		}
 	}
+}
+
+// flat is blocks for m ≤ mc, where copying B is much of the work: A is packed once
+// for all its columns, and of B no more than is found again close by.
+func (p *product) flat(s *kernel.Set, w *workspace, depth int) {
+	for l := 0; l < p.k; l += depth {
+		q := *p
+		q.k, q.a, q.load = min(depth, p.k-l), p.a.part(0, l), p.load || l > 0
+		a := q.blockOfA(s, w)
+		q.packed = &a
+		for j := 0; j < p.n; j += flatCols {
+			r := q
+			r.n, r.b, r.c = min(flatCols, p.n-j), p.b.part(l, j), p.c.part(0, j)
+			r.columns(s, w)
+		}
+	}
+}
+
+// blockOfA returns A as kernels take it: where it lies, or packed.
+func (p *product) blockOfA(s *kernel.Set, w *workspace) packedA {
+	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
+		return w.packA(s, p.a, p.alpha, p.m, p.k)
+	}
+	return packedA{p: &p.a.v[0], rs: 4 * p.a.rs, cs: 4 * p.a.cs, ps: 4 * s.MR * p.a.rs}
 }
 
 // evenly returns the size of parts of a length, a multiple of grain: much the same for all,
@@ -158,9 +189,11 @@ func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
 
 // block computes p for m ≤ mc.
 func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
-	a := packedA{p: &p.a.v[0], rs: 4 * p.a.rs, cs: 4 * p.a.cs, ps: 4 * s.MR * p.a.rs}
-	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
-		a = w.packA(s, p.a, p.alpha, p.m, p.k)
+	a := packedA{}
+	if p.packed != nil {
+		a = *p.packed
+	} else {
+		a = p.blockOfA(s, w)
 	}
 	use := p.use()
 	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
