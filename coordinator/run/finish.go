@@ -81,6 +81,14 @@ func (t *training) history(ctx context.Context, r *replica.Replica) (*history.Hi
 	if err != nil {
 		return nil, err
 	}
+	// A ledger that is lost by now may have been before its pages were read.
+	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
+	if err != nil {
+		return nil, err
+	}
+	if state.Committed < t.engine.Plan.Steps() {
+		return nil, fmt.Errorf("it has %d steps: %w", state.Committed, errLost)
+	}
 	from, marks, err := r.Marks(ctx)
 	if err != nil {
 		return nil, err

@@ -139,8 +139,8 @@ func (d *delivery) op(what string) operation {
 
 func (d *delivery) Ack(ctx context.Context) error {
 	d.settled()
+	d.p.w.locked(func() { d.p.w.checkAck(d) }) // by what the worker knows, not by what is when it arrives
 	_, err := call(ctx, d.p, d.op("ack"), func() (struct{}, error) {
-		d.p.w.checkAck(d)
 		return struct{}{}, d.d.Ack(in)
 	})
 	return err

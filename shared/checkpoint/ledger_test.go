@@ -95,9 +95,11 @@ func requireLedger(t *testing.T, l ledger.Ledger, committed, snapshot int64) {
 
 func TestALedgerThatHasLostLossesMakesNoCheckpoint(t *testing.T) {
 	l := memory.New()
+	_, err := l.PutEvaluation(t.Context(), layout, ledger.Earlier, "4-5", appendLosses(nil, []ledger.Sums{{}}))
+	require.NoError(t, err)
 	require.NoError(t, l.Begin(t.Context(), layout, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, layout.Params)}, Chain: layout.Genesis()}))
 	take(t, l, 5, 8)
-	_, err := Gather(t.Context(), l, layout, ledger.Snapshot{Step: 8, Vectors: [][]float32{make([]float32, layout.Params)}, Chain: layout.Genesis()})
+	_, err = Gather(t.Context(), l, layout, ledger.Snapshot{Step: 8, Vectors: [][]float32{make([]float32, layout.Params)}, Chain: layout.Genesis()})
 	require.ErrorIs(t, err, job.ErrStale)
 }
 

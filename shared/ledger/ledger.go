@@ -149,7 +149,10 @@ type Ledger interface {
 	PutSnapshot(ctx context.Context, l Layout, s Snapshot) error
 	// Begin is PutSnapshot for a ledger that does not have the steps that the
 	// snapshot folds: it commits them, and the ledger goes on from there. It
-	// does not know their losses, so whoever begins a ledger keeps those.
+	// does not know their losses: they must lie beside it before, as the units of
+	// Earlier, of which one ends with the snapshot's step. Without that Begin fails
+	// with job.ErrStale; so a call that comes late to a ledger that was lost once
+	// more begins nothing.
 	Begin(ctx context.Context, l Layout, s Snapshot) error
 	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
 	// its step and the chain up to there; job.ErrNotFound when there is none.

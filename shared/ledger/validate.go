@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tributary/shared/job"
@@ -115,6 +116,16 @@ func (l Layout) CheckSnapshot(step int64, vectors [][]float32) error {
 		}
 	}
 	return nil
+}
+
+// EndsEarlier reports whether a unit of [Earlier] has the losses up to step.
+func EndsEarlier(unit string, step int64) bool {
+	return strings.HasSuffix(unit, "-"+strconv.FormatInt(step, 10))
+}
+
+// Bare is the refusal to begin with a snapshot whose steps' losses are not there.
+func Bare(step int64) error {
+	return fmt.Errorf("begin with snapshot %d: the losses of its steps are not there: %w", step, job.ErrStale)
 }
 
 // Ahead is the refusal of a snapshot of steps that the ledger does not have.

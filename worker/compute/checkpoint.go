@@ -34,15 +34,19 @@ func (c *Computer) save(ctx context.Context, p *program, t job.Task, progress fu
 	if snap.Step < 1 || state.Committed < snap.Step {
 		return nil, fmt.Errorf("checkpoint of step %d: the ledger has %d steps: %w", snap.Step, state.Committed, job.ErrStale)
 	}
+	// The replica may go back while the ledger is read.
+	from, marks, err := p.replica.Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n := from + int64(len(marks)); n < snap.Step {
+		return nil, fmt.Errorf("checkpoint of step %d: the replica has gone back to step %d: %w", snap.Step, n, job.ErrStale)
+	}
 	s, err := checkpoint.Gather(ctx, c.ledger, p.layout, snap)
 	if err != nil {
 		return nil, err
 	}
-	from, marks, err := p.replica.Marks(ctx)
-	if err == nil {
-		err = s.Remember(from, marks)
-	}
-	if err != nil {
+	if err := s.Remember(from, marks); err != nil {
 		return nil, err
 	}
 	progress()

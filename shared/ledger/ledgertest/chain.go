@@ -124,7 +124,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 				root = func(lay ledger.Layout, step int64, _ tree.Node) ledger.Partial { return another(lay, step) }
 			}
 			require.NoError(t, l.Delete(ctx, lay))
-			require.NoError(t, l.Begin(ctx, lay, snapshotOf(lay, 2, 1)))
+			require.NoError(t, Begin(ctx, l, lay, snapshotOf(lay, 2, 1)))
 			chain, before := Chain(lay, 2), ledger.Link{}
 			for step := int64(2); step < 5; step++ {
 				before = chain[0]

@@ -111,9 +111,9 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			return l.PutSnapshot(ctx, m.Layout, snapshotOf(m.Layout, step, 2))
 		}
 	}
-	begin := func(step int64) run {
+	again := func(step int64) run {
 		return func(ctx context.Context, l ledger.Ledger) error {
-			return l.Begin(ctx, m.Layout, snapshotOf(m.Layout, step, 2))
+			return Begin(ctx, l, m.Layout, snapshotOf(m.Layout, step, 2))
 		}
 	}
 	evaluate := func(unit string) run {
@@ -133,7 +133,7 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 		},
 		work(5, 2),                  // of a life that the ledger has forgotten
 		[]run{m.stale(snapshot(5))}, // whose snapshot comes too late
-		[]run{begin(5)},             // the coordinator begins the ledger again
+		[]run{again(5)},             // the coordinator begins the ledger again
 		work(5, 3), work(6, 2),      // and the job goes on from there
 	)
 }

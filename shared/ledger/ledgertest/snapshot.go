@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,7 +110,9 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 		_, _, err := l.Snapshot(ctx, lay, vectors(1, 7))
 		require.ErrorIs(t, err, job.ErrNotFound)
 		requireLosses(t, l, lay, 0, 1)
-		require.NoError(t, l.Begin(ctx, lay, snapshotOf(lay, 10, 1)))
+		require.ErrorIs(t, l.Begin(ctx, lay, snapshotOf(lay, 10, 1)), job.ErrStale, "losses of its steps are not there")
+		requireState(t, l, lay, ledger.State{Committed: 1})
+		require.NoError(t, Begin(ctx, l, lay, snapshotOf(lay, 10, 1)))
 		requireState(t, l, lay, ledger.State{Committed: 12, Snapshot: 10, Floor: 10})
 		requireError(t, l, lay, 9, job.ErrStale)
 		requireRoot(t, l, lay, 11)
@@ -118,15 +121,23 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 	}
 }
 
+// Begin begins a ledger as a restored checkpoint does: with losses beside it.
+func Begin(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s ledger.Snapshot) error {
+	if _, err := l.PutEvaluation(ctx, lay, ledger.Earlier, fmt.Sprint("0-", s.Step), []byte("losses")); err != nil {
+		return err
+	}
+	return l.Begin(ctx, lay, s)
+}
+
 // snapshotReplaced: a reader sees one whole snapshot, never parts of two.
 func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 	const last, n = 30, 3
 	lay := Layout(40, 7, 2)
-	require.NoError(t, l.Begin(t.Context(), lay, snapshotOf(lay, 0, n)))
+	require.NoError(t, l.PutSnapshot(t.Context(), lay, snapshotOf(lay, 0, n)))
 	group, ctx := errgroup.WithContext(t.Context())
 	group.Go(func() error {
 		for step := int64(1); step <= last; step++ {
-			if err := l.Begin(ctx, lay, snapshotOf(lay, step, n)); err != nil {
+			if err := Begin(ctx, l, lay, snapshotOf(lay, step, n)); err != nil {
 				return err
 			}
 		}

@@ -40,6 +40,9 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 	if s.Step > t.committed && !begins {
 		return ledger.Ahead(s.Step, t.committed)
 	}
+	if s.Step > t.committed && !t.hasEarlier(s.Step) {
+		return ledger.Bare(s.Step)
+	}
 	kept := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {
 		kept.Vectors = append(kept.Vectors, slices.Clone(v))
@@ -51,6 +54,16 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 		t.advance()
 	}
 	return nil
+}
+
+// hasEarlier reports whether losses up to the step lie beside the ledger.
+func (t *training) hasEarlier(step int64) bool {
+	for unit := range t.evaluations[ledger.Earlier] {
+		if ledger.EndsEarlier(unit, step) {
+			return true
+		}
+	}
+	return false
 }
 
 // Snapshot copies the newest snapshot.

@@ -118,7 +118,7 @@ func TestServerThatIsFlushed(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, ledgertest.Reduce(ctx, t, l, lay, 4, 3, arrivals, nil), "half of the step is lost")
 			if checkpoint > 0 {
-				require.NoError(t, l.PutSnapshot(ctx, lay, snapshot(lay, checkpoint)))
+				require.NoError(t, ledgertest.Begin(ctx, l, lay, snapshot(lay, checkpoint)))
 				requireState(t, l, lay, ledger.State{Committed: checkpoint, Snapshot: checkpoint, Floor: checkpoint})
 			}
 			train(t, l, lay, checkpoint, 6)

@@ -67,7 +67,7 @@ func TestCutTrim(t *testing.T) {
 	pipe.HSet(ctx, k.snapshot(1), "80", "left behind")
 	pipe.HSet(ctx, k.log(1), "s70", "left behind", "71", "left behind")
 	require.NoError(t, pipe.exec(ctx))
-	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
+	require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
 	for c := range lay.Chunks() {
 		fields, err := l.control.HKeys(ctx, k.log(c)).Result()
 		require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestPartialsAreTrimmed(t *testing.T) {
 	pipe.SAdd(ctx, k.steps(2), 1)
 	pipe.HSetNX(ctx, k.partials(2, 1), "2", "cut off")
 	require.NoError(t, pipe.exec(ctx))
-	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, 7)}, Chain: lay.Genesis()}))
+	require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: 5, Vectors: [][]float32{make([]float32, 7)}, Chain: lay.Genesis()}))
 	for c := range lay.Chunks() {
 		steps, err := l.control.SMembers(ctx, k.steps(c)).Result()
 		require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestLossesByPages(t *testing.T) {
 		l, ctx := open(t, url), t.Context()
 		lay := ledgertest.Layout(1, 1, 1)
 		const n, base = 2*lossPage + 7, 100
-		require.NoError(t, l.Begin(ctx, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}, Chain: lay.Genesis()}))
+		require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: base, Vectors: [][]float32{{0}}, Chain: lay.Genesis()}))
 		entries := make([]any, n)
 		for i := range entries {
 			entries[i] = lossEntry(ledger.Sums{Examples: base + int64(i), Loss: float64(i) / 3})

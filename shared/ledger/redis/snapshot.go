@@ -103,7 +103,7 @@ func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s led
 func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, begins bool) (int64, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending()}, step, jobLife.Milliseconds(), begins)
+	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.Earlier)}, step, jobLife.Milliseconds(), begins)
 	if err := pipe.exec(ctx); err != nil {
 		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
@@ -111,10 +111,13 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 	if err != nil {
 		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
-	if len(reply) != 3 || reply[0] < step && reply[2] >= step {
+	if len(reply) != 3 || reply[0] < step && reply[2] >= step { // refused without a reason
 		return 0, fmt.Errorf("the newest script answered %v", reply)
 	}
-	if reply[0] < step {
+	switch {
+	case reply[0] < step && begins:
+		return 0, ledger.Bare(step)
+	case reply[0] < step:
 		return 0, ledger.Ahead(step, reply[2])
 	}
 	if reply[1] == 1 { // steps after it may have landed already

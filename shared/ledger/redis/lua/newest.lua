@@ -1,10 +1,12 @@
 -- newest makes a stored snapshot the newest one, if it is. Steps it folds that are
 -- not committed are a reason to refuse it, unless the ledger begins again from it:
--- then they are committed. Losses of steps before such a beginning are not known.
+-- then they are committed. Losses of steps before such a beginning are not known, so
+-- those must lie beside it: a unit of them must end with that step.
 --
 -- KEYS[1]  control
 -- KEYS[2]  losses
 -- KEYS[3]  pending
+-- KEYS[4]  evaluation:<Earlier>, whose fields are <from>-<to>
 -- ARGV[1]  steps folded into the snapshot
 -- ARGV[2]  life of the keys from now on, milliseconds
 -- ARGV[3]  '1' when the ledger begins again from the snapshot
@@ -14,14 +16,22 @@
 --          committed steps were raised to ARGV[1], else 0; the committed steps
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
--- Cost: O(1); O(pending fields) when raised.
+-- Cost: O(fields of KEYS[4]) to begin, else O(1); O(pending fields) when raised.
 local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
 local step = tonumber(ARGV[1])
 
 local newest = tonumber(redis.call('HGET', control, 'snapshot') or '-1')
 local committed = tonumber(redis.call('HGET', control, 'committed') or '0')
-if step > newest and step > committed and ARGV[3] ~= '1' then
-  return {newest, 0, committed}
+if step > newest and step > committed then
+  local allowed = false
+  if ARGV[3] == '1' then
+    for _, unit in ipairs(redis.call('HKEYS', KEYS[4])) do
+      allowed = allowed or tonumber(string.match(unit, '%-(%d+)$')) == step
+    end
+  end
+  if not allowed then
+    return {newest, 0, committed}
+  end
 end
 if step > newest then
   redis.call('HSET', control, 'snapshot', ARGV[1])
