@@ -163,7 +163,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	in := &Ingest{Sources: sources{"in": []byte(repeated(1000, 0, ""))}, Store: blob.NewMemory(0), MaxBytes: 7000}
 	_, err := in.Run(t.Context(), csvSpec())
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.ErrorContains(t, err, "1000 rows of 1 columns: over the limit of 7000 bytes in memory")
+	require.ErrorContains(t, err, "1000 rows of 1 columns: over the limit of 7000 bytes")
 	in.MaxBytes = 1000
 	_, err = in.Run(t.Context(), csvSpec())
 	require.ErrorContains(t, err, "over the limit of 1000 bytes unpacked")

@@ -26,7 +26,7 @@ func blockRows(floats int) (int, error) {
 
 // writeBlocks encodes a part into blocks, puts them into the store and
 // describes them in order.
-func (in *Ingest) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
+func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
 	per, err := blockRows(prep.Features() + p.table.label.outputs)
 	if err != nil {
 		return nil, err
@@ -40,17 +40,17 @@ func (in *Ingest) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, 
 			break
 		}
 		group.Go(func() error {
-			rows := p.rows[i*per : min((i+1)*per, len(p.rows))]
-			b, err := e.block(rows)
+			lo, hi := i*per, min((i+1)*per, len(p.rows))
+			b, err := e.block(p.cells.part(lo, hi), p.rows[lo:hi])
 			if err != nil {
 				return err
 			}
 			data := dataset.Encode(b)
-			digest, err := in.Store.Put(putting, data)
+			digest, err := w.Store.Put(putting, data)
 			if err != nil {
 				return fmt.Errorf("put block %d: %w", i, err)
 			}
-			refs[i] = dataset.BlockRef{Digest: digest, Rows: len(rows), Bytes: len(data)}
+			refs[i] = dataset.BlockRef{Digest: digest, Rows: b.Rows, Bytes: len(data)}
 			return nil
 		})
 	}
@@ -101,18 +101,25 @@ func newEncoder(prep *dataset.Preprocessing, t *table) *encoder {
 	return e
 }
 
-// block encodes rows.
-func (e *encoder) block(rows []int32) (*dataset.Block, error) {
-	b := &dataset.Block{Rows: len(rows), Features: e.prep.Features(), Targets: e.table.label.outputs}
+// block encodes the cells of an order; rows are their numbers in the source.
+func (e *encoder) block(o order, rows []int32) (*dataset.Block, error) {
+	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.outputs}
 	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
-	raw := make([]float64, len(e.table.columns))
+	cells, label := e.table.cells.cursor(o), e.table.label.cells.cursor(o)
 	for i, r := range rows {
-		e.table.cells.row(raw, r)
+		raw, err := cells.row()
+		if err != nil {
+			return nil, err
+		}
 		if err := e.features(b.X[i*b.Features:(i+1)*b.Features], raw); err != nil {
 			return nil, fmt.Errorf("row %d: %w", r+1, err)
 		}
-		if err := e.table.label.target(b.Y[i*b.Targets:(i+1)*b.Targets], r, &e.prep.Label); err != nil {
+		y, err := label.row()
+		if err != nil {
 			return nil, err
+		}
+		if err := e.table.label.target(b.Y[i*b.Targets:(i+1)*b.Targets], y, &e.prep.Label); err != nil {
+			return nil, fmt.Errorf("row %d: %w", r+1, err)
 		}
 	}
 	return b, nil

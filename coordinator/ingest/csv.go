@@ -15,13 +15,13 @@ import (
 // readCSV reads a table from a CSV source. like is nil, or the table whose
 // columns, kinds and texts this one must share: columns may then come in any
 // order.
-func (in *Ingest) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
+func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
 	if spec.Data.Label == "" {
 		return nil, fmt.Errorf("data.label: want the name of the label's column: %w", job.ErrInvalid)
 	}
 	var t *table
 	var rows int
-	err := in.with(ctx, f.field, f.source, func(content *tabular.Source) error {
+	err := w.with(ctx, f.field, f.source, func(content *tabular.Source) error {
 		n, tallies, err := survey(content)
 		if err != nil {
 			return err
@@ -31,27 +31,27 @@ func (in *Ingest) readCSV(ctx context.Context, spec *job.Spec, f files, like *ta
 			t = like.empty()
 			return nil
 		}
-		t, err = in.schema(&spec.Data, spec.Loss.Classifies(), tallies)
+		t, err = w.schema(&spec.Data, spec.Loss.Classifies(), tallies)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = in.with(ctx, f.field, f.source, func(content *tabular.Source) error {
-		if err := fits(rows, len(t.columns), 8, in.limit()); err != nil {
+	err = w.with(ctx, f.field, f.source, func(content *tabular.Source) error {
+		if err := fits(rows, len(t.columns), 8, w.limit()); err != nil {
 			return err
 		}
-		return t.fill(content, rows)
+		return t.fill(w.space, content, rows)
 	})
 	if err != nil {
 		return nil, err
 	}
-	in.say("%s: read %d rows of %d columns", f.field, t.rows, len(t.columns))
+	w.say("%s: read %d rows of %d columns", f.field, t.rows, len(t.columns))
 	return t, nil
 }
 
 // schema decides what the columns are, from a survey of the training source.
-func (in *Ingest) schema(d *job.Data, classes bool, tallies []tally) (*table, error) {
+func (w *work) schema(d *job.Data, classes bool, tallies []tally) (*table, error) {
 	for _, name := range append([]string{d.Label}, d.Drop...) {
 		if !slices.ContainsFunc(tallies, func(t tally) bool { return t.name == name }) {
 			field := "data.drop"
@@ -83,7 +83,7 @@ func (in *Ingest) schema(d *job.Data, classes bool, tallies []tally) (*table, er
 			if kind == dataset.Categorical {
 				c.dict = newDictionary()
 				if 2*y.numbers >= y.numbers+y.texts {
-					in.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
+					w.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
 				}
 			}
 			t.columns = append(t.columns, c)
@@ -128,12 +128,12 @@ func headerList(tallies []tally) string {
 // empty is a table without rows that shares t's columns, kinds and texts.
 func (t *table) empty() *table {
 	l := t.label
-	l.codes, l.values, l.class = nil, nil, nil
+	l.cells, l.class = nil, nil
 	return &table{columns: t.columns, label: l}
 }
 
 // fill reads the rows of a surveyed source.
-func (t *table) fill(content *tabular.Source, rows int) error {
+func (t *table) fill(s *space, content *tabular.Source, rows int) error {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {
 		return err
@@ -150,8 +150,16 @@ func (t *table) fill(content *tabular.Source, rows int) error {
 	if !ok {
 		return fmt.Errorf("header: no label column %q: %w", t.label.name, job.ErrInvalid)
 	}
-	w := len(t.columns)
-	data := make([]float64, rows*w)
+	if err := t.label.begin(s, rows); err != nil {
+		return err
+	}
+	width := len(t.columns)
+	data, err := s.scratch(int64(rows) * int64(width) * int64(floats64))
+	if err != nil {
+		return err
+	}
+	t.cells = &cells{kind: floats64, width: width, data: data}
+	row := make([]byte, 0, t.cells.size())
 	for ; ; t.rows++ {
 		record, err := file.Next()
 		if errors.Is(err, io.EOF) {
@@ -164,12 +172,16 @@ func (t *table) fill(content *tabular.Source, rows int) error {
 			return errChanged
 		}
 		line := func(cell int) int { return file.Line(cell) }
+		row = row[:0]
 		for j := range t.columns {
 			x, err := t.columns[j].parse(record[at[j]])
 			if err != nil {
 				return fmt.Errorf("line %d: %w", line(at[j]), err)
 			}
-			data[t.rows*w+j] = x
+			row = appendCell(row, x)
+		}
+		if _, err := data.Write(row); err != nil {
+			return err
 		}
 		if err := t.label.parse(record[labelAt]); err != nil {
 			return fmt.Errorf("line %d: %w", line(labelAt), err)
@@ -178,8 +190,15 @@ func (t *table) fill(content *tabular.Source, rows int) error {
 	if t.rows != rows {
 		return errChanged
 	}
-	t.cells = &dense[float64]{data, w}
-	return nil
+	return t.done()
+}
+
+// done ends the writing of the cells.
+func (t *table) done() error {
+	if err := t.cells.data.done(); err != nil {
+		return err
+	}
+	return t.label.cells.data.done()
 }
 
 var errChanged = fmt.Errorf("changed while it was being read: %w", job.ErrInvalid)
@@ -209,10 +228,6 @@ func (c *column) parse(cell string) (float64, error) {
 // parse reads a row's label.
 func (l *label) parse(cell string) error {
 	if dataset.MissingCell(cell) {
-		if l.classes {
-			l.codes = append(l.codes, -1)
-			return nil
-		}
 		return l.push(missing)
 	}
 	if l.classes && !l.numeric {

@@ -3,7 +3,6 @@ package ingest
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -17,7 +16,7 @@ func fitFills(m job.Missing, t *table, s *scan, counts []count, columns []datase
 	if m.Method == "constant" && !(math.Abs(m.Constant) <= math.MaxFloat64) {
 		return fmt.Errorf("data.clean.missing.constant: %v: want a finite number: %w", m.Constant, job.ErrInvalid)
 	}
-	fills, err := numericFills(m, s, len(columns))
+	fills, err := numericFills(m, s, counts, columns)
 	if err != nil {
 		return err
 	}
@@ -44,15 +43,15 @@ func fitFills(m job.Missing, t *table, s *scan, counts []count, columns []datase
 }
 
 // numericFills returns the fill of a numeric column by its index.
-func numericFills(m job.Missing, s *scan, width int) (func(j int) float64, error) {
+func numericFills(m job.Missing, s *scan, counts []count, columns []dataset.Column) (func(j int) float64, error) {
 	switch m.Method {
 	case "constant":
 		return func(int) float64 { return m.Constant }, nil
 	case "median":
-		values := make([]float64, 0, len(s.rows))
-		return func(j int) float64 { return s.median(values[:0], j) }, nil
+		medians, err := s.medians(counts, columns)
+		return func(j int) float64 { return medians[j] }, err
 	default:
-		sums, present := make([]float64, width), make([]int, width)
+		sums, present := make([]float64, len(columns)), make([]int, len(columns))
 		err := s.each(func(raw []float64) {
 			for j, x := range raw {
 				if !isMissing(x) {
@@ -63,22 +62,6 @@ func numericFills(m job.Missing, s *scan, width int) (func(j int) float64, error
 		})
 		return func(j int) float64 { return sums[j] / float64(present[j]) }, err
 	}
-}
-
-// median returns the median of a column's values; of an even number, the mean
-// of the middle two. values is scratch.
-func (s *scan) median(values []float64, j int) float64 {
-	for _, r := range s.rows {
-		if x := s.cells.at(r, j); !isMissing(x) {
-			values = append(values, x)
-		}
-	}
-	slices.Sort(values)
-	mid := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[mid]
-	}
-	return float64(values[mid-1]/2) + float64(values[mid]/2) // the compiler multiplies by ½
 }
 
 // moments are the columns' sums, means, sums of squared deviations and ranges.

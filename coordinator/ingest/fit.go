@@ -18,7 +18,7 @@ func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.
 	if c := d.Transform.Categorical; c != "" && c != "onehot" {
 		return nil, fmt.Errorf("data.transform.categorical: %q: want onehot: %w", c, job.ErrInvalid)
 	}
-	s := &scan{ctx: ctx, cells: t.cells, rows: rows, raw: make([]float64, len(t.columns))}
+	s := &scan{ctx: ctx, cells: t.cells, rows: rows}
 	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
 	for j, c := range t.columns {
 		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Scale: 1}
@@ -52,20 +52,12 @@ func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.
 // scan visits the training rows in order.
 type scan struct {
 	ctx   context.Context //nolint:containedctx // lives as long as one fit
-	cells matrix
+	cells *cells
 	rows  []int32
-	raw   []float64
 }
 
 func (s *scan) each(visit func(raw []float64)) error {
-	for i, r := range s.rows {
-		if i%4096 == 0 && s.ctx.Err() != nil {
-			return s.ctx.Err()
-		}
-		s.cells.row(s.raw, r)
-		visit(s.raw)
-	}
-	return nil
+	return s.cells.each(s.ctx, these(s.rows), func(_ int, raw []float64) { visit(raw) })
 }
 
 // count is how often a column's values occur: how many are missing, and, of a
@@ -191,7 +183,7 @@ func fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dat
 	if plain {
 		return &c, nil
 	}
-	s := &scan{ctx: ctx, cells: &dense[float64]{l.values, 1}, rows: rows, raw: make([]float64, 1)}
+	s := &scan{ctx: ctx, cells: l.cells, rows: rows}
 	columns := []dataset.Column{c}
 	err := s.fitScales(field, scale, columns)
 	return &columns[0], err

@@ -125,12 +125,12 @@ func FuzzIDX(f *testing.F) {
 	f.Add(idxBytes([]byte{1, 2, 3, 4}, 2, 2))
 	f.Add(idxFloats([]float32{1, 2}, 2))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := readIDXFile(bytes.NewReader(data), 1<<16, 4)
+		rows, c, err := (&space{keep: keepBytes}).readIDXFile(bytes.NewReader(data), 1<<16, 4)
 		if err != nil {
 			require.ErrorIs(t, err, job.ErrInvalid)
 			return
 		}
-		require.Len(t, file.data, file.rows*file.width*file.size())
+		require.Len(t, c.data.memory, rows*c.size())
 	})
 }
 

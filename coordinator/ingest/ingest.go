@@ -19,6 +19,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
+	"tributary/shared/numeric"
 )
 
 // ManifestVersion is the version of the manifests made here.
@@ -28,7 +29,9 @@ const ManifestVersion = 1
 type Ingest struct {
 	Sources  Opener
 	Store    blob.Store
-	MaxBytes int64        // of one source, unpacked, and of its table in memory; 0 means 16 GiB
+	MaxBytes int64        // of one source, unpacked, and of its table; 0 means 16 GiB
+	Memory   int64        // bytes of a table that are kept in memory; a larger one goes to a file; 0 means 16 MiB
+	Scratch  string       // folder of such files; "" means the system's for temporary files
 	Progress func(string) // told in sentences what was done; may be nil
 }
 
@@ -39,41 +42,65 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 
 // Run ingests the spec's data: when it returns, every block is in the store.
 // Faults of the data or of the spec wrap job.ErrInvalid; any other error is
-// the store's or the network's and may pass.
+// the store's, the disk's or the network's and may pass.
+//
+// It takes at most 8 bytes of memory per row of the sources, for the order of the rows,
+// and beside that some multiples of Memory and the blocks on their way to the
+// store. What was read is in scratch files, of 8 bytes for each number or text (of
+// an IDX source's, 1 or 4), and shuffled training rows are there twice. The files
+// are gone when Run returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
-	train, test, err := in.read(ctx, spec)
+	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}}
+	if w.space.keep <= 0 {
+		w.space.keep = keepBytes
+	}
+	m, err := w.run(ctx, spec)
+	if closed := w.space.close(); err == nil && closed != nil {
+		return nil, fmt.Errorf("scratch file: %w", closed)
+	}
+	return m, err
+}
+
+// work is one run of an ingest.
+type work struct {
+	*Ingest
+	space *space
+}
+
+func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
+	train, test, err := w.read(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := in.clean(ctx, "data.source", train, spec.Data.Clean)
+	rows, err := w.clean(ctx, "data.source", train, spec.Data.Clean)
 	if err != nil {
 		return nil, err
 	}
-	classes, err := train.label.arrange(rows, spec.Loss)
+	classes, err := train.label.arrange(ctx, rows, spec.Loss)
 	if err != nil {
 		return nil, err
 	}
-	splits, err := split(spec, &train.label, rows)
+	splits, err := split(ctx, spec, &train.label, rows)
 	if err != nil {
 		return nil, err
 	}
 	parts := make([]part, 0, len(job.Splits))
 	for _, s := range job.Splits {
 		if rows := splits[s]; rows != nil {
-			parts = append(parts, part{s, train, rows})
+			parts = append(parts, part{s, train, rows, these(rows)})
 		}
 	}
 	if test != nil {
-		rows, err := in.clean(ctx, "data.test", test, spec.Data.Clean)
+		rows, err := w.clean(ctx, "data.test", test, spec.Data.Clean)
 		if err != nil {
 			return nil, err
 		}
-		if err := test.label.follow(&train.label, rows); err != nil {
+		if err := test.label.follow(ctx, &train.label, rows); err != nil {
 			return nil, fmt.Errorf("data.test: %w", err)
 		}
-		parts = append(parts, part{job.Test, test, rows})
+		parts = append(parts, part{job.Test, test, rows, these(rows)})
 	}
-	if err := train.label.complete(splits[job.Train], classes); err != nil {
+	if err := train.label.complete(ctx, splits[job.Train], classes); err != nil {
 		return nil, err
 	}
 	prep, err := fit(ctx, spec, train, splits[job.Train])
@@ -81,49 +108,68 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 		return nil, err
 	}
 	if spec.Data.Shuffle {
-		shuffle(splits[job.Train], spec.Seed)
+		if parts[0], err = w.shuffle(ctx, parts[0], spec.Seed); err != nil {
+			return nil, fmt.Errorf("shuffle: %w", err)
+		}
 	}
-	return in.write(ctx, prep, classes, parts)
+	return w.write(ctx, prep, classes, parts)
 }
 
 // part is a split: rows of a table, in the order in which they are stored.
 type part struct {
 	split job.Split
 	table *table
-	rows  []int32
+	rows  []int32 // as the source numbers them
+	cells order   // as the table's cells do
+}
+
+// shuffle puts a part in the seeded order in which it is stored, and its cells too
+// where they are in a file, so that they can be read from front to back.
+func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
+	numeric.NewRand(seed, numeric.ForIngest, 0, 0).Shuffle(p.rows)
+	if p.table.cells.data.file == nil && p.table.label.cells.data.file == nil {
+		return p, nil
+	}
+	dealt := *p.table
+	var err error
+	if dealt.cells, err = w.space.deal(ctx, p.table.cells, p.rows, p.table.rows); err != nil {
+		return p, err
+	}
+	dealt.label.cells, err = w.space.deal(ctx, p.table.label.cells, p.rows, p.table.rows)
+	return part{p.split, &dealt, p.rows, all(len(p.rows))}, err
 }
 
 // write encodes the parts into blocks and describes them.
-func (in *Ingest) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, parts []part) (*dataset.Manifest, error) {
+func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, parts []part) (*dataset.Manifest, error) {
 	m := &dataset.Manifest{
 		Version: ManifestVersion, Features: prep.Features(), Targets: parts[0].table.label.targets(), Classes: classes,
 		Splits: map[job.Split][]dataset.BlockRef{}, Preprocessing: prep,
 	}
 	for _, p := range parts {
-		refs, err := in.writeBlocks(ctx, prep, p)
+		refs, err := w.writeBlocks(ctx, prep, p)
 		if err != nil {
 			return nil, fmt.Errorf("write %s blocks: %w", p.split, err)
 		}
 		m.Splits[p.split] = refs
-		in.say("%s: %d rows of %d features in %d blocks", p.split, len(p.rows), m.Features, len(refs))
+		w.say("%s: %d rows of %d features in %d blocks", p.split, len(p.rows), m.Features, len(refs))
 	}
 	return m, nil
 }
 
 // read reads the sources; test is nil unless the spec gives one.
-func (in *Ingest) read(ctx context.Context, spec *job.Spec) (train, test *table, err error) {
+func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, err error) {
 	d := &spec.Data
 	if d.Inline != nil {
-		train, err = readInline(d.Inline, spec.Loss.Classifies())
+		train, err = w.readInline(d.Inline, spec.Loss.Classifies())
 		return train, nil, err
 	}
 	if d.Source == "" {
 		return nil, nil, fmt.Errorf("data.source: want a path, file:PATH or nats:BUCKET/OBJECT (or data.inline): %w", job.ErrInvalid)
 	}
-	read := in.readCSV
+	read := w.readCSV
 	switch {
 	case d.Format == job.IDX || d.Format == "" && d.Labels != "":
-		read = in.readIDX
+		read = w.readIDX
 	case d.Format != job.CSV && d.Format != "":
 		return nil, nil, fmt.Errorf("data.format: %q: want %s or %s: %w", d.Format, job.CSV, job.IDX, job.ErrInvalid)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // readInline reads a table from the spec itself. null is a missing value.
-func readInline(d *job.Inline, classes bool) (*table, error) {
+func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 	x, err := array("data.inline.x", d.X)
 	if err != nil {
 		return nil, err
@@ -21,18 +21,46 @@ func readInline(d *job.Inline, classes bool) (*table, error) {
 	if len(x) != len(y) {
 		return nil, fmt.Errorf("data.inline: x has %d rows, y has %d: %w", len(x), len(y), job.ErrInvalid)
 	}
-	cells, width, err := numbers("data.inline.x", x)
+	values, width, err := numbers("data.inline.x", x)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{rows: len(x), columns: numbered(width), cells: &dense[float64]{cells, width}}
-	if classes {
-		t.label, err = inlineClasses(y)
+	t := &table{rows: len(x), columns: numbered(width)}
+	if t.cells, err = w.space.cells(values, width); err != nil {
+		return nil, err
+	}
+	if !classes {
+		t.label = label{name: "y"}
+		if values, t.label.outputs, err = numbers("data.inline.y", y); err != nil {
+			return nil, err
+		}
+		t.label.cells, err = w.space.cells(values, t.label.outputs)
 		return t, err
 	}
-	t.label = label{name: "y"}
-	t.label.values, t.label.outputs, err = numbers("data.inline.y", y)
-	return t, err
+	t.label = label{name: "y", classes: true, outputs: 1, numeric: true, dict: newDictionary()}
+	if err := t.label.begin(w.space, len(y)); err != nil {
+		return nil, err
+	}
+	if err := t.label.inline(y); err != nil {
+		return nil, err
+	}
+	return t, t.done()
+}
+
+// cells are the values of a matrix in memory.
+func (s *space) cells(values []float64, width int) (*cells, error) {
+	data, err := s.scratch(int64(len(values)) * int64(floats64))
+	if err != nil {
+		return nil, err
+	}
+	var cell []byte
+	for _, x := range values {
+		cell = appendCell(cell[:0], x)
+		if _, err := data.Write(cell); err != nil {
+			return nil, err
+		}
+	}
+	return &cells{kind: floats64, width: width, data: data}, data.done()
 }
 
 // array decodes a JSON array of at least one element.
@@ -83,9 +111,8 @@ func numbers(field string, rows []any) (cells []float64, width int, err error) {
 	return cells, width, nil
 }
 
-// inlineClasses makes classes of an array of numbers or strings.
-func inlineClasses(y []any) (label, error) {
-	l := label{name: "y", classes: true, outputs: 1, numeric: true, dict: newDictionary()}
+// inline reads the classes of an array of numbers or strings.
+func (l *label) inline(y []any) error {
 	for _, v := range y {
 		if s, ok := v.(string); ok && !dataset.MissingCell(s) {
 			l.numeric = false
@@ -104,10 +131,10 @@ func inlineClasses(y []any) (label, error) {
 			err = fmt.Errorf("%s: want a number or a string: %w", show(v), job.ErrInvalid)
 		}
 		if err != nil {
-			return label{}, fmt.Errorf("data.inline.y[%d]: %w", i, err)
+			return fmt.Errorf("data.inline.y[%d]: %w", i, err)
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // show writes a decoded JSON value for a message.

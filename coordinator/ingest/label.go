@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -15,41 +16,30 @@ type label struct {
 	classes bool
 	outputs int // columns of numbers; 1 for classes
 
-	// Classes: the code of each row's class, -1 where it is missing.
+	// Classes: the number of each text, as cells have it.
 	dict    *dictionary
-	numeric bool // every class is a number
-	codes   []int32
+	numeric bool    // every class is a number
 	class   []int32 // class index of each code, -1 for a class the dataset does not have
 
-	values []float64 // numbers [rows, outputs], NaN where missing
+	cells *cells // [rows, outputs]: codes or numbers, NaN where missing
+	line  []byte // scratch of push
 }
 
 func (l *label) targets() int { return l.outputs }
 
-// missing reports whether any of the row's label is missing.
-func (l *label) missing(row int32) bool {
-	if l.classes {
-		return l.codes[row] < 0
-	}
-	return slices.ContainsFunc(l.of(row), isMissing)
+// begin makes room for the labels of so many rows.
+func (l *label) begin(s *space, rows int) error {
+	data, err := s.scratch(int64(rows) * int64(l.outputs) * int64(floats64))
+	l.cells = &cells{kind: floats64, width: l.outputs, data: data}
+	return err
 }
 
-func (l *label) of(row int32) []float64 {
-	return l.values[int(row)*l.outputs : (int(row)+1)*l.outputs]
-}
-
-// push appends a row's label read as a number; NaN is a missing one.
+// push appends a label read as a number; NaN is a missing one.
 func (l *label) push(x float64) error {
-	switch {
-	case !l.classes:
-		l.values = append(l.values, x)
-		return nil
-	case isMissing(x):
-		l.codes = append(l.codes, -1)
-		return nil
-	default:
+	if l.classes && !isMissing(x) {
 		return l.pushText(dataset.FormatNumber(x))
 	}
+	return l.write(x)
 }
 
 // pushText appends a row's class.
@@ -58,19 +48,24 @@ func (l *label) pushText(text string) error {
 	if err != nil {
 		return fmt.Errorf("label %q: %w", l.name, err)
 	}
-	l.codes = append(l.codes, c)
-	return nil
+	return l.write(float64(c))
+}
+
+func (l *label) write(x float64) error {
+	l.line = appendCell(l.line[:0], x)
+	_, err := l.cells.data.Write(l.line)
+	return err
 }
 
 // arrange refuses a constant label and returns the classes of the rows, sorted
 // by number if all are numbers, else as text; nil for a label of numbers.
-func (l *label) arrange(rows []int32, loss job.Loss) ([]string, error) {
+func (l *label) arrange(ctx context.Context, rows []int32, loss job.Loss) ([]string, error) {
 	if !l.classes {
-		return nil, l.vary(rows)
+		return nil, l.vary(ctx, rows)
 	}
 	seen := make([]bool, len(l.dict.texts))
-	for _, r := range rows {
-		seen[l.codes[r]] = true
+	if err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { seen[int(y[0])] = true }); err != nil {
+		return nil, err
 	}
 	var classes []string
 	for c, text := range l.dict.texts {
@@ -114,25 +109,34 @@ func (l *label) index(classes []string) {
 	}
 }
 
-// vary refuses a label of numbers that is the same in every row.
-func (l *label) vary(rows []int32) error {
-	for k := range l.outputs {
-		first := l.of(rows[0])[k]
-		if !slices.ContainsFunc(rows, func(r int32) bool { return l.of(r)[k] != first }) {
-			return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, first, job.ErrInvalid)
+// vary refuses a label of numbers of which one is the same in every row.
+func (l *label) vary(ctx context.Context, rows []int32) error {
+	first, varies := make([]float64, l.outputs), make([]bool, l.outputs)
+	err := l.cells.each(ctx, these(rows), func(i int, y []float64) {
+		if i == 0 {
+			copy(first, y)
 		}
+		for k := range y {
+			varies[k] = varies[k] || y[k] != first[k]
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if k := slices.Index(varies, false); k >= 0 {
+		return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, first[k], job.ErrInvalid)
 	}
 	return nil
 }
 
 // complete refuses a class that no training row has.
-func (l *label) complete(train []int32, classes []string) error {
-	seen := make([]bool, len(classes))
+func (l *label) complete(ctx context.Context, train []int32, classes []string) error {
 	if !l.classes {
 		return nil
 	}
-	for _, r := range train {
-		seen[l.class[l.codes[r]]] = true
+	seen := make([]bool, len(classes))
+	if err := l.cells.each(ctx, these(train), func(_ int, y []float64) { seen[l.class[int(y[0])]] = true }); err != nil {
+		return err
 	}
 	if c := slices.Index(seen, false); c >= 0 {
 		return fmt.Errorf("label %q: class %q is absent from the training split: give it more rows, or set data.split.stratify: %w",
@@ -143,7 +147,7 @@ func (l *label) complete(train []int32, classes []string) error {
 
 // follow takes the classes of the training source over to a given test source,
 // with which it shares the dictionary, and refuses any other class.
-func (l *label) follow(train *label, rows []int32) error {
+func (l *label) follow(ctx context.Context, train *label, rows []int32) error {
 	if !l.classes {
 		return nil
 	}
@@ -151,24 +155,29 @@ func (l *label) follow(train *label, rows []int32) error {
 	for len(l.class) < len(l.dict.texts) { // codes that only the test source has
 		l.class = append(l.class, -1)
 	}
-	for _, r := range rows {
-		if c := l.codes[r]; l.class[c] < 0 {
-			return fmt.Errorf("row %d: label %q: class %q is not among the training source's: %w", r+1, l.name, l.dict.texts[c], job.ErrInvalid)
+	unknown, code := -1, 0
+	err := l.cells.each(ctx, these(rows), func(i int, y []float64) {
+		if c := int(y[0]); unknown < 0 && l.class[c] < 0 {
+			unknown, code = i, c
 		}
+	})
+	if err == nil && unknown >= 0 {
+		err = fmt.Errorf("row %d: label %q: class %q is not among the training source's: %w",
+			rows[unknown]+1, l.name, l.dict.texts[code], job.ErrInvalid)
 	}
-	return nil
+	return err
 }
 
-// target writes a row's targets.
-func (l *label) target(dst []float32, row int32, c *dataset.Column) error {
+// target writes the targets of a row's label.
+func (l *label) target(dst []float32, label []float64, c *dataset.Column) error {
 	if l.classes {
-		dst[0] = float32(l.class[l.codes[row]])
+		dst[0] = float32(l.class[int(label[0])])
 		return nil
 	}
-	for k, y := range l.of(row) {
+	for k, y := range label {
 		f, err := c.Scaled(y)
 		if err != nil {
-			return fmt.Errorf("row %d: label %q: %w: %w", row+1, l.name, err, job.ErrInvalid)
+			return fmt.Errorf("label %q: %w: %w", l.name, err, job.ErrInvalid)
 		}
 		dst[k] = f
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -12,8 +13,9 @@ import (
 
 // split parts the rows among the splits in use, each in file order: a seeded
 // permutation is cut into parts whose sizes are as near to the fractions as
-// can be, of all rows, or of each class's if stratified.
-func split(spec *job.Spec, l *label, rows []int32) (map[job.Split][]int32, error) {
+// can be, of all rows, or of each class's if stratified. The splits take the place
+// of rows, or four more bytes per row if stratified.
+func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job.Split][]int32, error) {
 	s := spec.Data.Split
 	fractions := [...]float64{s.Train, s.Validation, s.Test}
 	if fractions == [3]float64{} {
@@ -27,30 +29,38 @@ func split(spec *job.Spec, l *label, rows []int32) (map[job.Split][]int32, error
 		if !l.classes {
 			return nil, fmt.Errorf("data.split.stratify: want a loss on classes, not %s: %w", spec.Loss, job.ErrInvalid)
 		}
-		strata = l.strata(rows)
-	}
-	var parts [3][]int32
-	for i, stratum := range strata {
-		order := make([]int32, len(stratum))
-		numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0).Perm(order)
-		lo := 0
-		for k, n := range apportion(len(stratum), fractions) {
-			for _, o := range order[lo : lo+n] {
-				parts[k] = append(parts[k], stratum[o])
-			}
-			lo += n
+		var err error
+		if strata, err = l.strata(ctx, rows); err != nil {
+			return nil, err
 		}
 	}
-	splits := map[job.Split][]int32{}
+	cuts, sizes := make([][3]int, len(strata)), [3]int{}
+	for i, stratum := range strata {
+		numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0).Shuffle(stratum)
+		cuts[i] = apportion(len(stratum), fractions)
+		for k, n := range cuts[i] {
+			sizes[k] += n
+		}
+	}
+	splits, lo := map[job.Split][]int32{}, 0
 	for k, name := range job.Splits {
+		part := rows[lo : lo+sizes[k] : lo+sizes[k]]
+		lo += sizes[k]
+		if s.Stratify { // the strata are a copy
+			part = part[:0]
+			for i := range strata {
+				part = append(part, strata[i][:cuts[i][k]]...)
+				strata[i] = strata[i][cuts[i][k]:]
+			}
+		}
 		if fractions[k] == 0 {
 			continue
 		}
-		if len(parts[k]) == 0 {
+		if len(part) == 0 {
 			return nil, fmt.Errorf("data.split.%s: %v of %d rows are none: give it more: %w", name, fractions[k], len(rows), job.ErrInvalid)
 		}
-		slices.Sort(parts[k])
-		splits[name] = parts[k]
+		slices.Sort(part)
+		splits[name] = part
 	}
 	return splits, nil
 }
@@ -74,15 +84,22 @@ func checkFractions(fractions [3]float64, givenTest bool) error {
 	return nil
 }
 
-// strata parts rows by class, in class order.
-func (l *label) strata(rows []int32) [][]int32 {
-	classes := slices.Max(l.class) + 1
-	strata := make([][]int32, classes)
-	for _, r := range rows {
-		c := l.class[l.codes[r]]
-		strata[c] = append(strata[c], r)
+// strata returns a copy of rows, parted by class, in class order.
+func (l *label) strata(ctx context.Context, rows []int32) ([][]int32, error) {
+	sizes := make([]int, slices.Max(l.class)+1)
+	err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { sizes[l.class[int(y[0])]]++ })
+	if err != nil {
+		return nil, err
 	}
-	return strata
+	strata := make([][]int32, len(sizes))
+	for c, n := range sizes {
+		strata[c] = make([]int32, 0, n)
+	}
+	err = l.cells.each(ctx, these(rows), func(i int, y []float64) {
+		c := l.class[int(y[0])]
+		strata[c] = append(strata[c], rows[i])
+	})
+	return strata, err
 }
 
 // apportion parts n by the largest-remainder method; equal remainders go to
@@ -106,14 +123,4 @@ func apportion(n int, fractions [3]float64) [3]int {
 		}
 	}
 	return parts
-}
-
-// shuffle puts rows in the seeded order in which they are stored.
-func shuffle(rows []int32, seed uint64) {
-	order := make([]int32, len(rows))
-	numeric.NewRand(seed, numeric.ForIngest, 0, 0).Perm(order)
-	for i, o := range order {
-		order[i] = rows[o]
-	}
-	copy(rows, order)
 }

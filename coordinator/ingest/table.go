@@ -10,11 +10,11 @@ import (
 	"tributary/shared/job"
 )
 
-// table is a source in memory: raw cells before cleaning, and the label.
+// table is a source that was read: raw cells before cleaning, and the label.
 type table struct {
 	rows    int
 	columns []column
-	cells   matrix
+	cells   *cells
 	label   label
 }
 
@@ -24,32 +24,6 @@ type column struct {
 	kind dataset.ColumnKind
 	dict *dictionary // categorical: its cells are codes of this
 }
-
-// matrix holds the raw cells [rows, columns]: a number, the code of a
-// category, or NaN where the value is missing.
-type matrix interface {
-	// row copies row i to dst [columns].
-	row(dst []float64, i int32)
-	at(i int32, j int) float64
-}
-
-// cell is what a matrix keeps its cells as; images stay as small as they came.
-type cell interface{ uint8 | float32 | float64 }
-
-// dense is a row-major matrix.
-type dense[T cell] struct {
-	data  []T
-	width int
-}
-
-func (m *dense[T]) row(dst []float64, i int32) {
-	at := int(i) * m.width
-	for j, x := range m.data[at : at+m.width] {
-		dst[j] = float64(x)
-	}
-}
-
-func (m *dense[T]) at(i int32, j int) float64 { return float64(m.data[int(i)*m.width+j]) }
 
 // missing marks a missing cell. Numbers read from sources are never NaN.
 var missing = math.NaN()
@@ -99,13 +73,13 @@ const maxColumns = dataset.MaxFeatures
 // maxRows bounds a table: rows are counted in int32.
 const maxRows = math.MaxInt32
 
-// fits refuses a table whose cells would take more than limit bytes.
+// fits refuses a table whose cells would take more than limit bytes of memory or file.
 func fits(rows, columns, cellBytes int, limit int64) error {
 	if rows > maxRows {
 		return fmt.Errorf("%d rows: at most %d: %w", rows, maxRows, job.ErrInvalid)
 	}
 	if columns > 0 && int64(rows) > limit/int64(columns)/int64(cellBytes) {
-		return fmt.Errorf("%d rows of %d columns: over the limit of %d bytes in memory: %w", rows, columns, limit, job.ErrInvalid)
+		return fmt.Errorf("%d rows of %d columns: over the limit of %d bytes: %w", rows, columns, limit, job.ErrInvalid)
 	}
 	return nil
 }

@@ -89,12 +89,17 @@ func (r *Rand) Normal(dst []float32) {
 	}
 }
 
-// Perm fills dst with a uniform permutation of 0 … len(dst)-1 (Fisher–Yates,
-// from the end down).
+// Perm fills dst with a uniform permutation of 0 … len(dst)-1, as Shuffle makes it.
 func (r *Rand) Perm(dst []int32) {
 	for i := range dst {
 		dst[i] = int32(i)
 	}
+	r.Shuffle(dst)
+}
+
+// Shuffle puts dst in a uniformly random order (Fisher–Yates, from the end
+// down): that of dst[p[0]], dst[p[1]], … for what Perm makes of p.
+func (r *Rand) Shuffle(dst []int32) {
 	for i := len(dst) - 1; i > 0; i-- {
 		j := r.Below(uint64(i) + 1)
 		dst[i], dst[j] = dst[j], dst[i]

@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+)
+
+// made is a CSV source of so many rows that is made as it is read.
+type made int
+
+func (m made) Open(context.Context, string) (io.ReadCloser, error) {
+	return &madeRows{rows: int(m), left: []byte("a,b,y\n")}, nil
+}
+
+type madeRows struct {
+	rows, next int
+	left       []byte
+}
+
+func (m *madeRows) Read(p []byte) (int, error) {
+	for len(m.left) == 0 {
+		if m.next == m.rows {
+			return 0, io.EOF
+		}
+		m.left = m.left[:0]
+		for _, v := range []int{m.next, m.next % 1013} {
+			m.left = append(strconv.AppendInt(m.left, int64(v), 10), ',')
+		}
+		m.left = append(strconv.AppendInt(m.left, int64(m.next%7), 10), '\n')
+		m.next++
+	}
+	n := copy(p, m.left)
+	m.left = m.left[n:]
+	return n, nil
+}
+
+func (m *madeRows) Close() error { return nil }
+
+// scale is a store that weighs the heap whenever something is put, and keeps nothing.
+type scale struct {
+	discard
+	mu   sync.Mutex
+	most uint64
+}
+
+func (s *scale) weigh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s.most = max(s.most, m.HeapAlloc)
+}
+
+func (s *scale) Put(ctx context.Context, data []byte) (job.Digest, error) {
+	s.weigh()
+	return s.discard.Put(ctx, data)
+}
+
+// What an ingest holds grows by a few bytes per row, for the order of the
+// rows, whatever a row's cells take: 24 B here.
+func TestMemoryPerRow(t *testing.T) {
+	const rows, most = 300_000, 16 // bytes per row, of which 4 to 8 are the order and the rest is room for blocks on their way
+	for name, change := range map[string]func(*job.Spec){
+		"shuffled": func(s *job.Spec) { s.Data.Shuffle = true },
+		"stratified": func(s *job.Spec) {
+			s.Loss, s.Data.Split.Stratify = job.SoftmaxCrossEntropy, true
+		},
+		"cleaned": func(s *job.Spec) {
+			s.Data.Clean = job.Clean{Duplicates: job.DropDuplicates, Missing: job.Missing{Method: "median"}}
+			s.Data.Transform.Scale.Method = "standard"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var held [2]uint64
+			for i, n := range []int{rows, 4 * rows} {
+				spec := csvSpec()
+				spec.Data.Split = job.SplitSpec{Train: 0.8, Test: 0.2}
+				change(spec)
+				s := &scale{}
+				in := &Ingest{Sources: made(n), Store: s, Memory: 2 << 20, Progress: func(string) { s.weigh() }}
+				_, err := in.Run(t.Context(), spec)
+				require.NoError(t, err)
+				held[i] = s.most
+			}
+			require.Less(t, float64(held[1])-float64(held[0]), float64(most*3*rows), "%d and %d bytes", held[0], held[1])
+		})
+	}
+}
+
+// A dataset is the same whether its table is in memory, in files, or cut into
+// regions of a few rows.
+func TestSameBlocksFromFiles(t *testing.T) {
+	pixels, classes := images(500)
+	from := sources{"images": idxBytes(pixels, 500, 28, 28), "labels": idxBytes(classes, 500)}
+	distinct := creditSpec()
+	distinct.Data.Clean.Duplicates = job.DropDuplicates
+	mnist := idxSpec()
+	mnist.Data.Shuffle = true
+	for name, c := range map[string]struct {
+		spec *job.Spec
+		from Opener
+	}{
+		"digits": {digitsSpec(), local}, "ames": {amesSpec(), local}, "credit": {creditSpec(), local},
+		"distinct": {distinct, local}, "images": {mnist, from},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := mustRun(t, c.spec, c.from).Manifest
+			for _, memory := range []int64{1, 5000, 100_000} {
+				folder := t.TempDir()
+				in := &Ingest{Sources: c.from, Store: discard{}, Memory: memory, Scratch: folder}
+				got, err := in.Run(t.Context(), c.spec)
+				require.NoError(t, err)
+				require.Equal(t, want, got, "%d bytes in memory", memory)
+				left, err := os.ReadDir(folder)
+				require.NoError(t, err)
+				require.Empty(t, left)
+			}
+		})
+	}
+}
+
+// A scratch file that cannot be made is no fault of the data.
+func TestNoRoomForScratch(t *testing.T) {
+	in := &Ingest{Sources: local, Store: blob.NewMemory(0), Memory: 1, Scratch: filepath.Join(t.TempDir(), "none")}
+	_, err := in.Run(t.Context(), digitsSpec())
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "scratch file")
+	require.NotErrorIs(t, err, job.ErrInvalid)
+}
+
+// A scratch that fails at any write or read fails the ingest.
+func TestScratchFailure(t *testing.T) {
+	s := &space{folder: t.TempDir()}
+	c, err := s.cells([]float64{1, 2, 3}, 1)
+	require.NoError(t, err)
+	require.NoError(t, s.close())
+	require.ErrorIs(t, c.each(t.Context(), all(3), func(int, []float64) {}), os.ErrClosed)
+	_, err = s.deal(t.Context(), c, []int32{2, 0}, 3)
+	require.ErrorIs(t, err, os.ErrClosed)
+}
