@@ -121,7 +121,12 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 		s, err := t.load(ctx, c)
 		switch {
 		case err == nil:
-			if err := checkpoint.Restore(ctx, t.service.cfg.Ledger, t.layout, s); err != nil {
+			err := checkpoint.Restore(ctx, t.service.cfg.Ledger, t.layout, s)
+			if errors.Is(err, job.ErrStale) {
+				t.log.Warn().Err(err).Int64("step", c.Step).Msg("the ledger was lost while a checkpoint was restored; once more")
+				continue
+			}
+			if err != nil {
 				return false, err
 			}
 			t.log.Warn().Int64("has", committed).Int64("step", c.Step).Msg("the ledger has lost steps; restored a checkpoint")
