@@ -42,6 +42,16 @@ func (c client) commits() *commits {
 	return all
 }
 
+// once forgets how often steps were told until now: a worker whose task comes too
+// late tells of its step again.
+func (a *commits) once() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for step := range a.steps {
+		a.steps[step] = 1
+	}
+}
+
 // again lists the least and the number of the steps that were committed twice.
 func (a *commits) again() (least int64, steps int) {
 	a.mu.Lock()
@@ -75,6 +85,7 @@ func TestRedisIsWiped(t *testing.T) {
 	require.NoError(t, err)
 	client := goredis.NewClient(options)
 	defer client.Close()
+	committed.once()
 	began := time.Now()
 	require.NoError(t, client.FlushAll(t.Context()).Err())
 	r := c.until(submitted.ID, func(r job.Record) bool { return r.State == job.Succeeded })
