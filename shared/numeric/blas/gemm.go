@@ -137,6 +137,9 @@ func (p *product) flat(s *kernel.Set, w *workspace, depth int) {
 
 // blockOfA returns A as kernels take it: where it lies, or packed.
 func (p *product) blockOfA(s *kernel.Set, w *workspace) packedA {
+	if p.packed != nil {
+		return *p.packed
+	}
 	if p.alpha != 1 || p.n > 3*s.NR && p.a.conflicting() {
 		return w.packA(s, p.a, p.alpha, p.m, p.k)
 	}
@@ -189,12 +192,7 @@ func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
 
 // block computes p for m ≤ mc.
 func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
-	a := packedA{}
-	if p.packed != nil {
-		a = *p.packed
-	} else {
-		a = p.blockOfA(s, w)
-	}
+	a := p.blockOfA(s, w)
 	use := p.use()
 	for at, j := 0, 0; j < p.n; at, j = at+b.ps, j+s.NR {
 		width := min(s.NR, p.n-j)
