@@ -113,7 +113,7 @@ func (t *training) discard(ctx context.Context, kept, dropped []job.Checkpoint) 
 // checkpoint, what that holds, or the newest of those that can be read. It
 // reports whether it has done so; when there is none the job begins anew.
 func (t *training) restore(ctx context.Context, committed int64) (restored bool, err error) {
-	for t.newest() > committed {
+	for pauses := newPauses(); t.newest() > committed; {
 		if err := t.owned(ctx); err != nil {
 			return false, err
 		}
@@ -123,7 +123,11 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 		case err == nil:
 			err := checkpoint.Restore(ctx, t.service.cfg.Ledger, t.layout, s)
 			if errors.Is(err, job.ErrStale) {
-				t.log.Warn().Err(err).Int64("step", c.Step).Msg("the ledger was lost while a checkpoint was restored; once more")
+				wait := pauses.NextBackOff()
+				t.log.Warn().Err(err).Int64("step", c.Step).Dur("again_in", wait).Msg("the ledger was lost while a checkpoint was restored")
+				if err := pause(ctx, wait); err != nil {
+					return false, err
+				}
 				continue
 			}
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +50,28 @@ func (w *world) once(step, checkpointed int64, do func(newest []job.Checkpoint) 
 	}
 }
 
+// paced lets no worker go past a step that is a multiple of every, up to last, before
+// there is a checkpoint of it: else steps are told of together, and it is of a later one.
+func (w *world) paced(every, last int64) {
+	var saved int64
+	before := w.working
+	w.working = func(t job.Task) error {
+		if t.Kind == job.Gradient && t.Step == saved+every && t.Step <= last {
+			w.mu.Lock()
+			list := w.records[t.Job].Checkpoints
+			w.mu.Unlock()
+			if len(list) == 0 || list[0].Step < t.Step {
+				return errors.New("not now")
+			}
+			saved = t.Step
+		}
+		if before != nil {
+			return before(t)
+		}
+		return nil
+	}
+}
+
 // lose wipes the ledger of the line job.
 func (w *world) lose([]job.Checkpoint) error {
 	w.mu.Lock()
@@ -87,6 +110,7 @@ func TestALostLedgerIsRestoredFromTheNewestCheckpoint(t *testing.T) {
 		from = list[0].Step
 		return w.lose(list)
 	})
+	w.paced(5, 20)
 	w.coordinate(1)
 	w.submit(saving("j", 30, 5, 3))
 	w.requireSame(w.ended("j"), want)
@@ -98,15 +122,53 @@ func TestALostLedgerIsRestoredFromTheNewestCheckpoint(t *testing.T) {
 	})
 }
 
+// fleeting is a ledger that is lost again in the middle of its first restorations.
+type fleeting struct {
+	ledger.Ledger
+	mu    sync.Mutex
+	began []time.Time // each restoration
+}
+
+func (l *fleeting) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	if s.Step > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.began = append(l.began, time.Now()); len(l.began) <= 4 {
+			return fmt.Errorf("its losses are gone: %w", job.ErrStale)
+		}
+	}
+	return l.Ledger.Begin(ctx, lay, s)
+}
+
+func TestRestorationsThatFailAreFurtherAndFurtherApart(t *testing.T) {
+	t.Parallel()
+	want := undisturbed(t, saving("j", 30, 5, 3))
+	w := newWorld(t)
+	l := &fleeting{Ledger: w.ledger}
+	w.ledger = l
+	w.once(22, 20, w.lose)
+	w.paced(5, 20)
+	w.coordinate(1)
+	w.submit(saving("j", 30, 5, 3))
+	w.requireSame(w.ended("j"), want)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Len(t, l.began, 5)
+	for i, least := range []time.Duration{20, 40, 80, 160} {
+		require.GreaterOrEqual(t, l.began[i+1].Sub(l.began[i]), least*time.Millisecond)
+	}
+}
+
 // What another coordinator finds is all that it needs.
 func TestWhoeverTakesAJobOverRestoresItsLedger(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t, saving("j", 30, 5, 3))
 	w := newWorld(t)
 	goOn := w.halt(22)
+	w.paced(5, 20)
 	stop := w.coordinateAs("a", 1)
 	w.submit(saving("j", 30, 5, 3))
-	w.until("a checkpoint", func() bool { l := w.records["j"].Checkpoints; return len(l) > 0 && l[0].Step >= 20 })
+	w.until("a checkpoint", func() bool { l := w.records["j"].Checkpoints; return len(l) > 0 && l[0].Step == 20 })
 	stop()
 	require.NoError(t, w.lose(nil))
 	goOn()
@@ -122,10 +184,11 @@ func TestACancelledJobGoesOnFromItsCheckpoint(t *testing.T) {
 	w := newWorld(t)
 	goOn := w.halt(22)
 	attempts := w.counted()
+	w.paced(5, 20)
 	s := w.service("a")
 	w.run(s, 1)
 	w.submit(saving("j", 30, 5, 3))
-	w.until("a checkpoint", func() bool { l := w.records["j"].Checkpoints; return len(l) > 0 && l[0].Step >= 20 })
+	w.until("a checkpoint", func() bool { l := w.records["j"].Checkpoints; return len(l) > 0 && l[0].Step == 20 })
 	require.NoError(t, w.ask(s, job.Cancel, "j"))
 	require.Equal(t, job.Cancelled, w.ended("j").State)
 	goOn()
@@ -169,6 +232,7 @@ func TestACheckpointThatCannotBeReadIsPassedOver(t *testing.T) {
 				}
 				return w.lose(list)
 			})
+			w.paced(5, 20)
 			w.coordinate(1)
 			w.submit(saving("j", 30, 5, 3))
 			r := w.ended("j")

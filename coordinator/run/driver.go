@@ -277,8 +277,7 @@ func (d *driver) waitFor(ctx context.Context, message string) {
 }
 
 // persist repeats an operation until it succeeds, ctx ends, or it fails in a
-// way that another try cannot mend. Its pauses are not random: a job has one
-// driver, and drivers are not in step with each other.
+// way that another try cannot mend.
 func persist[T any](ctx context.Context, log zerolog.Logger, what string, try func() (T, error)) (T, error) {
 	result, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := try()
@@ -286,15 +285,29 @@ func persist[T any](ctx context.Context, log zerolog.Logger, what string, try fu
 			return v, backoff.Permanent(err)
 		}
 		return v, err
-	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
-		InitialInterval: 20 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second,
-	}), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+	}, backoff.WithBackOff(newPauses()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 		log.Warn().Err(err).Dur("again_in", wait).Msg(what)
 	}))
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", what, err)
 	}
 	return result, nil
+}
+
+// newPauses returns the pauses between attempts: 20 ms to 2 s. They are not random:
+// a job has one driver, and drivers are not in step with each other.
+func newPauses() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: 20 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // final reports whether trying again is no use.

@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -96,7 +97,13 @@ func (w *world) until(what string, is func() bool) {
 		select {
 		case <-changed:
 		case <-late:
-			require.Failf(w.t, "waited in vain for "+what, "%+v\n%+v", w.records, w.events)
+			for id, r := range w.records {
+				w.t.Logf("%s: %s, checkpoints %+v", id, r.State, r.Checkpoints)
+			}
+			for _, e := range w.events[max(0, len(w.events)-20):] {
+				w.t.Logf("%.300s", fmt.Sprintf("%+v", e))
+			}
+			require.Fail(w.t, "waited in vain for "+what)
 		}
 	}
 }
