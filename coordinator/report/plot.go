@@ -3,7 +3,9 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"image"
 	"image/color"
+	"image/png"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -28,24 +30,27 @@ const (
 // they are many), the other splits' loss where they were evaluated, and below
 // them the first metric over time. It fails with job.ErrInvalid when no step
 // had a finite loss.
-func Plot(c Curves) (svg, png []byte, err error) {
+func Plot(c Curves) (svg, raster []byte, err error) {
 	if !c.drawable() {
 		return nil, nil, fmt.Errorf("plot: no step has a finite loss: %w", job.ErrInvalid)
 	}
 	if svg, err = c.vector(); err != nil {
 		return nil, nil, fmt.Errorf("plot: svg: %w", err)
 	}
-	if png, err = c.pixels(); err != nil {
+	if raster, err = c.pixels(); err != nil {
 		return nil, nil, fmt.Errorf("plot: png: %w", err)
 	}
-	return svg, png, nil
+	return svg, raster, nil
 }
 
 // vector returns the picture as SVG.
 func (c Curves) vector() ([]byte, error) {
 	panels, height := c.panels()
 	canvas := vgsvg.New(width, height)
-	render(draw.New(canvas), panels)
+	page := draw.New(canvas)
+	page.SetColor(color.White)
+	page.Fill(page.Rectangle.Path())
+	render(page, panels)
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return nil, err
@@ -55,13 +60,17 @@ func (c Curves) vector() ([]byte, error) {
 	return bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
 }
 
+// encoder writes PNG: a job waits for its picture, so that it is there when the
+// job is said to have succeeded.
+var encoder = png.Encoder{CompressionLevel: png.BestSpeed}
+
 // pixels returns the picture as PNG.
 func (c Curves) pixels() ([]byte, error) {
 	panels, height := c.panels()
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch))}
+	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch)) // white
 	render(draw.New(canvas), panels)
 	var out bytes.Buffer
-	_, err := canvas.WriteTo(&out)
+	err := encoder.Encode(&out, indexed(canvas.Image().(*image.RGBA)))
 	return out.Bytes(), err
 }
 
@@ -93,8 +102,6 @@ func share(panels []panel) {
 
 // render draws the panels below each other, the first taller than the other.
 func render(c draw.Canvas, panels []panel) {
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, 12, -18, 10, -12)
 	if len(panels) == 1 {
 		panels[0].draw(c, 0)

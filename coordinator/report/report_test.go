@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"image"
+	"image/color"
 	"image/png"
 	"io"
 	"math"
@@ -218,4 +220,26 @@ func TestSmoothEndsInAMean(t *testing.T) {
 	smoothed := smooth(xys)
 	require.InDelta(t, 1.2, smoothed[179].Y, 1e-12, "of the last five")
 	require.Equal(t, xys[0], smoothed[0])
+}
+
+// A job of 400 steps with an evaluation every 50.
+func BenchmarkFiles(b *testing.B) {
+	c := falling(400, 50)
+	for b.Loop() {
+		_, err := Files(c)
+		require.NoError(b, err)
+	}
+}
+
+func TestPaletteHasEveryInk(t *testing.T) {
+	require.LessOrEqual(t, len(palette), 256)
+	white := color.RGBA{R: 255, G: 255, B: 255, A: 255}
+	for _, ink := range []color.RGBA{white, trainColor, faintColor, validationColor, testColor, textColor, axisColor, gridColor} {
+		picture := image.NewRGBA(image.Rect(0, 0, 2, 1))
+		picture.SetRGBA(1, 0, ink)
+		picture.SetRGBA(0, 0, white)
+		got := indexed(picture)
+		require.Equal(t, ink, got.At(1, 0))
+		require.Equal(t, white, got.At(0, 0))
+	}
 }

@@ -41,6 +41,7 @@ func newPanel(x, y string) panel {
 	sans := func(f *font.Font, size font.Length) {
 		f.Typeface, f.Variant, f.Size = "Liberation", "Sans", size
 	}
+	p.BackgroundColor = nil // the page's
 	sans(&p.Title.TextStyle.Font, 14)
 	p.Title.TextStyle.Color = textColor
 	p.Title.Padding = 8
