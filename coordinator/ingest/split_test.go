@@ -45,7 +45,7 @@ func TestApportion(t *testing.T) {
 // stratified), and rows keep the file's order where they are not shuffled.
 func TestSplitIsAPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(30, 120).Draw(t, "n")
+		n := rapid.IntRange(120, 240).Draw(t, "n") // so many that no split misses a class by chance
 		var b strings.Builder
 		b.WriteString("id,y\n")
 		for i := range n {
