@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
@@ -56,26 +55,10 @@ func dial(ctx context.Context, cfg Config, opts []nats.Option, log zerolog.Logge
 	if cfg.InProcess != nil {
 		where = "the embedded server"
 	}
-	waiting := false
-	try := func() (*nats.Conn, error) {
-		nc, err := nats.Connect(cfg.URL, opts...)
-		if err == nil || !transient(err) {
-			if err != nil {
-				err = backoff.Permanent(err)
-			}
-			return nc, err
-		}
-		if !waiting {
-			waiting = true
-			log.Warn().Err(err).Str("nats", redact(where)).Msg("NATS cannot be reached; trying again until it can")
-		}
-		return nil, err
-	}
-	nc, err := backoff.Retry(ctx, try, backoff.WithBackOff(newBackOff()), backoff.WithMaxElapsedTime(0))
+	nc, err := await(ctx, func() (*nats.Conn, error) { return nats.Connect(cfg.URL, opts...) }, transient, func(err error) {
+		log.Warn().Err(err).Str("nats", redact(where)).Msg("NATS cannot be reached; trying again until it can")
+	})
 	if err != nil {
-		if ctx.Err() != nil {
-			err = errors.Join(context.Cause(ctx), err)
-		}
 		return nil, fmt.Errorf("connect to NATS at %s: %w", redact(where), err)
 	}
 	log.Info().Str("nats", nc.ConnectedUrlRedacted()).Str("server", nc.ConnectedServerVersion()).Msg("connected to NATS")
@@ -143,24 +126,4 @@ func (c *Conn) Close() {
 		_ = c.nc.FlushTimeout(time.Second) // best effort: the connection goes away whatever it says
 	}
 	c.nc.Close()
-}
-
-// newBackOff returns the pauses between attempts: 100 ms to 3 s, randomized.
-func newBackOff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = 100 * time.Millisecond
-	b.MaxInterval = reconnectMax
-	return b
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

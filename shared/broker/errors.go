@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,10 +17,15 @@ import (
 // does not name.
 const (
 	codeAccountLimit  = 10002 // resource limits exceeded for account
+	codeIncomplete    = 10004 // incomplete results
+	codeNoPeers       = 10005 // no suitable peers for placement
+	codeNotAvailable  = 10008 // JetStream system temporarily unavailable: there is no leader
+	codeNotLeader     = 10009 // JetStream cluster can not handle request
 	codeInsufficient  = 10023 // insufficient resources
 	codeMemoryLimit   = 10028 // insufficient memory resources available
 	codeStorageLimit  = 10047 // insufficient storage resources available
 	codeStoreFailed   = 10077 // message refused; the description says why
+	codeStreamOffline = 10118 // stream is offline: the servers that hold it are
 	codeAccountStream = 10122 // stream max bytes exceeds account limit
 )
 
@@ -73,6 +79,23 @@ func classOf(err error) error {
 		return job.ErrConflict
 	}
 	return nil
+}
+
+// passing reports whether the same call to JetStream may succeed later without
+// anybody's doing: a cluster is still starting, or electing a leader. A leader
+// that has just been elected does not know yet what room its peers have.
+func passing(err error) bool {
+	if errors.Is(err, job.ErrInvalid) {
+		return false
+	}
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		switch api.ErrorCode {
+		case codeIncomplete, codeNoPeers, codeNotAvailable, codeNotLeader, codeInsufficient, codeStreamOffline:
+			return true
+		}
+		return false
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)
 }
 
 // wrap says what was being done when err happened; nil stays nil.

@@ -83,7 +83,7 @@ func (m *Models) GetFile(ctx context.Context, model, file string) ([]byte, error
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	data, err := readObject(ctx, store, name, MaxModelFile)
+	data, _, err := readObject(ctx, store, name, MaxModelFile)
 	return data, wrap(doing, err)
 }
 
@@ -187,7 +187,7 @@ func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 	if err != nil {
 		return "", wrap(doing, err)
 	}
-	data, err := readObject(ctx, store, aliasPrefix+alias, 256)
+	data, _, err := readObject(ctx, store, aliasPrefix+alias, 256)
 	if err != nil {
 		return "", wrap(doing, err)
 	}

@@ -86,12 +86,17 @@ func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	}
 	info, err := store.GetInfo(ctx, string(digest))
 	switch {
-	case err == nil && sameContent(info, digest):
+	case err == nil && (info.Metadata[encodingKey] == s2Encoding || sameContent(info, digest)):
 		return digest, nil
 	case err != nil && !errors.Is(err, jetstream.ErrObjectNotFound):
 		return "", wrap(doing, err)
 	}
-	if _, err := store.PutBytes(ctx, string(digest), data); err != nil {
+	meta := jetstream.ObjectMeta{Name: string(digest)}
+	stored, encoding := pack(data)
+	if encoding != "" {
+		meta.Metadata = map[string]string{encodingKey: encoding}
+	}
+	if _, err := store.Put(ctx, meta, bytes.NewReader(stored)); err != nil {
 		return "", wrap(doing, err)
 	}
 	return digest, nil
@@ -117,9 +122,13 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	data, err := readObject(ctx, store, string(digest), blob.MaxBytes)
+	stored, info, err := readObject(ctx, store, string(digest), blob.MaxBytes)
 	if err != nil {
 		return nil, wrap(doing, err)
+	}
+	data, err := unpack(stored, info)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return data, blob.Verify(digest, data)
 }
@@ -134,32 +143,32 @@ var attempts = []struct {
 }{{time.Second, 16 << 20}, {5 * time.Second, 4 << 20}, {30 * time.Second, 1 << 20}}
 
 // readObject reads an object of at most limit bytes whole.
-func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) (data []byte, err error) {
+func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) (data []byte, info *jetstream.ObjectInfo, err error) {
 	for _, a := range attempts {
-		data, err = readObjectOnce(ctx, store, name, limit, func(size uint64) time.Duration {
+		data, info, err = readObjectOnce(ctx, store, name, limit, func(size uint64) time.Duration {
 			return a.base + time.Duration(size*uint64(time.Second/time.Millisecond)/a.rate)*time.Millisecond
 		})
 		if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, job.ErrInvalid) || ctx.Err() != nil {
 			break
 		}
 	}
-	return data, err
+	return data, info, err
 }
 
 // readObjectOnce reads an object whole within the time that its size gives it.
-func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, within func(size uint64) time.Duration) ([]byte, error) {
+func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, within func(size uint64) time.Duration) ([]byte, *jetstream.ObjectInfo, error) {
 	info, err := store.GetInfo(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if info.Size > limit {
-		return nil, fmt.Errorf("object %s has %d bytes; at most %d are allowed: %w", name, info.Size, limit, job.ErrInvalid)
+		return nil, nil, fmt.Errorf("object %s has %d bytes; at most %d are allowed: %w", name, info.Size, limit, job.ErrInvalid)
 	}
 	ctx, cancel := context.WithTimeout(ctx, within(info.Size))
 	defer cancel()
 	r, err := store.Get(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer r.Close()
 	var data bytes.Buffer
@@ -168,7 +177,11 @@ func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name strin
 	if err == nil && uint64(n) > limit {
 		err = fmt.Errorf("object %s has more than %d bytes: %w", name, limit, job.ErrInvalid)
 	}
-	return data.Bytes(), err
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err = r.Info() // of what was read, should it have been replaced since
+	return data.Bytes(), info, err
 }
 
 // Has implements blob.Store.

@@ -3,10 +3,14 @@ package broker
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/s2"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -31,14 +35,73 @@ func TestBlobConformance(t *testing.T) {
 
 func TestBlobsAreFull(t *testing.T) {
 	_, c := open(t, SetupConfig{BlobBytes: 1 << 20})
-	_, err := c.Blobs().Put(t.Context(), make([]byte, 2<<20))
+	_, err := c.Blobs().Put(t.Context(), noise(2<<20))
 	require.ErrorIs(t, err, job.ErrFull)
+}
+
+// noise is bytes that nothing makes shorter.
+func noise(n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data) // never fails
+	return data
+}
+
+// Blobs are stored as S2 where that is much shorter, and come back as they were put.
+func TestBlobsAreStoredShort(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	b := c.Blobs()
+	store, err := b.bucket.get(t.Context())
+	require.NoError(t, err)
+	stored := func(data []byte) *jetstream.ObjectInfo {
+		for range 2 {
+			digest, err := b.Put(t.Context(), data)
+			require.NoError(t, err)
+			require.Equal(t, blob.DigestOf(data), digest)
+			got, err := b.Get(t.Context(), digest)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(data, got))
+		}
+		info, err := store.GetInfo(t.Context(), string(blob.DigestOf(data)))
+		require.NoError(t, err)
+		return info
+	}
+	rows := bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 128, 63}, 1<<17)
+	require.Less(t, stored(rows).Size, uint64(len(rows)/10))
+	require.EqualValues(t, 1<<20, stored(noise(1<<20)).Size)
+	require.EqualValues(t, leastPacked-1, stored(rows[:leastPacked-1]).Size)
+	require.Zero(t, stored(nil).Size)
+}
+
+// What is stored is untrusted: it is refused before it takes memory.
+func TestPackedBlobsThatAreNone(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	b := c.Blobs()
+	store, err := b.bucket.get(t.Context())
+	require.NoError(t, err)
+	digest := blob.DigestOf([]byte("x"))
+	for name, test := range map[string]struct {
+		encoding string
+		stored   []byte
+	}{
+		"no S2":               {"s2", []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+		"empty":               {"s2", nil},
+		"cut off":             {"s2", s2.Encode(nil, make([]byte, 9000))[:20]},
+		"of another blob":     {"s2", s2.Encode(nil, []byte("y"))},
+		"too long":            {"s2", binary.AppendUvarint(nil, mostPacked+1)},
+		"an encoding to come": {"zstd", []byte("x")},
+	} {
+		meta := jetstream.ObjectMeta{Name: string(digest), Metadata: map[string]string{encodingKey: test.encoding}}
+		_, err := store.Put(t.Context(), meta, bytes.NewReader(test.stored))
+		require.NoError(t, err, name)
+		_, err = b.Get(t.Context(), digest)
+		require.ErrorIs(t, err, job.ErrCorrupt, name)
+	}
 }
 
 func TestBlobWhoseChunksAreGone(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	b := c.Blobs()
-	digest, err := b.Put(t.Context(), bytes.Repeat([]byte("x"), 1<<20))
+	digest, err := b.Put(t.Context(), noise(1<<20))
 	require.NoError(t, err)
 	stream, err := c.js.Stream(t.Context(), "OBJ_"+BlobBucket)
 	require.NoError(t, err)

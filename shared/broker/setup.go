@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/shared/job"
@@ -119,34 +120,50 @@ func (c SetupConfig) deadStream() jetstream.StreamConfig {
 	}
 }
 
+// setupTimeout bounds one attempt at one stream or bucket. A server that has no
+// leader may not answer at all; one that is slow has made it by the next attempt.
+const setupTimeout = 2 * time.Second
+
 // Setup creates the streams and buckets, or brings them to these limits; what
-// they hold stays. It may be called by anyone at any time. It fails with
-// job.ErrFull when the server has too little storage for the limits.
+// they hold stays. It may be called by anyone at any time. While JetStream cannot
+// serve yet, as in a cluster without a leader, it tries again with back-off, having
+// said so once, until ctx ends. It fails at once with job.ErrInvalid when JetStream
+// is off or permissions are missing, and with job.ErrFull when the server has too
+// little storage for the limits.
 func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 	cfg = cfg.withDefaults()
-	if err := c.checkJetStream(ctx); err != nil {
-		return err
+	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.setup(ctx, cfg) }, passing, func(err error) {
+		c.log.Warn().Err(err).Msg("JetStream is not ready; trying again until it is")
+	})
+	if err != nil {
+		return fmt.Errorf("set up NATS: %w", err)
 	}
+	return nil
+}
+
+// setup tries once; what it has made already, it may make again.
+func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 	for _, step := range []struct {
 		what string
-		do   func() error
+		do   func(context.Context) error
 	}{
-		{"stream " + TaskStream, func() error { return c.ensureTasks(ctx, cfg) }},
-		{"stream " + EventStream, func() error {
+		{"read the account", c.checkJetStream},
+		{"stream " + TaskStream, func(ctx context.Context) error { return c.ensureTasks(ctx, cfg) }},
+		{"stream " + EventStream, func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.eventStream())
 			return err
 		}},
-		{"stream " + DeadStream, func() error {
+		{"stream " + DeadStream, func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.deadStream())
 			return err
 		}},
-		{"bucket " + JobBucket, func() error {
+		{"bucket " + JobBucket, func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: JobBucket, Description: "Tributary: the record of each job",
 				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
-		{"bucket " + LeaseBucket, func() error {
+		{"bucket " + LeaseBucket, func(ctx context.Context) error {
 			if err := c.ensureTerms(ctx, cfg); err != nil {
 				return err
 			}
@@ -155,33 +172,40 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 				TTL: cfg.LeaseTTL, MaxBytes: leaseBytes, Replicas: cfg.Replicas,
 			})
 		}},
-		{"bucket " + BlobBucket, func() error {
+		{"bucket " + BlobBucket, func(ctx context.Context) error {
 			return c.ensureObjects(ctx, BlobBucket, "Tributary: blocks, plans and checkpoints by digest", cfg.BlobBytes, cfg.Replicas)
 		}},
-		{"bucket " + ModelBucket, func() error {
+		{"bucket " + ModelBucket, func(ctx context.Context) error {
 			return c.ensureObjects(ctx, ModelBucket, "Tributary: trained models", cfg.ModelBytes, cfg.Replicas)
 		}},
 	} {
-		if err := step.do(); err != nil {
-			return fmt.Errorf("set up NATS: %s: %w", step.what, explain(classify(err)))
+		if err := c.attempt(ctx, step.do); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return nil
+}
+
+// attempt does one step in bounded time and says what can be done when it fails.
+func (c *Conn) attempt(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+	defer cancel()
+	err := classify(do(ctx))
+	switch {
+	case errors.Is(err, job.ErrFull):
+		return fmt.Errorf("%w: raise JetStream's max_memory_store and max_file_store, or lower the limits asked for", err)
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(c.nc.LastError(), nats.ErrPermissionViolation):
+		// What is forbidden gets no reply; the server tells the connection.
+		return fmt.Errorf("%w: %w: %w", err, c.nc.LastError(), job.ErrInvalid)
+	}
+	return err
 }
 
 // checkJetStream tells a server without JetStream from one that has it.
 func (c *Conn) checkJetStream(ctx context.Context) error {
 	_, err := c.js.AccountInfo(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
-		return fmt.Errorf("set up NATS: %w: start nats-server with -js, or enable it for this account: %w", err, job.ErrInvalid)
-	}
-	return wrap("set up NATS: read the account", err)
-}
-
-// explain says what can be done about a server without room.
-func explain(err error) error {
-	if errors.Is(err, job.ErrFull) {
-		return fmt.Errorf("%w: raise JetStream's max_memory_store and max_file_store, or lower the limits asked for", err)
+		return fmt.Errorf("%w: start nats-server with -js, or enable it for this account: %w", err, job.ErrInvalid)
 	}
 	return err
 }

@@ -1,0 +1,109 @@
+package broker
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+)
+
+// cluster is servers of one cluster, each of which starts when it is told to.
+type cluster struct {
+	t      *testing.T
+	routes []*url.URL
+	dirs   []string
+}
+
+// newCluster finds a port for the routes of each of n servers.
+func newCluster(t *testing.T, n int) *cluster {
+	t.Helper()
+	c := &cluster{t: t}
+	held := make([]net.Listener, n) // until all are known
+	for i := range held {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		held[i] = l
+		c.routes = append(c.routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
+		c.dirs = append(c.dirs, t.TempDir())
+	}
+	for _, l := range held {
+		require.NoError(t, l.Close())
+	}
+	return c
+}
+
+// start starts server i, which does not wait for the others.
+func (c *cluster) start(i int) *natsserver.Server {
+	c.t.Helper()
+	route, err := net.ResolveTCPAddr("tcp", c.routes[i].Host)
+	require.NoError(c.t, err)
+	return startWith(c.t, natsserver.Options{
+		ServerName: fmt.Sprintf("s%d", i), StoreDir: c.dirs[i], Routes: c.routes,
+		Cluster: natsserver.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: route.Port},
+	})
+}
+
+// startWith starts a server with options that embedded.Config does not have.
+func startWith(t *testing.T, o natsserver.Options) *natsserver.Server {
+	t.Helper()
+	o.Host, o.Port, o.NoSigs, o.NoLog = "127.0.0.1", -1, true, true
+	o.JetStream, o.JetStreamMaxMemory, o.JetStreamMaxStore = true, 1<<30, 64<<30
+	s, err := natsserver.NewServer(&o)
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	require.True(t, s.ReadyForConnections(patience))
+	return s
+}
+
+// A server of three has no leader and cannot make a stream, until another has
+// started too.
+func TestSetupWaitsForALeader(t *testing.T) {
+	servers := newCluster(t, 3)
+	first := servers.start(0)
+	log := newLines()
+	c, err := Connect(t.Context(), Config{URL: first.ClientURL()}, zerolog.New(log).Level(zerolog.WarnLevel))
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+
+	done := make(chan error, 1)
+	go func() { done <- c.Setup(t.Context(), SetupConfig{Replicas: 3}) }()
+	select {
+	case <-log.wrote:
+	case err := <-done:
+		require.Fail(t, "it does not wait", "%v", err)
+	case <-time.After(patience):
+		require.Fail(t, "it does not say that it waits")
+	}
+	require.Contains(t, log.String(), "JetStream is not ready; trying again until it is")
+	for i := 1; i < 3; i++ {
+		servers.start(i)
+	}
+	require.NoError(t, receive(t, done))
+	require.Equal(t, 1, strings.Count(log.String(), "not ready"), "it is said once")
+	stream, err := c.js.Stream(t.Context(), TaskStream)
+	require.NoError(t, err)
+	require.Equal(t, 3, stream.CachedInfo().Config.Replicas)
+}
+
+// What a user may not ask JetStream for gets no answer either, but nobody would
+// wait for that to change.
+func TestSetupRefusesMissingPermissions(t *testing.T) {
+	s := startWith(t, natsserver.Options{StoreDir: t.TempDir(), Users: []*natsserver.User{{
+		Username: "worker", Permissions: &natsserver.Permissions{Publish: &natsserver.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}},
+	}}})
+	c, err := Connect(t.Context(), Config{URL: s.ClientURL(), User: "worker"}, zerolog.Nop())
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	err = c.Setup(t.Context(), SetupConfig{})
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, `Permissions Violation for Publish to "$JS.API.STREAM.CREATE.`)
+}
