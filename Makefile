@@ -14,6 +14,9 @@ KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 PURE := /(job|tree|plan|numeric|model|optim|gradient|metric|serial|wire)$$
 RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE)')
 
+# Tests of calls one after the other, of which a few are enough for the race detector.
+LONG = ^TestEveryCommandIsCutOff$$/(tiny_chunks|.*int8)
+
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 SEEDS ?= 25000
@@ -82,7 +85,7 @@ test: ## All tests that need nothing but Go and a redis-server
 
 .PHONY: race
 race: ## The tests of all packages with goroutines under the race detector
-	go test -race $(RACE)
+	go test -race -skip '$(LONG)' $(RACE)
 
 .PHONY: e2e
 e2e: tools mnist ## The README's walk-through, and real processes that are killed
@@ -123,6 +126,14 @@ bench-peers: mnist ## The same trainings in PyTorch and here, interleaved: PEERS
 .PHONY: bench-growth
 bench-growth: mnist ## Curves over workers, parameters, jobs, rows, tasks: GROWTH='--only rows'
 	go run ./deployments/bench/growth $(GROWTH)
+
+.PHONY: bench-phases
+bench-phases: mnist ## Where the time of a step goes, as a table: PHASES='--only "c 2"'
+	go run ./deployments/bench/phases $(PHASES)
+
+.PHONY: bench-wires
+bench-wires: mnist ## Bytes of a step and accuracy with every wire format: WIRES='--workers 2'
+	go run ./deployments/bench/wires $(WIRES)
 
 .PHONY: fuzz
 fuzz: ## All fuzz targets one after the other, FUZZTIME=30s each

@@ -10,7 +10,12 @@
 package capacity
 
 import (
+	"math"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // Job is what of a job decides its speed.
@@ -19,13 +24,36 @@ type Job struct {
 	Chunks       int `json:"chunks"`       // of a gradient, in Redis
 	Batch        int `json:"batch"`        // rows per step
 	Microbatches int `json:"microbatches"` // M
+	Vectors      int `json:"vectors"`      // of a snapshot: the parameters and the optimizer's
+
+	Wire wire.Format `json:"-"` // of gradients
 }
 
-// Bytes is the size of a gradient: P float32.
-func (j Job) Bytes() float64 { return 4 * float64(j.Params) }
+// The sizes in bytes of a partial, of a root gradient, and of what a lossy wire keeps
+// beside that.
+func (j Job) partial() float64 { return float64(j.Wire.Partials().Size(j.Params)) }
+func (j Job) root() float64    { return float64(j.Wire.Size(j.Params)) }
+func (j Job) residual() float64 {
+	if j.Wire.Lossy() {
+		return j.partial()
+	}
+	return 0
+}
 
-// Costs are what single operations take, in seconds. A vector is P float32. In
-// the ledger's operations the wire is left out: they were measured beside it.
+// vector is the size of P float32.
+func (j Job) vector() float64 { return 4 * float64(j.Params) }
+
+// together is how many steps of so many seconds one worker commits at a time.
+func (j Job) together(seconds float64) float64 {
+	if steps := math.Floor(job.Ahead.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
+		return min(steps, ledger.MaxLeap)
+	}
+	return 1
+}
+
+// Costs are what single operations take, in seconds. A vector is P float32; what is
+// shorter on a lossy wire is taken to cost Redis as much less, and rounding nothing.
+// In the ledger's operations the link is left out: they were measured beside it.
 type Costs struct {
 	Microbatch float64 `json:"microbatch"` // one micro-batch's gradient, on all slots of a worker
 	Add        float64 `json:"add"`        // the sum of two vectors
@@ -45,8 +73,8 @@ type Network struct {
 	Bandwidth float64 `json:"bandwidth"`
 }
 
-// wire is the time of n vectors on one link.
-func (n Network) wire(j Job, vectors float64) float64 { return vectors * j.Bytes() * 8 / n.Bandwidth }
+// link is the time of so many bytes on one link.
+func (n Network) link(bytes float64) float64 { return bytes * 8 / n.Bandwidth }
 
 // Step is the prediction for one fleet.
 type Step struct {
@@ -65,8 +93,9 @@ func (s Step) Seconds() float64 { return s.Compute + s.Communication + s.Queue }
 
 // Predict says how a step goes with so many workers, all of them alike. Of
 // the batch's tree N = min(W, M) nodes are tasks, one a worker, and the longest
-// has the most micro-batches. One task alone (N = 1) appends the root while it
-// computes the next step. Of several, that finish together:
+// has the most micro-batches. One task alone (N = 1) goes on for job.Ahead and commits
+// these steps with one snapshot, or appends each root when those are less, while it
+// computes the next. Of several, that finish together:
 //
 //   - each stores its partial but for the chunks that it completes, N−1 vectors
 //     into Redis in all;
@@ -76,7 +105,8 @@ func (s Step) Seconds() float64 { return s.Compute + s.Communication + s.Queue }
 //   - each reads the rest of the root, W−1 vectors out in all, and folds it.
 //
 // So a worker moves 2·(W−1)/W vectors down and one up, as in a reduce-scatter
-// and all-gather whose wires all end in Redis. What is done by many at once
+// and all-gather whose links all end in Redis. With a lossy wire each also appends the
+// residuals of its chunks and, if N > 1, reads those before. What is done by many at once
 // takes as long as one with its own link, or as Redis's thread or link for all.
 func Predict(j Job, c Costs, n Network, workers int) Step {
 	tasks := min(workers, j.Microbatches)
@@ -88,25 +118,32 @@ func Predict(j Job, c Costs, n Network, workers int) Step {
 		}
 	}
 	s.Compute = float64(longest)*c.Microbatch + float64(longest-1)*c.Add + c.Fold
-	// each is the vectors of the busiest worker, all those of everybody.
+	// moving is the time of bytes: each those of the busiest worker, all everybody's.
 	moving := func(each, all, alone, shared float64) float64 {
-		return max(each*alone+n.wire(j, each), all*shared, n.wire(j, all))
+		return max(each/j.vector()*alone+n.link(each), all/j.vector()*shared, n.link(all))
 	}
+	in := func(each, all float64) float64 { return moving(each, all, c.Put, c.SharedPut) }
+	out := func(each, all float64) float64 { return moving(each, all, c.Get, c.SharedGet) }
 	others, readers := float64(tasks-1), float64(workers-1)
 	share := 1 / float64(min(tasks, j.Chunks)) // of the chunks, that one completes
 	rest := 1 - share
 	if tasks > j.Chunks || workers > tasks {
 		rest = 1 // somebody completes none
 	}
-	commit := moving(share, 1, c.Put, c.SharedPut)
-	if tasks == 1 {
+	logged, partials, roots := j.root()+j.residual(), others*j.partial(), readers*j.root()
+	s.In, s.Out = partials+logged, partials+roots
+	commit := in(share*logged, logged)
+	if together := j.together(s.Compute + s.Queue); tasks == 1 && together > 1 {
+		snapshot := float64(j.Vectors) * j.vector()
+		s.In, s.Out, s.Queue = snapshot/together, 0, s.Queue/together
+		s.Communication = max(0, in(snapshot, snapshot)/together-s.Compute)
+	} else if tasks == 1 {
 		s.Communication = max(0, commit-s.Compute)
 	} else {
-		s.Communication = moving(rest, others, c.Put, c.SharedPut) + moving(share*others, others, c.Get, c.SharedGet) + share*others*c.Add +
-			commit + moving(rest, readers, c.Get, c.SharedGet)
+		s.Out += j.residual()
+		s.Communication = in(rest*j.partial(), partials) + out(share*(partials+j.residual()), partials+j.residual()) + share*others*c.Add +
+			commit + out(rest*j.root(), roots)
 	}
-	s.In = float64(tasks) * j.Bytes()
-	s.Out = (others + readers) * j.Bytes()
 	s.Samples = float64(j.Batch) / s.Seconds()
 	return s
 }

@@ -7,12 +7,13 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/coordinator/capacity"
+	"tributary/shared/wire"
 )
 
 // A job of 250,000 parameters, a megabyte, on links of 8 Mbit/s: a vector takes
 // a second on the wire.
 var (
-	job   = capacity.Job{Params: 250_000, Chunks: 16, Batch: 64, Microbatches: 8}
+	job   = capacity.Job{Params: 250_000, Chunks: 16, Batch: 64, Microbatches: 8, Vectors: 2}
 	costs = capacity.Costs{
 		Microbatch: 10, Add: 0.5, Fold: 2, Put: 3, Get: 4, SharedPut: 0.25, SharedGet: 0.5, Queue: 1, Task: 0.125,
 	}
@@ -31,6 +32,25 @@ func TestOneWorkerAppendsWhileItComputes(t *testing.T) {
 	slow := costs
 	slow.Put = 100
 	require.InDelta(t, 100+1-85.5, capacity.Predict(job, slow, network, 1).Communication, 1e-9, "the append is longer than the computing")
+}
+
+func TestOneWorkerCommitsManyShortStepsAtOnce(t *testing.T) {
+	short := costs
+	short.Microbatch, short.Add, short.Fold, short.Queue = 1e-3, 0, 1e-3, 0.9e-3 // 8 + 1 + 0.9 ms: 50 of them in half a second
+	adam := job
+	adam.Vectors = 3
+	s := capacity.Predict(adam, short, network, 1)
+	require.InDelta(t, 3e6/50, s.In, 1e-6, "a snapshot of three vectors")
+	require.Zero(t, s.Out)
+	require.InDelta(t, 3*(3+1)/50.-9e-3, s.Communication, 1e-9, "the snapshot is longer than the computing")
+	require.InDelta(t, 0.9e-3/50, s.Queue, 1e-9)
+
+	short.Microbatch = (0.5/4 - 2e-3) / 8 // four steps in half a second
+	require.InDelta(t, 1e6, capacity.Predict(adam, short, network, 1).In, 0, "three vectors for four steps are not worth it")
+	adam.Vectors = 2
+	require.InDelta(t, 2e6/4, capacity.Predict(adam, short, network, 1).In, 1e-6)
+	adam.Wire = wire.Format{Encoding: wire.Bfloat16}
+	require.InDelta(t, 1e6, capacity.Predict(adam, short, network, 1).In, 0, "each root and its residual, of two bytes a number")
 }
 
 func TestFourWorkersByHand(t *testing.T) {

@@ -58,8 +58,8 @@ type Action interface{ action() }
 // The actions.
 type (
 	// Publish puts a gradient task for each of the nodes on the queue, for Steps
-	// steps one after the other, Threads slots each. Of the commits of a root's task
-	// it is enough to tell every Tell steps.
+	// steps one after the other, Threads slots each. Of a root's task it is enough to
+	// commit, or to tell of it, every Tell steps.
 	Publish struct {
 		Step    int64
 		Steps   int64

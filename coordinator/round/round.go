@@ -25,7 +25,8 @@ type Config struct {
 	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
 	SpanTime        time.Duration          // about how long the steps of one task may take in all; 0: one step a task
 	ShortSpan       time.Duration          // likewise, while other jobs wait for slots
-	TellTime        time.Duration          // about how often it is enough to hear of commits
+	TrialTime       time.Duration          // about how long it is tried whether workers are better off alone; 0: they share every step
+	TellTime        time.Duration          // about how often whoever has whole steps by itself is to commit them, or to tell of it
 }
 
 // Phase is what the job is waiting for.
@@ -48,6 +49,7 @@ type Round struct {
 	slots, team        int
 	crowded            bool
 	span               span
+	share              share
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
 	evaluated          int64 // steps at which the newest evaluation was made; -1 before any
@@ -123,6 +125,9 @@ func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	if r.slots != e.Slots || r.team != e.Team || r.crowded != e.Crowded {
 		r.span.broken = true // others may be there to take its steps, or fewer
 	}
+	if r.slots != e.Slots || r.team != e.Team {
+		r.fresh()
+	}
 	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
 	switch {
 	case r.phase == Waiting && r.slots > 0:
@@ -147,6 +152,9 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 		r.steps.add((now - r.asked) / time.Duration(e.Steps-r.committed))
 	}
 	r.committed = e.Steps
+	if r.phase == Stepping && r.committed >= r.span.end {
+		r.weigh(now)
+	}
 	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)
 	if r.phase == Stepping && r.span.lasts(r.committed) {
 		r.attempt, r.asked = 0, now
@@ -189,8 +197,9 @@ func (r *Round) next(now time.Duration) []Action {
 		return []Action{Evaluate{Steps: r.committed, Final: final}}
 	}
 	r.phase = Stepping
+	actions := r.publish(now)
 	r.deadline = now + r.patience()
-	return r.publish()
+	return actions
 }
 
 // snapshotIfDue asks for a snapshot when the log has grown long enough.

@@ -14,6 +14,7 @@ const maxSpan = 1 << 14
 type span struct {
 	end    int64 // the step after its last
 	steps  int64 // how many it had
+	tell   int64 // how many may be committed, or told of, at a time
 	broken bool  // work was published beside it, or the fleet has changed: it ends with the step in hand
 }
 
@@ -22,17 +23,18 @@ func (s span) lasts(committed int64) bool { return !s.broken && committed < s.en
 
 // publish begins a span with the step in hand. Tasks of the last one that have
 // steps to go are called back first.
-func (r *Round) publish() []Action {
+func (r *Round) publish(now time.Duration) []Action {
 	var actions []Action
 	if r.span.end > r.committed {
 		actions = append(actions, Recall{})
 	}
-	steps := r.stride()
-	r.span = span{end: r.committed + steps, steps: steps}
+	steps := r.choose(now, r.stride())
+	r.span = span{end: r.committed + steps, steps: steps, tell: 1}
 	nodes, threads := r.cover()
 	publish := Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads}
 	if len(nodes) == 1 {
-		publish.Tell = r.within(r.cfg.TellTime)
+		r.span.tell = min(r.within(r.cfg.TellTime), steps)
+		publish.Tell = r.span.tell
 	}
 	return append(actions, publish)
 }
@@ -63,10 +65,14 @@ func (r *Round) stride() int64 {
 	return steps
 }
 
-// cover parts the tree among teams of slots of one worker each. A job whose share
+// cover parts the tree among teams of slots of one worker each, or gives it to one. A job whose share
 // is no whole number of teams has smaller ones.
 func (r *Round) cover() (nodes []tree.Node, threads int) {
-	nodes = tree.Cover(r.cfg.Microbatches, r.teams())
+	teams := r.teams()
+	if r.share.way() == 1 {
+		teams = 1
+	}
+	nodes = tree.Cover(r.cfg.Microbatches, teams)
 	return nodes, max(1, min(r.team, r.slots/len(nodes)))
 }
 

@@ -33,8 +33,8 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 	}
 	switch r.phase {
 	case Stepping:
+		r.span.broken, r.span.tell = true, 1
 		r.again(now)
-		r.span.broken = true
 		_, threads := r.cover()
 		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.part(e.Nodes), Threads: threads, Attempt: r.attempt}}
 	case Evaluating:
@@ -70,7 +70,11 @@ func (r *Round) patience() time.Duration {
 	if p.n == 0 {
 		floor = r.cfg.FirstFloor
 	}
-	return max(floor, time.Duration(r.cfg.BackupFactor*float64(p.median())))
+	expected := p.median()
+	if r.phase == Stepping {
+		expected *= time.Duration(max(1, r.span.tell))
+	}
+	return max(floor, time.Duration(r.cfg.BackupFactor*float64(expected)))
 }
 
 // current is the pace of what is being done.

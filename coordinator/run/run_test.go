@@ -264,7 +264,7 @@ func TestWhatAStragglerStoresIsSweptAway(t *testing.T) {
 	w.submit(line("a", 3))
 	r := w.ended("a")
 	lay := ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan}
-	_, _, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, []float32{1, 2}, ledger.Sums{Examples: 5}, lay.Genesis())
+	_, _, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, ledger.Partial{Gradient: []float32{1, 2}, Sums: ledger.Sums{Examples: 5}}, nil, lay.Genesis())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		state, err := w.ledger.State(t.Context(), lay)

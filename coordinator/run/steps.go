@@ -21,7 +21,7 @@ const (
 	backupFactor  = 3
 	backupFloor   = 200 * time.Millisecond
 	firstFloor    = 2 * time.Second
-	snapshotBytes = 256 << 20 // of log, after which a snapshot shortens it
+	snapshotBytes = 192 << 20 // of log, after which a snapshot shortens it
 	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
 	// spanTime is about how long one gradient task takes: workers that do not hear
@@ -29,7 +29,9 @@ const (
 	// may have to wait for a slot when there are more jobs than slots.
 	spanTime  = 2 * time.Second
 	shortSpan = 100 * time.Millisecond
-	tellTime  = 5 * time.Millisecond
+	// trialTime is about how long it is tried, now and then, whether a job is faster when
+	// one worker has its steps alone.
+	trialTime = 100 * time.Millisecond
 )
 
 // training drives the steps of a prepared job.
@@ -62,7 +64,12 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if d.service.cfg.Volatile {
 		policy = job.Checkpointing{}
 	}
+	var trial time.Duration
+	if d.service.cfg.TryAlone {
+		trial = trialTime
+	}
 	t.round = round.New(round.Config{
+		TrialTime:       trial,
 		Steps:           p.engine.Plan.Steps(),
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
 		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
@@ -74,7 +81,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		FirstFloor:      firstFloor,
 		SpanTime:        spanTime,
 		ShortSpan:       shortSpan,
-		TellTime:        tellTime,
+		TellTime:        job.Ahead,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
 	t.recall() // of whoever drove the job before

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -46,8 +47,10 @@ func serving(t *testing.T) client {
 	go func() { ended <- c.Run(ctx) }()
 	t.Cleanup(func() {
 		require.NoError(t, <-ended)
-		service.Stop(ctx)
-		require.NoError(t, events.Close(ctx))
+		last, stop := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer stop()
+		service.Stop(last)
+		require.NoError(t, events.Close(last), "what happened last is still sent")
 	})
 	nc, err := nats.Connect("", nats.InProcessServer(server))
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	ledgerredis "tributary/shared/ledger/redis"
+	"tributary/shared/wire"
 )
 
 // moving measures a vector's way into Redis and out of it: by one alone, and
@@ -70,6 +71,7 @@ func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layo
 	dst := make([][]float32, clients)
 	for i := range layouts {
 		layouts[i] = layout(job.Ref{Job: job.ID("plan-" + strconv.Itoa(i)), Run: job.Run(run)})
+		layouts[i].Wire = wire.Format{} // what a vector costs is measured as it is
 		chains[i], dst[i] = layouts[i].Genesis(), make([]float32, len(root))
 	}
 	defer func() {
@@ -82,7 +84,7 @@ func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layo
 		step := int64(rounds)
 		before := append([]ledger.Chain(nil), chains...)
 		put, err := together(clients, func(i int) (err error) {
-			_, chains[i], err = l.Append(ctx, layouts[i], step, layouts[i].AllChunks(), root, ledger.Sums{Examples: 1}, before[i])
+			_, chains[i], err = l.Append(ctx, layouts[i], step, layouts[i].AllChunks(), ledger.Partial{Gradient: root, Sums: ledger.Sums{Examples: 1}}, nil, before[i])
 			return err
 		})
 		if err != nil {

@@ -3,10 +3,7 @@ package sizing
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
-	"os"
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/blob"
@@ -24,14 +21,13 @@ type sample struct {
 }
 
 const (
-	maxSpec  = 1<<20 + 1 // one byte more than a spec may have, so that a longer one is seen
-	chunkLen = 64 << 10  // parameters in a ledger chunk, as jobs have it
-	batches  = 4         // of made-up rows
+	chunkLen = 64 << 10 // parameters in a ledger chunk, as jobs have it
+	batches  = 4        // of made-up rows
 )
 
 // sample reads the job's data for its shape and keeps nothing of it.
 func (c *Command) sample(ctx context.Context) (*sample, error) {
-	data, err := c.read()
+	data, err := spec.Read(c.Spec)
 	if err != nil {
 		return nil, err
 	}
@@ -59,23 +55,6 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 
 // cacheBytes is the worker's default.
 const cacheBytes = 512 << 20
-
-func (c *Command) read() ([]byte, error) {
-	in := io.Reader(os.Stdin)
-	if c.Spec != "-" {
-		f, err := os.Open(c.Spec)
-		if err != nil {
-			return nil, fmt.Errorf("read spec: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxSpec))
-	if err != nil {
-		return nil, fmt.Errorf("read spec: %w", err)
-	}
-	return data, nil
-}
 
 // made puts made-up rows into store, in blocks as long as the real ones, and
 // returns the splits with these for training.

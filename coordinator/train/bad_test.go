@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
+	"tributary/shared/spec"
 )
 
 // small is a job on a file of columns a and y in the folder DIR.
@@ -127,15 +128,12 @@ func refused(t *testing.T, text string) error {
 	return err
 }
 
-func TestBadSpecFile(t *testing.T) {
-	c := &Command{Workers: 1, Spec: filepath.Join(t.TempDir(), "none.yaml")}
-	_, err := c.read()
-	require.ErrorContains(t, err, "none.yaml: no such file")
-	c.Spec = filepath.Join(t.TempDir(), "large.yaml")
-	require.NoError(t, os.WriteFile(c.Spec, make([]byte, 3<<20), 0o600))
-	data, err := c.read()
+func TestSpecFileThatIsTooLong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "large.yaml")
+	require.NoError(t, os.WriteFile(file, make([]byte, 3<<20), 0o600))
+	text, err := spec.Read(file)
 	require.NoError(t, err)
-	require.ErrorContains(t, refused(t, string(data)), "1048576")
+	require.ErrorContains(t, refused(t, string(text)), "1048576")
 }
 
 // A loss that is no number any more ends the job with the step and the cause.

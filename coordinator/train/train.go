@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,6 +31,7 @@ import (
 	"tributary/shared/numeric/isa"
 	"tributary/shared/registry"
 	"tributary/shared/settings"
+	"tributary/shared/spec"
 	"tributary/shared/telemetry"
 	worker "tributary/worker/run"
 )
@@ -44,6 +44,7 @@ type Command struct {
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>."`
 	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
+	Share   string `name:"share" default:"always" enum:"always,auto" help:"Whether the workers that a job has share each of its steps: always, the default, or auto, when that is found to be faster than one of them alone."`
 	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
 }
 
@@ -70,7 +71,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err := isa.Err(); err != nil {
 		return err
 	}
-	spec, err := c.read()
+	text, err := spec.Read(c.Spec)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := c.train(ctx, spec, display, log)
+	outcome, err := c.train(ctx, text, display, log)
 	if err != nil {
 		return err
 	}
@@ -95,28 +96,8 @@ const (
 	replicaCache = 2 << 30
 )
 
-// maxSpec is one byte more than a spec may have, so that a longer one is seen.
-const maxSpec = 1<<20 + 1
-
-func (c *Command) read() ([]byte, error) {
-	in := io.Reader(os.Stdin)
-	if c.Spec != "-" {
-		f, err := os.Open(c.Spec)
-		if err != nil {
-			return nil, fmt.Errorf("read spec: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, maxSpec))
-	if err != nil {
-		return nil, fmt.Errorf("read spec: %w", err)
-	}
-	return data, nil
-}
-
 // train runs servers, coordinator and workers around the one job.
-func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
+func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
 	stores, closeStores, err := c.open(ctx.Soft, log)
 	if err != nil {
 		return nil, err
@@ -133,9 +114,9 @@ func (c *Command) train(ctx lifecycle.Contexts, spec []byte, display *progress.D
 	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
 		Events: follow, Keep: keep, Only: follow.follows, Log: log,
-		Volatile: c.NATS == "",
+		Volatile: c.NATS == "", TryAlone: c.Share == "auto",
 	})
-	status, err := coordinator.API.Submit(ctx.Soft, spec)
+	status, err := coordinator.API.Submit(ctx.Soft, text)
 	if err != nil {
 		return nil, err
 	}

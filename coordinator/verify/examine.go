@@ -16,7 +16,10 @@ func (x *verification) differing(ctx context.Context, mark ledger.Mark, logged b
 	t := x.w.Step
 	d := &job.Difference{What: "root", Step: t, Recorded: mark.String(), Recomputed: x.w.After.Mark().String(), Wrong: job.WrongUnknown}
 	e := &evidence{node: tree.Root, root: x.w.Root, sums: x.w.Sums}
-	e.explains = func(root []float32, sums ledger.Sums) bool { return x.w.Follow(root, sums).Mark() == mark }
+	e.explains = func(root []float32, sums ledger.Sums) bool {
+		after, err := x.w.Follow(root, sums)
+		return err == nil && after.Mark() == mark
+	}
 	has := "mark " + mark.String()
 	if logged {
 		if err := x.readRoot(ctx, e); err != nil {

@@ -76,8 +76,11 @@ func play(t require.TestingT, j gradienttest.Job, steps int64, f fault) *past {
 // take commits and folds a root.
 func (p *past) take(w *serial.Walk, root []float32, sums ledger.Sums) {
 	copy(w.Root, root)
-	w.Sums, w.After = sums, w.Follow(root, sums)
-	_, after, err := p.ledger.Append(context.Background(), p.layout, w.Step, p.layout.AllChunks(), root, sums, w.Chain)
+	var err error
+	w.Sums = sums
+	w.After, err = w.Follow(root, sums)
+	require.NoError(p.t, err)
+	_, after, err := p.ledger.Append(context.Background(), p.layout, w.Step, p.layout.AllChunks(), ledger.Partial{Gradient: root, Sums: sums}, nil, w.Chain)
 	require.NoError(p.t, err)
 	require.Equal(p.t, w.After, after)
 	w.Fold()

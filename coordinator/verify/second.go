@@ -107,6 +107,7 @@ func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second
 			second.leaf = i
 			root := make([]float32, len(o.Root)/4)
 			wire.Floats(root, o.Root)
+			x.w.Round(root)
 			second.explains = !e.partial && e.explains(root, ledger.Sums{Examples: o.Examples, Loss: math.Float64frombits(o.Loss)})
 			return false, second, nil
 		}

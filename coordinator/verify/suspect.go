@@ -89,6 +89,9 @@ func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why
 	if hi-lo == 1 {
 		return lo, nil, nil
 	}
+	if x.s.Layout.Wire.Lossy() {
+		return -1, []string{"with a lossy wire its micro-batches are not tried one by one"}, nil
+	}
 	if int64(hi-lo)*int64(len(e.root))*4 > leafBytes {
 		return -1, []string{fmt.Sprintf("its micro-batches take more than %d bytes and were not tried one by one", leafBytes)}, nil
 	}

@@ -52,8 +52,9 @@ func newFleet(ctx context.Context, l *lab, dir string, log io.Writer, coordinato
 	if f.redis, err = newRedis(ctx, dir, log); err != nil {
 		return f, err
 	}
+	share := []string{"always", "auto"}[workers%2]
 	for range coordinators {
-		if _, err := f.add(ctx, "coordinator", "serve", "--data-root", "deployments/data"); err != nil {
+		if _, err := f.add(ctx, "coordinator", "serve", "--data-root", "deployments/data", "--share", share); err != nil {
 			return f, err
 		}
 	}

@@ -17,7 +17,8 @@ import (
 	"tributary/shared/spec"
 )
 
-// work is a job that scenarios train. Each takes some seconds on two cores.
+// work is a job that scenarios train. Each takes some seconds on two cores, by several
+// workers. One worker alone is ten times as fast, for it need not wait for others.
 type work struct {
 	name, spec string
 	once       sync.Once
@@ -32,31 +33,34 @@ loss: softmax_cross_entropy
 metrics: [accuracy]
 `
 
-var works = []*work{
-	// Small steps, many of them.
-	{name: "digits", spec: digits + `
+var works, worksAlone = catalogue(1), catalogue(10)
+
+// catalogue is the jobs, so many times as long.
+func catalogue(times int) []*work {
+	length := func(spec string, epochs, evaluate int) string {
+		return fmt.Sprintf("%sepochs: %d\nevaluate: {every_epochs: %d}\n", spec, times*epochs, times*evaluate)
+	}
+	return []*work{
+		// Small steps, many of them.
+		{name: "digits", spec: length(digits+`
 name: digits
 model: {layers: [{dense: {units: 64, activation: relu}}, {dense: {units: 10}}]}
 optimizer: {adam: {learning_rate: 0.003}}
 batch: 256
 microbatches: 8
-epochs: 250
-evaluate: {every_epochs: 50}
 seed: 42
-`},
-	// Gradients of several chunks.
-	{name: "deep", spec: digits + `
+`, 250, 50)},
+		// Gradients of several chunks.
+		{name: "deep", spec: length(digits+`
 name: deep
 model: {layers: [{dense: {units: 512, activation: tanh}}, {dense: {units: 256, activation: gelu}}, {dense: {units: 10}}]}
 optimizer: {adamw: {learning_rate: 0.001}}
 batch: 128
 microbatches: 4
-epochs: 30
-evaluate: {every_epochs: 10}
 seed: 7
-`},
-	// Regression with momentum.
-	{name: "house", spec: `
+`, 30, 10)},
+		// Regression with momentum.
+		{name: "house", spec: length(`
 name: house
 data: {source: deployments/data/ames-house-prices.csv.gz, format: csv, label: Sale_Price, clean: {missing: median},
   transform: {scale: standard, label: standard}, split: {train: 0.8, validation: 0.1, test: 0.1}}
@@ -65,11 +69,10 @@ loss: mse
 optimizer: {sgd: {learning_rate: 0.003, momentum: 0.9}}
 batch: 64
 microbatches: 4
-epochs: 60
-evaluate: {every_epochs: 20}
 seed: 3
 metrics: [rmse]
-`},
+`, 60, 20)},
+	}
 }
 
 func jobNames() []string {
@@ -80,8 +83,13 @@ func jobNames() []string {
 	return names
 }
 
-func jobByName(name string) *work {
-	for _, w := range works {
+// jobByName is the job that so many workers train; nil when there is none.
+func jobByName(name string, workers int) *work {
+	from := works
+	if workers == 1 {
+		from = worksAlone
+	}
+	for _, w := range from {
 		if w.name == name {
 			return w
 		}

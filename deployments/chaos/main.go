@@ -49,7 +49,7 @@ func (c *scenarios) Validate() error {
 	if c.Parallel < 1 || c.Parallel > 64 {
 		return fmt.Errorf("--parallel: %d: want 1 to 64", c.Parallel)
 	}
-	if c.Job != "" && jobByName(c.Job) == nil {
+	if c.Job != "" && jobByName(c.Job, 0) == nil {
 		return fmt.Errorf("--job: %q: want one of %s", c.Job, strings.Join(jobNames(), ", "))
 	}
 	_, err := chosen(c.Faults)

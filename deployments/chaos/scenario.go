@@ -45,10 +45,12 @@ type strike struct {
 
 func scriptOf(seed uint64, only string, from []fault) script {
 	r := rand.New(rand.NewPCG(seed, 0x7472696275746172))
-	p := script{work: works[r.IntN(len(works))], coordinators: 1 + r.IntN(3), workers: 1 + r.IntN(4)}
+	name := works[r.IntN(len(works))].name
 	if only != "" {
-		p.work = jobByName(only)
+		name = only
 	}
+	p := script{coordinators: 1 + r.IntN(3), workers: 1 + r.IntN(4)}
+	p.work = jobByName(name, p.workers)
 	for range 1 + r.IntN(4) {
 		p.strikes = append(p.strikes, strike{pick(r, from), 0.05 + 0.8*r.Float64(), r.Uint64()})
 	}

@@ -113,7 +113,7 @@ func TestAPausedJobIsVerified(t *testing.T) {
 	w := newWorld(t, "")
 	w.coordinate("")
 	w.work()
-	w.submit(long("line", 100000))
+	w.submit(long("line", 1_000_000))
 	s := w.follow("line")
 	s.underway()
 	w.ask("tributary.jobs.pause", "line")

@@ -247,7 +247,7 @@ func (s *story) succeeded(want job.Digest) {
 	s.w.eventually("the training state is deleted", func() bool { return s.w.record(e.Job).Released })
 }
 
-// long is a job of some seconds: small steps, many of them, fewer where the
+// long is a job of small steps, some 20 µs each by one worker, fewer where the
 // race detector makes them slow.
 func long(id string, steps int) string {
 	if raced {

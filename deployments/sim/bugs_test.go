@@ -27,12 +27,13 @@ const (
 	neverDeletes     = "a job's training state is not deleted"
 	publishesForever = "a coordinator publishes every task many times over"
 	forgetsMarks     = "a worker trims the log before the marks of its steps are kept"
+	forgetsResiduals = "a worker takes what a wire lost for nothing when another worker lost it"
 )
 
 var bugs = []string{
 	acksEarly, sumsByArrival, countsTwice, skipsDigests, readsStaleRoots, mislabels, ignoresRuns,
 	forcesRecords, ignoresLeases, neverEndsLeases, neverRepublishes, neverDeletes, publishesForever,
-	forgetsMarks,
+	forgetsMarks, forgetsResiduals,
 }
 
 // has reports whether the process's program has the bug.
@@ -40,7 +41,7 @@ func (p *process) has(bug string) bool { return p.w.bug == bug }
 
 func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 	switch p.w.bug {
-	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, neverDeletes, forgetsMarks:
+	case sumsByArrival, countsTwice, readsStaleRoots, mislabels, neverDeletes, forgetsMarks, forgetsResiduals:
 		return mutantLedger{l, p, &sync.Map{}}
 	}
 	return l
@@ -53,6 +54,14 @@ type mutantLedger struct {
 	chains *sync.Map // job.Ref → ledger.Chain before the step that was read last
 }
 
+func (m mutantLedger) Residual(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
+	err := m.Ledger.Residual(ctx, lay, step, chunks, dst, before)
+	if err == nil && m.p.has(forgetsResiduals) {
+		clear(dst)
+	}
+	return err
+}
+
 func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
 	if m.p.has(countsTwice) {
 		part.Sums.Examples *= 2
@@ -60,11 +69,11 @@ func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, no
 	return m.Ledger.Put(ctx, lay, step, node, part)
 }
 
-func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
 	if m.p.has(countsTwice) {
-		s.Examples *= 2
+		root.Sums.Examples *= 2
 	}
-	return m.Ledger.Append(ctx, lay, step, chunks, root, s, before)
+	return m.Ledger.Append(ctx, lay, step, chunks, root, residual, before)
 }
 
 // Partial reads the partial of the node's mirror image where there is one.
@@ -103,6 +112,13 @@ func (m mutantLedger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Sna
 		s.Step++
 	}
 	return m.Ledger.Begin(ctx, lay, s)
+}
+
+func (m mutantLedger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+	if m.p.has(mislabels) && len(sums) > 1 {
+		s.Step, sums = s.Step-1, sums[1:]
+	}
+	return m.Ledger.Leap(ctx, lay, from, sums, s)
 }
 
 func (m mutantLedger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {

@@ -73,7 +73,7 @@ func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, part
 	}
 }
 
-func (w *world) checkRoot(lay ledger.Layout, step int64, chunks []int, root []float32, sums ledger.Sums, before ledger.Chain) {
+func (w *world) checkRoot(lay ledger.Layout, step int64, chunks []int, root []float32, residual []float32, sums ledger.Sums, before ledger.Chain) {
 	s := w.job(lay)
 	if s == nil {
 		return
@@ -91,6 +91,14 @@ func (w *world) checkRoot(lay ledger.Layout, step int64, chunks []int, root []fl
 		if !same(want.Gradient[lo:hi], root[lo:hi]) || want.Sums != sums {
 			w.wrong("%s: chunk %d of the root gradient of step %d is %v, %+v: want %v, %+v", s.alias, c, step, root[lo:hi], sums, want.Gradient[lo:hi], want.Sums)
 		}
+		if !lay.Wire.Lossy() {
+			continue
+		}
+		after := s.want.states[step+1]
+		if after := after[len(after)-1]; len(residual) != lay.Params || !same(after[lo:hi], residual[lo:hi]) {
+			w.wrong("%s: chunk %d of the residual after step %d is %v: want %v", s.alias, c, step, residual, after)
+		}
+		w.reached("a root is rounded, and what it lost is kept")
 	}
 }
 

@@ -17,12 +17,14 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
+	"tributary/shared/rounding"
 	"tributary/shared/serial"
 	"tributary/shared/spec"
 	"tributary/shared/tree"
 )
 
-// templates is how many different jobs there are.
+// templates is how many different jobs there are with the wire that loses nothing, and
+// how many, from there on, with the others.
 const templates = 32
 
 // specOf is the spec of a template, with that id.
@@ -47,6 +49,12 @@ func specOf(template int, id job.ID) []byte {
 			map[string]any{"adam": map[string]any{"learning_rate": 0.01}}),
 		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
 		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)}, "checkpoint": map[string]any{"every_steps": 2 + r.IntN(6), "keep": 1 + r.IntN(3)},
+	}
+	if template >= templates {
+		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)
+		if s["wire"] == job.WireTopK {
+			s["wire_keep"] = pick(r, 0.1, 0.3, 0.5)
+		}
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -76,7 +84,7 @@ type reference struct {
 	layout  ledger.Layout // without the job
 	steps   int64
 	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
-	states  [][][]float32                  // after so many steps: parameters and the optimizer's vectors
+	states  [][][]float32                  // after so many steps: the vectors of a snapshot
 	chains  []ledger.Chain                 // after so many steps: of the update log
 	units   []map[string][]byte            // after so many steps: every unit of an evaluation
 	digest  job.Digest                     // of the final parameters
@@ -154,7 +162,7 @@ func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error)
 
 // train takes the job's steps, and holds itself against shared/serial.
 func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
-	vectors := make([][]float32, 1+e.Fold.Vectors())
+	vectors := make([][]float32, r.layout.Vectors(1+e.Fold.Vectors()))
 	for i := range vectors {
 		vectors[i] = make([]float32, r.layout.Params)
 	}
@@ -187,13 +195,21 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 		}
 		r.nodes = append(r.nodes, nodes)
 		root := nodes[tree.Root]
+		for c := range r.layout.Chunks() {
+			if lo, hi := r.layout.Chunk(c); r.layout.Wire.Lossy() {
+				rounding.Root(r.layout.Wire, root.Gradient[lo:hi], vectors[len(vectors)-1][lo:hi])
+			}
+		}
 		next := slices.Clone(r.chains[step])
 		for c, before := range next {
-			_, sum := r.layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
+			_, sum, err := r.layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
+			if err != nil {
+				return err
+			}
 			next[c] = before.Next(sum)
 		}
 		r.chains = append(r.chains, next)
-		e.Fold.Apply(vectors[0], vectors[1:], step, root.Gradient, e.Divisor(root.Sums))
+		e.Fold.Apply(vectors[0], vectors[1:1+e.Fold.Vectors()], step, root.Gradient, e.Divisor(root.Sums))
 	}
 	want, err := serial.Train(ctx, e)
 	if err != nil {

@@ -123,18 +123,18 @@ func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, step int64, 
 	return sums, err
 }
 
-func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
+func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
 	w := l.p.w
-	root, chunks = slices.Clone(root), slices.Clone(chunks)
+	root.Gradient, residual, chunks = slices.Clone(root.Gradient), slices.Clone(residual), slices.Clone(chunks)
 	reply, err := call(ctx, l.p, l.write(lay, "append %d", step), func() (followed[bool], error) {
-		w.checkRoot(lay, step, chunks, root, s, before)
+		w.checkRoot(lay, step, chunks, root.Gradient, residual, root.Sums, before)
 		was, _ := w.ledgers.now.State(in, l.key(lay))
-		committed, after, err := w.ledgers.now.Append(in, l.key(lay), step, chunks, root, s, before)
+		committed, after, err := w.ledgers.now.Append(in, l.key(lay), step, chunks, root, residual, before)
 		if err != nil {
 			w.wrong("%s appends step %d: %v", l.p.name, step, err)
 			return followed[bool]{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, l.key(lay), step, chunks, root, s, before) })
+		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, l.key(lay), step, chunks, root, residual, before) })
 		if len(chunks) == lay.Chunks() {
 			w.stored(lay.Ref, step, tree.Root)
 		}
@@ -142,6 +142,24 @@ func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, c
 		return followed[bool]{committed, after}, nil
 	})
 	return reply.value, reply.chain, err
+}
+
+func (l ledgerPort) Residual(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
+	vector := slices.Clone(dst)
+	_, err := call(ctx, l.p, l.read(lay, "residual %d", step), func() (struct{}, error) {
+		err := l.p.w.ledgers.now.Residual(in, l.key(lay), step, chunks, vector, before)
+		switch {
+		case step > 0 && err == nil:
+			l.p.w.reached("a residual is read")
+		case errors.Is(err, job.ErrStale):
+			l.p.w.reached("a residual is trimmed")
+		}
+		return struct{}{}, err
+	})
+	if err == nil {
+		copy(dst, vector)
+	}
+	return err
 }
 
 func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
@@ -205,6 +223,27 @@ func (l ledgerPort) snapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 		default:
 			w.reached("a snapshot trims the log")
 		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+func (l ledgerPort) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+	w := l.p.w
+	_, err := call(ctx, l.p, l.write(lay, "leap %d", s.Step), func() (struct{}, error) {
+		w.checkSnapshot(lay, s)
+		before, _ := w.ledgers.now.State(in, l.key(lay))
+		err := w.ledgers.now.Leap(in, l.key(lay), from, sums, s)
+		switch {
+		case errors.Is(err, job.ErrStale) && before.Committed != from:
+			w.reached("a leap is over steps that are not the next ones")
+			return struct{}{}, err
+		case err != nil:
+			w.wrong("%s leaps from %d to %d: %v", l.p.name, from, s.Step, err)
+			return struct{}{}, err
+		}
+		w.reached("steps are committed by a leap")
+		l.wrote(func(m *memory.Ledger) { _ = m.Leap(in, l.key(lay), from, sums, s) })
 		return struct{}{}, nil
 	})
 	return err

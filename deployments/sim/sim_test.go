@@ -48,7 +48,17 @@ func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result)
 	return r
 }
 
-func newSwarm(seed uint64) swarm { return choose((&world{seed: seed}).random("swarm")) }
+func newSwarm(seed uint64) swarm {
+	s := choose((&world{seed: seed}).random("swarm"))
+	if seed%4 == 2 { // lossy wires
+		for _, p := range s.jobs {
+			for i := range p.incarnations {
+				p.incarnations[i].template += templates
+			}
+		}
+	}
+	return s
+}
 
 // how says how to see a seed's story.
 func how(seed uint64) string {

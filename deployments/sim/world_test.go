@@ -65,7 +65,7 @@ func newWorld(seed uint64, bug string, tell func(string)) *world {
 		jobs: map[job.ID][]*simulated{}, runs: map[job.Run]*simulated{}, delivered: map[string]int{},
 		kept: map[job.Digest]bool{}, once: map[string]bool{}, wishing: map[job.ID]bool{},
 	}
-	w.swarm = choose(w.random("swarm"))
+	w.swarm = newSwarm(w.seed)
 	w.ledgers = newLedgers()
 	w.records = records{values: map[job.ID][]entry{}}
 	w.leases = leases{held: map[string]*claim{}, granted: map[uint64]*process{}}

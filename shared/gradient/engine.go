@@ -14,6 +14,7 @@ import (
 	"tributary/shared/optim"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
+	"tributary/shared/wire"
 )
 
 // Blocks hands out decoded blocks; dataset.Cache is one.
@@ -30,6 +31,7 @@ type Engine struct {
 	Metrics metric.Config
 
 	digest  job.Digest // of the plan
+	wire    wire.Format
 	blocks  Blocks
 	initial []float32 // given initial parameters; nil: made from the seed
 
@@ -52,6 +54,10 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	if err != nil {
 		return nil, fmt.Errorf("compile optimizer: %w", err)
 	}
+	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
+	if err != nil {
+		return nil, err
+	}
 	_, digest, err := p.Encode()
 	if err != nil {
 		return nil, err
@@ -61,6 +67,7 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 		Network: network,
 		Fold:    fold,
 		digest:  digest,
+		wire:    format,
 		blocks:  blocks,
 		Metrics: metric.Config{
 			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
@@ -111,6 +118,7 @@ func (e *Engine) Layout(ref job.Ref) ledger.Layout {
 	return ledger.Layout{
 		Ref: ref, Plan: e.digest, Params: e.Network.Params(),
 		ChunkLen: e.Plan.ChunkLen, Microbatch: e.Plan.Spec.Microbatches,
+		Wire: e.wire,
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 )
 
 // Node computes the partial of node at step under params [P]: the gradient
-// sum into dst [P], and the other sums. progress is called as often as the node
+// sum into dst [P], and the other sums. With a lossy wire the value of every node but
+// the root is rounded (package rounding); what is returned of the root is the sum of
+// its children, which whoever has the residual makes the root gradient of. progress is called as often as the node
 // has micro-batches, as the work goes on. It fails with job.ErrPoison when the
 // tree has no such node.
 func (e *Engine) Node(ctx context.Context, dst []float32, s *Scratch, params []float32, step int64, node tree.Node, progress func()) (ledger.Sums, error) {
@@ -56,8 +58,16 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	}
 	s.losses = grow(s.losses, hi-lo)
 	s.ctx, s.told, s.progress = ctx, 0, h.Progress
-	batch := model.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
-	whole := e.Network.SumGradient(dst, s.losses, s.pass, params, batch, model.Hooks{Step: s.step, Final: h.Final})
+	var whole bool
+	if e.wire.Lossy() {
+		whole = e.rounded(dst, s, params, node, 0, hi-lo)
+		if whole && h.Final != nil {
+			h.Final(0, len(dst))
+		}
+	} else {
+		batch := model.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
+		whole = e.Network.SumGradient(dst, s.losses, s.pass, params, batch, model.Hooks{Step: s.step, Final: h.Final})
+	}
 	clear(s.x) // blocks belong to the cache
 	err := ctx.Err()
 	if whole && s.tell(hi-lo) {

@@ -19,8 +19,9 @@ type Scratch struct {
 	rows   []dataset.RowRef
 	x      [][]float32 // rows in blocks
 	y      []float32
-	bounds []int     // of the node's micro-batches, in its rows
-	losses []float64 // of the node's micro-batches
+	bounds []int       // of the node's micro-batches, in its rows
+	losses []float64   // of the node's micro-batches
+	spare  [][]float32 // vectors that are not in use
 
 	// Of the running node.
 	ctx      context.Context //nolint:containedctx // of the one call that runs
@@ -68,6 +69,19 @@ func (s *Scratch) tell(times int) bool {
 	}
 	return true
 }
+
+// Vector returns a vector [n] that is not in use.
+func (s *Scratch) Vector(n int) []float32 {
+	if k := len(s.spare) - 1; k >= 0 && cap(s.spare[k]) >= n {
+		v := s.spare[k][:n]
+		s.spare = s.spare[:k]
+		return v
+	}
+	return make([]float32, n)
+}
+
+// Free gives a vector back, for another to take.
+func (s *Scratch) Free(v []float32) { s.spare = append(s.spare, v) }
 
 // sum returns the other sums of the node's micro-batches lo to hi: left + right.
 func (s *Scratch) sum(lo, hi int) ledger.Sums {

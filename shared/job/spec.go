@@ -22,6 +22,8 @@ type Spec struct {
 	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
 	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
 	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
+	Wire         Wire          `json:"wire,omitempty" jsonschema_description:"how gradients travel and are logged: float32 (the default) as they are; bfloat16, int8 (a scale for 256 parameters) or topk (the wire_keep greatest of a summed gradient, partial sums as bfloat16) rounded, what rounding loses being added to the next step's gradient; changes the result"`
+	WireKeep     float64       `json:"wire_keep,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"topk: the fraction of a gradient's elements that is kept, above 0 and at most 1; default 0.01"`
 	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"take partial gradients of one numerics fingerprint only, so that the result is the same bit for bit"`
 	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
 	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
@@ -43,6 +45,21 @@ func (l Loss) Classifies() bool { return l == SoftmaxCrossEntropy || l == Sigmoi
 
 // Sums reports whether the batch's loss is the sum over its rows, not their mean.
 func (l Loss) Sums() bool { return l == HalfSquaredError }
+
+// Wire is the format in which gradients travel and are logged; "" is WireFloat32.
+// Package rounding says what the others do to their values.
+type Wire string
+
+// The wires.
+const (
+	WireFloat32  Wire = "float32"
+	WireBfloat16 Wire = "bfloat16"
+	WireInt8     Wire = "int8"
+	WireTopK     Wire = "topk"
+)
+
+// Lossy reports whether gradients are rounded.
+func (w Wire) Lossy() bool { return w != "" && w != WireFloat32 }
 
 // Metric is a figure reported beside the loss.
 type Metric string

@@ -8,6 +8,9 @@ func (Loss) Allowed() []string {
 	return list(SoftmaxCrossEntropy, SigmoidCrossEntropy, MSE, HalfSquaredError)
 }
 
+// Allowed lists the wires.
+func (Wire) Allowed() []string { return list(WireFloat32, WireBfloat16, WireInt8, WireTopK) }
+
 // Allowed lists the metrics.
 func (Metric) Allowed() []string { return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss) }
 

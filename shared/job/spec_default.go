@@ -39,10 +39,19 @@ func (s *Spec) Default() {
 	if s.Evaluate == (Evaluation{}) {
 		s.Evaluate.EveryEpochs = 1
 	}
+	if s.Wire == WireFloat32 {
+		s.Wire = "" // as specs were before there were others, with their digests
+	}
+	if s.Wire == WireTopK && s.WireKeep == 0 {
+		s.WireKeep = defaultWireKeep
+	}
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()
 }
+
+// defaultWireKeep is the fraction of a gradient that topk keeps.
+const defaultWireKeep = 0.01
 
 func (d *Data) fill() {
 	if d.Format == "" && d.Inline == nil {

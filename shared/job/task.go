@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"time"
 
 	"tributary/shared/tree"
 )
@@ -31,6 +32,10 @@ const (
 // Splits lists every split, in the order in which they are reported.
 var Splits = []Split{Train, Validation, Test}
 
+// Ahead is about how much of its work a worker that has whole steps by itself may
+// keep to itself, and so may lose.
+const Ahead = 500 * time.Millisecond
+
 // Task is the unit of work on the queue: a pure function's name and
 // arguments. (Plan, Step, Node) fix a gradient task's result bit for bit,
 // (Plan, Step, Split, Block) an evaluate task's.
@@ -48,8 +53,8 @@ type Task struct {
 	// if it had been asked for alone; who computes them waits for each step's
 	// commit before the next.
 	Steps int64 `json:"steps,omitempty"`
-	// Tell, of a gradient task of the root: that a commit is told of every so many
-	// steps is enough, and of the last; 0 is 1. Nobody else computes the steps.
+	// Tell, of a gradient task of the root: that steps are committed, or told of, every
+	// so many steps is enough, and the last; 0 is 1. Nobody else computes the steps.
 	Tell int64 `json:"tell,omitempty"`
 	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
 	Threads int `json:"threads,omitempty"`

@@ -12,6 +12,7 @@ func (s *Spec) Validate() error {
 	s.validateModel(&fs)
 	s.Optimizer.validate(&fs)
 	s.validateMetrics(&fs)
+	s.validateWire(&fs)
 	return fs.join()
 }
 
@@ -28,6 +29,13 @@ func (s *Spec) validateLength(fs *faults) {
 	}
 	if e := s.Evaluate; e.EveryEpochs != 0 && e.EverySteps != 0 {
 		fs.at("evaluate.every_steps", "%d: every_epochs is given as well, want one of them", e.EverySteps)
+	}
+}
+
+// validateWire checks the fraction that a wire keeps.
+func (s *Spec) validateWire(fs *faults) {
+	if s.Wire != WireTopK && s.WireKeep != 0 {
+		fs.at("wire_keep", "%v: want it with wire %s alone", s.WireKeep, WireTopK)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // Layout is what must be known of a job to address its ledger. It comes from
@@ -28,6 +29,9 @@ type Layout struct {
 	Params     int        // P, the length of a gradient
 	ChunkLen   int        // parameters in a chunk; the last may be shorter
 	Microbatch int        // M, leaves of the reduction tree
+	// Wire is how roots are stored; partials are as Wire.Partials has it. Of one that
+	// is lossy only what is rounded (package rounding) can be put and appended.
+	Wire wire.Format
 }
 
 // Chunks returns the number of chunks of a gradient, at least 1.
@@ -87,13 +91,16 @@ type Progress struct {
 }
 
 // Snapshot is parameters and optimizer state after Step steps: Vectors[0] is
-// the parameters, the rest is the optimizer's, each [P]. Chain is the log's up
-// to there.
+// the parameters, the rest is the optimizer's, and of a job with a lossy wire the
+// last is the residual, each [P]. Chain is the log's up to there.
 type Snapshot struct {
 	Step    int64
 	Vectors [][]float32
 	Chain   Chain
 }
+
+// MaxLeap is how many steps can be committed by one snapshot.
+const MaxLeap = 4096
 
 // Ledger keeps jobs' training state. Implementations are safe for concurrent
 // use. Every method fails with a wrapped context error when ctx ends, with
@@ -109,7 +116,7 @@ type Ledger interface {
 	// kept, nor recorded: should the storer die before it appends the chunk, its
 	// task runs again. Put is idempotent per
 	// (step, node); another partial for a node that is stored fails with
-	// job.ErrCorrupt.
+	// job.ErrCorrupt, one that is not rounded to the layout's wire with job.ErrInvalid.
 	Put(ctx context.Context, l Layout, step int64, node tree.Node, p Partial) ([]Arrival, error)
 	// Arrived lists the nodes whose partials have arrived in every chunk not
 	// yet committed; it may be called for the running step only.
@@ -119,14 +126,21 @@ type Ledger interface {
 	Partial(ctx context.Context, l Layout, step int64, node tree.Node, chunks []int, dst []float32) (Sums, error)
 
 	// Append puts the given chunks of step's root gradient, from their places
-	// in root [P], into the log and, when they were the last ones missing and
+	// in root's [P], into the log and, when they were the last ones missing and
 	// every earlier step is committed, commits the step; the step's partials of
-	// these chunks are dropped. The chunks carry their links of before, the
+	// these chunks are dropped. residual [P] is what rounding the root lost, of a
+	// lossy wire, which is kept beside the log; nil of another. The chunks carry their links of before, the
 	// chain before the step; after is the same with these chunks past it. It is
 	// idempotent; a different chunk for the same step fails with job.ErrCorrupt.
 	// committed reports that this very call committed the step; later steps that
 	// were appended before, which it commits too, are not told of.
-	Append(ctx context.Context, l Layout, step int64, chunks []int, root []float32, s Sums, before Chain) (committed bool, after Chain, err error)
+	Append(ctx context.Context, l Layout, step int64, chunks []int, root Partial, residual []float32, before Chain) (committed bool, after Chain, err error)
+	// Residual reads, of a job with a lossy wire, the given chunks of the residual
+	// before step into their places in dst [P]: zeros before step 0, else what was
+	// appended with step-1 or, when that is trimmed, what the newest snapshot has, if
+	// it is of just so many steps. before is the chain that the reader holds before
+	// the step. It fails as Root of step-1 does.
+	Residual(ctx context.Context, l Layout, step int64, chunks []int, dst []float32, before Chain) error
 	// Root reads step's root gradient into dst [P]. before is the chain that the
 	// reader holds before the step, after the one past it. It fails with
 	// job.ErrNotFound when the step is not committed, with job.ErrStale when
@@ -154,6 +168,14 @@ type Ledger interface {
 	// with job.ErrStale; so a call that comes late to a ledger that was lost once
 	// more begins nothing.
 	Begin(ctx context.Context, l Layout, s Snapshot) error
+	// Leap commits the steps from … s.Step-1 at once, and the log gets no roots of
+	// them: the snapshot after them takes their place, as if they had been appended
+	// and then trimmed. sums are theirs, in order, at most MaxLeap. It is for whoever
+	// has computed all of them by itself. It fails with job.ErrStale when the ledger
+	// has not just so many steps as from, unless this snapshot is its newest: the
+	// call may be repeated. A residual is nobody's to compute beside the log, so that
+	// with a lossy wire it fails with job.ErrInvalid.
+	Leap(ctx context.Context, l Layout, from int64, sums []Sums, s Snapshot) error
 	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
 	// its step and the chain up to there; job.ErrNotFound when there is none.
 	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, chain Chain, err error)

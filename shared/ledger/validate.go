@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ func (l Layout) Validate() error {
 		return fmt.Errorf("ledger of %s: chunks of %d parameters: want 1 or more: %w", ref, l.ChunkLen, job.ErrInvalid)
 	case l.Microbatch < 1 || l.Microbatch > tree.MaxLeaves:
 		return fmt.Errorf("ledger of %s: %d micro-batches: want 1 to %d: %w", ref, l.Microbatch, tree.MaxLeaves, job.ErrInvalid)
+	}
+	if err := l.Wire.Validate(); err != nil {
+		return fmt.Errorf("ledger of %s: %w", ref, err)
 	}
 	return nil
 }
@@ -73,6 +77,50 @@ func (l Layout) CheckChunks(chunks []int) error {
 	return nil
 }
 
+// Vectors returns how many vectors a snapshot has of a job of which n are folded: one
+// more, the residual, of a lossy wire.
+func (l Layout) Vectors(n int) int {
+	if l.Wire.Lossy() {
+		return n + 1
+	}
+	return n
+}
+
+// CheckResidual reports the residual of a root that is not [P] of a lossy wire, or not
+// nil of another.
+func (l Layout) CheckResidual(v []float32) error {
+	if !l.Wire.Lossy() {
+		if v != nil {
+			return fmt.Errorf("residual of %d floats: want none with a wire that loses nothing: %w", len(v), job.ErrInvalid)
+		}
+		return nil
+	}
+	return l.CheckVector("residual", v)
+}
+
+// CheckRead reports what a read of the residual cannot be asked for.
+func (l Layout) CheckRead(step int64, chunks []int, dst []float32, before Chain) error {
+	err := cmp.Or(l.CheckStep(step), l.CheckChunks(chunks), l.CheckVector("destination", dst), l.CheckChain(before))
+	if err == nil && !l.Wire.Lossy() {
+		err = fmt.Errorf("residual of %s: its wire loses nothing: %w", l.Ref, job.ErrInvalid)
+	}
+	return err
+}
+
+// CheckLeap reports an invalid layout, range of steps, or snapshot of a leap.
+func (l Layout) CheckLeap(from int64, sums []Sums, s Snapshot) error {
+	if err := cmp.Or(l.CheckStep(from), l.CheckSnapshot(s.Step, s.Vectors), l.CheckChain(s.Chain)); err != nil {
+		return err
+	}
+	if l.Wire.Lossy() {
+		return fmt.Errorf("leap of %s: its wire loses something: %w", l.Ref, job.ErrInvalid)
+	}
+	if n := s.Step - from; n < 1 || n > MaxLeap || n != int64(len(sums)) {
+		return fmt.Errorf("leap from step %d to %d with sums of %d: want those of 1 to %d steps: %w", from, s.Step, len(sums), MaxLeap, job.ErrInvalid)
+	}
+	return nil
+}
+
 // AllChunks lists the numbers of all chunks.
 func (l Layout) AllChunks() []int {
 	all := make([]int, l.Chunks())
@@ -110,6 +158,9 @@ func (l Layout) CheckSnapshot(step int64, vectors [][]float32) error {
 	if len(vectors) == 0 {
 		return fmt.Errorf("snapshot of no vectors: want at least the parameters: %w", job.ErrInvalid)
 	}
+	if l.Wire.Lossy() && len(vectors) < 2 {
+		return fmt.Errorf("snapshot of %d vectors: want the parameters and the residual of a lossy wire: %w", len(vectors), job.ErrInvalid)
+	}
 	for i, v := range vectors {
 		if err := l.CheckVector(fmt.Sprintf("snapshot vector %d", i), v); err != nil {
 			return err
@@ -126,6 +177,11 @@ func EndsEarlier(unit string, step int64) bool {
 // Bare is the refusal to begin with a snapshot whose steps' losses are not there.
 func Bare(step int64) error {
 	return fmt.Errorf("begin with snapshot %d: the losses of its steps are not there: %w", step, job.ErrStale)
+}
+
+// Apart is the refusal of a leap over steps that are not the ledger's next ones.
+func Apart(from, to, committed int64) error {
+	return fmt.Errorf("leap from step %d to %d: the ledger has %d steps: %w", from, to, committed, job.ErrStale)
 }
 
 // Ahead is the refusal of a snapshot of steps that the ledger does not have.

@@ -20,7 +20,7 @@ import (
 var guarded = []string{
 	"tributary/shared/numeric/...", "tributary/shared/model", "tributary/shared/optim", "tributary/shared/gradient",
 	"tributary/shared/replica", "tributary/shared/serial", "tributary/shared/dataset/...", "tributary/shared/metric",
-	"tributary/shared/plan", "tributary/shared/tree", "tributary/worker/compute", "tributary/coordinator/ingest",
+	"tributary/shared/plan", "tributary/shared/tree", "tributary/shared/rounding", "tributary/worker/compute", "tributary/coordinator/ingest",
 }
 
 // allowed are the functions of foreign packages that do arithmetic or order

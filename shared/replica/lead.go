@@ -9,49 +9,69 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// Whoever computes a root by itself may fold it before it is in the log, and go on
-// while it is appended: it leads. The chain past the step is known when the append
-// is done; until then the fold is not settled, and nobody may take it for the log's.
+// Whoever computes roots by itself may fold them before they are in the ledger, and go
+// on meanwhile: it leads. Until the ledger has them the fold is not settled, and nobody
+// may take it for the ledger's. A root that is appended is settled before the next; its
+// link of the log's chain is known by then. Many that are committed by one snapshot are
+// followed by their links, and settled when the ledger has the last.
 
-// Lead folds the root gradient of a step that is about to be appended, when it is
-// the replica's next one and nobody waits for a settled fold, and reports whether
-// it did. The caller must append it and call Settle, or Forget.
-func (r *Replica) Lead(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums) bool {
+// Lead folds the root gradient of a step that is on its way to the ledger, after which
+// the log's chain is after, nil when that is not known yet. It does when this is the
+// replica's next step, nobody waits for a settled fold, and the caller leads already if
+// anybody does; it reports whether it did. The caller must see to it that the ledger
+// gets the step and call Settle, or Forget.
+func (r *Replica) Lead(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain, leads bool) bool {
 	if r.still.Load() > 0 || r.own(ctx) != nil {
 		return false
 	}
 	defer r.lock.Release(everything)
-	if r.step != step || r.chain == nil {
+	if r.step != step || r.chain == nil || (r.settled != nil) != leads {
 		return false
 	}
-	r.settled = make(chan struct{})
-	r.fold(by, root, sums, nil)
+	if !leads {
+		r.settled = make(chan struct{})
+	}
+	r.fold(by, root, sums, after)
 	return true
 }
 
-// Settle gives the log's chain past a step that was led and is in the log now.
+// Led copies the fold into vectors, though it may be led; only its leader knows what
+// that is good for. Vectors that are missing are made.
+func (r *Replica) Led(ctx context.Context, vectors [][]float32) (ledger.Snapshot, error) {
+	if err := r.lock.Acquire(ctx, 1); err != nil {
+		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
+	}
+	defer r.lock.Release(1)
+	return r.copy(vectors), nil
+}
+
+// Settle tells that the ledger has a step that was led, and the log's chain past it.
+// It settles the fold unless a later one is led.
 func (r *Replica) Settle(ctx context.Context, step int64, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
 	defer r.lock.Release(everything)
-	if r.step == step+1 && r.chain == nil {
-		r.follow(after)
+	if r.step != step+1 || r.settled == nil {
+		return nil
+	}
+	if r.chain == nil {
 		r.mark(after)
 	}
+	r.follow(after)
 	return nil
 }
 
-// Leads reports whether the fold is ahead of the log.
+// Leads reports whether the fold is ahead of the ledger.
 func (r *Replica) Leads(ctx context.Context) bool {
 	if r.lock.Acquire(ctx, 1) != nil {
 		return false
 	}
 	defer r.lock.Release(1)
-	return r.chain == nil
+	return r.settled != nil
 }
 
-// Settled waits until the fold is not ahead of the log.
+// Settled waits until the fold is not ahead of the ledger.
 func (r *Replica) Settled(ctx context.Context) error {
 	r.still.Add(1)
 	defer r.still.Add(-1)
@@ -59,9 +79,9 @@ func (r *Replica) Settled(ctx context.Context) error {
 		if err := r.lock.Acquire(ctx, 1); err != nil {
 			return fmt.Errorf("wait for the replica: %w", err)
 		}
-		chain, settled := r.chain, r.settled
+		settled := r.settled
 		r.lock.Release(1)
-		if chain != nil {
+		if settled == nil {
 			return nil
 		}
 		select {
@@ -80,7 +100,7 @@ func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Ledger, 
 		return err
 	}
 	defer r.lock.Release(everything)
-	if r.step != step || r.chain == nil {
+	if r.step != step || r.settled != nil {
 		return nil
 	}
 	have := make(map[int]bool, len(chunks))
@@ -108,7 +128,7 @@ func (r *Replica) Told(ctx context.Context, step int64, entry []byte) error {
 		return err
 	}
 	defer r.lock.Release(everything)
-	if r.step != step || len(r.chain) != 1 {
+	if r.step != step || r.settled != nil || len(r.chain) != 1 {
 		return nil
 	}
 	sums, sum, err := r.layout.DecodeRoot(r.root, step, 0, entry, r.chain[0])

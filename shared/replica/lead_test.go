@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
@@ -63,7 +64,7 @@ func TestLeading(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	r := replica.New(h.e, ref)
 	lead := func(step int64) bool {
-		return r.Lead(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums)
+		return r.Lead(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false)
 	}
 	require.False(t, lead(1), "not the next step")
 	require.True(t, lead(0))
@@ -85,6 +86,46 @@ func TestLeading(t *testing.T) {
 	h.sees(t, r, l, 6)
 }
 
+// Many steps may be led one after the other by whoever knows their links, and are
+// settled with the last.
+func TestLeadingManySteps(t *testing.T) {
+	h, l := newHistory(t, adam), memory.New()
+	r := replica.New(h.e, ref)
+	ctx := t.Context()
+	lead := func(step int64, leads bool) bool {
+		return r.Lead(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain, leads)
+	}
+	require.False(t, lead(0, true), "nobody leads yet")
+	require.True(t, lead(0, false))
+	require.False(t, lead(1, false), "another leads")
+	require.True(t, lead(1, true))
+	require.ErrorIs(t, r.View(ctx, l, 3, nil), job.ErrNotFound)
+	require.NoError(t, r.View(ctx, l, 2, func(params []float32, chain ledger.Chain) error {
+		require.Equal(t, h.folds[2].Vectors[0], params)
+		require.Nil(t, chain, "it is not the ledger's")
+		return nil
+	}))
+	led, err := r.Led(ctx, nil)
+	require.NoError(t, err)
+	require.Equal(t, h.folds[2], led)
+	require.True(t, lead(2, true))
+	require.NoError(t, r.Settle(ctx, 1, led.Chain))
+	require.True(t, r.Leads(ctx), "a later step is led")
+
+	copied := make(chan ledger.Snapshot)
+	go func() {
+		s, err := r.Snapshot(ctx)
+		assert.NoError(t, err)
+		copied <- s
+	}()
+	lead(3, true) // unless the snapshot is waited for by now
+	led, err = r.Led(ctx, led.Vectors)
+	require.NoError(t, err)
+	require.NoError(t, r.Settle(ctx, led.Step-1, led.Chain))
+	require.Equal(t, led, <-copied)
+	h.marked(t, r, led.Step)
+}
+
 // An entry that was told is folded like the log's, and only when it is the next.
 func TestAnEntryThatWasTold(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
@@ -92,7 +133,7 @@ func TestAnEntryThatWasTold(t *testing.T) {
 	layout := h.e.Layout(ref)
 	require.Equal(t, 1, layout.Chunks())
 	r := replica.New(h.e, ref)
-	entry, sum := layout.EncodeRoot(nil, 0, 0, h.roots[0].Gradient, h.roots[0].Sums, layout.Genesis()[0])
+	entry, sum, _ := layout.EncodeRoot(nil, 0, 0, h.roots[0].Gradient, h.roots[0].Sums, layout.Genesis()[0])
 	damaged := slices.Clone(entry)
 	damaged[len(damaged)/2] ^= 1
 	require.ErrorIs(t, r.Told(t.Context(), 0, damaged), job.ErrCorrupt)
@@ -103,6 +144,6 @@ func TestAnEntryThatWasTold(t *testing.T) {
 		require.Equal(t, ledger.Chain{layout.Genesis()[0].Next(sum)}, chain)
 		return nil
 	}))
-	foreign, _ := layout.EncodeRoot(nil, 1, 0, h.roots[1].Gradient, h.roots[1].Sums, layout.Genesis()[0])
+	foreign, _, _ := layout.EncodeRoot(nil, 1, 0, h.roots[1].Gradient, h.roots[1].Sums, layout.Genesis()[0])
 	require.ErrorIs(t, r.Told(t.Context(), 1, foreign), job.ErrCorrupt, "of another history")
 }

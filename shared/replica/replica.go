@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -37,14 +38,14 @@ type Replica struct {
 	lock    *semaphore.Weighted
 	step    int64        // steps folded
 	vectors [][]float32  // parameters, then optimizer state; each [P]
-	chain   ledger.Chain // the log's, up to step; nil while the last step is only led
+	chain   ledger.Chain // the log's, up to step; nil while the last step's link is not known
 	root    []float32    // scratch for the log's next root gradient
 	// marks are those of the newest steps folded, the last that of step-1. They
 	// begin where the fold was loaded, at most maxMarks steps back.
 	marks []ledger.Mark
 
 	still   atomic.Int32  // who waits for a fold that is no longer led
-	settled chan struct{} // closed when the fold is no longer led; guarded by lock
+	settled chan struct{} // nil, or closed when the fold is no longer led; guarded by lock
 }
 
 // everything is the weight of lock.
@@ -78,7 +79,7 @@ func (r *Replica) Bytes() int64 {
 }
 
 // View brings the replica to step and calls use with the parameters [P] and
-// the log's chain before that step; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
+// the log's chain before that step, nil while the fold is led; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
 // folded past step: the step is committed.
 func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
@@ -103,7 +104,11 @@ func (r *Replica) hold(ctx context.Context, step int64, use func(params []float3
 	}
 	defer r.lock.Release(1)
 	if r.step == step {
-		err = use(r.vectors[0], r.chain)
+		chain := r.chain
+		if r.settled != nil {
+			chain = nil
+		}
+		err = use(r.vectors[0], chain)
 	}
 	return r.step, err
 }
@@ -124,8 +129,8 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 	defer r.lock.Release(everything)
 	behind := false // a snapshot was older than the log's beginning
 	for r.step < step {
-		if r.chain == nil {
-			return fmt.Errorf("fold step %d: the one before is being appended: %w", r.step, job.ErrNotFound)
+		if r.settled != nil {
+			return fmt.Errorf("fold step %d: the one before is on its way to the ledger: %w", r.step, job.ErrNotFound)
 		}
 		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
 		switch {
@@ -151,7 +156,11 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 
 // load replaces the fold by the newest snapshot.
 func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
-	step, chain, err := l.Snapshot(ctx, r.layout, r.vectors)
+	vectors := r.vectors
+	if r.layout.Wire.Lossy() {
+		vectors = append(slices.Clone(vectors), r.root) // the residual, which the fold does not need
+	}
+	step, chain, err := l.Snapshot(ctx, r.layout, vectors)
 	if err != nil {
 		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
@@ -177,7 +186,7 @@ func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []f
 		return
 	}
 	defer r.lock.Release(everything)
-	if r.step == step {
+	if r.step == step && r.settled == nil {
 		r.fold(by, root, sums, after)
 	}
 }
@@ -190,10 +199,10 @@ func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
 		if err := r.lock.Acquire(ctx, 1); err != nil {
 			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
 		}
-		if r.chain != nil {
+		settled := r.settled
+		if settled == nil {
 			break
 		}
-		settled := r.settled
 		r.lock.Release(1)
 		select {
 		case <-settled:
@@ -202,11 +211,16 @@ func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
 		}
 	}
 	defer r.lock.Release(1)
-	s := ledger.Snapshot{Step: r.step, Vectors: make([][]float32, len(r.vectors)), Chain: r.chain}
+	return r.copy(nil), nil
+}
+
+// copy copies the fold into vectors, or into new ones. The lock is held.
+func (r *Replica) copy(into [][]float32) ledger.Snapshot {
+	s := ledger.Snapshot{Step: r.step, Vectors: slices.Grow(into[:0], len(r.vectors))[:len(r.vectors)], Chain: r.chain}
 	for i, v := range r.vectors {
-		s.Vectors[i] = append([]float32(nil), v...)
+		s.Vectors[i] = append(s.Vectors[i][:0], v...)
 	}
-	return s, nil
+	return s
 }
 
 // Forget goes back to step 0, for a ledger that has lost the steps folded here.

@@ -52,7 +52,7 @@ func newHistory(t require.TestingT, optimizer string) *history {
 		now.Step = step + 1
 		now.Chain = slices.Clone(now.Chain)
 		for c, before := range now.Chain {
-			_, sum := layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
+			_, sum, _ := layout.EncodeRoot(nil, step, c, root.Gradient, root.Sums, before)
 			now.Chain[c] = before.Next(sum)
 		}
 		h.roots, h.folds = append(h.roots, root), append(h.folds, clone(now))
@@ -76,7 +76,7 @@ func (h *history) commit(t require.TestingT, l ledger.Ledger, from, to int64) {
 		chunks[i] = i
 	}
 	for step := from; step < to; step++ {
-		committed, _, err := l.Append(context.Background(), layout, step, chunks, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step].Chain)
+		committed, _, err := l.Append(context.Background(), layout, step, chunks, h.roots[step], nil, h.folds[step].Chain)
 		require.NoError(t, err)
 		require.True(t, committed)
 	}
@@ -261,7 +261,7 @@ func TestAForkIsNotFolded(t *testing.T) {
 	for step := range int64(5) {
 		root := slices.Clone(h.roots[step].Gradient)
 		root[0]++
-		_, after, err := fork.Append(t.Context(), layout, step, layout.AllChunks(), root, h.roots[step].Sums, chain)
+		_, after, err := fork.Append(t.Context(), layout, step, layout.AllChunks(), ledger.Partial{Gradient: root, Sums: h.roots[step].Sums}, nil, chain)
 		require.NoError(t, err)
 		chain = after
 	}

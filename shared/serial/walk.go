@@ -7,6 +7,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/rounding"
 	"tributary/shared/tree"
 )
 
@@ -15,13 +16,15 @@ import (
 type Walk struct {
 	Engine  *gradient.Engine
 	Step    int64        // steps folded
-	Vectors [][]float32  // after them: parameters, then optimizer state; each [P]
+	Vectors [][]float32  // after them: parameters, then optimizer state, then the residual of a lossy wire; each [P]
 	Chain   ledger.Chain // of the update log after them
 
 	// Of step Step, once Compute has returned:
 	Root  []float32 // gradient, summed over the batch [P]
 	Sums  ledger.Sums
 	After ledger.Chain
+
+	residual []float32 // after step Step, of a lossy wire
 
 	scratch *gradient.Scratch
 	layout  ledger.Layout
@@ -31,7 +34,7 @@ type Walk struct {
 // NewWalk returns a walk at the parameters before the first step.
 func NewWalk(e *gradient.Engine) *Walk {
 	w := &Walk{Engine: e, scratch: gradient.NewScratch(), layout: e.Layout(job.Ref{})}
-	w.Vectors = make([][]float32, 1+e.Fold.Vectors())
+	w.Vectors = make([][]float32, w.layout.Vectors(1+e.Fold.Vectors()))
 	for i := range w.Vectors {
 		w.Vectors[i] = make([]float32, w.layout.Params)
 	}
@@ -51,24 +54,46 @@ func (w *Walk) Compute(ctx context.Context) error {
 	if w.Sums, err = w.Engine.Node(ctx, w.Root, w.scratch, w.Params(), w.Step, tree.Root, nil); err != nil {
 		return fmt.Errorf("step %d: %w", w.Step, err)
 	}
-	w.After = w.Follow(w.Root, w.Sums)
-	return nil
+	w.residual = w.Round(w.Root)
+	w.After, err = w.Follow(w.Root, w.Sums)
+	return err
+}
+
+// Round makes of the sum of the root's children [P] of the step that is next, in
+// place, the root gradient of a lossy wire, and returns the residual after it. Of
+// another wire it changes nothing and returns nil.
+func (w *Walk) Round(sum []float32) (residual []float32) {
+	if !w.layout.Wire.Lossy() {
+		return nil
+	}
+	residual = append([]float32(nil), w.Vectors[len(w.Vectors)-1]...)
+	for c := range w.layout.Chunks() {
+		lo, hi := w.layout.Chunk(c)
+		rounding.Root(w.layout.Wire, sum[lo:hi], residual[lo:hi])
+	}
+	return residual
 }
 
 // Follow returns the chain after the step that is next, if root were its gradient.
-func (w *Walk) Follow(root []float32, sums ledger.Sums) ledger.Chain {
+func (w *Walk) Follow(root []float32, sums ledger.Sums) (ledger.Chain, error) {
 	after := make(ledger.Chain, len(w.Chain))
 	for c, before := range w.Chain {
 		var sum uint64
-		w.entry, sum = w.layout.EncodeRoot(w.entry[:0], w.Step, c, root, sums, before)
+		var err error
+		if w.entry, sum, err = w.layout.EncodeRoot(w.entry[:0], w.Step, c, root, sums, before); err != nil {
+			return nil, fmt.Errorf("step %d: chunk %d: %w", w.Step, c, err)
+		}
 		after[c] = before.Next(sum)
 	}
-	return after
+	return after, nil
 }
 
 // Fold takes the step that was computed.
 func (w *Walk) Fold() {
-	w.Engine.Fold.Apply(w.Vectors[0], w.Vectors[1:], w.Step, w.Root, w.Engine.Divisor(w.Sums))
+	w.Engine.Fold.Apply(w.Vectors[0], w.Vectors[1:1+w.Engine.Fold.Vectors()], w.Step, w.Root, w.Engine.Divisor(w.Sums))
+	if w.residual != nil {
+		copy(w.Vectors[len(w.Vectors)-1], w.residual)
+	}
 	w.Step, w.Chain = w.Step+1, w.After
 }
 

@@ -30,13 +30,16 @@ func AppendSeal(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	return binary.LittleEndian.AppendUint64(dst, sum), sum
 }
 
-// OpenSeal holds a seal of the kind against the floats that it was made for and
-// returns its header and the vector's checksum. What does not belong together
+// OpenSeal holds a seal of the kind, of encoding Float32, against the floats that it
+// was made for and returns its header and the vector's checksum. What does not belong together
 // fails with job.ErrCorrupt.
 func OpenSeal(seal []byte, kind Kind, floats []byte) (Header, uint64, error) {
 	h, n, sum, err := ReadSeal(seal, kind)
 	if err != nil {
 		return h, 0, err
+	}
+	if h.Encoding != Float32 {
+		return h, 0, fmt.Errorf("vector has encoding %d, %d expected: %w", h.Encoding, Float32, job.ErrCorrupt)
 	}
 	if n != uint64(len(floats)/4) || len(floats)%4 != 0 {
 		return h, 0, fmt.Errorf("vector announces %d floats and holds %d bytes: %w", n, len(floats), job.ErrCorrupt)
@@ -56,8 +59,8 @@ func ReadSeal(seal []byte, kind Kind) (h Header, n, sum uint64, err error) {
 	if string(seal[:3]) != "TRV" || Kind(seal[3]) != kind {
 		return h, 0, 0, fmt.Errorf("seal begins with %q: want %q: %w", seal[:4], "TRV"+string(kind), job.ErrCorrupt)
 	}
-	if v := binary.LittleEndian.Uint32(seal[4:]); v != kind.version() {
-		return h, 0, 0, fmt.Errorf("vector of kind %q has version %d; this program reads version %d: %w", kind, v, kind.version(), job.ErrCorrupt)
+	if err := kind.checkVersion(seal); err != nil {
+		return h, 0, 0, err
 	}
 	h, n = readHead(seal)
 	return h, n, binary.LittleEndian.Uint64(seal[len(seal)-sumSize:]), nil
@@ -75,7 +78,7 @@ func sealed(head, floats []byte) uint64 {
 // appendHead appends what stands before n floats.
 func appendHead(dst []byte, h Header, n int) []byte {
 	dst = append(dst, 'T', 'R', 'V', byte(h.Kind))
-	dst = binary.LittleEndian.AppendUint32(dst, h.Kind.version())
+	dst = binary.LittleEndian.AppendUint32(dst, h.Kind.version()|uint32(h.Encoding)<<16)
 	for _, x := range [...]uint64{h.A, h.B, h.C, uint64(h.Examples), math.Float64bits(h.Loss), uint64(n)} {
 		dst = binary.LittleEndian.AppendUint64(dst, x)
 	}
@@ -88,7 +91,7 @@ func appendHead(dst []byte, h Header, n int) []byte {
 // readHead reads what appendHead wrote, of a kind that is known.
 func readHead(data []byte) (h Header, n uint64) {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(data[8+8*i:]) }
-	h.Kind = Kind(data[3])
+	h.Kind, h.Encoding = Kind(data[3]), Encoding(data[6])
 	h.A, h.B, h.C = word(0), word(1), word(2)
 	h.Examples, h.Loss = int64(word(3)), math.Float64frombits(word(4))
 	if h.Kind.chained() {

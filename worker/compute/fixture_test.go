@@ -123,7 +123,7 @@ func (h *heard) PublishCheckpointed(n notice.Checkpointed) error {
 	return nil
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, changes ...func(*plan.Plan)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, blobs: blob.NewMemory(0), ledger: memory.New()}
 	f.blocks = dataset.NewCache(f.blobs, 1<<20)
@@ -146,6 +146,9 @@ func newFixture(t *testing.T) *fixture {
 	for i := range features {
 		f.plan.Dataset.Preprocessing.Columns = append(f.plan.Dataset.Preprocessing.Columns,
 			dataset.Column{Name: fmt.Sprint("x", i), Kind: dataset.Numeric, Scale: 1})
+	}
+	for _, change := range changes {
+		change(f.plan)
 	}
 	encoded, digest, err := f.plan.Encode()
 	require.NoError(t, err)
@@ -258,7 +261,7 @@ func (f *fixture) chain(step int64) ledger.Chain {
 	chain := l.Genesis()
 	for n, r := range f.reference()[:step] {
 		for c, before := range chain {
-			_, sum := l.EncodeRoot(nil, int64(n), c, r.gradient, r.sums, before)
+			_, sum, _ := l.EncodeRoot(nil, int64(n), c, r.gradient, r.sums, before)
 			chain[c] = before.Next(sum)
 		}
 	}

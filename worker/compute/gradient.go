@@ -41,8 +41,8 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	switch {
 	case state.Committed < t.Step:
 		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
-	case errors.Is(err, job.ErrNotFound):
-		return err
+	case errors.Is(err, job.ErrNotFound): // it has come so far meanwhile
+		return p.replica.View(ctx, c.ledger, t.Step, ready)
 	case state.Committed > t.Step:
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))
 		return err
@@ -55,8 +55,8 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 
 // append appends root-gradient chunks to the log and announces the step when
 // that committed it, unless it is to be quiet about it.
-func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, before ledger.Chain, quiet bool) (ledger.Chain, error) {
-	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root.Gradient, root.Sums, before)
+func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain, quiet bool) (ledger.Chain, error) {
+	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root, residual, before)
 	if err != nil {
 		return nil, fmt.Errorf("append root gradient: %w", err)
 	}
@@ -78,6 +78,9 @@ func smallRoot(l ledger.Layout, step int64, root ledger.Partial, before ledger.C
 	if l.Microbatch == 1 || l.Chunks() > 1 || 4*l.Params > notice.MaxRoot/2 {
 		return nil
 	}
-	entry, _ := l.EncodeRoot(nil, step, 0, root.Gradient, root.Sums, before[0])
+	entry, _, err := l.EncodeRoot(nil, step, 0, root.Gradient, root.Sums, before[0])
+	if err != nil || len(entry) > notice.MaxRoot {
+		return nil // it is read from the log
+	}
 	return entry
 }

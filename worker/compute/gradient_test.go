@@ -92,7 +92,7 @@ func TestDifferingBytesAreCorruptNeverAveraged(t *testing.T) {
 			return err
 		},
 		"root": func(f *fixture, l ledger.Layout, bytes []float32) error {
-			_, _, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, bytes, ledger.Sums{}, l.Genesis())
+			_, _, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, ledger.Partial{Gradient: bytes}, nil, l.Genesis())
 			return err
 		},
 	} {
@@ -198,7 +198,7 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 		require.NoError(t, f.ledger.Delete(t.Context(), l))
 		chunks := l.AllChunks()
 		for step := range kept {
-			_, _, err := f.ledger.Append(t.Context(), l, step, chunks, want[step].gradient, want[step].sums, f.chain(step))
+			_, _, err := f.ledger.Append(t.Context(), l, step, chunks, ledger.Partial{Gradient: want[step].gradient, Sums: want[step].sums}, nil, f.chain(step))
 			require.NoError(t, err)
 		}
 		for step := kept; step < steps; step++ {

@@ -9,7 +9,9 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/numeric"
+	"tributary/shared/rounding"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // share stores a node's partial, and finishes the chunks that it completes: they
@@ -24,8 +26,8 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 	var chunks []int
 	root := ledger.Partial{Gradient: partial.Gradient}
 	for _, g := range group(arrivals) {
-		sums, err := sp.reduce(ctx, t, partial, g)
-		if errors.Is(err, job.ErrNotFound) {
+		sums, err := sp.reduce(ctx, t, partial, g, chain)
+		if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) {
 			continue // another worker has finished these chunks meanwhile
 		}
 		if err != nil {
@@ -48,12 +50,17 @@ func (sp *span) share(ctx context.Context, t job.Task, partial ledger.Partial, c
 // appends it meanwhile, when there is a next step to go on with.
 func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledger.Partial, chain ledger.Chain) error {
 	whole := len(chunks) == sp.p.layout.Chunks()
-	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums) {
+	if whole && sp.leaps(t) {
+		if done, err := sp.leap(ctx, t, root, chain); done || err != nil {
+			return err
+		}
+	}
+	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, nil, false) {
 		sp.lap(Folding)
 		sp.begin(ctx, t, root, chain)
 		return nil
 	}
-	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, chain, false)
+	after, err := sp.append(ctx, sp.p, t.Step, chunks, root, sp.carried.v, chain, false)
 	sp.lap(Committing)
 	if err != nil {
 		return err
@@ -127,7 +134,7 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 
 // reduce sums a group's chunks along the tree, in the place of the worker's own
 // partial, and returns the sums beside them.
-func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (ledger.Sums, error) {
+func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (ledger.Sums, error) {
 	others, err := sp.read(ctx, t, g)
 	if err != nil {
 		return ledger.Sums{}, err
@@ -135,7 +142,7 @@ func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g ch
 	defer func() {
 		for _, v := range others {
 			if v.Gradient != nil {
-				sp.s.free(v.Gradient)
+				sp.s.Free(v.Gradient)
 			}
 		}
 	}()
@@ -146,35 +153,45 @@ func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g ch
 			i := slices.Index(g.cover, n)
 			switch {
 			case n == t.Node:
-				return operand{ledger.Partial{Gradient: own.Gradient[lo:hi], Sums: own.Sums}, true}
+				return operand{ledger.Partial{Gradient: own.Gradient[lo:hi], Sums: own.Sums}, n, true}
 			case c.values != nil:
-				return operand{c.values[i], false}
+				return operand{c.values[i], n, false}
 			}
-			return operand{ledger.Partial{Gradient: others[i].Gradient[lo:hi], Sums: others[i].Sums}, false}
+			return operand{ledger.Partial{Gradient: others[i].Gradient[lo:hi], Sums: others[i].Sums}, n, false}
 		}
+		add := func(left, right operand) operand { return add(sp.p.layout.Wire, left, right) }
 		root, ok := tree.Sum(sp.p.layout.Microbatch, g.cover, value, add)
 		if !ok || !root.own {
 			return sums, fmt.Errorf("nodes %v cover no tree of %d micro-batches, or none with node %d: %w", g.cover, sp.p.layout.Microbatch, t.Node, job.ErrCorrupt)
 		}
 		sums = root.Sums
 	}
-	return sums, nil
+	chunks := make([]int, len(g.chunks))
+	for i, c := range g.chunks {
+		chunks[i] = c.index
+	}
+	return sums, sp.round(ctx, t.Step, chunks, own.Gradient, chain)
 }
 
 // operand is a chunk of a partial; the worker's own is where the sum is to be.
 type operand struct {
 	ledger.Partial
-	own bool
+	node tree.Node
+	own  bool
 }
 
-// add returns left + right, in the own one's place if it is one of them.
-func add(left, right operand) operand {
+// add returns the value of left's and right's parent, in the own one's place if it is
+// one of them. That of the root is not rounded yet.
+func add(f wire.Format, left, right operand) operand {
 	dst := left
 	if right.own {
-		dst = right
+		dst.Gradient, dst.own = right.Gradient, true
 	}
 	numeric.Add(dst.Gradient, left.Gradient, right.Gradient)
-	dst.Sums = left.Sums.Add(right.Sums)
+	dst.Sums, dst.node = left.Sums.Add(right.Sums), left.node.Parent()
+	if dst.node != tree.Root {
+		rounding.Inner(f, dst.Gradient)
+	}
 	return dst
 }
 
@@ -195,10 +212,10 @@ func (sp *span) read(ctx context.Context, t job.Task, g chunkGroup) ([]ledger.Pa
 		if n == t.Node {
 			continue
 		}
-		v := sp.s.vector(sp.p.layout.Params)
+		v := sp.s.Vector(sp.p.layout.Params)
 		sums, err := sp.ledger.Partial(ctx, sp.p.layout, t.Step, n, chunks, v)
 		if err != nil {
-			sp.s.free(v)
+			sp.s.Free(v)
 			return nil, fmt.Errorf("partial of node %d: %w", n, err)
 		}
 		others[i] = ledger.Partial{Gradient: v, Sums: sums}

@@ -12,7 +12,6 @@ type scratch struct {
 	*gradient.Scratch
 	results [2][]float32 // partials: the one in hand, and one that is being appended
 	other   bool         // the second is in hand
-	spare   [][]float32  // for other workers' partials while reducing
 }
 
 // result returns a buffer [n] for a partial: another than the last time when that
@@ -28,19 +27,6 @@ func (s *scratch) result(n int, inUse bool) []float32 {
 	}
 	return (*b)[:n]
 }
-
-// vector returns a buffer [n] of the spare ones.
-func (s *scratch) vector(n int) []float32 {
-	if k := len(s.spare) - 1; k >= 0 && cap(s.spare[k]) >= n {
-		v := s.spare[k][:n]
-		s.spare = s.spare[:k]
-		return v
-	}
-	return make([]float32, n)
-}
-
-// free gives a buffer back to the spare ones.
-func (s *scratch) free(v []float32) { s.spare = append(s.spare, v) }
 
 // pool keeps scratches from task to task.
 type pool struct {

@@ -39,7 +39,9 @@ type span struct {
 	t       job.Task
 	h       Hold
 	pending *pending // the append that runs; nil when none does
+	ahead   ahead    // of the ledger, by many steps
 	part    *part    // of the step before's root; nil when there is none
+	carried carried  // the residual of a lossy wire
 	lap     func(Phase)
 }
 
@@ -55,8 +57,10 @@ type pending struct {
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
 	sp := &span{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
 	err := sp.steps(ctx)
-	if failed := sp.settle(ctx); failed != nil {
-		err = failed // of an earlier step than what came after
+	for _, finish := range []func(context.Context) error{sp.settle, sp.land} {
+		if failed := finish(ctx); failed != nil {
+			err = failed // of an earlier step than what came after
+		}
 	}
 	if errors.Is(err, errOver) {
 		return nil
@@ -105,7 +109,7 @@ func (sp *span) await(ctx context.Context, step int64) error {
 		return job.ErrStopped
 	case before > sp.t.Attempt:
 		return errOver
-	case known >= step, sp.pending != nil:
+	case known >= step, sp.pending != nil, sp.ahead.chain != nil:
 		return nil
 	}
 	return sp.h.Aside(ctx, func() error { return sp.wait(ctx, step) })
@@ -158,10 +162,16 @@ func (sp *span) wait(ctx context.Context, step int64) error {
 
 // step computes the node's partial of one step and stores it.
 func (sp *span) step(ctx context.Context, t job.Task) error {
+	if err := sp.board(ctx, t); err != nil {
+		return err
+	}
 	partial := ledger.Partial{Gradient: sp.s.result(sp.p.layout.Params, sp.pending != nil)}
 	var chain ledger.Chain
 	err := sp.view(ctx, sp.p, t, sp.h.Progress, func(params []float32, before ledger.Chain) (err error) {
-		if chain = before; chain == nil && sp.pending == nil {
+		if chain = before; chain == nil {
+			chain = sp.ahead.chain
+		}
+		if chain == nil && sp.pending == nil {
 			return errLed
 		}
 		sp.lap(Folding)
@@ -191,6 +201,9 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		return sp.share(ctx, t, partial, chain)
 	}
 	// The partial is the root: there is nothing to wait for.
+	if err := sp.round(ctx, t.Step, sp.p.layout.AllChunks(), partial.Gradient, chain); err != nil {
+		return err
+	}
 	return sp.finish(ctx, t, sp.p.layout.AllChunks(), partial, chain)
 }
 
@@ -202,7 +215,7 @@ func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chai
 		defer close(own.done)
 		lap := sp.Time.start()
 		defer func() { lap(Appending) }()
-		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, chain, sp.quiet(t))
+		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, sp.carried.v, chain, sp.quiet(t))
 		if own.err != nil {
 			return
 		}

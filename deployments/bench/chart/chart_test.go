@@ -39,6 +39,22 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// Nothing at all, or nothing above zero, is a picture too.
+func TestZerosOnALogarithmicAxis(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "picture.svg")
+	some := lines
+	some.Lines = append(some.Lines, chart.Line{Name: "idle", Points: []chart.Point{{X: 1}, {X: 10, Y: 3}}}, chart.Line{Name: "never", Points: []chart.Point{{X: 1}}})
+	none := lines
+	none.Lines = []chart.Line{{Name: "never", Points: []chart.Point{{X: 1}, {X: 0, Y: 1}}}}
+	require.NoError(t, chart.Write(file, some, none))
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(data), "idle")
+	require.NotContains(t, string(data), "never")
+	require.NotContains(t, string(data), "NaN")
+	require.NotContains(t, string(data), "Inf")
+}
+
 func TestTables(t *testing.T) {
 	require.Contains(t, lines.Table(), "| 1 | 2.00 | 0.25 |\n| 1,000 | 3,457 | – |\n")
 	require.Contains(t, bars.Table(), "| a | 2.00 (1.00–3.00) |\n")

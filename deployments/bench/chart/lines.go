@@ -18,7 +18,8 @@ type Line struct {
 	Points []Point
 }
 
-// Lines is one panel of lines.
+// Lines is one panel of lines. Points that are not above zero have no place on a
+// logarithmic axis and are left out.
 type Lines struct {
 	Title, X, Y string // the axes' titles carry the units
 	LogX, LogY  bool
@@ -39,6 +40,9 @@ func (l Lines) plot() *plot.Plot {
 	for i, line := range l.Lines {
 		xys := make(plotter.XYs, 0, len(line.Points))
 		for _, pt := range line.Points {
+			if l.LogX && pt.X <= 0 || l.LogY && pt.Y <= 0 {
+				continue
+			}
 			xys = append(xys, plotter.XY{X: pt.X, Y: pt.Y})
 		}
 		if len(xys) == 0 {
@@ -84,6 +88,9 @@ func axis(a *plot.Axis, logarithmic bool, free float64) {
 		return
 	}
 	a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
+	if a.Min > a.Max { // no data
+		a.Min, a.Max = 1, 10
+	}
 	room := math.Max(1.3, math.Pow(a.Max/a.Min, 0.08))
 	a.Min, a.Max = a.Min/room, a.Max*room
 	a.Max *= math.Pow(a.Max/a.Min, free/(1-free))

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"tributary/shared/job"
 )
 
 // Fleet is servers and the workers that hang on them.
@@ -20,8 +21,9 @@ type Fleet struct {
 	Servers     []*Process
 	Workers     []*Process
 
-	lab *Lab
-	dir string
+	lab   *Lab
+	dir   string
+	ports []int // where workers answer HTTP
 }
 
 // Start starts servers and so many workers of so many slots.
@@ -51,6 +53,7 @@ func (f *Fleet) Grow(ctx context.Context, workers, slots int) error {
 		return err
 	}
 	first := len(f.Workers)
+	f.ports = append(f.ports, ports...)
 	for _, port := range ports {
 		p, err := f.lab.spawn(ctx, f.lab.program("worker"), "--nats", f.NATS, "--redis", f.Redis, "--slots", strconv.Itoa(slots),
 			"--http", "127.0.0.1:"+strconv.Itoa(port), "--log-level", "warn")
@@ -87,19 +90,11 @@ func (f *Fleet) Serve(ctx context.Context) error {
 
 // ready asks a program over HTTP whether it is.
 func ready(ctx context.Context, port int, path string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
+	answer, err := get(ctx, port, path)
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", answer.Status)
-	}
-	return nil
+	return answer.Body.Close()
 }
 
 // Close ends every process, the servers last, and removes what they stored.
@@ -114,11 +109,12 @@ func (f *Fleet) Close() {
 
 // Outcome is what the train command prints, as far as it is measured by.
 type Outcome struct {
-	Steps      int64   `json:"steps"`
-	Seconds    float64 `json:"seconds"`
-	Samples    float64 `json:"samples_per_second"`
-	TrainLoss  float64 `json:"train_loss"`
-	Parameters string  `json:"parameters_sha256"`
+	Steps      int64                            `json:"steps"`
+	Seconds    float64                          `json:"seconds"`
+	Samples    float64                          `json:"samples_per_second"`
+	TrainLoss  float64                          `json:"train_loss"`
+	Metrics    map[job.Split]map[string]float64 `json:"metrics"`
+	Parameters string                           `json:"parameters_sha256"`
 	StepMS     *struct {
 		// Mean is without the first tenth of the steps, in which workers fetch data.
 		Mean float64 `json:"mean"`

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,11 +63,7 @@ func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 
 // led asks a node of a NATS cluster whether its JetStream has a leader among n.
 func led(ctx context.Context, monitor, n int) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/jsz", monitor), nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := get(ctx, monitor, "/jsz")
 	if err != nil {
 		return err
 	}

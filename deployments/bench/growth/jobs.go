@@ -21,7 +21,7 @@ var programs = []string{"worker", "coordinator", "nats-server", "redis-server"}
 // together, as more of them run at once: two workers of four slots, one
 // coordinator, jobs of ten parameters in two micro-batches.
 func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
-	steps := c.steps(500)
+	steps := c.steps(4000)
 	measured, err := c.points(ctx, "jobs at once", c.choose([]int{1, 5}, []int{1, 2, 5, 10, 20, 50, 100}), func(x int) ([]float64, error) {
 		f, err := lab.Start(ctx, fleet.Servers{}, 2, 4)
 		if err != nil {

@@ -15,7 +15,7 @@ const loopback = "100Gbps"
 // after it, on as many workers as this machine has CPUs at most.
 func (c *curves) plan(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	cases := []fleet.Object{
-		fleet.Tiny(c.steps(2000), 2),
+		fleet.Tiny(c.steps(10_000), 2),
 		fleet.MNIST("b", fleet.Adam(1e-3), 5, 2, 256, 128),
 		fleet.MNIST("c", fleet.SGD(0.1), 1, 2, 2048, 2048),
 	}

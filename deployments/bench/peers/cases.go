@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"tributary/deployments/bench/fleet"
 )
@@ -18,6 +19,7 @@ type configuration struct {
 type ours struct {
 	workers, slots, microbatches int
 	spec                         fleet.Object
+	share                        string // the coordinator's --share; empty: always
 }
 
 // torch is processes of so many threads each; sync is empty for one that is
@@ -26,13 +28,14 @@ type torch struct {
 	processes, threads int
 	sync               string
 	args               []string
+	core               string // OPENBLAS_CORETYPE, or empty
 }
 
 func (k configuration) name() string { return k.of + " " + k.label() }
 
 func (k configuration) label() string {
 	if o := k.ours; o != nil {
-		return fmt.Sprintf("tributary %d×%d M%d", o.workers, o.slots, o.microbatches)
+		return strings.TrimSpace(fmt.Sprintf("tributary %d×%d M%d %s", o.workers, o.slots, o.microbatches, o.share))
 	}
 	if t := k.torch; t.sync != "" {
 		return fmt.Sprintf("torch %s %d×%d", map[string]string{"ddp": "DDP", "flat": "flat"}[t.sync], t.processes, t.threads)
@@ -55,17 +58,18 @@ func configurations(microbatches int, short bool) []configuration {
 		if name == "b" {
 			optimizer = fleet.Adam(1e-3)
 		}
-		our := func(workers, slots, m int) {
-			out = append(out, configuration{of: name, ours: &ours{workers, slots, m, fleet.MNIST(name, optimizer, epochs[name], m, hidden[name]...)}})
+		our := func(workers, slots, m int, share string) {
+			out = append(out, configuration{of: name, ours: &ours{workers, slots, m, fleet.MNIST(name, optimizer, epochs[name], m, hidden[name]...), share}})
 		}
 		their := func(processes, threads int, sync string) {
 			args := []string{"--case", name, "--epochs", strconv.Itoa(epochs[name])}
-			out = append(out, configuration{of: name, torch: &torch{processes, threads, sync, args}})
+			out = append(out, configuration{of: name, torch: &torch{processes, threads, sync, args, ""}})
 		}
-		our(1, 2, microbatches)
-		our(2, 1, microbatches)
+		our(1, 2, microbatches, "")
+		our(2, 1, microbatches, "")
+		our(2, 1, microbatches, "auto")
 		if name == "b" && microbatches != 16 {
-			our(2, 1, 16)
+			our(2, 1, 16, "")
 		}
 		their(1, 1, "")
 		their(1, 2, "")
@@ -75,8 +79,9 @@ func configurations(microbatches int, short bool) []configuration {
 	tiny := []string{"--case", "tiny", "--steps", strconv.Itoa(steps)}
 	return append(
 		out,
-		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2)}},
-		configuration{of: "tiny", torch: &torch{2, 1, "ddp", tiny}},
-		configuration{of: "tiny", torch: &torch{2, 1, "flat", tiny}},
+		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2), ""}},
+		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2), "auto"}},
+		configuration{of: "tiny", torch: &torch{2, 1, "ddp", tiny, ""}},
+		configuration{of: "tiny", torch: &torch{2, 1, "flat", tiny, ""}},
 	)
 }

@@ -92,6 +92,18 @@ func (c *command) run(ctx context.Context) error {
 		if err := install(ctx); err != nil {
 			return err
 		}
+		core, err := coreType(ctx)
+		if err != nil {
+			return err
+		}
+		if core != "" {
+			fmt.Fprintln(os.Stderr, "OpenBLAS does not know this CPU: it is told", core)
+		}
+		for _, k := range chosen {
+			if k.torch != nil {
+				k.torch.core = core
+			}
+		}
 	}
 	lab, err := fleet.NewLab(ctx, c.Bin)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -108,7 +109,7 @@ func (k configuration) train(ctx context.Context, lab *fleet.Lab) (*run, error) 
 		return nil, err
 	}
 	defer f.Close()
-	o, err := f.Train(ctx, k.ours.spec)
+	o, err := f.Train(ctx, k.ours.spec, "--share", cmp.Or(k.ours.share, "always"))
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func paint(file string, results []result) error {
 	for i := range results {
 		r := &results[i]
 		if len(panels) == 0 || panels[len(panels)-1].Title != titles[r.of] {
-			unit := "samples per second (more is better); processes × slots or threads, M micro-batches"
+			unit := "samples per second (more is better); processes × threads"
 			if r.of == "tiny" {
 				unit = "milliseconds per step, median (less is better)"
 			}

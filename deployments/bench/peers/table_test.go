@@ -54,6 +54,6 @@ func TestNamesAreUnique(t *testing.T) {
 			require.False(t, seen[k.name()], k.name())
 			seen[k.name()] = true
 		}
-		require.Len(t, seen, 22)
+		require.Len(t, seen, 26)
 	}
 }

@@ -50,16 +50,20 @@ func install(ctx context.Context) error {
 	return nil
 }
 
-// environment is ours without what would tune OpenBLAS, with so many threads.
+// environment is ours without what would tune OpenBLAS, with so many threads and its
+// kernels for that type of core; empty: those it chooses itself.
 //
 // With two threads the build for OpenMP is taken: the pthread build's threads
 // stand in line behind OpenMP's, which spin (3 to 20 times slower).
-func environment(threads int, mnist string) []string {
+func environment(threads int, mnist, core string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OPENBLAS_") || strings.HasPrefix(v, "LD_LIBRARY_PATH=")
 	})
 	n := strconv.Itoa(threads)
 	env = append(env, "OMP_NUM_THREADS="+n, "OPENBLAS_NUM_THREADS="+n, "GLOO_SOCKET_IFNAME=lo", "TRIBUTARY_MNIST="+mnist)
+	if core != "" {
+		env = append(env, "OPENBLAS_CORETYPE="+core)
+	}
 	if threads > 1 {
 		if found, err := filepath.Glob("/usr/lib/*/openblas-openmp"); err == nil && len(found) > 0 {
 			env = append(env, "LD_LIBRARY_PATH="+found[0])
@@ -78,7 +82,7 @@ func (k configuration) script(ctx context.Context, lab *fleet.Lab) (*run, error)
 	}
 	c := exec.CommandContext(ctx, python, args...)
 	c.Dir = filepath.Join(lab.Root, "deployments", "bench", "peers")
-	c.Env = append(environment(t.threads, filepath.Join(lab.Root, "deployments", "data", "mnist")), "PYTHONDONTWRITEBYTECODE=1")
+	c.Env = append(environment(t.threads, filepath.Join(lab.Root, "deployments", "data", "mnist"), t.core), "PYTHONDONTWRITEBYTECODE=1")
 	var out, log bytes.Buffer
 	c.Stdout, c.Stderr = &out, &log
 	if err := c.Run(); err != nil {

@@ -16,17 +16,17 @@ import (
 // call, and only past the chunks that were written.
 func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay, ctx := Layout(5, chunk, 4), t.Context()
+		lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
 		chain := lay.Genesis()
 		for step := range int64(3) {
 			root, want := Partial(lay, step, tree.Root), Chain(lay, step+1)
 			for range 2 {
-				_, after, err := l.Append(ctx, lay, step, []int{0}, root.Gradient, root.Sums, chain)
+				_, after, err := l.Append(ctx, lay, step, []int{0}, root, Residual(lay, root), chain)
 				require.NoError(t, err)
 				require.Equal(t, want[0], after[0])
 				require.Equal(t, chain[1:], after[1:], "chunks of other workers")
 			}
-			_, written, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
+			_, written, err := l.Append(ctx, lay, step, lay.AllChunks(), root, Residual(lay, root), chain)
 			require.NoError(t, err)
 			require.Equal(t, want, written)
 			_, read, err := l.Root(ctx, lay, step, make([]float32, 5), chain)
@@ -38,7 +38,7 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 		// A step that was trimmed is appended once more, by a straggler.
 		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 3, 1)))
 		root := Partial(lay, 1, tree.Root)
-		_, late, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, 1))
+		_, late, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), Chain(lay, 1))
 		require.NoError(t, err)
 		require.Equal(t, Chain(lay, 2), late)
 	}
@@ -47,8 +47,19 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 // another is a root that the step did not have.
 func another(lay ledger.Layout, step int64) ledger.Partial {
 	root := Partial(lay, step, tree.Root)
-	root.Gradient[0]++
+	alter(lay, root.Gradient, 0)
 	return root
+}
+
+// alter changes an element of a chunk so that the chunk stays rounded.
+func alter(lay ledger.Layout, v []float32, chunk int) {
+	lo, hi := lay.Chunk(chunk)
+	for i := lo; i < hi; i++ {
+		if v[i] != 0 {
+			v[i] = -v[i]
+			return
+		}
+	}
 }
 
 // requireForked: whoever holds the chain is refused the step and is told both
@@ -67,7 +78,7 @@ func requireForked(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64,
 // the other one to its end.
 func forkIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay, ctx := Layout(5, chunk, 4), t.Context()
+		lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
 		for step := range int64(2) {
 			commit(t, l, lay, step)
 		}
@@ -75,14 +86,14 @@ func forkIsNamed(t *testing.T, l ledger.Ledger) {
 		fork := lay.Genesis()
 		for step := range int64(3) {
 			before, root := fork, another(lay, step)
-			_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, before)
+			_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), root, Residual(lay, root), before)
 			require.NoError(t, err)
 			require.Equal(t, After(lay, before, step, root), after)
 			fork = after
 			if step == 2 {
 				requireForked(t, l, lay, 2, Chain(lay, 2), before[0], 0)
 				root = Partial(lay, 2, tree.Root)
-				_, _, err = l.Append(ctx, lay, 2, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, 2))
+				_, _, err = l.Append(ctx, lay, 2, lay.AllChunks(), root, Residual(lay, root), Chain(lay, 2))
 				require.ErrorIs(t, err, job.ErrCorrupt, "nor is it written over")
 				require.ErrorContains(t, err, before[0].String())
 				require.ErrorContains(t, err, "forked")
@@ -99,12 +110,12 @@ func forkIsNamed(t *testing.T, l ledger.Ledger) {
 }
 
 func forkOfOneChunkIsNamed(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(5, 2, 4), t.Context()
+	lay, ctx := layoutOf(l, 5, 2, 4), t.Context()
 	commit(t, l, lay, 0)
 	chain := slices.Clone(Chain(lay, 1))
 	chain[1] = lay.Genesis()[0]
 	foreign, root := chain[1], Partial(lay, 1, tree.Root)
-	_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, chain)
+	_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), chain)
 	require.NoError(t, err)
 	requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 1)
 }
@@ -115,7 +126,7 @@ func forkOfOneChunkIsNamed(t *testing.T, l ledger.Ledger) {
 func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		for _, same := range []bool{true, false} {
-			lay, ctx := Layout(5, chunk, 4), t.Context()
+			lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
 			for step := range int64(4) {
 				commit(t, l, lay, step)
 			}
@@ -129,7 +140,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 			for step := int64(2); step < 5; step++ {
 				before = chain[0]
 				r := root(lay, step, tree.Root)
-				committed, after, err := l.Append(ctx, lay, step, lay.AllChunks(), r.Gradient, r.Sums, chain)
+				committed, after, err := l.Append(ctx, lay, step, lay.AllChunks(), r, Residual(lay, r), chain)
 				require.NoError(t, err)
 				require.True(t, committed)
 				chain = after
@@ -149,13 +160,13 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 // though its root is the same.
 func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay, ctx := Layout(5, chunk, 4), t.Context()
+		lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
 		other := lay
 		other.Plan = "another plan"
 		commit(t, l, lay, 0)
 		chain, root := Chain(other, 1), Partial(lay, 1, tree.Root)
 		foreign := chain[0]
-		_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root.Gradient, root.Sums, chain)
+		_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), chain)
 		require.NoError(t, err)
 		requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 0)
 	}
@@ -164,7 +175,7 @@ func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
 // foreignSnapshotIsNamed: a snapshot that was taken of another history is told
 // by the first step that is folded into it.
 func foreignSnapshotIsNamed(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(5, 2, 4), t.Context()
+	lay, ctx := layoutOf(l, 5, 2, 4), t.Context()
 	for step := range int64(3) {
 		commit(t, l, lay, step)
 	}
@@ -173,7 +184,7 @@ func foreignSnapshotIsNamed(t *testing.T, l ledger.Ledger) {
 	s.Chain[1] = lay.Genesis()[1]
 	require.NoError(t, l.PutSnapshot(ctx, lay, s))
 	require.ErrorIs(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 2, 1)), job.ErrCorrupt, "the same vectors, another history")
-	_, chain, err := l.Snapshot(ctx, lay, vectors(1, 5))
+	_, chain, err := l.Snapshot(ctx, lay, snapshotVectors(lay, 1))
 	require.NoError(t, err)
 	require.Equal(t, s.Chain, chain)
 	requireForked(t, l, lay, 2, chain, Chain(lay, 2)[1], 1)

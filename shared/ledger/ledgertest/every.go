@@ -12,6 +12,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // Faults is one way in which a ledger's operations fail.
@@ -23,6 +24,8 @@ type Faults struct {
 	Faulty func(k int) (l ledger.Ledger, fired func() bool)
 	// Hidden: a failure is tried again inside, and no caller hears of it.
 	Hidden bool
+	// Wire is the job's.
+	Wire wire.Format
 	// Left lists what the store still holds of a job, by names people can read.
 	Left func(lay ledger.Layout) []string
 }
@@ -49,6 +52,7 @@ func Every(t *testing.T, f Faults) {
 func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
 	ctx := t.Context()
 	lay := Layout(5, chunk, 4)
+	lay.Wire = f.Wire
 	defer func() {
 		if t.Failed() {
 			t.Logf("operation %d fails, %d chunks, taken up from the beginning: %v", k, lay.Chunks(), again)
@@ -116,6 +120,16 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			return Begin(ctx, l, m.Layout, snapshotOf(m.Layout, step, 2))
 		}
 	}
+	leap := func(ctx context.Context, l ledger.Ledger) error {
+		if m.Wire.Lossy() {
+			return nil
+		}
+		err := l.Leap(ctx, m.Layout, 3, leapSums(m.Layout, 3, 4), snapshotOf(m.Layout, 4, 2))
+		if m.again && errors.Is(err, job.ErrStale) {
+			err = nil
+		}
+		return err
+	}
 	evaluate := func(unit string) run {
 		return func(ctx context.Context, l ledger.Ledger) error {
 			_, err := l.PutEvaluation(ctx, m.Layout, 2, unit, []byte(unit))
@@ -131,6 +145,7 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			m.read(ledger.State{Committed: 3, Snapshot: 2, Floor: 2}),
 			func(ctx context.Context, l ledger.Ledger) error { return l.DropEvaluations(ctx, m.Layout, 2) },
 		},
+		[]run{leap},
 		work(5, 2),                  // of a life that the ledger has forgotten
 		[]run{m.stale(snapshot(5))}, // whose snapshot comes too late
 		[]run{again(5)},             // the coordinator begins the ledger again
@@ -167,7 +182,7 @@ func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.
 }
 
 func (m *mind) append(ctx context.Context, l ledger.Ledger, step int64, chunks []int, root ledger.Partial) error {
-	committed, _, err := l.Append(ctx, m.Layout, step, chunks, root.Gradient, root.Sums, Chain(m.Layout, step))
+	committed, _, err := l.Append(ctx, m.Layout, step, chunks, root, Residual(m.Layout, root), Chain(m.Layout, step))
 	if committed {
 		m.commits[step]++
 	}
@@ -211,10 +226,13 @@ func (m *mind) read(want ledger.State) func(context.Context, ledger.Ledger) erro
 		if err == nil && !slices.Equal(after, Chain(m.Layout, want.Committed)) {
 			err = fmt.Errorf("chain is %v: %w", after, job.ErrCorrupt)
 		}
+		if err == nil {
+			err = m.readResidual(ctx, l, want.Committed, Residual(m.Layout, Partial(m.Layout, last, tree.Root)))
+		}
 		if err != nil || want.Snapshot == 0 {
 			return err
 		}
-		step, chain, err := l.Snapshot(ctx, m.Layout, vectors(2, m.Params))
+		step, chain, err := l.Snapshot(ctx, m.Layout, snapshotVectors(m.Layout, 2))
 		if err == nil && (step != want.Snapshot || !slices.Equal(chain, Chain(m.Layout, step))) {
 			err = fmt.Errorf("snapshot of step %d, chain %v: %w", step, chain, job.ErrCorrupt)
 		}
@@ -229,12 +247,27 @@ func (m *mind) read(want ledger.State) func(context.Context, ledger.Ledger) erro
 	}
 }
 
+// readResidual reads the residual before a step, of a lossy wire, and compares.
+func (m *mind) readResidual(ctx context.Context, l ledger.Ledger, step int64, want []float32) error {
+	if !m.Wire.Lossy() {
+		return nil
+	}
+	got := make([]float32, m.Params)
+	err := l.Residual(ctx, m.Layout, step, m.AllChunks(), got, Chain(m.Layout, step))
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("residual before step %d is %v: %w", step, got, job.ErrCorrupt)
+	}
+	return err
+}
+
 // requireOutcome: what every life comes to.
 func (m *mind) requireOutcome(t *testing.T, l ledger.Ledger) {
 	t.Helper()
 	requireState(t, l, m.Layout, ledger.State{Committed: 6, Snapshot: 5, Floor: 5})
 	requireRoot(t, l, m.Layout, 5)
 	requireSnapshot(t, l, m.Layout, 5, 2)
+	require.NoError(t, m.readResidual(t.Context(), l, 6, Residual(m.Layout, Partial(m.Layout, 5, tree.Root))))
+	require.NoError(t, m.readResidual(t.Context(), l, 5, snapshotOf(m.Layout, 5, 2).Vectors[len(snapshotVectors(m.Layout, 2))-1]))
 	requireLosses(t, l, m.Layout, 5, 6)
 	requireArrived(t, l, m.Layout, 6, 2)
 	units, err := l.Evaluations(t.Context(), m.Layout, 2)

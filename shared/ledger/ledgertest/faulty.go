@@ -77,8 +77,15 @@ func (f *Faulty) Partial(ctx context.Context, l ledger.Layout, step int64, node 
 }
 
 // Append passes the call on or fails it.
-func (f *Faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
-	return follow(f, func() (bool, ledger.Chain, error) { return f.Next.Append(ctx, l, step, chunks, root, s, before) })
+func (f *Faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+	return follow(f, func() (bool, ledger.Chain, error) {
+		return f.Next.Append(ctx, l, step, chunks, root, residual, before)
+	})
+}
+
+// Residual passes the call on or fails it.
+func (f *Faulty) Residual(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
+	return only(f, func() error { return f.Next.Residual(ctx, l, step, chunks, dst, before) })
 }
 
 // Root passes the call on or fails it.
@@ -104,6 +111,11 @@ func (f *Faulty) PutSnapshot(ctx context.Context, l ledger.Layout, s ledger.Snap
 // Begin passes the call on or fails it.
 func (f *Faulty) Begin(ctx context.Context, l ledger.Layout, s ledger.Snapshot) error {
 	return only(f, func() error { return f.Next.Begin(ctx, l, s) })
+}
+
+// Leap passes the call on or fails it.
+func (f *Faulty) Leap(ctx context.Context, l ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+	return only(f, func() error { return f.Next.Leap(ctx, l, from, sums, s) })
 }
 
 // Snapshot passes the call on or fails it.

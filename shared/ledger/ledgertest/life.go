@@ -9,10 +9,11 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 func evaluations(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(4, 2, 2), t.Context()
+	lay, ctx := layoutOf(l, 4, 2, 2), t.Context()
 	results := map[string][]byte{"validation/0": {1, 0, 255}, "validation/1": {}, "test/0": []byte("x")}
 	stored := 0
 	for unit, result := range results {
@@ -68,13 +69,13 @@ func requireFilled(t *testing.T, l ledger.Ledger, lay ledger.Layout) {
 
 func deleteJob(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay := Layout(7, chunk, 2)
+		lay := layoutOf(l, 7, chunk, 2)
 		fill(t, l, lay)
 		requireFilled(t, l, lay)
 		require.NoError(t, l.Delete(t.Context(), lay))
 		requireState(t, l, lay, ledger.State{})
 		requireError(t, l, lay, 1, job.ErrNotFound)
-		_, _, err := l.Snapshot(t.Context(), lay, vectors(2, 7))
+		_, _, err := l.Snapshot(t.Context(), lay, snapshotVectors(lay, 2))
 		require.ErrorIs(t, err, job.ErrNotFound)
 		requireArrived(t, l, lay, 2)
 		requireLosses(t, l, lay, 0, 0)
@@ -87,7 +88,7 @@ func deleteJob(t *testing.T, l ledger.Ledger) {
 
 // runsAreApart: incarnations of an id, and ids that begin alike, share nothing.
 func runsAreApart(t *testing.T, l ledger.Ledger) {
-	one := Layout(7, 2, 2)
+	one := layoutOf(l, 7, 2, 2)
 	others := []ledger.Layout{one, one, one}
 	others[0].Run += "0"
 	others[1].Job += "x"
@@ -105,7 +106,7 @@ func runsAreApart(t *testing.T, l ledger.Ledger) {
 }
 
 func badArguments(t *testing.T, l ledger.Ledger) {
-	good, ctx := Layout(4, 2, 2), t.Context()
+	good, ctx := layoutOf(l, 4, 2, 2), t.Context()
 	p := Partial(good, 0, 1)
 	layout := func(change func(*ledger.Layout)) ledger.Layout {
 		bad := good
@@ -121,6 +122,9 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 		"no chunk":         layout(func(l *ledger.Layout) { l.ChunkLen = 0 }),
 		"no micro-batch":   layout(func(l *ledger.Layout) { l.Microbatch = 0 }),
 		"many micro-batch": layout(func(l *ledger.Layout) { l.Microbatch = tree.MaxLeaves + 1 }),
+		"no such wire":     layout(func(l *ledger.Layout) { l.Wire = wire.Format{Encoding: 9} }),
+		"nothing kept":     layout(func(l *ledger.Layout) { l.Wire = wire.Format{Encoding: wire.TopK} }),
+		"not to be kept":   layout(func(l *ledger.Layout) { l.Wire = wire.Format{Keep: 0.5} }),
 	} {
 		for call, err := range everyCall(ctx, l, bad, 0, 1, p.Gradient, []int{0}, "u") {
 			require.ErrorIs(t, err, job.ErrInvalid, "%s: %s", name, call)
@@ -132,16 +136,16 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 		}
 	}
 	for _, chunks := range [][]int{nil, {-1}, {2}, {1, 0}, {0, 0}} {
-		_, _, err := l.Append(ctx, good, 0, chunks, p.Gradient, p.Sums, good.Genesis())
+		_, _, err := l.Append(ctx, good, 0, chunks, p, Residual(good, p), good.Genesis())
 		require.ErrorIs(t, err, job.ErrInvalid, "%v", chunks)
 	}
 	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Chain: good.Genesis()}), job.ErrInvalid)
 	short := good.Genesis()[1:]
-	_, _, err := l.Append(ctx, good, 0, []int{0}, p.Gradient, p.Sums, short)
+	_, _, err := l.Append(ctx, good, 0, []int{0}, p, Residual(good, p), short)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	_, _, err = l.Root(ctx, good, 0, p.Gradient, short)
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Vectors: vectors(1, 4), Chain: short}), job.ErrInvalid)
+	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Vectors: snapshotVectors(good, 1), Chain: short}), job.ErrInvalid)
 	_, err = l.PutEvaluation(ctx, good, 0, "u", make([]byte, ledger.MaxResult+1))
 	require.ErrorIs(t, err, job.ErrInvalid)
 	requireState(t, l, good, ledger.State{})
@@ -150,7 +154,7 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 func endedContext(t *testing.T, l ledger.Ledger) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	lay := Layout(4, 2, 2)
+	lay := layoutOf(l, 4, 2, 2)
 	for call, err := range everyCall(ctx, l, lay, 0, 1, make([]float32, 4), []int{0}, "u") {
 		require.ErrorIs(t, err, context.Canceled, call)
 	}
@@ -163,12 +167,16 @@ func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int
 	_, errs["Put"] = l.Put(ctx, lay, step, node, ledger.Partial{Gradient: v})
 	_, errs["Arrived"] = l.Arrived(ctx, lay, step)
 	_, errs["Partial"] = l.Partial(ctx, lay, step, node, chunks, v)
-	_, _, errs["Append"] = l.Append(ctx, lay, step, chunks, v, ledger.Sums{}, chain)
+	_, _, errs["Append"] = l.Append(ctx, lay, step, chunks, ledger.Partial{Gradient: v}, Residual(lay, ledger.Partial{Gradient: v}), chain)
 	_, _, errs["Root"] = l.Root(ctx, lay, step, v, chain)
 	_, errs["Losses"] = l.Losses(ctx, lay, step, step+1)
-	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chain})
-	errs["Begin"] = l.Begin(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chain})
-	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v})
+	if lay.Wire.Lossy() {
+		errs["Residual"] = l.Residual(ctx, lay, step, chunks, v, chain)
+	}
+	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
+	errs["Begin"] = l.Begin(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
+	errs["Leap"] = l.Leap(ctx, lay, step, make([]ledger.Sums, 1), ledger.Snapshot{Step: step + 1, Vectors: [][]float32{v, v}, Chain: chain})
+	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v, v})
 	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
 	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)
 	errs["DropEvaluations"] = l.DropEvaluations(ctx, lay, step)

@@ -13,7 +13,7 @@ import (
 // appendWithoutPut: a root may come from elsewhere than the partials.
 func appendWithoutPut(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay := Layout(5, chunk, 4)
+		lay := layoutOf(l, 5, chunk, 4)
 		put(t, l, lay, 0, 4)
 		for step := range int64(3) {
 			require.True(t, commit(t, l, lay, step))
@@ -30,7 +30,7 @@ func appendWithoutPut(t *testing.T, l ledger.Ledger) {
 
 func appendIsIdempotent(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay := Layout(5, chunk, 4)
+		lay := layoutOf(l, 5, chunk, 4)
 		require.True(t, commit(t, l, lay, 0))
 		require.False(t, commit(t, l, lay, 0), "only one call commits a step")
 		require.True(t, commit(t, l, lay, 1))
@@ -42,14 +42,15 @@ func appendIsIdempotent(t *testing.T, l ledger.Ledger) {
 
 func differingRoot(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay := Layout(5, chunk, 4)
+		lay := layoutOf(l, 5, chunk, 4)
 		commit(t, l, lay, 0)
 		root := Partial(lay, 0, tree.Root)
-		root.Gradient[4]++
-		_, _, err := l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
+		alter(lay, root.Gradient, lay.Chunks()-1)
+		_, _, err := l.Append(t.Context(), lay, 0, lay.AllChunks(), root, Residual(lay, root), lay.Genesis())
 		require.ErrorIs(t, err, job.ErrCorrupt)
-		root.Gradient[4], root.Sums.Loss = Partial(lay, 0, tree.Root).Gradient[4], 1e9
-		_, _, err = l.Append(t.Context(), lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
+		root = Partial(lay, 0, tree.Root)
+		root.Sums.Loss = 1e9
+		_, _, err = l.Append(t.Context(), lay, 0, lay.AllChunks(), root, Residual(lay, root), lay.Genesis())
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		requireRoot(t, l, lay, 0)
 		requireState(t, l, lay, ledger.State{Committed: 1})
@@ -59,7 +60,7 @@ func differingRoot(t *testing.T, l ledger.Ledger) {
 
 // chunkByChunk: the call that lands the last chunk commits, and no other.
 func chunkByChunk(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(9, 2, 4), t.Context()
+	lay, ctx := layoutOf(l, 9, 2, 4), t.Context()
 	for step := range int64(2) {
 		root := Partial(lay, step, tree.Root)
 		for _, c := range []struct {
@@ -67,7 +68,7 @@ func chunkByChunk(t *testing.T, l ledger.Ledger) {
 			want   bool
 		}{{[]int{3}, false}, {[]int{0, 4}, false}, {[]int{0, 3}, false}, {[]int{2}, false}, {[]int{0, 1, 2}, true}} {
 			requireState(t, l, lay, ledger.State{Committed: step})
-			committed, _, err := l.Append(ctx, lay, step, c.chunks, root.Gradient, root.Sums, Chain(lay, step))
+			committed, _, err := l.Append(ctx, lay, step, c.chunks, root, Residual(lay, root), Chain(lay, step))
 			require.NoError(t, err)
 			require.Equal(t, c.want, committed, "step %d, chunks %v", step, c.chunks)
 			if !committed {
@@ -83,7 +84,7 @@ func chunkByChunk(t *testing.T, l ledger.Ledger) {
 // stepsCommitInOrder: roots that come early wait for the steps before them.
 func stepsCommitInOrder(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
-		lay := Layout(5, chunk, 2)
+		lay := layoutOf(l, 5, chunk, 2)
 		require.False(t, commit(t, l, lay, 2))
 		require.False(t, commit(t, l, lay, 1))
 		require.False(t, commit(t, l, lay, 4))
@@ -102,7 +103,7 @@ func stepsCommitInOrder(t *testing.T, l ledger.Ledger) {
 }
 
 func losses(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(2, 2, 2), t.Context()
+	lay, ctx := layoutOf(l, 2, 2, 2), t.Context()
 	for step := range int64(8) {
 		commit(t, l, lay, step)
 	}

@@ -18,7 +18,7 @@ import (
 func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	rapid.Check(t, func(rt *rapid.T) {
-		lay := Layout(rapid.IntRange(0, 12).Draw(rt, "P"), rapid.IntRange(1, 8).Draw(rt, "chunk"), rapid.IntRange(1, 9).Draw(rt, "M"))
+		lay := layoutOf(l, rapid.IntRange(0, 12).Draw(rt, "P"), rapid.IntRange(1, 8).Draw(rt, "chunk"), rapid.IntRange(1, 9).Draw(rt, "M"))
 		for step := range rapid.Int64Range(1, 3).Draw(rt, "steps") {
 			arrived, landed := map[tree.Node]bool{}, make([]bool, lay.Chunks())
 			commits := 0
@@ -91,7 +91,7 @@ func drawArrivals(rt *rapid.T, m int) []tree.Node {
 // one first: both are then committed by the call that commits the earlier.
 func manyWriters(t *testing.T, l ledger.Ledger) {
 	const writers, steps = 6, 4
-	lay := Layout(50, 20, 5)
+	lay := layoutOf(l, 50, 20, 5)
 	commits := make([][steps]int, writers)
 	group, ctx := errgroup.WithContext(t.Context())
 	for w := range writers {

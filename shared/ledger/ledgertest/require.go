@@ -36,7 +36,7 @@ func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree
 func commit(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) bool {
 	t.Helper()
 	root := Partial(lay, step, tree.Root)
-	committed, _, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root.Gradient, root.Sums, Chain(lay, step))
+	committed, _, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root, Residual(lay, root), Chain(lay, step))
 	require.NoError(t, err)
 	return committed
 }
@@ -113,9 +113,19 @@ func vectors(n, p int) [][]float32 {
 	return vs
 }
 
-// snapshotOf returns n vectors that tell step, vector and place by their values.
+// snapshotVectors returns the vectors of a snapshot of n vectors and, of a lossy wire,
+// the residual.
+func snapshotVectors(lay ledger.Layout, n int) [][]float32 {
+	if lay.Wire.Lossy() {
+		n++
+	}
+	return vectors(n, lay.Params)
+}
+
+// snapshotOf returns n vectors, and the residual of a lossy wire, that tell step,
+// vector and place by their values.
 func snapshotOf(lay ledger.Layout, step int64, n int) ledger.Snapshot {
-	s := ledger.Snapshot{Step: step, Vectors: vectors(n, lay.Params), Chain: Chain(lay, step)}
+	s := ledger.Snapshot{Step: step, Vectors: snapshotVectors(lay, n), Chain: Chain(lay, step)}
 	for i, v := range s.Vectors {
 		for j := range v {
 			v[j] = float32(step)*1000 + float32(i)*100 + float32(j)
@@ -126,7 +136,7 @@ func snapshotOf(lay ledger.Layout, step int64, n int) ledger.Snapshot {
 
 func requireSnapshot(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, n int) {
 	t.Helper()
-	got := ledger.Snapshot{Vectors: vectors(n, lay.Params)}
+	got := ledger.Snapshot{Vectors: snapshotVectors(lay, n)}
 	var err error
 	got.Step, got.Chain, err = l.Snapshot(t.Context(), lay, got.Vectors)
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 func snapshot(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		for _, n := range []int{1, 3} {
-			lay, ctx := Layout(10, chunk, 2), t.Context()
+			lay, ctx := layoutOf(l, 10, chunk, 2), t.Context()
 			commit(t, l, lay, 0)
 			commit(t, l, lay, 1)
 			for range 2 {
@@ -26,7 +26,7 @@ func snapshot(t *testing.T, l ledger.Ledger) {
 				requireSnapshot(t, l, lay, 2, n)
 				requireState(t, l, lay, ledger.State{Committed: 2, Snapshot: 2, Floor: 2})
 			}
-			_, _, err := l.Snapshot(ctx, lay, vectors(n+1, 10))
+			_, _, err := l.Snapshot(ctx, lay, snapshotVectors(lay, n+1))
 			require.ErrorIs(t, err, job.ErrCorrupt, "another number of vectors than was stored")
 		}
 	}
@@ -34,7 +34,7 @@ func snapshot(t *testing.T, l ledger.Ledger) {
 
 func snapshotTrims(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
-		lay, ctx := Layout(10, chunk, 2), t.Context()
+		lay, ctx := layoutOf(l, 10, chunk, 2), t.Context()
 		for step := range int64(6) {
 			commit(t, l, lay, step)
 		}
@@ -63,7 +63,7 @@ func snapshotTrims(t *testing.T, l ledger.Ledger) {
 
 // snapshotAtZero: the initial parameters may be kept too.
 func snapshotAtZero(t *testing.T, l ledger.Ledger) {
-	lay := Layout(4, 3, 2)
+	lay := layoutOf(l, 4, 3, 2)
 	require.NoError(t, l.PutSnapshot(t.Context(), lay, snapshotOf(lay, 0, 1)))
 	requireSnapshot(t, l, lay, 0, 1)
 	requireState(t, l, lay, ledger.State{})
@@ -72,7 +72,7 @@ func snapshotAtZero(t *testing.T, l ledger.Ledger) {
 }
 
 func olderSnapshot(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(4, 3, 2), t.Context()
+	lay, ctx := layoutOf(l, 4, 3, 2), t.Context()
 	for step := range int64(5) {
 		commit(t, l, lay, step)
 	}
@@ -83,7 +83,7 @@ func olderSnapshot(t *testing.T, l ledger.Ledger) {
 }
 
 func differingSnapshot(t *testing.T, l ledger.Ledger) {
-	lay, ctx := Layout(4, 3, 2), t.Context()
+	lay, ctx := layoutOf(l, 4, 3, 2), t.Context()
 	commit(t, l, lay, 0)
 	require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 1, 2)))
 	other := snapshotOf(lay, 1, 2)
@@ -96,18 +96,18 @@ func differingSnapshot(t *testing.T, l ledger.Ledger) {
 // checkpoint. Steps that landed early are not forgotten.
 func beginAgain(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
-		lay, ctx := Layout(7, chunk, 2), t.Context()
+		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
 		commit(t, l, lay, 0)
 		root := Partial(lay, 1, tree.Root)
 		if chunk == 3 {
-			_, _, err := l.Append(ctx, lay, 1, []int{1}, root.Gradient, root.Sums, Chain(lay, 1))
+			_, _, err := l.Append(ctx, lay, 1, []int{1}, root, Residual(lay, root), Chain(lay, 1))
 			require.NoError(t, err)
 		}
 		require.False(t, commit(t, l, lay, 11))
 		require.False(t, commit(t, l, lay, 10))
 		require.ErrorIs(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 10, 1)), job.ErrStale, "it does not begin by itself")
 		requireState(t, l, lay, ledger.State{Committed: 1})
-		_, _, err := l.Snapshot(ctx, lay, vectors(1, 7))
+		_, _, err := l.Snapshot(ctx, lay, snapshotVectors(lay, 1))
 		require.ErrorIs(t, err, job.ErrNotFound)
 		requireLosses(t, l, lay, 0, 1)
 		require.ErrorIs(t, l.Begin(ctx, lay, snapshotOf(lay, 10, 1)), job.ErrStale, "losses of its steps are not there")
@@ -132,7 +132,7 @@ func Begin(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s ledger.Sna
 // snapshotReplaced: a reader sees one whole snapshot, never parts of two.
 func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 	const last, n = 30, 3
-	lay := Layout(40, 7, 2)
+	lay := layoutOf(l, 40, 7, 2)
 	require.NoError(t, l.PutSnapshot(t.Context(), lay, snapshotOf(lay, 0, n)))
 	group, ctx := errgroup.WithContext(t.Context())
 	group.Go(func() error {
@@ -145,7 +145,7 @@ func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 	})
 	for range 3 {
 		group.Go(func() error {
-			vs := vectors(n, lay.Params)
+			vs := snapshotVectors(lay, n)
 			for before := int64(0); before < last; {
 				step, chain, err := l.Snapshot(ctx, lay, vs)
 				if err != nil {

@@ -21,52 +21,83 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/rounding"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
-// Run runs the suite on the ledger that open returns; open is called once.
+// Formats are the wires of which the suite has jobs.
+var Formats = map[string]wire.Format{
+	"float32": {}, "bfloat16": {Encoding: wire.Bfloat16}, "int8": {Encoding: wire.Int8}, "topk": {Encoding: wire.TopK, Keep: 0.5},
+}
+
+// formatted is a ledger for tests whose jobs have a wire.
+type formatted struct {
+	ledger.Ledger
+	wire wire.Format
+}
+
+// Run runs the suite on the ledger that open returns, and with every lossy wire what has
+// to do with the bytes of vectors; open is called once.
 func Run(t *testing.T, open func(t *testing.T) ledger.Ledger) {
 	l := open(t)
+	for name, format := range Formats {
+		t.Run(name, func(t *testing.T) { run(t, formatted{l, format}) })
+	}
+}
+
+func run(t *testing.T, l formatted) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, ledger.Ledger)
+		once bool // it is the same with every wire
 	}{
-		{"NewJobIsAtZero", newJobIsAtZero},
-		{"OneChunk", oneChunk},
-		{"PutIsIdempotent", putIsIdempotent},
-		{"DifferingPartialIsCorrupt", differingPartial},
-		{"ArrivedListsNodes", arrivedListsNodes},
-		{"PartialOfCommittedChunk", partialOfCommittedChunk},
-		{"ChunkSizes", chunkSizes},
-		{"ManyChunks", manyChunks},
-		{"AppendWithoutPut", appendWithoutPut},
-		{"AppendIsIdempotent", appendIsIdempotent},
-		{"DifferingRootIsCorrupt", differingRoot},
-		{"ChunkByChunk", chunkByChunk},
-		{"StepsCommitInOrder", stepsCommitInOrder},
-		{"BitsAreKept", bitsAreKept},
-		{"ChainIsAdvanced", chainIsAdvanced},
-		{"ForkIsNamed", forkIsNamed},
-		{"ForkOfOneChunkIsNamed", forkOfOneChunkIsNamed},
-		{"RollbackIsNamed", rollbackIsNamed},
-		{"ForeignEntryIsNamed", foreignEntryIsNamed},
-		{"ForeignSnapshotIsNamed", foreignSnapshotIsNamed},
-		{"Losses", losses},
-		{"AnyCoverAnyOrder", anyCoverAnyOrder},
-		{"ManyWriters", manyWriters},
-		{"Snapshot", snapshot},
-		{"SnapshotTrims", snapshotTrims},
-		{"SnapshotAtZero", snapshotAtZero},
-		{"OlderSnapshotIsIgnored", olderSnapshot},
-		{"DifferingSnapshotIsCorrupt", differingSnapshot},
-		{"BeginAgainFromSnapshot", beginAgain},
-		{"SnapshotReplacedWhileRead", snapshotReplaced},
-		{"Evaluations", evaluations},
-		{"Delete", deleteJob},
-		{"RunsAreApart", runsAreApart},
-		{"BadArguments", badArguments},
-		{"EndedContext", endedContext},
+		{"NewJobIsAtZero", newJobIsAtZero, true},
+		{"OneChunk", oneChunk, false},
+		{"PutIsIdempotent", putIsIdempotent, false},
+		{"DifferingPartialIsCorrupt", differingPartial, false},
+		{"ArrivedListsNodes", arrivedListsNodes, true},
+		{"PartialOfCommittedChunk", partialOfCommittedChunk, false},
+		{"ChunkSizes", chunkSizes, false},
+		{"ManyChunks", manyChunks, true},
+		{"AppendWithoutPut", appendWithoutPut, false},
+		{"AppendIsIdempotent", appendIsIdempotent, false},
+		{"DifferingRootIsCorrupt", differingRoot, false},
+		{"ChunkByChunk", chunkByChunk, false},
+		{"StepsCommitInOrder", stepsCommitInOrder, true},
+		{"BitsAreKept", bitsAreKept, false},
+		{"ChainIsAdvanced", chainIsAdvanced, false},
+		{"ForkIsNamed", forkIsNamed, false},
+		{"ForkOfOneChunkIsNamed", forkOfOneChunkIsNamed, false},
+		{"RollbackIsNamed", rollbackIsNamed, true},
+		{"ForeignEntryIsNamed", foreignEntryIsNamed, false},
+		{"ForeignSnapshotIsNamed", foreignSnapshotIsNamed, false},
+		{"Residuals", residuals, false},
+		{"DifferingResidualIsCorrupt", differingResidual, false},
+		{"UnroundedIsInvalid", unrounded, false},
+		{"Losses", losses, true},
+		{"AnyCoverAnyOrder", anyCoverAnyOrder, true},
+		{"ManyWriters", manyWriters, true},
+		{"Snapshot", snapshot, false},
+		{"SnapshotTrims", snapshotTrims, false},
+		{"SnapshotAtZero", snapshotAtZero, true},
+		{"OlderSnapshotIsIgnored", olderSnapshot, true},
+		{"DifferingSnapshotIsCorrupt", differingSnapshot, false},
+		{"BeginAgainFromSnapshot", beginAgain, false},
+		{"SnapshotReplacedWhileRead", snapshotReplaced, true},
+		{"Leap", leap, true},
+		{"LeapFromElsewhere", leapApart, true},
+		{"LeapMeetsLaterSteps", leapMeetsLaterSteps, true},
+		{"LeapFar", leapFar, true},
+		{"Evaluations", evaluations, true},
+		{"Delete", deleteJob, true},
+		{"RunsAreApart", runsAreApart, true},
+		{"BadArguments", badArguments, false},
+		{"EndedContext", endedContext, true},
 	} {
+		if test.once && l.wire.Lossy() {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) { test.run(t, l) })
 	}
 }
@@ -80,20 +111,60 @@ func Layout(p, chunk, m int) ledger.Layout {
 	return ledger.Layout{Ref: job.Ref{Job: "conformance", Run: run}, Plan: "plan", Params: p, ChunkLen: chunk, Microbatch: m}
 }
 
+// layoutOf is Layout for a job of the wire that the test of l is about.
+func layoutOf(l ledger.Ledger, p, chunk, m int) ledger.Layout {
+	lay := Layout(p, chunk, m)
+	if f, ok := l.(formatted); ok {
+		lay.Wire = f.wire
+	}
+	return lay
+}
+
 // Partial returns what a worker would compute for a node of a step, on data
-// that is a function of the step and the leaf: the naive sum along the tree.
+// that is a function of the step and the leaf: the naive sum along the tree, rounded
+// to the layout's wire.
 func Partial(lay ledger.Layout, step int64, node tree.Node) ledger.Partial {
 	lo, hi, ok := node.Leaves(lay.Microbatch)
 	if !ok {
 		panic("ledgertest: no such node")
 	}
-	return sumLeaves(lay, step, lo, hi)
+	return rounded(lay, node, sumLeaves(lay, step, lo, hi))
+}
+
+// rounded rounds a node's sum to the layout's wire; that of the root to what a
+// partial can carry too.
+func rounded(lay ledger.Layout, node tree.Node, p ledger.Partial) ledger.Partial {
+	for c := range lay.Chunks() {
+		lo, hi := lay.Chunk(c)
+		rounding.Inner(lay.Wire, p.Gradient[lo:hi])
+		if node == tree.Root {
+			rounding.Root(lay.Wire, p.Gradient[lo:hi], make([]float32, hi-lo))
+		}
+	}
+	return p
+}
+
+// Residual returns what a root is appended with: any numbers, rounded.
+func Residual(lay ledger.Layout, root ledger.Partial) []float32 {
+	if !lay.Wire.Lossy() || lay.Validate() != nil || lay.CheckVector("root", root.Gradient) != nil {
+		return nil // of bad arguments
+	}
+	v := make([]float32, len(root.Gradient))
+	for i, x := range root.Gradient {
+		v[i] = float32(root.Sums.Loss) - x/3
+	}
+	for c := range lay.Chunks() {
+		lo, hi := lay.Chunk(c)
+		rounding.Inner(lay.Wire, v[lo:hi])
+	}
+	return v
 }
 
 func sumLeaves(lay ledger.Layout, step int64, lo, hi int) ledger.Partial {
 	if hi-lo > 1 {
 		mid := tree.Split(lo, hi)
-		return Add(sumLeaves(lay, step, lo, mid), sumLeaves(lay, step, mid, hi))
+		left, right := sumLeaves(lay, step, lo, mid), sumLeaves(lay, step, mid, hi)
+		return add(rounded(lay, inner, left), rounded(lay, inner, right))
 	}
 	r := rand.New(rand.NewPCG(uint64(step), uint64(lo)))
 	p := ledger.Partial{Gradient: make([]float32, lay.Params), Sums: ledger.Sums{Examples: 1 + r.Int64N(100), Loss: r.NormFloat64()}}
@@ -102,6 +173,9 @@ func sumLeaves(lay ledger.Layout, step int64, lo, hi int) ledger.Partial {
 	}
 	return p
 }
+
+// inner stands for any node but the root.
+const inner = tree.Node(2)
 
 // Chain returns the log's chain before step when every root before it is Partial's.
 func Chain(lay ledger.Layout, step int64) ledger.Chain {
@@ -116,14 +190,17 @@ func Chain(lay ledger.Layout, step int64) ledger.Chain {
 func After(lay ledger.Layout, before ledger.Chain, step int64, root ledger.Partial) ledger.Chain {
 	after := make(ledger.Chain, len(before))
 	for c, link := range before {
-		_, sum := lay.EncodeRoot(nil, step, c, root.Gradient, root.Sums, link)
+		_, sum, err := lay.EncodeRoot(nil, step, c, root.Gradient, root.Sums, link)
+		if err != nil {
+			panic(err)
+		}
 		after[c] = link.Next(sum)
 	}
 	return after
 }
 
-// Add returns left + right, in left's memory.
-func Add(left, right ledger.Partial) ledger.Partial {
+// add returns left + right, in left's memory.
+func add(left, right ledger.Partial) ledger.Partial {
 	for i, x := range right.Gradient {
 		left.Gradient[i] += x
 	}
@@ -145,7 +222,7 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 			require.ErrorIs(t, err, job.ErrNotFound)
 			continue
 		}
-		now, _, err := l.Append(ctx, lay, step, []int{c}, root.Gradient, root.Sums, Chain(lay, step))
+		now, _, err := l.Append(ctx, lay, step, []int{c}, root, Residual(lay, root), Chain(lay, step))
 		require.NoError(t, err)
 		committed = committed || now
 	}
@@ -177,7 +254,14 @@ func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.La
 		}
 		return p
 	}
-	root, ok := tree.Sum(lay.Microbatch, a.Cover, value, Add)
+	type valued struct {
+		ledger.Partial
+		node tree.Node
+	}
+	sum, ok := tree.Sum(lay.Microbatch, a.Cover, func(n tree.Node) valued { return valued{value(n), n} }, func(left, right valued) valued {
+		parent := left.node.Parent()
+		return valued{rounded(lay, parent, add(left.Partial, right.Partial)), parent}
+	})
 	require.True(t, ok, "chunk %d: %v is no cover", chunk, a.Cover)
-	return root, failed
+	return sum.Partial, failed
 }

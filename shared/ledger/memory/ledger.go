@@ -47,6 +47,7 @@ type step struct{ chunks []chunk }
 // chunk is the log's entry of a chunk once it is there, and its partials before.
 type chunk struct {
 	root     []byte
+	residual []byte // of a lossy wire, as ledger.EncodeResidual has it
 	partials map[tree.Node]ledger.Partial
 }
 
@@ -118,7 +119,7 @@ func (t *training) advance() {
 		if !ok || !s.landed() {
 			return
 		}
-		h, _, _, _ := wire.Decode(s.chunks[0].root) // nobody else has had it in hand
+		h, _, _, _, _ := wire.Open(s.chunks[0].root) // nobody else has had it in hand
 		t.losses = append(t.losses, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 		t.committed++
 	}

@@ -6,6 +6,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/memory"
+	"tributary/shared/wire"
 )
 
 func TestConformance(t *testing.T) {
@@ -14,16 +15,22 @@ func TestConformance(t *testing.T) {
 
 func TestEveryCallFails(t *testing.T) {
 	for name, after := range map[string]bool{"before it took effect": false, "after it took effect": true} {
-		t.Run(name, func(t *testing.T) {
-			l := memory.New()
-			ledgertest.Every(t, ledgertest.Faults{
-				Healthy: l,
-				Faulty: func(k int) (ledger.Ledger, func() bool) {
-					f := &ledgertest.Faulty{Next: l, K: k, After: after}
-					return f, func() bool { return f.Calls >= k }
-				},
-				Left: l.Left,
-			})
-		})
+		for named, format := range ledgertest.Formats {
+			t.Run(named+", "+name, func(t *testing.T) { everyCallFails(t, after, format) })
+		}
 	}
+}
+
+func everyCallFails(t *testing.T, after bool, format wire.Format) {
+	t.Helper()
+	l := memory.New()
+	ledgertest.Every(t, ledgertest.Faults{
+		Healthy: l,
+		Faulty: func(k int) (ledger.Ledger, func() bool) {
+			f := &ledgertest.Faulty{Next: l, K: k, After: after}
+			return f, func() bool { return f.Calls >= k }
+		},
+		Left: l.Left,
+		Wire: format,
+	})
 }

@@ -32,10 +32,7 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 		return nil
 	}
 	if t.snapshot != nil && t.snapshot.Step == s.Step {
-		if !slices.Equal(t.snapshot.Chain, s.Chain) || !slices.EqualFunc(t.snapshot.Vectors, s.Vectors, sameBits) {
-			return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
-		}
-		return nil
+		return same(*t.snapshot, s)
 	}
 	if s.Step > t.committed && !begins {
 		return ledger.Ahead(s.Step, t.committed)
@@ -43,16 +40,48 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 	if s.Step > t.committed && !t.hasEarlier(s.Step) {
 		return ledger.Bare(s.Step)
 	}
+	t.begin(s)
+	if s.Step > t.committed {
+		t.committed, t.base, t.losses = s.Step, s.Step, nil
+		t.advance()
+	}
+	return nil
+}
+
+// same reports a snapshot that is not the one that is kept of its step.
+func same(kept, s ledger.Snapshot) error {
+	if !slices.Equal(kept.Chain, s.Chain) || !slices.EqualFunc(kept.Vectors, s.Vectors, sameBits) {
+		return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
+	}
+	return nil
+}
+
+// begin keeps a copy of the snapshot, with which the log begins from now on.
+func (t *training) begin(s ledger.Snapshot) {
 	kept := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {
 		kept.Vectors = append(kept.Vectors, slices.Clone(v))
 	}
 	t.snapshot, t.floor = &kept, s.Step
 	maps.DeleteFunc(t.steps, func(n int64, _ *step) bool { return n < s.Step })
-	if s.Step > t.committed {
-		t.committed, t.base, t.losses = s.Step, s.Step, nil
-		t.advance()
+}
+
+// Leap keeps the snapshot in the place of the steps' roots.
+func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+	t, err := l.write(ctx, lay, lay.CheckLeap(from, sums, s))
+	if err != nil {
+		return err
 	}
+	defer l.mu.Unlock()
+	if t.snapshot != nil && t.snapshot.Step == s.Step {
+		return same(*t.snapshot, s)
+	}
+	if t.committed != from {
+		return ledger.Apart(from, s.Step, t.committed)
+	}
+	t.begin(s)
+	t.committed, t.losses = s.Step, append(t.losses, sums...)
+	t.advance()
 	return nil
 }
 

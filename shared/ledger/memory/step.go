@@ -21,6 +21,14 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.
 		return nil, err
 	}
 	defer l.mu.Unlock()
+	if lay.Wire.Lossy() {
+		for i := range lay.Chunks() {
+			lo, hi := lay.Chunk(i)
+			if _, err := lay.Wire.Partials().Payload(p.Gradient[lo:hi]); err != nil {
+				return nil, fmt.Errorf("put partial %d of step %d: chunk %d: %w", node, n, i, err)
+			}
+		}
+	}
 	arrivals := make([]ledger.Arrival, lay.Chunks())
 	for i := range arrivals {
 		if n < t.floor {
@@ -93,8 +101,8 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, n int64, node t
 }
 
 // Append keeps chunks of a root and commits what is next in order.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
-	fault := cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before))
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+	fault := cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root.Gradient), lay.CheckResidual(residual), lay.CheckChain(before))
 	t, err := l.write(ctx, lay, fault)
 	if err != nil {
 		return false, nil, err
@@ -102,7 +110,10 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks 
 	defer l.mu.Unlock()
 	after := slices.Clone(before)
 	for _, i := range chunks {
-		entry, sum := lay.EncodeRoot(nil, n, i, root, s, before[i])
+		entry, sum, err := lay.EncodeRoot(nil, n, i, root.Gradient, root.Sums, before[i])
+		if err != nil {
+			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, err)
+		}
 		after[i] = before[i].Next(sum)
 		if n < t.floor {
 			continue
@@ -111,11 +122,52 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks 
 		if c.root != nil && !bytes.Equal(c.root, entry) {
 			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, ledger.Differs(c.root, entry))
 		}
+		if lay.Wire.Lossy() {
+			kept, err := lay.EncodeResidual(n, i, residual, after[i])
+			if err != nil {
+				return false, nil, fmt.Errorf("append root of step %d: %w", n, err)
+			}
+			if c.residual != nil && !bytes.Equal(c.residual, kept) {
+				return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, ledger.ErrResidual)
+			}
+			c.residual = kept
+		}
 		c.root, c.partials = entry, nil
 	}
 	committed := t.committed
 	t.advance()
 	return committed <= n && n < t.committed, after, nil
+}
+
+// Residual copies chunks of the residual before a step.
+func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, n int64, chunks []int, dst []float32, before ledger.Chain) error {
+	t, err := l.read(ctx, lay, lay.CheckRead(n, chunks, dst, before))
+	if err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	for _, i := range chunks {
+		lo, hi := lay.Chunk(i)
+		var err error
+		switch {
+		case n == 0:
+			clear(dst[lo:hi])
+		case n > t.committed:
+			err = fmt.Errorf("%d steps are committed: %w", t.committed, job.ErrNotFound)
+		case n > t.floor:
+			err = lay.DecodeResidual(dst, n-1, i, t.steps[n-1].chunks[i].residual, before[i])
+		case t.snapshot == nil || t.snapshot.Step != n:
+			err = fmt.Errorf("the log begins with step %d: %w", t.floor, job.ErrStale)
+		case t.snapshot.Chain[i] != before[i]:
+			err = ledger.Forked(t.snapshot.Chain[i], before[i])
+		default:
+			copy(dst[lo:hi], t.snapshot.Vectors[len(t.snapshot.Vectors)-1][lo:hi])
+		}
+		if err != nil {
+			return fmt.Errorf("read residual before step %d: chunk %d: %w", n, i, err)
+		}
+	}
+	return nil
 }
 
 // Root copies a committed root.

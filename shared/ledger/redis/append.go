@@ -18,15 +18,16 @@ import (
 // Append writes the chunks into the log, and only when all of them are there
 // runs the commit script. A job of one chunk has both in one pipeline; the
 // script then makes sure of the chunk itself, or writes it when it is tiny.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root []float32, s ledger.Sums, before ledger.Chain) (bool, ledger.Chain, error) {
-	if err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root), lay.CheckChain(before)); err != nil {
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+	err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root.Gradient), lay.CheckResidual(residual), lay.CheckChain(before))
+	if err != nil {
 		return false, nil, err
 	}
 	entries := make([]entry, len(chunks))
 	for i, c := range chunks {
 		entries[i] = entry{chunk: c, before: before[c]}
 	}
-	committed, err := l.appendAll(ctx, lay, step, chunks, entries, ledger.Partial{Gradient: root, Sums: s})
+	committed, err := l.appendAll(ctx, lay, step, chunks, entries, rounded{root, residual})
 	if err != nil {
 		return false, nil, err
 	}
@@ -37,7 +38,7 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chun
 	return committed, after, nil
 }
 
-func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root ledger.Partial) (bool, error) {
+func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root rounded) (bool, error) {
 	if lay.Chunks() == 1 {
 		committed, err := l.appendSingle(ctx, lay, step, &entries[0], root)
 		if err != nil {
@@ -45,7 +46,7 @@ func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, c
 		}
 		return committed, nil
 	}
-	per, _ := batches(lay, 1)
+	per, _ := rootBatches(lay)
 	for part := range slices.Chunk(entries, per) {
 		if err := l.appendChunks(ctx, lay, step, part, root); err != nil {
 			return false, fmt.Errorf("append root of step %d: %w", step, err)
@@ -58,39 +59,66 @@ func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, c
 	return committed, nil
 }
 
-// entry is a chunk of a root on its way into the log.
-type entry struct {
-	chunk  int
-	before ledger.Link
-	sum    uint64 // checksum of the whole entry
-	seal   []byte
-	floats *goredis.BoolCmd // were they stored?
-	sealed *call
+// rounded is a root and, of a lossy wire, what rounding it lost.
+type rounded struct {
+	ledger.Partial
+	residual []float32
 }
 
-// close makes the entry's seal, appended to room.
-func (e *entry) close(room []byte, lay ledger.Layout, step int64, root ledger.Partial) []byte {
+// entry is a chunk of a root on its way into the log.
+type entry struct {
+	chunk    int
+	before   ledger.Link
+	sum      uint64 // checksum of the whole entry
+	payload  []byte
+	seal     []byte
+	residual []byte           // of a lossy wire
+	floats   *goredis.BoolCmd // were they stored?
+	kept     *goredis.BoolCmd // was the residual stored?
+	sealed   *call
+}
+
+// close makes what is stored of the entry; the seal is appended to room.
+func (e *entry) close(room []byte, lay ledger.Layout, step int64, root rounded) ([]byte, error) {
 	lo, hi := lay.Chunk(e.chunk)
+	var err error
+	if e.payload, err = lay.Wire.Payload(root.Gradient[lo:hi]); err != nil {
+		return nil, fmt.Errorf("chunk %d: %w", e.chunk, err)
+	}
 	start := len(room)
-	room, e.sum = wire.AppendSeal(room, ledger.RootHeader(step, e.chunk, root.Sums, e.before), root.Gradient[lo:hi])
+	room, e.sum = lay.Wire.AppendSeal(room, ledger.RootHeader(step, e.chunk, root.Sums, e.before), hi-lo, e.payload)
 	e.seal = room[start:len(room):len(room)]
-	return room
+	if root.residual != nil {
+		e.residual, err = lay.EncodeResidual(step, e.chunk, root.residual, e.before.Next(e.sum))
+	}
+	return room, err
+}
+
+// keep adds the writing of the residual to a pipeline. It comes before the seal, so
+// that an entry that is there has its residual.
+func (e *entry) keep(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64) {
+	if e.residual != nil {
+		e.kept = pipe.HSetNX(ctx, keysOf(lay).log(e.chunk), residualPrefix+field(step), e.residual)
+	}
 }
 
 // send adds the writing of the chunk to a pipeline: the floats, then the seal.
-func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, root []float32) {
+func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64) {
 	k := keysOf(lay)
-	lo, hi := lay.Chunk(e.chunk)
-	e.floats = pipe.HSetNX(ctx, k.log(e.chunk), field(step), wire.Bytes(root[lo:hi]))
+	e.keep(ctx, pipe, lay, step)
+	e.floats = pipe.HSetNX(ctx, k.log(e.chunk), field(step), e.payload)
 	e.sealed = pipe.run(ctx, sealScript, []string{k.log(e.chunk), k.snapshot(e.chunk)}, step, e.seal, jobLife.Milliseconds())
 }
 
 // appendSingle leaves the sealing to the commit script, and of a tiny chunk the
 // floats too.
-func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, e *entry, root ledger.Partial) (bool, error) {
-	e.close(nil, lay, step, root)
-	pipe := l.pipeline(4 * len(root.Gradient))
-	floats := wire.Bytes(root.Gradient)
+func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, e *entry, root rounded) (bool, error) {
+	if _, err := e.close(nil, lay, step, root); err != nil {
+		return false, err
+	}
+	pipe := l.pipeline(len(e.payload) + len(e.residual))
+	floats := e.payload
+	e.keep(ctx, pipe, lay, step)
 	if !l.inlines(lay) {
 		e.floats = pipe.HSetNX(ctx, keysOf(lay).log(0), field(step), floats)
 		floats = nil
@@ -102,6 +130,9 @@ func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64
 	n, err := commit.Int()
 	if err == nil && n != differs && e.floats != nil && !e.floats.Val() {
 		err = l.holds(ctx, lay, step, e)
+	}
+	if err == nil && n != differs {
+		err = l.holdsResidual(ctx, lay, step, e)
 	}
 	if err != nil || n != differs {
 		return n == 1, cmp.Or(err, vanished(n))
@@ -120,18 +151,37 @@ func (l *Ledger) holds(ctx context.Context, lay ledger.Layout, step int64, e *en
 		return nil // trimmed meanwhile
 	}
 	if err == nil {
-		_, _, err = wire.OpenSeal(e.seal, wire.Root, bytesOf(logged))
+		err = wire.HoldsSeal(e.seal, wire.Root, bytesOf(logged))
 	}
 	return classify(ctx, err)
 }
 
-func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root ledger.Partial) error {
-	_, size := batches(lay, 1)
+// holdsResidual reports a residual beside the log that was there before and is not
+// the entry's.
+func (l *Ledger) holdsResidual(ctx context.Context, lay ledger.Layout, step int64, e *entry) error {
+	if e.kept == nil || e.kept.Val() {
+		return nil
+	}
+	was, err := l.vectors.HGet(ctx, keysOf(lay).log(e.chunk), residualPrefix+field(step)).Result()
+	if errors.Is(err, goredis.Nil) {
+		return nil // trimmed meanwhile
+	}
+	if err == nil && was != string(e.residual) {
+		err = ledger.ErrResidual
+	}
+	return classify(ctx, err)
+}
+
+func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root rounded) error {
+	_, size := rootBatches(lay)
 	pipe := l.pipeline(size * len(entries))
 	room := make([]byte, 0, wire.SealSize*len(entries))
 	for i := range entries {
-		room = entries[i].close(room, lay, step, root)
-		entries[i].send(ctx, pipe, lay, step, root.Gradient)
+		var err error
+		if room, err = entries[i].close(room, lay, step, root); err != nil {
+			return err
+		}
+		entries[i].send(ctx, pipe, lay, step)
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -147,7 +197,7 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 		e := &entries[i]
 		reply, err := e.sealed.StringSlice()
 		if err == nil {
-			err = l.settled(ctx, lay, step, e, reply)
+			err = cmp.Or(l.settled(ctx, lay, step, e, reply), l.holdsResidual(ctx, lay, step, e))
 		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", e.chunk, err)

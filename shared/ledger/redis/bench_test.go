@@ -42,7 +42,7 @@ func benchmarkStep(b *testing.B, url string) {
 				require.Equal(b, []tree.Node{2, 3}, arrivals[0].Cover)
 				_, err = l.Partial(ctx, lay, step, 2, lay.AllChunks(), dst)
 				require.NoError(b, err)
-				committed, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
+				committed, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root, nil, chain)
 				require.NoError(b, err)
 				require.True(b, committed)
 				_, chain, err = l.Root(ctx, lay, step, dst, chain)
@@ -74,7 +74,7 @@ func BenchmarkCalls(b *testing.B) {
 	b.Run("Append", func(b *testing.B) {
 		chain := lay.Genesis()
 		for step := int64(0); b.Loop(); step++ {
-			_, after, err := l.Append(b.Context(), lay, step, []int{0}, p.Gradient, p.Sums, chain)
+			_, after, err := l.Append(b.Context(), lay, step, []int{0}, p, nil, chain)
 			require.NoError(b, err)
 			chain = after
 		}

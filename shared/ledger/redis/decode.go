@@ -24,9 +24,10 @@ func snapshotHeader(step int64, vectors, chunk int, after ledger.Link) wire.Head
 }
 
 // same reports that a stored header names the thing that was asked for; the
-// sums and the link are the stored vector's own.
+// sums and the link are the stored vector's own, and the encoding is checked where the
+// floats are read.
 func same(got, want wire.Header) error {
-	got.Examples, got.Loss, got.Chain = want.Examples, want.Loss, want.Chain
+	got.Examples, got.Loss, got.Chain, got.Encoding = want.Examples, want.Loss, want.Chain, want.Encoding
 	if got != want {
 		return fmt.Errorf("stored vector is %q %d/%d/%d, not %q %d/%d/%d: %w",
 			got.Kind, got.A, got.B, got.C, want.Kind, want.A, want.B, want.C, job.ErrCorrupt)
@@ -64,14 +65,13 @@ func (s *agreedSums) decode(want wire.Header, v *vector, seal *goredis.StringCmd
 	case err != nil:
 		return err
 	}
-	h, _, err := wire.OpenSeal(bytesOf(seal.Val()), want.Kind, floats)
+	h, _, err := v.open(bytesOf(seal.Val()), want.Kind, floats)
 	if err == nil {
 		err = same(h, want)
 	}
 	if err != nil {
 		return err
 	}
-	v.settle()
 	return s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 }
 
@@ -87,14 +87,13 @@ func (s *agreedSums) decodeRoot(step int64, chunk int, v *vector, seal any, befo
 	if err != nil {
 		return 0, err
 	}
-	h, sum, err := wire.OpenSeal(bytesOf(text), wire.Root, floats)
+	h, sum, err := v.open(bytesOf(text), wire.Root, floats)
 	if err == nil {
 		err = ledger.CheckRoot(h, step, chunk, before)
 	}
 	if err != nil {
 		return 0, err
 	}
-	v.settle()
 	return sum, s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 }
 

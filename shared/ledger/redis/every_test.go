@@ -10,6 +10,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/redis/redistest"
+	"tributary/shared/wire"
 )
 
 // openWith is open for a client that tries retries times again by itself.
@@ -36,13 +37,20 @@ func TestEveryCommandIsCutOff(t *testing.T) {
 			for _, retries := range []int{-1, 2} {
 				name := size + map[bool]string{false: ", before it took effect", true: ", after it took effect"}[after] +
 					map[int]string{-1: ", not tried again", 2: ", tried again"}[retries]
-				t.Run(name, func(t *testing.T) { everyCommandIsCutOff(t, after, retries, lim) })
+				t.Run(name, func(t *testing.T) { everyCommandIsCutOff(t, after, retries, lim, wire.Format{}) })
+				if after != (retries < 0) {
+					continue
+				}
+				// The commands are the same with every lossy wire.
+				t.Run(name+", int8", func(t *testing.T) {
+					everyCommandIsCutOff(t, after, retries, lim, ledgertest.Formats["int8"])
+				})
 			}
 		}
 	}
 }
 
-func everyCommandIsCutOff(t *testing.T, after bool, retries int, lim limits) {
+func everyCommandIsCutOff(t *testing.T, after bool, retries int, lim limits, format wire.Format) {
 	t.Parallel()
 	s := redistest.Start(t)
 	if s == nil {
@@ -58,6 +66,7 @@ func everyCommandIsCutOff(t *testing.T, after bool, retries int, lim limits) {
 			return faulty, proxy.HasCut
 		},
 		Hidden: retries > 0,
+		Wire:   format,
 		Left: func(lay ledger.Layout) []string {
 			var left []string
 			for _, key := range allKeys(t, healthy) {

@@ -164,7 +164,7 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 				for step := int64(2); step < 6; step++ {
 					root := ledgertest.Partial(lay, step, tree.Root)
 					root.Sums.Examples++
-					_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, chain)
+					_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), root, nil, chain)
 					require.NoError(t, err)
 				}
 				_, _, err = l.Root(ctx, lay, 5, dst, ahead)
@@ -206,7 +206,7 @@ func TestServerThatHasMemoryAgain(t *testing.T) {
 			require.Equal(t, []tree.Node{2, 3}, arrivals[0].Cover)
 			root, committed := ledgertest.Partial(lay, step, tree.Root), false
 			refused("append", func() (err error) {
-				committed, _, err = l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, ledgertest.Chain(lay, step))
+				committed, _, err = l.Append(ctx, lay, step, lay.AllChunks(), root, nil, ledgertest.Chain(lay, step))
 				return err
 			})
 			require.True(t, committed)
@@ -238,7 +238,7 @@ func TestServerThatIsSlow(t *testing.T) {
 		for step := range int64(2) {
 			root := ledgertest.Partial(lay, step, tree.Root)
 			call := func(ctx context.Context) error {
-				_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root.Gradient, root.Sums, ledgertest.Chain(lay, step))
+				_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root, nil, ledgertest.Chain(lay, step))
 				return err
 			}
 			release := proxy.Hold()

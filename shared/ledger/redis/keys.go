@@ -21,6 +21,7 @@ const (
 	fieldSnapshot  = "snapshot"  // control: steps folded into the newest snapshot
 	fieldFloor     = "floor"     // log: first step kept
 	sealPrefix     = "s"         // log: s<step> is the seal of <step>
+	residualPrefix = "e"         // log: e<step> is the residual after <step>, of a lossy wire
 	digestPrefix   = "d"         // partials: d<node> is the seal of <node>
 )
 
@@ -30,7 +31,7 @@ const (
 //
 //	tributary:{job.run:c}:partials:<step>    hash   <node> → floats, d<node> → seal of a wire.Partial, c<node> → "" when covered
 //	tributary:{job.run:c}:steps              set    steps that may have partials
-//	tributary:{job.run:c}:log                hash   <step> → floats, s<step> → seal of a wire.Root, floor → step
+//	tributary:{job.run:c}:log                hash   <step> → floats, s<step> → seal of a wire.Root, e<step> → wire.Residual, floor → step
 //	tributary:{job.run:c}:snapshot           hash   <step> → wire.Snapshot: the chunk of every vector
 //	tributary:{job.run:0}:control            hash   committed, snapshot, base (step of losses[0]), by (token of the last commit)
 //	tributary:{job.run:0}:losses             list   16 bytes for each committed step: examples int64, loss float64

@@ -67,7 +67,7 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, step int64, nod
 		return ledger.Sums{}, err
 	}
 	k := keysOf(lay)
-	per, bytes := batches(lay, 1)
+	per, bytes := partialBatches(lay)
 	var sums agreedSums
 	for part := range slices.Chunk(chunks, per) {
 		floats, seals := make([]*vector, len(part)), make([]*goredis.StringCmd, len(part))
@@ -75,7 +75,7 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, step int64, nod
 			for i, c := range part {
 				lo, hi := lay.Chunk(c)
 				key, name := k.partials(c, step), field(node)
-				floats[i], seals[i] = pipe.vector(ctx, key, name, dst[lo:hi]), pipe.HGet(ctx, key, digestPrefix+name)
+				floats[i], seals[i] = pipe.vector(ctx, key, name, dst[lo:hi], lay.Wire.Partials()), pipe.HGet(ctx, key, digestPrefix+name)
 			}
 		})
 		if err != nil {

@@ -102,7 +102,18 @@ func classify(ctx context.Context, err error) error {
 // keeps the bounds of a pipeline. A chunk that alone is over them goes alone.
 // It returns the number of chunks in a part and the bytes of one chunk.
 func batches(l ledger.Layout, vectors int) (chunks, bytes int) {
-	bytes = 4*min(l.ChunkLen, l.Params)*vectors + wire.Overhead
+	return batchesOf(4 * min(l.ChunkLen, l.Params) * vectors)
+}
+
+// partialBatches and rootBatches are batches for one vector as it is stored.
+func partialBatches(l ledger.Layout) (chunks, bytes int) { return batchesOf(chunkBytes(l)) }
+
+func rootBatches(l ledger.Layout) (chunks, bytes int) {
+	return batchesOf(l.Wire.Size(min(l.ChunkLen, l.Params)))
+}
+
+func batchesOf(payload int) (chunks, bytes int) {
+	bytes = payload + wire.Overhead
 	return min(pipelineChunks, max(1, pipelineBytes/bytes)), bytes
 }
 

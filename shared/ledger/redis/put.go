@@ -72,8 +72,10 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tr
 // of floats.
 type limits struct{ tiny, small int }
 
-// chunkBytes is the bytes of floats in the layout's largest chunk.
-func chunkBytes(lay ledger.Layout) int { return 4 * min(lay.ChunkLen, lay.Params) }
+// chunkBytes is the most bytes of a partial's floats in the layout's largest chunk.
+func chunkBytes(lay ledger.Layout) int {
+	return lay.Wire.Partials().Size(min(lay.ChunkLen, lay.Params))
+}
 
 // inlines reports that the layout's chunks go through scripts.
 func (l *Ledger) inlines(lay ledger.Layout) bool {
@@ -82,13 +84,17 @@ func (l *Ledger) inlines(lay ledger.Layout) bool {
 }
 
 func (p *putting) inline(ctx context.Context) error {
-	per, size := batches(p.lay, 1)
+	per, size := partialBatches(p.lay)
 	for chunks := range slices.Chunk(p.lay.AllChunks(), per) {
 		pipe := p.pipeline(size * len(chunks))
 		p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(chunks))
 		calls := make([]*call, len(chunks))
 		for i, c := range chunks {
-			calls[i] = p.arrive(ctx, pipe, c, howInline, p.seal(c), wire.Bytes(p.floats(c)), inlineReturn)
+			payload, seal, err := p.encode(c)
+			if err != nil {
+				return err
+			}
+			calls[i] = p.arrive(ctx, pipe, c, howInline, seal, payload, inlineReturn)
 		}
 		if err := pipe.exec(ctx); err != nil {
 			return err
@@ -105,7 +111,7 @@ func (p *putting) inline(ctx context.Context) error {
 // direct stores the chunks unasked. Two nodes mostly cover a tree, so that the
 // sibling's partial, where it is there, is what the reduction needs.
 func (p *putting) direct(ctx context.Context) error {
-	per, size := batches(p.lay, 1)
+	per, size := partialBatches(p.lay)
 	for chunks := range slices.Chunk(p.lay.AllChunks(), per) {
 		pipe := p.pipeline(size * len(chunks))
 		p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(chunks))
@@ -113,7 +119,10 @@ func (p *putting) direct(ctx context.Context) error {
 		for i, c := range chunks {
 			key, sibling := p.keys.partials(c, p.step), field(p.node.Sibling())
 			siblings[i] = pipe.HMGet(ctx, key, sibling, digestPrefix+sibling)
-			calls[i] = p.store(ctx, pipe, c)
+			var err error
+			if calls[i], err = p.store(ctx, pipe, c); err != nil {
+				return err
+			}
 		}
 		if err := pipe.exec(ctx); err != nil {
 			return err
@@ -149,19 +158,24 @@ func (p *putting) sibling(chunk int, stored []any) error {
 }
 
 // store adds the storing of a chunk and its arrival to a pipeline.
-func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) *call {
+func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) (*call, error) {
+	payload, seal, err := p.encode(chunk)
+	if err != nil {
+		return nil, err
+	}
 	pipe.SAdd(ctx, p.keys.steps(chunk), p.step)
-	pipe.HSetNX(ctx, p.keys.partials(chunk, p.step), field(p.node), wire.Bytes(p.floats(chunk)))
-	return p.arrive(ctx, pipe, chunk, howStored, p.seal(chunk))
+	pipe.HSetNX(ctx, p.keys.partials(chunk, p.step), field(p.node), payload)
+	return p.arrive(ctx, pipe, chunk, howStored, seal), nil
 }
 
 // ask goes through the chunks in batches, from the node's own place on, so that
 // workers that finish together store different chunks and each finds complete
 // what the others have stored. A batch's questions go with the storing of the
-// batch before; when there is nothing to store they go for all that is left.
+// batch before; when there is nothing to store they go for all that is left. There
+// are two batches at least, for workers that finish together to meet in the middle.
 func (p *putting) ask(ctx context.Context) error {
-	per, size := batches(p.lay, 1)
-	per = min(per, (p.lay.Chunks()+3)/4)
+	per, size := partialBatches(p.lay)
+	per = min(per, (p.lay.Chunks()+1)/2)
 	rest := p.order()
 	var store []int
 	for n := per; len(rest) > 0 || len(store) > 0; {
@@ -195,7 +209,11 @@ func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []
 	p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(store))
 	calls := make([]*call, 0, len(store)+len(ask))
 	for _, c := range store {
-		calls = append(calls, p.store(ctx, pipe, c))
+		call, err := p.store(ctx, pipe, c)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, call)
 	}
 	for _, c := range ask {
 		calls = append(calls, p.arrive(ctx, pipe, c, howAsk, nil))
@@ -221,11 +239,15 @@ func (p *putting) floats(chunk int) []float32 {
 	return p.partial.Gradient[lo:hi]
 }
 
-// seal makes the seal of a chunk, in the room that p.seals has.
-func (p *putting) seal(chunk int) []byte {
+// encode returns a chunk as it is stored, and its seal, in the room that p.seals has.
+func (p *putting) encode(chunk int) (payload, seal []byte, err error) {
+	format, v := p.lay.Wire.Partials(), p.floats(chunk)
+	if payload, err = format.Payload(v); err != nil {
+		return nil, nil, fmt.Errorf("chunk %d: %w", chunk, err)
+	}
 	start := len(p.seals)
-	p.seals, _ = wire.AppendSeal(p.seals, partialHeader(p.step, p.node, chunk, p.partial.Sums), p.floats(chunk))
-	return p.seals[start:len(p.seals):len(p.seals)]
+	p.seals, _ = format.AppendSeal(p.seals, partialHeader(p.step, p.node, chunk, p.partial.Sums), len(v), payload)
+	return payload, p.seals[start:len(p.seals):len(p.seals)], nil
 }
 
 func (p *putting) arrive(ctx context.Context, pipe *pipeline, chunk int, how string, seal []byte, more ...any) *call {
@@ -311,19 +333,15 @@ func (p *putting) values(chunk int, cover []tree.Node, reply []string) ([]ledger
 		if at < 0 || tree.Node(n) == p.node {
 			continue
 		}
-		floats := bytesOf(reply[i+2])
-		h, _, err := wire.OpenSeal(bytesOf(reply[i+1]), wire.Partial, floats)
+		v := room[at*size : (at+1)*size : (at+1)*size]
+		h, _, err := p.lay.Wire.Partials().OpenSeal(v, bytesOf(reply[i+1]), wire.Partial, bytesOf(reply[i+2]))
 		if err == nil {
 			err = same(h, partialHeader(p.step, tree.Node(n), chunk, ledger.Sums{}))
-		}
-		if err == nil && len(floats) != 4*size {
-			err = fmt.Errorf("%d bytes of floats, %d expected: %w", len(floats), 4*size, job.ErrCorrupt)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("partial of node %d: %w", n, err)
 		}
-		values[at] = ledger.Partial{Gradient: room[at*size : (at+1)*size : (at+1)*size], Sums: ledger.Sums{Examples: h.Examples, Loss: h.Loss}}
-		wire.Floats(values[at].Gradient, floats)
+		values[at] = ledger.Partial{Gradient: v, Sums: ledger.Sums{Examples: h.Examples, Loss: h.Loss}}
 	}
 	return values, nil
 }

@@ -37,7 +37,7 @@ func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 	if err != nil {
 		return ledger.Sums{}, nil, err
 	}
-	per, _ := batches(lay, 1)
+	per, _ := rootBatches(lay)
 	var sums agreedSums
 	after := slices.Clone(before)
 	for part := range slices.Chunk(chunks, per) {
@@ -57,7 +57,7 @@ func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 // or lost. It sets the chunks' links of after.
 func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before, after ledger.Chain, sums *agreedSums) error {
 	k := keysOf(lay)
-	_, size := batches(lay, 1)
+	_, size := rootBatches(lay)
 	var control *goredis.StringCmd
 	found := make([]logged, len(chunks))
 	err := l.read(ctx, size*len(chunks), func(pipe *pipeline) {
@@ -65,7 +65,7 @@ func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 		for i, c := range chunks {
 			lo, hi := lay.Chunk(c)
 			key, name := k.log(c), field(step)
-			found[i] = logged{pipe.vector(ctx, key, name, dst[lo:hi]), pipe.HMGet(ctx, key, sealPrefix+name, fieldFloor)}
+			found[i] = logged{pipe.vector(ctx, key, name, dst[lo:hi], lay.Wire), pipe.HMGet(ctx, key, sealPrefix+name, fieldFloor)}
 		}
 	})
 	if err != nil {
@@ -79,14 +79,14 @@ func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 		if len(meta) != 2 {
 			return fmt.Errorf("chunk %d: %d values instead of 2", c, len(meta))
 		}
-		sum, err := sums.decodeRoot(step, c, found[i].floats, meta[0], before[c])
 		text, _ := meta[1].(string)
-		floor, _ := number(text)
+		if floor, _ := number(text); floor > step {
+			return fmt.Errorf("the log begins with step %d: %w", floor, job.ErrStale)
+		}
+		sum, err := sums.decodeRoot(step, c, found[i].floats, meta[0], before[c])
 		switch {
 		case err == nil:
 			after[c] = before[c].Next(sum)
-		case floor > step:
-			return fmt.Errorf("the log begins with step %d: %w", floor, job.ErrStale)
 		case errors.Is(err, job.ErrNotFound):
 			return fmt.Errorf("chunk %d: %w", c, errLost)
 		default:

@@ -16,6 +16,8 @@ var (
 	commitSource string
 	//go:embed lua/newest.lua
 	newestSource string
+	//go:embed lua/leap.lua
+	leapSource string
 	//go:embed lua/raise.lua
 	raiseSource string
 	//go:embed lua/losses.lua
@@ -25,6 +27,7 @@ var (
 	sealScript   = newScript(sealSource)
 	commitScript = newScript(commitSource)
 	newestScript = newScript(newestSource)
+	leapScript   = newScript(leapSource)
 	raiseScript  = newScript(raiseSource)
 	lossesScript = newScript(lossesSource)
 )

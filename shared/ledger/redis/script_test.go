@@ -59,7 +59,7 @@ func TestCutTrim(t *testing.T) {
 	k := keysOf(lay)
 	v := make([]float32, 7)
 	for step := range int64(100) {
-		_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), v, ledger.Sums{}, lay.Genesis())
+		_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, lay.Genesis())
 		require.NoError(t, err)
 	}
 	pipe := l.pipeline(0)
@@ -68,14 +68,51 @@ func TestCutTrim(t *testing.T) {
 	pipe.HSet(ctx, k.log(1), "s70", "left behind", "71", "left behind")
 	require.NoError(t, pipe.exec(ctx))
 	require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: 95, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
+	kept := []string{"95", "96", "97", "98", "99", "s95", "s96", "s97", "s98", "s99", "floor"}
+	require.ElementsMatch(t, append([]string{"90", "s90", "92", "s92", "94", "s94"}, kept...), logFields(t, l, lay, 0), "the floor was at 90 already")
 	for c := range lay.Chunks() {
-		fields, err := l.control.HKeys(ctx, k.log(c)).Result()
-		require.NoError(t, err)
-		require.ElementsMatch(t, []string{"95", "96", "97", "98", "99", "s95", "s96", "s97", "s98", "s99", "floor"}, fields)
-		fields, err = l.control.HKeys(ctx, k.snapshot(c)).Result()
+		fields, err := l.control.HKeys(ctx, k.snapshot(c)).Result()
 		require.NoError(t, err)
 		require.Equal(t, []string{"95"}, fields)
 	}
+}
+
+// Of what is trimmed every other entry lingers until the next trim, in another step in
+// each chunk; none of them is read.
+func TestEntriesLinger(t *testing.T) {
+	l, ctx := open(t, redistest.Mini(t)), t.Context()
+	lay := ledgertest.Layout(7, 3, 2)
+	v := make([]float32, 7)
+	chains := []ledger.Chain{lay.Genesis()}
+	for step := range int64(8) {
+		_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, chains[step])
+		require.NoError(t, err)
+		chains = append(chains, after)
+	}
+	trim := func(step int64) {
+		require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v}, Chain: chains[step]}))
+	}
+	trim(4)
+	kept := []string{"4", "s4", "5", "s5", "6", "s6", "7", "s7", "floor"}
+	for c, lingering := range [][]string{{"0", "s0", "2", "s2"}, {"1", "s1", "3", "s3"}, {"0", "s0", "2", "s2"}} {
+		require.ElementsMatch(t, append(lingering, kept...), logFields(t, l, lay, c))
+	}
+	for step := range int64(4) {
+		_, _, err := l.Root(ctx, lay, step, v, chains[step])
+		require.ErrorIs(t, err, job.ErrStale)
+	}
+	trim(6)
+	kept = kept[4:]
+	for c, lingering := range [][]string{{"4", "s4"}, {"5", "s5"}, {"4", "s4"}} {
+		require.ElementsMatch(t, append(lingering, kept...), logFields(t, l, lay, c))
+	}
+}
+
+func logFields(t *testing.T, l *Ledger, lay ledger.Layout, chunk int) []string {
+	t.Helper()
+	fields, err := l.control.HKeys(t.Context(), keysOf(lay).log(chunk)).Result()
+	require.NoError(t, err)
+	return fields
 }
 
 // Partials of steps below the floor go with them, and those of calls that were
@@ -108,11 +145,11 @@ func TestPartialsAreTrimmed(t *testing.T) {
 func TestFloorNeverSinks(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(1, 1, 1)
-	for _, c := range [][2]int64{{5, 5}, {3, 5}, {5, 5}, {0, 5}, {1e15, 1e15}, {7, 1e15}} {
+	for _, c := range [][2]int64{{5, 0}, {3, 5}, {5, 5}, {0, 5}, {1e15, 5}, {7, 1e15}, {1, 1e15}} {
 		pipe := l.pipeline(0)
 		raise := pipe.run(ctx, raiseScript, []string{keysOf(lay).log(0)}, c[0], 1000)
 		require.NoError(t, pipe.exec(ctx))
-		require.EqualValues(t, c[1], raise.Val())
+		require.EqualValues(t, c[1], raise.Val(), "the floor before")
 	}
 }
 
@@ -179,7 +216,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			for _, c := range logged {
 				entries = append(entries, entry{chunk: c, before: lay.Genesis()[c]})
 			}
-			require.NoError(t, l.appendChunks(ctx, lay, 0, entries, root))
+			require.NoError(t, l.appendChunks(ctx, lay, 0, entries, rounded{Partial: root}))
 			state, err := l.State(ctx, lay)
 			require.NoError(t, err)
 			require.Zero(t, state.Committed, "nobody has landed them")
@@ -187,7 +224,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			_, err = l.Arrived(ctx, lay, 0)
 			require.NoError(t, err)
 			if len(logged) < lay.Chunks() { // the others come later, from another worker
-				committed, _, err := l.Append(ctx, lay, 0, []int{0, 2}, root.Gradient, root.Sums, lay.Genesis())
+				committed, _, err := l.Append(ctx, lay, 0, []int{0, 2}, root, nil, lay.Genesis())
 				require.NoError(t, err)
 				require.True(t, committed)
 			}

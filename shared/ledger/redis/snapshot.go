@@ -27,6 +27,44 @@ func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot
 	return l.put(ctx, lay, s, true)
 }
 
+// Leap stores the chunks, then commits the steps and makes the snapshot the newest,
+// then trims. A call that was cut short before it committed leaves chunks of a
+// snapshot, which the next one of this step stores again, and a later one trims.
+func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+	if err := lay.CheckLeap(from, sums, s); err != nil {
+		return err
+	}
+	if err := l.putChunks(ctx, lay, s); err != nil {
+		return err
+	}
+	k, losses := keysOf(lay), make([]byte, 0, lossBytes*len(sums))
+	for _, one := range sums {
+		losses = append(losses, lossEntry(one)...)
+	}
+	pipe := l.pipeline(0)
+	call := pipe.run(ctx, leapScript, []string{k.control(), k.losses(), k.pending()}, from, s.Step, losses, jobLife.Milliseconds())
+	if err := pipe.exec(ctx); err != nil {
+		return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
+	}
+	reply, err := call.Int64Slice()
+	if err == nil && len(reply) != 3 {
+		err = fmt.Errorf("the leap script answered %v", reply)
+	}
+	if err != nil {
+		return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
+	}
+	done, committed, more := reply[0] == 1, reply[1], reply[2] == 1
+	if !done {
+		return ledger.Apart(from, s.Step, committed)
+	}
+	if more { // steps after it may have landed already
+		if _, err := l.land(ctx, lay, s.Step, nil, ledger.Sums{}); err != nil {
+			return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
+		}
+	}
+	return l.trimAll(ctx, lay, s.Step)
+}
+
 func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
 	if err := cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)); err != nil {
 		return err
@@ -38,18 +76,31 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 	if ok && newest > s.Step {
 		return nil
 	}
-	per, _ := batches(lay, len(s.Vectors))
-	for part := range slices.Chunk(lay.AllChunks(), per) {
-		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {
-			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
-		}
+	if err := l.putChunks(ctx, lay, s); err != nil {
+		return err
 	}
 	if newest, err = l.makeNewest(ctx, lay, s.Step, begins); err != nil {
 		return err
 	}
+	return l.trimAll(ctx, lay, newest)
+}
+
+// trimAll trims every chunk below the snapshot of so many steps.
+func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) error {
 	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
-		if err := l.trim(ctx, lay, newest, part); err != nil {
-			return fmt.Errorf("trim below snapshot %d: %w", newest, err)
+		if err := l.trim(ctx, lay, floor, part); err != nil {
+			return fmt.Errorf("trim below snapshot %d: %w", floor, err)
+		}
+	}
+	return nil
+}
+
+// putChunks stores a snapshot's chunks, of which nobody knows yet.
+func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	per, _ := batches(lay, len(s.Vectors))
+	for part := range slices.Chunk(lay.AllChunks(), per) {
+		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {
+			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
 		}
 	}
 	return nil
@@ -173,9 +224,17 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 }
 
 func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, vectors [][]float32, chain ledger.Chain) error {
+	return l.snapshotChunks(ctx, lay, step, lay.AllChunks(), len(vectors), func(c int, stored []byte) error {
+		return decodeSnapshot(lay, step, c, stored, vectors, chain)
+	})
+}
+
+// snapshotChunks reads chunks of the snapshot after so many steps, in pipelines for so
+// many vectors, and has each decoded.
+func (l *Ledger) snapshotChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, vectors int, decode func(chunk int, stored []byte) error) error {
 	k := keysOf(lay)
-	per, size := batches(lay, len(vectors))
-	for part := range slices.Chunk(lay.AllChunks(), per) {
+	per, size := batches(lay, vectors)
+	for part := range slices.Chunk(chunks, per) {
 		pipe := l.pipeline(size * len(part))
 		data := make([]*goredis.StringCmd, len(part))
 		for i, c := range part {
@@ -190,7 +249,7 @@ func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64
 				return fmt.Errorf("chunk %d: %w", c, errLost)
 			}
 			if err == nil {
-				err = decodeSnapshot(lay, step, c, stored, vectors, chain)
+				err = decode(c, stored)
 			}
 			if err != nil {
 				return fmt.Errorf("chunk %d: %w", c, err)

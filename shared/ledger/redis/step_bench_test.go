@@ -62,7 +62,7 @@ func (w *worker) put(b *testing.B, step int64) {
 		lo, hi := w.lay.Chunk(c)
 		numeric.Add(w.root.Gradient[lo:hi], w.root.Gradient[lo:hi], w.partial.Gradient[lo:hi])
 	}
-	_, w.chain, err = w.Append(ctx, w.lay, step, w.mine, w.root.Gradient, w.partial.Sums.Add(sums), w.chain)
+	_, w.chain, err = w.Append(ctx, w.lay, step, w.mine, ledger.Partial{Gradient: w.root.Gradient, Sums: w.partial.Sums.Add(sums)}, nil, w.chain)
 	require.NoError(b, err)
 }
 

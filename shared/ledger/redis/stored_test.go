@@ -22,7 +22,7 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 	t.Helper()
 	ctx := t.Context()
 	root := ledgertest.Partial(lay, 0, tree.Root)
-	_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
+	_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, nil, lay.Genesis())
 	require.NoError(t, err)
 	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Vectors: [][]float32{root.Gradient, root.Gradient}, Chain: lay.Genesis()}))
 	_, err = l.Put(ctx, lay, 1, 2, ledgertest.Partial(lay, 1, 2))
@@ -99,7 +99,7 @@ func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
 	l := open(t, redistest.Mini(t))
 	lay := ledgertest.Layout(4, 2, 2)
 	for c, examples := range []int64{10, 11} {
-		_, _, err := l.Append(t.Context(), lay, 0, []int{c}, make([]float32, 4), ledger.Sums{Examples: examples}, lay.Genesis())
+		_, _, err := l.Append(t.Context(), lay, 0, []int{c}, ledger.Partial{Gradient: make([]float32, 4), Sums: ledger.Sums{Examples: examples}}, nil, lay.Genesis())
 		require.NoError(t, err)
 	}
 	_, _, err := l.Root(t.Context(), lay, 0, make([]float32, 4), lay.Genesis())
@@ -142,7 +142,7 @@ func TestRootStoredByACutCall(t *testing.T) {
 			if !same {
 				root.Gradient[0]++
 			}
-			_, _, err = l.Append(ctx, lay, 0, lay.AllChunks(), root.Gradient, root.Sums, lay.Genesis())
+			_, _, err = l.Append(ctx, lay, 0, lay.AllChunks(), root, nil, lay.Genesis())
 			if same {
 				require.NoError(t, err)
 				requireTrained(t, l, lay, 0, 1)

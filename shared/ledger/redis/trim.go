@@ -21,12 +21,14 @@ const (
 
 // trim raises the floor of chunks' logs and deletes what is below it, and
 // snapshots and partials older than it. What there is is listed after the floor
-// is raised, so a trim that was cut short is finished by the next.
+// is raised, so a trim that was cut short is finished by the next. Of the log's
+// entries since the floor before, every other one lingers until the next trim.
 func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunks []int) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	for _, c := range chunks {
-		pipe.run(ctx, raiseScript, []string{k.log(c)}, floor, jobLife.Milliseconds())
+	raised := make([]*call, len(chunks))
+	for i, c := range chunks {
+		raised[i] = pipe.run(ctx, raiseScript, []string{k.log(c)}, floor, jobLife.Milliseconds())
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -40,8 +42,13 @@ func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunk
 		return err
 	}
 	for i, c := range chunks {
-		err := errors.Join(
-			pipe.batch(ctx, below(floor, found[i].log.Val()), func(old []string) { pipe.HDel(ctx, k.log(c), old...) }),
+		before, err := raised[i].Int64()
+		if err != nil {
+			return err
+		}
+		entries := slices.DeleteFunc(below(floor, found[i].log.Val()), func(f string) bool { return lingers(f, c, before) })
+		err = errors.Join(
+			pipe.batch(ctx, entries, func(old []string) { pipe.HDel(ctx, k.log(c), old...) }),
 			pipe.batch(ctx, below(floor, found[i].snapshots.Val()), func(old []string) { pipe.HDel(ctx, k.snapshot(c), old...) }),
 			pipe.batch(ctx, below(floor, found[i].steps.Val()), func(old []string) {
 				unlinkSteps(ctx, pipe, old, func(step int64) string { return k.partials(c, step) })
@@ -71,12 +78,28 @@ func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []s
 	return nil
 }
 
-// below keeps the fields of steps that are smaller than floor, seals among them.
+// lingers reports whether an entry of a chunk's log stays for now, though it is below
+// the floor, because it was not below the floor before. Nobody reads it. But what is
+// deleted lies between such entries in the server's memory: jemalloc makes one of
+// neighbours that are free, and takes no chunk out of what is more than 64 times as
+// large (lg_extent_max_active_fit), so that of a log that is deleted as a whole every
+// page goes back to the system, and has to be faulted in again for the next.
+func lingers(field string, chunk int, before int64) bool {
+	step, _ := stepOf(field)
+	return step >= before && (step+int64(chunk))%2 == 0
+}
+
+// below keeps the fields of steps that are smaller than floor.
 func below(floor int64, fields []string) []string {
 	return slices.DeleteFunc(fields, func(f string) bool {
-		step, ok := number(strings.TrimPrefix(f, sealPrefix))
+		step, ok := stepOf(f)
 		return !ok || step >= floor
 	})
+}
+
+// stepOf is the step of a field of the log: a root, its seal or its residual.
+func stepOf(field string) (step int64, ok bool) {
+	return number(strings.TrimLeft(field, sealPrefix+residualPrefix))
 }
 
 func anys(s []string) []any {

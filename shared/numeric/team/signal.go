@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// How often a goroutine looks before it sleeps: for some 10 µs by itself, then a few
-// times with a turn for others in between.
+// How often a goroutine looks before it sleeps: for some 60 µs by itself, which is what
+// waking its thread may take, then a few times with a turn for others in between.
 const (
-	looks  = 16000
+	looks  = 96000
 	yields = 20
 )
 

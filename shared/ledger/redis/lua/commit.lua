@@ -54,7 +54,7 @@ if total == 1 and named == 1 then
       return -2
     end
     if step < tonumber(logged[1] or '0') then
-      redis.call('HDEL', KEYS[4], 's' .. ARGV[1], ARGV[1])
+      redis.call('HDEL', KEYS[4], 's' .. ARGV[1], ARGV[1], 'e' .. ARGV[1])
     elseif not logged[2] then
       if ARGV[7] ~= '' then
         redis.call('HSET', KEYS[4], ARGV[1], ARGV[7], 's' .. ARGV[1], ARGV[6])

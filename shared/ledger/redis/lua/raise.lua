@@ -5,14 +5,13 @@
 -- ARGV[1]  step
 -- ARGV[2]  life of the key from now on, milliseconds
 --
--- Output   the floor now: the greater of what it was and ARGV[1]
+-- Output   the floor before
 --
 -- Atomicity: one script, one key. Idempotent. Cost: O(1).
 local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or '0')
 local step = tonumber(ARGV[1])
 if step >= floor then
   redis.call('HSET', KEYS[1], 'floor', ARGV[1])
-  floor = step
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return floor

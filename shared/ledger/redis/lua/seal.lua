@@ -1,6 +1,6 @@
 -- seal makes an entry of the log of the floats of a root's chunk, put there just
 -- before in the same pipeline: without its seal a chunk is not there. It takes
--- them out again when the log was trimmed past the step meanwhile.
+-- them, and the residual beside them, out again when the log was trimmed past the step meanwhile.
 --
 -- KEYS[1]  log of the chunk
 -- KEYS[2]  snapshot of the chunk (same slot)
@@ -19,7 +19,7 @@ local log, step, seal = KEYS[1], ARGV[1], ARGV[2]
 
 local logged = redis.call('HMGET', log, 'floor', 's' .. step)
 if tonumber(step) < tonumber(logged[1] or '0') then
-  redis.call('HDEL', log, 's' .. step, step)
+  redis.call('HDEL', log, 's' .. step, step, 'e' .. step)
   return {'trimmed'}
 end
 if logged[2] then

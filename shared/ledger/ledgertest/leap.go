@@ -1,0 +1,101 @@
+package ledgertest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/tree"
+)
+
+// leapSums are the sums of the steps from … to-1.
+func leapSums(lay ledger.Layout, from, to int64) []ledger.Sums {
+	var sums []ledger.Sums
+	for step := from; step < to; step++ {
+		sums = append(sums, Partial(lay, step, tree.Root).Sums)
+	}
+	return sums
+}
+
+// leap: steps are committed by their snapshot as if they had been logged and trimmed.
+func leap(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{3, 100} {
+		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
+		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 2), snapshotOf(lay, 2, 2)), "the ledger may be new")
+		require.True(t, commit(t, l, lay, 2))
+		put(t, l, lay, 4, 2) // a straggler's
+		for range 2 {
+			require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2)))
+			requireState(t, l, lay, ledger.State{Committed: 6, Snapshot: 6, Floor: 6})
+			requireSnapshot(t, l, lay, 6, 2)
+			requireLosses(t, l, lay, 0, 6)
+		}
+		for step := range int64(6) {
+			requireError(t, l, lay, step, job.ErrStale)
+			requireArrived(t, l, lay, step)
+			require.False(t, commit(t, l, lay, step), "a straggler's root")
+		}
+		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 6, 2)))
+		require.True(t, commit(t, l, lay, 6))
+		requireRoot(t, l, lay, 6)
+		require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2)), "a repetition that is late")
+		requireState(t, l, lay, ledger.State{Committed: 7, Snapshot: 6, Floor: 6})
+		requireLosses(t, l, lay, 0, 7)
+	}
+}
+
+// leapApart: who leaps from elsewhere than where the ledger is changes nothing.
+func leapApart(t *testing.T, l ledger.Ledger) {
+	lay, ctx := layoutOf(l, 7, 3, 2), t.Context()
+	commit(t, l, lay, 0)
+	commit(t, l, lay, 1)
+	for _, at := range [][2]int64{{0, 2}, {1, 4}, {3, 4}} {
+		require.ErrorIs(t, l.Leap(ctx, lay, at[0], leapSums(lay, at[0], at[1]), snapshotOf(lay, at[1], 1)), job.ErrStale, "%v", at)
+		requireState(t, l, lay, ledger.State{Committed: 2})
+		requireLosses(t, l, lay, 0, 2)
+	}
+	require.NoError(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), snapshotOf(lay, 4, 1)))
+	other := snapshotOf(lay, 4, 1)
+	other.Vectors[0][6]++
+	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other), job.ErrCorrupt)
+	other.Vectors[0][6] = float32(math.NaN())
+	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other), job.ErrCorrupt)
+	requireSnapshot(t, l, lay, 4, 1)
+	requireLosses(t, l, lay, 0, 4)
+}
+
+// leapMeetsLaterSteps: what has landed beyond a leap is committed with it, and
+// what has landed within is forgotten.
+func leapMeetsLaterSteps(t *testing.T, l ledger.Ledger) {
+	for _, chunk := range []int{3, 100} {
+		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
+		require.False(t, commit(t, l, lay, 2))
+		require.False(t, commit(t, l, lay, 5))
+		require.False(t, commit(t, l, lay, 4))
+		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 4), snapshotOf(lay, 4, 1)))
+		requireState(t, l, lay, ledger.State{Committed: 6, Snapshot: 4, Floor: 4})
+		requireRoot(t, l, lay, 5)
+		requireLosses(t, l, lay, 0, 6)
+	}
+}
+
+// leapFar: as many steps as can be.
+func leapFar(t *testing.T, l ledger.Ledger) {
+	lay, ctx := layoutOf(l, 1, 1, 1), t.Context()
+	sums := leapSums(lay, 0, ledger.MaxLeap+1)
+	s := ledger.Snapshot{Step: ledger.MaxLeap, Vectors: [][]float32{{1}}, Chain: lay.Genesis()}
+	require.NoError(t, l.Leap(ctx, lay, 0, sums[:ledger.MaxLeap], s))
+	losses, err := l.Losses(ctx, lay, 0, ledger.MaxLeap)
+	require.NoError(t, err)
+	require.Len(t, losses, ledger.MaxLeap)
+	for i, p := range losses {
+		require.Equal(t, ledger.Progress{Step: int64(i), Sums: sums[i]}, p)
+	}
+	s.Step = 2*ledger.MaxLeap + 1
+	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums, s), job.ErrInvalid, "one more")
+	s.Step--
+	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums[:3], s), job.ErrInvalid, "too few sums")
+}

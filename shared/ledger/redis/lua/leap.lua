@@ -1,0 +1,48 @@
+-- leap commits steps one after the other by the snapshot after them, which is
+-- stored, and makes it the newest one. Of the steps nothing is in the log.
+--
+-- KEYS[1]  control
+-- KEYS[2]  losses
+-- KEYS[3]  pending
+-- ARGV[1]  first step
+-- ARGV[2]  the step after the last: steps folded into the snapshot
+-- ARGV[3]  the steps' entries in the losses, 16 bytes each, in order
+-- ARGV[4]  life of the keys from now on, milliseconds
+--
+-- Output   {done, committed, more}: 1 when the steps are committed by this snapshot,
+--          by this call or one before, else 0, because the ledger has not just the
+--          steps before ARGV[1]; the committed steps; 1 when later steps may have landed
+--
+-- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
+-- Cost: O(steps), and O(pending fields).
+local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
+local from, to = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local known = redis.call('HMGET', control, 'committed', 'snapshot')
+local committed, newest = tonumber(known[1] or '0'), tonumber(known[2] or '-1')
+if newest == to and committed >= to then
+  return {1, committed, redis.call('EXISTS', pending)}
+end
+if committed ~= from then
+  return {0, committed, 0}
+end
+
+local some = {}
+for i = 1, #ARGV[3], 16 do
+  some[#some + 1] = string.sub(ARGV[3], i, i + 15)
+  if #some == 1000 or i + 16 > #ARGV[3] then
+    redis.call('RPUSH', losses, unpack(some))
+    some = {}
+  end
+end
+redis.call('HSET', control, 'committed', ARGV[2], 'snapshot', ARGV[2])
+redis.call('HDEL', control, 'by')
+for _, field in ipairs(redis.call('HKEYS', pending)) do
+  if tonumber(string.match(field, '^%d+')) < to then
+    redis.call('HDEL', pending, field)
+  end
+end
+for i = 1, 3 do
+  redis.call('PEXPIRE', KEYS[i], ARGV[4])
+end
+return {1, to, redis.call('EXISTS', pending)}

@@ -1,0 +1,26 @@
+package spec
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// Read returns a spec's text from a file, or from standard input where path is
+// "-". Of a text that is too long it returns as much as makes Decode say so.
+func Read(path string) ([]byte, error) {
+	in := io.Reader(os.Stdin)
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read spec: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	return data, nil
+}

@@ -1,0 +1,201 @@
+package compute
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/history"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/ledger/ledgertest"
+	"tributary/shared/notice"
+	"tributary/shared/plan"
+	"tributary/shared/serial"
+	"tributary/shared/tree"
+)
+
+// leaping is a fixture whose job has so many steps; its optimizer has one vector.
+func leaping(t *testing.T, steps int64) *fixture {
+	return newFixture(t, func(p *plan.Plan) { p.Spec.Steps = steps })
+}
+
+// far is the root's task for all steps, of which so many may be committed at a time.
+func (f *fixture) far(tell int64) job.Task {
+	t := f.gradient(0, tree.Root)
+	t.Steps, t.Tell = f.plan.Spec.Steps, tell
+	return t
+}
+
+// requireWalked: what the ledger has of all steps is what the plain loop has.
+func (f *fixture) requireWalked(r require.TestingT) {
+	ctx, lay, n := f.t.Context(), f.layout(), f.plan.Spec.Steps
+	var want []ledger.Progress
+	var marks []ledger.Mark
+	w := serial.NewWalk(f.engine())
+	for w.Step < n {
+		require.NoError(r, w.Compute(ctx))
+		want = append(want, ledger.Progress{Step: w.Step, Sums: w.Sums})
+		w.Fold()
+		marks = append(marks, w.Chain.Mark())
+	}
+	losses, err := f.ledger.Losses(ctx, lay, 0, n)
+	require.NoError(r, err)
+	require.Equal(r, want, losses)
+	require.Equal(r, n, f.state().Committed)
+	c := f.worker(nil)
+	require.Equal(r, w.Params(), f.folded(c, n))
+	h, err := history.Load(ctx, f.ledger, lay)
+	require.NoError(r, err)
+	for step, m := range marks[:f.state().Snapshot] {
+		got, ok := h.At(int64(step))
+		require.True(r, ok, "step %d", step)
+		require.Equal(r, m, got)
+	}
+}
+
+func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
+	f := leaping(t, 22)
+	c := f.worker(nil)
+	f.do(c, f.far(5))
+	require.Equal(t, []int64{5, 10, 15, 22}, f.heard.commits, "what is left goes with the last")
+	require.Equal(t, f.heard.commits, f.heard.snapshots, "nobody need ask for one")
+	require.Equal(t, ledger.State{Committed: 22, Snapshot: 22, Floor: 22}, f.state())
+	f.requireWalked(t)
+	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is settled")
+}
+
+// A snapshot of two vectors is no better than two roots, and of a lossy wire the
+// ledger must have each residual.
+func TestFewStepsAreLogged(t *testing.T) {
+	f := leaping(t, 10)
+	f.do(f.worker(nil), f.far(2))
+	require.Equal(t, ledger.State{Committed: 10}, f.state())
+	f.requireWalked(t)
+	f = newFixture(t, func(p *plan.Plan) { p.Spec.Steps, p.Spec.Wire = 10, "bfloat16" })
+	f.do(f.worker(nil), f.far(10))
+	require.Equal(t, ledger.State{Committed: 10}, f.state())
+}
+
+// counted calls at when so much progress was made.
+type counted struct {
+	hold
+	left *atomic.Int64
+	at   func()
+	gone chan struct{}
+}
+
+func (c counted) Progress() {
+	if c.left.Add(-1) == 0 {
+		c.at()
+	}
+}
+
+func (c counted) Leaving() <-chan struct{} { return c.gone }
+
+// What a worker is ahead it commits when it leaves off.
+func TestWhoLeavesOffLands(t *testing.T) {
+	for _, progress := range []int64{1, 7, 30, 61} {
+		for _, way := range []string{"recalled", "stopped"} {
+			t.Run(fmt.Sprintf("%s after %d", way, progress), func(t *testing.T) {
+				f := leaping(t, 22)
+				h := counted{left: &atomic.Int64{}, gone: make(chan struct{})}
+				h.left.Store(progress)
+				h.at = func() { close(h.gone) }
+				if way == "recalled" {
+					h.gone = nil
+					h.at = func() { f.heard.recall(notice.Recall{Ref: f.far(5).Ref, Before: 1}) }
+				}
+				c := f.worker(nil)
+				err := c.Handle(t.Context(), f.far(5), h)
+				if way == "recalled" {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, job.ErrStopped)
+				}
+				at := f.state().Committed
+				require.Positive(t, at)
+				require.Less(t, at, int64(22))
+				require.Len(t, f.folded(c, at), f.layout().Params)
+				f.do(f.worker(nil), f.far(4))
+				f.requireWalked(t)
+			})
+		}
+	}
+}
+
+// Whatever call of the ledger fails, before or after it took effect, the next attempt
+// goes on from what the ledger has.
+func TestALeapFailsAtEveryCall(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for k := 1; ; k++ {
+			f := leaping(t, 13)
+			l := &ledgertest.Faulty{Next: f.ledger, K: k, After: after}
+			c := f.worker(l)
+			err := c.Handle(t.Context(), f.far(4), none)
+			if err == nil {
+				require.Greater(t, k, l.Calls)
+				require.Greater(t, k, 9)
+				break
+			}
+			require.ErrorIs(t, err, ledgertest.ErrInjected)
+			l.K = 0
+			if err := c.Handle(t.Context(), f.far(4), none); err != nil {
+				require.ErrorIs(t, err, job.ErrStale)
+			}
+			f.requireWalked(t)
+		}
+	}
+}
+
+// Whoever else computes the same steps, alone or with others, in whatever pieces: all
+// come to the same.
+func TestLeapsOfSeveralWorkers(t *testing.T) {
+	for range 20 {
+		f := leaping(t, 22)
+		left, right := f.far(0), f.far(0)
+		left.Node, right.Node = 2, 3
+		tasks := []job.Task{f.far(5), f.far(3), f.far(22), f.far(1), left, right}
+		for n := 0; f.state().Committed < 22; n++ {
+			require.Less(t, n, 22, "each time they come further")
+			for _, err := range f.together(none, tasks...) {
+				if err != nil {
+					require.ErrorIs(t, err, job.ErrStale)
+				}
+			}
+		}
+		f.requireWalked(t)
+	}
+}
+
+// One worker's tasks do not take what one of them is ahead for the ledger's.
+func TestALeapAmongOtherTasksOfItsWorker(t *testing.T) {
+	for range 10 {
+		f := leaping(t, 22)
+		c := f.worker(nil)
+		var all sync.WaitGroup
+		for _, tell := range []int64{5, 22, 4} {
+			all.Go(func() {
+				if err := c.Handle(t.Context(), f.far(tell), none); err != nil {
+					require.ErrorIs(t, err, job.ErrStale)
+				}
+			})
+		}
+		for range 30 {
+			for _, kind := range []job.Kind{job.Snapshot, job.Save} {
+				if err := c.Handle(t.Context(), f.task(kind, 1), none); err != nil {
+					require.True(t, errors.Is(err, job.ErrStale), err)
+				}
+			}
+		}
+		all.Wait()
+		if f.state().Committed < 22 {
+			f.do(f.worker(nil), f.far(5))
+		}
+		f.requireWalked(t)
+	}
+}
