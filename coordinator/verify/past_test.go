@@ -99,7 +99,8 @@ func snapshotOf(w *serial.Walk) ledger.Snapshot {
 
 // snapshot stores the snapshot after so many steps as a worker does.
 func (p *past) snapshot(step int64) {
-	require.NoError(p.t, history.Store(context.Background(), p.ledger, p.layout, 0, p.marks[:step]))
+	_, err := history.Store(context.Background(), p.ledger, p.layout, 0, p.marks[:step])
+	require.NoError(p.t, err)
 	require.NoError(p.t, p.ledger.PutSnapshot(context.Background(), p.layout, p.folds[step]))
 }
 

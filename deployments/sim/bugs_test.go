@@ -114,11 +114,11 @@ func (m mutantLedger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Sna
 	return m.Ledger.Begin(ctx, lay, s)
 }
 
-func (m mutantLedger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+func (m mutantLedger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
 	if m.p.has(mislabels) && len(sums) > 1 {
 		s.Step, sums = s.Step-1, sums[1:]
 	}
-	return m.Ledger.Leap(ctx, lay, from, sums, s)
+	return m.Ledger.Leap(ctx, lay, from, sums, s, marked)
 }
 
 func (m mutantLedger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {

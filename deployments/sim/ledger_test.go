@@ -228,22 +228,25 @@ func (l ledgerPort) snapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 	return err
 }
 
-func (l ledgerPort) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+func (l ledgerPort) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
 	w := l.p.w
 	_, err := call(ctx, l.p, l.write(lay, "leap %d", s.Step), func() (struct{}, error) {
 		w.checkSnapshot(lay, s)
 		before, _ := w.ledgers.now.State(in, l.key(lay))
-		err := w.ledgers.now.Leap(in, l.key(lay), from, sums, s)
+		err := w.ledgers.now.Leap(in, l.key(lay), from, sums, s, marked)
 		switch {
 		case errors.Is(err, job.ErrStale) && before.Committed != from:
 			w.reached("a leap is over steps that are not the next ones")
+			return struct{}{}, err
+		case errors.Is(err, job.ErrStale):
+			w.reached("a leap finds its marks lost with the ledger")
 			return struct{}{}, err
 		case err != nil:
 			w.wrong("%s leaps from %d to %d: %v", l.p.name, from, s.Step, err)
 			return struct{}{}, err
 		}
 		w.reached("steps are committed by a leap")
-		l.wrote(func(m *memory.Ledger) { _ = m.Leap(in, l.key(lay), from, sums, s) })
+		l.wrote(func(m *memory.Ledger) { _ = m.Leap(in, l.key(lay), from, sums, s, marked) })
 		return struct{}{}, nil
 	})
 	return err

@@ -44,7 +44,7 @@ func (p *process) coordinate() {
 	s := run.New(run.Config{
 		Owner: p.name, Records: recordsPort{p: p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
-		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryAlone: w.seed%2 == 1,
+		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1,
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},

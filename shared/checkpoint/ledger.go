@@ -97,7 +97,7 @@ func restoreBeside(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *S
 		}
 		from += len(page)
 	}
-	if err := history.Store(ctx, l, lay, 0, s.Marks); err != nil {
+	if _, err := history.Store(ctx, l, lay, 0, s.Marks); err != nil {
 		return fmt.Errorf("restore history: %w", err)
 	}
 	return nil

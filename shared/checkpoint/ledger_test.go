@@ -186,7 +186,8 @@ func FuzzDecode(f *testing.F) {
 func TestHistoryIsGatheredAndRestored(t *testing.T) {
 	l := memory.New()
 	take(t, l, 0, 8)
-	require.NoError(t, history.Store(t.Context(), l, layout, 0, []ledger.Mark{{1}, {2}, {3}}))
+	_, err := history.Store(t.Context(), l, layout, 0, []ledger.Mark{{1}, {2}, {3}})
+	require.NoError(t, err)
 	s := gather(t, l, 5)
 	require.Equal(t, []ledger.Mark{{1}, {2}, {3}, {}, {}}, s.Marks)
 	require.NoError(t, s.Remember(2, []ledger.Mark{{3}, {4}, {5}, {6}}))

@@ -3,6 +3,8 @@ package history_test
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,13 +44,19 @@ func TestAMarkIsADigestOfAllLinks(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { chain.Mark() }))
 }
 
+func store(t *testing.T, l ledger.Ledger, from int64, marks []ledger.Mark) (units []string) {
+	units, err := history.Store(t.Context(), l, layout, from, marks)
+	require.NoError(t, err)
+	return units
+}
+
 func TestOverlappingPagesAgreeOrAreTold(t *testing.T) {
 	l := memory.New()
 	ctx := t.Context()
-	require.NoError(t, history.Store(ctx, l, layout, 0, marks(0, 5)))
-	require.NoError(t, history.Store(ctx, l, layout, 3, marks(3, 4)))
-	require.NoError(t, history.Store(ctx, l, layout, 3, marks(3, 4)))
-	require.NoError(t, history.Store(ctx, l, layout, 9, marks(9, 1)))
+	store(t, l, 0, marks(0, 5))
+	store(t, l, 3, marks(3, 4))
+	store(t, l, 3, marks(3, 4))
+	store(t, l, 9, marks(9, 1))
 	h, err := history.Load(ctx, l, layout)
 	require.NoError(t, err)
 	require.EqualValues(t, 10, h.Steps())
@@ -60,7 +68,7 @@ func TestOverlappingPagesAgreeOrAreTold(t *testing.T) {
 			require.Equal(t, marks(step, 1)[0], m)
 		}
 	}
-	require.NoError(t, history.Store(ctx, l, layout, 6, marks(60, 1)))
+	store(t, l, 6, marks(60, 1))
 	_, err = history.Load(ctx, l, layout)
 	require.ErrorIs(t, err, job.ErrCorrupt)
 	require.ErrorContains(t, err, "step 6 is marked")
@@ -69,10 +77,11 @@ func TestOverlappingPagesAgreeOrAreTold(t *testing.T) {
 func TestALongHistoryHasSeveralPages(t *testing.T) {
 	l := memory.New()
 	n := int64(ledger.MaxResult/2/history.MarkBytes)*2 + 3
-	require.NoError(t, history.Store(t.Context(), l, layout, 7, marks(7, n)))
+	units := store(t, l, 7, marks(7, n))
 	pages, err := l.Evaluations(t.Context(), layout, ledger.History)
 	require.NoError(t, err)
 	require.Len(t, pages, 3)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(pages)), units)
 	h, err := history.Load(t.Context(), l, layout)
 	require.NoError(t, err)
 	require.Equal(t, n, h.Known())

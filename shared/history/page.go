@@ -15,17 +15,18 @@ import (
 // allowed.
 const pageLen = ledger.MaxResult / 2 / MarkBytes
 
-// Store puts the marks of the steps from … from+len(marks)-1 beside the ledger. It
-// is idempotent, and whoever else stores pages that overlap stores the same marks.
-func Store(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from int64, marks []ledger.Mark) error {
+// Store puts the marks of the steps from … from+len(marks)-1 beside the ledger, and
+// returns the units. It is idempotent, and whoever else stores pages that overlap
+// stores the same marks.
+func Store(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from int64, marks []ledger.Mark) (units []string, err error) {
 	for page := range slices.Chunk(marks, pageLen) {
 		unit := fmt.Sprintf("%d-%d", from, from+int64(len(page)))
 		if _, err := l.PutEvaluation(ctx, lay, ledger.History, unit, AppendMarks(nil, page)); err != nil {
-			return fmt.Errorf("store history %s: %w", unit, err)
+			return units, fmt.Errorf("store history %s: %w", unit, err)
 		}
-		from += int64(len(page))
+		from, units = from+int64(len(page)), append(units, unit)
 	}
-	return nil
+	return units, nil
 }
 
 // Load reads all pages beside the ledger.

@@ -174,8 +174,10 @@ type Ledger interface {
 	// has computed all of them by itself. It fails with job.ErrStale when the ledger
 	// has not just so many steps as from, unless this snapshot is its newest: the
 	// call may be repeated. A residual is nobody's to compute beside the log, so that
-	// with a lossy wire it fails with job.ErrInvalid.
-	Leap(ctx context.Context, l Layout, from int64, sums []Sums, s Snapshot) error
+	// with a lossy wire it fails with job.ErrInvalid. marked are the units of History
+	// that were stored for what is trimmed: where one is not there the ledger was lost
+	// since, and the leap fails with job.ErrStale too.
+	Leap(ctx context.Context, l Layout, from int64, sums []Sums, s Snapshot, marked []string) error
 	// Snapshot reads the newest snapshot into vectors (each [P]) and returns
 	// its step and the chain up to there; job.ErrNotFound when there is none.
 	Snapshot(ctx context.Context, l Layout, vectors [][]float32) (step int64, chain Chain, err error)

@@ -181,7 +181,7 @@ func Bare(step int64) error {
 
 // Apart is the refusal of a leap over steps that are not the ledger's next ones.
 func Apart(from, to, committed int64) error {
-	return fmt.Errorf("leap from step %d to %d: the ledger has %d steps: %w", from, to, committed, job.ErrStale)
+	return fmt.Errorf("leap from step %d to %d: the ledger has %d steps, or has lost marks: %w", from, to, committed, job.ErrStale)
 }
 
 // Ahead is the refusal of a snapshot of steps that the ledger does not have.

@@ -90,7 +90,7 @@ func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progres
 		return err
 	}
 	if state.Snapshot < snap.Step && snap.Step <= state.Committed {
-		if err := c.remember(ctx, p, state.Snapshot, snap.Step); err != nil {
+		if _, err := c.remember(ctx, p, state.Snapshot, snap.Step); err != nil {
 			return err
 		}
 		if err := c.ledger.PutSnapshot(ctx, p.layout, snap); err != nil {

@@ -131,15 +131,12 @@ func (sp *span) commit(ctx context.Context, f *flight) error {
 	if state.Committed != f.from {
 		return ledger.Apart(f.from, f.snapshot.Step, state.Committed)
 	}
-	if err := sp.remember(ctx, sp.p, state.Snapshot, f.snapshot.Step); err != nil {
+	marked, err := sp.remember(ctx, sp.p, state.Snapshot, f.snapshot.Step)
+	if err != nil {
 		return err
 	}
-	if err := sp.ledger.Leap(ctx, sp.p.layout, f.from, f.sums, f.snapshot); err != nil {
+	if err := sp.ledger.Leap(ctx, sp.p.layout, f.from, f.sums, f.snapshot, marked); err != nil {
 		return fmt.Errorf("commit %d steps: %w", len(f.sums), err)
-	}
-	// Once more: a ledger that has lost everything since is at step 0, where a leap may begin.
-	if err := sp.remember(ctx, sp.p, state.Snapshot, f.snapshot.Step); err != nil {
-		return err
 	}
 	ref, to := sp.p.layout.Ref, f.snapshot.Step
 	sp.p.horizon.reached(to)

@@ -124,7 +124,7 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 		if m.Wire.Lossy() {
 			return nil
 		}
-		err := l.Leap(ctx, m.Layout, 3, leapSums(m.Layout, 3, 4), snapshotOf(m.Layout, 4, 2))
+		err := l.Leap(ctx, m.Layout, 3, leapSums(m.Layout, 3, 4), snapshotOf(m.Layout, 4, 2), nil)
 		if m.again && errors.Is(err, job.ErrStale) {
 			err = nil
 		}

@@ -114,8 +114,8 @@ func (f *Faulty) Begin(ctx context.Context, l ledger.Layout, s ledger.Snapshot) 
 }
 
 // Leap passes the call on or fails it.
-func (f *Faulty) Leap(ctx context.Context, l ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
-	return only(f, func() error { return f.Next.Leap(ctx, l, from, sums, s) })
+func (f *Faulty) Leap(ctx context.Context, l ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
+	return only(f, func() error { return f.Next.Leap(ctx, l, from, sums, s, marked) })
 }
 
 // Snapshot passes the call on or fails it.

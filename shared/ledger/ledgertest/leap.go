@@ -24,11 +24,11 @@ func leapSums(lay ledger.Layout, from, to int64) []ledger.Sums {
 func leap(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
-		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 2), snapshotOf(lay, 2, 2)), "the ledger may be new")
+		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 2), snapshotOf(lay, 2, 2), nil), "the ledger may be new")
 		require.True(t, commit(t, l, lay, 2))
 		put(t, l, lay, 4, 2) // a straggler's
 		for range 2 {
-			require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2)))
+			require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2), nil))
 			requireState(t, l, lay, ledger.State{Committed: 6, Snapshot: 6, Floor: 6})
 			requireSnapshot(t, l, lay, 6, 2)
 			requireLosses(t, l, lay, 0, 6)
@@ -41,7 +41,7 @@ func leap(t *testing.T, l ledger.Ledger) {
 		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 6, 2)))
 		require.True(t, commit(t, l, lay, 6))
 		requireRoot(t, l, lay, 6)
-		require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2)), "a repetition that is late")
+		require.NoError(t, l.Leap(ctx, lay, 3, leapSums(lay, 3, 6), snapshotOf(lay, 6, 2), nil), "a repetition that is late")
 		requireState(t, l, lay, ledger.State{Committed: 7, Snapshot: 6, Floor: 6})
 		requireLosses(t, l, lay, 0, 7)
 	}
@@ -53,18 +53,36 @@ func leapApart(t *testing.T, l ledger.Ledger) {
 	commit(t, l, lay, 0)
 	commit(t, l, lay, 1)
 	for _, at := range [][2]int64{{0, 2}, {1, 4}, {3, 4}} {
-		require.ErrorIs(t, l.Leap(ctx, lay, at[0], leapSums(lay, at[0], at[1]), snapshotOf(lay, at[1], 1)), job.ErrStale, "%v", at)
+		require.ErrorIs(t, l.Leap(ctx, lay, at[0], leapSums(lay, at[0], at[1]), snapshotOf(lay, at[1], 1), nil), job.ErrStale, "%v", at)
 		requireState(t, l, lay, ledger.State{Committed: 2})
 		requireLosses(t, l, lay, 0, 2)
 	}
-	require.NoError(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), snapshotOf(lay, 4, 1)))
+	require.NoError(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), snapshotOf(lay, 4, 1), nil))
 	other := snapshotOf(lay, 4, 1)
 	other.Vectors[0][6]++
-	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other), job.ErrCorrupt)
+	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other, nil), job.ErrCorrupt)
 	other.Vectors[0][6] = float32(math.NaN())
-	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other), job.ErrCorrupt)
+	require.ErrorIs(t, l.Leap(ctx, lay, 2, leapSums(lay, 2, 4), other, nil), job.ErrCorrupt)
 	requireSnapshot(t, l, lay, 4, 1)
 	requireLosses(t, l, lay, 0, 4)
+}
+
+// leapNeedsItsMarks: a ledger that has lost the marks of a leap has lost everything, and
+// is none of its business even where it is at the same step.
+func leapNeedsItsMarks(t *testing.T, l ledger.Ledger) {
+	lay, ctx := layoutOf(l, 7, 3, 2), t.Context()
+	go4 := func(marked ...string) error {
+		return l.Leap(ctx, lay, 0, leapSums(lay, 0, 4), snapshotOf(lay, 4, 1), marked)
+	}
+	require.ErrorIs(t, go4("0-4"), job.ErrStale)
+	_, err := l.PutEvaluation(ctx, lay, ledger.History, "0-4", []byte("marks"))
+	require.NoError(t, err)
+	require.ErrorIs(t, go4("0-4", "4-5"), job.ErrStale)
+	requireState(t, l, lay, ledger.State{})
+	require.NoError(t, go4("0-4"))
+	requireState(t, l, lay, ledger.State{Committed: 4, Snapshot: 4, Floor: 4})
+	require.NoError(t, l.DropEvaluations(ctx, lay, ledger.History))
+	require.NoError(t, go4("0-4"), "a repetition")
 }
 
 // leapMeetsLaterSteps: what has landed beyond a leap is committed with it, and
@@ -75,7 +93,7 @@ func leapMeetsLaterSteps(t *testing.T, l ledger.Ledger) {
 		require.False(t, commit(t, l, lay, 2))
 		require.False(t, commit(t, l, lay, 5))
 		require.False(t, commit(t, l, lay, 4))
-		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 4), snapshotOf(lay, 4, 1)))
+		require.NoError(t, l.Leap(ctx, lay, 0, leapSums(lay, 0, 4), snapshotOf(lay, 4, 1), nil))
 		requireState(t, l, lay, ledger.State{Committed: 6, Snapshot: 4, Floor: 4})
 		requireRoot(t, l, lay, 5)
 		requireLosses(t, l, lay, 0, 6)
@@ -87,7 +105,7 @@ func leapFar(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 1, 1, 1), t.Context()
 	sums := leapSums(lay, 0, ledger.MaxLeap+1)
 	s := ledger.Snapshot{Step: ledger.MaxLeap, Vectors: [][]float32{{1}}, Chain: lay.Genesis()}
-	require.NoError(t, l.Leap(ctx, lay, 0, sums[:ledger.MaxLeap], s))
+	require.NoError(t, l.Leap(ctx, lay, 0, sums[:ledger.MaxLeap], s, nil))
 	losses, err := l.Losses(ctx, lay, 0, ledger.MaxLeap)
 	require.NoError(t, err)
 	require.Len(t, losses, ledger.MaxLeap)
@@ -95,7 +113,7 @@ func leapFar(t *testing.T, l ledger.Ledger) {
 		require.Equal(t, ledger.Progress{Step: int64(i), Sums: sums[i]}, p)
 	}
 	s.Step = 2*ledger.MaxLeap + 1
-	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums, s), job.ErrInvalid, "one more")
+	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums, s, nil), job.ErrInvalid, "one more")
 	s.Step--
-	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums[:3], s), job.ErrInvalid, "too few sums")
+	require.ErrorIs(t, l.Leap(ctx, lay, ledger.MaxLeap, sums[:3], s, nil), job.ErrInvalid, "too few sums")
 }

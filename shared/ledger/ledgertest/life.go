@@ -175,7 +175,7 @@ func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int
 	}
 	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
 	errs["Begin"] = l.Begin(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
-	errs["Leap"] = l.Leap(ctx, lay, step, make([]ledger.Sums, 1), ledger.Snapshot{Step: step + 1, Vectors: [][]float32{v, v}, Chain: chain})
+	errs["Leap"] = l.Leap(ctx, lay, step, make([]ledger.Sums, 1), ledger.Snapshot{Step: step + 1, Vectors: [][]float32{v, v}, Chain: chain}, nil)
 	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v, v})
 	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
 	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)

@@ -87,6 +87,7 @@ func run(t *testing.T, l formatted) {
 		{"SnapshotReplacedWhileRead", snapshotReplaced, true},
 		{"Leap", leap, true},
 		{"LeapFromElsewhere", leapApart, true},
+		{"LeapNeedsItsMarks", leapNeedsItsMarks, true},
 		{"LeapMeetsLaterSteps", leapMeetsLaterSteps, true},
 		{"LeapFar", leapFar, true},
 		{"Evaluations", evaluations, true},

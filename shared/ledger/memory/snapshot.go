@@ -67,7 +67,7 @@ func (t *training) begin(s ledger.Snapshot) {
 }
 
 // Leap keeps the snapshot in the place of the steps' roots.
-func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
 	t, err := l.write(ctx, lay, lay.CheckLeap(from, sums, s))
 	if err != nil {
 		return err
@@ -76,7 +76,8 @@ func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums [
 	if t.snapshot != nil && t.snapshot.Step == s.Step {
 		return same(*t.snapshot, s)
 	}
-	if t.committed != from {
+	lost := func(unit string) bool { return t.evaluations[ledger.History][unit] == nil }
+	if t.committed != from || slices.ContainsFunc(marked, lost) {
 		return ledger.Apart(from, s.Step, t.committed)
 	}
 	t.begin(s)

@@ -30,7 +30,7 @@ func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot
 // Leap stores the chunks, then commits the steps and makes the snapshot the newest,
 // then trims. A call that was cut short before it committed leaves chunks of a
 // snapshot, which the next one of this step stores again, and a later one trims.
-func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot) error {
+func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
 	if err := lay.CheckLeap(from, sums, s); err != nil {
 		return err
 	}
@@ -42,7 +42,12 @@ func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums [
 		losses = append(losses, lossEntry(one)...)
 	}
 	pipe := l.pipeline(0)
-	call := pipe.run(ctx, leapScript, []string{k.control(), k.losses(), k.pending()}, from, s.Step, losses, jobLife.Milliseconds())
+	keys := []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)}
+	args := []any{from, s.Step, losses, jobLife.Milliseconds()}
+	for _, unit := range marked {
+		args = append(args, unit)
+	}
+	call := pipe.run(ctx, leapScript, keys, args...)
 	if err := pipe.exec(ctx); err != nil {
 		return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
 	}

@@ -4,14 +4,16 @@
 -- KEYS[1]  control
 -- KEYS[2]  losses
 -- KEYS[3]  pending
+-- KEYS[4]  evaluation:<History>, whose fields are <from>-<to>
 -- ARGV[1]  first step
 -- ARGV[2]  the step after the last: steps folded into the snapshot
 -- ARGV[3]  the steps' entries in the losses, 16 bytes each, in order
 -- ARGV[4]  life of the keys from now on, milliseconds
+-- ARGV[5…] fields of KEYS[4] without which the leap is refused
 --
 -- Output   {done, committed, more}: 1 when the steps are committed by this snapshot,
 --          by this call or one before, else 0, because the ledger has not just the
---          steps before ARGV[1]; the committed steps; 1 when later steps may have landed
+--          steps before ARGV[1], or has lost a field; the committed steps; 1 when later steps may have landed
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
 -- Cost: O(steps), and O(pending fields).
@@ -25,6 +27,11 @@ if newest == to and committed >= to then
 end
 if committed ~= from then
   return {0, committed, 0}
+end
+for i = 5, #ARGV do
+  if redis.call('HEXISTS', KEYS[4], ARGV[i]) == 0 then
+    return {0, committed, 0}
+  end
 end
 
 local some = {}
