@@ -25,7 +25,7 @@ type Config struct {
 	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
 	SpanTime        time.Duration          // about how long the steps of one task may take in all; 0: one step a task
 	ShortSpan       time.Duration          // likewise, while other jobs wait for slots
-	TrialTime       time.Duration          // about how long it is tried whether workers are better off alone; 0: they share every step
+	TrialTime       time.Duration          // about how long it is tried whether fewer teams are faster; 0: all share every step
 	TellTime        time.Duration          // about how often whoever has whole steps by itself is to commit them, or to tell of it
 }
 
@@ -125,10 +125,11 @@ func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	if r.slots != e.Slots || r.team != e.Team || r.crowded != e.Crowded {
 		r.span.broken = true // others may be there to take its steps, or fewer
 	}
-	if r.slots != e.Slots || r.team != e.Team {
+	another := r.slots != e.Slots || r.team != e.Team
+	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
+	if another {
 		r.fresh()
 	}
-	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
 	switch {
 	case r.phase == Waiting && r.slots > 0:
 		return r.next(now)

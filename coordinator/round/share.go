@@ -2,58 +2,69 @@ package round
 
 import "time"
 
-// Whether teams of slots share each step, or one of them has whole steps to itself, is
-// found out by trying: what teams give each other takes longer than the gradient of a
-// small model, and then the others are better left to other jobs. Now and then a span
-// is published the other way, and what was faster is kept.
+// Among how many teams of slots the steps are parted is found out by trying: what teams
+// give each other takes longer than the gradient of a small model, and one that has whole
+// steps to itself gives nothing away. The others are better left to other jobs then. Now
+// and then a span is parted among more or fewer, and what was faster is kept.
 
 // The shape of trials.
 const (
 	trialSteps = 8   // of a trial, at least
-	trialEvery = 32  // steps before the first trial, and in trials from one to the next, at least
-	trialRare  = 512 // likewise, at the most: it doubles whenever nothing was found
+	trialEvery = 16  // times as long as a trial took it is until the next, at least
+	trialRare  = 256 // likewise, at the most: it doubles whenever nothing was found
 	trialGain  = 0.95
+	trialWait  = 4 // times as many teams as are tried are not waited for
 )
 
-// share is what is known of the two ways.
+// share is what is known of ways to part the steps.
 type share struct {
-	alone bool             // one team has whole steps to itself
-	trial bool             // the span that runs is one, the other way
-	per   [2]time.Duration // a step's time, in the last span shared and alone; 0: not known
-	began time.Duration    // when the span that runs was published
-	next  int64            // step before which there is no trial
-	every int64            // trials from one to the next
+	all   int                   // teams there are
+	kept  int                   // teams that steps are parted among, but for trials
+	tried int                   // likewise in the span that runs, when it is a trial; else 0
+	per   map[int]time.Duration // by teams: a step's time in the last span that was parted so
+	began time.Duration         // when the span that runs was published
+	turn  int                   // which of the other ways is tried next
+	next  time.Duration         // when there may be another trial
+	every time.Duration         // how many times as long as a trial until the next
 }
 
 // fresh forgets what was known of another fleet.
 func (r *Round) fresh() {
-	r.share = share{next: r.committed + trialEvery, every: trialEvery}
+	all := min(r.teams(), r.cfg.Microbatches)
+	r.share = share{all: all, kept: all, per: map[int]time.Duration{}, every: trialEvery}
 }
 
-// way is the index in per of the way the next span, or the one that runs, goes.
-func (s *share) way() int {
-	if s.alone != s.trial {
-		return 1
+// teams is what the next span, or the one that runs, is parted among.
+func (s *share) teams() int {
+	if s.tried > 0 {
+		return s.tried
 	}
-	return 0
+	return s.kept
 }
 
-// choose decides which way a span of so many steps goes, and how many it has.
+// other is what the next trial is of: one team, half as many, twice as many, or all, in
+// turn, and the same again when that was better.
+func (s *share) other() int {
+	for ; ; s.turn++ {
+		ways := [...]int{1, (s.kept + 1) / 2, min(2*s.kept, s.all), s.all}
+		if n := ways[s.turn%len(ways)]; n != s.kept {
+			return n // there is one: with two teams or more these are not all the same
+		}
+	}
+}
+
+// choose decides among how many teams a span of so many steps is parted, and how many it has.
 func (r *Round) choose(now time.Duration, steps int64) int64 {
 	s := &r.share
-	if s.trial { // it was broken off
-		r.settle(false)
+	if s.tried > 0 { // it was broken off
+		r.settle(now, false)
 	}
 	s.began = now
-	if r.cfg.TrialTime == 0 || r.teams() == 1 || r.cfg.Microbatches == 1 {
-		s.alone = false
-		return steps
-	}
 	try := max(trialSteps, r.within(r.cfg.TrialTime))
-	if s.per[s.way()] == 0 || r.committed < s.next || steps < try {
+	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || steps < try {
 		return steps
 	}
-	s.trial = true
+	s.tried = s.other()
 	return try
 }
 
@@ -62,23 +73,39 @@ func (r *Round) weigh(now time.Duration) {
 	s := &r.share
 	clean := !r.span.broken && r.attempt == 0 && r.committed == r.span.end
 	if clean && r.span.steps >= trialSteps {
-		s.per[s.way()] = max(1, (now-s.began)/time.Duration(r.span.steps))
+		s.per[s.teams()] = max(1, (now-s.began)/time.Duration(r.span.steps))
 	}
-	if !s.trial {
-		return
+	if s.tried > 0 {
+		r.settle(now, clean && float64(s.per[s.tried]) < trialGain*float64(s.per[s.kept]))
 	}
-	tried, was := s.per[s.way()], s.per[1-s.way()]
-	r.settle(clean && float64(tried) < trialGain*float64(was))
 }
 
-// settle ends a trial: what was tried stays when it was better.
-func (r *Round) settle(better bool) {
+// lost reports whether the trial that runs has taken too long to be won.
+func (r *Round) lost(now time.Duration) bool {
 	s := &r.share
-	s.trial = false
+	return s.tried > 0 && !r.span.broken && now-s.began >= s.per[s.kept]*time.Duration(r.span.steps)
+}
+
+// breakOff ends a trial that is lost with the step in hand, which is waited for: who has
+// steps to itself commits them then. But a few that had the work of many may take so
+// long for a step that it is done by all meanwhile.
+func (r *Round) breakOff(now time.Duration) []Action {
+	if trialWait*r.share.tried < r.share.kept {
+		return r.next(now)
+	}
+	r.span.broken = true
+	return []Action{Recall{}}
+}
+
+// settle ends a trial: what was tried is kept when it was better.
+func (r *Round) settle(now time.Duration, better bool) {
+	s := &r.share
 	if better {
-		s.alone, s.every = !s.alone, trialEvery
-	} else {
+		s.kept, s.every = s.tried, trialEvery
+	}
+	s.tried, s.next = 0, now+s.every*(now-s.began)
+	if !better {
+		s.turn++
 		s.every = min(2*s.every, trialRare)
 	}
-	s.next = r.committed + s.every*r.span.steps
 }

@@ -1,125 +1,185 @@
 package round
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// played is what became of a job on a fleet that takes so long for a step, shared or
-// by one team alone.
+// cost is how long a step takes on so many teams.
+type cost func(teams int, step int64) time.Duration
+
+// played is what became of a job on a fleet.
 type played struct {
 	*Round
 	now   time.Duration
 	todo  []Action
-	steps [2]int64         // shared, alone
-	took  [2]time.Duration // likewise
-}
-
-// carry carries the job's spans out, up to a step or beyond.
-func (p *played) carry(until int64, shared, alone func(step int64) time.Duration) *played {
-	for p.Committed() < until {
-		todo := p.todo
-		p.todo = nil
-		for _, a := range todo {
-			publish, ok := a.(Publish)
-			if !ok {
-				continue
-			}
-			way, per := 0, shared
-			if len(publish.Nodes) == 1 {
-				way, per = 1, alone
-			}
-			for step := publish.Step; step < publish.Step+publish.Steps; step++ {
-				took := per(step)
-				p.now += took
-				p.steps[way]++
-				p.took[way] += took
-				p.todo = append(p.todo, p.Handle(p.now, Committed{Steps: step + 1})...)
-			}
-		}
-	}
-	return p
+	steps map[int]int64         // by teams
+	took  map[int]time.Duration // likewise
 }
 
 func newPlayed(slots, team int, steps int64) *played {
 	r := New(Config{
-		Steps: steps, Microbatches: 8, EvaluateAfter: func(int64) bool { return false }, SnapshotEvery: 1 << 40,
-		BackupFactor: 3, BackupFloor: 200 * time.Millisecond, FirstFloor: 2 * time.Second,
+		Steps: steps, Microbatches: 64, EvaluateAfter: func(int64) bool { return false }, SnapshotEvery: 1 << 40,
+		BackupFactor: 1000, BackupFloor: time.Hour, FirstFloor: time.Hour,
 		SpanTime: 2 * time.Second, ShortSpan: 100 * time.Millisecond, TellTime: 500 * time.Millisecond, TrialTime: 100 * time.Millisecond,
 	})
-	p := &played{Round: r}
+	p := &played{Round: r, steps: map[int]int64{}, took: map[int]time.Duration{}}
 	p.Handle(0, Fleet{Slots: slots, Team: team})
 	p.todo = p.Handle(0, Resumed{})
 	return p
 }
 
-func takes(d time.Duration) func(int64) time.Duration {
-	return func(int64) time.Duration { return d }
+func published(a Action) bool { _, ok := a.(Publish); return ok }
+
+// carry carries the job's spans out, up to a step or beyond.
+func (p *played) carry(until int64, takes cost) *played {
+	for p.Committed() < until {
+		at := slices.IndexFunc(p.todo, published)
+		publish := p.todo[at].(Publish)
+		p.todo = nil
+		for step := publish.Step; step < publish.Step+publish.Steps && p.todo == nil; step++ {
+			p.step(len(publish.Nodes), step, takes)
+		}
+	}
+	return p
 }
 
-// A small model is left to one worker, before long, and is tried shared seldom.
-func TestWhatIsFasterAloneIsNotShared(t *testing.T) {
-	p := newPlayed(2, 1, 1<<40).carry(100_000, takes(400*time.Microsecond), takes(4*time.Microsecond))
-	require.True(t, p.share.alone)
-	require.Less(t, p.steps[0], int64(2000))
-	require.Less(t, p.took[0], time.Second)
+// step carries one step out, unless it takes so long that something else is to be done.
+func (p *played) step(teams int, step int64, takes cost) {
+	const tick = 50 * time.Millisecond
+	done := p.now + takes(teams, step)
+	defer func(begun time.Duration) { p.took[teams] += p.now - begun }(p.now)
+	for next := p.now.Truncate(tick) + tick; next < done; next += tick {
+		p.now = next
+		p.todo = p.Handle(p.now, Tick{})
+		if slices.ContainsFunc(p.todo, published) {
+			return
+		}
+	}
+	p.now = done
+	p.steps[teams]++
+	p.todo = p.Handle(p.now, Committed{Steps: step + 1})
 }
 
-// A large one is shared; trials cost little of the time.
-func TestWhatIsFasterSharedStaysShared(t *testing.T) {
-	for _, workers := range []int{2, 8} {
-		p := newPlayed(workers, 1, 1<<40).carry(20_000, takes(50*time.Millisecond), takes(time.Duration(workers)*45*time.Millisecond))
-		require.False(t, p.share.alone)
-		require.Positive(t, p.steps[1], "it was tried")
-		require.Less(t, float64(p.took[1]), 0.06*float64(p.now), "%d workers", workers)
+// others is the part of the time that went to other ways than this.
+func (p *played) others(teams int) float64 { return 1 - float64(p.took[teams])/float64(p.now) }
+
+// parted is a step that takes so long on one team, and of which teams more exchange
+// something for so long.
+func parted(alone, exchange time.Duration) cost {
+	return func(teams int, _ int64) time.Duration {
+		if teams == 1 {
+			return alone
+		}
+		return alone/time.Duration(teams) + exchange*time.Duration(teams)
+	}
+}
+
+// A job comes to the number of teams with which it is fastest, soon, and trials cost little then.
+func TestStepsArePartedAmongAsManyTeamsAsAreBest(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		slots, best int
+		takes       cost
+		first       int64   // steps otherwise, of the first 1000
+		later       float64 // of the time otherwise, later
+	}{
+		{"a tiny model on two", 2, 1, parted(4*time.Microsecond, 200*time.Microsecond), 300, 0.5},
+		{"a small one on two", 2, 1, parted(3*time.Millisecond, 2*time.Millisecond), 60, 0.01},
+		{"a large one on two", 2, 2, parted(100*time.Millisecond, time.Millisecond), 60, 0.02},
+		{"a large one on 64", 64, 64, parted(2*time.Second, time.Microsecond), 60, 0.03},
+		{"a small one on 64", 64, 1, parted(3*time.Millisecond, time.Millisecond), 60, 0.01},
+		{"in between on 64", 64, 16, parted(250*time.Millisecond, time.Millisecond), 600, 0.03},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPlayed(c.slots, 1, 1<<40).carry(1000, c.takes)
+			require.Equal(t, c.best, p.share.kept)
+			require.Greater(t, p.steps[c.best], 1000-c.first, "%v", p.steps)
+			p.carry(10_000, c.takes)
+			p.took, p.now = map[int]time.Duration{}, p.now-p.now%(50*time.Millisecond)
+			began := p.now
+			p.carry(60_000, c.takes)
+			require.Equal(t, c.best, p.share.kept)
+			require.Less(t, 1-float64(p.took[c.best])/float64(p.now-began), c.later, "%v", p.took)
+		})
 	}
 }
 
 // What was right may be wrong later, and another fleet is another matter.
 func TestSharingIsTriedAgain(t *testing.T) {
-	turned := int64(5000)
-	at := func(before, after time.Duration) func(int64) time.Duration {
-		return func(step int64) time.Duration {
-			if step < turned {
-				return before
-			}
-			return after
+	p := newPlayed(2, 1, 1<<40).carry(60_000, func(teams int, step int64) time.Duration {
+		if teams == 2 && step < 5000 {
+			return 20 * time.Millisecond
 		}
-	}
-	p := newPlayed(2, 1, 1<<40).carry(60_000, at(20*time.Millisecond, 5*time.Millisecond), at(10*time.Millisecond, 10*time.Millisecond))
-	require.False(t, p.share.alone, "sharing came to be faster")
-	p = newPlayed(2, 1, 1<<40).carry(5000, takes(20*time.Millisecond), takes(10*time.Millisecond))
-	require.True(t, p.share.alone)
+		return time.Duration(5*(3-teams)) * time.Millisecond
+	})
+	require.Equal(t, 2, p.share.kept, "sharing came to be faster")
+	p = newPlayed(2, 1, 1<<40).carry(5000, parted(10*time.Millisecond, 20*time.Millisecond))
+	require.Equal(t, 1, p.share.kept)
 	p.Handle(p.now, Fleet{Slots: 3, Team: 1})
-	require.False(t, p.share.alone)
+	require.Equal(t, 3, p.share.kept)
 }
 
-// A trial that is broken off, because one worker takes too long, is lost.
-func TestATrialThatIsBrokenOff(t *testing.T) {
-	p := newPlayed(8, 1, 1<<40)
-	for p.share.next = trialEvery; !p.share.trial; {
-		p.carry(p.Committed()+1, takes(20*time.Millisecond), takes(20*time.Millisecond))
+// tried carries a job on until it is tried whether one team is faster.
+func tried(t *testing.T, slots int) *played {
+	p := newPlayed(slots, 1, 1<<40)
+	for p.share.tried == 0 {
+		p.carry(p.Committed()+1, parted(0, 10*time.Millisecond))
 		require.Less(t, p.Committed(), int64(1000))
 	}
-	next, every := p.share.next, p.share.every
-	p.Handle(p.now+time.Minute, Tick{})
-	p.Handle(p.now+time.Minute, Missing{Steps: p.Committed(), Nodes: nil})
-	p.Handle(p.now+time.Minute, Committed{Steps: p.Committed() + 1})
-	require.False(t, p.share.trial)
-	require.False(t, p.share.alone)
-	require.Greater(t, p.share.next, next)
-	require.Equal(t, 2*every, p.share.every)
+	require.Equal(t, 1, p.share.tried)
+	return p
+}
+
+// A trial is lost when it takes as long as the steps would have, and what is left of it is
+// called back. One team has so much more to do than all eight that it is not waited for.
+func TestATrialThatTakesTooLongIsBrokenOff(t *testing.T) {
+	p := tried(t, 8)
+	last := p.share.per[8] * time.Duration(p.span.steps)
+	require.Empty(t, p.Handle(p.share.began+last-1, Tick{}))
+	actions := p.Handle(p.share.began+last, Tick{})
+	require.Len(t, actions, 2)
+	require.Equal(t, Recall{}, actions[0])
+	require.Len(t, actions[1].(Publish).Nodes, 8)
+	require.Equal(t, 8, p.share.kept)
+	require.Zero(t, p.share.tried)
+	require.EqualValues(t, 2*trialEvery, p.share.every)
+}
+
+// One of two is waited for: it may have steps that are not committed yet.
+func TestATrialThatTakesTooLongEndsWithTheStepInHand(t *testing.T) {
+	p := tried(t, 2)
+	last, step := p.share.began+p.share.per[2]*time.Duration(p.span.steps), p.Committed()
+	require.Equal(t, []Action{Recall{}}, p.Handle(last, Tick{}))
+	require.Empty(t, p.Handle(last+50*time.Millisecond, Tick{}))
+	actions := p.Handle(last+60*time.Millisecond, Committed{Steps: step + 3})
+	publish := actions[len(actions)-1].(Publish)
+	require.Len(t, publish.Nodes, 2)
+	require.Equal(t, step+3, publish.Step)
+	require.Equal(t, 2, p.share.kept)
+	require.Zero(t, p.share.tried)
+}
+
+// A trial that the step's stall ends is lost.
+func TestATrialThatStallsIsLost(t *testing.T) {
+	p := tried(t, 8)
+	p.now += 20 * time.Millisecond
+	p.Handle(p.now, Missing{Steps: p.Committed(), Nodes: nil})
+	p.Handle(p.now, Committed{Steps: p.Committed() + 1})
+	require.Zero(t, p.share.tried)
+	require.Equal(t, 8, p.share.kept)
+	require.Greater(t, p.share.next, p.now)
 }
 
 // Nothing is tried where there is no choice, or none is wanted.
 func TestNoTrials(t *testing.T) {
-	one := newPlayed(4, 4, 1<<40).carry(5000, takes(time.Millisecond), takes(time.Millisecond))
-	require.Zero(t, one.steps[0])
-	require.False(t, one.share.alone)
+	one := newPlayed(4, 4, 1<<40).carry(5000, parted(time.Millisecond, 0))
+	require.Len(t, one.steps, 1)
 	never := newPlayed(2, 1, 1<<40)
 	never.cfg.TrialTime = 0
-	never.carry(5000, takes(time.Millisecond), takes(time.Microsecond))
+	never.carry(5000, parted(time.Microsecond, time.Millisecond))
 	require.Zero(t, never.steps[1])
 }

@@ -6,8 +6,12 @@ import (
 	"tributary/shared/tree"
 )
 
-// maxSpan bounds the steps of one task.
-const maxSpan = 1 << 14
+// maxSpan bounds the steps of one task. loneSpan is how many times SpanTime one may take
+// that has whole steps to itself: another worker would have to catch up first.
+const (
+	maxSpan  = 1 << 14
+	loneSpan = 8
+)
 
 // span is the steps that the tasks on the queue were published for. While a span
 // lasts, workers go from step to step by themselves.
@@ -48,15 +52,24 @@ func (r *Round) within(d time.Duration) int64 {
 }
 
 // stride is how many steps the next span has: about as many as take SpanTime, or
-// ShortSpan, at most twice as many as the last, none beyond an evaluation, which
-// the next step waits for. It decides who asks for which results, never what they are.
+// ShortSpan, at most twice as many as the last while it is not known well what they
+// take, none beyond an evaluation, which the next step waits for. It decides who asks
+// for which results, never what they are.
 func (r *Round) stride() int64 {
 	span := r.cfg.SpanTime
-	if r.crowded {
+	switch {
+	case r.crowded:
 		span = r.cfg.ShortSpan
+	case r.share.kept == 1:
+		span *= loneSpan
 	}
-	steps := min(r.within(span), max(1, 2*r.span.steps), maxSpan)
-	steps = min(steps, r.cfg.Steps-r.committed)
+	var steps int64
+	if per := r.share.per[r.share.kept]; per > 0 {
+		steps = max(1, int64(span/per))
+	} else {
+		steps = min(r.within(span), max(1, 2*r.span.steps))
+	}
+	steps = min(steps, maxSpan, r.cfg.Steps-r.committed)
 	for n := int64(1); n < steps; n++ {
 		if r.cfg.EvaluateAfter(r.committed + n) {
 			return n
@@ -65,14 +78,10 @@ func (r *Round) stride() int64 {
 	return steps
 }
 
-// cover parts the tree among teams of slots of one worker each, or gives it to one. A job whose share
-// is no whole number of teams has smaller ones.
+// cover parts the tree among teams of slots of one worker each, as many as are best. A
+// job whose share is no whole number of teams has smaller ones.
 func (r *Round) cover() (nodes []tree.Node, threads int) {
-	teams := r.teams()
-	if r.share.way() == 1 {
-		teams = 1
-	}
-	nodes = tree.Cover(r.cfg.Microbatches, teams)
+	nodes = tree.Cover(r.cfg.Microbatches, r.share.teams())
 	return nodes, max(1, min(r.team, r.slots/len(nodes)))
 }
 

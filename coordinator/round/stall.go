@@ -18,6 +18,9 @@ func (r *Round) tick(now time.Duration) []Action {
 		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / snapshotPatience)})
 	}
 	actions = append(actions, r.checkpointAgain(now)...)
+	if r.phase == Stepping && r.lost(now) {
+		return append(actions, r.breakOff(now)...)
+	}
 	if (r.phase == Stepping || r.phase == Evaluating) && now >= r.deadline {
 		actions = append(actions, Inspect{Steps: r.committed})
 	}

@@ -69,9 +69,9 @@ type Config struct {
 	// SnapshotEvery is the number of steps between snapshots; default: by the
 	// bytes of log that they make.
 	SnapshotEvery int64
-	// TryAlone: where several workers share the steps of a job it is tried now and then
-	// whether one alone is faster, and if so it has them.
-	TryAlone bool
+	// TryFewer: it is tried now and then whether a job's steps are faster parted among
+	// fewer of its workers, and then they are. Otherwise all share them always.
+	TryFewer bool
 	// Report makes the files that show how training went; default report.Files.
 	Report func(report.Curves) (map[string][]byte, error)
 	// Now is this machine's clock, which may differ from that of others; default

@@ -29,8 +29,8 @@ const (
 	// may have to wait for a slot when there are more jobs than slots.
 	spanTime  = 2 * time.Second
 	shortSpan = 100 * time.Millisecond
-	// trialTime is about how long it is tried, now and then, whether a job is faster when
-	// one worker has its steps alone.
+	// trialTime is about how long it is tried, now and then, whether a job is faster with
+	// fewer workers.
 	trialTime = 100 * time.Millisecond
 )
 
@@ -65,7 +65,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		policy = job.Checkpointing{}
 	}
 	var trial time.Duration
-	if d.service.cfg.TryAlone {
+	if d.service.cfg.TryFewer {
 		trial = trialTime
 	}
 	t.round = round.New(round.Config{
@@ -223,6 +223,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 func (t *training) act(ctx context.Context, a round.Action) error {
 	switch a := a.(type) {
 	case round.Publish:
+		t.log.Debug().Int64("step", a.Step).Int64("steps", a.Steps).Int("tasks", len(a.Nodes)).Int("attempt", a.Attempt).Msg("publish")
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)

@@ -23,7 +23,7 @@ type Command struct {
 	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
 	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long a job's record and events are kept after its end; 0 for ever; default: 720h, 30 days."`
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
-	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"always" enum:"always,auto" help:"Whether the workers that a job has share each of its steps: always, the default, or auto, when that is found to be faster than one of them alone."`
+	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
 	// Second is asked about a step that is not as recorded; nil: nobody is.
 	Second verify.Second `kong:"-"`
 
@@ -62,7 +62,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer settings.CloseEvents(events, log) //nolint:contextcheck // likewise, for a bounded time
 		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
-			Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryAlone: c.Share == "auto",
+			Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
 		})
 		coordinator.service.Measure(metrics)
 		coordinator.desk.Second = c.Second

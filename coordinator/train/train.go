@@ -44,7 +44,7 @@ type Command struct {
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>."`
 	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
-	Share   string `name:"share" default:"always" enum:"always,auto" help:"Whether the workers that a job has share each of its steps: always, the default, or auto, when that is found to be faster than one of them alone."`
+	Share   string `name:"share" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
 	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
 }
 
@@ -114,7 +114,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, run.Config{
 		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
 		Events: follow, Keep: keep, Only: follow.follows, Log: log,
-		Volatile: c.NATS == "", TryAlone: c.Share == "auto",
+		Volatile: c.NATS == "", TryFewer: c.Share == "auto",
 	})
 	status, err := coordinator.API.Submit(ctx.Soft, text)
 	if err != nil {

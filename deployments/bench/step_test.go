@@ -36,7 +36,7 @@ func BenchmarkStep(b *testing.B) {
 	require.NoError(b, err)
 	path := filepath.Join(b.TempDir(), "tiny.json")
 	require.NoError(b, os.WriteFile(path, spec, 0o644))
-	o := programs.Train(b.Context(), b, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
+	o := programs.Train(b.Context(), b, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0", "--share", "always")
 	b.ReportMetric(o.Seconds*1000/float64(o.Steps), "ms/step")
 	b.ReportMetric(0, "ns/op") // the time of servers and programs coming up
 }

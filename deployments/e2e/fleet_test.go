@@ -102,11 +102,14 @@ func TestAnyFleetGivesTheSameBits(t *testing.T) {
 			path := c.text(t)
 			want := plainly(t, path)
 			for _, workers := range []string{"1", "2", "3", "8"} {
-				require.Equal(t, want, programs.Train(ctx, t, path, "--workers", workers).ParametersSHA256, "%s workers in one process", workers)
+				for _, share := range []string{"always", "auto"} {
+					o := programs.Train(ctx, t, path, "--workers", workers, "--share", share)
+					require.Equal(t, want, o.ParametersSHA256, "%s workers in one process share %s", workers, share)
+				}
 			}
 			s := programs.StartServers(t)
 			stop := churn(t, s, 3, c.every)
-			got := programs.Train(ctx, t, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
+			got := programs.Train(ctx, t, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0", "--share", "always")
 			killed := stop()
 			require.Equal(t, want, got.ParametersSHA256, "worker processes, %d of them killed", killed)
 			require.Positive(t, killed, "nobody was killed: the job is too short")

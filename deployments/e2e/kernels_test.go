@@ -34,7 +34,7 @@ func TestAnyKernelsGiveTheSameBits(t *testing.T) {
 			for _, k := range programs.AllKernels() {
 				fleet = append(fleet, s.Member(t, k))
 			}
-			o := programs.Train(ctx, t, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0")
+			o := programs.Train(ctx, t, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0", "--share", "always")
 			require.Equal(t, want, o.ParametersSHA256, "a mixed fleet")
 			t.Logf("together: %s, %.1f s", o.ParametersSHA256, o.Seconds)
 			for _, m := range fleet {

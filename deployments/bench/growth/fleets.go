@@ -18,7 +18,7 @@ const leaves = 64
 func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	spec := fleet.Tiny(c.steps(400), leaves)
 	embedded, err := c.points(ctx, "embedded workers", c.choose([]int{1, 4}, []int{1, 2, 4, 8, 16, 32, 64}), func(x int) ([]float64, error) {
-		o, err := lab.Train(ctx, spec, "--workers", strconv.Itoa(x), "--slots", "1")
+		o, err := lab.Train(ctx, spec, "--workers", strconv.Itoa(x), "--slots", "1", "--share", "always")
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func (c *curves) fleetStep(ctx context.Context, lab *fleet.Lab, s fleet.Servers,
 		return 0, 0, err
 	}
 	defer f.Close()
-	o, err := f.Train(ctx, spec)
+	o, err := f.Train(ctx, spec, "--share", "always")
 	if err != nil {
 		return 0, 0, err
 	}

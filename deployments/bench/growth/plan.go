@@ -34,7 +34,7 @@ func (c *curves) plan(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 			if err != nil {
 				return nil, err
 			}
-			o, err := f.Train(ctx, spec)
+			o, err := f.Train(ctx, spec, "--share", "always")
 			if err != nil {
 				return nil, err
 			}

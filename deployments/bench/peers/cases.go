@@ -19,7 +19,7 @@ type configuration struct {
 type ours struct {
 	workers, slots, microbatches int
 	spec                         fleet.Object
-	share                        string // the coordinator's --share; empty: always
+	share                        string // the coordinator's --share; empty: its default, auto
 }
 
 // torch is processes of so many threads each; sync is empty for one that is
@@ -67,9 +67,9 @@ func configurations(microbatches int, short bool) []configuration {
 		}
 		our(1, 2, microbatches, "")
 		our(2, 1, microbatches, "")
-		our(2, 1, microbatches, "auto")
+		our(2, 1, microbatches, "always")
 		if name == "b" && microbatches != 16 {
-			our(2, 1, 16, "")
+			our(2, 1, 16, "always")
 		}
 		their(1, 1, "")
 		their(1, 2, "")
@@ -80,7 +80,7 @@ func configurations(microbatches int, short bool) []configuration {
 	return append(
 		out,
 		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2), ""}},
-		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2), "auto"}},
+		configuration{of: "tiny", ours: &ours{2, 1, 2, fleet.Tiny(steps, 2), "always"}},
 		configuration{of: "tiny", torch: &torch{2, 1, "ddp", tiny, ""}},
 		configuration{of: "tiny", torch: &torch{2, 1, "flat", tiny, ""}},
 	)

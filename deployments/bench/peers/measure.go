@@ -109,7 +109,7 @@ func (k configuration) train(ctx context.Context, lab *fleet.Lab) (*run, error) 
 		return nil, err
 	}
 	defer f.Close()
-	o, err := f.Train(ctx, k.ours.spec, "--share", cmp.Or(k.ours.share, "always"))
+	o, err := f.Train(ctx, k.ours.spec, "--share", cmp.Or(k.ours.share, "auto"))
 	if err != nil {
 		return nil, err
 	}

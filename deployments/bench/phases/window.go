@@ -41,7 +41,7 @@ func (s scenario) watch(ctx context.Context, lab *fleet.Lab) (*window, error) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := f.Train(ctx, s.spec)
+		_, err := f.Train(ctx, s.spec, "--share", "always")
 		ended <- err
 	}()
 	var w window

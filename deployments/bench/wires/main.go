@@ -132,7 +132,7 @@ func train(ctx context.Context, lab *fleet.Lab, workers int, spec fleet.Object) 
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	o, err := f.Train(ctx, spec)
+	o, err := f.Train(ctx, spec, "--share", "always")
 	if err != nil {
 		return nil, 0, 0, err
 	}
