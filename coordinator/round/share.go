@@ -9,9 +9,10 @@ import "time"
 
 // The shape of trials.
 const (
-	trialSteps = 8   // of a trial, at least
-	trialEvery = 16  // times as long as a trial took it is until the next, at least
-	trialRare  = 256 // likewise, at the most: it doubles whenever nothing was found
+	trialSteps = 8           // of a trial, at least
+	trialLong  = time.Second // a span of fewer steps says what they take when it took so long
+	trialEvery = 16          // times as long as a trial took it is until the next, at least
+	trialRare  = 256         // likewise, at the most: it doubles whenever nothing was found
 	trialGain  = 0.95
 	trialWait  = 4 // times as many teams as are tried are not waited for
 )
@@ -53,16 +54,16 @@ func (s *share) other() int {
 	}
 }
 
-// choose decides among how many teams a span of so many steps is parted, and how many it has.
-func (r *Round) choose(now time.Duration, steps int64) int64 {
+// choose decides among how many teams the next span is parted, and how many steps it has.
+func (r *Round) choose(now time.Duration) (steps int64) {
 	s := &r.share
 	if s.tried > 0 { // it was broken off
 		r.settle(now, false)
 	}
 	s.began = now
-	try := max(trialSteps, r.within(r.cfg.TrialTime))
-	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || steps < try {
-		return steps
+	try := max(min(trialSteps, r.within(r.cfg.SpanTime)), r.within(r.cfg.TrialTime), 2)
+	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || r.upTo(try) < try {
+		return r.stride()
 	}
 	s.tried = s.other()
 	return try
@@ -72,8 +73,8 @@ func (r *Round) choose(now time.Duration, steps int64) int64 {
 func (r *Round) weigh(now time.Duration) {
 	s := &r.share
 	clean := !r.span.broken && r.attempt == 0 && r.committed == r.span.end
-	if clean && r.span.steps >= trialSteps {
-		s.per[s.teams()] = max(1, (now-s.began)/time.Duration(r.span.steps))
+	if took := now - s.began; clean && (r.span.steps >= trialSteps || took >= trialLong) {
+		s.per[s.teams()] = max(1, took/time.Duration(r.span.steps))
 	}
 	if s.tried > 0 {
 		r.settle(now, clean && float64(s.per[s.tried]) < trialGain*float64(s.per[s.kept]))

@@ -32,7 +32,7 @@ func (r *Round) publish(now time.Duration) []Action {
 	if r.span.end > r.committed {
 		actions = append(actions, Recall{})
 	}
-	steps := r.choose(now, r.stride())
+	steps := r.choose(now)
 	r.span = span{end: r.committed + steps, steps: steps, tell: 1}
 	nodes, threads := r.cover()
 	publish := Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads}
@@ -45,16 +45,19 @@ func (r *Round) publish(now time.Duration) []Action {
 
 // within is how many steps take about so long, at least 1.
 func (r *Round) within(d time.Duration) int64 {
-	if step := r.steps.median(); step > 0 {
-		return max(1, int64(d/step))
+	step := r.share.per[r.share.teams()]
+	if step == 0 {
+		step = r.steps.median()
 	}
-	return 1
+	if step == 0 {
+		return 1
+	}
+	return max(1, int64(d/step))
 }
 
 // stride is how many steps the next span has: about as many as take SpanTime, or
 // ShortSpan, at most twice as many as the last while it is not known well what they
-// take, none beyond an evaluation, which the next step waits for. It decides who asks
-// for which results, never what they are.
+// take. It decides who asks for which results, never what they are.
 func (r *Round) stride() int64 {
 	span := r.cfg.SpanTime
 	switch {
@@ -63,13 +66,16 @@ func (r *Round) stride() int64 {
 	case r.share.kept == 1:
 		span *= loneSpan
 	}
-	var steps int64
-	if per := r.share.per[r.share.kept]; per > 0 {
-		steps = max(1, int64(span/per))
-	} else {
-		steps = min(r.within(span), max(1, 2*r.span.steps))
+	steps := min(r.within(span), maxSpan)
+	if r.share.per[r.share.teams()] == 0 {
+		steps = min(steps, max(1, 2*r.span.steps))
 	}
-	steps = min(steps, maxSpan, r.cfg.Steps-r.committed)
+	return r.upTo(steps)
+}
+
+// upTo cuts a span off at the job's end and at an evaluation, which the next step waits for.
+func (r *Round) upTo(steps int64) int64 {
+	steps = min(steps, r.cfg.Steps-r.committed)
 	for n := int64(1); n < steps; n++ {
 		if r.cfg.EvaluateAfter(r.committed + n) {
 			return n
