@@ -49,7 +49,7 @@ func verdict(p *Plan, limit int) string {
 	if p.Bound == capacity.Compute {
 		return fmt.Sprintf("All %d workers help; more may, too.", limit)
 	}
-	return fmt.Sprintf("More than %s do not help: %s.", plural(p.Useful), why)
+	return fmt.Sprintf("More than %s do not help: %s. A job finds that out and leaves the others out.", plural(p.Useful), why)
 }
 
 func plural(workers int) string {
