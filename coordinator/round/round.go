@@ -149,7 +149,7 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	if r.phase == Idle || e.Steps <= r.committed {
 		return nil
 	}
-	if r.phase == Stepping && r.attempt == 0 {
+	if r.phase == Stepping {
 		r.steps.add((now - r.asked) / time.Duration(e.Steps-r.committed))
 	}
 	r.committed = e.Steps

@@ -9,7 +9,7 @@ import "time"
 
 // The shape of trials.
 const (
-	trialSteps = 8           // of a trial, at least
+	trialSteps = 8           // of a trial, at least, but for long steps
 	trialLong  = time.Second // a span of fewer steps says what they take when it took so long
 	trialEvery = 16          // times as long as a trial took it is until the next, at least
 	trialRare  = 256         // likewise, at the most: it doubles whenever nothing was found
@@ -22,8 +22,9 @@ type share struct {
 	all   int                   // teams there are
 	kept  int                   // teams that steps are parted among, but for trials
 	tried int                   // likewise in the span that runs, when it is a trial; else 0
-	per   map[int]time.Duration // by teams: a step's time in the last span that was parted so
+	per   map[int]time.Duration // by teams: a step's time, as the last span said that was parted so
 	began time.Duration         // when the span that runs was published
+	steps int64                 // that it has; 0: there was none yet
 	turn  int                   // which of the other ways is tried next
 	next  time.Duration         // when there may be another trial
 	every time.Duration         // how many times as long as a trial until the next
@@ -61,8 +62,9 @@ func (r *Round) choose(now time.Duration) (steps int64) {
 		r.settle(now, false)
 	}
 	s.began = now
-	try := max(min(trialSteps, r.within(r.cfg.SpanTime)), r.within(r.cfg.TrialTime), 2)
-	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || r.upTo(try) < try {
+	least := max(min(trialSteps, r.within(r.cfg.SpanTime)), 2)
+	try := r.upTo(min(max(least, r.within(r.cfg.TrialTime)), maxSpan))
+	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || try < least {
 		return r.stride()
 	}
 	s.tried = s.other()
@@ -73,12 +75,20 @@ func (r *Round) choose(now time.Duration) (steps int64) {
 func (r *Round) weigh(now time.Duration) {
 	s := &r.share
 	clean := !r.span.broken && r.attempt == 0 && r.committed == r.span.end
-	if took := now - s.began; clean && (r.span.steps >= trialSteps || took >= trialLong) {
-		s.per[s.teams()] = max(1, took/time.Duration(r.span.steps))
+	took, known := now-s.began, s.per[s.teams()]
+	per := max(1, took/time.Duration(r.span.steps))
+	if clean && (s.tried > 0 || r.span.steps >= trialSteps || took >= trialLong || per < known) {
+		s.per[s.teams()] = per
 	}
 	if s.tried > 0 {
-		r.settle(now, clean && float64(s.per[s.tried]) < trialGain*float64(s.per[s.kept]))
+		r.settle(now, clean && float64(per) < trialGain*float64(s.per[s.kept]))
 	}
+}
+
+// stalled forgets what a step takes, which is longer than was thought.
+func (r *Round) stalled() {
+	delete(r.share.per, r.share.teams())
+	r.share.steps = 0
 }
 
 // lost reports whether the trial that runs has taken too long to be won.
@@ -87,7 +97,7 @@ func (r *Round) lost(now time.Duration) bool {
 	return s.tried > 0 && !r.span.broken && now-s.began >= s.per[s.kept]*time.Duration(r.span.steps)
 }
 
-// breakOff ends a trial that is lost with the step in hand, which is waited for: who has
+// breakOff ends a trial that is lost with a step in hand, which is waited for: who has
 // steps to itself commits them then. But a few that had the work of many may take so
 // long for a step that it is done by all meanwhile.
 func (r *Round) breakOff(now time.Duration) []Action {
@@ -101,10 +111,11 @@ func (r *Round) breakOff(now time.Duration) []Action {
 // settle ends a trial: what was tried is kept when it was better.
 func (r *Round) settle(now time.Duration, better bool) {
 	s := &r.share
+	took := min(now-s.began, trialWait*s.per[s.kept]*time.Duration(r.span.steps)) // no longer than that is due to it
 	if better {
 		s.kept, s.every = s.tried, trialEvery
 	}
-	s.tried, s.next = 0, now+s.every*(now-s.began)
+	s.tried, s.next = 0, now+s.every*took
 	if !better {
 		s.turn++
 		s.every = min(2*s.every, trialRare)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tributary/shared/tree"
 )
 
 // cost is how long a step takes on so many teams.
@@ -14,16 +16,17 @@ type cost func(teams int, step int64) time.Duration
 // played is what became of a job on a fleet.
 type played struct {
 	*Round
-	now   time.Duration
-	todo  []Action
-	steps map[int]int64         // by teams
-	took  map[int]time.Duration // likewise
+	stalls int // steps that were looked after
+	now    time.Duration
+	todo   []Action
+	steps  map[int]int64         // by teams
+	took   map[int]time.Duration // likewise
 }
 
 func newPlayed(slots, team int, steps int64) *played {
 	r := New(Config{
 		Steps: steps, Microbatches: 64, EvaluateAfter: func(int64) bool { return false }, SnapshotEvery: 1 << 40,
-		BackupFactor: 1000, BackupFloor: time.Hour, FirstFloor: time.Hour,
+		BackupFactor: 3, BackupFloor: 200 * time.Millisecond, FirstFloor: 2 * time.Second,
 		SpanTime: 2 * time.Second, ShortSpan: 100 * time.Millisecond, TellTime: 500 * time.Millisecond, TrialTime: 100 * time.Millisecond,
 	})
 	p := &played{Round: r, steps: map[int]int64{}, took: map[int]time.Duration{}}
@@ -38,6 +41,10 @@ func published(a Action) bool { _, ok := a.(Publish); return ok }
 func (p *played) carry(until int64, takes cost) *played {
 	for p.Committed() < until {
 		at := slices.IndexFunc(p.todo, published)
+		if at < 0 { // an evaluation, which takes no time
+			p.todo = p.Handle(p.now, Evaluated{Steps: p.Committed()})
+			continue
+		}
 		publish := p.todo[at].(Publish)
 		p.todo = nil
 		for step := publish.Step; step < publish.Step+publish.Steps && p.todo == nil; step++ {
@@ -55,6 +62,10 @@ func (p *played) step(teams int, step int64, takes cost) {
 	for next := p.now.Truncate(tick) + tick; next < done; next += tick {
 		p.now = next
 		p.todo = p.Handle(p.now, Tick{})
+		if slices.ContainsFunc(p.todo, func(a Action) bool { _, ok := a.(Inspect); return ok }) {
+			p.stalls++
+			p.Handle(p.now, Missing{Steps: p.Committed(), Nodes: []tree.Node{tree.Root}}) // whoever is asked is no faster
+		}
 		if slices.ContainsFunc(p.todo, published) {
 			return
 		}
@@ -121,6 +132,82 @@ func TestSharingIsTriedAgain(t *testing.T) {
 	require.Equal(t, 1, p.share.kept)
 	p.Handle(p.now, Fleet{Slots: 3, Team: 1})
 	require.Equal(t, 3, p.share.kept)
+}
+
+// Another fleet is begun with carefully: what steps take there is not known.
+func TestAnotherFleetBeginsWithShortSpans(t *testing.T) {
+	takes := parted(100*time.Microsecond, 5*time.Millisecond)
+	p := newPlayed(1, 1, 1<<40).carry(100_000, takes)
+	p.Handle(p.now, Fleet{Slots: 2, Team: 1})
+	before := p.now
+	for p.share.kept != 1 {
+		p.carry(p.Committed()+1, takes)
+	}
+	require.Less(t, p.now-before, 500*time.Millisecond)
+}
+
+// A fleet that becomes slower is known to be so before long, and is not backed up for ever.
+func TestASlowerFleetIsNotStalled(t *testing.T) {
+	slower := func(before, after time.Duration) cost {
+		return func(_ int, step int64) time.Duration {
+			if step < 20_000 {
+				return before
+			}
+			return after
+		}
+	}
+	for _, slots := range []int{1, 2} {
+		for _, times := range [][2]time.Duration{{10, 40}, {1, 5}, {100, 450}} {
+			takes := slower(times[0]*time.Millisecond, times[1]*time.Millisecond)
+			p := newPlayed(slots, 1, 1<<40).carry(15_000, takes)
+			require.Zero(t, p.stalls)
+			p.carry(20_400, takes)
+			stalls := p.stalls
+			p.carry(25_000, takes)
+			require.Equal(t, stalls, p.stalls, "%d slots, %v", slots, times)
+			require.NotZero(t, p.share.per[p.share.kept])
+		}
+	}
+}
+
+// Steps that took long at first, as data was fetched, have long spans later.
+func TestAColdStartIsForgotten(t *testing.T) {
+	p := newPlayed(2, 1, 1<<40)
+	p.cfg.TrialTime = 0
+	p.carry(400, func(_ int, step int64) time.Duration {
+		if step < 2 {
+			return 1500 * time.Millisecond
+		}
+		return 10 * time.Millisecond
+	})
+	require.Greater(t, p.span.steps, int64(100))
+}
+
+// An evaluation soon is no reason not to try.
+func TestTrialsFitBetweenEvaluations(t *testing.T) {
+	p := newPlayed(2, 1, 1<<40)
+	p.cfg.EvaluateAfter = func(steps int64) bool { return steps%150 == 0 }
+	p.carry(2000, parted(50*time.Microsecond, 225*time.Microsecond))
+	require.Equal(t, 1, p.share.kept)
+}
+
+// Of an outage in a trial the next one is no later.
+func TestAnOutageInATrialIsNotHeldAgainstIt(t *testing.T) {
+	p := tried(t, 2)
+	took := p.share.per[2] * time.Duration(p.span.steps)
+	p.now += time.Hour
+	p.Handle(p.now, Missing{Steps: p.Committed(), Nodes: nil})
+	p.Handle(p.now, Committed{Steps: p.Committed() + 1})
+	require.LessOrEqual(t, p.share.next-p.now, trialEvery*trialWait*took)
+}
+
+// Who comes to be alone is not waited for as long as the steps would take when shared.
+func TestPatienceIsThatOfTheWayAtHand(t *testing.T) {
+	p := newPlayed(2, 1, 1<<40)
+	for p.share.kept == 2 || p.span.tell == 1 {
+		p.carry(p.Committed()+1, parted(100*time.Microsecond, 5*time.Millisecond))
+	}
+	require.Less(t, p.patience(), 3*time.Second)
 }
 
 // tried carries a job on until it is tried whether one team is faster.

@@ -10,7 +10,7 @@ import (
 // that has whole steps to itself: another worker would have to catch up first.
 const (
 	maxSpan  = 1 << 14
-	loneSpan = 8
+	loneSpan = 4
 )
 
 // span is the steps that the tasks on the queue were published for. While a span
@@ -33,6 +33,7 @@ func (r *Round) publish(now time.Duration) []Action {
 		actions = append(actions, Recall{})
 	}
 	steps := r.choose(now)
+	r.share.steps = steps
 	r.span = span{end: r.committed + steps, steps: steps, tell: 1}
 	nodes, threads := r.cover()
 	publish := Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads}
@@ -68,7 +69,7 @@ func (r *Round) stride() int64 {
 	}
 	steps := min(r.within(span), maxSpan)
 	if r.share.per[r.share.teams()] == 0 {
-		steps = min(steps, max(1, 2*r.span.steps))
+		steps = min(steps, max(1, 2*r.share.steps))
 	}
 	return r.upTo(steps)
 }

@@ -37,6 +37,7 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 	switch r.phase {
 	case Stepping:
 		r.span.broken, r.span.tell = true, 1
+		r.stalled()
 		r.again(now)
 		_, threads := r.cover()
 		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.part(e.Nodes), Threads: threads, Attempt: r.attempt}}
@@ -75,6 +76,9 @@ func (r *Round) patience() time.Duration {
 	}
 	expected := p.median()
 	if r.phase == Stepping {
+		if per := r.share.per[r.share.teams()]; per > 0 {
+			expected = min(expected, per) // the median may be of another way to part the steps
+		}
 		expected *= time.Duration(max(1, r.span.tell))
 	}
 	return max(floor, time.Duration(r.cfg.BackupFactor*float64(expected)))

@@ -24,9 +24,10 @@ const (
 	snapshotBytes = 192 << 20 // of log, after which a snapshot shortens it
 	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
 	lookEvery     = 2 * time.Second
-	// spanTime is about how long one gradient task takes: workers that do not hear
-	// that it is called back go on for so long. shortSpan is the time for which a job
-	// may have to wait for a slot when there are more jobs than slots.
+	// spanTime is about how long one gradient task takes, and four times as long when it
+	// is the only one: workers that do not hear that it is called back go on for so long.
+	// shortSpan is the time for which a job may have to wait for a slot when there are
+	// more jobs than slots.
 	spanTime  = 2 * time.Second
 	shortSpan = 100 * time.Millisecond
 	// trialTime is about how long it is tried, now and then, whether a job is faster with

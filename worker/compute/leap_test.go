@@ -97,23 +97,29 @@ func (c counted) Progress() {
 
 func (c counted) Leaving() <-chan struct{} { return c.gone }
 
-// What a worker is ahead it commits when it leaves off.
+// What a worker is ahead it commits when it leaves off, and who has called its task back
+// hears of all of it, also of steps that were too few to leap over.
 func TestWhoLeavesOffLands(t *testing.T) {
 	for _, progress := range []int64{1, 7, 30, 61} {
-		for _, way := range []string{"recalled", "stopped"} {
+		for _, way := range []string{"recalled", "recalled from the log", "stopped"} {
 			t.Run(fmt.Sprintf("%s after %d", way, progress), func(t *testing.T) {
+				tell := int64(5)
+				if way == "recalled from the log" {
+					tell = 2
+				}
 				f := leaping(t, 22)
 				h := counted{left: &atomic.Int64{}, gone: make(chan struct{})}
 				h.left.Store(progress)
 				h.at = func() { close(h.gone) }
-				if way == "recalled" {
+				if way != "stopped" {
 					h.gone = nil
-					h.at = func() { f.heard.recall(notice.Recall{Ref: f.far(5).Ref, Before: 1}) }
+					h.at = func() { f.heard.recall(notice.Recall{Ref: f.far(tell).Ref, Before: 1}) }
 				}
 				c := f.worker(nil)
-				err := c.Handle(t.Context(), f.far(5), h)
-				if way == "recalled" {
+				err := c.Handle(t.Context(), f.far(tell), h)
+				if way != "stopped" {
 					require.NoError(t, err)
+					require.Equal(t, f.state().Committed, f.heard.commits[len(f.heard.commits)-1])
 				} else {
 					require.ErrorIs(t, err, job.ErrStopped)
 				}

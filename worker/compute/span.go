@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/notice"
 	"tributary/shared/tree"
 )
 
@@ -41,6 +42,7 @@ type span struct {
 	pending *pending // the append that runs; nil when none does
 	ahead   ahead    // of the ledger, by many steps
 	part    *part    // of the step before's root; nil when there is none
+	untold  bool     // the last commit was not told of
 	carried carried  // the residual of a lossy wire
 	lap     func(Phase)
 }
@@ -63,7 +65,11 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 		}
 	}
 	if errors.Is(err, errOver) {
-		return nil
+		err = nil
+	}
+	if err == nil && sp.untold { // whoever has called the task back waits for it
+		known, _, _ := sp.p.horizon.look()
+		sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: known - 1, Committed: known}))
 	}
 	return err
 }
@@ -210,12 +216,13 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 // begin appends a root that the replica has folded already.
 func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chain ledger.Chain) {
 	own := &pending{task: t, done: make(chan struct{})}
-	sp.pending = own
+	quiet := sp.quiet(t)
+	sp.pending, sp.untold = own, quiet
 	go func() {
 		defer close(own.done)
 		lap := sp.Time.start()
 		defer func() { lap(Appending) }()
-		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, sp.carried.v, chain, sp.quiet(t))
+		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, sp.carried.v, chain, quiet)
 		if own.err != nil {
 			return
 		}
