@@ -75,9 +75,6 @@ func (p *played) step(teams int, step int64, takes cost) {
 	p.todo = p.Handle(p.now, Committed{Steps: step + 1})
 }
 
-// others is the part of the time that went to other ways than this.
-func (p *played) others(teams int) float64 { return 1 - float64(p.took[teams])/float64(p.now) }
-
 // parted is a step that takes so long on one team, and of which teams more exchange
 // something for so long.
 func parted(alone, exchange time.Duration) cost {
