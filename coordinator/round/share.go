@@ -24,7 +24,7 @@ type share struct {
 	tried int                   // likewise in the span that runs, when it is a trial; else 0
 	per   map[int]time.Duration // by teams: a step's time, as the last span said that was parted so
 	began time.Duration         // when the span that runs was published
-	steps int64                 // that it has; 0: there was none yet
+	steps int64                 // that it has; 0: how long it may be is to be found anew
 	turn  int                   // which of the other ways is tried next
 	next  time.Duration         // when there may be another trial
 	every time.Duration         // how many times as long as a trial until the next
