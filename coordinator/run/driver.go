@@ -265,17 +265,6 @@ func (d *driver) publish(e notice.Event) {
 	}
 }
 
-// waitFor records what the job is waiting for, "" when it goes on, and tells people.
-func (d *driver) waitFor(ctx context.Context, message string) {
-	if _, err := d.change(ctx, func(r *job.Record) { r.Message = message }); err != nil {
-		d.log.Debug().Err(err).Msg("record message")
-	}
-	if message != "" {
-		d.log.Info().Msg(message)
-		d.publish(notice.Event{Type: notice.WaitingEvent, Message: message})
-	}
-}
-
 // persist repeats an operation until it succeeds, ctx ends, or it fails in a
 // way that another try cannot mend.
 func persist[T any](ctx context.Context, log zerolog.Logger, what string, try func() (T, error)) (T, error) {

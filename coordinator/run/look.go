@@ -18,6 +18,9 @@ func (t *training) tick(ctx context.Context) error {
 	if err := t.feed(ctx, round.Tick{}); err != nil {
 		return err
 	}
+	if t.round.Phase() == round.Waiting {
+		t.waitForWorker(ctx)
+	}
 	if now-t.told >= tellEvery {
 		return t.tell(ctx)
 	}

@@ -50,7 +50,7 @@ type training struct {
 	pace     pace
 	marks    *history.History // of the log, once it is folded to its end
 	era      int              // of publications, see begin
-	waiting  bool
+	waits    string           // what it waits for, as people were told, "" for nothing
 	// committer is the worker that committed the newest step, as far as it was told.
 	committer string
 	probed    time.Duration // when the ledger was last asked whether it is there
@@ -60,7 +60,7 @@ type training struct {
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
-	t := &training{driver: d, prepared: p, last: d.service.now()}
+	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message}
 	policy := p.engine.Plan.Spec.Checkpoints()
 	if d.service.cfg.Volatile {
 		policy = job.Checkpointing{}
@@ -85,7 +85,8 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		TellTime:        job.Ahead,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
-	t.recall() // of whoever drove the job before
+	t.recall()         // of whoever drove the job before
+	t.waitFor(ctx, "") // what it waited for then
 	d.shares(true)
 	defer d.shares(false)
 	if err := t.chooseNumerics(ctx); err != nil {
@@ -212,8 +213,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 			return err
 		}
 	}
-	if t.waiting && t.round.Phase() != round.Waiting {
-		t.waiting = false
+	if t.round.Phase() != round.Waiting {
 		t.waitFor(ctx, "")
 	}
 	return nil
@@ -242,8 +242,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 	case round.Inspect:
 		return t.inspect(ctx, a.Steps)
 	case round.Wait:
-		t.waiting = true
-		t.waitFor(ctx, t.whyWaiting())
+		t.waitForWorker(ctx)
 	case round.Finish:
 	}
 	return nil

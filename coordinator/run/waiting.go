@@ -3,10 +3,12 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/notice"
 )
 
 // numerics is the arithmetic that the next tasks are computed with: the one
@@ -31,16 +33,15 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 	began := t.service.now()
 	for t.record.Numerics == "" {
 		if present, _ := t.service.present(); len(present) > 0 {
-			r, err := t.change(ctx, func(r *job.Record) { r.Numerics, r.Message = present[0], "" })
+			r, err := t.change(ctx, func(r *job.Record) { r.Numerics = present[0] })
 			if err != nil {
 				return err
 			}
 			t.record = r
 			return nil
 		}
-		if !t.waiting && t.service.now()-began > quiet {
-			t.waiting = true
-			t.waitFor(ctx, t.whyWaiting())
+		if t.service.now()-began > quiet {
+			t.waitForWorker(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -52,16 +53,34 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 	return nil
 }
 
-// whyWaiting says which worker the job waits for.
-func (t *training) whyWaiting() string {
+// waitForWorker says which worker the job waits for, again when that changes.
+func (t *training) waitForWorker(ctx context.Context) {
 	present, workers := t.service.present()
-	if workers == 0 {
-		return "waiting: no worker is present"
+	switch {
+	case workers == 0:
+		t.waitFor(ctx, "waiting: no worker is present")
+	case t.record.Numerics != "" && !slices.Contains(present, t.record.Numerics):
+		names := make([]string, len(present))
+		for i, n := range present {
+			names[i] = string(n)
+		}
+		t.waitFor(ctx, fmt.Sprintf("waiting: the job is computed with numerics %s, and no worker present has it (%d have %s)",
+			t.record.Numerics, workers, strings.Join(names, ", ")))
+	default: // it has come just now
 	}
-	names := make([]string, len(present))
-	for i, n := range present {
-		names[i] = string(n)
+}
+
+// waitFor records what the job is waiting for, "" when it goes on, and tells people.
+func (t *training) waitFor(ctx context.Context, message string) {
+	if message == t.waits {
+		return
 	}
-	return fmt.Sprintf("waiting: the job is computed with numerics %s, and no worker present has it (%d have %s)",
-		t.record.Numerics, workers, strings.Join(names, ", "))
+	t.waits = message
+	if _, err := t.change(ctx, func(r *job.Record) { r.Message = message }); err != nil {
+		t.log.Debug().Err(err).Msg("record message")
+	}
+	if message != "" {
+		t.log.Info().Msg(message)
+		t.publish(notice.Event{Type: notice.WaitingEvent, Message: message})
+	}
 }

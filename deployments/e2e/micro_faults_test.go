@@ -52,15 +52,25 @@ func TestAJobWaitsForAWorkerAndSaysSo(t *testing.T) {
 func TestAJobWaitsForItsNumericsAndSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
-	w.coordinate("")
+	stopCoordinator := w.coordinate("")
 	stop := w.workWith("avx512")
 	w.submit(long("strict", 1_000_000))
 	s := w.follow("strict")
 	s.underway()
-	w.workWith("neon")
 	stop()
-	require.Equal(t, "waiting: the job is computed with numerics avx512, and no worker present has it (1 have neon)", s.until("waiting", waiting).Message)
+	require.Equal(t, "waiting: no worker is present", s.until("waiting", waiting).Message)
+	w.workWith("neon")
+	const lacking = "waiting: the job is computed with numerics avx512, and no worker present has it (1 have neon)"
+	require.Equal(t, lacking, s.until("waiting for another reason", waiting).Message)
 	require.EqualValues(t, "avx512", w.record("strict").Numerics)
+
+	// Whoever takes the job over does not go on saying so.
+	stopCoordinator()
+	require.Equal(t, lacking, w.bucketRecord("strict").Message)
+	w.workWith("avx512")
+	w.coordinate("")
+	w.eventually("the message is gone", func() bool { return w.record("strict").Message == "" })
+	s.underway()
 	w.ask("tributary.jobs.cancel", "strict")
 }
 
