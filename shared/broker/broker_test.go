@@ -27,8 +27,9 @@ func TestMain(m *testing.M) {
 // embeddedDefault is a server with nothing set up.
 var embeddedDefault embedded.Config
 
-// patience bounds every wait of a test.
-const patience = 20 * time.Second
+// patience bounds every wait of a test: a cluster may vote more than once, for
+// nine seconds each time, before it has a leader.
+const patience = 2 * time.Minute
 
 // server is an embedded server that can be stopped and started again under its
 // clients.

@@ -19,6 +19,7 @@ import (
 type cluster struct {
 	t      *testing.T
 	routes []*url.URL
+	held   []net.Listener // the port of each server, until it starts
 	dirs   []string
 }
 
@@ -26,16 +27,13 @@ type cluster struct {
 func newCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
-	held := make([]net.Listener, n) // until all are known
-	for i := range held {
+	for range n {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		held[i] = l
+		t.Cleanup(func() { _ = l.Close() })
+		c.held = append(c.held, l)
 		c.routes = append(c.routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
 		c.dirs = append(c.dirs, t.TempDir())
-	}
-	for _, l := range held {
-		require.NoError(t, l.Close())
 	}
 	return c
 }
@@ -45,6 +43,7 @@ func (c *cluster) start(i int) *natsserver.Server {
 	c.t.Helper()
 	route, err := net.ResolveTCPAddr("tcp", c.routes[i].Host)
 	require.NoError(c.t, err)
+	_ = c.held[i].Close() // it may be started again
 	return startWith(c.t, natsserver.Options{
 		ServerName: fmt.Sprintf("s%d", i), StoreDir: c.dirs[i], Routes: c.routes,
 		Cluster: natsserver.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: route.Port},

@@ -3,18 +3,24 @@ package broker
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
 )
 
-const ttl = time.Second
+const (
+	ttl = time.Second
+	// safe is of a lease that must be renewed in time though the machine stands still for seconds.
+	safe = 5 * time.Second
+)
 
 func TestLeaseIsExclusive(t *testing.T) {
 	t.Parallel()
-	_, c := open(t, SetupConfig{LeaseTTL: ttl})
+	_, c := open(t, SetupConfig{LeaseTTL: time.Minute})
 	ctx, l := t.Context(), c.Leases()
 	a, err := l.Acquire(ctx, "digits", "a")
 	require.NoError(t, err)
@@ -39,7 +45,7 @@ func TestLeaseIsExclusive(t *testing.T) {
 
 func TestLeaseRenewsItself(t *testing.T) {
 	t.Parallel()
-	_, c := open(t, SetupConfig{LeaseTTL: ttl})
+	_, c := open(t, SetupConfig{LeaseTTL: safe})
 	ctx, l := t.Context(), c.Leases()
 	acquiring, cancel := context.WithCancel(ctx)
 	a, err := l.Acquire(acquiring, "digits", "a")
@@ -48,7 +54,7 @@ func TestLeaseRenewsItself(t *testing.T) {
 	select {
 	case <-a.Lost():
 		require.Fail(t, "lost although it could be renewed")
-	case <-time.After(2*ttl + ttl/2):
+	case <-time.After(2*safe + safe/2):
 	}
 	_, err = l.Acquire(ctx, "digits", "b")
 	require.ErrorIs(t, err, job.ErrConflict)
@@ -89,11 +95,29 @@ func TestTheHolderOfALeaseThatCannotBeRenewedKnows(t *testing.T) {
 	s, c := open(t, SetupConfig{LeaseTTL: ttl})
 	a, err := c.Leases().Acquire(t.Context(), "digits", "a")
 	require.NoError(t, err)
-	start := time.Now()
 	s.stop()
 	receiveClosed(t, a.Lost())
-	require.Less(t, time.Since(start), ttl+ttl/2, "by the time others may take it")
 	s.start()
+}
+
+// unreachable is a bucket that answers nobody, after a while.
+type unreachable struct{ jetstream.KeyValue }
+
+func (unreachable) Update(ctx context.Context, _ string, _ []byte, _ uint64) (uint64, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+// It knows by the time at which others may take it, to the nanosecond.
+func TestTheHolderOfALeaseThatCannotBeRenewedKnowsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &Lease{key: "digits", ttl: ttl, kv: unreachable{}, lost: make(chan struct{}), ended: make(chan struct{})}
+		began := time.Now()
+		go a.keep(t.Context(), began)
+		<-a.Lost()
+		require.Equal(t, ttl, time.Since(began))
+		<-a.ended
+	})
 }
 
 // The claim of a program that knows nothing of probes ends with its TTL only.
@@ -144,18 +168,19 @@ func TestLeaseThatIsTakenIsLost(t *testing.T) {
 	require.NoError(t, err)
 	kv, err := l.bucket.get(t.Context())
 	require.NoError(t, err)
-	_, err = kv.Put(t.Context(), "digits", []byte(`{"owner":"b","nonce":"x"}`))
+	revision, err := kv.Put(t.Context(), "digits", []byte(`{"owner":"b","nonce":"x"}`))
 	require.NoError(t, err)
 	receiveClosed(t, a.Lost())
 	require.NoError(t, a.Release(t.Context()))
-	_, err = kv.Get(t.Context(), "digits")
-	require.NoError(t, err, "what is somebody else's stays")
+	stream, err := c.js.Stream(t.Context(), "KV_"+LeaseBucket)
+	require.NoError(t, err)
+	require.Equal(t, revision, stream.CachedInfo().State.LastSeq, "what is somebody else's stays, until its time is over")
 }
 
 // A renewal whose confirmation was lost is not taken for somebody else's.
 func TestLeaseRecoversFromALostConfirmation(t *testing.T) {
 	t.Parallel()
-	_, c := open(t, SetupConfig{LeaseTTL: ttl})
+	_, c := open(t, SetupConfig{LeaseTTL: safe})
 	l := c.Leases()
 	a, err := l.Acquire(t.Context(), "digits", "a")
 	require.NoError(t, err)
@@ -166,7 +191,7 @@ func TestLeaseRecoversFromALostConfirmation(t *testing.T) {
 	select {
 	case <-a.Lost():
 		require.Fail(t, "lost to itself")
-	case <-time.After(ttl + ttl/2):
+	case <-time.After(safe + safe/2):
 	}
 	require.NoError(t, a.Release(t.Context()))
 	b, err := l.Acquire(t.Context(), "digits", "b")

@@ -24,7 +24,11 @@ import (
 	"tributary/shared/settings"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A goroutine that an object store's Put starts may see its end only when it is
+// over, and stays then, see shared/broker.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
+}
 
 // command is a program's settings as both have them.
 type command struct {

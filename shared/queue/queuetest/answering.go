@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/queue"
 	"tributary/shared/tree"
 )
 
@@ -14,37 +15,58 @@ var answering = map[string]func(*testing.T, *bench){
 	"ALeaseThatRunsOut": func(t *testing.T, b *bench) {
 		b.open()
 		s := b.subscribe(class)
-		b.publish(task(1, 2))
-		first := b.next(s)
-		require.Equal(t, 1, first.Delivered())
-		require.Equal(t, 4*b.h.Tick, first.Lease())
-		b.none(s, 2)
-		second := b.next(b.subscribe(class))
-		require.Equal(t, first.Task(), second.Task())
-		require.Equal(t, 2, second.Delivered())
-		b.ack(second)
+		b.prompt(s, func(step int64) time.Time {
+			b.publish(task(step, 2))
+			began := time.Now()
+			first := b.next(s)
+			require.Equal(t, 1, first.Delivered())
+			require.Equal(t, b.lease(), first.Lease())
+			second := b.next(b.subscribe(class))
+			ran := time.Since(began)
+			require.GreaterOrEqual(t, ran, b.lease()-b.h.Tick, "a tick less, for a server that goes by the clock on the wall")
+			require.Equal(t, first.Task(), second.Task())
+			require.Equal(t, 2, second.Delivered())
+			b.ack(second)
+			return began.Add(ran)
+		})
 		b.none(s, 8)
 	},
 	"ALateAckCounts": func(t *testing.T, b *bench) {
 		b.open()
 		s := b.subscribe(class)
-		b.publish(task(1, 2))
-		first, second := b.next(s), b.next(s)
-		require.Equal(t, 2, second.Delivered())
-		b.ack(first)
+		var second queue.Delivery
+		b.prompt(s, func(step int64) time.Time {
+			b.publish(task(step, 2))
+			first := b.next(s)
+			second = b.next(s)
+			began := time.Now()
+			require.Equal(t, 2, second.Delivered())
+			b.ack(first)
+			return began
+		})
 		b.none(s, 8)
 		b.ack(second)
 	},
 	"InProgressRenewsTheLease": func(t *testing.T, b *bench) {
 		b.open()
 		s, other := b.subscribe(class), b.subscribe(class)
-		b.publish(task(1, 2))
-		d := b.next(s)
-		for range 5 {
-			b.none(other, 2)
-			require.NoError(t, d.InProgress())
-		}
-		b.ack(d)
+		b.prompt(other, func(step int64) time.Time {
+			b.publish(task(step, 2))
+			renewed := time.Now()
+			d := b.next(s)
+			for range 5 {
+				if again := b.maybe(other, 2); again != nil {
+					require.GreaterOrEqual(t, time.Since(renewed), b.lease()-b.h.Tick, "the lease was renewed")
+					b.ack(again)
+					return renewed
+				}
+				now := time.Now()
+				require.NoError(t, d.InProgress())
+				renewed = now
+			}
+			b.ack(d)
+			return renewed
+		})
 		b.none(other, 6)
 	},
 	"NakHandsBackAtOnce": func(t *testing.T, b *bench) {
@@ -64,29 +86,39 @@ var answering = map[string]func(*testing.T, *bench){
 		b.open(func(o *Options) { o.Lease = time.Minute })
 		s := b.subscribe(class)
 		b.publish(task(1, 2))
-		require.NoError(t, b.next(s).Nak(6*b.h.Tick))
-		b.none(s, 3)
 		d := b.next(s)
+		began := time.Now()
+		require.NoError(t, d.Nak(6*b.h.Tick))
+		d = b.next(s)
+		require.GreaterOrEqual(t, time.Since(began), 5*b.h.Tick)
 		require.Equal(t, 2, d.Delivered())
 		b.ack(d)
 	},
 	"TermRemoves": func(t *testing.T, b *bench) {
 		b.open()
 		s := b.subscribe(class)
-		b.publish(task(1, 2))
-		require.NoError(t, b.next(s).Term("it can never\nsucceed"))
+		b.prompt(s, func(step int64) time.Time {
+			b.publish(task(step, 2))
+			began := time.Now()
+			require.NoError(t, b.next(s).Term("it can never\nsucceed"))
+			return began
+		})
 		b.none(s, 8)
 	},
 	"AnswersMayBeRepeated": func(t *testing.T, b *bench) {
 		b.open()
 		s := b.subscribe(class)
-		b.publish(task(1, 2))
-		d := b.next(s)
-		b.ack(d)
-		b.ack(d)
-		require.NoError(t, d.InProgress())
-		require.NoError(t, d.Nak(0))
-		require.NoError(t, d.Term(""))
+		b.prompt(s, func(step int64) time.Time {
+			b.publish(task(step, 2))
+			began := time.Now()
+			d := b.next(s)
+			b.ack(d)
+			b.ack(d)
+			require.NoError(t, d.InProgress())
+			require.NoError(t, d.Nak(0))
+			require.NoError(t, d.Term(""))
+			return began
+		})
 		b.none(s, 6)
 	},
 	"AckWithACancelledContext": func(t *testing.T, b *bench) {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,13 +22,35 @@ const slots = 16384
 // takes part, which cannot be set.
 func Cluster(t testing.TB, n int) string {
 	t.Helper()
+	for range attempts {
+		servers := nodes(t, n)
+		if servers == nil {
+			return ""
+		}
+		if !slices.ContainsFunc(servers, func(s *Server) bool { return !s.start() }) {
+			for i, s := range servers {
+				s.awaitCluster(i*slots/n, (i+1)*slots/n)
+			}
+			return servers[0].URL
+		}
+		for _, s := range servers {
+			s.Stop()
+		}
+	}
+	t.Fatalf("redistest: no cluster came up in %d attempts", attempts)
+	return ""
+}
+
+// nodes reserves the servers of a cluster, each with its nodes.conf.
+func nodes(t testing.TB, n int) []*Server {
+	t.Helper()
+	addrs := freeAddrs(t, 2*n)
 	servers, buses := make([]*Server, n), make([]string, n)
 	for i := range servers {
-		bus := freeAddr(t)
-		_, buses[i], _ = net.SplitHostPort(bus)
-		servers[i] = Reserve(t, "--cluster-enabled", "yes", "--cluster-port", buses[i], "--cluster-config-file", "nodes.conf")
+		_, buses[i], _ = net.SplitHostPort(addrs[n+i])
+		servers[i] = reserve(t, addrs[i], "--cluster-enabled", "yes", "--cluster-port", buses[i], "--cluster-config-file", "nodes.conf")
 		if servers[i] == nil {
-			return ""
+			return nil
 		}
 	}
 	for i, s := range servers {
@@ -45,13 +68,7 @@ func Cluster(t testing.TB, n int) string {
 			t.Fatalf("redistest: %v", err)
 		}
 	}
-	for _, s := range servers {
-		s.Restart()
-	}
-	for i, s := range servers {
-		s.awaitCluster(i*slots/n, (i+1)*slots/n)
-	}
-	return servers[0].URL
+	return servers
 }
 
 // dir is where the server keeps its files.

@@ -75,6 +75,12 @@ func Start(t testing.TB, args ...string) *Server {
 // Reserve is Start without starting: Restart does that.
 func Reserve(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return reserve(t, freeAddrs(t, 1)[0], args...)
+}
+
+// reserve is Reserve with an address.
+func reserve(t testing.TB, addr string, args ...string) *Server {
+	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -83,7 +89,6 @@ func Reserve(t testing.TB, args ...string) *Server {
 		t.Logf("redistest: left out: %v", err)
 		return nil
 	}
-	addr := freeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	s := &Server{URL: "redis://" + addr, Addr: addr, t: t}
 	s.args = append([]string{
@@ -148,14 +153,18 @@ func (s *Server) Stop() {
 	s.cmd = nil
 }
 
-// freeAddr returns a loopback address nobody listens on now.
-func freeAddr(t testing.TB) string {
+// freeAddrs returns different loopback addresses nobody listens on now.
+func freeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	var listen net.ListenConfig
-	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("redistest: %v", err)
+	addrs := make([]string, n)
+	for i := range addrs {
+		l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatalf("redistest: %v", err)
+		}
+		defer func() { _ = l.Close() }() // when all are known
+		addrs[i] = l.Addr().String()
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addrs
 }
