@@ -72,10 +72,10 @@ func TestAPausedJobStandsStillAndGoesOnAtTheSameStep(t *testing.T) {
 	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
 	require.NoError(t, w.ask(s, job.Pause, "j"))
 	w.until("the lease to be free", func() bool { return len(w.leases) == 0 })
-	goOn()
 	w.until("the looks of some time", func() bool { return len(w.leases) == 0 && w.records["j"].State == job.Paused })
 	require.NoError(t, w.ask(s, job.Resume, "j"))
 	require.NoError(t, w.ask(s, job.Resume, "j"), "asked twice")
+	goOn()
 	r := w.ended("j")
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 	require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
@@ -121,13 +121,18 @@ func TestAFailedJobGoesOn(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 30)
 	w := newWorld(t)
-	var broken atomic.Bool
+	var broken, held atomic.Bool
 	broken.Store(true)
+	held.Store(true)
 	w.working = func(task job.Task) error {
-		if task.Step == 15 && broken.Load() {
+		switch {
+		case task.Step == 15 && broken.Load():
 			return job.ErrPoison
+		case task.Step == 15 && held.Load():
+			return job.ErrStale // dropped, so that the job does not end
+		default:
+			return nil
 		}
-		return nil
 	}
 	s := w.service("a")
 	w.run(s, 1)
@@ -136,6 +141,7 @@ func TestAFailedJobGoesOn(t *testing.T) {
 	broken.Store(false)
 	require.NoError(t, w.ask(s, job.Retry, "j"))
 	require.NoError(t, w.ask(s, job.Retry, "j"), "asked twice")
+	held.Store(false)
 	w.until("its end", func() bool { return w.records["j"].State == job.Succeeded && w.records["j"].Released })
 	r := w.ended("j")
 	require.Empty(t, r.Error)

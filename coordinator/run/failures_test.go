@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,6 +74,7 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	goOn := make(chan struct{})
+	resume := sync.OnceFunc(func() { close(goOn) })
 	w.working = func(task job.Task) error {
 		if task.Step == 10 {
 			<-goOn
@@ -82,7 +86,8 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	cfg.SetAside = func(a notice.Aside) error { asides <- a; return a.Validate() }
 	s := run.New(cfg)
 	w.run(s, 2)
-	s.Beat(notice.Beat{Worker: "sick", Numerics: "n", Slots: 2})
+	t.Cleanup(resume) // before the worker is waited for
+	w.present("sick")
 	w.submit(line("j", 20))
 	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
 	ref := job.Ref{Job: "j", Run: "r"}
@@ -98,8 +103,13 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 		}
 		return heard == 2
 	})
-	close(goOn)
-	require.Equal(t, notice.Aside{Worker: "sick", Seconds: 1}, <-asides)
+	resume()
+	select {
+	case a := <-asides:
+		require.Equal(t, notice.Aside{Worker: "sick", Seconds: 1}, a)
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "it is not set aside")
+	}
 	require.Equal(t, job.Succeeded, w.ended("j").State)
 }
 
@@ -127,7 +137,7 @@ func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {
 	cfg.SetAside = func(a notice.Aside) error { asides <- a; return nil }
 	s := run.New(cfg)
 	w.run(s, 2)
-	s.Beat(notice.Beat{Worker: "far", Numerics: "n", Slots: 2})
+	w.present("far")
 	w.submit(line("j", 20))
 	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
 	l.gone.Store(true)
@@ -135,7 +145,15 @@ func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {
 	for range 3 {
 		s.Failed(notice.Failure{Ref: ref, Task: job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1}, Worker: "far", Error: "no route"})
 	}
-	w.told("the failure", func(e notice.Event) bool { return e.Type == notice.ErrorEvent && e.Step == 10 })
+	w.until("all to be heard", func() bool {
+		heard := 0
+		for _, e := range w.events {
+			if e.Type == notice.ErrorEvent && strings.Contains(e.Message, "no route") {
+				heard++
+			}
+		}
+		return heard == 3
+	})
 	l.gone.Store(false)
 	goOn()
 	require.Equal(t, job.Succeeded, w.ended("j").State)

@@ -56,12 +56,12 @@ func (w *world) failed(t job.Task, err error, poison bool) {
 	})
 }
 
-// halt lets no task of a step succeed until the returned function is called.
+// halt lets no gradient of a step succeed until the returned function is called.
 func (w *world) halt(step int64) (goOn func()) {
 	var halted atomic.Bool
 	halted.Store(true)
 	w.working = func(t job.Task) error {
-		if t.Step == step && halted.Load() {
+		if t.Kind == job.Gradient && t.Step == step && halted.Load() {
 			return errors.New("not now")
 		}
 		return nil
@@ -84,7 +84,8 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 	return nil
 }
 
-// part does one step of a task; among several, one that the ledger is not at is passed over.
+// part does one step of a task; one that is committed, or among several one that
+// the ledger is not at, is passed over.
 func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 	w.doing.Lock()
 	defer w.doing.Unlock()
@@ -101,7 +102,8 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 		return err
 	}
 	l := e.Layout(t.Ref)
-	if state, err := w.ledger.State(ctx, l); among && err == nil && state.Committed != t.Step {
+	state, err := w.ledger.State(ctx, l)
+	if err == nil && (among && state.Committed != t.Step || t.Kind == job.Gradient && state.Committed > t.Step) {
 		return fmt.Errorf("step %d: the ledger has %d: %w", t.Step, state.Committed, job.ErrStale)
 	}
 	if w.working != nil {

@@ -313,8 +313,8 @@ func (w *world) run(s *run.Service, slots int) (stop func()) {
 		}
 	})
 	if slots > 0 {
-		w.beat(slots)
-		done.Go(func() { w.beatUntil(ctx, slots) })
+		w.beat("w", slots)
+		done.Go(func() { w.beatUntil(ctx, "w", slots) })
 		for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
 			done.Go(func() { w.work(ctx, lane) })
 		}
@@ -338,11 +338,17 @@ func (w *world) tell(notice func(*run.Service)) {
 	}
 }
 
-func (w *world) beat(slots int) {
-	w.tell(func(s *run.Service) { s.Beat(notice.Beat{Worker: "w", Numerics: "n", Slots: slots}) })
+// present has another worker, which does nothing, be there until the test ends.
+func (w *world) present(worker string) {
+	w.beat(worker, 2)
+	go w.beatUntil(w.t.Context(), worker, 2)
 }
 
-func (w *world) beatUntil(ctx context.Context, slots int) {
+func (w *world) beat(worker string, slots int) {
+	w.tell(func(s *run.Service) { s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots}) })
+}
+
+func (w *world) beatUntil(ctx context.Context, worker string, slots int) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -350,7 +356,7 @@ func (w *world) beatUntil(ctx context.Context, slots int) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			w.beat(slots)
+			w.beat(worker, slots)
 		}
 	}
 }

@@ -68,7 +68,9 @@ func (f *follower) show(e notice.Event) {
 	s := &f.state
 	switch e.Type {
 	case notice.StateEvent:
-		s.Phase = string(e.State)
+		if !job.State(s.Phase).Final() { // what was told a moment too late is not so any more
+			s.Phase = string(e.State)
+		}
 	case notice.ProgressEvent:
 		s.Loss, s.SamplesPerSecond, s.Workers = e.Loss, e.SamplesPerSecond, e.Workers
 		s.Step, s.Message = e.Step, ""
