@@ -85,7 +85,7 @@ test: ## All tests that need nothing but Go and a redis-server
 
 .PHONY: race
 race: ## The tests of all packages with goroutines under the race detector
-	go test -race -skip '$(LONG)' $(RACE)
+	go test -race -timeout 20m -skip '$(LONG)' $(RACE)
 
 .PHONY: e2e
 e2e: tools mnist ## The README's walk-through, and real processes that are killed

@@ -158,12 +158,18 @@ func freeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	var listen net.ListenConfig
 	addrs := make([]string, n)
+	var held []net.Listener // until all are known
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
 	for i := range addrs {
 		l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatalf("redistest: %v", err)
 		}
-		defer func() { _ = l.Close() }() // when all are known
+		held = append(held, l)
 		addrs[i] = l.Addr().String()
 	}
 	return addrs
