@@ -47,9 +47,11 @@ func (sp *span) worthALeap(steps int64) bool {
 	return steps > int64(1+sp.p.engine.Fold.Vectors()) && !sp.p.layout.Wire.Lossy()
 }
 
-// leaps reports whether the step is to be committed with others.
+// leaps reports whether the step is to be committed with others. It is as long as this
+// worker is ahead of the ledger, also when few are left: what is logged follows what
+// the ledger has.
 func (sp *span) leaps(t job.Task) bool {
-	return t.Node == tree.Root && (sp.ahead.open != nil || sp.worthALeap(min(sp.t.Tell, sp.t.End()-t.Step)))
+	return t.Node == tree.Root && (sp.ahead.chain != nil || sp.worthALeap(min(sp.t.Tell, sp.t.End()-t.Step)))
 }
 
 // board makes sure that the step which a leap is to begin with is the ledger's next

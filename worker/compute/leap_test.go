@@ -3,6 +3,7 @@ package compute
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,24 @@ func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
 	require.Equal(t, ledger.State{Committed: 22, Snapshot: 22, Floor: 22}, f.state())
 	f.requireWalked(t)
 	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is settled")
+}
+
+// Steps beyond the longest leap are committed by another, few though they are: the
+// replica is ahead of the ledger, so nothing else can be done with them.
+func TestAFewStepsAreLeftAfterTheLongestLeap(t *testing.T) {
+	for left := range int64(5) {
+		t.Run(strconv.FormatInt(left, 10), func(t *testing.T) {
+			n := int64(ledger.MaxLeap) + left
+			f := leaping(t, n)
+			want := []int64{ledger.MaxLeap}
+			if left > 0 {
+				want = append(want, n)
+			}
+			f.do(f.worker(nil), f.far(n))
+			require.Equal(t, want, f.heard.commits)
+			f.requireWalked(t)
+		})
+	}
 }
 
 // A snapshot of two vectors is no better than two roots, and of a lossy wire the
