@@ -60,9 +60,13 @@ func (w *world) failed(t job.Task, err error, poison bool) {
 func (w *world) halt(step int64) (goOn func()) {
 	var halted atomic.Bool
 	halted.Store(true)
+	before := w.working
 	w.working = func(t job.Task) error {
 		if t.Kind == job.Gradient && t.Step == step && halted.Load() {
 			return errors.New("not now")
+		}
+		if before != nil {
+			return before(t)
 		}
 		return nil
 	}

@@ -66,13 +66,15 @@ func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration
 	default:
 		return job.Verification{}, fmt.Errorf("verify job %q: %d verifications are waiting already; try again later: %w", id, waiting, job.ErrFull)
 	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
-	select {
-	case got := <-a.done:
-		return got.v, got.err
-	case <-ctx.Done():
-	case <-late.C:
+	if wait > 0 {
+		late := time.NewTimer(wait)
+		defer late.Stop()
+		select {
+		case got := <-a.done:
+			return got.v, got.err
+		case <-ctx.Done():
+		case <-late.C:
+		}
 	}
 	return job.Verification{ID: id, Ticket: a.ticket, State: job.Verifying, Committed: s.Committed}, nil
 }

@@ -148,6 +148,7 @@ var answering = map[string]func(*testing.T, *bench){
 				require.NoError(t, d.Nak(b.h.Tick))
 			}
 		}
+		b.none(s, 12)
 		got := map[string]int{}
 		for range 2 {
 			for waited := 0; len(b.Exhausted) == 0 && waited < 20; waited++ {
