@@ -15,6 +15,7 @@ import (
 	"math"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // The files a report becomes.
@@ -46,15 +47,20 @@ type Evaluation struct {
 }
 
 // Files returns the report's files by name. A job whose curves cannot be drawn
-// (no step had a finite loss) has only its metrics.
+// (no step had a finite loss) has only its metrics. When the picture fails, also by a
+// panic, Files returns the metrics beside the error.
 func Files(c Curves) (map[string][]byte, error) {
 	files := map[string][]byte{MetricsFile: MetricsJSONL(c)}
 	if !c.drawable() {
 		return files, nil
 	}
-	svg, png, err := Plot(c)
+	var svg, png []byte
+	err := lifecycle.Contain("plot", func() (err error) {
+		svg, png, err = Plot(c)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	files[SVGFile], files[PNGFile] = svg, png
 	return files, nil

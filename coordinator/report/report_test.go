@@ -211,6 +211,40 @@ func TestTicks(t *testing.T) {
 }
 
 // The end of the running mean is a mean too, not the last step's noise.
+// The losses of a job that fits its rows perfectly fall by 16 decades and more.
+func TestPlotOfLossesOverManyDecades(t *testing.T) {
+	for _, decades := range []float64{16, 40, 90, 300} {
+		c := Curves{Spec: job.Spec{Name: "line", Loss: job.MSE}}
+		const n = 500
+		for i := range n {
+			c.Losses = append(c.Losses, Point{Step: int64(i + 1), Loss: math.Pow(10, -decades*float64(i)/n)})
+		}
+		files, err := Files(c)
+		require.NoError(t, err)
+		require.Contains(t, files, PNGFile)
+	}
+}
+
+func TestAMeanOfPositiveValuesIsBetweenThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 400).Draw(t, "n")
+		xys := make(plotter.XYs, n)
+		for i := range xys {
+			xys[i] = plotter.XY{X: float64(i), Y: math.Pow(10, rapid.Float64Range(-99, 99).Draw(t, "exponent"))}
+		}
+		half := max(4, n/(2*smoothParts))
+		for i, p := range smooth(xys) {
+			h := max(min(half, i), half/4)
+			low, high := math.Inf(1), 0.0
+			for _, q := range xys[max(0, i-h):min(n, i+h+1)] {
+				low, high = min(low, q.Y), max(high, q.Y)
+			}
+			require.GreaterOrEqual(t, p.Y, low*(1-1e-12))
+			require.LessOrEqual(t, p.Y, high*(1+1e-12))
+		}
+	})
+}
+
 func TestSmoothEndsInAMean(t *testing.T) {
 	xys := make(plotter.XYs, 180)
 	for i := range xys {

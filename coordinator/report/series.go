@@ -54,19 +54,42 @@ func (c Curves) drawable() bool { return len(c.losses()) > 0 }
 // Near the beginning, where losses fall fast, the window shrinks to a quarter on
 // both sides, so that it stays centred longer; near the end, where they are
 // mostly noise, on the later side only.
+//
+// A mean of positive values is positive, however many decades they span.
 func smooth(xys plotter.XYs) plotter.XYs {
-	sums := make([]float64, len(xys)+1)
-	for i, p := range xys {
-		sums[i+1] = sums[i] + p.Y
-	}
 	half := max(4, len(xys)/(2*smoothParts))
 	out := make(plotter.XYs, len(xys))
+	var w window
 	for i, p := range xys {
 		h := max(min(half, i), half/4)
 		lo, hi := max(0, i-h), min(len(xys), i+h+1)
-		out[i] = plotter.XY{X: p.X, Y: (sums[hi] - sums[lo]) / float64(hi-lo)}
+		out[i] = plotter.XY{X: p.X, Y: w.sum(xys, lo, hi) / float64(hi-lo)}
 	}
 	return out
+}
+
+// window sums the values of a range whose two ends only grow. It adds and never
+// subtracts: a difference of prefix sums loses small values behind large ones, and
+// can be negative although every value is positive.
+type window struct {
+	mid  int       // the range is cut here in two
+	tail []float64 // tail[mid-i] is the sum of values i … mid-1
+	head float64   // the sum of values mid … end-1
+	end  int
+}
+
+// sum returns the sum of values lo … hi-1, in O(1) on average over a sweep.
+func (w *window) sum(xys plotter.XYs, lo, hi int) float64 {
+	for ; w.end < hi; w.end++ {
+		w.head += xys[w.end].Y
+	}
+	if lo >= w.mid {
+		w.mid, w.head, w.tail = hi, 0, append(w.tail[:0], 0)
+		for i := hi - 1; i >= lo; i-- {
+			w.tail = append(w.tail, w.tail[len(w.tail)-1]+xys[i].Y)
+		}
+	}
+	return w.tail[w.mid-lo] + w.head
 }
 
 // thin returns at most limit points of xys: of each of limit/2 runs of points

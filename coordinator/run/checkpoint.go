@@ -51,7 +51,7 @@ func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) erro
 	t.record = r
 	// The end of the job, which may come at once, does not cut it off.
 	deleting := context.WithoutCancel(ctx)
-	t.service.busy.Go(func() { t.discard(deleting, r.Checkpoints, dropped) })
+	t.service.background("delete checkpoints", t.ref, func() error { t.discard(deleting, r.Checkpoints, dropped); return nil })
 	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
 }
 

@@ -99,7 +99,11 @@ func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 // drive carries the job to its end and records it. It reports whether the job
 // may be final now, by this driver or from outside.
 func (d *driver) drive(ctx context.Context) (over bool) {
-	outcome, err := d.carry(ctx)
+	var outcome *job.Outcome
+	err := d.service.contain("carry the job", d.ref, func() (err error) {
+		outcome, err = d.carry(ctx)
+		return err
+	})
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errHalted), errors.Is(err, errHalted):
 		d.log.Info().Msg("the job was ended or paused from outside")

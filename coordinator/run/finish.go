@@ -15,6 +15,7 @@ import (
 	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/notice"
 	"tributary/shared/numeric"
 	"tributary/shared/registry"
 	"tributary/shared/replica"
@@ -161,12 +162,23 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	if files[history.FileName], err = steps.Encode(o.Steps); err != nil {
 		return nil, err
 	}
-	reports, err := t.service.cfg.Report(c)
-	if err != nil {
-		return nil, fmt.Errorf("make report: %w", err)
-	}
-	maps.Copy(files, reports)
+	maps.Copy(files, t.report(c))
 	return files, nil
+}
+
+// report makes the files that show how training went. A report that cannot be made
+// costs the job its pictures, and never its model.
+func (t *training) report(c report.Curves) map[string][]byte {
+	var files map[string][]byte
+	err := t.service.contain("make the report", t.ref, func() (err error) {
+		files, err = t.service.cfg.Report(c)
+		return err
+	})
+	if err != nil {
+		t.publish(notice.Event{Type: notice.ErrorEvent, Step: t.round.Committed(), Message: fmt.Sprintf(
+			"the report could not be made, and the model is stored without it: %s", job.Sentence(err))})
+	}
+	return files
 }
 
 // owned fails when the job is no longer this driver's. The registry has no

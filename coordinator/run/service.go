@@ -29,6 +29,7 @@ import (
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 	"tributary/shared/queue"
 )
@@ -122,7 +123,9 @@ func (s *Service) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s.busy.Go(func() { s.keepUp(ctx) })
-	err := s.cfg.Records.Watch(ctx, func(r job.Record) { s.see(ctx, r) })
+	err := s.cfg.Records.Watch(ctx, func(r job.Record) {
+		_ = s.contain("act on a job's record", r.Ref(), func() error { s.see(ctx, r); return nil })
+	})
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -215,8 +218,30 @@ func (s *Service) take(service context.Context, r job.Record) {
 			case <-ctx.Done():
 			}
 		}()
-		d.live(ctx, lease.Term())
+		if s.contain("drive the job", r.Ref(), func() error { d.live(ctx, lease.Term()); return nil }) != nil {
+			s.forget(r.Ref()) // until its record changes or the next start: it would panic again
+		}
 	})
+}
+
+// background runs what is done for one job beside everything else, and logs what
+// became of it. The service waits for it when it stops.
+func (s *Service) background(what string, ref job.Ref, f func() error) {
+	s.busy.Go(func() {
+		if err := s.contain(what, ref, f); err != nil {
+			s.cfg.Log.Warn().Err(err).Stringer("job", ref).Msg(what)
+		}
+	})
+}
+
+// contain does something for one job and returns its error. A panic is such an error,
+// and is logged with its stack: it harms no other job.
+func (s *Service) contain(what string, ref job.Ref, f func() error) error {
+	err := lifecycle.Contain(what, f)
+	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
+		s.cfg.Log.Error().Err(err).Stringer("job", ref).Bytes("stack", p.Stack).Msg("panic")
+	}
+	return err
 }
 
 // takeEvery is how often a coordinator tries to take the jobs of others: what it
@@ -233,16 +258,21 @@ func (s *Service) keepUp(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.mu.Lock()
-			if s.fleet.Expire(s.now()) {
-				s.tellFleet()
-			}
-			s.look(ctx)
-			s.sweep(ctx)
-			s.retire(ctx)
-			s.mu.Unlock()
+			_ = s.contain("look after the jobs", job.Ref{}, func() error { s.tick(ctx); return nil })
 		}
 	}
+}
+
+// tick is keepUp's work at one time.
+func (s *Service) tick(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fleet.Expire(s.now()) {
+		s.tellFleet()
+	}
+	s.look(ctx)
+	s.sweep(ctx)
+	s.retire(ctx)
 }
 
 // Beat takes a worker's heartbeat.

@@ -39,11 +39,7 @@ func (s *Service) sweep(ctx context.Context) {
 	for len(s.late) > 0 && s.late[0].due <= s.now() {
 		layout := s.late[0].layout
 		s.late = s.late[1:]
-		s.busy.Go(func() {
-			if err := s.sweepOne(ctx, layout); err != nil {
-				s.cfg.Log.Debug().Err(err).Stringer("job", layout.Ref).Msg("delete what stragglers stored")
-			}
-		})
+		s.background("delete what stragglers stored", layout.Ref, func() error { return s.sweepOne(ctx, layout) })
 	}
 }
 
@@ -134,7 +130,7 @@ func (s *Service) retire(ctx context.Context) {
 		}
 		delete(s.due, ref)
 		s.busy.Go(func() {
-			if err := s.retireOne(ctx, ref); err != nil {
+			if err := s.contain("remove a job", ref, func() error { return s.retireOne(ctx, ref) }); err != nil {
 				s.cfg.Log.Warn().Err(err).Stringer("job", ref).Msg("remove a job that ended long ago")
 				s.mu.Lock()
 				s.due[ref] = s.cfg.Now().Add(removePatience)

@@ -3,11 +3,13 @@ package verify
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 )
 
@@ -93,7 +95,14 @@ func (d *Desk) Run(ctx context.Context) {
 
 func (d *Desk) do(ctx context.Context, a *asked) {
 	f := Verifier{Second: d.Second, Progress: func(v job.Verification) { d.tell(a, v) }}
-	v, err := f.Verify(ctx, a.subject, a.request)
+	v := job.Verification{ID: a.subject.Layout.Job, State: job.Unknown, Committed: a.subject.Committed}
+	err := lifecycle.Contain("verify", func() (err error) {
+		v, err = f.Verify(ctx, a.subject, a.request)
+		return err
+	})
+	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
+		v.Error = job.Sentence(err)
+	}
 	if ctx.Err() != nil {
 		v.State, v.Error = job.Unknown, "the coordinator was stopped; ask again"
 		err = fmt.Errorf("%s: %w", v.Error, job.ErrFull)

@@ -86,7 +86,7 @@ func (m *Manifest) Vector(ctx context.Context, store blob.Store, i int) ([]float
 	group.SetLimit(parallel)
 	for n, digest := range m.Vectors[i] {
 		floats := v[n*partLen : min(m.Params, (n+1)*partLen)]
-		group.Go(func() error {
+		group.Go(contained(func() error {
 			content, err := m.part(ctx, store, digest, 'v', i, n)
 			if err != nil {
 				return err
@@ -96,7 +96,7 @@ func (m *Manifest) Vector(ctx context.Context, store blob.Store, i int) ([]float
 			}
 			wire.Floats(floats, content)
 			return nil
-		})
+		}))
 	}
 	return v, group.Wait()
 }

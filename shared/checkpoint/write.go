@@ -10,6 +10,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // parallel is how many parts are written at a time.
@@ -106,7 +107,7 @@ func (d *Draft) write(ctx context.Context, store blob.Store, progress func()) er
 	group, parts := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, p := range d.parts {
-		group.Go(func() error {
+		group.Go(contained(func() error {
 			data, err := p.encode(nil)
 			if err == nil {
 				err = put(parts, store, data, digests[i])
@@ -116,7 +117,7 @@ func (d *Draft) write(ctx context.Context, store blob.Store, progress func()) er
 			}
 			progress()
 			return nil
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -139,4 +140,9 @@ func put(ctx context.Context, store blob.Store, data []byte, want job.Digest) er
 	}
 	_, err = store.Get(ctx, want)
 	return err
+}
+
+// contained is f for a goroutine of its own: a panic is its error.
+func contained(f func() error) func() error {
+	return func() error { return lifecycle.Contain("checkpoint", f) }
 }

@@ -26,19 +26,26 @@ var jobs = sync.Pool{New: func() any {
 	return j
 }}
 
-// run does j, which then belongs to whoever waits for its team.
+// run does j, which then belongs to whoever waits for its team. A panic is kept for
+// whoever waits.
 func (j *job) run() {
-	j.p.alone(j.s)
 	t := j.team
-	t.left.Add(-1)
-	t.done.Done()
+	defer func() {
+		if v := recover(); v != nil {
+			t.failed.CompareAndSwap(nil, &v)
+		}
+		t.left.Add(-1)
+		t.done.Done()
+	}()
+	j.p.alone(j.s)
 }
 
 // team is the jobs of one product.
 type team struct {
-	jobs []*job
-	left atomic.Int32 // jobs that are not done
-	done sync.WaitGroup
+	jobs   []*job
+	left   atomic.Int32 // jobs that are not done
+	done   sync.WaitGroup
+	failed atomic.Pointer[any] // the first panic of a job
 }
 
 // wait returns when all jobs are done: those that nobody has begun it does itself.
@@ -108,7 +115,11 @@ func (p *product) cut(s *kernel.Set, n int) {
 		t.jobs[i] = nil
 	}
 	t.jobs = t.jobs[:0]
+	failed := t.failed.Swap(nil)
 	teams.Put(t)
+	if failed != nil {
+		panic(*failed)
+	}
 }
 
 // bound is where part i of n of a length begins, in whole grains.

@@ -43,3 +43,15 @@ func TestHelpersAreShared(t *testing.T) {
 		same(t, want, c, "%d threads", 2+i)
 	}
 }
+
+// A job that panics ends, and whoever waits for its team is told.
+func TestAPanicOfAJobIsKept(t *testing.T) {
+	var tm team
+	tm.left.Store(1)
+	tm.done.Add(1)
+	(&job{team: &tm}).run() // without kernels
+	tm.wait()
+	if tm.failed.Load() == nil {
+		t.Fatal("the panic is lost")
+	}
+}

@@ -25,10 +25,13 @@ type signal struct {
 
 func (s *signal) init() { s.cond.L = &s.mu }
 
-// add raises the count. A sleeper counts itself before it looks for the last
+// add raises the count by one.
+func (s *signal) add() { s.raise(1) }
+
+// raise raises the count. A sleeper counts itself before it looks for the last
 // time, so either it sees the new count or it is seen here.
-func (s *signal) add() {
-	s.count.Add(1)
+func (s *signal) raise(by int64) {
+	s.count.Add(by)
 	if s.sleepers.Load() > 0 {
 		s.mu.Lock()
 		s.cond.Broadcast()

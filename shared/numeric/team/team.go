@@ -6,10 +6,16 @@
 // depends on how many there are.
 //
 // Invariant: between two calls of Run every helper is idle, and after Close none
-// is left.
+// is left; also when a thread panics in between.
 package team
 
-import "sync"
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
 
 // Work is done by all threads of a team at once, numbered from 0, the caller.
 type Work interface {
@@ -25,7 +31,18 @@ type Team struct {
 	runs              int64 // rounds begun
 	meetings          []int64
 	helpers           sync.WaitGroup
+	failed            atomic.Pointer[Panic] // the first panic of the work that runs
 }
+
+// Panic is what Run panics with when the work of one of several threads has panicked.
+type Panic struct {
+	Thread int    // that panicked first
+	Value  any    // of its panic
+	Stack  []byte // of its goroutine
+}
+
+// Error names the thread and the panic's value.
+func (p *Panic) Error() string { return fmt.Sprintf("thread %d: %v", p.Thread, p.Value) }
 
 // New returns a team of threads, the caller among them. Whoever makes a team of
 // more than one closes it.
@@ -57,7 +74,9 @@ func (t *Team) Rouse() {
 	}
 }
 
-// Run returns when every thread has done w.
+// Run returns when every thread has done w. When one of them panics, the others end
+// at their next Meet, and Run panics in the caller with a [*Panic] once all are idle.
+// The team can be used again then.
 func (t *Team) Run(w Work) {
 	if t.Threads() == 1 {
 		w.Do(0)
@@ -66,12 +85,38 @@ func (t *Team) Run(w Work) {
 	t.runs++
 	t.work = w
 	t.begun.add()
-	w.Do(0)
+	t.do(w, 0)
 	t.ended.wait(t.runs * int64(t.threads-1))
 	t.work = nil
+	if p := t.failed.Load(); p != nil {
+		t.mend()
+		panic(p)
+	}
 }
 
-// Meet returns when every thread has called it as often as this one. All must.
+// do does one thread's share. A panic is kept for Run and ends every thread's waiting.
+func (t *Team) do(w Work, thread int) {
+	defer func() {
+		if v := recover(); v != nil && v != errLeft {
+			t.failed.CompareAndSwap(nil, &Panic{Thread: thread, Value: v, Stack: debug.Stack()})
+			t.met.raise(math.MaxInt64 / 2)
+		}
+	}()
+	w.Do(thread)
+}
+
+// errLeft is the panic of a thread that waits for one that has panicked.
+var errLeft any = "another thread of the team has panicked"
+
+// mend makes the team as good as new after a panic. Every helper is idle.
+func (t *Team) mend() {
+	t.failed.Store(nil)
+	t.met.count.Store(0)
+	clear(t.meetings)
+}
+
+// Meet returns when every thread has called it as often as this one. All must. It does
+// not return when another thread has panicked: it ends this thread's work.
 func (t *Team) Meet(thread int) {
 	if t.Threads() == 1 {
 		return
@@ -80,6 +125,9 @@ func (t *Team) Meet(thread int) {
 	*n++
 	t.met.add()
 	t.met.wait(*n * int64(t.threads))
+	if t.failed.Load() != nil {
+		panic(errLeft)
+	}
 }
 
 // Close ends the helpers. The team is of no use afterwards.
@@ -99,7 +147,7 @@ func (t *Team) help(thread int) {
 		if t.work == nil {
 			return
 		}
-		t.work.Do(thread)
+		t.do(t.work, thread)
 		t.ended.add()
 	}
 }

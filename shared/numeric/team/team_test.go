@@ -1,6 +1,7 @@
 package team_test
 
 import (
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,50 @@ func TestNoTeamIsTheCaller(t *testing.T) {
 	none.Run(p)
 	require.EqualValues(t, 1, p.counts[3].Load())
 	none.Close()
+}
+
+// breaking is phases in which one thread panics before a meeting.
+type breaking struct {
+	team   *team.Team
+	thread int
+}
+
+func (b *breaking) Do(thread int) {
+	b.team.Meet(thread)
+	if thread == b.thread {
+		panic("on purpose")
+	}
+	b.team.Meet(thread)
+	b.team.Meet(thread)
+}
+
+// A panic of any thread ends the work of all, reaches the caller, and leaves a team
+// that works.
+func TestAPanicOfAnyThreadReachesTheCaller(t *testing.T) {
+	for _, threads := range []int{2, 3, 5} {
+		m := team.New(threads)
+		for round := range 20 {
+			breaks := round % threads
+			caught := func() (v any) {
+				defer func() { v = recover() }()
+				m.Run(&breaking{m, breaks})
+				return nil
+			}()
+			p, ok := caught.(*team.Panic)
+			require.True(t, ok, "%v", caught)
+			require.Equal(t, breaks, p.Thread)
+			require.Equal(t, "on purpose", p.Value)
+			require.Contains(t, string(p.Stack), "breaking")
+			require.EqualError(t, p, fmt.Sprintf("thread %d: on purpose", breaks))
+
+			after := &phases{t: t, team: m}
+			m.Run(after)
+			for i := range after.counts {
+				require.EqualValues(t, threads, after.counts[i].Load())
+			}
+		}
+		m.Close()
+	}
 }
 
 type nothing struct{}
