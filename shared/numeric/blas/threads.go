@@ -32,7 +32,8 @@ func (j *job) run() {
 	t := j.team
 	defer func() {
 		if v := recover(); v != nil {
-			t.failed.CompareAndSwap(nil, &v)
+			kept := v // allocated here only
+			t.failed.CompareAndSwap(nil, &kept)
 		}
 		t.left.Add(-1)
 		t.done.Done()
