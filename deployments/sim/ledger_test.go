@@ -299,6 +299,32 @@ func (l ledgerPort) DropEvaluations(ctx context.Context, lay ledger.Layout, step
 	return err
 }
 
+func (l ledgerPort) Note(ctx context.Context, ref job.Ref, name string, note []byte) error {
+	lay := ledger.Layout{Ref: ref}
+	note = slices.Clone(note)
+	_, err := call(ctx, l.p, l.write(lay, "note"), func() (struct{}, error) {
+		l.wrote(func(m *memory.Ledger) { _ = m.Note(in, l.key(lay).Ref, name, note) })
+		return struct{}{}, l.p.w.ledgers.now.Note(in, l.key(lay).Ref, name, note)
+	})
+	return err
+}
+
+func (l ledgerPort) Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error) {
+	lay := ledger.Layout{Ref: ref}
+	return call(ctx, l.p, l.read(lay, "notes"), func() (map[string][]byte, error) {
+		return l.p.w.ledgers.now.Notes(in, l.key(lay).Ref, names...)
+	})
+}
+
+func (l ledgerPort) Erase(ctx context.Context, ref job.Ref, names ...string) error {
+	lay := ledger.Layout{Ref: ref}
+	_, err := call(ctx, l.p, l.write(lay, "erase"), func() (struct{}, error) {
+		l.wrote(func(m *memory.Ledger) { _ = m.Erase(in, l.key(lay).Ref, names...) })
+		return struct{}{}, l.p.w.ledgers.now.Erase(in, l.key(lay).Ref, names...)
+	})
+	return err
+}
+
 func (l ledgerPort) Delete(ctx context.Context, lay ledger.Layout) error {
 	_, err := call(ctx, l.p, l.write(lay, "delete"), func() (struct{}, error) {
 		l.wrote(func(m *memory.Ledger) { _ = m.Delete(in, l.key(lay)) })

@@ -108,7 +108,11 @@ const MaxLeap = 4096
 // stored bytes fail their checksum, and otherwise with the store's own error,
 // in which case the write may or may not have taken effect.
 type Ledger interface {
-	// State reads how far the job has come; a job never heard of is at zero.
+	Journal
+
+	// State reads how far the job has come; a job never heard of is at zero. The first
+	// commit binds the ledger to the layout's plan: State and Snapshot fail with
+	// job.ErrCorrupt for another plan from then on.
 	State(ctx context.Context, l Layout) (State, error)
 
 	// Put stores the partial of node at step and records its arrival, chunk by
@@ -191,6 +195,8 @@ type Ledger interface {
 	// DropEvaluations removes the units stored for step.
 	DropEvaluations(ctx context.Context, l Layout, step int64) error
 
-	// Delete removes everything kept for the job.
+	// Delete removes everything kept for the job, its notes among it. Of the layout it
+	// needs the reference alone: without a chunk length, which nobody may know any
+	// more, it looks through everything that the store holds.
 	Delete(ctx context.Context, l Layout) error
 }

@@ -31,6 +31,14 @@ func (l Layout) Validate() error {
 	return nil
 }
 
+// CheckDelete reports a layout whose ledger cannot be deleted. Its chunks may be unknown.
+func (l Layout) CheckDelete() error {
+	if l.ChunkLen == 0 {
+		l = Layout{Ref: l.Ref, ChunkLen: 1, Microbatch: 1}
+	}
+	return l.Validate()
+}
+
 // CheckStep reports an invalid layout or step.
 func (l Layout) CheckStep(step int64) error {
 	if err := l.Validate(); err != nil {

@@ -12,13 +12,14 @@ import (
 const MaxCooldown = time.Minute
 
 // Aside tells a worker to take no tasks for a while, because it fails what
-// others then do.
+// others then do. The job whose tasks it fails has a note of it, see package journal.
 type Aside struct {
+	job.Ref
 	Worker  string  `json:"worker"`
 	Seconds float64 `json:"seconds"` // from its arrival
 }
 
-// About implements Notice: it is about no job.
+// About implements Notice: its subject names no job.
 func (a Aside) About() job.ID { return "" }
 
 // Cooldown is how long the worker is to take no tasks.
@@ -26,7 +27,7 @@ func (a Aside) Cooldown() time.Duration { return time.Duration(a.Seconds * float
 
 // Validate implements Notice.
 func (a Aside) Validate() error {
-	err := checkText("worker", a.Worker, maxName)
+	err := errors.Join(checkRef(a.Ref), checkText("worker", a.Worker, maxName))
 	if a.Worker == "" {
 		err = errors.Join(err, fmt.Errorf("worker is empty: %w", job.ErrInvalid))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
 )
@@ -136,6 +137,21 @@ func (f *Faulty) Evaluations(ctx context.Context, l ledger.Layout, step int64) (
 // DropEvaluations passes the call on or fails it.
 func (f *Faulty) DropEvaluations(ctx context.Context, l ledger.Layout, step int64) error {
 	return only(f, func() error { return f.Next.DropEvaluations(ctx, l, step) })
+}
+
+// Note passes the call on and does not count it: no result depends on a note.
+func (f *Faulty) Note(ctx context.Context, ref job.Ref, name string, note []byte) error {
+	return f.Next.Note(ctx, ref, name, note)
+}
+
+// Notes passes the call on and does not count it.
+func (f *Faulty) Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error) {
+	return f.Next.Notes(ctx, ref, names...)
+}
+
+// Erase passes the call on and does not count it.
+func (f *Faulty) Erase(ctx context.Context, ref job.Ref, names ...string) error {
+	return f.Next.Erase(ctx, ref, names...)
 }
 
 // Delete passes the call on or fails it.

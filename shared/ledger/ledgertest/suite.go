@@ -91,6 +91,8 @@ func run(t *testing.T, l formatted) {
 		{"LeapMeetsLaterSteps", leapMeetsLaterSteps, true},
 		{"LeapFar", leapFar, true},
 		{"Evaluations", evaluations, true},
+		{"ForeignPlanIsNamed", foreignPlanIsNamed, true},
+		{"Journal", journal, true},
 		{"Delete", deleteJob, true},
 		{"RunsAreApart", runsAreApart, true},
 		{"BadArguments", badArguments, false},

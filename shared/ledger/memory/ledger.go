@@ -21,14 +21,17 @@ import (
 
 // Ledger is a ledger.Ledger in memory; New makes one.
 type Ledger struct {
-	mu   sync.Mutex
-	jobs map[job.Ref]*training
+	mu       sync.Mutex
+	jobs     map[job.Ref]*training
+	journals map[job.Ref]map[string][]byte // notes by name
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
 
 // New returns an empty ledger.
-func New() *Ledger { return &Ledger{jobs: map[job.Ref]*training{}} }
+func New() *Ledger {
+	return &Ledger{jobs: map[job.Ref]*training{}, journals: map[job.Ref]map[string][]byte{}}
+}
 
 // training is all that is kept about a job.
 type training struct {
@@ -61,6 +64,10 @@ func (l *Ledger) read(ctx context.Context, lay ledger.Layout, fault error) (*tra
 	t, ok := l.jobs[lay.Ref]
 	if !ok {
 		t = &training{layout: lay, steps: map[int64]*step{}, evaluations: map[int64]map[string][]byte{}}
+	}
+	if t.layout.Plan != lay.Plan && t.committed > 0 {
+		l.mu.Unlock()
+		return nil, fmt.Errorf("the ledger is of plan %.12s, not %.12s: %w", string(t.layout.Plan), string(lay.Plan), job.ErrCorrupt)
 	}
 	if t.layout != lay {
 		l.mu.Unlock()
@@ -159,10 +166,12 @@ func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) 
 
 // Delete forgets the job.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
-	if _, err := l.read(ctx, lay, nil); err != nil {
+	if err := cmp.Or(ctx.Err(), lay.CheckDelete()); err != nil {
 		return err
 	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.jobs, lay.Ref)
+	delete(l.journals, lay.Ref)
 	return nil
 }

@@ -280,7 +280,7 @@ func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, c
 // only chunk when the script is to write it, else nil.
 func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums, seal, floats []byte) *call {
 	k := keysOf(lay)
-	args := append(make([]any, 0, 7+len(chunks)), step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds(), seal, floats)
+	args := append(make([]any, 0, 8+len(chunks)), step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds(), seal, floats, string(lay.Plan))
 	for _, c := range chunks {
 		args = append(args, c)
 	}

@@ -22,10 +22,14 @@ const (
 // one that has not begun, and not as one that has lost its log; each set goes
 // after what it names, so that a call that was cut is finished by the next.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
-	if err := lay.Validate(); err != nil {
+	if err := lay.CheckDelete(); err != nil {
 		return err
 	}
-	if err := l.deleteJob(ctx, lay); err != nil {
+	remove := l.deleteJob
+	if lay.ChunkLen == 0 {
+		remove = l.deleteScanned
+	}
+	if err := remove(ctx, lay); err != nil {
 		return fmt.Errorf("delete ledger of %s: %w", lay.Ref, err)
 	}
 	return nil
@@ -34,7 +38,7 @@ func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
 func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	pipe.Unlink(ctx, k.control(), k.losses(), k.pending())
+	pipe.Unlink(ctx, k.control(), k.losses(), k.pending(), k.journal())
 	evaluations := pipe.SMembers(ctx, k.evaluations())
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -61,6 +65,30 @@ func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
 		}
 	}
 	return nil
+}
+
+// scanCount is how many keys a server looks at in one call of SCAN.
+const scanCount = 1000
+
+// deleteScanned removes every key of the job that a look through all keys finds.
+func (l *Ledger) deleteScanned(ctx context.Context, lay ledger.Layout) error {
+	pattern := "tributary:{" + lay.Ref.String() + ":*"
+	return eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
+		for cursor := uint64(0); ; {
+			found, next, err := node.Scan(ctx, cursor, pattern, scanCount).Result()
+			if err != nil {
+				return classify(ctx, err)
+			}
+			for _, key := range found { // of many slots, of which a command may name one only
+				if err := node.Unlink(ctx, key).Err(); err != nil {
+					return classify(ctx, err)
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
 }
 
 // unlinkSteps adds the deletion of the steps' keys, all of one slot, to a pipeline.

@@ -19,6 +19,7 @@ const (
 const (
 	fieldCommitted = "committed" // control: steps committed
 	fieldSnapshot  = "snapshot"  // control: steps folded into the newest snapshot
+	fieldPlan      = "plan"      // control: digest of the plan that the first commit was of
 	fieldFloor     = "floor"     // log: first step kept
 	sealPrefix     = "s"         // log: s<step> is the seal of <step>
 	residualPrefix = "e"         // log: e<step> is the residual after <step>, of a lossy wire
@@ -33,11 +34,12 @@ const (
 //	tributary:{job.run:c}:steps              set    steps that may have partials
 //	tributary:{job.run:c}:log                hash   <step> → floats, s<step> → seal of a wire.Root, e<step> → wire.Residual, floor → step
 //	tributary:{job.run:c}:snapshot           hash   <step> → wire.Snapshot: the chunk of every vector
-//	tributary:{job.run:0}:control            hash   committed, snapshot, base (step of losses[0]), by (token of the last commit)
+//	tributary:{job.run:0}:control            hash   committed, snapshot, plan, base (step of losses[0]), by (token of the last commit)
 //	tributary:{job.run:0}:losses             list   16 bytes for each committed step: examples int64, loss float64
 //	tributary:{job.run:0}:pending            hash   steps landed in part: <step> → losses entry, <step>:<c> → "", <step>:landed → count
 //	tributary:{job.run:0}:evaluation:<step>  hash   <unit> → result
 //	tributary:{job.run:0}:evaluations        set    steps that may have evaluations
+//	tributary:{job.run:0}:journal            hash   <name> → note
 //
 // Floats lie apart from their seals, so that they are sent from the memory they
 // were computed in and received into the memory they are used in. The floats
@@ -63,6 +65,7 @@ func (k keys) losses() string                        { return k.slot(0, "losses"
 func (k keys) pending() string                       { return k.slot(0, "pending") }
 func (k keys) evaluation(step int64) string          { return k.slot(0, "evaluation:"+field(step)) }
 func (k keys) evaluations() string                   { return k.slot(0, "evaluations") }
+func (k keys) journal() string                       { return k.slot(0, "journal") }
 
 // field names a step or a node inside a hash.
 func field[T ~int64 | ~uint64 | ~int](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -43,7 +43,7 @@ func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums [
 	}
 	pipe := l.pipeline(0)
 	keys := []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)}
-	args := []any{from, s.Step, losses, jobLife.Milliseconds()}
+	args := []any{from, s.Step, losses, jobLife.Milliseconds(), string(lay.Plan)}
 	for _, unit := range marked {
 		args = append(args, unit)
 	}
@@ -159,7 +159,7 @@ func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s led
 func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, begins bool) (int64, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.Earlier)}, step, jobLife.Milliseconds(), begins)
+	newest := pipe.run(ctx, newestScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.Earlier)}, step, jobLife.Milliseconds(), begins, string(lay.Plan))
 	if err := pipe.exec(ctx); err != nil {
 		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
@@ -186,14 +186,17 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 
 // newest reads the newest snapshot's step; ok is false when there is none.
 func (l *Ledger) newest(ctx context.Context, lay ledger.Layout) (step int64, ok bool, err error) {
-	v, err := l.control.HGet(ctx, keysOf(lay).control(), fieldSnapshot).Result()
-	if errors.Is(err, goredis.Nil) {
-		return 0, false, nil
-	}
+	values, err := l.control.HMGet(ctx, keysOf(lay).control(), fieldSnapshot, fieldPlan).Result()
 	if err != nil {
 		return 0, false, classify(ctx, err)
 	}
-	step, err = count(v)
+	if len(values) != 2 {
+		return 0, false, fmt.Errorf("%d values instead of 2", len(values))
+	}
+	if err := ofPlan(lay, values[1]); err != nil || values[0] == nil {
+		return 0, false, err
+	}
+	step, err = count(values[0])
 	return step, err == nil, err
 }
 

@@ -18,22 +18,33 @@ func (l *Ledger) State(ctx context.Context, lay ledger.Layout) (ledger.State, er
 	}
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
-	control := pipe.HMGet(ctx, k.control(), fieldCommitted, fieldSnapshot)
+	control := pipe.HMGet(ctx, k.control(), fieldCommitted, fieldSnapshot, fieldPlan)
 	log := pipe.HMGet(ctx, k.log(0), fieldFloor)
 	if err := pipe.exec(ctx); err != nil {
 		return ledger.State{}, fmt.Errorf("read state of %s: %w", lay.Ref, err)
 	}
 	values := append(control.Val(), log.Val()...)
-	if len(values) != 3 {
-		return ledger.State{}, fmt.Errorf("read state of %s: %d values instead of 3", lay.Ref, len(values))
+	if len(values) != 4 {
+		return ledger.State{}, fmt.Errorf("read state of %s: %d values instead of 4", lay.Ref, len(values))
+	}
+	if err := ofPlan(lay, values[2]); err != nil {
+		return ledger.State{}, fmt.Errorf("read state of %s: %w", lay.Ref, err)
 	}
 	committed, err := count(values[0])
 	snapshot, err2 := count(values[1])
-	floor, err3 := count(values[2])
+	floor, err3 := count(values[3])
 	if err := errors.Join(err, err2, err3); err != nil {
 		return ledger.State{}, fmt.Errorf("read state of %s: %w", lay.Ref, err)
 	}
 	return ledger.State{Committed: committed, Snapshot: snapshot, Floor: floor}, nil
+}
+
+// ofPlan reports a ledger that is bound to another plan than the layout's.
+func ofPlan(lay ledger.Layout, bound any) error {
+	if plan, ok := bound.(string); ok && plan != string(lay.Plan) {
+		return fmt.Errorf("the ledger is of plan %.12s, not %.12s: %w", plan, string(lay.Plan), job.ErrCorrupt)
+	}
+	return nil
 }
 
 // An entry of the losses is lossBytes long; lossPage entries are read at a time.

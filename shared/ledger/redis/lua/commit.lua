@@ -17,7 +17,8 @@
 --          caller has put the chunks there
 -- ARGV[7]  floats of that chunk; empty: the caller has put them there, before
 --          this in the same pipeline
--- ARGV[8…] chunks that are in the log; none: only go on
+-- ARGV[8]  digest of the job's plan, to which the first commit binds the ledger
+-- ARGV[9…] chunks that are in the log; none: only go on
 --
 -- Output   1  this call committed the step
 --          0  it did not
@@ -34,7 +35,7 @@
 -- Lives are renewed when a key is new, and every 64 steps: a job that takes a
 -- month for 64 steps is not provided for.
 local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
-local step, total, named = tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV - 7
+local step, total, named = tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV - 8
 local committed = tonumber(redis.call('HGET', control, 'committed') or '0')
 
 local function renew(key)
@@ -86,7 +87,7 @@ else
   if named > 0 then
     redis.call('HSETNX', pending, ARGV[1], ARGV[3])
   end
-  for i = 8, #ARGV do
+  for i = 9, #ARGV do
     if redis.call('HSETNX', pending, ARGV[1] .. ':' .. ARGV[i], '') == 1 then
       redis.call('HINCRBY', pending, ARGV[1] .. ':landed', 1)
     end
@@ -107,6 +108,7 @@ else
 end
 if committed > before then
   redis.call('HSET', control, 'committed', string.format('%.0f', committed), 'by', ARGV[4])
+  redis.call('HSETNX', control, 'plan', ARGV[8])
   renew(control)
   renew(losses)
 end

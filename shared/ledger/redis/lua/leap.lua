@@ -9,7 +9,8 @@
 -- ARGV[2]  the step after the last: steps folded into the snapshot
 -- ARGV[3]  the steps' entries in the losses, 16 bytes each, in order
 -- ARGV[4]  life of the keys from now on, milliseconds
--- ARGV[5…] fields of KEYS[4] without which the leap is refused
+-- ARGV[5]  digest of the job's plan, to which the first commit binds the ledger
+-- ARGV[6…] fields of KEYS[4] without which the leap is refused
 --
 -- Output   {done, committed, more}: 1 when the steps are committed by this snapshot,
 --          by this call or one before, else 0, because the ledger has not just the
@@ -28,7 +29,7 @@ end
 if committed ~= from then
   return {0, committed, 0}
 end
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if redis.call('HEXISTS', KEYS[4], ARGV[i]) == 0 then
     return {0, committed, 0}
   end
@@ -43,6 +44,7 @@ for i = 1, #ARGV[3], 16 do
   end
 end
 redis.call('HSET', control, 'committed', ARGV[2], 'snapshot', ARGV[2])
+redis.call('HSETNX', control, 'plan', ARGV[5])
 redis.call('HDEL', control, 'by')
 for _, field in ipairs(redis.call('HKEYS', pending)) do
   if tonumber(string.match(field, '^%d+')) < to then

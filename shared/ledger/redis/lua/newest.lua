@@ -10,6 +10,7 @@
 -- ARGV[1]  steps folded into the snapshot
 -- ARGV[2]  life of the keys from now on, milliseconds
 -- ARGV[3]  '1' when the ledger begins again from the snapshot
+-- ARGV[4]  digest of the job's plan, to which the first snapshot binds the ledger
 --
 -- Output   {newest, raised, committed}: the newest snapshot's step, -1 for none,
 --          which is less than ARGV[1] when the snapshot is refused; 1 when the
@@ -35,6 +36,7 @@ if step > newest and step > committed then
 end
 if step > newest then
   redis.call('HSET', control, 'snapshot', ARGV[1])
+  redis.call('HSETNX', control, 'plan', ARGV[4])
   newest = step
 end
 

@@ -1,0 +1,41 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/shared/job"
+)
+
+// Bounds of a note, in bytes.
+const (
+	MaxNoteName = 512
+	MaxNote     = 16 << 10
+)
+
+// Journal keeps short notes about a job beside its training state, by name. Package
+// journal says what they mean. A note changes no result; it confirms what a notice
+// over the network claims. The errors are those of [Ledger].
+type Journal interface {
+	// Note stores a note in place of the one of that name.
+	Note(ctx context.Context, ref job.Ref, name string, note []byte) error
+	// Notes reads the notes of the given names that are there, or all notes when no
+	// name is given.
+	Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error)
+	// Erase removes notes; one that is not there is no error.
+	Erase(ctx context.Context, ref job.Ref, names ...string) error
+}
+
+// CheckNote reports a reference, or a note, that cannot be kept.
+func CheckNote(ref job.Ref, name string, note []byte) error {
+	if err := (Layout{Ref: ref, ChunkLen: 1, Microbatch: 1}).Validate(); err != nil {
+		return err
+	}
+	if name == "" || len(name) > MaxNoteName {
+		return fmt.Errorf("note %.40q: want a name of 1 to %d bytes: %w", name, MaxNoteName, job.ErrInvalid)
+	}
+	if len(note) > MaxNote {
+		return fmt.Errorf("note %.40q of %d bytes: want at most %d: %w", name, len(note), MaxNote, job.ErrInvalid)
+	}
+	return nil
+}
