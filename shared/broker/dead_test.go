@@ -53,11 +53,13 @@ func TestAWorkerIsToldThatItIsSetAside(t *testing.T) {
 	require.NoError(t, err)
 	defer stop()
 	flush(t, worker)
-	want := notice.Aside{Worker: "w", Seconds: 2.5}
+	ref := job.Ref{Job: "a", Run: "r"}
+	want := notice.Aside{Ref: ref, Worker: "w", Seconds: 2.5}
 	require.NoError(t, c.Notices().PublishAside(want))
 	require.Equal(t, want, receive(t, told))
 	require.Equal(t, 2500*time.Millisecond, want.Cooldown())
-	for _, bad := range []notice.Aside{{Seconds: 1}, {Worker: "w"}, {Worker: "w", Seconds: -1}, {Worker: "w", Seconds: 61}} {
+	require.Error(t, c.Notices().PublishAside(notice.Aside{Worker: "w", Seconds: 1}), "of no job")
+	for _, bad := range []notice.Aside{{Ref: ref, Seconds: 1}, {Ref: ref, Worker: "w"}, {Ref: ref, Worker: "w", Seconds: -1}, {Ref: ref, Worker: "w", Seconds: 61}} {
 		require.ErrorIs(t, c.Notices().PublishAside(bad), job.ErrInvalid)
 	}
 }

@@ -16,6 +16,9 @@ var (
 	ErrCorrupt = errors.New("corrupt")
 	// ErrFull: a limit in bytes is reached. Back off and try again.
 	ErrFull = errors.New("full")
+	// ErrUnready: it cannot be done here now, and is nobody's failure. Hand it back for
+	// somewhere else, or for later.
+	ErrUnready = errors.New("not ready")
 	// ErrNotFound: there is no such thing, as far as the store knows.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: somebody else changed it first, or it exists and differs.
@@ -40,7 +43,7 @@ func (e *TaskError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *TaskError) Unwrap() error { return e.Err }
 
-var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrNotFound, ErrConflict, ErrInvalid}
+var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrUnready, ErrNotFound, ErrConflict, ErrInvalid}
 
 // Sentence is an error as people read it: without the words of its classes at
 // the end of its lines, which are for programs.

@@ -21,12 +21,7 @@ type Commit struct {
 	Step      int64  `json:"step"`             // the step that was committed
 	Committed int64  `json:"committed"`        // steps committed by now, more than Step
 	Worker    string `json:"worker,omitempty"` // who committed it
-	// Root is the log's entry of the step, when it is small: it saves reading it.
-	Root []byte `json:"root,omitempty"`
 }
-
-// MaxRoot bounds the root that a commit carries, in bytes.
-const MaxRoot = 8 << 10
 
 // Evaluated says that the result of one unit of an evaluation was stored.
 type Evaluated struct {
@@ -87,9 +82,6 @@ func (f Failure) About() job.ID { return f.Job }
 // Validate implements Notice.
 func (c Commit) Validate() error {
 	err := errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("worker", c.Worker, maxName))
-	if err == nil && len(c.Root) > MaxRoot {
-		err = fmt.Errorf("root has %d bytes; at most %d are allowed: %w", len(c.Root), MaxRoot, job.ErrInvalid)
-	}
 	if err == nil && c.Committed <= c.Step {
 		err = fmt.Errorf("committed is %d; it must be above step, %d: %w", c.Committed, c.Step, job.ErrInvalid)
 	}

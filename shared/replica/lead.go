@@ -120,25 +120,6 @@ func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Ledger, 
 	return nil
 }
 
-// Told folds the root gradient of a step from its entry in the log, of a job whose
-// vectors are one chunk, when it is the replica's next one. An entry that is damaged
-// or does not follow what is folded is refused with job.ErrCorrupt.
-func (r *Replica) Told(ctx context.Context, step int64, entry []byte) error {
-	if err := r.own(ctx); err != nil {
-		return err
-	}
-	defer r.lock.Release(everything)
-	if r.step != step || r.settled != nil || len(r.chain) != 1 {
-		return nil
-	}
-	sums, sum, err := r.layout.DecodeRoot(r.root, step, 0, entry, r.chain[0])
-	if err != nil {
-		return fmt.Errorf("fold step %d: %w", step, err)
-	}
-	r.fold(nil, r.root, sums, ledger.Chain{r.chain[0].Next(sum)})
-	return nil
-}
-
 // follow sets the log's chain up to the fold, which is settled then. The lock is
 // held with everything, or the replica is not yet shared.
 func (r *Replica) follow(chain ledger.Chain) {

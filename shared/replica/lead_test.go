@@ -125,25 +125,3 @@ func TestLeadingManySteps(t *testing.T) {
 	require.Equal(t, led, <-copied)
 	h.marked(t, r, led.Step)
 }
-
-// An entry that was told is folded like the log's, and only when it is the next.
-func TestAnEntryThatWasTold(t *testing.T) {
-	h, l := newHistory(t, adam), memory.New()
-	h.e.Plan.ChunkLen = h.e.Network.Params()
-	layout := h.e.Layout(ref)
-	require.Equal(t, 1, layout.Chunks())
-	r := replica.New(h.e, ref)
-	entry, sum, _ := layout.EncodeRoot(nil, 0, 0, h.roots[0].Gradient, h.roots[0].Sums, layout.Genesis()[0])
-	damaged := slices.Clone(entry)
-	damaged[len(damaged)/2] ^= 1
-	require.ErrorIs(t, r.Told(t.Context(), 0, damaged), job.ErrCorrupt)
-	require.NoError(t, r.Told(t.Context(), 1, entry), "not the next step")
-	require.NoError(t, r.Told(t.Context(), 0, entry))
-	require.NoError(t, r.View(t.Context(), l, 1, func(params []float32, chain ledger.Chain) error {
-		require.Equal(t, h.folds[1].Vectors[0], params)
-		require.Equal(t, ledger.Chain{layout.Genesis()[0].Next(sum)}, chain)
-		return nil
-	}))
-	foreign, _, _ := layout.EncodeRoot(nil, 1, 0, h.roots[1].Gradient, h.roots[1].Sums, layout.Genesis()[0])
-	require.ErrorIs(t, r.Told(t.Context(), 1, foreign), job.ErrCorrupt, "of another history")
-}

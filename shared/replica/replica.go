@@ -73,6 +73,14 @@ func (r *Replica) reset() {
 	r.engine.Initial(r.vectors[0])
 }
 
+// resetUnless begins anew when the vectors may be half overwritten: after an error, or
+// a panic.
+func (r *Replica) resetUnless(whole *bool) {
+	if !*whole {
+		r.reset()
+	}
+}
+
 // Bytes is the memory that the replica's vectors take.
 func (r *Replica) Bytes() int64 {
 	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
@@ -160,11 +168,13 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 	if r.layout.Wire.Lossy() {
 		vectors = append(slices.Clone(vectors), r.root) // the residual, which the fold does not need
 	}
+	whole := false
+	defer r.resetUnless(&whole)
 	step, chain, err := l.Snapshot(ctx, r.layout, vectors)
 	if err != nil {
-		r.reset() // the vectors may be half overwritten
 		return fmt.Errorf("load snapshot: %w", err)
 	}
+	whole = true
 	r.step, r.marks = step, nil
 	r.follow(chain)
 	return nil
@@ -172,7 +182,10 @@ func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
 
 // fold applies one root gradient in the threads of a team, nil for none, after which the log's chain is after.
 func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
+	whole := false
+	defer r.resetUnless(&whole)
 	r.engine.Fold.ApplyBy(by, r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
+	whole = true
 	r.step, r.chain = r.step+1, after
 	r.mark(after)
 }

@@ -11,6 +11,7 @@ package compute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -19,6 +20,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 )
 
@@ -47,6 +49,9 @@ type Bus interface {
 type Computer struct {
 	// Time, when set before the first task, takes the time of the phases of steps.
 	Time Stopwatch
+	// Records, when set before the first task, confirms that tasks are of a job and of
+	// its plan; otherwise every task is taken at its word.
+	Records Records
 
 	ledger   ledger.Ledger
 	blobs    blob.Store
@@ -59,7 +64,7 @@ type Computer struct {
 // New returns a computer for slots threads of each lane. memory is the
 // limit in bytes on cached replicas.
 func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
-	return &Computer{
+	c := &Computer{
 		ledger:   l,
 		blobs:    store,
 		announce: bus,
@@ -67,6 +72,8 @@ func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slo
 		programs: newPrograms(store, blocks, memory, bus, log),
 		scratch:  pool{most: 2 * slots},
 	}
+	c.programs.confirm = c.confirm
+	return c
 }
 
 // Close ends listening to jobs. The computer is of no use then.
@@ -75,7 +82,8 @@ func (c *Computer) Close() {
 	c.scratch.close()
 }
 
-// Handle carries out one task. Its errors are classed for worker/pull.
+// Handle carries out one task. Its errors are classed for worker/pull. A panic is an
+// error, poison: the worker and its other tasks go on.
 func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	p, err := c.programs.get(ctx, t)
 	if err != nil {
@@ -88,7 +96,19 @@ func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 		threads = p.threads(h.Threads())
 	}
 	s := c.scratch.borrow(threads)
-	defer c.scratch.giveBack(s)
+	err = lifecycle.Contain("task "+t.Name(), func() error { return c.do(ctx, p, s, t, h) })
+	if broken := (*lifecycle.PanicError)(nil); errors.As(err, &broken) {
+		c.log.Error().Err(err).Str("task", t.Name()).Bytes("stack", broken.Stack).Msg("panic")
+		c.programs.drop(t, p)
+		s.Close()
+		return err
+	}
+	c.scratch.giveBack(s)
+	return err
+}
+
+// do carries out a task with its program and buffers.
+func (c *Computer) do(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
 	switch t.Kind {
 	case job.Gradient:
 		return c.gradient(ctx, p, s, t, h)

@@ -14,6 +14,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/gradient"
 	"tributary/shared/job"
+	"tributary/shared/journal"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/memory"
 	"tributary/shared/notice"
@@ -79,6 +80,12 @@ func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
 		defer h.mu.Unlock()
 		delete(*to, n)
 	}
+}
+
+// recall notes that tasks are recalled, and tells every worker.
+func (f *fixture) recall(n notice.Recall) {
+	require.NoError(f.t, journal.Recall(context.Background(), f.ledger, n.Ref, n.Before))
+	f.heard.recall(n)
 }
 
 // recall tells every worker to leave tasks off.

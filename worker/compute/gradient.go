@@ -37,10 +37,10 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	if stateErr != nil {
 		return fmt.Errorf("is step %d stale? %w", t.Step, stateErr)
 	}
-	p.horizon.corrected(state.Committed)
+	p.horizon.correct(state.Committed)
 	switch {
 	case state.Committed < t.Step:
-		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
+		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, errBehind)
 	case errors.Is(err, job.ErrNotFound): // it has come so far meanwhile
 		return p.replica.View(ctx, c.ledger, t.Step, ready)
 	case state.Committed > t.Step:
@@ -61,26 +61,11 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 		return nil, fmt.Errorf("append root gradient: %w", err)
 	}
 	if committed {
-		p.horizon.reached(step + 1)
+		p.horizon.advance(step + 1)
 		if quiet {
 			return after, nil
 		}
-		c.announced(c.announce.PublishCommit(notice.Commit{
-			Ref: p.layout.Ref, Step: step, Committed: step + 1, Root: smallRoot(p.layout, step, root, before),
-		}))
+		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
 	}
 	return after, nil
-}
-
-// smallRoot is the log's entry of a step that a commit's notice can carry: of one
-// chunk, of few bytes, and when others share the step. nil otherwise.
-func smallRoot(l ledger.Layout, step int64, root ledger.Partial, before ledger.Chain) []byte {
-	if l.Microbatch == 1 || l.Chunks() > 1 || 4*l.Params > notice.MaxRoot/2 {
-		return nil
-	}
-	entry, _, err := l.EncodeRoot(nil, step, 0, root.Gradient, root.Sums, before[0])
-	if err != nil || len(entry) > notice.MaxRoot {
-		return nil // it is read from the log
-	}
-	return entry
 }

@@ -1,92 +1,112 @@
 package compute
 
 import (
+	"context"
 	"sync"
 
 	"tributary/shared/job"
+	"tributary/shared/journal"
+	"tributary/shared/ledger"
 	"tributary/shared/notice"
 )
 
-// horizon is how far a job's log is, as far as this worker knows, and which of the
-// job's tasks were called back. What it says is a hint: the ledger knows better.
+// horizon is how far a job's log is and which of the job's tasks are recalled, as far
+// as this worker knows. Notices are hints of it: a hint makes a task look, and the
+// ledger decides.
 type horizon struct {
 	ref job.Ref
 
 	mu      sync.Mutex
-	steps   int64         // committed
-	before  int           // attempts below it are called back
-	root    notice.Commit // the newest that carries a root
+	hinted  int64 // steps committed, as the ledger or a notice said last
+	known   int64 // steps committed, as the ledger said last
+	before  int   // attempts below it are recalled, as a notice or the journal said last
+	noted   int   // attempts below it are recalled, as the journal said last
 	changed chan struct{}
 }
 
 func newHorizon(ref job.Ref) *horizon { return &horizon{ref: ref, changed: make(chan struct{})} }
 
-// look tells the number of committed steps, the first attempt that is not called
-// back, and what is closed when one of them changes.
-func (h *horizon) look() (steps int64, before int, changed <-chan struct{}) {
+// look returns the number of committed steps that was hinted at, and what is closed
+// when something changes.
+func (h *horizon) look() (hinted int64, changed <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.steps, h.before, h.changed
+	return h.hinted, h.changed
 }
 
-// reached notes that so many steps are committed.
-func (h *horizon) reached(steps int64) {
+// committed is how many steps the ledger had when it was last read.
+func (h *horizon) committed() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if steps > h.steps {
-		h.steps = steps
-		h.tell()
+	return h.known
+}
+
+// advance notes that the ledger has so many steps, or more by now.
+func (h *horizon) advance(steps int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known = max(h.known, steps)
+	if steps > h.hinted {
+		h.hinted = steps
+		h.wake()
 	}
 }
 
-// corrected notes what the ledger says, which may be less than was told.
-func (h *horizon) corrected(steps int64) {
+// correct notes how many steps the ledger has, which may be less than was hinted at.
+func (h *horizon) correct(steps int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if steps != h.steps {
-		h.steps = steps
-		h.tell()
+	h.known = steps
+	if steps != h.hinted {
+		h.hinted = steps
+		h.wake()
 	}
 }
 
-// tell wakes who waits. h.mu is held.
-func (h *horizon) tell() {
+// wake wakes who waits. h.mu is held.
+func (h *horizon) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
 
-// hearCommit takes the news of a commit, of whichever run of the job's id.
+// hearCommit takes the hint of a commit, of whichever run of the job's id.
 func (h *horizon) hearCommit(n notice.Commit) {
-	if n.Ref != h.ref {
-		return
-	}
-	if n.Root != nil {
-		h.mu.Lock()
-		h.root = n
-		h.mu.Unlock()
-	}
-	h.reached(n.Committed)
-}
-
-// told is the log's entry of a step, when the news of its commit had it.
-func (h *horizon) told(step int64) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.root.Step != step {
-		return nil
+	if n.Ref == h.ref && n.Committed > h.hinted {
+		h.hinted = n.Committed
+		h.wake()
 	}
-	return h.root.Root
 }
 
-// hearRecall takes the news that tasks are called back.
+// hearRecall takes the hint that tasks are recalled.
 func (h *horizon) hearRecall(n notice.Recall) {
-	if n.Ref != h.ref {
-		return
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n.Ref == h.ref && n.Before > h.before {
+		h.before = n.Before
+		h.wake()
+	}
+}
+
+// recalled reports whether tasks of an attempt are recalled. The journal is read when a
+// notice says so; without the journal's word they are not.
+func (h *horizon) recalled(ctx context.Context, l ledger.Journal, attempt int) bool {
+	h.mu.Lock()
+	before, noted := h.before, h.noted
+	h.mu.Unlock()
+	if noted > attempt || before <= attempt {
+		return noted > attempt
+	}
+	noted, err := journal.Recalled(ctx, l, h.ref)
+	if err != nil {
+		return false // the next look asks again
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n.Before > h.before {
-		h.before = n.Before
-		h.tell()
+	h.noted = max(h.noted, noted)
+	if h.before == before {
+		h.before = h.noted // what the notice said is not true, or not yet
 	}
+	return h.noted > attempt
 }

@@ -9,6 +9,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 	"tributary/shared/tree"
 )
@@ -64,7 +65,7 @@ func (sp *span) board(ctx context.Context, t job.Task) error {
 	if err != nil {
 		return fmt.Errorf("is step %d the next? %w", t.Step, err)
 	}
-	sp.p.horizon.corrected(state.Committed)
+	sp.p.horizon.correct(state.Committed)
 	if state.Committed != t.Step {
 		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
 	}
@@ -119,7 +120,7 @@ func (sp *span) takeOff(ctx context.Context) error {
 		defer close(f.done)
 		lap := sp.Time.start()
 		defer func() { lap(Appending) }()
-		f.err = sp.commit(ctx, f)
+		f.err = lifecycle.Contain("commit", func() error { return sp.commit(ctx, f) })
 	}()
 	return nil
 }
@@ -141,7 +142,7 @@ func (sp *span) commit(ctx context.Context, f *flight) error {
 		return fmt.Errorf("commit %d steps: %w", len(f.sums), err)
 	}
 	ref, to := sp.p.layout.Ref, f.snapshot.Step
-	sp.p.horizon.reached(to)
+	sp.p.horizon.advance(to)
 	sp.announced(sp.announce.PublishSnapshotted(notice.Snapshotted{Ref: ref, Step: to})) // first, so that nobody asks for one
 	sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: ref, Step: to - 1, Committed: to}))
 	return nil

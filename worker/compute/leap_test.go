@@ -132,7 +132,7 @@ func TestWhoLeavesOffLands(t *testing.T) {
 				h.at = func() { close(h.gone) }
 				if way != "stopped" {
 					h.gone = nil
-					h.at = func() { f.heard.recall(notice.Recall{Ref: f.far(tell).Ref, Before: 1}) }
+					h.at = func() { f.recall(notice.Recall{Ref: f.far(tell).Ref, Before: 1}) }
 				}
 				c := f.worker(nil)
 				err := c.Handle(t.Context(), f.far(tell), h)

@@ -15,6 +15,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/plan"
 	"tributary/shared/replica"
 )
@@ -53,7 +54,9 @@ type programs struct {
 	limit  int64
 	making singleflight.Group
 	ears   Listener
-	log    zerolog.Logger
+	// confirm fails for a task that is not what its job's record asks for.
+	confirm func(context.Context, job.Task) error
+	log     zerolog.Logger
 
 	mu   sync.Mutex
 	lru  *simplelru.LRU[programKey, *program]
@@ -80,7 +83,8 @@ func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64, ears Lis
 	return ps
 }
 
-// get returns the task's program, made once for all slots that ask.
+// get returns the task's program, made once for all slots that ask, after confirm has
+// let the task pass.
 func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 	key := programKey{t.Ref, t.Plan}
 	if p, ok := ps.cached(key); ok {
@@ -91,7 +95,14 @@ func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 			return p, nil // made between the look above and here
 		}
 		// Not cut off with the first slot that asked: others wait for it too.
-		p, err := ps.make(context.WithoutCancel(ctx), t)
+		ctx := context.WithoutCancel(ctx)
+		var p *program
+		err := lifecycle.Contain("compile", func() (err error) {
+			if err = ps.confirm(ctx, t); err == nil {
+				p, err = ps.make(ctx, t)
+			}
+			return err
+		})
 		if err == nil {
 			ps.keep(key, p)
 		}
@@ -189,6 +200,16 @@ func (ps *programs) listen(h *horizon) (stop func()) {
 	return func() {
 		commits()
 		recalls()
+	}
+}
+
+// drop forgets a program whose task has panicked: the next task makes another.
+func (ps *programs) drop(t job.Task, p *program) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	key := programKey{t.Ref, t.Plan}
+	if kept, ok := ps.lru.Peek(key); ok && kept == p {
+		ps.lru.Remove(key)
 	}
 }
 

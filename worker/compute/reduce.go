@@ -83,16 +83,10 @@ type part struct {
 	after  ledger.Chain // past the step for these chunks
 }
 
-// complete folds a step that is committed and of whose root something is here: the
-// entry came with the news, or a part of it was appended by this worker and only the
-// other chunks are read. Where that fails all of it is read from the log as usual.
+// complete folds a step that is committed and of whose root this worker appended a
+// part: only the other chunks are read. Where that fails all of it is read from the log
+// as usual.
 func (sp *span) complete(ctx context.Context, step int64) {
-	if entry := sp.p.horizon.told(step); entry != nil {
-		if err := sp.p.replica.Told(ctx, step, entry); err != nil {
-			sp.log.Debug().Err(err).Msg("fold a root that was told")
-		}
-		return
-	}
 	own := sp.part
 	if sp.part = nil; own == nil || own.step != step {
 		return

@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 	"tributary/shared/tree"
 )
@@ -23,6 +24,9 @@ const (
 
 // errOver ends a task of several steps whose remaining ones are others' by now.
 var errOver = errors.New("the rest of the task is no longer wanted")
+
+// errBehind: the ledger has not come to the task's step.
+var errBehind = fmt.Errorf("the ledger is behind: %w", job.ErrStale)
 
 // errLed: another task of this worker is ahead of the log with the step before.
 var errLed = errors.New("the step before is being appended")
@@ -42,7 +46,8 @@ type span struct {
 	pending *pending // the append that runs; nil when none does
 	ahead   ahead    // of the ledger, by many steps
 	part    *part    // of the step before's root; nil when there is none
-	untold  bool     // the last commit was not told of
+	untold  int64    // steps committed by this span that it has not announced, 0 for none
+	lies    int      // how often a notice said in vain that the step in hand may begin
 	carried carried  // the residual of a lossy wire
 	lap     func(Phase)
 }
@@ -58,7 +63,10 @@ type pending struct {
 // gradient carries the task out, step by step.
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
 	sp := &span{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
-	err := sp.steps(ctx)
+	err := lifecycle.Contain("compute "+t.Name(), func() error { return sp.steps(ctx) })
+	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
+		return errors.Join(err, sp.abandon(ctx))
+	}
 	for _, finish := range []func(context.Context) error{sp.settle, sp.land} {
 		if failed := finish(ctx); failed != nil {
 			err = failed // of an earlier step than what came after
@@ -67,11 +75,22 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	if errors.Is(err, errOver) {
 		err = nil
 	}
-	if err == nil && sp.untold { // whoever has called the task back waits for it
-		known, _, _ := sp.p.horizon.look()
-		sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: known - 1, Committed: known}))
+	if err == nil && sp.untold > 0 { // whoever has recalled the task waits for it
+		sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: sp.untold - 1, Committed: sp.untold}))
 	}
 	return err
+}
+
+// abandon ends a task that has panicked: what runs beside it is waited for, and the
+// replica, which may be half folded, begins anew.
+func (sp *span) abandon(ctx context.Context) error {
+	if sp.pending != nil {
+		<-sp.pending.done
+	}
+	if sp.ahead.flight != nil {
+		<-sp.ahead.flight.done
+	}
+	return sp.p.replica.Forget(context.WithoutCancel(ctx))
 }
 
 func (sp *span) steps(ctx context.Context) error {
@@ -86,17 +105,27 @@ func (sp *span) steps(ctx context.Context) error {
 		err := sp.step(ctx, sp.t.At(step))
 		if errors.Is(err, job.ErrStale) {
 			// Another did this step, and maybe some after it.
-			if known, _, _ := sp.p.horizon.look(); known > step && known < sp.t.End() {
+			if known := sp.p.horizon.committed(); known > step && known < sp.t.End() {
 				step = known - 1
+				continue
+			}
+			if errors.Is(err, errBehind) && step > sp.t.Step && sp.lies < maxLies {
+				sp.lies++
+				step-- // and wait for it again
 				continue
 			}
 		}
 		if err != nil {
 			return at(sp.t, step, err)
 		}
+		sp.lies = 0
 	}
 	return nil
 }
+
+// maxLies bounds how often a task waits for a step's commit once more because a notice
+// told of it that is not true.
+const maxLies = 20
 
 // at names the step of a task of several that an error is about.
 func at(t job.Task, step int64, err error) error {
@@ -109,16 +138,21 @@ func at(t job.Task, step int64, err error) error {
 // await waits until the step before step is committed, or this worker is ahead of
 // the log with it.
 func (sp *span) await(ctx context.Context, step int64) error {
-	known, before, _ := sp.p.horizon.look()
+	hinted, _ := sp.p.horizon.look()
 	switch {
 	case sp.left():
 		return job.ErrStopped
-	case before > sp.t.Attempt:
+	case sp.recalled(ctx):
 		return errOver
-	case known >= step, sp.pending != nil, sp.ahead.chain != nil:
+	case hinted >= step, sp.pending != nil, sp.ahead.chain != nil:
 		return nil
 	}
 	return sp.h.Aside(ctx, func() error { return sp.wait(ctx, step) })
+}
+
+// recalled reports whether the task is to end after the step in hand.
+func (sp *span) recalled(ctx context.Context) bool {
+	return sp.p.horizon.recalled(ctx, sp.ledger, sp.t.Attempt)
 }
 
 // left reports whether the worker is to stop.
@@ -139,11 +173,11 @@ func (sp *span) wait(ctx context.Context, step int64) error {
 	look := time.NewTimer(every)
 	defer look.Stop()
 	for {
-		known, before, changed := sp.p.horizon.look()
+		hinted, changed := sp.p.horizon.look()
 		switch {
-		case known >= step:
+		case hinted >= step:
 			return nil
-		case before > sp.t.Attempt:
+		case sp.recalled(ctx):
 			return errOver
 		}
 		select {
@@ -153,7 +187,7 @@ func (sp *span) wait(ctx context.Context, step int64) error {
 			if err != nil {
 				return at(sp.t, step-1, fmt.Errorf("is step %d committed? %w", step-1, err))
 			}
-			sp.p.horizon.reached(state.Committed)
+			sp.p.horizon.advance(state.Committed)
 			every = min(2*every, lastLook)
 			look.Reset(every)
 		case <-until.C:
@@ -217,24 +251,26 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chain ledger.Chain) {
 	own := &pending{task: t, done: make(chan struct{})}
 	quiet := sp.quiet(t)
-	sp.pending, sp.untold = own, quiet
+	sp.pending, sp.untold = own, 0
+	if quiet {
+		sp.untold = t.Step + 1
+	}
 	go func() {
 		defer close(own.done)
 		lap := sp.Time.start()
 		defer func() { lap(Appending) }()
-		own.after, own.err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, sp.carried.v, chain, quiet)
-		if own.err != nil {
-			return
-		}
-		if known, _, _ := sp.p.horizon.look(); known > t.Step {
-			return
-		}
-		// It did not commit the step, and nobody has told that another did.
-		state, err := sp.ledger.State(ctx, sp.p.layout)
-		if err == nil && state.Committed <= t.Step {
-			err = fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
-		}
-		own.err = err
+		own.err = lifecycle.Contain("append", func() (err error) {
+			own.after, err = sp.append(ctx, sp.p, t.Step, sp.p.layout.AllChunks(), root, sp.carried.v, chain, quiet)
+			if err != nil || sp.p.horizon.committed() > t.Step {
+				return err
+			}
+			// It did not commit the step: another did, or an earlier one is missing.
+			state, err := sp.ledger.State(ctx, sp.p.layout)
+			if err == nil && state.Committed <= t.Step {
+				err = fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, job.ErrStale)
+			}
+			return err
+		})
 	}()
 }
 

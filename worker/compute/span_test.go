@@ -134,15 +134,15 @@ func TestARecalledTaskEndsWithTheStepInHand(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- c.Handle(t.Context(), task, none) }()
 		synctest.Wait()
-		f.heard.recall(notice.Recall{Ref: task.Ref, Before: 7})
-		f.heard.recall(notice.Recall{Ref: job.Ref{Job: "j", Run: "other"}, Before: 8})
+		f.recall(notice.Recall{Ref: task.Ref, Before: 7})
+		f.recall(notice.Recall{Ref: job.Ref{Job: "j", Run: "other"}, Before: 8})
 		synctest.Wait()
 		select {
 		case err := <-done:
 			require.Fail(t, "it was not recalled", err)
 		default:
 		}
-		f.heard.recall(notice.Recall{Ref: task.Ref, Before: 8})
+		f.recall(notice.Recall{Ref: task.Ref, Before: 8})
 		synctest.Wait()
 		require.NoError(t, <-done)
 		arrived, err := f.ledger.Arrived(t.Context(), f.layout(), 0)

@@ -1,0 +1,111 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+	"tributary/shared/tree"
+)
+
+// forged tells every worker what the ledger and the journal do not say.
+func (f *fixture) forged(task job.Task) {
+	f.heard.recall(notice.Recall{Ref: task.Ref, Before: 1 << 61})
+	f.heard.mu.Lock()
+	defer f.heard.mu.Unlock()
+	for _, hear := range f.heard.ears {
+		hear(notice.Commit{Ref: task.Ref, Step: 1 << 50, Committed: 1<<50 + 1, Worker: "evil"})
+	}
+}
+
+// Notices of commits and recalls that are not true end no task and change no bit.
+func TestForgedNoticesChangeNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		one, two := f.worker(nil), f.worker(nil)
+		done := make(chan error, 2)
+		go func() { done <- one.Handle(t.Context(), f.spanned(0, 2), none) }()
+		for range maxLies / 2 {
+			synctest.Wait() // it waits for the other half
+			f.forged(f.spanned(0, 2))
+		}
+		synctest.Wait()
+		require.Empty(t, done, "the task is neither recalled nor over")
+		go func() { done <- two.Handle(t.Context(), f.spanned(0, 3), none) }()
+		for range 2 {
+			f.forged(f.spanned(0, 2))
+			require.NoError(t, <-done)
+		}
+		require.Equal(t, f.reference(), f.roots(0, steps))
+		require.EqualValues(t, steps, f.heard.commits[len(f.heard.commits)-1], "what is announced is what was committed")
+	})
+}
+
+// A task that is alone with its steps is not disturbed either.
+func TestForgedNoticesDoNotSlowALoneWorker(t *testing.T) {
+	f, g := leaping(t, 22), leaping(t, 22)
+	f.do(f.worker(nil), f.far(4))
+	h := disturbed{at: func() { g.forged(g.far(4)) }}
+	require.NoError(t, g.worker(nil).Handle(t.Context(), g.far(4), h))
+	require.Equal(t, f.heard.commits, g.heard.commits, "as many steps at a time as without the forger")
+}
+
+// disturbed calls at whenever progress is made.
+type disturbed struct {
+	hold
+	at func()
+}
+
+func (d disturbed) Progress() { d.at() }
+
+// recorded is what is recorded of the fixture's job.
+type recorded struct {
+	record job.Record
+	err    error
+}
+
+func (r recorded) Record(context.Context, job.ID) (job.Record, error) { return r.record, r.err }
+
+// A task that is not what its job's record asks for is not done, and nobody's failure.
+func TestATaskIsHeldAgainstItsJobsRecord(t *testing.T) {
+	f := newFixture(t)
+	good := job.Record{ID: "j", Run: "r", State: job.Running, Plan: f.digest}
+	with := func(change func(*job.Record)) recorded {
+		r := good
+		change(&r)
+		return recorded{record: r}
+	}
+	for name, c := range map[string]struct {
+		records recorded
+		want    error
+	}{
+		"another plan":   {with(func(r *job.Record) { r.Plan = "other" }), job.ErrStale},
+		"another run":    {with(func(r *job.Record) { r.Run = "s" }), job.ErrStale},
+		"cancelled":      {with(func(r *job.Record) { r.State = job.Cancelled }), job.ErrStale},
+		"no plan yet":    {with(func(r *job.Record) { r.Plan = "" }), job.ErrUnready},
+		"no such job":    {recorded{err: job.ErrNotFound}, job.ErrStale},
+		"NATS is away":   {recorded{err: errUnreachable}, errUnreachable},
+		"as it is asked": {recorded{record: good}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := f.worker(nil)
+			w.Records = c.records
+			before := f.state()
+			err := w.Handle(t.Context(), f.gradient(before.Committed, tree.Root), none)
+			if c.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, c.want)
+			require.NotErrorIs(t, err, job.ErrPoison)
+			require.Equal(t, before, f.state())
+		})
+	}
+}
+
+var errUnreachable = errors.New("no route")
