@@ -98,6 +98,23 @@ func gcd(a, b int) int {
 	return a
 }
 
+// Has reports whether a worker is there.
+func (f *Fleet) Has(worker string) bool {
+	_, ok := f.workers[worker]
+	return ok
+}
+
+// Remove drops a worker that is known to be gone, and reports whether it was there.
+func (f *Fleet) Remove(worker string) bool {
+	ok := f.Has(worker)
+	delete(f.workers, worker)
+	delete(f.conducts, worker)
+	return ok
+}
+
+// Names lists the workers, in alphabetical order.
+func (f *Fleet) Names() []string { return slices.Sorted(maps.Keys(f.workers)) }
+
 // Workers returns how many workers there are.
 func (f *Fleet) Workers() int { return len(f.workers) }
 

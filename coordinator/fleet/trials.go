@@ -16,6 +16,7 @@ const (
 	poisonSpan     = 10 * time.Second
 	poisonFailures = 8 // or failures, wherever:
 	stubbornSpan   = time.Minute
+	poisonDeaths   = 8 // or so many workers that took it and were not heard of again
 	// recently is how long a failure speaks for trouble that all have.
 	recently = 10 * time.Second
 )
@@ -89,13 +90,13 @@ func (f *Fleet) Failed(now time.Duration, t job.Task, worker string) (Verdict, T
 	return Again, trial.copy()
 }
 
-// Lost notes that the queue has given a task up: nothing came of its
-// deliveries. One that failed otherwise is tried again; one that was lost with
-// every worker that took it is poison.
-func (f *Fleet) Lost(t job.Task, deliveries int) (Verdict, Trial) {
+// Lost notes with how many workers a task was lost so far, of which nothing came, and
+// says whether to try it again. One that failed otherwise is; one that so many workers
+// did not survive is poison.
+func (f *Fleet) Lost(t job.Task, deaths int) (Verdict, Trial) {
 	trial := f.trial(t)
-	trial.Lost += deliveries
-	if trial.excused || len(trial.Failed) > 0 {
+	trial.Lost = deaths
+	if deaths < poisonDeaths || trial.excused || len(trial.Failed) > 0 {
 		return Again, trial.copy()
 	}
 	return Poison, trial.copy()

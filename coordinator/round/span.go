@@ -25,6 +25,12 @@ type span struct {
 // lasts reports whether tasks are there for the step after so many.
 func (s span) lasts(committed int64) bool { return !s.broken && committed < s.end }
 
+// Due reports whether the machine would have something else to do, were so many steps
+// committed, than to wait for the next step.
+func (r *Round) Due(steps int64) bool {
+	return r.phase != Stepping || steps > r.committed && !r.span.lasts(steps)
+}
+
 // publish begins a span with the step in hand. Tasks of the last one that have
 // steps to go are called back first.
 func (r *Round) publish(now time.Duration) []Action {

@@ -55,11 +55,23 @@ func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) erro
 	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
 }
 
-// examine makes sure that an announced checkpoint is of this job and all there.
+// examine makes sure that an announced checkpoint is of this job and all there. The
+// ledger confirms that one of its writers made it, of steps that are committed.
 func (t *training) examine(ctx context.Context, n notice.Checkpointed) (job.Checkpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
 	blobs := t.service.cfg.Blobs
+	begun, err := checkpoint.Begun(ctx, t.service.cfg.Ledger, t.layout, n.Step, n.Digest)
+	if err != nil {
+		return job.Checkpoint{}, err
+	}
+	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
+	if err != nil {
+		return job.Checkpoint{}, err
+	}
+	if !begun || n.Step > state.Committed {
+		return job.Checkpoint{}, fmt.Errorf("checkpoint %s of step %d: the ledger has %d steps, and knows of it: %t: %w", n.Digest, n.Step, state.Committed, begun, job.ErrStale)
+	}
 	m, err := t.open(ctx, n.Digest)
 	if err != nil {
 		return job.Checkpoint{}, err

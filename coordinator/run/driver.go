@@ -42,6 +42,7 @@ type driver struct {
 // What else is told to a driver, beside the notices.
 type (
 	fleetChanged struct{}
+	workerGone   struct{}
 	exhausted    struct {
 		task       job.Task
 		deliveries int

@@ -14,8 +14,9 @@ import (
 	"tributary/shared/notice"
 )
 
-// evaluate publishes the units of an evaluation that the ledger does not have.
-func (t *training) evaluate(ctx context.Context, a round.Evaluate) error {
+// evaluate concludes an evaluation whose units the ledger has, or else publishes those
+// that are missing, unless they only may have come by now.
+func (t *training) evaluate(ctx context.Context, a round.Evaluate, publish bool) error {
 	tasks := t.units(a.Steps, a.Final, a.Attempt)
 	have, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, a.Steps)
 	if err != nil {
@@ -30,7 +31,9 @@ func (t *training) evaluate(ctx context.Context, a round.Evaluate) error {
 	if len(missing) == 0 {
 		return t.conclude(ctx, a.Steps, have)
 	}
-	t.publishTasks(ctx, missing)
+	if publish {
+		t.publishTasks(ctx, missing)
+	}
 	return nil
 }
 
@@ -62,23 +65,16 @@ func (t *training) splits(final bool) []job.Split {
 	return splits
 }
 
-// evaluated hears of a stored unit; the last one concludes the evaluation.
-func (t *training) evaluated(ctx context.Context, n notice.Evaluated) error {
+// complete reports whether a notice tells of the last unit of the evaluation that runs.
+func (t *training) complete(n notice.Evaluated) bool {
 	if t.round.Phase() != round.Evaluating || n.Step != t.round.Committed() {
-		return nil
+		return false
 	}
 	units := 0
 	for _, split := range t.splits(t.final(n.Step)) {
 		units += len(t.engine.Plan.Dataset.Splits[split])
 	}
-	if n.Stored < units {
-		return nil
-	}
-	have, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, n.Step)
-	if err != nil {
-		return t.unreachable(ctx, err)
-	}
-	return t.conclude(ctx, n.Step, have)
+	return n.Stored >= units
 }
 
 func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }

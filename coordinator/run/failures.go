@@ -7,6 +7,7 @@ import (
 
 	"tributary/coordinator/fleet"
 	"tributary/shared/job"
+	"tributary/shared/journal"
 	"tributary/shared/notice"
 )
 
@@ -18,10 +19,13 @@ const probeEvery = 100 * time.Millisecond
 // cause in any case.
 const deadLetterTimeout = 5 * time.Second
 
-// failed takes a worker's report: poison ends the job, anything else is tried
+// failed judges an attempt that failed: poison ends the job, anything else is tried
 // again, for as long as the fleet's record of it lets one believe that it passes.
 // A failure while the ledger cannot be reached from here either tells nothing.
-func (t *training) failed(ctx context.Context, f notice.Failure) error {
+func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
+	if f.Task.Kind == job.Save {
+		return t.unsaved(ctx, f.Task, f.Error)
+	}
 	verdict, trial := fleet.Poison, fleet.Trial{Task: f.Task}
 	if !f.Poison {
 		verdict, trial = t.service.judge(f, t.reachable(ctx))
@@ -46,20 +50,17 @@ func (t *training) reachable(ctx context.Context) bool {
 	return t.there
 }
 
-// exhausted takes a task the queue has given up on. One that failed for
-// passing reasons, or may have, before this driver listened, is asked for
-// again; one that was lost with every worker that took it is poison.
+// exhausted takes a task that the queue has given up on: what of its work is missing is
+// published again. What became of its deliveries the journal tells.
 func (t *training) exhausted(ctx context.Context, e exhausted) error {
-	if e.task.Step < t.round.Committed() {
+	t.hints.attempts = true
+	switch {
+	case e.task.Kind == job.Save:
+		return t.unsaved(ctx, e.task, fmt.Sprintf("it was tried %d times", e.deliveries))
+	case e.task.Step < t.round.Committed():
 		return nil
 	}
-	verdict, trial := t.service.lost(e)
-	if verdict == fleet.Again || e.task.Attempt < t.era {
-		return t.inspect(ctx, t.round.Committed())
-	}
-	err := fmt.Errorf("task %s was delivered %d times and no worker came back with a result: %w", e.task.Name(), e.deliveries, job.ErrPoison)
-	t.bury(ctx, trial, "", job.Sentence(err))
-	return err
+	return t.inspect(ctx, t.round.Committed())
 }
 
 // bury keeps a task that its job fails of as a dead letter.
@@ -79,7 +80,7 @@ func (t *training) bury(ctx context.Context, trial fleet.Trial, worker, cause st
 }
 
 // judge notes a failed attempt and says what becomes of the task.
-func (s *Service) judge(f notice.Failure, reachable bool) (fleet.Verdict, fleet.Trial) {
+func (s *Service) judge(f *journal.Attempt, reachable bool) (fleet.Verdict, fleet.Trial) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	verdict, trial := s.fleet.Failed(s.now(), f.Task, f.Worker)
@@ -90,15 +91,22 @@ func (s *Service) judge(f notice.Failure, reachable bool) (fleet.Verdict, fleet.
 	return verdict, trial
 }
 
-// lost notes that nothing came of a task's deliveries, likewise.
-func (s *Service) lost(e exhausted) (fleet.Verdict, fleet.Trial) {
+// lost notes with how many workers a task was lost, and says what becomes of it.
+func (s *Service) lost(t job.Task, deaths int) (fleet.Verdict, fleet.Trial) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fleet.Lost(e.task, e.deliveries)
+	return s.fleet.Lost(t, deaths)
+}
+
+// gone reports whether a worker is not among those that are heard of.
+func (s *Service) gone(worker string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now() > fleet.Patience && !s.fleet.Has(worker)
 }
 
 // blame sets workers aside that failed tasks of the steps that are done.
-func (t *training) blame(steps int64) {
+func (t *training) blame(ctx context.Context, steps int64) {
 	s := t.service
 	s.mu.Lock()
 	asides := s.fleet.Done(s.now(), t.ref, steps, t.committer)
@@ -112,7 +120,11 @@ func (t *training) blame(steps int64) {
 		if s.cfg.SetAside == nil {
 			continue
 		}
-		if err := s.cfg.SetAside(notice.Aside{Worker: a.Worker, Seconds: a.Cooldown.Seconds()}); err != nil {
+		aside := notice.Aside{Ref: t.ref, Worker: a.Worker, Seconds: a.Cooldown.Seconds()}
+		t.note(ctx, "note that a worker is set aside", func(ctx context.Context) error {
+			return journal.SetAside(ctx, s.cfg.Ledger, aside)
+		})
+		if err := s.cfg.SetAside(aside); err != nil {
 			t.log.Debug().Err(err).Msg("set a worker aside")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 func (t *training) tick(ctx context.Context) error {
 	now := t.service.now()
 	if t.round.Phase() == round.Idle || now-t.looked > lookEvery {
+		t.hints.attempts = true
 		if err := t.look(ctx); err != nil {
 			return err
 		}
@@ -20,6 +21,11 @@ func (t *training) tick(ctx context.Context) error {
 	}
 	if t.round.Phase() == round.Waiting {
 		t.waitForWorker(ctx)
+	}
+	if t.hints.attempts {
+		if err := t.review(ctx); err != nil {
+			return err
+		}
 	}
 	if now-t.told >= tellEvery {
 		return t.tell(ctx)
@@ -81,11 +87,18 @@ func (t *training) look(ctx context.Context) error {
 		} else {
 			t.losses.since = state.Committed
 		}
+		t.snapshot = state.Snapshot
 		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot, Checkpoint: t.newest()})
 	case state.Committed > known:
-		return t.feed(ctx, round.Committed{Steps: state.Committed})
+		if err := t.feed(ctx, round.Committed{Steps: state.Committed}); err != nil {
+			return err
+		}
 	}
-	return nil
+	if state.Snapshot == t.snapshot {
+		return nil
+	}
+	t.snapshot = state.Snapshot
+	return t.feed(ctx, round.Snapshotted{Steps: state.Snapshot})
 }
 
 // unreachable tells a ledger that cannot be reached, which passes, from one

@@ -186,7 +186,7 @@ func TestATaskThatNoWorkerSurvivesEndsTheJob(t *testing.T) {
 	w.submit(line("a", 30))
 	r := w.ended("a")
 	require.Equal(t, job.Failed, r.State)
-	require.Contains(t, r.Error, "was delivered 3 times and no worker came back with a result")
+	require.Regexp(t, `was taken \d+ times and no worker came back with a result`, r.Error)
 }
 
 // What was published before this coordinator listened may have failed for

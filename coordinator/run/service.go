@@ -49,6 +49,9 @@ type Config struct {
 	Keep func(id job.ID, files map[string][]byte) (string, error)
 	// SetAside, when set, tells a worker to take no tasks for a while.
 	SetAside func(notice.Aside) error
+	// Gone, when set, reports whether a worker's connection is known to be gone; a worker
+	// that only hangs is not.
+	Gone func(ctx context.Context, worker string) bool
 	// Recall, when set, tells workers which tasks to leave off.
 	Recall func(notice.Recall) error
 	// DeadLetter, when set, keeps a task that its job fails of.
@@ -94,7 +97,10 @@ type Service struct {
 	due   map[job.Ref]time.Time  // when jobs that have ended are to be removed
 	tidy  time.Duration          // when due was last looked at
 	late  []straggling           // ledgers to be deleted once more
-	busy  sync.WaitGroup
+
+	asking map[string]bool // workers that are being probed
+	probed time.Duration   // when they were last
+	busy   sync.WaitGroup
 }
 
 // New returns a service that has no jobs yet.
@@ -108,8 +114,9 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
-		due:   map[job.Ref]time.Time{},
-		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
+		due:    map[job.Ref]time.Time{},
+		asking: map[string]bool{},
+		steps:  prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
 
@@ -270,6 +277,7 @@ func (s *Service) tick(ctx context.Context) {
 	if s.fleet.Expire(s.now()) {
 		s.tellFleet()
 	}
+	s.probeWorkers(ctx)
 	s.look(ctx)
 	s.sweep(ctx)
 	s.retire(ctx)

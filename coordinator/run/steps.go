@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"tributary/coordinator/round"
 	"tributary/shared/history"
 	"tributary/shared/job"
+	"tributary/shared/journal"
 	"tributary/shared/notice"
 )
 
@@ -50,6 +50,9 @@ type training struct {
 	pace     pace
 	marks    *history.History // of the log, once it is folded to its end
 	era      int              // of publications, see begin
+	first    int              // era of this driver
+	snapshot int64            // steps in the newest snapshot when the ledger was last read
+	hints    hints            // what notices told since the ledger was last read
 	waits    string           // what it waits for, as people were told, "" for nothing
 	// committer is the worker that committed the newest step, as far as it was told.
 	committer string
@@ -85,7 +88,8 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		TellTime:        job.Ahead,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
-	t.recall()         // of whoever drove the job before
+	t.recall(ctx) // of whoever drove the job before
+	t.first = t.era
 	t.waitFor(ctx, "") // what it waited for then
 	d.shares(true)
 	defer d.shares(false)
@@ -100,7 +104,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	}
 	err := t.loop(ctx)
 	if errors.Is(context.Cause(ctx), errHalted) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
-		t.recall() // it is paused, cancelled or has failed
+		t.recall(context.WithoutCancel(ctx)) // it is paused, cancelled or has failed
 	}
 	return t, err
 }
@@ -114,12 +118,16 @@ func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t
 // eraApart is more than there are attempts in an era that is over soon.
 const eraApart = 100
 
-// recall begins an era and tells workers to leave off the tasks of those before.
-func (t *training) recall() {
+// recall begins an era and tells workers to leave off the tasks of those before. The
+// journal confirms what they are told.
+func (t *training) recall(ctx context.Context) {
 	t.begin()
 	if t.service.cfg.Recall == nil {
 		return
 	}
+	t.note(ctx, "note a recall", func(ctx context.Context) error {
+		return journal.Recall(ctx, t.service.cfg.Ledger, t.ref, t.era)
+	})
 	if err := t.service.cfg.Recall(notice.Recall{Ref: t.ref, Before: t.era}); err != nil {
 		t.log.Debug().Err(err).Msg("recall tasks")
 	}
@@ -135,6 +143,8 @@ func (t *training) loop(ctx context.Context) error {
 		case err != nil:
 		case m == nil:
 			err = t.tick(ctx)
+		case m == confirmNow{}:
+			err = t.confirm(ctx)
 		default:
 			err = t.hear(ctx, m)
 		}
@@ -156,39 +166,51 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 		return m, nil
 	default:
 	}
+	var confirm <-chan time.Time
+	if wait, ok := t.hints.due(t.service.now()); ok && wait == 0 {
+		return confirmNow{}, nil
+	} else if ok {
+		confirm = time.After(wait)
+	}
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case m := <-t.inbox:
 		return m, nil
+	case <-confirm:
+		return confirmNow{}, nil
 	case <-tick:
 		return nil, nil
 	}
 }
 
-// hear turns what was told into the machine's events.
+// confirmNow says that hints have waited for long enough.
+type confirmNow struct{}
+
+// hear takes what was told. Of notices only that there is something to read is
+// believed.
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
 		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
+	case workerGone:
+		t.hints.attempts = true
+		return t.inspect(ctx, t.round.Committed())
 	case notice.Commit:
-		t.committer = m.Worker
-		return t.feed(ctx, round.Committed{Steps: m.Committed})
+		if m.Committed > t.round.Committed() {
+			t.committer, t.hints.progress = m.Worker, true
+			t.hints.soon = t.hints.soon || t.round.Due(m.Committed)
+		}
 	case notice.Evaluated:
-		return t.evaluated(ctx, m)
+		t.hints.units = t.hints.units || t.complete(m)
+		t.hints.soon = t.hints.soon || t.hints.units
 	case notice.Snapshotted:
-		return t.feed(ctx, round.Snapshotted{Steps: m.Step})
+		t.hints.progress = true
 	case notice.Checkpointed:
 		return t.checkpointed(ctx, m)
 	case notice.Failure:
-		if m.Task.Kind == job.Save {
-			return t.unsaved(ctx, m.Task, m.Error)
-		}
-		return t.failed(ctx, m)
+		t.hints.attempts = true
 	case exhausted:
-		if m.task.Kind == job.Save {
-			return t.unsaved(ctx, m.task, fmt.Sprintf("it was tried %d times", m.deliveries))
-		}
 		return t.exhausted(ctx, m)
 	}
 	return nil
@@ -205,7 +227,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	known := t.round.Committed()
 	actions := t.round.Handle(now, e)
 	if steps := t.round.Committed(); steps > known {
-		t.blame(steps)
+		t.blame(ctx, steps)
 	}
 	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
@@ -232,9 +254,9 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		}
 		t.publishTasks(ctx, tasks)
 	case round.Recall:
-		t.recall()
+		t.recall(ctx)
 	case round.Evaluate:
-		return t.evaluate(ctx, a)
+		return t.evaluate(ctx, a, true)
 	case round.Snapshot:
 		t.publishTasks(ctx, []job.Task{t.task(job.Snapshot, a.Steps, a.Attempt)})
 	case round.Checkpoint:

@@ -12,6 +12,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/gradient"
 	"tributary/shared/job"
+	"tributary/shared/journal"
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
@@ -32,6 +33,7 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 			return
 		}
 		err = w.do(ctx, d.Task())
+		w.journal(ctx, d, err)
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
 			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
@@ -47,10 +49,31 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 	}
 }
 
-func (w *world) failed(t job.Task, err error, poison bool) {
-	if part := (*job.TaskError)(nil); errors.As(err, &part) {
-		t = part.Task
+// journal notes an attempt that failed, or that its worker did not survive, as a worker
+// does.
+func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale) {
+		return
 	}
+	ctx, t := context.WithoutCancel(ctx), d.Task()
+	if errors.Is(err, errDied) {
+		w.deaths++
+		_ = journal.New(t, fmt.Sprint("dead-", w.deaths), d.Delivered()).Begin(ctx, w.ledger)
+		return
+	}
+	_ = journal.New(t, "w", d.Delivered()).Fail(ctx, w.ledger, partOf(t, err), err.Error(), errors.Is(err, job.ErrPoison))
+}
+
+// partOf is the step of a task that an error is about.
+func partOf(t job.Task, err error) job.Task {
+	if part := (*job.TaskError)(nil); errors.As(err, &part) {
+		return part.Task
+	}
+	return t
+}
+
+func (w *world) failed(t job.Task, err error, poison bool) {
+	t = partOf(t, err)
 	w.tell(func(s *run.Service) {
 		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison})
 	})

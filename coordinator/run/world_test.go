@@ -44,6 +44,7 @@ type world struct {
 	working  func(job.Task) error
 	replicas map[job.Ref]*replica.Replica
 	doing    sync.Mutex // of the worker: one task at a time
+	deaths   int        // of the worker, which is a new one then
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything below changes

@@ -49,7 +49,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Records, cfg.Leases, cfg.Models = records, leases{conn.Leases()}, conn.Models()
 	cfg.Queue, cfg.Sources = queue, sources
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
-	cfg.Recall = conn.Notices().PublishRecall
+	cfg.Recall, cfg.Gone = conn.Notices().PublishRecall, conn.Notices().Gone
 	service := run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
 	desk := verify.NewDesk(past.Open, cfg.Events)

@@ -229,6 +229,14 @@ func (w *world) PublishFailure(n notice.Failure) error {
 
 func (w *world) PublishBeat(n notice.Beat) error { return w.to(func(s *run.Service) { s.Beat(n) }) }
 
+func (w *world) AnswerFor(string) (func(), error) { return func() {}, nil }
+
+// Record is what a worker reads of a job.
+func (w *world) Record(ctx context.Context, id job.ID) (job.Record, error) {
+	r, _, err := w.Get(ctx, id)
+	return r, err
+}
+
 func (w *world) SubscribeAsides(func(notice.Aside)) (func(), error) { return func() {}, nil }
 
 func (w *world) SubscribeCalls(answer func()) (func(), error) {
@@ -298,7 +306,7 @@ func (w *world) work(t *testing.T, id string, slots int, wrap func(ledger.Ledger
 	var done sync.WaitGroup
 	done.Go(func() {
 		require.NoError(t, worker.Run(soft, hard, worker.Config{
-			ID: id, Slots: slots, Numerics: "test", Queue: w.queue, Ledger: l, Blobs: w.blobs, Bus: w,
+			ID: id, Slots: slots, Numerics: "test", Queue: w.queue, Ledger: l, Blobs: w.blobs, Bus: w, Records: w,
 			BlockBytes: 1 << 20, ReplicaBytes: 1 << 20, Log: zerolog.Nop(),
 		}))
 	})

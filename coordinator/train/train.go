@@ -176,7 +176,7 @@ func (c *Command) worker(stores *settings.Opened, log zerolog.Logger) worker.Con
 	}
 	return worker.Config{
 		ID: id, Version: telemetry.Version(), Slots: slots, Numerics: job.Numerics(numeric.Fingerprint()),
-		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
+		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
 		BlockBytes: blockCache, ReplicaBytes: replicaCache, Log: log.With().Str("worker", id).Logger(),
 	}
 }

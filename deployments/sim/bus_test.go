@@ -142,6 +142,23 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 	return func() { b.p.w.locked(func() { b.p.called = nil }) }, nil
 }
 
+// AnswerFor implements worker.Bus: whoever asks looks whether the process lives.
+func (b bus) AnswerFor(string) (stop func(), err error) { return func() {}, nil }
+
+// gone reports whether a worker's process is known to have ended.
+func (p *process) missing(ctx context.Context, worker string) bool {
+	ended, err := call(ctx, p, operation{store: natsStore, name: "is " + worker + " there"}, func() (bool, error) {
+		for _, m := range p.w.machines {
+			if q := m.process; q != nil && q.name == worker && !q.dead {
+				return false, nil
+			}
+		}
+		p.w.reached("a worker is found to be gone")
+		return true, nil
+	})
+	return err == nil && ended
+}
+
 // SubscribeAsides implements worker.Bus.
 func (b bus) SubscribeAsides(obey func(notice.Aside)) (stop func(), err error) {
 	b.p.w.locked(func() { b.p.obey = obey })

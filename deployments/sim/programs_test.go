@@ -48,7 +48,7 @@ func (p *process) coordinate() {
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
-		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, Recall: p.recall, DeadLetter: p.bury, Log: p.log(),
+		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, Recall: p.recall, Gone: p.missing, DeadLetter: p.bury, Log: p.log(),
 	})
 	w.locked(func() {
 		p.api = &api.API{
@@ -92,7 +92,7 @@ func (p *process) work() {
 		defer leave()
 		return worker.Run(soft, hard, worker.Config{
 			ID: p.name, Slots: p.m.slots, Numerics: "n", Queue: p.mutateQueue(queuePort{p}), Ledger: p.mutateLedger(ledgerPort{p}),
-			Blobs: newBlobsPort(p), Bus: bus{p}, BlockBytes: w.swarm.blockBytes, ReplicaBytes: 1 << 20, Log: p.log(),
+			Blobs: newBlobsPort(p), Bus: bus{p}, Records: recordsPort{p: p}, BlockBytes: w.swarm.blockBytes, ReplicaBytes: 1 << 20, Log: p.log(),
 			Observe: func(t job.Task, _ time.Duration, err error) { p.observe(t, err) },
 		})
 	})

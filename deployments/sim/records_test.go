@@ -96,6 +96,11 @@ func encoded(r job.Record) []byte {
 const lag = 200 * time.Millisecond
 
 // Get reads a record, now and then as it stood before its last change.
+func (r recordsPort) Record(ctx context.Context, id job.ID) (job.Record, error) {
+	rec, _, err := r.Get(ctx, id)
+	return rec, err
+}
+
 func (r recordsPort) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 	w := r.p.w
 	op := r.op(false, "get", id)

@@ -133,7 +133,7 @@ func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string,
 		return 0, held
 	}
 	var c claim
-	if err := json.Unmarshal(e.Value(), &c); err != nil || c.Alive == "" || !l.gone(ctx, c.Alive) {
+	if err := json.Unmarshal(e.Value(), &c); err != nil || c.Alive == "" || !l.c.gone(ctx, c.Alive) {
 		return 0, fmt.Errorf("held by %.80s: %w", c.Owner, job.ErrConflict)
 	}
 	l.c.log.Info().Str("key", key).Str("from", c.Owner).Msg("taking a lease over whose holder is gone")
@@ -141,10 +141,10 @@ func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string,
 }
 
 // gone reports whether nobody listens on a subject.
-func (l *Leases) gone(ctx context.Context, subject string) bool {
+func (c *Conn) gone(ctx context.Context, subject string) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	_, err := l.c.nc.RequestWithContext(ctx, subject, nil)
+	_, err := c.nc.RequestWithContext(ctx, subject, nil)
 	return errors.Is(err, nats.ErrNoResponders)
 }
 

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -70,6 +71,18 @@ func (n *Notices) PublishRecall(v notice.Recall) error { return publishAbout(n.c
 
 // PublishBeat sends a worker's sign of life.
 func (n *Notices) PublishBeat(v notice.Beat) error { return publish(n.c, beatSubject, v) }
+
+// AnswerFor answers whoever asks whether a worker is there, for as long as the
+// connection lasts or until stop is called.
+func (n *Notices) AnswerFor(worker string) (stop func(), err error) {
+	return listen(n.c, workerPrefix+token(worker), func(m *nats.Msg) { _ = m.Respond(nil) }) // who is not told asks again
+}
+
+// Gone reports whether a worker's connection is known to be gone: the server says that
+// nobody listens where the worker would answer. A worker that hangs is not gone.
+func (n *Notices) Gone(ctx context.Context, worker string) bool {
+	return n.c.gone(ctx, workerPrefix+token(worker))
+}
 
 // PublishAside tells a worker to take no tasks for a while.
 func (n *Notices) PublishAside(v notice.Aside) error { return publish(n.c, asideSubject, v) }

@@ -98,6 +98,12 @@ func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	return entry, wrap(doing, err)
 }
 
+// Record reads a record without its revision.
+func (r *Records) Record(ctx context.Context, id job.ID) (job.Record, error) {
+	e, err := r.Get(ctx, id)
+	return e.Record, err
+}
+
 func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
 	out := Entry{Revision: e.Revision()}
 	if err := json.Unmarshal(e.Value(), &out.Record); err != nil {

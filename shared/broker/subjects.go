@@ -24,6 +24,7 @@ const (
 	deadPrefix  = "tributary.dead."
 
 	alivePrefix  = "tributary.coordinators."
+	workerPrefix = "tributary.workers.alive."
 	beatSubject  = "tributary.workers.beat"
 	callSubject  = "tributary.workers.call"
 	asideSubject = "tributary.workers.aside"

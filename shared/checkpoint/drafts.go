@@ -15,11 +15,26 @@ import (
 
 // Announce notes in the ledger that the draft is about to be written, or deleted.
 func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout) error {
-	unit := strconv.FormatInt(d.Manifest.Step, 10) + "/" + string(d.Digest)
-	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit, d.Encoded); err != nil {
+	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit(d.Manifest.Step, d.Digest), d.Encoded); err != nil {
 		return fmt.Errorf("note checkpoint %d: %w", d.Manifest.Step, err)
 	}
 	return nil
+}
+
+// Begun reports whether a checkpoint was announced in the ledger, which those can do
+// alone who write there.
+func Begun(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, digest job.Digest) (bool, error) {
+	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
+	if err != nil {
+		return false, fmt.Errorf("read the checkpoints begun: %w", err)
+	}
+	data, ok := units[unit(step, digest)]
+	return ok && blob.DigestOf(data) == digest, nil
+}
+
+// unit names the announcement of a checkpoint.
+func unit(step int64, digest job.Digest) string {
+	return strconv.FormatInt(step, 10) + "/" + string(digest)
 }
 
 // Retire notes in the ledger that a checkpoint is about to be taken off the record, so
@@ -98,11 +113,11 @@ func drafts(ctx context.Context, l ledger.Ledger, lay ledger.Layout) ([]*Draft, 
 		return nil, fmt.Errorf("read the checkpoints begun: %w", err)
 	}
 	list := make([]*Draft, 0, len(units))
-	for _, unit := range slices.Sorted(maps.Keys(units)) {
-		data := units[unit]
+	for _, name := range slices.Sorted(maps.Keys(units)) {
+		data := units[name]
 		m, err := Decode(data)
 		if err != nil {
-			return nil, fmt.Errorf("checkpoint %s: %w", unit, err)
+			return nil, fmt.Errorf("checkpoint %s: %w", name, err)
 		}
 		list = append(list, &Draft{Manifest: *m, Encoded: data, Digest: blob.DigestOf(data)})
 	}

@@ -133,10 +133,7 @@ func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err er
 
 // settle tells the queue what became of a delivery.
 func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
-	task := d.Task()
-	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
-		task = part.Task
-	}
+	task := TaskOf(d.Task(), outcome)
 	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
 	var err error
 	switch {
@@ -147,12 +144,15 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Ack(c)
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
-	case poisonous(outcome):
+	case unready(outcome):
+		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
+		err = d.Nak(delayed(d))
+	case Poisonous(outcome):
 		log.Error().Err(outcome).Msg("task cannot succeed")
 		cfg.Failed(task, outcome, true)
 		err = d.Term(outcome.Error())
 	default:
-		delay := min(lastDelay, firstDelay<<min(d.Delivered()-1, 10))
+		delay := delayed(d)
 		log.Warn().Err(outcome).Dur("again_in", delay).Msg("task failed")
 		cfg.Failed(task, outcome, false)
 		err = d.Nak(delay)
@@ -163,7 +163,31 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	}
 }
 
-// poisonous reports whether the task would fail anywhere.
-func poisonous(err error) bool {
+// delayed is how long a task waits before its next delivery.
+func delayed(d queue.Delivery) time.Duration {
+	return min(lastDelay, firstDelay<<min(d.Delivered()-1, 10))
+}
+
+// TaskOf is the task that an attempt at t with that outcome is about: one step of it
+// where the outcome names it.
+func TaskOf(t job.Task, outcome error) job.Task {
+	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
+		return part.Task
+	}
+	return t
+}
+
+// Failure reports whether an attempt with that outcome has failed: it is neither done,
+// nor handed back because the worker stops or cannot do it now.
+func Failure(ctx context.Context, outcome error) bool {
+	return outcome != nil && ctx.Err() == nil && !unready(outcome) &&
+		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
+}
+
+// unready reports whether the task is handed back for a reason that is nobody's fault.
+func unready(err error) bool { return errors.Is(err, job.ErrUnready) }
+
+// Poisonous reports whether the task would fail anywhere.
+func Poisonous(err error) bool {
 	return errors.Is(err, job.ErrPoison) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, job.ErrInvalid)
 }

@@ -122,6 +122,9 @@ type Hold struct {
 	log     zerolog.Logger
 }
 
+// Delivered counts the deliveries of the task's message, 1 for the first.
+func (h *Hold) Delivered() int { return h.lease.Delivered() }
+
 // Threads is how much the task may compute at a time.
 func (h *Hold) Threads() int { return h.slots }
 

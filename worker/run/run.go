@@ -19,6 +19,7 @@ import (
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/journal"
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
@@ -35,6 +36,8 @@ type Bus interface {
 	// SubscribeCalls has answer called when a coordinator calls the roll,
 	// until stop is called.
 	SubscribeCalls(answer func()) (stop func(), err error)
+	// AnswerFor answers whoever asks whether the worker is there, until stop is called.
+	AnswerFor(worker string) (stop func(), err error)
 	// SubscribeAsides has obey called when a worker is set aside, likewise.
 	SubscribeAsides(obey func(notice.Aside)) (stop func(), err error)
 }
@@ -50,6 +53,8 @@ type Config struct {
 	Ledger   ledger.Ledger
 	Blobs    blob.Store
 	Bus      Bus
+	// Records confirms what tasks are asked for.
+	Records compute.Records
 	// BlockBytes and ReplicaBytes limit the caches of data and of models.
 	BlockBytes   int64
 	ReplicaBytes int64
@@ -60,8 +65,12 @@ type Config struct {
 	Log  zerolog.Logger
 }
 
-// beatEvery is the rate of heartbeats; fleet.Patience is three of them.
-const beatEvery = time.Second
+// beatEvery is the rate of heartbeats; fleet.Patience is three of them. callEvery bounds
+// the rate at which coordinators' calls are answered.
+const (
+	beatEvery = time.Second
+	callEvery = 200 * time.Millisecond
+)
 
 // Run works until soft ends and what is held is finished, or hard ends and it
 // is handed back.
@@ -69,21 +78,23 @@ func Run(soft, hard context.Context, cfg Config) error {
 	if cfg.Slots < 1 {
 		return fmt.Errorf("slots: %d: want at least 1", cfg.Slots)
 	}
-	w := &worker{cfg: cfg, started: time.Now().UTC()}
+	w := &worker{cfg: cfg, started: time.Now().UTC(), asides: make(chan notice.Aside, 16)}
 	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
-	w.computer.Time = cfg.Time
+	w.computer.Time, w.computer.Records = cfg.Time, cfg.Records
 	defer w.computer.Close()
-	stop, err := cfg.Bus.SubscribeCalls(w.beat)
-	if err != nil {
-		return fmt.Errorf("listen for roll calls: %w", err)
+	for _, listen := range []func() (func(), error){
+		func() (func(), error) { return cfg.Bus.AnswerFor(cfg.ID) },
+		func() (func(), error) { return cfg.Bus.SubscribeCalls(w.called) },
+		func() (func(), error) { return cfg.Bus.SubscribeAsides(w.hear) },
+	} {
+		stop, err := listen()
+		if err != nil {
+			return fmt.Errorf("listen to coordinators: %w", err)
+		}
+		defer stop() //nolint:revive // a few, at the end
 	}
-	defer stop()
-	stop, err = cfg.Bus.SubscribeAsides(w.obey)
-	if err != nil {
-		return fmt.Errorf("listen for being set aside: %w", err)
-	}
-	defer stop()
 	g := lifecycle.NewGroup(soft, hard)
+	g.Background("set aside", w.obeyUntil)
 	g.Background("heartbeat", w.beatUntil)
 	g.Work("slots", func(soft, hard context.Context) error {
 		defer w.leave()
@@ -101,7 +112,9 @@ type worker struct {
 	started  time.Time
 	busy     atomic.Int64
 	leaving  atomic.Bool
-	gate     pull.Gate // shut while the worker is set aside
+	answered atomic.Int64      // when it last answered a call, Unix milliseconds
+	asides   chan notice.Aside // that were told, to be confirmed
+	gate     pull.Gate         // shut while the worker is set aside
 }
 
 // announcer says who committed a step.
@@ -122,12 +135,32 @@ func (w *worker) handle(ctx context.Context, t job.Task, h *pull.Hold) error {
 		defer w.busy.Add(-1)
 	}
 	began := time.Now()
-	err := w.computer.Handle(ctx, t, h)
+	err := w.attempt(ctx, t, h)
 	if w.cfg.Observe != nil {
 		w.cfg.Observe(t, time.Since(began), err)
 	}
 	return err
 }
+
+// attempt carries the task out. The job's journal tells meanwhile who has it in hand,
+// and why it failed, which failed's notice is a hint of. That a note cannot be written
+// is no reason to do nothing.
+func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
+	a := journal.New(t, w.cfg.ID, h.Delivered())
+	w.said(a.Begin(ctx, w.cfg.Ledger))
+	err := w.computer.Handle(ctx, t, h)
+	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	if pull.Failure(ctx, err) {
+		w.said(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
+	} else {
+		w.said(a.End(noting, w.cfg.Ledger))
+	}
+	return err
+}
+
+// noteTimeout bounds what is noted after a task.
+const noteTimeout = 2 * time.Second
 
 func (w *worker) failed(t job.Task, err error, poison bool) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Poison: poison}))
@@ -153,6 +186,14 @@ func (w *worker) beatUntil(ctx context.Context) error {
 	}
 }
 
+// called beats because a coordinator asked for it, a few times a second at most.
+func (w *worker) called() {
+	now := time.Now().UnixMilli()
+	if last := w.answered.Load(); now-last >= callEvery.Milliseconds() && w.answered.CompareAndSwap(last, now) {
+		w.beat()
+	}
+}
+
 // beat tells that the worker is alive, or that it leaves.
 func (w *worker) beat() {
 	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
@@ -161,11 +202,34 @@ func (w *worker) beat() {
 	}))
 }
 
-// obey takes no tasks for a while, if it is this worker that is meant.
-func (w *worker) obey(a notice.Aside) {
+// hear takes the hint that this worker is to take no tasks for a while.
+func (w *worker) hear(a notice.Aside) {
 	if a.Worker != w.cfg.ID {
 		return
 	}
+	select {
+	case w.asides <- a:
+	default: // there are hints enough
+	}
+}
+
+// obeyUntil obeys hints that the journal of the job they name confirms.
+func (w *worker) obeyUntil(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case hint := <-w.asides:
+			a, ok, err := journal.TakeAside(ctx, w.cfg.Ledger, hint.Ref, w.cfg.ID)
+			if w.said(err); ok && err == nil {
+				w.obey(a)
+			}
+		}
+	}
+}
+
+// obey takes no tasks for a while.
+func (w *worker) obey(a notice.Aside) {
 	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: others do what fails here")
 	w.gate.Shut(a.Cooldown())
 	w.beat()

@@ -110,7 +110,7 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 	host, _ := os.Hostname() // for people; "" is no worse
 	return run.Config{
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
-		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(),
+		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
 		BlockBytes: c.BlockCache << 20, ReplicaBytes: c.ReplicaCache << 20,
 		Observe: observer(m), Time: stopwatch(m), Log: log,
 	}

@@ -1,0 +1,57 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// askEvery is how often a coordinator that drives jobs asks whether the workers'
+// connections are there: the time after which a killed worker's task goes to another.
+// A large fleet is asked less often, so that this costs no more than some thousand
+// requests a second.
+const (
+	askEvery   = 100 * time.Millisecond
+	askEach    = time.Millisecond
+	askTimeout = 950 * time.Millisecond
+)
+
+// probeWorkers asks about every worker that is not being asked about. s.mu is held.
+func (s *Service) probeWorkers(ctx context.Context) {
+	workers := s.fleet.Names()
+	every := max(askEvery, time.Duration(len(workers))*askEach)
+	if s.cfg.Gone == nil || len(s.jobs) == 0 || s.now()-s.probed < every {
+		return
+	}
+	s.probed = s.now()
+	for _, worker := range workers {
+		if s.asking[worker] {
+			continue
+		}
+		s.asking[worker] = true
+		s.background("ask whether a worker is there", job.Ref{}, func() error {
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			gone := s.cfg.Gone(ctx, worker)
+			s.probe(worker, gone)
+			return nil
+		})
+	}
+}
+
+// probe notes the answer about a worker. One that is gone is forgotten at once, and
+// every job looks after the work that it may have had in hand.
+func (s *Service) probe(worker string, gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asking, worker)
+	if !gone || !s.fleet.Remove(worker) {
+		return
+	}
+	s.cfg.Log.Info().Str("worker", worker).Msg("a worker's connection is gone")
+	s.tellFleet()
+	for _, d := range s.jobs {
+		d.tell(workerGone{})
+	}
+}
