@@ -192,7 +192,9 @@ func (s *Service) deleteCheckpoints(ctx context.Context, r job.Record) error {
 // deleteTraining deletes a ledger, and before it what was written of checkpoints
 // that are not among kept: nobody will record them.
 func (s *Service) deleteTraining(ctx context.Context, l ledger.Layout, kept []job.Checkpoint) error {
-	if err := checkpoint.Discard(ctx, s.cfg.Ledger, l, s.cfg.Blobs, math.MaxInt64, kept); err != nil {
+	known := l
+	known.ChunkLen, known.Microbatch = max(1, l.ChunkLen), max(1, l.Microbatch)
+	if err := checkpoint.Discard(ctx, s.cfg.Ledger, known, s.cfg.Blobs, math.MaxInt64, kept); err != nil {
 		s.cfg.Log.Debug().Err(err).Stringer("job", l.Ref).Msg("delete unrecorded checkpoints")
 	}
 	return s.cfg.Ledger.Delete(ctx, l)

@@ -249,9 +249,6 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 		return nil
 	}
 	layout, err := d.address(ctx, r.Plan)
-	if errors.Is(err, job.ErrNotFound) {
-		return nil // without its plan the job has written nothing
-	}
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@ package run
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"tributary/coordinator/ingest"
@@ -12,6 +12,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
+	"tributary/shared/spec"
 )
 
 // prepared is a job that is ready to be trained.
@@ -69,23 +70,35 @@ func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engi
 	})
 }
 
-// address says where the ledger of a job with that plan is.
+// address says where the ledger of a job with that plan is. It needs neither the data
+// nor the weights. Of a plan that is lost, damaged or of another version only the job is
+// known: then the ledger is looked for.
 func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout, error) {
-	e, err := d.compile(ctx, digest)
-	if err != nil {
+	data, err := blob.Fetch(ctx, d.service.cfg.Blobs, digest)
+	if err != nil && !errors.Is(err, job.ErrNotFound) && !errors.Is(err, job.ErrCorrupt) {
 		return ledger.Layout{}, err
 	}
-	return e.Layout(d.ref), nil
+	if err == nil {
+		p, err := plan.Decode(data)
+		if err == nil {
+			if l, err := gradient.Layout(p, d.ref); err == nil {
+				return l, nil
+			}
+		}
+	}
+	d.log.Debug().Str("plan", string(digest)).Msg("the plan cannot be read; looking for the job's training state")
+	return ledger.Layout{Ref: d.ref}, nil
 }
 
 // plan ingests the dataset, stores the plan, and records that the job runs.
 func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
-	var spec job.Spec
-	if err := json.Unmarshal(r.Spec, &spec); err != nil {
+	// The record is checked as if a stranger had written it.
+	asked, err := spec.Decode(r.Spec)
+	if err != nil {
 		return r, fmt.Errorf("recorded spec: %w: %w", err, job.ErrCorrupt)
 	}
 	p, err := persist(ctx, d.log, "prepare the data", func() (*plan.Plan, error) {
-		return makePlan(ctx, d.service.cfg, &spec, func(message string) {
+		return makePlan(ctx, d.service.cfg, asked, func(message string) {
 			d.publish(notice.Event{Type: notice.NoteEvent, Message: message})
 		})
 	})
@@ -103,13 +116,13 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 }
 
 // makePlan ingests a spec's data and checks that model and data fit.
-func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(string)) (*plan.Plan, error) {
-	manifest, err := ingest.Run(ctx, spec, cfg.Sources, cfg.Blobs, progress)
+func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(string)) (*plan.Plan, error) {
+	manifest, err := ingest.Run(ctx, asked, cfg.Sources, cfg.Blobs, progress)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
-	if from := spec.Model.Init.From; from != "" {
+	p := &plan.Plan{Version: plan.Version, Spec: *asked, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
+	if from := asked.Model.Init.From; from != "" {
 		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, maxWeightBytes)
 		if err != nil {
 			return nil, fmt.Errorf("model.init.from: %w", err)

@@ -87,6 +87,27 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	return e, nil
 }
 
+// Layout addresses the ledger of a job with that plan. It reads no weights and makes
+// room for none.
+func Layout(p *plan.Plan, ref job.Ref) (ledger.Layout, error) {
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return ledger.Layout{}, fmt.Errorf("compile model: %w", err)
+	}
+	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	_, digest, err := p.Encode()
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	return ledger.Layout{
+		Ref: ref, Plan: digest, Params: network.Params(),
+		ChunkLen: p.ChunkLen, Microbatch: p.Spec.Microbatches, Wire: format,
+	}, nil
+}
+
 // Initial writes the parameters before the first step into dst [P].
 func (e *Engine) Initial(dst []float32) {
 	if e.initial != nil {

@@ -4,8 +4,54 @@ import (
 	"errors"
 	"fmt"
 
+	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/tree"
 )
+
+// Bounds of what a plan divides by and makes room for; what people may ask for is
+// narrower.
+const (
+	maxChunkLen = 1 << 24 // parameters in a chunk: 64 MiB
+	maxBatch    = 1 << 20 // rows
+	maxCount    = 1e9     // epochs and steps
+)
+
+// validate reports the first thing in a plan's bytes that its arithmetic cannot stand,
+// as if a stranger had written them. It wraps job.ErrCorrupt.
+func (p *Plan) validate() error {
+	s := &p.Spec
+	for _, n := range []struct {
+		name        string
+		value       int64
+		least, most int64
+	}{
+		{"chunk_len", int64(p.ChunkLen), 1, maxChunkLen},
+		{"spec.batch", int64(s.Batch), 1, maxBatch},
+		{"spec.microbatches", int64(s.Microbatches), 1, int64(min(max(1, s.Batch), tree.MaxLeaves))},
+		{"spec.epochs", int64(s.Epochs), 0, maxCount},
+		{"spec.steps", s.Steps, 0, maxCount},
+		{"spec.evaluate.every_epochs", int64(s.Evaluate.EveryEpochs), 0, maxCount},
+		{"spec.evaluate.every_steps", s.Evaluate.EverySteps, 0, maxCount},
+		{"spec.checkpoint.every_steps", s.Checkpoint.EverySteps, 0, maxCount},
+		{"spec.checkpoint.every_seconds", s.Checkpoint.EverySeconds, 0, maxCount},
+		{"spec.checkpoint.keep", int64(s.Checkpoint.Keep), 0, maxCount},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("%s: %d: want %d to %d: %w", n.name, n.value, n.least, n.most, job.ErrCorrupt)
+		}
+	}
+	if p.Init != "" && !blob.IsDigest(p.Init) {
+		return fmt.Errorf("init: %.80q: that is no digest: %w", string(p.Init), job.ErrCorrupt)
+	}
+	if err := p.Dataset.Validate(); err != nil {
+		return err
+	}
+	if p.StepsPerEpoch() < 1 || p.Steps() < 1 {
+		return fmt.Errorf("it has %d steps an epoch and %d in all: want 1 or more: %w", p.StepsPerEpoch(), p.Steps(), job.ErrCorrupt)
+	}
+	return nil
+}
 
 // Check reports everything in which the spec and the dataset do not fit,
 // each wrapping job.ErrInvalid.

@@ -48,7 +48,7 @@ func Decode(data []byte) (*Plan, error) {
 	if p.Version != Version {
 		return nil, fmt.Errorf("plan has version %d; this program reads version %d: %w", p.Version, Version, job.ErrPoison)
 	}
-	if err := p.Dataset.Validate(); err != nil {
+	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	return &p, nil

@@ -80,6 +80,7 @@ func TestWhenValidationIsEvaluated(t *testing.T) {
 
 func TestAPlanReadsBackAndHasOneDigest(t *testing.T) {
 	made := of(10, 4, 2, 3)
+	made.ChunkLen = 8
 	made.Dataset = dataset.Manifest{
 		Version: 1, Features: 1, Targets: 1,
 		Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 10, Bytes: 144}}},
@@ -97,12 +98,55 @@ func TestAPlanReadsBackAndHasOneDigest(t *testing.T) {
 	require.Equal(t, digest, again)
 }
 
+// A plan whose numbers would be divided by, or make room without bound, is refused.
+func TestAPlanOfAStrangerIsRefused(t *testing.T) {
+	good := func() *Plan {
+		p := of(10, 4, 2, 3)
+		p.ChunkLen = 8
+		p.Dataset = dataset.Manifest{
+			Version: 1, Features: 1, Targets: 1,
+			Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 10, Bytes: 144}}},
+			Preprocessing: &dataset.Preprocessing{
+				Columns: []dataset.Column{{Name: "x", Kind: dataset.Numeric, Scale: 1}},
+				Label:   dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1},
+			},
+		}
+		return p
+	}
+	for name, change := range map[string]func(*Plan){
+		"chunk_len: 0":                func(p *Plan) { p.ChunkLen = 0 },
+		"chunk_len: -1":               func(p *Plan) { p.ChunkLen = -1 },
+		"chunk_len: 1073741824":       func(p *Plan) { p.ChunkLen = 1 << 30 },
+		"spec.batch: 0":               func(p *Plan) { p.Spec.Batch = 0 },
+		"spec.microbatches: 0":        func(p *Plan) { p.Spec.Microbatches = 0 },
+		"spec.microbatches: 5":        func(p *Plan) { p.Spec.Microbatches = 5 },
+		"spec.steps: -1":              func(p *Plan) { p.Spec.Steps = -1 },
+		"spec.evaluate.every_steps":   func(p *Plan) { p.Spec.Evaluate.EverySteps = -5 },
+		"spec.checkpoint.every_steps": func(p *Plan) { p.Spec.Checkpoint.EverySteps = -1 },
+		"init: ":                      func(p *Plan) { p.Init = "../x" },
+		"0 steps an epoch":            func(p *Plan) { p.Spec.Batch, p.Spec.DropLast = 11, true },
+		"and 0 in all":                func(p *Plan) { p.Spec.Epochs = 0 },
+	} {
+		p := good()
+		change(p)
+		data, _, err := p.Encode()
+		require.NoError(t, err)
+		_, err = Decode(data)
+		require.ErrorIs(t, err, job.ErrCorrupt, name)
+		require.ErrorContains(t, err, name)
+	}
+	data, _, err := good().Encode()
+	require.NoError(t, err)
+	_, err = Decode(data)
+	require.NoError(t, err)
+}
+
 func TestAForeignPlanIsRefused(t *testing.T) {
 	_, err := Decode([]byte(`{"version": 99}`))
 	require.ErrorContains(t, err, "plan has version 99; this program reads version 1")
 	require.ErrorIs(t, err, job.ErrPoison)
 	_, err = Decode([]byte(`{"version": 1}`))
-	require.ErrorContains(t, err, "manifest")
+	require.ErrorIs(t, err, job.ErrCorrupt)
 	_, err = Decode([]byte(`{`))
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
