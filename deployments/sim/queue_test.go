@@ -54,6 +54,12 @@ func (q queuePort) Subscribe(ctx context.Context, class queue.Class) (queue.Subs
 	return subscription{q.p, class, s}, err
 }
 
+func (q queuePort) Taken(ctx context.Context, class queue.Class) (bool, error) {
+	return call(ctx, q.p, operation{store: natsStore, name: "taken " + string(class.Lane)}, func() (bool, error) {
+		return q.p.w.queue.Taken(in, class)
+	})
+}
+
 type subscription struct {
 	p     *process
 	class queue.Class

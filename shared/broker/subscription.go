@@ -57,6 +57,24 @@ func (q *Queue) Subscribe(ctx context.Context, class queue.Class) (queue.Subscri
 	return s, nil
 }
 
+// Taken implements queue.Queue: the class's consumer has requests that wait, or tasks
+// that were not acknowledged yet.
+func (q *Queue) Taken(ctx context.Context, class queue.Class) (bool, error) {
+	_, consumer, err := classNames(class)
+	if err != nil {
+		return false, err
+	}
+	c, err := q.c.js.Consumer(ctx, TaskStream, consumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, wrap("look at consumer "+consumer, err)
+	}
+	info := c.CachedInfo()
+	return info.NumWaiting > 0 || info.NumAckPending > 0, nil
+}
+
 // ensure makes the class's consumer unless it is there already.
 func (s *subscription) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, consumerSetup)

@@ -52,6 +52,9 @@ type Queue interface {
 	Publish(ctx context.Context, tasks ...job.Task) error
 	// Subscribe returns a source of one class's tasks.
 	Subscribe(ctx context.Context, class Class) (Subscription, error)
+	// Taken reports whether anybody takes tasks of the class: waits for one now, or has
+	// one in hand. It is what the queue itself knows of workers.
+	Taken(ctx context.Context, class Class) (bool, error)
 }
 
 // Subscription is one slot's source of tasks. It is used by one goroutine.

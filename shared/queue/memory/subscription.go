@@ -29,6 +29,25 @@ func (q *Queue) Subscribe(ctx context.Context, key queue.Class) (queue.Subscript
 	return &subscription{q: q, class: q.class(key), done: make(chan struct{})}, nil
 }
 
+// Taken implements queue.Queue.
+func (q *Queue) Taken(ctx context.Context, key queue.Class) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := q.class(key)
+	if len(c.waiters) > 0 {
+		return true, nil
+	}
+	for m := range q.kept {
+		if m.class == c && m.leased {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Next implements queue.Subscription.
 func (s *subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	if err := ctx.Err(); err != nil {

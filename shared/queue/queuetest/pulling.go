@@ -56,6 +56,23 @@ var pulling = map[string]func(*testing.T, *bench){
 		require.EqualValues(t, 7, d.Task().Step)
 		b.ack(d)
 	},
+	"WhoTakesTasksIsSeen": func(t *testing.T, b *bench) {
+		b.open(func(o *Options) { o.Lease = time.Minute })
+		taken := func(c queue.Class) bool {
+			taken, err := b.Queue.Taken(t.Context(), c)
+			require.NoError(t, err)
+			return taken
+		}
+		require.False(t, taken(class))
+		s := b.subscribe(class)
+		require.False(t, taken(class), "nobody waits")
+		b.publish(task(1, 1))
+		require.False(t, taken(class), "a task alone is nobody")
+		d := b.next(s)
+		require.True(t, taken(class))
+		require.False(t, taken(queue.Class{Lane: class.Lane, Numerics: "another"}))
+		b.ack(d)
+	},
 	"EachPublicationGoesToOneSlot": func(t *testing.T, b *bench) {
 		b.open(func(o *Options) { o.Lease = time.Minute })
 		a, c := b.subscribe(class), b.subscribe(class)
