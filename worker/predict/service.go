@@ -34,12 +34,15 @@ type Models interface {
 	File(ctx context.Context, model job.ID, name string) ([]byte, error)
 }
 
+// MaxRequest bounds one request in bytes, unless Config says otherwise.
+const MaxRequest = 8 << 20
+
 // Config is what a service works with. Zero values take the defaults.
 type Config struct {
 	Models     Models
 	CacheBytes int64 // of models in memory, bytes; default 512 MiB; a larger model is refused
 	MaxRows    int   // rows of one request; default 10,000
-	MaxRequest int   // of one request, bytes; default 8 MiB
+	MaxRequest int   // of one request, bytes; default MaxRequest
 	MaxReply   int   // of one answer, bytes; default 1 MiB less 1 KiB for headers, NATS' usual limit
 	Parallel   int   // predictions computed at a time; default one per CPU
 }
@@ -52,7 +55,7 @@ func (c *Config) setDefaults() {
 		c.MaxRows = 10_000
 	}
 	if c.MaxRequest == 0 {
-		c.MaxRequest = 8 << 20
+		c.MaxRequest = MaxRequest
 	}
 	if c.MaxReply == 0 {
 		c.MaxReply = 1<<20 - 1<<10
