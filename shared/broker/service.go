@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // ServiceConfig describes a service to those who look for one.
@@ -250,12 +251,15 @@ func (s *Service) serve(ctx context.Context, e *endpoint, m *nats.Msg) {
 
 var errPanic = errors.New("the request could not be handled because of an internal error")
 
-// handle calls the handler; a panic becomes an error, and its trace is logged.
+// handle calls the handler. It logs a panic, of the handler or one that the handler
+// returns, and tells the requester nothing of it.
 func (s *Service) handle(ctx context.Context, e *endpoint, m *nats.Msg) (data []byte, err error) {
-	panicked := s.c.contain("the endpoint "+e.Name, func() {
+	what := "the endpoint " + e.Name
+	err = lifecycle.Contain(what, func() error {
 		data, err = e.Handler(ctx, Request{Subject: m.Subject, Data: m.Data})
+		return err
 	})
-	if panicked {
+	if s.c.logPanic(what, err) {
 		return nil, errPanic
 	}
 	return data, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -44,24 +45,25 @@ func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
 	return "", fmt.Errorf("key %s: %w", name, job.ErrNotFound)
 }
 
-func (s *store) File(_ context.Context, model job.ID, name string) ([]byte, error) {
+func (s *store) ReadFile(_ context.Context, model job.ID, name string, read func(io.Reader, int64) error) error {
 	if s.hold != nil {
 		<-s.hold
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.read++
-	if s.fail != nil {
-		return nil, s.fail
-	}
 	data, ok := s.files[model][name]
-	if !ok {
-		return nil, job.ErrNotFound
+	fail := s.fail
+	s.mu.Unlock()
+	switch {
+	case fail != nil:
+		return fail
+	case !ok:
+		return job.ErrNotFound
 	}
-	return data, nil
+	return read(bytes.NewReader(data), int64(len(data)))
 }
 
-// put stores the model y = slope·x.
+// put stores the model y = slope·x, and returns its size in memory.
 func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 	t.Helper()
 	column := dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1}
@@ -77,10 +79,9 @@ func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 		s.files = map[job.ID]map[string][]byte{}
 	}
 	s.files[id] = files
-	for _, data := range files {
-		size += int64(len(data))
-	}
-	return size
+	m, err = registry.Decode(files)
+	require.NoError(t, err)
+	return m.Bytes()
 }
 
 func TestHandle(t *testing.T) {
@@ -108,12 +109,12 @@ func TestHandleRefuses(t *testing.T) {
 		{"", `{"rows":[[1]]}`, job.ErrNotFound, `there is no model ""`},
 		{string(bytes.Repeat([]byte("x"), 300)), `{"rows":[[1]]}`, job.ErrNotFound, "there is no model"},
 		{"line-1", ``, job.ErrInvalid, `request is empty: want {"rows":[[…], …]}`},
-		{"line-1", `{"rows"`, job.ErrInvalid, "request: unexpected EOF"},
+		{"line-1", `{"rows"`, job.ErrInvalid, "request: jsontext: unexpected EOF"},
 		{"line-1", `{"row":[[1]]}`, job.ErrInvalid, `unknown field "row"`},
-		{"line-1", `[[1]]`, job.ErrInvalid, "request: json: cannot unmarshal array"},
+		{"line-1", `[[1]]`, job.ErrInvalid, `request: it begins with [`},
 		{"line-1", `{"rows":[[1]]} {}`, job.ErrInvalid, "goes on after its end"},
 		{"line-1", `{"rows":[]}`, job.ErrInvalid, "rows: 0: want 1 to 3"},
-		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: 4: want 1 to 3"},
+		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: more than 3: want 1 to 3"},
 		{"line-1", `{"rows":[[1],[1,2]]}`, job.ErrInvalid, "row 1: row of 2 values: the model takes 1"},
 		{"line-1", `{"rows":[["text"]]}`, job.ErrInvalid, `row 0: column "x": text "text" in a numeric column`},
 		{"line-1", `{"rows":[1.2345678,2.2345678,3.2345678]}`, job.ErrInvalid, "the answer for 3 rows is over 60 bytes"},
@@ -201,7 +202,7 @@ func TestFailuresAreNotCached(t *testing.T) {
 	s.put(t, "m-1", 1)
 	service := New(Config{Models: s})
 	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
-	require.ErrorContains(t, err, `model "m-1": read model.json: no route`)
+	require.ErrorContains(t, err, `model "m-1": model.json: no route`)
 	s.fail = nil
 
 	ctx, cancel := context.WithCancel(t.Context())

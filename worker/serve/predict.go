@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 
 	"tributary/shared/broker"
@@ -63,6 +64,6 @@ func (m models) Resolve(ctx context.Context, name string) (job.ID, error) {
 	return job.ID(id), err
 }
 
-func (m models) File(ctx context.Context, model job.ID, name string) ([]byte, error) {
-	return m.GetFile(ctx, string(model), name)
+func (m models) ReadFile(ctx context.Context, model job.ID, name string, read func(r io.Reader, size int64) error) error {
+	return m.Models.ReadFile(ctx, string(model), name, read)
 }
