@@ -32,14 +32,15 @@ func (p *Preprocessing) RowReader() *RowReader {
 // is missing; the label's is ignored), or, with a single column, the bare value. It
 // fails with job.ErrInvalid.
 func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
-	kind := d.PeekKind()
-	switch {
-	case kind == jsontext.KindBeginArray:
+	switch kind := d.PeekKind(); kind {
+	case jsontext.KindBeginArray:
 		return r.readArray(d, values)
-	case kind == jsontext.KindBeginObject:
+	case jsontext.KindBeginObject:
 		return r.readObject(d, values)
-	case kind != jsontext.KindInvalid && len(r.p.Columns) != 1:
-		return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
+	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindString, jsontext.KindNumber:
+		if len(r.p.Columns) != 1 {
+			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
+		}
 	}
 	return r.readValue(d, &values[0], &r.p.Columns[0])
 }

@@ -16,6 +16,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 	"tributary/shared/registry"
 )
 
@@ -30,6 +31,7 @@ type store struct {
 	read     int
 	hold     chan struct{} // when set, File waits for it
 	fail     error
+	broken   bool // ReadFile panics after it has read
 }
 
 func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
@@ -60,7 +62,11 @@ func (s *store) ReadFile(_ context.Context, model job.ID, name string, read func
 	case !ok:
 		return job.ErrNotFound
 	}
-	return read(bytes.NewReader(data), int64(len(data)))
+	err := read(bytes.NewReader(data), int64(len(data)))
+	if s.broken && name == registry.WeightsFile {
+		panic("a bug")
+	}
+	return err
 }
 
 // put stores the model y = slope·x, and returns its size in memory.
@@ -221,6 +227,95 @@ func TestFailuresAreNotCached(t *testing.T) {
 	_, err = service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, job.ErrNotFound)
+}
+
+// A panic while a model is read fails those who wait for it, and is told as poison.
+func TestAPanicWhileAModelIsRead(t *testing.T) {
+	s := &store{hold: make(chan struct{})}
+	size := s.put(t, "m-1", 1)
+	service := New(Config{Models: s, CacheBytes: size})
+	s.broken = true
+	var all sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`)) })
+	}
+	close(s.hold)
+	all.Wait()
+	for _, err := range errs {
+		p, ok := errors.AsType[*lifecycle.PanicError](err)
+		require.True(t, ok, "%v", err)
+		require.Contains(t, string(p.Stack), "ReadFile")
+	}
+	s.broken = false
+	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.NoError(t, err, "the room that was reserved is free again")
+}
+
+// Models that are slow to read must not take every hand of the service.
+func TestFewRequestsWaitForModels(t *testing.T) {
+	s := &store{hold: make(chan struct{})}
+	s.put(t, "m-1", 1)
+	s.put(t, "m-2", 1)
+	service := New(Config{Models: s})
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		s.hold = hold
+		var all sync.WaitGroup
+		for range maxCallers {
+			all.Go(func() {
+				_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+				require.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		_, err := service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
+		require.ErrorIs(t, err, job.ErrFull)
+		require.ErrorContains(t, err, "32 requests are waiting for models to be read")
+		close(hold)
+		all.Wait()
+	})
+	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.NoError(t, err, "what has been read needs no hand")
+}
+
+// Models that are read make room first, and wait for each other's.
+func TestModelsBeingReadCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		size := s.put(t, "m-1", 1)
+		s.put(t, "m-2", 2)
+		s.put(t, "m-3", 3)
+		c := New(Config{Models: s, CacheBytes: 2 * size}).cache
+		for _, id := range []string{"m-1", "m-2"} {
+			_, err := c.get(t.Context(), id)
+			require.NoError(t, err)
+		}
+		require.NoError(t, c.reserve(t.Context(), size+1))
+		require.Zero(t, c.byID.Len(), "two models have left for one that is read")
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := c.get(t.Context(), "m-3")
+			require.NoError(t, err)
+		})
+		synctest.Wait()
+		require.Zero(t, c.byID.Len(), "the third waits")
+		c.finish("m-0", nil, size+1)
+		all.Wait()
+		require.Equal(t, size, c.bytes)
+		require.Zero(t, c.reading)
+	})
+}
+
+// A name that no model can have costs no look-up.
+func TestNamesOfModels(t *testing.T) {
+	s := &store{}
+	service := New(Config{Models: s})
+	for _, name := range []string{"", "..", "@alias", "a/b", "UPPER", "*", ">", "a.b", string(bytes.Repeat([]byte("x"), 65)), "\xff"} {
+		_, err := service.Handle(t.Context(), name, []byte(`{"rows":[1]}`))
+		require.ErrorIs(t, err, job.ErrNotFound, "%q", name)
+	}
+	require.Zero(t, s.resolved)
 }
 
 func FuzzHandle(f *testing.F) {
