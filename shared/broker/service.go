@@ -200,7 +200,7 @@ func (s *Service) admit(e *endpoint, m *nats.Msg) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("requests of %d bytes in all are waiting; try again later: %w", s.cfg.MaxBytes, job.ErrFull)
+	return fmt.Errorf("too many bytes of requests are waiting; try again later (at most %d, three quarters of them on one subject): %w", s.cfg.MaxBytes, job.ErrFull)
 }
 
 func (s *Service) release(e *endpoint, m *nats.Msg) {
