@@ -45,6 +45,28 @@ func TestAnObjectOverTheLimitIsNotRead(t *testing.T) {
 	require.ErrorIs(t, readObject(ctx, store, "x", 9, read), job.ErrInvalid)
 }
 
+// forge stores a description of an object that it does not have.
+func forge(t *testing.T, c *Conn, bucket string, info *jetstream.ObjectInfo) {
+	t.Helper()
+	data, err := json.Marshal(info)
+	require.NoError(t, err)
+	_, err = c.js.Publish(t.Context(), "$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(info.Name)), data)
+	require.NoError(t, err)
+}
+
+func TestAModelsFileThatIsTooLarge(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	store, err := c.js.ObjectStore(t.Context(), ModelBucket)
+	require.NoError(t, err)
+	info, err := store.PutString(t.Context(), "a/x", "0123456789")
+	require.NoError(t, err)
+	info.Size = MaxModelFile + 1
+	forge(t, c, ModelBucket, info)
+	err = c.Models().ReadFile(t.Context(), "a", "x", func(io.Reader, int64) error { t.Error("it is read"); return nil })
+	require.ErrorIs(t, err, job.ErrCorrupt)
+	require.ErrorContains(t, err, "no model's file has more than")
+}
+
 // The description of an object is as untrusted as its content.
 func TestAnObjectThatHasMoreThanItSays(t *testing.T) {
 	r := &counted{r: strings.NewReader("0123456789"), left: 4}
@@ -73,10 +95,7 @@ func TestLinksInACircle(t *testing.T) {
 	require.Equal(t, "a block", string(data))
 
 	info.Opts = &jetstream.ObjectMetaOptions{Link: &jetstream.ObjectLink{Bucket: BlobBucket, Name: "target"}}
-	forged, err := json.Marshal(info)
-	require.NoError(t, err)
-	_, err = c.js.Publish(ctx, "$O."+BlobBucket+".M."+base64.URLEncoding.EncodeToString([]byte("target")), forged)
-	require.NoError(t, err)
+	forge(t, c, BlobBucket, info)
 	_, err = c.Blobs().Get(ctx, digest)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "is a link to another")

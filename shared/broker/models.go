@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,7 +87,10 @@ func (m *Models) ReadFile(ctx context.Context, model, file string, read func(r i
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return wrap(doing, readObject(ctx, store, name, MaxModelFile, func(r io.Reader, info *jetstream.ObjectInfo) error {
+	return wrap(doing, readObject(ctx, store, name, math.MaxInt64, func(r io.Reader, info *jetstream.ObjectInfo) error {
+		if info.Size > MaxModelFile {
+			return fmt.Errorf("it has %d bytes; no model's file has more than %d: %w", info.Size, MaxModelFile, job.ErrCorrupt)
+		}
 		return read(r, int64(info.Size))
 	}))
 }
