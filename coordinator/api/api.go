@@ -224,7 +224,11 @@ func parse(payload []byte, request any, id *job.ID, more string) error {
 	if len(payload) > 0 && payload[0] == '{' {
 		d := json.NewDecoder(bytes.NewReader(payload))
 		d.DisallowUnknownFields()
-		if err := d.Decode(request); err != nil {
+		err := d.Decode(request)
+		if err == nil && len(bytes.TrimSpace(payload[d.InputOffset():])) > 0 {
+			err = errors.New("it goes on after its end")
+		}
+		if err != nil {
 			return fmt.Errorf(`request: %w; want the job's id, bare or as {"id":"…"%s}: %w`, err, more, job.ErrInvalid)
 		}
 	} else {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,26 @@ func TestRetryOfAFailedJob(t *testing.T) {
 	r, _ := f.Get(t.Context(), []byte("line"))
 	require.Equal(t, 1, r.Resumed)
 	require.False(t, r.Released)
+}
+
+func TestRequestsThatAreNone(t *testing.T) {
+	f := newFixture()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	for request, want := range map[string]string{
+		`{"id":"line"} {"id":"other"}`:         "goes on after its end",
+		`{"id":"line"}x`:                       "goes on after its end",
+		`{"id":"line","more":1}`:               "unknown field",
+		`{"id":` + strings.Repeat("[", 20_000): "request:",
+		strings.Repeat("x", 60_000):            "id",
+		"\xff":                                 "id",
+		``:                                     "id",
+	} {
+		_, err := f.Cancel(t.Context(), []byte(request))
+		require.ErrorIs(t, err, job.ErrInvalid, "%.80s", request)
+		require.ErrorContains(t, err, want)
+		require.Less(t, len(err.Error()), 1000)
+	}
 }
 
 func TestARemovedJobsIDIsFree(t *testing.T) {

@@ -8,6 +8,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"tributary/coordinator/verify"
 	"tributary/coordinator/warm"
 	"tributary/shared/broker"
+	"tributary/shared/spec"
 	"tributary/shared/telemetry/build"
 )
 
@@ -113,18 +115,25 @@ func (c *Coordinator) listen() (stop func(), err error) {
 	return stop, nil
 }
 
-// Answer serves the API as a NATS micro service, until it is stopped.
-func (c *Coordinator) Answer() (*broker.Service, error) {
+// maxRequests bounds the requests of endpoints that take more than a job's id, in bytes.
+var maxRequests = map[string]int{
+	"submit": 2 * spec.MaxBytes, // package spec says best what to do about more than one
+	"verify": 1 << 20,           // the numbers of steps
+}
+
+// Answer serves the API as a NATS micro service over conn, until it is stopped.
+func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 	endpoint := func(name string, handle func(context.Context, []byte) (any, error), about string) broker.Endpoint {
 		return broker.Endpoint{
 			Name: name, Subject: "tributary.jobs." + name, Queue: "coordinators",
-			Metadata: map[string]string{"about": about},
+			Metadata:   map[string]string{"about": about},
+			MaxRequest: cmp.Or(maxRequests[name], 64<<10),
 			Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
 				return encode(handle(ctx, r.Data))
 			},
 		}
 	}
-	return c.conn.Serve(broker.ServiceConfig{
+	return conn.Serve(broker.ServiceConfig{
 		Name: "tributary", Version: build.SemVer(),
 		Description: "Trains models data-parallel on a job queue.",
 	},

@@ -66,7 +66,12 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		})
 		coordinator.service.Measure(metrics)
 		coordinator.desk.Second = c.Second
-		service, err := coordinator.Answer() //nolint:contextcheck // Stop ends it
+		requests, err := stores.Conn.Fork("requests")
+		if err != nil {
+			return err
+		}
+		defer requests.Close()
+		service, err := coordinator.Answer(requests) //nolint:contextcheck // Stop ends it
 		if err != nil {
 			return err
 		}

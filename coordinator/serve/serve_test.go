@@ -39,7 +39,7 @@ func serving(t *testing.T) client {
 	c := New(conn, conn.Queue(broker.QueueConfig{}), &ingest.Roots{}, run.Config{
 		Owner: "c", Ledger: memory.New(), Blobs: blob.NewMemory(0), Events: events, Log: zerolog.Nop(),
 	})
-	service, err := c.Answer()
+	service, err := c.Answer(conn)
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush(t.Context()), "the server has the subscriptions before another connection asks")
 	ended := make(chan error, 1)

@@ -106,7 +106,7 @@ func TestLineTendsToLeastSquares(t *testing.T) {
 
 func at6(t *testing.T, m *registry.Model) float64 {
 	t.Helper()
-	p, err := m.Predict(t.Context(), []any{[]any{json.Number("6")}})
+	p, err := m.PredictJSON(t.Context(), []byte(`{"rows":[[6]]}`), registry.Limits{Rows: 1, Answer: 1000})
 	require.NoError(t, err)
 	return float64(p.Predictions[0].(float32))
 }

@@ -37,7 +37,7 @@ func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func
 		return nil, err
 	}
 	s := &Subject{ID: card.ID, History: &history.History{}, Final: card.ParametersSHA256}
-	data, err := os.ReadFile(filepath.Join(dir, history.FileName))
+	data, err := historyOf(dir)
 	f := &history.File{ChunkLen: defaultChunkLen}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -68,6 +68,20 @@ func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func
 		err = s.take(data)
 	}
 	return s, err
+}
+
+// historyOf reads the history in a model's folder.
+func historyOf(dir string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, history.FileName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return readHistory(f, info.Size())
 }
 
 // planAgain makes the plan of a model's card, as the coordinator made it.

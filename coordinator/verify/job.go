@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"tributary/shared/blob"
@@ -26,8 +27,9 @@ type Records interface {
 
 // Models reads the registry's files.
 type Models interface {
-	// GetFile fails with job.ErrNotFound.
-	GetFile(ctx context.Context, model, file string) ([]byte, error)
+	// ReadFile hands a file to read, with its size, once or again. It fails with
+	// job.ErrNotFound.
+	ReadFile(ctx context.Context, model, file string, read func(r io.Reader, size int64) error) error
 }
 
 // Jobs finds what is to be verified of jobs.
@@ -122,13 +124,15 @@ func (j *Jobs) finished(ctx context.Context, s *Subject, r job.Record) error {
 		s.Final = r.Outcome.ParametersSHA256
 	}
 	s.Saved = func(ctx context.Context) error {
-		data, err := j.Models.GetFile(ctx, string(r.ID), registry.WeightsFile)
-		if err != nil {
-			return err
-		}
-		return checkWeights(s, data)
+		return j.Models.ReadFile(ctx, string(r.ID), registry.WeightsFile, func(r io.Reader, size int64) error {
+			return checkWeights(s, r, size)
+		})
 	}
-	data, err := j.Models.GetFile(ctx, string(r.ID), history.FileName)
+	var data []byte
+	err := j.Models.ReadFile(ctx, string(r.ID), history.FileName, func(r io.Reader, size int64) (err error) {
+		data, err = readHistory(r, size)
+		return err
+	})
 	switch {
 	case errors.Is(err, job.ErrNotFound):
 		s.Notes = append(s.Notes, fmt.Sprintf("model %s has no %s, so its steps cannot be compared one by one", r.ID, history.FileName))
@@ -137,6 +141,16 @@ func (j *Jobs) finished(ctx context.Context, s *Subject, r job.Record) error {
 		return err
 	}
 	return s.take(data)
+}
+
+// readHistory reads the history of a model, of size bytes.
+func readHistory(r io.Reader, size int64) ([]byte, error) {
+	if size > history.MaxFile {
+		return nil, fmt.Errorf("%s has %d bytes: at most %d are read: %w", history.FileName, size, history.MaxFile, job.ErrInvalid)
+	}
+	data := make([]byte, size)
+	_, err := io.ReadFull(r, data)
+	return data, err
 }
 
 // take takes the history from a model's file.
@@ -154,9 +168,9 @@ func (s *Subject) take(data []byte) error {
 
 // checkWeights fails with job.ErrCorrupt unless the file has the parameters that the
 // subject ends with.
-func checkWeights(s *Subject, data []byte) error {
+func checkWeights(s *Subject, r io.Reader, size int64) error {
 	params := make([]float32, s.Engine.Network.Params())
-	if err := registry.LoadWeights(data, s.Engine.Network.Tensors(), params); err != nil {
+	if err := registry.ReadWeights(r, size, s.Engine.Network.Tensors(), params); err != nil {
 		return fmt.Errorf("%s: %w: %w", registry.WeightsFile, err, job.ErrCorrupt)
 	}
 	if got := registry.ParametersDigest(params); s.Final != "" && got != s.Final {

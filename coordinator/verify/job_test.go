@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -22,12 +24,12 @@ func (s *stores) Get(_ context.Context, id job.ID) (job.Record, uint64, error) {
 	return s.record, 1, nil
 }
 
-// GetFile implements Models.
-func (s *stores) GetFile(_ context.Context, model, file string) ([]byte, error) {
+// ReadFile implements Models.
+func (s *stores) ReadFile(_ context.Context, model, file string, read func(io.Reader, int64) error) error {
 	if data, ok := s.files[model+"/"+file]; ok {
-		return data, nil
+		return read(bytes.NewReader(data), int64(len(data)))
 	}
-	return nil, job.ErrNotFound
+	return job.ErrNotFound
 }
 
 func (s *stores) open(ctx context.Context, id job.ID) (*Subject, error) {

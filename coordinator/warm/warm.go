@@ -36,8 +36,8 @@ type Records interface {
 
 // Models reads the registry's files.
 type Models interface {
-	// GetFile fails with job.ErrNotFound.
-	GetFile(ctx context.Context, model, file string) ([]byte, error)
+	// OpenFile fails with job.ErrNotFound.
+	OpenFile(ctx context.Context, model, file string) (io.ReadCloser, error)
 }
 
 // Jobs opens parameters of jobs.
@@ -79,27 +79,28 @@ func (j *Jobs) Open(ctx context.Context, text string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := j.read(ctx, s)
+	r, err := j.open(ctx, s)
 	if errors.Is(err, job.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", text, err)
 	}
-	return io.NopCloser(bytes.NewReader(data)), nil
+	return r, nil
 }
 
-func (j *Jobs) read(ctx context.Context, s source) ([]byte, error) {
+func (j *Jobs) open(ctx context.Context, s source) (io.ReadCloser, error) {
 	r, _, err := j.Records.Get(ctx, s.id)
 	if err != nil {
 		return nil, err
 	}
 	if s.step == 0 && r.State == job.Succeeded {
-		return j.Models.GetFile(ctx, string(s.id), registry.WeightsFile)
+		return j.Models.OpenFile(ctx, string(s.id), registry.WeightsFile)
 	}
 	for _, c := range r.Checkpoints { // the newest first
 		if s.step == 0 || c.Step == s.step {
-			return j.checkpoint(ctx, r, c)
+			data, err := j.checkpoint(ctx, r, c)
+			return io.NopCloser(bytes.NewReader(data)), err
 		}
 	}
 	steps := make([]string, len(r.Checkpoints))

@@ -1,6 +1,7 @@
 package warm_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -33,12 +34,12 @@ func (r *records) Get(_ context.Context, id job.ID) (job.Record, uint64, error) 
 
 type models map[string][]byte
 
-func (m models) GetFile(_ context.Context, model, file string) ([]byte, error) {
+func (m models) OpenFile(_ context.Context, model, file string) (io.ReadCloser, error) {
 	data, ok := m[model+"/"+file]
 	if !ok {
 		return nil, job.ErrNotFound
 	}
-	return data, nil
+	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 var spec = job.Spec{

@@ -19,6 +19,9 @@ type Conn struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
 	log zerolog.Logger
+	// sparse drops lines over a few: for what a stranger can cause again and again.
+	sparse zerolog.Logger
+	cfg    Config
 }
 
 // ackTimeout is how long the server may take to confirm a publish before it
@@ -42,12 +45,40 @@ func Connect(ctx context.Context, cfg Config, log zerolog.Logger) (*Conn, error)
 	if err != nil {
 		return nil, err
 	}
+	return newConn(nc, cfg, log)
+}
+
+func newConn(nc *nats.Conn, cfg Config, log zerolog.Logger) (*Conn, error) {
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(ackTimeout))
 	if err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	return &Conn{nc: nc, js: js, log: log}, nil
+	return &Conn{nc: nc, js: js, log: log, sparse: sparse(log), cfg: cfg}, nil
+}
+
+// Fork opens another connection to the same servers, which its caller closes. It
+// does not wait for a server that is away. Requests have a connection of their own:
+// the server cuts off a connection that requests arrive on faster than it is read,
+// and tasks, leases and notices must not be cut off with them.
+func (c *Conn) Fork(use string) (*Conn, error) {
+	cfg := c.cfg
+	cfg.Name += " " + use
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(append(opts, watch(c.log)...), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(cfg.URL, opts...)
+	if err != nil {
+		return nil, wrap("connect to NATS for "+use, err)
+	}
+	return newConn(nc, cfg, c.log)
+}
+
+// sparse returns a logger that writes at most five lines in ten seconds.
+func sparse(log zerolog.Logger) zerolog.Logger {
+	return log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
 }
 
 func dial(ctx context.Context, cfg Config, opts []nats.Option, log zerolog.Logger) (*nats.Conn, error) {
@@ -80,6 +111,7 @@ func transient(err error) bool {
 
 // watch logs what happens to the connection.
 func watch(log zerolog.Logger) []nats.Option {
+	faults := sparse(log)
 	return []nats.Option{
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
@@ -90,7 +122,7 @@ func watch(log zerolog.Logger) []nats.Option {
 			log.Info().Str("nats", nc.ConnectedUrlRedacted()).Msg("connected to NATS again")
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			e := log.Warn().Err(err)
+			e := faults.Warn().Err(err)
 			if sub != nil {
 				e = e.Str("subject", sub.Subject)
 			}

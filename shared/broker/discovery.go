@@ -7,6 +7,10 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
+// pendingQuestions bounds what waits of a discovery subject; their answers wait
+// for nothing, so more is a flood, and is lost.
+const pendingQuestions = 1024
+
 // announce answers those who look for services: PING, INFO and STATS, asked of
 // all, of this name, or of this instance.
 func (s *Service) announce() error {
@@ -30,19 +34,21 @@ func (s *Service) announce() error {
 
 func (s *Service) answer(subject string, answer func() any) error {
 	sub, err := s.c.nc.Subscribe(subject, func(m *nats.Msg) {
-		data, err := json.Marshal(answer())
-		if err == nil {
-			err = m.Respond(data)
-		}
-		if err != nil {
-			s.c.log.Debug().Err(err).Str("subject", m.Subject).Msg("cannot tell about the service")
-		}
+		s.c.contain(subject, func() {
+			data, err := json.Marshal(answer())
+			if err == nil {
+				err = s.c.respond(m, &nats.Msg{Data: data})
+			}
+			if err != nil {
+				s.c.log.Debug().Err(err).Str("subject", m.Subject).Msg("cannot tell about the service")
+			}
+		})
 	})
 	if err != nil {
 		return classify(err)
 	}
 	s.about = append(s.about, sub)
-	return nil
+	return classify(sub.SetPendingLimits(pendingQuestions, pendingQuestions*1024))
 }
 
 func (s *Service) identity() micro.ServiceIdentity {

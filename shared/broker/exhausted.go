@@ -84,7 +84,7 @@ func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.R
 		q.log.Error().Err(err).Msg("removed an exhausted message that is no task")
 		return
 	}
-	handle(t, deliveries)
+	q.c.contain("an exhausted task", func() { handle(t, deliveries) })
 }
 
 // sweep looks for exhausted tasks: messages that are still in the stream

@@ -116,7 +116,7 @@ func (l *Leases) answer(owner string) (subject string, err error) {
 	if known {
 		return subject, nil
 	}
-	_, err = l.c.nc.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(nil) }) // who is not told asks again
+	_, err = l.c.nc.Subscribe(subject, func(m *nats.Msg) { _ = l.c.respond(m, &nats.Msg{}) }) // who is not told asks again
 	if err != nil {
 		l.mu.Lock()
 		delete(l.owners, owner)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,8 +17,9 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxModelFile bounds one file of a model that is read whole, in bytes.
-const MaxModelFile = 4 << 30
+// MaxModelFile bounds one file of a model in bytes: the most parameters that a model
+// may have, 1 GiB, and what belongs to them.
+const MaxModelFile = 1<<30 + 32<<20
 
 // aliasPrefix is where aliases are kept among the models; no model's name can
 // begin so.
@@ -71,20 +73,47 @@ func (m *Models) PutFile(ctx context.Context, model, file string, r io.Reader) e
 	return wrap(doing, err)
 }
 
-// GetFile reads a file of a model. It fails with job.ErrNotFound when there is
-// none of that name.
-func (m *Models) GetFile(ctx context.Context, model, file string) ([]byte, error) {
+// ReadFile hands a file of a model to read, with its size. It fails with
+// job.ErrNotFound when there is none of that name. It calls read again after an
+// attempt in which the file could not be read to its end; an error of read's own is
+// final.
+func (m *Models) ReadFile(ctx context.Context, model, file string, read func(r io.Reader, size int64) error) error {
 	doing := fmt.Sprintf("get %.140s/%.140s", model, file)
 	name, err := object(model, file)
 	if err != nil {
-		return nil, wrap(doing, err)
+		return wrap(doing, err)
 	}
 	store, err := m.bucket.get(ctx)
 	if err != nil {
-		return nil, wrap(doing, err)
+		return wrap(doing, err)
 	}
-	data, _, err := readObject(ctx, store, name, MaxModelFile)
-	return data, wrap(doing, err)
+	return wrap(doing, readObject(ctx, store, name, math.MaxInt64, func(r io.Reader, info *jetstream.ObjectInfo) error {
+		if info.Size > MaxModelFile {
+			return fmt.Errorf("it has %d bytes; no model's file has more than %d: %w", info.Size, MaxModelFile, job.ErrCorrupt)
+		}
+		return read(r, int64(info.Size))
+	}))
+}
+
+// GetFile reads a file of a model whole, as ReadFile does.
+func (m *Models) GetFile(ctx context.Context, model, file string) (data []byte, err error) {
+	err = m.ReadFile(ctx, model, file, func(r io.Reader, size int64) error {
+		data = make([]byte, size)
+		_, err := io.ReadFull(r, data)
+		return err
+	})
+	return data, err
+}
+
+// OpenFile opens a file of a model. It fails with job.ErrNotFound when there is none
+// of that name. Reading fails with job.ErrCorrupt at the end when the content is not
+// what was put.
+func (m *Models) OpenFile(ctx context.Context, model, file string) (io.ReadCloser, error) {
+	name, err := object(model, file)
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("get %.140s/%.140s", model, file), err)
+	}
+	return m.c.OpenObject(ctx, ModelBucket+"/"+name)
 }
 
 // List lists the files of a model, of every model when model is "", in order.
@@ -187,7 +216,11 @@ func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 	if err != nil {
 		return "", wrap(doing, err)
 	}
-	data, _, err := readObject(ctx, store, aliasPrefix+alias, 256)
+	var data []byte
+	err = readObject(ctx, store, aliasPrefix+alias, 256, func(r io.Reader, info *jetstream.ObjectInfo) error {
+		data, err = whole(r, info)
+		return err
+	})
 	if err != nil {
 		return "", wrap(doing, err)
 	}

@@ -197,7 +197,7 @@ func decodeNotice[T notice.Notice](subject string, data []byte) (T, error) {
 }
 
 func listen(c *Conn, subject string, handle nats.MsgHandler) (func(), error) {
-	sub, err := c.nc.Subscribe(subject, handle)
+	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) { c.contain(subject, func() { handle(m) }) })
 	if err != nil {
 		return nil, wrap("subscribe to "+subject, err)
 	}

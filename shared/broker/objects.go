@@ -122,66 +122,24 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	stored, info, err := readObject(ctx, store, string(digest), blob.MaxBytes)
+	var stored []byte
+	var found *jetstream.ObjectInfo
+	err = readObject(ctx, store, string(digest), blob.MaxBytes, func(r io.Reader, info *jetstream.ObjectInfo) error {
+		if info.Metadata[encodingKey] == s2Encoding && info.Size > mostPacked {
+			return fmt.Errorf("it has %d bytes packed; at most %d are allowed: %w", info.Size, mostPacked, job.ErrCorrupt)
+		}
+		found = info
+		stored, err = whole(r, info)
+		return err
+	})
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	data, err := unpack(stored, info)
+	data, err := unpack(stored, found)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return data, blob.Verify(digest, data)
-}
-
-// attempts are the times that reading an object may take, one after the other:
-// a base and a rate in bytes per second. A replaced or deleted object's reader
-// waits for chunks that never come, so the first attempts are short; a slow
-// network gets the last.
-var attempts = []struct {
-	base time.Duration
-	rate uint64
-}{{time.Second, 16 << 20}, {5 * time.Second, 4 << 20}, {30 * time.Second, 1 << 20}}
-
-// readObject reads an object of at most limit bytes whole.
-func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64) (data []byte, info *jetstream.ObjectInfo, err error) {
-	for _, a := range attempts {
-		data, info, err = readObjectOnce(ctx, store, name, limit, func(size uint64) time.Duration {
-			return a.base + time.Duration(size*uint64(time.Second/time.Millisecond)/a.rate)*time.Millisecond
-		})
-		if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, job.ErrInvalid) || ctx.Err() != nil {
-			break
-		}
-	}
-	return data, info, err
-}
-
-// readObjectOnce reads an object whole within the time that its size gives it.
-func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, within func(size uint64) time.Duration) ([]byte, *jetstream.ObjectInfo, error) {
-	info, err := store.GetInfo(ctx, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if info.Size > limit {
-		return nil, nil, fmt.Errorf("object %s has %d bytes; at most %d are allowed: %w", name, info.Size, limit, job.ErrInvalid)
-	}
-	ctx, cancel := context.WithTimeout(ctx, within(info.Size))
-	defer cancel()
-	r, err := store.Get(ctx, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.Close()
-	var data bytes.Buffer
-	data.Grow(int(info.Size))
-	n, err := io.Copy(&data, io.LimitReader(r, int64(limit)+1))
-	if err == nil && uint64(n) > limit {
-		err = fmt.Errorf("object %s has more than %d bytes: %w", name, limit, job.ErrInvalid)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err = r.Info() // of what was read, should it have been replaced since
-	return data.Bytes(), info, err
 }
 
 // Has implements blob.Store.
@@ -221,7 +179,8 @@ func (b *Blobs) Delete(ctx context.Context, digest job.Digest) error {
 }
 
 // OpenObject opens the object that "bucket/object" names, as a spec's source
-// nats:<bucket>/<object> does. Only the first slash parts the two. It fails
+// nats:<bucket>/<object> does. Only the first slash parts the two. The
+// object may be a link to another, as the nats command makes. It fails
 // with job.ErrNotFound when there is no such bucket or object. Reading fails
 // with job.ErrCorrupt at the end when the content is not what was put.
 func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, error) {
@@ -230,11 +189,14 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 	if !ok || bucket == "" || object == "" {
 		return nil, fmt.Errorf("%s: want nats:<bucket>/<object>: %w", doing, job.ErrInvalid)
 	}
-	store, err := c.js.ObjectStore(ctx, bucket)
-	if err != nil {
-		return nil, wrap(doing, err)
+	store, info, err := c.object(ctx, bucket, object)
+	if err == nil && linkOf(info) != nil {
+		object = linkOf(info).Name
+		store, info, err = c.object(ctx, linkOf(info).Bucket, object)
+		if err == nil && linkOf(info) != nil {
+			err = fmt.Errorf("it is a link to a link; want an object: %w", job.ErrInvalid)
+		}
 	}
-	info, err := store.GetInfo(ctx, object)
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
@@ -245,6 +207,16 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 		return nil, wrap(doing, err)
 	}
 	return objectReader{r, doing, cancel}, nil
+}
+
+// object looks an object up.
+func (c *Conn) object(ctx context.Context, bucket, object string) (jetstream.ObjectStore, *jetstream.ObjectInfo, error) {
+	store, err := c.js.ObjectStore(ctx, bucket)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := store.GetInfo(ctx, object)
+	return store, info, err
 }
 
 // objectReader gives errors their class, and ends with its transfer time.

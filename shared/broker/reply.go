@@ -44,7 +44,7 @@ type failure struct {
 
 // finish replies to a request and counts it.
 func (s *Service) finish(e *endpoint, m *nats.Msg, start time.Time, data []byte, err error) {
-	reply := nats.NewMsg(m.Reply)
+	reply := nats.NewMsg("")
 	reply.Data = data
 	if limit := s.c.nc.MaxPayload(); err == nil && limit > 0 && int64(len(data)) > limit {
 		err = fmt.Errorf("the reply has %d bytes; the server's max_payload allows %d: %w", len(data), limit, job.ErrFull)
@@ -53,12 +53,25 @@ func (s *Service) finish(e *endpoint, m *nats.Msg, start time.Time, data []byte,
 		fail(reply, err)
 	}
 	e.count(time.Since(start), err) // before the reply, so that whoever has it finds it counted
+	if err := s.c.respond(m, reply); err != nil {
+		s.c.sparse.Warn().Err(err).Str("endpoint", e.Name).Msg("a reply cannot be sent")
+	}
+}
+
+// respond sends a reply to m, to nobody when m has no reply subject. It refuses a
+// reply subject that is none: a requester who may not publish to JetStream's API,
+// to a bucket or to the fleet could otherwise have this process do it.
+func (c *Conn) respond(m, reply *nats.Msg) error {
+	for _, forbidden := range []string{"$", "tributary."} {
+		if strings.HasPrefix(m.Reply, forbidden) {
+			return fmt.Errorf("reply subject %.100q: want none that begins with %s: %w", m.Reply, forbidden, job.ErrInvalid)
+		}
+	}
 	if m.Reply == "" {
-		return
+		return nil
 	}
-	if err := s.c.nc.PublishMsg(reply); err != nil {
-		s.c.log.Warn().Err(err).Str("endpoint", e.Name).Msg("a reply cannot be sent")
-	}
+	reply.Subject = m.Reply
+	return c.nc.PublishMsg(reply)
 }
 
 // fail makes a reply say what went wrong: in the headers of NATS services, and

@@ -6,15 +6,16 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/nats-io/nuid"
+	"golang.org/x/sync/semaphore"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // ServiceConfig describes a service to those who look for one.
@@ -23,12 +24,15 @@ type ServiceConfig struct {
 	Version     string // SemVer
 	Description string
 	Metadata    map[string]string
-	// Concurrent is how many requests are worked on at a time, over all
-	// endpoints; default 16. As many again per endpoint may wait as MaxWaiting
-	// says; more are refused with 503.
+	// Concurrent is how many requests an endpoint works on at a time; default 16.
+	// MaxWaiting more may wait at each endpoint; the service refuses others with 503.
 	Concurrent int
-	MaxWaiting int           // default 256
-	Timeout    time.Duration // of one request; default 60 s
+	MaxWaiting int // default 256
+	// MaxBytes bounds the requests that wait or are worked on, over all endpoints;
+	// default 64 MiB. One endpoint may use three quarters of it. The service
+	// refuses what is over it with 503.
+	MaxBytes int64
+	Timeout  time.Duration // of one request; default 60 s
 }
 
 // Endpoint is a subject on which a service answers.
@@ -39,6 +43,12 @@ type Endpoint struct {
 	// instance of the service takes part in it.
 	Queue    string
 	Metadata map[string]string // for people: what the request and the reply are
+	// MaxRequest bounds one request in bytes; default 1 MiB. The service refuses
+	// a larger one with 400 before it waits.
+	MaxRequest int
+	// ReplyOnly: the endpoint does nothing but reply, so the service discards a
+	// request without a reply subject.
+	ReplyOnly bool
 	// Handler answers a request. The class of its error decides the code.
 	Handler func(ctx context.Context, r Request) ([]byte, error)
 }
@@ -63,7 +73,7 @@ type Service struct {
 	ends     []*endpoint
 	asked    []*nats.Subscription // of the endpoints
 	about    []*nats.Subscription // of discovery
-	slots    chan struct{}        // one per request worked on
+	bytes    *semaphore.Weighted  // of the requests in hand
 	drained  sync.WaitGroup       // one per subscription of an endpoint
 	stopping chan struct{}        // closed when nothing more is coming
 	working  sync.WaitGroup       // one per endpoint and per request worked on
@@ -75,10 +85,22 @@ type Service struct {
 type endpoint struct {
 	Endpoint
 	waiting chan *nats.Msg
+	slots   chan struct{}       // one per request worked on
+	bytes   *semaphore.Weighted // of the endpoint's requests in hand
 
 	mu    sync.Mutex
 	stats micro.EndpointStats
 }
+
+// Bounds of what the client library holds of an endpoint before arrive sees it.
+// What is over them is lost: they only matter when the process cannot even refuse.
+const (
+	pendingRequests = 4096
+	pendingBytes    = 8 << 20 // or one message of the server's max_payload
+)
+
+// announceTimeout bounds the wait until the server knows a new service.
+const announceTimeout = 5 * time.Second
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
@@ -90,11 +112,13 @@ func (c *Conn) Serve(cfg ServiceConfig, endpoints ...Endpoint) (*Service, error)
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Service{
 		c: c, cfg: cfg, id: nuid.Next(), started: time.Now().UTC(),
-		slots:    make(chan struct{}, positive(cfg.Concurrent, 16)),
 		stopping: make(chan struct{}), cancel: cancel,
 	}
+	s.cfg.Concurrent = positive(cfg.Concurrent, 16)
+	s.cfg.MaxBytes = positive(cfg.MaxBytes, 64<<20)
+	s.bytes = semaphore.NewWeighted(s.cfg.MaxBytes)
 	s.cfg.MaxWaiting = positive(cfg.MaxWaiting, 256)
-	s.cfg.Timeout = time.Duration(positive(int(cfg.Timeout), int(time.Minute)))
+	s.cfg.Timeout = positive(cfg.Timeout, time.Minute)
 	s.cfg.Metadata = maps.Clone(cfg.Metadata)
 	for _, e := range endpoints {
 		if err := s.add(ctx, e); err != nil {
@@ -106,10 +130,13 @@ func (c *Conn) Serve(cfg ServiceConfig, endpoints ...Endpoint) (*Service, error)
 		s.Stop(ctx)
 		return nil, fmt.Errorf("serve %s: %w", cfg.Name, err)
 	}
+	if c.Connected() {
+		_ = c.nc.FlushTimeout(announceTimeout) // best effort: after a reconnect the client subscribes again
+	}
 	return s, nil
 }
 
-func positive(v, fallback int) int {
+func positive[T int | int64 | time.Duration](v, fallback T) T {
 	if v > 0 {
 		return v
 	}
@@ -125,15 +152,15 @@ func (s *Service) add(ctx context.Context, cfg Endpoint) error {
 	if cfg.Queue == "" {
 		cfg.Queue = micro.DefaultQueueGroup
 	}
-	e := &endpoint{Endpoint: cfg, waiting: make(chan *nats.Msg, s.cfg.MaxWaiting)}
+	cfg.MaxRequest = positive(cfg.MaxRequest, 1<<20)
+	e := &endpoint{
+		Endpoint: cfg,
+		waiting:  make(chan *nats.Msg, s.cfg.MaxWaiting),
+		slots:    make(chan struct{}, s.cfg.Concurrent),
+		bytes:    semaphore.NewWeighted(s.cfg.MaxBytes / 4 * 3),
+	}
 	e.stats = micro.EndpointStats{Name: e.Name, Subject: e.Subject, QueueGroup: e.Queue}
-	sub, err := s.c.nc.QueueSubscribe(e.Subject, e.Queue, func(m *nats.Msg) {
-		select {
-		case e.waiting <- m:
-		default:
-			s.finish(e, m, time.Now(), nil, fmt.Errorf("too many requests are waiting: %w", job.ErrFull))
-		}
-	})
+	sub, err := s.c.nc.QueueSubscribe(e.Subject, e.Queue, func(m *nats.Msg) { s.arrive(e, m) })
 	if err != nil {
 		return classify(err)
 	}
@@ -142,7 +169,44 @@ func (s *Service) add(ctx context.Context, cfg Endpoint) error {
 	sub.SetClosedHandler(func(string) { s.drained.Done() })
 	s.asked = append(s.asked, sub)
 	s.working.Go(func() { s.dispatch(ctx, e) })
-	return nil
+	return classify(sub.SetPendingLimits(pendingRequests, int(max(pendingBytes, s.c.nc.MaxPayload()))))
+}
+
+// arrive puts a request in line, or refuses it. It does not wait.
+func (s *Service) arrive(e *endpoint, m *nats.Msg) {
+	err := s.admit(e, m)
+	if err == nil {
+		select {
+		case e.waiting <- m:
+			return
+		default:
+			s.release(e, m)
+			err = fmt.Errorf("too many requests are waiting; try again later: %w", job.ErrFull)
+		}
+	}
+	s.finish(e, m, time.Now(), nil, err)
+}
+
+// admit reserves a request's bytes. release gives them back.
+func (s *Service) admit(e *endpoint, m *nats.Msg) error {
+	switch n := int64(m.Size()); {
+	case m.Reply == "" && e.ReplyOnly:
+		return fmt.Errorf("the request has no reply subject: %w", job.ErrInvalid)
+	case len(m.Data) > e.MaxRequest:
+		return fmt.Errorf("request of %d bytes: want at most %d: %w", len(m.Data), e.MaxRequest, job.ErrInvalid)
+	case !e.bytes.TryAcquire(n):
+	case !s.bytes.TryAcquire(n):
+		e.bytes.Release(n)
+	default:
+		return nil
+	}
+	return fmt.Errorf("too many bytes of requests are waiting; try again later (at most %d, three quarters of them on one subject): %w", s.cfg.MaxBytes, job.ErrFull)
+}
+
+func (s *Service) release(e *endpoint, m *nats.Msg) {
+	n := int64(m.Size())
+	e.bytes.Release(n)
+	s.bytes.Release(n)
 }
 
 // dispatch gives an endpoint's requests to goroutines, as slots permit, until
@@ -168,9 +232,10 @@ func (s *Service) dispatch(ctx context.Context, e *endpoint) {
 
 // start works on a request in a goroutine of its own, once a slot is free.
 func (s *Service) start(ctx context.Context, e *endpoint, m *nats.Msg) {
-	s.slots <- struct{}{}
+	e.slots <- struct{}{}
 	s.working.Go(func() {
-		defer func() { <-s.slots }()
+		defer func() { <-e.slots }()
+		defer s.release(e, m)
 		s.serve(ctx, e, m)
 	})
 }
@@ -186,15 +251,18 @@ func (s *Service) serve(ctx context.Context, e *endpoint, m *nats.Msg) {
 
 var errPanic = errors.New("the request could not be handled because of an internal error")
 
-// handle calls the handler; a panic becomes an error, and its trace is logged.
+// handle calls the handler. It logs a panic, of the handler or one that the handler
+// returns, and tells the requester nothing of it.
 func (s *Service) handle(ctx context.Context, e *endpoint, m *nats.Msg) (data []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.c.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Str("endpoint", e.Name).Msg("a request's handler panicked")
-			data, err = nil, errPanic
-		}
-	}()
-	return e.Handler(ctx, Request{Subject: m.Subject, Data: m.Data})
+	what := "the endpoint " + e.Name
+	err = lifecycle.Contain(what, func() error {
+		data, err = e.Handler(ctx, Request{Subject: m.Subject, Data: m.Data})
+		return err
+	})
+	if s.c.logPanic(what, err) {
+		return nil, errPanic
+	}
+	return data, err
 }
 
 // Stop takes no more requests, answers those that have arrived, and returns

@@ -117,6 +117,6 @@ func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueE
 func (w *watcher) see(e Entry) {
 	if e.Revision > w.seen[e.Record.ID] {
 		w.seen[e.Record.ID] = e.Revision
-		w.handle(e)
+		w.r.c.contain("a job's record", func() { w.handle(e) })
 	}
 }

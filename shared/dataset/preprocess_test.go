@@ -3,11 +3,11 @@ package dataset_test
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/dataset"
@@ -81,17 +81,15 @@ func TestUnscale(t *testing.T) {
 
 func parse(t *testing.T, p *dataset.Preprocessing, text string) ([]float32, error) {
 	t.Helper()
-	var row any
-	require.NoError(t, json.Unmarshal([]byte(text), &row))
-	values, err := p.ParseRow(row)
-	if err != nil {
+	values := make([]dataset.Value, len(p.Columns))
+	if err := p.RowReader().Read(jsontext.NewDecoder(strings.NewReader(text)), values); err != nil {
 		return nil, err
 	}
 	dst := make([]float32, p.Features())
 	return dst, p.Apply(dst, values)
 }
 
-func TestParseRow(t *testing.T) {
+func TestRowReader(t *testing.T) {
 	p := sample()
 	want := []float32{2, 3, 0, 0, 1, 1}
 	for _, text := range []string{
@@ -117,7 +115,7 @@ func TestParseRow(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, text)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := p.ParseRow([]any{json.Number("1e999"), nil, "red", "x"})
+	_, err := parse(t, p, `[1e999, null, "red", "x"]`)
 	require.ErrorContains(t, err, "out of range")
 
 	one := &dataset.Preprocessing{Columns: []dataset.Column{{Name: "x0", Kind: dataset.Numeric, Scale: 1}}}

@@ -1,76 +1,152 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/shared/job"
 )
 
-// ParseRow makes raw values of one JSON row: an array of the columns' values
-// in order, an object keyed by column name (a column left out is missing; the
-// label's is ignored), or, with a single column, the bare value.
-func (p *Preprocessing) ParseRow(row any) ([]Value, error) {
-	switch row := row.(type) {
-	case []any:
-		return p.parseArray(row)
-	case map[string]any:
-		return p.parseObject(row)
+// RowReader reads raw rows of JSON for a preprocessing, value by value: a row takes
+// as much memory as the columns do, whatever is in it. It is immutable and safe for
+// concurrent use.
+type RowReader struct {
+	p  *Preprocessing
+	at map[string]int // column's name → its place
+}
+
+// RowReader returns a reader of the preprocessing's rows.
+func (p *Preprocessing) RowReader() *RowReader {
+	r := &RowReader{p: p, at: make(map[string]int, len(p.Columns))}
+	for i := range p.Columns {
+		r.at[p.Columns[i].Name] = i
+	}
+	return r
+}
+
+// Read reads the row that comes next in d into values, one for each column: an array
+// of the columns' values in order, an object keyed by column name (a column left out
+// is missing; the label's is ignored), or, with a single column, the bare value. It
+// fails with job.ErrInvalid.
+func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
+	switch kind := d.PeekKind(); kind {
+	case jsontext.KindBeginArray:
+		return r.readArray(d, values)
+	case jsontext.KindBeginObject:
+		return r.readObject(d, values)
+	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindString, jsontext.KindNumber:
+		if len(r.p.Columns) != 1 {
+			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
+		}
+	}
+	return r.readValue(d, &values[0], &r.p.Columns[0])
+}
+
+func (r *RowReader) readArray(d *jsontext.Decoder, values []Value) error {
+	if _, err := d.ReadToken(); err != nil {
+		return malformed(err)
+	}
+	n := 0
+	for ; n < len(values) && d.PeekKind() != jsontext.KindEndArray; n++ {
+		if err := r.readValue(d, &values[n], &r.p.Columns[n]); err != nil {
+			return err
+		}
+	}
+	for ; d.PeekKind() != jsontext.KindEndArray; n++ { // only to count them
+		if err := d.SkipValue(); err != nil {
+			return malformed(err)
+		}
+	}
+	if n != len(values) {
+		return fmt.Errorf("row of %d values: the model takes %d: %w", n, len(values), job.ErrInvalid)
+	}
+	_, err := d.ReadToken()
+	return malformed(err)
+}
+
+func (r *RowReader) readObject(d *jsontext.Decoder, values []Value) error {
+	if _, err := d.ReadToken(); err != nil {
+		return malformed(err)
+	}
+	clear(values)
+	for d.PeekKind() != jsontext.KindEndObject {
+		token, err := d.ReadToken()
+		if err != nil {
+			return malformed(err)
+		}
+		name := token.String()
+		i, known := r.at[name]
+		switch {
+		case known:
+			err = r.readValue(d, &values[i], &r.p.Columns[i])
+		case name == r.p.Label.Name:
+			err = malformed(d.SkipValue())
+		default:
+			err = fmt.Errorf("column %.80q: the model has no such column; it takes %s: %w", name, r.p.columnList(), job.ErrInvalid)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return malformed(err)
+}
+
+// readValue reads one cell.
+func (r *RowReader) readValue(d *jsontext.Decoder, v *Value, c *Column) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return malformed(err)
+	}
+	switch kind := token.Kind(); kind {
+	case jsontext.KindNull:
+		*v = Value{}
+	case jsontext.KindString:
+		*v = Text(token.String())
+	case jsontext.KindNumber:
+		x, err := token.Float()
+		if err != nil {
+			return fmt.Errorf("column %.80q: number %.40s: out of range of a 64-bit float: %w", c.Name, token, job.ErrInvalid)
+		}
+		*v = Number(x)
 	default:
-		if len(p.Columns) != 1 {
-			return nil, fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(row), len(p.Columns), job.ErrInvalid)
-		}
-		return p.parseArray([]any{row})
+		return fmt.Errorf("column %.80q: %s: want a number, a string or null: %w", c.Name, jsonKind(kind), job.ErrInvalid)
 	}
+	return nil
 }
 
-func (p *Preprocessing) parseArray(row []any) ([]Value, error) {
-	if len(row) != len(p.Columns) {
-		return nil, fmt.Errorf("row of %d values: the model takes %d: %w", len(row), len(p.Columns), job.ErrInvalid)
+// malformed gives what is no JSON its class; nil stays nil.
+func malformed(err error) error {
+	if err == nil {
+		return nil
 	}
-	values := make([]Value, len(row))
-	for i, x := range row {
-		v, err := FromJSON(x)
-		if err != nil {
-			return nil, fmt.Errorf("column %q: %w", p.Columns[i].Name, err)
-		}
-		values[i] = v
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // within a row
 	}
-	return values, nil
+	return fmt.Errorf("%w: %w", err, job.ErrInvalid)
 }
 
-func (p *Preprocessing) parseObject(row map[string]any) ([]Value, error) {
-	values := make([]Value, len(p.Columns))
-	used := 0
-	for i, c := range p.Columns {
-		x, ok := row[c.Name]
-		if !ok {
-			continue
-		}
-		used++
-		v, err := FromJSON(x)
-		if err != nil {
-			return nil, fmt.Errorf("column %q: %w", c.Name, err)
-		}
-		values[i] = v
+// jsonKind names a kind of JSON.
+func jsonKind(k jsontext.Kind) string {
+	switch k {
+	case jsontext.KindNull:
+		return "null"
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "a boolean"
+	case jsontext.KindNumber:
+		return "a number"
+	case jsontext.KindString:
+		return "a string"
+	case jsontext.KindBeginArray:
+		return "an array"
+	case jsontext.KindBeginObject:
+		return "an object"
+	default:
+		return "no value"
 	}
-	if _, ok := row[p.Label.Name]; ok {
-		used++
-	}
-	if used == len(row) {
-		return values, nil
-	}
-	known := make(map[string]bool, len(p.Columns))
-	for _, c := range p.Columns {
-		known[c.Name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(row)) {
-		if !known[name] && name != p.Label.Name {
-			return nil, fmt.Errorf("column %.80q: the model has no such column; it takes %s: %w", name, p.columnList(), job.ErrInvalid)
-		}
-	}
-	return values, nil
 }
 
 // columnList names the columns in a message, the first few of many.

@@ -1,13 +1,10 @@
 package dataset
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-
-	"tributary/shared/job"
 )
 
 // Value is one raw cell, before preprocessing. The zero Value is a missing one.
@@ -44,47 +41,6 @@ func Cell(s string) Value {
 		return Value{}
 	}
 	return Value{kind: isCell, text: s}
-}
-
-// FromJSON makes a value of what encoding/json decodes a cell to: null, a
-// number (float64 or json.Number), or a string.
-func FromJSON(x any) (Value, error) {
-	switch x := x.(type) {
-	case nil:
-		return Value{}, nil
-	case float64:
-		return Number(x), nil
-	case json.Number:
-		f, err := x.Float64()
-		if err != nil {
-			return Value{}, fmt.Errorf("number %.40s: out of range of a 64-bit float: %w", x, job.ErrInvalid)
-		}
-		return Number(f), nil
-	case string:
-		return Text(x), nil
-	default:
-		return Value{}, fmt.Errorf("%s: want a number, a string or null: %w", jsonKind(x), job.ErrInvalid)
-	}
-}
-
-// jsonKind names what x was in JSON.
-func jsonKind(x any) string {
-	switch x.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case float64, json.Number:
-		return "a number"
-	case string:
-		return "a string"
-	case []any:
-		return "an array"
-	case map[string]any:
-		return "an object"
-	default:
-		return fmt.Sprintf("a %T", x)
-	}
 }
 
 // MissingCell reports whether a cell's text stands for a missing value: empty,

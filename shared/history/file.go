@@ -30,6 +30,9 @@ const (
 	fileTail    = 8
 )
 
+// MaxFile bounds a history's file, in bytes.
+const MaxFile = fileHead + MaxSteps*int64(MarkBytes) + fileTail
+
 // File is what the file of a finished job's history holds.
 type File struct {
 	Plan     job.Digest

@@ -1,10 +1,15 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -13,8 +18,12 @@ import (
 // CardVersion is the version of the model.json this program writes and reads.
 const CardVersion = 1
 
-// maxCard bounds a model.json in bytes: a spec of 1 MiB, and preprocessing.
-const maxCard = 64 << 20
+// The bounds of a model.json, in bytes: of its text, a spec of 1 MiB and
+// preprocessing, and of about what that takes in memory when it is decoded.
+const (
+	maxCard        = 64 << 20
+	maxDecodedCard = 256 << 20
+)
 
 // Card tells everything about a model but its parameters. model.json is one.
 type Card struct {
@@ -68,23 +77,73 @@ func (c Card) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// decodeCard reads a model.json.
-func decodeCard(data []byte) (Card, error) {
-	if len(data) > maxCard {
-		return Card{}, fmt.Errorf("%s has %d bytes: at most %d are read: %w", CardFile, len(data), maxCard, job.ErrInvalid)
+// readCard reads a model.json of size bytes, and returns about what the card takes in
+// memory. Nothing is decoded before its size is known.
+func readCard(r io.Reader, size int64) (Card, int64, error) {
+	if size > maxCard {
+		return Card{}, 0, fmt.Errorf("it has %d bytes: at most %d are read: %w", size, maxCard, job.ErrInvalid)
 	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return Card{}, 0, err
+	}
+	decoded, err := decodedBytes(data)
+	if err != nil {
+		return Card{}, 0, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
+	}
+	if decoded > maxDecodedCard {
+		return Card{}, 0, fmt.Errorf("it takes %d bytes when it is decoded: want at most %d: %w", decoded, maxDecodedCard, job.ErrInvalid)
+	}
+	card, err := decodeCard(data)
+	return card, decoded, err
+}
+
+// decodedBytes is an upper bound of what JSON takes in memory as a Card: a few
+// characters can stand for a large struct, map or slice.
+func decodedBytes(data []byte) (int64, error) {
+	const object, array, text, other = 192, 32, 40, 24
+	n := int64(0)
+	for d := jsontext.NewDecoder(bytes.NewBuffer(data)); ; {
+		token, err := d.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		switch token.Kind() {
+		case jsontext.KindBeginObject:
+			n += object
+		case jsontext.KindBeginArray:
+			n += array
+		case jsontext.KindString:
+			n += text
+		default:
+			n += other
+		}
+		if n > maxDecodedCard {
+			return n, nil // the caller wants no more
+		}
+	}
+}
+
+// decodeCard decodes a model.json.
+func decodeCard(data []byte) (Card, error) {
 	var v struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
-		return Card{}, fmt.Errorf("%s: %w: %w", CardFile, err, job.ErrCorrupt)
+		return Card{}, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
 	}
 	if v.Version != CardVersion {
-		return Card{}, fmt.Errorf("%s has version %d; this program reads version %d: %w", CardFile, v.Version, CardVersion, job.ErrInvalid)
+		return Card{}, fmt.Errorf("it has version %d; this program reads version %d: %w", v.Version, CardVersion, job.ErrInvalid)
 	}
 	var c Card
 	if err := json.Unmarshal(data, &c); err != nil {
-		return Card{}, fmt.Errorf("%s: %w: %w", CardFile, err, job.ErrCorrupt)
+		return Card{}, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
+	}
+	if err := c.ID.Validate(); err != nil {
+		return Card{}, fmt.Errorf("%w: %w", err, job.ErrCorrupt)
 	}
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,30 +45,9 @@ func Decode(files map[string][]byte) (*Model, error) {
 			return nil, fmt.Errorf("model without %s: %w", name, job.ErrNotFound)
 		}
 	}
-	card, err := decodeCard(files[CardFile])
-	if err != nil {
-		return nil, err
-	}
-	m := &Model{Card: card}
-	if err := m.compile(); err != nil {
-		return nil, fmt.Errorf("%s: %w", CardFile, err)
-	}
-	if got := [2]int{m.Network.Features(), m.Network.Outputs()}; got != [2]int{card.Features, card.Outputs} {
-		return nil, fmt.Errorf("%s: %d features and %d outputs; its spec and preprocessing have %d and %d: %w",
-			CardFile, card.Features, card.Outputs, got[0], got[1], job.ErrCorrupt)
-	}
-	weights := files[WeightsFile]
-	if n := m.Network.Params(); n > len(weights)/4 {
-		return nil, fmt.Errorf("%s: %d bytes are too few for %d parameters: %w", WeightsFile, len(weights), n, job.ErrCorrupt)
-	}
-	m.Params = make([]float32, m.Network.Params())
-	if err := LoadWeights(weights, m.Network.Tensors(), m.Params); err != nil {
-		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
-	}
-	if got := ParametersDigest(m.Params); got != card.ParametersSHA256 {
-		return nil, fmt.Errorf("%s has parameters %s; %s names %.80q: %w", WeightsFile, got, CardFile, string(card.ParametersSHA256), job.ErrCorrupt)
-	}
-	return m, nil
+	return Read(func(name string, read func(io.Reader, int64) error) error {
+		return read(bytes.NewReader(files[name]), int64(len(files[name])))
+	}, nil)
 }
 
 // Save writes the model's files into dir, as WriteFiles does.
@@ -81,43 +61,37 @@ func Save(dir string, m *Model) error {
 
 // Load reads a model from dir.
 func Load(dir string) (*Model, error) {
-	files := make(map[string][]byte, len(FileNames))
-	for _, name := range FileNames {
-		data, err := readFile(filepath.Join(dir, name))
+	missing := ""
+	m, err := Read(func(name string, read func(io.Reader, int64) error) error {
+		err := readFile(filepath.Join(dir, name), read)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("no model in %q: it has no %s: %w", dir, name, job.ErrNotFound)
+			missing = name
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read model in %q: %w", dir, err)
-		}
-		files[name] = data
+		return err
+	}, nil)
+	if missing != "" {
+		return nil, fmt.Errorf("no model in %q: it has no %s: %w", dir, missing, job.ErrNotFound)
 	}
-	m, err := Decode(files)
 	if err != nil {
 		return nil, fmt.Errorf("model in %q: %w", dir, err)
 	}
 	return m, nil
 }
 
-// maxFile bounds what is read of a model's file: 2³¹ bytes of weights.
-const maxFile = 1<<31 + maxHeader
-
-func readFile(path string) ([]byte, error) {
+func readFile(path string, read func(io.Reader, int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes: %w", path, maxFile, job.ErrInvalid)
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: want a regular file: %w", path, job.ErrInvalid)
 	}
-	data := make([]byte, info.Size())
-	_, err = io.ReadFull(f, data)
-	return data, err
+	return read(f, info.Size())
 }
 
 // WriteFiles puts files into dir, which is made when it is not there. Each

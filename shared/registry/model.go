@@ -28,6 +28,9 @@ type Model struct {
 	Card    Card
 	Network *model.Network
 	Params  []float32 // [P], in declared order
+
+	rows  *dataset.RowReader
+	bytes int64
 }
 
 // New makes a model of what training ended with. It keeps params, and fills in
@@ -79,7 +82,7 @@ func (m *Model) compile() error {
 	if err != nil {
 		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
 	}
-	m.Network = n
+	m.Network, m.rows = n, c.Preprocessing.RowReader()
 	return c.checkClasses(n.Outputs())
 }
 
@@ -94,6 +97,11 @@ func (c *Card) checkClasses(outputs int) error {
 	case job.MSE, job.HalfSquaredError:
 		if k := c.Preprocessing.Label.Kind; k != dataset.Numeric {
 			return fmt.Errorf("model %.80q: loss %s with a label of kind %.40q: %w", string(c.ID), c.Spec.Loss, string(k), job.ErrInvalid)
+		}
+	}
+	for i, class := range c.Classes { // an answer has one for each row
+		if len(class) > dataset.MaxCategoryBytes {
+			return fmt.Errorf("model %.80q: classes[%d] has %d bytes: want at most %d: %w", string(c.ID), i, len(class), dataset.MaxCategoryBytes, job.ErrInvalid)
 		}
 	}
 	if len(c.Classes) != want {

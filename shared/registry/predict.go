@@ -17,7 +17,7 @@ const (
 	MaxRows    = 1 << 20 // rows
 	maxNumbers = 1 << 24 // rows × outputs, so that the answer stays in memory
 	chunkRows  = 256     // rows that go through the network at once, at most
-	chunkUnits = 1 << 22 // rows × widest layer that go through at once, or one row
+	chunkUnits = 1 << 22 // rows × features and units of all layers that go through at once, or one row
 )
 
 // Prediction is the answer for some rows, and its JSON.
@@ -30,26 +30,6 @@ type Prediction struct {
 	// Probabilities [rows][classes] in the order of Classes.
 	Classes       []string    `json:"classes,omitempty"`
 	Probabilities [][]float32 `json:"probabilities,omitempty"`
-}
-
-// Predict predicts on rows as encoding/json decodes them: each an array of the
-// model's columns in order, or an object by column name. An error wraps
-// job.ErrInvalid and names the row, counted from 0.
-func (m *Model) Predict(ctx context.Context, rows []any) (*Prediction, error) {
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("rows: want at least one: %w", job.ErrInvalid)
-	}
-	b := m.newBatch()
-	for i, row := range rows {
-		values, err := m.Card.Preprocessing.ParseRow(row)
-		if err == nil {
-			err = b.add(ctx, values)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("row %d: %w", i, err)
-		}
-	}
-	return b.finish()
 }
 
 // PredictCSV predicts on the rows of a CSV file with a header (gzip or not), as
@@ -76,20 +56,28 @@ type batch struct {
 	chunk int       // rows that x is let grow to
 	rows  int       // in x
 	total int
+	text  int // bytes of the classes in out
 	out   Prediction
 }
 
 func (m *Model) newBatch() *batch {
-	widest := m.Card.Features
-	for _, l := range m.Card.Spec.Model.Layers {
-		widest = max(widest, l.Dense.Units)
-	}
 	return &batch{
-		m: m, work: model.NewWorkspace(),
-		chunk: max(1, min(chunkRows, chunkUnits/widest)),
-		out:   Prediction{Model: m.Card.ID, Classes: m.Card.Classes},
+		m: m, work: model.NewWorkspace(), chunk: m.chunk(),
+		out: Prediction{Model: m.Card.ID, Classes: m.Card.Classes},
 	}
 }
+
+// width is the number of floats that a row takes on its way through the network.
+func (m *Model) width() int {
+	n := m.Card.Features
+	for _, l := range m.Card.Spec.Model.Layers {
+		n += l.Dense.Units
+	}
+	return n
+}
+
+// chunk is how many rows go through the network at once.
+func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.width())) }
 
 // add appends one raw row.
 func (b *batch) add(ctx context.Context, values []dataset.Value) error {
@@ -156,6 +144,7 @@ func (b *batch) classify(z, p []float32) error {
 			}
 		}
 		b.out.Predictions = append(b.out.Predictions, b.m.Card.Classes[best])
+		b.text += len(b.m.Card.Classes[best])
 		b.out.Probabilities = append(b.out.Probabilities, row)
 	}
 	return nil

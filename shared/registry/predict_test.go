@@ -14,19 +14,18 @@ import (
 	"tributary/shared/job"
 )
 
-// rows decodes JSON rows as the callers do.
-func rows(t *testing.T, text string) []any {
+// wide are limits that no test means.
+var wide = Limits{Rows: 1 << 20, Answer: 1 << 30}
+
+// predict predicts on JSON rows.
+func predict(t *testing.T, m *Model, rows string) (*Prediction, error) {
 	t.Helper()
-	var out []any
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	require.NoError(t, d.Decode(&out))
-	return out
+	return m.PredictJSON(t.Context(), []byte(`{"rows":`+rows+`}`), wide)
 }
 
 func TestPredictRegression(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 1.4, 0.8)
-	p, err := m.Predict(t.Context(), rows(t, `[[6], {"a": 1}, 2, ["3"]]`)[:3])
+	p, err := predict(t, m, `[[6], {"a": 1}, 2]`)
 	require.NoError(t, err)
 	data, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -37,7 +36,7 @@ func TestPredictUnscalesTheLabel(t *testing.T) {
 	label := dataset.Column{Name: "y", Kind: dataset.Numeric, Shift: 100, Scale: 10}
 	m := linear(t, job.HalfSquaredError, nil, label, 2, 1, 2, 0.5, 3, 4, 0.25)
 	// [2 outputs, 2 inputs] = 1 2 / 0.5 3, b = 4, 0.25
-	p, err := m.Predict(t.Context(), rows(t, `[[1, 1]]`))
+	p, err := predict(t, m, `[[1, 1]]`)
 	require.NoError(t, err)
 	require.Equal(t, []any{[]any{170.0, 137.5}}, p.Predictions)
 	require.Nil(t, p.Probabilities)
@@ -46,7 +45,7 @@ func TestPredictUnscalesTheLabel(t *testing.T) {
 func TestPredictClasses(t *testing.T) {
 	label := dataset.Column{Name: "kind", Kind: dataset.Categorical}
 	m := linear(t, job.SoftmaxCrossEntropy, []string{"cat", "dog"}, label, 1, 1, -1, 0, 0)
-	p, err := m.Predict(t.Context(), rows(t, `[[2], [-2], [0]]`))
+	p, err := predict(t, m, `[[2], [-2], [0]]`)
 	require.NoError(t, err)
 	require.Equal(t, []any{"cat", "dog", "cat"}, p.Predictions)
 	require.Equal(t, []string{"cat", "dog"}, p.Classes)
@@ -55,7 +54,7 @@ func TestPredictClasses(t *testing.T) {
 	require.InDelta(t, 1, p.Probabilities[1][0]+p.Probabilities[1][1], 1e-6)
 
 	m = linear(t, job.SigmoidCrossEntropy, []string{"no", "yes"}, label, 1, 1, 0)
-	p, err = m.Predict(t.Context(), rows(t, `[[2], [-2], [1e-20], [0]]`))
+	p, err = predict(t, m, `[[2], [-2], [1e-20], [0]]`)
 	require.NoError(t, err)
 	require.Equal(t, []any{"yes", "no", "yes", "no"}, p.Predictions)
 	require.Equal(t, []float32{0.5, 0.5}, p.Probabilities[2])
@@ -83,7 +82,7 @@ func TestPredictCSVInChunks(t *testing.T) {
 func TestPredictRefuses(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	for text, want := range map[string]string{
-		`[]`:                           "rows: want at least one",
+		`[]`:                           "rows: 0: want 1 to",
 		`[[1,2],[1,2,3]]`:              "row 1: row of 3 values: the model takes 2",
 		`[[1]]`:                        "row 0: row of 1 values: the model takes 2",
 		`[{"a":1,"b":2,"nonsense":3}]`: `row 0: column "nonsense": the model has no such column`,
@@ -94,7 +93,7 @@ func TestPredictRefuses(t *testing.T) {
 		`[[1e39,1]]`:                   "row 0: column",
 		`[[3e38,3e38]]`:                "row 0: output +Inf is no finite number",
 	} {
-		_, err := m.Predict(t.Context(), rows(t, text))
+		_, err := predict(t, m, text)
 		require.ErrorIs(t, err, job.ErrInvalid, text)
 		require.ErrorContains(t, err, want)
 	}
@@ -113,6 +112,6 @@ func TestPredictStops(t *testing.T) {
 	cancel()
 	_, err := m.PredictCSV(ctx, bytes.NewReader(bytes.Repeat([]byte("1\n"), chunkRows+2)), 0)
 	require.Error(t, err)
-	_, err = m.Predict(ctx, make([]any, chunkRows))
+	_, err = m.PredictJSON(ctx, []byte(`{"rows":[1`+strings.Repeat(",1", chunkRows)+`]}`), wide)
 	require.Error(t, err)
 }

@@ -122,7 +122,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		"no card":      {func(f map[string][]byte) { delete(f, CardFile) }, job.ErrNotFound, "model without model.json"},
 		"no weights":   {func(f map[string][]byte) { delete(f, WeightsFile) }, job.ErrNotFound, "model without model.safetensors"},
-		"broken card":  {func(f map[string][]byte) { f[CardFile] = f[CardFile][:40] }, job.ErrCorrupt, "model.json: unexpected end"},
+		"broken card":  {func(f map[string][]byte) { f[CardFile] = f[CardFile][:40] }, job.ErrCorrupt, "model.json: jsontext: unexpected EOF"},
 		"later card":   {edit(`"version": 1`, `"version": 2`), job.ErrInvalid, "version 2; this program reads version 1"},
 		"bad digest":   {edit(`"parameters_sha256": "`, `"parameters_sha256": "0`), job.ErrCorrupt, "model.json names"},
 		"bad features": {edit(`"features": 2`, `"features": 3`), job.ErrCorrupt, "3 features and 1 outputs; its spec and preprocessing have 2 and 1"},

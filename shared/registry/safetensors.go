@@ -71,27 +71,6 @@ func EncodeWeights(tensors []model.Tensor, params []float32) ([]byte, error) {
 	return out, nil
 }
 
-// parse checks a safetensors file whole and returns its tensors by name, and
-// the bytes their offsets point into.
-func parse(data []byte) (map[string]entry, []byte, error) {
-	if len(data) < 8 {
-		return nil, nil, malformed("%d bytes: shorter than the 8 of the header's length", len(data))
-	}
-	n := binary.LittleEndian.Uint64(data)
-	if n > maxHeader {
-		return nil, nil, malformed("header of %d bytes: at most %d are read", n, maxHeader)
-	}
-	if n > uint64(len(data)-8) {
-		return nil, nil, malformed("header of %d bytes in a file of %d", n, len(data))
-	}
-	header, body := data[8:8+n], data[8+n:]
-	entries, err := parseHeader(header)
-	if err != nil {
-		return nil, nil, err
-	}
-	return entries, body, cover(entries, uint64(len(body)))
-}
-
 // parseHeader reads the JSON, refusing what the format does: duplicate names,
 // other fields, anything but spaces after the end.
 func parseHeader(header []byte) (map[string]entry, error) {

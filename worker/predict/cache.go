@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -12,29 +13,35 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 	"tributary/shared/registry"
 )
 
 const (
 	aliasFor    = time.Second      // how long a name is taken to stand for the same model
 	maxNames    = 1024             // names remembered
-	maxName     = 256              // bytes of a name
 	loadTimeout = 30 * time.Second // reading one model
-	maxLoads    = 2                // models read at a time, so that memory stays near the limit
+	maxLoads    = 2                // models read at a time
+	maxCallers  = 32               // requests that wait for a model to be read, so that others find a free hand
 )
 
 // cache keeps models by id, the least recently used leaving when their bytes
 // are over the limit, and the ids of names for a moment.
+//
+// Invariant: bytes + reading ≤ limit.
 type cache struct {
-	models Models
-	limit  int64
-	flight singleflight.Group
-	loads  *semaphore.Weighted
+	models  Models
+	limit   int64
+	flight  singleflight.Group
+	callers *semaphore.Weighted // requests that wait for a model to be read
+	loads   *semaphore.Weighted // models being read
+	room    *semaphore.Weighted // bytes of models being read
 
-	mu    sync.Mutex
-	bytes int64
-	byID  *lru.LRU[job.ID, loaded]
-	names *lru.LRU[string, alias]
+	mu      sync.Mutex
+	bytes   int64 // of byID
+	reading int64 // of models being read
+	byID    *lru.LRU[job.ID, loaded]
+	names   *lru.LRU[string, alias]
 }
 
 type loaded struct {
@@ -48,7 +55,10 @@ type alias struct {
 }
 
 func newCache(models Models, limit int64) *cache {
-	c := &cache{models: models, limit: limit, loads: semaphore.NewWeighted(maxLoads)}
+	c := &cache{
+		models: models, limit: limit, callers: semaphore.NewWeighted(maxCallers),
+		loads: semaphore.NewWeighted(maxLoads), room: semaphore.NewWeighted(limit),
+	}
 	c.names = newLRU[string, alias](maxNames, nil)
 	// Its length is bounded by bytes, in put; every model has some.
 	c.byID = newLRU(int(min(limit, 1<<30))+1, func(_ job.ID, l loaded) { c.bytes -= l.bytes })
@@ -72,15 +82,18 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 	if m, ok := c.lookUp(id); ok {
 		return m, nil
 	}
+	if !c.callers.TryAcquire(1) {
+		return nil, fmt.Errorf("model %.80q: %d requests are waiting for models to be read; try again later: %w", name, maxCallers, job.ErrFull)
+	}
+	defer c.callers.Release(1)
 	// One caller reads for all who want the model; its own impatience must not
-	// fail the others.
-	v, err, _ := c.flight.Do(string(id), func() (any, error) {
-		if m, ok := c.lookUp(id); ok {
-			return m, nil
-		}
-		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-		defer cancel()
-		return c.load(reading, id)
+	// fail the others, and a panic not the program.
+	v, err, _ := c.flight.Do(string(id), func() (m any, err error) {
+		err = lifecycle.Contain("read model "+string(id), func() error {
+			m, err = c.find(ctx, id)
+			return err
+		})
+		return m, err
 	})
 	if err != nil {
 		return nil, notFound(name, err)
@@ -89,6 +102,16 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 		return nil, err
 	}
 	return v.(*registry.Model), nil
+}
+
+// find returns a model that has been read meanwhile, or reads it.
+func (c *cache) find(ctx context.Context, id job.ID) (*registry.Model, error) {
+	if m, ok := c.lookUp(id); ok {
+		return m, nil
+	}
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	return c.load(reading, id)
 }
 
 // notFound says in a sentence that there is no such model, if that is err.
@@ -101,8 +124,8 @@ func notFound(name string, err error) error {
 
 // resolve returns the id that a name stands for.
 func (c *cache) resolve(ctx context.Context, name string) (job.ID, error) {
-	if name == "" || len(name) > maxName {
-		return "", job.ErrNotFound
+	if job.ID(name).Validate() != nil {
+		return "", job.ErrNotFound // a model is named as jobs are
 	}
 	now := time.Now()
 	c.mu.Lock()
@@ -128,40 +151,57 @@ func (c *cache) lookUp(id job.ID) (*registry.Model, bool) {
 	return l.model, ok
 }
 
-// load reads a model and caches it.
-func (c *cache) load(ctx context.Context, id job.ID) (*registry.Model, error) {
+// load reads a model and caches it. It makes room before it reads the parameters.
+func (c *cache) load(ctx context.Context, id job.ID) (m *registry.Model, err error) {
 	if err := c.loads.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait to read it: %w", err)
 	}
 	defer c.loads.Release(1)
-	files := make(map[string][]byte, len(registry.FileNames))
-	size := int64(0)
-	for _, name := range registry.FileNames {
-		data, err := c.models.File(ctx, id, name)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+	reserved := int64(0)
+	defer func() { c.finish(id, m, reserved) }()
+	return registry.Read(func(name string, read func(io.Reader, int64) error) error {
+		return c.models.ReadFile(ctx, id, name, read)
+	}, func(bytes int64) error {
+		if err := c.reserve(ctx, bytes); err != nil {
+			return err
 		}
-		files[name] = data
-		if size += int64(len(data)); size > c.limit {
-			return nil, fmt.Errorf("its files are over the model cache's %d bytes: %w", c.limit, job.ErrFull)
-		}
-	}
-	m, err := registry.Decode(files)
-	if err != nil {
-		return nil, err
-	}
-	c.put(id, loaded{m, size})
-	return m, nil
+		reserved = bytes
+		return nil
+	})
 }
 
-// put adds a model and lets older ones go until the bytes are within the limit.
-func (c *cache) put(id job.ID, l loaded) {
+// reserve waits for room for a model that is read now, and lets models go for it.
+func (c *cache) reserve(ctx context.Context, bytes int64) error {
+	if bytes > c.limit {
+		return fmt.Errorf("it takes %d bytes in memory; the model cache has %d (--model-cache): %w", bytes, c.limit, job.ErrFull)
+	}
+	if err := c.room.Acquire(ctx, bytes); err != nil {
+		return fmt.Errorf("wait for room in the model cache: %w", err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.byID.Remove(id)
-	c.bytes += l.bytes
-	c.byID.Add(id, l)
-	for c.bytes > c.limit {
+	c.reading += bytes
+	c.shrink()
+	return nil
+}
+
+// finish gives back what reserve has reserved, and caches the model, unless it is nil.
+func (c *cache) finish(id job.ID, m *registry.Model, reserved int64) {
+	c.mu.Lock()
+	c.reading -= reserved
+	if m != nil {
+		c.byID.Remove(id)
+		c.bytes += reserved
+		c.byID.Add(id, loaded{m, reserved})
+	}
+	c.mu.Unlock()
+	c.room.Release(reserved)
+}
+
+// shrink lets the least recently used models go until the bytes are within the
+// limit. The lock is held.
+func (c *cache) shrink() {
+	for c.bytes+c.reading > c.limit && c.byID.Len() > 0 {
 		c.byID.RemoveOldest()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 	"tributary/shared/registry"
 )
 
@@ -29,6 +31,7 @@ type store struct {
 	read     int
 	hold     chan struct{} // when set, File waits for it
 	fail     error
+	broken   bool // ReadFile panics after it has read
 }
 
 func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
@@ -44,24 +47,29 @@ func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
 	return "", fmt.Errorf("key %s: %w", name, job.ErrNotFound)
 }
 
-func (s *store) File(_ context.Context, model job.ID, name string) ([]byte, error) {
+func (s *store) ReadFile(_ context.Context, model job.ID, name string, read func(io.Reader, int64) error) error {
 	if s.hold != nil {
 		<-s.hold
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.read++
-	if s.fail != nil {
-		return nil, s.fail
-	}
 	data, ok := s.files[model][name]
-	if !ok {
-		return nil, job.ErrNotFound
+	fail := s.fail
+	s.mu.Unlock()
+	switch {
+	case fail != nil:
+		return fail
+	case !ok:
+		return job.ErrNotFound
 	}
-	return data, nil
+	err := read(bytes.NewReader(data), int64(len(data)))
+	if s.broken && name == registry.WeightsFile {
+		panic("a bug")
+	}
+	return err
 }
 
-// put stores the model y = slope·x.
+// put stores the model y = slope·x, and returns its size in memory.
 func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 	t.Helper()
 	column := dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1}
@@ -77,10 +85,9 @@ func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 		s.files = map[job.ID]map[string][]byte{}
 	}
 	s.files[id] = files
-	for _, data := range files {
-		size += int64(len(data))
-	}
-	return size
+	m, err = registry.Decode(files)
+	require.NoError(t, err)
+	return m.Bytes()
 }
 
 func TestHandle(t *testing.T) {
@@ -108,12 +115,12 @@ func TestHandleRefuses(t *testing.T) {
 		{"", `{"rows":[[1]]}`, job.ErrNotFound, `there is no model ""`},
 		{string(bytes.Repeat([]byte("x"), 300)), `{"rows":[[1]]}`, job.ErrNotFound, "there is no model"},
 		{"line-1", ``, job.ErrInvalid, `request is empty: want {"rows":[[…], …]}`},
-		{"line-1", `{"rows"`, job.ErrInvalid, "request: unexpected EOF"},
+		{"line-1", `{"rows"`, job.ErrInvalid, "request: jsontext: unexpected EOF"},
 		{"line-1", `{"row":[[1]]}`, job.ErrInvalid, `unknown field "row"`},
-		{"line-1", `[[1]]`, job.ErrInvalid, "request: json: cannot unmarshal array"},
+		{"line-1", `[[1]]`, job.ErrInvalid, `request: it begins with [`},
 		{"line-1", `{"rows":[[1]]} {}`, job.ErrInvalid, "goes on after its end"},
 		{"line-1", `{"rows":[]}`, job.ErrInvalid, "rows: 0: want 1 to 3"},
-		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: 4: want 1 to 3"},
+		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: more than 3: want 1 to 3"},
 		{"line-1", `{"rows":[[1],[1,2]]}`, job.ErrInvalid, "row 1: row of 2 values: the model takes 1"},
 		{"line-1", `{"rows":[["text"]]}`, job.ErrInvalid, `row 0: column "x": text "text" in a numeric column`},
 		{"line-1", `{"rows":[1.2345678,2.2345678,3.2345678]}`, job.ErrInvalid, "the answer for 3 rows is over 60 bytes"},
@@ -201,7 +208,7 @@ func TestFailuresAreNotCached(t *testing.T) {
 	s.put(t, "m-1", 1)
 	service := New(Config{Models: s})
 	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
-	require.ErrorContains(t, err, `model "m-1": read model.json: no route`)
+	require.ErrorContains(t, err, `model "m-1": model.json: no route`)
 	s.fail = nil
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -220,6 +227,95 @@ func TestFailuresAreNotCached(t *testing.T) {
 	_, err = service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, job.ErrNotFound)
+}
+
+// A panic while a model is read fails those who wait for it, and is told as poison.
+func TestAPanicWhileAModelIsRead(t *testing.T) {
+	s := &store{hold: make(chan struct{})}
+	size := s.put(t, "m-1", 1)
+	service := New(Config{Models: s, CacheBytes: size})
+	s.broken = true
+	var all sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`)) })
+	}
+	close(s.hold)
+	all.Wait()
+	for _, err := range errs {
+		p, ok := errors.AsType[*lifecycle.PanicError](err)
+		require.True(t, ok, "%v", err)
+		require.Contains(t, string(p.Stack), "ReadFile")
+	}
+	s.broken = false
+	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.NoError(t, err, "the room that was reserved is free again")
+}
+
+// Models that are slow to read must not take every hand of the service.
+func TestFewRequestsWaitForModels(t *testing.T) {
+	s := &store{hold: make(chan struct{})}
+	s.put(t, "m-1", 1)
+	s.put(t, "m-2", 1)
+	service := New(Config{Models: s})
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		s.hold = hold
+		var all sync.WaitGroup
+		for range maxCallers {
+			all.Go(func() {
+				_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+				require.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		_, err := service.Handle(t.Context(), "m-2", []byte(`{"rows":[1]}`))
+		require.ErrorIs(t, err, job.ErrFull)
+		require.ErrorContains(t, err, "32 requests are waiting for models to be read")
+		close(hold)
+		all.Wait()
+	})
+	_, err := service.Handle(t.Context(), "m-1", []byte(`{"rows":[1]}`))
+	require.NoError(t, err, "what has been read needs no hand")
+}
+
+// Models that are read make room first, and wait for each other's.
+func TestModelsBeingReadCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		size := s.put(t, "m-1", 1)
+		s.put(t, "m-2", 2)
+		s.put(t, "m-3", 3)
+		c := New(Config{Models: s, CacheBytes: 2 * size}).cache
+		for _, id := range []string{"m-1", "m-2"} {
+			_, err := c.get(t.Context(), id)
+			require.NoError(t, err)
+		}
+		require.NoError(t, c.reserve(t.Context(), size+1))
+		require.Zero(t, c.byID.Len(), "two models have left for one that is read")
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := c.get(t.Context(), "m-3")
+			require.NoError(t, err)
+		})
+		synctest.Wait()
+		require.Zero(t, c.byID.Len(), "the third waits")
+		c.finish("m-0", nil, size+1)
+		all.Wait()
+		require.Equal(t, size, c.bytes)
+		require.Zero(t, c.reading)
+	})
+}
+
+// A name that no model can have costs no look-up.
+func TestNamesOfModels(t *testing.T) {
+	s := &store{}
+	service := New(Config{Models: s})
+	for _, name := range []string{"", "..", "@alias", "a/b", "UPPER", "*", ">", "a.b", string(bytes.Repeat([]byte("x"), 65)), "\xff"} {
+		_, err := service.Handle(t.Context(), name, []byte(`{"rows":[1]}`))
+		require.ErrorIs(t, err, job.ErrNotFound, "%q", name)
+	}
+	require.Zero(t, s.resolved)
 }
 
 func FuzzHandle(f *testing.F) {

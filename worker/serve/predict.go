@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 
 	"tributary/shared/broker"
@@ -15,22 +16,39 @@ import (
 // subject is where predictions are asked for; the model's name comes last.
 const subject = "tributary.predict."
 
+// concurrent is how many predictions a worker has in hand, most of them waiting
+// for a model or a CPU: package predict has the bounds of both.
+const concurrent = 64
+
 // answerPredictions serves predictions, shared among all workers, until it is
-// stopped.
-func (c *Command) answerPredictions(stores *settings.Opened) (*broker.Service, error) {
+// stopped. Requests and the models for them come over a connection of their own.
+func (c *Command) answerPredictions(stores *settings.Opened) (stop func(context.Context), err error) {
+	conn, err := stores.Conn.Fork("predictions")
+	if err != nil {
+		return nil, err
+	}
 	service := predict.New(predict.Config{
-		Models: models{stores.Conn.Models()}, CacheBytes: c.ModelCache << 20, Parallel: c.Slots,
+		Models: models{conn.Models()}, CacheBytes: c.ModelCache << 20, Parallel: c.Slots,
 	})
-	return stores.Conn.Serve(broker.ServiceConfig{
-		Name: "tributary-predict", Version: build.SemVer(),
+	answering, err := conn.Serve(broker.ServiceConfig{
+		Name: "tributary-predict", Version: build.SemVer(), Concurrent: concurrent,
 		Description: "Answers predictions of models in the registry.",
 	}, broker.Endpoint{
 		Name: "predict", Subject: subject + "*", Queue: "workers",
+		MaxRequest: predict.MaxRequest, ReplyOnly: true,
 		Metadata: map[string]string{"about": `{"rows":[[…]]} → {"predictions":[…]}; the subject ends in a model's id or name`},
 		Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
 			return service.Handle(ctx, strings.TrimPrefix(r.Subject, subject), r.Data)
 		},
 	})
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return func(ctx context.Context) {
+		answering.Stop(ctx)
+		conn.Close()
+	}, nil
 }
 
 // models hands the broker's models out as package predict wants them.
@@ -46,6 +64,6 @@ func (m models) Resolve(ctx context.Context, name string) (job.ID, error) {
 	return job.ID(id), err
 }
 
-func (m models) File(ctx context.Context, model job.ID, name string) ([]byte, error) {
-	return m.GetFile(ctx, string(model), name)
+func (m models) ReadFile(ctx context.Context, model job.ID, name string, read func(r io.Reader, size int64) error) error {
+	return m.Models.ReadFile(ctx, string(model), name, read)
 }

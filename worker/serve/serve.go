@@ -95,11 +95,11 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		predictions, err := c.answerPredictions(stores) //nolint:contextcheck // Stop ends it
+		stop, err := c.answerPredictions(stores) //nolint:contextcheck // stop ends it
 		if err != nil {
 			return err
 		}
-		defer predictions.Stop(hard)
+		defer stop(hard)
 		ready.Set(stores)
 		return run.Run(soft, hard, c.config(id, numerics, stores, metrics, log))
 	})

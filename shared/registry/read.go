@@ -1,0 +1,196 @@
+package registry
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/wire"
+)
+
+// maxModelHeader bounds the header of a model's own weights, in bytes.
+const maxModelHeader = 1 << 20
+
+// Files hands a file of a model to read, with its size in bytes. It may call read
+// again, with the file from its beginning, when it could not be read to its end. It
+// fails with job.ErrNotFound when there is none of the name.
+type Files func(name string, read func(r io.Reader, size int64) error) error
+
+// Read reads a model that a stranger may have written. It knows what the model takes
+// before it takes it: it reads the card, checks it, asks admit (nil: everything is
+// admitted) about the bytes of the model in memory, refuses weights of another size
+// than the card's parameters have, and reads them into their place. Beside the model
+// it holds the card's text, at most 64 MiB, and 1 MiB.
+//
+// It fails with job.ErrNotFound when a file is missing, with job.ErrCorrupt when the
+// weights are not those the card names, with job.ErrInvalid when a file has no form
+// that this program reads, and with what admit returns.
+func Read(files Files, admit func(bytes int64) error) (*Model, error) {
+	m := new(Model)
+	err := files(CardFile, func(r io.Reader, size int64) (err error) {
+		m.Card, m.bytes, err = readCard(r, size)
+		return err
+	})
+	if err == nil {
+		err = m.checkCard()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", CardFile, err)
+	}
+	m.bytes += 4 * int64(m.Network.Params())
+	if admit != nil {
+		if err := admit(m.bytes); err != nil {
+			return nil, err
+		}
+	}
+	err = files(WeightsFile, m.readParams)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
+	}
+	if got := ParametersDigest(m.Params); got != m.Card.ParametersSHA256 {
+		return nil, fmt.Errorf("%s has parameters %s; %s names %.80q: %w", WeightsFile, got, CardFile, string(m.Card.ParametersSHA256), job.ErrCorrupt)
+	}
+	return m, nil
+}
+
+// Bytes is about what a model that was read takes in memory.
+func (m *Model) Bytes() int64 { return m.bytes }
+
+// checkCard makes the network, and tests what the card says of itself.
+func (m *Model) checkCard() error {
+	if err := m.compile(); err != nil {
+		return err
+	}
+	if got := [2]int{m.Network.Features(), m.Network.Outputs()}; got != [2]int{m.Card.Features, m.Card.Outputs} {
+		return fmt.Errorf("%d features and %d outputs; its spec and preprocessing have %d and %d: %w",
+			m.Card.Features, m.Card.Outputs, got[0], got[1], job.ErrCorrupt)
+	}
+	return nil
+}
+
+// readParams reads a weights file of size bytes.
+func (m *Model) readParams(r io.Reader, size int64) error {
+	n := int64(m.Network.Params())
+	if size < 8+4*n {
+		return fmt.Errorf("%d bytes are too few for %d parameters: %w", size, n, job.ErrCorrupt)
+	}
+	if size > 8+4*n+maxModelHeader {
+		return fmt.Errorf("%d bytes are too many for %d parameters and a header of at most %d bytes: %w", size, n, maxModelHeader, job.ErrCorrupt)
+	}
+	if m.Params == nil {
+		m.Params = make([]float32, n)
+	}
+	return ReadWeights(r, size, m.Network.Tensors(), m.Params)
+}
+
+// ReadWeights reads a safetensors file of size bytes as LoadWeights does, holding
+// little beside its header and dst in memory. An error of r is returned as it is.
+func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst []float32) error {
+	header, err := readHeader(r, size)
+	if err != nil {
+		return err
+	}
+	entries, err := parseHeader(header)
+	if err != nil {
+		return err
+	}
+	if err := cover(entries, uint64(size-8)-uint64(len(header))); err != nil {
+		return err
+	}
+	if err := match(entries, tensors, len(dst)); err != nil {
+		return err
+	}
+	inFile := slices.SortedStableFunc(slices.Values(tensors), func(a, b model.Tensor) int {
+		return cmp.Compare(entries[a.Name].Offsets[0], entries[b.Name].Offsets[0])
+	})
+	var f faults
+	buf := make([]byte, 64<<10)
+	for _, t := range inFile {
+		part := dst[t.Offset : t.Offset+t.Len]
+		for at := 0; at < len(part); {
+			piece := part[at:min(at+len(buf)/4, len(part))]
+			if _, err := io.ReadFull(r, buf[:4*len(piece)]); err != nil {
+				return fmt.Errorf("tensor %s: %w", t.Name, err)
+			}
+			wire.Floats(piece, buf[:4*len(piece)])
+			at += len(piece)
+		}
+		if i := slices.IndexFunc(part, notFinite); i >= 0 {
+			f.add("tensor %s: element %d is %v", t.Name, i, part[i])
+		}
+	}
+	return f.join()
+}
+
+// readHeader reads the header of a safetensors file of size bytes.
+func readHeader(r io.Reader, size int64) ([]byte, error) {
+	if size < 8 {
+		return nil, malformed("%d bytes: shorter than the 8 of the header's length", size)
+	}
+	var length [8]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	n := binary.LittleEndian.Uint64(length[:])
+	if n > maxHeader {
+		return nil, malformed("header of %d bytes: at most %d are read", n, maxHeader)
+	}
+	if n > uint64(size-8) {
+		return nil, malformed("header of %d bytes in a file of %d", n, size)
+	}
+	header := make([]byte, n)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	return header, nil
+}
+
+// match tests that a file's entries are the tensors, which are views of params floats.
+func match(entries map[string]entry, tensors []model.Tensor, params int) error {
+	var f faults
+	others := maps.Clone(entries)
+	for _, t := range tensors {
+		e, ok := others[t.Name]
+		delete(others, t.Name)
+		switch {
+		case !ok:
+			f.add("tensor %s %v is missing", t.Name, t.Shape)
+		case !slices.Equal(e.Shape, t.Shape):
+			f.add("tensor %s has shape %v; the model's is %v", t.Name, e.Shape, t.Shape)
+		case t.Offset < 0 || t.Len < 0 || t.Offset > params-t.Len || uint64(4*t.Len) != e.Offsets[1]-e.Offsets[0]:
+			f.add("tensor %s: elements %d to %d of %d parameters", t.Name, t.Offset, t.Offset+t.Len, params)
+		}
+	}
+	if len(others) > 0 {
+		names := slices.Sorted(maps.Keys(others))
+		more := ""
+		if len(names) > maxFaults {
+			more = fmt.Sprintf(" and %d more", len(names)-maxFaults)
+			names = names[:maxFaults]
+		}
+		f.add("the model has no tensor %.400q%s", strings.Join(names, ", "), more)
+	}
+	return f.join()
+}
+
+// faults collects what is wrong with a file.
+type faults []error
+
+func (f *faults) add(format string, args ...any) {
+	*f = append(*f, fmt.Errorf(format+": %w", append(args, job.ErrInvalid)...))
+}
+
+// join returns the first maxFaults faults as one error, nil when there is none.
+func (f *faults) join() error {
+	if len(*f) > maxFaults {
+		return errors.Join(append((*f)[:maxFaults:maxFaults], fmt.Errorf("and %d more faults", len(*f)-maxFaults))...)
+	}
+	return errors.Join(*f...)
+}

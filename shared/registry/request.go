@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+)
+
+// Limits bound the prediction of a request. All of them are positive.
+type Limits struct {
+	Rows   int // rows of a request
+	Answer int // bytes of the answer's JSON
+}
+
+// TooLong is the error of a request whose answer is over the limit: job.ErrInvalid.
+func (l Limits) TooLong(rows int) error {
+	return fmt.Errorf("rows: the answer for %d rows is over %d bytes; ask for fewer at a time: %w", rows, l.Answer, job.ErrInvalid)
+}
+
+// wantRequest says in an error what a request looks like.
+const wantRequest = `want {"rows":[[…], …]}`
+
+// PredictJSON predicts on a request {"rows":[…]}, each row as dataset.RowReader reads
+// it. It holds a chunk of rows and the answer in memory, whatever the request has. It
+// ends at the first fault: an error wraps job.ErrInvalid and names the row, counted
+// from 0. Names that are there twice, invalid UTF-8 and other fields are faults.
+func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) (*Prediction, error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(request))
+	p, err := m.predictJSON(ctx, d, limits)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("request goes on after its end: %s: %w", wantRequest, job.ErrInvalid)
+	}
+	return p, nil
+}
+
+func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Limits) (*Prediction, error) {
+	if err := begin(d, jsontext.KindBeginObject, "request"); err != nil {
+		return nil, err
+	}
+	var p *Prediction
+	for d.PeekKind() != jsontext.KindEndObject {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, malformedRequest(err)
+		}
+		if s := name.String(); s != "rows" {
+			return nil, fmt.Errorf("request: unknown field %.80q: %s: %w", s, wantRequest, job.ErrInvalid)
+		}
+		if p, err = m.predictRows(ctx, d, limits); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, malformedRequest(err)
+	}
+	if p == nil {
+		return nil, fmt.Errorf("rows: missing: %s: %w", wantRequest, job.ErrInvalid)
+	}
+	return p, nil
+}
+
+// predictRows predicts on the array that comes next.
+func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Limits) (*Prediction, error) {
+	if err := begin(d, jsontext.KindBeginArray, "rows"); err != nil {
+		return nil, err
+	}
+	b := m.newBatch()
+	values := make([]dataset.Value, len(m.Card.Preprocessing.Columns))
+	n := 0
+	for ; d.PeekKind() != jsontext.KindEndArray; n++ {
+		switch {
+		case n == limits.Rows:
+			return nil, fmt.Errorf("rows: more than %d: want 1 to %d: %w", n, limits.Rows, job.ErrInvalid)
+		case 2*(n+1)*m.Card.Outputs+b.text > limits.Answer: // a number in the answer has two bytes at least
+			return nil, limits.TooLong(n + 1)
+		}
+		err := m.rows.Read(d, values)
+		if err == nil {
+			err = b.add(ctx, values)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", n, err)
+		}
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("rows: 0: want 1 to %d: %w", limits.Rows, job.ErrInvalid)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, malformedRequest(err)
+	}
+	return b.finish()
+}
+
+// begin reads the beginning of what must come next.
+func begin(d *jsontext.Decoder, kind jsontext.Kind, what string) error {
+	token, err := d.ReadToken()
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%s is empty: %s: %w", what, wantRequest, job.ErrInvalid)
+	case err != nil:
+		return malformedRequest(err)
+	case token.Kind() != kind:
+		return fmt.Errorf("%s: it begins with %.20s: %s: %w", what, token, wantRequest, job.ErrInvalid)
+	}
+	return nil
+}
+
+func malformedRequest(err error) error {
+	return fmt.Errorf("request: %w: %s: %w", err, wantRequest, job.ErrInvalid)
+}
+
+// RequestBytes is about the memory that PredictJSON takes beside the request.
+func (m *Model) RequestBytes(limits Limits) int64 {
+	chunk := 8 * int64(m.chunk()) * int64(m.width()) // floats, and those that grow
+	columns := 64 * int64(len(m.Card.Preprocessing.Columns))
+	return chunk + columns + 8*int64(limits.Answer)
+}
