@@ -299,6 +299,19 @@ func (l ledgerPort) DropEvaluations(ctx context.Context, lay ledger.Layout, step
 	return err
 }
 
+func (l ledgerPort) Probe(ctx context.Context, lay ledger.Layout) error {
+	_, err := call(ctx, l.p, l.write(lay, "probe"), func() (struct{}, error) {
+		return struct{}{}, l.p.w.ledgers.now.Probe(in, l.key(lay))
+	})
+	return err
+}
+
+func (l ledgerPort) Room(ctx context.Context) (ledger.Room, error) {
+	return call(ctx, l.p, operation{store: ledgerStore, name: "room"}, func() (ledger.Room, error) {
+		return l.p.w.ledgers.now.Room(in)
+	})
+}
+
 func (l ledgerPort) Delete(ctx context.Context, lay ledger.Layout) error {
 	_, err := call(ctx, l.p, l.write(lay, "delete"), func() (struct{}, error) {
 		l.wrote(func(m *memory.Ledger) { _ = m.Delete(in, l.key(lay)) })

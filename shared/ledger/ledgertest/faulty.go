@@ -138,6 +138,16 @@ func (f *Faulty) DropEvaluations(ctx context.Context, l ledger.Layout, step int6
 	return only(f, func() error { return f.Next.DropEvaluations(ctx, l, step) })
 }
 
+// Probe passes the call on or fails it.
+func (f *Faulty) Probe(ctx context.Context, l ledger.Layout) error {
+	return only(f, func() error { return f.Next.Probe(ctx, l) })
+}
+
+// Room passes the call on or fails it.
+func (f *Faulty) Room(ctx context.Context) (ledger.Room, error) {
+	return call(f, func() (ledger.Room, error) { return f.Next.Room(ctx) })
+}
+
 // Delete passes the call on or fails it.
 func (f *Faulty) Delete(ctx context.Context, l ledger.Layout) error {
 	return only(f, func() error { return f.Next.Delete(ctx, l) })
