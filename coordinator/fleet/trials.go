@@ -113,6 +113,14 @@ func (f *Fleet) Outage() {
 	}
 }
 
+// Excuse notes that a store refused a task's result: neither its failures nor its
+// losses so far say anything about it.
+func (f *Fleet) Excuse(t job.Task) {
+	trial := f.trial(t)
+	clear(trial.Failed)
+	trial.excused = true
+}
+
 // Done notes that a job has so many steps, the last by the named worker, and
 // returns who is to be set aside: workers that failed what others then did.
 // Nobody is when most of the fleet has failed something, nor the last worker

@@ -10,18 +10,17 @@ import (
 	"tributary/shared/notice"
 )
 
-// probeEvery bounds the rate at which the ledger is asked whether it is there,
-// when many tasks fail at once.
-const probeEvery = 100 * time.Millisecond
-
 // deadLetterTimeout bounds the keeping of a dead letter; the job fails with its
 // cause in any case.
 const deadLetterTimeout = 5 * time.Second
 
 // failed takes a worker's report: poison ends the job, anything else is tried
 // again, for as long as the fleet's record of it lets one believe that it passes.
-// A failure while the ledger cannot be reached from here either tells nothing.
+// A failure while the ledger cannot be written from here either tells nothing.
 func (t *training) failed(ctx context.Context, f notice.Failure) error {
+	if f.Full {
+		return t.refused(ctx, f)
+	}
 	verdict, trial := fleet.Poison, fleet.Trial{Task: f.Task}
 	if !f.Poison {
 		verdict, trial = t.service.judge(f, t.reachable(ctx))
@@ -37,21 +36,16 @@ func (t *training) failed(ctx context.Context, f notice.Failure) error {
 	return nil
 }
 
-// reachable reports whether the ledger could be read a moment ago.
-func (t *training) reachable(ctx context.Context) bool {
-	if now := t.service.now(); t.probed == 0 || now-t.probed > probeEvery {
-		_, err := t.service.cfg.Ledger.State(ctx, t.layout)
-		t.probed, t.there = t.service.now(), err == nil
-	}
-	return t.there
-}
-
 // exhausted takes a task the queue has given up on. One that failed for
 // passing reasons, or may have, before this driver listened, is asked for
 // again; one that was lost with every worker that took it is poison.
 func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	if e.task.Step < t.round.Committed() {
 		return nil
+	}
+	if !t.reachable(ctx) {
+		t.service.excuse(e.task)
+		return nil // it is published again when the ledger can be written
 	}
 	verdict, trial := t.service.lost(e)
 	if verdict == fleet.Again || e.task.Attempt < t.era {

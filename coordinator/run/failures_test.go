@@ -113,7 +113,7 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	require.Equal(t, job.Succeeded, w.ended("j").State)
 }
 
-// away is a ledger whose state cannot be read while it is away.
+// away is a ledger that cannot be read or written while it is away.
 type away struct {
 	ledger.Ledger
 	gone atomic.Bool
@@ -124,6 +124,13 @@ func (l *away) State(ctx context.Context, lay ledger.Layout) (ledger.State, erro
 		return ledger.State{}, errors.New("no route to the ledger")
 	}
 	return l.Ledger.State(ctx, lay)
+}
+
+func (l *away) Probe(ctx context.Context, lay ledger.Layout) error {
+	if l.gone.Load() {
+		return errors.New("no route to the ledger")
+	}
+	return l.Ledger.Probe(ctx, lay)
 }
 
 func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {

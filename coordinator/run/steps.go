@@ -52,9 +52,11 @@ type training struct {
 	era      int              // of publications, see begin
 	waits    string           // what it waits for, as people were told, "" for nothing
 	// committer is the worker that committed the newest step, as far as it was told.
-	committer string
-	probed    time.Duration // when the ledger was last asked whether it is there
-	there     bool          // its answer
+	committer  string
+	refusal    refusal
+	complained time.Duration // when the log last said that the ledger cannot be read
+	logSteps   int64         // of log that there is room for, as the machine knows
+	held       bool          // the job waits for room in the ledger
 }
 
 // train takes the job's steps to the end.
@@ -75,6 +77,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
 		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
 		SnapshotEvery:   snapshotEvery,
+		LeapSteps:       leapSteps(p),
 		CheckpointSteps: policy.EverySteps,
 		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
 		BackupFactor:    backupFactor,
@@ -92,7 +95,10 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, d.service.share(d.ref, t.numerics())); err != nil {
+	if err := t.measure(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.reshare(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -170,7 +176,7 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
+		return t.reshare(ctx)
 	case notice.Commit:
 		t.committer = m.Worker
 		return t.feed(ctx, round.Committed{Steps: m.Committed})
@@ -206,6 +212,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	actions := t.round.Handle(now, e)
 	if steps := t.round.Committed(); steps > known {
 		t.blame(steps)
+		t.refusal.reason = "" // it goes on
 	}
 	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
@@ -214,7 +221,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 		}
 	}
 	if t.round.Phase() != round.Waiting {
-		t.waitFor(ctx, "")
+		t.waitFor(ctx, t.refusal.message(now))
 	}
 	return nil
 }
