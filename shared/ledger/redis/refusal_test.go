@@ -58,14 +58,15 @@ func TestServerThatRefusesWrites(t *testing.T) {
 	if s == nil {
 		return
 	}
-	l, ctx := open(t, s.URL), t.Context()
-	do := func(args ...any) { require.NoError(t, l.control.Do(ctx, args...).Err()) }
+	l := open(t, s.URL)
+	do := func(args ...any) { require.NoError(t, l.control.Do(t.Context(), args...).Err()) }
 	for name, c := range map[string]struct{ begin, end []any }{
 		"READONLY":   {[]any{"replicaof", "127.0.0.1", "1"}, []any{"replicaof", "no", "one"}},
 		"NOREPLICAS": {[]any{"config", "set", "min-replicas-to-write", "1"}, []any{"config", "set", "min-replicas-to-write", "0"}},
 		"OOM":        {[]any{"config", "set", "maxmemory", "1"}, []any{"config", "set", "maxmemory", "0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
 			for _, chunk := range []int{100, 3} { // through a script alone, and in several chunks
 				lay := ledgertest.Layout(7, chunk, 2)
 				train(t, l, lay, 0, 2)
