@@ -108,7 +108,7 @@ func TestAJobThatDoesNotFitWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := &bounded{Ledger: w.ledger}
-	l.limit.Store(10_000)
+	l.limit.Store(1000)
 	w.ledger = l
 	var early atomic.Bool
 	w.working = func(task job.Task) error {
@@ -118,15 +118,15 @@ func TestAJobThatDoesNotFitWaitsForRoom(t *testing.T) {
 		return nil
 	}
 	w.coordinate(1)
-	w.submit(line("fat", 2000))
+	w.submit(line("fat", 200))
 	w.told("that it waits", func(e notice.Event) bool { return e.Job == "fat" && e.Type == notice.WaitingEvent })
 	w.submit(line("small", 20))
 	require.Equal(t, job.Succeeded, w.ended("small").State)
 	r, _, err := w.Get(t.Context(), "fat")
 	require.NoError(t, err)
-	require.Equal(t, "waiting: the job needs 62.6 KiB of Redis memory; jobs may use 7.9 KiB (80 % of maxmemory, 9.8 KiB);"+
-		" the job starts when maxmemory is at least 78.2 KiB", r.Message)
-	require.EqualValues(t, 2*8+2*8+32*2000, r.LedgerNeed)
+	require.Equal(t, "waiting: the job needs 6.3 KiB of Redis memory; jobs may use 0.8 KiB (80 % of maxmemory, 1.0 KiB);"+
+		" the job starts when maxmemory is at least 7.9 KiB", r.Message)
+	require.EqualValues(t, 2*8+2*8+32*200, r.LedgerNeed)
 	l.limit.Store(0)
 	require.Equal(t, job.Succeeded, w.ended("fat").State)
 	require.False(t, early.Load(), "it was given to a worker before there was room")
@@ -137,7 +137,7 @@ func TestALargeJobMakesRoomForASmallOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := &bounded{Ledger: w.ledger}
-	l.limit.Store(200_000)
+	l.limit.Store(20_000)
 	w.ledger = l
 	reached, goOn := make(chan struct{}), make(chan struct{})
 	reach, resume := sync.OnceFunc(func() { close(reached) }), sync.OnceFunc(func() { close(goOn) })
@@ -150,11 +150,11 @@ func TestALargeJobMakesRoomForASmallOne(t *testing.T) {
 	}
 	w.coordinate(1)
 	t.Cleanup(resume) // before the worker is waited for
-	w.submit(line("fat", 4800))
+	w.submit(line("fat", 480))
 	<-reached
-	w.submit(line("small", 600))
+	w.submit(line("small", 60))
 	w.told("that it waits", func(e notice.Event) bool {
-		return e.Job == "fat" && e.Type == notice.WaitingEvent && strings.Contains(e.Message, "1 smaller jobs leave 137.5 KiB")
+		return e.Job == "fat" && e.Type == notice.WaitingEvent && strings.Contains(e.Message, "1 smaller jobs leave 13.8 KiB")
 	})
 	resume()
 	require.Equal(t, job.Succeeded, w.ended("small").State)
