@@ -38,6 +38,10 @@ type (
 	// Unsaved tells that the checkpoint asked for after Steps steps could not be
 	// written.
 	Unsaved struct{ Steps int64 }
+	// Full tells that the ledger refuses what workers store.
+	Full struct{}
+	// Room tells how many steps of log the ledger has room for; 0: as many as there are.
+	Room struct{ Steps int64 }
 	// Tick tells that time has passed.
 	Tick struct{}
 )
@@ -50,6 +54,8 @@ func (Evaluated) event()    {}
 func (Snapshotted) event()  {}
 func (Checkpointed) event() {}
 func (Unsaved) event()      {}
+func (Full) event()         {}
+func (Room) event()         {}
 func (Tick) event()         {}
 
 // Action is something to do.

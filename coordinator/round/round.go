@@ -18,6 +18,7 @@ type Config struct {
 	Microbatches    int                    // leaves of every step's tree
 	EvaluateAfter   func(steps int64) bool // whether to evaluate once so many steps are committed
 	SnapshotEvery   int64                  // steps between snapshots, at least 1
+	LeapSteps       int64                  // so many steps that are one task each go into a snapshot and not into the log; 0: never
 	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
 	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
 	BackupFactor    float64                // a step slower than this × the median gets backups
@@ -38,6 +39,7 @@ const (
 	Waiting    Phase = "waiting"    // for a worker
 	Stepping   Phase = "stepping"   // for the commit of a step
 	Evaluating Phase = "evaluating" // for an evaluation; the next step waits
+	Trimming   Phase = "trimming"   // for a snapshot; the log has no room for another step
 	Saving     Phase = "saving"     // for the last checkpoint, and not for long
 	Done       Phase = "done"
 )
@@ -58,6 +60,7 @@ type Round struct {
 	deadline           time.Duration // when it counts as stalled
 	asking             bool          // a snapshot was asked for and has not come
 	askedSnap          time.Duration
+	room               room
 	saves              saves
 	steps, evaluations pace
 }
@@ -72,6 +75,9 @@ func (r *Round) Phase() Phase { return r.phase }
 
 // Committed tells how many steps are in the log, as far as the machine knows.
 func (r *Round) Committed() int64 { return r.committed }
+
+// Snapshot tells how many steps are in the newest snapshot, likewise.
+func (r *Round) Snapshot() int64 { return r.snapshot }
 
 // Handle takes one event that happened at now (a monotonic time since any
 // fixed point) and returns what to do, in order.
@@ -91,14 +97,15 @@ func (r *Round) Handle(now time.Duration, e Event) []Action {
 	case Evaluated:
 		return r.evaluation(now, e)
 	case Snapshotted:
-		if e.Steps >= r.snapshot {
-			r.snapshot, r.asking = e.Steps, false
-		}
-		return nil
+		return r.snapshotted(now, e)
 	case Checkpointed:
 		return r.checkpointed(e)
 	case Unsaved:
 		return r.unsaved(e)
+	case Full:
+		return r.full(now)
+	case Room:
+		return r.resize(now, e)
 	case Tick:
 		return r.tick(now)
 	}
@@ -133,7 +140,7 @@ func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	switch {
 	case r.phase == Waiting && r.slots > 0:
 		return r.next(now)
-	case r.slots == 0 && (r.phase == Stepping || r.phase == Evaluating):
+	case r.slots == 0 && (r.phase == Stepping || r.phase == Evaluating || r.phase == Trimming):
 		r.phase = Waiting
 		return []Action{Wait{}}
 	case r.slots == 0 && r.phase == Saving:
@@ -152,7 +159,7 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	if r.phase == Stepping {
 		r.steps.add((now - r.asked) / time.Duration(e.Steps-r.committed))
 	}
-	r.committed = e.Steps
+	r.committed, r.room.refused = e.Steps, false
 	if r.phase == Stepping && r.committed >= r.span.end {
 		r.weigh(now)
 	}
@@ -197,6 +204,10 @@ func (r *Round) next(now time.Duration) []Action {
 		r.deadline = now + r.patience()
 		return []Action{Evaluate{Steps: r.committed, Final: final}}
 	}
+	if r.left() < 1 && !r.leaps() {
+		r.phase = Trimming
+		return r.askSnapshot(now)
+	}
 	r.phase = Stepping
 	actions := r.publish(now)
 	r.deadline = now + r.patience()
@@ -205,9 +216,8 @@ func (r *Round) next(now time.Duration) []Action {
 
 // snapshotIfDue asks for a snapshot when the log has grown long enough.
 func (r *Round) snapshotIfDue(now time.Duration) []Action {
-	if r.asking || r.committed-r.snapshot < r.cfg.SnapshotEvery || r.committed >= r.cfg.Steps {
+	if r.committed-r.snapshot < r.snapshotEvery() || r.committed >= r.cfg.Steps {
 		return nil
 	}
-	r.asking, r.askedSnap = true, now
-	return []Action{Snapshot{Steps: r.committed}}
+	return r.askSnapshot(now)
 }

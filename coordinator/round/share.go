@@ -63,7 +63,7 @@ func (r *Round) choose(now time.Duration) (steps int64) {
 	}
 	s.began = now
 	least := max(min(trialSteps, r.within(r.cfg.SpanTime)), 2)
-	try := r.upTo(min(max(least, r.within(r.cfg.TrialTime)), maxSpan))
+	try := r.upTo(min(max(least, r.within(r.cfg.TrialTime)), maxSpan, r.left()))
 	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || try < least {
 		return r.stride()
 	}

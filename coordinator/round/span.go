@@ -80,9 +80,13 @@ func (r *Round) stride() int64 {
 	return r.upTo(steps)
 }
 
-// upTo cuts a span off at the job's end and at an evaluation, which the next step waits for.
+// upTo cuts a span off at the job's end, where the log has no more room, and at an
+// evaluation, which the next step waits for.
 func (r *Round) upTo(steps int64) int64 {
 	steps = min(steps, r.cfg.Steps-r.committed)
+	if !r.leaps() {
+		steps = min(steps, max(1, r.left()))
+	}
 	for n := int64(1); n < steps; n++ {
 		if r.cfg.EvaluateAfter(r.committed + n) {
 			return n

@@ -13,9 +13,9 @@ const snapshotPatience = 30 * time.Second
 // tick looks for work that was lost or is too slow.
 func (r *Round) tick(now time.Duration) []Action {
 	var actions []Action
-	if r.asking && now-r.askedSnap > snapshotPatience {
+	if patience := r.snapshotPatience(); r.asking && now-r.askedSnap > patience {
 		r.askedSnap = now
-		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / snapshotPatience)})
+		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / patience)})
 	}
 	actions = append(actions, r.checkpointAgain(now)...)
 	if r.phase == Stepping && r.lost(now) {
@@ -57,6 +57,9 @@ func (r *Round) again(now time.Duration) {
 
 // part halves the nodes while there are fewer of them than teams.
 func (r *Round) part(nodes []tree.Node) []tree.Node {
+	if r.room.refused {
+		return []tree.Node{tree.Root} // which needs no room for partials
+	}
 	nodes = slices.Clone(nodes)
 	for i := 0; i < len(nodes) && len(nodes) < r.teams(); i++ {
 		if lo, hi, ok := nodes[i].Leaves(r.cfg.Microbatches); ok && hi-lo > 1 {

@@ -73,6 +73,11 @@ func parseConfig(t *testing.T, line string) Config {
 		require.NoError(t, err, line)
 		cfg.ShortSpan, cfg.TellTime = cfg.SpanTime/10, cfg.SpanTime/20
 	}
+	line, leaps, given := strings.Cut(line, " leap-steps=")
+	if given {
+		_, err := fmt.Sscan(leaps, &cfg.LeapSteps)
+		require.NoError(t, err, line)
+	}
 	line, checkpoints, given := strings.Cut(line, " checkpoint-every=")
 	if given {
 		_, err := fmt.Sscanf(checkpoints, "%d or=%s", &cfg.CheckpointSteps, (*duration)(&cfg.CheckpointTime))
@@ -149,6 +154,12 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 		return now, e
 	case "tick":
 		return now, Tick{}
+	case "full":
+		return now, Full{}
+	case "room":
+		var e Room
+		scan("%d", &e.Steps)
+		return now, e
 	}
 	require.Fail(t, "unknown event", line)
 	return 0, nil

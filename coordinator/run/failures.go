@@ -11,17 +11,13 @@ import (
 	"tributary/shared/notice"
 )
 
-// probeEvery bounds the rate at which the ledger is asked whether it is there,
-// when many tasks fail at once.
-const probeEvery = 100 * time.Millisecond
-
 // deadLetterTimeout bounds the keeping of a dead letter; the job fails with its
 // cause in any case.
 const deadLetterTimeout = 5 * time.Second
 
 // failed judges an attempt that failed: poison ends the job, anything else is tried
 // again, for as long as the fleet's record of it lets one believe that it passes.
-// A failure while the ledger cannot be reached from here either tells nothing.
+// A failure while the ledger cannot be written from here either tells nothing.
 func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	if f.Task.Kind == job.Save {
 		return t.unsaved(ctx, f.Task, f.Error)
@@ -39,15 +35,6 @@ func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	}
 	t.publish(notice.Event{Type: notice.ErrorEvent, Step: f.Task.Step, Message: fmt.Sprintf("task %s failed on worker %s and is tried again: %s", f.Task.Name(), f.Worker, f.Error)})
 	return nil
-}
-
-// reachable reports whether the ledger could be read a moment ago.
-func (t *training) reachable(ctx context.Context) bool {
-	if now := t.service.now(); t.probed == 0 || now-t.probed > probeEvery {
-		_, err := t.service.cfg.Ledger.State(ctx, t.layout)
-		t.probed, t.there = t.service.now(), err == nil
-	}
-	return t.there
 }
 
 // exhausted takes a task that the queue has given up on: what of its work is missing is

@@ -129,6 +129,7 @@ func (w *world) fails(s *run.Service, worker string, delivery int, cause string)
 }
 
 // away is a ledger whose state cannot be read while it is away.
+// away is a ledger that cannot be read or written while it is away.
 type away struct {
 	ledger.Ledger
 	gone atomic.Bool
@@ -139,6 +140,13 @@ func (l *away) State(ctx context.Context, lay ledger.Layout) (ledger.State, erro
 		return ledger.State{}, errors.New("no route to the ledger")
 	}
 	return l.Ledger.State(ctx, lay)
+}
+
+func (l *away) Probe(ctx context.Context, lay ledger.Layout) error {
+	if l.gone.Load() {
+		return errors.New("no route to the ledger")
+	}
+	return l.Ledger.Probe(ctx, lay)
 }
 
 func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {

@@ -2,14 +2,22 @@ package run
 
 import (
 	"context"
+	"errors"
 
 	"tributary/coordinator/round"
+	"tributary/shared/job"
 	"tributary/shared/tree"
 )
 
 // tick looks after lost and slow work and tells people of progress.
 func (t *training) tick(ctx context.Context) error {
 	now := t.service.now()
+	if err := t.resume(ctx); err != nil {
+		return err
+	}
+	if err := t.measure(ctx); err != nil {
+		return err
+	}
 	if t.round.Phase() == round.Idle || now-t.looked > lookEvery {
 		t.hints.attempts = true
 		if err := t.look(ctx); err != nil {
@@ -35,6 +43,9 @@ func (t *training) tick(ctx context.Context) error {
 
 // inspect answers the machine's question with what the ledger holds.
 func (t *training) inspect(ctx context.Context, steps int64) error {
+	if !t.reachable(ctx) {
+		return nil // what is missing is published when the ledger can be written
+	}
 	if err := t.look(ctx); err != nil || t.round.Committed() != steps {
 		return err
 	}
@@ -107,6 +118,13 @@ func (t *training) unreachable(ctx context.Context, err error) error {
 	if final(err) && ctx.Err() == nil {
 		return err
 	}
-	t.log.Warn().Err(err).Msg("read the ledger")
+	now := t.service.now()
+	if errors.Is(err, job.ErrFull) {
+		t.refusal.note(now, reasonOf(job.Sentence(err)))
+	}
+	if ctx.Err() == nil && (t.complained == 0 || now-t.complained > complainEvery) {
+		t.complained = max(1, now)
+		t.log.Warn().Err(err).Msg("read the ledger")
+	}
 	return nil
 }

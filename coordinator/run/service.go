@@ -92,6 +92,7 @@ type Service struct {
 
 	mu    sync.Mutex
 	fleet *fleet.Fleet
+	room  room
 	open  map[job.Ref]job.Record // records with something left to do
 	jobs  map[job.Ref]*driver    // those that are being driven here
 	due   map[job.Ref]time.Time  // when jobs that have ended are to be removed
@@ -163,7 +164,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 			s.take(ctx, r)
 		}
 	}
-	if !known || before.State != r.State || before.Priority != r.Priority || before.MaxSlots != r.MaxSlots {
+	if !known || before.State != r.State || before.Priority != r.Priority || before.MaxSlots != r.MaxSlots || before.LedgerNeed != r.LedgerNeed {
 		s.tellFleet() // of other shares
 	}
 }
@@ -331,6 +332,9 @@ func (s *Service) route(ref job.Ref, message any) {
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held()[ref] { // it takes no steps while the ledger has no room for it
+		return round.Fleet{Team: s.fleet.Team(n)}
+	}
 	shares, i, refs := s.shares(ref, n)
 	slots := s.fleet.Slots(n) // it is being stopped
 	if i >= 0 {
@@ -343,7 +347,11 @@ func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 // job's, -1 when it is not open, and how many jobs there are. s.mu is held.
 func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
 	var refs []job.Ref
+	held := s.held()
 	for other, r := range s.open {
+		if held[other] {
+			continue
+		}
 		d := s.jobs[other]
 		steps := r.State == job.Running || d != nil && d.sharing
 		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {

@@ -55,9 +55,11 @@ type training struct {
 	hints    hints            // what notices told since the ledger was last read
 	waits    string           // what it waits for, as people were told, "" for nothing
 	// committer is the worker that committed the newest step, as far as it was told.
-	committer string
-	probed    time.Duration // when the ledger was last asked whether it is there
-	there     bool          // its answer
+	committer  string
+	refusal    refusal
+	complained time.Duration // when the log last said that the ledger cannot be read
+	logSteps   int64         // of log that there is room for, as the machine knows
+	held       bool          // the job waits for room in the ledger
 }
 
 // train takes the job's steps to the end.
@@ -78,6 +80,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
 		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
 		SnapshotEvery:   snapshotEvery,
+		LeapSteps:       leapSteps(p),
 		CheckpointSteps: policy.EverySteps,
 		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
 		BackupFactor:    backupFactor,
@@ -96,7 +99,10 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.feed(ctx, d.service.share(d.ref, t.numerics())); err != nil {
+	if err := t.measure(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.reshare(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -192,7 +198,7 @@ type confirmNow struct{}
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
+		return t.reshare(ctx)
 	case workerGone:
 		t.hints.attempts = true
 		return t.inspect(ctx, t.round.Committed())
@@ -209,6 +215,9 @@ func (t *training) hear(ctx context.Context, message any) error {
 	case notice.Checkpointed:
 		return t.checkpointed(ctx, m)
 	case notice.Failure:
+		if m.Full {
+			return t.refused(ctx)
+		}
 		t.hints.attempts = true
 	case exhausted:
 		return t.exhausted(ctx, m)
@@ -228,6 +237,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	actions := t.round.Handle(now, e)
 	if steps := t.round.Committed(); steps > known {
 		t.blame(ctx, steps)
+		t.refusal.reason = "" // it goes on
 	}
 	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
@@ -236,7 +246,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 		}
 	}
 	if t.round.Phase() != round.Waiting {
-		t.waitFor(ctx, "")
+		t.waitFor(ctx, t.refusal.message(now))
 	}
 	return nil
 }

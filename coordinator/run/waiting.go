@@ -56,7 +56,10 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 // waitForWorker says which worker the job waits for, again when that changes.
 func (t *training) waitForWorker(ctx context.Context) {
 	present, workers := t.service.present()
+	needs := t.service.waitsForRoom(t.ref)
 	switch {
+	case needs != "":
+		t.waitFor(ctx, needs)
 	case workers == 0:
 		t.waitFor(ctx, "waiting: no worker is present")
 	case t.record.Numerics != "" && !slices.Contains(present, t.record.Numerics):

@@ -75,7 +75,7 @@ func partOf(t job.Task, err error) job.Task {
 func (w *world) failed(t job.Task, err error, poison bool) {
 	t = partOf(t, err)
 	w.tell(func(s *run.Service) {
-		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison})
+		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison, Full: errors.Is(err, job.ErrFull)})
 	})
 }
 
@@ -152,8 +152,12 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 			return err
 		}
 	}
-	if t.Kind == job.Save {
+	switch t.Kind {
+	case job.Save:
 		return w.save(ctx, r, l, t)
+	case job.Snapshot:
+		return w.snapshot(ctx, r, l, t)
+	default:
 	}
 	return r.View(ctx, w.ledger, t.Step, func(params []float32, chain ledger.Chain) error {
 		if t.Kind == job.Evaluate {
@@ -179,6 +183,22 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 		}
 		return err
 	})
+}
+
+// snapshot stores a snapshot and tells of it.
+func (w *world) snapshot(ctx context.Context, r *replica.Replica, l ledger.Layout, t job.Task) error {
+	err := r.View(ctx, w.ledger, t.Step, func([]float32, ledger.Chain) error { return nil })
+	if err != nil && !errors.Is(err, job.ErrStale) {
+		return err
+	}
+	snap, err := r.Snapshot(ctx)
+	if err == nil {
+		err = w.ledger.PutSnapshot(ctx, l, snap)
+	}
+	if err == nil {
+		w.tell(func(s *run.Service) { s.Snapshotted(notice.Snapshotted{Ref: t.Ref, Step: snap.Step}) })
+	}
+	return err
 }
 
 // save writes a checkpoint and tells of it.

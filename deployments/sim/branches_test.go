@@ -75,6 +75,9 @@ var branches = []string{
 	"a person's request is answered: cancel, ok",
 	"a person's request is answered: cancel, conflict",
 	"a person's request is answered: remove, ok",
+	"a job waits for a ledger that refuses writes",
+	"a job waits for room in the ledger",
+	string(refuseWrites),
 }
 
 // everything that can break must have broken.

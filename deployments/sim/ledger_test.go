@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -19,6 +20,7 @@ type ledgers struct {
 	writes  []func(*memory.Ledger)
 	losses  int              // how often it was wiped or put back
 	deleted map[job.Ref]bool // jobs whose training state was deleted
+	refuses time.Time        // it refuses writes until then
 	// stored has the partials and roots that arrived since then, by task.
 	stored map[string]bool
 }
@@ -323,6 +325,34 @@ func (l ledgerPort) Erase(ctx context.Context, ref job.Ref, names ...string) err
 		return struct{}{}, l.p.w.ledgers.now.Erase(in, l.key(lay).Ref, names...)
 	})
 	return err
+}
+
+func (l ledgerPort) Probe(ctx context.Context, lay ledger.Layout) error {
+	_, err := call(ctx, l.p, l.write(lay, "probe"), func() (struct{}, error) {
+		return struct{}{}, l.p.w.ledgers.now.Probe(in, l.key(lay))
+	})
+	return err
+}
+
+func (l ledgerPort) Room(ctx context.Context) (ledger.Room, error) {
+	return call(ctx, l.p, operation{store: ledgerStore, name: "room"}, func() (ledger.Room, error) {
+		return l.p.w.room(), nil
+	})
+}
+
+// room is what the ledger says of its memory: that there is no limit, or in a tight
+// world just enough for the job that needs the most. w.mu is held.
+func (w *world) room() ledger.Room {
+	var need int64
+	for _, p := range w.swarm.jobs {
+		if r, ok := w.records.newest(p.id); ok && w.swarm.tight {
+			need = max(need, r.LedgerNeed)
+		}
+	}
+	if need == 0 {
+		return ledger.Room{}
+	}
+	return ledger.Room{Limit: (need/4 + 1) * 5}
 }
 
 func (l ledgerPort) Delete(ctx context.Context, lay ledger.Layout) error {

@@ -202,6 +202,9 @@ func (p *process) draw(op operation) luck {
 	l.straggles = r.IntN(2) == 0
 	if !w.calm {
 		l.fault = w.swarm.fault(r, op)
+		if op.store == ledgerStore && op.write && time.Now().Before(w.ledgers.refuses) {
+			l.fault = full
+		}
 	}
 	return l
 }

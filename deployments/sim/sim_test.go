@@ -50,6 +50,10 @@ func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result)
 
 func newSwarm(seed uint64) swarm {
 	s := choose((&world{seed: seed}).random("swarm"))
+	if seed%8 == 3 {
+		s.happens = append(s.happens, refuseWrites)
+	}
+	s.tight = seed%8 == 5
 	if seed%4 == 2 { // lossy wires
 		for _, p := range s.jobs {
 			for i := range p.incarnations {

@@ -129,6 +129,11 @@ func (e eventsPort) Publish(v notice.Event) error {
 	e.p.w.locked(func() {
 		if !e.p.dead {
 			e.p.w.events = append(e.p.w.events, v)
+			if v.Type == notice.WaitingEvent && strings.Contains(v.Message, "memory") {
+				e.p.w.reached("a job waits for room in the ledger")
+			} else if v.Type == notice.WaitingEvent && strings.Contains(v.Message, "Redis") {
+				e.p.w.reached("a job waits for a ledger that refuses writes")
+			}
 		}
 	})
 	return nil

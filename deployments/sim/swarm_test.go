@@ -19,6 +19,7 @@ type swarm struct {
 	skew                  map[string]time.Duration // of coordinators' clocks
 	chunkLen              int
 	snapshotEvery         int64
+	tight                 bool  // the ledger has just enough memory for the largest job
 	blockBytes            int64 // of a worker's cache
 
 	queueLease, duplicates time.Duration
@@ -85,6 +86,7 @@ const (
 	purgeQueue       misfortune = "the queue loses every task"
 	dropLeases       misfortune = "the leases are lost"
 	everybodyGone    misfortune = "all workers are killed"
+	refuseWrites     misfortune = "the ledger refuses all writes"
 )
 
 var misfortunes = []misfortune{
@@ -239,6 +241,8 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), spell)
 	case slowWorker:
 		w.locked(func() { worker.slow = pick(r, 10.0, 100.0, 1000.0) })
+	case refuseWrites:
+		w.locked(func() { w.ledgers.refuses = time.Now().Add(2 * spell) })
 	default:
 		w.locked(func() { w.lose(what, r) })
 	}

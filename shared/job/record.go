@@ -56,6 +56,9 @@ type Record struct {
 	Priority int `json:"priority,omitempty"`
 	MaxSlots int `json:"max_slots,omitempty"`
 	Resumed  int `json:"resumed,omitempty"` // how often it went on after it had failed or was cancelled
+	// LedgerNeed is the memory, in bytes, that the job needs in the ledger's store at
+	// least, as package ledger works it out; 0 while there is no plan.
+	LedgerNeed int64 `json:"ledger_need,omitempty"`
 	// Checkpoints are what the training state can be restored from, newest first.
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
 	Removing    bool         `json:"removing,omitempty"` // final, and all that is kept of it is being deleted

@@ -104,9 +104,10 @@ const MaxLeap = 4096
 
 // Ledger keeps jobs' training state. Implementations are safe for concurrent
 // use. Every method fails with a wrapped context error when ctx ends, with
-// job.ErrFull when the store is at its memory limit, with job.ErrCorrupt when
-// stored bytes fail their checksum, and otherwise with the store's own error,
-// in which case the write may or may not have taken effect.
+// job.ErrFull when the store refuses writes for now (it is at its memory limit, or
+// read-only in a failover), with job.ErrCorrupt when stored bytes fail their
+// checksum, and otherwise with the store's own error, in which case the write may
+// or may not have taken effect.
 type Ledger interface {
 	Journal
 
@@ -194,6 +195,13 @@ type Ledger interface {
 	Evaluations(ctx context.Context, l Layout, step int64) (map[string][]byte, error)
 	// DropEvaluations removes the units stored for step.
 	DropEvaluations(ctx context.Context, l Layout, step int64) error
+
+	// Probe writes a few bytes to each server that keeps a part of the job. It
+	// returns nil when all of them can be written, and otherwise the error that
+	// other writes fail with too. What it writes goes away by itself.
+	Probe(ctx context.Context, l Layout) error
+	// Room returns how much memory the store has and uses.
+	Room(ctx context.Context) (Room, error)
 
 	// Delete removes everything kept for the job, its notes among it. Of the layout it
 	// needs the reference alone: without a chunk length, which nobody may know any

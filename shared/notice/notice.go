@@ -59,6 +59,8 @@ type Failure struct {
 	Error  string   `json:"error"`
 	// Poison: it would fail again anywhere, so the job must fail.
 	Poison bool `json:"poison,omitempty"`
+	// Full: a store refuses the result for now. The attempt does not count as failed.
+	Full bool `json:"full,omitempty"`
 }
 
 // About implements Notice.

@@ -39,13 +39,21 @@ type Config struct {
 	Gate     *Gate // may be nil: always open
 	// Failed is told of every attempt that failed; poison: trying again is no use.
 	Failed func(t job.Task, err error, poison bool)
-	Log    zerolog.Logger
+	// Refused, when set, is told of every attempt whose result a store has refused to
+	// take for now. That is no failure.
+	Refused func(t job.Task, err error)
+	Log     zerolog.Logger
+
+	refusals *refusals
 }
 
 // Delays between attempts at a task that failed, growing with its deliveries.
 const (
 	firstDelay = 50 * time.Millisecond
 	lastDelay  = 5 * time.Second
+	// refusedDelay is firstDelay when a store refuses the result: it is full, and asking
+	// often only costs it more.
+	refusedDelay = 250 * time.Millisecond
 	// ackTimeout bounds what is said to the queue about a finished task.
 	ackTimeout = 5 * time.Second
 )
@@ -59,6 +67,7 @@ const resident = 4
 // slot that cannot go on stops the others and is the error.
 func Run(ctx, stop context.Context, cfg Config) error {
 	g, stop := errgroup.WithContext(stop)
+	cfg.refusals = &refusals{said: map[string]time.Time{}}
 	for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
 		class := queue.Class{Lane: lane, Numerics: cfg.Numerics}
 		s := newSlots(cfg.Slots)
@@ -146,13 +155,22 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Nak(0)
 	case unready(outcome):
 		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
-		err = d.Nak(delayed(d))
+		err = d.Nak(delayed(firstDelay, d))
 	case Poisonous(outcome):
 		log.Error().Err(outcome).Msg("task cannot succeed")
 		cfg.Failed(task, outcome, true)
 		err = d.Term(outcome.Error())
+	case errors.Is(outcome, job.ErrFull):
+		delay := delayed(refusedDelay, d)
+		if cfg.refusals.due(outcome) {
+			log.Warn().Err(outcome).Dur("again_in", delay).Msg("a store refuses the task's result; the task waits")
+		}
+		if cfg.Refused != nil {
+			cfg.Refused(task, outcome)
+		}
+		err = d.Nak(delay)
 	default:
-		delay := delayed(d)
+		delay := delayed(firstDelay, d)
 		log.Warn().Err(outcome).Dur("again_in", delay).Msg("task failed")
 		cfg.Failed(task, outcome, false)
 		err = d.Nak(delay)
@@ -163,9 +181,9 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	}
 }
 
-// delayed is how long a task waits before its next delivery.
-func delayed(d queue.Delivery) time.Duration {
-	return min(lastDelay, firstDelay<<min(d.Delivered()-1, 10))
+// delayed doubles a delay with every delivery of the task, up to lastDelay.
+func delayed(first time.Duration, d queue.Delivery) time.Duration {
+	return min(lastDelay, first<<min(max(0, d.Delivered()-1), 10))
 }
 
 // TaskOf is the task that an attempt at t with that outcome is about: one step of it
@@ -180,7 +198,7 @@ func TaskOf(t job.Task, outcome error) job.Task {
 // Failure reports whether an attempt with that outcome has failed: it is neither done,
 // nor handed back because the worker stops or cannot do it now.
 func Failure(ctx context.Context, outcome error) bool {
-	return outcome != nil && ctx.Err() == nil && !unready(outcome) &&
+	return outcome != nil && ctx.Err() == nil && !unready(outcome) && !errors.Is(outcome, job.ErrFull) &&
 		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
 }
 

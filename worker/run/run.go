@@ -100,7 +100,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 		defer w.leave()
 		return pull.Run(hard, soft, pull.Config{
 			Queue: cfg.Queue, Numerics: cfg.Numerics, Slots: cfg.Slots,
-			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Log: cfg.Log,
+			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Refused: w.refused, Log: cfg.Log,
 		})
 	})
 	return g.Wait()
@@ -164,6 +164,11 @@ const noteTimeout = 2 * time.Second
 
 func (w *worker) failed(t job.Task, err error, poison bool) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Poison: poison}))
+}
+
+// refused reports an attempt that has not failed: a store was full.
+func (w *worker) refused(t job.Task, err error) {
+	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Full: true}))
 }
 
 // said notes what could not be told; nothing depends on it but speed.

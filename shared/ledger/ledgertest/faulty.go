@@ -154,6 +154,16 @@ func (f *Faulty) Erase(ctx context.Context, ref job.Ref, names ...string) error 
 	return f.Next.Erase(ctx, ref, names...)
 }
 
+// Probe passes the call on or fails it.
+func (f *Faulty) Probe(ctx context.Context, l ledger.Layout) error {
+	return only(f, func() error { return f.Next.Probe(ctx, l) })
+}
+
+// Room passes the call on or fails it.
+func (f *Faulty) Room(ctx context.Context) (ledger.Room, error) {
+	return call(f, func() (ledger.Room, error) { return f.Next.Room(ctx) })
+}
+
 // Delete passes the call on or fails it.
 func (f *Faulty) Delete(ctx context.Context, l ledger.Layout) error {
 	return only(f, func() error { return f.Next.Delete(ctx, l) })

@@ -164,6 +164,14 @@ func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) 
 	return all, nil
 }
 
+// Probe reports that the process can write its memory.
+func (l *Ledger) Probe(ctx context.Context, lay ledger.Layout) error {
+	return cmp.Or(ctx.Err(), lay.Validate())
+}
+
+// Room says that there is no limit.
+func (l *Ledger) Room(ctx context.Context) (ledger.Room, error) { return ledger.Room{}, ctx.Err() }
+
 // Delete forgets the job.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
 	if err := cmp.Or(ctx.Err(), lay.CheckDelete()); err != nil {

@@ -58,7 +58,7 @@ func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
 		}
 		for i, c := range part {
 			unlinkSteps(ctx, pipe, steps[i].Val(), func(step int64) string { return k.partials(c, step) })
-			pipe.Unlink(ctx, k.log(c), k.snapshot(c), k.steps(c))
+			pipe.Unlink(ctx, k.log(c), k.snapshot(c), k.steps(c), k.probe(c))
 		}
 		if err := pipe.exec(ctx); err != nil {
 			return err

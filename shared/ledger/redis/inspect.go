@@ -90,11 +90,16 @@ func tooOld(version string) bool {
 
 // info reads a section of INFO; empty when it is not allowed or not known.
 func info(ctx context.Context, node goredis.UniversalClient, section string) map[string]string {
-	fields := map[string]string{}
 	text, err := node.Info(ctx, section).Result()
 	if err != nil {
-		return fields
+		return map[string]string{}
 	}
+	return fields(text)
+}
+
+// fields reads what INFO answers.
+func fields(text string) map[string]string {
+	fields := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			fields[name] = value

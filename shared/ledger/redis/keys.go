@@ -12,6 +12,7 @@ import (
 // what a straggler writes after that goes away by itself.
 const (
 	partialsLife = 15 * time.Minute    // of partials nobody reduced; their tasks run again
+	probeLife    = 10 * time.Second    // of probes
 	jobLife      = 30 * 24 * time.Hour // of everything else
 )
 
@@ -40,6 +41,7 @@ const (
 //	tributary:{job.run:0}:evaluation:<step>  hash   <unit> → result
 //	tributary:{job.run:0}:evaluations        set    steps that may have evaluations
 //	tributary:{job.run:0}:journal            hash   <name> → note
+//	tributary:{job.run:c}:probe              hash   "" → "", written to learn whether the server can be written
 //
 // Floats lie apart from their seals, so that they are sent from the memory they
 // were computed in and received into the memory they are used in. The floats
@@ -60,6 +62,7 @@ func (k keys) partials(chunk int, step int64) string { return k.slot(chunk, "par
 func (k keys) steps(chunk int) string                { return k.slot(chunk, "steps") }
 func (k keys) log(chunk int) string                  { return k.slot(chunk, "log") }
 func (k keys) snapshot(chunk int) string             { return k.slot(chunk, "snapshot") }
+func (k keys) probe(chunk int) string                { return k.slot(chunk, "probe") }
 func (k keys) control() string                       { return k.slot(0, "control") }
 func (k keys) losses() string                        { return k.slot(0, "losses") }
 func (k keys) pending() string                       { return k.slot(0, "pending") }

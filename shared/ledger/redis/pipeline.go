@@ -3,14 +3,11 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/wire"
 )
@@ -82,20 +79,6 @@ func (p *pipeline) exec(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// classify gives a server's or a connection's error the class its caller acts on.
-func classify(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
-	case goredis.IsOOMError(err) || strings.Contains(err.Error(), "OOM command not allowed"):
-		return fmt.Errorf("redis is at its maxmemory: %w: %w", job.ErrFull, err)
-	default:
-		return err
-	}
 }
 
 // batches parts chunks, each of the given number of vectors, so that each part

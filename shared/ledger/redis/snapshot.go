@@ -100,8 +100,24 @@ func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) er
 	return nil
 }
 
-// putChunks stores a snapshot's chunks, of which nobody knows yet.
+// putChunks stores a snapshot's chunks, of which nobody knows yet. A server that is
+// full gets rid first of what the last trim has left, and then is asked once more.
 func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
+	err := l.tryChunks(ctx, lay, s)
+	if !errors.Is(err, job.ErrFull) {
+		return err
+	}
+	newest, ok, nerr := l.newest(ctx, lay)
+	if nerr == nil && ok {
+		nerr = l.trimAll(ctx, lay, newest)
+	}
+	if nerr != nil || !ok {
+		return errors.Join(err, nerr)
+	}
+	return l.tryChunks(ctx, lay, s)
+}
+
+func (l *Ledger) tryChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	per, _ := batches(lay, len(s.Vectors))
 	for part := range slices.Chunk(lay.AllChunks(), per) {
 		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {

@@ -35,6 +35,7 @@ for i = 6, #ARGV do
   end
 end
 
+redis.call('PEXPIRE', control, ARGV[4]) -- first, as in raise.lua: older snapshots can be deleted then
 local some = {}
 for i = 1, #ARGV[3], 16 do
   some[#some + 1] = string.sub(ARGV[3], i, i + 15)

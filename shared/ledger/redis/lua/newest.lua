@@ -35,6 +35,7 @@ if step > newest and step > committed then
   end
 end
 if step > newest then
+  redis.call('PEXPIRE', control, ARGV[2]) -- first, as in raise.lua: the log can be trimmed then
   redis.call('HSET', control, 'snapshot', ARGV[1])
   redis.call('HSETNX', control, 'plan', ARGV[4])
   newest = step

@@ -8,10 +8,13 @@
 -- Output   the floor before
 --
 -- Atomicity: one script, one key. Idempotent. Cost: O(1).
+-- A server at its maxmemory refuses what may take memory as a script's first write
+-- only. PEXPIRE comes first, so that memory can be freed then.
 local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or '0')
 local step = tonumber(ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if step >= floor then
   redis.call('HSET', KEYS[1], 'floor', ARGV[1])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- again: the key may be new
 return floor

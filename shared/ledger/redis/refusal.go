@@ -1,0 +1,67 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tributary/shared/job"
+)
+
+// refusal is a reply by which a server does not do what it is asked.
+type refusal struct {
+	code    string // the reply's first word
+	meaning string // what it means, and what a person can do
+}
+
+// passing are the refusals that pass without a change of settings here. They say
+// nothing about the job that met them: they are back-pressure, job.ErrFull.
+var passing = []refusal{
+	{"OOM", "it is at its maxmemory; raise maxmemory, or cancel jobs"},
+	{"READONLY", "it is a read-only replica; wait for the failover, or point the programs at the master"},
+	{"NOREPLICAS", "fewer replicas are connected than its min-replicas-to-write demands; start them, or lower the setting"},
+	{"MISCONF", "it cannot save to its disk; free disk space and read its log"},
+	{"LOADING", "it still loads its data from disk; wait"},
+	{"MASTERDOWN", "it is a replica that has lost its master; start the master"},
+	{"CLUSTERDOWN", "a master of its cluster is down; start it, or wait for the failover"},
+	{"TRYAGAIN", "its cluster moves keys to another server; wait"},
+	{"BUSY", "it runs a script that does not end; see SCRIPT KILL"},
+	{"ERR max number of clients", "it has no connection left; raise maxclients"},
+}
+
+// forbidding are the refusals that only other settings end.
+var forbidding = []refusal{
+	{"NOAUTH", "it wants a user and a password; set them in the programs' Redis settings"},
+	{"WRONGPASS", "it does not know this user and password; correct the programs' Redis settings"},
+	{"NOPERM", "its ACL does not allow this to the programs' user; allow it with ACL SETUSER"},
+}
+
+// classify gives a server's or a connection's error the class that its caller acts
+// on. It is the only place that reads what a server says.
+func classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	text := err.Error()
+	for _, r := range passing {
+		if r.says(text) {
+			return fmt.Errorf("redis cannot be written: %s: %w: %w", r.meaning, err, job.ErrFull)
+		}
+	}
+	for _, r := range forbidding {
+		if r.says(text) {
+			return fmt.Errorf("redis refuses this program: %s: %w", r.meaning, err)
+		}
+	}
+	return err
+}
+
+// says reports whether a reply is this refusal. Of a command that a script called,
+// the code stands at the beginning too, or after a dash, as servers before 7.0 put it.
+func (r refusal) says(text string) bool {
+	return strings.HasPrefix(text, r.code+" ") || strings.Contains(text, "-"+r.code+" ")
+}
