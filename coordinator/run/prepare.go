@@ -10,6 +10,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/model"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
 )
@@ -23,9 +24,8 @@ type prepared struct {
 
 // Limits of what preparing makes.
 const (
-	chunkLen       = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
-	maxWeightBytes = 16 << 30 // of a file of initial weights
-	maxSteps       = 10 << 20 // of a job; its losses are kept in memory
+	chunkLen = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
+	maxSteps = 10 << 20 // of a job; its losses are kept in memory
 )
 
 // prepare ingests the dataset and makes the plan, unless that was done before.
@@ -55,27 +55,33 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 
 // compile makes a recorded plan ready.
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
-	blobs := d.service.cfg.Blobs
 	return persist(ctx, d.log, "read plan", func() (*gradient.Engine, error) {
-		data, err := blob.Fetch(ctx, blobs, digest)
+		p, err := d.fetchPlan(ctx, digest)
 		if err != nil {
 			return nil, err
 		}
-		p, err := plan.Decode(data)
-		if err != nil {
-			return nil, err
-		}
-		return gradient.Compile(ctx, p, blobs, nil) // no blocks: nothing is computed here
+		return gradient.Compile(ctx, p, d.service.cfg.Blobs, nil) // no blocks: nothing is computed here
 	})
 }
 
-// address says where the ledger of a job with that plan is.
+// address says where the ledger of a job with that plan is. It reads the plan alone:
+// the job can be deleted when its initial weights are lost or damaged. It fails with
+// job.ErrNotFound when there is no plan, so that nothing can have been written.
 func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout, error) {
-	e, err := d.compile(ctx, digest)
+	p, err := persist(ctx, d.log, "read plan", func() (*plan.Plan, error) { return d.fetchPlan(ctx, digest) })
 	if err != nil {
 		return ledger.Layout{}, err
 	}
-	return e.Layout(d.ref), nil
+	return gradient.LayoutOf(p, d.ref)
+}
+
+// fetchPlan reads a recorded plan.
+func (d *driver) fetchPlan(ctx context.Context, digest job.Digest) (*plan.Plan, error) {
+	data, err := blob.Fetch(ctx, d.service.cfg.Blobs, digest)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Decode(data)
 }
 
 // plan ingests the dataset, stores the plan, and records that the job runs.
@@ -109,20 +115,31 @@ func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(str
 		return nil, err
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
-	if from := spec.Model.Init.From; from != "" {
-		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, maxWeightBytes)
-		if err != nil {
-			return nil, fmt.Errorf("model.init.from: %w", err)
-		}
-		if p.Init, err = cfg.Blobs.Put(ctx, weights); err != nil {
-			return nil, fmt.Errorf("store initial weights: %w", err)
-		}
-	}
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	if steps := p.Steps(); steps < 1 || steps > maxSteps {
 		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, maxSteps, job.ErrInvalid)
 	}
+	if from := spec.Model.Init.From; from != "" {
+		if err := giveWeights(ctx, cfg, p, from); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
+}
+
+// giveWeights stores the initial weights that a spec names, which it checks against the
+// model, so that a plan that is recorded can be compiled.
+func giveWeights(ctx context.Context, cfg Config, p *plan.Plan, from string) error {
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return err
+	}
+	return ingest.Weights(ctx, cfg.Sources, from, network.Tensors(), func(data []byte) error {
+		if p.Init, err = cfg.Blobs.Put(ctx, data); err != nil {
+			return fmt.Errorf("store initial weights: %w", err)
+		}
+		return nil
+	})
 }
