@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
