@@ -153,9 +153,9 @@ func TestLinearOrders(t *testing.T) {
 // looks is a context that ends at its k-th look.
 type looks struct {
 	context.Context //nolint:containedctx // it is a context itself
-	cancel context.CancelFunc
-	left   int
-	after  int // looks after the end
+	cancel          context.CancelFunc
+	left            int
+	after           int // looks after the end
 }
 
 func (l *looks) Err() error {
