@@ -31,7 +31,10 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 	if err != nil {
 		return nil, err
 	}
-	e := newEncoder(prep, p.table)
+	e, err := newEncoder(ctx, prep, p.table)
+	if err != nil {
+		return nil, err
+	}
 	refs := make([]dataset.BlockRef, (len(p.rows)+per-1)/per)
 	group, putting := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
@@ -41,7 +44,7 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 		}
 		group.Go(func() error {
 			lo, hi := i*per, min((i+1)*per, len(p.rows))
-			b, err := e.block(p.cells.part(lo, hi), p.rows[lo:hi])
+			b, err := e.block(putting, p.cells.part(lo, hi), p.rows[lo:hi])
 			if err != nil {
 				return err
 			}
@@ -75,11 +78,15 @@ type slots struct {
 	missing int32
 }
 
-func newEncoder(prep *dataset.Preprocessing, t *table) *encoder {
+func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*encoder, error) {
 	e := &encoder{prep: prep, table: t, slots: make([]slots, len(t.columns))}
 	offset := 0
+	var p pace
 	for j := range prep.Columns {
 		c := &prep.Columns[j]
+		if err := p.look(ctx, columnCost+columnCost*len(c.Categories)); err != nil {
+			return nil, err
+		}
 		if c.Kind == dataset.Categorical {
 			slot := func(text string) int32 {
 				if k, ok := c.Category(text); ok {
@@ -98,15 +105,19 @@ func newEncoder(prep *dataset.Preprocessing, t *table) *encoder {
 		}
 		offset += c.Width()
 	}
-	return e
+	return e, nil
 }
 
 // block encodes the cells of an order; rows are their numbers in the source.
-func (e *encoder) block(o order, rows []int32) (*dataset.Block, error) {
+func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Block, error) {
 	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.outputs}
 	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
 	cells, label := e.table.cells.cursor(o), e.table.label.cells.cursor(o)
+	var p pace
 	for i, r := range rows {
+		if err := p.look(ctx, e.table.cells.width+b.Features); err != nil {
+			return nil, err
+		}
 		raw, err := cells.row()
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
@@ -12,6 +13,9 @@ type cells struct {
 	kind  cellKind
 	width int
 	data  *scratch
+	// A window shows some columns of wider cells.
+	skip  int // bytes of a row before its columns
+	pitch int // bytes from a row to the next; 0 means the row's
 }
 
 // cellKind is how a value is kept; images stay as small as they came.
@@ -25,6 +29,14 @@ const (
 
 // size is a row's bytes.
 func (c *cells) size() int { return int(c.kind) * c.width }
+
+// stride is the bytes from a row to the next.
+func (c *cells) stride() int { return cmp.Or(c.pitch, c.size()) }
+
+// window is the columns at lo and up to hi, which are read without the others.
+func (c *cells) window(lo, hi int) *cells {
+	return &cells{kind: c.kind, width: hi - lo, data: c.data, skip: c.skip + lo*int(c.kind), pitch: c.stride()}
+}
 
 // appendCell appends a value as floats64 keeps it.
 func appendCell(dst []byte, x float64) []byte {
@@ -119,41 +131,63 @@ func (u *cursor) raw() ([]byte, error) {
 			return nil, err
 		}
 	}
+	at := u.place(u.order.at(u.next)) - u.origin
 	size := int64(u.cells.size())
-	at := int64(u.order.at(u.next))*size - u.origin
 	u.next++
 	return u.view[at : at+size : at+size], nil
+}
+
+// place is where a row begins.
+func (u *cursor) place(row int32) int64 {
+	return int64(row)*int64(u.cells.stride()) + int64(u.cells.skip)
 }
 
 // read brings the next rows into view.
 func (u *cursor) read() error {
 	size := int64(u.cells.size())
-	first := u.order.at(u.next)
-	last := first
+	last := u.order.at(u.next)
+	u.origin = u.place(last)
+	end := u.origin + size
 	for u.until = u.next + 1; u.until < u.order.n; u.until++ {
 		r := u.order.at(u.until)
-		if r <= last || int64(r-last-1)*size >= gapBytes || int64(r-first+1)*size > readBytes {
+		at := u.place(r)
+		if r <= last || at-end >= gapBytes || at+size-u.origin > readBytes {
 			break
 		}
-		last = r
+		last, end = r, at+size
 	}
-	u.origin = int64(first) * size
-	view, err := u.cells.data.view(u.buffer, u.origin, int(int64(last-first+1)*size))
+	view, err := u.cells.data.view(u.buffer, u.origin, int(end-u.origin))
 	if u.view = view; u.cells.data.file != nil {
 		u.buffer = view
 	}
 	return err
 }
 
-// patience is how many rows are visited between two looks at the context.
-const patience = 4096
+// patience is how many cells are visited between two looks at the context.
+const patience = 1 << 16
+
+// columnCost is the work on a column itself, in cells.
+const columnCost = 8
+
+// pace looks at a context as often as work is done.
+type pace struct{ left int }
+
+// look notes so many cells that are visited, and reports whether ctx has ended.
+func (p *pace) look(ctx context.Context, cells int) error {
+	if p.left -= cells; p.left > 0 {
+		return nil
+	}
+	p.left = patience
+	return ctx.Err()
+}
 
 // each visits rows; i is the place in the order.
 func (c *cells) each(ctx context.Context, o order, visit func(i int, row []float64)) error {
 	u := c.cursor(o)
+	var p pace
 	for i := range o.n {
-		if i%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if err := p.look(ctx, c.width); err != nil {
+			return err
 		}
 		row, err := u.row()
 		if err != nil {

@@ -88,10 +88,12 @@ func TestStoppedReading(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	require.ErrorIs(t, full(syscall.ENOSPC), job.ErrFull)
-	require.ErrorIs(t, full(syscall.EDQUOT), job.ErrFull)
-	require.NotErrorIs(t, full(syscall.EIO), job.ErrFull)
-	require.NoError(t, full(nil))
+	written := (&scratch{space: new(space)}).written
+	require.ErrorIs(t, written(syscall.ENOSPC), job.ErrFull)
+	require.ErrorIs(t, written(syscall.EDQUOT), job.ErrFull)
+	require.NotErrorIs(t, written(syscall.EIO), job.ErrFull)
+	require.NotErrorIs(t, written(syscall.EROFS), job.ErrInvalid)
+	require.NoError(t, written(nil))
 }
 
 // Radix selection against sorting.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
@@ -22,7 +21,7 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 	var t *table
 	var rows int
 	err := w.with(ctx, f.field, f.source, func(content *tabular.Source) error {
-		n, tallies, err := survey(content)
+		n, tallies, err := survey(ctx, content)
 		if err != nil {
 			return err
 		}
@@ -31,7 +30,7 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 			t = like.empty()
 			return nil
 		}
-		t, err = w.schema(&spec.Data, spec.Loss.Classifies(), tallies)
+		t, err = w.schema(ctx, &spec.Data, spec.Loss.Classifies(), tallies)
 		return err
 	})
 	if err != nil {
@@ -41,7 +40,7 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 		if err := fits(rows, len(t.columns), 8, w.limit()); err != nil {
 			return err
 		}
-		return t.fill(w.space, content, rows)
+		return t.fill(ctx, w.space, content, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -51,39 +50,39 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 }
 
 // schema decides what the columns are, from a survey of the training source.
-func (w *work) schema(d *job.Data, classes bool, tallies []tally) (*table, error) {
-	for _, name := range append([]string{d.Label}, d.Drop...) {
-		if !slices.ContainsFunc(tallies, func(t tally) bool { return t.name == name }) {
-			field := "data.drop"
-			if name == d.Label {
-				field = "data.label"
-			}
-			return nil, fmt.Errorf("%s: no column %q in the header %s: %w", field, name, headerList(tallies), job.ErrInvalid)
-		}
+func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []tally) (*table, error) {
+	drop, err := dropped(d, tallies)
+	if err != nil {
+		return nil, err
 	}
-	if slices.Contains(d.Drop, d.Label) {
+	if drop[d.Label] {
 		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
 	}
 	t := &table{}
+	var doubtful []*tally
+	var p pace
 	for i := range tallies {
+		if err := p.look(ctx, columnCost); err != nil {
+			return nil, err
+		}
 		y := &tallies[i]
 		switch {
 		case y.name == d.Label:
-			l, err := labelOf(y, classes)
+			l, err := w.labelOf(y, classes)
 			if err != nil {
 				return nil, err
 			}
 			t.label = *l
-		case !slices.Contains(d.Drop, y.name):
+		case !drop[y.name]:
 			kind, err := y.kind()
 			if err != nil {
 				return nil, err
 			}
 			c := column{name: y.name, kind: kind}
 			if kind == dataset.Categorical {
-				c.dict = newDictionary()
+				c.dict = newDictionary(&w.texts)
 				if 2*y.numbers >= y.numbers+y.texts {
-					w.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
+					doubtful = append(doubtful, y)
 				}
 			}
 			t.columns = append(t.columns, c)
@@ -92,11 +91,47 @@ func (w *work) schema(d *job.Data, classes bool, tallies []tally) (*table, error
 	if len(t.columns) == 0 {
 		return nil, fmt.Errorf("no columns beside the label: %w", job.ErrInvalid)
 	}
+	w.sayText(doubtful)
 	return t, nil
 }
 
+// dropped is the columns that are left out. It refuses a label or a column to leave out
+// that is not there.
+func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
+	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{d.Label: true}
+	for _, name := range d.Drop {
+		drop[name], absent[name] = true, true
+	}
+	for i := range tallies {
+		delete(absent, tallies[i].name)
+	}
+	if absent[d.Label] {
+		return nil, fmt.Errorf("data.label: no column %q in the header %s: %w", d.Label, headerList(tallies), job.ErrInvalid)
+	}
+	for _, name := range d.Drop {
+		if absent[name] {
+			return nil, fmt.Errorf("data.drop: no column %q in the header %s: %w", name, headerList(tallies), job.ErrInvalid)
+		}
+	}
+	return drop, nil
+}
+
+// maxNotes bounds the columns that are named one by one.
+const maxNotes = 10
+
+// sayText names the columns that are taken as text though most of their cells are numbers.
+func (w *work) sayText(columns []*tally) {
+	for i, y := range columns {
+		if i == maxNotes {
+			w.say("%d more columns are taken as text though most of their cells are numbers", len(columns)-i)
+			return
+		}
+		w.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
+	}
+}
+
 // labelOf decides what the label column is.
-func labelOf(y *tally, classes bool) (*label, error) {
+func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts == 0}
 	switch {
 	case y.numbers+y.texts+y.nonFinites == 0:
@@ -108,7 +143,7 @@ func labelOf(y *tally, classes bool) (*label, error) {
 			y.text.line, y.name, y.text.text, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.ErrInvalid)
 	}
 	if classes {
-		l.dict = newDictionary()
+		l.dict = newDictionary(&w.texts)
 	}
 	return l, nil
 }
@@ -133,13 +168,17 @@ func (t *table) empty() *table {
 }
 
 // fill reads the rows of a surveyed source.
-func (t *table) fill(s *space, content *tabular.Source, rows int) error {
+func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, rows int) error {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {
 		return err
 	}
 	at := make([]int, len(t.columns)) // column → cell of a record
+	var p pace
 	for i, c := range t.columns {
+		if err := p.look(ctx, columnCost); err != nil {
+			return err
+		}
 		cell, ok := file.Index(c.name)
 		if !ok {
 			return fmt.Errorf("header: no column %q, which the training source has: %w", c.name, job.ErrInvalid)
@@ -174,6 +213,9 @@ func (t *table) fill(s *space, content *tabular.Source, rows int) error {
 		line := func(cell int) int { return file.Line(cell) }
 		row = row[:0]
 		for j := range t.columns {
+			if err := p.look(ctx, 1); err != nil {
+				return err
+			}
 			x, err := t.columns[j].parse(record[at[j]])
 			if err != nil {
 				return fmt.Errorf("line %d: %w", line(at[j]), err)

@@ -1,9 +1,7 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
-	"slices"
 )
 
 // regionBytes of a dealt scratch are put in order in memory at a time.
@@ -24,7 +22,7 @@ func (s *space) deal(ctx context.Context, c *cells, rows []int32, total int) (*c
 	out := &cells{kind: c.kind, width: c.width, data: to}
 	if to.file == nil {
 		to.memory = to.memory[:bytes]
-		return out, gather(c, to.memory, rows)
+		return out, gather(ctx, c, to.memory, rows)
 	}
 	// At most 65,535 regions, so that a region's number has two bytes.
 	per := max(1, s.region()/size, len(rows)/(1<<16-2)+1)
@@ -40,23 +38,27 @@ func (s *space) region() int { return int(min(regionBytes, max(s.keep, 1))) }
 // scatter writes each row into its region of per rows, in the order of c.
 func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32, total, per int) error {
 	region := make([]uint16, total) // of each row of c, from 1 on; 0 for none
+	var p pace
 	for i, r := range rows {
+		if err := p.look(ctx, 1); err != nil {
+			return err
+		}
 		region[r] = uint16(i/per + 1)
 	}
 	size := c.size()
 	piles := make([][]byte, (len(rows)+per-1)/per)
 	ends := make([]int64, len(piles)) // bytes written to each region
 	pile := max(gapBytes, s.region()/len(piles))
-	flush := func(p int) error {
-		err := to.put(piles[p], int64(p)*int64(per)*int64(size)+ends[p])
-		ends[p] += int64(len(piles[p]))
-		piles[p] = piles[p][:0]
+	flush := func(k int) error {
+		err := to.put(piles[k], int64(k)*int64(per)*int64(size)+ends[k])
+		ends[k] += int64(len(piles[k]))
+		piles[k] = piles[k][:0]
 		return err
 	}
 	u := c.cursor(all(total))
 	for r := range total {
-		if r%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if err := p.look(ctx, c.width); err != nil {
+			return err
 		}
 		raw, err := u.raw()
 		if err != nil {
@@ -65,16 +67,16 @@ func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32
 		if region[r] == 0 {
 			continue
 		}
-		p := int(region[r]) - 1
-		piles[p] = append(piles[p], raw...)
-		if len(piles[p]) >= pile {
-			if err := flush(p); err != nil {
+		k := int(region[r]) - 1
+		piles[k] = append(piles[k], raw...)
+		if len(piles[k]) >= pile {
+			if err := flush(k); err != nil {
 				return err
 			}
 		}
 	}
-	for p := range piles {
-		if err := flush(p); err != nil {
+	for k := range piles {
+		if err := flush(k); err != nil {
 			return err
 		}
 	}
@@ -84,13 +86,13 @@ func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32
 // arrange puts the rows of each region in order. They came in ascending order.
 func (s *space) arrange(ctx context.Context, to *scratch, rows []int32, size, per int) error {
 	var came, ordered []byte
-	places := make([]int32, 0, min(per, len(rows)))
+	var a arranger
 	for lo := 0; lo < len(rows); lo += per {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		wanted := rows[lo:min(lo+per, len(rows))]
-		places = ascending(places, wanted)
+		places := a.ascending(wanted)
 		at := int64(lo) * int64(size)
 		var err error
 		if came, err = to.view(came, at, len(wanted)*size); err != nil {
@@ -111,11 +113,19 @@ func (s *space) arrange(ctx context.Context, to *scratch, rows []int32, size, pe
 }
 
 // gather copies rows to memory, in order, and reads them in ascending order.
-func gather(c *cells, dst []byte, rows []int32) error {
-	places := ascending(make([]int32, 0, len(rows)), rows)
-	sorted := slices.Sorted(slices.Values(rows))
+func gather(ctx context.Context, c *cells, dst []byte, rows []int32) error {
+	var a arranger
+	places := a.ascending(rows)
+	sorted := make([]int32, len(rows))
+	for i, place := range places {
+		sorted[i] = rows[place]
+	}
 	u, size := c.cursor(these(sorted)), c.size()
+	var p pace
 	for _, place := range places {
+		if err := p.look(ctx, c.width); err != nil {
+			return err
+		}
 		raw, err := u.raw()
 		if err != nil {
 			return err
@@ -125,13 +135,35 @@ func gather(c *cells, dst []byte, rows []int32) error {
 	return nil
 }
 
-// ascending returns the places of rows in the order of the rows' numbers. places
-// has room for them.
-func ascending(places, rows []int32) []int32 {
-	places = places[:len(rows)]
+// arranger is the buffers of a radix sort.
+type arranger struct{ places, other []int32 }
+
+// ascending returns the places of rows in the order of the rows' numbers, until the
+// call after. It takes time in proportion to them.
+func (a *arranger) ascending(rows []int32) []int32 {
+	if len(a.places) < len(rows) {
+		a.places, a.other = make([]int32, len(rows)), make([]int32, len(rows))
+	}
+	places, other := a.places[:len(rows)], a.other[:len(rows)]
 	for i := range places {
 		places[i] = int32(i)
 	}
-	slices.SortFunc(places, func(a, b int32) int { return cmp.Compare(rows[a], rows[b]) })
+	for shift := 0; shift < 32; shift += 8 {
+		var starts [256]int
+		for _, r := range rows {
+			starts[byte(r>>shift)]++
+		}
+		at := 0
+		for b, n := range starts {
+			starts[b] = at
+			at += n
+		}
+		for _, p := range places {
+			b := byte(rows[p] >> shift)
+			other[starts[b]] = p
+			starts[b]++
+		}
+		places, other = other, places
+	}
 	return places
 }

@@ -17,33 +17,43 @@ const fingerprintWidth = 2
 const setBytes = 32
 
 // distinct keeps the first of rows that are equal in every column and the label,
-// in place. The rows' fingerprints are written down once and read
-// several times, each time for another part of those there can be, so that
-// about keepBytes of them are in memory at a time.
+// in place. Fingerprints that take more than about keepBytes in a set are dealt to
+// parts by their first bytes, so that equal ones are in one part and one part at a time
+// is in memory.
 func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, error) {
 	prints, err := w.fingerprints(ctx, t, rows)
 	if err != nil {
 		return nil, err
 	}
-	passes := uint64(int64(len(rows))*setBytes/max(w.space.keep, 1<<16) + 1)
+	o, ends := all(len(rows)), []int{len(rows)}
+	if parts := int(int64(len(rows))*setBytes/max(w.space.keep, 1<<16)) + 1; parts > 1 {
+		var dealt []int32
+		if dealt, ends, err = prints.parts(ctx, len(rows), parts); err != nil {
+			return nil, err
+		}
+		o = these(dealt)
+		if prints, err = w.space.deal(ctx, prints, dealt, len(rows)); err != nil {
+			return nil, err
+		}
+	}
 	again := make([]uint64, len(rows)/64+1) // a bit for each row that was there before
 	seen := map[fingerprint]struct{}{}
-	for pass := range passes {
-		u := prints.cursor(all(len(rows)))
-		for i := range rows {
-			if i%patience == 0 && ctx.Err() != nil {
-				return nil, ctx.Err()
+	u := prints.cursor(all(len(rows)))
+	i := 0
+	var p pace
+	for _, end := range ends {
+		for ; i < end; i++ {
+			if err := p.look(ctx, 1); err != nil {
+				return nil, err
 			}
 			raw, err := u.raw()
 			if err != nil {
 				return nil, err
 			}
-			if passes > 1 && binary.LittleEndian.Uint64(raw)%passes != pass {
-				continue
-			}
 			f := fingerprint(raw)
 			if _, ok := seen[f]; ok {
-				again[i/64] |= 1 << (i % 64)
+				at := o.at(i)
+				again[at/64] |= 1 << (at % 64)
 			}
 			seen[f] = struct{}{}
 		}
@@ -51,11 +61,48 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 	}
 	kept := rows[:0]
 	for i, r := range rows {
+		if err := p.look(ctx, 1); err != nil {
+			return nil, err
+		}
 		if again[i/64]>>(i%64)&1 == 0 {
 			kept = append(kept, r)
 		}
 	}
 	return kept, nil
+}
+
+// parts deals the n rows of fingerprints to parts by their first bytes: it returns
+// the rows part by part, in order within each, and where each part ends.
+func (c *cells) parts(ctx context.Context, n, parts int) (rows []int32, ends []int, err error) {
+	each := func(visit func(i, part int)) error {
+		u := c.cursor(all(n))
+		var p pace
+		for i := range n {
+			if err := p.look(ctx, 1); err != nil {
+				return err
+			}
+			raw, err := u.raw()
+			if err != nil {
+				return err
+			}
+			visit(i, int(binary.LittleEndian.Uint64(raw)%uint64(parts)))
+		}
+		return nil
+	}
+	sizes := make([]int, parts)
+	if err := each(func(_, part int) { sizes[part]++ }); err != nil {
+		return nil, nil, err
+	}
+	ends = make([]int, parts) // so far, while rows are dealt
+	for part := 1; part < parts; part++ {
+		ends[part] = ends[part-1] + sizes[part-1]
+	}
+	rows = make([]int32, n)
+	err = each(func(i, part int) {
+		rows[ends[part]] = int32(i)
+		ends[part]++
+	})
+	return rows, ends, err
 }
 
 // fingerprints writes down those of rows, in order.
@@ -66,9 +113,10 @@ func (w *work) fingerprints(ctx context.Context, t *table, rows []int32) (*cells
 	}
 	features, label := t.cells.cursor(these(rows)), t.label.cells.cursor(these(rows))
 	var key []byte
-	for i := range rows {
-		if i%patience == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	var p pace
+	for range rows {
+		if err := p.look(ctx, t.cells.width); err != nil {
+			return nil, err
 		}
 		key = key[:0]
 		for _, u := range []*cursor{features, label} {

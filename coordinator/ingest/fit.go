@@ -30,7 +30,11 @@ func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.
 	if err := fitFills(d.Clean.Missing, t, s, counts, p.Columns); err != nil {
 		return nil, err
 	}
+	var pace pace
 	for j := range p.Columns {
+		if err := pace.look(ctx, columnCost+len(counts[j].codes)); err != nil {
+			return nil, err
+		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
 			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
 		}
@@ -60,6 +64,11 @@ func (s *scan) each(visit func(raw []float64)) error {
 	return s.cells.each(s.ctx, these(s.rows), func(_ int, raw []float64) { visit(raw) })
 }
 
+// window visits the columns at lo and up to hi.
+func (s *scan) window(lo, hi int) *scan {
+	return &scan{ctx: s.ctx, cells: s.cells.window(lo, hi), rows: s.rows}
+}
+
 // count is how often a column's values occur: how many are missing, and, of a
 // categorical column, each code's number.
 type count struct {
@@ -69,7 +78,11 @@ type count struct {
 
 func (s *scan) count(columns []column) ([]count, error) {
 	counts := make([]count, len(columns))
+	var p pace
 	for j, c := range columns {
+		if err := p.look(s.ctx, columnCost); err != nil {
+			return nil, err
+		}
 		if c.dict != nil {
 			counts[j].codes = make([]int, len(c.dict.texts))
 		}

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -125,13 +127,35 @@ func TestSameBlocksFromFiles(t *testing.T) {
 	}
 }
 
-// A scratch file that cannot be made is no fault of the data.
-func TestNoRoomForScratch(t *testing.T) {
-	in := &Ingest{Sources: local, Store: blob.NewMemory(0), Memory: 1, Scratch: filepath.Join(t.TempDir(), "none")}
-	_, err := in.Run(t.Context(), digitsSpec())
-	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorContains(t, err, "scratch file")
-	require.NotErrorIs(t, err, job.ErrInvalid)
+// A scratch file that cannot be made is no fault of the data: the error says which
+// folder it is, and what to do, and passes.
+func TestNoFolderForScratch(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, folder := range []string{none, file} {
+		in := &Ingest{Sources: local, Store: blob.NewMemory(0), Memory: 1, Scratch: folder}
+		_, err := in.Run(t.Context(), digitsSpec())
+		require.ErrorContains(t, err, fmt.Sprintf("make a scratch file in the folder %q for temporary files (make it, or set TMPDIR to a folder that is there)", folder))
+		for _, class := range []error{job.ErrInvalid, job.ErrNotFound, job.ErrCorrupt, job.ErrPoison} {
+			require.NotErrorIs(t, err, class)
+		}
+	}
+}
+
+// A disk that is full, at whichever write, is job.ErrFull, and the error says where it is.
+func TestScratchOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	require.NoError(t, err)
+	s := &space{folder: "/scratch/folder"}
+	t.Cleanup(func() { full.Close() })
+	c := &scratch{file: full, space: s, out: bufio.NewWriterSize(full, 16)}
+	_, err = c.Write(make([]byte, 64))
+	for _, err := range []error{err, c.done(), c.put([]byte{1}, 0)} {
+		require.ErrorIs(t, err, job.ErrFull)
+		require.NotErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, `write a scratch file in the folder "/scratch/folder" for temporary files (make room there, or set TMPDIR to a folder with more)`)
+	}
 }
 
 // A scratch that fails at any write or read fails the ingest.

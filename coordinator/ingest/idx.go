@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 
+	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
@@ -76,8 +77,11 @@ func idxHead(r io.Reader, limit int64, maxDims int) (rows int, c *cells, err err
 			c.width *= int(n)
 		}
 	}
-	if rows > maxRows {
+	switch {
+	case rows > maxRows:
 		return 0, nil, fmt.Errorf("%d rows: at most %d: %w", rows, maxRows, job.ErrInvalid)
+	case c.width > dataset.MaxColumns:
+		return 0, nil, fmt.Errorf("%d values in a row: at most %d: %w", c.width, dataset.MaxColumns, job.ErrInvalid)
 	}
 	return rows, c, nil
 }
@@ -151,7 +155,7 @@ func (w *work) readIDX(ctx context.Context, spec *job.Spec, f files, like *table
 		return nil, err
 	}
 	err = w.with(ctx, f.labelsField, f.labels, func(content *tabular.Source) error {
-		return w.idxLabels(t, content, spec.Loss.Classifies(), like)
+		return w.idxLabels(ctx, t, content, spec.Loss.Classifies(), like)
 	})
 	if err != nil {
 		return nil, err
@@ -165,14 +169,11 @@ func (w *work) idxFeatures(r io.Reader) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.width > maxColumns {
-		return nil, fmt.Errorf("%d values in a row: at most %d: %w", c.width, maxColumns, job.ErrInvalid)
-	}
 	return &table{rows: rows, columns: numbered(c.width), cells: c}, nil
 }
 
 // idxLabels reads the labels of a table's rows.
-func (w *work) idxLabels(t *table, r io.Reader, classes bool, like *table) error {
+func (w *work) idxLabels(ctx context.Context, t *table, r io.Reader, classes bool, like *table) error {
 	maxDims := 2
 	if classes {
 		maxDims = 1
@@ -187,7 +188,7 @@ func (w *work) idxLabels(t *table, r io.Reader, classes bool, like *table) error
 	if !classes {
 		t.label = label{name: "label", outputs: c.width, numeric: true}
 	} else {
-		t.label = label{name: "label", classes: true, outputs: 1, numeric: true, dict: newDictionary()}
+		t.label = label{name: "label", classes: true, outputs: 1, numeric: true, dict: newDictionary(&w.texts)}
 	}
 	if like != nil {
 		t.label = like.empty().label
@@ -203,7 +204,11 @@ func (w *work) idxLabels(t *table, r io.Reader, classes bool, like *table) error
 		return err
 	}
 	u := c.cursor(all(rows))
+	var p pace
 	for range rows {
+		if err := p.look(ctx, 1); err != nil {
+			return err
+		}
 		y, err := u.row()
 		if err != nil {
 			return err

@@ -22,9 +22,6 @@ import (
 	"tributary/shared/numeric"
 )
 
-// ManifestVersion is the version of the manifests made here.
-const ManifestVersion = 1
-
 // Ingest reads datasets into a store.
 type Ingest struct {
 	Sources  Opener
@@ -44,13 +41,13 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 // Faults of the data or of the spec wrap job.ErrInvalid; any other error is
 // the store's, the disk's or the network's and may pass.
 //
-// It takes at most 8 bytes of memory per row of the sources, for the order of the rows,
-// and beside that some multiples of Memory and the blocks on their way to the
-// store. What was read is in scratch files, of 8 bytes for each number or text (of
+// It takes at most 10 bytes of memory per row of the sources, for the order of the rows,
+// and beside that some multiples of Memory, the columns' names and different texts (of
+// which there are bounds), and the blocks on their way to the store. What was read is in scratch files, of 8 bytes for each number or text (of
 // an IDX source's, 1 or 4), and shuffled training rows are there twice. The files
 // are gone when Run returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
-	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}}
+	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}
@@ -65,6 +62,7 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 type work struct {
 	*Ingest
 	space *space
+	texts textRoom
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
@@ -126,7 +124,9 @@ type part struct {
 // shuffle puts a part in the seeded order in which it is stored, and its cells too
 // where they are in a file, so that they can be read from front to back.
 func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
-	numeric.NewRand(seed, numeric.ForIngest, 0, 0).Shuffle(p.rows)
+	if err := shuffle(ctx, numeric.NewRand(seed, numeric.ForIngest, 0, 0), p.rows); err != nil {
+		return p, err
+	}
 	if p.table.cells.data.file == nil && p.table.label.cells.data.file == nil {
 		return p, nil
 	}
@@ -142,8 +142,11 @@ func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
 // write encodes the parts into blocks and describes them.
 func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, parts []part) (*dataset.Manifest, error) {
 	m := &dataset.Manifest{
-		Version: ManifestVersion, Features: prep.Features(), Targets: parts[0].table.label.targets(), Classes: classes,
+		Version: dataset.ManifestVersion, Features: prep.Features(), Targets: parts[0].table.label.targets(), Classes: classes,
 		Splits: map[job.Split][]dataset.BlockRef{}, Preprocessing: prep,
+	}
+	if err := w.room(m, parts); err != nil {
+		return nil, err
 	}
 	for _, p := range parts {
 		refs, err := w.writeBlocks(ctx, prep, p)
@@ -154,6 +157,22 @@ func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes [
 		w.say("%s: %d rows of %d features in %d blocks", p.split, len(p.rows), m.Features, len(refs))
 	}
 	return m, nil
+}
+
+// room refuses a dataset of more bytes of blocks than four times those that a source may
+// have: an IDX file's bytes become floats, and a column of text a feature for each of
+// its texts.
+func (w *work) room(m *dataset.Manifest, parts []part) error {
+	rows := 0
+	for _, p := range parts {
+		rows += len(p.rows)
+	}
+	width, most := m.Features+m.Targets, 4*w.limit()
+	if int64(rows) > most/4/int64(width) {
+		return fmt.Errorf("%d rows of %d features and targets make over %d bytes of blocks: leave rows or columns out (a column of text becomes a feature for each of its texts): %w",
+			rows, width, most, job.ErrInvalid)
+	}
+	return nil
 }
 
 // read reads the sources; test is nil unless the spec gives one.

@@ -11,20 +11,21 @@ const medianColumns = 8192
 
 // medians returns the medians of the numeric columns' values, NaN where there are
 // none; of an even number, the mean of the middle two. They are found by radix
-// selection: eight passes of the rows for each medianColumns.
+// selection: eight passes of the cells, medianColumns at a time.
 func (s *scan) medians(counts []count, columns []dataset.Column) ([]float64, error) {
 	out := make([]float64, len(columns))
 	for lo := 0; lo < len(columns); lo += medianColumns {
 		hi := min(lo+medianColumns, len(columns))
 		middles := make([]middle, hi-lo)
+		window := s.window(lo, hi)
 		for j := range middles {
 			if n := len(s.rows) - counts[lo+j].missing; columns[lo+j].Kind == dataset.Numeric && n > 0 {
 				middles[j] = middle{wanted: true, one: n%2 == 1, rank: [2]int{(n - 1) / 2, n / 2}}
 			}
 		}
 		for shift := 56; shift >= 0; shift -= 8 {
-			err := s.each(func(raw []float64) {
-				for j, x := range raw[lo:hi] {
+			err := window.each(func(raw []float64) {
+				for j, x := range raw {
 					if !isMissing(x) {
 						middles[j].count(x, shift)
 					}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -25,6 +26,7 @@ type space struct {
 type scratch struct {
 	memory []byte   // all of them, if there is no file
 	file   *os.File // has no name: it is gone when the process is
+	space  *space
 	out    *bufio.Writer
 }
 
@@ -35,13 +37,31 @@ func (s *space) scratch(bytes int64) (*scratch, error) {
 	}
 	f, err := os.CreateTemp(s.folder, "tributary-ingest-*")
 	if err != nil {
-		return nil, fmt.Errorf("scratch file: %w", err)
+		return nil, s.refused("make", err)
 	}
 	s.files = append(s.files, f)
 	if err := os.Remove(f.Name()); err != nil {
-		return nil, fmt.Errorf("scratch file: %w", err)
+		return nil, s.refused("unlink", err)
 	}
-	return &scratch{file: f, out: bufio.NewWriterSize(f, 256<<10)}, nil
+	return &scratch{file: f, space: s, out: bufio.NewWriterSize(f, 256<<10)}, nil
+}
+
+// refused says of a file that cannot be made or written which folder it is in and what
+// a person can do. It is never the job's fault, so it may pass: a full disk is
+// job.ErrFull, anything else of no class.
+func (s *space) refused(doing string, err error) error {
+	folder, remedy := s.folder, "see to it that the coordinator can write there, or set TMPDIR to another folder"
+	if folder == "" {
+		folder = os.TempDir()
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		err = fmt.Errorf("%w: %w", err, job.ErrFull)
+		remedy = "make room there, or set TMPDIR to a folder with more"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		remedy = "make it, or set TMPDIR to a folder that is there"
+	}
+	return fmt.Errorf("%s a scratch file in the folder %q for temporary files (%s): %w", doing, folder, remedy, err)
 }
 
 // close frees what the files took.
@@ -60,7 +80,7 @@ func (s *scratch) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	n, err := s.out.Write(p)
-	return n, full(err)
+	return n, s.written(err)
 }
 
 // done ends the writing.
@@ -68,7 +88,7 @@ func (s *scratch) done() error {
 	if s.file == nil {
 		return nil
 	}
-	err := full(s.out.Flush())
+	err := s.written(s.out.Flush())
 	s.out = nil
 	return err
 }
@@ -76,7 +96,7 @@ func (s *scratch) done() error {
 // put writes at a place of a file that nobody has appended to.
 func (s *scratch) put(p []byte, at int64) error {
 	_, err := s.file.WriteAt(p, at)
-	return full(err)
+	return s.written(err)
 }
 
 // view returns the n bytes at a place, in dst if they had to be read; the
@@ -95,14 +115,10 @@ func (s *scratch) view(dst []byte, at int64, n int) ([]byte, error) {
 	return dst, nil
 }
 
-// full gives a full disk its class.
-func full(err error) error {
-	switch {
-	case err == nil:
+// written explains an error of writing.
+func (s *scratch) written(err error) error {
+	if err == nil {
 		return nil
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("write scratch file: %w: %w", err, job.ErrFull)
-	default:
-		return fmt.Errorf("write scratch file: %w", err)
 	}
+	return s.space.refused("write", err)
 }

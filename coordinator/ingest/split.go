@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"tributary/shared/job"
@@ -34,9 +35,12 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 			return nil, err
 		}
 	}
+	marks := make([]uint64, rows[len(rows)-1]/64+1) // they are in file order: this is the last
 	cuts, sizes := make([][3]int, len(strata)), [3]int{}
 	for i, stratum := range strata {
-		numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0).Shuffle(stratum)
+		if err := shuffle(ctx, numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0), stratum); err != nil {
+			return nil, err
+		}
 		cuts[i] = apportion(len(stratum), fractions)
 		for k, n := range cuts[i] {
 			sizes[k] += n
@@ -59,10 +63,48 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 		if len(part) == 0 {
 			return nil, fmt.Errorf("data.split.%s: %v of %d rows are none: give it more: %w", name, fractions[k], len(rows), job.ErrInvalid)
 		}
-		slices.Sort(part)
+		if err := inFileOrder(ctx, part, marks); err != nil {
+			return nil, err
+		}
 		splits[name] = part
 	}
 	return splits, nil
+}
+
+// shuffle is r.Shuffle that ends with ctx.
+func shuffle(ctx context.Context, r *numeric.Rand, rows []int32) error {
+	var p pace
+	for i := len(rows) - 1; i > 0; i-- {
+		if err := p.look(ctx, 1); err != nil {
+			return err
+		}
+		j := r.Below(uint64(i) + 1)
+		rows[i], rows[j] = rows[j], rows[i]
+	}
+	return nil
+}
+
+// inFileOrder sorts rows, of which none is there twice, by a bit for each row that
+// there can be. The bits are 0 before and after.
+func inFileOrder(ctx context.Context, rows []int32, marks []uint64) error {
+	var p pace
+	for _, r := range rows {
+		if err := p.look(ctx, 1); err != nil {
+			return err
+		}
+		marks[r/64] |= 1 << (r % 64)
+	}
+	sorted := rows[:0]
+	for i, word := range marks {
+		if err := p.look(ctx, 64); err != nil {
+			return err
+		}
+		for ; word != 0; word &= word - 1 {
+			sorted = append(sorted, int32(64*i+bits.TrailingZeros64(word)))
+		}
+		marks[i] = 0
+	}
+	return nil
 }
 
 func checkFractions(fractions [3]float64, givenTest bool) error {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -80,7 +81,7 @@ func textInNumbers(column string, s sighting) error {
 }
 
 // survey reads a CSV source once and tallies its columns, in the header's order.
-func survey(content *tabular.Source) (rows int, tallies []tally, err error) {
+func survey(ctx context.Context, content *tabular.Source) (rows int, tallies []tally, err error) {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {
 		return 0, nil, err
@@ -89,6 +90,7 @@ func survey(content *tabular.Source) (rows int, tallies []tally, err error) {
 	for i, name := range file.Header {
 		tallies[i].name = name
 	}
+	var p pace
 	for {
 		record, err := file.Next()
 		if errors.Is(err, io.EOF) {
@@ -97,8 +99,13 @@ func survey(content *tabular.Source) (rows int, tallies []tally, err error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		rows++
+		if rows++; rows > maxRows {
+			return 0, nil, fmt.Errorf("over %d rows: want at most so many: %w", maxRows, job.ErrInvalid)
+		}
 		for i, cell := range record {
+			if err := p.look(ctx, 1); err != nil {
+				return 0, nil, err
+			}
 			tallies[i].add(cell, func() int { return file.Line(i) })
 		}
 	}

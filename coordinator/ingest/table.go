@@ -34,9 +34,22 @@ func isMissing(x float64) bool { return math.IsNaN(x) }
 type dictionary struct {
 	codes map[string]int32
 	texts []string
+	room  *textRoom
 }
 
-func newDictionary() *dictionary { return &dictionary{codes: map[string]int32{}} }
+// textRoom is the bytes that the different texts of a dataset may still take in memory.
+type textRoom struct{ left int }
+
+// Each different text takes its bytes and textCost in memory; all of a dataset's take
+// at most maxTexts.
+const (
+	maxTexts = 256 << 20
+	textCost = 64
+)
+
+func newDictionary(room *textRoom) *dictionary {
+	return &dictionary{codes: map[string]int32{}, room: room}
+}
 
 // code returns the text's number. The text is copied when it is new.
 func (d *dictionary) code(text string) (int32, error) {
@@ -50,7 +63,11 @@ func (d *dictionary) code(text string) (int32, error) {
 		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
 	case !utf8.ValidString(text):
 		return 0, fmt.Errorf("text %.40q is not UTF-8: %w", text, job.ErrInvalid)
+	case len(text)+textCost > d.room.left:
+		return 0, fmt.Errorf("the different texts of all columns take over %d bytes (%d and its own for each): leave columns of text out with data.drop: %w",
+			maxTexts, textCost, job.ErrInvalid)
 	}
+	d.room.left -= len(text) + textCost
 	c := int32(len(d.texts))
 	text = strings.Clone(text)
 	d.codes[text] = c
@@ -67,11 +84,9 @@ func numbered(n int) []column {
 	return cs
 }
 
-// maxColumns bounds a table of numbered columns.
-const maxColumns = dataset.MaxFeatures
-
-// maxRows bounds a table: rows are counted in int32.
-const maxRows = math.MaxInt32
+// maxRows bounds a table: the order of its rows is kept in memory, in up to 10 bytes
+// for each.
+const maxRows = 1 << 27
 
 // fits refuses a table whose cells would take more than limit bytes of memory or file.
 func fits(rows, columns, cellBytes int, limit int64) error {

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"tributary/coordinator/ingest"
@@ -10,6 +9,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/model"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
 	"tributary/shared/spec"
@@ -24,9 +24,8 @@ type prepared struct {
 
 // Limits of what preparing makes.
 const (
-	chunkLen       = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
-	maxWeightBytes = 16 << 30 // of a file of initial weights
-	maxSteps       = 10 << 20 // of a job; its losses are kept in memory
+	chunkLen = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
+	maxSteps = 10 << 20 // of a job; its losses are kept in memory
 )
 
 // prepare ingests the dataset and makes the plan, unless that was done before.
@@ -59,38 +58,40 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 
 // compile makes a recorded plan ready.
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
-	blobs := d.service.cfg.Blobs
 	return persist(ctx, d.log, "read plan", func() (*gradient.Engine, error) {
-		data, err := blob.Fetch(ctx, blobs, digest)
+		p, err := d.fetchPlan(ctx, digest)
 		if err != nil {
 			return nil, err
 		}
-		p, err := plan.Decode(data)
-		if err != nil {
-			return nil, err
-		}
-		return gradient.Compile(ctx, p, blobs, nil) // no blocks: nothing is computed here
+		return gradient.Compile(ctx, p, d.service.cfg.Blobs, nil) // no blocks: nothing is computed here
 	})
 }
 
-// address says where the ledger of a job with that plan is. It needs neither the data
-// nor the weights. Of a plan that is lost, damaged or of another version only the job is
-// known: then the ledger is looked for.
+// address says where the ledger of a job with that plan is. It reads the plan alone,
+// neither data nor weights. Of a plan that is lost, damaged or of another version only
+// the job is known: then the ledger is looked for.
 func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout, error) {
-	data, err := blob.Fetch(ctx, d.service.cfg.Blobs, digest)
-	if err != nil && !errors.Is(err, job.ErrNotFound) && !errors.Is(err, job.ErrCorrupt) {
-		return ledger.Layout{}, err
-	}
+	p, err := d.fetchPlan(ctx, digest)
 	if err == nil {
-		p, err := plan.Decode(data)
-		if err == nil {
-			if l, err := gradient.Layout(p, d.ref); err == nil {
-				return l, nil
-			}
+		var l ledger.Layout
+		if l, err = gradient.LayoutOf(p, d.ref); err == nil {
+			return l, nil
 		}
 	}
-	d.log.Debug().Str("plan", string(digest)).Msg("the plan cannot be read; looking for the job's training state")
+	if !final(err) || ctx.Err() != nil {
+		return ledger.Layout{}, err
+	}
+	d.log.Info().Err(err).Str("plan", string(digest)).Msg("the plan cannot be read; looking for the job's training state")
 	return ledger.Layout{Ref: d.ref}, nil
+}
+
+// fetchPlan reads a recorded plan.
+func (d *driver) fetchPlan(ctx context.Context, digest job.Digest) (*plan.Plan, error) {
+	data, err := blob.Fetch(ctx, d.service.cfg.Blobs, digest)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Decode(data)
 }
 
 // plan ingests the dataset, stores the plan, and records that the job runs.
@@ -125,20 +126,31 @@ func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(st
 		return nil, err
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: *asked, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
-	if from := asked.Model.Init.From; from != "" {
-		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, maxWeightBytes)
-		if err != nil {
-			return nil, fmt.Errorf("model.init.from: %w", err)
-		}
-		if p.Init, err = cfg.Blobs.Put(ctx, weights); err != nil {
-			return nil, fmt.Errorf("store initial weights: %w", err)
-		}
-	}
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	if steps := p.Steps(); steps < 1 || steps > maxSteps {
 		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, maxSteps, job.ErrInvalid)
 	}
+	if from := asked.Model.Init.From; from != "" {
+		if err := giveWeights(ctx, cfg, p, from); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
+}
+
+// giveWeights stores the initial weights that a spec names, which it checks against the
+// model, so that a plan that is recorded can be compiled.
+func giveWeights(ctx context.Context, cfg Config, p *plan.Plan, from string) error {
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return err
+	}
+	return ingest.Weights(ctx, cfg.Sources, from, network.Tensors(), func(data []byte) error {
+		if p.Init, err = cfg.Blobs.Put(ctx, data); err != nil {
+			return fmt.Errorf("store initial weights: %w", err)
+		}
+		return nil
+	})
 }

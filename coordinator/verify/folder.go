@@ -15,15 +15,13 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/history"
 	"tributary/shared/job"
+	"tributary/shared/model"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
 )
 
 // defaultChunkLen is the chunk length of a model without a history.
 const defaultChunkLen = 64 << 10
-
-// maxWeights bounds a file of initial weights, in bytes.
-const maxWeights = 16 << 30
 
 // OpenFolder gathers what a saved model says of itself, and reads its data again
 // from the sources in its spec. No server takes part.
@@ -102,11 +100,15 @@ func planAgain(ctx context.Context, card *registry.Card, chunkLen int, sources i
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: card.Spec, Dataset: *manifest, ChunkLen: chunkLen}
 	if from := card.Spec.Model.Init.From; from != "" {
-		weights, err := ingest.ReadAll(ctx, sources, from, maxWeights)
+		network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
 		if err != nil {
-			return nil, fmt.Errorf("model.init.from: %w", err)
+			return nil, err
 		}
-		if p.Init, err = blobs.Put(ctx, weights); err != nil {
+		err = ingest.Weights(ctx, sources, from, network.Tensors(), func(data []byte) error {
+			p.Init, err = blobs.Put(ctx, data)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

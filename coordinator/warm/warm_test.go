@@ -64,7 +64,7 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	p := &plan.Plan{Version: plan.Version, Spec: spec, ChunkLen: 4, Dataset: dataset.Manifest{
 		Version: 1, Features: 1, Targets: 1,
 		Preprocessing: &dataset.Preprocessing{Columns: []dataset.Column{{Name: "x", Kind: dataset.Numeric, Scale: 1}}},
-		Splits:        map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 1, Bytes: 1}}},
+		Splits:        map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 1, Bytes: 72}}},
 	}}
 	encoded, digest, err := p.Encode()
 	require.NoError(t, err)

@@ -206,7 +206,7 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 		cancel()
 		return nil, wrap(doing, err)
 	}
-	return objectReader{r, doing, cancel}, nil
+	return objectReader{r, doing, cancel, info.Size}, nil
 }
 
 // object looks an object up.
@@ -224,7 +224,11 @@ type objectReader struct {
 	jetstream.ObjectResult
 	doing  string
 	cancel context.CancelFunc
+	size   uint64
 }
+
+// Size is the bytes that the object has.
+func (o objectReader) Size() int64 { return int64(o.size) }
 
 func (o objectReader) Close() error {
 	defer o.cancel()

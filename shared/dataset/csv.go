@@ -24,13 +24,9 @@ func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, r
 	if err != nil {
 		return err
 	}
-	at := make(map[string]int, len(file.Header))
-	for i, name := range file.Header {
-		at[name] = i
-	}
 	cells := make([]int, len(p.Columns)) // column → cell of a record
 	for i, c := range p.Columns {
-		cell, ok := at[c.Name]
+		cell, ok := file.Index(c.Name)
 		if !ok {
 			return fmt.Errorf("header: no column %q; the model takes %s: %w", c.Name, p.columnList(), job.ErrInvalid)
 		}

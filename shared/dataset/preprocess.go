@@ -5,11 +5,14 @@ import (
 	"math"
 	"slices"
 
+	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
 
 // Limits of a preprocessing, which is read back from model files.
 const (
+	// MaxColumns bounds the raw columns of a row: they are part of every plan.
+	MaxColumns = tabular.MaxColumns
 	// MaxCategories bounds a text column's categories and a label's classes.
 	MaxCategories = 10_000
 	// MaxCategoryBytes bounds the text of one category or class.
@@ -120,6 +123,9 @@ func (c *Column) Unscale(y float32) float64 {
 // Validate checks a preprocessing that was read from outside.
 func (p *Preprocessing) Validate() error {
 	n := 0
+	if len(p.Columns) > MaxColumns {
+		return fmt.Errorf("%d columns: want at most %d: %w", len(p.Columns), MaxColumns, job.ErrInvalid)
+	}
 	names := make(map[string]bool, len(p.Columns))
 	for i := range p.Columns {
 		c := &p.Columns[i]
@@ -155,6 +161,11 @@ func (c *Column) validate(maxCategories int) error {
 		}
 		if !slices.IsSorted(c.Categories) || len(slices.Compact(slices.Clone(c.Categories))) != len(c.Categories) {
 			return fmt.Errorf("categories: want them sorted and each once")
+		}
+		for _, text := range c.Categories {
+			if len(text) > MaxCategoryBytes {
+				return fmt.Errorf("category %.40q of %d bytes: want at most %d", text, len(text), MaxCategoryBytes)
+			}
 		}
 	case Numeric:
 		if !finite(c.Shift) || !finite(c.Scale) || c.Scale == 0 || c.Fill != nil && !finite(*c.Fill) {

@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
@@ -161,10 +163,11 @@ func TestReadCSV(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	digest := blob.DigestOf(nil)
 	manifest := func(change func(*dataset.Manifest)) error {
 		m := &dataset.Manifest{
 			Version: 1, Features: 6, Targets: 1, Preprocessing: sample(),
-			Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Rows: 3, Bytes: 99}}},
+			Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: digest, Rows: 3, Bytes: 148}}},
 		}
 		change(m)
 		return m.Validate()
@@ -178,7 +181,22 @@ func TestValidate(t *testing.T) {
 		"want rows":        func(m *dataset.Manifest) { m.Splits = nil },
 		"splits.test[0]":   func(m *dataset.Manifest) { m.Splits[job.Test] = []dataset.BlockRef{{Rows: -1}} },
 		"splits.train[1]": func(m *dataset.Manifest) {
-			m.Splits[job.Train] = append(m.Splits[job.Train], dataset.BlockRef{Rows: math.MaxInt32, Bytes: 1})
+			m.Splits[job.Train] = append(m.Splits[job.Train], dataset.BlockRef{Digest: digest, Rows: math.MaxInt32, Bytes: 1})
+		},
+		"splits.train[0]: 84 bytes for 3 rows": func(m *dataset.Manifest) { m.Splits[job.Train][0].Bytes = 84 },
+		"want 84 and a little more":            func(m *dataset.Manifest) { m.Splits[job.Train][0].Bytes = 84 + 97 },
+		"digest \"abc\"":                       func(m *dataset.Manifest) { m.Splits[job.Train][0].Digest = "abc" },
+		"splits.other: want one of":            func(m *dataset.Manifest) { m.Splits["other"] = nil },
+		"version 2: want 1":                    func(m *dataset.Manifest) { m.Version = 2 },
+		"classes[1]": func(m *dataset.Manifest) {
+			m.Classes, m.Preprocessing.Label.Kind = []string{"a", "a"}, dataset.Categorical
+		},
+		"2 classes of a label of kind \"numeric\"": func(m *dataset.Manifest) { m.Classes = []string{"a", "b"} },
+		"want at most 1024": func(m *dataset.Manifest) {
+			m.Preprocessing.Columns[2].Categories = []string{"a", "b", strings.Repeat("c", 1025)}
+		},
+		"2097152 columns: want at most 1048576": func(m *dataset.Manifest) {
+			m.Preprocessing.Columns = make([]dataset.Column, 1<<21)
 		},
 		"scale 0":               func(m *dataset.Manifest) { m.Preprocessing.Columns[0].Scale = 0 },
 		"shift NaN":             func(m *dataset.Manifest) { m.Preprocessing.Columns[0].Shift = math.NaN() },
@@ -192,6 +210,37 @@ func TestValidate(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, want)
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// Whatever a manifest says, what passes can be counted with.
+func FuzzManifest(f *testing.F) {
+	m := &dataset.Manifest{
+		Version: 1, Features: 6, Targets: 1, Preprocessing: sample(),
+		Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 3, Bytes: 148}}},
+	}
+	data, err := json.Marshal(m)
+	require.NoError(f, err)
+	f.Add(data)
+	f.Add([]byte(`{"version":1,"splits":{"train":[{"rows":9223372036854775807,"bytes":-1}]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m dataset.Manifest
+		if json.Unmarshal(data, &m) != nil {
+			return
+		}
+		if err := m.Validate(); err != nil {
+			require.ErrorIs(t, err, job.ErrInvalid)
+			return
+		}
+		for s, blocks := range m.Splits {
+			rows := dataset.NewOrder(blocks, 1, 0, false).Len()
+			require.Equal(t, m.Rows(s), rows)
+			for _, b := range blocks {
+				require.Positive(t, b.Rows)
+				require.Greater(t, b.Bytes, 4*b.Rows*(m.Features+m.Targets))
+			}
+		}
+		require.Positive(t, m.Rows(job.Train))
+	})
 }
 
 func FuzzReadCSV(f *testing.F) {

@@ -19,7 +19,7 @@ type Prefetcher interface {
 // Prefetch has the blocks fetched that come after a step's batch, in the order of
 // its epoch and of the next one, where the blocks' owner can do so. It does not wait.
 func (e *Engine) Prefetch(ctx context.Context, step int64) {
-	ahead, able := e.blocks.(Prefetcher)
+	ahead, able := e.blocks.Blocks.(Prefetcher)
 	refs := e.Plan.Dataset.Splits[job.Train]
 	if !able || len(refs) < 2 || step+1 >= e.Plan.Steps() {
 		return

@@ -22,6 +22,20 @@ type Blocks interface {
 	Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error)
 }
 
+// shaped refuses blocks that do not have the columns of the plan.
+type shaped struct {
+	Blocks
+	features, targets int
+}
+
+func (s shaped) Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error) {
+	b, err := s.Blocks.Get(ctx, ref)
+	if err == nil && (b.Features != s.features || b.Targets != s.targets) {
+		return nil, fmt.Errorf("block %s has %d features and %d targets, the plan %d and %d: %w", ref.Digest, b.Features, b.Targets, s.features, s.targets, job.ErrCorrupt)
+	}
+	return b, err
+}
+
 // Engine is a plan made ready to compute with. It is immutable but for a memo
 // of epoch orders, and safe for concurrent use.
 type Engine struct {
@@ -32,7 +46,7 @@ type Engine struct {
 
 	digest  job.Digest // of the plan
 	wire    wire.Format
-	blocks  Blocks
+	blocks  shaped
 	initial []float32 // given initial parameters; nil: made from the seed
 
 	mu     sync.Mutex
@@ -44,8 +58,36 @@ type epochOrder struct {
 	*dataset.Order
 }
 
-// Compile makes an engine of a plan. Given initial weights are read from store.
+// Compile makes an engine of a plan. Given initial weights are read from store: when
+// they are gone or damaged it fails with job.ErrNotFound or job.ErrCorrupt.
 func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks) (*Engine, error) {
+	e, err := compile(p, blocks)
+	if err != nil || p.Init == "" {
+		return e, err
+	}
+	data, err := blob.Fetch(ctx, store, p.Init)
+	if err != nil {
+		return nil, fmt.Errorf("read initial weights: %w", err)
+	}
+	e.initial = make([]float32, e.Network.Params())
+	if err := registry.LoadWeights(data, e.Network.Tensors(), e.initial); err != nil {
+		return nil, fmt.Errorf("model.init.from: %w", err)
+	}
+	return e, nil
+}
+
+// LayoutOf addresses the ledger of a job with a plan, as its engine does, without the
+// initial weights.
+func LayoutOf(p *plan.Plan, ref job.Ref) (ledger.Layout, error) {
+	e, err := compile(p, nil)
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	return e.Layout(ref), nil
+}
+
+// compile makes an engine of a plan without given initial weights.
+func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
 	if err != nil {
 		return nil, fmt.Errorf("compile model: %w", err)
@@ -62,49 +104,17 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{
+	return &Engine{
 		Plan:    p,
 		Network: network,
 		Fold:    fold,
 		digest:  digest,
 		wire:    format,
-		blocks:  blocks,
+		blocks:  shaped{blocks, p.Dataset.Features, p.Dataset.Targets},
 		Metrics: metric.Config{
 			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
 			Outputs: network.Outputs(), Label: p.Dataset.Preprocessing.Label,
 		},
-	}
-	if p.Init != "" {
-		data, err := blob.Fetch(ctx, store, p.Init)
-		if err != nil {
-			return nil, fmt.Errorf("read initial weights: %w", err)
-		}
-		e.initial = make([]float32, network.Params())
-		if err := registry.LoadWeights(data, network.Tensors(), e.initial); err != nil {
-			return nil, fmt.Errorf("model.init.from: %w", err)
-		}
-	}
-	return e, nil
-}
-
-// Layout addresses the ledger of a job with that plan. It reads no weights and makes
-// room for none.
-func Layout(p *plan.Plan, ref job.Ref) (ledger.Layout, error) {
-	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
-	if err != nil {
-		return ledger.Layout{}, fmt.Errorf("compile model: %w", err)
-	}
-	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
-	if err != nil {
-		return ledger.Layout{}, err
-	}
-	_, digest, err := p.Encode()
-	if err != nil {
-		return ledger.Layout{}, err
-	}
-	return ledger.Layout{
-		Ref: ref, Plan: digest, Params: network.Params(),
-		ChunkLen: p.ChunkLen, Microbatch: p.Spec.Microbatches, Wire: format,
 	}, nil
 }
 

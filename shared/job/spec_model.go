@@ -6,6 +6,17 @@ type Model struct {
 	Init   Init    `json:"init" jsonschema_description:"the initial parameters"`
 }
 
+// Bounds of a model: what a spec may ask a worker to allocate.
+const (
+	// MaxParams bounds the parameters: 1 GiB of float32.
+	MaxParams = 1 << 28
+	// MaxOutputs bounds the outputs of all layers for the rows of a micro-batch, which a
+	// worker computes at a time: 8 GiB of float32.
+	MaxOutputs = 1 << 31
+	// maxUnits is the most units of a layer, as the schema has it.
+	maxUnits = 1 << 20
+)
+
 // Layer holds exactly one kind of layer.
 type Layer struct {
 	Dense *Dense `json:"dense,omitempty" jsonschema_description:"every output is a weighted sum of every input"`

@@ -84,6 +84,20 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{`model.layers[1].dense.activation: "tanh": with loss softmax_cross_entropy, which applies its own, want none`, does(func(s *job.Spec) { s.Model.Layers[1].Dense.Activation = job.Tanh })},
 		{"", []func(*job.Spec){regression, func(s *job.Spec) { s.Model.Layers[1].Dense.Activation = job.Tanh }}},
 
+		{"model.layers[1].dense.units: 30000: 900090000 parameters up to here: want at most 268435456 (4 bytes each)", does(layers(30_000, 30_000, 3))},
+		{"", does(layers(16_000, 16_000, 3))},
+		{"model.layers[2].dense.units: 1048576: 1099514773506 parameters up to here: want at most 268435456 (4 bytes each)", does(layers(1, 1<<20, 1<<20))},
+		{"model.layers[0].dense.units: 100000: 300100000 parameters up to here: want at most 268435456 (4 bytes each)", []func(*job.Spec){inline, wideInline(3000), layers(100_000, 3)}},
+		{"", []func(*job.Spec){inline, wideInline(1000), layers(100_000, 3)}},
+		{"microbatches: 1: a micro-batch of 1048576 rows has 16003 outputs in each row, of all layers together: want at most 2147483648 outputs (4 bytes each): raise it, or lower batch", does(func(s *job.Spec) {
+			layers(16_000, 3)(s)
+			s.Batch, s.Microbatches = 1<<20, 1
+		})},
+		{"", does(func(s *job.Spec) {
+			layers(16_000, 3)(s)
+			s.Batch, s.Microbatches = 1<<20, 64
+		})},
+
 		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
 		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
 
@@ -126,6 +140,23 @@ func split(train, validation, test float64) func(*job.Spec) {
 	return func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: train, Validation: validation, Test: test} }
 }
 
+// layers gives the model dense layers of so many units.
+func layers(units ...int) func(*job.Spec) {
+	return func(s *job.Spec) {
+		s.Model.Layers = nil
+		for _, n := range units {
+			s.Model.Layers = append(s.Model.Layers, job.Layer{Dense: &job.Dense{Units: n, Activation: job.NoActivation}})
+		}
+	}
+}
+
+// wideInline gives a row of so many features.
+func wideInline(features int) func(*job.Spec) {
+	return func(s *job.Spec) {
+		s.Data.Inline.X = []byte("[[1" + strings.Repeat(",1", features-1) + "]]")
+	}
+}
+
 func adam() job.Adam { return job.Adam{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8} }
 
 func TestAllFaultsAreJoined(t *testing.T) {
@@ -142,5 +173,23 @@ func TestAllFaultsAreJoined(t *testing.T) {
 		var f *job.Fault
 		require.ErrorAs(t, e, &f)
 		require.ErrorIs(t, e, job.ErrInvalid)
+	}
+}
+
+// The features that ingest found count as those in a spec do, and none overflows.
+func TestCheckSizeWithFeatures(t *testing.T) {
+	s := valid()
+	layers(1<<20, 3)(s)
+	require.NoError(t, s.CheckSize(0))
+	for _, features := range []int{256, 1 << 40, math.MaxInt} {
+		err := s.CheckSize(features)
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, "model.layers[0].dense.units: 1048576: ")
+		require.ErrorContains(t, err, "want at most 268435456")
+	}
+	for _, x := range []string{"", "[", "[]", "[[", "{}", "7", "[[1,", `[{"a":1}]`} {
+		s := valid()
+		s.Data.Inline = &job.Inline{X: []byte(x)}
+		require.NotPanics(t, func() { _ = s.Validate() }, x)
 	}
 }

@@ -23,8 +23,8 @@ func newDense(path string, d job.Dense, inputs, offset int) (dense, error) {
 	if d.Units < 1 || d.Units > MaxUnits {
 		return dense{}, fmt.Errorf("%s.units: %d: want 1 to %d: %w", path, d.Units, MaxUnits, job.ErrInvalid)
 	}
-	if inputs > MaxParams/d.Units {
-		return dense{}, fmt.Errorf("%s.units: %d × %d weights: want at most %d: %w", path, d.Units, inputs, MaxParams, job.ErrInvalid)
+	if inputs > job.MaxParams/d.Units {
+		return dense{}, fmt.Errorf("%s.units: %d × %d weights: want at most %d: %w", path, d.Units, inputs, job.MaxParams, job.ErrInvalid)
 	}
 	a, err := compileActivation(path, d.Activation)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"tributary/shared/job"
 )
 
-// The bounds of an architecture: what a spec may ask a worker to allocate.
+// The bounds of an architecture: what a spec may ask a worker to allocate, beside
+// job.MaxParams.
 const (
 	MaxLayers = 256
 	MaxUnits  = 1 << 20
-	MaxParams = 1 << 28 // 1 GiB of float32
 )
 
 // Tensor is a named view of the flat parameter vector: the Len floats from Offset.
@@ -55,8 +55,8 @@ func New(m job.Model, loss job.Loss, features int) (*Network, error) {
 			return nil, err
 		}
 		n.extend(d, module)
-		if n.params > MaxParams {
-			return nil, fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, n.params, MaxParams, job.ErrInvalid)
+		if n.params > job.MaxParams {
+			return nil, fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, n.params, job.MaxParams, job.ErrInvalid)
 		}
 		inputs, module = d.out, module+1
 		if d.activation != job.NoActivation {

@@ -6,6 +6,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/model"
 	"tributary/shared/tree"
 )
 
@@ -54,7 +55,7 @@ func (p *Plan) validate() error {
 }
 
 // Check reports everything in which the spec and the dataset do not fit,
-// each wrapping job.ErrInvalid.
+// each wrapping job.ErrInvalid. Of a plan without faults [model.New] makes a network.
 func (p *Plan) Check() error {
 	var faults []error
 	fault := func(format string, args ...any) {
@@ -90,6 +91,14 @@ func (p *Plan) Check() error {
 	}
 	if rows := p.Dataset.Rows(job.Train); p.StepsPerEpoch() < 1 {
 		fault("batch: %d: the training split has %d rows, and drop_last leaves out the only batch", s.Batch, rows)
+	}
+	if err := s.CheckSize(p.Dataset.Features); err != nil {
+		faults = append(faults, err)
+	}
+	if len(faults) == 0 {
+		if _, err := model.New(s.Model, s.Loss, p.Dataset.Features); err != nil {
+			faults = append(faults, err)
+		}
 	}
 	return errors.Join(faults...)
 }

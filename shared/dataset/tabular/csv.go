@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,31 +13,71 @@ import (
 	"tributary/shared/job"
 )
 
-// maxRecord bounds one record of a CSV file, in bytes: a quote that is never
-// closed must not take the whole file into memory.
-const maxRecord = 64 << 20
+// Limits of a CSV file. A record must not take the whole file into memory, and a
+// table's columns stay in memory for as long as the table is in use.
+const (
+	// MaxColumns bounds the cells of a record, and so the columns of a table.
+	MaxColumns = 1 << 20
+	// MaxName bounds the name of a column, in bytes.
+	MaxName   = 1024
+	maxRecord = 32 << 20 // bytes of a record
+	lookEvery = 1 << 12  // columns of a header between two looks at the context
+)
 
 // CSV reads the records of a comma-separated file (RFC 4180) with a header.
 type CSV struct {
 	Header []string // column names: none empty, none twice
-	in     *recordReader
+	index  map[string]int
 	csv    *csv.Reader
 }
 
-// recordReader fails once a single record has taken too much.
+// recordReader fails once a single record has too many bytes or cells, before the
+// CSV reader keeps a place for each of them. It finds the ends of cells and records
+// by the quotes before them, as RFC 4180 has them.
 type recordReader struct {
-	in     io.Reader
-	record int // bytes read since the last record was complete
+	in            io.Reader
+	bytes, commas int  // of the record that is being read, commas outside of quotes
+	quoted        bool // the record's last quote is open
 }
 
 func (r *recordReader) Read(p []byte) (int, error) {
-	if r.record > maxRecord {
-		return 0, fmt.Errorf("a record of over %d bytes (a quote never closed?): %w", maxRecord, job.ErrInvalid)
-	}
 	n, err := r.in.Read(p)
-	r.record += n
+	r.count(p[:n])
+	switch {
+	case r.bytes > maxRecord:
+		return 0, fmt.Errorf("a record of over %d bytes (a quote never closed?): %w", maxRecord, job.ErrInvalid)
+	case r.commas >= MaxColumns:
+		return 0, fmt.Errorf("a record of over %d cells: want at most as many columns: %w", MaxColumns, job.ErrInvalid)
+	}
 	return n, err
 }
+
+// count counts bytes and commas since the record began.
+func (r *recordReader) count(p []byte) {
+	for len(p) > 0 {
+		part, rest := p, []byte(nil)
+		if i := bytes.IndexByte(p, '"'); i >= 0 {
+			part, rest = p[:i+1], p[i+1:]
+		}
+		if !r.quoted {
+			unquoted := part
+			if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
+				r.bytes, r.commas = 0, 0
+				unquoted = part[i+1:]
+			}
+			r.commas += bytes.Count(unquoted, comma)
+			r.bytes += len(unquoted)
+		} else {
+			r.bytes += len(part)
+		}
+		if part[len(part)-1] == '"' {
+			r.quoted = !r.quoted
+		}
+		p = rest
+	}
+}
+
+var comma = []byte{','}
 
 // OpenCSV reads the header. Errors in the content wrap job.ErrInvalid.
 func OpenCSV(s *Source) (*CSV, error) {
@@ -44,8 +85,7 @@ func OpenCSV(s *Source) (*CSV, error) {
 	if bom, _ := buffered.Peek(3); string(bom) == "\xef\xbb\xbf" {
 		_, _ = buffered.Discard(3)
 	}
-	c := &CSV{in: &recordReader{in: buffered}}
-	c.csv = csv.NewReader(c.in)
+	c := &CSV{csv: csv.NewReader(&recordReader{in: buffered})}
 	c.csv.ReuseRecord = true
 	header, err := c.csv.Read()
 	if errors.Is(err, io.EOF) {
@@ -54,19 +94,28 @@ func OpenCSV(s *Source) (*CSV, error) {
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	seen := make(map[string]int, len(header))
+	if len(header) > MaxColumns {
+		return nil, fmt.Errorf("header: %d columns: want at most %d: %w", len(header), MaxColumns, job.ErrInvalid)
+	}
+	c.index = make(map[string]int, len(header))
 	for i, name := range header {
+		if i%lookEvery == 0 && s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
 		name = strings.TrimSpace(name)
-		switch first, twice := seen[name]; {
+		switch first, twice := c.index[name]; {
 		case name == "":
 			return nil, fmt.Errorf("header: column %d has no name; give it one (and name it in data.drop if it is an index): %w", i+1, job.ErrInvalid)
+		case len(name) > MaxName:
+			return nil, fmt.Errorf("header: the name of column %d has %d bytes: want at most %d: %w", i+1, len(name), MaxName, job.ErrInvalid)
 		case !utf8.ValidString(name):
 			return nil, fmt.Errorf("header: column %d is not UTF-8 text: %w", i+1, job.ErrInvalid)
 		case twice:
 			return nil, fmt.Errorf("header: columns %d and %d are both named %.80q: %w", first+1, i+1, name, job.ErrInvalid)
 		}
-		seen[name] = i
-		c.Header = append(c.Header, strings.Clone(name))
+		name = strings.Clone(name)
+		c.index[name] = i
+		c.Header = append(c.Header, name)
 	}
 	return c, nil
 }
@@ -74,7 +123,6 @@ func OpenCSV(s *Source) (*CSV, error) {
 // Next returns the next record, which has as many cells as the header and is
 // overwritten by the call after, and io.EOF after the last.
 func (c *CSV) Next() ([]string, error) {
-	c.in.record = 0
 	record, err := c.csv.Read()
 	if err == nil || errors.Is(err, io.EOF) {
 		return record, err
@@ -93,12 +141,8 @@ func (c *CSV) Line(cell int) int {
 
 // Index returns the position of a column in the header.
 func (c *CSV) Index(name string) (int, bool) {
-	for i, h := range c.Header {
-		if h == name {
-			return i, true
-		}
-	}
-	return 0, false
+	i, ok := c.index[name]
+	return i, ok
 }
 
 // explain gives a malformed record the class of an input error; what failed in

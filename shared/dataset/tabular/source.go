@@ -40,7 +40,7 @@ func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	in := bufio.NewReaderSize(r, 64<<10)
+	in := bufio.NewReaderSize(&watched{ctx, r}, 64<<10)
 	head, err := in.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -53,6 +53,20 @@ func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
 		}
 	}
 	return s, nil
+}
+
+// watched ends with ctx too where much is read and nothing comes out, as of a gzip
+// of empty members.
+type watched struct {
+	ctx context.Context //nolint:containedctx // lives as long as one reading
+	in  io.Reader
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.in.Read(p)
 }
 
 func (s *Source) Read(p []byte) (int, error) {

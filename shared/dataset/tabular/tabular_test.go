@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -122,4 +123,72 @@ func TestCSVRecordIsBounded(t *testing.T) {
 	_, err = f.Next()
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "a record of over")
+}
+
+// cancelling ends a context once its reader has been read a number of times.
+type cancelling struct {
+	io.Reader
+	left   int
+	cancel context.CancelFunc
+}
+
+func (c *cancelling) Read(p []byte) (int, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return c.Reader.Read(p)
+}
+
+// forever repeats a text without an end.
+type forever struct{ text, left []byte }
+
+func (f *forever) Read(p []byte) (int, error) {
+	if len(f.left) == 0 {
+		f.left = f.text
+	}
+	n := copy(p, f.left)
+	f.left = f.left[n:]
+	return n, nil
+}
+
+// A gzip of empty members gives nothing out, however much is read of it: reading it
+// ends with its context all the same. So does a header that never ends.
+func TestReadingThatGivesNothingOutIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := readAll(ctx, &cancelling{&forever{text: pack(t, "")}, 1000, cancel}, 0)
+	require.ErrorIs(t, err, context.Canceled)
+
+	ctx, cancel = context.WithCancel(t.Context())
+	s, err := tabular.Open(ctx, &cancelling{&forever{text: []byte("\n")}, 1000, cancel}, 0)
+	require.NoError(t, err)
+	_, err = tabular.OpenCSV(s)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Cells are counted outside of quotes alone, and records end there alone.
+func TestCellsOfARecordAreBounded(t *testing.T) {
+	open := func(text string) error {
+		s, err := tabular.Open(t.Context(), strings.NewReader(text), 0)
+		require.NoError(t, err)
+		f, err := tabular.OpenCSV(s)
+		for err == nil {
+			_, err = f.Next()
+		}
+		return err
+	}
+	many := strings.Repeat(",", tabular.MaxColumns+4096)
+	require.ErrorIs(t, open("a,b\n\""+many+"\n\",1\n"), io.EOF)
+	require.ErrorIs(t, open("a,b\n\"x\"\"\n"+many+"\",1\n"), io.EOF)
+	require.ErrorIs(t, open("a,b\n"+strings.Repeat("1,2\n", tabular.MaxColumns)), io.EOF)
+	for _, text := range []string{many, "a,b\n" + many, "a,b\n\"x\"" + many, "a,b\n\"x\ny\"" + many} {
+		err := open(text)
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, "a record of over 1048576 cells")
+	}
+	var wide strings.Builder
+	for i := range tabular.MaxColumns + 1 {
+		wide.WriteString(strconv.Itoa(i) + ",")
+	}
+	require.ErrorIs(t, open(strings.TrimSuffix(wide.String(), ","+strconv.Itoa(tabular.MaxColumns)+",")), io.EOF)
+	require.ErrorContains(t, open(strings.TrimSuffix(wide.String(), ",")), "1048576")
 }

@@ -1,0 +1,65 @@
+package job
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// CheckSize reports, as a [Fault], a model that is too large for rows of so many
+// features: more than [MaxParams] parameters, or more than [MaxOutputs] outputs for a
+// micro-batch. Features that are not known yet count as 1: any dataset has one.
+func (s *Spec) CheckSize(features int) error {
+	var fs faults
+	s.validateSize(&fs, features)
+	return fs.join()
+}
+
+func (s *Spec) validateSize(fs *faults, features int) {
+	inputs, params, outputs := int64(max(features, 1)), int64(0), int64(0)
+	for i, l := range s.Model.Layers {
+		if l.Dense == nil || l.Dense.Units < 1 || l.Dense.Units > maxUnits {
+			return // a fault of its own
+		}
+		units := int64(l.Dense.Units)
+		if inputs > MaxParams {
+			inputs = MaxParams + 1 // so that the product is none of 64 bits' overflow
+		}
+		params += inputs * units
+		if l.Dense.Bias == nil || *l.Dense.Bias {
+			params += units
+		}
+		if params > MaxParams {
+			fs.at(index("model.layers", i)+".dense.units", "%d: %d parameters up to here: want at most %d (4 bytes each)", l.Dense.Units, params, MaxParams)
+			return
+		}
+		inputs = units
+		outputs += units
+	}
+	if s.Batch < 1 || s.Microbatches < 1 {
+		return
+	}
+	rows := (int64(s.Batch) + int64(s.Microbatches) - 1) / int64(s.Microbatches)
+	if outputs > 0 && rows > MaxOutputs/outputs {
+		fs.at("microbatches", "%d: a micro-batch of %d rows has %d outputs in each row, of all layers together: want at most %d outputs (4 bytes each): raise it, or lower batch",
+			s.Microbatches, rows, outputs, int64(MaxOutputs))
+	}
+}
+
+// features is the number of columns of x, or 0 where x does not tell.
+func (d *Inline) features() int {
+	if d == nil {
+		return 0
+	}
+	rows := json.NewDecoder(bytes.NewReader(d.X))
+	if begin, err := rows.Token(); err != nil || begin != json.Delim('[') || !rows.More() {
+		return 0
+	}
+	var first any
+	if err := rows.Decode(&first); err != nil {
+		return 0
+	}
+	if row, nested := first.([]any); nested {
+		return len(row)
+	}
+	return 1
+}
