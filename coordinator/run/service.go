@@ -31,6 +31,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
 	"tributary/shared/queue"
+	"tributary/shared/telemetry"
 )
 
 // Config is what a Service works with.
@@ -182,7 +183,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
-		inbox: make(chan any, 1024),
+		inbox: make(chan any, 1024), notes: telemetry.NewLimit(),
 		log:   s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
 	}
 	s.jobs[r.Ref()] = d
