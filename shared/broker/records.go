@@ -153,9 +153,6 @@ func (r *Records) Delete(ctx context.Context, id job.ID, revision uint64) error 
 	return wrap(doing, err)
 }
 
-// listIdle bounds the wait for the next record of a listing.
-const listIdle = 15 * time.Second
-
 // All reads every record, the one that changed longest ago first. It holds one at a
 // time, so that memory does not grow with their number. A record that cannot be
 // decoded yields job.ErrCorrupt, and the next one follows. Any other error is the last.
@@ -174,41 +171,17 @@ func (r *Records) All(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, wrap(doing, err))
 			return
 		}
-		defer r.abandon(w)
-		idle := time.NewTimer(listIdle)
-		defer idle.Stop()
-		for {
-			idle.Reset(listIdle)
-			select {
-			case e, ok := <-w.Updates():
-				if !ok {
-					yield(Entry{}, wrap(doing, errors.Join(errors.New("the watch ended early"), ctx.Err())))
-					return
-				}
-				if e == nil || !yield(decodeRecord(e)) { // nil: that was all there is
-					return
-				}
-			case <-idle.C:
-				yield(Entry{}, fmt.Errorf("%s: no record came for %s: %w", doing, listIdle, context.DeadlineExceeded))
+		defer abandon(r.c, w)
+		for e, err := range initial(ctx, w.Updates(), func(e jetstream.KeyValueEntry) bool { return e == nil }) {
+			if err != nil {
+				yield(Entry{}, wrap(doing, err))
 				return
-			case <-ctx.Done():
-				yield(Entry{}, wrap(doing, ctx.Err()))
+			}
+			if !yield(decodeRecord(e)) {
 				return
 			}
 		}
 	}
-}
-
-// abandon ends a watch. The client library's goroutine may wait for a reader of the
-// next update, so somebody reads until the library closes the channel.
-func (r *Records) abandon(w jetstream.KeyWatcher) {
-	if r.c.Connected() { // otherwise Stop would ask the server for seconds
-		_ = w.Stop()
-	}
-	go func() {
-		for range w.Updates() {
-		}
-	}()
 }
 
 // bucketInfo describes the stream of a bucket.

@@ -96,7 +96,7 @@ func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueE
 		cancel()
 		return nil, nil, err
 	}
-	return kw.Updates(), func() { w.r.abandon(kw); cancel() }, nil
+	return kw.Updates(), func() { abandon(w.r.c, kw); cancel() }, nil
 }
 
 // check begins with the first record again when the bucket is another than before:
