@@ -53,6 +53,10 @@ type Config struct {
 	Recall func(notice.Recall) error
 	// DeadLetter, when set, keeps a task that its job fails of.
 	DeadLetter func(context.Context, notice.DeadLetter) error
+	// Collecting, when set, reports whether somebody deletes blobs that no job needs.
+	Collecting func(context.Context) (bool, error)
+	// Removed, when set, hears that a job was removed.
+	Removed func()
 	// Forget, when set, deletes what people were told of a job that is removed.
 	Forget func(ctx context.Context, id job.ID) error
 	// Retain is how long a job is kept after its end; 0 for ever. Its model is
@@ -184,7 +188,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
 		inbox: make(chan any, 1024), notes: telemetry.NewLimit(),
-		log:   s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
+		log: s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
 	}
 	s.jobs[r.Ref()] = d
 	s.busy.Go(func() {
