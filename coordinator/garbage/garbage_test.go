@@ -256,12 +256,15 @@ type faultyLister struct {
 func (f *faultyLister) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	return f.Faulty.Put(ctx, data)
 }
+
 func (f *faultyLister) Get(ctx context.Context, d job.Digest) ([]byte, error) {
 	return f.Faulty.Get(ctx, d)
 }
+
 func (f *faultyLister) Has(ctx context.Context, d job.Digest) (bool, error) {
 	return f.Faulty.Has(ctx, d)
 }
+
 func (f *faultyLister) Delete(ctx context.Context, d job.Digest) error {
 	return f.Faulty.Delete(ctx, d)
 }

@@ -98,7 +98,7 @@ func TestJobsThatPrepareBesideTheCollectorLoseNothing(t *testing.T) {
 				id := job.ID(fmt.Sprintf("j%d-%d", n, i))
 				w.set(w.submitted(id, 6+i%2))
 				r := w.reaches(id, job.Running)
-				w.complete(r)
+				w.complete(r) //nolint:contextcheck // the test's own
 				r, revision, err := w.Get(ctx, id)
 				if err != nil {
 					t.Error(err)

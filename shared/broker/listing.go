@@ -40,12 +40,15 @@ func initial[T any](ctx context.Context, updates <-chan T, isEnd func(T) bool) i
 	}
 }
 
-// abandon ends a watch. The client library's goroutine may wait for a reader of the
-// next update, so somebody reads until the library closes the channel.
-func abandon[T any](c *Conn, w interface {
+// watching is a watch of the client library.
+type watching[T any] interface {
 	Updates() <-chan T
 	Stop() error
-}) {
+}
+
+// abandon ends a watch. The client library's goroutine may wait for a reader of the
+// next update, so somebody reads until the library closes the channel.
+func abandon[T any](c *Conn, w watching[T]) {
 	if c.Connected() { // otherwise Stop would ask the server for seconds
 		_ = w.Stop()
 	}

@@ -196,7 +196,8 @@ func lists(t *testing.T, f Fixture) {
 	}
 	require.NoError(t, store.Tidy(ctx, time.Now()))
 	require.Len(t, list(), 29, "what is whole is not left-over")
-	for range store.List(ctx) {
+	for _, err := range store.List(ctx) {
+		require.NoError(t, err)
 		break
 	}
 	cancelled, cancel := context.WithCancel(ctx)
