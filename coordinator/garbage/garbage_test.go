@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -275,16 +276,16 @@ func TestRoundsComeAfterTheStartAfterRemovalsAndHourly(t *testing.T) {
 		cfg := w.config()
 		cfg.Every, cfg.Soon, cfg.Grace, cfg.Drain, cfg.Hold = 0, 0, 0, 0, 0 // the defaults
 		c := New(cfg)
-		rounds := 0
-		w.reading = func() { rounds++ }
+		var rounds atomic.Int64
+		w.reading = func() { rounds.Add(1) }
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); c.Run(ctx) }()
 		after := func(d time.Duration) int {
-			before := rounds
+			before := rounds.Load()
 			<-time.After(d) // by the clock of synctest
 			synctest.Wait()
-			return rounds - before
+			return int(rounds.Load() - before)
 		}
 		require.Zero(t, after(59*time.Second))
 		require.Equal(t, 1, after(2*time.Second), "a minute after the start")
