@@ -16,7 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 	"strings"
 	"time"
 
@@ -33,7 +33,9 @@ type Records interface {
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 	// Update fails with job.ErrConflict when the revision is not the newest.
 	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
-	List(ctx context.Context) ([]job.Record, error)
+	// All reads every record, one at a time. A record that cannot be decoded yields
+	// job.ErrCorrupt, and the next one follows; any other error is the last.
+	All(ctx context.Context) iter.Seq2[job.Record, error]
 }
 
 // Sources knows which sources of data specs may name.
@@ -164,41 +166,6 @@ func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
 	r, _, err := a.Records.Get(ctx, id)
 	return r, unknown(id, err)
 }
-
-// Listed is one line of List's answer.
-type Listed struct {
-	Status
-	Name     string     `json:"name"`
-	Created  time.Time  `json:"created"`
-	Finished *time.Time `json:"finished,omitempty"`
-}
-
-// Bounds of List's answer, so that it fits a message.
-const (
-	maxListed = 1000
-	maxText   = 200 // bytes of a message or an error; Get tells all of it
-)
-
-// List answers the jobs, newest first.
-func (a *API) List(ctx context.Context, _ []byte) (map[string][]Listed, error) {
-	records, err := a.Records.List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list jobs: %w", err)
-	}
-	slices.SortFunc(records, func(x, y job.Record) int {
-		return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(x.ID, y.ID))
-	})
-	jobs := make([]Listed, 0, len(records))
-	for _, r := range records[:min(len(records), maxListed)] {
-		short := status(r)
-		short.Message, short.Error = clip(short.Message), clip(short.Error)
-		jobs = append(jobs, Listed{Status: short, Name: r.Name, Created: r.Created, Finished: r.Finished})
-	}
-	return map[string][]Listed{"jobs": jobs}, nil
-}
-
-// clip cuts a text between characters.
-func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxText)], "") }
 
 // unknown says in plain words that there is no such job.
 func unknown(id job.ID, err error) error {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +30,7 @@ type records struct {
 	revision map[job.ID]uint64
 	// before, when set, is called once before an update is looked at.
 	before func()
+	fails  error // of All, after the last record
 }
 
 func newRecords() *records {
@@ -68,14 +72,20 @@ func (r *records) Update(_ context.Context, rec job.Record, revision uint64) (ui
 	return r.revision[rec.ID], nil
 }
 
-func (r *records) List(context.Context) ([]job.Record, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var list []job.Record
-	for _, rec := range r.all {
-		list = append(list, rec)
+func (r *records) All(context.Context) iter.Seq2[job.Record, error] {
+	return func(yield func(job.Record, error) bool) {
+		r.mu.Lock()
+		list := slices.Collect(maps.Values(r.all))
+		r.mu.Unlock()
+		for _, rec := range list {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+		if r.fails != nil {
+			yield(job.Record{}, r.fails)
+		}
 	}
-	return list, nil
 }
 
 // change alters a record as a coordinator does.

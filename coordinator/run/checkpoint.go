@@ -61,7 +61,7 @@ func (t *training) examine(ctx context.Context, n notice.Checkpointed) (job.Chec
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
 	blobs := t.service.cfg.Blobs
-	begun, err := checkpoint.Begun(ctx, t.service.cfg.Ledger, t.layout, n.Step, n.Digest)
+	begun, err := checkpoint.Announced(ctx, t.service.cfg.Ledger, t.layout, n.Step, n.Digest)
 	if err != nil {
 		return job.Checkpoint{}, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/telemetry"
 )
 
 // Why a driver stops before its job has ended.
@@ -37,6 +38,7 @@ type driver struct {
 	term    uint64      // of the lease, as the record has it too since claim
 	ending  atomic.Bool // the driver is about to make the record final itself
 	sharing bool        // in the fleet's slots; the service's lock guards it
+	notes   *telemetry.Limit
 }
 
 // What else is told to a driver, beside the notices.
@@ -257,14 +259,6 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	}
 	d.service.sweepLater(layout)
 	return nil
-}
-
-// publish tells people about the job.
-func (d *driver) publish(e notice.Event) {
-	e.Job, e.Run, e.Time, e.Message = d.ref.Job, d.ref.Run, d.service.cfg.Now().UTC(), notice.Clip(e.Message)
-	if err := d.service.cfg.Events.Publish(e); err != nil {
-		d.log.Debug().Err(err).Str("type", string(e.Type)).Msg("publish event")
-	}
 }
 
 // persist repeats an operation until it succeeds, ctx ends, or it fails in a

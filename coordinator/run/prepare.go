@@ -30,6 +30,12 @@ const (
 
 // prepare ingests the dataset and makes the plan, unless that was done before.
 func (d *driver) prepare(ctx context.Context) (*prepared, error) {
+	// A job that waits here, before it says that it prepares, keeps nobody from deleting.
+	if r, _, err := d.service.cfg.Records.Get(ctx, d.ref.Job); err == nil && r.Plan == "" {
+		if err := d.uncollected(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r, err := d.change(ctx, func(r *job.Record) {
 		if r.State == job.Submitted {
 			now := d.service.cfg.Now().UTC()
@@ -94,12 +100,36 @@ func (d *driver) fetchPlan(ctx context.Context, digest job.Digest) (*plan.Plan, 
 	return plan.Decode(data)
 }
 
-// plan ingests the dataset, stores the plan, and records that the job runs.
+// plan ingests the dataset, stores the plan, and records that the job runs, once all
+// that the plan names is there.
 func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 	// The record is checked as if a stranger had written it.
 	asked, err := spec.Decode(r.Spec)
 	if err != nil {
 		return r, fmt.Errorf("recorded spec: %w: %w", err, job.ErrCorrupt)
+	}
+	for {
+		p, digest, err := d.store(ctx, asked)
+		if err != nil {
+			return r, err
+		}
+		missing, err := persist(ctx, d.log, "look for the blocks", func() (int64, error) {
+			return d.missing(ctx, append(p.Blobs(), digest))
+		})
+		if err != nil {
+			return r, err
+		}
+		if missing == 0 {
+			return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.State = digest, p.Steps(), job.Running })
+		}
+		d.log.Warn().Int64("blobs", missing).Msg("blobs were deleted while the data was prepared; preparing it again")
+	}
+}
+
+// store ingests the dataset and stores the plan.
+func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Digest, error) {
+	if err := d.uncollected(ctx); err != nil {
+		return nil, "", err
 	}
 	p, err := persist(ctx, d.log, "prepare the data", func() (*plan.Plan, error) {
 		return makePlan(ctx, d.service.cfg, asked, func(message string) {
@@ -107,16 +137,14 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		})
 	})
 	if err != nil {
-		return r, err
+		return nil, "", err
 	}
 	encoded, digest, err := p.Encode()
 	if err != nil {
-		return r, err
+		return nil, "", err
 	}
-	if _, err := persist(ctx, d.log, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) }); err != nil {
-		return r, err
-	}
-	return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.State = digest, p.Steps(), job.Running })
+	_, err = persist(ctx, d.log, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) })
+	return p, digest, err
 }
 
 // makePlan ingests a spec's data and checks that model and data fit.

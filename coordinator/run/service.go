@@ -32,6 +32,7 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
 	"tributary/shared/queue"
+	"tributary/shared/telemetry"
 )
 
 // Config is what a Service works with.
@@ -56,6 +57,10 @@ type Config struct {
 	Recall func(notice.Recall) error
 	// DeadLetter, when set, keeps a task that its job fails of.
 	DeadLetter func(context.Context, notice.DeadLetter) error
+	// Collecting, when set, reports whether somebody deletes blobs that no job needs.
+	Collecting func(context.Context) (bool, error)
+	// Removed, when set, hears that a job was removed.
+	Removed func()
 	// Forget, when set, deletes what people were told of a job that is removed.
 	Forget func(ctx context.Context, id job.ID) error
 	// Retain is how long a job is kept after its end; 0 for ever. Its model is
@@ -193,8 +198,8 @@ func (s *Service) take(service context.Context, r job.Record) {
 	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
-		inbox: make(chan any, 1024),
-		log:   s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
+		inbox: make(chan any, 1024), notes: telemetry.NewLimit(),
+		log: s.cfg.Log.With().Str("job", string(r.ID)).Logger(),
 	}
 	s.jobs[r.Ref()] = d
 	s.busy.Go(func() {

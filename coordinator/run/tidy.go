@@ -91,10 +91,15 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 		case !now.Removing:
 			return fmt.Errorf("it is %s and not being removed: %w", now.State, job.ErrConflict)
 		}
-		if err := s.cfg.Records.Delete(ctx, r.ID, revision); !errors.Is(err, job.ErrConflict) {
-			s.forget(r.Ref())
-			return err
+		err = s.cfg.Records.Delete(ctx, r.ID, revision)
+		if errors.Is(err, job.ErrConflict) {
+			continue
 		}
+		s.forget(r.Ref())
+		if err == nil && s.cfg.Removed != nil {
+			s.cfg.Removed()
+		}
+		return err
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -162,10 +163,17 @@ func (w *world) Delete(_ context.Context, id job.ID, revision uint64) (err error
 	return err
 }
 
-func (w *world) List(context.Context) ([]job.Record, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Collect(maps.Values(w.records)), nil
+func (w *world) All(context.Context) iter.Seq2[job.Record, error] {
+	return func(yield func(job.Record, error) bool) {
+		w.mu.Lock()
+		list := slices.Collect(maps.Values(w.records))
+		w.mu.Unlock()
+		for _, r := range list {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (w *world) Watch(ctx context.Context, see func(job.Record)) error {

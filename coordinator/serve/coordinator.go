@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/api"
+	"tributary/coordinator/garbage"
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/coordinator/verify"
@@ -31,6 +32,7 @@ type Coordinator struct {
 	API     *api.API
 	service *run.Service
 	desk    *verify.Desk
+	garbage *garbage.Collector // nil when the blobs live and die with this process
 	conn    *broker.Conn
 	queue   *broker.Queue
 	log     zerolog.Logger
@@ -52,17 +54,20 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Queue, cfg.Sources = queue, sources
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	cfg.Recall, cfg.Gone = conn.Notices().PublishRecall, conn.Notices().Gone
-	service := run.New(cfg)
-	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
-	desk := verify.NewDesk(past.Open, cfg.Events)
-	return &Coordinator{
-		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service, Desk: desk},
-		desk:    desk,
-		service: service,
-		conn:    conn,
-		queue:   queue,
-		log:     cfg.Log,
+	c := &Coordinator{conn: conn, queue: queue, log: cfg.Log}
+	if !cfg.Volatile {
+		c.garbage = garbage.New(garbage.Config{
+			Owner: cfg.Owner, Records: records, Leases: cfg.Leases, Ledger: cfg.Ledger, Blobs: cfg.Blobs,
+			Tidy: conn.Models().Tidy, Log: cfg.Log,
+		})
+		cfg.Removed = func() { c.garbage.Wake() }
+		cfg.Collecting = func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) }
 	}
+	c.service = run.New(cfg)
+	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
+	c.desk = verify.NewDesk(past.Open, cfg.Events)
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk}
+	return c
 }
 
 // Run listens and drives jobs until ctx ends.
@@ -78,11 +83,14 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	if err := c.conn.Notices().Call(); err != nil {
 		c.log.Debug().Err(err).Msg("call the workers")
 	}
-	var desk sync.WaitGroup
-	desk.Go(func() { c.desk.Run(ctx) })
+	var beside sync.WaitGroup
+	beside.Go(func() { c.desk.Run(ctx) })
+	if c.garbage != nil {
+		beside.Go(func() { c.garbage.Run(ctx) })
+	}
 	err = c.service.Run(ctx)
 	cancel()
-	desk.Wait()
+	beside.Wait()
 	if gone := <-exhausted; err == nil && gone != nil && ctx.Err() == nil {
 		err = gone
 	}

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"iter"
 
 	"tributary/coordinator/run"
 	"tributary/shared/broker"
@@ -17,13 +18,14 @@ func (r records) Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 	return e.Record, e.Revision, err
 }
 
-func (r records) List(ctx context.Context) ([]job.Record, error) {
-	entries, err := r.Records.List(ctx)
-	list := make([]job.Record, len(entries))
-	for i, e := range entries {
-		list[i] = e.Record
+func (r records) All(ctx context.Context) iter.Seq2[job.Record, error] {
+	return func(yield func(job.Record, error) bool) {
+		for e, err := range r.Records.All(ctx) {
+			if !yield(e.Record, err) {
+				return
+			}
+		}
 	}
-	return list, err
 }
 
 func (r records) Watch(ctx context.Context, see func(job.Record)) error {

@@ -28,6 +28,12 @@ type client struct {
 // serving starts a coordinator without workers on a server of its own.
 func serving(t *testing.T) client {
 	t.Helper()
+	return servingAs(t, func(*broker.Conn) blob.Store { return blob.NewMemory(0) }, func(*Coordinator, run.Config) {})
+}
+
+// servingAs starts one with blobs of the caller's, which may alter it before.
+func servingAs(t *testing.T, blobs func(*broker.Conn) blob.Store, alter func(*Coordinator, run.Config)) client {
+	t.Helper()
 	server, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
@@ -36,9 +42,9 @@ func serving(t *testing.T) client {
 	t.Cleanup(conn.Close)
 	require.NoError(t, conn.Setup(t.Context(), broker.SetupConfig{}))
 	events := conn.Events()
-	c := New(conn, conn.Queue(broker.QueueConfig{}), &ingest.Roots{}, run.Config{
-		Owner: "c", Ledger: memory.New(), Blobs: blob.NewMemory(0), Events: events, Log: zerolog.Nop(),
-	})
+	cfg := run.Config{Owner: "c", Ledger: memory.New(), Blobs: blobs(conn), Events: events, Log: zerolog.Nop()}
+	c := New(conn, conn.Queue(broker.QueueConfig{}), &ingest.Roots{}, cfg)
+	alter(c, cfg)
 	service, err := c.Answer(conn)
 	require.NoError(t, err)
 	require.NoError(t, conn.Flush(t.Context()), "the server has the subscriptions before another connection asks")

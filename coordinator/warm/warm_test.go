@@ -44,6 +44,7 @@ func (m models) OpenFile(_ context.Context, model, file string) (io.ReadCloser, 
 
 var spec = job.Spec{
 	Model: job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1}}}, Init: job.Init{Scheme: job.Zeros}}, Loss: job.MSE,
+	Batch: 1, Microbatches: 1, Steps: 3,
 }
 
 // save stores a checkpoint of the parameters and momentum after some steps.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"tributary/coordinator/run"
@@ -163,7 +164,21 @@ func (r recordsPort) Delete(ctx context.Context, id job.ID, revision uint64) err
 	return err
 }
 
-func (r recordsPort) List(ctx context.Context) ([]job.Record, error) {
+func (r recordsPort) All(ctx context.Context) iter.Seq2[job.Record, error] {
+	return func(yield func(job.Record, error) bool) {
+		all, err := r.list(ctx)
+		for _, rec := range all {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(job.Record{}, err)
+		}
+	}
+}
+
+func (r recordsPort) list(ctx context.Context) ([]job.Record, error) {
 	w := r.p.w
 	return call(ctx, r.p, r.op(false, "list", ""), func() ([]job.Record, error) {
 		var all []job.Record

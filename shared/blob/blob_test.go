@@ -114,3 +114,17 @@ func TestDirectoryErrors(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "put blob")
 }
+
+func TestTheFirstOriginHasADirectory(t *testing.T) {
+	root := t.TempDir()
+	for _, origin := range []string{"first", "second", "first"} {
+		d, err := blob.NewDirectory(root)
+		require.NoError(t, err)
+		noted, err := d.Claim(t.Context(), origin)
+		require.NoError(t, err)
+		require.Equal(t, "first", noted)
+	}
+	entries, err := os.ReadDir(filepath.Join(root, "tmp"))
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

@@ -43,25 +43,10 @@ func NewDirectory(root string) (*Directory, error) {
 	if err := os.MkdirAll(d.temp(), 0o750); err != nil {
 		return nil, fmt.Errorf("open blob directory: %w", err)
 	}
-	return d, d.sweep(time.Now())
-}
-
-// sweep removes temporary files that a crash left behind.
-func (d *Directory) sweep(now time.Time) error {
-	entries, err := os.ReadDir(d.temp())
-	if err != nil {
-		return fmt.Errorf("open blob directory: %w", err)
+	if err := d.Tidy(context.Background(), time.Now()); err != nil {
+		return nil, fmt.Errorf("open blob directory: %w", err)
 	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || now.Sub(info.ModTime()) < staleAfter {
-			continue
-		}
-		if err := os.Remove(filepath.Join(d.temp(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("open blob directory: %w", err)
-		}
-	}
-	return nil
+	return d, nil
 }
 
 func (d *Directory) temp() string { return filepath.Join(d.root, "tmp") }

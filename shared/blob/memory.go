@@ -3,8 +3,10 @@ package blob
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"tributary/shared/job"
 )
@@ -15,13 +17,21 @@ type Memory struct {
 
 	mu    sync.RWMutex
 	bytes int64 // sum of the lengths in blobs, at most limit
-	blobs map[job.Digest][]byte
+	blobs map[job.Digest]kept
 }
+
+// kept is a blob and when it was put.
+type kept struct {
+	data []byte
+	time time.Time
+}
+
+var _ Lister = (*Memory)(nil)
 
 // NewMemory returns an empty store that holds at most limit bytes; 0 means no
 // limit. Over it, Put fails with job.ErrFull.
 func NewMemory(limit int64) *Memory {
-	return &Memory{limit: limit, blobs: make(map[job.Digest][]byte)}
+	return &Memory{limit: limit, blobs: make(map[job.Digest]kept)}
 }
 
 // Put implements Store.
@@ -38,7 +48,7 @@ func (m *Memory) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	if size := m.bytes + int64(len(data)); m.limit > 0 && size > m.limit {
 		return "", fmt.Errorf("put blob %s: store would hold %d bytes; its limit is %d: %w", digest, size, m.limit, job.ErrFull)
 	}
-	m.blobs[digest] = append([]byte{}, data...)
+	m.blobs[digest] = kept{append([]byte{}, data...), time.Now()}
 	m.bytes += int64(len(data))
 	return digest, nil
 }
@@ -49,12 +59,12 @@ func (m *Memory) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("get blob %s: %w", digest, err)
 	}
 	m.mu.RLock()
-	data, ok := m.blobs[digest]
+	b, ok := m.blobs[digest]
 	m.mu.RUnlock()
 	if !ok {
 		return nil, notFound(digest)
 	}
-	return slices.Clone(data), nil
+	return slices.Clone(b.data), nil
 }
 
 // Has implements Store.
@@ -75,7 +85,34 @@ func (m *Memory) Delete(ctx context.Context, digest job.Digest) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.bytes -= int64(len(m.blobs[digest]))
+	m.bytes -= int64(len(m.blobs[digest].data))
 	delete(m.blobs, digest)
 	return nil
 }
+
+// List implements Lister.
+func (m *Memory) List(ctx context.Context) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
+		m.mu.RLock()
+		all := make([]Stored, 0, len(m.blobs))
+		for digest, b := range m.blobs {
+			all = append(all, Stored{digest, b.time})
+		}
+		m.mu.RUnlock()
+		for _, s := range all {
+			if err := ctx.Err(); err != nil {
+				yield(Stored{}, fmt.Errorf("list blobs: %w", err))
+				return
+			}
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Tidy implements Lister: a put in memory is never cut off.
+func (m *Memory) Tidy(ctx context.Context, _ time.Time) error { return ctx.Err() }
+
+// Claim implements Lister: what lives and dies with a process is its own.
+func (m *Memory) Claim(ctx context.Context, origin string) (string, error) { return origin, ctx.Err() }

@@ -111,8 +111,9 @@ func TestReconnect(t *testing.T) {
 		}
 		require.NoError(t, c.Flush(t.Context()), "before, during and after the restart")
 	}
-	_, err := c.Records().List(t.Context())
-	require.NoError(t, err, "what is on disk is there again")
+	for _, err := range c.Records().All(t.Context()) {
+		require.NoError(t, err, "what is on disk is there again")
+	}
 }
 
 func TestSetupIsIdempotentAndChangesLimits(t *testing.T) {

@@ -104,6 +104,24 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 	return lease, nil
 }
 
+// Held reports whether somebody holds the lease of key. The bucket's leader answers: a
+// copy that lags behind could miss a lease that was taken a moment ago.
+func (l *Leases) Held(ctx context.Context, key string) (bool, error) {
+	doing := fmt.Sprintf("look for the lease of %.80s", key)
+	js, err := l.c.nc.JetStream()
+	if err != nil {
+		return false, wrap(doing, err)
+	}
+	m, err := js.GetLastMsg("KV_"+LeaseBucket, "$KV."+LeaseBucket+"."+key, nats.Context(ctx))
+	if errors.Is(err, nats.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, wrap(doing, err)
+	}
+	return m.Header.Get("KV-Operation") == "", nil // else it was released
+}
+
 // answer makes the owner answer on a subject of its own for as long as this
 // connection lasts. The server knows of it before it knows of any claim made
 // afterwards over the same connection.

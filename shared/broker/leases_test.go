@@ -207,3 +207,20 @@ func receiveClosed[T any](t *testing.T, from <-chan T) {
 		require.Fail(t, "still open")
 	}
 }
+
+func TestHeldTellsALeaseThatIsHeld(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	l, ctx := c.Leases(), t.Context()
+	held := func() bool {
+		t.Helper()
+		h, err := c.Leases().Held(ctx, "collect.blobs")
+		require.NoError(t, err)
+		return h
+	}
+	require.False(t, held())
+	lease, err := l.Acquire(ctx, "collect.blobs", "a")
+	require.NoError(t, err)
+	require.True(t, held())
+	require.NoError(t, lease.Release(ctx))
+	require.False(t, held())
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"tributary/shared/blob"
 	"tributary/shared/job"
 )
 
@@ -118,16 +119,11 @@ func (m *Models) OpenFile(ctx context.Context, model, file string) (io.ReadClose
 
 // List lists the files of a model, of every model when model is "", in order.
 func (m *Models) List(ctx context.Context, model string) ([]ModelFile, error) {
-	store, err := m.bucket.get(ctx)
-	if err != nil {
-		return nil, wrap("list models", err)
-	}
-	infos, err := store.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return nil, wrap("list models", err)
-	}
 	var files []ModelFile
-	for _, info := range infos {
+	for info, err := range m.c.allObjects(ctx, &m.bucket) {
+		if err != nil {
+			return nil, wrap("list models", err)
+		}
 		owner, name, ok := strings.Cut(info.Name, "/")
 		if !ok || !modelPattern.MatchString(owner) || (model != "" && owner != model) {
 			continue
@@ -154,7 +150,7 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 	if err != nil {
 		return wrap("delete model "+model, err)
 	}
-	names, err := m.aliases(ctx, store, model)
+	names, err := m.aliases(ctx, model)
 	if err != nil {
 		return wrap("delete model "+model, err)
 	}
@@ -170,16 +166,16 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 }
 
 // aliases lists the objects in which model is what an alias stands for.
-func (m *Models) aliases(ctx context.Context, store jetstream.ObjectStore, model string) ([]string, error) {
-	infos, err := store.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return nil, err
-	}
+func (m *Models) aliases(ctx context.Context, model string) ([]string, error) {
 	var names []string
-	for _, info := range infos {
+	content := blob.DigestOf([]byte(model))
+	for info, err := range m.c.allObjects(ctx, &m.bucket) {
+		if err != nil {
+			return nil, err
+		}
 		alias, ok := strings.CutPrefix(info.Name, aliasPrefix)
-		if !ok {
-			continue
+		if !ok || !sameContent(info, content) {
+			continue // what each of many aliases stands for need not be read
 		}
 		if stands, err := m.Resolve(ctx, alias); err == nil && stands == model {
 			names = append(names, info.Name)

@@ -273,3 +273,42 @@ func TestModelNames(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, "%q", file)
 	}
 }
+
+func TestWhatAnInterruptedPutLeavesIsRemoved(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	b, ctx := c.Blobs(), t.Context()
+	whole, err := b.Put(ctx, noise(300<<10))
+	require.NoError(t, err)
+	orphan := "$O." + BlobBucket + ".C.orphan"
+	for range 3 { // as a process that dies before it puts the description
+		_, err := c.js.Publish(ctx, orphan, noise(1<<10))
+		require.NoError(t, err)
+	}
+	left := func() int {
+		stream, err := c.js.Stream(ctx, "OBJ_"+BlobBucket)
+		require.NoError(t, err)
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(orphan))
+		require.NoError(t, err)
+		return int(info.State.Subjects[orphan])
+	}
+	require.NoError(t, b.Tidy(ctx, time.Now().Add(-time.Hour)))
+	require.Equal(t, 3, left(), "the put may be under way")
+	require.NoError(t, b.Tidy(ctx, time.Now().Add(time.Hour)))
+	require.Zero(t, left())
+	_, err = b.Get(ctx, whole)
+	require.NoError(t, err)
+}
+
+func TestOriginIsThatOfTheBucket(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	first, err := c.Records().Origin(t.Context())
+	require.NoError(t, err)
+	again, err := c.Records().Origin(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.NoError(t, c.js.DeleteKeyValue(t.Context(), JobBucket))
+	require.NoError(t, c.Setup(t.Context(), SetupConfig{}))
+	other, err := c.Records().Origin(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, first, other, "no record of the lost bucket names its blobs any more")
+}

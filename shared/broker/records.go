@@ -5,17 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"iter"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/shared/job"
 )
-
-// MaxRecords bounds the job records that are listed.
-const MaxRecords = 10_000
 
 // Records keeps job records in the jobs bucket, by job id. The bucket is on
 // disk: a record that was created outlives the server.
@@ -37,9 +33,18 @@ func (c *Conn) Records() *Records {
 	}}}
 }
 
-// Create adds a record. It fails with job.ErrConflict when the id has one.
+// Create adds a record. It fails with job.ErrConflict when the id has one, and with
+// job.ErrFull when the bucket has too little room for another job.
 func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, err error) {
 	kv, data, err := r.prepare(ctx, &rec, growth)
+	if err == nil {
+		err = spare(ctx, kv, int64(len(data))+growth)
+		if errors.Is(err, job.ErrFull) {
+			if _, known := kv.Get(ctx, string(rec.ID)); known == nil {
+				err = jetstream.ErrKeyExists // whoever asks for the same job again learns how it stands
+			}
+		}
+	}
 	if err == nil {
 		revision, err = kv.Create(ctx, string(rec.ID), data)
 	}
@@ -79,6 +84,22 @@ const headroom = 1024
 // growth is what a record may become longer by in its life: its plan, an
 // error, an outcome.
 const growth = 32 << 10
+
+// spare fails with job.ErrFull unless the bucket has room for a new record of size
+// bytes and an eighth of its room beside. The eighth is for jobs that are recorded
+// already: their records grow until they end, and no job must hang for the room.
+func spare(ctx context.Context, kv jetstream.KeyValue, size int64) error {
+	info, err := bucketInfo(ctx, kv)
+	if err != nil {
+		return err
+	}
+	limit := info.Config.MaxBytes
+	if used := int64(info.State.Bytes); limit > 0 && used+size > limit/8*7 {
+		return fmt.Errorf("the records of %d jobs take %d bytes; at most %d are for new jobs; remove jobs that have ended: %w",
+			info.State.Msgs, used, limit/8*7, job.ErrFull)
+	}
+	return nil
+}
 
 // Get reads a record. It fails with job.ErrNotFound when there is none.
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
@@ -138,38 +159,46 @@ func (r *Records) Delete(ctx context.Context, id job.ID, revision uint64) error 
 	return wrap(doing, err)
 }
 
-// List reads every record, by id, at most MaxRecords. One that cannot be read
-// is logged and left out.
-func (r *Records) List(ctx context.Context) ([]Entry, error) {
-	const doing = "list the job records"
-	kv, err := r.bucket.get(ctx)
-	if err != nil {
-		return nil, wrap(doing, err)
-	}
-	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, wrap(doing, err)
-	}
-	defer func() { _ = w.Stop() }()
-	var all []Entry
-	for len(all) < MaxRecords {
-		select {
-		case e, ok := <-w.Updates():
-			if !ok {
-				return nil, wrap(doing, errors.Join(errors.New("the watch ended early"), ctx.Err()))
+// All reads every record, the one that changed longest ago first. It holds one at a
+// time, so that memory does not grow with their number. A record that cannot be
+// decoded yields job.ErrCorrupt, and the next one follows. Any other error is the last.
+func (r *Records) All(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		const doing = "list the job records"
+		kv, err := r.bucket.get(ctx)
+		if err != nil {
+			yield(Entry{}, wrap(doing, err))
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx) // the client library waits for its end
+		defer cancel()
+		w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+		if err != nil {
+			yield(Entry{}, wrap(doing, err))
+			return
+		}
+		defer abandon(r.c, w)
+		for e, err := range initial(ctx, w.Updates(), func(e jetstream.KeyValueEntry) bool { return e == nil }) {
+			if err != nil {
+				yield(Entry{}, wrap(doing, err))
+				return
 			}
-			if e == nil { // that was all there is
-				slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(string(a.Record.ID), string(b.Record.ID)) })
-				return all, nil
+			if !yield(decodeRecord(e)) {
+				return
 			}
-			if entry, err := decodeRecord(e); err != nil {
-				r.c.log.Error().Err(err).Msg("left out a job record")
-			} else {
-				all = append(all, entry)
-			}
-		case <-ctx.Done():
-			return nil, wrap(doing, ctx.Err())
 		}
 	}
-	return nil, fmt.Errorf("%s: there are more than %d; delete some: %w", doing, MaxRecords, job.ErrFull)
+}
+
+// bucketInfo describes the stream of a bucket.
+func bucketInfo(ctx context.Context, kv jetstream.KeyValue) (*jetstream.StreamInfo, error) {
+	status, err := kv.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := status.(*jetstream.KeyValueBucketStatus)
+	if !ok {
+		return nil, fmt.Errorf("bucket %s: its status says nothing of its stream", kv.Bucket())
+	}
+	return s.StreamInfo(), nil
 }

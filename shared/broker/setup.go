@@ -21,7 +21,7 @@ type SetupConfig struct {
 	Duplicates time.Duration // window in which a task published twice counts once; default 5 s
 	EventBytes int64         // of events, bytes; the oldest go first; default 256 MiB
 	EventAge   time.Duration // age at which an event goes; default 7 days
-	JobBytes   int64         // of job records with their history, bytes; default 1 GiB
+	JobBytes   int64         // of job records, bytes; an eighth is left for jobs that go on; default 1 GiB
 	LeaseTTL   time.Duration // age at which an unrenewed lease ends, at least 1 s; default 2 s
 	BlobBytes  int64         // of blobs, bytes; default: the server's limit
 	ModelBytes int64         // of models, bytes; default: the server's limit
@@ -36,8 +36,10 @@ const eventsPerJob = 20_000
 // leaseBytes bounds the leases bucket.
 const leaseBytes = 16 << 20
 
-// recordHistory is how many values of a job's record are kept.
-const recordHistory = 8
+// recordHistory is how many values of a job's record are kept: the newest alone. Old
+// values would take the room of new jobs, and a full bucket lets a record be replaced
+// or removed only if that makes it no longer.
+const recordHistory = 1
 
 func (c SetupConfig) withDefaults() SetupConfig {
 	set := func(p *int64, v int64) {

@@ -2,45 +2,45 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"tributary/shared/job"
 )
 
-// relistEvery is how often a watch reads all records beside being told of
-// changes: after a reconnect it may be told of nothing any more.
-const relistEvery = 15 * time.Second
+// rewatchEvery is how often a watch is begun anew: after a reconnect the server may
+// report no more changes to the old one.
+const rewatchEvery = 15 * time.Second
 
-// watcher remembers what handle has seen.
+// watcher remembers what it has handed over.
+//
+// Invariant: handle has had the newest value of every record whose revision is at
+// most last. One number is enough, because the bucket reports in order of revisions.
 type watcher struct {
-	r      *Records
-	handle func(Entry)
-	seen   map[job.ID]uint64 // revision last handed over
+	r       *Records
+	handle  func(Entry)
+	last    uint64    // greatest revision handed over
+	created time.Time // of the bucket that last belongs to
 }
 
 // Watch calls handle for every record and for every change of one, oldest
 // first, until ctx ends. It may skip values that were soon replaced, never the
-// newest. Removed records are not reported.
+// newest. Removed records are not reported. It reads what has changed only, and
+// remembers no record.
 func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
-	w := &watcher{r: r, handle: handle, seen: make(map[job.ID]uint64)}
-	ticker := time.NewTicker(relistEvery)
-	defer ticker.Stop()
+	w := &watcher{r: r, handle: handle}
 	connected := r.c.nc.StatusChanged(nats.CONNECTED)
 	defer r.c.nc.RemoveStatusListener(connected)
 	pauses := newBackOff()
 	for {
-		updates, stop := w.begin(ctx)
-		err := w.list(ctx)
-		if err == nil {
-			pauses.Reset()
-			err = w.follow(ctx, updates, connected, ticker.C)
-		}
-		stop()
+		err := w.once(ctx, connected)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err == nil {
+			pauses.Reset()
+			continue
 		}
 		r.c.log.Debug().Err(err).Msg("watching the job records anew")
 		if err := pause(ctx, pauses.NextBackOff()); err != nil {
@@ -49,74 +49,81 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	}
 }
 
-// begin asks to be told of changes. Without an answer there are no updates,
-// and polling alone has to do.
-func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueEntry, stop func()) {
-	stop = func() {}
-	kv, err := w.r.bucket.get(ctx)
-	if err != nil {
-		return nil, stop
-	}
-	kw, err := kv.WatchAll(ctx, jetstream.UpdatesOnly(), jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, stop
-	}
-	return kw.Updates(), func() {
-		if ctx.Err() != nil && !w.r.c.Connected() {
-			return // it would ask the server for seconds; the connection's end is the watch's
-		}
-		_ = kw.Stop()
-	}
-}
-
-// list hands over what is new among all records.
-func (w *watcher) list(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, relistEvery)
-	defer cancel()
-	all, err := w.r.List(ctx)
+// once hands over what is new, until it is time to begin anew.
+func (w *watcher) once(ctx context.Context, connected <-chan nats.Status) error {
+	updates, stop, err := w.begin(ctx)
 	if err != nil {
 		return err
 	}
-	there := make(map[job.ID]uint64, len(all))
-	for _, e := range all {
-		w.see(e)
-		there[e.Record.ID] = w.seen[e.Record.ID]
-	}
-	w.seen = there // forgets the removed ones
-	return nil
-}
-
-// follow hands over changes, and reads all records at every tick. It returns
-// when the updates end, or may have ended: after a reconnect.
-func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueEntry, connected <-chan nats.Status, tick <-chan time.Time) error {
+	defer stop()
+	late := time.NewTimer(rewatchEvery)
+	defer late.Stop()
 	for {
 		select {
 		case e, ok := <-updates:
 			if !ok {
-				return nil
+				return errors.New("the watch ended")
 			}
-			if e == nil {
-				continue
-			}
-			if entry, err := decodeRecord(e); err == nil {
-				w.see(entry)
+			if e != nil {
+				w.see(e)
 			}
 		case <-connected:
 			return nil
-		case <-tick:
-			if err := w.list(ctx); err != nil {
-				return err
-			}
+		case <-late.C:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// see hands an entry over unless it or a later one was.
-func (w *watcher) see(e Entry) {
-	if e.Revision > w.seen[e.Record.ID] {
-		w.seen[e.Record.ID] = e.Revision
-		w.r.c.contain("a job's record", func() { w.handle(e) })
+// begin asks the bucket for what comes after last.
+func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueEntry, stop func(), err error) {
+	kv, err := w.r.bucket.get(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
+	if err := w.check(ctx, kv); err != nil {
+		return nil, nil, err
+	}
+	options := []jetstream.WatchOpt{jetstream.IgnoreDeletes()}
+	if w.last > 0 {
+		options = append(options, jetstream.ResumeFromRevision(w.last+1))
+	}
+	ctx, cancel := context.WithCancel(ctx) // the client library waits for its end
+	kw, err := kv.WatchAll(ctx, options...)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return kw.Updates(), func() { abandon(w.r.c, kw); cancel() }, nil
+}
+
+// check begins with the first record again when the bucket is another than before:
+// somebody lost it, or restored an older one.
+func (w *watcher) check(ctx context.Context, kv jetstream.KeyValue) error {
+	ctx, cancel := context.WithTimeout(ctx, rewatchEvery)
+	defer cancel()
+	info, err := bucketInfo(ctx, kv)
+	if err != nil {
+		return err
+	}
+	if !info.Created.Equal(w.created) || info.State.LastSeq < w.last {
+		w.last, w.created = 0, info.Created
+	}
+	return nil
+}
+
+// see hands an entry over, unless it was handed over before.
+func (w *watcher) see(e jetstream.KeyValueEntry) {
+	if e.Revision() <= w.last {
+		return
+	}
+	w.last = e.Revision()
+	entry, err := decodeRecord(e)
+	if err != nil {
+		w.r.c.log.Error().Err(err).Msg("left out a job record")
+		return
+	}
+	w.r.c.contain("a job's record", func() { w.handle(entry) })
 }

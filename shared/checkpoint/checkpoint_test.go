@@ -134,7 +134,7 @@ func TestCheckpointsShareNoBlob(t *testing.T) {
 			d, err := NewDraft(s)
 			require.NoError(t, err)
 			name := fmt.Sprint(r, step)
-			for _, digest := range append(d.Manifest.parts(), d.Digest) {
+			for _, digest := range append(d.Manifest.Parts(), d.Digest) {
 				require.Empty(t, owner[digest], name)
 				owner[digest] = name
 			}
@@ -202,15 +202,15 @@ func TestTornPartsAndManifestsAreNoticed(t *testing.T) {
 	store := newListing()
 	d := write(t, store, state(ref, 5, 10))
 	other := write(t, store, state(ref, 6, 10))
-	for i, digest := range append(d.Manifest.parts(), d.Digest) {
+	for i, digest := range append(d.Manifest.Parts(), d.Digest) {
 		whole, err := store.Get(t.Context(), digest)
 		require.NoError(t, err)
 		require.ErrorIs(t, Verify(t.Context(), torn{store, digest, nil}, d.Digest), job.ErrNotFound)
 		for _, data := range [][]byte{{}, whole[:len(whole)/2], whole[:len(whole)-1]} {
 			require.ErrorIs(t, Verify(t.Context(), torn{store, digest, data}, d.Digest), job.ErrCorrupt, "%d, %d bytes", i, len(data))
 		}
-		if i < len(other.Manifest.parts()) {
-			data, err := store.Get(t.Context(), other.Manifest.parts()[i])
+		if i < len(other.Manifest.Parts()) {
+			data, err := store.Get(t.Context(), other.Manifest.Parts()[i])
 			require.NoError(t, err)
 			require.ErrorIs(t, Verify(t.Context(), torn{store, digest, data}, d.Digest), job.ErrCorrupt, "another checkpoint's part")
 		}

@@ -21,9 +21,9 @@ func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout
 	return nil
 }
 
-// Begun reports whether a checkpoint was announced in the ledger, which those can do
+// Announced reports whether a checkpoint was announced in the ledger, which those can do
 // alone who write there.
-func Begun(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, digest job.Digest) (bool, error) {
+func Announced(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, digest job.Digest) (bool, error) {
 	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
 	if err != nil {
 		return false, fmt.Errorf("read the checkpoints begun: %w", err)
@@ -54,7 +54,7 @@ func Retire(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.
 // Written returns the newest checkpoint of at least that step that was announced
 // and is there, nil when there is none.
 func Written(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, step int64) (*Draft, error) {
-	drafts, err := drafts(ctx, l, lay)
+	drafts, err := Begun(ctx, l, lay)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Written(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob
 // newest gone the announcements go too; one that is made in this very moment goes
 // unnoticed with them, which costs at most the room that its blobs take.
 func Discard(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, newest int64, kept []job.Checkpoint) error {
-	drafts, err := drafts(ctx, l, lay)
+	drafts, err := Begun(ctx, l, lay)
 	if err != nil || len(drafts) == 0 {
 		return err
 	}
@@ -107,7 +107,9 @@ func Discard(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob
 	return l.DropEvaluations(ctx, lay, ledger.Drafts)
 }
 
-func drafts(ctx context.Context, l ledger.Ledger, lay ledger.Layout) ([]*Draft, error) {
+// Begun returns the checkpoints that were announced and whose announcements are still
+// there, in no order of steps.
+func Begun(ctx context.Context, l ledger.Ledger, lay ledger.Layout) ([]*Draft, error) {
 	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints begun: %w", err)

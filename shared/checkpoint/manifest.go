@@ -75,7 +75,7 @@ func (m *Manifest) check() error {
 			return fmt.Errorf("vector %d has %d parts, want %d", i, len(parts), want)
 		}
 	}
-	for _, digest := range m.parts() {
+	for _, digest := range m.Parts() {
 		if !blob.IsDigest(digest) {
 			return fmt.Errorf("part %.80q: that is no digest", string(digest))
 		}
@@ -92,8 +92,8 @@ func (m *Manifest) encode() ([]byte, error) {
 	return data, nil
 }
 
-// parts lists all parts' digests, in the order in which they are written.
-func (m *Manifest) parts() []job.Digest {
+// Parts lists all parts' digests, in the order in which they are written.
+func (m *Manifest) Parts() []job.Digest {
 	var all []job.Digest
 	for _, parts := range m.Vectors {
 		all = append(all, parts...)
@@ -125,7 +125,7 @@ func Open(ctx context.Context, store blob.Store, digest job.Digest) (*Manifest, 
 // Whole fails with job.ErrNotFound when a part of the checkpoint is not there. It
 // reads none of them.
 func (m *Manifest) Whole(ctx context.Context, store blob.Store) error {
-	for _, digest := range m.parts() {
+	for _, digest := range m.Parts() {
 		has, err := store.Has(ctx, digest)
 		if err != nil {
 			return fmt.Errorf("look for a part of checkpoint %d: %w", m.Step, err)
@@ -140,7 +140,7 @@ func (m *Manifest) Whole(ctx context.Context, store blob.Store) error {
 // Delete removes the parts that a manifest lists.
 func (m *Manifest) Delete(ctx context.Context, store blob.Store) error {
 	var errs []error
-	for _, digest := range m.parts() {
+	for _, digest := range m.Parts() {
 		if err := store.Delete(ctx, digest); err != nil {
 			errs = append(errs, fmt.Errorf("delete checkpoint %d: %w", m.Step, err))
 		}

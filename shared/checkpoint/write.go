@@ -24,7 +24,7 @@ type Draft struct {
 	Manifest Manifest
 	Encoded  []byte     // the manifest
 	Digest   job.Digest // of Encoded
-	parts    []part     // in the order of Manifest.parts
+	parts    []part     // in the order of Manifest.Parts
 }
 
 // NewDraft works out the digests of a state's parts. The state must not change
@@ -103,7 +103,7 @@ func (d *Draft) Write(ctx context.Context, store blob.Store, progress func()) er
 }
 
 func (d *Draft) write(ctx context.Context, store blob.Store, progress func()) error {
-	digests := d.Manifest.parts()
+	digests := d.Manifest.Parts()
 	group, parts := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, p := range d.parts {

@@ -54,6 +54,21 @@ func Decode(data []byte) (*Plan, error) {
 	return &p, nil
 }
 
+// Blobs lists the blobs that whoever has the plan may ask for: the blocks and the
+// initial weights.
+func (p *Plan) Blobs() []job.Digest {
+	var all []job.Digest
+	if p.Init != "" {
+		all = append(all, p.Init)
+	}
+	for _, blocks := range p.Dataset.Splits {
+		for _, b := range blocks {
+			all = append(all, b.Digest)
+		}
+	}
+	return all
+}
+
 // StepsPerEpoch returns the number of batches in an epoch; the last may be short.
 func (p *Plan) StepsPerEpoch() int64 {
 	rows, batch := int64(p.Dataset.Rows(job.Train)), int64(p.Spec.Batch)

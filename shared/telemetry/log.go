@@ -35,7 +35,9 @@ type LogConfig struct {
 }
 
 // NewLogger returns a logger that writes lines to w, which is standard error
-// in a program. w must be safe for concurrent use, as a file is.
+// in a program. w must be safe for concurrent use, as a file is. Of warnings and
+// errors with one level and one message it writes 20 in 10 s; the field suppressed of
+// the next one says how many it left out.
 func NewLogger(w io.Writer, isTTY bool, c LogConfig) (zerolog.Logger, error) {
 	level, err := oneOf("log level", c.Level, "info", LogLevels)
 	if err != nil {
@@ -56,7 +58,7 @@ func NewLogger(w io.Writer, isTTY bool, c LogConfig) (zerolog.Logger, error) {
 	if c.Program != "" {
 		lines = lines.Str("program", c.Program)
 	}
-	return lines.Logger(), nil
+	return lines.Logger().Hook(newRepeats()), nil
 }
 
 // oneOf checks a setting against its allowed values.

@@ -9,8 +9,10 @@ package blobtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"Corruption":       corruption,
 		"CancelledContext": cancelledContext,
 		"ConcurrentPuts":   concurrentPuts,
+		"List":             lists,
+		"Claim":            claims,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -155,4 +159,62 @@ func concurrentPuts(t *testing.T, f Fixture) {
 		})
 	}
 	wg.Wait()
+}
+
+func lists(t *testing.T, f Fixture) {
+	ctx := t.Context()
+	store, ok := f.Store.(blob.Lister)
+	require.True(t, ok, "%T does not list its blobs", f.Store)
+	list := func() map[job.Digest]time.Time {
+		all := map[job.Digest]time.Time{}
+		for s, err := range store.List(ctx) {
+			require.NoError(t, err)
+			all[s.Digest] = s.Time
+		}
+		return all
+	}
+	require.Empty(t, list())
+	_, err := store.Claim(ctx, "somebody")
+	require.NoError(t, err)
+	require.Empty(t, list(), "a claim is no blob")
+	var digests []job.Digest
+	for i := range 30 {
+		digest, err := store.Put(ctx, fmt.Appendf(nil, "blob %d", i))
+		require.NoError(t, err)
+		digests = append(digests, digest)
+	}
+	require.NoError(t, store.Delete(ctx, digests[7]))
+	got := list()
+	require.Len(t, got, 29)
+	for i, digest := range digests {
+		if i == 7 {
+			require.NotContains(t, got, digest)
+			continue
+		}
+		require.Contains(t, got, digest)
+		require.WithinDuration(t, time.Now(), got[digest], time.Hour)
+	}
+	require.NoError(t, store.Tidy(ctx, time.Now()))
+	require.Len(t, list(), 29, "what is whole is not left-over")
+	for _, err := range store.List(ctx) {
+		require.NoError(t, err)
+		break
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	var last error
+	for _, err := range store.List(cancelled) {
+		last = err
+	}
+	require.ErrorIs(t, last, context.Canceled, "a listing that is not whole says so")
+}
+
+func claims(t *testing.T, f Fixture) {
+	store, ok := f.Store.(blob.Lister)
+	require.True(t, ok)
+	for range 2 {
+		noted, err := store.Claim(t.Context(), "mine")
+		require.NoError(t, err)
+		require.Equal(t, "mine", noted)
+	}
 }

@@ -222,3 +222,18 @@ func TestAddresses(t *testing.T) {
 		require.True(t, strings.Contains(err.Error(), s3.Form), bad)
 	}
 }
+
+func TestTheFirstOriginHasAPrefix(t *testing.T) {
+	s := start(t)
+	for _, origin := range []string{"first", "second"} {
+		noted, err := s.open(t, bucket+"/a").Claim(t.Context(), origin)
+		require.NoError(t, err)
+		require.Equal(t, "first", noted)
+	}
+	noted, err := s.open(t, bucket+"/b").Claim(t.Context(), "second")
+	require.NoError(t, err)
+	require.Equal(t, "second", noted, "another prefix is another store")
+	for range s.open(t, bucket+"/a").List(t.Context()) {
+		require.Fail(t, "a claim is no blob")
+	}
+}

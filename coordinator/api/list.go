@@ -1,0 +1,109 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/shared/job"
+)
+
+// Listed is one line of List's answer.
+type Listed struct {
+	Status
+	Name     string     `json:"name"`
+	Created  time.Time  `json:"created"`
+	Finished *time.Time `json:"finished,omitempty"`
+}
+
+// Bounds of List's answer, so that it fits a message.
+const (
+	maxListed = 1000
+	maxText   = 200 // bytes of a message or an error; Get tells all of it
+)
+
+// newest orders jobs as List answers them.
+func newest(x, y Listed) int {
+	return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(x.ID, y.ID))
+}
+
+// List answers the jobs, newest first: at most limit of them, and only those that
+// come after the job before. However many jobs there are, it holds a few thousand
+// lines at a time.
+func (a *API) List(ctx context.Context, payload []byte) (map[string][]Listed, error) {
+	limit, last, err := a.page(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]Listed, 0, 2*limit)
+	keep := func() {
+		slices.SortFunc(jobs, newest)
+		jobs = jobs[:min(len(jobs), limit)]
+	}
+	for r, err := range a.Records.All(ctx) {
+		if errors.Is(err, job.ErrCorrupt) {
+			continue // the adapter's watch logs it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		line := listed(r)
+		if last != nil && newest(line, *last) <= 0 {
+			continue
+		}
+		if jobs = append(jobs, line); len(jobs) >= 2*limit {
+			keep()
+		}
+	}
+	keep()
+	return map[string][]Listed{"jobs": jobs}, nil
+}
+
+// page reads the request of List: nothing, or an object with limit, before, or both.
+// last is the line of the job that before names, nil without one.
+func (a *API) page(ctx context.Context, payload []byte) (limit int, last *Listed, err error) {
+	var request struct {
+		Limit  *int   `json:"limit"`
+		Before job.ID `json:"before"`
+	}
+	if payload = bytes.TrimSpace(payload); len(payload) > 0 && payload[0] == '{' {
+		d := json.NewDecoder(bytes.NewReader(payload))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&request); err != nil {
+			return 0, nil, fmt.Errorf(`request: %w; want nothing, or {"limit":100,"before":"<id of a job>"}: %w`, err, job.ErrInvalid)
+		}
+	}
+	limit = maxListed
+	if request.Limit != nil {
+		limit = *request.Limit
+	}
+	if limit < 1 || limit > maxListed {
+		return 0, nil, fmt.Errorf("limit: %d: want an integer from 1 to %d: %w", limit, maxListed, job.ErrInvalid)
+	}
+	if request.Before == "" {
+		return limit, nil, nil
+	}
+	r, _, err := a.Records.Get(ctx, request.Before)
+	if err != nil {
+		return 0, nil, fmt.Errorf("before: %w", unknown(request.Before, err))
+	}
+	line := listed(r)
+	return limit, &line, nil
+}
+
+func listed(r job.Record) Listed {
+	short := status(r)
+	short.Message, short.Error = clip(short.Message), clip(short.Error)
+	return Listed{Status: short, Name: r.Name, Created: r.Created, Finished: r.Finished}
+}
+
+// clip cuts a text between characters. What is left does not keep the whole alive.
+func clip(s string) string {
+	return strings.ToValidUTF8(strings.Clone(s[:min(len(s), maxText)]), "")
+}

@@ -1,0 +1,285 @@
+// Package garbage deletes the blobs that no job needs: blocks, plans, weights and
+// checkpoints of jobs that were removed, or that never came to a plan.
+//
+// It owns finding them and the moment at which that is safe. What a job needs is
+// what its record names: the plan, which names the blocks and the weights, and the
+// checkpoints, which name their parts. Package serve starts a [Collector] in each
+// coordinator; one at a time works.
+//
+// Invariant: a blob is deleted only while the lease [Key] is held, no record says
+// that its job is preparing, and no record, as read under that lease, leads to the
+// blob. A driver that prepares says so in the record first, and then waits for
+// the lease to be free; so one of the two sees the other. Whatever cannot be read
+// stops the deletion.
+package garbage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tributary/coordinator/run"
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+)
+
+// Key is the lease under which blobs are deleted. It can be no job's id.
+const Key = "collect.blobs"
+
+// Records reads all that is known about jobs.
+type Records interface {
+	// All reads every record. An error that it yields means that it is not whole.
+	All(ctx context.Context) iter.Seq2[job.Record, error]
+	// Get fails with job.ErrNotFound.
+	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
+	// Origin names the records as a whole, those of another installation otherwise.
+	Origin(ctx context.Context) (string, error)
+}
+
+// Config is what a Collector works with. A zero time stands for its default.
+type Config struct {
+	Owner   string // this coordinator's name
+	Records Records
+	Leases  run.Leases
+	Ledger  ledger.Ledger
+	Blobs   blob.Store // a blob.Lister; with another nothing is collected
+	// Tidy, when set, removes what was left behind elsewhere before that time.
+	Tidy func(ctx context.Context, before time.Time) error
+	Log  zerolog.Logger
+
+	Every time.Duration // between rounds; default 1 h
+	Soon  time.Duration // to a round after the start, a removal, or one that could not work; default 1 min
+	Grace time.Duration // age below which a blob is left alone; default 5 min
+	Drain time.Duration // longest wait for jobs that prepare, while others wait; default 2 s
+	Hold  time.Duration // longest time to delete for, after which the records are read anew; default 1 s
+}
+
+// Collector deletes blobs that no job needs. Use New.
+type Collector struct {
+	cfg  Config
+	wake chan struct{} // capacity 1: a job was removed
+}
+
+// New returns a collector that does nothing until Run.
+func New(cfg Config) *Collector {
+	cfg.Every, cfg.Soon = cmp.Or(cfg.Every, time.Hour), cmp.Or(cfg.Soon, time.Minute)
+	cfg.Grace, cfg.Drain = cmp.Or(cfg.Grace, 5*time.Minute), cmp.Or(cfg.Drain, 2*time.Second)
+	cfg.Hold = cmp.Or(cfg.Hold, time.Second)
+	return &Collector{cfg: cfg, wake: make(chan struct{}, 1)}
+}
+
+// Wake asks for a round soon: a job was removed. It returns at once.
+func (c *Collector) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run collects until ctx ends.
+func (c *Collector) Run(ctx context.Context) {
+	store, ok := c.cfg.Blobs.(blob.Lister)
+	if !ok {
+		c.cfg.Log.Warn().Str("blobs", fmt.Sprintf("%T", c.cfg.Blobs)).Msg("blobs that no job needs are never deleted: this store does not list its blobs")
+		return
+	}
+	next := time.Now().Add(c.cfg.Soon)
+	rest := next // a round that takes long is followed by a longer rest
+	for {
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-c.wake:
+			timer.Stop()
+			if soon := later(time.Now().Add(c.cfg.Soon), rest); soon.Before(next) {
+				next = soon
+			}
+			continue
+		case <-timer.C:
+		}
+		began := time.Now()
+		again := c.round(ctx, store)
+		next, rest = time.Now().Add(again), time.Now().Add(10*time.Since(began))
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Why a round ends before it is done.
+var (
+	errBusy  = errors.New("a job prepares its data, or another coordinator collects")
+	errAlien = errors.New("the blobs belong to the jobs of another installation")
+)
+
+// round collects once and returns how long to wait for the next.
+func (c *Collector) round(ctx context.Context, store blob.Lister) time.Duration {
+	done, err := c.collect(ctx, store)
+	log := c.cfg.Log.With().Int("blobs", done.deleted).Logger()
+	if done.deleted > 0 {
+		log.Info().Msg("deleted blobs that no job needs")
+	}
+	switch {
+	case err == nil && done.young > 0:
+		return min(c.cfg.Grace, c.cfg.Every)
+	case err == nil, ctx.Err() != nil:
+		return c.cfg.Every
+	case errors.Is(err, errBusy):
+		log.Debug().Err(err).Msg("collect blobs that no job needs")
+		return c.cfg.Soon
+	default:
+		log.Warn().Err(err).Msg("the other blobs are left: it is not certain which of them no job needs")
+		return min(10*c.cfg.Soon, c.cfg.Every)
+	}
+}
+
+// done is what came of a round.
+type done struct {
+	deleted int
+	young   int // unneeded, it seems, but put a short while ago
+}
+
+// collect lists the blobs, finds out which of them are needed, and deletes the others.
+func (c *Collector) collect(ctx context.Context, store blob.Lister) (d done, err error) {
+	if err := c.claim(ctx, store); err != nil {
+		return d, err
+	}
+	before := time.Now().Add(-c.cfg.Grace)
+	if err := c.tidy(ctx, store, before); err != nil {
+		return d, err
+	}
+	all := newUnnamed()
+	for s, err := range store.List(ctx) {
+		if err != nil {
+			return d, err
+		}
+		all.add(s.Digest, s.Time.Before(before))
+	}
+	// The first reading may take long; nobody waits for it.
+	if _, err := c.mark(ctx, store, all); err != nil {
+		return d, err
+	}
+	d.young = len(all.young)
+	for len(all.old) > 0 {
+		n, err := c.section(ctx, store, all)
+		d.deleted += n
+		if err != nil {
+			return d, err
+		}
+		if err := pause(ctx, c.cfg.Hold); err != nil { // for those who wait for the lease
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// claim makes sure that the blobs are those of these records.
+func (c *Collector) claim(ctx context.Context, store blob.Lister) error {
+	origin, err := c.cfg.Records.Origin(ctx)
+	if err != nil {
+		return err
+	}
+	noted, err := store.Claim(ctx, origin)
+	if err != nil {
+		return err
+	}
+	if noted != origin {
+		return fmt.Errorf("%w: %q is noted in %q of the blob store, and the records here are %q: give each installation a folder or prefix of its own; if the other is gone, delete %[3]q",
+			errAlien, noted, blob.ClaimName, origin)
+	}
+	return nil
+}
+
+func (c *Collector) tidy(ctx context.Context, store blob.Lister, before time.Time) error {
+	if err := store.Tidy(ctx, before); err != nil {
+		return err
+	}
+	if c.cfg.Tidy == nil {
+		return nil
+	}
+	return c.cfg.Tidy(ctx, before)
+}
+
+// releaseTimeout bounds giving the lease up; it ends by itself a little later.
+const releaseTimeout = 2 * time.Second
+
+// section deletes for a short while under the lease. It fails with errBusy when
+// it cannot be had or jobs prepare.
+func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed) (deleted int, err error) {
+	lease, err := c.cfg.Leases.Acquire(ctx, Key, c.cfg.Owner)
+	if errors.Is(err, job.ErrConflict) {
+		return 0, errBusy
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		if err := lease.Release(last); err != nil {
+			c.cfg.Log.Debug().Err(err).Msg("release the lease of the collection")
+		}
+	}()
+	if err := c.drained(ctx, store, all); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	for digest := range all.old {
+		select {
+		case <-lease.Lost():
+			return deleted, errBusy
+		default:
+		}
+		// A process that was stopped for a while may not know yet that it has lost the lease.
+		if time.Since(began) > c.cfg.Hold {
+			break
+		}
+		if err := store.Delete(ctx, digest.String()); err != nil {
+			return deleted, err
+		}
+		delete(all.old, digest)
+		deleted++
+	}
+	return deleted, nil
+}
+
+// drained reads the records, again and again until no job prepares. Jobs that begin
+// now wait, so it fails with errBusy rather than take long.
+func (c *Collector) drained(ctx context.Context, store blob.Lister, all *unnamed) error {
+	for began := time.Now(); ; {
+		preparing, err := c.mark(ctx, store, all)
+		if err != nil || preparing == 0 {
+			return err
+		}
+		if time.Since(began) > c.cfg.Drain {
+			return errBusy
+		}
+		if err := pause(ctx, c.cfg.Drain/20); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,169 @@
+package garbage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"tributary/shared/blob"
+	"tributary/shared/checkpoint"
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/plan"
+)
+
+// digest is a blob's digest in few bytes.
+type digest [sha256.Size]byte
+
+func (d digest) String() job.Digest { return job.Digest(hex.EncodeToString(d[:])) }
+
+// unnamed is the blobs that were listed and that nothing has named so far.
+//
+// Invariant: what was named once is never unnamed again in the same round. A job that is
+// removed meanwhile keeps its blobs until the next.
+type unnamed struct {
+	old, young map[digest]struct{}
+	// read has the plans and the checkpoints whose names are taken out.
+	read map[job.Digest]*ledger.Layout
+}
+
+func newUnnamed() *unnamed {
+	return &unnamed{old: map[digest]struct{}{}, young: map[digest]struct{}{}, read: map[job.Digest]*ledger.Layout{}}
+}
+
+func (u *unnamed) add(text job.Digest, old bool) {
+	d, ok := decode(text)
+	switch {
+	case !ok:
+	case old:
+		u.old[d] = struct{}{}
+	default:
+		u.young[d] = struct{}{}
+	}
+}
+
+// name takes blobs out.
+func (u *unnamed) name(needed ...job.Digest) {
+	for _, text := range needed {
+		if d, ok := decode(text); ok {
+			delete(u.old, d)
+			delete(u.young, d)
+		}
+	}
+}
+
+func decode(text job.Digest) (d digest, ok bool) {
+	if !blob.IsDigest(text) {
+		return d, false
+	}
+	_, err := hex.Decode(d[:], []byte(text))
+	return d, err == nil
+}
+
+// mark takes out what any record leads to, and counts the jobs that prepare. Plans and
+// checkpoints that it has read before it does not read again: their bytes never change.
+func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (preparing int, err error) {
+	for r, err := range c.cfg.Records.All(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if r.State == job.Preparing {
+			preparing++
+		}
+		if r.Plan == "" {
+			continue
+		}
+		layout, err := c.plan(ctx, store, u, r) // nil for a job that is released
+		if err != nil {
+			return 0, fmt.Errorf("job %s: %w; removing the job lets the collection go on", r.ID, err)
+		}
+		if err := c.checkpoints(ctx, store, u, r); err != nil {
+			return 0, fmt.Errorf("job %s: %w; removing the job lets the collection go on", r.ID, err)
+		}
+		if r.Released {
+			continue // its ledger is deleted
+		}
+		if err := c.drafts(ctx, store, u, r, *layout); err != nil {
+			return 0, fmt.Errorf("job %s: %w", r.ID, err)
+		}
+	}
+	return preparing, nil
+}
+
+// plan takes out a record's plan and what that names. It returns where the ledger of a
+// job with that plan is, unless the job's ledger is deleted.
+func (c *Collector) plan(ctx context.Context, store blob.Store, u *unnamed, r job.Record) (*ledger.Layout, error) {
+	u.name(r.Plan)
+	if known, ok := u.read[r.Plan]; ok && (known != nil || r.Released) {
+		return known, nil
+	}
+	data, err := blob.Fetch(ctx, store, r.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("its plan: %w", err)
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("its plan %s: %w", r.Plan, err)
+	}
+	u.name(p.Blobs()...)
+	u.read[r.Plan] = nil
+	if r.Released {
+		return nil, nil
+	}
+	p.Init = "" // the weights are of no interest
+	e, err := gradient.Compile(ctx, p, store, nil)
+	if err != nil {
+		return nil, fmt.Errorf("its plan %s: %w", r.Plan, err)
+	}
+	layout := e.Layout(job.Ref{})
+	layout.Plan = r.Plan
+	u.read[r.Plan] = &layout
+	return &layout, nil
+}
+
+// checkpoints takes out a record's checkpoints and their parts. One that is not there
+// has no parts that anybody could find: it was deleted since the record was read, or
+// lost, and is passed over when the job is restored.
+func (c *Collector) checkpoints(ctx context.Context, store blob.Store, u *unnamed, r job.Record) error {
+	for _, known := range r.Checkpoints {
+		u.name(known.Digest)
+		if _, ok := u.read[known.Digest]; ok {
+			continue
+		}
+		m, err := checkpoint.Open(ctx, store, known.Digest)
+		if errors.Is(err, job.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("its checkpoint after step %d: %w", known.Step, err)
+		}
+		u.name(m.Parts()...)
+		u.read[known.Digest] = nil
+	}
+	return nil
+}
+
+// drafts takes out checkpoints that are being written, or deleted. A checkpoint that was
+// recorded meanwhile is no draft any more, so the record is read once more, after them.
+func (c *Collector) drafts(ctx context.Context, store blob.Store, u *unnamed, r job.Record, layout ledger.Layout) error {
+	layout.Ref = r.Ref()
+	begun, err := checkpoint.Begun(ctx, c.cfg.Ledger, layout)
+	if err != nil {
+		return err
+	}
+	for _, d := range begun {
+		u.name(d.Digest)
+		u.name(d.Manifest.Parts()...)
+	}
+	r, _, err = c.cfg.Records.Get(ctx, r.ID)
+	if errors.Is(err, job.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.checkpoints(ctx, store, u, r)
+}

@@ -1,0 +1,62 @@
+package run
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tributary/shared/job"
+)
+
+// collectingEvery is how often a driver asks whether blobs are still being deleted,
+// which takes a second or so.
+const collectingEvery = 50 * time.Millisecond
+
+// uncollected waits until nobody deletes blobs. When the record says that the job is
+// preparing, nobody begins to either: whoever would, reads the record first. So a blob
+// that the job finds in the store stays there until the plan that names it is recorded.
+func (d *driver) uncollected(ctx context.Context) error {
+	if d.service.cfg.Collecting == nil {
+		return nil
+	}
+	for pauses := newPauses(); ; {
+		wait := collectingEvery
+		busy, err := d.service.cfg.Collecting(ctx)
+		if err == nil && !busy {
+			return nil
+		}
+		if err != nil {
+			wait = pauses.NextBackOff()
+			d.log.Warn().Err(err).Dur("again_in", wait).Msg("look whether blobs are being deleted")
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// lookups is how many blobs are looked for at a time.
+const lookups = 16
+
+// missing counts the blobs that are not in the store.
+func (d *driver) missing(ctx context.Context, blobs []job.Digest) (int64, error) {
+	if err := d.uncollected(ctx); err != nil {
+		return 0, err
+	}
+	var missing atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(lookups)
+	for _, digest := range blobs {
+		group.Go(func() error {
+			has, err := d.service.cfg.Blobs.Has(ctx, digest)
+			if err == nil && !has {
+				missing.Add(1)
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	return missing.Load(), err
+}

@@ -1,0 +1,59 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// listIdle bounds the wait for the next value of a listing.
+const listIdle = 15 * time.Second
+
+// initial yields what a watch of the client library reports first: what is there. The
+// library marks its end with a nil value.
+func initial[T any](ctx context.Context, updates <-chan T, isEnd func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		idle := time.NewTimer(listIdle)
+		defer idle.Stop()
+		for {
+			idle.Reset(listIdle)
+			select {
+			case v, ok := <-updates:
+				switch {
+				case !ok:
+					yield(none, errors.Join(errors.New("the watch ended early"), ctx.Err()))
+					return
+				case isEnd(v) || !yield(v, nil):
+					return
+				}
+			case <-idle.C:
+				yield(none, fmt.Errorf("nothing came for %s: %w", listIdle, context.DeadlineExceeded))
+				return
+			case <-ctx.Done():
+				yield(none, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// watching is a watch of the client library.
+type watching[T any] interface {
+	Updates() <-chan T
+	Stop() error
+}
+
+// abandon ends a watch. The client library's goroutine may wait for a reader of the
+// next update, so somebody reads until the library closes the channel.
+func abandon[T any](c *Conn, w watching[T]) {
+	if c.Connected() { // otherwise Stop would ask the server for seconds
+		_ = w.Stop()
+	}
+	go func() {
+		for range w.Updates() {
+		}
+	}()
+}
