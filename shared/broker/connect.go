@@ -19,6 +19,8 @@ type Conn struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
 	log zerolog.Logger
+	// renewed is announced when the bucket of records was made again.
+	renewed signal
 }
 
 // ackTimeout is how long the server may take to confirm a publish before it

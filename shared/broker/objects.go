@@ -231,6 +231,9 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 		return nil, fmt.Errorf("%s: want nats:<bucket>/<object>: %w", doing, job.ErrInvalid)
 	}
 	store, err := c.js.ObjectStore(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = fmt.Errorf("there is no bucket of that name: %w", job.ErrNotFound) // this one is the user's
+	}
 	if err != nil {
 		return nil, wrap(doing, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,6 +23,9 @@ const MaxRecords = 10_000
 type Records struct {
 	c      *Conn
 	bucket lazy[jetstream.KeyValue]
+
+	mu         sync.Mutex
+	unreadable map[string]uint64 // key → the revision that was logged as unreadable
 }
 
 // Entry is a record as it stood at a revision.
@@ -80,7 +84,9 @@ const headroom = 1024
 // error, an outcome.
 const growth = 32 << 10
 
-// Get reads a record. It fails with job.ErrNotFound when there is none.
+// Get reads a record. It fails with job.ErrNotFound when there is none. A value
+// that is no record is job.ErrCorrupt; the entry then has the revision alone, with
+// which Delete removes it.
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	doing := fmt.Sprintf("read the record of job %.80s", string(id))
 	if id.Validate() != nil {
@@ -101,10 +107,10 @@ func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
 	out := Entry{Revision: e.Revision()}
 	if err := json.Unmarshal(e.Value(), &out.Record); err != nil {
-		return Entry{}, fmt.Errorf("decode record %.80s: %w: %w", e.Key(), err, job.ErrCorrupt)
+		return Entry{Revision: out.Revision}, fmt.Errorf("decode record %.80s: %w: %w", e.Key(), err, job.ErrCorrupt)
 	}
 	if string(out.Record.ID) != e.Key() {
-		return Entry{}, fmt.Errorf("decode record %.80s: it names job %.80q: %w", e.Key(), string(out.Record.ID), job.ErrCorrupt)
+		return Entry{Revision: out.Revision}, fmt.Errorf("decode record %.80s: it names job %.80q: %w", e.Key(), string(out.Record.ID), job.ErrCorrupt)
 	}
 	return out, nil
 }
@@ -157,7 +163,7 @@ func (r *Records) List(ctx context.Context) ([]Entry, error) {
 				return all, nil
 			}
 			if entry, err := decodeRecord(e); err != nil {
-				r.c.log.Error().Err(err).Msg("left out a job record")
+				r.leaveOut(e, err)
 			} else {
 				all = append(all, entry)
 			}
@@ -166,4 +172,21 @@ func (r *Records) List(ctx context.Context) ([]Entry, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: there are more than %d; delete some: %w", doing, MaxRecords, job.ErrFull)
+}
+
+// maxUnreadable bounds the unreadable records that are remembered as logged.
+const maxUnreadable = 1000
+
+// leaveOut logs, once for each revision, that a value is no record.
+func (r *Records) leaveOut(e jetstream.KeyValueEntry, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unreadable[e.Key()] == e.Revision() {
+		return
+	}
+	if r.unreadable == nil || len(r.unreadable) >= maxUnreadable {
+		r.unreadable = map[string]uint64{}
+	}
+	r.unreadable[e.Key()] = e.Revision()
+	r.c.log.Error().Err(err).Uint64("revision", e.Revision()).Msg("left out a job record; jobs.remove deletes it")
 }

@@ -19,6 +19,8 @@ type watcher struct {
 	r      *Records
 	handle func(Entry)
 	seen   map[job.ID]uint64 // revision last handed over
+	// renewed is closed when the bucket was made again: what is watched then is gone.
+	renewed <-chan struct{}
 }
 
 // Watch calls handle for every record and for every change of one, oldest
@@ -30,19 +32,24 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	defer ticker.Stop()
 	connected := r.c.nc.StatusChanged(nats.CONNECTED)
 	defer r.c.nc.RemoveStatusListener(connected)
-	pauses := newBackOff()
+	pauses, failing, failures := newBackOff(), sparing(r.c.log), 0
 	for {
+		w.renewed = r.c.renewed.next()
 		updates, stop := w.begin(ctx)
 		err := w.list(ctx)
 		if err == nil {
 			pauses.Reset()
+			failures = 0
 			err = w.follow(ctx, updates, connected, ticker.C)
 		}
 		stop()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		r.c.log.Debug().Err(err).Msg("watching the job records anew")
+		if err != nil {
+			failures++
+			failing.Warn().Err(err).Int("failures", failures).Msg("cannot read the job records; trying again")
+		}
 		if err := pause(ctx, pauses.NextBackOff()); err != nil {
 			return err
 		}
@@ -98,10 +105,14 @@ func (w *watcher) follow(ctx context.Context, updates <-chan jetstream.KeyValueE
 			if e == nil {
 				continue
 			}
-			if entry, err := decodeRecord(e); err == nil {
+			if entry, err := decodeRecord(e); err != nil {
+				w.r.leaveOut(e, err)
+			} else {
 				w.see(entry)
 			}
 		case <-connected:
+			return nil
+		case <-w.renewed:
 			return nil
 		case <-tick:
 			if err := w.list(ctx); err != nil {
