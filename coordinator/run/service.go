@@ -13,7 +13,6 @@ package run
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -94,6 +93,9 @@ type Service struct {
 	tidy  time.Duration          // when due was last looked at
 	late  []straggling           // ledgers to be deleted once more
 	busy  sync.WaitGroup
+
+	leasing   leasing
+	confirmed time.Duration // when confirm was last done
 }
 
 // New returns a service that has no jobs yet.
@@ -107,7 +109,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
-		due:   map[job.Ref]time.Time{},
+		due: map[job.Ref]time.Time{}, leasing: newLeasing(cfg.Log),
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
@@ -174,11 +176,15 @@ func (s *Service) forget(ref job.Ref) {
 	defer s.mu.Unlock()
 	delete(s.open, ref)
 	delete(s.due, ref)
+	s.leasing.forget(ref)
 }
 
 // take starts a driver for the job. The driver ends by itself when another
-// coordinator holds the job's lease; look tries again.
+// coordinator holds the job's lease; look tries again. s.mu is held.
 func (s *Service) take(service context.Context, r job.Record) {
+	if !s.leasing.due(s.now(), r.Ref()) {
+		return
+	}
 	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
@@ -195,10 +201,8 @@ func (s *Service) take(service context.Context, r job.Record) {
 			s.mu.Unlock()
 		}()
 		lease, err := s.cfg.Leases.Acquire(ctx, string(r.ID), s.cfg.Owner)
+		s.leased(ctx, r.Ref(), err)
 		if err != nil {
-			if !errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
-				d.log.Warn().Err(err).Msg("acquire lease")
-			}
 			return
 		}
 		defer func() {
@@ -240,6 +244,7 @@ func (s *Service) keepUp(ctx context.Context) {
 			s.look(ctx)
 			s.sweep(ctx)
 			s.retire(ctx)
+			s.confirm(ctx)
 			s.mu.Unlock()
 		}
 	}

@@ -1,0 +1,100 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tributary/shared/job"
+)
+
+// leasing paces the asking for leases while they cannot be had for another
+// reason than that somebody holds them. The service's lock guards it.
+type leasing struct {
+	refused  map[job.Ref]refusal
+	failures int // since a lease was last answered
+	log      zerolog.Logger
+}
+
+// refusal says when to ask again for a job's lease.
+type refusal struct{ until, pause time.Duration }
+
+// The pauses between attempts at a lease that fail; each is twice the last.
+const (
+	firstRefusal   = takeEvery
+	longestRefusal = 2 * time.Second
+)
+
+func newLeasing(log zerolog.Logger) leasing {
+	return leasing{refused: map[job.Ref]refusal{}, log: sparing(log)}
+}
+
+// due reports whether it is time to ask for a job's lease.
+func (l *leasing) due(now time.Duration, ref job.Ref) bool { return now >= l.refused[ref].until }
+
+// answered notes what came of asking for a job's lease.
+func (l *leasing) answered(now time.Duration, ref job.Ref, err error) {
+	if err == nil || errors.Is(err, job.ErrConflict) {
+		delete(l.refused, ref)
+		l.failures = 0
+		return
+	}
+	l.failures++
+	l.log.Warn().Err(err).Stringer("job", ref).Int("failures", l.failures).Msg("no lease can be acquired; jobs wait")
+	pause := min(max(firstRefusal, 2*l.refused[ref].pause), longestRefusal)
+	l.refused[ref] = refusal{until: now + pause, pause: pause}
+}
+
+// leased notes what came of asking for a job's lease.
+func (s *Service) leased(ctx context.Context, ref job.Ref, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leasing.answered(s.now(), ref, err)
+}
+
+func (l *leasing) forget(ref job.Ref) { delete(l.refused, ref) }
+
+// The pace of confirming that the records of driven jobs are still there, and
+// how often in a row one must be missing to be gone: a replica may lag behind.
+const (
+	confirmEvery    = 3 * time.Second
+	confirmPatience = 10 * time.Second
+	missesToBeGone  = 2
+)
+
+// confirm looks for the records of the jobs that are driven here, and stops the
+// driver of a job whose record is gone. Watching reports no removals, and a driver
+// that takes steps has little to do with its record. s.mu is held.
+func (s *Service) confirm(ctx context.Context) {
+	if s.now()-s.confirmed < confirmEvery {
+		return
+	}
+	s.confirmed = s.now() + confirmPatience // until this one has ended
+	drivers := slices.Collect(maps.Values(s.jobs))
+	s.busy.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, confirmPatience)
+		defer cancel()
+		for _, d := range drivers {
+			r, _, err := s.cfg.Records.Get(ctx, d.ref.Job)
+			gone := errors.Is(err, job.ErrNotFound) || err == nil && r.Ref() != d.ref
+			if gone {
+				d.misses++
+			} else if err == nil {
+				d.misses = 0
+			}
+			if d.misses >= missesToBeGone {
+				d.stop(errGone)
+			}
+		}
+		s.mu.Lock()
+		s.confirmed = s.now()
+		s.mu.Unlock()
+	})
+}
