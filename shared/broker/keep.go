@@ -63,7 +63,11 @@ func (k *keeper) check(ctx context.Context) {
 		lost := errors.Is(err, jetstream.ErrStreamNotFound)
 		if lost {
 			if err = k.c.attempt(ctx, p.ensure); err == nil {
-				k.c.log.Error().Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
+				level := zerolog.ErrorLevel
+				if p.stream == TaskStream { // lies in memory: every restart of the server loses it
+					level = zerolog.WarnLevel
+				}
+				k.c.log.WithLevel(level).Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
 				created, err = k.c.created(ctx, p.stream)
 			}
 		}
