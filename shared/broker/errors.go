@@ -51,6 +51,7 @@ var errMissing = errors.New("the stream or bucket is missing in NATS, or JetStre
 func missing(err error) bool {
 	for _, cause := range []error{
 		errMissing, jetstream.ErrStreamNotFound, jetstream.ErrBucketNotFound, jetstream.ErrNoStreamResponse, nats.ErrNoResponders,
+		nats.ErrStreamNotFound, // what the client library says where it still uses its older interface
 	} {
 		if errors.Is(err, cause) {
 			return true

@@ -260,7 +260,7 @@ func (c *Conn) ensureKV(ctx context.Context, cfg jetstream.KeyValueConfig) error
 		// The client library cannot create a bucket with a first revision. It
 		// brings the rest of this stream to what it wants a bucket to be.
 		_, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: kvStream + cfg.Bucket, Subjects: []string{"$KV." + cfg.Bucket + ".>"},
+			Name: kvStream + cfg.Bucket, Description: cfg.Description, Subjects: []string{"$KV." + cfg.Bucket + ".>"},
 			MaxMsgsPerSubject: max(1, int64(cfg.History)), MaxAge: cfg.TTL, MaxBytes: cfg.MaxBytes,
 			AllowMsgTTL: cfg.LimitMarkerTTL > 0, SubjectDeleteMarkerTTL: cfg.LimitMarkerTTL,
 			Storage: cfg.Storage, Replicas: cfg.Replicas, Discard: jetstream.DiscardNew,
