@@ -147,7 +147,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 // abandon lets go of a job whose record is gone, and has its training state
 // deleted later, unless the record is there again by then.
 func (d *driver) abandon() {
-	d.log.Error().Msg("the job's record is gone; the job cannot go on")
+	d.log.Error().Msg("the job's record is gone or unreadable; the job cannot go on")
 	if d.stored != nil {
 		d.service.sweepLater(*d.stored)
 	}

@@ -70,7 +70,7 @@ const (
 )
 
 // confirm looks for the records of the jobs that are driven here, and stops the
-// driver of a job whose record is gone. Watching reports no removals, and a driver
+// driver of a job whose record is gone or is no record any more. Watching reports no removals, and a driver
 // that takes steps has little to do with its record. s.mu is held.
 func (s *Service) confirm(ctx context.Context) {
 	if s.now()-s.confirmed < confirmEvery {
@@ -83,7 +83,7 @@ func (s *Service) confirm(ctx context.Context) {
 		defer cancel()
 		for _, d := range drivers {
 			r, _, err := s.cfg.Records.Get(ctx, d.ref.Job)
-			gone := errors.Is(err, job.ErrNotFound) || err == nil && r.Ref() != d.ref
+			gone := errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrCorrupt) || err == nil && r.Ref() != d.ref
 			if gone {
 				d.misses++
 			} else if err == nil {

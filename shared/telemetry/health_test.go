@@ -58,11 +58,11 @@ func TestAnswersAreKept(t *testing.T) {
 		probe(true, 1)
 		fault = errors.New("the disk is full")
 		probe(true, 1)
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		probe(false, 2)
 		probe(false, 2)
 		fault = nil
-		time.Sleep(faultKept)
+		<-time.After(faultKept)
 		probe(true, 3)
 	})
 }
