@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/shared/job"
+	"tributary/shared/notice"
 )
 
 // leasing paces the asking for leases while they cannot be had for another
@@ -21,7 +22,10 @@ type leasing struct {
 }
 
 // refusal says when to ask again for a job's lease.
-type refusal struct{ until, pause time.Duration }
+type refusal struct {
+	until, pause time.Duration
+	told         bool // people know that the job waits for it
+}
 
 // The pauses between attempts at a lease that fail; each is twice the last.
 const (
@@ -36,27 +40,35 @@ func newLeasing(log zerolog.Logger) leasing {
 // due reports whether it is time to ask for a job's lease.
 func (l *leasing) due(now time.Duration, ref job.Ref) bool { return now >= l.refused[ref].until }
 
-// answered notes what came of asking for a job's lease.
-func (l *leasing) answered(now time.Duration, ref job.Ref, err error) {
+// answered notes what came of asking for a job's lease. It reports whether people
+// should know by now that the job waits for it.
+func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (tell bool) {
 	if err == nil || errors.Is(err, job.ErrConflict) {
 		delete(l.refused, ref)
 		l.failures = 0
-		return
+		return false
 	}
 	l.failures++
 	l.log.Warn().Err(err).Stringer("job", ref).Int("failures", l.failures).Msg("no lease can be acquired; jobs wait")
-	pause := min(max(firstRefusal, 2*l.refused[ref].pause), longestRefusal)
-	l.refused[ref] = refusal{until: now + pause, pause: pause}
+	before := l.refused[ref]
+	pause := min(max(firstRefusal, 2*before.pause), longestRefusal)
+	tell = !before.told && pause >= quiet
+	l.refused[ref] = refusal{until: now + pause, pause: pause, told: before.told || tell}
+	return tell
 }
 
-// leased notes what came of asking for a job's lease.
-func (s *Service) leased(ctx context.Context, ref job.Ref, err error) {
+// leased notes what came of asking for the job's lease. Without a lease the record
+// cannot say what the job waits for, so an event does.
+func (d *driver) leased(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.leasing.answered(s.now(), ref, err)
+	d.service.mu.Lock()
+	tell := d.service.leasing.answered(d.service.now(), d.ref, err)
+	d.service.mu.Unlock()
+	if tell {
+		d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: " + sentence(err)})
+	}
 }
 
 func (l *leasing) forget(ref job.Ref) { delete(l.refused, ref) }

@@ -201,7 +201,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 			s.mu.Unlock()
 		}()
 		lease, err := s.cfg.Leases.Acquire(ctx, string(r.ID), s.cfg.Owner)
-		s.leased(ctx, r.Ref(), err)
+		d.leased(ctx, err)
 		if err != nil {
 			return
 		}

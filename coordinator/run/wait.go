@@ -54,7 +54,7 @@ func (w *wait) failed(ctx context.Context, err error) {
 	if now-w.began < quiet || errors.Is(err, job.ErrConflict) {
 		return
 	}
-	cause := digests.ReplaceAllString(err.Error(), "…")
+	cause := varying.ReplaceAllString(err.Error(), "…")
 	if cause == w.cause || w.cause != "" && now-w.told < quietPeriod {
 		return
 	}
@@ -112,8 +112,9 @@ func (w *wait) record(ctx context.Context, message string) (ours bool) {
 }
 
 var (
-	// digests differ from one try to the next, which is no other cause.
-	digests = regexp.MustCompile(`[0-9a-f]{16,}`)
+	// varying is digests, names of temporary files and counts: they differ from
+	// one try to the next, which is no other cause.
+	varying = regexp.MustCompile(`[0-9a-f]{16,}|[0-9]+`)
 	// secrets are a user and a password in an address.
 	secrets = regexp.MustCompile(`://[^/\s@]+@`)
 )

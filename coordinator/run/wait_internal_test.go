@@ -79,7 +79,7 @@ func TestAFaultThatLastsIsToldOnce(t *testing.T) {
 			v, err := try()
 			if err != nil { // which blob it is may differ each time
 				digest++
-				err = fmt.Errorf("put blob %064x at nats://me:secret@host: no room: %w", digest, job.ErrFull)
+				err = fmt.Errorf("put blob %064x in put-%d at nats://me:secret@host: no room: %w", digest, digest, job.ErrFull)
 			}
 			if v == 0 && o.record.Message != "" {
 				require.Contains(t, o.record.Message, "waiting: store the data: put blob 00")
@@ -204,16 +204,19 @@ func TestLeasesAreAskedForWithGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		l := newLeasing(zerolog.New(&log))
-		ref, began, asks := job.Ref{Job: "j", Run: "r"}, time.Now(), 0
+		ref, began, asks, told := job.Ref{Job: "j", Run: "r"}, time.Now(), 0, 0
 		for time.Since(began) < time.Minute {
 			if l.due(time.Since(began), ref) {
 				asks++
-				l.answered(time.Since(began), ref, errors.New("no bucket"))
+				if l.answered(time.Since(began), ref, errors.New("no bucket")) {
+					told++
+				}
 			}
 			<-time.After(takeEvery)
 		}
 		require.Less(t, asks, 40)
 		require.Greater(t, asks, 28)
+		require.Equal(t, 1, told)
 		require.LessOrEqual(t, strings.Count(log.String(), "\n"), 1+int(time.Minute/quietPeriod))
 		l.answered(time.Since(began), ref, fmt.Errorf("held by a: %w", job.ErrConflict))
 		require.True(t, l.due(time.Since(began), ref), "whoever holds it may die at any moment")

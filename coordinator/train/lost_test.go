@@ -32,9 +32,9 @@ type natsServer struct {
 	now atomic.Pointer[embedded.Server]
 }
 
-func startNATS(t *testing.T) *natsServer {
+func startNATS(t *testing.T, store int64) *natsServer {
 	t.Helper()
-	s := &natsServer{t: t, cfg: embedded.Config{Dir: t.TempDir(), Log: zerolog.Nop()}}
+	s := &natsServer{t: t, cfg: embedded.Config{Dir: t.TempDir(), Store: store, Log: zerolog.Nop()}}
 	s.start()
 	t.Cleanup(s.stop)
 	return s
@@ -70,9 +70,10 @@ type site struct {
 	api    *serve.Coordinator
 }
 
-func openSite(t *testing.T, limits broker.SetupConfig) *site {
+// openSite starts one; store bounds what NATS keeps on the disk, in bytes, 0 hardly.
+func openSite(t *testing.T, store int64, limits broker.SetupConfig) *site {
 	t.Helper()
-	s := &site{t: t, nats: startNATS(t), ledger: ledgermemory.New()}
+	s := &site{t: t, nats: startNATS(t, store), ledger: ledgermemory.New()}
 	s.conn = s.connect(t.Name())
 	require.NoError(t, s.conn.Setup(t.Context(), limits))
 	events := s.conn.Events()
@@ -176,7 +177,7 @@ var streams = []string{
 // that is submitted then runs, to the same parameters.
 func TestAJobRunsAfterAStreamOrBucketWasDeleted(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, broker.SetupConfig{})
+	s := openSite(t, 0, broker.SetupConfig{})
 	s.work()
 	js, err := jetstream.New(s.client())
 	require.NoError(t, err)
@@ -196,7 +197,7 @@ func TestAJobRunsAfterAStreamOrBucketWasDeleted(t *testing.T) {
 // The same while a job runs: it goes on, but for what lay in the jobs bucket.
 func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, broker.SetupConfig{})
+	s := openSite(t, 0, broker.SetupConfig{})
 	s.work()
 	js, err := jetstream.New(s.client())
 	require.NoError(t, err)
@@ -222,7 +223,7 @@ func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
 // A job whose blocks are gone says which; it does not wait for ever.
 func TestAJobWithoutItsBlocksSaysSo(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, broker.SetupConfig{})
+	s := openSite(t, 0, broker.SetupConfig{})
 	js, err := jetstream.New(s.client())
 	require.NoError(t, err)
 	s.submit(lineOf("a", "10"))
@@ -241,7 +242,7 @@ func TestAJobWithoutItsBlocksSaysSo(t *testing.T) {
 // driver is left of it, and its id can be used again.
 func TestNATSComesBackEmpty(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, broker.SetupConfig{})
+	s := openSite(t, 0, broker.SetupConfig{})
 	s.work()
 	s.submit(lineOf("a", "1000000"))
 	s.until("a", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
@@ -257,7 +258,7 @@ func TestNATSComesBackEmpty(t *testing.T) {
 // A bucket of blobs that is full stops a job with a word, and it goes on when there is room.
 func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, broker.SetupConfig{BlobBytes: 300})
+	s := openSite(t, 0, broker.SetupConfig{BlobBytes: 300})
 	s.work()
 	s.submit(lineOf("a", "20"))
 	r := s.until("a", func(r job.Record) bool { return r.Message != "" && !strings.Contains(r.Message, "no worker") })
@@ -268,6 +269,36 @@ func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
 	r = s.until("a", ended)
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 	require.Empty(t, r.Message)
+}
+
+// A server whose disk quota is used up, by whomever, takes no job and loses none:
+// what ran goes on when there is room.
+func TestANATSServerWithoutRoomIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 96<<20, broker.SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20})
+	s.work()
+	s.submit(lineOf("runs", "3000"))
+	s.until("runs", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
+	js, err := jetstream.New(s.client())
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FILL", Subjects: []string{"fill"}})
+	require.NoError(t, err)
+	for err == nil {
+		_, err = js.Publish(t.Context(), "fill", make([]byte, 7<<20))
+	}
+	_, err = s.api.API.Submit(t.Context(), []byte(lineOf("refused", "20")))
+	require.ErrorIs(t, err, job.ErrFull)
+	require.ErrorIs(t, s.conn.Leases().Probe(t.Context()), job.ErrFull)
+
+	s.nats.stop()
+	s.nats.cfg.Store = 1 << 30
+	s.nats.start()
+	s.submit(lineOf("refused", "20"))
+	require.Equal(t, job.Succeeded, s.until("refused", ended).State)
+	r := s.until("runs", ended)
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	want, _ := reference(t, decoded(t, lineOf("runs", "3000")))
+	require.Equal(t, want, r.Outcome.ParametersSHA256)
 }
 
 func (s *site) client() *nats.Conn {
