@@ -10,6 +10,8 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/broker"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/telemetry"
 )
 
@@ -90,12 +92,15 @@ func (r *Ready) nats(name string, keep time.Duration, ask func(context.Context, 
 	})
 }
 
-// redisWrites asks the ledger for a write when it has a probe, else for a reply.
+// probeLayout is of no job. Its many chunks lie on every master of a cluster.
+var probeLayout = ledger.Layout{Ref: job.Ref{Job: "readyz", Run: "probe"}, Params: 256, ChunkLen: 1, Microbatch: 1}
+
+// redisWrites asks the ledger for a write when it can probe, else for a reply.
 func redisWrites(ctx context.Context, p *probed) error {
 	if l, ok := any(p.Ledger).(interface {
-		Probe(ctx context.Context) error
+		Probe(ctx context.Context, l ledger.Layout) error
 	}); ok {
-		return l.Probe(ctx)
+		return l.Probe(ctx, probeLayout)
 	}
 	return p.Ledger.Ping(ctx)
 }
