@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -89,7 +90,9 @@ func (s *Service) confirm(ctx context.Context) {
 		return
 	}
 	s.confirmed = s.now() + confirmPatience // until this one has ended
-	drivers := slices.Collect(maps.Values(s.jobs))
+	drivers := slices.SortedFunc(maps.Values(s.jobs), func(a, b *driver) int {
+		return strings.Compare(a.ref.String(), b.ref.String())
+	})
 	s.busy.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, confirmPatience)
 		defer cancel()
