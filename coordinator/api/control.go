@@ -95,6 +95,10 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 		return Removed{}, err
 	}
 	r, err := a.apply(ctx, request.ID, job.Remove)
+	if errors.Is(err, job.ErrCorrupt) {
+		// The bucket holds something else than a record: only the id is known.
+		r, err = job.Record{ID: request.ID, Removing: true}, nil
+	}
 	if err != nil {
 		return Removed{}, err
 	}

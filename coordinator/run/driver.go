@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/shared/job"
+	"tributary/shared/ledger"
 	"tributary/shared/notice"
 	"tributary/shared/telemetry"
 )
@@ -21,6 +22,7 @@ var (
 	errHalted    = fmt.Errorf("the job was ended or paused from outside: %w", job.ErrStale)
 	errFenced    = fmt.Errorf("another coordinator has taken the job: %w", job.ErrStale)
 	errReplaced  = fmt.Errorf("the job's id stands for another run now: %w", job.ErrStale)
+	errGone      = fmt.Errorf("the job's record is gone: %w", job.ErrStale)
 	errLeaseLost = errors.New("the lease was lost")
 )
 
@@ -35,9 +37,11 @@ type driver struct {
 	stop    context.CancelCauseFunc
 	inbox   chan any
 	log     zerolog.Logger
-	term    uint64      // of the lease, as the record has it too since claim
-	ending  atomic.Bool // the driver is about to make the record final itself
-	sharing bool        // in the fleet's slots; the service's lock guards it
+	term    uint64         // of the lease, as the record has it too since claim
+	ending  atomic.Bool    // the driver is about to make the record final itself
+	sharing bool           // in the fleet's slots; the service's lock guards it
+	misses  int            // how often in a row confirm did not find the record; confirm's
+	stored  *ledger.Layout // the training state, nil before there is any
 	notes   *telemetry.Limit
 }
 
@@ -81,7 +85,7 @@ func (d *driver) live(ctx context.Context, term uint64) {
 // its term was written is as good as none.
 func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 	d.term = term
-	return persist(ctx, d.log, "take the job", func() (job.Record, error) {
+	return persist(ctx, d, "take the job", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
 		switch {
 		case err != nil:
@@ -111,6 +115,9 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	case errors.Is(cause, errHalted), errors.Is(err, errHalted):
 		d.log.Info().Msg("the job was ended or paused from outside")
 		return true
+	case errors.Is(cause, errGone):
+		d.abandon()
+		return false
 	case ctx.Err() != nil, errors.Is(err, errFenced), errors.Is(err, errReplaced):
 		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("let go of the job")
 		return false
@@ -126,6 +133,10 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	case errors.Is(err, errFenced), errors.Is(err, errReplaced):
 		d.log.Info().Err(err).Msg("let go of the job")
 		return false
+	case errors.Is(err, job.ErrNotFound):
+		d.abandon()
+		d.service.forget(d.ref)
+		return false
 	case err != nil:
 		d.log.Error().Err(err).Msg("record the job's end")
 		d.giveUp(err)
@@ -138,6 +149,15 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	}
 	d.publish(ended)
 	return true
+}
+
+// abandon lets go of a job whose record is gone, and has its training state
+// deleted later, unless the record is there again by then.
+func (d *driver) abandon() {
+	d.log.Error().Msg("the job's record is gone or unreadable; the job cannot go on")
+	if d.stored != nil {
+		d.service.sweepLater(*d.stored)
+	}
 }
 
 // giveUp leaves a job alone, until its record changes or the next start, after
@@ -191,7 +211,7 @@ func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (jo
 // beyond its lease changes nothing when it wakes up. Between the check and the
 // write it is the revision that refuses.
 func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Record, error) {
-	return persist(ctx, d.log, "change the job's record", func() (job.Record, error) {
+	return persist(ctx, d, "change the job's record", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
 		if err != nil {
 			return r, err
@@ -229,7 +249,7 @@ func (d *driver) release(ctx context.Context) error {
 	// A stop of the coordinator does not cut it off: it is short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	_, err := persist(ctx, d.log, "release the job", func() (job.Record, error) {
+	_, err := persist(ctx, d, "release the job", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
 		if err != nil || r.Ref() != d.ref || r.Term != d.term || !r.State.Final() || r.Released {
 			return r, err
@@ -262,20 +282,23 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 }
 
 // persist repeats an operation until it succeeds, ctx ends, or it fails in a
-// way that another try cannot mend.
-func persist[T any](ctx context.Context, log zerolog.Logger, what string, try func() (T, error)) (T, error) {
+// way that another try cannot mend. When it fails for longer than a second it
+// tells people what the job waits for.
+func persist[T any](ctx context.Context, d *driver, what string, try func() (T, error)) (T, error) {
+	w := newWait(d, what)
 	result, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := try()
 		if err != nil && final(err) {
 			return v, backoff.Permanent(err)
 		}
 		return v, err
-	}, backoff.WithBackOff(newPauses()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
-		log.Warn().Err(err).Dur("again_in", wait).Msg(what)
+	}, backoff.WithBackOff(newPauses()), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+		w.failed(ctx, err)
 	}))
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", what, err)
 	}
+	w.over(ctx)
 	return result, nil
 }
 

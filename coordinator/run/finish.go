@@ -34,14 +34,14 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if n := t.losses.len(); n < t.engine.Plan.Steps() {
 		return nil, fmt.Errorf("read the losses: there are %d: %w", n, errLost)
 	}
-	params, err := persist(ctx, t.log, "read the final parameters", func() ([]float32, error) { return t.parameters(ctx) })
+	params, err := persist(ctx, t.driver, "read the final parameters", func() ([]float32, error) { return t.parameters(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	if !numeric.AllFinite(params) {
 		return nil, fmt.Errorf("the final parameters are not finite: training has diverged: %w", job.ErrPoison)
 	}
-	curves, err := persist(ctx, t.log, "read the evaluations", func() (report.Curves, error) { return t.curves(ctx) })
+	curves, err := persist(ctx, t.driver, "read the evaluations", func() (report.Curves, error) { return t.curves(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	outcome.Out, err = persist(ctx, t.log, "store the model", func() (string, error) { return t.keep(ctx, files) })
+	outcome.Out, err = persist(ctx, t.driver, "store the model", func() (string, error) { return t.keep(ctx, files) })
 	return outcome, err
 }
 

@@ -11,7 +11,8 @@ import (
 // Records keeps what is known about jobs, each with a revision that makes
 // changes compare-and-set. It is the authority for a job's state.
 type Records interface {
-	// Get fails with job.ErrNotFound.
+	// Get fails with job.ErrNotFound, and with job.ErrCorrupt when the value is no
+	// record; it then still returns the revision.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 	// Update fails with job.ErrConflict when the revision is not the newest.
 	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)

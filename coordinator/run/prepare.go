@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/blob"
@@ -37,6 +38,7 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 		}
 	}
 	r, err := d.change(ctx, func(r *job.Record) {
+		r.Message = "" // what a former owner waited for
 		if r.State == job.Submitted {
 			now := d.service.cfg.Now().UTC()
 			r.State, r.Started = job.Preparing, &now
@@ -64,7 +66,7 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 
 // compile makes a recorded plan ready.
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
-	return persist(ctx, d.log, "read plan", func() (*gradient.Engine, error) {
+	return persist(ctx, d, "read plan", func() (*gradient.Engine, error) {
 		p, err := d.fetchPlan(ctx, digest)
 		if err != nil {
 			return nil, err
@@ -113,7 +115,7 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
-		missing, err := persist(ctx, d.log, "look for the blocks", func() (int64, error) {
+		missing, err := persist(ctx, d, "look for the blocks", func() (int64, error) {
 			return d.missing(ctx, append(p.Blobs(), digest))
 		})
 		if err != nil {
@@ -131,9 +133,14 @@ func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Di
 	if err := d.uncollected(ctx); err != nil {
 		return nil, "", err
 	}
-	p, err := persist(ctx, d.log, "prepare the data", func() (*plan.Plan, error) {
-		return makePlan(ctx, d.service.cfg, asked, func(message string) {
-			d.publish(notice.Event{Type: notice.NoteEvent, Message: message})
+	cfg, attempts := d.service.cfg, 0
+	cfg.Blobs = &patientBlobs{Store: cfg.Blobs, d: d}
+	p, err := persist(ctx, d, "prepare the data", func() (*plan.Plan, error) {
+		attempts++
+		return makePlan(ctx, cfg, asked, func(message string) {
+			if attempts == 1 { // the next ones say the same
+				d.publish(notice.Event{Type: notice.NoteEvent, Message: message})
+			}
 		})
 	})
 	if err != nil {
@@ -143,8 +150,27 @@ func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Di
 	if err != nil {
 		return nil, "", err
 	}
-	_, err = persist(ctx, d.log, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) })
+	_, err = persist(ctx, d, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) })
 	return p, digest, err
+}
+
+// patientBlobs waits with a blob that cannot be stored now, as when the disk is
+// full, so that a dataset is not read again for it.
+type patientBlobs struct {
+	blob.Store
+	d  *driver
+	mu sync.Mutex // held by the one that waits, for all
+}
+
+// Put implements blob.Store.
+func (b *patientBlobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
+	digest, err := b.Store.Put(ctx, data)
+	if err == nil || final(err) || ctx.Err() != nil {
+		return digest, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return persist(ctx, b.d, "store the data", func() (job.Digest, error) { return b.Store.Put(ctx, data) })
 }
 
 // makePlan ingests a spec's data and checks that model and data fit.

@@ -15,8 +15,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +23,6 @@ import (
 
 	"tributary/coordinator/fleet"
 	"tributary/coordinator/report"
-	"tributary/coordinator/round"
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -107,6 +104,9 @@ type Service struct {
 	asking map[string]bool // workers that are being probed
 	probed time.Duration   // when they were last
 	busy   sync.WaitGroup
+
+	leasing   leasing
+	confirmed time.Duration // when confirm was last done
 }
 
 // New returns a service that has no jobs yet.
@@ -121,8 +121,8 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:    map[job.Ref]time.Time{},
-		asking: map[string]bool{},
-		steps:  prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
+		asking: map[string]bool{}, leasing: newLeasing(cfg.Log),
+		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
 
@@ -190,11 +190,15 @@ func (s *Service) forget(ref job.Ref) {
 	defer s.mu.Unlock()
 	delete(s.open, ref)
 	delete(s.due, ref)
+	s.leasing.forget(ref)
 }
 
 // take starts a driver for the job. The driver ends by itself when another
-// coordinator holds the job's lease; look tries again.
+// coordinator holds the job's lease; look tries again. s.mu is held.
 func (s *Service) take(service context.Context, r job.Record) {
+	if !s.leasing.due(s.now(), r.Ref()) {
+		return
+	}
 	ctx, stop := context.WithCancelCause(service)
 	d := &driver{
 		service: s, ref: r.Ref(), stop: stop,
@@ -211,10 +215,8 @@ func (s *Service) take(service context.Context, r job.Record) {
 			s.mu.Unlock()
 		}()
 		lease, err := s.cfg.Leases.Acquire(ctx, string(r.ID), s.cfg.Owner)
+		d.leased(ctx, err)
 		if err != nil {
-			if !errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
-				d.log.Warn().Err(err).Msg("acquire lease")
-			}
 			return
 		}
 		defer func() {
@@ -287,6 +289,7 @@ func (s *Service) tick(ctx context.Context) {
 	s.look(ctx)
 	s.sweep(ctx)
 	s.retire(ctx)
+	s.confirm(ctx)
 }
 
 // Beat takes a worker's heartbeat.
@@ -329,57 +332,6 @@ func (s *Service) route(ref job.Ref, message any) {
 	s.mu.Unlock()
 	if d != nil {
 		d.tell(message)
-	}
-}
-
-// share is a job's share of the fleet's slots with numerics, among all jobs that
-// take steps, those of other coordinators included.
-func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held()[ref] { // it takes no steps while the ledger has no room for it
-		return round.Fleet{Team: s.fleet.Team(n)}
-	}
-	shares, i, refs := s.shares(ref, n)
-	slots := s.fleet.Slots(n) // it is being stopped
-	if i >= 0 {
-		slots = shares[i]
-	}
-	return round.Fleet{Slots: slots, Team: s.fleet.Team(n), Crowded: refs > s.fleet.Slots(n)}
-}
-
-// shares divides the fleet's slots: each job's share, which of them is the given
-// job's, -1 when it is not open, and how many jobs there are. s.mu is held.
-func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
-	var refs []job.Ref
-	held := s.held()
-	for other, r := range s.open {
-		if held[other] {
-			continue
-		}
-		d := s.jobs[other]
-		steps := r.State == job.Running || d != nil && d.sharing
-		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {
-			refs = append(refs, other)
-		}
-	}
-	slices.SortFunc(refs, func(a, b job.Ref) int { return strings.Compare(a.String(), b.String()) })
-	claims := make([]fleet.Claim, len(refs))
-	for i, other := range refs {
-		r := s.open[other]
-		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
-	}
-	return fleet.Shares(s.fleet.Slots(n), claims), slices.Index(refs, ref), len(refs)
-}
-
-// shares tells whether the job takes steps now and so shares the fleet.
-func (d *driver) shares(sharing bool) {
-	s := d.service
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if d.sharing != sharing {
-		d.sharing = sharing
-		s.tellFleet()
 	}
 }
 

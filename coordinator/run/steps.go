@@ -65,6 +65,7 @@ type training struct {
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
+	d.stored = &p.layout
 	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message}
 	policy := p.engine.Plan.Spec.Checkpoints()
 	if d.service.cfg.Volatile {
@@ -109,8 +110,8 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		return nil, err
 	}
 	err := t.loop(ctx)
-	if errors.Is(context.Cause(ctx), errHalted) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
-		t.recall(context.WithoutCancel(ctx)) // it is paused, cancelled or has failed
+	if cause := context.Cause(ctx); errors.Is(cause, errHalted) || errors.Is(cause, errGone) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
+		t.recall(context.WithoutCancel(ctx)) // it is paused, cancelled, removed or has failed
 	}
 	return t, err
 }

@@ -61,7 +61,8 @@ func (s *Service) sweepOne(ctx context.Context, l ledger.Layout) error {
 
 // Remove deletes everything that is kept of a job that is being removed: its
 // training state and its checkpoints, what people were told of it, its model if that is asked for,
-// and its record last, so that a removal that was cut off is taken up again.
+// and its record last, so that a removal that was cut off is taken up again. With r.Run ""
+// the bucket holds something else than a record, which is removed.
 func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 	d := &driver{service: s, ref: r.Ref(), log: s.cfg.Log}
 	if err := d.deleteLedger(ctx, r); err != nil {
@@ -86,6 +87,7 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 		case errors.Is(err, job.ErrNotFound), err == nil && now.Run != r.Run:
 			s.forget(r.Ref())
 			return nil // somebody else was faster
+		case errors.Is(err, job.ErrCorrupt) && r.Run == "": // no record, see api.Remove
 		case err != nil:
 			return err
 		case !now.Removing:

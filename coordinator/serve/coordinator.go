@@ -4,7 +4,8 @@
 // It owns putting a coordinator together from its parts; the parts decide and
 // act. The serve command runs it on its own, the train command beside workers.
 //
-// Invariant: it is ready (/readyz) exactly while it can reach its stores.
+// Invariant: it is ready (/readyz) exactly while a job that is submitted is
+// recorded and driven.
 package serve
 
 import (
@@ -88,6 +89,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	if c.garbage != nil {
 		beside.Go(func() { c.garbage.Run(ctx) })
 	}
+	beside.Go(func() { c.conn.Keep(ctx, broker.SetupConfig{}) })
 	err = c.service.Run(ctx)
 	cancel()
 	beside.Wait()

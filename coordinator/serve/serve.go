@@ -44,7 +44,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	log = log.With().Str("coordinator", id).Logger()
 	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()), string(isa.Chosen()))
 	var ready settings.Ready
-	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Coordinator()...)
 	if err != nil {
 		return err
 	}

@@ -128,3 +128,53 @@ func TestTheFirstOriginHasADirectory(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, entries)
 }
+
+// A store that is gone says nothing about blobs: a job must not fail of it.
+func TestADirectoryThatIsGoneIsNoMissingBlob(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "blobs")
+	d, err := blob.NewDirectory(root)
+	require.NoError(t, err)
+	digest, err := d.Put(t.Context(), []byte("x"))
+	require.NoError(t, err)
+	require.NoError(t, blob.Probe(t.Context(), d))
+	gone := func(what string) {
+		t.Helper()
+		_, err := d.Get(t.Context(), digest)
+		require.Error(t, err, what)
+		require.NotErrorIs(t, err, job.ErrNotFound, what)
+		_, err = d.Has(t.Context(), digest)
+		require.Error(t, err, what)
+	}
+	require.NoError(t, os.Rename(root, root+"-away"))
+	gone("it is renamed")
+	require.NoError(t, os.Mkdir(root, 0o700))
+	gone("a volume is not mounted")
+	require.ErrorContains(t, blob.Probe(t.Context(), d), "its volume is not mounted")
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	require.Empty(t, entries, "nothing is written below the place of a volume")
+	require.NoError(t, os.Remove(root))
+	require.NoError(t, os.WriteFile(root, nil, 0o600))
+	gone("a file is in its place")
+	require.Error(t, blob.Probe(t.Context(), d))
+	require.NoError(t, os.Remove(root))
+
+	require.NoError(t, blob.Probe(t.Context(), d), "a folder that was removed is made again")
+	_, err = d.Get(t.Context(), digest)
+	require.ErrorIs(t, err, job.ErrNotFound, "now it is known")
+	require.NoError(t, os.RemoveAll(root))
+	require.NoError(t, os.Rename(root+"-away", root))
+	got, err := d.Get(t.Context(), digest)
+	require.NoError(t, err)
+	require.Equal(t, "x", string(got))
+}
+
+func TestProbeLeavesNothing(t *testing.T) {
+	m := blob.NewMemory(100)
+	for range 10 {
+		require.NoError(t, blob.Probe(t.Context(), m))
+	}
+	_, err := m.Put(t.Context(), make([]byte, 90))
+	require.NoError(t, err)
+	require.ErrorIs(t, blob.Probe(t.Context(), m), job.ErrFull)
+}

@@ -49,6 +49,26 @@ func NewDirectory(root string) (*Directory, error) {
 	return d, nil
 }
 
+// present fails when the folder of the store itself is not there: then nothing is
+// known of the blobs in it. A folder without root/tmp is one on which a volume
+// is not mounted.
+func (d *Directory) present() error {
+	_, err := os.Stat(d.temp())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the blob directory %s is not there, or its volume is not mounted (it has no folder tmp): %w", d.root, err)
+	}
+	return err
+}
+
+// restore makes the folder again when somebody has removed it. It leaves an empty
+// folder alone, which is the place of a volume that is not mounted.
+func (d *Directory) restore() error {
+	if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
+		return os.MkdirAll(d.temp(), 0o750)
+	}
+	return d.present()
+}
+
 func (d *Directory) temp() string { return filepath.Join(d.root, "tmp") }
 
 // path returns the file of a digest, which must be a valid one.
@@ -70,6 +90,9 @@ func (d *Directory) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("put blob %s: %w", digest, err)
 	}
+	if err := d.restore(); err != nil {
+		return "", fmt.Errorf("put blob %s: %w", digest, err)
+	}
 	if err := d.write(d.path(digest), data); err != nil {
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 			err = fmt.Errorf("%w: %w", err, job.ErrFull)
@@ -89,7 +112,9 @@ func (d *Directory) Get(ctx context.Context, digest job.Digest) ([]byte, error) 
 	}
 	f, err := os.Open(d.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notFound(digest)
+		if err = d.present(); err == nil {
+			return nil, notFound(digest)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get blob %s: %w", digest, err)
@@ -129,7 +154,9 @@ func (d *Directory) Has(ctx context.Context, digest job.Digest) (bool, error) {
 	}
 	info, err := os.Stat(d.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		if err = d.present(); err == nil {
+			return false, nil
+		}
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for blob %s: %w", digest, err)

@@ -22,6 +22,8 @@ type Conn struct {
 	// sparse drops lines over a few: for what a stranger can cause again and again.
 	sparse zerolog.Logger
 	cfg    Config
+	// renewed is announced when the bucket of records was made again.
+	renewed signal
 }
 
 // ackTimeout is how long the server may take to confirm a publish before it

@@ -14,7 +14,8 @@ import (
 )
 
 // PutDead keeps a task that was given up on. The same one twice within the
-// stream's window, as by two owners of a job, is kept once.
+// stream's window, as by two owners of a job, is kept once. While the stream is
+// missing PutDead tries again until ctx ends.
 func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
 	doing := "keep dead letter " + v.Name
 	if err := v.Validate(); err != nil {
@@ -26,7 +27,11 @@ func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
 	}
 	m := nats.NewMsg(deadPrefix + string(v.Job))
 	m.Data = data
-	_, err = c.js.PublishMsg(ctx, m, jetstream.WithMsgID(v.Task.MsgID()))
+	_, err = await(ctx, func() (*jetstream.PubAck, error) {
+		return c.js.PublishMsg(ctx, m, jetstream.WithMsgID(v.Task.MsgID()))
+	}, missing, func(err error) {
+		c.log.Warn().Err(err).Msg("a dead letter cannot be kept yet")
+	})
 	return wrap(doing, err)
 }
 
@@ -41,7 +46,7 @@ func (c *Conn) Forget(ctx context.Context, id job.ID) error {
 		if err == nil {
 			err = stream.Purge(ctx, jetstream.WithPurgeSubject(subject))
 		}
-		if err = classify(err); err != nil && !errors.Is(err, job.ErrNotFound) {
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return wrap(doing, err)
 		}
 	}

@@ -21,7 +21,7 @@ func erase(ctx context.Context, js jetstream.JetStream, bucket string, store jet
 	if err != nil {
 		return err
 	}
-	stream, err := js.Stream(ctx, "OBJ_"+bucket)
+	stream, err := js.Stream(ctx, objectStream+bucket)
 	if err != nil {
 		return err
 	}

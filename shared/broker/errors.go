@@ -31,11 +31,33 @@ const (
 
 // classify adds the error class that a caller acts on to what NATS said.
 func classify(err error) error {
+	if missing(err) && !errors.Is(err, errMissing) {
+		return fmt.Errorf("%w: %w", errMissing, err)
+	}
 	class := classOf(err)
 	if class == nil || errors.Is(err, class) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, class)
+}
+
+// errMissing says that a stream or a bucket of Setup is not there. That is no
+// job.ErrNotFound: it says nothing about what was asked for, and it passes when
+// a coordinator makes the stream again, or JetStream starts.
+var errMissing = errors.New("the stream or bucket is missing in NATS, or JetStream is not available")
+
+// missing reports whether err is about a stream, not about what is in it. The
+// server does not answer for a stream that it does not have.
+func missing(err error) bool {
+	for _, cause := range []error{
+		errMissing, jetstream.ErrStreamNotFound, jetstream.ErrBucketNotFound, jetstream.ErrNoStreamResponse, nats.ErrNoResponders,
+		nats.ErrStreamNotFound, // what the client library says where it still uses its older interface
+	} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // classes says which class each of the client library's errors is of.
@@ -44,8 +66,7 @@ var classes = []struct {
 	causes []error
 }{
 	{job.ErrNotFound, []error{
-		jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrMsgNotFound,
-		jetstream.ErrBucketNotFound, jetstream.ErrKeyNotFound, jetstream.ErrKeyDeleted,
+		jetstream.ErrMsgNotFound, jetstream.ErrKeyNotFound, jetstream.ErrKeyDeleted,
 		jetstream.ErrObjectNotFound, jetstream.ErrNoKeysFound,
 	}},
 	{job.ErrConflict, []error{jetstream.ErrKeyExists, jetstream.ErrKeyRevisionMismatch}},
@@ -72,8 +93,11 @@ func classOf(err error) error {
 	case codeAccountLimit, codeInsufficient, codeMemoryLimit, codeStorageLimit, codeAccountStream:
 		return job.ErrFull
 	case codeStoreFailed:
-		if strings.Contains(api.Description, "maximum") { // bytes, messages, messages per subject
-			return job.ErrFull
+		// "maximum bytes exceeded" and its like, or what the disk says
+		for _, full := range []string{"maximum", "no space", "insufficient", "limits exceeded"} {
+			if strings.Contains(api.Description, full) {
+				return job.ErrFull
+			}
 		}
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return job.ErrConflict

@@ -122,7 +122,7 @@ func (e *Events) Close(ctx context.Context) error {
 // the events are closed, or ctx ends.
 func (e *Events) send(ctx context.Context) {
 	defer close(e.done)
-	pauses := newBackOff()
+	pauses, failing, failures := newBackOff(), sparing(e.c.log), 0
 	for {
 		v, ok, closed := e.first()
 		switch {
@@ -137,7 +137,8 @@ func (e *Events) send(ctx context.Context) {
 			continue
 		}
 		if err := e.sendOne(ctx, v); err != nil && !hopeless(err) {
-			e.c.log.Debug().Err(err).Msg("sending an event again")
+			failures++
+			failing.Warn().Err(err).Int("failures", failures).Msg("an event cannot be sent; trying again")
 			if pause(ctx, pauses.NextBackOff()) != nil {
 				return
 			}
@@ -146,6 +147,7 @@ func (e *Events) send(ctx context.Context) {
 			e.c.log.Error().Err(err).Str("job", string(v.Job)).Msg("an event cannot be kept")
 		}
 		pauses.Reset()
+		failures = 0
 		e.remove(v.id)
 	}
 }

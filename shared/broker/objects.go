@@ -212,6 +212,9 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 // object looks an object up.
 func (c *Conn) object(ctx context.Context, bucket, object string) (jetstream.ObjectStore, *jetstream.ObjectInfo, error) {
 	store, err := c.js.ObjectStore(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = fmt.Errorf("there is no bucket of that name: %w", job.ErrNotFound) // this one is the user's
+	}
 	if err != nil {
 		return nil, nil, err
 	}

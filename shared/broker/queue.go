@@ -36,6 +36,8 @@ type Queue struct {
 	c   *Conn
 	cfg QueueConfig
 	log zerolog.Logger
+	// failing is for a fault of publishing that lasts.
+	failing zerolog.Logger
 }
 
 // Queue returns the task queue. It asks nothing of the server yet.
@@ -46,7 +48,8 @@ func (c *Conn) Queue(cfg QueueConfig) *Queue {
 	if cfg.MaxDeliver <= 0 {
 		cfg.MaxDeliver = 8
 	}
-	return &Queue{c: c, cfg: cfg, log: c.log.With().Str("part", "queue").Logger()}
+	log := c.log.With().Str("part", "queue").Logger()
+	return &Queue{c: c, cfg: cfg, log: log, failing: sparing(log)}
 }
 
 // Publish implements queue.Queue. While the server is away, or has no task
@@ -90,7 +93,7 @@ func encodeTask(t job.Task) (*nats.Msg, error) {
 // publish sends msgs and waits until each is confirmed, again and again for
 // those that were not. It returns the index of the first that was refused.
 func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err error) {
-	pauses := newBackOff()
+	pauses, failures := newBackOff(), 0
 	done := 0
 	for {
 		n, err := q.attempt(ctx, msgs[done:])
@@ -100,6 +103,9 @@ func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err 
 		}
 		if errors.Is(err, jetstream.ErrNoStreamResponse) {
 			q.recreate(ctx)
+		}
+		if failures++; failures > 1 { // the first is mended by making the stream again
+			q.failing.Warn().Err(err).Int("failures", failures).Msg("tasks cannot be published; trying again")
 		}
 		if err := pause(ctx, pauses.NextBackOff()); err != nil {
 			return done, err

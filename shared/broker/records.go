@@ -101,7 +101,9 @@ func spare(ctx context.Context, kv jetstream.KeyValue, size int64) error {
 	return nil
 }
 
-// Get reads a record. It fails with job.ErrNotFound when there is none.
+// Get reads a record. It fails with job.ErrNotFound when there is none. A value
+// that is no record is job.ErrCorrupt; the entry then has the revision alone, with
+// which Delete removes it.
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	doing := fmt.Sprintf("read the record of job %.80s", string(id))
 	if id.Validate() != nil {
@@ -128,10 +130,10 @@ func (r *Records) Record(ctx context.Context, id job.ID) (job.Record, error) {
 func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
 	out := Entry{Revision: e.Revision()}
 	if err := json.Unmarshal(e.Value(), &out.Record); err != nil {
-		return Entry{}, fmt.Errorf("decode record %.80s: %w: %w", e.Key(), err, job.ErrCorrupt)
+		return Entry{Revision: out.Revision}, fmt.Errorf("decode record %.80s: %w: %w", e.Key(), err, job.ErrCorrupt)
 	}
 	if string(out.Record.ID) != e.Key() {
-		return Entry{}, fmt.Errorf("decode record %.80s: it names job %.80q: %w", e.Key(), string(out.Record.ID), job.ErrCorrupt)
+		return Entry{Revision: out.Revision}, fmt.Errorf("decode record %.80s: it names job %.80q: %w", e.Key(), string(out.Record.ID), job.ErrCorrupt)
 	}
 	return out, nil
 }

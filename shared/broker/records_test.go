@@ -275,7 +275,8 @@ func TestRecordsBadInput(t *testing.T) {
 func TestRecordsWithoutABucket(t *testing.T) {
 	c := startServer(t, embeddedDefault).connect(t)
 	_, err := c.Records().Get(t.Context(), "digits")
-	require.ErrorIs(t, err, job.ErrNotFound)
+	require.ErrorIs(t, err, errMissing)
+	require.NotErrorIs(t, err, job.ErrNotFound, "nobody knows whether there is such a job")
 }
 
 func TestWatchSeesEveryJobAndEveryNewestState(t *testing.T) {

@@ -25,7 +25,7 @@ func codeOf(err error) int {
 		return 404
 	case errors.Is(err, job.ErrConflict):
 		return 409
-	case errors.Is(err, job.ErrFull):
+	case errors.Is(err, job.ErrFull), missing(err):
 		return 503
 	case errors.Is(err, context.DeadlineExceeded):
 		return 504

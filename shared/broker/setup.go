@@ -145,48 +145,65 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 
 // setup tries once; what it has made already, it may make again.
 func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
-		{"read the account", c.checkJetStream},
-		{"stream " + TaskStream, func(ctx context.Context) error { return c.ensureTasks(ctx, cfg) }},
-		{"stream " + EventStream, func(ctx context.Context) error {
+	if err := c.attempt(ctx, c.checkJetStream); err != nil {
+		return fmt.Errorf("read the account: %w", err)
+	}
+	for _, p := range c.parts(cfg) {
+		if err := c.attempt(ctx, p.ensure); err != nil {
+			return fmt.Errorf("%s: %w", p.what, err)
+		}
+	}
+	return nil
+}
+
+// part is a stream or a bucket that the programs share.
+type part struct {
+	what   string                      // for people
+	stream string                      // that it is, or lies in
+	holds  string                      // what is gone when the server has lost it
+	ensure func(context.Context) error // makes it, or brings it to its limits
+}
+
+// parts lists everything that Setup makes.
+func (c *Conn) parts(cfg SetupConfig) []part {
+	return []part{
+		{"stream " + TaskStream, TaskStream, "tasks; they are published again", func(ctx context.Context) error {
+			return c.ensureTasks(ctx, cfg)
+		}},
+		{"stream " + EventStream, EventStream, "the history of events", func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.eventStream())
 			return err
 		}},
-		{"stream " + DeadStream, func(ctx context.Context) error {
+		{"stream " + DeadStream, DeadStream, "dead letters", func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.deadStream())
 			return err
 		}},
-		{"bucket " + JobBucket, func(ctx context.Context) error {
+		{"bucket " + JobBucket, kvStream + JobBucket, "the records of all jobs: these jobs are gone", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: JobBucket, Description: "Tributary: the record of each job",
 				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
-		{"bucket " + LeaseBucket, func(ctx context.Context) error {
-			if err := c.ensureTerms(ctx, cfg); err != nil {
-				return err
-			}
+		{"bucket " + LeaseBucket, kvStream + LeaseBucket, "leases; they are taken again", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",
 				TTL: cfg.LeaseTTL, MaxBytes: leaseBytes, Replicas: cfg.Replicas,
 			})
 		}},
-		{"bucket " + BlobBucket, func(ctx context.Context) error {
+		{"bucket " + BlobBucket, objectStream + BlobBucket, "blocks, plans and checkpoints: jobs that need them fail and name them", func(ctx context.Context) error {
 			return c.ensureObjects(ctx, BlobBucket, "Tributary: blocks, plans and checkpoints by digest", cfg.BlobBytes, cfg.Replicas)
 		}},
-		{"bucket " + ModelBucket, func(ctx context.Context) error {
+		{"bucket " + ModelBucket, objectStream + ModelBucket, "trained models", func(ctx context.Context) error {
 			return c.ensureObjects(ctx, ModelBucket, "Tributary: trained models", cfg.ModelBytes, cfg.Replicas)
 		}},
-	} {
-		if err := c.attempt(ctx, step.do); err != nil {
-			return fmt.Errorf("%s: %w", step.what, err)
-		}
 	}
-	return nil
 }
+
+// What the client library puts before a bucket's name to name its stream.
+const (
+	kvStream     = "KV_"
+	objectStream = "OBJ_"
+)
 
 // attempt does one step in bounded time and says what can be done when it fails.
 func (c *Conn) attempt(ctx context.Context, do func(context.Context) error) error {
@@ -234,30 +251,32 @@ func (c *Conn) ensureTasks(ctx context.Context, cfg SetupConfig) error {
 	return err
 }
 
+// ensureKV creates a bucket or updates its limits. The stream of a new bucket
+// starts numbering at the time in microseconds, so that every revision is greater
+// than all of a bucket that was lost: a lease's term still grows, a watcher
+// takes a new record for new, and a change of a lost record conflicts.
 func (c *Conn) ensureKV(ctx context.Context, cfg jetstream.KeyValueConfig) error {
 	cfg.Storage = jetstream.FileStorage
-	_, err := c.js.CreateOrUpdateKeyValue(ctx, cfg)
-	return err
-}
-
-// ensureTerms creates the stream of the leases bucket if there is none. A lease's
-// term is its number in that stream, so a new one starts at the time in
-// microseconds: a term is then greater than every one of a bucket that was lost.
-func (c *Conn) ensureTerms(ctx context.Context, cfg SetupConfig) error {
-	_, err := c.js.Stream(ctx, "KV_"+LeaseBucket)
-	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+	_, err := c.js.Stream(ctx, kvStream+cfg.Bucket)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		// The client library cannot create a bucket with a first revision. It
+		// brings the rest of this stream to what it wants a bucket to be.
+		_, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: kvStream + cfg.Bucket, Description: cfg.Description, Subjects: []string{"$KV." + cfg.Bucket + ".>"},
+			MaxMsgsPerSubject: max(1, int64(cfg.History)), MaxAge: cfg.TTL, MaxBytes: cfg.MaxBytes,
+			AllowMsgTTL: cfg.LimitMarkerTTL > 0, SubjectDeleteMarkerTTL: cfg.LimitMarkerTTL,
+			Storage: cfg.Storage, Replicas: cfg.Replicas, Discard: jetstream.DiscardNew,
+			AllowRollup: true, DenyDelete: true, AllowDirect: true,
+			FirstSeq: uint64(time.Now().UnixMicro()),
+		})
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			err = nil // another process was faster
+		}
+	}
+	if err != nil {
 		return err
 	}
-	_, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: "KV_" + LeaseBucket, Subjects: []string{"$KV." + LeaseBucket + ".>"},
-		MaxMsgsPerSubject: 1, MaxAge: cfg.LeaseTTL, Duplicates: cfg.LeaseTTL, MaxBytes: leaseBytes,
-		Storage: jetstream.FileStorage, Replicas: cfg.Replicas, Discard: jetstream.DiscardNew,
-		AllowRollup: true, DenyDelete: true, AllowDirect: true,
-		FirstSeq: uint64(time.Now().UnixMicro()),
-	})
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil // somebody else was faster
-	}
+	_, err = c.js.CreateOrUpdateKeyValue(ctx, cfg)
 	return err
 }
 

@@ -22,6 +22,8 @@ type watcher struct {
 	handle  func(Entry)
 	last    uint64    // greatest revision handed over
 	created time.Time // of the bucket that last belongs to
+	// renewed is closed when the bucket was made again: what is watched then is gone.
+	renewed <-chan struct{}
 }
 
 // Watch calls handle for every record and for every change of one, oldest
@@ -32,17 +34,20 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	w := &watcher{r: r, handle: handle}
 	connected := r.c.nc.StatusChanged(nats.CONNECTED)
 	defer r.c.nc.RemoveStatusListener(connected)
-	pauses := newBackOff()
+	pauses, failing, failures := newBackOff(), sparing(r.c.log), 0
 	for {
+		w.renewed = r.c.renewed.next()
 		err := w.once(ctx, connected)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil {
 			pauses.Reset()
+			failures = 0
 			continue
 		}
-		r.c.log.Debug().Err(err).Msg("watching the job records anew")
+		failures++
+		failing.Warn().Err(err).Int("failures", failures).Msg("cannot read the job records; trying again")
 		if err := pause(ctx, pauses.NextBackOff()); err != nil {
 			return err
 		}
@@ -68,6 +73,8 @@ func (w *watcher) once(ctx context.Context, connected <-chan nats.Status) error 
 				w.see(e)
 			}
 		case <-connected:
+			return nil
+		case <-w.renewed:
 			return nil
 		case <-late.C:
 			return nil

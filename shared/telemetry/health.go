@@ -7,15 +7,72 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"tributary/shared/job"
 )
 
-// checkTimeout bounds one readiness check; a probe gives up soon after.
-const checkTimeout = 2 * time.Second
+// checkTimeout bounds the answer of /readyz, askTimeout one check; a probe gives
+// up soon after.
+const (
+	checkTimeout = 2 * time.Second
+	askTimeout   = checkTimeout * 3 / 4
+)
+
+// faultKept is how long a failure is kept at most: recovery shows soon.
+const faultKept = time.Second
 
 // Check tells whether something the program needs is there.
 type Check struct {
 	Name string                          // in the answer: nats, redis, …
-	Ask  func(ctx context.Context) error // nil: it is there; must return when ctx ends
+	Ask  func(ctx context.Context) error // nil: it is there; should return when ctx ends
+	Keep time.Duration                   // how long an answer is kept, for a check that costs something
+}
+
+// asked is a check with its last answer. It is asked once at a time: a store that
+// hangs holds one goroutine, however often probes come.
+type asked struct {
+	Check
+	running singleflight.Group
+
+	mu  sync.Mutex
+	at  time.Time // of the last answer, zero before the first
+	err error
+}
+
+// answer returns an answer that is fresh enough, or what comes before ctx ends.
+func (a *asked) answer(ctx context.Context) error {
+	if fresh, err := a.kept(); fresh {
+		return err
+	}
+	coming := a.running.DoChan("", func() (any, error) {
+		// It is for all who wait, so it does not end with the first.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		err := a.Ask(ctx)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.at, a.err = time.Now(), err
+		return nil, err
+	})
+	select {
+	case r := <-coming:
+		return r.Err
+	case <-ctx.Done():
+		return fmt.Errorf("no answer within %s", checkTimeout)
+	}
+}
+
+// kept returns the last answer, and whether it is fresh enough.
+func (a *asked) kept() (fresh bool, answer error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	keep := a.Keep
+	if a.err != nil {
+		keep = min(keep, faultKept)
+	}
+	return !a.at.IsZero() && time.Since(a.at) < keep, a.err
 }
 
 // readiness is the answer of /readyz.
@@ -25,13 +82,13 @@ type readiness struct {
 }
 
 // ask runs the checks side by side.
-func ask(ctx context.Context, checks []Check) readiness {
+func ask(ctx context.Context, checks []*asked) readiness {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	errs := make([]error, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {
-		all.Go(func() { errs[i] = c.Ask(ctx) })
+		all.Go(func() { errs[i] = c.answer(ctx) })
 	}
 	all.Wait()
 	r := readiness{Ready: true, Checks: make(map[string]string, len(checks))}
@@ -39,15 +96,19 @@ func ask(ctx context.Context, checks []Check) readiness {
 		r.Checks[c.Name] = "ok"
 		if errs[i] != nil {
 			r.Ready = false
-			r.Checks[c.Name] = errs[i].Error()
+			r.Checks[c.Name] = job.Sentence(errs[i])
 		}
 	}
 	return r
 }
 
 func readyHandler(checks []Check) http.HandlerFunc {
+	all := make([]*asked, len(checks))
+	for i, c := range checks {
+		all[i] = &asked{Check: c}
+	}
 	return func(w http.ResponseWriter, req *http.Request) {
-		r := ask(req.Context(), checks)
+		r := ask(req.Context(), all)
 		w.Header().Set("Content-Type", "application/json")
 		if !r.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)

@@ -40,8 +40,8 @@ func TestServer(t *testing.T) {
 
 	var down atomic.Bool
 	checks := []Check{
-		{"nats", func(context.Context) error { return nil }},
-		{"redis", func(ctx context.Context) error {
+		{Name: "nats", Ask: func(context.Context) error { return nil }},
+		{Name: "redis", Ask: func(ctx context.Context) error {
 			if down.Load() {
 				return errors.New("connection refused")
 			}

@@ -4,7 +4,8 @@
 // It owns putting a worker together from its parts; what a worker does is
 // worker/run's and worker/predict's. The program's main runs its Command.
 //
-// Invariant: it is ready (/readyz) exactly while it can reach its stores.
+// Invariant: it is ready (/readyz) exactly while it can take tasks and reach what
+// they need.
 package serve
 
 import (
@@ -81,7 +82,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	numerics := job.Numerics(numeric.Fingerprint())
 	metrics := telemetry.NewMetrics("worker", numerics, string(isa.Chosen()))
 	var ready settings.Ready
-	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Checks()...)
+	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Worker()...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,62 @@
+package run
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"tributary/coordinator/fleet"
+	"tributary/coordinator/round"
+	"tributary/shared/job"
+)
+
+// share is a job's share of the fleet's slots with numerics, among all jobs that
+// take steps, those of other coordinators included.
+func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held()[ref] { // it takes no steps while the ledger has no room for it
+		return round.Fleet{Team: s.fleet.Team(n)}
+	}
+	shares, i, refs := s.shares(ref, n)
+	slots := s.fleet.Slots(n) // it is being stopped
+	if i >= 0 {
+		slots = shares[i]
+	}
+	return round.Fleet{Slots: slots, Team: s.fleet.Team(n), Crowded: refs > s.fleet.Slots(n)}
+}
+
+// shares divides the fleet's slots: each job's share, which of them is the given
+// job's, -1 when it is not open, and how many jobs there are. s.mu is held.
+func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
+	var refs []job.Ref
+	held := s.held()
+	for other, r := range s.open {
+		if held[other] {
+			continue
+		}
+		d := s.jobs[other]
+		steps := r.State == job.Running || d != nil && d.sharing
+		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {
+			refs = append(refs, other)
+		}
+	}
+	slices.SortFunc(refs, func(a, b job.Ref) int { return strings.Compare(a.String(), b.String()) })
+	claims := make([]fleet.Claim, len(refs))
+	for i, other := range refs {
+		r := s.open[other]
+		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
+	}
+	return fleet.Shares(s.fleet.Slots(n), claims), slices.Index(refs, ref), len(refs)
+}
+
+// shares tells whether the job takes steps now and so shares the fleet.
+func (d *driver) shares(sharing bool) {
+	s := d.service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.sharing != sharing {
+		d.sharing = sharing
+		s.tellFleet()
+	}
+}

@@ -1,0 +1,310 @@
+package train
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
+	"tributary/coordinator/serve"
+	"tributary/shared/broker"
+	"tributary/shared/broker/embedded"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	ledgermemory "tributary/shared/ledger/memory"
+	worker "tributary/worker/run"
+)
+
+// natsServer is a NATS server that can be stopped and started again under its clients.
+type natsServer struct {
+	t   *testing.T
+	cfg embedded.Config
+	now atomic.Pointer[embedded.Server]
+}
+
+func startNATS(t *testing.T, store int64) *natsServer {
+	t.Helper()
+	s := &natsServer{t: t, cfg: embedded.Config{Dir: t.TempDir(), Store: store, Log: zerolog.Nop()}}
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *natsServer) start() {
+	s.t.Helper()
+	e, err := embedded.Start(s.cfg)
+	require.NoError(s.t, err)
+	s.now.Store(e)
+}
+
+func (s *natsServer) stop() {
+	if e := s.now.Swap(nil); e != nil {
+		require.NoError(s.t, e.Close())
+	}
+}
+
+// InProcessConn implements broker.InProcess.
+func (s *natsServer) InProcessConn() (net.Conn, error) {
+	if e := s.now.Load(); e != nil {
+		return e.InProcessConn()
+	}
+	return nil, nats.ErrNoServers
+}
+
+// site is a coordinator on a real NATS server, with a ledger in memory.
+type site struct {
+	t      *testing.T
+	nats   *natsServer
+	conn   *broker.Conn
+	ledger ledger.Ledger
+	api    *serve.Coordinator
+}
+
+// openSite starts one; store bounds what NATS keeps on the disk, in bytes, 0 hardly.
+func openSite(t *testing.T, store int64, limits broker.SetupConfig) *site {
+	t.Helper()
+	s := &site{t: t, nats: startNATS(t, store), ledger: ledgermemory.New()}
+	s.conn = s.connect(t.Name())
+	require.NoError(t, s.conn.Setup(t.Context(), limits))
+	events := s.conn.Events()
+	s.api = serve.New(s.conn, s.conn.Queue(broker.QueueConfig{Recreate: &limits}), &ingest.Roots{}, run.Config{
+		Owner: "c", Ledger: s.ledger, Blobs: s.conn.Blobs(), Events: events, Log: zerolog.Nop(),
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := s.api.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		require.NoError(t, events.Close(last))
+	})
+	return s
+}
+
+func (s *site) connect(name string) *broker.Conn {
+	s.t.Helper()
+	c, err := broker.Connect(s.t.Context(), broker.Config{Name: name, InProcess: s.nats}, zerolog.Nop())
+	require.NoError(s.t, err)
+	s.t.Cleanup(c.Close)
+	return c
+}
+
+// work has a worker until the test ends.
+func (s *site) work() {
+	s.t.Helper()
+	conn := s.connect("worker")
+	ctx, stop := context.WithCancel(s.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		err := worker.Run(ctx, ctx, worker.Config{
+			ID: "w", Slots: 1, Numerics: "test", Queue: conn.Queue(broker.QueueConfig{}), Ledger: s.ledger, Blobs: conn.Blobs(),
+			Bus: conn.Notices(), BlockBytes: 1 << 20, ReplicaBytes: 1 << 20, Log: zerolog.Nop(),
+		})
+		if err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.t.Cleanup(func() { stop(); done.Wait() })
+}
+
+// limit bounds every wait for something to happen.
+const limit = time.Minute
+
+// submit submits a job as a person does, again while NATS has no bucket for it.
+func (s *site) submit(spec string) {
+	s.t.Helper()
+	var err error
+	require.Eventually(s.t, func() bool {
+		_, err = s.api.API.Submit(s.t.Context(), []byte(spec))
+		return err == nil
+	}, limit, 50*time.Millisecond, "%v", &err)
+}
+
+// until waits for a job's record to be so.
+func (s *site) until(id string, is func(job.Record) bool) job.Record {
+	s.t.Helper()
+	var r job.Record
+	var err error
+	if !assertEventually(func() bool {
+		r, err = s.api.API.Get(s.t.Context(), []byte(id))
+		return err == nil && is(r)
+	}) {
+		require.Fail(s.t, "waited in vain", "%s: %s %q %q %v", id, r.State, r.Message, r.Error, err)
+	}
+	return r
+}
+
+func assertEventually(is func() bool) bool {
+	for began := time.Now(); time.Since(began) < limit; <-time.After(20 * time.Millisecond) {
+		if is() {
+			return true
+		}
+	}
+	return false
+}
+
+func ended(r job.Record) bool { return r.State.Final() }
+
+// lineOf is a small job.
+func lineOf(id, steps string) string {
+	return `{"id":"` + id + `","name":"` + id + `","data":{"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}},
+		"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.01}},"batch":5,"steps":` + steps + `}`
+}
+
+// streams are what Setup makes.
+var streams = []string{
+	broker.TaskStream, broker.EventStream, broker.DeadStream, "KV_" + broker.JobBucket, "KV_" + broker.LeaseBucket,
+	"OBJ_" + broker.BlobBucket, "OBJ_" + broker.ModelBucket,
+}
+
+// Whichever stream or bucket somebody deletes while a coordinator runs: a job
+// that is submitted then runs, to the same parameters.
+func TestAJobRunsAfterAStreamOrBucketWasDeleted(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 0, broker.SetupConfig{})
+	s.work()
+	js, err := jetstream.New(s.client())
+	require.NoError(t, err)
+	s.submit(lineOf("before", "20"))
+	want := s.until("before", ended).Outcome.ParametersSHA256
+	for _, stream := range streams {
+		require.NoError(t, js.DeleteStream(t.Context(), stream))
+		id := "j" + strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(stream, "_", ""), "-", ""))
+		s.submit(lineOf(id, "20"))
+		r := s.until(id, ended)
+		require.Equal(t, job.Succeeded, r.State, "%s: %s", stream, r.Error)
+		require.Equal(t, want, r.Outcome.ParametersSHA256, stream)
+		require.Eventually(t, func() bool { return s.conn.Missing(t.Context()) == nil }, limit, 10*time.Millisecond, stream)
+	}
+}
+
+// The same while a job runs: it goes on, but for what lay in the jobs bucket.
+func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 0, broker.SetupConfig{})
+	s.work()
+	js, err := jetstream.New(s.client())
+	require.NoError(t, err)
+	s.submit(lineOf("long", "3000"))
+	s.until("long", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
+	for _, stream := range streams {
+		if stream == "KV_"+broker.JobBucket {
+			continue
+		}
+		require.NoError(t, js.DeleteStream(t.Context(), stream))
+		require.Eventually(t, func() bool { return s.conn.Missing(t.Context()) == nil }, limit, 10*time.Millisecond, stream)
+	}
+	r := s.until("long", ended)
+	if r.State == job.Failed { // its plan or a block was needed and is gone
+		require.Contains(t, r.Error, "blob ")
+		return
+	}
+	require.Equal(t, job.Succeeded, r.State)
+	want, _ := reference(t, decoded(t, lineOf("long", "3000")))
+	require.Equal(t, want, r.Outcome.ParametersSHA256)
+}
+
+// A job whose blocks are gone says which; it does not wait for ever.
+func TestAJobWithoutItsBlocksSaysSo(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 0, broker.SetupConfig{})
+	js, err := jetstream.New(s.client())
+	require.NoError(t, err)
+	s.submit(lineOf("a", "10"))
+	r := s.until("a", func(r job.Record) bool { return r.Message != "" }) // no worker is present
+	require.NoError(t, js.DeleteStream(t.Context(), "OBJ_"+broker.BlobBucket))
+	require.Eventually(t, func() bool { return s.conn.Missing(t.Context()) == nil }, limit, 10*time.Millisecond)
+	s.work()
+	end := s.until("a", ended)
+	require.Equal(t, job.Failed, end.State)
+	require.Contains(t, end.Error, string(r.Plan))
+	s.submit(lineOf("b", "10"))
+	require.Equal(t, job.Succeeded, s.until("b", ended).State)
+}
+
+// NATS comes back with an empty store while a job runs: that job is gone, no
+// driver is left of it, and its id can be used again.
+func TestNATSComesBackEmpty(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 0, broker.SetupConfig{})
+	s.work()
+	s.submit(lineOf("a", "1000000"))
+	s.until("a", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
+	s.nats.stop()
+	s.nats.cfg.Dir = t.TempDir()
+	s.nats.start()
+	s.submit(lineOf("a", "20"))
+	r := s.until("a", ended)
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.EqualValues(t, 20, r.Outcome.Steps)
+}
+
+// A bucket of blobs that is full stops a job with a word, and it goes on when there is room.
+func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 0, broker.SetupConfig{BlobBytes: 300})
+	s.work()
+	s.submit(lineOf("a", "20"))
+	r := s.until("a", func(r job.Record) bool { return r.Message != "" && !strings.Contains(r.Message, "no worker") })
+	require.Equal(t, job.Preparing, r.State)
+	require.Contains(t, r.Message, "waiting: store ")
+	require.Contains(t, r.Message, "maximum bytes exceeded")
+	require.NoError(t, s.conn.Setup(t.Context(), broker.SetupConfig{}))
+	r = s.until("a", ended)
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Empty(t, r.Message)
+}
+
+// A server whose disk quota is used up, by whomever, takes no job and loses none:
+// what ran goes on when there is room.
+func TestANATSServerWithoutRoomIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, 96<<20, broker.SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20})
+	s.work()
+	s.submit(lineOf("runs", "3000"))
+	s.until("runs", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
+	js, err := jetstream.New(s.client())
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FILL", Subjects: []string{"fill"}})
+	require.NoError(t, err)
+	for err == nil {
+		_, err = js.Publish(t.Context(), "fill", make([]byte, 7<<20))
+	}
+	_, err = s.api.API.Submit(t.Context(), []byte(lineOf("refused", "20")))
+	require.ErrorIs(t, err, job.ErrFull)
+	require.ErrorIs(t, s.conn.Leases().Probe(t.Context()), job.ErrFull)
+
+	s.nats.stop()
+	s.nats.cfg.Store = 1 << 30
+	s.nats.start()
+	s.submit(lineOf("refused", "20"))
+	require.Equal(t, job.Succeeded, s.until("refused", ended).State)
+	r := s.until("runs", ended)
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	want, _ := reference(t, decoded(t, lineOf("runs", "3000")))
+	require.Equal(t, want, r.Outcome.ParametersSHA256)
+}
+
+func (s *site) client() *nats.Conn {
+	s.t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(s.nats))
+	require.NoError(s.t, err)
+	s.t.Cleanup(nc.Close)
+	return nc
+}

@@ -1,0 +1,20 @@
+package blob
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+)
+
+// Probe reports whether a store takes a blob now: it puts a small one that is
+// not there yet, and deletes it.
+func Probe(ctx context.Context, s Store) error {
+	digest, err := s.Put(ctx, []byte("tributary: is there room? "+rand.Text()))
+	if err == nil {
+		err = s.Delete(ctx, digest)
+	}
+	if err != nil {
+		return fmt.Errorf("write to the blob store: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tributary/shared/job"
+)
+
+// probeKey is the key in the buckets of records and leases that probes write.
+// No job can have that id.
+const probeKey = "_probe"
+
+// Probe reports whether a record could be created now: it writes a mark that
+// no reader sees and that expires, and looks whether there is room for a record.
+func (r *Records) Probe(ctx context.Context) error {
+	const doing = "write to the bucket " + JobBucket
+	kv, err := r.bucket.get(ctx)
+	if err != nil {
+		return wrap(doing, err)
+	}
+	if err := kv.Purge(ctx, probeKey, jetstream.PurgeTTL(markerTTL)); err != nil {
+		return wrap(doing, err)
+	}
+	return wrap(doing, spare(ctx, kv, growth))
+}
+
+// Probe reports whether a lease could be taken now.
+func (l *Leases) Probe(ctx context.Context) error {
+	const doing = "write to the bucket " + LeaseBucket
+	kv, err := l.bucket.get(ctx)
+	if err == nil {
+		_, err = kv.Put(ctx, probeKey, nil)
+	}
+	return wrap(doing, err)
+}
