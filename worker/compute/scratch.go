@@ -12,6 +12,15 @@ type scratch struct {
 	*gradient.Scratch
 	results [2][]float32 // partials: the one in hand, and one that is being appended
 	other   bool         // the second is in hand
+	others  []float32    // chunks of other nodes' partials
+}
+
+// room returns a buffer [n] for what is read of partials.
+func (s *scratch) room(n int) []float32 {
+	if cap(s.others) < n {
+		s.others = make([]float32, n)
+	}
+	return s.others[:n]
 }
 
 // result returns a buffer [n] for a partial: another than the last time when that
