@@ -54,6 +54,7 @@ type Computer struct {
 	log      zerolog.Logger
 	programs *programs
 	scratch  pool
+	reading  int // floats of other nodes' partials that are read at a time
 }
 
 // New returns a computer for slots threads of each lane. memory is the
@@ -66,6 +67,7 @@ func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slo
 		log:      log,
 		programs: newPrograms(store, blocks, memory, bus, log),
 		scratch:  pool{most: 2 * slots},
+		reading:  gradient.ReduceBytes / 4,
 	}
 }
 

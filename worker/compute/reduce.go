@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/numeric"
@@ -137,7 +136,7 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 // partial, and returns the sums beside them. It takes some chunks at a time, so that what it
 // reads is bounded, however many nodes there are. When it fails the partial holds anything.
 func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (sums ledger.Sums, err error) {
-	floats := gradient.ReduceBytes / 4 / max(1, len(g.cover)-1)
+	floats := sp.reading / max(1, len(g.cover)-1)
 	for part := range slices.Chunk(g.chunks, max(1, floats/sp.p.layout.ChunkLen)) {
 		if sums, err = sp.reducePart(ctx, t, own, chunkGroup{g.cover, part}); err != nil {
 			return sums, err
