@@ -38,7 +38,7 @@ func TestTheMachineHasALimit(t *testing.T) {
 func TestHowALimitIsDivided(t *testing.T) {
 	b := Find(4 * gib)
 	require.Equal(t, "--memory", b.Source)
-	heap := int64(4*gib/100*90)
+	heap := int64(4 * gib / 100 * 90)
 	require.Equal(t, heap-own, b.Work())
 	require.Equal(t, int64(gib/2), b.Cache(gib/2))
 	require.Equal(t, heap/4, b.Cache(2*gib), "a quarter")

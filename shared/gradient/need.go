@@ -27,9 +27,11 @@ type Need struct {
 	// ReduceBytes of others to sum up. With a lossy wire it takes a vector for each level of
 	// the tree instead, keeps the residual, and encodes a root and a residual.
 	gradient int64
-	// Background is the most that another task takes: a copy of the replica and the
-	// residual, for a snapshot or a checkpoint, or the outputs of a block.
-	Background int64
+	// copy is what a snapshot or a checkpoint takes: a copy of the replica, and the
+	// residual of a lossy wire.
+	copy int64
+	// block is what the evaluation of the largest block takes.
+	block int64
 	// Coordinator is what the job's end takes: the replica, of which the model is made,
 	// or the parameters and their file. A checkpoint that is restored takes no more.
 	Coordinator int64
@@ -87,7 +89,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 		held = max(held, 2+copies)
 	}
 	n.gradient += held * vector
-	n.Background = max(copies*vector, n.evaluation(p)) + taskBytes
+	n.copy, n.block = copies*vector+taskBytes, n.evaluation(p)+taskBytes
 	n.Coordinator = max(n.Program, 2*vector+initial*vector) + taskBytes
 	return n, nil
 }
@@ -105,11 +107,20 @@ func (n *Need) evaluation(p *plan.Plan) int64 {
 	return n.network.ForwardBytes(slice) + 3*4*int64(rows)*int64(n.network.Outputs()) + 2*int64(size)
 }
 
-// Gradient is what a gradient task of so many threads takes.
-func (n *Need) Gradient(threads int) int64 {
-	return n.gradient + n.network.PassBytes(n.rows, n.leaves, threads)
+// Task is what a task of a kind takes, a gradient task with so many threads.
+func (n *Need) Task(k job.Kind, threads int) int64 {
+	switch k {
+	case job.Evaluate:
+		return n.block
+	case job.Snapshot, job.Save:
+		return n.copy
+	default:
+		return n.gradient + n.network.PassBytes(n.rows, n.leaves, threads)
+	}
 }
 
-// Worker is the least memory of a worker that the whole job can be done in: its program, a gradient
-// task of one thread, and one other task beside it.
-func (n *Need) Worker() int64 { return n.Program + n.Gradient(1) + n.Background }
+// Worker is the least memory of a worker that the whole job can be done in: its program, a
+// gradient task of one thread, and one other task beside it.
+func (n *Need) Worker() int64 {
+	return n.Program + n.Task(job.Gradient, 1) + max(n.copy, n.block)
+}

@@ -13,6 +13,7 @@ type scratch struct {
 	results [2][]float32 // partials: the one in hand, and one that is being appended
 	other   bool         // the second is in hand
 	others  []float32    // chunks of other nodes' partials
+	bytes   int64        // that are counted for it: of the largest task so far
 }
 
 // room returns a buffer [n] for what is read of partials.
@@ -39,7 +40,8 @@ func (s *scratch) result(n int, inUse bool) []float32 {
 
 // pool keeps scratches from task to task.
 type pool struct {
-	most int // that are kept
+	most   int // that are kept
+	memory *account
 
 	mu     sync.Mutex
 	free   []*scratch // the one used last at the end
@@ -65,9 +67,27 @@ func (p *pool) giveBack(s *scratch) {
 	defer p.mu.Unlock()
 	p.free = append(p.free, s)
 	for len(p.free) > p.most || p.closed && len(p.free) > 0 {
-		p.free[0].Close()
-		p.free = slices.Delete(p.free, 0, 1)
+		p.dropOldest()
 	}
+}
+
+// drop ends the scratch that was not used for the longest and that no task uses, if
+// there is one.
+func (p *pool) drop() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) == 0 {
+		return false
+	}
+	p.dropOldest()
+	return true
+}
+
+// dropOldest ends the first that is free. p.mu is held.
+func (p *pool) dropOldest() {
+	p.free[0].Close()
+	p.memory.give(p.free[0].bytes)
+	p.free = slices.Delete(p.free, 0, 1)
 }
 
 // close ends every scratch, those in use when they are given back.
@@ -75,8 +95,7 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, s := range p.free {
-		s.Close()
+	for len(p.free) > 0 {
+		p.dropOldest()
 	}
-	p.free = nil
 }
