@@ -58,7 +58,9 @@ func TestAJobThatTheWorkerCannotHoldIsLeftToAnother(t *testing.T) {
 }
 
 // wide makes the first layer's vectors some MB.
-func wide(p *plan.Plan) { p.Spec.Model.Layers[0].Dense.Units = 100_000 }
+func wide(p *plan.Plan) {
+	p.Spec.Model.Layers[0].Dense.Units, p.ChunkLen = 100_000, 1<<16
+}
 
 func TestABusyJobMakesNoRoom(t *testing.T) {
 	f := newFixture(t)

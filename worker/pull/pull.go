@@ -46,6 +46,9 @@ type Config struct {
 const (
 	firstDelay = 50 * time.Millisecond
 	lastDelay  = 5 * time.Second
+	// fullDeliveries is after how many deliveries a task for which there is no room is no longer
+	// handed back. It is less than the queue allows (8), so that nobody takes the task for lost.
+	fullDeliveries = 6
 	// ackTimeout bounds what is said to the queue about a finished task.
 	ackTimeout = 5 * time.Second
 )
@@ -138,6 +141,7 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		task = part.Task
 	}
 	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
+	delay := min(lastDelay, firstDelay<<min(d.Delivered()-1, 10))
 	var err error
 	switch {
 	case outcome == nil, errors.Is(outcome, job.ErrStale):
@@ -151,8 +155,15 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		log.Error().Err(outcome).Msg("task cannot succeed")
 		cfg.Failed(task, outcome, true)
 		err = d.Term(outcome.Error())
+	case errors.Is(outcome, job.ErrFull) && d.Delivered() >= fullDeliveries:
+		log.Debug().Err(outcome).Msg("no room for a task, again and again; the coordinator publishes it anew")
+		c, cancel := context.WithTimeout(ctx, ackTimeout)
+		defer cancel()
+		err = d.Ack(c)
+	case errors.Is(outcome, job.ErrFull): // nobody's failure
+		log.Debug().Err(outcome).Dur("again_in", delay).Msg("no room for a task")
+		err = d.Nak(delay)
 	default:
-		delay := min(lastDelay, firstDelay<<min(d.Delivered()-1, 10))
 		log.Warn().Err(outcome).Dur("again_in", delay).Msg("task failed")
 		cfg.Failed(task, outcome, false)
 		err = d.Nak(delay)

@@ -17,9 +17,9 @@ const subject = "tributary.predict."
 
 // answerPredictions serves predictions, shared among all workers, until it is
 // stopped.
-func (c *Command) answerPredictions(stores *settings.Opened) (*broker.Service, error) {
+func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (*broker.Service, error) {
 	service := predict.New(predict.Config{
-		Models: models{stores.Conn.Models()}, CacheBytes: c.ModelCache << 20, Parallel: c.Slots,
+		Models: models{stores.Conn.Models()}, CacheBytes: cacheBytes, Parallel: c.Slots,
 	})
 	return stores.Conn.Serve(broker.ServiceConfig{
 		Name: "tributary-predict", Version: build.SemVer(),
