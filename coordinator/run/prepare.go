@@ -92,6 +92,10 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 	if err != nil {
 		return r, err
 	}
+	need, err := d.service.account(p)
+	if err != nil {
+		return r, err
+	}
 	encoded, digest, err := p.Encode()
 	if err != nil {
 		return r, err
@@ -99,7 +103,7 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 	if _, err := persist(ctx, d.log, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) }); err != nil {
 		return r, err
 	}
-	return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.State = digest, p.Steps(), job.Running })
+	return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.Need, r.State = digest, p.Steps(), need, job.Running })
 }
 
 // makePlan ingests a spec's data and checks that model and data fit.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"tributary/coordinator/fleet"
 	"tributary/coordinator/report"
@@ -63,6 +64,8 @@ type Config struct {
 	Volatile bool
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
+	// Memory is how many bytes of this process the ends of jobs may take; 0: it is not known.
+	Memory int64
 	// ChunkLen is the number of parameters in a chunk of the ledger; default
 	// 65,536, which is 256 KiB.
 	ChunkLen int
@@ -94,6 +97,7 @@ type Service struct {
 	tidy  time.Duration          // when due was last looked at
 	late  []straggling           // ledgers to be deleted once more
 	busy  sync.WaitGroup
+	ends  *semaphore.Weighted // of Config.Memory; nil when that is not known
 }
 
 // New returns a service that has no jobs yet.
@@ -105,8 +109,13 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	var ends *semaphore.Weighted
+	if cfg.Memory > 0 {
+		ends = semaphore.NewWeighted(cfg.Memory)
+	}
 	return &Service{
-		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
+		ends: ends,
+		cfg:  cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:   map[job.Ref]time.Time{},
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
@@ -293,22 +302,24 @@ func (s *Service) route(ref job.Ref, message any) {
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	need := s.open[ref].Need
 	shares, i, refs := s.shares(ref, n)
-	slots := s.fleet.Slots(n) // it is being stopped
+	slots := s.fleet.Slots(n, need) // it is being stopped, or fits nowhere
 	if i >= 0 {
 		slots = shares[i]
 	}
-	return round.Fleet{Slots: slots, Team: s.fleet.Team(n), Crowded: refs > s.fleet.Slots(n)}
+	return round.Fleet{Slots: slots, Team: s.fleet.Team(n, need), Crowded: refs > s.fleet.Slots(n, 0)}
 }
 
-// shares divides the fleet's slots: each job's share, which of them is the given
-// job's, -1 when it is not open, and how many jobs there are. s.mu is held.
+// shares divides the fleet's slots among the jobs that a worker can hold: each job's
+// share, no more than the slots of workers that can hold it, which of them is the given
+// job's, -1 when it is not open or fits nowhere, and how many jobs there are. s.mu is held.
 func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
 	var refs []job.Ref
 	for other, r := range s.open {
 		d := s.jobs[other]
 		steps := r.State == job.Running || d != nil && d.sharing
-		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {
+		if (other == ref || steps && (r.Numerics == n || r.Numerics == "")) && s.fleet.Slots(n, r.Need) > 0 {
 			refs = append(refs, other)
 		}
 	}
@@ -316,9 +327,13 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 	claims := make([]fleet.Claim, len(refs))
 	for i, other := range refs {
 		r := s.open[other]
-		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
+		most := s.fleet.Slots(n, r.Need)
+		if r.MaxSlots > 0 {
+			most = min(most, r.MaxSlots)
+		}
+		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: most}
 	}
-	return fleet.Shares(s.fleet.Slots(n), claims), slices.Index(refs, ref), len(refs)
+	return fleet.Shares(s.fleet.Slots(n, 0), claims), slices.Index(refs, ref), len(refs)
 }
 
 // shares tells whether the job takes steps now and so shares the fleet.
@@ -330,12 +345,4 @@ func (d *driver) shares(sharing bool) {
 		d.sharing = sharing
 		s.tellFleet()
 	}
-}
-
-// present lists the numerics in the fleet, the most common first, and the
-// number of workers.
-func (s *Service) present() ([]job.Numerics, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fleet.Numerics(), s.fleet.Workers()
 }

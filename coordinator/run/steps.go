@@ -170,7 +170,13 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
-		return t.feed(ctx, t.service.share(t.ref, t.numerics()))
+		if err := t.feed(ctx, t.service.share(t.ref, t.numerics())); err != nil {
+			return err
+		}
+		if t.round.Phase() == round.Waiting {
+			t.waitForWorker(ctx) // maybe for something else now
+		}
+		return nil
 	case notice.Commit:
 		t.committer = m.Worker
 		return t.feed(ctx, round.Committed{Steps: m.Committed})

@@ -119,6 +119,9 @@ func (n *Need) Task(k job.Kind, threads int) int64 {
 	}
 }
 
+// Params is the number of parameters.
+func (n *Need) Params() int { return n.network.Params() }
+
 // Worker is the least memory of a worker that the whole job can be done in: its program, a
 // gradient task of one thread, and one other task beside it.
 func (n *Need) Worker() int64 {
