@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,8 @@ type world struct {
 	working  func(job.Task) error
 	replicas map[job.Ref]*replica.Replica
 	doing    sync.Mutex // of the worker: one task at a time
+
+	memory atomic.Int64 // that workers say they have
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything below changes
@@ -345,7 +348,9 @@ func (w *world) present(worker string) {
 }
 
 func (w *world) beat(worker string, slots int) {
-	w.tell(func(s *run.Service) { s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots}) })
+	w.tell(func(s *run.Service) {
+		s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots, Memory: w.memory.Load()})
+	})
 }
 
 func (w *world) beatUntil(ctx context.Context, worker string, slots int) {
