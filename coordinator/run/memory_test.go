@@ -2,12 +2,16 @@ package run_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/dustin/go-humanize"
 	"github.com/stretchr/testify/require"
 
+	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/shared/job"
 	"tributary/shared/notice"
@@ -24,7 +28,7 @@ func wide(id string) string {
 func TestAJobThatNoWorkerCanHoldWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.memory.Store(70e6)
+	w.memory.Store(20e6)
 	var early atomic.Int64
 	w.working = func(t job.Task) error {
 		if t.Job == "big" && w.memory.Load() < 100e6 {
@@ -37,10 +41,10 @@ func TestAJobThatNoWorkerCanHoldWaits(t *testing.T) {
 	w.run(s, 4)
 	w.submit(wide("big"))
 	w.until("the job to wait", func() bool {
-		return w.records["big"].Message == fmt.Sprintf("waiting: the job needs %s of memory in a worker; the one worker present has 70 MB for tasks",
+		return w.records["big"].Message == fmt.Sprintf("waiting: the job needs %s of memory in a worker; the one worker present has 20 MB for tasks",
 			humanize.Bytes(uint64(w.records["big"].Need)))
 	})
-	require.Greater(t, w.records["big"].Need, int64(70e6))
+	require.Greater(t, w.records["big"].Need, int64(20e6))
 	w.told("what it waits for", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Job == "big" })
 	require.Zero(t, s.Slots("big"))
 
@@ -91,13 +95,13 @@ func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cfg := w.config("test")
-	cfg.Memory = 34e6
+	cfg.Memory = 8.8e6
 	s := run.New(cfg)
 	w.run(s, 1)
 	w.submit(wide("big"))
 	r := w.ended("big")
 	require.Equal(t, job.Failed, r.State)
-	require.Equal(t, "model: 60,001 parameters need 34 MB of memory in the coordinator to make the model of, and it has 34 MB; "+
+	require.Equal(t, "model: 60,001 parameters need 8.9 MB of memory in the coordinator to make the model of, and it has 8.8 MB; "+
 		"give it more, or the model fewer parameters", r.Error)
 	// Jobs that fit end one after the other.
 	for i := range 4 {
@@ -106,4 +110,21 @@ func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	for i := range 4 {
 		require.Equal(t, job.Succeeded, w.ended(job.ID(fmt.Sprint("small", i))).State)
 	}
+}
+
+// Of a file of initial weights no more is read than the model can have.
+func TestInitialWeightsAreReadUpToTheModelsSize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "w.safetensors"), nil, 0o600))
+	require.NoError(t, os.Truncate(filepath.Join(dir, "w.safetensors"), 8<<30)) // a hole
+	w := newWorld(t)
+	cfg := w.config("test")
+	cfg.Sources = &ingest.Roots{Folders: []string{dir}}
+	w.run(run.New(cfg), 1)
+	w.submit(strings.Replace(line("a", 3), `"model":{`, fmt.Sprintf(`"model":{"init":{"from":%q},`, filepath.Join(dir, "w.safetensors")), 1))
+	r := w.ended("a")
+	require.Equal(t, job.Failed, r.State)
+	require.Contains(t, r.Error, "model.init.from: ")
+	require.Contains(t, r.Error, "is larger than 33554440 bytes")
 }

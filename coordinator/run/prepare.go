@@ -10,6 +10,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/model"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
 )
@@ -24,7 +25,7 @@ type prepared struct {
 // Limits of what preparing makes.
 const (
 	chunkLen       = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
-	maxWeightBytes = 16 << 30 // of a file of initial weights
+	maxWeightExtra = 32 << 20 // of a file of initial weights, beside the weights
 	maxSteps       = 10 << 20 // of a job; its losses are kept in memory
 )
 
@@ -114,7 +115,11 @@ func makePlan(ctx context.Context, cfg Config, spec *job.Spec, progress func(str
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: *spec, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
 	if from := spec.Model.Init.From; from != "" {
-		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, maxWeightBytes)
+		network, err := model.New(spec.Model, spec.Loss, manifest.Features)
+		if err != nil {
+			return nil, err
+		}
+		weights, err := ingest.ReadAll(ctx, cfg.Sources, from, 4*int64(network.Params())+maxWeightExtra)
 		if err != nil {
 			return nil, fmt.Errorf("model.init.from: %w", err)
 		}

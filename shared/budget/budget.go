@@ -21,7 +21,7 @@ import (
 //	limit   what the machine, the control group, ulimit or --memory allow
 //	heap    90 % of that, or GOMEMLIMIT when that is less: what Go may hold
 //	caches  each what is asked for, at most a quarter of heap
-//	work    heap − caches − 64 MiB for programs, connections and messages
+//	work    heap − caches − 32 MiB for programs, connections and messages
 type Budget struct {
 	Limit  int64  // bytes; 0: not known
 	Source string // what the limit is from
@@ -32,7 +32,7 @@ type Budget struct {
 const (
 	heapPercent = 90       // of the limit
 	cacheShare  = 4        // a cache has at most one part in so many of the heap
-	own         = 64 << 20 // of the program itself
+	own         = 32 << 20 // of the program itself
 )
 
 // bound is a limit that there may be.

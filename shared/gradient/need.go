@@ -45,12 +45,15 @@ const LeapBytes = 256 << 20
 // unless a chunk of each is more.
 const ReduceBytes = 64 << 20
 
-// taskBytes is what a task takes whatever the job: kernels' workspaces, pipelines of the ledger,
-// four blocks that are fetched before they are needed.
-const taskBytes = 32 << 20
+// taskBytes is what a task takes whatever the job: kernels' workspaces, pipelines of the
+// ledger, a block that is being decoded.
+const taskBytes = 8 << 20
 
 // rowBytes is what a task keeps of a row of its batch beside targets: where it is.
 const rowBytes = 32
+
+// maxLeaves bounds the micro-batches that are reckoned with: no spec may have more.
+const maxLeaves = 1 << 16
 
 // NeedOf works out what a plan's job takes.
 func NeedOf(p *plan.Plan) (Need, error) {
@@ -72,7 +75,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	if p.Init != "" {
 		initial = 2
 	}
-	n := Need{network: network, rows: min(p.Spec.Batch, p.Dataset.Rows(job.Train)), leaves: max(1, p.Spec.Microbatches)}
+	n := Need{network: network, rows: min(p.Spec.Batch, p.Dataset.Rows(job.Train)), leaves: min(max(1, p.Spec.Microbatches), maxLeaves)}
 	n.Program = (copies + 1 + initial) * vector
 	held := int64(2)
 	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(p.Dataset.Targets))
