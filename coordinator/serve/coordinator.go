@@ -51,7 +51,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	cfg.Recall = conn.Notices().PublishRecall
 	service := run.New(cfg)
-	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
+	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	desk := verify.NewDesk(past.Open, cfg.Events)
 	return &Coordinator{
 		API:     &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: service, Desk: desk},
