@@ -155,6 +155,7 @@ func TestATaskForWhichThereIsNoRoomIsNobodysFailure(t *testing.T) {
 		})
 		f.publish(gradient(1))
 		pass(time.Minute)
+		synctest.Wait()
 		ms := time.Millisecond
 		require.Equal(t, []time.Duration{0, 50 * ms, 150 * ms, 350 * ms, 750 * ms, 1550 * ms}, at)
 		room = true
