@@ -10,7 +10,6 @@
 package fleet
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -23,16 +22,21 @@ import (
 // come every second.
 const Patience = 3 * time.Second
 
+// MaxWorkers bounds the workers that are kept; further ones are not heard.
+const MaxWorkers = 4096
+
 // Fleet is the workers heard from lately. It is not safe for concurrent use.
 type Fleet struct {
 	workers  map[string]member
-	trials   map[string]*Trial   // of tasks that are not done, by name
-	conducts map[string]*conduct // of workers that failed a task
+	trials   map[string]*Trial       // of tasks that are not done, by name
+	conducts map[string]*conduct     // of workers that failed a task
+	groups   map[job.Numerics]*group // see group; nil when workers have changed since
 }
 
 type member struct {
 	slots    int
 	numerics job.Numerics
+	memory   int64 // for tasks, in bytes; 0: it did not say
 	heard    time.Duration
 	aside    bool // it takes no tasks for a while
 }
@@ -42,16 +46,27 @@ func New() *Fleet {
 	return &Fleet{workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{}}
 }
 
-// Beat notes a heartbeat and reports whether the count of slots changed.
+// Beat notes a heartbeat and reports whether the count of slots changed. One that is
+// out of bounds is not heard, nor is a worker more than MaxWorkers.
 func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	known, ok := f.workers[b.Worker]
+	if b.Validate() != nil || !ok && len(f.workers) >= MaxWorkers {
+		return false
+	}
 	if b.Leaving {
 		delete(f.workers, b.Worker)
 		delete(f.conducts, b.Worker)
+		f.groups = nil
 		return ok
 	}
-	f.workers[b.Worker] = member{slots: b.Slots, numerics: b.Numerics, heard: now, aside: b.Aside}
-	return !ok || known.slots != b.Slots || known.numerics != b.Numerics || known.aside != b.Aside
+	m := member{slots: b.Slots, numerics: b.Numerics, memory: b.Memory, heard: now, aside: b.Aside}
+	f.workers[b.Worker] = m
+	m.heard = known.heard
+	if ok && known == m {
+		return false
+	}
+	f.groups = nil
+	return true
 }
 
 // Expire forgets silent workers and reports whether there were any.
@@ -64,38 +79,11 @@ func (f *Fleet) Expire(now time.Duration) bool {
 		}
 		return gone
 	})
-	return len(f.workers) != before
-}
-
-// Slots returns the slots of the workers with the given numerics that take tasks.
-func (f *Fleet) Slots(n job.Numerics) int {
-	slots := 0
-	for _, m := range f.workers {
-		if m.numerics == n && !m.aside {
-			slots += m.slots
-		}
+	if len(f.workers) == before {
+		return false
 	}
-	return slots
-}
-
-// Team returns how many slots of one worker a task is best given, so that each
-// worker's slots are used up by whole tasks: the greatest common divisor of the
-// workers' slots; 0 when there are none.
-func (f *Fleet) Team(n job.Numerics) int {
-	team := 0
-	for _, m := range f.workers {
-		if m.numerics == n && !m.aside {
-			team = gcd(team, m.slots)
-		}
-	}
-	return team
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
+	f.groups = nil
+	return true
 }
 
 // Has reports whether a worker is there.
@@ -117,15 +105,3 @@ func (f *Fleet) Names() []string { return slices.Sorted(maps.Keys(f.workers)) }
 
 // Workers returns how many workers there are.
 func (f *Fleet) Workers() int { return len(f.workers) }
-
-// Numerics lists the fingerprints in the fleet, the one with the most slots
-// first, equal ones in alphabetical order.
-func (f *Fleet) Numerics() []job.Numerics {
-	seen := map[job.Numerics]bool{}
-	for _, m := range f.workers {
-		seen[m.numerics] = true
-	}
-	return slices.SortedFunc(maps.Keys(seen), func(a, b job.Numerics) int {
-		return cmp.Or(cmp.Compare(f.Slots(b), f.Slots(a)), cmp.Compare(a, b))
-	})
-}

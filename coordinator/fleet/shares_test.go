@@ -1,10 +1,13 @@
 package fleet
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"tributary/shared/notice"
 )
 
 func TestShares(t *testing.T) {
@@ -70,4 +73,60 @@ func TestSharesAreInProportion(t *testing.T) {
 			require.InDelta(t, exact, share, float64(len(claims)))
 		}
 	})
+}
+
+// oneByOne is Shares in the plainest way: slots × claims steps.
+func oneByOne(slots int, claims []Claim) []int {
+	shares := make([]int, len(claims))
+	if slots <= 0 {
+		return shares
+	}
+	for i := range shares {
+		shares[i] = 1
+	}
+	for range slots - len(claims) {
+		next := -1
+		for i, c := range claims {
+			if c.MaxSlots > 0 && shares[i] >= c.MaxSlots {
+				continue
+			}
+			if next < 0 || c.Priority*(2*shares[next]+1) > claims[next].Priority*(2*shares[i]+1) {
+				next = i
+			}
+		}
+		if next < 0 {
+			break
+		}
+		shares[next]++
+	}
+	return shares
+}
+
+func TestSharesAreThoseOfOneSlotAtATime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slots := rapid.IntRange(0, 3000).Draw(t, "slots")
+		claims := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Claim {
+			return Claim{Priority: rapid.IntRange(1, 100).Draw(t, "priority"), MaxSlots: rapid.OneOf(rapid.Just(0), rapid.IntRange(1, 300)).Draw(t, "max")}
+		}), 0, 40).Draw(t, "claims")
+		require.Equal(t, oneByOne(slots, claims), Shares(slots, claims))
+	})
+}
+
+// Workers may claim what they like: 4096 with 4096 slots each, and ten thousand jobs, with
+// priorities that no spec may have.
+func TestSharesOfAnAbsurdFleet(t *testing.T) {
+	const slots = MaxWorkers * notice.MaxSlots
+	claims := make([]Claim, 10_000)
+	for i := range claims {
+		claims[i].Priority = i%100 + 1
+	}
+	claims[1].Priority, claims[2].Priority, claims[3].MaxSlots = -5, math.MaxInt, 7
+	shares, given := Shares(slots, claims), 0
+	for _, s := range shares {
+		require.Positive(t, s)
+		given += s
+	}
+	require.Equal(t, slots, given)
+	require.Equal(t, 7, shares[3])
+	require.Greater(t, shares[2], slots/2)
 }

@@ -71,12 +71,27 @@ func happen(t *testing.T, f *Fleet, line []string) []string {
 	require.NoError(t, err, line)
 	args := line[2:]
 	switch line[1] {
+	case "has": // worker slots memory
+		b := notice.Beat{Worker: args[0], Numerics: "n"}
+		_, err := fmt.Sscan(strings.Join(args[1:], " "), &b.Slots, &b.Memory)
+		require.NoError(t, err, line)
+		f.Beat(now, b)
+		return nil
+	case "leaves": // worker
+		f.Beat(now, notice.Beat{Worker: args[0], Leaving: true})
+		return nil
+	case "needs": // memory
+		var need int64
+		_, err := fmt.Sscan(args[0], &need)
+		require.NoError(t, err, line)
+		workers, most := f.Largest("n")
+		return []string{fmt.Sprintf("[%d slots in teams of %d; the largest of %d workers has %d]", f.Slots("n", need), f.Team("n", need), workers, most)}
 	case "beat": // worker slots [aside]
 		b := notice.Beat{Worker: args[0], Numerics: "n", Aside: len(args) > 2}
 		_, err := fmt.Sscan(args[1], &b.Slots)
 		require.NoError(t, err, line)
 		f.Beat(now, b)
-		return []string{fmt.Sprintf("[%d slots]", f.Slots("n"))}
+		return []string{fmt.Sprintf("[%d slots]", f.Slots("n", 0))}
 	case "fails": // worker task, again at each of the further times
 		verdict, trial := f.Failed(now, task(t, args[1]), args[0])
 		for _, more := range args[2:] {
@@ -103,7 +118,7 @@ func happen(t *testing.T, f *Fleet, line []string) []string {
 		for _, a := range f.Done(now, job.Ref{Job: "j", Run: "r"}, steps, args[1]) {
 			said = append(said, fmt.Sprintf("aside: %s for %s", a.Worker, a.Cooldown))
 		}
-		return append(said, fmt.Sprintf("[%d slots]", f.Slots("n")))
+		return append(said, fmt.Sprintf("[%d slots]", f.Slots("n", 0)))
 	}
 	require.Fail(t, "unknown event", line)
 	return nil

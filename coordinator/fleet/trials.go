@@ -155,7 +155,7 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	if !present || m.aside || c.recent(now) < blameFailures {
 		return 0
 	}
-	others := f.Slots(m.numerics) - m.slots
+	others := f.Slots(m.numerics, 0) - m.slots
 	if others <= 0 {
 		return 0
 	}
@@ -166,7 +166,7 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	}
 	c.until, c.failures = now+c.cooldown, nil
 	m.aside = true
-	f.workers[worker] = m
+	f.workers[worker], f.groups = m, nil
 	return c.cooldown
 }
 

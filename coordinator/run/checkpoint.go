@@ -125,6 +125,14 @@ func (t *training) discard(ctx context.Context, kept, dropped []job.Checkpoint) 
 // checkpoint, what that holds, or the newest of those that can be read. It
 // reports whether it has done so; when there is none the job begins anew.
 func (t *training) restore(ctx context.Context, committed int64) (restored bool, err error) {
+	if t.newest() <= committed {
+		return false, nil
+	}
+	release, err := t.hold(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	for pauses := newPauses(); t.newest() > committed; {
 		if err := t.owned(ctx); err != nil {
 			return false, err

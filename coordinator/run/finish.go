@@ -34,6 +34,11 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if n := t.losses.len(); n < t.engine.Plan.Steps() {
 		return nil, fmt.Errorf("read the losses: there are %d: %w", n, errLost)
 	}
+	release, err := t.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	params, err := persist(ctx, t.driver, "read the final parameters", func() ([]float32, error) { return t.parameters(ctx) })
 	if err != nil {
 		return nil, err
@@ -62,7 +67,7 @@ func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	var params []float32
 	r := replica.New(t.engine, t.ref)
 	err := r.View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
-		params = append(params, p...)
+		params = p // nobody else has the replica
 		return nil
 	})
 	if errors.Is(err, job.ErrNotFound) {

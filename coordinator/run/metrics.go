@@ -10,7 +10,7 @@ func (s *Service) Measure(m *telemetry.Metrics) {
 		return float64(len(s.jobs)), true
 	})
 	m.GaugeFunc("workers", "Workers heard from lately.", func() (float64, bool) {
-		_, workers := s.present()
+		_, workers := s.present(0)
 		return float64(workers), true
 	})
 	s.steps = m.Counter("steps_total", "Steps committed in jobs this coordinator drove.").WithLabelValues()

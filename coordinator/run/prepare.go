@@ -115,6 +115,10 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
+		need, err := d.service.account(p)
+		if err != nil {
+			return r, err
+		}
 		missing, err := persist(ctx, d, "look for the blocks", func() (int64, error) {
 			return d.missing(ctx, append(p.Blobs(), digest))
 		})
@@ -122,7 +126,7 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 			return r, err
 		}
 		if missing == 0 {
-			return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.State = digest, p.Steps(), job.Running })
+			return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.Need, r.State = digest, p.Steps(), need, job.Running })
 		}
 		d.log.Warn().Int64("blobs", missing).Msg("blobs were deleted while the data was prepared; preparing it again")
 	}

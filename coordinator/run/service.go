@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"tributary/coordinator/fleet"
 	"tributary/coordinator/report"
@@ -69,6 +70,8 @@ type Config struct {
 	Volatile bool
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
+	// Memory is how many bytes of this process the ends of jobs may take; 0: it is not known.
+	Memory int64
 	// ChunkLen is the number of parameters in a chunk of the ledger; default
 	// 65,536, which is 256 KiB.
 	ChunkLen int
@@ -106,7 +109,8 @@ type Service struct {
 	busy   sync.WaitGroup
 
 	leasing   leasing
-	confirmed time.Duration // when confirm was last done
+	confirmed time.Duration       // when confirm was last done
+	ends      *semaphore.Weighted // of Config.Memory; nil when that is not known
 }
 
 // New returns a service that has no jobs yet.
@@ -118,8 +122,13 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	var ends *semaphore.Weighted
+	if cfg.Memory > 0 {
+		ends = semaphore.NewWeighted(cfg.Memory)
+	}
 	return &Service{
-		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
+		ends: ends,
+		cfg:  cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:    map[job.Ref]time.Time{},
 		asking: map[string]bool{}, leasing: newLeasing(cfg.Log),
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
@@ -333,12 +342,4 @@ func (s *Service) route(ref job.Ref, message any) {
 	if d != nil {
 		d.tell(message)
 	}
-}
-
-// present lists the numerics in the fleet, the most common first, and the
-// number of workers.
-func (s *Service) present() ([]job.Numerics, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fleet.Numerics(), s.fleet.Workers()
 }

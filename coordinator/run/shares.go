@@ -15,19 +15,22 @@ import (
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	need := s.open[ref].Need
+	team := s.fleet.Team(n, need)
 	if s.held()[ref] { // it takes no steps while the ledger has no room for it
-		return round.Fleet{Team: s.fleet.Team(n)}
+		return round.Fleet{Team: team}
 	}
 	shares, i, refs := s.shares(ref, n)
-	slots := s.fleet.Slots(n) // it is being stopped
+	slots := s.fleet.Slots(n, need) // it is being stopped, or fits nowhere
 	if i >= 0 {
 		slots = shares[i]
 	}
-	return round.Fleet{Slots: slots, Team: s.fleet.Team(n), Crowded: refs > s.fleet.Slots(n)}
+	return round.Fleet{Slots: slots, Team: team, Crowded: refs > s.fleet.Slots(n, 0)}
 }
 
-// shares divides the fleet's slots: each job's share, which of them is the given
-// job's, -1 when it is not open, and how many jobs there are. s.mu is held.
+// shares divides the fleet's slots among the jobs that a worker can hold: each job's
+// share, no more than the slots of workers that can hold it, which of them is the given
+// job's, -1 when it is not open or fits nowhere, and how many jobs there are. s.mu is held.
 func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
 	var refs []job.Ref
 	held := s.held()
@@ -37,7 +40,7 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 		}
 		d := s.jobs[other]
 		steps := r.State == job.Running || d != nil && d.sharing
-		if other == ref || steps && (r.Numerics == n || r.Numerics == "") {
+		if (other == ref || steps && (r.Numerics == n || r.Numerics == "")) && s.fleet.Slots(n, r.Need) > 0 {
 			refs = append(refs, other)
 		}
 	}
@@ -45,9 +48,13 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 	claims := make([]fleet.Claim, len(refs))
 	for i, other := range refs {
 		r := s.open[other]
-		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: r.MaxSlots}
+		most := s.fleet.Slots(n, r.Need)
+		if r.MaxSlots > 0 {
+			most = min(most, r.MaxSlots)
+		}
+		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: most}
 	}
-	return fleet.Shares(s.fleet.Slots(n), claims), slices.Index(refs, ref), len(refs)
+	return fleet.Shares(s.fleet.Slots(n, 0), claims), slices.Index(refs, ref), len(refs)
 }
 
 // shares tells whether the job takes steps now and so shares the fleet.

@@ -7,33 +7,42 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/queue"
 )
 
 // numerics is the arithmetic that the next tasks are computed with: the one
 // the job was begun with, or for a job that is not strict the most common one
-// in the fleet.
+// among the workers that can hold it.
 func (t *training) numerics() job.Numerics {
-	if strict := t.engine.Plan.Spec.Strict; strict == nil || *strict {
+	if t.strict() {
 		return t.record.Numerics
 	}
-	if present, _ := t.service.present(); len(present) > 0 {
+	if present, _ := t.service.present(t.record.Need); len(present) > 0 {
 		return present[0]
 	}
 	return t.record.Numerics
 }
 
+// strict reports whether all of the job is computed with one arithmetic.
+func (t *training) strict() bool {
+	strict := t.engine.Plan.Spec.Strict
+	return strict == nil || *strict
+}
+
 // quiet is how long a job waits for its first worker without saying so.
 const quiet = time.Second
 
-// chooseNumerics fixes the arithmetic of the job to the most common one in the
-// fleet, waiting for a first worker.
+// chooseNumerics fixes the arithmetic of the job to the most common one of the workers
+// that can hold it, waiting for a first one.
 func (t *training) chooseNumerics(ctx context.Context) error {
 	began := t.service.now()
 	for t.record.Numerics == "" {
-		if present, _ := t.service.present(); len(present) > 0 {
-			r, err := t.change(ctx, func(r *job.Record) { r.Numerics = present[0] })
+		if n, ok := t.taken(ctx); ok {
+			r, err := t.change(ctx, func(r *job.Record) { r.Numerics = n })
 			if err != nil {
 				return err
 			}
@@ -53,9 +62,28 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 	return nil
 }
 
+// taken is the most common numerics, among workers that can hold the job, of which the
+// queue knows that somebody takes such tasks: what heartbeats claim is a hint of it.
+func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
+	present, _ := t.service.present(t.record.Need)
+	for _, n := range present {
+		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n})
+		if err != nil {
+			t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
+		} else if taken {
+			return n, true
+		}
+	}
+	return "", false
+}
+
 // waitForWorker says which worker the job waits for, again when that changes.
 func (t *training) waitForWorker(ctx context.Context) {
-	present, workers := t.service.present()
+	present, workers := t.service.present(0)
+	only := t.record.Numerics
+	if !t.strict() {
+		only = ""
+	}
 	needs := t.service.waitsForRoom(t.ref)
 	switch {
 	case needs != "":
@@ -69,8 +97,37 @@ func (t *training) waitForWorker(ctx context.Context) {
 		}
 		t.waitFor(ctx, fmt.Sprintf("waiting: the job is computed with numerics %s, and no worker present has it (%d have %s)",
 			t.record.Numerics, workers, strings.Join(names, ", ")))
-	default: // it has come just now
+	default:
+		if n, most := t.service.largest(only); most > 0 && t.record.Need > most {
+			t.waitFor(ctx, tooLarge(t.record.Need, n, most))
+		} // else it has come just now
 	}
+}
+
+// tooLarge says that a job waits for a worker with more memory than those present have.
+func tooLarge(need int64, workers int, most int64) string {
+	those := fmt.Sprintf("the largest of %d workers present has", workers)
+	if workers == 1 {
+		those = "the one worker present has"
+	}
+	return fmt.Sprintf("waiting: the job needs %s of memory in a worker; %s %s for tasks",
+		humanize.Bytes(uint64(need)), those, humanize.Bytes(uint64(most)))
+}
+
+// present lists the numerics of the workers that can hold a job of that need, the most
+// common first, and the number of all workers.
+func (s *Service) present(need int64) ([]job.Numerics, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Numerics(need), s.fleet.Workers()
+}
+
+// largest returns how many workers there are with the given numerics, "" for any, and the
+// most memory that one of them has.
+func (s *Service) largest(n job.Numerics) (workers int, most int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Largest(n)
 }
 
 // waitFor records what the job is waiting for, "" when it goes on, and tells people.

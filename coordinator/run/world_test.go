@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,8 @@ type world struct {
 	replicas map[job.Ref]*replica.Replica
 	doing    sync.Mutex // of the worker: one task at a time
 	deaths   int        // of the worker, which is a new one then
+
+	memory atomic.Int64 // that workers say they have
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything below changes
@@ -354,7 +357,9 @@ func (w *world) present(worker string) {
 }
 
 func (w *world) beat(worker string, slots int) {
-	w.tell(func(s *run.Service) { s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots}) })
+	w.tell(func(s *run.Service) {
+		s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots, Memory: w.memory.Load()})
+	})
 }
 
 func (w *world) beatUntil(ctx context.Context, worker string, slots int) {

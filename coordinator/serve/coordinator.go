@@ -65,7 +65,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 		cfg.Collecting = func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) }
 	}
 	c.service = run.New(cfg)
-	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger}
+	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.desk = verify.NewDesk(past.Open, cfg.Events)
 	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk}
 	return c

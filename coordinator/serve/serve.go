@@ -2,11 +2,13 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/coordinator/verify"
+	"tributary/shared/budget"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
@@ -23,11 +25,20 @@ type Command struct {
 	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
 	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long a job's record and events are kept after its end; 0 for ever; default: 720h, 30 days."`
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
+	Memory       int64         `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default: the least of control group, ulimit, GOMEMLIMIT and the machine's. A job whose model needs more than nine tenths of it at the end is refused."`
 	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
 	// Second is asked about a step that is not as recorded; nil: nobody is.
 	Second verify.Second `kong:"-"`
 
 	HTTP string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
+}
+
+// Validate is called by kong.
+func (c *Command) Validate() error {
+	if c.Memory < 0 || c.Memory > 1<<24 {
+		return fmt.Errorf("--memory: %d: want 0 to %d MiB", c.Memory, 1<<24)
+	}
+	return nil
 }
 
 // Run serves until it is stopped. Jobs in hand are let go of, for another
@@ -42,13 +53,15 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	log = log.With().Str("coordinator", id).Logger()
+	memory := budget.Find(c.Memory << 20)
+	memory.Apply()
 	metrics := telemetry.NewMetrics("coordinator", job.Numerics(numeric.Fingerprint()), string(isa.Chosen()))
 	var ready settings.Ready
 	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Coordinator()...)
 	if err != nil {
 		return err
 	}
-	log.Info().Str("numerics", numeric.Version).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Msg("coordinator started")
+	log.Info().Str("numerics", numeric.Version).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Strs("data_roots", c.DataRoots).Int64("memory", memory.Limit>>20).Str("memory_from", memory.Source).Msg("coordinator started")
 	defer log.Info().Msg("coordinator stopped")
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)
@@ -62,7 +75,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer settings.CloseEvents(events, log) //nolint:contextcheck // likewise, for a bounded time
 		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
-			Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
+			Memory: memory.Work(), Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
 		})
 		coordinator.service.Measure(metrics)
 		coordinator.desk.Second = c.Second

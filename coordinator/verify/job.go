@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dustin/go-humanize"
+
 	"tributary/shared/blob"
 	"tributary/shared/checkpoint"
 	"tributary/shared/dataset"
@@ -38,6 +40,9 @@ type Jobs struct {
 	Models  Models
 	Blobs   blob.Store
 	Ledger  ledger.Ledger
+	// Memory is how many bytes a verification may take; 0: it is not known. A job that
+	// needs more is refused.
+	Memory int64
 }
 
 // Open gathers what was recorded of a job.
@@ -89,6 +94,14 @@ func (j *Jobs) compile(ctx context.Context, s *Subject, r job.Record) error {
 	p, err := plan.Decode(data)
 	if err != nil {
 		return fmt.Errorf("the plan of job %q: %w", r.ID, err)
+	}
+	need, err := gradient.NeedOf(p)
+	if err != nil {
+		return fmt.Errorf("the plan of job %q: %w", r.ID, err)
+	}
+	if all := need.Worker(); j.Memory > 0 && all > j.Memory {
+		return fmt.Errorf("to compute steps of job %q again takes %s of memory, and this coordinator has %s; run coordinator verify where there is more: %w",
+			r.ID, humanize.Bytes(uint64(all)), humanize.Bytes(uint64(j.Memory)), job.ErrFull)
 	}
 	if s.Engine, err = gradient.Compile(ctx, p, j.Blobs, dataset.NewCache(j.Blobs, blockCache)); err != nil {
 		return fmt.Errorf("the plan of job %q: %w", r.ID, err)

@@ -58,6 +58,17 @@ func (s *stores) finish(t *testing.T) {
 	s.record.Outcome = &job.Outcome{Steps: 16, ParametersSHA256: registry.ParametersDigest(s.folds[16].Vectors[0])}
 }
 
+func TestAJobThatTheCoordinatorCannotHoldIsNotVerified(t *testing.T) {
+	s := newStores(t)
+	jobs := &Jobs{Records: s, Models: s, Blobs: s.blobs, Ledger: s.log, Memory: 1 << 20}
+	_, err := jobs.Open(t.Context(), ref.Job)
+	require.ErrorIs(t, err, job.ErrFull)
+	require.ErrorContains(t, err, "of memory, and this coordinator has 1.0 MB; run coordinator verify where there is more")
+	jobs.Memory = 1 << 30
+	_, err = jobs.Open(t.Context(), ref.Job)
+	require.NoError(t, err)
+}
+
 func TestASucceededJob(t *testing.T) {
 	s := newStores(t)
 	s.finish(t)

@@ -323,7 +323,7 @@ func TestAValueThatIsNoRecord(t *testing.T) {
 		_, err = kv.Put(t.Context(), "broken", []byte(value))
 		require.NoError(t, err)
 		for range 3 {
-			all, err := r.List(t.Context())
+			all, err := everyRecord(r.All(t.Context()))
 			require.NoError(t, err)
 			require.Len(t, all, 1)
 		}
@@ -358,6 +358,17 @@ func TestAnIdleWorkerGetsTasksOfANewStream(t *testing.T) {
 	require.NoError(t, c.js.DeleteStream(t.Context(), TaskStream))
 	require.NoError(t, c.Queue(QueueConfig{}).Publish(t.Context(), task(7)))
 	require.EqualValues(t, 7, receive(t, got).Task().Step)
+}
+
+// everyRecord gathers a listing.
+func everyRecord(all iter.Seq2[Entry, error]) (entries []Entry, err error) {
+	for e, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
 }
 
 // firstError is the first error of a listing.

@@ -2,11 +2,8 @@ package broker
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"tributary/shared/job"
 )
 
 // probeKey is the key in the buckets of records and leases that probes write.

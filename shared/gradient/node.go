@@ -113,9 +113,25 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 	if err != nil {
 		return nil, blockError(split, block, err)
 	}
-	outputs := e.Network.Forward(s.work, params, b.X, b.Rows)
+	outputs := e.forward(s, params, b)
 	loss := e.Network.Loss(outputs, b.Y, b.Rows)
 	return e.Metrics.Unit(outputs, b.Y, b.Rows, loss), nil
+}
+
+// forward returns the outputs [rows, Outputs] of a block, until the next call. It takes
+// the rows in slices: the layers' outputs of all rows of a block of a narrow dataset
+// would be many times the block.
+func (e *Engine) forward(s *Scratch, params []float32, b *dataset.Block) []float32 {
+	step, o := e.Network.ForwardRows(), e.Network.Outputs()
+	if b.Rows <= step {
+		return e.Network.Forward(s.work, params, b.X, b.Rows)
+	}
+	s.outputs = grow(s.outputs, b.Rows*o)
+	for lo := 0; lo < b.Rows; lo += step {
+		hi := min(lo+step, b.Rows)
+		copy(s.outputs[lo*o:hi*o], e.Network.Forward(s.work, params, b.X[lo*b.Features:hi*b.Features], hi-lo))
+	}
+	return s.outputs
 }
 
 // blockError tells which block could not be read. One that is not there (the

@@ -22,6 +22,8 @@ type Scratch struct {
 	bounds []int       // of the node's micro-batches, in its rows
 	losses []float64   // of the node's micro-batches
 	spare  [][]float32 // vectors that are not in use
+	// outputs of a block that is evaluated in slices.
+	outputs []float32
 
 	// Of the running node.
 	ctx      context.Context //nolint:containedctx // of the one call that runs

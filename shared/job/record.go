@@ -45,6 +45,7 @@ type Record struct {
 	Plan       Digest          `json:"plan,omitempty"`
 	Numerics   Numerics        `json:"numerics,omitempty"` // chosen at the first step
 	Steps      int64           `json:"steps,omitempty"`    // how many it will take
+	Need       int64           `json:"need,omitempty"`     // bytes of memory in a worker, by the plan; 0: not known
 	Outcome    *Outcome        `json:"outcome,omitempty"`
 	Released   bool            `json:"released,omitempty"` // final, and its training state is deleted
 	// Owner is the coordinator that took the job last, Term the number of its

@@ -39,16 +39,7 @@ const (
 // they come to an end together.
 func (p *Pass) plan(rows int) {
 	n, threads := p.n, p.team.Threads()
-	perThread := (rows + threads - 1) / threads
-	most := mostRows
-	switch {
-	case n.params <= fewParams:
-		most = min(most, max(leastRows, chunkSize/n.width))
-	case n.params <= someParams && threads > 1:
-		most /= 2
-	}
-	p.chunks = threads * ((perThread + most - 1) / most)
-	p.chunk = roundUp((rows+p.chunks-1)/p.chunks, rowGrain)
+	p.chunk = n.chunkRows(rows, threads)
 	p.chunks = (rows + p.chunk - 1) / p.chunk
 
 	p.parts = p.parts[:0]
@@ -77,6 +68,20 @@ func (p *Pass) plan(rows int) {
 		}
 	}
 	p.all = p.chunks + len(p.parts)
+}
+
+// chunkRows is how many rows a chunk of the first phase has.
+func (n *Network) chunkRows(rows, threads int) int {
+	perThread := (rows + threads - 1) / threads
+	most := mostRows
+	switch {
+	case n.params <= fewParams:
+		most = min(most, max(leastRows, chunkSize/n.width))
+	case n.params <= someParams && threads > 1:
+		most /= 2
+	}
+	chunks := threads * ((perThread + most - 1) / most)
+	return roundUp((rows+chunks-1)/chunks, rowGrain)
 }
 
 // planLayer appends the parts of a layer and returns the number of blocks so far.

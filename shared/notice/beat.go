@@ -25,6 +25,8 @@ type Beat struct {
 	Leaving bool `json:"leaving,omitempty"`
 	// Aside: it takes no tasks for a while, as it was told to.
 	Aside bool `json:"aside,omitempty"`
+	// Memory is how many bytes a job's tasks may take in all; 0: the worker does not know.
+	Memory int64 `json:"memory,omitempty"`
 }
 
 // About implements Notice: a beat is about no job.
@@ -38,6 +40,7 @@ func (b Beat) Validate() error {
 		checkText("version", b.Version, maxName),
 		checkText("numerics", string(b.Numerics), maxName),
 		checkCount("busy", b.Busy),
+		checkCount("memory", b.Memory),
 	)
 	if b.Worker == "" {
 		err = errors.Join(err, fmt.Errorf("worker is empty: %w", job.ErrInvalid))

@@ -39,6 +39,7 @@ func TestValidate(t *testing.T) {
 		"beat":                    {notice.Beat{Worker: "w", Slots: 2, Busy: 1}, ""},
 		"beat of nobody":          {notice.Beat{Slots: 2}, "worker is empty"},
 		"beat of a giant":         {notice.Beat{Worker: "w", Slots: 1 << 30}, "slots is"},
+		"beat of no memory":       {notice.Beat{Worker: "w", Memory: -1}, "memory is -1"},
 		"beat, negatively busy":   {notice.Beat{Worker: "w", Busy: -1}, "busy is -1"},
 		"event":                   {notice.Event{Job: "digits", Type: notice.StateEvent}, ""},
 		"event of unknown type":   {notice.Event{Job: "digits", Type: "party"}, `type is "party"`},

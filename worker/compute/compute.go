@@ -59,22 +59,30 @@ type Computer struct {
 	log      zerolog.Logger
 	programs *programs
 	scratch  pool
+	memory   *account
+	reading  int // floats of other nodes' partials that are read at a time
 }
 
 // New returns a computer for slots threads of each lane. memory is the
 // limit in bytes on cached replicas.
 func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
+	m := new(account)
 	c := &Computer{
 		ledger:   l,
 		blobs:    store,
 		announce: bus,
 		log:      log,
-		programs: newPrograms(store, blocks, memory, bus, log),
-		scratch:  pool{most: 2 * slots},
+		memory:   m,
+		scratch:  pool{most: 2 * slots, memory: m},
+		reading:  gradient.ReduceBytes / 4,
 	}
-	c.programs.confirm = c.confirm
+	c.programs = newPrograms(c, blocks, memory, bus)
 	return c
 }
+
+// Limit bounds the bytes that jobs and tasks may take in all; 0 does not. It is called
+// before the first task.
+func (c *Computer) Limit(memory int64) { c.memory.limit = memory }
 
 // Close ends listening to jobs. The computer is of no use then.
 func (c *Computer) Close() {
@@ -85,22 +93,24 @@ func (c *Computer) Close() {
 // Handle carries out one task. Its errors are classed for worker/pull. A panic is an
 // error, poison: the worker and its other tasks go on.
 func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
-	p, err := c.programs.get(ctx, t)
+	p, err := c.programs.begin(ctx, t)
 	if err != nil {
 		return fmt.Errorf("prepare job %s: %w", t.Ref, err)
 	}
-	c.programs.begin(p)
 	defer c.programs.end(t, p)
 	threads := 1
 	if t.Kind == job.Gradient {
 		threads = p.threads(h.Threads())
 	}
-	s := c.scratch.borrow(threads)
+	s, err := c.borrow(p, t, threads)
+	if err != nil {
+		return err
+	}
 	err = lifecycle.Contain("task "+t.Name(), func() error { return c.do(ctx, p, s, t, h) })
 	if broken := (*lifecycle.PanicError)(nil); errors.As(err, &broken) {
 		c.log.Error().Err(err).Str("task", t.Name()).Bytes("stack", broken.Stack).Msg("panic")
-		c.programs.drop(t, p)
-		s.Close()
+		c.programs.discard(t, p)
+		c.scratch.discard(s)
 		return err
 	}
 	c.scratch.giveBack(s)

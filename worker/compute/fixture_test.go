@@ -187,7 +187,9 @@ func (f *fixture) worker(l ledger.Ledger) *Computer {
 	if l == nil {
 		l = f.ledger
 	}
-	return New(l, f.blobs, f.blocks, &f.heard, 2, 1<<20, zerolog.Nop())
+	c := New(l, f.blobs, f.blocks, &f.heard, 2, 1<<20, zerolog.Nop())
+	c.reading = 24 // three chunks of one other node, or one of three
+	return c
 }
 
 func (f *fixture) task(k job.Kind, step int64) job.Task {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
@@ -45,7 +46,8 @@ type ahead struct {
 // worthALeap reports whether so many steps are better committed by their snapshot, which
 // has the optimizer's vectors too, than by their roots.
 func (sp *span) worthALeap(steps int64) bool {
-	return steps > int64(1+sp.p.engine.Fold.Vectors()) && !sp.p.layout.Wire.Lossy()
+	lay := sp.p.layout
+	return steps > int64(1+sp.p.engine.Fold.Vectors()) && !lay.Wire.Lossy() && 4*lay.Params <= gradient.LeapBytes
 }
 
 // leaps reports whether the step is to be committed with others. It is as long as this

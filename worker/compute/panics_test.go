@@ -81,7 +81,7 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 			f := newFixture(t)
 			b := &brittle{Ledger: f.ledger, Cache: f.blocks, place: place}
 			c := f.worker(b)
-			c.programs.store, c.programs.blocks = store{f.blobs, b}, b
+			c.blobs, c.programs.blocks = store{f.blobs, b}, b
 			tasks := []job.Task{f.spanned(0, tree.Root)}
 			switch place {
 			case "leap":

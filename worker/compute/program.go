@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/singleflight"
 
 	"tributary/shared/blob"
@@ -26,9 +25,12 @@ type program struct {
 	replica *replica.Replica
 	layout  ledger.Layout
 	horizon *horizon
+	need    gradient.Need
 
 	// Guarded by programs.mu.
 	users int         // tasks that use it
+	kept  bool        // in the cache
+	gone  bool        // neither in use nor kept: its memory is no longer counted
 	stop  func()      // ends listening, which goes on while there are users
 	idle  *time.Timer // drops it; runs while there are none
 }
@@ -47,16 +49,13 @@ func (p *program) threads(most int) int {
 // programs caches the jobs this worker has met lately.
 //
 // Invariant: held is the sum of the cached replicas' bytes, at most limit
-// unless a single one is larger.
+// unless all but the newest are in use.
 type programs struct {
-	store  blob.Store
+	*Computer
 	blocks gradient.Blocks
 	limit  int64
 	making singleflight.Group
 	ears   Listener
-	// confirm fails for a task that is not what its job's record asks for.
-	confirm func(context.Context, job.Task) error
-	log     zerolog.Logger
 
 	mu   sync.Mutex
 	lru  *simplelru.LRU[programKey, *program]
@@ -75,12 +74,22 @@ const maxPrograms = 256
 // job has ended, as like as not.
 const forgotten = time.Minute
 
-func newPrograms(store blob.Store, blocks gradient.Blocks, limit int64, ears Listener, log zerolog.Logger) *programs {
-	ps := &programs{store: store, blocks: blocks, limit: limit, ears: ears, log: log}
+func newPrograms(c *Computer, blocks gradient.Blocks, limit int64, ears Listener) *programs {
+	ps := &programs{Computer: c, blocks: blocks, limit: limit, ears: ears}
 	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // fails for sizes below 1 only
 		ps.held -= p.replica.Bytes()
+		p.kept = false
+		ps.leave(p)
 	})
 	return ps
+}
+
+// leave no longer counts a program's memory when nobody has it. ps.mu is held.
+func (ps *programs) leave(p *program) {
+	if p.users == 0 && !p.kept && !p.gone {
+		p.gone = true
+		ps.memory.give(p.need.Program)
+	}
 }
 
 // get returns the task's program, made once for all slots that ask, after confirm has
@@ -97,7 +106,7 @@ func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 		// Not cut off with the first slot that asked: others wait for it too.
 		ctx := context.WithoutCancel(ctx)
 		var p *program
-		err := lifecycle.Contain("compile", func() (err error) {
+		err := lifecycle.Contain("prepare", func() (err error) {
 			if err = ps.confirm(ctx, t); err == nil {
 				p, err = ps.make(ctx, t)
 			}
@@ -126,7 +135,7 @@ func (ps *programs) cached(key programKey) (*program, bool) {
 }
 
 func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
-	data, err := blob.Fetch(ctx, ps.store, t.Plan)
+	data, err := blob.Fetch(ctx, ps.blobs, t.Plan)
 	if err != nil {
 		if errors.Is(err, job.ErrNotFound) {
 			err = errors.Join(err, job.ErrPoison) // it was stored before the task was published
@@ -137,7 +146,32 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := gradient.Compile(ctx, p, ps.store, ps.blocks)
+	need, err := gradient.NeedOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if all := need.Worker(); ps.memory.limit > 0 && all > ps.memory.limit {
+		return nil, ps.tooLarge(t.Ref, all)
+	}
+	if !ps.room(need.Program) {
+		return nil, ps.noRoom(t.Ref, need.Program)
+	}
+	var made *program
+	err = lifecycle.Contain("compile", func() (err error) {
+		made, err = ps.compile(ctx, t, p)
+		return err
+	})
+	if err != nil {
+		ps.memory.give(need.Program)
+		return nil, err
+	}
+	made.need = need
+	return made, nil
+}
+
+// compile makes the program itself.
+func (ps *programs) compile(ctx context.Context, t job.Task, p *plan.Plan) (*program, error) {
+	e, err := gradient.Compile(ctx, p, ps.blobs, ps.blocks)
 	if err != nil {
 		return nil, err
 	}
@@ -150,17 +184,35 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}, nil
 }
 
-// begin has a program listen to its job while a task uses it.
-func (ps *programs) begin(p *program) {
+// begin returns the task's program, which listens to its job and stays in memory
+// until end.
+func (ps *programs) begin(ctx context.Context, t job.Task) (*program, error) {
+	for {
+		p, err := ps.get(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if ps.use(p) {
+			return p, nil
+		}
+	}
+}
+
+// use counts a task that uses the program. It is false when the program was dropped before.
+func (ps *programs) use(p *program) bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	if p.gone {
+		return false
+	}
 	if p.users++; p.users > 1 {
-		return
+		return true
 	}
 	if p.idle != nil {
 		p.idle.Stop()
 	}
 	p.stop = ps.listen(p.horizon)
+	return true
 }
 
 // end is begin's end. A program that nobody uses for long is dropped.
@@ -171,10 +223,11 @@ func (ps *programs) end(t job.Task, p *program) {
 		return
 	}
 	p.stop()
-	key := programKey{t.Ref, t.Plan}
-	if kept, ok := ps.lru.Peek(key); !ok || kept != p {
+	if !p.kept {
+		ps.leave(p)
 		return
 	}
+	key := programKey{t.Ref, t.Plan}
 	p.idle = time.AfterFunc(forgotten, func() {
 		ps.mu.Lock()
 		defer ps.mu.Unlock()
@@ -203,8 +256,8 @@ func (ps *programs) listen(h *horizon) (stop func()) {
 	}
 }
 
-// drop forgets a program whose task has panicked: the next task makes another.
-func (ps *programs) drop(t job.Task, p *program) {
+// discard forgets a program whose task has panicked: the next task makes another.
+func (ps *programs) discard(t job.Task, p *program) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	key := programKey{t.Ref, t.Plan}
@@ -228,9 +281,27 @@ func (ps *programs) close() {
 func (ps *programs) keep(key programKey, p *program) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	p.kept = true
 	ps.lru.Add(key, p)
 	ps.held += p.replica.Bytes()
-	for ps.held > ps.limit && ps.lru.Len() > 1 {
-		ps.lru.RemoveOldest()
+	for ps.held > ps.limit && ps.dropIdle(p) {
 	}
+}
+
+// drop drops the program that was not used for the longest and that no task uses, if
+// there is one.
+func (ps *programs) drop() bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.dropIdle(nil)
+}
+
+// dropIdle does so, but for one. To drop one in use frees nothing. ps.mu is held.
+func (ps *programs) dropIdle(except *program) bool {
+	for _, key := range ps.lru.Keys() { // the oldest first
+		if p, _ := ps.lru.Peek(key); p != except && p.users == 0 {
+			return ps.lru.Remove(key)
+		}
+	}
+	return false
 }

@@ -127,20 +127,29 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 }
 
 // reduce sums a group's chunks along the tree, in the place of the worker's own
-// partial, and returns the sums beside them.
-func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (ledger.Sums, error) {
+// partial, and returns the sums beside them. It takes some chunks at a time, so that what it
+// reads is bounded, however many nodes there are. When it fails the partial holds anything.
+func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (sums ledger.Sums, err error) {
+	floats := sp.reading / max(1, len(g.cover)-1)
+	for part := range slices.Chunk(g.chunks, max(1, floats/sp.p.layout.ChunkLen)) {
+		if sums, err = sp.reducePart(ctx, t, own, chunkGroup{g.cover, part}); err != nil {
+			return sums, err
+		}
+	}
+	chunks := make([]int, len(g.chunks))
+	for i, c := range g.chunks {
+		chunks[i] = c.index
+	}
+	return sums, sp.round(ctx, t.Step, chunks, own.Gradient, chain)
+}
+
+// reducePart sums chunks that fit in memory for all nodes.
+func (sp *span) reducePart(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (sums ledger.Sums, err error) {
 	others, err := sp.read(ctx, t, g)
 	if err != nil {
 		return ledger.Sums{}, err
 	}
-	defer func() {
-		for _, v := range others {
-			if v.Gradient != nil {
-				sp.s.Free(v.Gradient)
-			}
-		}
-	}()
-	var sums ledger.Sums
+	at := 0 // of the chunk in what was read
 	for _, c := range g.chunks {
 		lo, hi := sp.p.layout.Chunk(c.index)
 		value := func(n tree.Node) operand {
@@ -151,7 +160,7 @@ func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g ch
 			case c.values != nil:
 				return operand{c.values[i], n, false}
 			}
-			return operand{ledger.Partial{Gradient: others[i].Gradient[lo:hi], Sums: others[i].Sums}, n, false}
+			return operand{ledger.Partial{Gradient: others[i].Gradient[at:][:hi-lo], Sums: others[i].Sums}, n, false}
 		}
 		add := func(left, right operand) operand { return add(sp.p.layout.Wire, left, right) }
 		root, ok := tree.Sum(sp.p.layout.Microbatch, g.cover, value, add)
@@ -159,12 +168,11 @@ func (sp *span) reduce(ctx context.Context, t job.Task, own ledger.Partial, g ch
 			return sums, fmt.Errorf("nodes %v cover no tree of %d micro-batches, or none with node %d: %w", g.cover, sp.p.layout.Microbatch, t.Node, job.ErrCorrupt)
 		}
 		sums = root.Sums
+		if c.values == nil {
+			at += hi - lo
+		}
 	}
-	chunks := make([]int, len(g.chunks))
-	for i, c := range g.chunks {
-		chunks[i] = c.index
-	}
-	return sums, sp.round(ctx, t.Step, chunks, own.Gradient, chain)
+	return sums, nil
 }
 
 // operand is a chunk of a partial; the worker's own is where the sum is to be.
@@ -190,29 +198,39 @@ func add(f wire.Format, left, right operand) operand {
 }
 
 // read reads the partials of a group's other nodes, in the cover's order, unless
-// they came with the arrival.
+// they came with the arrival. Of each it returns only the chunks that were read, one after the other.
 func (sp *span) read(ctx context.Context, t job.Task, g chunkGroup) ([]ledger.Partial, error) {
 	others := make([]ledger.Partial, len(g.cover))
 	var chunks []int
+	size := 0
 	for _, c := range g.chunks {
 		if c.values == nil {
 			chunks = append(chunks, c.index)
+			lo, hi := sp.p.layout.Chunk(c.index)
+			size += hi - lo
 		}
 	}
 	if len(chunks) == 0 {
 		return others, nil
 	}
+	whole := sp.s.Vector(sp.p.layout.Params)
+	defer sp.s.Free(whole)
+	room := sp.s.room(size * (len(g.cover) - 1))
 	for i, n := range g.cover {
 		if n == t.Node {
 			continue
 		}
-		v := sp.s.Vector(sp.p.layout.Params)
-		sums, err := sp.ledger.Partial(ctx, sp.p.layout, t.Step, n, chunks, v)
+		sums, err := sp.ledger.Partial(ctx, sp.p.layout, t.Step, n, chunks, whole)
 		if err != nil {
-			sp.s.Free(v)
 			return nil, fmt.Errorf("partial of node %d: %w", n, err)
 		}
-		others[i] = ledger.Partial{Gradient: v, Sums: sums}
+		read := room[:0:size]
+		room = room[size:]
+		for _, c := range chunks {
+			lo, hi := sp.p.layout.Chunk(c)
+			read = append(read, whole[lo:hi]...)
+		}
+		others[i] = ledger.Partial{Gradient: read, Sums: sums}
 	}
 	return others, nil
 }

@@ -12,6 +12,16 @@ type scratch struct {
 	*gradient.Scratch
 	results [2][]float32 // partials: the one in hand, and one that is being appended
 	other   bool         // the second is in hand
+	others  []float32    // chunks of other nodes' partials
+	bytes   int64        // that are counted for it: of the largest task so far
+}
+
+// room returns a buffer [n] for what is read of partials.
+func (s *scratch) room(n int) []float32 {
+	if cap(s.others) < n {
+		s.others = make([]float32, n)
+	}
+	return s.others[:n]
 }
 
 // result returns a buffer [n] for a partial: another than the last time when that
@@ -30,7 +40,8 @@ func (s *scratch) result(n int, inUse bool) []float32 {
 
 // pool keeps scratches from task to task.
 type pool struct {
-	most int // that are kept
+	most   int // that are kept
+	memory *account
 
 	mu     sync.Mutex
 	free   []*scratch // the one used last at the end
@@ -56,9 +67,33 @@ func (p *pool) giveBack(s *scratch) {
 	defer p.mu.Unlock()
 	p.free = append(p.free, s)
 	for len(p.free) > p.most || p.closed && len(p.free) > 0 {
-		p.free[0].Close()
-		p.free = slices.Delete(p.free, 0, 1)
+		p.dropOldest()
 	}
+}
+
+// discard ends a scratch whose task has panicked.
+func (p *pool) discard(s *scratch) {
+	s.Close()
+	p.memory.give(s.bytes)
+}
+
+// drop ends the scratch that was not used for the longest and that no task uses, if
+// there is one.
+func (p *pool) drop() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) == 0 {
+		return false
+	}
+	p.dropOldest()
+	return true
+}
+
+// dropOldest ends the first that is free. p.mu is held.
+func (p *pool) dropOldest() {
+	p.free[0].Close()
+	p.memory.give(p.free[0].bytes)
+	p.free = slices.Delete(p.free, 0, 1)
 }
 
 // close ends every scratch, those in use when they are given back.
@@ -66,8 +101,7 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, s := range p.free {
-		s.Close()
+	for len(p.free) > 0 {
+		p.dropOldest()
 	}
-	p.free = nil
 }

@@ -54,6 +54,9 @@ const (
 	// refusedDelay is firstDelay when a store refuses the result: it is full, and asking
 	// often only costs it more.
 	refusedDelay = 250 * time.Millisecond
+	// unreadyDeliveries is after how many deliveries a task that cannot be done here now is no longer
+	// handed back. It is less than the queue allows (8), so that nobody takes the task for lost.
+	unreadyDeliveries = 6
 	// ackTimeout bounds what is said to the queue about a finished task.
 	ackTimeout = 5 * time.Second
 )
@@ -153,6 +156,11 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Ack(c)
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
+	case unready(outcome) && d.Delivered() >= unreadyDeliveries:
+		log.Debug().Err(outcome).Msg("a task cannot be done here, again and again; the coordinator publishes it anew")
+		c, cancel := context.WithTimeout(ctx, ackTimeout)
+		defer cancel()
+		err = d.Ack(c)
 	case unready(outcome):
 		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
 		err = d.Nak(delayed(firstDelay, d))

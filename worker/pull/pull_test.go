@@ -139,6 +139,36 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 	})
 }
 
+// A task for which there is no room is handed back, is no failure, and is never taken for lost:
+// before the queue would give it up it goes, and whoever misses it publishes it again.
+func TestATaskForWhichThereIsNoRoomIsNobodysFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		var f *fixture
+		room := false
+		f = start(t, 1, func(_ context.Context, t job.Task, _ *pull.Hold) error {
+			at = append(at, time.Since(f.began))
+			if room {
+				return nil
+			}
+			return fmt.Errorf("job %s needs more: %w", t.Job, job.ErrFull)
+		})
+		f.publish(gradient(1))
+		pass(time.Minute)
+		synctest.Wait()
+		ms := time.Millisecond
+		require.Equal(t, []time.Duration{0, 50 * ms, 150 * ms, 350 * ms, 750 * ms, 1550 * ms}, at)
+		room = true
+		again := gradient(1)
+		again.Attempt = 1
+		f.publish(again)
+		require.Len(t, at, 7)
+		require.Zero(t, f.finish())
+		require.Empty(t, f.failures)
+		require.Empty(t, f.given)
+	})
+}
+
 func TestPanicIsPoisonAndTheSlotLivesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var done []tree.Node

@@ -58,6 +58,9 @@ type Config struct {
 	// BlockBytes and ReplicaBytes limit the caches of data and of models.
 	BlockBytes   int64
 	ReplicaBytes int64
+	// Memory is how many bytes jobs and tasks may take; 0: it is not known, and nothing
+	// is refused.
+	Memory int64
 	// Observe, when set, is told of every attempt at a task.
 	Observe func(t job.Task, took time.Duration, err error)
 	// Time, when set, takes the time of the phases of steps.
@@ -81,6 +84,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 	w := &worker{cfg: cfg, started: time.Now().UTC(), asides: make(chan notice.Aside, 16)}
 	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
 	w.computer.Time, w.computer.Records = cfg.Time, cfg.Records
+	w.computer.Limit(cfg.Memory)
 	defer w.computer.Close()
 	for _, listen := range []func() (func(), error){
 		func() (func(), error) { return cfg.Bus.AnswerFor(cfg.ID) },
@@ -204,6 +208,7 @@ func (w *worker) beat() {
 	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
 		Worker: w.cfg.ID, Host: w.cfg.Host, Version: w.cfg.Version, Numerics: w.cfg.Numerics,
 		Slots: w.cfg.Slots, Busy: int(w.busy.Load()), Started: w.started, Leaving: w.leaving.Load(), Aside: w.gate.IsShut(),
+		Memory: w.cfg.Memory,
 	}))
 }
 

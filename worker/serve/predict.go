@@ -22,13 +22,13 @@ const concurrent = 64
 
 // answerPredictions serves predictions, shared among all workers, until it is
 // stopped. Requests and the models for them come over a connection of their own.
-func (c *Command) answerPredictions(stores *settings.Opened) (stop func(context.Context), err error) {
+func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (stop func(context.Context), err error) {
 	conn, err := stores.Conn.Fork("predictions")
 	if err != nil {
 		return nil, err
 	}
 	service := predict.New(predict.Config{
-		Models: models{conn.Models()}, CacheBytes: c.ModelCache << 20, Parallel: c.Slots,
+		Models: models{conn.Models()}, CacheBytes: cacheBytes, Parallel: c.Slots,
 	})
 	answering, err := conn.Serve(broker.ServiceConfig{
 		Name: "tributary-predict", Version: build.SemVer(), Concurrent: concurrent,

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"tributary/shared/budget"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
@@ -38,6 +39,7 @@ type Command struct {
 	Slots        int    `name:"slots" env:"TRIBUTARY_SLOTS" default:"${cpus}" help:"Gradient tasks to work on at a time, 1 to 4096; default: the number of CPUs."`
 	BlockCache   int64  `name:"block-cache" env:"TRIBUTARY_BLOCK_CACHE" default:"512" placeholder:"MIB" help:"Memory for decoded dataset blocks, in MiB, 1 to 16777216; default: 512."`
 	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 to 16777216; default: 2048; the job in hand is kept even when larger."`
+	Memory       int64  `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default: the least of control group, ulimit, GOMEMLIMIT and the machine's. A job that needs more than nine tenths of it, less the caches, is left to other workers; a cache has at most a quarter."`
 	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that predictions are asked of, in MiB, 1 to 16777216; default: 512."`
 	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8081."`
 }
@@ -60,6 +62,7 @@ func (c *Command) Validate() error {
 		{"block-cache", c.BlockCache, 1, 1 << 24, " MiB"},
 		{"replica-cache", c.ReplicaCache, 1, 1 << 24, " MiB"},
 		{"model-cache", c.ModelCache, 1, 1 << 24, " MiB"},
+		{"memory", c.Memory, 0, 1 << 24, " MiB"},
 	} {
 		if s.value < s.lo || s.value > s.hi {
 			return fmt.Errorf("--%s: %d: want %d to %d%s", s.name, s.value, s.lo, s.hi, s.ofWhat)
@@ -80,13 +83,17 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	id := settings.NewID()
 	log = log.With().Str("worker", id).Logger()
 	numerics := job.Numerics(numeric.Fingerprint())
+	memory := budget.Find(c.Memory << 20)
+	memory.Apply()
+	blocks, models := memory.Cache(c.BlockCache<<20), memory.Cache(c.ModelCache<<20)
 	metrics := telemetry.NewMetrics("worker", numerics, string(isa.Chosen()))
+	metrics.Gauge("memory_bytes", "Memory that jobs and tasks may take in all; 0: not known.").WithLabelValues().Set(float64(memory.Work()))
 	var ready settings.Ready
 	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Worker()...)
 	if err != nil {
 		return err
 	}
-	log.Info().Int("slots", c.Slots).Str("numerics", string(numerics)).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Msg("worker started")
+	log.Info().Int("slots", c.Slots).Int64("memory", memory.Limit>>20).Str("memory_from", memory.Source).Int64("memory_for_tasks", memory.Work()>>20).Str("numerics", string(numerics)).Str("kernels", string(isa.Chosen())).Str("http", health.Addr()).Msg("worker started")
 	defer log.Info().Msg("worker stopped")
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("health", health.Serve)
@@ -96,13 +103,15 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		stop, err := c.answerPredictions(stores) //nolint:contextcheck // stop ends it
+		stop, err := c.answerPredictions(stores, models) //nolint:contextcheck // stop ends it
 		if err != nil {
 			return err
 		}
 		defer stop(hard)
 		ready.Set(stores)
-		return run.Run(soft, hard, c.config(id, numerics, stores, metrics, log))
+		cfg := c.config(id, numerics, stores, metrics, log)
+		cfg.BlockBytes, cfg.Memory = blocks, memory.Work()
+		return run.Run(soft, hard, cfg)
 	})
 	return g.Wait()
 }
@@ -112,8 +121,8 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 	return run.Config{
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
-		BlockBytes: c.BlockCache << 20, ReplicaBytes: c.ReplicaCache << 20,
-		Observe: observer(m), Time: stopwatch(m), Log: log,
+		ReplicaBytes: c.ReplicaCache << 20,
+		Observe:      observer(m), Time: stopwatch(m), Log: log,
 	}
 }
 

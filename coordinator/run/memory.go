@@ -1,0 +1,45 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/plan"
+)
+
+// account returns what a plan's job needs in a worker. It refuses a job whose end this
+// coordinator could not hold.
+func (s *Service) account(p *plan.Plan) (int64, error) {
+	need, err := gradient.NeedOf(p)
+	if err != nil {
+		return 0, err
+	}
+	if has := s.cfg.Memory; has > 0 && need.Coordinator > has {
+		return 0, fmt.Errorf("model: %s parameters need %s of memory in the coordinator to make the model of, and it has %s; "+
+			"give it more, or the model fewer parameters: %w",
+			humanize.Comma(int64(need.Params())), humanize.Bytes(uint64(need.Coordinator)), humanize.Bytes(uint64(has)), job.ErrInvalid)
+	}
+	return need.Worker(), nil
+}
+
+// hold waits until this coordinator has the memory for the job's vectors, which it needs
+// at the end and to restore a checkpoint, and holds that until release is called.
+func (t *training) hold(ctx context.Context) (release func(), err error) {
+	need, err := gradient.NeedOf(t.engine.Plan)
+	if err != nil {
+		return nil, err
+	}
+	s := t.service
+	if s.ends == nil {
+		return func() {}, nil
+	}
+	n := min(need.Coordinator, s.cfg.Memory) // a plan of another coordinator, which has more
+	if err := s.ends.Acquire(ctx, n); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return func() { s.ends.Release(n) }, nil
+}

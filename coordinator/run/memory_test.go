@@ -1,0 +1,130 @@
+package run_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/dustin/go-humanize"
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// wide is a job whose layer needs some more memory than line has.
+func wide(id string) string {
+	return fmt.Sprintf(`{"id":%q,"name":"wide","data":{"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}},
+		"model":{"layers":[{"dense":{"units":20000}},{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.00001}},"batch":5,"steps":3}`, id)
+}
+
+// A job that no worker can hold waits, says what it needs, takes nothing from the
+// others, and goes on by itself when a worker has the memory.
+func TestAJobThatNoWorkerCanHoldWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.memory.Store(20e6)
+	var early atomic.Int64
+	w.working = func(t job.Task) error {
+		if t.Job == "big" && w.memory.Load() < 100e6 {
+			early.Add(1)
+		}
+		return nil
+	}
+	goOn := w.halt(0)
+	s := w.service("test")
+	w.run(s, 4)
+	w.submit(wide("big"))
+	w.until("the job to wait", func() bool {
+		return w.records["big"].Message == fmt.Sprintf("waiting: the job needs %s of memory in a worker; the one worker present has 20 MB for tasks",
+			humanize.Bytes(uint64(w.records["big"].Need)))
+	})
+	require.Greater(t, w.records["big"].Need, int64(20e6))
+	w.told("what it waits for", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Job == "big" })
+	require.Zero(t, s.Slots("big"))
+
+	w.submit(line("small", 20))
+	w.until("the small job to have all slots", func() bool { return w.records["small"].State == job.Running && s.Slots("small") == 4 })
+	goOn()
+	require.Equal(t, job.Succeeded, w.ended("small").State)
+	require.Equal(t, job.Running, w.records["big"].State)
+	require.Zero(t, early.Load(), "nobody was asked to compute it")
+
+	w.memory.Store(200e6)
+	r := w.ended("big")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Empty(t, r.Message)
+}
+
+// Jobs share the slots of the workers that can hold them.
+func TestSharesOfWorkersThatCanHoldTheJobs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.service("test")
+	w.run(s, 0)
+	for id, need := range map[job.ID]int64{"small": 1, "large": 50, "huge": 500} {
+		w.change(func() {
+			w.records[id] = job.Record{ID: id, Run: "r", State: job.Running, Numerics: "n", Need: need}
+			w.revisions[id] = 1
+			w.leases[string(id)] = make(chan struct{}) // another drives it
+		})
+	}
+	shares := func(small, large, huge int) {
+		t.Helper()
+		w.until("the shares", func() bool {
+			return s.Slots("small") == small && s.Slots("large") == large && s.Slots("huge") == huge
+		})
+	}
+	s.Beat(notice.Beat{Worker: "a", Numerics: "n", Slots: 6, Memory: 10})
+	shares(6, 0, 0)
+	s.Beat(notice.Beat{Worker: "b", Numerics: "n", Slots: 2, Memory: 100})
+	shares(6, 2, 0)
+	s.Beat(notice.Beat{Worker: "a", Numerics: "n", Leaving: true})
+	shares(1, 1, 0)
+	s.Beat(notice.Beat{Worker: "old", Numerics: "n", Slots: 1})
+	shares(1, 1, 1)
+}
+
+// A job whose end the coordinator could not hold is refused before it begins.
+func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cfg := w.config("test")
+	cfg.Memory = 8.8e6
+	s := run.New(cfg)
+	w.run(s, 1)
+	w.submit(wide("big"))
+	r := w.ended("big")
+	require.Equal(t, job.Failed, r.State)
+	require.Equal(t, "model: 60,001 parameters need 8.9 MB of memory in the coordinator to make the model of, and it has 8.8 MB; "+
+		"give it more, or the model fewer parameters", r.Error)
+	// Jobs that fit end one after the other.
+	for i := range 4 {
+		w.submit(line(fmt.Sprint("small", i), 3))
+	}
+	for i := range 4 {
+		require.Equal(t, job.Succeeded, w.ended(job.ID(fmt.Sprint("small", i))).State)
+	}
+}
+
+// Of a file of initial weights no more is read than the model can have.
+func TestInitialWeightsAreReadUpToTheModelsSize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "w.safetensors"), nil, 0o600))
+	require.NoError(t, os.Truncate(filepath.Join(dir, "w.safetensors"), 8<<30)) // a hole
+	w := newWorld(t)
+	cfg := w.config("test")
+	cfg.Sources = &ingest.Roots{Folders: []string{dir}}
+	w.run(run.New(cfg), 1)
+	w.submit(strings.Replace(line("a", 3), `"model":{`, fmt.Sprintf(`"model":{"init":{"from":%q},`, filepath.Join(dir, "w.safetensors")), 1))
+	r := w.ended("a")
+	require.Equal(t, job.Failed, r.State)
+	require.Contains(t, r.Error, "model.init.from: ")
+	require.Contains(t, r.Error, "is larger than 33554440 bytes")
+}

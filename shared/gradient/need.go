@@ -1,0 +1,132 @@
+package gradient
+
+import (
+	"math/bits"
+
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/optim"
+	"tributary/shared/plan"
+	"tributary/shared/wire"
+)
+
+// Need is the memory that a job takes, in bytes. A vector is P float32. Of what is
+// allocated and soon garbage it counts one at a time: the collector frees the rest when
+// the process comes near its limit.
+type Need struct {
+	network *model.Network
+	rows    int // of the largest batch
+	leaves  int
+	// Program is what a worker keeps of the job once: the replica (the parameters, the
+	// optimizer's vectors, a root gradient), and given initial weights, which are in
+	// memory twice while they are read.
+	Program int64
+	// gradient is what a gradient task takes beside its pass: two results, of which one
+	// may be on its way to the ledger, and the larger of what it takes at different times: the
+	// snapshot that commits many steps (see LeapBytes), or a partial that it reads and
+	// ReduceBytes of others to sum up. With a lossy wire it takes a vector for each level of
+	// the tree instead, keeps the residual, and encodes a root and a residual.
+	gradient int64
+	// copy is what a snapshot or a checkpoint takes: a copy of the replica, and the
+	// residual of a lossy wire.
+	copy int64
+	// block is what the evaluation of the largest block takes.
+	block int64
+	// Coordinator is what the job's end takes: the replica, of which the model is made,
+	// or the parameters and their file. A checkpoint that is restored takes no more.
+	Coordinator int64
+}
+
+// LeapBytes bounds a vector of a job whose steps are committed by their snapshot: of a
+// longer one a step takes so long that it is as well logged.
+const LeapBytes = 256 << 20
+
+// ReduceBytes bounds what a worker reads of other nodes' partials before it adds them up,
+// unless a chunk of each is more.
+const ReduceBytes = 64 << 20
+
+// taskBytes is what a task takes whatever the job: kernels' workspaces, pipelines of the
+// ledger, a block that is being decoded.
+const taskBytes = 8 << 20
+
+// rowBytes is what a task keeps of a row of its batch beside targets: where it is.
+const rowBytes = 32
+
+// maxLeaves bounds the micro-batches that are reckoned with: no spec may have more.
+const maxLeaves = 1 << 16
+
+// NeedOf works out what a plan's job takes.
+func NeedOf(p *plan.Plan) (Need, error) {
+	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	if err != nil {
+		return Need{}, err
+	}
+	fold, err := optim.New(p.Spec.Optimizer)
+	if err != nil {
+		return Need{}, err
+	}
+	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
+	if err != nil {
+		return Need{}, err
+	}
+	vector := 4 * int64(network.Params())
+	copies := int64(1 + fold.Vectors()) // in a snapshot
+	initial := int64(0)
+	if p.Init != "" {
+		initial = 2
+	}
+	n := Need{network: network, rows: min(p.Spec.Batch, p.Dataset.Rows(job.Train)), leaves: min(max(1, p.Spec.Microbatches), maxLeaves)}
+	n.Program = (copies + 1 + initial) * vector
+	held := int64(2)
+	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(p.Dataset.Targets))
+	if n.leaves > 1 {
+		n.gradient += min(ReduceBytes, int64(n.leaves-1)*vector)
+		held++
+	}
+	switch {
+	case format.Lossy():
+		held += max(1, int64(bits.Len(uint(n.leaves-1)))) + 2
+		copies++
+		n.leaves, n.rows = 1, (n.rows+n.leaves-1)/n.leaves // it computes leaf by leaf
+	case vector <= LeapBytes:
+		held = max(held, 2+copies)
+	}
+	n.gradient += held * vector
+	n.copy, n.block = copies*vector+taskBytes, n.evaluation(p)+taskBytes
+	n.Coordinator = max(n.Program, 2*vector+initial*vector) + taskBytes
+	return n, nil
+}
+
+// evaluation is what the evaluation of the largest block takes: the layers' outputs of a
+// slice, the outputs of all rows, the figures made of them, and the block, decoded and not.
+func (n *Need) evaluation(p *plan.Plan) int64 {
+	rows, size := 0, 0
+	for _, refs := range p.Dataset.Splits {
+		for _, ref := range refs {
+			rows, size = max(rows, ref.Rows), max(size, ref.Bytes)
+		}
+	}
+	slice := min(rows, n.network.ForwardRows())
+	return n.network.ForwardBytes(slice) + 3*4*int64(rows)*int64(n.network.Outputs()) + 2*int64(size)
+}
+
+// Task is what a task of a kind takes, a gradient task with so many threads.
+func (n *Need) Task(k job.Kind, threads int) int64 {
+	switch k {
+	case job.Evaluate:
+		return n.block
+	case job.Snapshot, job.Save:
+		return n.copy
+	default:
+		return n.gradient + n.network.PassBytes(n.rows, n.leaves, threads)
+	}
+}
+
+// Params is the number of parameters.
+func (n *Need) Params() int { return n.network.Params() }
+
+// Worker is the least memory of a worker that the whole job can be done in: its program, a
+// gradient task of one thread, and one other task beside it.
+func (n *Need) Worker() int64 {
+	return n.Program + n.Task(job.Gradient, 1) + max(n.copy, n.block)
+}

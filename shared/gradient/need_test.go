@@ -1,0 +1,133 @@
+package gradient_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/dataset"
+	"tributary/shared/gradient"
+	"tributary/shared/gradient/gradienttest"
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/tree"
+)
+
+// hidden is a spec of one hidden layer.
+func hidden(units, batch, microbatches int, activation string) string {
+	return fmt.Sprintf(`
+name: shape
+data: {source: none.csv, label: y}
+model: {layers: [{dense: {units: %d, activation: %s}}, {dense: {units: 1}}]}
+loss: mse
+optimizer: {adam: {learning_rate: 0.05}}
+batch: %d
+microbatches: %d
+epochs: 4
+seed: 3
+metrics: [rmse]
+`, units, activation, batch, microbatches)
+}
+
+// retained is the bytes on the heap after a collection.
+func retained() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // the second empties the pools
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// What a task's buffers have grown to is what the account says, for shapes in which
+// different parts of it are the greatest.
+func TestTheAccountOfAPassIsWhatItAllocates(t *testing.T) {
+	for _, c := range []struct {
+		name                       string
+		units, batch, microbatches int
+		activation                 string
+		most                       float64 // times what there is that the account may have
+	}{
+		{"small", 256, 512, 8, "tanh", 1.35},
+		{"wide, few rows", 300_000, 4, 1, "tanh", 4}, // the account pads panels to the widest kernels
+		{"deep batch", 256, 30_000, 16, "relu", 1.35},
+		{"gelu", 3000, 2000, 4, "gelu", 1.35},
+		{"computed in halves", 5000, 7000, 16, "relu", 1.35},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := gradienttest.Job{Spec: hidden(c.units, c.batch, c.microbatches, c.activation), Rows: 30_000, Block: 10_000, ChunkLen: 1 << 16}.Engine(t)
+			params, dst := initial(e), make([]float32, e.Network.Params())
+			before := retained()
+			s := gradient.NewScratch()
+			_, err := e.Node(t.Context(), dst, s, params, 0, tree.Root, nil)
+			require.NoError(t, err)
+			got, want := retained()-before, e.Network.PassBytes(c.batch, c.microbatches, 1)
+			runtime.KeepAlive(s)
+			runtime.KeepAlive(e)
+			t.Logf("%.1f MB on the heap, %.1f MB in the account", float64(got)/1e6, float64(want)/1e6)
+			const small = 4 << 20 // what the kernels keep, and the runtime
+			require.Greater(t, 1.25*float64(want+small), float64(got))
+			require.Less(t, float64(want), c.most*float64(got+small))
+		})
+	}
+}
+
+// The need of a job is its vectors, and never less than a part of it.
+func TestTheNeedOfAJob(t *testing.T) {
+	need := func(text string) gradient.Need {
+		n, err := gradient.NeedOf(gradienttest.Job{Spec: text}.Plan(t, blob.NewMemory(0)))
+		require.NoError(t, err)
+		return n
+	}
+	adam := hidden(1<<20, 4, 1, "tanh")
+	vector := int64(4 * (3*(1<<20) + 1<<20 + 1<<20 + 1))
+	n := need(adam)
+	require.Equal(t, 4*vector, n.Program, "parameters, two moments, a root")
+	require.Greater(t, n.Task(job.Gradient, 1), 5*vector, "two results and the snapshot of many steps")
+	require.Greater(t, n.Task(job.Gradient, 4), n.Task(job.Gradient, 1))
+	require.Greater(t, n.Task(job.Snapshot, 1), 3*vector)
+	require.Equal(t, n.Program+n.Task(job.Gradient, 1)+n.Task(job.Save, 1), n.Worker())
+	require.Greater(t, n.Coordinator, 4*vector)
+
+	lossy := need(adam + "wire: bfloat16\n")
+	require.Greater(t, lossy.Task(job.Save, 1), 4*vector, "the residual too")
+	sgd := need(strings.Replace(adam, "adam:", "sgd:", 1))
+	require.Less(t, sgd.Worker(), n.Worker())
+	shared := need(hidden(1<<20, 256, 64, "tanh"))
+	require.Greater(t, shared.Task(job.Gradient, 1), n.Task(job.Gradient, 1)+gradient.ReduceBytes)
+
+	p := gradienttest.Job{Spec: adam}.Plan(t, blob.NewMemory(0))
+	p.Init = "x"
+	given, err := gradient.NeedOf(p)
+	require.NoError(t, err)
+	require.Equal(t, 6*vector, given.Program, "initial weights are kept, and read")
+
+	p.Spec.Model.Layers = nil
+	_, err = gradient.NeedOf(p)
+	require.ErrorIs(t, err, job.ErrInvalid)
+}
+
+// An evaluation in slices has the bits of one at once, and the memory of a slice.
+func TestABlockIsEvaluatedInSlices(t *testing.T) {
+	const rows = 300
+	j := gradienttest.Job{Spec: hidden(40_000, 4, 1, "gelu"), Rows: rows, Block: rows, ChunkLen: 1 << 16}
+	e, store := j.Engine(t)
+	require.Less(t, e.Network.ForwardRows(), rows/2)
+	params := initial(e)
+	before := retained()
+	s := gradient.NewScratch()
+	sliced, err := e.Evaluate(t.Context(), s, params, job.Validation, 0)
+	require.NoError(t, err)
+	grown := retained() - before
+	runtime.KeepAlive(s)
+	require.Less(t, grown, int64(64<<20), "all rows at once take 96 MB")
+
+	b, err := dataset.NewCache(store, 1<<20).Get(t.Context(), e.Plan.Dataset.Splits[job.Validation][0])
+	require.NoError(t, err)
+	outputs := e.Network.Forward(model.NewWorkspace(), params, b.X, rows)
+	whole := e.Metrics.Unit(outputs, b.Y, rows, e.Network.Loss(outputs, b.Y, rows))
+	require.Equal(t, whole.Encode(), sliced.Encode())
+}
