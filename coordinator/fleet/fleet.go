@@ -97,6 +97,7 @@ func (f *Fleet) Remove(worker string) bool {
 	ok := f.Has(worker)
 	delete(f.workers, worker)
 	delete(f.conducts, worker)
+	f.groups = nil
 	return ok
 }
 

@@ -101,3 +101,17 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 		}
 	})
 }
+
+// A worker that is known to be gone is missed at once.
+func TestRemove(t *testing.T) {
+	f := New()
+	f.Beat(0, notice.Beat{Worker: "a", Numerics: "n", Slots: 2})
+	f.Beat(0, notice.Beat{Worker: "b", Numerics: "n", Slots: 3})
+	require.Equal(t, 5, f.Slots("n", 0))
+	require.True(t, f.Remove("a"))
+	require.False(t, f.Remove("a"))
+	require.False(t, f.Has("a"))
+	require.Equal(t, 3, f.Slots("n", 0))
+	require.Equal(t, []string{"b"}, f.Names())
+	require.True(t, f.Beat(0, notice.Beat{Worker: "a", Numerics: "n", Slots: 2}), "it has come back")
+}

@@ -126,5 +126,5 @@ func TestInitialWeightsAreReadUpToTheModelsSize(t *testing.T) {
 	r := w.ended("a")
 	require.Equal(t, job.Failed, r.State)
 	require.Contains(t, r.Error, "model.init.from: ")
-	require.Contains(t, r.Error, "is larger than 33554440 bytes")
+	require.Contains(t, r.Error, "the file has 8589934592 bytes; the model's 2 parameters take 8")
 }

@@ -216,7 +216,7 @@ func (t *training) hear(ctx context.Context, message any) error {
 	case notice.Checkpointed:
 		return t.checkpointed(ctx, m)
 	case notice.Failure:
-		if m.Full {
+		if m.Full && m.Task.Kind != job.Save {
 			return t.refused(ctx)
 		}
 		t.hints.attempts = true

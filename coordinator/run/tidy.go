@@ -10,6 +10,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/telemetry"
 )
 
 // sweepAfter is how long after its deletion a job's training state is deleted
@@ -64,7 +65,7 @@ func (s *Service) sweepOne(ctx context.Context, l ledger.Layout) error {
 // and its record last, so that a removal that was cut off is taken up again. With r.Run ""
 // the bucket holds something else than a record, which is removed.
 func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
-	d := &driver{service: s, ref: r.Ref(), log: s.cfg.Log}
+	d := &driver{service: s, ref: r.Ref(), log: s.cfg.Log, notes: telemetry.NewLimit()}
 	if err := d.deleteLedger(ctx, r); err != nil {
 		return fmt.Errorf("delete its training state: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/telemetry"
 )
 
 // oneRecord is a bucket with one record.
@@ -51,7 +52,7 @@ func driving() (*driver, *oneRecord, *bytes.Buffer) {
 	var log bytes.Buffer
 	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Preparing, Term: 7}}
 	s := New(Config{Records: o, Events: o, Log: zerolog.New(&log)})
-	return &driver{service: s, ref: o.record.Ref(), term: 7, log: s.cfg.Log}, o, &log
+	return &driver{service: s, ref: o.record.Ref(), term: 7, log: s.cfg.Log, notes: telemetry.NewLimit()}, o, &log
 }
 
 // failing makes an operation that fails as errs say, one after the other, the

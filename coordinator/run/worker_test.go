@@ -52,7 +52,7 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 // journal notes an attempt that failed, or that its worker did not survive, as a worker
 // does.
 func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
-	if err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale) || errors.Is(err, job.ErrFull) && d.Task().Kind != job.Save {
 		return
 	}
 	ctx, t := context.WithoutCancel(ctx), d.Task()

@@ -230,7 +230,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	s := w.follow("outage")
 	s.underway()
 	redis.Stop()
-	s.until("a worker's complaint", func(e notice.Event) bool { return e.Type == notice.ErrorEvent })
+	s.until("that the job waits", func(e notice.Event) bool { return e.Type == notice.WaitingEvent })
 	require.Equal(t, job.Running, w.record("outage").State)
 	redis.Restart()
 	s.underway()

@@ -151,7 +151,7 @@ func TestATaskForWhichThereIsNoRoomIsNobodysFailure(t *testing.T) {
 			if room {
 				return nil
 			}
-			return fmt.Errorf("job %s needs more: %w", t.Job, job.ErrFull)
+			return fmt.Errorf("job %s needs more: %w", t.Job, job.ErrUnready)
 		})
 		f.publish(gradient(1))
 		pass(time.Minute)

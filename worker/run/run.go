@@ -10,6 +10,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -155,7 +156,8 @@ func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 	err := w.computer.Handle(ctx, t, h)
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
-	if pull.Failure(ctx, err) {
+	full := ctx.Err() == nil && errors.Is(err, job.ErrFull) && t.Kind == job.Save // the blob store is, and the ledger is not
+	if full || pull.Failure(ctx, err) {
 		w.said(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
 	} else {
 		w.said(a.End(noting, w.cfg.Ledger))
