@@ -67,6 +67,14 @@ func (p *Process) End() {
 	})
 }
 
+// Kill ends the program at once, as kill -9 does, and returns when it is gone.
+func (p *Process) Kill() {
+	p.once.Do(func() {
+		_ = p.cmd.Process.Kill() // it may be gone already
+		_ = p.cmd.Wait()
+	})
+}
+
 // proc reads a file about the running program.
 func (p *Process) proc(name string) string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name))

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tributary/deployments/bench/fleet"
+	"tributary/shared/broker"
+	"tributary/shared/notice"
+)
+
+// measured is what a training showed.
+type measured struct {
+	after      time.Duration // from the kill to the next commit
+	gap        time.Duration // the longest between two commits, once steps are under way
+	parameters string
+}
+
+// commits are the times at which a job's steps were heard to be committed.
+type commits struct {
+	first chan struct{} // closed by the first
+
+	mu   sync.Mutex
+	last int64 // steps
+	at   []time.Time
+}
+
+func (c *commits) hear(n notice.Commit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n.Committed > c.last {
+		if c.last == 0 {
+			close(c.first)
+		}
+		c.last, c.at = n.Committed, append(c.at, time.Now())
+	}
+}
+
+// settled is how long a training runs before its busy worker is killed: by then the job
+// has found out how its steps are best shared.
+const settled = 3 * time.Second
+
+// try trains the scenario's job on two workers, and kills the busier one if asked to.
+func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool) (*measured, error) {
+	f, err := lab.Start(ctx, fleet.Servers{}, 2, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	conn, err := broker.Connect(ctx, broker.Config{Name: "recovery", URL: f.NATS}, zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	heard := commits{first: make(chan struct{})}
+	stop, err := conn.Notices().SubscribeCommits("", heard.hear)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	type end struct {
+		o   *fleet.Outcome
+		err error
+	}
+	done := make(chan end, 1)
+	go func() {
+		o, err := f.Train(ctx, s.spec, "--share", s.share)
+		done <- end{o, err}
+	}()
+	select {
+	case <-heard.first:
+	case e := <-done:
+		return nil, fmt.Errorf("no step was committed: %w", cmp.Or(e.err, errors.New("the job is too short")))
+	}
+	from := time.Now().Add(settled)
+	if err := fleet.Wait(ctx, settled); err != nil {
+		return nil, err
+	}
+	var killed time.Time
+	if kill {
+		before := [2]float64{f.Workers[0].CPU(), f.Workers[1].CPU()}
+		if err := fleet.Wait(ctx, 300*time.Millisecond); err != nil {
+			return nil, err
+		}
+		busy := 0
+		if f.Workers[1].CPU()-before[1] > f.Workers[0].CPU()-before[0] {
+			busy = 1
+		}
+		if len(done) > 0 {
+			return nil, fmt.Errorf("the job ended before the kill: %w", cmp.Or((<-done).err, errors.New("it is too short")))
+		}
+		killed = time.Now()
+		f.Workers[busy].Kill()
+	}
+	e := <-done
+	if e.err != nil {
+		return nil, e.err
+	}
+	m := &measured{parameters: e.o.Parameters}
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	for i := 1; i < len(heard.at); i++ {
+		if heard.at[i].After(from) {
+			m.gap = max(m.gap, heard.at[i].Sub(heard.at[i-1]))
+		}
+		if kill && m.after == 0 && heard.at[i].After(killed) {
+			m.after = heard.at[i].Sub(killed)
+		}
+	}
+	return m, nil
+}
