@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 const (
@@ -43,18 +44,20 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 			break
 		}
 		group.Go(func() error {
-			lo, hi := i*per, min((i+1)*per, len(p.rows))
-			b, err := e.block(putting, p.cells.part(lo, hi), p.rows[lo:hi])
-			if err != nil {
-				return err
-			}
-			data := dataset.Encode(b)
-			digest, err := w.Store.Put(putting, data)
-			if err != nil {
-				return fmt.Errorf("put block %d: %w", i, err)
-			}
-			refs[i] = dataset.BlockRef{Digest: digest, Rows: b.Rows, Bytes: len(data)}
-			return nil
+			return lifecycle.Contain("write blocks", func() error {
+				lo, hi := i*per, min((i+1)*per, len(p.rows))
+				b, err := e.block(putting, p.cells.part(lo, hi), p.rows[lo:hi])
+				if err != nil {
+					return err
+				}
+				data := dataset.Encode(b)
+				digest, err := w.Store.Put(putting, data)
+				if err != nil {
+					return fmt.Errorf("put block %d: %w", i, err)
+				}
+				refs[i] = dataset.BlockRef{Digest: digest, Rows: b.Rows, Bytes: len(data)}
+				return nil
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {

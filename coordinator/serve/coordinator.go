@@ -11,6 +11,7 @@ package serve
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"tributary/coordinator/verify"
 	"tributary/coordinator/warm"
 	"tributary/shared/broker"
+	"tributary/shared/lifecycle"
 	"tributary/shared/spec"
 	"tributary/shared/telemetry/build"
 )
@@ -85,11 +87,11 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		c.log.Debug().Err(err).Msg("call the workers")
 	}
 	var beside sync.WaitGroup
-	beside.Go(func() { c.desk.Run(ctx) })
+	beside.Go(c.guard("verify", func() { c.desk.Run(ctx) }))
 	if c.garbage != nil {
-		beside.Go(func() { c.garbage.Run(ctx) })
+		beside.Go(c.guard("collect blobs", func() { c.garbage.Run(ctx) }))
 	}
-	beside.Go(func() { c.conn.Keep(ctx, broker.SetupConfig{}) })
+	beside.Go(c.guard("keep the streams and buckets", func() { c.conn.Keep(ctx, broker.SetupConfig{}) }))
 	err = c.service.Run(ctx)
 	cancel()
 	beside.Wait()
@@ -97,6 +99,16 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		err = gone
 	}
 	return err
+}
+
+// guard is work beside the jobs, which go on without it when it panics.
+func (c *Coordinator) guard(what string, work func()) func() {
+	return func() {
+		err := lifecycle.Contain(what, func() error { work(); return nil })
+		if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
+			c.log.Error().Err(err).Bytes("stack", p.Stack).Msg("panic; the coordinator goes on without this until it is started again")
+		}
+	}
 }
 
 // listen subscribes to everything that is told to coordinators.

@@ -9,6 +9,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // Cache keeps decoded blocks in front of a blob store, least recently used
@@ -134,12 +135,18 @@ func (c *Cache) leave(digest job.Digest, f *flight) {
 
 func (c *Cache) fly(ctx context.Context, ref BlockRef, f *flight) {
 	defer f.cancel()
-	f.block, f.err = c.fetch(ctx, ref)
+	fetch := func() error {
+		return lifecycle.Contain("block "+string(ref.Digest), func() (err error) {
+			f.block, err = c.fetch(ctx, ref)
+			return err
+		})
+	}
+	f.err = fetch()
 	if errors.Is(f.err, job.ErrCorrupt) && ctx.Err() == nil {
 		c.mu.Lock()
 		c.stats.Retries++
 		c.mu.Unlock()
-		f.block, f.err = c.fetch(ctx, ref)
+		f.err = fetch()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

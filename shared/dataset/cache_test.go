@@ -184,3 +184,18 @@ func TestCacheErrors(t *testing.T) {
 	_, err = c.Get(t.Context(), ref)
 	require.NoError(t, err, "an error is not kept")
 }
+
+// panicking is a store whose reads panic.
+type panicking struct{ blob.Store }
+
+func (panicking) Get(context.Context, job.Digest) ([]byte, error) { panic("on purpose") }
+
+// A fetch that panics is the error of those who wait for it.
+func TestCacheOfAStoreThatPanics(t *testing.T) {
+	c := dataset.NewCache(panicking{}, 1<<20)
+	for range 2 {
+		_, err := c.Get(t.Context(), dataset.BlockRef{Digest: "d", Rows: 1})
+		require.ErrorIs(t, err, job.ErrPoison)
+		require.ErrorContains(t, err, "panic: on purpose")
+	}
+}
