@@ -23,6 +23,7 @@ SEEDS ?= 25000
 SCENARIOS ?= 200
 MINUTES ?= 10
 PEERS ?=
+RECOVERY ?=
 GROWTH ?=
 SPEC ?= deployments/jobs/digits.yaml
 
@@ -134,6 +135,10 @@ bench-phases: mnist ## Where the time of a step goes, as a table: PHASES='--only
 .PHONY: bench-wires
 bench-wires: mnist ## Bytes of a step and accuracy with every wire format: WIRES='--workers 2'
 	go run ./deployments/bench/wires $(WIRES)
+
+.PHONY: bench-recovery
+bench-recovery: mnist ## What the death of the busy worker costs a job: RECOVERY='--repeats 20'
+	go run ./deployments/bench/recovery $(RECOVERY)
 
 .PHONY: fuzz
 fuzz: ## All fuzz targets one after the other, FUZZTIME=30s each
