@@ -61,6 +61,7 @@ type training struct {
 	refusal    refusal
 	complained time.Duration  // when the log last said that the ledger cannot be read
 	logSteps   int64          // of log that there is room for, as the machine knows
+	measured   time.Duration  // when its log was last sized; 0: never
 	held       bool           // the job waits for room in the ledger
 	unclear    time.Duration  // since when it waits for a worker for no reason that is known; 0: it does not
 	doubts     zerolog.Logger // of checkpoints that are announced
