@@ -23,7 +23,7 @@ func Usable(limit int64) int64 { return limit / 5 * 4 }
 // arguments alone, so that all coordinators admit the same jobs.
 func Admit(limit int64, demands []Demand) (admitted []Demand, free int64) {
 	demands = slices.SortedFunc(slices.Values(demands), func(a, b Demand) int {
-		return cmp.Or(cmp.Compare(a.Need, b.Need), cmp.Compare(a.Ref.String(), b.Ref.String()))
+		return cmp.Or(cmp.Compare(a.Need, b.Need), cmp.Compare(a.Ref.Job, b.Ref.Job), cmp.Compare(a.Ref.Run, b.Ref.Run))
 	})
 	free = Usable(limit)
 	for i, d := range demands {

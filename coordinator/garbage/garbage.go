@@ -27,6 +27,7 @@ import (
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 )
 
 // Key is the lease under which blobs are deleted. It can be no job's id.
@@ -126,7 +127,11 @@ var (
 
 // round collects once and returns how long to wait for the next.
 func (c *Collector) round(ctx context.Context, store blob.Lister) time.Duration {
-	done, err := c.collect(ctx, store)
+	var done done
+	err := lifecycle.Contain("collect blobs", func() (err error) { // one job's damage ends the round, and no more
+		done, err = c.collect(ctx, store)
+		return err
+	})
 	log := c.cfg.Log.With().Int("blobs", done.deleted).Logger()
 	if done.deleted > 0 {
 		log.Info().Msg("deleted blobs that no job needs")

@@ -300,3 +300,23 @@ func TestRoundsComeAfterTheStartAfterRemovalsAndHourly(t *testing.T) {
 		<-ended
 	})
 }
+
+// broken is a ledger that panics.
+type broken struct{ ledger.Ledger }
+
+func (broken) Evaluations(context.Context, ledger.Layout, int64) (map[string][]byte, error) {
+	panic("on purpose")
+}
+
+// A panic about one job ends the round and not the coordinator.
+func TestAPanicEndsTheRoundAlone(t *testing.T) {
+	w := newWorld(t)
+	w.planned("a", 6, job.Running)
+	orphan := w.put("nobody has it")
+	cfg := w.config()
+	cfg.Ledger = broken{cfg.Ledger}
+	c := New(cfg)
+	require.Positive(t, c.round(t.Context(), w.blobs))
+	require.True(t, w.there(orphan))
+	require.False(t, w.held())
+}

@@ -29,17 +29,17 @@ func (t *training) newest() int64 {
 	return t.record.Checkpoints[0].Step
 }
 
-// checkpointed records a checkpoint, which makes it one of the job's, and has those
-// deleted that are kept no longer. One that cannot be looked at now is told of
-// again.
-func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) error {
-	if n.Step <= t.newest() {
-		return t.feed(ctx, round.Checkpointed{Steps: t.newest()})
-	}
-	c, err := t.examine(ctx, n)
+// checkpointed records the newest checkpoint that was announced, which makes it one of the
+// job's, and has those deleted that are kept no longer. One that cannot be looked at now is
+// told of again.
+func (t *training) checkpointed(ctx context.Context) error {
+	c, err := t.examine(ctx)
 	if err != nil {
-		t.log.Warn().Err(err).Int64("step", n.Step).Msg("look at a checkpoint")
+		t.doubts.Warn().Err(err).Msg("look for a new checkpoint")
 		return nil
+	}
+	if c.Step <= t.newest() {
+		return t.feed(ctx, round.Checkpointed{Steps: t.newest()})
 	}
 	keep := t.engine.Plan.Spec.Checkpoints().Keep
 	_, dropped := job.WithCheckpoint(t.record.Checkpoints, c, keep)
@@ -55,31 +55,25 @@ func (t *training) checkpointed(ctx context.Context, n notice.Checkpointed) erro
 	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
 }
 
-// examine makes sure that an announced checkpoint is of this job and all there. The
-// ledger confirms that one of its writers made it, of steps that are committed.
-func (t *training) examine(ctx context.Context, n notice.Checkpointed) (job.Checkpoint, error) {
+// examine looks for the newest checkpoint that the ledger has as begun, and that is of this
+// job, of steps that are committed, and all there. Without one that is newer than those on
+// record it returns none.
+func (t *training) examine(ctx context.Context) (c job.Checkpoint, err error) {
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
-	blobs := t.service.cfg.Blobs
-	begun, err := checkpoint.Announced(ctx, t.service.cfg.Ledger, t.layout, n.Step, n.Digest)
-	if err != nil {
-		return job.Checkpoint{}, err
+	d, err := checkpoint.Written(ctx, t.service.cfg.Ledger, t.layout, t.service.cfg.Blobs, t.newest()+1)
+	if err != nil || d == nil {
+		return c, err
 	}
 	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
 	if err != nil {
-		return job.Checkpoint{}, err
+		return c, err
 	}
-	if !begun || n.Step > state.Committed {
-		return job.Checkpoint{}, fmt.Errorf("checkpoint %s of step %d: the ledger has %d steps, and knows of it: %t: %w", n.Digest, n.Step, state.Committed, begun, job.ErrStale)
+	m := &d.Manifest
+	if m.Step > state.Committed {
+		return c, fmt.Errorf("checkpoint %s is of step %d, and the ledger has %d steps: %w", d.Digest, m.Step, state.Committed, job.ErrStale)
 	}
-	m, err := t.open(ctx, n.Digest)
-	if err != nil {
-		return job.Checkpoint{}, err
-	}
-	if m.Step != n.Step || m.Step > t.engine.Plan.Steps() {
-		return job.Checkpoint{}, fmt.Errorf("checkpoint %s is of step %d, not %d: %w", n.Digest, m.Step, n.Step, job.ErrCorrupt)
-	}
-	return job.Checkpoint{Step: m.Step, Digest: n.Digest, Bytes: m.Bytes, Time: t.service.cfg.Now().UTC().Truncate(time.Millisecond)}, m.Whole(ctx, blobs)
+	return job.Checkpoint{Step: m.Step, Digest: d.Digest, Bytes: m.Bytes, Time: t.service.cfg.Now().UTC().Truncate(time.Millisecond)}, m.Of(t.layout)
 }
 
 // open reads the manifest of a checkpoint of this job.

@@ -21,17 +21,14 @@ func (d *driver) uncollected(ctx context.Context) error {
 	if d.service.cfg.Collecting == nil {
 		return nil
 	}
-	for pauses := newPauses(); ; {
-		wait := collectingEvery
-		busy, err := d.service.cfg.Collecting(ctx)
-		if err == nil && !busy {
-			return nil
+	for {
+		busy, err := persist(ctx, d, "look whether blobs are being deleted", func() (bool, error) {
+			return d.service.cfg.Collecting(ctx)
+		})
+		if err != nil || !busy {
+			return err
 		}
-		if err != nil {
-			wait = pauses.NextBackOff()
-			d.log.Warn().Err(err).Dur("again_in", wait).Msg("look whether blobs are being deleted")
-		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause(ctx, collectingEvery); err != nil {
 			return err
 		}
 	}

@@ -68,8 +68,8 @@ func (d *driver) tell(message any) {
 // paused or taken away, or ctx ends.
 func (d *driver) live(ctx context.Context, term uint64) {
 	r, err := d.claim(ctx, term)
-	if errors.Is(err, job.ErrNotFound) || errors.Is(err, errReplaced) {
-		d.service.forget(d.ref)
+	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, errReplaced) {
+		d.service.forget(d.ref) // until there is a record that can be read
 	}
 	if err != nil || r.Released || r.State.Driven() && !d.drive(ctx) {
 		return

@@ -28,6 +28,7 @@ const (
 type hints struct {
 	progress  bool // of commits or snapshots
 	units     bool // of an evaluation's last unit
+	saved     bool // of a checkpoint
 	attempts  bool // of failed or lost attempts
 	soon      bool // something waits for the answer
 	confirmed time.Duration
@@ -36,7 +37,7 @@ type hints struct {
 // due is how long the hints may wait until they are confirmed. ok is false when there
 // are none that wait for it.
 func (h *hints) due(now time.Duration) (wait time.Duration, ok bool) {
-	if !h.progress && !h.units {
+	if !h.progress && !h.units && !h.saved {
 		return 0, false
 	}
 	every := confirmEvery
@@ -48,11 +49,14 @@ func (h *hints) due(now time.Duration) (wait time.Duration, ok bool) {
 
 // confirm reads what the hints are about.
 func (t *training) confirm(ctx context.Context) error {
-	units := t.hints.units
+	units, saved := t.hints.units, t.hints.saved
 	t.hints = hints{attempts: t.hints.attempts}
 	err := t.look(ctx)
 	if err == nil && units && t.round.Phase() == round.Evaluating {
 		err = t.evaluate(ctx, round.Evaluate{Steps: t.round.Committed(), Final: t.final(t.round.Committed())}, false)
+	}
+	if err == nil && saved {
+		err = t.checkpointed(ctx)
 	}
 	t.hints.confirmed = t.service.now()
 	return err

@@ -18,8 +18,13 @@ func (t *training) tick(ctx context.Context) error {
 	if err := t.measure(ctx); err != nil {
 		return err
 	}
-	if t.round.Phase() == round.Idle || now-t.looked > lookEvery {
+	if late := now-t.looked > lookEvery; late || t.round.Phase() == round.Idle {
 		t.hints.attempts = true
+		if late { // a change of the fleet may have gone under in a flood of messages
+			if err := t.reshare(ctx); err != nil {
+				return err
+			}
+		}
 		if err := t.look(ctx); err != nil {
 			return err
 		}

@@ -38,8 +38,12 @@ func (t *training) hold(ctx context.Context) (release func(), err error) {
 		return func() {}, nil
 	}
 	n := min(need.Coordinator, s.cfg.Memory) // a plan of another coordinator, which has more
-	if err := s.ends.Acquire(ctx, n); err != nil {
-		return nil, context.Cause(ctx)
+	if !s.ends.TryAcquire(n) {
+		t.waitFor(ctx, fmt.Sprintf("waiting: the job needs %s of memory in the coordinator for a moment; other jobs have it", humanize.Bytes(uint64(n))))
+		if err := s.ends.Acquire(ctx, n); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		t.waitFor(ctx, "")
 	}
 	return func() { s.ends.Release(n) }, nil
 }

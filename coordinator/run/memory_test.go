@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -109,6 +110,35 @@ func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	}
 	for i := range 4 {
 		require.Equal(t, job.Succeeded, w.ended(job.ID(fmt.Sprint("small", i))).State)
+	}
+}
+
+// A job that waits for memory in the coordinator, which another has, says so.
+func TestAJobThatWaitsForTheCoordinatorsMemorySaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	storing, goOn := make(chan job.ID, 2), make(chan struct{})
+	cfg := w.config("test")
+	cfg.Memory = 10e6 // enough for one of them
+	cfg.Keep = func(id job.ID, _ map[string][]byte) (string, error) {
+		storing <- id
+		<-goOn
+		return "", nil
+	}
+	w.run(run.New(cfg), 1)
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	w.submit(wide("a"))
+	w.submit(wide("b"))
+	first := <-storing
+	w.told("that the other waits", func(e notice.Event) bool {
+		return waitingFor(e) && e.Job != first && strings.Contains(e.Message, "8.9 MB of memory in the coordinator")
+	})
+	release()
+	for _, id := range []job.ID{"a", "b"} {
+		r := w.ended(id)
+		require.Equal(t, job.Succeeded, r.State, r.Error)
+		require.Empty(t, r.Message)
 	}
 }
 

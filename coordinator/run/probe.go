@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/notice"
 )
 
 // askEvery is how often a coordinator that drives jobs asks whether the workers'
@@ -16,6 +17,62 @@ const (
 	askEach    = time.Millisecond
 	askTimeout = 950 * time.Millisecond
 )
+
+// maxStrangers bounds the workers that are probed at a time before they count.
+const maxStrangers = 1024
+
+// Beat takes a worker's heartbeat. A heartbeat of a worker that is not known is a hint: the
+// worker counts once its connection is confirmed.
+func (s *Service) Beat(b notice.Beat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Gone == nil || s.fleet.Has(b.Worker) {
+		s.beat(b)
+		return
+	}
+	_, known := s.strangers[b.Worker]
+	switch {
+	case b.Leaving:
+		delete(s.strangers, b.Worker)
+	case b.Validate() == nil && (known || len(s.strangers) < maxStrangers):
+		s.strangers[b.Worker] = b
+	}
+}
+
+// beat counts a worker. s.mu is held.
+func (s *Service) beat(b notice.Beat) {
+	if s.fleet.Beat(s.now(), b) {
+		s.tellFleet()
+	}
+}
+
+// probeStrangers asks for the connections of workers that do not count yet. s.mu is held.
+func (s *Service) probeStrangers(ctx context.Context) {
+	for worker := range s.strangers {
+		if s.asking[worker] {
+			continue
+		}
+		s.asking[worker] = true
+		s.background("ask whether a worker is there", job.Ref{}, func() error {
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			s.greet(worker, s.cfg.Gone(ctx, worker))
+			return nil
+		})
+	}
+}
+
+// greet notes the answer about a worker that does not count yet.
+func (s *Service) greet(worker string, gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, waits := s.strangers[worker]
+	delete(s.strangers, worker)
+	delete(s.asking, worker)
+	if waits && !gone {
+		s.beat(b)
+	}
+}
 
 // probeWorkers asks about every worker that is not being asked about. s.mu is held.
 func (s *Service) probeWorkers(ctx context.Context) {

@@ -17,6 +17,9 @@ import (
 // roomEvery is how often a coordinator asks the ledger how much memory it has.
 const roomEvery = 2 * time.Second
 
+// measureEvery is how often a job's log is sized: it takes a look at all open jobs.
+const measureEvery = 500 * time.Millisecond
+
 // lingering is how many halves of its length a log takes: after a trim every other entry
 // below the floor stays until the next.
 const lingering = 3
@@ -142,13 +145,18 @@ func logSteps(bytes, entry int64) int64 {
 // and sizes this job's log by it.
 func (t *training) measure(ctx context.Context) error {
 	s := t.service
+	now := s.now()
+	if t.measured != 0 && now-t.measured < measureEvery {
+		return nil
+	}
+	t.measured = max(1, now)
 	if s.asksForRoom() {
 		c, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
-		if now, err := s.cfg.Ledger.Room(c); err != nil {
+		if room, err := s.cfg.Ledger.Room(c); err != nil {
 			t.log.Debug().Err(err).Msg("ask how much memory the ledger has")
 		} else {
-			s.hasRoom(now)
+			s.hasRoom(room)
 		}
 	}
 	steps := s.logSteps(t.layout)

@@ -104,9 +104,10 @@ type Service struct {
 	tidy  time.Duration          // when due was last looked at
 	late  []straggling           // ledgers to be deleted once more
 
-	asking map[string]bool // workers that are being probed
-	probed time.Duration   // when they were last
-	busy   sync.WaitGroup
+	asking    map[string]bool        // workers that are being probed
+	probed    time.Duration          // when they were last
+	strangers map[string]notice.Beat // newest beats of workers that are to be probed before they count
+	busy      sync.WaitGroup
 
 	leasing   leasing
 	confirmed time.Duration       // when confirm was last done
@@ -130,7 +131,7 @@ func New(cfg Config) *Service {
 		ends: ends,
 		cfg:  cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:    map[job.Ref]time.Time{},
-		asking: map[string]bool{}, leasing: newLeasing(cfg.Log),
+		asking: map[string]bool{}, strangers: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
 	}
 }
@@ -294,20 +295,12 @@ func (s *Service) tick(ctx context.Context) {
 	if s.fleet.Expire(s.now()) {
 		s.tellFleet()
 	}
+	s.probeStrangers(ctx)
 	s.probeWorkers(ctx)
 	s.look(ctx)
 	s.sweep(ctx)
 	s.retire(ctx)
 	s.confirm(ctx)
-}
-
-// Beat takes a worker's heartbeat.
-func (s *Service) Beat(b notice.Beat) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fleet.Beat(s.now(), b) {
-		s.tellFleet()
-	}
 }
 
 // tellFleet tells every job that the slots have changed. s.mu is held.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"tributary/coordinator/round"
 	"tributary/shared/history"
 	"tributary/shared/job"
@@ -57,16 +59,20 @@ type training struct {
 	// committer is the worker that committed the newest step, as far as it was told.
 	committer  string
 	refusal    refusal
-	complained time.Duration // when the log last said that the ledger cannot be read
-	logSteps   int64         // of log that there is room for, as the machine knows
-	held       bool          // the job waits for room in the ledger
+	complained time.Duration  // when the log last said that the ledger cannot be read
+	logSteps   int64          // of log that there is room for, as the machine knows
+	measured   time.Duration  // when its log was last sized; 0: never
+	held       bool           // the job waits for room in the ledger
+	unclear    time.Duration  // since when it waits for a worker for no reason that is known; 0: it does not
+	doubts     zerolog.Logger // of checkpoints that are announced
+	heard      int            // messages in a row that went before ticks and confirmations
 }
 
 // train takes the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	d.stored = &p.layout
-	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message}
+	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, doubts: sparing(d.log)}
 	policy := p.engine.Plan.Spec.Checkpoints()
 	if d.service.cfg.Volatile {
 		policy = job.Checkpointing{}
@@ -162,17 +168,33 @@ func (t *training) loop(ctx context.Context) error {
 	return t.tell(ctx)
 }
 
+// mostHeard is how many messages in a row go before a tick or a confirmation that is
+// due, so that a flood of messages does not keep the job from its work.
+const mostHeard = 64
+
 // next waits for a message, or for a tick, which is nil. What was told goes
 // first, for a tick would look in the ledger for what the messages say.
 func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	select {
-	case m := <-t.inbox:
-		return m, nil
-	default:
+	switch {
+	case t.heard < mostHeard:
+		select {
+		case m := <-t.inbox:
+			t.heard++
+			return m, nil
+		default:
+		}
+	case t.heard == mostHeard:
+		select {
+		case <-tick:
+			t.heard++ // a confirmation that is due comes next
+			return nil, nil
+		default:
+		}
 	}
+	t.heard = 0
 	var confirm <-chan time.Time
 	if wait, ok := t.hints.due(t.service.now()); ok && wait == 0 {
 		return confirmNow{}, nil
@@ -214,7 +236,7 @@ func (t *training) hear(ctx context.Context, message any) error {
 	case notice.Snapshotted:
 		t.hints.progress = true
 	case notice.Checkpointed:
-		return t.checkpointed(ctx, m)
+		t.hints.saved = true
 	case notice.Failure:
 		if m.Full && m.Task.Kind != job.Save {
 			return t.refused(ctx)
@@ -247,6 +269,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 		}
 	}
 	if t.round.Phase() != round.Waiting {
+		t.unclear = 0
 		t.waitFor(ctx, t.refusal.message(now))
 	}
 	return nil

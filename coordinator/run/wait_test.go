@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -208,4 +209,41 @@ func (j junk) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 		err = job.ErrCorrupt
 	}
 	return job.Record{}, revision, err
+}
+
+// A job that cannot learn whether blobs are being deleted says so while it waits.
+func TestTheLeaseOfTheCollectionThatCannotBeReadIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var readable atomic.Bool
+	cfg := w.config("a")
+	cfg.Collecting = func(context.Context) (bool, error) {
+		if !readable.Load() {
+			return false, errors.New("the bucket is away")
+		}
+		return false, nil
+	}
+	w.run(run.New(cfg), 1)
+	w.submit(line("j", 3))
+	w.told("why the job waits", func(e notice.Event) bool {
+		return waitingFor(e) && e.Message == "waiting: look whether blobs are being deleted: the bucket is away"
+	})
+	readable.Store(true)
+	r := w.ended("j")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Empty(t, r.Message)
+}
+
+// Workers that are there and take no tasks are waited for, and people know.
+func TestWorkersThatTakeNoTasksAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.service("a")
+	w.run(s, 0)
+	w.beat("idle", 0)
+	go w.beatUntil(t.Context(), "idle", 0)
+	w.submit(line("j", 3))
+	w.told("why the job waits", func(e notice.Event) bool {
+		return waitingFor(e) && e.Message == "waiting: none of the 1 workers present takes tasks now"
+	})
 }

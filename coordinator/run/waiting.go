@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -85,6 +86,8 @@ func (t *training) waitForWorker(ctx context.Context) {
 		only = ""
 	}
 	needs := t.service.waitsForRoom(t.ref)
+	unclear := t.unclear
+	t.unclear = 0
 	switch {
 	case needs != "":
 		t.waitFor(ctx, needs)
@@ -100,7 +103,12 @@ func (t *training) waitForWorker(ctx context.Context) {
 	default:
 		if n, most := t.service.largest(only); most > 0 && t.record.Need > most {
 			t.waitFor(ctx, tooLarge(t.record.Need, n, most))
-		} // else it has come just now
+			return
+		}
+		now := t.service.now()
+		if t.unclear = cmp.Or(unclear, max(1, now)); now-t.unclear > quiet { // else a worker has come just now
+			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present takes tasks now", workers))
+		}
 	}
 }
 

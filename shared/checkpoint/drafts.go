@@ -21,17 +21,6 @@ func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout
 	return nil
 }
 
-// Announced reports whether a checkpoint was announced in the ledger, which those can do
-// alone who write there.
-func Announced(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, digest job.Digest) (bool, error) {
-	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
-	if err != nil {
-		return false, fmt.Errorf("read the checkpoints begun: %w", err)
-	}
-	data, ok := units[unit(step, digest)]
-	return ok && blob.DigestOf(data) == digest, nil
-}
-
 // unit names the announcement of a checkpoint.
 func unit(step int64, digest job.Digest) string {
 	return strconv.FormatInt(step, 10) + "/" + string(digest)

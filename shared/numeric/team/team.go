@@ -98,8 +98,9 @@ func (t *Team) Run(w Work) {
 func (t *Team) do(w Work, thread int) {
 	defer func() {
 		if v := recover(); v != nil && v != errLeft {
-			t.failed.CompareAndSwap(nil, &Panic{Thread: thread, Value: v, Stack: debug.Stack()})
-			t.met.raise(math.MaxInt64 / 2)
+			if t.failed.CompareAndSwap(nil, &Panic{Thread: thread, Value: v, Stack: debug.Stack()}) {
+				t.met.raise(math.MaxInt64 / 2) // once: more would overflow
+			}
 		}
 	}()
 	w.Do(thread)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -94,6 +95,45 @@ func TestAPanicOfAnyThreadReachesTheCaller(t *testing.T) {
 			}
 		}
 		m.Close()
+	}
+}
+
+// allBreaking is work in which every thread but the caller panics, and it meets them then.
+type allBreaking struct {
+	team     *team.Team
+	breaking atomic.Int64
+}
+
+func (b *allBreaking) Do(thread int) {
+	if thread > 0 {
+		b.breaking.Add(1)
+		panic("on purpose")
+	}
+	for b.breaking.Load() < int64(b.team.Threads()-1) {
+		runtime.Gosched()
+	}
+	for range 20_000 { // their panics are kept by then, as a rule
+		runtime.Gosched()
+	}
+	b.team.Meet(thread)
+}
+
+// The same input makes all threads panic. The one that waits for them ends.
+func TestManyPanicsAtOnceLeaveNobodyWaiting(t *testing.T) {
+	m := team.New(5)
+	defer m.Close()
+	for range 20 {
+		caught := make(chan any, 1)
+		go func() {
+			defer func() { caught <- recover() }()
+			m.Run(&allBreaking{team: m})
+		}()
+		select {
+		case v := <-caught:
+			require.IsType(t, (*team.Panic)(nil), v)
+		case <-time.After(20 * time.Second):
+			require.FailNow(t, "a thread waits for ever")
+		}
 	}
 }
 

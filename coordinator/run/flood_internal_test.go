@@ -1,0 +1,92 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+	"tributary/shared/notice"
+)
+
+// A flood of messages keeps a job neither from its ticks nor from reading what hints are about.
+func TestAFloodOfMessagesStarvesNothing(t *testing.T) {
+	d, _, _ := driving()
+	d.inbox = make(chan any, 4*mostHeard)
+	for range cap(d.inbox) {
+		d.inbox <- notice.Snapshotted{}
+	}
+	tr := &training{driver: d, hints: hints{progress: true, confirmed: -time.Second}}
+	tick := make(chan time.Time, 1)
+	tick <- time.Time{}
+	var ticked, confirmed bool
+	for range mostHeard + 2 {
+		switch m, err := tr.next(t.Context(), tick); {
+		case err != nil:
+			require.NoError(t, err)
+		case m == nil:
+			ticked = true
+		case m == confirmNow{}:
+			confirmed = true
+		}
+	}
+	require.True(t, ticked, "no tick")
+	require.True(t, confirmed, "hints were not confirmed")
+}
+
+// oneLease is a lease that anybody gets.
+type oneLease struct{}
+
+func (oneLease) Acquire(context.Context, string, string) (Lease, error) { return oneLease{}, nil }
+
+func (oneLease) Term() uint64 { return 8 }
+
+func (oneLease) Lost() <-chan struct{} { return nil }
+
+func (oneLease) Release(context.Context) error { return nil }
+
+// A job whose record can no longer be read is left alone until there is another: nobody
+// takes its lease ten times a second.
+func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
+	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Running}, err: fmt.Errorf("decode: %w", job.ErrCorrupt)}
+	s := New(Config{Records: o, Events: o, Leases: oneLease{}, Log: zerolog.Nop()})
+	s.see(t.Context(), o.record)
+	s.busy.Wait()
+	require.Empty(t, s.jobs)
+	require.Empty(t, s.open)
+}
+
+// A worker that nobody knows counts when its connection is there, and not before.
+func TestBeatsOfWorkersThatAreNotThereCountForNothing(t *testing.T) {
+	asked := make(chan string, 2*maxStrangers)
+	s := New(Config{Log: zerolog.Nop(), Gone: func(_ context.Context, worker string) bool {
+		asked <- worker
+		return worker != "real"
+	}})
+	beat := notice.Beat{Worker: "real", Numerics: "n", Slots: 2}
+	s.Beat(beat)
+	for i := range 2 * maxStrangers {
+		s.Beat(notice.Beat{Worker: fmt.Sprint("fake-", i), Numerics: "n", Slots: 4096})
+	}
+	s.Beat(notice.Beat{Worker: "", Numerics: "n", Slots: 4096})
+	require.Zero(t, s.fleet.Slots("n", 0), "nobody was asked yet")
+	require.Len(t, s.strangers, maxStrangers)
+	s.tick(t.Context())
+	s.busy.Wait()
+	require.Equal(t, 2, s.fleet.Slots("n", 0))
+	require.Equal(t, []string{"real"}, s.fleet.Names())
+	require.Empty(t, s.strangers)
+	require.Empty(t, s.asking)
+	require.Len(t, asked, maxStrangers)
+
+	beat.Slots = 3
+	s.Beat(beat)
+	require.Equal(t, 3, s.fleet.Slots("n", 0), "one that is known is heard at once")
+	beat.Leaving = true
+	s.Beat(beat)
+	require.Zero(t, s.fleet.Slots("n", 0))
+}
