@@ -14,7 +14,7 @@ import (
 // floodEvery is the time between two bursts of requests, each of floodBurst.
 const (
 	floodEvery = 20 * time.Millisecond
-	floodBurst = 20
+	floodBurst = 10
 )
 
 // flood asks for predictions and about jobs, and discards the answers.

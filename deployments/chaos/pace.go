@@ -14,8 +14,8 @@ const leastPace = 0.2
 
 // The least that a pace can be told from.
 const (
-	pacedTime  = time.Second
-	pacedSteps = 50
+	pacedTime  = 300 * time.Millisecond
+	pacedSteps = 20
 )
 
 // interval is a time in which faults were at work.
@@ -68,7 +68,7 @@ func (l *lab) paceAlone(ctx context.Context, p script) (float64, error) {
 		return 0, err
 	}
 	var res result
-	if err := l.run(ctx, 0, calm, want, &res); err != nil {
+	if err := l.run(ctx, 0, calm, want, 1, &res); err != nil {
 		return 0, err
 	}
 	if l.paces.kind == nil {

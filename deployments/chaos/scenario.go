@@ -90,16 +90,12 @@ func (l *lab) play(ctx context.Context, seed uint64, p script) (res result) {
 		}
 	}
 	began = time.Now()
-	res.err = l.run(ctx, seed, p, want, &res)
-	res.pace /= alone
-	if len(p.visits) > 0 && res.pace < leastPace {
-		res.err = errors.Join(res.err, fmt.Errorf("pace %.2f of that without a neighbour, want %.2f or more", res.pace, leastPace))
-	}
+	res.err = l.run(ctx, seed, p, want, alone, &res)
 	return res
 }
 
-// run starts a fleet, plays a script on it, and ends it.
-func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, res *result) error {
+// run starts a fleet, plays a script on it, and ends it. alone is the pace to compare with.
+func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, alone float64, res *result) error {
 	dir := filepath.Join(l.temp, fmt.Sprint("scenario-", seed))
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
@@ -113,6 +109,9 @@ func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, r
 	f, err := newFleet(ctx, l, dir, &journal{f: file}, p.coordinators, p.workers, p.scarce)
 	if err == nil {
 		err = f.train(ctx, p, want, res)
+	}
+	if res.pace /= alone; res.pace < leastPace {
+		err = errors.Join(err, fmt.Errorf("pace %.2f of that without a neighbour, want %.2f or more", res.pace, leastPace))
 	}
 	err = errors.Join(err, f.crashed())
 	f.close()
