@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// leastPace is the part of its pace without neighbours that a job must keep. Two
-// neighbours that train leave it a third; the rest is for the load of the machine.
-const leastPace = 0.2
+// leastPace is the part of its pace without neighbours that a job must keep. A neighbour
+// that trains may take half of it, a flood half of the processors from what is left; the
+// rest is for the load of the machine, which may have been less when the pace was measured.
+const leastPace = 0.1
 
 // The least that a pace can be told from.
 const (
@@ -30,8 +31,9 @@ func (c *client) pace(excused []interval) float64 {
 		steps int64
 		taken time.Duration
 	)
-	for i := 1; i < len(c.commits); i++ {
-		before, now := c.commits[i-1], c.commits[i]
+	all := inOrder(c.commits)
+	for i := 1; i < len(all); i++ {
+		before, now := all[i-1], all[i]
 		struck := false
 		for _, e := range excused {
 			struck = struck || before.at.Before(e.to) && now.at.After(e.from)
@@ -45,6 +47,27 @@ func (c *client) pace(excused []interval) float64 {
 		return math.NaN()
 	}
 	return float64(steps) / taken.Seconds()
+}
+
+// lateNotices is how many notices may overtake another one.
+const lateNotices = 3
+
+// inOrder leaves out notices that came late: those of fewer steps than the one before, when
+// one of the next has more again. After a loss of steps the next ones have fewer too.
+func inOrder(all []commit) []commit {
+	var kept []commit
+	for i, now := range all {
+		late := false
+		if n := len(kept); n > 0 && now.steps < kept[n-1].steps {
+			for _, next := range all[i+1 : min(len(all), i+1+lateNotices)] {
+				late = late || next.steps >= kept[n-1].steps
+			}
+		}
+		if !late {
+			kept = append(kept, now)
+		}
+	}
+	return kept
 }
 
 // paces is how fast jobs are without neighbours and faults, measured once for each kind.
