@@ -162,6 +162,8 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	r.committed, r.room.refused = e.Steps, false
 	if r.phase == Stepping && r.committed >= r.span.end {
 		r.weigh(now)
+	} else if r.phase == Stepping && r.share.first.steps == 0 {
+		r.share.first = reached{steps: r.committed, at: now}
 	}
 	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)
 	if r.phase == Stepping && r.span.lasts(r.committed) {

@@ -25,9 +25,16 @@ type share struct {
 	per   map[int]time.Duration // by teams: a step's time, as the last span said that was parted so
 	began time.Duration         // when the span that runs was published
 	steps int64                 // that it has; 0: how long it may be is to be found anew
+	first reached               // its first commit, when that is not its last
 	turn  int                   // which of the other ways is tried next
 	next  time.Duration         // when there may be another trial
 	every time.Duration         // how many times as long as a trial until the next
+}
+
+// reached is when so many steps were known to be committed.
+type reached struct {
+	steps int64
+	at    time.Duration
 }
 
 // fresh forgets what was known of another fleet.
@@ -61,7 +68,7 @@ func (r *Round) choose(now time.Duration) (steps int64) {
 	if s.tried > 0 { // it was broken off
 		r.settle(now, false)
 	}
-	s.began = now
+	s.began, s.first = now, reached{}
 	least := max(min(trialSteps, r.within(r.cfg.SpanTime)), 2)
 	try := r.upTo(min(max(least, r.within(r.cfg.TrialTime)), maxSpan, r.left()))
 	if r.cfg.TrialTime == 0 || s.all == 1 || s.per[s.kept] == 0 || now < s.next || try < least {
@@ -77,7 +84,14 @@ func (r *Round) weigh(now time.Duration) {
 	clean := !r.span.broken && r.attempt == 0 && r.committed == r.span.end
 	took, known := now-s.began, s.per[s.teams()]
 	per := max(1, took/time.Duration(r.span.steps))
-	if clean && (s.tried > 0 || r.span.steps >= trialSteps || took >= trialLong || per < known) {
+	sure := s.tried > 0 || r.span.steps >= trialSteps || took >= trialLong || per < known
+	if r.crowded {
+		// The time before the first commit is mostly the wait for a turn.
+		if sure = s.first.steps > 0; sure {
+			per = max(1, (now-s.first.at)/time.Duration(r.committed-s.first.steps))
+		}
+	}
+	if clean && sure {
 		s.per[s.teams()] = per
 	}
 	if s.tried > 0 {

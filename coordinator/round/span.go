@@ -45,6 +45,9 @@ func (r *Round) publish(now time.Duration) []Action {
 	publish := Publish{Step: r.committed, Steps: steps, Nodes: nodes, Threads: threads}
 	if len(nodes) == 1 {
 		r.span.tell = min(r.within(r.cfg.TellTime), steps)
+		if r.crowded {
+			r.span.tell = min(r.span.tell, (steps+1)/2) // the first commit says when the turn began
+		}
 		publish.Tell = r.span.tell
 	}
 	return append(actions, publish)
@@ -73,9 +76,17 @@ func (r *Round) stride() int64 {
 	case r.share.kept == 1:
 		span *= loneSpan
 	}
-	steps := min(r.within(span), maxSpan)
-	if r.share.per[r.share.teams()] == 0 {
-		steps = min(steps, max(1, 2*r.share.steps))
+	steps, twice := min(r.within(span), maxSpan), max(1, 2*r.share.steps)
+	switch known := r.share.per[r.share.teams()] > 0; {
+	case r.crowded && !known:
+		// What steps have taken so far is mostly the wait for a turn: a turn or two of a
+		// few steps say what they take. A span that was broken off says nothing.
+		if r.committed != r.span.end {
+			twice = max(1, r.share.steps)
+		}
+		steps = min(trialSteps, twice)
+	case r.crowded || !known:
+		steps = min(steps, twice)
 	}
 	return r.upTo(steps)
 }

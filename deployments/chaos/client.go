@@ -18,8 +18,13 @@ type client struct {
 	nc *nats.Conn
 
 	mu      sync.Mutex
+	only    job.ID // whose commits are counted; "" for every job's
 	commits []commit
 }
+
+// forged is the header of notices that the tool forges: the tool does not believe them,
+// and the programs do not look at headers.
+const forged = "Chaos-Forged"
 
 // commit is the news that so many steps are committed.
 type commit struct {
@@ -35,15 +40,26 @@ func dial(address string) (*client, error) {
 	c := &client{nc: nc}
 	_, err = nc.Subscribe("tributary.commit.*", func(m *nats.Msg) {
 		var n struct {
-			Committed int64 `json:"committed"`
+			Job       job.ID `json:"job"`
+			Committed int64  `json:"committed"`
 		}
-		if json.Unmarshal(m.Data, &n) == nil {
-			c.mu.Lock()
+		if m.Header.Get(forged) != "" || json.Unmarshal(m.Data, &n) != nil {
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.only == "" || c.only == n.Job {
 			c.commits = append(c.commits, commit{n.Committed, time.Now()})
-			c.mu.Unlock()
 		}
 	})
 	return c, err
+}
+
+// follow has only one job's commits counted.
+func (c *client) follow(id job.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.only = id
 }
 
 // steps is how many steps are known to be committed.
@@ -79,7 +95,7 @@ func (c *client) askFor(ctx context.Context, patience time.Duration, subject, bo
 			case "":
 				return json.Unmarshal(m.Data, answer)
 			case "400", "404", "409":
-				return fmt.Errorf("%s: %s", subject, m.Header.Get("Nats-Service-Error"))
+				return refusal{code, subject + ": " + m.Header.Get("Nats-Service-Error")}
 			default:
 				err = errors.New(m.Header.Get("Nats-Service-Error"))
 			}
@@ -88,6 +104,23 @@ func (c *client) askFor(ctx context.Context, patience time.Duration, subject, bo
 			return fmt.Errorf("%s: %w: %w", subject, ctx.Err(), err)
 		}
 	}
+}
+
+// refusal is an answer that another request of the kind would get again.
+type refusal struct{ code, text string }
+
+func (r refusal) Error() string { return r.text }
+
+// refused reports whether a request was answered, and refused.
+func refused(err error) bool {
+	_, ok := errors.AsType[refusal](err)
+	return ok
+}
+
+// missing reports whether there is no such job.
+func missing(err error) bool {
+	r, ok := errors.AsType[refusal](err)
+	return ok && r.code == "404"
 }
 
 // ended waits for a job to be final and released.

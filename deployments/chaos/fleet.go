@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -39,27 +40,34 @@ type fleet struct {
 	mu           sync.Mutex
 	workers      []*member
 	coordinators []*member
+	processes    []named // all that launch started
 	serversBusy  bool
 	started      int
 }
 
-func newFleet(ctx context.Context, l *lab, dir string, log io.Writer, coordinators, workers int) (*fleet, error) {
+// named is a process and whose it is.
+type named struct {
+	name string
+	*process
+}
+
+func newFleet(ctx context.Context, l *lab, dir string, log io.Writer, coordinators, workers int, scarce scarcity) (*fleet, error) {
 	f := &fleet{lab: l, log: log, net: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())}
 	var err error
 	if f.nats, err = newNATS(ctx, l, dir, log); err != nil {
 		return f, err
 	}
-	if f.redis, err = newRedis(ctx, dir, log); err != nil {
+	if f.redis, err = newRedis(ctx, dir, log, scarce.redis); err != nil {
 		return f, err
 	}
 	share := []string{"always", "auto"}[workers%2]
 	for range coordinators {
-		if _, err := f.add(ctx, "coordinator", "serve", "--data-root", "deployments/data", "--share", share); err != nil {
+		if _, err := f.add(ctx, "coordinator", "serve", "--data-root", "deployments/data:"+l.temp, "--share", share); err != nil {
 			return f, err
 		}
 	}
 	for i := range workers {
-		if _, err := f.add(ctx, "worker", "--slots", fmt.Sprint(1+i%2)); err != nil {
+		if _, err := f.add(ctx, "worker", "--slots", fmt.Sprint(1+i%2), "--memory", fmt.Sprint(scarce.worker)); err != nil {
 			return f, err
 		}
 	}
@@ -105,8 +113,26 @@ func (f *fleet) launch(ctx context.Context, m *member) (err error) {
 	fmt.Fprintf(f.log, "--- %s starts at %s\n", m.name, time.Now().Format(time.TimeOnly))
 	args := append(append([]string(nil), m.args...),
 		"--nats", "nats://"+m.nats.Listen, "--redis", "redis://"+m.redis.Listen, "--http", m.http, "--log-level", "info")
-	m.process, err = spawn(ctx, prefixed{m.name, f.log}, filepath.Join(f.lab.bin, m.program), args...)
-	return err
+	if m.process, err = spawn(ctx, prefixed{m.name, f.log}, filepath.Join(f.lab.bin, m.program), args...); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.processes = append(f.processes, named{m.name, m.process})
+	return nil
+}
+
+// crashed reports coordinators and workers that ended without being asked, or panicked.
+func (f *fleet) crashed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var faults []error
+	for _, p := range f.processes {
+		if fault := p.fault(); fault != "" {
+			faults = append(faults, fmt.Errorf("%s %s", p.name, fault))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // claim picks a member that no other fault is at work on; nil when there is none.

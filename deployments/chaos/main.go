@@ -9,12 +9,16 @@
 // started for each scenario (redis-server must be in PATH), and every process
 // speaks to them through a proxy of its own.
 //
-// It owns processes, faults and the table; the fleet under test is the two
+// With --hostile, and for every third seed without it, strangers use the same servers
+// meanwhile: jobs that do not fit or diverge, forged notices, tasks and records, floods.
+//
+// It owns processes, faults, neighbours and the table; the fleet under test is the two
 // programs as they are shipped.
 //
 // Invariant: a scenario passes only when the job has succeeded with the very
-// digest that shared/serial computes, every step of it is verified over NATS, and
-// nothing of it is left in Redis.
+// digest that shared/serial computes, every step of it is verified over NATS,
+// nothing is left in Redis, no coordinator or worker ended by itself or panicked, and the
+// job kept its pace beside hostile neighbours, all of whose jobs could be removed.
 package main
 
 import (
@@ -37,8 +41,11 @@ type scenarios struct {
 	Parallel  int      `default:"1" help:"Scenarios at a time, 1 to 64."`
 	Faults    []string `placeholder:"NAME,…" help:"Only these faults; see --list."`
 	Job       string   `placeholder:"NAME" help:"Only this job: digits, deep or house."`
-	List      bool     `help:"List the faults and end."`
-	Logs      string   `default:"" placeholder:"FOLDER" help:"Keep the logs of failed scenarios here; default: a new folder in the system's own for such."`
+	List      bool     `help:"List the faults and the neighbours, and end."`
+	Hostile   bool     `help:"Give every scenario a hostile neighbour or two; otherwise every third seed has them."`
+	// Neighbours implies Hostile.
+	Neighbours []string `placeholder:"NAME,…" help:"Only these neighbours, in every scenario; see --list."`
+	Logs       string   `default:"" placeholder:"FOLDER" help:"Keep the logs of failed scenarios here; default: a new folder in the system's own for such."`
 }
 
 // Validate is called by kong.
@@ -51,6 +58,11 @@ func (c *scenarios) Validate() error {
 	}
 	if c.Job != "" && jobByName(c.Job, 0) == nil {
 		return fmt.Errorf("--job: %q: want one of %s", c.Job, strings.Join(jobNames(), ", "))
+	}
+	for _, name := range c.Neighbours {
+		if neighbourByName(name) == nil {
+			return fmt.Errorf("--neighbours: %q: want some of %s", name, strings.Join(neighbourNames(), ", "))
+		}
 	}
 	_, err := chosen(c.Faults)
 	return err
@@ -81,6 +93,9 @@ func (c *scenarios) Run(ctx context.Context) error {
 	if c.List {
 		for _, f := range faults {
 			fmt.Fprintf(os.Stdout, "%-20s %s\n", f.name, f.what)
+		}
+		for _, n := range neighbours {
+			fmt.Fprintf(os.Stdout, "%-20s %s\n", n.name, n.what)
 		}
 		return nil
 	}

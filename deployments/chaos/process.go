@@ -8,22 +8,30 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // process is a running program. Its methods may be called after its end.
 type process struct {
-	cmd  *exec.Cmd
-	once sync.Once
+	cmd    *exec.Cmd
+	wanted atomic.Bool   // the tool has asked it to end
+	done   chan struct{} // closed at its end; cmd.ProcessState is set then
+	alone  atomic.Bool   // it ended before the tool had asked
 }
 
 // spawn starts a program in the repository's folder, its output going to log.
 func spawn(ctx context.Context, log io.Writer, program string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...)}
+	p := &process{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(program), err)
 	}
+	go func() {
+		_ = p.cmd.Wait() // fault reads how it ended
+		p.alone.Store(!p.wanted.Load())
+		close(p.done)
+	}()
 	return p, nil
 }
 
@@ -31,10 +39,29 @@ func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) } // it may 
 
 // end sends a signal and waits for the process to be gone.
 func (p *process) end(s os.Signal) {
-	p.once.Do(func() {
-		p.signal(s)
-		_ = p.cmd.Wait() // how it ended does not matter
-	})
+	p.wanted.Store(true)
+	p.signal(s)
+	<-p.done
+}
+
+// crash is the exit code of a Go program that panics.
+const crash = 2
+
+// fault says how the process ended if it ended by itself or panicked, else "".
+func (p *process) fault() string {
+	select {
+	case <-p.done:
+	default:
+		return ""
+	}
+	switch how := p.cmd.ProcessState; {
+	case p.alone.Load():
+		return fmt.Sprintf("ended by itself: %s", how)
+	case how.ExitCode() == crash:
+		return fmt.Sprintf("was asked to end and panicked: %s", how)
+	default:
+		return ""
+	}
 }
 
 func (p *process) kill() { p.end(syscall.SIGKILL) }
@@ -42,6 +69,9 @@ func (p *process) kill() { p.end(syscall.SIGKILL) }
 // lab is what all scenarios share: the programs, and a folder for what fails.
 type lab struct {
 	bin, logs, temp string
+	paces           paces
+	once            sync.Once // writes the wide table
+	wideErr         error
 }
 
 // newLab builds the programs.
@@ -69,5 +99,6 @@ func newLab(ctx context.Context, logs string) (*lab, error) {
 // close removes everything but the logs of failed scenarios.
 func (l *lab) close() {
 	_ = os.RemoveAll(l.bin)
+	_ = os.Remove(l.wideFile())
 	_ = os.Remove(l.temp) // stays when it holds logs
 }

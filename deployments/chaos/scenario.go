@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ type result struct {
 	job                   string
 	coordinators, workers int
 	struck                []string
+	neighbours            []string
+	pace                  float64 // against the pace without neighbours; NaN: not known
 	steps, redone         int64
 	gap, took             time.Duration
 	err                   error
@@ -34,6 +37,8 @@ type script struct {
 	work                  *work
 	coordinators, workers int
 	strikes               []strike
+	visits                []visit
+	scarce                scarcity
 }
 
 // strike is a fault and the part of the job's steps after which it comes.
@@ -43,11 +48,11 @@ type strike struct {
 	seed  uint64
 }
 
-func scriptOf(seed uint64, only string, from []fault) script {
+func (c *scenarios) script(seed uint64, from []fault) script {
 	r := rand.New(rand.NewPCG(seed, 0x7472696275746172))
 	name := works[r.IntN(len(works))].name
-	if only != "" {
-		name = only
+	if c.Job != "" {
+		name = c.Job
 	}
 	p := script{coordinators: 1 + r.IntN(3), workers: 1 + r.IntN(4)}
 	p.work = jobByName(name, p.workers)
@@ -60,13 +65,16 @@ func scriptOf(seed uint64, only string, from []fault) script {
 		}
 		return 1
 	})
+	p.scarce = plenty
+	if c.hostile(seed) {
+		p.invite(seed, c.chosenNeighbours())
+	}
 	return p
 }
 
 // play runs one scenario.
-func (l *lab) play(ctx context.Context, seed uint64, only string, from []fault) (res result) {
-	p := scriptOf(seed, only, from)
-	res = result{seed: seed, job: p.work.name, coordinators: p.coordinators, workers: p.workers}
+func (l *lab) play(ctx context.Context, seed uint64, p script) (res result) {
+	res = result{seed: seed, job: p.work.name, coordinators: p.coordinators, workers: p.workers, pace: math.NaN()}
 	began := time.Now()
 	defer func() { res.took = time.Since(began) }()
 	want, err := p.work.reference(ctx)
@@ -74,25 +82,41 @@ func (l *lab) play(ctx context.Context, seed uint64, only string, from []fault) 
 		res.err = err
 		return res
 	}
+	alone := math.NaN()
+	if len(p.visits) > 0 {
+		if alone, err = l.paceAlone(ctx, p); err != nil {
+			res.err = fmt.Errorf("without a neighbour: %w", err)
+			return res
+		}
+	}
+	began = time.Now()
+	res.err = l.run(ctx, seed, p, want, alone, &res)
+	return res
+}
+
+// run starts a fleet, plays a script on it, and ends it. alone is the pace to compare with.
+func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, alone float64, res *result) error {
 	dir := filepath.Join(l.temp, fmt.Sprint("scenario-", seed))
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		res.err = err
-		return res
+		return err
 	}
 	file, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		res.err = err
-		return res
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	f, err := newFleet(ctx, l, dir, &journal{f: file}, p.coordinators, p.workers)
+	f, err := newFleet(ctx, l, dir, &journal{f: file}, p.coordinators, p.workers, p.scarce)
 	if err == nil {
-		err = f.train(ctx, p, want, &res)
+		err = f.train(ctx, p, want, res)
 	}
+	if res.pace /= alone; res.pace < leastPace {
+		err = errors.Join(err, fmt.Errorf("pace %.2f of that without a neighbour, want %.2f or more", res.pace, leastPace))
+	}
+	err = errors.Join(err, f.crashed())
 	f.close()
-	res.err = errors.Join(err, l.tidy(dir, file, seed, err != nil))
-	return res
+	err = errors.Join(err, panics(file.Name()))
+	return errors.Join(err, l.tidy(dir, file, seed, err != nil))
 }
 
 // tidy removes a scenario's folder, or keeps its log.
@@ -115,14 +139,18 @@ func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *resul
 	if err := c.ask(ctx, "tributary.jobs.submit", p.work.spec, &submitted); err != nil {
 		return err
 	}
-	struck, err := f.strikeAll(ctx, c, submitted.ID, p.strikes)
+	c.follow(submitted.ID)
+	v := f.visit(ctx, c, submitted.ID, p.visits)
+	struck, excused, err := f.strikeAll(ctx, c, submitted.ID, p.strikes)
 	res.struck = struck
-	if err != nil {
-		return err
+	var r job.Record
+	if err == nil {
+		r, err = c.ended(ctx, submitted.ID)
 	}
-	r, err := c.ended(ctx, submitted.ID)
 	res.steps = r.Steps
 	res.gap, res.redone = c.longest()
+	res.pace = c.pace(excused)
+	res.neighbours = v.leave()
 	if err != nil {
 		return err
 	}
@@ -135,17 +163,20 @@ func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *resul
 	if err := c.verify(ctx, submitted.ID); err != nil {
 		return err
 	}
+	if err := v.dispose(ctx); err != nil {
+		return err
+	}
 	return f.clean(ctx)
 }
 
 // strikeAll lets the faults strike when their time comes, and waits for the
-// last to be mended. A job that is over is struck no more.
-func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []strike) ([]string, error) {
+// last to be mended. A job that is over is struck no more. excused is when faults were
+// at work.
+func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []strike) (struck []string, excused []interval, err error) {
 	var (
-		mu     sync.Mutex
-		struck []string
-		errs   []error
-		busy   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+		busy sync.WaitGroup
 	)
 	for _, s := range strikes {
 		over, err := c.reached(ctx, id, s.after)
@@ -153,13 +184,14 @@ func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []s
 			break
 		}
 		busy.Go(func() {
-			at := c.steps()
+			at, from := c.steps(), time.Now()
 			what, err := s.inject(ctx, f, rand.New(rand.NewPCG(s.seed, 1)))
 			fmt.Fprintf(f.log, "--- %s (%s) after step %d, mended at %s\n", s.name, what, at, time.Now().Format(time.TimeOnly))
 			mu.Lock()
 			defer mu.Unlock()
 			if what != "" {
 				struck = append(struck, what)
+				excused = append(excused, interval{from, time.Now()})
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("inject %s: %w", s.name, err))
@@ -167,7 +199,7 @@ func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []s
 		})
 	}
 	busy.Wait()
-	return struck, errors.Join(errs...)
+	return struck, excused, errors.Join(errs...)
 }
 
 // reached waits until a part of the job's steps is committed, or the job is over.

@@ -80,15 +80,16 @@ func newNATS(ctx context.Context, l *lab, dir string, log io.Writer) (*server, e
 type redis struct {
 	*server
 	dir    string
+	limit  string // maxmemory while no fault lowers it
 	client *goredis.Client
 }
 
-func newRedis(ctx context.Context, dir string, log io.Writer) (*redis, error) {
+func newRedis(ctx context.Context, dir string, log io.Writer, limit string) (*redis, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &redis{dir: filepath.Join(dir, "redis")}
+	r := &redis{dir: filepath.Join(dir, "redis"), limit: limit}
 	if err := os.MkdirAll(r.dir, 0o750); err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func newRedis(ctx context.Context, dir string, log io.Writer) (*redis, error) {
 		program: "redis-server", log: log, address: fmt.Sprintf("127.0.0.1:%d", port),
 		args: []string{
 			"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", r.dir, "--save", "", "--dbfilename", "dump.rdb",
-			"--appendonly", "yes", "--appendfsync", "no", "--maxmemory-policy", "noeviction",
+			"--appendonly", "yes", "--appendfsync", "no", "--maxmemory-policy", "noeviction", "--maxmemory", limit,
 		},
 	}
 	r.client = goredis.NewClient(&goredis.Options{Addr: r.address})

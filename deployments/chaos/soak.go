@@ -61,7 +61,7 @@ func (s *soak) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := newFleet(ctx, l, dir, &journal{f: file}, 2, 3)
+	f, err := newFleet(ctx, l, dir, &journal{f: file}, 2, 3, plenty)
 	if err == nil {
 		err = s.watch(ctx, f)
 	}

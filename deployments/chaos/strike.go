@@ -155,7 +155,7 @@ func fullRedis(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	}
 	d := span(r, 500*time.Millisecond, 3*time.Second)
 	err := wait(ctx, d)
-	return fmt.Sprintf("redis full for %s", d.Round(100*time.Millisecond)), errors.Join(err, f.redis.client.ConfigSet(context.WithoutCancel(ctx), "maxmemory", "0").Err())
+	return fmt.Sprintf("redis full for %s", d.Round(100*time.Millisecond)), errors.Join(err, f.redis.client.ConfigSet(context.WithoutCancel(ctx), "maxmemory", f.redis.limit).Err())
 }
 
 // link picks one of a member's two connections.
