@@ -43,7 +43,7 @@ func NewDirectory(root string) (*Directory, error) {
 	if err := os.MkdirAll(d.temp(), 0o750); err != nil {
 		return nil, fmt.Errorf("open blob directory: %w", err)
 	}
-	if err := d.Tidy(context.Background(), time.Now()); err != nil {
+	if err := d.tidy(time.Now(), func() error { return nil }); err != nil {
 		return nil, fmt.Errorf("open blob directory: %w", err)
 	}
 	return d, nil

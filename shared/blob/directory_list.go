@@ -56,12 +56,17 @@ func (d *Directory) List(ctx context.Context) iter.Seq2[Stored, error] {
 // Tidy implements Lister: it removes temporary files that a crash left behind. They
 // are a day older than before: others may be about to be renamed.
 func (d *Directory) Tidy(ctx context.Context, before time.Time) error {
+	return d.tidy(before, ctx.Err)
+}
+
+// tidy does so until stopped returns an error.
+func (d *Directory) tidy(before time.Time, stopped func() error) error {
 	entries, err := os.ReadDir(d.temp())
 	if err != nil {
 		return fmt.Errorf("tidy blobs: %w", err)
 	}
 	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
+		if err := stopped(); err != nil {
 			return fmt.Errorf("tidy blobs: %w", err)
 		}
 		info, err := e.Info()

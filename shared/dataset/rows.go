@@ -41,6 +41,7 @@ func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
 		if len(r.p.Columns) != 1 {
 			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
 		}
+	default: // no value: reading one says so
 	}
 	return r.readValue(d, &values[0], &r.p.Columns[0])
 }

@@ -24,7 +24,7 @@ func TestContainTurnsAPanicIntoAnError(t *testing.T) {
 }
 
 func TestContainOfAPanicWithNil(t *testing.T) {
-	err := Contain("handle a notice", func() error { panic(nil) }) //nolint:govet // a nil panic is the case
+	err := Contain("handle a notice", func() error { panic(nil) })
 	require.ErrorIs(t, err, job.ErrPoison)
 }
 
