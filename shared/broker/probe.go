@@ -10,6 +10,9 @@ import (
 // No job can have that id.
 const probeKey = "_probe"
 
+// usual is more than most records take when they are created, in bytes.
+const usual = 4 << 10
+
 // Probe reports whether a record could be created now: it writes a mark that
 // no reader sees and that expires, and looks whether there is room for a record.
 func (r *Records) Probe(ctx context.Context) error {
@@ -21,7 +24,7 @@ func (r *Records) Probe(ctx context.Context) error {
 	if err := kv.Purge(ctx, probeKey, jetstream.PurgeTTL(markerTTL)); err != nil {
 		return wrap(doing, err)
 	}
-	return wrap(doing, spare(ctx, kv, growth))
+	return wrap(doing, spare(ctx, kv, usual+growth))
 }
 
 // Probe reports whether a lease could be taken now.

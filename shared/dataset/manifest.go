@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
@@ -35,7 +36,7 @@ func (m *Manifest) Validate() error {
 	if err := m.validateClasses(); err != nil {
 		return err
 	}
-	for s := range m.Splits {
+	for _, s := range slices.Sorted(maps.Keys(m.Splits)) {
 		if !slices.Contains(job.Splits[:], s) {
 			return fmt.Errorf("manifest: splits.%.40s: want one of %v: %w", s, job.Splits, job.ErrInvalid)
 		}

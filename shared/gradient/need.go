@@ -101,8 +101,8 @@ func NeedOf(p *plan.Plan) (Need, error) {
 // slice, the outputs of all rows, the figures made of them, and the block, decoded and not.
 func (n *Need) evaluation(p *plan.Plan) int64 {
 	rows, size := 0, 0
-	for _, refs := range p.Dataset.Splits {
-		for _, ref := range refs {
+	for _, split := range job.Splits {
+		for _, ref := range p.Dataset.Splits[split] {
 			rows, size = max(rows, ref.Rows), max(size, ref.Bytes)
 		}
 	}

@@ -61,8 +61,8 @@ func (p *Plan) Blobs() []job.Digest {
 	if p.Init != "" {
 		all = append(all, p.Init)
 	}
-	for _, blocks := range p.Dataset.Splits {
-		for _, b := range blocks {
+	for _, split := range job.Splits {
+		for _, b := range p.Dataset.Splits[split] {
 			all = append(all, b.Digest)
 		}
 	}

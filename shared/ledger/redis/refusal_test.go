@@ -117,7 +117,7 @@ func TestFullServerTrimsItsLog(t *testing.T) {
 		pipe := l.pipeline(0)
 		k := keysOf(lay)
 		leap := pipe.run(ctx, leapScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)},
-			6, 8, append(lossEntry(ledger.Sums{}), lossEntry(ledger.Sums{})...), jobLife.Milliseconds())
+			6, 8, append(lossEntry(ledger.Sums{}), lossEntry(ledger.Sums{})...), jobLife.Milliseconds(), string(lay.Plan))
 		require.NoError(t, pipe.exec(ctx))
 		reply, err := leap.Int64Slice()
 		require.NoError(t, err)
