@@ -84,11 +84,11 @@ func TestATaskIsHeldAgainstItsJobsRecord(t *testing.T) {
 		records recorded
 		want    error
 	}{
-		"another plan":   {with(func(r *job.Record) { r.Plan = "other" }), job.ErrStale},
-		"another run":    {with(func(r *job.Record) { r.Run = "s" }), job.ErrStale},
-		"cancelled":      {with(func(r *job.Record) { r.State = job.Cancelled }), job.ErrStale},
+		"another plan":   {with(func(r *job.Record) { r.Plan = "other" }), job.ErrUnready},
+		"another run":    {with(func(r *job.Record) { r.Run = "s" }), job.ErrUnready},
+		"cancelled":      {with(func(r *job.Record) { r.State = job.Cancelled }), job.ErrUnready},
 		"no plan yet":    {with(func(r *job.Record) { r.Plan = "" }), job.ErrUnready},
-		"no such job":    {recorded{err: job.ErrNotFound}, job.ErrStale},
+		"no such job":    {recorded{err: job.ErrNotFound}, job.ErrUnready},
 		"NATS is away":   {recorded{err: errUnreachable}, errUnreachable},
 		"as it is asked": {recorded{record: good}, nil},
 	} {
