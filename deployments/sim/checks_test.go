@@ -206,8 +206,12 @@ func (w *world) checkAck(d *delivery) {
 	if s == nil || w.ledgers.losses > 0 || t.Kind != job.Gradient && t.Kind != job.Evaluate {
 		return // a ledger that has lost steps makes tasks stale
 	}
-	if r, ok := w.records.newest(t.Job); !ok || r.Ref() != t.Ref || r.State.Final() {
+	r, ok := w.records.newest(t.Job)
+	if !ok || r.Ref() != t.Ref || r.State.Final() {
 		return
+	}
+	if r.Resumed > 0 {
+		return // it may be a task from before the job had ended, which its record said then
 	}
 	lay := s.want.layout
 	lay.Ref = t.Ref
