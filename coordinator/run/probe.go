@@ -2,6 +2,8 @@ package run
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"tributary/shared/job"
@@ -48,18 +50,24 @@ func (s *Service) beat(b notice.Beat) {
 
 // probeStrangers asks for the connections of workers that do not count yet. s.mu is held.
 func (s *Service) probeStrangers(ctx context.Context) {
-	for worker := range s.strangers {
-		if s.asking[worker] {
-			continue
-		}
-		s.asking[worker] = true
-		s.background("ask whether a worker is there", job.Ref{}, func() error {
-			ctx, cancel := context.WithTimeout(ctx, askTimeout)
-			defer cancel()
-			s.greet(worker, s.cfg.Gone(ctx, worker))
-			return nil
-		})
+	for _, worker := range slices.Sorted(maps.Keys(s.strangers)) {
+		s.ask(ctx, worker, s.greet)
 	}
+}
+
+// ask calls answer with whether a worker's connection is gone, unless that is being asked
+// already. s.mu is held.
+func (s *Service) ask(ctx context.Context, worker string, answer func(worker string, gone bool)) {
+	if s.asking[worker] {
+		return
+	}
+	s.asking[worker] = true
+	s.background("ask whether a worker is there", job.Ref{}, func() error {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		answer(worker, s.cfg.Gone(ctx, worker))
+		return nil
+	})
 }
 
 // greet notes the answer about a worker that does not count yet.
@@ -83,17 +91,7 @@ func (s *Service) probeWorkers(ctx context.Context) {
 	}
 	s.probed = s.now()
 	for _, worker := range workers {
-		if s.asking[worker] {
-			continue
-		}
-		s.asking[worker] = true
-		s.background("ask whether a worker is there", job.Ref{}, func() error {
-			ctx, cancel := context.WithTimeout(ctx, askTimeout)
-			defer cancel()
-			gone := s.cfg.Gone(ctx, worker)
-			s.probe(worker, gone)
-			return nil
-		})
+		s.ask(ctx, worker, s.probe)
 	}
 }
 

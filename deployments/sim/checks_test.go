@@ -210,8 +210,8 @@ func (w *world) checkAck(d *delivery) {
 	if !ok || r.Ref() != t.Ref || r.State.Final() {
 		return
 	}
-	if r.Resumed > 0 {
-		return // it may be a task from before the job had ended, which its record said then
+	if w.wasFinal(t.Job, d.taken.Add(-lag)) {
+		return // its worker may have read that the job had ended, before it was resumed
 	}
 	lay := s.want.layout
 	lay.Ref = t.Ref
@@ -225,6 +225,21 @@ func (w *world) checkAck(d *delivery) {
 	}
 	if !w.ledgers.stored[key] {
 		w.wrong("%s acknowledges %s before its result is stored", d.p.name, w.name(t))
+	}
+}
+
+// wasFinal reports whether a job's record was a final one at some time since then.
+func (w *world) wasFinal(id job.ID, since time.Time) bool {
+	for back := 0; ; back++ {
+		e, ok := w.records.last(id, back)
+		switch {
+		case !ok:
+			return false
+		case e.record().State.Final():
+			return true
+		case e.at.Before(since):
+			return false
+		}
 	}
 }
 

@@ -98,13 +98,14 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 			continue
 		}
 		var losses int
+		var taken time.Time
 		s.p.w.locked(func() {
 			s.p.w.trace(s.p.name, "takes "+name, fmt.Sprint("delivery ", d.Delivered()))
 			s.p.w.taking(d)
-			losses = s.p.w.ledgers.losses
+			losses, taken = s.p.w.ledgers.losses, time.Now()
 			s.p.tasks[goroutine()] = " for " + name
 		})
-		return &delivery{s.p, d, losses}, nil
+		return &delivery{s.p, d, losses, taken}, nil
 	}
 }
 
@@ -127,6 +128,7 @@ type delivery struct {
 	p      *process
 	d      queue.Delivery
 	losses int // of the ledger, before the task was taken
+	taken  time.Time
 }
 
 func (d *delivery) Task() job.Task       { return d.d.Task() }

@@ -96,12 +96,13 @@ func encoded(r job.Record) []byte {
 // lag is how long a replica of the bucket may be behind.
 const lag = 200 * time.Millisecond
 
-// Get reads a record, now and then as it stood before its last change.
+// Record is Get without the revision.
 func (r recordsPort) Record(ctx context.Context, id job.ID) (job.Record, error) {
 	rec, _, err := r.Get(ctx, id)
 	return rec, err
 }
 
+// Get reads a record, now and then as it stood before its last change.
 func (r recordsPort) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 	w := r.p.w
 	op := r.op(false, "get", id)

@@ -15,15 +15,11 @@ import (
 
 // Announce notes in the ledger that the draft is about to be written, or deleted.
 func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout) error {
-	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit(d.Manifest.Step, d.Digest), d.Encoded); err != nil {
+	unit := strconv.FormatInt(d.Manifest.Step, 10) + "/" + string(d.Digest)
+	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit, d.Encoded); err != nil {
 		return fmt.Errorf("note checkpoint %d: %w", d.Manifest.Step, err)
 	}
 	return nil
-}
-
-// unit names the announcement of a checkpoint.
-func unit(step int64, digest job.Digest) string {
-	return strconv.FormatInt(step, 10) + "/" + string(digest)
 }
 
 // Retire notes in the ledger that a checkpoint is about to be taken off the record, so
