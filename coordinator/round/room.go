@@ -23,8 +23,8 @@ func (r *Round) resize(now time.Duration, e Room) []Action {
 	return nil
 }
 
-// full has the log trimmed early. Until a step is committed whoever computes one
-// computes the whole of it, for which no partial is stored.
+// full has the log trimmed early. Until a step is committed, one worker computes
+// each step as a whole, for which it stores no partial.
 func (r *Round) full(now time.Duration) []Action {
 	r.room.refused = true
 	if r.phase == Idle || r.committed <= r.snapshot {

@@ -76,7 +76,7 @@ func (r *Round) Phase() Phase { return r.phase }
 // Committed tells how many steps are in the log, as far as the machine knows.
 func (r *Round) Committed() int64 { return r.committed }
 
-// Snapshot tells how many steps are in the newest snapshot, likewise.
+// Snapshot returns how many steps are in the newest snapshot that the machine knows of.
 func (r *Round) Snapshot() int64 { return r.snapshot }
 
 // Handle takes one event that happened at now (a monotonic time since any

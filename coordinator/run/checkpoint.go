@@ -30,8 +30,8 @@ func (t *training) newest() int64 {
 }
 
 // checkpointed records the newest checkpoint that was announced, which makes it one of the
-// job's, and has those deleted that are kept no longer. One that cannot be looked at now is
-// told of again.
+// job's, and has those deleted that are kept no longer. If one cannot be
+// read now, then a worker announces it again.
 func (t *training) checkpointed(ctx context.Context) error {
 	c, err := t.examine(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 const collectingEvery = 50 * time.Millisecond
 
 // uncollected waits until nobody deletes blobs. When the record says that the job is
-// preparing, nobody begins to either: whoever would, reads the record first. So a blob
+// preparing, no coordinator begins to: each reads the record first. So a blob
 // that the job finds in the store stays there until the plan that names it is recorded.
 func (d *driver) uncollected(ctx context.Context) error {
 	if d.service.cfg.Collecting == nil {

@@ -109,7 +109,7 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 		require.Equal(t, notice.Aside{Ref: ref, Worker: "sick", Seconds: 1}, a)
 		noted, ok, err := journal.TakeAside(t.Context(), w.ledger, ref, "sick")
 		require.NoError(t, err)
-		require.True(t, ok, "the worker is told, and the journal confirms it")
+		require.True(t, ok, "the coordinator notifies the worker, and the journal confirms it")
 		require.Equal(t, a, noted)
 	case <-time.After(20 * time.Second):
 		require.Fail(t, "it is not set aside")

@@ -119,7 +119,7 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 		if verdict == fleet.Again {
 			continue
 		}
-		for _, b := range lost { // whoever retries the job begins with none
+		for _, b := range lost { // a retry of the job begins with none
 			if err := b.End(ctx, t.service.cfg.Ledger); err != nil {
 				t.log.Debug().Err(err).Msg("erase a lost attempt")
 			}

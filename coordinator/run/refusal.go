@@ -78,7 +78,7 @@ func (t *training) probe(ctx context.Context) bool {
 }
 
 // reasonOf leaves out of an error what stands before the words about Redis: which step
-// and which task met it. So the same refusal is told in the same words.
+// and which task met it. So the same refusal is reported in the same words.
 func reasonOf(sentence string) string {
 	if i := strings.Index(sentence, "redis "); i > 0 {
 		sentence = sentence[i:]
@@ -90,8 +90,8 @@ func reasonOf(sentence string) string {
 }
 
 // refused takes the hint that a worker's result was refused. A write of this
-// coordinator's own tells why; the log is trimmed early in any case. People are told
-// only if the job does not go on.
+// coordinator's own shows why; the log is trimmed early in any case. The coordinator
+// reports it to people only if the job does not go on.
 func (t *training) refused(ctx context.Context) error {
 	now := t.service.now()
 	if t.refusal.hinted != 0 && now-t.refusal.hinted < hintEvery {

@@ -98,7 +98,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		TellTime:        job.Ahead,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
-	t.recall(ctx) // of whoever drove the job before
+	t.recall(ctx) // of the coordinator that drove the job before
 	t.first = t.era
 	t.waitFor(ctx, "") // what it waited for then
 	d.shares(true)
@@ -131,8 +131,8 @@ func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t
 // eraApart is more than there are attempts in an era that is over soon.
 const eraApart = 100
 
-// recall begins an era and tells workers to leave off the tasks of those before. The
-// journal confirms what they are told.
+// recall begins an era and notifies workers to leave off the tasks of those before. The
+// journal confirms the notice.
 func (t *training) recall(ctx context.Context) {
 	t.begin()
 	if t.service.cfg.Recall == nil {

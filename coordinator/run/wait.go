@@ -12,8 +12,8 @@ import (
 	"tributary/shared/notice"
 )
 
-// The pace of telling people of a fault that lasts. A fault whose cause
-// changes is told again, no sooner than after quietPeriod.
+// The pace of reports about a fault that lasts. If its cause changes, then the
+// fault is reported again, no sooner than after quietPeriod.
 const (
 	quietPeriod   = 10 * time.Second
 	recordMessage = 2 * time.Second // bounds writing the message into the record
@@ -28,7 +28,7 @@ type wait struct {
 	failures int
 	began    time.Duration // of the first failure
 	told     time.Duration // when people were last told
-	cause    string        // that people were told of, "" for none
+	cause    string        // that was reported last, "" for none
 	message  string        // that this wait has written into the record
 	before   string        // what stood there
 }

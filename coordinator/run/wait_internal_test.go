@@ -220,7 +220,7 @@ func TestLeasesAreAskedForWithGrowingPauses(t *testing.T) {
 		require.Equal(t, 1, told)
 		require.LessOrEqual(t, strings.Count(log.String(), "\n"), 1+int(time.Minute/quietPeriod))
 		l.answered(time.Since(began), ref, fmt.Errorf("held by a: %w", job.ErrConflict))
-		require.True(t, l.due(time.Since(began), ref), "whoever holds it may die at any moment")
+		require.True(t, l.due(time.Since(began), ref), "its holder may die at any moment")
 		require.Empty(t, l.refused)
 	})
 }

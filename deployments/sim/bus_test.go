@@ -142,7 +142,7 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 	return func() { b.p.w.locked(func() { b.p.called = nil }) }, nil
 }
 
-// AnswerFor implements worker.Bus: whoever asks looks whether the process lives.
+// AnswerFor implements worker.Bus. It does nothing: the world knows which processes live.
 func (b bus) AnswerFor(string) (stop func(), err error) { return func() {}, nil }
 
 // gone reports whether a worker's process is known to have ended.

@@ -14,8 +14,8 @@ type Stored struct {
 	Time   time.Time // when it was put, by the clock of the store
 }
 
-// Lister is a store that says what it holds, for whoever deletes the blobs that no job
-// needs. Every store of this project is one.
+// Lister is a store that says what it holds, for the program that deletes the blobs
+// that no job needs. Every store of this project is one.
 type Lister interface {
 	Store
 	// List yields every blob that was there when List began and was not deleted since;

@@ -121,7 +121,7 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 		for _, reply := range []string{"tributary.commit.x", "$KV.evil.x", "$JS.API.STREAM.DELETE." + EventStream} {
 			require.NoError(t, c.nc.PublishRequest(subject, reply, nil))
 		}
-		ask(t, c, subject, "") // whoever answers has seen the ones before
+		ask(t, c, subject, "") // the answer shows that the ones before have been seen
 	}
 	flush(t, fork)
 	flush(t, c)

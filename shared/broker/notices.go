@@ -72,7 +72,7 @@ func (n *Notices) PublishRecall(v notice.Recall) error { return publishAbout(n.c
 // PublishBeat sends a worker's sign of life.
 func (n *Notices) PublishBeat(v notice.Beat) error { return publish(n.c, beatSubject, v) }
 
-// AnswerFor answers whoever asks whether a worker is there, for as long as the
+// AnswerFor answers every request that asks whether a worker is there, for as long as the
 // connection lasts or until stop is called.
 func (n *Notices) AnswerFor(worker string) (stop func(), err error) {
 	return listen(n.c, workerPrefix+token(worker), func(m *nats.Msg) { _ = m.Respond(nil) }) // who is not told asks again

@@ -41,7 +41,7 @@ func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, 
 		err = spare(ctx, kv, int64(len(data))+growth)
 		if errors.Is(err, job.ErrFull) {
 			if _, known := kv.Get(ctx, string(rec.ID)); known == nil {
-				err = jetstream.ErrKeyExists // whoever asks for the same job again learns how it stands
+				err = jetstream.ErrKeyExists // a client that submits the same job again gets its state
 			}
 		}
 	}

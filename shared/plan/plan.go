@@ -54,8 +54,7 @@ func Decode(data []byte) (*Plan, error) {
 	return &p, nil
 }
 
-// Blobs lists the blobs that whoever has the plan may ask for: the blocks and the
-// initial weights.
+// Blobs lists the blobs that the plan names: the blocks and the initial weights.
 func (p *Plan) Blobs() []job.Digest {
 	var all []job.Digest
 	if p.Init != "" {

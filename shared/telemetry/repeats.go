@@ -41,7 +41,8 @@ func (l *Limit) Allow(now time.Time) (ok bool, held int) {
 	return false, 0
 }
 
-// Drain returns how many were held back that nobody was told of, and forgets them.
+// Drain returns how many lines were held back and not yet counted in a log line, and
+// resets the count.
 func (l *Limit) Drain() (held int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

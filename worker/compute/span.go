@@ -39,17 +39,17 @@ var errLed = errors.New("the step before is being appended")
 // only here is lost with it at the most.
 type span struct {
 	*Computer
-	p       *program
-	s       *scratch
-	t       job.Task
-	h       Hold
-	pending *pending // the append that runs; nil when none does
-	ahead   ahead    // of the ledger, by many steps
-	part    *part    // of the step before's root; nil when there is none
-	untold  int64    // steps committed by this span that it has not announced, 0 for none
-	lies    int      // how often a notice said in vain that the step in hand may begin
-	carried carried  // the residual of a lossy wire
-	lap     func(Phase)
+	p           *program
+	s           *scratch
+	t           job.Task
+	h           Hold
+	pending     *pending // the append that runs; nil when none does
+	ahead       ahead    // of the ledger, by many steps
+	part        *part    // of the step before's root; nil when there is none
+	unannounced int64    // steps committed by this span that it has not announced, 0 for none
+	lies        int      // how often a notice said in vain that the step in hand may begin
+	carried     carried  // the residual of a lossy wire
+	lap         func(Phase)
 }
 
 // pending is an append that runs while the next step is computed.
@@ -75,8 +75,8 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	if errors.Is(err, errOver) {
 		err = nil
 	}
-	if err == nil && sp.untold > 0 { // whoever has recalled the task waits for it
-		sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: sp.untold - 1, Committed: sp.untold}))
+	if err == nil && sp.unannounced > 0 { // the coordinator that recalled the task waits for it
+		sp.announced(sp.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: sp.unannounced - 1, Committed: sp.unannounced}))
 	}
 	return err
 }
@@ -124,7 +124,7 @@ func (sp *span) steps(ctx context.Context) error {
 }
 
 // maxLies bounds how often a task waits for a step's commit once more because a notice
-// told of it that is not true.
+// announced it wrongly.
 const maxLies = 20
 
 // at names the step of a task of several that an error is about.
@@ -251,9 +251,9 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 func (sp *span) begin(ctx context.Context, t job.Task, root ledger.Partial, chain ledger.Chain) {
 	own := &pending{task: t, done: make(chan struct{})}
 	quiet := sp.quiet(t)
-	sp.pending, sp.untold = own, 0
+	sp.pending, sp.unannounced = own, 0
 	if quiet {
-		sp.untold = t.Step + 1
+		sp.unannounced = t.Step + 1
 	}
 	go func() {
 		defer close(own.done)

@@ -229,7 +229,7 @@ func TestFailuresAreNotCached(t *testing.T) {
 	require.NotErrorIs(t, err, job.ErrNotFound)
 }
 
-// A panic while a model is read fails those who wait for it, and is told as poison.
+// A panic while a model is read fails the calls that wait for it, and is reported as poison.
 func TestAPanicWhileAModelIsRead(t *testing.T) {
 	s := &store{hold: make(chan struct{})}
 	size := s.put(t, "m-1", 1)

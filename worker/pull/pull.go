@@ -37,10 +37,10 @@ type Config struct {
 	Slots    int // per lane, at least 1: how much is computed at a time
 	Handle   Handler
 	Gate     *Gate // may be nil: always open
-	// Failed is told of every attempt that failed; poison: trying again is no use.
+	// Failed is called for every attempt that failed; poison: trying again is no use.
 	Failed func(t job.Task, err error, poison bool)
-	// Refused, when set, is told of every attempt whose result a store has refused to
-	// take for now. That is no failure.
+	// Refused, when set, is called for every attempt whose result a store has refused
+	// for now. That is no failure.
 	Refused func(t job.Task, err error)
 	Log     zerolog.Logger
 

@@ -140,7 +140,7 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 }
 
 // A task for which there is no room is handed back, is no failure, and is never taken for lost:
-// before the queue would give it up it goes, and whoever misses it publishes it again.
+// it goes before the queue would give it up, and the coordinator that misses it publishes it again.
 func TestATaskForWhichThereIsNoRoomIsNobodysFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration

@@ -37,9 +37,9 @@ type Bus interface {
 	// SubscribeCalls has answer called when a coordinator calls the roll,
 	// until stop is called.
 	SubscribeCalls(answer func()) (stop func(), err error)
-	// AnswerFor answers whoever asks whether the worker is there, until stop is called.
+	// AnswerFor answers every request that asks whether the worker is there, until stop is called.
 	AnswerFor(worker string) (stop func(), err error)
-	// SubscribeAsides has obey called when a worker is set aside, likewise.
+	// SubscribeAsides has obey called when a worker is set aside, until stop is called.
 	SubscribeAsides(obey func(notice.Aside)) (stop func(), err error)
 }
 

@@ -114,7 +114,7 @@ func foreignPlanIsNamed(t *testing.T, l ledger.Ledger) {
 		_, _, err = l.Snapshot(t.Context(), other, snapshotVectors(other, 2))
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		requireFilled(t, l, lay)
-		require.NoError(t, l.Delete(t.Context(), other), "whoever deletes needs the reference alone")
+		require.NoError(t, l.Delete(t.Context(), other), "Delete needs the reference alone")
 		requireState(t, l, lay, ledger.State{})
 	}
 }

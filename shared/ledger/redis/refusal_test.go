@@ -51,8 +51,8 @@ func TestWhatAServerRefuses(t *testing.T) {
 	require.ErrorIs(t, classify(ended, errors.New("OOM")), context.Canceled)
 }
 
-// Every way in which a server that answers reads may refuse writes is told as full, by
-// every call that writes, and by a probe. Nothing is lost, and it goes on afterwards.
+// Every way in which a server that answers reads may refuse writes is reported as full
+// by every call that writes, and by a probe. Nothing is lost, and it goes on afterwards.
 func TestServerThatRefusesWrites(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {

@@ -65,8 +65,8 @@ func (l *Ledger) Room(ctx context.Context) (ledger.Room, error) {
 			return err
 		}
 		memory := fields(text)
-		its, _ := strconv.ParseInt(memory["maxmemory"], 10, 64)   // 0 when it does not say
-		has, _ := strconv.ParseInt(memory["used_memory"], 10, 64) // likewise
+		its, _ := strconv.ParseInt(memory["maxmemory"], 10, 64)   // 0 if the server does not say
+		has, _ := strconv.ParseInt(memory["used_memory"], 10, 64) // the same
 		mu.Lock()
 		defer mu.Unlock()
 		nodes++

@@ -26,8 +26,8 @@ var jobs = sync.Pool{New: func() any {
 	return j
 }}
 
-// run does j, which then belongs to whoever waits for its team. A panic is kept for
-// whoever waits.
+// run does j, which then belongs to the goroutine that waits for its team. That
+// goroutine gets a panic of the job.
 func (j *job) run() {
 	t := j.team
 	defer func() {

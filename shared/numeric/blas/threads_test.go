@@ -44,7 +44,7 @@ func TestHelpersAreShared(t *testing.T) {
 	}
 }
 
-// A job that panics ends, and whoever waits for its team is told.
+// A job that panics ends, and the goroutine that waits for its team gets the panic.
 func TestAPanicOfAJobIsKept(t *testing.T) {
 	var tm team
 	tm.left.Store(1)
