@@ -64,7 +64,7 @@ type Config struct {
 // Collector deletes blobs that no job needs. Use New.
 type Collector struct {
 	cfg  Config
-	wake chan struct{} // capacity 1: a job was removed
+	wake chan struct{} // capacity 1: a round is asked for
 }
 
 // New returns a collector that does nothing until Run.
@@ -75,7 +75,8 @@ func New(cfg Config) *Collector {
 	return &Collector{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
-// Wake asks for a round soon: a job was removed. It returns at once.
+// Wake asks for a round soon: a job was removed, or one waits for room. It returns at
+// once.
 func (c *Collector) Wake() {
 	select {
 	case c.wake <- struct{}{}:

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/blob"
@@ -40,8 +39,11 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 	r, err := d.change(ctx, func(r *job.Record) {
 		r.Message = "" // what a former owner waited for
 		if r.State == job.Submitted {
-			now := d.service.cfg.Now().UTC()
-			r.State, r.Started = job.Preparing, &now
+			r.State = job.Preparing
+			if r.Started == nil {
+				now := d.service.cfg.Now().UTC()
+				r.Started = &now
+			}
 		}
 	})
 	if err != nil {
@@ -138,7 +140,8 @@ func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Di
 		return nil, "", err
 	}
 	cfg, attempts := d.service.cfg, 0
-	cfg.Blobs = &patientBlobs{Store: cfg.Blobs, d: d}
+	blobs := &patientBlobs{Store: cfg.Blobs, d: d}
+	cfg.Blobs = blobs
 	p, err := persist(ctx, d, "prepare the data", func() (*plan.Plan, error) {
 		attempts++
 		return makePlan(ctx, cfg, asked, func(message string) {
@@ -154,27 +157,8 @@ func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Di
 	if err != nil {
 		return nil, "", err
 	}
-	_, err = persist(ctx, d, "store plan", func() (job.Digest, error) { return d.service.cfg.Blobs.Put(ctx, encoded) })
+	_, err = blobs.Put(ctx, encoded)
 	return p, digest, err
-}
-
-// patientBlobs waits with a blob that cannot be stored now, as when the disk is
-// full, so that a dataset is not read again for it.
-type patientBlobs struct {
-	blob.Store
-	d  *driver
-	mu sync.Mutex // held by the one that waits, for all
-}
-
-// Put implements blob.Store.
-func (b *patientBlobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
-	digest, err := b.Store.Put(ctx, data)
-	if err == nil || final(err) || ctx.Err() != nil {
-		return digest, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return persist(ctx, b.d, "store the data", func() (job.Digest, error) { return b.Store.Put(ctx, data) })
 }
 
 // makePlan ingests a spec's data and checks that model and data fit.

@@ -57,8 +57,8 @@ type Config struct {
 	DeadLetter func(context.Context, notice.DeadLetter) error
 	// Collecting, when set, reports whether somebody deletes blobs that no job needs.
 	Collecting func(context.Context) (bool, error)
-	// Removed, when set, hears that a job was removed.
-	Removed func()
+	// Collect, when set, asks for that soon: a job was removed, or one waits for room.
+	Collect func()
 	// Forget, when set, deletes what people were told of a job that is removed.
 	Forget func(ctx context.Context, id job.ID) error
 	// Retain is how long a job is kept after its end; 0 for ever. Its model is

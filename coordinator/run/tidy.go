@@ -99,8 +99,8 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 			continue
 		}
 		s.forget(r.Ref())
-		if err == nil && s.cfg.Removed != nil {
-			s.cfg.Removed()
+		if err == nil && s.cfg.Collect != nil {
+			s.cfg.Collect()
 		}
 		return err
 	}

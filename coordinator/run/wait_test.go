@@ -58,6 +58,8 @@ func TestAFullBlobStoreIsWaitedFor(t *testing.T) {
 	data := &counted{rows: "x,y\n1,2\n2,4\n3,5\n4,6\n5,8\n"}
 	cfg := w.config("test")
 	cfg.Blobs, cfg.Sources = blobs, data
+	var asked atomic.Int64
+	cfg.Collect = func() { asked.Add(1) }
 	w.run(run.New(cfg), 1)
 	spec := strings.Replace(line("a", 30), `"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}`, `"source":"rows.csv","format":"csv","label":"y"`, 1)
 	w.submit(spec)
@@ -65,7 +67,8 @@ func TestAFullBlobStoreIsWaitedFor(t *testing.T) {
 		return strings.HasPrefix(w.records["a"].Message, "waiting: store the data: put blob ") &&
 			strings.HasSuffix(w.records["a"].Message, "no space left on device")
 	})
-	require.Equal(t, job.Preparing, w.records["a"].State)
+	w.until("the job to let blobs be deleted", func() bool { return w.records["a"].State == job.Submitted })
+	require.EqualValues(t, 1, asked.Load())
 	refused := blobs.puts.Load()
 	require.Eventually(t, func() bool { return blobs.puts.Load() > refused+1 }, 20*time.Second, 10*time.Millisecond, "it is tried again")
 	opened := data.opened.Load()

@@ -63,7 +63,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 			Owner: cfg.Owner, Records: records, Leases: cfg.Leases, Ledger: cfg.Ledger, Blobs: cfg.Blobs,
 			Tidy: conn.Models().Tidy, Log: cfg.Log,
 		})
-		cfg.Removed = func() { c.garbage.Wake() }
+		cfg.Collect = func() { c.garbage.Wake() }
 		cfg.Collecting = func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) }
 	}
 	c.service = run.New(cfg)
