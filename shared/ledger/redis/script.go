@@ -20,6 +20,8 @@ var (
 	leapSource string
 	//go:embed lua/raise.lua
 	raiseSource string
+	//go:embed lua/drop.lua
+	dropSource string
 	//go:embed lua/losses.lua
 	lossesSource string
 
@@ -29,6 +31,7 @@ var (
 	newestScript = newScript(newestSource)
 	leapScript   = newScript(leapSource)
 	raiseScript  = newScript(raiseSource)
+	dropScript   = newScript(dropSource)
 	lossesScript = newScript(lossesSource)
 )
 

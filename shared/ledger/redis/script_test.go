@@ -63,7 +63,8 @@ func TestCutTrim(t *testing.T) {
 		require.NoError(t, err)
 	}
 	pipe := l.pipeline(0)
-	pipe.run(ctx, raiseScript, []string{k.log(0)}, 90, jobLife.Milliseconds())
+	pipe.HSet(ctx, k.snapshot(0), "90", "cut off too")
+	pipe.run(ctx, raiseScript, []string{k.log(0), k.snapshot(0)}, 90, jobLife.Milliseconds())
 	pipe.HSet(ctx, k.snapshot(1), "80", "left behind")
 	pipe.HSet(ctx, k.log(1), "s70", "left behind", "71", "left behind")
 	require.NoError(t, pipe.exec(ctx))
@@ -141,13 +142,44 @@ func TestPartialsAreTrimmed(t *testing.T) {
 	}
 }
 
+// A server that is put back to an older copy of itself between the storing of a
+// snapshot and the trimming below it loses nothing that it goes on from.
+func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		lay := ledgertest.Layout(7, 3, 1)
+		v := []float32{1, 2, 3, 4, 5, 6, 7}
+		require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: 3, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
+		_, _, err := l.Append(ctx, lay, 3, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, lay.Genesis())
+		require.NoError(t, err)
+		before, err := l.State(ctx, lay)
+		require.NoError(t, err)
+		require.EqualValues(t, 4, before.Committed)
+
+		require.NoError(t, l.trimAll(ctx, lay, 9)) // of a snapshot that the older copy does not have
+		after, err := l.State(ctx, lay)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		got := make([]float32, 7)
+		step, _, err := l.Snapshot(ctx, lay, [][]float32{got})
+		require.NoError(t, err)
+		require.EqualValues(t, 3, step)
+		require.Equal(t, v, got)
+		root := make([]float32, 7)
+		_, _, err = l.Root(ctx, lay, 3, root, lay.Genesis())
+		require.NoError(t, err)
+		require.Equal(t, v, root)
+	})
+}
+
 // The floor of a log never sinks, whatever the order of trims.
 func TestFloorNeverSinks(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(1, 1, 1)
 	for _, c := range [][2]int64{{5, 0}, {3, 5}, {5, 5}, {0, 5}, {1e15, 5}, {7, 1e15}, {1, 1e15}} {
 		pipe := l.pipeline(0)
-		raise := pipe.run(ctx, raiseScript, []string{keysOf(lay).log(0)}, c[0], 1000)
+		pipe.HSet(ctx, keysOf(lay).snapshot(0), c[0], "")
+		raise := pipe.run(ctx, raiseScript, []string{keysOf(lay).log(0), keysOf(lay).snapshot(0)}, c[0], 1000)
 		require.NoError(t, pipe.exec(ctx))
 		require.EqualValues(t, c[1], raise.Val(), "the floor before")
 	}

@@ -23,12 +23,14 @@ const (
 // snapshots and partials older than it. What there is is listed after the floor
 // is raised, so a trim that was cut short is finished by the next. Of the log's
 // entries since the floor before, every other one lingers until the next trim.
+// A chunk without the snapshot of that floor keeps all it has: a server that was put
+// back to an older copy of itself meanwhile goes on from an older snapshot.
 func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunks []int) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
 	raised := make([]*call, len(chunks))
 	for i, c := range chunks {
-		raised[i] = pipe.run(ctx, raiseScript, []string{k.log(c)}, floor, jobLife.Milliseconds())
+		raised[i] = pipe.run(ctx, raiseScript, []string{k.log(c), k.snapshot(c)}, floor, jobLife.Milliseconds())
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
@@ -46,10 +48,18 @@ func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunk
 		if err != nil {
 			return err
 		}
+		if before < 0 {
+			continue
+		}
+		drop := func(key string) func([]string) {
+			return func(old []string) {
+				pipe.run(ctx, dropScript, []string{k.snapshot(c), key}, append([]any{floor}, anys(old)...)...)
+			}
+		}
 		entries := slices.DeleteFunc(below(floor, found[i].log.Val()), func(f string) bool { return lingers(f, c, before) })
 		err = errors.Join(
-			pipe.batch(ctx, entries, func(old []string) { pipe.HDel(ctx, k.log(c), old...) }),
-			pipe.batch(ctx, below(floor, found[i].snapshots.Val()), func(old []string) { pipe.HDel(ctx, k.snapshot(c), old...) }),
+			pipe.batch(ctx, entries, drop(k.log(c))),
+			pipe.batch(ctx, below(floor, found[i].snapshots.Val()), drop(k.snapshot(c))),
 			pipe.batch(ctx, below(floor, found[i].steps.Val()), func(old []string) {
 				unlinkSteps(ctx, pipe, old, func(step int64) string { return k.partials(c, step) })
 				pipe.SRem(ctx, k.steps(c), anys(old)...)
