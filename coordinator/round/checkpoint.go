@@ -39,7 +39,7 @@ func (r *Round) checkpointIfDue(now time.Duration) []Action {
 	due := r.cfg.CheckpointSteps > 0 && r.committed-s.from >= r.cfg.CheckpointSteps ||
 		r.cfg.CheckpointTime > 0 && now-s.since >= r.cfg.CheckpointTime || final
 	switch {
-	case !r.checkpointing() || !due || r.committed <= s.newest || r.committed == s.want:
+	case !r.checkpointing() || !due || r.committed <= s.newest || r.committed == s.want || final && r.cfg.SkipLast:
 		return nil
 	case s.want > s.newest && !final:
 		return nil // the last is still awaited
@@ -94,7 +94,7 @@ func (r *Round) unsaved(e Unsaved) []Action {
 
 // end finishes a job that has all its steps, once its last checkpoint is there.
 func (r *Round) end(now time.Duration) []Action {
-	if !r.checkpointing() || r.saves.newest >= r.committed || r.slots == 0 {
+	if !r.checkpointing() || r.cfg.SkipLast || r.saves.newest >= r.committed || r.slots == 0 {
 		return r.finish()
 	}
 	r.phase, r.deadline = Saving, now+lastDeadline

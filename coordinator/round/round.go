@@ -21,6 +21,7 @@ type Config struct {
 	LeapSteps       int64                  // so many steps that are one task each go into a snapshot and not into the log; 0: never
 	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
 	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
+	SkipLast        bool                   // no checkpoint after the last step
 	BackupFactor    float64                // a step slower than this × the median gets backups
 	BackupFloor     time.Duration          // but never sooner than this
 	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first

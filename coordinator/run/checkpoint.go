@@ -22,12 +22,7 @@ const (
 )
 
 // newest is the step of the newest checkpoint on record, 0 without one.
-func (t *training) newest() int64 {
-	if len(t.record.Checkpoints) == 0 {
-		return 0
-	}
-	return t.record.Checkpoints[0].Step
-}
+func (t *training) newest() int64 { return newestStep(t.record) }
 
 // checkpointed records the newest checkpoint that was announced, which makes it one of the
 // job's, and has those deleted that are kept no longer. If one cannot be
@@ -49,6 +44,7 @@ func (t *training) checkpointed(ctx context.Context) error {
 		return err
 	}
 	t.record = r
+	t.service.background("keep a checkpoint", t.ref, func() error { t.saved(r); return nil })
 	// The end of the job, which may come at once, does not cut it off.
 	deleting := context.WithoutCancel(ctx)
 	t.service.background("delete checkpoints", t.ref, func() error { t.discard(deleting, r.Checkpoints, dropped); return nil })

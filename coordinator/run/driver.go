@@ -71,9 +71,16 @@ func (d *driver) live(ctx context.Context, term uint64) {
 	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, errReplaced) {
 		d.service.forget(d.ref) // until there is a record that can be read
 	}
-	if err != nil || r.Released || r.State.Driven() && !d.drive(ctx) {
+	if err != nil || r.Released {
 		return
 	}
+	if r.State.Driven() && !d.drive(ctx) {
+		if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // this coordinator stops
+			d.preserve(ctx, partingPatience)
+		}
+		return
+	}
+	d.preserve(ctx, preservePatience)
 	if err := d.release(ctx); err != nil {
 		d.log.Warn().Err(err).Msg("delete the job's training state")
 		d.giveUp(err)

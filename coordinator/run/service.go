@@ -66,8 +66,10 @@ type Config struct {
 	Retain       time.Duration
 	RetireModels bool
 	// Volatile: the blobs live and die with this process, as the ledger does, so
-	// that checkpoints would be of no use.
+	// that checkpoints are of use to Saved alone, and a job's end needs none.
 	Volatile bool
+	// Saved, when set, is given the record of each job that has a new checkpoint.
+	Saved func(job.Record) error
 	// Only, when set, says which jobs this coordinator takes.
 	Only func(job.ID) bool
 	// Memory is how many bytes of this process the ends of jobs may take; 0: it is not known.

@@ -74,7 +74,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	d.stored = &p.layout
 	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, doubts: sparing(d.log)}
 	policy := p.engine.Plan.Spec.Checkpoints()
-	if d.service.cfg.Volatile {
+	if d.service.cfg.Volatile && d.service.cfg.Saved == nil {
 		policy = job.Checkpointing{}
 	}
 	var trial time.Duration
@@ -90,6 +90,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		LeapSteps:       leapSteps(p),
 		CheckpointSteps: policy.EverySteps,
 		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
+		SkipLast:        d.service.cfg.Volatile,
 		BackupFactor:    backupFactor,
 		BackupFloor:     backupFloor,
 		FirstFloor:      firstFloor,

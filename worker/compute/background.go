@@ -37,7 +37,7 @@ func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress f
 	if err != nil && !errors.Is(err, job.ErrStale) {
 		return ledger.Snapshot{}, ledger.State{}, err
 	}
-	snap, snapErr := c.whole(ctx, p)
+	snap, snapErr := p.replica.Whole(ctx, c.ledger)
 	if snapErr != nil {
 		return snap, ledger.State{}, snapErr
 	}
@@ -49,38 +49,6 @@ func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress f
 		return snap, state, fmt.Errorf("state for %s: %w", t.Kind, err)
 	}
 	return snap, state, nil
-}
-
-// trims is how often the log may be trimmed past the replica while it is copied.
-const trims = 5
-
-// whole copies the replica and, of a lossy wire, reads the residual to it. Where that
-// is trimmed off the log the replica goes on to the snapshot that was made since; where
-// the ledger has lost it, it is stale.
-func (c *Computer) whole(ctx context.Context, p *program) (ledger.Snapshot, error) {
-	for tries := 1; ; tries++ {
-		snap, err := p.replica.Snapshot(ctx)
-		if err != nil || !p.layout.Wire.Lossy() {
-			return snap, err
-		}
-		residual := make([]float32, p.layout.Params)
-		err = c.residual(ctx, p, snap.Step, p.layout.AllChunks(), residual, snap.Chain)
-		if err == nil {
-			snap.Vectors = append(snap.Vectors, residual)
-			return snap, nil
-		}
-		if !errors.Is(err, job.ErrStale) || tries == trims {
-			return snap, err
-		}
-		state, serr := c.ledger.State(ctx, p.layout)
-		if serr != nil {
-			return snap, errors.Join(err, serr)
-		}
-		verr := p.replica.View(ctx, c.ledger, state.Snapshot, func([]float32, ledger.Chain) error { return nil })
-		if verr != nil && !errors.Is(verr, job.ErrStale) {
-			return snap, errors.Join(err, verr)
-		}
-	}
 }
 
 // snapshot stores the replica as it stands, at the task's step or later.

@@ -2,11 +2,9 @@ package compute
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/replica"
 	"tributary/shared/rounding"
 )
 
@@ -35,7 +33,7 @@ func (sp *span) round(ctx context.Context, step int64, chunks []int, sum []float
 		}
 	}
 	if len(missing) > 0 {
-		if err := sp.residual(ctx, sp.p, step, missing, c.v, before); err != nil {
+		if err := replica.Residual(ctx, sp.ledger, lay, step, missing, c.v, before); err != nil {
 			return err
 		}
 	}
@@ -43,19 +41,6 @@ func (sp *span) round(ctx context.Context, step int64, chunks []int, sum []float
 		lo, hi := lay.Chunk(chunk)
 		rounding.Root(lay.Wire, sum[lo:hi], c.v[lo:hi])
 		c.known[chunk] = step + 1
-	}
-	return nil
-}
-
-// residual reads chunks of the residual before a step that the replica has come to.
-// Where the ledger has not come so far it has lost steps: job.ErrStale.
-func (c *Computer) residual(ctx context.Context, p *program, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	err := c.ledger.Residual(ctx, p.layout, step, chunks, dst, before)
-	switch {
-	case errors.Is(err, job.ErrNotFound):
-		return fmt.Errorf("the ledger has lost steps: %w: %w", job.ErrStale, err)
-	case err != nil:
-		return fmt.Errorf("residual for step %d: %w", step, err)
 	}
 	return nil
 }

@@ -1,0 +1,152 @@
+package run_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/coordinator/run"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/notice"
+)
+
+// record is a job's record as it stands.
+func (w *world) record(id job.ID) job.Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.records[id]
+}
+
+// once fails unless each of the steps below n was computed once.
+func once(t *testing.T, attempts *[64]atomic.Int32, n int) {
+	t.Helper()
+	for step := range n {
+		require.EqualValues(t, 1, attempts[step].Load(), "step %d was not taken again", step)
+	}
+}
+
+// layoutOf is the layout of the jobs that line makes.
+func layoutOf(r job.Record) ledger.Layout {
+	return ledger.Layout{Ref: r.Ref(), Plan: r.Plan, Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
+}
+
+func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
+	t.Parallel()
+	want := reference(t, 30)
+	w := newWorld(t)
+	goOn := w.halt(20)
+	attempts := w.counted()
+	s := w.service("a")
+	w.run(s, 1)
+	w.submit(line("j", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	require.NoError(t, w.ask(s, job.Cancel, "j"))
+	w.until("its release", func() bool { return w.records["j"].Released })
+	r := w.record("j")
+	require.EqualValues(t, 20, r.Checkpoints[0].Step)
+	state, err := w.ledger.State(t.Context(), layoutOf(r))
+	require.NoError(t, err)
+	require.Zero(t, state, "the ledger is deleted")
+	w.told("the note", func(e notice.Event) bool {
+		return e.Type == notice.NoteEvent && e.Message == "checkpoint after step 20: resumed, the job goes on from there"
+	})
+	goOn()
+	require.NoError(t, w.ask(s, job.Resume, "j"))
+	r = w.ended("j")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
+	once(t, attempts, 20)
+}
+
+// A job that was paused outlives the loss of its ledger, and one whose coordinator was
+// stopped likewise, say with all servers.
+func TestAJobThatStandsStillOutlivesItsLedger(t *testing.T) {
+	t.Parallel()
+	want := reference(t, 30)
+	for _, how := range []string{"pause", "stop"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			goOn := w.halt(20)
+			attempts := w.counted()
+			s := w.service("a")
+			stop := w.run(s, 1)
+			w.submit(line("j", 30))
+			w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+			if how == "pause" {
+				require.NoError(t, w.ask(s, job.Pause, "j"))
+			} else {
+				stop()
+			}
+			w.until("the lease to be free", func() bool { return len(w.leases) == 0 })
+			r := w.record("j")
+			require.EqualValues(t, 20, r.Checkpoints[0].Step)
+			require.NoError(t, w.ledger.Delete(t.Context(), layoutOf(r)))
+			goOn()
+			if how == "pause" {
+				require.NoError(t, w.ask(s, job.Resume, "j"))
+			} else {
+				w.run(w.service("b"), 1)
+			}
+			r = w.ended("j")
+			require.Equal(t, job.Succeeded, r.State, r.Error)
+			require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
+			once(t, attempts, 20)
+		})
+	}
+}
+
+func TestAFailedJobIsRetriedFromWhereItStood(t *testing.T) {
+	t.Parallel()
+	want := reference(t, 30)
+	w := newWorld(t)
+	var mended atomic.Bool
+	attempts := w.counted()
+	before := w.working
+	w.working = func(task job.Task) error {
+		if task.Kind == job.Gradient && task.Step == 15 && !mended.Load() {
+			return job.ErrPoison
+		}
+		return before(task)
+	}
+	s := w.service("a")
+	w.run(s, 1)
+	w.submit(line("j", 30))
+	require.Equal(t, job.Failed, w.ended("j").State)
+	w.until("its release", func() bool { return w.records["j"].Released })
+	mended.Store(true)
+	require.NoError(t, w.ask(s, job.Retry, "j"))
+	w.until("its end", func() bool { return w.records["j"].State == job.Succeeded })
+	require.Equal(t, want.ParametersSHA256, w.record("j").Outcome.ParametersSHA256)
+	once(t, attempts, 15)
+}
+
+// A blob store that takes nothing costs a job that is cancelled its last steps, and says
+// so; it is released all the same.
+func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	blobs := &fullStore{Store: w.blobs}
+	goOn := w.halt(20)
+	defer goOn()
+	cfg := w.config("a")
+	cfg.Blobs = blobs
+	var saved atomic.Int64
+	cfg.Saved = func(job.Record) error { saved.Add(1); return errors.New("never called") }
+	s := run.New(cfg)
+	w.run(s, 1)
+	w.submit(line("j", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	blobs.full.Store(true)
+	require.NoError(t, w.ask(s, job.Cancel, "j"))
+	w.until("its release", func() bool { return w.records["j"].Released })
+	require.Empty(t, w.record("j").Checkpoints)
+	require.Zero(t, saved.Load())
+	w.told("the error", func(e notice.Event) bool {
+		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "no checkpoint could be written of where the job stands: write ")
+	})
+}
