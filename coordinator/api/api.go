@@ -55,6 +55,11 @@ type Remover interface {
 	// Remove fails with job.ErrConflict when the record is not of a job that
 	// is being removed. It may be repeated.
 	Remove(ctx context.Context, r job.Record, model bool) error
+	// HasModel reports whether a job has left a model, also one that was removed.
+	HasModel(ctx context.Context, id job.ID) (bool, error)
+	// RemoveModel deletes the model that a removed job has left. It reports whether
+	// there was one.
+	RemoveModel(ctx context.Context, id job.ID) (there bool, err error)
 }
 
 // API answers requests.

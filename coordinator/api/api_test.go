@@ -109,6 +109,14 @@ func (e *events) Publish(v notice.Event) error {
 type remover struct {
 	*records
 	models []job.ID // that were to be removed as well
+	has    job.ID   // the one that has a model
+}
+
+func (r *remover) HasModel(_ context.Context, id job.ID) (bool, error) { return id == r.has, nil }
+
+func (r *remover) RemoveModel(_ context.Context, id job.ID) (bool, error) {
+	r.models = append(r.models, id)
+	return true, nil
 }
 
 func (r *remover) Remove(_ context.Context, rec job.Record, model bool) error {

@@ -78,36 +78,6 @@ func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (ch
 	}
 }
 
-// Removed is the answer about a job that is no more.
-type Removed struct {
-	ID      job.ID `json:"id"`
-	Removed bool   `json:"removed"`
-}
-
-// Remove forgets a job that has ended: its record, its events, its training
-// state, and its model when that is asked for. From then on the id is free.
-func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
-	var request struct {
-		ID    job.ID `json:"id"`
-		Model bool   `json:"model"`
-	}
-	if err := parse(payload, &request, &request.ID, `, "model": true`); err != nil {
-		return Removed{}, err
-	}
-	r, err := a.apply(ctx, request.ID, job.Remove)
-	if errors.Is(err, job.ErrCorrupt) {
-		// The bucket holds something else than a record: only the id is known.
-		r, err = job.Record{ID: request.ID, Removing: true}, nil
-	}
-	if err != nil {
-		return Removed{}, err
-	}
-	if err := a.Jobs.Remove(ctx, r, request.Model); err != nil {
-		return Removed{}, fmt.Errorf("remove job %q: %w", request.ID, err)
-	}
-	return Removed{ID: request.ID, Removed: true}, nil
-}
-
 // Share is the answer about a job's share of the fleet.
 type Share struct {
 	Status

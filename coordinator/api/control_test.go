@@ -96,6 +96,30 @@ func TestARemovedJobsIDIsFree(t *testing.T) {
 }
 
 // Whoever asks for both at once is told which came first.
+// A model that was kept when its job was removed can be removed later.
+func TestAModelOutlivesItsJobUntilItIsRemoved(t *testing.T) {
+	f := newFixture()
+	f.remover.has = "line"
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	_, err = f.Cancel(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	got, err := f.Remove(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	require.Equal(t, api.Removed{ID: "line", Removed: true, Model: api.ModelKept}, got)
+	_, err = f.Remove(t.Context(), []byte("line"))
+	require.ErrorIs(t, err, job.ErrNotFound)
+	require.ErrorContains(t, err, `job "line" was removed and its model kept; {"id":"line","model":true} removes that`)
+	require.Empty(t, f.remover.models)
+	got, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
+	require.NoError(t, err)
+	require.Equal(t, api.Removed{ID: "line", Removed: true, Model: api.ModelRemoved}, got)
+	require.Equal(t, []job.ID{"line"}, f.remover.models)
+	f.remover.has = ""
+	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
+	require.ErrorContains(t, err, `there is no job "line"`)
+}
+
 func TestRemoveRacesARetry(t *testing.T) {
 	f := newFixture()
 	_, err := f.Submit(t.Context(), line(t))

@@ -27,6 +27,8 @@ func (nothing) Publish(notice.Event) error                               { retur
 func (nothing) PutFile(context.Context, string, string, io.Reader) error { return nil }
 func (nothing) SetAlias(context.Context, string, string) error           { return nil }
 func (nothing) Delete(context.Context, string) error                     { return nil }
+func (nothing) Has(context.Context, string) (bool, error)                { return false, nil }
+func (nothing) Probe(context.Context) error                              { return nil }
 
 // coordinate runs a coordinator over these blobs until the test ends.
 func (w *world) coordinate(blobs blob.Store) *run.Service {

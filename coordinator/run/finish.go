@@ -198,22 +198,13 @@ func (t *training) owned(ctx context.Context) error {
 	return t.mine(r)
 }
 
-// keep stores the files: where the program wants them, then in the registry,
-// the card last, so that a model is there when its card is. Then the spec's
-// name stands for the newest model of that name.
-func (t *training) keep(ctx context.Context, files map[string][]byte) (string, error) {
+// keep stores the files in the registry, the card last, so that a model is there when
+// its card is, and makes the spec's name stand for the newest model of that name. Then
+// the program puts them where it wants them.
+func (t *training) keep(ctx context.Context, files map[string][]byte) (out string, err error) {
 	cfg, id := t.service.cfg, string(t.ref.Job)
-	out := "tributary-models/" + id
-	if cfg.Keep != nil {
-		var err error
-		if out, err = cfg.Keep(t.ref.Job, files); err != nil {
-			return "", fmt.Errorf("%w: %w", err, job.ErrInvalid) // a folder that cannot be written is no passing matter
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if name == registry.CardFile {
-			continue
-		}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return name == registry.CardFile })
+	for _, name := range append(names, registry.CardFile) {
 		if err := t.owned(ctx); err != nil {
 			return "", err
 		}
@@ -221,14 +212,32 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (string, e
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := t.owned(ctx); err != nil {
-		return "", err
-	}
-	if err := cfg.Models.PutFile(ctx, id, registry.CardFile, bytes.NewReader(files[registry.CardFile])); err != nil {
-		return "", fmt.Errorf("%s: %w", registry.CardFile, err)
-	}
-	if err := cfg.Models.SetAlias(ctx, t.record.Name, id); err != nil {
+	if err := t.name(ctx); err != nil {
 		return "", fmt.Errorf("name %s: %w", t.record.Name, err)
 	}
+	if cfg.Keep == nil {
+		return registryFolder + id, nil
+	}
+	if out, err = cfg.Keep(t.ref.Job, files); err != nil {
+		t.publish(notice.Event{Type: notice.ErrorEvent, Step: t.round.Committed(), Message: "the model is in the registry only: " + sentence(err)})
+		return registryFolder + id, nil //nolint:nilerr // nothing is lost
+	}
 	return out, nil
+}
+
+// registryFolder is where a job's outcome says that the model is, with its id.
+const registryFolder = "tributary-models/"
+
+// name makes the spec's name stand for the model. An id always means its own job.
+func (t *training) name(ctx context.Context) error {
+	name, models := t.record.Name, t.service.cfg.Models
+	if err := models.SetAlias(ctx, name, string(t.ref.Job)); err != nil || name == string(t.ref.Job) {
+		return err
+	}
+	taken, err := models.Has(ctx, name)
+	if taken {
+		t.publish(notice.Event{Type: notice.NoteEvent, Step: t.round.Committed(), Message: fmt.Sprintf(
+			"%s is the id of another job, whose model answers to it; this model answers to %s", name, t.ref.Job)})
+	}
+	return err
 }

@@ -52,9 +52,13 @@ type Models interface {
 	PutFile(ctx context.Context, model, file string, content io.Reader) error
 	// SetAlias makes alias stand for the model.
 	SetAlias(ctx context.Context, alias, model string) error
-	// Delete removes a model's files and the aliases that stand for it; one
-	// that is not there is no error.
+	// Has reports whether there is a model of that id.
+	Has(ctx context.Context, model string) (bool, error)
+	// Delete removes a model's files; a name that stood for it stands for the newest
+	// that is left of that name. One that is not there is no error.
 	Delete(ctx context.Context, model string) error
+	// Probe fails when no file can be put now.
+	Probe(ctx context.Context) error
 }
 
 // Sources opens what a spec names as a source of data or weights.

@@ -253,6 +253,14 @@ func (m models) Delete(_ context.Context, model string) error {
 	return nil
 }
 
+func (m models) Has(_ context.Context, model string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.files[model+"/model.json"] != nil, nil
+}
+
+func (models) Probe(context.Context) error { return nil }
+
 func (w *world) SetAlias(_ context.Context, alias, model string) error {
 	w.change(func() { w.aliases[alias] = model })
 	return nil

@@ -151,7 +151,9 @@ func (w *world) Delete(context.Context, job.ID, uint64) error { return nil }
 // models is the world's registry.
 type models struct{ *world }
 
-func (models) Delete(context.Context, string) error { return nil }
+func (models) Delete(context.Context, string) error      { return nil }
+func (models) Has(context.Context, string) (bool, error) { return false, nil }
+func (models) Probe(context.Context) error               { return nil }
 
 func (w *world) SetAlias(context.Context, string, string) error { return nil }
 

@@ -1,5 +1,6 @@
 // Package warm opens the parameters of other jobs, from which a new one may start:
-// job:<id> is a job's model, or its newest checkpoint while it has no model, and
+// job:<id> is a job's model, also when the job was removed and its model kept, or its
+// newest checkpoint while it has no model, and
 // checkpoint:<id>@<step> is a checkpoint on record.
 //
 // It owns these two schemes of sources. What is opened is a safetensors file, as if
@@ -91,6 +92,9 @@ func (j *Jobs) Open(ctx context.Context, text string) (io.ReadCloser, error) {
 
 func (j *Jobs) open(ctx context.Context, s source) (io.ReadCloser, error) {
 	r, _, err := j.Records.Get(ctx, s.id)
+	if errors.Is(err, job.ErrNotFound) {
+		return j.removed(ctx, s)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +115,18 @@ func (j *Jobs) open(ctx context.Context, s source) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("job %s is %s and has neither model nor checkpoint: %w", s.id, r.State, job.ErrNotFound)
 	}
 	return nil, fmt.Errorf("job %s has no checkpoint after step %d; it has those after %s: %w", s.id, s.step, strings.Join(steps, ", "), job.ErrNotFound)
+}
+
+// removed opens the model that a removed job has left.
+func (j *Jobs) removed(ctx context.Context, s source) (io.ReadCloser, error) {
+	if s.step > 0 {
+		return nil, fmt.Errorf("there is no job %q; the checkpoints of a job go with it: %w", s.id, job.ErrNotFound)
+	}
+	r, err := j.Models.OpenFile(ctx, string(s.id), registry.WeightsFile)
+	if errors.Is(err, job.ErrNotFound) {
+		return nil, fmt.Errorf("there is no job %q, nor a model that it has left: %w", s.id, job.ErrNotFound)
+	}
+	return r, err
 }
 
 // checkpoint makes a safetensors file of a checkpoint's parameters.

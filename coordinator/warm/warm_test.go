@@ -114,7 +114,8 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	same("checkpoint:line@5", 3, 4)
 
 	refused("checkpoint:line@4", "no checkpoint after step 4; it has those after 5, 3")
-	refused("job:other", "get record of other")
+	refused("job:other", `there is no job "other", nor a model that it has left`)
+	refused("checkpoint:other@3", `there is no job "other"; the checkpoints of a job go with it`)
 	refused("job:UPPER", "want 1 to 64 of")
 	refused("checkpoint:line", "want checkpoint:<job>@<step>")
 	refused("checkpoint:line@0", "want checkpoint:<job>@<step>")

@@ -109,6 +109,17 @@ func (m modelsPort) SetAlias(ctx context.Context, alias, model string) error {
 	return err
 }
 
+func (m modelsPort) Has(ctx context.Context, model string) (bool, error) {
+	return call(ctx, m.p, operation{store: natsStore, name: "look-model " + model}, func() (bool, error) {
+		return m.p.w.models[model+"/model.json"] != nil, nil
+	})
+}
+
+func (m modelsPort) Probe(ctx context.Context) error {
+	_, err := call(ctx, m.p, operation{store: natsStore, name: "probe-models"}, func() (struct{}, error) { return struct{}{}, nil })
+	return err
+}
+
 func (m modelsPort) Delete(ctx context.Context, model string) error {
 	_, err := call(ctx, m.p, operation{store: natsStore, name: "delete-model " + model, write: true}, func() (struct{}, error) {
 		maps.DeleteFunc(m.p.w.models, func(file string, _ []byte) bool { return strings.HasPrefix(file, model+"/") })

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"tributary/shared/blob"
 	"tributary/shared/job"
 )
 
@@ -22,9 +20,8 @@ import (
 // may have, 1 GiB, and what belongs to them.
 const MaxModelFile = 1<<30 + 32<<20
 
-// aliasPrefix is where aliases are kept among the models; no model's name can
-// begin so.
-const aliasPrefix = "@alias/"
+// modelCard is the file that is put last: a model is there when this is.
+const modelCard = "model.json"
 
 var modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
@@ -67,11 +64,42 @@ func (m *Models) PutFile(ctx context.Context, model, file string, r io.Reader) e
 	}
 	ctx, cancel := transferTime(ctx, unknownSize)
 	defer cancel()
+	return wrap(doing, m.put(ctx, name, r))
+}
+
+func (m *Models) put(ctx context.Context, name string, r io.Reader) error {
 	store, err := m.bucket.get(ctx)
 	if err == nil {
-		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: name}, r)
+		_, err = store.Put(ctx, m.c.object(name), r)
 	}
-	return wrap(doing, err)
+	return err
+}
+
+// Has reports whether there is a model of that id.
+func (m *Models) Has(ctx context.Context, model string) (bool, error) {
+	version, err := m.version(ctx, model)
+	return version != "", wrap(fmt.Sprintf("look for model %.140s", model), err)
+}
+
+// version names what is stored of a model now, "" for nothing: a model that is put
+// again under its id has another.
+func (m *Models) version(ctx context.Context, model string) (string, error) {
+	name, err := object(model, modelCard)
+	if err != nil {
+		return "", nil //nolint:nilerr // nothing can have such a name
+	}
+	store, err := m.bucket.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	info, err := store.GetInfo(ctx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return info.NUID, nil
 }
 
 // ReadFile hands a file of a model to read, with its size. It fails with
@@ -134,94 +162,4 @@ func (m *Models) List(ctx context.Context, model string) ([]ModelFile, error) {
 		return strings.Compare(a.Model+"/"+a.Name, b.Model+"/"+b.Name)
 	})
 	return files, nil
-}
-
-// Delete removes every file of a model and the names that stand for it; a model
-// that is not there is no error.
-func (m *Models) Delete(ctx context.Context, model string) error {
-	if _, err := object(model, "x"); err != nil {
-		return wrap("delete model", err)
-	}
-	files, err := m.List(ctx, model)
-	if err != nil {
-		return err
-	}
-	store, err := m.bucket.get(ctx)
-	if err != nil {
-		return wrap("delete model "+model, err)
-	}
-	names, err := m.aliases(ctx, model)
-	if err != nil {
-		return wrap("delete model "+model, err)
-	}
-	for _, f := range files {
-		names = append(names, f.Model+"/"+f.Name)
-	}
-	for _, name := range names {
-		if err := erase(ctx, m.c.js, ModelBucket, store, name); err != nil {
-			return wrap("delete model "+model, err)
-		}
-	}
-	return nil
-}
-
-// aliases lists the objects in which model is what an alias stands for.
-func (m *Models) aliases(ctx context.Context, model string) ([]string, error) {
-	var names []string
-	content := blob.DigestOf([]byte(model))
-	for info, err := range m.c.allObjects(ctx, &m.bucket) {
-		if err != nil {
-			return nil, err
-		}
-		alias, ok := strings.CutPrefix(info.Name, aliasPrefix)
-		if !ok || !sameContent(info, content) {
-			continue // what each of many aliases stands for need not be read
-		}
-		if stands, err := m.Resolve(ctx, alias); err == nil && stands == model {
-			names = append(names, info.Name)
-		} else if err != nil && !errors.Is(err, job.ErrNotFound) {
-			return nil, err
-		}
-	}
-	return names, nil
-}
-
-// SetAlias makes alias another name for model, instead of what it stood for.
-func (m *Models) SetAlias(ctx context.Context, alias, model string) error {
-	doing := fmt.Sprintf("name model %.140s %.140s", model, alias)
-	for _, name := range []string{alias, model} {
-		if _, err := object(name, "x"); err != nil {
-			return wrap(doing, err)
-		}
-	}
-	store, err := m.bucket.get(ctx)
-	if err == nil {
-		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: aliasPrefix + alias}, bytes.NewReader([]byte(model)))
-	}
-	return wrap(doing, err)
-}
-
-// Resolve returns the model that an alias stands for. It fails with
-// job.ErrNotFound when there is no such alias.
-func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
-	doing := fmt.Sprintf("find model %.140s", alias)
-	if _, err := object(alias, "x"); err != nil {
-		return "", fmt.Errorf("%s: there is none of that name: %w", doing, job.ErrNotFound)
-	}
-	store, err := m.bucket.get(ctx)
-	if err != nil {
-		return "", wrap(doing, err)
-	}
-	var data []byte
-	err = readObject(ctx, store, aliasPrefix+alias, 256, func(r io.Reader, info *jetstream.ObjectInfo) error {
-		data, err = whole(r, info)
-		return err
-	})
-	if err != nil {
-		return "", wrap(doing, err)
-	}
-	if !modelPattern.Match(data) {
-		return "", fmt.Errorf("%s: it stands for %.140q, which is no model's name: %w", doing, data, job.ErrCorrupt)
-	}
-	return string(data), nil
 }

@@ -56,6 +56,23 @@ func (c *Conn) objects(bucket string) lazy[jetstream.ObjectStore] {
 	}}
 }
 
+// chunkRoom is what a message takes beside the part of an object that it carries: its
+// subject and headers.
+const chunkRoom = 4 << 10
+
+// object describes an object that is about to be put. Its parts fit into the messages
+// that the server takes.
+func (c *Conn) object(name string) jetstream.ObjectMeta {
+	size := int64(largestChunk)
+	if most := c.nc.MaxPayload(); most > 0 {
+		size = min(size, max(most-chunkRoom, most/2, 1))
+	}
+	return jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: uint32(size)}}
+}
+
+// largestChunk is the client library's own choice.
+const largestChunk = 128 << 10
+
 // unknownSize stands for the size of what has still to be read.
 const unknownSize = 600 << 20
 
@@ -91,7 +108,7 @@ func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	case err != nil && !errors.Is(err, jetstream.ErrObjectNotFound):
 		return "", wrap(doing, err)
 	}
-	meta := jetstream.ObjectMeta{Name: string(digest)}
+	meta := b.c.object(string(digest))
 	stored, encoding := pack(data)
 	if encoding != "" {
 		meta.Metadata = map[string]string{encodingKey: encoding}
@@ -189,10 +206,10 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 	if !ok || bucket == "" || object == "" {
 		return nil, fmt.Errorf("%s: want nats:<bucket>/<object>: %w", doing, job.ErrInvalid)
 	}
-	store, info, err := c.object(ctx, bucket, object)
+	store, info, err := c.lookUp(ctx, bucket, object)
 	if err == nil && linkOf(info) != nil {
 		object = linkOf(info).Name
-		store, info, err = c.object(ctx, linkOf(info).Bucket, object)
+		store, info, err = c.lookUp(ctx, linkOf(info).Bucket, object)
 		if err == nil && linkOf(info) != nil {
 			err = fmt.Errorf("it is a link to a link; want an object: %w", job.ErrInvalid)
 		}
@@ -209,8 +226,8 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 	return objectReader{r, doing, cancel, info.Size}, nil
 }
 
-// object looks an object up.
-func (c *Conn) object(ctx context.Context, bucket, object string) (jetstream.ObjectStore, *jetstream.ObjectInfo, error) {
+// lookUp looks an object up.
+func (c *Conn) lookUp(ctx context.Context, bucket, object string) (jetstream.ObjectStore, *jetstream.ObjectInfo, error) {
 	store, err := c.js.ObjectStore(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = fmt.Errorf("there is no bucket of that name: %w", job.ErrNotFound) // this one is the user's

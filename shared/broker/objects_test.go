@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/blob/blobtest"
+	"tributary/shared/broker/embedded"
 	"tributary/shared/job"
 )
 
@@ -234,9 +236,55 @@ func TestModels(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrNotFound)
 	require.NoError(t, m.SetAlias(ctx, "digits", "digits-3"))
 	require.NoError(t, m.Delete(ctx, "digits-3"))
+	require.NoError(t, m.Delete(ctx, "digits-2"), "it never was there, but has the name")
 	stream, err := c.js.Stream(ctx, "OBJ_"+ModelBucket)
 	require.NoError(t, err)
 	require.Zero(t, stream.CachedInfo().State.Msgs, "nothing is left behind, no marks either")
+}
+
+// A name goes on to the newest model that is left, and an id means its own model
+// whatever else has it for a name.
+func TestNamesOfModelsThatAreRemoved(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx, m := t.Context(), c.Models()
+	for _, id := range []string{"m1", "m2", "m3"} {
+		require.NoError(t, m.PutFile(ctx, id, "model.json", strings.NewReader(id)))
+		require.NoError(t, m.SetAlias(ctx, "mod", id))
+	}
+	require.NoError(t, m.SetAlias(ctx, "mod", "never-there"))
+	require.NoError(t, m.SetAlias(ctx, "mod", "m3"))
+	found := func(name string) string {
+		t.Helper()
+		f, err := m.Find(ctx, name)
+		if errors.Is(err, job.ErrNotFound) {
+			return ""
+		}
+		require.NoError(t, err)
+		require.NotEmpty(t, f.Version)
+		return f.ID
+	}
+	require.Equal(t, "m3", found("mod"))
+	require.NoError(t, m.Delete(ctx, "m1"))
+	require.Equal(t, "m3", found("mod"), "another than the newest was removed")
+	require.NoError(t, m.Delete(ctx, "m3"))
+	require.Equal(t, "m2", found("mod"))
+	require.NoError(t, m.PutFile(ctx, "mod", "model.json", strings.NewReader("whose id that is")))
+	require.Equal(t, "mod", found("mod"))
+	before, err := m.Find(ctx, "mod")
+	require.NoError(t, err)
+	require.NoError(t, m.Delete(ctx, "mod"))
+	require.Equal(t, "m2", found("mod"))
+	require.NoError(t, m.PutFile(ctx, "mod", "model.json", strings.NewReader("whose id that is")))
+	after, err := m.Find(ctx, "mod")
+	require.NoError(t, err)
+	require.NotEqual(t, before.Version, after.Version)
+	require.NoError(t, m.Delete(ctx, "mod"))
+	require.NoError(t, m.Delete(ctx, "m2"))
+	require.Empty(t, found("mod"))
+	require.NoError(t, m.Delete(ctx, "never-there"))
+	stream, err := c.js.Stream(ctx, "OBJ_"+ModelBucket)
+	require.NoError(t, err)
+	require.Zero(t, stream.CachedInfo().State.Msgs, "nothing is left behind")
 }
 
 // What was put while a deletion clears up stays.
@@ -312,4 +360,25 @@ func TestOriginIsThatOfTheBucket(t *testing.T) {
 	other, err := c.Records().Origin(t.Context())
 	require.NoError(t, err)
 	require.NotEqual(t, first, other, "no record of the lost bucket names its blobs any more")
+}
+
+// A file larger than the server takes in a message is put in parts that it takes.
+func TestObjectsLargerThanAMessage(t *testing.T) {
+	for _, most := range []int32{6 << 10, 64 << 10} {
+		s := startServer(t, embedded.Config{MaxPayload: most})
+		c := s.connect(t)
+		require.NoError(t, c.Setup(t.Context(), SetupConfig{}))
+		content := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
+		require.NoError(t, c.Models().PutFile(t.Context(), "m", "model.json", bytes.NewReader(content)))
+		got, err := c.Models().GetFile(t.Context(), "m", "model.json")
+		require.NoError(t, err)
+		require.Equal(t, content, got)
+		random := make([]byte, 300_000)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+		digest, err := c.Blobs().Put(t.Context(), random)
+		require.NoError(t, err)
+		got, err = c.Blobs().Get(t.Context(), digest)
+		require.NoError(t, err)
+		require.Equal(t, random, got)
+	}
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -35,4 +36,9 @@ func (l *Leases) Probe(ctx context.Context) error {
 		_, err = kv.Put(ctx, probeKey, nil)
 	}
 	return wrap(doing, err)
+}
+
+// Probe reports whether a model's files could be put now. What it puts is no model's.
+func (m *Models) Probe(ctx context.Context) error {
+	return wrap("write to the bucket "+ModelBucket, m.put(ctx, "@probe", strings.NewReader("x")))
 }

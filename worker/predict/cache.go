@@ -40,7 +40,7 @@ type cache struct {
 	mu      sync.Mutex
 	bytes   int64 // of byID
 	reading int64 // of models being read
-	byID    *lru.LRU[job.ID, loaded]
+	byID    *lru.LRU[Found, loaded]
 	names   *lru.LRU[string, alias]
 }
 
@@ -50,8 +50,8 @@ type loaded struct {
 }
 
 type alias struct {
-	id job.ID
-	at time.Time
+	found Found
+	at    time.Time
 }
 
 func newCache(models Models, limit int64) *cache {
@@ -61,7 +61,7 @@ func newCache(models Models, limit int64) *cache {
 	}
 	c.names = newLRU[string, alias](maxNames, nil)
 	// Its length is bounded by bytes, in put; every model has some.
-	c.byID = newLRU(int(min(limit, 1<<30))+1, func(_ job.ID, l loaded) { c.bytes -= l.bytes })
+	c.byID = newLRU(int(min(limit, 1<<30))+1, func(_ Found, l loaded) { c.bytes -= l.bytes })
 	return c
 }
 
@@ -75,11 +75,11 @@ func newLRU[K comparable, V any](size int, evicted func(K, V)) *lru.LRU[K, V] {
 
 // get returns the model of a name.
 func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
-	id, err := c.resolve(ctx, name)
+	found, err := c.resolve(ctx, name)
 	if err != nil {
 		return nil, notFound(name, err)
 	}
-	if m, ok := c.lookUp(id); ok {
+	if m, ok := c.lookUp(found); ok {
 		return m, nil
 	}
 	if !c.callers.TryAcquire(1) {
@@ -88,9 +88,9 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 	defer c.callers.Release(1)
 	// One caller reads for all who want the model; its own impatience must not
 	// fail the others, and a panic not the program.
-	v, err, _ := c.flight.Do(string(id), func() (m any, err error) {
-		err = lifecycle.Contain("read model "+string(id), func() error {
-			m, err = c.find(ctx, id)
+	v, err, _ := c.flight.Do(string(found.ID)+" "+found.Version, func() (m any, err error) {
+		err = lifecycle.Contain("read model "+string(found.ID), func() error {
+			m, err = c.find(ctx, found)
 			return err
 		})
 		return m, err
@@ -105,13 +105,13 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 }
 
 // find returns a model that has been read meanwhile, or reads it.
-func (c *cache) find(ctx context.Context, id job.ID) (*registry.Model, error) {
-	if m, ok := c.lookUp(id); ok {
+func (c *cache) find(ctx context.Context, f Found) (*registry.Model, error) {
+	if m, ok := c.lookUp(f); ok {
 		return m, nil
 	}
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	return c.load(reading, id)
+	return c.load(reading, f)
 }
 
 // notFound says in a sentence that there is no such model, if that is err.
@@ -122,45 +122,45 @@ func notFound(name string, err error) error {
 	return fmt.Errorf("model %.80q: %w", name, err)
 }
 
-// resolve returns the id that a name stands for.
-func (c *cache) resolve(ctx context.Context, name string) (job.ID, error) {
+// resolve returns the model that a name stands for.
+func (c *cache) resolve(ctx context.Context, name string) (Found, error) {
 	if job.ID(name).Validate() != nil {
-		return "", job.ErrNotFound // a model is named as jobs are
+		return Found{}, job.ErrNotFound // a model is named as jobs are
 	}
 	now := time.Now()
 	c.mu.Lock()
 	a, ok := c.names.Get(name)
 	c.mu.Unlock()
 	if ok && now.Sub(a.at) < aliasFor {
-		return a.id, nil
+		return a.found, nil
 	}
-	id, err := c.models.Resolve(ctx, name)
+	found, err := c.models.Find(ctx, name)
 	if err != nil {
-		return "", err
+		return Found{}, err
 	}
 	c.mu.Lock()
-	c.names.Add(name, alias{id, now})
+	c.names.Add(name, alias{found, now})
 	c.mu.Unlock()
-	return id, nil
+	return found, nil
 }
 
-func (c *cache) lookUp(id job.ID) (*registry.Model, bool) {
+func (c *cache) lookUp(f Found) (*registry.Model, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l, ok := c.byID.Get(id)
+	l, ok := c.byID.Get(f)
 	return l.model, ok
 }
 
 // load reads a model and caches it. It makes room before it reads the parameters.
-func (c *cache) load(ctx context.Context, id job.ID) (m *registry.Model, err error) {
+func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error) {
 	if err := c.loads.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait to read it: %w", err)
 	}
 	defer c.loads.Release(1)
 	reserved := int64(0)
-	defer func() { c.finish(id, m, reserved) }()
+	defer func() { c.finish(f, m, reserved) }()
 	return registry.Read(func(name string, read func(io.Reader, int64) error) error {
-		return c.models.ReadFile(ctx, id, name, read)
+		return c.models.ReadFile(ctx, f.ID, name, read)
 	}, func(bytes int64) error {
 		if err := c.reserve(ctx, bytes); err != nil {
 			return err
@@ -186,13 +186,13 @@ func (c *cache) reserve(ctx context.Context, bytes int64) error {
 }
 
 // finish gives back what reserve has reserved, and caches the model, unless it is nil.
-func (c *cache) finish(id job.ID, m *registry.Model, reserved int64) {
+func (c *cache) finish(f Found, m *registry.Model, reserved int64) {
 	c.mu.Lock()
 	c.reading -= reserved
 	if m != nil {
-		c.byID.Remove(id)
+		c.byID.Remove(f)
 		c.bytes += reserved
-		c.byID.Add(id, loaded{m, reserved})
+		c.byID.Add(f, loaded{m, reserved})
 	}
 	c.mu.Unlock()
 	c.room.Release(reserved)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -34,17 +35,22 @@ type store struct {
 	broken   bool // ReadFile panics after it has read
 }
 
-func (s *store) Resolve(_ context.Context, name string) (job.ID, error) {
+func (s *store) Find(_ context.Context, name string) (Found, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resolved++
-	if id, ok := s.aliases[name]; ok {
-		return id, nil
-	}
 	if _, ok := s.files[job.ID(name)]; ok {
-		return job.ID(name), nil
+		return s.found(job.ID(name)), nil
 	}
-	return "", fmt.Errorf("key %s: %w", name, job.ErrNotFound)
+	if id, ok := s.aliases[name]; ok {
+		return s.found(id), nil
+	}
+	return Found{}, fmt.Errorf("key %s: %w", name, job.ErrNotFound)
+}
+
+// found says which model an id has; another has another slope, and so other weights.
+func (s *store) found(id job.ID) Found {
+	return Found{id, string(blob.DigestOf(s.files[id][registry.WeightsFile]))}
 }
 
 func (s *store) ReadFile(_ context.Context, model job.ID, name string, read func(io.Reader, int64) error) error {
@@ -300,10 +306,39 @@ func TestModelsBeingReadCount(t *testing.T) {
 		})
 		synctest.Wait()
 		require.Zero(t, c.byID.Len(), "the third waits")
-		c.finish("m-0", nil, size+1)
+		c.finish(Found{ID: "m-0"}, nil, size+1)
 		all.Wait()
 		require.Equal(t, size, c.bytes)
 		require.Zero(t, c.reading)
+	})
+}
+
+// An id that is used again, and a name that is another model's id, mean what they say.
+func TestAnIDMeansItsOwnModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{aliases: map[string]job.ID{"line": "line-1"}}
+		s.put(t, "line-1", 2)
+		service := New(Config{Models: s})
+		says := func(name, want string) {
+			t.Helper()
+			time.Sleep(aliasFor)
+			got, err := service.Handle(t.Context(), name, []byte(`{"rows":[[1]]}`))
+			if want == "" {
+				require.ErrorIs(t, err, job.ErrNotFound)
+				return
+			}
+			require.NoError(t, err)
+			require.JSONEq(t, want, string(got))
+		}
+		says("line", `{"model":"line-1","predictions":[2]}`)
+		s.put(t, "line", 3)
+		says("line", `{"model":"line","predictions":[3]}`)
+		delete(s.files, "line")
+		says("line", `{"model":"line-1","predictions":[2]}`)
+		s.put(t, "line-1", 5)
+		says("line-1", `{"model":"line-1","predictions":[5]}`)
+		delete(s.files, "line-1")
+		says("line-1", "")
 	})
 }
 

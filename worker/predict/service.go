@@ -5,8 +5,8 @@
 // what arrived on a model's subject, and hands in where models are kept.
 //
 // Invariant: a cached model is never another than its id's. A model's files do
-// not change once its card is there; what can move is a name, and a name is
-// looked up again after aliasFor.
+// not change once its card is there; what can move is a name, and an id can be used
+// again once its model was removed: both are looked up again after aliasFor.
 package predict
 
 import (
@@ -24,12 +24,18 @@ import (
 
 // Models is where trained models are kept.
 type Models interface {
-	// Resolve returns the id of the model that a name stands for: a model's
-	// id itself, or an alias. It fails with job.ErrNotFound when there is none.
-	Resolve(ctx context.Context, name string) (job.ID, error)
+	// Find returns the model of an id, and if nothing has that id, the one that an
+	// alias stands for. It fails with job.ErrNotFound when there is none.
+	Find(ctx context.Context, name string) (Found, error)
 	// ReadFile hands one of a model's files, registry.FileNames among them, to read,
 	// with its size, as registry.Files says.
 	ReadFile(ctx context.Context, model job.ID, name string, read func(r io.Reader, size int64) error) error
+}
+
+// Found is the model that a name stands for.
+type Found struct {
+	ID      job.ID
+	Version string // another one when the id was used again for another model
 }
 
 // MaxRequest bounds one request in bytes, unless Config says otherwise.

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -28,7 +29,7 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (
 		return nil, err
 	}
 	service := predict.New(predict.Config{
-		Models: models{conn.Models()}, CacheBytes: cacheBytes, Parallel: c.Slots,
+		Models: models{conn.Models(), conn.Records()}, CacheBytes: cacheBytes, Parallel: c.Slots,
 	})
 	answering, err := conn.Serve(broker.ServiceConfig{
 		Name: "tributary-predict", Version: build.SemVer(), Concurrent: concurrent,
@@ -52,16 +53,25 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (
 }
 
 // models hands the broker's models out as package predict wants them.
-type models struct{ *broker.Models }
+type models struct {
+	*broker.Models
+	records *broker.Records
+}
 
-// Resolve returns the newest model of a name, else takes the name for a
-// model's id.
-func (m models) Resolve(ctx context.Context, name string) (job.ID, error) {
-	id, err := m.Models.Resolve(ctx, name)
-	if errors.Is(err, job.ErrNotFound) {
-		return job.ID(name), nil
+// Find returns the model of an id, else the newest of a name. A job's id means that job
+// also while it has no model.
+func (m models) Find(ctx context.Context, name string) (predict.Found, error) {
+	found, err := m.Models.Find(ctx, name)
+	if err == nil && found.ID != name {
+		_, err = m.records.Get(ctx, job.ID(name))
+		switch {
+		case err == nil:
+			return predict.Found{}, fmt.Errorf("job %q has no model: %w", name, job.ErrNotFound)
+		case errors.Is(err, job.ErrNotFound):
+			err = nil
+		}
 	}
-	return job.ID(id), err
+	return predict.Found{ID: job.ID(found.ID), Version: found.Version}, err
 }
 
 func (m models) ReadFile(ctx context.Context, model job.ID, name string, read func(r io.Reader, size int64) error) error {

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tributary/shared/job"
+)
+
+// Removed is the answer about a job that is no more.
+type Removed struct {
+	ID      job.ID `json:"id"`
+	Removed bool   `json:"removed"`
+	Model   string `json:"model,omitempty"` // ModelKept or ModelRemoved; "" when there was none
+}
+
+// What became of the model of a job that was removed.
+const (
+	ModelKept    = "kept"
+	ModelRemoved = "removed"
+)
+
+// Remove forgets a job that has ended: its record, its events, its training
+// state, and its model when that is asked for. From then on the id is free. A model
+// that was kept is removed in the same way later.
+func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
+	var request struct {
+		ID    job.ID `json:"id"`
+		Model bool   `json:"model"`
+	}
+	if err := parse(payload, &request, &request.ID, `, "model": true`); err != nil {
+		return Removed{}, err
+	}
+	answer := Removed{ID: request.ID, Removed: true}
+	there, err := a.Jobs.HasModel(ctx, request.ID)
+	if err != nil {
+		return Removed{}, fmt.Errorf("remove job %q: look for its model: %w", request.ID, err)
+	}
+	switch {
+	case there && request.Model:
+		answer.Model = ModelRemoved
+	case there:
+		answer.Model = ModelKept
+	}
+	r, err := a.apply(ctx, request.ID, job.Remove)
+	switch {
+	case errors.Is(err, job.ErrCorrupt):
+		// The bucket holds something else than a record: only the id is known.
+		r = job.Record{ID: request.ID, Removing: true}
+	case errors.Is(err, job.ErrNotFound) && there:
+		return answer, a.removeModel(ctx, request.ID, request.Model)
+	case err != nil:
+		return Removed{}, err
+	}
+	if err := a.Jobs.Remove(ctx, r, request.Model); err != nil {
+		return Removed{}, fmt.Errorf("remove job %q: %w", request.ID, err)
+	}
+	return answer, nil
+}
+
+// removeModel removes the model of a job that is no more, if that is asked for.
+func (a *API) removeModel(ctx context.Context, id job.ID, asked bool) error {
+	if !asked {
+		return fmt.Errorf(`job %q was removed and its model kept; {"id":%[1]q,"model":true} removes that: %w`, id, job.ErrNotFound)
+	}
+	if _, err := a.Jobs.RemoveModel(ctx, id); err != nil {
+		return fmt.Errorf("remove the model of job %q: %w", id, err)
+	}
+	return nil
+}
