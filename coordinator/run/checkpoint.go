@@ -144,8 +144,11 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 				return false, err
 			}
 			t.log.Warn().Int64("has", committed).Int64("step", c.Step).Msg("the ledger has lost steps; restored a checkpoint")
-			t.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: fmt.Sprintf(
-				"the ledger has lost steps: it had %d and was restored from the checkpoint after step %d", committed, c.Step)})
+			message := fmt.Sprintf("the ledger has lost steps: it had %d and was restored from the checkpoint after step %d", committed, c.Step)
+			if committed == 0 && t.record.Resumed > 0 {
+				message = fmt.Sprintf("going on from the checkpoint after step %d", c.Step)
+			}
+			t.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: message})
 			return true, nil
 		case !errors.Is(err, job.ErrCorrupt) && !errors.Is(err, job.ErrNotFound):
 			return false, err

@@ -6,6 +6,7 @@ import (
 
 	"tributary/coordinator/ingest"
 	"tributary/shared/blob"
+	"tributary/shared/checkpoint"
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -117,6 +118,9 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
+		if err := d.same(ctx, r, digest); err != nil {
+			return r, err
+		}
 		need, err := d.service.account(p)
 		if err != nil {
 			return r, err
@@ -135,6 +139,22 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		}
 		d.log.Warn().Int64("blobs", missing).Msg("blobs were deleted while the data was prepared; preparing it again")
 	}
+}
+
+// same fails unless a plan that was made anew is that of the checkpoint from which the
+// job is to go on: the data may have changed since.
+func (d *driver) same(ctx context.Context, r job.Record, made job.Digest) error {
+	if len(r.Checkpoints) == 0 {
+		return nil
+	}
+	c := r.Checkpoints[0]
+	m, err := persist(ctx, d, "read the checkpoint", func() (*checkpoint.Manifest, error) {
+		return checkpoint.Open(ctx, d.service.cfg.Blobs, c.Digest)
+	})
+	if err == nil && m.Plan != made {
+		err = fmt.Errorf("the checkpoint after step %d is of other data than there is now (plan %.12s, and now %.12s): the job cannot go on from it: %w", c.Step, m.Plan, made, job.ErrInvalid)
+	}
+	return err
 }
 
 // store ingests the dataset and stores the plan.

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync/atomic"
 
@@ -29,7 +28,6 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
-	"tributary/shared/registry"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
 	"tributary/shared/telemetry"
@@ -41,11 +39,15 @@ type Command struct {
 	Spec    string `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
 	Workers int    `name:"workers" default:"1" help:"Workers to run in this process, 0 to 256; 0 leaves the work to workers elsewhere."`
 	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks each of them works on at a time, 1 to 4096; 0, the default: the CPUs shared out among the workers."`
-	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>."`
+	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. The training state is kept there until the job has ended, if the servers are embedded."`
+	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
+	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
 	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 	Share   string `name:"share" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
 	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
+
+	misplaced error // the model is there, but not where it was to be
 }
 
 // Help is shown by --help, after what the command does.
@@ -87,7 +89,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	display.Done()
-	return json.NewEncoder(os.Stdout).Encode(outcome)
+	return errors.Join(json.NewEncoder(os.Stdout).Encode(outcome), c.misplaced)
 }
 
 // Limits of a worker's caches, in bytes.
@@ -98,29 +100,42 @@ const (
 
 // train runs servers, coordinator and workers around the one job.
 func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
+	asked, err := spec.Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.try(asked); err != nil {
+		return nil, err
+	}
 	stores, closeStores, err := c.open(ctx.Soft, log)
 	if err != nil {
 		return nil, err
 	}
 	defer closeStores()
+	kept := &state{from: stores.Blobs}
 	events := stores.Conn.Events()
 	defer settings.CloseEvents(events, log)
 	follow := newFollower(events, display)
-	var kept atomic.Bool // by the coordinator of this process
-	keep := func(id job.ID, files map[string][]byte) (string, error) {
-		kept.Store(true)
+	var stored atomic.Bool // by the coordinator of this process
+	cfg := run.Config{
+		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
+		Events: follow, Only: follow.follows, Log: log,
+		Volatile: c.NATS == "", TryFewer: c.Share == "auto",
+	}
+	cfg.Keep = func(id job.ID, files map[string][]byte) (string, error) {
+		stored.Store(true)
 		return c.keep(id, files)
 	}
-	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, run.Config{
-		Owner: settings.NewID(), Ledger: stores.Ledger, Blobs: stores.Blobs,
-		Events: follow, Keep: keep, Only: follow.follows, Log: log,
-		Volatile: c.NATS == "", TryFewer: c.Share == "auto",
-	})
-	status, err := coordinator.API.Submit(ctx.Soft, text)
+	if cfg.Volatile {
+		cfg.Saved = kept.save
+	}
+	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, cfg)
+	id, err := c.submit(ctx.Soft, coordinator.API, stores, kept, asked, text)
 	if err != nil {
 		return nil, err
 	}
-	follow.follow(status.ID)
+	kept.dir = c.dir(id)
+	follow.follow(id)
 
 	var outcome *job.Outcome
 	var failed error // as the job says it, without the name of a goroutine
@@ -129,13 +144,12 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
 	g.Work("job", func(soft, hard context.Context) (err error) {
 		defer func() { failed = err }()
-		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(status.ID)) })
-		if err == nil && !kept.Load() {
+		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(id)) })
+		switch {
+		case err == nil && !stored.Load():
 			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome)
-		}
-		if err != nil && soft.Err() != nil {
-			_, cancelErr := coordinator.API.Cancel(hard, []byte(status.ID))
-			return errors.Join(fmt.Errorf("job %s was cancelled: %w", status.ID, context.Cause(soft)), cancelErr)
+		case err != nil && soft.Err() != nil:
+			return c.stop(soft, hard, coordinator.API, id)
 		}
 		return err
 	})
@@ -145,6 +159,10 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 		err = failed
 	case err == nil && outcome == nil:
 		err = context.Cause(ctx.Soft) // a stop in a hurry
+	case err == nil && cfg.Volatile:
+		if err := kept.drop(); err != nil {
+			log.Warn().Err(err).Msg("delete the training state")
+		}
 	}
 	return outcome, err
 }
@@ -156,15 +174,6 @@ func (c *Command) work(ctx context.Context, stores *settings.Opened, log zerolog
 		g.Work("worker", func(soft, hard context.Context) error { return worker.Run(soft, hard, c.worker(stores, log)) })
 	}
 	return g.Wait()
-}
-
-// keep writes the finished model's files to the out folder.
-func (c *Command) keep(id job.ID, files map[string][]byte) (string, error) {
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("out", string(id))
-	}
-	return dir, registry.WriteFiles(dir, files)
 }
 
 // worker is the configuration of one of this process's workers.

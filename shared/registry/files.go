@@ -78,6 +78,19 @@ func Load(dir string) (*Model, error) {
 	return m, nil
 }
 
+// LoadCard reads the card of the model in dir alone. It fails with job.ErrNotFound when
+// there is none.
+func LoadCard(dir string) (c Card, err error) {
+	err = readFile(filepath.Join(dir, CardFile), func(r io.Reader, size int64) (err error) {
+		c, _, err = readCard(r, size)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("no model in %q: %w", dir, job.ErrNotFound)
+	}
+	return c, err
+}
+
 func readFile(path string, read func(io.Reader, int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {

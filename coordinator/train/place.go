@@ -1,0 +1,111 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tributary/shared/job"
+	"tributary/shared/registry"
+	"tributary/shared/spec"
+)
+
+// outFolder is where the folders of models are, unless --out names one.
+const outFolder = "out"
+
+// dir is the folder of the job's model.
+func (c *Command) dir(id job.ID) string {
+	if c.Out != "" {
+		return c.Out
+	}
+	return filepath.Join(outFolder, string(id))
+}
+
+// try makes sure, before the first step, that the model of a spec can be put where it is
+// to go, and that nothing is lost by it: the model of another spec, or the training state
+// of a job that was stopped, stays unless --force is given.
+func (c *Command) try(asked *job.Spec) error {
+	if asked.ID == "" && c.Out == "" {
+		return tryFolder(outFolder) // the job's own is new
+	}
+	dir := c.dir(asked.ID)
+	if err := tryFolder(dir); err != nil || c.Force {
+		return err
+	}
+	if err := occupied(dir, asked); err != nil {
+		return err
+	}
+	if kept, err := readState(dir); err == nil && !c.Resume {
+		return fmt.Errorf("--out: %s holds the training state of job %s after step %d: --resume goes on from there, --force begins anew",
+			dir, kept.ID, kept.Checkpoints[0].Step)
+	}
+	return nil
+}
+
+// occupied fails when a folder holds the model of another spec. The same spec makes the
+// same model, whatever its id.
+func occupied(dir string, asked *job.Spec) error {
+	card, err := registry.LoadCard(dir)
+	if errors.Is(err, job.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("--out: %s holds a model that cannot be read (%w): --force overwrites it", dir, err)
+	}
+	_, want, err := spec.Canonical(asked)
+	if err != nil {
+		return err
+	}
+	if _, has, err := spec.Canonical(&card.Spec); err != nil || has != want {
+		return fmt.Errorf("--out: %s holds the model of job %s, whose spec is another: --force overwrites it", dir, card.ID)
+	}
+	return nil
+}
+
+// tryFolder makes a folder and writes into it. What it has made it removes again.
+func tryFolder(dir string) error {
+	_, statErr := os.Stat(dir)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, ".try-*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	if errors.Is(statErr, os.ErrNotExist) {
+		_ = os.Remove(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("--out: the model could not be written: %w", err)
+	}
+	return nil
+}
+
+// keep writes the finished model's files to their folder. If that has become impossible
+// since it was tried, the model goes elsewhere rather than be lost, and misplaced says
+// where: to the registry of the given servers, or to another folder.
+func (c *Command) keep(id job.ID, files map[string][]byte) (string, error) {
+	dir := c.dir(id)
+	err := registry.WriteFiles(dir, files)
+	if err == nil {
+		return dir, nil
+	}
+	if c.NATS != "" {
+		c.misplaced = fmt.Errorf("--out: %w; the model is in the registry: nats object get tributary-models %s/%s", err, id, registry.WeightsFile)
+		return "", err
+	}
+	for _, parent := range []string{os.TempDir(), "."} {
+		rescue, rerr := os.MkdirTemp(parent, "tributary-"+string(id)+"-")
+		if rerr == nil {
+			rerr = registry.WriteFiles(rescue, files)
+		}
+		if rerr == nil {
+			c.misplaced = fmt.Errorf("--out: %w; the model is in %s", err, rescue)
+			return rescue, nil
+		}
+		err = errors.Join(err, rerr)
+	}
+	c.misplaced = fmt.Errorf("--out: %w; the model is lost", err)
+	return "", err
+}

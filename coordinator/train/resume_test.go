@@ -1,0 +1,162 @@
+package train
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/blob"
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+	"tributary/shared/registry"
+)
+
+// stopped trains until a line has the words, and stops then.
+func stopped(t *testing.T, c *Command, text, words string) error {
+	t.Helper()
+	soft, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	_, err := begin(soft, t.Context(), c, text, &trigger{words: words, act: func() { stop(lifecycle.ErrStopped) }})
+	require.ErrorIs(t, err, lifecycle.ErrStopped)
+	return err
+}
+
+func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
+	spec := worked(t, "digits.yaml")
+	want, _ := trained(t, spec, 1)
+	out := filepath.Join(t.TempDir(), "model")
+	err := stopped(t, &Command{Workers: 2, Out: out}, spec, "step 30:")
+	require.ErrorContains(t, err, "with --resume, --out "+out+", it goes on from there")
+	first, err := readState(out)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, first.Checkpoints[0].Step, int64(30))
+
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out}, spec, io.Discard)
+	require.ErrorContains(t, err, "--resume goes on from there, --force begins anew")
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 30", "epochs: 31"), io.Discard)
+	require.ErrorContains(t, err, "is of another spec")
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: t.TempDir(), Resume: true}, spec, io.Discard)
+	require.ErrorContains(t, err, "holds no training state")
+
+	err = stopped(t, &Command{Workers: 1, Out: out, Resume: true}, spec, "step 120:")
+	require.ErrorContains(t, err, "was cancelled after step")
+	second, err := readState(out)
+	require.NoError(t, err)
+	require.Greater(t, second.Checkpoints[0].Step, first.Checkpoints[0].Step)
+
+	var lines bytes.Buffer
+	got, err := begin(t.Context(), t.Context(), &Command{Workers: 3, Out: out, Resume: true}, spec, &lines)
+	require.NoError(t, err)
+	require.Equal(t, want.ParametersSHA256, got.ParametersSHA256)
+	require.Contains(t, lines.String(), "going on from the checkpoint after step")
+	require.NotContains(t, lines.String(), "step 30:", "that evaluation was made before")
+	require.NoDirExists(t, filepath.Join(out, stateFolder))
+	require.FileExists(t, filepath.Join(out, registry.WeightsFile))
+}
+
+func unpacked(t *testing.T, data []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	require.NoError(t, err)
+	data, err = io.ReadAll(z)
+	require.NoError(t, err)
+	return data
+}
+
+// What is kept of a job is of no use for other data; it is said, and nothing is lost.
+func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
+	data, err := os.ReadFile("deployments/data/digits.csv.gz")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "digits.csv.gz")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	spec := replaced(t, worked(t, "digits.yaml"), "deployments/data/digits.csv.gz", path)
+	out := filepath.Join(t.TempDir(), "model")
+	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, spec, "step 30:"))
+
+	rows := unpacked(t, data)
+	require.NoError(t, os.WriteFile(path, rows[:bytes.LastIndexByte(rows[:len(rows)-1], '\n')+1], 0o600))
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, spec, io.Discard)
+	require.ErrorContains(t, err, "is of other data than there is now")
+	_, err = readState(out)
+	require.NoError(t, err)
+}
+
+// A folder's checkpoint is whole, and of the newest step that was saved.
+func TestTheNewestCheckpointIsKept(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "model")
+	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, worked(t, "digits.yaml"), "step 6:"))
+	kept, err := readState(out)
+	require.NoError(t, err)
+	from, err := blob.NewDirectory(filepath.Join(out, stateFolder, blobsFolder))
+	require.NoError(t, err)
+	other := &state{dir: t.TempDir(), from: from}
+	require.NoError(t, other.save(kept))
+	older := kept
+	older.Checkpoints = []job.Checkpoint{{Step: kept.Checkpoints[0].Step - 1, Digest: blob.DigestOf(nil)}}
+	require.NoError(t, other.save(older), "an older one is passed over")
+	newer := kept
+	newer.Checkpoints = []job.Checkpoint{{Step: kept.Checkpoints[0].Step + 1, Digest: blob.DigestOf(nil)}}
+	require.ErrorIs(t, other.save(newer), job.ErrNotFound)
+	again, err := readState(other.dir)
+	require.NoError(t, err)
+	require.Equal(t, kept, again)
+	for _, text := range []string{"", "{", `{"id":"../x","run":"r","checkpoints":[{}]}`, `{"id":"x","run":"r"}`} {
+		require.NoError(t, os.WriteFile(filepath.Join(other.dir, stateFolder, recordFile), []byte(text), 0o600))
+		_, err := readState(other.dir)
+		require.ErrorIs(t, err, job.ErrCorrupt, text)
+	}
+}
+
+func TestWhereTheModelGoesIsTriedFirst(t *testing.T) {
+	taken := filepath.Join(t.TempDir(), "taken")
+	require.NoError(t, os.WriteFile(taken, nil, 0o600))
+	digits, line := worked(t, "digits.yaml"), worked(t, "line.json")
+	for _, dir := range []string{taken, filepath.Join(taken, "model"), "/proc/nope"} {
+		var lines bytes.Buffer
+		_, err := begin(t.Context(), t.Context(), &Command{Workers: 1, Out: dir}, digits, &lines)
+		require.ErrorContains(t, err, "--out: the model could not be written: ", dir)
+		require.Empty(t, lines.String(), "nothing was prepared")
+	}
+
+	out := filepath.Join(t.TempDir(), "model")
+	c := &Command{Workers: 1, Out: out}
+	_, err := begin(t.Context(), t.Context(), c, line, io.Discard)
+	require.NoError(t, err)
+	_, err = begin(t.Context(), t.Context(), c, line, io.Discard)
+	require.NoError(t, err, "the same model again")
+	_, err = begin(t.Context(), t.Context(), c, digits, io.Discard)
+	require.ErrorContains(t, err, "holds the model of job line, whose spec is another: --force overwrites it")
+	require.EqualValues(t, "line", loaded(t, out).Card.ID)
+	require.NoError(t, os.WriteFile(filepath.Join(out, registry.CardFile), []byte("{"), 0o600))
+	_, err = begin(t.Context(), t.Context(), c, line, io.Discard)
+	require.ErrorContains(t, err, "holds a model that cannot be read")
+	c.Force = true
+	_, err = begin(t.Context(), t.Context(), c, line, io.Discard)
+	require.NoError(t, err)
+	require.EqualValues(t, "line", loaded(t, out).Card.ID)
+}
+
+// A folder that is gone when the model is there costs its place, and not the model.
+func TestAModelThatCannotBePutWhereItWasToGo(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	out := filepath.Join(t.TempDir(), "model")
+	c := &Command{Workers: 1, Out: out}
+	o, err := begin(t.Context(), t.Context(), c, worked(t, "digits.yaml"), &trigger{words: "step 6:", act: func() {
+		require.NoError(t, os.WriteFile(out, []byte("a file by now"), 0o600))
+	}})
+	require.NoError(t, err)
+	require.ErrorContains(t, c.misplaced, "the model is in "+o.Out)
+	require.Equal(t, os.TempDir(), filepath.Dir(o.Out))
+	require.Equal(t, o.ParametersSHA256, loaded(t, o.Out).Card.ParametersSHA256)
+
+	c.NATS = "nats://given"
+	_, err = c.keep("line", map[string][]byte{"model.json": nil})
+	require.Error(t, err)
+	require.ErrorContains(t, c.misplaced, "the model is in the registry: nats object get tributary-models line/model.safetensors")
+}
