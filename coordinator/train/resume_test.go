@@ -58,6 +58,8 @@ func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
 	require.NotContains(t, lines.String(), "step 30:", "that evaluation was made before")
 	require.NoDirExists(t, filepath.Join(out, stateFolder))
 	require.FileExists(t, filepath.Join(out, registry.WeightsFile))
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, spec, io.Discard)
+	require.ErrorContains(t, err, "has ended; its model is in "+out)
 }
 
 func unpacked(t *testing.T, data []byte) []byte {

@@ -14,6 +14,7 @@ import (
 	"tributary/shared/checkpoint"
 	"tributary/shared/job"
 	"tributary/shared/numeric"
+	"tributary/shared/registry"
 	"tributary/shared/spec"
 )
 
@@ -156,6 +157,11 @@ func readState(dir string) (job.Record, error) {
 // record of the job that goes on from there.
 func (s *state) restore(ctx context.Context, asked *job.Spec, blobs blob.Store) (job.Record, error) {
 	kept, err := readState(s.dir)
+	if errors.Is(err, job.ErrNotFound) {
+		if card, err := registry.LoadCard(s.dir); err == nil {
+			return kept, fmt.Errorf("job %s has ended; its model is in %s: %w", card.ID, s.dir, job.ErrConflict)
+		}
+	}
 	if err != nil {
 		return kept, err
 	}
