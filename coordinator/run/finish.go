@@ -220,7 +220,7 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (out strin
 	}
 	if out, err = cfg.Keep(t.ref.Job, files); err != nil {
 		t.publish(notice.Event{Type: notice.ErrorEvent, Step: t.round.Committed(), Message: "the model is in the registry only: " + sentence(err)})
-		return registryFolder + id, nil //nolint:nilerr // nothing is lost
+		return registryFolder + id, nil
 	}
 	return out, nil
 }

@@ -321,7 +321,7 @@ func TestAnIDMeansItsOwnModel(t *testing.T) {
 		service := New(Config{Models: s})
 		says := func(name, want string) {
 			t.Helper()
-			time.Sleep(aliasFor)
+			<-time.After(aliasFor)
 			got, err := service.Handle(t.Context(), name, []byte(`{"rows":[[1]]}`))
 			if want == "" {
 				require.ErrorIs(t, err, job.ErrNotFound)
