@@ -59,7 +59,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
 	}
 	t := &table{}
-	var doubtful []*tally
+	var asText notes
 	var p pace
 	for i := range tallies {
 		if err := p.look(ctx, columnCost); err != nil {
@@ -82,7 +82,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 			if kind == dataset.Categorical {
 				c.dict = newDictionary(&w.texts)
 				if 2*y.numbers >= y.numbers+y.texts {
-					doubtful = append(doubtful, y)
+					asText.add("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
 				}
 			}
 			t.columns = append(t.columns, c)
@@ -91,7 +91,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if len(t.columns) == 0 {
 		return nil, fmt.Errorf("no columns beside the label: %w", job.ErrInvalid)
 	}
-	w.sayText(doubtful)
+	w.sayAll(&asText, "are taken as text though most of their cells are numbers")
 	return t, nil
 }
 
@@ -114,20 +114,6 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 		}
 	}
 	return drop, nil
-}
-
-// maxNotes bounds the columns that are named one by one.
-const maxNotes = 10
-
-// sayText names the columns that are taken as text though most of their cells are numbers.
-func (w *work) sayText(columns []*tally) {
-	for i, y := range columns {
-		if i == maxNotes {
-			w.say("%d more columns are taken as text though most of their cells are numbers", len(columns)-i)
-			return
-		}
-		w.say("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
-	}
 }
 
 // labelOf decides what the label column is.

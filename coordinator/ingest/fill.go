@@ -6,6 +6,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/numeric"
 )
 
 // fitFills sets what replaces missing values; with "drop" nothing does.
@@ -51,27 +52,23 @@ func numericFills(m job.Missing, s *scan, counts []count, columns []dataset.Colu
 		medians, err := s.medians(counts, columns)
 		return func(j int) float64 { return medians[j] }, err
 	default:
-		sums, present := make([]float64, len(columns)), make([]int, len(columns))
-		err := s.each(func(raw []float64) {
-			for j, x := range raw {
-				if !isMissing(x) {
-					sums[j] += x
-					present[j]++
-				}
-			}
-		})
-		return func(j int) float64 { return sums[j] / float64(present[j]) }, err
+		means := newMoments(len(columns))
+		err := s.each(means.add)
+		means.mean()
+		return func(j int) float64 { return means.sum[j] }, err
 	}
 }
 
-// moments are the columns' sums, means, sums of squared deviations and ranges.
+// moments are the columns' numbers of values, sums, sums of squared deviations and
+// ranges. Missing values are left out.
 type moments struct {
+	n                       []int64
 	sum, squares, low, high []float64
 }
 
 func newMoments(width int) *moments {
 	m := &moments{
-		sum: make([]float64, width), squares: make([]float64, width),
+		n: make([]int64, width), sum: make([]float64, width), squares: make([]float64, width),
 		low: make([]float64, width), high: make([]float64, width),
 	}
 	for j := range width {
@@ -82,15 +79,23 @@ func newMoments(width int) *moments {
 
 func (m *moments) add(raw []float64) {
 	for j, x := range raw {
+		if isMissing(x) {
+			continue
+		}
+		m.n[j]++
 		m.sum[j] += x
 		m.low[j], m.high[j] = min(m.low[j], x), max(m.high[j], x)
 	}
 }
 
-// mean turns the sums of n rows into means.
-func (m *moments) mean(n int) {
+// mean turns the sums into means, which lie between the least and the greatest value:
+// the mean of equal values is that value, to the last bit. A sum that is too large
+// stays infinite.
+func (m *moments) mean() {
 	for j := range m.sum {
-		m.sum[j] /= float64(n)
+		if m.sum[j] /= float64(m.n[j]); !math.IsInf(m.sum[j], 0) {
+			m.sum[j] = max(m.low[j], min(m.high[j], m.sum[j]))
+		}
 	}
 }
 
@@ -102,19 +107,20 @@ func (m *moments) addSquares(raw []float64) {
 	}
 }
 
-// scale returns a column's shift and scale: mean and population standard
-// deviation, or minimum and range; a constant column keeps scale 1.
-func (m *moments) scale(j, n int, standard bool) (shift, scale float64) {
-	switch {
-	case m.low[j] == m.high[j]:
-		return m.low[j], 1
-	case standard:
-		std := math.Sqrt(m.squares[j] / float64(n))
-		if std == 0 { // squares below the smallest float
-			std = 1
-		}
-		return m.sum[j], std
-	default:
-		return m.low[j], m.high[j] - m.low[j]
+// standard returns a column's mean and population standard deviation. A column that
+// varies by no more than rounding is constant and keeps scale 1.
+func (m *moments) standard(j int) (shift, scale float64, constant bool) {
+	variance := m.squares[j] / float64(m.n[j])
+	if numeric.Constant(variance, m.sum[j], m.n[j]) {
+		return m.sum[j], 1, true
 	}
+	return m.sum[j], math.Sqrt(variance), false
+}
+
+// minmax returns a column's minimum and range, as standard does.
+func (m *moments) minmax(j int) (shift, scale float64, constant bool) {
+	if numeric.ConstantRange(m.low[j], m.high[j]) {
+		return m.low[j], 1, true
+	}
+	return m.low[j], m.high[j] - m.low[j], false
 }

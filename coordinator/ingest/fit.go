@@ -13,7 +13,7 @@ import (
 // fit takes the statistics of the training rows, in file order: first what
 // fills missing values, then, with those filled in, shift and scale. All sums
 // are in float64 and sequential.
-func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
+func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
 	d := &spec.Data
 	if c := d.Transform.Categorical; c != "" && c != "onehot" {
 		return nil, fmt.Errorf("data.transform.categorical: %q: want onehot: %w", c, job.ErrInvalid)
@@ -42,10 +42,11 @@ func fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.
 	if err := s.fitScales("data.transform.scale", d.Transform.Scale, p.Columns); err != nil {
 		return nil, err
 	}
+	w.sayAll(&s.constant, thoseConstant)
 	if n := p.Features(); n > dataset.MaxFeatures {
 		return nil, fmt.Errorf("%d features: at most %d: %w", n, dataset.MaxFeatures, job.ErrInvalid)
 	}
-	label, err := fitLabel(ctx, spec, &t.label, rows)
+	label, err := w.fitLabel(ctx, spec, &t.label, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,11 @@ type scan struct {
 	ctx   context.Context //nolint:containedctx // lives as long as one fit
 	cells *cells
 	rows  []int32
+
+	constant notes // columns that fitScales found to be constant but for rounding
 }
+
+const thoseConstant = "vary by no more than rounding and are not scaled"
 
 func (s *scan) each(visit func(raw []float64)) error {
 	return s.cells.each(s.ctx, these(s.rows), func(_ int, raw []float64) { visit(raw) })
@@ -148,18 +153,25 @@ func (s *scan) fitScales(field string, scale job.Scale, columns []dataset.Column
 	if err := s.each(func(raw []float64) { m.add(filled(raw, columns)) }); err != nil {
 		return err
 	}
-	m.mean(len(s.rows))
+	m.mean()
+	of := m.minmax
 	if scale.Method == "standard" {
+		of = m.standard
 		if err := s.each(func(raw []float64) { m.addSquares(filled(raw, columns)) }); err != nil {
 			return err
 		}
 	}
 	for j := range columns {
-		if c := &columns[j]; c.Kind == dataset.Numeric {
-			c.Shift, c.Scale = m.scale(j, len(s.rows), scale.Method == "standard")
-			if math.IsInf(c.Scale, 0) || math.IsNaN(c.Scale) {
-				return fmt.Errorf("column %q: values up to ±%g are too large to scale: %w", c.Name, max(-m.low[j], m.high[j]), job.ErrInvalid)
-			}
+		c := &columns[j]
+		if c.Kind != dataset.Numeric {
+			continue
+		}
+		var constant bool
+		if c.Shift, c.Scale, constant = of(j); !(math.Abs(c.Scale) <= math.MaxFloat64 && math.Abs(c.Shift) <= math.MaxFloat64) {
+			return fmt.Errorf("column %q: values up to ±%g are too large to scale: %w", c.Name, max(-m.low[j], m.high[j]), job.ErrInvalid)
+		}
+		if constant && m.low[j] < m.high[j] {
+			s.constant.add("column %q varies by no more than rounding, from %v to %v, and is not scaled", c.Name, m.low[j], m.high[j])
 		}
 	}
 	return nil
@@ -176,7 +188,7 @@ func filled(raw []float64, columns []dataset.Column) []float64 {
 }
 
 // fitLabel describes the label; a label of numbers may be standardized.
-func fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dataset.Column, error) {
+func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dataset.Column, error) {
 	const field = "data.transform.label"
 	scale := spec.Data.Transform.Label
 	plain := scale.Method == "" || scale.Method == "none"
@@ -199,5 +211,6 @@ func fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dat
 	s := &scan{ctx: ctx, cells: l.cells, rows: rows}
 	columns := []dataset.Column{c}
 	err := s.fitScales(field, scale, columns)
+	w.sayAll(&s.constant, thoseConstant)
 	return &columns[0], err
 }

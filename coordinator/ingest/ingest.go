@@ -101,7 +101,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err := train.label.complete(ctx, splits[job.Train], classes); err != nil {
 		return nil, err
 	}
-	prep, err := fit(ctx, spec, train, splits[job.Train])
+	prep, err := w.fit(ctx, spec, train, splits[job.Train])
 	if err != nil {
 		return nil, err
 	}

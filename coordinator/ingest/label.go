@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/numeric"
 )
 
 // label is what is to be learned: a class for each row, or numbers.
@@ -109,22 +110,21 @@ func (l *label) index(classes []string) {
 	}
 }
 
-// vary refuses a label of numbers of which one is the same in every row.
+// vary refuses a label of numbers of which one is the same in every row, or but for
+// rounding.
 func (l *label) vary(ctx context.Context, rows []int32) error {
-	first, varies := make([]float64, l.outputs), make([]bool, l.outputs)
-	err := l.cells.each(ctx, these(rows), func(i int, y []float64) {
-		if i == 0 {
-			copy(first, y)
-		}
-		for k := range y {
-			varies[k] = varies[k] || y[k] != first[k]
-		}
-	})
-	if err != nil {
+	m := newMoments(l.outputs)
+	if err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { m.add(y) }); err != nil {
 		return err
 	}
-	if k := slices.Index(varies, false); k >= 0 {
-		return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, first[k], job.ErrInvalid)
+	for k := range l.outputs {
+		switch low, high := m.low[k], m.high[k]; {
+		case low == high:
+			return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, low, job.ErrInvalid)
+		case numeric.ConstantRange(low, high):
+			return fmt.Errorf("label %q: it varies by no more than rounding, from %v to %v: there is nothing to learn (take a constant off before it is written): %w",
+				l.name, low, high, job.ErrInvalid)
+		}
 	}
 	return nil
 }

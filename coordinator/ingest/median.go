@@ -88,7 +88,7 @@ func (m *middle) mean() float64 {
 		return math.NaN()
 	}
 	a, b := unsorted(m.prefix[0]), unsorted(m.prefix[1])
-	if m.one {
+	if m.one || a == b { // halves of the least numbers are rounded
 		return a
 	}
 	return float64(a/2) + float64(b/2) // the compiler multiplies by ½

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"tributary/shared/job"
+	"tributary/shared/numeric"
 )
 
 // Combine returns the loss, under "loss" (the mean over the rows; for a loss that is
@@ -86,13 +87,16 @@ func (s *Sums) add(u *Sums) {
 }
 
 // deviations returns how many labels there are and the sum of their squared
-// deviations from the mean of their output; NaN when that is 0.
+// deviations from the mean of their output; NaN when the labels of every output are
+// equal but for rounding.
 func (s *Sums) deviations() (n, sum float64) {
+	constant := true
 	for _, p := range s.spread {
 		n += float64(p.n)
 		sum += p.m2
+		constant = constant && numeric.Constant(p.m2/float64(p.n), p.mean, p.n)
 	}
-	if sum == 0 {
+	if constant {
 		sum = math.NaN()
 	}
 	return n, sum

@@ -158,3 +158,16 @@ func TestCombineDoesNotChangeUnits(t *testing.T) {
 	require.Equal(t, c.Combine(units), c.Combine(units))
 	require.Equal(t, before, units[0].Encode())
 }
+
+// Labels that differ by a rounding have no R², as equal ones have none.
+func TestR2OfLabelsThatVaryByRounding(t *testing.T) {
+	c := Config{Loss: job.MSE, Metrics: []job.Metric{job.R2, job.RMSE}, Outputs: 1, Label: dataset.Column{Scale: 1e-17, Shift: 0.3}}
+	y, outputs := []float32{0, 5, 0, 5}, []float32{0, 0, 5, 5}
+	figures := c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
+	require.NotContains(t, figures, "r2")
+	require.Contains(t, figures, "rmse")
+
+	c.Label = dataset.Column{Scale: 1e-17}
+	figures = c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
+	require.InDelta(t, -1, figures["r2"], 1e-9, "small labels vary as large ones do")
+}
