@@ -46,14 +46,16 @@ func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{ctx: ctx, in: in, limit: limit}
-	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
+	if isGzip(head) {
 		s.packed = true
-		if s.in, err = gzip.NewReader(in); err != nil {
+		if s.in, err = openMembers(in); err != nil {
 			return nil, gzipError(err)
 		}
 	}
 	return s, nil
 }
+
+func isGzip(head []byte) bool { return len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b }
 
 // watched ends with ctx too where much is read and nothing comes out, as of a gzip
 // of empty members.
@@ -90,6 +92,8 @@ func gzipError(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("truncated gzip: %w", job.ErrInvalid)
+	case errors.Is(err, errTrailing):
+		return fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), isFlate(err):
 		return fmt.Errorf("corrupt gzip: %w: %w", err, job.ErrInvalid)
 	default:

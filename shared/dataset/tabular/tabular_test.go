@@ -192,3 +192,48 @@ func TestCellsOfARecordAreBounded(t *testing.T) {
 	require.ErrorIs(t, open(strings.TrimSuffix(wide.String(), ","+strconv.Itoa(tabular.MaxColumns)+",")), io.EOF)
 	require.ErrorContains(t, open(strings.TrimSuffix(wide.String(), ",")), "1048576")
 }
+
+// What follows a gzip: another, zero bytes, or what does not belong there. gzip(1) and
+// Python read the first two.
+func TestWhatFollowsAGzip(t *testing.T) {
+	one, two := pack(t, "a,b\n"), pack(t, "1,2\n")
+	zeros := make([]byte, 3000)
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	for name, data := range map[string][]byte{
+		"two members":          join(one, two),
+		"zeros at the end":     join(one, two, zeros),
+		"one zero":             join(one, two, zeros[:1]),
+		"zeros in between":     join(one, zeros, two),
+		"an empty member":      join(one, pack(t, ""), two, pack(t, "")),
+		"zeros on all of them": join(one, zeros, pack(t, ""), zeros, two, zeros),
+	} {
+		s, err := tabular.Open(t.Context(), iotest.OneByteReader(bytes.NewReader(data)), 0)
+		require.NoError(t, err, name)
+		got, err := io.ReadAll(s)
+		require.NoError(t, err, name)
+		require.Equal(t, "a,b\n1,2\n", string(got), name)
+	}
+	for name, data := range map[string][]byte{
+		"text":                   join(one, []byte("hello")),
+		"much text":              join(one, bytes.Repeat([]byte("hello"), 100)),
+		"zeros, then text":       join(one, zeros, []byte("hello")),
+		"zeros, then half magic": join(one, zeros, []byte{0x1f}),
+		"half another magic":     join(one, []byte{0x1f, 0x9d, 1}),
+	} {
+		err := readAll(t.Context(), bytes.NewReader(data), 0)
+		require.ErrorIs(t, err, job.ErrInvalid, name)
+		require.ErrorContains(t, err, "trailing data after the gzip", name)
+	}
+	for n := 1; n < len(two); n++ { // a member that is cut off is no trailing data
+		err := readAll(t.Context(), bytes.NewReader(join(one, two[:n])), 0)
+		require.ErrorIs(t, err, job.ErrInvalid, "%d bytes", n)
+		require.ErrorContains(t, err, "truncated gzip", "%d bytes", n)
+	}
+}
+
+// Padding without an end is watched as an endless gzip is.
+func TestEndlessPaddingIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := readAll(ctx, &cancelling{io.MultiReader(bytes.NewReader(pack(t, "a")), zeros{}), 1000, cancel}, 0)
+	require.ErrorIs(t, err, context.Canceled)
+}
