@@ -21,7 +21,7 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 	var t *table
 	var rows int
 	err := w.with(ctx, f.field, f.source, func(content *tabular.Source) error {
-		n, tallies, err := survey(ctx, content)
+		n, tallies, err := survey(ctx, content, spec.Data.Label)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
 	}
 	t := &table{}
-	var asText notes
+	var asText, thousands notes
 	var p pace
 	for i := range tallies {
 		if err := p.look(ctx, columnCost); err != nil {
@@ -74,24 +74,22 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 			}
 			t.label = *l
 		case !drop[y.name]:
-			kind, err := y.kind()
+			c, err := y.column()
 			if err != nil {
 				return nil, err
 			}
-			c := column{name: y.name, kind: kind}
-			if kind == dataset.Categorical {
+			if c.kind == dataset.Categorical {
 				c.dict = newDictionary(&w.texts)
-				if 2*y.numbers >= y.numbers+y.texts {
-					asText.add("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", y.name, y.text.text, y.text.line)
-				}
 			}
+			y.surprises(c, &asText, &thousands)
 			t.columns = append(t.columns, c)
 		}
 	}
 	if len(t.columns) == 0 {
 		return nil, fmt.Errorf("no columns beside the label: %w", job.ErrInvalid)
 	}
-	w.sayAll(&asText, "are taken as text though most of their cells are numbers")
+	w.sayAll(&asText, "with cells that look like numbers are taken as text")
+	w.sayAll(&thousands, "are read as numbers with commas between thousands")
 	return t, nil
 }
 
@@ -116,22 +114,33 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	return drop, nil
 }
 
-// labelOf decides what the label column is.
+// labelOf decides what the label column is. Classes are numbers, sorted as such, when
+// every one is written in the plain way; else they are texts, so that no two become one.
 func (w *work) labelOf(y *tally, classes bool) (*label, error) {
-	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts == 0}
+	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts+y.odd == 0}
 	switch {
 	case y.numbers+y.texts+y.nonFinites == 0:
 		return nil, fmt.Errorf("label %q: missing in every row: %w", y.name, job.ErrInvalid)
-	case y.nonFinites > 0 && (l.numeric || !classes):
+	case y.nonFinites > 0 && (y.texts == 0 || !classes):
 		return nil, notFinite(y.name, y.nonFinite)
 	case y.texts > 0 && !classes:
 		return nil, fmt.Errorf("line %d: label %q: text %s: the loss wants numbers (for classes use %s or %s): %w",
 			y.text.line, y.name, y.text.text, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.ErrInvalid)
+	case y.texts == 0 && y.odd > 0 && classes:
+		w.sayOdd(y.name, fmt.Sprintf("%s in line %d", y.oddly.text, y.oddly.line))
+	case y.identifiers > 0 && !classes:
+		w.say("label %q is read as numbers, in which %s in line %d loses a leading zero or digits that a 64-bit float does not hold",
+			y.name, y.identifier.text, y.identifier.line)
 	}
 	if classes {
 		l.dict = newDictionary(&w.texts)
 	}
 	return l, nil
+}
+
+// sayOdd says why classes that are numbers are texts.
+func (w *work) sayOdd(label, why string) {
+	w.say("label %q: its classes are taken as texts, each different one for itself, because of %s: as numbers, different texts could become one class", label, why)
 }
 
 func headerList(tallies []tally) string {
@@ -243,7 +252,7 @@ func (c *column) parse(cell string) (float64, error) {
 		}
 		return float64(code), nil
 	}
-	switch x, kind := dataset.ParseNumber(cell); kind {
+	switch x, kind := dataset.ParseCell(cell, c.thousands); kind {
 	case dataset.Finite:
 		return x, nil
 	case dataset.NonFinite:
@@ -258,10 +267,10 @@ func (l *label) parse(cell string) error {
 	if dataset.MissingCell(cell) {
 		return l.push(missing)
 	}
-	if l.classes && !l.numeric {
+	x, kind := dataset.ParseNumber(cell)
+	if l.classes && !(l.numeric && kind == dataset.Finite && dataset.IsPlain(cell)) {
 		return l.pushText(cell)
 	}
-	x, kind := dataset.ParseNumber(cell)
 	if kind != dataset.Finite {
 		return fmt.Errorf("label %q: %.80q: want a finite number: %w", l.name, cell, job.ErrInvalid)
 	}

@@ -1,8 +1,11 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -21,7 +24,7 @@ func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 	if len(x) != len(y) {
 		return nil, fmt.Errorf("data.inline: x has %d rows, y has %d: %w", len(x), len(y), job.ErrInvalid)
 	}
-	values, width, err := numbers("data.inline.x", x)
+	values, width, err := w.numbers("data.inline.x", x)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +34,7 @@ func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 	}
 	if !classes {
 		t.label = label{name: "y"}
-		if values, t.label.outputs, err = numbers("data.inline.y", y); err != nil {
+		if values, t.label.outputs, err = w.numbers("data.inline.y", y); err != nil {
 			return nil, err
 		}
 		t.label.cells, err = w.space.cells(values, t.label.outputs)
@@ -41,7 +44,7 @@ func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 	if err := t.label.begin(w.space, len(y)); err != nil {
 		return nil, err
 	}
-	if err := t.label.inline(y); err != nil {
+	if err := w.inlineClasses(&t.label, y); err != nil {
 		return nil, err
 	}
 	return t, t.done()
@@ -63,10 +66,19 @@ func (s *space) cells(values []float64, width int) (*cells, error) {
 	return &cells{kind: floats64, width: width, data: data}, data.done()
 }
 
-// array decodes a JSON array of at least one element.
+// array decodes a JSON array of at least one element. Its numbers are json.Number, so
+// that they keep their digits.
 func array(field string, data json.RawMessage) ([]any, error) {
 	var rows []any
-	if err := json.Unmarshal(data, &rows); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	err := d.Decode(&rows)
+	if err == nil {
+		if _, end := d.Token(); !errors.Is(end, io.EOF) {
+			err = errors.New("it goes on after its end")
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: want an array: %w: %w", field, err, job.ErrInvalid)
 	}
 	if len(rows) == 0 {
@@ -77,8 +89,9 @@ func array(field string, data json.RawMessage) ([]any, error) {
 
 // numbers makes a row-major matrix of an array of numbers, or of arrays of
 // numbers of one length.
-func numbers(field string, rows []any) (cells []float64, width int, err error) {
+func (w *work) numbers(field string, rows []any) (cells []float64, width int, err error) {
 	_, nested := rows[0].([]any)
+	inexact := 0
 	for i, row := range rows {
 		values := []any{row}
 		if nested {
@@ -94,16 +107,26 @@ func numbers(field string, rows []any) (cells []float64, width int, err error) {
 			return nil, 0, fmt.Errorf("%s[%d]: %d values: want %d, as in %s[0], and at least 1: %w", field, i, len(values), width, field, job.ErrInvalid)
 		}
 		for j, v := range values {
-			x, ok := v.(float64)
-			if v == nil {
-				x, ok = missing, true
-			}
-			if !ok {
-				at := fmt.Sprintf("%s[%d]", field, i)
+			at := func() string {
 				if nested {
-					at = fmt.Sprintf("%s[%d]", at, j)
+					return fmt.Sprintf("%s[%d][%d]", field, i, j)
 				}
-				return nil, 0, fmt.Errorf("%s: %s: want a finite number, or null where it is missing: %w", at, show(v), job.ErrInvalid)
+				return fmt.Sprintf("%s[%d]", field, i)
+			}
+			x, kind := missing, dataset.Finite
+			if n, ok := v.(json.Number); ok {
+				x, kind = dataset.ParseNumber(n.String())
+				if dataset.IsIdentifier(n.String()) {
+					if inexact++; inexact == 1 {
+						w.say("%s: %.80s is read as %s, since a 64-bit float does not hold all its digits (as text in a CSV column it keeps them)",
+							at(), n, dataset.FormatNumber(x))
+					}
+				}
+			} else if v != nil {
+				kind = dataset.NotANumber
+			}
+			if kind != dataset.Finite {
+				return nil, 0, fmt.Errorf("%s: %s: want a finite number, or null where it is missing: %w", at(), show(v), job.ErrInvalid)
 			}
 			cells = append(cells, x)
 		}
@@ -111,26 +134,36 @@ func numbers(field string, rows []any) (cells []float64, width int, err error) {
 	return cells, width, nil
 }
 
-// inline reads the classes of an array of numbers or strings.
-func (l *label) inline(y []any) error {
-	for _, v := range y {
-		if s, ok := v.(string); ok && !dataset.MissingCell(s) {
-			l.numeric = false
-		}
-	}
+// inlineClasses reads the classes of an array of numbers or strings, as those of a CSV
+// column are read.
+func (w *work) inlineClasses(l *label, y []any) error {
+	texts, odd, words := make([]string, len(y)), -1, false
 	for i, v := range y {
-		var err error
 		switch v := v.(type) {
 		case nil:
-			err = l.push(missing)
-		case float64:
-			err = l.push(v)
+		case json.Number:
+			texts[i] = v.String()
 		case string:
-			err = l.parse(v)
+			texts[i] = v
 		default:
-			err = fmt.Errorf("%s: want a number or a string: %w", show(v), job.ErrInvalid)
+			return fmt.Errorf("data.inline.y[%d]: %s: want a number or a string: %w", i, show(v), job.ErrInvalid)
 		}
-		if err != nil {
+		if dataset.MissingCell(texts[i]) || dataset.IsPlain(texts[i]) {
+			continue
+		}
+		if _, kind := dataset.ParseNumber(texts[i]); kind != dataset.Finite {
+			words = true
+		}
+		if odd < 0 {
+			odd = i
+		}
+	}
+	l.numeric = odd < 0
+	if odd >= 0 && !words {
+		w.sayOdd("y", fmt.Sprintf("%.80q in data.inline.y[%d]", texts[odd], odd))
+	}
+	for i, text := range texts {
+		if err := l.parse(text); err != nil {
 			return fmt.Errorf("data.inline.y[%d]: %w", i, err)
 		}
 	}

@@ -47,7 +47,7 @@ func TestBadInline(t *testing.T) {
 		{job.MSE, `[1,[2]]`, `[1,2]`, "data.inline.x[1]: [2]: want a finite number"},
 		{job.MSE, `[[],[]]`, `[1,2]`, "data.inline.x[0]: 0 values"},
 		{job.MSE, `[[1,2],[3,"NaN"]]`, `[1,2]`, `data.inline.x[1][1]: "NaN": want a finite number`},
-		{job.MSE, `[1,1e999]`, `[1,2]`, "data.inline.x: want an array"},
+		{job.MSE, `[1,1e999]`, `[1,2]`, "data.inline.x[1]: 1e999: want a finite number"},
 		{job.MSE, `[1,2]`, `[1,"b"]`, `data.inline.y[1]: "b": want a finite number`},
 		{job.MSE, `[1,2]`, `[[1,2],[3]]`, "data.inline.y[1]: 1 values: want 2"},
 		{job.MSE, `[1,2]`, `[3,3]`, `label "y": 3 in every row`},

@@ -78,7 +78,7 @@ func viaPredict(t *testing.T, o *outcome, source string) map[string]int {
 	rows := map[string]int{}
 	err = o.Preprocessing.ReadCSV(t.Context(), f, 0, func(_ int, values []dataset.Value) error {
 		x := make([]float32, o.Features)
-		err := o.Preprocessing.Apply(x, values)
+		err := o.Preprocessing.Apply(x, values, nil)
 		rows[key(x)]++
 		return err
 	})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"unicode"
 
 	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
@@ -27,48 +29,125 @@ type tally struct {
 	name                       string
 	numbers, texts, nonFinites int
 	text, nonFinite            sighting // the first of each
+
+	// Of the numbers: those that are integers, those that would lose something as
+	// numbers, and those that an author who parts thousands would have parted.
+	integers, identifiers, unparted int
+	identifier                      sighting
+	// Of the texts: those that are numbers with thousands parted by commas, and those
+	// of which most letters and digits are digits.
+	grouped, digits int
+
+	label bool     // the column is the label's
+	odd   int      // of a label's numbers: those that other texts could mean too
+	oddly sighting // the first of them
 }
 
-// sighting is a cell's text and line.
+// sighting is a cell's text and line; the text is quoted.
 type sighting struct {
 	line int
 	text string
+}
+
+// see counts a cell, and keeps the first.
+func (s *sighting) see(count *int, cell string, line func() int) {
+	if *count++; *count == 1 {
+		*s = sighting{line(), fmt.Sprintf("%.80q", cell)}
+	}
 }
 
 func (t *tally) add(cell string, line func() int) {
 	if dataset.MissingCell(cell) {
 		return
 	}
-	switch _, kind := dataset.ParseNumber(cell); kind {
+	switch x, kind := dataset.ParseNumber(cell); kind {
 	case dataset.Finite:
-		t.numbers++
+		t.addNumber(cell, x, line)
 	case dataset.NonFinite:
-		if t.nonFinites++; t.nonFinites == 1 {
-			t.nonFinite = sighting{line(), fmt.Sprintf("%.80q", cell)}
-		}
+		t.nonFinite.see(&t.nonFinites, cell, line)
 	default:
-		if t.texts++; t.texts == 1 {
-			t.text = sighting{line(), fmt.Sprintf("%.80q", cell)}
+		t.text.see(&t.texts, cell, line)
+		if _, ok := dataset.ParseGrouped(cell); ok {
+			t.grouped++
+		}
+		if mostlyDigits(cell) {
+			t.digits++
 		}
 	}
 }
 
-// kind decides what the column is, or what is wrong with it.
-func (t *tally) kind() (dataset.ColumnKind, error) {
-	total := t.numbers + t.texts + t.nonFinites
-	switch {
-	case total == 0:
-		return "", fmt.Errorf("column %q: every cell is missing: leave it out with data.drop: %w", t.name, job.ErrInvalid)
-	case t.texts == 0 && t.nonFinites > 0:
-		return "", notFinite(t.name, t.nonFinite)
-	case t.texts == 0:
-		return dataset.Numeric, nil
-	case total >= manyRows && float64(t.numbers) >= mostlyNumbers*float64(total):
-		return "", textInNumbers(t.name, t.text)
-	default:
-		return dataset.Categorical, nil
+func (t *tally) addNumber(cell string, x float64, line func() int) {
+	t.numbers++
+	if math.Abs(x) >= 1000 {
+		t.unparted++
+	}
+	if dataset.IsInteger(cell) {
+		t.integers++
+		if dataset.IsIdentifier(cell) {
+			t.identifier.see(&t.identifiers, cell, line)
+		}
+	}
+	if t.label && !dataset.IsPlain(cell) {
+		t.oddly.see(&t.odd, cell, line)
 	}
 }
+
+// mostlyDigits reports whether at least half of a text's letters and digits are digits,
+// as of an amount, a date, a time or a number with a unit.
+func mostlyDigits(cell string) bool {
+	digits, letters := 0, 0
+	for _, r := range cell {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case unicode.IsLetter(r):
+			letters++
+		}
+	}
+	return digits > 0 && digits >= letters
+}
+
+// column decides what the column is, or what is wrong with it. Integers are text, as
+// identifiers are, when one of them would lose something as a number.
+func (t *tally) column() (column, error) {
+	total := t.numbers + t.texts + t.nonFinites
+	c := column{name: t.name, kind: dataset.Categorical}
+	switch {
+	case total == 0:
+		return c, fmt.Errorf("column %q: every cell is missing: leave it out with data.drop: %w", t.name, job.ErrInvalid)
+	case t.texts == 0 && t.nonFinites > 0:
+		return c, notFinite(t.name, t.nonFinite)
+	case t.identifiers > 0 && t.integers == total:
+		return c, nil
+	case t.texts == 0:
+		c.kind = dataset.Numeric
+	case t.grouped == t.texts && t.unparted+t.identifiers+t.nonFinites == 0:
+		c.kind, c.thousands = dataset.Numeric, true
+	case total >= manyRows && float64(t.numbers) >= mostlyNumbers*float64(total):
+		return c, textInNumbers(t.name, t.text)
+	}
+	return c, nil
+}
+
+// surprises notes a column that a person may take for another kind.
+func (t *tally) surprises(c column, asText, thousands *notes) {
+	switch {
+	case c.thousands:
+		thousands.add("column %q is read as numbers with commas between thousands: %s in line %d", t.name, t.text.text, t.text.line)
+	case c.kind != dataset.Categorical:
+	case t.texts == 0:
+		asText.add("column %q is taken as text, each different one for itself, because of %s in line %d: %s",
+			t.name, t.identifier.text, t.identifier.line, asIdentifier)
+	case 2*t.numbers >= t.numbers+t.texts:
+		asText.add("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", t.name, t.text.text, t.text.line)
+	case 2*(t.numbers+t.digits) >= t.numbers+t.texts:
+		asText.add("column %q is taken as text, each different one for itself, because of %s in line %d: write plain numbers to have it taken as numbers",
+			t.name, t.text.text, t.text.line)
+	}
+}
+
+// asIdentifier says why an integer is text.
+const asIdentifier = "as a number it would lose a leading zero, or digits that a 64-bit float does not hold"
 
 func notFinite(column string, s sighting) error {
 	return fmt.Errorf("line %d: column %q: %s is not a finite number: correct it, or leave the cell empty (a missing value): %w",
@@ -81,14 +160,14 @@ func textInNumbers(column string, s sighting) error {
 }
 
 // survey reads a CSV source once and tallies its columns, in the header's order.
-func survey(ctx context.Context, content *tabular.Source) (rows int, tallies []tally, err error) {
+func survey(ctx context.Context, content *tabular.Source, label string) (rows int, tallies []tally, err error) {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {
 		return 0, nil, err
 	}
 	tallies = make([]tally, len(file.Header))
 	for i, name := range file.Header {
-		tallies[i].name = name
+		tallies[i].name, tallies[i].label = name, name == label
 	}
 	var p pace
 	for {

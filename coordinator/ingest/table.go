@@ -23,6 +23,8 @@ type column struct {
 	name string
 	kind dataset.ColumnKind
 	dict *dictionary // categorical: its cells are codes of this
+
+	thousands bool // numeric: commas may part the thousands of its cells
 }
 
 // missing marks a missing cell. Numbers read from sources are never NaN.
@@ -58,7 +60,7 @@ func (d *dictionary) code(text string) (int32, error) {
 	}
 	switch {
 	case len(d.texts) == dataset.MaxCategories:
-		return 0, fmt.Errorf("over %d different texts: leave it out with data.drop, or write numbers: %w", dataset.MaxCategories, job.ErrInvalid)
+		return 0, fmt.Errorf("over %d different texts: leave it out with data.drop, or write numbers, without leading zeros and below 2⁵³: %w", dataset.MaxCategories, job.ErrInvalid)
 	case len(text) > dataset.MaxCategoryBytes:
 		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
 	case !utf8.ValidString(text):

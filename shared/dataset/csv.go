@@ -42,7 +42,7 @@ func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, r
 			return err
 		}
 		for i, cell := range cells {
-			values[i] = Cell(record[cell])
+			values[i] = Text(record[cell])
 		}
 		line := file.Line(0)
 		if err := row(line, values); err != nil {

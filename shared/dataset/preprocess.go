@@ -32,9 +32,10 @@ func (p *Preprocessing) Features() int {
 }
 
 // Apply turns one raw row into features: len(row) is the number of columns,
-// len(dst) is Features(). An error names the column, the value and what is
+// len(dst) is Features(). What the training split did not have is noted in notes,
+// which may be nil. An error names the column, the value and what is
 // allowed, and leaves dst in no particular state.
-func (p *Preprocessing) Apply(dst []float32, row []Value) error {
+func (p *Preprocessing) Apply(dst []float32, row []Value, notes *Notes) error {
 	if len(row) != len(p.Columns) {
 		return fmt.Errorf("row of %d values: the model takes %d: %w", len(row), len(p.Columns), job.ErrInvalid)
 	}
@@ -44,7 +45,7 @@ func (p *Preprocessing) Apply(dst []float32, row []Value) error {
 	for i := range p.Columns {
 		c := &p.Columns[i]
 		w := c.Width()
-		if err := c.apply(dst[:w], row[i]); err != nil {
+		if err := c.apply(dst[:w], row[i], notes); err != nil {
 			return fmt.Errorf("column %q: %w: %w", c.Name, err, job.ErrInvalid)
 		}
 		dst = dst[w:]
@@ -52,30 +53,22 @@ func (p *Preprocessing) Apply(dst []float32, row []Value) error {
 	return nil
 }
 
-func (c *Column) apply(dst []float32, v Value) error {
+func (c *Column) apply(dst []float32, v Value, notes *Notes) error {
 	if c.Kind == Categorical {
-		return c.applyCategory(dst, v)
+		return c.applyCategory(dst, v, notes)
 	}
-	x := v.number
-	switch v.kind {
-	case isMissing:
+	if v.kind == isMissing {
 		if c.Fill == nil {
 			return fmt.Errorf("missing: want a number; the model was trained with rows of missing values dropped")
 		}
-		x = *c.Fill
-	case isText:
-		return fmt.Errorf("text %s in a numeric column: want a number", v)
-	case isCell:
-		var kind NumberKind
-		if x, kind = ParseNumber(v.text); kind == NotANumber {
-			return fmt.Errorf("text %s in a numeric column: want a number", v)
-		} else if kind == NonFinite {
-			return fmt.Errorf("%s: want a finite number", v)
-		}
-	case isNumber:
+		v = Number(*c.Fill)
+		notes.add(c, filledIn, v)
 	}
-	f, err := c.Scaled(x)
-	dst[0] = f
+	x, err := c.asNumber(v)
+	if err != nil {
+		return err
+	}
+	dst[0], err = c.Scaled(x)
 	return err
 }
 
@@ -88,26 +81,22 @@ func (c *Column) Scaled(x float64) (float32, error) {
 	return f, nil
 }
 
-func (c *Column) applyCategory(dst []float32, v Value) error {
-	text := v.text
-	switch v.kind {
-	case isMissing:
+func (c *Column) applyCategory(dst []float32, v Value, notes *Notes) error {
+	if v.kind == isMissing {
 		if c.FillCategory == nil {
 			return fmt.Errorf("missing: want text; the model was trained with rows of missing values dropped")
 		}
-		text = *c.FillCategory
-	case isNumber:
-		if math.IsNaN(v.number) || math.IsInf(v.number, 0) {
-			return fmt.Errorf("%v: want text or a finite number", v.number)
-		}
-		text = FormatNumber(v.number)
-	case isText, isCell:
+		v = Value{kind: isText, text: *c.FillCategory}
+		notes.add(c, filledIn, v)
 	}
 	clear(dst)
-	if i, ok := c.Category(text); ok {
+	i, ok, err := c.category(v)
+	if ok {
 		dst[i] = 1
+	} else if err == nil {
+		notes.add(c, neverSeen, v)
 	}
-	return nil
+	return err
 }
 
 // Category returns the index of a category.
@@ -176,5 +165,3 @@ func (c *Column) validate(maxCategories int) error {
 	}
 	return nil
 }
-
-func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

@@ -32,7 +32,7 @@ func sample() *dataset.Preprocessing {
 func TestApply(t *testing.T) {
 	p := sample()
 	require.Equal(t, 6, p.Features())
-	num, text, cell := dataset.Number, dataset.Text, dataset.Cell
+	num, text, cell := dataset.Number, dataset.Text, dataset.Text
 	for name, c := range map[string]struct {
 		row  []dataset.Value
 		want []float32
@@ -45,7 +45,7 @@ func TestApply(t *testing.T) {
 		"a number as a text": {[]dataset.Value{num(10), num(0), num(2.0), text("x")}, []float32{0, 0, 1, 0, 0, 1}},
 	} {
 		dst := []float32{9, 9, 9, 9, 9, 9}
-		require.NoError(t, p.Apply(dst, c.row), name)
+		require.NoError(t, p.Apply(dst, c.row, nil), name)
 		require.Equal(t, c.want, dst, name)
 	}
 }
@@ -56,9 +56,9 @@ func TestApplyRefuses(t *testing.T) {
 	for want, change := range map[string]func(row []dataset.Value) []dataset.Value{
 		`column "a": missing: want a number`:                            func(r []dataset.Value) []dataset.Value { r[0] = dataset.Value{}; return r },
 		`column "a": text "ten" in a numeric column`:                    func(r []dataset.Value) []dataset.Value { r[0] = dataset.Text("ten"); return r },
-		`column "b": text "5" in a numeric column`:                      func(r []dataset.Value) []dataset.Value { r[1] = dataset.Text("5"); return r },
-		`column "b": text "5x" in a numeric column`:                     func(r []dataset.Value) []dataset.Value { r[1] = dataset.Cell("5x"); return r },
-		`column "b": "nan": want a finite number`:                       func(r []dataset.Value) []dataset.Value { r[1] = dataset.Cell("nan"); return r },
+		`column "b": true in a numeric column`:                          func(r []dataset.Value) []dataset.Value { r[1] = dataset.Boolean(true); return r },
+		`column "b": text "5x" in a numeric column`:                     func(r []dataset.Value) []dataset.Value { r[1] = dataset.Text("5x"); return r },
+		`column "b": "nan": want a finite number`:                       func(r []dataset.Value) []dataset.Value { r[1] = dataset.Text("nan"); return r },
 		`column "a": NaN: want a finite number`:                         func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(math.NaN()); return r },
 		`column "a": +Inf: want a finite number`:                        func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(math.Inf(1)); return r },
 		`column "a": 1e+300: want a finite number that is still finite`: func(r []dataset.Value) []dataset.Value { r[0] = dataset.Number(1e300); return r },
@@ -66,11 +66,11 @@ func TestApplyRefuses(t *testing.T) {
 		`column "c": NaN: want text or a finite number`:                 func(r []dataset.Value) []dataset.Value { r[2] = dataset.Number(math.NaN()); return r },
 		`row of 3 values: the model takes 4`:                            func(r []dataset.Value) []dataset.Value { return r[:3] },
 	} {
-		err := p.Apply(make([]float32, 6), change(append([]dataset.Value(nil), ok...)))
+		err := p.Apply(make([]float32, 6), change(append([]dataset.Value(nil), ok...)), nil)
 		require.ErrorIs(t, err, job.ErrInvalid)
 		require.ErrorContains(t, err, want)
 	}
-	require.ErrorIs(t, p.Apply(make([]float32, 5), ok), job.ErrInvalid)
+	require.ErrorIs(t, p.Apply(make([]float32, 5), ok, nil), job.ErrInvalid)
 }
 
 func TestUnscale(t *testing.T) {
@@ -88,14 +88,14 @@ func parse(t *testing.T, p *dataset.Preprocessing, text string) ([]float32, erro
 		return nil, err
 	}
 	dst := make([]float32, p.Features())
-	return dst, p.Apply(dst, values)
+	return dst, p.Apply(dst, values, nil)
 }
 
 func TestRowReader(t *testing.T) {
 	p := sample()
 	want := []float32{2, 3, 0, 0, 1, 1}
 	for _, text := range []string{
-		`[14, null, "red", "x"]`, `{"a": 14, "c": "red", "d": "x"}`, `{"d": null, "c": "red", "b": null, "a": 14, "price": 7}`,
+		`[14, null, "red", "x"]`, `["14", "NA", "red", " "]`, `[" 1.4e1 ", "", "red", null]`, `{"a": 14, "c": "red", "d": "x"}`, `{"d": null, "c": "red", "b": null, "a": 14, "price": 7}`,
 	} {
 		got, err := parse(t, p, text)
 		require.NoError(t, err, text)
@@ -110,7 +110,7 @@ func TestRowReader(t *testing.T) {
 		`{"a": 1, "c": "", "x": 5}`: `column "x": the model has no such column; it takes ["a" "b" "c" "d"]`,
 		`14`:                        "row is a number: want an array of 4 values or an object",
 		`null`:                      "row is null",
-		`["14", null, "red", "x"]`:  `column "a": text "14" in a numeric column`,
+		`["1,4", null, "red", "x"]`: `column "a": text "1,4" in a numeric column`,
 		`{"a": 14, "c": ["red"]}`:   `column "c": an array`,
 	} {
 		_, err := parse(t, p, text)
@@ -134,7 +134,7 @@ func TestReadCSV(t *testing.T) {
 		err = p.ReadCSV(t.Context(), bytes.NewReader(content), 0, func(line int, values []dataset.Value) error {
 			dst := make([]float32, p.Features())
 			rows, lines = append(rows, dst), append(lines, line)
-			return p.Apply(dst, values)
+			return p.Apply(dst, values, nil)
 		})
 		return rows, lines, err
 	}
@@ -250,7 +250,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		p := sample()
 		dst := make([]float32, p.Features())
-		err := p.ReadCSV(t.Context(), bytes.NewReader(content), 1<<20, func(_ int, values []dataset.Value) error { return p.Apply(dst, values) })
+		err := p.ReadCSV(t.Context(), bytes.NewReader(content), 1<<20, func(_ int, values []dataset.Value) error { return p.Apply(dst, values, nil) })
 		if err != nil {
 			require.ErrorIs(t, err, job.ErrInvalid)
 		}

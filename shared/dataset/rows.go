@@ -107,8 +107,17 @@ func (r *RowReader) readValue(d *jsontext.Decoder, v *Value, c *Column) error {
 		*v = Value{}
 	case jsontext.KindString:
 		*v = Text(token.String())
+	case jsontext.KindTrue, jsontext.KindFalse:
+		if c.Kind != Categorical {
+			return fmt.Errorf("column %.80q: a boolean: want a number, a string or null: %w", c.Name, job.ErrInvalid)
+		}
+		*v = Boolean(kind == jsontext.KindTrue)
 	case jsontext.KindNumber:
 		x, err := token.Float()
+		if c.Kind == Categorical {
+			*v = Literal(token.String(), x)
+			break
+		}
 		if err != nil {
 			return fmt.Errorf("column %.80q: number %.40s: out of range of a 64-bit float: %w", c.Name, token, job.ErrInvalid)
 		}

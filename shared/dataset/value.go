@@ -3,15 +3,15 @@ package dataset
 import (
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 )
 
-// Value is one raw cell, before preprocessing. The zero Value is a missing one.
+// Value is one raw cell, before preprocessing. What it means is its column's to say,
+// whatever way it came: "5" and 5 are one value of a numeric column. The zero Value is
+// a missing one.
 type Value struct {
 	kind   valueKind
 	number float64
-	text   string
+	text   string // of a number: as it was written, or ""
 }
 
 type valueKind uint8
@@ -20,13 +20,18 @@ const (
 	isMissing valueKind = iota
 	isNumber
 	isText
-	isCell // text of a file's cell: a number or a category, as the column says
+	isBoolean
 )
 
 // Number is a numeric value.
 func Number(x float64) Value { return Value{kind: isNumber, number: x} }
 
-// Text is a category. It is never read as a number.
+// Literal is a number as JSON has it: x, written as text. A text column compares the text first,
+// so that an identifier of more digits than x keeps is itself.
+func Literal(text string, x float64) Value { return Value{kind: isNumber, number: x, text: text} }
+
+// Text is a CSV cell or a JSON string: missing where it is empty, blank or NA, a number
+// in a numeric column, a category in a text column.
 func Text(s string) Value {
 	if MissingCell(s) {
 		return Value{}
@@ -34,89 +39,78 @@ func Text(s string) Value {
 	return Value{kind: isText, text: s}
 }
 
-// Cell is the text of a CSV cell: missing, or a number in a numeric column, or
-// a category in a text column.
-func Cell(s string) Value {
-	if MissingCell(s) {
-		return Value{}
+// Boolean is a category of a text column: true, True or TRUE, whichever it has.
+func Boolean(b bool) Value {
+	if b {
+		return Value{kind: isBoolean, text: "true"}
 	}
-	return Value{kind: isCell, text: s}
+	return Value{kind: isBoolean, text: "false"}
 }
 
-// MissingCell reports whether a cell's text stands for a missing value: empty,
-// blank or NA.
-func MissingCell(s string) bool {
-	switch len(s) {
-	case 0:
-		return true
-	case 1:
-		return s == " " || s == "\t"
+// asNumber is what the value is in a numeric column; it is not missing.
+func (c *Column) asNumber(v Value) (float64, error) {
+	x := v.number
+	switch v.kind {
+	case isText:
+		var kind NumberKind
+		switch x, kind = ParseCell(v.text, c.Thousands); kind {
+		case NotANumber:
+			return 0, fmt.Errorf("text %s in a numeric column: want a number", v)
+		case NonFinite:
+			return 0, fmt.Errorf("%s: want a finite number", v)
+		case Finite:
+		}
+	case isBoolean:
+		return 0, fmt.Errorf("%s in a numeric column: want a number", v)
+	case isNumber, isMissing:
 	}
-	s = strings.TrimSpace(s)
-	return s == "" || s == "NA"
+	return x, nil
 }
 
-// NumberKind tells what a cell's text is, read as a number.
-type NumberKind uint8
-
-// What a cell's text can be.
-const (
-	NotANumber NumberKind = iota // text
-	Finite
-	NonFinite // NaN, an infinity, or beyond the range of a 64-bit float
-)
-
-// ParseNumber reads a cell's text as a decimal number; blanks around it are
-// allowed. The number is 0 unless the kind is Finite.
-func ParseNumber(s string) (float64, NumberKind) {
-	s = strings.TrimSpace(s)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case '0' <= c && c <= '9', c == '.', c == '-', c == '+', c == 'e', c == 'E':
-		default:
-			return 0, nonFiniteWord(s)
+// category is the index of the value in a text column; ok is false for one that the
+// column does not have. The value is not missing.
+func (c *Column) category(v Value) (index int, ok bool, err error) {
+	texts := []string{v.text}
+	switch v.kind {
+	case isNumber:
+		if !finite(v.number) && v.text == "" {
+			return 0, false, fmt.Errorf("%v: want text or a finite number", v.number)
+		}
+		if v.text == "" {
+			texts[0] = FormatNumber(v.number)
+		} else if finite(v.number) && !IsIdentifier(v.text) {
+			texts = append(texts, FormatNumber(v.number))
+		}
+	case isBoolean:
+		texts = booleans[v.text == "true"]
+	case isText, isMissing:
+	}
+	for _, text := range texts {
+		if index, ok = c.Category(text); ok {
+			break
 		}
 	}
-	x, err := strconv.ParseFloat(s, 64)
-	switch {
-	case err == nil:
-		return x, Finite
-	case math.IsInf(x, 0):
-		return 0, NonFinite
-	default:
-		return 0, NotANumber
-	}
+	return index, ok, nil
 }
 
-// nonFiniteWord tells the words strconv reads as NaN and infinities from text.
-func nonFiniteWord(s string) NumberKind {
-	switch strings.ToLower(strings.TrimLeft(s, "+-")) {
-	case "nan", "inf", "infinity":
-		return NonFinite
-	}
-	return NotANumber
-}
-
-// FormatNumber is how a number is written where it stands for a category or a
-// class: the shortest decimal that reads back as x.
-func FormatNumber(x float64) string {
-	if x == 0 { // -0 is 0
-		return "0"
-	}
-	if a := math.Abs(x); a >= 1e21 || a < 1e-6 {
-		return strconv.FormatFloat(x, 'e', -1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', -1, 64)
-}
+// booleans are the ways in which files have them.
+var booleans = map[bool][]string{true: {"true", "True", "TRUE"}, false: {"false", "False", "FALSE"}}
 
 // String shows the value in messages, cut to a readable length.
 func (v Value) String() string {
 	switch v.kind {
 	case isNumber:
+		if v.text != "" {
+			return fmt.Sprintf("%.80s", v.text)
+		}
 		return FormatNumber(v.number)
-	case isText, isCell:
+	case isText:
 		return fmt.Sprintf("%.80q", v.text)
+	case isBoolean:
+		return v.text
 	default:
 		return "missing"
 	}
 }
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

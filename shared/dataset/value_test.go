@@ -2,6 +2,8 @@ package dataset_test
 
 import (
 	"math"
+	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,18 +48,50 @@ func TestFormatNumberReadsBack(t *testing.T) {
 	})
 }
 
-func TestClassIndex(t *testing.T) {
-	digits := dataset.IndexClasses([]string{"0", "1", "10"})
-	for text, want := range map[string]int{"0": 0, "1": 1, "1.0": 1, " 10": 2, "1e1": 2} {
-		got, ok := digits.Lookup(text)
-		require.True(t, ok, text)
-		require.Equal(t, want, got)
+// Two texts that are both plain are one only if their numbers are: as classes, plain
+// numbers may stand for themselves.
+func TestPlainNumbers(t *testing.T) {
+	for _, s := range []string{"0", "7", "-7", " 7", "7.0", "7.00", "-0", "-0.0", "0.5", "-1.25", "9007199254740992", "9007199254740994", "100000000000000000000", "1e+21", "1e-07"} {
+		require.True(t, dataset.IsPlain(s), "%q", s)
 	}
-	for _, text := range []string{"2", "", "nan", "one"} {
-		_, ok := digits.Lookup(text)
+	for _, s := range []string{
+		"007", "00", "-07", "+1", "1e3", "1E3", "1.10", "1.", ".5", "00.5", "9007199254740993", "1234567890123456789", "1000000000000000000000", "9007199254740993.0",
+		strings.Repeat("9", 400), "nan", "x", "", "1,000", "0x10",
+	} {
+		require.False(t, dataset.IsPlain(s), "%q", s)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`-?[0-9]{1,20}(\.[0-9]{0,3})?(e[0-9])?`)
+		a, b := text.Draw(t, "a"), text.Draw(t, "b")
+		if !dataset.IsPlain(a) || !dataset.IsPlain(b) {
+			return
+		}
+		exact := func(s string) *big.Rat { r, _ := new(big.Rat).SetString(s); return r }
+		x, _ := dataset.ParseNumber(a)
+		y, _ := dataset.ParseNumber(b)
+		require.Equal(t, exact(a).Cmp(exact(b)) == 0, x == y, "%s and %s", a, b)
+		require.Equal(t, dataset.FormatNumber(x) == dataset.FormatNumber(y), x == y, "%s and %s", a, b)
+		require.True(t, dataset.IsPlain(dataset.FormatNumber(x)))
+	})
+}
+
+func TestIdentifiers(t *testing.T) {
+	for _, s := range []string{"007", "00", "-01", " 01 ", "9007199254740993", "-1234567890123456789", strings.Repeat("9", 400)} {
+		require.True(t, dataset.IsIdentifier(s), "%q", s)
+	}
+	for _, s := range []string{"0", "-0", "7", "100", "9007199254740992", "9007199254740994", "007.5", "0.5", "1e3", "", "x", "-", "+"} {
+		require.False(t, dataset.IsIdentifier(s), "%q", s)
+	}
+}
+
+func TestParseGrouped(t *testing.T) {
+	for text, want := range map[string]float64{"1,000": 1000, "-12,345.5": -12345.5, "+1,234,567": 1234567, " 999,999 ": 999999} {
+		x, ok := dataset.ParseGrouped(text)
+		require.True(t, ok, text)
+		require.InDelta(t, want, x, 0, text)
+	}
+	for _, text := range []string{"", "1000", ",000", "1,00", "1,0000", "0,500", "1,000,", "1,,000", "1000,000", "1,000.5.5", "1.5,000", "--1,000", "$1,000", "1,00a", "1,000e3", "1,-00"} {
+		_, ok := dataset.ParseGrouped(text)
 		require.False(t, ok, text)
 	}
-	words := dataset.IndexClasses([]string{"1", "bad"})
-	_, ok := words.Lookup("1.0")
-	require.False(t, ok, "text is compared as text")
 }

@@ -30,14 +30,18 @@ type Prediction struct {
 	// Probabilities [rows][classes] in the order of Classes.
 	Classes       []string    `json:"classes,omitempty"`
 	Probabilities [][]float32 `json:"probabilities,omitempty"`
+	// Notes say what the rows had that the training rows did not: categories that
+	// the model does not know, missing values that were filled. At most
+	// dataset.MaxNotes and a count of the others.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // PredictCSV predicts on the rows of a CSV file with a header (gzip or not), as
 // dataset.Preprocessing.ReadCSV reads it; limit bounds its unpacked bytes.
 func (m *Model) PredictCSV(ctx context.Context, r io.Reader, limit int64) (*Prediction, error) {
-	b := m.newBatch()
-	err := m.Card.Preprocessing.ReadCSV(ctx, r, limit, func(_ int, values []dataset.Value) error {
-		return b.add(ctx, values)
+	b := m.newBatch("line")
+	err := m.Card.Preprocessing.ReadCSV(ctx, r, limit, func(line int, values []dataset.Value) error {
+		return b.add(ctx, line, values)
 	})
 	if err != nil {
 		return nil, err
@@ -57,12 +61,14 @@ type batch struct {
 	rows  int       // in x
 	total int
 	text  int // bytes of the classes in out
+	notes dataset.Notes
 	out   Prediction
 }
 
-func (m *Model) newBatch() *batch {
+// newBatch makes a batch whose rows are named by the unit's number.
+func (m *Model) newBatch(unit string) *batch {
 	return &batch{
-		m: m, work: model.NewWorkspace(), chunk: m.chunk(),
+		m: m, work: model.NewWorkspace(), chunk: m.chunk(), notes: dataset.Notes{Unit: unit},
 		out: Prediction{Model: m.Card.ID, Classes: m.Card.Classes},
 	}
 }
@@ -79,14 +85,15 @@ func (m *Model) width() int {
 // chunk is how many rows go through the network at once.
 func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.width())) }
 
-// add appends one raw row.
-func (b *batch) add(ctx context.Context, values []dataset.Value) error {
+// add appends one raw row, which the person who asks knows by the number at.
+func (b *batch) add(ctx context.Context, at int, values []dataset.Value) error {
 	if b.total == MaxRows || (b.total+1)*b.m.Card.Outputs > maxNumbers {
 		return fmt.Errorf("more rows than the %d one prediction takes: %w", b.total, job.ErrInvalid)
 	}
+	b.notes.At = at
 	f, n := b.m.Card.Features, len(b.x)
 	b.x = append(b.x, make([]float32, f)...)
-	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values); err != nil {
+	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values, &b.notes); err != nil {
 		return err
 	}
 	b.rows++
@@ -104,6 +111,7 @@ func (b *batch) finish() (*Prediction, error) {
 	if err := b.flush(); err != nil {
 		return nil, err
 	}
+	b.out.Notes = b.notes.List()
 	return &b.out, nil
 }
 

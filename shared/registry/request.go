@@ -74,7 +74,7 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 	if err := begin(d, jsontext.KindBeginArray, "rows"); err != nil {
 		return nil, err
 	}
-	b := m.newBatch()
+	b := m.newBatch("row")
 	values := make([]dataset.Value, len(m.Card.Preprocessing.Columns))
 	n := 0
 	for ; d.PeekKind() != jsontext.KindEndArray; n++ {
@@ -86,7 +86,7 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 		}
 		err := m.rows.Read(d, values)
 		if err == nil {
-			err = b.add(ctx, values)
+			err = b.add(ctx, n, values)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("row %d: %w", n, err)

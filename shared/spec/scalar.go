@@ -45,12 +45,16 @@ func (r *reader) plain(at *place, text string) any {
 	}
 }
 
-// number puts a decimal number into one form: whole numbers that a 64-bit
-// integer or the integers of a 64-bit float hold exactly as digits, all others
+// maxDigits bounds the integers that keep all their digits, such as identifiers in
+// inline data.
+const maxDigits = 64
+
+// number puts a decimal number into one form: whole numbers written in digits as
+// digits, and so those that the integers of a 64-bit float hold exactly; all others
 // as encoding/json writes a float64. So 1, 1.0 and 1e0 have one digest.
 func (r *reader) number(at *place, text string) any {
-	if coreDecimal.MatchString(text) && len(text) <= 20 {
-		if n, ok := new(big.Int).SetString(text, 10); ok && (n.IsInt64() || n.IsUint64()) {
+	if coreDecimal.MatchString(text) && len(text) <= maxDigits {
+		if n, ok := new(big.Int).SetString(text, 10); ok {
 			return json.Number(n.String())
 		}
 	}

@@ -1,0 +1,76 @@
+package dataset
+
+import "fmt"
+
+// MaxNotes bounds the notes of an answer; what is beyond is counted.
+const MaxNotes = 10
+
+// Notes collects what the training split did not have of the rows that a
+// preprocessing was applied to. A nil *Notes collects nothing.
+type Notes struct {
+	Unit string // what At counts: "row" or "line"
+	At   int    // the row that is applied now
+
+	kept []note
+	more int // values that are not in kept
+}
+
+// note is one kind of surprise in one column.
+type note struct {
+	column *Column
+	kind   surprise
+	first  Value
+	at     int
+	rows   int
+}
+
+// surprise is what the training split did not have.
+type surprise uint8
+
+const (
+	neverSeen surprise = iota // a category that the column does not have
+	filledIn                  // a missing value; the note's value takes its place
+)
+
+func (n *Notes) add(c *Column, kind surprise, v Value) {
+	if n == nil {
+		return
+	}
+	for i := range n.kept {
+		if k := &n.kept[i]; k.column == c && k.kind == kind {
+			k.rows++
+			return
+		}
+	}
+	if len(n.kept) == MaxNotes {
+		n.more++
+		return
+	}
+	v.text = cut(v.text) // v may show a buffer that is read into again
+	n.kept = append(n.kept, note{c, kind, v, n.At, 1})
+}
+
+// cut copies the beginning of a text, as much as messages show.
+func cut(s string) string { return fmt.Sprintf("%.100s", s) }
+
+// List returns the notes as sentences, nil when there are none.
+func (n *Notes) List() []string {
+	var out []string
+	for _, k := range n.kept {
+		where := fmt.Sprintf("in %s %d", n.Unit, k.at)
+		if k.rows > 1 {
+			where = fmt.Sprintf("in %d rows, first in %s %d", k.rows, n.Unit, k.at)
+		}
+		name := fmt.Sprintf("column %.80q", k.column.Name)
+		switch k.kind {
+		case neverSeen:
+			out = append(out, fmt.Sprintf("%s: the model knows no category %s (%s): it was taken as none", name, k.first, where))
+		case filledIn:
+			out = append(out, fmt.Sprintf("%s: missing (%s): filled with %s, as in training", name, where, k.first))
+		}
+	}
+	if n.more > 0 {
+		out = append(out, fmt.Sprintf("%d more values of other columns that the training rows did not have", n.more))
+	}
+	return out
+}
