@@ -1,7 +1,7 @@
 // Package predict is the predict command: a saved model's answers for the rows
 // of a file.
 //
-// It owns the command's input and output; the model predicts by itself
+// It owns the command's input and output, and notes to standard error; the model predicts by itself
 // (shared/registry). No server takes part.
 //
 // Invariant: it prints every prediction or fails with none.
@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"tributary/shared/lifecycle"
 	"tributary/shared/registry"
@@ -22,7 +24,7 @@ import (
 type Command struct {
 	Model string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
 	Input string `name:"input" required:"" placeholder:"FILE" help:"CSV file (.gz too) with a header that names the model's columns in any order; - reads standard input."`
-	JSON  bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line."`
+	JSON  bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line (a class with a line break in it is then a JSON text)."`
 }
 
 // Run prints the predictions to standard output.
@@ -44,18 +46,53 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return fmt.Errorf("--input %s: %w", c.Input, err)
 	}
-	return c.print(os.Stdout, p)
+	if err := c.print(os.Stdout, p); err != nil {
+		return err
+	}
+	if c.JSON {
+		return nil // which has them
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintln(os.Stderr, "note: "+note)
+	}
+	return nil
 }
 
+// print writes the predictions: a line each, or all of it as JSON.
 func (c *Command) print(w io.Writer, p *registry.Prediction) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(p)
 	}
 	out := bufio.NewWriter(w)
 	for _, v := range p.Predictions {
-		if _, err := fmt.Fprintln(out, v); err != nil {
+		text, err := line(v)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, text); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
 }
+
+// line writes a prediction in one line: a class as it is, a number in as many digits as
+// read back to it, several outputs as a JSON array. A class that would not be one
+// line, or that begins as JSON's texts do, is written as such a text.
+func line(v any) (string, error) {
+	class, ok := v.(string)
+	if ok && !strings.HasPrefix(class, `"`) && !strings.ContainsFunc(class, breaks) {
+		return class, nil
+	}
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
+}
+
+// breaks reports whether a rune may end a line, or steer a terminal: C0 and C1 controls,
+// and Unicode's line and paragraph separators.
+func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }

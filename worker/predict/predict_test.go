@@ -78,7 +78,11 @@ func (s *store) ReadFile(_ context.Context, model job.ID, name string, read func
 // put stores the model y = slope·x, and returns its size in memory.
 func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 	t.Helper()
-	column := dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1}
+	return s.putColumn(t, id, slope, dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1})
+}
+
+func (s *store) putColumn(t *testing.T, id job.ID, slope float32, column dataset.Column) (size int64) {
+	t.Helper()
 	m, err := registry.New(registry.Card{
 		ID:            id,
 		Spec:          job.Spec{Loss: job.MSE, Model: job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1, Activation: job.NoActivation}}}}},
@@ -94,6 +98,26 @@ func (s *store) put(t *testing.T, id job.ID, slope float32) (size int64) {
 	m, err = registry.Decode(files)
 	require.NoError(t, err)
 	return m.Bytes()
+}
+
+// What the model did not know is in the answer, unless only an answer without it is
+// short enough.
+func TestAnswersHaveNotes(t *testing.T) {
+	s := &store{}
+	s.putColumn(t, "line-1", 2, dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1, Fill: new(0.5)})
+	request := []byte(`{"rows":[[1],[null],["NA"]]}`)
+	got, err := New(Config{Models: s}).Handle(t.Context(), "line-1", request)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"model":"line-1","predictions":[2,1,1],
+		"notes":["column \"x\": missing (in 2 rows, first in row 1): filled with 0.5, as in training"]}`, string(got))
+
+	short := `{"model":"line-1","predictions":[2,1,1]}`
+	got, err = New(Config{Models: s, MaxReply: len(short)}).Handle(t.Context(), "line-1", request)
+	require.NoError(t, err)
+	require.JSONEq(t, short, string(got))
+	_, err = New(Config{Models: s, MaxReply: len(short) - 1}).Handle(t.Context(), "line-1", request)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "the answer for 3 rows is over")
 }
 
 func TestHandle(t *testing.T) {

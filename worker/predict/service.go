@@ -108,12 +108,24 @@ func (s *Service) Handle(ctx context.Context, name string, payload []byte) ([]by
 	if err != nil {
 		return nil, err
 	}
-	answer, err := json.Marshal(p)
+	answer, err := encode(p)
+	if err == nil && len(answer) > limits.Answer && p.Notes != nil {
+		p.Notes = nil // they are no reason to refuse an answer
+		answer, err = encode(p)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode prediction: %w", err)
+		return nil, err
 	}
 	if len(answer) > limits.Answer {
 		return nil, limits.TooLong(len(p.Predictions))
+	}
+	return answer, nil
+}
+
+func encode(p *registry.Prediction) ([]byte, error) {
+	answer, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode prediction: %w", err)
 	}
 	return answer, nil
 }
