@@ -43,6 +43,9 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 		return nil, err
 	}
 	w.sayAll(&s.constant, thoseConstant)
+	if err := w.noteCoarse(s, d.Transform.Scale.Method, p.Columns); err != nil {
+		return nil, err
+	}
 	if n := p.Features(); n > dataset.MaxFeatures {
 		return nil, fmt.Errorf("%d features: at most %d: %w", n, dataset.MaxFeatures, job.ErrInvalid)
 	}
@@ -205,10 +208,13 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}
-	if plain {
-		return &c, nil
-	}
 	s := &scan{ctx: ctx, cells: l.cells, rows: rows}
+	switch {
+	case l.classes:
+		return &c, nil
+	case plain:
+		return &c, w.checkCoarse(s, l, c)
+	}
 	columns := []dataset.Column{c}
 	err := s.fitScales(field, scale, columns)
 	w.sayAll(&s.constant, thoseConstant)
