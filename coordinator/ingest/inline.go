@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -134,7 +135,7 @@ func (w *work) numbers(field string, rows []any) (cells []float64, width int, er
 	return cells, width, nil
 }
 
-// inlineClasses reads the classes of an array of numbers or strings, as those of a CSV
+// inlineClasses reads the classes of an array of numbers, strings or booleans, as those of a CSV
 // column are read.
 func (w *work) inlineClasses(l *label, y []any) error {
 	texts, odd, words := make([]string, len(y)), -1, false
@@ -145,8 +146,10 @@ func (w *work) inlineClasses(l *label, y []any) error {
 			texts[i] = v.String()
 		case string:
 			texts[i] = v
+		case bool:
+			texts[i] = strconv.FormatBool(v)
 		default:
-			return fmt.Errorf("data.inline.y[%d]: %s: want a number or a string: %w", i, show(v), job.ErrInvalid)
+			return fmt.Errorf("data.inline.y[%d]: %s: want a number, a string or a boolean: %w", i, show(v), job.ErrInvalid)
 		}
 		if dataset.MissingCell(texts[i]) || dataset.IsPlain(texts[i]) {
 			continue

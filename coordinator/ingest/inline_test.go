@@ -55,8 +55,8 @@ func TestBadInline(t *testing.T) {
 		{job.MSE, `[]`, `[]`, "data.inline.x: want at least one row"},
 		{job.MSE, `{"a":1}`, `[1]`, "data.inline.x: want an array"},
 		{job.MSE, ``, `[1]`, "data.inline.x: want an array"},
-		{job.SoftmaxCrossEntropy, `[1,2]`, `["a",true]`, "data.inline.y[1]: true: want a number or a string"},
-		{job.SoftmaxCrossEntropy, `[1,2]`, `[[1],[2]]`, "data.inline.y[0]: [1]: want a number or a string"},
+		{job.SoftmaxCrossEntropy, `[1,2]`, `["a",{}]`, "data.inline.y[1]: {}: want a number, a string or a boolean"},
+		{job.SoftmaxCrossEntropy, `[1,2]`, `[[1],[2]]`, "data.inline.y[0]: [1]: want a number, a string or a boolean"},
 		{job.SoftmaxCrossEntropy, `[1,2]`, `["a","a"]`, `every row is of class "a"`},
 	} {
 		_, err := run(t, inlineSpec(c.loss, c.x, c.y), nil)

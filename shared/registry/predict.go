@@ -10,6 +10,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/model"
+	"tributary/shared/numeric"
 )
 
 // The limits of one prediction.
@@ -140,7 +141,8 @@ func (b *batch) classify(z, p []float32) error {
 	for r := range b.rows {
 		logits, row := z[r*k:(r+1)*k], p[r*k:(r+1)*k:(r+1)*k]
 		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
-			logits, row = []float32{0, logits[0]}, []float32{1 - row[0], row[0]}
+			logits, row = []float32{0, logits[0]}, []float32{-logits[0], row[0]}
+			numeric.Sigmoid(row[:1]) // 1 - row[1] would be 0 where it is only small
 		}
 		if i := slices.IndexFunc(row, notFinite); i >= 0 {
 			return fmt.Errorf("row %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.total-b.rows+r, i, row[i], job.ErrInvalid)

@@ -60,6 +60,11 @@ func TestPredictClasses(t *testing.T) {
 	require.Equal(t, []float32{0.5, 0.5}, p.Probabilities[2])
 	require.InDelta(t, 0.88079708, p.Probabilities[0][1], 1e-6) // 1/(1+e⁻²)
 	require.InDelta(t, 0.88079708, p.Probabilities[1][0], 1e-6)
+
+	p, err = predict(t, m, `[[30], [-30]]`)
+	require.NoError(t, err)
+	require.InEpsilon(t, 9.357623e-14, p.Probabilities[0][0], 1e-6, "1/(1+e³⁰), and not 0")
+	require.Equal(t, p.Probabilities[0][0], p.Probabilities[1][1])
 }
 
 // A chunk's place does not change a row's prediction.
