@@ -16,6 +16,11 @@ import (
 // A CSV source is read twice: a survey counts rows and tells columns of
 // numbers from columns of text, then the cells are filled in. So a table takes
 // no more memory than its numbers and codes.
+//
+// A column is numeric when every cell is a number or missing, with two exceptions. Integers
+// of which one is an identifier, as 007 or 1234567890123456789 are, are text. Cells that
+// all part thousands by commas are numbers. A label of classes is text unless each
+// is a plain number, of which no two texts mean the same class but 1 and 1.0.
 
 // A column in which at least mostlyNumbers of the cells are numbers, in at
 // least manyRows rows, is taken for numeric, and its text for a mistake.

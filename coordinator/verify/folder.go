@@ -95,8 +95,8 @@ func planAgain(ctx context.Context, card *registry.Card, chunkLen int, sources i
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
 	if got := blob.DigestOf(encoded); got != card.Dataset {
-		return nil, fmt.Errorf("data: the source %q now makes the dataset %s; the model was trained on %.80q: it has changed since: %w",
-			card.Spec.Data.Source, got, string(card.Dataset), job.ErrConflict)
+		return nil, fmt.Errorf("data: the source %q now makes the dataset %s; the model was trained on %.80q: it has changed since, or %.80q, which wrote the model, read it in another way: %w",
+			card.Spec.Data.Source, got, string(card.Dataset), card.Versions.Program, job.ErrConflict)
 	}
 	p := &plan.Plan{Version: plan.Version, Spec: card.Spec, Dataset: *manifest, ChunkLen: chunkLen}
 	if from := card.Spec.Model.Init.From; from != "" {

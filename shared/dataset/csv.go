@@ -14,7 +14,8 @@ import (
 // hands each to row with the line it begins in; the values are overwritten by
 // the next. The header may name the columns in any order; the label's column
 // and columns the model does not know are passed over. limit bounds the
-// unpacked bytes (0: tabular.DefaultLimit). An error of row ends the reading.
+// unpacked bytes (0: tabular.DefaultLimit). An error of row ends the
+// reading and is returned as it is.
 func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, row func(line int, values []Value) error) error {
 	source, err := tabular.Open(ctx, r, limit)
 	if err != nil {
@@ -44,9 +45,8 @@ func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, r
 		for i, cell := range cells {
 			values[i] = Text(record[cell])
 		}
-		line := file.Line(0)
-		if err := row(line, values); err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
+		if err := row(file.Line(0), values); err != nil {
+			return err
 		}
 	}
 }

@@ -68,6 +68,9 @@ func nonFiniteWord(s string) NumberKind {
 // ParseGrouped reads a number whose thousands are parted by commas: 1,000 or
 // -12,345.5. ok is false of any other text.
 func ParseGrouped(s string) (x float64, ok bool) {
+	if !strings.Contains(s, ",") {
+		return 0, false
+	}
 	s = strings.TrimSpace(s)
 	body := strings.TrimLeft(s, "+-")
 	whole, _, _ := strings.Cut(body, ".")

@@ -153,7 +153,7 @@ func TestReadCSV(t *testing.T) {
 		"":                       "empty file",
 		"a,b,c\n1,2,red\n":       `header: no column "d"; the model takes ["a" "b" "c" "d"]`,
 		"a,b,c,d\n1,2,red\n":     "line 2: 3 cells, the header has 4",
-		"a,b,c,d\nten,2,red,x\n": `line 2: column "a": text "ten" in a numeric column`,
+		"a,b,c,d\nten,2,red,x\n": `column "a": text "ten" in a numeric column`,
 		"a,b,c,d\n1,2,\"red,x\n": "line 2",
 	} {
 		_, _, err := read([]byte(text))

@@ -59,7 +59,7 @@ type batch struct {
 	work  *model.Workspace
 	x     []float32 // [rows, features]
 	chunk int       // rows that x is let grow to
-	rows  int       // in x
+	at    []int     // the numbers of the rows in x
 	total int
 	text  int // bytes of the classes in out
 	notes dataset.Notes
@@ -86,7 +86,8 @@ func (m *Model) width() int {
 // chunk is how many rows go through the network at once.
 func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.width())) }
 
-// add appends one raw row, which the person who asks knows by the number at.
+// add appends one raw row, which the person who asks knows by the number at. An error
+// names the row at fault, which may be one before it.
 func (b *batch) add(ctx context.Context, at int, values []dataset.Value) error {
 	if b.total == MaxRows || (b.total+1)*b.m.Card.Outputs > maxNumbers {
 		return fmt.Errorf("more rows than the %d one prediction takes: %w", b.total, job.ErrInvalid)
@@ -95,11 +96,11 @@ func (b *batch) add(ctx context.Context, at int, values []dataset.Value) error {
 	f, n := b.m.Card.Features, len(b.x)
 	b.x = append(b.x, make([]float32, f)...)
 	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values, &b.notes); err != nil {
-		return err
+		return fmt.Errorf("%s %d: %w", b.notes.Unit, at, err)
 	}
-	b.rows++
+	b.at = append(b.at, at)
 	b.total++
-	if b.rows < b.chunk {
+	if len(b.at) < b.chunk {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -118,17 +119,18 @@ func (b *batch) finish() (*Prediction, error) {
 
 // flush predicts on the rows collected.
 func (b *batch) flush() (err error) {
-	if b.rows == 0 {
+	rows := len(b.at)
+	if rows == 0 {
 		return nil
 	}
 	n := b.m.Network
-	z := n.Forward(b.work, b.m.Params, b.x, b.rows) // [rows, outputs]
+	z := n.Forward(b.work, b.m.Params, b.x, rows) // [rows, outputs]
 	if b.m.Card.Spec.Loss.Classifies() {
-		err = b.classify(z, n.Probabilities(make([]float32, len(z)), z, b.rows))
+		err = b.classify(z, n.Probabilities(make([]float32, len(z)), z, rows))
 	} else {
 		err = b.regress(z)
 	}
-	b.x, b.rows = b.x[:0], 0
+	b.x, b.at = b.x[:0], b.at[:0]
 	return err
 }
 
@@ -138,14 +140,14 @@ func (b *batch) flush() (err error) {
 // [rows, outputs].
 func (b *batch) classify(z, p []float32) error {
 	k := b.m.Card.Outputs
-	for r := range b.rows {
+	for r, at := range b.at {
 		logits, row := z[r*k:(r+1)*k], p[r*k:(r+1)*k:(r+1)*k]
 		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
 			logits, row = []float32{0, logits[0]}, []float32{-logits[0], row[0]}
 			numeric.Sigmoid(row[:1]) // 1 - row[1] would be 0 where it is only small
 		}
 		if i := slices.IndexFunc(row, notFinite); i >= 0 {
-			return fmt.Errorf("row %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.total-b.rows+r, i, row[i], job.ErrInvalid)
+			return fmt.Errorf("%s %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.notes.Unit, at, i, row[i], job.ErrInvalid)
 		}
 		best := 0
 		for j, x := range logits {
@@ -163,12 +165,12 @@ func (b *batch) classify(z, p []float32) error {
 // regress answers in the label's unit. z is [rows, outputs].
 func (b *batch) regress(z []float32) error {
 	k := b.m.Card.Outputs
-	for i := range b.rows {
+	for i, at := range b.at {
 		row := make([]any, k)
 		for j := range row {
 			y, err := b.m.value(z[i*k+j])
 			if err != nil {
-				return fmt.Errorf("row %d: %w", b.total-b.rows+i, err)
+				return fmt.Errorf("%s %d: %w", b.notes.Unit, at, err)
 			}
 			row[j] = y
 		}

@@ -111,6 +111,24 @@ func TestPredictRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no rows")
 }
 
+// An output that is no number is named by its own row, wherever the chunk ends that it
+// is computed in.
+func TestPredictNamesTheRowAtFault(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
+	good, bad := "[1,1],", "[3e38,3e38]"
+	for _, before := range []int{0, 3, chunkRows - 1, chunkRows} {
+		for _, after := range []int{0, 1, chunkRows} {
+			_, err := predict(t, m, "["+strings.Repeat(good, before)+bad+strings.Repeat(",[1,1]", after)+"]")
+			require.ErrorIs(t, err, job.ErrInvalid)
+			require.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("row %d: output +Inf", before)), err)
+
+			csv := "a,b\n" + strings.Repeat("1,1\n", before) + "3e38,3e38\n" + strings.Repeat("1,1\n", after)
+			_, err = m.PredictCSV(t.Context(), strings.NewReader(csv), 0)
+			require.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("line %d: output +Inf", before+2)), err)
+		}
+	}
+}
+
 func TestPredictStops(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -84,12 +84,11 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 		case 2*(n+1)*m.Card.Outputs+b.text > limits.Answer: // a number in the answer has two bytes at least
 			return nil, limits.TooLong(n + 1)
 		}
-		err := m.rows.Read(d, values)
-		if err == nil {
-			err = b.add(ctx, n, values)
-		}
-		if err != nil {
+		if err := m.rows.Read(d, values); err != nil {
 			return nil, fmt.Errorf("row %d: %w", n, err)
+		}
+		if err := b.add(ctx, n, values); err != nil {
+			return nil, err
 		}
 	}
 	if n == 0 {
