@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -63,7 +64,19 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	w.sayUnseen(e, p)
 	return refs, ctx.Err()
+}
+
+// sayUnseen says which columns of a split have categories that no training row has.
+func (w *work) sayUnseen(e *encoder, p part) {
+	var found notes
+	for j := range e.unseen {
+		if n := e.unseen[j].Load(); n > 0 {
+			found.add("%s: column %q: %d of %d rows have a category that no training row has: it counts as none", p.split, e.prep.Columns[j].Name, n, len(p.rows))
+		}
+	}
+	w.sayAll(&found, "have such categories")
 }
 
 // encoder turns a table's rows into features and targets, to the same bits as
@@ -72,6 +85,8 @@ type encoder struct {
 	prep  *dataset.Preprocessing
 	table *table
 	slots []slots
+
+	unseen []atomic.Int64 // rows by column: those whose category has no feature
 }
 
 // slots tell where a categorical column's codes go: the one feature, of those
@@ -82,7 +97,7 @@ type slots struct {
 }
 
 func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*encoder, error) {
-	e := &encoder{prep: prep, table: t, slots: make([]slots, len(t.columns))}
+	e := &encoder{prep: prep, table: t, slots: make([]slots, len(t.columns)), unseen: make([]atomic.Int64, len(t.columns))}
 	offset := 0
 	var p pace
 	for j := range prep.Columns {
@@ -151,6 +166,8 @@ func (e *encoder) features(dst []float32, raw []float64) error {
 			}
 			if slot >= 0 {
 				dst[slot] = 1
+			} else {
+				e.unseen[j].Add(1)
 			}
 			at += len(c.Categories)
 			continue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -31,14 +32,19 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 		return nil, err
 	}
 	var pace pace
+	var blanks notes
 	for j := range p.Columns {
 		if err := pace.look(ctx, columnCost+len(counts[j].codes)); err != nil {
 			return nil, err
 		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
 			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
+			if text, ok := blank(c.Categories); ok {
+				blanks.add("column %q: %.80q and %.80q are two categories, though they differ in blanks alone", c.Name, text, strings.TrimSpace(text))
+			}
 		}
 	}
+	w.sayAll(&blanks, "have categories that differ in blanks alone")
 	if err := s.fitScales("data.transform.scale", d.Transform.Scale, p.Columns); err != nil {
 		return nil, err
 	}
@@ -119,6 +125,21 @@ func (c *count) categories(dict *dictionary, fill *string) []string {
 	}
 	slices.Sort(texts)
 	return slices.Compact(texts)
+}
+
+// blank returns a text that would be another one of the sorted texts without the blanks
+// around it.
+func blank(texts []string) (text string, ok bool) {
+	for _, text := range texts {
+		trimmed := strings.TrimSpace(text)
+		if trimmed == text {
+			continue
+		}
+		if _, ok := slices.BinarySearch(texts, trimmed); ok {
+			return text, true
+		}
+	}
+	return "", false
 }
 
 // mostFrequent returns the text that occurs most, the first in order of

@@ -14,6 +14,8 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
@@ -77,6 +79,9 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	classes, err := train.label.arrange(ctx, rows, spec.Loss)
 	if err != nil {
 		return nil, err
+	}
+	if text, ok := blank(slices.Sorted(slices.Values(classes))); ok {
+		w.say("label %q: %.80q and %.80q are two classes, though they differ in blanks alone", train.label.name, text, strings.TrimSpace(text))
 	}
 	splits, err := split(ctx, spec, &train.label, rows)
 	if err != nil {

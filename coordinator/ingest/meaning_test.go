@@ -124,6 +124,24 @@ func TestCellsThatLookLikeNumbersAreNoted(t *testing.T) {
 	}
 }
 
+// Texts are compared as they are, blanks included, and that is said where it matters.
+func TestBlanksAroundTexts(t *testing.T) {
+	o := mustRun(t, classSpec(), sources{"in": []byte("a,y\nred,no\n red,yes\nblue ,no \n")})
+	require.Equal(t, []string{" red", "blue ", "red"}, o.Preprocessing.Columns[0].Categories)
+	require.Equal(t, []string{"no", "no ", "yes"}, o.Classes)
+	require.Contains(t, o.said, `column "a": " red" and "red" are two categories, though they differ in blanks alone`)
+	require.Contains(t, o.said, `label "y": "no " and "no" are two classes, though they differ in blanks alone`)
+}
+
+// What a test source has and the training rows have not is said.
+func TestCategoriesOfTheTestRowsAlone(t *testing.T) {
+	spec := csvSpec()
+	spec.Data.Test = "test"
+	o := mustRun(t, spec, sources{"in": []byte("a,b,y\nred,1,1\nblue,2,2\n"), "test": []byte("a,b,y\nred,1,1\ngreen,2,2\npink,1,2\n")})
+	require.Contains(t, o.said, `test: column "a": 2 of 3 rows have a category that no training row has: it counts as none`)
+	require.NotContains(t, strings.Join(o.said, "\n"), "train: column")
+}
+
 // Commas between thousands are read when every cell agrees, in training and in prediction.
 func TestThousands(t *testing.T) {
 	o := mustRun(t, csvSpec(), sources{"in": []byte("a,y\n\"1,000\",1\n999.5,2\n\"-12,345.25\",3\n")})

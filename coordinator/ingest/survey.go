@@ -35,7 +35,7 @@ type tally struct {
 	numbers, texts, nonFinites int
 	text, nonFinite            sighting // the first of each
 
-	// Of the numbers: those that are integers, those that would lose something as
+	// Of the numbers: those that are integers, up to the first that is none, those that would lose something as
 	// numbers, and those that an author who parts thousands would have parted.
 	integers, identifiers, unparted int
 	identifier                      sighting
@@ -86,7 +86,7 @@ func (t *tally) addNumber(cell string, x float64, line func() int) {
 	if math.Abs(x) >= 1000 {
 		t.unparted++
 	}
-	if dataset.IsInteger(cell) {
+	if t.integers == t.numbers-1 && dataset.IsInteger(cell) { // else it is no column of integers
 		t.integers++
 		if dataset.IsIdentifier(cell) {
 			t.identifier.see(&t.identifiers, cell, line)

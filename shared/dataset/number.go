@@ -118,6 +118,9 @@ func IsIdentifier(s string) bool {
 // point, as pandas writes floats. 1.10, 1e3, +1 and 007 are not plain.
 func IsPlain(s string) bool {
 	s = strings.TrimSpace(s)
+	if len(s) < 16 && s != "" && s[0] > '0' && s[0] <= '9' && IsInteger(s) { // most classes
+		return true
+	}
 	if whole, zeros, ok := strings.Cut(s, "."); ok && strings.Trim(zeros, "0") == "" && zeros != "" {
 		s = whole
 	}
