@@ -23,21 +23,21 @@ func steps(base, step float64) sources {
 // Seconds since 1970 that differ by less than two minutes are one feature unless they
 // are scaled.
 func TestFeaturesThatRoundingMakesEqualAreNoted(t *testing.T) {
-	const close = "that 32-bit floats hardly keep them apart"
+	const lost = "that 32-bit floats hardly keep them apart"
 	for _, scale := range []job.Scale{{}, {Method: "divide", Divide: 1000}} {
 		spec := csvSpec()
 		spec.Data.Transform.Scale = scale
 		o := mustRun(t, spec, steps(1.7e9, 3))
-		require.Contains(t, o.said, `column "a": its values lie so close together, from 1.7e+09 to 1.700000057e+09, `+close+": use data.transform.scale: standard")
+		require.Contains(t, o.said, `column "a": its values lie so close together, from 1.7e+09 to 1.700000057e+09, `+lost+": use data.transform.scale: standard")
 		for _, from := range []sources{steps(0, 3), steps(100_000, 1), steps(0.1, 0.01), steps(1.7e9, 86400), steps(5, 0)} {
-			require.NotContains(t, strings.Join(mustRun(t, spec, from).said, "\n"), close)
+			require.NotContains(t, strings.Join(mustRun(t, spec, from).said, "\n"), lost)
 		}
 	}
 	for _, method := range []string{"standard", "minmax"} {
 		spec := csvSpec()
 		spec.Data.Transform.Scale.Method = method
 		o := mustRun(t, spec, steps(1.7e9, 3))
-		require.NotContains(t, strings.Join(o.said, "\n"), close)
+		require.NotContains(t, strings.Join(o.said, "\n"), lost)
 		require.NotEqual(t, o.x[job.Train][0], o.x[job.Train][1])
 	}
 }

@@ -46,7 +46,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return fmt.Errorf("--input %s: %w", c.Input, err)
 	}
-	if err := c.print(os.Stdout, p); err != nil {
+	if err := c.write(os.Stdout, p); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -58,8 +58,8 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	return nil
 }
 
-// print writes the predictions: a line each, or all of it as JSON.
-func (c *Command) print(w io.Writer, p *registry.Prediction) error {
+// write writes the predictions: a line each, or all of it as JSON.
+func (c *Command) write(w io.Writer, p *registry.Prediction) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(p)
 	}

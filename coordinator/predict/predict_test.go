@@ -40,7 +40,7 @@ func TestPredictionsReadBack(t *testing.T) {
 		x := rapid.Float32().Draw(t, "x")
 		p.Predictions = append(p.Predictions, x)
 		var out bytes.Buffer
-		require.NoError(t, (&Command{}).print(&out, p))
+		require.NoError(t, (&Command{}).write(&out, p))
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 		require.Len(t, lines, len(p.Predictions))
 		for i, class := range classes {

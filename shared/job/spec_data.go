@@ -18,11 +18,11 @@ type Data struct {
 	Shuffle    bool      `json:"shuffle" jsonschema:"default=true" jsonschema_description:"false: rows in file order, step after step"`
 }
 
-// Inline holds a small dataset: x [rows][features], y [rows] of numbers or
-// strings, or [rows][outputs] of numbers. x [rows] means one feature.
+// Inline holds a small dataset: x [rows][features], y [rows] of numbers, strings or
+// booleans, or [rows][outputs] of numbers. x [rows] means one feature.
 type Inline struct {
 	X json.RawMessage `json:"x" jsonschema:"required" jsonschema_description:"[rows][features] of numbers, or [rows] for one feature; null is a missing value"`
-	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers or strings, or [rows][outputs] of numbers"`
+	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers, or of classes (numbers, strings or booleans), or [rows][outputs] of numbers"`
 }
 
 // Format is a source's file format; a source ending in .gz is unpacked first.
