@@ -48,8 +48,8 @@ func (m *madeRows) Read(p []byte) (int, error) {
 
 func (m *madeRows) Close() error { return nil }
 
-// heap is the bytes that are in use.
-func heap() float64 {
+// inUse is the bytes of the heap that are in use.
+func inUse() float64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -77,7 +77,7 @@ func TestMemoryPerRow(t *testing.T) {
 				spec := csvSpec()
 				spec.Data.Split = job.SplitSpec{Train: 0.8, Test: 0.2}
 				change(spec)
-				in := &Ingest{Sources: made(rows), Store: discard{}, Memory: 256 << 10, Progress: func(string) { bytes = max(bytes, heap()) }}
+				in := &Ingest{Sources: made(rows), Store: discard{}, Memory: 256 << 10, Progress: func(string) { bytes = max(bytes, inUse()) }}
 				_, err := in.Run(t.Context(), spec)
 				require.NoError(t, err)
 				return bytes

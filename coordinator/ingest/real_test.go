@@ -198,7 +198,7 @@ func TestGoldenBlocks(t *testing.T) {
 		spec *job.Spec
 		want job.Digest
 	}{
-		"digits": {digitsSpec(), "04bb02bb60b343e53ed0513c9b90c452840e94283ab2db1ca4164c790c1b5324"},
+		"digits": {digitsSpec(), "1735d1b60ea55b2a116badc14741cf922134e1e9b0a455c104e25e193027ebfc"},
 		"ames":   {amesSpec(), "ef896178946be9ef9b4436738ca79947fd999557d43793cdacb1c3897e6e15ce"},
 		"credit": {creditSpec(), "c967622118675a5778974c43f6ae2c698a2fdc933ba9ac57f72d46849a63b419"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"tributary/shared/job"
 	"tributary/shared/numeric"
@@ -14,8 +15,9 @@ import (
 
 // split parts the rows among the splits in use, each in file order: a seeded
 // permutation is cut into parts whose sizes are as near to the fractions as
-// can be, of all rows, or of each class's if stratified. The splits take the place
-// of rows, or four more bytes per row if stratified.
+// can be. If stratified, the sizes are the same, and each class's rows are permuted and
+// cut by themselves, as stratify says. The splits take the place of rows, or four more
+// bytes per row if stratified.
 func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job.Split][]int32, error) {
 	s := spec.Data.Split
 	fractions := [...]float64{s.Train, s.Validation, s.Test}
@@ -25,25 +27,23 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 	if err := checkFractions(fractions, spec.Data.Test != ""); err != nil {
 		return nil, err
 	}
-	strata := [][]int32{rows}
-	if s.Stratify {
-		if !l.classes {
-			return nil, fmt.Errorf("data.split.stratify: want a loss on classes, not %s: %w", spec.Loss, job.ErrInvalid)
+	sizes := apportion(len(rows), fractions)
+	for k, n := range sizes {
+		if n == 0 && fractions[k] > 0 {
+			return nil, fmt.Errorf("data.split.%s: %v of %d rows are none: give it more: %w", job.Splits[k], fractions[k], len(rows), job.ErrInvalid)
 		}
+	}
+	strata, cuts := [][]int32{rows}, [][3]int{sizes}
+	if s.Stratify {
 		var err error
-		if strata, err = l.strata(ctx, rows); err != nil {
+		if strata, cuts, err = l.stratify(ctx, spec, rows, sizes); err != nil {
 			return nil, err
 		}
 	}
 	marks := make([]uint64, rows[len(rows)-1]/64+1) // they are in file order: this is the last
-	cuts, sizes := make([][3]int, len(strata)), [3]int{}
 	for i, stratum := range strata {
 		if err := shuffle(ctx, numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0), stratum); err != nil {
 			return nil, err
-		}
-		cuts[i] = apportion(len(stratum), fractions)
-		for k, n := range cuts[i] {
-			sizes[k] += n
 		}
 	}
 	splits, lo := map[job.Split][]int32{}, 0
@@ -60,15 +60,50 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 		if fractions[k] == 0 {
 			continue
 		}
-		if len(part) == 0 {
-			return nil, fmt.Errorf("data.split.%s: %v of %d rows are none: give it more: %w", name, fractions[k], len(rows), job.ErrInvalid)
-		}
 		if err := inFileOrder(ctx, part, marks); err != nil {
 			return nil, err
 		}
 		splits[name] = part
 	}
 	return splits, nil
+}
+
+// stratify returns a copy of rows, parted by class, in class order, and how many of each
+// part go to each split.
+func (l *label) stratify(ctx context.Context, spec *job.Spec, rows []int32, sizes [3]int) (strata [][]int32, cuts [][3]int, err error) {
+	if !l.classes {
+		return nil, nil, fmt.Errorf("data.split.stratify: want a loss on classes, not %s: %w", spec.Loss, job.ErrInvalid)
+	}
+	if strata, err = l.strata(ctx, rows); err != nil {
+		return nil, nil, err
+	}
+	if sizes[0] < len(strata) {
+		return nil, nil, fmt.Errorf("data.split.train: %v of %d rows are %d, fewer than the %d classes, of which each needs a row to train on: "+
+			"give it more, or leave out the smallest classes (%s): %w",
+			spec.Data.Split.Train, len(rows), sizes[0], len(strata), l.smallest(strata), job.ErrInvalid)
+	}
+	counts := make([]int, len(strata))
+	for c := range strata {
+		counts[c] = len(strata[c])
+	}
+	cuts, err = stratify(ctx, counts, sizes)
+	return strata, cuts, err
+}
+
+// smallest names a few of the classes with the fewest rows.
+func (l *label) smallest(strata [][]int32) string {
+	const shown = 5
+	order := make([]int, len(strata))
+	for c := range order {
+		order[c] = c
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(strata[a]), len(strata[b])) })
+	var names []string
+	for _, c := range order[:min(shown, len(order))] {
+		code := slices.Index(l.class, int32(c))
+		names = append(names, fmt.Sprintf("%.80q: %d", l.dict.texts[code], len(strata[c])))
+	}
+	return strings.Join(names, ", ")
 }
 
 // shuffle is r.Shuffle that ends with ctx.

@@ -82,5 +82,5 @@ type SplitSpec struct {
 	Train      float64 `json:"train" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction of the rows; the three sum to 1"`
 	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated while training"`
 	Test       float64 `json:"test,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated at the end"`
-	Stratify   bool    `json:"stratify,omitempty" jsonschema:"default=false" jsonschema_description:"keep each class's share in every split"`
+	Stratify   bool    `json:"stratify,omitempty" jsonschema:"default=false" jsonschema_description:"keep each class's share in every split, and a training row of each class; the splits' sizes stay the same"`
 }
