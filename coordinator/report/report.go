@@ -41,9 +41,10 @@ type Point struct {
 
 // Evaluation is the metrics of a split, loss among them.
 type Evaluation struct {
-	Step    int64              `json:"step"` // steps committed
-	Split   job.Split          `json:"split"`
-	Metrics map[string]float64 `json:"metrics"`
+	Step      int64              `json:"step"` // steps committed
+	Split     job.Split          `json:"split"`
+	Metrics   map[string]float64 `json:"metrics"`
+	Undefined map[string]string  `json:"undefined,omitempty"` // why a metric could not be computed, by name
 }
 
 // Files returns the report's files by name. A job whose curves cannot be drawn
@@ -77,14 +78,17 @@ func (n number) MarshalJSON() ([]byte, error) {
 }
 
 // MetricsJSONL returns one JSON object per line, in order of steps: of every
-// step {"step","loss"}, and of every evaluation {"step","split","metrics"},
-// after the step it followed. null stands for NaN and infinities.
+// step {"step","loss"}, and of every evaluation {"step","split","metrics"}, with
+// "undefined" where a metric could not be computed, after the step it followed. null
+// stands for a loss of NaN or an infinity.
 func MetricsJSONL(c Curves) []byte {
 	var out bytes.Buffer
 	e := 0
 	evaluations := func(before int64) {
 		for ; e < len(c.Evaluations) && c.Evaluations[e].Step < before; e++ {
-			line(&out, c.Evaluations[e].line())
+			v := c.Evaluations[e]
+			v.Metrics, v.Undefined = job.FiniteFigures(v.Metrics, v.Undefined)
+			line(&out, v)
 		}
 	}
 	for _, p := range c.Losses {
@@ -96,18 +100,6 @@ func MetricsJSONL(c Curves) []byte {
 	}
 	evaluations(math.MaxInt64)
 	return out.Bytes()
-}
-
-func (e Evaluation) line() any {
-	metrics := make(map[string]number, len(e.Metrics))
-	for name, x := range e.Metrics {
-		metrics[name] = number(x)
-	}
-	return struct {
-		Step    int64             `json:"step"`
-		Split   job.Split         `json:"split"`
-		Metrics map[string]number `json:"metrics"`
-	}{e.Step, e.Split, metrics}
 }
 
 // line appends v, which is made of numbers and strings alone.

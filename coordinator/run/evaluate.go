@@ -99,13 +99,14 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 			}
 			units[block] = unit
 		}
-		e := report.Evaluation{Step: steps, Split: split, Metrics: t.engine.Metrics.Combine(units)}
+		figures := t.engine.Metrics.Combine(units)
+		e := report.Evaluation{Step: steps, Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
 		if err := t.remember(ctx, e); err != nil {
 			return t.unreachable(ctx, err)
 		}
 		t.publish(notice.Event{
 			Type: notice.EvaluationEvent, Step: steps, Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
-			Split: split, Metrics: e.Metrics,
+			Split: split, Metrics: e.Metrics, Undefined: e.Undefined,
 		})
 	}
 	if err := t.service.cfg.Ledger.DropEvaluations(ctx, t.layout, steps); err != nil {

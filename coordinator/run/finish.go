@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"tributary/coordinator/report"
 	"tributary/shared/blob"
@@ -59,6 +60,9 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 		return nil, err
 	}
 	outcome.Out, err = persist(ctx, t.driver, "store the model", func() (string, error) { return t.keep(ctx, files) })
+	if err == nil {
+		t.sayUndefined(outcome)
+	}
 	return outcome, err
 }
 
@@ -128,6 +132,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 
 // outcome sums the job up.
 func (t *training) outcome(c report.Curves) *job.Outcome {
+	undefined := map[job.Split]map[string]string{}
 	o := &job.Outcome{
 		Job: t.ref.Job, Steps: t.engine.Plan.Steps(), Metrics: map[job.Split]map[string]float64{},
 		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping), StepMS: t.pace.times(),
@@ -135,10 +140,31 @@ func (t *training) outcome(c report.Curves) *job.Outcome {
 	for _, e := range c.Evaluations {
 		if e.Step == o.Steps {
 			o.Metrics[e.Split] = maps.Clone(e.Metrics)
+			if len(e.Undefined) > 0 {
+				undefined[e.Split] = maps.Clone(e.Undefined)
+			}
 		}
 	}
-	o.TrainLoss = o.Metrics[job.Train]["loss"]
+	if len(undefined) > 0 {
+		o.Undefined = undefined
+	}
+	if loss, ok := o.Metrics[job.Train][job.LossFigure]; ok {
+		o.TrainLoss = &loss
+	}
 	return o
+}
+
+// sayUndefined says which metrics of which splits could not be computed, in one note.
+func (t *training) sayUndefined(o *job.Outcome) {
+	var list []string
+	for _, split := range job.Splits {
+		for _, name := range slices.Sorted(maps.Keys(o.Undefined[split])) {
+			list = append(list, fmt.Sprintf("%s %s: %s", split, name, o.Undefined[split][name]))
+		}
+	}
+	if len(list) > 0 {
+		t.publish(notice.Event{Type: notice.NoteEvent, Step: o.Steps, Steps: o.Steps, Message: "could not be computed: " + strings.Join(list, "; ")})
+	}
 }
 
 // files encodes everything the job leaves behind.
@@ -152,7 +178,7 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
 		Spec: t.engine.Plan.Spec, Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
-		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics,
+		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, params)
 	if err != nil {

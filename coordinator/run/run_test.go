@@ -2,8 +2,10 @@ package run_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
+	"tributary/shared/registry"
 )
 
 // line is the worked job of that name, of so many steps.
@@ -31,7 +34,7 @@ func TestAJobFromSubmissionToModel(t *testing.T) {
 	r := w.ended("a")
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 	require.EqualValues(t, 30, r.Outcome.Steps)
-	require.Equal(t, r.Outcome.TrainLoss, r.Outcome.Metrics[job.Train]["loss"])
+	require.Equal(t, *r.Outcome.TrainLoss, r.Outcome.Metrics[job.Train]["loss"])
 	require.Equal(t, "tributary-models/a", r.Outcome.Out)
 	require.NotNil(t, r.Started)
 	require.NotNil(t, r.Finished)
@@ -45,6 +48,38 @@ func TestAJobFromSubmissionToModel(t *testing.T) {
 	state, err := w.ledger.State(t.Context(), ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan})
 	require.NoError(t, err)
 	require.Equal(t, ledger.State{}, state, "the training state is deleted")
+}
+
+// A metric that cannot be computed is named, with the reason, in the outcome, the model's
+// card, the evaluation's event and one note.
+func TestWhatCannotBeComputedIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.coordinate(1)
+	w.submit(strings.Replace(line("a", 3), `"y":[2,4,5,6,8]}}`, `"y":[2,4,5,6,8]},"split":{"train":0.8,"test":0.2}},"metrics":["rmse","r2"]`, 1))
+	r := w.ended("a")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	const why = "the labels of the rows (1) are all the same"
+	require.NotContains(t, r.Outcome.Metrics[job.Test], "r2")
+	require.Contains(t, r.Outcome.Metrics[job.Train], "r2")
+	require.Len(t, r.Outcome.Undefined, 1)
+	require.Contains(t, r.Outcome.Undefined[job.Test]["r2"], why)
+	w.told("the outcome", func(e notice.Event) bool { return e.Outcome != nil })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var card registry.Card
+	require.NoError(t, json.Unmarshal(w.files["a/"+registry.CardFile], &card))
+	require.Equal(t, r.Outcome.Undefined, card.Undefined)
+	notes := 0
+	for _, e := range w.events {
+		switch {
+		case e.Type == notice.NoteEvent && strings.Contains(e.Message, "could not be computed: test r2: "+why):
+			notes++
+		case e.Type == notice.EvaluationEvent && e.Split == job.Test:
+			require.Contains(t, e.Undefined["r2"], why)
+		}
+	}
+	require.Equal(t, 1, notes)
 }
 
 func TestAFolderThatCannotBeWrittenFailsTheJob(t *testing.T) {

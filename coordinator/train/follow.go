@@ -128,5 +128,8 @@ func evaluation(e notice.Event) string {
 	for _, name := range slices.Sorted(maps.Keys(e.Metrics)) {
 		fmt.Fprintf(&line, " %s %.4g", name, e.Metrics[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(e.Undefined)) {
+		fmt.Fprintf(&line, " %s undefined", name)
+	}
 	return line.String()
 }

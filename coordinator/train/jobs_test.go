@@ -129,7 +129,7 @@ func checkFiles(t *testing.T, dir string, o *job.Outcome) {
 	require.Equal(t, o.ParametersSHA256, m.Card.ParametersSHA256)
 	require.Equal(t, o.ParametersSHA256, registry.ParametersDigest(m.Params))
 	require.Equal(t, o.Metrics, m.Card.Metrics)
-	require.Equal(t, o.Metrics[job.Train]["loss"], o.TrainLoss)
+	require.Equal(t, o.Metrics[job.Train]["loss"], *o.TrainLoss)
 	require.Positive(t, o.Seconds)
 	require.Positive(t, o.SamplesPerSecond)
 	for _, digest := range []job.Digest{m.Card.Dataset, m.Card.Plan} {

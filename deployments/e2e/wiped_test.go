@@ -103,5 +103,5 @@ func TestRedisIsWiped(t *testing.T) {
 	var second struct{ ID job.ID }
 	c.ask("tributary.jobs.submit", next, &second)
 	warm := c.until(second.ID, func(r job.Record) bool { return r.State == job.Succeeded })
-	require.Less(t, warm.Outcome.TrainLoss, 2*r.Outcome.TrainLoss+0.01, "it begins where the other ended")
+	require.Less(t, *warm.Outcome.TrainLoss, 2**r.Outcome.TrainLoss+0.01, "it begins where the other ended")
 }

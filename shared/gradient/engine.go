@@ -113,7 +113,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		blocks:  shaped{blocks, p.Dataset.Features, p.Dataset.Targets},
 		Metrics: metric.Config{
 			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
-			Outputs: network.Outputs(), Label: p.Dataset.Preprocessing.Label,
+			Outputs: network.Outputs(), Classes: p.Dataset.Classes, Label: p.Dataset.Preprocessing.Label,
 		},
 	}, nil
 }

@@ -188,7 +188,7 @@ func TestEvaluation(t *testing.T) {
 			require.NoError(t, err)
 			units = append(units, unit)
 		}
-		return e.Metrics.Combine(units)
+		return e.Metrics.Combine(units).Values
 	}
 	whole, parts := metrics(50), metrics(8)
 	require.Equal(t, parts, metrics(8))

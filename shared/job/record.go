@@ -72,8 +72,9 @@ func (r *Record) Ref() Ref { return Ref{Job: r.ID, Run: r.Run} }
 type Outcome struct {
 	Job              ID                           `json:"job"`
 	Steps            int64                        `json:"steps"`
-	TrainLoss        float64                      `json:"train_loss"` // loss over the training split at the final parameters
-	Metrics          map[Split]map[string]float64 `json:"metrics"`    // by split, then by metric; loss among them
+	TrainLoss        *float64                     `json:"train_loss"`          // loss over the training split at the final parameters; nil where it is undefined
+	Metrics          map[Split]map[string]float64 `json:"metrics"`             // by split, then by metric; loss among them
+	Undefined        map[Split]map[string]string  `json:"undefined,omitempty"` // as Metrics, a sentence for each metric that could not be computed
 	ParametersSHA256 Digest                       `json:"parameters_sha256"`
 	SamplesPerSecond float64                      `json:"samples_per_second"` // rows trained on / Seconds
 	Seconds          float64                      `json:"seconds"`            // in training steps, without ingest and evaluation

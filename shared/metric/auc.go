@@ -2,15 +2,16 @@ package metric
 
 import (
 	"cmp"
-	"math"
+	"fmt"
 	"slices"
 )
 
 // auc is the area under the receiver operating characteristic: the chance that a row
 // of the second class has a greater score than one of the first, a tie
 // counting half (the Mann–Whitney statistic). It is counted in integers, so
-// exact up to the one division; NaN with one class only or a NaN score.
-func (s *Sums) auc() float64 {
+// exact up to the one division. Rows of one class only, and a score that is NaN, have no
+// area, but a reason; classes names the two, or is nil.
+func (s *Sums) auc(classes []string) (area float64, why string) {
 	type scored struct {
 		score  float32
 		second bool
@@ -18,7 +19,7 @@ func (s *Sums) auc() float64 {
 	rows := make([]scored, len(s.scores))
 	for i, v := range s.scores {
 		if v != v {
-			return math.NaN()
+			return 0, "a row's score is NaN, which ranks nowhere: outputs are too large"
 		}
 		rows[i] = scored{v, s.second[i]}
 	}
@@ -39,7 +40,15 @@ func (s *Sums) auc() float64 {
 		first, second = first+ties[0], second+ties[1]
 	}
 	if first == 0 || second == 0 {
-		return math.NaN()
+		only := 0
+		if first == 0 {
+			only = 1
+		}
+		name := fmt.Sprintf("%d of 0 and 1", only)
+		if only < len(classes) {
+			name = fmt.Sprintf("%.80q", classes[only])
+		}
+		return 0, fmt.Sprintf("all %d rows are of class %s, it takes rows of two classes", s.rows, name)
 	}
-	return float64(halves) / (2 * float64(first) * float64(second))
+	return float64(halves) / (2 * float64(first) * float64(second)), ""
 }

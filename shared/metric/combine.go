@@ -1,71 +1,101 @@
 package metric
 
 import (
+	"fmt"
 	"math"
 
 	"tributary/shared/job"
 	"tributary/shared/numeric"
 )
 
-// Combine returns the loss, under "loss" (the mean over the rows; for a loss that is
-// a sum, the sum), and each metric asked for, of the units taken together in
-// their order. A figure that is undefined (AUC of one class, R² of constant
-// labels, a metric that does not go with the loss, anything of no rows) or
-// not finite is left out.
+// Figures are the loss, under "loss", and the metrics of a split.
+type Figures struct {
+	Values    map[string]float64 // by name; finite
+	Undefined map[string]string  // by name, a sentence that says why there is no value; nil when all are there
+}
+
+// Combine returns the loss (the mean over the rows; for a loss that is a sum, the
+// sum) and each metric asked for, of the units taken together in their order. A figure
+// that cannot be computed (AUC of one class, R² of constant labels, a metric that does not go
+// with the loss, anything of no rows) or is not finite has no value, but a reason.
 //
 // R² is 1 − Σ(ŷ−y)²/Σ(y−ȳ)² over all outputs, ȳ the mean of each.
-func (c Config) Combine(units []*Sums) map[string]float64 {
+func (c Config) Combine(units []*Sums) Figures {
 	var t Sums
 	for _, u := range units {
 		if u != nil {
 			t.add(u)
 		}
 	}
-	figures := make(map[string]float64)
-	if t.rows == 0 {
-		return figures
-	}
-	set := func(name string, v float64) {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			figures[name] = v
+	values, undefined := map[string]float64{}, map[string]string{}
+	set := func(name string, v float64, why string) {
+		if why != "" {
+			undefined[name] = why
+		} else {
+			values[name] = v
 		}
 	}
-	mean := t.loss / float64(t.rows)
-	if c.Loss.Sums() {
-		set("loss", t.loss)
+	if c.Loss.Sums() && t.rows > 0 {
+		set(job.LossFigure, t.loss, "")
 	} else {
-		set("loss", mean)
+		v, why := t.mean(t.loss)
+		set(job.LossFigure, v, why)
 	}
 	for _, m := range c.Metrics {
-		set(string(m), c.figure(m, &t, mean))
+		v, why := c.figure(m, &t)
+		set(string(m), v, why)
 	}
-	return figures
+	var f Figures
+	f.Values, f.Undefined = job.FiniteFigures(values, undefined)
+	return f
 }
 
-// figure returns one metric of the totals t; NaN when it is undefined.
-func (c Config) figure(m job.Metric, t *Sums, meanLoss float64) float64 {
-	if c.Loss.Classifies() {
-		switch m {
-		case job.Accuracy:
-			return float64(t.correct) / float64(t.rows)
-		case job.LogLoss:
-			return meanLoss
-		case job.AUC:
-			return t.auc()
-		default:
-			return math.NaN()
-		}
+// mean divides a sum by the rows.
+func (s *Sums) mean(sum float64) (v float64, why string) {
+	if s.rows == 0 {
+		return 0, noRows
 	}
-	n, deviations := t.deviations()
+	return sum / float64(s.rows), ""
+}
+
+const noRows = "there are no rows"
+
+// figure returns one metric of the totals t, or why it cannot be computed. A value may
+// not be finite.
+func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
+	switch {
+	case t.rows == 0:
+		return 0, noRows
+	case m.Classifies() != c.Loss.Classifies():
+		return 0, fmt.Sprintf("it does not go with loss %s", c.Loss)
+	}
 	switch m {
+	case job.Accuracy:
+		return float64(t.correct) / float64(t.rows), ""
+	case job.LogLoss:
+		return t.mean(t.loss)
+	case job.AUC:
+		if !c.binary() {
+			return 0, fmt.Sprintf("it is of two classes, there are %d", c.Outputs)
+		}
+		return t.auc(c.Classes)
 	case job.RMSE:
-		return math.Sqrt(t.squared / n)
+		n, _ := t.deviations()
+		return math.Sqrt(t.squared / n), ""
 	case job.MAE:
-		return t.abs / n
+		n, _ := t.deviations()
+		return t.abs / n, ""
 	case job.R2:
-		return 1 - t.squared/deviations
+		_, deviations := t.deviations()
+		if deviations == 0 {
+			return 0, fmt.Sprintf("the labels of the rows (%d) are all the same, so their squared deviations from the mean, by which it divides, sum to 0", t.rows)
+		}
+		if math.IsInf(deviations, 1) {
+			return deviations, "" // not 1 − x/∞ = 1
+		}
+		return 1 - t.squared/deviations, ""
 	default:
-		return math.NaN()
+		return 0, "this program does not know it"
 	}
 }
 
@@ -87,7 +117,7 @@ func (s *Sums) add(u *Sums) {
 }
 
 // deviations returns how many labels there are and the sum of their squared
-// deviations from the mean of their output; NaN when the labels of every output are
+// deviations from the mean of their output, 0 when the labels of every output are
 // equal but for rounding.
 func (s *Sums) deviations() (n, sum float64) {
 	constant := true
@@ -97,7 +127,7 @@ func (s *Sums) deviations() (n, sum float64) {
 		constant = constant && numeric.Constant(p.m2/float64(p.n), p.mean, p.n)
 	}
 	if constant {
-		sum = math.NaN()
+		sum = 0
 	}
 	return n, sum
 }

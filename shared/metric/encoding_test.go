@@ -119,7 +119,7 @@ func FuzzDecodeSums(f *testing.F) {
 		require.Equal(t, data, s.Encode())
 		for _, loss := range []job.Loss{job.SigmoidCrossEntropy, job.MSE} {
 			c := Config{Loss: loss, Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC}}
-			for name, v := range c.Combine([]*Sums{s, s}) {
+			for name, v := range c.Combine([]*Sums{s, s}).Values {
 				require.False(t, math.IsNaN(v) || math.IsInf(v, 0), name)
 			}
 		}

@@ -6,8 +6,8 @@
 // is package model's. Package gradient makes units on workers, the coordinator
 // and the one-process reference combine them.
 //
-// Invariant: a combination depends on the units and their order alone, and
-// holds finite numbers only: what is undefined is left out.
+// Invariant: a combination depends on the units and their order alone. Each figure
+// that was asked for is there, as a finite number or as a reason why there is none.
 package metric
 
 import (
@@ -21,7 +21,8 @@ import (
 type Config struct {
 	Loss    job.Loss
 	Metrics []job.Metric
-	Outputs int // columns of the outputs
+	Outputs int      // columns of the outputs
+	Classes []string // names of the classes, for reasons; may be nil
 	// Label's Scale and Shift bring regression values back to original units,
 	// in which their metrics are; Scale 0 is taken for 1.
 	Label dataset.Column

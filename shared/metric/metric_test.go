@@ -25,15 +25,20 @@ func TestClassification(t *testing.T) {
 		nan, 1, 2, // none
 	}
 	u := c.Unit(outputs, []float32{1, 0, 1, 2}, 4, 6)
-	// AUC of three classes and RMSE of classes are undefined.
-	require.Equal(t, map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5}, c.Combine([]*Sums{u}))
+	require.Equal(t, Figures{
+		Values: map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5},
+		Undefined: map[string]string{
+			"auc":  "it is of two classes, there are 3",
+			"rmse": "it does not go with loss softmax_cross_entropy",
+		},
+	}, c.Combine([]*Sums{u}))
 }
 
 func TestSigmoidClassifies(t *testing.T) {
 	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.AUC}}
 	u := c.Unit([]float32{-1, 0, 0.5, 2}, []float32{0, 0, 1, 0}, 4, 2)
 	// 0 is not above 0, so class 0; of the three pairs the positive wins two.
-	require.Equal(t, map[string]float64{"loss": 0.5, "accuracy": 0.75, "auc": 2.0 / 3}, c.Combine([]*Sums{u}))
+	require.Equal(t, map[string]float64{"loss": 0.5, "accuracy": 0.75, "auc": 2.0 / 3}, c.Combine([]*Sums{u}).Values)
 }
 
 func TestRegressionIsInOriginalUnits(t *testing.T) {
@@ -43,7 +48,7 @@ func TestRegressionIsInOriginalUnits(t *testing.T) {
 	}
 	// Labels 110, 120, 130, 140; errors +10, −10, 0, +20.
 	u := c.Unit([]float32{2, 1, 3, 6}, []float32{1, 2, 3, 4}, 4, 6)
-	got := c.Combine([]*Sums{u})
+	got := c.Combine([]*Sums{u}).Values
 	require.Len(t, got, 4)
 	require.Equal(t, 1.5, got["loss"])
 	require.InDelta(t, math.Sqrt(150), got["rmse"], 1e-12)
@@ -54,26 +59,61 @@ func TestRegressionIsInOriginalUnits(t *testing.T) {
 func TestLossThatIsASum(t *testing.T) {
 	c := Config{Loss: job.HalfSquaredError, Outputs: 1}
 	a, b := c.Unit([]float32{1}, []float32{2}, 1, 0.5), c.Unit([]float32{1, 1}, []float32{2, 2}, 2, 1)
-	require.Equal(t, map[string]float64{"loss": 1.5}, c.Combine([]*Sums{a, b}))
+	require.Equal(t, map[string]float64{"loss": 1.5}, c.Combine([]*Sums{a, b}).Values)
 }
 
-func TestUndefinedIsLeftOut(t *testing.T) {
+// Each figure that is asked for is there, as a number or as a reason.
+func TestUndefinedIsNamed(t *testing.T) {
 	all := []job.Metric{job.Accuracy, job.RMSE, job.MAE, job.R2, job.AUC, job.LogLoss, "unheard of"}
-	binary := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: all}
+	binary := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: all, Classes: []string{"no", "yes"}}
 	regression := Config{Loss: job.MSE, Outputs: 1, Metrics: all}
-	require.Empty(t, binary.Combine(nil))
-	require.Empty(t, regression.Combine([]*Sums{nil, regression.Unit(nil, nil, 0, 0)}))
+	classes := func(outputs, y []float32, loss float64) Figures {
+		return binary.Combine([]*Sums{binary.Unit(outputs, y, len(y), loss)})
+	}
+	numbers := func(label dataset.Column, outputs, y []float32, loss float64) Figures {
+		c := regression
+		c.Label = label
+		return c.Combine([]*Sums{c.Unit(outputs, y, len(y), loss)})
+	}
+	huge := dataset.Column{Scale: 1e200}
+	for name, c := range map[string]struct {
+		got    Figures
+		values map[string]float64
+		why    map[string]string // part of the reason
+	}{
+		"no units": {binary.Combine(nil), nil, map[string]string{
+			"loss": "there are no rows", "accuracy": "there are no rows", "auc": "there are no rows", "log_loss": "there are no rows", "r2": "there are no rows",
+		}},
+		"no rows":    {numbers(huge, nil, nil, 0), nil, map[string]string{"loss": "there are no rows", "rmse": "there are no rows"}},
+		"one class":  {classes([]float32{1, 2}, []float32{1, 1}, 1), map[string]float64{"loss": 0.5, "log_loss": 0.5, "accuracy": 1}, map[string]string{"auc": `all 2 rows are of class "yes"`}},
+		"the other":  {classes([]float32{-1}, []float32{0}, 1), map[string]float64{"loss": 1, "log_loss": 1, "accuracy": 1}, map[string]string{"auc": `all 1 rows are of class "no"`}},
+		"NaN score":  {classes([]float32{nan, 2}, []float32{0, 1}, math.NaN()), map[string]float64{"accuracy": 0.5}, map[string]string{"auc": "score is NaN", "loss": "NaN", "log_loss": "NaN"}},
+		"a constant": {numbers(dataset.Column{}, []float32{1, 2}, []float32{3, 3}, 5), map[string]float64{"loss": 2.5, "mae": 1.5, "rmse": math.Sqrt(2.5)}, map[string]string{"r2": "the labels of the rows (2) are all the same"}},
+		"infinite":   {numbers(dataset.Column{}, []float32{inf, 2}, []float32{3, 4}, math.Inf(1)), nil, map[string]string{"loss": "+Inf", "rmse": "+Inf", "mae": "+Inf", "r2": "-Inf"}},
+		"errors whose squares overflow": {numbers(huge, []float32{1, 2}, []float32{3, 5}, 13), map[string]float64{"loss": 6.5, "mae": 2.5e200},
+			map[string]string{"rmse": "+Inf", "r2": "+Inf"}},
+		"deviations that overflow": {numbers(huge, []float32{1, 2}, []float32{1, 2}, 0), map[string]float64{"loss": 0, "mae": 0, "rmse": 0},
+			map[string]string{"r2": "+Inf"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for figure, v := range c.values {
+				require.InEpsilon(t, 1+v, 1+c.got.Values[figure], 1e-12, figure)
+			}
+			require.Len(t, c.got.Values, len(c.values))
+			require.Len(t, c.got.Undefined, 1+len(all)-len(c.values), "the others have a reason")
+			for figure, part := range c.why {
+				require.Contains(t, c.got.Undefined[figure], part, figure)
+			}
+		})
+	}
+}
 
-	oneClass := binary.Combine([]*Sums{binary.Unit([]float32{1, 2}, []float32{1, 1}, 2, 1)})
-	require.NotContains(t, oneClass, "auc")
-	require.Contains(t, oneClass, "accuracy")
-	badScore := binary.Combine([]*Sums{binary.Unit([]float32{nan, 2}, []float32{0, 1}, 2, math.NaN())})
-	require.Equal(t, map[string]float64{"accuracy": 0.5}, badScore)
-	constant := regression.Combine([]*Sums{regression.Unit([]float32{1, 2}, []float32{3, 3}, 2, 5)})
-	require.NotContains(t, constant, "r2")
-	require.Contains(t, constant, "rmse")
-	infinite := regression.Combine([]*Sums{regression.Unit([]float32{inf, 2}, []float32{3, 4}, 2, math.Inf(1))})
-	require.Empty(t, infinite)
+// Labels around a mean whose square overflows have an R².
+func TestR2OfALargeMean(t *testing.T) {
+	c := Config{Loss: job.MSE, Outputs: 1, Metrics: []job.Metric{job.R2}, Label: dataset.Column{Scale: 1e140, Shift: 1e155}}
+	f := c.Combine([]*Sums{c.Unit([]float32{-1, 0, 0.5}, []float32{-1, 0, 1}, 3, 0)})
+	require.InDelta(t, 1-0.25/2, f.Values["r2"], 1e-9)
+	require.Nil(t, f.Undefined)
 }
 
 // R² against its definition, over several outputs and any cut into units.
@@ -100,7 +140,7 @@ func TestR2AgainstTwin(t *testing.T) {
 				deviations += (float64(y[r*n+o]) - mean) * (float64(y[r*n+o]) - mean)
 			}
 		}
-		got := c.Combine(units)
+		got := c.Combine(units).Values
 		require.InDelta(t, math.Sqrt(squared/float64(rows*n)), got["rmse"], 1e-9)
 		require.InDelta(t, abs/float64(rows*n), got["mae"], 1e-9)
 		if deviations > 1e-3 {
@@ -142,7 +182,7 @@ func TestAUCAgainstPairs(t *testing.T) {
 			}
 			got, ok := c.Combine([]*Sums{
 				c.Unit(z[:cut*outputs], y[:cut], cut, 0), c.Unit(z[cut*outputs:], y[cut:], rows-cut, 0),
-			})["auc"]
+			}).Values["auc"]
 			require.Equal(t, pairs > 0, ok)
 			if ok {
 				require.InDelta(t, wins/pairs, got, 1e-15)

@@ -24,6 +24,10 @@ func (p *spread) merge(q spread) {
 	if q.n == 0 || n <= 0 {
 		return
 	}
+	if p.n == 0 { // where a large mean's square is infinite, and 0 times that NaN
+		*p = q
+		return
+	}
 	delta := q.mean - p.mean
 	share := float64(q.n) / float64(n)
 	p.mean += float64(delta * share)

@@ -46,6 +46,7 @@ type Event struct {
 	Loss             *float64           `json:"loss,omitempty"`  // training loss of the batch of step Step-1
 	Split            job.Split          `json:"split,omitempty"` // of an evaluation
 	Metrics          map[string]float64 `json:"metrics,omitempty"`
+	Undefined        map[string]string  `json:"undefined,omitempty"`          // of an evaluation: why a metric could not be computed, by name
 	Workers          int                `json:"workers,omitempty"`            // workers present
 	SamplesPerSecond float64            `json:"samples_per_second,omitempty"` // rows trained on
 	Message          string             `json:"message,omitempty"`            // a sentence for people
@@ -73,13 +74,20 @@ func (e Event) Validate() error {
 	if !slices.Contains(EventTypes, e.Type) {
 		err = errors.Join(err, fmt.Errorf("type is %.80q; it must be one of %q: %w", e.Type, EventTypes, job.ErrInvalid))
 	}
+	if len(e.Undefined) > maxMetrics {
+		err = errors.Join(err, fmt.Errorf("undefined has %d entries; at most %d are allowed: %w", len(e.Undefined), maxMetrics, job.ErrInvalid))
+	}
+	for name, why := range e.Undefined {
+		err = errors.Join(err, checkText(fmt.Sprintf("undefined.%.80q", name), why, MaxText))
+	}
 	if len(e.Metrics) > maxMetrics {
 		err = errors.Join(err, fmt.Errorf("metrics has %d entries; at most %d are allowed: %w", len(e.Metrics), maxMetrics, job.ErrInvalid))
 	}
 	return err
 }
 
-// MarshalJSON leaves out numbers that JSON has no word for: NaN and ±Inf.
+// MarshalJSON leaves out numbers that JSON has no word for, NaN and ±Inf. Metrics of
+// that kind are among those that are undefined.
 func (e Event) MarshalJSON() ([]byte, error) {
 	type plain Event
 	p := plain(e)
@@ -89,16 +97,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if !finite(p.SamplesPerSecond) {
 		p.SamplesPerSecond = 0
 	}
-	p.Metrics = nil
-	for name, v := range e.Metrics {
-		if !finite(v) {
-			continue
-		}
-		if p.Metrics == nil {
-			p.Metrics = make(map[string]float64, len(e.Metrics))
-		}
-		p.Metrics[name] = v
-	}
+	p.Metrics, p.Undefined = job.FiniteFigures(e.Metrics, e.Undefined)
 	return json.Marshal(p)
 }
 

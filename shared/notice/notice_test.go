@@ -2,7 +2,9 @@ package notice_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -78,6 +80,7 @@ func TestEventLeavesOutWhatJSONCannotSay(t *testing.T) {
 	require.Nil(t, back.Loss)
 	require.Zero(t, back.SamplesPerSecond)
 	require.Equal(t, map[string]float64{"good": 1.5}, back.Metrics)
+	require.Equal(t, []string{"bad"}, slices.Collect(maps.Keys(back.Undefined)), "named as undefined")
 	require.Len(t, e.Metrics, 2, "the event itself is left alone")
 }
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"maps"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -40,8 +40,9 @@ type Card struct {
 	Outputs       int                    `json:"outputs"`
 
 	Steps     int64                            `json:"steps"`
-	TrainLoss float64                          `json:"train_loss"`
-	Metrics   map[job.Split]map[string]float64 `json:"metrics"` // those that are finite numbers
+	TrainLoss *float64                         `json:"train_loss"`          // nil where it is undefined
+	Metrics   map[job.Split]map[string]float64 `json:"metrics"`             // those that are finite numbers
+	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // why there is no number, by split and metric
 
 	Dataset          job.Digest   `json:"dataset"` // of the manifest
 	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
@@ -57,19 +58,21 @@ type Versions struct {
 	Gonum   string `json:"gonum"`
 }
 
-// encode returns the model.json. A metric that is not a finite number (AUC of
-// a split with one class, say) has no JSON and is left out.
+// encode returns the model.json. A metric that is not a finite number has no JSON and is
+// among those that are undefined.
 func (c Card) encode() ([]byte, error) {
-	metrics := make(map[job.Split]map[string]float64, len(c.Metrics))
+	metrics, undefined := make(map[job.Split]map[string]float64, len(c.Metrics)), maps.Clone(c.Undefined)
 	for split, values := range c.Metrics {
-		metrics[split] = make(map[string]float64, len(values))
-		for name, x := range values {
-			if !math.IsNaN(x) && !math.IsInf(x, 0) {
-				metrics[split][name] = x
-			}
+		var why map[string]string
+		if metrics[split], why = job.FiniteFigures(values, c.Undefined[split]); why == nil {
+			continue
 		}
+		if undefined == nil {
+			undefined = map[job.Split]map[string]string{}
+		}
+		undefined[split] = why
 	}
-	c.Metrics = metrics
+	c.Metrics, c.Undefined = metrics, undefined
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of model %.80q: %w", CardFile, string(c.ID), err)

@@ -36,7 +36,7 @@ func linear(t testing.TB, loss job.Loss, classes []string, label dataset.Column,
 			Clean:     job.Clean{Missing: job.Missing{Method: "drop"}, Duplicates: job.KeepDuplicates},
 			Transform: job.Transform{Scale: job.Scale{Method: "none"}, Label: job.Scale{Method: "none"}},
 		}, Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.01}}, Batch: 5, Microbatches: 1, Epochs: 100},
-		Preprocessing: p, Classes: classes, Steps: 100, TrainLoss: 0.25,
+		Preprocessing: p, Classes: classes, Steps: 100, TrainLoss: new(0.25),
 		Metrics: map[job.Split]map[string]float64{job.Train: {"loss": 0.25, "rmse": 0.5}},
 		Dataset: "d1", Plan: "p1", Numerics: "n1",
 	}
@@ -67,7 +67,7 @@ func TestSaveAndLoad(t *testing.T) {
 	require.Equal(t, os.FileMode(0o644), info.Mode().Perm())
 }
 
-func TestEncodeIsDeterministicAndLeavesOutNaN(t *testing.T) {
+func TestEncodeIsDeterministicAndNamesNaN(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1.5, -2.25, 0.125)
 	zero := 0.0
 	m.Card.Metrics[job.Test] = map[string]float64{"loss": 1, "r2": zero / zero, "auc": 1 / zero}
@@ -79,6 +79,8 @@ func TestEncodeIsDeterministicAndLeavesOutNaN(t *testing.T) {
 	got, err := Decode(a)
 	require.NoError(t, err)
 	require.Equal(t, map[string]float64{"loss": 1}, got.Card.Metrics[job.Test])
+	require.Len(t, got.Card.Undefined[job.Test], 2, "they are named")
+	require.Contains(t, got.Card.Undefined[job.Test]["auc"], "+Inf")
 }
 
 // The digest is also what this prints:

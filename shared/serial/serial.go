@@ -22,7 +22,9 @@ type Result struct {
 	Params  []float32
 	Losses  []float64 // per step, as people read it
 	Metrics map[job.Split]map[string]float64
-	Chain   ledger.Chain // of the update log that a fleet would have written
+	// Undefined says of each metric that could not be computed why, by split and metric.
+	Undefined map[job.Split]map[string]string
+	Chain     ledger.Chain // of the update log that a fleet would have written
 }
 
 // Train runs all of a job's steps and the final evaluation.
@@ -37,25 +39,28 @@ func Train(ctx context.Context, e *gradient.Engine) (*Result, error) {
 		w.Fold()
 	}
 	res.Chain = w.Chain
-	var err error
-	res.Metrics, err = evaluate(ctx, e, w.scratch, res.Params)
-	return res, err
+	return res, res.evaluate(ctx, e, w.scratch)
 }
 
-func evaluate(ctx context.Context, e *gradient.Engine, s *gradient.Scratch, params []float32) (map[job.Split]map[string]float64, error) {
-	metrics := map[job.Split]map[string]float64{}
+// evaluate evaluates every split at the final parameters.
+func (r *Result) evaluate(ctx context.Context, e *gradient.Engine, s *gradient.Scratch) error {
+	r.Metrics, r.Undefined = map[job.Split]map[string]float64{}, map[job.Split]map[string]string{}
 	for _, split := range job.Splits {
 		var units []*metric.Sums
 		for block := range e.Plan.Dataset.Splits[split] {
-			unit, err := e.Evaluate(ctx, s, params, split, block)
+			unit, err := e.Evaluate(ctx, s, r.Params, split, block)
 			if err != nil {
-				return nil, fmt.Errorf("evaluate the %s split: %w", split, err)
+				return fmt.Errorf("evaluate the %s split: %w", split, err)
 			}
 			units = append(units, unit)
 		}
 		if len(units) > 0 {
-			metrics[split] = e.Metrics.Combine(units)
+			figures := e.Metrics.Combine(units)
+			r.Metrics[split] = figures.Values
+			if figures.Undefined != nil {
+				r.Undefined[split] = figures.Undefined
+			}
 		}
 	}
-	return metrics, nil
+	return nil
 }
