@@ -17,6 +17,7 @@ import (
 	"tributary/coordinator/verify"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
+	"tributary/shared/settings"
 	"tributary/shared/telemetry"
 )
 
@@ -32,7 +33,7 @@ func main() {
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`
 	}
-	k := kong.Parse(&cli,
+	k := settings.Parse(&cli,
 		kong.Name("coordinator"), kong.Description("Tributary: data-parallel training on a job queue, the same bits for any fleet."),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8080"},
 	)

@@ -24,7 +24,7 @@ func main() {
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running worker whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`
 	}
-	k := kong.Parse(&cli,
+	k := settings.Parse(&cli,
 		kong.Name("worker"), kong.Description("Tributary's worker: computes gradients and predictions.\n\n"+settings.Arithmetic()),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8081"}.CloneWith(serve.Vars()),
 	)

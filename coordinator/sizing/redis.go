@@ -13,9 +13,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/capacity"
+	"tributary/shared/access"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	ledgerredis "tributary/shared/ledger/redis"
+	"tributary/shared/settings"
 	"tributary/shared/wire"
 )
 
@@ -23,16 +25,17 @@ import (
 // by as many at once as there are CPUs, which is taken for what Redis can do.
 // (Redis itself has but the rest of the CPUs meanwhile, so it can do more.)
 func (c *Command) moving(ctx context.Context, layout func(job.Ref) ledger.Layout, costs *capacity.Costs, log zerolog.Logger) error {
-	url := c.Redis
-	if url == "" {
+	server := settings.Redis{URL: c.Redis, RedisLogin: c.Login}
+	if c.Redis == "" {
 		embedded := miniredis.NewMiniRedis()
 		if err := embedded.Start(); err != nil {
 			return fmt.Errorf("start the embedded Redis server: %w", err)
 		}
 		defer embedded.Close()
-		url = "redis://" + embedded.Addr()
+		server = settings.Redis{URL: access.URL("redis://" + embedded.Addr())}
+		log = zerolog.Nop() // its shortcomings are ours
 	}
-	l, err := ledgerredis.Open(ctx, ledgerredis.Config{URL: url, Log: log})
+	l, err := ledgerredis.Open(ctx, server.Config(log))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
 	"tributary/coordinator/serve"
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
 	"tributary/shared/job"
@@ -37,7 +38,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	natsURL, redisURL := servers(t)
 	var outcomes []job.Outcome
 	for range 2 {
-		c := &Command{Workers: 1, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
+		c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
 		o, err := begin(t.Context(), t.Context(), c, worked(t, "line.json"), io.Discard)
 		require.NoError(t, err)
 		checkFiles(t, c.Out, o)
@@ -46,7 +47,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	}
 	require.Equal(t, outcomes[0], outcomes[1])
 
-	c := &Command{Workers: 1, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
+	c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
 	_, err := begin(t.Context(), t.Context(), c, replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 99`), io.Discard)
 	require.ErrorIs(t, err, job.ErrConflict)
 	require.ErrorContains(t, err, `id "line": a job of that id with another spec`)
@@ -56,7 +57,7 @@ func TestTheSameJobAgain(t *testing.T) {
 // model is fetched in the end.
 func TestAJobOfAnotherCoordinator(t *testing.T) {
 	natsURL, redisURL := servers(t)
-	stores, err := settings.Stores{NATS: broker.Config{URL: natsURL}, Redis: settings.Redis{URL: redisURL}, Blobs: "nats"}.Open(t.Context(), "other", zerolog.Nop())
+	stores, err := settings.Stores{NATS: broker.Config{URL: access.URL(natsURL)}, Redis: settings.Redis{URL: access.URL(redisURL)}, Blobs: "nats"}.Open(t.Context(), "other", zerolog.Nop())
 	require.NoError(t, err)
 	defer stores.Close()
 	events := stores.Conn.Events()
@@ -77,7 +78,7 @@ func TestAJobOfAnotherCoordinator(t *testing.T) {
 		return err == nil && r.State == job.Running && r.Message != ""
 	}, 10*time.Second, 5*time.Millisecond)
 
-	c := &Command{Workers: 2, NATS: natsURL, Redis: redisURL, Out: filepath.Join(t.TempDir(), "model")}
+	c := &Command{Workers: 2, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
 	o, err := begin(t.Context(), t.Context(), c, short, io.Discard)
 	require.NoError(t, err)
 	want, _ := reference(t, decoded(t, short))

@@ -7,6 +7,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/rs/zerolog"
 
+	"tributary/shared/access"
 	"tributary/shared/blob"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
@@ -17,7 +18,11 @@ import (
 // open connects to the given servers, or to embedded ones.
 func (c *Command) open(ctx context.Context, log zerolog.Logger) (*settings.Opened, func(), error) {
 	if c.NATS != "" {
-		s := settings.Stores{NATS: broker.Config{URL: c.NATS}, Redis: settings.Redis{URL: c.Redis}, Blobs: "nats"}
+		s := settings.Stores{
+			NATS:  broker.Config{URL: c.NATS, Login: c.NATSLogin},
+			Redis: settings.Redis{URL: c.Redis, RedisLogin: c.RedisLogin},
+			Blobs: c.Blobs,
+		}
 		opened, err := s.Open(ctx, "tributary train", log)
 		if err != nil {
 			return nil, nil, err
@@ -63,7 +68,7 @@ func embed(ctx context.Context, log zerolog.Logger) (_ *settings.Opened, closeAl
 	if err := opened.Conn.Setup(ctx, broker.SetupConfig{}); err != nil {
 		return nil, nil, err
 	}
-	if opened.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{URL: "redis://" + redis.Addr()}); err != nil {
+	if opened.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{URL: access.URL("redis://" + redis.Addr())}); err != nil {
 		return nil, nil, err
 	}
 	return opened, closeAll, nil

@@ -24,6 +24,8 @@ import (
 	"tributary/coordinator/progress"
 	"tributary/coordinator/run"
 	"tributary/coordinator/serve"
+	"tributary/shared/access"
+	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
@@ -42,10 +44,14 @@ type Command struct {
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. The training state is kept there until the job has ended, if the servers are embedded."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
-	NATS    string `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 	Share   string `name:"share" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
-	Redis   string `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
+
+	NATS       access.URL          `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
+	Redis      access.URL          `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
+	Blobs      string              `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"With --nats and --redis: where dataset blocks, plans and checkpoints live, as for serve."`
+	NATSLogin  broker.Login        `embed:""`
+	RedisLogin settings.RedisLogin `embed:""`
 
 	misplaced error // the model is there, but not where it was to be
 }

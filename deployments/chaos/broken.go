@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/job"
 )
@@ -99,7 +100,7 @@ func replaceNumber(data []byte, name, value string) []byte {
 
 // broker is a connection of the module's own kind, past the proxies.
 func (e *enemy) broker(ctx context.Context) (*broker.Conn, error) {
-	return broker.Connect(ctx, broker.Config{URL: "nats://" + e.fleet.nats.address}, zerolog.Nop())
+	return broker.Connect(ctx, broker.Config{URL: access.URL("nats://" + e.fleet.nats.address)}, zerolog.Nop())
 }
 
 // eventually repeats what fails while a server is down.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/ledger/redis/redistest"
@@ -198,7 +199,7 @@ func TestAPoisonedJobFailsWithItsCause(t *testing.T) {
 	w.follow("poisoned").until("waiting", waiting)
 
 	// The data is ready and nobody has read it yet.
-	conn, err := broker.Connect(t.Context(), broker.Config{URL: w.url}, zerolog.Nop())
+	conn, err := broker.Connect(t.Context(), broker.Config{URL: access.URL(w.url)}, zerolog.Nop())
 	require.NoError(t, err)
 	defer conn.Close()
 	data, err := conn.Blobs().Get(t.Context(), w.record("poisoned").Plan)

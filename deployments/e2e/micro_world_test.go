@@ -25,6 +25,7 @@ import (
 
 	"tributary/coordinator/ingest"
 	coordinator "tributary/coordinator/serve"
+	"tributary/shared/access"
 	"tributary/shared/blob"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
@@ -95,7 +96,7 @@ func (w *world) restartNATS() {
 }
 
 func (w *world) stores(natsURL string) settings.Stores {
-	return settings.Stores{NATS: broker.Config{URL: natsURL}, Redis: settings.Redis{URL: w.redis}, Blobs: "nats"}
+	return settings.Stores{NATS: broker.Config{URL: access.URL(natsURL)}, Redis: settings.Redis{URL: access.URL(w.redis)}, Blobs: "nats"}
 }
 
 func logs() settings.Log {

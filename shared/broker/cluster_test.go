@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 )
 
@@ -69,7 +70,7 @@ func TestSetupWaitsForALeader(t *testing.T) {
 	servers := newCluster(t, 3)
 	first := servers.start(0)
 	log := newLines()
-	c, err := Connect(t.Context(), Config{URL: first.ClientURL()}, zerolog.New(log).Level(zerolog.WarnLevel))
+	c, err := Connect(t.Context(), Config{URL: access.URL(first.ClientURL())}, zerolog.New(log).Level(zerolog.WarnLevel))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 
@@ -99,7 +100,7 @@ func TestSetupRefusesMissingPermissions(t *testing.T) {
 	s := startWith(t, natsserver.Options{StoreDir: t.TempDir(), Users: []*natsserver.User{{
 		Username: "worker", Permissions: &natsserver.Permissions{Publish: &natsserver.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}},
 	}}})
-	c, err := Connect(t.Context(), Config{URL: s.ClientURL(), User: "worker"}, zerolog.Nop())
+	c, err := Connect(t.Context(), Config{URL: access.URL(s.ClientURL()), Login: Login{User: "worker"}}, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	err = c.Setup(t.Context(), SetupConfig{})

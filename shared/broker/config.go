@@ -1,36 +1,43 @@
 package broker
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 )
 
 // DefaultURL is where a server is looked for when nothing else is said.
 const DefaultURL = nats.DefaultURL
 
-// Config says how to reach NATS and who we are. Every credential is optional.
+// Config says how to reach NATS and who we are.
 type Config struct {
-	URL         string `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS servers, comma-separated, as nats://host:4222 or tls://host:4222; default: nats://127.0.0.1:4222."`
-	Credentials string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"NATS credentials file (JWT and NKey seed)."`
-	NKey        string `name:"nats-nkey" env:"NATS_NKEY" placeholder:"FILE" help:"File with an NKey seed, instead of credentials."`
-	User        string `name:"nats-user" env:"NATS_USER" help:"NATS user name."`
-	Password    string `name:"nats-password" env:"NATS_PASSWORD" help:"NATS password."`
-	Token       string `name:"nats-token" env:"NATS_TOKEN" help:"NATS token, instead of user and password."`
-	TLSCA       string `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate; turns TLS on."`
-	TLSCert     string `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --nats-key."`
-	TLSKey      string `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
-	InboxPrefix string `name:"nats-inbox" env:"NATS_INBOX_PREFIX" placeholder:"PREFIX" help:"Prefix of reply subjects, where permissions ask for another than _INBOX."`
+	URL   access.URL `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS servers, comma-separated, as nats://host:4222 or tls://host:4222; default: nats://127.0.0.1:4222."`
+	Login `embed:""`
 
 	// Name is shown in the server's connection list.
 	Name string `kong:"-"`
 	// InProcess connects without a network, to an embedded server; URL is then unused.
 	InProcess InProcess `kong:"-"`
+}
+
+// Login is who we are to NATS. Every credential is optional.
+type Login struct {
+	Credentials access.File `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"NATS credentials file (JWT and NKey seed)."`
+	NKey        access.File `name:"nats-nkey" env:"NATS_NKEY" placeholder:"FILE" help:"File with an NKey seed, instead of credentials."`
+	User        string      `name:"nats-user" env:"NATS_USER" help:"NATS user name."`
+	Password    access.Text `name:"nats-password" env:"NATS_PASSWORD" help:"NATS password."`
+	Token       access.Text `name:"nats-token" env:"NATS_TOKEN" help:"NATS token, instead of user and password."`
+	TLSCA       access.File `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate; turns TLS on."`
+	TLSCert     access.File `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --nats-key."`
+	TLSKey      access.File `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
+	InboxPrefix string      `name:"nats-inbox" env:"NATS_INBOX_PREFIX" placeholder:"PREFIX" help:"Prefix of reply subjects, where permissions ask for another than _INBOX."`
 }
 
 // InProcess is a server in this process; embedded.Server is one.
@@ -47,8 +54,20 @@ const (
 	reconnectBuf  = 16 << 20 // bytes published while the server is away
 )
 
+// Check reports what can never work, as job.ErrInvalid, without connecting: the address, the
+// credentials and the files.
+func (c *Config) Check() error {
+	_, err := c.options()
+	return err
+}
+
 // options checks the configuration, files included, and translates it.
 func (c *Config) options() ([]nats.Option, error) {
+	if c.InProcess == nil && c.URL != "" {
+		if _, err := c.URL.Servers("nats", "tls", "ws", "wss"); err != nil {
+			return nil, fmt.Errorf("nats URL: %w", err)
+		}
+	}
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.Timeout(dialTimeout),
@@ -80,23 +99,26 @@ func (c *Config) auth() ([]nats.Option, error) {
 	var opts []nats.Option
 	var ways []string
 	if c.Credentials != "" {
-		if err := readable("credentials", c.Credentials); err != nil {
+		if err := c.checkCredentials(); err != nil {
 			return nil, err
 		}
-		ways, opts = append(ways, "credentials"), append(opts, nats.UserCredentials(c.Credentials))
+		ways, opts = append(ways, "credentials"), append(opts, nats.UserCredentials(c.Credentials.Path()))
 	}
 	if c.NKey != "" {
-		opt, err := nats.NkeyOptionFromSeed(c.NKey)
+		if _, err := c.NKey.Read("nats nkey file"); err != nil {
+			return nil, err
+		}
+		opt, err := nats.NkeyOptionFromSeed(c.NKey.Path())
 		if err != nil {
-			return nil, fmt.Errorf("nkey file %s: %w: %w", c.NKey, err, job.ErrInvalid)
+			return nil, fmt.Errorf("nats nkey file %s: %w: %w", c.NKey, err, job.ErrInvalid)
 		}
 		ways, opts = append(ways, "nkey"), append(opts, opt)
 	}
 	if c.User != "" || c.Password != "" {
-		ways, opts = append(ways, "user and password"), append(opts, nats.UserInfo(c.User, c.Password))
+		ways, opts = append(ways, "user and password"), append(opts, nats.UserInfo(c.User, c.Password.Reveal()))
 	}
 	if c.Token != "" {
-		ways, opts = append(ways, "token"), append(opts, nats.Token(c.Token))
+		ways, opts = append(ways, "token"), append(opts, nats.Token(c.Token.Reveal()))
 	}
 	if len(ways) > 1 {
 		return nil, fmt.Errorf("nats: %q are set; at most one of them is allowed: %w", ways, job.ErrInvalid)
@@ -104,34 +126,36 @@ func (c *Config) auth() ([]nats.Option, error) {
 	return opts, nil
 }
 
-func (c *Config) tls() ([]nats.Option, error) {
-	var opts []nats.Option
-	if c.TLSCA != "" {
-		if err := readable("ca", c.TLSCA); err != nil {
-			return nil, err
-		}
-		opts = append(opts, nats.RootCAs(c.TLSCA))
+// checkCredentials reports a file that the client could not use at any attempt.
+func (c *Config) checkCredentials() error {
+	data, err := c.Credentials.Read("nats credentials file")
+	if err != nil {
+		return err
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return nil, fmt.Errorf("nats: cert and key go together; one of them is missing: %w", job.ErrInvalid)
+	if _, err := nkeys.ParseDecoratedJWT(data); err != nil {
+		return fmt.Errorf("nats credentials file %s: it has no user JWT: %w", c.Credentials, job.ErrInvalid)
 	}
-	if c.TLSCert != "" {
-		for field, file := range map[string]string{"cert": c.TLSCert, "key": c.TLSKey} {
-			if err := readable(field, file); err != nil {
-				return nil, err
-			}
-		}
-		opts = append(opts, nats.ClientCert(c.TLSCert, c.TLSKey))
+	keys, err := nkeys.ParseDecoratedUserNKey(data)
+	if err != nil {
+		return fmt.Errorf("nats credentials file %s: it has no NKey seed of a user: %w", c.Credentials, job.ErrInvalid)
 	}
-	return opts, nil
+	keys.Wipe()
+	return nil
 }
 
-func readable(field, file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("nats: %s file: %w: %w", field, err, job.ErrInvalid)
+func (c *Config) tls() ([]nats.Option, error) {
+	files := access.TLS{CA: c.TLSCA, Cert: c.TLSCert, Key: c.TLSKey}
+	if err := files.Apply("nats", new(tls.Config)); err != nil {
+		return nil, err
 	}
-	return f.Close()
+	var opts []nats.Option
+	if c.TLSCA != "" {
+		opts = append(opts, nats.RootCAs(c.TLSCA.Path()))
+	}
+	if c.TLSCert != "" {
+		opts = append(opts, nats.ClientCert(c.TLSCert.Path(), c.TLSKey.Path()))
+	}
+	return opts, nil
 }
 
 func reconnectDelay(attempts int) time.Duration {

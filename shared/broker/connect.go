@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
-	"tributary/shared/job"
+	"tributary/shared/access"
 )
 
 // Conn is a connection to NATS and everything that goes over it. It is safe
@@ -31,9 +31,10 @@ type Conn struct {
 const ackTimeout = 2 * time.Second
 
 // Connect reaches the server, however long that takes: it tries again with
-// back-off, having said so once, until ctx ends. It gives up at once on a
-// configuration that can never work, with job.ErrInvalid, and on credentials
-// the server refuses.
+// back-off, having said so once, until ctx ends. It gives up at once, with
+// job.ErrInvalid, on a configuration that can never work: an address, a file, a
+// certificate, or credentials that the server refuses. Once connected it tries refused
+// credentials again, because the server may be given them at any time.
 func Connect(ctx context.Context, cfg Config, log zerolog.Logger) (*Conn, error) {
 	if cfg.URL == "" {
 		cfg.URL = DefaultURL
@@ -71,7 +72,7 @@ func (c *Conn) Fork(use string) (*Conn, error) {
 		return nil, err
 	}
 	opts = append(append(opts, watch(c.log)...), nats.RetryOnFailedConnect(true))
-	nc, err := nats.Connect(cfg.URL, opts...)
+	nc, err := nats.Connect(cfg.URL.Reveal(), opts...)
 	if err != nil {
 		return nil, wrap("connect to NATS for "+use, err)
 	}
@@ -84,32 +85,22 @@ func sparse(log zerolog.Logger) zerolog.Logger {
 }
 
 func dial(ctx context.Context, cfg Config, opts []nats.Option, log zerolog.Logger) (*nats.Conn, error) {
-	where := cfg.URL
+	where := cfg.URL.String()
 	if cfg.InProcess != nil {
 		where = "the embedded server"
 	}
-	nc, err := await(ctx, func() (*nats.Conn, error) { return nats.Connect(cfg.URL, opts...) }, transient, func(err error) {
-		log.Warn().Err(err).Str("nats", redact(where)).Msg("NATS cannot be reached; trying again until it can")
+	nc, err := await(ctx, func() (*nats.Conn, error) { return nats.Connect(cfg.URL.Reveal(), opts...) }, transient, func(err error) {
+		log.Warn().Err(err).Str("nats", where).Msg("NATS cannot be reached; trying again until it can")
 	})
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", redact(where), err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", where, withRemedy(err))
 	}
-	log.Info().Str("nats", nc.ConnectedUrlRedacted()).Str("server", nc.ConnectedServerVersion()).Msg("connected to NATS")
+	log.Info().Str("nats", connectedTo(nc)).Str("server", nc.ConnectedServerVersion()).Msg("connected to NATS")
 	return nc, nil
 }
 
-// transient reports whether an attempt to connect may succeed later.
-func transient(err error) bool {
-	for _, fatal := range []error{
-		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
-		nats.ErrBadTimeout, nats.ErrNkeysNotSupported, nats.ErrSecureConnWanted, job.ErrInvalid,
-	} {
-		if errors.Is(err, fatal) {
-			return false
-		}
-	}
-	return true
-}
+// connectedTo is the server's address, without a user or a token.
+func connectedTo(nc *nats.Conn) string { return access.URL(nc.ConnectedUrl()).String() }
 
 // watch logs what happens to the connection.
 func watch(log zerolog.Logger) []nats.Option {
@@ -121,7 +112,7 @@ func watch(log zerolog.Logger) []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			log.Info().Str("nats", nc.ConnectedUrlRedacted()).Msg("connected to NATS again")
+			log.Info().Str("nats", connectedTo(nc)).Msg("connected to NATS again")
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			e := faults.Warn().Err(err)

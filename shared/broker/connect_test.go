@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/broker/embedded"
 	"tributary/shared/job"
 )
@@ -83,13 +84,13 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"no credentials file": {Config{Credentials: filepath.Join(dir, "none")}, "credentials file"},
-		"no nkey file":        {Config{NKey: filepath.Join(dir, "none")}, "nkey file"},
-		"bad nkey file":       {Config{NKey: junk}, "nkey file"},
-		"two ways":            {Config{User: "a", Token: "b"}, "at most one of them"},
-		"no ca file":          {Config{TLSCA: filepath.Join(dir, "none")}, "ca file"},
-		"cert without key":    {Config{TLSCert: junk}, "cert and key go together"},
-		"no cert file":        {Config{TLSCert: filepath.Join(dir, "none"), TLSKey: junk}, "cert file"},
+		"no credentials file": {Config{Login: Login{Credentials: access.File(filepath.Join(dir, "none"))}}, "credentials file"},
+		"no nkey file":        {Config{Login: Login{NKey: access.File(filepath.Join(dir, "none"))}}, "nkey file"},
+		"bad nkey file":       {Config{Login: Login{NKey: access.File(junk)}}, "nkey file"},
+		"two ways":            {Config{Login: Login{User: "a", Token: "b"}}, "at most one of them"},
+		"no ca file":          {Config{Login: Login{TLSCA: access.File(filepath.Join(dir, "none"))}}, "ca file"},
+		"cert without key":    {Config{Login: Login{TLSCert: access.File(junk)}}, "cert and key go together"},
+		"no cert file":        {Config{Login: Login{TLSCert: access.File(filepath.Join(dir, "none")), TLSKey: access.File(junk)}}, "cert file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Connect(t.Context(), test.cfg, zerolog.Nop())

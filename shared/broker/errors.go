@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -128,17 +127,4 @@ func wrap(doing string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", doing, classify(err))
-}
-
-// redact hides passwords in a list of server addresses.
-func redact(servers string) string {
-	list := strings.Split(servers, ",")
-	for i, s := range list {
-		if u, err := url.Parse(strings.TrimSpace(s)); err == nil {
-			list[i] = u.Redacted()
-		} else {
-			list[i] = "(unreadable address)"
-		}
-	}
-	return strings.Join(list, ",")
 }

@@ -11,6 +11,7 @@ package settings
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"tributary/shared/access"
 	"tributary/shared/blob"
 	"tributary/shared/blob/s3"
 	"tributary/shared/broker"
@@ -55,13 +57,18 @@ func NewID() string {
 
 // Redis says how to reach the ledger's server.
 type Redis struct {
-	URL      string `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path; default: redis://127.0.0.1:6379/0. It must not evict keys."`
-	Username string `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
-	Password string `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
-	CA       string `name:"redis-ca" env:"REDIS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate."`
-	Cert     string `name:"redis-cert" env:"REDIS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --redis-key."`
-	Key      string `name:"redis-key" env:"REDIS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
-	Insecure bool   `name:"redis-insecure" env:"REDIS_INSECURE" help:"Do not verify the server's certificate; for trials only."`
+	URL        access.URL `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path; default: redis://127.0.0.1:6379/0. It must not evict keys."`
+	RedisLogin `embed:""`
+}
+
+// RedisLogin is who we are to Redis, and whom we trust. Everything is optional.
+type RedisLogin struct {
+	Username string      `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
+	Password access.Text `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
+	CA       access.File `name:"redis-ca" env:"REDIS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate."`
+	Cert     access.File `name:"redis-cert" env:"REDIS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --redis-key."`
+	Key      access.File `name:"redis-key" env:"REDIS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
+	Insecure bool        `name:"redis-insecure" env:"REDIS_INSECURE" help:"Do not verify the server's certificate; for trials only."`
 }
 
 // Stores says where everything lives that the two programs share.
@@ -81,8 +88,35 @@ type Opened struct {
 	Blobs  blob.Store
 }
 
+// Config is the ledger's configuration. log is told why a start has to wait.
+func (r Redis) Config(log zerolog.Logger) ledgerredis.Config {
+	return ledgerredis.Config{
+		URL: r.URL, Username: r.Username, Password: r.Password, Log: log,
+		TLS: access.TLS{CA: r.CA, Cert: r.Cert, Key: r.Key, Insecure: r.Insecure},
+	}
+}
+
+// Check reports every setting that can never work, as job.ErrInvalid, before anything is connected to.
+func (s Stores) Check() error {
+	return errors.Join(s.NATS.Check(), s.Redis.Config(zerolog.Nop()).Check(), s.checkBlobs())
+}
+
+func (s Stores) checkBlobs() error {
+	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); s.Blobs == "nats" || ok && path != "" {
+		return nil
+	}
+	if strings.HasPrefix(s.Blobs, "s3:") {
+		_, err := s3.Open(s.Blobs)
+		return err
+	}
+	return fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", access.Show(s.Blobs), s3.Form, job.ErrInvalid)
+}
+
 // Open connects to all stores, waiting for servers that are not there yet.
 func (s Stores) Open(ctx context.Context, name string, log zerolog.Logger) (*Opened, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
 	s.NATS.Name = name
 	conn, err := broker.Connect(ctx, s.NATS, log)
 	if err != nil {
@@ -104,25 +138,19 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 	if o.Blobs, err = s.blobs(ctx, o.Conn); err != nil {
 		return err
 	}
-	r := s.Redis
-	o.Ledger, err = ledgerredis.Open(ctx, ledgerredis.Config{
-		URL: r.URL, Username: r.Username, Password: r.Password, Log: log,
-		TLS: ledgerredis.TLS{CA: r.CA, Cert: r.Cert, Key: r.Key, Insecure: r.Insecure},
-	})
+	o.Ledger, err = ledgerredis.Open(ctx, s.Redis.Config(log))
 	return err
 }
 
+// blobs opens the blob store that checkBlobs has found to be one.
 func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error) {
-	if s.Blobs == "nats" {
-		return conn.Blobs(), nil
-	}
-	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); ok && path != "" {
+	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); ok {
 		return blob.NewDirectory(path)
 	}
-	if strings.HasPrefix(s.Blobs, "s3:") {
+	if s.Blobs != "nats" {
 		return s.bucket(ctx)
 	}
-	return nil, fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", s.Blobs, s3.Form, job.ErrInvalid)
+	return conn.Blobs(), nil
 }
 
 // bucketPatience bounds the first look at a bucket.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"tributary/shared/access"
 	"tributary/shared/blob"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
@@ -55,7 +56,7 @@ func TestDefaultsFlagsAndEnvironment(t *testing.T) {
 	c, err := parse(t)
 	require.NoError(t, err)
 	require.Equal(t, "nats", c.Stores.Blobs)
-	require.Equal(t, "redis://127.0.0.1:6379/0", c.Stores.Redis.URL)
+	require.Equal(t, "redis://127.0.0.1:6379/0", c.Stores.Redis.URL.Reveal())
 	require.Equal(t, settings.Log{Level: "info", Format: "auto"}, c.Log)
 
 	t.Setenv("REDIS_URL", "redis://from-environment")
@@ -63,9 +64,9 @@ func TestDefaultsFlagsAndEnvironment(t *testing.T) {
 	t.Setenv("NATS_URL", "nats://from-environment")
 	c, err = parse(t, "--nats", "nats://from-flag")
 	require.NoError(t, err)
-	require.Equal(t, "redis://from-environment", c.Stores.Redis.URL)
-	require.Equal(t, "secret", c.Stores.Redis.Password)
-	require.Equal(t, "nats://from-flag", c.Stores.NATS.URL, "a flag is nearer than the environment")
+	require.Equal(t, "redis://from-environment", c.Stores.Redis.URL.Reveal())
+	require.Equal(t, "secret", c.Stores.Redis.Password.Reveal())
+	require.Equal(t, "nats://from-flag", c.Stores.NATS.URL.Reveal(), "a flag is nearer than the environment")
 
 	_, err = parse(t, "--log-level", "loud")
 	require.ErrorContains(t, err, `--log-level must be one of "trace","debug","info","warn","error","disabled"`)
@@ -97,7 +98,7 @@ func servers(t *testing.T) settings.Stores {
 	s, err := embedded.Start(embedded.Config{Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return settings.Stores{NATS: broker.Config{InProcess: s}, Redis: settings.Redis{URL: redistest.Mini(t)}, Blobs: "nats"}
+	return settings.Stores{NATS: broker.Config{InProcess: s}, Redis: settings.Redis{URL: access.URL(redistest.Mini(t))}, Blobs: "nats"}
 }
 
 func TestOpenConnectsToEverything(t *testing.T) {

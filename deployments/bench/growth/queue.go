@@ -10,6 +10,7 @@ import (
 
 	"tributary/deployments/bench/chart"
 	"tributary/deployments/bench/fleet"
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/queue"
@@ -49,7 +50,7 @@ const batch = 256
 func flow(ctx context.Context, url string, slots, tasks int) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	conn, err := broker.Connect(ctx, broker.Config{URL: url, Name: "tributary growth"}, zerolog.Nop())
+	conn, err := broker.Connect(ctx, broker.Config{URL: access.URL(url), Name: "tributary growth"}, zerolog.Nop())
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/deployments/bench/fleet"
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/notice"
 )
@@ -53,7 +54,7 @@ func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool
 		return nil, err
 	}
 	defer f.Close()
-	conn, err := broker.Connect(ctx, broker.Config{Name: "recovery", URL: f.NATS}, zerolog.Nop())
+	conn, err := broker.Connect(ctx, broker.Config{Name: "recovery", URL: access.URL(f.NATS)}, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 )
 
@@ -30,7 +31,7 @@ const tries = 4
 func Open(address string) (*Store, error) {
 	a, err := parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("blobs %.200q: %w: want %s: %w", address, err, Form, job.ErrInvalid)
+		return nil, fmt.Errorf("blobs %.200q: %w: want %s: %w", access.Show(address), err, Form, job.ErrInvalid)
 	}
 	client, err := minio.New(a.endpoint.Host, &minio.Options{
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
@@ -39,7 +40,7 @@ func Open(address string) (*Store, error) {
 		Secure: a.endpoint.Scheme == "https", Region: a.region, MaxRetries: tries,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("blobs %.200q: %w: %w", address, err, job.ErrInvalid)
+		return nil, fmt.Errorf("blobs %.200q: %w: %w", access.Show(address), err, job.ErrInvalid)
 	}
 	return &Store{client: client, bucket: a.bucket, prefix: a.prefix}, nil
 }
@@ -51,22 +52,28 @@ type location struct {
 }
 
 func parse(address string) (location, error) {
-	u, err := url.Parse(address)
+	if !strings.HasPrefix(address, "s3://") {
+		return location{}, errNoBucket
+	}
+	u, err := access.ParseURL(address, "s3")
 	if err != nil {
 		return location{}, err
 	}
-	if u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return location{}, errors.New("no bucket, or more than a bucket, is named")
+	switch {
+	case u.User != nil:
+		return location{}, errors.New("it has credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
+	case u.Host == "":
+		return location{}, errNoBucket
 	}
 	l := location{bucket: u.Host, prefix: strings.Trim(u.Path, "/")}
 	if l.prefix != "" {
 		l.prefix += "/"
 	}
+	endpoint := amazon
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return location{}, err
+		return location{}, errors.New("its parameters cannot be read")
 	}
-	endpoint := amazon
 	for key, values := range query {
 		switch key {
 		case "endpoint":
@@ -77,17 +84,32 @@ func parse(address string) (location, error) {
 			return location{}, fmt.Errorf("parameter %.40q is unknown", key)
 		}
 	}
+	l.endpoint, err = server(endpoint)
+	return l, err
+}
+
+var errNoBucket = errors.New("no bucket, or more than a bucket, is named")
+
+// server parses an endpoint, and looks up the proxy to it: the client would report a proxy
+// that cannot be read with the password in its address.
+func server(endpoint string) (*url.URL, error) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "https://" + endpoint
 	}
-	l.endpoint, err = url.Parse(endpoint)
+	u, err := access.ParseURL(endpoint, "http", "https")
 	if err != nil {
-		return location{}, err
+		return nil, fmt.Errorf("endpoint: %w", err)
 	}
-	if e := l.endpoint; e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || strings.Trim(e.Path, "/") != "" {
-		return location{}, fmt.Errorf("endpoint %.80q is no server's address", endpoint)
+	if u.User != nil {
+		return nil, errors.New("endpoint: it has credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
 	}
-	return l, nil
+	if u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, fmt.Errorf("endpoint %.80q is no server's address", access.Show(endpoint))
+	}
+	if _, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err != nil {
+		return nil, errors.New("endpoint: the proxy's address in HTTP_PROXY or HTTPS_PROXY cannot be read")
+	}
+	return u, nil
 }
 
 // Check reports whether the bucket can be reached and is there.

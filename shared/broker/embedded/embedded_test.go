@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
 )
@@ -36,7 +37,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestItListensWhenTold(t *testing.T) {
 	s, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Host: "127.0.0.1", Port: -1, SyncAlways: true, Log: zerolog.Nop()})
 	require.NoError(t, err)
-	c, err := broker.Connect(t.Context(), broker.Config{URL: s.URL()}, zerolog.Nop())
+	c, err := broker.Connect(t.Context(), broker.Config{URL: access.URL(s.URL())}, zerolog.Nop())
 	require.NoError(t, err)
 	require.NoError(t, c.Setup(t.Context(), broker.SetupConfig{}))
 	c.Close()

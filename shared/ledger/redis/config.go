@@ -1,12 +1,7 @@
 package redis
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -14,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 )
 
@@ -22,26 +18,18 @@ type Config struct {
 	// URL is redis://[user:password@]host[:port][/db], rediss://… with TLS, or
 	// unix:///path. A cluster is found out by asking the server; where INFO is
 	// not allowed, ?addr=host:port for another of its nodes says so.
-	URL string
+	URL access.URL
 	// Username and Password, when not empty, stand in for those in the URL.
-	Username, Password string
+	Username string
+	Password access.Text
 	// TLS is used with rediss:// only.
-	TLS TLS
+	TLS access.TLS
 	// VectorConns and ControlConns bound the connections to each server that
 	// move vectors and those that move everything else; 1 or more, 0 means 8.
 	VectorConns, ControlConns int
 	// Log is told why Open has to wait; the zero value is silent.
 	Log zerolog.Logger
 }
-
-// TLS names files in PEM and how the server is trusted.
-type TLS struct {
-	CA        string // certificates to trust instead of the system's; empty: the system's
-	Cert, Key string // client certificate and its key; both or neither
-	Insecure  bool   // do not verify the server's certificate; for trials only
-}
-
-func (t TLS) used() bool { return t != TLS{} }
 
 const (
 	defaultConns = 8
@@ -50,14 +38,17 @@ const (
 	dialTimeout = 5 * time.Second
 )
 
+// Check reports what can never work, as job.ErrInvalid, without connecting.
+func (c Config) Check() error {
+	_, err := c.options()
+	return err
+}
+
 // options reads the configuration. Its errors never show the URL, which may
 // hold a password.
 func (c Config) options() (*goredis.UniversalOptions, error) {
 	opts, err := parseURL(c.URL)
 	if err != nil {
-		if uerr, ok := errors.AsType[*url.Error](err); ok {
-			err = uerr.Err
-		}
 		return nil, fmt.Errorf("redis URL: %w: want redis://[user:password@]host[:port][/db], rediss://… or unix:///path: %w", err, job.ErrInvalid)
 	}
 	if c.VectorConns < 0 || c.ControlConns < 0 {
@@ -67,13 +58,13 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 		opts.Username = c.Username
 	}
 	if c.Password != "" {
-		opts.Password = c.Password
+		opts.Password = c.Password.Reveal()
 	}
-	if opts.TLSConfig == nil && c.TLS.used() {
+	if opts.TLSConfig == nil && c.TLS.Used() {
 		return nil, fmt.Errorf("redis TLS settings are given but the URL does not begin with rediss://: %w", job.ErrInvalid)
 	}
 	if opts.TLSConfig != nil {
-		if err := c.TLS.apply(opts.TLSConfig); err != nil {
+		if err := c.TLS.Apply("redis", opts.TLSConfig); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +78,12 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 	return opts, nil
 }
 
-func parseURL(text string) (*goredis.UniversalOptions, error) {
+func parseURL(address access.URL) (*goredis.UniversalOptions, error) {
+	// The library's errors about an address that cannot be read contain parts of it.
+	if _, err := access.ParseURL(address.Reveal(), "redis", "rediss", "unix"); err != nil {
+		return nil, err
+	}
+	text := address.Reveal()
 	if strings.Contains(text, "addr=") {
 		o, err := goredis.ParseClusterURL(text)
 		if err != nil {
@@ -104,29 +100,4 @@ func parseURL(text string) (*goredis.UniversalOptions, error) {
 	return &goredis.UniversalOptions{
 		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
 	}, nil
-}
-
-// apply reads the files into a TLS configuration.
-func (t TLS) apply(c *tls.Config) error {
-	c.MinVersion = tls.VersionTLS12
-	c.InsecureSkipVerify = t.Insecure
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return fmt.Errorf("redis TLS CA: %w: %w", err, job.ErrInvalid)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("redis TLS CA %s: no certificate in PEM: %w", t.CA, job.ErrInvalid)
-		}
-	}
-	if t.Cert == "" && t.Key == "" {
-		return nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-	if err != nil {
-		return fmt.Errorf("redis TLS client certificate and key (both or neither): %w: %w", err, job.ErrInvalid)
-	}
-	c.Certificates = []tls.Certificate{pair}
-	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 	"tributary/shared/ledger/redis/redistest"
 )
@@ -36,7 +37,7 @@ func TestOptions(t *testing.T) {
 		"redis://:p@a:1?addr=b:2&addr=c:3":       {addrs: "a:1 b:2 c:3", pass: "p", cluster: true},
 		"rediss://config.example:1?addr=b.ex:22": {addrs: "config.example:1 b.ex:22", tls: true, cluster: true},
 	} {
-		o, err := Config{URL: url}.options()
+		o, err := Config{URL: access.URL(url)}.options()
 		require.NoError(t, err, url)
 		require.Equal(t, want.addrs, strings.Join(o.Addrs, " "), url)
 		require.Equal(t, want.user+":"+want.pass, o.Username+":"+o.Password, url)
@@ -60,11 +61,11 @@ func TestBadOptions(t *testing.T) {
 		"control":         {URL: "redis://u:hidden@h\n"},
 		"database":        {URL: "redis://u:hidden@h/x"},
 		"connections":     {URL: "redis://h", VectorConns: -1},
-		"TLS without s":   {URL: "redis://h", TLS: TLS{Insecure: true}},
-		"no CA":           {URL: "rediss://h", TLS: TLS{CA: "/does/not/exist"}},
-		"junk CA":         {URL: "rediss://h", TLS: TLS{CA: junk}},
-		"junk key":        {URL: "rediss://h", TLS: TLS{Cert: junk, Key: junk}},
-		"key alone":       {URL: "rediss://h", TLS: TLS{Key: junk}},
+		"TLS without s":   {URL: "redis://h", TLS: access.TLS{Insecure: true}},
+		"no CA":           {URL: "rediss://h", TLS: access.TLS{CA: "/does/not/exist"}},
+		"junk CA":         {URL: "rediss://h", TLS: access.TLS{CA: access.File(junk)}},
+		"junk key":        {URL: "rediss://h", TLS: access.TLS{Cert: access.File(junk), Key: access.File(junk)}},
+		"key alone":       {URL: "rediss://h", TLS: access.TLS{Key: access.File(junk)}},
 		"cluster's port":  {URL: "redis://u:hidden@h:1?addr=b:x:y:z"},
 		"cluster's query": {URL: "redis://u:hidden@h:1?addr=b:2&nonsense=1"},
 	} {
@@ -86,10 +87,10 @@ func TestTLS(t *testing.T) {
 	s.Add("--port", "0", "--tls-port", port)
 	s.Restart()
 	url := "rediss://" + s.Addr
-	_, err = Open(t.Context(), Config{URL: url, TLS: TLS{Cert: cert, Key: key}})
+	_, err = Open(t.Context(), Config{URL: access.URL(url), TLS: access.TLS{Cert: access.File(cert), Key: access.File(key)}})
 	require.ErrorContains(t, err, "certificate")
-	for _, tls := range []TLS{{CA: cert, Cert: cert, Key: key}, {Insecure: true, Cert: cert, Key: key}} {
-		l, err := Open(t.Context(), Config{URL: url, TLS: tls})
+	for _, tls := range []access.TLS{{CA: access.File(cert), Cert: access.File(cert), Key: access.File(key)}, {Insecure: true, Cert: access.File(cert), Key: access.File(key)}} {
+		l, err := Open(t.Context(), Config{URL: access.URL(url), TLS: tls})
 		require.NoError(t, err)
 		require.NoError(t, l.Ping(t.Context()))
 		require.NoError(t, l.Close())

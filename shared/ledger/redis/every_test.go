@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/redis/redistest"
@@ -16,7 +17,7 @@ import (
 // openWith is open for a client that tries retries times again by itself.
 func openWith(t *testing.T, url string, retries int, lim limits) *Ledger {
 	t.Helper()
-	opts, err := Config{URL: url}.options()
+	opts, err := Config{URL: access.URL(url)}.options()
 	require.NoError(t, err)
 	opts.MaxRetries, opts.MinRetryBackoff, opts.MaxRetryBackoff = retries, time.Microsecond, time.Millisecond
 	l := &Ledger{vectors: pool(*opts, 1), control: pool(*opts, 1), limits: lim}

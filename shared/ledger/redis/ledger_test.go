@@ -8,6 +8,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
 	"tributary/shared/ledger/redis/redistest"
@@ -16,7 +17,7 @@ import (
 // open opens the ledger at url for a test.
 func open(t testing.TB, url string) *Ledger {
 	t.Helper()
-	l, err := Open(t.Context(), Config{URL: url})
+	l, err := Open(t.Context(), Config{URL: access.URL(url)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l

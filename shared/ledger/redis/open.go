@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,10 +35,14 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		if err != nil {
 			last = err
 		}
-		if hopeless(err) {
+		if err == nil {
+			return l, nil
+		}
+		if err = hopeless(ctx, opts, err); errors.Is(err, job.ErrInvalid) {
+			last = err
 			return nil, backoff.Permanent(err)
 		}
-		return l, err
+		return nil, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, next time.Duration) {
 		cfg.Log.Warn().Err(err).Strs("addresses", opts.Addrs).Dur("retry_in", next).Msg("waiting for redis")
 	}))
@@ -51,12 +54,6 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	default:
 		return nil, fmt.Errorf("open redis at %s: %w: %w", strings.Join(opts.Addrs, ", "), err, last)
 	}
-}
-
-// hopeless reports an error that waiting does not mend.
-func hopeless(err error) bool {
-	var cert *tls.CertificateVerificationError
-	return errors.Is(err, job.ErrInvalid) || errors.As(err, &cert)
 }
 
 // connect opens both pools and inspects every server behind them.

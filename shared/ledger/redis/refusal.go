@@ -46,6 +46,7 @@ func classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
+	err = withoutArguments(err)
 	text := err.Error()
 	for _, r := range passing {
 		if r.says(text) {
@@ -64,4 +65,16 @@ func classify(ctx context.Context, err error) error {
 // the code stands at the beginning too, or after a dash, as servers before 7.0 put it.
 func (r refusal) says(text string) bool {
 	return strings.HasPrefix(text, r.code+" ") || strings.Contains(text, "-"+r.code+" ")
+}
+
+// echo begins the arguments in a server's answer to a command that it does not know.
+// Where AUTH or HELLO is renamed or missing, they contain the password.
+const echo = ", with args beginning with"
+
+// withoutArguments cuts the arguments off such an answer.
+func withoutArguments(err error) error {
+	if before, _, found := strings.Cut(err.Error(), echo); found {
+		return errors.New(before)
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/ledger/ledgertest"
@@ -22,7 +23,7 @@ func TestEvictingServerIsRefused(t *testing.T) {
 		if s == nil {
 			return
 		}
-		_, err := Open(t.Context(), Config{URL: s.URL})
+		_, err := Open(t.Context(), Config{URL: access.URL(s.URL)})
 		require.ErrorIs(t, err, job.ErrInvalid)
 		require.ErrorContains(t, err, policy)
 		require.ErrorContains(t, err, "config set maxmemory-policy noeviction")
@@ -40,10 +41,10 @@ func TestServerThatTellsLittle(t *testing.T) {
 	if s == nil {
 		return
 	}
-	_, err := Open(t.Context(), Config{URL: s.URL, Username: "careful", Password: "secret"})
+	_, err := Open(t.Context(), Config{URL: access.URL(s.URL), Username: "careful", Password: "secret"})
 	require.ErrorContains(t, err, "allkeys-lru")
 	var log bytes.Buffer
-	l, err := Open(t.Context(), Config{URL: s.URL, Username: "blind", Password: "secret", Log: zerolog.New(&log)})
+	l, err := Open(t.Context(), Config{URL: access.URL(s.URL), Username: "blind", Password: "secret", Log: zerolog.New(&log)})
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	require.Contains(t, log.String(), "does not tell its maxmemory-policy")
@@ -54,11 +55,11 @@ func TestWrongPasswordIsRefusedAtOnce(t *testing.T) {
 	if s == nil {
 		return
 	}
-	for _, cfg := range []Config{{URL: s.URL}, {URL: s.URL, Password: "wrong"}, {URL: s.URL, Username: "nobody", Password: "right"}} {
+	for _, cfg := range []Config{{URL: access.URL(s.URL)}, {URL: access.URL(s.URL), Password: "wrong"}, {URL: access.URL(s.URL), Username: "nobody", Password: "right"}} {
 		_, err := Open(t.Context(), cfg)
 		require.ErrorIs(t, err, job.ErrInvalid)
 	}
-	l, err := Open(t.Context(), Config{URL: s.URL, Password: "right"})
+	l, err := Open(t.Context(), Config{URL: access.URL(s.URL), Password: "right"})
 	require.NoError(t, err)
 	require.NoError(t, l.Ping(t.Context()))
 	require.NoError(t, l.Close())
@@ -154,7 +155,7 @@ func TestServerThatComesUpLate(t *testing.T) {
 	}))
 	opened := make(chan error, 1)
 	go func() {
-		l, err := Open(t.Context(), Config{URL: s.URL, Log: log})
+		l, err := Open(t.Context(), Config{URL: access.URL(s.URL), Log: log})
 		if err == nil {
 			err = l.Close()
 		}
@@ -172,7 +173,7 @@ func TestServerThatNeverComesUp(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	log := zerolog.New(writer(func([]byte) { cancel() }))
-	_, err := Open(ctx, Config{URL: s.URL, Log: log})
+	_, err := Open(ctx, Config{URL: access.URL(s.URL), Log: log})
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "connection refused")
 }

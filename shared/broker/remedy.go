@@ -1,0 +1,46 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"tributary/shared/access"
+	"tributary/shared/job"
+)
+
+// remedy says what a person can do about an error of a first connection that waiting
+// does not mend; "" for any other error.
+func remedy(err error) string {
+	for _, r := range []struct {
+		is  error
+		say string
+	}{
+		{nats.ErrAuthorization, "the server does not accept these credentials; correct the programs' NATS settings or the server's users"},
+		{nats.ErrAuthExpired, "these credentials have expired; make new ones"},
+		{nats.ErrAuthRevoked, "these credentials are revoked; make new ones"},
+		{nats.ErrAccountAuthExpired, "the account of these credentials has expired; renew the account"},
+		{nats.ErrNkeysNotSupported, "the server knows no NKeys; use another kind of credentials"},
+		{nats.ErrSecureConnWanted, "the server does not use TLS; use nats:// and no ca, cert or key, or turn TLS on at the server"},
+	} {
+		if errors.Is(err, r.is) {
+			return r.say
+		}
+	}
+	return access.TLSFault(err)
+}
+
+// transient reports whether an attempt to connect may succeed later.
+func transient(err error) bool {
+	return remedy(err) == "" && !errors.Is(err, nats.ErrBadTimeout) && !errors.Is(err, job.ErrInvalid)
+}
+
+// withRemedy adds the remedy to an error that waiting does not mend.
+func withRemedy(err error) error {
+	say := remedy(err)
+	if say == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w", say, err, job.ErrInvalid)
+}
