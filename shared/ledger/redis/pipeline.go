@@ -61,7 +61,10 @@ func (p *pipeline) exec(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	cmds, _ := p.Exec(ctx) // each command has its own error
+	cmds, err := p.exchange(ctx)
+	if err != nil {
+		return err
+	}
 	for _, c := range p.calls {
 		if goredis.HasErrorPrefix(c.Err(), "NOSCRIPT") {
 			cmds = slices.DeleteFunc(cmds, func(cmd goredis.Cmder) bool { return cmd == goredis.Cmder(c.Cmd) })
@@ -69,7 +72,10 @@ func (p *pipeline) exec(ctx context.Context) error {
 		}
 	}
 	if p.Len() > 0 {
-		again, _ := p.Exec(ctx)
+		again, err := p.exchange(ctx)
+		if err != nil {
+			return err
+		}
 		cmds = append(cmds, again...)
 	}
 	p.calls = nil
@@ -79,6 +85,18 @@ func (p *pipeline) exec(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// exchange sends the commands and waits for the replies. Each command has its own error. When the server
+// refuses a new connection, as it does when the password has changed, no command
+// has one, and none was executed: exchange returns that error.
+func (p *pipeline) exchange(ctx context.Context) ([]goredis.Cmder, error) {
+	cmds, err := p.Exec(ctx)
+	if err != nil && !slices.ContainsFunc(cmds, func(cmd goredis.Cmder) bool { return cmd.Err() != nil }) {
+		p.calls = nil
+		return nil, classify(ctx, err)
+	}
+	return cmds, nil
 }
 
 // batches parts chunks, each of the given number of vectors, so that each part
