@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
@@ -149,7 +150,7 @@ func cause(err error) error {
 // with opens a source and hands its unpacked content to read. Errors name the
 // field and the source.
 func (in *Ingest) with(ctx context.Context, field, source string, read func(*tabular.Source) error) error {
-	named := func(err error) error { return fmt.Errorf("%s %q: %w", field, source, err) }
+	named := func(err error) error { return fmt.Errorf("%s %q: %w", field, access.Show(source), err) }
 	f, err := in.Sources.Open(ctx, source)
 	if err != nil {
 		return named(err)
@@ -174,7 +175,7 @@ func (r *Roots) Allowed(source string) error {
 	}
 	f, err := r.Open(context.Background(), source)
 	if err != nil {
-		return fmt.Errorf("%q: %w", source, err)
+		return fmt.Errorf("%q: %w", access.Show(source), err)
 	}
 	return f.Close()
 }

@@ -49,7 +49,7 @@ type Command struct {
 
 	NATS       access.URL          `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
 	Redis      access.URL          `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
-	Blobs      string              `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"With --nats and --redis: where dataset blocks, plans and checkpoints live, as for serve."`
+	Blobs      access.Address      `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"With --nats and --redis: where dataset blocks, plans and checkpoints live, as for serve."`
 	NATSLogin  broker.Login        `embed:""`
 	RedisLogin settings.RedisLogin `embed:""`
 

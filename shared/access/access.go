@@ -12,6 +12,21 @@ package access
 // hidden stands for what is not shown.
 const hidden = "(hidden)"
 
+// Address is a path, or an address of a store, which may hold credentials. It prints as Show does.
+type Address string
+
+// Reveal returns the whole address.
+func (a Address) Reveal() string { return string(a) }
+
+// String implements fmt.Stringer.
+func (a Address) String() string { return Show(string(a)) }
+
+// GoString implements fmt.GoStringer.
+func (a Address) GoString() string { return `"` + a.String() + `"` }
+
+// MarshalText implements encoding.TextMarshaler.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
 // Text is a secret: a password or a token. It prints and marshals as
 // "(hidden)", and as "" when there is none.
 type Text string

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 
 	"tributary/shared/job"
 )
@@ -79,7 +80,6 @@ func TLSFault(err error) string {
 		invalid  x509.CertificateInvalidError
 		verify   *tls.CertificateVerificationError
 		noTLS    tls.RecordHeaderError
-		refused  tls.AlertError
 		noAnchor x509.SystemRootsError
 	)
 	switch {
@@ -93,9 +93,21 @@ func TLSFault(err error) string {
 		return "the server's certificate is not valid; renew it"
 	case errors.As(err, &noTLS):
 		return "the server does not use TLS at this address; use the scheme without TLS, or the server's port for TLS"
-	case errors.As(err, &refused):
-		return alerts[refused]
 	default:
+		return refusal(err)
+	}
+}
+
+// refusal says what to do about an alert of the server, "" for any other error.
+func refusal(err error) string {
+	var remote *net.OpError
+	if !errors.As(err, &remote) || remote.Op != "remote error" {
 		return ""
 	}
+	for alert, say := range alerts { // the type of remote.Err is private to crypto/tls
+		if remote.Err.Error() == alert.Error() {
+			return say
+		}
+	}
+	return ""
 }

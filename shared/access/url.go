@@ -22,6 +22,9 @@ func (u URL) Reveal() string { return string(u) }
 // read is not shown.
 func (u URL) String() string {
 	list := strings.Split(string(u), ",")
+	if torn(list) {
+		return unreadable
+	}
 	for i, text := range list {
 		list[i] = shown(strings.TrimSpace(text))
 	}
@@ -68,6 +71,14 @@ func misplaced(u *url.URL) bool {
 	return u.Fragment != "" || strings.Contains(u.Opaque+u.EscapedPath()+u.RawQuery, "@")
 }
 
+// torn reports whether a comma seems to belong to a password: a user, but no scheme, comes
+// after an address with a scheme.
+func torn(list []string) bool {
+	return strings.Contains(list[0], "://") && slices.ContainsFunc(list[1:], func(text string) bool {
+		return strings.Contains(text, "@") && !strings.Contains(text, "://")
+	})
+}
+
 // errEncode does not say what is wrong, because that would show a part of a password.
 var errEncode = errors.New("it cannot be read; in a user name and a password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40 and a comma as %2C, or use the settings for user and password")
 
@@ -107,13 +118,13 @@ func parseURL(text string, schemes []string) (*url.URL, error) {
 // Errors are as those of ParseURL. A server's address has neither path nor query.
 func (u URL) Servers(schemes ...string) ([]*url.URL, error) {
 	list := strings.Split(string(u), ",")
+	if torn(list) {
+		return nil, fmt.Errorf("%w: %w", errEncode, job.ErrInvalid)
+	}
 	servers := make([]*url.URL, len(list))
 	for i, text := range list {
 		text = strings.TrimSpace(text)
 		if text != "" && !strings.Contains(text, "://") {
-			if i > 0 && strings.Contains(text, "@") && strings.Contains(list[0], "://") {
-				return nil, fmt.Errorf("%w: %w", errEncode, job.ErrInvalid) // the rest of a password with a comma
-			}
 			text = schemes[0] + "://" + text
 		}
 		s, err := ParseURL(text, schemes...)

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/broker"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
@@ -79,7 +80,7 @@ func TestReadyNamesWhatFails(t *testing.T) {
 	dir, temp := filepath.Join(t.TempDir(), "blobs"), filepath.Join(t.TempDir(), "temp")
 	require.NoError(t, os.Mkdir(temp, 0o700))
 	t.Setenv("TMPDIR", temp)
-	s.Blobs = "dir:" + dir
+	s.Blobs = access.Address("dir:" + dir)
 	var ready settings.Ready
 	coordinator, worker := probing(t, ready.Coordinator()), probing(t, ready.Worker())
 	becomes(t, coordinator, "nats", "streams", "jobs", "leases", "redis", "blobs")

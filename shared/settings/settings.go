@@ -73,9 +73,9 @@ type RedisLogin struct {
 
 // Stores says where everything lives that the two programs share.
 type Stores struct {
-	NATS  broker.Config `embed:""`
-	Redis Redis         `embed:""`
-	Blobs string        `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks, plans and checkpoints live: nats (an object bucket), dir:PATH (a folder that every process shares) or s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION] (credentials as for the aws command: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."`
+	NATS  broker.Config  `embed:""`
+	Redis Redis          `embed:""`
+	Blobs access.Address `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"Where dataset blocks, plans and checkpoints live: nats (an object bucket), dir:PATH (a folder that every process shares) or s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION] (credentials as for the aws command: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."`
 }
 
 // lastEvents is how long a stopping program waits for its events to be sent.
@@ -102,14 +102,14 @@ func (s Stores) Check() error {
 }
 
 func (s Stores) checkBlobs() error {
-	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); s.Blobs == "nats" || ok && path != "" {
+	if path, ok := strings.CutPrefix(s.Blobs.Reveal(), "dir:"); s.Blobs == "nats" || ok && path != "" {
 		return nil
 	}
-	if strings.HasPrefix(s.Blobs, "s3:") {
-		_, err := s3.Open(s.Blobs)
+	if strings.HasPrefix(s.Blobs.Reveal(), "s3:") {
+		_, err := s3.Open(s.Blobs.Reveal())
 		return err
 	}
-	return fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", access.Show(s.Blobs), s3.Form, job.ErrInvalid)
+	return fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", s.Blobs.String(), s3.Form, job.ErrInvalid)
 }
 
 // Open connects to all stores, waiting for servers that are not there yet.
@@ -144,7 +144,7 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 
 // blobs opens the blob store that checkBlobs has found to be one.
 func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error) {
-	if path, ok := strings.CutPrefix(s.Blobs, "dir:"); ok {
+	if path, ok := strings.CutPrefix(s.Blobs.Reveal(), "dir:"); ok {
 		return blob.NewDirectory(path)
 	}
 	if s.Blobs != "nats" {
@@ -159,7 +159,7 @@ const bucketPatience = 15 * time.Second
 // bucket opens a bucket and makes sure that it is there: a wrong address or wrong
 // credentials are told at the start, not by the first job.
 func (s Stores) bucket(ctx context.Context) (blob.Store, error) {
-	store, err := s3.Open(s.Blobs)
+	store, err := s3.Open(s.Blobs.Reveal())
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestDefaultsFlagsAndEnvironment(t *testing.T) {
 	}
 	c, err := parse(t)
 	require.NoError(t, err)
-	require.Equal(t, "nats", c.Stores.Blobs)
+	require.Equal(t, "nats", c.Stores.Blobs.Reveal())
 	require.Equal(t, "redis://127.0.0.1:6379/0", c.Stores.Redis.URL.Reveal())
 	require.Equal(t, settings.Log{Level: "info", Format: "auto"}, c.Log)
 
@@ -134,7 +134,7 @@ func TestOpenConnectsToEverything(t *testing.T) {
 func TestBlobsInAFolderThatAllShare(t *testing.T) {
 	s := servers(t)
 	dir := filepath.Join(t.TempDir(), "blobs")
-	s.Blobs = "dir:" + dir
+	s.Blobs = access.Address("dir:" + dir)
 	o, err := s.Open(t.Context(), "test", zerolog.Nop())
 	require.NoError(t, err)
 	defer o.Close()

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"tributary/shared/access"
 )
 
 // maxHealthAnswer bounds what is read of an answer, in bytes.
@@ -22,7 +24,11 @@ type HealthcheckCommand struct {
 func (c *HealthcheckCommand) Run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout+headerTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(), nil)
+	address := c.url()
+	if _, err := access.ParseURL(address, "http", "https"); err != nil {
+		return fmt.Errorf("health check: address: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return fmt.Errorf("health check: %w", err)
 	}

@@ -33,7 +33,7 @@ func inspect(ctx context.Context, node goredis.UniversalClient) (facts, error) {
 	f := facts{addr: address(node)}
 	if err := node.Ping(ctx).Err(); err != nil {
 		if goredis.IsAuthError(err) || goredis.IsPermissionError(err) {
-			return f, fmt.Errorf("redis at %s does not let this user in: %w: %w", f.addr, err, job.ErrInvalid)
+			return f, fmt.Errorf("redis at %s does not accept this user and password; correct the programs' Redis settings or the server's users: %w: %w", f.addr, err, job.ErrInvalid)
 		}
 		return f, err
 	}

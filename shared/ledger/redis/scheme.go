@@ -67,8 +67,8 @@ func wrongScheme(ctx context.Context, addr string, secure bool) string {
 // speaksTLS begins a handshake. A server that wants a certificate or another name refuses it with an alert.
 func speaksTLS(ctx context.Context, conn net.Conn) bool {
 	err := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent over it
-	_, alert := errors.AsType[tls.AlertError](err)
-	return err == nil || alert
+	remote, ok := errors.AsType[*net.OpError](err)
+	return err == nil || ok && remote.Op == "remote error"
 }
 
 // speaksPlain sends a command that every Redis answers, be it with an error.
