@@ -57,6 +57,7 @@ func TestRoots(t *testing.T) {
 		_, err := read(r, source)
 		require.ErrorContains(t, err, want, source)
 	}
+	require.NotContains(t, r.Allowed("https://me:hidden@host/a.csv?key=hidden").Error(), "hidden")
 	_, err := read(&Roots{}, "data/a.csv")
 	require.ErrorContains(t, err, "outside the data roots")
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,7 +50,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	if err := isa.Err(); err != nil {
+	if err := errors.Join(isa.Err(), c.Stores.Check()); err != nil {
 		return err
 	}
 	log = log.With().Str("coordinator", id).Logger()

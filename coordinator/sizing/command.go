@@ -82,6 +82,12 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 }
 
 func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) error {
+	server := settings.Redis{URL: c.Redis, RedisLogin: c.Login}
+	if c.Redis != "" {
+		if err := server.Config(log).Check(); err != nil {
+			return err
+		}
+	}
 	sample, err := c.sample(ctx)
 	if err != nil {
 		return err
@@ -94,7 +100,7 @@ func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) e
 	if err := sample.compute(ctx, &p.Costs, c.Slots, c.Budget); err != nil {
 		return fmt.Errorf("measure gradients: %w", err)
 	}
-	if err := c.moving(ctx, sample.engine.Layout, &p.Costs, log); err != nil {
+	if err := c.moving(ctx, server, sample.engine.Layout, &p.Costs, log); err != nil {
 		return fmt.Errorf("measure Redis: %w", err)
 	}
 	limit, bound := capacity.Limit(p.Job, p.Costs, p.Network, c.Workers)

@@ -24,9 +24,8 @@ import (
 // moving measures a vector's way into Redis and out of it: by one alone, and
 // by as many at once as there are CPUs, which is taken for what Redis can do.
 // (Redis itself has but the rest of the CPUs meanwhile, so it can do more.)
-func (c *Command) moving(ctx context.Context, layout func(job.Ref) ledger.Layout, costs *capacity.Costs, log zerolog.Logger) error {
-	server := settings.Redis{URL: c.Redis, RedisLogin: c.Login}
-	if c.Redis == "" {
+func (c *Command) moving(ctx context.Context, server settings.Redis, layout func(job.Ref) ledger.Layout, costs *capacity.Costs, log zerolog.Logger) error {
+	if server.URL == "" {
 		embedded := miniredis.NewMiniRedis()
 		if err := embedded.Start(); err != nil {
 			return fmt.Errorf("start the embedded Redis server: %w", err)

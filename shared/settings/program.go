@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -58,10 +59,14 @@ func word(s string) bool {
 	return len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// withoutArgument hides an argument that nothing asks for, unless it is a misspelt command.
+// withoutArgument hides an argument that nothing asks for, unless it is a misspelt command, and a
+// value that was taken for a flag.
 func withoutArgument(err error) error {
 	if err == nil {
 		return nil
+	}
+	if flag, _, found := strings.Cut(err.Error(), ": expected string value but got "); found {
+		return fmt.Errorf("%[1]s: expected a value; write %[1]s=VALUE where it begins with a dash", flag)
 	}
 	rest, found := strings.CutPrefix(err.Error(), "unexpected argument ")
 	if argument, _, _ := strings.Cut(rest, ", did you mean "); !found || word(argument) {

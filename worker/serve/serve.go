@@ -10,6 +10,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -77,7 +78,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	if err := isa.Err(); err != nil {
+	if err := errors.Join(isa.Err(), c.Stores.Check()); err != nil {
 		return err
 	}
 	id := settings.NewID()

@@ -90,8 +90,7 @@ func parse(address string) (location, error) {
 
 var errNoBucket = errors.New("no bucket, or more than a bucket, is named")
 
-// server parses an endpoint, and looks up the proxy to it: the client would report a proxy
-// that cannot be read with the password in its address.
+// server parses an endpoint.
 func server(endpoint string) (*url.URL, error) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "https://" + endpoint
@@ -105,9 +104,6 @@ func server(endpoint string) (*url.URL, error) {
 	}
 	if u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("endpoint %.80q is no server's address", access.Show(endpoint))
-	}
-	if _, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err != nil {
-		return nil, errors.New("endpoint: the proxy's address in HTTP_PROXY or HTTPS_PROXY cannot be read")
 	}
 	return u, nil
 }

@@ -49,7 +49,7 @@ func (c Config) Check() error {
 func (c Config) options() (*goredis.UniversalOptions, error) {
 	opts, err := parseURL(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("redis URL: %w: want redis://[user:password@]host[:port][/db], rediss://… or unix:///path: %w", err, job.ErrInvalid)
+		return nil, fmt.Errorf("redis URL: %w; it is redis://[user:password@]host[:port][/db], rediss://… or unix:///path: %w", err, job.ErrInvalid)
 	}
 	if c.VectorConns < 0 || c.ControlConns < 0 {
 		return nil, fmt.Errorf("redis connections %d and %d: want 0 or more: %w", c.VectorConns, c.ControlConns, job.ErrInvalid)
