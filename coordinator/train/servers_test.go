@@ -38,7 +38,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	natsURL, redisURL := servers(t)
 	var outcomes []job.Outcome
 	for range 2 {
-		c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
+		c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model")}
 		o, err := begin(t.Context(), t.Context(), c, worked(t, "line.json"), io.Discard)
 		require.NoError(t, err)
 		checkFiles(t, c.Out, o)
@@ -47,7 +47,7 @@ func TestTheSameJobAgain(t *testing.T) {
 	}
 	require.Equal(t, outcomes[0], outcomes[1])
 
-	c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
+	c := &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model")}
 	_, err := begin(t.Context(), t.Context(), c, replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 99`), io.Discard)
 	require.ErrorIs(t, err, job.ErrConflict)
 	require.ErrorContains(t, err, `id "line": a job of that id with another spec`)
@@ -78,7 +78,7 @@ func TestAJobOfAnotherCoordinator(t *testing.T) {
 		return err == nil && r.State == job.Running && r.Message != ""
 	}, 10*time.Second, 5*time.Millisecond)
 
-	c := &Command{Workers: 2, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Out: filepath.Join(t.TempDir(), "model")}
+	c := &Command{Workers: 2, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model")}
 	o, err := begin(t.Context(), t.Context(), c, short, io.Discard)
 	require.NoError(t, err)
 	want, _ := reference(t, decoded(t, short))

@@ -42,7 +42,7 @@ func endless(t *testing.T) string {
 // A stop in the middle cancels the job and leaves nothing running, whenever it comes, and
 // nothing behind but a checkpoint.
 func TestStop(t *testing.T) {
-	for _, words := range []string{"preparing", "train: 1438 rows", "step 6:", "step 30:"} {
+	for _, words := range []string{"preparing", "train: ", "step 6:", "step 30:"} {
 		t.Run(words, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 			soft, stop := context.WithCancelCause(t.Context())
