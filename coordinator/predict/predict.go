@@ -9,7 +9,6 @@ package predict
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"unicode"
 
 	"tributary/shared/lifecycle"
+	"tributary/shared/readable"
 	"tributary/shared/registry"
 )
 
@@ -61,7 +61,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 // write writes the predictions: a line each, or all of it as JSON.
 func (c *Command) write(w io.Writer, p *registry.Prediction) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(p)
+		return readable.Print(w, p)
 	}
 	out := bufio.NewWriter(w)
 	for _, v := range p.Predictions {
@@ -84,13 +84,8 @@ func line(v any) (string, error) {
 	if ok && !strings.HasPrefix(class, `"`) && !strings.ContainsFunc(class, breaks) {
 		return class, nil
 	}
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
+	text, err := readable.JSON(v)
+	return string(text), err
 }
 
 // breaks reports whether a rune may end a line, or steer a terminal: C0 and C1 controls,

@@ -16,6 +16,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
+	"tributary/shared/readable"
 )
 
 // The files a report becomes.
@@ -104,7 +105,7 @@ func MetricsJSONL(c Curves) []byte {
 
 // line appends v, which is made of numbers and strings alone.
 func line(out *bytes.Buffer, v any) {
-	data, err := json.Marshal(v)
+	data, err := readable.JSON(v)
 	if err != nil {
 		panic(fmt.Sprintf("report: a line of numbers and strings: %v", err))
 	}

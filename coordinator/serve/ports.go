@@ -2,12 +2,12 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"tributary/coordinator/run"
 	"tributary/shared/broker"
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // records hands the broker's records out as package run and package api want them.
@@ -48,5 +48,5 @@ func encode(answer any, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(answer)
+	return readable.JSON(answer)
 }

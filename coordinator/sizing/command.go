@@ -11,7 +11,6 @@ package sizing
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +23,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric/isa"
+	"tributary/shared/readable"
 	"tributary/shared/settings"
 )
 
@@ -112,5 +112,5 @@ func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) e
 	if err := c.print(out, p); err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(p)
+	return readable.Print(out, p)
 }

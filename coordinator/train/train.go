@@ -10,7 +10,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,6 +29,7 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
+	"tributary/shared/readable"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
 	"tributary/shared/telemetry"
@@ -95,7 +95,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	display.Done()
-	return errors.Join(json.NewEncoder(os.Stdout).Encode(outcome), c.misplaced)
+	return errors.Join(readable.Print(os.Stdout, outcome), c.misplaced)
 }
 
 // Limits of a worker's caches, in bytes.

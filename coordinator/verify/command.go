@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric/isa"
+	"tributary/shared/readable"
 	"tributary/shared/settings"
 )
 
@@ -49,7 +49,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	v, err := c.verify(ctx.Soft, os.Stderr)
-	return errors.Join(json.NewEncoder(os.Stdout).Encode(v), err)
+	return errors.Join(readable.Print(os.Stdout, v), err)
 }
 
 // errDiffers is that a job or a model is not as recorded.

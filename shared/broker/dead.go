@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,6 +10,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/readable"
 )
 
 // PutDead keeps a task that was given up on. The same one twice within the
@@ -21,7 +21,7 @@ func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
 	if err := v.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	data, err := json.Marshal(v)
+	data, err := readable.JSON(v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

@@ -1,10 +1,10 @@
 package broker
 
 import (
-	"encoding/json"
-
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"tributary/shared/readable"
 )
 
 // pendingQuestions bounds what waits of a discovery subject; their answers wait
@@ -35,7 +35,7 @@ func (s *Service) announce() error {
 func (s *Service) answer(subject string, answer func() any) error {
 	sub, err := s.c.nc.Subscribe(subject, func(m *nats.Msg) {
 		s.c.contain(subject, func() {
-			data, err := json.Marshal(answer())
+			data, err := readable.JSON(answer())
 			if err == nil {
 				err = s.c.respond(m, &nats.Msg{Data: data})
 			}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/readable"
 )
 
 // maxEvents is how many events may wait to be sent before progress is dropped.
@@ -172,7 +172,7 @@ func (e *Events) remove(id string) {
 }
 
 func (e *Events) sendOne(ctx context.Context, v event) error {
-	data, err := json.Marshal(v.Event)
+	data, err := readable.JSON(v.Event)
 	if err != nil {
 		return fmt.Errorf("encode event: %w: %w", err, job.ErrInvalid)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // Records keeps job records in the jobs bucket, by job id. The bucket is on
@@ -67,7 +68,7 @@ func (r *Records) prepare(ctx context.Context, rec *job.Record, reserve int64) (
 	if err := rec.ID.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	}
-	data, err := json.Marshal(rec)
+	data, err := readable.JSON(rec)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/readable"
 )
 
 // codeOf maps the class of an error to the code of a reply, as in HTTP.
@@ -82,7 +82,7 @@ func fail(reply *nats.Msg, err error) {
 	f.Error.Message = notice.Clip(job.Sentence(err))
 	reply.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(f.Error.Code))
 	reply.Header.Set(micro.ErrorHeader, strings.Join(strings.Fields(f.Error.Message), " "))
-	reply.Data, err = json.Marshal(f)
+	reply.Data, err = readable.JSON(f)
 	if err != nil {
 		reply.Data = []byte(`{"error":{"code":500,"message":"the error cannot be shown"}}`)
 	}

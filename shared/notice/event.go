@@ -1,7 +1,6 @@
 package notice
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // EventType says what an event tells.
@@ -98,7 +98,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		p.SamplesPerSecond = 0
 	}
 	p.Metrics, p.Undefined = job.FiniteFigures(e.Metrics, e.Undefined)
-	return json.Marshal(p)
+	return readable.JSON(p)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -13,6 +13,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // CardVersion is the version of the model.json this program writes and reads.
@@ -73,7 +74,7 @@ func (c Card) encode() ([]byte, error) {
 		undefined[split] = why
 	}
 	c.Metrics, c.Undefined = metrics, undefined
-	data, err := json.MarshalIndent(c, "", "  ")
+	data, err := readable.Indented(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of model %.80q: %w", CardFile, string(c.ID), err)
 	}

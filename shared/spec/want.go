@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // node is a schema as decoded JSON.
@@ -133,7 +133,7 @@ func bounds(n node, least, most, unit string) string {
 func show(value any) string {
 	switch v := value.(type) {
 	case map[string]any:
-		if text, err := json.Marshal(v); err == nil && len(text) <= 60 {
+		if text, err := readable.JSON(v); err == nil && len(text) <= 60 {
 			return string(text)
 		}
 		return "an object"

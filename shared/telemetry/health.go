@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // checkTimeout bounds the answer of /readyz, askTimeout one check; a probe gives
@@ -114,7 +114,7 @@ func readyHandler(checks []Check) http.HandlerFunc {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		// An error here means the prober is gone.
-		_ = json.NewEncoder(w).Encode(r)
+		_ = readable.Print(w, r)
 	}
 }
 

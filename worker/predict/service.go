@@ -11,7 +11,6 @@ package predict
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 	"tributary/shared/registry"
 )
 
@@ -123,7 +123,7 @@ func (s *Service) Handle(ctx context.Context, name string, payload []byte) ([]by
 }
 
 func encode(p *registry.Prediction) ([]byte, error) {
-	answer, err := json.Marshal(p)
+	answer, err := readable.JSON(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode prediction: %w", err)
 	}
