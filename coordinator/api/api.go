@@ -194,13 +194,7 @@ func parseID(payload []byte) (job.ID, error) {
 func parse(payload []byte, request any, id *job.ID, more string) error {
 	payload = bytes.TrimSpace(payload)
 	if len(payload) > 0 && payload[0] == '{' {
-		d := json.NewDecoder(bytes.NewReader(payload))
-		d.DisallowUnknownFields()
-		err := d.Decode(request)
-		if err == nil && len(bytes.TrimSpace(payload[d.InputOffset():])) > 0 {
-			err = errors.New("it goes on after its end")
-		}
-		if err != nil {
+		if err := decodeObject(payload, request); err != nil {
 			return fmt.Errorf(`request: %w; want the job's id, bare or as {"id":"…"%s}: %w`, err, more, job.ErrInvalid)
 		}
 	} else {

@@ -72,10 +72,8 @@ func (a *API) page(ctx context.Context, payload []byte) (limit int, last *Listed
 		Limit  *int   `json:"limit"`
 		Before job.ID `json:"before"`
 	}
-	if payload = bytes.TrimSpace(payload); len(payload) > 0 && payload[0] == '{' {
-		d := json.NewDecoder(bytes.NewReader(payload))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&request); err != nil {
+	if payload = bytes.TrimSpace(payload); len(payload) > 0 {
+		if err := decodeObject(payload, &request); err != nil {
 			return 0, nil, fmt.Errorf(`request: %w; want nothing, or {"limit":100,"before":"<id of a job>"}: %w`, err, job.ErrInvalid)
 		}
 	}
@@ -95,6 +93,22 @@ func (a *API) page(ctx context.Context, payload []byte) (limit int, last *Listed
 	}
 	line := listed(r)
 	return limit, &line, nil
+}
+
+// decodeObject decodes one JSON object that has known fields only, and nothing after it.
+func decodeObject(payload []byte, into any) error {
+	if payload[0] != '{' {
+		return fmt.Errorf("%.40q is not a JSON object", payload)
+	}
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(payload[d.InputOffset():])) > 0 {
+		return errors.New("it goes on after its end")
+	}
+	return nil
 }
 
 func listed(r job.Record) Listed {

@@ -52,6 +52,10 @@ func TestListSaysWhatIsWrong(t *testing.T) {
 		`{"limit":1001}`:    "limit: 1001: want an integer from 1 to 1000",
 		`{"limit":"all"}`:   "request: ",
 		`{"after":"x"}`:     `unknown field "after"`,
+		`anything`:          `"anything" is not a JSON object`,
+		`[1]`:               `"[1]" is not a JSON object`,
+		`null`:              `"null" is not a JSON object`,
+		`{"limit":1}{}`:     "it goes on after its end",
 		`{"before":"none"}`: `before: there is no job "none"`,
 	} {
 		_, err := f.List(t.Context(), []byte(request))

@@ -27,7 +27,7 @@ func (a *API) Verify(ctx context.Context, payload []byte) (job.Verification, err
 	var request struct {
 		ID     job.ID   `json:"id"`
 		Steps  []int64  `json:"steps"`
-		Sample int      `json:"sample"`
+		Sample *int     `json:"sample"`
 		All    bool     `json:"all"`
 		Wait   *float64 `json:"wait"`
 	}
@@ -41,6 +41,9 @@ func (a *API) Verify(ctx context.Context, payload []byte) (job.Verification, err
 	if !(wait >= 0 && wait <= maxWait) {
 		return job.Verification{}, fmt.Errorf("wait: %v: want 0 to %d seconds: %w", wait, maxWait, job.ErrInvalid)
 	}
-	r := verify.Request{Steps: request.Steps, Sample: request.Sample, All: request.All}
+	r := verify.Request{Steps: request.Steps, All: request.All}
+	if err := r.SetSample(request.Sample); err != nil {
+		return job.Verification{}, err
+	}
 	return a.Desk.Ask(ctx, request.ID, r, time.Duration(wait*float64(time.Second)))
 }

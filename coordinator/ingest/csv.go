@@ -8,6 +8,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
+	"tributary/shared/hint"
 	"tributary/shared/job"
 )
 
@@ -104,11 +105,11 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 		delete(absent, tallies[i].name)
 	}
 	if absent[d.Label] {
-		return nil, fmt.Errorf("data.label: no column %q in the header %s: %w", d.Label, headerList(tallies), job.ErrInvalid)
+		return nil, fmt.Errorf("data.label: no column %q in the header %s%s: %w", d.Label, headerList(tallies), hint.For(d.Label, names(tallies)), job.ErrInvalid)
 	}
 	for _, name := range d.Drop {
 		if absent[name] {
-			return nil, fmt.Errorf("data.drop: no column %q in the header %s: %w", name, headerList(tallies), job.ErrInvalid)
+			return nil, fmt.Errorf("data.drop: no column %q in the header %s%s: %w", name, headerList(tallies), hint.For(name, names(tallies)), job.ErrInvalid)
 		}
 	}
 	return drop, nil
@@ -141,6 +142,14 @@ func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 // sayOdd says why classes that are numbers are texts.
 func (w *work) sayOdd(label, why string) {
 	w.say("label %q: its classes are taken as texts, each different one for itself, because of %s: as numbers, different texts could become one class", label, why)
+}
+
+func names(tallies []tally) []string {
+	out := make([]string, len(tallies))
+	for i, t := range tallies {
+		out[i] = t.name
+	}
+	return out
 }
 
 func headerList(tallies []tally) string {

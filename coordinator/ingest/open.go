@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
+	"tributary/shared/hint"
 	"tributary/shared/job"
 )
 
@@ -59,7 +61,10 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 	}
 	path, isFile := strings.CutPrefix(source, "file:")
 	if isFile {
-		path = strings.TrimPrefix(path, "//")
+		var err error
+		if path, err = fileURL(path); err != nil {
+			return nil, err
+		}
 	} else if scheme, _, ok := strings.Cut(source, "://"); ok {
 		return nil, fmt.Errorf("scheme %.20q: want a path, file:PATH or nats:<bucket>/<object>: %w", scheme, job.ErrInvalid)
 	}
@@ -67,9 +72,22 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 		return nil, fmt.Errorf("want the path of a file: %w", job.ErrInvalid)
 	}
 	if r.Anywhere {
-		return regular(func() (fs.FileInfo, error) { return os.Stat(path) }, func() (*os.File, error) { return os.Open(path) })
+		f, err := regular(func() (fs.FileInfo, error) { return os.Stat(path) }, func() (*os.File, error) { return os.Open(path) })
+		return f, nearby(err, path, os.DirFS(filepath.Dir(path)))
 	}
 	return r.below(path)
+}
+
+// fileURL returns the path of a file: URL without its scheme.
+func fileURL(rest string) (string, error) {
+	if after, ok := strings.CutPrefix(rest, "//"); ok {
+		rest = strings.TrimPrefix(after, "localhost")
+	}
+	path, err := url.PathUnescape(rest)
+	if err != nil {
+		return "", fmt.Errorf("%w: in a file: URL write %% as %%25: %w", err, job.ErrInvalid)
+	}
+	return path, nil
 }
 
 // ofJob reports whether a source is another job's parameters.
@@ -120,7 +138,43 @@ func (c candidate) open() (io.ReadCloser, error) {
 		return nil, fmt.Errorf("open data root: %w: %w", err, job.ErrInvalid)
 	}
 	defer root.Close()
-	return regular(func() (fs.FileInfo, error) { return root.Stat(c.path) }, func() (*os.File, error) { return root.Open(c.path) })
+	f, err := regular(func() (fs.FileInfo, error) { return root.Stat(c.path) }, func() (*os.File, error) { return root.Open(c.path) })
+	if err == nil {
+		return f, nil
+	}
+	folder, subErr := fs.Sub(root.FS(), filepath.ToSlash(filepath.Dir(c.path)))
+	if subErr != nil {
+		return nil, err
+	}
+	return nil, nearby(err, c.path, folder)
+}
+
+// mostFiles bounds the files of a folder that are looked at for a name.
+const mostFiles = 10_000
+
+// nearby adds to the error of a file that is not there the file of its folder with the nearest name.
+func nearby(err error, path string, folder fs.FS) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	d, openErr := folder.Open(".")
+	if openErr != nil {
+		return err
+	}
+	defer d.Close()
+	list, ok := d.(fs.ReadDirFile)
+	if !ok {
+		return err
+	}
+	entries, _ := list.ReadDir(mostFiles) // what could be read of it
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	if near := hint.For(filepath.Base(path), names); near != "" {
+		return fmt.Errorf("%w%s: %w", cause(fs.ErrNotExist), near, job.ErrInvalid)
+	}
+	return err
 }
 
 // regular opens a file once it is known to be one: a pipe would block.

@@ -17,7 +17,7 @@ import (
 func TestRoots(t *testing.T) {
 	top := t.TempDir()
 	root, other := filepath.Join(top, "data"), filepath.Join(top, "other")
-	for path, content := range map[string]string{"data/a.csv": "a", "data/sub/b.csv": "b", "other/c.csv": "c", "secret.csv": "secret", "data2/d.csv": "d"} {
+	for path, content := range map[string]string{"data/a.csv": "a", "data/my größe 5%.csv": "g", "data/sub/b.csv": "b", "other/c.csv": "c", "secret.csv": "secret", "data2/d.csv": "d"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(top, path)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(top, path), []byte(content), 0o600))
 	}
@@ -41,6 +41,8 @@ func TestRoots(t *testing.T) {
 		root + "/a.csv": "a", "file:" + root + "/a.csv": "a", "file://" + root + "/a.csv": "a",
 		"data/sub/b.csv": "b", "sub/b.csv": "b", "in.csv": "b", "data/in.csv": "b",
 		"c.csv": "c", "other/c.csv": "c", filepath.Join(other, "c.csv"): "c", "data/sub/../a.csv": "a",
+		"file://" + root + "/my%20gr%C3%B6%C3%9Fe%205%25.csv": "g", "file:data/my%20größe 5%25.csv": "g", "data/my größe 5%.csv": "g",
+		"file://localhost" + root + "/a.csv": "a",
 	} {
 		got, err := read(r, source)
 		require.NoError(t, err, source)
@@ -51,7 +53,7 @@ func TestRoots(t *testing.T) {
 		filepath.Join(top, "secret.csv"): "outside the data roots", "/etc/passwd": "outside the data roots", "file:/etc/passwd": "outside the data roots",
 		"data2/d.csv": "no such file", filepath.Join(top, "data2/d.csv"): "outside the data roots",
 		"out.csv": "escapes", "data/out.csv": "escapes", "data/up/secret.csv": "escapes", "up/secret.csv": "escapes",
-		"nothing.csv": "no such file", "sub": "not a regular file", "pipe": "not a regular file", "": "want the path of a file", "file:": "want the path of a file",
+		"nothing.csv": "no such file", "sub": "not a regular file", "pipe": "not a regular file", "": "want the path of a file", "file:": "want the path of a file", "file:data/5%.csv": "write % as %25", "file:data/%2e%2e/secret.csv": "",
 		"a\x00": "want the path", "http://host/a.csv": `scheme "http": want a path`, "nats:bucket": "want nats:<bucket>/<object>", "nats:b/o": "no object store",
 	} {
 		_, err := read(r, source)
@@ -82,4 +84,24 @@ func TestObjectSource(t *testing.T) {
 	data, err := io.ReadAll(f)
 	require.NoError(t, err)
 	require.Equal(t, "sets|2024/a.csv", string(data))
+}
+
+// A misspelt file is found again, in the folder of a data root and anywhere.
+func TestMisspeltFiles(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "sub"), 0o755))
+	for _, name := range []string{"digits.csv.gz", "sub/credit.csv"} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte("x"), 0o600))
+	}
+	for _, r := range []*Roots{{Folders: []string{root}}, {Anywhere: true}} {
+		for source, want := range map[string]string{
+			"digit.csv.gz": `file does not exist; did you mean "digits.csv.gz"?`, "sub/credits.csv": `; did you mean "credit.csv"?`,
+			"sub/digits.csv.gz": "no such file or directory", "none/digits.csv.gz": "no such file or directory",
+		} {
+			_, err := r.Open(t.Context(), filepath.Join(root, source))
+			require.ErrorIs(t, err, job.ErrInvalid)
+			require.ErrorContains(t, err, want)
+			require.Equal(t, strings.Contains(want, "mean"), strings.Contains(err.Error(), "mean"), source)
+		}
+	}
 }

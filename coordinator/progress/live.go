@@ -20,8 +20,7 @@ func (d *Display) draw() {
 	if d.bars == nil {
 		d.live = new(live)
 		d.live.Store(&v)
-		// ForceTTY: the caller has said that w is a terminal.
-		d.bars = mpb.New(mpb.WithOutput(d.w), mpb.ForceTTY(), mpb.WithAutoRefresh())
+		d.bars = mpb.New(mpb.WithConsoleWriter(console(d.w)), mpb.WithAutoRefresh())
 		d.bar = d.bars.New(0, mpb.BarStyle(), // total 0: completes when told, not by itself
 			mpb.PrependDecorators(decor.Any(d.live.before)),
 			mpb.AppendDecorators(decor.Any(d.live.after)),

@@ -79,6 +79,7 @@ var escape = regexp.MustCompile("\x1b\\[[0-9]*[A-Z]")
 // escape moves up by its number of lines and clears to the end.
 func screen(t *testing.T, out string) []string {
 	t.Helper()
+	out = strings.ReplaceAll(out, "\r", "") // no text is at the cursor's left
 	var lines []string
 	for at := 0; ; {
 		m := escape.FindStringIndex(out[at:])

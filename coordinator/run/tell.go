@@ -13,7 +13,8 @@ import (
 // tell learns how the steps went and tells people of progress.
 func (t *training) tell(ctx context.Context) error {
 	t.told = t.service.now()
-	if err := t.learn(ctx); err != nil || t.losses.len() == t.toldOf {
+	err := t.learn(ctx) // also of the steps before one that has diverged
+	if t.losses.len() == t.toldOf {
 		return err
 	}
 	t.toldOf = t.losses.len()
@@ -22,7 +23,7 @@ func (t *training) tell(ctx context.Context) error {
 		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
 		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: workers,
 	})
-	return nil
+	return err
 }
 
 // learn reads the losses of new steps and stops a job that has diverged.
@@ -38,7 +39,7 @@ func (t *training) learn(ctx context.Context) error {
 	for _, p := range progress {
 		loss := t.engine.MeanLoss(p.Sums)
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return fmt.Errorf("step %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step+1, loss, job.ErrPoison)
+			return fmt.Errorf("step %d of %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step+1, t.engine.Plan.Steps(), loss, job.ErrPoison)
 		}
 		t.losses.add(loss, p.Sums.Examples)
 	}

@@ -140,7 +140,19 @@ func TestSpecFileThatIsTooLong(t *testing.T) {
 func TestDivergedTrainingFails(t *testing.T) {
 	rate := change{"adam: {learning_rate: 0.003}", "sgd: {learning_rate: 1e6}"}
 	err := refused(t, replaced(t, worked(t, "digits.yaml"), rate.old, rate.with))
-	require.Regexp(t, `step \d+: the loss is (NaN|[+-]Inf): training has diverged; a lower learning rate`, err.Error())
+	require.Regexp(t, `step \d+ of \d+: the loss is (NaN|[+-]Inf): training has diverged; a lower learning rate`, err.Error())
+
+	// The step is the one whose loss metrics.jsonl would have: a job that ends before it has only finite losses.
+	diverging := func(steps int) string {
+		return fmt.Sprintf(`{"name":"line","data":{"inline":{"x":[1,2,3,4,5],"y":[1,2,3,4,5]}},"model":{"layers":[{"dense":{"units":1}}]},
+			"loss":"mse","optimizer":{"sgd":{"learning_rate":100000}},"batch":5,"steps":%d}`, steps)
+	}
+	require.ErrorContains(t, refused(t, diverging(50)), "step 7 of 50: the loss is +Inf")
+	_, before := trained(t, diverging(6), 1)
+	lines, err := os.ReadFile(filepath.Join(before, "metrics.jsonl"))
+	require.NoError(t, err)
+	require.Regexp(t, `\{"step":6,"loss":\d`, string(lines))
+	require.NotContains(t, string(lines), "null")
 
 	// Parameters that overflow in the very last step leave no loss to tell.
 	dir := t.TempDir()

@@ -24,7 +24,7 @@ import (
 type Command struct {
 	Target string          `arg:"" name:"job-or-model-dir" help:"A job's id, or the folder of a saved model, as train leaves it."`
 	Steps  []int64         `name:"steps" sep:"," placeholder:"N" xor:"steps" help:"Verify these steps, counted from 0 as in tasks and errors (the one whose loss metrics.jsonl has at N+1), and those that are computed on the way."`
-	Sample int             `name:"sample" placeholder:"K" xor:"steps" help:"Verify K steps chosen by chance, 1 to 1000."`
+	Sample *int            `name:"sample" placeholder:"K" xor:"steps" help:"Verify K steps chosen by chance, 1 to 1000."`
 	All    bool            `name:"all" xor:"steps" help:"Verify every step and the parameters at the end; the default."`
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
@@ -57,11 +57,16 @@ var errDiffers = errors.New("not as recorded")
 
 func (c *Command) verify(ctx context.Context, w io.Writer) (job.Verification, error) {
 	v := job.Verification{ID: job.ID(c.Target), State: job.Unknown}
+	r := Request{Steps: c.Steps, All: c.All}
+	if err := r.SetSample(c.Sample); err != nil {
+		v.Error = job.Sentence(err)
+		return v, fmt.Errorf("verify %s: %w", c.Target, err)
+	}
 	s, closeStores, err := c.open(ctx, w)
 	if err == nil {
 		defer closeStores()
 		f := Verifier{Second: c.Second, Progress: func(v job.Verification) { fmt.Fprintln(w, Sentence(v)) }}
-		v, err = f.Verify(ctx, s, Request{Steps: c.Steps, Sample: c.Sample, All: c.All})
+		v, err = f.Verify(ctx, s, r)
 	}
 	if err != nil {
 		v.Error = job.Sentence(err)

@@ -45,6 +45,19 @@ const (
 	maxAsked  = 1 << 16 // numbers of steps in one request
 )
 
+// SetSample sets the number of steps to choose by chance; nil leaves it unset. A number that is
+// given is 1 to 1000: none would stand for all steps.
+func (r *Request) SetSample(n *int) error {
+	if n == nil {
+		return nil
+	}
+	if *n < 1 || *n > maxSample {
+		return fmt.Errorf("sample: %d: want 1 to %d: %w", *n, maxSample, job.ErrInvalid)
+	}
+	r.Sample = *n
+	return nil
+}
+
 // Validate reports a request that means nothing, before a job is looked at.
 func (r Request) Validate() error {
 	given := 0
@@ -54,6 +67,8 @@ func (r Request) Validate() error {
 		}
 	}
 	switch {
+	case r.Steps != nil && len(r.Steps) == 0:
+		return fmt.Errorf("steps: the list is empty: want numbers of steps, or all: %w", job.ErrInvalid)
 	case given > 1:
 		return fmt.Errorf("steps, sample, all: want one of them: %w", job.ErrInvalid)
 	case r.Sample < 0 || r.Sample > maxSample:

@@ -76,6 +76,7 @@ func TestRequestsThatMeanNothing(t *testing.T) {
 		"sample: -3: want 1 to 1000":                           {Sample: -3},
 		"sample: 1001: want 1 to 1000":                         {Sample: 1001},
 		"steps, sample, all: want one of them":                 {Sample: 1, All: true},
+		"steps: the list is empty":                             {Steps: []int64{}},
 		"want at most 65536, or all":                           {Steps: make([]int64, maxAsked+1)},
 	} {
 		v, err := (&Verifier{}).Verify(t.Context(), s, r)
@@ -178,4 +179,20 @@ func TestThePastIsTheReferences(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, r.Chain, p.folds[16].Chain)
 	require.Equal(t, r.Params, p.folds[16].Vectors[0])
+}
+
+// No sample is not a sample of none: it would stand for all steps.
+func TestASampleOfNoneIsRefused(t *testing.T) {
+	for n, want := range map[int]string{0: "sample: 0: want 1 to 1000", -1: "sample: -1", 1001: "sample: 1001"} {
+		var r Request
+		err := r.SetSample(&n)
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, want)
+	}
+	three := 3
+	var r Request
+	require.NoError(t, r.SetSample(nil))
+	require.Equal(t, Request{}, r)
+	require.NoError(t, r.SetSample(&three))
+	require.Equal(t, Request{Sample: 3}, r)
 }

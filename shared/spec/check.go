@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"tributary/shared/hint"
 	"tributary/shared/job"
 )
 
@@ -61,7 +62,7 @@ func collect(found *[]*job.Fault, instance any, e *jsonschema.ValidationError) {
 		}
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			add(field(path, name), "unknown field; allowed: %s", fieldList(at))
+			add(field(path, name), "unknown field; allowed: %s%s", fieldList(at), hint.For(name, fields(at)))
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
@@ -73,7 +74,8 @@ func collect(found *[]*job.Fault, instance any, e *jsonschema.ValidationError) {
 		list, _ := value.([]any)
 		add(element(path, k.Duplicates[1]), "%s: given twice", show(list[k.Duplicates[1]]))
 	default: // a type, a range, a length, a word
-		add(path, "%s: want %s", show(value), want(at))
+		word, _ := value.(string)
+		add(path, "%s: want %s%s", show(value), want(at), hint.For(word, wordsOf(at)))
 	}
 }
 

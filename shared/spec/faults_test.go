@@ -21,10 +21,10 @@ func TestFieldFaults(t *testing.T) {
 		"batch:":                   "batch: null: want an integer from 1 to 1048576",
 		"batch: {}":                "batch: {}: want an integer from 1 to 1048576",
 		"batch: []":                "batch: an empty list: want an integer from 1 to 1048576",
-		"bach: 3":                  "bach: unknown field; allowed: " + fields,
+		"bach: 3":                  "bach: unknown field; allowed: " + fields + `; did you mean "batch"?`,
 		"seed: -1":                 "seed: -1: want an integer from 0 to 18446744073709551615",
 		"epochs: 1000001":          "epochs: 1000001: want an integer from 1 to 1000000",
-		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error`,
+		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error; did you mean "mse"?`,
 		"metrics: [f1]":            `metrics[0]: "f1": want one of accuracy, rmse, mae, r2, auc, log_loss`,
 		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 6 elements`,
 		"metrics: [auc,auc]":       `metrics[1]: "auc": given twice`,
@@ -49,8 +49,8 @@ func TestFieldFaults(t *testing.T) {
 		"model: {layers: [{dense: {units: 3, activation: r}}]}":     `model.layers[0].dense.activation: "r": want one of none, relu, tanh, sigmoid, gelu`,
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: x}}": `model.init.scheme: "x": want one of torch_uniform, glorot_uniform, zeros`,
 		"data: a.csv": `data: "a.csv": want an object with the fields clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform`,
-		"data: {source: a.csv, label: y, clen: 1}":                                    "data.clen: unknown field; allowed: clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform",
-		"data: {source: a.csv, label: y, clean: {missing: men}}":                      `data.clean.missing: "men": want one of drop, mean, median, {constant: number}`,
+		"data: {source: a.csv, label: y, clen: 1}":                                    `data.clen: unknown field; allowed: clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform; did you mean "clean"?`,
+		"data: {source: a.csv, label: y, clean: {missing: men}}":                      `data.clean.missing: "men": want one of drop, mean, median, {constant: number}; did you mean "mean"?`,
 		"data: {source: a.csv, label: y, clean: {missing: {constant: x}}}":            `data.clean.missing: {"constant":"x"}: want one of drop, mean, median, {constant: number}`,
 		"data: {source: a.csv, label: y, clean: {missing: {constant: 1, divide: 1}}}": `data.clean.missing: {"constant":1,"divide":1}: want one of drop, mean, median, {constant: number}`,
 		"data: {source: a.csv, label: y, transform: {scale: max}}":                    `data.transform.scale: "max": want one of none, standard, minmax, {divide: number}`,
@@ -82,8 +82,8 @@ func TestAllFaultsAreTold(t *testing.T) {
 	want := []string{
 		"batch: -3: want an integer from 1 to 1048576",
 		"data.split.train: \"x\": want a number from 0 to 1",
-		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error",
-		"sed: unknown field; allowed: " + fields,
+		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error; did you mean \"mse\"?",
+		"sed: unknown field; allowed: " + fields + "; did you mean \"seed\"?",
 	}
 	requireFaults(t, `name: a
 data: {source: a.csv, label: y, split: {train: x}}

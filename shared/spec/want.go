@@ -41,8 +41,30 @@ func (n node) property(name string) node {
 
 // fieldList names an object's fields.
 func fieldList(n node) string {
+	return strings.Join(fields(n), ", ")
+}
+
+func fields(n node) []string {
 	properties, _ := n["properties"].(map[string]any)
-	return strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
+	return slices.Sorted(maps.Keys(properties))
+}
+
+// wordsOf lists the words that a schema allows, of all its alternatives.
+func wordsOf(n node) []string {
+	if ref, ok := n["$ref"].(string); ok {
+		return wordsOf(schema().root.at(ref))
+	}
+	var out []string
+	enum, _ := n["enum"].([]any)
+	for _, w := range enum {
+		out = append(out, fmt.Sprint(w))
+	}
+	alternatives, _ := n["oneOf"].([]any)
+	for _, a := range alternatives {
+		alternative, _ := a.(map[string]any)
+		out = append(out, wordsOf(alternative)...)
+	}
+	return out
 }
 
 // want says in words what a schema allows.
