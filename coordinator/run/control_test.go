@@ -2,7 +2,7 @@ package run_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -90,16 +90,13 @@ func TestAJobIsPausedWhileItFailsOver(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 30)
 	w := newWorld(t)
-	goOn := w.halt(10)
+	goOn := w.failing(10, fmt.Errorf("bad memory: %w", job.ErrPoison))
 	a, b := w.service("a"), w.service("b")
 	stop := w.run(a, 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
 	// The owner is about to change the record when it is paused for longer than
 	// its lease; meanwhile the job is paused, and another coordinator starts.
 	held, resume := w.paused("a", func(r job.Record) bool { return r.State == job.Failed })
-	ref := job.Ref{Job: "j", Run: "r"}
-	w.failed(job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1}, errors.New("bad memory"), true)
 	<-held
 	w.usurp("j")
 	require.NoError(t, w.ask(b, job.Pause, "j"))

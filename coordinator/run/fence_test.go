@@ -2,13 +2,12 @@ package run_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
-	"tributary/shared/notice"
 )
 
 // paused stops owner's next change of a record for which when holds, between
@@ -77,13 +76,10 @@ func TestAnOwnerThatWakesAfterItsLeaseWasTakenChangesNothing(t *testing.T) {
 func TestAnOwnerThatLostItsJobCannotFailIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	goOn := w.halt(10)
+	goOn := w.failing(10, fmt.Errorf("bad memory: %w", job.ErrPoison))
 	held, resume := w.paused("a", func(r job.Record) bool { return r.State == job.Failed })
 	stop := w.coordinateAs("a", 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
-	ref := job.Ref{Job: "j", Run: "r"}
-	w.failed(job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1}, errors.New("bad memory"), true)
 	<-held
 	w.usurp("j")
 	goOn()

@@ -82,15 +82,20 @@ func TestWhatCannotBeComputedIsNamed(t *testing.T) {
 	require.Equal(t, 1, notes)
 }
 
-func TestAFolderThatCannotBeWrittenFailsTheJob(t *testing.T) {
+// A folder that cannot be written costs the model its place there, and not the model.
+func TestAFolderThatCannotBeWrittenLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.keep = func(job.ID, map[string][]byte) (string, error) { return "", errors.New("out: permission denied") }
 	w.coordinate(1)
 	w.submit(line("a", 3))
 	r := w.ended("a")
-	require.Equal(t, job.Failed, r.State)
-	require.Contains(t, r.Error, "out: permission denied")
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Equal(t, "tributary-models/a", r.Outcome.Out)
+	require.NotEmpty(t, w.files["a/"+registry.CardFile])
+	w.told("the error", func(e notice.Event) bool {
+		return e.Type == notice.ErrorEvent && e.Message == "the model is in the registry only: out: permission denied"
+	})
 }
 
 // losing is a ledger that loses everything once, when a call for the final

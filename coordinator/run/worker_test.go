@@ -80,13 +80,16 @@ func (w *world) failed(t job.Task, err error, poison bool) {
 }
 
 // halt lets no gradient of a step succeed until the returned function is called.
-func (w *world) halt(step int64) (goOn func()) {
+func (w *world) halt(step int64) (goOn func()) { return w.failing(step, errors.New("not now")) }
+
+// failing has each gradient of a step fail until the returned function is called.
+func (w *world) failing(step int64, err error) (goOn func()) {
 	var halted atomic.Bool
 	halted.Store(true)
 	before := w.working
 	w.working = func(t job.Task) error {
 		if t.Kind == job.Gradient && t.Step == step && halted.Load() {
-			return errors.New("not now")
+			return err
 		}
 		if before != nil {
 			return before(t)
