@@ -20,6 +20,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/spec"
@@ -69,6 +71,8 @@ type API struct {
 	Events  Events
 	Jobs    Remover
 	Desk    Desk
+	// Log is told what was asked of jobs; the zero value is silent.
+	Log zerolog.Logger
 	// NewRun names an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }
@@ -122,6 +126,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		}
 		return status(known), nil
 	}
+	a.Log.Info().Str("job", string(r.ID)).Str("name", r.Name).Msg("job submitted")
 	_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: r.Created, Type: notice.StateEvent, State: r.State})
 	return status(r), nil
 }

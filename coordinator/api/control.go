@@ -49,10 +49,14 @@ func (a *API) apply(ctx context.Context, id job.ID, q job.Request) (job.Record, 
 		return job.Record{}, err
 	}
 	if changed && q != job.Remove {
+		a.Log.Info().Str("job", string(r.ID)).Str("state", string(r.State)).Int("resumed", r.Resumed).Msg("job " + asked[q])
 		_ = a.Events.Publish(notice.Event{Job: r.ID, Run: r.Run, Time: now, Type: notice.StateEvent, State: r.State})
 	}
 	return r, nil
 }
+
+// asked says what was asked of a job.
+var asked = map[job.Request]string{job.Pause: "paused", job.Resume: "resumed", job.Retry: "retried", job.Cancel: "cancelled"}
 
 // change alters a job's record by compare-and-set. A record that stays as it is
 // is written too: the one that was read may have been a stale one, which the
@@ -127,5 +131,6 @@ func (a *API) Prioritize(ctx context.Context, payload []byte) (Share, error) {
 	if err != nil {
 		return Share{}, err
 	}
+	a.Log.Info().Str("job", string(r.ID)).Int("priority", r.Priority).Int("max_slots", r.MaxSlots).Msg("job's share changed")
 	return Share{Status: status(r), Priority: r.Priority, MaxSlots: r.MaxSlots}, nil
 }

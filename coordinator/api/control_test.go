@@ -1,9 +1,13 @@
 package api_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/api"
@@ -182,4 +186,29 @@ func TestASpecWithoutAPriorityHasTheDefault(t *testing.T) {
 	r, _ := f.Get(t.Context(), []byte("line"))
 	require.Equal(t, job.DefaultPriority, r.Priority)
 	require.NotContains(t, string(r.Spec), "priority", "the canonical form of older specs stays as it was")
+}
+
+// The log says what was asked of which job; the coordinator's logger adds which coordinator was asked.
+func TestWhatIsAskedIsLogged(t *testing.T) {
+	f := newFixture()
+	var log bytes.Buffer
+	f.Log = zerolog.New(&log).With().Str("coordinator", "c1").Logger()
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	for _, ask := range []func(context.Context, []byte) (api.Status, error){f.Pause, f.Pause, f.Resume, f.Cancel, f.Retry, f.Cancel} {
+		_, err := ask(t.Context(), []byte("line"))
+		require.NoError(t, err)
+	}
+	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
+	require.NoError(t, err)
+	var said []string
+	for text := range strings.Lines(log.String()) {
+		var l struct{ Level, Coordinator, Job, Message string }
+		require.NoError(t, json.Unmarshal([]byte(text), &l))
+		require.Equal(t, []string{"info", "c1", "line"}, []string{l.Level, l.Coordinator, l.Job})
+		said = append(said, l.Message)
+	}
+	require.Equal(t, []string{
+		"job submitted", "job paused", "job resumed", "job cancelled", "job retried", "job cancelled", "job removed",
+	}, said, "each once")
 }

@@ -56,6 +56,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	if err := a.Jobs.Remove(ctx, r, request.Model); err != nil {
 		return Removed{}, fmt.Errorf("remove job %q: %w", request.ID, err)
 	}
+	a.Log.Info().Str("job", string(request.ID)).Str("its_model", answer.Model).Msg("job removed")
 	return answer, nil
 }
 
@@ -67,5 +68,6 @@ func (a *API) removeModel(ctx context.Context, id job.ID, asked bool) error {
 	if _, err := a.Jobs.RemoveModel(ctx, id); err != nil {
 		return fmt.Errorf("remove the model of job %q: %w", id, err)
 	}
+	a.Log.Info().Str("job", string(id)).Msg("model removed")
 	return nil
 }

@@ -74,6 +74,9 @@ func (d *driver) live(ctx context.Context, term uint64) {
 	if err != nil || r.Released {
 		return
 	}
+	if r.State.Driven() {
+		d.log.Info().Str("name", r.Name).Str("state", string(r.State)).Int("resumed", r.Resumed).Msg("job started")
+	}
 	if r.State.Driven() && !d.drive(ctx) {
 		if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // this coordinator stops
 			d.preserve(ctx, partingPatience)

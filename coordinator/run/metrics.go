@@ -13,5 +13,6 @@ func (s *Service) Measure(m *telemetry.Metrics) {
 		_, workers := s.present(0)
 		return float64(workers), true
 	})
+	s.census.measure(m, s.cfg.Volatile)
 	s.steps = m.Counter("steps_total", "Steps committed in jobs this coordinator drove.").WithLabelValues()
 }

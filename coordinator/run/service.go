@@ -96,6 +96,8 @@ type Service struct {
 	cfg   Config
 	start time.Time
 	steps prometheus.Counter // committed
+	// census is of the jobs of all coordinators.
+	census *census
 
 	mu    sync.Mutex
 	fleet *fleet.Fleet
@@ -130,8 +132,8 @@ func New(cfg Config) *Service {
 		ends = semaphore.NewWeighted(cfg.Memory)
 	}
 	return &Service{
-		ends: ends,
-		cfg:  cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
+		ends: ends, census: newCensus(),
+		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:    map[job.Ref]time.Time{},
 		asking: map[string]bool{}, strangers: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
@@ -164,6 +166,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
 		return
 	}
+	s.census.see(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
@@ -202,6 +205,7 @@ func (s *Service) forget(ref job.Ref) {
 	defer s.mu.Unlock()
 	delete(s.open, ref)
 	delete(s.due, ref)
+	s.census.forget(ref)
 	s.leasing.forget(ref)
 }
 

@@ -36,6 +36,7 @@ type Coordinator struct {
 	service *run.Service
 	desk    *verify.Desk
 	garbage *garbage.Collector // nil when the blobs live and die with this process
+	depths  *depths
 	conn    *broker.Conn
 	queue   *broker.Queue
 	log     zerolog.Logger
@@ -57,7 +58,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Queue, cfg.Sources = queue, sources
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	cfg.Recall, cfg.Gone = conn.Notices().PublishRecall, conn.Notices().Gone
-	c := &Coordinator{conn: conn, queue: queue, log: cfg.Log}
+	c := &Coordinator{depths: &depths{read: conn.Depths}, conn: conn, queue: queue, log: cfg.Log}
 	if !cfg.Volatile {
 		c.garbage = garbage.New(garbage.Config{
 			Owner: cfg.Owner, Records: records, Leases: cfg.Leases, Ledger: cfg.Ledger, Blobs: cfg.Blobs,
@@ -69,7 +70,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.desk = verify.NewDesk(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk}
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk, Log: cfg.Log}
 	return c
 }
 
@@ -92,6 +93,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		beside.Go(c.guard("collect blobs", func() { c.garbage.Run(ctx) }))
 	}
 	beside.Go(c.guard("keep the streams and buckets", func() { c.conn.Keep(ctx, broker.SetupConfig{}) }))
+	beside.Go(c.guard("look at the queue", func() { c.depths.keep(ctx) }))
 	err = c.service.Run(ctx)
 	cancel()
 	beside.Wait()

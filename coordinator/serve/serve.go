@@ -79,6 +79,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			Memory: memory.Work(), Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
 		})
 		coordinator.service.Measure(metrics)
+		coordinator.depths.measure(metrics)
 		coordinator.desk.Second = c.Second
 		requests, err := stores.Conn.Fork("requests")
 		if err != nil {

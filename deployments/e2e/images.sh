@@ -7,7 +7,7 @@
 #   images.sh           make what is missing
 #   images.sh --remove  remove the stand-ins, and nothing else
 #
-# Needs: docker, go, busybox, redis-server, redis-cli.
+# Needs: docker, go, busybox, redis-server, redis-cli; what is missing is named.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,6 +16,22 @@ readonly nats_image=${NATS_IMAGE:-nats:2.15-alpine}
 readonly redis_image=${REDIS_IMAGE:-redis:7.2-alpine}
 readonly go_image=${GO_IMAGE:-golang:1.26}
 readonly base_image=${BASE_IMAGE:-gcr.io/distroless/static-debian12:nonroot}
+
+# missing: what this machine lacks of what is needed, a line each.
+missing() {
+  local name
+  for name in docker go busybox redis-server redis-cli ldd tar sha256sum; do
+    command -v "$name" >/dev/null || echo "$name: no such program in PATH"
+  done
+  [ -r /etc/ssl/certs/ca-certificates.crt ] || echo "/etc/ssl/certs/ca-certificates.crt: no such file; install the package ca-certificates"
+  ! command -v docker >/dev/null || docker info >/dev/null 2>&1 || echo "docker: no engine answers; start it, or join the group that may use it"
+}
+lacks=$(missing)
+if [ -n "$lacks" ]; then
+  printf 'images: this machine lacks what the stand-ins are made of:\n%s\n' "$lacks" >&2
+  echo "images: install it, or pull $nats_image, $redis_image, $go_image and $base_image" >&2
+  exit 1
+fi
 
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT

@@ -54,7 +54,7 @@ ready() { curl -sf "http://127.0.0.1:$1/readyz"; }
 succeeded() { nats req --raw tributary.jobs.list '' | grep -q '"id":"digits-[^"]*","state":"succeeded"'; }
 
 # The servers, in a process group of their own, so that all of it can be ended.
-{ echo "cd $(printf %q "$PWD")"; block 1 | sed "s|nats-server -js|& -sd $work/nats|"; echo wait; } >"$work/servers"
+{ echo "cd $(printf %q "$PWD")"; block 1 | sed "s|-sd nats-data|-sd $work/nats|"; echo wait; } >"$work/servers"
 set -m
 bash "$work/servers" >"$work/log.servers" 2>&1 &
 group=$!

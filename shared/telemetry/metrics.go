@@ -69,6 +69,20 @@ func (m *Metrics) GaugeFunc(name, help string, read func() (value float64, known
 	}))
 }
 
+// GaugesFunc makes a gauge for each value of a label, read as GaugeFunc's is.
+func (m *Metrics) GaugesFunc(name, help, label string, values []string, read func(value string) (n float64, known bool)) {
+	for _, value := range values {
+		opts := m.opts(name, help)
+		opts.ConstLabels = prometheus.Labels{label: value}
+		m.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts), func() float64 {
+			if v, known := read(value); known {
+				return v
+			}
+			return math.NaN()
+		}))
+	}
+}
+
 // Seconds makes a histogram of durations in seconds; its name ends in _seconds.
 func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.HistogramVec {
 	return register(m, prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/settings"
+	"tributary/shared/telemetry"
 	"tributary/shared/telemetry/build"
 	"tributary/worker/predict"
 )
@@ -23,7 +25,7 @@ const concurrent = 64
 
 // answerPredictions serves predictions, shared among all workers, until it is
 // stopped. Requests and the models for them come over a connection of their own.
-func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (stop func(context.Context), err error) {
+func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, observe predicted) (stop func(context.Context), err error) {
 	conn, err := stores.Conn.Fork("predictions")
 	if err != nil {
 		return nil, err
@@ -39,7 +41,10 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (
 		MaxRequest: predict.MaxRequest, ReplyOnly: true,
 		Metadata: map[string]string{"about": `{"rows":[[…]]} → {"predictions":[…]}; the subject ends in a model's id or name`},
 		Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
-			return service.Handle(ctx, strings.TrimPrefix(r.Subject, subject), r.Data)
+			began := time.Now()
+			answer, err := service.Handle(ctx, strings.TrimPrefix(r.Subject, subject), r.Data)
+			observe(time.Since(began), err)
+			return answer, err
 		},
 	})
 	if err != nil {
@@ -50,6 +55,24 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64) (
 		answering.Stop(ctx)
 		conn.Close()
 	}, nil
+}
+
+// predicted takes how long a request for predictions took, and how it ended.
+type predicted func(time.Duration, error)
+
+// predictions counts and times requests for predictions. Most errors are the requests' own: they have the
+// outcomes invalid and not found.
+func predictions(m *telemetry.Metrics) predicted {
+	count := m.Counter("predictions_total", "Requests for predictions, by outcome: ok, or the class of the error.", "outcome")
+	took := m.Seconds("prediction_seconds", "Time from taking a request for predictions to its answer.").WithLabelValues()
+	for _, outcome := range []error{nil, job.ErrInvalid, job.ErrNotFound} {
+		count.WithLabelValues(job.ClassOf(outcome)) // 0, so that the first one is an increase
+	}
+	count.WithLabelValues(job.ClassOf(errors.New("")))
+	return func(d time.Duration, err error) {
+		count.WithLabelValues(job.ClassOf(err)).Inc()
+		took.Observe(d.Seconds())
+	}
 }
 
 // models hands the broker's models out as package predict wants them.

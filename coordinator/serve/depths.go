@@ -1,0 +1,65 @@
+package serve
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tributary/shared/telemetry"
+)
+
+// depths is how much the streams of tasks and of dead letters hold, as it was last known. It is
+// safe for concurrent use.
+type depths struct {
+	read func(context.Context) (tasks, dead uint64, err error)
+
+	mu          sync.Mutex
+	tasks, dead uint64
+	known       bool
+}
+
+// How often the streams are looked at, and for how long.
+const (
+	depthEvery   = 10 * time.Second
+	depthTimeout = 2 * time.Second
+)
+
+// keep looks at the streams until ctx ends.
+func (d *depths) keep(ctx context.Context) {
+	tick := time.NewTicker(depthEvery)
+	defer tick.Stop()
+	for {
+		d.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *depths) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, depthTimeout)
+	defer cancel()
+	tasks, dead, err := d.read(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tasks, d.dead, d.known = tasks, dead, err == nil
+}
+
+// measure adds the gauges; NaN stands for a stream that cannot be looked at.
+func (d *depths) measure(m *telemetry.Metrics) {
+	for name, g := range map[string]struct {
+		help string
+		of   *uint64
+	}{
+		"tasks_queued": {"Tasks in the queue of all jobs, those included that workers have taken.", &d.tasks},
+		"dead_letters": {"Tasks that their jobs failed of and that are kept in TRIBUTARY_DEAD.", &d.dead},
+	} {
+		m.GaugeFunc(name, g.help, func() (float64, bool) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return float64(*g.of), d.known
+		})
+	}
+}

@@ -1,0 +1,15 @@
+package broker
+
+import "context"
+
+// Depths returns how many messages the task stream and the stream of dead letters hold.
+func (c *Conn) Depths(ctx context.Context) (tasks, dead uint64, err error) {
+	for name, n := range map[string]*uint64{TaskStream: &tasks, DeadStream: &dead} {
+		stream, err := c.js.Stream(ctx, name) // asks the server
+		if err != nil {
+			return 0, 0, wrap("look at the stream "+name, err)
+		}
+		*n = stream.CachedInfo().State.Msgs
+	}
+	return tasks, dead, nil
+}
