@@ -32,6 +32,9 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		settingstest.Refuses(t, []settingstest.Fault{f}, "train", job, "--redis", "redis://127.0.0.1:1")
 	}
 	mark := settingstest.Mark
+	for _, at := range []string{"me:" + mark + "@127.0.0.1:0", "http://me:" + mark + "@127.0.0.1:0"} {
+		settingstest.Refuses(t, []settingstest.Fault{{Environment: []string{"TRIBUTARY_HTTP=" + at}, Want: "want HOST:PORT"}}, "serve")
+	}
 	settingstest.Refuses(t, []settingstest.Fault{{Args: []string{"http://me:%zz" + mark + "@127.0.0.1:1"}, Want: "address"}}, "healthcheck")
 	settingstest.Refuses(t, []settingstest.Fault{{Args: []string{"http://me:" + mark + "@h"}, Want: "unexpected argument"}}, "schema")
 	settingstest.Refuses(t, []settingstest.Fault{{Args: []string{"--redis-password", mark}, Want: "unknown flag"}}, "predict", t.TempDir())

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tributary/shared/job"
 )
 
 // The limits of the HTTP server: its clients are probes and scrapers.
@@ -33,6 +36,9 @@ type Server struct {
 // Listen binds addr (host:port; port 0 takes a free one), so that an address
 // in use is known before the program starts its work. Serve must follow.
 func Listen(ctx context.Context, addr string, metrics prometheus.Gatherer, checks ...Check) (*Server, error) {
+	if strings.ContainsAny(addr, "@/") { // an address for clients, with what only they should know
+		return nil, fmt.Errorf("listen for health and metrics: want HOST:PORT, without a scheme, a path or a user: %w", job.ErrInvalid)
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for health and metrics on %q: %w", addr, err)

@@ -40,6 +40,8 @@ func TestNoErrorRepeatsAPassword(t *testing.T) {
 	require.ErrorIs(t, err, goredis.ErrClosed)
 	err = classify(t.Context(), textError("ERR unknown command 'AUTH', with args beginning with: 'me' 'hidden' "))
 	require.EqualError(t, err, "ERR unknown command 'AUTH'")
+	err = classify(t.Context(), textError(`redis: can't parse "hidden"`))
+	require.EqualError(t, err, "redis: can't parse what the server answers: it is not a Redis, or speaks another protocol at this port")
 }
 
 type textError string

@@ -71,10 +71,15 @@ func (r refusal) says(text string) bool {
 // Where AUTH or HELLO is renamed or missing, they contain the password.
 const echo = ", with args beginning with"
 
-// withoutArguments cuts the arguments off such an answer.
+// withoutArguments cuts the arguments off such an answer. It also cuts a reply that the client cannot read, for
+// what is not a Redis may repeat all that it is sent.
 func withoutArguments(err error) error {
-	if before, _, found := strings.Cut(err.Error(), echo); found {
+	text := err.Error()
+	if before, _, found := strings.Cut(text, echo); found {
 		return errors.New(before)
+	}
+	if before, _, found := strings.Cut(text, `"`); found && strings.HasPrefix(text, "redis: ") {
+		return errors.New(before + "what the server answers: it is not a Redis, or speaks another protocol at this port")
 	}
 	return err
 }
