@@ -2,15 +2,16 @@ package spec
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 
 	reflected "github.com/invopop/jsonschema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // compiled is the schema in the three forms in which it is used.
@@ -33,11 +34,12 @@ var schema = sync.OnceValue(func() *compiled {
 func Schema() []byte { return bytes.Clone(schema().text) }
 
 func compile() (*compiled, error) {
-	text, err := json.MarshalIndent(generate(), "", "  ")
+	text, err := readable.Indented(generate())
 	if err != nil {
 		return nil, err
 	}
-	text = append(text, '\n')
+	// The generator's own encoder has escaped the descriptions for HTML.
+	text = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(text)) + "\n")
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
