@@ -68,7 +68,7 @@ func told(t *testing.T, s settings.Stores, waits bool) (seen string, opened *set
 	if err != nil {
 		text += err.Error() + job.Sentence(err) + fmt.Sprintf("%+v %#v %q", err, err.Error(), err)
 	}
-	printed, jsonErr := json.Marshal(map[string]any{"nats": s.NATS.Login, "url": s.NATS.URL, "redis": s.Redis}) //nolint:musttag // nothing marshals settings but this test
+	printed, jsonErr := json.Marshal(map[string]any{"nats": s.NATS.Login, "url": s.NATS.URL, "redis": s.Redis})
 	require.NoError(t, jsonErr)
 	text += string(printed) + fmt.Sprintf("%v %+v %#v", s, s, s)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
