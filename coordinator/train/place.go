@@ -36,11 +36,16 @@ func (c *Command) try(asked *job.Spec) error {
 	if err := occupied(dir, asked); err != nil {
 		return err
 	}
-	if kept, err := readState(dir); err == nil && !c.Resume {
+	kept, err := readState(dir)
+	switch {
+	case errors.Is(err, job.ErrNotFound), c.Resume: // restoring reads it again
+		return nil
+	case err != nil:
+		return fmt.Errorf("--out: the training state of a job cannot be read (%w): --force begins anew", err)
+	default:
 		return fmt.Errorf("--out: %s holds the training state of job %s after step %d: --resume goes on from there, --force begins anew",
 			dir, kept.ID, kept.Checkpoints[0].Step)
 	}
-	return nil
 }
 
 // occupied fails when a folder holds the model of another spec. The same spec makes the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/access"
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -108,11 +109,38 @@ func TestTheNewestCheckpointIsKept(t *testing.T) {
 	again, err := readState(other.dir)
 	require.NoError(t, err)
 	require.Equal(t, kept, again)
+	require.NoError(t, os.WriteFile(filepath.Join(other.dir, stateFolder, "mine"), nil, 0o600))
+	require.NoError(t, other.drop())
+	_, err = readState(other.dir)
+	require.ErrorIs(t, err, job.ErrNotFound)
+	require.NoDirExists(t, filepath.Join(other.dir, stateFolder, blobsFolder))
+	require.FileExists(t, filepath.Join(other.dir, stateFolder, "mine"), "what is not the job's stays")
+	require.NoError(t, other.drop())
 	for _, text := range []string{"", "{", `{"id":"../x","run":"r","checkpoints":[{}]}`, `{"id":"x","run":"r"}`} {
 		require.NoError(t, os.WriteFile(filepath.Join(other.dir, stateFolder, recordFile), []byte(text), 0o600))
 		_, err := readState(other.dir)
 		require.ErrorIs(t, err, job.ErrCorrupt, text)
+		c := &Command{Workers: 1, Out: other.dir}
+		_, err = begin(t.Context(), t.Context(), c, worked(t, "line.json"), io.Discard)
+		require.ErrorContains(t, err, "cannot be read (")
 	}
+}
+
+// On given servers the job itself is resumed.
+func TestAStoppedJobGoesOnOnItsServers(t *testing.T) {
+	natsURL, redisURL := servers(t)
+	spec := "id: again\n" + worked(t, "digits.yaml")
+	command := func(resume bool) *Command {
+		return &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model"), Resume: resume}
+	}
+	err := stopped(t, command(false), spec, "step 30:")
+	require.ErrorContains(t, err, "with --resume, id again in the spec, and the same servers, it goes on from there")
+	var lines bytes.Buffer
+	got, err := begin(t.Context(), t.Context(), command(true), spec, &lines)
+	require.NoError(t, err)
+	require.Contains(t, lines.String(), "going on from the checkpoint after step")
+	want, _ := trained(t, spec, 1)
+	require.Equal(t, want.ParametersSHA256, got.ParametersSHA256)
 }
 
 func TestWhereTheModelGoesIsTriedFirst(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"tributary/shared/blob"
@@ -81,11 +82,20 @@ func (s *state) save(r job.Record) error {
 	return nil
 }
 
-// drop deletes what is kept: the job has its model.
+// drop deletes what is kept, and nothing else: the job has its model.
 func (s *state) drop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return os.RemoveAll(filepath.Join(s.dir, stateFolder))
+	root := filepath.Join(s.dir, stateFolder)
+	if err := os.Remove(filepath.Join(root, recordFile)); err != nil {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return nil // what else has that name is somebody's
+		}
+		return err
+	}
+	err := os.RemoveAll(filepath.Join(root, blobsFolder))
+	_ = os.Remove(root) // unless there is more in it
+	return err
 }
 
 func copyBlob(ctx context.Context, to, from blob.Store, digest job.Digest) error {
@@ -130,7 +140,7 @@ const largestRecord = 16 << 20
 func readState(dir string) (job.Record, error) {
 	path := filepath.Join(dir, stateFolder, recordFile)
 	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return job.Record{}, fmt.Errorf("%s holds no training state: %w", dir, job.ErrNotFound)
 	}
 	if err == nil && info.Size() > largestRecord {
