@@ -41,7 +41,7 @@ func TestAnyCellIsReadAsInTraining(t *testing.T) {
 		}
 		trained++
 		p, i := o.Preprocessing, 0
-		err = p.ReadCSV(t.Context(), strings.NewReader(file.String()), 0, func(_ int, values []dataset.Value) error {
+		err = p.ReadRows(t.Context(), strings.NewReader(file.String()), dataset.CSVInput, func(_ dataset.Place, values []dataset.Value) error {
 			require.Equal(t, o.x[job.Train][i], apply(t, p, values), "%q", texts[i])
 			i++
 			return nil

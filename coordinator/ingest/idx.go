@@ -3,22 +3,12 @@ package ingest
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 
-	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
-)
-
-// The IDX format (LeCun, Cortes, Burges: "The MNIST database"): two zero
-// bytes, a type, the number of dimensions, each dimension as a big-endian
-// uint32, then the values, big-endian, the last dimension varying fastest.
-const (
-	idxByte  = 0x08 // unsigned byte
-	idxFloat = 0x0D // float32
 )
 
 // readIDXFile reads a file of at most limit bytes and at most maxDims dimensions:
@@ -37,53 +27,18 @@ func (s *space) readIDXFile(r io.Reader, limit int64, maxDims int) (rows int, c 
 
 // idxHead reads a header: cells without data.
 func idxHead(r io.Reader, limit int64, maxDims int) (rows int, c *cells, err error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); errors.Is(err, io.EOF) {
-		return 0, nil, fmt.Errorf("empty file: want IDX: %w", job.ErrInvalid)
-	} else if err != nil {
-		return 0, nil, truncated("header", err)
+	head, err := tabular.ReadIDXHeader(r, limit, maxDims)
+	if err != nil {
+		return 0, nil, err
 	}
-	if head[0] != 0 || head[1] != 0 {
-		return 0, nil, fmt.Errorf("begins with % x: want IDX, two zero bytes: %w", head[:2], job.ErrInvalid)
+	if head.Rows > maxRows {
+		return 0, nil, fmt.Errorf("%d rows: at most %d: %w", head.Rows, maxRows, job.ErrInvalid)
 	}
-	c = &cells{kind: bytes8, width: 1}
-	switch head[2] {
-	case idxByte:
-	case idxFloat:
+	c = &cells{kind: bytes8, width: head.Width}
+	if head.Float {
 		c.kind = floats32
-	default:
-		return 0, nil, fmt.Errorf("IDX type %#02x: want %#02x (unsigned byte) or %#02x (float): %w", head[2], idxByte, idxFloat, job.ErrInvalid)
 	}
-	if n := int(head[3]); n < 1 || n > maxDims {
-		return 0, nil, fmt.Errorf("IDX of %d dimensions: want 1 to %d: %w", n, maxDims, job.ErrInvalid)
-	}
-	total := int64(c.kind)
-	for i := range int(head[3]) {
-		var d [4]byte
-		if _, err := io.ReadFull(r, d[:]); err != nil {
-			return 0, nil, truncated("header", err)
-		}
-		n := int64(binary.BigEndian.Uint32(d[:]))
-		if n == 0 {
-			return 0, nil, fmt.Errorf("IDX dimension %d is 0: want at least 1: %w", i, job.ErrInvalid)
-		}
-		if n > limit/total {
-			return 0, nil, fmt.Errorf("IDX dimensions announce over %d bytes: %w", limit, job.ErrInvalid)
-		}
-		total *= n
-		if i == 0 {
-			rows = int(n)
-		} else {
-			c.width *= int(n)
-		}
-	}
-	switch {
-	case rows > maxRows:
-		return 0, nil, fmt.Errorf("%d rows: at most %d: %w", rows, maxRows, job.ErrInvalid)
-	case c.width > dataset.MaxColumns:
-		return 0, nil, fmt.Errorf("%d values in a row: at most %d: %w", c.width, dataset.MaxColumns, job.ErrInvalid)
-	}
-	return rows, c, nil
+	return head.Rows, c, nil
 }
 
 // readExactly reads the n bytes a header announced and the end of the file, and
@@ -93,7 +48,7 @@ func (c *cells) readExactly(r io.Reader, n int64) error {
 	for at := int64(0); at < n; at += int64(len(buffer)) {
 		buffer = buffer[:min(int64(len(buffer)), n-at)]
 		if m, err := io.ReadFull(r, buffer); err != nil {
-			return truncated(fmt.Sprintf("%d of %d bytes of values", at+int64(m), n), err)
+			return tabular.TruncatedIDX(fmt.Sprintf("%d of %d bytes of values", at+int64(m), n), err)
 		}
 		if err := c.finite(buffer, at); err != nil {
 			return err
@@ -102,10 +57,7 @@ func (c *cells) readExactly(r io.Reader, n int64) error {
 			return err
 		}
 	}
-	switch _, err := io.ReadFull(r, make([]byte, 1)); {
-	case err == nil:
-		return fmt.Errorf("bytes after the last value its header announces: %w", job.ErrInvalid)
-	case !errors.Is(err, io.EOF):
+	if err := tabular.EndIDX(r); err != nil {
 		return err
 	}
 	return c.data.done()
@@ -124,14 +76,6 @@ func (c *cells) finite(raw []byte, at int64) error {
 		}
 	}
 	return nil
-}
-
-// truncated explains the end of a file in the middle; other errors pass.
-func truncated(where string, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("truncated IDX: ends after %s: %w", where, job.ErrInvalid)
-	}
-	return err
 }
 
 // readIDX reads a table from an IDX file of features [rows, …] and one of

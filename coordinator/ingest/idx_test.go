@@ -79,6 +79,9 @@ func TestIDXFloats(t *testing.T) {
 	require.ErrorContains(t, err, "data.transform.label: the label has 2 outputs")
 }
 
+// The types of an IDX file's values.
+const idxByte, idxFloat = 0x08, 0x0D
+
 func TestBadIDX(t *testing.T) {
 	good := idxBytes([]byte{1, 2, 3, 4, 5, 6}, 3, 2)
 	labels := idxBytes([]byte{0, 1, 1}, 3)

@@ -168,7 +168,7 @@ func TestThousands(t *testing.T) {
 func applied(t *testing.T, o *outcome, text string) map[string]int {
 	t.Helper()
 	rows := map[string]int{}
-	err := o.Preprocessing.ReadCSV(t.Context(), strings.NewReader(text), 0, func(_ int, values []dataset.Value) error {
+	err := o.Preprocessing.ReadRows(t.Context(), strings.NewReader(text), dataset.CSVInput, func(_ dataset.Place, values []dataset.Value) error {
 		x := make([]float32, o.Features)
 		err := o.Preprocessing.Apply(x, values, nil)
 		rows[key(x)]++

@@ -76,7 +76,7 @@ func viaPredict(t *testing.T, o *outcome, source string) map[string]int {
 	require.NoError(t, err)
 	defer f.Close()
 	rows := map[string]int{}
-	err = o.Preprocessing.ReadCSV(t.Context(), f, 0, func(_ int, values []dataset.Value) error {
+	err = o.Preprocessing.ReadRows(t.Context(), f, dataset.CSVInput, func(_ dataset.Place, values []dataset.Value) error {
 		x := make([]float32, o.Features)
 		err := o.Preprocessing.Apply(x, values, nil)
 		rows[key(x)]++

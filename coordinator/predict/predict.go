@@ -4,27 +4,40 @@
 // It owns the command's input and output, and notes to standard error; the model predicts by itself
 // (shared/registry). No server takes part.
 //
-// Invariant: it prints every prediction or fails with none.
+// Invariant: it prints one answer for each row, in the order of the rows, and takes the memory of some
+// rows, whatever the file's length. When a row cannot be answered it fails and says
+// which; by then it has printed the lines of all rows before it, and no line else. With
+// --json it prints all or nothing.
 package predict
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode"
 
+	"tributary/shared/dataset"
 	"tributary/shared/lifecycle"
-	"tributary/shared/readable"
 	"tributary/shared/registry"
 )
 
 // Command is the predict command's settings.
 type Command struct {
-	Model string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input string `name:"input" required:"" placeholder:"FILE" help:"CSV file (.gz too) with a header that names the model's columns in any order; - reads standard input."`
-	JSON  bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line (a class with a line break in it is then a JSON text)."`
+	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
+	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of rows, .gz too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows as the predict subject takes them, one after the other, in an array, or in {\"rows\": […]}."`
+	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: two zero bytes begin IDX, a bracket or a brace begins JSON, and all else is CSV."`
+	JSON   bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line."`
+}
+
+// Help is shown by --help, after what the command does.
+func (*Command) Help() string {
+	return `Each row has one answer, in the order of the rows. A row that cannot be answered ends the command with an error
+that names its line (CSV) or its number from 1 on (IDX, JSON); the lines of the rows before it have been printed then,
+with --json nothing has. A blank line between the rows of a CSV file is a missing value where the file has one
+column, and an error where it has more; blank lines at the end are no rows. A class that has a line break or
+another control character, or begins with a quotation mark, is printed as a JSON string; several outputs are a JSON
+array. What the rows had that the training rows had not (categories that the model does not know, missing values that
+were filled) is said at the end: on standard error, with --json in the object's notes.`
 }
 
 // Run prints the predictions to standard output.
@@ -42,52 +55,24 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer f.Close()
 		in = f
 	}
-	p, err := m.PredictCSV(ctx.Soft, in, 0)
-	if err != nil {
-		return fmt.Errorf("--input %s: %w", c.Input, err)
-	}
-	if err := c.write(os.Stdout, p); err != nil {
-		return err
-	}
-	if c.JSON {
-		return nil // which has them
-	}
-	for _, note := range p.Notes {
-		fmt.Fprintln(os.Stderr, "note: "+note)
-	}
-	return nil
+	return c.predict(ctx.Soft, m, in, os.Stdout, os.Stderr)
 }
 
-// write writes the predictions: a line each, or all of it as JSON.
-func (c *Command) write(w io.Writer, p *registry.Prediction) error {
+// predict prints the predictions for the rows of in to w, and notes aside unless they
+// are in the JSON object.
+func (c *Command) predict(ctx context.Context, m *registry.Model, in io.Reader, w, aside io.Writer) error {
+	out := printer(newLines(w, aside))
 	if c.JSON {
-		return readable.Print(w, p)
-	}
-	out := bufio.NewWriter(w)
-	for _, v := range p.Predictions {
-		text, err := line(v)
+		object, err := newObject(w, m)
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(out, text); err != nil {
-			return err
-		}
+		defer object.close()
+		out = object
 	}
-	return out.Flush()
-}
-
-// line writes a prediction in one line: a class as it is, a number in as many digits as
-// read back to it, several outputs as a JSON array. A class that would not be one
-// line, or that begins as JSON's texts do, is written as such a text.
-func line(v any) (string, error) {
-	class, ok := v.(string)
-	if ok && !strings.HasPrefix(class, `"`) && !strings.ContainsFunc(class, breaks) {
-		return class, nil
+	notes, err := m.PredictFile(ctx, in, dataset.InputFormat(c.Format), out.print)
+	if err != nil {
+		err = fmt.Errorf("--input %s: %w", c.Input, err)
 	}
-	text, err := readable.JSON(v)
-	return string(text), err
+	return out.end(notes, err)
 }
-
-// breaks reports whether a rune may end a line, or steer a terminal: C0 and C1 controls,
-// and Unicode's line and paragraph separators.
-func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,17 +9,8 @@ import (
 	"tributary/shared/job"
 )
 
-// ReadCSV reads raw rows for prediction from a CSV file, packed or not, and
-// hands each to row with the line it begins in; the values are overwritten by
-// the next. The header may name the columns in any order; the label's column
-// and columns the model does not know are passed over. limit bounds the
-// unpacked bytes (0: tabular.DefaultLimit). An error of row ends the
-// reading and is returned as it is.
-func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, row func(line int, values []Value) error) error {
-	source, err := tabular.Open(ctx, r, limit)
-	if err != nil {
-		return err
-	}
+// readCSV reads the rows of a CSV file.
+func (p *Preprocessing) readCSV(source *tabular.Source, row func(at Place, values []Value) error) error {
 	file, err := tabular.OpenCSV(source)
 	if err != nil {
 		return err
@@ -42,10 +32,19 @@ func (p *Preprocessing) ReadCSV(ctx context.Context, r io.Reader, limit int64, r
 		if err != nil {
 			return err
 		}
+		for line, end := file.Blank(); line < end; line++ {
+			if len(file.Header) > 1 {
+				return fmt.Errorf("line %d: it is blank, want a row of %d cells: %w", line, len(file.Header), job.ErrInvalid)
+			}
+			clear(values)
+			if err := row(Place{"line", line}, values); err != nil {
+				return err
+			}
+		}
 		for i, cell := range cells {
 			values[i] = Text(record[cell])
 		}
-		if err := row(file.Line(0), values); err != nil {
+		if err := row(Place{"line", file.Line(0)}, values); err != nil {
 			return err
 		}
 	}

@@ -8,8 +8,7 @@ const MaxNotes = 10
 // Notes collects what the training split did not have of the rows that a
 // preprocessing was applied to. A nil *Notes collects nothing.
 type Notes struct {
-	Unit string // what At counts: "row" or "line"
-	At   int    // the row that is applied now
+	At Place // of the row that is applied now
 
 	kept []note
 	more int // values that are not in kept
@@ -20,7 +19,7 @@ type note struct {
 	column *Column
 	kind   surprise
 	first  Value
-	at     int
+	at     Place
 	rows   int
 }
 
@@ -57,9 +56,9 @@ func cut(s string) string { return fmt.Sprintf("%.100s", s) }
 func (n *Notes) List() []string {
 	var out []string
 	for _, k := range n.kept {
-		where := fmt.Sprintf("in %s %d", n.Unit, k.at)
+		where := fmt.Sprintf("in %s", k.at)
 		if k.rows > 1 {
-			where = fmt.Sprintf("in %d rows, first in %s %d", k.rows, n.Unit, k.at)
+			where = fmt.Sprintf("in %d rows, first in %s", k.rows, k.at)
 		}
 		name := fmt.Sprintf("column %.80q", k.column.Name)
 		switch k.kind {

@@ -23,12 +23,12 @@ func told() *dataset.Preprocessing {
 // answer applies JSON rows, and the same rows as the CSV that follows them.
 func answer(t *testing.T, p *dataset.Preprocessing, rows ...string) (features [][]float32, notes []string) {
 	t.Helper()
-	n := dataset.Notes{Unit: "row"}
+	n := dataset.Notes{}
 	for i, text := range rows {
 		values := make([]dataset.Value, len(p.Columns))
 		require.NoError(t, p.RowReader().Read(jsontext.NewDecoder(strings.NewReader(text)), values), text)
 		dst := make([]float32, p.Features())
-		n.At = i
+		n.At = dataset.Place{Unit: "row", Number: i}
 		require.NoError(t, p.Apply(dst, values, &n), text)
 		features = append(features, dst)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -131,14 +132,17 @@ func TestRowReader(t *testing.T) {
 func TestReadCSV(t *testing.T) {
 	p := sample()
 	read := func(content []byte) (rows [][]float32, lines []int, err error) {
-		err = p.ReadCSV(t.Context(), bytes.NewReader(content), 0, func(line int, values []dataset.Value) error {
+		err = p.ReadRows(t.Context(), bytes.NewReader(content), dataset.CSVInput, func(at dataset.Place, values []dataset.Value) error {
 			dst := make([]float32, p.Features())
-			rows, lines = append(rows, dst), append(lines, line)
-			return p.Apply(dst, values, nil)
+			rows, lines = append(rows, dst), append(lines, at.Number)
+			if err := p.Apply(dst, values, nil); err != nil {
+				return fmt.Errorf("%s: %w", at, err)
+			}
+			return nil
 		})
 		return rows, lines, err
 	}
-	text := "\ufeffid,d,c,b,price,a\r\n1,x,red,,99,14\r\n\r\n2,,\"green\",1,,10\r\n"
+	text := "\ufeffid,d,c,b,price,a\r\n1,x,red,,99,14\r\n2,,\"green\",1,,10\r\n"
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, _ = z.Write([]byte(text))
@@ -147,7 +151,7 @@ func TestReadCSV(t *testing.T) {
 		rows, lines, err := read(content)
 		require.NoError(t, err)
 		require.Equal(t, [][]float32{{2, 3, 0, 0, 1, 1}, {0, 1, 0, 1, 0, 1}}, rows)
-		require.Equal(t, []int{2, 4}, lines)
+		require.Equal(t, []int{2, 3}, lines)
 	}
 	for text, want := range map[string]string{
 		"":                       "empty file",
@@ -250,7 +254,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		p := sample()
 		dst := make([]float32, p.Features())
-		err := p.ReadCSV(t.Context(), bytes.NewReader(content), 1<<20, func(_ int, values []dataset.Value) error { return p.Apply(dst, values, nil) })
+		err := p.ReadRows(t.Context(), bytes.NewReader(content), dataset.CSVInput, func(_ dataset.Place, values []dataset.Value) error { return p.Apply(dst, values, nil) })
 		if err != nil {
 			require.ErrorIs(t, err, job.ErrInvalid)
 		}

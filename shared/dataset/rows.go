@@ -50,6 +50,11 @@ func (r *RowReader) readArray(d *jsontext.Decoder, values []Value) error {
 	if _, err := d.ReadToken(); err != nil {
 		return malformed(err)
 	}
+	return r.elements(d, values)
+}
+
+// elements reads an array that has begun.
+func (r *RowReader) elements(d *jsontext.Decoder, values []Value) error {
 	n := 0
 	for ; n < len(values) && d.PeekKind() != jsontext.KindEndArray; n++ {
 		if err := r.readValue(d, &values[n], &r.p.Columns[n]); err != nil {
@@ -72,13 +77,18 @@ func (r *RowReader) readObject(d *jsontext.Decoder, values []Value) error {
 	if _, err := d.ReadToken(); err != nil {
 		return malformed(err)
 	}
+	return r.members(d, values, nil)
+}
+
+// members reads an object that has begun; first is the first name, if it was read.
+func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) error {
 	clear(values)
-	for d.PeekKind() != jsontext.KindEndObject {
-		token, err := d.ReadToken()
+	for first != nil || d.PeekKind() != jsontext.KindEndObject {
+		name, err := nextName(d, first)
 		if err != nil {
-			return malformed(err)
+			return err
 		}
-		name := token.String()
+		first = nil
 		i, known := r.at[name]
 		switch {
 		case known:
@@ -94,6 +104,18 @@ func (r *RowReader) readObject(d *jsontext.Decoder, values []Value) error {
 	}
 	_, err := d.ReadToken()
 	return malformed(err)
+}
+
+// nextName returns the name of the member that comes next, which may have been read.
+func nextName(d *jsontext.Decoder, read *string) (string, error) {
+	if read != nil {
+		return *read, nil
+	}
+	token, err := d.ReadToken()
+	if err != nil {
+		return "", malformed(err)
+	}
+	return token.String(), nil
 }
 
 // readValue reads one cell.
@@ -128,13 +150,18 @@ func (r *RowReader) readValue(d *jsontext.Decoder, v *Value, c *Column) error {
 	return nil
 }
 
-// malformed gives what is no JSON its class; nil stays nil.
+// malformed gives what is no JSON its class; nil stays nil, and what failed in reading
+// the source keeps its own.
 func malformed(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, io.EOF) {
+	syntax := (*jsontext.SyntacticError)(nil)
+	switch {
+	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF // within a row
+	case !errors.As(err, &syntax):
+		return err
 	}
 	return fmt.Errorf("%w: %w", err, job.ErrInvalid)
 }

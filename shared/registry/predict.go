@@ -13,12 +13,10 @@ import (
 	"tributary/shared/numeric"
 )
 
-// The limits of one prediction.
+// Rows go through the network a chunk at a time.
 const (
-	MaxRows    = 1 << 20 // rows
-	maxNumbers = 1 << 24 // rows × outputs, so that the answer stays in memory
-	chunkRows  = 256     // rows that go through the network at once, at most
-	chunkUnits = 1 << 22 // rows × features and units of all layers that go through at once, or one row
+	chunkRows  = 256     // rows of a chunk, at most
+	chunkUnits = 1 << 22 // rows × features and units of all layers of a chunk, or one row
 )
 
 // Prediction is the answer for some rows, and its JSON.
@@ -37,41 +35,46 @@ type Prediction struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// PredictCSV predicts on the rows of a CSV file with a header (gzip or not), as
-// dataset.Preprocessing.ReadCSV reads it; limit bounds its unpacked bytes.
-func (m *Model) PredictCSV(ctx context.Context, r io.Reader, limit int64) (*Prediction, error) {
-	b := m.newBatch("line")
-	err := m.Card.Preprocessing.ReadCSV(ctx, r, limit, func(line int, values []dataset.Value) error {
-		return b.add(ctx, line, values)
+// Answer is what a model says to one row.
+type Answer struct {
+	Prediction    any       // as an element of Prediction.Predictions
+	Probabilities []float32 // [classes] when the model classifies
+}
+
+// PredictFile predicts on the rows of a file of raw rows, as
+// dataset.Preprocessing.ReadRows reads it, and hands the answers on in the order of
+// the rows, one for each. It takes the memory of a chunk of rows, whatever the file's length. It ends at
+// the first row that cannot be answered, with an error that says which, after the answers
+// to all rows before it; an error of answer ends it too. It fails on a file without rows.
+// The notes, as Prediction's, are of the rows that were read, also when it fails.
+func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.InputFormat, answer func(Answer) error) (notes []string, err error) {
+	b := m.newBatch(answer)
+	err = m.Card.Preprocessing.ReadRows(ctx, r, format, func(at dataset.Place, values []dataset.Value) error {
+		return b.add(ctx, at, values)
 	})
-	if err != nil {
-		return nil, err
+	if flushed := b.flush(); flushed != nil {
+		err = flushed // of a row before the one that could not be read
 	}
-	if b.total == 0 {
-		return nil, fmt.Errorf("no rows after the header: %w", job.ErrInvalid)
+	if err == nil && b.total == 0 {
+		err = fmt.Errorf("there are no rows: %w", job.ErrInvalid)
 	}
-	return b.finish()
+	return b.notes.List(), err
 }
 
 // batch collects rows and sends them through the network a chunk at a time.
 type batch struct {
-	m     *Model
-	work  *model.Workspace
-	x     []float32 // [rows, features]
-	chunk int       // rows that x is let grow to
-	at    []int     // the numbers of the rows in x
-	total int
-	text  int // bytes of the classes in out
-	notes dataset.Notes
-	out   Prediction
+	m      *Model
+	work   *model.Workspace
+	x      []float32 // [rows, features]
+	places []dataset.Place
+	chunk  int // rows that x is let grow to
+	total  int
+	notes  dataset.Notes
+	answer func(Answer) error
 }
 
-// newBatch makes a batch whose rows are named by the unit's number.
-func (m *Model) newBatch(unit string) *batch {
-	return &batch{
-		m: m, work: model.NewWorkspace(), chunk: m.chunk(), notes: dataset.Notes{Unit: unit},
-		out: Prediction{Model: m.Card.ID, Classes: m.Card.Classes},
-	}
+func (m *Model) newBatch(answer func(Answer) error) *batch {
+	return &batch{m: m, work: model.NewWorkspace(), chunk: m.chunk(), answer: answer}
 }
 
 // width is the number of floats that a row takes on its way through the network.
@@ -86,21 +89,19 @@ func (m *Model) width() int {
 // chunk is how many rows go through the network at once.
 func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.width())) }
 
-// add appends one raw row, which the person who asks knows by the number at. An error
-// names the row at fault, which may be one before it.
-func (b *batch) add(ctx context.Context, at int, values []dataset.Value) error {
-	if b.total == MaxRows || (b.total+1)*b.m.Card.Outputs > maxNumbers {
-		return fmt.Errorf("more rows than the %d one prediction takes: %w", b.total, job.ErrInvalid)
-	}
+// add appends one raw row. An error names the place of the row at fault, which may be
+// one before it.
+func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Value) error {
 	b.notes.At = at
 	f, n := b.m.Card.Features, len(b.x)
 	b.x = append(b.x, make([]float32, f)...)
 	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values, &b.notes); err != nil {
-		return fmt.Errorf("%s %d: %w", b.notes.Unit, at, err)
+		b.x = b.x[:n]
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	b.at = append(b.at, at)
+	b.places = append(b.places, at)
 	b.total++
-	if len(b.at) < b.chunk {
+	if len(b.places) < b.chunk {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -109,17 +110,9 @@ func (b *batch) add(ctx context.Context, at int, values []dataset.Value) error {
 	return b.flush()
 }
 
-func (b *batch) finish() (*Prediction, error) {
-	if err := b.flush(); err != nil {
-		return nil, err
-	}
-	b.out.Notes = b.notes.List()
-	return &b.out, nil
-}
-
 // flush predicts on the rows collected.
 func (b *batch) flush() (err error) {
-	rows := len(b.at)
+	rows := len(b.places)
 	if rows == 0 {
 		return nil
 	}
@@ -130,7 +123,7 @@ func (b *batch) flush() (err error) {
 	} else {
 		err = b.regress(z)
 	}
-	b.x, b.at = b.x[:0], b.at[:0]
+	b.x, b.places = b.x[:0], b.places[:0]
 	return err
 }
 
@@ -140,14 +133,14 @@ func (b *batch) flush() (err error) {
 // [rows, outputs].
 func (b *batch) classify(z, p []float32) error {
 	k := b.m.Card.Outputs
-	for r, at := range b.at {
+	for r, at := range b.places {
 		logits, row := z[r*k:(r+1)*k], p[r*k:(r+1)*k:(r+1)*k]
 		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
 			logits, row = []float32{0, logits[0]}, []float32{-logits[0], row[0]}
 			numeric.Sigmoid(row[:1]) // 1 - row[1] would be 0 where it is only small
 		}
 		if i := slices.IndexFunc(row, notFinite); i >= 0 {
-			return fmt.Errorf("%s %d: probability %d is %v; the row is too far from what the model was trained on: %w", b.notes.Unit, at, i, row[i], job.ErrInvalid)
+			return fmt.Errorf("%s: probability %d is %v; the row is too far from what the model was trained on: %w", at, i, row[i], job.ErrInvalid)
 		}
 		best := 0
 		for j, x := range logits {
@@ -155,9 +148,9 @@ func (b *batch) classify(z, p []float32) error {
 				best = j
 			}
 		}
-		b.out.Predictions = append(b.out.Predictions, b.m.Card.Classes[best])
-		b.text += len(b.m.Card.Classes[best])
-		b.out.Probabilities = append(b.out.Probabilities, row)
+		if err := b.answer(Answer{b.m.Card.Classes[best], row}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -165,19 +158,21 @@ func (b *batch) classify(z, p []float32) error {
 // regress answers in the label's unit. z is [rows, outputs].
 func (b *batch) regress(z []float32) error {
 	k := b.m.Card.Outputs
-	for i, at := range b.at {
+	for i, at := range b.places {
 		row := make([]any, k)
 		for j := range row {
 			y, err := b.m.value(z[i*k+j])
 			if err != nil {
-				return fmt.Errorf("%s %d: %w", b.notes.Unit, at, err)
+				return fmt.Errorf("%s: %w", at, err)
 			}
 			row[j] = y
 		}
+		a := Answer{Prediction: row}
 		if k == 1 {
-			b.out.Predictions = append(b.out.Predictions, row[0])
-		} else {
-			b.out.Predictions = append(b.out.Predictions, row)
+			a.Prediction = row[0]
+		}
+		if err := b.answer(a); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,9 +1,9 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,6 +67,16 @@ func TestPredictClasses(t *testing.T) {
 	require.Equal(t, p.Probabilities[0][0], p.Probabilities[1][1])
 }
 
+// predictFile returns the predictions on a file's rows.
+func predictFile(t *testing.T, m *Model, content string) (answers []any, err error) {
+	t.Helper()
+	_, err = m.PredictFile(t.Context(), strings.NewReader(content), dataset.AnyInput, func(a Answer) error {
+		answers = append(answers, a.Prediction)
+		return nil
+	})
+	return answers, err
+}
+
 // A chunk's place does not change a row's prediction.
 func TestPredictCSVInChunks(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1.5, -0.5, 0.25)
@@ -76,10 +86,10 @@ func TestPredictCSVInChunks(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&csv, "%d,x,%d,0\n", i, 2*i)
 	}
-	p, err := m.PredictCSV(t.Context(), strings.NewReader(csv.String()), 0)
+	answers, err := predictFile(t, m, csv.String())
 	require.NoError(t, err)
-	require.Len(t, p.Predictions, n)
-	for i, y := range p.Predictions {
+	require.Len(t, answers, n)
+	for i, y := range answers {
 		require.Equal(t, float32(1.5*float64(2*i)-0.5*float64(i)+0.25), y)
 	}
 }
@@ -102,12 +112,13 @@ func TestPredictRefuses(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, text)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := m.PredictCSV(t.Context(), strings.NewReader("a,b\n1,2\n3,oops\n"), 0)
+	answers, err := predictFile(t, m, "a,b\n1,2\n3,oops\n")
+	require.Equal(t, []any{float32(4)}, answers, "of the rows before")
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "line 3")
-	_, err = m.PredictCSV(t.Context(), strings.NewReader("a,c\n1,2\n"), 0)
+	_, err = predictFile(t, m, "a,c\n1,2\n")
 	require.ErrorContains(t, err, `no column "b"`)
-	_, err = m.PredictCSV(t.Context(), strings.NewReader("a,b\n"), 0)
+	_, err = predictFile(t, m, "a,b\n")
 	require.ErrorContains(t, err, "no rows")
 }
 
@@ -123,17 +134,52 @@ func TestPredictNamesTheRowAtFault(t *testing.T) {
 			require.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("row %d: output +Inf", before)), err)
 
 			csv := "a,b\n" + strings.Repeat("1,1\n", before) + "3e38,3e38\n" + strings.Repeat("1,1\n", after)
-			_, err = m.PredictCSV(t.Context(), strings.NewReader(csv), 0)
+			_, err = predictFile(t, m, csv)
 			require.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("line %d: output +Inf", before+2)), err)
 		}
 	}
+}
+
+// A row without an answer is named by its own line, though the rows of a chunk are computed
+// together, and all rows before it have theirs.
+func TestPredictFileNamesTheRow(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
+	for _, before := range []int{0, 1, chunkRows - 1, chunkRows, chunkRows + 1} {
+		for bad, want := range map[string]string{
+			"3e38,3e38": "output +Inf is no finite number",
+			"oops,1":    `column "a": text "oops"`,
+			"":          "it is blank",
+			"1":         "1 cells",
+		} {
+			answers, err := predictFile(t, m, "a,b\n"+strings.Repeat("1,2\n", before)+bad+"\n1,2\n1,2\n")
+			require.ErrorIs(t, err, job.ErrInvalid)
+			require.ErrorContains(t, err, fmt.Sprintf("line %d: ", before+2))
+			require.ErrorContains(t, err, want)
+			require.NotContains(t, strings.Replace(err.Error(), "line ", "", 1), "line ", "one place")
+			require.Len(t, answers, before, bad)
+		}
+	}
+	_, err := predict(t, m, "[[1,2]"+strings.Repeat(",[1,2]", chunkRows)+",[3e38,3e38]]")
+	require.ErrorContains(t, err, fmt.Sprintf("row %d: output +Inf", chunkRows+1))
+}
+
+func TestPredictFileEndsWithItsAnswers(t *testing.T) {
+	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
+	full := errors.New("full")
+	n := 0
+	_, err := m.PredictFile(t.Context(), strings.NewReader(strings.Repeat("[1]", 3*chunkRows)), dataset.AnyInput, func(Answer) error {
+		n++
+		return full
+	})
+	require.Equal(t, full, err)
+	require.Equal(t, 1, n)
 }
 
 func TestPredictStops(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := m.PredictCSV(ctx, bytes.NewReader(bytes.Repeat([]byte("1\n"), chunkRows+2)), 0)
+	_, err := m.PredictFile(ctx, strings.NewReader(strings.Repeat("1\n", chunkRows+2)), dataset.CSVInput, func(Answer) error { return nil })
 	require.Error(t, err)
 	_, err = m.PredictJSON(ctx, []byte(`{"rows":[1`+strings.Repeat(",1", chunkRows)+`]}`), wide)
 	require.Error(t, err)

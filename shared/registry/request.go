@@ -74,20 +74,31 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 	if err := begin(d, jsontext.KindBeginArray, "rows"); err != nil {
 		return nil, err
 	}
-	b := m.newBatch("row")
+	p, text := &Prediction{Model: m.Card.ID, Classes: m.Card.Classes}, 0 // bytes of the classes in p
+	b := m.newBatch(func(a Answer) error {
+		p.Predictions = append(p.Predictions, a.Prediction)
+		if a.Probabilities != nil {
+			p.Probabilities = append(p.Probabilities, a.Probabilities)
+		}
+		if class, ok := a.Prediction.(string); ok {
+			text += len(class)
+		}
+		return nil
+	})
 	values := make([]dataset.Value, len(m.Card.Preprocessing.Columns))
 	n := 0
 	for ; d.PeekKind() != jsontext.KindEndArray; n++ {
 		switch {
 		case n == limits.Rows:
 			return nil, fmt.Errorf("rows: more than %d: want 1 to %d: %w", n, limits.Rows, job.ErrInvalid)
-		case 2*(n+1)*m.Card.Outputs+b.text > limits.Answer: // a number in the answer has two bytes at least
+		case 2*(n+1)*m.Card.Outputs+text > limits.Answer: // a number in the answer has two bytes at least
 			return nil, limits.TooLong(n + 1)
 		}
+		at := dataset.Place{Unit: "row", Number: n}
 		if err := m.rows.Read(d, values); err != nil {
-			return nil, fmt.Errorf("row %d: %w", n, err)
+			return nil, fmt.Errorf("%s: %w", at, err)
 		}
-		if err := b.add(ctx, n, values); err != nil {
+		if err := b.add(ctx, at, values); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +108,11 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 	if _, err := d.ReadToken(); err != nil {
 		return nil, malformedRequest(err)
 	}
-	return b.finish()
+	if err := b.flush(); err != nil {
+		return nil, err
+	}
+	p.Notes = b.notes.List()
+	return p, nil
 }
 
 // begin reads the beginning of what must come next.

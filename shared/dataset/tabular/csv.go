@@ -29,6 +29,8 @@ type CSV struct {
 	Header []string // column names: none empty, none twice
 	index  map[string]int
 	csv    *csv.Reader
+	ended  int // line in which the record before the last ended
+	next   int // line after the last record
 }
 
 // recordReader fails once a single record has too many bytes or cells, before the
@@ -97,6 +99,7 @@ func OpenCSV(s *Source) (*CSV, error) {
 	if len(header) > MaxColumns {
 		return nil, fmt.Errorf("header: %d columns: want at most %d: %w", len(header), MaxColumns, job.ErrInvalid)
 	}
+	c.follow(header)
 	c.index = make(map[string]int, len(header))
 	for i, name := range header {
 		if i%lookEvery == 0 && s.ctx.Err() != nil {
@@ -124,6 +127,9 @@ func OpenCSV(s *Source) (*CSV, error) {
 // overwritten by the call after, and io.EOF after the last.
 func (c *CSV) Next() ([]string, error) {
 	record, err := c.csv.Read()
+	if err == nil {
+		c.follow(record)
+	}
 	if err == nil || errors.Is(err, io.EOF) {
 		return record, err
 	}
@@ -132,6 +138,19 @@ func (c *CSV) Next() ([]string, error) {
 	}
 	return nil, c.explain(err)
 }
+
+// follow notes where a record ends: in its line, and one more for each line break in a
+// cell in quotes.
+func (c *CSV) follow(record []string) {
+	c.ended, c.next = c.next, c.Line(0)+1
+	for _, cell := range record {
+		c.next += strings.Count(cell, "\n")
+	}
+}
+
+// Blank returns the numbers of the lines between the last two records, from
+// first to before end: blank lines, which are no records.
+func (c *CSV) Blank() (first, end int) { return c.ended, c.Line(0) }
 
 // Line returns the line that a cell of the last record begins in.
 func (c *CSV) Line(cell int) int {

@@ -32,6 +32,8 @@ type Source struct {
 	packed bool
 	limit  int64
 	read   int64 // bytes given out
+	peeked []byte
+	failed error // of peeking, after what was peeked
 }
 
 // Open reads the first bytes of r and returns its content, of at most limit
@@ -71,7 +73,32 @@ func (w *watched) Read(p []byte) (int, error) {
 	return w.in.Read(p)
 }
 
+// Peek returns the next n bytes, or fewer at the end or before an error, without taking
+// them from what is read.
+func (s *Source) Peek(n int) []byte {
+	for len(s.peeked) < n && s.failed == nil {
+		more := make([]byte, n-len(s.peeked))
+		var got int
+		got, s.failed = s.next(more)
+		s.peeked = append(s.peeked, more[:got]...)
+	}
+	return s.peeked[:min(n, len(s.peeked))]
+}
+
 func (s *Source) Read(p []byte) (int, error) {
+	switch {
+	case len(s.peeked) > 0:
+		n := copy(p, s.peeked)
+		s.peeked = s.peeked[n:]
+		return n, nil
+	case s.failed != nil:
+		return 0, s.failed
+	}
+	return s.next(p)
+}
+
+// next reads what was not peeked.
+func (s *Source) next(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
