@@ -88,7 +88,7 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	case job.R2:
 		_, deviations := t.deviations()
 		if deviations == 0 {
-			return 0, fmt.Sprintf("the labels of the rows (%d) are all the same, so their squared deviations from the mean, by which it divides, sum to 0", t.rows)
+			return 0, fmt.Sprintf("it divides by the squared deviations of the labels of %d rows from their mean, which are 0 or rounding alone: the labels are all the same, vary by no more than rounding, or differ by less than 1e-162", t.rows)
 		}
 		if math.IsInf(deviations, 1) {
 			return deviations, "" // not 1 − x/∞ = 1
@@ -118,7 +118,7 @@ func (s *Sums) add(u *Sums) {
 
 // deviations returns how many labels there are and the sum of their squared
 // deviations from the mean of their output, 0 when the labels of every output are
-// equal but for rounding.
+// equal but for rounding, or differ by so little that the squares underflow.
 func (s *Sums) deviations() (n, sum float64) {
 	constant := true
 	for _, p := range s.spread {

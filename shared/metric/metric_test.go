@@ -88,12 +88,18 @@ func TestUndefinedIsNamed(t *testing.T) {
 		"one class":  {classes([]float32{1, 2}, []float32{1, 1}, 1), map[string]float64{"loss": 0.5, "log_loss": 0.5, "accuracy": 1}, map[string]string{"auc": `all 2 rows are of class "yes"`}},
 		"the other":  {classes([]float32{-1}, []float32{0}, 1), map[string]float64{"loss": 1, "log_loss": 1, "accuracy": 1}, map[string]string{"auc": `all 1 rows are of class "no"`}},
 		"NaN score":  {classes([]float32{nan, 2}, []float32{0, 1}, math.NaN()), map[string]float64{"accuracy": 0.5}, map[string]string{"auc": "score is NaN", "loss": "NaN", "log_loss": "NaN"}},
-		"a constant": {numbers(dataset.Column{}, []float32{1, 2}, []float32{3, 3}, 5), map[string]float64{"loss": 2.5, "mae": 1.5, "rmse": math.Sqrt(2.5)}, map[string]string{"r2": "the labels of the rows (2) are all the same"}},
+		"a constant": {numbers(dataset.Column{}, []float32{1, 2}, []float32{3, 3}, 5), map[string]float64{"loss": 2.5, "mae": 1.5, "rmse": math.Sqrt(2.5)}, map[string]string{"r2": "of 2 rows from their mean, which are 0 or rounding alone: the labels are all the same"}},
 		"infinite":   {numbers(dataset.Column{}, []float32{inf, 2}, []float32{3, 4}, math.Inf(1)), nil, map[string]string{"loss": "+Inf", "rmse": "+Inf", "mae": "+Inf", "r2": "-Inf"}},
-		"errors whose squares overflow": {numbers(huge, []float32{1, 2}, []float32{3, 5}, 13), map[string]float64{"loss": 6.5, "mae": 2.5e200},
-			map[string]string{"rmse": "+Inf", "r2": "+Inf"}},
-		"deviations that overflow": {numbers(huge, []float32{1, 2}, []float32{1, 2}, 0), map[string]float64{"loss": 0, "mae": 0, "rmse": 0},
-			map[string]string{"r2": "+Inf"}},
+		"errors whose squares overflow": {
+			numbers(huge, []float32{1, 2}, []float32{3, 5}, 13),
+			map[string]float64{"loss": 6.5, "mae": 2.5e200},
+			map[string]string{"rmse": "+Inf", "r2": "+Inf"},
+		},
+		"deviations that overflow": {
+			numbers(huge, []float32{1, 2}, []float32{1, 2}, 0),
+			map[string]float64{"loss": 0, "mae": 0, "rmse": 0},
+			map[string]string{"r2": "+Inf"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for figure, v := range c.values {
@@ -204,9 +210,13 @@ func TestR2OfLabelsThatVaryByRounding(t *testing.T) {
 	c := Config{Loss: job.MSE, Metrics: []job.Metric{job.R2, job.RMSE}, Outputs: 1, Label: dataset.Column{Scale: 1e-17, Shift: 0.3}}
 	y, outputs := []float32{0, 5, 0, 5}, []float32{0, 0, 5, 5}
 	figures := c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
-	require.Contains(t, figures.Undefined["r2"], "are all the same")
+	require.Contains(t, figures.Undefined["r2"], "are all the same, vary by no more than rounding, or differ by less than 1e-162")
 	require.NotContains(t, figures.Values, "r2")
 	require.Contains(t, figures.Values, "rmse")
+
+	tiny := c
+	tiny.Label = dataset.Column{Scale: 1e-200}
+	require.Equal(t, figures.Undefined["r2"], tiny.Combine([]*Sums{tiny.Unit(outputs, y, 4, 1)}).Undefined["r2"], "the squares are 0")
 
 	c.Label = dataset.Column{Scale: 1e-17}
 	figures = c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
