@@ -73,6 +73,8 @@ type API struct {
 	Desk    Desk
 	// Log is told what was asked of jobs; the zero value is silent.
 	Log zerolog.Logger
+	// Rehearse reports what is wrong with the rows that a spec holds itself; nil: nothing is.
+	Rehearse func(context.Context, *job.Spec) error
 	// NewRun names an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }
@@ -99,6 +101,11 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	}
 	if err := a.allowed(s); err != nil {
 		return Status{}, err
+	}
+	if a.Rehearse != nil {
+		if err := a.Rehearse(ctx, s); err != nil {
+			return Status{}, err
+		}
 	}
 	canonical, digest, err := spec.Canonical(s)
 	if err != nil {

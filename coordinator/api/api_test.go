@@ -18,6 +18,7 @@ import (
 
 	"tributary/coordinator/api"
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/run"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/spec"
@@ -152,6 +153,19 @@ func line(t *testing.T, changes ...string) []byte {
 	data, err := os.ReadFile("../../deployments/jobs/line.json")
 	require.NoError(t, err)
 	return []byte(strings.NewReplacer(changes...).Replace(string(data)))
+}
+
+// A fault of the rows in a spec is the answer to the submission, and there is no job.
+func TestSubmitRefusesRowsThatCannotBePrepared(t *testing.T) {
+	f := newFixture()
+	f.Rehearse = run.Rehearse
+	_, err := f.Submit(t.Context(), line(t, "[2, 4, 5, 6, 8]", "[2, 4, 5, 6]"))
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "data.inline: x has 5 rows, y has 4")
+	require.Empty(t, f.records.all)
+	require.Empty(t, f.events.all)
+	_, err = f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
 }
 
 func TestSubmitRecordsTheJobAndTellsPeople(t *testing.T) {

@@ -87,18 +87,18 @@ func (q *quotas) of(n int) (out quota) {
 		out.whole[0] = n
 		return out
 	}
-	rows, parts := uint64(n), q.large
-	left := uint64(n) * (q.large - q.train) // outside training, in parts of large
+	rows := uint64(n)
+	left := rows * (q.large - q.train) // outside training, in parts of large
 	if n <= q.small {
-		out.whole[0], rows = 1, 0
-		left = uint64(n-1) * q.large
+		out.whole[0] = 1
+		left = (rows - 1) * q.large
 	} else {
-		out.whole[0] = int(rows * q.train / parts)
-		out.rest[0] = int64(rows * q.train % parts * q.others)
+		out.whole[0] = int(rows * q.train / q.large)
+		out.rest[0] = int64(rows * q.train % q.large * q.others)
 	}
 	for k := 1; k < 3; k++ {
 		hi, lo := bits.Mul64(left, uint64(q.totals[k]))
-		whole, rest := bits.Div64(hi, lo, parts*q.others)
+		whole, rest := bits.Div64(hi, lo, q.large*q.others)
 		out.whole[k], out.rest[k] = int(whole), int64(rest)
 	}
 	return out

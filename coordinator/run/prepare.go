@@ -23,11 +23,8 @@ type prepared struct {
 	layout ledger.Layout
 }
 
-// Limits of what preparing makes.
-const (
-	chunkLen = 64 << 10 // parameters in a ledger chunk, unless configured: 256 KiB
-	maxSteps = 10 << 20 // of a job; its losses are kept in memory
-)
+// chunkLen is the parameters in a ledger chunk, unless configured: 256 KiB.
+const chunkLen = 64 << 10
 
 // prepare ingests the dataset and makes the plan, unless that was done before.
 func (d *driver) prepare(ctx context.Context) (*prepared, error) {
@@ -194,8 +191,8 @@ func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(st
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if steps := p.Steps(); steps < 1 || steps > maxSteps {
-		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, maxSteps, job.ErrInvalid)
+	if steps := p.Steps(); steps < 1 || steps > job.MaxJobSteps {
+		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, job.MaxJobSteps, job.ErrInvalid)
 	}
 	if from := asked.Model.Init.From; from != "" {
 		if err := giveWeights(ctx, cfg, p, from); err != nil {
@@ -203,6 +200,19 @@ func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(st
 		}
 	}
 	return p, nil
+}
+
+// Rehearse reports why a job whose rows are in its spec could not be prepared: everything
+// that preparing it finds but for its initial weights, as job.ErrInvalid. It reads
+// no source and stores nothing. Of other jobs it knows nothing and reports nothing.
+func Rehearse(ctx context.Context, asked *job.Spec) error {
+	if asked.Data.Inline == nil {
+		return nil
+	}
+	s := *asked
+	s.Model.Init.From = ""
+	_, err := makePlan(ctx, Config{Blobs: blob.NewMemory(0), ChunkLen: chunkLen}, &s, nil)
+	return err
 }
 
 // giveWeights stores the initial weights that a spec names, which it checks against the

@@ -70,7 +70,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.desk = verify.NewDesk(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk, Log: cfg.Log}
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk, Rehearse: run.Rehearse, Log: cfg.Log}
 	return c
 }
 

@@ -16,7 +16,7 @@ type Spec struct {
 	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
 	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: the most workers that can share a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
 	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
-	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"updates of the parameters; or give epochs"`
+	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
 	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"of every random choice: split, order of rows, initial parameters"`
 	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported beside the loss"`
 	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
@@ -28,6 +28,9 @@ type Spec struct {
 	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
 	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 }
+
+// MaxJobSteps bounds the steps of a job: its losses are kept in memory.
+const MaxJobSteps = 10 << 20
 
 // Loss is the training objective.
 type Loss string

@@ -44,6 +44,9 @@ func (s *Spec) validateWire(fs *faults) {
 func (s *Spec) validateMetrics(fs *faults) {
 	for i, m := range s.Metrics {
 		if m.Classifies() == s.Loss.Classifies() {
+			if units := s.outputs(); m == AUC && s.Loss == SoftmaxCrossEntropy && units != 2 {
+				fs.at(index("metrics", i), "%q: it is of two classes, the last layer has %d units", m, units)
+			}
 			continue
 		}
 		want := list(RMSE, MAE, R2)
@@ -52,6 +55,14 @@ func (s *Spec) validateMetrics(fs *faults) {
 		}
 		fs.at(index("metrics", i), "%q: with loss %s want one of %s", m, s.Loss, commas(want))
 	}
+}
+
+// outputs is the units of the last layer, 0 where there is none.
+func (s *Spec) outputs() int {
+	if n := len(s.Model.Layers); n > 0 && s.Model.Layers[n-1].Dense != nil {
+		return s.Model.Layers[n-1].Dense.Units
+	}
+	return 0
 }
 
 // validate checks the settings after rounding to float32, in which the update

@@ -18,10 +18,20 @@ func (s *Spec) validateModel(fs *faults) {
 		return
 	}
 	d := m.Layers[last].Dense
-	if d == nil || !s.Loss.Classifies() {
+	if d == nil {
 		return
 	}
 	path := index("model.layers", last) + ".dense"
+	if !s.Loss.Classifies() {
+		switch {
+		case d.Units == 1:
+		case s.Data.Inline == nil && s.Data.Format == CSV:
+			fs.at(path+".units", "%d: the label has 1 columns, want as many units", d.Units)
+		case s.Data.Transform.Label.Method == "standard":
+			fs.at("data.transform.label", "standard: it takes a label of one output, the last layer has %d units", d.Units)
+		}
+		return
+	}
 	switch {
 	case s.Loss == SigmoidCrossEntropy && d.Units != 1:
 		fs.at(path+".units", "%d: with loss %s want 1", d.Units, s.Loss)

@@ -26,7 +26,8 @@ func valid() *job.Spec {
 
 func TestRulesOfMoreThanOneField(t *testing.T) {
 	require.NoError(t, valid().Validate())
-	regression := func(s *job.Spec) { s.Loss = job.MSE }
+	regression := func(s *job.Spec) { s.Loss, s.Model.Layers[1].Dense.Units = job.MSE, 1 }
+	three := func(s *job.Spec) { s.Model.Layers[1].Dense.Units = 3 }
 	idx := func(s *job.Spec) {
 		s.Data = job.Data{Source: "a.idx", Format: job.IDX, Labels: "b.idx"}
 		s.Default()
@@ -98,6 +99,11 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 			s.Batch, s.Microbatches = 1<<20, 64
 		})},
 
+		{"model.layers[1].dense.units: 3: the label has 1 columns, want as many units", []func(*job.Spec){regression, three}},
+		{"", []func(*job.Spec){regression, idx, three}},
+		{"data.transform.label: standard: it takes a label of one output, the last layer has 3 units", []func(*job.Spec){regression, idx, three, func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" }}},
+		{`metrics[0]: "auc": it is of two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
+		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
 		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
 		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
 

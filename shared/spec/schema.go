@@ -16,9 +16,9 @@ import (
 
 // compiled is the schema in the three forms in which it is used.
 type compiled struct {
-	text    []byte             // as published
-	root    node               // to make sentences of
-	checker *jsonschema.Schema // to find faults with
+	text    []byte             // as published, with the rules of strengthen
+	root    node               // of the fields alone, to make sentences of
+	checker *jsonschema.Schema // of the fields alone, to find faults with
 }
 
 // schema is a function of job.Spec alone, so making it fails always or never.
@@ -34,12 +34,18 @@ var schema = sync.OnceValue(func() *compiled {
 func Schema() []byte { return bytes.Clone(schema().text) }
 
 func compile() (*compiled, error) {
-	text, err := readable.Indented(generate())
+	fields := generate()
+	text, err := readable.JSON(fields)
+	if err != nil {
+		return nil, err
+	}
+	strengthen(fields)
+	published, err := readable.Indented(fields)
 	if err != nil {
 		return nil, err
 	}
 	// The generator's own encoder has escaped the descriptions for HTML.
-	text = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(text)) + "\n")
+	published = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(published)) + "\n")
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
@@ -56,7 +62,7 @@ func compile() (*compiled, error) {
 	if !ok {
 		return nil, fmt.Errorf("it is a %T", doc)
 	}
-	return &compiled{text: text, root: root, checker: checker}, nil
+	return &compiled{text: published, root: root, checker: checker}, nil
 }
 
 // schemaURL names the schema inside this process; nothing is fetched.
@@ -73,6 +79,9 @@ func generate() *reflected.Schema {
 	one := uint64(1)
 	for _, name := range []string{"Optimizer", "Layer"} { // exactly one kind
 		s.Definitions[name].MinProperties, s.Definitions[name].MaxProperties = &one, &one
+	}
+	if label, ok := s.Definitions["Transform"].Properties.Get("label"); ok { // a Scale, of which a label takes two
+		label.OneOf, label.Type, label.Enum = nil, "string", values([]string{"none", "standard"})
 	}
 	inline := s.Definitions["Inline"].Properties // raw JSON to Go; package ingest looks inside
 	for p := inline.Oldest(); p != nil; p = p.Next() {

@@ -1,0 +1,225 @@
+package spec_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"tributary/shared/job"
+	"tributary/shared/spec"
+)
+
+// published compiles the schema as a stranger does who has its text.
+func published(t *testing.T) (root map[string]any, checker *jsonschema.Schema) {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(spec.Schema()))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource("mem:///published.json", doc))
+	checker, err = c.Compile("mem:///published.json")
+	require.NoError(t, err)
+	return doc.(map[string]any), checker
+}
+
+// grammar draws values that a schema describes, and some that are just outside.
+type grammar struct {
+	t    *rapid.T
+	root map[string]any
+}
+
+func (g *grammar) resolve(schema map[string]any) map[string]any {
+	if ref, ok := schema["$ref"].(string); ok {
+		return g.root["$defs"].(map[string]any)[filepath.Base(ref)].(map[string]any)
+	}
+	return schema
+}
+
+func pick[T any](t *rapid.T, values ...T) T { return rapid.SampledFrom(values).Draw(t, "") }
+
+func (g *grammar) often(percent int) bool { return rapid.IntRange(0, 99).Draw(g.t, "") < percent }
+
+// draw draws a value of the field of a name.
+func (g *grammar) draw(name string, schema map[string]any) any {
+	schema = g.resolve(schema)
+	if words, ok := schema["enum"].([]any); ok {
+		return pick(g.t, words...)
+	}
+	if alternatives, ok := schema["oneOf"].([]any); ok {
+		return g.draw(name, pick(g.t, alternatives...).(map[string]any))
+	}
+	bound := func(key string) []any {
+		if b, ok := schema[key].(json.Number); ok {
+			x, err := b.Float64()
+			require.NoError(g.t, err)
+			return []any{x}
+		}
+		return nil
+	}
+	switch schema["type"] {
+	case "boolean":
+		return rapid.Bool().Draw(g.t, "")
+	case "integer":
+		return pick(g.t, slices.Concat(bound("minimum"), bound("maximum"), []any{0, 1, 2, 3, 10485760, 10485761, 1.5})...)
+	case "number":
+		return pick(g.t, slices.Concat(bound("minimum"), bound("maximum"), bound("exclusiveMinimum"), bound("exclusiveMaximum"),
+			[]any{0, 1, 0.5, 0.25, 1e-60, 7e-46, 1e-45, 0.99999997, 0.99999999, -1})...)
+	case "string":
+		switch name {
+		case "source", "test", "labels", "test_labels":
+			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv")
+		}
+		return pick(g.t, "a", "y", "")
+	case "array":
+		if name == "x" || name == "y" {
+			return pick[any](g.t, []any{}, []any{1, 2}, []any{[]any{1, 2}, []any{3, 4}}, []any{"a", "b"})
+		}
+		list := []any{}
+		for range rapid.IntRange(0, 2).Draw(g.t, "") {
+			list = append(list, g.draw("", schema["items"].(map[string]any)))
+		}
+		return list
+	default:
+		out := map[string]any{}
+		properties := schema["properties"].(map[string]any)
+		required, _ := schema["required"].([]any)
+		for _, field := range slices.Sorted(maps.Keys(properties)) {
+			if slices.Contains(required, any(field)) && g.often(97) || g.often(25) {
+				out[field] = g.draw(field, properties[field].(map[string]any))
+			}
+		}
+		return out
+	}
+}
+
+// mutate draws one field anew, anywhere in an object of a schema, or leaves it out.
+func (g *grammar) mutate(object, schema map[string]any) {
+	properties := g.resolve(schema)["properties"].(map[string]any)
+	field := pick(g.t, slices.Sorted(maps.Keys(properties))...)
+	below := properties[field].(map[string]any)
+	inner, nested := object[field].(map[string]any)
+	switch _, ok := g.resolve(below)["properties"]; {
+	case nested && ok && g.often(80):
+		g.mutate(inner, below)
+	case g.often(25):
+		delete(object, field)
+	default:
+		object[field] = g.draw(field, below)
+	}
+}
+
+// Specs that both find without fault, to change a little.
+var bases = []string{
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adam":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["r2"]}`,
+	`{"name":"a","data":{"source":"a.idx","labels":"b.idx","split":{"train":0.5,"test":0.5}},"model":{"layers":[{"dense":{"units":2}}]},"loss":"half_squared_error","optimizer":{"adamw":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"inline":{"x":[1,2],"y":[0,1]},"shuffle":false},"model":{"layers":[{"dense":{"units":1}}]},"loss":"sigmoid_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1,"momentum":0.9,"nesterov":true}},"batch":2,"steps":1,"metrics":["auc"],"wire":"topk","wire_keep":0.5}`,
+}
+
+// What JSON Schema has no words for, as rules.go lists it.
+var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "auc": it is of two classes|` +
+	`data\.transform\.label: standard: it takes a label of one output)`)
+
+// The published schema refuses what Decode refuses, but for what it has no words for, and
+// nothing else.
+func TestSchemaAndDecodeAgree(t *testing.T) {
+	root, checker := published(t)
+	agreed := map[bool]int{}
+	check := func(t *rapid.T) {
+		g := &grammar{t, root}
+		var s map[string]any
+		if g.often(90) {
+			require.NoError(t, json.Unmarshal([]byte(pick(t, bases...)), &s))
+			for range rapid.IntRange(0, 4).Draw(t, "changes") {
+				g.mutate(s, root)
+			}
+		} else {
+			s = g.draw("", root).(map[string]any)
+		}
+		text, err := json.Marshal(s)
+		require.NoError(t, err)
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		require.NoError(t, err)
+		refused := checker.Validate(instance)
+		_, err = spec.Decode(text)
+		agreed[err == nil]++
+		switch {
+		case err == nil:
+			require.NoError(t, refused, "%s", text)
+		case refused == nil:
+			for _, fault := range faultsOf(err) {
+				require.Regexp(t, unspeakable, fault.Error(), "%s", text)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 30 {
+			check(t)
+		}
+	})
+	require.Positive(t, agreed[true], "some are accepted")
+	require.Positive(t, agreed[false], "some are refused")
+}
+
+func faultsOf(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// Each rule of more than one field is in the published schema.
+func TestSchemaHasTheRules(t *testing.T) {
+	_, checker := published(t)
+	for _, text := range bases {
+		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
+		require.NoError(t, err)
+		require.NoError(t, checker.Validate(instance), "%s", text)
+	}
+	names, err := filepath.Glob(filepath.Join(jobs, "*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, checker.Validate(asJSON(t, string(text))), name)
+	}
+	for _, change := range []string{
+		"epochs: 1\nsteps: 1", "wire_keep: 0.5", "metrics: [rmse]",
+		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
+		"data: {source: a, label: y}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",
+		"data: {source: a.csv, label: y, test_labels: b}", "data: {source: a.idx, labels: b, test: c}",
+		"data: {source: a.csv, label: y, test: t.csv, split: {train: 0.5, test: 0.5}}", "data: {source: a.csv, label: y, split: {test: 1}}",
+		"data: {source: a.csv, label: y, transform: {label: standard}}", "data: {source: a.csv, label: y, transform: {label: minmax}}",
+		"data: {source: a.csv, label: y, transform: {scale: {divide: 0}}}",
+		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
+		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
+		"optimizer: {sgd: {learning_rate: 1, nesterov: true}}", "optimizer: {sgd: {learning_rate: 1e-60}}",
+		"optimizer: {adam: {learning_rate: 1, beta1: 0.99999999}}", "optimizer: {adam: {learning_rate: 1, clip_norm: 1e-60}}",
+		"steps: 10485761",
+	} {
+		_, err := spec.Decode([]byte(with(change)))
+		require.ErrorIs(t, err, job.ErrInvalid, change)
+		require.Error(t, checker.Validate(asJSON(t, with(change))), change)
+	}
+}
+
+// asJSON is a spec's JSON, read by the YAML of another hand.
+func asJSON(t *testing.T, text string) any {
+	t.Helper()
+	data, err := sigsyaml.YAMLToJSON([]byte(text))
+	require.NoError(t, err)
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	require.NoError(t, err)
+	return instance
+}

@@ -1,0 +1,133 @@
+package spec
+
+import (
+	reflected "github.com/invopop/jsonschema"
+
+	"tributary/shared/job"
+)
+
+// object is a JSON object of a schema.
+type object = map[string]any
+
+// strengthen adds what [job.Spec.Validate] checks of more than one field, as far as JSON
+// Schema has words for it, so that an editor or a program that checks a spec against
+// the published schema finds it too. Decode does not use these rules: Validate says the
+// same in sentences.
+//
+// JSON Schema has no words for sums and for comparisons of fields: that the fractions of the
+// splits sum to 1, that there are no more micro-batches than rows in a batch, how large a model is,
+// what the last layer's units are, that the label is not dropped, and whether the elements of
+// inline rows fit each other.
+func strengthen(s *reflected.Schema) {
+	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
+	add(s, exactlyOne("epochs", "steps"), ofLoss(),
+		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}))
+	add(s.Definitions["Data"], ofData()...)
+	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
+	add(s.Definitions["Init"], notBoth("scheme", "from"))
+	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
+	add(s.Definitions["SplitSpec"], rule( // all 0 is none given
+		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
+	add(s.Definitions["SGD"], inFloat32("learning_rate", "momentum", "clip_norm"),
+		rule(having("nesterov", constant(true)), having("momentum", above0)))
+	add(s.Definitions["Adam"], inFloat32("learning_rate", "beta1", "beta2", "epsilon", "clip_norm"))
+}
+
+var above0 = object{"exclusiveMinimum": 0}
+
+func constant(v any) object { return object{"const": v} }
+
+// given matches an object that has a field; having, one whose field has a schema.
+func given(field string) object { return object{"required": []string{field}} }
+
+func having(field string, schema object) object {
+	return object{"required": []string{field}, "properties": object{field: schema}}
+}
+
+func not(schema object) object { return object{"not": schema} }
+
+func rule(condition, then object) object { return object{"if": condition, "then": then} }
+
+func exactlyOne(a, b string) object { return object{"oneOf": []any{given(a), given(b)}} }
+
+func notBoth(a, b string) object { return not(object{"required": []string{a, b}}) }
+
+// none matches an object without any of the fields.
+func none(fields ...string) object {
+	var each []any
+	for _, f := range fields {
+		each = append(each, given(f))
+	}
+	return not(object{"anyOf": each})
+}
+
+// inFloat32 narrows numbers to those that are not rounded to 0 or 1 as a 32-bit
+// float, in which the update computes.
+func inFloat32(fields ...string) object {
+	const least, below1 = 1e-45, 0.99999997
+	properties := object{}
+	for _, f := range fields {
+		switch f {
+		case "clip_norm": // 0 is no limit
+			properties[f] = object{"anyOf": []any{constant(0), object{"minimum": least}}}
+		case "momentum", "beta1", "beta2":
+			properties[f] = object{"maximum": below1}
+		default:
+			properties[f] = object{"minimum": least}
+		}
+	}
+	return object{"properties": properties}
+}
+
+// ofLoss says what goes with classes and what with numbers.
+func ofLoss() object {
+	var losses []any
+	var classes, numbers []any
+	for _, l := range job.Loss("").Allowed() {
+		if job.Loss(l).Classifies() {
+			losses = append(losses, l)
+		}
+	}
+	for _, m := range job.Metric("").Allowed() {
+		if job.Metric(m).Classifies() {
+			classes = append(classes, m)
+		} else {
+			numbers = append(numbers, m)
+		}
+	}
+	with := func(metrics []any, data object) object {
+		return object{"properties": object{"metrics": object{"items": object{"enum": metrics}}, "data": object{"properties": data}}}
+	}
+	return object{
+		"if":   having("loss", object{"enum": losses}),
+		"then": with(classes, object{"transform": object{"properties": object{"label": constant("none")}}}),
+		"else": with(numbers, object{"split": object{"properties": object{"stratify": constant(false)}}}),
+	}
+}
+
+// ofData says which fields go with which format.
+func ofData() []any {
+	const (
+		csvName = `\.[cC][sS][vV](\.[gG][zZ])?$`
+		idxName = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)(\.[gG][zZ])?$`
+	)
+	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
+	is := func(format job.Format, pattern string) object {
+		byName := object{"allOf": []any{not(given("format")), named(pattern)}}
+		return object{"anyOf": []any{having("format", constant(string(format))), byName}}
+	}
+	sourced := func(condition, then object) object {
+		return rule(object{"allOf": []any{given("source"), condition}}, then)
+	}
+	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
+	both := func(schemas ...any) object { return object{"allOf": schemas} }
+	return []any{
+		exactlyOne("source", "inline"),
+		rule(given("inline"), both(none("format", "label", "labels", "test", "test_labels"), noDrop)),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
+		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label"), noDrop, rule(given("test"), given("test_labels")))),
+		object{"dependentRequired": object{"test_labels": []string{"test"}}},
+		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
+	}
+}
