@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -149,4 +150,29 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	w.told("the error", func(e notice.Event) bool {
 		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "no checkpoint could be written of where the job stands: write ")
 	})
+}
+
+// A coordinator that was away while another ended and released its job notes a recall of
+// the tasks; that is swept away.
+func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	goOn := w.halt(10)
+	defer goOn()
+	cfg := w.config("a")
+	cfg.Recall = func(notice.Recall) error { return nil }
+	w.run(run.New(cfg), 1)
+	w.submit(line("j", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	r := w.record("j")
+	require.NoError(t, w.ledger.Delete(t.Context(), layoutOf(r)))
+	w.change(func() {
+		r.State, r.Released, r.Term, r.Owner = job.Cancelled, true, r.Term+1, "b"
+		w.records["j"] = r
+	})
+	w.until("the owner to let go of it", func() bool { return len(w.leases) == 0 })
+	require.Eventually(t, func() bool {
+		notes, err := w.ledger.Notes(t.Context(), r.Ref())
+		return err == nil && len(notes) == 0
+	}, 30*time.Second, 50*time.Millisecond)
 }

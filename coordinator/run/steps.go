@@ -69,10 +69,10 @@ type training struct {
 }
 
 // train takes the job's steps to the end.
-func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
+func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	d.stored = &p.layout
-	t := &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, doubts: sparing(d.log)}
+	t = &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, doubts: sparing(d.log)}
 	policy := p.engine.Plan.Spec.Checkpoints()
 	if d.service.cfg.Volatile && d.service.cfg.Saved == nil {
 		policy = job.Checkpointing{}
@@ -99,6 +99,13 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 		TellTime:        job.Ahead,
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
+	defer func() {
+		// Somebody else may have deleted the journal that recalls are noted in, while this
+		// coordinator was away.
+		if err != nil || ctx.Err() != nil {
+			d.service.sweepLater(p.layout)
+		}
+	}()
 	t.recall(ctx) // of the coordinator that drove the job before
 	t.first = t.era
 	t.waitFor(ctx, "") // what it waited for then
@@ -116,7 +123,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (*training, error) {
 	if err := t.look(ctx); err != nil {
 		return nil, err
 	}
-	err := t.loop(ctx)
+	err = t.loop(ctx)
 	if cause := context.Cause(ctx); errors.Is(cause, errHalted) || errors.Is(cause, errGone) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
 		t.recall(context.WithoutCancel(ctx)) // it is paused, cancelled, removed or has failed
 	}
