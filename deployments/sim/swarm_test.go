@@ -184,6 +184,7 @@ func (s *swarm) fault(r *rand.Rand, op operation) fault {
 func (w *world) misfortunes() bool {
 	r := w.random("misfortunes")
 	until := time.Now().Add(w.swarm.length)
+	wipeouts := 0
 	for time.Now().Before(until) {
 		if !w.wait(time.Duration(-math.Log(1-r.Float64())*float64(w.swarm.gap)) + time.Microsecond) {
 			return false
@@ -191,10 +192,20 @@ func (w *world) misfortunes() bool {
 		if len(w.swarm.happens) == 0 {
 			continue
 		}
-		w.happen(pick(r, w.swarm.happens...), r)
+		what := pick(r, w.swarm.happens...)
+		if what == everybodyGone {
+			if wipeouts++; wipeouts > mostWipeouts {
+				continue
+			}
+		}
+		w.happen(what, r)
 	}
 	return true
 }
+
+// mostWipeouts is how often all workers are killed in a world: a job may fail, as it is to,
+// of a task with which eight workers or more have died.
+const mostWipeouts = 5
 
 // heal ends the faults: connections are whole, whoever is dead is started, and
 // calls succeed.
