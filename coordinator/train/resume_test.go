@@ -28,8 +28,14 @@ func stopped(t *testing.T, c *Command, text, words string) error {
 	return err
 }
 
+// long is a job that goes on for long enough to be stopped, and ends.
+func long(t *testing.T) string {
+	t.Helper()
+	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 600")
+}
+
 func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
-	spec := worked(t, "digits.yaml")
+	spec := long(t)
 	want, _ := trained(t, spec, 1)
 	out := filepath.Join(t.TempDir(), "model")
 	err := stopped(t, &Command{Workers: 2, Out: out}, spec, "step 30:")
@@ -40,7 +46,7 @@ func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
 
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out}, spec, io.Discard)
 	require.ErrorContains(t, err, "--resume goes on from there, --force begins anew")
-	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 30", "epochs: 31"), io.Discard)
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 600", "epochs: 601"), io.Discard)
 	require.ErrorContains(t, err, "is of another spec")
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: t.TempDir(), Resume: true}, spec, io.Discard)
 	require.ErrorContains(t, err, "holds no training state")
@@ -78,7 +84,7 @@ func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "digits.csv.gz")
 	require.NoError(t, os.WriteFile(path, data, 0o600))
-	spec := replaced(t, worked(t, "digits.yaml"), "deployments/data/digits.csv.gz", path)
+	spec := replaced(t, endless(t), "deployments/data/digits.csv.gz", path)
 	out := filepath.Join(t.TempDir(), "model")
 	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, spec, "step 30:"))
 
@@ -93,7 +99,7 @@ func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
 // A folder's checkpoint is whole, and of the newest step that was saved.
 func TestTheNewestCheckpointIsKept(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "model")
-	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, worked(t, "digits.yaml"), "step 6:"))
+	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, endless(t), "step 6:"))
 	kept, err := readState(out)
 	require.NoError(t, err)
 	from, err := blob.NewDirectory(filepath.Join(out, stateFolder, blobsFolder))
@@ -129,7 +135,7 @@ func TestTheNewestCheckpointIsKept(t *testing.T) {
 // On given servers the job itself is resumed.
 func TestAStoppedJobGoesOnOnItsServers(t *testing.T) {
 	natsURL, redisURL := servers(t)
-	spec := "id: again\n" + worked(t, "digits.yaml")
+	spec := "id: again\n" + long(t)
 	command := func(resume bool) *Command {
 		return &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model"), Resume: resume}
 	}
