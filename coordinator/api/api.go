@@ -59,9 +59,8 @@ type Remover interface {
 	Remove(ctx context.Context, r job.Record, model bool) error
 	// HasModel reports whether a job has left a model, also one that was removed.
 	HasModel(ctx context.Context, id job.ID) (bool, error)
-	// RemoveModel deletes the model that a removed job has left. It reports whether
-	// there was one.
-	RemoveModel(ctx context.Context, id job.ID) (there bool, err error)
+	// RemoveModel deletes the model that a removed job has left.
+	RemoveModel(ctx context.Context, id job.ID) error
 }
 
 // API answers requests.
@@ -71,7 +70,7 @@ type API struct {
 	Events  Events
 	Jobs    Remover
 	Desk    Desk
-	// Log is told what was asked of jobs; the zero value is silent.
+	// Log gets what was asked of jobs; the zero value is silent.
 	Log zerolog.Logger
 	// Rehearse reports what is wrong with the rows that a spec holds itself; nil: nothing is.
 	Rehearse func(context.Context, *job.Spec) error

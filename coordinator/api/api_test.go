@@ -111,13 +111,14 @@ type remover struct {
 	*records
 	models []job.ID // that were to be removed as well
 	has    job.ID   // the one that has a model
+	away   error    // of the registry
 }
 
-func (r *remover) HasModel(_ context.Context, id job.ID) (bool, error) { return id == r.has, nil }
+func (r *remover) HasModel(_ context.Context, id job.ID) (bool, error) { return id == r.has, r.away }
 
-func (r *remover) RemoveModel(_ context.Context, id job.ID) (bool, error) {
+func (r *remover) RemoveModel(_ context.Context, id job.ID) error {
 	r.models = append(r.models, id)
-	return true, nil
+	return nil
 }
 
 func (r *remover) Remove(_ context.Context, rec job.Record, model bool) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -122,6 +123,21 @@ func TestAModelOutlivesItsJobUntilItIsRemoved(t *testing.T) {
 	f.remover.has = ""
 	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
 	require.ErrorContains(t, err, `there is no job "line"`)
+}
+
+// A registry that cannot be asked keeps no job from being removed, but its model.
+func TestAJobIsRemovedWithoutTheRegistry(t *testing.T) {
+	f := newFixture()
+	f.remover.away = errors.New("the bucket is missing")
+	_, err := f.Submit(t.Context(), line(t))
+	require.NoError(t, err)
+	_, err = f.Cancel(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
+	require.ErrorContains(t, err, "look for its model: the bucket is missing")
+	got, err := f.Remove(t.Context(), []byte("line"))
+	require.NoError(t, err)
+	require.Equal(t, api.Removed{ID: "line", Removed: true}, got)
 }
 
 func TestRemoveRacesARetry(t *testing.T) {

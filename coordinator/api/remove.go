@@ -34,7 +34,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	}
 	answer := Removed{ID: request.ID, Removed: true}
 	there, err := a.Jobs.HasModel(ctx, request.ID)
-	if err != nil {
+	if err != nil && request.Model { // a registry that is away keeps no job from being removed without its model
 		return Removed{}, fmt.Errorf("remove job %q: look for its model: %w", request.ID, err)
 	}
 	switch {
@@ -65,7 +65,7 @@ func (a *API) removeModel(ctx context.Context, id job.ID, asked bool) error {
 	if !asked {
 		return fmt.Errorf(`job %q was removed and its model kept; {"id":%[1]q,"model":true} removes that: %w`, id, job.ErrNotFound)
 	}
-	if _, err := a.Jobs.RemoveModel(ctx, id); err != nil {
+	if err := a.Jobs.RemoveModel(ctx, id); err != nil {
 		return fmt.Errorf("remove the model of job %q: %w", id, err)
 	}
 	a.Log.Info().Str("job", string(id)).Msg("model removed")

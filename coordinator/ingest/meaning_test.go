@@ -149,7 +149,7 @@ func TestThousands(t *testing.T) {
 	require.Contains(t, o.said, `column "a" is read as numbers with commas between thousands: "1,000" in line 2`)
 	require.Equal(t, map[string]int{key([]float32{1000}): 2, key([]float32{7}): 1}, applied(t, o, "a\n\"1,000\"\n1000\n7\n"))
 
-	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not parted, or not so
+	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not separated, or not so
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n\"1,000\",1\n%q,2\n", other))})
 		require.Equal(t, dataset.Categorical, o.Preprocessing.Columns[0].Kind, other)
 		require.Contains(t, strings.Join(o.said, "\n"), `column "a" is taken as text`, other)

@@ -68,7 +68,7 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 	return splits, nil
 }
 
-// stratify returns a copy of rows, parted by class, in class order, and how many of each
+// stratify returns a copy of rows, grouped by class, in class order, and how many of each
 // part go to each split.
 func (l *label) stratify(ctx context.Context, spec *job.Spec, rows []int32, sizes [3]int) (strata [][]int32, cuts [][3]int, err error) {
 	if !l.classes {
@@ -161,7 +161,7 @@ func checkFractions(fractions [3]float64, givenTest bool) error {
 	return nil
 }
 
-// strata returns a copy of rows, parted by class, in class order.
+// strata returns a copy of rows, grouped by class, in class order.
 func (l *label) strata(ctx context.Context, rows []int32) ([][]int32, error) {
 	sizes := make([]int, slices.Max(l.class)+1)
 	err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { sizes[l.class[int(y[0])]]++ })

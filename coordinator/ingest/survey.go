@@ -19,7 +19,7 @@ import (
 //
 // A column is numeric when every cell is a number or missing, with two exceptions. Integers
 // of which one is an identifier, as 007 or 1234567890123456789 are, are text. Cells that
-// all part thousands by commas are numbers. A label of classes is text unless each
+// all separate thousands by commas are numbers. A label of classes is text unless each
 // is a plain number, of which no two texts mean the same class but 1 and 1.0.
 
 // A column in which at least mostlyNumbers of the cells are numbers, in at
@@ -36,10 +36,10 @@ type tally struct {
 	text, nonFinite            sighting // the first of each
 
 	// Of the numbers: those that are integers, up to the first that is none, those that would lose something as
-	// numbers, and those that an author who parts thousands would have parted.
-	integers, identifiers, unparted int
-	identifier                      sighting
-	// Of the texts: those that are numbers with thousands parted by commas, and those
+	// numbers, and those that an author who separates thousands would have separated.
+	integers, identifiers, ungrouped int
+	identifier                       sighting
+	// Of the texts: those that are numbers with thousands separated by commas, and those
 	// of which most letters and digits are digits.
 	grouped, digits int
 
@@ -84,7 +84,7 @@ func (t *tally) add(cell string, line func() int) {
 func (t *tally) addNumber(cell string, x float64, line func() int) {
 	t.numbers++
 	if math.Abs(x) >= 1000 {
-		t.unparted++
+		t.ungrouped++
 	}
 	if t.integers == t.numbers-1 && dataset.IsInteger(cell) { // else it is no column of integers
 		t.integers++
@@ -126,7 +126,7 @@ func (t *tally) column() (column, error) {
 		return c, nil
 	case t.texts == 0:
 		c.kind = dataset.Numeric
-	case t.grouped == t.texts && t.unparted+t.identifiers+t.nonFinites == 0:
+	case t.grouped == t.texts && t.ungrouped+t.identifiers+t.nonFinites == 0:
 		c.kind, c.thousands = dataset.Numeric, true
 	case total >= manyRows && float64(t.numbers) >= mostlyNumbers*float64(total):
 		return c, textInNumbers(t.name, t.text)

@@ -24,7 +24,7 @@ type column struct {
 	kind dataset.ColumnKind
 	dict *dictionary // categorical: its cells are codes of this
 
-	thousands bool // numeric: commas may part the thousands of its cells
+	thousands bool // numeric: commas may separate the thousands of its cells
 }
 
 // missing marks a missing cell. Numbers read from sources are never NaN.

@@ -22,14 +22,15 @@ const (
 	partingPatience  = 5 * time.Second
 )
 
-// errNothing: there is no step that no checkpoint has.
-var errNothing = errors.New("nothing to preserve")
+// errNothing: there is no step that no checkpoint has, or the record is no longer this
+// driver's. Trying again changes neither.
+var errNothing = fmt.Errorf("nothing to preserve: %w", job.ErrStale)
 
 // preserve writes a checkpoint of all committed steps of a job that is paused, cancelled
 // or has failed, or that this coordinator lets go of because it stops, and records it:
 // the job goes on from there even though its ledger is deleted or lost meanwhile. ctx may
-// have ended. Without it the job goes on from the checkpoint before, so a failure is told
-// and is no error.
+// have ended. Without it the job goes on from the checkpoint before, so a failure is an
+// event and no error.
 func (d *driver) preserve(ctx context.Context, patience time.Duration) {
 	if d.service.cfg.Volatile && d.service.cfg.Saved == nil {
 		return

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/run"
+	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
@@ -175,4 +177,48 @@ func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
 		notes, err := w.ledger.Notes(t.Context(), r.Ref())
 		return err == nil && len(notes) == 0
 	}, 30*time.Second, 50*time.Millisecond)
+}
+
+// hooked is a blob store that calls a function before it stores anything.
+type hooked struct {
+	blob.Store
+	before func()
+}
+
+func (h *hooked) Put(ctx context.Context, data []byte) (job.Digest, error) {
+	if h.before != nil {
+		h.before()
+	}
+	return h.Store.Put(ctx, data)
+}
+
+// A job that is being removed while its last checkpoint is written is let go of at once,
+// and has none.
+func TestALastCheckpointOfAJobThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	blobs := &hooked{Store: w.blobs}
+	goOn := w.halt(20)
+	defer goOn()
+	cfg := w.config("a")
+	cfg.Blobs = blobs
+	s := run.New(cfg)
+	w.run(s, 1)
+	w.submit(line("j", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	blobs.before = func() {
+		w.change(func() {
+			r := w.records["j"]
+			r.Removing = true
+			w.records["j"] = r
+		})
+	}
+	require.NoError(t, w.ask(s, job.Cancel, "j"))
+	w.until("the owner to let go of it", func() bool { return len(w.leases) == 0 })
+	require.Empty(t, w.record("j").Checkpoints)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.events {
+		require.NotContains(t, e.Message, "no checkpoint could be written")
+	}
 }

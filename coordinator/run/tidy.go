@@ -106,14 +106,9 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 	}
 }
 
-// RemoveModel deletes the model that a removed job has left. It reports whether there
-// was one.
-func (s *Service) RemoveModel(ctx context.Context, id job.ID) (there bool, err error) {
-	there, err = s.cfg.Models.Has(ctx, string(id))
-	if err != nil || !there {
-		return there, err
-	}
-	return true, s.cfg.Models.Delete(ctx, string(id))
+// RemoveModel deletes the model that a removed job has left.
+func (s *Service) RemoveModel(ctx context.Context, id job.ID) error {
+	return s.cfg.Models.Delete(ctx, string(id))
 }
 
 // HasModel reports whether a job has left a model.

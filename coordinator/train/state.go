@@ -15,6 +15,7 @@ import (
 	"tributary/shared/checkpoint"
 	"tributary/shared/job"
 	"tributary/shared/numeric"
+	"tributary/shared/readable"
 	"tributary/shared/registry"
 	"tributary/shared/spec"
 )
@@ -111,25 +112,11 @@ func copyBlob(ctx context.Context, to, from blob.Store, digest job.Digest) error
 
 // writeRecord replaces the record as a whole.
 func writeRecord(root string, r job.Record) error {
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err := readable.Indented(r)
 	if err != nil {
 		return fmt.Errorf("encode the job's record: %w", err)
 	}
-	f, err := os.CreateTemp(root, "."+recordFile+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(root, recordFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return registry.WriteFile(root, recordFile, append(data, '\n'))
 }
 
 // largestRecord bounds a record that is read from disk, in bytes.

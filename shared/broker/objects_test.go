@@ -382,3 +382,23 @@ func TestObjectsLargerThanAMessage(t *testing.T) {
 		require.Equal(t, random, got)
 	}
 }
+
+// What a probe of the models leaves is one part, which is no model's, and goes with the tidying.
+func TestAProbeOfTheModels(t *testing.T) {
+	_, c := open(t, SetupConfig{})
+	ctx, m := t.Context(), c.Models()
+	require.NoError(t, m.Probe(ctx))
+	require.NoError(t, m.Probe(ctx))
+	stream, err := c.js.Stream(ctx, "OBJ_"+ModelBucket)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, stream.CachedInfo().State.Msgs)
+	files, err := m.List(ctx, "")
+	require.NoError(t, err)
+	require.Empty(t, files)
+	require.NoError(t, m.Tidy(ctx, time.Now().Add(time.Hour)))
+	info, err := stream.Info(ctx)
+	require.NoError(t, err)
+	require.Zero(t, info.State.Msgs)
+	require.NoError(t, c.js.DeleteStream(ctx, "OBJ_"+ModelBucket))
+	require.Error(t, m.Probe(ctx))
+}

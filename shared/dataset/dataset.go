@@ -65,7 +65,7 @@ type Column struct {
 	// Shift and Scale map a numeric value x to (x-Shift)/Scale, in float64, then rounded to float32.
 	Shift float64 `json:"shift"`
 	Scale float64 `json:"scale"`
-	// Thousands marks a numeric column whose cells may part thousands by commas: 1,000.
+	// Thousands marks a numeric column whose cells may separate thousands by commas: 1,000.
 	Thousands bool `json:"thousands,omitempty"`
 	// Categories are one-hot encoded in this (sorted) order; a category that
 	// the training split did not have becomes all zeros.

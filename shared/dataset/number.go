@@ -24,7 +24,7 @@ const (
 )
 
 // ParseCell reads a cell's text as a numeric column does, in training and when the
-// model predicts; thousands says that the column's cells may part thousands by commas.
+// model predicts; thousands says that the column's cells may separate thousands by commas.
 func ParseCell(s string, thousands bool) (float64, NumberKind) {
 	if thousands {
 		if x, ok := ParseGrouped(s); ok {
@@ -65,7 +65,7 @@ func nonFiniteWord(s string) NumberKind {
 	return NotANumber
 }
 
-// ParseGrouped reads a number whose thousands are parted by commas: 1,000 or
+// ParseGrouped reads a number whose thousands are separated by commas: 1,000 or
 // -12,345.5. ok is false of any other text.
 func ParseGrouped(s string) (x float64, ok bool) {
 	if !strings.Contains(s, ",") {

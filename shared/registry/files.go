@@ -122,14 +122,16 @@ func WriteFiles(dir string, files map[string][]byte) error {
 		if !filepath.IsLocal(name) || filepath.Base(name) != name {
 			return fmt.Errorf("write model: file name %.80q: want a name without folders: %w", name, job.ErrInvalid)
 		}
-		if err := writeFile(dir, name, files[name]); err != nil {
+		if err := WriteFile(dir, name, files[name]); err != nil {
 			return fmt.Errorf("write model: %s: %w", name, err)
 		}
 	}
 	return syncDir(dir)
 }
 
-func writeFile(dir, name string, data []byte) (err error) {
+// WriteFile puts a file into dir. It appears whole or not at all, in the place of the one
+// of that name, and is on disk before its name is.
+func WriteFile(dir, name string, data []byte) (err error) {
 	f, err := os.CreateTemp(dir, "."+name+".*")
 	if err != nil {
 		return err
