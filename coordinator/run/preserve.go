@@ -22,6 +22,9 @@ const (
 	partingPatience  = 5 * time.Second
 )
 
+// writeAgain is the pause before a checkpoint is tried again that was overtaken by steps.
+const writeAgain = 20 * time.Millisecond
+
 // errNothing: there is no step that no checkpoint has, or the record is no longer this
 // driver's. Trying again changes neither.
 var errNothing = fmt.Errorf("nothing to preserve: %w", job.ErrStale)
@@ -78,6 +81,13 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 	}
 	defer release()
 	draft, err := d.write(ctx, engine, lay, r.Numerics, state.Committed)
+	// Workers that have not heard of the stop yet may trim the log while it is read.
+	for errors.Is(err, job.ErrStale) && !errors.Is(err, errNothing) {
+		if err := pause(ctx, writeAgain); err != nil {
+			return c, err
+		}
+		draft, err = d.write(ctx, engine, lay, r.Numerics, state.Committed)
+	}
 	if err != nil {
 		return c, err
 	}
