@@ -22,8 +22,12 @@ const (
 	partingPatience  = 5 * time.Second
 )
 
-// writeAgain is the pause before a checkpoint is tried again that was overtaken by steps.
-const writeAgain = 20 * time.Millisecond
+// The pause before a checkpoint is tried again that was overtaken by steps, and how often
+// it is tried.
+const (
+	writeAgain = 20 * time.Millisecond
+	writeTries = 25
+)
 
 // errNothing: there is no step that no checkpoint has, or the record is no longer this
 // driver's. Trying again changes neither.
@@ -81,8 +85,9 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 	}
 	defer release()
 	draft, err := d.write(ctx, engine, lay, r.Numerics, state.Committed)
-	// Workers that have not heard of the stop yet may trim the log while it is read.
-	for errors.Is(err, job.ErrStale) && !errors.Is(err, errNothing) {
+	// Workers that have not heard of the stop yet may trim the log while it is read: then
+	// the replica was overtaken, or what it reads seems lost.
+	for tries := 1; tries < writeTries && (errors.Is(err, job.ErrStale) || errors.Is(err, job.ErrCorrupt)) && !errors.Is(err, errNothing); tries++ {
 		if err := pause(ctx, writeAgain); err != nil {
 			return c, err
 		}
