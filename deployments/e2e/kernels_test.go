@@ -19,7 +19,7 @@ import (
 func TestAnyKernelsGiveTheSameBits(t *testing.T) {
 	for _, path := range []string{"deployments/jobs/digits.yaml", "deployments/e2e/testdata/mnist-short.yaml"} {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 			defer cancel()
 			path := with(t, path)
 			want := plainly(t, path)
