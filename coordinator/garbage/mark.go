@@ -9,7 +9,6 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/checkpoint"
-	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/plan"
@@ -113,13 +112,10 @@ func (c *Collector) plan(ctx context.Context, store blob.Store, u *unnamed, r jo
 	if r.Released {
 		return nil, nil
 	}
-	p.Init = "" // the weights are of no interest
-	e, err := gradient.Compile(ctx, p, store, nil)
+	layout, err := p.Layout(job.Ref{})
 	if err != nil {
 		return nil, fmt.Errorf("its plan %s: %w", r.Plan, err)
 	}
-	layout := e.Layout(job.Ref{})
-	layout.Plan = r.Plan
 	u.read[r.Plan] = &layout
 	return &layout, nil
 }

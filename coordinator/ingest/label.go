@@ -9,6 +9,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/numeric"
+	"tributary/shared/objective"
 )
 
 // label is what is to be learned: a class for each row, or numbers.
@@ -86,9 +87,12 @@ func (l *label) arrange(ctx context.Context, rows []int32, loss job.Loss) ([]str
 	if len(classes) < 2 {
 		return nil, fmt.Errorf("label %q: every row is of class %q: want at least two classes: %w", l.name, classes[0], job.ErrInvalid)
 	}
-	if loss == job.SigmoidCrossEntropy && len(classes) != 2 {
-		return nil, fmt.Errorf("label %q: %d classes: %s takes two (use %s): %w",
-			l.name, len(classes), job.SigmoidCrossEntropy, job.SoftmaxCrossEntropy, job.ErrInvalid)
+	of, err := objective.Of(loss)
+	if err != nil {
+		return nil, err
+	}
+	if err := of.CheckClasses(len(classes)); err != nil {
+		return nil, fmt.Errorf("label %q: %w", l.name, err)
 	}
 	l.index(classes)
 	return classes, nil

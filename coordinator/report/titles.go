@@ -6,24 +6,20 @@ import (
 	"slices"
 
 	"tributary/shared/job"
+	"tributary/shared/objective"
 )
 
 // lossTitle names the loss and its unit.
 func (c Curves) lossTitle() string {
-	unit := "label units²"
+	unit := "label units"
 	if m := c.Spec.Data.Transform.Label.Method; m != "" && m != "none" {
-		unit = "scaled label units²"
+		unit = "scaled label units"
 	}
-	switch c.Spec.Loss {
-	case job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy:
-		return "cross-entropy (nats per row)"
-	case job.MSE:
-		return "mean squared error (" + unit + ")"
-	case job.HalfSquaredError:
-		return "½ Σ squared error (" + unit + ", per batch)"
-	default:
+	of, err := objective.Of(c.Spec.Loss)
+	if err != nil {
 		return "loss"
 	}
+	return of.Title(unit)
 }
 
 // metricTitle names a metric and its unit.

@@ -82,7 +82,7 @@ func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout,
 	p, err := d.fetchPlan(ctx, digest)
 	if err == nil {
 		var l ledger.Layout
-		if l, err = gradient.LayoutOf(p, d.ref); err == nil {
+		if l, err = p.Layout(d.ref); err == nil {
 			return l, nil
 		}
 	}
@@ -187,19 +187,15 @@ func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(st
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *asked, Dataset: *manifest, ChunkLen: cfg.ChunkLen}
-	if err := p.Check(); err != nil {
-		return nil, err
-	}
-	if steps := p.Steps(); steps < 1 || steps > job.MaxJobSteps {
-		return nil, fmt.Errorf("epochs or steps: the job would take %d steps, want 1 to %d: %w", steps, job.MaxJobSteps, job.ErrInvalid)
-	}
-	if from := asked.Model.Init.From; from != "" {
-		if err := giveWeights(ctx, cfg, p, from); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return plan.Make(asked, manifest, cfg.ChunkLen, func(from string, tensors []model.Tensor) (digest job.Digest, err error) {
+		err = ingest.Weights(ctx, cfg.Sources, from, tensors, func(data []byte) error {
+			if digest, err = cfg.Blobs.Put(ctx, data); err != nil {
+				return fmt.Errorf("store initial weights: %w", err)
+			}
+			return nil
+		})
+		return digest, err
+	})
 }
 
 // Rehearse reports why a job whose rows are in its spec could not be prepared: everything
@@ -213,19 +209,4 @@ func Rehearse(ctx context.Context, asked *job.Spec) error {
 	s.Model.Init.From = ""
 	_, err := makePlan(ctx, Config{Blobs: blob.NewMemory(0), ChunkLen: chunkLen}, &s, nil)
 	return err
-}
-
-// giveWeights stores the initial weights that a spec names, which it checks against the
-// model, so that a plan that is recorded can be compiled.
-func giveWeights(ctx context.Context, cfg Config, p *plan.Plan, from string) error {
-	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
-	if err != nil {
-		return err
-	}
-	return ingest.Weights(ctx, cfg.Sources, from, network.Tensors(), func(data []byte) error {
-		if p.Init, err = cfg.Blobs.Put(ctx, data); err != nil {
-			return fmt.Errorf("store initial weights: %w", err)
-		}
-		return nil
-	})
 }

@@ -25,7 +25,7 @@ import (
 // weights are a file of one dense layer of so many units for one feature.
 func weights(t *testing.T, units int) []byte {
 	t.Helper()
-	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, job.MSE, 1)
+	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, 1)
 	require.NoError(t, err)
 	data, err := registry.EncodeWeights(n.Tensors(), make([]float32, n.Params()))
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestAJobWithoutItsWeightsIsDeleted(t *testing.T) {
 	_, err = w.blobs.Put(t.Context(), encoded)
 	require.NoError(t, err)
 	ref := job.Ref{Job: "a", Run: "r"}
-	layout, err := gradient.LayoutOf(p, ref)
+	layout, err := p.Layout(ref)
 	require.NoError(t, err)
 	_, err = gradient.Compile(t.Context(), p, w.blobs, nil)
 	require.ErrorIs(t, err, job.ErrNotFound)

@@ -39,16 +39,19 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *m, ChunkLen: chunkLen}
-	if err := p.Check(); err != nil {
+	s.Model.Init.From = "" // other weights take as long
+	if _, err := plan.Make(s, m, chunkLen, nil); err != nil {
 		return nil, err
 	}
-	out := &sample{rows: m.Rows(job.Train)}
+	out, like := &sample{rows: m.Rows(job.Train)}, *m
 	store := blob.NewMemory(0)
-	if p.Dataset.Splits, err = made(ctx, store, m, min(s.Batch, out.rows)*batches); err != nil {
+	if like.Splits, err = made(ctx, store, m, min(s.Batch, out.rows)*batches); err != nil {
 		return nil, err
 	}
-	p.Spec.Model.Init.From = "" // other weights take as long
+	p, err := plan.Make(s, &like, chunkLen, nil)
+	if err != nil {
+		return nil, err
+	}
 	out.engine, err = gradient.Compile(ctx, p, store, dataset.NewCache(store, cacheBytes))
 	return out, err
 }

@@ -98,19 +98,11 @@ func planAgain(ctx context.Context, card *registry.Card, chunkLen int, sources i
 		return nil, fmt.Errorf("data: the source %q now makes the dataset %s; the model was trained on %.80q: it has changed since, or %.80q, which wrote the model, read it in another way: %w",
 			card.Spec.Data.Source, got, string(card.Dataset), card.Versions.Program, job.ErrConflict)
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: card.Spec, Dataset: *manifest, ChunkLen: chunkLen}
-	if from := card.Spec.Model.Init.From; from != "" {
-		network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
-		if err != nil {
-			return nil, err
-		}
-		err = ingest.Weights(ctx, sources, from, network.Tensors(), func(data []byte) error {
-			p.Init, err = blobs.Put(ctx, data)
+	return plan.Make(&card.Spec, manifest, chunkLen, func(from string, tensors []model.Tensor) (digest job.Digest, err error) {
+		err = ingest.Weights(ctx, sources, from, tensors, func(data []byte) error {
+			digest, err = blobs.Put(ctx, data)
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+		return digest, err
+	})
 }

@@ -24,7 +24,6 @@ import (
 	"tributary/shared/blob"
 	"tributary/shared/checkpoint"
 	"tributary/shared/job"
-	"tributary/shared/model"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
 )
@@ -139,7 +138,7 @@ func (j *Jobs) checkpoint(ctx context.Context, r job.Record, c job.Checkpoint) (
 	if err != nil {
 		return nil, fmt.Errorf("its plan: %w", err)
 	}
-	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	network, err := p.Network()
 	if err != nil {
 		return nil, fmt.Errorf("its model: %w", err)
 	}

@@ -117,7 +117,10 @@ func plainly(ctx context.Context, text string) (job.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *manifest, ChunkLen: 1 << 16}
+	p, err := plan.Make(s, manifest, 1<<16, nil)
+	if err != nil {
+		return "", err
+	}
 	e, err := gradient.Compile(ctx, p, blobs, dataset.NewCache(blobs, 1<<26))
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package model
+package executor
 
-// Limit sets how many elements of a batch p keeps.
-func (p *Pass) Limit(elements int) { p.most = elements }
+// Limit sets how many floats of a batch e keeps.
+func (e *Executor) Limit(floats int) { e.budget = floats }

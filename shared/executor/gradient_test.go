@@ -1,4 +1,4 @@
-package model_test
+package executor_test
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/executor"
 	"tributary/shared/job"
-	"tributary/shared/model"
 	"tributary/shared/numeric"
 )
 
@@ -142,18 +142,17 @@ func TestGradientIsCentralDifference(t *testing.T) {
 				"without bias": {unbiased(6, a), unbiased(outputs, "")},
 			} {
 				t.Run(fmt.Sprintf("%s/%s/%s", loss, a, shape), func(t *testing.T) {
-					n, err := model.New(job.Model{Layers: layers}, loss, features)
-					require.NoError(t, err)
+					n := compile(t, loss, features, layers...)
 					params, x, y := random(n.Params(), 1, 0.8), random(rows*features, 2, 1.5), labels(loss, rows, outputs)
-					grad, w := random(n.Params(), 4, 9), model.NewWorkspace()
-					got := n.Gradient(grad, w, params, x, y, rows)
+					grad, w := random(n.Params(), 4, 9), executor.New(nil)
+					got := n.gradient(t, grad, w, params, x, y, rows)
 
 					twin, p := twin{layers, loss}, make([]float64, len(params))
 					for i, v := range params {
 						p[i] = float64(v)
 					}
 					require.InEpsilon(t, twin.total(p, x, y, rows), got, 1e-6)
-					require.Equal(t, got, n.Loss(n.Forward(w, params, x, rows), y, rows))
+					require.Equal(t, got, n.loss(n.forward(t, w, params, x, rows), y))
 					for i, v := range p {
 						p[i] = v + eps
 						up := twin.total(p, x, y, rows)
@@ -172,8 +171,7 @@ func TestGradientIsCentralDifference(t *testing.T) {
 // ŷ = 2.5 … 11.5 and y = 3 … 12 under ½ Σ (y−ŷ)²: every residual is ½, so
 // ½ · (0.25 + … ten times … + 0.25) = ½ · 2.5 = 1.25.
 func TestLossExample(t *testing.T) {
-	n, err := model.New(job.Model{Layers: []job.Layer{layer(1, job.NoActivation)}}, job.HalfSquaredError, 1)
-	require.NoError(t, err)
+	n := compile(t, job.HalfSquaredError, 1, layer(1, job.NoActivation))
 	x, y := make([]float32, 10), make([]float32, 10)
 	sum := 0.0
 	for i := range x {
@@ -182,17 +180,16 @@ func TestLossExample(t *testing.T) {
 	}
 	params, grad := []float32{1, 0.5}, make([]float32, 2) // ŷ = x + ½
 	require.Equal(t, 1.25, sum/2)
-	require.Equal(t, 1.25, n.Gradient(grad, model.NewWorkspace(), params, x, y, 10))
+	require.Equal(t, 1.25, n.gradient(t, grad, executor.New(nil), params, x, y, 10))
 	// dw = Σ (ŷ−y)·x = −½·(2+…+11), db = Σ (ŷ−y) = −5
 	require.Equal(t, []float32{-32.5, -5}, grad)
 }
 
 // line.json's first step, by hand: ŷ = 0, the loss is the mean of y².
 func TestLineByHand(t *testing.T) {
-	n, err := model.New(job.Model{Layers: []job.Layer{layer(1, "")}}, job.MSE, 1)
-	require.NoError(t, err)
+	n := compile(t, job.MSE, 1, layer(1, ""))
 	grad := make([]float32, 2)
-	loss := n.Gradient(grad, model.NewWorkspace(), []float32{0, 0}, []float32{1, 2, 3, 4, 5}, []float32{2, 4, 5, 6, 8}, 5)
+	loss := n.gradient(t, grad, executor.New(nil), []float32{0, 0}, []float32{1, 2, 3, 4, 5}, []float32{2, 4, 5, 6, 8}, 5)
 	require.Equal(t, 145.0, loss)                   // 4+16+25+36+64
 	require.Equal(t, []float32{-2 * 89, -50}, grad) // −2 Σ x y, −2 Σ y
 }

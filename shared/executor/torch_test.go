@@ -1,4 +1,4 @@
-package model_test
+package executor_test
 
 import (
 	"compress/gzip"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/executor"
 	"tributary/shared/job"
-	"tributary/shared/model"
 	"tributary/shared/optim"
 	"tributary/shared/wire"
 )
@@ -86,8 +86,7 @@ func TestFollowsTorch(t *testing.T) {
 
 func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun) {
 	set := fixture.Sets[m.Set]
-	n, err := model.New(job.Model{Layers: m.Layers}, m.Loss, set.Features)
-	require.NoError(t, err)
+	n := compile(t, m.Loss, set.Features, m.Layers...)
 	fold, err := optim.New(run.Optimizer)
 	require.NoError(t, err)
 
@@ -96,12 +95,12 @@ func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun)
 	for i := range state {
 		state[i] = make([]float32, n.Params())
 	}
-	w, targets, at, worst := model.NewWorkspace(), len(set.Y)/set.Rows, 0, 0.0
+	w, targets, at, worst := executor.New(nil), len(set.Y)/set.Rows, 0, 0.0
 	require.Len(t, run.Losses, 100)
 	for step, want := range run.Losses {
 		end := min(at+fixture.Batch, set.Rows)
 		x, y, rows := set.X[at*set.Features:end*set.Features], set.Y[at*targets:end*targets], end-at
-		loss := n.Gradient(grad, w, params, x, y, rows) / float64(rows)
+		loss := n.gradient(t, grad, w, params, x, y, rows) / float64(rows)
 		require.InEpsilon(t, want, loss, 1e-4, "step %d", step)
 		worst = max(worst, math.Abs(loss-want)/want)
 		fold.Apply(params, state, int64(step), grad, float32(rows))
@@ -120,8 +119,7 @@ func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun)
 func TestTensorsAreTorchs(t *testing.T) {
 	fixture := readTorch(t)
 	for _, m := range fixture.Models {
-		n, err := model.New(job.Model{Layers: m.Layers}, m.Loss, fixture.Sets[m.Set].Features)
-		require.NoError(t, err)
+		n := compile(t, m.Loss, fixture.Sets[m.Set].Features, m.Layers...)
 		require.Len(t, m.Initial, n.Params())
 		offset := 0
 		for i, tensor := range n.Tensors() {

@@ -7,14 +7,15 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/model"
+	"tributary/shared/objective"
 	"tributary/shared/optim"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
-	"tributary/shared/wire"
 )
 
 // Blocks hands out decoded blocks; dataset.Cache is one.
@@ -39,13 +40,13 @@ func (s shaped) Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, 
 // Engine is a plan made ready to compute with. It is immutable but for a memo
 // of epoch orders, and safe for concurrent use.
 type Engine struct {
-	Plan    *plan.Plan
-	Network *model.Network
-	Fold    *optim.Fold
-	Metrics metric.Config
+	Plan      *plan.Plan
+	Network   *model.Network
+	Objective objective.Objective
+	Fold      *optim.Fold
+	Metrics   metric.Config
 
-	digest  job.Digest // of the plan
-	wire    wire.Format
+	layout  ledger.Layout // of nobody's job
 	blocks  shaped
 	initial []float32 // given initial parameters; nil: made from the seed
 
@@ -76,43 +77,33 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	return e, nil
 }
 
-// LayoutOf addresses the ledger of a job with a plan, as its engine does, without the
-// initial weights.
-func LayoutOf(p *plan.Plan, ref job.Ref) (ledger.Layout, error) {
-	e, err := compile(p, nil)
-	if err != nil {
-		return ledger.Layout{}, err
-	}
-	return e.Layout(ref), nil
-}
-
 // compile makes an engine of a plan without given initial weights.
 func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
-	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	network, err := p.Network()
 	if err != nil {
-		return nil, fmt.Errorf("compile model: %w", err)
+		return nil, err
+	}
+	of, err := objective.Of(p.Spec.Loss)
+	if err != nil {
+		return nil, err
+	}
+	if err := of.Check(network.Outputs()); err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
 	}
 	fold, err := optim.New(p.Spec.Optimizer)
 	if err != nil {
 		return nil, fmt.Errorf("compile optimizer: %w", err)
 	}
-	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
-	if err != nil {
-		return nil, err
-	}
-	_, digest, err := p.Encode()
+	layout, err := p.Layout(job.Ref{})
 	if err != nil {
 		return nil, err
 	}
 	return &Engine{
-		Plan:    p,
-		Network: network,
-		Fold:    fold,
-		digest:  digest,
-		wire:    format,
-		blocks:  shaped{blocks, p.Dataset.Features, p.Dataset.Targets},
+		Plan: p, Network: network, Objective: of, Fold: fold,
+		layout: layout,
+		blocks: shaped{blocks, p.Dataset.Features, p.Dataset.Targets},
 		Metrics: metric.Config{
-			Loss: p.Spec.Loss, Metrics: p.Spec.Metrics,
+			Objective: of, Metrics: p.Spec.Metrics,
 			Outputs: network.Outputs(), Classes: p.Dataset.Classes, Label: p.Dataset.Preprocessing.Label,
 		},
 	}, nil
@@ -124,33 +115,25 @@ func (e *Engine) Initial(dst []float32) {
 		copy(dst, e.initial)
 		return
 	}
-	e.Network.Init(dst, e.Plan.Spec.Model.Init.Scheme, e.Plan.Spec.Seed)
+	e.Network.Init(dst, e.Plan.Spec.Seed)
 }
 
-// Divisor is what a root gradient is divided by, once: the number of its rows,
-// or 1 for a loss that is a sum.
-func (e *Engine) Divisor(s ledger.Sums) float32 {
-	if e.Plan.Spec.Loss.Sums() {
-		return 1
-	}
-	return float32(s.Examples)
-}
+// Divisor is what a root gradient is divided by, once.
+func (e *Engine) Divisor(s ledger.Sums) float32 { return e.Objective.Divisor(s.Examples) }
 
 // MeanLoss is the loss of a batch as people read it.
-func (e *Engine) MeanLoss(s ledger.Sums) float64 {
-	if e.Plan.Spec.Loss.Sums() || s.Examples == 0 {
-		return s.Loss
-	}
-	return s.Loss / float64(s.Examples)
-}
+func (e *Engine) MeanLoss(s ledger.Sums) float64 { return e.Objective.Mean(s.Loss, s.Examples) }
 
 // Layout addresses the job's ledger.
 func (e *Engine) Layout(ref job.Ref) ledger.Layout {
-	return ledger.Layout{
-		Ref: ref, Plan: e.digest, Params: e.Network.Params(),
-		ChunkLen: e.Plan.ChunkLen, Microbatch: e.Plan.Spec.Microbatches,
-		Wire: e.wire,
-	}
+	l := e.layout
+	l.Ref = ref
+	return l
+}
+
+// under is the model that is computed with.
+func (e *Engine) under(params []float32) executor.Model {
+	return executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
 }
 
 // order returns the order of an epoch, made once for the tasks that share it.

@@ -3,6 +3,7 @@ package gradient
 import (
 	"math/bits"
 
+	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/model"
 	"tributary/shared/optim"
@@ -30,8 +31,8 @@ type Need struct {
 	// copy is what a snapshot or a checkpoint takes: a copy of the replica, and the
 	// residual of a lossy wire.
 	copy int64
-	// block is what the evaluation of the largest block takes.
-	block int64
+	// Of the largest block that is evaluated.
+	blockRows, blockBytes int
 	// Coordinator is what the job's end takes: the replica, of which the model is made,
 	// or the parameters and their file. A checkpoint that is restored takes no more.
 	Coordinator int64
@@ -57,7 +58,7 @@ const maxLeaves = 1 << 16
 
 // NeedOf works out what a plan's job takes.
 func NeedOf(p *plan.Plan) (Need, error) {
-	network, err := model.New(p.Spec.Model, p.Spec.Loss, p.Dataset.Features)
+	network, err := p.Network()
 	if err != nil {
 		return Need{}, err
 	}
@@ -75,7 +76,12 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	if p.Init != "" {
 		initial = 2
 	}
-	n := Need{network: network, rows: min(p.Spec.Batch, p.Dataset.Rows(job.Train)), leaves: min(max(1, p.Spec.Microbatches), maxLeaves)}
+	n := Need{network: network, rows: min(p.Spec.Batch, p.TrainRows()), leaves: min(max(1, p.Spec.Microbatches), maxLeaves)}
+	for _, split := range job.Splits {
+		for _, ref := range p.Dataset.Splits[split] {
+			n.blockRows, n.blockBytes = max(n.blockRows, ref.Rows), max(n.blockBytes, ref.Bytes)
+		}
+	}
 	n.Program = (copies + 1 + initial) * vector
 	held := int64(2)
 	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(p.Dataset.Targets))
@@ -92,33 +98,27 @@ func NeedOf(p *plan.Plan) (Need, error) {
 		held = max(held, 2+copies)
 	}
 	n.gradient += held * vector
-	n.copy, n.block = copies*vector+taskBytes, n.evaluation(p)+taskBytes
+	n.copy = copies*vector + taskBytes
 	n.Coordinator = max(n.Program, 2*vector+initial*vector) + taskBytes
 	return n, nil
 }
 
-// evaluation is what the evaluation of the largest block takes: the layers' outputs of a
-// slice, the outputs of all rows, the figures made of them, and the block, decoded and not.
-func (n *Need) evaluation(p *plan.Plan) int64 {
-	rows, size := 0, 0
-	for _, split := range job.Splits {
-		for _, ref := range p.Dataset.Splits[split] {
-			rows, size = max(rows, ref.Rows), max(size, ref.Bytes)
-		}
-	}
-	slice := min(rows, n.network.ForwardRows())
-	return n.network.ForwardBytes(slice) + 3*4*int64(rows)*int64(n.network.Outputs()) + 2*int64(size)
+// evaluation is what the evaluation of the largest block takes: the executor, where the rows
+// are, the figures made of them, and the block, decoded and not.
+func (n *Need) evaluation(threads int) int64 {
+	rows := int64(n.blockRows)
+	return taskBytes + executor.ForwardBytes(n.network, n.blockRows, threads) + (rowBytes+16)*rows + 2*int64(n.blockBytes)
 }
 
 // Task is what a task of a kind takes, a gradient task with so many threads.
 func (n *Need) Task(k job.Kind, threads int) int64 {
 	switch k {
 	case job.Evaluate:
-		return n.block
+		return n.evaluation(threads)
 	case job.Snapshot, job.Save:
 		return n.copy
 	default:
-		return n.gradient + n.network.PassBytes(n.rows, n.leaves, threads)
+		return n.gradient + executor.GradientBytes(n.network, n.rows, n.leaves, threads)
 	}
 }
 
@@ -128,5 +128,5 @@ func (n *Need) Params() int { return n.network.Params() }
 // Worker is the least memory of a worker that the whole job can be done in: its program, a
 // gradient task of one thread, and one other task beside it.
 func (n *Need) Worker() int64 {
-	return n.Program + n.Task(job.Gradient, 1) + max(n.copy, n.block)
+	return n.Program + n.Task(job.Gradient, 1) + max(n.copy, n.evaluation(1))
 }

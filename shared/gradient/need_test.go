@@ -3,6 +3,7 @@ package gradient_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,10 +11,10 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/gradient"
 	"tributary/shared/gradient/gradienttest"
 	"tributary/shared/job"
-	"tributary/shared/model"
 	"tributary/shared/tree"
 )
 
@@ -64,7 +65,7 @@ func TestTheAccountOfAPassIsWhatItAllocates(t *testing.T) {
 			s := gradient.NewScratch()
 			_, err := e.Node(t.Context(), dst, s, params, 0, tree.Root, nil)
 			require.NoError(t, err)
-			got, want := retained()-before, e.Network.PassBytes(c.batch, c.microbatches, 1)
+			got, want := retained()-before, executor.GradientBytes(e.Network, c.batch, c.microbatches, 1)
 			runtime.KeepAlive(s)
 			runtime.KeepAlive(e)
 			t.Logf("%.1f MB on the heap, %.1f MB in the account", float64(got)/1e6, float64(want)/1e6)
@@ -89,7 +90,7 @@ func TestTheNeedOfAJob(t *testing.T) {
 	require.Greater(t, n.Task(job.Gradient, 1), 5*vector, "two results and the snapshot of many steps")
 	require.Greater(t, n.Task(job.Gradient, 4), n.Task(job.Gradient, 1))
 	require.Greater(t, n.Task(job.Snapshot, 1), 3*vector)
-	require.Equal(t, n.Program+n.Task(job.Gradient, 1)+n.Task(job.Save, 1), n.Worker())
+	require.Equal(t, n.Program+n.Task(job.Gradient, 1)+max(n.Task(job.Save, 1), n.Task(job.Evaluate, 1)), n.Worker())
 	require.Greater(t, n.Coordinator, 4*vector)
 
 	lossy := need(adam + "wire: bfloat16\n")
@@ -110,12 +111,12 @@ func TestTheNeedOfAJob(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrInvalid)
 }
 
-// An evaluation in slices has the bits of one at once, and the memory of a slice.
+// An evaluation has the bits of rows that are computed one by one, and the memory of a
+// slice.
 func TestABlockIsEvaluatedInSlices(t *testing.T) {
 	const rows = 300
 	j := gradienttest.Job{Spec: hidden(40_000, 4, 1, "gelu"), Rows: rows, Block: rows, ChunkLen: 1 << 16}
 	e, store := j.Engine(t)
-	require.Less(t, e.Network.ForwardRows(), rows/2)
 	params := initial(e)
 	before := retained()
 	s := gradient.NewScratch()
@@ -123,11 +124,21 @@ func TestABlockIsEvaluatedInSlices(t *testing.T) {
 	require.NoError(t, err)
 	grown := retained() - before
 	runtime.KeepAlive(s)
-	require.Less(t, grown, int64(64<<20), "all rows at once take 96 MB")
+	need, err := gradient.NeedOf(e.Plan)
+	require.NoError(t, err)
+	require.Less(t, grown, need.Task(job.Evaluate, 1))
 
 	b, err := dataset.NewCache(store, 1<<20).Get(t.Context(), e.Plan.Dataset.Splits[job.Validation][0])
 	require.NoError(t, err)
-	outputs := e.Network.Forward(model.NewWorkspace(), params, b.X, rows)
-	whole := e.Metrics.Unit(outputs, b.Y, rows, e.Network.Loss(outputs, b.Y, rows))
-	require.Equal(t, whole.Encode(), sliced.Encode())
+	one, outputs := executor.New(nil), []float32(nil)
+	m := executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
+	for x := range slices.Chunk(b.X, b.Features) {
+		require.NoError(t, one.Forward(m, [][]float32{x}, func(_, _ int, z []float32) error {
+			outputs = append(outputs, z...)
+			return nil
+		}))
+	}
+	whole := e.Metrics.Count()
+	whole.Add(outputs, b.Y, rows)
+	require.Equal(t, whole.Sums().Encode(), sliced.Encode())
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
-	"tributary/shared/model"
 	"tributary/shared/tree"
 )
 
@@ -58,26 +59,34 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	}
 	s.losses = grow(s.losses, hi-lo)
 	s.ctx, s.told, s.progress = ctx, 0, h.Progress
-	var whole bool
-	if e.wire.Lossy() {
-		whole = e.rounded(dst, s, params, node, 0, hi-lo)
-		if whole && h.Final != nil {
-			h.Final(0, len(dst))
-		}
-	} else {
-		batch := model.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
-		whole = e.Network.SumGradient(dst, s.losses, s.pass, params, batch, model.Hooks{Step: s.step, Final: h.Final})
-	}
+	err := e.compute(dst, s, params, node, h.Final)
 	clear(s.x) // blocks belong to the cache
-	err := ctx.Err()
-	if whole && s.tell(hi-lo) {
-		err = nil
+	if err == nil && !s.tell(hi-lo) {
+		err = executor.ErrStopped
+	}
+	if errors.Is(err, executor.ErrStopped) {
+		err = ctx.Err()
 	}
 	s.ctx, s.progress = nil, nil
 	if err != nil {
 		return ledger.Sums{}, err
 	}
 	return s.sum(0, hi-lo), nil
+}
+
+// compute computes the gradient of a node, of the rows that s has gathered.
+func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.Node, final func(lo, hi int)) error {
+	if !e.layout.Wire.Lossy() {
+		batch := executor.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
+		return s.executor.Gradient(dst, s.losses, e.under(params), batch, executor.Hooks{Step: s.step, Final: final})
+	}
+	if err := e.rounded(dst, s, params, node, 0, len(s.bounds)-1); err != nil {
+		return err
+	}
+	if final != nil {
+		final(0, len(dst))
+	}
+	return nil
 }
 
 // gather points s.x at the rows s.rows of a split, where they lie in the cache's
@@ -113,25 +122,17 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 	if err != nil {
 		return nil, blockError(split, block, err)
 	}
-	outputs := e.forward(s, params, b)
-	loss := e.Network.Loss(outputs, b.Y, b.Rows)
-	return e.Metrics.Unit(outputs, b.Y, b.Rows, loss), nil
-}
-
-// forward returns the outputs [rows, Outputs] of a block, until the next call. It takes
-// the rows in slices: the layers' outputs of all rows of a block of a narrow dataset
-// would be many times the block.
-func (e *Engine) forward(s *Scratch, params []float32, b *dataset.Block) []float32 {
-	step, o := e.Network.ForwardRows(), e.Network.Outputs()
-	if b.Rows <= step {
-		return e.Network.Forward(s.work, params, b.X, b.Rows)
+	s.x = slices.AppendSeq(s.x[:0], slices.Chunk(b.X[:b.Rows*b.Features], b.Features))
+	defer func() { clear(s.x) }() // blocks belong to the cache
+	count := e.Metrics.Count()
+	err = s.executor.Forward(e.under(params), s.x, func(lo, hi int, z []float32) error {
+		count.Add(z, b.Y[lo*b.Targets:hi*b.Targets], hi-lo)
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
 	}
-	s.outputs = grow(s.outputs, b.Rows*o)
-	for lo := 0; lo < b.Rows; lo += step {
-		hi := min(lo+step, b.Rows)
-		copy(s.outputs[lo*o:hi*o], e.Network.Forward(s.work, params, b.X[lo*b.Features:hi*b.Features], hi-lo))
-	}
-	return s.outputs
+	return count.Sums(), nil
 }
 
 // blockError tells which block could not be read. One that is not there (the

@@ -11,12 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/gradient"
 	"tributary/shared/gradient/gradienttest"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
-	"tributary/shared/model"
 	"tributary/shared/numeric"
 	"tributary/shared/tree"
 )
@@ -71,7 +71,8 @@ func TestAnyCoverSumsToTheRoot(t *testing.T) {
 func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 	e, store := gradienttest.Job{}.Engine(t)
 	blocks := dataset.NewCache(store, 1<<20)
-	refs, params, work := e.Plan.Dataset.Splits[job.Train], initial(e), model.NewWorkspace()
+	refs, params, one := e.Plan.Dataset.Splits[job.Train], initial(e), executor.New(nil)
+	m := executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
 	seen := map[dataset.RowRef]int{}
 	for step := range e.Plan.StepsPerEpoch() {
 		root := node(t, e, step, tree.Root)
@@ -81,8 +82,11 @@ func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 		for _, r := range order.Rows(nil, lo, hi) {
 			b, err := blocks.Get(t.Context(), refs[r.Block])
 			require.NoError(t, err)
+			var l [1]float64
 			x, y := b.X[r.Row*gradienttest.Features:], b.Y[r.Row:]
-			loss += e.Network.Gradient(row, work, params, x[:gradienttest.Features], y[:1], 1)
+			alone := executor.Batch{X: [][]float32{x[:gradienttest.Features]}, Y: y[:1], Bounds: []int{0, 1}}
+			require.NoError(t, one.Gradient(row, l[:], m, alone, executor.Hooks{}))
+			loss += l[0]
 			for i, g := range row {
 				sum[i] += float64(g)
 			}

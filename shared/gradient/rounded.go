@@ -1,8 +1,7 @@
 package gradient
 
 import (
-	"tributary/shared/job"
-	"tributary/shared/model"
+	"tributary/shared/executor"
 	"tributary/shared/numeric"
 	"tributary/shared/rounding"
 	"tributary/shared/tree"
@@ -10,42 +9,47 @@ import (
 
 // rounded computes the gradient of a node, of the micro-batches from … to-1 of those
 // that s has gathered, into dst [P]: leaf by leaf, for each node below the root is
-// rounded before it is added. It is false when the context ended meanwhile.
-func (e *Engine) rounded(dst []float32, s *Scratch, params []float32, node tree.Node, from, to int) bool {
-	if s.ctx.Err() != nil {
-		return false
+// rounded before it is added.
+func (e *Engine) rounded(dst []float32, s *Scratch, params []float32, node tree.Node, from, to int) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
 	}
 	if to-from == 1 {
-		if !e.leaf(dst, s, params, from) {
-			return false
+		if err := e.leaf(dst, s, params, from); err != nil {
+			return err
 		}
 	} else {
 		mid := tree.Split(from, to)
-		if !e.rounded(dst, s, params, node.Left(), from, mid) {
-			return false
+		if err := e.rounded(dst, s, params, node.Left(), from, mid); err != nil {
+			return err
 		}
 		right := s.Vector(len(dst))
 		defer s.Free(right)
-		if !e.rounded(right, s, params, node.Right(), mid, to) {
-			return false
+		if err := e.rounded(right, s, params, node.Right(), mid, to); err != nil {
+			return err
 		}
 		numeric.Add(dst, dst, right)
 	}
 	if node != tree.Root {
-		lay := e.Layout(job.Ref{})
-		for c := range lay.Chunks() {
-			lo, hi := lay.Chunk(c)
-			rounding.Inner(e.wire, dst[lo:hi])
+		for c := range e.layout.Chunks() {
+			lo, hi := e.layout.Chunk(c)
+			rounding.Inner(e.layout.Wire, dst[lo:hi])
 		}
 	}
-	return true
+	return nil
 }
 
 // leaf computes the gradient of one micro-batch of those that s has gathered.
-func (e *Engine) leaf(dst []float32, s *Scratch, params []float32, i int) bool {
+func (e *Engine) leaf(dst []float32, s *Scratch, params []float32, i int) error {
 	lo, hi := s.bounds[i], s.bounds[i+1]
 	g := e.Plan.Dataset.Targets
-	batch := model.Batch{X: s.x[lo:hi], Y: s.y[lo*g : hi*g], Bounds: []int{0, hi - lo}}
+	batch := executor.Batch{X: s.x[lo:hi], Y: s.y[lo*g : hi*g], Bounds: []int{0, hi - lo}}
 	step := func(int, int) bool { return s.ctx.Err() == nil }
-	return e.Network.SumGradient(dst, s.losses[i:i+1], s.pass, params, batch, model.Hooks{Step: step}) && s.tell(i+1)
+	if err := s.executor.Gradient(dst, s.losses[i:i+1], e.under(params), batch, executor.Hooks{Step: step}); err != nil {
+		return err
+	}
+	if !s.tell(i + 1) {
+		return executor.ErrStopped
+	}
+	return nil
 }

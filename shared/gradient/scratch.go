@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/ledger"
-	"tributary/shared/model"
 	"tributary/shared/numeric/team"
 	"tributary/shared/tree"
 )
@@ -13,17 +13,14 @@ import (
 // Scratch is the buffers and threads of one task at a time, reused from task to
 // task.
 type Scratch struct {
-	team   *team.Team
-	work   *model.Workspace
-	pass   *model.Pass
-	rows   []dataset.RowRef
-	x      [][]float32 // rows in blocks
-	y      []float32
-	bounds []int       // of the node's micro-batches, in its rows
-	losses []float64   // of the node's micro-batches
-	spare  [][]float32 // vectors that are not in use
-	// outputs of a block that is evaluated in slices.
-	outputs []float32
+	team     *team.Team
+	executor *executor.Executor
+	rows     []dataset.RowRef
+	x        [][]float32 // rows in blocks
+	y        []float32
+	bounds   []int       // of the node's micro-batches, in its rows
+	losses   []float64   // of the node's micro-batches
+	spare    [][]float32 // vectors that are not in use
 
 	// Of the running node.
 	ctx      context.Context //nolint:containedctx // of the one call that runs
@@ -41,7 +38,7 @@ func NewScratch() *Scratch { return scratch(nil) }
 func NewParallelScratch(threads int) *Scratch { return scratch(team.New(threads)) }
 
 func scratch(t *team.Team) *Scratch {
-	s := &Scratch{team: t, work: model.NewWorkspace(), pass: model.NewPass(t)}
+	s := &Scratch{team: t, executor: executor.New(t)}
 	s.step = func(done, all int) bool {
 		return s.ctx.Err() == nil && s.tell((len(s.bounds)-1)*done/all)
 	}

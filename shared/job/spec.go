@@ -32,23 +32,6 @@ type Spec struct {
 // MaxJobSteps bounds the steps of a job: its losses are kept in memory.
 const MaxJobSteps = 10 << 20
 
-// Loss is the training objective.
-type Loss string
-
-// The losses. All but HalfSquaredError are means over the batch.
-const (
-	SoftmaxCrossEntropy Loss = "softmax_cross_entropy" // classes; −log softmax(z)[y]
-	SigmoidCrossEntropy Loss = "sigmoid_cross_entropy" // two classes, one output; −log σ(±z)
-	MSE                 Loss = "mse"                   // mean over the outputs of (ŷ−y)²
-	HalfSquaredError    Loss = "half_squared_error"    // ½ Σ (y−ŷ)², summed over outputs and batch
-)
-
-// Classifies reports whether the loss wants class labels rather than numbers.
-func (l Loss) Classifies() bool { return l == SoftmaxCrossEntropy || l == SigmoidCrossEntropy }
-
-// Sums reports whether the batch's loss is the sum over its rows, not their mean.
-func (l Loss) Sums() bool { return l == HalfSquaredError }
-
 // Wire is the format in which gradients travel and are logged; "" is WireFloat32.
 // Package rounding says what the others do to their values.
 type Wire string

@@ -32,11 +32,8 @@ func (s *Spec) validateModel(fs *faults) {
 		}
 		return
 	}
-	switch {
-	case s.Loss == SigmoidCrossEntropy && d.Units != 1:
-		fs.at(path+".units", "%d: with loss %s want 1", d.Units, s.Loss)
-	case s.Loss == SoftmaxCrossEntropy && d.Units < 2:
-		fs.at(path+".units", "%d: with loss %s want as many as classes, at least 2", d.Units, s.Loss)
+	if want := s.Loss.outputs(d.Units); want != "" {
+		fs.at(path+".units", "%d: with loss %s %s", d.Units, s.Loss, want)
 	}
 	if d.Activation != NoActivation {
 		fs.at(path+".activation", "%q: with loss %s, which applies its own, want none", d.Activation, s.Loss)

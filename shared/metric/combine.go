@@ -35,11 +35,10 @@ func (c Config) Combine(units []*Sums) Figures {
 			values[name] = v
 		}
 	}
-	if c.Loss.Sums() && t.rows > 0 {
-		set(job.LossFigure, t.loss, "")
+	if t.rows > 0 {
+		set(job.LossFigure, c.Objective.Mean(t.loss, t.rows), "")
 	} else {
-		v, why := t.mean(t.loss)
-		set(job.LossFigure, v, why)
+		set(job.LossFigure, 0, noRows)
 	}
 	for _, m := range c.Metrics {
 		v, why := c.figure(m, &t)
@@ -50,14 +49,6 @@ func (c Config) Combine(units []*Sums) Figures {
 	return f
 }
 
-// mean divides a sum by the rows.
-func (s *Sums) mean(sum float64) (v float64, why string) {
-	if s.rows == 0 {
-		return 0, noRows
-	}
-	return sum / float64(s.rows), ""
-}
-
 const noRows = "there are no rows"
 
 // figure returns one metric of the totals t, or why it cannot be computed. A value may
@@ -66,14 +57,14 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	switch {
 	case t.rows == 0:
 		return 0, noRows
-	case m.Classifies() != c.Loss.Classifies():
-		return 0, fmt.Sprintf("it does not go with loss %s", c.Loss)
+	case m.Classifies() != c.classifies():
+		return 0, fmt.Sprintf("it does not go with loss %s", c.Objective.Loss())
 	}
 	switch m {
 	case job.Accuracy:
 		return float64(t.correct) / float64(t.rows), ""
 	case job.LogLoss:
-		return t.mean(t.loss)
+		return t.loss / float64(t.rows), ""
 	case job.AUC:
 		if !c.binary() {
 			return 0, fmt.Sprintf("it is of two classes, there are %d", c.Outputs)

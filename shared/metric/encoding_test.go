@@ -17,11 +17,11 @@ import (
 
 // examples are sums of each kind, with numbers JSON could not hold.
 func examples() []*Sums {
-	ranked := Config{Loss: job.SoftmaxCrossEntropy, Outputs: 2, Metrics: []job.Metric{job.AUC}}
-	regression := Config{Loss: job.MSE, Outputs: 2}
+	ranked := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 2, Metrics: []job.Metric{job.AUC}}
+	regression := Config{Objective: of(job.MSE), Outputs: 2}
 	return []*Sums{
-		ranked.Unit([]float32{1, 2, nan, 4, inf, 0}, []float32{1, 0, 1}, 3, math.NaN()),
-		regression.Unit([]float32{1, 2, 3, -inf}, []float32{1.5, 2, 3, 4}, 2, math.Inf(1)),
+		ranked.unit([]float32{1, 2, nan, 4, inf, 0}, []float32{1, 0, 1}, 3, math.NaN()),
+		regression.unit([]float32{1, 2, 3, -inf}, []float32{1.5, 2, 3, 4}, 2, math.Inf(1)),
 		{},
 	}
 }
@@ -118,7 +118,7 @@ func FuzzDecodeSums(f *testing.F) {
 		}
 		require.Equal(t, data, s.Encode())
 		for _, loss := range []job.Loss{job.SigmoidCrossEntropy, job.MSE} {
-			c := Config{Loss: loss, Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC}}
+			c := Config{Objective: of(loss), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC}}
 			for name, v := range c.Combine([]*Sums{s, s}).Values {
 				require.False(t, math.IsNaN(v) || math.IsInf(v, 0), name)
 			}
@@ -127,13 +127,13 @@ func FuzzDecodeSums(f *testing.F) {
 }
 
 func BenchmarkAUC(b *testing.B) {
-	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.AUC}}
+	c := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: []job.Metric{job.AUC}}
 	const n = 1 << 16
 	z, y := make([]float32, n), make([]float32, n)
 	for i := range z {
 		z[i], y[i] = float32(i*7919%n), float32(i%2)
 	}
-	u := []*Sums{c.Unit(z, y, n, 1)}
+	u := []*Sums{c.unit(z, y, n, 1)}
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Combine(u)

@@ -15,14 +15,15 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/objective"
 )
 
 // Config says which figures, of what.
 type Config struct {
-	Loss    job.Loss
-	Metrics []job.Metric
-	Outputs int      // columns of the outputs
-	Classes []string // names of the classes, for reasons; may be nil
+	Objective objective.Objective
+	Metrics   []job.Metric
+	Outputs   int      // columns of the outputs
+	Classes   []string // names of the classes, for reasons; may be nil
 	// Label's Scale and Shift bring regression values back to original units,
 	// in which their metrics are; Scale 0 is taken for 1.
 	Label dataset.Column
@@ -43,58 +44,59 @@ type Sums struct {
 // wants reports whether a metric is asked for.
 func (c Config) wants(m job.Metric) bool { return slices.Contains(c.Metrics, m) }
 
-// Unit returns the sums of rows rows: outputs [rows, Outputs] as the model
-// made them, y [rows] classes or [rows, Outputs] targets, loss the rows' sum.
-func (c Config) Unit(outputs, y []float32, rows int, loss float64) *Sums {
-	s := &Sums{rows: int64(rows), loss: loss}
-	if !c.Loss.Classifies() {
-		c.regress(s, outputs[:rows*c.Outputs], y)
-		return s
+// Counter counts a unit, piece after piece of its rows.
+type Counter struct {
+	c    Config
+	sums Sums
+	loss objective.Sum
+}
+
+// Count begins a unit.
+func (c Config) Count() *Counter { return &Counter{c: c} }
+
+// Add counts more rows: outputs [rows, Outputs] as the model made them, y [rows] classes
+// or [rows, Outputs] targets. The outputs of every piece but the last have a multiple of 16
+// elements.
+func (k *Counter) Add(outputs, y []float32, rows int) {
+	c, s := k.c, &k.sums
+	outputs = outputs[:rows*c.Outputs]
+	c.Objective.Add(&k.loss, nil, outputs, y, c.Outputs)
+	s.rows += int64(rows)
+	if !c.classifies() {
+		c.regress(s, outputs, y)
+		return
 	}
 	for r := range rows {
-		if predicted(outputs[r*c.Outputs:(r+1)*c.Outputs]) == y[r] {
+		if float32(c.Objective.Class(outputs[r*c.Outputs:(r+1)*c.Outputs])) == y[r] {
 			s.correct++
 		}
 	}
 	if c.wants(job.AUC) && c.binary() {
-		s.rank(outputs, y, c.Outputs)
+		s.rank(outputs, y, rows, c.Outputs)
 	}
-	return s
 }
+
+// Sums is what the unit contributes.
+func (k *Counter) Sums() *Sums {
+	s := k.sums
+	s.loss = k.c.Objective.Value(&k.loss, k.c.Outputs)
+	return &s
+}
+
+// classifies reports whether the outputs are of classes.
+func (c Config) classifies() bool { return c.Objective.Classes(c.Outputs) > 0 }
 
 // binary reports whether there are two classes to rank.
-func (c Config) binary() bool {
-	return c.Loss == job.SigmoidCrossEntropy || c.Loss == job.SoftmaxCrossEntropy && c.Outputs == 2
-}
+func (c Config) binary() bool { return c.Objective.Classes(c.Outputs) == 2 }
 
-// predicted returns the class of one row of logits: the first of the greatest,
-// or for a single logit whether it is above 0. NaN among them is no class, −1.
-func predicted(logits []float32) float32 {
-	best := 0
-	for i, v := range logits {
-		if v != v {
-			return -1
+// rank collects the scores of rows of n logits: the logit of the second class less that of
+// the first.
+func (s *Sums) rank(outputs, y []float32, rows, n int) {
+	for r := range rows {
+		score := outputs[r*n]
+		if n == 2 {
+			score = outputs[2*r+1] - outputs[2*r]
 		}
-		if v > logits[best] {
-			best = i
-		}
-	}
-	if len(logits) == 1 && logits[0] > 0 {
-		return 1
-	}
-	return float32(best)
-}
-
-// rank collects the scores of rows of n logits: the logit of the second class
-// less that of the first.
-func (s *Sums) rank(outputs, y []float32, n int) {
-	s.scores, s.second = make([]float32, s.rows), make([]bool, s.rows)
-	for r := range s.scores {
-		if n == 1 {
-			s.scores[r] = outputs[r]
-		} else {
-			s.scores[r] = outputs[2*r+1] - outputs[2*r]
-		}
-		s.second[r] = y[r] == 1
+		s.scores, s.second = append(s.scores, score), append(s.second, y[r] == 1)
 	}
 }

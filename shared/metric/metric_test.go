@@ -17,14 +17,14 @@ var (
 )
 
 func TestClassification(t *testing.T) {
-	c := Config{Loss: job.SoftmaxCrossEntropy, Outputs: 3, Metrics: []job.Metric{job.Accuracy, job.LogLoss, job.AUC, job.RMSE}}
+	c := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 3, Metrics: []job.Metric{job.Accuracy, job.LogLoss, job.AUC, job.RMSE}}
 	outputs := []float32{
 		1, 2, 0, // class 1
 		5, 5, 1, // a tie: the first, class 0
 		0, 1, 9, // class 2
 		nan, 1, 2, // none
 	}
-	u := c.Unit(outputs, []float32{1, 0, 1, 2}, 4, 6)
+	u := c.unit(outputs, []float32{1, 0, 1, 2}, 4, 6)
 	require.Equal(t, Figures{
 		Values: map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5},
 		Undefined: map[string]string{
@@ -35,19 +35,19 @@ func TestClassification(t *testing.T) {
 }
 
 func TestSigmoidClassifies(t *testing.T) {
-	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.AUC}}
-	u := c.Unit([]float32{-1, 0, 0.5, 2}, []float32{0, 0, 1, 0}, 4, 2)
+	c := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.AUC}}
+	u := c.unit([]float32{-1, 0, 0.5, 2}, []float32{0, 0, 1, 0}, 4, 2)
 	// 0 is not above 0, so class 0; of the three pairs the positive wins two.
 	require.Equal(t, map[string]float64{"loss": 0.5, "accuracy": 0.75, "auc": 2.0 / 3}, c.Combine([]*Sums{u}).Values)
 }
 
 func TestRegressionIsInOriginalUnits(t *testing.T) {
 	c := Config{
-		Loss: job.MSE, Outputs: 1, Metrics: []job.Metric{job.RMSE, job.MAE, job.R2, job.Accuracy},
+		Objective: of(job.MSE), Outputs: 1, Metrics: []job.Metric{job.RMSE, job.MAE, job.R2, job.Accuracy},
 		Label: dataset.Column{Scale: 10, Shift: 100},
 	}
 	// Labels 110, 120, 130, 140; errors +10, −10, 0, +20.
-	u := c.Unit([]float32{2, 1, 3, 6}, []float32{1, 2, 3, 4}, 4, 6)
+	u := c.unit([]float32{2, 1, 3, 6}, []float32{1, 2, 3, 4}, 4, 6)
 	got := c.Combine([]*Sums{u}).Values
 	require.Len(t, got, 4)
 	require.Equal(t, 1.5, got["loss"])
@@ -57,23 +57,23 @@ func TestRegressionIsInOriginalUnits(t *testing.T) {
 }
 
 func TestLossThatIsASum(t *testing.T) {
-	c := Config{Loss: job.HalfSquaredError, Outputs: 1}
-	a, b := c.Unit([]float32{1}, []float32{2}, 1, 0.5), c.Unit([]float32{1, 1}, []float32{2, 2}, 2, 1)
+	c := Config{Objective: of(job.HalfSquaredError), Outputs: 1}
+	a, b := c.unit([]float32{1}, []float32{2}, 1, 0.5), c.unit([]float32{1, 1}, []float32{2, 2}, 2, 1)
 	require.Equal(t, map[string]float64{"loss": 1.5}, c.Combine([]*Sums{a, b}).Values)
 }
 
 // Each figure that is asked for is there, as a number or as a reason.
 func TestUndefinedIsNamed(t *testing.T) {
 	all := []job.Metric{job.Accuracy, job.RMSE, job.MAE, job.R2, job.AUC, job.LogLoss, "unheard of"}
-	binary := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: all, Classes: []string{"no", "yes"}}
-	regression := Config{Loss: job.MSE, Outputs: 1, Metrics: all}
+	binary := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: all, Classes: []string{"no", "yes"}}
+	regression := Config{Objective: of(job.MSE), Outputs: 1, Metrics: all}
 	classes := func(outputs, y []float32, loss float64) Figures {
-		return binary.Combine([]*Sums{binary.Unit(outputs, y, len(y), loss)})
+		return binary.Combine([]*Sums{binary.unit(outputs, y, len(y), loss)})
 	}
 	numbers := func(label dataset.Column, outputs, y []float32, loss float64) Figures {
 		c := regression
 		c.Label = label
-		return c.Combine([]*Sums{c.Unit(outputs, y, len(y), loss)})
+		return c.Combine([]*Sums{c.unit(outputs, y, len(y), loss)})
 	}
 	huge := dataset.Column{Scale: 1e200}
 	for name, c := range map[string]struct {
@@ -116,8 +116,8 @@ func TestUndefinedIsNamed(t *testing.T) {
 
 // Labels around a mean whose square overflows have an R².
 func TestR2OfALargeMean(t *testing.T) {
-	c := Config{Loss: job.MSE, Outputs: 1, Metrics: []job.Metric{job.R2}, Label: dataset.Column{Scale: 1e140, Shift: 1e155}}
-	f := c.Combine([]*Sums{c.Unit([]float32{-1, 0, 0.5}, []float32{-1, 0, 1}, 3, 0)})
+	c := Config{Objective: of(job.MSE), Outputs: 1, Metrics: []job.Metric{job.R2}, Label: dataset.Column{Scale: 1e140, Shift: 1e155}}
+	f := c.Combine([]*Sums{c.unit([]float32{-1, 0, 0.5}, []float32{-1, 0, 1}, 3, 0)})
 	require.InDelta(t, 1-0.25/2, f.Values["r2"], 1e-9)
 	require.Nil(t, f.Undefined)
 }
@@ -130,9 +130,9 @@ func TestR2AgainstTwin(t *testing.T) {
 			return rapid.SliceOfN(rapid.Float32Range(-10, 10), rows*n, rows*n).Draw(t, name)
 		}
 		z, y := draw("z"), draw("y")
-		c := Config{Loss: job.MSE, Outputs: n, Metrics: []job.Metric{job.R2, job.RMSE, job.MAE}}
+		c := Config{Objective: of(job.MSE), Outputs: n, Metrics: []job.Metric{job.R2, job.RMSE, job.MAE}}
 		cut := rapid.IntRange(0, rows).Draw(t, "cut")
-		units := []*Sums{c.Unit(z[:cut*n], y[:cut*n], cut, 1), c.Unit(z[cut*n:], y[cut*n:], rows-cut, 2)}
+		units := []*Sums{c.unit(z[:cut*n], y[:cut*n], cut, 1), c.unit(z[cut*n:], y[cut*n:], rows-cut, 2)}
 
 		var squared, abs, deviations float64
 		for o := range n {
@@ -182,12 +182,12 @@ func TestAUCAgainstPairs(t *testing.T) {
 		}
 		cut := rapid.IntRange(0, rows).Draw(t, "cut")
 		for outputs, z := range map[int][]float32{1: one, 2: two} {
-			c := Config{Loss: job.SoftmaxCrossEntropy, Outputs: outputs, Metrics: []job.Metric{job.AUC}}
+			c := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: outputs, Metrics: []job.Metric{job.AUC}}
 			if outputs == 1 {
-				c.Loss = job.SigmoidCrossEntropy
+				c.Objective = of(job.SigmoidCrossEntropy)
 			}
 			got, ok := c.Combine([]*Sums{
-				c.Unit(z[:cut*outputs], y[:cut], cut, 0), c.Unit(z[cut*outputs:], y[cut:], rows-cut, 0),
+				c.unit(z[:cut*outputs], y[:cut], cut, 0), c.unit(z[cut*outputs:], y[cut:], rows-cut, 0),
 			}).Values["auc"]
 			require.Equal(t, pairs > 0, ok)
 			if ok {
@@ -198,8 +198,8 @@ func TestAUCAgainstPairs(t *testing.T) {
 }
 
 func TestCombineDoesNotChangeUnits(t *testing.T) {
-	c := Config{Loss: job.SigmoidCrossEntropy, Outputs: 1, Metrics: []job.Metric{job.AUC}}
-	units := []*Sums{c.Unit([]float32{1, 2}, []float32{0, 1}, 2, 1), c.Unit([]float32{3, -2}, []float32{0, 1}, 2, 1)}
+	c := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: []job.Metric{job.AUC}}
+	units := []*Sums{c.unit([]float32{1, 2}, []float32{0, 1}, 2, 1), c.unit([]float32{3, -2}, []float32{0, 1}, 2, 1)}
 	before := units[0].Encode()
 	require.Equal(t, c.Combine(units), c.Combine(units))
 	require.Equal(t, before, units[0].Encode())
@@ -207,18 +207,18 @@ func TestCombineDoesNotChangeUnits(t *testing.T) {
 
 // Labels that differ by a rounding have no R², as equal ones have none.
 func TestR2OfLabelsThatVaryByRounding(t *testing.T) {
-	c := Config{Loss: job.MSE, Metrics: []job.Metric{job.R2, job.RMSE}, Outputs: 1, Label: dataset.Column{Scale: 1e-17, Shift: 0.3}}
+	c := Config{Objective: of(job.MSE), Metrics: []job.Metric{job.R2, job.RMSE}, Outputs: 1, Label: dataset.Column{Scale: 1e-17, Shift: 0.3}}
 	y, outputs := []float32{0, 5, 0, 5}, []float32{0, 0, 5, 5}
-	figures := c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
+	figures := c.Combine([]*Sums{c.unit(outputs, y, 4, 1)})
 	require.Contains(t, figures.Undefined["r2"], "are all the same, vary by no more than rounding, or differ by less than 1e-162")
 	require.NotContains(t, figures.Values, "r2")
 	require.Contains(t, figures.Values, "rmse")
 
 	tiny := c
 	tiny.Label = dataset.Column{Scale: 1e-200}
-	require.Equal(t, figures.Undefined["r2"], tiny.Combine([]*Sums{tiny.Unit(outputs, y, 4, 1)}).Undefined["r2"], "the squares are 0")
+	require.Equal(t, figures.Undefined["r2"], tiny.Combine([]*Sums{tiny.unit(outputs, y, 4, 1)}).Undefined["r2"], "the squares are 0")
 
 	c.Label = dataset.Column{Scale: 1e-17}
-	figures = c.Combine([]*Sums{c.Unit(outputs, y, 4, 1)})
+	figures = c.Combine([]*Sums{c.unit(outputs, y, 4, 1)})
 	require.InDelta(t, -1, figures.Values["r2"], 1e-9, "small labels vary as large ones do")
 }

@@ -41,7 +41,9 @@ func (c Config) regress(s *Sums, outputs, y []float32) {
 	if scale == 0 {
 		scale = 1
 	}
-	s.spread = make([]spread, c.Outputs)
+	if s.spread == nil {
+		s.spread = make([]spread, c.Outputs)
+	}
 	for i, v := range outputs {
 		target := float64(float64(y[i])*scale) + shift
 		e := float64(float64(v)*scale) + shift - target

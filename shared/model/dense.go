@@ -8,49 +8,95 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/numeric"
+	specified "tributary/shared/numeric/blas"
 )
 
-// dense is y = activation(x Wᵀ + b).
+// dense is y = activation(z), z = W x + b.
 type dense struct {
 	in, out    int // I, O
 	weight     int // offset of W [O, I]
-	bias       int // offset of b [O]; -1 without
+	bias       int // offset of b [O]; −1 without
 	activation job.Activation
 }
 
-// newDense compiles the layer at path whose parameters begin at offset.
-func newDense(path string, d job.Dense, inputs, offset int) (dense, error) {
+// newDense compiles the layer at path and declares its tensors, which name begins.
+func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, error) {
 	if d.Units < 1 || d.Units > MaxUnits {
-		return dense{}, fmt.Errorf("%s.units: %d: want 1 to %d: %w", path, d.Units, MaxUnits, job.ErrInvalid)
+		return nil, fmt.Errorf("%s.units: %d: want 1 to %d: %w", path, d.Units, MaxUnits, job.ErrInvalid)
 	}
 	if inputs > job.MaxParams/d.Units {
-		return dense{}, fmt.Errorf("%s.units: %d × %d weights: want at most %d: %w", path, d.Units, inputs, job.MaxParams, job.ErrInvalid)
+		return nil, fmt.Errorf("%s.units: %d × %d weights: want at most %d: %w", path, d.Units, inputs, job.MaxParams, job.ErrInvalid)
 	}
 	a, err := compileActivation(path, d.Activation)
 	if err != nil {
-		return dense{}, err
+		return nil, err
 	}
-	l := dense{in: inputs, out: d.Units, weight: offset, bias: -1, activation: a}
+	l := &dense{in: inputs, out: d.Units, bias: -1, activation: a}
+	l.weight = r.add(name+".weight", weight, l.in, l.out, l.out, l.in)
 	if d.Bias == nil || *d.Bias {
-		l.bias = offset + l.in*l.out
+		l.bias = r.add(name+".bias", bias, l.in, l.out, l.out)
 	}
-	return l, nil
+	return l, r.check(path)
 }
 
-// matrix is v as rows × cols.
-func matrix(v []float32, rows, cols int) blas32.General {
-	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: v}
-}
+func (l *dense) Output() Shape      { return Shape{Positions: 1, Units: l.out} }
+func (l *dense) Keeps() bool        { return l.activation == job.GELU }
+func (l *dense) Gradient() Gradient { return Gradient{Product: l.weight, Column: l.bias} }
 
-// weights returns W [O, I] within params (or within their gradient).
+// weights is W [O, I].
 func (l *dense) weights(params []float32) blas32.General {
-	return matrix(params[l.weight:l.weight+l.in*l.out], l.out, l.in)
+	return blas32.General{Rows: l.out, Cols: l.in, Stride: l.in, Data: params[l.weight : l.weight+l.out*l.in]}
 }
 
-// linear computes z [B, O] = x [B, I] Wᵀ + b.
-func (l *dense) linear(z, params, x []float32, rows int) {
-	blas32.Gemm(blas.NoTrans, blas.Trans, 1, matrix(x, rows, l.in), l.weights(params), 0, matrix(z, rows, l.out))
+// Prepare makes a panel whose columns are b.
+func (l *dense) Prepare(f *Frame) {
 	if l.bias >= 0 {
-		numeric.AddBias(z, params[l.bias:l.bias+l.out])
+		f.Ready.ResetLike(f.X, l.out)
+		f.Ready.Spread(f.Params[l.bias : l.bias+l.out])
 	}
+}
+
+// Forward takes block after block of the units, which stays in the cache for its
+// activation.
+func (l *dense) Forward(f *Frame) {
+	step := specified.RowsAtOnce(blas.NoTrans)
+	for from := 0; from < l.out; from += step {
+		to := min(from+step, l.out)
+		specified.GemmPanels(f.Space, blas.NoTrans, from, to, l.weights(f.Params), f.X, f.Y)
+		for b := range f.Y.Len() {
+			v := f.Y.Panel(b, from, to)
+			if l.bias >= 0 {
+				numeric.Add(v, v, f.Ready.Panel(0, from, to))
+			}
+			activate(l.activation, v, f.kept(b, from, to))
+		}
+	}
+}
+
+// Differentiate is the activation's derivative.
+func (l *dense) Differentiate(f *Frame, from, to int) {
+	if l.activation == job.NoActivation {
+		return
+	}
+	for b := range f.D.Len() {
+		activateBackward(l.activation, f.D.Panel(b, from, to), f.Y.Panel(b, from, to), f.kept(b, from, to))
+	}
+}
+
+// Backward is Wᵀ dz.
+func (l *dense) Backward(f *Frame) {
+	step := specified.RowsAtOnce(blas.Trans)
+	for from := 0; from < l.in; from += step {
+		to := min(from+step, l.in)
+		specified.GemmPanels(f.Space, blas.Trans, from, to, l.weights(f.Params), f.D, f.DX)
+		f.Done.Receive(from, to)
+	}
+}
+
+// kept is rows from to to of panel b of what the layer keeps; nil when it keeps nothing.
+func (f *Frame) kept(b, from, to int) []float32 {
+	if f.Keep == nil {
+		return nil
+	}
+	return f.Keep.Panel(b, from, to)
 }

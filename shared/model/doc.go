@@ -1,15 +1,15 @@
-// Package model is networks of layers: their parameters as one flat vector,
-// the forward pass, and the gradient of a loss by backpropagation.
+// Package model is what a network is: layers in a graph, and their parameters as one
+// flat vector of named tensors.
 //
-// It owns the architecture, the layout and names of the parameters and their
-// initial values. Matrix products are package blas's, or go through gonum's blas32,
-// every other loop over floats is package numeric's. It knows nothing of steps,
-// optimizers or tasks. Package gradient calls it, and whoever predicts.
+// It owns the architecture, the layout, names and initial values of the parameters, and
+// what each layer computes for a chunk of samples, forward and backward. It does not own
+// buffers, threads or the loss: package executor runs a network over a batch. Matrix
+// products are package numeric/blas's; every other loop over floats is package numeric's.
 //
-// Shapes in comments: B rows, I inputs and O outputs of a layer, P parameters
-// of the network. Matrices are row-major. A gradient is named d + what it is of.
+// Shapes in comments: B samples, I inputs and O outputs of a layer, R positions of a
+// chunk, P parameters of the network. Matrices are row-major. A gradient is named d +
+// what it is of.
 //
-// Invariant: outputs and gradients are pure functions of the arguments, the same
-// bits on every CPU and in any number of threads: package numeric installs the
-// products that it specifies behind blas32.
+// Invariant: outputs and gradients are pure functions of the arguments, the same bits on
+// every CPU. What a layer computes for a position does not depend on the positions beside it.
 package model

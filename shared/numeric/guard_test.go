@@ -18,7 +18,7 @@ import (
 // guarded are the packages between data and parameters: what they compute is
 // what a job's digest digests.
 var guarded = []string{
-	"tributary/shared/numeric/...", "tributary/shared/model", "tributary/shared/optim", "tributary/shared/gradient",
+	"tributary/shared/numeric/...", "tributary/shared/model", "tributary/shared/objective", "tributary/shared/executor", "tributary/shared/optim", "tributary/shared/gradient",
 	"tributary/shared/replica", "tributary/shared/serial", "tributary/shared/dataset/...", "tributary/shared/metric",
 	"tributary/shared/plan", "tributary/shared/tree", "tributary/shared/rounding", "tributary/worker/compute", "tributary/coordinator/ingest",
 }

@@ -1,7 +1,5 @@
 package numeric
 
-import "tributary/shared/numeric/internal/vector"
-
 // A loss is computed in float64 and summed as one reduction in 16 lanes over all
 // elements; of its gradient each element is rounded once to float32.
 
@@ -10,13 +8,12 @@ import "tributary/shared/numeric/internal/vector"
 // is within 2⁻³⁷ of itself. Unless d is nil, d becomes σ(z) − y; d may be z or y.
 // A y that is neither makes the sum NaN.
 func SigmoidCrossEntropy(d, z, y []float32) float64 {
-	w := vector.Borrow()
-	defer w.Return()
-	total := functions.SigmoidLoss(w, z, y)
+	var sum LaneSum
+	sum.AddSigmoidCrossEntropy(z, y)
 	if d != nil {
 		SigmoidCrossEntropyGradient(d, z, y)
 	}
-	return total
+	return sum.Value()
 }
 
 // SigmoidCrossEntropyGradient writes only the gradient of [SigmoidCrossEntropy].
@@ -27,13 +24,12 @@ func SigmoidCrossEntropyGradient(d, z, y []float32) {
 // SquaredError returns scale·Σ (ŷ−y)², z the predictions ŷ, with residuals in float64 and,
 // unless d is nil, writes its gradient 2·scale·(ŷ−y) to d, which may be z or y.
 func SquaredError(d, z, y []float32, scale float64) float64 {
-	w := vector.Borrow()
-	defer w.Return()
-	total := functions.SquaredError(w, z, y)
+	var sum LaneSum
+	sum.AddSquaredError(z, y)
 	if d != nil {
 		SquaredErrorGradient(d, z, y, scale)
 	}
-	return vector.Canonical64(float64(scale * total))
+	return sum.Scaled(scale)
 }
 
 // SquaredErrorGradient writes only the gradient of [SquaredError].

@@ -39,15 +39,6 @@ func SoftmaxCrossEntropyRows(terms []float64, d, z, y []float32, classes int) {
 	}
 }
 
-// SumRows returns the sum of rows' terms, one after the other from +0.
-func SumRows(terms []float64) float64 {
-	total := 0.0
-	for _, t := range terms {
-		total += t
-	}
-	return vector.Canonical64(total)
-}
-
 // softmaxRow returns −log softmax(z)[class] of the row that z begins with and, unless
 // d is nil, writes its gradient to d.
 func softmaxRow(w *vector.Workspace, d, z []float32, class float32, classes int) float64 {

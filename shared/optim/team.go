@@ -21,7 +21,9 @@ func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step i
 	w.params, w.state, w.grad, w.divisor = params, state, grad, divisor
 	w.constants = f.constants(step, grad, divisor)
 	w.next.Store(0)
-	t.Run(w)
+	if err := t.Run(w); err != nil {
+		panic(err) // as Apply does: the parameters are between two steps
+	}
 	w.params, w.state, w.grad = nil, nil, nil
 	works.Put(w)
 }

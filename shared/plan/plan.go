@@ -25,6 +25,8 @@ type Plan struct {
 	Init    job.Digest       `json:"init,omitempty"` // blob of the given initial weights (safetensors)
 	// ChunkLen is the number of parameters in a chunk of a vector in the ledger.
 	ChunkLen int `json:"chunk_len"`
+
+	rows int // of the training split; 0: not counted yet
 }
 
 // Version is the plan format's version.
@@ -51,6 +53,7 @@ func Decode(data []byte) (*Plan, error) {
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
+	p.rows = p.Dataset.Rows(job.Train)
 	return &p, nil
 }
 
@@ -68,9 +71,18 @@ func (p *Plan) Blobs() []job.Digest {
 	return all
 }
 
+// TrainRows is the number of rows of the training split. A plan that was made or decoded
+// knows it; another counts.
+func (p *Plan) TrainRows() int {
+	if p.rows > 0 {
+		return p.rows
+	}
+	return p.Dataset.Rows(job.Train)
+}
+
 // StepsPerEpoch returns the number of batches in an epoch; the last may be short.
 func (p *Plan) StepsPerEpoch() int64 {
-	rows, batch := int64(p.Dataset.Rows(job.Train)), int64(p.Spec.Batch)
+	rows, batch := int64(p.TrainRows()), int64(p.Spec.Batch)
 	if p.Spec.DropLast {
 		return rows / batch
 	}
@@ -91,7 +103,7 @@ func (p *Plan) Batch(step int64) (epoch int64, lo, hi int) {
 	per := p.StepsPerEpoch()
 	epoch = step / per
 	lo = int(step%per) * p.Spec.Batch
-	return epoch, lo, min(lo+p.Spec.Batch, p.Dataset.Rows(job.Train))
+	return epoch, lo, min(lo+p.Spec.Batch, p.TrainRows())
 }
 
 // Microbatch returns the half-open range, within a batch of rows positions, of

@@ -150,19 +150,3 @@ func TestAForeignPlanIsRefused(t *testing.T) {
 	_, err = Decode([]byte(`{`))
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
-
-// A plan whose network would be too large is refused when it is made.
-func TestCheckRefusesAModelTooLarge(t *testing.T) {
-	p := of(10, 4, 2, 3)
-	p.Spec.Loss = job.MSE
-	p.Spec.Model.Layers = []job.Layer{{Dense: &job.Dense{Units: 1000}}, {Dense: &job.Dense{Units: 1}}}
-	p.Dataset.Features, p.Dataset.Targets = 1000, 1
-	require.NoError(t, p.Check())
-	p.Dataset.Features = 1 << 20
-	err := p.Check()
-	require.ErrorIs(t, err, job.ErrInvalid)
-	require.EqualError(t, err, "model.layers[0].dense.units: 1000: 1048577000 parameters up to here: want at most 268435456 (4 bytes each)")
-	p.Dataset.Features = 1000
-	p.Spec.Model.Layers[0].Dense.Activation = "step"
-	require.ErrorContains(t, p.Check(), "model.layers[0].dense.activation")
-}

@@ -19,15 +19,17 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/model"
+	"tributary/shared/objective"
 	"tributary/shared/telemetry/build"
 	"tributary/shared/wire"
 )
 
 // Model is a trained model. It is immutable and safe for concurrent use.
 type Model struct {
-	Card    Card
-	Network *model.Network
-	Params  []float32 // [P], in declared order
+	Card      Card
+	Network   *model.Network
+	objective objective.Objective
+	Params    []float32 // [P], in declared order
 
 	rows  *dataset.RowReader
 	bytes int64
@@ -78,26 +80,26 @@ func (m *Model) compile() error {
 	if err := c.Preprocessing.Validate(); err != nil {
 		return fmt.Errorf("model %.80q: preprocessing: %w", string(c.ID), err)
 	}
-	n, err := model.New(c.Spec.Model, c.Spec.Loss, c.Preprocessing.Features())
+	n, err := model.New(c.Spec.Model, c.Preprocessing.Features())
 	if err != nil {
 		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
 	}
-	m.Network, m.rows = n, c.Preprocessing.RowReader()
-	return c.checkClasses(n.Outputs())
+	of, err := objective.Of(c.Spec.Loss)
+	if err == nil {
+		err = of.Check(n.Outputs())
+	}
+	if err != nil {
+		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
+	}
+	m.Network, m.objective, m.rows = n, of, c.Preprocessing.RowReader()
+	return c.checkClasses(n.Outputs(), of.Classes(n.Outputs()))
 }
 
-// checkClasses tests that every output has its meaning.
-func (c *Card) checkClasses(outputs int) error {
-	want := 0
-	switch c.Spec.Loss {
-	case job.SoftmaxCrossEntropy:
-		want = outputs
-	case job.SigmoidCrossEntropy:
-		want = 2
-	case job.MSE, job.HalfSquaredError:
-		if k := c.Preprocessing.Label.Kind; k != dataset.Numeric {
-			return fmt.Errorf("model %.80q: loss %s with a label of kind %.40q: %w", string(c.ID), c.Spec.Loss, string(k), job.ErrInvalid)
-		}
+// checkClasses tests that there are as many classes as the outputs speak of, and that
+// the label of a regression is a number.
+func (c *Card) checkClasses(outputs, want int) error {
+	if k := c.Preprocessing.Label.Kind; want == 0 && k != dataset.Numeric {
+		return fmt.Errorf("model %.80q: loss %s with a label of kind %.40q: %w", string(c.ID), c.Spec.Loss, string(k), job.ErrInvalid)
 	}
 	for i, class := range c.Classes { // an answer has one for each row
 		if len(class) > dataset.MaxCategoryBytes {

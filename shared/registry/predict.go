@@ -8,9 +8,8 @@ import (
 	"slices"
 
 	"tributary/shared/dataset"
+	"tributary/shared/executor"
 	"tributary/shared/job"
-	"tributary/shared/model"
-	"tributary/shared/numeric"
 )
 
 // Rows go through the network a chunk at a time.
@@ -63,43 +62,32 @@ func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.Inp
 
 // batch collects rows and sends them through the network a chunk at a time.
 type batch struct {
-	m      *Model
-	work   *model.Workspace
-	x      []float32 // [rows, features]
-	places []dataset.Place
-	chunk  int // rows that x is let grow to
-	total  int
-	notes  dataset.Notes
-	answer func(Answer) error
+	m        *Model
+	executor *executor.Executor
+	x        [][]float32 // [rows] of [features]
+	places   []dataset.Place
+	chunk    int // rows that x is let grow to
+	total    int
+	notes    dataset.Notes
+	answer   func(Answer) error
 }
 
 func (m *Model) newBatch(answer func(Answer) error) *batch {
-	return &batch{m: m, work: model.NewWorkspace(), chunk: m.chunk(), answer: answer}
-}
-
-// width is the number of floats that a row takes on its way through the network.
-func (m *Model) width() int {
-	n := m.Card.Features
-	for _, l := range m.Card.Spec.Model.Layers {
-		n += l.Dense.Units
-	}
-	return n
+	return &batch{m: m, executor: executor.New(nil), chunk: m.chunk(), answer: answer}
 }
 
 // chunk is how many rows go through the network at once.
-func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.width())) }
+func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.Network.Width())) }
 
 // add appends one raw row. An error names the place of the row at fault, which may be
 // one before it.
 func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Value) error {
 	b.notes.At = at
-	f, n := b.m.Card.Features, len(b.x)
-	b.x = append(b.x, make([]float32, f)...)
-	if err := b.m.Card.Preprocessing.Apply(b.x[n:], values, &b.notes); err != nil {
-		b.x = b.x[:n]
+	x := make([]float32, b.m.Card.Features)
+	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	b.places = append(b.places, at)
+	b.x, b.places = append(b.x, x), append(b.places, at)
 	b.total++
 	if len(b.places) < b.chunk {
 		return nil
@@ -111,44 +99,35 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 }
 
 // flush predicts on the rows collected.
-func (b *batch) flush() (err error) {
-	rows := len(b.places)
-	if rows == 0 {
-		return nil
-	}
-	n := b.m.Network
-	z := n.Forward(b.work, b.m.Params, b.x, rows) // [rows, outputs]
-	if b.m.Card.Spec.Loss.Classifies() {
-		err = b.classify(z, n.Probabilities(make([]float32, len(z)), z, rows))
-	} else {
-		err = b.regress(z)
-	}
+func (b *batch) flush() error {
+	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Params: b.m.Params}
+	err := b.executor.Forward(m, b.x, func(lo, hi int, z []float32) error {
+		if b.m.objective.Classes(b.m.Card.Outputs) > 0 {
+			return b.classify(b.places[lo:hi], z)
+		}
+		return b.regress(b.places[lo:hi], z)
+	})
 	b.x, b.places = b.x[:0], b.places[:0]
 	return err
 }
 
-// classify answers with the class of the greatest logit, the first of equals;
-// a single logit speaks for the second class when it is above 0, as accuracy
-// counts it. Probabilities may be equal where logits are not. z and p are
-// [rows, outputs].
-func (b *batch) classify(z, p []float32) error {
-	k := b.m.Card.Outputs
-	for r, at := range b.places {
-		logits, row := z[r*k:(r+1)*k], p[r*k:(r+1)*k:(r+1)*k]
-		if b.m.Card.Spec.Loss == job.SigmoidCrossEntropy {
-			logits, row = []float32{0, logits[0]}, []float32{-logits[0], row[0]}
-			numeric.Sigmoid(row[:1]) // 1 - row[1] would be 0 where it is only small
-		}
+// classify answers with the class that the logits say, as accuracy counts it.
+// Probabilities may be equal where logits are not. z is [rows, outputs].
+func (b *batch) classify(places []dataset.Place, z []float32) error {
+	o, of := b.m.Card.Outputs, b.m.objective
+	classes := of.Classes(o)
+	p := make([]float32, len(places)*classes)
+	of.Probabilities(p, z, o)
+	for r, at := range places {
+		row := p[r*classes : (r+1)*classes : (r+1)*classes]
 		if i := slices.IndexFunc(row, notFinite); i >= 0 {
 			return fmt.Errorf("%s: probability %d is %v; the row is too far from what the model was trained on: %w", at, i, row[i], job.ErrInvalid)
 		}
-		best := 0
-		for j, x := range logits {
-			if x > logits[best] {
-				best = j
-			}
+		class := of.Class(z[r*o : (r+1)*o])
+		if class < 0 {
+			return fmt.Errorf("%s: an output is not a number; the row is too far from what the model was trained on: %w", at, job.ErrInvalid)
 		}
-		if err := b.answer(Answer{b.m.Card.Classes[best], row}); err != nil {
+		if err := b.answer(Answer{b.m.Card.Classes[class], row}); err != nil {
 			return err
 		}
 	}
@@ -156,9 +135,9 @@ func (b *batch) classify(z, p []float32) error {
 }
 
 // regress answers in the label's unit. z is [rows, outputs].
-func (b *batch) regress(z []float32) error {
+func (b *batch) regress(places []dataset.Place, z []float32) error {
 	k := b.m.Card.Outputs
-	for i, at := range b.places {
+	for i, at := range places {
 		row := make([]any, k)
 		for j := range row {
 			y, err := b.m.value(z[i*k+j])

@@ -135,7 +135,7 @@ func malformedRequest(err error) error {
 
 // RequestBytes is about the memory that PredictJSON takes beside the request.
 func (m *Model) RequestBytes(limits Limits) int64 {
-	chunk := 8 * int64(m.chunk()) * int64(m.width()) // floats, and those that grow
+	chunk := 8 * int64(m.chunk()) * int64(m.Network.Width()) // floats, and those that grow
 	columns := 64 * int64(len(m.Card.Preprocessing.Columns))
 	return chunk + columns + 8*int64(limits.Answer)
 }

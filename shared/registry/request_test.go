@@ -9,6 +9,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/model"
 )
 
 // What a request may be, as a stranger writes it.
@@ -90,8 +91,12 @@ func TestPredictJSONStopsWhenTheAnswerIsTooLong(t *testing.T) {
 func TestAChunkIsBoundedByAllLayers(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	require.Equal(t, chunkRows, m.chunk())
-	for range 100 {
-		m.Card.Spec.Model.Layers = append(m.Card.Spec.Model.Layers, job.Layer{Dense: &job.Dense{Units: 1 << 20}})
+	var layers []job.Layer
+	for range 5 {
+		layers = append(layers, job.Layer{Dense: &job.Dense{Units: 1 << 20}}, job.Layer{Dense: &job.Dense{Units: 1}})
 	}
+	var err error
+	m.Network, err = model.New(job.Model{Layers: layers}, 1)
+	require.NoError(t, err)
 	require.Equal(t, 1, m.chunk())
 }

@@ -18,9 +18,10 @@ const treeDepth = 512
 // Tree is the order of a product's sum over leaves: parts of k one after the
 // other. It is made once for the many products of one batch.
 type Tree struct {
-	K     int // Σ of the leaves' lengths
-	steps []treeStep
-	depth int // places needed beside C
+	K      int // Σ of the leaves' lengths
+	steps  []treeStep
+	depth  int  // places needed beside C
+	resume bool // the first step continues from C
 }
 
 // treeStep is a kernel over [lo, hi) of k at a place of the stack, or, when there
@@ -36,8 +37,16 @@ type treeStep struct {
 // bounds[i+1] of k, and may be empty. bounds has at least two elements, bounds[0] is
 // 0.
 func (t *Tree) Reset(bounds []int) {
-	t.K, t.steps, t.depth = bounds[len(bounds)-1], t.steps[:0], 0
+	t.K, t.steps, t.depth, t.resume = bounds[len(bounds)-1], t.steps[:0], 0, false
 	t.node(bounds, 0, len(bounds)-1, 0)
+}
+
+// Continue makes t the rest of a leaf, of length k > 0, whose chains so far are C: they go
+// on from there.
+func (t *Tree) Continue(k int) {
+	t.K, t.steps, t.depth, t.resume = k, t.steps[:0], 0, true
+	t.leaf(0, k, 0)
+	t.steps[0].use = kernel.Load
 }
 
 // node appends the steps that leave the sum over leaves lo to hi at a place.
@@ -106,6 +115,9 @@ func (p *treePart) run(w *workspace) {
 	c := p.c
 	if !exact {
 		mask, c = uint64(1)<<p.s.NR-1, matrix{w.tile, p.s.NR, 1}
+		if p.resume {
+			gather(p.s, w.tile, p.c, p.m, p.n)
+		}
 	}
 	for _, step := range p.steps {
 		to := c

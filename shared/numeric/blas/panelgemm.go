@@ -39,6 +39,12 @@ func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b
 	if tA != blas.NoTrans {
 		view, most = view.transposed(), turnedDepth
 	}
+	if b.nr != s.NR {
+		p := product{m: hi - lo, n: b.Cols, k: b.Rows, alpha: 1, beta: 1}
+		p.a, p.b, p.c = view.part(lo, 0), matrix{b.data, b.nr, 1}, matrix{c.data[lo*c.nr:], c.nr, 1}
+		p.alone(s)
+		return
+	}
 	w := &space.w
 	depth, rows := even(b.Rows, most), RowsAtOnce(tA)
 	for ; lo < hi; lo += rows {

@@ -16,7 +16,8 @@ type Panels struct {
 	Rows, Cols int
 
 	s    *kernel.Set
-	data []float32 // element (i, j) is data[j/NR·ps + i·NR + j%NR]
+	data []float32 // element (i, j) is data[j/nr·ps + i·nr + j%nr]
+	nr   int       // columns of a panel: NR, or fewer when there is one panel of few
 	ps   int
 }
 
@@ -30,10 +31,32 @@ func installed() *kernel.Set {
 // Reset makes p a matrix [rows, cols] of anything. It allocates when p has never
 // been as large.
 func (p *Panels) Reset(rows, cols int) {
-	p.s = installed()
+	s := installed()
+	p.reset(s, rows, cols, s.NR)
+}
+
+// ResetNarrow is Reset for a matrix that is no B of [GemmTree]: few columns make a panel
+// that is no wider than they are.
+func (p *Panels) ResetNarrow(rows, cols int) {
+	s := installed()
+	if cols <= mostRows {
+		p.reset(s, rows, cols, max(1, cols))
+		return
+	}
+	p.reset(s, rows, cols, s.NR)
+}
+
+// ResetLike makes p one panel of rows, as wide as those of q.
+func (p *Panels) ResetLike(q *Panels, rows int) { p.reset(q.s, rows, q.nr, q.nr) }
+
+// Width is the number of columns that a panel has room for.
+func (p *Panels) Width() int { return p.nr }
+
+func (p *Panels) reset(s *kernel.Set, rows, cols, nr int) {
+	p.s, p.nr = s, nr
 	p.Rows, p.Cols = rows, cols
 	// A cache line more than a panel has, so that panels do not meet in the cache.
-	p.ps = rows*p.s.NR + 16
+	p.ps = rows*nr + 16
 	if need := p.Len() * p.ps; cap(p.data) < need {
 		p.data = aligned(need)
 	} else {
@@ -41,16 +64,29 @@ func (p *Panels) Reset(rows, cols int) {
 	}
 }
 
+// PanelFloats is about the floats of a matrix that is Reset, with the widest kernels.
+func PanelFloats(rows, cols int) int64 {
+	return int64((cols+widest-1)/widest) * int64(rows*widest+16)
+}
+
+// NarrowFloats is PanelFloats of a matrix that is ResetNarrow.
+func NarrowFloats(rows, cols int) int64 {
+	if cols <= mostRows {
+		return int64(rows*cols + 16)
+	}
+	return PanelFloats(rows, cols)
+}
+
 // Len is the number of panels.
-func (p *Panels) Len() int { return (p.Cols + p.s.NR - 1) / p.s.NR }
+func (p *Panels) Len() int { return (p.Cols + p.nr - 1) / p.nr }
 
 // Panel returns rows lo to hi of panel i, columns beyond Cols included.
 func (p *Panels) Panel(i, lo, hi int) []float32 {
-	return p.data[i*p.ps+lo*p.s.NR : i*p.ps+hi*p.s.NR]
+	return p.data[i*p.ps+lo*p.nr : i*p.ps+hi*p.nr]
 }
 
 // width is the number of columns of panel i.
-func (p *Panels) width(i int) int { return min(p.s.NR, p.Cols-i*p.s.NR) }
+func (p *Panels) width(i int) int { return min(p.nr, p.Cols-i*p.nr) }
 
 // Fill sets all elements to v.
 func (p *Panels) Fill(v float32) {
@@ -64,7 +100,7 @@ func (p *Panels) Spread(v []float32) {
 	for i := range p.Len() {
 		panel := p.Panel(i, 0, p.Rows)
 		for r, x := range v[:p.Rows] {
-			row := panel[r*p.s.NR : (r+1)*p.s.NR]
+			row := panel[r*p.nr : (r+1)*p.nr]
 			for j := range row {
 				row[j] = x
 			}
@@ -78,7 +114,7 @@ const rowPanels = 16
 
 // SetRows sets rows to, to + 1, … to the rows v [Cols].
 func (p *Panels) SetRows(to int, v [][]float32) {
-	nr := p.s.NR
+	nr := p.nr
 	full := 0
 	if p.s.CopyB != nil {
 		full = p.Cols / nr
@@ -100,20 +136,33 @@ func (p *Panels) SetRows(to int, v [][]float32) {
 
 // Turn makes p [t.Cols, Cols] the transpose of rows from, from + 1, … of t.
 func (p *Panels) Turn(t *Panels, from int) {
-	nr := p.s.NR
 	for i := range p.Len() {
 		for b := range t.Len() {
-			turn(p.s, p.Panel(i, b*nr, p.Rows), nr, t.Panel(b, from+i*nr, t.Rows), nr, p.width(i), t.width(b))
+			turn(p.s, p.Panel(i, b*t.nr, p.Rows), p.nr, t.Panel(b, from+i*p.nr, t.Rows), t.nr, p.width(i), t.width(b))
 		}
 	}
 }
 
 // SetTurned sets rows to, to + 1, … of p [., t.Rows] to the transpose of t.
 func (p *Panels) SetTurned(to int, t *Panels) {
-	nr := p.s.NR
 	for b := range p.Len() {
 		for i := range t.Len() {
-			turn(p.s, p.Panel(b, to+i*nr, p.Rows), nr, t.Panel(i, b*nr, t.Rows), nr, p.width(b), t.width(i))
+			turn(p.s, p.Panel(b, to+i*t.nr, p.Rows), p.nr, t.Panel(i, b*p.nr, t.Rows), t.nr, p.width(b), t.width(i))
+		}
+	}
+}
+
+// SetColumns sets p [len(v[0]), Cols] to the columns v; rows is a buffer.
+func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
+	if p.nr == p.s.NR {
+		rows.Reset(len(v), p.Rows)
+		rows.SetRows(0, v)
+		p.Turn(rows, 0)
+		return
+	}
+	for j, column := range v {
+		for i, x := range column[:p.Rows] {
+			p.data[i*p.nr+j] = x
 		}
 	}
 }
@@ -121,25 +170,25 @@ func (p *Panels) SetTurned(to int, t *Panels) {
 // TurnTo sets v [Cols, Rows] to the transpose of p.
 func (p *Panels) TurnTo(v []float32) {
 	for i := range p.Len() {
-		turn(p.s, v[i*p.s.NR*p.Rows:], p.Rows, p.Panel(i, 0, p.Rows), p.s.NR, p.Rows, p.width(i))
+		turn(p.s, v[i*p.nr*p.Rows:], p.Rows, p.Panel(i, 0, p.Rows), p.nr, p.Rows, p.width(i))
 	}
 }
 
 // TurnFrom sets p to the transpose of v [Cols, Rows].
 func (p *Panels) TurnFrom(v []float32) {
 	for i := range p.Len() {
-		turn(p.s, p.Panel(i, 0, p.Rows), p.s.NR, v[i*p.s.NR*p.Rows:], p.Rows, p.width(i), p.Rows)
+		turn(p.s, p.Panel(i, 0, p.Rows), p.nr, v[i*p.nr*p.Rows:], p.Rows, p.width(i), p.Rows)
 	}
 }
 
 // CopyTo copies p to the columns of v from column to on. What it writes beyond
 // Cols stays below the next multiple of 16 columns.
 func (p *Panels) CopyTo(v blas32.General, to int) {
-	nr := p.s.NR
+	nr := p.nr
 	for i := range p.Len() {
 		panel, at := p.Panel(i, 0, p.Rows), to+i*nr
 		width := min(nr, (p.width(i)+15)&^15, v.Stride-at)
-		if width == nr && p.s.CopyB != nil {
+		if width == p.s.NR && p.s.CopyB != nil {
 			p.s.CopyB(p.Rows, 1, &panel[0], 4*nr, 0, &v.Data[at], 4*v.Stride, 0)
 			continue
 		}

@@ -34,7 +34,7 @@ type Team struct {
 	failed            atomic.Pointer[Panic] // the first panic of the work that runs
 }
 
-// Panic is what Run panics with when the work of one of several threads has panicked.
+// Panic is the error of work in which a thread has panicked.
 type Panic struct {
 	Thread int    // that panicked first
 	Value  any    // of its panic
@@ -74,13 +74,12 @@ func (t *Team) Rouse() {
 	}
 }
 
-// Run returns when every thread has done w. When one of them panics, the others end
-// at their next Meet, and Run panics in the caller with a [*Panic] once all are idle.
-// The team can be used again then.
-func (t *Team) Run(w Work) {
+// Run returns when every thread has done w. When one of them panics, the others end at
+// their next Meet, and Run returns the panic, a [*Panic], once all are idle. The team
+// can be used again then.
+func (t *Team) Run(w Work) error {
 	if t.Threads() == 1 {
-		w.Do(0)
-		return
+		return alone(w)
 	}
 	t.runs++
 	t.work = w
@@ -90,8 +89,20 @@ func (t *Team) Run(w Work) {
 	t.work = nil
 	if p := t.failed.Load(); p != nil {
 		t.mend()
-		panic(p)
+		return p
 	}
+	return nil
+}
+
+// alone does w in the caller.
+func alone(w Work) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &Panic{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	w.Do(0)
+	return nil
 }
 
 // do does one thread's share. A panic is kept for Run and ends every thread's waiting.

@@ -36,7 +36,7 @@ func TestThreadsWorkAndMeet(t *testing.T) {
 		require.Equal(t, max(1, threads), m.Threads())
 		for range 50 {
 			p := &phases{t: t, team: m}
-			m.Run(p)
+			require.NoError(t, m.Run(p))
 			for i := range p.counts {
 				require.EqualValues(t, m.Threads(), p.counts[i].Load())
 			}
@@ -49,7 +49,7 @@ func TestNoTeamIsTheCaller(t *testing.T) {
 	var none *team.Team
 	p := &phases{t: t, team: none}
 	none.Rouse()
-	none.Run(p)
+	require.NoError(t, none.Run(p))
 	require.EqualValues(t, 1, p.counts[3].Load())
 	none.Close()
 }
@@ -69,27 +69,22 @@ func (b *breaking) Do(thread int) {
 	b.team.Meet(thread)
 }
 
-// A panic of any thread ends the work of all, reaches the caller, and leaves a team
-// that works.
-func TestAPanicOfAnyThreadReachesTheCaller(t *testing.T) {
-	for _, threads := range []int{2, 3, 5} {
+// A panic of any thread ends the work of all, is the error of Run, and leaves a team that
+// works.
+func TestAPanicOfAnyThreadIsAnError(t *testing.T) {
+	for _, threads := range []int{1, 2, 3, 5} {
 		m := team.New(threads)
 		for round := range 20 {
 			breaks := round % threads
-			caught := func() (v any) {
-				defer func() { v = recover() }()
-				m.Run(&breaking{m, breaks})
-				return nil
-			}()
-			p, ok := caught.(*team.Panic)
-			require.True(t, ok, "%v", caught)
+			var p *team.Panic
+			require.ErrorAs(t, m.Run(&breaking{m, breaks}), &p)
 			require.Equal(t, breaks, p.Thread)
 			require.Equal(t, "on purpose", p.Value)
 			require.Contains(t, string(p.Stack), "breaking")
 			require.EqualError(t, p, fmt.Sprintf("thread %d: on purpose", breaks))
 
 			after := &phases{t: t, team: m}
-			m.Run(after)
+			require.NoError(t, m.Run(after))
 			for i := range after.counts {
 				require.EqualValues(t, threads, after.counts[i].Load())
 			}
@@ -123,14 +118,11 @@ func TestManyPanicsAtOnceLeaveNobodyWaiting(t *testing.T) {
 	m := team.New(5)
 	defer m.Close()
 	for range 20 {
-		caught := make(chan any, 1)
-		go func() {
-			defer func() { caught <- recover() }()
-			m.Run(&allBreaking{team: m})
-		}()
+		failed := make(chan error, 1)
+		go func() { failed <- m.Run(&allBreaking{team: m}) }()
 		select {
-		case v := <-caught:
-			require.IsType(t, (*team.Panic)(nil), v)
+		case err := <-failed:
+			require.IsType(t, (*team.Panic)(nil), err)
 		case <-time.After(20 * time.Second):
 			require.FailNow(t, "a thread waits for ever")
 		}
@@ -146,19 +138,19 @@ func TestSleepersAreWoken(t *testing.T) {
 	m := team.New(3)
 	defer m.Close()
 	for range 20 {
-		m.Run(nothing{})
+		require.NoError(t, m.Run(nothing{}))
 		for range 3000 { // long enough for helpers to sleep
 			runtime.Gosched()
 		}
 		m.Rouse()
 	}
-	require.Zero(t, testing.AllocsPerRun(100, func() { m.Run(nothing{}) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { _ = m.Run(nothing{}) }))
 }
 
 func BenchmarkRun(b *testing.B) {
 	m := team.New(2)
 	defer m.Close()
 	for b.Loop() {
-		m.Run(nothing{})
+		_ = m.Run(nothing{})
 	}
 }

@@ -162,29 +162,25 @@ func (w *Workspace) filled(z []float32, n int) *float32 {
 	return &w.in[0]
 }
 
-// SigmoidLoss returns Σ max(z, 0) − z·y + ln(1+e^{−|z|}) in 16 lanes, NaN where a
-// y is neither 0 nor 1.
-func (f *Functions) SigmoidLoss(w *Workspace, z, y []float32) float64 {
+// SigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to the lanes, NaN where a y is
+// neither 0 nor 1.
+func (f *Functions) SigmoidLoss(lanes *Lanes, z, y []float32) {
 	y = y[:len(z)]
-	w.lanes = Lanes{}
 	n := whole(f.losses.sigmoidLoss != nil, len(z))
 	if n > 0 {
-		f.losses.sigmoidLoss(n, &w.lanes, &z[0], &y[0])
+		f.losses.sigmoidLoss(n, lanes, &z[0], &y[0])
 	}
-	sigmoidLoss(&w.lanes, z[n:], y[n:])
-	return w.lanes.Sum()
+	sigmoidLoss(lanes, z[n:], y[n:])
 }
 
-// SquaredError returns Σ (z − y)² in 16 lanes.
-func (f *Functions) SquaredError(w *Workspace, z, y []float32) float64 {
+// SquaredError adds (z − y)² to the lanes.
+func (f *Functions) SquaredError(lanes *Lanes, z, y []float32) {
 	y = y[:len(z)]
-	w.lanes = Lanes{}
 	n := whole(f.losses.squaredError != nil, len(z))
 	if n > 0 {
-		f.losses.squaredError(n, &w.lanes, &z[0], &y[0])
+		f.losses.squaredError(n, lanes, &z[0], &y[0])
 	}
-	squaredError(&w.lanes, z[n:], y[n:])
-	return w.lanes.Sum()
+	squaredError(lanes, z[n:], y[n:])
 }
 
 // Residual writes scale·(z − y) to d, rounded once; d may be z or y.

@@ -1,0 +1,127 @@
+package executor
+
+import (
+	"tributary/shared/model"
+	"tributary/shared/numeric/blas"
+)
+
+// space is one thread's buffers for a chunk of samples. R is the chunk's columns.
+type space struct {
+	e     *Executor
+	rows  blas.Panels   // features [R, I], where they are not kept for the whole batch
+	x     blas.Panels   // features [I, R]
+	y     []blas.Panels // per node: outputs [O, R]
+	keep  []blas.Panels // per node that keeps: [O, R]
+	ready []blas.Panels // per node: what Prepare makes, for panels of width
+	width int
+	d     [2]blas.Panels
+	turn  []float32 // gradient of the outputs [R, Outputs]
+	blas  blas.Space
+
+	frame    model.Frame
+	back     model.Frame // of the producer
+	producer int         // the node whose gradient Receive hears of; −1: nobody's
+}
+
+// begin makes room for a network.
+func (s *space) begin() {
+	nodes := len(s.e.nodes())
+	s.y, s.keep, s.ready = room(s.y, nodes), room(s.keep, nodes), room(s.ready, nodes)
+	s.frame = model.Frame{Params: s.e.m.Params, Space: &s.blas, Done: s}
+	s.width = 0
+}
+
+// prepare has the layers prepare for chunks whose panels are as wide as that of x.
+func (s *space) prepare() {
+	if s.width == s.x.Width() {
+		return
+	}
+	s.width = s.x.Width()
+	for i := range s.e.nodes() {
+		s.frame.X, s.frame.Ready = &s.x, &s.ready[i]
+		s.e.nodes()[i].Prepare(&s.frame)
+	}
+}
+
+// gradient computes dz of all nodes and the loss terms of samples lo to hi.
+func (s *space) gradient(lo, hi int) {
+	e, nodes := s.e, s.e.nodes()
+	features := &e.inputs[0]
+	features.SetRows(lo, e.batch.X[lo:hi])
+	s.x.ResetNarrow(e.m.Network.Features(), hi-lo)
+	s.x.Turn(features, lo)
+	s.forward(hi - lo)
+	d, other := &s.d[0], &s.d[1]
+	s.loss(d, lo, hi)
+	for i := len(nodes) - 1; i > 0; i-- {
+		d.CopyTo(e.dz[i], lo)
+		e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
+		other.ResetNarrow(e.m.Network.Source(i).Units, hi-lo)
+		s.at(i)
+		s.frame.D, s.frame.DX, s.producer = d, other, nodes[i].Input
+		nodes[i].Backward(&s.frame)
+		d, other = other, d
+	}
+	d.CopyTo(e.dz[0], lo)
+}
+
+// forward computes the outputs of all nodes for the chunk's features.
+func (s *space) forward(columns int) {
+	nodes := s.e.nodes()
+	s.prepare()
+	for i := range nodes {
+		units := nodes[i].Output().Units
+		s.y[i].ResetNarrow(units, columns)
+		if nodes[i].Keeps() {
+			s.keep[i].ResetNarrow(units, columns)
+		}
+		s.at(i)
+		nodes[i].Forward(&s.frame)
+	}
+}
+
+// at points the frame at a node.
+func (s *space) at(i int) {
+	node := &s.e.nodes()[i]
+	f := &s.frame
+	f.X, f.Y, f.Ready, f.Keep = s.output(node.Input), &s.y[i], &s.ready[i], nil
+	if node.Keeps() {
+		f.Keep = &s.keep[i]
+	}
+}
+
+// output is what a node gives; of −1, the features.
+func (s *space) output(node int) *blas.Panels {
+	if node < 0 {
+		return &s.x
+	}
+	return &s.y[node]
+}
+
+// Receive turns units of a gradient that Backward has just computed into those that the
+// producer's sums are over.
+func (s *space) Receive(from, to int) {
+	if s.producer < 0 {
+		return
+	}
+	f, node := &s.back, &s.e.nodes()[s.producer]
+	f.D, f.Y, f.Keep = s.frame.DX, &s.y[s.producer], nil
+	if node.Keeps() {
+		f.Keep = &s.keep[s.producer]
+	}
+	node.Differentiate(f, from, to)
+}
+
+// loss makes d, [Outputs, R], the last node's dz.
+func (s *space) loss(d *blas.Panels, lo, hi int) {
+	e := s.e
+	o, last := e.m.Network.Outputs(), len(e.nodes())-1
+	z, t := e.z[lo*o:hi*o], e.m.targets()
+	s.y[last].TurnTo(z)
+	s.turn = grow(s.turn, len(z))
+	e.m.Objective.Gradient(s.turn, e.terms[lo:hi], z, e.batch.Y[lo*t:hi*t], o)
+	d.ResetNarrow(o, hi-lo)
+	d.TurnFrom(s.turn)
+	s.frame.DX, s.producer = d, last
+	s.Receive(0, o)
+}

@@ -1,0 +1,56 @@
+package executor
+
+// forwardFloats bounds the outputs that Forward hands over at a time: 16 MiB.
+const forwardFloats = 4 << 20
+
+// Forward computes the network's outputs (logits, for a classifying objective) for rows
+// x, each [Features], and hands them to each, slice after slice in order: z [hi−lo, Outputs]
+// of rows lo to hi, valid until each returns. All slices but the last have a multiple of
+// 16 rows. The outputs of a row do not depend on the rows beside it. It ends early with an
+// error of each, and with a [*team.Panic] when a thread has panicked.
+func (e *Executor) Forward(m Model, x [][]float32, each func(lo, hi int, z []float32) error) error {
+	e.m = m
+	e.m.Params = m.Params[:m.Network.Params()]
+	defer e.release()
+	o, per := m.Network.Outputs(), e.forwardSamples()
+	for lo := 0; lo < len(x); lo += per {
+		hi := min(lo+per, len(x))
+		e.batch.X, e.z = x[lo:hi], grow(e.z, (hi-lo)*o)
+		e.chunk = chunkSamples(m.Network.Params(), m.Network.Width(), hi-lo, e.team.Threads(), e.budget)
+		e.next[0].Store(0)
+		if err := e.team.Run((*forwardWork)(e)); err != nil {
+			return err
+		}
+		if err := each(lo, hi, e.z); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forwardSamples is the most rows of a slice of Forward.
+func (e *Executor) forwardSamples() int {
+	return max(sliceGrain, forwardFloats/e.m.Network.Outputs()/sliceGrain*sliceGrain)
+}
+
+// forwardWork is the forward pass: threads take chunks of rows.
+type forwardWork Executor
+
+// Do is one thread's share.
+func (w *forwardWork) Do(thread int) {
+	e := (*Executor)(w)
+	s := &e.space[thread]
+	s.begin()
+	o := e.m.Network.Outputs()
+	for {
+		lo := (int(e.next[0].Add(1)) - 1) * e.chunk
+		if lo >= len(e.batch.X) {
+			return
+		}
+		hi := min(lo+e.chunk, len(e.batch.X))
+		s.x.ResetNarrow(e.m.Network.Features(), hi-lo)
+		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
+		s.forward(hi - lo)
+		s.y[len(s.e.nodes())-1].TurnTo(e.z[lo*o : hi*o])
+	}
+}

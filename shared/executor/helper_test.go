@@ -1,0 +1,61 @@
+package executor_test
+
+import (
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/executor"
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/objective"
+)
+
+// network is a network with its objective, and an executor for one micro-batch.
+type network struct {
+	*model.Network
+	of objective.Objective
+}
+
+func compile(t require.TestingT, loss job.Loss, features int, layers ...job.Layer) network {
+	n, err := model.New(job.Model{Layers: layers}, features)
+	require.NoError(t, err)
+	of, err := objective.Of(loss)
+	require.NoError(t, err)
+	require.NoError(t, of.Check(n.Outputs()))
+	return network{n, of}
+}
+
+func (n network) under(params []float32) executor.Model {
+	return executor.Model{Network: n.Network, Objective: n.of, Params: params}
+}
+
+// rowsOf is x [rows, features] row by row.
+func rowsOf(x []float32, rows, features int) [][]float32 {
+	return slices.AppendSeq(make([][]float32, 0, rows), slices.Chunk(x[:rows*features], features))
+}
+
+// gradient is that of one micro-batch; x is [rows, Features].
+func (n network) gradient(t require.TestingT, dst []float32, e *executor.Executor, params, x, y []float32, rows int) float64 {
+	var loss [1]float64
+	b := executor.Batch{X: rowsOf(x, rows, n.Features()), Y: y, Bounds: []int{0, rows}}
+	require.NoError(t, e.Gradient(dst, loss[:], n.under(params), b, executor.Hooks{}))
+	return loss[0]
+}
+
+// forward is the outputs [rows, Outputs].
+func (n network) forward(t require.TestingT, e *executor.Executor, params, x []float32, rows int) (z []float32) {
+	require.NoError(t, e.Forward(n.under(params), rowsOf(x, rows, n.Features()), func(lo, hi int, part []float32) error {
+		require.Len(t, part, (hi-lo)*n.Outputs())
+		require.Len(t, z, lo*n.Outputs())
+		z = append(z, part...)
+		return nil
+	}))
+	return z
+}
+
+func (n network) loss(z, y []float32) float64 {
+	var s objective.Sum
+	n.of.Add(&s, nil, z, y, n.Outputs())
+	return n.of.Value(&s, n.Outputs())
+}

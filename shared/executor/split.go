@@ -1,0 +1,106 @@
+package executor
+
+import (
+	"tributary/shared/numeric"
+	"tributary/shared/tree"
+)
+
+// Budget is about the bytes that an executor keeps of the samples that it computes at a
+// time: inputs and gradients of all layers.
+const Budget = 256 << 20
+
+// sliceGrain divides the samples of every slice but the last: the elements of a loss are
+// added in 16 lanes.
+const sliceGrain = 16
+
+// split is the buffers of batches that are computed in parts.
+type split struct {
+	rights [][]float32 // by depth: the right half's gradient [P]
+	bounds [][]int     // by depth: the half's bounds
+	slices [2]int      // the bounds of a slice
+}
+
+// slice says which part of a micro-batch is computed.
+type slice struct{ first, last bool }
+
+// subtree computes a batch, half by half along the tree when it is larger than the
+// budget.
+func (e *Executor) subtree(dst []float32, losses []float64, b Batch, h Hooks, depth int) error {
+	leaves, samples := len(b.Bounds)-1, b.samples()
+	switch {
+	case samples == 0:
+		clear(dst)
+		clear(losses)
+		if h.Final != nil {
+			h.Final(0, len(dst))
+		}
+		return nil
+	case 2*e.m.Network.Width()*samples <= e.budget:
+		return e.run(dst, losses, b, slice{first: true, last: true}, h)
+	case leaves == 1:
+		return e.leaf(dst, losses, b, h)
+	}
+	for len(e.rights) <= depth {
+		e.rights, e.bounds = append(e.rights, nil), append(e.bounds, nil)
+	}
+	mid := tree.Split(0, leaves)
+	if err := e.subtree(dst, losses[:mid], e.half(b, 0, mid, depth), h.part(0, mid, leaves), depth+1); err != nil {
+		return err
+	}
+	e.rights[depth] = grow(e.rights[depth], len(dst))
+	right := e.rights[depth]
+	if err := e.subtree(right, losses[mid:], e.half(b, mid, leaves, depth), h.part(mid, leaves-mid, leaves), depth+1); err != nil {
+		return err
+	}
+	numeric.Add(dst, dst, right)
+	if h.Final != nil {
+		h.Final(0, len(dst))
+	}
+	return nil
+}
+
+// leaf computes a batch of one micro-batch in slices of samples. Each continues the chains
+// of the one before.
+func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error {
+	samples, per := b.samples(), e.sliceSamples()
+	for lo := 0; lo < samples; lo += per {
+		hi := min(lo+per, samples)
+		s := slice{first: lo == 0, last: hi == samples}
+		hooks := h.part(lo, hi-lo, samples)
+		if s.last {
+			hooks.Final = h.Final
+		}
+		e.slices = [2]int{0, hi - lo}
+		t := e.m.targets()
+		part := Batch{X: b.X[lo:hi], Y: b.Y[lo*t : hi*t], Bounds: e.slices[:]}
+		if err := e.run(dst, losses, part, s, hooks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sliceSamples is the samples of a slice.
+func (e *Executor) sliceSamples() int {
+	return max(sliceGrain, e.budget/(2*e.m.Network.Width())/sliceGrain*sliceGrain)
+}
+
+// half is micro-batches lo to hi of b, until the next call for the same depth.
+func (e *Executor) half(b Batch, lo, hi, depth int) Batch {
+	begin, end, t := b.Bounds[lo], b.Bounds[hi], e.m.targets()
+	bounds := e.bounds[depth][:0]
+	for _, at := range b.Bounds[lo : hi+1] {
+		bounds = append(bounds, at-begin)
+	}
+	e.bounds[depth] = bounds
+	return Batch{X: b.X[begin:end], Y: b.Y[begin*t : end*t], Bounds: bounds}
+}
+
+// part is the hooks of a part of the work that begins after `before` of `all` and is
+// `length` of them. Its ranges of the gradient are not final.
+func (h Hooks) part(before, length, all int) Hooks {
+	if h.Step == nil {
+		return Hooks{}
+	}
+	return Hooks{Step: func(done, of int) bool { return h.Step(of*before+length*done, of*all) }}
+}

@@ -1,0 +1,81 @@
+package model
+
+import (
+	"fmt"
+
+	"tributary/shared/job"
+)
+
+// The bounds of an architecture: what a spec may ask a worker to allocate, beside
+// job.MaxParams.
+const (
+	MaxLayers = 256
+	MaxUnits  = 1 << 20
+)
+
+// Node is a layer in a graph. Its input is the output of an earlier node.
+type Node struct {
+	Layer
+	Input int // a node's number; −1: the sample's features
+}
+
+// Network is a compiled architecture: nodes in topological order, of which the last
+// gives the outputs, and their parameters. It is immutable and safe for concurrent use.
+type Network struct {
+	registry
+	nodes    []Node
+	features int
+	width    int
+}
+
+// New compiles a model for rows of features columns. Tensors are named as in a
+// torch module whose attribute layers is an nn.Sequential, in which each
+// activation counts as a module.
+func New(m job.Model, features int) (*Network, error) {
+	if features < 1 {
+		return nil, fmt.Errorf("model: %d input features: want at least 1: %w", features, job.ErrInvalid)
+	}
+	if n := len(m.Layers); n < 1 || n > MaxLayers {
+		return nil, fmt.Errorf("model.layers: %d layers: want 1 to %d: %w", n, MaxLayers, job.ErrInvalid)
+	}
+	n := &Network{registry: registry{scheme: m.Init.Scheme}, features: features, width: features}
+	inputs, module := features, 0
+	for i, l := range m.Layers {
+		path := fmt.Sprintf("model.layers[%d].dense", i)
+		if l.Dense == nil {
+			return nil, fmt.Errorf("%s: missing; it is the one kind of layer: %w", path, job.ErrInvalid)
+		}
+		d, err := newDense(&n.registry, path, fmt.Sprintf("layers.%d", module), *l.Dense, inputs)
+		if err != nil {
+			return nil, err
+		}
+		n.nodes = append(n.nodes, Node{Layer: d, Input: i - 1})
+		n.width += d.out
+		inputs, module = d.out, module+1
+		if d.activation != job.NoActivation {
+			module++
+		}
+	}
+	return n, nil
+}
+
+// Nodes are the layers in topological order. The caller does not change them.
+func (n *Network) Nodes() []Node { return n.nodes }
+
+// Source is the shape of a node's input.
+func (n *Network) Source(node int) Shape {
+	if from := n.nodes[node].Input; from >= 0 {
+		return n.nodes[from].Output()
+	}
+	return Shape{Positions: 1, Units: n.features}
+}
+
+// Features is the number of columns of the input.
+func (n *Network) Features() int { return n.features }
+
+// Outputs is the number of columns of the output, the units of the last layer.
+func (n *Network) Outputs() int { return n.nodes[len(n.nodes)-1].Output().Units }
+
+// Width is the numbers that a sample has on its way through the network: its features
+// and the outputs of all layers.
+func (n *Network) Width() int { return n.width }

@@ -1,0 +1,132 @@
+package objective
+
+import (
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+)
+
+// softmaxCrossEntropy is −log softmax(z)[y], an output a class. Its gradient is
+// softmax(z) − onehot(y).
+type softmaxCrossEntropy struct{ mean }
+
+func (softmaxCrossEntropy) Loss() job.Loss         { return job.SoftmaxCrossEntropy }
+func (softmaxCrossEntropy) Title(string) string    { return crossEntropyTitle }
+func (softmaxCrossEntropy) Targets(int) int        { return 1 }
+func (softmaxCrossEntropy) Classes(o int) int      { return o }
+func (softmaxCrossEntropy) HasTerms() bool         { return true }
+func (softmaxCrossEntropy) CheckClasses(int) error { return nil }
+
+func (softmaxCrossEntropy) Check(outputs int) error {
+	if outputs < 2 {
+		return fmt.Errorf("%d: %s wants an output per class, at least 2: %w", outputs, job.SoftmaxCrossEntropy, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (softmaxCrossEntropy) Fit(path string, outputs int, label Label) error {
+	if outputs != label.Classes {
+		return fmt.Errorf("%s: %d: the label has %d classes, want as many units: %w", path, outputs, label.Classes, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (softmaxCrossEntropy) Gradient(d []float32, terms []float64, z, y []float32, outputs int) {
+	numeric.SoftmaxCrossEntropyRows(terms, d, z, y, outputs)
+}
+
+func (softmaxCrossEntropy) Add(s *Sum, terms []float64, z, y []float32, outputs int) {
+	if terms == nil {
+		s.rows.AddSoftmaxCrossEntropy(z, y, outputs)
+		return
+	}
+	s.rows.AddTerms(terms)
+}
+
+func (softmaxCrossEntropy) Value(s *Sum, _ int) float64 { return s.rows.Value() }
+
+func (softmaxCrossEntropy) Class(z []float32) int { return greatest(z) }
+
+func (softmaxCrossEntropy) Probabilities(p, z []float32, outputs int) {
+	numeric.Softmax(p[:len(z)], z, outputs)
+}
+
+// sigmoidCrossEntropy is −log σ(z) of the second of two classes and −log σ(−z) of the
+// first, with one output. Its gradient is σ(z) − y.
+type sigmoidCrossEntropy struct{ mean }
+
+func (sigmoidCrossEntropy) Loss() job.Loss      { return job.SigmoidCrossEntropy }
+func (sigmoidCrossEntropy) Title(string) string { return crossEntropyTitle }
+func (sigmoidCrossEntropy) Targets(int) int     { return 1 }
+func (sigmoidCrossEntropy) Classes(int) int     { return 2 }
+func (sigmoidCrossEntropy) HasTerms() bool      { return false }
+
+func (sigmoidCrossEntropy) Check(outputs int) error {
+	if outputs != 1 {
+		return fmt.Errorf("%d: %s wants exactly 1: %w", outputs, job.SigmoidCrossEntropy, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (sigmoidCrossEntropy) CheckClasses(classes int) error {
+	if classes != 2 {
+		return fmt.Errorf("%d classes: %s takes two (use %s): %w", classes, job.SigmoidCrossEntropy, job.SoftmaxCrossEntropy, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (o sigmoidCrossEntropy) Fit(path string, outputs int, label Label) error {
+	if err := o.CheckClasses(label.Classes); err != nil {
+		return fmt.Errorf("loss: the label has %w", err)
+	}
+	if outputs != 1 {
+		return fmt.Errorf("%s: %d: %s wants 1: %w", path, outputs, o.Loss(), job.ErrInvalid)
+	}
+	return nil
+}
+
+func (sigmoidCrossEntropy) Gradient(d []float32, _ []float64, z, y []float32, _ int) {
+	numeric.SigmoidCrossEntropyGradient(d, z, y)
+}
+
+func (sigmoidCrossEntropy) Add(s *Sum, _ []float64, z, y []float32, _ int) {
+	s.elements.AddSigmoidCrossEntropy(z, y)
+}
+
+func (sigmoidCrossEntropy) Value(s *Sum, _ int) float64 { return s.elements.Value() }
+
+func (sigmoidCrossEntropy) Class(z []float32) int {
+	switch v := z[0]; {
+	case v != v:
+		return -1
+	case v > 0:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Probabilities computes σ(−z) for the first class: 1 − σ(z) is 0 where it is only small.
+func (sigmoidCrossEntropy) Probabilities(p, z []float32, _ int) {
+	for i, v := range z {
+		p[2*i], p[2*i+1] = -v, v
+	}
+	numeric.Sigmoid(p[:2*len(z)])
+}
+
+const crossEntropyTitle = "cross-entropy (nats per row)"
+
+// greatest is the place of the first of the greatest; −1 when one is NaN.
+func greatest(z []float32) int {
+	best := 0
+	for i, v := range z {
+		if v != v {
+			return -1
+		}
+		if v > z[best] {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,70 @@
+package objective
+
+import (
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/numeric"
+)
+
+// meanSquaredError is the mean over the outputs of (ŷ − y)². Its gradient is 2(ŷ − y)/O.
+type meanSquaredError struct {
+	mean
+	regression
+}
+
+func (meanSquaredError) Loss() job.Loss            { return job.MSE }
+func (meanSquaredError) Title(label string) string { return "mean squared error (" + label + "²)" }
+
+func (meanSquaredError) Gradient(d []float32, _ []float64, z, y []float32, outputs int) {
+	numeric.SquaredErrorGradient(d, z, y, 1/float64(outputs))
+}
+
+func (meanSquaredError) Value(s *Sum, outputs int) float64 {
+	return s.elements.Scaled(1 / float64(outputs))
+}
+
+// halfSquaredError is ½ Σ (ŷ − y)² over outputs and batch: a sum, and no mean. Its
+// gradient is ŷ − y.
+type halfSquaredError struct{ regression }
+
+func (halfSquaredError) Loss() job.Loss { return job.HalfSquaredError }
+
+func (halfSquaredError) Title(label string) string {
+	return "½ Σ squared error (" + label + "², per batch)"
+}
+
+func (halfSquaredError) Gradient(d []float32, _ []float64, z, y []float32, _ int) {
+	numeric.SquaredErrorGradient(d, z, y, 0.5)
+}
+
+func (halfSquaredError) Value(s *Sum, _ int) float64 { return s.elements.Scaled(0.5) }
+
+func (halfSquaredError) Divisor(int64) float32              { return 1 }
+func (halfSquaredError) Mean(loss float64, _ int64) float64 { return loss }
+
+// regression is what objectives over numbers have in common.
+type regression struct{}
+
+func (regression) Targets(outputs int) int { return outputs }
+func (regression) Classes(int) int         { return 0 }
+func (regression) Check(int) error         { return nil }
+func (regression) HasTerms() bool          { return false }
+func (regression) CheckClasses(int) error  { return nil }
+
+func (regression) Fit(path string, outputs int, label Label) error {
+	if outputs != label.Columns {
+		return fmt.Errorf("%s: %d: the label has %d columns, want as many units: %w", path, outputs, label.Columns, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (regression) Add(s *Sum, _ []float64, z, y []float32, _ int) {
+	s.elements.AddSquaredError(z, y)
+}
+
+// Class is not asked of a regression.
+func (regression) Class([]float32) int { return -1 }
+
+// Probabilities is not asked of a regression.
+func (regression) Probabilities([]float32, []float32, int) {}

@@ -1,0 +1,27 @@
+package plan
+
+import (
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/wire"
+)
+
+// Layout addresses the ledger of a job with this plan. It reads neither data nor weights.
+func (p *Plan) Layout(ref job.Ref) (ledger.Layout, error) {
+	network, err := p.Network()
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	format, err := wire.FormatOf(p.Spec.Wire, p.Spec.WireKeep)
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	_, digest, err := p.Encode()
+	if err != nil {
+		return ledger.Layout{}, err
+	}
+	return ledger.Layout{
+		Ref: ref, Plan: digest, Params: network.Params(), ChunkLen: p.ChunkLen,
+		Microbatch: p.Spec.Microbatches, Wire: format,
+	}, nil
+}

@@ -1,0 +1,85 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/model"
+	"tributary/shared/objective"
+)
+
+// Weights checks the initial weights that a spec names against the tensors of its model,
+// stores them, and returns their digest.
+type Weights func(from string, tensors []model.Tensor) (job.Digest, error)
+
+// Make makes a job's plan: of its spec, its dataset, and the length of a chunk of the ledger's
+// vectors. It reports everything in which they do not fit as job.ErrInvalid, and what
+// weights returns. Of a plan that Make has made, Network and Layout do not fail.
+func Make(s *job.Spec, m *dataset.Manifest, chunkLen int, weights Weights) (*Plan, error) {
+	p := &Plan{Version: Version, Spec: *s, Dataset: *m, ChunkLen: chunkLen, rows: m.Rows(job.Train)}
+	network, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	if from := s.Model.Init.From; from != "" {
+		if p.Init, err = weights(from, network.Tensors()); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Network compiles the plan's model.
+func (p *Plan) Network() (*model.Network, error) {
+	n, err := model.New(p.Spec.Model, p.Dataset.Features)
+	if err != nil {
+		return nil, fmt.Errorf("compile model: %w", err)
+	}
+	return n, nil
+}
+
+// check reports everything in which the spec and the dataset do not fit, each wrapping
+// job.ErrInvalid, or returns the network.
+func (p *Plan) check() (*model.Network, error) {
+	s, classes := &p.Spec, len(p.Dataset.Classes)
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(format+": %w", append(args, job.ErrInvalid)...))
+	}
+	if err := p.fit(); err != nil {
+		faults = append(faults, err)
+	}
+	for i, m := range s.Metrics {
+		if m == job.AUC && classes != 2 {
+			fault("metrics[%d]: auc wants a label of two classes, this one has %d", i, classes)
+		}
+	}
+	if p.StepsPerEpoch() < 1 {
+		fault("batch: %d: the training split has %d rows, and drop_last leaves out the only batch", s.Batch, p.TrainRows())
+	} else if steps := p.Steps(); steps < 1 || steps > job.MaxJobSteps {
+		fault("epochs or steps: the job would take %d steps, want 1 to %d", steps, job.MaxJobSteps)
+	}
+	if err := s.CheckSize(p.Dataset.Features); err != nil {
+		faults = append(faults, err)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return model.New(s.Model, p.Dataset.Features)
+}
+
+// fit reports outputs that do not fit the loss or the label.
+func (p *Plan) fit() error {
+	of, err := objective.Of(p.Spec.Loss)
+	if err != nil {
+		return err
+	}
+	last, units := len(p.Spec.Model.Layers)-1, 0
+	if last >= 0 && p.Spec.Model.Layers[last].Dense != nil {
+		units = p.Spec.Model.Layers[last].Dense.Units
+	}
+	path := fmt.Sprintf("model.layers[%d].dense.units", last)
+	return of.Fit(path, units, objective.Label{Classes: len(p.Dataset.Classes), Columns: p.Dataset.Targets})
+}
