@@ -46,7 +46,7 @@ func (j Job) vector() float64 { return 4 * float64(j.Params) }
 // together is how many steps of so many seconds one worker commits at a time.
 func (j Job) together(seconds float64) float64 {
 	if steps := math.Floor(job.Ahead.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
-		return min(steps, ledger.MaxLeap)
+		return min(steps, ledger.MaxBatch)
 	}
 	return 1
 }

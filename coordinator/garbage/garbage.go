@@ -48,8 +48,8 @@ type Config struct {
 	Owner   string // this coordinator's name
 	Records Records
 	Leases  run.Leases
-	Ledger  ledger.Ledger
-	Blobs   blob.Store // a blob.Lister; with another nothing is collected
+	Ledger  ledger.Results // of the drafts of checkpoints
+	Blobs   blob.Store     // a blob.Lister; with another nothing is collected
 	// Tidy, when set, removes what was left behind elsewhere before that time.
 	Tidy func(ctx context.Context, before time.Time) error
 	Log  zerolog.Logger

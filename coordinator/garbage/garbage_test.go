@@ -211,7 +211,7 @@ func (u *unreadable) List(ctx context.Context) iter.Seq2[blob.Stored, error] {
 }
 
 // away is a ledger that cannot be reached.
-type away struct{ ledger.Ledger }
+type away struct{ ledger.Results }
 
 func (away) Evaluations(context.Context, ledger.Layout, int64) (map[string][]byte, error) {
 	return nil, errors.New("the connection is gone")
@@ -302,7 +302,7 @@ func TestRoundsComeAfterTheStartAfterRemovalsAndHourly(t *testing.T) {
 }
 
 // broken is a ledger that panics.
-type broken struct{ ledger.Ledger }
+type broken struct{ ledger.Results }
 
 func (broken) Evaluations(context.Context, ledger.Layout, int64) (map[string][]byte, error) {
 	panic("on purpose")

@@ -26,13 +26,13 @@ type refusing struct {
 	saw     func() // is called when it refuses
 }
 
-func (l *refusing) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+func (l *refusing) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	if l.refuses.Load() {
 		l.refused.Add(1)
 		l.saw()
-		return false, nil, fmt.Errorf("append step %d: redis cannot be written: it is at its maxmemory; OOM: %w", step, job.ErrFull)
+		return false, nil, fmt.Errorf("append step %d: redis cannot be written: it is at its maxmemory; OOM: %w", w.Step, job.ErrFull)
 	}
-	return l.Ledger.Append(ctx, lay, step, chunks, root, residual, before)
+	return l.Ledger.Append(ctx, lay, w)
 }
 
 func (l *refusing) Probe(ctx context.Context, lay ledger.Layout) error {

@@ -304,7 +304,7 @@ func TestWhatAStragglerStoresIsSweptAway(t *testing.T) {
 	w.submit(line("a", 3))
 	r := w.ended("a")
 	lay := ledger.Layout{Ref: r.Ref(), Params: 2, ChunkLen: 64 << 10, Microbatch: 1, Plan: r.Plan}
-	_, _, err := w.ledger.Append(t.Context(), lay, 0, []int{0}, ledger.Partial{Gradient: []float32{1, 2}, Sums: ledger.Sums{Examples: 5}}, nil, lay.Genesis())
+	_, _, err := w.ledger.Append(t.Context(), lay, ledger.LogWrite{Step: 0, Chunks: []int{0}, Root: ledger.Partial{Gradient: []float32{1, 2}, Sums: ledger.Sums{Examples: 5}}, Before: lay.Genesis()})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		state, err := w.ledger.State(t.Context(), lay)

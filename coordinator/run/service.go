@@ -39,7 +39,7 @@ type Config struct {
 	Records Records
 	Leases  Leases
 	Queue   queue.Queue
-	Ledger  ledger.Ledger
+	Ledger  ledger.Driver
 	Blobs   blob.Store
 	Models  Models
 	Sources Sources

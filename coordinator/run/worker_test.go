@@ -180,7 +180,7 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 		if err != nil {
 			return err
 		}
-		committed, _, err := w.ledger.Append(ctx, l, t.Step, []int{0}, ledger.Partial{Gradient: root, Sums: sums}, nil, chain)
+		committed, _, err := w.ledger.Append(ctx, l, ledger.LogWrite{Step: t.Step, Chunks: []int{0}, Root: ledger.Partial{Gradient: root, Sums: sums}, Before: chain})
 		if committed {
 			w.tell(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
 		}

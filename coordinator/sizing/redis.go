@@ -60,9 +60,16 @@ const (
 	mostRounds  = 64
 )
 
+// store is what moves vectors: the log, and the removal of what was measured.
+type store interface {
+	ledger.Reader
+	ledger.Committer
+	ledger.Admin
+}
+
 // trip appends and reads roots with so many clients at once, each for a job of
 // its own that is deleted afterwards.
-func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layout, clients int, budget time.Duration) (times, error) {
+func trip(ctx context.Context, l store, layout func(job.Ref) ledger.Layout, clients int, budget time.Duration) (times, error) {
 	var puts, gets []float64
 	run := strconv.FormatUint(rand.Uint64(), 36)
 	root := make([]float32, layout(job.Ref{}).Params)
@@ -86,14 +93,17 @@ func trip(ctx context.Context, l ledger.Ledger, layout func(job.Ref) ledger.Layo
 		step := int64(rounds)
 		before := append([]ledger.Chain(nil), chains...)
 		put, err := together(clients, func(i int) (err error) {
-			_, chains[i], err = l.Append(ctx, layouts[i], step, layouts[i].AllChunks(), ledger.Partial{Gradient: root, Sums: ledger.Sums{Examples: 1}}, nil, before[i])
+			_, chains[i], err = l.Append(ctx, layouts[i], ledger.LogWrite{
+				Step: step, Chunks: layouts[i].AllChunks(), Before: before[i],
+				Root: ledger.Partial{Gradient: root, Sums: ledger.Sums{Examples: 1}},
+			})
 			return err
 		})
 		if err != nil {
 			return times{}, err
 		}
 		get, err := together(clients, func(i int) error {
-			_, _, err := l.Root(ctx, layouts[i], step, dst[i], before[i])
+			_, _, err := l.Root(ctx, layouts[i], ledger.LogRead{Step: step, Chunks: layouts[i].AllChunks(), Dst: dst[i], Before: before[i]})
 			return err
 		})
 		if err != nil {

@@ -44,7 +44,7 @@ func (x *verification) readRoot(ctx context.Context, e *evidence) error {
 		return nil
 	}
 	root := make([]float32, len(x.w.Root))
-	sums, _, err := x.s.Ledger.Root(ctx, x.s.Layout, x.w.Step, root, x.w.Chain)
+	sums, _, err := x.s.Ledger.Root(ctx, x.s.Layout, ledger.LogRead{Step: x.w.Step, Chunks: x.s.Layout.AllChunks(), Dst: root, Before: x.w.Chain})
 	switch {
 	case err == nil:
 		e.recorded, e.recordedSums = root, sums
@@ -130,7 +130,7 @@ func (x *verification) partials(ctx context.Context) error {
 	}
 	for _, node := range nodes {
 		e := &evidence{node: node, partial: true, recorded: make([]float32, x.s.Layout.Params), root: make([]float32, x.s.Layout.Params)}
-		e.recordedSums, err = x.s.Ledger.Partial(ctx, x.s.Layout, t, node, x.s.Layout.AllChunks(), e.recorded)
+		e.recordedSums, err = x.s.Ledger.Partial(ctx, x.s.Layout, ledger.PartialRead{Step: t, Node: node, Chunks: x.s.Layout.AllChunks(), Dst: e.recorded})
 		if err != nil {
 			return passed(ctx, err)
 		}

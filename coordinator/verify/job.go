@@ -39,7 +39,7 @@ type Jobs struct {
 	Records Records
 	Models  Models
 	Blobs   blob.Store
-	Ledger  ledger.Ledger
+	Ledger  Ledger
 	// Memory is how many bytes a verification may take; 0: it is not known. A job that
 	// needs more is refused.
 	Memory int64

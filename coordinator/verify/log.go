@@ -46,7 +46,7 @@ func (s *Subject) followOnce(ctx context.Context) error {
 	s.Committed, s.Floor, s.History, s.Log = state.Committed, state.Floor, h, &history.History{}
 	root := make([]float32, s.Layout.Params)
 	for ; step < state.Committed; step++ {
-		_, after, err := s.Ledger.Root(ctx, s.Layout, step, root, chain)
+		_, after, err := s.Ledger.Root(ctx, s.Layout, ledger.LogRead{Step: step, Chunks: s.Layout.AllChunks(), Dst: root, Before: chain})
 		switch {
 		case errors.Is(err, job.ErrCorrupt):
 			s.Broken, s.BrokenAt = err, step

@@ -80,7 +80,7 @@ func (p *past) take(w *serial.Walk, root []float32, sums ledger.Sums) {
 	w.Sums = sums
 	w.After, err = w.Follow(root, sums)
 	require.NoError(p.t, err)
-	_, after, err := p.ledger.Append(context.Background(), p.layout, w.Step, p.layout.AllChunks(), ledger.Partial{Gradient: root, Sums: sums}, nil, w.Chain)
+	_, after, err := p.ledger.Append(context.Background(), p.layout, ledger.LogWrite{Step: w.Step, Chunks: p.layout.AllChunks(), Root: ledger.Partial{Gradient: root, Sums: sums}, Before: w.Chain})
 	require.NoError(p.t, err)
 	require.Equal(p.t, w.After, after)
 	w.Fold()

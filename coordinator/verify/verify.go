@@ -112,6 +112,13 @@ type Start struct {
 	Read func(context.Context) (ledger.Snapshot, error)
 }
 
+// Ledger is what a verification reads of a job's training state.
+type Ledger interface {
+	ledger.Reader
+	ledger.PartialReader
+	ledger.Results
+}
+
 // Subject is what is verified: what a job was to compute, and what was recorded of it.
 type Subject struct {
 	ID        job.ID
@@ -125,7 +132,7 @@ type Subject struct {
 	Final  job.Digest
 	Starts []Start // in order of steps
 	// Ledger holds the log from step Floor on, nil when it is deleted.
-	Ledger ledger.Ledger
+	Ledger Ledger
 	Floor  int64
 	// Broken says why the log cannot be followed past BrokenAt, nil when it can.
 	Broken   error

@@ -143,7 +143,7 @@ func TestALogThatWasAlteredAfterwards(t *testing.T) {
 // A log whose entries do not follow each other is told at the first that does not.
 func TestALogThatCannotBeFollowed(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 8, nil)
-	_, _, err := p.ledger.Append(t.Context(), p.layout, 8, p.layout.AllChunks(), p.log[0], nil, p.folds[3].Chain)
+	_, _, err := p.ledger.Append(t.Context(), p.layout, ledger.LogWrite{Step: 8, Chunks: p.layout.AllChunks(), Root: p.log[0], Before: p.folds[3].Chain})
 	require.NoError(t, err)
 	s := p.running()
 	require.EqualValues(t, 9, s.Committed)

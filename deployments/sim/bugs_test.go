@@ -54,10 +54,10 @@ type mutantLedger struct {
 	chains *sync.Map // job.Ref → ledger.Chain before the step that was read last
 }
 
-func (m mutantLedger) Residual(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	err := m.Ledger.Residual(ctx, lay, step, chunks, dst, before)
+func (m mutantLedger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
+	err := m.Ledger.Residual(ctx, lay, r)
 	if err == nil && m.p.has(forgetsResiduals) {
-		clear(dst)
+		clear(r.Dst)
 	}
 	return err
 }
@@ -69,30 +69,32 @@ func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, no
 	return m.Ledger.Put(ctx, lay, step, node, part)
 }
 
-func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	if m.p.has(countsTwice) {
-		root.Sums.Examples *= 2
+		w.Root.Sums.Examples *= 2
 	}
-	return m.Ledger.Append(ctx, lay, step, chunks, root, residual, before)
+	return m.Ledger.Append(ctx, lay, w)
 }
 
 // Partial reads the partial of the node's mirror image where there is one.
-func (m mutantLedger) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+func (m mutantLedger) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
 	if m.p.has(sumsByArrival) {
-		swapped := node ^ 1
-		if sums, err := m.Ledger.Partial(ctx, lay, step, swapped, chunks, dst); err == nil {
+		swapped := r
+		swapped.Node ^= 1
+		if sums, err := m.Ledger.Partial(ctx, lay, swapped); err == nil {
 			return sums, nil
 		}
 	}
-	return m.Ledger.Partial(ctx, lay, step, node, chunks, dst)
+	return m.Ledger.Partial(ctx, lay, r)
 }
 
-func (m mutantLedger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	sums, after, err := m.Ledger.Root(ctx, lay, step, dst, before)
-	if err == nil && m.p.has(readsStaleRoots) {
-		last, ok := m.chains.Swap(lay.Ref, before)
-		if chain, isChain := last.(ledger.Chain); ok && isChain && step%4 == 3 {
-			if stale, _, err := m.Ledger.Root(ctx, lay, step-1, dst, chain); err == nil {
+func (m mutantLedger) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	sums, after, err := m.Ledger.Root(ctx, lay, r)
+	if err == nil && m.p.has(readsStaleRoots) && len(r.Chunks) == lay.Chunks() {
+		last, ok := m.chains.Swap(lay.Ref, r.Before)
+		if chain, isChain := last.(ledger.Chain); ok && isChain && r.Step%4 == 3 {
+			r.Step, r.Before = r.Step-1, chain
+			if stale, _, err := m.Ledger.Root(ctx, lay, r); err == nil {
 				sums = stale
 			}
 		}
@@ -114,11 +116,11 @@ func (m mutantLedger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Sna
 	return m.Ledger.Begin(ctx, lay, s)
 }
 
-func (m mutantLedger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
-	if m.p.has(mislabels) && len(sums) > 1 {
-		s.Step, sums = s.Step-1, sums[1:]
+func (m mutantLedger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
+	if m.p.has(mislabels) && len(b.Sums) > 1 {
+		b.Snapshot.Step, b.Sums = b.Snapshot.Step-1, b.Sums[1:]
 	}
-	return m.Ledger.Leap(ctx, lay, from, sums, s, marked)
+	return m.Ledger.CommitBatch(ctx, lay, b)
 }
 
 func (m mutantLedger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {

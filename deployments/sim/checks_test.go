@@ -73,30 +73,31 @@ func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, part
 	}
 }
 
-func (w *world) checkRoot(lay ledger.Layout, step int64, chunks []int, root []float32, residual []float32, sums ledger.Sums, before ledger.Chain) {
+func (w *world) checkRoot(lay ledger.Layout, a ledger.LogWrite) {
 	s := w.job(lay)
 	if s == nil {
 		return
 	}
+	step := a.Step
 	if step >= s.want.steps {
 		w.wrong("%s: a root gradient of step %d; the job has %d steps", s.alias, step, s.want.steps)
 		return
 	}
 	want := s.want.nodes[step][tree.Root]
-	for _, c := range chunks {
-		if chain := s.want.chains[step]; len(before) != len(chain) || before[c] != chain[c] {
+	for _, c := range a.Chunks {
+		if chain := s.want.chains[step]; len(a.Before) != len(chain) || a.Before[c] != chain[c] {
 			w.wrong("%s: chunk %d of the root gradient of step %d does not follow the history before it", s.alias, c, step)
 		}
 		lo, hi := lay.Chunk(c)
-		if !same(want.Gradient[lo:hi], root[lo:hi]) || want.Sums != sums {
-			w.wrong("%s: chunk %d of the root gradient of step %d is %v, %+v: want %v, %+v", s.alias, c, step, root[lo:hi], sums, want.Gradient[lo:hi], want.Sums)
+		if !same(want.Gradient[lo:hi], a.Root.Gradient[lo:hi]) || want.Sums != a.Root.Sums {
+			w.wrong("%s: chunk %d of the root gradient of step %d is %v, %+v: want %v, %+v", s.alias, c, step, a.Root.Gradient[lo:hi], a.Root.Sums, want.Gradient[lo:hi], want.Sums)
 		}
 		if !lay.Wire.Lossy() {
 			continue
 		}
 		after := s.want.states[step+1]
-		if after := after[len(after)-1]; len(residual) != lay.Params || !same(after[lo:hi], residual[lo:hi]) {
-			w.wrong("%s: chunk %d of the residual after step %d is %v: want %v", s.alias, c, step, residual, after)
+		if after := after[len(after)-1]; len(a.Residual) != lay.Params || !same(after[lo:hi], a.Residual[lo:hi]) {
+			w.wrong("%s: chunk %d of the residual after step %d is %v: want %v", s.alias, c, step, a.Residual, after)
 		}
 		w.reached("a root is rounded, and what it lost is kept")
 	}

@@ -114,44 +114,46 @@ func (l ledgerPort) Arrived(ctx context.Context, lay ledger.Layout, step int64) 
 	})
 }
 
-func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
-	vector := slices.Clone(dst)
-	sums, err := call(ctx, l.p, l.read(lay, "partial %d/%d", step, node), func() (ledger.Sums, error) {
-		return l.p.w.ledgers.now.Partial(in, l.key(lay), step, node, chunks, vector)
+func (l ledgerPort) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
+	dst := r.Dst
+	r.Dst = slices.Clone(dst)
+	sums, err := call(ctx, l.p, l.read(lay, "partial %d/%d", r.Step, r.Node), func() (ledger.Sums, error) {
+		return l.p.w.ledgers.now.Partial(in, l.key(lay), r)
 	})
 	if err == nil {
-		copy(dst, vector)
+		copy(dst, r.Dst)
 	}
 	return sums, err
 }
 
-func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, a ledger.LogWrite) (bool, ledger.Chain, error) {
 	w := l.p.w
-	root.Gradient, residual, chunks = slices.Clone(root.Gradient), slices.Clone(residual), slices.Clone(chunks)
-	reply, err := call(ctx, l.p, l.write(lay, "append %d", step), func() (followed[bool], error) {
-		w.checkRoot(lay, step, chunks, root.Gradient, residual, root.Sums, before)
+	a.Root.Gradient, a.Residual, a.Chunks = slices.Clone(a.Root.Gradient), slices.Clone(a.Residual), slices.Clone(a.Chunks)
+	reply, err := call(ctx, l.p, l.write(lay, "append %d", a.Step), func() (followed[bool], error) {
+		w.checkRoot(lay, a)
 		was, _ := w.ledgers.now.State(in, l.key(lay))
-		committed, after, err := w.ledgers.now.Append(in, l.key(lay), step, chunks, root, residual, before)
+		committed, after, err := w.ledgers.now.Append(in, l.key(lay), a)
 		if err != nil {
-			w.wrong("%s appends step %d: %v", l.p.name, step, err)
+			w.wrong("%s appends step %d: %v", l.p.name, a.Step, err)
 			return followed[bool]{}, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, l.key(lay), step, chunks, root, residual, before) })
-		if len(chunks) == lay.Chunks() {
-			w.stored(lay.Ref, step, tree.Root)
+		l.wrote(func(m *memory.Ledger) { _, _, _ = m.Append(in, l.key(lay), a) })
+		if len(a.Chunks) == lay.Chunks() {
+			w.stored(lay.Ref, a.Step, tree.Root)
 		}
-		w.countAppend(l.p, lay, step, was, committed)
+		w.countAppend(l.p, lay, a.Step, was, committed)
 		return followed[bool]{committed, after}, nil
 	})
 	return reply.value, reply.chain, err
 }
 
-func (l ledgerPort) Residual(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	vector := slices.Clone(dst)
-	_, err := call(ctx, l.p, l.read(lay, "residual %d", step), func() (struct{}, error) {
-		err := l.p.w.ledgers.now.Residual(in, l.key(lay), step, chunks, vector, before)
+func (l ledgerPort) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
+	dst := r.Dst
+	r.Dst = slices.Clone(dst)
+	_, err := call(ctx, l.p, l.read(lay, "residual %d", r.Step), func() (struct{}, error) {
+		err := l.p.w.ledgers.now.Residual(in, l.key(lay), r)
 		switch {
-		case step > 0 && err == nil:
+		case r.Step > 0 && err == nil:
 			l.p.w.reached("a residual is read")
 		case errors.Is(err, job.ErrStale):
 			l.p.w.reached("a residual is trimmed")
@@ -159,31 +161,20 @@ func (l ledgerPort) Residual(ctx context.Context, lay ledger.Layout, step int64,
 		return struct{}{}, err
 	})
 	if err == nil {
-		copy(dst, vector)
+		copy(dst, r.Dst)
 	}
 	return err
 }
 
-func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	vector := slices.Clone(dst)
-	reply, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (followed[ledger.Sums], error) {
-		sums, after, err := l.p.w.ledgers.now.Root(in, l.key(lay), step, vector, before)
+func (l ledgerPort) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	dst := r.Dst
+	r.Dst, r.Chunks = slices.Clone(dst), slices.Clone(r.Chunks)
+	reply, err := call(ctx, l.p, l.read(lay, "root %d", r.Step), func() (followed[ledger.Sums], error) {
+		sums, after, err := l.p.w.ledgers.now.Root(in, l.key(lay), r)
 		return followed[ledger.Sums]{sums, after}, err
 	})
 	if err == nil {
-		copy(dst, vector)
-	}
-	return reply.value, reply.chain, err
-}
-
-func (l ledgerPort) RootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	vector, chunks := slices.Clone(dst), slices.Clone(chunks)
-	reply, err := call(ctx, l.p, l.read(lay, "root %d", step), func() (followed[ledger.Sums], error) {
-		sums, after, err := l.p.w.ledgers.now.RootChunks(in, l.key(lay), step, chunks, vector, before)
-		return followed[ledger.Sums]{sums, after}, err
-	})
-	if err == nil {
-		copy(dst, vector)
+		copy(dst, r.Dst)
 	}
 	return reply.value, reply.chain, err
 }
@@ -230,25 +221,25 @@ func (l ledgerPort) snapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 	return err
 }
 
-func (l ledgerPort) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
+func (l ledgerPort) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	w := l.p.w
-	_, err := call(ctx, l.p, l.write(lay, "leap %d", s.Step), func() (struct{}, error) {
-		w.checkSnapshot(lay, s)
+	_, err := call(ctx, l.p, l.write(lay, "leap %d", b.Snapshot.Step), func() (struct{}, error) {
+		w.checkSnapshot(lay, b.Snapshot)
 		before, _ := w.ledgers.now.State(in, l.key(lay))
-		err := w.ledgers.now.Leap(in, l.key(lay), from, sums, s, marked)
+		err := w.ledgers.now.CommitBatch(in, l.key(lay), b)
 		switch {
-		case errors.Is(err, job.ErrStale) && before.Committed != from:
+		case errors.Is(err, job.ErrStale) && before.Committed != b.From:
 			w.reached("a leap is over steps that are not the next ones")
 			return struct{}{}, err
 		case errors.Is(err, job.ErrStale):
 			w.reached("a leap finds its marks lost with the ledger")
 			return struct{}{}, err
 		case err != nil:
-			w.wrong("%s leaps from %d to %d: %v", l.p.name, from, s.Step, err)
+			w.wrong("%s leaps from %d to %d: %v", l.p.name, b.From, b.Snapshot.Step, err)
 			return struct{}{}, err
 		}
 		w.reached("steps are committed by a leap")
-		l.wrote(func(m *memory.Ledger) { _ = m.Leap(in, l.key(lay), from, sums, s, marked) })
+		l.wrote(func(m *memory.Ledger) { _ = m.CommitBatch(in, l.key(lay), b) })
 		return struct{}{}, nil
 	})
 	return err

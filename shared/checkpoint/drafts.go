@@ -14,7 +14,7 @@ import (
 )
 
 // Announce notes in the ledger that the draft is about to be written, or deleted.
-func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout) error {
+func (d *Draft) Announce(ctx context.Context, l ledger.Results, lay ledger.Layout) error {
 	unit := strconv.FormatInt(d.Manifest.Step, 10) + "/" + string(d.Digest)
 	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit, d.Encoded); err != nil {
 		return fmt.Errorf("note checkpoint %d: %w", d.Manifest.Step, err)
@@ -24,7 +24,7 @@ func (d *Draft) Announce(ctx context.Context, l ledger.Ledger, lay ledger.Layout
 
 // Retire notes in the ledger that a checkpoint is about to be taken off the record, so
 // that it is deleted by [Discard] even when whoever took it off dies before.
-func Retire(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, digest job.Digest) error {
+func Retire(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, digest job.Digest) error {
 	data, err := blob.Fetch(ctx, store, digest)
 	if err != nil {
 		return fmt.Errorf("retire checkpoint: %w", err)
@@ -38,7 +38,7 @@ func Retire(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.
 
 // Written returns the newest checkpoint of at least that step that was announced
 // and is there, nil when there is none.
-func Written(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, step int64) (*Draft, error) {
+func Written(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, step int64) (*Draft, error) {
 	drafts, err := Begun(ctx, l, lay)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func Written(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob
 // newest and not among kept: nobody will record them. With everything before
 // newest gone the announcements go too; one that is made in this very moment goes
 // unnoticed with them, which costs at most the room that its blobs take.
-func Discard(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, newest int64, kept []job.Checkpoint) error {
+func Discard(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, newest int64, kept []job.Checkpoint) error {
 	drafts, err := Begun(ctx, l, lay)
 	if err != nil || len(drafts) == 0 {
 		return err
@@ -94,7 +94,7 @@ func Discard(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob
 
 // Begun returns the checkpoints that were announced and whose announcements are still
 // there, in no order of steps.
-func Begun(ctx context.Context, l ledger.Ledger, lay ledger.Layout) ([]*Draft, error) {
+func Begun(ctx context.Context, l ledger.Results, lay ledger.Layout) ([]*Draft, error) {
 	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints begun: %w", err)

@@ -15,10 +15,22 @@ import (
 	"tributary/shared/ledger"
 )
 
+// Source is what a checkpoint is made from.
+type Source interface {
+	ledger.Reader
+	ledger.Results
+}
+
+// Target is what a checkpoint is restored to.
+type Target interface {
+	ledger.Restorer
+	ledger.Results
+}
+
 // Gather reads what a checkpoint holds beside a snapshot that is not ahead of the
 // committed steps. Losses come last: a ledger that lost what was read before them
 // has lost some of those too, and there is no checkpoint then.
-func Gather(ctx context.Context, l ledger.Ledger, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
+func Gather(ctx context.Context, l Source, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
 	s := &State{Ref: lay.Ref, Snapshot: snap, Evaluations: map[string][]byte{}}
 	h, err := history.Load(ctx, l, lay)
 	if err != nil {
@@ -72,7 +84,7 @@ func (s *State) setMarks(h *history.History) {
 // snapshot, which commits the steps, comes last, so one that was cut off can be
 // taken up again. What is kept beside it is put there once more afterwards: should
 // the ledger have lost that in between, nobody else would notice.
-func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
+func Restore(ctx context.Context, l Target, lay ledger.Layout, s *State) error {
 	if err := restoreBeside(ctx, l, lay, s); err != nil {
 		return err
 	}
@@ -83,7 +95,7 @@ func Restore(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) 
 }
 
 // restoreBeside gives back what lies beside snapshots and the log.
-func restoreBeside(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *State) error {
+func restoreBeside(ctx context.Context, l ledger.Results, lay ledger.Layout, s *State) error {
 	for _, unit := range slices.Sorted(maps.Keys(s.Evaluations)) {
 		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, s.Evaluations[unit]); err != nil {
 			return fmt.Errorf("restore evaluation %s: %w", unit, err)
@@ -105,7 +117,7 @@ func restoreBeside(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s *S
 
 // Losses reads the losses of the steps from … to-1 that are known, in order: also
 // those of steps before a restored snapshot, which the ledger itself leaves out.
-func Losses(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+func Losses(ctx context.Context, l Source, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	late, err := l.Losses(ctx, lay, from, to)
 	if err != nil {
 		return nil, err
@@ -123,7 +135,7 @@ func Losses(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from, to in
 
 // earlier reads the losses of steps from … to-1 off the pages of a restored
 // ledger. Pages of several restorations overlap and agree.
-func earlier(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+func earlier(ctx context.Context, l ledger.Results, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	pages, err := l.Evaluations(ctx, lay, ledger.Earlier)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ var layout = ledger.Layout{Ref: ref, Params: 10, ChunkLen: 4, Microbatch: 1}
 func take(t *testing.T, l ledger.Ledger, from, to int64) {
 	t.Helper()
 	for step := from; step < to; step++ {
-		_, _, err := l.Append(t.Context(), layout, step, layout.AllChunks(), ledger.Partial{Gradient: make([]float32, layout.Params), Sums: sums(step)}, nil, layout.Genesis())
+		_, _, err := l.Append(t.Context(), layout, ledger.LogWrite{Step: step, Chunks: layout.AllChunks(), Root: ledger.Partial{Gradient: make([]float32, layout.Params), Sums: sums(step)}, Before: layout.Genesis()})
 		require.NoError(t, err)
 	}
 }

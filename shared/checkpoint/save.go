@@ -15,7 +15,7 @@ import (
 // is announced in the ledger before it is written. progress is called now and then. Save
 // fails with job.ErrStale when the ledger has not come so far, or the replica has gone
 // back since.
-func Save(ctx context.Context, l ledger.Ledger, lay ledger.Layout, store blob.Store, r *replica.Replica, snap ledger.Snapshot, numerics job.Numerics, progress func()) (*Draft, error) {
+func Save(ctx context.Context, l Source, lay ledger.Layout, store blob.Store, r *replica.Replica, snap ledger.Snapshot, numerics job.Numerics, progress func()) (*Draft, error) {
 	state, err := l.State(ctx, lay)
 	if err != nil {
 		return nil, fmt.Errorf("state for checkpoint %d: %w", snap.Step, err)

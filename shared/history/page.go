@@ -18,7 +18,7 @@ const pageLen = ledger.MaxResult / 2 / MarkBytes
 // Store puts the marks of the steps from … from+len(marks)-1 beside the ledger, and
 // returns the units. It is idempotent, and whoever else stores pages that overlap
 // stores the same marks.
-func Store(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from int64, marks []ledger.Mark) (units []string, err error) {
+func Store(ctx context.Context, l ledger.Results, lay ledger.Layout, from int64, marks []ledger.Mark) (units []string, err error) {
 	for page := range slices.Chunk(marks, pageLen) {
 		unit := fmt.Sprintf("%d-%d", from, from+int64(len(page)))
 		if _, err := l.PutEvaluation(ctx, lay, ledger.History, unit, AppendMarks(nil, page)); err != nil {
@@ -30,7 +30,7 @@ func Store(ctx context.Context, l ledger.Ledger, lay ledger.Layout, from int64, 
 }
 
 // Load reads all pages beside the ledger.
-func Load(ctx context.Context, l ledger.Ledger, lay ledger.Layout) (*History, error) {
+func Load(ctx context.Context, l ledger.Results, lay ledger.Layout) (*History, error) {
 	pages, err := l.Evaluations(ctx, lay, ledger.History)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)

@@ -57,8 +57,8 @@ func (k *Link) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// CheckChain reports an invalid layout, or a chain that has not one link for each chunk.
-func (l Layout) CheckChain(chain Chain) error {
+// checkChain reports an invalid layout, or a chain that has not one link for each chunk.
+func (l Layout) checkChain(chain Chain) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const (
 
 // Journal keeps short notes about a job beside its training state, by name. Package
 // journal says what they mean. A note changes no result; it confirms what a notice
-// over the network claims. The errors are those of [Ledger].
+// over the network claims.
 type Journal interface {
 	// Note stores a note in place of the one of that name.
 	Note(ctx context.Context, ref job.Ref, name string, note []byte) error

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"tributary/shared/job"
@@ -50,8 +49,8 @@ func (l Layout) CheckStep(step int64) error {
 	return nil
 }
 
-// CheckNode reports a node that the layout's tree does not have.
-func (l Layout) CheckNode(n tree.Node) error {
+// checkNode reports a node that the layout's tree does not have.
+func (l Layout) checkNode(n tree.Node) error {
 	if _, _, ok := n.Leaves(l.Microbatch); !ok {
 		return fmt.Errorf("node %d: a tree of %d micro-batches has none such: %w", n, l.Microbatch, job.ErrInvalid)
 	}
@@ -66,9 +65,9 @@ func (l Layout) CheckVector(name string, v []float32) error {
 	return nil
 }
 
-// CheckChunks reports an invalid layout, or chunks that are not strictly increasing numbers of
+// checkChunks reports an invalid layout, or chunks that are not strictly increasing numbers of
 // chunks of the layout, at least one.
-func (l Layout) CheckChunks(chunks []int) error {
+func (l Layout) checkChunks(chunks []int) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
@@ -85,18 +84,14 @@ func (l Layout) CheckChunks(chunks []int) error {
 	return nil
 }
 
-// Vectors returns how many vectors a snapshot has of a job of which n are folded: one
-// more, the residual, of a lossy wire.
-func (l Layout) Vectors(n int) int {
-	if l.Wire.Lossy() {
-		return n + 1
-	}
-	return n
+// CheckAppend reports an invalid layout or write to the log.
+func (l Layout) CheckAppend(w LogWrite) error {
+	return cmp.Or(l.CheckStep(w.Step), l.checkChunks(w.Chunks), l.CheckVector("root", w.Root.Gradient), l.checkResidual(w.Residual), l.checkChain(w.Before))
 }
 
-// CheckResidual reports the residual of a root that is not [P] of a lossy wire, or not
-// nil of another.
-func (l Layout) CheckResidual(v []float32) error {
+// checkResidual reports a root's residual that is not [P] with a lossy wire, or not
+// nil with any other.
+func (l Layout) checkResidual(v []float32) error {
 	if !l.Wire.Lossy() {
 		if v != nil {
 			return fmt.Errorf("residual of %d floats: want none with a wire that loses nothing: %w", len(v), job.ErrInvalid)
@@ -106,54 +101,46 @@ func (l Layout) CheckResidual(v []float32) error {
 	return l.CheckVector("residual", v)
 }
 
-// CheckRead reports what a read of the residual cannot be asked for.
-func (l Layout) CheckRead(step int64, chunks []int, dst []float32, before Chain) error {
-	err := cmp.Or(l.CheckStep(step), l.CheckChunks(chunks), l.CheckVector("destination", dst), l.CheckChain(before))
+// CheckLogRead reports an invalid layout or read of a root.
+func (l Layout) CheckLogRead(r LogRead) error {
+	return cmp.Or(l.CheckStep(r.Step), l.checkChunks(r.Chunks), l.CheckVector("destination", r.Dst), l.checkChain(r.Before))
+}
+
+// CheckResidualRead reports an invalid layout or read of a residual, which a lossy wire
+// alone has.
+func (l Layout) CheckResidualRead(r LogRead) error {
+	err := l.CheckLogRead(r)
 	if err == nil && !l.Wire.Lossy() {
 		err = fmt.Errorf("residual of %s: its wire loses nothing: %w", l.Ref, job.ErrInvalid)
 	}
 	return err
 }
 
-// CheckLeap reports an invalid layout, range of steps, or snapshot of a leap.
-func (l Layout) CheckLeap(from int64, sums []Sums, s Snapshot) error {
-	if err := cmp.Or(l.CheckStep(from), l.CheckSnapshot(s.Step, s.Vectors), l.CheckChain(s.Chain)); err != nil {
+// CheckPut reports an invalid layout, step or node, or a partial that is not [P].
+func (l Layout) CheckPut(step int64, node tree.Node, p Partial) error {
+	return cmp.Or(l.CheckStep(step), l.checkNode(node), l.CheckVector("partial", p.Gradient))
+}
+
+// CheckPartialRead reports an invalid layout or read of a partial.
+func (l Layout) CheckPartialRead(r PartialRead) error {
+	return cmp.Or(l.CheckStep(r.Step), l.checkNode(r.Node), l.checkChunks(r.Chunks), l.CheckVector("destination", r.Dst))
+}
+
+// CheckPutSnapshot reports an invalid layout or snapshot to store.
+func (l Layout) CheckPutSnapshot(s Snapshot) error {
+	return cmp.Or(l.CheckSnapshot(s.Step, s.Vectors), l.checkChain(s.Chain))
+}
+
+// CheckBatch reports an invalid layout or batch commit.
+func (l Layout) CheckBatch(b BatchCommit) error {
+	if err := cmp.Or(l.CheckStep(b.From), l.CheckPutSnapshot(b.Snapshot)); err != nil {
 		return err
 	}
 	if l.Wire.Lossy() {
-		return fmt.Errorf("leap of %s: its wire loses something: %w", l.Ref, job.ErrInvalid)
+		return fmt.Errorf("batch commit of %s: its wire loses something: %w", l.Ref, job.ErrInvalid)
 	}
-	if n := s.Step - from; n < 1 || n > MaxLeap || n != int64(len(sums)) {
-		return fmt.Errorf("leap from step %d to %d with sums of %d: want those of 1 to %d steps: %w", from, s.Step, len(sums), MaxLeap, job.ErrInvalid)
-	}
-	return nil
-}
-
-// AllChunks lists the numbers of all chunks.
-func (l Layout) AllChunks() []int {
-	all := make([]int, l.Chunks())
-	for c := range all {
-		all[c] = c
-	}
-	return all
-}
-
-// Bounds of an evaluation's unit and its result, in bytes.
-const (
-	MaxUnit   = 256
-	MaxResult = 1 << 20
-)
-
-// CheckUnit reports an invalid layout, step, evaluation unit or result.
-func (l Layout) CheckUnit(step int64, unit string, result []byte) error {
-	if err := l.CheckStep(step); err != nil {
-		return err
-	}
-	if unit == "" || len(unit) > MaxUnit {
-		return fmt.Errorf("evaluation unit %.40q: want 1 to %d bytes: %w", unit, MaxUnit, job.ErrInvalid)
-	}
-	if len(result) > MaxResult {
-		return fmt.Errorf("evaluation result of %d bytes: want at most %d: %w", len(result), MaxResult, job.ErrInvalid)
+	if n := b.Snapshot.Step - b.From; n < 1 || n > MaxBatch || n != int64(len(b.Sums)) {
+		return fmt.Errorf("batch commit from step %d to %d with sums of %d: want those of 1 to %d steps: %w", b.From, b.Snapshot.Step, len(b.Sums), MaxBatch, job.ErrInvalid)
 	}
 	return nil
 }
@@ -175,24 +162,4 @@ func (l Layout) CheckSnapshot(step int64, vectors [][]float32) error {
 		}
 	}
 	return nil
-}
-
-// EndsEarlier reports whether a unit of [Earlier] has the losses up to step.
-func EndsEarlier(unit string, step int64) bool {
-	return strings.HasSuffix(unit, "-"+strconv.FormatInt(step, 10))
-}
-
-// Bare is the refusal to begin with a snapshot whose steps' losses are not there.
-func Bare(step int64) error {
-	return fmt.Errorf("begin with snapshot %d: the losses of its steps are not there: %w", step, job.ErrStale)
-}
-
-// Apart is the refusal of a leap over steps that are not the ledger's next ones.
-func Apart(from, to, committed int64) error {
-	return fmt.Errorf("leap from step %d to %d: the ledger has %d steps, or has lost marks: %w", from, to, committed, job.ErrStale)
-}
-
-// Ahead is the refusal of a snapshot of steps that the ledger does not have.
-func Ahead(step, committed int64) error {
-	return fmt.Errorf("put snapshot %d: the ledger has %d steps: %w", step, committed, job.ErrStale)
 }

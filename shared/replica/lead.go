@@ -95,7 +95,7 @@ func (r *Replica) Settled(ctx context.Context) error {
 // Complete folds the root gradient of a committed step, when it is the replica's
 // next one. The caller has appended the given chunks of root [P], past which the
 // log's chain is after; the others are read from the log.
-func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Ledger, step int64, root []float32, chunks []int, after ledger.Chain) error {
+func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Reader, step int64, root []float32, chunks []int, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Ledger, 
 		have[c] = true
 	}
 	missing := slices.DeleteFunc(r.layout.AllChunks(), func(c int) bool { return have[c] })
-	sums, chain, err := l.RootChunks(ctx, r.layout, step, missing, root, r.chain)
+	sums, chain, err := l.Root(ctx, r.layout, ledger.LogRead{Step: step, Chunks: missing, Dst: root, Before: r.chain})
 	if err != nil {
 		return fmt.Errorf("fold step %d: %w", step, err)
 	}

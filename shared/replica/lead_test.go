@@ -20,13 +20,9 @@ type partly struct {
 	read [][]int
 }
 
-func (p *partly) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	return p.RootChunks(ctx, l, step, l.AllChunks(), dst, before)
-}
-
-func (p *partly) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	p.read = append(p.read, slices.Clone(chunks))
-	return p.Ledger.RootChunks(ctx, l, step, chunks, dst, before)
+func (p *partly) Root(ctx context.Context, l ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	p.read = append(p.read, slices.Clone(r.Chunks))
+	return p.Ledger.Root(ctx, l, r)
 }
 
 // Chunks that this process has appended are not read back.

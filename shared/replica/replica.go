@@ -89,7 +89,7 @@ func (r *Replica) Bytes() int64 {
 // View brings the replica to step and calls use with the parameters [P] and
 // the log's chain before that step, nil while the fold is led; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
 // folded past step: the step is committed.
-func (r *Replica) View(ctx context.Context, l ledger.Ledger, step int64, use func(params []float32, chain ledger.Chain) error) error {
+func (r *Replica) View(ctx context.Context, l ledger.Reader, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
 		at, err := r.hold(ctx, step, use)
 		switch {
@@ -130,7 +130,7 @@ func (r *Replica) own(ctx context.Context) error {
 }
 
 // advance folds the log up to step, from a snapshot where the log is trimmed.
-func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) error {
+func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 		if r.settled != nil {
 			return fmt.Errorf("fold step %d: the one before is on its way to the ledger: %w", r.step, job.ErrNotFound)
 		}
-		sums, after, err := l.Root(ctx, r.layout, r.step, r.root, r.chain)
+		sums, after, err := l.Root(ctx, r.layout, ledger.LogRead{Step: r.step, Chunks: r.layout.AllChunks(), Dst: r.root, Before: r.chain})
 		switch {
 		case err == nil:
 			r.fold(nil, r.root, sums, after)
@@ -163,7 +163,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Ledger, step int64) erro
 }
 
 // load replaces the fold by the newest snapshot.
-func (r *Replica) load(ctx context.Context, l ledger.Ledger) error {
+func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 	vectors := r.vectors
 	if r.layout.Wire.Lossy() {
 		vectors = append(slices.Clone(vectors), r.root) // the residual, which the fold does not need

@@ -76,7 +76,7 @@ func (h *history) commit(t require.TestingT, l ledger.Ledger, from, to int64) {
 		chunks[i] = i
 	}
 	for step := from; step < to; step++ {
-		committed, _, err := l.Append(context.Background(), layout, step, chunks, h.roots[step], nil, h.folds[step].Chain)
+		committed, _, err := l.Append(context.Background(), layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: h.roots[step], Before: h.folds[step].Chain})
 		require.NoError(t, err)
 		require.True(t, committed)
 	}
@@ -154,12 +154,12 @@ type faulty struct {
 	trimmed          bool
 }
 
-func (f *faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+func (f *faulty) Root(ctx context.Context, l ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
 	f.roots.Add(1)
 	if f.trimmed {
 		return ledger.Sums{}, nil, job.ErrStale
 	}
-	return f.Ledger.Root(ctx, l, step, dst, before)
+	return f.Ledger.Root(ctx, l, r)
 }
 
 func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
@@ -261,7 +261,7 @@ func TestAForkIsNotFolded(t *testing.T) {
 	for step := range int64(5) {
 		root := slices.Clone(h.roots[step].Gradient)
 		root[0]++
-		_, after, err := fork.Append(t.Context(), layout, step, layout.AllChunks(), ledger.Partial{Gradient: root, Sums: h.roots[step].Sums}, nil, chain)
+		_, after, err := fork.Append(t.Context(), layout, ledger.LogWrite{Step: step, Chunks: layout.AllChunks(), Root: ledger.Partial{Gradient: root, Sums: h.roots[step].Sums}, Before: chain})
 		require.NoError(t, err)
 		chain = after
 	}
@@ -375,7 +375,7 @@ type hanging struct {
 	reads chan struct{}
 }
 
-func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ int64, _ []float32, _ ledger.Chain) (ledger.Sums, ledger.Chain, error) {
+func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
 	h.reads <- struct{}{}
 	<-ctx.Done()
 	return ledger.Sums{}, nil, ctx.Err()

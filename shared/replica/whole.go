@@ -16,14 +16,14 @@ const trims = 5
 // to it, which is the last vector then. Where that is trimmed off the log the replica goes
 // on to the snapshot that was made since; where the ledger has lost it, Whole fails with
 // job.ErrStale.
-func (r *Replica) Whole(ctx context.Context, l ledger.Ledger) (ledger.Snapshot, error) {
+func (r *Replica) Whole(ctx context.Context, l ledger.Reader) (ledger.Snapshot, error) {
 	for tries := 1; ; tries++ {
 		snap, err := r.Snapshot(ctx)
 		if err != nil || !r.layout.Wire.Lossy() {
 			return snap, err
 		}
 		residual := make([]float32, r.layout.Params)
-		err = Residual(ctx, l, r.layout, snap.Step, r.layout.AllChunks(), residual, snap.Chain)
+		err = Residual(ctx, l, r.layout, ledger.LogRead{Step: snap.Step, Chunks: r.layout.AllChunks(), Dst: residual, Before: snap.Chain})
 		if err == nil {
 			snap.Vectors = append(snap.Vectors, residual)
 			return snap, nil
@@ -42,16 +42,15 @@ func (r *Replica) Whole(ctx context.Context, l ledger.Ledger) (ledger.Snapshot, 
 	}
 }
 
-// Residual reads chunks of the residual of a lossy wire before a step that a replica has
-// come to into their places in dst [P]. Where the ledger has not come so far it has lost
-// steps: job.ErrStale.
-func Residual(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	err := l.Residual(ctx, lay, step, chunks, dst, before)
+// Residual reads, of a lossy wire, the residual before a step that a replica has come to.
+// It fails with job.ErrStale when the ledger has fewer steps: it has lost them.
+func Residual(ctx context.Context, l ledger.Reader, lay ledger.Layout, read ledger.LogRead) error {
+	err := l.Residual(ctx, lay, read)
 	switch {
 	case errors.Is(err, job.ErrNotFound):
 		return fmt.Errorf("the ledger has lost steps: %w: %w", job.ErrStale, err)
 	case err != nil:
-		return fmt.Errorf("residual for step %d: %w", step, err)
+		return fmt.Errorf("residual for step %d: %w", read.Step, err)
 	}
 	return nil
 }

@@ -256,7 +256,7 @@ func (f *fixture) roots(from, to int64) []root {
 	for step := from; step < to; step++ {
 		r := root{gradient: make([]float32, l.Params)}
 		var err error
-		r.sums, _, err = f.ledger.Root(f.t.Context(), l, step, r.gradient, f.chain(step))
+		r.sums, _, err = f.ledger.Root(f.t.Context(), l, ledger.LogRead{Step: step, Chunks: l.AllChunks(), Dst: r.gradient, Before: f.chain(step)})
 		require.NoError(f.t, err)
 		all = append(all, r)
 	}

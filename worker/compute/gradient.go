@@ -56,7 +56,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 // append appends root-gradient chunks to the log and announces the step when
 // that committed it, unless it is to be quiet about it.
 func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain, quiet bool) (ledger.Chain, error) {
-	committed, after, err := c.ledger.Append(ctx, p.layout, step, chunks, root, residual, before)
+	committed, after, err := c.ledger.Append(ctx, p.layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: root, Residual: residual, Before: before})
 	if err != nil {
 		return nil, fmt.Errorf("append root gradient: %w", err)
 	}

@@ -92,7 +92,7 @@ func TestDifferingBytesAreCorruptNeverAveraged(t *testing.T) {
 			return err
 		},
 		"root": func(f *fixture, l ledger.Layout, bytes []float32) error {
-			_, _, err := f.ledger.Append(f.t.Context(), l, 0, []int{1}, ledger.Partial{Gradient: bytes}, nil, l.Genesis())
+			_, _, err := f.ledger.Append(f.t.Context(), l, ledger.LogWrite{Step: 0, Chunks: []int{1}, Root: ledger.Partial{Gradient: bytes}, Before: l.Genesis()})
 			return err
 		},
 	} {
@@ -164,12 +164,12 @@ type partialHook struct {
 	before func()
 }
 
-func (l *partialHook) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
+func (l *partialHook) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
 	if before := l.before; before != nil {
 		l.before = nil
 		before()
 	}
-	return l.Ledger.Partial(ctx, lay, step, node, chunks, dst)
+	return l.Ledger.Partial(ctx, lay, r)
 }
 
 func TestAStepThatAnotherFinishesMeanwhileIsNoError(t *testing.T) {
@@ -198,7 +198,7 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 		require.NoError(t, f.ledger.Delete(t.Context(), l))
 		chunks := l.AllChunks()
 		for step := range kept {
-			_, _, err := f.ledger.Append(t.Context(), l, step, chunks, ledger.Partial{Gradient: want[step].gradient, Sums: want[step].sums}, nil, f.chain(step))
+			_, _, err := f.ledger.Append(t.Context(), l, ledger.LogWrite{Step: step, Chunks: chunks, Root: ledger.Partial{Gradient: want[step].gradient, Sums: want[step].sums}, Before: f.chain(step)})
 			require.NoError(t, err)
 		}
 		for step := kept; step < steps; step++ {

@@ -92,7 +92,7 @@ func (sp *span) leap(ctx context.Context, t job.Task, root ledger.Partial, befor
 	}
 	a.open.sums = append(a.open.sums, root.Sums)
 	n, left := int64(len(a.open.sums)), sp.t.End()-t.Step-1
-	if n < ledger.MaxLeap && (n < sp.t.Tell || !sp.worthALeap(left)) {
+	if n < ledger.MaxBatch && (n < sp.t.Tell || !sp.worthALeap(left)) {
 		return true, nil // the steps that are left go with these when they are few
 	}
 	err = sp.takeOff(ctx)
@@ -134,13 +134,13 @@ func (sp *span) commit(ctx context.Context, f *flight) error {
 		return fmt.Errorf("state to commit %d steps: %w", len(f.sums), err)
 	}
 	if state.Committed != f.from {
-		return ledger.Apart(f.from, f.snapshot.Step, state.Committed)
+		return ledger.NotNext(f.from, f.snapshot.Step, state.Committed)
 	}
 	marked, err := sp.remember(ctx, sp.p, state.Snapshot, f.snapshot.Step)
 	if err != nil {
 		return err
 	}
-	if err := sp.ledger.Leap(ctx, sp.p.layout, f.from, f.sums, f.snapshot, marked); err != nil {
+	if err := sp.ledger.CommitBatch(ctx, sp.p.layout, ledger.BatchCommit{From: f.from, Sums: f.sums, Snapshot: f.snapshot, Marks: marked}); err != nil {
 		return fmt.Errorf("commit %d steps: %w", len(f.sums), err)
 	}
 	ref, to := sp.p.layout.Ref, f.snapshot.Step

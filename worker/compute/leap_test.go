@@ -75,9 +75,9 @@ func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
 func TestAFewStepsAreLeftAfterTheLongestLeap(t *testing.T) {
 	for left := range int64(5) {
 		t.Run(strconv.FormatInt(left, 10), func(t *testing.T) {
-			n := int64(ledger.MaxLeap) + left
+			n := int64(ledger.MaxBatch) + left
 			f := leaping(t, n)
-			want := []int64{ledger.MaxLeap}
+			want := []int64{ledger.MaxBatch}
 			if left > 0 {
 				want = append(want, n)
 			}

@@ -30,14 +30,14 @@ func (b *brittle) at(place string) {
 	}
 }
 
-func (b *brittle) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+func (b *brittle) Append(ctx context.Context, l ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	b.at("append")
-	return b.Ledger.Append(ctx, l, step, chunks, root, residual, before)
+	return b.Ledger.Append(ctx, l, w)
 }
 
-func (b *brittle) Leap(ctx context.Context, l ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
+func (b *brittle) CommitBatch(ctx context.Context, l ledger.Layout, batch ledger.BatchCommit) error {
 	b.at("leap")
-	return b.Ledger.Leap(ctx, l, from, sums, s, marked)
+	return b.Ledger.CommitBatch(ctx, l, batch)
 }
 
 func (b *brittle) Put(ctx context.Context, l ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {

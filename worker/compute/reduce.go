@@ -220,7 +220,7 @@ func (sp *span) read(ctx context.Context, t job.Task, g chunkGroup) ([]ledger.Pa
 		if n == t.Node {
 			continue
 		}
-		sums, err := sp.ledger.Partial(ctx, sp.p.layout, t.Step, n, chunks, whole)
+		sums, err := sp.ledger.Partial(ctx, sp.p.layout, ledger.PartialRead{Step: t.Step, Node: n, Chunks: chunks, Dst: whole})
 		if err != nil {
 			return nil, fmt.Errorf("partial of node %d: %w", n, err)
 		}

@@ -33,7 +33,7 @@ func (sp *span) round(ctx context.Context, step int64, chunks []int, sum []float
 		}
 	}
 	if len(missing) > 0 {
-		if err := replica.Residual(ctx, sp.ledger, lay, step, missing, c.v, before); err != nil {
+		if err := replica.Residual(ctx, sp.ledger, lay, ledger.LogRead{Step: step, Chunks: missing, Dst: c.v, Before: before}); err != nil {
 			return err
 		}
 	}

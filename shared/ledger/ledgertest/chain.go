@@ -21,15 +21,15 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 		for step := range int64(3) {
 			root, want := Partial(lay, step, tree.Root), Chain(lay, step+1)
 			for range 2 {
-				_, after, err := l.Append(ctx, lay, step, []int{0}, root, Residual(lay, root), chain)
+				_, after, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: []int{0}, Root: root, Residual: Residual(lay, root), Before: chain})
 				require.NoError(t, err)
 				require.Equal(t, want[0], after[0])
 				require.Equal(t, chain[1:], after[1:], "chunks of other workers")
 			}
-			_, written, err := l.Append(ctx, lay, step, lay.AllChunks(), root, Residual(lay, root), chain)
+			_, written, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: chain})
 			require.NoError(t, err)
 			require.Equal(t, want, written)
-			_, read, err := l.Root(ctx, lay, step, make([]float32, 5), chain)
+			_, read, err := l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: chain})
 			require.NoError(t, err)
 			require.Equal(t, want, read)
 			require.Equal(t, Chain(lay, step), chain, "which is not changed")
@@ -38,7 +38,7 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 		// A step that was trimmed is appended once more, by a straggler.
 		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 3, 1)))
 		root := Partial(lay, 1, tree.Root)
-		_, late, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), Chain(lay, 1))
+		_, late, err := l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: Chain(lay, 1)})
 		require.NoError(t, err)
 		require.Equal(t, Chain(lay, 2), late)
 	}
@@ -66,7 +66,7 @@ func alter(lay ledger.Layout, v []float32, chunk int) {
 // links.
 func requireForked(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, chain ledger.Chain, logged ledger.Link, chunk int) {
 	t.Helper()
-	_, _, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params), chain)
+	_, _, err := l.Root(t.Context(), lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: make([]float32, lay.Params), Before: chain})
 	require.ErrorIs(t, err, job.ErrCorrupt)
 	for _, part := range []string{"the log was forked, rolled back or written by another job", logged.String(), chain[chunk].String(), fmt.Sprint("step ", step), fmt.Sprint("chunk ", chunk)} {
 		require.ErrorContains(t, err, part)
@@ -86,14 +86,14 @@ func forkIsNamed(t *testing.T, l ledger.Ledger) {
 		fork := lay.Genesis()
 		for step := range int64(3) {
 			before, root := fork, another(lay, step)
-			_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), root, Residual(lay, root), before)
+			_, after, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: before})
 			require.NoError(t, err)
 			require.Equal(t, After(lay, before, step, root), after)
 			fork = after
 			if step == 2 {
 				requireForked(t, l, lay, 2, Chain(lay, 2), before[0], 0)
 				root = Partial(lay, 2, tree.Root)
-				_, _, err = l.Append(ctx, lay, 2, lay.AllChunks(), root, Residual(lay, root), Chain(lay, 2))
+				_, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: 2, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: Chain(lay, 2)})
 				require.ErrorIs(t, err, job.ErrCorrupt, "nor is it written over")
 				require.ErrorContains(t, err, before[0].String())
 				require.ErrorContains(t, err, "forked")
@@ -102,7 +102,7 @@ func forkIsNamed(t *testing.T, l ledger.Ledger) {
 		reader := lay.Genesis()
 		for step := range int64(3) {
 			var err error
-			_, reader, err = l.Root(ctx, lay, step, make([]float32, 5), reader)
+			_, reader, err = l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: reader})
 			require.NoError(t, err)
 		}
 		require.Equal(t, fork, reader)
@@ -115,7 +115,7 @@ func forkOfOneChunkIsNamed(t *testing.T, l ledger.Ledger) {
 	chain := slices.Clone(Chain(lay, 1))
 	chain[1] = lay.Genesis()[0]
 	foreign, root := chain[1], Partial(lay, 1, tree.Root)
-	_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), chain)
+	_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: chain})
 	require.NoError(t, err)
 	requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 1)
 }
@@ -140,7 +140,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 			for step := int64(2); step < 5; step++ {
 				before = chain[0]
 				r := root(lay, step, tree.Root)
-				committed, after, err := l.Append(ctx, lay, step, lay.AllChunks(), r, Residual(lay, r), chain)
+				committed, after, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: r, Residual: Residual(lay, r), Before: chain})
 				require.NoError(t, err)
 				require.True(t, committed)
 				chain = after
@@ -149,7 +149,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 				requireForked(t, l, lay, 4, ahead, before, 0)
 				continue
 			}
-			_, after, err := l.Root(ctx, lay, 4, make([]float32, 5), ahead)
+			_, after, err := l.Root(ctx, lay, ledger.LogRead{Step: 4, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: ahead})
 			require.NoError(t, err)
 			require.Equal(t, chain, after)
 		}
@@ -166,7 +166,7 @@ func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
 		commit(t, l, lay, 0)
 		chain, root := Chain(other, 1), Partial(lay, 1, tree.Root)
 		foreign := chain[0]
-		_, _, err := l.Append(ctx, lay, 1, lay.AllChunks(), root, Residual(lay, root), chain)
+		_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: chain})
 		require.NoError(t, err)
 		requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 0)
 	}

@@ -120,11 +120,11 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			return Begin(ctx, l, m.Layout, snapshotOf(m.Layout, step, 2))
 		}
 	}
-	leap := func(ctx context.Context, l ledger.Ledger) error {
+	batch := func(ctx context.Context, l ledger.Ledger) error {
 		if m.Wire.Lossy() {
 			return nil
 		}
-		err := l.Leap(ctx, m.Layout, 3, leapSums(m.Layout, 3, 4), snapshotOf(m.Layout, 4, 2), nil)
+		err := l.CommitBatch(ctx, m.Layout, ledger.BatchCommit{From: 3, Sums: batchSums(m.Layout, 3, 4), Snapshot: snapshotOf(m.Layout, 4, 2)})
 		if m.again && errors.Is(err, job.ErrStale) {
 			err = nil
 		}
@@ -145,7 +145,7 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			m.read(ledger.State{Committed: 3, Snapshot: 2, Floor: 2}),
 			func(ctx context.Context, l ledger.Ledger) error { return l.DropEvaluations(ctx, m.Layout, 2) },
 		},
-		[]run{leap},
+		[]run{batch},
 		work(5, 2),                  // of a life that the ledger has forgotten
 		[]run{m.stale(snapshot(5))}, // whose snapshot comes too late
 		[]run{again(5)},             // the coordinator begins the ledger again
@@ -182,7 +182,7 @@ func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.
 }
 
 func (m *mind) append(ctx context.Context, l ledger.Ledger, step int64, chunks []int, root ledger.Partial) error {
-	committed, _, err := l.Append(ctx, m.Layout, step, chunks, root, Residual(m.Layout, root), Chain(m.Layout, step))
+	committed, _, err := l.Append(ctx, m.Layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: root, Residual: Residual(m.Layout, root), Before: Chain(m.Layout, step)})
 	if committed {
 		m.commits[step]++
 	}
@@ -222,7 +222,7 @@ func (m *mind) read(want ledger.State) func(context.Context, ledger.Ledger) erro
 		}
 		last := want.Committed - 1
 		root := make([]float32, m.Params)
-		_, after, err := l.Root(ctx, m.Layout, last, root, Chain(m.Layout, last))
+		_, after, err := l.Root(ctx, m.Layout, ledger.LogRead{Step: last, Chunks: m.Layout.AllChunks(), Dst: root, Before: Chain(m.Layout, last)})
 		if err == nil && !slices.Equal(after, Chain(m.Layout, want.Committed)) {
 			err = fmt.Errorf("chain is %v: %w", after, job.ErrCorrupt)
 		}
@@ -253,7 +253,7 @@ func (m *mind) readResidual(ctx context.Context, l ledger.Ledger, step int64, wa
 		return nil
 	}
 	got := make([]float32, m.Params)
-	err := l.Residual(ctx, m.Layout, step, m.AllChunks(), got, Chain(m.Layout, step))
+	err := l.Residual(ctx, m.Layout, ledger.LogRead{Step: step, Chunks: m.AllChunks(), Dst: got, Before: Chain(m.Layout, step)})
 	if err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("residual before step %d is %v: %w", step, got, job.ErrCorrupt)
 	}

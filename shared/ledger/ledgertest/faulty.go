@@ -73,30 +73,25 @@ func (f *Faulty) Arrived(ctx context.Context, l ledger.Layout, step int64) ([]tr
 }
 
 // Partial passes the call on or fails it.
-func (f *Faulty) Partial(ctx context.Context, l ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
-	return call(f, func() (ledger.Sums, error) { return f.Next.Partial(ctx, l, step, node, chunks, dst) })
+func (f *Faulty) Partial(ctx context.Context, l ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
+	return call(f, func() (ledger.Sums, error) { return f.Next.Partial(ctx, l, r) })
 }
 
 // Append passes the call on or fails it.
-func (f *Faulty) Append(ctx context.Context, l ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
+func (f *Faulty) Append(ctx context.Context, l ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	return follow(f, func() (bool, ledger.Chain, error) {
-		return f.Next.Append(ctx, l, step, chunks, root, residual, before)
+		return f.Next.Append(ctx, l, w)
 	})
 }
 
 // Residual passes the call on or fails it.
-func (f *Faulty) Residual(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	return only(f, func() error { return f.Next.Residual(ctx, l, step, chunks, dst, before) })
+func (f *Faulty) Residual(ctx context.Context, l ledger.Layout, r ledger.LogRead) error {
+	return only(f, func() error { return f.Next.Residual(ctx, l, r) })
 }
 
 // Root passes the call on or fails it.
-func (f *Faulty) Root(ctx context.Context, l ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.Root(ctx, l, step, dst, before) })
-}
-
-// RootChunks passes the call on or fails it.
-func (f *Faulty) RootChunks(ctx context.Context, l ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.RootChunks(ctx, l, step, chunks, dst, before) })
+func (f *Faulty) Root(ctx context.Context, l ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	return follow(f, func() (ledger.Sums, ledger.Chain, error) { return f.Next.Root(ctx, l, r) })
 }
 
 // Losses passes the call on or fails it.
@@ -114,9 +109,9 @@ func (f *Faulty) Begin(ctx context.Context, l ledger.Layout, s ledger.Snapshot) 
 	return only(f, func() error { return f.Next.Begin(ctx, l, s) })
 }
 
-// Leap passes the call on or fails it.
-func (f *Faulty) Leap(ctx context.Context, l ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
-	return only(f, func() error { return f.Next.Leap(ctx, l, from, sums, s, marked) })
+// CommitBatch passes the call on or fails it.
+func (f *Faulty) CommitBatch(ctx context.Context, l ledger.Layout, b ledger.BatchCommit) error {
+	return only(f, func() error { return f.Next.CommitBatch(ctx, l, b) })
 }
 
 // Snapshot passes the call on or fails it.

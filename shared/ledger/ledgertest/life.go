@@ -207,14 +207,14 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 		}
 	}
 	for _, chunks := range [][]int{nil, {-1}, {2}, {1, 0}, {0, 0}} {
-		_, _, err := l.Append(ctx, good, 0, chunks, p, Residual(good, p), good.Genesis())
+		_, _, err := l.Append(ctx, good, ledger.LogWrite{Step: 0, Chunks: chunks, Root: p, Residual: Residual(good, p), Before: good.Genesis()})
 		require.ErrorIs(t, err, job.ErrInvalid, "%v", chunks)
 	}
 	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Chain: good.Genesis()}), job.ErrInvalid)
 	short := good.Genesis()[1:]
-	_, _, err := l.Append(ctx, good, 0, []int{0}, p, Residual(good, p), short)
+	_, _, err := l.Append(ctx, good, ledger.LogWrite{Step: 0, Chunks: []int{0}, Root: p, Residual: Residual(good, p), Before: short})
 	require.ErrorIs(t, err, job.ErrInvalid)
-	_, _, err = l.Root(ctx, good, 0, p.Gradient, short)
+	_, _, err = l.Root(ctx, good, ledger.LogRead{Step: 0, Chunks: good.AllChunks(), Dst: p.Gradient, Before: short})
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorIs(t, l.PutSnapshot(ctx, good, ledger.Snapshot{Vectors: snapshotVectors(good, 1), Chain: short}), job.ErrInvalid)
 	_, err = l.PutEvaluation(ctx, good, 0, "u", make([]byte, ledger.MaxResult+1))
@@ -237,16 +237,16 @@ func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int
 	_, errs["State"] = l.State(ctx, lay)
 	_, errs["Put"] = l.Put(ctx, lay, step, node, ledger.Partial{Gradient: v})
 	_, errs["Arrived"] = l.Arrived(ctx, lay, step)
-	_, errs["Partial"] = l.Partial(ctx, lay, step, node, chunks, v)
-	_, _, errs["Append"] = l.Append(ctx, lay, step, chunks, ledger.Partial{Gradient: v}, Residual(lay, ledger.Partial{Gradient: v}), chain)
-	_, _, errs["Root"] = l.Root(ctx, lay, step, v, chain)
+	_, errs["Partial"] = l.Partial(ctx, lay, ledger.PartialRead{Step: step, Node: node, Chunks: chunks, Dst: v})
+	_, _, errs["Append"] = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: chunks, Root: ledger.Partial{Gradient: v}, Residual: Residual(lay, ledger.Partial{Gradient: v}), Before: chain})
+	_, _, errs["Root"] = l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: chunks, Dst: v, Before: chain})
 	_, errs["Losses"] = l.Losses(ctx, lay, step, step+1)
 	if lay.Wire.Lossy() {
-		errs["Residual"] = l.Residual(ctx, lay, step, chunks, v, chain)
+		errs["Residual"] = l.Residual(ctx, lay, ledger.LogRead{Step: step, Chunks: chunks, Dst: v, Before: chain})
 	}
 	errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
 	errs["Begin"] = l.Begin(ctx, lay, ledger.Snapshot{Step: step, Vectors: [][]float32{v, v}, Chain: chain})
-	errs["Leap"] = l.Leap(ctx, lay, step, make([]ledger.Sums, 1), ledger.Snapshot{Step: step + 1, Vectors: [][]float32{v, v}, Chain: chain}, nil)
+	errs["CommitBatch"] = l.CommitBatch(ctx, lay, ledger.BatchCommit{From: step, Sums: make([]ledger.Sums, 1), Snapshot: ledger.Snapshot{Step: step + 1, Vectors: [][]float32{v, v}, Chain: chain}})
 	_, _, errs["Snapshot"] = l.Snapshot(ctx, lay, [][]float32{v, v})
 	_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, step, unit, []byte("x"))
 	_, errs["Evaluations"] = l.Evaluations(ctx, lay, step)

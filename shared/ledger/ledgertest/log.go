@@ -46,11 +46,11 @@ func differingRoot(t *testing.T, l ledger.Ledger) {
 		commit(t, l, lay, 0)
 		root := Partial(lay, 0, tree.Root)
 		alter(lay, root.Gradient, lay.Chunks()-1)
-		_, _, err := l.Append(t.Context(), lay, 0, lay.AllChunks(), root, Residual(lay, root), lay.Genesis())
+		_, _, err := l.Append(t.Context(), lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: lay.Genesis()})
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		root = Partial(lay, 0, tree.Root)
 		root.Sums.Loss = 1e9
-		_, _, err = l.Append(t.Context(), lay, 0, lay.AllChunks(), root, Residual(lay, root), lay.Genesis())
+		_, _, err = l.Append(t.Context(), lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: lay.Genesis()})
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		requireRoot(t, l, lay, 0)
 		requireState(t, l, lay, ledger.State{Committed: 1})
@@ -68,7 +68,7 @@ func chunkByChunk(t *testing.T, l ledger.Ledger) {
 			want   bool
 		}{{[]int{3}, false}, {[]int{0, 4}, false}, {[]int{0, 3}, false}, {[]int{2}, false}, {[]int{0, 1, 2}, true}} {
 			requireState(t, l, lay, ledger.State{Committed: step})
-			committed, _, err := l.Append(ctx, lay, step, c.chunks, root, Residual(lay, root), Chain(lay, step))
+			committed, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: c.chunks, Root: root, Residual: Residual(lay, root), Before: Chain(lay, step)})
 			require.NoError(t, err)
 			require.Equal(t, c.want, committed, "step %d, chunks %v", step, c.chunks)
 			if !committed {

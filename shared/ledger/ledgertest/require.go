@@ -36,7 +36,7 @@ func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree
 func commit(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) bool {
 	t.Helper()
 	root := Partial(lay, step, tree.Root)
-	committed, _, err := l.Append(t.Context(), lay, step, lay.AllChunks(), root, Residual(lay, root), Chain(lay, step))
+	committed, _, err := l.Append(t.Context(), lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: Chain(lay, step)})
 	require.NoError(t, err)
 	return committed
 }
@@ -59,7 +59,7 @@ func requirePartial(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64
 	t.Helper()
 	got := ledger.Partial{Gradient: make([]float32, lay.Params)}
 	var err error
-	got.Sums, err = l.Partial(t.Context(), lay, step, node, lay.AllChunks(), got.Gradient)
+	got.Sums, err = l.Partial(t.Context(), lay, ledger.PartialRead{Step: step, Node: node, Chunks: lay.AllChunks(), Dst: got.Gradient})
 	require.NoError(t, err)
 	require.Equal(t, Partial(lay, step, node), got)
 }
@@ -73,7 +73,7 @@ func checkRoot(ctx context.Context, t require.TestingT, l ledger.Ledger, lay led
 	got := ledger.Partial{Gradient: make([]float32, lay.Params)}
 	var err error
 	var chain ledger.Chain
-	got.Sums, chain, err = l.Root(ctx, lay, step, got.Gradient, Chain(lay, step))
+	got.Sums, chain, err = l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: got.Gradient, Before: Chain(lay, step)})
 	require.NoError(t, err)
 	require.Equal(t, Chain(lay, step+1), chain)
 	require.Equal(t, Partial(lay, step, tree.Root), got)
@@ -90,7 +90,7 @@ func requireRootChunks(t *testing.T, l ledger.Ledger, lay ledger.Layout, step in
 		copy(want[lo:hi], root.Gradient[lo:hi])
 		chain[c] = after[c]
 		got := make([]float32, lay.Params)
-		sums, read, err := l.RootChunks(t.Context(), lay, step, []int{c}, got, before)
+		sums, read, err := l.Root(t.Context(), lay, ledger.LogRead{Step: step, Chunks: []int{c}, Dst: got, Before: before})
 		require.NoError(t, err)
 		require.Equal(t, root.Sums, sums)
 		require.Equal(t, want, got)
@@ -100,7 +100,7 @@ func requireRootChunks(t *testing.T, l ledger.Ledger, lay ledger.Layout, step in
 
 func requireError(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, class error) {
 	t.Helper()
-	_, _, err := l.Root(t.Context(), lay, step, make([]float32, lay.Params), lay.Genesis())
+	_, _, err := l.Root(t.Context(), lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: make([]float32, lay.Params), Before: lay.Genesis()})
 	require.ErrorIs(t, err, class)
 }
 

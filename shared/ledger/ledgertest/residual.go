@@ -19,10 +19,10 @@ func requireResidual(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int6
 		got[i] = 7
 	}
 	for c := range lay.Chunks() {
-		require.NoError(t, l.Residual(t.Context(), lay, step, []int{c}, got, Chain(lay, step)))
+		require.NoError(t, l.Residual(t.Context(), lay, ledger.LogRead{Step: step, Chunks: []int{c}, Dst: got, Before: Chain(lay, step)}))
 	}
 	require.Equal(t, want, got)
-	require.NoError(t, l.Residual(t.Context(), lay, step, lay.AllChunks(), got, Chain(lay, step)))
+	require.NoError(t, l.Residual(t.Context(), lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: got, Before: Chain(lay, step)}))
 	require.Equal(t, want, got)
 }
 
@@ -37,12 +37,12 @@ func residuals(t *testing.T, l ledger.Ledger) {
 		lay, ctx := layoutOf(l, 10, chunk, 2), t.Context()
 		dst := make([]float32, 10)
 		if !lay.Wire.Lossy() {
-			require.ErrorIs(t, l.Residual(ctx, lay, 0, lay.AllChunks(), dst, lay.Genesis()), job.ErrInvalid)
+			require.ErrorIs(t, l.Residual(ctx, lay, ledger.LogRead{Step: 0, Chunks: lay.AllChunks(), Dst: dst, Before: lay.Genesis()}), job.ErrInvalid)
 			continue
 		}
 		class := func(step int64, class error) {
 			t.Helper()
-			require.ErrorIs(t, l.Residual(ctx, lay, step, lay.AllChunks(), dst, Chain(lay, step)), class)
+			require.ErrorIs(t, l.Residual(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: dst, Before: Chain(lay, step)}), class)
 		}
 		requireResidual(t, l, lay, 0, make([]float32, 10))
 		class(1, job.ErrNotFound)
@@ -51,7 +51,7 @@ func residuals(t *testing.T, l ledger.Ledger) {
 			requireResidual(t, l, lay, step+1, residualAfter(lay, step))
 		}
 		class(6, job.ErrNotFound)
-		require.ErrorIs(t, l.Residual(ctx, lay, 2, lay.AllChunks(), dst, Chain(lay, 1)), job.ErrCorrupt, "of another history")
+		require.ErrorIs(t, l.Residual(ctx, lay, ledger.LogRead{Step: 2, Chunks: lay.AllChunks(), Dst: dst, Before: Chain(lay, 1)}), job.ErrCorrupt, "of another history")
 
 		snap := snapshotOf(lay, 3, 2)
 		require.NoError(t, l.PutSnapshot(ctx, lay, snap))
@@ -60,7 +60,7 @@ func residuals(t *testing.T, l ledger.Ledger) {
 		requireResidual(t, l, lay, 0, make([]float32, 10))
 		requireResidual(t, l, lay, 3, snap.Vectors[2])
 		requireResidual(t, l, lay, 4, residualAfter(lay, 3))
-		require.ErrorIs(t, l.Residual(ctx, lay, 3, lay.AllChunks(), dst, Chain(lay, 2)), job.ErrCorrupt, "of another history")
+		require.ErrorIs(t, l.Residual(ctx, lay, ledger.LogRead{Step: 3, Chunks: lay.AllChunks(), Dst: dst, Before: Chain(lay, 2)}), job.ErrCorrupt, "of another history")
 		require.False(t, commit(t, l, lay, 1), "a straggler's root")
 		class(2, job.ErrStale)
 
@@ -82,16 +82,16 @@ func differingResidual(t *testing.T, l ledger.Ledger) {
 		root := Partial(lay, 0, tree.Root)
 		wrong := make([]float32, 10)
 		if !lay.Wire.Lossy() {
-			_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, wrong, lay.Genesis())
+			_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: wrong, Before: lay.Genesis()})
 			require.ErrorIs(t, err, job.ErrInvalid, "there is none")
 			continue
 		}
 		for _, bad := range [][]float32{nil, wrong[1:]} {
-			_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, bad, lay.Genesis())
+			_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: bad, Before: lay.Genesis()})
 			require.ErrorIs(t, err, job.ErrInvalid)
 		}
 		commit(t, l, lay, 0)
-		_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, wrong, lay.Genesis())
+		_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: wrong, Before: lay.Genesis()})
 		require.ErrorIs(t, err, job.ErrCorrupt)
 		requireResidual(t, l, lay, 1, residualAfter(lay, 0))
 	}
@@ -113,7 +113,7 @@ func unrounded(t *testing.T, l ledger.Ledger) {
 		for i := range root.Gradient {
 			root.Gradient[i] = 1 + float32(i)*0x1p-20
 		}
-		_, _, err = l.Append(ctx, lay, 0, lay.AllChunks(), root, Residual(lay, root), lay.Genesis())
+		_, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: lay.Genesis()})
 		require.ErrorIs(t, err, job.ErrInvalid)
 		requireState(t, l, lay, ledger.State{})
 		requireError(t, l, lay, 0, job.ErrNotFound)

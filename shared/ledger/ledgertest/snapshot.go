@@ -100,7 +100,7 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 		commit(t, l, lay, 0)
 		root := Partial(lay, 1, tree.Root)
 		if chunk == 3 {
-			_, _, err := l.Append(ctx, lay, 1, []int{1}, root, Residual(lay, root), Chain(lay, 1))
+			_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: []int{1}, Root: root, Residual: Residual(lay, root), Before: Chain(lay, 1)})
 			require.NoError(t, err)
 		}
 		require.False(t, commit(t, l, lay, 11))

@@ -85,11 +85,11 @@ func run(t *testing.T, l formatted) {
 		{"DifferingSnapshotIsCorrupt", differingSnapshot, false},
 		{"BeginAgainFromSnapshot", beginAgain, false},
 		{"SnapshotReplacedWhileRead", snapshotReplaced, true},
-		{"Leap", leap, true},
-		{"LeapFromElsewhere", leapApart, true},
-		{"LeapNeedsItsMarks", leapNeedsItsMarks, true},
-		{"LeapMeetsLaterSteps", leapMeetsLaterSteps, true},
-		{"LeapFar", leapFar, true},
+		{"BatchCommit", batchCommit, true},
+		{"BatchCommitFromElsewhere", batchFromElsewhere, true},
+		{"BatchCommitNeedsItsMarks", batchNeedsItsMarks, true},
+		{"BatchCommitMeetsLaterSteps", batchMeetsLaterSteps, true},
+		{"LargestBatchCommit", largestBatch, true},
 		{"Evaluations", evaluations, true},
 		{"ForeignPlanIsNamed", foreignPlanIsNamed, true},
 		{"Journal", journal, true},
@@ -225,7 +225,7 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 			require.ErrorIs(t, err, job.ErrNotFound)
 			continue
 		}
-		now, _, err := l.Append(ctx, lay, step, []int{c}, root, Residual(lay, root), Chain(lay, step))
+		now, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: []int{c}, Root: root, Residual: Residual(lay, root), Before: Chain(lay, step)})
 		require.NoError(t, err)
 		committed = committed || now
 	}
@@ -252,7 +252,7 @@ func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.La
 			p.Sums = v.Sums
 		default:
 			var err error
-			p.Sums, err = l.Partial(ctx, lay, step, n, []int{chunk}, p.Gradient)
+			p.Sums, err = l.Partial(ctx, lay, ledger.PartialRead{Step: step, Node: n, Chunks: []int{chunk}, Dst: p.Gradient})
 			failed = errors.Join(failed, err)
 		}
 		return p

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,7 +22,7 @@ func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot
 }
 
 func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
-	t, err := l.write(ctx, lay, cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)))
+	t, err := l.write(ctx, lay, lay.CheckPutSnapshot(s))
 	if err != nil {
 		return err
 	}
@@ -35,10 +34,10 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 		return same(*t.snapshot, s)
 	}
 	if s.Step > t.committed && !begins {
-		return ledger.Ahead(s.Step, t.committed)
+		return ledger.NotCommitted(s.Step, t.committed)
 	}
 	if s.Step > t.committed && !t.hasEarlier(s.Step) {
-		return ledger.Bare(s.Step)
+		return ledger.NoLosses(s.Step)
 	}
 	t.begin(s)
 	if s.Step > t.committed {
@@ -66,22 +65,23 @@ func (t *training) begin(s ledger.Snapshot) {
 	maps.DeleteFunc(t.steps, func(n int64, _ *step) bool { return n < s.Step })
 }
 
-// Leap keeps the snapshot in the place of the steps' roots.
-func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
-	t, err := l.write(ctx, lay, lay.CheckLeap(from, sums, s))
+// CommitBatch keeps the snapshot in the place of the steps' roots.
+func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
+	t, err := l.write(ctx, lay, lay.CheckBatch(b))
 	if err != nil {
 		return err
 	}
 	defer l.mu.Unlock()
+	s := b.Snapshot
 	if t.snapshot != nil && t.snapshot.Step == s.Step {
 		return same(*t.snapshot, s)
 	}
 	lost := func(unit string) bool { return t.evaluations[ledger.History][unit] == nil }
-	if t.committed != from || slices.ContainsFunc(marked, lost) {
-		return ledger.Apart(from, s.Step, t.committed)
+	if t.committed != b.From || slices.ContainsFunc(b.Marks, lost) {
+		return ledger.NotNext(b.From, s.Step, t.committed)
 	}
 	t.begin(s)
-	t.committed, t.losses = s.Step, append(t.losses, sums...)
+	t.committed, t.losses = s.Step, append(t.losses, b.Sums...)
 	t.advance()
 	return nil
 }

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,7 +15,7 @@ import (
 // Put keeps the node's partial of every chunk that has no root yet and that it
 // does not complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
-	t, err := l.write(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)))
+	t, err := l.write(ctx, lay, lay.CheckPut(n, node, p))
 	if err != nil {
 		return nil, err
 	}
@@ -82,53 +81,52 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, n int64) ([]tre
 }
 
 // Partial copies chunks of a node's partial.
-func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
-	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckNode(node), lay.CheckChunks(chunks), lay.CheckVector("destination", dst)))
+func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
+	t, err := l.read(ctx, lay, lay.CheckPartialRead(r))
 	if err != nil {
 		return ledger.Sums{}, err
 	}
 	defer l.mu.Unlock()
 	var sums ledger.Sums
-	for _, i := range chunks {
-		p, ok := t.at(n).chunks[i].partials[node]
+	for _, i := range r.Chunks {
+		p, ok := t.at(r.Step).chunks[i].partials[r.Node]
 		if !ok {
-			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", node, n, i, job.ErrNotFound)
+			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", r.Node, r.Step, i, job.ErrNotFound)
 		}
-		paste(lay, i, dst, p)
+		paste(lay, i, r.Dst, p)
 		sums = p.Sums
 	}
 	return sums, nil
 }
 
 // Append keeps chunks of a root and commits what is next in order.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
-	fault := cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("root", root.Gradient), lay.CheckResidual(residual), lay.CheckChain(before))
-	t, err := l.write(ctx, lay, fault)
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
+	t, err := l.write(ctx, lay, lay.CheckAppend(w))
 	if err != nil {
 		return false, nil, err
 	}
 	defer l.mu.Unlock()
-	after := slices.Clone(before)
-	for _, i := range chunks {
-		entry, sum, err := lay.EncodeRoot(nil, n, i, root.Gradient, root.Sums, before[i])
+	after := slices.Clone(w.Before)
+	for _, i := range w.Chunks {
+		entry, sum, err := lay.EncodeRoot(nil, w.Step, i, w.Root.Gradient, w.Root.Sums, w.Before[i])
 		if err != nil {
-			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, err)
+			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", w.Step, i, err)
 		}
-		after[i] = before[i].Next(sum)
-		if n < t.floor {
+		after[i] = w.Before[i].Next(sum)
+		if w.Step < t.floor {
 			continue
 		}
-		c := &t.keep(n).chunks[i]
+		c := &t.keep(w.Step).chunks[i]
 		if c.root != nil && !bytes.Equal(c.root, entry) {
-			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, ledger.Differs(c.root, entry))
+			return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", w.Step, i, ledger.Differs(c.root, entry))
 		}
 		if lay.Wire.Lossy() {
-			kept, err := lay.EncodeResidual(n, i, residual, after[i])
+			kept, err := lay.EncodeResidual(w.Step, i, w.Residual, after[i])
 			if err != nil {
-				return false, nil, fmt.Errorf("append root of step %d: %w", n, err)
+				return false, nil, fmt.Errorf("append root of step %d: %w", w.Step, err)
 			}
 			if c.residual != nil && !bytes.Equal(c.residual, kept) {
-				return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", n, i, ledger.ErrResidual)
+				return false, nil, fmt.Errorf("append root of step %d: chunk %d: %w", w.Step, i, ledger.ErrResidual)
 			}
 			c.residual = kept
 		}
@@ -136,69 +134,65 @@ func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, n int64, chunks 
 	}
 	committed := t.committed
 	t.advance()
-	return committed <= n && n < t.committed, after, nil
+	return committed <= w.Step && w.Step < t.committed, after, nil
 }
 
 // Residual copies chunks of the residual before a step.
-func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, n int64, chunks []int, dst []float32, before ledger.Chain) error {
-	t, err := l.read(ctx, lay, lay.CheckRead(n, chunks, dst, before))
+func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
+	t, err := l.read(ctx, lay, lay.CheckResidualRead(r))
 	if err != nil {
 		return err
 	}
 	defer l.mu.Unlock()
-	for _, i := range chunks {
-		lo, hi := lay.Chunk(i)
-		var err error
-		switch {
-		case n == 0:
-			clear(dst[lo:hi])
-		case n > t.committed:
-			err = fmt.Errorf("%d steps are committed: %w", t.committed, job.ErrNotFound)
-		case n > t.floor:
-			err = lay.DecodeResidual(dst, n-1, i, t.steps[n-1].chunks[i].residual, before[i])
-		case t.snapshot == nil || t.snapshot.Step != n:
-			err = fmt.Errorf("the log begins with step %d: %w", t.floor, job.ErrStale)
-		case t.snapshot.Chain[i] != before[i]:
-			err = ledger.Forked(t.snapshot.Chain[i], before[i])
-		default:
-			copy(dst[lo:hi], t.snapshot.Vectors[len(t.snapshot.Vectors)-1][lo:hi])
-		}
-		if err != nil {
-			return fmt.Errorf("read residual before step %d: chunk %d: %w", n, i, err)
+	for _, i := range r.Chunks {
+		if err := t.residual(r, i); err != nil {
+			return fmt.Errorf("read residual before step %d: chunk %d: %w", r.Step, i, err)
 		}
 	}
 	return nil
 }
 
-// Root copies a committed root.
-func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, n int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	if err := lay.Validate(); err != nil {
-		return ledger.Sums{}, nil, cmp.Or(ctx.Err(), err)
+// residual copies one chunk of it.
+func (t *training) residual(r ledger.LogRead, i int) error {
+	lo, hi := t.layout.Chunk(i)
+	switch {
+	case r.Step == 0:
+		clear(r.Dst[lo:hi])
+	case r.Step > t.committed:
+		return fmt.Errorf("%d steps are committed: %w", t.committed, job.ErrNotFound)
+	case r.Step > t.floor:
+		return t.layout.DecodeResidual(r.Dst, r.Step-1, i, t.steps[r.Step-1].chunks[i].residual, r.Before[i])
+	case t.snapshot == nil || t.snapshot.Step != r.Step:
+		return fmt.Errorf("the log begins with step %d: %w", t.floor, job.ErrStale)
+	case t.snapshot.Chain[i] != r.Before[i]:
+		return ledger.Forked(t.snapshot.Chain[i], r.Before[i])
+	default:
+		copy(r.Dst[lo:hi], t.snapshot.Vectors[len(t.snapshot.Vectors)-1][lo:hi])
 	}
-	return l.RootChunks(ctx, lay, n, lay.AllChunks(), dst, before)
+	return nil
 }
 
-// RootChunks copies chunks of a committed root.
-func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, n int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	t, err := l.read(ctx, lay, cmp.Or(lay.CheckStep(n), lay.CheckChunks(chunks), lay.CheckVector("destination", dst), lay.CheckChain(before)))
+// Root copies chunks of a committed root.
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	t, err := l.read(ctx, lay, lay.CheckLogRead(r))
 	if err != nil {
 		return ledger.Sums{}, nil, err
 	}
 	defer l.mu.Unlock()
 	switch {
-	case n >= t.committed:
-		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %d steps are committed: %w", n, t.committed, job.ErrNotFound)
-	case n < t.floor:
-		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: the log begins with step %d: %w", n, t.floor, job.ErrStale)
+	case r.Step >= t.committed:
+		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %d steps are committed: %w", r.Step, t.committed, job.ErrNotFound)
+	case r.Step < t.floor:
+		return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: the log begins with step %d: %w", r.Step, t.floor, job.ErrStale)
 	}
-	after := slices.Clone(before)
+	after := slices.Clone(r.Before)
 	var sums ledger.Sums
-	for _, i := range chunks {
+	for _, i := range r.Chunks {
 		var sum uint64
-		if sums, sum, err = lay.DecodeRoot(dst, n, i, t.steps[n].chunks[i].root, before[i]); err != nil {
-			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: chunk %d: %w", n, i, err)
+		if sums, sum, err = lay.DecodeRoot(r.Dst, r.Step, i, t.steps[r.Step].chunks[i].root, r.Before[i]); err != nil {
+			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: chunk %d: %w", r.Step, i, err)
 		}
-		after[i] = before[i].Next(sum)
+		after[i] = r.Before[i].Next(sum)
 	}
 	return sums, after, nil
 }

@@ -18,51 +18,44 @@ import (
 // Append writes the chunks into the log, and only when all of them are there
 // runs the commit script. A job of one chunk has both in one pipeline; the
 // script then makes sure of the chunk itself, or writes it when it is tiny.
-func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain) (bool, ledger.Chain, error) {
-	err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("root", root.Gradient), lay.CheckResidual(residual), lay.CheckChain(before))
+func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
+	if err := lay.CheckAppend(w); err != nil {
+		return false, nil, err
+	}
+	entries := make([]entry, len(w.Chunks))
+	for i, c := range w.Chunks {
+		entries[i] = entry{chunk: c, before: w.Before[c]}
+	}
+	committed, err := l.appendAll(ctx, lay, w, entries)
 	if err != nil {
 		return false, nil, err
 	}
-	entries := make([]entry, len(chunks))
-	for i, c := range chunks {
-		entries[i] = entry{chunk: c, before: before[c]}
-	}
-	committed, err := l.appendAll(ctx, lay, step, chunks, entries, rounded{root, residual})
-	if err != nil {
-		return false, nil, err
-	}
-	after := slices.Clone(before)
+	after := slices.Clone(w.Before)
 	for _, e := range entries {
 		after[e.chunk] = e.before.Next(e.sum)
 	}
 	return committed, after, nil
 }
 
-func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, step int64, chunks []int, entries []entry, root rounded) (bool, error) {
+func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, w ledger.LogWrite, entries []entry) (bool, error) {
 	if lay.Chunks() == 1 {
-		committed, err := l.appendSingle(ctx, lay, step, &entries[0], root)
+		committed, err := l.appendSingle(ctx, lay, w, &entries[0])
 		if err != nil {
-			return false, fmt.Errorf("commit step %d: %w", step, err)
+			return false, fmt.Errorf("commit step %d: %w", w.Step, err)
 		}
 		return committed, nil
 	}
 	per, _ := rootBatches(lay)
 	for part := range slices.Chunk(entries, per) {
-		if err := l.appendChunks(ctx, lay, step, part, root); err != nil {
-			return false, fmt.Errorf("append root of step %d: %w", step, err)
+		if err := l.appendChunks(ctx, lay, w, part); err != nil {
+			return false, fmt.Errorf("append root of step %d: %w", w.Step, err)
 		}
 	}
-	committed, err := l.land(ctx, lay, step, chunks, root.Sums)
+	committed, err := l.land(ctx, lay, w.Step, w.Chunks, w.Root.Sums)
 	if err != nil {
-		return false, fmt.Errorf("commit step %d: %w", step, err)
+		return false, fmt.Errorf("commit step %d: %w", w.Step, err)
 	}
 	return committed, nil
-}
-
-// rounded is a root and, of a lossy wire, what rounding it lost.
-type rounded struct {
-	ledger.Partial
-	residual []float32
 }
 
 // entry is a chunk of a root on its way into the log.
@@ -79,17 +72,17 @@ type entry struct {
 }
 
 // close makes what is stored of the entry; the seal is appended to room.
-func (e *entry) close(room []byte, lay ledger.Layout, step int64, root rounded) ([]byte, error) {
+func (e *entry) close(room []byte, lay ledger.Layout, w ledger.LogWrite) ([]byte, error) {
 	lo, hi := lay.Chunk(e.chunk)
 	var err error
-	if e.payload, err = lay.Wire.Payload(root.Gradient[lo:hi]); err != nil {
+	if e.payload, err = lay.Wire.Payload(w.Root.Gradient[lo:hi]); err != nil {
 		return nil, fmt.Errorf("chunk %d: %w", e.chunk, err)
 	}
 	start := len(room)
-	room, e.sum = lay.Wire.AppendSeal(room, ledger.RootHeader(step, e.chunk, root.Sums, e.before), hi-lo, e.payload)
+	room, e.sum = lay.Wire.AppendSeal(room, ledger.RootHeader(w.Step, e.chunk, w.Root.Sums, e.before), hi-lo, e.payload)
 	e.seal = room[start:len(room):len(room)]
-	if root.residual != nil {
-		e.residual, err = lay.EncodeResidual(step, e.chunk, root.residual, e.before.Next(e.sum))
+	if w.Residual != nil {
+		e.residual, err = lay.EncodeResidual(w.Step, e.chunk, w.Residual, e.before.Next(e.sum))
 	}
 	return room, err
 }
@@ -112,32 +105,32 @@ func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, ste
 
 // appendSingle leaves the sealing to the commit script, and of a tiny chunk the
 // floats too.
-func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, step int64, e *entry, root rounded) (bool, error) {
-	if _, err := e.close(nil, lay, step, root); err != nil {
+func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, w ledger.LogWrite, e *entry) (bool, error) {
+	if _, err := e.close(nil, lay, w); err != nil {
 		return false, err
 	}
 	pipe := l.pipeline(len(e.payload) + len(e.residual))
 	floats := e.payload
-	e.keep(ctx, pipe, lay, step)
+	e.keep(ctx, pipe, lay, w.Step)
 	if !l.inlines(lay) {
-		e.floats = pipe.HSetNX(ctx, keysOf(lay).log(0), field(step), floats)
+		e.floats = pipe.HSetNX(ctx, keysOf(lay).log(0), field(w.Step), floats)
 		floats = nil
 	}
-	commit := commitCall(ctx, pipe, lay, step, []int{0}, root.Sums, e.seal, floats)
+	commit := commitCall(ctx, pipe, lay, w.Step, []int{0}, w.Root.Sums, e.seal, floats)
 	if err := pipe.exec(ctx); err != nil {
 		return false, err
 	}
 	n, err := commit.Int()
 	if err == nil && n != differs && e.floats != nil && !e.floats.Val() {
-		err = l.holds(ctx, lay, step, e)
+		err = l.holds(ctx, lay, w.Step, e)
 	}
 	if err == nil && n != differs {
-		err = l.holdsResidual(ctx, lay, step, e)
+		err = l.holdsResidual(ctx, lay, w.Step, e)
 	}
 	if err != nil || n != differs {
 		return n == 1, cmp.Or(err, vanished(n))
 	}
-	logged, err := l.control.HGet(ctx, keysOf(lay).log(0), sealPrefix+field(step)).Result()
+	logged, err := l.control.HGet(ctx, keysOf(lay).log(0), sealPrefix+field(w.Step)).Result()
 	if err != nil {
 		return false, fmt.Errorf("the log's entry for it: %w", classify(ctx, err))
 	}
@@ -172,21 +165,21 @@ func (l *Ledger) holdsResidual(ctx context.Context, lay ledger.Layout, step int6
 	return classify(ctx, err)
 }
 
-func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, step int64, entries []entry, root rounded) error {
+func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, w ledger.LogWrite, entries []entry) error {
 	_, size := rootBatches(lay)
 	pipe := l.pipeline(size * len(entries))
 	room := make([]byte, 0, wire.SealSize*len(entries))
 	for i := range entries {
 		var err error
-		if room, err = entries[i].close(room, lay, step, root); err != nil {
+		if room, err = entries[i].close(room, lay, w); err != nil {
 			return err
 		}
-		entries[i].send(ctx, pipe, lay, step)
+		entries[i].send(ctx, pipe, lay, w.Step)
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
-	return l.settle(ctx, lay, step, entries)
+	return l.settle(ctx, lay, w.Step, entries)
 }
 
 // settle reads what became of the entries. One that was there before must be

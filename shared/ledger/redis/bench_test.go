@@ -40,12 +40,12 @@ func benchmarkStep(b *testing.B, url string) {
 				arrivals, err := l.Put(ctx, lay, step, 3, right)
 				require.NoError(b, err)
 				require.Equal(b, []tree.Node{2, 3}, arrivals[0].Cover)
-				_, err = l.Partial(ctx, lay, step, 2, lay.AllChunks(), dst)
+				_, err = l.Partial(ctx, lay, ledger.PartialRead{Step: step, Node: 2, Chunks: lay.AllChunks(), Dst: dst})
 				require.NoError(b, err)
-				committed, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root, nil, chain)
+				committed, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: chain})
 				require.NoError(b, err)
 				require.True(b, committed)
-				_, chain, err = l.Root(ctx, lay, step, dst, chain)
+				_, chain, err = l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: dst, Before: chain})
 				require.NoError(b, err)
 				if step++; step%64 == 0 {
 					b.StopTimer()
@@ -74,14 +74,14 @@ func BenchmarkCalls(b *testing.B) {
 	b.Run("Append", func(b *testing.B) {
 		chain := lay.Genesis()
 		for step := int64(0); b.Loop(); step++ {
-			_, after, err := l.Append(b.Context(), lay, step, []int{0}, p, nil, chain)
+			_, after, err := l.Append(b.Context(), lay, ledger.LogWrite{Step: step, Chunks: []int{0}, Root: p, Before: chain})
 			require.NoError(b, err)
 			chain = after
 		}
 	})
 	b.Run("Root", func(b *testing.B) {
 		for b.Loop() {
-			_, _, err := l.Root(b.Context(), lay, 0, dst, lay.Genesis())
+			_, _, err := l.Root(b.Context(), lay, ledger.LogRead{Step: 0, Chunks: lay.AllChunks(), Dst: dst, Before: lay.Genesis()})
 			require.NoError(b, err)
 		}
 	})

@@ -37,12 +37,12 @@ func requireTrained(t *testing.T, l *Ledger, lay ledger.Layout, from, to int64) 
 	for step := from; step < to; step++ {
 		got := ledger.Partial{Gradient: make([]float32, lay.Params)}
 		var err error
-		got.Sums, chain, err = l.Root(t.Context(), lay, step, got.Gradient, chain)
+		got.Sums, chain, err = l.Root(t.Context(), lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: got.Gradient, Before: chain})
 		require.NoError(t, err)
 		require.Equal(t, ledgertest.Partial(lay, step, tree.Root), got)
 	}
 	require.Equal(t, ledgertest.Chain(lay, to), chain)
-	_, _, err := l.Root(t.Context(), lay, to, make([]float32, lay.Params), chain)
+	_, _, err := l.Root(t.Context(), lay, ledger.LogRead{Step: to, Chunks: lay.AllChunks(), Dst: make([]float32, lay.Params), Before: chain})
 	require.ErrorIs(t, err, job.ErrNotFound)
 }
 
@@ -151,12 +151,12 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 				crash(t, s, l)
 				requireState(t, l, lay, ledger.State{Committed: 2})
 				dst, ahead := make([]float32, lay.Params), ledgertest.Chain(lay, 5)
-				_, _, err = l.Root(ctx, lay, 5, dst, ahead)
+				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
 				require.ErrorIs(t, err, job.ErrNotFound, "it is not there yet, which is no fork")
 				if same {
 					train(t, l, lay, 2, 6)
 					requireTrained(t, l, lay, 0, 6)
-					_, _, err = l.Root(ctx, lay, 5, dst, ahead)
+					_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
 					require.NoError(t, err)
 					return
 				}
@@ -164,10 +164,10 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 				for step := int64(2); step < 6; step++ {
 					root := ledgertest.Partial(lay, step, tree.Root)
 					root.Sums.Examples++
-					_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), root, nil, chain)
+					_, chain, err = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: chain})
 					require.NoError(t, err)
 				}
-				_, _, err = l.Root(ctx, lay, 5, dst, ahead)
+				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
 				require.ErrorIs(t, err, job.ErrCorrupt)
 				require.ErrorContains(t, err, "rolled back")
 			})
@@ -206,7 +206,7 @@ func TestServerThatHasMemoryAgain(t *testing.T) {
 			require.Equal(t, []tree.Node{2, 3}, arrivals[0].Cover)
 			root, committed := ledgertest.Partial(lay, step, tree.Root), false
 			refused("append", func() (err error) {
-				committed, _, err = l.Append(ctx, lay, step, lay.AllChunks(), root, nil, ledgertest.Chain(lay, step))
+				committed, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: ledgertest.Chain(lay, step)})
 				return err
 			})
 			require.True(t, committed)
@@ -238,7 +238,7 @@ func TestServerThatIsSlow(t *testing.T) {
 		for step := range int64(2) {
 			root := ledgertest.Partial(lay, step, tree.Root)
 			call := func(ctx context.Context) error {
-				_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), root, nil, ledgertest.Chain(lay, step))
+				_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: ledgertest.Chain(lay, step)})
 				return err
 			}
 			release := proxy.Hold()

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,29 +60,28 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 
 // Partial reads chunks of a node's partial and holds them against the
 // seals they arrived with.
-func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, chunks []int, dst []float32) (ledger.Sums, error) {
-	err := cmp.Or(lay.CheckStep(step), lay.CheckNode(node), lay.CheckChunks(chunks), lay.CheckVector("destination", dst))
-	if err != nil {
+func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
+	if err := lay.CheckPartialRead(r); err != nil {
 		return ledger.Sums{}, err
 	}
 	k := keysOf(lay)
 	per, bytes := partialBatches(lay)
 	var sums agreedSums
-	for part := range slices.Chunk(chunks, per) {
+	for part := range slices.Chunk(r.Chunks, per) {
 		floats, seals := make([]*vector, len(part)), make([]*goredis.StringCmd, len(part))
 		err := l.read(ctx, bytes*len(part), func(pipe *pipeline) {
 			for i, c := range part {
 				lo, hi := lay.Chunk(c)
-				key, name := k.partials(c, step), field(node)
-				floats[i], seals[i] = pipe.vector(ctx, key, name, dst[lo:hi], lay.Wire.Partials()), pipe.HGet(ctx, key, digestPrefix+name)
+				key, name := k.partials(c, r.Step), field(r.Node)
+				floats[i], seals[i] = pipe.vector(ctx, key, name, r.Dst[lo:hi], lay.Wire.Partials()), pipe.HGet(ctx, key, digestPrefix+name)
 			}
 		})
 		if err != nil {
-			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: %w", node, step, err)
+			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: %w", r.Node, r.Step, err)
 		}
 		for i, c := range part {
-			if err := sums.decode(partialHeader(step, node, c, ledger.Sums{}), floats[i], seals[i]); err != nil {
-				return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", node, step, c, err)
+			if err := sums.decode(partialHeader(r.Step, r.Node, c, ledger.Sums{}), floats[i], seals[i]); err != nil {
+				return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", r.Node, r.Step, c, err)
 			}
 		}
 	}

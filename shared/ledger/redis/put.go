@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +47,7 @@ type putting struct {
 // just before it, reading what the node's sibling may have stored. Of larger
 // ones it asks first, and stores only those that it would not complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
-	if err := cmp.Or(lay.CheckStep(step), lay.CheckNode(node), lay.CheckVector("partial", p.Gradient)); err != nil {
+	if err := lay.CheckPut(step, node, p); err != nil {
 		return nil, err
 	}
 	put := &putting{

@@ -74,9 +74,9 @@ func TestServerThatRefusesWrites(t *testing.T) {
 				do(c.begin...)
 				errs := map[string]error{"Probe": l.Probe(ctx, lay)}
 				_, errs["Put"] = l.Put(ctx, lay, 2, 2, ledgertest.Partial(lay, 2, 2))
-				_, _, errs["Append"] = l.Append(ctx, lay, 2, lay.AllChunks(), ledgertest.Partial(lay, 2, tree.Root), nil, ledgertest.Chain(lay, 2))
+				_, _, errs["Append"] = l.Append(ctx, lay, ledger.LogWrite{Step: 2, Chunks: lay.AllChunks(), Root: ledgertest.Partial(lay, 2, tree.Root), Before: ledgertest.Chain(lay, 2)})
 				errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, snapshot(lay, 2))
-				errs["Leap"] = l.Leap(ctx, lay, 2, []ledger.Sums{{}}, snapshot(lay, 3), nil)
+				errs["CommitBatch"] = l.CommitBatch(ctx, lay, ledger.BatchCommit{From: 2, Sums: []ledger.Sums{{}}, Snapshot: snapshot(lay, 3)})
 				_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, 2, "u", []byte("x"))
 				do(c.end...)
 				for call, err := range errs {
@@ -145,11 +145,11 @@ func TestSnapshotThatNeedsWhatLingers(t *testing.T) {
 	chain := lay.Genesis()
 	var err error
 	for step := range int64(8) {
-		_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), ledgertest.Partial(lay, step, tree.Root), nil, chain)
+		_, chain, err = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: ledgertest.Partial(lay, step, tree.Root), Before: chain})
 		require.NoError(t, err)
 	}
 	require.NoError(t, l.PutSnapshot(ctx, lay, snapshot(lay, 8)), "every other entry stays")
-	_, _, err = l.Append(ctx, lay, 8, lay.AllChunks(), ledgertest.Partial(lay, 8, tree.Root), nil, chain)
+	_, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: 8, Chunks: lay.AllChunks(), Root: ledgertest.Partial(lay, 8, tree.Root), Before: chain})
 	require.NoError(t, err)
 	limit := memory() + 2<<20
 	require.NoError(t, l.control.ConfigSet(ctx, "maxmemory", strconv.FormatInt(limit, 10)).Err())

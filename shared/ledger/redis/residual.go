@@ -15,28 +15,31 @@ import (
 
 // Residual reads what the log has beside its last entry before the step and, of
 // chunks of which that is trimmed, what the snapshot there has.
-func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
-	if err := lay.CheckRead(step, chunks, dst, before); err != nil {
+func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
+	if err := lay.CheckResidualRead(r); err != nil {
 		return err
 	}
-	if step == 0 {
-		for _, c := range chunks {
+	if r.Step == 0 {
+		for _, c := range r.Chunks {
 			lo, hi := lay.Chunk(c)
-			clear(dst[lo:hi])
+			clear(r.Dst[lo:hi])
 		}
 		return ctx.Err()
 	}
 	per, _ := partialBatches(lay)
-	for part := range slices.Chunk(chunks, per) {
-		trimmed, err := l.logged(ctx, lay, step, part, dst, before)
+	for part := range slices.Chunk(r.Chunks, per) {
+		some := r
+		some.Chunks = part
+		trimmed, err := l.logged(ctx, lay, some)
 		if errors.Is(err, errLost) { // as with roots
-			trimmed, err = l.logged(ctx, lay, step, part, dst, before)
+			trimmed, err = l.logged(ctx, lay, some)
 		}
 		if err == nil && len(trimmed) > 0 {
-			err = l.folded(ctx, lay, step, trimmed, dst, before)
+			some.Chunks = trimmed
+			err = l.folded(ctx, lay, some)
 		}
 		if err != nil {
-			return fmt.Errorf("read residual before step %d: %w", step, err)
+			return fmt.Errorf("read residual before step %d: %w", r.Step, err)
 		}
 	}
 	return nil
@@ -44,22 +47,22 @@ func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, step int64, ch
 
 // logged reads the residuals beside the log's entries of step-1 and returns the chunks
 // of which they are trimmed. The order of reading is that of rootChunks.
-func (l *Ledger) logged(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (trimmed []int, err error) {
+func (l *Ledger) logged(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (trimmed []int, err error) {
 	k := keysOf(lay)
 	_, size := partialBatches(lay)
-	pipe := l.pipeline(size * len(chunks))
+	pipe := l.pipeline(size * len(r.Chunks))
 	control := pipe.HGet(ctx, k.control(), fieldCommitted)
-	found := make([]*goredis.SliceCmd, len(chunks))
-	for i, c := range chunks {
-		found[i] = pipe.HMGet(ctx, k.log(c), residualPrefix+field(step-1), fieldFloor)
+	found := make([]*goredis.SliceCmd, len(r.Chunks))
+	for i, c := range r.Chunks {
+		found[i] = pipe.HMGet(ctx, k.log(c), residualPrefix+field(r.Step-1), fieldFloor)
 	}
 	if err := pipe.exec(ctx); err != nil {
 		return nil, err
 	}
-	if committed, _ := number(control.Val()); step > committed {
+	if committed, _ := number(control.Val()); r.Step > committed {
 		return nil, fmt.Errorf("%d steps are committed: %w", committed, job.ErrNotFound)
 	}
-	for i, c := range chunks {
+	for i, c := range r.Chunks {
 		values := found[i].Val()
 		if len(values) != 2 {
 			return nil, fmt.Errorf("chunk %d: %d values instead of 2", c, len(values))
@@ -68,13 +71,13 @@ func (l *Ledger) logged(ctx context.Context, lay ledger.Layout, step int64, chun
 		floor, _ := number(text)
 		kept, ok := values[0].(string)
 		switch {
-		case floor >= step:
+		case floor >= r.Step:
 			trimmed = append(trimmed, c)
 			continue
 		case !ok:
 			err = errLost
 		default:
-			err = lay.DecodeResidual(dst, step-1, c, bytesOf(kept), before[c])
+			err = lay.DecodeResidual(r.Dst, r.Step-1, c, bytesOf(kept), r.Before[c])
 		}
 		if err != nil {
 			return nil, fmt.Errorf("chunk %d: %w", c, err)
@@ -85,19 +88,19 @@ func (l *Ledger) logged(ctx context.Context, lay ledger.Layout, step int64, chun
 
 // folded reads the last vector of the snapshot after so many steps, if it is the
 // newest.
-func (l *Ledger) folded(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) error {
+func (l *Ledger) folded(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
 	const least = 2 // vectors that such a snapshot has
-	err := l.snapshotChunks(ctx, lay, step, chunks, least, func(c int, stored []byte) error {
-		return decodeFolded(lay, step, c, stored, dst, before[c])
+	err := l.snapshotChunks(ctx, lay, r.Step, r.Chunks, least, func(c int, stored []byte) error {
+		return decodeFolded(lay, r.Step, c, stored, r.Dst, r.Before[c])
 	})
 	if err != nil && !errors.Is(err, errLost) {
-		return fmt.Errorf("snapshot %d: %w", step, err)
+		return fmt.Errorf("snapshot %d: %w", r.Step, err)
 	}
 	newest, _, nerr := l.newest(ctx, lay)
 	switch {
 	case nerr != nil:
 		return nerr
-	case newest != step:
+	case newest != r.Step:
 		return fmt.Errorf("the log is trimmed, and the newest snapshot is of step %d: %w", newest, job.ErrStale)
 	default:
 		return err

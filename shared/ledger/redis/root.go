@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,30 +22,23 @@ type logged struct {
 	meta   *goredis.SliceCmd
 }
 
-// Root reads a committed step's root.
-func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, step int64, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	if err := lay.Validate(); err != nil {
-		return ledger.Sums{}, nil, err
-	}
-	return l.RootChunks(ctx, lay, step, lay.AllChunks(), dst, before)
-}
-
-// RootChunks reads chunks of a committed step's root.
-func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before ledger.Chain) (ledger.Sums, ledger.Chain, error) {
-	err := cmp.Or(lay.CheckStep(step), lay.CheckChunks(chunks), lay.CheckVector("destination", dst), lay.CheckChain(before))
-	if err != nil {
+// Root reads chunks of a committed step's root.
+func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
+	if err := lay.CheckLogRead(r); err != nil {
 		return ledger.Sums{}, nil, err
 	}
 	per, _ := rootBatches(lay)
 	var sums agreedSums
-	after := slices.Clone(before)
-	for part := range slices.Chunk(chunks, per) {
-		err := l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
+	after := slices.Clone(r.Before)
+	for part := range slices.Chunk(r.Chunks, per) {
+		some := r
+		some.Chunks = part
+		err := l.rootChunks(ctx, lay, some, after, &sums)
 		if errors.Is(err, errLost) { // a cluster's nodes answer in any order: the step may just have been committed
-			err = l.rootChunks(ctx, lay, step, part, dst, before, after, &sums)
+			err = l.rootChunks(ctx, lay, some, after, &sums)
 		}
 		if err != nil {
-			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %w", step, err)
+			return ledger.Sums{}, nil, fmt.Errorf("read root of step %d: %w", r.Step, err)
 		}
 	}
 	return sums.Sums, after, nil
@@ -55,38 +47,38 @@ func (l *Ledger) RootChunks(ctx context.Context, lay ledger.Layout, step int64, 
 // rootChunks reads the count of committed steps before the log and the floor
 // after it, so that a missing chunk is told apart as not yet there, trimmed,
 // or lost. It sets the chunks' links of after.
-func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, dst []float32, before, after ledger.Chain, sums *agreedSums) error {
+func (l *Ledger) rootChunks(ctx context.Context, lay ledger.Layout, r ledger.LogRead, after ledger.Chain, sums *agreedSums) error {
 	k := keysOf(lay)
 	_, size := rootBatches(lay)
 	var control *goredis.StringCmd
-	found := make([]logged, len(chunks))
-	err := l.read(ctx, size*len(chunks), func(pipe *pipeline) {
+	found := make([]logged, len(r.Chunks))
+	err := l.read(ctx, size*len(r.Chunks), func(pipe *pipeline) {
 		control = pipe.HGet(ctx, k.control(), fieldCommitted)
-		for i, c := range chunks {
+		for i, c := range r.Chunks {
 			lo, hi := lay.Chunk(c)
-			key, name := k.log(c), field(step)
-			found[i] = logged{pipe.vector(ctx, key, name, dst[lo:hi], lay.Wire), pipe.HMGet(ctx, key, sealPrefix+name, fieldFloor)}
+			key, name := k.log(c), field(r.Step)
+			found[i] = logged{pipe.vector(ctx, key, name, r.Dst[lo:hi], lay.Wire), pipe.HMGet(ctx, key, sealPrefix+name, fieldFloor)}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if committed, _ := number(control.Val()); step >= committed {
+	if committed, _ := number(control.Val()); r.Step >= committed {
 		return fmt.Errorf("%d steps are committed: %w", committed, job.ErrNotFound)
 	}
-	for i, c := range chunks {
+	for i, c := range r.Chunks {
 		meta := found[i].meta.Val()
 		if len(meta) != 2 {
 			return fmt.Errorf("chunk %d: %d values instead of 2", c, len(meta))
 		}
 		text, _ := meta[1].(string)
-		if floor, _ := number(text); floor > step {
+		if floor, _ := number(text); floor > r.Step {
 			return fmt.Errorf("the log begins with step %d: %w", floor, job.ErrStale)
 		}
-		sum, err := sums.decodeRoot(step, c, found[i].floats, meta[0], before[c])
+		sum, err := sums.decodeRoot(r.Step, c, found[i].floats, meta[0], r.Before[c])
 		switch {
 		case err == nil:
-			after[c] = before[c].Next(sum)
+			after[c] = r.Before[c].Next(sum)
 		case errors.Is(err, job.ErrNotFound):
 			return fmt.Errorf("chunk %d: %w", c, errLost)
 		default:

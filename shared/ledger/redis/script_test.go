@@ -59,7 +59,7 @@ func TestCutTrim(t *testing.T) {
 	k := keysOf(lay)
 	v := make([]float32, 7)
 	for step := range int64(100) {
-		_, _, err := l.Append(ctx, lay, step, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, lay.Genesis())
+		_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: ledger.Partial{Gradient: v}, Before: lay.Genesis()})
 		require.NoError(t, err)
 	}
 	pipe := l.pipeline(0)
@@ -86,7 +86,7 @@ func TestEntriesLinger(t *testing.T) {
 	v := make([]float32, 7)
 	chains := []ledger.Chain{lay.Genesis()}
 	for step := range int64(8) {
-		_, after, err := l.Append(ctx, lay, step, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, chains[step])
+		_, after, err := l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: ledger.Partial{Gradient: v}, Before: chains[step]})
 		require.NoError(t, err)
 		chains = append(chains, after)
 	}
@@ -99,7 +99,7 @@ func TestEntriesLinger(t *testing.T) {
 		require.ElementsMatch(t, append(lingering, kept...), logFields(t, l, lay, c))
 	}
 	for step := range int64(4) {
-		_, _, err := l.Root(ctx, lay, step, v, chains[step])
+		_, _, err := l.Root(ctx, lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: v, Before: chains[step]})
 		require.ErrorIs(t, err, job.ErrStale)
 	}
 	trim(6)
@@ -150,7 +150,7 @@ func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
 		lay := ledgertest.Layout(7, 3, 1)
 		v := []float32{1, 2, 3, 4, 5, 6, 7}
 		require.NoError(t, ledgertest.Begin(ctx, l, lay, ledger.Snapshot{Step: 3, Vectors: [][]float32{v}, Chain: lay.Genesis()}))
-		_, _, err := l.Append(ctx, lay, 3, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, lay.Genesis())
+		_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 3, Chunks: lay.AllChunks(), Root: ledger.Partial{Gradient: v}, Before: lay.Genesis()})
 		require.NoError(t, err)
 		before, err := l.State(ctx, lay)
 		require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
 		require.EqualValues(t, 3, step)
 		require.Equal(t, v, got)
 		root := make([]float32, 7)
-		_, _, err = l.Root(ctx, lay, 3, root, lay.Genesis())
+		_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 3, Chunks: lay.AllChunks(), Dst: root, Before: lay.Genesis()})
 		require.NoError(t, err)
 		require.Equal(t, v, root)
 	})
@@ -248,7 +248,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			for _, c := range logged {
 				entries = append(entries, entry{chunk: c, before: lay.Genesis()[c]})
 			}
-			require.NoError(t, l.appendChunks(ctx, lay, 0, entries, rounded{Partial: root}))
+			require.NoError(t, l.appendChunks(ctx, lay, ledger.LogWrite{Root: root}, entries))
 			state, err := l.State(ctx, lay)
 			require.NoError(t, err)
 			require.Zero(t, state.Committed, "nobody has landed them")
@@ -256,7 +256,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			_, err = l.Arrived(ctx, lay, 0)
 			require.NoError(t, err)
 			if len(logged) < lay.Chunks() { // the others come later, from another worker
-				committed, _, err := l.Append(ctx, lay, 0, []int{0, 2}, root, nil, lay.Genesis())
+				committed, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: []int{0, 2}, Root: root, Before: lay.Genesis()})
 				require.NoError(t, err)
 				require.True(t, committed)
 			}

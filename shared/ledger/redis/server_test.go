@@ -92,7 +92,7 @@ func TestServerThatFillsUp(t *testing.T) {
 		var step int64
 		for ; err == nil && step < 100; step++ {
 			root := ledgertest.Partial(lay, step, tree.Root)
-			_, chain, err = l.Append(ctx, lay, step, lay.AllChunks(), root, nil, chain)
+			_, chain, err = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: chain})
 		}
 		require.ErrorIs(t, err, job.ErrFull)
 		state, err := l.State(ctx, lay)
@@ -122,7 +122,7 @@ func TestFullServer(t *testing.T) {
 		v := make([]float32, lay.Params)
 		errs := map[string]error{}
 		_, errs["Put"] = l.Put(ctx, lay, 1, 4, p)
-		_, _, errs["Append"] = l.Append(ctx, lay, 1, lay.AllChunks(), ledger.Partial{Gradient: v}, nil, lay.Genesis())
+		_, _, errs["Append"] = l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: lay.AllChunks(), Root: ledger.Partial{Gradient: v}, Before: lay.Genesis()})
 		errs["PutSnapshot"] = l.PutSnapshot(ctx, lay, ledger.Snapshot{Step: 1, Vectors: [][]float32{v}, Chain: lay.Genesis()})
 		_, errs["PutEvaluation"] = l.PutEvaluation(ctx, lay, 0, "u", []byte("x"))
 		for call, err := range errs {
@@ -216,7 +216,7 @@ func TestDeleteLeavesNoKeys(t *testing.T) {
 			require.NoError(t, err)
 			_, err = l.Put(ctx, lay, step, 2, ledgertest.Partial(lay, step, 2))
 			require.NoError(t, err)
-			_, _, err = l.Append(ctx, lay, 2*step, []int{0}, ledger.Partial{Gradient: make([]float32, 9)}, nil, lay.Genesis())
+			_, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: 2 * step, Chunks: []int{0}, Root: ledger.Partial{Gradient: make([]float32, 9)}, Before: lay.Genesis()})
 			require.NoError(t, err)
 		}
 		writeStep(t, l, ledgertest.Layout(9, 4, 2))
@@ -251,7 +251,7 @@ func TestScriptsAreSentAgain(t *testing.T) {
 			require.Equal(t, []tree.Node{2, 3}, arrivals[0].Cover)
 			forget()
 			root := ledgertest.Partial(lay, 0, 1)
-			committed, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, nil, lay.Genesis())
+			committed, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Before: lay.Genesis()})
 			require.NoError(t, err)
 			require.True(t, committed)
 			forget()

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,51 +26,59 @@ func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot
 	return l.put(ctx, lay, s, true)
 }
 
-// Leap stores the chunks, then commits the steps and makes the snapshot the newest,
+// CommitBatch stores the chunks, then commits the steps and makes the snapshot the newest,
 // then trims. A call that was cut short before it committed leaves chunks of a
 // snapshot, which the next one of this step stores again, and a later one trims.
-func (l *Ledger) Leap(ctx context.Context, lay ledger.Layout, from int64, sums []ledger.Sums, s ledger.Snapshot, marked []string) error {
-	if err := lay.CheckLeap(from, sums, s); err != nil {
+func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
+	if err := lay.CheckBatch(b); err != nil {
 		return err
 	}
-	if err := l.putChunks(ctx, lay, s); err != nil {
+	to := b.Snapshot.Step
+	if err := l.putChunks(ctx, lay, b.Snapshot); err != nil {
 		return err
 	}
-	k, losses := keysOf(lay), make([]byte, 0, lossBytes*len(sums))
-	for _, one := range sums {
+	if err := l.commitBatch(ctx, lay, b); err != nil {
+		return fmt.Errorf("batch commit from step %d to %d: %w", b.From, to, err)
+	}
+	return l.trimAll(ctx, lay, to)
+}
+
+// commitBatch runs the leap script.
+func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
+	k, to := keysOf(lay), b.Snapshot.Step
+	losses := make([]byte, 0, lossBytes*len(b.Sums))
+	for _, one := range b.Sums {
 		losses = append(losses, lossEntry(one)...)
 	}
 	pipe := l.pipeline(0)
 	keys := []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)}
-	args := []any{from, s.Step, losses, jobLife.Milliseconds(), string(lay.Plan)}
-	for _, unit := range marked {
+	args := []any{b.From, to, losses, jobLife.Milliseconds(), string(lay.Plan)}
+	for _, unit := range b.Marks {
 		args = append(args, unit)
 	}
 	call := pipe.run(ctx, leapScript, keys, args...)
 	if err := pipe.exec(ctx); err != nil {
-		return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
+		return err
 	}
 	reply, err := call.Int64Slice()
 	if err == nil && len(reply) != 3 {
 		err = fmt.Errorf("the leap script answered %v", reply)
 	}
 	if err != nil {
-		return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
+		return err
 	}
 	done, committed, more := reply[0] == 1, reply[1], reply[2] == 1
 	if !done {
-		return ledger.Apart(from, s.Step, committed)
+		return ledger.NotNext(b.From, to, committed)
 	}
 	if more { // steps after it may have landed already
-		if _, err := l.land(ctx, lay, s.Step, nil, ledger.Sums{}); err != nil {
-			return fmt.Errorf("leap from step %d to %d: %w", from, s.Step, err)
-		}
+		_, err = l.land(ctx, lay, to, nil, ledger.Sums{})
 	}
-	return l.trimAll(ctx, lay, s.Step)
+	return err
 }
 
 func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
-	if err := cmp.Or(lay.CheckSnapshot(s.Step, s.Vectors), lay.CheckChain(s.Chain)); err != nil {
+	if err := lay.CheckPutSnapshot(s); err != nil {
 		return err
 	}
 	newest, ok, err := l.newest(ctx, lay)
@@ -188,9 +195,9 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 	}
 	switch {
 	case reply[0] < step && begins:
-		return 0, ledger.Bare(step)
+		return 0, ledger.NoLosses(step)
 	case reply[0] < step:
-		return 0, ledger.Ahead(step, reply[2])
+		return 0, ledger.NotCommitted(step, reply[2])
 	}
 	if reply[1] == 1 { // steps after it may have landed already
 		if _, err := l.land(ctx, lay, step, nil, ledger.Sums{}); err != nil {

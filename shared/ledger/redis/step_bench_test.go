@@ -55,14 +55,14 @@ func (w *worker) put(b *testing.B, step int64) {
 		return
 	}
 	if len(read) > 0 {
-		sums, err = w.Partial(ctx, w.lay, step, w.node.Sibling(), read, w.root.Gradient)
+		sums, err = w.Partial(ctx, w.lay, ledger.PartialRead{Step: step, Node: w.node.Sibling(), Chunks: read, Dst: w.root.Gradient})
 		require.NoError(b, err)
 	}
 	for _, c := range w.mine {
 		lo, hi := w.lay.Chunk(c)
 		numeric.Add(w.root.Gradient[lo:hi], w.root.Gradient[lo:hi], w.partial.Gradient[lo:hi])
 	}
-	_, w.chain, err = w.Append(ctx, w.lay, step, w.mine, ledger.Partial{Gradient: w.root.Gradient, Sums: w.partial.Sums.Add(sums)}, nil, w.chain)
+	_, w.chain, err = w.Append(ctx, w.lay, ledger.LogWrite{Step: step, Chunks: w.mine, Root: ledger.Partial{Gradient: w.root.Gradient, Sums: w.partial.Sums.Add(sums)}, Before: w.chain})
 	require.NoError(b, err)
 }
 
@@ -72,7 +72,7 @@ func (w *worker) read(b *testing.B, step int64) {
 		return
 	}
 	var err error
-	_, w.chain, err = w.RootChunks(b.Context(), w.lay, step, w.others, w.root.Gradient, w.chain)
+	_, w.chain, err = w.Root(b.Context(), w.lay, ledger.LogRead{Step: step, Chunks: w.others, Dst: w.root.Gradient, Before: w.chain})
 	require.NoError(b, err)
 }
 

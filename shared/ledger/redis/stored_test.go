@@ -22,7 +22,7 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 	t.Helper()
 	ctx := t.Context()
 	root := ledgertest.Partial(lay, 0, tree.Root)
-	_, _, err := l.Append(ctx, lay, 0, lay.AllChunks(), root, nil, lay.Genesis())
+	_, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Before: lay.Genesis()})
 	require.NoError(t, err)
 	require.NoError(t, l.PutSnapshot(ctx, lay, ledger.Snapshot{Vectors: [][]float32{root.Gradient, root.Gradient}, Chain: lay.Genesis()}))
 	_, err = l.Put(ctx, lay, 1, 2, ledgertest.Partial(lay, 1, 2))
@@ -32,8 +32,8 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 // reads reads back what writeStep wrote.
 func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
 	errs, dst := map[string]error{}, make([]float32, lay.Params)
-	_, errs["partials:1"] = l.Partial(t.Context(), lay, 1, 2, lay.AllChunks(), dst)
-	_, _, errs["log"] = l.Root(t.Context(), lay, 0, dst, lay.Genesis())
+	_, errs["partials:1"] = l.Partial(t.Context(), lay, ledger.PartialRead{Step: 1, Node: 2, Chunks: lay.AllChunks(), Dst: dst})
+	_, _, errs["log"] = l.Root(t.Context(), lay, ledger.LogRead{Step: 0, Chunks: lay.AllChunks(), Dst: dst, Before: lay.Genesis()})
 	_, _, errs["snapshot"] = l.Snapshot(t.Context(), lay, [][]float32{dst, make([]float32, lay.Params)})
 	return errs
 }
@@ -99,10 +99,10 @@ func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
 	l := open(t, redistest.Mini(t))
 	lay := ledgertest.Layout(4, 2, 2)
 	for c, examples := range []int64{10, 11} {
-		_, _, err := l.Append(t.Context(), lay, 0, []int{c}, ledger.Partial{Gradient: make([]float32, 4), Sums: ledger.Sums{Examples: examples}}, nil, lay.Genesis())
+		_, _, err := l.Append(t.Context(), lay, ledger.LogWrite{Step: 0, Chunks: []int{c}, Root: ledger.Partial{Gradient: make([]float32, 4), Sums: ledger.Sums{Examples: examples}}, Before: lay.Genesis()})
 		require.NoError(t, err)
 	}
-	_, _, err := l.Root(t.Context(), lay, 0, make([]float32, 4), lay.Genesis())
+	_, _, err := l.Root(t.Context(), lay, ledger.LogRead{Step: 0, Chunks: lay.AllChunks(), Dst: make([]float32, 4), Before: lay.Genesis()})
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 
@@ -117,14 +117,14 @@ func TestPartialStoredByACutCall(t *testing.T) {
 	nodes, err := l.Arrived(ctx, lay, 0)
 	require.NoError(t, err)
 	require.Empty(t, nodes)
-	_, err = l.Partial(ctx, lay, 0, 2, []int{0}, make([]float32, 3))
+	_, err = l.Partial(ctx, lay, ledger.PartialRead{Step: 0, Node: 2, Chunks: []int{0}, Dst: make([]float32, 3)})
 	require.ErrorIs(t, err, job.ErrNotFound)
 
 	wrong := ledgertest.Partial(lay, 0, 2)
 	wrong.Gradient[0]++
 	_, err = l.Put(ctx, lay, 0, 2, wrong)
 	require.NoError(t, err)
-	_, err = l.Partial(ctx, lay, 0, 2, []int{0}, make([]float32, 3))
+	_, err = l.Partial(ctx, lay, ledger.PartialRead{Step: 0, Node: 2, Chunks: []int{0}, Dst: make([]float32, 3)})
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 
@@ -137,12 +137,12 @@ func TestRootStoredByACutCall(t *testing.T) {
 			root := ledgertest.Partial(lay, 0, tree.Root)
 			lo, hi := lay.Chunk(0)
 			require.NoError(t, l.control.HSet(ctx, keysOf(lay).log(0), "0", wire.Bytes(root.Gradient[lo:hi])).Err())
-			_, _, err := l.Root(ctx, lay, 0, make([]float32, 5), lay.Genesis())
+			_, _, err := l.Root(ctx, lay, ledger.LogRead{Step: 0, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: lay.Genesis()})
 			require.ErrorIs(t, err, job.ErrNotFound)
 			if !same {
 				root.Gradient[0]++
 			}
-			_, _, err = l.Append(ctx, lay, 0, lay.AllChunks(), root, nil, lay.Genesis())
+			_, _, err = l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: lay.AllChunks(), Root: root, Before: lay.Genesis()})
 			if same {
 				require.NoError(t, err)
 				requireTrained(t, l, lay, 0, 1)

@@ -1,5 +1,21 @@
 package ledger
 
+import "context"
+
+// Admin watches over the store and removes jobs from it.
+type Admin interface {
+	// Probe writes a few bytes to each server that keeps a part of the job. It
+	// returns nil when all of them can be written, and otherwise the error that
+	// other writes fail with too. What it writes goes away by itself.
+	Probe(ctx context.Context, l Layout) error
+	// Room returns how much memory the store has and uses.
+	Room(ctx context.Context) (Room, error)
+	// Delete removes everything kept for the job, its notes among it. Of the layout it
+	// needs the reference alone: without a chunk length, which nobody may know any
+	// more, it looks through everything that the store holds.
+	Delete(ctx context.Context, l Layout) error
+}
+
 // Room is the memory of a store, in bytes, over all of its servers.
 type Room struct {
 	Limit int64 // of all that is stored; 0: none, or not known
