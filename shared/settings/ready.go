@@ -95,14 +95,9 @@ func (r *Ready) nats(name string, keep time.Duration, ask func(context.Context, 
 // probeLayout is of no job. Its many chunks lie on every master of a cluster.
 var probeLayout = ledger.Layout{Ref: job.Ref{Job: "readyz", Run: "probe"}, Params: 256, ChunkLen: 1, Microbatch: 1}
 
-// redisWrites asks the ledger for a write when it can probe, else for a reply.
+// redisWrites asks the ledger for a write.
 func redisWrites(ctx context.Context, p *probed) error {
-	if l, ok := any(p.Ledger).(interface {
-		Probe(ctx context.Context, l ledger.Layout) error
-	}); ok {
-		return l.Probe(ctx, probeLayout)
-	}
-	return p.Ledger.Ping(ctx)
+	return p.Ledger.Probe(ctx, probeLayout)
 }
 
 // tempProbe is how many bytes are written to try the folder for temporary files.

@@ -92,7 +92,7 @@ func TestTLS(t *testing.T) {
 	for _, tls := range []access.TLS{{CA: access.File(cert), Cert: access.File(cert), Key: access.File(key)}, {Insecure: true, Cert: access.File(cert), Key: access.File(key)}} {
 		l, err := Open(t.Context(), Config{URL: access.URL(url), TLS: tls})
 		require.NoError(t, err)
-		require.NoError(t, l.Ping(t.Context()))
+		require.NoError(t, l.control.Ping(t.Context()).Err())
 		require.NoError(t, l.Close())
 	}
 }

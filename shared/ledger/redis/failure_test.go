@@ -64,7 +64,7 @@ func crash(t *testing.T, s *redistest.Server, l *Ledger) {
 	t.Helper()
 	s.Stop()
 	s.Restart()
-	require.Eventually(t, func() bool { return l.Ping(t.Context()) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.control.Ping(t.Context()).Err() == nil }, 10*time.Second, time.Millisecond)
 }
 
 // eachLayout runs a test with a job of one chunk and one of several.

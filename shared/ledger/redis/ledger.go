@@ -15,7 +15,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -38,17 +37,6 @@ type silent struct{}
 func (silent) Printf(context.Context, string, ...any) {}
 
 func init() { goredis.SetLogger(silent{}) }
-
-// Ping reports whether the servers answer.
-func (l *Ledger) Ping(ctx context.Context) error {
-	err := eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
-		return node.Ping(ctx).Err()
-	})
-	if err != nil {
-		return fmt.Errorf("ping redis: %w", classify(ctx, err))
-	}
-	return nil
-}
 
 // Close ends all connections.
 func (l *Ledger) Close() error { return errors.Join(l.vectors.Close(), l.control.Close()) }

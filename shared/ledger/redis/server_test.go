@@ -61,7 +61,7 @@ func TestWrongPasswordIsRefusedAtOnce(t *testing.T) {
 	}
 	l, err := Open(t.Context(), Config{URL: access.URL(s.URL), Password: "right"})
 	require.NoError(t, err)
-	require.NoError(t, l.Ping(t.Context()))
+	require.NoError(t, l.control.Ping(t.Context()).Err())
 	require.NoError(t, l.Close())
 }
 
