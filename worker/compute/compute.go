@@ -53,7 +53,7 @@ type Computer struct {
 	// its plan; otherwise every task is taken at its word.
 	Records Records
 
-	ledger   ledger.Ledger
+	ledger   ledger.Worker
 	blobs    blob.Store
 	announce Announcer
 	log      zerolog.Logger
@@ -65,7 +65,7 @@ type Computer struct {
 
 // New returns a computer for slots threads of each lane. memory is the
 // limit in bytes on cached replicas.
-func New(l ledger.Ledger, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
+func New(l ledger.Worker, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
 	m := new(account)
 	c := &Computer{
 		ledger:   l,

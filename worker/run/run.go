@@ -51,7 +51,7 @@ type Config struct {
 	Slots    int // gradient tasks at a time, at least 1; as many evaluations beside them
 	Numerics job.Numerics
 	Queue    queue.Queue
-	Ledger   ledger.Ledger
+	Ledger   ledger.Worker
 	Blobs    blob.Store
 	Bus      Bus
 	// Records confirms what tasks are asked for.
