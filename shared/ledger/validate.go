@@ -116,6 +116,17 @@ func (l Layout) CheckResidualRead(r LogRead) error {
 	return err
 }
 
+// CheckLosses reports an invalid layout or range of steps.
+func (l Layout) CheckLosses(from, to int64) error {
+	if err := l.Validate(); err != nil {
+		return err
+	}
+	if from < 0 || to < from {
+		return fmt.Errorf("losses from step %d to %d: want 0 ≤ from ≤ to: %w", from, to, job.ErrInvalid)
+	}
+	return nil
+}
+
 // CheckPut reports an invalid layout, step or node, or a partial that is not [P].
 func (l Layout) CheckPut(step int64, node tree.Node, p Partial) error {
 	return cmp.Or(l.CheckStep(step), l.checkNode(node), l.CheckVector("partial", p.Gradient))

@@ -148,11 +148,7 @@ func (l *Ledger) State(ctx context.Context, lay ledger.Layout) (ledger.State, er
 
 // Losses reads the sums of committed steps.
 func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
-	var fault error
-	if from < 0 || to < from {
-		fault = fmt.Errorf("losses from step %d to %d: want 0 ≤ from ≤ to: %w", from, to, job.ErrInvalid)
-	}
-	t, err := l.read(ctx, lay, fault)
+	t, err := l.read(ctx, lay, lay.CheckLosses(from, to))
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ type entry struct {
 	seal     []byte
 	residual []byte           // of a lossy wire
 	floats   *goredis.BoolCmd // were they stored?
-	kept     *goredis.BoolCmd // was the residual stored?
+	kept     *kept            // the residual on its way; nil when there is none
 	sealed   *call
 }
 
@@ -91,7 +91,7 @@ func (e *entry) close(room []byte, lay ledger.Layout, w ledger.LogWrite) ([]byte
 // that an entry that is there has its residual.
 func (e *entry) keep(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64) {
 	if e.residual != nil {
-		e.kept = pipe.HSetNX(ctx, keysOf(lay).log(e.chunk), residualPrefix+field(step), e.residual)
+		e.kept = pipe.keep(ctx, e.chunk, keysOf(lay).log(e.chunk), residualPrefix+field(step), e.residual)
 	}
 }
 
@@ -125,7 +125,7 @@ func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, w ledger.L
 		err = l.holds(ctx, lay, w.Step, e)
 	}
 	if err == nil && n != differs {
-		err = l.holdsResidual(ctx, lay, w.Step, e)
+		err = l.holdResiduals(ctx, []entry{*e})
 	}
 	if err != nil || n != differs {
 		return n == 1, cmp.Or(err, vanished(n))
@@ -149,20 +149,20 @@ func (l *Ledger) holds(ctx context.Context, lay ledger.Layout, step int64, e *en
 	return classify(ctx, err)
 }
 
-// holdsResidual reports a residual beside the log that was there before and is not
+// holdResiduals reports a residual beside the log that was there before and is not
 // the entry's.
-func (l *Ledger) holdsResidual(ctx context.Context, lay ledger.Layout, step int64, e *entry) error {
-	if e.kept == nil || e.kept.Val() {
-		return nil
+func (l *Ledger) holdResiduals(ctx context.Context, entries []entry) error {
+	var residuals []*kept
+	for _, e := range entries {
+		if e.kept != nil {
+			residuals = append(residuals, e.kept)
+		}
 	}
-	was, err := l.vectors.HGet(ctx, keysOf(lay).log(e.chunk), residualPrefix+field(step)).Result()
-	if errors.Is(err, goredis.Nil) {
-		return nil // trimmed meanwhile
+	k, err := l.differing(ctx, residuals)
+	if k != nil {
+		return fmt.Errorf("chunk %d: %w", k.chunk, ledger.ErrResidual)
 	}
-	if err == nil && was != string(e.residual) {
-		err = ledger.ErrResidual
-	}
-	return classify(ctx, err)
+	return err
 }
 
 func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, w ledger.LogWrite, entries []entry) error {
@@ -190,13 +190,13 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 		e := &entries[i]
 		reply, err := e.sealed.StringSlice()
 		if err == nil {
-			err = cmp.Or(l.settled(ctx, lay, step, e, reply), l.holdsResidual(ctx, lay, step, e))
+			err = l.settled(ctx, lay, step, e, reply)
 		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", e.chunk, err)
 		}
 	}
-	return nil
+	return l.holdResiduals(ctx, entries)
 }
 
 func (l *Ledger) settled(ctx context.Context, lay ledger.Layout, step int64, e *entry, reply []string) error {

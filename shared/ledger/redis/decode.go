@@ -50,35 +50,11 @@ func (s *agreedSums) agree(got ledger.Sums) error {
 	return nil
 }
 
-// decode checks a stored chunk of a partial, whose floats are in their place in
-// dst [P]: that it is what want names, that its seal is its floats', and that
-// its sums are those of the chunks before. It fails with job.ErrNotFound when
-// the chunk or its seal is not stored.
-func (s *agreedSums) decode(want wire.Header, v *vector, seal *goredis.StringCmd) error {
-	floats, err := v.bytes()
-	if err == nil {
-		err = seal.Err()
-	}
-	switch {
-	case errors.Is(err, goredis.Nil):
-		return job.ErrNotFound
-	case err != nil:
-		return err
-	}
-	h, _, err := v.open(bytesOf(seal.Val()), want.Kind, floats)
-	if err == nil {
-		err = same(h, want)
-	}
-	if err != nil {
-		return err
-	}
-	return s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
-}
-
-// decodeRoot checks a chunk of a root in the same way, and that it carries the
-// link before, and returns its checksum. It fails with job.ErrNotFound when the
-// chunk or its seal is not stored.
-func (s *agreedSums) decodeRoot(step int64, chunk int, v *vector, seal any, before ledger.Link) (uint64, error) {
+// decode checks a stored chunk, whose floats are in their place: that its seal is its
+// floats', what check says of the header, and that its sums are those of the chunks
+// before. It returns the checksum of the whole. It fails with job.ErrNotFound when the
+// floats or the seal are not stored.
+func (s *agreedSums) decode(v *vector, seal any, kind wire.Kind, check func(wire.Header) error) (uint64, error) {
 	floats, err := v.bytes()
 	text, ok := seal.(string)
 	if errors.Is(err, goredis.Nil) || err == nil && !ok {
@@ -87,9 +63,9 @@ func (s *agreedSums) decodeRoot(step int64, chunk int, v *vector, seal any, befo
 	if err != nil {
 		return 0, err
 	}
-	h, sum, err := v.open(bytesOf(text), wire.Root, floats)
+	h, sum, err := v.open(bytesOf(text), kind, floats)
 	if err == nil {
-		err = ledger.CheckRoot(h, step, chunk, before)
+		err = check(h)
 	}
 	if err != nil {
 		return 0, err
@@ -111,4 +87,12 @@ func count(v any) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("stored count is %.40q, not a number: %w", fmt.Sprint(v), job.ErrCorrupt)
+}
+
+// only is the value of a command that reads one field, nil when there is none.
+func only(cmd *goredis.SliceCmd) any {
+	if values := cmd.Val(); len(values) == 1 {
+		return values[0]
+	}
+	return nil
 }

@@ -36,15 +36,24 @@ func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, step int64)
 	if err := lay.CheckStep(step); err != nil {
 		return nil, err
 	}
-	stored, err := l.control.HGetAll(ctx, keysOf(lay).evaluation(step)).Result()
+	units, err := l.fieldsOf(ctx, keysOf(lay).evaluation(step))
 	if err != nil {
-		return nil, fmt.Errorf("read evaluations of step %d: %w", step, classify(ctx, err))
-	}
-	units := make(map[string][]byte, len(stored))
-	for unit, result := range stored {
-		units[unit] = []byte(result)
+		return nil, fmt.Errorf("read evaluations of step %d: %w", step, err)
 	}
 	return units, nil
+}
+
+// fieldsOf reads all fields of a hash.
+func (l *Ledger) fieldsOf(ctx context.Context, key string) (map[string][]byte, error) {
+	stored, err := l.control.HGetAll(ctx, key).Result()
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	all := make(map[string][]byte, len(stored))
+	for name, value := range stored {
+		all[name] = []byte(value)
+	}
+	return all, nil
 }
 
 // DropEvaluations removes the step's units. The step stays among the job's

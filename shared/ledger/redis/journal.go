@@ -29,21 +29,18 @@ func (l *Ledger) Notes(ctx context.Context, ref job.Ref, names ...string) (map[s
 		return nil, err
 	}
 	key := keys{ref.String()}.journal()
-	notes := map[string][]byte{}
 	if len(names) == 0 {
-		all, err := l.control.HGetAll(ctx, key).Result()
+		all, err := l.fieldsOf(ctx, key)
 		if err != nil {
-			return nil, fmt.Errorf("read the notes of %s: %w", ref, classify(ctx, err))
+			return nil, fmt.Errorf("read the notes of %s: %w", ref, err)
 		}
-		for name, note := range all {
-			notes[name] = []byte(note)
-		}
-		return notes, nil
+		return all, nil
 	}
 	some, err := l.control.HMGet(ctx, key, names...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read notes of %s: %w", ref, classify(ctx, err))
 	}
+	notes := map[string][]byte{}
 	for i, v := range some {
 		if note, ok := v.(string); ok && i < len(names) {
 			notes[names[i]] = []byte(note)

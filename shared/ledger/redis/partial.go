@@ -9,6 +9,7 @@ import (
 
 	"tributary/shared/ledger"
 	"tributary/shared/tree"
+	"tributary/shared/wire"
 )
 
 // Arrived intersects the nodes of the chunks that are not committed. It reads
@@ -68,19 +69,21 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.Partia
 	per, bytes := partialBatches(lay)
 	var sums agreedSums
 	for part := range slices.Chunk(r.Chunks, per) {
-		floats, seals := make([]*vector, len(part)), make([]*goredis.StringCmd, len(part))
+		floats, seals := make([]*vector, len(part)), make([]*goredis.SliceCmd, len(part))
 		err := l.read(ctx, bytes*len(part), func(pipe *pipeline) {
 			for i, c := range part {
 				lo, hi := lay.Chunk(c)
 				key, name := k.partials(c, r.Step), field(r.Node)
-				floats[i], seals[i] = pipe.vector(ctx, key, name, r.Dst[lo:hi], lay.Wire.Partials()), pipe.HGet(ctx, key, digestPrefix+name)
+				floats[i], seals[i] = pipe.vector(ctx, key, name, r.Dst[lo:hi], lay.Wire.Partials()), pipe.HMGet(ctx, key, digestPrefix+name)
 			}
 		})
 		if err != nil {
 			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: %w", r.Node, r.Step, err)
 		}
 		for i, c := range part {
-			if err := sums.decode(partialHeader(r.Step, r.Node, c, ledger.Sums{}), floats[i], seals[i]); err != nil {
+			want := partialHeader(r.Step, r.Node, c, ledger.Sums{})
+			_, err := sums.decode(floats[i], only(seals[i]), wire.Partial, func(h wire.Header) error { return same(h, want) })
+			if err != nil {
 				return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", r.Node, r.Step, c, err)
 			}
 		}

@@ -1,17 +1,13 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"tributary/shared/job"
 	"tributary/shared/ledger"
-	"tributary/shared/wire"
 )
 
 // PutSnapshot stores the chunks, then makes the snapshot the newest, then
@@ -24,57 +20,6 @@ func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 // Begin is PutSnapshot, and commits the steps that the snapshot folds.
 func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	return l.put(ctx, lay, s, true)
-}
-
-// CommitBatch stores the chunks, then commits the steps and makes the snapshot the newest,
-// then trims. A call that was cut short before it committed leaves chunks of a
-// snapshot, which the next one of this step stores again, and a later one trims.
-func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
-	if err := lay.CheckBatch(b); err != nil {
-		return err
-	}
-	to := b.Snapshot.Step
-	if err := l.putChunks(ctx, lay, b.Snapshot); err != nil {
-		return err
-	}
-	if err := l.commitBatch(ctx, lay, b); err != nil {
-		return fmt.Errorf("batch commit from step %d to %d: %w", b.From, to, err)
-	}
-	return l.trimAll(ctx, lay, to)
-}
-
-// commitBatch runs the leap script.
-func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
-	k, to := keysOf(lay), b.Snapshot.Step
-	losses := make([]byte, 0, lossBytes*len(b.Sums))
-	for _, one := range b.Sums {
-		losses = append(losses, lossEntry(one)...)
-	}
-	pipe := l.pipeline(0)
-	keys := []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)}
-	args := []any{b.From, to, losses, jobLife.Milliseconds(), string(lay.Plan)}
-	for _, unit := range b.Marks {
-		args = append(args, unit)
-	}
-	call := pipe.run(ctx, leapScript, keys, args...)
-	if err := pipe.exec(ctx); err != nil {
-		return err
-	}
-	reply, err := call.Int64Slice()
-	if err == nil && len(reply) != 3 {
-		err = fmt.Errorf("the leap script answered %v", reply)
-	}
-	if err != nil {
-		return err
-	}
-	done, committed, more := reply[0] == 1, reply[1], reply[2] == 1
-	if !done {
-		return ledger.NotNext(b.From, to, committed)
-	}
-	if more { // steps after it may have landed already
-		_, err = l.land(ctx, lay, to, nil, ledger.Sums{})
-	}
-	return err
 }
 
 func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, begins bool) error {
@@ -102,77 +47,6 @@ func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) er
 	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
 		if err := l.trim(ctx, lay, floor, part); err != nil {
 			return fmt.Errorf("trim below snapshot %d: %w", floor, err)
-		}
-	}
-	return nil
-}
-
-// putChunks stores a snapshot's chunks, of which nobody knows yet. A server that is
-// full gets rid first of what the last trim has left, and then is asked once more.
-func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
-	err := l.tryChunks(ctx, lay, s)
-	if !errors.Is(err, job.ErrFull) {
-		return err
-	}
-	newest, ok, nerr := l.newest(ctx, lay)
-	if nerr == nil && ok {
-		nerr = l.trimAll(ctx, lay, newest)
-	}
-	if nerr != nil || !ok {
-		return errors.Join(err, nerr)
-	}
-	return l.tryChunks(ctx, lay, s)
-}
-
-func (l *Ledger) tryChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
-	per, _ := batches(lay, len(s.Vectors))
-	for part := range slices.Chunk(lay.AllChunks(), per) {
-		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {
-			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
-		}
-	}
-	return nil
-}
-
-func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, chunks []int) error {
-	k := keysOf(lay)
-	_, size := batches(lay, len(s.Vectors))
-	a := newArena(size * len(chunks))
-	defer a.free()
-	pipe := l.pipeline(size * len(chunks))
-	data, stored := make([][]byte, len(chunks)), make([]*goredis.BoolCmd, len(chunks))
-	var joined []float32
-	for i, c := range chunks {
-		lo, hi := lay.Chunk(c)
-		joined = joined[:0]
-		for _, v := range s.Vectors {
-			joined = append(joined, v[lo:hi]...)
-		}
-		data[i], _ = a.encode(snapshotHeader(s.Step, len(s.Vectors), c, s.Chain[c]), joined)
-		stored[i] = pipe.HSetNX(ctx, k.snapshot(c), field(s.Step), data[i])
-		pipe.PExpire(ctx, k.snapshot(c), jobLife)
-	}
-	if err := pipe.exec(ctx); err != nil {
-		return err
-	}
-	there := make([]*goredis.StringCmd, len(chunks))
-	for i, c := range chunks {
-		if !stored[i].Val() {
-			there[i] = pipe.HGet(ctx, k.snapshot(c), field(s.Step))
-		}
-	}
-	if pipe.Len() == 0 {
-		return nil
-	}
-	if err := pipe.exec(ctx); err != nil {
-		return err
-	}
-	for i, c := range chunks {
-		if there[i] == nil || errors.Is(there[i].Err(), goredis.Nil) { // replaced meanwhile
-			continue
-		}
-		if was, err := there[i].Bytes(); err != nil || !bytes.Equal(was, data[i]) {
-			return fmt.Errorf("chunk %d: it is stored with other bytes: %w", c, job.ErrCorrupt)
 		}
 	}
 	return nil
@@ -238,7 +112,10 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 		if err != nil {
 			return 0, nil, fmt.Errorf("read snapshot of %s: %w", lay.Ref, err)
 		}
-		err = l.readSnapshot(ctx, lay, step, vectors, chain)
+		err = l.readSnapshot(ctx, lay, step, lay.AllChunks(), len(vectors), func(c int, s snapshotChunk) error {
+			chain[c] = s.after
+			return s.decode(lay, c, vectors)
+		})
 		if err == nil {
 			return step, chain, nil
 		}
@@ -252,61 +129,4 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 		}
 		return 0, nil, fmt.Errorf("read snapshot %d: %w", step, err)
 	}
-}
-
-func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, vectors [][]float32, chain ledger.Chain) error {
-	return l.snapshotChunks(ctx, lay, step, lay.AllChunks(), len(vectors), func(c int, stored []byte) error {
-		return decodeSnapshot(lay, step, c, stored, vectors, chain)
-	})
-}
-
-// snapshotChunks reads chunks of the snapshot after so many steps, in pipelines for so
-// many vectors, and has each decoded.
-func (l *Ledger) snapshotChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, vectors int, decode func(chunk int, stored []byte) error) error {
-	k := keysOf(lay)
-	per, size := batches(lay, vectors)
-	for part := range slices.Chunk(chunks, per) {
-		pipe := l.pipeline(size * len(part))
-		data := make([]*goredis.StringCmd, len(part))
-		for i, c := range part {
-			data[i] = pipe.HGet(ctx, k.snapshot(c), field(step))
-		}
-		if err := pipe.exec(ctx); err != nil {
-			return err
-		}
-		for i, c := range part {
-			stored, err := data[i].Bytes()
-			if errors.Is(err, goredis.Nil) {
-				return fmt.Errorf("chunk %d: %w", c, errLost)
-			}
-			if err == nil {
-				err = decode(c, stored)
-			}
-			if err != nil {
-				return fmt.Errorf("chunk %d: %w", c, err)
-			}
-		}
-	}
-	return nil
-}
-
-// decodeSnapshot reads a chunk of every vector, and its link, into its place.
-func decodeSnapshot(lay ledger.Layout, step int64, chunk int, data []byte, vectors [][]float32, chain ledger.Chain) error {
-	h, floats, _, err := wire.Decode(data)
-	if err == nil {
-		err = same(h, snapshotHeader(step, len(vectors), chunk, h.Chain))
-	}
-	if err != nil {
-		return err
-	}
-	lo, hi := lay.Chunk(chunk)
-	size := 4 * (hi - lo)
-	if len(floats) != size*len(vectors) {
-		return fmt.Errorf("%d bytes of floats, %d expected: %w", len(floats), size*len(vectors), job.ErrCorrupt)
-	}
-	for i, v := range vectors {
-		wire.Floats(v[lo:hi], floats[i*size:(i+1)*size])
-	}
-	chain[chunk] = h.Chain
-	return nil
 }

@@ -62,11 +62,8 @@ func lossEntry(s ledger.Sums) []byte {
 // Losses reads page by page. Steps before a beginning from a checkpoint have
 // no entry and are left out.
 func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
-	if err := lay.Validate(); err != nil {
+	if err := lay.CheckLosses(from, to); err != nil {
 		return nil, err
-	}
-	if from < 0 || to < from {
-		return nil, fmt.Errorf("losses from step %d to %d: want 0 ≤ from ≤ to: %w", from, to, job.ErrInvalid)
 	}
 	var all []ledger.Progress
 	for from < to {

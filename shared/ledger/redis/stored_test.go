@@ -193,3 +193,29 @@ func TestWrongCountsAreCorrupt(t *testing.T) {
 	_, err := l.Losses(ctx, lay, 0, 1)
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
+
+// A trim that was cut short leaves the residuals of some chunks in the log. All of them
+// are then read from the snapshot.
+func TestResidualWhoseLogIsTrimmedInPart(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		l, ctx := open(t, url), t.Context()
+		lay := ledgertest.Layout(7, 2, 2)
+		lay.Wire = ledgertest.Formats["bfloat16"]
+		train(t, l, lay, 0, 2)
+		s := snapshot(lay, 2)
+		s.Vectors = append(s.Vectors, ledgertest.Residual(lay, ledgertest.Partial(lay, 1, tree.Root)))
+		require.NoError(t, l.putChunks(ctx, lay, s))
+		_, err := l.makeNewest(ctx, lay, 2, false)
+		require.NoError(t, err)
+		require.NoError(t, l.trim(ctx, lay, 2, []int{1}))
+
+		got := make([]float32, lay.Params)
+		read := ledger.LogRead{Step: 2, Chunks: lay.AllChunks(), Dst: got, Before: ledgertest.Chain(lay, 2)}
+		require.NoError(t, l.Residual(ctx, lay, read))
+		require.Equal(t, s.Vectors[1], got)
+
+		read.Step, read.Before = 1, ledgertest.Chain(lay, 1)
+		require.ErrorIs(t, l.Residual(ctx, lay, read), job.ErrStale, "the newest snapshot is of a later step")
+		require.NoError(t, l.Delete(ctx, lay))
+	})
+}
