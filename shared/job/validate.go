@@ -1,7 +1,5 @@
 package job
 
-import "math"
-
 // Validate reports every rule broken that takes more than one field to state,
 // joined; each is a [Fault]. What one field alone may hold is the schema's
 // affair (package spec checks both). The defaults must be filled in.
@@ -63,55 +61,4 @@ func (s *Spec) outputs() int {
 		return s.Model.Layers[n-1].Dense.Units
 	}
 	return 0
-}
-
-// validate checks the settings after rounding to float32, in which the update
-// computes.
-func (o *Optimizer) validate(fs *faults) {
-	kinds := 0
-	if g := o.SGD; g != nil {
-		kinds++
-		positive32(fs, "optimizer.sgd.learning_rate", g.LearningRate)
-		below32(fs, "optimizer.sgd.momentum", g.Momentum)
-		clip32(fs, "optimizer.sgd.clip_norm", g.ClipNorm)
-		if g.Nesterov && g.Momentum == 0 {
-			fs.at("optimizer.sgd.nesterov", "true: want a momentum above 0 with it")
-		}
-	}
-	for _, a := range []struct {
-		path string
-		*Adam
-	}{{"optimizer.adam", o.Adam}, {"optimizer.adamw", o.AdamW}} {
-		if a.Adam == nil {
-			continue
-		}
-		kinds++
-		positive32(fs, a.path+".learning_rate", a.LearningRate)
-		below32(fs, a.path+".beta1", a.Beta1)
-		below32(fs, a.path+".beta2", a.Beta2)
-		positive32(fs, a.path+".epsilon", a.Epsilon)
-		clip32(fs, a.path+".clip_norm", a.ClipNorm)
-	}
-	if kinds != 1 {
-		fs.at("optimizer", "want exactly one of adam, adamw, sgd")
-	}
-}
-
-func positive32(fs *faults, path string, x float64) {
-	if f := float32(x); !(f > 0 && f <= math.MaxFloat32) {
-		fs.at(path, "%v: want a number above 0 that a 32-bit float can hold", x)
-	}
-}
-
-// clip32 accepts 0, which is none, and what positive32 does.
-func clip32(fs *faults, path string, x float64) {
-	if x != 0 {
-		positive32(fs, path, x)
-	}
-}
-
-func below32(fs *faults, path string, x float64) {
-	if f := float32(x); !(f >= 0 && f < 1) {
-		fs.at(path, "%v: want a number of at least 0 and below 1, also as a 32-bit float", x)
-	}
 }

@@ -31,9 +31,10 @@ const (
 	decoupled              // torch.optim.AdamW (Loshchilov & Hutter, 2019)
 )
 
-// New compiles an optimizer whose defaults are filled in.
+// New compiles an optimizer whose defaults are filled in. It fails with job.ErrInvalid
+// when [job.Optimizer.Validate] does.
 func New(o job.Optimizer) (*Fold, error) {
-	if err := validate(o); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	switch {
