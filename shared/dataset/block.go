@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 
@@ -8,14 +9,19 @@ import (
 	"tributary/shared/wire"
 )
 
-// A block's bytes are one wire vector of kind Block: A rows, B features, C
-// targets, and the floats X [Rows, Features], then Y [Rows, Targets].
+// The bytes of a float table are one wire vector of kind Block: A rows, B features, C
+// targets, and the floats X [Rows, Features], then Y [Rows, Targets]. Those of a block of
+// fields have a layout of their own, see fieldsMagic.
 
 // maxSide bounds rows, features and targets of a block; RowRef counts in int32.
 const maxSide = math.MaxInt32
 
-// Encode returns the block's bytes. X and Y must have the block's shape.
+// Encode returns the block's bytes, which share no memory with it. X and Y of a float
+// table must have the block's shape.
 func Encode(b *Block) []byte {
+	if b.schema != nil {
+		return encodeFields(b)
+	}
 	n := b.Rows * (b.Features + b.Targets)
 	floats := make([]float32, 0, n)
 	floats = append(append(floats, b.X...), b.Y...)
@@ -26,9 +32,12 @@ func Encode(b *Block) []byte {
 	return dst
 }
 
-// DecodeBlock reads what Encode made; anything else is job.ErrCorrupt. data is
-// not kept.
+// DecodeBlock reads what Encode made. Anything else fails with job.ErrCorrupt. A block of
+// fields keeps data, which the caller must not write to any more.
 func DecodeBlock(data []byte) (*Block, error) {
+	if bytes.HasPrefix(data, []byte(fieldsMagic)) {
+		return decodeFields(data)
+	}
 	h, bytes, _, err := wire.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("decode block: %w", err)
@@ -50,6 +59,3 @@ func DecodeBlock(data []byte) (*Block, error) {
 		X: floats[:x:x], Y: floats[x:],
 	}, nil
 }
-
-// size is the memory a decoded block takes, in bytes.
-func (b *Block) size() int64 { return 4 * int64(len(b.X)+len(b.Y)) }

@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -198,4 +199,32 @@ func TestCacheOfAStoreThatPanics(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrPoison)
 		require.ErrorContains(t, err, "panic: on purpose")
 	}
+}
+
+// A block of fields is kept as it was read, and counts with all its bytes.
+func TestCacheCountsTheBytesOfFields(t *testing.T) {
+	store := &scripted{Store: blob.NewMemory(0), then: func(_ int, data []byte) ([]byte, error) { return slices.Clip(data), nil }}
+	var refs []dataset.BlockRef
+	total := 0
+	for i, s := range []dataset.Schema{text(8, 8), {{Name: "image", DType: dataset.Uint8, Shape: []int{100}}}} {
+		b, err := dataset.NewBlock(s, 7)
+		require.NoError(t, err)
+		refs = append(refs, put(t, store, b))
+		total += refs[i].Bytes
+	}
+	for _, limit := range []int{total, total - 1} {
+		c := dataset.NewCache(store, int64(limit))
+		for _, ref := range refs {
+			_, err := c.Get(t.Context(), ref)
+			require.NoError(t, err)
+		}
+		want := dataset.CacheStats{Misses: 2, Blocks: 2, Bytes: int64(total), Limit: int64(limit)}
+		if limit < total {
+			want.Evictions, want.Blocks, want.Bytes = 1, 1, int64(refs[1].Bytes)
+		}
+		require.Equal(t, want, c.Stats())
+	}
+	_, err := dataset.NewCache(store, 0).Get(t.Context(), dataset.BlockRef{Digest: refs[0].Digest, Rows: 8})
+	require.ErrorIs(t, err, job.ErrCorrupt)
+	require.ErrorContains(t, err, "holds 7 rows, the manifest says 8")
 }

@@ -2,7 +2,11 @@
 // of content-addressed blocks per split, the fitted preprocessing, and the
 // order in which an epoch visits the rows.
 //
-// It owns the manifest, the block format, the block cache, preprocessing of
+// A row is one sample: it has a value of every [Field]. A float table has the two fields
+// x and y; others have fields of their own. A [Block] holds rows, and a [Tensor]
+// is one field of them. Where fields are windows over a sequence, each window is a row.
+//
+// It owns the manifest, the schema, the block formats, the block cache, preprocessing of
 // raw rows and the epoch order. Reading files and cutting splits is
 // coordinator/ingest's; what is computed from rows is package gradient's.
 //
@@ -38,12 +42,6 @@ func (m *Manifest) Rows(s job.Split) int {
 		n += b.Rows
 	}
 	return n
-}
-
-// Block is a decoded block: X [Rows, Features] and Y [Rows, Targets], row-major.
-type Block struct {
-	Rows, Features, Targets int
-	X, Y                    []float32
 }
 
 // Preprocessing is fitted on the training split alone and turns raw rows into

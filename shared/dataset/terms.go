@@ -1,0 +1,36 @@
+package dataset
+
+// A term is what the loss is a mean over. A row of a float32 target is one term, whatever
+// its shape. Of an integer target each element is a term: a class, a token, a pixel. An
+// element that is masked is none.
+
+// Ignored is the element that a masked target has where it is no term, as in PyTorch.
+const Ignored = -100
+
+// MaxTerms returns the most terms that a sample has. An input has 0.
+func (f *Field) MaxTerms() int {
+	switch {
+	case !f.Target:
+		return 0
+	case f.DType == Float32:
+		return 1
+	default:
+		return f.elements()
+	}
+}
+
+// Terms counts the terms of the rows lo … hi−1. Windows that share an element count it each.
+func (t *Tensor) Terms(lo, hi int) int64 {
+	n := int64(hi-lo) * int64(t.MaxTerms())
+	if !t.Masked {
+		return n
+	}
+	for row := lo; row < hi; row++ {
+		for _, v := range t.Int32(row, row+1) {
+			if v == Ignored {
+				n--
+			}
+		}
+	}
+	return n
+}
