@@ -3,7 +3,7 @@
 // order in which an epoch visits the rows.
 //
 // A row is one sample: it has a value of every [Field]. A float table has the two fields
-// x and y; others have fields of their own. A [Block] holds rows, and a [Tensor]
+// x and y; other datasets list theirs in the manifest. A [Block] holds rows, and a [Tensor]
 // is one field of them. Where fields are windows over a sequence, each window is a row.
 //
 // It owns the manifest, the schema, the block formats, the block cache, preprocessing of
@@ -23,9 +23,18 @@ type Manifest struct {
 	Version       int                      `json:"version"`
 	Features      int                      `json:"features"`          // columns of X after the transform
 	Targets       int                      `json:"targets"`           // columns of Y: 1 for classes (the class index), else the outputs
-	Classes       []string                 `json:"classes,omitempty"` // class labels, sorted; Y holds indices into them
+	Fields        Schema                   `json:"fields,omitempty"`  // of a dataset that is no float table
+	Classes       []string                 `json:"classes,omitempty"` // class labels, sorted; the target holds indices into them
 	Splits        map[job.Split][]BlockRef `json:"splits"`            // every split in use; train always
-	Preprocessing *Preprocessing           `json:"preprocessing"`
+	Preprocessing *Preprocessing           `json:"preprocessing"`     // of a float table
+}
+
+// Schema returns the fields of the dataset's rows.
+func (m *Manifest) Schema() Schema {
+	if len(m.Fields) > 0 {
+		return m.Fields
+	}
+	return Table(m.Features, m.Targets)
 }
 
 // BlockRef names one block.

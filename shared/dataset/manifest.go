@@ -11,29 +11,30 @@ import (
 	"tributary/shared/wire"
 )
 
-// ManifestVersion is the version of a manifest.
-const ManifestVersion = 1
+// The versions of a manifest.
+const (
+	ManifestVersion = 1 // of a float table
+	FieldsVersion   = 2 // with fields
+)
 
 // maxBlocks bounds the blocks of a split: 1 TiB of the size that ingest aims at.
 const maxBlocks = 1 << 20
 
+// maxSplitTerms bounds the terms of a split. So every sum of terms is exact, in an int64
+// and in a float64.
+const maxSplitTerms = 1 << 53
+
 // Validate checks a manifest that was read from outside, so that what follows
 // from it (orders, shapes, preprocessing, the memory for a block) can rely on it.
 func (m *Manifest) Validate() error {
-	if m.Version != ManifestVersion {
-		return fmt.Errorf("manifest: version %d: want %d: %w", m.Version, ManifestVersion, job.ErrInvalid)
+	check, want := m.validateTable, ManifestVersion
+	if len(m.Fields) > 0 {
+		check, want = m.validateFields, FieldsVersion
 	}
-	if m.Preprocessing == nil {
-		return fmt.Errorf("manifest: no preprocessing: %w", job.ErrInvalid)
+	if m.Version != want {
+		return fmt.Errorf("manifest: version %d: want %d: %w", m.Version, want, job.ErrInvalid)
 	}
-	if err := m.Preprocessing.Validate(); err != nil {
-		return fmt.Errorf("manifest: preprocessing: %w", err)
-	}
-	if n := m.Preprocessing.Features(); m.Features != n || m.Targets < 1 || m.Targets > MaxFeatures {
-		return fmt.Errorf("manifest: %d features, %d targets: want %d features and 1 to %d targets: %w",
-			m.Features, m.Targets, n, MaxFeatures, job.ErrInvalid)
-	}
-	if err := m.validateClasses(); err != nil {
+	if err := check(); err != nil {
 		return err
 	}
 	for _, s := range slices.Sorted(maps.Keys(m.Splits)) {
@@ -52,14 +53,61 @@ func (m *Manifest) Validate() error {
 	return nil
 }
 
-// validateClasses checks that there are classes where the label is one.
-func (m *Manifest) validateClasses() error {
+// validateTable checks what a float table has in place of fields.
+func (m *Manifest) validateTable() error {
+	if m.Preprocessing == nil {
+		return fmt.Errorf("manifest: no preprocessing: %w", job.ErrInvalid)
+	}
+	if err := m.Preprocessing.Validate(); err != nil {
+		return fmt.Errorf("manifest: preprocessing: %w", err)
+	}
+	if n := m.Preprocessing.Features(); m.Features != n || m.Targets < 1 || m.Targets > MaxFeatures {
+		return fmt.Errorf("manifest: %d features, %d targets: want %d features and 1 to %d targets: %w",
+			m.Features, m.Targets, n, MaxFeatures, job.ErrInvalid)
+	}
 	n := len(m.Classes)
-	if n == 1 || n > MaxCategories || n > 0 && m.Targets != 1 {
-		return fmt.Errorf("manifest: %d classes with %d targets: want 2 to %d with one: %w", n, m.Targets, MaxCategories, job.ErrInvalid)
+	if n > 0 && m.Targets != 1 {
+		return fmt.Errorf("manifest: %d classes with %d targets: want them with one: %w", n, m.Targets, job.ErrInvalid)
 	}
 	if kind := m.Preprocessing.Label.Kind; (n > 0) != (kind == Categorical) {
 		return fmt.Errorf("manifest: %d classes of a label of kind %.40q: want classes of a %s label alone: %w", n, string(kind), Categorical, job.ErrInvalid)
+	}
+	return m.validateClasses()
+}
+
+// validateFields checks the fields, and that the manifest has nothing of a float table.
+func (m *Manifest) validateFields() error {
+	if err := m.Fields.check(); err != nil {
+		return fmt.Errorf("manifest: %w: %w", err, job.ErrInvalid)
+	}
+	if m.Features != 0 || m.Targets != 0 || m.Preprocessing != nil {
+		return fmt.Errorf("manifest: %d features, %d targets, preprocessing %t beside fields: want none: %w",
+			m.Features, m.Targets, m.Preprocessing != nil, job.ErrInvalid)
+	}
+	targets, integers := 0, 0 // and targets of integers
+	for i := range m.Fields {
+		if f := &m.Fields[i]; f.Target {
+			targets++
+			if f.DType != Float32 {
+				integers++
+			}
+		}
+	}
+	if targets == 0 || targets == len(m.Fields) {
+		return fmt.Errorf("manifest: fields: %d of %d are targets: want an input and a target: %w", targets, len(m.Fields), job.ErrInvalid)
+	}
+	if len(m.Classes) > 0 && (targets != 1 || integers != 1) {
+		return fmt.Errorf("manifest: %d classes with %d targets, %d of integers: want classes of one %s or %s target alone: %w",
+			len(m.Classes), targets, integers, Int32, Uint8, job.ErrInvalid)
+	}
+	return m.validateClasses()
+}
+
+// validateClasses checks the names of classes, if there are any.
+func (m *Manifest) validateClasses() error {
+	n := len(m.Classes)
+	if n == 1 || n > MaxCategories {
+		return fmt.Errorf("manifest: %d classes: want 2 to %d: %w", n, MaxCategories, job.ErrInvalid)
 	}
 	seen := make(map[string]bool, n)
 	for i, c := range m.Classes {
@@ -76,7 +124,7 @@ func (m *Manifest) validateSplit(s job.Split) error {
 	if n := len(m.Splits[s]); n > maxBlocks {
 		return fmt.Errorf("manifest: splits.%s: %d blocks: want at most %d: %w", s, n, maxBlocks, job.ErrInvalid)
 	}
-	rows := 0
+	sizes, rows := m.blockSizes(), 0
 	for i, b := range m.Splits[s] {
 		if b.Rows < 1 || b.Rows > maxSide-rows {
 			return fmt.Errorf("manifest: splits.%s[%d]: %d rows: want 1 to %d rows in all: %w", s, i, b.Rows, maxSide, job.ErrInvalid)
@@ -84,12 +132,31 @@ func (m *Manifest) validateSplit(s job.Split) error {
 		if !blob.IsDigest(b.Digest) {
 			return fmt.Errorf("manifest: splits.%s[%d]: digest %.80q: want 64 hexadecimal digits: %w", s, i, string(b.Digest), job.ErrInvalid)
 		}
-		floats := 4 * int64(b.Rows) * int64(m.Features+m.Targets)
-		if n := int64(b.Bytes); n <= floats || n > floats+wire.Overhead || n > blob.MaxBytes {
-			return fmt.Errorf("manifest: splits.%s[%d]: %d bytes for %d rows of %d features and targets: want %d and a little more, at most %d: %w",
-				s, i, b.Bytes, b.Rows, m.Features+m.Targets, floats, int64(blob.MaxBytes), job.ErrInvalid)
+		least, most := sizes(b.Rows)
+		if n := int64(b.Bytes); n < least || n > min(most, blob.MaxBytes) {
+			return fmt.Errorf("manifest: splits.%s[%d]: %d bytes for %d rows: want %d to %d, and at most %d: %w",
+				s, i, b.Bytes, b.Rows, least, most, int64(blob.MaxBytes), job.ErrInvalid)
 		}
 		rows += b.Rows
 	}
+	for i := range m.Fields {
+		if f := &m.Fields[i]; int64(rows)*int64(f.MaxTerms()) > maxSplitTerms {
+			return fmt.Errorf("manifest: splits.%s: %d rows of up to %d terms of field %q: want at most %d terms: %w",
+				s, rows, f.MaxTerms(), f.Name, int64(maxSplitTerms), job.ErrInvalid)
+		}
+	}
 	return nil
+}
+
+// blockSizes returns how many bytes the blocks of the dataset have, by their rows.
+func (m *Manifest) blockSizes() func(rows int) (least, most int64) {
+	if len(m.Fields) == 0 {
+		row := 4 * int64(m.Features+m.Targets)
+		return func(rows int) (int64, int64) { return int64(rows)*row + 1, int64(rows)*row + wire.Overhead }
+	}
+	l, head := m.Fields.layout(), len(appendFieldsHead(nil, m.Fields, 0))
+	return func(rows int) (int64, int64) {
+		n := l.imageBytes(head, rows)
+		return n, n
+	}
 }

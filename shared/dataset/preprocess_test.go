@@ -188,7 +188,7 @@ func TestValidate(t *testing.T) {
 			m.Splits[job.Train] = append(m.Splits[job.Train], dataset.BlockRef{Digest: digest, Rows: math.MaxInt32, Bytes: 1})
 		},
 		"splits.train[0]: 84 bytes for 3 rows": func(m *dataset.Manifest) { m.Splits[job.Train][0].Bytes = 84 },
-		"want 84 and a little more":            func(m *dataset.Manifest) { m.Splits[job.Train][0].Bytes = 84 + 97 },
+		"want 85 to 180":                       func(m *dataset.Manifest) { m.Splits[job.Train][0].Bytes = 84 + 97 },
 		"digest \"abc\"":                       func(m *dataset.Manifest) { m.Splits[job.Train][0].Digest = "abc" },
 		"splits.other: want one of":            func(m *dataset.Manifest) { m.Splits["other"] = nil },
 		"version 2: want 1":                    func(m *dataset.Manifest) { m.Version = 2 },
@@ -225,6 +225,8 @@ func FuzzManifest(f *testing.F) {
 	data, err := json.Marshal(m)
 	require.NoError(f, err)
 	f.Add(data)
+	f.Add([]byte(`{"version":2,"fields":[{"name":"x","dtype":"int32","shape":[4],"window":{"of":"s","stride":4}},{"name":"y","dtype":"int32","target":true}],` +
+		`"splits":{"train":[{"digest":"` + string(blob.DigestOf(nil)) + `","rows":3,"bytes":328}]}}`))
 	f.Add([]byte(`{"version":1,"splits":{"train":[{"rows":9223372036854775807,"bytes":-1}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m dataset.Manifest
@@ -241,6 +243,9 @@ func FuzzManifest(f *testing.F) {
 			for _, b := range blocks {
 				require.Positive(t, b.Rows)
 				require.Greater(t, b.Bytes, 4*b.Rows*(m.Features+m.Targets))
+			}
+			for i := range m.Fields {
+				require.LessOrEqual(t, rows*m.Fields[i].MaxTerms(), 1<<53)
 			}
 		}
 		require.Positive(t, m.Rows(job.Train))
