@@ -12,32 +12,34 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-const (
-	blockBytes  = 1 << 20  // aimed at
-	maxRowBytes = 64 << 20 // a block holds at least one row
-	writers     = 4        // blocks encoded and put at a time
-)
-
-// blockRows is how many rows of so many floats a block holds.
-func blockRows(floats int) (int, error) {
-	if 4*floats > maxRowBytes {
-		return 0, fmt.Errorf("a row of %d features and targets takes %d bytes: at most %d: %w", floats, 4*floats, maxRowBytes, job.ErrInvalid)
-	}
-	return max(1, blockBytes/(4*floats)), nil
-}
+const writers = 4 // blocks encoded and put at a time
 
 // writeBlocks encodes a part into blocks, puts them into the store and
 // describes them in order.
 func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
-	per, err := blockRows(prep.Features() + p.table.label.outputs)
+	features, targets := prep.Features(), p.table.label.outputs
+	per, err := dataset.Table(features, targets).BlockRows()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rows of %d features and %d targets: %w", features, targets, err)
 	}
 	e, err := newEncoder(ctx, prep, p.table)
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]dataset.BlockRef, (len(p.rows)+per-1)/per)
+	refs, err := w.putBlocks(ctx, len(p.rows), per, func(ctx context.Context, lo, hi int) (*dataset.Block, error) {
+		return e.block(ctx, p.cells.part(lo, hi), p.rows[lo:hi])
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.sayUnseen(e, p)
+	return refs, nil
+}
+
+// putBlocks cuts rows into blocks of per rows, puts what block makes of each into the
+// store, and describes them in order. It calls block for several at a time.
+func (w *work) putBlocks(ctx context.Context, rows, per int, block func(ctx context.Context, lo, hi int) (*dataset.Block, error)) ([]dataset.BlockRef, error) {
+	refs := make([]dataset.BlockRef, (rows+per-1)/per)
 	group, putting := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
 	for i := range refs {
@@ -46,8 +48,7 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 		}
 		group.Go(func() error {
 			return lifecycle.Contain("write blocks", func() error {
-				lo, hi := i*per, min((i+1)*per, len(p.rows))
-				b, err := e.block(putting, p.cells.part(lo, hi), p.rows[lo:hi])
+				b, err := block(putting, i*per, min((i+1)*per, rows))
 				if err != nil {
 					return err
 				}
@@ -64,7 +65,6 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	w.sayUnseen(e, p)
 	return refs, ctx.Err()
 }
 
