@@ -19,6 +19,9 @@ var (
 	// ErrUnready: it cannot be done here now, and is nobody's failure. Hand it back for
 	// somewhere else, or for later.
 	ErrUnready = errors.New("not ready")
+	// ErrUnsupported: this program does not know what it asks for, and a program of another
+	// version may. Leave it to that one; it is no failed attempt.
+	ErrUnsupported = errors.New("not supported by this version")
 	// ErrNotFound: there is no such thing, as far as the store knows.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: somebody else changed it first, or it exists and differs.
@@ -43,7 +46,7 @@ func (e *TaskError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *TaskError) Unwrap() error { return e.Err }
 
-var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrUnready, ErrNotFound, ErrConflict, ErrInvalid}
+var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrUnready, ErrUnsupported, ErrNotFound, ErrConflict, ErrInvalid}
 
 // Sentence is an error as people read it: without the words of its classes at
 // the end of its lines, which are for programs.

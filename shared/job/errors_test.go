@@ -18,5 +18,6 @@ func TestASentenceLeavesOutTheClasses(t *testing.T) {
 func TestTheClassOfAnError(t *testing.T) {
 	require.Equal(t, "ok", ClassOf(nil))
 	require.Equal(t, "stale", ClassOf(fmt.Errorf("x: %w", ErrStale)))
+	require.Equal(t, "not supported by this version", ClassOf(fmt.Errorf("x: %w", ErrUnsupported)))
 	require.Equal(t, "failed", ClassOf(errors.New("x")))
 }

@@ -19,6 +19,9 @@ const (
 	Save Kind = "checkpoint"
 )
 
+// Kinds lists the kinds of task that this program knows.
+var Kinds = []Kind{Gradient, Evaluate, Snapshot, Save}
+
 // Split names a part of a dataset.
 type Split string
 

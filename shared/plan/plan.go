@@ -41,14 +41,19 @@ func (p *Plan) Encode() ([]byte, job.Digest, error) {
 	return data, blob.DigestOf(data), nil
 }
 
-// Decode reads a plan's bytes.
+// Decode reads a plan's bytes. It fails with job.ErrUnsupported when the plan asks for
+// anything that this program does not know, and with job.ErrCorrupt when the bytes are no
+// plan. It never passes over what it does not know: that could change a result.
 func Decode(data []byte) (*Plan, error) {
+	if err := readable(data); err != nil {
+		return nil, err
+	}
 	var p Plan
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("decode plan: %w: %w", err, job.ErrCorrupt)
 	}
-	if p.Version != Version {
-		return nil, fmt.Errorf("plan has version %d; this program reads version %d: %w", p.Version, Version, job.ErrPoison)
+	if err := p.known(data); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
 	}
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)

@@ -144,7 +144,11 @@ func TestAPlanOfAStrangerIsRefused(t *testing.T) {
 func TestAForeignPlanIsRefused(t *testing.T) {
 	_, err := Decode([]byte(`{"version": 99}`))
 	require.ErrorContains(t, err, "plan has version 99; this program reads version 1")
-	require.ErrorIs(t, err, job.ErrPoison)
+	require.ErrorIs(t, err, job.ErrUnsupported)
+	_, err = Decode([]byte(`{"version": 2, "spec": "of another type"}`))
+	require.ErrorIs(t, err, job.ErrUnsupported)
+	_, err = Decode([]byte(`{"version": 0}`))
+	require.ErrorIs(t, err, job.ErrCorrupt)
 	_, err = Decode([]byte(`{"version": 1}`))
 	require.ErrorIs(t, err, job.ErrCorrupt)
 	_, err = Decode([]byte(`{`))

@@ -129,7 +129,7 @@ func (c *Computer) do(ctx context.Context, p *program, s *scratch, t job.Task, h
 	case job.Save:
 		return c.checkpoint(ctx, p, t, h.Progress)
 	}
-	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrPoison)
+	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrUnsupported)
 }
 
 // announced notes an announcement that could not be sent; a coordinator finds

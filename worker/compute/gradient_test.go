@@ -110,14 +110,10 @@ func TestDifferingBytesAreCorruptNeverAveraged(t *testing.T) {
 
 func TestTasksThatCannotBeComputedArePoison(t *testing.T) {
 	f := newFixture(t)
-	garbage, err := f.blobs.Put(t.Context(), []byte(`{"version":7}`))
-	require.NoError(t, err)
 	for name, change := range map[string]func(*job.Task){
 		"no plan":          func(t *job.Task) { t.Plan = blob.DigestOf([]byte("no such plan")) },
-		"a foreign plan":   func(t *job.Task) { t.Plan = garbage },
 		"no such node":     func(t *job.Task) { t.Node = 2 * leaves },
 		"node 0":           func(t *job.Task) { t.Node = 0 },
-		"no such kind":     func(t *job.Task) { t.Kind = "compress" },
 		"no such block":    func(t *job.Task) { t.Kind, t.Split, t.Block = job.Evaluate, job.Test, 2 },
 		"block -1":         func(t *job.Task) { t.Kind, t.Split, t.Block = job.Evaluate, job.Test, -1 },
 		"no such split":    func(t *job.Task) { t.Kind, t.Split = job.Evaluate, "holdout" },
@@ -131,19 +127,30 @@ func TestTasksThatCannotBeComputedArePoison(t *testing.T) {
 	}
 }
 
-// A plan with a field that this program does not know is another version's: its
-// log begins with another link. The task is left to a worker that knows it.
-func TestAPlanOfAnotherVersionIsLeftToOthers(t *testing.T) {
+// What this program does not know, or would write in other bytes, is another version's: a
+// log begins with its plan's digest. The task is left to a worker that knows it.
+func TestWhatAnotherVersionAsksForIsLeftToOthers(t *testing.T) {
 	f := newFixture(t)
 	known, _, err := f.plan.Encode()
 	require.NoError(t, err)
-	task := f.gradient(0, tree.Root)
-	task.Plan, err = f.blobs.Put(t.Context(), append([]byte(`{"quantized":true,`), known[1:]...))
-	require.NoError(t, err)
-	err = f.worker(nil).Handle(t.Context(), task, none)
-	require.ErrorContains(t, err, "another version wrote it")
-	require.NotErrorIs(t, err, job.ErrPoison)
-	require.NotErrorIs(t, err, job.ErrCorrupt)
+	for want, change := range map[string]func(*job.Task) []byte{
+		`unknown field "quantized"`: func(*job.Task) []byte { return append([]byte(`{"quantized":true,`), known[1:]...) },
+		"another version wrote it":  func(*job.Task) []byte { return append([]byte(`{ `), known[1:]...) },
+		"plan has version 99":       func(*job.Task) []byte { return []byte(`{"version":99}`) },
+		`task kind "compress"`:      func(t *job.Task) []byte { t.Kind = "compress"; return known },
+	} {
+		t.Run(want, func(t *testing.T) {
+			task := f.gradient(0, tree.Root)
+			var err error
+			task.Plan, err = f.blobs.Put(t.Context(), change(&task))
+			require.NoError(t, err)
+			err = f.worker(nil).Handle(t.Context(), task, none)
+			require.ErrorContains(t, err, want)
+			require.ErrorIs(t, err, job.ErrUnsupported)
+			require.NotErrorIs(t, err, job.ErrPoison)
+			require.NotErrorIs(t, err, job.ErrCorrupt)
+		})
+	}
 }
 
 func TestAMissingBlockIsPoisonAndNamed(t *testing.T) {

@@ -179,7 +179,7 @@ func (ps *programs) compile(ctx context.Context, t job.Task, p *plan.Plan) (*pro
 	if layout.Plan != t.Plan {
 		// The log's chain begins with the plan's digest. A worker of the version
 		// that wrote the plan can do the task.
-		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it", t.Plan, layout.Plan)
+		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it: %w", t.Plan, layout.Plan, job.ErrUnsupported)
 	}
 	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}, nil
 }

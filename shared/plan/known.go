@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tributary/shared/job"
+)
+
+// readable reports whether this program reads plans of the version in data. A later
+// version may have other types, so nothing else is read before.
+func readable(data []byte) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	switch err := json.Unmarshal(data, &head); {
+	case err != nil:
+		return fmt.Errorf("decode plan: %w: %w", err, job.ErrCorrupt)
+	case head.Version < Version:
+		return fmt.Errorf("plan has version %d; the first version is %d: %w", head.Version, Version, job.ErrCorrupt)
+	case head.Version > Version:
+		return fmt.Errorf("plan has version %d; this program reads version %d: %w", head.Version, Version, job.ErrUnsupported)
+	}
+	return nil
+}
+
+// known reports the first thing in the plan's bytes that this program does not know: a
+// key, such as a kind of layer or optimizer, or a word, such as a loss. The error wraps
+// job.ErrUnsupported. The bytes have been decoded into p without an error.
+func (p *Plan) known(data []byte) error {
+	strict := json.NewDecoder(bytes.NewReader(data))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(new(Plan)); err != nil { // nothing else is wrong with it
+		return fmt.Errorf("%w: %w", err, job.ErrUnsupported)
+	}
+	s := &p.Spec
+	words := []word{
+		{"loss", string(s.Loss), s.Loss.Allowed()},
+		{"wire", string(s.Wire), s.Wire.Allowed()},
+		{"model.init.scheme", string(s.Model.Init.Scheme), s.Model.Init.Scheme.Allowed()},
+	}
+	for i, m := range s.Metrics {
+		words = append(words, word{fmt.Sprintf("metrics[%d]", i), string(m), m.Allowed()})
+	}
+	for i, l := range s.Model.Layers {
+		if l.Dense != nil {
+			words = append(words, word{fmt.Sprintf("model.layers[%d].dense.activation", i), string(l.Dense.Activation), l.Dense.Activation.Allowed()})
+		}
+	}
+	for _, w := range words {
+		if w.value != "" && !slices.Contains(w.allowed, w.value) {
+			return fmt.Errorf("spec.%s: %.40q: this program knows %q: %w", w.path, w.value, w.allowed, job.ErrUnsupported)
+		}
+	}
+	return nil
+}
+
+// word is one of a spec's words, and those that this program knows.
+type word struct {
+	path, value string
+	allowed     []string
+}
