@@ -40,6 +40,9 @@ type Attempt struct {
 	Delivery int      `json:"delivery"`         // of the message, from 1
 	Error    string   `json:"error,omitempty"`  // why it failed; empty while the worker has it in hand
 	Poison   bool     `json:"poison,omitempty"` // it would fail again anywhere
+	// Unsupported says what of the task the worker's program does not know. Such an attempt
+	// has not failed: it tells about the worker alone.
+	Unsupported string `json:"unsupported,omitempty"`
 
 	name string
 }
@@ -68,6 +71,12 @@ func (a *Attempt) Begin(ctx context.Context, l ledger.Journal) error {
 // Fail notes that the attempt failed, in the step of the task that t names.
 func (a *Attempt) Fail(ctx context.Context, l ledger.Journal, t job.Task, cause string, poison bool) error {
 	a.Task, a.Error, a.Poison = t, notice.Clip(cause), poison
+	return a.Begin(ctx, l)
+}
+
+// Leave notes that the worker's program does not know what the task asks for.
+func (a *Attempt) Leave(ctx context.Context, l ledger.Journal, cause string) error {
+	a.Unsupported = notice.Clip(cause)
 	return a.Begin(ctx, l)
 }
 

@@ -34,6 +34,19 @@ func TestAttempts(t *testing.T) {
 	require.Empty(t, got)
 }
 
+// An attempt at what the worker does not know has not failed.
+func TestAnAttemptThatIsLeftToOthers(t *testing.T) {
+	l, ctx := memory.New(), t.Context()
+	a := journal.New(job.Task{Ref: ref, Kind: "distil"}, "w1", 1)
+	require.NoError(t, a.Begin(ctx, l))
+	require.NoError(t, a.Leave(ctx, l, "task kind distil"))
+	got, err := journal.Attempts(ctx, l, ref)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.False(t, got[0].Failed())
+	require.Equal(t, "task kind distil", got[0].Unsupported)
+}
+
 // Notes that a stranger wrote, or of another job, confirm nothing.
 func TestDamagedNotesConfirmNothing(t *testing.T) {
 	l, ctx := memory.New(), t.Context()

@@ -61,6 +61,9 @@ type Failure struct {
 	Poison bool `json:"poison,omitempty"`
 	// Full: a store refuses the result for now. The attempt does not count as failed.
 	Full bool `json:"full,omitempty"`
+	// Unsupported: the worker's program does not know what the task asks for, and another
+	// may. The attempt does not count as failed.
+	Unsupported bool `json:"unsupported,omitempty"`
 }
 
 // About implements Notice.

@@ -39,6 +39,9 @@ type Config struct {
 	Gate     *Gate // may be nil: always open
 	// Failed is called for every attempt that failed; poison: trying again is no use.
 	Failed func(t job.Task, err error, poison bool)
+	// Unsupported, when set, is called for every attempt at a task that this program does not
+	// know. That is no failure: another worker may know it.
+	Unsupported func(t job.Task, err error)
 	// Refused, when set, is called for every attempt whose result a store has refused
 	// for now. That is no failure.
 	Refused func(t job.Task, err error)
@@ -54,9 +57,9 @@ const (
 	// refusedDelay is firstDelay when a store refuses the result: it is full, and asking
 	// often only costs it more.
 	refusedDelay = 250 * time.Millisecond
-	// unreadyDeliveries is after how many deliveries a task that cannot be done here now is no longer
+	// elsewhereDeliveries is after how many deliveries a task that cannot be done here now is no longer
 	// handed back. It is less than the queue allows (8), so that nobody takes the task for lost.
-	unreadyDeliveries = 6
+	elsewhereDeliveries = 6
 	// ackTimeout bounds what is said to the queue about a finished task.
 	ackTimeout = 5 * time.Second
 )
@@ -156,13 +159,16 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Ack(c)
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
-	case unready(outcome) && d.Delivered() >= unreadyDeliveries:
+	case elsewhere(outcome) && d.Delivered() >= elsewhereDeliveries:
 		log.Debug().Err(outcome).Msg("a task cannot be done here, again and again; the coordinator publishes it anew")
 		c, cancel := context.WithTimeout(ctx, ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
-	case unready(outcome):
+	case elsewhere(outcome):
 		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
+		if cfg.Unsupported != nil && errors.Is(outcome, job.ErrUnsupported) {
+			cfg.Unsupported(task, outcome)
+		}
 		err = d.Nak(delayed(firstDelay, d))
 	case Poisonous(outcome):
 		log.Error().Err(outcome).Msg("task cannot succeed")
@@ -206,12 +212,15 @@ func TaskOf(t job.Task, outcome error) job.Task {
 // Failure reports whether an attempt with that outcome has failed: it is neither done,
 // nor handed back because the worker stops or cannot do it now.
 func Failure(ctx context.Context, outcome error) bool {
-	return outcome != nil && ctx.Err() == nil && !unready(outcome) && !errors.Is(outcome, job.ErrFull) &&
+	return outcome != nil && ctx.Err() == nil && !elsewhere(outcome) && !errors.Is(outcome, job.ErrFull) &&
 		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
 }
 
-// unready reports whether the task is handed back for a reason that is nobody's fault.
-func unready(err error) bool { return errors.Is(err, job.ErrUnready) }
+// elsewhere reports whether the task is handed back for another worker, or for later. That
+// is nobody's fault.
+func elsewhere(err error) bool {
+	return errors.Is(err, job.ErrUnready) || errors.Is(err, job.ErrUnsupported)
+}
 
 // Poisonous reports whether the task would fail anywhere.
 func Poisonous(err error) bool {

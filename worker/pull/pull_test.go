@@ -32,9 +32,11 @@ type fixture struct {
 	cfg      pull.Config
 	failures []failure
 	given    []job.Task // exhausted
-	stop     context.CancelFunc
-	kill     context.CancelFunc
-	ended    chan error
+	// unsupported are the tasks of which the slots said that this program does not know them.
+	unsupported []job.Task
+	stop        context.CancelFunc
+	kill        context.CancelFunc
+	ended       chan error
 }
 
 type failure struct {
@@ -52,6 +54,7 @@ func start(t *testing.T, slots int, handle pull.Handler) *fixture {
 		Failed: func(_ job.Task, err error, poison bool) {
 			f.failures = append(f.failures, failure{time.Since(f.began), err.Error(), poison})
 		},
+		Unsupported: func(t job.Task, _ error) { f.unsupported = append(f.unsupported, t) },
 	}
 	f.run(f.cfg)
 	return f
@@ -139,34 +142,44 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 	})
 }
 
-// A task for which there is no room is handed back, is no failure, and is never taken for lost:
-// it goes before the queue would give it up, and the coordinator that misses it publishes it again.
-func TestATaskForWhichThereIsNoRoomIsNobodysFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var at []time.Duration
-		var f *fixture
-		room := false
-		f = start(t, 1, func(_ context.Context, t job.Task, _ *pull.Hold) error {
-			at = append(at, time.Since(f.began))
-			if room {
-				return nil
-			}
-			return fmt.Errorf("job %s needs more: %w", t.Job, job.ErrUnready)
+// A task for which there is no room here, or that this program does not know, is handed
+// back, is no failure, and is never taken for lost: it goes before the queue would give it
+// up, and the coordinator that misses it publishes it again.
+func TestATaskForAnotherWorkerIsNobodysFailure(t *testing.T) {
+	for _, class := range []error{job.ErrUnready, job.ErrUnsupported} {
+		t.Run(class.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var at []time.Duration
+				var f *fixture
+				able := false
+				f = start(t, 1, func(_ context.Context, t job.Task, _ *pull.Hold) error {
+					at = append(at, time.Since(f.began))
+					if able {
+						return nil
+					}
+					return fmt.Errorf("job %s needs more: %w", t.Job, class)
+				})
+				f.publish(gradient(1))
+				pass(time.Minute)
+				synctest.Wait()
+				ms := time.Millisecond
+				require.Equal(t, []time.Duration{0, 50 * ms, 150 * ms, 350 * ms, 750 * ms, 1550 * ms}, at)
+				able = true
+				again := gradient(1)
+				again.Attempt = 1
+				f.publish(again)
+				require.Len(t, at, 7)
+				require.Zero(t, f.finish())
+				require.Empty(t, f.failures)
+				require.Empty(t, f.given)
+				unsupported := 0
+				if class == job.ErrUnsupported { //nolint:errorlint // it is the class itself
+					unsupported = 5
+				}
+				require.Len(t, f.unsupported, unsupported, "each time that it is handed back")
+			})
 		})
-		f.publish(gradient(1))
-		pass(time.Minute)
-		synctest.Wait()
-		ms := time.Millisecond
-		require.Equal(t, []time.Duration{0, 50 * ms, 150 * ms, 350 * ms, 750 * ms, 1550 * ms}, at)
-		room = true
-		again := gradient(1)
-		again.Attempt = 1
-		f.publish(again)
-		require.Len(t, at, 7)
-		require.Zero(t, f.finish())
-		require.Empty(t, f.failures)
-		require.Empty(t, f.given)
-	})
+	}
 }
 
 func TestPanicIsPoisonAndTheSlotLivesOn(t *testing.T) {

@@ -105,7 +105,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 		defer w.leave()
 		return pull.Run(hard, soft, pull.Config{
 			Queue: cfg.Queue, Numerics: cfg.Numerics, Slots: cfg.Slots,
-			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Refused: w.refused, Log: cfg.Log,
+			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Refused: w.refused, Unsupported: w.unsupported, Log: cfg.Log,
 		})
 	})
 	return g.Wait()
@@ -157,9 +157,12 @@ func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	full := ctx.Err() == nil && errors.Is(err, job.ErrFull) && t.Kind == job.Save // the blob store is, and the ledger is not
-	if full || pull.Failure(ctx, err) {
+	switch {
+	case full || pull.Failure(ctx, err):
 		w.said(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
-	} else {
+	case errors.Is(err, job.ErrUnsupported):
+		w.said(a.Leave(noting, w.cfg.Ledger, err.Error()))
+	default:
 		w.said(a.End(noting, w.cfg.Ledger))
 	}
 	return err
@@ -175,6 +178,11 @@ func (w *worker) failed(t job.Task, err error, poison bool) {
 // refused reports an attempt that has not failed: a store was full.
 func (w *worker) refused(t job.Task, err error) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Full: true}))
+}
+
+// unsupported reports a task that this program does not know. Another worker may.
+func (w *worker) unsupported(t job.Task, err error) {
+	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Unsupported: true}))
 }
 
 // said notes what could not be told; nothing depends on it but speed.
