@@ -28,14 +28,18 @@ const MaxWorkers = 4096
 // Fleet is the workers heard from lately. It is not safe for concurrent use.
 type Fleet struct {
 	workers  map[string]member
-	trials   map[string]*Trial       // of tasks that are not done, by name
-	conducts map[string]*conduct     // of workers that failed a task
-	groups   map[job.Numerics]*group // see group; nil when workers have changed since
+	trials   map[string]*Trial   // of tasks that are not done, by name
+	conducts map[string]*conduct // of workers that failed a task
+	// unsupported are the workers that do not know a job. A worker in it is in workers.
+	unsupported map[job.Ref]map[string]bool
+	groups      map[groupOf]*group // see group; empty when workers have changed since
+	numerics    []job.Numerics     // see present; nil when workers have changed since
 }
 
 type member struct {
 	slots    int
 	numerics job.Numerics
+	version  string
 	memory   int64 // for tasks, in bytes; 0: it did not say
 	heard    time.Duration
 	aside    bool // it takes no tasks for a while
@@ -43,7 +47,10 @@ type member struct {
 
 // New returns an empty fleet.
 func New() *Fleet {
-	return &Fleet{workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{}}
+	return &Fleet{
+		workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{},
+		unsupported: map[job.Ref]map[string]bool{}, groups: map[groupOf]*group{},
+	}
 }
 
 // Beat notes a heartbeat and reports whether the count of slots changed. One that is
@@ -54,36 +61,28 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 		return false
 	}
 	if b.Leaving {
-		delete(f.workers, b.Worker)
-		delete(f.conducts, b.Worker)
-		f.groups = nil
+		f.remove(b.Worker)
 		return ok
 	}
-	m := member{slots: b.Slots, numerics: b.Numerics, memory: b.Memory, heard: now, aside: b.Aside}
+	m := member{slots: b.Slots, numerics: b.Numerics, version: b.Version, memory: b.Memory, heard: now, aside: b.Aside}
 	f.workers[b.Worker] = m
 	m.heard = known.heard
 	if ok && known == m {
 		return false
 	}
-	f.groups = nil
+	f.change()
 	return true
 }
 
 // Expire forgets silent workers and reports whether there were any.
 func (f *Fleet) Expire(now time.Duration) bool {
 	before := len(f.workers)
-	maps.DeleteFunc(f.workers, func(worker string, m member) bool {
-		gone := now-m.heard > Patience
-		if gone {
-			delete(f.conducts, worker)
+	for worker, m := range f.workers {
+		if now-m.heard > Patience {
+			f.remove(worker)
 		}
-		return gone
-	})
-	if len(f.workers) == before {
-		return false
 	}
-	f.groups = nil
-	return true
+	return len(f.workers) < before
 }
 
 // Has reports whether a worker is there.
@@ -95,9 +94,7 @@ func (f *Fleet) Has(worker string) bool {
 // Remove drops a worker that is known to be gone, and reports whether it was there.
 func (f *Fleet) Remove(worker string) bool {
 	ok := f.Has(worker)
-	delete(f.workers, worker)
-	delete(f.conducts, worker)
-	f.groups = nil
+	f.remove(worker)
 	return ok
 }
 

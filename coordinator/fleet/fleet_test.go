@@ -19,11 +19,11 @@ func TestAWorkerCountsUntilItIsSilentOrLeaves(t *testing.T) {
 	require.True(t, f.Beat(0, notice.Beat{Worker: "a", Slots: 2, Numerics: "x"}))
 	require.False(t, f.Beat(time.Second, notice.Beat{Worker: "a", Slots: 2, Numerics: "x"}), "nothing new")
 	require.True(t, f.Beat(time.Second, notice.Beat{Worker: "b", Slots: 3, Numerics: "x"}))
-	require.Equal(t, 5, f.Slots("x", 0))
+	require.Equal(t, 5, f.Slots("x", Need{}))
 
 	require.False(t, f.Expire(4*time.Second), "silent for exactly the patience")
 	require.True(t, f.Beat(4*time.Second, notice.Beat{Worker: "b", Leaving: true}))
-	require.Equal(t, 2, f.Slots("x", 0))
+	require.Equal(t, 2, f.Slots("x", Need{}))
 	require.True(t, f.Expire(4*time.Second+1))
 	require.Zero(t, f.Workers())
 	require.False(t, f.Beat(5*time.Second, notice.Beat{Worker: "b", Leaving: true}), "it had left before")
@@ -34,8 +34,8 @@ func TestNumericsWithMostSlotsComeFirst(t *testing.T) {
 	f.Beat(0, notice.Beat{Worker: "a", Slots: 2, Numerics: "x"})
 	f.Beat(0, notice.Beat{Worker: "b", Slots: 3, Numerics: "y"})
 	f.Beat(0, notice.Beat{Worker: "c", Slots: 2, Numerics: "w"})
-	require.Equal(t, []job.Numerics{"y", "w", "x"}, f.Numerics(0))
-	require.Zero(t, f.Slots("z", 0))
+	require.Equal(t, []job.Numerics{"y", "w", "x"}, f.Numerics(Need{}))
+	require.Zero(t, f.Slots("z", Need{}))
 }
 
 func TestBeatsOutOfBoundsAreNotHeard(t *testing.T) {
@@ -59,7 +59,7 @@ func TestBeatsOutOfBoundsAreNotHeard(t *testing.T) {
 	require.True(t, f.Beat(0, notice.Beat{Worker: "7", Leaving: true}))
 	require.True(t, f.Beat(0, notice.Beat{Worker: "one more", Slots: 1, Numerics: "x"}))
 	require.Equal(t, MaxWorkers, f.Workers())
-	require.Equal(t, (MaxWorkers-1)*notice.MaxSlots+1, f.Slots("x", 0))
+	require.Equal(t, (MaxWorkers-1)*notice.MaxSlots+1, f.Slots("x", Need{}))
 }
 
 // What the fleet says of memory is what a plain count says.
@@ -93,9 +93,9 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 					slots, team = slots+b.Slots, gcd(team, b.Slots)
 				}
 			}
-			require.Equal(t, slots, f.Slots("x", need))
-			require.Equal(t, team, f.Team("x", need))
-			require.Equal(t, holding, slices.Contains(f.Numerics(need), "x"))
+			require.Equal(t, slots, f.Slots("x", Need{Memory: need}))
+			require.Equal(t, team, f.Team("x", Need{Memory: need}))
+			require.Equal(t, holding, slices.Contains(f.Numerics(Need{Memory: need}), "x"))
 			gotWorkers, gotMost := f.Largest("x")
 			require.Equal(t, []any{workers, most}, []any{gotWorkers, gotMost})
 		}
@@ -107,11 +107,11 @@ func TestRemove(t *testing.T) {
 	f := New()
 	f.Beat(0, notice.Beat{Worker: "a", Numerics: "n", Slots: 2})
 	f.Beat(0, notice.Beat{Worker: "b", Numerics: "n", Slots: 3})
-	require.Equal(t, 5, f.Slots("n", 0))
+	require.Equal(t, 5, f.Slots("n", Need{}))
 	require.True(t, f.Remove("a"))
 	require.False(t, f.Remove("a"))
 	require.False(t, f.Has("a"))
-	require.Equal(t, 3, f.Slots("n", 0))
+	require.Equal(t, 3, f.Slots("n", Need{}))
 	require.Equal(t, []string{"b"}, f.Names())
 	require.True(t, f.Beat(0, notice.Beat{Worker: "a", Numerics: "n", Slots: 2}), "it has come back")
 }

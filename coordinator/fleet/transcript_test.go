@@ -81,17 +81,22 @@ func happen(t *testing.T, f *Fleet, line []string) []string {
 		f.Beat(now, notice.Beat{Worker: args[0], Leaving: true})
 		return nil
 	case "needs": // memory
-		var need int64
-		_, err := fmt.Sscan(args[0], &need)
+		need := Need{Job: job.Ref{Job: "j", Run: "r"}}
+		_, err := fmt.Sscan(args[0], &need.Memory)
 		require.NoError(t, err, line)
 		workers, most := f.Largest("n")
 		return []string{fmt.Sprintf("[%d slots in teams of %d; the largest of %d workers has %d]", f.Slots("n", need), f.Team("n", need), workers, most)}
+	case "unsupported": // worker
+		return []string{fmt.Sprintf("[news: %t; other jobs have %d slots]", f.Unsupported(job.Ref{Job: "j", Run: "r"}, args[0]), f.Slots("n", Need{Job: job.Ref{Job: "other", Run: "r"}}))}
+	case "runs": // worker version
+		f.Beat(now, notice.Beat{Worker: args[0], Numerics: "n", Slots: 1, Version: args[1]})
+		return []string{f.Versions()}
 	case "beat": // worker slots [aside]
 		b := notice.Beat{Worker: args[0], Numerics: "n", Aside: len(args) > 2}
 		_, err := fmt.Sscan(args[1], &b.Slots)
 		require.NoError(t, err, line)
 		f.Beat(now, b)
-		return []string{fmt.Sprintf("[%d slots]", f.Slots("n", 0))}
+		return []string{fmt.Sprintf("[%d slots]", f.Slots("n", Need{}))}
 	case "fails": // worker task, again at each of the further times
 		verdict, trial := f.Failed(now, task(t, args[1]), args[0])
 		for _, more := range args[2:] {
@@ -118,7 +123,7 @@ func happen(t *testing.T, f *Fleet, line []string) []string {
 		for _, a := range f.Done(now, job.Ref{Job: "j", Run: "r"}, steps, args[1]) {
 			said = append(said, fmt.Sprintf("aside: %s for %s", a.Worker, a.Cooldown))
 		}
-		return append(said, fmt.Sprintf("[%d slots]", f.Slots("n", 0)))
+		return append(said, fmt.Sprintf("[%d slots]", f.Slots("n", Need{})))
 	}
 	require.Fail(t, "unknown event", line)
 	return nil

@@ -142,8 +142,9 @@ func (f *Fleet) Done(now time.Duration, ref job.Ref, steps int64, by string) []A
 	return asides
 }
 
-// Forget drops what is known of a job's tasks.
+// Forget drops what is known of a job and its tasks.
 func (f *Fleet) Forget(ref job.Ref) {
+	delete(f.unsupported, ref)
 	maps.DeleteFunc(f.trials, func(_ string, t *Trial) bool { return t.Task.Ref == ref })
 }
 
@@ -155,7 +156,7 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	if !present || m.aside || c.recent(now) < blameFailures {
 		return 0
 	}
-	others := f.Slots(m.numerics, 0) - m.slots
+	others := f.Slots(m.numerics, Need{}) - m.slots
 	if others <= 0 {
 		return 0
 	}
@@ -166,7 +167,8 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	}
 	c.until, c.failures = now+c.cooldown, nil
 	m.aside = true
-	f.workers[worker], f.groups = m, nil
+	f.workers[worker] = m
+	f.change()
 	return c.cooldown
 }
 

@@ -330,7 +330,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // final reports whether trying again is no use.
 func final(err error) bool {
-	for _, class := range []error{job.ErrInvalid, job.ErrPoison, job.ErrCorrupt, job.ErrStale, job.ErrNotFound, context.Canceled} {
+	for _, class := range []error{job.ErrInvalid, job.ErrPoison, job.ErrUnsupported, job.ErrCorrupt, job.ErrStale, job.ErrNotFound, context.Canceled} {
 		if errors.Is(err, class) {
 			return true
 		}

@@ -37,6 +37,21 @@ func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	return nil
 }
 
+// leave notes that a worker does not know what the job asks for: it does not count for the
+// job, and the attempt counts neither as failed nor as lost.
+func (t *training) leave(a *journal.Attempt) {
+	s := t.service
+	s.mu.Lock()
+	news := s.fleet.Unsupported(t.ref, a.Worker)
+	if news {
+		s.tellFleet()
+	}
+	s.mu.Unlock()
+	if t.unsupported = a.Unsupported; news {
+		t.publish(notice.Event{Type: notice.NoteEvent, Step: t.round.Committed(), Message: fmt.Sprintf("worker %s does not know what the job asks for; others compute it: %s", a.Worker, a.Unsupported)})
+	}
+}
+
 // exhausted takes a task that the queue has given up on: what of its work is missing is
 // published again. What became of its deliveries the journal tells.
 func (t *training) exhausted(ctx context.Context, e exhausted) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tributary/coordinator/fleet"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 )
@@ -73,11 +74,11 @@ func TestBeatsOfWorkersThatAreNotThereCountForNothing(t *testing.T) {
 		s.Beat(notice.Beat{Worker: fmt.Sprint("fake-", i), Numerics: "n", Slots: 4096})
 	}
 	s.Beat(notice.Beat{Worker: "", Numerics: "n", Slots: 4096})
-	require.Zero(t, s.fleet.Slots("n", 0), "nobody was asked yet")
+	require.Zero(t, s.fleet.Slots("n", fleet.Need{}), "nobody was asked yet")
 	require.Len(t, s.strangers, maxStrangers)
 	s.tick(t.Context())
 	s.busy.Wait()
-	require.Equal(t, 2, s.fleet.Slots("n", 0))
+	require.Equal(t, 2, s.fleet.Slots("n", fleet.Need{}))
 	require.Equal(t, []string{"real"}, s.fleet.Names())
 	require.Empty(t, s.strangers)
 	require.Empty(t, s.asking)
@@ -85,8 +86,8 @@ func TestBeatsOfWorkersThatAreNotThereCountForNothing(t *testing.T) {
 
 	beat.Slots = 3
 	s.Beat(beat)
-	require.Equal(t, 3, s.fleet.Slots("n", 0), "one that is known is heard at once")
+	require.Equal(t, 3, s.fleet.Slots("n", fleet.Need{}), "one that is known is heard at once")
 	beat.Leaving = true
 	s.Beat(beat)
-	require.Zero(t, s.fleet.Slots("n", 0))
+	require.Zero(t, s.fleet.Slots("n", fleet.Need{}))
 }

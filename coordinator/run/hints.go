@@ -73,6 +73,7 @@ func (t *training) review(ctx context.Context) error {
 	var lost []*journal.Attempt
 	for _, a := range attempts {
 		switch {
+		case a.Unsupported != "":
 		case !a.Failed() && !t.over(a.Task):
 			if t.service.gone(a.Worker) {
 				lost = append(lost, a)
@@ -83,6 +84,10 @@ func (t *training) review(ctx context.Context) error {
 		}
 		if err := a.End(ctx, t.service.cfg.Ledger); err != nil {
 			return t.unreachable(ctx, err)
+		}
+		if a.Unsupported != "" {
+			t.leave(a)
+			continue
 		}
 		if !a.Failed() || a.Task.Attempt < t.first {
 			continue // it was of a driver before this one

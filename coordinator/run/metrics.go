@@ -10,8 +10,7 @@ func (s *Service) Measure(m *telemetry.Metrics) {
 		return float64(len(s.jobs)), true
 	})
 	m.GaugeFunc("workers", "Workers heard from lately.", func() (float64, bool) {
-		_, workers := s.present(0)
-		return float64(workers), true
+		return float64(s.workers()), true
 	})
 	s.census.measure(m, s.cfg.Volatile)
 	s.steps = m.Counter("steps_total", "Steps committed in jobs this coordinator drove.").WithLabelValues()

@@ -15,7 +15,7 @@ import (
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	need := s.open[ref].Need
+	need := needOf(s.open[ref])
 	team := s.fleet.Team(n, need)
 	if s.held()[ref] { // it takes no steps while the ledger has no room for it
 		return round.Fleet{Team: team}
@@ -25,8 +25,11 @@ func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	if i >= 0 {
 		slots = shares[i]
 	}
-	return round.Fleet{Slots: slots, Team: team, Crowded: refs > s.fleet.Slots(n, 0)}
+	return round.Fleet{Slots: slots, Team: team, Crowded: refs > s.fleet.Slots(n, fleet.Need{})}
 }
+
+// needOf is what a job needs of a worker.
+func needOf(r job.Record) fleet.Need { return fleet.Need{Job: r.Ref(), Memory: r.Need} }
 
 // shares divides the fleet's slots among the jobs that a worker can hold: each job's
 // share, no more than the slots of workers that can hold it, which of them is the given
@@ -40,7 +43,7 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 		}
 		d := s.jobs[other]
 		steps := r.State == job.Running || d != nil && d.sharing
-		if (other == ref || steps && (r.Numerics == n || r.Numerics == "")) && s.fleet.Slots(n, r.Need) > 0 {
+		if (other == ref || steps && (r.Numerics == n || r.Numerics == "")) && s.fleet.Slots(n, needOf(r)) > 0 {
 			refs = append(refs, other)
 		}
 	}
@@ -48,13 +51,13 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 	claims := make([]fleet.Claim, len(refs))
 	for i, other := range refs {
 		r := s.open[other]
-		most := s.fleet.Slots(n, r.Need)
+		most := s.fleet.Slots(n, needOf(r))
 		if r.MaxSlots > 0 {
 			most = min(most, r.MaxSlots)
 		}
 		claims[i] = fleet.Claim{Priority: cmp.Or(r.Priority, job.DefaultPriority), MaxSlots: most}
 	}
-	return fleet.Shares(s.fleet.Slots(n, 0), claims), slices.Index(refs, ref), len(refs)
+	return fleet.Shares(s.fleet.Slots(n, fleet.Need{}), claims), slices.Index(refs, ref), len(refs)
 }
 
 // shares tells whether the job takes steps now and so shares the fleet.

@@ -59,13 +59,15 @@ type training struct {
 	// committer is the worker that committed the newest step, as far as it was told.
 	committer  string
 	refusal    refusal
-	complained time.Duration  // when the log last said that the ledger cannot be read
-	logSteps   int64          // of log that there is room for, as the machine knows
-	measured   time.Duration  // when its log was last sized; 0: never
-	held       bool           // the job waits for room in the ledger
-	unclear    time.Duration  // since when it waits for a worker for no reason that is known; 0: it does not
-	doubts     zerolog.Logger // of checkpoints that are announced
-	heard      int            // messages in a row that went before ticks and confirmations
+	complained time.Duration // when the log last said that the ledger cannot be read
+	logSteps   int64         // of log that there is room for, as the machine knows
+	measured   time.Duration // when its log was last sized; 0: never
+	held       bool          // the job waits for room in the ledger
+	unclear    time.Duration // since when it waits for a worker for no reason that is known; 0: it does not
+	// unsupported says what of the job a worker's program does not know, as it noted last.
+	unsupported string
+	doubts      zerolog.Logger // of checkpoints that are announced
+	heard       int            // messages in a row that went before ticks and confirmations
 }
 
 // train takes the job's steps to the end.

@@ -18,10 +18,9 @@ func (t *training) tell(ctx context.Context) error {
 		return err
 	}
 	t.toldOf = t.losses.len()
-	_, workers := t.service.present(0)
 	t.publish(notice.Event{
 		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
-		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: workers,
+		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: t.service.workers(),
 	})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"tributary/coordinator/fleet"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/queue"
@@ -22,7 +23,7 @@ func (t *training) numerics() job.Numerics {
 	if t.strict() {
 		return t.record.Numerics
 	}
-	if present, _ := t.service.present(t.record.Need); len(present) > 0 {
+	if present := t.service.present(needOf(t.record)); len(present) > 0 {
 		return present[0]
 	}
 	return t.record.Numerics
@@ -66,8 +67,7 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 // taken is the most common numerics, among workers that can hold the job, of which the
 // queue knows that somebody takes such tasks: what heartbeats claim is a hint of it.
 func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
-	present, _ := t.service.present(t.record.Need)
-	for _, n := range present {
+	for _, n := range t.service.present(needOf(t.record)) {
 		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n})
 		if err != nil {
 			t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
@@ -80,7 +80,8 @@ func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 
 // waitForWorker says which worker the job waits for, again when that changes.
 func (t *training) waitForWorker(ctx context.Context) {
-	present, workers := t.service.present(0)
+	present, workers := t.service.present(fleet.Need{}), t.service.workers()
+	able := t.service.present(needOf(t.record))
 	only := t.record.Numerics
 	if !t.strict() {
 		only = ""
@@ -105,6 +106,10 @@ func (t *training) waitForWorker(ctx context.Context) {
 			t.waitFor(ctx, tooLarge(t.record.Need, n, most))
 			return
 		}
+		if t.unsupported != "" && len(able) == 0 {
+			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present (%s) knows what the job asks for: %s", workers, t.service.versions(), t.unsupported))
+			return
+		}
 		now := t.service.now()
 		if t.unclear = cmp.Or(unclear, max(1, now)); now-t.unclear > quiet { // else a worker has come just now
 			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present takes tasks now", workers))
@@ -122,12 +127,26 @@ func tooLarge(need int64, workers int, most int64) string {
 		humanize.Bytes(uint64(need)), those, humanize.Bytes(uint64(most)))
 }
 
-// present lists the numerics of the workers that can hold a job of that need, the most
-// common first, and the number of all workers.
-func (s *Service) present(need int64) ([]job.Numerics, int) {
+// present lists the numerics of the workers that have what a job needs, the most
+// common first.
+func (s *Service) present(need fleet.Need) []job.Numerics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fleet.Numerics(need), s.fleet.Workers()
+	return s.fleet.Numerics(need)
+}
+
+// workers is the number of all workers.
+func (s *Service) workers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Workers()
+}
+
+// versions says which versions the workers present have.
+func (s *Service) versions() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Versions()
 }
 
 // largest returns how many workers there are with the given numerics, "" for any, and the

@@ -37,6 +37,11 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
 			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
+		case errors.Is(err, job.ErrUnsupported):
+			w.tell(func(s *run.Service) {
+				s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error(), Unsupported: true})
+			})
+			_ = d.Nak(50 * time.Millisecond)
 		case errors.Is(err, job.ErrPoison):
 			w.failed(d.Task(), err, true)
 			_ = d.Term("")
@@ -59,6 +64,10 @@ func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
 	if errors.Is(err, errDied) {
 		w.deaths++
 		_ = journal.New(t, fmt.Sprint("dead-", w.deaths), d.Delivered()).Begin(ctx, w.ledger)
+		return
+	}
+	if errors.Is(err, job.ErrUnsupported) {
+		_ = journal.New(t, "w", d.Delivered()).Leave(ctx, w.ledger, err.Error())
 		return
 	}
 	_ = journal.New(t, "w", d.Delivered()).Fail(ctx, w.ledger, partOf(t, err), err.Error(), errors.Is(err, job.ErrPoison))

@@ -366,7 +366,7 @@ func (w *world) present(worker string) {
 
 func (w *world) beat(worker string, slots int) {
 	w.tell(func(s *run.Service) {
-		s.Beat(notice.Beat{Worker: worker, Numerics: "n", Slots: slots, Memory: w.memory.Load()})
+		s.Beat(notice.Beat{Worker: worker, Version: "v1", Numerics: "n", Slots: slots, Memory: w.memory.Load()})
 	})
 }
 

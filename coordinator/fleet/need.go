@@ -1,0 +1,158 @@
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
+	"tributary/shared/job"
+)
+
+// Need is what a job needs of a worker. Only workers that have it count for the job.
+type Need struct {
+	Job job.Ref // whose worker it is; see Unsupported
+	// Memory is in bytes. 0 is not known and fits anywhere, as anything fits a worker that
+	// did not say what it has.
+	Memory int64
+}
+
+// group is the workers of one arithmetic that know a job, by memory: place i is about
+// those with at least memory[i].
+type group struct {
+	memory []int64 // ascending, each once
+	slots  []int   // of those that take tasks
+	team   []int   // greatest common divisor of their slots
+	known  int64   // the most that a worker said it has
+	count  int     // workers
+}
+
+// groupOf names a group.
+type groupOf struct {
+	numerics job.Numerics
+	job      job.Ref // when there are workers that do not know it, else none
+}
+
+// group returns the workers with the given numerics that know a job. It is made only when
+// workers have changed.
+func (f *Fleet) group(n job.Numerics, of job.Ref) *group {
+	key := groupOf{numerics: n}
+	if len(f.unsupported[of]) > 0 {
+		key.job = of
+	}
+	g := f.groups[key]
+	if g == nil {
+		g = f.gather(key)
+		f.groups[key] = g
+	}
+	return g
+}
+
+// gather makes a group.
+func (f *Fleet) gather(key groupOf) *group {
+	var all []member
+	for name, m := range f.workers {
+		if m.numerics != key.numerics || f.unsupported[key.job][name] {
+			continue
+		}
+		if m.memory == 0 {
+			m.memory = math.MaxInt64
+		}
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(b.memory, a.memory) })
+	g, slots, team := &group{count: len(all)}, 0, 0
+	for i, m := range all {
+		if !m.aside {
+			slots, team = slots+m.slots, gcd(team, m.slots)
+		}
+		if m.memory < math.MaxInt64 {
+			g.known = max(g.known, m.memory)
+		}
+		if i+1 == len(all) || all[i+1].memory != m.memory {
+			g.memory, g.slots, g.team = append(g.memory, m.memory), append(g.slots, slots), append(g.team, team)
+		}
+	}
+	slices.Reverse(g.memory)
+	slices.Reverse(g.slots)
+	slices.Reverse(g.team)
+	return g
+}
+
+// change notes that workers have changed.
+func (f *Fleet) change() {
+	clear(f.groups)
+	f.numerics = nil
+}
+
+// holding is the place of the workers that can hold a job, len(memory) when there are none.
+func (g *group) holding(need int64) int {
+	i, _ := slices.BinarySearch(g.memory, need)
+	return i
+}
+
+// Slots returns the slots of the workers with the given numerics that take tasks and have
+// what a job needs.
+func (f *Fleet) Slots(n job.Numerics, need Need) int {
+	g := f.group(n, need.Job)
+	if i := g.holding(need.Memory); i < len(g.slots) {
+		return g.slots[i]
+	}
+	return 0
+}
+
+// Team returns how many slots of one worker a task is best given, so that each
+// worker's slots are used up by whole tasks: the greatest common divisor of the slots of
+// the workers that have what the job needs; 0 when there are none.
+func (f *Fleet) Team(n job.Numerics, need Need) int {
+	g := f.group(n, need.Job)
+	if i := g.holding(need.Memory); i < len(g.team) {
+		return g.team[i]
+	}
+	return 0
+}
+
+// Numerics lists the fingerprints of the workers that have what a job needs, the one
+// with the most slots first, equal ones in alphabetical order.
+func (f *Fleet) Numerics(need Need) []job.Numerics {
+	holding := map[job.Numerics]int{} // slots
+	for _, n := range f.present() {
+		if g := f.group(n, need.Job); g.holding(need.Memory) < len(g.slots) {
+			holding[n] = f.Slots(n, need)
+		}
+	}
+	return slices.SortedFunc(maps.Keys(holding), func(a, b job.Numerics) int {
+		return cmp.Or(cmp.Compare(holding[b], holding[a]), cmp.Compare(a, b))
+	})
+}
+
+// present lists the fingerprints of all workers.
+func (f *Fleet) present() []job.Numerics {
+	if f.numerics == nil {
+		seen := map[job.Numerics]bool{}
+		for _, m := range f.workers {
+			seen[m.numerics] = true
+		}
+		f.numerics = slices.Collect(maps.Keys(seen))
+	}
+	return f.numerics
+}
+
+// Largest returns how many workers there are with the given numerics, "" for any, and the
+// most memory that one of them said it has.
+func (f *Fleet) Largest(n job.Numerics) (workers int, memory int64) {
+	for _, of := range f.present() {
+		if n == "" || n == of {
+			g := f.group(of, job.Ref{})
+			workers, memory = workers+g.count, max(memory, g.known)
+		}
+	}
+	return workers, memory
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
