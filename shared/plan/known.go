@@ -9,21 +9,27 @@ import (
 	"tributary/shared/job"
 )
 
-// readable reports whether this program reads plans of the version in data. A later
-// version may have other types, so nothing else is read before.
+// readable reports whether this program reads plans of the version in data, and knows what
+// the plan needs. What it does not know may have other types, so nothing else is read before.
 func readable(data []byte) error {
 	var head struct {
 		Version int `json:"version"`
+	}
+	var needs struct {
+		Needs []job.Capability `json:"needs"`
 	}
 	switch err := json.Unmarshal(data, &head); {
 	case err != nil:
 		return fmt.Errorf("decode plan: %w: %w", err, job.ErrCorrupt)
 	case head.Version < Version:
 		return fmt.Errorf("plan has version %d; the first version is %d: %w", head.Version, Version, job.ErrCorrupt)
-	case head.Version > Version:
-		return fmt.Errorf("plan has version %d; this program reads version %d: %w", head.Version, Version, job.ErrUnsupported)
+	case head.Version > versionOfNeeds:
+		return fmt.Errorf("plan has version %d; this program reads versions up to %d: %w", head.Version, versionOfNeeds, job.ErrUnsupported)
 	}
-	return nil
+	if err := json.Unmarshal(data, &needs); err != nil {
+		return fmt.Errorf("decode plan: %w: %w", err, job.ErrCorrupt)
+	}
+	return understood(head.Version, needs.Needs)
 }
 
 // known reports the first thing in the plan's bytes that this program does not know: a

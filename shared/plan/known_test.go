@@ -11,22 +11,28 @@ import (
 	"tributary/shared/job"
 )
 
-// What a later program adds to a plan is never passed over: this program would compute
-// other bits.
-func TestWhatAPlanAsksForAndThisProgramDoesNotKnow(t *testing.T) {
-	p := of(10, 4, 2, 3)
+// whole is a plan that can be decoded.
+func whole(rows, batch, microbatches, epochs int) *Plan {
+	p := of(rows, batch, microbatches, epochs)
 	p.ChunkLen = 8
-	p.Spec.Loss, p.Spec.Wire, p.Spec.Metrics = job.MSE, job.WireInt8, []job.Metric{job.RMSE}
-	p.Spec.Model = job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1, Activation: job.GELU}}}, Init: job.Init{Scheme: job.Zeros}}
-	p.Spec.Optimizer.SGD = &job.SGD{LearningRate: 1}
 	p.Dataset = dataset.Manifest{
 		Version: 1, Features: 1, Targets: 1,
-		Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: 10, Bytes: 144}}},
+		Splits: map[job.Split][]dataset.BlockRef{job.Train: {{Digest: blob.DigestOf(nil), Rows: rows, Bytes: 144}}},
 		Preprocessing: &dataset.Preprocessing{
 			Columns: []dataset.Column{{Name: "x", Kind: dataset.Numeric, Scale: 1}},
 			Label:   dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1},
 		},
 	}
+	return p
+}
+
+// What a later program adds to a plan is never passed over: this program would compute
+// other bits.
+func TestWhatAPlanAsksForAndThisProgramDoesNotKnow(t *testing.T) {
+	p := whole(10, 4, 2, 3)
+	p.Spec.Loss, p.Spec.Wire, p.Spec.Metrics = job.MSE, job.WireInt8, []job.Metric{job.RMSE}
+	p.Spec.Model = job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1, Activation: job.GELU}}}, Init: job.Init{Scheme: job.Zeros}}
+	p.Spec.Optimizer.SGD = &job.SGD{LearningRate: 1}
 	data, _, err := p.Encode()
 	require.NoError(t, err)
 	_, err = Decode(data)

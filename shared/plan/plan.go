@@ -19,7 +19,9 @@ import (
 
 // Plan is what a job is, after ingest.
 type Plan struct {
-	Version int              `json:"version"`
+	Version int `json:"version"`
+	// Needs are the operations beyond the base set that the plan asks for, see Require.
+	Needs   []job.Capability `json:"needs,omitempty"`
 	Spec    job.Spec         `json:"spec"`
 	Dataset dataset.Manifest `json:"dataset"`
 	Init    job.Digest       `json:"init,omitempty"` // blob of the given initial weights (safetensors)
@@ -29,8 +31,12 @@ type Plan struct {
 	rows int // of the training split; 0: not counted yet
 }
 
-// Version is the plan format's version.
-const Version = 1
+// Version is the plan format's version, and versionOfNeeds that of plans that need more than
+// the base set.
+const (
+	Version        = 1
+	versionOfNeeds = 2
+)
 
 // Encode returns the plan's bytes and their digest.
 func (p *Plan) Encode() ([]byte, job.Digest, error) {

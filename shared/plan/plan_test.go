@@ -143,9 +143,9 @@ func TestAPlanOfAStrangerIsRefused(t *testing.T) {
 
 func TestAForeignPlanIsRefused(t *testing.T) {
 	_, err := Decode([]byte(`{"version": 99}`))
-	require.ErrorContains(t, err, "plan has version 99; this program reads version 1")
+	require.ErrorContains(t, err, "plan has version 99; this program reads versions up to 2")
 	require.ErrorIs(t, err, job.ErrUnsupported)
-	_, err = Decode([]byte(`{"version": 2, "spec": "of another type"}`))
+	_, err = Decode([]byte(`{"version": 3, "needs": "of another type"}`))
 	require.ErrorIs(t, err, job.ErrUnsupported)
 	_, err = Decode([]byte(`{"version": 0}`))
 	require.ErrorIs(t, err, job.ErrCorrupt)

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tributary/shared/job"
+)
+
+// knows has this program know operations for the time of a test.
+func knows(t *testing.T, operations ...Operation) {
+	t.Helper()
+	before := Operations
+	Operations = operations
+	t.Cleanup(func() { Operations = before })
+}
+
+func TestAPlanStatesWhatItNeeds(t *testing.T) {
+	long := Operation{"long", func(p *Plan) bool { return p.Spec.Epochs > 5 }}
+	wide := Operation{"wide", func(p *Plan) bool { return p.Spec.Batch > 5 }}
+	made := func(batch, epochs int) []byte {
+		p := whole(10, batch, 2, epochs)
+		p.Require()
+		data, _, err := p.Encode()
+		require.NoError(t, err)
+		return data
+	}
+	base := made(4, 4)
+	require.NotContains(t, string(base), "needs")
+
+	knows(t, long, wide)
+	require.Equal(t, base, made(4, 4), "what needs nothing has the bytes that older programs know")
+	both := made(9, 9)
+	require.Contains(t, string(both), `{"version":2,"needs":["long","wide"],`)
+	p, err := Decode(both)
+	require.NoError(t, err)
+	require.Equal(t, []job.Capability{"long", "wide"}, p.Needs)
+	again, _, err := p.Encode()
+	require.NoError(t, err)
+	require.Equal(t, both, again)
+	require.Equal(t, []job.Capability{"long", "wide"}, Capabilities())
+
+	knows(t, long)
+	_, err = Decode(both)
+	require.ErrorIs(t, err, job.ErrUnsupported)
+	require.EqualError(t, err, "plan needs long, wide; this program does not know wide: not supported by this version")
+	knows(t)
+	_, err = Decode(base)
+	require.NoError(t, err)
+	for _, wrong := range []string{`{"version":1,"needs":["long"]}`, `{"version":2}`} {
+		_, err = Decode([]byte(wrong))
+		require.ErrorIs(t, err, job.ErrCorrupt)
+	}
+}
