@@ -29,6 +29,7 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
+	"tributary/shared/plan"
 	"tributary/shared/readable"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
@@ -192,6 +193,6 @@ func (c *Command) worker(stores *settings.Opened, log zerolog.Logger) worker.Con
 	return worker.Config{
 		ID: id, Version: telemetry.Version(), Slots: slots, Numerics: job.Numerics(numeric.Fingerprint()),
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
-		BlockBytes: blockCache, ReplicaBytes: replicaCache, Log: log.With().Str("worker", id).Logger(),
+		Operations: plan.Capabilities(), BlockBytes: blockCache, ReplicaBytes: replicaCache, Log: log.With().Str("worker", id).Logger(),
 	}
 }

@@ -180,8 +180,8 @@ func (w *world) first(t job.Task) bool {
 	return !known
 }
 
-func (m mutantQueue) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
-	s, err := m.Queue.Subscribe(ctx, class)
+func (m mutantQueue) Subscribe(ctx context.Context, classes ...queue.Class) (queue.Subscription, error) {
+	s, err := m.Queue.Subscribe(ctx, classes...)
 	if err == nil && m.p.has(acksEarly) {
 		s = hastySubscription{s}
 	}

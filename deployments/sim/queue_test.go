@@ -44,14 +44,15 @@ func (q queuePort) Publish(ctx context.Context, tasks ...job.Task) error {
 	return first
 }
 
-func (q queuePort) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
-	s, err := call(ctx, q.p, operation{store: natsStore, name: "subscribe " + string(class.Lane)}, func() (queue.Subscription, error) {
-		return q.p.w.queue.Subscribe(in, class)
+func (q queuePort) Subscribe(ctx context.Context, classes ...queue.Class) (queue.Subscription, error) {
+	lane := classes[0].Lane
+	s, err := call(ctx, q.p, operation{store: natsStore, name: "subscribe " + string(lane)}, func() (queue.Subscription, error) {
+		return q.p.w.queue.Subscribe(in, classes...)
 	})
 	if err != nil && ctx.Err() == nil {
-		return q.Subscribe(ctx, class) // as the broker's does by itself
+		return q.Subscribe(ctx, classes...) // as the broker's does by itself
 	}
-	return subscription{q.p, class, s}, err
+	return subscription{q.p, lane, s}, err
 }
 
 func (q queuePort) Taken(ctx context.Context, class queue.Class) (bool, error) {
@@ -60,9 +61,9 @@ func (q queuePort) Taken(ctx context.Context, class queue.Class) (bool, error) {
 }
 
 type subscription struct {
-	p     *process
-	class queue.Class
-	s     queue.Subscription
+	p    *process
+	lane queue.Lane
+	s    queue.Subscription
 }
 
 func (s subscription) Close() {
@@ -75,7 +76,7 @@ func (s subscription) Close() {
 // reached is lost until its lease ends.
 func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	for {
-		if err := s.p.pass(ctx, s.p.draw(operation{name: "fetch " + string(s.class.Lane)}).out); err != nil {
+		if err := s.p.pass(ctx, s.p.draw(operation{name: "fetch " + string(s.lane)}).out); err != nil {
 			return nil, err
 		}
 		if s.p.cut(natsStore) == noWay {

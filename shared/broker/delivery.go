@@ -57,6 +57,9 @@ func decodeTask(data []byte) (job.Task, error) {
 	if !slices.Contains(job.Kinds, t.Kind) && (t.Run == "" || t.Plan == "" || !kindPattern.MatchString(string(t.Kind))) {
 		return t, fmt.Errorf("decode task: kind is %.40q; it must be one of %q: %w", string(t.Kind), job.Kinds, job.ErrInvalid)
 	}
+	if err := t.Class.Validate(); err != nil {
+		return t, fmt.Errorf("decode task: %w", err)
+	}
 	if t.Step < 0 || t.Block < 0 {
 		return t, fmt.Errorf("decode task: step is %d and block %d; they must be 0 or more: %w", t.Step, t.Block, job.ErrInvalid)
 	}

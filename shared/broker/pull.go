@@ -82,14 +82,28 @@ func handBack(m *nats.Msg) {
 	}
 }
 
+// request is how a message is asked for.
+type request struct {
+	Batch     int           `json:"batch"`
+	Expires   time.Duration `json:"expires,omitempty"`
+	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
+	NoWait    bool          `json:"no_wait,omitempty"`
+}
+
 // one asks for a message and waits for it; nil means that none came before the
 // request expired. After an error the pull must be abandoned.
 func (p *pull) one(ctx context.Context) (*nats.Msg, error) {
-	request, err := json.Marshal(struct {
-		Batch     int           `json:"batch"`
-		Expires   time.Duration `json:"expires"`
-		Heartbeat time.Duration `json:"idle_heartbeat"`
-	}{1, pullExpires, pullHeartbeat})
+	return p.ask(ctx, request{Batch: 1, Expires: pullExpires, Heartbeat: pullHeartbeat})
+}
+
+// now asks for a message that is there; nil means that none is. After an error the pull
+// must be abandoned.
+func (p *pull) now(ctx context.Context) (*nats.Msg, error) {
+	return p.ask(ctx, request{Batch: 1, NoWait: true})
+}
+
+func (p *pull) ask(ctx context.Context, r request) (*nats.Msg, error) {
+	request, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (q *Queue) Publish(ctx context.Context, tasks ...job.Task) error {
 }
 
 func encodeTask(t job.Task) (*nats.Msg, error) {
-	subject, _, err := classNames(queue.Class{Lane: queue.LaneOf(t.Kind), Numerics: t.Numerics})
+	subject, _, err := classNames(queue.ClassOf(t))
 	if err != nil {
 		return nil, err
 	}

@@ -58,5 +58,12 @@ func classNames(c queue.Class) (subject, consumer string, err error) {
 	if c.Lane != queue.GradientLane && c.Lane != queue.BackgroundLane {
 		return "", "", fmt.Errorf("lane %.40q: want %q or %q: %w", string(c.Lane), queue.GradientLane, queue.BackgroundLane, job.ErrInvalid)
 	}
-	return taskPrefix + string(c.Lane) + "." + numerics, string(c.Lane) + "-" + numerics, nil
+	subject, consumer = taskPrefix+string(c.Lane)+"."+numerics, string(c.Lane)+"-"+numerics
+	if c.Job != "" {
+		if err := c.Job.Validate(); err != nil {
+			return "", "", err
+		}
+		subject, consumer = subject+"."+string(c.Job), consumer+"=="+string(c.Job) // no token has "=="
+	}
+	return subject, consumer, nil
 }

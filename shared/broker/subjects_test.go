@@ -30,7 +30,12 @@ func TestClassNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "tributary.tasks.gradient.amd64=2Eavx2", subject)
 	require.Equal(t, "gradient-amd64=2Eavx2", consumer)
+	subject, consumer, err = classNames(queue.Class{Lane: queue.BackgroundLane, Numerics: "f1", Job: "conv+memory-4gib"})
+	require.NoError(t, err)
+	require.Equal(t, "tributary.tasks.background.f1.conv+memory-4gib", subject)
+	require.Equal(t, "background-f1==conv+memory-4gib", consumer)
 	for _, c := range []queue.Class{
+		{Lane: queue.GradientLane, Numerics: "f1", Job: "a.b"},
 		{Lane: queue.GradientLane},
 		{Lane: "express", Numerics: "f1"},
 		{Lane: queue.GradientLane, Numerics: job.Numerics(strings.Repeat("x", 1000))},

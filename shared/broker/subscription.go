@@ -16,42 +16,61 @@ import (
 
 // Limits of a class's consumer.
 const (
-	maxPulls      = 1 << 14 // slots that may wait at a time
-	maxLeased     = 1 << 17 // tasks that may be leased at a time
-	consumerIdle  = 24 * time.Hour
-	consumerSetup = 5 * time.Second // time to make one
+	maxPulls     = 1 << 14 // slots that may wait at a time
+	maxLeased    = 1 << 17 // tasks that may be leased at a time
+	consumerIdle = 24 * time.Hour
+	// rareConsumerIdle is for other classes than the base class: they come and go with the
+	// workers that serve them. Tasks outlive their consumer.
+	rareConsumerIdle = time.Hour
+	consumerSetup    = 5 * time.Second // time to make one
 )
 
 // subscription is one slot's source of tasks. Only one goroutine calls Next.
 type subscription struct {
-	q        *Queue
-	subject  string // of the class's tasks
-	consumer string
-	pauses   *backoff.ExponentialBackOff
-	ready    bool  // the consumer was there when last asked
-	pull     *pull // the inbox, nil until needed; Next's while that runs
+	q       *Queue
+	sources []*source // of one class each; the next one to be asked first
+	pauses  *backoff.ExponentialBackOff
 
 	mu     sync.Mutex
 	closed bool
 	cancel context.CancelFunc // ends the Next that runs, nil while none does
 }
 
+// source is where the tasks of one class come from.
+type source struct {
+	q        *Queue
+	subject  string // of the class's tasks
+	consumer string
+	idle     time.Duration // after which the server deletes the consumer
+	ready    bool          // the consumer was there when last asked
+	pull     *pull         // the inbox, nil until needed; Next's while that runs
+}
+
 var errClosed = errors.New("next task: the subscription is closed")
 
-// Subscribe implements queue.Queue. The class's consumer is made here if the
+// Subscribe implements queue.Queue. The classes' consumers are made here if the
 // server can be reached, otherwise later, by Next.
-func (q *Queue) Subscribe(ctx context.Context, class queue.Class) (queue.Subscription, error) {
-	subject, consumer, err := classNames(class)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe: %w", err)
+func (q *Queue) Subscribe(ctx context.Context, classes ...queue.Class) (queue.Subscription, error) {
+	s := &subscription{q: q, pauses: newBackOff()}
+	for _, class := range classes {
+		subject, consumer, err := classNames(class)
+		if err != nil {
+			return nil, fmt.Errorf("subscribe: %w", err)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+		idle := consumerIdle
+		if class.Job != "" {
+			idle = rareConsumerIdle
+		}
+		s.sources = append(s.sources, &source{q: q, subject: subject, consumer: consumer, idle: idle})
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
-	}
-	s := &subscription{q: q, subject: subject, consumer: consumer, pauses: newBackOff()}
-	if q.c.Connected() {
-		if err := s.ensure(ctx); err != nil {
-			q.log.Debug().Err(err).Str("subject", subject).Msg("no consumer yet")
+	for _, src := range s.sources {
+		if q.c.Connected() {
+			if err := src.ensure(ctx); err != nil {
+				q.log.Debug().Err(err).Str("subject", src.subject).Msg("no consumer yet")
+			}
 		}
 	}
 	return s, nil
@@ -76,7 +95,7 @@ func (q *Queue) Taken(ctx context.Context, class queue.Class) (bool, error) {
 }
 
 // ensure makes the class's consumer unless it is there already.
-func (s *subscription) ensure(ctx context.Context) error {
+func (s *source) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, consumerSetup)
 	defer cancel()
 	cfg := jetstream.ConsumerConfig{
@@ -88,7 +107,7 @@ func (s *subscription) ensure(ctx context.Context) error {
 		MaxDeliver:        s.q.cfg.MaxDeliver,
 		MaxAckPending:     maxLeased,
 		MaxWaiting:        maxPulls,
-		InactiveThreshold: consumerIdle,
+		InactiveThreshold: s.idle,
 	}
 	_, err := s.q.c.js.CreateOrUpdateConsumer(ctx, TaskStream, cfg)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -113,9 +132,7 @@ func (s *subscription) Next(outer context.Context) (queue.Delivery, error) {
 			s.pauses.Reset()
 			return d, nil
 		case err != nil && ctx.Err() == nil:
-			s.q.log.Debug().Err(err).Str("subject", s.subject).Msg("pulling again")
-			s.ready = false
-			s.abandon()
+			s.q.log.Debug().Err(err).Msg("pulling again")
 			_ = pause(ctx, s.pauses.NextBackOff()) // the loop looks at ctx
 		}
 	}
@@ -147,8 +164,67 @@ func (s *subscription) end() {
 	}
 }
 
-// next asks for one task and waits for it; nil means none came in time.
+// next asks for one task and waits for it; nil means none came in time. Of several classes
+// it first takes a task that is there, the classes taking turns: requests that wait at
+// several consumers bring several tasks when they are answered at once.
 func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
+	if len(s.sources) == 1 {
+		m, err := s.sources[0].message(ctx, (*pull).one)
+		return s.q.deliver(m), err
+	}
+	for range s.sources {
+		src := s.sources[0]
+		s.sources = append(s.sources[1:], src)
+		if m, err := src.message(ctx, (*pull).now); m != nil || err != nil {
+			return s.q.deliver(m), err
+		}
+	}
+	m, err := s.any(ctx)
+	return s.q.deliver(m), err
+}
+
+// any waits for a message of any source. It withdraws the requests to the others, and hands
+// back what they have brought in the same moment.
+func (s *subscription) any(ctx context.Context) (first *nats.Msg, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		m   *nats.Msg
+		err error
+	}
+	results := make(chan result, len(s.sources))
+	for _, src := range s.sources {
+		go func() {
+			m, err := src.message(ctx, (*pull).one)
+			results <- result{m, err}
+		}()
+	}
+	for range s.sources {
+		r := <-results
+		switch {
+		case r.m != nil && first == nil:
+			first = r.m
+		case r.m != nil:
+			handBack(r.m)
+		case r.err != nil && ctx.Err() == nil:
+			err = r.err
+		}
+		cancel()
+	}
+	if first != nil {
+		return first, nil
+	}
+	return nil, err
+}
+
+// message asks the class's consumer for a message. After an error the request is withdrawn.
+func (s *source) message(ctx context.Context, ask func(*pull, context.Context) (*nats.Msg, error)) (m *nats.Msg, err error) {
+	defer func() {
+		if err != nil {
+			s.ready = s.ready && ctx.Err() != nil
+			s.abandon()
+		}
+	}()
 	if !s.ready {
 		if err := s.ensure(ctx); err != nil {
 			return nil, err
@@ -161,16 +237,18 @@ func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
 		}
 		s.pull = p
 	}
-	m, err := s.pull.one(ctx)
-	if err != nil || m == nil {
-		return nil, err
-	}
-	return s.q.deliver(m), nil
+	return ask(s.pull, ctx)
 }
 
-// abandon withdraws a request that may still be waiting at the server. What
+// abandon withdraws requests that may still be waiting at the server. What
 // arrives in spite of that is handed back at once.
 func (s *subscription) abandon() {
+	for _, src := range s.sources {
+		src.abandon()
+	}
+}
+
+func (s *source) abandon() {
 	if s.pull != nil {
 		s.pull.abandon()
 		s.pull = nil
@@ -189,9 +267,12 @@ func (s *subscription) Close() {
 	s.abandon()
 }
 
-// deliver makes a delivery of a message; it returns nil, having removed the
-// message from the queue, when that holds no task.
+// deliver makes a delivery of a message; it returns nil when there is no message, and when
+// it holds no task, having removed it from the queue.
 func (q *Queue) deliver(m *nats.Msg) queue.Delivery {
+	if m == nil {
+		return nil
+	}
 	d, err := newDelivery(q, m)
 	if err == nil {
 		return d

@@ -46,8 +46,11 @@ type Record struct {
 	Numerics   Numerics        `json:"numerics,omitempty"` // chosen at the first step
 	Steps      int64           `json:"steps,omitempty"`    // how many it will take
 	Need       int64           `json:"need,omitempty"`     // bytes of memory in a worker, by the plan; 0: not known
-	Outcome    *Outcome        `json:"outcome,omitempty"`
-	Released   bool            `json:"released,omitempty"` // final, and its training state is deleted
+	// Capabilities are the operations that the job's plan needs beyond the base set, the
+	// newest last.
+	Capabilities []Capability `json:"capabilities,omitempty"`
+	Outcome      *Outcome     `json:"outcome,omitempty"`
+	Released     bool         `json:"released,omitempty"` // final, and its training state is deleted
 	// Owner is the coordinator that took the job last, Term the number of its
 	// lease. A change by the holder of another term is refused.
 	Owner string `json:"owner,omitempty"`
@@ -67,6 +70,9 @@ type Record struct {
 
 // Ref names the record's incarnation of its job.
 func (r *Record) Ref() Ref { return Ref{Job: r.ID, Run: r.Run} }
+
+// Class is the class of the job's tasks.
+func (r *Record) Class() Class { return ClassFor(r.Capabilities, r.Need) }
 
 // Outcome is what a succeeded job reports; it is also the line `train` prints.
 type Outcome struct {

@@ -61,6 +61,8 @@ type Task struct {
 	Tell int64 `json:"tell,omitempty"`
 	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
 	Threads int `json:"threads,omitempty"`
+	// Class says which workers the task is for. It changes no result.
+	Class Class `json:"class,omitempty"`
 	// Attempt counts publications of the same task (0 first, backups after),
 	// so that a backup is not taken for a duplicate publish.
 	Attempt int `json:"attempt,omitempty"`

@@ -8,8 +8,11 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxSlots bounds the slots one worker may claim.
-const MaxSlots = 4096
+// MaxSlots bounds the slots one worker may claim, and maxCapabilities its capabilities.
+const (
+	MaxSlots        = 4096
+	maxCapabilities = 256
+)
 
 // Beat is a worker's sign of life, sent at a steady rate, at once when it is
 // called, and a last time when it leaves.
@@ -27,6 +30,9 @@ type Beat struct {
 	Aside bool `json:"aside,omitempty"`
 	// Memory is how many bytes a job's tasks may take in all; 0: the worker does not know.
 	Memory int64 `json:"memory,omitempty"`
+	// Capabilities are what the worker serves beyond the base set: operations and memory
+	// classes. A worker of a version without capabilities serves the base set alone.
+	Capabilities []job.Capability `json:"capabilities,omitempty"`
 }
 
 // About implements Notice: a beat is about no job.
@@ -42,6 +48,12 @@ func (b Beat) Validate() error {
 		checkCount("busy", b.Busy),
 		checkCount("memory", b.Memory),
 	)
+	if len(b.Capabilities) > maxCapabilities {
+		err = errors.Join(err, fmt.Errorf("capabilities has %d entries; at most %d are allowed: %w", len(b.Capabilities), maxCapabilities, job.ErrInvalid))
+	}
+	for _, c := range b.Capabilities {
+		err = errors.Join(err, job.Class(c).Validate())
+	}
 	if b.Worker == "" {
 		err = errors.Join(err, fmt.Errorf("worker is empty: %w", job.ErrInvalid))
 	}

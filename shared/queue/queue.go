@@ -36,11 +36,17 @@ func LaneOf(k job.Kind) Lane {
 }
 
 // Class is what a consumer asks for: tasks of a lane that must be computed
-// with one numerics fingerprint. There are few classes, whatever the number
-// of jobs and workers.
+// with one numerics fingerprint, of jobs of one class. There are few classes, whatever the
+// number of jobs and workers.
 type Class struct {
 	Lane     Lane
 	Numerics job.Numerics
+	Job      job.Class
+}
+
+// ClassOf returns the class of a task.
+func ClassOf(t job.Task) Class {
+	return Class{Lane: LaneOf(t.Kind), Numerics: t.Numerics, Job: t.Class}
 }
 
 // Queue hands tasks from coordinators to workers. Implementations are safe
@@ -50,8 +56,9 @@ type Queue interface {
 	// was already published is dropped. It fails with job.ErrFull when the
 	// queue is at its limit in bytes; tasks before the failing one were added.
 	Publish(ctx context.Context, tasks ...job.Task) error
-	// Subscribe returns a source of one class's tasks.
-	Subscribe(ctx context.Context, class Class) (Subscription, error)
+	// Subscribe returns a source of the tasks of one class or several. None of them waits
+	// for ever behind the others.
+	Subscribe(ctx context.Context, classes ...Class) (Subscription, error)
 	// Taken reports whether anybody takes tasks of the class: waits for one now, or has
 	// one in hand. It is what the queue itself knows of workers.
 	Taken(ctx context.Context, class Class) (bool, error)
@@ -60,7 +67,7 @@ type Queue interface {
 // Subscription is one slot's source of tasks. It is used by one goroutine.
 type Subscription interface {
 	// Next waits for a task and leases it to the caller. It asks the queue for
-	// one task at a time and only while it waits, so a busy slot holds nothing
+	// one task of each class at a time and only while it waits, so a busy slot holds nothing
 	// that another could do. It returns ctx's error when ctx ends, and retries
 	// by itself while the queue is unreachable.
 	Next(ctx context.Context) (Delivery, error)

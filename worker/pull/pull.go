@@ -34,7 +34,8 @@ type Handler func(ctx context.Context, t job.Task, h *Hold) error
 type Config struct {
 	Queue    queue.Queue
 	Numerics job.Numerics
-	Slots    int // per lane, at least 1: how much is computed at a time
+	Classes  []job.Class // of jobs whose tasks are taken beside those of the base class
+	Slots    int         // per lane, at least 1: how much is computed at a time
 	Handle   Handler
 	Gate     *Gate // may be nil: always open
 	// Failed is called for every attempt that failed; poison: trying again is no use.
@@ -75,17 +76,25 @@ func Run(ctx, stop context.Context, cfg Config) error {
 	g, stop := errgroup.WithContext(stop)
 	cfg.refusals = &refusals{said: map[string]time.Time{}}
 	for _, lane := range []queue.Lane{queue.GradientLane, queue.BackgroundLane} {
-		class := queue.Class{Lane: lane, Numerics: cfg.Numerics}
+		classes := []queue.Class{{Lane: lane, Numerics: cfg.Numerics}}
+		for _, c := range cfg.Classes {
+			classes = append(classes, queue.Class{Lane: lane, Numerics: cfg.Numerics, Job: c})
+		}
 		s := newSlots(cfg.Slots)
 		for range resident * cfg.Slots {
-			g.Go(func() error { return hand(ctx, stop, cfg, class, s) })
+			g.Go(func() error {
+				if err := hand(ctx, stop, cfg, classes, s); err != nil {
+					return fmt.Errorf("next %s task: %w", lane, err)
+				}
+				return nil
+			})
 		}
 	}
 	return g.Wait()
 }
 
 // hand does one task after another, each when there are slots for it.
-func hand(ctx, stop context.Context, cfg Config, class queue.Class, s *slots) error {
+func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
 	var sub queue.Subscription
 	defer func() {
 		if sub != nil {
@@ -93,12 +102,12 @@ func hand(ctx, stop context.Context, cfg Config, class queue.Class, s *slots) er
 		}
 	}()
 	for {
-		d, h, err := take(stop, cfg, class, s, &sub)
+		d, h, err := take(stop, cfg, classes, s, &sub)
 		if err != nil {
 			if stop.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("next %s task: %w", class.Lane, err)
+			return err
 		}
 		outcome := attempt(ctx, cfg, d, h)
 		s.give(h.slots)
@@ -109,7 +118,7 @@ func hand(ctx, stop context.Context, cfg Config, class queue.Class, s *slots) er
 // take waits for its turn, for a free slot, for a task, and for the slots that the
 // task asks for. One hand at a time does so: others wait without a request at the
 // queue, where it would take a task that another worker could begin.
-func take(stop context.Context, cfg Config, class queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
+func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
 	if err := s.turn.Acquire(stop, 1); err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +128,7 @@ func take(stop context.Context, cfg Config, class queue.Class, s *slots, sub *qu
 	}
 	if *sub == nil {
 		var err error
-		if *sub, err = cfg.Queue.Subscribe(stop, class); err != nil {
+		if *sub, err = cfg.Queue.Subscribe(stop, classes...); err != nil {
 			return nil, nil, fmt.Errorf("subscribe: %w", err)
 		}
 	}

@@ -50,7 +50,7 @@ func start(t *testing.T, slots int, handle pull.Handler) *fixture {
 	f := &fixture{t: t, began: time.Now(), ended: make(chan error, 1)}
 	f.queue = memory.New(memory.Config{Lease: lease, Exhausted: func(t job.Task, _ int) { f.given = append(f.given, t) }})
 	f.cfg = pull.Config{
-		Queue: f.queue, Numerics: "n", Slots: slots, Handle: handle, Log: zerolog.Nop(),
+		Queue: f.queue, Numerics: "n", Classes: []job.Class{"conv"}, Slots: slots, Handle: handle, Log: zerolog.Nop(),
 		Failed: func(_ job.Task, err error, poison bool) {
 			f.failures = append(f.failures, failure{time.Since(f.began), err.Error(), poison})
 		},
@@ -318,16 +318,27 @@ func TestLanesHaveSlotsOfTheirOwn(t *testing.T) {
 	})
 }
 
-func TestTasksOfOtherNumericsAreLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var calls int
-		f := start(t, 1, func(context.Context, job.Task, *pull.Hold) error { calls++; return nil })
-		other := gradient(1)
-		other.Numerics = "m"
-		f.publish(other)
-		require.Positive(t, f.finish())
-		require.Zero(t, calls)
-	})
+func TestTasksOfOtherNumericsAndClassesAreLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*job.Task)
+		calls  int
+	}{
+		"other numerics":     {func(t *job.Task) { t.Numerics = "m" }, 0},
+		"a class it has not": {func(t *job.Task) { t.Class = "attention" }, 0},
+		"a class it has":     {func(t *job.Task) { t.Class = "conv" }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls int
+				f := start(t, 1, func(context.Context, job.Task, *pull.Hold) error { calls++; return nil })
+				other := gradient(1)
+				c.change(&other)
+				f.publish(other)
+				require.Equal(t, c.calls == 0, f.finish() > 0, "it is left in the queue")
+				require.Equal(t, c.calls, calls)
+			})
+		})
+	}
 }
 
 // brokenQueue hands out subscriptions whose first Next fails.
@@ -338,11 +349,11 @@ type brokenQueue struct {
 
 var errBroken = errors.New("broken")
 
-func (q *brokenQueue) Subscribe(ctx context.Context, c queue.Class) (queue.Subscription, error) {
+func (q *brokenQueue) Subscribe(ctx context.Context, c ...queue.Class) (queue.Subscription, error) {
 	if q.first.CompareAndSwap(false, true) {
 		return nil, errBroken
 	}
-	return q.Queue.Subscribe(ctx, c)
+	return q.Queue.Subscribe(ctx, c...)
 }
 
 func TestASlotThatCannotGoOnStopsTheOthers(t *testing.T) {

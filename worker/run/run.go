@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type Config struct {
 	// BlockBytes and ReplicaBytes limit the caches of data and of models.
 	BlockBytes   int64
 	ReplicaBytes int64
+	// Operations are those that this program knows beyond the base set, as package plan lists
+	// them.
+	Operations []job.Capability
 	// Memory is how many bytes jobs and tasks may take; 0: it is not known, and nothing
 	// is refused.
 	Memory int64
@@ -104,7 +108,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 	g.Work("slots", func(soft, hard context.Context) error {
 		defer w.leave()
 		return pull.Run(hard, soft, pull.Config{
-			Queue: cfg.Queue, Numerics: cfg.Numerics, Slots: cfg.Slots,
+			Queue: cfg.Queue, Numerics: cfg.Numerics, Classes: job.Classes(cfg.Operations, cfg.Memory), Slots: cfg.Slots,
 			Gate: &w.gate, Handle: w.handle, Failed: w.failed, Refused: w.refused, Unsupported: w.unsupported, Log: cfg.Log,
 		})
 	})
@@ -218,7 +222,7 @@ func (w *worker) beat() {
 	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
 		Worker: w.cfg.ID, Host: w.cfg.Host, Version: w.cfg.Version, Numerics: w.cfg.Numerics,
 		Slots: w.cfg.Slots, Busy: int(w.busy.Load()), Started: w.started, Leaving: w.leaving.Load(), Aside: w.gate.IsShut(),
-		Memory: w.cfg.Memory,
+		Memory: w.cfg.Memory, Capabilities: append(slices.Clone(w.cfg.Operations), job.MemoryClasses(w.cfg.Memory)...),
 	}))
 }
 

@@ -27,6 +27,7 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
+	"tributary/shared/plan"
 	"tributary/shared/settings"
 	"tributary/shared/telemetry"
 	"tributary/worker/compute"
@@ -124,8 +125,8 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 	return run.Config{
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
-		ReplicaBytes: c.ReplicaCache << 20,
-		Observe:      observer(m), Time: stopwatch(m), Log: log,
+		ReplicaBytes: c.ReplicaCache << 20, Operations: plan.Capabilities(),
+		Observe: observer(m), Time: stopwatch(m), Log: log,
 	}
 }
 

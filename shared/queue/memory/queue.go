@@ -52,7 +52,7 @@ type sighting struct {
 // Invariant: one of the two lists is empty.
 type class struct {
 	ready   []*message
-	waiters []chan *delivery // each of capacity 1, handed at most one delivery
+	waiters []chan *delivery // each of capacity 1, in line at several classes, handed at most one delivery
 }
 
 // message is one publication of a task.
@@ -120,7 +120,7 @@ func (q *Queue) publish(t job.Task) error {
 	q.seen[id] = true
 	q.recent = append(q.recent, sighting{id, time.Now()})
 	q.bytes += len(data)
-	c := q.class(queue.Class{Lane: queue.LaneOf(t.Kind), Numerics: t.Numerics})
+	c := q.class(queue.ClassOf(t))
 	m := &message{task: t, class: c, size: len(data)}
 	q.kept[m] = true
 	q.offer(m, false)
@@ -153,13 +153,24 @@ func (q *Queue) offer(m *message, first bool) {
 	switch {
 	case len(c.waiters) > 0:
 		w := c.waiters[0]
-		c.waiters = c.waiters[1:]
+		q.strike(w)
 		w <- q.lease(m)
 	case first:
 		c.ready = slices.Insert(c.ready, 0, m)
 	default:
 		c.ready = append(c.ready, m)
 	}
+}
+
+// strike takes a waiter out of the lines of all classes and reports whether it was in one.
+// The lock is held.
+func (q *Queue) strike(w chan *delivery) (waited bool) {
+	for _, c := range q.classes {
+		if i := slices.Index(c.waiters, w); i >= 0 {
+			c.waiters, waited = slices.Delete(c.waiters, i, i+1), true
+		}
+	}
+	return waited
 }
 
 // lease counts a delivery and starts its lease. The lock is held.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"tributary/shared/queue"
@@ -13,20 +12,24 @@ import (
 var errClosed = errors.New("next task: the subscription is closed")
 
 type subscription struct {
-	q     *Queue
-	class *class
-	done  chan struct{}
-	close sync.Once
+	q       *Queue
+	classes []*class // the next one to be looked at first
+	done    chan struct{}
+	close   sync.Once
 }
 
 // Subscribe implements queue.Queue.
-func (q *Queue) Subscribe(ctx context.Context, key queue.Class) (queue.Subscription, error) {
+func (q *Queue) Subscribe(ctx context.Context, keys ...queue.Class) (queue.Subscription, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("subscribe to %s tasks: %w", key.Lane, err)
+		return nil, fmt.Errorf("subscribe to %v: %w", keys, err)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return &subscription{q: q, class: q.class(key), done: make(chan struct{})}, nil
+	s := &subscription{q: q, done: make(chan struct{})}
+	for _, key := range keys {
+		s.classes = append(s.classes, q.class(key))
+	}
+	return s, nil
 }
 
 // Taken implements queue.Queue.
@@ -75,18 +78,23 @@ func (s *subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	return nil, err
 }
 
-// take leases the first ready message, or lines up for the next one.
+// take leases the first ready message, the classes taking turns, or lines up for the next one.
 func (s *subscription) take() (*delivery, chan *delivery) {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
-	c := s.class
-	if len(c.ready) > 0 {
-		m := c.ready[0]
-		c.ready = c.ready[1:]
-		return s.q.lease(m), nil
+	for range s.classes {
+		c := s.classes[0]
+		s.classes = append(s.classes[1:], c)
+		if len(c.ready) > 0 {
+			m := c.ready[0]
+			c.ready = c.ready[1:]
+			return s.q.lease(m), nil
+		}
 	}
 	w := make(chan *delivery, 1)
-	c.waiters = append(c.waiters, w)
+	for _, c := range s.classes {
+		c.waiters = append(c.waiters, w)
+	}
 	return nil, w
 }
 
@@ -94,8 +102,7 @@ func (s *subscription) take() (*delivery, chan *delivery) {
 func (s *subscription) leave(w chan *delivery) {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
-	if i := slices.Index(s.class.waiters, w); i >= 0 {
-		s.class.waiters = slices.Delete(s.class.waiters, i, i+1)
+	if s.q.strike(w) {
 		return
 	}
 	select {

@@ -61,7 +61,7 @@ func Run(t *testing.T, h Harness) {
 	if h.Wrap == nil {
 		h.Wrap = func(t *testing.T, body func(*testing.T)) { body(t) }
 	}
-	for _, group := range []map[string]func(*testing.T, *bench){publishing, pulling, answering, disturbing} {
+	for _, group := range []map[string]func(*testing.T, *bench){publishing, pulling, classes, answering, disturbing} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				if h.Parallel {
@@ -107,9 +107,9 @@ func (b *bench) publish(tasks ...job.Task) {
 	require.NoError(b.t, b.Queue.Publish(b.t.Context(), tasks...))
 }
 
-func (b *bench) subscribe(c queue.Class) queue.Subscription {
+func (b *bench) subscribe(c ...queue.Class) queue.Subscription {
 	b.t.Helper()
-	s, err := b.Queue.Subscribe(b.t.Context(), c)
+	s, err := b.Queue.Subscribe(b.t.Context(), c...)
 	require.NoError(b.t, err)
 	b.t.Cleanup(s.Close)
 	return s
