@@ -43,6 +43,14 @@ type member struct {
 	memory   int64 // for tasks, in bytes; 0: it did not say
 	heard    time.Duration
 	aside    bool // it takes no tasks for a while
+	// capabilities are what it serves beyond the base set.
+	capabilities []job.Capability
+}
+
+// same reports whether nothing is new of a worker but that it was heard.
+func (m member) same(o member) bool {
+	return m.slots == o.slots && m.numerics == o.numerics && m.version == o.version && m.memory == o.memory && m.aside == o.aside &&
+		slices.Equal(m.capabilities, o.capabilities)
 }
 
 // New returns an empty fleet.
@@ -64,10 +72,12 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 		f.remove(b.Worker)
 		return ok
 	}
-	m := member{slots: b.Slots, numerics: b.Numerics, version: b.Version, memory: b.Memory, heard: now, aside: b.Aside}
+	m := member{
+		slots: b.Slots, numerics: b.Numerics, version: b.Version, memory: b.Memory, capabilities: b.Capabilities,
+		heard: now, aside: b.Aside,
+	}
 	f.workers[b.Worker] = m
-	m.heard = known.heard
-	if ok && known == m {
+	if ok && known.same(m) {
 		return false
 	}
 	f.change()

@@ -71,21 +71,30 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 			b := notice.Beat{
 				Worker: rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}).Draw(t, "worker"), Numerics: rapid.SampledFrom([]job.Numerics{"x", "y"}).Draw(t, "numerics"),
 				Slots: rapid.IntRange(0, 4).Draw(t, "slots"), Memory: memory.Draw(t, "memory"),
+				Capabilities: rapid.SampledFrom([][]job.Capability{nil, {"memory-1gib"}, {"conv", "memory-1gib"}}).Draw(t, "capabilities"),
 				Aside: rapid.Bool().Draw(t, "aside"), Leaving: rapid.IntRange(0, 5).Draw(t, "leaving") == 0,
 			}
 			f.Beat(0, b)
 			if beats[b.Worker] = b; b.Leaving {
 				delete(beats, b.Worker)
 			}
-			need := memory.Draw(t, "need")
+			need := Need{Memory: memory.Draw(t, "need"), Class: rapid.SampledFrom([]job.Class{"", "conv", "memory-1gib", "conv+memory-1gib"}).Draw(t, "class")}
+			can := func(b notice.Beat, c job.Class) bool {
+				return b.Numerics == "x" && c.Within(b.Capabilities) && (need.Memory == 0 || b.Memory == 0 || b.Memory >= need.Memory)
+			}
+			class := need.Class // unless a worker that can hold the job serves it without its memory class alone
+			for _, b := range beats {
+				if can(b, need.Class.AnyMemory()) && !can(b, need.Class) {
+					class = need.Class.AnyMemory()
+				}
+			}
 			slots, team, holding := 0, 0, false
 			workers, most := 0, int64(0)
 			for _, b := range beats {
-				if b.Numerics != "x" {
-					continue
+				if b.Numerics == "x" {
+					workers, most = workers+1, max(most, b.Memory)
 				}
-				workers, most = workers+1, max(most, b.Memory)
-				if need > 0 && b.Memory > 0 && b.Memory < need {
+				if !can(b, class) {
 					continue
 				}
 				holding = true
@@ -93,9 +102,12 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 					slots, team = slots+b.Slots, gcd(team, b.Slots)
 				}
 			}
-			require.Equal(t, slots, f.Slots("x", Need{Memory: need}))
-			require.Equal(t, team, f.Team("x", Need{Memory: need}))
-			require.Equal(t, holding, slices.Contains(f.Numerics(Need{Memory: need}), "x"))
+			if holding {
+				require.Equal(t, class, f.Class("x", need))
+			}
+			require.Equal(t, slots, f.Slots("x", need))
+			require.Equal(t, team, f.Team("x", need))
+			require.Equal(t, holding, slices.Contains(f.Numerics(need), "x"))
 			gotWorkers, gotMost := f.Largest("x")
 			require.Equal(t, []any{workers, most}, []any{gotWorkers, gotMost})
 		}

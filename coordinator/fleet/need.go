@@ -15,28 +15,31 @@ type Need struct {
 	// Memory is in bytes. 0 is not known and fits anywhere, as anything fits a worker that
 	// did not say what it has.
 	Memory int64
+	// Class is that of the job's tasks. See Class.
+	Class job.Class
 }
 
-// group is the workers of one arithmetic that know a job, by memory: place i is about
-// those with at least memory[i].
+// group is the workers of one arithmetic that serve a class and know a job, by memory: place
+// i is about those with at least memory[i].
 type group struct {
-	memory []int64 // ascending, each once
-	slots  []int   // of those that take tasks
-	team   []int   // greatest common divisor of their slots
-	known  int64   // the most that a worker said it has
-	count  int     // workers
+	memory  []int64 // ascending, each once
+	workers []int
+	slots   []int // of those that take tasks
+	team    []int // greatest common divisor of their slots
+	known   int64 // the most that a worker said it has
 }
 
 // groupOf names a group.
 type groupOf struct {
 	numerics job.Numerics
+	class    job.Class
 	job      job.Ref // when there are workers that do not know it, else none
 }
 
-// group returns the workers with the given numerics that know a job. It is made only when
-// workers have changed.
-func (f *Fleet) group(n job.Numerics, of job.Ref) *group {
-	key := groupOf{numerics: n}
+// group returns the workers with the given numerics that serve a class and know a job. It is
+// made only when workers have changed.
+func (f *Fleet) group(n job.Numerics, class job.Class, of job.Ref) *group {
+	key := groupOf{numerics: n, class: class}
 	if len(f.unsupported[of]) > 0 {
 		key.job = of
 	}
@@ -52,7 +55,7 @@ func (f *Fleet) group(n job.Numerics, of job.Ref) *group {
 func (f *Fleet) gather(key groupOf) *group {
 	var all []member
 	for name, m := range f.workers {
-		if m.numerics != key.numerics || f.unsupported[key.job][name] {
+		if m.numerics != key.numerics || !key.class.Within(m.capabilities) || f.unsupported[key.job][name] {
 			continue
 		}
 		if m.memory == 0 {
@@ -61,7 +64,7 @@ func (f *Fleet) gather(key groupOf) *group {
 		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b member) int { return cmp.Compare(b.memory, a.memory) })
-	g, slots, team := &group{count: len(all)}, 0, 0
+	g, slots, team := new(group), 0, 0
 	for i, m := range all {
 		if !m.aside {
 			slots, team = slots+m.slots, gcd(team, m.slots)
@@ -70,10 +73,12 @@ func (f *Fleet) gather(key groupOf) *group {
 			g.known = max(g.known, m.memory)
 		}
 		if i+1 == len(all) || all[i+1].memory != m.memory {
-			g.memory, g.slots, g.team = append(g.memory, m.memory), append(g.slots, slots), append(g.team, team)
+			g.memory, g.workers = append(g.memory, m.memory), append(g.workers, i+1)
+			g.slots, g.team = append(g.slots, slots), append(g.team, team)
 		}
 	}
 	slices.Reverse(g.memory)
+	slices.Reverse(g.workers)
 	slices.Reverse(g.slots)
 	slices.Reverse(g.team)
 	return g
@@ -91,11 +96,48 @@ func (g *group) holding(need int64) int {
 	return i
 }
 
+// able is how many workers can hold a job.
+func (g *group) able(need int64) int {
+	if i := g.holding(need); i < len(g.workers) {
+		return g.workers[i]
+	}
+	return 0
+}
+
+// Class returns the class that a job's tasks are published in: the job's, without its memory
+// class while a worker that can hold the job does not serve that. Such a worker is of a
+// version without memory classes, or does not know its memory; workers that are too small
+// then hand tasks back.
+func (f *Fleet) Class(n job.Numerics, need Need) job.Class {
+	rough := need.Class.AnyMemory()
+	if served := f.group(n, need.Class, need.Job).able(need.Memory); served > 0 && served == f.group(n, rough, need.Job).able(need.Memory) {
+		return need.Class
+	}
+	return rough
+}
+
+// able returns the workers with the given numerics that take a job's tasks, and the place of
+// those that can hold it; false when there are none.
+func (f *Fleet) able(n job.Numerics, need Need) (g *group, place int, ok bool) {
+	g = f.group(n, f.Class(n, need), need.Job)
+	place = g.holding(need.Memory)
+	return g, place, place < len(g.memory)
+}
+
+// Serves reports whether a worker of any numerics serves a class.
+func (f *Fleet) Serves(class job.Class) bool {
+	for _, m := range f.workers {
+		if class.Within(m.capabilities) {
+			return true
+		}
+	}
+	return false
+}
+
 // Slots returns the slots of the workers with the given numerics that take tasks and have
 // what a job needs.
 func (f *Fleet) Slots(n job.Numerics, need Need) int {
-	g := f.group(n, need.Job)
-	if i := g.holding(need.Memory); i < len(g.slots) {
+	if g, i, ok := f.able(n, need); ok {
 		return g.slots[i]
 	}
 	return 0
@@ -105,8 +147,7 @@ func (f *Fleet) Slots(n job.Numerics, need Need) int {
 // worker's slots are used up by whole tasks: the greatest common divisor of the slots of
 // the workers that have what the job needs; 0 when there are none.
 func (f *Fleet) Team(n job.Numerics, need Need) int {
-	g := f.group(n, need.Job)
-	if i := g.holding(need.Memory); i < len(g.team) {
+	if g, i, ok := f.able(n, need); ok {
 		return g.team[i]
 	}
 	return 0
@@ -117,8 +158,8 @@ func (f *Fleet) Team(n job.Numerics, need Need) int {
 func (f *Fleet) Numerics(need Need) []job.Numerics {
 	holding := map[job.Numerics]int{} // slots
 	for _, n := range f.present() {
-		if g := f.group(n, need.Job); g.holding(need.Memory) < len(g.slots) {
-			holding[n] = f.Slots(n, need)
+		if g, i, ok := f.able(n, need); ok {
+			holding[n] = g.slots[i]
 		}
 	}
 	return slices.SortedFunc(maps.Keys(holding), func(a, b job.Numerics) int {
@@ -143,8 +184,8 @@ func (f *Fleet) present() []job.Numerics {
 func (f *Fleet) Largest(n job.Numerics) (workers int, memory int64) {
 	for _, of := range f.present() {
 		if n == "" || n == of {
-			g := f.group(of, job.Ref{})
-			workers, memory = workers+g.count, max(memory, g.known)
+			g := f.group(of, "", job.Ref{})
+			workers, memory = workers+g.able(0), max(memory, g.known)
 		}
 	}
 	return workers, memory

@@ -132,6 +132,10 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("let go of the job")
 		return false
 	}
+	if errors.Is(err, job.ErrUnsupported) {
+		d.leaveToOthers(err)
+		return false
+	}
 	// From here on a final record is this driver's doing, or it was faster and
 	// end finds the record final.
 	d.ending.Store(true)

@@ -72,6 +72,19 @@ func (d *driver) leased(ctx context.Context, err error) {
 	}
 }
 
+// unknownPause is how long a coordinator leaves a job alone whose plan it does not know.
+const unknownPause = 10 * time.Second
+
+// leaveToOthers lets go of a job whose plan this program does not know, for a coordinator of
+// another version to take.
+func (d *driver) leaveToOthers(err error) {
+	d.log.Warn().Err(err).Msg("the job is left to a coordinator of another version")
+	d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: a coordinator of another version must drive the job: " + sentence(err)})
+	d.service.mu.Lock()
+	defer d.service.mu.Unlock()
+	d.service.leasing.refused[d.ref] = deferral{until: d.service.now() + unknownPause}
+}
+
 func (l *leasing) forget(ref job.Ref) { delete(l.refused, ref) }
 
 // The pace of confirming that the records of driven jobs are still there, and

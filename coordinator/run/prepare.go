@@ -132,7 +132,9 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 			if _, err := persist(ctx, d, "try the registry of models", func() (struct{}, error) { return struct{}{}, d.service.cfg.Models.Probe(ctx) }); err != nil {
 				return r, err
 			}
-			return d.change(ctx, func(r *job.Record) { r.Plan, r.Steps, r.Need, r.State = digest, p.Steps(), need, job.Running })
+			return d.change(ctx, func(r *job.Record) {
+				r.Plan, r.Steps, r.Need, r.Capabilities, r.State = digest, p.Steps(), need, p.Needs, job.Running
+			})
 		}
 		d.log.Warn().Int64("blobs", missing).Msg("blobs were deleted while the data was prepared; preparing it again")
 	}

@@ -33,17 +33,18 @@ type room struct {
 // size records what a job needs of the ledger's memory, so that every coordinator knows.
 func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
 	need := e.Layout(d.ref).Need(1+e.Fold.Vectors(), e.Plan.Steps())
-	if r.LedgerNeed != need {
+	// A coordinator of an older version that changes a record drops the fields it does not know.
+	if r.LedgerNeed != need || !slices.Equal(r.Capabilities, e.Plan.Needs) {
 		var err error
-		if r, err = d.change(ctx, func(r *job.Record) { r.LedgerNeed = need }); err != nil {
+		if r, err = d.change(ctx, func(r *job.Record) { r.LedgerNeed, r.Capabilities = need, e.Plan.Needs }); err != nil {
 			return r, err
 		}
 	}
 	s := d.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if open, ok := s.open[d.ref]; ok && open.LedgerNeed != need { // the watch may be late
-		open.LedgerNeed = need
+	if open, ok := s.open[d.ref]; ok && (open.LedgerNeed != need || !slices.Equal(open.Capabilities, e.Plan.Needs)) { // the watch may be late
+		open.LedgerNeed, open.Capabilities = need, e.Plan.Needs
 		s.open[d.ref] = open
 		s.tellFleet()
 	}

@@ -29,6 +29,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
 	"tributary/shared/notice"
+	"tributary/shared/plan"
 	"tributary/shared/queue"
 	"tributary/shared/telemetry"
 )
@@ -210,9 +211,10 @@ func (s *Service) forget(ref job.Ref) {
 }
 
 // take starts a driver for the job. The driver ends by itself when another
-// coordinator holds the job's lease; look tries again. s.mu is held.
+// coordinator holds the job's lease; look tries again. A job that needs what this program
+// does not know is left to a coordinator of another version. s.mu is held.
 func (s *Service) take(service context.Context, r job.Record) {
-	if !s.leasing.due(s.now(), r.Ref()) {
+	if len(plan.Unknown(r.Capabilities)) > 0 || !s.leasing.due(s.now(), r.Ref()) {
 		return
 	}
 	ctx, stop := context.WithCancelCause(service)

@@ -29,7 +29,9 @@ func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 }
 
 // needOf is what a job needs of a worker.
-func needOf(r job.Record) fleet.Need { return fleet.Need{Job: r.Ref(), Memory: r.Need} }
+func needOf(r job.Record) fleet.Need {
+	return fleet.Need{Job: r.Ref(), Memory: r.Need, Class: r.Class()}
+}
 
 // shares divides the fleet's slots among the jobs that a worker can hold: each job's
 // share, no more than the slots of workers that can hold it, which of them is the given

@@ -316,7 +316,8 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 
 // task returns a task of this job.
 func (t *training) task(k job.Kind, step int64, attempt int) job.Task {
-	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: t.numerics(), Kind: k, Step: step, Attempt: t.era + attempt}
+	n := t.numerics()
+	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: n, Class: t.service.class(n, t.record), Kind: k, Step: step, Attempt: t.era + attempt}
 }
 
 func (t *training) publishTasks(ctx context.Context, tasks []job.Task) {

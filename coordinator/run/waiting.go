@@ -68,7 +68,7 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 // queue knows that somebody takes such tasks: what heartbeats claim is a hint of it.
 func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 	for _, n := range t.service.present(needOf(t.record)) {
-		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n})
+		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n, Job: t.service.class(n, t.record)})
 		if err != nil {
 			t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
 		} else if taken {
@@ -102,6 +102,10 @@ func (t *training) waitForWorker(ctx context.Context) {
 		t.waitFor(ctx, fmt.Sprintf("waiting: the job is computed with numerics %s, and no worker present has it (%d have %s)",
 			t.record.Numerics, workers, strings.Join(names, ", ")))
 	default:
+		if class := needOf(t.record).Class.AnyMemory(); !t.service.serves(class) {
+			t.waitFor(ctx, fmt.Sprintf("waiting: the job needs %s; none of the %d workers present (%s) knows it", class, workers, t.service.versions()))
+			return
+		}
 		if n, most := t.service.largest(only); most > 0 && t.record.Need > most {
 			t.waitFor(ctx, tooLarge(t.record.Need, n, most))
 			return
@@ -140,6 +144,20 @@ func (s *Service) workers() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Workers()
+}
+
+// class is the class that a job's tasks are published in.
+func (s *Service) class(n job.Numerics, r job.Record) job.Class {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Class(n, needOf(r))
+}
+
+// serves reports whether there is a worker that serves a class.
+func (s *Service) serves(class job.Class) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet.Serves(class)
 }
 
 // versions says which versions the workers present have.

@@ -22,7 +22,7 @@ import (
 )
 
 func (w *world) work(ctx context.Context, lane queue.Lane) {
-	sub, err := w.queue.Subscribe(ctx, queue.Class{Lane: lane, Numerics: "n"})
+	sub, err := w.queue.Subscribe(ctx, queue.Class{Lane: lane, Numerics: "n"}, queue.Class{Lane: lane, Numerics: "n", Job: "novelty"})
 	if err != nil {
 		return
 	}

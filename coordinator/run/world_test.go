@@ -25,13 +25,17 @@ import (
 	"tributary/shared/ledger"
 	ledgermemory "tributary/shared/ledger/memory"
 	"tributary/shared/notice"
+	"tributary/shared/plan"
 	"tributary/shared/queue"
 	queuememory "tributary/shared/queue/memory"
 	"tributary/shared/replica"
 	"tributary/shared/spec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Name == "novel" }}}
+	goleak.VerifyTestMain(m)
+}
 
 // world is a coordinator's surroundings in memory, with a plain worker that
 // does one task at a time.
@@ -49,6 +53,7 @@ type world struct {
 	deaths   int        // of the worker, which is a new one then
 
 	memory atomic.Int64 // that workers say they have
+	novel  atomic.Bool  // workers say that they know the novelty
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything below changes
@@ -366,7 +371,11 @@ func (w *world) present(worker string) {
 
 func (w *world) beat(worker string, slots int) {
 	w.tell(func(s *run.Service) {
-		s.Beat(notice.Beat{Worker: worker, Version: "v1", Numerics: "n", Slots: slots, Memory: w.memory.Load()})
+		b := notice.Beat{Worker: worker, Version: "v1", Numerics: "n", Slots: slots, Memory: w.memory.Load()}
+		if w.novel.Load() {
+			b.Version, b.Capabilities = "v2", []job.Capability{"novelty"}
+		}
+		s.Beat(b)
 	})
 }
 

@@ -77,6 +77,9 @@ var branches = []string{
 	"a person's request is answered: remove, ok",
 	"a job waits for a ledger that refuses writes",
 	"a job waits for room in the ledger",
+	"a task that older workers do not know is taken by a newer one",
+	"an older worker takes a task that it knows",
+	"a job waits for a worker that knows it",
 	string(refuseWrites),
 }
 

@@ -28,12 +28,13 @@ const (
 	publishesForever = "a coordinator publishes every task many times over"
 	forgetsMarks     = "a worker trims the log before the marks of its steps are kept"
 	forgetsResiduals = "a worker takes what a wire lost for nothing when another worker lost it"
+	forgetsClasses   = "a coordinator publishes all tasks for workers of any version"
 )
 
 var bugs = []string{
 	acksEarly, sumsByArrival, countsTwice, skipsDigests, readsStaleRoots, mislabels, ignoresRuns,
 	forcesRecords, ignoresLeases, neverEndsLeases, neverRepublishes, neverDeletes, publishesForever,
-	forgetsMarks, forgetsResiduals,
+	forgetsMarks, forgetsResiduals, forgetsClasses,
 }
 
 // has reports whether the process's program has the bug.
@@ -139,7 +140,7 @@ func (m mutantLedger) Delete(ctx context.Context, lay ledger.Layout) error {
 
 func (p *process) mutateQueue(q queue.Queue) queue.Queue {
 	switch p.w.bug {
-	case acksEarly, neverRepublishes, publishesForever:
+	case acksEarly, neverRepublishes, publishesForever, forgetsClasses:
 		return mutantQueue{q, p, map[string]bool{}}
 	}
 	return q
@@ -162,6 +163,9 @@ func (m mutantQueue) Publish(ctx context.Context, tasks ...job.Task) error {
 				again.Attempt += i << 20
 				out = append(out, again)
 			}
+		case m.p.has(forgetsClasses):
+			t.Class = ""
+			out = append(out, t)
 		case !m.p.w.first(t):
 		default:
 			out = append(out, t)

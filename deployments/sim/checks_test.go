@@ -188,9 +188,17 @@ func (w *world) stored(ref job.Ref, step int64, node tree.Node) {
 	w.ledgers.stored[job.Task{Ref: ref, Kind: job.Gradient, Step: step, Node: node}.Name()] = true
 }
 
-// taking counts a delivery.
-func (w *world) taking(d queue.Delivery) {
+// taking counts a delivery, and fails when the worker's program does not know the task.
+func (w *world) taking(m *machine, d queue.Delivery) {
 	t := d.Task()
+	if s := w.runs[t.Run]; s != nil && s.want.novel {
+		if m.older {
+			w.wrong("%s is of an older version, and takes the task %s", m.name, w.name(t))
+		}
+		w.reached("a task that older workers do not know is taken by a newer one")
+	} else if m.older {
+		w.reached("an older worker takes a task that it knows")
+	}
 	if d.Delivered() > 1 {
 		w.reached("a task is delivered again: " + string(t.Kind))
 	}

@@ -23,9 +23,13 @@ import (
 	"tributary/shared/tree"
 )
 
-// templates is how many different jobs there are with the wire that loses nothing, and
-// how many, from there on, with the others.
+// templates is how many different jobs there are with the wire that loses nothing, how
+// many, from there on, with the others, and how many, after those, that need an operation which
+// older workers do not know.
 const templates = 32
+
+// novelty is that operation. What it computes is the same, so that every job has a reference.
+var novelty = plan.Operation{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Seed >= 2*templates }}
 
 // specOf is the spec of a template, with that id.
 func specOf(template int, id job.ID) []byte {
@@ -50,7 +54,7 @@ func specOf(template int, id job.ID) []byte {
 		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
 		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)}, "checkpoint": map[string]any{"every_steps": 2 + r.IntN(6), "keep": 1 + r.IntN(3)},
 	}
-	if template >= templates {
+	if template >= templates && template < 2*templates {
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)
 		if s["wire"] == job.WireTopK {
 			s["wire_keep"] = pick(r, 0.1, 0.3, 0.5)
@@ -82,6 +86,7 @@ type reference struct {
 	plan    job.Digest
 	blocks  blocks
 	layout  ledger.Layout // without the job
+	novel   bool          // it needs what older workers do not know
 	steps   int64
 	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
 	states  [][][]float32                  // after so many steps: the vectors of a snapshot
@@ -136,7 +141,10 @@ func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *manifest, ChunkLen: chunkLen}
+	p, err := plan.Make(s, manifest, chunkLen, nil)
+	if err != nil {
+		return nil, err
+	}
 	all := blocks{}
 	for _, refs := range p.Dataset.Splits {
 		for _, ref := range refs {
@@ -153,7 +161,7 @@ func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{layout: e.Layout(job.Ref{}), steps: p.Steps(), blocks: all}
+	r := &reference{layout: e.Layout(job.Ref{}), steps: p.Steps(), blocks: all, novel: len(p.Needs) > 0}
 	if _, r.plan, err = p.Encode(); err != nil {
 		return nil, err
 	}

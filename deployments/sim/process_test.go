@@ -19,7 +19,8 @@ import (
 type machine struct {
 	w     *world
 	name  string
-	slots int // of a worker
+	slots int  // of a worker
+	older bool // a worker whose program does not know the novelty
 	start func(*process)
 
 	boots   int

@@ -15,6 +15,7 @@ import (
 	"tributary/coordinator/run"
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/plan"
 	worker "tributary/worker/run"
 )
 
@@ -87,11 +88,14 @@ func (p *process) work() {
 	hard, kill := context.WithCancel(context.Background())
 	soft, leave := context.WithCancel(hard)
 	p.kill, p.leave = kill, leave
-	w := p.w
+	w, operations := p.w, plan.Capabilities()
+	if p.m.older {
+		operations = nil
+	}
 	p.run(func() error {
 		defer leave()
 		return worker.Run(soft, hard, worker.Config{
-			ID: p.name, Slots: p.m.slots, Numerics: "n", Queue: p.mutateQueue(queuePort{p}), Ledger: p.mutateLedger(ledgerPort{p}),
+			ID: p.name, Slots: p.m.slots, Numerics: "n", Operations: operations, Queue: p.mutateQueue(queuePort{p}), Ledger: p.mutateLedger(ledgerPort{p}),
 			Blobs: newBlobsPort(p), Bus: bus{p}, Records: recordsPort{p: p}, BlockBytes: w.swarm.blockBytes, ReplicaBytes: 1 << 20, Log: p.log(),
 			Observe: func(t job.Task, _ time.Duration, err error) { p.observe(t, err) },
 		})

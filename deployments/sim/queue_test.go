@@ -102,7 +102,7 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 		var taken time.Time
 		s.p.w.locked(func() {
 			s.p.w.trace(s.p.name, "takes "+name, fmt.Sprint("delivery ", d.Delivered()))
-			s.p.w.taking(d)
+			s.p.w.taking(s.p.m, d)
 			losses, taken = s.p.w.ledgers.losses, time.Now()
 			s.p.tasks[goroutine()] = " for " + name
 		})

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tributary/shared/plan"
 )
 
 var (
@@ -29,6 +31,7 @@ var (
 // several the first to have a slot is anybody's guess, and no seed decides it.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
+	plan.Operations = []plan.Operation{novelty}
 	m.Run()
 }
 
@@ -54,6 +57,13 @@ func newSwarm(seed uint64) swarm {
 		s.happens = append(s.happens, refuseWrites)
 	}
 	s.tight = seed%8 == 5
+	if s.mixed = seed%16 == 1; s.mixed {
+		for _, p := range s.jobs[:1] {
+			for i := range p.incarnations {
+				p.incarnations[i].template += 2 * templates
+			}
+		}
+	}
 	if seed%4 == 2 { // lossy wires
 		for _, p := range s.jobs {
 			for i := range p.incarnations {

@@ -144,6 +144,8 @@ func (e eventsPort) Publish(v notice.Event) error {
 				e.p.w.reached("a job waits for room in the ledger")
 			} else if v.Type == notice.WaitingEvent && strings.Contains(v.Message, "Redis") {
 				e.p.w.reached("a job waits for a ledger that refuses writes")
+			} else if v.Type == notice.WaitingEvent && strings.Contains(v.Message, "needs novelty") {
+				e.p.w.reached("a job waits for a worker that knows it")
 			}
 		}
 	})

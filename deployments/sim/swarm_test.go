@@ -15,6 +15,7 @@ import (
 type swarm struct {
 	coordinators, workers int
 	slots                 [6]int // more than one, by worker
+	mixed                 bool   // every other worker is of an older version, and the first job needs a newer one
 	jobs                  []planned
 	skew                  map[string]time.Duration // of coordinators' clocks
 	chunkLen              int

@@ -181,7 +181,7 @@ func (w *world) live() {
 		w.machines = append(w.machines, &machine{w: w, name: fmt.Sprintf("c%d", i+1), start: (*process).coordinate})
 	}
 	for i := range w.swarm.workers {
-		w.machines = append(w.machines, &machine{w: w, name: fmt.Sprintf("w%d", i+1), start: (*process).work, slots: 1 + w.swarm.slots[i]})
+		w.machines = append(w.machines, &machine{w: w, name: fmt.Sprintf("w%d", i+1), start: (*process).work, slots: 1 + w.swarm.slots[i], older: w.swarm.mixed && i%2 == 1})
 	}
 	for _, m := range w.machines {
 		w.after(w.swarm.startup(w.random("start "+m.name)), m.boot)

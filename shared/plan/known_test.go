@@ -48,7 +48,7 @@ func TestWhatAPlanAsksForAndThisProgramDoesNotKnow(t *testing.T) {
 		"metric":            {`["rmse"]`, `["mape"]`, `spec.metrics[0]: "mape"`},
 		"scheme":            {`"scheme":"zeros"`, `"scheme":"orthogonal"`, `spec.model.init.scheme: "orthogonal"`},
 		"spec":              {`"spec":{`, `"spec":{"local_steps":4,`, `unknown field "local_steps"`},
-		"dataset":           {`"dataset":{`, `"dataset":{"fields":["x"],`, `unknown field "fields"`},
+		"dataset":           {`"dataset":{`, `"dataset":{"sequences":["x"],`, `unknown field "sequences"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Contains(t, string(data), c.old)

@@ -18,7 +18,8 @@ type Weights func(from string, tensors []model.Tensor) (job.Digest, error)
 // vectors. It reports everything in which they do not fit as job.ErrInvalid, and what
 // weights returns. Of a plan that Make has made, Network and Layout do not fail.
 func Make(s *job.Spec, m *dataset.Manifest, chunkLen int, weights Weights) (*Plan, error) {
-	p := &Plan{Version: Version, Spec: *s, Dataset: *m, ChunkLen: chunkLen, rows: m.Rows(job.Train)}
+	p := &Plan{Spec: *s, Dataset: *m, ChunkLen: chunkLen, rows: m.Rows(job.Train)}
+	p.require()
 	network, err := p.check()
 	if err != nil {
 		return nil, err

@@ -35,9 +35,9 @@ func Unknown(capabilities []job.Capability) []job.Capability {
 	return slices.DeleteFunc(slices.Clone(capabilities), func(c job.Capability) bool { return slices.Contains(known, c) })
 }
 
-// Require states what the plan needs, and the oldest version of the format that can say so:
+// require states what the plan needs, and the oldest version of the format that can say so:
 // programs that know no operations read what they know, and refuse the rest.
-func (p *Plan) Require() {
+func (p *Plan) require() {
 	p.Version, p.Needs = Version, nil
 	for _, o := range Operations {
 		if o.Used(p) {

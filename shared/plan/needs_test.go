@@ -21,7 +21,7 @@ func TestAPlanStatesWhatItNeeds(t *testing.T) {
 	wide := Operation{"wide", func(p *Plan) bool { return p.Spec.Batch > 5 }}
 	made := func(batch, epochs int) []byte {
 		p := whole(10, batch, 2, epochs)
-		p.Require()
+		p.require()
 		data, _, err := p.Encode()
 		require.NoError(t, err)
 		return data
