@@ -83,9 +83,16 @@ func (s *Servers) Member(t testing.TB, k Kernels) Member {
 	m := Member{k, fmt.Sprintf("127.0.0.1:%d", free(t))}
 	args := append(s.flags(), "--slots", "1", "--http", m.http)
 	start(t, k.command(context.WithoutCancel(t.Context()), t, "worker", args...))
+	m.ready(t)
+	return m
+}
+
+// ready waits until the worker is ready.
+func (m Member) ready(t testing.TB) {
+	t.Helper()
 	for {
 		if status, _ := m.get(t, "/readyz"); status == http.StatusOK {
-			return m
+			return
 		}
 		select {
 		case <-t.Context().Done():
