@@ -27,7 +27,7 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 		samples = min(samples, max(sliceGrain, Budget/4/(2*n.Width())))
 	}
 	samples = max(samples, 1)
-	batch := int64(samples) * int64(n.Outputs()+2) + blas.PanelFloats(samples, 1)
+	batch := int64(samples)*int64(n.Outputs()+2) + blas.PanelFloats(samples, 1)
 	for i, node := range n.Nodes() {
 		batch += blas.PanelFloats(samples, n.Source(i).Units) + int64(node.Output().Units)*int64((samples+15)/16*16|16)
 	}

@@ -10,7 +10,9 @@ import (
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
 	"tributary/shared/metric"
+	"tributary/shared/numeric/team"
 	"tributary/shared/tree"
 )
 
@@ -63,6 +65,9 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	clear(s.x) // blocks belong to the cache
 	if err == nil && !s.tell(hi-lo) {
 		err = executor.ErrStopped
+	}
+	if broken := (*team.Panic)(nil); errors.As(err, &broken) {
+		err = &lifecycle.PanicError{What: fmt.Sprintf("thread %d", broken.Thread), Value: broken.Value, Stack: broken.Stack}
 	}
 	if errors.Is(err, executor.ErrStopped) {
 		err = ctx.Err()

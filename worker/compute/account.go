@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -38,7 +39,7 @@ func (m *account) give(n int64) { m.taken.Add(-n) }
 // then programs, each the one that was not used for the longest.
 func (c *Computer) room(n int64) bool {
 	for !c.memory.take(n) {
-		if !c.scratch.drop() && !c.programs.drop() {
+		if !c.scratch.dropOldest() && !c.programs.drop() {
 			return false
 		}
 	}
@@ -62,11 +63,25 @@ type taskName job.Task
 
 func (t taskName) String() string { return "task " + job.Task(t).Name() }
 
+// goodPart is the part of a scratch that a task needs for the scratch to be worth its
+// memory.
+const goodPart = 4
+
+// Trim drops buffers that no task has filled since idle, and returns the bytes that
+// programs and buffers take, as they are accounted for.
+func (c *Computer) Trim(idle time.Time) (taken int64) {
+	c.scratch.trim(idle)
+	return c.memory.taken.Load()
+}
+
 // borrow returns a scratch for a task of a program, with as many of the threads that it may
 // have as there is memory for.
 func (c *Computer) borrow(p *program, t job.Task, threads int) (*scratch, error) {
 	for {
 		s, need := c.scratch.borrow(threads), p.need.Task(t.Kind, threads)
+		if need >= s.bytes/goodPart {
+			s.filled = time.Now()
+		}
 		if s.bytes >= need {
 			return s, nil
 		}

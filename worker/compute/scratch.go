@@ -3,6 +3,7 @@ package compute
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"tributary/shared/gradient"
 )
@@ -14,6 +15,7 @@ type scratch struct {
 	other   bool         // the second is in hand
 	others  []float32    // chunks of other nodes' partials
 	bytes   int64        // that are counted for it: of the largest task so far
+	filled  time.Time    // when a task last needed a good part of these
 }
 
 // room returns a buffer [n] for what is read of partials.
@@ -45,6 +47,7 @@ type pool struct {
 
 	mu     sync.Mutex
 	free   []*scratch // the one used last at the end
+	idle   time.Time  // a scratch that was last filled before is dropped
 	closed bool
 }
 
@@ -67,7 +70,26 @@ func (p *pool) giveBack(s *scratch) {
 	defer p.mu.Unlock()
 	p.free = append(p.free, s)
 	for len(p.free) > p.most || p.closed && len(p.free) > 0 {
-		p.dropOldest()
+		p.drop(0)
+	}
+	p.dropIdle()
+}
+
+// trim drops the scratches that no task has filled since a time, those in use when they
+// are given back.
+func (p *pool) trim(idle time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = idle
+	p.dropIdle()
+}
+
+// dropIdle drops the free ones that were last filled before p.idle. p.mu is held.
+func (p *pool) dropIdle() {
+	for i := len(p.free) - 1; i >= 0; i-- {
+		if p.free[i].filled.Before(p.idle) {
+			p.drop(i)
+		}
 	}
 }
 
@@ -77,23 +99,23 @@ func (p *pool) discard(s *scratch) {
 	p.memory.give(s.bytes)
 }
 
-// drop ends the scratch that was not used for the longest and that no task uses, if
-// there is one.
-func (p *pool) drop() bool {
+// dropOldest ends the scratch that was not used for the longest and that no task uses,
+// if there is one.
+func (p *pool) dropOldest() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.free) == 0 {
 		return false
 	}
-	p.dropOldest()
+	p.drop(0)
 	return true
 }
 
-// dropOldest ends the first that is free. p.mu is held.
-func (p *pool) dropOldest() {
-	p.free[0].Close()
-	p.memory.give(p.free[0].bytes)
-	p.free = slices.Delete(p.free, 0, 1)
+// drop ends one that is free. p.mu is held.
+func (p *pool) drop(i int) {
+	p.free[i].Close()
+	p.memory.give(p.free[i].bytes)
+	p.free = slices.Delete(p.free, i, i+1)
 }
 
 // close ends every scratch, those in use when they are given back.
@@ -102,6 +124,6 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	for len(p.free) > 0 {
-		p.dropOldest()
+		p.drop(0)
 	}
 }

@@ -66,6 +66,8 @@ type Config struct {
 	// Memory is how many bytes jobs and tasks may take; 0: it is not known, and nothing
 	// is refused.
 	Memory int64
+	// Taken, when set, is told each second how many bytes programs and buffers take.
+	Taken func(bytes int64)
 	// Observe, when set, is told of every attempt at a task.
 	Observe func(t job.Task, took time.Duration, err error)
 	// Time, when set, takes the time of the phases of steps.
@@ -201,11 +203,23 @@ func (w *worker) beatUntil(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		w.beat()
+		w.trim()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// idleAfter is how long buffers are kept that no task fills.
+const idleAfter = 30 * time.Second
+
+// trim gives memory back that no task uses.
+func (w *worker) trim() {
+	taken := w.computer.Trim(time.Now().Add(-idleAfter))
+	if w.cfg.Taken != nil {
+		w.cfg.Taken(taken)
 	}
 }
 

@@ -126,8 +126,14 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
 		ReplicaBytes: c.ReplicaCache << 20, Operations: plan.Capabilities(),
-		Observe: observer(m), Time: stopwatch(m), Log: log,
+		Taken: taken(m), Observe: observer(m), Time: stopwatch(m), Log: log,
 	}
+}
+
+// taken says what tasks take of the worker's memory.
+func taken(m *telemetry.Metrics) func(int64) {
+	g := m.Gauge("memory_taken_bytes", "Memory that jobs' programs and tasks' buffers take, as they are accounted for.").WithLabelValues()
+	return func(bytes int64) { g.Set(float64(bytes)) }
 }
 
 // observer counts and times attempts at tasks.
