@@ -133,7 +133,8 @@ func (p *product) panelsOfRows(s *kernel.Set) {
 	for ; j < p.n; j += s.NR {
 		width := min(s.NR, p.n-j)
 		f, _ := s.For(width)
-		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 4*s.MR*p.a.rs, &p.b.v[j], 4*p.b.rs, &p.c.v[j], 4*p.c.rs, use, 1<<width-1)
+		f(p.m, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, 4*s.MR*p.a.rs, &p.b.v[j], 4*p.b.rs,
+			&p.c.v[j], 4*p.c.rs, &p.c.v[j], 4*p.c.rs, 0, use, 1<<width-1)
 	}
 }
 

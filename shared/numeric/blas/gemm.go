@@ -198,14 +198,14 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 		width := min(s.NR, p.n-j)
 		f, exact := s.For(width)
 		if mask := uint64(1)<<width - 1; exact && p.c.cs == 1 {
-			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, use, mask)
+			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, &p.c.v[j], 4*p.c.rs, 0, use, mask)
 			continue
 		}
 		c, tile := p.c.part(0, j), w.tile[:p.m*s.NR]
 		if use != kernel.Store {
 			gather(s, tile, c, p.m, width)
 		}
-		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, use, 1<<s.NR-1)
+		f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &tile[0], 4*s.NR, &tile[0], 4*s.NR, 0, use, 1<<s.NR-1)
 		scatter(s, c, tile, p.m, width)
 	}
 }

@@ -131,7 +131,7 @@ func (p *treePart) run(w *workspace) {
 			p.zero(to, step.use, exact)
 		default:
 			f(p.m, step.hi-step.lo, &p.a.v[step.lo], 4*p.a.rs, 4, 4*p.s.MR*p.a.rs,
-				&p.b[step.lo*p.s.NR], 4*p.s.NR, &to.v[0], 4*to.rs, step.use, mask)
+				&p.b[step.lo*p.s.NR], 4*p.s.NR, &to.v[0], 4*to.rs, &to.v[0], 4*to.rs, 0, step.use, mask)
 		}
 	}
 	if !exact {

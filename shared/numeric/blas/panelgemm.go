@@ -61,7 +61,8 @@ func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b
 				if 2*b.width(i) <= s.NR {
 					f, mask = s.Half, mask>>(s.NR/2)
 				}
-				f(m, k, pa.p, pa.rs, pa.cs, pa.ps, &b.data[i*b.ps+l*s.NR], 4*s.NR, &c.data[i*c.ps+lo*s.NR], 4*s.NR, use, mask)
+				to := &c.data[i*c.ps+lo*s.NR]
+				f(m, k, pa.p, pa.rs, pa.cs, pa.ps, &b.data[i*b.ps+l*s.NR], 4*s.NR, to, 4*s.NR, to, 4*s.NR, 0, use, mask)
 			}
 		}
 	}

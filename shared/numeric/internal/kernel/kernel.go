@@ -6,8 +6,9 @@
 // in gen, that for arm64 by its program neon.
 //
 // Invariant: element (i, j) of a panel is the chain c ← fma(a_il, b_lj, c) over l
-// in increasing order, from C or from +0; a NaN in the end is the canonical one
-// of package fma. Width, blocks and padding therefore never show in a result.
+// in increasing order, from +0 or from what is given, and then the sums with what is
+// given, in order; a NaN in the end is the canonical one of package fma. Width, blocks
+// and padding therefore never show in a result.
 package kernel
 
 //go:generate go -C gen run . -set avx2 -pkg kernel -out ../panel_avx2_amd64.s -stubs ../panel_avx2_amd64.go
@@ -16,18 +17,25 @@ package kernel
 
 import "tributary/shared/numeric/isa"
 
-// Panel computes C [m, w] from A [m, k] and B [k, w], w the kernel's width, m and
-// k at least 1. All strides are in bytes. a_il lies at a + i·rsa + l·csa within a
-// block of MR rows, and blocks lie psa apart. Rows of B lie rsb and those of C
-// rsc apart; their columns are contiguous. use is [Store], [Load] or [Add]. A
-// masked kernel touches only those columns of B and C whose bit of mask is set.
-type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)
+// Panel computes C [m, w] from A [m, k], B [k, w] and tiles T₀, T₁, … [m, w]: it
+// stores v in C after
+//
+//	v ← the chain over A and B, from +0 or, with [Load], from the first tile
+//	v ← T + v for each tile T that is left, in order, each sum rounded once
+//
+// w is the kernel's width, m is at least 1 and k at least 0. All strides are in
+// bytes. a_il lies at a + i·rsa + l·csa within a block of MR rows, and blocks lie psa
+// apart. Rows of B lie rsb, those of C rsc and those of a tile rst apart; their columns
+// are contiguous. Tile i lies at t + i·next. use is [Store], or [Load] and a multiple
+// of [Add], one for each tile that is added. C may be any of the tiles. A masked
+// kernel touches only those columns of B, C and T whose bit of mask is set.
+type Panel func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, mask uint64)
 
-// What a panel does with C.
+// What a kernel does with C, and a panel with T.
 const (
-	Store uint64 = iota // C ← chain from +0; C is not read
-	Load                // C ← chain from C
-	Add                 // C ← C + (chain from +0), the sum rounded once
+	Store uint64 = iota // C ← chain from +0; C and T are not read
+	Load                // C ← chain from C or T
+	Add                 // C ← C or T + (chain from +0), the sum rounded once
 )
 
 // Few computes C [r, n] from A [r, k] and B [k, n], r the kernel's rows, n a multiple

@@ -7,22 +7,22 @@ package kernel
 // panelAVX2x8 is [Panel] for 8 columns in blocks of 6 rows; mask is not read.
 //
 //go:noescape
-func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX2x8masked is [Panel] for 1 to 8 columns, those of mask, in blocks of 6 rows.
 //
 //go:noescape
-func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX2x16 is [Panel] for 16 columns in blocks of 6 rows; mask is not read.
 //
 //go:noescape
-func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX2x16masked is [Panel] for 9 to 16 columns, those of mask, in blocks of 6 rows.
 //
 //go:noescape
-func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // dotsAVX2x1x32 is [Few] for 1 rows, 32 columns at a time; columns of B are contiguous.
 //

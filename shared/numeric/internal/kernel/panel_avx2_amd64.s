@@ -17,9 +17,9 @@ DATA bits<>+24(SB)/4, $0x00000040
 DATA bits<>+28(SB)/4, $0x00000080
 GLOBL bits<>(SB), RODATA|NOPTR, $32
 
-// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX2x8(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, FMA3
-TEXT ·panelAVX2x8(SB), $0-96
+TEXT ·panelAVX2x8(SB), $0-120
 	MOVQ rsa+24(FP), AX
 	MOVQ csa+32(FP), CX
 	MOVQ rsb+56(FP), DX
@@ -36,19 +36,20 @@ blocks:
 	IMUL3Q  $0x06, AX, DI
 	CMPQ    DI, psa+40(FP)
 	JNE     whole
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+80(FP), $0x01
-	JNE     fourstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fourstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
+	VMOVUPS (R9), Y3
 
 fourstart:
 	MOVQ k+8(FP), DI
@@ -175,21 +176,37 @@ fourrestk:
 	JNZ          fourrestk
 
 fourend:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	CMPQ    use+80(FP), $0x02
-	JNE     fourstore
-	VMOVUPS (DI), Y4
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fourfirst
+	ADDQ next+96(FP), R8
+
+fourfirst:
+	TESTQ DI, DI
+	JZ    fourstore
+
+fourtile:
+	MOVQ    R8, R10
+	LEAQ    (R10)(R9*2), R11
+	ADDQ    R9, R11
+	VMOVUPS (R10), Y4
 	VADDPS  Y0, Y4, Y0
-	VMOVUPS (DI)(SI*1), Y4
+	VMOVUPS (R10)(R9*1), Y4
 	VADDPS  Y1, Y4, Y1
-	VMOVUPS (DI)(SI*2), Y4
+	VMOVUPS (R10)(R9*2), Y4
 	VADDPS  Y2, Y4, Y2
-	VMOVUPS (R8), Y4
+	VMOVUPS (R11), Y4
 	VADDPS  Y3, Y4, Y3
+	ADDQ    next+96(FP), R8
+	DECQ    DI
+	JNZ     fourtile
 
 fourstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -207,27 +224,31 @@ fourstore:
 	MOVQ         AX, DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, a+16(FP)
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x04, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x04, m+0(FP)
 	JMP          rest
 
 whole:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	CMPQ    use+80(FP), $0x01
-	JNE     fullstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fullstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
-	VMOVUPS (R8)(SI*1), Y4
-	VMOVUPS (R8)(SI*2), Y5
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
+	VMOVUPS (R9), Y3
+	VMOVUPS (R9)(R8*1), Y4
+	VMOVUPS (R9)(R8*2), Y5
 
 fullstart:
 	MOVQ k+8(FP), DI
@@ -390,25 +411,41 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	CMPQ    use+80(FP), $0x02
-	JNE     fullstore
-	VMOVUPS (DI), Y6
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ    R8, R10
+	LEAQ    (R10)(R9*2), R11
+	ADDQ    R9, R11
+	VMOVUPS (R10), Y6
 	VADDPS  Y0, Y6, Y0
-	VMOVUPS (DI)(SI*1), Y6
+	VMOVUPS (R10)(R9*1), Y6
 	VADDPS  Y1, Y6, Y1
-	VMOVUPS (DI)(SI*2), Y6
+	VMOVUPS (R10)(R9*2), Y6
 	VADDPS  Y2, Y6, Y2
-	VMOVUPS (R8), Y6
+	VMOVUPS (R11), Y6
 	VADDPS  Y3, Y6, Y3
-	VMOVUPS (R8)(SI*1), Y6
+	VMOVUPS (R11)(R9*1), Y6
 	VADDPS  Y4, Y6, Y4
-	VMOVUPS (R8)(SI*2), Y6
+	VMOVUPS (R11)(R9*2), Y6
 	VADDPS  Y5, Y6, Y5
+	ADDQ    next+96(FP), R8
+	DECQ    DI
+	JNZ     fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -432,6 +469,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x06, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x06, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x06, m+0(FP)
 	JMP          blocks
 
@@ -453,10 +493,11 @@ done:
 	RET
 
 rows1:
-	MOVQ    BX, SI
 	VXORPS  Y0, Y0, Y0
-	CMPQ    use+80(FP), $0x01
-	JNE     rows1start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows1start
+	MOVQ    t+80(FP), SI
+	MOVQ    rst+88(FP), DI
 	VMOVUPS (SI), Y0
 
 rows1start:
@@ -525,13 +566,27 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows1store
-	VMOVUPS (AX), Y1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ    CX, DX
+	VMOVUPS (DX), Y1
 	VADDPS  Y0, Y1, Y0
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y1
 	VCMPPS       $0x03, Y0, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y0
@@ -539,13 +594,14 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ    BX, DI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	CMPQ    use+80(FP), $0x01
-	JNE     rows2start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows2start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
+	VMOVUPS (DI)(R8*1), Y1
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -631,15 +687,29 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows2store
-	VMOVUPS (AX), Y2
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y2
 	VADDPS  Y0, Y2, Y0
-	VMOVUPS (AX)(SI*1), Y2
+	VMOVUPS (DI)(DX*1), Y2
 	VADDPS  Y1, Y2, Y1
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -650,15 +720,16 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ    BX, DI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	CMPQ    use+80(FP), $0x01
-	JNE     rows3start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows3start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -762,17 +833,31 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows3store
-	VMOVUPS (AX), Y3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y3
 	VADDPS  Y0, Y3, Y0
-	VMOVUPS (AX)(SI*1), Y3
+	VMOVUPS (DI)(DX*1), Y3
 	VADDPS  Y1, Y3, Y1
-	VMOVUPS (AX)(SI*2), Y3
+	VMOVUPS (DI)(DX*2), Y3
 	VADDPS  Y2, Y3, Y2
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y3
 	VCMPPS       $0x03, Y0, Y0, Y4
 	VBLENDVPS    Y4, Y3, Y0, Y0
@@ -786,19 +871,20 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+80(FP), $0x01
-	JNE     rows4start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows4start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
+	VMOVUPS (R9), Y3
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -925,21 +1011,37 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ    BX, AX
-	LEAQ    (AX)(SI*2), CX
-	ADDQ    SI, CX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows4store
-	VMOVUPS (AX), Y4
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ    CX, DI
+	LEAQ    (DI)(DX*2), R8
+	ADDQ    DX, R8
+	VMOVUPS (DI), Y4
 	VADDPS  Y0, Y4, Y0
-	VMOVUPS (AX)(SI*1), Y4
+	VMOVUPS (DI)(DX*1), Y4
 	VADDPS  Y1, Y4, Y1
-	VMOVUPS (AX)(SI*2), Y4
+	VMOVUPS (DI)(DX*2), Y4
 	VADDPS  Y2, Y4, Y2
-	VMOVUPS (CX), Y4
+	VMOVUPS (R8), Y4
 	VADDPS  Y3, Y4, Y3
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -956,21 +1058,22 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	CMPQ    use+80(FP), $0x01
-	JNE     rows5start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows5start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(SI*1), Y1
-	VMOVUPS (DI)(SI*2), Y2
-	VMOVUPS (R8), Y3
-	VMOVUPS (R8)(SI*1), Y4
+	VMOVUPS (DI)(R8*1), Y1
+	VMOVUPS (DI)(R8*2), Y2
+	VMOVUPS (R9), Y3
+	VMOVUPS (R9)(R8*1), Y4
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -1115,23 +1218,39 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ    BX, AX
-	LEAQ    (AX)(SI*2), CX
-	ADDQ    SI, CX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows5store
-	VMOVUPS (AX), Y5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ    CX, DI
+	LEAQ    (DI)(DX*2), R8
+	ADDQ    DX, R8
+	VMOVUPS (DI), Y5
 	VADDPS  Y0, Y5, Y0
-	VMOVUPS (AX)(SI*1), Y5
+	VMOVUPS (DI)(DX*1), Y5
 	VADDPS  Y1, Y5, Y1
-	VMOVUPS (AX)(SI*2), Y5
+	VMOVUPS (DI)(DX*2), Y5
 	VADDPS  Y2, Y5, Y2
-	VMOVUPS (CX), Y5
+	VMOVUPS (R8), Y5
 	VADDPS  Y3, Y5, Y3
-	VMOVUPS (CX)(SI*1), Y5
+	VMOVUPS (R8)(DX*1), Y5
 	VADDPS  Y4, Y5, Y4
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y0, Y0, Y6
 	VBLENDVPS    Y6, Y5, Y0, Y0
@@ -1150,14 +1269,14 @@ rows5store:
 	VMOVUPS      Y4, (CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX2x8masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX2, FMA3, POPCNT, SSE2
-TEXT ·panelAVX2x8masked(SB), $0-96
-	MOVQ         mask+88(FP), AX
+TEXT ·panelAVX2x8masked(SB), $0-120
+	MOVQ         mask+112(FP), AX
 	SHRQ         $0x00, AX
 	ANDQ         $0x000000ff, AX
 	POPCNTQ      AX, CX
-	MOVQ         CX, mask+88(FP)
+	MOVQ         CX, mask+112(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -1178,19 +1297,20 @@ blocks:
 	IMUL3Q     $0x06, AX, DI
 	CMPQ       DI, psa+40(FP)
 	JNE        whole
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	CMPQ       use+80(FP), $0x01
-	JNE        fourstart
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         fourstart
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y3
-	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
+	VMASKMOVPS (R9), Y0, Y4
 
 fourstart:
 	MOVQ k+8(FP), DI
@@ -1317,159 +1437,179 @@ fourrestk:
 	JNZ          fourrestk
 
 fourend:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	CMPQ       use+80(FP), $0x02
-	JNE        fourstore
-	VMASKMOVPS (DI), Y0, Y5
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fourfirst
+	ADDQ next+96(FP), R8
+
+fourfirst:
+	TESTQ DI, DI
+	JZ    fourstore
+
+fourtile:
+	MOVQ       R8, R10
+	LEAQ       (R10)(R9*2), R11
+	ADDQ       R9, R11
+	VMASKMOVPS (R10), Y0, Y5
 	VADDPS     Y1, Y5, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y5
+	VMASKMOVPS (R10)(R9*1), Y0, Y5
 	VADDPS     Y2, Y5, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y5
+	VMASKMOVPS (R10)(R9*2), Y0, Y5
 	VADDPS     Y3, Y5, Y3
-	VMASKMOVPS (R8), Y0, Y5
+	VMASKMOVPS (R11), Y0, Y5
 	VADDPS     Y4, Y5, Y4
+	ADDQ       next+96(FP), R8
+	DECQ       DI
+	JNZ        fourtile
 
 fourstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y5
 	VCMPPS       $0x03, Y1, Y1, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           fourstore0not8
 	VMOVUPS      Y1, (DI)
 	JMP          fourstore0done
 
 fourstore0not8:
 	LEAQ         (DI), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore0not4
 	VMOVUPS      X1, (R9)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, R9
 
 fourstore0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore0not2
 	VMOVLPS  X1, (R9)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, R9
 
 fourstore0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore0done
 	VMOVSS X1, (R9)
 
 fourstore0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y5, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore1not8
 	VMOVUPS   Y2, (DI)(SI*1)
 	JMP       fourstore1done
 
 fourstore1not8:
 	LEAQ         (DI)(SI*1), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore1not4
 	VMOVUPS      X2, (R9)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, R9
 
 fourstore1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore1not2
 	VMOVLPS  X2, (R9)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R9
 
 fourstore1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore1done
 	VMOVSS X2, (R9)
 
 fourstore1done:
 	VCMPPS    $0x03, Y3, Y3, Y1
 	VBLENDVPS Y1, Y5, Y3, Y3
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore2not8
 	VMOVUPS   Y3, (DI)(SI*2)
 	JMP       fourstore2done
 
 fourstore2not8:
 	LEAQ         (DI)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore2not4
 	VMOVUPS      X3, (DI)
 	VEXTRACTF128 $0x01, Y3, X3
 	ADDQ         $0x10, DI
 
 fourstore2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore2not2
 	VMOVLPS  X3, (DI)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, DI
 
 fourstore2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore2done
 	VMOVSS X3, (DI)
 
 fourstore2done:
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y5, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore3not8
 	VMOVUPS   Y4, (R8)
 	JMP       fourstore3done
 
 fourstore3not8:
 	LEAQ         (R8), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore3not4
 	VMOVUPS      X4, (DI)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, DI
 
 fourstore3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore3not2
 	VMOVLPS  X4, (DI)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, DI
 
 fourstore3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore3done
 	VMOVSS X4, (DI)
 
 fourstore3done:
-	LEAQ (BX)(SI*4), BX
-	MOVQ AX, DI
-	SHLQ $0x02, DI
-	ADDQ DI, a+16(FP)
-	SUBQ $0x04, m+0(FP)
-	JMP  rest
+	LEAQ   (BX)(SI*4), BX
+	MOVQ   AX, DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, a+16(FP)
+	MOVQ   rst+88(FP), DI
+	IMUL3Q $0x04, DI, DI
+	ADDQ   DI, t+80(FP)
+	SUBQ   $0x04, m+0(FP)
+	JMP    rest
 
 whole:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	CMPQ       use+80(FP), $0x01
-	JNE        fullstart
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         fullstart
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y3
-	VMASKMOVPS (R8), Y0, Y4
-	VMASKMOVPS (R8)(SI*1), Y0, Y5
-	VMASKMOVPS (R8)(SI*2), Y0, Y6
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
+	VMASKMOVPS (R9), Y0, Y4
+	VMASKMOVPS (R9)(R8*1), Y0, Y5
+	VMASKMOVPS (R9)(R8*2), Y0, Y6
 
 fullstart:
 	MOVQ k+8(FP), DI
@@ -1632,190 +1772,206 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	CMPQ       use+80(FP), $0x02
-	JNE        fullstore
-	VMASKMOVPS (DI), Y0, Y7
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ       R8, R10
+	LEAQ       (R10)(R9*2), R11
+	ADDQ       R9, R11
+	VMASKMOVPS (R10), Y0, Y7
 	VADDPS     Y1, Y7, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y7
+	VMASKMOVPS (R10)(R9*1), Y0, Y7
 	VADDPS     Y2, Y7, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y7
+	VMASKMOVPS (R10)(R9*2), Y0, Y7
 	VADDPS     Y3, Y7, Y3
-	VMASKMOVPS (R8), Y0, Y7
+	VMASKMOVPS (R11), Y0, Y7
 	VADDPS     Y4, Y7, Y4
-	VMASKMOVPS (R8)(SI*1), Y0, Y7
+	VMASKMOVPS (R11)(R9*1), Y0, Y7
 	VADDPS     Y5, Y7, Y5
-	VMASKMOVPS (R8)(SI*2), Y0, Y7
+	VMASKMOVPS (R11)(R9*2), Y0, Y7
 	VADDPS     Y6, Y7, Y6
+	ADDQ       next+96(FP), R8
+	DECQ       DI
+	JNZ        fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y7
 	VCMPPS       $0x03, Y1, Y1, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           fullstore0not8
 	VMOVUPS      Y1, (DI)
 	JMP          fullstore0done
 
 fullstore0not8:
 	LEAQ         (DI), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore0not4
 	VMOVUPS      X1, (R9)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, R9
 
 fullstore0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore0not2
 	VMOVLPS  X1, (R9)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, R9
 
 fullstore0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore0done
 	VMOVSS X1, (R9)
 
 fullstore0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y7, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore1not8
 	VMOVUPS   Y2, (DI)(SI*1)
 	JMP       fullstore1done
 
 fullstore1not8:
 	LEAQ         (DI)(SI*1), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore1not4
 	VMOVUPS      X2, (R9)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, R9
 
 fullstore1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore1not2
 	VMOVLPS  X2, (R9)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R9
 
 fullstore1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore1done
 	VMOVSS X2, (R9)
 
 fullstore1done:
 	VCMPPS    $0x03, Y3, Y3, Y1
 	VBLENDVPS Y1, Y7, Y3, Y3
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore2not8
 	VMOVUPS   Y3, (DI)(SI*2)
 	JMP       fullstore2done
 
 fullstore2not8:
 	LEAQ         (DI)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore2not4
 	VMOVUPS      X3, (DI)
 	VEXTRACTF128 $0x01, Y3, X3
 	ADDQ         $0x10, DI
 
 fullstore2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore2not2
 	VMOVLPS  X3, (DI)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, DI
 
 fullstore2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore2done
 	VMOVSS X3, (DI)
 
 fullstore2done:
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y7, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore3not8
 	VMOVUPS   Y4, (R8)
 	JMP       fullstore3done
 
 fullstore3not8:
 	LEAQ         (R8), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore3not4
 	VMOVUPS      X4, (DI)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, DI
 
 fullstore3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore3not2
 	VMOVLPS  X4, (DI)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, DI
 
 fullstore3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore3done
 	VMOVSS X4, (DI)
 
 fullstore3done:
 	VCMPPS    $0x03, Y5, Y5, Y1
 	VBLENDVPS Y1, Y7, Y5, Y5
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore4not8
 	VMOVUPS   Y5, (R8)(SI*1)
 	JMP       fullstore4done
 
 fullstore4not8:
 	LEAQ         (R8)(SI*1), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore4not4
 	VMOVUPS      X5, (DI)
 	VEXTRACTF128 $0x01, Y5, X5
 	ADDQ         $0x10, DI
 
 fullstore4not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore4not2
 	VMOVLPS  X5, (DI)
 	VMOVHLPS X5, X5, X5
 	ADDQ     $0x08, DI
 
 fullstore4not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore4done
 	VMOVSS X5, (DI)
 
 fullstore4done:
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y7, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore5not8
 	VMOVUPS   Y6, (R8)(SI*2)
 	JMP       fullstore5done
 
 fullstore5not8:
 	LEAQ         (R8)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore5not4
 	VMOVUPS      X6, (DI)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, DI
 
 fullstore5not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore5not2
 	VMOVLPS  X6, (DI)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, DI
 
 fullstore5not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore5done
 	VMOVSS X6, (DI)
 
@@ -1824,6 +1980,9 @@ fullstore5done:
 	ADDQ   DI, a+16(FP)
 	IMUL3Q $0x06, SI, DI
 	ADDQ   DI, BX
+	MOVQ   rst+88(FP), DI
+	IMUL3Q $0x06, DI, DI
+	ADDQ   DI, t+80(FP)
 	SUBQ   $0x06, m+0(FP)
 	JMP    blocks
 
@@ -1845,10 +2004,11 @@ done:
 	RET
 
 rows1:
-	MOVQ       BX, SI
 	VXORPS     Y1, Y1, Y1
-	CMPQ       use+80(FP), $0x01
-	JNE        rows1start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows1start
+	MOVQ       t+80(FP), SI
+	MOVQ       rst+88(FP), DI
 	VMASKMOVPS (SI), Y0, Y1
 
 rows1start:
@@ -1917,38 +2077,52 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows1store
-	VMASKMOVPS (AX), Y0, Y0
-	VADDPS     Y1, Y0, Y1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ       CX, DX
+	VMASKMOVPS (DX), Y0, Y2
+	VADDPS     Y1, Y2, Y1
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y0, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows1store0not8
 	VMOVUPS      Y1, (AX)
 	JMP          rows1store0done
 
 rows1store0not8:
 	LEAQ         (AX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows1store0not4
 	VMOVUPS      X1, (AX)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, AX
 
 rows1store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows1store0not2
 	VMOVLPS  X1, (AX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, AX
 
 rows1store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows1store0done
 	VMOVSS X1, (AX)
 
@@ -1956,13 +2130,14 @@ rows1store0done:
 	JMP done
 
 rows2:
-	MOVQ       BX, DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	CMPQ       use+80(FP), $0x01
-	JNE        rows2start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows2start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -2048,68 +2223,82 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows2store
-	VMASKMOVPS (AX), Y0, Y3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y3
 	VADDPS     Y1, Y3, Y1
-	VMASKMOVPS (AX)(SI*1), Y0, Y0
-	VADDPS     Y2, Y0, Y2
+	VMASKMOVPS (DI)(DX*1), Y0, Y3
+	VADDPS     Y2, Y3, Y2
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows2store0not8
 	VMOVUPS      Y1, (AX)
 	JMP          rows2store0done
 
 rows2store0not8:
 	LEAQ         (AX), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows2store0not4
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, CX
 
 rows2store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows2store0not2
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 
 rows2store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows2store0done
 	VMOVSS X1, (CX)
 
 rows2store0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows2store1not8
 	VMOVUPS   Y2, (AX)(SI*1)
 	JMP       rows2store1done
 
 rows2store1not8:
 	LEAQ         (AX)(SI*1), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows2store1not4
 	VMOVUPS      X2, (AX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, AX
 
 rows2store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows2store1not2
 	VMOVLPS  X2, (AX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, AX
 
 rows2store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows2store1done
 	VMOVSS X2, (AX)
 
@@ -2117,15 +2306,16 @@ rows2store1done:
 	JMP done
 
 rows3:
-	MOVQ       BX, DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	CMPQ       use+80(FP), $0x01
-	JNE        rows3start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows3start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y3
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -2229,98 +2419,112 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows3store
-	VMASKMOVPS (AX), Y0, Y4
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ       CX, DI
+	VMASKMOVPS (DI), Y0, Y4
 	VADDPS     Y1, Y4, Y1
-	VMASKMOVPS (AX)(SI*1), Y0, Y4
+	VMASKMOVPS (DI)(DX*1), Y0, Y4
 	VADDPS     Y2, Y4, Y2
-	VMASKMOVPS (AX)(SI*2), Y0, Y0
-	VADDPS     Y3, Y0, Y3
+	VMASKMOVPS (DI)(DX*2), Y0, Y4
+	VADDPS     Y3, Y4, Y3
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y4
 	VBLENDVPS    Y4, Y0, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows3store0not8
 	VMOVUPS      Y1, (AX)
 	JMP          rows3store0done
 
 rows3store0not8:
 	LEAQ         (AX), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store0not4
 	VMOVUPS      X1, (CX)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, CX
 
 rows3store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store0not2
 	VMOVLPS  X1, (CX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, CX
 
 rows3store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store0done
 	VMOVSS X1, (CX)
 
 rows3store0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows3store1not8
 	VMOVUPS   Y2, (AX)(SI*1)
 	JMP       rows3store1done
 
 rows3store1not8:
 	LEAQ         (AX)(SI*1), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store1not4
 	VMOVUPS      X2, (CX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, CX
 
 rows3store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store1not2
 	VMOVLPS  X2, (CX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, CX
 
 rows3store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store1done
 	VMOVSS X2, (CX)
 
 rows3store1done:
 	VCMPPS    $0x03, Y3, Y3, Y1
 	VBLENDVPS Y1, Y0, Y3, Y3
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows3store2not8
 	VMOVUPS   Y3, (AX)(SI*2)
 	JMP       rows3store2done
 
 rows3store2not8:
 	LEAQ         (AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store2not4
 	VMOVUPS      X3, (AX)
 	VEXTRACTF128 $0x01, Y3, X3
 	ADDQ         $0x10, AX
 
 rows3store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store2not2
 	VMOVLPS  X3, (AX)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, AX
 
 rows3store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store2done
 	VMOVSS X3, (AX)
 
@@ -2328,19 +2532,20 @@ rows3store2done:
 	JMP done
 
 rows4:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	CMPQ       use+80(FP), $0x01
-	JNE        rows4start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows4start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y3
-	VMASKMOVPS (R8), Y0, Y4
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
+	VMASKMOVPS (R9), Y0, Y4
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -2467,130 +2672,146 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ       BX, AX
-	LEAQ       (AX)(SI*2), CX
-	ADDQ       SI, CX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows4store
-	VMASKMOVPS (AX), Y0, Y5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ       CX, DI
+	LEAQ       (DI)(DX*2), R8
+	ADDQ       DX, R8
+	VMASKMOVPS (DI), Y0, Y5
 	VADDPS     Y1, Y5, Y1
-	VMASKMOVPS (AX)(SI*1), Y0, Y5
+	VMASKMOVPS (DI)(DX*1), Y0, Y5
 	VADDPS     Y2, Y5, Y2
-	VMASKMOVPS (AX)(SI*2), Y0, Y5
+	VMASKMOVPS (DI)(DX*2), Y0, Y5
 	VADDPS     Y3, Y5, Y3
-	VMASKMOVPS (CX), Y0, Y0
-	VADDPS     Y4, Y0, Y4
+	VMASKMOVPS (R8), Y0, Y5
+	VADDPS     Y4, Y5, Y4
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y5
 	VBLENDVPS    Y5, Y0, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows4store0not8
 	VMOVUPS      Y1, (AX)
 	JMP          rows4store0done
 
 rows4store0not8:
 	LEAQ         (AX), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store0not4
 	VMOVUPS      X1, (DX)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, DX
 
 rows4store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store0not2
 	VMOVLPS  X1, (DX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, DX
 
 rows4store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store0done
 	VMOVSS X1, (DX)
 
 rows4store0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store1not8
 	VMOVUPS   Y2, (AX)(SI*1)
 	JMP       rows4store1done
 
 rows4store1not8:
 	LEAQ         (AX)(SI*1), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store1not4
 	VMOVUPS      X2, (DX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, DX
 
 rows4store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store1not2
 	VMOVLPS  X2, (DX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, DX
 
 rows4store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store1done
 	VMOVSS X2, (DX)
 
 rows4store1done:
 	VCMPPS    $0x03, Y3, Y3, Y1
 	VBLENDVPS Y1, Y0, Y3, Y3
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store2not8
 	VMOVUPS   Y3, (AX)(SI*2)
 	JMP       rows4store2done
 
 rows4store2not8:
 	LEAQ         (AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store2not4
 	VMOVUPS      X3, (AX)
 	VEXTRACTF128 $0x01, Y3, X3
 	ADDQ         $0x10, AX
 
 rows4store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store2not2
 	VMOVLPS  X3, (AX)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, AX
 
 rows4store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store2done
 	VMOVSS X3, (AX)
 
 rows4store2done:
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store3not8
 	VMOVUPS   Y4, (CX)
 	JMP       rows4store3done
 
 rows4store3not8:
 	LEAQ         (CX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store3not4
 	VMOVUPS      X4, (AX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, AX
 
 rows4store3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store3not2
 	VMOVLPS  X4, (AX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, AX
 
 rows4store3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store3done
 	VMOVSS X4, (AX)
 
@@ -2598,21 +2819,22 @@ rows4store3done:
 	JMP done
 
 rows5:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	CMPQ       use+80(FP), $0x01
-	JNE        rows5start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows5start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMASKMOVPS (DI), Y0, Y1
-	VMASKMOVPS (DI)(SI*1), Y0, Y2
-	VMASKMOVPS (DI)(SI*2), Y0, Y3
-	VMASKMOVPS (R8), Y0, Y4
-	VMASKMOVPS (R8)(SI*1), Y0, Y5
+	VMASKMOVPS (DI)(R8*1), Y0, Y2
+	VMASKMOVPS (DI)(R8*2), Y0, Y3
+	VMASKMOVPS (R9), Y0, Y4
+	VMASKMOVPS (R9)(R8*1), Y0, Y5
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -2757,169 +2979,185 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ       BX, AX
-	LEAQ       (AX)(SI*2), CX
-	ADDQ       SI, CX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows5store
-	VMASKMOVPS (AX), Y0, Y6
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ       CX, DI
+	LEAQ       (DI)(DX*2), R8
+	ADDQ       DX, R8
+	VMASKMOVPS (DI), Y0, Y6
 	VADDPS     Y1, Y6, Y1
-	VMASKMOVPS (AX)(SI*1), Y0, Y6
+	VMASKMOVPS (DI)(DX*1), Y0, Y6
 	VADDPS     Y2, Y6, Y2
-	VMASKMOVPS (AX)(SI*2), Y0, Y6
+	VMASKMOVPS (DI)(DX*2), Y0, Y6
 	VADDPS     Y3, Y6, Y3
-	VMASKMOVPS (CX), Y0, Y6
+	VMASKMOVPS (R8), Y0, Y6
 	VADDPS     Y4, Y6, Y4
-	VMASKMOVPS (CX)(SI*1), Y0, Y0
-	VADDPS     Y5, Y0, Y5
+	VMASKMOVPS (R8)(DX*1), Y0, Y6
+	VADDPS     Y5, Y6, Y5
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y6
 	VBLENDVPS    Y6, Y0, Y1, Y1
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows5store0not8
 	VMOVUPS      Y1, (AX)
 	JMP          rows5store0done
 
 rows5store0not8:
 	LEAQ         (AX), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store0not4
 	VMOVUPS      X1, (DX)
 	VEXTRACTF128 $0x01, Y1, X1
 	ADDQ         $0x10, DX
 
 rows5store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store0not2
 	VMOVLPS  X1, (DX)
 	VMOVHLPS X1, X1, X1
 	ADDQ     $0x08, DX
 
 rows5store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store0done
 	VMOVSS X1, (DX)
 
 rows5store0done:
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y2
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store1not8
 	VMOVUPS   Y2, (AX)(SI*1)
 	JMP       rows5store1done
 
 rows5store1not8:
 	LEAQ         (AX)(SI*1), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store1not4
 	VMOVUPS      X2, (DX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, DX
 
 rows5store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store1not2
 	VMOVLPS  X2, (DX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, DX
 
 rows5store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store1done
 	VMOVSS X2, (DX)
 
 rows5store1done:
 	VCMPPS    $0x03, Y3, Y3, Y1
 	VBLENDVPS Y1, Y0, Y3, Y3
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store2not8
 	VMOVUPS   Y3, (AX)(SI*2)
 	JMP       rows5store2done
 
 rows5store2not8:
 	LEAQ         (AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store2not4
 	VMOVUPS      X3, (AX)
 	VEXTRACTF128 $0x01, Y3, X3
 	ADDQ         $0x10, AX
 
 rows5store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store2not2
 	VMOVLPS  X3, (AX)
 	VMOVHLPS X3, X3, X3
 	ADDQ     $0x08, AX
 
 rows5store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store2done
 	VMOVSS X3, (AX)
 
 rows5store2done:
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store3not8
 	VMOVUPS   Y4, (CX)
 	JMP       rows5store3done
 
 rows5store3not8:
 	LEAQ         (CX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store3not4
 	VMOVUPS      X4, (AX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, AX
 
 rows5store3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store3not2
 	VMOVLPS  X4, (AX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, AX
 
 rows5store3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store3done
 	VMOVSS X4, (AX)
 
 rows5store3done:
 	VCMPPS    $0x03, Y5, Y5, Y1
 	VBLENDVPS Y1, Y0, Y5, Y5
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store4not8
 	VMOVUPS   Y5, (CX)(SI*1)
 	JMP       rows5store4done
 
 rows5store4not8:
 	LEAQ         (CX)(SI*1), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store4not4
 	VMOVUPS      X5, (AX)
 	VEXTRACTF128 $0x01, Y5, X5
 	ADDQ         $0x10, AX
 
 rows5store4not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store4not2
 	VMOVLPS  X5, (AX)
 	VMOVHLPS X5, X5, X5
 	ADDQ     $0x08, AX
 
 rows5store4not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store4done
 	VMOVSS X5, (AX)
 
 rows5store4done:
 	JMP done
 
-// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX2x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, FMA3
-TEXT ·panelAVX2x16(SB), $0-96
+TEXT ·panelAVX2x16(SB), $0-120
 	MOVQ rsa+24(FP), AX
 	MOVQ csa+32(FP), CX
 	MOVQ rsb+56(FP), DX
@@ -2936,9 +3174,6 @@ blocks:
 	IMUL3Q  $0x06, AX, DI
 	CMPQ    DI, psa+40(FP)
 	JNE     whole
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -2947,16 +3182,20 @@ blocks:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	CMPQ    use+80(FP), $0x01
-	JNE     fourstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fourstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
-	VMOVUPS (DI)(SI*2), Y4
-	VMOVUPS 32(DI)(SI*2), Y5
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
 
 fourstart:
 	MOVQ k+8(FP), DI
@@ -3128,29 +3367,45 @@ fourrestk:
 	JNZ          fourrestk
 
 fourend:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	CMPQ    use+80(FP), $0x02
-	JNE     fourstore
-	VMOVUPS (DI), Y8
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fourfirst
+	ADDQ next+96(FP), R8
+
+fourfirst:
+	TESTQ DI, DI
+	JZ    fourstore
+
+fourtile:
+	MOVQ    R8, R10
+	LEAQ    (R10)(R9*2), R11
+	ADDQ    R9, R11
+	VMOVUPS (R10), Y8
 	VADDPS  Y0, Y8, Y0
-	VMOVUPS 32(DI), Y8
+	VMOVUPS 32(R10), Y8
 	VADDPS  Y1, Y8, Y1
-	VMOVUPS (DI)(SI*1), Y8
+	VMOVUPS (R10)(R9*1), Y8
 	VADDPS  Y2, Y8, Y2
-	VMOVUPS 32(DI)(SI*1), Y8
+	VMOVUPS 32(R10)(R9*1), Y8
 	VADDPS  Y3, Y8, Y3
-	VMOVUPS (DI)(SI*2), Y8
+	VMOVUPS (R10)(R9*2), Y8
 	VADDPS  Y4, Y8, Y4
-	VMOVUPS 32(DI)(SI*2), Y8
+	VMOVUPS 32(R10)(R9*2), Y8
 	VADDPS  Y5, Y8, Y5
-	VMOVUPS (R8), Y8
+	VMOVUPS (R11), Y8
 	VADDPS  Y6, Y8, Y6
-	VMOVUPS 32(R8), Y8
+	VMOVUPS 32(R11), Y8
 	VADDPS  Y7, Y8, Y7
+	ADDQ    next+96(FP), R8
+	DECQ    DI
+	JNZ     fourtile
 
 fourstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y8
 	VCMPPS       $0x03, Y0, Y0, Y9
 	VBLENDVPS    Y9, Y8, Y0, Y0
@@ -3180,13 +3435,13 @@ fourstore:
 	MOVQ         AX, DI
 	SHLQ         $0x02, DI
 	ADDQ         DI, a+16(FP)
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x04, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x04, m+0(FP)
 	JMP          rest
 
 whole:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -3199,20 +3454,24 @@ whole:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	CMPQ    use+80(FP), $0x01
-	JNE     fullstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fullstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
-	VMOVUPS (DI)(SI*2), Y4
-	VMOVUPS 32(DI)(SI*2), Y5
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	VMOVUPS (R8)(SI*1), Y8
-	VMOVUPS 32(R8)(SI*1), Y9
-	VMOVUPS (R8)(SI*2), Y10
-	VMOVUPS 32(R8)(SI*2), Y11
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
+	VMOVUPS (R9)(R8*1), Y8
+	VMOVUPS 32(R9)(R8*1), Y9
+	VMOVUPS (R9)(R8*2), Y10
+	VMOVUPS 32(R9)(R8*2), Y11
 
 fullstart:
 	MOVQ k+8(FP), DI
@@ -3438,37 +3697,53 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	CMPQ    use+80(FP), $0x02
-	JNE     fullstore
-	VMOVUPS (DI), Y12
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ    R8, R10
+	LEAQ    (R10)(R9*2), R11
+	ADDQ    R9, R11
+	VMOVUPS (R10), Y12
 	VADDPS  Y0, Y12, Y0
-	VMOVUPS 32(DI), Y12
+	VMOVUPS 32(R10), Y12
 	VADDPS  Y1, Y12, Y1
-	VMOVUPS (DI)(SI*1), Y12
+	VMOVUPS (R10)(R9*1), Y12
 	VADDPS  Y2, Y12, Y2
-	VMOVUPS 32(DI)(SI*1), Y12
+	VMOVUPS 32(R10)(R9*1), Y12
 	VADDPS  Y3, Y12, Y3
-	VMOVUPS (DI)(SI*2), Y12
+	VMOVUPS (R10)(R9*2), Y12
 	VADDPS  Y4, Y12, Y4
-	VMOVUPS 32(DI)(SI*2), Y12
+	VMOVUPS 32(R10)(R9*2), Y12
 	VADDPS  Y5, Y12, Y5
-	VMOVUPS (R8), Y12
+	VMOVUPS (R11), Y12
 	VADDPS  Y6, Y12, Y6
-	VMOVUPS 32(R8), Y12
+	VMOVUPS 32(R11), Y12
 	VADDPS  Y7, Y12, Y7
-	VMOVUPS (R8)(SI*1), Y12
+	VMOVUPS (R11)(R9*1), Y12
 	VADDPS  Y8, Y12, Y8
-	VMOVUPS 32(R8)(SI*1), Y12
+	VMOVUPS 32(R11)(R9*1), Y12
 	VADDPS  Y9, Y12, Y9
-	VMOVUPS (R8)(SI*2), Y12
+	VMOVUPS (R11)(R9*2), Y12
 	VADDPS  Y10, Y12, Y10
-	VMOVUPS 32(R8)(SI*2), Y12
+	VMOVUPS 32(R11)(R9*2), Y12
 	VADDPS  Y11, Y12, Y11
+	ADDQ    next+96(FP), R8
+	DECQ    DI
+	JNZ     fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y12
 	VCMPPS       $0x03, Y0, Y0, Y13
 	VBLENDVPS    Y13, Y12, Y0, Y0
@@ -3510,6 +3785,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x06, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x06, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x06, m+0(FP)
 	JMP          blocks
 
@@ -3531,11 +3809,12 @@ done:
 	RET
 
 rows1:
-	MOVQ    BX, SI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	CMPQ    use+80(FP), $0x01
-	JNE     rows1start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows1start
+	MOVQ    t+80(FP), SI
+	MOVQ    rst+88(FP), DI
 	VMOVUPS (SI), Y0
 	VMOVUPS 32(SI), Y1
 
@@ -3623,15 +3902,29 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows1store
-	VMOVUPS (AX), Y2
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ    CX, DX
+	VMOVUPS (DX), Y2
 	VADDPS  Y0, Y2, Y0
-	VMOVUPS 32(AX), Y2
+	VMOVUPS 32(DX), Y2
 	VADDPS  Y1, Y2, Y1
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y2
 	VCMPPS       $0x03, Y0, Y0, Y3
 	VBLENDVPS    Y3, Y2, Y0, Y0
@@ -3642,17 +3935,18 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ    BX, DI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+80(FP), $0x01
-	JNE     rows2start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows2start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -3765,19 +4059,33 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows2store
-	VMOVUPS (AX), Y4
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y4
 	VADDPS  Y0, Y4, Y0
-	VMOVUPS 32(AX), Y4
+	VMOVUPS 32(DI), Y4
 	VADDPS  Y1, Y4, Y1
-	VMOVUPS (AX)(SI*1), Y4
+	VMOVUPS (DI)(DX*1), Y4
 	VADDPS  Y2, Y4, Y2
-	VMOVUPS 32(AX)(SI*1), Y4
+	VMOVUPS 32(DI)(DX*1), Y4
 	VADDPS  Y3, Y4, Y3
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y4
 	VCMPPS       $0x03, Y0, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y0, Y0
@@ -3794,21 +4102,22 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ    BX, DI
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	CMPQ    use+80(FP), $0x01
-	JNE     rows3start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows3start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
-	VMOVUPS (DI)(SI*2), Y4
-	VMOVUPS 32(DI)(SI*2), Y5
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -3948,23 +4257,37 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ    BX, AX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows3store
-	VMOVUPS (AX), Y6
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y6
 	VADDPS  Y0, Y6, Y0
-	VMOVUPS 32(AX), Y6
+	VMOVUPS 32(DI), Y6
 	VADDPS  Y1, Y6, Y1
-	VMOVUPS (AX)(SI*1), Y6
+	VMOVUPS (DI)(DX*1), Y6
 	VADDPS  Y2, Y6, Y2
-	VMOVUPS 32(AX)(SI*1), Y6
+	VMOVUPS 32(DI)(DX*1), Y6
 	VADDPS  Y3, Y6, Y3
-	VMOVUPS (AX)(SI*2), Y6
+	VMOVUPS (DI)(DX*2), Y6
 	VADDPS  Y4, Y6, Y4
-	VMOVUPS 32(AX)(SI*2), Y6
+	VMOVUPS 32(DI)(DX*2), Y6
 	VADDPS  Y5, Y6, Y5
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y6
 	VCMPPS       $0x03, Y0, Y0, Y7
 	VBLENDVPS    Y7, Y6, Y0, Y0
@@ -3987,9 +4310,6 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -3998,16 +4318,20 @@ rows4:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	CMPQ    use+80(FP), $0x01
-	JNE     rows4start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows4start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
-	VMOVUPS (DI)(SI*2), Y4
-	VMOVUPS 32(DI)(SI*2), Y5
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -4179,29 +4503,45 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ    BX, AX
-	LEAQ    (AX)(SI*2), CX
-	ADDQ    SI, CX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows4store
-	VMOVUPS (AX), Y8
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ    CX, DI
+	LEAQ    (DI)(DX*2), R8
+	ADDQ    DX, R8
+	VMOVUPS (DI), Y8
 	VADDPS  Y0, Y8, Y0
-	VMOVUPS 32(AX), Y8
+	VMOVUPS 32(DI), Y8
 	VADDPS  Y1, Y8, Y1
-	VMOVUPS (AX)(SI*1), Y8
+	VMOVUPS (DI)(DX*1), Y8
 	VADDPS  Y2, Y8, Y2
-	VMOVUPS 32(AX)(SI*1), Y8
+	VMOVUPS 32(DI)(DX*1), Y8
 	VADDPS  Y3, Y8, Y3
-	VMOVUPS (AX)(SI*2), Y8
+	VMOVUPS (DI)(DX*2), Y8
 	VADDPS  Y4, Y8, Y4
-	VMOVUPS 32(AX)(SI*2), Y8
+	VMOVUPS 32(DI)(DX*2), Y8
 	VADDPS  Y5, Y8, Y5
-	VMOVUPS (CX), Y8
+	VMOVUPS (R8), Y8
 	VADDPS  Y6, Y8, Y6
-	VMOVUPS 32(CX), Y8
+	VMOVUPS 32(R8), Y8
 	VADDPS  Y7, Y8, Y7
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y8
 	VCMPPS       $0x03, Y0, Y0, Y9
 	VBLENDVPS    Y9, Y8, Y0, Y0
@@ -4230,9 +4570,6 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -4243,18 +4580,22 @@ rows5:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
-	CMPQ    use+80(FP), $0x01
-	JNE     rows5start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows5start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(SI*1), Y2
-	VMOVUPS 32(DI)(SI*1), Y3
-	VMOVUPS (DI)(SI*2), Y4
-	VMOVUPS 32(DI)(SI*2), Y5
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	VMOVUPS (R8)(SI*1), Y8
-	VMOVUPS 32(R8)(SI*1), Y9
+	VMOVUPS (DI)(R8*1), Y2
+	VMOVUPS 32(DI)(R8*1), Y3
+	VMOVUPS (DI)(R8*2), Y4
+	VMOVUPS 32(DI)(R8*2), Y5
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
+	VMOVUPS (R9)(R8*1), Y8
+	VMOVUPS 32(R9)(R8*1), Y9
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -4453,33 +4794,49 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ    BX, AX
-	LEAQ    (AX)(SI*2), CX
-	ADDQ    SI, CX
-	CMPQ    use+80(FP), $0x02
-	JNE     rows5store
-	VMOVUPS (AX), Y10
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ    CX, DI
+	LEAQ    (DI)(DX*2), R8
+	ADDQ    DX, R8
+	VMOVUPS (DI), Y10
 	VADDPS  Y0, Y10, Y0
-	VMOVUPS 32(AX), Y10
+	VMOVUPS 32(DI), Y10
 	VADDPS  Y1, Y10, Y1
-	VMOVUPS (AX)(SI*1), Y10
+	VMOVUPS (DI)(DX*1), Y10
 	VADDPS  Y2, Y10, Y2
-	VMOVUPS 32(AX)(SI*1), Y10
+	VMOVUPS 32(DI)(DX*1), Y10
 	VADDPS  Y3, Y10, Y3
-	VMOVUPS (AX)(SI*2), Y10
+	VMOVUPS (DI)(DX*2), Y10
 	VADDPS  Y4, Y10, Y4
-	VMOVUPS 32(AX)(SI*2), Y10
+	VMOVUPS 32(DI)(DX*2), Y10
 	VADDPS  Y5, Y10, Y5
-	VMOVUPS (CX), Y10
+	VMOVUPS (R8), Y10
 	VADDPS  Y6, Y10, Y6
-	VMOVUPS 32(CX), Y10
+	VMOVUPS 32(R8), Y10
 	VADDPS  Y7, Y10, Y7
-	VMOVUPS (CX)(SI*1), Y10
+	VMOVUPS (R8)(DX*1), Y10
 	VADDPS  Y8, Y10, Y8
-	VMOVUPS 32(CX)(SI*1), Y10
+	VMOVUPS 32(R8)(DX*1), Y10
 	VADDPS  Y9, Y10, Y9
+	ADDQ    next+96(FP), CX
+	DECQ    AX
+	JNZ     rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y10
 	VCMPPS       $0x03, Y0, Y0, Y11
 	VBLENDVPS    Y11, Y10, Y0, Y0
@@ -4513,14 +4870,14 @@ rows5store:
 	VMOVUPS      Y9, 32(CX)(SI*1)
 	JMP          done
 
-// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX2x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX2, FMA3, POPCNT, SSE2
-TEXT ·panelAVX2x16masked(SB), $0-96
-	MOVQ         mask+88(FP), AX
+TEXT ·panelAVX2x16masked(SB), $0-120
+	MOVQ         mask+112(FP), AX
 	SHRQ         $0x08, AX
 	ANDQ         $0x000000ff, AX
 	POPCNTQ      AX, CX
-	MOVQ         CX, mask+88(FP)
+	MOVQ         CX, mask+112(FP)
 	MOVD         AX, X0
 	VPBROADCASTD X0, Y0
 	VPAND        bits<>+0(SB), Y0, Y0
@@ -4541,9 +4898,6 @@ blocks:
 	IMUL3Q     $0x06, AX, DI
 	CMPQ       DI, psa+40(FP)
 	JNE        whole
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -4552,16 +4906,20 @@ blocks:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	CMPQ       use+80(FP), $0x01
-	JNE        fourstart
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         fourstart
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
-	VMOVUPS    (DI)(SI*2), Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
-	VMOVUPS    (R8), Y7
-	VMASKMOVPS 32(R8), Y0, Y8
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
+	VMOVUPS    (DI)(R8*2), Y5
+	VMASKMOVPS 32(DI)(R8*2), Y0, Y6
+	VMOVUPS    (R9), Y7
+	VMASKMOVPS 32(R9), Y0, Y8
 
 fourstart:
 	MOVQ k+8(FP), DI
@@ -4733,57 +5091,73 @@ fourrestk:
 	JNZ          fourrestk
 
 fourend:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	CMPQ       use+80(FP), $0x02
-	JNE        fourstore
-	VMOVUPS    (DI), Y9
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fourfirst
+	ADDQ next+96(FP), R8
+
+fourfirst:
+	TESTQ DI, DI
+	JZ    fourstore
+
+fourtile:
+	MOVQ       R8, R10
+	LEAQ       (R10)(R9*2), R11
+	ADDQ       R9, R11
+	VMOVUPS    (R10), Y9
 	VADDPS     Y1, Y9, Y1
-	VMASKMOVPS 32(DI), Y0, Y9
+	VMASKMOVPS 32(R10), Y0, Y9
 	VADDPS     Y2, Y9, Y2
-	VMOVUPS    (DI)(SI*1), Y9
+	VMOVUPS    (R10)(R9*1), Y9
 	VADDPS     Y3, Y9, Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y9
+	VMASKMOVPS 32(R10)(R9*1), Y0, Y9
 	VADDPS     Y4, Y9, Y4
-	VMOVUPS    (DI)(SI*2), Y9
+	VMOVUPS    (R10)(R9*2), Y9
 	VADDPS     Y5, Y9, Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y9
+	VMASKMOVPS 32(R10)(R9*2), Y0, Y9
 	VADDPS     Y6, Y9, Y6
-	VMOVUPS    (R8), Y9
+	VMOVUPS    (R11), Y9
 	VADDPS     Y7, Y9, Y7
-	VMASKMOVPS 32(R8), Y0, Y9
+	VMASKMOVPS 32(R11), Y0, Y9
 	VADDPS     Y8, Y9, Y8
+	ADDQ       next+96(FP), R8
+	DECQ       DI
+	JNZ        fourtile
 
 fourstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y9
 	VCMPPS       $0x03, Y1, Y1, Y10
 	VBLENDVPS    Y10, Y9, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y9, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           fourstore0not8
 	VMOVUPS      Y2, 32(DI)
 	JMP          fourstore0done
 
 fourstore0not8:
 	LEAQ         32(DI), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore0not4
 	VMOVUPS      X2, (R9)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, R9
 
 fourstore0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore0not2
 	VMOVLPS  X2, (R9)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R9
 
 fourstore0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore0done
 	VMOVSS X2, (R9)
 
@@ -4793,28 +5167,28 @@ fourstore0done:
 	VMOVUPS   Y3, (DI)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y9, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore1not8
 	VMOVUPS   Y4, 32(DI)(SI*1)
 	JMP       fourstore1done
 
 fourstore1not8:
 	LEAQ         32(DI)(SI*1), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore1not4
 	VMOVUPS      X4, (R9)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, R9
 
 fourstore1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore1not2
 	VMOVLPS  X4, (R9)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, R9
 
 fourstore1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore1done
 	VMOVSS X4, (R9)
 
@@ -4824,28 +5198,28 @@ fourstore1done:
 	VMOVUPS   Y5, (DI)(SI*2)
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y9, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore2not8
 	VMOVUPS   Y6, 32(DI)(SI*2)
 	JMP       fourstore2done
 
 fourstore2not8:
 	LEAQ         32(DI)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore2not4
 	VMOVUPS      X6, (DI)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, DI
 
 fourstore2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore2not2
 	VMOVLPS  X6, (DI)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, DI
 
 fourstore2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore2done
 	VMOVSS X6, (DI)
 
@@ -4855,43 +5229,43 @@ fourstore2done:
 	VMOVUPS   Y7, (R8)
 	VCMPPS    $0x03, Y8, Y8, Y1
 	VBLENDVPS Y1, Y9, Y8, Y8
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fourstore3not8
 	VMOVUPS   Y8, 32(R8)
 	JMP       fourstore3done
 
 fourstore3not8:
 	LEAQ         32(R8), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fourstore3not4
 	VMOVUPS      X8, (DI)
 	VEXTRACTF128 $0x01, Y8, X8
 	ADDQ         $0x10, DI
 
 fourstore3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fourstore3not2
 	VMOVLPS  X8, (DI)
 	VMOVHLPS X8, X8, X8
 	ADDQ     $0x08, DI
 
 fourstore3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fourstore3done
 	VMOVSS X8, (DI)
 
 fourstore3done:
-	LEAQ (BX)(SI*4), BX
-	MOVQ AX, DI
-	SHLQ $0x02, DI
-	ADDQ DI, a+16(FP)
-	SUBQ $0x04, m+0(FP)
-	JMP  rest
+	LEAQ   (BX)(SI*4), BX
+	MOVQ   AX, DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, a+16(FP)
+	MOVQ   rst+88(FP), DI
+	IMUL3Q $0x04, DI, DI
+	ADDQ   DI, t+80(FP)
+	SUBQ   $0x04, m+0(FP)
+	JMP    rest
 
 whole:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -4904,20 +5278,24 @@ whole:
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	VXORPS     Y12, Y12, Y12
-	CMPQ       use+80(FP), $0x01
-	JNE        fullstart
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         fullstart
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
-	VMOVUPS    (DI)(SI*2), Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
-	VMOVUPS    (R8), Y7
-	VMASKMOVPS 32(R8), Y0, Y8
-	VMOVUPS    (R8)(SI*1), Y9
-	VMASKMOVPS 32(R8)(SI*1), Y0, Y10
-	VMOVUPS    (R8)(SI*2), Y11
-	VMASKMOVPS 32(R8)(SI*2), Y0, Y12
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
+	VMOVUPS    (DI)(R8*2), Y5
+	VMASKMOVPS 32(DI)(R8*2), Y0, Y6
+	VMOVUPS    (R9), Y7
+	VMASKMOVPS 32(R9), Y0, Y8
+	VMOVUPS    (R9)(R8*1), Y9
+	VMASKMOVPS 32(R9)(R8*1), Y0, Y10
+	VMOVUPS    (R9)(R8*2), Y11
+	VMASKMOVPS 32(R9)(R8*2), Y0, Y12
 
 fullstart:
 	MOVQ k+8(FP), DI
@@ -5143,65 +5521,81 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	CMPQ       use+80(FP), $0x02
-	JNE        fullstore
-	VMOVUPS    (DI), Y13
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ       R8, R10
+	LEAQ       (R10)(R9*2), R11
+	ADDQ       R9, R11
+	VMOVUPS    (R10), Y13
 	VADDPS     Y1, Y13, Y1
-	VMASKMOVPS 32(DI), Y0, Y13
+	VMASKMOVPS 32(R10), Y0, Y13
 	VADDPS     Y2, Y13, Y2
-	VMOVUPS    (DI)(SI*1), Y13
+	VMOVUPS    (R10)(R9*1), Y13
 	VADDPS     Y3, Y13, Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y13
+	VMASKMOVPS 32(R10)(R9*1), Y0, Y13
 	VADDPS     Y4, Y13, Y4
-	VMOVUPS    (DI)(SI*2), Y13
+	VMOVUPS    (R10)(R9*2), Y13
 	VADDPS     Y5, Y13, Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y13
+	VMASKMOVPS 32(R10)(R9*2), Y0, Y13
 	VADDPS     Y6, Y13, Y6
-	VMOVUPS    (R8), Y13
+	VMOVUPS    (R11), Y13
 	VADDPS     Y7, Y13, Y7
-	VMASKMOVPS 32(R8), Y0, Y13
+	VMASKMOVPS 32(R11), Y0, Y13
 	VADDPS     Y8, Y13, Y8
-	VMOVUPS    (R8)(SI*1), Y13
+	VMOVUPS    (R11)(R9*1), Y13
 	VADDPS     Y9, Y13, Y9
-	VMASKMOVPS 32(R8)(SI*1), Y0, Y13
+	VMASKMOVPS 32(R11)(R9*1), Y0, Y13
 	VADDPS     Y10, Y13, Y10
-	VMOVUPS    (R8)(SI*2), Y13
+	VMOVUPS    (R11)(R9*2), Y13
 	VADDPS     Y11, Y13, Y11
-	VMASKMOVPS 32(R8)(SI*2), Y0, Y13
+	VMASKMOVPS 32(R11)(R9*2), Y0, Y13
 	VADDPS     Y12, Y13, Y12
+	ADDQ       next+96(FP), R8
+	DECQ       DI
+	JNZ        fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
 	VBROADCASTSS nanavx2<>+0(SB), Y13
 	VCMPPS       $0x03, Y1, Y1, Y14
 	VBLENDVPS    Y14, Y13, Y1, Y1
 	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y13, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           fullstore0not8
 	VMOVUPS      Y2, 32(DI)
 	JMP          fullstore0done
 
 fullstore0not8:
 	LEAQ         32(DI), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore0not4
 	VMOVUPS      X2, (R9)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, R9
 
 fullstore0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore0not2
 	VMOVLPS  X2, (R9)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, R9
 
 fullstore0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore0done
 	VMOVSS X2, (R9)
 
@@ -5211,28 +5605,28 @@ fullstore0done:
 	VMOVUPS   Y3, (DI)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y13, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore1not8
 	VMOVUPS   Y4, 32(DI)(SI*1)
 	JMP       fullstore1done
 
 fullstore1not8:
 	LEAQ         32(DI)(SI*1), R9
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore1not4
 	VMOVUPS      X4, (R9)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, R9
 
 fullstore1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore1not2
 	VMOVLPS  X4, (R9)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, R9
 
 fullstore1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore1done
 	VMOVSS X4, (R9)
 
@@ -5242,28 +5636,28 @@ fullstore1done:
 	VMOVUPS   Y5, (DI)(SI*2)
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y13, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore2not8
 	VMOVUPS   Y6, 32(DI)(SI*2)
 	JMP       fullstore2done
 
 fullstore2not8:
 	LEAQ         32(DI)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore2not4
 	VMOVUPS      X6, (DI)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, DI
 
 fullstore2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore2not2
 	VMOVLPS  X6, (DI)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, DI
 
 fullstore2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore2done
 	VMOVSS X6, (DI)
 
@@ -5273,28 +5667,28 @@ fullstore2done:
 	VMOVUPS   Y7, (R8)
 	VCMPPS    $0x03, Y8, Y8, Y1
 	VBLENDVPS Y1, Y13, Y8, Y8
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore3not8
 	VMOVUPS   Y8, 32(R8)
 	JMP       fullstore3done
 
 fullstore3not8:
 	LEAQ         32(R8), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore3not4
 	VMOVUPS      X8, (DI)
 	VEXTRACTF128 $0x01, Y8, X8
 	ADDQ         $0x10, DI
 
 fullstore3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore3not2
 	VMOVLPS  X8, (DI)
 	VMOVHLPS X8, X8, X8
 	ADDQ     $0x08, DI
 
 fullstore3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore3done
 	VMOVSS X8, (DI)
 
@@ -5304,28 +5698,28 @@ fullstore3done:
 	VMOVUPS   Y9, (R8)(SI*1)
 	VCMPPS    $0x03, Y10, Y10, Y1
 	VBLENDVPS Y1, Y13, Y10, Y10
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore4not8
 	VMOVUPS   Y10, 32(R8)(SI*1)
 	JMP       fullstore4done
 
 fullstore4not8:
 	LEAQ         32(R8)(SI*1), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore4not4
 	VMOVUPS      X10, (DI)
 	VEXTRACTF128 $0x01, Y10, X10
 	ADDQ         $0x10, DI
 
 fullstore4not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore4not2
 	VMOVLPS  X10, (DI)
 	VMOVHLPS X10, X10, X10
 	ADDQ     $0x08, DI
 
 fullstore4not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore4done
 	VMOVSS X10, (DI)
 
@@ -5335,28 +5729,28 @@ fullstore4done:
 	VMOVUPS   Y11, (R8)(SI*2)
 	VCMPPS    $0x03, Y12, Y12, Y1
 	VBLENDVPS Y1, Y13, Y12, Y12
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        fullstore5not8
 	VMOVUPS   Y12, 32(R8)(SI*2)
 	JMP       fullstore5done
 
 fullstore5not8:
 	LEAQ         32(R8)(SI*2), DI
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           fullstore5not4
 	VMOVUPS      X12, (DI)
 	VEXTRACTF128 $0x01, Y12, X12
 	ADDQ         $0x10, DI
 
 fullstore5not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       fullstore5not2
 	VMOVLPS  X12, (DI)
 	VMOVHLPS X12, X12, X12
 	ADDQ     $0x08, DI
 
 fullstore5not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     fullstore5done
 	VMOVSS X12, (DI)
 
@@ -5365,6 +5759,9 @@ fullstore5done:
 	ADDQ   DI, a+16(FP)
 	IMUL3Q $0x06, SI, DI
 	ADDQ   DI, BX
+	MOVQ   rst+88(FP), DI
+	IMUL3Q $0x06, DI, DI
+	ADDQ   DI, t+80(FP)
 	SUBQ   $0x06, m+0(FP)
 	JMP    blocks
 
@@ -5386,11 +5783,12 @@ done:
 	RET
 
 rows1:
-	MOVQ       BX, SI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
-	CMPQ       use+80(FP), $0x01
-	JNE        rows1start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows1start
+	MOVQ       t+80(FP), SI
+	MOVQ       rst+88(FP), DI
 	VMOVUPS    (SI), Y1
 	VMASKMOVPS 32(SI), Y0, Y2
 
@@ -5478,43 +5876,57 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows1store
-	VMOVUPS    (AX), Y3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ       CX, DX
+	VMOVUPS    (DX), Y3
 	VADDPS     Y1, Y3, Y1
-	VMASKMOVPS 32(AX), Y0, Y0
-	VADDPS     Y2, Y0, Y2
+	VMASKMOVPS 32(DX), Y0, Y3
+	VADDPS     Y2, Y3, Y2
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows1store0not8
 	VMOVUPS      Y2, 32(AX)
 	JMP          rows1store0done
 
 rows1store0not8:
 	LEAQ         32(AX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows1store0not4
 	VMOVUPS      X2, (AX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, AX
 
 rows1store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows1store0not2
 	VMOVLPS  X2, (AX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, AX
 
 rows1store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows1store0done
 	VMOVSS X2, (AX)
 
@@ -5522,17 +5934,18 @@ rows1store0done:
 	JMP done
 
 rows2:
-	MOVQ       BX, DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
-	CMPQ       use+80(FP), $0x01
-	JNE        rows2start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows2start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -5645,47 +6058,61 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows2store
-	VMOVUPS    (AX), Y5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ       CX, DI
+	VMOVUPS    (DI), Y5
 	VADDPS     Y1, Y5, Y1
-	VMASKMOVPS 32(AX), Y0, Y5
+	VMASKMOVPS 32(DI), Y0, Y5
 	VADDPS     Y2, Y5, Y2
-	VMOVUPS    (AX)(SI*1), Y5
+	VMOVUPS    (DI)(DX*1), Y5
 	VADDPS     Y3, Y5, Y3
-	VMASKMOVPS 32(AX)(SI*1), Y0, Y0
-	VADDPS     Y4, Y0, Y4
+	VMASKMOVPS 32(DI)(DX*1), Y0, Y5
+	VADDPS     Y4, Y5, Y4
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y5
 	VBLENDVPS    Y5, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows2store0not8
 	VMOVUPS      Y2, 32(AX)
 	JMP          rows2store0done
 
 rows2store0not8:
 	LEAQ         32(AX), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows2store0not4
 	VMOVUPS      X2, (CX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, CX
 
 rows2store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows2store0not2
 	VMOVLPS  X2, (CX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, CX
 
 rows2store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows2store0done
 	VMOVSS X2, (CX)
 
@@ -5695,28 +6122,28 @@ rows2store0done:
 	VMOVUPS   Y3, (AX)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows2store1not8
 	VMOVUPS   Y4, 32(AX)(SI*1)
 	JMP       rows2store1done
 
 rows2store1not8:
 	LEAQ         32(AX)(SI*1), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows2store1not4
 	VMOVUPS      X4, (AX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, AX
 
 rows2store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows2store1not2
 	VMOVLPS  X4, (AX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, AX
 
 rows2store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows2store1done
 	VMOVSS X4, (AX)
 
@@ -5724,21 +6151,22 @@ rows2store1done:
 	JMP done
 
 rows3:
-	MOVQ       BX, DI
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
-	CMPQ       use+80(FP), $0x01
-	JNE        rows3start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows3start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
-	VMOVUPS    (DI)(SI*2), Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
+	VMOVUPS    (DI)(R8*2), Y5
+	VMASKMOVPS 32(DI)(R8*2), Y0, Y6
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -5878,51 +6306,65 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ       BX, AX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows3store
-	VMOVUPS    (AX), Y7
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ       CX, DI
+	VMOVUPS    (DI), Y7
 	VADDPS     Y1, Y7, Y1
-	VMASKMOVPS 32(AX), Y0, Y7
+	VMASKMOVPS 32(DI), Y0, Y7
 	VADDPS     Y2, Y7, Y2
-	VMOVUPS    (AX)(SI*1), Y7
+	VMOVUPS    (DI)(DX*1), Y7
 	VADDPS     Y3, Y7, Y3
-	VMASKMOVPS 32(AX)(SI*1), Y0, Y7
+	VMASKMOVPS 32(DI)(DX*1), Y0, Y7
 	VADDPS     Y4, Y7, Y4
-	VMOVUPS    (AX)(SI*2), Y7
+	VMOVUPS    (DI)(DX*2), Y7
 	VADDPS     Y5, Y7, Y5
-	VMASKMOVPS 32(AX)(SI*2), Y0, Y0
-	VADDPS     Y6, Y0, Y6
+	VMASKMOVPS 32(DI)(DX*2), Y0, Y7
+	VADDPS     Y6, Y7, Y6
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y7
 	VBLENDVPS    Y7, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows3store0not8
 	VMOVUPS      Y2, 32(AX)
 	JMP          rows3store0done
 
 rows3store0not8:
 	LEAQ         32(AX), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store0not4
 	VMOVUPS      X2, (CX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, CX
 
 rows3store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store0not2
 	VMOVLPS  X2, (CX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, CX
 
 rows3store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store0done
 	VMOVSS X2, (CX)
 
@@ -5932,28 +6374,28 @@ rows3store0done:
 	VMOVUPS   Y3, (AX)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows3store1not8
 	VMOVUPS   Y4, 32(AX)(SI*1)
 	JMP       rows3store1done
 
 rows3store1not8:
 	LEAQ         32(AX)(SI*1), CX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store1not4
 	VMOVUPS      X4, (CX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, CX
 
 rows3store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store1not2
 	VMOVLPS  X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, CX
 
 rows3store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store1done
 	VMOVSS X4, (CX)
 
@@ -5963,28 +6405,28 @@ rows3store1done:
 	VMOVUPS   Y5, (AX)(SI*2)
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y0, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows3store2not8
 	VMOVUPS   Y6, 32(AX)(SI*2)
 	JMP       rows3store2done
 
 rows3store2not8:
 	LEAQ         32(AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows3store2not4
 	VMOVUPS      X6, (AX)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, AX
 
 rows3store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows3store2not2
 	VMOVLPS  X6, (AX)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, AX
 
 rows3store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows3store2done
 	VMOVSS X6, (AX)
 
@@ -5992,9 +6434,6 @@ rows3store2done:
 	JMP done
 
 rows4:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -6003,16 +6442,20 @@ rows4:
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
-	CMPQ       use+80(FP), $0x01
-	JNE        rows4start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows4start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
-	VMOVUPS    (DI)(SI*2), Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
-	VMOVUPS    (R8), Y7
-	VMASKMOVPS 32(R8), Y0, Y8
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
+	VMOVUPS    (DI)(R8*2), Y5
+	VMASKMOVPS 32(DI)(R8*2), Y0, Y6
+	VMOVUPS    (R9), Y7
+	VMASKMOVPS 32(R9), Y0, Y8
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -6184,57 +6627,73 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ       BX, AX
-	LEAQ       (AX)(SI*2), CX
-	ADDQ       SI, CX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows4store
-	VMOVUPS    (AX), Y9
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ       CX, DI
+	LEAQ       (DI)(DX*2), R8
+	ADDQ       DX, R8
+	VMOVUPS    (DI), Y9
 	VADDPS     Y1, Y9, Y1
-	VMASKMOVPS 32(AX), Y0, Y9
+	VMASKMOVPS 32(DI), Y0, Y9
 	VADDPS     Y2, Y9, Y2
-	VMOVUPS    (AX)(SI*1), Y9
+	VMOVUPS    (DI)(DX*1), Y9
 	VADDPS     Y3, Y9, Y3
-	VMASKMOVPS 32(AX)(SI*1), Y0, Y9
+	VMASKMOVPS 32(DI)(DX*1), Y0, Y9
 	VADDPS     Y4, Y9, Y4
-	VMOVUPS    (AX)(SI*2), Y9
+	VMOVUPS    (DI)(DX*2), Y9
 	VADDPS     Y5, Y9, Y5
-	VMASKMOVPS 32(AX)(SI*2), Y0, Y9
+	VMASKMOVPS 32(DI)(DX*2), Y0, Y9
 	VADDPS     Y6, Y9, Y6
-	VMOVUPS    (CX), Y9
+	VMOVUPS    (R8), Y9
 	VADDPS     Y7, Y9, Y7
-	VMASKMOVPS 32(CX), Y0, Y0
-	VADDPS     Y8, Y0, Y8
+	VMASKMOVPS 32(R8), Y0, Y9
+	VADDPS     Y8, Y9, Y8
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y9
 	VBLENDVPS    Y9, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows4store0not8
 	VMOVUPS      Y2, 32(AX)
 	JMP          rows4store0done
 
 rows4store0not8:
 	LEAQ         32(AX), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store0not4
 	VMOVUPS      X2, (DX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, DX
 
 rows4store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store0not2
 	VMOVLPS  X2, (DX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, DX
 
 rows4store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store0done
 	VMOVSS X2, (DX)
 
@@ -6244,28 +6703,28 @@ rows4store0done:
 	VMOVUPS   Y3, (AX)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store1not8
 	VMOVUPS   Y4, 32(AX)(SI*1)
 	JMP       rows4store1done
 
 rows4store1not8:
 	LEAQ         32(AX)(SI*1), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store1not4
 	VMOVUPS      X4, (DX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, DX
 
 rows4store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store1not2
 	VMOVLPS  X4, (DX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, DX
 
 rows4store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store1done
 	VMOVSS X4, (DX)
 
@@ -6275,28 +6734,28 @@ rows4store1done:
 	VMOVUPS   Y5, (AX)(SI*2)
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y0, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store2not8
 	VMOVUPS   Y6, 32(AX)(SI*2)
 	JMP       rows4store2done
 
 rows4store2not8:
 	LEAQ         32(AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store2not4
 	VMOVUPS      X6, (AX)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, AX
 
 rows4store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store2not2
 	VMOVLPS  X6, (AX)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, AX
 
 rows4store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store2done
 	VMOVSS X6, (AX)
 
@@ -6306,28 +6765,28 @@ rows4store2done:
 	VMOVUPS   Y7, (CX)
 	VCMPPS    $0x03, Y8, Y8, Y1
 	VBLENDVPS Y1, Y0, Y8, Y8
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows4store3not8
 	VMOVUPS   Y8, 32(CX)
 	JMP       rows4store3done
 
 rows4store3not8:
 	LEAQ         32(CX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows4store3not4
 	VMOVUPS      X8, (AX)
 	VEXTRACTF128 $0x01, Y8, X8
 	ADDQ         $0x10, AX
 
 rows4store3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows4store3not2
 	VMOVLPS  X8, (AX)
 	VMOVHLPS X8, X8, X8
 	ADDQ     $0x08, AX
 
 rows4store3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows4store3done
 	VMOVSS X8, (AX)
 
@@ -6335,9 +6794,6 @@ rows4store3done:
 	JMP done
 
 rows5:
-	MOVQ       BX, DI
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -6348,18 +6804,22 @@ rows5:
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
-	CMPQ       use+80(FP), $0x01
-	JNE        rows5start
+	TESTQ      $0x00000001, use+104(FP)
+	JZ         rows5start
+	MOVQ       t+80(FP), DI
+	MOVQ       rst+88(FP), R8
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
 	VMOVUPS    (DI), Y1
 	VMASKMOVPS 32(DI), Y0, Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMASKMOVPS 32(DI)(SI*1), Y0, Y4
-	VMOVUPS    (DI)(SI*2), Y5
-	VMASKMOVPS 32(DI)(SI*2), Y0, Y6
-	VMOVUPS    (R8), Y7
-	VMASKMOVPS 32(R8), Y0, Y8
-	VMOVUPS    (R8)(SI*1), Y9
-	VMASKMOVPS 32(R8)(SI*1), Y0, Y10
+	VMOVUPS    (DI)(R8*1), Y3
+	VMASKMOVPS 32(DI)(R8*1), Y0, Y4
+	VMOVUPS    (DI)(R8*2), Y5
+	VMASKMOVPS 32(DI)(R8*2), Y0, Y6
+	VMOVUPS    (R9), Y7
+	VMASKMOVPS 32(R9), Y0, Y8
+	VMOVUPS    (R9)(R8*1), Y9
+	VMASKMOVPS 32(R9)(R8*1), Y0, Y10
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -6558,61 +7018,77 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ       BX, AX
-	LEAQ       (AX)(SI*2), CX
-	ADDQ       SI, CX
-	CMPQ       use+80(FP), $0x02
-	JNE        rows5store
-	VMOVUPS    (AX), Y11
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ       CX, DI
+	LEAQ       (DI)(DX*2), R8
+	ADDQ       DX, R8
+	VMOVUPS    (DI), Y11
 	VADDPS     Y1, Y11, Y1
-	VMASKMOVPS 32(AX), Y0, Y11
+	VMASKMOVPS 32(DI), Y0, Y11
 	VADDPS     Y2, Y11, Y2
-	VMOVUPS    (AX)(SI*1), Y11
+	VMOVUPS    (DI)(DX*1), Y11
 	VADDPS     Y3, Y11, Y3
-	VMASKMOVPS 32(AX)(SI*1), Y0, Y11
+	VMASKMOVPS 32(DI)(DX*1), Y0, Y11
 	VADDPS     Y4, Y11, Y4
-	VMOVUPS    (AX)(SI*2), Y11
+	VMOVUPS    (DI)(DX*2), Y11
 	VADDPS     Y5, Y11, Y5
-	VMASKMOVPS 32(AX)(SI*2), Y0, Y11
+	VMASKMOVPS 32(DI)(DX*2), Y0, Y11
 	VADDPS     Y6, Y11, Y6
-	VMOVUPS    (CX), Y11
+	VMOVUPS    (R8), Y11
 	VADDPS     Y7, Y11, Y7
-	VMASKMOVPS 32(CX), Y0, Y11
+	VMASKMOVPS 32(R8), Y0, Y11
 	VADDPS     Y8, Y11, Y8
-	VMOVUPS    (CX)(SI*1), Y11
+	VMOVUPS    (R8)(DX*1), Y11
 	VADDPS     Y9, Y11, Y9
-	VMASKMOVPS 32(CX)(SI*1), Y0, Y0
-	VADDPS     Y10, Y0, Y10
+	VMASKMOVPS 32(R8)(DX*1), Y0, Y11
+	VADDPS     Y10, Y11, Y10
+	ADDQ       next+96(FP), CX
+	DECQ       AX
+	JNZ        rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx2<>+0(SB), Y0
 	VCMPPS       $0x03, Y1, Y1, Y11
 	VBLENDVPS    Y11, Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	VCMPPS       $0x03, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y2
-	TESTQ        $0x00000008, mask+88(FP)
+	TESTQ        $0x00000008, mask+112(FP)
 	JZ           rows5store0not8
 	VMOVUPS      Y2, 32(AX)
 	JMP          rows5store0done
 
 rows5store0not8:
 	LEAQ         32(AX), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store0not4
 	VMOVUPS      X2, (DX)
 	VEXTRACTF128 $0x01, Y2, X2
 	ADDQ         $0x10, DX
 
 rows5store0not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store0not2
 	VMOVLPS  X2, (DX)
 	VMOVHLPS X2, X2, X2
 	ADDQ     $0x08, DX
 
 rows5store0not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store0done
 	VMOVSS X2, (DX)
 
@@ -6622,28 +7098,28 @@ rows5store0done:
 	VMOVUPS   Y3, (AX)(SI*1)
 	VCMPPS    $0x03, Y4, Y4, Y1
 	VBLENDVPS Y1, Y0, Y4, Y4
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store1not8
 	VMOVUPS   Y4, 32(AX)(SI*1)
 	JMP       rows5store1done
 
 rows5store1not8:
 	LEAQ         32(AX)(SI*1), DX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store1not4
 	VMOVUPS      X4, (DX)
 	VEXTRACTF128 $0x01, Y4, X4
 	ADDQ         $0x10, DX
 
 rows5store1not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store1not2
 	VMOVLPS  X4, (DX)
 	VMOVHLPS X4, X4, X4
 	ADDQ     $0x08, DX
 
 rows5store1not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store1done
 	VMOVSS X4, (DX)
 
@@ -6653,28 +7129,28 @@ rows5store1done:
 	VMOVUPS   Y5, (AX)(SI*2)
 	VCMPPS    $0x03, Y6, Y6, Y1
 	VBLENDVPS Y1, Y0, Y6, Y6
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store2not8
 	VMOVUPS   Y6, 32(AX)(SI*2)
 	JMP       rows5store2done
 
 rows5store2not8:
 	LEAQ         32(AX)(SI*2), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store2not4
 	VMOVUPS      X6, (AX)
 	VEXTRACTF128 $0x01, Y6, X6
 	ADDQ         $0x10, AX
 
 rows5store2not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store2not2
 	VMOVLPS  X6, (AX)
 	VMOVHLPS X6, X6, X6
 	ADDQ     $0x08, AX
 
 rows5store2not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store2done
 	VMOVSS X6, (AX)
 
@@ -6684,28 +7160,28 @@ rows5store2done:
 	VMOVUPS   Y7, (CX)
 	VCMPPS    $0x03, Y8, Y8, Y1
 	VBLENDVPS Y1, Y0, Y8, Y8
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store3not8
 	VMOVUPS   Y8, 32(CX)
 	JMP       rows5store3done
 
 rows5store3not8:
 	LEAQ         32(CX), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store3not4
 	VMOVUPS      X8, (AX)
 	VEXTRACTF128 $0x01, Y8, X8
 	ADDQ         $0x10, AX
 
 rows5store3not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store3not2
 	VMOVLPS  X8, (AX)
 	VMOVHLPS X8, X8, X8
 	ADDQ     $0x08, AX
 
 rows5store3not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store3done
 	VMOVSS X8, (AX)
 
@@ -6715,28 +7191,28 @@ rows5store3done:
 	VMOVUPS   Y9, (CX)(SI*1)
 	VCMPPS    $0x03, Y10, Y10, Y1
 	VBLENDVPS Y1, Y0, Y10, Y10
-	TESTQ     $0x00000008, mask+88(FP)
+	TESTQ     $0x00000008, mask+112(FP)
 	JZ        rows5store4not8
 	VMOVUPS   Y10, 32(CX)(SI*1)
 	JMP       rows5store4done
 
 rows5store4not8:
 	LEAQ         32(CX)(SI*1), AX
-	TESTQ        $0x00000004, mask+88(FP)
+	TESTQ        $0x00000004, mask+112(FP)
 	JZ           rows5store4not4
 	VMOVUPS      X10, (AX)
 	VEXTRACTF128 $0x01, Y10, X10
 	ADDQ         $0x10, AX
 
 rows5store4not4:
-	TESTQ    $0x00000002, mask+88(FP)
+	TESTQ    $0x00000002, mask+112(FP)
 	JZ       rows5store4not2
 	VMOVLPS  X10, (AX)
 	VMOVHLPS X10, X10, X10
 	ADDQ     $0x08, AX
 
 rows5store4not2:
-	TESTQ  $0x00000001, mask+88(FP)
+	TESTQ  $0x00000001, mask+112(FP)
 	JZ     rows5store4done
 	VMOVSS X10, (AX)
 
@@ -6773,8 +7249,8 @@ groups:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(DX), Y2
@@ -7085,8 +7561,8 @@ groups:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(CX), Y2
@@ -7336,8 +7812,8 @@ groups:
 	MOVQ    BX, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(CX), Y1
 
@@ -7526,8 +8002,8 @@ groups:
 	LEAQ    (CX)(DX*4), DX
 	MOVQ    DX, CX
 	VXORPS  Y0, Y0, Y0
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 
 start:
@@ -7658,8 +8134,8 @@ groups:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (BX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS (BX)(DX*1), Y2
@@ -7886,8 +8362,8 @@ groups:
 	MOVQ    BX, CX
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS (CX)(DX*1), Y1
 
@@ -8042,8 +8518,8 @@ groups:
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (BX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS (BX)(DX*1), Y2
@@ -8308,8 +8784,8 @@ groups:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS (CX)(DX*1), Y1
 	VMOVUPS (CX)(DX*2), Y2
@@ -8488,8 +8964,8 @@ groups:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS (CX)(DX*1), Y1
 	VMOVUPS (CX)(DX*2), Y2
@@ -8689,8 +9165,8 @@ groups:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
@@ -8778,8 +9254,8 @@ groups:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
@@ -8847,8 +9323,8 @@ groups:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
@@ -8952,8 +9428,8 @@ groups:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2

@@ -7,22 +7,22 @@ package kernel
 // panelAVX512x16 is [Panel] for 16 columns in blocks of 14 rows; mask is not read.
 //
 //go:noescape
-func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX512x16masked is [Panel] for 1 to 16 columns, those of mask, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX512x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX512x32 is [Panel] for 32 columns in blocks of 14 rows; mask is not read.
 //
 //go:noescape
-func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // panelAVX512x32masked is [Panel] for 17 to 32 columns, those of mask, in blocks of 14 rows.
 //
 //go:noescape
-func panelAVX512x32masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+func panelAVX512x32masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 
 // rowAVX512x1x128 is [Few] for 1 rows, 128 columns at a time; rows of B are contiguous.
 //

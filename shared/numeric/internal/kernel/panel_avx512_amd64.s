@@ -7,9 +7,9 @@
 DATA nanavx512<>+0(SB)/4, $0x7fc00000
 GLOBL nanavx512<>(SB), RODATA|NOPTR, $4
 
-// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX512x16(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·panelAVX512x16(SB), $0-96
+TEXT ·panelAVX512x16(SB), $0-120
 	MOVQ rsa+24(FP), AX
 	MOVQ csa+32(FP), CX
 	MOVQ rsb+56(FP), DX
@@ -19,15 +19,6 @@ TEXT ·panelAVX512x16(SB), $0-96
 blocks:
 	CMPQ    m+0(FP), $0x0e
 	JL      rest
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
-	LEAQ    (R10)(SI*2), R11
-	ADDQ    SI, R11
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -42,56 +33,67 @@ blocks:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	CMPQ    use+80(FP), $0x01
-	JNE     fullstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fullstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
+	LEAQ    (R11)(R8*2), R12
+	ADDQ    R8, R12
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
-	VMOVUPS (R10), Z9
-	VMOVUPS (R10)(SI*1), Z10
-	VMOVUPS (R10)(SI*2), Z11
-	VMOVUPS (R11), Z12
-	VMOVUPS (R11)(SI*1), Z13
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
+	VMOVUPS (R11), Z9
+	VMOVUPS (R11)(R8*1), Z10
+	VMOVUPS (R11)(R8*2), Z11
+	VMOVUPS (R12), Z12
+	VMOVUPS (R12)(R8*1), Z13
 
 fullstart:
-	CMPQ   use+80(FP), $0x01
+	CMPQ   use+104(FP), $0x01
 	JL     fetched
-	MOVQ   BX, DI
+	MOVQ   t+80(FP), DI
+	MOVQ   rst+88(FP), R8
 	JNE    fetch
 	CMPQ   m+0(FP), $0x1c
 	JL     fetched
-	IMUL3Q $0x0e, SI, R8
-	ADDQ   R8, DI
+	IMUL3Q $0x0e, R8, R9
+	ADDQ   R9, DI
 
 fetch:
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	LEAQ       (R8)(SI*2), R9
-	ADDQ       SI, R9
-	LEAQ       (R9)(SI*2), R10
-	ADDQ       SI, R10
-	LEAQ       (R10)(SI*2), R11
-	ADDQ       SI, R11
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
+	LEAQ       (R9)(R8*2), R10
+	ADDQ       R8, R10
+	LEAQ       (R10)(R8*2), R11
+	ADDQ       R8, R11
+	LEAQ       (R11)(R8*2), R12
+	ADDQ       R8, R12
 	PREFETCHT0 (DI)
-	PREFETCHT0 (DI)(SI*1)
-	PREFETCHT0 (DI)(SI*2)
-	PREFETCHT0 (R8)
-	PREFETCHT0 (R8)(SI*1)
-	PREFETCHT0 (R8)(SI*2)
+	PREFETCHT0 (DI)(R8*1)
+	PREFETCHT0 (DI)(R8*2)
 	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(SI*1)
-	PREFETCHT0 (R9)(SI*2)
+	PREFETCHT0 (R9)(R8*1)
+	PREFETCHT0 (R9)(R8*2)
 	PREFETCHT0 (R10)
-	PREFETCHT0 (R10)(SI*1)
-	PREFETCHT0 (R10)(SI*2)
+	PREFETCHT0 (R10)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
 	PREFETCHT0 (R11)
-	PREFETCHT0 (R11)(SI*1)
+	PREFETCHT0 (R11)(R8*1)
+	PREFETCHT0 (R11)(R8*2)
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R8*1)
 
 fetched:
 	MOVQ k+8(FP), DI
@@ -287,33 +289,55 @@ fullrestk:
 	JNZ              fullrestk
 
 fullend:
-	MOVQ   BX, DI
-	LEAQ   (DI)(SI*2), R8
-	ADDQ   SI, R8
-	LEAQ   (R8)(SI*2), R9
-	ADDQ   SI, R9
-	LEAQ   (R9)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	CMPQ   use+80(FP), $0x02
-	JNE    fullstore
-	VADDPS (DI), Z0, Z0
-	VADDPS (DI)(SI*1), Z1, Z1
-	VADDPS (DI)(SI*2), Z2, Z2
-	VADDPS (R8), Z3, Z3
-	VADDPS (R8)(SI*1), Z4, Z4
-	VADDPS (R8)(SI*2), Z5, Z5
-	VADDPS (R9), Z6, Z6
-	VADDPS (R9)(SI*1), Z7, Z7
-	VADDPS (R9)(SI*2), Z8, Z8
-	VADDPS (R10), Z9, Z9
-	VADDPS (R10)(SI*1), Z10, Z10
-	VADDPS (R10)(SI*2), Z11, Z11
-	VADDPS (R11), Z12, Z12
-	VADDPS (R11)(SI*1), Z13, Z13
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ   R8, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	LEAQ   (R13)(R9*2), R14
+	ADDQ   R9, R14
+	VADDPS (R10), Z0, Z0
+	VADDPS (R10)(R9*1), Z1, Z1
+	VADDPS (R10)(R9*2), Z2, Z2
+	VADDPS (R11), Z3, Z3
+	VADDPS (R11)(R9*1), Z4, Z4
+	VADDPS (R11)(R9*2), Z5, Z5
+	VADDPS (R12), Z6, Z6
+	VADDPS (R12)(R9*1), Z7, Z7
+	VADDPS (R12)(R9*2), Z8, Z8
+	VADDPS (R13), Z9, Z9
+	VADDPS (R13)(R9*1), Z10, Z10
+	VADDPS (R13)(R9*2), Z11, Z11
+	VADDPS (R14), Z12, Z12
+	VADDPS (R14)(R9*1), Z13, Z13
+	ADDQ   next+96(FP), R8
+	DECQ   DI
+	JNZ    fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	LEAQ         (R8)(SI*2), R9
+	ADDQ         SI, R9
+	LEAQ         (R9)(SI*2), R10
+	ADDQ         SI, R10
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -361,6 +385,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x0e, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x0e, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x0e, m+0(FP)
 	JMP          blocks
 
@@ -398,10 +425,11 @@ done:
 	RET
 
 rows1:
-	MOVQ    BX, SI
 	VPXORD  Z0, Z0, Z0
-	CMPQ    use+80(FP), $0x01
-	JNE     rows1start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows1start
+	MOVQ    t+80(FP), SI
+	MOVQ    rst+88(FP), DI
 	VMOVUPS (SI), Z0
 
 rows1start:
@@ -461,12 +489,26 @@ rows1restk:
 	JNZ              rows1restk
 
 rows1end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows1store
-	VADDPS (AX), Z0, Z0
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, Z0
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -474,13 +516,14 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ    BX, DI
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	CMPQ    use+80(FP), $0x01
-	JNE     rows2start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows2start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
+	VMOVUPS (DI)(R8*1), Z1
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -548,13 +591,27 @@ rows2restk:
 	JNZ              rows2restk
 
 rows2end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows2store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -565,15 +622,16 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ    BX, DI
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
-	CMPQ    use+80(FP), $0x01
-	JNE     rows3start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows3start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -650,14 +708,28 @@ rows3restk:
 	JNZ              rows3restk
 
 rows3end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows3store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -671,19 +743,20 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	CMPQ    use+80(FP), $0x01
-	JNE     rows4start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows4start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -774,17 +847,33 @@ rows4restk:
 	JNZ              rows4restk
 
 rows4end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows4store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -801,21 +890,22 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
-	CMPQ    use+80(FP), $0x01
-	JNE     rows5start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows5start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -915,18 +1005,34 @@ rows5restk:
 	JNZ              rows5restk
 
 rows5end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows5store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -946,23 +1052,24 @@ rows5store:
 	JMP          done
 
 rows6:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	CMPQ    use+80(FP), $0x01
-	JNE     rows6start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows6start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
 
 rows6start:
 	MOVQ k+8(FP), DI
@@ -1071,19 +1178,35 @@ rows6restk:
 	JNZ              rows6restk
 
 rows6end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows6store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows6first
+	ADDQ next+96(FP), CX
+
+rows6first:
+	TESTQ AX, AX
+	JZ    rows6store
+
+rows6tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows6tile
 
 rows6store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1106,11 +1229,6 @@ rows6store:
 	JMP          done
 
 rows7:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1118,15 +1236,21 @@ rows7:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
-	CMPQ    use+80(FP), $0x01
-	JNE     rows7start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows7start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
 
 rows7start:
 	MOVQ k+8(FP), DI
@@ -1249,22 +1373,40 @@ rows7restk:
 	JNZ              rows7restk
 
 rows7end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows7store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows7first
+	ADDQ next+96(FP), CX
+
+rows7first:
+	TESTQ AX, AX
+	JZ    rows7store
+
+rows7tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows7tile
 
 rows7store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1290,11 +1432,6 @@ rows7store:
 	JMP          done
 
 rows8:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1303,16 +1440,22 @@ rows8:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	CMPQ    use+80(FP), $0x01
-	JNE     rows8start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows8start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
 
 rows8start:
 	MOVQ k+8(FP), DI
@@ -1444,23 +1587,41 @@ rows8restk:
 	JNZ              rows8restk
 
 rows8end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows8store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows8first
+	ADDQ next+96(FP), CX
+
+rows8first:
+	TESTQ AX, AX
+	JZ    rows8store
+
+rows8tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows8tile
 
 rows8store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1489,11 +1650,6 @@ rows8store:
 	JMP          done
 
 rows9:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1503,17 +1659,23 @@ rows9:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
-	CMPQ    use+80(FP), $0x01
-	JNE     rows9start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows9start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
 
 rows9start:
 	MOVQ k+8(FP), DI
@@ -1654,24 +1816,42 @@ rows9restk:
 	JNZ              rows9restk
 
 rows9end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows9store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
-	VADDPS (DX)(SI*2), Z8, Z8
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows9first
+	ADDQ next+96(FP), CX
+
+rows9first:
+	TESTQ AX, AX
+	JZ    rows9store
+
+rows9tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	VADDPS (R9)(DX*2), Z8, Z8
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows9tile
 
 rows9store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1703,13 +1883,6 @@ rows9store:
 	JMP          done
 
 rows10:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1720,18 +1893,26 @@ rows10:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	CMPQ    use+80(FP), $0x01
-	JNE     rows10start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows10start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
-	VMOVUPS (R10), Z9
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
+	VMOVUPS (R11), Z9
 
 rows10start:
 	MOVQ k+8(FP), DI
@@ -1886,27 +2067,47 @@ rows10restk:
 	JNZ              rows10restk
 
 rows10end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows10store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
-	VADDPS (DX)(SI*2), Z8, Z8
-	VADDPS (BX), Z9, Z9
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows10first
+	ADDQ next+96(FP), CX
+
+rows10first:
+	TESTQ AX, AX
+	JZ    rows10store
+
+rows10tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	VADDPS (R9)(DX*2), Z8, Z8
+	VADDPS (R10), Z9, Z9
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows10tile
 
 rows10store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -1941,13 +2142,6 @@ rows10store:
 	JMP          done
 
 rows11:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1959,19 +2153,27 @@ rows11:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
-	CMPQ    use+80(FP), $0x01
-	JNE     rows11start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows11start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
-	VMOVUPS (R10), Z9
-	VMOVUPS (R10)(SI*1), Z10
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
+	VMOVUPS (R11), Z9
+	VMOVUPS (R11)(R8*1), Z10
 
 rows11start:
 	MOVQ k+8(FP), DI
@@ -2135,28 +2337,48 @@ rows11restk:
 	JNZ              rows11restk
 
 rows11end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows11store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
-	VADDPS (DX)(SI*2), Z8, Z8
-	VADDPS (BX), Z9, Z9
-	VADDPS (BX)(SI*1), Z10, Z10
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows11first
+	ADDQ next+96(FP), CX
+
+rows11first:
+	TESTQ AX, AX
+	JZ    rows11store
+
+rows11tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	VADDPS (R9)(DX*2), Z8, Z8
+	VADDPS (R10), Z9, Z9
+	VADDPS (R10)(DX*1), Z10, Z10
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows11tile
 
 rows11store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2194,13 +2416,6 @@ rows11store:
 	JMP          done
 
 rows12:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2213,20 +2428,28 @@ rows12:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	CMPQ    use+80(FP), $0x01
-	JNE     rows12start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows12start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
-	VMOVUPS (R10), Z9
-	VMOVUPS (R10)(SI*1), Z10
-	VMOVUPS (R10)(SI*2), Z11
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
+	VMOVUPS (R11), Z9
+	VMOVUPS (R11)(R8*1), Z10
+	VMOVUPS (R11)(R8*2), Z11
 
 rows12start:
 	MOVQ k+8(FP), DI
@@ -2399,29 +2622,49 @@ rows12restk:
 	JNZ              rows12restk
 
 rows12end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows12store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
-	VADDPS (DX)(SI*2), Z8, Z8
-	VADDPS (BX), Z9, Z9
-	VADDPS (BX)(SI*1), Z10, Z10
-	VADDPS (BX)(SI*2), Z11, Z11
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows12first
+	ADDQ next+96(FP), CX
+
+rows12first:
+	TESTQ AX, AX
+	JZ    rows12store
+
+rows12tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	VADDPS (R9)(DX*2), Z8, Z8
+	VADDPS (R10), Z9, Z9
+	VADDPS (R10)(DX*1), Z10, Z10
+	VADDPS (R10)(DX*2), Z11, Z11
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows12tile
 
 rows12store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2462,15 +2705,6 @@ rows12store:
 	JMP          done
 
 rows13:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
-	LEAQ    (R10)(SI*2), R11
-	ADDQ    SI, R11
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2484,21 +2718,31 @@ rows13:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
-	CMPQ    use+80(FP), $0x01
-	JNE     rows13start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows13start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
+	LEAQ    (R11)(R8*2), R12
+	ADDQ    R8, R12
 	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(SI*1), Z1
-	VMOVUPS (DI)(SI*2), Z2
-	VMOVUPS (R8), Z3
-	VMOVUPS (R8)(SI*1), Z4
-	VMOVUPS (R8)(SI*2), Z5
-	VMOVUPS (R9), Z6
-	VMOVUPS (R9)(SI*1), Z7
-	VMOVUPS (R9)(SI*2), Z8
-	VMOVUPS (R10), Z9
-	VMOVUPS (R10)(SI*1), Z10
-	VMOVUPS (R10)(SI*2), Z11
-	VMOVUPS (R11), Z12
+	VMOVUPS (DI)(R8*1), Z1
+	VMOVUPS (DI)(R8*2), Z2
+	VMOVUPS (R9), Z3
+	VMOVUPS (R9)(R8*1), Z4
+	VMOVUPS (R9)(R8*2), Z5
+	VMOVUPS (R10), Z6
+	VMOVUPS (R10)(R8*1), Z7
+	VMOVUPS (R10)(R8*2), Z8
+	VMOVUPS (R11), Z9
+	VMOVUPS (R11)(R8*1), Z10
+	VMOVUPS (R11)(R8*2), Z11
+	VMOVUPS (R12), Z12
 
 rows13start:
 	MOVQ k+8(FP), DI
@@ -2685,32 +2929,54 @@ rows13restk:
 	JNZ              rows13restk
 
 rows13end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	LEAQ   (BX)(SI*2), DI
-	ADDQ   SI, DI
-	CMPQ   use+80(FP), $0x02
-	JNE    rows13store
-	VADDPS (AX), Z0, Z0
-	VADDPS (AX)(SI*1), Z1, Z1
-	VADDPS (AX)(SI*2), Z2, Z2
-	VADDPS (CX), Z3, Z3
-	VADDPS (CX)(SI*1), Z4, Z4
-	VADDPS (CX)(SI*2), Z5, Z5
-	VADDPS (DX), Z6, Z6
-	VADDPS (DX)(SI*1), Z7, Z7
-	VADDPS (DX)(SI*2), Z8, Z8
-	VADDPS (BX), Z9, Z9
-	VADDPS (BX)(SI*1), Z10, Z10
-	VADDPS (BX)(SI*2), Z11, Z11
-	VADDPS (DI), Z12, Z12
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows13first
+	ADDQ next+96(FP), CX
+
+rows13first:
+	TESTQ AX, AX
+	JZ    rows13store
+
+rows13tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	LEAQ   (R10)(DX*2), R11
+	ADDQ   DX, R11
+	VADDPS (DI), Z0, Z0
+	VADDPS (DI)(DX*1), Z1, Z1
+	VADDPS (DI)(DX*2), Z2, Z2
+	VADDPS (R8), Z3, Z3
+	VADDPS (R8)(DX*1), Z4, Z4
+	VADDPS (R8)(DX*2), Z5, Z5
+	VADDPS (R9), Z6, Z6
+	VADDPS (R9)(DX*1), Z7, Z7
+	VADDPS (R9)(DX*2), Z8, Z8
+	VADDPS (R10), Z9, Z9
+	VADDPS (R10)(DX*1), Z10, Z10
+	VADDPS (R10)(DX*2), Z11, Z11
+	VADDPS (R11), Z12, Z12
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows13tile
 
 rows13store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -2753,10 +3019,10 @@ rows13store:
 	VMOVUPS      Z12, (DI)
 	JMP          done
 
-// func panelAVX512x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX512x16masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·panelAVX512x16masked(SB), $0-96
-	MOVQ  mask+88(FP), AX
+TEXT ·panelAVX512x16masked(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	SHRQ  $0x00, AX
 	KMOVW AX, K1
 	MOVQ  rsa+24(FP), AX
@@ -2768,15 +3034,6 @@ TEXT ·panelAVX512x16masked(SB), $0-96
 blocks:
 	CMPQ      m+0(FP), $0x0e
 	JL        rest
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
-	LEAQ      (R10)(SI*2), R11
-	ADDQ      SI, R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -2791,56 +3048,67 @@ blocks:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	CMPQ      use+80(FP), $0x01
-	JNE       fullstart
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        fullstart
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
+	LEAQ      (R11)(R8*2), R12
+	ADDQ      R8, R12
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
-	VMOVUPS.Z (R10), K1, Z9
-	VMOVUPS.Z (R10)(SI*1), K1, Z10
-	VMOVUPS.Z (R10)(SI*2), K1, Z11
-	VMOVUPS.Z (R11), K1, Z12
-	VMOVUPS.Z (R11)(SI*1), K1, Z13
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
+	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (R11)(R8*1), K1, Z10
+	VMOVUPS.Z (R11)(R8*2), K1, Z11
+	VMOVUPS.Z (R12), K1, Z12
+	VMOVUPS.Z (R12)(R8*1), K1, Z13
 
 fullstart:
-	CMPQ   use+80(FP), $0x01
+	CMPQ   use+104(FP), $0x01
 	JL     fetched
-	MOVQ   BX, DI
+	MOVQ   t+80(FP), DI
+	MOVQ   rst+88(FP), R8
 	JNE    fetch
 	CMPQ   m+0(FP), $0x1c
 	JL     fetched
-	IMUL3Q $0x0e, SI, R8
-	ADDQ   R8, DI
+	IMUL3Q $0x0e, R8, R9
+	ADDQ   R9, DI
 
 fetch:
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	LEAQ       (R8)(SI*2), R9
-	ADDQ       SI, R9
-	LEAQ       (R9)(SI*2), R10
-	ADDQ       SI, R10
-	LEAQ       (R10)(SI*2), R11
-	ADDQ       SI, R11
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
+	LEAQ       (R9)(R8*2), R10
+	ADDQ       R8, R10
+	LEAQ       (R10)(R8*2), R11
+	ADDQ       R8, R11
+	LEAQ       (R11)(R8*2), R12
+	ADDQ       R8, R12
 	PREFETCHT0 (DI)
-	PREFETCHT0 (DI)(SI*1)
-	PREFETCHT0 (DI)(SI*2)
-	PREFETCHT0 (R8)
-	PREFETCHT0 (R8)(SI*1)
-	PREFETCHT0 (R8)(SI*2)
+	PREFETCHT0 (DI)(R8*1)
+	PREFETCHT0 (DI)(R8*2)
 	PREFETCHT0 (R9)
-	PREFETCHT0 (R9)(SI*1)
-	PREFETCHT0 (R9)(SI*2)
+	PREFETCHT0 (R9)(R8*1)
+	PREFETCHT0 (R9)(R8*2)
 	PREFETCHT0 (R10)
-	PREFETCHT0 (R10)(SI*1)
-	PREFETCHT0 (R10)(SI*2)
+	PREFETCHT0 (R10)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
 	PREFETCHT0 (R11)
-	PREFETCHT0 (R11)(SI*1)
+	PREFETCHT0 (R11)(R8*1)
+	PREFETCHT0 (R11)(R8*2)
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(R8*1)
 
 fetched:
 	MOVQ k+8(FP), DI
@@ -3036,33 +3304,55 @@ fullrestk:
 	JNZ              fullrestk
 
 fullend:
-	MOVQ   BX, DI
-	LEAQ   (DI)(SI*2), R8
-	ADDQ   SI, R8
-	LEAQ   (R8)(SI*2), R9
-	ADDQ   SI, R9
-	LEAQ   (R9)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	CMPQ   use+80(FP), $0x02
-	JNE    fullstore
-	VADDPS (DI), Z0, K1, Z0
-	VADDPS (DI)(SI*1), Z1, K1, Z1
-	VADDPS (DI)(SI*2), Z2, K1, Z2
-	VADDPS (R8), Z3, K1, Z3
-	VADDPS (R8)(SI*1), Z4, K1, Z4
-	VADDPS (R8)(SI*2), Z5, K1, Z5
-	VADDPS (R9), Z6, K1, Z6
-	VADDPS (R9)(SI*1), Z7, K1, Z7
-	VADDPS (R9)(SI*2), Z8, K1, Z8
-	VADDPS (R10), Z9, K1, Z9
-	VADDPS (R10)(SI*1), Z10, K1, Z10
-	VADDPS (R10)(SI*2), Z11, K1, Z11
-	VADDPS (R11), Z12, K1, Z12
-	VADDPS (R11)(SI*1), Z13, K1, Z13
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ   R8, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	LEAQ   (R13)(R9*2), R14
+	ADDQ   R9, R14
+	VADDPS (R10), Z0, K1, Z0
+	VADDPS (R10)(R9*1), Z1, K1, Z1
+	VADDPS (R10)(R9*2), Z2, K1, Z2
+	VADDPS (R11), Z3, K1, Z3
+	VADDPS (R11)(R9*1), Z4, K1, Z4
+	VADDPS (R11)(R9*2), Z5, K1, Z5
+	VADDPS (R12), Z6, K1, Z6
+	VADDPS (R12)(R9*1), Z7, K1, Z7
+	VADDPS (R12)(R9*2), Z8, K1, Z8
+	VADDPS (R13), Z9, K1, Z9
+	VADDPS (R13)(R9*1), Z10, K1, Z10
+	VADDPS (R13)(R9*2), Z11, K1, Z11
+	VADDPS (R14), Z12, K1, Z12
+	VADDPS (R14)(R9*1), Z13, K1, Z13
+	ADDQ   next+96(FP), R8
+	DECQ   DI
+	JNZ    fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	LEAQ         (R8)(SI*2), R9
+	ADDQ         SI, R9
+	LEAQ         (R9)(SI*2), R10
+	ADDQ         SI, R10
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3110,6 +3400,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x0e, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x0e, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x0e, m+0(FP)
 	JMP          blocks
 
@@ -3147,10 +3440,11 @@ done:
 	RET
 
 rows1:
-	MOVQ      BX, SI
 	VPXORD    Z0, Z0, Z0
-	CMPQ      use+80(FP), $0x01
-	JNE       rows1start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows1start
+	MOVQ      t+80(FP), SI
+	MOVQ      rst+88(FP), DI
 	VMOVUPS.Z (SI), K1, Z0
 
 rows1start:
@@ -3210,12 +3504,26 @@ rows1restk:
 	JNZ              rows1restk
 
 rows1end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows1store
-	VADDPS (AX), Z0, K1, Z0
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, K1, Z0
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3223,13 +3531,14 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ      BX, DI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	CMPQ      use+80(FP), $0x01
-	JNE       rows2start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows2start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -3297,13 +3606,27 @@ rows2restk:
 	JNZ              rows2restk
 
 rows2end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows2store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3314,15 +3637,16 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ      BX, DI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
-	CMPQ      use+80(FP), $0x01
-	JNE       rows3start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows3start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -3399,14 +3723,28 @@ rows3restk:
 	JNZ              rows3restk
 
 rows3end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows3store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3420,19 +3758,20 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	CMPQ      use+80(FP), $0x01
-	JNE       rows4start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows4start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -3523,17 +3862,33 @@ rows4restk:
 	JNZ              rows4restk
 
 rows4end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows4store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3550,21 +3905,22 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
-	CMPQ      use+80(FP), $0x01
-	JNE       rows5start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows5start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -3664,18 +4020,34 @@ rows5restk:
 	JNZ              rows5restk
 
 rows5end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows5store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3695,23 +4067,24 @@ rows5store:
 	JMP          done
 
 rows6:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	CMPQ      use+80(FP), $0x01
-	JNE       rows6start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows6start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
 
 rows6start:
 	MOVQ k+8(FP), DI
@@ -3820,19 +4193,35 @@ rows6restk:
 	JNZ              rows6restk
 
 rows6end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows6store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows6first
+	ADDQ next+96(FP), CX
+
+rows6first:
+	TESTQ AX, AX
+	JZ    rows6store
+
+rows6tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows6tile
 
 rows6store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -3855,11 +4244,6 @@ rows6store:
 	JMP          done
 
 rows7:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -3867,15 +4251,21 @@ rows7:
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
-	CMPQ      use+80(FP), $0x01
-	JNE       rows7start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows7start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
 
 rows7start:
 	MOVQ k+8(FP), DI
@@ -3998,22 +4388,40 @@ rows7restk:
 	JNZ              rows7restk
 
 rows7end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows7store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows7first
+	ADDQ next+96(FP), CX
+
+rows7first:
+	TESTQ AX, AX
+	JZ    rows7store
+
+rows7tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows7tile
 
 rows7store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -4039,11 +4447,6 @@ rows7store:
 	JMP          done
 
 rows8:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -4052,16 +4455,22 @@ rows8:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	CMPQ      use+80(FP), $0x01
-	JNE       rows8start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows8start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
 
 rows8start:
 	MOVQ k+8(FP), DI
@@ -4193,23 +4602,41 @@ rows8restk:
 	JNZ              rows8restk
 
 rows8end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows8store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows8first
+	ADDQ next+96(FP), CX
+
+rows8first:
+	TESTQ AX, AX
+	JZ    rows8store
+
+rows8tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows8tile
 
 rows8store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -4238,11 +4665,6 @@ rows8store:
 	JMP          done
 
 rows9:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -4252,17 +4674,23 @@ rows9:
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
-	CMPQ      use+80(FP), $0x01
-	JNE       rows9start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows9start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
 
 rows9start:
 	MOVQ k+8(FP), DI
@@ -4403,24 +4831,42 @@ rows9restk:
 	JNZ              rows9restk
 
 rows9end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows9store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
-	VADDPS (DX)(SI*2), Z8, K1, Z8
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows9first
+	ADDQ next+96(FP), CX
+
+rows9first:
+	TESTQ AX, AX
+	JZ    rows9store
+
+rows9tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	VADDPS (R9)(DX*2), Z8, K1, Z8
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows9tile
 
 rows9store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -4452,13 +4898,6 @@ rows9store:
 	JMP          done
 
 rows10:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -4469,18 +4908,26 @@ rows10:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	CMPQ      use+80(FP), $0x01
-	JNE       rows10start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows10start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
-	VMOVUPS.Z (R10), K1, Z9
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
+	VMOVUPS.Z (R11), K1, Z9
 
 rows10start:
 	MOVQ k+8(FP), DI
@@ -4635,27 +5082,47 @@ rows10restk:
 	JNZ              rows10restk
 
 rows10end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows10store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
-	VADDPS (DX)(SI*2), Z8, K1, Z8
-	VADDPS (BX), Z9, K1, Z9
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows10first
+	ADDQ next+96(FP), CX
+
+rows10first:
+	TESTQ AX, AX
+	JZ    rows10store
+
+rows10tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	VADDPS (R9)(DX*2), Z8, K1, Z8
+	VADDPS (R10), Z9, K1, Z9
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows10tile
 
 rows10store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -4690,13 +5157,6 @@ rows10store:
 	JMP          done
 
 rows11:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -4708,19 +5168,27 @@ rows11:
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
-	CMPQ      use+80(FP), $0x01
-	JNE       rows11start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows11start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
-	VMOVUPS.Z (R10), K1, Z9
-	VMOVUPS.Z (R10)(SI*1), K1, Z10
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
+	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (R11)(R8*1), K1, Z10
 
 rows11start:
 	MOVQ k+8(FP), DI
@@ -4884,28 +5352,48 @@ rows11restk:
 	JNZ              rows11restk
 
 rows11end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows11store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
-	VADDPS (DX)(SI*2), Z8, K1, Z8
-	VADDPS (BX), Z9, K1, Z9
-	VADDPS (BX)(SI*1), Z10, K1, Z10
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows11first
+	ADDQ next+96(FP), CX
+
+rows11first:
+	TESTQ AX, AX
+	JZ    rows11store
+
+rows11tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	VADDPS (R9)(DX*2), Z8, K1, Z8
+	VADDPS (R10), Z9, K1, Z9
+	VADDPS (R10)(DX*1), Z10, K1, Z10
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows11tile
 
 rows11store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -4943,13 +5431,6 @@ rows11store:
 	JMP          done
 
 rows12:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -4962,20 +5443,28 @@ rows12:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	CMPQ      use+80(FP), $0x01
-	JNE       rows12start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows12start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
-	VMOVUPS.Z (R10), K1, Z9
-	VMOVUPS.Z (R10)(SI*1), K1, Z10
-	VMOVUPS.Z (R10)(SI*2), K1, Z11
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
+	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (R11)(R8*1), K1, Z10
+	VMOVUPS.Z (R11)(R8*2), K1, Z11
 
 rows12start:
 	MOVQ k+8(FP), DI
@@ -5148,29 +5637,49 @@ rows12restk:
 	JNZ              rows12restk
 
 rows12end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows12store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
-	VADDPS (DX)(SI*2), Z8, K1, Z8
-	VADDPS (BX), Z9, K1, Z9
-	VADDPS (BX)(SI*1), Z10, K1, Z10
-	VADDPS (BX)(SI*2), Z11, K1, Z11
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows12first
+	ADDQ next+96(FP), CX
+
+rows12first:
+	TESTQ AX, AX
+	JZ    rows12store
+
+rows12tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	VADDPS (R9)(DX*2), Z8, K1, Z8
+	VADDPS (R10), Z9, K1, Z9
+	VADDPS (R10)(DX*1), Z10, K1, Z10
+	VADDPS (R10)(DX*2), Z11, K1, Z11
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows12tile
 
 rows12store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -5211,15 +5720,6 @@ rows12store:
 	JMP          done
 
 rows13:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
-	LEAQ      (R10)(SI*2), R11
-	ADDQ      SI, R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -5233,21 +5733,31 @@ rows13:
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
-	CMPQ      use+80(FP), $0x01
-	JNE       rows13start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows13start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
+	LEAQ      (R11)(R8*2), R12
+	ADDQ      R8, R12
 	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (DI)(SI*1), K1, Z1
-	VMOVUPS.Z (DI)(SI*2), K1, Z2
-	VMOVUPS.Z (R8), K1, Z3
-	VMOVUPS.Z (R8)(SI*1), K1, Z4
-	VMOVUPS.Z (R8)(SI*2), K1, Z5
-	VMOVUPS.Z (R9), K1, Z6
-	VMOVUPS.Z (R9)(SI*1), K1, Z7
-	VMOVUPS.Z (R9)(SI*2), K1, Z8
-	VMOVUPS.Z (R10), K1, Z9
-	VMOVUPS.Z (R10)(SI*1), K1, Z10
-	VMOVUPS.Z (R10)(SI*2), K1, Z11
-	VMOVUPS.Z (R11), K1, Z12
+	VMOVUPS.Z (DI)(R8*1), K1, Z1
+	VMOVUPS.Z (DI)(R8*2), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	VMOVUPS.Z (R9)(R8*1), K1, Z4
+	VMOVUPS.Z (R9)(R8*2), K1, Z5
+	VMOVUPS.Z (R10), K1, Z6
+	VMOVUPS.Z (R10)(R8*1), K1, Z7
+	VMOVUPS.Z (R10)(R8*2), K1, Z8
+	VMOVUPS.Z (R11), K1, Z9
+	VMOVUPS.Z (R11)(R8*1), K1, Z10
+	VMOVUPS.Z (R11)(R8*2), K1, Z11
+	VMOVUPS.Z (R12), K1, Z12
 
 rows13start:
 	MOVQ k+8(FP), DI
@@ -5434,32 +5944,54 @@ rows13restk:
 	JNZ              rows13restk
 
 rows13end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	LEAQ   (BX)(SI*2), DI
-	ADDQ   SI, DI
-	CMPQ   use+80(FP), $0x02
-	JNE    rows13store
-	VADDPS (AX), Z0, K1, Z0
-	VADDPS (AX)(SI*1), Z1, K1, Z1
-	VADDPS (AX)(SI*2), Z2, K1, Z2
-	VADDPS (CX), Z3, K1, Z3
-	VADDPS (CX)(SI*1), Z4, K1, Z4
-	VADDPS (CX)(SI*2), Z5, K1, Z5
-	VADDPS (DX), Z6, K1, Z6
-	VADDPS (DX)(SI*1), Z7, K1, Z7
-	VADDPS (DX)(SI*2), Z8, K1, Z8
-	VADDPS (BX), Z9, K1, Z9
-	VADDPS (BX)(SI*1), Z10, K1, Z10
-	VADDPS (BX)(SI*2), Z11, K1, Z11
-	VADDPS (DI), Z12, K1, Z12
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows13first
+	ADDQ next+96(FP), CX
+
+rows13first:
+	TESTQ AX, AX
+	JZ    rows13store
+
+rows13tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	LEAQ   (R10)(DX*2), R11
+	ADDQ   DX, R11
+	VADDPS (DI), Z0, K1, Z0
+	VADDPS (DI)(DX*1), Z1, K1, Z1
+	VADDPS (DI)(DX*2), Z2, K1, Z2
+	VADDPS (R8), Z3, K1, Z3
+	VADDPS (R8)(DX*1), Z4, K1, Z4
+	VADDPS (R8)(DX*2), Z5, K1, Z5
+	VADDPS (R9), Z6, K1, Z6
+	VADDPS (R9)(DX*1), Z7, K1, Z7
+	VADDPS (R9)(DX*2), Z8, K1, Z8
+	VADDPS (R10), Z9, K1, Z9
+	VADDPS (R10)(DX*1), Z10, K1, Z10
+	VADDPS (R10)(DX*2), Z11, K1, Z11
+	VADDPS (R11), Z12, K1, Z12
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows13tile
 
 rows13store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -5502,9 +6034,9 @@ rows13store:
 	VMOVUPS      Z12, K1, (DI)
 	JMP          done
 
-// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX512x32(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·panelAVX512x32(SB), $0-96
+TEXT ·panelAVX512x32(SB), $0-120
 	MOVQ rsa+24(FP), AX
 	MOVQ csa+32(FP), CX
 	MOVQ rsb+56(FP), DX
@@ -5514,15 +6046,6 @@ TEXT ·panelAVX512x32(SB), $0-96
 blocks:
 	CMPQ    m+0(FP), $0x0e
 	JL      rest
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
-	LEAQ    (R10)(SI*2), R11
-	ADDQ    SI, R11
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5551,84 +6074,95 @@ blocks:
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
-	CMPQ    use+80(FP), $0x01
-	JNE     fullstart
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      fullstart
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
+	LEAQ    (R11)(R8*2), R12
+	ADDQ    R8, R12
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	VMOVUPS (R10)(SI*1), Z20
-	VMOVUPS 64(R10)(SI*1), Z21
-	VMOVUPS (R10)(SI*2), Z22
-	VMOVUPS 64(R10)(SI*2), Z23
-	VMOVUPS (R11), Z24
-	VMOVUPS 64(R11), Z25
-	VMOVUPS (R11)(SI*1), Z26
-	VMOVUPS 64(R11)(SI*1), Z27
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11)(R8*1), Z20
+	VMOVUPS 64(R11)(R8*1), Z21
+	VMOVUPS (R11)(R8*2), Z22
+	VMOVUPS 64(R11)(R8*2), Z23
+	VMOVUPS (R12), Z24
+	VMOVUPS 64(R12), Z25
+	VMOVUPS (R12)(R8*1), Z26
+	VMOVUPS 64(R12)(R8*1), Z27
 
 fullstart:
-	CMPQ   use+80(FP), $0x01
+	CMPQ   use+104(FP), $0x01
 	JL     fetched
-	MOVQ   BX, DI
+	MOVQ   t+80(FP), DI
+	MOVQ   rst+88(FP), R8
 	JNE    fetch
 	CMPQ   m+0(FP), $0x1c
 	JL     fetched
-	IMUL3Q $0x0e, SI, R8
-	ADDQ   R8, DI
+	IMUL3Q $0x0e, R8, R9
+	ADDQ   R9, DI
 
 fetch:
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	LEAQ       (R8)(SI*2), R9
-	ADDQ       SI, R9
-	LEAQ       (R9)(SI*2), R10
-	ADDQ       SI, R10
-	LEAQ       (R10)(SI*2), R11
-	ADDQ       SI, R11
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
+	LEAQ       (R9)(R8*2), R10
+	ADDQ       R8, R10
+	LEAQ       (R10)(R8*2), R11
+	ADDQ       R8, R11
+	LEAQ       (R11)(R8*2), R12
+	ADDQ       R8, R12
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	PREFETCHT0 (DI)(SI*1)
-	PREFETCHT0 64(DI)(SI*1)
-	PREFETCHT0 (DI)(SI*2)
-	PREFETCHT0 64(DI)(SI*2)
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	PREFETCHT0 (R8)(SI*1)
-	PREFETCHT0 64(R8)(SI*1)
-	PREFETCHT0 (R8)(SI*2)
-	PREFETCHT0 64(R8)(SI*2)
+	PREFETCHT0 (DI)(R8*1)
+	PREFETCHT0 64(DI)(R8*1)
+	PREFETCHT0 (DI)(R8*2)
+	PREFETCHT0 64(DI)(R8*2)
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
-	PREFETCHT0 (R9)(SI*1)
-	PREFETCHT0 64(R9)(SI*1)
-	PREFETCHT0 (R9)(SI*2)
-	PREFETCHT0 64(R9)(SI*2)
+	PREFETCHT0 (R9)(R8*1)
+	PREFETCHT0 64(R9)(R8*1)
+	PREFETCHT0 (R9)(R8*2)
+	PREFETCHT0 64(R9)(R8*2)
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
-	PREFETCHT0 (R10)(SI*1)
-	PREFETCHT0 64(R10)(SI*1)
-	PREFETCHT0 (R10)(SI*2)
-	PREFETCHT0 64(R10)(SI*2)
+	PREFETCHT0 (R10)(R8*1)
+	PREFETCHT0 64(R10)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	PREFETCHT0 64(R10)(R8*2)
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
-	PREFETCHT0 (R11)(SI*1)
-	PREFETCHT0 64(R11)(SI*1)
+	PREFETCHT0 (R11)(R8*1)
+	PREFETCHT0 64(R11)(R8*1)
+	PREFETCHT0 (R11)(R8*2)
+	PREFETCHT0 64(R11)(R8*2)
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 (R12)(R8*1)
+	PREFETCHT0 64(R12)(R8*1)
 
 fetched:
 	MOVQ k+8(FP), DI
@@ -6085,47 +6619,69 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ   BX, DI
-	LEAQ   (DI)(SI*2), R8
-	ADDQ   SI, R8
-	LEAQ   (R8)(SI*2), R9
-	ADDQ   SI, R9
-	LEAQ   (R9)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	CMPQ   use+80(FP), $0x02
-	JNE    fullstore
-	VADDPS (DI), Z0, Z0
-	VADDPS 64(DI), Z1, Z1
-	VADDPS (DI)(SI*1), Z2, Z2
-	VADDPS 64(DI)(SI*1), Z3, Z3
-	VADDPS (DI)(SI*2), Z4, Z4
-	VADDPS 64(DI)(SI*2), Z5, Z5
-	VADDPS (R8), Z6, Z6
-	VADDPS 64(R8), Z7, Z7
-	VADDPS (R8)(SI*1), Z8, Z8
-	VADDPS 64(R8)(SI*1), Z9, Z9
-	VADDPS (R8)(SI*2), Z10, Z10
-	VADDPS 64(R8)(SI*2), Z11, Z11
-	VADDPS (R9), Z12, Z12
-	VADDPS 64(R9), Z13, Z13
-	VADDPS (R9)(SI*1), Z14, Z14
-	VADDPS 64(R9)(SI*1), Z15, Z15
-	VADDPS (R9)(SI*2), Z16, Z16
-	VADDPS 64(R9)(SI*2), Z17, Z17
-	VADDPS (R10), Z18, Z18
-	VADDPS 64(R10), Z19, Z19
-	VADDPS (R10)(SI*1), Z20, Z20
-	VADDPS 64(R10)(SI*1), Z21, Z21
-	VADDPS (R10)(SI*2), Z22, Z22
-	VADDPS 64(R10)(SI*2), Z23, Z23
-	VADDPS (R11), Z24, Z24
-	VADDPS 64(R11), Z25, Z25
-	VADDPS (R11)(SI*1), Z26, Z26
-	VADDPS 64(R11)(SI*1), Z27, Z27
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ   R8, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	LEAQ   (R13)(R9*2), R14
+	ADDQ   R9, R14
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS (R10)(R9*1), Z2, Z2
+	VADDPS 64(R10)(R9*1), Z3, Z3
+	VADDPS (R10)(R9*2), Z4, Z4
+	VADDPS 64(R10)(R9*2), Z5, Z5
+	VADDPS (R11), Z6, Z6
+	VADDPS 64(R11), Z7, Z7
+	VADDPS (R11)(R9*1), Z8, Z8
+	VADDPS 64(R11)(R9*1), Z9, Z9
+	VADDPS (R11)(R9*2), Z10, Z10
+	VADDPS 64(R11)(R9*2), Z11, Z11
+	VADDPS (R12), Z12, Z12
+	VADDPS 64(R12), Z13, Z13
+	VADDPS (R12)(R9*1), Z14, Z14
+	VADDPS 64(R12)(R9*1), Z15, Z15
+	VADDPS (R12)(R9*2), Z16, Z16
+	VADDPS 64(R12)(R9*2), Z17, Z17
+	VADDPS (R13), Z18, Z18
+	VADDPS 64(R13), Z19, Z19
+	VADDPS (R13)(R9*1), Z20, Z20
+	VADDPS 64(R13)(R9*1), Z21, Z21
+	VADDPS (R13)(R9*2), Z22, Z22
+	VADDPS 64(R13)(R9*2), Z23, Z23
+	VADDPS (R14), Z24, Z24
+	VADDPS 64(R14), Z25, Z25
+	VADDPS (R14)(R9*1), Z26, Z26
+	VADDPS 64(R14)(R9*1), Z27, Z27
+	ADDQ   next+96(FP), R8
+	DECQ   DI
+	JNZ    fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	LEAQ         (R8)(SI*2), R9
+	ADDQ         SI, R9
+	LEAQ         (R9)(SI*2), R10
+	ADDQ         SI, R10
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -6215,6 +6771,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x0e, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x0e, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x0e, m+0(FP)
 	JMP          blocks
 
@@ -6252,11 +6811,12 @@ done:
 	RET
 
 rows1:
-	MOVQ    BX, SI
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	CMPQ    use+80(FP), $0x01
-	JNE     rows1start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows1start
+	MOVQ    t+80(FP), SI
+	MOVQ    rst+88(FP), DI
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 
@@ -6344,13 +6904,27 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows1store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, Z0
+	VADDPS 64(DX), Z1, Z1
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -6361,17 +6935,18 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ    BX, DI
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	CMPQ    use+80(FP), $0x01
-	JNE     rows2start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows2start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -6484,15 +7059,29 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows2store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -6509,21 +7098,22 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ    BX, DI
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	CMPQ    use+80(FP), $0x01
-	JNE     rows3start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows3start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -6663,17 +7253,31 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows3store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -6696,9 +7300,6 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6707,16 +7308,20 @@ rows4:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	CMPQ    use+80(FP), $0x01
-	JNE     rows4start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows4start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -6888,21 +7493,37 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows4store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -6931,9 +7552,6 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6944,18 +7562,22 @@ rows5:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	CMPQ    use+80(FP), $0x01
-	JNE     rows5start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows5start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -7154,23 +7776,39 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows5store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -7205,9 +7843,6 @@ rows5store:
 	JMP          done
 
 rows6:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7220,20 +7855,24 @@ rows6:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	CMPQ    use+80(FP), $0x01
-	JNE     rows6start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows6start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
 
 rows6start:
 	MOVQ k+8(FP), DI
@@ -7459,25 +8098,41 @@ rows6restk:
 	JNZ          rows6restk
 
 rows6end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows6store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows6first
+	ADDQ next+96(FP), CX
+
+rows6first:
+	TESTQ AX, AX
+	JZ    rows6store
+
+rows6tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows6tile
 
 rows6store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -7518,11 +8173,6 @@ rows6store:
 	JMP          done
 
 rows7:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7537,22 +8187,28 @@ rows7:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	CMPQ    use+80(FP), $0x01
-	JNE     rows7start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows7start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
 
 rows7start:
 	MOVQ k+8(FP), DI
@@ -7810,29 +8466,47 @@ rows7restk:
 	JNZ          rows7restk
 
 rows7end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows7store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows7first
+	ADDQ next+96(FP), CX
+
+rows7first:
+	TESTQ AX, AX
+	JZ    rows7store
+
+rows7tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows7tile
 
 rows7store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -7879,11 +8553,6 @@ rows7store:
 	JMP          done
 
 rows8:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7900,24 +8569,30 @@ rows8:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
-	CMPQ    use+80(FP), $0x01
-	JNE     rows8start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows8start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
 
 rows8start:
 	MOVQ k+8(FP), DI
@@ -8202,31 +8877,49 @@ rows8restk:
 	JNZ          rows8restk
 
 rows8end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows8store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows8first
+	ADDQ next+96(FP), CX
+
+rows8first:
+	TESTQ AX, AX
+	JZ    rows8store
+
+rows8tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows8tile
 
 rows8store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -8279,11 +8972,6 @@ rows8store:
 	JMP          done
 
 rows9:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8302,26 +8990,32 @@ rows9:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
-	CMPQ    use+80(FP), $0x01
-	JNE     rows9start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows9start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
 
 rows9start:
 	MOVQ k+8(FP), DI
@@ -8633,33 +9327,51 @@ rows9restk:
 	JNZ          rows9restk
 
 rows9end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows9store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, Z17
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows9first
+	ADDQ next+96(FP), CX
+
+rows9first:
+	TESTQ AX, AX
+	JZ    rows9store
+
+rows9tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, Z17
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows9tile
 
 rows9store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -8718,13 +9430,6 @@ rows9store:
 	JMP          done
 
 rows10:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8745,28 +9450,36 @@ rows10:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
-	CMPQ    use+80(FP), $0x01
-	JNE     rows10start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows10start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
 
 rows10start:
 	MOVQ k+8(FP), DI
@@ -9110,37 +9823,57 @@ rows10restk:
 	JNZ          rows10restk
 
 rows10end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows10store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, Z19
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows10first
+	ADDQ next+96(FP), CX
+
+rows10first:
+	TESTQ AX, AX
+	JZ    rows10store
+
+rows10tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, Z19
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows10tile
 
 rows10store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -9205,13 +9938,6 @@ rows10store:
 	JMP          done
 
 rows11:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9234,30 +9960,38 @@ rows11:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
-	CMPQ    use+80(FP), $0x01
-	JNE     rows11start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows11start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	VMOVUPS (R10)(SI*1), Z20
-	VMOVUPS 64(R10)(SI*1), Z21
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11)(R8*1), Z20
+	VMOVUPS 64(R11)(R8*1), Z21
 
 rows11start:
 	MOVQ k+8(FP), DI
@@ -9628,39 +10362,59 @@ rows11restk:
 	JNZ          rows11restk
 
 rows11end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows11store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, Z21
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows11first
+	ADDQ next+96(FP), CX
+
+rows11first:
+	TESTQ AX, AX
+	JZ    rows11store
+
+rows11tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, Z21
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows11tile
 
 rows11store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -9731,13 +10485,6 @@ rows11store:
 	JMP          done
 
 rows12:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9762,32 +10509,40 @@ rows12:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
-	CMPQ    use+80(FP), $0x01
-	JNE     rows12start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows12start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	VMOVUPS (R10)(SI*1), Z20
-	VMOVUPS 64(R10)(SI*1), Z21
-	VMOVUPS (R10)(SI*2), Z22
-	VMOVUPS 64(R10)(SI*2), Z23
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11)(R8*1), Z20
+	VMOVUPS 64(R11)(R8*1), Z21
+	VMOVUPS (R11)(R8*2), Z22
+	VMOVUPS 64(R11)(R8*2), Z23
 
 rows12start:
 	MOVQ k+8(FP), DI
@@ -10185,41 +10940,61 @@ rows12restk:
 	JNZ          rows12restk
 
 rows12end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows12store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, Z21
-	VADDPS (BX)(SI*2), Z22, Z22
-	VADDPS 64(BX)(SI*2), Z23, Z23
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows12first
+	ADDQ next+96(FP), CX
+
+rows12first:
+	TESTQ AX, AX
+	JZ    rows12store
+
+rows12tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, Z21
+	VADDPS (R10)(DX*2), Z22, Z22
+	VADDPS 64(R10)(DX*2), Z23, Z23
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows12tile
 
 rows12store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -10296,15 +11071,6 @@ rows12store:
 	JMP          done
 
 rows13:
-	MOVQ    BX, DI
-	LEAQ    (DI)(SI*2), R8
-	ADDQ    SI, R8
-	LEAQ    (R8)(SI*2), R9
-	ADDQ    SI, R9
-	LEAQ    (R9)(SI*2), R10
-	ADDQ    SI, R10
-	LEAQ    (R10)(SI*2), R11
-	ADDQ    SI, R11
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10331,34 +11097,44 @@ rows13:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
-	CMPQ    use+80(FP), $0x01
-	JNE     rows13start
+	TESTQ   $0x00000001, use+104(FP)
+	JZ      rows13start
+	MOVQ    t+80(FP), DI
+	MOVQ    rst+88(FP), R8
+	LEAQ    (DI)(R8*2), R9
+	ADDQ    R8, R9
+	LEAQ    (R9)(R8*2), R10
+	ADDQ    R8, R10
+	LEAQ    (R10)(R8*2), R11
+	ADDQ    R8, R11
+	LEAQ    (R11)(R8*2), R12
+	ADDQ    R8, R12
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(SI*1), Z2
-	VMOVUPS 64(DI)(SI*1), Z3
-	VMOVUPS (DI)(SI*2), Z4
-	VMOVUPS 64(DI)(SI*2), Z5
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	VMOVUPS (R8)(SI*1), Z8
-	VMOVUPS 64(R8)(SI*1), Z9
-	VMOVUPS (R8)(SI*2), Z10
-	VMOVUPS 64(R8)(SI*2), Z11
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	VMOVUPS (R9)(SI*1), Z14
-	VMOVUPS 64(R9)(SI*1), Z15
-	VMOVUPS (R9)(SI*2), Z16
-	VMOVUPS 64(R9)(SI*2), Z17
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	VMOVUPS (R10)(SI*1), Z20
-	VMOVUPS 64(R10)(SI*1), Z21
-	VMOVUPS (R10)(SI*2), Z22
-	VMOVUPS 64(R10)(SI*2), Z23
-	VMOVUPS (R11), Z24
-	VMOVUPS 64(R11), Z25
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	VMOVUPS (R9)(R8*1), Z8
+	VMOVUPS 64(R9)(R8*1), Z9
+	VMOVUPS (R9)(R8*2), Z10
+	VMOVUPS 64(R9)(R8*2), Z11
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS (R10)(R8*1), Z14
+	VMOVUPS 64(R10)(R8*1), Z15
+	VMOVUPS (R10)(R8*2), Z16
+	VMOVUPS 64(R10)(R8*2), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11)(R8*1), Z20
+	VMOVUPS 64(R11)(R8*1), Z21
+	VMOVUPS (R11)(R8*2), Z22
+	VMOVUPS 64(R11)(R8*2), Z23
+	VMOVUPS (R12), Z24
+	VMOVUPS 64(R12), Z25
 
 rows13start:
 	MOVQ k+8(FP), DI
@@ -10788,45 +11564,67 @@ rows13restk:
 	JNZ          rows13restk
 
 rows13end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	LEAQ   (BX)(SI*2), DI
-	ADDQ   SI, DI
-	CMPQ   use+80(FP), $0x02
-	JNE    rows13store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, Z21
-	VADDPS (BX)(SI*2), Z22, Z22
-	VADDPS 64(BX)(SI*2), Z23, Z23
-	VADDPS (DI), Z24, Z24
-	VADDPS 64(DI), Z25, Z25
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows13first
+	ADDQ next+96(FP), CX
+
+rows13first:
+	TESTQ AX, AX
+	JZ    rows13store
+
+rows13tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	LEAQ   (R10)(DX*2), R11
+	ADDQ   DX, R11
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, Z21
+	VADDPS (R10)(DX*2), Z22, Z22
+	VADDPS 64(R10)(DX*2), Z23, Z23
+	VADDPS (R11), Z24, Z24
+	VADDPS 64(R11), Z25, Z25
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows13tile
 
 rows13store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -10908,10 +11706,10 @@ rows13store:
 	VMOVUPS      Z25, 64(DI)
 	JMP          done
 
-// func panelAVX512x32masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, use uint64, mask uint64)
+// func panelAVX512x32masked(m int, k int, a *float32, rsa int, csa int, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst int, next int, use uint64, mask uint64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·panelAVX512x32masked(SB), $0-96
-	MOVQ  mask+88(FP), AX
+TEXT ·panelAVX512x32masked(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	SHRQ  $0x10, AX
 	KMOVW AX, K1
 	MOVQ  rsa+24(FP), AX
@@ -10923,15 +11721,6 @@ TEXT ·panelAVX512x32masked(SB), $0-96
 blocks:
 	CMPQ      m+0(FP), $0x0e
 	JL        rest
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
-	LEAQ      (R10)(SI*2), R11
-	ADDQ      SI, R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -10960,84 +11749,95 @@ blocks:
 	VPXORD    Z25, Z25, Z25
 	VPXORD    Z26, Z26, Z26
 	VPXORD    Z27, Z27, Z27
-	CMPQ      use+80(FP), $0x01
-	JNE       fullstart
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        fullstart
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
+	LEAQ      (R11)(R8*2), R12
+	ADDQ      R8, R12
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
-	VMOVUPS   (R10), Z18
-	VMOVUPS.Z 64(R10), K1, Z19
-	VMOVUPS   (R10)(SI*1), Z20
-	VMOVUPS.Z 64(R10)(SI*1), K1, Z21
-	VMOVUPS   (R10)(SI*2), Z22
-	VMOVUPS.Z 64(R10)(SI*2), K1, Z23
-	VMOVUPS   (R11), Z24
-	VMOVUPS.Z 64(R11), K1, Z25
-	VMOVUPS   (R11)(SI*1), Z26
-	VMOVUPS.Z 64(R11)(SI*1), K1, Z27
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
+	VMOVUPS   (R11), Z18
+	VMOVUPS.Z 64(R11), K1, Z19
+	VMOVUPS   (R11)(R8*1), Z20
+	VMOVUPS.Z 64(R11)(R8*1), K1, Z21
+	VMOVUPS   (R11)(R8*2), Z22
+	VMOVUPS.Z 64(R11)(R8*2), K1, Z23
+	VMOVUPS   (R12), Z24
+	VMOVUPS.Z 64(R12), K1, Z25
+	VMOVUPS   (R12)(R8*1), Z26
+	VMOVUPS.Z 64(R12)(R8*1), K1, Z27
 
 fullstart:
-	CMPQ   use+80(FP), $0x01
+	CMPQ   use+104(FP), $0x01
 	JL     fetched
-	MOVQ   BX, DI
+	MOVQ   t+80(FP), DI
+	MOVQ   rst+88(FP), R8
 	JNE    fetch
 	CMPQ   m+0(FP), $0x1c
 	JL     fetched
-	IMUL3Q $0x0e, SI, R8
-	ADDQ   R8, DI
+	IMUL3Q $0x0e, R8, R9
+	ADDQ   R9, DI
 
 fetch:
-	LEAQ       (DI)(SI*2), R8
-	ADDQ       SI, R8
-	LEAQ       (R8)(SI*2), R9
-	ADDQ       SI, R9
-	LEAQ       (R9)(SI*2), R10
-	ADDQ       SI, R10
-	LEAQ       (R10)(SI*2), R11
-	ADDQ       SI, R11
+	LEAQ       (DI)(R8*2), R9
+	ADDQ       R8, R9
+	LEAQ       (R9)(R8*2), R10
+	ADDQ       R8, R10
+	LEAQ       (R10)(R8*2), R11
+	ADDQ       R8, R11
+	LEAQ       (R11)(R8*2), R12
+	ADDQ       R8, R12
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	PREFETCHT0 (DI)(SI*1)
-	PREFETCHT0 64(DI)(SI*1)
-	PREFETCHT0 (DI)(SI*2)
-	PREFETCHT0 64(DI)(SI*2)
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	PREFETCHT0 (R8)(SI*1)
-	PREFETCHT0 64(R8)(SI*1)
-	PREFETCHT0 (R8)(SI*2)
-	PREFETCHT0 64(R8)(SI*2)
+	PREFETCHT0 (DI)(R8*1)
+	PREFETCHT0 64(DI)(R8*1)
+	PREFETCHT0 (DI)(R8*2)
+	PREFETCHT0 64(DI)(R8*2)
 	PREFETCHT0 (R9)
 	PREFETCHT0 64(R9)
-	PREFETCHT0 (R9)(SI*1)
-	PREFETCHT0 64(R9)(SI*1)
-	PREFETCHT0 (R9)(SI*2)
-	PREFETCHT0 64(R9)(SI*2)
+	PREFETCHT0 (R9)(R8*1)
+	PREFETCHT0 64(R9)(R8*1)
+	PREFETCHT0 (R9)(R8*2)
+	PREFETCHT0 64(R9)(R8*2)
 	PREFETCHT0 (R10)
 	PREFETCHT0 64(R10)
-	PREFETCHT0 (R10)(SI*1)
-	PREFETCHT0 64(R10)(SI*1)
-	PREFETCHT0 (R10)(SI*2)
-	PREFETCHT0 64(R10)(SI*2)
+	PREFETCHT0 (R10)(R8*1)
+	PREFETCHT0 64(R10)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	PREFETCHT0 64(R10)(R8*2)
 	PREFETCHT0 (R11)
 	PREFETCHT0 64(R11)
-	PREFETCHT0 (R11)(SI*1)
-	PREFETCHT0 64(R11)(SI*1)
+	PREFETCHT0 (R11)(R8*1)
+	PREFETCHT0 64(R11)(R8*1)
+	PREFETCHT0 (R11)(R8*2)
+	PREFETCHT0 64(R11)(R8*2)
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 (R12)(R8*1)
+	PREFETCHT0 64(R12)(R8*1)
 
 fetched:
 	MOVQ k+8(FP), DI
@@ -11494,47 +12294,69 @@ fullrestk:
 	JNZ          fullrestk
 
 fullend:
-	MOVQ   BX, DI
-	LEAQ   (DI)(SI*2), R8
-	ADDQ   SI, R8
-	LEAQ   (R8)(SI*2), R9
-	ADDQ   SI, R9
-	LEAQ   (R9)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	CMPQ   use+80(FP), $0x02
-	JNE    fullstore
-	VADDPS (DI), Z0, Z0
-	VADDPS 64(DI), Z1, K1, Z1
-	VADDPS (DI)(SI*1), Z2, Z2
-	VADDPS 64(DI)(SI*1), Z3, K1, Z3
-	VADDPS (DI)(SI*2), Z4, Z4
-	VADDPS 64(DI)(SI*2), Z5, K1, Z5
-	VADDPS (R8), Z6, Z6
-	VADDPS 64(R8), Z7, K1, Z7
-	VADDPS (R8)(SI*1), Z8, Z8
-	VADDPS 64(R8)(SI*1), Z9, K1, Z9
-	VADDPS (R8)(SI*2), Z10, Z10
-	VADDPS 64(R8)(SI*2), Z11, K1, Z11
-	VADDPS (R9), Z12, Z12
-	VADDPS 64(R9), Z13, K1, Z13
-	VADDPS (R9)(SI*1), Z14, Z14
-	VADDPS 64(R9)(SI*1), Z15, K1, Z15
-	VADDPS (R9)(SI*2), Z16, Z16
-	VADDPS 64(R9)(SI*2), Z17, K1, Z17
-	VADDPS (R10), Z18, Z18
-	VADDPS 64(R10), Z19, K1, Z19
-	VADDPS (R10)(SI*1), Z20, Z20
-	VADDPS 64(R10)(SI*1), Z21, K1, Z21
-	VADDPS (R10)(SI*2), Z22, Z22
-	VADDPS 64(R10)(SI*2), Z23, K1, Z23
-	VADDPS (R11), Z24, Z24
-	VADDPS 64(R11), Z25, K1, Z25
-	VADDPS (R11)(SI*1), Z26, Z26
-	VADDPS 64(R11)(SI*1), Z27, K1, Z27
+	MOVQ use+104(FP), DI
+	MOVQ t+80(FP), R8
+	MOVQ rst+88(FP), R9
+	SHRQ $0x01, DI
+	JCC  fullfirst
+	ADDQ next+96(FP), R8
+
+fullfirst:
+	TESTQ DI, DI
+	JZ    fullstore
+
+fulltile:
+	MOVQ   R8, R10
+	LEAQ   (R10)(R9*2), R11
+	ADDQ   R9, R11
+	LEAQ   (R11)(R9*2), R12
+	ADDQ   R9, R12
+	LEAQ   (R12)(R9*2), R13
+	ADDQ   R9, R13
+	LEAQ   (R13)(R9*2), R14
+	ADDQ   R9, R14
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, K1, Z1
+	VADDPS (R10)(R9*1), Z2, Z2
+	VADDPS 64(R10)(R9*1), Z3, K1, Z3
+	VADDPS (R10)(R9*2), Z4, Z4
+	VADDPS 64(R10)(R9*2), Z5, K1, Z5
+	VADDPS (R11), Z6, Z6
+	VADDPS 64(R11), Z7, K1, Z7
+	VADDPS (R11)(R9*1), Z8, Z8
+	VADDPS 64(R11)(R9*1), Z9, K1, Z9
+	VADDPS (R11)(R9*2), Z10, Z10
+	VADDPS 64(R11)(R9*2), Z11, K1, Z11
+	VADDPS (R12), Z12, Z12
+	VADDPS 64(R12), Z13, K1, Z13
+	VADDPS (R12)(R9*1), Z14, Z14
+	VADDPS 64(R12)(R9*1), Z15, K1, Z15
+	VADDPS (R12)(R9*2), Z16, Z16
+	VADDPS 64(R12)(R9*2), Z17, K1, Z17
+	VADDPS (R13), Z18, Z18
+	VADDPS 64(R13), Z19, K1, Z19
+	VADDPS (R13)(R9*1), Z20, Z20
+	VADDPS 64(R13)(R9*1), Z21, K1, Z21
+	VADDPS (R13)(R9*2), Z22, Z22
+	VADDPS 64(R13)(R9*2), Z23, K1, Z23
+	VADDPS (R14), Z24, Z24
+	VADDPS 64(R14), Z25, K1, Z25
+	VADDPS (R14)(R9*1), Z26, Z26
+	VADDPS 64(R14)(R9*1), Z27, K1, Z27
+	ADDQ   next+96(FP), R8
+	DECQ   DI
+	JNZ    fulltile
 
 fullstore:
+	MOVQ         BX, DI
+	LEAQ         (DI)(SI*2), R8
+	ADDQ         SI, R8
+	LEAQ         (R8)(SI*2), R9
+	ADDQ         SI, R9
+	LEAQ         (R9)(SI*2), R10
+	ADDQ         SI, R10
+	LEAQ         (R10)(SI*2), R11
+	ADDQ         SI, R11
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -11624,6 +12446,9 @@ fullstore:
 	ADDQ         DI, a+16(FP)
 	IMUL3Q       $0x0e, SI, DI
 	ADDQ         DI, BX
+	MOVQ         rst+88(FP), DI
+	IMUL3Q       $0x0e, DI, DI
+	ADDQ         DI, t+80(FP)
 	SUBQ         $0x0e, m+0(FP)
 	JMP          blocks
 
@@ -11661,11 +12486,12 @@ done:
 	RET
 
 rows1:
-	MOVQ      BX, SI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
-	CMPQ      use+80(FP), $0x01
-	JNE       rows1start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows1start
+	MOVQ      t+80(FP), SI
+	MOVQ      rst+88(FP), DI
 	VMOVUPS   (SI), Z0
 	VMOVUPS.Z 64(SI), K1, Z1
 
@@ -11753,13 +12579,27 @@ rows1restk:
 	JNZ          rows1restk
 
 rows1end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows1store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows1first
+	ADDQ next+96(FP), CX
+
+rows1first:
+	TESTQ AX, AX
+	JZ    rows1store
+
+rows1tile:
+	MOVQ   CX, DX
+	VADDPS (DX), Z0, Z0
+	VADDPS 64(DX), Z1, K1, Z1
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows1tile
 
 rows1store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -11770,17 +12610,18 @@ rows1store:
 	JMP          done
 
 rows2:
-	MOVQ      BX, DI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
-	CMPQ      use+80(FP), $0x01
-	JNE       rows2start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows2start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
 
 rows2start:
 	MOVQ k+8(FP), DI
@@ -11893,15 +12734,29 @@ rows2restk:
 	JNZ          rows2restk
 
 rows2end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows2store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows2first
+	ADDQ next+96(FP), CX
+
+rows2first:
+	TESTQ AX, AX
+	JZ    rows2store
+
+rows2tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows2tile
 
 rows2store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -11918,21 +12773,22 @@ rows2store:
 	JMP          done
 
 rows3:
-	MOVQ      BX, DI
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
 	VPXORD    Z3, Z3, Z3
 	VPXORD    Z4, Z4, Z4
 	VPXORD    Z5, Z5, Z5
-	CMPQ      use+80(FP), $0x01
-	JNE       rows3start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows3start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
 
 rows3start:
 	MOVQ k+8(FP), DI
@@ -12072,17 +12928,31 @@ rows3restk:
 	JNZ          rows3restk
 
 rows3end:
-	MOVQ   BX, AX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows3store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows3first
+	ADDQ next+96(FP), CX
+
+rows3first:
+	TESTQ AX, AX
+	JZ    rows3store
+
+rows3tile:
+	MOVQ   CX, DI
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows3tile
 
 rows3store:
+	MOVQ         BX, AX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -12105,9 +12975,6 @@ rows3store:
 	JMP          done
 
 rows4:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -12116,16 +12983,20 @@ rows4:
 	VPXORD    Z5, Z5, Z5
 	VPXORD    Z6, Z6, Z6
 	VPXORD    Z7, Z7, Z7
-	CMPQ      use+80(FP), $0x01
-	JNE       rows4start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows4start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
 
 rows4start:
 	MOVQ k+8(FP), DI
@@ -12297,21 +13168,37 @@ rows4restk:
 	JNZ          rows4restk
 
 rows4end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows4store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows4first
+	ADDQ next+96(FP), CX
+
+rows4first:
+	TESTQ AX, AX
+	JZ    rows4store
+
+rows4tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows4tile
 
 rows4store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -12340,9 +13227,6 @@ rows4store:
 	JMP          done
 
 rows5:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -12353,18 +13237,22 @@ rows5:
 	VPXORD    Z7, Z7, Z7
 	VPXORD    Z8, Z8, Z8
 	VPXORD    Z9, Z9, Z9
-	CMPQ      use+80(FP), $0x01
-	JNE       rows5start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows5start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
 
 rows5start:
 	MOVQ k+8(FP), DI
@@ -12563,23 +13451,39 @@ rows5restk:
 	JNZ          rows5restk
 
 rows5end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows5store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows5first
+	ADDQ next+96(FP), CX
+
+rows5first:
+	TESTQ AX, AX
+	JZ    rows5store
+
+rows5tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows5tile
 
 rows5store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -12614,9 +13518,6 @@ rows5store:
 	JMP          done
 
 rows6:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -12629,20 +13530,24 @@ rows6:
 	VPXORD    Z9, Z9, Z9
 	VPXORD    Z10, Z10, Z10
 	VPXORD    Z11, Z11, Z11
-	CMPQ      use+80(FP), $0x01
-	JNE       rows6start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows6start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
 
 rows6start:
 	MOVQ k+8(FP), DI
@@ -12868,25 +13773,41 @@ rows6restk:
 	JNZ          rows6restk
 
 rows6end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows6store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows6first
+	ADDQ next+96(FP), CX
+
+rows6first:
+	TESTQ AX, AX
+	JZ    rows6store
+
+rows6tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows6tile
 
 rows6store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -12927,11 +13848,6 @@ rows6store:
 	JMP          done
 
 rows7:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -12946,22 +13862,28 @@ rows7:
 	VPXORD    Z11, Z11, Z11
 	VPXORD    Z12, Z12, Z12
 	VPXORD    Z13, Z13, Z13
-	CMPQ      use+80(FP), $0x01
-	JNE       rows7start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows7start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
 
 rows7start:
 	MOVQ k+8(FP), DI
@@ -13219,29 +14141,47 @@ rows7restk:
 	JNZ          rows7restk
 
 rows7end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows7store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows7first
+	ADDQ next+96(FP), CX
+
+rows7first:
+	TESTQ AX, AX
+	JZ    rows7store
+
+rows7tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows7tile
 
 rows7store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -13288,11 +14228,6 @@ rows7store:
 	JMP          done
 
 rows8:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -13309,24 +14244,30 @@ rows8:
 	VPXORD    Z13, Z13, Z13
 	VPXORD    Z14, Z14, Z14
 	VPXORD    Z15, Z15, Z15
-	CMPQ      use+80(FP), $0x01
-	JNE       rows8start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows8start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
 
 rows8start:
 	MOVQ k+8(FP), DI
@@ -13611,31 +14552,49 @@ rows8restk:
 	JNZ          rows8restk
 
 rows8end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows8store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows8first
+	ADDQ next+96(FP), CX
+
+rows8first:
+	TESTQ AX, AX
+	JZ    rows8store
+
+rows8tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows8tile
 
 rows8store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -13688,11 +14647,6 @@ rows8store:
 	JMP          done
 
 rows9:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -13711,26 +14665,32 @@ rows9:
 	VPXORD    Z15, Z15, Z15
 	VPXORD    Z16, Z16, Z16
 	VPXORD    Z17, Z17, Z17
-	CMPQ      use+80(FP), $0x01
-	JNE       rows9start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows9start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
 
 rows9start:
 	MOVQ k+8(FP), DI
@@ -14042,33 +15002,51 @@ rows9restk:
 	JNZ          rows9restk
 
 rows9end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows9store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, K1, Z17
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows9first
+	ADDQ next+96(FP), CX
+
+rows9first:
+	TESTQ AX, AX
+	JZ    rows9store
+
+rows9tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, K1, Z17
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows9tile
 
 rows9store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -14127,13 +15105,6 @@ rows9store:
 	JMP          done
 
 rows10:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -14154,28 +15125,36 @@ rows10:
 	VPXORD    Z17, Z17, Z17
 	VPXORD    Z18, Z18, Z18
 	VPXORD    Z19, Z19, Z19
-	CMPQ      use+80(FP), $0x01
-	JNE       rows10start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows10start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
-	VMOVUPS   (R10), Z18
-	VMOVUPS.Z 64(R10), K1, Z19
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
+	VMOVUPS   (R11), Z18
+	VMOVUPS.Z 64(R11), K1, Z19
 
 rows10start:
 	MOVQ k+8(FP), DI
@@ -14519,37 +15498,57 @@ rows10restk:
 	JNZ          rows10restk
 
 rows10end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows10store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, K1, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, K1, Z19
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows10first
+	ADDQ next+96(FP), CX
+
+rows10first:
+	TESTQ AX, AX
+	JZ    rows10store
+
+rows10tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, K1, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, K1, Z19
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows10tile
 
 rows10store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -14614,13 +15613,6 @@ rows10store:
 	JMP          done
 
 rows11:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -14643,30 +15635,38 @@ rows11:
 	VPXORD    Z19, Z19, Z19
 	VPXORD    Z20, Z20, Z20
 	VPXORD    Z21, Z21, Z21
-	CMPQ      use+80(FP), $0x01
-	JNE       rows11start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows11start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
-	VMOVUPS   (R10), Z18
-	VMOVUPS.Z 64(R10), K1, Z19
-	VMOVUPS   (R10)(SI*1), Z20
-	VMOVUPS.Z 64(R10)(SI*1), K1, Z21
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
+	VMOVUPS   (R11), Z18
+	VMOVUPS.Z 64(R11), K1, Z19
+	VMOVUPS   (R11)(R8*1), Z20
+	VMOVUPS.Z 64(R11)(R8*1), K1, Z21
 
 rows11start:
 	MOVQ k+8(FP), DI
@@ -15037,39 +16037,59 @@ rows11restk:
 	JNZ          rows11restk
 
 rows11end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows11store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, K1, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, K1, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, K1, Z21
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows11first
+	ADDQ next+96(FP), CX
+
+rows11first:
+	TESTQ AX, AX
+	JZ    rows11store
+
+rows11tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, K1, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, K1, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, K1, Z21
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows11tile
 
 rows11store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -15140,13 +16160,6 @@ rows11store:
 	JMP          done
 
 rows12:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -15171,32 +16184,40 @@ rows12:
 	VPXORD    Z21, Z21, Z21
 	VPXORD    Z22, Z22, Z22
 	VPXORD    Z23, Z23, Z23
-	CMPQ      use+80(FP), $0x01
-	JNE       rows12start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows12start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
-	VMOVUPS   (R10), Z18
-	VMOVUPS.Z 64(R10), K1, Z19
-	VMOVUPS   (R10)(SI*1), Z20
-	VMOVUPS.Z 64(R10)(SI*1), K1, Z21
-	VMOVUPS   (R10)(SI*2), Z22
-	VMOVUPS.Z 64(R10)(SI*2), K1, Z23
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
+	VMOVUPS   (R11), Z18
+	VMOVUPS.Z 64(R11), K1, Z19
+	VMOVUPS   (R11)(R8*1), Z20
+	VMOVUPS.Z 64(R11)(R8*1), K1, Z21
+	VMOVUPS   (R11)(R8*2), Z22
+	VMOVUPS.Z 64(R11)(R8*2), K1, Z23
 
 rows12start:
 	MOVQ k+8(FP), DI
@@ -15594,41 +16615,61 @@ rows12restk:
 	JNZ          rows12restk
 
 rows12end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	CMPQ   use+80(FP), $0x02
-	JNE    rows12store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, K1, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, K1, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, K1, Z21
-	VADDPS (BX)(SI*2), Z22, Z22
-	VADDPS 64(BX)(SI*2), Z23, K1, Z23
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows12first
+	ADDQ next+96(FP), CX
+
+rows12first:
+	TESTQ AX, AX
+	JZ    rows12store
+
+rows12tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, K1, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, K1, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, K1, Z21
+	VADDPS (R10)(DX*2), Z22, Z22
+	VADDPS 64(R10)(DX*2), Z23, K1, Z23
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows12tile
 
 rows12store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -15705,15 +16746,6 @@ rows12store:
 	JMP          done
 
 rows13:
-	MOVQ      BX, DI
-	LEAQ      (DI)(SI*2), R8
-	ADDQ      SI, R8
-	LEAQ      (R8)(SI*2), R9
-	ADDQ      SI, R9
-	LEAQ      (R9)(SI*2), R10
-	ADDQ      SI, R10
-	LEAQ      (R10)(SI*2), R11
-	ADDQ      SI, R11
 	VPXORD    Z0, Z0, Z0
 	VPXORD    Z1, Z1, Z1
 	VPXORD    Z2, Z2, Z2
@@ -15740,34 +16772,44 @@ rows13:
 	VPXORD    Z23, Z23, Z23
 	VPXORD    Z24, Z24, Z24
 	VPXORD    Z25, Z25, Z25
-	CMPQ      use+80(FP), $0x01
-	JNE       rows13start
+	TESTQ     $0x00000001, use+104(FP)
+	JZ        rows13start
+	MOVQ      t+80(FP), DI
+	MOVQ      rst+88(FP), R8
+	LEAQ      (DI)(R8*2), R9
+	ADDQ      R8, R9
+	LEAQ      (R9)(R8*2), R10
+	ADDQ      R8, R10
+	LEAQ      (R10)(R8*2), R11
+	ADDQ      R8, R11
+	LEAQ      (R11)(R8*2), R12
+	ADDQ      R8, R12
 	VMOVUPS   (DI), Z0
 	VMOVUPS.Z 64(DI), K1, Z1
-	VMOVUPS   (DI)(SI*1), Z2
-	VMOVUPS.Z 64(DI)(SI*1), K1, Z3
-	VMOVUPS   (DI)(SI*2), Z4
-	VMOVUPS.Z 64(DI)(SI*2), K1, Z5
-	VMOVUPS   (R8), Z6
-	VMOVUPS.Z 64(R8), K1, Z7
-	VMOVUPS   (R8)(SI*1), Z8
-	VMOVUPS.Z 64(R8)(SI*1), K1, Z9
-	VMOVUPS   (R8)(SI*2), Z10
-	VMOVUPS.Z 64(R8)(SI*2), K1, Z11
-	VMOVUPS   (R9), Z12
-	VMOVUPS.Z 64(R9), K1, Z13
-	VMOVUPS   (R9)(SI*1), Z14
-	VMOVUPS.Z 64(R9)(SI*1), K1, Z15
-	VMOVUPS   (R9)(SI*2), Z16
-	VMOVUPS.Z 64(R9)(SI*2), K1, Z17
-	VMOVUPS   (R10), Z18
-	VMOVUPS.Z 64(R10), K1, Z19
-	VMOVUPS   (R10)(SI*1), Z20
-	VMOVUPS.Z 64(R10)(SI*1), K1, Z21
-	VMOVUPS   (R10)(SI*2), Z22
-	VMOVUPS.Z 64(R10)(SI*2), K1, Z23
-	VMOVUPS   (R11), Z24
-	VMOVUPS.Z 64(R11), K1, Z25
+	VMOVUPS   (DI)(R8*1), Z2
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z3
+	VMOVUPS   (DI)(R8*2), Z4
+	VMOVUPS.Z 64(DI)(R8*2), K1, Z5
+	VMOVUPS   (R9), Z6
+	VMOVUPS.Z 64(R9), K1, Z7
+	VMOVUPS   (R9)(R8*1), Z8
+	VMOVUPS.Z 64(R9)(R8*1), K1, Z9
+	VMOVUPS   (R9)(R8*2), Z10
+	VMOVUPS.Z 64(R9)(R8*2), K1, Z11
+	VMOVUPS   (R10), Z12
+	VMOVUPS.Z 64(R10), K1, Z13
+	VMOVUPS   (R10)(R8*1), Z14
+	VMOVUPS.Z 64(R10)(R8*1), K1, Z15
+	VMOVUPS   (R10)(R8*2), Z16
+	VMOVUPS.Z 64(R10)(R8*2), K1, Z17
+	VMOVUPS   (R11), Z18
+	VMOVUPS.Z 64(R11), K1, Z19
+	VMOVUPS   (R11)(R8*1), Z20
+	VMOVUPS.Z 64(R11)(R8*1), K1, Z21
+	VMOVUPS   (R11)(R8*2), Z22
+	VMOVUPS.Z 64(R11)(R8*2), K1, Z23
+	VMOVUPS   (R12), Z24
+	VMOVUPS.Z 64(R12), K1, Z25
 
 rows13start:
 	MOVQ k+8(FP), DI
@@ -16197,45 +17239,67 @@ rows13restk:
 	JNZ          rows13restk
 
 rows13end:
-	MOVQ   BX, AX
-	LEAQ   (AX)(SI*2), CX
-	ADDQ   SI, CX
-	LEAQ   (CX)(SI*2), DX
-	ADDQ   SI, DX
-	LEAQ   (DX)(SI*2), BX
-	ADDQ   SI, BX
-	LEAQ   (BX)(SI*2), DI
-	ADDQ   SI, DI
-	CMPQ   use+80(FP), $0x02
-	JNE    rows13store
-	VADDPS (AX), Z0, Z0
-	VADDPS 64(AX), Z1, K1, Z1
-	VADDPS (AX)(SI*1), Z2, Z2
-	VADDPS 64(AX)(SI*1), Z3, K1, Z3
-	VADDPS (AX)(SI*2), Z4, Z4
-	VADDPS 64(AX)(SI*2), Z5, K1, Z5
-	VADDPS (CX), Z6, Z6
-	VADDPS 64(CX), Z7, K1, Z7
-	VADDPS (CX)(SI*1), Z8, Z8
-	VADDPS 64(CX)(SI*1), Z9, K1, Z9
-	VADDPS (CX)(SI*2), Z10, Z10
-	VADDPS 64(CX)(SI*2), Z11, K1, Z11
-	VADDPS (DX), Z12, Z12
-	VADDPS 64(DX), Z13, K1, Z13
-	VADDPS (DX)(SI*1), Z14, Z14
-	VADDPS 64(DX)(SI*1), Z15, K1, Z15
-	VADDPS (DX)(SI*2), Z16, Z16
-	VADDPS 64(DX)(SI*2), Z17, K1, Z17
-	VADDPS (BX), Z18, Z18
-	VADDPS 64(BX), Z19, K1, Z19
-	VADDPS (BX)(SI*1), Z20, Z20
-	VADDPS 64(BX)(SI*1), Z21, K1, Z21
-	VADDPS (BX)(SI*2), Z22, Z22
-	VADDPS 64(BX)(SI*2), Z23, K1, Z23
-	VADDPS (DI), Z24, Z24
-	VADDPS 64(DI), Z25, K1, Z25
+	MOVQ use+104(FP), AX
+	MOVQ t+80(FP), CX
+	MOVQ rst+88(FP), DX
+	SHRQ $0x01, AX
+	JCC  rows13first
+	ADDQ next+96(FP), CX
+
+rows13first:
+	TESTQ AX, AX
+	JZ    rows13store
+
+rows13tile:
+	MOVQ   CX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	LEAQ   (R10)(DX*2), R11
+	ADDQ   DX, R11
+	VADDPS (DI), Z0, Z0
+	VADDPS 64(DI), Z1, K1, Z1
+	VADDPS (DI)(DX*1), Z2, Z2
+	VADDPS 64(DI)(DX*1), Z3, K1, Z3
+	VADDPS (DI)(DX*2), Z4, Z4
+	VADDPS 64(DI)(DX*2), Z5, K1, Z5
+	VADDPS (R8), Z6, Z6
+	VADDPS 64(R8), Z7, K1, Z7
+	VADDPS (R8)(DX*1), Z8, Z8
+	VADDPS 64(R8)(DX*1), Z9, K1, Z9
+	VADDPS (R8)(DX*2), Z10, Z10
+	VADDPS 64(R8)(DX*2), Z11, K1, Z11
+	VADDPS (R9), Z12, Z12
+	VADDPS 64(R9), Z13, K1, Z13
+	VADDPS (R9)(DX*1), Z14, Z14
+	VADDPS 64(R9)(DX*1), Z15, K1, Z15
+	VADDPS (R9)(DX*2), Z16, Z16
+	VADDPS 64(R9)(DX*2), Z17, K1, Z17
+	VADDPS (R10), Z18, Z18
+	VADDPS 64(R10), Z19, K1, Z19
+	VADDPS (R10)(DX*1), Z20, Z20
+	VADDPS 64(R10)(DX*1), Z21, K1, Z21
+	VADDPS (R10)(DX*2), Z22, Z22
+	VADDPS 64(R10)(DX*2), Z23, K1, Z23
+	VADDPS (R11), Z24, Z24
+	VADDPS 64(R11), Z25, K1, Z25
+	ADDQ   next+96(FP), CX
+	DECQ   AX
+	JNZ    rows13tile
 
 rows13store:
+	MOVQ         BX, AX
+	LEAQ         (AX)(SI*2), CX
+	ADDQ         SI, CX
+	LEAQ         (CX)(SI*2), DX
+	ADDQ         SI, DX
+	LEAQ         (DX)(SI*2), BX
+	ADDQ         SI, BX
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
 	VBROADCASTSS nanavx512<>+0(SB), Z31
 	VCMPPS       $0x03, Z0, Z0, K3
 	VMOVAPS      Z31, K3, Z0
@@ -16333,8 +17397,8 @@ groups:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS 128(CX), Z2
@@ -16422,8 +17486,8 @@ groups:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS 128(CX), Z2
@@ -16485,8 +17549,8 @@ groups:
 	MOVQ    rsc+64(FP), DX
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 
@@ -16807,8 +17871,8 @@ groups:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS (CX)(DX*1), Z2
@@ -17203,8 +18267,8 @@ groups:
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	CMPQ    use+72(FP), $0x01
-	JNE     start
+	TESTQ   $0x00000001, use+72(FP)
+	JZ      start
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS (CX)(DX*1), Z2

@@ -3,12 +3,12 @@ package kernel
 // panelNEON8 is [Panel] for 8 columns in blocks of 8 rows; mask is not read.
 //
 //go:noescape
-func panelNEON8(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)
+func panelNEON8(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, mask uint64)
 
 // panelNEON4 is [Panel] for 4 columns in blocks of 8 rows; mask is not read.
 //
 //go:noescape
-func panelNEON4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)
+func panelNEON4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, mask uint64)
 
 // transposeNEON is [Transpose].
 //

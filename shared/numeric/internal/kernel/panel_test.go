@@ -16,19 +16,32 @@ type panelCase struct {
 	m, k, width   int
 	rsa, csa, psa int
 	rsb, rsc      int
-	use           uint64
+	tiles, sums   int // tiles of T, and how many of them are added, the last ones
+	rst, next     int
+	in            int // the tile that is C; −1 where C lies elsewhere
 }
 
+func (c *panelCase) use() uint64 { return uint64(c.tiles-c.sums)*Load + uint64(c.sums)*Add }
+
 // Rows, columns and neither of A contiguous, whole blocks and packed ones, all
-// numbers of rows that remain, and steps of the chain beyond fours.
+// numbers of rows that remain, empty chains and steps of the chain beyond fours; no
+// tile to several, before C or behind it, or C itself.
 func TestPanelsEqualSpecification(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, name := range isa.Available() {
 		s := Of(name)
 		for rows := 1; rows <= 2*s.MR+1; rows++ {
 			for _, width := range []int{1, s.NR/2 - 1, s.NR / 2, s.NR/2 + 1, s.NR - 1, s.NR} {
-				k := 1 + r.IntN(19)
-				c := panelCase{m: rows, k: k, width: max(1, width), rsb: s.NR + r.IntN(3), rsc: s.NR + r.IntN(3), use: r.Uint64N(3)}
+				k := r.IntN(20)
+				c := panelCase{m: rows, k: k, width: max(1, width), rsb: s.NR + r.IntN(3)}
+				c.sums = r.IntN(3) * r.IntN(3)
+				c.tiles = c.sums + r.IntN(2)
+				c.rst = s.NR + r.IntN(3)
+				c.next = (rows*c.rst + s.NR) * (1 - 2*r.IntN(2))
+				c.rsc, c.in = s.NR+r.IntN(3), -1
+				if c.tiles > 0 && r.IntN(2) == 0 {
+					c.rsc, c.in = c.rst, r.IntN(c.tiles)
+				}
 				switch r.IntN(4) {
 				case 0:
 					c.rsa, c.csa = k+r.IntN(3), 1
@@ -51,29 +64,46 @@ func TestPanelsEqualSpecification(t *testing.T) {
 func (c panelCase) check(t *testing.T, s *Set, r *rand.Rand) {
 	t.Helper()
 	a := numbers(r, c.m/s.MR*c.psa+s.MR*c.rsa+c.k*c.csa)
-	b, got := numbers(r, c.k*c.rsb+s.NR), numbers(r, c.m*c.rsc+s.NR)
-	want := append([]float32(nil), got...)
+	b, got, store := numbers(r, c.k*c.rsb+s.NR), numbers(r, c.m*c.rsc+s.NR), numbers(r, max(1, c.tiles)*max(c.next, -c.next))
+	tile := func(i int) []float32 {
+		if c.next < 0 {
+			i = c.tiles - 1 - i
+		}
+		return store[max(0, i)*max(c.next, -c.next):]
+	}
+	first := &tile(0)[0]
+	if c.in >= 0 {
+		got = tile(c.in)[:c.m*c.rst+s.NR]
+	}
+	want, before := append([]float32(nil), got...), append([]float32(nil), store...)
 	f, exact := s.For(c.width)
 	for i := range c.m {
 		for j := range c.width {
-			v, was := float32(0), want[i*c.rsc+j]
-			if c.use == Load {
-				v = was
+			v, from := float32(0), c.tiles-c.sums
+			if from > 0 {
+				v = tile(0)[i*c.rst+j]
 			}
 			for l := range c.k {
 				v = fma.Float32(a[i/s.MR*c.psa+i%s.MR*c.rsa+l*c.csa], b[l*c.rsb+j], v)
 			}
-			if c.use == Add {
-				v = fma.Canonical(was + v)
+			for ; from < c.tiles; from++ {
+				v = tile(from)[i*c.rst+j] + v
 			}
 			want[i*c.rsc+j] = fma.Canonical(v)
 		}
 	}
-	f(c.m, c.k, &a[0], 4*c.rsa, 4*c.csa, 4*c.psa, &b[0], 4*c.rsb, &got[0], 4*c.rsc, c.use, uint64(1)<<c.width-1)
+	f(c.m, c.k, &a[0], 4*c.rsa, 4*c.csa, 4*c.psa, &b[0], 4*c.rsb, &got[0], 4*c.rsc, first, 4*c.rst, 4*c.next, c.use(), uint64(1)<<c.width-1)
 	for i, v := range want {
 		if i%c.rsc < c.width && i < c.m*c.rsc || exact {
 			require.Equal(t, math.Float32bits(v), math.Float32bits(got[i]), "%s: %+v: element %d", s.Name, c, i)
 		}
+	}
+	if c.in >= 0 {
+		copy(tile(c.in), want) // checked above
+		copy(before[len(store)-len(tile(c.in)):], want)
+	}
+	for i, v := range before {
+		require.Equal(t, math.Float32bits(v), math.Float32bits(store[i]), "%s: %+v: element %d of the tiles", s.Name, c, i)
 	}
 }
 

@@ -19,25 +19,53 @@ const (
 )
 
 // panelGo4 is [Panel] for 4 columns in blocks of 2 rows.
-func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, _ uint64) {
+func panelGo4(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, _ uint64) {
 	tiny := anyTiny(goCols, k, b, 4, rsb)
 	for i := 0; i < m; i += goRows {
 		ai, ci, rows := at(a, i/goRows*psa), at(c, i*rsc), min(goRows, m-i)
+		ti := tiles{at(t, i*rst), next, use}
 		if !tiny && rows == goRows && !anyTiny(rows, k, ai, rsa, csa) &&
-			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, use) {
+			blockGo(k, ai, rsa, csa, b, rsb, ci, rsc, &ti, rst) {
 			continue
 		}
 		for r := range rows {
-			rowGo(goCols, k, at(ai, r*rsa), csa, b, rsb, at(ci, r*rsc), use)
+			rowGo(goCols, k, at(ai, r*rsa), csa, b, rsb, at(ci, r*rsc), &ti, r*rst)
 		}
 	}
 }
 
 // panelGo2 is [Panel] for 2 columns in blocks of 2 rows.
-func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, _ uint64) {
+func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, _ uint64) {
+	ti := tiles{t, next, use}
 	for i := range m {
-		rowGo(goCols/2, k, at(a, i/goRows*psa+i%goRows*rsa), csa, b, rsb, at(c, i*rsc), use)
+		rowGo(goCols/2, k, at(a, i/goRows*psa+i%goRows*rsa), csa, b, rsb, at(c, i*rsc), &ti, i*rst)
 	}
+}
+
+// tiles is the tiles of [Panel] from some row on.
+type tiles struct {
+	t    *float32
+	next int
+	use  uint64
+}
+
+// start returns what the chain starts from of the element at so many bytes.
+func (t *tiles) start(bytes int) float64 {
+	if t.use&Load == 0 {
+		return 0
+	}
+	return wide(t.t, bytes)
+}
+
+// end stores in c the sums of that element, of which v is the end of the chain.
+func (t *tiles) end(c *float32, bytes int, v float64) {
+	sum := float32(v)
+	bytes += int(t.use&Load) * t.next
+	for range t.use / Add {
+		sum = *at(t.t, bytes) + sum
+		bytes += t.next
+	}
+	*c = fma.Canonical(sum)
 }
 
 // anyTiny reports whether any of n × k numbers is below 2⁻⁶⁶ and not 0. Products
@@ -66,12 +94,12 @@ const (
 // blockGo computes 2 rows of 4 columns of numbers that are not tiny; false when
 // it met what may be a tie: then C is as it was. Otherwise the sum in float64
 // rounded once more is the sum rounded once.
-func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64) bool {
+func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, t *tiles, rst int) bool {
 	r0, r1 := (*[goCols]float32)(unsafe.Pointer(c)), (*[goCols]float32)(unsafe.Pointer(at(c, rsc)))
 	var c00, c01, c02, c03, c10, c11, c12, c13 float64
-	if use == Load {
-		c00, c01, c02, c03 = float64(r0[0]), float64(r0[1]), float64(r0[2]), float64(r0[3])
-		c10, c11, c12, c13 = float64(r1[0]), float64(r1[1]), float64(r1[2]), float64(r1[3])
+	if t.use&Load != 0 {
+		c00, c01, c02, c03 = t.start(0), t.start(4), t.start(8), t.start(12)
+		c10, c11, c12, c13 = t.start(rst), t.start(rst+4), t.start(rst+8), t.start(rst+12)
 	}
 	for l := range k {
 		y := (*[goCols]float32)(unsafe.Pointer(at(b, l*rsb)))
@@ -120,33 +148,21 @@ func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, r
 		c13 = float64(float32(c13))
 	}
 	for j, v := range [goCols]float64{c00, c01, c02, c03} {
-		end(&r0[j], v, use)
+		t.end(&r0[j], 4*j, v)
 	}
 	for j, v := range [goCols]float64{c10, c11, c12, c13} {
-		end(&r1[j], v, use)
+		t.end(&r1[j], rst+4*j, v)
 	}
 	return true
 }
 
-// end stores v, the end of a chain, in c, or adds it.
-func end(c *float32, v float64, use uint64) {
-	sum := float32(v)
-	if use == Add {
-		sum = *c + sum
-	}
-	*c = fma.Canonical(sum)
-}
-
-// rowGo computes one row of n columns.
-func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, use uint64) {
+// rowGo computes one row of n columns; that of T lies at so many bytes.
+func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, t *tiles, bytes int) {
 	for j := range n {
-		v := 0.0
-		if use == Load {
-			v = wide(c, 4*j)
-		}
+		v := t.start(bytes + 4*j)
 		for l := range k {
 			v = float64(float32(fma.Odd(float64(wide(a, l*csa)*wide(b, l*rsb+4*j)), v)))
 		}
-		end(at(c, 4*j), v, use)
+		t.end(at(c, 4*j), bytes+4*j, v)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 const unordered = 3 // predicate of VCMPPS: true where an operand is NaN
 
-// panelAVX2 emits C ← chain of C (or 0) over A·B (or C + chain), nv·8 columns wide, 6 rows at a
+// panelAVX2 emits C ← tiles of T + chain of T (or 0) over A·B, nv·8 columns wide, 6 rows at a
 // time; masked, the last 8 columns are those of mask.
 func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 6 rows; mask is not read.", 8*nv)
@@ -44,10 +44,14 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		}
 	}
 	block := func(f frame, label string, rows int) {
-		_, c := rowsOf(f.c, f.rsc, rows)
-		acc := accumulators(label, rows, nv, ymm,
-			zero,
-			func(i, j int, v Op) { load(j, c(i, 32*j), v) })
+		acc := accumulators(label, rows, nv, ymm, func(acc [][]Op) {
+			t := firstTile(rows)
+			for i := range acc {
+				for j, v := range acc[i] {
+					load(j, t(i, 32*j), v)
+				}
+			}
+		})
 		products(f, label, rows, func(b Mem, a func(i int) Mem) {
 			bv := make([]Op, nv)
 			for j := range bv {
@@ -62,12 +66,12 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 				}
 			}
 		})
-		_, c = rowsOf(f.c, f.rsc, rows)
-		sums(label, acc, func(i, j int, v Op) {
+		tiles(label, acc, func(m Mem, j int, v Op) {
 			x := YMM()
-			load(j, c(i, 32*j), x)
+			load(j, m.Offset(32*j), x)
 			VADDPS(v, x, v)
 		})
+		_, c := rowsOf(f.c, f.rsc, rows)
 		canonical(nan, acc, ymm, func(i, j int, v Op) {
 			if last(j) {
 				storeFirst(fmt.Sprintf("%sstore%d", label, i), v.(VecVirtual), c(i, 32*j))
@@ -138,12 +142,16 @@ func panelAVX512(nan Mem, name string, nv int, masked bool) {
 	block := func(f frame, label string, rows int) {
 		next := 0
 		zmm := func() Op { next++; return zmms[next-1] }
-		_, c := rowsOf(f.c, f.rsc, rows)
-		acc := accumulators(label, rows, nv, zmm,
-			zero,
-			func(i, j int, v Op) { load(j, c(i, 64*j), v) })
+		acc := accumulators(label, rows, nv, zmm, func(acc [][]Op) {
+			t := firstTile(rows)
+			for i := range acc {
+				for j, v := range acc[i] {
+					load(j, t(i, 64*j), v)
+				}
+			}
+		})
 		if label == "full" {
-			prefetchC(f, rows, nv)
+			prefetchT(rows, nv)
 		}
 		products(f, label, rows, func(b Mem, a func(i int) Mem) {
 			bv := zmms[28 : 28+nv]
@@ -162,14 +170,14 @@ func panelAVX512(nan Mem, name string, nv int, masked bool) {
 				}
 			}
 		})
-		_, c = rowsOf(f.c, f.rsc, rows)
-		sums(label, acc, func(i, j int, v Op) {
+		tiles(label, acc, func(m Mem, j int, v Op) {
 			if last(j) {
-				VADDPS(c(i, 64*j), v, K1, v)
+				VADDPS(m.Offset(64*j), v, K1, v)
 			} else {
-				VADDPS(c(i, 64*j), v, v)
+				VADDPS(m.Offset(64*j), v, v)
 			}
 		})
+		_, c := rowsOf(f.c, f.rsc, rows)
 		canonical(nan, acc, func() Op { return zmms[31] }, func(i, j int, v Op) {
 			if last(j) {
 				VMOVUPS(v, K1, c(i, 64*j))
@@ -181,23 +189,23 @@ func panelAVX512(nan Mem, name string, nv int, masked bool) {
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
 }
 
-// prefetchC emits prefetches of the rows of C that are read next: those of the
-// next block where use is Load, those of this one where it is Add.
-func prefetchC(f frame, rows, nv int) {
-	next, step := GP64(), GP64()
+// prefetchT emits prefetches of the rows of T that are read next: those of the
+// next block where chains start from T, those of this one where T is only added.
+func prefetchT(rows, nv int) {
 	CMPQ(argument("use"), Imm(useLoad))
 	JL(LabelRef("fetched"))
-	MOVQ(f.c, next)
+	t, rst := Load(Param("t"), GP64()), Load(Param("rst"), GP64())
 	JNE(LabelRef("fetch"))
 	CMPQ(argument("m"), Imm(uint64(2*rows)))
 	JL(LabelRef("fetched"))
-	IMUL3Q(Imm(uint64(rows)), f.rsc, step)
-	ADDQ(step, next)
+	step := GP64()
+	IMUL3Q(Imm(uint64(rows)), rst, step)
+	ADDQ(step, t)
 	Label("fetch")
-	_, c := rowsOf(next, f.rsc, rows)
+	_, at := rowsOf(t, rst, rows)
 	for i := range rows {
 		for j := range nv {
-			PREFETCHT0(c(i, 64*j))
+			PREFETCHT0(at(i, 64*j))
 		}
 	}
 	Label("fetched")

@@ -39,9 +39,13 @@ func few(nan Mem, name, doc string, rows, nv, cols int, vec func() Op, bytes int
 		}
 	}
 	c := cOf()
-	acc := accumulators("", rows, nv, vec,
-		func(v Op) { zero(v) },
-		func(i, j int, v Op) { VMOVUPS(c(i, bytes*j), v) })
+	acc := accumulators("", rows, nv, vec, func(acc [][]Op) {
+		for i := range acc {
+			for j, v := range acc[i] {
+				VMOVUPS(c(i, bytes*j), v)
+			}
+		}
+	})
 	as := []Register{Load(Param("a"), GP64())}
 	for range rows - 1 {
 		next := GP64()

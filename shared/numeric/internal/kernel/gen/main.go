@@ -4,7 +4,8 @@
 //	go generate ./shared/numeric/internal/kernel
 //
 // Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per
-// element and k, in increasing k, and one VADDPS after them where C is added to.
+// element and k, in increasing k, and one VADDPS after them for each matrix that is
+// added.
 package main
 
 import (

@@ -8,10 +8,11 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, use, mask uint64)"
+const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, mask uint64)"
 
 // frame is what one panel function keeps in registers from block to block. The
-// rows left (m) and the block of A (a) are kept in the arguments' own memory.
+// rows left (m), the block of A (a) and the rows of T (t) are kept in the arguments'
+// own memory.
 type frame struct {
 	rsa, csa, rsb, c, rsc Register
 }
@@ -50,6 +51,7 @@ func panel(name, doc string, mr int, setup func(), block func(f frame, label str
 	step := GP64()
 	IMUL3Q(Imm(uint64(mr)), f.rsc, step)
 	ADDQ(step, f.c)
+	nextRows(mr)
 	SUBQ(Imm(uint64(mr)), argument("m"))
 	JMP(LabelRef("blocks"))
 	Label("rest")
@@ -86,8 +88,16 @@ func four(f frame, block func(f frame, label string, rows int)) {
 	MOVQ(f.rsa, step)
 	SHLQ(Imm(2), step)
 	ADDQ(step, argument("a"))
+	nextRows(4)
 	SUBQ(Imm(4), argument("m"))
 	JMP(LabelRef("rest"))
+}
+
+// nextRows emits t ← t + so many rows of T.
+func nextRows(rows int) {
+	step := Load(Param("rst"), GP64())
+	IMUL3Q(Imm(uint64(rows)), step, step)
+	ADDQ(step, argument("t"))
 }
 
 // rowsOf returns registers that hold base, base + 3·stride, base + 6·stride, …
@@ -179,13 +189,42 @@ func stepped(base, s, s3 Register, i int) Mem {
 	return m
 }
 
-// Values of the argument use, as package kernel has them.
+// The argument use is useLoad or not, plus useAdd for each sum, as package kernel has it.
 const (
 	useLoad = 1
 	useAdd  = 2
 )
 
-// sums emits acc[i][j] ← C[i][j] + acc[i][j] where use is Add.
+// tiles emits acc[i][j] ← T[i][j] + acc[i][j] for as many tiles as use says; those
+// of a panel.
+func tiles(label string, acc [][]Op, add func(m Mem, j int, v Op)) {
+	n, t, rst := Load(Param("use"), GP64()), Load(Param("t"), GP64()), Load(Param("rst"), GP64())
+	SHRQ(Imm(1), n) // the carry is useLoad
+	JCC(LabelRef(label + "first"))
+	ADDQ(argument("next"), t)
+	Label(label + "first")
+	TESTQ(n, n)
+	JZ(LabelRef(label + "store"))
+	Label(label + "tile")
+	_, at := rowsOf(t, rst, len(acc))
+	for i := range acc {
+		for j, v := range acc[i] {
+			add(at(i, 0), j, v)
+		}
+	}
+	ADDQ(argument("next"), t)
+	DECQ(n)
+	JNZ(LabelRef(label + "tile"))
+	Label(label + "store")
+}
+
+// firstTile returns the operands of T's rows in the block.
+func firstTile(rows int) func(i, disp int) Mem {
+	_, at := rowsOf(Load(Param("t"), GP64()), Load(Param("rst"), GP64()), rows)
+	return at
+}
+
+// sums emits acc[i][j] ← C[i][j] + acc[i][j] where use is useAdd.
 func sums(label string, acc [][]Op, add func(i, j int, v Op)) {
 	CMPQ(argument("use"), Imm(useAdd))
 	JNE(LabelRef(label + "store"))
@@ -197,25 +236,20 @@ func sums(label string, acc [][]Op, add func(i, j int, v Op)) {
 	Label(label + "store")
 }
 
-// accumulators returns rows × nv vectors: zeros, or C where use is Load.
-func accumulators(label string, rows, nv int, vec func() Op, zero func(Op), load func(i, j int, v Op)) [][]Op {
+// accumulators returns rows × nv vectors: zeros, or what load emits where use has
+// useLoad.
+func accumulators(label string, rows, nv int, vec func() Op, load func(acc [][]Op)) [][]Op {
 	acc := make([][]Op, rows)
-	each := func(do func(i, j int)) {
-		for i := range rows {
-			for j := range nv {
-				do(i, j)
-			}
-		}
-	}
 	for i := range rows {
 		for range nv {
-			acc[i] = append(acc[i], vec())
+			v := vec()
+			zero(v)
+			acc[i] = append(acc[i], v)
 		}
 	}
-	each(func(i, j int) { zero(acc[i][j]) })
-	CMPQ(argument("use"), Imm(useLoad))
-	JNE(LabelRef(label + "start"))
-	each(func(i, j int) { load(i, j, acc[i][j]) })
+	TESTQ(U32(useLoad), argument("use"))
+	JZ(LabelRef(label + "start"))
+	load(acc)
 	Label(label + "start")
 	return acc
 }
