@@ -77,7 +77,7 @@ func TestBuffersThatNoTaskFillsAreDropped(t *testing.T) {
 	require.True(t, c.memory.take(1<<20))
 	s.bytes += 64 << 20 // as if a large task had been there
 	c.memory.taken.Add(63 << 20)
-	f.do(c, f.evaluate(0, job.Test, 0))
+	f.do(c, f.evaluate(1, job.Test, 0))
 	require.Same(t, s, c.scratch.free[0], "it is used by small tasks")
 	require.Equal(t, programs, c.Trim(time.Now()))
 }

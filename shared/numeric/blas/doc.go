@@ -61,7 +61,10 @@
 // and blocks of A that fit the caches; packing is left out where memory already
 // lies well, and C = A·B is computed as Cᵀ = Bᵀ·Aᵀ where that packs less.
 // Products of few rows or columns, and few columns beyond whole panels, have
-// kernels of their own, which transpose in registers and pack nothing.
+// kernels of their own, which transpose in registers and pack nothing. GemmTree takes
+// a tile of C through the whole tree at a time. The last block of a leaf adds all the
+// sums that the leaf completes in registers and stores once. The scratch is one tile
+// for each level of the tree.
 //
 // Invariant: each element is one chain, computed by one goroutine, in order. No
 // result depends on the instruction set, blocks, padding, threads, alignment or

@@ -1,6 +1,8 @@
 package blas
 
 import (
+	"math/bits"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +34,7 @@ func naiveTree(bounds []int, lo, hi, m, n int, a, b []float32) []float32 {
 }
 
 // on runs do with blas32 on every instruction set.
-func on(t *testing.T, do func(set isa.Set)) {
+func on(t testing.TB, do func(set isa.Set)) {
 	t.Helper()
 	defer blas32.Use(Implementation{})
 	for _, s := range isa.Available() {
@@ -55,9 +57,6 @@ func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
 	for round := range 120 {
 		m, n := 1+r.intn(100), 1+r.intn(100)
 		b := r.bounds(1+r.intn(20), 1+r.intn(30))
-		if round%20 == 0 {
-			m, n, b = 1+r.intn(30), 1+r.intn(40), r.bounds(1+r.intn(4), 3*treeDepth)
-		}
 		checkTree(t, &r, m, n, b, round%kinds)
 	}
 	checkTree(t, &r, 3, 5, []int{0, 0}, 0)
@@ -65,9 +64,92 @@ func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
 	checkTree(t, &r, 2*treeRows+1, 33, []int{0, 1, 1, 2, 2, 5}, 1)
 }
 
+// treeLengths are lengths of leaves around the parts that a chain is cut into.
+var treeLengths = []int{0, 1, 2, 63, treeDepth - 1, treeDepth, treeDepth + 1, 2*treeDepth - 1, 2 * treeDepth, 2*treeDepth + 1, 9*treeDepth + 5}
+
+func TestGemmTreeOfDeepLeaves(t *testing.T) {
+	r := random(34)
+	for round := range 40 {
+		bounds := []int{0}
+		for i := range 1 + r.intn(11) {
+			length := treeLengths[r.intn(len(treeLengths))]
+			if length > treeDepth+1 && bounds[i] > 4*treeDepth {
+				length = r.intn(4)
+			}
+			bounds = append(bounds, bounds[i]+length)
+		}
+		checkTree(t, &r, 1+r.intn(19), 1+r.intn(11)*(1+r.intn(4)), bounds, round%kinds)
+	}
+	// Leaves of one part and of several at every place of the tree, more rows than
+	// are taken at a time.
+	for i := range 5 {
+		bounds := []int{0}
+		for j := range 5 {
+			length := 3
+			if i == j {
+				length = 3*treeDepth + 1
+			}
+			bounds = append(bounds, bounds[j]+length)
+		}
+		checkTree(t, &r, treeRows+3, 3, bounds, i%kinds)
+	}
+}
+
+// Every number of leaves up to 33, every width of a panel.
+func TestGemmTreeOfEveryShape(t *testing.T) {
+	r := random(35)
+	for i := 1; i <= 33; i++ {
+		checkTree(t, &r, 1+r.intn(15), i, r.bounds(i, 3), i%kinds)
+	}
+}
+
+// The stack of partial sums grows with the depth of the tree, not with its leaves.
+func TestScratchOfATreeIsItsDepth(t *testing.T) {
+	for _, length := range []int{1, treeDepth, treeDepth + 1} {
+		var tr Tree
+		for leaves := 1; leaves <= 4096; leaves *= 2 {
+			for _, n := range []int{leaves, leaves + 1} {
+				bounds := make([]int, n+1)
+				for i := range bounds {
+					bounds[i] = i * length
+				}
+				tr.Reset(bounds)
+				require.LessOrEqual(t, tr.places, 1+bits.Len(uint(n-1)), "%d leaves", n)
+				require.Len(t, tr.steps, n*((length+treeDepth-1)/treeDepth))
+			}
+		}
+	}
+}
+
+// FuzzGemmTree draws the leaves' lengths from a string.
+func FuzzGemmTree(f *testing.F) {
+	f.Add(uint64(1), 3, 5, []byte{4, 1, 0, 6})
+	f.Add(uint64(2), 85, 33, []byte{0, 7, 1, 1, 5})
+	f.Fuzz(func(t *testing.T, seed uint64, m, n int, leaves []byte) {
+		r := random(seed | 1)
+		bounds := []int{0}
+		for i, l := range leaves[:min(len(leaves), 20)] {
+			length := treeLengths[int(l)%len(treeLengths)]
+			if bounds[i]+length > 4*treeDepth {
+				length = int(l) / 32
+			}
+			bounds = append(bounds, bounds[i]+length)
+		}
+		if len(bounds) == 1 {
+			bounds = append(bounds, 0)
+		}
+		m, n = 1+int(uint(m)%90), 1+int(uint(n)%70)
+		if bounds[len(bounds)-1] > 100 {
+			m, n = 1+m%9, 1+n%9
+		}
+		checkTree(t, &r, m, n, bounds, r.intn(kinds))
+	})
+}
+
+// checkTree holds GemmTree, in up to three goroutines, against its specification.
 func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 	t.Helper()
-	var space Space
+	spaces := make([]Space, 1+r.intn(3))
 	k := bounds[len(bounds)-1]
 	a, b := r.floats(m*k, kind), r.floats(k*n, kind)
 	want := naiveTree(bounds, 0, len(bounds)-1, m, n, a, b)
@@ -85,15 +167,22 @@ func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 		c := r.floats(m*ldc, 3)
 		before := append([]float32(nil), c...)
 		// In two parts of columns, of rows too.
-		for _, j := range [][2]int{{0, min(32, n)}, {min(32, n), n}} {
-			for _, i := range [][2]int{{0, m / 3}, {m / 3, m}} {
-				if j[0] == j[1] || i[0] == i[1] {
-					continue
-				}
-				GemmTree(&space, &tr, j[0], blas32.General{Rows: i[1] - i[0], Cols: k, Stride: max(1, stride), Data: wide[i[0]*stride:]}, &p,
-					blas32.General{Rows: i[1] - i[0], Cols: j[1] - j[0], Stride: ldc, Data: c[i[0]*ldc+j[0]:]})
+		part := func(space *Space, i, iEnd, j, jEnd int) {
+			if i < iEnd && j < jEnd {
+				GemmTree(space, &tr, j, blas32.General{Rows: iEnd - i, Cols: k, Stride: max(1, stride), Data: wide[i*stride:]}, &p,
+					blas32.General{Rows: iEnd - i, Cols: jEnd - j, Stride: ldc, Data: c[i*ldc+j:]})
 			}
 		}
+		var all sync.WaitGroup
+		for thread := range spaces {
+			all.Go(func() {
+				for q := thread; q < 4; q += len(spaces) {
+					i, j := []int{0, m / 3, m}[q/2:], []int{0, min(32, n), n}[q%2:]
+					part(&spaces[thread], i[0], i[1], j[0], j[1])
+				}
+			})
+		}
+		all.Wait()
 		for i := range m {
 			same(t, want[i*n:(i+1)*n], c[i*ldc:i*ldc+n], "%s: %d×%d over %v, row %d", set, m, n, bounds, i)
 			same(t, before[i*ldc+n:(i+1)*ldc], c[i*ldc+n:(i+1)*ldc], "%s: beyond row %d", set, i)
