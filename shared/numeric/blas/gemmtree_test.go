@@ -290,3 +290,40 @@ func TestPanelsHoldAMatrix(t *testing.T) {
 		})
 	}
 }
+
+// A leaf that is computed in slices has the bits of one that is computed at once.
+func TestALeafContinues(t *testing.T) {
+	on(t, func(set isa.Set) {
+		r := random(77)
+		for range 40 {
+			m, n := 1+r.intn(100), 1+r.intn(70)
+			cuts := []int{0}
+			for range 1 + r.intn(4) {
+				cuts = append(cuts, cuts[len(cuts)-1]+1+r.intn(1100))
+			}
+			k := cuts[len(cuts)-1]
+			a, x := r.floats(m*k, 0), r.floats(k*n, 0)
+			whole, sliced := make([]float32, m*n), make([]float32, m*n)
+			product := func(c []float32, tree *Tree, lo, hi int) {
+				var b Panels
+				b.Reset(hi-lo, n)
+				for i := lo; i < hi; i++ {
+					b.SetRows(i-lo, [][]float32{x[i*n : (i+1)*n]})
+				}
+				GemmTree(new(Space), tree, 0, blas32.General{Rows: m, Cols: hi - lo, Stride: k, Data: a[lo:]}, &b, blas32.General{Rows: m, Cols: n, Stride: n, Data: c})
+			}
+			var tree Tree
+			tree.Reset([]int{0, k})
+			product(whole, &tree, 0, k)
+			for i, from := range cuts[:len(cuts)-1] {
+				if i == 0 {
+					tree.Reset([]int{0, cuts[1]})
+				} else {
+					tree.Continue(cuts[i+1] - from)
+				}
+				product(sliced, &tree, from, cuts[i+1])
+			}
+			require.Equal(t, whole, sliced, set)
+		}
+	})
+}
