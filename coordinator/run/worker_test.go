@@ -160,7 +160,7 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 		return err
 	}
 	if state, err := w.ledger.State(ctx, l); err != nil || state.Committed < at.Step {
-		if err := r.Forget(ctx); err != nil { // the ledger has lost steps
+		if err := r.Reset(ctx); err != nil { // the ledger has lost steps
 			return err
 		}
 	}

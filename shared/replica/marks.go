@@ -12,8 +12,8 @@ import (
 // between two snapshots.
 const maxMarks = 1 << 16
 
-// mark notes the chain past the step that was folded last; nil while that is led,
-// which is noted when it is settled. The lock is held with everything.
+// mark notes the chain past the step that was folded last; nil when it is not
+// known yet: Confirm notes it. The lock is held with everything.
 func (r *Replica) mark(after ledger.Chain) {
 	if after == nil {
 		return
@@ -33,7 +33,7 @@ func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, e
 	defer r.lock.Release(1)
 	from = r.step - int64(len(r.marks))
 	if r.chain == nil {
-		from-- // the last step is led
+		from-- // the last step is speculative
 	}
 	return from, slices.Clone(r.marks), nil
 }

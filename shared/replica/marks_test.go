@@ -20,18 +20,18 @@ func (h *history) marked(t require.TestingT, r *replica.Replica, to int64) {
 	}
 }
 
-// A step that is led has its mark when it is settled, and none when it is forgotten.
-func TestALedStepIsMarkedWhenItIsSettled(t *testing.T) {
+// A speculative step has its mark when it is confirmed, and none when it is discarded.
+func TestASpeculativeStepIsMarkedWhenItIsConfirmed(t *testing.T) {
 	h := newHistory(t, adam)
 	r := replica.New(h.e, ref)
 	ctx := t.Context()
 	for step := range int64(3) {
-		require.True(t, r.Lead(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false))
+		require.True(t, r.Speculate(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false))
 		h.marked(t, r, step)
-		require.NoError(t, r.Settle(ctx, step, h.folds[step+1].Chain))
+		require.NoError(t, r.Confirm(ctx, step, h.folds[step+1].Chain))
 		h.marked(t, r, step+1)
 	}
-	require.True(t, r.Lead(ctx, nil, 3, h.roots[3].Gradient, h.roots[3].Sums, nil, false))
-	require.NoError(t, r.Forget(ctx))
+	require.True(t, r.Speculate(ctx, nil, 3, h.roots[3].Gradient, h.roots[3].Sums, nil, false))
+	require.NoError(t, r.Reset(ctx))
 	h.marked(t, r, 0)
 }

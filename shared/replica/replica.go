@@ -44,8 +44,8 @@ type Replica struct {
 	// begin where the fold was loaded, at most maxMarks steps back.
 	marks []ledger.Mark
 
-	still   atomic.Int32  // who waits for a fold that is no longer led
-	settled chan struct{} // nil, or closed when the fold is no longer led; guarded by lock
+	waiting   atomic.Int32  // how many wait for a confirmed fold
+	confirmed chan struct{} // nil, or closed when the fold is no longer speculative; guarded by lock
 }
 
 // everything is the weight of lock.
@@ -59,12 +59,12 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 		r.vectors[i] = make([]float32, r.layout.Params)
 	}
 	r.root = make([]float32, r.layout.Params)
-	r.reset()
+	r.restart()
 	return r
 }
 
-// reset goes back to the parameters before the first step.
-func (r *Replica) reset() {
+// restart goes back to the parameters before the first step.
+func (r *Replica) restart() {
 	r.step, r.marks = 0, nil
 	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
@@ -73,11 +73,11 @@ func (r *Replica) reset() {
 	r.engine.Initial(r.vectors[0])
 }
 
-// resetUnless begins anew when the vectors may be half overwritten: after an error, or
+// restartUnless begins anew when the vectors may be half overwritten: after an error, or
 // a panic.
-func (r *Replica) resetUnless(whole *bool) {
+func (r *Replica) restartUnless(whole *bool) {
 	if !*whole {
-		r.reset()
+		r.restart()
 	}
 }
 
@@ -87,7 +87,7 @@ func (r *Replica) Bytes() int64 {
 }
 
 // View brings the replica to step and calls use with the parameters [P] and
-// the log's chain before that step, nil while the fold is led; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
+// the log's chain before that step, nil while the fold is speculative; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
 // folded past step: the step is committed.
 func (r *Replica) View(ctx context.Context, l ledger.Reader, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
@@ -113,7 +113,7 @@ func (r *Replica) hold(ctx context.Context, step int64, use func(params []float3
 	defer r.lock.Release(1)
 	if r.step == step {
 		chain := r.chain
-		if r.settled != nil {
+		if r.confirmed != nil {
 			chain = nil
 		}
 		err = use(r.vectors[0], chain)
@@ -137,8 +137,8 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 	defer r.lock.Release(everything)
 	behind := false // a snapshot was older than the log's beginning
 	for r.step < step {
-		if r.settled != nil {
-			return fmt.Errorf("fold step %d: the one before is on its way to the ledger: %w", r.step, job.ErrNotFound)
+		if r.confirmed != nil {
+			return fmt.Errorf("fold step %d: the step before is on its way to the ledger: %w", r.step, job.ErrNotFound)
 		}
 		sums, after, err := l.Root(ctx, r.layout, ledger.LogRead{Step: r.step, Chunks: r.layout.AllChunks(), Dst: r.root, Before: r.chain})
 		switch {
@@ -169,7 +169,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 		vectors = append(slices.Clone(vectors), r.root) // the residual, which the fold does not need
 	}
 	whole := false
-	defer r.resetUnless(&whole)
+	defer r.restartUnless(&whole)
 	step, chain, err := l.Snapshot(ctx, r.layout, vectors)
 	if err != nil {
 		return fmt.Errorf("load snapshot: %w", err)
@@ -183,7 +183,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 // fold applies one root gradient in the threads of a team, nil for none, after which the log's chain is after.
 func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
 	whole := false
-	defer r.resetUnless(&whole)
+	defer r.restartUnless(&whole)
 	r.engine.Fold.ApplyBy(by, r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
 	whole = true
 	r.step, r.chain = r.step+1, after
@@ -199,26 +199,26 @@ func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []f
 		return
 	}
 	defer r.lock.Release(everything)
-	if r.step == step && r.settled == nil {
+	if r.step == step && r.confirmed == nil {
 		r.fold(by, root, sums, after)
 	}
 }
 
-// Snapshot copies the fold as it stands in the log: not while it is led.
+// Snapshot copies the fold as it stands in the log. It waits while the fold is speculative.
 func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
-	r.still.Add(1)
-	defer r.still.Add(-1)
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
 	for {
 		if err := r.lock.Acquire(ctx, 1); err != nil {
 			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
 		}
-		settled := r.settled
-		if settled == nil {
+		confirmed := r.confirmed
+		if confirmed == nil {
 			break
 		}
 		r.lock.Release(1)
 		select {
-		case <-settled:
+		case <-confirmed:
 		case <-ctx.Done():
 			return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", ctx.Err())
 		}
@@ -236,12 +236,12 @@ func (r *Replica) copy(into [][]float32) ledger.Snapshot {
 	return s
 }
 
-// Forget goes back to step 0, for a ledger that has lost the steps folded here.
-func (r *Replica) Forget(ctx context.Context) error {
+// Reset goes back to step 0, for a ledger that has lost the steps folded here.
+func (r *Replica) Reset(ctx context.Context) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
 	defer r.lock.Release(everything)
-	r.reset()
+	r.restart()
 	return nil
 }

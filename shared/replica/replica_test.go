@@ -247,7 +247,7 @@ func TestALogThatNoSnapshotStandsForIsCorrupt(t *testing.T) {
 }
 
 // A replica that has folded one history folds no step of another, whether it
-// read its steps or was offered them; told to forget, it follows the other one.
+// read its steps or was offered them; once it is reset, it follows the other one.
 func TestAForkIsNotFolded(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 3)
@@ -271,7 +271,7 @@ func TestAForkIsNotFolded(t *testing.T) {
 		require.ErrorContains(t, err, "fold step 3")
 		require.ErrorContains(t, err, "forked")
 		h.sees(t, r, l, 3)
-		require.NoError(t, r.Forget(t.Context()))
+		require.NoError(t, r.Reset(t.Context()))
 		require.NoError(t, r.View(t.Context(), fork, 5, func(_ []float32, at ledger.Chain) error {
 			require.Equal(t, chain, at)
 			return nil
@@ -279,12 +279,12 @@ func TestAForkIsNotFolded(t *testing.T) {
 	}
 }
 
-func TestForget(t *testing.T) {
+func TestReset(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 6)
 	r := replica.New(h.e, ref)
 	h.sees(t, r, l, 6)
-	require.NoError(t, r.Forget(context.Background()))
+	require.NoError(t, r.Reset(context.Background()))
 	require.Equal(t, h.folds[0], now(t, r))
 	lost := memory.New() // what is left of the ledger
 	h.commit(t, lost, 0, 2)
@@ -332,7 +332,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 				require.NoError(t, l.PutSnapshot(context.Background(), h.e.Layout(ref), now(t, r)))
 				floor = max(floor, at)
 			},
-			"forget": func(t *rapid.T) { require.NoError(t, r.Forget(context.Background())); at = 0 },
+			"reset": func(t *rapid.T) { require.NoError(t, r.Reset(context.Background())); at = 0 },
 			"": func(t *rapid.T) {
 				require.Equal(t, h.folds[at], now(t, r))
 				h.marked(t, r, at)
@@ -396,7 +396,7 @@ func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
 	var waiting sync.WaitGroup
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 2, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 0, nil), context.Canceled) })
-	waiting.Go(func() { require.ErrorIs(t, r.Forget(stopped), context.Canceled) })
+	waiting.Go(func() { require.ErrorIs(t, r.Reset(stopped), context.Canceled) })
 	waiting.Go(func() { r.Offer(stopped, nil, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
 	waiting.Go(func() {
 		_, err := r.Snapshot(stopped)

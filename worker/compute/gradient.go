@@ -24,9 +24,9 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	if !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
 		return err
 	}
-	if p.replica.Leads(ctx) {
+	if p.replica.Speculative(ctx) {
 		// A step that this worker knows is being appended: this one, or one before it.
-		if settled := p.replica.Settled(ctx); settled != nil {
+		if settled := p.replica.WaitConfirmed(ctx); settled != nil {
 			return settled
 		}
 		if err = p.replica.View(ctx, c.ledger, t.Step, ready); !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
@@ -47,7 +47,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))
 		return err
 	}
-	if err := p.replica.Forget(ctx); err != nil {
+	if err := p.replica.Reset(ctx); err != nil {
 		return err
 	}
 	return p.replica.View(ctx, c.ledger, t.Step, ready)

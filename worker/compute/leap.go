@@ -82,7 +82,7 @@ func (sp *span) leap(ctx context.Context, t job.Task, root ledger.Partial, befor
 	if err != nil {
 		return false, err
 	}
-	if !sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, after, a.chain != nil) {
+	if !sp.p.replica.Speculate(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, after, a.chain != nil) {
 		return false, sp.land(ctx)
 	}
 	sp.lap(Folding)
@@ -109,7 +109,7 @@ func (sp *span) takeOff(ctx context.Context) error {
 	if err := sp.landed(ctx); err != nil {
 		return err
 	}
-	snap, err := sp.p.replica.Led(ctx, a.vectors)
+	snap, err := sp.p.replica.Unconfirmed(ctx, a.vectors)
 	if err == nil && snap.Step != a.open.from+int64(len(a.open.sums)) {
 		err = fmt.Errorf("the replica is at step %d: %w", snap.Step, job.ErrStale)
 	}
@@ -161,13 +161,13 @@ func (sp *span) landed(ctx context.Context) error {
 	if f.err != nil {
 		return sp.fall(ctx, f.from, f.err)
 	}
-	return sp.p.replica.Settle(ctx, f.snapshot.Step-1, f.snapshot.Chain)
+	return sp.p.replica.Confirm(ctx, f.snapshot.Step-1, f.snapshot.Chain)
 }
 
 // fall gives up what the ledger does not have.
 func (sp *span) fall(ctx context.Context, from int64, err error) error {
 	sp.ahead.chain, sp.ahead.open = nil, nil
-	return at(sp.t, from, errors.Join(err, sp.p.replica.Forget(context.WithoutCancel(ctx))))
+	return at(sp.t, from, errors.Join(err, sp.p.replica.Reset(context.WithoutCancel(ctx))))
 }
 
 // land commits all that this worker is ahead, and waits for it.

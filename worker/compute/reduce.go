@@ -55,7 +55,7 @@ func (sp *span) finish(ctx context.Context, t job.Task, chunks []int, root ledge
 			return err
 		}
 	}
-	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Lead(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, nil, false) {
+	if whole && t.Step+1 < sp.t.End() && sp.p.replica.Speculate(ctx, sp.s.Team(), t.Step, root.Gradient, root.Sums, nil, false) {
 		sp.lap(Folding)
 		sp.begin(ctx, t, root, chain)
 		return nil

@@ -90,7 +90,7 @@ func (sp *span) abandon(ctx context.Context) error {
 	if sp.ahead.flight != nil {
 		<-sp.ahead.flight.done
 	}
-	return sp.p.replica.Forget(context.WithoutCancel(ctx))
+	return sp.p.replica.Reset(context.WithoutCancel(ctx))
 }
 
 func (sp *span) steps(ctx context.Context) error {
@@ -220,7 +220,7 @@ func (sp *span) step(ctx context.Context, t job.Task) error {
 		return err
 	})
 	if errors.Is(err, errLed) {
-		if err := sp.p.replica.Settled(ctx); err != nil {
+		if err := sp.p.replica.WaitConfirmed(ctx); err != nil {
 			return err
 		}
 		return sp.step(ctx, t)
@@ -284,9 +284,9 @@ func (sp *span) settle(ctx context.Context) error {
 	<-own.done // ends with ctx
 	sp.pending = nil
 	if own.err != nil {
-		return at(sp.t, own.task.Step, errors.Join(own.err, sp.p.replica.Forget(context.WithoutCancel(ctx))))
+		return at(sp.t, own.task.Step, errors.Join(own.err, sp.p.replica.Reset(context.WithoutCancel(ctx))))
 	}
-	return sp.p.replica.Settle(ctx, own.task.Step, own.after)
+	return sp.p.replica.Confirm(ctx, own.task.Step, own.after)
 }
 
 // quiet reports whether nobody needs to hear of a step's commit at once: nobody else

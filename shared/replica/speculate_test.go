@@ -55,58 +55,58 @@ func TestAppendedChunksAreNotReadBack(t *testing.T) {
 	h.sees(t, r, l, 6)
 }
 
-// Who leads the log is settled, or forgets.
-func TestLeading(t *testing.T) {
+// A speculative fold is confirmed, or the replica is reset.
+func TestSpeculation(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	r := replica.New(h.e, ref)
-	lead := func(step int64) bool {
-		return r.Lead(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false)
+	speculate := func(step int64) bool {
+		return r.Speculate(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false)
 	}
-	require.False(t, lead(1), "not the next step")
-	require.True(t, lead(0))
-	require.True(t, r.Leads(t.Context()))
-	require.False(t, lead(1), "one step at a time")
+	require.False(t, speculate(1), "not the next step")
+	require.True(t, speculate(0))
+	require.True(t, r.Speculative(t.Context()))
+	require.False(t, speculate(1), "one step at a time")
 	require.ErrorIs(t, r.View(t.Context(), l, 2, nil), job.ErrNotFound)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := r.Snapshot(ctx)
 	require.ErrorIs(t, err, context.Canceled, "it is not of the log")
-	require.ErrorIs(t, r.Settled(ctx), context.Canceled)
-	require.NoError(t, r.Settle(t.Context(), 0, h.folds[1].Chain))
+	require.ErrorIs(t, r.WaitConfirmed(ctx), context.Canceled)
+	require.NoError(t, r.Confirm(t.Context(), 0, h.folds[1].Chain))
 	h.commit(t, l, 0, 6)
 	h.sees(t, r, l, 1)
-	require.NoError(t, r.Settled(t.Context()))
-	require.True(t, lead(1))
-	require.NoError(t, r.Forget(t.Context()))
-	require.False(t, r.Leads(t.Context()))
+	require.NoError(t, r.WaitConfirmed(t.Context()))
+	require.True(t, speculate(1))
+	require.NoError(t, r.Reset(t.Context()))
+	require.False(t, r.Speculative(t.Context()))
 	h.sees(t, r, l, 6)
 }
 
-// Many steps may be led one after the other by whoever knows their links, and are
-// settled with the last.
-func TestLeadingManySteps(t *testing.T) {
+// A process that knows the chain past each step may fold many steps speculatively, and
+// confirms the last.
+func TestSpeculationOfManySteps(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	r := replica.New(h.e, ref)
 	ctx := t.Context()
-	lead := func(step int64, leads bool) bool {
-		return r.Lead(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain, leads)
+	speculate := func(step int64, own bool) bool {
+		return r.Speculate(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain, own)
 	}
-	require.False(t, lead(0, true), "nobody leads yet")
-	require.True(t, lead(0, false))
-	require.False(t, lead(1, false), "another leads")
-	require.True(t, lead(1, true))
+	require.False(t, speculate(0, true), "no fold is speculative yet")
+	require.True(t, speculate(0, false))
+	require.False(t, speculate(1, false), "the fold is speculative")
+	require.True(t, speculate(1, true))
 	require.ErrorIs(t, r.View(ctx, l, 3, nil), job.ErrNotFound)
 	require.NoError(t, r.View(ctx, l, 2, func(params []float32, chain ledger.Chain) error {
 		require.Equal(t, h.folds[2].Vectors[0], params)
 		require.Nil(t, chain, "it is not the ledger's")
 		return nil
 	}))
-	led, err := r.Led(ctx, nil)
+	fold, err := r.Unconfirmed(ctx, nil)
 	require.NoError(t, err)
-	require.Equal(t, h.folds[2], led)
-	require.True(t, lead(2, true))
-	require.NoError(t, r.Settle(ctx, 1, led.Chain))
-	require.True(t, r.Leads(ctx), "a later step is led")
+	require.Equal(t, h.folds[2], fold)
+	require.True(t, speculate(2, true))
+	require.NoError(t, r.Confirm(ctx, 1, fold.Chain))
+	require.True(t, r.Speculative(ctx), "a later step is speculative")
 
 	copied := make(chan ledger.Snapshot)
 	go func() {
@@ -114,10 +114,10 @@ func TestLeadingManySteps(t *testing.T) {
 		assert.NoError(t, err)
 		copied <- s
 	}()
-	lead(3, true) // unless the snapshot is waited for by now
-	led, err = r.Led(ctx, led.Vectors)
+	speculate(3, true) // unless the snapshot is waited for by now
+	fold, err = r.Unconfirmed(ctx, fold.Vectors)
 	require.NoError(t, err)
-	require.NoError(t, r.Settle(ctx, led.Step-1, led.Chain))
-	require.Equal(t, led, <-copied)
-	h.marked(t, r, led.Step)
+	require.NoError(t, r.Confirm(ctx, fold.Step-1, fold.Chain))
+	require.Equal(t, fold, <-copied)
+	h.marked(t, r, fold.Step)
 }
