@@ -39,7 +39,7 @@ func of(id job.ID, t job.Task) job.Task {
 }
 
 func TestAJobThatTheWorkerCannotHoldIsLeftToAnother(t *testing.T) {
-	f := leaping(t, 22)
+	f := batched(t, 22)
 	need := f.need()
 	c := f.limited(need.Worker() - 1)
 	for _, task := range []job.Task{f.far(5), f.evaluate(0, job.Test, 0), f.task(job.Snapshot, 0)} {

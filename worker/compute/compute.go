@@ -24,8 +24,8 @@ import (
 	"tributary/shared/notice"
 )
 
-// Announcer tells coordinators what happened. An announcement may be lost:
-// they find out by looking.
+// Announcer announces to coordinators what happened. An announcement may be lost: they
+// read the ledger, too.
 type Announcer interface {
 	PublishCommit(notice.Commit) error
 	PublishEvaluated(notice.Evaluated) error
@@ -33,13 +33,13 @@ type Announcer interface {
 	PublishCheckpointed(notice.Checkpointed) error
 }
 
-// Listener hears what is told about jobs. What is not heard costs time only.
+// Listener hears notices about jobs. A notice that it does not hear costs time only.
 type Listener interface {
 	SubscribeCommits(id job.ID, handle func(notice.Commit)) (stop func(), err error)
 	SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error)
 }
 
-// Bus carries what workers tell and hear about jobs.
+// Bus carries what workers announce and hear about jobs.
 type Bus interface {
 	Announcer
 	Listener
@@ -132,8 +132,8 @@ func (c *Computer) do(ctx context.Context, p *program, s *scratch, t job.Task, h
 	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrUnsupported)
 }
 
-// announced notes an announcement that could not be sent; a coordinator finds
-// out by looking.
+// announced logs an announcement that could not be sent; coordinators read the ledger,
+// too.
 func (c *Computer) announced(err error) {
 	if err != nil {
 		c.log.Debug().Err(err).Msg("announce")

@@ -11,6 +11,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/tree"
+	"tributary/worker/course"
 )
 
 // forged tells every worker what the ledger and the journal do not say.
@@ -29,16 +30,16 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 		f := newFixture(t)
 		one, two := f.worker(nil), f.worker(nil)
 		done := make(chan error, 2)
-		go func() { done <- one.Handle(t.Context(), f.spanned(0, 2), none) }()
-		for range maxLies / 2 {
+		go func() { done <- one.Handle(t.Context(), f.ranged(0, 2), none) }()
+		for range course.MaxMisled / 2 {
 			synctest.Wait() // it waits for the other half
-			f.forged(f.spanned(0, 2))
+			f.forged(f.ranged(0, 2))
 		}
 		synctest.Wait()
 		require.Empty(t, done, "the task is neither recalled nor over")
-		go func() { done <- two.Handle(t.Context(), f.spanned(0, 3), none) }()
+		go func() { done <- two.Handle(t.Context(), f.ranged(0, 3), none) }()
 		for range 2 {
-			f.forged(f.spanned(0, 2))
+			f.forged(f.ranged(0, 2))
 			require.NoError(t, <-done)
 		}
 		require.Equal(t, f.reference(), f.roots(0, steps))
@@ -48,7 +49,7 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 
 // A task that is alone with its steps is not disturbed either.
 func TestForgedNoticesDoNotSlowALoneWorker(t *testing.T) {
-	f, g := leaping(t, 22), leaping(t, 22)
+	f, g := batched(t, 22), batched(t, 22)
 	f.do(f.worker(nil), f.far(4))
 	h := disturbed{at: func() { g.forged(g.far(4)) }}
 	require.NoError(t, g.worker(nil).Handle(t.Context(), g.far(4), h))

@@ -82,16 +82,16 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 			b := &brittle{Ledger: f.ledger, Cache: f.blocks, place: place}
 			c := f.worker(b)
 			c.blobs, c.programs.blocks = store{f.blobs, b}, b
-			tasks := []job.Task{f.spanned(0, tree.Root)}
+			tasks := []job.Task{f.ranged(0, tree.Root)}
 			switch place {
 			case "leap":
 				tasks[0].Tell = steps
 			case "put":
-				tasks = []job.Task{f.gradient(0, 2), f.gradient(0, 3), f.spanned(1, tree.Root)}
+				tasks = []job.Task{f.gradient(0, 2), f.gradient(0, 3), f.ranged(1, tree.Root)}
 			}
 			tasks = append(tasks, f.task(job.Snapshot, steps), f.evaluate(steps, job.Test, 0))
 			if place == "snapshot" {
-				tasks = []job.Task{f.gradient(0, tree.Root), f.task(job.Snapshot, 1), f.spanned(1, tree.Root), f.evaluate(steps, job.Test, 0)}
+				tasks = []job.Task{f.gradient(0, tree.Root), f.task(job.Snapshot, 1), f.ranged(1, tree.Root), f.evaluate(steps, job.Test, 0)}
 			}
 			b.armed.Store(true)
 			failed := 0

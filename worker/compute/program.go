@@ -21,11 +21,11 @@ import (
 
 // program is a job made ready to compute: its engine and this worker's replica.
 type program struct {
-	engine  *gradient.Engine
-	replica *replica.Replica
-	layout  ledger.Layout
-	horizon *horizon
-	need    gradient.Need
+	engine   *gradient.Engine
+	replica  *replica.Replica
+	layout   ledger.Layout
+	progress *progress
+	need     gradient.Need
 
 	// Guarded by programs.mu.
 	users int         // tasks that use it
@@ -181,7 +181,7 @@ func (ps *programs) compile(ctx context.Context, t job.Task, p *plan.Plan) (*pro
 		// that wrote the plan can do the task.
 		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it: %w", t.Plan, layout.Plan, job.ErrUnsupported)
 	}
-	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, horizon: newHorizon(t.Ref)}, nil
+	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, progress: newProgress(t.Ref)}, nil
 }
 
 // begin returns the task's program, which listens to its job and stays in memory
@@ -211,7 +211,7 @@ func (ps *programs) use(p *program) bool {
 	if p.idle != nil {
 		p.idle.Stop()
 	}
-	p.stop = ps.listen(p.horizon)
+	p.stop = ps.listen(p.progress)
 	return true
 }
 
@@ -237,18 +237,18 @@ func (ps *programs) end(t job.Task, p *program) {
 	})
 }
 
-// listen has a job's horizon hear of it, until stop is called.
-func (ps *programs) listen(h *horizon) (stop func()) {
-	commits, err := ps.ears.SubscribeCommits(h.ref.Job, h.hearCommit)
+// listen passes a job's notices to its progress, until stop is called.
+func (ps *programs) listen(on *progress) (stop func()) {
+	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.hearCommit)
 	if err != nil {
 		commits = func() {}
 	}
-	recalls, failed := ps.ears.SubscribeRecalls(h.ref.Job, h.hearRecall)
+	recalls, failed := ps.ears.SubscribeRecalls(on.ref.Job, on.hearRecall)
 	if failed != nil {
 		recalls = func() {}
 	}
 	if err := errors.Join(err, failed); err != nil {
-		ps.log.Warn().Err(err).Stringer("job", h.ref).Msg("listen to the job; its steps are looked for instead")
+		ps.log.Warn().Err(err).Stringer("job", on.ref).Msg("listen to the job; its steps are looked for instead")
 	}
 	return func() {
 		commits()

@@ -17,9 +17,9 @@ type carried struct {
 
 // round makes root gradients of the sums of the root's children, chunks of sum [P], in
 // place, and carries the residuals after them. Of a wire that loses nothing it does
-// nothing. It waits for the append that runs, which reads the residuals before.
-func (sp *span) round(ctx context.Context, step int64, chunks []int, sum []float32, before ledger.Chain) error {
-	lay, c := sp.p.layout, &sp.carried
+// nothing. No append is in flight: it would read the residuals before.
+func (st *stepper) round(ctx context.Context, step int64, chunks []int, sum []float32, before ledger.Chain) error {
+	lay, c := st.p.layout, &st.carried
 	if !lay.Wire.Lossy() {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (sp *span) round(ctx context.Context, step int64, chunks []int, sum []float
 		}
 	}
 	if len(missing) > 0 {
-		if err := replica.Residual(ctx, sp.ledger, lay, ledger.LogRead{Step: step, Chunks: missing, Dst: c.v, Before: before}); err != nil {
+		if err := replica.Residual(ctx, st.ledger, lay, ledger.LogRead{Step: step, Chunks: missing, Dst: c.v, Before: before}); err != nil {
 			return err
 		}
 	}

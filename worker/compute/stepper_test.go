@@ -16,8 +16,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// spanned is a node's task for the job's steps from one on.
-func (f *fixture) spanned(step int64, node tree.Node) job.Task {
+// ranged is a node's task for the job's steps from one on.
+func (f *fixture) ranged(step int64, node tree.Node) job.Task {
 	t := f.gradient(step, node)
 	t.Steps = steps - step
 	return t
@@ -39,10 +39,10 @@ func (f *fixture) together(h Hold, tasks ...job.Task) []error {
 func TestOneTaskTakesStepAfterStep(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
-	f.do(c, f.spanned(0, tree.Root))
+	f.do(c, f.ranged(0, tree.Root))
 	require.Equal(t, f.reference(), f.roots(0, steps))
 	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
-	require.Equal(t, f.parameters(steps), f.folded(c, steps), "the replica is settled and at the end")
+	require.Equal(t, f.parameters(steps), f.folded(c, steps), "the replica is confirmed and at the end")
 }
 
 // folded is the parameters of a worker's replica at a step.
@@ -59,15 +59,15 @@ func (f *fixture) folded(c *Computer, step int64) []float32 {
 	return got
 }
 
-// Workers that share each step wait for each other, whether they hear of commits
-// or have to look for them.
+// Workers that share each step wait for each other, whether they hear of commits or read
+// the ledger for them.
 func TestTasksOfSeveralStepsWaitForEachOther(t *testing.T) {
 	for name, deaf := range map[string]bool{"told": false, "not told": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t)
 				f.heard.deaf = deaf
-				require.Equal(t, make([]error, 3), f.together(none, f.spanned(0, 2), f.spanned(0, 6), f.spanned(0, 7)))
+				require.Equal(t, make([]error, 3), f.together(none, f.ranged(0, 2), f.ranged(0, 6), f.ranged(0, 7)))
 				require.Equal(t, f.reference(), f.roots(0, steps))
 			})
 		})
@@ -79,7 +79,7 @@ func TestTasksOfSeveralStepsMayOverlap(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFixture(t)
-			for _, err := range f.together(none, f.spanned(0, 2), f.spanned(0, 3), f.spanned(0, 2), f.spanned(0, tree.Root), f.spanned(1, 3)) {
+			for _, err := range f.together(none, f.ranged(0, 2), f.ranged(0, 3), f.ranged(0, 2), f.ranged(0, tree.Root), f.ranged(1, 3)) {
 				if err != nil {
 					require.ErrorIs(t, err, job.ErrStale)
 				}
@@ -89,7 +89,7 @@ func TestTasksOfSeveralStepsMayOverlap(t *testing.T) {
 	}
 }
 
-// One worker may have the same task twice: the one does not undo what the other leads.
+// One worker may have the same task twice: one does not undo what the other folds.
 func TestTheSameTaskTwiceInOneWorker(t *testing.T) {
 	for range 20 {
 		f := newFixture(t)
@@ -97,7 +97,7 @@ func TestTheSameTaskTwiceInOneWorker(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				if err := c.Handle(t.Context(), f.spanned(0, tree.Root), none); err != nil {
+				if err := c.Handle(t.Context(), f.ranged(0, tree.Root), none); err != nil {
 					require.ErrorIs(t, err, job.ErrStale)
 				}
 			})
@@ -112,15 +112,15 @@ func TestATaskBeginsWhereTheLedgerIs(t *testing.T) {
 	f := newFixture(t)
 	f.do(f.worker(nil), f.gradient(0, tree.Root), f.gradient(1, tree.Root))
 	c := f.worker(nil)
-	f.do(c, f.spanned(0, tree.Root))
+	f.do(c, f.ranged(0, tree.Root))
 	require.Equal(t, f.reference(), f.roots(0, steps))
-	require.ErrorIs(t, c.Handle(t.Context(), f.spanned(0, tree.Root), none), job.ErrStale, "all is done")
+	require.ErrorIs(t, c.Handle(t.Context(), f.ranged(0, tree.Root), none), job.ErrStale, "all is done")
 }
 
 func TestATaskThatWaitsInVainEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		require.NoError(t, f.worker(nil).Handle(t.Context(), f.spanned(0, 2), none))
+		require.NoError(t, f.worker(nil).Handle(t.Context(), f.ranged(0, 2), none))
 		require.Zero(t, f.state().Committed)
 	})
 }
@@ -128,7 +128,7 @@ func TestATaskThatWaitsInVainEnds(t *testing.T) {
 func TestARecalledTaskEndsWithTheStepInHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		task := f.spanned(0, 2)
+		task := f.ranged(0, 2)
 		task.Attempt = 7
 		c := f.worker(nil)
 		done := make(chan error)
@@ -163,7 +163,7 @@ func TestAStopHandsTheRestBackAfterTheStepInHand(t *testing.T) {
 	f := newFixture(t)
 	l := leaving{now: make(chan struct{})}
 	close(l.now)
-	require.ErrorIs(t, f.worker(nil).Handle(t.Context(), f.spanned(0, tree.Root), l), job.ErrStopped)
+	require.ErrorIs(t, f.worker(nil).Handle(t.Context(), f.ranged(0, tree.Root), l), job.ErrStopped)
 	require.EqualValues(t, 1, f.state().Committed)
 }
 
@@ -175,7 +175,7 @@ func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 			f := newFixture(t)
 			l := &ledgertest.Faulty{Next: f.ledger, K: k, After: after}
 			c := f.worker(l)
-			err := c.Handle(t.Context(), f.spanned(0, tree.Root), none)
+			err := c.Handle(t.Context(), f.ranged(0, tree.Root), none)
 			if err == nil {
 				require.Greater(t, k, l.Calls)
 				require.Equal(t, f.reference(), f.roots(0, steps))
@@ -186,7 +186,7 @@ func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 			require.ErrorAs(t, err, &part)
 			require.LessOrEqual(t, f.state().Committed-part.Task.Step, int64(1), "after %v, call %d", after, k)
 			require.Equal(t, part.Task.Step+1, part.Task.End())
-			if err := c.Handle(t.Context(), f.spanned(0, tree.Root), none); err != nil {
+			if err := c.Handle(t.Context(), f.ranged(0, tree.Root), none); err != nil {
 				require.ErrorIs(t, err, job.ErrStale)
 			}
 			require.Equal(t, f.reference(), f.roots(0, steps))
@@ -195,12 +195,12 @@ func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// A snapshot that is asked for while a worker leads is one of the log.
-func TestSnapshotsWhileLeading(t *testing.T) {
+// A snapshot that is asked for while the fold is speculative is one of the log.
+func TestSnapshotsOfASpeculativeFold(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
 	var all sync.WaitGroup
-	all.Go(func() { f.do(c, f.spanned(0, tree.Root)) })
+	all.Go(func() { f.do(c, f.ranged(0, tree.Root)) })
 	for range 50 {
 		err := c.Handle(t.Context(), f.task(job.Snapshot, 1), none)
 		if err != nil {
@@ -216,6 +216,31 @@ func TestATaskEndsWithItsContext(t *testing.T) {
 	f := newFixture(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := f.worker(nil).Handle(ctx, f.spanned(0, 2), none)
+	err := f.worker(nil).Handle(ctx, f.ranged(0, 2), none)
 	require.True(t, errors.Is(err, context.Canceled), err)
+}
+
+// ending cancels a context when a root was appended.
+type ending struct {
+	ledger.Ledger
+	cancel context.CancelFunc
+}
+
+func (e ending) Append(ctx context.Context, l ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
+	defer e.cancel()
+	return e.Ledger.Append(ctx, l, w)
+}
+
+// A task whose context ends between an append and its confirmation does not leave a
+// speculative fold behind, for which the worker's next task would wait in vain.
+func TestNoTaskLeavesASpeculativeFold(t *testing.T) {
+	f := newFixture(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := f.worker(ending{f.ledger, cancel})
+	require.ErrorIs(t, c.Handle(ctx, f.ranged(0, tree.Root), none), context.Canceled)
+	p, err := c.programs.get(t.Context(), f.gradient(0, tree.Root))
+	require.NoError(t, err)
+	require.False(t, p.replica.Speculative(t.Context()))
+	f.do(c, f.ranged(1, tree.Root))
+	require.Equal(t, f.parameters(steps), f.folded(c, steps))
 }

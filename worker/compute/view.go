@@ -8,6 +8,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/notice"
+	"tributary/worker/course"
 )
 
 // view brings the replica to the task's step, which is progress. A task of a
@@ -25,9 +26,9 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 		return err
 	}
 	if p.replica.Speculative(ctx) {
-		// A step that this worker knows is being appended: this one, or one before it.
-		if settled := p.replica.WaitConfirmed(ctx); settled != nil {
-			return settled
+		// The ledger may lack a step that this worker has folded: this one, or one before it.
+		if failed := p.replica.WaitConfirmed(ctx); failed != nil {
+			return failed
 		}
 		if err = p.replica.View(ctx, c.ledger, t.Step, ready); !errors.Is(err, job.ErrStale) && !errors.Is(err, job.ErrNotFound) {
 			return err
@@ -37,10 +38,10 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	if stateErr != nil {
 		return fmt.Errorf("is step %d stale? %w", t.Step, stateErr)
 	}
-	p.horizon.correct(state.Committed)
+	p.progress.correct(state.Committed)
 	switch {
 	case state.Committed < t.Step:
-		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, errBehind)
+		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, course.ErrBehind)
 	case errors.Is(err, job.ErrNotFound): // it has come so far meanwhile
 		return p.replica.View(ctx, c.ledger, t.Step, ready)
 	case state.Committed > t.Step:
@@ -51,21 +52,4 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 		return err
 	}
 	return p.replica.View(ctx, c.ledger, t.Step, ready)
-}
-
-// append appends root-gradient chunks to the log and announces the step when
-// that committed it, unless it is to be quiet about it.
-func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain, quiet bool) (ledger.Chain, error) {
-	committed, after, err := c.ledger.Append(ctx, p.layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: root, Residual: residual, Before: before})
-	if err != nil {
-		return nil, fmt.Errorf("append root gradient: %w", err)
-	}
-	if committed {
-		p.horizon.advance(step + 1)
-		if quiet {
-			return after, nil
-		}
-		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
-	}
-	return after, nil
 }

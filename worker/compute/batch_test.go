@@ -20,8 +20,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// leaping is a fixture whose job has so many steps; its optimizer has one vector.
-func leaping(t *testing.T, steps int64) *fixture {
+// batched is a fixture whose job has so many steps; its optimizer has one vector.
+func batched(t *testing.T, steps int64) *fixture {
 	return newFixture(t, func(p *plan.Plan) { p.Spec.Steps = steps })
 }
 
@@ -60,23 +60,23 @@ func (f *fixture) requireWalked(r require.TestingT) {
 }
 
 func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
-	f := leaping(t, 22)
+	f := batched(t, 22)
 	c := f.worker(nil)
 	f.do(c, f.far(5))
 	require.Equal(t, []int64{5, 10, 15, 22}, f.heard.commits, "what is left goes with the last")
 	require.Equal(t, f.heard.commits, f.heard.snapshots, "nobody need ask for one")
 	require.Equal(t, ledger.State{Committed: 22, Snapshot: 22, Floor: 22}, f.state())
 	f.requireWalked(t)
-	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is settled")
+	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is confirmed")
 }
 
-// Steps beyond the longest leap are committed by another, few though they are: the
-// replica is ahead of the ledger, so nothing else can be done with them.
-func TestAFewStepsAreLeftAfterTheLongestLeap(t *testing.T) {
+// Steps beyond the longest batch are committed by another batch, also when they are few:
+// the replica is ahead of the ledger, so the worker cannot append them.
+func TestAFewStepsAreLeftAfterTheLongestBatch(t *testing.T) {
 	for left := range int64(5) {
 		t.Run(strconv.FormatInt(left, 10), func(t *testing.T) {
 			n := int64(ledger.MaxBatch) + left
-			f := leaping(t, n)
+			f := batched(t, n)
 			want := []int64{ledger.MaxBatch}
 			if left > 0 {
 				want = append(want, n)
@@ -91,7 +91,7 @@ func TestAFewStepsAreLeftAfterTheLongestLeap(t *testing.T) {
 // A snapshot of two vectors is no better than two roots, and of a lossy wire the
 // ledger must have each residual.
 func TestFewStepsAreLogged(t *testing.T) {
-	f := leaping(t, 10)
+	f := batched(t, 10)
 	f.do(f.worker(nil), f.far(2))
 	require.Equal(t, ledger.State{Committed: 10}, f.state())
 	f.requireWalked(t)
@@ -116,9 +116,9 @@ func (c counted) Progress() {
 
 func (c counted) Leaving() <-chan struct{} { return c.gone }
 
-// What a worker is ahead it commits when it leaves off, and who has called its task back
-// hears of all of it, also of steps that were too few to leap over.
-func TestWhoLeavesOffLands(t *testing.T) {
+// A worker whose task ends early commits what it has folded. The coordinator that recalled
+// the task hears of all of it, also of steps that are too few for a batch.
+func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 	for _, progress := range []int64{1, 7, 30, 61} {
 		for _, way := range []string{"recalled", "recalled from the log", "stopped"} {
 			t.Run(fmt.Sprintf("%s after %d", way, progress), func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestWhoLeavesOffLands(t *testing.T) {
 				if way == "recalled from the log" {
 					tell = 2
 				}
-				f := leaping(t, 22)
+				f := batched(t, 22)
 				h := counted{left: &atomic.Int64{}, gone: make(chan struct{})}
 				h.left.Store(progress)
 				h.at = func() { close(h.gone) }
@@ -155,10 +155,10 @@ func TestWhoLeavesOffLands(t *testing.T) {
 
 // Whatever call of the ledger fails, before or after it took effect, the next attempt
 // goes on from what the ledger has.
-func TestALeapFailsAtEveryCall(t *testing.T) {
+func TestABatchFailsAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for k := 1; ; k++ {
-			f := leaping(t, 13)
+			f := batched(t, 13)
 			l := &ledgertest.Faulty{Next: f.ledger, K: k, After: after}
 			c := f.worker(l)
 			err := c.Handle(t.Context(), f.far(4), none)
@@ -177,11 +177,11 @@ func TestALeapFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// Whoever else computes the same steps, alone or with others, in whatever pieces: all
-// come to the same.
-func TestLeapsOfSeveralWorkers(t *testing.T) {
+// Several workers compute the same steps, alone or with others, in any pieces: all come to
+// the same.
+func TestBatchesOfSeveralWorkers(t *testing.T) {
 	for range 20 {
-		f := leaping(t, 22)
+		f := batched(t, 22)
 		left, right := f.far(0), f.far(0)
 		left.Node, right.Node = 2, 3
 		tasks := []job.Task{f.far(5), f.far(3), f.far(22), f.far(1), left, right}
@@ -197,10 +197,10 @@ func TestLeapsOfSeveralWorkers(t *testing.T) {
 	}
 }
 
-// One worker's tasks do not take what one of them is ahead for the ledger's.
-func TestALeapAmongOtherTasksOfItsWorker(t *testing.T) {
+// A worker's other tasks do not take a speculative fold for the ledger's.
+func TestABatchAmongOtherTasksOfItsWorker(t *testing.T) {
 	for range 10 {
-		f := leaping(t, 22)
+		f := batched(t, 22)
 		c := f.worker(nil)
 		var all sync.WaitGroup
 		for _, tell := range []int64{5, 22, 4} {

@@ -1,0 +1,90 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
+	"tributary/shared/notice"
+)
+
+// appending is an append of a root that runs while the next step is computed.
+type appending struct {
+	step  int64
+	done  chan struct{} // closed when the rest is set
+	after ledger.Chain
+	err   error
+}
+
+// append appends root-gradient chunks to the log and announces the step when
+// that committed it, unless it is to be quiet about it.
+func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain, quiet bool) (ledger.Chain, error) {
+	committed, after, err := c.ledger.Append(ctx, p.layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: root, Residual: residual, Before: before})
+	if err != nil {
+		return nil, fmt.Errorf("append root gradient: %w", err)
+	}
+	if committed {
+		p.progress.advance(step + 1)
+		if quiet {
+			return after, nil
+		}
+		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
+	}
+	return after, nil
+}
+
+// appendNow appends the chunks of the root, and folds the root when it is whole.
+func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error {
+	after, err := st.append(ctx, st.p, step, st.chunks, st.root, st.carried.v, st.chain, false)
+	st.lap(Committing)
+	switch {
+	case err != nil:
+		return err
+	case whole:
+		st.p.replica.Offer(ctx, st.s.Team(), step, st.root.Gradient, st.root.Sums, after)
+		st.lap(Folding)
+	default:
+		st.part = &part{step: step, root: st.root.Gradient, chunks: st.chunks, after: after}
+	}
+	return nil
+}
+
+// startAppend begins to append a root that the replica has folded already.
+func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
+	own := &appending{step: step, done: make(chan struct{})}
+	st.appending = own
+	root, chain := st.root, st.chain
+	go func() {
+		defer close(own.done)
+		lap := st.Time.start()
+		defer func() { lap(Appending) }()
+		own.err = lifecycle.Contain("append", func() (err error) {
+			own.after, err = st.append(ctx, st.p, step, st.p.layout.AllChunks(), root, st.carried.v, chain, quiet)
+			if err != nil || st.p.progress.committed() > step {
+				return err
+			}
+			// It did not commit the step: another did, or an earlier one is missing.
+			state, err := st.ledger.State(ctx, st.p.layout)
+			if err == nil && state.Committed <= step {
+				err = fmt.Errorf("step %d: the ledger has %d steps: %w", step, state.Committed, job.ErrStale)
+			}
+			return err
+		})
+	}()
+}
+
+// waitAppend waits for the append in flight, after which the log's chain is known.
+func (st *stepper) waitAppend(ctx context.Context) error {
+	own := st.appending
+	<-own.done // ends with ctx
+	st.appending = nil
+	err := own.err
+	if err == nil {
+		st.chain = own.after
+		err = st.p.replica.Confirm(ctx, own.step, own.after)
+	}
+	st.lap(Committing)
+	return err
+}

@@ -1,0 +1,108 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
+	"tributary/shared/notice"
+	"tributary/worker/course"
+)
+
+// batch is the steps that the replica has folded and a batch commit brings to the
+// ledger.
+type batch struct {
+	chain   ledger.Chain  // the log's up to the replica's step
+	sums    []ledger.Sums // of the steps that are in no commit yet
+	commit  *batchCommit  // nil: none is in flight
+	vectors [][]float32   // for the snapshot of the next
+	links   links
+}
+
+// batchCommit is steps on their way to the ledger.
+type batchCommit struct {
+	from     int64
+	sums     []ledger.Sums
+	snapshot ledger.Snapshot
+	done     chan struct{} // closed when err is set
+	err      error
+}
+
+// speculate folds the root before the ledger has it. Of a batch, which is not appended,
+// the chain past the step is made here.
+func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event, error) {
+	var after ledger.Chain
+	if a.Has(course.Batch) {
+		var err error
+		if after, err = st.batch.links.past(st, a.Step, st.root, st.chain); err != nil {
+			return course.Event{}, err
+		}
+	}
+	if !st.p.replica.Speculate(ctx, st.s.Team(), a.Step, st.root.Gradient, st.root.Sums, after, a.Has(course.Own)) {
+		return course.Event{Is: course.Refused}, nil
+	}
+	st.lap(Folding)
+	if a.Has(course.Batch) {
+		st.batch.chain = after
+		st.batch.sums = append(st.batch.sums, st.root.Sums)
+	}
+	return done, nil
+}
+
+// startBatch begins to commit the steps of the batch.
+func (st *stepper) startBatch(ctx context.Context, from, steps int64) error {
+	b := &st.batch
+	snap, err := st.p.replica.Unconfirmed(ctx, b.vectors)
+	if err != nil {
+		return err
+	}
+	if to := from + steps; snap.Step != to {
+		return fmt.Errorf("commit steps %d to %d: the replica is at step %d: %w", from, to, snap.Step, job.ErrStale)
+	}
+	own := &batchCommit{from: from, sums: b.sums, snapshot: snap, done: make(chan struct{})}
+	b.vectors, b.sums, b.commit = snap.Vectors, nil, own
+	go func() {
+		defer close(own.done)
+		lap := st.Time.start()
+		defer func() { lap(Appending) }()
+		own.err = lifecycle.Contain("commit", func() error { return st.commit(ctx, own) })
+	}()
+	st.lap(Committing)
+	return nil
+}
+
+// commit gives the ledger the snapshot, and announces it.
+func (st *stepper) commit(ctx context.Context, own *batchCommit) error {
+	state, err := st.ledger.State(ctx, st.p.layout)
+	if err != nil {
+		return fmt.Errorf("state to commit %d steps: %w", len(own.sums), err)
+	}
+	if state.Committed != own.from {
+		return ledger.NotNext(own.from, own.snapshot.Step, state.Committed)
+	}
+	marked, err := st.remember(ctx, st.p, state.Snapshot, own.snapshot.Step)
+	if err != nil {
+		return err
+	}
+	if err := st.ledger.CommitBatch(ctx, st.p.layout, ledger.BatchCommit{From: own.from, Sums: own.sums, Snapshot: own.snapshot, Marks: marked}); err != nil {
+		return fmt.Errorf("commit %d steps: %w", len(own.sums), err)
+	}
+	ref, to := st.p.layout.Ref, own.snapshot.Step
+	st.p.progress.advance(to)
+	st.announced(st.announce.PublishSnapshotted(notice.Snapshotted{Ref: ref, Step: to})) // first, so that nobody asks for one
+	st.announced(st.announce.PublishCommit(notice.Commit{Ref: ref, Step: to - 1, Committed: to}))
+	return nil
+}
+
+// waitBatch waits for the batch commit in flight.
+func (st *stepper) waitBatch(ctx context.Context) error {
+	own := st.batch.commit
+	<-own.done // ends with ctx
+	st.batch.commit = nil
+	if own.err != nil {
+		return own.err
+	}
+	return st.p.replica.Confirm(ctx, own.snapshot.Step-1, own.snapshot.Chain)
+}

@@ -1,0 +1,51 @@
+package compute
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"tributary/shared/ledger"
+)
+
+// links makes the chain past a step from its root, chunk by chunk in all threads.
+type links struct {
+	layout ledger.Layout
+	step   int64
+	root   ledger.Partial
+	before ledger.Chain
+	after  ledger.Chain
+	next   atomic.Int64
+	failed atomic.Pointer[error]
+}
+
+// past returns the chain past the step.
+func (k *links) past(st *stepper, step int64, root ledger.Partial, before ledger.Chain) (ledger.Chain, error) {
+	k.layout, k.step, k.root, k.before, k.after = st.p.layout, step, root, before, slices.Clone(before)
+	k.next.Store(0)
+	k.failed.Store(nil)
+	if team := st.s.Team(); len(before) > 1 {
+		team.Run(k)
+	} else {
+		k.Do(0)
+	}
+	if err := k.failed.Load(); err != nil {
+		return nil, *err
+	}
+	return k.after, nil
+}
+
+// Do is what one thread does: it takes one chunk after the other.
+func (k *links) Do(int) {
+	for {
+		c := int(k.next.Add(1)) - 1
+		if c >= len(k.after) {
+			return
+		}
+		link, err := k.layout.Next(k.step, c, k.root.Gradient, k.root.Sums, k.before[c])
+		if err != nil {
+			k.failed.Store(&err)
+			return
+		}
+		k.after[c] = link
+	}
+}

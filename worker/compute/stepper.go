@@ -1,0 +1,130 @@
+package compute
+
+import (
+	"context"
+	"errors"
+
+	"tributary/shared/gradient"
+	"tributary/shared/job"
+	"tributary/shared/ledger"
+	"tributary/shared/lifecycle"
+	"tributary/shared/notice"
+	"tributary/worker/course"
+)
+
+// stepper carries out a gradient task step by step: it does what the task's course
+// decides, and holds the vectors.
+type stepper struct {
+	*Computer
+	p *program
+	s *scratch
+	t job.Task
+	h Hold
+
+	chain     ledger.Chain   // the log's before the step in hand; nil: known when the append in flight ends
+	partial   ledger.Partial // of the step in hand
+	root      ledger.Partial // the step's root, as far as chunks go; it shares the partial's vector
+	chunks    []int          // of the root
+	part      *part          // of the step before's root; nil: there is none
+	appending *appending     // nil: no append is in flight
+	batch     batch
+	carried   carried // the residual of a lossy wire
+	lap       func(Phase)
+}
+
+// gradient carries a gradient task out. When it has panicked the replica may be half
+// folded, and begins anew.
+func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
+	st := &stepper{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
+	err := lifecycle.Contain("compute "+t.Name(), func() error { return st.run(ctx) })
+	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
+		st.waitInFlight()
+		return errors.Join(err, st.reset(ctx))
+	}
+	return err
+}
+
+// run asks the course for one action after the other, and answers each.
+func (st *stepper) run(ctx context.Context) error {
+	c := course.New(st.t, st.limits())
+	for e := (course.Event{Is: course.Begun}); ; {
+		a := c.Handle(e)
+		if a.Do == course.End {
+			return c.Err()
+		}
+		var err error
+		if e, err = st.do(ctx, a); err != nil {
+			e = course.Event{Is: course.Failed, Err: err, Committed: st.p.progress.committed()}
+		}
+	}
+}
+
+// limits are those of the task's job.
+func (st *stepper) limits() course.Limits {
+	lay := st.p.layout
+	l := course.Limits{MaxBatch: ledger.MaxBatch, Lossy: lay.Wire.Lossy()}
+	if !l.Lossy && 4*lay.Params <= gradient.LeapBytes {
+		l.MinBatch = int64(2 + st.p.engine.Fold.Vectors())
+	}
+	return l
+}
+
+// done says that an action has succeeded.
+var done = course.Event{Is: course.Done}
+
+// do carries out an action.
+func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error) {
+	switch a.Do {
+	case course.Look:
+		return st.look(ctx), nil
+	case course.Wait:
+		return st.wait(ctx, a.Step)
+	case course.Check:
+		return st.check(ctx, a.Step)
+	case course.Compute:
+		return st.compute(ctx, a.Step, a.Has(course.Speculative))
+	case course.Store:
+		return st.store(ctx, st.t.At(a.Step))
+	case course.Speculate:
+		return st.speculate(ctx, a)
+	case course.Complete:
+		st.complete(ctx, a.Step)
+	case course.StartAppend:
+		st.startAppend(ctx, a.Step, a.Has(course.Quiet))
+	case course.Announce:
+		st.announced(st.announce.PublishCommit(notice.Commit{Ref: st.t.Ref, Step: a.Step - 1, Committed: a.Step}))
+	case course.Yield:
+		return done, st.p.replica.WaitConfirmed(ctx)
+	case course.Round:
+		return done, st.round(ctx, a.Step, st.chunks, st.root.Gradient, st.chain)
+	case course.Append:
+		return done, st.appendNow(ctx, a.Step, a.Has(course.Whole))
+	case course.WaitAppend:
+		return done, st.waitAppend(ctx)
+	case course.StartBatch:
+		return done, st.startBatch(ctx, a.Step, a.Steps)
+	case course.WaitBatch:
+		return done, st.waitBatch(ctx)
+	case course.Reset:
+		return done, st.reset(ctx)
+	case course.End: // run has met it
+	}
+	return done, nil
+}
+
+// waitInFlight waits for the append or batch commit in flight, whatever becomes of it.
+func (st *stepper) waitInFlight() {
+	if st.appending != nil {
+		<-st.appending.done
+	}
+	if st.batch.commit != nil {
+		<-st.batch.commit.done
+	}
+}
+
+// reset discards what the replica has folded. It does so when ctx has ended, too: the
+// replica is other tasks' as well.
+func (st *stepper) reset(ctx context.Context) error {
+	st.batch.chain, st.batch.sums = nil, nil
+	return st.p.replica.Reset(context.WithoutCancel(ctx))
+}
