@@ -81,6 +81,9 @@ type Config struct {
 	// SnapshotEvery is the number of steps between snapshots; default: by the
 	// bytes of log that they make.
 	SnapshotEvery int64
+	// Ahead is about how much of its work a worker that has whole steps by itself may keep
+	// to itself; default job.Ahead.
+	Ahead time.Duration
 	// TryFewer: it is tried now and then whether a job's steps are faster parted among
 	// fewer of its workers, and then they are. Otherwise all share them always.
 	TryFewer bool

@@ -98,7 +98,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		FirstFloor:      firstFloor,
 		SpanTime:        spanTime,
 		ShortSpan:       shortSpan,
-		TellTime:        job.Ahead,
+		TellTime:        cmp.Or(d.service.cfg.Ahead, job.Ahead),
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
 	defer func() {
