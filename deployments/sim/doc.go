@@ -2,6 +2,9 @@
 // real coordinators and workers, on simulated stores that fail in every way a
 // seed can choose. The same seed gives the same story, to the nanosecond.
 //
+// In one of eight worlds jobs are long and a step takes time. There a worker goes on for
+// hundreds of steps without the ledger, and some workers are killed in their midst.
+//
 // It owns the simulated world, the faults and the checks, and holds tests only.
 // The computing, deciding and retrying is that of the programs; nothing of
 // theirs is imitated here but the servers.

@@ -23,13 +23,16 @@ import (
 	"tributary/shared/tree"
 )
 
-// templates is how many different jobs there are with the wire that loses nothing, how
-// many, from there on, with the others, and how many, after those, that need an operation which
-// older workers do not know.
-const templates = 32
+// templates is how many different jobs there are of a kind: first those with the wire that
+// loses nothing, then those with the others, then long ones, then those that need an
+// operation which older workers do not know.
+const (
+	templates     = 32
+	longTemplates = 8
+)
 
 // novelty is that operation. What it computes is the same, so that every job has a reference.
-var novelty = plan.Operation{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Seed >= 2*templates }}
+var novelty = plan.Operation{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Seed >= 3*templates }}
 
 // specOf is the spec of a template, with that id.
 func specOf(template int, id job.ID) []byte {
@@ -54,11 +57,16 @@ func specOf(template int, id job.ID) []byte {
 		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
 		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)}, "checkpoint": map[string]any{"every_steps": 2 + r.IntN(6), "keep": 1 + r.IntN(3)},
 	}
-	if template >= templates && template < 2*templates {
+	switch template / templates {
+	case 1:
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)
 		if s["wire"] == job.WireTopK {
 			s["wire_keep"] = pick(r, 0.1, 0.3, 0.5)
 		}
+	case 2: // runs of many steps that nothing interrupts
+		s["microbatches"] = pick(r, 1, 1, 2)
+		s["steps"], s["evaluate"] = 150+r.IntN(350), map[string]any{"every_steps": 100 + r.IntN(200)}
+		s["checkpoint"] = map[string]any{"every_steps": 40 + r.IntN(100), "keep": 1 + r.IntN(3)}
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -123,7 +131,7 @@ func refer(template int, id job.ID, chunkLen int) *reference {
 	if r, ok := references.known[key]; ok {
 		return r
 	}
-	r, err := compute(context.Background(), specOf(template, id), chunkLen)
+	r, err := newReference(context.Background(), specOf(template, id), chunkLen)
 	if err != nil {
 		panic(fmt.Sprintf("the reference of template %d: %v", template, err))
 	}
@@ -131,7 +139,7 @@ func refer(template int, id job.ID, chunkLen int) *reference {
 	return r
 }
 
-func compute(ctx context.Context, text []byte, chunkLen int) (*reference, error) {
+func newReference(ctx context.Context, text []byte, chunkLen int) (*reference, error) {
 	s, err := spec.Decode(text)
 	if err != nil {
 		return nil, err

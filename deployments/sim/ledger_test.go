@@ -90,6 +90,7 @@ func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node
 	w := l.p.w
 	part.Gradient = slices.Clone(part.Gradient)
 	return call(ctx, l.p, l.write(lay, "put %d/%d", step, node), func() ([]ledger.Arrival, error) {
+		l.p.unwritten = 0
 		w.checkPartial(lay, step, node, part)
 		state, _ := w.ledgers.now.State(in, l.key(lay))
 		arrivals, err := w.ledgers.now.Put(in, l.key(lay), step, node, part)
@@ -130,6 +131,7 @@ func (l ledgerPort) Append(ctx context.Context, lay ledger.Layout, a ledger.LogW
 	w := l.p.w
 	a.Root.Gradient, a.Residual, a.Chunks = slices.Clone(a.Root.Gradient), slices.Clone(a.Residual), slices.Clone(a.Chunks)
 	reply, err := call(ctx, l.p, l.write(lay, "append %d", a.Step), func() (followed[bool], error) {
+		l.p.unwritten = 0
 		w.checkRoot(lay, a)
 		was, _ := w.ledgers.now.State(in, l.key(lay))
 		committed, after, err := w.ledgers.now.Append(in, l.key(lay), a)
@@ -221,9 +223,26 @@ func (l ledgerPort) snapshot(ctx context.Context, lay ledger.Layout, s ledger.Sn
 	return err
 }
 
+func copied(vectors [][]float32) [][]float32 {
+	all := make([][]float32, len(vectors))
+	for i, v := range vectors {
+		all[i] = slices.Clone(v)
+	}
+	return all
+}
+
+// many is how many steps a long batch has.
+const many = 32
+
 func (l ledgerPort) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	w := l.p.w
+	// The worker writes its next snapshot into the same vectors.
+	b.Snapshot.Vectors, b.Sums = copied(b.Snapshot.Vectors), slices.Clone(b.Sums)
+	if len(b.Sums) >= many {
+		w.locked(func() { w.doom(l.p, 2*w.swarm.base) })
+	}
 	_, err := call(ctx, l.p, l.write(lay, "leap %d", b.Snapshot.Step), func() (struct{}, error) {
+		l.p.unwritten = 0
 		w.checkSnapshot(lay, b.Snapshot)
 		before, _ := w.ledgers.now.State(in, l.key(lay))
 		err := w.ledgers.now.CommitBatch(in, l.key(lay), b)
@@ -239,17 +258,27 @@ func (l ledgerPort) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger
 			return struct{}{}, err
 		}
 		w.reached("steps are committed by a leap")
+		if len(b.Sums) >= many {
+			w.reached("many steps are committed by a leap")
+		}
 		l.wrote(func(m *memory.Ledger) { _ = m.CommitBatch(in, l.key(lay), b) })
 		return struct{}{}, nil
 	})
+	if len(b.Sums) >= many {
+		w.locked(func() {
+			switch {
+			case errors.Is(err, errDead):
+				w.reached("a worker is killed while it commits many steps")
+			case err != nil:
+				w.reached("a commit of many steps fails")
+			}
+		})
+	}
 	return err
 }
 
 func (l ledgerPort) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
-	read := make([][]float32, len(vectors))
-	for i, v := range vectors {
-		read[i] = slices.Clone(v)
-	}
+	read := copied(vectors)
 	reply, err := call(ctx, l.p, l.read(lay, "read-snapshot"), func() (followed[int64], error) {
 		l.p.w.reached("a replica is loaded from a snapshot")
 		step, chain, err := l.p.w.ledgers.now.Snapshot(in, l.key(lay), read)

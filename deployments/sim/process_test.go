@@ -48,6 +48,9 @@ type process struct {
 	called  func()             // a worker's answer to a roll call
 	commits ears[notice.Commit]
 	recalls ears[notice.Recall]
+	// unwritten is how many steps a worker has computed since it last gave the ledger any.
+	unwritten int
+	runs      int // how often it had many of these, or committed many
 	// listeners is how many ears there were so far.
 	listeners int
 	warming   map[job.Ref]bool  // jobs whose first task this worker has in hand
@@ -82,6 +85,9 @@ func (m *machine) kill() {
 		}
 		m.process, p.dead = nil, true
 		m.w.trace(p.name, "killed", "")
+		if p.unwritten >= many {
+			m.w.reached("a worker is killed with many steps that the ledger lacks")
+		}
 		close(p.gone)
 	})
 	if p != nil {

@@ -16,6 +16,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
+	"tributary/worker/compute"
 	worker "tributary/worker/run"
 )
 
@@ -45,7 +46,7 @@ func (p *process) coordinate() {
 	s := run.New(run.Config{
 		Owner: p.name, Records: recordsPort{p: p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
-		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1,
+		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1, Ahead: w.swarm.ahead,
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
 		},
@@ -97,9 +98,29 @@ func (p *process) work() {
 		return worker.Run(soft, hard, worker.Config{
 			ID: p.name, Slots: p.m.slots, Numerics: "n", Operations: operations, Queue: p.mutateQueue(queuePort{p}), Ledger: p.mutateLedger(ledgerPort{p}),
 			Blobs: newBlobsPort(p), Bus: bus{p}, Records: recordsPort{p: p}, BlockBytes: w.swarm.blockBytes, ReplicaBytes: 1 << 20, Log: p.log(),
+			Time:    p.stopwatch,
 			Observe: func(t job.Task, _ time.Duration, err error) { p.observe(t, err) },
 		})
 	})
+}
+
+// stopwatch has the computing of a step take time.
+func (p *process) stopwatch() (lap func(compute.Phase)) {
+	return func(phase compute.Phase) {
+		if phase != compute.Computing || p.w.swarm.step == 0 {
+			return
+		}
+		d := p.w.swarm.step
+		p.w.locked(func() {
+			if p.unwritten++; p.unwritten == many {
+				p.w.doom(p, 2*many*d)
+			}
+			if p.m.slow > 1 {
+				d = min(time.Duration(p.m.slow*float64(d)), slowest)
+			}
+		})
+		_ = p.pass(in, d) // a process that is gone finds out with its next call
+	}
 }
 
 // observe counts what became of a task in a worker's hands.

@@ -60,7 +60,7 @@ func newSwarm(seed uint64) swarm {
 	if s.mixed = seed%16 == 1; s.mixed {
 		for _, p := range s.jobs[:1] {
 			for i := range p.incarnations {
-				p.incarnations[i].template += 2 * templates
+				p.incarnations[i].template += 3 * templates
 			}
 		}
 	}
@@ -70,6 +70,9 @@ func newSwarm(seed uint64) swarm {
 				p.incarnations[i].template += templates
 			}
 		}
+	}
+	if seed%8 == 4 {
+		s.lengthen((&world{seed: seed}).random("long"))
 	}
 	return s
 }

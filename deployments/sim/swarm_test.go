@@ -23,6 +23,9 @@ type swarm struct {
 	tight                 bool  // the ledger has just enough memory for the largest job
 	blockBytes            int64 // of a worker's cache
 
+	step, ahead time.Duration // what a worker takes for a step of a gradient task, and may keep to itself; 0: nothing, and the default
+	doomed      float64       // share of workers that are killed when they have taken many steps
+
 	queueLease, duplicates time.Duration
 	maxDeliver             int
 	leaseTTL               time.Duration
@@ -147,6 +150,40 @@ func choose(r *rand.Rand) swarm {
 		}
 	}
 	return s
+}
+
+// lengthen makes a world of long jobs, whose steps take time: a worker goes on for many
+// steps without the ledger, and it may be lost in their midst.
+func (s *swarm) lengthen(r *rand.Rand) {
+	s.step, s.ahead = time.Duration(200+r.IntN(3000))*time.Microsecond, pick(r, milliseconds(0, 200, 5000)...)
+	s.workers, s.length, s.gap, s.doomed = min(s.workers, 3), s.length+3*time.Second, time.Second, 0.3
+	s.tail = min(s.tail, 300*time.Millisecond) // hundreds of steps that are shared wait for it
+	for _, p := range s.jobs {
+		for i := range p.incarnations {
+			p.incarnations[i].template = 2*templates + p.incarnations[i].template%longTemplates
+		}
+	}
+}
+
+// doom kills some workers that have many steps which the ledger lacks, within so long.
+// w.mu is held.
+func (w *world) doom(p *process, within time.Duration) {
+	if w.calm || w.swarm.doomed == 0 {
+		return
+	}
+	p.runs++
+	r := w.random(fmt.Sprint(p.name, " goes on ", p.runs))
+	if r.Float64() >= w.swarm.doomed {
+		return
+	}
+	left, spell := time.Duration(r.Int64N(int64(within))), time.Duration(r.Int64N(int64(time.Second)))
+	go w.after(left, func() { // outside the lock
+		var lives bool
+		w.locked(func() { lives = p.m.process == p })
+		if lives {
+			w.restart(p.m, spell)
+		}
+	})
 }
 
 // latency is how long a message is on its way.
