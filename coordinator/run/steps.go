@@ -294,7 +294,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Tell = n, a.Steps, a.Threads, a.Tell
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Announce = n, a.Steps, a.Threads, a.Tell
 		}
 		t.publishTasks(ctx, tasks)
 	case round.Recall:

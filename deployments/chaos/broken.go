@@ -177,7 +177,7 @@ func (e *enemy) task(r job.Record, attempt int) job.Task {
 	}
 	switch t.Kind {
 	case job.Gradient:
-		t.Node, t.Steps, t.Tell, t.Threads = 1, 100, 100, job.MaxThreads
+		t.Node, t.Steps, t.Announce, t.Threads = 1, 100, 100, job.MaxThreads
 	case job.Evaluate:
 		t.Split = job.Validation
 	default:

@@ -63,9 +63,9 @@ func decodeTask(data []byte) (job.Task, error) {
 	if t.Step < 0 || t.Block < 0 {
 		return t, fmt.Errorf("decode task: step is %d and block %d; they must be 0 or more: %w", t.Step, t.Block, job.ErrInvalid)
 	}
-	if t.Steps < 0 || t.Steps > job.MaxSteps || t.Tell < 0 || t.Tell > job.MaxSteps || t.Threads < 0 || t.Threads > job.MaxThreads {
+	if t.Steps < 0 || t.Steps > job.MaxSteps || t.Announce < 0 || t.Announce > job.MaxSteps || t.Threads < 0 || t.Threads > job.MaxThreads {
 		return t, fmt.Errorf("decode task: steps is %d, tell %d and threads %d; they must be 0 … %d, and threads 0 … %d: %w",
-			t.Steps, t.Tell, t.Threads, job.MaxSteps, job.MaxThreads, job.ErrInvalid)
+			t.Steps, t.Announce, t.Threads, job.MaxSteps, job.MaxThreads, job.ErrInvalid)
 	}
 	return t, nil
 }

@@ -56,9 +56,10 @@ type Task struct {
 	// if it had been asked for alone; who computes them waits for each step's
 	// commit before the next.
 	Steps int64 `json:"steps,omitempty"`
-	// Tell, of a gradient task of the root: that steps are committed, or told of, every
-	// so many steps is enough, and the last; 0 is 1. Nobody else computes the steps.
-	Tell int64 `json:"tell,omitempty"`
+	// Announce, of a gradient task of the root: it is enough that the worker commits steps,
+	// or announces their commits, every so many steps, and the last; 0 is 1. Nobody else
+	// computes the steps.
+	Announce int64 `json:"tell,omitempty"`
 	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
 	Threads int `json:"threads,omitempty"`
 	// Class says which workers the task is for. It changes no result.

@@ -26,9 +26,9 @@ func batched(t *testing.T, steps int64) *fixture {
 }
 
 // far is the root's task for all steps, of which so many may be committed at a time.
-func (f *fixture) far(tell int64) job.Task {
+func (f *fixture) far(every int64) job.Task {
 	t := f.gradient(0, tree.Root)
-	t.Steps, t.Tell = f.plan.Spec.Steps, tell
+	t.Steps, t.Announce = f.plan.Spec.Steps, every
 	return t
 }
 
@@ -122,9 +122,9 @@ func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 	for _, progress := range []int64{1, 7, 30, 61} {
 		for _, way := range []string{"recalled", "recalled from the log", "stopped"} {
 			t.Run(fmt.Sprintf("%s after %d", way, progress), func(t *testing.T) {
-				tell := int64(5)
+				every := int64(5)
 				if way == "recalled from the log" {
-					tell = 2
+					every = 2
 				}
 				f := batched(t, 22)
 				h := counted{left: &atomic.Int64{}, gone: make(chan struct{})}
@@ -132,10 +132,10 @@ func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 				h.at = func() { close(h.gone) }
 				if way != "stopped" {
 					h.gone = nil
-					h.at = func() { f.recall(notice.Recall{Ref: f.far(tell).Ref, Before: 1}) }
+					h.at = func() { f.recall(notice.Recall{Ref: f.far(every).Ref, Before: 1}) }
 				}
 				c := f.worker(nil)
-				err := c.Handle(t.Context(), f.far(tell), h)
+				err := c.Handle(t.Context(), f.far(every), h)
 				if way != "stopped" {
 					require.NoError(t, err)
 					require.Equal(t, f.state().Committed, f.heard.commits[len(f.heard.commits)-1])
@@ -203,9 +203,9 @@ func TestABatchAmongOtherTasksOfItsWorker(t *testing.T) {
 		f := batched(t, 22)
 		c := f.worker(nil)
 		var all sync.WaitGroup
-		for _, tell := range []int64{5, 22, 4} {
+		for _, every := range []int64{5, 22, 4} {
 			all.Go(func() {
-				if err := c.Handle(t.Context(), f.far(tell), none); err != nil {
+				if err := c.Handle(t.Context(), f.far(every), none); err != nil {
 					require.ErrorIs(t, err, job.ErrStale)
 				}
 			})

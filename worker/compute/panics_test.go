@@ -85,7 +85,7 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 			tasks := []job.Task{f.ranged(0, tree.Root)}
 			switch place {
 			case "leap":
-				tasks[0].Tell = steps
+				tasks[0].Announce = steps
 			case "put":
 				tasks = []job.Task{f.gradient(0, 2), f.gradient(0, 3), f.ranged(1, tree.Root)}
 			}

@@ -63,7 +63,7 @@ type inFlight struct {
 // New returns the machine of a task, waiting for Begun.
 func New(t job.Task, l Limits) *Course {
 	return &Course{
-		task: t, limits: l, root: t.Node == tree.Root, first: t.Step, end: t.End(), every: t.Tell,
+		task: t, limits: l, root: t.Node == tree.Root, first: t.Step, end: t.End(), every: t.Announce,
 		step: t.Step, partly: -1,
 	}
 }

@@ -41,7 +41,7 @@ func TestTheTaskBringsItsStepsToTheLedger(t *testing.T) {
 		w := &world{T: t, committed: from, folded: from, confirmed: from, known: from, computed: -1}
 		w.task = job.Task{Kind: job.Gradient, Step: from, Steps: rapid.Int64Range(0, 30).Draw(t, "steps")}
 		w.task.Node = rapid.SampledFrom([]tree.Node{tree.Root, tree.Root, 2}).Draw(t, "node")
-		w.task.Tell = rapid.Int64Range(0, 12).Draw(t, "announce")
+		w.task.Announce = rapid.Int64Range(0, 12).Draw(t, "announce")
 		w.calm = rapid.Bool().Draw(t, "calm")
 		l := Limits{MinBatch: rapid.Int64Range(0, 4).Draw(t, "least"), MaxBatch: rapid.Int64Range(4, 9).Draw(t, "most")}
 		if l.MinBatch == 0 {

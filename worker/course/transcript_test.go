@@ -73,7 +73,7 @@ func parseTask(t *testing.T, line string) *Course {
 	}
 	line, announce, given := strings.Cut(line, " announce=")
 	if given {
-		_, err := fmt.Sscan(announce, &task.Tell)
+		_, err := fmt.Sscan(announce, &task.Announce)
 		require.NoError(t, err, line)
 	}
 	var node tree.Node
