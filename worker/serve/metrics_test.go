@@ -19,6 +19,7 @@ func TestThePageHasTheMetrics(t *testing.T) {
 	m := telemetry.NewMetrics("worker", "n", "k")
 	observer(m)(job.Task{Kind: job.Gradient}, time.Second, nil)
 	stopwatch(m)
+	taken(m)(5)
 	answered := predictions(m)
 	answered(3*time.Millisecond, nil)
 	answered(time.Millisecond, fmt.Errorf("rows: %w", job.ErrInvalid))
