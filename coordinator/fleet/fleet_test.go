@@ -72,7 +72,7 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 				Worker: rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}).Draw(t, "worker"), Numerics: rapid.SampledFrom([]job.Numerics{"x", "y"}).Draw(t, "numerics"),
 				Slots: rapid.IntRange(0, 4).Draw(t, "slots"), Memory: memory.Draw(t, "memory"),
 				Capabilities: rapid.SampledFrom([][]job.Capability{nil, {"memory-1gib"}, {"conv", "memory-1gib"}}).Draw(t, "capabilities"),
-				Aside: rapid.Bool().Draw(t, "aside"), Leaving: rapid.IntRange(0, 5).Draw(t, "leaving") == 0,
+				Aside:        rapid.Bool().Draw(t, "aside"), Leaving: rapid.IntRange(0, 5).Draw(t, "leaving") == 0,
 			}
 			f.Beat(0, b)
 			if beats[b.Worker] = b; b.Leaving {
