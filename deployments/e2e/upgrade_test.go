@@ -72,17 +72,20 @@ func TestTwoVersionsInOneFleet(t *testing.T) {
 	digests, err := os.ReadFile(filepath.Join(programs.Root, "deployments/jobs/DIGESTS"))
 	require.NoError(t, err)
 	first := joined.Attempts(t)
-	id := w.submit(strings.Replace(string(text), "deployments/data", data, 1))
-	end := w.follow(id).end()
-	require.Equal(t, job.Succeeded, end.State, end.Message)
-	require.Contains(t, string(digests), string(end.Outcome.ParametersSHA256)+"  digits.yaml\n")
-	require.Greater(t, old.Attempts(t)["ok"], alone["ok"], "the old worker has taken part")
-	require.Greater(t, joined.Attempts(t)["ok"], first["ok"], "the new worker has taken part")
+	tookPart := func() bool {
+		return old.Attempts(t)["ok"] > alone["ok"] && joined.Attempts(t)["ok"] > first["ok"]
+	}
+	for range 20 { // the job is short: where a process stands still for a moment, the other does all of it
+		end := w.follow(w.submit(strings.Replace(string(text), "deployments/data", data, 1))).end()
+		require.Equal(t, job.Succeeded, end.State, end.Message)
+		require.Contains(t, string(digests), string(end.Outcome.ParametersSHA256)+"  digits.yaml\n")
+		if tookPart() {
+			break
+		}
+	}
+	require.True(t, tookPart(), "both have taken part: the old worker %v, the new one %v", old.Attempts(t), joined.Attempts(t))
 
 	require.Zero(t, failures.Load(), "no attempt has failed")
-	for _, id := range []job.ID{"plain", "novel", id} {
-		require.Equal(t, job.Succeeded, w.record(id).State)
-	}
 	for _, m := range []programs.Member{old, joined} {
 		for outcome, n := range m.Attempts(t) {
 			require.Contains(t, []string{job.ClassOf(nil), job.ClassOf(job.ErrStale)}, outcome, "%d attempts", n)
