@@ -18,17 +18,29 @@ type space struct {
 	turn  []float32 // gradient of the outputs [R, Outputs]
 	blas  blas.Space
 
+	narrow   bool
 	frame    model.Frame
 	back     model.Frame // of the producer
 	producer int         // the node whose gradient Receive hears of; −1: nobody's
 }
 
-// begin makes room for a network.
-func (s *space) begin() {
+// begin makes room for a network. To predict on few rows, panels are narrow: the
+// products are those of matrices with vectors. Training has enough rows, or is short.
+func (s *space) begin(narrow bool) {
+	s.narrow = narrow
 	nodes := len(s.e.nodes())
 	s.y, s.keep, s.ready = room(s.y, nodes), room(s.keep, nodes), room(s.ready, nodes)
 	s.frame = model.Frame{Params: s.e.m.Params, Space: &s.blas, Done: s}
 	s.width = 0
+}
+
+// reset makes p a matrix of a chunk.
+func (s *space) reset(p *blas.Panels, rows, columns int) {
+	if s.narrow {
+		p.ResetNarrow(rows, columns)
+		return
+	}
+	p.Reset(rows, columns)
 }
 
 // prepare has the layers prepare for chunks whose panels are as wide as that of x.
@@ -48,7 +60,7 @@ func (s *space) gradient(lo, hi int) {
 	e, nodes := s.e, s.e.nodes()
 	features := &e.inputs[0]
 	features.SetRows(lo, e.batch.X[lo:hi])
-	s.x.ResetNarrow(e.m.Network.Features(), hi-lo)
+	s.reset(&s.x, e.m.Network.Features(), hi-lo)
 	s.x.Turn(features, lo)
 	s.forward(hi - lo)
 	d, other := &s.d[0], &s.d[1]
@@ -56,7 +68,7 @@ func (s *space) gradient(lo, hi int) {
 	for i := len(nodes) - 1; i > 0; i-- {
 		d.CopyTo(e.dz[i], lo)
 		e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
-		other.ResetNarrow(e.m.Network.Source(i).Units, hi-lo)
+		s.reset(other, e.m.Network.Source(i).Units, hi-lo)
 		s.at(i)
 		s.frame.D, s.frame.DX, s.producer = d, other, nodes[i].Input
 		nodes[i].Backward(&s.frame)
@@ -71,9 +83,9 @@ func (s *space) forward(columns int) {
 	s.prepare()
 	for i := range nodes {
 		units := nodes[i].Output().Units
-		s.y[i].ResetNarrow(units, columns)
+		s.reset(&s.y[i], units, columns)
 		if nodes[i].Keeps() {
-			s.keep[i].ResetNarrow(units, columns)
+			s.reset(&s.keep[i], units, columns)
 		}
 		s.at(i)
 		nodes[i].Forward(&s.frame)
@@ -120,7 +132,7 @@ func (s *space) loss(d *blas.Panels, lo, hi int) {
 	s.y[last].TurnTo(z)
 	s.turn = grow(s.turn, len(z))
 	e.m.Objective.Gradient(s.turn, e.terms[lo:hi], z, e.batch.Y[lo*t:hi*t], o)
-	d.ResetNarrow(o, hi-lo)
+	s.reset(d, o, hi-lo)
 	d.TurnFrom(s.turn)
 	s.frame.DX, s.producer = d, last
 	s.Receive(0, o)

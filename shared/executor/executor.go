@@ -111,7 +111,7 @@ type gradientWork Executor
 func (w *gradientWork) Do(thread int) {
 	e := (*Executor)(w)
 	s := &e.space[thread]
-	s.begin()
+	s.begin(false)
 	for {
 		i := int(e.next[0].Add(1)) - 1
 		if i >= e.chunks || e.stop.Load() {

@@ -40,7 +40,7 @@ type forwardWork Executor
 func (w *forwardWork) Do(thread int) {
 	e := (*Executor)(w)
 	s := &e.space[thread]
-	s.begin()
+	s.begin(true)
 	o := e.m.Network.Outputs()
 	for {
 		lo := (int(e.next[0].Add(1)) - 1) * e.chunk
@@ -48,7 +48,7 @@ func (w *forwardWork) Do(thread int) {
 			return
 		}
 		hi := min(lo+e.chunk, len(e.batch.X))
-		s.x.ResetNarrow(e.m.Network.Features(), hi-lo)
+		s.reset(&s.x, e.m.Network.Features(), hi-lo)
 		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
 		s.forward(hi - lo)
 		s.y[len(s.e.nodes())-1].TurnTo(e.z[lo*o : hi*o])

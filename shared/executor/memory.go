@@ -45,6 +45,9 @@ func ForwardBytes(n *model.Network, rows, threads int) int64 {
 func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	chunk := min(samples, chunkSamples(n.Params(), n.Width(), samples, threads, Budget/4))
 	of := func(units int) int64 { return blas.NarrowFloats(units, chunk) }
+	if backward {
+		of = func(units int) int64 { return blas.PanelFloats(units, chunk) }
+	}
 	floats, widest := blas.PanelFloats(chunk, n.Features())+of(n.Features())+int64(chunk)*int64(n.Outputs()), n.Outputs()
 	for _, node := range n.Nodes() {
 		units := node.Output().Units

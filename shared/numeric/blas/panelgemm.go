@@ -41,7 +41,7 @@ func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b
 	}
 	if b.nr != s.NR {
 		p := product{m: hi - lo, n: b.Cols, k: b.Rows, alpha: 1, beta: 1}
-		p.a, p.b, p.c = view.part(lo, 0), matrix{b.data, b.nr, 1}, matrix{c.data[lo*c.nr:], c.nr, 1}
+		p.a, p.b, p.c = view.part(lo, 0), matrix{b.data, 1, b.ps}, matrix{c.data[lo:], 1, c.ps}
 		p.alone(s)
 		return
 	}

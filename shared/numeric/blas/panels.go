@@ -17,7 +17,7 @@ type Panels struct {
 
 	s    *kernel.Set
 	data []float32 // element (i, j) is data[j/nr·ps + i·nr + j%nr]
-	nr   int       // columns of a panel: NR, or fewer when there is one panel of few
+	nr   int       // columns of a panel: NR, or 1
 	ps   int
 }
 
@@ -35,12 +35,12 @@ func (p *Panels) Reset(rows, cols int) {
 	p.reset(s, rows, cols, s.NR)
 }
 
-// ResetNarrow is Reset for a matrix that is no B of [GemmTree]: few columns make a panel
-// that is no wider than they are.
+// ResetNarrow is Reset for a matrix that is no B of [GemmTree]: of few columns, each is a
+// panel.
 func (p *Panels) ResetNarrow(rows, cols int) {
 	s := installed()
-	if cols <= mostRows {
-		p.reset(s, rows, cols, max(1, cols))
+	if 2*cols < s.NR {
+		p.reset(s, rows, cols, 1)
 		return
 	}
 	p.reset(s, rows, cols, s.NR)
@@ -71,8 +71,8 @@ func PanelFloats(rows, cols int) int64 {
 
 // NarrowFloats is PanelFloats of a matrix that is ResetNarrow.
 func NarrowFloats(rows, cols int) int64 {
-	if cols <= mostRows {
-		return int64(rows*cols + 16)
+	if 2*cols < widest {
+		return int64((rows + 16) * cols)
 	}
 	return PanelFloats(rows, cols)
 }
@@ -97,6 +97,12 @@ func (p *Panels) Fill(v float32) {
 
 // Spread sets every column to v [Rows].
 func (p *Panels) Spread(v []float32) {
+	if p.nr == 1 {
+		for j := range p.Cols {
+			copy(p.Panel(j, 0, p.Rows), v)
+		}
+		return
+	}
 	for i := range p.Len() {
 		panel := p.Panel(i, 0, p.Rows)
 		for r, x := range v[:p.Rows] {
@@ -152,7 +158,7 @@ func (p *Panels) SetTurned(to int, t *Panels) {
 	}
 }
 
-// SetColumns sets p [len(v[0]), Cols] to the columns v; rows is a buffer.
+// SetColumns sets the columns to v, each [Rows]; rows is a buffer.
 func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
 	if p.nr == p.s.NR {
 		rows.Reset(len(v), p.Rows)
@@ -161,14 +167,18 @@ func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
 		return
 	}
 	for j, column := range v {
-		for i, x := range column[:p.Rows] {
-			p.data[i*p.nr+j] = x
-		}
+		copy(p.Panel(j, 0, p.Rows), column)
 	}
 }
 
 // TurnTo sets v [Cols, Rows] to the transpose of p.
 func (p *Panels) TurnTo(v []float32) {
+	if p.nr == 1 {
+		for j := range p.Cols {
+			copy(v[j*p.Rows:], p.Panel(j, 0, p.Rows))
+		}
+		return
+	}
 	for i := range p.Len() {
 		turn(p.s, v[i*p.nr*p.Rows:], p.Rows, p.Panel(i, 0, p.Rows), p.nr, p.Rows, p.width(i))
 	}
@@ -176,6 +186,12 @@ func (p *Panels) TurnTo(v []float32) {
 
 // TurnFrom sets p to the transpose of v [Cols, Rows].
 func (p *Panels) TurnFrom(v []float32) {
+	if p.nr == 1 {
+		for j := range p.Cols {
+			copy(p.Panel(j, 0, p.Rows), v[j*p.Rows:])
+		}
+		return
+	}
 	for i := range p.Len() {
 		turn(p.s, p.Panel(i, 0, p.Rows), p.nr, v[i*p.nr*p.Rows:], p.Rows, p.width(i), p.Rows)
 	}
