@@ -66,9 +66,7 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	if err == nil && !s.tell(hi-lo) {
 		err = executor.ErrStopped
 	}
-	if broken := (*team.Panic)(nil); errors.As(err, &broken) {
-		err = &lifecycle.PanicError{What: fmt.Sprintf("thread %d", broken.Thread), Value: broken.Value, Stack: broken.Stack}
-	}
+	err = Contained(err)
 	if errors.Is(err, executor.ErrStopped) {
 		err = ctx.Err()
 	}
@@ -77,6 +75,15 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 		return ledger.Sums{}, err
 	}
 	return s.sum(0, hi-lo), nil
+}
+
+// Contained turns the panic of a thread of a team into the error that lifecycle.Contain
+// makes of panics. Other errors are returned as they are.
+func Contained(err error) error {
+	if broken := (*team.Panic)(nil); errors.As(err, &broken) {
+		return &lifecycle.PanicError{What: fmt.Sprintf("thread %d", broken.Thread), Value: broken.Value, Stack: broken.Stack}
+	}
+	return err
 }
 
 // compute computes the gradient of a node, of the rows that s has gathered.
@@ -135,7 +142,7 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, err
+		return nil, Contained(err)
 	}
 	return count.Sums(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"tributary/shared/gradient"
 	"tributary/shared/ledger"
 )
 
@@ -23,8 +24,10 @@ func (k *links) past(st *stepper, step int64, root ledger.Partial, before ledger
 	k.layout, k.step, k.root, k.before, k.after = st.p.layout, step, root, before, slices.Clone(before)
 	k.next.Store(0)
 	k.failed.Store(nil)
-	if team := st.s.Team(); len(before) > 1 {
-		team.Run(k)
+	if len(before) > 1 {
+		if err := st.s.Team().Run(k); err != nil {
+			return nil, gradient.Contained(err)
+		}
 	} else {
 		k.Do(0)
 	}

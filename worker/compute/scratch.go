@@ -86,8 +86,8 @@ func (p *pool) trim(idle time.Time) {
 
 // dropIdle drops the free ones that were last filled before p.idle. p.mu is held.
 func (p *pool) dropIdle() {
-	for i := len(p.free) - 1; i >= 0; i-- {
-		if p.free[i].filled.Before(p.idle) {
+	for i, s := range slices.Backward(p.free) {
+		if s.filled.Before(p.idle) {
 			p.drop(i)
 		}
 	}

@@ -136,7 +136,8 @@ func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &Hold{all: s, slots: s.within(d.Task().Threads), leaving: stop.Done(), lease: d, log: cfg.Log, renewed: time.Now()}
+	h := &Hold{all: s, slots: s.within(d.Task().Threads), leaving: stop.Done(), lease: d, log: cfg.Log}
+	h.renewed.Store(time.Now().UnixNano())
 	if err := s.take(stop, h.slots); err != nil {
 		return nil, nil, errors.Join(err, d.Nak(0))
 	}

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -118,7 +119,7 @@ type Hold struct {
 	slots   int // 0 once a borrow has failed
 	leaving <-chan struct{}
 	lease   queue.Delivery
-	renewed time.Time
+	renewed atomic.Int64 // Unix nanoseconds
 	log     zerolog.Logger
 }
 
@@ -132,11 +133,11 @@ func (h *Hold) Threads() int { return h.slots }
 // what is not begun handed back, with job.ErrStopped.
 func (h *Hold) Leaving() <-chan struct{} { return h.leaving }
 
-// Progress is to be called when part of the work is done: it keeps the lease.
-// One goroutine at a time may call it.
+// Progress is to be called when part of the work is done: it keeps the lease. Any
+// goroutine of the task may call it.
 func (h *Hold) Progress() {
-	if now := time.Now(); now.Sub(h.renewed) > h.lease.Lease()/3 {
-		h.renewed = now
+	now, last := time.Now().UnixNano(), h.renewed.Load()
+	if now-last > int64(h.lease.Lease()/3) && h.renewed.CompareAndSwap(last, now) {
 		if err := h.lease.InProgress(); err != nil {
 			h.log.Debug().Err(err).Str("task", h.lease.Task().Name()).Msg("renew lease")
 		}
