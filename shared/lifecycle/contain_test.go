@@ -33,3 +33,19 @@ func TestContainReturnsWhatTheFunctionReturns(t *testing.T) {
 	failure := errors.New("no route")
 	require.Equal(t, failure, Contain("read", func() error { return failure }))
 }
+
+// What was started is waited for, by several and more than once, and its panic is an error.
+func TestStart(t *testing.T) {
+	gate := make(chan struct{})
+	r := Start("append", func() error {
+		<-gate
+		return explode(nil)
+	})
+	close(gate)
+	for range 2 {
+		err := r.Wait()
+		require.EqualError(t, err, "append: panic: index out of range")
+		require.ErrorIs(t, err, job.ErrPoison)
+	}
+	require.NoError(t, Start("append", func() error { return nil }).Wait())
+}

@@ -12,10 +12,9 @@ import (
 
 // appending is an append of a root that runs while the next step is computed.
 type appending struct {
+	*lifecycle.Running
 	step  int64
-	done  chan struct{} // closed when the rest is set
-	after ledger.Chain
-	err   error
+	after ledger.Chain // set when it has run
 }
 
 // append appends root-gradient chunks to the log and announces the step when
@@ -53,34 +52,30 @@ func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error 
 
 // startAppend begins to append a root that the replica has folded already.
 func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
-	own := &appending{step: step, done: make(chan struct{})}
-	st.appending = own
+	own := &appending{step: step}
 	root, chain := st.root, st.chain
-	go func() {
-		defer close(own.done)
+	own.Running = lifecycle.Start("append", func() (err error) {
 		lap := st.Time.start()
 		defer func() { lap(Appending) }()
-		own.err = lifecycle.Contain("append", func() (err error) {
-			own.after, err = st.append(ctx, st.p, step, st.p.layout.AllChunks(), root, st.carried.v, chain, quiet)
-			if err != nil || st.p.progress.committed() > step {
-				return err
-			}
-			// It did not commit the step: another did, or an earlier one is missing.
-			state, err := st.ledger.State(ctx, st.p.layout)
-			if err == nil && state.Committed <= step {
-				err = fmt.Errorf("step %d: the ledger has %d steps: %w", step, state.Committed, job.ErrStale)
-			}
+		own.after, err = st.append(ctx, st.p, step, st.p.layout.AllChunks(), root, st.carried.v, chain, quiet)
+		if err != nil || st.p.progress.committed() > step {
 			return err
-		})
-	}()
+		}
+		// It did not commit the step: another did, or an earlier one is missing.
+		state, err := st.ledger.State(ctx, st.p.layout)
+		if err == nil && state.Committed <= step {
+			err = fmt.Errorf("step %d: the ledger has %d steps: %w", step, state.Committed, job.ErrStale)
+		}
+		return err
+	})
+	st.appending = own
 }
 
 // waitAppend waits for the append in flight, after which the log's chain is known.
 func (st *stepper) waitAppend(ctx context.Context) error {
 	own := st.appending
-	<-own.done // ends with ctx
+	err := own.Wait() // ends with ctx
 	st.appending = nil
-	err := own.err
 	if err == nil {
 		st.chain = own.after
 		err = st.p.replica.Confirm(ctx, own.step, own.after)

@@ -23,11 +23,10 @@ type batch struct {
 
 // batchCommit is steps on their way to the ledger.
 type batchCommit struct {
+	*lifecycle.Running
 	from     int64
 	sums     []ledger.Sums
 	snapshot ledger.Snapshot
-	done     chan struct{} // closed when err is set
-	err      error
 }
 
 // speculate folds the root before the ledger has it. Of a batch, which is not appended,
@@ -61,14 +60,13 @@ func (st *stepper) startBatch(ctx context.Context, from, steps int64) error {
 	if to := from + steps; snap.Step != to {
 		return fmt.Errorf("commit steps %d to %d: the replica is at step %d: %w", from, to, snap.Step, job.ErrStale)
 	}
-	own := &batchCommit{from: from, sums: b.sums, snapshot: snap, done: make(chan struct{})}
+	own := &batchCommit{from: from, sums: b.sums, snapshot: snap}
 	b.vectors, b.sums, b.commit = snap.Vectors, nil, own
-	go func() {
-		defer close(own.done)
+	own.Running = lifecycle.Start("commit", func() error {
 		lap := st.Time.start()
 		defer func() { lap(Appending) }()
-		own.err = lifecycle.Contain("commit", func() error { return st.commit(ctx, own) })
-	}()
+		return st.commit(ctx, own)
+	})
 	st.lap(Committing)
 	return nil
 }
@@ -99,10 +97,10 @@ func (st *stepper) commit(ctx context.Context, own *batchCommit) error {
 // waitBatch waits for the batch commit in flight.
 func (st *stepper) waitBatch(ctx context.Context) error {
 	own := st.batch.commit
-	<-own.done // ends with ctx
+	err := own.Wait() // ends with ctx
 	st.batch.commit = nil
-	if own.err != nil {
-		return own.err
+	if err != nil {
+		return err
 	}
 	return st.p.replica.Confirm(ctx, own.snapshot.Step-1, own.snapshot.Chain)
 }

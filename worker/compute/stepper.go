@@ -115,10 +115,10 @@ func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error
 // waitInFlight waits for the append or batch commit in flight, whatever becomes of it.
 func (st *stepper) waitInFlight() {
 	if st.appending != nil {
-		<-st.appending.done
+		_ = st.appending.Wait()
 	}
 	if st.batch.commit != nil {
-		<-st.batch.commit.done
+		_ = st.batch.commit.Wait()
 	}
 }
 
