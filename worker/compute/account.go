@@ -3,7 +3,6 @@ package compute
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -67,10 +66,10 @@ func (t taskName) String() string { return "task " + job.Task(t).Name() }
 // memory.
 const goodPart = 4
 
-// Trim drops buffers that no task has filled since idle, and returns the bytes that
-// programs and buffers take, as they are accounted for.
-func (c *Computer) Trim(idle time.Time) (taken int64) {
-	c.scratch.trim(idle)
+// Trim drops buffers that no task has filled during so many calls of it, and returns the
+// bytes that programs and buffers take, as they are accounted for.
+func (c *Computer) Trim(calls int64) (taken int64) {
+	c.scratch.trim(calls)
 	return c.memory.taken.Load()
 }
 
@@ -80,7 +79,7 @@ func (c *Computer) borrow(p *program, t job.Task, threads int) (*scratch, error)
 	for {
 		s, need := c.scratch.borrow(threads), p.need.Task(t.Kind, threads)
 		if need >= s.bytes/goodPart {
-			s.filled = time.Now()
+			c.scratch.fill(s)
 		}
 		if s.bytes >= need {
 			return s, nil

@@ -3,7 +3,6 @@ package compute
 import (
 	"slices"
 	"sync"
-	"time"
 
 	"tributary/shared/gradient"
 )
@@ -15,7 +14,7 @@ type scratch struct {
 	other   bool         // the second is in hand
 	others  []float32    // chunks of other nodes' partials
 	bytes   int64        // that are counted for it: of the largest task so far
-	filled  time.Time    // when a task last needed a good part of these
+	filled  int64        // the call of trim before which a task last needed a good part of these
 }
 
 // room returns a buffer [n] for what is read of partials.
@@ -47,7 +46,8 @@ type pool struct {
 
 	mu     sync.Mutex
 	free   []*scratch // the one used last at the end
-	idle   time.Time  // a scratch that was last filled before is dropped
+	trims  int64      // calls of trim
+	idle   int64      // a scratch that was last filled before this call is dropped
 	closed bool
 }
 
@@ -75,19 +75,27 @@ func (p *pool) giveBack(s *scratch) {
 	p.dropIdle()
 }
 
-// trim drops the scratches that no task has filled since a time, those in use when they
-// are given back.
-func (p *pool) trim(idle time.Time) {
+// trim drops the scratches that no task has filled during so many calls of it, those in
+// use when they are given back.
+func (p *pool) trim(calls int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idle = idle
+	p.trims++
+	p.idle = p.trims - calls
 	p.dropIdle()
+}
+
+// fill notes that a task needs a good part of a scratch.
+func (p *pool) fill(s *scratch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.filled = p.trims
 }
 
 // dropIdle drops the free ones that were last filled before p.idle. p.mu is held.
 func (p *pool) dropIdle() {
 	for i, s := range slices.Backward(p.free) {
-		if s.filled.Before(p.idle) {
+		if s.filled < p.idle {
 			p.drop(i)
 		}
 	}

@@ -212,12 +212,12 @@ func (w *worker) beatUntil(ctx context.Context) error {
 	}
 }
 
-// idleAfter is how long buffers are kept that no task fills.
-const idleAfter = 30 * time.Second
+// idleBeats is for how many heartbeats buffers are kept that no task fills.
+const idleBeats = 30
 
 // trim gives memory back that no task uses.
 func (w *worker) trim() {
-	taken := w.computer.Trim(time.Now().Add(-idleAfter))
+	taken := w.computer.Trim(idleBeats)
 	if w.cfg.Taken != nil {
 		w.cfg.Taken(taken)
 	}
