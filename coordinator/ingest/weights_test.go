@@ -61,7 +61,7 @@ func TestWeightsTooLargeAreNotRead(t *testing.T) {
 // One file of weights is in memory at a time; who waits for its turn leaves with its
 // context.
 func TestWeightsOneAtATime(t *testing.T) {
-	data, err := registry.EncodeWeights(oneTensor, []float32{1, 2, 3, 4})
+	data, err := registry.EncodeWeights(oneTensor, model.Weights{Trained: []float32{1, 2, 3, 4}})
 	require.NoError(t, err)
 	from := sources{"w": data}
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -96,7 +96,7 @@ func TestWeightsOneAtATime(t *testing.T) {
 // Reading weights ends with its context, wherever it is.
 func TestWeightsAreCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	data, err := registry.EncodeWeights(oneTensor, []float32{1, 2, 3, 4})
+	data, err := registry.EncodeWeights(oneTensor, model.Weights{Trained: []float32{1, 2, 3, 4}})
 	require.NoError(t, err)
 	slow := &cutting{bytes.NewReader(data), 5, cancel}
 	err = Weights(ctx, opener(func() (io.ReadCloser, error) { return io.NopCloser(slow), nil }), "w", oneTensor, none)

@@ -15,6 +15,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	networks "tributary/shared/model"
 	"tributary/shared/readable"
 	"tributary/shared/registry"
 )
@@ -75,7 +76,7 @@ func model(t *testing.T, classes ...string) *registry.Model {
 	if len(classes) > 0 {
 		card.Spec.Loss, card.Preprocessing.Label.Kind, params[1] = job.SigmoidCrossEntropy, dataset.Categorical, 0
 	}
-	m, err := registry.New(card, params)
+	m, err := registry.New(card, networks.Weights{Trained: params})
 	require.NoError(t, err)
 	return m
 }

@@ -180,7 +180,7 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
-	}, params)
+	}, t.engine.Weights(params))
 	if err != nil {
 		return nil, fmt.Errorf("make model: %w", err)
 	}

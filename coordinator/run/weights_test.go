@@ -27,7 +27,7 @@ func weights(t *testing.T, units int) []byte {
 	t.Helper()
 	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, 1)
 	require.NoError(t, err)
-	data, err := registry.EncodeWeights(n.Tensors(), make([]float32, n.Params()))
+	data, err := registry.EncodeWeights(n.Tensors(), n.NewWeights())
 	require.NoError(t, err)
 	return data
 }

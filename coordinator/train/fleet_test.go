@@ -342,7 +342,8 @@ func engine(t *testing.T, s *job.Spec) *gradient.Engine {
 	blobs := blob.NewMemory(0)
 	manifest, err := ingest.Run(t.Context(), s, &ingest.Roots{Anywhere: true}, blobs, nil)
 	require.NoError(t, err)
-	p := &plan.Plan{Version: plan.Version, Spec: *s, Dataset: *manifest, ChunkLen: 1 << 16}
+	p, err := plan.Make(s, manifest, 1<<16, nil)
+	require.NoError(t, err)
 	e, err := gradient.Compile(t.Context(), p, blobs, dataset.NewCache(blobs, 1<<26))
 	require.NoError(t, err)
 	return e

@@ -88,8 +88,8 @@ func TestLineIsGradientDescent(t *testing.T) {
 		w, b = w-0.01*dw, b-0.01*db
 	}
 	m := loaded(t, dir)
-	require.InEpsilon(t, w, float64(m.Params[0]), 1e-5)
-	require.InEpsilon(t, b, float64(m.Params[1]), 1e-5)
+	require.InEpsilon(t, w, float64(m.Weights.Trained[0]), 1e-5)
+	require.InEpsilon(t, b, float64(m.Weights.Trained[1]), 1e-5)
 	require.InEpsilon(t, 6*w+b, at6(t, m), 1e-5)
 }
 
@@ -99,8 +99,8 @@ func TestLineTendsToLeastSquares(t *testing.T) {
 	text := replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 600`)
 	_, dir := trained(t, replaced(t, text, `"learning_rate": 0.01`, `"learning_rate": 0.05`), 1)
 	m := loaded(t, dir)
-	require.InDelta(t, 1.4, m.Params[0], 1e-3)
-	require.InDelta(t, 0.8, m.Params[1], 1e-3)
+	require.InDelta(t, 1.4, m.Weights.Trained[0], 1e-3)
+	require.InDelta(t, 0.8, m.Weights.Trained[1], 1e-3)
 	require.InDelta(t, 9.2, at6(t, m), 1e-3)
 }
 
@@ -127,7 +127,7 @@ func checkFiles(t *testing.T, dir string, o *job.Outcome) {
 	require.Equal(t, dir, o.Out)
 	m := loaded(t, dir)
 	require.Equal(t, o.ParametersSHA256, m.Card.ParametersSHA256)
-	require.Equal(t, o.ParametersSHA256, registry.ParametersDigest(m.Params))
+	require.Equal(t, o.ParametersSHA256, registry.ParametersDigest(m.Weights.Trained))
 	require.Equal(t, o.Metrics, m.Card.Metrics)
 	require.Equal(t, o.Metrics[job.Train]["loss"], *o.TrainLoss)
 	require.Positive(t, o.Seconds)

@@ -84,8 +84,8 @@ func TestASavedModelIsVerified(t *testing.T) {
 
 	// Weights that were changed with the digest in the card.
 	model := loaded(t, dir)
-	model.Params[3]++
-	forged, err := registry.New(model.Card, model.Params)
+	model.Weights.Trained[3]++
+	forged, err := registry.New(model.Card, model.Weights)
 	require.NoError(t, err)
 	some, err := registry.Encode(forged)
 	require.NoError(t, err)

@@ -182,11 +182,14 @@ func (s *Subject) take(data []byte) error {
 // checkWeights fails with job.ErrCorrupt unless the file has the parameters that the
 // subject ends with.
 func checkWeights(s *Subject, r io.Reader, size int64) error {
-	params := make([]float32, s.Engine.Network.Params())
-	if err := registry.ReadWeights(r, size, s.Engine.Network.Tensors(), params); err != nil {
+	weights := s.Engine.Network.NewWeights()
+	if err := registry.ReadWeights(r, size, s.Engine.Network.Tensors(), weights); err != nil {
 		return fmt.Errorf("%s: %w: %w", registry.WeightsFile, err, job.ErrCorrupt)
 	}
-	if got := registry.ParametersDigest(params); s.Final != "" && got != s.Final {
+	if !slices.Equal(weights.Frozen, s.Engine.Weights(nil).Frozen) {
+		return fmt.Errorf("%s has other frozen parameters than the job began with: %w", registry.WeightsFile, job.ErrCorrupt)
+	}
+	if got := registry.ParametersDigest(weights.Trained); s.Final != "" && got != s.Final {
 		return fmt.Errorf("%s has parameters %s; recorded are %s: %w", registry.WeightsFile, got, s.Final, job.ErrCorrupt)
 	}
 	return nil

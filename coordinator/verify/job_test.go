@@ -51,7 +51,7 @@ func (s *stores) finish(t *testing.T) {
 	require.NoError(t, f.History.Add(0, s.marks))
 	steps, err := f.Encode(16)
 	require.NoError(t, err)
-	weights, err := registry.EncodeWeights(s.e.Network.Tensors(), s.folds[16].Vectors[0])
+	weights, err := registry.EncodeWeights(s.e.Network.Tensors(), s.e.Weights(s.folds[16].Vectors[0]))
 	require.NoError(t, err)
 	s.files = map[string][]byte{"j/" + history.FileName: steps, "j/" + registry.WeightsFile: weights}
 	s.record.State, s.record.Released, s.log = job.Succeeded, true, memory.New()

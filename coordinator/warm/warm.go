@@ -23,6 +23,7 @@ import (
 
 	"tributary/shared/blob"
 	"tributary/shared/checkpoint"
+	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
@@ -138,10 +139,11 @@ func (j *Jobs) checkpoint(ctx context.Context, r job.Record, c job.Checkpoint) (
 	if err != nil {
 		return nil, fmt.Errorf("its plan: %w", err)
 	}
-	network, err := p.Network()
+	e, err := gradient.Compile(ctx, p, j.Blobs, nil)
 	if err != nil {
 		return nil, fmt.Errorf("its model: %w", err)
 	}
+	network := e.Network
 	m, err := checkpoint.Open(ctx, j.Blobs, c.Digest)
 	if err != nil {
 		return nil, err
@@ -153,5 +155,5 @@ func (j *Jobs) checkpoint(ctx context.Context, r job.Record, c job.Checkpoint) (
 	if err != nil {
 		return nil, err
 	}
-	return registry.EncodeWeights(network.Tensors(), params)
+	return registry.EncodeWeights(network.Tensors(), e.Weights(params))
 }

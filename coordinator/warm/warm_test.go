@@ -44,7 +44,7 @@ func (m models) OpenFile(_ context.Context, model, file string) (io.ReadCloser, 
 
 var spec = job.Spec{
 	Model: job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1}}}, Init: job.Init{Scheme: job.Zeros}}, Loss: job.MSE,
-	Batch: 1, Microbatches: 1, Steps: 3,
+	Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.1}}, Batch: 1, Microbatches: 1, Steps: 3,
 }
 
 // save stores a checkpoint of the parameters and momentum after some steps.
@@ -73,7 +73,7 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	require.NoError(t, err)
 	network, err := model.New(spec.Model, 1)
 	require.NoError(t, err)
-	final, err := registry.EncodeWeights(network.Tensors(), []float32{5, 6})
+	final, err := registry.EncodeWeights(network.Tensors(), model.Weights{Trained: []float32{5, 6}})
 	require.NoError(t, err)
 
 	r := &records{job.Record{ID: "line", Run: "r", State: job.Running, Plan: digest}}
@@ -88,7 +88,7 @@ func TestParametersOfOtherJobs(t *testing.T) {
 		data, err := io.ReadAll(f)
 		require.NoError(t, err)
 		params := make([]float32, 2)
-		return params, registry.LoadWeights(data, network.Tensors(), params)
+		return params, registry.LoadWeights(data, network.Tensors(), model.Weights{Trained: params})
 	}
 	refused := func(source, want string) {
 		t.Helper()

@@ -11,7 +11,7 @@ import (
 type Model struct {
 	Network   *model.Network
 	Objective objective.Objective
-	Params    []float32 // [P]
+	Weights   model.Weights
 }
 
 // targets is the number of columns of y.

@@ -30,7 +30,7 @@ func (s *space) begin(narrow bool) {
 	s.narrow = narrow
 	nodes := len(s.e.nodes())
 	s.y, s.keep, s.ready = room(s.y, nodes), room(s.keep, nodes), room(s.ready, nodes)
-	s.frame = model.Frame{Params: s.e.m.Params, Space: &s.blas, Done: s}
+	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s}
 	s.width = 0
 }
 
@@ -58,23 +58,32 @@ func (s *space) prepare() {
 // gradient computes dz of all nodes and the loss terms of samples lo to hi.
 func (s *space) gradient(lo, hi int) {
 	e, nodes := s.e, s.e.nodes()
-	features := &e.inputs[0]
-	features.SetRows(lo, e.batch.X[lo:hi])
 	s.reset(&s.x, e.m.Network.Features(), hi-lo)
-	s.x.Turn(features, lo)
+	if e.trained == 0 {
+		e.inputs[0].SetRows(lo, e.batch.X[lo:hi])
+		s.x.Turn(&e.inputs[0], lo)
+	} else {
+		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
+	}
 	s.forward(hi - lo)
 	d, other := &s.d[0], &s.d[1]
 	s.loss(d, lo, hi)
-	for i := len(nodes) - 1; i > 0; i-- {
-		d.CopyTo(e.dz[i], lo)
-		e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
+	for i := len(nodes) - 1; ; i-- {
+		if !nodes[i].Gradient().None() {
+			d.CopyTo(e.dz[i], lo)
+			if i > 0 {
+				e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
+			}
+		}
+		if i == e.trained {
+			return
+		}
 		s.reset(other, e.m.Network.Source(i).Units, hi-lo)
 		s.at(i)
 		s.frame.D, s.frame.DX, s.producer = d, other, nodes[i].Input
 		nodes[i].Backward(&s.frame)
 		d, other = other, d
 	}
-	d.CopyTo(e.dz[0], lo)
 }
 
 // forward computes the outputs of all nodes for the chunk's features.

@@ -39,12 +39,13 @@ type Executor struct {
 	stop   atomic.Bool
 	final  sync.Mutex
 
-	m      Model
-	dst    []float32
-	losses []float64
-	batch  Batch
-	slice  slice
-	hooks  Hooks
+	m       Model
+	trained int // the first node with trained parameters
+	dst     []float32
+	losses  []float64
+	batch   Batch
+	slice   slice
+	hooks   Hooks
 }
 
 // New returns an executor that works in the threads of t; nil is the caller's one.
@@ -64,8 +65,7 @@ func New(t *team.Team) *Executor {
 // It fails with ErrStopped when a hook says so, and with a [*team.Panic] when a thread
 // has panicked; dst and losses then hold anything.
 func (e *Executor) Gradient(dst []float32, losses []float64, m Model, b Batch, h Hooks) error {
-	e.m = m
-	e.m.Params = m.Params[:m.Network.Params()]
+	e.m, e.trained = m, m.Network.Trained()
 	err := e.subtree(dst[:m.Network.Params()], losses, b, h, 0)
 	e.release()
 	return err
@@ -148,6 +148,9 @@ func (e *Executor) fit(samples int) {
 	// that neighbours do not meet in the cache.
 	stride := (samples+15)/16*16 | 16
 	for i := range nodes {
+		if nodes[i].Gradient().None() {
+			continue
+		}
 		e.inputs[i].Reset(samples, n.Source(i).Units)
 		g, units := &e.dz[i], nodes[i].Output().Units
 		*g = blas32.General{Rows: units, Cols: samples, Stride: stride, Data: grow(g.Data, units*stride)}

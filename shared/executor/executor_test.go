@@ -10,6 +10,7 @@ import (
 
 	"tributary/shared/executor"
 	"tributary/shared/job"
+	"tributary/shared/model"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
 )
@@ -131,7 +132,7 @@ func BenchmarkGradient(b *testing.B) {
 	const rows = 64
 	n := compile(b, job.SoftmaxCrossEntropy, 784, layer(256, job.ReLU), layer(128, job.ReLU), layer(10, ""))
 	params, grad, losses := make([]float32, n.Params()), make([]float32, n.Params()), make([]float64, 1)
-	n.Init(params, 1)
+	n.Init(model.Weights{Trained: params}, 1)
 	batch := executor.Batch{X: rowsOf(random(rows*784, 2, 1), rows, 784), Y: labels(job.SoftmaxCrossEntropy, rows, 10), Bounds: []int{0, rows}}
 	e := executor.New(nil)
 	b.ReportAllocs()
@@ -145,7 +146,7 @@ func BenchmarkGradient(b *testing.B) {
 func BenchmarkForward(b *testing.B) {
 	n := compile(b, job.SoftmaxCrossEntropy, 784, layer(256, job.ReLU), layer(128, job.ReLU), layer(10, ""))
 	params := make([]float32, n.Params())
-	n.Init(params, 1)
+	n.Init(model.Weights{Trained: params}, 1)
 	for _, rows := range []int{1, 4, 8, 64, 256} {
 		b.Run(strconv.Itoa(rows), func(b *testing.B) {
 			x, e := rowsOf(random(rows*784, 2, 1), rows, 784), executor.New(nil)

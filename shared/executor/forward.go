@@ -10,7 +10,6 @@ const forwardFloats = 4 << 20
 // error of each, and with a [*team.Panic] when a thread has panicked.
 func (e *Executor) Forward(m Model, x [][]float32, each func(lo, hi int, z []float32) error) error {
 	e.m = m
-	e.m.Params = m.Params[:m.Network.Params()]
 	defer e.release()
 	o, per := m.Network.Outputs(), e.forwardSamples()
 	for lo := 0; lo < len(x); lo += per {

@@ -27,7 +27,7 @@ func compile(t require.TestingT, loss job.Loss, features int, layers ...job.Laye
 }
 
 func (n network) under(params []float32) executor.Model {
-	return executor.Model{Network: n.Network, Objective: n.of, Params: params}
+	return executor.Model{Network: n.Network, Objective: n.of, Weights: model.Weights{Trained: params}}
 }
 
 // rowsOf is x [rows, features] row by row.

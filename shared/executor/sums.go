@@ -90,6 +90,9 @@ func chunkSamples(params, width, samples, threads, budget int) int {
 // planNode appends the parts of a node and returns the number of blocks so far.
 func (e *Executor) planNode(node, samples, target, block int) int {
 	out, in := e.nodes()[node].Output().Units, e.m.Network.Source(node).Units
+	if e.nodes()[node].Gradient().None() {
+		return block
+	}
 	blocksOf := (out + mostUnits - 1) / mostUnits
 	units := roundUp((out+blocksOf-1)/blocksOf, unitGrain)
 	for i := 0; i < out; i += units {

@@ -49,6 +49,7 @@ type Engine struct {
 	layout  ledger.Layout // of nobody's job
 	blocks  shaped
 	initial []float32 // given initial parameters; nil: made from the seed
+	frozen  []float32 // [F]
 
 	mu     sync.Mutex
 	orders [2]*epochOrder // the last two epochs asked for
@@ -63,15 +64,20 @@ type epochOrder struct {
 // they are gone or damaged it fails with job.ErrNotFound or job.ErrCorrupt.
 func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks) (*Engine, error) {
 	e, err := compile(p, blocks)
-	if err != nil || p.Init == "" {
-		return e, err
+	if err != nil {
+		return nil, err
+	}
+	e.frozen = make([]float32, e.Network.Frozen())
+	if p.Init == "" {
+		e.Network.Init(model.Weights{Frozen: e.frozen}, p.Spec.Seed)
+		return e, nil
 	}
 	data, err := blob.Fetch(ctx, store, p.Init)
 	if err != nil {
 		return nil, fmt.Errorf("read initial weights: %w", err)
 	}
 	e.initial = make([]float32, e.Network.Params())
-	if err := registry.LoadWeights(data, e.Network.Tensors(), e.initial); err != nil {
+	if err := registry.LoadWeights(data, e.Network.Tensors(), e.Weights(e.initial)); err != nil {
 		return nil, fmt.Errorf("model.init.from: %w", err)
 	}
 	return e, nil
@@ -115,7 +121,7 @@ func (e *Engine) Initial(dst []float32) {
 		copy(dst, e.initial)
 		return
 	}
-	e.Network.Init(dst, e.Plan.Spec.Seed)
+	e.Network.Init(model.Weights{Trained: dst}, e.Plan.Spec.Seed)
 }
 
 // Divisor is what a root gradient is divided by, once.
@@ -131,9 +137,15 @@ func (e *Engine) Layout(ref job.Ref) ledger.Layout {
 	return l
 }
 
+// Weights are all parameters of the network, of the trained ones [P] and those that the
+// engine has.
+func (e *Engine) Weights(params []float32) model.Weights {
+	return model.Weights{Trained: params, Frozen: e.frozen}
+}
+
 // under is the model that is computed with.
 func (e *Engine) under(params []float32) executor.Model {
-	return executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
+	return executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
 }
 
 // order returns the order of an epoch, made once for the tasks that share it.

@@ -19,7 +19,7 @@ func TestGivenInitialWeights(t *testing.T) {
 	for i := range given {
 		given[i] = float32(i) / 8
 	}
-	weights, err := registry.EncodeWeights(from.Network.Tensors(), given)
+	weights, err := registry.EncodeWeights(from.Network.Tensors(), from.Weights(given))
 	require.NoError(t, err)
 	e, _ := gradienttest.Job{Init: weights}.Engine(t)
 	require.Equal(t, given, initial(e))

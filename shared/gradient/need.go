@@ -82,7 +82,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 			n.blockRows, n.blockBytes = max(n.blockRows, ref.Rows), max(n.blockBytes, ref.Bytes)
 		}
 	}
-	n.Program = (copies + 1 + initial) * vector
+	n.Program = (copies+1+initial)*vector + (1+initial)*4*int64(network.Frozen())
 	held := int64(2)
 	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(p.Dataset.Targets))
 	if n.leaves > 1 {

@@ -131,7 +131,7 @@ func TestABlockIsEvaluatedInSlices(t *testing.T) {
 	b, err := dataset.NewCache(store, 1<<20).Get(t.Context(), e.Plan.Dataset.Splits[job.Validation][0])
 	require.NoError(t, err)
 	one, outputs := executor.New(nil), []float32(nil)
-	m := executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
+	m := executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
 	for x := range slices.Chunk(b.X, b.Features) {
 		require.NoError(t, one.Forward(m, [][]float32{x}, func(_, _ int, z []float32) error {
 			outputs = append(outputs, z...)

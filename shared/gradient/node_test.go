@@ -72,7 +72,7 @@ func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 	e, store := gradienttest.Job{}.Engine(t)
 	blocks := dataset.NewCache(store, 1<<20)
 	refs, params, one := e.Plan.Dataset.Splits[job.Train], initial(e), executor.New(nil)
-	m := executor.Model{Network: e.Network, Objective: e.Objective, Params: params}
+	m := executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
 	seen := map[dataset.RowRef]int{}
 	for step := range e.Plan.StepsPerEpoch() {
 		root := node(t, e, step, tree.Root)

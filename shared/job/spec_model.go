@@ -27,7 +27,11 @@ type Dense struct {
 	Units      int        `json:"units" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"number of outputs"`
 	Activation Activation `json:"activation,omitempty" jsonschema:"default=none" jsonschema_description:"applied to each output"`
 	Bias       *bool      `json:"bias,omitempty" jsonschema:"default=true" jsonschema_description:"add a trained constant to each output"`
+	Trainable  *bool      `json:"trainable,omitempty" jsonschema_description:"false: training leaves the layer's parameters as they are, as init.from gives them or the seed makes them; default true"`
 }
+
+// Frozen reports whether training leaves the layer's parameters as they are.
+func (d *Dense) Frozen() bool { return d.Trainable != nil && !*d.Trainable }
 
 // Activation is an elementwise function after a layer.
 type Activation string

@@ -13,9 +13,9 @@ import (
 
 // dense is y = activation(z), z = W x + b.
 type dense struct {
-	in, out    int // I, O
-	weight     int // offset of W [O, I]
-	bias       int // offset of b [O]; −1 without
+	in, out    int    // I, O
+	weight     Tensor // W [O, I]
+	bias       Tensor // b [O]; of length 0 without
 	activation job.Activation
 }
 
@@ -31,28 +31,41 @@ func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, 
 	if err != nil {
 		return nil, err
 	}
-	l := &dense{in: inputs, out: d.Units, bias: -1, activation: a}
-	l.weight = r.add(name+".weight", weight, l.in, l.out, l.out, l.in)
+	l := &dense{in: inputs, out: d.Units, activation: a}
+	l.weight = r.add(name+".weight", weight, d.Frozen(), l.in, l.out, l.out, l.in)
 	if d.Bias == nil || *d.Bias {
-		l.bias = r.add(name+".bias", bias, l.in, l.out, l.out)
+		l.bias = r.add(name+".bias", bias, d.Frozen(), l.in, l.out, l.out)
 	}
 	return l, r.check(path)
 }
 
-func (l *dense) Output() Shape      { return Shape{Positions: 1, Units: l.out} }
-func (l *dense) Keeps() bool        { return l.activation == job.GELU }
-func (l *dense) Gradient() Gradient { return Gradient{Product: l.weight, Column: l.bias} }
+func (l *dense) Output() Shape { return Shape{Positions: 1, Units: l.out} }
+func (l *dense) Keeps() bool   { return l.activation == job.GELU }
+
+// Gradient is dW = Σ dz ⊗ x and db = Σ dz.
+func (l *dense) Gradient() Gradient {
+	g := Gradient{Product: -1, Column: -1}
+	if l.weight.Frozen {
+		return g
+	}
+	if g.Product = l.weight.Offset; l.biased() {
+		g.Column = l.bias.Offset
+	}
+	return g
+}
+
+func (l *dense) biased() bool { return l.bias.Len > 0 }
 
 // weights is W [O, I].
-func (l *dense) weights(params []float32) blas32.General {
-	return blas32.General{Rows: l.out, Cols: l.in, Stride: l.in, Data: params[l.weight : l.weight+l.out*l.in]}
+func (l *dense) weights(w Weights) blas32.General {
+	return blas32.General{Rows: l.out, Cols: l.in, Stride: l.in, Data: w.Of(l.weight)}
 }
 
 // Prepare makes a panel whose columns are b.
 func (l *dense) Prepare(f *Frame) {
-	if l.bias >= 0 {
+	if l.biased() {
 		f.Ready.ResetLike(f.X, l.out)
-		f.Ready.Spread(f.Params[l.bias : l.bias+l.out])
+		f.Ready.Spread(f.Weights.Of(l.bias))
 	}
 }
 
@@ -62,10 +75,10 @@ func (l *dense) Forward(f *Frame) {
 	step := specified.RowsAtOnce(blas.NoTrans)
 	for from := 0; from < l.out; from += step {
 		to := min(from+step, l.out)
-		specified.GemmPanels(f.Space, blas.NoTrans, from, to, l.weights(f.Params), f.X, f.Y)
+		specified.GemmPanels(f.Space, blas.NoTrans, from, to, l.weights(f.Weights), f.X, f.Y)
 		for b := range f.Y.Len() {
 			v := f.Y.Panel(b, from, to)
-			if l.bias >= 0 {
+			if l.biased() {
 				numeric.Add(v, v, f.Ready.Panel(0, from, to))
 			}
 			activate(l.activation, v, f.kept(b, from, to))
@@ -88,7 +101,7 @@ func (l *dense) Backward(f *Frame) {
 	step := specified.RowsAtOnce(blas.Trans)
 	for from := 0; from < l.in; from += step {
 		to := min(from+step, l.in)
-		specified.GemmPanels(f.Space, blas.Trans, from, to, l.weights(f.Params), f.D, f.DX)
+		specified.GemmPanels(f.Space, blas.Trans, from, to, l.weights(f.Weights), f.D, f.DX)
 		f.Done.Receive(from, to)
 	}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"tributary/shared/job"
 )
@@ -56,11 +57,20 @@ func New(m job.Model, features int) (*Network, error) {
 			module++
 		}
 	}
+	if n.params == 0 {
+		return nil, fmt.Errorf("model.layers: none is trainable: want at least 1: %w", job.ErrInvalid)
+	}
 	return n, nil
 }
 
 // Nodes are the layers in topological order. The caller does not change them.
 func (n *Network) Nodes() []Node { return n.nodes }
+
+// Trained is the first node that has trained parameters. Nothing is differentiated before
+// it.
+func (n *Network) Trained() int {
+	return slices.IndexFunc(n.nodes, func(node Node) bool { return !node.Gradient().None() })
+}
 
 // Source is the shape of a node's input.
 func (n *Network) Source(node int) Shape {

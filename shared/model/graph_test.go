@@ -26,9 +26,9 @@ func compile(t require.TestingT, scheme job.Scheme, features int, layers ...job.
 }
 
 func initial(n *model.Network, seed uint64) []float32 {
-	p := make([]float32, n.Params())
-	n.Init(p, seed)
-	return p
+	w := n.NewWeights()
+	n.Init(w, seed)
+	return w.Trained
 }
 
 func TestNewRefuses(t *testing.T) {
@@ -100,6 +100,25 @@ func TestInit(t *testing.T) {
 	require.InDelta(t, 0.2, greatest, 0.002)
 	require.Equal(t, make([]float32, 50), p[5000:5050])
 	require.Equal(t, make([]float32, n.Params()), initial(compile(t, job.Zeros, 100, layers...), 7))
+}
+
+// Frozen tensors lie in a vector of their own, and have the initial values that they would
+// have if they were trained.
+func TestFrozenTensors(t *testing.T) {
+	no := false
+	frozen := job.Layer{Dense: &job.Dense{Units: 5, Trainable: &no}}
+	n, whole := compile(t, "", 7, frozen, layer(3, "")), compile(t, "", 7, layer(5, ""), layer(3, ""))
+	require.Equal(t, []int{5*3 + 3, 7*5 + 5, 1}, []int{n.Params(), n.Frozen(), n.Trained()})
+	w, v := n.NewWeights(), whole.NewWeights()
+	n.Init(w, 3)
+	whole.Init(v, 3)
+	for i, tensor := range n.Tensors() {
+		require.Equal(t, i < 2, tensor.Frozen)
+		require.Equal(t, v.Of(whole.Tensors()[i]), w.Of(tensor))
+	}
+	_, err := model.New(job.Model{Layers: []job.Layer{frozen}}, 7)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "model.layers: none is trainable: want at least 1")
 }
 
 // A row's tensors do not shift when a layer is added behind them.

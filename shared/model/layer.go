@@ -29,7 +29,7 @@ type Layer interface {
 }
 
 // Gradient is the sums over positions that a layer's parameters' gradients are. Each is
-// the offset of its tensor in the parameter vector, or −1.
+// the offset of its tensor among the trained parameters, or −1 where it has none.
 type Gradient struct {
 	// Product is Σ z ⊗ x, [O, I]: of a matrix of weights.
 	Product int
@@ -37,17 +37,20 @@ type Gradient struct {
 	Column int
 }
 
+// None reports whether the layer has no trained parameters.
+func (g Gradient) None() bool { return g.Product < 0 && g.Column < 0 }
+
 // Frame is what a layer computes on: one chunk of samples in one thread. R is the
 // chunk's samples times positions; a matrix has a column for each.
 type Frame struct {
-	Params []float32    // of the network [P]
-	X, Y   *blas.Panels // input [I, R], output [O, R]
-	Keep   *blas.Panels // [O, R], of a layer that keeps
-	Ready  *blas.Panels // what Prepare makes
-	D      *blas.Panels // [O, R]
-	DX     *blas.Panels // [I, R]
-	Done   Receiver
-	Space  *blas.Space
+	Weights Weights      // of the network
+	X, Y    *blas.Panels // input [I, R], output [O, R]
+	Keep    *blas.Panels // [O, R], of a layer that keeps
+	Ready   *blas.Panels // what Prepare makes
+	D       *blas.Panels // [O, R]
+	DX      *blas.Panels // [I, R]
+	Done    Receiver
+	Space   *blas.Space
 }
 
 // Receiver is told of units of a gradient that are complete, while they are in the

@@ -9,12 +9,38 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Tensor is a named view of the flat parameter vector: the Len floats from Offset.
+// Tensor is a named view of a flat vector: the Len floats from Offset of the trained
+// parameters, or of the frozen ones.
 type Tensor struct {
 	Name        string
 	Shape       []int
+	Frozen      bool // training leaves it as it is
 	Offset, Len int
 	Init        Initializer
+}
+
+// Weights are all parameters of a network.
+type Weights struct {
+	Trained []float32 // [P]
+	Frozen  []float32 // [F]
+}
+
+// Has reports whether the weights have all elements of a tensor.
+func (w Weights) Has(t Tensor) bool {
+	n := len(w.Trained)
+	if t.Frozen {
+		n = len(w.Frozen)
+	}
+	return t.Offset >= 0 && t.Len >= 0 && t.Offset <= n-t.Len
+}
+
+// Of is the tensor's part of the weights, [Len].
+func (w Weights) Of(t Tensor) []float32 {
+	from := w.Trained
+	if t.Frozen {
+		from = w.Frozen
+	}
+	return from[t.Offset : t.Offset+t.Len]
 }
 
 // Initializer makes a tensor's initial values.
@@ -39,12 +65,12 @@ func (u Uniform) Fill(v []float32, r *numeric.Rand) {
 	}
 }
 
-// registry collects the tensors of a network, which fill the parameter vector without
-// gaps in the order in which layers declare them.
+// registry collects the tensors of a network. They fill the vector of the trained and
+// that of the frozen parameters without gaps, in the order in which layers declare them.
 type registry struct {
-	scheme  job.Scheme
-	tensors []Tensor
-	params  int
+	scheme         job.Scheme
+	tensors        []Tensor
+	params, frozen int // P, F
 }
 
 // role says what a tensor is to its layer; a scheme treats weights and biases apart.
@@ -55,15 +81,20 @@ const (
 	bias
 )
 
-// add declares a tensor of a layer with so many inputs and outputs, and returns its offset.
-func (r *registry) add(name string, what role, fanIn, fanOut int, shape ...int) (offset int) {
-	t := Tensor{Name: name, Shape: shape, Offset: r.params, Len: 1, Init: r.initializer(what, fanIn, fanOut)}
+// add declares a tensor of a layer with so many inputs and outputs.
+func (r *registry) add(name string, what role, frozen bool, fanIn, fanOut int, shape ...int) Tensor {
+	t := Tensor{Name: name, Shape: shape, Frozen: frozen, Offset: r.params, Len: 1, Init: r.initializer(what, fanIn, fanOut)}
 	for _, n := range shape {
 		t.Len *= n
 	}
+	if frozen {
+		t.Offset = r.frozen
+		r.frozen += t.Len
+	} else {
+		r.params += t.Len
+	}
 	r.tensors = append(r.tensors, t)
-	r.params += t.Len
-	return t.Offset
+	return t
 }
 
 // initializer is that of the scheme for a tensor.
@@ -89,14 +120,22 @@ func (r *registry) initializer(what role, fanIn, fanOut int) Initializer {
 // check refuses more parameters than a job may have; path is the layer that was
 // declared last.
 func (r *registry) check(path string) error {
-	if r.params > job.MaxParams {
-		return fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, r.params, job.MaxParams, job.ErrInvalid)
+	if all := r.params + r.frozen; all > job.MaxParams {
+		return fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, all, job.MaxParams, job.ErrInvalid)
 	}
 	return nil
 }
 
-// Params is P, the length of the flat parameter vector.
+// Params is P, the number of trained parameters: the length of the vectors of the ledger.
 func (n *Network) Params() int { return n.params }
+
+// Frozen is F, the number of frozen parameters.
+func (n *Network) Frozen() int { return n.frozen }
+
+// NewWeights makes room for the network's parameters.
+func (n *Network) NewWeights() Weights {
+	return Weights{Trained: make([]float32, n.params), Frozen: make([]float32, n.frozen)}
+}
 
 // Tensors lists the parameters in declared order.
 func (n *Network) Tensors() []Tensor {
@@ -107,11 +146,14 @@ func (n *Network) Tensors() []Tensor {
 	return tensors
 }
 
-// Init writes initial parameters to dst [P]. Each tensor has its own stream of random
-// numbers: its values depend on the seed, its place in the order and its initializer
-// alone.
-func (n *Network) Init(dst []float32, seed uint64) {
+// Init writes initial parameters to dst. A nil part of it is left out. Each tensor has its
+// own stream of random numbers: its values depend on the seed, its place in the order and
+// its initializer alone.
+func (n *Network) Init(dst Weights, seed uint64) {
 	for i, t := range n.tensors {
-		t.Init.Fill(dst[t.Offset:t.Offset+t.Len], numeric.NewRand(seed, numeric.ForInit, uint64(i), 0))
+		if t.Frozen && dst.Frozen == nil || !t.Frozen && dst.Trained == nil {
+			continue
+		}
+		t.Init.Fill(dst.Of(t), numeric.NewRand(seed, numeric.ForInit, uint64(i), 0))
 	}
 }

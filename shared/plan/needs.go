@@ -18,7 +18,14 @@ type Operation struct {
 // Operations are those that this program knows beyond the base set, in the order in which
 // versions of the program have learned them. A version adds to its end, nothing is removed,
 // and nothing changes it once the program runs.
-var Operations []Operation
+var Operations = []Operation{
+	{Capability: "frozen", Used: (*Plan).freezes},
+}
+
+// freezes reports whether a layer is not trained.
+func (p *Plan) freezes() bool {
+	return slices.ContainsFunc(p.Spec.Model.Layers, func(l job.Layer) bool { return l.Dense != nil && l.Dense.Frozen() })
+}
 
 // Capabilities lists the operations that this program knows.
 func Capabilities() []job.Capability {

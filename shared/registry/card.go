@@ -48,8 +48,9 @@ type Card struct {
 	Dataset          job.Digest   `json:"dataset"` // of the manifest
 	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
 	ParametersSHA256 job.Digest   `json:"parameters_sha256"`
-	Numerics         job.Numerics `json:"numerics"` // arithmetic the parameters were computed with
-	Versions         Versions     `json:"versions"` // what wrote the model
+	FrozenSHA256     job.Digest   `json:"frozen_sha256,omitempty"` // of those that training has left as they were
+	Numerics         job.Numerics `json:"numerics"`                // arithmetic the parameters were computed with
+	Versions         Versions     `json:"versions"`                // what wrote the model
 }
 
 // Versions are those that can change a model's bits.

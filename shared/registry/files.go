@@ -29,7 +29,7 @@ func Encode(m *Model) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := EncodeWeights(m.Network.Tensors(), m.Params)
+	weights, err := EncodeWeights(m.Network.Tensors(), m.Weights)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of model %.80q: %w", WeightsFile, string(m.Card.ID), err)
 	}

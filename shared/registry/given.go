@@ -52,7 +52,7 @@ func ReadFile(r io.Reader, tensors []model.Tensor) ([]byte, error) {
 		return nil, err
 	}
 	body := bodySize(tensors)
-	if err := errors.Join(match(entries, tensors, int(body/4)), cover(entries, uint64(body))); err != nil {
+	if err := errors.Join(match(entries, tensors), cover(entries, uint64(body))); err != nil {
 		return nil, err
 	}
 	data := make([]byte, 8+int(n)+int(body))

@@ -24,7 +24,7 @@ var givenTensors = []model.Tensor{
 
 func givenFile(t *testing.T, tensors []model.Tensor, params []float32) []byte {
 	t.Helper()
-	data, err := EncodeWeights(tensors, params)
+	data, err := EncodeWeights(tensors, model.Weights{Trained: params})
 	require.NoError(t, err)
 	return data
 }

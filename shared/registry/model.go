@@ -29,33 +29,43 @@ type Model struct {
 	Card      Card
 	Network   *model.Network
 	objective objective.Objective
-	Params    []float32 // [P], in declared order
+	Weights   model.Weights
 
 	rows  *dataset.RowReader
 	bytes int64
 }
 
-// New makes a model of what training ended with. It keeps params, and fills in
+// New makes a model of what training ended with. It keeps the weights, and fills in
 // what follows from the rest of the card: version, features, outputs, the
 // parameters' digest, and this program's versions. It fails with
 // job.ErrInvalid when the card contradicts itself or a parameter is not finite.
-func New(card Card, params []float32) (*Model, error) {
-	m := &Model{Card: card, Params: params}
+func New(card Card, weights model.Weights) (*Model, error) {
+	m := &Model{Card: card, Weights: weights}
 	m.Card.Version = CardVersion
 	if err := m.compile(); err != nil {
 		return nil, err
 	}
-	if len(params) != m.Network.Params() {
-		return nil, fmt.Errorf("model %s: %d parameters; its spec has %d: %w", card.ID, len(params), m.Network.Params(), job.ErrInvalid)
+	if got, want := [2]int{len(weights.Trained), len(weights.Frozen)}, [2]int{m.Network.Params(), m.Network.Frozen()}; got != want {
+		return nil, fmt.Errorf("model %s: %d parameters and %d frozen ones; its spec has %d and %d: %w", card.ID, got[0], got[1], want[0], want[1], job.ErrInvalid)
 	}
-	if i := slices.IndexFunc(params, notFinite); i >= 0 {
-		return nil, fmt.Errorf("model %s: parameter %d is %v: %w", card.ID, i, params[i], job.ErrInvalid)
+	for _, v := range [][]float32{weights.Trained, weights.Frozen} {
+		if i := slices.IndexFunc(v, notFinite); i >= 0 {
+			return nil, fmt.Errorf("model %s: parameter %d is %v: %w", card.ID, i, v[i], job.ErrInvalid)
+		}
 	}
 	m.Card.Features, m.Card.Outputs = m.Network.Features(), m.Network.Outputs()
-	m.Card.ParametersSHA256 = ParametersDigest(params)
+	m.Card.ParametersSHA256, m.Card.FrozenSHA256 = ParametersDigest(weights.Trained), frozenDigest(weights)
 	running := build.Read()
 	m.Card.Versions = Versions{Program: running.Program, Go: running.Go, Gonum: running.Modules["gonum.org/v1/gonum"]}
 	return m, nil
+}
+
+// frozenDigest is the digest of the frozen parameters; empty where there are none.
+func frozenDigest(w model.Weights) job.Digest {
+	if len(w.Frozen) == 0 {
+		return ""
+	}
+	return ParametersDigest(w.Frozen)
 }
 
 // ParametersDigest is the SHA-256 of the parameters' float32 little-endian

@@ -100,7 +100,7 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 
 // flush predicts on the rows collected.
 func (b *batch) flush() error {
-	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Params: b.m.Params}
+	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Weights: b.m.Weights}
 	err := b.executor.Forward(m, b.x, func(lo, hi int, z []float32) error {
 		if b.m.objective.Classes(b.m.Card.Outputs) > 0 {
 			return b.classify(b.places[lo:hi], z)

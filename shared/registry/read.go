@@ -44,7 +44,7 @@ func Read(files Files, admit func(bytes int64) error) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", CardFile, err)
 	}
-	m.bytes += 4 * int64(m.Network.Params())
+	m.bytes += 4 * int64(m.Network.Params()+m.Network.Frozen())
 	if admit != nil {
 		if err := admit(m.bytes); err != nil {
 			return nil, err
@@ -54,8 +54,13 @@ func Read(files Files, admit func(bytes int64) error) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
 	}
-	if got := ParametersDigest(m.Params); got != m.Card.ParametersSHA256 {
-		return nil, fmt.Errorf("%s has parameters %s; %s names %.80q: %w", WeightsFile, got, CardFile, string(m.Card.ParametersSHA256), job.ErrCorrupt)
+	for _, w := range []struct {
+		what      string
+		got, want job.Digest
+	}{{"parameters", ParametersDigest(m.Weights.Trained), m.Card.ParametersSHA256}, {"frozen parameters", frozenDigest(m.Weights), m.Card.FrozenSHA256}} {
+		if w.got != w.want {
+			return nil, fmt.Errorf("%s has %s %s; %s names %.80q: %w", WeightsFile, w.what, w.got, CardFile, string(w.want), job.ErrCorrupt)
+		}
 	}
 	return m, nil
 }
@@ -77,22 +82,27 @@ func (m *Model) checkCard() error {
 
 // readParams reads a weights file of size bytes.
 func (m *Model) readParams(r io.Reader, size int64) error {
-	n := int64(m.Network.Params())
+	n := int64(m.Network.Params() + m.Network.Frozen())
 	if size < 8+4*n {
 		return fmt.Errorf("%d bytes are too few for %d parameters: %w", size, n, job.ErrCorrupt)
 	}
 	if size > 8+4*n+maxModelHeader {
 		return fmt.Errorf("%d bytes are too many for %d parameters and a header of at most %d bytes: %w", size, n, maxModelHeader, job.ErrCorrupt)
 	}
-	if m.Params == nil {
-		m.Params = make([]float32, n)
+	if m.Weights.Trained == nil {
+		m.Weights = m.Network.NewWeights()
 	}
-	return ReadWeights(r, size, m.Network.Tensors(), m.Params)
+	return ReadWeights(r, size, m.Network.Tensors(), m.Weights)
 }
 
 // ReadWeights reads a safetensors file of size bytes as LoadWeights does, holding
 // little beside its header and dst in memory. An error of r is returned as it is.
-func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst []float32) error {
+func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst model.Weights) error {
+	for _, t := range tensors {
+		if !dst.Has(t) {
+			return fmt.Errorf("tensor %s: elements %d to %d of %d parameters and %d frozen ones: %w", t.Name, t.Offset, t.Offset+t.Len, len(dst.Trained), len(dst.Frozen), job.ErrInvalid)
+		}
+	}
 	header, err := readHeader(r, size)
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst []float32)
 	if err := cover(entries, uint64(size-8)-uint64(len(header))); err != nil {
 		return err
 	}
-	if err := match(entries, tensors, len(dst)); err != nil {
+	if err := match(entries, tensors); err != nil {
 		return err
 	}
 	inFile := slices.SortedStableFunc(slices.Values(tensors), func(a, b model.Tensor) int {
@@ -113,7 +123,7 @@ func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst []float32)
 	var f faults
 	buf := make([]byte, 64<<10)
 	for _, t := range inFile {
-		part := dst[t.Offset : t.Offset+t.Len]
+		part := dst.Of(t)
 		for at := 0; at < len(part); {
 			piece := part[at:min(at+len(buf)/4, len(part))]
 			if _, err := io.ReadFull(r, buf[:4*len(piece)]); err != nil {
@@ -152,8 +162,8 @@ func readHeader(r io.Reader, size int64) ([]byte, error) {
 	return header, nil
 }
 
-// match tests that a file's entries are the tensors, which are views of params floats.
-func match(entries map[string]entry, tensors []model.Tensor, params int) error {
+// match tests that a file's entries are the tensors.
+func match(entries map[string]entry, tensors []model.Tensor) error {
 	var f faults
 	others := maps.Clone(entries)
 	for _, t := range tensors {
@@ -164,8 +174,8 @@ func match(entries map[string]entry, tensors []model.Tensor, params int) error {
 			f.add("tensor %s %v is missing", t.Name, t.Shape)
 		case !slices.Equal(e.Shape, t.Shape):
 			f.add("tensor %s has shape %v; the model's is %v", t.Name, e.Shape, t.Shape)
-		case t.Offset < 0 || t.Len < 0 || t.Offset > params-t.Len || uint64(4*t.Len) != e.Offsets[1]-e.Offsets[0]:
-			f.add("tensor %s: elements %d to %d of %d parameters", t.Name, t.Offset, t.Offset+t.Len, params)
+		case uint64(4*t.Len) != e.Offsets[1]-e.Offsets[0]:
+			f.add("tensor %s has %d elements; the model's has %d", t.Name, (e.Offsets[1]-e.Offsets[0])/4, t.Len)
 		}
 	}
 	if len(others) > 0 {

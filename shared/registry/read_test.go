@@ -103,7 +103,7 @@ func TestReadStreamsTheParameters(t *testing.T) {
 	var got *Model
 	n := allocated(func() { got, err = Decode(files) })
 	require.NoError(t, err)
-	require.Equal(t, m.Params, got.Params)
+	require.Equal(t, m.Weights.Trained, got.Weights.Trained)
 	require.GreaterOrEqual(t, got.Bytes(), int64(4*len(params)))
 	require.Less(t, n, uint64(got.Bytes())+2<<20)
 }
@@ -119,7 +119,7 @@ func TestReadAgain(t *testing.T) {
 		return read(bytes.NewReader(data), int64(len(data)))
 	}, nil)
 	require.NoError(t, err)
-	require.Equal(t, []float32{1.5, -2.25, 0.125}, m.Params)
+	require.Equal(t, []float32{1.5, -2.25, 0.125}, m.Weights.Trained)
 }
 
 type readerFunc func([]byte) (int, error)

@@ -13,6 +13,7 @@ import (
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
+	"tributary/shared/model"
 )
 
 // column is a numeric column that is left as it is.
@@ -40,7 +41,7 @@ func linear(t testing.TB, loss job.Loss, classes []string, label dataset.Column,
 		Metrics: map[job.Split]map[string]float64{job.Train: {"loss": 0.25, "rmse": 0.5}},
 		Dataset: "d1", Plan: "p1", Numerics: "n1",
 	}
-	m, err := New(card, params)
+	m, err := New(card, model.Weights{Trained: params})
 	require.NoError(t, err)
 	return m
 }
@@ -56,7 +57,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 	got, err := Load(dir)
 	require.NoError(t, err)
-	require.Equal(t, m.Params, got.Params)
+	require.Equal(t, m.Weights.Trained, got.Weights.Trained)
 	require.Empty(t, cmp.Diff(m.Card, got.Card))
 
 	names, err := os.ReadDir(dir)
@@ -95,13 +96,13 @@ func TestNewRefuses(t *testing.T) {
 	for want, change := range map[string]func(c *Card) []float32{
 		"1 parameters; its spec has 2":                               func(*Card) []float32 { return []float32{1} },
 		"parameter 1 is NaN":                                         func(*Card) []float32 { return []float32{1, zero / zero} },
-		"preprocessing is missing":                                   func(c *Card) []float32 { c.Preprocessing = nil; return m.Params },
-		"2 classes; loss mse over 1 outputs has 0":                   func(c *Card) []float32 { c.Classes = []string{"a", "b"}; return m.Params },
-		"0 classes; loss sigmoid_cross_entropy over 1 outputs has 2": func(c *Card) []float32 { c.Spec.Loss = job.SigmoidCrossEntropy; return m.Params },
+		"preprocessing is missing":                                   func(c *Card) []float32 { c.Preprocessing = nil; return m.Weights.Trained },
+		"2 classes; loss mse over 1 outputs has 0":                   func(c *Card) []float32 { c.Classes = []string{"a", "b"}; return m.Weights.Trained },
+		"0 classes; loss sigmoid_cross_entropy over 1 outputs has 2": func(c *Card) []float32 { c.Spec.Loss = job.SigmoidCrossEntropy; return m.Weights.Trained },
 	} {
 		card := m.Card
 		params := change(&card)
-		_, err := New(card, params)
+		_, err := New(card, model.Weights{Trained: params})
 		require.ErrorIs(t, err, job.ErrInvalid, want)
 		require.ErrorContains(t, err, want)
 	}

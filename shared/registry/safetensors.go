@@ -36,16 +36,15 @@ type entry struct {
 	Offsets []uint64 `json:"data_offsets"` // [begin, end]
 }
 
-// EncodeWeights returns params [P] as a safetensors file with the given
-// tensors, which must be views of params in declared order. The same
-// arguments give the same bytes.
-func EncodeWeights(tensors []model.Tensor, params []float32) ([]byte, error) {
+// EncodeWeights returns weights as a safetensors file with the given tensors, which must
+// be views of them in declared order. The same arguments give the same bytes.
+func EncodeWeights(tensors []model.Tensor, weights model.Weights) ([]byte, error) {
 	// "format": "pt" is what loaders in PyTorch look for.
 	header := []byte(`{"` + metadata + `":{"format":"pt"}`)
 	size := 0
 	for _, t := range tensors {
-		if t.Offset < 0 || t.Len < 0 || t.Offset > len(params)-t.Len {
-			return nil, fmt.Errorf("tensor %q: elements %d to %d of %d parameters", t.Name, t.Offset, t.Offset+t.Len, len(params))
+		if !weights.Has(t) {
+			return nil, fmt.Errorf("tensor %q: elements %d to %d of %d parameters and %d frozen ones", t.Name, t.Offset, t.Offset+t.Len, len(weights.Trained), len(weights.Frozen))
 		}
 		name, err := json.Marshal(t.Name)
 		if err != nil {
@@ -66,7 +65,7 @@ func EncodeWeights(tensors []model.Tensor, params []float32) ([]byte, error) {
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(header)))
 	out = append(out, header...)
 	for _, t := range tensors {
-		out = wire.AppendFloats(out, params[t.Offset:t.Offset+t.Len])
+		out = wire.AppendFloats(out, weights.Of(t))
 	}
 	return out, nil
 }

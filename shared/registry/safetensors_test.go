@@ -38,11 +38,11 @@ func TestGolden(t *testing.T) {
 	tensors, params := mlp()
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	got, err := EncodeWeights(tensors, params)
+	got, err := EncodeWeights(tensors, model.Weights{Trained: params})
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	read := make([]float32, len(params))
-	require.NoError(t, LoadWeights(want, tensors, read))
+	require.NoError(t, LoadWeights(want, tensors, model.Weights{Trained: read}))
 	require.Equal(t, params, read)
 }
 
@@ -53,7 +53,7 @@ func TestReadsForeignFile(t *testing.T) {
 	require.NoError(t, err)
 	tensors, params := mlp()
 	read := make([]float32, len(params))
-	require.NoError(t, LoadWeights(data, tensors, read))
+	require.NoError(t, LoadWeights(data, tensors, model.Weights{Trained: read}))
 	require.Equal(t, params, read)
 }
 
@@ -90,7 +90,7 @@ func TestRefusesMalformed(t *testing.T) {
 		"begins at 12, where the one before": file(`{`+a+`,"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}`, 16),
 		"cannot unmarshal":                   file(`{"a":[]}`, 0),
 	} {
-		err := LoadWeights(data, nil, nil)
+		err := LoadWeights(data, nil, model.Weights{})
 		require.ErrorIs(t, err, job.ErrInvalid, want)
 		require.ErrorContains(t, err, want)
 	}
@@ -98,26 +98,26 @@ func TestRefusesMalformed(t *testing.T) {
 
 func TestLoadWeightsNamesTheTensors(t *testing.T) {
 	tensors, params := mlp()
-	data, err := EncodeWeights(tensors, params)
+	data, err := EncodeWeights(tensors, model.Weights{Trained: params})
 	require.NoError(t, err)
 	wanted := []model.Tensor{
 		tensors[0],
 		{Name: "layers.0.bias", Shape: []int{3}, Offset: 6, Len: 3},
 		{Name: "layers.4.weight", Shape: []int{1, 2}, Offset: 9, Len: 2},
 	}
-	err = LoadWeights(data, wanted, make([]float32, 11))
+	err = LoadWeights(data, wanted, model.Weights{Trained: make([]float32, 11)})
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "tensor layers.0.bias has shape [2]; the model's is [3]")
 	require.ErrorContains(t, err, "tensor layers.4.weight [1 2] is missing")
 	require.ErrorContains(t, err, `the model has no tensor "layers.2.bias, layers.2.weight"`)
 
 	params[7] = float32(math.NaN())
-	data, err = EncodeWeights(tensors, params)
+	data, err = EncodeWeights(tensors, model.Weights{Trained: params})
 	require.NoError(t, err)
-	require.ErrorContains(t, LoadWeights(data, tensors, params), "tensor layers.0.bias: element 1 is NaN")
+	require.ErrorContains(t, LoadWeights(data, tensors, model.Weights{Trained: params}), "tensor layers.0.bias: element 1 is NaN")
 
-	require.Error(t, LoadWeights(data, tensors, params[:5]), "a destination that is too short")
-	_, err = EncodeWeights(tensors, params[:5])
+	require.Error(t, LoadWeights(data, tensors, model.Weights{Trained: params[:5]}), "a destination that is too short")
+	_, err = EncodeWeights(tensors, model.Weights{Trained: params[:5]})
 	require.ErrorContains(t, err, "elements 0 to 6 of 5 parameters")
 }
 
@@ -136,10 +136,10 @@ func TestWeightsRoundTrip(t *testing.T) {
 			n += size
 		}
 		params := rapid.SliceOfN(rapid.Float32(), n, n).Draw(t, "params")
-		data, err := EncodeWeights(tensors, params)
+		data, err := EncodeWeights(tensors, model.Weights{Trained: params})
 		require.NoError(t, err)
 		read := make([]float32, n)
-		require.NoError(t, LoadWeights(data, tensors, read))
+		require.NoError(t, LoadWeights(data, tensors, model.Weights{Trained: read}))
 		require.Equal(t, params, read)
 	})
 }
@@ -148,20 +148,20 @@ func TestWeightsRoundTrip(t *testing.T) {
 // bytes, and never a panic.
 func FuzzSafetensors(f *testing.F) {
 	tensors, params := mlp()
-	good, err := EncodeWeights(tensors, params)
+	good, err := EncodeWeights(tensors, model.Weights{Trained: params})
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add(file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4))
 	f.Add(file(`{"__metadata__":{"a":"b"}} `, 0))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		read := make([]float32, len(params))
-		if err := LoadWeights(data, tensors, read); err != nil {
+		if err := LoadWeights(data, tensors, model.Weights{Trained: read}); err != nil {
 			require.ErrorIs(t, err, job.ErrInvalid)
 			return
 		}
-		again, err := EncodeWeights(tensors, read)
+		again, err := EncodeWeights(tensors, model.Weights{Trained: read})
 		require.NoError(t, err)
-		require.NoError(t, LoadWeights(again, tensors, make([]float32, len(params))))
+		require.NoError(t, LoadWeights(again, tensors, model.Weights{Trained: make([]float32, len(params))}))
 	})
 }
 

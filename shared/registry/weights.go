@@ -14,10 +14,10 @@ import (
 const maxFaults = 10
 
 // LoadWeights reads a safetensors file that has exactly the given tensors, in
-// any order, into dst [P]. It fails with job.ErrInvalid and names every tensor
+// any order, into dst. It fails with job.ErrInvalid and names every tensor
 // that is missing, not of the model, of another shape or not finite; dst is
 // then unspecified.
-func LoadWeights(data []byte, tensors []model.Tensor, dst []float32) error {
+func LoadWeights(data []byte, tensors []model.Tensor, dst model.Weights) error {
 	return ReadWeights(bytes.NewReader(data), int64(len(data)), tensors, dst)
 }
 

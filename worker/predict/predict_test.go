@@ -18,6 +18,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
+	"tributary/shared/model"
 	"tributary/shared/registry"
 )
 
@@ -87,7 +88,7 @@ func (s *store) putColumn(t *testing.T, id job.ID, slope float32, column dataset
 		ID:            id,
 		Spec:          job.Spec{Loss: job.MSE, Model: job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 1, Activation: job.NoActivation}}}}},
 		Preprocessing: &dataset.Preprocessing{Columns: []dataset.Column{column}, Label: column},
-	}, []float32{slope, 0})
+	}, model.Weights{Trained: []float32{slope, 0}})
 	require.NoError(t, err)
 	files, err := registry.Encode(m)
 	require.NoError(t, err)
