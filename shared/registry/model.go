@@ -45,12 +45,16 @@ func New(card Card, weights model.Weights) (*Model, error) {
 	if err := m.compile(); err != nil {
 		return nil, err
 	}
-	if got, want := [2]int{len(weights.Trained), len(weights.Frozen)}, [2]int{m.Network.Params(), m.Network.Frozen()}; got != want {
-		return nil, fmt.Errorf("model %s: %d parameters and %d frozen ones; its spec has %d and %d: %w", card.ID, got[0], got[1], want[0], want[1], job.ErrInvalid)
-	}
-	for _, v := range [][]float32{weights.Trained, weights.Frozen} {
-		if i := slices.IndexFunc(v, notFinite); i >= 0 {
-			return nil, fmt.Errorf("model %s: parameter %d is %v: %w", card.ID, i, v[i], job.ErrInvalid)
+	for _, v := range []struct {
+		what   string
+		values []float32
+		want   int
+	}{{"parameter", weights.Trained, m.Network.Params()}, {"frozen parameter", weights.Frozen, m.Network.Frozen()}} {
+		if len(v.values) != v.want {
+			return nil, fmt.Errorf("model %s: %d %ss; its spec has %d: %w", card.ID, len(v.values), v.what, v.want, job.ErrInvalid)
+		}
+		if i := slices.IndexFunc(v.values, notFinite); i >= 0 {
+			return nil, fmt.Errorf("model %s: %s %d is %v: %w", card.ID, v.what, i, v.values[i], job.ErrInvalid)
 		}
 	}
 	m.Card.Features, m.Card.Outputs = m.Network.Features(), m.Network.Outputs()
