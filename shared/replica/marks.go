@@ -8,12 +8,13 @@ import (
 	"tributary/shared/ledger"
 )
 
-// maxMarks bounds the marks kept: 512 KiB, of many more steps than there are
-// between two snapshots.
+// maxMarks bounds the marks that a replica keeps. It is 512 KiB of marks: many more steps
+// than there are between two snapshots.
 const maxMarks = 1 << 16
 
-// mark notes the chain past the step that was folded last; nil when it is not
-// known yet: Confirm notes it. The lock is held with everything.
+// mark appends the mark of the chain after the newest folded step. It does nothing when the
+// chain is not known yet (nil); Confirm appends the mark then. The caller holds the whole
+// lock.
 func (r *Replica) mark(after ledger.Chain) {
 	if after == nil {
 		return
@@ -24,8 +25,9 @@ func (r *Replica) mark(after ledger.Chain) {
 	r.marks = append(r.marks, after.Mark())
 }
 
-// Marks returns the marks of the steps from, from+1, …: the newest that were folded
-// here one by one and are in the log.
+// Marks returns the marks of the steps from, from+1, …: the newest steps that this replica
+// folded one by one and that are in the log. Steps that a snapshot brought have no marks
+// here.
 func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, err error) {
 	if err := r.lock.Acquire(ctx, 1); err != nil {
 		return 0, nil, fmt.Errorf("wait for the replica: %w", err)

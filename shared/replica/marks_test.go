@@ -9,8 +9,8 @@ import (
 	"tributary/shared/replica"
 )
 
-// marked tests that the replica's marks are those of the log's newest steps, up to
-// that one.
+// marked checks that the replica's marks are those of the log's newest steps, up to step
+// to-1.
 func (h *history) marked(t require.TestingT, r *replica.Replica, to int64) {
 	from, marks, err := r.Marks(context.Background())
 	require.NoError(t, err)
@@ -20,7 +20,8 @@ func (h *history) marked(t require.TestingT, r *replica.Replica, to int64) {
 	}
 }
 
-// A speculative step has its mark when it is confirmed, and none when it is discarded.
+// A speculative step gets its mark when the process confirms it, and no mark when it is
+// discarded.
 func TestASpeculativeStepIsMarkedWhenItIsConfirmed(t *testing.T) {
 	h := newHistory(t, adam)
 	r := replica.New(h.e, ref)

@@ -1,14 +1,16 @@
-// Package replica is a process's cached fold of a job's update log: the
-// parameters and optimizer state after some number of steps.
+// Package replica keeps one process's copy of a job's training state: the parameters and
+// the optimizer state after some number of steps. A replica computes them by applying
+// ("folding") the root gradients of the job's update log, one step after the other.
 //
-// It owns bringing the fold to a step, from a snapshot and the log, and
-// handing out the parameters while they hold still. It decides nothing. Workers
-// keep one per job; the coordinator makes one to save the model.
+// The package brings a replica to a given step, from a snapshot and the log. It hands out
+// the parameters and keeps them unchanged while a caller uses them. It does not decide
+// which step to go to: its callers do. A worker keeps one replica per job. The coordinator
+// makes one to save the model.
 //
-// Invariant: the vectors at step t are the same bits in every process, because
-// folding is a pure function of the root gradients; so a replica may be thrown
-// away at any time. It follows the log's hash chain: it never folds a step of
-// another history than the one it has folded so far.
+// Invariant: the vectors at step t have the same bits in every process, because folding is
+// a pure function of the root gradients. So a process may discard a replica at any time. A
+// replica follows the log's hash chain: it never folds a step that belongs to another
+// history than the steps that it has folded.
 package replica
 
 import (
@@ -27,28 +29,30 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// Replica is one job's fold. It is safe for concurrent use.
+// Replica is the training state of one job, after some number of steps. It is safe for
+// concurrent use.
 type Replica struct {
 	engine *gradient.Engine
 	layout ledger.Layout
 
-	// lock is held by readers with weight 1 and by the one who changes the fold
-	// with everything. It is no mutex, because it is held while the ledger is
-	// read: whoever waits for it can still be stopped.
+	// lock is a read-write lock. A reader acquires weight 1; the goroutine that changes the
+	// fold acquires the weight everything. It is not a mutex, because a goroutine holds it
+	// while it reads the ledger: a goroutine that waits for the lock must stop when its
+	// context ends.
 	lock    *semaphore.Weighted
 	step    int64        // steps folded
 	vectors [][]float32  // parameters, then optimizer state; each [P]
-	chain   ledger.Chain // the log's, up to step; nil while the last step's link is not known
+	chain   ledger.Chain // the log's chain, up to step; nil while the link of the last step is not known
 	root    []float32    // scratch for the log's next root gradient
-	// marks are those of the newest steps folded, the last that of step-1. They
-	// begin where the fold was loaded, at most maxMarks steps back.
+	// marks are the marks of the newest folded steps; the last one is that of step-1. They
+	// begin at the step where the fold was loaded, and there are at most maxMarks of them.
 	marks []ledger.Mark
 
-	waiting   atomic.Int32  // how many wait for a confirmed fold
-	confirmed chan struct{} // nil, or closed when the fold is no longer speculative; guarded by lock
+	waiting   atomic.Int32  // number of goroutines that wait for a confirmed fold
+	confirmed chan struct{} // nil when the fold is confirmed; closed when it stops being speculative; guarded by lock
 }
 
-// everything is the weight of lock.
+// everything is the whole weight of lock: who holds it is alone.
 const everything = math.MaxInt64
 
 // New returns the replica at step 0.
@@ -63,7 +67,8 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 	return r
 }
 
-// restart goes back to the parameters before the first step.
+// restart sets the replica to the initial parameters, at step 0. The fold is confirmed
+// then.
 func (r *Replica) restart() {
 	r.step, r.marks = 0, nil
 	r.follow(r.layout.Genesis())
@@ -73,22 +78,23 @@ func (r *Replica) restart() {
 	r.engine.Initial(r.vectors[0])
 }
 
-// restartUnless begins anew when the vectors may be half overwritten: after an error, or
-// a panic.
+// restartUnless restarts the replica unless *whole is true. Callers defer it: after an
+// error or a panic, the vectors may be half overwritten.
 func (r *Replica) restartUnless(whole *bool) {
 	if !*whole {
 		r.restart()
 	}
 }
 
-// Bytes is the memory that the replica's vectors take.
+// Bytes returns the memory of the replica's vectors, in bytes.
 func (r *Replica) Bytes() int64 {
 	return int64(len(r.vectors)+1) * int64(r.layout.Params) * 4
 }
 
-// View brings the replica to step and calls use with the parameters [P] and
-// the log's chain before that step, nil while the fold is speculative; the parameters hold still until it returns. It fails with job.ErrStale when the replica has
-// folded past step: the step is committed.
+// View brings the replica to step and calls use with the parameters [P] and the log's chain
+// before that step. The chain is nil while the fold is speculative. The parameters do not
+// change until use returns. View fails with job.ErrStale when the replica has folded more
+// than step steps: the step is already committed.
 func (r *Replica) View(ctx context.Context, l ledger.Reader, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
 		at, err := r.hold(ctx, step, use)
@@ -104,8 +110,8 @@ func (r *Replica) View(ctx context.Context, l ledger.Reader, step int64, use fun
 	}
 }
 
-// hold calls use while the replica is kept at step, if that is where it is,
-// and returns where it is.
+// hold calls use if the replica is at step, and keeps it there until use returns. It
+// returns the step at which the replica is.
 func (r *Replica) hold(ctx context.Context, step int64, use func(params []float32, chain ledger.Chain) error) (at int64, err error) {
 	if err := r.lock.Acquire(ctx, 1); err != nil {
 		return 0, fmt.Errorf("wait for the replica: %w", err)
@@ -121,7 +127,8 @@ func (r *Replica) hold(ctx context.Context, step int64, use func(params []float3
 	return r.step, err
 }
 
-// own waits until nobody else uses the replica; the caller releases everything.
+// own acquires the whole lock: it waits until nobody else uses the replica. The caller
+// releases the weight everything.
 func (r *Replica) own(ctx context.Context) error {
 	if err := r.lock.Acquire(ctx, everything); err != nil {
 		return fmt.Errorf("wait for the replica: %w", err)
@@ -129,13 +136,14 @@ func (r *Replica) own(ctx context.Context) error {
 	return nil
 }
 
-// advance folds the log up to step, from a snapshot where the log is trimmed.
+// advance folds the log up to step. Where the log is trimmed, it loads the newest snapshot
+// and continues from there.
 func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
 	defer r.lock.Release(everything)
-	behind := false // a snapshot was older than the log's beginning
+	behind := false // whether the last snapshot was older than the log's first step
 	for r.step < step {
 		if r.confirmed != nil {
 			return fmt.Errorf("fold step %d: the step before is on its way to the ledger: %w", r.step, job.ErrNotFound)
@@ -149,8 +157,9 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 			if err := r.load(ctx, l); err != nil {
 				return err
 			}
-			// Between the two reads the ledger may have been put back to an
-			// older copy of itself; a second look tells that from a damaged one.
+			// Between the two reads, somebody may have replaced the ledger by an older copy
+			// of itself. A second attempt shows whether that happened or the ledger is
+			// damaged.
 			if r.step <= from && behind {
 				return fmt.Errorf("log is trimmed at step %d, but the newest snapshot is at %d: %w", from, r.step, job.ErrCorrupt)
 			}
@@ -162,7 +171,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 	return nil
 }
 
-// load replaces the fold by the newest snapshot.
+// load replaces the fold by the newest snapshot of the ledger.
 func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 	vectors := r.vectors
 	if r.layout.Wire.Lossy() {
@@ -180,7 +189,8 @@ func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 	return nil
 }
 
-// fold applies one root gradient in the threads of a team, nil for none, after which the log's chain is after.
+// fold applies one root gradient [P] with the threads of the team by (nil: without a team).
+// after is the log's chain after the step, or nil when it is not known yet.
 func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
 	whole := false
 	defer r.restartUnless(&whole)
@@ -190,10 +200,9 @@ func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after le
 	r.mark(after)
 }
 
-// Offer folds the root gradient of a step that is committed, when it is the
-// replica's next one, and takes over the log's chain after it; it saves reading
-// the step back from the log. When ctx ends before the replica is free, nothing
-// is folded.
+// Offer folds the root gradient of a committed step if it is the replica's next step and
+// the fold is confirmed. after is the log's chain after the step. Offer saves the replica
+// reading the step from the log. It folds nothing when ctx ends before the replica is free.
 func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
 	if r.own(ctx) != nil {
 		return
@@ -204,7 +213,8 @@ func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []f
 	}
 }
 
-// Snapshot copies the fold as it stands in the log. It waits while the fold is speculative.
+// Snapshot returns a copy of the fold. It waits while the fold is speculative, so the copy
+// holds committed steps only.
 func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
@@ -227,7 +237,8 @@ func (r *Replica) Snapshot(ctx context.Context) (ledger.Snapshot, error) {
 	return r.copy(nil), nil
 }
 
-// copy copies the fold into vectors, or into new ones. The lock is held.
+// copy copies the fold into the vectors of into and allocates the missing ones. The caller
+// holds the lock.
 func (r *Replica) copy(into [][]float32) ledger.Snapshot {
 	s := ledger.Snapshot{Step: r.step, Vectors: slices.Grow(into[:0], len(r.vectors))[:len(r.vectors)], Chain: r.chain}
 	for i, v := range r.vectors {
@@ -236,7 +247,8 @@ func (r *Replica) copy(into [][]float32) ledger.Snapshot {
 	return s
 }
 
-// Reset goes back to step 0, for a ledger that has lost the steps folded here.
+// Reset sets the replica back to step 0. Callers use it when the ledger lacks steps that
+// the replica has folded.
 func (r *Replica) Reset(ctx context.Context) error {
 	if err := r.own(ctx); err != nil {
 		return err

@@ -25,14 +25,14 @@ var ref = job.Ref{Job: "j", Run: "r"}
 
 const adam = "adam: {learning_rate: 0.01}"
 
-// history is a job's log and, as the naive twin, the fold after every step.
+// history is a job's log. As a simple reference, it also holds the fold after every step.
 type history struct {
 	e     *gradient.Engine
 	roots []ledger.Partial
 	folds []ledger.Snapshot // folds[t] is after t steps
 }
 
-// newHistory trains a job of few steps, in the plainest way.
+// newHistory trains a job of a few steps in the simplest way.
 func newHistory(t require.TestingT, optimizer string) *history {
 	e, _ := gradienttest.Job{Spec: strings.Replace(gradienttest.Regression, "sgd: {learning_rate: 0.05, momentum: 0.9}", optimizer, 1)}.Engine(t)
 	h := &history{e: e}
@@ -82,7 +82,7 @@ func (h *history) commit(t require.TestingT, l ledger.Ledger, from, to int64) {
 	}
 }
 
-// sees tests that the replica shows the parameters after step steps.
+// sees checks that the replica shows the parameters after step steps.
 func (h *history) sees(t require.TestingT, r *replica.Replica, l ledger.Ledger, step int64) {
 	used := false
 	require.NoError(t, r.View(context.Background(), l, step, func(params []float32, chain ledger.Chain) error {
@@ -139,14 +139,14 @@ func TestTheUsersErrorIsPassedOn(t *testing.T) {
 	require.Equal(t, own, replica.New(h.e, ref).View(t.Context(), l, 0, func([]float32, ledger.Chain) error { return own }))
 }
 
-// now is the replica's fold as it stands.
+// now returns the replica's fold as it is.
 func now(t require.TestingT, r *replica.Replica) ledger.Snapshot {
 	s, err := r.Snapshot(context.Background())
 	require.NoError(t, err)
 	return s
 }
 
-// faulty counts what is read, and fails on request.
+// faulty counts the reads of a ledger, and fails on request.
 type faulty struct {
 	ledger.Ledger
 	roots, snapshots atomic.Int64
@@ -170,7 +170,8 @@ func (f *faulty) Snapshot(ctx context.Context, l ledger.Layout, vectors [][]floa
 	return f.Ledger.Snapshot(ctx, l, vectors)
 }
 
-// Offered roots need not be read; those that are not the next are passed over.
+// A replica does not read roots that it was offered. It ignores an offered root that is not
+// its next one.
 func TestOffers(t *testing.T) {
 	h, l := newHistory(t, adam), &faulty{Ledger: memory.New()}
 	h.commit(t, l, 0, 8)
@@ -187,8 +188,8 @@ func TestOffers(t *testing.T) {
 	require.EqualValues(t, 4, l.roots.Load())
 }
 
-// A newcomer, or one that slept, goes on from the snapshot that the log was
-// trimmed for.
+// A new replica, or one that was idle, continues from the snapshot for which the log was
+// trimmed.
 func TestASnapshotStandsForTheTrimmedLog(t *testing.T) {
 	h, l := newHistory(t, adam), &faulty{Ledger: memory.New()}
 	h.commit(t, l, 0, 12)
@@ -202,11 +203,11 @@ func TestASnapshotStandsForTheTrimmedLog(t *testing.T) {
 	}
 	require.EqualValues(t, 2, l.snapshots.Load())
 	require.EqualValues(t, 2*(1+3), l.roots.Load(), "one that is gone, and those after the snapshot")
-	// A task of a step before the snapshot is stale.
+	// A task for a step before the snapshot is stale.
 	require.ErrorIs(t, replica.New(h.e, ref).View(t.Context(), l, 8, func([]float32, ledger.Chain) error { panic("must not be used") }), job.ErrStale)
 }
 
-// A snapshot that fails half-way leaves nothing of itself behind.
+// A snapshot whose read fails half-way leaves none of its data in the replica.
 func TestAFailedSnapshotIsForgotten(t *testing.T) {
 	h, l := newHistory(t, adam), &faulty{Ledger: memory.New()}
 	h.commit(t, l, 0, 12)
@@ -225,7 +226,8 @@ func TestAFailedSnapshotIsForgotten(t *testing.T) {
 	h.sees(t, r, l, 6)
 }
 
-// A ledger whose log begins after its newest snapshot has lost steps for good.
+// A ledger whose log begins after its newest snapshot has lost steps for good. The replica
+// reports it as corrupt.
 func TestALogThatNoSnapshotStandsForIsCorrupt(t *testing.T) {
 	h := newHistory(t, adam)
 	for _, at := range []int64{2, 3} {
@@ -246,8 +248,8 @@ func TestALogThatNoSnapshotStandsForIsCorrupt(t *testing.T) {
 	}
 }
 
-// A replica that has folded one history folds no step of another, whether it
-// read its steps or was offered them; once it is reset, it follows the other one.
+// A replica that has folded one history folds no step of another, neither from the log nor
+// by an offer. After a reset, it follows the other one.
 func TestAForkIsNotFolded(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 3)
@@ -291,7 +293,7 @@ func TestReset(t *testing.T) {
 	h.sees(t, r, lost, 2)
 }
 
-// Whatever is done to a replica, in whatever order, it is a fold of the log.
+// After any operations in any order, a replica equals a fold of the log.
 func TestAReplicaIsAlwaysAFold(t *testing.T) {
 	h := newHistory(t, adam)
 	rapid.Check(t, func(t *rapid.T) {
@@ -308,7 +310,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 				switch {
 				case step < at:
 					require.ErrorIs(t, r.View(context.Background(), l, step, nil), job.ErrStale)
-				case at < step && step < floor: // the snapshot takes it past the step
+				case at < step && step < floor: // the snapshot brings the replica past the step
 					require.ErrorIs(t, r.View(context.Background(), l, step, nil), job.ErrStale)
 					at = floor
 				case step > committed:
@@ -341,7 +343,8 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 	})
 }
 
-// Parameters hold still while they are used, though others want the next step.
+// The parameters do not change while one goroutine uses them, even if others want the next
+// step.
 func TestParametersHoldStill(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	h.commit(t, l, 0, 16)
@@ -369,7 +372,7 @@ func TestParametersHoldStill(t *testing.T) {
 	h.sees(t, r, l, 16)
 }
 
-// hanging answers no read of the log until its caller gives up.
+// hanging is a ledger that answers no read of the log until the caller's context ends.
 type hanging struct {
 	ledger.Ledger
 	reads chan struct{}
@@ -381,8 +384,8 @@ func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ ledger.LogRead) (
 	return ledger.Sums{}, nil, ctx.Err()
 }
 
-// While one slot waits for a ledger that does not answer, the others can be
-// stopped, and when it gives up they go on.
+// While one slot waits for a ledger that does not answer, the other slots can be stopped.
+// When that slot gives up, the others go on.
 func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
 	h, good := newHistory(t, adam), memory.New()
 	h.commit(t, good, 0, 3)

@@ -9,19 +9,27 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// A process that computes a root by itself may fold it before the ledger has the step,
-// and go on meanwhile: the fold is speculative then. Nobody may take it for the ledger's
-// until the process confirms it. A root that is appended is confirmed before the next one
-// is folded: the log's chain past it is known by then. Many roots that one snapshot
-// commits are folded one after the other, each with its chain, and the process confirms
-// the last.
+// Speculation. A process that computes a root by itself may fold it before the ledger has
+// the step, and go on with the next step meanwhile. Then the fold is speculative: nobody
+// else may use it as committed state until the process confirms it. There are two cases:
+//
+//   - The process appends one root to the log. It confirms the step before it folds the
+//     next one, because only then it knows the log's chain after the step.
+//   - One snapshot commits many steps (a batch commit). The process folds their roots one
+//     after the other, each with its chain, and confirms the last.
 
-// Speculate folds the root gradient of a step that the ledger does not have yet. after is
-// the log's chain past the step, nil when it is not known yet. own says that the steps
-// before are speculative too, and the caller's. The replica folds the root if the step is
-// its next one, nobody waits for a confirmed fold, and own is true just when the fold is
-// speculative; Speculate reports whether it did. The caller must bring the step into the
-// ledger and call Confirm, or else call Reset.
+// Speculate folds the root gradient [P] of a step that the ledger does not have yet, and
+// reports whether it did. after is the log's chain after the step, or nil when it is not
+// known yet. own says that the caller itself folded the steps before speculatively.
+// Speculate folds the root if all of these hold:
+//
+//   - the step is the replica's next one, and the chain before it is known,
+//   - nobody waits for a confirmed fold,
+//   - own is true exactly when the fold is speculative already,
+//   - ctx does not end before the replica is free.
+//
+// When it returns true, the caller must commit the step to the ledger and call Confirm, or
+// else call Reset.
 func (r *Replica) Speculate(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain, own bool) bool {
 	if r.waiting.Load() > 0 || r.own(ctx) != nil {
 		return false
@@ -37,8 +45,8 @@ func (r *Replica) Speculate(ctx context.Context, by *team.Team, step int64, root
 	return true
 }
 
-// Unconfirmed copies the fold into vectors, also a speculative one, which is of use only
-// to the caller of Speculate. It makes vectors that are missing.
+// Unconfirmed copies the fold into vectors, even if it is speculative. It allocates missing
+// vectors. Only the caller of Speculate can use a speculative copy.
 func (r *Replica) Unconfirmed(ctx context.Context, vectors [][]float32) (ledger.Snapshot, error) {
 	if err := r.lock.Acquire(ctx, 1); err != nil {
 		return ledger.Snapshot{}, fmt.Errorf("wait for the replica: %w", err)
@@ -47,8 +55,8 @@ func (r *Replica) Unconfirmed(ctx context.Context, vectors [][]float32) (ledger.
 	return r.copy(vectors), nil
 }
 
-// Confirm says that the ledger has a step that was folded speculatively, and the log's
-// chain past it. The fold stays speculative if it has later steps.
+// Confirm records that the ledger has a speculative step. after is the log's chain after
+// the step. If the fold has later steps, it stays speculative and Confirm does nothing.
 func (r *Replica) Confirm(ctx context.Context, step int64, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
@@ -64,7 +72,8 @@ func (r *Replica) Confirm(ctx context.Context, step int64, after ledger.Chain) e
 	return nil
 }
 
-// Speculative reports whether the fold has steps that the ledger may lack.
+// Speculative reports whether the fold has steps that the ledger may not have. It returns
+// false when ctx ends before the replica is free.
 func (r *Replica) Speculative(ctx context.Context) bool {
 	if r.lock.Acquire(ctx, 1) != nil {
 		return false
@@ -94,9 +103,10 @@ func (r *Replica) WaitConfirmed(ctx context.Context) error {
 	}
 }
 
-// Complete folds the root gradient of a committed step, when it is the replica's
-// next one. The caller has appended the given chunks of root [P], past which the
-// log's chain is after; the others are read from the log.
+// Complete folds the root gradient of a committed step if it is the replica's next step and
+// the fold is confirmed; otherwise it does nothing. The caller has appended the given
+// chunks of root [P]; after is the log's chain after them. Complete reads the other chunks
+// from the log into root.
 func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Reader, step int64, root []float32, chunks []int, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
@@ -122,8 +132,8 @@ func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Reader, 
 	return nil
 }
 
-// follow sets the log's chain up to the fold, which is confirmed then. The lock is
-// held with everything, or the replica is not yet shared.
+// follow sets the log's chain up to the replica's step, and marks the fold as confirmed.
+// The caller holds the whole lock, or no other goroutine has the replica yet.
 func (r *Replica) follow(chain ledger.Chain) {
 	r.chain = chain
 	if r.confirmed != nil {

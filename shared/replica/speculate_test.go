@@ -14,7 +14,7 @@ import (
 	"tributary/shared/replica"
 )
 
-// partly notes which chunks of roots are read.
+// partly records which chunks of roots a caller reads.
 type partly struct {
 	ledger.Ledger
 	read [][]int
@@ -25,7 +25,7 @@ func (p *partly) Root(ctx context.Context, l ledger.Layout, r ledger.LogRead) (l
 	return p.Ledger.Root(ctx, l, r)
 }
 
-// Chunks that this process has appended are not read back.
+// The process does not read back the chunks that it has appended itself.
 func TestAppendedChunksAreNotReadBack(t *testing.T) {
 	h, l := newHistory(t, adam), &partly{Ledger: memory.New()}
 	layout := h.e.Layout(ref)
@@ -82,7 +82,7 @@ func TestSpeculation(t *testing.T) {
 	h.sees(t, r, l, 6)
 }
 
-// A process that knows the chain past each step may fold many steps speculatively, and
+// A process that knows the chain after each step may fold many steps speculatively, and
 // confirms the last.
 func TestSpeculationOfManySteps(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
@@ -114,7 +114,7 @@ func TestSpeculationOfManySteps(t *testing.T) {
 		assert.NoError(t, err)
 		copied <- s
 	}()
-	speculate(3, true) // unless the snapshot is waited for by now
+	speculate(3, true) // unless somebody waits for the snapshot by now
 	fold, err = r.Unconfirmed(ctx, fold.Vectors)
 	require.NoError(t, err)
 	require.NoError(t, r.Confirm(ctx, fold.Step-1, fold.Chain))

@@ -9,13 +9,14 @@ import (
 	"tributary/shared/ledger"
 )
 
-// trims is how often the log may be trimmed past the replica while it is copied.
+// trims bounds the attempts of Whole: each fails when the ledger trims the log past the
+// replica during the copy.
 const trims = 5
 
-// Whole copies the fold as it stands in the log and, of a lossy wire, reads the residual
-// to it, which is the last vector then. Where that is trimmed off the log the replica goes
-// on to the snapshot that was made since; where the ledger has lost it, Whole fails with
-// job.ErrStale.
+// Whole returns a copy of the confirmed fold. With a lossy wire, it also reads the residual
+// that belongs to the fold and adds it as the last vector. If the ledger has trimmed that
+// residual, the replica advances to the newest snapshot and Whole tries again. Whole fails
+// with job.ErrStale when the ledger has lost the steps.
 func (r *Replica) Whole(ctx context.Context, l ledger.Reader) (ledger.Snapshot, error) {
 	for tries := 1; ; tries++ {
 		snap, err := r.Snapshot(ctx)
@@ -42,8 +43,9 @@ func (r *Replica) Whole(ctx context.Context, l ledger.Reader) (ledger.Snapshot, 
 	}
 }
 
-// Residual reads, of a lossy wire, the residual before a step that a replica has come to.
-// It fails with job.ErrStale when the ledger has fewer steps: it has lost them.
+// Residual reads the residual before read.Step, with a lossy wire. The caller's replica is
+// at that step. Residual fails with job.ErrStale when the ledger has fewer steps: it has
+// lost them.
 func Residual(ctx context.Context, l ledger.Reader, lay ledger.Layout, read ledger.LogRead) error {
 	err := l.Residual(ctx, lay, read)
 	switch {
