@@ -14,24 +14,25 @@ const (
 	maxCapabilities = 256
 )
 
-// Beat is a worker's sign of life, sent at a steady rate, at once when it is
-// called, and a last time when it leaves.
+// Beat is a worker's sign of life. The worker sends it at a steady rate, at once when a
+// program asks for it, and a last time when it leaves.
 type Beat struct {
-	Worker   string       `json:"worker"`           // unique per process
-	Host     string       `json:"host,omitempty"`   // where it runs, for people
-	Version  string       `json:"version"`          // of the program
-	Numerics job.Numerics `json:"numerics"`         // fingerprint of its arithmetic
-	Slots    int          `json:"slots"`            // gradient tasks it does at a time
+	Worker   string       `json:"worker"`           // unique for each process
+	Host     string       `json:"host,omitempty"`   // host name, for people
+	Version  string       `json:"version"`          // version of the worker's program
+	Numerics job.Numerics `json:"numerics"`         // fingerprint of the worker's arithmetic
+	Slots    int          `json:"slots"`            // gradient tasks that the worker computes at the same time
 	Busy     int          `json:"busy"`             // slots in use
 	Started  time.Time    `json:"started,omitzero"` // start of the process
-	// Leaving: it takes no more tasks, and this is its last beat.
+	// Leaving says that the worker takes no more tasks, and that this is its last beat.
 	Leaving bool `json:"leaving,omitempty"`
-	// Aside: it takes no tasks for a while, as it was told to.
+	// Aside says that the worker takes no tasks for a while, because a coordinator has set
+	// it aside; see type Aside.
 	Aside bool `json:"aside,omitempty"`
-	// Memory is how many bytes a job's tasks may take in all; 0: the worker does not know.
+	// Memory is how many bytes all tasks of one job may take; 0: the worker does not know.
 	Memory int64 `json:"memory,omitempty"`
 	// Capabilities are what the worker serves beyond the base set: operations and memory
-	// classes. A worker of a version without capabilities serves the base set alone.
+	// classes. A worker whose version knows no capabilities serves the base set only.
 	Capabilities []job.Capability `json:"capabilities,omitempty"`
 }
 

@@ -1,12 +1,12 @@
-// Package notice is what the programs tell each other in passing: a step was
-// committed, an evaluation arrived, a task failed, a worker is alive, and what
-// a person who follows a job is told.
+// Package notice defines the short messages that the programs send to each other: a worker
+// committed a step, stored an evaluation, failed a task, or is alive. The events that
+// people read while they follow a job are notices too.
 //
-// It owns the values, their bounds and their JSON; it moves nothing. Package
-// broker carries them over NATS; workers and coordinators make and read them.
+// The package owns the values, their bounds and their JSON. It does not send them: package
+// broker carries them over NATS. Workers and coordinators create and read them.
 //
-// Invariant: a notice is a hint. Whatever it says can also be read from the
-// ledger or the job's record, so one that is lost costs time, never results.
+// Invariant: a notice is a hint. The ledger or the job's record holds the same facts, so a
+// lost notice costs time, never results.
 package notice
 
 import (
@@ -16,10 +16,11 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxBytes bounds an encoded notice; a longer one is refused unread.
+// MaxBytes bounds an encoded notice, in bytes. A receiver refuses a longer one without
+// reading it.
 const MaxBytes = 64 << 10
 
-// MaxText bounds an error or a message, in bytes. Clip makes it so.
+// MaxText bounds an error or a message, in bytes. Clip cuts a text to it.
 const MaxText = 4 << 10
 
 // maxName bounds the name of a worker, a host or a version, in bytes.

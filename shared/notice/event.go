@@ -11,7 +11,7 @@ import (
 	"tributary/shared/readable"
 )
 
-// EventType says what an event tells.
+// EventType says what an event reports.
 type EventType string
 
 // The types of event.
@@ -19,10 +19,10 @@ const (
 	StateEvent      EventType = "state"      // the job changed its state
 	ProgressEvent   EventType = "progress"   // a step's loss, at a bounded rate
 	EvaluationEvent EventType = "evaluation" // metrics of a split
-	WaitingEvent    EventType = "waiting"    // nothing happens until what Message names happens
+	WaitingEvent    EventType = "waiting"    // the job makes no progress until what Message names happens
 	NoteEvent       EventType = "note"       // something worth knowing, in Message
 	ErrorEvent      EventType = "error"      // something failed; the job may go on
-	// VerificationEvent: a verification that somebody asked for goes on or has ended.
+	// VerificationEvent: a verification that a user asked for made progress or has ended.
 	VerificationEvent EventType = "verification"
 )
 
@@ -32,8 +32,8 @@ var EventTypes = []EventType{StateEvent, ProgressEvent, EvaluationEvent, Waiting
 // maxMetrics bounds the metrics of one event.
 const maxMetrics = 64
 
-// Event is one line of a job's story, for people and their tools, kept in a
-// stream so that whoever comes late sees all of it.
+// Event is one line of a job's history, for people and their tools. A stream keeps the
+// events, so a reader that comes late still sees all of them.
 type Event struct {
 	Job              job.ID             `json:"job"`
 	Run              job.Run            `json:"run,omitempty"`
@@ -42,11 +42,11 @@ type Event struct {
 	State            job.State          `json:"state,omitempty"`
 	Step             int64              `json:"step"`            // steps committed
 	Steps            int64              `json:"steps,omitempty"` // steps the job will take
-	Epoch            int64              `json:"epoch,omitempty"` // epochs begun, 1 for the first
+	Epoch            int64              `json:"epoch,omitempty"` // epochs started, 1 for the first
 	Loss             *float64           `json:"loss,omitempty"`  // training loss of the batch of step Step-1
 	Split            job.Split          `json:"split,omitempty"` // of an evaluation
 	Metrics          map[string]float64 `json:"metrics,omitempty"`
-	Undefined        map[string]string  `json:"undefined,omitempty"`          // of an evaluation: why a metric could not be computed, by name
+	Undefined        map[string]string  `json:"undefined,omitempty"`          // of an evaluation: the metrics that could not be computed, with the reason, by name
 	Workers          int                `json:"workers,omitempty"`            // workers present
 	SamplesPerSecond float64            `json:"samples_per_second,omitempty"` // rows trained on
 	Message          string             `json:"message,omitempty"`            // a sentence for people
@@ -57,7 +57,7 @@ type Event struct {
 // About implements Notice.
 func (e Event) About() job.ID { return e.Job }
 
-// Droppable reports whether the event may be left out when there are too many.
+// Droppable reports whether a program may leave the event out when there are too many.
 func (e Event) Droppable() bool {
 	return e.Type == ProgressEvent || e.Verification != nil && e.Verification.State == job.Verifying
 }
@@ -86,8 +86,8 @@ func (e Event) Validate() error {
 	return err
 }
 
-// MarshalJSON leaves out numbers that JSON has no word for, NaN and ±Inf. Metrics of
-// that kind are among those that are undefined.
+// MarshalJSON leaves out the numbers that JSON cannot represent: NaN and ±Inf. Undefined
+// names such metrics.
 func (e Event) MarshalJSON() ([]byte, error) {
 	type plain Event
 	p := plain(e)

@@ -8,21 +8,22 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxCooldown bounds how long a worker can be set aside.
+// MaxCooldown bounds how long a coordinator can set a worker aside.
 const MaxCooldown = time.Minute
 
-// Aside tells a worker to take no tasks for a while, because it fails what
-// others then do. The job whose tasks it fails has a note of it, see package journal.
+// Aside asks a worker to take no tasks for a while, because it fails tasks that other
+// workers then complete. The journal of the job whose tasks it fails has a note of it; see
+// package journal.
 type Aside struct {
 	job.Ref
 	Worker  string  `json:"worker"`
-	Seconds float64 `json:"seconds"` // from its arrival
+	Seconds float64 `json:"seconds"` // counted from the arrival of the notice
 }
 
 // About implements Notice: its subject names no job.
 func (a Aside) About() job.ID { return "" }
 
-// Cooldown is how long the worker is to take no tasks.
+// Cooldown returns how long the worker must take no tasks.
 func (a Aside) Cooldown() time.Duration { return time.Duration(a.Seconds * float64(time.Second)) }
 
 // Validate implements Notice.
@@ -37,17 +38,17 @@ func (a Aside) Validate() error {
 	return err
 }
 
-// DeadLetter is a task that was given up on, with its job, for people to look
-// into. Retrying the job publishes the task again.
+// DeadLetter is a task that was given up, with its job, so that people can examine it.
+// Retrying the job publishes the task again.
 type DeadLetter struct {
 	job.Ref
 	Time   time.Time      `json:"time"`
 	Task   job.Task       `json:"task"`
 	Name   string         `json:"name"`             // of the task
-	Worker string         `json:"worker,omitempty"` // that failed it last
+	Worker string         `json:"worker,omitempty"` // the last worker that failed it
 	Error  string         `json:"error"`
 	Failed map[string]int `json:"failed,omitempty"` // failed attempts by worker
-	Lost   int            `json:"lost,omitempty"`   // deliveries of which nothing was heard again
+	Lost   int            `json:"lost,omitempty"`   // deliveries that got no answer
 }
 
 // About implements Notice.

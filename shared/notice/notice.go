@@ -19,8 +19,8 @@ type Notice interface {
 type Commit struct {
 	job.Ref
 	Step      int64  `json:"step"`             // the step that was committed
-	Committed int64  `json:"committed"`        // steps committed by now, more than Step
-	Worker    string `json:"worker,omitempty"` // who committed it
+	Committed int64  `json:"committed"`        // steps committed so far, more than Step
+	Worker    string `json:"worker,omitempty"` // the worker that committed it
 }
 
 // Evaluated says that the result of one unit of an evaluation was stored.
@@ -36,19 +36,20 @@ type Snapshotted struct {
 	Step int64 `json:"step"` // steps folded into it
 }
 
-// Checkpointed says that a checkpoint is in the blob store. It is one of the job's
-// once its record says so.
+// Checkpointed says that a checkpoint is in the blob store. It belongs to the job once the
+// job's record lists it.
 type Checkpointed struct {
 	job.Ref
 	Step   int64      `json:"step"`   // steps folded into it
 	Digest job.Digest `json:"digest"` // of its manifest
 }
 
-// Recall says that gradient tasks of several steps that were published before
-// an attempt are no longer wanted after the step in hand: others take their place.
+// Recall tells workers to stop some gradient tasks that compute several steps: those of
+// attempts below Before. A worker stops such a task after the step that it is computing.
+// Other tasks take their place.
 type Recall struct {
 	job.Ref
-	Before int `json:"before"` // attempts below it
+	Before int `json:"before"` // the attempts below this one are recalled
 }
 
 // Failure says that a worker could not do a task.
@@ -57,12 +58,12 @@ type Failure struct {
 	Task   job.Task `json:"task"`
 	Worker string   `json:"worker"`
 	Error  string   `json:"error"`
-	// Poison: it would fail again anywhere, so the job must fail.
+	// Poison: the task would fail on every worker, so the job must fail.
 	Poison bool `json:"poison,omitempty"`
 	// Full: a store refuses the result for now. The attempt does not count as failed.
 	Full bool `json:"full,omitempty"`
-	// Unsupported: the worker's program does not know what the task asks for, and another
-	// may. The attempt does not count as failed.
+	// Unsupported: the worker's program does not know what the task asks for, but another
+	// program may. The attempt does not count as failed.
 	Unsupported bool `json:"unsupported,omitempty"`
 }
 
