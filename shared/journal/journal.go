@@ -1,13 +1,13 @@
-// Package journal is what workers and coordinators note beside a job's training
-// state: which worker has which task in hand, which attempts failed, which tasks are
-// recalled, and which worker is set aside.
+// Package journal defines the notes that workers and coordinators write beside a job's
+// training state: which worker is working on which task, which attempts failed, which tasks
+// are recalled, and which worker is set aside.
 //
-// It owns the names of the notes and their encoding; shared/ledger keeps them. Workers
-// note what they do, and obey what coordinators note. Coordinators read it when a
-// notice gives them a hint, and when work stalls.
+// It owns the names of the notes and their encoding; shared/ledger stores them. Workers
+// write notes about their attempts, and obey the notes of coordinators. Coordinators read
+// the notes when a notice gives them a hint, and when work stalls.
 //
-// Invariant: a notice over NATS says no more than that there is such a note. Whoever
-// acts on a notice reads the note first, so a notice alone changes nothing.
+// Invariant: a notice over NATS only says that such a note exists. The receiver reads the
+// note before it acts, so a notice alone changes nothing.
 package journal
 
 import (
@@ -24,30 +24,31 @@ import (
 	"tributary/shared/notice"
 )
 
-// Names of notes: of an attempt, which its task, worker and delivery follow; of the
-// recall; and of a worker that is set aside, whose name follows.
+// Names of notes. The task's message ID, the worker and the delivery follow attemptPrefix;
+// the worker's name follows asidePrefix. The recall has one note.
 const (
 	attemptPrefix = "attempt/"
 	recallName    = "recall"
 	asidePrefix   = "aside/"
 )
 
-// Attempt is a delivery of a task that a worker has in hand, or failed at. A worker
-// that dies leaves it behind.
+// Attempt is a delivery of a task that a worker is working on or failed at. If the worker
+// dies, the attempt stays in the ledger.
 type Attempt struct {
-	Task     job.Task `json:"task"` // where it failed: of the one step, of several
+	Task     job.Task `json:"task"` // after a failure: the task of the step that failed, of a task of several steps
 	Worker   string   `json:"worker"`
 	Delivery int      `json:"delivery"`         // of the message, from 1
-	Error    string   `json:"error,omitempty"`  // why it failed; empty while the worker has it in hand
-	Poison   bool     `json:"poison,omitempty"` // it would fail again anywhere
-	// Unsupported says what of the task the worker's program does not know. Such an attempt
-	// has not failed: it tells about the worker alone.
+	Error    string   `json:"error,omitempty"`  // why it failed; empty while the worker is working on it
+	Poison   bool     `json:"poison,omitempty"` // the task would fail on every worker
+	// Unsupported says what the task asks for that the worker's program does not know. Such
+	// an attempt has not failed: it says something about the worker only.
 	Unsupported string `json:"unsupported,omitempty"`
 
 	name string
 }
 
-// New is the attempt of a worker at a delivery of a task, in hand.
+// New returns a worker's attempt at a delivery of a task. It has not failed, and it is not
+// in the ledger yet.
 func New(t job.Task, worker string, delivery int) *Attempt {
 	return &Attempt{
 		Task: t, Worker: worker, Delivery: delivery,
@@ -55,11 +56,11 @@ func New(t job.Task, worker string, delivery int) *Attempt {
 	}
 }
 
-// Failed reports whether the attempt has failed. Otherwise the worker has it in hand,
-// or died with it.
+// Failed reports whether the attempt has failed. If not, then the worker is working on it,
+// or died while it did.
 func (a *Attempt) Failed() bool { return a.Error != "" }
 
-// Begin notes that the worker has the task in hand.
+// Begin stores the note that the worker is working on the task.
 func (a *Attempt) Begin(ctx context.Context, l ledger.Journal) error {
 	data, err := json.Marshal(a)
 	if err != nil {
@@ -68,25 +69,28 @@ func (a *Attempt) Begin(ctx context.Context, l ledger.Journal) error {
 	return l.Note(ctx, a.Task.Ref, a.name, data)
 }
 
-// Fail notes that the attempt failed, in the step of the task that t names.
+// Fail stores the note that the attempt failed at t, the task of one step. poison says that
+// it would fail on every worker.
 func (a *Attempt) Fail(ctx context.Context, l ledger.Journal, t job.Task, cause string, poison bool) error {
 	a.Task, a.Error, a.Poison = t, notice.Clip(cause), poison
 	return a.Begin(ctx, l)
 }
 
-// Leave notes that the worker's program does not know what the task asks for.
+// Leave stores the note that the worker's program does not know what the task asks for;
+// cause says what.
 func (a *Attempt) Leave(ctx context.Context, l ledger.Journal, cause string) error {
 	a.Unsupported = notice.Clip(cause)
 	return a.Begin(ctx, l)
 }
 
-// End erases the attempt: its result is stored, or its failure is judged.
+// End erases the attempt's note. Callers end an attempt when its result is stored, or when
+// its failure was judged.
 func (a *Attempt) End(ctx context.Context, l ledger.Journal) error {
 	return l.Erase(ctx, a.Task.Ref, a.name)
 }
 
-// Attempts reads a job's attempts, in the order of their names. It passes over notes
-// that are damaged: they confirm nothing.
+// Attempts reads a job's attempts, in the order of their names. It skips damaged notes:
+// they confirm nothing.
 func Attempts(ctx context.Context, l ledger.Journal, ref job.Ref) ([]*Attempt, error) {
 	notes, err := l.Notes(ctx, ref)
 	if err != nil {
@@ -106,12 +110,13 @@ func Attempts(ctx context.Context, l ledger.Journal, ref job.Ref) ([]*Attempt, e
 	return attempts, nil
 }
 
-// Recall notes that tasks of attempts below before are recalled.
+// Recall stores the note that the tasks of attempts below before are recalled.
 func Recall(ctx context.Context, l ledger.Journal, ref job.Ref, before int) error {
 	return l.Note(ctx, ref, recallName, strconv.AppendInt(nil, int64(before), 10))
 }
 
-// Recalled is the first attempt that is not recalled, 0 when none is noted.
+// Recalled returns the first attempt that is not recalled, 0 when there is no note of a
+// recall.
 func Recalled(ctx context.Context, l ledger.Journal, ref job.Ref) (before int, err error) {
 	notes, err := l.Notes(ctx, ref, recallName)
 	if err != nil {
@@ -127,7 +132,7 @@ func Recalled(ctx context.Context, l ledger.Journal, ref job.Ref) (before int, e
 	return before, nil
 }
 
-// SetAside notes that a worker is to take no tasks for a while.
+// SetAside stores the note that a worker must take no tasks for a while.
 func SetAside(ctx context.Context, l ledger.Journal, a notice.Aside) error {
 	data, err := json.Marshal(a)
 	if err != nil {
@@ -136,8 +141,9 @@ func SetAside(ctx context.Context, l ledger.Journal, a notice.Aside) error {
 	return l.Note(ctx, a.Ref, asidePrefix+a.Worker, data)
 }
 
-// TakeAside returns what is noted about a worker that is to be set aside, and erases
-// it: it is obeyed once. ok is false when nothing is noted.
+// TakeAside reads the note that sets a worker aside, and erases it, so that the worker
+// obeys it once. ok is false when there is no note. A damaged note fails with
+// job.ErrCorrupt.
 func TakeAside(ctx context.Context, l ledger.Journal, ref job.Ref, worker string) (a notice.Aside, ok bool, err error) {
 	name := asidePrefix + worker
 	notes, err := l.Notes(ctx, ref, name)

@@ -34,7 +34,7 @@ func TestAttempts(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// An attempt at what the worker does not know has not failed.
+// An attempt at a task that the worker's program does not know has not failed.
 func TestAnAttemptThatIsLeftToOthers(t *testing.T) {
 	l, ctx := memory.New(), t.Context()
 	a := journal.New(job.Task{Ref: ref, Kind: "distil"}, "w1", 1)
@@ -47,7 +47,7 @@ func TestAnAttemptThatIsLeftToOthers(t *testing.T) {
 	require.Equal(t, "task kind distil", got[0].Unsupported)
 }
 
-// Notes that a stranger wrote, or of another job, confirm nothing.
+// A note that an unknown writer wrote, or that belongs to another job, confirms nothing.
 func TestDamagedNotesConfirmNothing(t *testing.T) {
 	l, ctx := memory.New(), t.Context()
 	for name, note := range map[string]string{
