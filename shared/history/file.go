@@ -10,10 +10,10 @@ import (
 	"tributary/shared/job"
 )
 
-// FileName is the file's among a model's.
+// FileName is the name of the history's file in a model.
 const FileName = "steps.bin"
 
-// The file, little-endian; 64 + 8 bytes, and 8 for each step:
+// Format of the file, little-endian: 64 + 8 bytes, and 8 for each step.
 //
 //	0   magic "TRH", kind 'm'
 //	4   version        uint32
@@ -33,14 +33,15 @@ const (
 // MaxFile bounds a history's file, in bytes.
 const MaxFile = fileHead + MaxSteps*int64(MarkBytes) + fileTail
 
-// File is what the file of a finished job's history holds.
+// File is the content of the history file of a finished job.
 type File struct {
 	Plan     job.Digest
 	ChunkLen int
 	History  History
 }
 
-// Encode returns the file of a job of so many steps.
+// Encode returns the bytes of the file, for a job of so many steps. It fails with
+// job.ErrInvalid when the plan is no digest, or when the history has more steps.
 func (f *File) Encode(steps int64) ([]byte, error) {
 	plan, err := hex.DecodeString(string(f.Plan))
 	if err != nil || len(plan) != 32 {
@@ -59,8 +60,8 @@ func (f *File) Encode(steps int64) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(data, xxhash.Sum64(data)), nil
 }
 
-// Decode reads a file. It fails with job.ErrCorrupt when that is damaged, and with
-// job.ErrInvalid when another version wrote it.
+// Decode reads the bytes of a file. It fails with job.ErrCorrupt when they are damaged, and
+// with job.ErrInvalid when they have another version.
 func Decode(data []byte) (*File, error) {
 	if len(data) < fileHead+fileTail || string(data[:4]) != fileMagic {
 		return nil, fmt.Errorf("%s: it begins with %.4q and has %d bytes; want %q and at least %d: %w",

@@ -1,14 +1,14 @@
-// Package history is what is kept of every step that a job has committed, after
-// its update log is trimmed and deleted: a mark of 8 bytes, with which the step is
-// verified when it is computed again.
+// Package history keeps a mark of 8 bytes for every committed step of a job. Marks stay
+// when the update log is trimmed and deleted. A verification computes a step again and
+// compares its mark.
 //
-// It owns the marks' order, their pages beside the ledger and their file in a
-// model. Workers write a page before a snapshot trims the log, checkpoints carry
-// them along, the coordinator writes the file, verify reads them all.
+// It owns the order of the marks, their pages beside the ledger and their file in a model.
+// Workers write a page before a snapshot trims the log. Checkpoints carry the marks along,
+// the coordinator writes the file, and a verification reads them all.
 //
-// Invariant: a mark once known never changes; another one for the same step is
-// job.ErrCorrupt. A mark stands for all steps before it too, so one that is
-// missing costs only the exact place of a fault, never its discovery.
+// Invariant: a known mark never changes; another mark for the same step fails with
+// job.ErrCorrupt. A mark stands for all steps before it too. So a missing mark hides only
+// at which step a fault happened, never that it happened.
 package history
 
 import (
@@ -19,20 +19,20 @@ import (
 	"tributary/shared/ledger"
 )
 
-// MaxSteps bounds a history, at 80 MiB; jobs are shorter.
+// MaxSteps bounds the steps of a history, which has 80 MiB then. Jobs are shorter.
 const MaxSteps = 10 << 20
 
-// MarkBytes is the size of a step's mark.
+// MarkBytes is the size of a step's mark, in bytes.
 const MarkBytes = len(ledger.Mark{})
 
-// History is marks by step: marks[t] is that of the chain after step t, and the zero
-// Mark where it is not known. The zero History is empty.
+// History is the marks of a job's steps: marks[t] is the mark of the chain after step t, or
+// the zero Mark where it is not known. The zero History is empty.
 type History struct{ marks []ledger.Mark }
 
-// Steps is one more than the last step with a mark.
+// Steps returns one more than the last step with a mark.
 func (h *History) Steps() int64 { return int64(len(h.marks)) }
 
-// Known is the number of steps that have a mark.
+// Known returns the number of steps that have a mark.
 func (h *History) Known() int64 {
 	n := int64(0)
 	for _, m := range h.marks {
@@ -43,7 +43,7 @@ func (h *History) Known() int64 {
 	return n
 }
 
-// At returns the mark after step; ok is false when it is not known.
+// At returns the mark of the chain after step; ok is false when it is not known.
 func (h *History) At(step int64) (m ledger.Mark, ok bool) {
 	if step < 0 || step >= h.Steps() {
 		return m, false
@@ -52,8 +52,8 @@ func (h *History) At(step int64) (m ledger.Mark, ok bool) {
 	return m, m != ledger.Mark{}
 }
 
-// Add takes in the marks of the steps from … from+len(marks)-1. It fails with
-// job.ErrCorrupt when a step has another mark already.
+// Add adds the marks of the steps from … from+len(marks)-1; a zero mark adds nothing. It
+// fails with job.ErrCorrupt when a step has another mark already, or is not below MaxSteps.
 func (h *History) Add(from int64, marks []ledger.Mark) error {
 	if from < 0 || from > MaxSteps-int64(len(marks)) {
 		return fmt.Errorf("history of steps %d to %d: want 0 to %d: %w", from, from+int64(len(marks))-1, MaxSteps-1, job.ErrCorrupt)
@@ -74,13 +74,13 @@ func (h *History) Add(from int64, marks []ledger.Mark) error {
 	return nil
 }
 
-// Marks returns the marks of the first steps, zeros where they are not known.
+// Marks returns the marks of the first steps, with zeros where they are not known.
 func (h *History) Marks(steps int64) []ledger.Mark {
 	marks := slices.Clone(h.marks[:min(steps, h.Steps())])
 	return append(marks, make([]ledger.Mark, steps-int64(len(marks)))...)
 }
 
-// AppendMarks appends the bytes of marks.
+// AppendMarks appends the bytes of marks to dst.
 func AppendMarks(dst []byte, marks []ledger.Mark) []byte {
 	for _, m := range marks {
 		dst = append(dst, m[:]...)

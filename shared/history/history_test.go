@@ -23,7 +23,7 @@ var layout = ledger.Layout{
 	Ref: job.Ref{Job: "j", Run: "r"}, Plan: blob.DigestOf([]byte("plan")), Params: 10, ChunkLen: 4, Microbatch: 1,
 }
 
-// marks are those of n steps of some job, from the step from.
+// marks returns the marks of n steps of an arbitrary job, from the step from on.
 func marks(from, n int64) []ledger.Mark {
 	var list []ledger.Mark
 	for step := from; step < from+n; step++ {
@@ -33,7 +33,7 @@ func marks(from, n int64) []ledger.Mark {
 	return list
 }
 
-// As another program computes it, from PROTOCOL.md.
+// The expected mark was computed by another program, as PROTOCOL.md says.
 func TestAMarkIsADigestOfAllLinks(t *testing.T) {
 	chain := ledger.Chain{{1}, {2}}
 	text := append([]byte("tributary mark 1"), chain[0][:]...)
@@ -123,7 +123,7 @@ func TestTheFileReadsBack(t *testing.T) {
 	})
 }
 
-// sealed gives bytes a checksum that holds.
+// sealed returns body with a valid checksum.
 func sealed(body []byte) []byte {
 	return binary.LittleEndian.AppendUint64(body, xxhash.Sum64(body))
 }
@@ -157,7 +157,7 @@ func TestDamagedFilesAreRefused(t *testing.T) {
 	require.True(t, strings.HasPrefix(string(good), "TRHm"))
 }
 
-// FuzzDecode: what is read is an error or a history within its bounds.
+// FuzzDecode checks that Decode returns an error, or a history within its bounds.
 func FuzzDecode(f *testing.F) {
 	f.Add(encoded(f, 3, func(h *history.History) { require.NoError(f, h.Add(0, marks(0, 3))) }))
 	f.Add(encoded(f, 0, func(*history.History) {}))

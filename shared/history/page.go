@@ -11,13 +11,13 @@ import (
 	"tributary/shared/ledger"
 )
 
-// pageLen is how many marks go into one page beside the ledger: half of what is
-// allowed.
+// pageLen is the number of marks in one page beside the ledger: half of what the ledger
+// allows.
 const pageLen = ledger.MaxResult / 2 / MarkBytes
 
-// Store puts the marks of the steps from … from+len(marks)-1 beside the ledger, and
-// returns the units. It is idempotent, and whoever else stores pages that overlap
-// stores the same marks.
+// Store stores the marks of the steps from … from+len(marks)-1 beside the ledger, and
+// returns the names of their units. It is idempotent. Other callers may store pages that
+// overlap: they hold the same marks.
 func Store(ctx context.Context, l ledger.Results, lay ledger.Layout, from int64, marks []ledger.Mark) (units []string, err error) {
 	for page := range slices.Chunk(marks, pageLen) {
 		unit := fmt.Sprintf("%d-%d", from, from+int64(len(page)))
@@ -29,7 +29,8 @@ func Store(ctx context.Context, l ledger.Results, lay ledger.Layout, from int64,
 	return units, nil
 }
 
-// Load reads all pages beside the ledger.
+// Load reads all pages that are stored beside the ledger. It fails with job.ErrCorrupt when
+// one is damaged, or when two pages disagree.
 func Load(ctx context.Context, l ledger.Results, lay ledger.Layout) (*History, error) {
 	pages, err := l.Evaluations(ctx, lay, ledger.History)
 	if err != nil {
