@@ -20,7 +20,7 @@ var ref = job.Ref{Job: "digits", Run: "r1"}
 
 func none() {}
 
-// listing is a store in memory that knows what it holds.
+// listing is a store in memory that can list what it holds.
 type listing struct {
 	*blob.Memory
 	mu   sync.Mutex
@@ -54,7 +54,7 @@ func (l *listing) digests() []job.Digest {
 	return slices.Sorted(maps.Keys(l.held))
 }
 
-// state is one of two vectors [P] after some steps, with an evaluation.
+// state returns a state of two vectors [P] after some steps, with an evaluation.
 func state(ref job.Ref, step int64, params int) *State {
 	s := &State{
 		Ref: ref, Plan: blob.DigestOf([]byte("plan")), Numerics: "n",
@@ -123,7 +123,7 @@ func TestManyLossesAndEvaluationsAreParted(t *testing.T) {
 	require.Equal(t, s, got)
 }
 
-// Deleting one checkpoint must never harm another, be it of the same vectors.
+// Deleting one checkpoint must never damage another, even if both have the same vectors.
 func TestCheckpointsShareNoBlob(t *testing.T) {
 	owner := map[job.Digest]string{}
 	for _, r := range []job.Ref{ref, {Job: "digits", Run: "r2"}, {Job: "digit", Run: "r1"}} {
@@ -149,7 +149,7 @@ func TestAStateWithoutItsLossesIsNoCheckpoint(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrInvalid)
 }
 
-// Checkpoints that were made before marks were kept have none, and the same bytes as then.
+// A checkpoint that was written before marks existed has none, and the same bytes as then.
 func TestACheckpointWithoutMarks(t *testing.T) {
 	store := newListing()
 	s := state(ref, 5, 1)
@@ -181,7 +181,7 @@ func TestACheckpointOfAnotherIsNotTaken(t *testing.T) {
 	}
 }
 
-// torn is a store in which one blob is missing, or is another's bytes.
+// torn is a store in which one blob is missing, or holds the bytes of another.
 type torn struct {
 	blob.Store
 	digest job.Digest
@@ -218,9 +218,9 @@ func TestTornPartsAndManifestsAreNoticed(t *testing.T) {
 	require.NoError(t, Verify(t.Context(), store, d.Digest))
 }
 
-// Every operation of writing fails in turn, before and after it took effect, and
-// from then on for good: what the writer leaves is nothing, unless the store does
-// not let it, and the next writer ends with the same checkpoint.
+// Every operation of a writer fails in turn, before it takes effect, after it, and for ever
+// from then on. The writer leaves no blob unless the store prevents it, and the next writer
+// makes the same checkpoint.
 func TestWritingFailsAtEveryOperation(t *testing.T) {
 	s := state(ref, 5, 10)
 	d, err := NewDraft(s)
@@ -267,7 +267,7 @@ func TestDeletingFailsAtEveryOperation(t *testing.T) {
 	}
 }
 
-// A store with room for all but the last few bytes says so and is left empty.
+// A store that has no room for the last few bytes reports that, and is empty afterwards.
 func TestAFullStore(t *testing.T) {
 	s := state(ref, 5, 1000)
 	d, err := NewDraft(s)

@@ -13,7 +13,9 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Announce notes in the ledger that the draft is about to be written, or deleted.
+// Announce stores the draft's manifest in the ledger, under [ledger.Drafts]. The caller is
+// about to write the checkpoint, or to delete it; if the caller dies, [Discard] finds what
+// is left.
 func (d *Draft) Announce(ctx context.Context, l ledger.Results, lay ledger.Layout) error {
 	unit := strconv.FormatInt(d.Manifest.Step, 10) + "/" + string(d.Digest)
 	if _, err := l.PutEvaluation(ctx, lay, ledger.Drafts, unit, d.Encoded); err != nil {
@@ -22,8 +24,8 @@ func (d *Draft) Announce(ctx context.Context, l ledger.Results, lay ledger.Layou
 	return nil
 }
 
-// Retire notes in the ledger that a checkpoint is about to be taken off the record, so
-// that it is deleted by [Discard] even when whoever took it off dies before.
+// Retire announces in the ledger that the caller is about to remove a checkpoint from the
+// job's record. If the caller then dies, [Discard] still deletes the checkpoint.
 func Retire(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, digest job.Digest) error {
 	data, err := blob.Fetch(ctx, store, digest)
 	if err != nil {
@@ -36,8 +38,8 @@ func Retire(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob
 	return (&Draft{Manifest: *m, Encoded: data, Digest: digest}).Announce(ctx, l, lay)
 }
 
-// Written returns the newest checkpoint of at least that step that was announced
-// and is there, nil when there is none.
+// Written returns the newest announced checkpoint that is complete in the store and has at
+// least step steps, or nil when there is none.
 func Written(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, step int64) (*Draft, error) {
 	drafts, err := Begun(ctx, l, lay)
 	if err != nil {
@@ -59,10 +61,10 @@ func Written(ctx context.Context, l ledger.Results, lay ledger.Layout, store blo
 	return newest, nil
 }
 
-// Discard deletes what was written of announced checkpoints that are older than
-// newest and not among kept: nobody will record them. With everything before
-// newest gone the announcements go too; one that is made in this very moment goes
-// unnoticed with them, which costs at most the room that its blobs take.
+// Discard deletes the blobs of announced checkpoints that have at most newest steps and are
+// not among kept: nobody will record them. If no announced checkpoint is newer, it then
+// deletes all announcements. An announcement that another process stores at that moment is
+// lost with them. That costs at most the space of that checkpoint's blobs.
 func Discard(ctx context.Context, l ledger.Results, lay ledger.Layout, store blob.Store, newest int64, kept []job.Checkpoint) error {
 	drafts, err := Begun(ctx, l, lay)
 	if err != nil || len(drafts) == 0 {
@@ -92,8 +94,7 @@ func Discard(ctx context.Context, l ledger.Results, lay ledger.Layout, store blo
 	return l.DropEvaluations(ctx, lay, ledger.Drafts)
 }
 
-// Begun returns the checkpoints that were announced and whose announcements are still
-// there, in no order of steps.
+// Begun returns all announced checkpoints, in no particular order of steps.
 func Begun(ctx context.Context, l ledger.Results, lay ledger.Layout) ([]*Draft, error) {
 	units, err := l.Evaluations(ctx, lay, ledger.Drafts)
 	if err != nil {

@@ -15,21 +15,22 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Source is what a checkpoint is made from.
+// Source is what Gather reads a checkpoint from.
 type Source interface {
 	ledger.Reader
 	ledger.Results
 }
 
-// Target is what a checkpoint is restored to.
+// Target is what Restore writes a checkpoint to.
 type Target interface {
 	ledger.Restorer
 	ledger.Results
 }
 
-// Gather reads what a checkpoint holds beside a snapshot that is not ahead of the
-// committed steps. Losses come last: a ledger that lost what was read before them
-// has lost some of those too, and there is no checkpoint then.
+// Gather reads the marks, evaluations and losses for a checkpoint of a snapshot of
+// committed steps. It reads the losses last: a ledger that has lost the marks or
+// evaluations meanwhile has lost losses too. Then Gather fails with job.ErrStale, and there
+// is no checkpoint.
 func Gather(ctx context.Context, l Source, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
 	s := &State{Ref: lay.Ref, Snapshot: snap, Evaluations: map[string][]byte{}}
 	h, err := history.Load(ctx, l, lay)
@@ -63,8 +64,9 @@ func Gather(ctx context.Context, l Source, lay ledger.Layout, snap ledger.Snapsh
 	return s, nil
 }
 
-// Remember adds marks of the steps from … that the ledger has not kept; those of
-// steps after the snapshot are passed over.
+// Remember adds the marks of the steps from, from+1, … that the ledger does not have. It
+// ignores marks of steps after the snapshot. It fails with job.ErrCorrupt when a mark
+// differs from the known one.
 func (s *State) Remember(from int64, marks []ledger.Mark) error {
 	h := &history.History{}
 	if err := errors.Join(h.Add(0, s.Marks), h.Add(from, marks)); err != nil {
@@ -80,10 +82,10 @@ func (s *State) setMarks(h *history.History) {
 	}
 }
 
-// Restore gives a ledger that has lost steps back what the checkpoint holds. The
-// snapshot, which commits the steps, comes last, so one that was cut off can be
-// taken up again. What is kept beside it is put there once more afterwards: should
-// the ledger have lost that in between, nobody else would notice.
+// Restore writes a checkpoint to a ledger that has lost steps. It writes the snapshot last,
+// which commits the steps, so the caller can repeat a Restore that was interrupted. Then it
+// writes the data beside the snapshot once more: if the ledger lost that data in between,
+// no other program would notice.
 func Restore(ctx context.Context, l Target, lay ledger.Layout, s *State) error {
 	if err := restoreBeside(ctx, l, lay, s); err != nil {
 		return err
@@ -94,7 +96,8 @@ func Restore(ctx context.Context, l Target, lay ledger.Layout, s *State) error {
 	return restoreBeside(ctx, l, lay, s)
 }
 
-// restoreBeside gives back what lies beside snapshots and the log.
+// restoreBeside writes the evaluations, losses and marks, which are stored beside the
+// snapshots and the log.
 func restoreBeside(ctx context.Context, l ledger.Results, lay ledger.Layout, s *State) error {
 	for _, unit := range slices.Sorted(maps.Keys(s.Evaluations)) {
 		if _, err := l.PutEvaluation(ctx, lay, ledger.Concluded, unit, s.Evaluations[unit]); err != nil {
@@ -115,8 +118,8 @@ func restoreBeside(ctx context.Context, l ledger.Results, lay ledger.Layout, s *
 	return nil
 }
 
-// Losses reads the losses of the steps from … to-1 that are known, in order: also
-// those of steps before a restored snapshot, which the ledger itself leaves out.
+// Losses reads the known losses of the steps from … to-1, in order. They include the steps
+// before a restored snapshot, which the ledger's own Losses does not return.
 func Losses(ctx context.Context, l Source, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	late, err := l.Losses(ctx, lay, from, to)
 	if err != nil {
@@ -133,8 +136,8 @@ func Losses(ctx context.Context, l Source, lay ledger.Layout, from, to int64) ([
 	return append(early, late...), err
 }
 
-// earlier reads the losses of steps from … to-1 off the pages of a restored
-// ledger. Pages of several restorations overlap and agree.
+// earlier reads the losses of the steps from … to-1 from the pages that Restore wrote to
+// the ledger. Pages of several restorations may overlap; they hold the same losses.
 func earlier(ctx context.Context, l ledger.Results, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	pages, err := l.Evaluations(ctx, lay, ledger.Earlier)
 	if err != nil {

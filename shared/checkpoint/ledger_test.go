@@ -15,7 +15,7 @@ import (
 
 var layout = ledger.Layout{Ref: ref, Params: 10, ChunkLen: 4, Microbatch: 1}
 
-// take commits steps whose losses and examples are their numbers.
+// take commits steps whose losses and examples are the steps' numbers.
 func take(t *testing.T, l ledger.Ledger, from, to int64) {
 	t.Helper()
 	for step := from; step < to; step++ {
@@ -51,7 +51,7 @@ func TestALostLedgerIsRestored(t *testing.T) {
 	s := gather(t, l, 10)
 	require.Equal(t, map[string][]byte{"5/validation": {5}}, s.Evaluations, "the one after step 10 may be under way")
 
-	// The ledger is lost, restored, goes on, and is lost and restored again.
+	// The ledger is lost and restored, continues, and is lost and restored again.
 	l = memory.New()
 	require.NoError(t, Restore(t.Context(), l, layout, s))
 	require.NoError(t, Restore(t.Context(), l, layout, s), "a second time changes nothing")
@@ -61,7 +61,7 @@ func TestALostLedgerIsRestored(t *testing.T) {
 	second := gather(t, l, 12)
 	require.Len(t, second.Losses, 12)
 
-	// An old copy of the ledger is put back: what is there agrees.
+	// An old copy of the ledger replaces it: what the copy holds agrees.
 	require.NoError(t, Restore(t.Context(), l, layout, second))
 	requireLedger(t, l, 14, 12)
 	late := memory.New()
@@ -113,7 +113,7 @@ func TestNothingIsLeftOfCheckpointsThatNobodyRecords(t *testing.T) {
 		return d
 	}
 	four, six, nine := begin(4), begin(6), begin(9)
-	_, err := store.Put(t.Context(), must(four.parts[0].encode(nil))) // its writer has died
+	_, err := store.Put(t.Context(), must(four.parts[0].encode(nil))) // the writer of four has died after one part
 	require.NoError(t, err)
 
 	found, err := Written(t.Context(), l, layout, store, 5)
@@ -127,21 +127,21 @@ func TestNothingIsLeftOfCheckpointsThatNobodyRecords(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, found)
 
-	// Six is recorded while nine is being written.
+	// Checkpoint 6 is recorded while checkpoint 9 is being written.
 	kept := []job.Checkpoint{{Step: 6, Digest: six.Digest}}
 	require.NoError(t, Discard(t.Context(), l, layout, store, 6, kept))
 	require.NoError(t, Verify(t.Context(), store, six.Digest))
 	require.Len(t, store.digests(), len(six.parts)+1, "what was written of four is gone")
 	require.NoError(t, nine.Write(t.Context(), store, none))
 
-	// Six is taken off the record by somebody who dies: another deletes it.
+	// A process removes checkpoint 6 from the record and dies; another process deletes it.
 	require.NoError(t, Retire(t.Context(), l, layout, store, six.Digest))
 	kept = []job.Checkpoint{{Step: 9, Digest: nine.Digest}}
 	require.NoError(t, Discard(t.Context(), l, layout, store, 9, kept))
 	require.Len(t, store.digests(), len(nine.parts)+1)
 	require.ErrorIs(t, Retire(t.Context(), l, layout, store, six.Digest), job.ErrNotFound)
 
-	// The job ends without a word of twelve.
+	// The job ends, and nobody has recorded checkpoint 12.
 	require.NoError(t, begin(12).Write(t.Context(), store, none))
 	require.NoError(t, Discard(t.Context(), l, layout, store, 1<<62, kept))
 	require.NoError(t, Verify(t.Context(), store, nine.Digest))
@@ -181,8 +181,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// The marks of steps before the checkpoint survive the ledger, those it kept and
-// those that the writer knew.
+// The marks of the steps before a checkpoint survive the loss of the ledger: those that the
+// ledger had, and those that only the writer knew.
 func TestHistoryIsGatheredAndRestored(t *testing.T) {
 	l := memory.New()
 	take(t, l, 0, 8)

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// What a manifest begins with, and what it may hold.
+// Constants of a manifest: its first field, and its bounds.
 const (
 	magic      = "tributary-checkpoint"
 	version    = 1
@@ -19,8 +19,8 @@ const (
 	maxParts   = 1 << 16 // of one vector: 256 GiB
 )
 
-// Manifest lists a checkpoint's parts, each by its digest. It is itself a blob,
-// in JSON, small beside its parts.
+// Manifest lists the parts of a checkpoint, each by its digest. It is a blob too, in JSON,
+// and small compared with its parts.
 type Manifest struct {
 	Magic   string `json:"magic"`
 	Version int    `json:"version"`
@@ -33,12 +33,12 @@ type Manifest struct {
 	Chain       ledger.Chain   `json:"chain"`  // the log's up to Step
 	Vectors     [][]job.Digest `json:"vectors"`
 	Losses      []job.Digest   `json:"losses"`
-	Marks       []job.Digest   `json:"marks,omitempty"` // none: of no step is one known
+	Marks       []job.Digest   `json:"marks,omitempty"` // empty when no step has a known mark
 	Evaluations []job.Digest   `json:"evaluations"`
 }
 
-// Decode reads a manifest's bytes and checks that its parts have the number
-// that its step and its vectors take. It fails with job.ErrCorrupt.
+// Decode reads a manifest's bytes. It checks that the numbers of parts match the manifest's
+// step and vectors. It fails with job.ErrCorrupt.
 func Decode(data []byte) (*Manifest, error) {
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
@@ -92,7 +92,7 @@ func (m *Manifest) encode() ([]byte, error) {
 	return data, nil
 }
 
-// Parts lists all parts' digests, in the order in which they are written.
+// Parts lists the digests of all parts, in the order in which they are written.
 func (m *Manifest) Parts() []job.Digest {
 	var all []job.Digest
 	for _, parts := range m.Vectors {
@@ -103,8 +103,8 @@ func (m *Manifest) Parts() []job.Digest {
 	return append(all, m.Evaluations...)
 }
 
-// Of fails with job.ErrCorrupt unless the checkpoint is of the layout's job, plan,
-// and number of parameters and chunks.
+// Of checks that the checkpoint belongs to the layout's job and plan and has its numbers of
+// parameters and chunks. It fails with job.ErrCorrupt.
 func (m *Manifest) Of(l ledger.Layout) error {
 	if m.Ref != l.Ref || m.Plan != l.Plan || m.Params != l.Params || len(m.Chain) != l.Chunks() {
 		return fmt.Errorf("checkpoint is of job %s, plan %s, %d parameters in %d chunks; want %s, %s, %d in %d: %w",
@@ -122,8 +122,8 @@ func Open(ctx context.Context, store blob.Store, digest job.Digest) (*Manifest, 
 	return Decode(data)
 }
 
-// Whole fails with job.ErrNotFound when a part of the checkpoint is not there. It
-// reads none of them.
+// Whole checks that all parts of the checkpoint are in the store. It fails with
+// job.ErrNotFound when one is missing. It does not read them.
 func (m *Manifest) Whole(ctx context.Context, store blob.Store) error {
 	for _, digest := range m.Parts() {
 		has, err := store.Has(ctx, digest)
@@ -151,8 +151,8 @@ func (m *Manifest) Delete(ctx context.Context, store blob.Store) error {
 	return errors.Join(errs...)
 }
 
-// Delete removes a checkpoint: its parts, then its manifest, so that one that was
-// cut off can be taken up again. What is not there needs no deleting.
+// Delete removes a checkpoint: first its parts, then its manifest, so that the caller can
+// repeat a Delete that was interrupted. A missing blob is no error.
 func Delete(ctx context.Context, store blob.Store, digest job.Digest) error {
 	m, err := Open(ctx, store, digest)
 	switch {

@@ -15,7 +15,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// How much goes into a part: about 4 MiB.
+// Sizes of a part: about 4 MiB each.
 const (
 	partLen   = 1 << 20 // floats of a vector
 	lossesLen = 1 << 18 // steps, of 16 bytes each
@@ -23,7 +23,7 @@ const (
 	unitBytes = 4 << 20 // of evaluations
 )
 
-// place is where a part belongs. It stands before the part's content,
+// place says where a part belongs. It is the header before the part's content,
 // little-endian, so that no part is ever taken for another:
 //
 //	0  magic "TRC", kind: 'v' vector, 'l' losses, 'm' marks, 'e' evaluations
@@ -34,9 +34,8 @@ const (
 //	24 length of job.run   uint32
 //	28 job.run
 //
-// The content of a vector's part is float32s, of losses (examples int64, loss
-// float64) for each step, of marks 8 bytes for each step, of evaluations a JSON
-// object of base64.
+// The content of a vector's part is float32s. Losses have (examples int64, loss float64)
+// for each step, marks 8 bytes for each step. Evaluations are a JSON object of base64.
 type place struct {
 	job.Ref
 	kind   byte
@@ -49,7 +48,7 @@ func (p place) String() string {
 	return fmt.Sprintf("part %c%d.%d of checkpoint %d of %s", p.kind, p.vector, p.number, p.step, p.Ref)
 }
 
-// header appends what stands before the part's content.
+// header appends the part's header to dst.
 func (p place) header(dst []byte) []byte {
 	ref := p.Ref.String()
 	dst = append(dst, 'T', 'R', 'C', p.kind)
@@ -61,7 +60,7 @@ func (p place) header(dst []byte) []byte {
 	return append(dst, ref...)
 }
 
-// content returns what stands behind the header of the part that must be p.
+// content checks that data has the header p, and returns what follows it.
 func (p place) content(data []byte) ([]byte, error) {
 	rest, ok := bytes.CutPrefix(data, p.header(nil))
 	if !ok {
@@ -70,15 +69,15 @@ func (p place) content(data []byte) ([]byte, error) {
 	return rest, nil
 }
 
-// part is a part that can be encoded, as often as need be.
+// part is one part of a checkpoint, which can be encoded any number of times.
 type part struct {
 	place
-	content func(dst []byte) ([]byte, error) // appends it
+	content func(dst []byte) ([]byte, error) // appends the content to dst
 }
 
 func (p part) encode(dst []byte) ([]byte, error) { return p.content(p.header(dst)) }
 
-// split parts a state, in the manifest's order.
+// split splits a state into parts, in the order of the manifest.
 func split(s *State) (vectors [][]part, losses, marks, evaluations []part) {
 	at := func(kind byte, vector, number int) place {
 		return place{Ref: s.Ref, kind: kind, step: s.Snapshot.Step, vector: vector, number: number}
@@ -111,7 +110,7 @@ func split(s *State) (vectors [][]part, losses, marks, evaluations []part) {
 	return vectors, losses, marks, evaluations
 }
 
-// group parts evaluations, in the order of their names.
+// group groups evaluations into parts, in the order of their names.
 func group(all map[string][]byte) []map[string][]byte {
 	var groups []map[string][]byte
 	size := unitBytes
@@ -134,7 +133,7 @@ func appendLosses(dst []byte, sums []ledger.Sums) []byte {
 	return dst
 }
 
-// decodeLosses appends to dst the losses of a part's content.
+// decodeLosses appends to dst the losses in a part's content.
 func decodeLosses(dst []ledger.Sums, content []byte) ([]ledger.Sums, error) {
 	if len(content)%lossBytes != 0 {
 		return nil, fmt.Errorf("losses of %d bytes: want %d for each step: %w", len(content), lossBytes, job.ErrCorrupt)

@@ -15,8 +15,8 @@ import (
 	"tributary/shared/wire"
 )
 
-// Read reads everything that a manifest lists. It fails with job.ErrNotFound when
-// a part is missing and with job.ErrCorrupt when one is not what it should be.
+// Read reads everything that a manifest lists. It fails with job.ErrNotFound when a part is
+// missing, and with job.ErrCorrupt when a part is damaged or belongs elsewhere.
 func (m *Manifest) Read(ctx context.Context, store blob.Store) (*State, error) {
 	s := &State{
 		Ref: m.Ref, Plan: m.Plan, Numerics: m.Numerics,
@@ -59,7 +59,8 @@ func (m *Manifest) Read(ctx context.Context, store blob.Store) (*State, error) {
 	return s, nil
 }
 
-// History reads the marks of the steps before; none when the checkpoint has none.
+// History reads the marks of the steps before the checkpoint; it returns none when the
+// checkpoint has none.
 func (m *Manifest) History(ctx context.Context, store blob.Store) ([]ledger.Mark, error) {
 	var marks []ledger.Mark
 	for n, digest := range m.Marks {
@@ -79,7 +80,7 @@ func (m *Manifest) History(ctx context.Context, store blob.Store) ([]ledger.Mark
 	return marks, nil
 }
 
-// Vector reads one vector [Params]; 0 is the parameters.
+// Vector reads one vector [Params]; number 0 is the parameters.
 func (m *Manifest) Vector(ctx context.Context, store blob.Store, i int) ([]float32, error) {
 	v := make([]float32, m.Params)
 	group, ctx := errgroup.WithContext(ctx)
@@ -101,7 +102,7 @@ func (m *Manifest) Vector(ctx context.Context, store blob.Store, i int) ([]float
 	return v, group.Wait()
 }
 
-// part reads the content of a part.
+// part reads a part and returns its content.
 func (m *Manifest) part(ctx context.Context, store blob.Store, digest job.Digest, kind byte, vector, number int) ([]byte, error) {
 	p := place{Ref: m.Ref, kind: kind, step: m.Step, vector: vector, number: number}
 	data, err := blob.Fetch(ctx, store, digest)
@@ -111,7 +112,7 @@ func (m *Manifest) part(ctx context.Context, store blob.Store, digest job.Digest
 	return p.content(data)
 }
 
-// Verify reads a checkpoint whole and throws it away.
+// Verify reads a whole checkpoint, checks it and discards the content.
 func Verify(ctx context.Context, store blob.Store, digest job.Digest) error {
 	m, err := Open(ctx, store, digest)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"tributary/shared/replica"
 )
 
-// Save writes a snapshot that was copied from a replica, of no step that the ledger
-// lacks, with what the ledger knows beside it; the layout names the plan. The checkpoint
-// is announced in the ledger before it is written. progress is called now and then. Save
-// fails with job.ErrStale when the ledger has not come so far, or the replica has gone
-// back since.
+// Save writes a checkpoint of snap, with the losses, marks and evaluations of the ledger;
+// snap is a copy of the fold of r, of committed steps. The layout names the plan. Save
+// announces the checkpoint in the ledger before it writes it. It calls progress repeatedly.
+// It fails with job.ErrStale when the ledger has fewer steps, or when the replica has gone
+// back to an earlier step since.
 func Save(ctx context.Context, l Source, lay ledger.Layout, store blob.Store, r *replica.Replica, snap ledger.Snapshot, numerics job.Numerics, progress func()) (*Draft, error) {
 	state, err := l.State(ctx, lay)
 	if err != nil {
@@ -23,7 +23,7 @@ func Save(ctx context.Context, l Source, lay ledger.Layout, store blob.Store, r 
 	if snap.Step < 1 || state.Committed < snap.Step {
 		return nil, fmt.Errorf("checkpoint of step %d: the ledger has %d steps: %w", snap.Step, state.Committed, job.ErrStale)
 	}
-	// The replica may go back while the ledger is read.
+	// The replica may go back to an earlier step while Save reads the ledger.
 	from, marks, err := r.Marks(ctx)
 	if err != nil {
 		return nil, err

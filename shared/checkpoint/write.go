@@ -13,13 +13,13 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// parallel is how many parts are written at a time.
+// parallel is how many parts are written at the same time.
 const parallel = 4
 
-// tidying bounds the deletion of what was written of a checkpoint that cannot be.
+// tidying is the timeout for deleting the blobs of a checkpoint that could not be written.
 const tidying = 10 * time.Second
 
-// Draft is a checkpoint whose bytes are known and are yet to be written.
+// Draft is a checkpoint whose digests are known, before its bytes are written.
 type Draft struct {
 	Manifest Manifest
 	Encoded  []byte     // the manifest
@@ -27,8 +27,9 @@ type Draft struct {
 	parts    []part     // in the order of Manifest.Parts
 }
 
-// NewDraft works out the digests of a state's parts. The state must not change
-// until the draft is written.
+// NewDraft computes the digests of a state's parts. The state must not change until the
+// draft is written. NewDraft fails with job.ErrInvalid when the state does not have exactly
+// the losses of all its steps, or the marks of all or none.
 func NewDraft(s *State) (*Draft, error) {
 	d := &Draft{Manifest: Manifest{
 		Magic: magic, Version: version, Ref: s.Ref, Plan: s.Plan, Numerics: s.Numerics, Step: s.Snapshot.Step,
@@ -86,12 +87,13 @@ func NewDraft(s *State) (*Draft, error) {
 	return d, nil
 }
 
-// Write stores the parts, then the manifest, and reads each of them back. It may
-// be repeated. When it fails it takes away what it has stored, unless ctx has
-// ended; progress is called for each part.
+// Write stores the parts, then the manifest, and reads each of them back. It may be
+// repeated. It calls progress for each blob, from several goroutines. When it fails, it
+// deletes what it has stored, unless ctx has ended.
 //
-// Another writer of the same draft loses parts by that, and says that the
-// checkpoint is there: so who records it makes sure that it is [Manifest.Whole].
+// That deletion can remove parts of another writer of the same draft, which then still
+// reports success. So the program that records a checkpoint must check that it is
+// [Manifest.Whole].
 func (d *Draft) Write(ctx context.Context, store blob.Store, progress func()) error {
 	err := d.write(ctx, store, progress)
 	if err == nil || ctx.Err() != nil {
@@ -129,7 +131,8 @@ func (d *Draft) write(ctx context.Context, store blob.Store, progress func()) er
 	return nil
 }
 
-// put stores data, whose digest is known, and reads it back.
+// put stores data and reads it back. It fails with job.ErrCorrupt when the digest is not
+// want.
 func put(ctx context.Context, store blob.Store, data []byte, want job.Digest) error {
 	got, err := store.Put(ctx, data)
 	if err != nil {
@@ -142,7 +145,7 @@ func put(ctx context.Context, store blob.Store, data []byte, want job.Digest) er
 	return err
 }
 
-// contained is f for a goroutine of its own: a panic is its error.
+// contained returns f in a form for its own goroutine: it returns a panic as an error.
 func contained(f func() error) func() error {
 	return func() error { return lifecycle.Contain("checkpoint", f) }
 }
