@@ -9,20 +9,20 @@ import (
 	"tributary/shared/job"
 )
 
-// Link stands for everything that a chunk's log holds before a step: no two
-// histories have the same. Each entry of the log carries the link before it,
-// so an entry that belongs to another history is told by its link.
+// Link is a hash that stands for everything that a chunk's log holds before a step: two
+// different histories have different links. Each entry of the log holds the link before it.
+// So a reader recognizes an entry of another history by its link.
 type Link [sha256.Size]byte
 
-// Chain is the links of a job's chunks, by chunk. It is never changed once made,
-// so that it may be kept and passed on.
+// Chain is the links of a job, one for each chunk. A chain never changes after it was made,
+// so callers may keep it and share it.
 type Chain []Link
 
-// chainDomain keeps the digests of links apart from all others.
+// chainDomain makes the digests of links different from all other digests.
 const chainDomain = "tributary chain 1"
 
-// Genesis returns the chain before the first step: for each chunk
-// SHA-256(domain ‖ the plan's digest ‖ chunk), the chunk a little-endian uint64.
+// Genesis returns the chain before the first step: for each chunk SHA-256(domain ‖ the
+// plan's digest ‖ chunk), with the chunk as a little-endian uint64.
 func (l Layout) Genesis() Chain {
 	chain := make(Chain, l.Chunks())
 	text := []byte(chainDomain + string(l.Plan))
@@ -32,8 +32,8 @@ func (l Layout) Genesis() Chain {
 	return chain
 }
 
-// Next returns the link after an entry, which carries k and has the given
-// checksum: SHA-256(k ‖ checksum), the checksum a little-endian uint64.
+// Next returns the link after an entry that holds k and has the given checksum: SHA-256(k ‖
+// checksum), with the checksum as a little-endian uint64.
 func (k Link) Next(checksum uint64) Link {
 	var text [sha256.Size + 8]byte
 	copy(text[:], k[:])
@@ -41,13 +41,13 @@ func (k Link) Next(checksum uint64) Link {
 	return sha256.Sum256(text[:])
 }
 
-// String is the link in hexadecimal.
+// String returns the link in hexadecimal.
 func (k Link) String() string { return hex.EncodeToString(k[:]) }
 
-// MarshalText is String, for JSON.
+// MarshalText returns String, for JSON.
 func (k Link) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads the output of MarshalText. It fails with job.ErrCorrupt.
 func (k *Link) UnmarshalText(text []byte) error {
 	b, err := hex.DecodeString(string(text))
 	if err != nil || len(b) != len(k) {
@@ -57,7 +57,8 @@ func (k *Link) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// checkChain reports an invalid layout, or a chain that has not one link for each chunk.
+// checkChain reports, as job.ErrInvalid, an invalid layout, or a chain that does not have
+// one link for each chunk.
 func (l Layout) checkChain(chain Chain) error {
 	if err := l.Validate(); err != nil {
 		return err

@@ -20,7 +20,7 @@ func digest(t *testing.T, hexadecimal string) (d [sha256.Size]byte) {
 	return d
 }
 
-// The links as another program computes them, from PROTOCOL.md:
+// The expected links were computed by another program, as PROTOCOL.md says:
 //
 //	g = sha256(b"tributary chain 1" + b"ab" * 32 + (1).to_bytes(8, "little")).digest()
 //	sha256(g + (0x0123456789abcdef).to_bytes(8, "little")).digest()
@@ -50,7 +50,7 @@ func TestLinks(t *testing.T) {
 	require.Equal(t, genesis, run.Genesis(), "a job that is done again has the same history")
 }
 
-// Following the log costs no memory.
+// Following the log allocates no memory.
 func TestNextAllocatesNothing(t *testing.T) {
 	link := ledger.Link{1}
 	require.Zero(t, testing.AllocsPerRun(100, func() { link = link.Next(7) }))

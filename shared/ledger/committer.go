@@ -2,68 +2,73 @@ package ledger
 
 import "context"
 
-// Snapshot is parameters and optimizer state after Step steps: Vectors[0] is
-// the parameters, the rest is the optimizer's, and of a job with a lossy wire the
-// last is the residual, each [P]. Chain is the log's up to there.
+// Snapshot is the training state after Step steps. Vectors[0] is the parameters, the others
+// are the optimizer state; with a lossy wire, the last one is the residual. Each vector is
+// [P]. Chain is the log's chain after the last of these steps.
 type Snapshot struct {
 	Step    int64
 	Vectors [][]float32
 	Chain   Chain
 }
 
-// LogWrite is chunks of a step's root gradient for the log.
+// LogWrite is some chunks of a step's root gradient, to be written to the log.
 type LogWrite struct {
 	Step     int64
 	Chunks   []int     // at least one, strictly increasing
-	Root     Partial   // [P], of which the log gets the chunks
-	Residual []float32 // [P], what rounding the root lost, with a lossy wire; nil with any other
-	Before   Chain     // before Step; the chunks carry their links of it
+	Root     Partial   // [P]; the log gets only the chunks in Chunks
+	Residual []float32 // [P], what rounding the root lost, with a lossy wire; nil with any other wire
+	Before   Chain     // the chain before Step; each chunk's entry holds its link
 }
 
-// MaxBatch is how many steps one batch commit can have.
+// MaxBatch bounds the steps of one batch commit.
 const MaxBatch = 4096
 
-// BatchCommit is consecutive steps that are committed at once, by the snapshot after
+// BatchCommit is consecutive steps that one call commits, together with the snapshot after
 // them.
 type BatchCommit struct {
 	From     int64    // the first step
 	Sums     []Sums   // of the steps From … Snapshot.Step-1, in order, 1 to MaxBatch
-	Snapshot Snapshot // after the last step
-	// Marks names the units of [History] that were stored for the steps up to
-	// Snapshot.Step.
+	Snapshot Snapshot // the state after the last step
+	// Marks names the units of [History] in which the caller stored the marks of the steps
+	// up to Snapshot.Step.
 	Marks []string
 }
 
 // Committer commits steps and trims the log.
 type Committer interface {
-	// Append puts chunks of a step's root gradient, and of its residual, into the log.
-	// When they were the last chunks missing and every earlier step is committed, it
-	// commits the step. It drops the step's partials of these chunks. after is w.Before
-	// with the links of these chunks past the step. Append is idempotent; a different
-	// chunk for the same step fails with job.ErrCorrupt. committed reports that this
-	// very call committed the step. Later steps that were appended before are committed
-	// with it, and not reported.
+	// Append writes chunks of a step's root gradient, and of its residual, to the log. The
+	// step is committed as soon as all its chunks are in the log and every earlier step is
+	// committed. Append deletes the step's partials of these chunks.
+	//
+	// after is w.Before, with the links of these chunks advanced past the step. committed
+	// reports whether this call committed the step. The call may also commit later steps
+	// that were appended before; it does not report them. Append is idempotent; a different
+	// chunk for the same step fails with job.ErrCorrupt.
 	Append(ctx context.Context, l Layout, w LogWrite) (committed bool, after Chain, err error)
-	// CommitBatch commits steps at once, and the log gets no roots of them: the snapshot
-	// takes their place, as if they had been appended and then trimmed. A worker that
-	// has computed all of them alone calls it. It may be repeated. It fails with
-	// job.ErrStale when the ledger does not have exactly b.From steps, unless
-	// b.Snapshot is its newest, and when it lacks one of b.Marks: it was lost since.
-	// It fails with job.ErrInvalid for a lossy wire, whose residual depends on the log.
+	// CommitBatch commits several steps at once. Their roots are not written to the log:
+	// the snapshot takes their place, as if they had been appended and then trimmed. A
+	// worker calls it when it has computed all of the steps alone. The call may be
+	// repeated.
+	//
+	// It fails with job.ErrStale when the ledger does not have exactly b.From steps, unless
+	// b.Snapshot is already its newest snapshot. It fails with job.ErrStale, too, when one
+	// of b.Marks is missing: the ledger has lost it since. It fails with job.ErrInvalid for
+	// a lossy wire, because its residual depends on the log.
 	CommitBatch(ctx context.Context, l Layout, b BatchCommit) error
-	// PutSnapshot stores a snapshot, makes it the newest if it is, and trims
-	// the log and older snapshots off below it. It is idempotent. A snapshot of
-	// steps that are not committed fails with job.ErrStale: the ledger has lost
-	// them since, and what lies beside the snapshot with them.
+	// PutSnapshot stores a snapshot. If it is the newest, it trims the log and the older
+	// snapshots below it. It is idempotent. It fails with job.ErrStale when the ledger does
+	// not have the snapshot's steps: the ledger has lost them since, with the marks and
+	// losses that were stored for them.
 	PutSnapshot(ctx context.Context, l Layout, s Snapshot) error
 }
 
-// Restorer begins a lost ledger again.
+// Restorer starts a lost ledger again from a checkpoint.
 type Restorer interface {
-	// Begin is PutSnapshot for a ledger that does not have the steps that the
-	// snapshot folds: it commits them, and the ledger goes on from there. Their losses
-	// must be stored before, as units of [Earlier], one of which ends with the
-	// snapshot's step. Without that unit Begin fails with job.ErrStale. So a late call
-	// to a ledger that was lost once more begins nothing.
+	// Begin stores a snapshot as PutSnapshot does, but the ledger need not have the
+	// snapshot's steps: Begin commits them, and the job continues from there.
+	//
+	// The caller must store the losses of the steps before, as units of [Earlier], one of
+	// which ends with the snapshot's step. Without that unit Begin fails with job.ErrStale.
+	// So a late call changes nothing in a ledger that was lost once more.
 	Begin(ctx context.Context, l Layout, s Snapshot) error
 }

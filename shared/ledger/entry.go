@@ -8,16 +8,17 @@ import (
 	"tributary/shared/wire"
 )
 
-// EncodeRoot appends to dst the log's entry for a chunk of step's root gradient
-// [P] and returns it with its checksum; before is the link that it carries. It
-// says nothing of the job or its run: equal histories have equal bytes. A root that
-// is not rounded to the layout's wire fails with job.ErrInvalid.
+// EncodeRoot appends to dst the log's entry for one chunk of step's root gradient [P]. It
+// returns dst and the entry's checksum. before is the link that the entry holds. The entry
+// does not name the job or its run: equal histories have equal bytes. EncodeRoot fails with
+// job.ErrInvalid when the root is not rounded to the layout's wire.
 func (l Layout) EncodeRoot(dst []byte, step int64, chunk int, root []float32, s Sums, before Link) ([]byte, uint64, error) {
 	lo, hi := l.Chunk(chunk)
 	return l.Wire.Append(dst, RootHeader(step, chunk, s, before), root[lo:hi])
 }
 
-// Next returns the link past step's root gradient [P] in a chunk, after before.
+// Next returns the link of a chunk after step, whose root gradient is root [P]; before is
+// the link before step.
 func (l Layout) Next(step int64, chunk int, root []float32, s Sums, before Link) (Link, error) {
 	lo, hi := l.Chunk(chunk)
 	payload, err := l.Wire.Payload(root[lo:hi])
@@ -29,7 +30,7 @@ func (l Layout) Next(step int64, chunk int, root []float32, s Sums, before Link)
 	return before.Next(sum), nil
 }
 
-// RootHeader is the header of such an entry.
+// RootHeader returns the header of a log entry for one chunk of step's root.
 func RootHeader(step int64, chunk int, s Sums, before Link) wire.Header {
 	return wire.Header{
 		Kind: wire.Root, A: uint64(step), B: uint64(tree.Root), C: uint64(chunk),
@@ -37,8 +38,8 @@ func RootHeader(step int64, chunk int, s Sums, before Link) wire.Header {
 	}
 }
 
-// CheckRoot reports, as job.ErrCorrupt, the header of an entry that is for
-// another step or chunk, or that does not carry the link before.
+// CheckRoot checks the header of a log entry. It fails with job.ErrCorrupt when the entry
+// is for another step or chunk, or does not hold the link before.
 func CheckRoot(h wire.Header, step int64, chunk int, before Link) error {
 	if h.A != uint64(step) || h.B != uint64(tree.Root) || h.C != uint64(chunk) {
 		return fmt.Errorf("the entry is node %d of step %d, chunk %d: %w", h.B, h.A, h.C, job.ErrCorrupt)
@@ -49,9 +50,9 @@ func CheckRoot(h wire.Header, step int64, chunk int, before Link) error {
 	return nil
 }
 
-// DecodeRoot reads such an entry into its place in dst [P] and returns its sums
-// and its checksum. An entry that is damaged, that is for another step or
-// chunk, or that does not carry the link before fails with job.ErrCorrupt.
+// DecodeRoot reads a log entry into its chunk's place in dst [P]. It returns the entry's
+// sums and checksum. It fails with job.ErrCorrupt when the entry is damaged, is for another
+// step or chunk, or does not hold the link before.
 func (l Layout) DecodeRoot(dst []float32, step int64, chunk int, entry []byte, before Link) (Sums, uint64, error) {
 	lo, hi := l.Chunk(chunk)
 	h, sum, err := l.Wire.DecodeInto(dst[lo:hi], entry, wire.Root)
@@ -64,9 +65,9 @@ func (l Layout) DecodeRoot(dst []float32, step int64, chunk int, entry []byte, b
 	return Sums{Examples: h.Examples, Loss: h.Loss}, sum, nil
 }
 
-// EncodeResidual returns what is kept of a chunk of the residual [P] after step, which
-// the link after comes before: a wire.Residual in the format of partials. A residual
-// that is not rounded to that fails with job.ErrInvalid.
+// EncodeResidual returns the stored form of one chunk of the residual [P] after step: a
+// wire.Residual in the format of partials. after is the link after step, which the header
+// holds. It fails with job.ErrInvalid when the residual is not rounded to that format.
 func (l Layout) EncodeResidual(step int64, chunk int, residual []float32, after Link) ([]byte, error) {
 	lo, hi := l.Chunk(chunk)
 	f := l.Wire.Partials()
@@ -81,8 +82,8 @@ func residualHeader(step int64, chunk int, after Link) wire.Header {
 	return wire.Header{Kind: wire.Residual, A: uint64(step), B: uint64(tree.Root), C: uint64(chunk), Chain: after}
 }
 
-// DecodeResidual reads what EncodeResidual wrote into its place in dst [P]. What is
-// damaged, or of another step, chunk or history, fails with job.ErrCorrupt.
+// DecodeResidual reads the output of EncodeResidual into its chunk's place in dst [P]. It
+// fails with job.ErrCorrupt when kept is damaged, or is for another step, chunk or history.
 func (l Layout) DecodeResidual(dst []float32, step int64, chunk int, kept []byte, after Link) error {
 	lo, hi := l.Chunk(chunk)
 	h, _, err := l.Wire.Partials().DecodeInto(dst[lo:hi], kept, wire.Residual)
@@ -99,8 +100,8 @@ func (l Layout) DecodeResidual(dst []float32, step int64, chunk int, kept []byte
 	return nil
 }
 
-// Differs tells how the entry that is in the log differs from one that was to
-// be written in its place.
+// Differs returns an error that says how the entry in the log differs from the entry that
+// the caller wanted to write in its place.
 func Differs(logged, entry []byte) error {
 	was, _, _, _, err := wire.Open(logged)
 	if err != nil {
@@ -113,7 +114,7 @@ func Differs(logged, entry []byte) error {
 	return DiffersFrom(was, want)
 }
 
-// DiffersFrom is Differs for the two entries' headers.
+// DiffersFrom does the same as Differs, for the headers of the two entries.
 func DiffersFrom(logged, entry wire.Header) error {
 	if logged.Chain != entry.Chain {
 		return Forked(logged.Chain, entry.Chain)
@@ -121,10 +122,11 @@ func DiffersFrom(logged, entry wire.Header) error {
 	return fmt.Errorf("the log has other bytes for it: %w", job.ErrCorrupt)
 }
 
-// ErrResidual is the refusal of a residual that is not the one that is kept.
+// ErrResidual refuses a residual that differs from the stored one.
 var ErrResidual = fmt.Errorf("the residual beside the log has other bytes: %w", job.ErrCorrupt)
 
-// Forked names two histories where there should be one.
+// Forked returns the error for two histories where there should be one: the log's entry
+// holds logged, but the caller's history is at held.
 func Forked(logged, held Link) error {
 	return fmt.Errorf("the log's entry follows %s, but the history known here is at %s: the log was forked, rolled back or written by another job: %w",
 		logged, held, job.ErrCorrupt)

@@ -13,20 +13,20 @@ const (
 	MaxNote     = 16 << 10
 )
 
-// Journal keeps short notes about a job beside its training state, by name. Package
-// journal says what they mean. A note changes no result; it confirms what a notice
-// over the network claims.
+// Journal stores short notes about a job, by name, beside its training state. Package
+// journal defines their meaning. A note changes no result; it confirms what a notice over
+// the network says.
 type Journal interface {
-	// Note stores a note in place of the one of that name.
+	// Note stores a note. It replaces the note of the same name.
 	Note(ctx context.Context, ref job.Ref, name string, note []byte) error
-	// Notes reads the notes of the given names that are there, or all notes when no
-	// name is given.
+	// Notes reads the notes of the given names, or all notes when no name is given. Notes
+	// that do not exist are left out.
 	Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error)
-	// Erase removes notes; one that is not there is no error.
+	// Erase removes notes. A note that does not exist is no error.
 	Erase(ctx context.Context, ref job.Ref, names ...string) error
 }
 
-// CheckNote reports a reference, or a note, that cannot be kept.
+// CheckNote reports, as job.ErrInvalid, a reference or a note that cannot be stored.
 func CheckNote(ref job.Ref, name string, note []byte) error {
 	if err := (Layout{Ref: ref, ChunkLen: 1, Microbatch: 1}).Validate(); err != nil {
 		return err

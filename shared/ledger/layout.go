@@ -5,16 +5,16 @@ import (
 	"tributary/shared/wire"
 )
 
-// Layout is what must be known of a job to address its ledger. It comes from
-// the plan, so every process has the same.
+// Layout is everything that a program must know about a job to use its ledger. It follows
+// from the plan, so every process has the same layout.
 type Layout struct {
 	job.Ref
-	Plan       job.Digest // of the plan, from which the chain begins
+	Plan       job.Digest // digest of the plan; the chain starts from it
 	Params     int        // P, the length of a gradient
-	ChunkLen   int        // parameters in a chunk; the last may be shorter
+	ChunkLen   int        // parameters in a chunk; the last chunk may be shorter
 	Microbatch int        // M, leaves of the reduction tree
-	// Wire is how roots are stored; partials are stored as Wire.Partials says. A lossy
-	// wire takes only vectors that are rounded to it (package rounding).
+	// Wire is the format of stored roots; Wire.Partials is the format of stored partials. A
+	// lossy wire accepts only vectors that are rounded to it (package rounding).
 	Wire wire.Format
 }
 
@@ -26,7 +26,7 @@ func (l Layout) Chunk(c int) (lo, hi int) {
 	return c * l.ChunkLen, min(l.Params, (c+1)*l.ChunkLen)
 }
 
-// AllChunks lists the numbers of all chunks.
+// AllChunks returns the numbers of all chunks, in order.
 func (l Layout) AllChunks() []int {
 	all := make([]int, l.Chunks())
 	for c := range all {
@@ -35,7 +35,7 @@ func (l Layout) AllChunks() []int {
 	return all
 }
 
-// Vectors returns how many vectors a job's snapshot has when the optimizer folds n: a
+// Vectors returns the number of vectors in a job's snapshot, when the optimizer folds n. A
 // lossy wire adds one, the residual.
 func (l Layout) Vectors(n int) int {
 	if l.Wire.Lossy() {

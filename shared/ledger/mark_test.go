@@ -6,8 +6,8 @@ import (
 	"tributary/shared/ledger"
 )
 
-// BenchmarkMark is what following the log costs more than before, for a job of one
-// chunk and for one of a million parameters.
+// BenchmarkMark measures the cost of a mark: for a job of one chunk, and for a job of a
+// million parameters.
 func BenchmarkMark(b *testing.B) {
 	for name, chunks := range map[string]int{"1": 1, "16": 16} {
 		b.Run(name, func(b *testing.B) {

@@ -9,34 +9,34 @@ import (
 	"tributary/shared/job"
 )
 
-// What is kept beside the units of evaluations, as units of steps that no job
-// reaches.
+// Step numbers under which other data is stored in the form of evaluation units. No job
+// reaches these steps.
 const (
-	// Concluded: the results of whole evaluations, for the report and for the
-	// coordinator that takes the job over; <steps>/<split> → JSON.
+	// Concluded: the results of whole evaluations; <steps>/<split> → JSON. The report uses
+	// them, and a coordinator that takes the job over.
 	Concluded = int64(1) << 62
-	// Earlier: the losses of the steps before the snapshot from which a lost ledger
-	// began again; <from>-<to> → 16 bytes for each step. Package checkpoint reads
-	// and writes them.
+	// Earlier: the losses of the steps before the snapshot with which a lost ledger started
+	// again; <from>-<to> → 16 bytes for each step. Package checkpoint reads and writes
+	// them.
 	Earlier = Concluded + 1
-	// Drafts: checkpoints that were begun and are not in the job's record, so that
-	// none is left behind; <step>/<digest> → manifest.
+	// Drafts: manifests of checkpoints that were announced and are not in the job's record,
+	// so that no checkpoint is left behind; <step>/<digest> → manifest.
 	Drafts = Concluded + 2
-	// History: the marks of committed steps, so that they can be verified when the
-	// log is gone; <from>-<to> → 8 bytes for each step. Package history reads and
-	// writes them.
+	// History: the marks of committed steps, with which the steps can be verified when the
+	// log is gone; <from>-<to> → 8 bytes for each step. Package history reads and writes
+	// them.
 	History = Concluded + 3
 )
 
-// Results keeps small results beside the log, by step and unit.
+// Results stores small results beside the log, by step and unit.
 type Results interface {
-	// PutEvaluation stores the result of one unit (split/block) of the
-	// evaluation at step and returns how many units are stored now. It is
-	// idempotent; a different result fails with job.ErrCorrupt.
+	// PutEvaluation stores the result of one unit (split/block) of the evaluation at step.
+	// It returns the number of units that are stored for the step now. It is idempotent; a
+	// different result fails with job.ErrCorrupt.
 	PutEvaluation(ctx context.Context, l Layout, step int64, unit string, result []byte) (stored int, err error)
-	// Evaluations reads the units stored for step.
+	// Evaluations reads all units that are stored for step.
 	Evaluations(ctx context.Context, l Layout, step int64) (map[string][]byte, error)
-	// DropEvaluations removes the units stored for step.
+	// DropEvaluations removes all units that are stored for step.
 	DropEvaluations(ctx context.Context, l Layout, step int64) error
 }
 
@@ -60,7 +60,8 @@ func (l Layout) CheckUnit(step int64, unit string, result []byte) error {
 	return nil
 }
 
-// EndsEarlier reports whether a unit of [Earlier] has the losses up to step.
+// EndsEarlier reports whether unit, a unit of [Earlier], ends with the losses of the steps
+// before step.
 func EndsEarlier(unit string, step int64) bool {
 	return strings.HasSuffix(unit, "-"+strconv.FormatInt(step, 10))
 }

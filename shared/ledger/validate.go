@@ -9,9 +9,9 @@ import (
 	"tributary/shared/tree"
 )
 
-// Validate reports, as job.ErrInvalid, a layout that addresses no ledger: a
-// reference that is empty or would be misread inside a key, a negative number
-// of parameters, an empty chunk, or a tree of no allowed size.
+// Validate reports, as job.ErrInvalid, a layout that cannot be the layout of a ledger. Its
+// faults: a reference that is empty, too long or would be misread inside a key; a negative
+// number of parameters; an empty chunk; a tree whose size is not allowed.
 func (l Layout) Validate() error {
 	ref := l.Ref.String()
 	switch {
@@ -30,7 +30,8 @@ func (l Layout) Validate() error {
 	return nil
 }
 
-// CheckDelete reports a layout whose ledger cannot be deleted. Its chunks may be unknown.
+// CheckDelete reports a layout whose ledger cannot be deleted. The layout's chunks may be
+// unknown.
 func (l Layout) CheckDelete() error {
 	if l.ChunkLen == 0 {
 		l = Layout{Ref: l.Ref, ChunkLen: 1, Microbatch: 1}
@@ -57,7 +58,7 @@ func (l Layout) checkNode(n tree.Node) error {
 	return nil
 }
 
-// CheckVector reports a vector, called name, that is not [P].
+// CheckVector reports a vector that is not [P]; the error calls it name.
 func (l Layout) CheckVector(name string, v []float32) error {
 	if len(v) != l.Params {
 		return fmt.Errorf("%s of %d floats: want the layout's %d: %w", name, len(v), l.Params, job.ErrInvalid)
@@ -65,8 +66,8 @@ func (l Layout) CheckVector(name string, v []float32) error {
 	return nil
 }
 
-// checkChunks reports an invalid layout, or chunks that are not strictly increasing numbers of
-// chunks of the layout, at least one.
+// checkChunks reports an invalid layout, or an invalid list of chunks. The list must have
+// at least one chunk of the layout, and be strictly increasing.
 func (l Layout) checkChunks(chunks []int) error {
 	if err := l.Validate(); err != nil {
 		return err
@@ -89,8 +90,8 @@ func (l Layout) CheckAppend(w LogWrite) error {
 	return cmp.Or(l.CheckStep(w.Step), l.checkChunks(w.Chunks), l.CheckVector("root", w.Root.Gradient), l.checkResidual(w.Residual), l.checkChain(w.Before))
 }
 
-// checkResidual reports a root's residual that is not [P] with a lossy wire, or not
-// nil with any other.
+// checkResidual reports a root's residual that is not [P] with a lossy wire, or is not nil
+// with any other wire.
 func (l Layout) checkResidual(v []float32) error {
 	if !l.Wire.Lossy() {
 		if v != nil {
@@ -106,8 +107,8 @@ func (l Layout) CheckLogRead(r LogRead) error {
 	return cmp.Or(l.CheckStep(r.Step), l.checkChunks(r.Chunks), l.CheckVector("destination", r.Dst), l.checkChain(r.Before))
 }
 
-// CheckResidualRead reports an invalid layout or read of a residual, which a lossy wire
-// alone has.
+// CheckResidualRead reports an invalid layout or read of a residual. Only a lossy wire has
+// a residual.
 func (l Layout) CheckResidualRead(r LogRead) error {
 	err := l.CheckLogRead(r)
 	if err == nil && !l.Wire.Lossy() {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// batchSums are the sums of the steps from … to-1.
+// batchSums returns the sums of the steps from … to-1.
 func batchSums(lay ledger.Layout, from, to int64) []ledger.Sums {
 	var sums []ledger.Sums
 	for step := from; step < to; step++ {
@@ -20,13 +20,14 @@ func batchSums(lay ledger.Layout, from, to int64) []ledger.Sums {
 	return sums
 }
 
-// batchCommit: steps are committed by their snapshot as if they had been logged and trimmed.
+// batchCommit tests that a batch commit has the same result as appending the steps and
+// trimming them by a snapshot.
 func batchCommit(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
 		require.NoError(t, l.CommitBatch(ctx, lay, ledger.BatchCommit{From: 0, Sums: batchSums(lay, 0, 2), Snapshot: snapshotOf(lay, 2, 2)}), "the ledger may be new")
 		require.True(t, commit(t, l, lay, 2))
-		put(t, l, lay, 4, 2) // a straggler's
+		put(t, l, lay, 4, 2) // a late partial
 		for range 2 {
 			require.NoError(t, l.CommitBatch(ctx, lay, ledger.BatchCommit{From: 3, Sums: batchSums(lay, 3, 6), Snapshot: snapshotOf(lay, 6, 2)}))
 			requireState(t, l, lay, ledger.State{Committed: 6, Snapshot: 6, Floor: 6})
@@ -47,7 +48,8 @@ func batchCommit(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// batchFromElsewhere: a batch that does not begin where the ledger is changes nothing.
+// batchFromElsewhere tests that a batch that does not begin at the ledger's next step
+// changes nothing.
 func batchFromElsewhere(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 7, 3, 2), t.Context()
 	commit(t, l, lay, 0)
@@ -67,8 +69,9 @@ func batchFromElsewhere(t *testing.T, l ledger.Ledger) {
 	requireLosses(t, l, lay, 0, 4)
 }
 
-// batchNeedsItsMarks: a ledger that has lost the marks of a batch has lost everything, and
-// is none of its business even where it is at the same step.
+// batchNeedsItsMarks tests that a ledger refuses a batch when it has lost the batch's
+// marks: then it has lost everything, and the batch does not belong to it, even if it is at
+// the same step.
 func batchNeedsItsMarks(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 7, 3, 2), t.Context()
 	go4 := func(marked ...string) error {
@@ -85,8 +88,8 @@ func batchNeedsItsMarks(t *testing.T, l ledger.Ledger) {
 	require.NoError(t, go4("0-4"), "a repetition")
 }
 
-// batchMeetsLaterSteps: what has landed beyond a batch is committed with it, and
-// what has landed within is forgotten.
+// batchMeetsLaterSteps tests that a batch commits complete steps after it too, and discards
+// the chunks of steps within it.
 func batchMeetsLaterSteps(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
@@ -100,7 +103,7 @@ func batchMeetsLaterSteps(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// largestBatch: as many steps as can be.
+// largestBatch tests a batch of MaxBatch steps.
 func largestBatch(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 1, 1, 1), t.Context()
 	sums := batchSums(lay, 0, ledger.MaxBatch+1)

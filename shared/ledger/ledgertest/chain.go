@@ -12,8 +12,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// chainIsAdvanced: by the writer and by the reader alike, as often as they
-// call, and only past the chunks that were written.
+// chainIsAdvanced tests that writers and readers get the same chain, however often they
+// call, advanced only in the chunks of the call.
 func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
@@ -35,7 +35,7 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 			require.Equal(t, Chain(lay, step), chain, "which is not changed")
 			chain = read
 		}
-		// A step that was trimmed is appended once more, by a straggler.
+		// A late worker appends a step once more after it was trimmed.
 		require.NoError(t, l.PutSnapshot(ctx, lay, snapshotOf(lay, 3, 1)))
 		root := Partial(lay, 1, tree.Root)
 		_, late, err := l.Append(ctx, lay, ledger.LogWrite{Step: 1, Chunks: lay.AllChunks(), Root: root, Residual: Residual(lay, root), Before: Chain(lay, 1)})
@@ -44,14 +44,14 @@ func chainIsAdvanced(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// another is a root that the step did not have.
+// another returns a root that differs from the step's root.
 func another(lay ledger.Layout, step int64) ledger.Partial {
 	root := Partial(lay, step, tree.Root)
 	alter(lay, root.Gradient, 0)
 	return root
 }
 
-// alter changes an element of a chunk so that the chunk stays rounded.
+// alter changes one element of a chunk. The chunk stays rounded.
 func alter(lay ledger.Layout, v []float32, chunk int) {
 	lo, hi := lay.Chunk(chunk)
 	for i := lo; i < hi; i++ {
@@ -62,8 +62,8 @@ func alter(lay ledger.Layout, v []float32, chunk int) {
 	}
 }
 
-// requireForked: whoever holds the chain is refused the step and is told both
-// links.
+// requireForked checks that a caller with the given chain cannot read or append the step,
+// and that the error names both links.
 func requireForked(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, chain ledger.Chain, logged ledger.Link, chunk int) {
 	t.Helper()
 	_, _, err := l.Root(t.Context(), lay, ledger.LogRead{Step: step, Chunks: lay.AllChunks(), Dst: make([]float32, lay.Params), Before: chain})
@@ -73,9 +73,9 @@ func requireForked(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64,
 	}
 }
 
-// forkIsNamed: the ledger was lost, and filled again with another history. Who
-// has followed the first one notices at its next step, who begins again reads
-// the other one to its end.
+// forkIsNamed tests a ledger that was lost and then filled with another history. A reader
+// of the first history notices it at its next step. A reader that starts anew reads the
+// other history to its end.
 func forkIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		lay, ctx := layoutOf(l, 5, chunk, 4), t.Context()
@@ -120,8 +120,8 @@ func forkOfOneChunkIsNamed(t *testing.T, l ledger.Ledger) {
 	requireForked(t, l, lay, 1, Chain(lay, 1), foreign, 1)
 }
 
-// rollbackIsNamed: the ledger goes back to an old snapshot. Where it goes the
-// same way again nobody minds; where it goes another way, who was further on
+// rollbackIsNamed tests a ledger that goes back to an old snapshot. If it then gets the
+// same steps again, no reader fails. If it gets other steps, a reader that was further on
 // notices.
 func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
@@ -156,7 +156,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// foreignEntryIsNamed: an entry that was made for another job, of another plan,
+// foreignEntryIsNamed tests an entry that was made for another job with another plan,
 // though its root is the same.
 func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
@@ -172,8 +172,8 @@ func foreignEntryIsNamed(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// foreignSnapshotIsNamed: a snapshot that was taken of another history is told
-// by the first step that is folded into it.
+// foreignSnapshotIsNamed tests a snapshot of another history: the first step that a reader
+// folds after it shows the difference.
 func foreignSnapshotIsNamed(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 5, 2, 4), t.Context()
 	for step := range int64(3) {

@@ -15,25 +15,26 @@ import (
 	"tributary/shared/wire"
 )
 
-// Faults is one way in which a ledger's operations fail.
+// Faults describes one way in which the operations of a ledger fail.
 type Faults struct {
-	// Healthy is a ledger that never fails, as another process has it.
+	// Healthy is a ledger that never fails. It stands for another process.
 	Healthy ledger.Ledger
-	// Faulty returns a ledger on the same store of which the k-th operation from
-	// now on, from 1, fails, and a function that tells whether it has.
+	// Faulty returns a ledger on the same store, whose k-th operation from now on (from 1)
+	// fails. fired reports whether it has failed.
 	Faulty func(k int) (l ledger.Ledger, fired func() bool)
-	// Hidden: a failure is tried again inside, and no caller hears of it.
+	// Hidden says that the ledger retries a failed operation itself, so callers see no
+	// error.
 	Hidden bool
-	// Wire is the job's.
+	// Wire is the wire of the test's jobs.
 	Wire wire.Format
-	// Left lists what the store still holds of a job, by names people can read.
+	// Left lists what the store still holds of a job, under readable names.
 	Left func(lay ledger.Layout) []string
 }
 
-// Every lets every operation of a job's whole life fail, one in each life: the
-// process that met the failure is gone, and another takes the life up, where
-// it stopped or from its beginning. Each life must end with the same bytes, and
-// leave nothing behind when the job is deleted.
+// Every runs the whole life of a job many times. In the k-th run, the k-th operation fails.
+// Then the process is taken for dead, and another process continues where it stopped, or
+// repeats everything from the beginning. Every run must end with the same bytes, and
+// nothing may be left after the job is deleted.
 func Every(t *testing.T, f Faults) {
 	for _, chunk := range []int{2, 10} {
 		for _, again := range []bool{false, true} {
@@ -48,7 +49,8 @@ func Every(t *testing.T, f Faults) {
 	}
 }
 
-// one leads a life of which the k-th operation fails; false when it has fewer.
+// one runs a life whose k-th operation fails. It returns false when the life has fewer
+// operations.
 func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
 	ctx := t.Context()
 	lay := Layout(5, chunk, 4)
@@ -90,15 +92,15 @@ func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
 	return met()
 }
 
-// mind is what a life knows of itself.
+// mind is what the processes of one life know.
 type mind struct {
 	ledger.Layout
 	t       *testing.T
 	commits map[int64]int // calls that committed the step
-	again   bool          // the life is led a second time: what it reads is further on
+	again   bool          // the life runs a second time: its reads find later steps
 }
 
-// life is all that happens to a job, as its workers and its coordinator call.
+// life returns all calls of a job's life: those of its workers and of its coordinator.
 func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 	type run = func(context.Context, ledger.Ledger) error
 	work := func(step int64, nodes ...tree.Node) (runs []run) {
@@ -106,7 +108,7 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			runs = append(runs, func(ctx context.Context, l ledger.Ledger) error { return m.work(ctx, l, step, node) })
 		}
 		return append(runs, func(ctx context.Context, l ledger.Ledger) error {
-			_, err := l.Arrived(ctx, m.Layout, step) // as a coordinator does when a step stalls
+			_, err := l.Arrived(ctx, m.Layout, step) // as the coordinator does when a step stalls
 			return err
 		})
 	}
@@ -146,14 +148,14 @@ func (m *mind) life() []func(context.Context, ledger.Ledger) error {
 			func(ctx context.Context, l ledger.Ledger) error { return l.DropEvaluations(ctx, m.Layout, 2) },
 		},
 		[]run{batch},
-		work(5, 2),                  // of a life that the ledger has forgotten
-		[]run{m.stale(snapshot(5))}, // whose snapshot comes too late
-		[]run{again(5)},             // the coordinator begins the ledger again
-		work(5, 3), work(6, 2),      // and the job goes on from there
+		work(5, 2),                  // of steps that the ledger has lost
+		[]run{m.stale(snapshot(5))}, // their snapshot comes too late
+		[]run{again(5)},             // the coordinator starts the ledger again
+		work(5, 3), work(6, 2),      // the job continues from there
 	)
 }
 
-// work does what a worker does with a node.
+// work makes the calls of a worker that computes a node.
 func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.Node) error {
 	partial := Partial(m.Layout, step, node)
 	if node == tree.Root {
@@ -170,7 +172,7 @@ func (m *mind) work(ctx context.Context, l ledger.Ledger, step int64, node tree.
 		root, err := sum(ctx, m.t, l, m.Layout, step, node, c, a)
 		switch {
 		case errors.Is(err, job.ErrNotFound):
-			continue // it was this life's own doing, before
+			continue // this life committed the chunk itself, before
 		case err != nil:
 			return err
 		}
@@ -189,7 +191,7 @@ func (m *mind) append(ctx context.Context, l ledger.Ledger, step int64, chunks [
 	return err
 }
 
-// stale expects the ledger to say that the call comes too late.
+// stale expects that the call fails with job.ErrStale.
 func (m *mind) stale(do func(context.Context, ledger.Ledger) error) func(context.Context, ledger.Ledger) error {
 	return func(ctx context.Context, l ledger.Ledger) error {
 		err := do(ctx, l)
@@ -203,7 +205,7 @@ func (m *mind) stale(do func(context.Context, ledger.Ledger) error) func(context
 	}
 }
 
-// read reads everything there is to read and compares.
+// read reads everything in the ledger and compares it with the expected state.
 func (m *mind) read(want ledger.State) func(context.Context, ledger.Ledger) error {
 	return func(ctx context.Context, l ledger.Ledger) error {
 		state, err := l.State(ctx, m.Layout)
@@ -247,7 +249,7 @@ func (m *mind) read(want ledger.State) func(context.Context, ledger.Ledger) erro
 	}
 }
 
-// readResidual reads the residual before a step, of a lossy wire, and compares.
+// readResidual reads the residual before a step, with a lossy wire, and compares it.
 func (m *mind) readResidual(ctx context.Context, l ledger.Ledger, step int64, want []float32) error {
 	if !m.Wire.Lossy() {
 		return nil
@@ -260,7 +262,7 @@ func (m *mind) readResidual(ctx context.Context, l ledger.Ledger, step int64, wa
 	return err
 }
 
-// requireOutcome: what every life comes to.
+// requireOutcome checks the result that every life must have.
 func (m *mind) requireOutcome(t *testing.T, l ledger.Ledger) {
 	t.Helper()
 	requireState(t, l, m.Layout, ledger.State{Committed: 6, Snapshot: 5, Floor: 5})

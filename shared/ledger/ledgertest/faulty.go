@@ -9,11 +9,11 @@ import (
 	"tributary/shared/tree"
 )
 
-// ErrInjected is what a Faulty fails with.
+// ErrInjected is the error of a Faulty.
 var ErrInjected = errors.New("injected")
 
-// Faulty is a ledger whose K-th call, from 1, fails: before it takes effect or,
-// when After is set, after that. It is not safe for concurrent use.
+// Faulty is a ledger whose K-th call (from 1) fails: before it takes effect, or after it
+// when After is set. It is not safe for concurrent use.
 type Faulty struct {
 	Next  ledger.Ledger
 	K     int
@@ -23,7 +23,7 @@ type Faulty struct {
 
 var _ ledger.Ledger = (*Faulty)(nil)
 
-// call counts a call and carries it out or fails it.
+// call counts a call and forwards it or lets it fail.
 func call[T any](f *Faulty, do func() (T, error)) (T, error) {
 	f.Calls++
 	if f.Calls != f.K {
@@ -31,18 +31,18 @@ func call[T any](f *Faulty, do func() (T, error)) (T, error) {
 	}
 	var zero T
 	if f.After {
-		_, _ = do() // its answer is what gets lost
+		_, _ = do() // the call takes effect, and its answer is lost
 	}
 	return zero, ErrInjected
 }
 
-// followed is what a call returns beside a chain.
+// followed is a result that a call returns together with a chain.
 type followed[T any] struct {
 	value T
 	chain ledger.Chain
 }
 
-// follow is call for what returns a chain too.
+// follow does the same as call, for a method that also returns a chain.
 func follow[T any](f *Faulty, do func() (T, ledger.Chain, error)) (T, ledger.Chain, error) {
 	both, err := call(f, func() (followed[T], error) {
 		value, chain, err := do()
@@ -51,7 +51,7 @@ func follow[T any](f *Faulty, do func() (T, ledger.Chain, error)) (T, ledger.Cha
 	return both.value, both.chain, err
 }
 
-// only is call for what returns an error alone.
+// only does the same as call, for a method that returns only an error.
 func only(f *Faulty, do func() error) error {
 	_, err := call(f, func() (struct{}, error) { return struct{}{}, do() })
 	return err
@@ -134,17 +134,17 @@ func (f *Faulty) DropEvaluations(ctx context.Context, l ledger.Layout, step int6
 	return only(f, func() error { return f.Next.DropEvaluations(ctx, l, step) })
 }
 
-// Note passes the call on and does not count it: no result depends on a note.
+// Note forwards the call and does not count it: no result depends on a note.
 func (f *Faulty) Note(ctx context.Context, ref job.Ref, name string, note []byte) error {
 	return f.Next.Note(ctx, ref, name, note)
 }
 
-// Notes passes the call on and does not count it.
+// Notes forwards the call and does not count it.
 func (f *Faulty) Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error) {
 	return f.Next.Notes(ctx, ref, names...)
 }
 
-// Erase passes the call on and does not count it.
+// Erase forwards the call and does not count it.
 func (f *Faulty) Erase(ctx context.Context, ref job.Ref, names ...string) error {
 	return f.Next.Erase(ctx, ref, names...)
 }

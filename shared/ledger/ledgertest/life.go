@@ -42,7 +42,7 @@ func evaluations(t *testing.T, l ledger.Ledger) {
 	require.Len(t, got, 1)
 }
 
-// fill leaves something of every kind behind.
+// fill stores something of every kind for a job.
 func fill(t *testing.T, l ledger.Ledger, lay ledger.Layout) {
 	t.Helper()
 	ctx := t.Context()
@@ -84,7 +84,7 @@ func deleteJob(t *testing.T, l ledger.Ledger) {
 		require.Empty(t, units)
 		require.NoError(t, l.Delete(t.Context(), lay))
 
-		// Nobody knows the job's chunks any more.
+		// The caller does not know the job's chunk length any more.
 		other := layoutOf(l, 7, chunk, 2)
 		fill(t, l, lay)
 		fill(t, l, other)
@@ -100,8 +100,8 @@ func deleteJob(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// foreignPlanIsNamed: after its first commit a ledger is of one plan, also when all that
-// another plan's reader would fold is a snapshot.
+// foreignPlanIsNamed tests that the first commit binds a ledger to its plan. A reader with
+// another plan is refused, even if it would only read a snapshot.
 func foreignPlanIsNamed(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		lay := layoutOf(l, 7, chunk, 2)
@@ -119,7 +119,8 @@ func foreignPlanIsNamed(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// journal: notes are kept by name, replaced, read in part, erased, and go with the job.
+// journal tests that notes are stored by name, replaced, read in part, erased, and deleted
+// with the job.
 func journal(t *testing.T, l ledger.Ledger) {
 	one, other := Layout(4, 2, 2), Layout(4, 2, 2)
 	notes, err := l.Notes(t.Context(), one.Ref)
@@ -155,7 +156,8 @@ func journal(t *testing.T, l ledger.Ledger) {
 	require.ErrorIs(t, l.Note(t.Context(), job.Ref{}, "n", nil), job.ErrInvalid)
 }
 
-// runsAreApart: incarnations of an id, and ids that begin alike, share nothing.
+// runsAreApart tests that two incarnations of a job ID, and two IDs with the same
+// beginning, share nothing.
 func runsAreApart(t *testing.T, l ledger.Ledger) {
 	one := layoutOf(l, 7, 2, 2)
 	others := []ledger.Layout{one, one, one}
@@ -196,7 +198,7 @@ func badArguments(t *testing.T, l ledger.Ledger) {
 		"not to be kept":   layout(func(l *ledger.Layout) { l.Wire = wire.Format{Keep: 0.5} }),
 	} {
 		for call, err := range everyCall(ctx, l, bad, 0, 1, p.Gradient, []int{0}, "u") {
-			if name != "no chunk" || call != "Delete" { // which it does without
+			if name != "no chunk" || call != "Delete" { // Delete needs no chunk length
 				require.ErrorIs(t, err, job.ErrInvalid, "%s: %s", name, call)
 			}
 		}
@@ -231,7 +233,7 @@ func endedContext(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// everyCall makes every call once and returns their errors by their names.
+// everyCall makes every call once and returns the errors by the name of the call.
 func everyCall(ctx context.Context, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, v []float32, chunks []int, unit string) map[string]error {
 	errs, chain := map[string]error{}, make(ledger.Chain, 2)
 	_, errs["State"] = l.State(ctx, lay)

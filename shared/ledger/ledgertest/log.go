@@ -10,7 +10,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// appendWithoutPut: a root may come from elsewhere than the partials.
+// appendWithoutPut tests that a root may be appended without any partials.
 func appendWithoutPut(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		lay := layoutOf(l, 5, chunk, 4)
@@ -58,7 +58,7 @@ func differingRoot(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// chunkByChunk: the call that lands the last chunk commits, and no other.
+// chunkByChunk tests that exactly the call that appends the last chunk commits the step.
 func chunkByChunk(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 9, 2, 4), t.Context()
 	for step := range int64(2) {
@@ -81,7 +81,7 @@ func chunkByChunk(t *testing.T, l ledger.Ledger) {
 	requireLosses(t, l, lay, 0, 2)
 }
 
-// stepsCommitInOrder: roots that come early wait for the steps before them.
+// stepsCommitInOrder tests that roots that come early wait for the steps before them.
 func stepsCommitInOrder(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{2, 10} {
 		lay := layoutOf(l, 5, chunk, 2)
@@ -124,7 +124,7 @@ func wantLosses(lay ledger.Layout, from, to int64) []ledger.Progress {
 	return want
 }
 
-// requireLosses asks for all losses, which must be those of the steps from … to-1.
+// requireLosses reads all losses and checks that they are those of the steps from … to-1.
 func requireLosses(t *testing.T, l ledger.Ledger, lay ledger.Layout, from, to int64) {
 	t.Helper()
 	got, err := l.Losses(t.Context(), lay, 0, 1<<40)

@@ -11,10 +11,10 @@ import (
 	"tributary/shared/tree"
 )
 
-// anyCoverAnyOrder: whatever covers of the tree the tasks make up, however
-// they mix levels, in whatever order and however often their partials arrive,
-// and whoever dies before reducing, each step is committed exactly once and
-// its root has the bits of the naive sum.
+// anyCoverAnyOrder tests that each step is committed exactly once, with the bits of the
+// naive sum. The tasks may cover the tree in any way, with nodes of any levels. Their
+// partials may arrive in any order and any number of times, and workers may die before they
+// reduce.
 func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -27,7 +27,7 @@ func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 				require.NoError(rt, err)
 				cover, missing := tree.Resolve(lay.Microbatch, func(n tree.Node) bool { return arrived[n] || n == node })
 				if len(missing) > 0 {
-					arrived[node] = true // what completes the tree is not kept
+					arrived[node] = true // the ledger does not store the partial that completes the tree
 				}
 				for c, a := range arrivals {
 					switch {
@@ -67,7 +67,8 @@ func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 	})
 }
 
-// drawArrivals draws some covers of a tree of m leaves and shuffles them together.
+// drawArrivals draws some covers of a tree of m leaves and returns their nodes in random
+// order.
 func drawArrivals(rt *rapid.T, m int) []tree.Node {
 	var nodes []tree.Node
 	var cover func(n tree.Node, lo, hi int)
@@ -86,9 +87,9 @@ func drawArrivals(rt *rapid.T, m int) []tree.Node {
 	return rapid.Permutation(nodes).Draw(rt, "order")
 }
 
-// manyWriters: workers that all do everything, at once, commit each step once.
-// One that finds a step in the log before it is committed may append the next
-// one first: both are then committed by the call that commits the earlier.
+// manyWriters tests that concurrent workers, which all compute everything, commit each step
+// once. A worker that finds a step in the log before it is committed may append the next
+// one. Then the call that commits the earlier step commits both.
 func manyWriters(t *testing.T, l ledger.Ledger) {
 	const writers, steps = 6, 4
 	lay := layoutOf(l, 50, 20, 5)
@@ -125,7 +126,7 @@ func manyWriters(t *testing.T, l ledger.Ledger) {
 	requireLosses(t, l, lay, 0, steps)
 }
 
-// checker reports failures from goroutines, which must not end the test themselves.
+// checker reports failures from goroutines. A goroutine must not end the test itself.
 type checker struct{ t *testing.T }
 
 func (c checker) Errorf(format string, args ...any) { c.t.Errorf(format, args...) }

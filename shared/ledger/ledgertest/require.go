@@ -11,8 +11,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// put puts the right partial of a node, and checks the values that it gets with
-// the arrivals, which it leaves out of them.
+// put stores the right partial of a node. It checks the values in the arrivals, and removes
+// them from the result.
 func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node) []ledger.Arrival {
 	t.Helper()
 	arrivals, err := l.Put(t.Context(), lay, step, node, Partial(lay, step, node))
@@ -32,7 +32,7 @@ func put(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, node tree
 	return arrivals
 }
 
-// commit appends the right root of a step, whole.
+// commit appends the right root of a step, with all chunks.
 func commit(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) bool {
 	t.Helper()
 	root := Partial(lay, step, tree.Root)
@@ -79,8 +79,8 @@ func checkRoot(ctx context.Context, t require.TestingT, l ledger.Ledger, lay led
 	require.Equal(t, Partial(lay, step, tree.Root), got)
 }
 
-// requireRootChunks: each chunk is read alone, to its place, and its link alone
-// is advanced.
+// requireRootChunks reads each chunk alone. It checks that only its place and only its link
+// change.
 func requireRootChunks(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64) {
 	t.Helper()
 	before, after, root := Chain(lay, step), Chain(lay, step+1), Partial(lay, step, tree.Root)
@@ -113,8 +113,8 @@ func vectors(n, p int) [][]float32 {
 	return vs
 }
 
-// snapshotVectors returns the vectors of a snapshot of n vectors and, of a lossy wire,
-// the residual.
+// snapshotVectors returns the vectors for a snapshot of n vectors, plus the residual with a
+// lossy wire.
 func snapshotVectors(lay ledger.Layout, n int) [][]float32 {
 	if lay.Wire.Lossy() {
 		n++
@@ -122,8 +122,8 @@ func snapshotVectors(lay ledger.Layout, n int) [][]float32 {
 	return vectors(n, lay.Params)
 }
 
-// snapshotOf returns n vectors, and the residual of a lossy wire, that tell step,
-// vector and place by their values.
+// snapshotOf returns a snapshot of n vectors, plus the residual with a lossy wire. Each
+// value identifies its step, vector and place.
 func snapshotOf(lay ledger.Layout, step int64, n int) ledger.Snapshot {
 	s := ledger.Snapshot{Step: step, Vectors: snapshotVectors(lay, n), Chain: Chain(lay, step)}
 	for i, v := range s.Vectors {

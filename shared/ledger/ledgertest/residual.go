@@ -11,7 +11,8 @@ import (
 	"tributary/shared/wire"
 )
 
-// requireResidual: each chunk is read alone, to its place.
+// requireResidual reads each chunk of the residual alone, and checks that only its place
+// changes.
 func requireResidual(t *testing.T, l ledger.Ledger, lay ledger.Layout, step int64, want []float32) {
 	t.Helper()
 	got := make([]float32, lay.Params)
@@ -30,8 +31,8 @@ func residualAfter(lay ledger.Layout, step int64) []float32 {
 	return Residual(lay, Partial(lay, step, tree.Root))
 }
 
-// residuals: what was appended with the step before, while the log has it; then what
-// the snapshot of just so many steps has.
+// residuals tests where a residual comes from: from the entry of the step before while the
+// log has it, and then from the snapshot after exactly that many steps.
 func residuals(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 10, chunk, 2), t.Context()
@@ -97,12 +98,13 @@ func differingResidual(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// unrounded: a value that the wire cannot carry is refused, and not rounded.
+// unrounded tests that a ledger refuses a value that the wire cannot represent, and does
+// not round it.
 func unrounded(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 10, chunk, 2), t.Context()
 		if lay.Wire == (wire.Format{}) {
-			continue // it carries every value
+			continue // this wire represents every value
 		}
 		p := Partial(lay, 0, 2)
 		p.Gradient[9] = 1 + 0x1p-20

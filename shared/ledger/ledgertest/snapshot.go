@@ -61,7 +61,7 @@ func snapshotTrims(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// snapshotAtZero: the initial parameters may be kept too.
+// snapshotAtZero tests that the initial parameters can be stored as a snapshot.
 func snapshotAtZero(t *testing.T, l ledger.Ledger) {
 	lay := layoutOf(l, 4, 3, 2)
 	require.NoError(t, l.PutSnapshot(t.Context(), lay, snapshotOf(lay, 0, 1)))
@@ -92,8 +92,8 @@ func differingSnapshot(t *testing.T, l ledger.Ledger) {
 	requireSnapshot(t, l, lay, 1, 2)
 }
 
-// beginAgain: a ledger that lost everything, or some of it, goes on from a
-// checkpoint. Steps that landed early are not forgotten.
+// beginAgain tests that a ledger that has lost everything, or some of it, continues from a
+// checkpoint. It does not lose complete steps that were appended early.
 func beginAgain(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
@@ -121,7 +121,7 @@ func beginAgain(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// Begin begins a ledger as a restored checkpoint does: with losses beside it.
+// Begin starts a ledger as a restored checkpoint does: it stores the losses first.
 func Begin(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s ledger.Snapshot) error {
 	if _, err := l.PutEvaluation(ctx, lay, ledger.Earlier, fmt.Sprint("0-", s.Step), []byte("losses")); err != nil {
 		return err
@@ -129,7 +129,7 @@ func Begin(ctx context.Context, l ledger.Ledger, lay ledger.Layout, s ledger.Sna
 	return l.Begin(ctx, lay, s)
 }
 
-// snapshotReplaced: a reader sees one whole snapshot, never parts of two.
+// snapshotReplaced tests that a reader gets one whole snapshot, never parts of two.
 func snapshotReplaced(t *testing.T, l ledger.Ledger) {
 	const last, n = 30, 3
 	lay := layoutOf(l, 40, 7, 2)

@@ -34,7 +34,7 @@ func newJobIsAtZero(t *testing.T, l ledger.Ledger) {
 	require.NoError(t, l.Delete(ctx, lay))
 }
 
-// oneChunk follows two steps of a small job from first partial to root.
+// oneChunk follows two steps of a small job from the first partial to the root.
 func oneChunk(t *testing.T, l ledger.Ledger) {
 	lay, ctx := layoutOf(l, 3, 100, 2), t.Context()
 	for step := range int64(2) {
@@ -137,7 +137,7 @@ func chunkSizes(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-// manyChunks: more than an adapter is likely to send at once.
+// manyChunks tests more chunks than an implementation sends at once.
 func manyChunks(t *testing.T, l ledger.Ledger) {
 	lay := layoutOf(l, 1100, 1, 1)
 	for _, a := range put(t, l, lay, 0, tree.Root) {
@@ -152,8 +152,8 @@ func manyChunks(t *testing.T, l ledger.Ledger) {
 	requireRoot(t, l, lay, 0)
 }
 
-// bitsAreKept: NaN payloads, infinities, both zeros and subnormals come back as they
-// were, with the wire that has them.
+// bitsAreKept tests that NaN payloads, infinities, both zeros and subnormals are read back
+// with the same bits, with a wire that can represent them.
 func bitsAreKept(t *testing.T, l ledger.Ledger) {
 	if layoutOf(l, 6, 4, 2).Wire.Lossy() {
 		return

@@ -1,11 +1,11 @@
-// Package ledgertest is the suite every implementation of ledger.Ledger
-// passes, on every server it runs on.
+// Package ledgertest is the test suite that every implementation of ledger.Ledger must
+// pass, on every server on which it runs.
 //
-// It owns what the contract means in practice: which calls commit a step, what
-// a repeated or a differing call does, what trimming leaves. It knows nothing
-// of how a ledger keeps its state. The adapters' tests call Run.
+// It owns what the contract means in practice: which calls commit a step, what a repeated
+// or a different call does, and what remains after trimming. It knows nothing about how a
+// ledger stores its data. The tests of the implementations call Run.
 //
-// Invariant: a test uses a job of its own, so that one ledger serves them all.
+// Invariant: every test uses a job of its own, so one ledger is enough for all tests.
 package ledgertest
 
 import (
@@ -26,19 +26,19 @@ import (
 	"tributary/shared/wire"
 )
 
-// Formats are the wires of which the suite has jobs.
+// Formats are the wires of the suite's jobs, by name.
 var Formats = map[string]wire.Format{
 	"float32": {}, "bfloat16": {Encoding: wire.Bfloat16}, "int8": {Encoding: wire.Int8}, "topk": {Encoding: wire.TopK, Keep: 0.5},
 }
 
-// formatted is a ledger for tests whose jobs have a wire.
+// formatted is a ledger for tests whose jobs use a given wire.
 type formatted struct {
 	ledger.Ledger
 	wire wire.Format
 }
 
-// Run runs the suite on the ledger that open returns, and with every lossy wire what has
-// to do with the bytes of vectors; open is called once.
+// Run runs the suite on the ledger that open returns. With each lossy wire, it runs only
+// the tests that depend on the bytes of vectors. It calls open once.
 func Run(t *testing.T, open func(t *testing.T) ledger.Ledger) {
 	l := open(t)
 	for name, format := range Formats {
@@ -50,7 +50,7 @@ func run(t *testing.T, l formatted) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, ledger.Ledger)
-		once bool // it is the same with every wire
+		once bool // the test is the same with every wire
 	}{
 		{"NewJobIsAtZero", newJobIsAtZero, true},
 		{"OneChunk", oneChunk, false},
@@ -107,14 +107,14 @@ func run(t *testing.T, l formatted) {
 
 var runs atomic.Int64
 
-// Layout returns the layout of a job nobody has used: p parameters in chunks
-// of chunk, m micro-batches.
+// Layout returns the layout of a new job: p parameters in chunks of length chunk, m
+// micro-batches.
 func Layout(p, chunk, m int) ledger.Layout {
 	run := job.Run(strconv.FormatInt(runs.Add(1), 10))
 	return ledger.Layout{Ref: job.Ref{Job: "conformance", Run: run}, Plan: "plan", Params: p, ChunkLen: chunk, Microbatch: m}
 }
 
-// layoutOf is Layout for a job of the wire that the test of l is about.
+// layoutOf returns the same as Layout, with the wire for which the test of l runs.
 func layoutOf(l ledger.Ledger, p, chunk, m int) ledger.Layout {
 	lay := Layout(p, chunk, m)
 	if f, ok := l.(formatted); ok {
@@ -123,9 +123,9 @@ func layoutOf(l ledger.Ledger, p, chunk, m int) ledger.Layout {
 	return lay
 }
 
-// Partial returns what a worker would compute for a node of a step, on data
-// that is a function of the step and the leaf: the naive sum along the tree, rounded
-// to the layout's wire.
+// Partial returns the partial that a worker computes for a node of a step. The data is a
+// function of the step and the leaf. The result is the naive sum along the tree, rounded to
+// the layout's wire.
 func Partial(lay ledger.Layout, step int64, node tree.Node) ledger.Partial {
 	lo, hi, ok := node.Leaves(lay.Microbatch)
 	if !ok {
@@ -134,8 +134,8 @@ func Partial(lay ledger.Layout, step int64, node tree.Node) ledger.Partial {
 	return rounded(lay, node, sumLeaves(lay, step, lo, hi))
 }
 
-// rounded rounds a node's sum to the layout's wire; that of the root to what a
-// partial can carry too.
+// rounded rounds a node's sum to the layout's wire. It rounds a root's sum so that a
+// partial can represent it too.
 func rounded(lay ledger.Layout, node tree.Node, p ledger.Partial) ledger.Partial {
 	for c := range lay.Chunks() {
 		lo, hi := lay.Chunk(c)
@@ -147,10 +147,11 @@ func rounded(lay ledger.Layout, node tree.Node, p ledger.Partial) ledger.Partial
 	return p
 }
 
-// Residual returns what a root is appended with: any numbers, rounded.
+// Residual returns a residual to append with root: arbitrary numbers, rounded. It is nil
+// when the wire is not lossy or an argument is invalid.
 func Residual(lay ledger.Layout, root ledger.Partial) []float32 {
 	if !lay.Wire.Lossy() || lay.Validate() != nil || lay.CheckVector("root", root.Gradient) != nil {
-		return nil // of bad arguments
+		return nil // not lossy, or the arguments are invalid
 	}
 	v := make([]float32, len(root.Gradient))
 	for i, x := range root.Gradient {
@@ -177,10 +178,11 @@ func sumLeaves(lay ledger.Layout, step int64, lo, hi int) ledger.Partial {
 	return p
 }
 
-// inner stands for any node but the root.
+// inner stands for any node except the root.
 const inner = tree.Node(2)
 
-// Chain returns the log's chain before step when every root before it is Partial's.
+// Chain returns the log's chain before step, when every root before step is the one that
+// Partial returns.
 func Chain(lay ledger.Layout, step int64) ledger.Chain {
 	chain := lay.Genesis()
 	for n := range step {
@@ -189,7 +191,7 @@ func Chain(lay ledger.Layout, step int64) ledger.Chain {
 	return chain
 }
 
-// After returns the chain past a step's root.
+// After returns the chain after a step with the given root.
 func After(lay ledger.Layout, before ledger.Chain, step int64, root ledger.Partial) ledger.Chain {
 	after := make(ledger.Chain, len(before))
 	for c, link := range before {
@@ -202,7 +204,7 @@ func After(lay ledger.Layout, before ledger.Chain, step int64, root ledger.Parti
 	return after
 }
 
-// add returns left + right, in left's memory.
+// add returns left + right. It overwrites left.
 func add(left, right ledger.Partial) ledger.Partial {
 	for i, x := range right.Gradient {
 		left.Gradient[i] += x
@@ -211,17 +213,17 @@ func add(left, right ledger.Partial) ledger.Partial {
 	return left
 }
 
-// Reduce does what a worker does that was given arrivals for its partial of a
-// node: it sums the covers of the chunks, its own partial from memory and the
-// others from what it was given or from the ledger, appends the roots, and
-// reports whether that committed the step. Chunks named in skip are left to others.
+// Reduce does what a worker does with the arrivals for its partial of a node. It sums the
+// cover of each chunk: its own partial from memory, the others from the arrivals or the
+// ledger. Then it appends the roots, and reports whether that committed the step. It leaves
+// out the chunks in skip.
 func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, arrivals []ledger.Arrival, skip func(chunk int) bool) (committed bool) {
 	for c, a := range arrivals {
 		if a.Cover == nil || skip != nil && skip(c) {
 			continue
 		}
 		root, err := sum(ctx, t, l, lay, step, node, c, a)
-		if err != nil { // somebody else was faster
+		if err != nil { // another worker was faster
 			require.ErrorIs(t, err, job.ErrNotFound)
 			continue
 		}
@@ -232,7 +234,7 @@ func Reduce(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger
 	return committed
 }
 
-// sum sums a chunk along the tree, into its place in a whole gradient.
+// sum sums a chunk along the tree, and writes it to its place in a gradient [P].
 func sum(ctx context.Context, t require.TestingT, l ledger.Ledger, lay ledger.Layout, step int64, node tree.Node, chunk int, a ledger.Arrival) (root ledger.Partial, failed error) {
 	lo, hi := lay.Chunk(chunk)
 	own := Partial(lay, step, node)

@@ -2,7 +2,7 @@ package memory
 
 import "tributary/shared/ledger"
 
-// Left lists the jobs of the reference that are kept.
+// Left lists the jobs with the reference of lay that the ledger still holds.
 func (l *Ledger) Left(lay ledger.Layout) (left []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Note keeps a copy of the note.
+// Note stores a copy of the note.
 func (l *Ledger) Note(ctx context.Context, ref job.Ref, name string, note []byte) error {
 	if err := cmp.Or(ctx.Err(), ledger.CheckNote(ref, name, note)); err != nil {
 		return err
@@ -24,7 +24,7 @@ func (l *Ledger) Note(ctx context.Context, ref job.Ref, name string, note []byte
 	return nil
 }
 
-// Notes hands out the notes, which nobody changes.
+// Notes returns the stored notes themselves. Nobody changes them.
 func (l *Ledger) Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error) {
 	if err := cmp.Or(ctx.Err(), ledger.CheckNote(ref, "any", nil)); err != nil {
 		return nil, err

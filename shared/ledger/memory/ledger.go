@@ -1,10 +1,10 @@
-// Package memory keeps the ledger in the memory of one process.
+// Package memory implements the ledger in the memory of one process.
 //
-// It owns copies of what it is given and hands out copies. It is what tests
-// and the reference run on, and the twin the Redis adapter is held against; it
-// knows no limit in bytes and forgets nothing by itself.
+// It stores copies of its arguments and returns copies. Tests and the reference
+// (shared/serial) run on it, and the tests compare the Redis implementation with it. It has
+// no limit in bytes, and nothing in it expires.
 //
-// Invariant: one lock guards everything, so each method is one atomic step.
+// Invariant: one lock guards everything, so each method is atomic.
 package memory
 
 import (
@@ -23,7 +23,7 @@ import (
 type Ledger struct {
 	mu       sync.Mutex
 	jobs     map[job.Ref]*training
-	journals map[job.Ref]map[string][]byte // notes by name
+	journals map[job.Ref]map[string][]byte // notes, by name
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
@@ -33,29 +33,29 @@ func New() *Ledger {
 	return &Ledger{jobs: map[job.Ref]*training{}, journals: map[job.Ref]map[string][]byte{}}
 }
 
-// training is all that is kept about a job.
+// training is everything that the ledger stores about one job.
 type training struct {
 	layout           ledger.Layout
 	committed, floor int64
-	base             int64           // step of losses[0]
+	base             int64           // the step of losses[0]
 	losses           []ledger.Sums   // of steps base … committed-1
-	steps            map[int64]*step // running steps and the log
+	steps            map[int64]*step // the steps that are in progress or in the log
 	snapshot         *ledger.Snapshot
 	evaluations      map[int64]map[string][]byte
 }
 
-// step is a step's chunks.
+// step is the chunks of a step.
 type step struct{ chunks []chunk }
 
-// chunk is the log's entry of a chunk once it is there, and its partials before.
+// chunk is one chunk of a step: its partials, or its log entry as soon as that exists.
 type chunk struct {
 	root     []byte
-	residual []byte // of a lossy wire, as ledger.EncodeResidual has it
+	residual []byte // with a lossy wire: the output of ledger.EncodeResidual
 	partials map[tree.Node]ledger.Partial
 }
 
-// read locks the ledger and finds the job; one never heard of is empty. The
-// error is the first of the context's, the arguments' and the layout's faults.
+// read locks the ledger and returns the job; an unknown job is empty. It returns the first
+// error of these: the context's, fault (of the arguments), the layout's.
 func (l *Ledger) read(ctx context.Context, lay ledger.Layout, fault error) (*training, error) {
 	if err := cmp.Or(ctx.Err(), fault, lay.Validate()); err != nil {
 		return nil, err
@@ -76,7 +76,8 @@ func (l *Ledger) read(ctx context.Context, lay ledger.Layout, fault error) (*tra
 	return t, nil
 }
 
-// write is read for a method that changes the job, which is kept from now on.
+// write does the same as read, for a method that changes the job: it also stores a job that
+// is new.
 func (l *Ledger) write(ctx context.Context, lay ledger.Layout, fault error) (*training, error) {
 	t, err := l.read(ctx, lay, fault)
 	if err == nil {
@@ -85,7 +86,7 @@ func (l *Ledger) write(ctx context.Context, lay ledger.Layout, fault error) (*tr
 	return t, err
 }
 
-// newStep is a step at which nothing has arrived.
+// newStep returns a step at which no partial has arrived.
 func newStep(lay ledger.Layout) *step {
 	s := &step{chunks: make([]chunk, lay.Chunks())}
 	for c := range s.chunks {
@@ -94,7 +95,7 @@ func newStep(lay ledger.Layout) *step {
 	return s
 }
 
-// at finds a step to read; one never heard of is empty.
+// at returns a step for reading; an unknown step is empty.
 func (t *training) at(n int64) *step {
 	if s, ok := t.steps[n]; ok {
 		return s
@@ -102,14 +103,14 @@ func (t *training) at(n int64) *step {
 	return newStep(t.layout)
 }
 
-// keep finds a step to change, made when it is not there.
+// keep returns a step for changing, and creates it when it does not exist.
 func (t *training) keep(n int64) *step {
 	s := t.at(n)
 	t.steps[n] = s
 	return s
 }
 
-// landed reports that every chunk's root is there.
+// landed reports whether the root of every chunk is in the log.
 func (s *step) landed() bool {
 	for _, c := range s.chunks {
 		if c.root == nil {
@@ -119,20 +120,20 @@ func (s *step) landed() bool {
 	return true
 }
 
-// advance commits the landed steps that are next in order.
+// advance commits, in order, the next steps whose roots are complete.
 func (t *training) advance() {
 	for {
 		s, ok := t.steps[t.committed]
 		if !ok || !s.landed() {
 			return
 		}
-		h, _, _, _, _ := wire.Open(s.chunks[0].root) // nobody else has had it in hand
+		h, _, _, _, _ := wire.Open(s.chunks[0].root) // the ledger encoded it itself, so it is valid
 		t.losses = append(t.losses, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 		t.committed++
 	}
 }
 
-// State reads the counts.
+// State returns the job's counts.
 func (l *Ledger) State(ctx context.Context, lay ledger.Layout) (ledger.State, error) {
 	t, err := l.read(ctx, lay, nil)
 	if err != nil {
@@ -146,7 +147,7 @@ func (l *Ledger) State(ctx context.Context, lay ledger.Layout) (ledger.State, er
 	return s, nil
 }
 
-// Losses reads the sums of committed steps.
+// Losses returns the sums of committed steps.
 func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	t, err := l.read(ctx, lay, lay.CheckLosses(from, to))
 	if err != nil {
@@ -160,15 +161,16 @@ func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) 
 	return all, nil
 }
 
-// Probe reports that the process can write its memory.
+// Probe returns nil, because a process can always write its own memory, or the error of ctx
+// or the layout.
 func (l *Ledger) Probe(ctx context.Context, lay ledger.Layout) error {
 	return cmp.Or(ctx.Err(), lay.Validate())
 }
 
-// Room says that there is no limit.
+// Room returns the zero Room: there is no limit.
 func (l *Ledger) Room(ctx context.Context) (ledger.Room, error) { return ledger.Room{}, ctx.Err() }
 
-// Delete forgets the job.
+// Delete removes the job.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
 	if err := cmp.Or(ctx.Err(), lay.CheckDelete()); err != nil {
 		return err

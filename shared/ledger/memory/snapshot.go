@@ -11,12 +11,12 @@ import (
 	"tributary/shared/ledger"
 )
 
-// PutSnapshot keeps the snapshot when it is the newest and trims the log.
+// PutSnapshot stores the snapshot if it is the newest, and trims the log.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	return l.put(ctx, lay, s, false)
 }
 
-// Begin keeps the snapshot and commits the steps that it folds.
+// Begin stores the snapshot and commits its steps.
 func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	return l.put(ctx, lay, s, true)
 }
@@ -47,7 +47,7 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 	return nil
 }
 
-// same reports a snapshot that is not the one that is kept of its step.
+// same returns an error when s differs from the stored snapshot of the same step.
 func same(kept, s ledger.Snapshot) error {
 	if !slices.Equal(kept.Chain, s.Chain) || !slices.EqualFunc(kept.Vectors, s.Vectors, sameBits) {
 		return fmt.Errorf("put snapshot %d: it is stored with other bytes: %w", s.Step, job.ErrCorrupt)
@@ -55,7 +55,7 @@ func same(kept, s ledger.Snapshot) error {
 	return nil
 }
 
-// begin keeps a copy of the snapshot, with which the log begins from now on.
+// begin stores a copy of the snapshot. The log starts with it from now on.
 func (t *training) begin(s ledger.Snapshot) {
 	kept := ledger.Snapshot{Step: s.Step, Chain: s.Chain}
 	for _, v := range s.Vectors {
@@ -65,7 +65,7 @@ func (t *training) begin(s ledger.Snapshot) {
 	maps.DeleteFunc(t.steps, func(n int64, _ *step) bool { return n < s.Step })
 }
 
-// CommitBatch keeps the snapshot in the place of the steps' roots.
+// CommitBatch stores the snapshot in place of the steps' roots.
 func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	t, err := l.write(ctx, lay, lay.CheckBatch(b))
 	if err != nil {
@@ -86,7 +86,8 @@ func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.Ba
 	return nil
 }
 
-// hasEarlier reports whether losses up to the step lie beside the ledger.
+// hasEarlier reports whether the losses of all steps before step are stored as units of
+// ledger.Earlier.
 func (t *training) hasEarlier(step int64) bool {
 	for unit := range t.evaluations[ledger.Earlier] {
 		if ledger.EndsEarlier(unit, step) {
@@ -116,7 +117,7 @@ func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]fl
 	return t.snapshot.Step, t.snapshot.Chain, nil
 }
 
-// PutEvaluation keeps a unit's result.
+// PutEvaluation stores the result of a unit.
 func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, n int64, unit string, result []byte) (int, error) {
 	t, err := l.write(ctx, lay, lay.CheckUnit(n, unit, result))
 	if err != nil {
@@ -135,7 +136,7 @@ func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, n int64, 
 	return len(units), nil
 }
 
-// Evaluations copies the step's units.
+// Evaluations copies the units of the step.
 func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, n int64) (map[string][]byte, error) {
 	t, err := l.read(ctx, lay, lay.CheckStep(n))
 	if err != nil {
@@ -149,7 +150,7 @@ func (l *Ledger) Evaluations(ctx context.Context, lay ledger.Layout, n int64) (m
 	return units, nil
 }
 
-// DropEvaluations forgets the step's units.
+// DropEvaluations removes the units of the step.
 func (l *Ledger) DropEvaluations(ctx context.Context, lay ledger.Layout, n int64) error {
 	t, err := l.write(ctx, lay, lay.CheckStep(n))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// Put keeps the node's partial of every chunk that has no root yet and that it
+// Put stores the node's partial in every chunk that has no root yet and that this partial
 // does not complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
 	t, err := l.write(ctx, lay, lay.CheckPut(n, node, p))
@@ -53,7 +53,7 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.
 	return arrivals, nil
 }
 
-// Arrived intersects the nodes of the chunks that have no root yet.
+// Arrived returns the nodes that have arrived in every chunk without a root.
 func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, n int64) ([]tree.Node, error) {
 	t, err := l.read(ctx, lay, lay.CheckStep(n))
 	if err != nil {
@@ -99,7 +99,7 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.Partia
 	return sums, nil
 }
 
-// Append keeps chunks of a root and commits what is next in order.
+// Append stores chunks of a root, and commits the steps that are next in order.
 func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	t, err := l.write(ctx, lay, lay.CheckAppend(w))
 	if err != nil {
@@ -152,7 +152,7 @@ func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRe
 	return nil
 }
 
-// residual copies one chunk of it.
+// residual copies one chunk of the residual.
 func (t *training) residual(r ledger.LogRead, i int) error {
 	lo, hi := t.layout.Chunk(i)
 	switch {
@@ -203,13 +203,13 @@ func cut(lay ledger.Layout, chunk int, v []float32, s ledger.Sums) ledger.Partia
 	return ledger.Partial{Gradient: slices.Clone(v[lo:hi]), Sums: s}
 }
 
-// paste copies a chunk to its place in a vector.
+// paste copies a chunk to its place in a vector [P].
 func paste(lay ledger.Layout, chunk int, dst []float32, p ledger.Partial) {
 	lo, hi := lay.Chunk(chunk)
 	copy(dst[lo:hi], p.Gradient)
 }
 
-// equal compares bit for bit, as checksums do.
+// equal compares two partials bit for bit, as checksums do.
 func equal(a, b ledger.Partial) bool {
 	return a.Sums.Examples == b.Sums.Examples && math.Float64bits(a.Sums.Loss) == math.Float64bits(b.Sums.Loss) &&
 		sameBits(a.Gradient, b.Gradient)

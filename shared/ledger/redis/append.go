@@ -15,9 +15,9 @@ import (
 	"tributary/shared/wire"
 )
 
-// Append writes the chunks into the log, and only when all of them are there
-// runs the commit script. A job of one chunk has both in one pipeline; the
-// script then makes sure of the chunk itself, or writes it when it is tiny.
+// Append writes the chunks to the log. When all of them are there, it runs the commit
+// script. For a job of one chunk, one pipeline does both: the script then checks that the
+// chunk is stored, or writes the chunk itself if it is tiny.
 func (l *Ledger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
 	if err := lay.CheckAppend(w); err != nil {
 		return false, nil, err
@@ -58,20 +58,21 @@ func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, w ledger.LogW
 	return committed, nil
 }
 
-// entry is a chunk of a root on its way into the log.
+// entry is one chunk of a root while Append writes it to the log.
 type entry struct {
 	chunk    int
 	before   ledger.Link
 	sum      uint64 // checksum of the whole entry
 	payload  []byte
 	seal     []byte
-	residual []byte           // of a lossy wire
-	floats   *goredis.BoolCmd // were they stored?
-	kept     *kept            // the residual on its way; nil when there is none
+	residual []byte           // with a lossy wire
+	floats   *goredis.BoolCmd // whether the server stored the floats; false: they were there before
+	kept     *kept            // the write of the residual; nil when there is none
 	sealed   *call
 }
 
-// close makes what is stored of the entry; the seal is appended to room.
+// close computes the stored form of the entry: payload, seal and residual. It appends the
+// seal to room.
 func (e *entry) close(room []byte, lay ledger.Layout, w ledger.LogWrite) ([]byte, error) {
 	lo, hi := lay.Chunk(e.chunk)
 	var err error
@@ -87,15 +88,15 @@ func (e *entry) close(room []byte, lay ledger.Layout, w ledger.LogWrite) ([]byte
 	return room, err
 }
 
-// keep adds the writing of the residual to a pipeline. It comes before the seal, so
-// that an entry that is there has its residual.
+// keep adds the write of the residual to a pipeline. It comes before the seal, so every
+// entry in the log has its residual.
 func (e *entry) keep(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64) {
 	if e.residual != nil {
 		e.kept = pipe.keep(ctx, e.chunk, keysOf(lay).log(e.chunk), residualPrefix+field(step), e.residual)
 	}
 }
 
-// send adds the writing of the chunk to a pipeline: the floats, then the seal.
+// send adds the writes of the chunk to a pipeline: the residual, the floats, then the seal.
 func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64) {
 	k := keysOf(lay)
 	e.keep(ctx, pipe, lay, step)
@@ -103,8 +104,8 @@ func (e *entry) send(ctx context.Context, pipe *pipeline, lay ledger.Layout, ste
 	e.sealed = pipe.run(ctx, sealScript, []string{k.log(e.chunk), k.snapshot(e.chunk)}, step, e.seal, jobLife.Milliseconds())
 }
 
-// appendSingle leaves the sealing to the commit script, and of a tiny chunk the
-// floats too.
+// appendSingle appends the root of a job of one chunk. The commit script writes the seal,
+// and also the floats of a tiny chunk.
 func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, w ledger.LogWrite, e *entry) (bool, error) {
 	if _, err := e.close(nil, lay, w); err != nil {
 		return false, err
@@ -137,11 +138,11 @@ func (l *Ledger) appendSingle(ctx context.Context, lay ledger.Layout, w ledger.L
 	return false, fmt.Errorf("chunk 0: %w", e.differs(logged))
 }
 
-// holds reports floats in the log that are not those of the entry's seal.
+// holds checks the floats in the log against the seal of the entry.
 func (l *Ledger) holds(ctx context.Context, lay ledger.Layout, step int64, e *entry) error {
 	logged, err := l.vectors.HGet(ctx, keysOf(lay).log(e.chunk), field(step)).Result()
 	if errors.Is(err, goredis.Nil) {
-		return nil // trimmed meanwhile
+		return nil // trimmed since
 	}
 	if err == nil {
 		err = wire.HoldsSeal(e.seal, wire.Root, bytesOf(logged))
@@ -149,8 +150,7 @@ func (l *Ledger) holds(ctx context.Context, lay ledger.Layout, step int64, e *en
 	return classify(ctx, err)
 }
 
-// holdResiduals reports a residual beside the log that was there before and is not
-// the entry's.
+// holdResiduals reports a residual that was stored before and differs from the entry's.
 func (l *Ledger) holdResiduals(ctx context.Context, entries []entry) error {
 	var residuals []*kept
 	for _, e := range entries {
@@ -182,9 +182,9 @@ func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, w ledger.L
 	return l.settle(ctx, lay, w.Step, entries)
 }
 
-// settle reads what became of the entries. One that was there before must be
-// equal. A seal behind floats that were there, which a call that was cut has
-// left or another is just writing, is held against them.
+// settle reads the results of the writes. An entry that was in the log before must be
+// equal. If only the floats were stored before, settle checks them against the new seal: an
+// interrupted call left them, or another call is writing them now.
 func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entries []entry) error {
 	for i := range entries {
 		e := &entries[i]
@@ -221,7 +221,8 @@ func (l *Ledger) settled(ctx context.Context, lay ledger.Layout, step int64, e *
 	}
 }
 
-// differs tells how the entry whose seal is in the log differs from e.
+// differs returns an error that says how e differs from the entry in the log, whose seal is
+// logged.
 func (e *entry) differs(logged string) error {
 	was, _, _, err := wire.ReadSeal(bytesOf(logged), wire.Root)
 	if err != nil {
@@ -234,7 +235,8 @@ func (e *entry) differs(logged string) error {
 	return ledger.DiffersFrom(was, want)
 }
 
-// land drops the partials of chunks that are in the log and runs the commit script.
+// land deletes the partials of chunks that are in the log, and runs the commit script. It
+// reports whether this call committed the step.
 func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) (bool, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
@@ -248,14 +250,14 @@ func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks
 	return committedBy(commit)
 }
 
-// landAgain lands chunks that were found in the log, with the sums that stand
-// there. It changes nothing for chunks that have landed.
+// landAgain runs land for chunks that were found in the log, with the sums that are stored
+// there. It changes nothing for chunks that have landed already.
 func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, chunks []int) error {
 	if len(chunks) == 0 {
 		return nil
 	}
 	seal, err := l.control.HGet(ctx, keysOf(lay).log(chunks[0]), sealPrefix+field(step)).Result()
-	if errors.Is(err, goredis.Nil) { // trimmed meanwhile: it had landed
+	if errors.Is(err, goredis.Nil) { // trimmed since: so it had landed
 		return nil
 	}
 	if err != nil {
@@ -269,8 +271,8 @@ func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, c
 	return err
 }
 
-// commitCall adds the commit script. seal and floats are those of the root's
-// only chunk when the script is to write it, else nil.
+// commitCall adds the commit script to a pipeline. seal and floats are those of the root's
+// only chunk if the script has to write them, and nil otherwise.
 func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int64, chunks []int, s ledger.Sums, seal, floats []byte) *call {
 	k := keysOf(lay)
 	args := append(make([]any, 0, 8+len(chunks)), step, lay.Chunks(), lossEntry(s), strconv.FormatUint(rand.Uint64(), 36), jobLife.Milliseconds(), seal, floats, string(lay.Plan))
@@ -280,7 +282,7 @@ func commitCall(ctx context.Context, pipe *pipeline, lay ledger.Layout, step int
 	return pipe.run(ctx, commitScript, []string{k.control(), k.losses(), k.pending(), k.log(0), k.partials(0, step), k.snapshot(0)}, args...)
 }
 
-// differs is what the commit script answers when the log has another entry.
+// differs is the answer of the commit script when the log has another entry.
 const differs = -2
 
 func committedBy(commit *call) (bool, error) {
@@ -288,7 +290,8 @@ func committedBy(commit *call) (bool, error) {
 	return n == 1, cmp.Or(err, vanished(n))
 }
 
-// vanished is the error that the commit script's answer stands for.
+// vanished returns the error for a negative answer of the commit script, and nil for any
+// other answer.
 func vanished(n int) error {
 	if n < 0 {
 		return errors.New("its root vanished from the log before it was committed")

@@ -8,8 +8,8 @@ import (
 )
 
 // CommitBatch stores the chunks, then commits the steps and makes the snapshot the newest,
-// then trims. A call that was cut short before it committed leaves chunks of a
-// snapshot, which the next one of this step stores again, and a later one trims.
+// then trims. A call that is interrupted before the commit leaves chunks of a snapshot. The
+// next call for this step stores them again, and a later call trims them.
 func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	if err := lay.CheckBatch(b); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.Ba
 	if !done {
 		return ledger.NotNext(b.From, to, committed)
 	}
-	if more { // steps after it may have landed already
+	if more { // later steps may have landed already
 		_, err = l.land(ctx, lay, to, nil, ledger.Sums{})
 	}
 	return err

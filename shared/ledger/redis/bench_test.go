@@ -12,9 +12,9 @@ import (
 	"tributary/shared/tree"
 )
 
-// BenchmarkStep is the ledger's part of a step of two workers: two partials
-// put, one of them read by the worker that completes the cover, the root
-// appended and read once.
+// BenchmarkStep measures the ledger's part of a step of two workers: two puts of a partial,
+// one read of a partial by the worker that completes the cover, one append and one read of
+// the root.
 func BenchmarkStep(b *testing.B) {
 	b.Run("miniredis", func(b *testing.B) { benchmarkStep(b, redistest.Mini(b)) })
 	b.Run("redis-server", func(b *testing.B) {
@@ -57,7 +57,7 @@ func benchmarkStep(b *testing.B, url string) {
 	}
 }
 
-// BenchmarkCalls is each call alone, on a job of 10 parameters.
+// BenchmarkCalls measures each call alone, on a job of 10 parameters.
 func BenchmarkCalls(b *testing.B) {
 	s := redistest.Start(b)
 	if s == nil {
@@ -87,7 +87,7 @@ func BenchmarkCalls(b *testing.B) {
 	})
 }
 
-// BenchmarkDelete is the end of a small job on a server that holds the keys of
+// BenchmarkDelete measures the deletion of a small job on a server that holds the keys of
 // many others.
 func BenchmarkDelete(b *testing.B) {
 	for _, others := range []int{0, 200_000} {

@@ -13,39 +13,41 @@ import (
 	"tributary/shared/job"
 )
 
-// Config says how to reach the server.
+// Config says how to connect to the server.
 type Config struct {
-	// URL is redis://[user:password@]host[:port][/db], rediss://… with TLS, or
-	// unix:///path. A cluster is found out by asking the server; where INFO is
-	// not allowed, ?addr=host:port for another of its nodes says so.
+	// URL is redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path.
+	// Open asks the server whether it is a cluster. Where INFO is not allowed, add
+	// ?addr=host:port with another node of the cluster.
 	URL access.URL
-	// Username and Password, when not empty, stand in for those in the URL.
+	// Username and Password, when not empty, replace those in the URL.
 	Username string
 	Password access.Text
 	// TLS is used with rediss:// only.
 	TLS access.TLS
-	// VectorConns and ControlConns bound the connections to each server that
-	// move vectors and those that move everything else; 1 or more, 0 means 8.
+	// VectorConns and ControlConns bound the connections to each server, for vectors and
+	// for everything else. They are 1 or more; 0 means 8.
 	VectorConns, ControlConns int
-	// Log is told why Open has to wait; the zero value is silent.
+	// Log receives the reasons why Open waits, and warnings about a server that does not
+	// report its settings; the zero value logs nothing.
 	Log zerolog.Logger
 }
 
 const (
 	defaultConns = 8
-	// A server that takes longer than this to move a pipeline is taken for lost.
+	// ioTimeout: a server that takes longer to transfer a pipeline counts as lost.
 	ioTimeout   = 10 * time.Second
 	dialTimeout = 5 * time.Second
 )
 
-// Check reports what can never work, as job.ErrInvalid, without connecting.
+// Check reports, as job.ErrInvalid, a configuration that can never work. It does not
+// connect.
 func (c Config) Check() error {
 	_, err := c.options()
 	return err
 }
 
-// options reads the configuration. Its errors never show the URL, which may
-// hold a password.
+// options parses the configuration. Its errors never show the URL, which may contain a
+// password.
 func (c Config) options() (*goredis.UniversalOptions, error) {
 	opts, err := parseURL(c.URL)
 	if err != nil {
@@ -71,7 +73,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	opts.DialerRetries = 1
 	opts.ContextTimeoutEnabled = true
-	opts.PipelinePoolSize = -1 // everything is a pipeline; one pool each is enough
+	opts.PipelinePoolSize = -1 // every command is in a pipeline, so one pool for each client is enough
 	opts.ReadBufferSize, opts.WriteBufferSize = 8<<10, 8<<10
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
@@ -79,7 +81,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 }
 
 func parseURL(address access.URL) (*goredis.UniversalOptions, error) {
-	// The library's errors about an address that cannot be read contain parts of it.
+	// The library's errors about an invalid address contain parts of the address.
 	if _, err := access.ParseURL(address.Reveal(), "redis", "rediss", "unix"); err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// TLS with a certificate of our own, on both sides.
+// TLS works with a certificate of our own, on both sides.
 func TestTLS(t *testing.T) {
 	cert, key := selfSigned(t)
 	s := redistest.Reserve(t, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
@@ -97,7 +97,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// selfSigned writes a certificate for the loopback, and its key.
+// selfSigned writes a certificate for the loopback interface, and its key.
 func selfSigned(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

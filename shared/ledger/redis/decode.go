@@ -23,9 +23,8 @@ func snapshotHeader(step int64, vectors, chunk int, after ledger.Link) wire.Head
 	return wire.Header{Kind: wire.Snapshot, A: uint64(step), B: uint64(vectors), C: uint64(chunk), Chain: after}
 }
 
-// same reports that a stored header names the thing that was asked for; the
-// sums and the link are the stored vector's own, and the encoding is checked where the
-// floats are read.
+// same checks that a stored header names the vector that was requested. The sums and the
+// link may be any; the reader of the floats checks the encoding.
 func same(got, want wire.Header) error {
 	got.Examples, got.Loss, got.Chain, got.Encoding = want.Examples, want.Loss, want.Chain, want.Encoding
 	if got != want {
@@ -35,13 +34,13 @@ func same(got, want wire.Header) error {
 	return nil
 }
 
-// agreedSums are the sums that every chunk of one vector must carry.
+// agreedSums are the sums that every chunk of one vector must hold.
 type agreedSums struct {
 	ledger.Sums
 	seen bool
 }
 
-// agree reports sums that are not those of the chunks before.
+// agree reports sums that differ from those of the chunks before.
 func (s *agreedSums) agree(got ledger.Sums) error {
 	if s.seen && (got.Examples != s.Examples || math.Float64bits(got.Loss) != math.Float64bits(s.Loss)) {
 		return fmt.Errorf("sums are %v, those of the chunks before %v: %w", got, s.Sums, job.ErrCorrupt)
@@ -50,10 +49,10 @@ func (s *agreedSums) agree(got ledger.Sums) error {
 	return nil
 }
 
-// decode checks a stored chunk, whose floats are in their place: that its seal is its
-// floats', what check says of the header, and that its sums are those of the chunks
-// before. It returns the checksum of the whole. It fails with job.ErrNotFound when the
-// floats or the seal are not stored.
+// decode checks a stored chunk, whose floats are already in their place: the seal must
+// match the floats, check must accept the header, and the sums must equal those of the
+// chunks before. It returns the checksum of the whole chunk. It fails with job.ErrNotFound
+// when the floats or the seal are not stored.
 func (s *agreedSums) decode(v *vector, seal any, kind wire.Kind, check func(wire.Header) error) (uint64, error) {
 	floats, err := v.bytes()
 	text, ok := seal.(string)
@@ -73,10 +72,10 @@ func (s *agreedSums) decode(v *vector, seal any, kind wire.Kind, check func(wire
 	return sum, s.agree(ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 }
 
-// bytesOf is s as bytes that must not be written to.
+// bytesOf returns the bytes of s without a copy. Nobody may write to them.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// count reads a non-negative number kept by a script; nothing stored is 0.
+// count parses a non-negative number that a script stored; a missing value is 0.
 func count(v any) (int64, error) {
 	switch v := v.(type) {
 	case nil:
@@ -89,7 +88,7 @@ func count(v any) (int64, error) {
 	return 0, fmt.Errorf("stored count is %.40q, not a number: %w", fmt.Sprint(v), job.ErrCorrupt)
 }
 
-// only is the value of a command that reads one field, nil when there is none.
+// only returns the value of a command that reads one field, or nil when there is none.
 func only(cmd *goredis.SliceCmd) any {
 	if values := cmd.Val(); len(values) == 1 {
 		return values[0]

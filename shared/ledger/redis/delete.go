@@ -10,17 +10,18 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Bounds of deleting: chunks looked at in one pipeline, keys in one command.
+// Bounds of deleting: chunks handled in one pipeline, keys in one command.
 const (
 	deleteChunks = 64
 	deleteKeys   = 256
 )
 
-// Delete removes the keys that the layout and the job's sets of steps name. It
-// costs what the job has left behind, however many jobs share the server. What
-// is kept once per job goes first, so that a job that is half deleted reads as
-// one that has not begun, and not as one that has lost its log; each set goes
-// after what it names, so that a call that was cut is finished by the next.
+// Delete removes the keys that the layout and the job's sets of steps name. Its cost
+// depends on what the job has left, not on the other jobs of the server.
+//
+// It first deletes what exists once per job. So a half-deleted job looks like one that has
+// not begun, not like one that has lost its log. It deletes each set after the keys that
+// the set names, so the next call finishes an interrupted one.
 func (l *Ledger) Delete(ctx context.Context, lay ledger.Layout) error {
 	if err := lay.CheckDelete(); err != nil {
 		return err
@@ -67,10 +68,10 @@ func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
 	return nil
 }
 
-// scanCount is how many keys a server looks at in one call of SCAN.
+// scanCount is the number of keys that a server examines in one call of SCAN.
 const scanCount = 1000
 
-// deleteScanned removes every key of the job that a look through all keys finds.
+// deleteScanned finds the keys of the job by a scan of all keys, and removes them.
 func (l *Ledger) deleteScanned(ctx context.Context, lay ledger.Layout) error {
 	pattern := "tributary:{" + lay.Ref.String() + ":*"
 	return eachNode(ctx, l.control, func(ctx context.Context, node goredis.UniversalClient) error {
@@ -79,7 +80,7 @@ func (l *Ledger) deleteScanned(ctx context.Context, lay ledger.Layout) error {
 			if err != nil {
 				return classify(ctx, err)
 			}
-			for _, key := range found { // of many slots, of which a command may name one only
+			for _, key := range found { // the keys have many slots, and one command may name only one slot
 				if err := node.Unlink(ctx, key).Err(); err != nil {
 					return classify(ctx, err)
 				}
@@ -91,7 +92,7 @@ func (l *Ledger) deleteScanned(ctx context.Context, lay ledger.Layout) error {
 	})
 }
 
-// unlinkSteps adds the deletion of the steps' keys, all of one slot, to a pipeline.
+// unlinkSteps adds the deletion of the steps' keys to a pipeline. All keys are in one slot.
 func unlinkSteps(ctx context.Context, pipe *pipeline, steps []string, key func(step int64) string) {
 	keys := make([]string, 0, len(steps))
 	for _, f := range steps {
@@ -104,7 +105,7 @@ func unlinkSteps(ctx context.Context, pipe *pipeline, steps []string, key func(s
 	}
 }
 
-// eachNode calls f for every server that holds keys, maybe at once.
+// eachNode calls f for every server that stores keys, possibly in parallel.
 func eachNode(ctx context.Context, client goredis.UniversalClient, f func(context.Context, goredis.UniversalClient) error) error {
 	cluster, ok := client.(*goredis.ClusterClient)
 	if !ok {

@@ -9,7 +9,8 @@ import (
 	"tributary/shared/ledger"
 )
 
-// PutEvaluation stores the unit, reads what is stored for it, and counts.
+// PutEvaluation stores the unit, reads back what is stored for it, and counts the units of
+// the step.
 func (l *Ledger) PutEvaluation(ctx context.Context, lay ledger.Layout, step int64, unit string, result []byte) (int, error) {
 	if err := lay.CheckUnit(step, unit, result); err != nil {
 		return 0, err
@@ -56,8 +57,8 @@ func (l *Ledger) fieldsOf(ctx context.Context, key string) (map[string][]byte, e
 	return all, nil
 }
 
-// DropEvaluations removes the step's units. The step stays among the job's
-// evaluations: a straggler may be about to store another unit.
+// DropEvaluations removes the units of the step. The step stays in the set of the job's
+// evaluations: a late worker may still store another unit.
 func (l *Ledger) DropEvaluations(ctx context.Context, lay ledger.Layout, step int64) error {
 	if err := lay.CheckStep(step); err != nil {
 		return err

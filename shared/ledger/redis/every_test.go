@@ -14,7 +14,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// openWith is open for a client that tries retries times again by itself.
+// openWith does the same as open, for a client that retries up to retries times by itself.
 func openWith(t *testing.T, url string, retries int, lim limits) *Ledger {
 	t.Helper()
 	opts, err := Config{URL: access.URL(url)}.options()
@@ -25,14 +25,14 @@ func openWith(t *testing.T, url string, retries int, lim limits) *Ledger {
 	return l
 }
 
-// Every command of a life is cut off once, before it reaches the server and
-// after it took effect there: of a pipeline, those before it have taken effect
-// and those behind it have not. With a client that does not try again another
-// process goes on; with one that does, nobody notices.
+// The proxy cuts every command of a life once: before it reaches the server, and after it
+// took effect there. The commands before it in a pipeline have taken effect, those after it
+// have not. If the client does not retry, then another process continues. If it does, no
+// caller sees an error.
 func TestEveryCommandIsCutOff(t *testing.T) {
 	for size, lim := range sizes {
 		if size == "small chunks" {
-			continue // the same commands as of large ones, but for the questions
+			continue // the same commands as for large chunks, except the questions
 		}
 		for _, after := range []bool{false, true} {
 			for _, retries := range []int{-1, 2} {

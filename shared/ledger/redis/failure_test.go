@@ -14,7 +14,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// train does the steps from … to-1 as two workers do.
+// train makes the calls of two workers for the steps from … to-1.
 func train(t *testing.T, l *Ledger, lay ledger.Layout, from, to int64) {
 	t.Helper()
 	ctx := t.Context()
@@ -29,8 +29,8 @@ func train(t *testing.T, l *Ledger, lay ledger.Layout, from, to int64) {
 	}
 }
 
-// requireTrained: the log has the right roots of the steps from … to-1, and they
-// follow each other and what was before them.
+// requireTrained checks that the log has the right roots of the steps from … to-1, and that
+// their links form one chain with the steps before.
 func requireTrained(t *testing.T, l *Ledger, lay ledger.Layout, from, to int64) {
 	t.Helper()
 	chain := ledgertest.Chain(lay, from)
@@ -53,7 +53,7 @@ func requireState(t *testing.T, l *Ledger, lay ledger.Layout, want ledger.State)
 	require.Equal(t, want, got)
 }
 
-// snapshot is what a checkpoint keeps of the job after so many steps.
+// snapshot returns the job's snapshot after step steps, as a checkpoint has it.
 func snapshot(lay ledger.Layout, step int64) ledger.Snapshot {
 	return ledger.Snapshot{Step: step, Vectors: [][]float32{ledgertest.Partial(lay, step, tree.Root).Gradient}, Chain: ledgertest.Chain(lay, step)}
 }
@@ -75,8 +75,8 @@ func eachLayout(t *testing.T, test func(t *testing.T, lay ledger.Layout)) {
 	}
 }
 
-// A server that writes every command down before it answers is killed in the
-// middle of a step: nothing is lost.
+// A server that saves every command before it answers is killed in the middle of a step.
+// Nothing is lost.
 func TestServerThatRestartsWithItsData(t *testing.T) {
 	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	if s == nil {
@@ -98,8 +98,8 @@ func TestServerThatRestartsWithItsData(t *testing.T) {
 	})
 }
 
-// All data is thrown away in the middle of a step. The job goes on from a
-// checkpoint, or begins again, to the same bytes.
+// The server loses all data in the middle of a step. The job continues from a checkpoint,
+// or starts again, and reaches the same bytes.
 func TestServerThatIsFlushed(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -129,9 +129,9 @@ func TestServerThatIsFlushed(t *testing.T) {
 	}
 }
 
-// The server comes back with an old copy of its data. Steps are done again, to
-// the same bytes, and who was further on goes on; were they not the same, it
-// would notice.
+// The server comes back with an old copy of its data. Workers repeat steps, with the same
+// bytes, and a reader that was further on continues. If the bytes were different, the
+// reader would notice.
 func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 	for name, same := range map[string]bool{"the same way again": true, "another way": false} {
 		t.Run(name, func(t *testing.T) {
@@ -175,9 +175,8 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 	}
 }
 
-// The server's memory is full at every point of a step and of a snapshot: the
-// call fails as full, and called again when there is memory it goes on where
-// it was.
+// The server's memory is full at every point of a step and of a snapshot. The call fails as
+// full. When there is memory again, the same call continues where it stopped.
 func TestServerThatHasMemoryAgain(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -225,8 +224,8 @@ func TestServerThatHasMemoryAgain(t *testing.T) {
 	})
 }
 
-// The server takes longer than its caller has time: the call fails with the
-// caller's deadline, whether it took effect or not, and calling again is right.
+// The server takes longer than its caller's deadline. The call fails with the deadline,
+// whether it took effect or not, and repeating it is correct.
 func TestServerThatIsSlow(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {

@@ -12,11 +12,11 @@ import (
 	"tributary/shared/job"
 )
 
-// facts are what a server says of itself; what it does not say is empty.
+// facts are what a server reports about itself. What it does not report is empty.
 type facts struct {
 	addr     string
-	embedded bool   // miniredis, which never evicts and says nothing
-	version  string // of Redis, or the version Valkey is compatible with
+	embedded bool   // miniredis: it never evicts keys and reports nothing
+	version  string // version of Redis, or the version with which Valkey is compatible
 	cluster  bool
 	policy   string // maxmemory-policy
 }
@@ -27,8 +27,8 @@ const (
 	oldestMinor  = 2
 )
 
-// inspect asks a server. Only that it answers a PING is demanded: managed
-// servers forbid CONFIG, some INFO.
+// inspect asks a server for its facts. The server must only answer a PING: managed servers
+// forbid CONFIG, and some forbid INFO.
 func inspect(ctx context.Context, node goredis.UniversalClient) (facts, error) {
 	f := facts{addr: address(node)}
 	if err := node.Ping(ctx).Err(); err != nil {
@@ -52,7 +52,7 @@ func inspect(ctx context.Context, node goredis.UniversalClient) (facts, error) {
 	return f, ctx.Err()
 }
 
-// check refuses a server whose keys may vanish or whose commands are missing.
+// check refuses a server that may evict keys or that lacks commands.
 func (f facts) check(log zerolog.Logger) error {
 	if tooOld(f.version) {
 		return fmt.Errorf("redis at %s has version %s: want %d.%d or newer: %w", f.addr, f.version, oldestMajor, oldestMinor, job.ErrInvalid)
@@ -71,7 +71,7 @@ func (f facts) check(log zerolog.Logger) error {
 	}
 }
 
-// tooOld reports a version that is known and below the oldest one supported.
+// tooOld reports whether a version is known and older than the oldest supported one.
 func tooOld(version string) bool {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 {
@@ -88,7 +88,8 @@ func tooOld(version string) bool {
 	return major < oldestMajor || major == oldestMajor && minor < oldestMinor
 }
 
-// info reads a section of INFO; empty when it is not allowed or not known.
+// info reads a section of INFO. The result is empty when the server does not allow or know
+// it.
 func info(ctx context.Context, node goredis.UniversalClient, section string) map[string]string {
 	text, err := node.Info(ctx, section).Result()
 	if err != nil {
@@ -97,7 +98,7 @@ func info(ctx context.Context, node goredis.UniversalClient, section string) map
 	return fields(text)
 }
 
-// fields reads what INFO answers.
+// fields parses the answer of INFO.
 func fields(text string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {

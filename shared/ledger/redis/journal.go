@@ -8,7 +8,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Note sets a field of the job's journal.
+// Note sets a field of the job's journal hash.
 func (l *Ledger) Note(ctx context.Context, ref job.Ref, name string, note []byte) error {
 	if err := ledger.CheckNote(ref, name, note); err != nil {
 		return err
@@ -23,7 +23,7 @@ func (l *Ledger) Note(ctx context.Context, ref job.Ref, name string, note []byte
 	return nil
 }
 
-// Notes reads some fields of the job's journal, or all.
+// Notes reads the given fields of the job's journal hash, or all fields.
 func (l *Ledger) Notes(ctx context.Context, ref job.Ref, names ...string) (map[string][]byte, error) {
 	if err := ledger.CheckNote(ref, "any", nil); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (l *Ledger) Notes(ctx context.Context, ref job.Ref, names ...string) (map[s
 	return notes, nil
 }
 
-// Erase removes fields of the job's journal.
+// Erase deletes fields of the job's journal hash.
 func (l *Ledger) Erase(ctx context.Context, ref job.Ref, names ...string) error {
 	if err := ledger.CheckNote(ref, "any", nil); err != nil || len(names) == 0 {
 		return err

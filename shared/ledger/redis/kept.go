@@ -8,8 +8,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// kept is a chunk in a field of its own, floats and seal together: of a snapshot or of
-// a residual. The field is written once.
+// kept is the write of a chunk of a snapshot or a residual. One field holds its floats and
+// seal together. The field is written once.
 type kept struct {
 	chunk     int
 	key, name string
@@ -17,13 +17,13 @@ type kept struct {
 	stored    *goredis.BoolCmd
 }
 
-// keep adds the writing of the chunk to a pipeline.
+// keep adds the write of the chunk to a pipeline.
 func (p *pipeline) keep(ctx context.Context, chunk int, key, name string, value []byte) *kept {
 	return &kept{chunk, key, name, value, p.HSetNX(ctx, key, name, value)}
 }
 
-// differing returns the first chunk whose field had other bytes before, nil when there
-// is none. A field that is gone by now was trimmed, or replaced.
+// differing returns the first chunk whose field held other bytes before, or nil when there
+// is none. It ignores a field that does not exist any more: it was trimmed or replaced.
 func (l *Ledger) differing(ctx context.Context, all []*kept) (*kept, error) {
 	var before []*kept
 	size := 0

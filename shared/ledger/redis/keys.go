@@ -8,28 +8,29 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Lives of keys, renewed by writes: each, or every 64th step's (lua/). Delete removes a job's keys before;
-// what a straggler writes after that goes away by itself.
+// Lifetimes of keys (TTL). Writes renew them: every write, or the writes of every 64th step
+// (see lua/). Delete removes a job's keys earlier; what a late worker writes after that
+// expires.
 const (
-	partialsLife = 15 * time.Minute    // of partials nobody reduced; their tasks run again
+	partialsLife = 15 * time.Minute    // of partials that nobody reduced; their tasks run again
 	probeLife    = 10 * time.Second    // of probes
 	jobLife      = 30 * 24 * time.Hour // of everything else
 )
 
-// Fields of the hashes beside those named by a step or a node.
+// Fields of the hashes, apart from the fields that are named by a step or a node.
 const (
-	fieldCommitted = "committed" // control: steps committed
-	fieldSnapshot  = "snapshot"  // control: steps folded into the newest snapshot
-	fieldPlan      = "plan"      // control: digest of the plan that the first commit was of
-	fieldFloor     = "floor"     // log: first step kept
+	fieldCommitted = "committed" // control: number of committed steps
+	fieldSnapshot  = "snapshot"  // control: steps in the newest snapshot
+	fieldPlan      = "plan"      // control: digest of the plan of the first commit
+	fieldFloor     = "floor"     // log: the first step that is kept
 	sealPrefix     = "s"         // log: s<step> is the seal of <step>
-	residualPrefix = "e"         // log: e<step> is the residual after <step>, of a lossy wire
+	residualPrefix = "e"         // log: e<step> is the residual after <step>, with a lossy wire
 	digestPrefix   = "d"         // partials: d<node> is the seal of <node>
 )
 
-// keys builds every key of a job. The hash tag is the job and the chunk, so
-// that what one chunk's scripts touch is in one slot while chunks spread over
-// a cluster's nodes; what is kept once per job lies with chunk 0.
+// keys builds all keys of a job. The hash tag is the job and the chunk. So everything that
+// the scripts of one chunk touch is in one slot, while the chunks spread over the nodes of
+// a cluster. Data that exists once per job has the tag of chunk 0.
 //
 //	tributary:{job.run:c}:partials:<step>    hash   <node> → floats, d<node> → seal of a wire.Partial, c<node> → "" when covered
 //	tributary:{job.run:c}:steps              set    steps that may have partials
@@ -43,13 +44,12 @@ const (
 //	tributary:{job.run:0}:journal            hash   <name> → note
 //	tributary:{job.run:c}:probe              hash   "" → "", written to learn whether the server can be written
 //
-// Floats lie apart from their seals, so that they are sent from the memory they
-// were computed in and received into the memory they are used in. The floats
-// are written first: what has no seal is not there.
+// Floats are stored apart from their seals. So the client sends them from the memory in
+// which they were computed, and receives them into the memory in which they are used. It
+// writes the floats first; a chunk without a seal counts as not stored.
 //
-// All keys of a job are known from its layout and the two sets. A step is in
-// its set before anything of it is stored, so that what a cut call left behind
-// is found too.
+// The layout and the two sets give all keys of a job. A step is added to its set before any
+// of its data is stored, so Delete also finds what an interrupted call left.
 type keys struct{ ref string }
 
 func keysOf(l ledger.Layout) keys { return keys{l.Ref.String()} }
@@ -70,16 +70,16 @@ func (k keys) evaluation(step int64) string          { return k.slot(0, "evaluat
 func (k keys) evaluations() string                   { return k.slot(0, "evaluations") }
 func (k keys) journal() string                       { return k.slot(0, "journal") }
 
-// field names a step or a node inside a hash.
+// field returns the name of a field for a step or a node.
 func field[T ~int64 | ~uint64 | ~int](n T) string { return strconv.FormatInt(int64(n), 10) }
 
-// number reads what field wrote; ok is false for any other name.
+// number parses a name that field returned; ok is false for any other name.
 func number(f string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(f, 10, 64)
 	return n, err == nil && n >= 0
 }
 
-// arrivedNode reads the node out of d<node>; ok is false for any other name.
+// arrivedNode returns the node of a field d<node>; ok is false for any other name.
 func arrivedNode(f string) (n int64, ok bool) {
 	digits, ok := strings.CutPrefix(f, digestPrefix)
 	if !ok {

@@ -23,11 +23,11 @@ func open(t testing.TB, url string) *Ledger {
 	return l
 }
 
-// sizes are limits by which the chunks of tests, which are all tiny, count as
-// tiny, small or large.
+// sizes are limits with which the chunks of the tests, which are all tiny, count as tiny,
+// small or large.
 var sizes = map[string]limits{"tiny chunks": {tinyBytes, smallChunk}, "small chunks": {-1, smallChunk}, "large chunks": {-1, -1}}
 
-// openLarge opens the ledger at url so that all chunks count as large.
+// openLarge opens the ledger at url with limits with which all chunks count as large.
 func openLarge(t testing.TB, url string) *Ledger {
 	t.Helper()
 	l := open(t, url)
@@ -84,7 +84,7 @@ func allKeys(t testing.TB, l *Ledger) []string {
 	return all
 }
 
-// requireTTLs: whatever is left behind goes away by itself.
+// requireTTLs checks that every key that is left expires.
 func requireTTLs(t *testing.T, l *Ledger) {
 	t.Helper()
 	for _, key := range allKeys(t, l) {

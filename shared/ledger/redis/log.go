@@ -13,10 +13,11 @@ import (
 	"tributary/shared/wire"
 )
 
-// errLost is a chunk that must be stored, by what is stored beside it, and is not.
+// errLost is the error for a chunk that is not stored, although other stored data says that
+// it must be.
 var errLost = fmt.Errorf("lost from the store: %w", job.ErrCorrupt)
 
-// Root reads chunks of a committed step's root.
+// Root reads chunks of the root of a committed step.
 func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) (ledger.Sums, ledger.Chain, error) {
 	if err := lay.CheckLogRead(r); err != nil {
 		return ledger.Sums{}, nil, err
@@ -47,9 +48,9 @@ func (l *Ledger) Root(ctx context.Context, lay ledger.Layout, r ledger.LogRead) 
 	return sums.Sums, after, nil
 }
 
-// Residual reads what the log has beside its last entry before the step. When one chunk
-// of that is trimmed, it reads all of them from the newest snapshot: a trim follows the
-// snapshot, which has every chunk.
+// Residual reads the residuals beside the log's last entry before the step. If one chunk of
+// them is trimmed, Residual reads all chunks from the newest snapshot: a trim always
+// follows a snapshot, which has every chunk.
 func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
 	if err := lay.CheckResidualRead(r); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRe
 	err := l.readLog(ctx, lay, r.Step-1, r.Chunks, logField{
 		prefix:  residualPrefix,
 		batches: partialBatches,
-		add:     func(*pipeline, int) {}, // the residual is in the field
+		add:     func(*pipeline, int) {}, // the residual is in the field itself
 		decode: func(c int, kept any) error {
 			text, ok := kept.(string)
 			if !ok {
@@ -82,8 +83,8 @@ func (l *Ledger) Residual(ctx context.Context, lay ledger.Layout, r ledger.LogRe
 	return nil
 }
 
-// residualOfSnapshot reads the last vector of the snapshot after so many steps. It fails with
-// job.ErrStale when that is not the newest.
+// residualOfSnapshot reads the last vector of the snapshot after r.Step steps. It fails
+// with job.ErrStale when the newest snapshot has another step.
 func (l *Ledger) residualOfSnapshot(ctx context.Context, lay ledger.Layout, r ledger.LogRead) error {
 	err := l.readSnapshot(ctx, lay, r.Step, r.Chunks, lay.Vectors(1), func(c int, s snapshotChunk) error {
 		if s.after != r.Before[c] {
@@ -107,21 +108,21 @@ func (l *Ledger) residualOfSnapshot(ctx context.Context, lay ledger.Layout, r le
 	}
 }
 
-// logField is what is read of a step's entry, chunk by chunk.
+// logField describes what readLog reads of a step's entry, chunk by chunk.
 type logField struct {
-	prefix  string                                  // of the field that is read
-	batches func(ledger.Layout) (chunks, bytes int) // of one pipeline
-	add     func(pipe *pipeline, chunk int)         // adds what is read beside the field, before it
+	prefix  string                                  // prefix of the field's name
+	batches func(ledger.Layout) (chunks, bytes int) // bounds of one pipeline
+	add     func(pipe *pipeline, chunk int)         // adds other reads to the pipeline, before the field's
 	decode  func(chunk int, value any) error        // job.ErrNotFound: the chunk is not there
 }
 
-// readLog reads chunks of a committed step's entry. It fails with job.ErrNotFound when
-// the step is not committed, with job.ErrStale when a chunk is trimmed.
+// readLog reads chunks of the entry of a committed step. It fails with job.ErrNotFound when
+// the step is not committed, and with job.ErrStale when a chunk is trimmed.
 func (l *Ledger) readLog(ctx context.Context, lay ledger.Layout, step int64, chunks []int, f logField) error {
 	per, _ := f.batches(lay)
 	for part := range slices.Chunk(chunks, per) {
 		err := l.readLogOnce(ctx, lay, step, part, f)
-		if errors.Is(err, errLost) { // a cluster's nodes answer in any order: the step may just have been committed
+		if errors.Is(err, errLost) { // the nodes of a cluster answer in any order: the step may just have been committed
 			err = l.readLogOnce(ctx, lay, step, part, f)
 		}
 		if err != nil {
@@ -131,9 +132,8 @@ func (l *Ledger) readLog(ctx context.Context, lay ledger.Layout, step int64, chu
 	return nil
 }
 
-// readLogOnce reads the count of committed steps before the log and the floor
-// after it, so that a missing chunk is told apart as not yet there, trimmed,
-// or lost.
+// readLogOnce reads the number of committed steps before the log, and the floor after it.
+// So it can tell whether a missing chunk is not yet committed, trimmed, or lost.
 func (l *Ledger) readLogOnce(ctx context.Context, lay ledger.Layout, step int64, chunks []int, f logField) error {
 	k := keysOf(lay)
 	_, size := f.batches(lay)

@@ -13,15 +13,15 @@ import (
 	"tributary/shared/job"
 )
 
-// Waits between attempts to open.
+// Times between attempts to connect.
 const (
 	firstWait   = 100 * time.Millisecond
 	longestWait = 5 * time.Second
 )
 
-// Open connects to the server and waits until it is there, or ctx ends. It
-// refuses at once, as job.ErrInvalid, a server it must not use: one that
-// evicts keys, is too old, or does not let it in.
+// Open connects to the server. It waits until the server answers or ctx ends. It returns
+// job.ErrInvalid at once for a server that it must not use: one that evicts keys, is too
+// old, or refuses the login.
 func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	opts, err := cfg.options()
 	if err != nil {
@@ -56,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 }
 
-// connect opens both pools and inspects every server behind them.
+// connect opens both connection pools and inspects every server behind them.
 func connect(ctx context.Context, cfg Config, opts goredis.UniversalOptions) (*Ledger, error) {
 	l := &Ledger{vectors: pool(opts, cfg.VectorConns), control: pool(opts, cfg.ControlConns), limits: limits{tinyBytes, smallChunk}}
 	var found facts
@@ -65,7 +65,7 @@ func connect(ctx context.Context, cfg Config, opts goredis.UniversalOptions) (*L
 		if err != nil {
 			return err
 		}
-		if !opts.IsClusterMode { // a single node: nobody else writes found
+		if !opts.IsClusterMode { // a single node: f runs once, so nothing else writes to found
 			found = f
 		}
 		return f.check(cfg.Log)

@@ -12,10 +12,10 @@ import (
 	"tributary/shared/wire"
 )
 
-// Arrived intersects the nodes of the chunks that are not committed. It reads
-// a chunk's partials before its log, so that a chunk committed in between
-// counts as committed and not as empty. Chunks in the log are landed on the
-// way: whoever appended them may have died before it could.
+// Arrived returns the nodes that have arrived in every chunk that is not committed. It
+// reads a chunk's partials before its log, so that a chunk that is committed in between
+// counts as committed, not as empty. It also runs land for the chunks in the log: the
+// worker that appended them may have died before it could.
 func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]tree.Node, error) {
 	if err := lay.CheckStep(step); err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 	return nodes, nil
 }
 
-// Partial reads chunks of a node's partial and holds them against the
-// seals they arrived with.
+// Partial reads chunks of a node's partial, and checks them against the seals with which
+// they arrived.
 func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
 	if err := lay.CheckPartialRead(r); err != nil {
 		return ledger.Sums{}, err

@@ -12,7 +12,8 @@ import (
 	"tributary/shared/ledger/redis/redistest"
 )
 
-// A server whose password changes refuses new connections. No write may then seem to have been made.
+// A server whose password changes refuses new connections. Then no write may seem to have
+// succeeded.
 func TestAWriteThatTheServerRefusesFails(t *testing.T) {
 	s := redistest.Start(t, "--requirepass", "first")
 	if s == nil {

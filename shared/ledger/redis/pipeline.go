@@ -12,22 +12,22 @@ import (
 	"tributary/shared/wire"
 )
 
-// Bounds of a pipeline; longer work goes as several, one after the other.
+// Bounds of a pipeline. More work is sent as several pipelines, one after the other.
 const (
-	pipelineBytes  = 1 << 20 // of vectors in flight: what caches hold between the checksum, the sockets and the server
-	pipelineChunks = 1024    // chunks, so that replies are bounded when chunks are tiny
+	pipelineBytes  = 1 << 20 // bytes of vectors in flight: they fit in caches between the checksum, the sockets and the server
+	pipelineChunks = 1024    // chunks; it bounds the replies when chunks are tiny
 	smallBytes     = 64 << 10
 )
 
-// pipeline gathers commands and scripts that are sent in one go. Commands on
-// keys of one slot are executed in order.
+// pipeline collects commands and scripts that are sent together. The server executes
+// commands on keys of one slot in order.
 type pipeline struct {
 	goredis.Pipeliner
 	calls []*call
-	plain bool // vectors are read by way of strings
+	plain bool // vectors are read as strings, not directly into their memory
 }
 
-// call is a script in a pipeline. Its result is there after exec.
+// call is a script in a pipeline. Its result is available after exec.
 type call struct {
 	*goredis.Cmd
 	script *script
@@ -35,9 +35,8 @@ type call struct {
 	args   []any
 }
 
-// pipeline begins a pipeline that moves about that many bytes of vectors. Big
-// ones have connections of their own, so that small commands never wait
-// behind them.
+// pipeline returns an empty pipeline for about so many bytes of vectors. Large pipelines
+// use connections of their own, so small commands never wait behind them.
 func (l *Ledger) pipeline(bytes int) *pipeline {
 	client := l.control
 	if bytes > smallBytes {
@@ -46,17 +45,17 @@ func (l *Ledger) pipeline(bytes int) *pipeline {
 	return &pipeline{Pipeliner: client.Pipeline()}
 }
 
-// run adds a script by its digest.
+// run adds a script, by its digest.
 func (p *pipeline) run(ctx context.Context, s *script, keys []string, args ...any) *call {
 	c := &call{p.EvalSha(ctx, s.digest, keys, args...), s, keys, args}
 	p.calls = append(p.calls, c)
 	return c
 }
 
-// exec sends the pipeline and returns the first command's error, other than
-// that there is no such value. Scripts a server has not seen yet are sent
-// again by their source, in order, after everything else. The pipeline is
-// empty afterwards and may be filled again.
+// exec sends the pipeline and returns the error of the first command that failed. A missing
+// value (goredis.Nil) is no error. If the server does not know a script yet, exec sends it
+// again by its source, after all other commands and in order. Afterwards the pipeline is
+// empty and may be used again.
 func (p *pipeline) exec(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -87,9 +86,9 @@ func (p *pipeline) exec(ctx context.Context) error {
 	return nil
 }
 
-// exchange sends the commands and waits for the replies. Each command has its own error. When the server
-// refuses a new connection, as it does when the password has changed, no command
-// has one, and none was executed: exchange returns that error.
+// exchange sends the commands and waits for the replies. Each command holds its own error.
+// If the server refuses a new connection, for example because the password has changed, no
+// command has an error and none was executed. Then exchange returns that error.
 func (p *pipeline) exchange(ctx context.Context) ([]goredis.Cmder, error) {
 	cmds, err := p.Exec(ctx)
 	if err != nil && !slices.ContainsFunc(cmds, func(cmd goredis.Cmder) bool { return cmd.Err() != nil }) {
@@ -99,14 +98,14 @@ func (p *pipeline) exchange(ctx context.Context) ([]goredis.Cmder, error) {
 	return cmds, nil
 }
 
-// batches parts chunks, each of the given number of vectors, so that each part
-// keeps the bounds of a pipeline. A chunk that alone is over them goes alone.
-// It returns the number of chunks in a part and the bytes of one chunk.
+// batches computes how many chunks, each of the given number of vectors, fit in one
+// pipeline. It returns that number and the bytes of one chunk. A chunk that exceeds the
+// bounds goes alone.
 func batches(l ledger.Layout, vectors int) (chunks, bytes int) {
 	return batchesOf(4 * min(l.ChunkLen, l.Params) * vectors)
 }
 
-// partialBatches and rootBatches are batches for one vector as it is stored.
+// partialBatches and rootBatches do the same as batches, for one vector in its stored form.
 func partialBatches(l ledger.Layout) (chunks, bytes int) { return batchesOf(chunkBytes(l)) }
 
 func rootBatches(l ledger.Layout) (chunks, bytes int) {
@@ -118,13 +117,13 @@ func batchesOf(payload int) (chunks, bytes int) {
 	return min(pipelineChunks, max(1, pipelineBytes/bytes)), bytes
 }
 
-// arena is memory in which a pipeline's vectors are encoded.
+// arena is memory into which a pipeline's vectors are encoded.
 type arena struct{ bytes []byte }
 
 var arenas = sync.Pool{New: func() any { return new(arena) }}
 
-// newArena takes an arena with room for that many bytes; what is encoded
-// within the room stays in place until the arena is freed.
+// newArena returns an arena with room for so many bytes. Encoded bytes that fit in the room
+// do not move until the arena is freed.
 func newArena(room int) *arena {
 	a, _ := arenas.Get().(*arena)
 	a.bytes = slices.Grow(a.bytes[:0], room)
@@ -133,7 +132,8 @@ func newArena(room int) *arena {
 
 func (a *arena) free() { arenas.Put(a) }
 
-// encode appends a vector and returns its bytes and its checksum.
+// encode appends an encoded vector to the arena. It returns the vector's bytes and
+// checksum.
 func (a *arena) encode(h wire.Header, v []float32) ([]byte, uint64) {
 	start := len(a.bytes)
 	var sum uint64

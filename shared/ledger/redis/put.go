@@ -14,24 +14,24 @@ import (
 	"tributary/shared/wire"
 )
 
-// Ways in which the arrive script is called.
+// How the arrive script is called.
 const (
-	howAsk    = "ask"    // would the node complete the chunk?
-	howStored = "stored" // the floats were stored just before
-	howInline = "inline" // the floats are in the call
+	howAsk    = "ask"    // asks whether the node would complete the chunk
+	howStored = "stored" // the floats were stored just before, in the same pipeline
+	howInline = "inline" // the floats are arguments of the call
 )
 
-// Bounds of a chunk's floats, in bytes: tiny ones go through scripts, which cost
-// the server several copies but only one command; small ones are stored without
-// asking, which costs less than a second round trip.
+// Bounds of a chunk's floats, in bytes. Tiny chunks are arguments of scripts: that costs
+// the server several copies, but only one command. Small chunks are stored without asking
+// first: that costs less than a second round trip.
 const (
 	tinyBytes  = 2 << 10
 	smallChunk = 64 << 10
-	// A script returns at most so many bytes of floats.
+	// inlineReturn bounds the bytes of floats that a script returns.
 	inlineReturn = 64 << 10
 )
 
-// putting is a partial on its way into the ledger.
+// putting is one call of Put.
 type putting struct {
 	*Ledger
 	lay      ledger.Layout
@@ -43,9 +43,12 @@ type putting struct {
 	arrivals []ledger.Arrival
 }
 
-// Put sends tiny chunks in the call of the arrive script, and stores small ones
-// just before it, reading what the node's sibling may have stored. Of larger
-// ones it asks first, and stores only those that it would not complete.
+// Put stores a partial in one of three ways, by the size of the chunks:
+//   - tiny: the call of the arrive script carries the floats.
+//   - small: Put stores the floats just before the script, and reads the partial of the
+//     node's sibling, which may be there.
+//   - large: Put asks the script first, and stores only the chunks that it would not
+//     complete.
 func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, p ledger.Partial) ([]ledger.Arrival, error) {
 	if err := lay.CheckPut(step, node, p); err != nil {
 		return nil, err
@@ -67,16 +70,16 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, step int64, node tr
 	return put.arrivals, nil
 }
 
-// limits are the bounds of chunks that are put in one way or another, in bytes
-// of floats.
+// limits are the largest tiny and the largest small chunk, in bytes of floats.
 type limits struct{ tiny, small int }
 
-// chunkBytes is the most bytes of a partial's floats in the layout's largest chunk.
+// chunkBytes returns the bytes of floats that a partial has in the largest chunk of the
+// layout.
 func chunkBytes(lay ledger.Layout) int {
 	return lay.Wire.Partials().Size(min(lay.ChunkLen, lay.Params))
 }
 
-// inlines reports that the layout's chunks go through scripts.
+// inlines reports whether the layout's chunks are tiny, so that scripts carry their floats.
 func (l *Ledger) inlines(lay ledger.Layout) bool {
 	size := chunkBytes(lay)
 	return size > 0 && size <= l.limits.tiny
@@ -107,8 +110,8 @@ func (p *putting) inline(ctx context.Context) error {
 	return nil
 }
 
-// direct stores the chunks unasked. Two nodes mostly cover a tree, so that the
-// sibling's partial, where it is there, is what the reduction needs.
+// direct stores small chunks without asking first. It also reads the sibling's partial:
+// mostly two nodes cover a tree, and then the reduction needs exactly that.
 func (p *putting) direct(ctx context.Context) error {
 	per, size := partialBatches(p.lay)
 	for chunks := range slices.Chunk(p.lay.AllChunks(), per) {
@@ -138,8 +141,8 @@ func (p *putting) direct(ctx context.Context) error {
 	return nil
 }
 
-// sibling makes the values of a complete chunk of the sibling's partial, floats
-// and seal, if it is there and all that the cover needs.
+// sibling sets the values of a complete chunk from the sibling's stored floats and seal. It
+// does so only if they exist and the cover needs nothing else.
 func (p *putting) sibling(chunk int, stored []any) error {
 	a := &p.arrivals[chunk]
 	if len(stored) != 2 || len(a.Cover) == 0 {
@@ -156,7 +159,7 @@ func (p *putting) sibling(chunk int, stored []any) error {
 	return err
 }
 
-// store adds the storing of a chunk and its arrival to a pipeline.
+// store adds commands to a pipeline that store a chunk and record its arrival.
 func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) (*call, error) {
 	payload, seal, err := p.encode(chunk)
 	if err != nil {
@@ -167,11 +170,12 @@ func (p *putting) store(ctx context.Context, pipe *pipeline, chunk int) (*call, 
 	return p.arrive(ctx, pipe, chunk, howStored, seal), nil
 }
 
-// ask goes through the chunks in batches, from the node's own place on, so that
-// workers that finish together store different chunks and each finds complete
-// what the others have stored. A batch's questions go with the storing of the
-// batch before; when there is nothing to store they go for all that is left. There
-// are two batches at least, for workers that finish together to meet in the middle.
+// ask handles large chunks, in batches. It begins at the node's own place in the vector. So
+// workers that finish together store different chunks, and each finds the others' chunks
+// complete. One pipeline carries the questions for a batch and the storing of the batch
+// before. When there is nothing to store, the next pipeline asks for up to pipelineChunks
+// chunks. There are at least two batches, so that workers that finish together meet in the
+// middle.
 func (p *putting) ask(ctx context.Context) error {
 	per, size := partialBatches(p.lay)
 	per = min(per, (p.lay.Chunks()+1)/2)
@@ -192,8 +196,8 @@ func (p *putting) ask(ctx context.Context) error {
 	return nil
 }
 
-// order is all chunks, from the one on that stands in the vector where the node
-// stands among the leaves.
+// order returns all chunks, starting with the chunk whose place in the vector corresponds
+// to the node's place among the leaves.
 func (p *putting) order() []int {
 	first, _, _ := p.node.Leaves(p.lay.Microbatch)
 	order := p.lay.AllChunks()
@@ -201,8 +205,8 @@ func (p *putting) order() []int {
 	return append(order[at:len(order):len(order)], order[:at]...)
 }
 
-// send stores chunks and asks for others, and returns those of the latter that
-// are to be stored.
+// send stores the chunks in store and asks about the chunks in ask. It returns the chunks
+// that must be stored next.
 func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []int, err error) {
 	pipe := p.pipeline(size * len(store))
 	p.seals = slices.Grow(p.seals[:0], wire.SealSize*len(store))
@@ -232,13 +236,14 @@ func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []
 	return open, nil
 }
 
-// floats is a chunk of the gradient.
+// floats returns a chunk of the gradient.
 func (p *putting) floats(chunk int) []float32 {
 	lo, hi := p.lay.Chunk(chunk)
 	return p.partial.Gradient[lo:hi]
 }
 
-// encode returns a chunk as it is stored, and its seal, in the room that p.seals has.
+// encode returns the stored form of a chunk and its seal. It appends the seal to p.seals,
+// which must have room for it.
 func (p *putting) encode(chunk int) (payload, seal []byte, err error) {
 	format, v := p.lay.Wire.Partials(), p.floats(chunk)
 	if payload, err = format.Payload(v); err != nil {
@@ -255,8 +260,8 @@ func (p *putting) arrive(ctx context.Context, pipe *pipeline, chunk int, how str
 	return pipe.run(ctx, arriveScript, []string{k.partials(chunk, p.step), k.log(chunk), k.steps(chunk)}, args...)
 }
 
-// settle reads what the arrive script says of a chunk; open tells that the chunk
-// is to be stored.
+// settle reads the answer of the arrive script for a chunk; open reports whether the chunk
+// must be stored.
 func (p *putting) settle(chunk int, c *call) (open bool, err error) {
 	reply, err := c.StringSlice()
 	if err == nil && len(reply) > 0 && (reply[0] == "open" || reply[0] == "again") {
@@ -299,7 +304,8 @@ func (p *putting) arrival(chunk int, reply []string) (ledger.Arrival, error) {
 	}
 }
 
-// cover resolves the nodes that stand at every stride-th place, and the putting's own.
+// cover returns the cover of the tree. The arrived nodes are every stride-th string of
+// reply, and the node of the call itself.
 func (p *putting) cover(reply []string, stride int) ([]tree.Node, error) {
 	arrived := func(n tree.Node) bool {
 		if n == p.node {
@@ -320,8 +326,8 @@ func (p *putting) cover(reply []string, stride int) ([]tree.Node, error) {
 	return cover, nil
 }
 
-// values decodes node, seal and floats of each partial that the cover has beside
-// the putting's own.
+// values decodes the partials of the cover except the caller's own. reply has a node, a
+// seal and floats for each.
 func (p *putting) values(chunk int, cover []tree.Node, reply []string) ([]ledger.Partial, error) {
 	size := len(p.floats(chunk))
 	room := make([]float32, size*len(cover))

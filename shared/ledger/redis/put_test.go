@@ -22,7 +22,8 @@ func TestNodesBeginAtTheirPlaceInTheVector(t *testing.T) {
 	require.Equal(t, []int{0}, p.order())
 }
 
-// What a partial completes is told without its floats being sent.
+// Put asks before it sends floats, so it does not send the floats of a partial that
+// completes the tree.
 func TestWhatCompletesIsNotSent(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -48,8 +49,8 @@ func TestWhatCompletesIsNotSent(t *testing.T) {
 	}
 }
 
-// The other of two partials comes with the arrival of a small chunk; where more
-// are needed, and some came as none, they are read.
+// The arrival of a small chunk brings the sibling's partial. Where the cover needs more
+// partials, or the sibling had not arrived, the caller reads them.
 func TestSmallChunksComeWithTheirArrival(t *testing.T) {
 	for name, lim := range sizes {
 		l := open(t, redistest.Mini(t))

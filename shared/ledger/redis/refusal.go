@@ -9,14 +9,14 @@ import (
 	"tributary/shared/job"
 )
 
-// refusal is a reply by which a server does not do what it is asked.
+// refusal is a reply with which a server refuses a command.
 type refusal struct {
 	code    string // the reply's first word
-	meaning string // what it means, and what a person can do
+	meaning string // what it means, and what a user can do
 }
 
-// passing are the refusals that pass without a change of settings here. They say
-// nothing about the job that met them: they are back-pressure, job.ErrFull.
+// passing are the refusals that end without a change of settings. They do not mean that the
+// job is at fault: they are back-pressure, job.ErrFull.
 var passing = []refusal{
 	{"OOM", "it is at its maxmemory; raise maxmemory, or cancel jobs"},
 	{"READONLY", "it is a read-only replica; wait for the failover, or point the programs at the master"},
@@ -30,15 +30,15 @@ var passing = []refusal{
 	{"ERR max number of clients", "it has no connection left; raise maxclients"},
 }
 
-// forbidding are the refusals that only other settings end.
+// forbidding are the refusals that end only when a user changes the settings.
 var forbidding = []refusal{
 	{"NOAUTH", "it wants a user and a password; set them in the programs' Redis settings"},
 	{"WRONGPASS", "it does not know this user and password; correct the programs' Redis settings"},
 	{"NOPERM", "its ACL does not allow this to the programs' user; allow it with ACL SETUSER"},
 }
 
-// classify gives a server's or a connection's error the class that its caller acts
-// on. It is the only place that reads what a server says.
+// classify turns an error of a server or a connection into the class on which the caller
+// acts. No other function interprets a server's replies.
 func classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -61,18 +61,19 @@ func classify(ctx context.Context, err error) error {
 	return err
 }
 
-// says reports whether a reply is this refusal. Of a command that a script called,
-// the code stands at the beginning too, or after a dash, as servers before 7.0 put it.
+// says reports whether a reply is this refusal. If a script called the refused command, the
+// code is at the beginning too; in servers before 7.0 it follows a dash.
 func (r refusal) says(text string) bool {
 	return strings.HasPrefix(text, r.code+" ") || strings.Contains(text, "-"+r.code+" ")
 }
 
-// echo begins the arguments in a server's answer to a command that it does not know.
-// Where AUTH or HELLO is renamed or missing, they contain the password.
+// echo is the text before the arguments in a server's answer to an unknown command. If AUTH
+// or HELLO is renamed or missing, the arguments contain the password.
 const echo = ", with args beginning with"
 
-// withoutArguments cuts the arguments off such an answer. It also cuts a reply that the client cannot read, for
-// what is not a Redis may repeat all that it is sent.
+// withoutArguments removes the arguments from such an answer. It also shortens a reply that
+// the client cannot parse: a server that is not Redis may repeat everything that it
+// receives.
 func withoutArguments(err error) error {
 	text := err.Error()
 	if before, _, found := strings.Cut(text, echo); found {

@@ -51,8 +51,9 @@ func TestWhatAServerRefuses(t *testing.T) {
 	require.ErrorIs(t, classify(ended, errors.New("OOM")), context.Canceled)
 }
 
-// Every way in which a server that answers reads may refuse writes is reported as full
-// by every call that writes, and by a probe. Nothing is lost, and it goes on afterwards.
+// A server that answers reads may refuse writes in several ways. Every call that writes
+// reports each of them as full, and so does a probe. Nothing is lost, and the job continues
+// afterwards.
 func TestServerThatRefusesWrites(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -67,7 +68,7 @@ func TestServerThatRefusesWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			for _, chunk := range []int{100, 3} { // through a script alone, and in several chunks
+			for _, chunk := range []int{100, 3} { // one chunk, by a script alone; and several chunks
 				lay := ledgertest.Layout(7, chunk, 2)
 				train(t, l, lay, 0, 2)
 				require.NoError(t, l.Probe(ctx, lay))
@@ -93,7 +94,7 @@ func TestServerThatRefusesWrites(t *testing.T) {
 	}
 }
 
-// A full server must let go of a log whose snapshot is stored: that is the way out.
+// A full server must be able to delete a log whose snapshot is stored: that frees memory.
 func TestFullServerTrimsItsLog(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -129,14 +130,14 @@ func TestFullServerTrimsItsLog(t *testing.T) {
 	})
 }
 
-// What the last trim has left makes way for the next snapshot.
+// When the server is full, the next snapshot replaces the entries that the last trim left.
 func TestSnapshotThatNeedsWhatLingers(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
 		return
 	}
 	l, ctx := open(t, s.URL), t.Context()
-	lay := ledgertest.Layout(1<<20, 64<<10, 2) // 4 MiB a vector
+	lay := ledgertest.Layout(1<<20, 64<<10, 2) // 4 MiB for each vector
 	memory := func() int64 {
 		room, err := l.Room(ctx)
 		require.NoError(t, err)
@@ -161,7 +162,8 @@ func TestSnapshotThatNeedsWhatLingers(t *testing.T) {
 	require.Less(t, memory(), limit)
 }
 
-// A cluster is probed where the job's chunks lie, and has the memory of all masters.
+// Probe writes to the nodes of a cluster that hold the job's chunks, and Room counts the
+// memory of all masters.
 func TestProbeAndRoomOfACluster(t *testing.T) {
 	urls := redistest.Cluster(t, 3)
 	if urls == "" {

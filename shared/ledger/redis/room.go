@@ -11,8 +11,9 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Probe writes a field of a hash, as partials are written, with commands that the
-// least of rights allow: on every master that one of the job's chunks lies on.
+// Probe writes a field of a hash, in the same way as partials are written, with commands
+// that even minimal access rights allow. It writes to every master that holds one of the
+// job's chunks.
 func (l *Ledger) Probe(ctx context.Context, lay ledger.Layout) error {
 	if err := lay.Validate(); err != nil {
 		return err
@@ -33,7 +34,7 @@ func (l *Ledger) Probe(ctx context.Context, lay ledger.Layout) error {
 	return nil
 }
 
-// masters lists one chunk of the job for each master that keeps some.
+// masters returns one chunk of the job for each master that holds some.
 func (l *Ledger) masters(ctx context.Context, lay ledger.Layout) ([]int, error) {
 	cluster, ok := l.control.(*goredis.ClusterClient)
 	if !ok {
@@ -54,8 +55,9 @@ func (l *Ledger) masters(ctx context.Context, lay ledger.Layout) ([]int, error) 
 	return chunks, nil
 }
 
-// Room asks every master for its maxmemory. Chunks spread evenly, so a cluster has as
-// many times the smallest as it has masters. A server that does not say has no limit.
+// Room asks every master for its maxmemory. Chunks spread evenly over the masters. So the
+// limit of a cluster is its smallest maxmemory times the number of masters. A server that
+// does not report one has no limit.
 func (l *Ledger) Room(ctx context.Context) (ledger.Room, error) {
 	var mu sync.Mutex
 	var nodes, limit, used int64
@@ -65,7 +67,7 @@ func (l *Ledger) Room(ctx context.Context) (ledger.Room, error) {
 			return err
 		}
 		memory := fields(text)
-		its, _ := strconv.ParseInt(memory["maxmemory"], 10, 64)   // 0 if the server does not say
+		its, _ := strconv.ParseInt(memory["maxmemory"], 10, 64)   // 0 if the server does not report it
 		has, _ := strconv.ParseInt(memory["used_memory"], 10, 64) // the same
 		mu.Lock()
 		defer mu.Unlock()

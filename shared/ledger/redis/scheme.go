@@ -16,8 +16,9 @@ import (
 	"tributary/shared/job"
 )
 
-// hopeless makes an error of a first connection job.ErrInvalid, with the remedy, when waiting does not
-// mend it: a fault of TLS, or a URL with the wrong one of the two schemes.
+// hopeless examines an error of the first connection. If waiting cannot help, it returns
+// job.ErrInvalid with a remedy: for a fault of TLS, or for a URL with the wrong one of the
+// two schemes.
 func hopeless(ctx context.Context, opts *goredis.UniversalOptions, err error) error {
 	if errors.Is(err, job.ErrInvalid) {
 		return err
@@ -32,15 +33,16 @@ func hopeless(ctx context.Context, opts *goredis.UniversalOptions, err error) er
 	return fmt.Errorf("%s: %w: %w", say, err, job.ErrInvalid)
 }
 
-// schemeTimeout bounds the look at what a server speaks.
+// schemeTimeout is the timeout of wrongScheme.
 const schemeTimeout = time.Second
 
-// wrongScheme asks a server that could not be used whether it speaks TLS where the URL says
-// that it does not, or the other way round. It returns what a person can do, or "".
-// Such a server only closes the connection, or waits for more: its error does not say why.
+// wrongScheme checks whether a server speaks TLS although the URL says that it does not, or
+// the other way round. It returns what a user can do, or "". Callers use it after a failed
+// connection: such a server only closes the connection, or waits for more data, so the
+// error does not say why.
 func wrongScheme(ctx context.Context, addr string, secure bool) string {
 	if strings.HasPrefix(addr, "/") {
-		return "" // a socket of this machine
+		return "" // a Unix socket
 	}
 	ctx, cancel := context.WithTimeout(ctx, schemeTimeout)
 	defer cancel()
@@ -64,14 +66,15 @@ func wrongScheme(ctx context.Context, addr string, secure bool) string {
 	}
 }
 
-// speaksTLS begins a handshake. A server that wants a certificate or another name refuses it with an alert.
+// speaksTLS starts a TLS handshake. A server that requires a certificate or another name
+// refuses it with an alert, and also counts.
 func speaksTLS(ctx context.Context, conn net.Conn) bool {
 	err := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent over it
 	remote, ok := errors.AsType[*net.OpError](err)
 	return err == nil || ok && remote.Op == "remote error"
 }
 
-// speaksPlain sends a command that every Redis answers, be it with an error.
+// speaksPlain sends a command that every Redis server answers, if only with an error.
 func speaksPlain(conn net.Conn) bool {
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return false

@@ -6,7 +6,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// The scripts; the head of each file says what it takes, does and returns.
+// The scripts. The head of each file describes its arguments, its effect and its result.
 var (
 	//go:embed lua/arrive.lua
 	arriveSource string
@@ -35,8 +35,8 @@ var (
 	lossesScript = newScript(lossesSource)
 )
 
-// script is a Lua source and the digest by which a server that has seen it
-// calls it.
+// script is a Lua source and its digest. A server that knows the script runs it by the
+// digest.
 type script struct{ source, digest string }
 
 func newScript(source string) *script {

@@ -13,8 +13,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// A commit whose answer was lost is sent again by the client library: it knows
-// by its token that it was the one that committed.
+// The client library sends a commit again when its answer was lost. The script recognizes
+// by the token that this call has committed.
 func TestRetransmittedCommit(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
@@ -38,8 +38,8 @@ func TestRetransmittedCommit(t *testing.T) {
 	})
 }
 
-// The root of a job of one chunk was refused, say for lack of memory, but not
-// the commit behind it in the pipeline.
+// The server refused the root of a job of one chunk, for example for lack of memory, but
+// not the commit after it in the same pipeline.
 func TestCommitWithoutRoot(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(7, 100, 2)
@@ -52,7 +52,7 @@ func TestCommitWithoutRoot(t *testing.T) {
 	require.Equal(t, []tree.Node{2}, nodes)
 }
 
-// A trim that was cut short after raising the floor is finished by the next.
+// A trim was interrupted after it had raised the floor. The next trim finishes it.
 func TestCutTrim(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(7, 3, 2)
@@ -78,8 +78,8 @@ func TestCutTrim(t *testing.T) {
 	}
 }
 
-// Of what is trimmed every other entry lingers until the next trim, in another step in
-// each chunk; none of them is read.
+// A trim leaves every other entry until the next trim, in different steps for different
+// chunks. Nobody can read them.
 func TestEntriesLinger(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(7, 3, 2)
@@ -116,8 +116,8 @@ func logFields(t *testing.T, l *Ledger, lay ledger.Layout, chunk int) []string {
 	return fields
 }
 
-// Partials of steps below the floor go with them, and those of calls that were
-// cut before the arrival was recorded too.
+// A trim deletes the partials of steps below the floor, also those of calls that were
+// interrupted before they recorded the arrival.
 func TestPartialsAreTrimmed(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(7, 3, 2)
@@ -142,8 +142,8 @@ func TestPartialsAreTrimmed(t *testing.T) {
 	}
 }
 
-// A server that is put back to an older copy of itself between the storing of a
-// snapshot and the trimming below it loses nothing that it goes on from.
+// The server is replaced by an older copy of itself after a snapshot was stored and before
+// the trim. The trim deletes nothing from which the job continues.
 func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
@@ -156,7 +156,7 @@ func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 4, before.Committed)
 
-		require.NoError(t, l.trimAll(ctx, lay, 9)) // of a snapshot that the older copy does not have
+		require.NoError(t, l.trimAll(ctx, lay, 9)) // for a snapshot that the older copy does not have
 		after, err := l.State(ctx, lay)
 		require.NoError(t, err)
 		require.Equal(t, before, after)
@@ -172,7 +172,7 @@ func TestATrimThatComesTooLateForItsSnapshot(t *testing.T) {
 	})
 }
 
-// The floor of a log never sinks, whatever the order of trims.
+// The floor of a log never decreases, whatever the order of trims.
 func TestFloorNeverSinks(t *testing.T) {
 	l, ctx := open(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(1, 1, 1)
@@ -223,7 +223,7 @@ func TestKeys(t *testing.T) {
 	require.EqualValues(t, tree.MaxLeaves, n)
 }
 
-// What it says to a Go caller in the cases a Put never meets.
+// arrival handles also the answers of the arrive script that a Put never meets.
 func TestArriveSaysWhatIsMissing(t *testing.T) {
 	put := &putting{lay: ledgertest.Layout(1, 1, 2), node: 2, partial: ledger.Partial{Gradient: []float32{1}}}
 	for _, reply := range [][]string{nil, {"missing"}, {"?"}, {"complete", "2"}, {"complete"}, {"differs"}, {"values"}, {"values", "3", "seal", "data"}} {
@@ -235,8 +235,8 @@ func TestArriveSaysWhatIsMissing(t *testing.T) {
 	require.Equal(t, []tree.Node{2, 3}, a.Cover)
 }
 
-// The appender of a root of several chunks was killed between the log and the
-// landing, after all chunks or after some: asking what has arrived lands them.
+// A worker appended all or some chunks of a root and was killed before it ran the commit
+// script. The next call of Arrived lands them.
 func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
@@ -255,7 +255,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 
 			_, err = l.Arrived(ctx, lay, 0)
 			require.NoError(t, err)
-			if len(logged) < lay.Chunks() { // the others come later, from another worker
+			if len(logged) < lay.Chunks() { // another worker appends the others later
 				committed, _, err := l.Append(ctx, lay, ledger.LogWrite{Step: 0, Chunks: []int{0, 2}, Root: root, Before: lay.Genesis()})
 				require.NoError(t, err)
 				require.True(t, committed)

@@ -31,8 +31,8 @@ func TestEvictingServerIsRefused(t *testing.T) {
 	}
 }
 
-// A user that may not ask for the configuration: INFO tells the policy too.
-// One that may ask for neither gets a warning.
+// A user may not read the configuration: then INFO shows the policy. If neither is allowed,
+// Open logs a warning.
 func TestServerThatTellsLittle(t *testing.T) {
 	s := redistest.Start(t, "--maxmemory-policy", "allkeys-lru",
 
@@ -76,8 +76,8 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// A full server is back-pressure: nothing is committed without its root, and
-// things go on when there is room again.
+// A full server is back-pressure: no step is committed without its root, and the job
+// continues when there is memory again.
 func TestServerThatFillsUp(t *testing.T) {
 	s := redistest.Start(t, "--maxmemory", "6mb")
 	if s == nil {
@@ -99,7 +99,7 @@ func TestServerThatFillsUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, step-1, state.Committed)
 		require.NoError(t, l.Delete(ctx, lay))
-		require.Eventually(t, func() bool { // memory is given back in the background
+		require.Eventually(t, func() bool { // the server frees memory in the background
 			_, err := l.Put(ctx, lay, 0, 2, ledgertest.Partial(lay, 0, 2))
 			return err == nil
 		}, 5*time.Second, time.Millisecond)
@@ -178,7 +178,7 @@ func TestServerThatNeverComesUp(t *testing.T) {
 	require.ErrorContains(t, err, "connection refused")
 }
 
-// A server that is lost comes back empty, and the ledger in use goes on.
+// A server is lost and comes back empty. The open ledger continues to work.
 func TestServerThatIsLost(t *testing.T) {
 	s := redistest.Start(t)
 	if s == nil {
@@ -221,7 +221,7 @@ func TestDeleteLeavesNoKeys(t *testing.T) {
 		}
 		writeStep(t, l, ledgertest.Layout(9, 4, 2))
 		require.Greater(t, len(allKeys(t, l)), len(before)+30)
-		// Stored by a call that was cut before the arrival was recorded.
+		// A call stored this partial and was interrupted before it recorded the arrival.
 		pipe := l.pipeline(0)
 		pipe.SAdd(ctx, keysOf(lay).steps(1), 1<<40)
 		pipe.HSetNX(ctx, keysOf(lay).partials(1, 1<<40), "2", "cut off")

@@ -10,14 +10,14 @@ import (
 	"tributary/shared/ledger"
 )
 
-// PutSnapshot stores the chunks, then makes the snapshot the newest, then
-// trims. Each part may be repeated, so a call that was cut short is mended by
-// the next one. A snapshot older than the newest is not stored.
+// PutSnapshot stores the chunks, then makes the snapshot the newest, then trims. Each part
+// may be repeated, so the next call repairs an interrupted one. PutSnapshot does not store
+// a snapshot that is older than the newest.
 func (l *Ledger) PutSnapshot(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	return l.put(ctx, lay, s, false)
 }
 
-// Begin is PutSnapshot, and commits the steps that the snapshot folds.
+// Begin does the same as PutSnapshot, and commits the snapshot's steps.
 func (l *Ledger) Begin(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	return l.put(ctx, lay, s, true)
 }
@@ -42,7 +42,7 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 	return l.trimAll(ctx, lay, newest)
 }
 
-// trimAll trims every chunk below the snapshot of so many steps.
+// trimAll trims every chunk below the snapshot after floor steps.
 func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) error {
 	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
 		if err := l.trim(ctx, lay, floor, part); err != nil {
@@ -52,7 +52,7 @@ func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) er
 	return nil
 }
 
-// makeNewest runs the newest script and returns the newest snapshot's step.
+// makeNewest runs the newest script and returns the step of the newest snapshot.
 func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, begins bool) (int64, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
@@ -64,7 +64,7 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 	if err != nil {
 		return 0, fmt.Errorf("put snapshot %d: %w", step, err)
 	}
-	if len(reply) != 3 || reply[0] < step && reply[2] >= step { // refused without a reason
+	if len(reply) != 3 || reply[0] < step && reply[2] >= step { // the script refused the snapshot without a reason
 		return 0, fmt.Errorf("the newest script answered %v", reply)
 	}
 	switch {
@@ -73,7 +73,7 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 	case reply[0] < step:
 		return 0, ledger.NotCommitted(step, reply[2])
 	}
-	if reply[1] == 1 { // steps after it may have landed already
+	if reply[1] == 1 { // later steps may have landed already
 		if _, err := l.land(ctx, lay, step, nil, ledger.Sums{}); err != nil {
 			return 0, fmt.Errorf("begin with snapshot %d: %w", step, err)
 		}
@@ -81,7 +81,7 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 	return reply[0], nil
 }
 
-// newest reads the newest snapshot's step; ok is false when there is none.
+// newest reads the step of the newest snapshot; ok is false when there is none.
 func (l *Ledger) newest(ctx context.Context, lay ledger.Layout) (step int64, ok bool, err error) {
 	values, err := l.control.HMGet(ctx, keysOf(lay).control(), fieldSnapshot, fieldPlan).Result()
 	if err != nil {
@@ -97,8 +97,8 @@ func (l *Ledger) newest(ctx context.Context, lay ledger.Layout) (step int64, ok 
 	return step, err == nil, err
 }
 
-// Snapshot reads the newest snapshot, again from the start when another took
-// its place while it was being read.
+// Snapshot reads the newest snapshot. If another snapshot replaces it during the read,
+// Snapshot starts again.
 func (l *Ledger) Snapshot(ctx context.Context, lay ledger.Layout, vectors [][]float32) (int64, ledger.Chain, error) {
 	if err := lay.CheckSnapshot(0, vectors); err != nil {
 		return 0, nil, err

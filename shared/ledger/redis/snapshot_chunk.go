@@ -13,8 +13,9 @@ import (
 	"tributary/shared/wire"
 )
 
-// putChunks stores a snapshot's chunks, of which nobody knows yet. A server that is
-// full gets rid first of what the last trim has left, and then is asked once more.
+// putChunks stores the chunks of a snapshot that is not the newest yet. If the server is
+// full, putChunks first deletes the entries that the last trim left (see lingers), and
+// tries once more.
 func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	err := l.tryChunks(ctx, lay, s)
 	if !errors.Is(err, job.ErrFull) {
@@ -70,17 +71,17 @@ func (l *Ledger) putSnapshotChunks(ctx context.Context, lay ledger.Layout, s led
 
 // snapshotChunk is a chunk of a stored snapshot.
 type snapshotChunk struct {
-	after   ledger.Link // past the snapshot's last step
+	after   ledger.Link // link after the snapshot's last step
 	vectors int
 	size    int    // bytes of a vector
-	floats  []byte // of one vector after the other
+	floats  []byte // the vectors' floats, one vector after the other
 }
 
 // vector returns the floats of vector i.
 func (s snapshotChunk) vector(i int) []byte { return s.floats[i*s.size : (i+1)*s.size] }
 
-// decode reads the chunk of every vector into its place. It fails with job.ErrCorrupt when the
-// snapshot has another number of vectors.
+// decode copies the chunk of every vector to its place. It fails with job.ErrCorrupt when
+// the snapshot has another number of vectors.
 func (s snapshotChunk) decode(lay ledger.Layout, chunk int, vectors [][]float32) error {
 	if s.vectors != len(vectors) {
 		return fmt.Errorf("it has %d vectors, %d expected: %w", s.vectors, len(vectors), job.ErrCorrupt)
@@ -92,10 +93,10 @@ func (s snapshotChunk) decode(lay ledger.Layout, chunk int, vectors [][]float32)
 	return nil
 }
 
-// maxVectors bounds the vectors of a snapshot that is read.
+// maxVectors bounds the number of vectors in a snapshot that is read.
 const maxVectors = 1 << 16
 
-// openSnapshotChunk checks what is stored of a chunk.
+// openSnapshotChunk checks the stored bytes of a chunk and returns the chunk.
 func openSnapshotChunk(lay ledger.Layout, step int64, chunk int, data []byte) (snapshotChunk, error) {
 	h, floats, _, err := wire.Decode(data)
 	if err == nil {
@@ -112,8 +113,8 @@ func openSnapshotChunk(lay ledger.Layout, step int64, chunk int, data []byte) (s
 	return snapshotChunk{after: h.Chain, vectors: int(h.B), size: size, floats: floats}, nil
 }
 
-// readSnapshot reads chunks of the snapshot after so many steps, in pipelines for so
-// many vectors. It fails with errLost when one is not there.
+// readSnapshot reads chunks of the snapshot after step steps. It sizes the pipelines for
+// the given number of vectors. It fails with errLost when a chunk is not stored.
 func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, chunks []int, vectors int, use func(chunk int, s snapshotChunk) error) error {
 	k := keysOf(lay)
 	per, size := batches(lay, vectors)

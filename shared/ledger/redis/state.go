@@ -11,7 +11,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// State reads the counts; chunk 0 is trimmed first, so its floor is the log's.
+// State reads the counts. Trims begin with chunk 0, so its floor is the log's.
 func (l *Ledger) State(ctx context.Context, lay ledger.Layout) (ledger.State, error) {
 	if err := lay.Validate(); err != nil {
 		return ledger.State{}, err
@@ -47,20 +47,20 @@ func ofPlan(lay ledger.Layout, bound any) error {
 	return nil
 }
 
-// An entry of the losses is lossBytes long; lossPage entries are read at a time.
+// lossBytes is the size of a losses entry; lossPage is the number of entries in one read.
 const (
 	lossBytes = 16
 	lossPage  = 4096
 )
 
-// lossEntry is examples, then loss, both little-endian.
+// lossEntry returns the stored form of s: examples, then loss, both little-endian.
 func lossEntry(s ledger.Sums) []byte {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, lossBytes), uint64(s.Examples))
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(s.Loss))
 }
 
-// Losses reads page by page. Steps before a beginning from a checkpoint have
-// no entry and are left out.
+// Losses reads the losses page by page. If the ledger began from a checkpoint, the earlier
+// steps have no entry and are left out.
 func (l *Ledger) Losses(ctx context.Context, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	if err := lay.CheckLosses(from, to); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// worker is one of two that take the steps of a job together.
+// worker is one of two workers that compute the steps of a job together.
 type worker struct {
 	*Ledger
 	lay     ledger.Layout
@@ -24,11 +24,11 @@ type worker struct {
 	partial ledger.Partial
 	root    ledger.Partial
 	mine    []int // chunks of the step's root that this worker has appended
-	others  []int // and those that it has not
+	others  []int // chunks that the other worker has appended
 	chain   ledger.Chain
 }
 
-// put stores the worker's partial, and reduces and appends what that completes.
+// put stores the worker's partial, reduces the chunks that it completes, and appends them.
 func (w *worker) put(b *testing.B, step int64) {
 	ctx := b.Context()
 	arrivals, err := w.Put(ctx, w.lay, step, w.node, w.partial)
@@ -66,7 +66,7 @@ func (w *worker) put(b *testing.B, step int64) {
 	require.NoError(b, err)
 }
 
-// read reads what the other worker has appended of the root.
+// read reads the chunks of the root that the other worker has appended.
 func (w *worker) read(b *testing.B, step int64) {
 	if len(w.others) == 0 {
 		return
@@ -76,10 +76,9 @@ func (w *worker) read(b *testing.B, step int64) {
 	require.NoError(b, err)
 }
 
-// BenchmarkTwoWorkers is the ledger's part of a step of two workers that begin
-// at once: each puts a partial, they reduce and append what they complete, and
-// both read the root. Beside the time it tells what went through the server
-// and the server's processor time.
+// BenchmarkTwoWorkers measures the ledger's part of a step of two workers that begin at the
+// same time. Each puts a partial, reduces and appends what it completes, and reads the
+// root. It also reports the bytes through the server and the server's processor time.
 func BenchmarkTwoWorkers(b *testing.B) {
 	for _, params := range []int{10, 2_410, 7_850, 235_146, 5_824_522} {
 		b.Run(fmt.Sprintf("params=%d", params), func(b *testing.B) {
@@ -125,8 +124,8 @@ func BenchmarkTwoWorkers(b *testing.B) {
 	}
 }
 
-// usage reads what the server has moved, in bytes, and its processor time, in
-// microseconds. Snapshots, one in 16 steps, are in it.
+// usage returns the bytes that the server has transferred, and its processor time in
+// microseconds. They include snapshots, one in 16 steps.
 func usage(b *testing.B, l *Ledger) map[string]float64 {
 	number := func(section, name string) float64 {
 		x, err := strconv.ParseFloat(info(b.Context(), l.control, section)[name], 64)

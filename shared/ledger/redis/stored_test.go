@@ -16,8 +16,8 @@ import (
 	"tributary/shared/wire"
 )
 
-// writeStep stores the root of step 0, a snapshot before it, and a partial of
-// step 1, so that there is one of each to spoil.
+// writeStep stores the root of step 0, a snapshot before it, and a partial of step 1, so
+// that tests can damage one of each.
 func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 	t.Helper()
 	ctx := t.Context()
@@ -29,7 +29,7 @@ func writeStep(t *testing.T, l *Ledger, lay ledger.Layout) {
 	require.NoError(t, err)
 }
 
-// reads reads back what writeStep wrote.
+// reads reads what writeStep wrote, and returns the error of each read.
 func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
 	errs, dst := map[string]error{}, make([]float32, lay.Params)
 	_, errs["partials:1"] = l.Partial(t.Context(), lay, ledger.PartialRead{Step: 1, Node: 2, Chunks: lay.AllChunks(), Dst: dst})
@@ -38,7 +38,7 @@ func reads(t *testing.T, l *Ledger, lay ledger.Layout) map[string]error {
 	return errs
 }
 
-// resealed puts the right checksum into a seal of floats that was changed.
+// resealed returns seal with the right checksum for changed floats.
 func resealed(seal, floats string) string {
 	head := seal[:len(seal)-8]
 	return string(binary.LittleEndian.AppendUint64([]byte(head), xxhash.Sum64String(head+floats)))
@@ -106,8 +106,8 @@ func TestSumsThatDifferBetweenChunksAreCorrupt(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 
-// A partial is stored, but the call that stored it was cut before the arrival
-// was recorded; another worker's call with other bytes must not vouch for it.
+// A call stored a partial and was interrupted before it recorded the arrival. Another
+// worker's call with other bytes must not confirm it.
 func TestPartialStoredByACutCall(t *testing.T) {
 	l, ctx := openLarge(t, redistest.Mini(t)), t.Context()
 	lay := ledgertest.Layout(3, 4, 2)
@@ -128,7 +128,7 @@ func TestPartialStoredByACutCall(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 
-// Likewise a root that was stored by a call that was cut before it was sealed.
+// The same holds for a root whose call was interrupted before it wrote the seal.
 func TestRootStoredByACutCall(t *testing.T) {
 	l, ctx := openLarge(t, redistest.Mini(t)), t.Context()
 	for _, chunk := range []int{2, 100} {
@@ -153,7 +153,8 @@ func TestRootStoredByACutCall(t *testing.T) {
 	}
 }
 
-// Floats that a full server refused are not there, though their seal came after.
+// A full server refused the floats and accepted the seal. Then the chunk counts as not
+// stored.
 func TestSealWithoutFloats(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
@@ -194,8 +195,8 @@ func TestWrongCountsAreCorrupt(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrCorrupt)
 }
 
-// A trim that was cut short leaves the residuals of some chunks in the log. All of them
-// are then read from the snapshot.
+// A trim was interrupted and leaves the residuals of some chunks in the log. Then all of
+// them are read from the snapshot.
 func TestResidualWhoseLogIsTrimmedInPart(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()

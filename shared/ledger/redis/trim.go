@@ -11,20 +11,22 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Bounds of trimming, so that no command holds the server up for long: chunks
-// listed in one pipeline, values freed by one command, commands in a pipeline.
+// Bounds of trimming, so that no command blocks the server for long: chunks listed in one
+// pipeline, fields deleted by one command, commands in one pipeline.
 const (
 	trimChunks   = 64
 	trimFields   = 32
 	trimCommands = 64
 )
 
-// trim raises the floor of chunks' logs and deletes what is below it, and
-// snapshots and partials older than it. What there is is listed after the floor
-// is raised, so a trim that was cut short is finished by the next. Of the log's
-// entries since the floor before, every other one lingers until the next trim.
-// A chunk without the snapshot of that floor keeps all it has: a server that was put
-// back to an older copy of itself meanwhile goes on from an older snapshot.
+// trim raises the floor of the chunks' logs to floor. Then it deletes the log entries,
+// snapshots and partials below it. It lists them after it has raised the floor, so the next
+// trim finishes an interrupted one.
+//
+// Of the entries that were in the log until now, every other one lingers until the next
+// trim; see lingers. A chunk that does not have the snapshot after floor steps keeps
+// everything. Then the server was replaced by an older copy of itself meanwhile, and the
+// job continues from an older snapshot.
 func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunks []int) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
@@ -74,7 +76,7 @@ func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunk
 	return pipe.exec(ctx)
 }
 
-// batch adds the deletion of fields, a few at a time, and sends the pipeline
+// batch adds commands that delete fields, a few fields per command. It sends the pipeline
 // whenever it is long.
 func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []string)) error {
 	for part := range slices.Chunk(fields, trimFields) {
@@ -88,18 +90,19 @@ func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []s
 	return nil
 }
 
-// lingers reports whether an entry of a chunk's log stays for now, though it is below
-// the floor, because it was not below the floor before. Nobody reads it. But what is
-// deleted lies between such entries in the server's memory: jemalloc makes one of
-// neighbours that are free, and takes no chunk out of what is more than 64 times as
-// large (lg_extent_max_active_fit), so that of a log that is deleted as a whole every
-// page goes back to the system, and has to be faulted in again for the next.
+// lingers reports whether a log entry below the floor stays until the next trim. Every
+// other entry stays, of those that were not below the previous floor. Nobody reads them.
+// They keep the freed memory between them in pieces, so that the server can use it again
+// for new entries. Without them, jemalloc merges all freed memory into one extent. It does
+// not reuse an extent that is more than 64 times as large as the request
+// (lg_extent_max_active_fit). Then every page goes back to the system, and the next log must
+// fault it in again.
 func lingers(field string, chunk int, before int64) bool {
 	step, _ := stepOf(field)
 	return step >= before && (step+int64(chunk))%2 == 0
 }
 
-// below keeps the fields of steps that are smaller than floor.
+// below returns the fields whose steps are less than floor.
 func below(floor int64, fields []string) []string {
 	return slices.DeleteFunc(fields, func(f string) bool {
 		step, ok := stepOf(f)
@@ -107,7 +110,7 @@ func below(floor int64, fields []string) []string {
 	})
 }
 
-// stepOf is the step of a field of the log: a root, its seal or its residual.
+// stepOf returns the step of a field of the log: a root, its seal or its residual.
 func stepOf(field string) (step int64, ok bool) {
 	return number(strings.TrimLeft(field, sealPrefix+residualPrefix))
 }

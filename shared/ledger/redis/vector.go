@@ -10,9 +10,9 @@ import (
 	"tributary/shared/wire"
 )
 
-// vector is the floats of a chunk on their way out of a hash: straight from the
-// connection into dst or, when that failed or they are of a lossy format, by way of a
-// string, which the client library can read again.
+// vector is the read of a chunk's floats from a hash. The floats go from the connection
+// directly into dst. If that fails, or the format is lossy, they are read as a string,
+// which the client library can retry.
 type vector struct {
 	dst    []float32
 	format wire.Format
@@ -20,18 +20,18 @@ type vector struct {
 	plain  *goredis.StringCmd
 }
 
-// vector adds the reading of a field's floats into dst.
+// vector adds a read of a field's floats into dst.
 func (p *pipeline) vector(ctx context.Context, key, name string, dst []float32, f wire.Format) *vector {
 	if p.plain || f.Lossy() {
 		return &vector{dst: dst, format: f, plain: p.HGet(ctx, key, name)}
 	}
 	v := &vector{dst: dst, direct: goredis.NewZeroCopyStringCmd(ctx, wire.Memory(dst), "hget", key, name)}
-	_ = p.Process(ctx, v.direct) // a pipeline only keeps it
+	_ = p.Process(ctx, v.direct) // a pipeline only collects it
 	return v
 }
 
-// bytes returns the floats as they were stored. Its error is goredis.Nil when there
-// are none.
+// bytes returns the floats in their stored form. Its error is goredis.Nil when there are
+// none.
 func (v *vector) bytes() (payload []byte, err error) {
 	if v.plain != nil {
 		return bytesOf(v.plain.Val()), v.plain.Err()
@@ -39,8 +39,8 @@ func (v *vector) bytes() (payload []byte, err error) {
 	return wire.Memory(v.dst)[:v.direct.Val()], v.direct.Err()
 }
 
-// open holds the floats, as they were stored, against their seal of the kind and has
-// them in dst.
+// open checks payload, the stored floats, against their seal, which must have the given
+// kind. Afterwards dst has the floats.
 func (v *vector) open(seal []byte, kind wire.Kind, payload []byte) (wire.Header, uint64, error) {
 	if v.format.Lossy() {
 		return v.format.OpenSeal(v.dst, seal, kind, payload)
@@ -57,10 +57,10 @@ func (v *vector) open(seal []byte, kind wire.Kind, payload []byte) (wire.Header,
 	return h, sum, err
 }
 
-// read sends a pipeline of reads that add fills. One that reads into vectors
-// directly is not sent again by the client library, which could not know what
-// is in them: whatever went wrong, it is filled and sent once more to read by
-// way of strings.
+// read fills a pipeline with reads, by add, and sends it. The client library does not retry
+// a pipeline that reads directly into vectors, because it cannot know what they hold after
+// a failure. So after any failure, read fills the pipeline once more and sends it again,
+// with reads as strings.
 func (l *Ledger) read(ctx context.Context, bytes int, add func(*pipeline)) error {
 	pipe := l.pipeline(bytes)
 	add(pipe)

@@ -16,10 +16,10 @@ import (
 // slots is the number of hash slots of a cluster.
 const slots = 16384
 
-// Cluster starts a cluster of n masters and returns the URL of the first; ""
-// where Start would return nil. The nodes are told of each other by their
-// nodes.conf, so they need not meet; a node waits two seconds before it
-// takes part, which cannot be set.
+// Cluster starts a cluster of n masters and returns the URL of the first. It returns ""
+// where Start would return nil. The nodes know each other from their nodes.conf, so they
+// need not meet. A node waits two seconds before it takes part in its cluster; no setting
+// changes that.
 func Cluster(t testing.TB, n int) string {
 	t.Helper()
 	for range attempts {
@@ -41,7 +41,7 @@ func Cluster(t testing.TB, n int) string {
 	return ""
 }
 
-// nodes reserves the servers of a cluster, each with its nodes.conf.
+// nodes reserves the servers of a cluster and writes the nodes.conf of each.
 func nodes(t testing.TB, n int) []*Server {
 	t.Helper()
 	addrs := freeAddrs(t, 2*n)
@@ -71,7 +71,7 @@ func nodes(t testing.TB, n int) []*Server {
 	return servers
 }
 
-// dir is where the server keeps its files.
+// dir returns the folder of the server's files.
 func (s *Server) dir() string {
 	for i, a := range s.args {
 		if a == "--dir" {
@@ -81,9 +81,9 @@ func (s *Server) dir() string {
 	return ""
 }
 
-// awaitCluster asks for a key in the node's own slots until the node takes part
-// in its cluster: until then it refuses with CLUSTERDOWN, and the client asks
-// again after a back-off.
+// awaitCluster asks for a key in the node's own slots until the node takes part in its
+// cluster. Before that, the node answers CLUSTERDOWN, and the client retries after a
+// back-off.
 func (s *Server) awaitCluster(lo, hi int) {
 	s.t.Helper()
 	const retries = 100

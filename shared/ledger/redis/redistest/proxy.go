@@ -12,12 +12,12 @@ import (
 	"testing"
 )
 
-// Proxy stands between clients and a server and counts the commands that it
-// passes on, so that a connection can be cut between any two of a pipeline: those
-// before take effect, those after never reach the server. What a client says
-// to make itself known, or to look at the server, is not counted.
+// Proxy forwards commands from clients to a server and counts them, so that a test can cut
+// a connection between any two commands of a pipeline. The commands before the cut take
+// effect; those after it never reach the server. The proxy does not count the commands with
+// which a client introduces itself or examines the server.
 type Proxy struct {
-	URL string // what clients dial
+	URL string // for clients
 
 	t      testing.TB
 	server string
@@ -25,12 +25,12 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
-	left  int  // commands until the cut; 0 or less: no more cut
+	left  int  // commands until the cut; 0 or less: no cut to come
 	after bool // the command takes effect and its reply is lost
 	held  chan struct{}
 }
 
-// NewProxy starts a proxy that ends with the test.
+// NewProxy starts a proxy that stops at the end of the test.
 func NewProxy(t testing.TB, s *Server) *Proxy {
 	t.Helper()
 	var listen net.ListenConfig
@@ -53,23 +53,23 @@ func NewProxy(t testing.TB, s *Server) *Proxy {
 	return p
 }
 
-// Cut lets the connection of the k-th command from now on be cut, from 1:
-// before the command reaches the server, or after it took effect there and
-// before its reply reaches the client.
+// Cut makes the proxy cut the connection of the k-th command from now on (from 1). It cuts
+// before the command reaches the server, or, with after, when the command has taken effect
+// and before the reply reaches the client.
 func (p *Proxy) Cut(k int, after bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left, p.after = k, after
 }
 
-// HasCut tells whether the command that Cut spoke of has come.
+// HasCut reports whether the proxy has made the cut that Cut asked for.
 func (p *Proxy) HasCut() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.left <= 0
 }
 
-// Hold keeps replies back until release is called.
+// Hold delays all replies until the test calls release.
 func (p *Proxy) Hold() (release func()) {
 	held := make(chan struct{})
 	p.mu.Lock()
@@ -93,7 +93,7 @@ func (p *Proxy) serve(serving *sync.WaitGroup) {
 	}
 }
 
-// keep notes an open connection, or that it is none any more.
+// keep records that a connection is open, or that it is closed.
 func (p *Proxy) keep(c net.Conn, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,8 +143,8 @@ func (p *Proxy) pass(client net.Conn) {
 	}
 }
 
-// batch reads the commands that a client has sent: those to pass on, how many
-// they are, and how many of them are to be answered; cut tells that the
+// batch reads the commands that a client has sent. It returns the commands to forward, how
+// many they are, and how many of them the client gets answers for. cut reports whether the
 // connection ends after them.
 func (p *Proxy) batch(commands *bufio.Reader) (batch []byte, passed, answered int, cut bool, err error) {
 	for {
@@ -167,7 +167,7 @@ func (p *Proxy) batch(commands *bufio.Reader) (batch []byte, passed, answered in
 	}
 }
 
-// wait returns when replies are not held back any more.
+// wait returns when no reply is held back any more.
 func (p *Proxy) wait() {
 	p.mu.Lock()
 	held := p.held
@@ -177,10 +177,10 @@ func (p *Proxy) wait() {
 	}
 }
 
-// uncounted are the commands by which a client introduces itself and looks around.
+// uncounted are the commands with which a client introduces itself and examines the server.
 var uncounted = map[string]bool{"hello": true, "client": true, "ping": true, "info": true, "config": true, "cluster": true}
 
-// count counts a command and tells whether its connection is to be cut.
+// count counts a command and reports whether to cut its connection.
 func (p *Proxy) count(command []byte) (cut, after bool) {
 	if parts := bytes.SplitN(command, []byte("\r\n"), 4); len(parts) > 2 && uncounted[string(bytes.ToLower(parts[2]))] {
 		return false, false

@@ -1,11 +1,11 @@
-// Package redistest starts Redis servers for tests: miniredis in the process,
-// and the real redis-server found in PATH.
+// Package redistest starts Redis servers for tests: miniredis in the test's process, and
+// the real redis-server found in PATH.
 //
-// It owns the processes, which end with the test that started them. Tests of
-// every package that needs a Redis call it.
+// It owns the server processes, which end with the test that started them. Tests of every
+// package that needs a Redis server call it.
 //
-// Invariant: a server keeps its data in the test's own folder and is reachable
-// on the loopback alone.
+// Invariant: a server keeps its data in the test's own folder and listens only on the
+// loopback interface.
 package redistest
 
 import (
@@ -27,7 +27,7 @@ func Mini(t testing.TB) string {
 	return "redis://" + miniredis.RunT(t).Addr()
 }
 
-// Each runs a test on miniredis and, where there is one, on redis-server.
+// Each runs a test on miniredis, and on redis-server if that is installed.
 func Each(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t)) })
@@ -50,13 +50,13 @@ type Server struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// attempts to find a port that nobody else takes before the server does.
+// attempts bounds the attempts to find a free port: another process may take the port
+// before the server does.
 const attempts = 5
 
-// Start starts a redis-server that saves nothing, with further arguments such
-// as "--maxmemory", "8mb". It returns nil where there is no redis-server in
-// PATH, which is said in the test's log, and fails the test where the
-// environment has CI set.
+// Start starts a redis-server that saves nothing, with further arguments such as
+// "--maxmemory", "8mb". If there is no redis-server in PATH, Start returns nil and logs
+// that. Where the environment has CI set, it fails the test instead.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := Reserve(t, args...)
@@ -72,13 +72,13 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// Reserve is Start without starting: Restart does that.
+// Reserve does the same as Start, but does not start the server; Restart does.
 func Reserve(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return reserve(t, freeAddrs(t, 1)[0], args...)
 }
 
-// reserve is Reserve with an address.
+// reserve does the same as Reserve, at a given address.
 func reserve(t testing.TB, addr string, args ...string) *Server {
 	t.Helper()
 	bin, err := exec.LookPath("redis-server")
@@ -99,11 +99,11 @@ func reserve(t testing.TB, addr string, args ...string) *Server {
 	return s
 }
 
-// Add adds arguments; they count from the next Restart on and override those before.
+// Add adds arguments. They apply from the next Restart on and override earlier ones.
 func (s *Server) Add(args ...string) { s.args = append(s.args, args...) }
 
-// Restart starts the server again, or for the first time, where it was. What
-// it had in memory is gone unless its arguments make it save.
+// Restart starts the server again, or for the first time, at the same address. Its data in
+// memory is lost unless its arguments make it save.
 func (s *Server) Restart() {
 	s.t.Helper()
 	if !s.start() {
@@ -111,7 +111,8 @@ func (s *Server) Restart() {
 	}
 }
 
-// start waits until the server is ready; false when it ended before.
+// start starts the process and waits until the server is ready. It returns false when the
+// process ended before.
 func (s *Server) start() bool {
 	cmd := exec.CommandContext(s.t.Context(), s.args[0], s.args[1:]...)
 	out, err := cmd.StdoutPipe()
@@ -133,7 +134,7 @@ func (s *Server) start() bool {
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(io.Discard, out) // ends with the process
-		_ = cmd.Wait()                  // it is killed, never asked to stop
+		_ = cmd.Wait()                  // Stop kills it, so the result says nothing
 	}()
 	if !ready {
 		<-done
@@ -141,24 +142,24 @@ func (s *Server) start() bool {
 	return ready
 }
 
-// Stop kills the server, as a crash would, and waits for its end.
+// Stop kills the server, as a crash would, and waits until the process has ended.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill() // it may have ended by itself
+	_ = s.cmd.Process.Kill() // the process may have ended by itself
 	<-s.done
 	s.cmd = nil
 }
 
-// freeAddrs returns different loopback addresses nobody listens on now.
+// freeAddrs returns n different loopback addresses on which nobody listens now.
 func freeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	var listen net.ListenConfig
 	addrs := make([]string, n)
-	var held []net.Listener // until all are known
+	var held []net.Listener // open until all addresses are known
 	defer func() {
 		for _, l := range held {
 			_ = l.Close()
