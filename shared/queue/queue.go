@@ -1,12 +1,13 @@
-// Package queue is the contract of the task queue: what may be relied on when
-// a coordinator publishes a task and a worker takes it.
+// Package queue defines the contract of the task queue: what a coordinator that publishes a
+// task, and a worker that takes it, can rely on.
 //
-// It owns the contract and a memory adapter (queue/memory); package broker
-// implements it on NATS JetStream, and queuetest is the suite both pass.
+// It owns the interfaces. Package queue/memory implements them in one process, package
+// broker on NATS JetStream; queuetest is the test suite that both pass. Coordinators and
+// workers use the queue through these interfaces.
 //
-// Invariant: the queue is a cache of the ledger. A task may be delivered many
-// times, late, or (after a loss of the queue) never; nothing is wrong then,
-// only slow, until the coordinator publishes what is missing again.
+// Invariant: the queue is a cache of the ledger. It may deliver a task many times, late, or
+// never (after it has lost its data). That never makes a result wrong. It only makes the
+// job slow, until the coordinator publishes the missing tasks again.
 package queue
 
 import (
@@ -16,9 +17,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Lane keeps work that must never wait apart from work that may: each has its
-// own slots in every worker, so that the next gradient never stands in line
-// behind an evaluation.
+// Lane separates work that must never wait from work that may wait. Each lane has its own
+// slots in every worker, so that a gradient task never waits behind an evaluation.
 type Lane string
 
 // The lanes.
@@ -35,9 +35,8 @@ func LaneOf(k job.Kind) Lane {
 	return BackgroundLane
 }
 
-// Class is what a consumer asks for: tasks of a lane that must be computed
-// with one numerics fingerprint, of jobs of one class. There are few classes, whatever the
-// number of jobs and workers.
+// Class says which tasks a consumer takes: tasks of one lane, of one numerics fingerprint,
+// of jobs of one class. There are only a few classes, for any number of jobs and workers.
 type Class struct {
 	Lane     Lane
 	Numerics job.Numerics
@@ -49,45 +48,46 @@ func ClassOf(t job.Task) Class {
 	return Class{Lane: LaneOf(t.Kind), Numerics: t.Numerics, Job: t.Class}
 }
 
-// Queue hands tasks from coordinators to workers. Implementations are safe
-// for concurrent use.
+// Queue moves tasks from coordinators to workers. Implementations are safe for concurrent
+// use.
 type Queue interface {
-	// Publish adds tasks, in order. Within a short window a task whose MsgID
-	// was already published is dropped. It fails with job.ErrFull when the
-	// queue is at its limit in bytes; tasks before the failing one were added.
+	// Publish adds tasks, in order. It drops a task if one with the same MsgID was
+	// published a short time (the window) before. It fails with job.ErrFull when the queue
+	// is at its limit in bytes; then it has added the tasks before the one that failed.
 	Publish(ctx context.Context, tasks ...job.Task) error
-	// Subscribe returns a source of the tasks of one class or several. None of them waits
-	// for ever behind the others.
+	// Subscribe returns a source of tasks of one or several classes. No class waits for
+	// ever behind the others.
 	Subscribe(ctx context.Context, classes ...Class) (Subscription, error)
-	// Taken reports whether anybody takes tasks of the class: waits for one now, or has
-	// one in hand. It is what the queue itself knows of workers.
+	// Taken reports whether any consumer takes tasks of the class: one waits for a task
+	// now, or holds one. This is all that the queue itself knows about workers.
 	Taken(ctx context.Context, class Class) (bool, error)
 }
 
-// Subscription is one slot's source of tasks. It is used by one goroutine.
+// Subscription is the source of tasks of one slot. Only one goroutine may use it.
 type Subscription interface {
-	// Next waits for a task and leases it to the caller. It asks the queue for
-	// one task of each class at a time and only while it waits, so a busy slot holds nothing
-	// that another could do. It returns ctx's error when ctx ends, and retries
-	// by itself while the queue is unreachable.
+	// Next waits for a task and leases it to the caller. It asks the queue for one task of
+	// each class at a time, and only while it waits. So a busy slot holds no task that
+	// another slot could compute. It returns ctx's error when ctx ends. While the queue is
+	// unreachable, Next retries by itself.
 	Next(ctx context.Context) (Delivery, error)
-	// Close gives the subscription up.
+	// Close ends the subscription.
 	Close()
 }
 
-// Delivery is one attempt at one task, leased until Ack, Nak or Term, or until
-// the lease runs out: then the queue delivers the task to somebody again.
+// Delivery is one attempt at one task. The caller holds its lease until Ack, Nak or Term,
+// or until the lease ends. When the lease ends, the queue delivers the task again, to any
+// consumer.
 type Delivery interface {
 	Task() job.Task
-	// Delivered counts the deliveries of this publication, 1 for the first.
+	// Delivered returns the number of deliveries of this publication, 1 for the first.
 	Delivered() int
-	// Lease is how long the delivery is held without InProgress.
+	// Lease returns how long the delivery is leased without InProgress.
 	Lease() time.Duration
-	// InProgress renews the lease. Call it only when progress was made.
+	// InProgress renews the lease. Call it only after progress.
 	InProgress() error
-	// Ack removes the task. It returns when the queue has confirmed it.
+	// Ack removes the task. It returns after the queue has confirmed that.
 	Ack(ctx context.Context) error
-	// Nak hands the task back, to be delivered again after the delay.
+	// Nak returns the task to the queue, which delivers it again after the delay.
 	Nak(delay time.Duration) error
 	// Term removes the task because it can never succeed.
 	Term(reason string) error

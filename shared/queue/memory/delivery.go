@@ -8,9 +8,9 @@ import (
 	"tributary/shared/job"
 )
 
-// delivery is one attempt at a message. A later attempt may exist: answers of
-// an earlier one still count, as they do on NATS, except that it can no longer
-// renew or hand back what is not leased to it.
+// delivery is one attempt at a message. If the lease has ended, a later attempt may exist.
+// Then the earlier attempt can still Ack or Term the message, as on NATS, but it can no
+// longer renew the lease or return the message.
 type delivery struct {
 	q         *Queue
 	m         *message
@@ -21,7 +21,7 @@ func (d *delivery) Task() job.Task       { return d.m.task }
 func (d *delivery) Delivered() int       { return d.delivered }
 func (d *delivery) Lease() time.Duration { return d.q.cfg.Lease }
 
-// held reports whether the lease is still this delivery's. The lock is held.
+// held reports whether this delivery still has the lease. The caller holds the lock.
 func (d *delivery) held() bool {
 	return d.m.leased && d.m.delivered == d.delivered
 }

@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 	queuetest.Run(t, queuetest.Harness{Open: open, Wrap: synctest.Test, Tick: time.Second})
 }
 
-// The same with the real clock, so that the race detector sees real threads.
+// The same suite with the real clock, so that the race detector sees real threads.
 func TestConformanceInRealTime(t *testing.T) {
 	queuetest.Run(t, queuetest.Harness{Open: open, Tick: 10 * time.Millisecond})
 }

@@ -1,11 +1,11 @@
-// Package memory is the task queue inside one process.
+// Package memory implements the task queue inside one process.
 //
-// It owns leases, redelivery, duplicates and the limit as queue.Queue states
-// them, and nothing else: no goroutine, no I/O, only timers, so that it runs
-// under testing/synctest. Tests and simulations use it in the place of NATS.
+// It owns leases, redelivery, duplicates and the limit, as queue.Queue defines them. It
+// starts no goroutine and does no I/O; it uses only timers, so that it runs under
+// testing/synctest. Tests and simulations use it in place of NATS.
 //
-// Invariant: a message is in exactly one place: a class's ready list, leased
-// with a running timer, delayed with a running timer, or gone.
+// Invariant: a message is in exactly one place: in the ready list of a class, leased with a
+// running timer, delayed with a running timer, or removed.
 package memory
 
 import (
@@ -20,14 +20,14 @@ import (
 	"tributary/shared/queue"
 )
 
-// Config sets the limits; a zero field stands for its default.
+// Config sets the limits of a queue. A zero field means its default.
 type Config struct {
-	Lease      time.Duration // how long a delivery is held without InProgress; default 3 s
-	MaxDeliver int           // deliveries of one publication before it is given up; default 8
-	Bytes      int           // of tasks kept, encoded; default 256 MiB
-	Duplicates time.Duration // window in which a MsgID is dropped when seen again; default 5 s
-	// Exhausted is told of a task that was delivered MaxDeliver times in vain
-	// and has been removed. It may be nil.
+	Lease      time.Duration // how long a delivery is leased without InProgress; default 3 s
+	MaxDeliver int           // deliveries of one publication before the queue gives it up; default 8
+	Bytes      int           // of all tasks in the queue, encoded; default 256 MiB
+	Duplicates time.Duration // window in which a repeated MsgID is dropped; default 5 s
+	// Exhausted is called for a task that was delivered MaxDeliver times without success,
+	// after the queue has removed it. It may be nil.
 	Exhausted func(task job.Task, deliveries int)
 }
 
@@ -38,7 +38,7 @@ type Queue struct {
 	mu      sync.Mutex
 	bytes   int
 	classes map[queue.Class]*class
-	kept    map[*message]bool // every message that is not gone
+	kept    map[*message]bool // every message that is not removed
 	seen    map[string]bool   // MsgIDs within the window
 	recent  []sighting        // the same, oldest first
 }
@@ -48,11 +48,11 @@ type sighting struct {
 	at time.Time
 }
 
-// class holds the tasks of one class: ready to be taken, or wanted by waiters.
+// class holds the tasks of one class that are ready, or the waiters for such tasks.
 // Invariant: one of the two lists is empty.
 type class struct {
 	ready   []*message
-	waiters []chan *delivery // each of capacity 1, in line at several classes, handed at most one delivery
+	waiters []chan *delivery // each has capacity 1, may wait at several classes, and gets at most one delivery
 }
 
 // message is one publication of a task.
@@ -64,7 +64,7 @@ type message struct {
 	leased    bool
 	gone      bool
 	timer     *time.Timer // of the lease or the delay; nil while ready
-	turn      int         // counts timers set, so that one that fires late is ignored
+	turn      int         // number of timers set so far; a timer of an earlier turn is ignored
 }
 
 // New returns an empty queue.
@@ -127,7 +127,7 @@ func (q *Queue) publish(t job.Task) error {
 	return nil
 }
 
-// forget drops the MsgIDs that have left the window.
+// forget removes the MsgIDs that are older than the window.
 func (q *Queue) forget(now time.Time) {
 	n := 0
 	for n < len(q.recent) && now.Sub(q.recent[n].at) >= q.cfg.Duplicates {
@@ -146,8 +146,8 @@ func (q *Queue) class(key queue.Class) *class {
 	return c
 }
 
-// offer gives m to the longest waiter, or makes it ready: first in line when
-// it has been delivered before. The lock is held.
+// offer gives m to the waiter that has waited longest. If there is none, m becomes ready:
+// first in the list if first is set, else last. The caller holds the lock.
 func (q *Queue) offer(m *message, first bool) {
 	c := m.class
 	switch {
@@ -162,8 +162,8 @@ func (q *Queue) offer(m *message, first bool) {
 	}
 }
 
-// strike takes a waiter out of the lines of all classes and reports whether it was in one.
-// The lock is held.
+// strike removes a waiter from the lists of all classes, and reports whether it was in one.
+// The caller holds the lock.
 func (q *Queue) strike(w chan *delivery) (waited bool) {
 	for _, c := range q.classes {
 		if i := slices.Index(c.waiters, w); i >= 0 {
@@ -173,7 +173,7 @@ func (q *Queue) strike(w chan *delivery) (waited bool) {
 	return waited
 }
 
-// lease counts a delivery and starts its lease. The lock is held.
+// lease counts a delivery of m and starts its lease. The caller holds the lock.
 func (q *Queue) lease(m *message) *delivery {
 	m.delivered++
 	m.leased = true
@@ -181,15 +181,15 @@ func (q *Queue) lease(m *message) *delivery {
 	return &delivery{q: q, m: m, delivered: m.delivered}
 }
 
-// after hands m back after d, unless something happens to it before. The lock
-// is held.
+// after makes m ready again after d, unless something else happens to it before. The caller
+// holds the lock.
 func (q *Queue) after(m *message, d time.Duration) {
 	q.halt(m)
 	turn := m.turn
 	m.timer = time.AfterFunc(d, func() { q.expire(m, turn) })
 }
 
-// halt stops m's timer. The lock is held.
+// halt stops m's timer. The caller holds the lock.
 func (q *Queue) halt(m *message) {
 	m.turn++
 	if m.timer != nil {
@@ -198,8 +198,8 @@ func (q *Queue) halt(m *message) {
 	}
 }
 
-// expire makes a message whose lease or delay ran out ready again, or gives it
-// up when it was delivered often enough.
+// expire handles the end of a lease or a delay. It makes the message ready again, or gives
+// it up after MaxDeliver deliveries.
 func (q *Queue) expire(m *message, turn int) {
 	q.mu.Lock()
 	if m.gone || m.turn != turn {
@@ -219,7 +219,7 @@ func (q *Queue) expire(m *message, turn int) {
 	}
 }
 
-// remove forgets m wherever it is. The lock is held.
+// remove removes m from every place. The caller holds the lock.
 func (q *Queue) remove(m *message) {
 	if m.gone {
 		return
@@ -233,7 +233,7 @@ func (q *Queue) remove(m *message) {
 	delete(q.kept, m)
 }
 
-// Len returns the number of bytes of tasks kept and of tasks ready to be taken.
+// Len returns the bytes of all tasks in the queue, and the number of ready tasks.
 func (q *Queue) Len() (bytes, ready int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -243,8 +243,8 @@ func (q *Queue) Len() (bytes, ready int) {
 	return q.bytes, ready
 }
 
-// Purge loses every task and every MsgID, as a queue does whose store is gone.
-// Deliveries that are held can still be answered, to no effect.
+// Purge removes every task and every MsgID, like a queue that has lost its store. Consumers
+// may still answer the deliveries that they hold, without effect.
 func (q *Queue) Purge() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

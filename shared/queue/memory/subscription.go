@@ -13,7 +13,7 @@ var errClosed = errors.New("next task: the subscription is closed")
 
 type subscription struct {
 	q       *Queue
-	classes []*class // the next one to be looked at first
+	classes []*class // in the order in which take checks them next
 	done    chan struct{}
 	close   sync.Once
 }
@@ -78,7 +78,8 @@ func (s *subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	return nil, err
 }
 
-// take leases the first ready message, the classes taking turns, or lines up for the next one.
+// take leases the first ready message; the classes take turns. If there is none, it returns
+// a waiter for the next message of any class.
 func (s *subscription) take() (*delivery, chan *delivery) {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
@@ -98,7 +99,8 @@ func (s *subscription) take() (*delivery, chan *delivery) {
 	return nil, w
 }
 
-// leave steps out of the line; what was handed over meanwhile goes back.
+// leave removes a waiter from all lists. If it has got a delivery meanwhile, that goes back
+// to the queue.
 func (s *subscription) leave(w chan *delivery) {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()

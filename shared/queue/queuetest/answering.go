@@ -54,7 +54,7 @@ var answering = map[string]func(*testing.T, *bench){
 			b.publish(task(step, 2))
 			renewed := time.Now()
 			d := b.next(s)
-			if d.Task().Step != step { // of a try before
+			if d.Task().Step != step { // from an earlier attempt of the case
 				return renewed.Add(-b.lease())
 			}
 			for range 5 {
@@ -140,7 +140,7 @@ var answering = map[string]func(*testing.T, *bench){
 		s := b.subscribe(class)
 		b.publish(task(1, 2), task(1, 3))
 		count := map[tree.Node]int{}
-		for range 6 { // one returns by its lease, one by Nak
+		for range 6 { // one message comes back when its lease ends, one after a Nak
 			d := b.next(s)
 			count[d.Task().Node]++
 			require.Equal(t, count[d.Task().Node], d.Delivered())
@@ -152,7 +152,7 @@ var answering = map[string]func(*testing.T, *bench){
 		got := map[string]int{}
 		for range 2 {
 			for waited := 0; len(b.Exhausted) == 0 && waited < 20; waited++ {
-				b.none(s, 6) // an adapter may notice only while somebody waits for tasks
+				b.none(s, 6) // an adapter may notice it only while a consumer waits for tasks
 			}
 			e := b.exhausted()
 			got[e.Task.Name()] = e.Deliveries

@@ -10,12 +10,12 @@ import (
 	"tributary/shared/queue"
 )
 
-// special is the class of jobs that some workers serve beside the base class.
+// special is the class of jobs that only some workers serve, beside the base class.
 var special = queue.Class{Lane: class.Lane, Numerics: class.Numerics, Job: "conv+memory-4gib"}
 
 // specialTask is a task of that class.
 func specialTask(step int64) job.Task {
-	t := task(step, 2) // another one than that of the base class
+	t := task(step, 2) // not the task of the base class
 	t.Class = special.Job
 	return t
 }
@@ -44,7 +44,7 @@ var classes = map[string]func(*testing.T, *bench){
 		b.open(func(o *Options) { o.Lease = time.Minute })
 		busy, free := b.subscribe(class, special), b.subscribe(class, special)
 		for i := range int64(10) {
-			b.none(busy, 1) // it has waited at both
+			b.none(busy, 1) // now it has waited at both classes
 			got := make(chan queue.Delivery, 1)
 			go func() {
 				d, err := busy.Next(t.Context())

@@ -21,7 +21,7 @@ var disturbing = map[string]func(*testing.T, *bench){
 		b.publish(task(1, 2), task(1, 3), task(1, 4))
 		held := b.next(s)
 		b.Lose()
-		b.publish(task(1, 5), task(1, 2)) // what was lost is no duplicate
+		b.publish(task(1, 5), task(1, 2)) // a lost task is no duplicate
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := held.Ack(ctx); err != nil {

@@ -56,7 +56,7 @@ var publishing = map[string]func(*testing.T, *bench){
 		b.publish(task(1, 2), task(1, 2), task(1, 3))
 		b.publish(task(1, 2))
 		require.Len(t, b.drain(s, 2), 2)
-		b.publish(task(1, 3)) // done already, and still within the window
+		b.publish(task(1, 3)) // acknowledged already, and still within the window
 		b.none(s, 2)
 	},
 	"ABackupIsNoDuplicate": func(t *testing.T, b *bench) {

@@ -1,10 +1,10 @@
-// Package queuetest is the suite every queue.Queue passes.
+// Package queuetest is the test suite that every queue.Queue must pass.
 //
-// It owns what the contract means in tests; an adapter's test brings a Fixture
-// and says how its time passes. Nothing but tests imports it.
+// It owns what the contract means in tests. The test of an adapter provides a Fixture and
+// says how time passes for it. Only tests import the package.
 //
-// Invariant: a case waits for events, or for a lease or delay of the queue
-// itself; with synctest around it, it takes no time at all.
+// Invariant: a case waits only for events, or for a lease or a delay of the queue itself.
+// So under synctest it takes no real time.
 package queuetest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// Options is how a case wants its queue.
+// Options says which queue a case needs.
 type Options struct {
 	Lease      time.Duration
 	MaxDeliver int
@@ -27,32 +27,32 @@ type Options struct {
 	Duplicates time.Duration
 }
 
-// Exhausted is a task the queue gave up.
+// Exhausted is a task that the queue gave up.
 type Exhausted struct {
 	Task       job.Task
 	Deliveries int
 }
 
-// Fixture is an empty queue and the ways to disturb it. A nil way is one that
-// the adapter does not have.
+// Fixture is an empty queue, with functions that disturb it. A nil function: the adapter
+// does not support it.
 type Fixture struct {
 	Queue     queue.Queue
 	Exhausted <-chan Exhausted // with room for every task of a case
-	Lose      func()           // loses every task; the queue goes on, empty
+	Lose      func()           // loses every task; the queue continues, empty
 	Restart   func()           // stops the server and starts it again; no task is lost
 	Inject    func(c queue.Class, data []byte)
 }
 
-// Harness is an adapter under test.
+// Harness describes an adapter under test.
 type Harness struct {
-	// Open makes a fixture that lasts as long as the test.
+	// Open returns a fixture that exists until the test ends.
 	Open func(t *testing.T, o Options) Fixture
-	// Wrap runs a case, in a synctest bubble for instance; nil calls it.
+	// Wrap runs a case, for instance in a synctest bubble; nil: the case runs directly.
 	Wrap func(t *testing.T, body func(t *testing.T))
-	// Tick is the unit of leases and delays: as short as the adapter's clock
-	// and scheduling allow. A case waits for at most some tens of ticks.
+	// Tick is the unit of leases and delays: as short as the adapter's clock and scheduling
+	// allow. A case waits at most a few tens of ticks.
 	Tick time.Duration
-	// Parallel runs cases side by side; for adapters that wait in real time.
+	// Parallel runs the cases in parallel, for adapters that wait in real time.
 	Parallel bool
 }
 
@@ -73,7 +73,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// bench is what a case works with.
+// bench is the tools of one case.
 type bench struct {
 	t *testing.T
 	h Harness
@@ -82,8 +82,8 @@ type bench struct {
 
 var class = queue.Class{Lane: queue.GradientLane, Numerics: "f1"}
 
-// open makes the case's queue: leases of 4 ticks, everything else ample,
-// unless change says otherwise.
+// open opens the case's queue, with leases of 4 ticks and large limits. change can change
+// the options.
 func (b *bench) open(change ...func(*Options)) {
 	o := Options{Lease: b.lease(), MaxDeliver: 100, Bytes: 16 << 20, Duplicates: time.Minute}
 	for _, c := range change {
@@ -92,7 +92,7 @@ func (b *bench) open(change ...func(*Options)) {
 	b.Fixture = b.h.Open(b.t, o)
 }
 
-// lease is how long a case's leases are unless it says otherwise.
+// lease returns the default length of a lease in a case.
 func (b *bench) lease() time.Duration { return 4 * b.h.Tick }
 
 func task(step int64, node tree.Node) job.Task {
@@ -115,7 +115,7 @@ func (b *bench) subscribe(c ...queue.Class) queue.Subscription {
 	return s
 }
 
-// next takes the next delivery, which must come.
+// next returns the next delivery, and fails the case when none comes.
 func (b *bench) next(s queue.Subscription) queue.Delivery {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second+100*b.h.Tick)
@@ -125,7 +125,7 @@ func (b *bench) next(s queue.Subscription) queue.Delivery {
 	return d
 }
 
-// none checks that nothing comes for some ticks.
+// none checks that no delivery comes within some ticks.
 func (b *bench) none(s queue.Subscription, ticks int) {
 	b.t.Helper()
 	if d := b.maybe(s, ticks); d != nil {
@@ -133,7 +133,7 @@ func (b *bench) none(s queue.Subscription, ticks int) {
 	}
 }
 
-// maybe takes the next delivery if one comes within some ticks, else nil.
+// maybe returns the next delivery if one comes within some ticks, else nil.
 func (b *bench) maybe(s queue.Subscription, ticks int) queue.Delivery {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Duration(ticks)*b.h.Tick)
@@ -146,10 +146,10 @@ func (b *bench) maybe(s queue.Subscription, ticks int) queue.Delivery {
 	return d
 }
 
-// prompt has a case do what it has to do within a lease, which began at the
-// time it returns at the earliest. On a machine that stands still for so long
-// the queue rightly delivers the task once more, so it is done again, with
-// tasks of the next step, once nothing more comes from s.
+// prompt calls do, which must finish within a lease; do returns the earliest time at which
+// the lease may have begun. If the machine stops for longer than that, the queue rightly
+// delivers the task again. Then prompt waits until no more tasks come from s, and repeats
+// do with tasks of the next step.
 func (b *bench) prompt(s queue.Subscription, do func(step int64) (began time.Time)) {
 	b.t.Helper()
 	for step := range int64(20) {
@@ -170,7 +170,8 @@ func (b *bench) ack(d queue.Delivery) {
 	require.NoError(b.t, d.Ack(ctx))
 }
 
-// exhausted takes the next task that was given up; there must be one.
+// exhausted returns the next task that the queue gave up, and fails the case when there is
+// none.
 func (b *bench) exhausted() Exhausted {
 	b.t.Helper()
 	select {
@@ -182,7 +183,7 @@ func (b *bench) exhausted() Exhausted {
 	}
 }
 
-// drain takes and acknowledges n tasks and returns them.
+// drain takes and acknowledges n tasks, and returns them.
 func (b *bench) drain(s queue.Subscription, n int) []job.Task {
 	b.t.Helper()
 	var got []job.Task
