@@ -129,7 +129,8 @@ func TestTheFirstOriginHasADirectory(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// A store that is gone says nothing about blobs: a job must not fail of it.
+// A store that is unreachable says nothing about its blobs: a job must not fail because of
+// it.
 func TestADirectoryThatIsGoneIsNoMissingBlob(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "blobs")
 	d, err := blob.NewDirectory(root)

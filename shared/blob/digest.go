@@ -7,13 +7,14 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxBytes bounds one blob. Blocks are a few MiB; checkpoints are the largest.
+// MaxBytes bounds one blob, in bytes. Dataset blocks have a few MiB; checkpoint parts are
+// the largest blobs.
 const MaxBytes = 4 << 30
 
 var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// IsDigest reports whether digest has the form of one. A store has no blob
-// under any other name, and never makes a path or subject of one.
+// IsDigest reports whether digest has the form of a digest. A store holds blobs only under
+// such names, and never makes a path or a subject from another name.
 func IsDigest(digest job.Digest) bool { return digestPattern.MatchString(string(digest)) }
 
 func notFound(digest job.Digest) error {

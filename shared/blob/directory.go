@@ -14,17 +14,17 @@ import (
 	"tributary/shared/job"
 )
 
-// Directory keeps blobs as files: root/aa/bb/aabb…, named by digest. Several
-// processes may share one. Use NewDirectory.
+// Directory stores blobs as files: root/aa/bb/aabb…, named by digest. Several processes may
+// share one directory. Create it with NewDirectory.
 //
-// Invariant: a file appears under its final name only when it is whole and
-// synced, so a crash leaves nothing but files below root/tmp.
+// Invariant: a file gets its final name only when it is complete and synced. So a crash
+// leaves nothing but files below root/tmp.
 type Directory struct {
 	root   string
-	create func(dir string) (file, error) // makes a temporary file
+	create func(dir string) (file, error) // creates a temporary file
 }
 
-// file is what Put writes to.
+// file is the temporary file to which Put writes.
 type file interface {
 	io.WriteCloser
 	Name() string
@@ -33,11 +33,11 @@ type file interface {
 
 func createTemp(dir string) (file, error) { return os.CreateTemp(dir, "put-*") }
 
-// staleAfter is the age at which a leftover temporary file belongs to a
-// process that is certainly gone.
+// staleAfter is the age of a leftover temporary file at which the process that wrote it has
+// certainly ended.
 const staleAfter = 24 * time.Hour
 
-// NewDirectory opens the store below root, which is made when missing.
+// NewDirectory opens the store below root. It creates root when it does not exist.
 func NewDirectory(root string) (*Directory, error) {
 	d := &Directory{root: root, create: createTemp}
 	if err := os.MkdirAll(d.temp(), 0o750); err != nil {
@@ -49,9 +49,8 @@ func NewDirectory(root string) (*Directory, error) {
 	return d, nil
 }
 
-// present fails when the folder of the store itself is not there: then nothing is
-// known of the blobs in it. A folder without root/tmp is one on which a volume
-// is not mounted.
+// present fails when the store's own folder does not exist: then nothing is known about its
+// blobs. A folder without root/tmp is the mount point of a volume that is not mounted.
 func (d *Directory) present() error {
 	_, err := os.Stat(d.temp())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,8 +59,8 @@ func (d *Directory) present() error {
 	return err
 }
 
-// restore makes the folder again when somebody has removed it. It leaves an empty
-// folder alone, which is the place of a volume that is not mounted.
+// restore creates the folder again when somebody has removed it. It does not touch an empty
+// folder: that is the mount point of a volume that is not mounted.
 func (d *Directory) restore() error {
 	if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
 		return os.MkdirAll(d.temp(), 0o750)
@@ -71,14 +70,13 @@ func (d *Directory) restore() error {
 
 func (d *Directory) temp() string { return filepath.Join(d.root, "tmp") }
 
-// path returns the file of a digest, which must be a valid one.
+// path returns the file of a digest, which must be valid.
 func (d *Directory) path(digest job.Digest) string {
 	s := string(digest)
 	return filepath.Join(d.root, s[:2], s[2:4], s)
 }
 
-// Put implements Store. A stored file that no longer has its digest is
-// replaced.
+// Put implements Store. It replaces a stored file that no longer has its digest.
 func (d *Directory) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	digest := DigestOf(data)
 	if int64(len(data)) > MaxBytes {
@@ -127,7 +125,7 @@ func (d *Directory) Get(ctx context.Context, digest job.Digest) ([]byte, error) 
 	return data, Verify(digest, data)
 }
 
-// readBounded reads a file whole, unless it is longer than any blob.
+// readBounded reads a whole file. It fails when the file is longer than any blob.
 func readBounded(f *os.File) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -139,7 +137,7 @@ func readBounded(f *os.File) ([]byte, error) {
 	data := make([]byte, info.Size())
 	n, err := io.ReadFull(f, data)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		err = nil // cut while it was read: the digest will tell
+		err = nil // the file was truncated during the read: the digest will show it
 	}
 	return data[:n], err
 }

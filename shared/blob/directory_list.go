@@ -16,14 +16,15 @@ import (
 
 var _ Lister = (*Directory)(nil)
 
-// List implements Lister. A file's time is that of its folder's machine.
+// List implements Lister. A file's time comes from the clock of the machine that has the
+// folder.
 func (d *Directory) List(ctx context.Context) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		stopped := errors.New("the reader stopped")
 		err := filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && path != d.root:
-				return nil // deleted meanwhile
+				return nil // deleted since
 			case err != nil:
 				return err
 			case ctx.Err() != nil:
@@ -53,13 +54,13 @@ func (d *Directory) List(ctx context.Context) iter.Seq2[Stored, error] {
 	}
 }
 
-// Tidy implements Lister: it removes temporary files that a crash left behind. They
-// are a day older than before: others may be about to be renamed.
+// Tidy implements Lister. It removes the temporary files that a crash left, if they were a
+// day old at the time before. Younger ones may belong to a Put that is still in progress.
 func (d *Directory) Tidy(ctx context.Context, before time.Time) error {
 	return d.tidy(before, ctx.Err)
 }
 
-// tidy does so until stopped returns an error.
+// tidy does the same as Tidy, until stopped returns an error.
 func (d *Directory) tidy(before time.Time, stopped func() error) error {
 	entries, err := os.ReadDir(d.temp())
 	if err != nil {
@@ -80,8 +81,8 @@ func (d *Directory) tidy(before time.Time, stopped func() error) error {
 	return nil
 }
 
-// Claim implements Lister. The origin is kept in the file root/origin, which appears
-// whole or not at all.
+// Claim implements Lister. The file root/origin holds the origin. It appears complete or
+// not at all.
 func (d *Directory) Claim(ctx context.Context, origin string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("claim blobs: %w", err)
@@ -99,7 +100,7 @@ func (d *Directory) Claim(ctx context.Context, origin string) (string, error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", fmt.Errorf("claim blobs: %w", err)
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) { // unlike a rename it replaces nothing
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) { // unlike a rename, a link replaces nothing
 		return "", fmt.Errorf("claim blobs: %w", err)
 	}
 	return readClaim(path)

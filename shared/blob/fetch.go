@@ -7,8 +7,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Fetch gets a blob, once more when its bytes arrived damaged: what was damaged on
-// its way arrives whole the second time, what is damaged where it lies does not.
+// Fetch gets a blob. If its bytes are damaged, Fetch gets it once more: damage of the
+// transfer is gone then, damage in the store is not.
 func Fetch(ctx context.Context, s Store, digest job.Digest) ([]byte, error) {
 	data, err := s.Get(ctx, digest)
 	if errors.Is(err, job.ErrCorrupt) {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/job"
 )
 
-// damaged is a store whose first replies arrive damaged.
+// damaged is a store whose first replies are damaged.
 type damaged struct {
 	blob.Store
 	times int

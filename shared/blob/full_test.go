@@ -11,11 +11,11 @@ import (
 	"tributary/shared/job"
 )
 
-// ailing is a file on a disk that fills up.
+// ailing is a file on a disk that becomes full.
 type ailing struct {
 	file
-	room            int64 // bytes
-	onSync, onClose bool  // it is noticed only then
+	room            int64 // free bytes
+	onSync, onClose bool  // the file reports the full disk only then
 	errno           syscall.Errno
 }
 
@@ -71,7 +71,7 @@ func TestAFullDiskLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, has)
 
-			d.create = createTemp // there is room again
+			d.create = createTemp // there is space again
 			_, err = d.Put(t.Context(), data)
 			require.NoError(t, err)
 			_, err = d.Get(t.Context(), DigestOf(data))

@@ -11,16 +11,16 @@ import (
 	"tributary/shared/job"
 )
 
-// Memory keeps blobs in the process. Use NewMemory.
+// Memory stores blobs in the memory of the process. Create it with NewMemory.
 type Memory struct {
 	limit int64
 
 	mu    sync.RWMutex
-	bytes int64 // sum of the lengths in blobs, at most limit
+	bytes int64 // sum of the lengths of all blobs, at most limit
 	blobs map[job.Digest]kept
 }
 
-// kept is a blob and when it was put.
+// kept is a blob, with the time when it was put.
 type kept struct {
 	data []byte
 	time time.Time
@@ -28,8 +28,8 @@ type kept struct {
 
 var _ Lister = (*Memory)(nil)
 
-// NewMemory returns an empty store that holds at most limit bytes; 0 means no
-// limit. Over it, Put fails with job.ErrFull.
+// NewMemory returns an empty store for at most limit bytes; 0 means no limit. When the
+// limit is reached, Put fails with job.ErrFull.
 func NewMemory(limit int64) *Memory {
 	return &Memory{limit: limit, blobs: make(map[job.Digest]kept)}
 }
@@ -111,8 +111,9 @@ func (m *Memory) List(ctx context.Context) iter.Seq2[Stored, error] {
 	}
 }
 
-// Tidy implements Lister: a put in memory is never cut off.
+// Tidy implements Lister. There is nothing to remove: a put in memory is never interrupted.
 func (m *Memory) Tidy(ctx context.Context, _ time.Time) error { return ctx.Err() }
 
-// Claim implements Lister: what lives and dies with a process is its own.
+// Claim implements Lister. It always accepts the origin: no other process can use this
+// store.
 func (m *Memory) Claim(ctx context.Context, origin string) (string, error) { return origin, ctx.Err() }

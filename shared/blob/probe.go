@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// Probe reports whether a store takes a blob now: it puts a small one that is
-// not there yet, and deletes it.
+// Probe checks whether a store accepts a blob now. It puts a small new blob and deletes it.
 func Probe(ctx context.Context, s Store) error {
 	digest, err := s.Put(ctx, []byte("tributary: is there room? "+rand.Text()))
 	if err == nil {

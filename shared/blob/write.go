@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 )
 
-// write makes path hold data, whole or not at all, surviving a crash: the
-// bytes are synced before the rename, the folders after it.
+// write writes data to path, completely or not at all, and the file survives a crash: write
+// syncs the bytes before the rename, and the folders after it.
 func (d *Directory) write(path string, data []byte) error {
 	f, err := d.create(d.temp())
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // no longer there after the rename
+	defer os.Remove(f.Name()) // after the rename it does not exist any more
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package blobtest is the suite every blob.Store passes.
+// Package blobtest is the test suite that every blob.Store must pass.
 //
-// It owns the meaning of the contract in tests, not the adapters' set-up: each
-// adapter's test gives it a Fixture. Nothing but tests imports it.
+// It owns what the contract means in tests. The test of an adapter sets the store up and
+// provides it as a Fixture. Only tests import the package.
 //
-// Invariant: a case uses its own store, so cases say nothing to each other.
+// Invariant: every case uses its own store, so cases do not affect each other.
 package blobtest
 
 import (
@@ -20,15 +20,15 @@ import (
 	"tributary/shared/job"
 )
 
-// Fixture is an empty store and a way to do it harm.
+// Fixture is an empty store, with a function that damages it.
 type Fixture struct {
 	Store blob.Store
-	// Corrupt replaces the stored bytes of digest behind the store's back; nil
-	// when an adapter has no such side entrance.
+	// Corrupt replaces the stored bytes of digest without the store's methods. It is nil
+	// when that is not possible for the adapter.
 	Corrupt func(t *testing.T, digest job.Digest, data []byte)
 }
 
-// Run runs the suite; open makes a fixture for one case.
+// Run runs the suite; open returns a fixture for one case.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	for name, test := range map[string]func(*testing.T, Fixture){
 		"RoundTrip":        roundTrip,

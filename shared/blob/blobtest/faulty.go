@@ -10,29 +10,29 @@ import (
 	"tributary/shared/job"
 )
 
-// ErrInjected is the failure that a Faulty store has by default.
+// ErrInjected is the error of a Faulty store by default.
 var ErrInjected = errors.New("injected fault")
 
-// Faulty is a store one of whose operations fails. Tests count the operations of
-// what they test with a store that never fails, then have each fail in turn.
+// Faulty is a store in which one operation fails. A test first counts the operations with a
+// store that never fails, and then lets each of them fail in turn.
 type Faulty struct {
 	blob.Store
 	// At is the number of the operation that fails, 1 for the first; 0 for none.
 	At int64
-	// After: it takes effect first, and only its reply is lost.
+	// After: the operation takes effect first, and only its reply is lost.
 	After bool
 	// Lasting: every operation from At on fails.
 	Lasting bool
-	// Err is what it fails with; nil stands for ErrInjected.
+	// Err is the error of the failure; nil means ErrInjected.
 	Err error
 
 	calls atomic.Int64
 }
 
-// Calls counts the operations so far.
+// Calls returns the number of operations so far.
 func (f *Faulty) Calls() int64 { return f.calls.Load() }
 
-// do carries out an operation, or does not.
+// do runs an operation or lets it fail.
 func (f *Faulty) do(doing string, operation func() error) error {
 	n := f.calls.Add(1)
 	fails := f.At > 0 && (n == f.At || f.Lasting && n > f.At)

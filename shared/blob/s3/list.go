@@ -38,8 +38,8 @@ func (s *Store) List(ctx context.Context) iter.Seq2[blob.Stored, error] {
 	}
 }
 
-// Tidy implements blob.Lister: a put is one request, so nothing is left of one that was
-// cut off.
+// Tidy implements blob.Lister. There is nothing to remove: a put is one request, so an
+// interrupted one leaves nothing.
 func (s *Store) Tidy(ctx context.Context, _ time.Time) error { return ctx.Err() }
 
 // Claim implements blob.Lister. The origin is the content of the object "origin".

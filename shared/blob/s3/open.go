@@ -15,19 +15,19 @@ import (
 	"tributary/shared/job"
 )
 
-// Form is how an address is written.
+// Form is the form of a store's address.
 const Form = "s3://BUCKET[/PREFIX][?endpoint=URL&region=REGION]"
 
-// amazon is the endpoint of an address that names none.
+// amazon is the endpoint of an address without an endpoint.
 const amazon = "https://s3.amazonaws.com"
 
-// tries is how often a request is sent before its operation fails.
+// tries is how often a request is sent before the operation fails.
 const tries = 4
 
-// Open returns the store at an address of the given form. An endpoint without a
-// scheme is spoken to over TLS. Credentials are those of the environment
-// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), of the file
-// ~/.aws/credentials, or of the machine's role, in this order. It sends nothing.
+// Open returns the store at an address of the given Form. It uses TLS for an endpoint
+// without a scheme. It takes the credentials from the environment (AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), else from the file ~/.aws/credentials, else
+// from the machine's role. Open sends nothing.
 func Open(address string) (*Store, error) {
 	a, err := parse(address)
 	if err != nil {
@@ -45,7 +45,7 @@ func Open(address string) (*Store, error) {
 	return &Store{client: client, bucket: a.bucket, prefix: a.prefix}, nil
 }
 
-// location is an address taken apart.
+// location is the parts of an address.
 type location struct {
 	bucket, prefix, region string
 	endpoint               *url.URL
@@ -108,7 +108,7 @@ func server(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// Check reports whether the bucket can be reached and is there.
+// Check checks that the bucket exists and can be reached.
 func (s *Store) Check(ctx context.Context) error {
 	doing := "look for bucket " + s.bucket
 	there, err := s.client.BucketExists(ctx, s.bucket)
@@ -121,18 +121,18 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// missing reports whether a server answered that there is no such object.
+// missing reports whether err is a server's answer that an object does not exist.
 func missing(err error) bool {
 	return err != nil && minio.ToErrorResponse(err).Code == minio.NoSuchKey
 }
 
-// full has the codes of a server that has no room: of S3's quotas, of MinIO's disks
-// and quotas.
+// full has the error codes of a server without space: those of S3's quotas, and those of
+// MinIO's disks and quotas.
 var full = map[string]bool{
 	"QuotaExceeded": true, "XMinioStorageFull": true, "XMinioAdminBucketQuotaExceeded": true, "InsufficientStorage": true,
 }
 
-// failed gives an error its class and says what was being done; nil stays nil.
+// failed gives an error its class and says which operation failed; nil stays nil.
 func (s *Store) failed(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil

@@ -1,11 +1,11 @@
-// Package s3 keeps blobs as objects of a bucket of Amazon S3 or of any server that
-// speaks its protocol.
+// Package s3 implements the blob store with objects in a bucket of Amazon S3, or of any
+// server with the same protocol.
 //
-// It owns the adapter and its address; the contract is package blob's. It is the one
-// package that speaks S3. Programs open it when --blobs says so.
+// It owns the adapter and the form of its address; package blob owns the contract. No other
+// package speaks S3. Programs open the store when the flag --blobs names one.
 //
-// Invariant: an object appears under its name whole or not at all, because a put is
-// one request, so a reader never sees part of a blob.
+// Invariant: an object appears under its name completely or not at all, because a put is
+// one request. So a reader never gets a part of a blob.
 package s3
 
 import (
@@ -24,17 +24,17 @@ import (
 	"tributary/shared/job"
 )
 
-// Store implements blob.Store. Use Open.
+// Store implements blob.Store. Create it with Open.
 type Store struct {
 	client *minio.Client
 	bucket string
-	prefix string // of every name; "" or ending in "/"
+	prefix string // prefix of every object's name; "", or it ends in "/"
 }
 
 var _ blob.Store = (*Store)(nil)
 
-// transferTime bounds one operation that moves about size bytes, tries after a
-// failure included, for a context without a deadline.
+// transferTime bounds one operation that transfers about size bytes, including its retries.
+// It applies to a context without a deadline.
 func transferTime(ctx context.Context, size int) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
@@ -42,11 +42,11 @@ func transferTime(ctx context.Context, size int) (context.Context, context.Cance
 	return context.WithTimeout(ctx, 30*time.Second+time.Duration(size>>20)*time.Second)
 }
 
-// unknownSize stands for the size of what has still to be read.
+// unknownSize is the assumed size of a blob before it is read, in bytes.
 const unknownSize = 600 << 20
 
-// Put implements blob.Store. An object that is there with the same checksum is left
-// alone; one that is damaged, or was put by other means, is written over.
+// Put implements blob.Store. It does not touch an object that has the same checksum. It
+// overwrites an object that is damaged, or that another program put in another way.
 func (s *Store) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	digest := blob.DigestOf(data)
 	doing := "put blob " + string(digest)
@@ -67,7 +67,7 @@ func (s *Store) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	}
 	_, err = s.client.PutObject(ctx, s.bucket, s.name(digest), bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{
 		ContentType: "application/octet-stream", DisableMultipart: true, SendContentMd5: true,
-		DisableContentSha256: len(data) == 0, // a body of no bytes cannot be signed in chunks
+		DisableContentSha256: len(data) == 0, // an empty body cannot be signed in chunks
 	})
 	if err != nil {
 		return "", s.failed(ctx, doing, err)
@@ -75,8 +75,8 @@ func (s *Store) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	return digest, nil
 }
 
-// same reports whether an object surely has that content. The entity tag of an
-// object that was put in one request is its MD5, unless the server encrypts it.
+// same reports whether an object certainly has the content data. The entity tag of an
+// object that was put in one request is its MD5, unless the server encrypts the object.
 func same(info minio.ObjectInfo, data []byte) bool {
 	if info.Size != int64(len(data)) {
 		return false
@@ -148,5 +148,5 @@ func (s *Store) Delete(ctx context.Context, digest job.Digest) error {
 	return s.failed(ctx, doing, err)
 }
 
-// name is the name of a blob's object.
+// name returns the name of a blob's object.
 func (s *Store) name(digest job.Digest) string { return s.prefix + string(digest) }

@@ -23,11 +23,12 @@ import (
 
 const bucket = "models"
 
-// server is an S3 server in this process.
+// server is an S3 server in the test's process.
 type server struct {
 	*httptest.Server
 	backend gofakes3.Backend
-	// meddle, when set, answers a request instead and returns true.
+	// meddle, when set, answers a request in place of the server and returns true; false
+	// passes it on.
 	meddle atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 	puts   atomic.Int64
 }
@@ -52,7 +53,7 @@ func start(t *testing.T) *server {
 	return s
 }
 
-// refuse has the server answer requests of a method with an error.
+// refuse makes the server answer the next requests of a method with an error.
 func (s *server) refuse(method string, status int, code string, times int64) {
 	var n atomic.Int64
 	meddle := func(w http.ResponseWriter, r *http.Request) bool {
@@ -74,7 +75,7 @@ func (s *server) open(t *testing.T, path string) *s3.Store {
 	return store
 }
 
-// put replaces an object behind the store's back.
+// put replaces an object without the store's methods.
 func (s *server) put(t *testing.T, name string, data []byte) {
 	t.Helper()
 	_, err := s.backend.PutObject(bucket, name, map[string]string{}, bytes.NewReader(data), int64(len(data)), nil)
@@ -148,7 +149,7 @@ func TestPassingFailuresAreTriedAgain(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A body that is cut off must not pass for a blob.
+// A truncated body must not pass for a blob.
 func TestACutBodyIsNoBlob(t *testing.T) {
 	s := start(t)
 	store := s.open(t, bucket)
