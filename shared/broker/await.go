@@ -9,9 +9,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// await repeats try with back-off until it succeeds, until it fails with an
-// error that is not passing, or until ctx ends. Before its first pause it says
-// once, through waits, why there is one.
+// await repeats try with back-off until it succeeds, until it fails with an error that is
+// not passing, or until ctx ends. Before its first pause, it reports the error once through
+// waits.
 func await[T any](ctx context.Context, try func() (T, error), passing func(error) bool, waits func(error)) (T, error) {
 	var once sync.Once
 	var last error
@@ -30,7 +30,7 @@ func await[T any](ctx context.Context, try func() (T, error), passing func(error
 	return v, err
 }
 
-// newBackOff returns the pauses between attempts: 100 ms to 3 s, randomized.
+// newBackOff returns the pauses between attempts: 100 ms to 3 s, with a random part.
 func newBackOff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 100 * time.Millisecond
@@ -38,7 +38,7 @@ func newBackOff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// pause waits for d, or until ctx ends.
+// pause waits for d, or until ctx ends. It fails when ctx has ended.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

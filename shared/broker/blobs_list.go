@@ -36,13 +36,12 @@ func (b *Blobs) Tidy(ctx context.Context, before time.Time) error {
 	return wrap("tidy blobs", b.c.tidy(ctx, BlobBucket, &b.bucket, before))
 }
 
-// Tidy removes what puts of model files have left behind that were cut off before that
-// time.
+// Tidy removes what interrupted puts of model files have left, if it is older than before.
 func (m *Models) Tidy(ctx context.Context, before time.Time) error {
 	return wrap("tidy models", m.c.tidy(ctx, ModelBucket, &m.bucket, before))
 }
 
-// allObjects reads the description of every object of a bucket, one at a time.
+// allObjects yields the description of every object of a bucket, one at a time.
 func (c *Conn) allObjects(ctx context.Context, bucket *lazy[jetstream.ObjectStore]) iter.Seq2[*jetstream.ObjectInfo, error] {
 	return func(yield func(*jetstream.ObjectInfo, error) bool) {
 		store, err := bucket.get(ctx)
@@ -50,7 +49,7 @@ func (c *Conn) allObjects(ctx context.Context, bucket *lazy[jetstream.ObjectStor
 			yield(nil, err)
 			return
 		}
-		ctx, cancel := context.WithCancel(ctx) // the client library waits for its end
+		ctx, cancel := context.WithCancel(ctx) // the client library waits until this context ends
 		defer cancel()
 		w, err := store.Watch(ctx, jetstream.IgnoreDeletes())
 		if err != nil {
@@ -66,17 +65,17 @@ func (c *Conn) allObjects(ctx context.Context, bucket *lazy[jetstream.ObjectStor
 	}
 }
 
-// tidy removes chunks that no object of the bucket has and that are older than before.
-// A process that dies while it puts an object leaves them, and the object store never
-// looks for them.
+// tidy removes chunks that belong to no object of the bucket and are older than before. A
+// process that dies while it puts an object leaves them, and the object store never removes
+// them.
 func (c *Conn) tidy(ctx context.Context, name string, bucket *lazy[jetstream.ObjectStore], before time.Time) error {
 	prefix := "$O." + name + ".C."
 	stream, err := c.js.Stream(ctx, "OBJ_"+name)
 	if err != nil {
 		return err
 	}
-	// The chunks are listed before the objects: those of an object that is put in
-	// between are then found to be an object's, or are younger than before.
+	// List the chunks before the objects. Then the chunks of an object that is put in
+	// between belong to a listed object, or are younger than before.
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(prefix+">"))
 	if err != nil {
 		return err
@@ -104,10 +103,12 @@ func (c *Conn) tidy(ctx context.Context, name string, bucket *lazy[jetstream.Obj
 	return nil
 }
 
-// Claim implements blob.Lister: blobs and records are on one server.
+// Claim implements blob.Lister. It always accepts the origin: blobs and records are on the
+// same server.
 func (b *Blobs) Claim(ctx context.Context, origin string) (string, error) { return origin, ctx.Err() }
 
-// Origin names the jobs bucket: one that is made anew after a loss has another name.
+// Origin returns a name for the jobs bucket. A bucket that was created again after a loss
+// has another name.
 func (r *Records) Origin(ctx context.Context) (string, error) {
 	kv, err := r.bucket.get(ctx)
 	if err != nil {

@@ -14,25 +14,23 @@ import (
 	"tributary/shared/broker/embedded"
 )
 
-// TestMain allows for one leak of the client library (nats.go v1.55.0):
-// ObjectStore.Put has a publisher of its own and sets its connStatusCh to nil
-// when it returns; resetPendingAcksOnReconnect, if it is scheduled only then,
-// waits on that nil channel for ever. A leak of a connection of ours would
-// still show, by its other goroutines.
+// TestMain ignores one goroutine leak of the client library (nats.go v1.55.0).
+// ObjectStore.Put creates a publisher of its own and sets its connStatusCh to nil when it
+// returns. If resetPendingAcksOnReconnect runs only then, it waits on that nil channel for
+// ever. A leaked connection of our own would still be found, by its other goroutines.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }
 
-// embeddedDefault is a server with nothing set up.
+// embeddedDefault is the configuration of a server with all defaults.
 var embeddedDefault embedded.Config
 
-// patience bounds every wait of a test: a cluster may vote more than once, for
-// nine seconds each time, before it has a leader.
+// patience bounds every wait of a test. Before a cluster has a leader, it may vote more
+// than once, for nine seconds each time.
 const patience = 2 * time.Minute
 
-// server is an embedded server that can be stopped and started again under its
-// clients.
+// server is an embedded server that a test can stop and start again while clients use it.
 type server struct {
 	t   *testing.T
 	cfg embedded.Config
@@ -68,7 +66,8 @@ func (s *server) stop() {
 
 func (s *server) restart() { s.stop(); s.start() }
 
-// InProcessConn makes the server a broker.InProcess that survives a restart.
+// InProcessConn implements broker.InProcess. The clients' connections survive a restart of
+// the server.
 func (s *server) InProcessConn() (net.Conn, error) {
 	if e := s.now.Load(); e != nil {
 		return e.InProcessConn()
@@ -84,7 +83,7 @@ func (s *server) connect(t *testing.T) *Conn {
 	return c
 }
 
-// open starts a server, connects and sets everything up.
+// open starts a server, connects to it and runs Setup.
 func open(t *testing.T, cfg SetupConfig) (*server, *Conn) {
 	t.Helper()
 	s := startServer(t, embedded.Config{})
@@ -93,13 +92,13 @@ func open(t *testing.T, cfg SetupConfig) (*server, *Conn) {
 	return s, c
 }
 
-// flush makes the server know the subscriptions made so far.
+// flush waits until the server knows all subscriptions of c.
 func flush(t *testing.T, c *Conn) {
 	t.Helper()
 	require.NoError(t, c.nc.FlushTimeout(patience))
 }
 
-// receive waits for a value.
+// receive returns the next value of a channel, and fails the test when none comes.
 func receive[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
 	select {

@@ -16,15 +16,15 @@ import (
 	"tributary/shared/job"
 )
 
-// cluster is servers of one cluster, each of which starts when it is told to.
+// cluster is the servers of one cluster. A test starts each of them.
 type cluster struct {
 	t      *testing.T
 	routes []*url.URL
-	held   []net.Listener // the port of each server, until it starts
+	held   []net.Listener // holds the port of each server until the server starts
 	dirs   []string
 }
 
-// newCluster finds a port for the routes of each of n servers.
+// newCluster reserves a port for the routes of each of n servers.
 func newCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
@@ -39,12 +39,12 @@ func newCluster(t *testing.T, n int) *cluster {
 	return c
 }
 
-// start starts server i, which does not wait for the others.
+// start starts server i. It does not wait for the other servers.
 func (c *cluster) start(i int) *natsserver.Server {
 	c.t.Helper()
 	route, err := net.ResolveTCPAddr("tcp", c.routes[i].Host)
 	require.NoError(c.t, err)
-	_ = c.held[i].Close() // it may be started again
+	_ = c.held[i].Close() // an error is fine: a restarted server has closed it before
 	return startWith(c.t, natsserver.Options{
 		ServerName: fmt.Sprintf("s%d", i), StoreDir: c.dirs[i], Routes: c.routes,
 		Cluster: natsserver.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: route.Port},
@@ -64,8 +64,7 @@ func startWith(t *testing.T, o natsserver.Options) *natsserver.Server {
 	return s
 }
 
-// A server of three has no leader and cannot make a stream, until another has
-// started too.
+// One server of three has no leader and cannot create a stream, until a second one starts.
 func TestSetupWaitsForALeader(t *testing.T) {
 	servers := newCluster(t, 3)
 	first := servers.start(0)
@@ -94,8 +93,8 @@ func TestSetupWaitsForALeader(t *testing.T) {
 	require.Equal(t, 3, stream.CachedInfo().Config.Replicas)
 }
 
-// What a user may not ask JetStream for gets no answer either, but nobody would
-// wait for that to change.
+// JetStream does not answer a request that the user may not make, either. But Setup must
+// not wait then.
 func TestSetupRefusesMissingPermissions(t *testing.T) {
 	s := startWith(t, natsserver.Options{StoreDir: t.TempDir(), Users: []*natsserver.User{{
 		Username: "worker", Permissions: &natsserver.Permissions{Publish: &natsserver.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}},

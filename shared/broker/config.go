@@ -13,21 +13,21 @@ import (
 	"tributary/shared/job"
 )
 
-// DefaultURL is where a server is looked for when nothing else is said.
+// DefaultURL is the address of the server when the user gives none.
 const DefaultURL = nats.DefaultURL
 
-// Config says how to reach NATS and who we are.
+// Config says how to connect to NATS, and as which client.
 type Config struct {
 	URL   access.URL `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS servers, comma-separated, as nats://host:4222 or tls://host:4222; default: nats://127.0.0.1:4222."`
 	Login `embed:""`
 
-	// Name is shown in the server's connection list.
+	// Name is the client's name in the server's list of connections.
 	Name string `kong:"-"`
-	// InProcess connects without a network, to an embedded server; URL is then unused.
+	// InProcess connects to an embedded server, without a network. Then URL is not used.
 	InProcess InProcess `kong:"-"`
 }
 
-// Login is who we are to NATS. Every credential is optional.
+// Login is the client's credentials for NATS. Every credential is optional.
 type Login struct {
 	Credentials access.File `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"NATS credentials file (JWT and NKey seed)."`
 	NKey        access.File `name:"nats-nkey" env:"NATS_NKEY" placeholder:"FILE" help:"File with an NKey seed, instead of credentials."`
@@ -48,20 +48,21 @@ type InProcess interface {
 // Timings of the connection.
 const (
 	dialTimeout   = 5 * time.Second
-	pingInterval  = 5 * time.Second // two missed pings: the connection is dead
+	pingInterval  = 5 * time.Second // after two missed pings, the connection counts as broken
 	reconnectWait = 250 * time.Millisecond
 	reconnectMax  = 3 * time.Second
-	reconnectBuf  = 16 << 20 // bytes published while the server is away
+	reconnectBuf  = 16 << 20 // bytes that the client holds while the server is away
 )
 
-// Check reports what can never work, as job.ErrInvalid, without connecting: the address, the
-// credentials and the files.
+// Check reports, as job.ErrInvalid, a configuration that can never work. It checks the
+// address, the credentials and the files. It does not connect.
 func (c *Config) Check() error {
 	_, err := c.options()
 	return err
 }
 
-// options checks the configuration, files included, and translates it.
+// options checks the configuration, also its files, and translates it for the client
+// library.
 func (c *Config) options() ([]nats.Option, error) {
 	if c.InProcess == nil && c.URL != "" {
 		if _, err := c.URL.Servers("nats", "tls", "ws", "wss"); err != nil {
@@ -126,7 +127,7 @@ func (c *Config) auth() ([]nats.Option, error) {
 	return opts, nil
 }
 
-// checkCredentials reports a file that the client could not use at any attempt.
+// checkCredentials reports a credentials file that the client can never use.
 func (c *Config) checkCredentials() error {
 	data, err := c.Credentials.Read("nats credentials file")
 	if err != nil {

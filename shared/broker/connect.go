@@ -13,28 +13,29 @@ import (
 	"tributary/shared/access"
 )
 
-// Conn is a connection to NATS and everything that goes over it. It is safe
-// for concurrent use. Once made it reconnects for ever, until Close.
+// Conn is a connection to NATS, and everything that uses it. It is safe for concurrent use.
+// After the first connection, it reconnects for ever, until Close.
 type Conn struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
 	log zerolog.Logger
-	// sparse drops lines over a few: for what a stranger can cause again and again.
+	// sparse drops log lines when there are many. It is for events that an outsider can
+	// cause again and again.
 	sparse zerolog.Logger
 	cfg    Config
-	// renewed is announced when the bucket of records was made again.
+	// renewed is signalled when the bucket of records was created again.
 	renewed signal
 }
 
-// ackTimeout is how long the server may take to confirm a publish before it
-// is published again.
+// ackTimeout is how long the client waits for the server's confirmation of a publish. Then
+// it publishes again.
 const ackTimeout = 2 * time.Second
 
-// Connect reaches the server, however long that takes: it tries again with
-// back-off, having said so once, until ctx ends. It gives up at once, with
-// job.ErrInvalid, on a configuration that can never work: an address, a file, a
-// certificate, or credentials that the server refuses. Once connected it tries refused
-// credentials again, because the server may be given them at any time.
+// Connect connects to the server. Until ctx ends, it retries with back-off, and logs that
+// once. It fails at once, with job.ErrInvalid, on a configuration that can never work: an
+// address, a file, a certificate, or credentials that the server refuses. After the first
+// connection it also retries when the server refuses the credentials, because the server
+// may accept them later.
 func Connect(ctx context.Context, cfg Config, log zerolog.Logger) (*Conn, error) {
 	if cfg.URL == "" {
 		cfg.URL = DefaultURL
@@ -60,10 +61,10 @@ func newConn(nc *nats.Conn, cfg Config, log zerolog.Logger) (*Conn, error) {
 	return &Conn{nc: nc, js: js, log: log, sparse: sparse(log), cfg: cfg}, nil
 }
 
-// Fork opens another connection to the same servers, which its caller closes. It
-// does not wait for a server that is away. Requests have a connection of their own:
-// the server cuts off a connection that requests arrive on faster than it is read,
-// and tasks, leases and notices must not be cut off with them.
+// Fork opens another connection to the same servers; the caller closes it. It does not wait
+// for a server that is away. Requests need a connection of their own: the server closes a
+// connection when requests arrive faster than the client reads them. That must not
+// interrupt tasks, leases and notices.
 func (c *Conn) Fork(use string) (*Conn, error) {
 	cfg := c.cfg
 	cfg.Name += " " + use
@@ -99,10 +100,10 @@ func dial(ctx context.Context, cfg Config, opts []nats.Option, log zerolog.Logge
 	return nc, nil
 }
 
-// connectedTo is the server's address, without a user or a token.
+// connectedTo returns the server's address, without a user or a token.
 func connectedTo(nc *nats.Conn) string { return access.URL(nc.ConnectedUrl()).String() }
 
-// watch logs what happens to the connection.
+// watch returns options that log the events of the connection.
 func watch(log zerolog.Logger) []nats.Option {
 	faults := sparse(log)
 	return []nats.Option{
@@ -127,9 +128,9 @@ func watch(log zerolog.Logger) []nats.Option {
 // Connected reports whether the server can be reached right now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Flush waits until the server has processed everything sent so far, for ten
-// seconds at most, reconnecting meanwhile when it must. What was under way
-// when a connection broke may be lost, as anything sent by core NATS may be.
+// Flush waits until the server has processed everything that was sent so far, for at most
+// ten seconds. It reconnects meanwhile if necessary. Messages in flight may be lost when a
+// connection breaks, as always in core NATS.
 func (c *Conn) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -138,17 +139,17 @@ func (c *Conn) Flush(ctx context.Context) error {
 		if !errors.Is(err, nats.ErrConnectionClosed) || c.nc.IsClosed() {
 			return wrap("flush", err)
 		}
-		// The client says "closed" of a connection that it has lost, too.
+		// The client library reports a lost connection as closed, too.
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return wrap("flush", err)
 		}
 	}
 }
 
-// Close sends what is still unsent, for a second at most, and disconnects.
+// Close sends the messages that are not sent yet, for at most a second, and disconnects.
 func (c *Conn) Close() {
 	if c.nc.IsConnected() {
-		_ = c.nc.FlushTimeout(time.Second) // best effort: the connection goes away whatever it says
+		_ = c.nc.FlushTimeout(time.Second) // best effort: the connection is closed in any case
 	}
 	c.nc.Close()
 }

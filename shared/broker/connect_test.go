@@ -18,7 +18,7 @@ import (
 	"tributary/shared/job"
 )
 
-// lines is a log that tests can wait on.
+// lines is a log whose lines tests can wait for.
 type lines struct {
 	mu    sync.Mutex
 	text  bytes.Buffer

@@ -6,14 +6,14 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// contain runs a handler of something that has arrived. A panic ends this call
-// alone: contain logs it with its stack. Every handler of another package runs in it,
-// as the client library's goroutines have no other guard.
+// contain calls a handler of something that has arrived. A panic ends only this call:
+// contain logs it with its stack. Every handler of another package must run in contain,
+// because the goroutines of the client library do not catch panics.
 func (c *Conn) contain(what string, handle func()) {
 	c.logPanic(what, lifecycle.Contain(what, func() error { handle(); return nil }))
 }
 
-// logPanic logs err if it is a panic, and reports whether it is.
+// logPanic logs err if it is a panic, and reports whether it is one.
 func (c *Conn) logPanic(what string, err error) bool {
 	p, panicked := errors.AsType[*lifecycle.PanicError](err)
 	if panicked {

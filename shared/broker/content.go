@@ -13,20 +13,19 @@ import (
 	"tributary/shared/job"
 )
 
-// attempts are the times that reading an object may take, one after the other:
-// a base and a rate in bytes per second. A replaced or deleted object's reader
-// waits for chunks that never come, so the first attempts are short; a slow
-// network gets the last.
+// attempts are the timeouts for reading an object, one for each attempt: a base, plus the
+// size divided by a rate in bytes per second. If an object is replaced or deleted, its
+// reader waits for chunks that never come; so the first timeouts are short. The last one is
+// enough for a slow network.
 var attempts = []struct {
 	base time.Duration
 	rate uint64
 }{{time.Second, 16 << 20}, {5 * time.Second, 4 << 20}, {30 * time.Second, 1 << 20}}
 
-// readObject hands an object's content to read, and what the server says of it: its
-// size, which is at most limit, before a byte of it is read. Nothing after the
-// content's end is read, and more than limit is an error. readObject calls read again
-// after an attempt in which the content could not be read to its end; an error of
-// read's own is final.
+// readObject calls read with an object's content and its description. The description has
+// the object's size, which is at most limit, before read gets any byte. The content ends
+// after that size; a larger object is an error. If an attempt cannot read the content to
+// its end, readObject tries again and calls read again. An error of read itself is final.
 func readObject(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, read func(io.Reader, *jetstream.ObjectInfo) error) error {
 	for i, a := range attempts {
 		again, err := readObjectOnce(ctx, store, name, limit, read, func(size uint64) time.Duration {
@@ -39,7 +38,7 @@ func readObject(ctx context.Context, store jetstream.ObjectStore, name string, l
 	return nil
 }
 
-// readObjectOnce reads an object within the time that its size gives it. It reports
+// readObjectOnce reads an object with a timeout that depends on its size. again reports
 // whether another attempt makes sense.
 func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name string, limit uint64, read func(io.Reader, *jetstream.ObjectInfo) error, within func(size uint64) time.Duration) (again bool, err error) {
 	info, err := store.GetInfo(ctx, name)
@@ -56,7 +55,7 @@ func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name strin
 		return !errors.Is(err, jetstream.ErrObjectNotFound), err
 	}
 	defer r.Close()
-	if info, err = r.Info(); err != nil { // of what is read, should it have been replaced since
+	if info, err = r.Info(); err != nil { // of the content that is read: the object may have been replaced since
 		return true, err
 	}
 	if err := checkObject(info, limit); err != nil {
@@ -64,7 +63,7 @@ func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name strin
 	}
 	content := &counted{r: r, left: int64(info.Size)}
 	if err = read(content, info); err == nil {
-		_, err = io.Copy(io.Discard, content) // the end of the content is where its digest is checked
+		_, err = io.Copy(io.Discard, content) // the reader checks the digest at the end of the content
 	}
 	if content.err != nil {
 		return true, content.err
@@ -72,8 +71,9 @@ func readObjectOnce(ctx context.Context, store jetstream.ObjectStore, name strin
 	return false, err
 }
 
-// checkObject refuses an object that is over limit, and a link: none of Tributary's own
-// objects is one, and the client library follows links in a circle.
+// checkObject refuses an object that is larger than limit, and a link. Tributary never
+// stores a link as its own object, and the client library would follow a circle of links
+// for ever.
 func checkObject(info *jetstream.ObjectInfo, limit uint64) error {
 	if linkOf(info) != nil {
 		return fmt.Errorf("object %.200q is a link to another; want an object: %w", info.Name, job.ErrInvalid)
@@ -84,7 +84,7 @@ func checkObject(info *jetstream.ObjectInfo, limit uint64) error {
 	return nil
 }
 
-// linkOf returns what an object links to, nil when it is no link.
+// linkOf returns the target of an object that is a link, and nil for any other object.
 func linkOf(info *jetstream.ObjectInfo) *jetstream.ObjectLink {
 	if info.Opts == nil {
 		return nil
@@ -92,11 +92,12 @@ func linkOf(info *jetstream.ObjectInfo) *jetstream.ObjectLink {
 	return info.Opts.Link
 }
 
-// counted reads what an object says it has, and remembers why it could not.
+// counted reads as many bytes as an object's description says, and keeps the error of a
+// failed read.
 type counted struct {
 	r    io.Reader
 	left int64
-	err  error // of r, but io.EOF
+	err  error // error of r, except io.EOF
 }
 
 func (c *counted) Read(p []byte) (int, error) {
@@ -111,10 +112,10 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// whole reads an object into memory.
+// whole reads an object's content into memory.
 func whole(r io.Reader, info *jetstream.ObjectInfo) ([]byte, error) {
 	var data bytes.Buffer
-	data.Grow(int(info.Size) + bytes.MinRead) // so that it need not grow to see the end
+	data.Grow(int(info.Size) + bytes.MinRead) // large enough to see the end without growing
 	_, err := data.ReadFrom(r)
 	return data.Bytes(), err
 }

@@ -45,7 +45,7 @@ func TestAnObjectOverTheLimitIsNotRead(t *testing.T) {
 	require.ErrorIs(t, readObject(ctx, store, "x", 9, read), job.ErrInvalid)
 }
 
-// forge stores a description of an object that it does not have.
+// forge stores a description of an object that does not match the stored content.
 func forge(t *testing.T, c *Conn, bucket string, info *jetstream.ObjectInfo) {
 	t.Helper()
 	data, err := json.Marshal(info)
@@ -67,7 +67,7 @@ func TestAModelsFileThatIsTooLarge(t *testing.T) {
 	require.ErrorContains(t, err, "no model's file has more than")
 }
 
-// The description of an object is as untrusted as its content.
+// The description of an object is untrusted, just as its content.
 func TestAnObjectThatHasMoreThanItSays(t *testing.T) {
 	r := &counted{r: strings.NewReader("0123456789"), left: 4}
 	data, err := io.ReadAll(r)

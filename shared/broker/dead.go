@@ -13,9 +13,9 @@ import (
 	"tributary/shared/readable"
 )
 
-// PutDead keeps a task that was given up on. The same one twice within the
-// stream's window, as by two owners of a job, is kept once. While the stream is
-// missing PutDead tries again until ctx ends.
+// PutDead stores a task that was given up. If two owners of a job store the same task
+// within the stream's window, it is stored once. While the stream is missing, PutDead
+// retries until ctx ends.
 func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
 	doing := "keep dead letter " + v.Name
 	if err := v.Validate(); err != nil {

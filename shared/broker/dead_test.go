@@ -21,7 +21,7 @@ func TestDeadLettersAreKeptOnceAndForgottenWithTheirJob(t *testing.T) {
 			Worker: "w", Error: "no block", Failed: map[string]int{"w": 3, "v": 1}, Lost: 2,
 		}
 	}
-	for range 2 { // two owners of the job
+	for range 2 { // as two owners of the job do
 		require.NoError(t, c.PutDead(t.Context(), letter("a", 1)))
 	}
 	require.NoError(t, c.PutDead(t.Context(), letter("a", 2)), "after a retry")

@@ -15,7 +15,8 @@ import (
 	"tributary/shared/job"
 )
 
-// delivery is one attempt at a task. What is sent to its reply subject answers it.
+// delivery is one attempt at a task. The worker answers it by messages to the reply
+// subject.
 type delivery struct {
 	q         *Queue
 	reply     string
@@ -52,8 +53,8 @@ func decodeTask(data []byte) (job.Task, error) {
 	if err := t.Job.Validate(); err != nil {
 		return t, fmt.Errorf("decode task: job: %w", err)
 	}
-	// A later version may publish other kinds. What is a task in all else is left to a
-	// worker that knows its kind.
+	// A later version may publish other kinds of tasks. If everything else is valid, leave
+	// the task to a worker that knows the kind.
 	if !slices.Contains(job.Kinds, t.Kind) && (t.Run == "" || t.Plan == "" || !kindPattern.MatchString(string(t.Kind))) {
 		return t, fmt.Errorf("decode task: kind is %.40q; it must be one of %q: %w", string(t.Kind), job.Kinds, job.ErrInvalid)
 	}
@@ -76,8 +77,8 @@ func (d *delivery) Lease() time.Duration { return d.q.cfg.Lease }
 
 func (d *delivery) InProgress() error { return d.say("renew", "+WPI") }
 
-// Ack asks for confirmation, again when that does not come: an ack may be
-// repeated.
+// Ack sends an ack and waits for its confirmation. It repeats the ack when no confirmation
+// comes: that is allowed.
 func (d *delivery) Ack(ctx context.Context) error {
 	var err error
 	for range 5 {

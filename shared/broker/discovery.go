@@ -7,12 +7,12 @@ import (
 	"tributary/shared/readable"
 )
 
-// pendingQuestions bounds what waits of a discovery subject; their answers wait
-// for nothing, so more is a flood, and is lost.
+// pendingQuestions bounds the waiting requests of a discovery subject. The service answers
+// them at once, so more of them are a flood, and are lost.
 const pendingQuestions = 1024
 
-// announce answers those who look for services: PING, INFO and STATS, asked of
-// all, of this name, or of this instance.
+// announce answers the requests of programs that look for services: PING, INFO and STATS,
+// to all services, to those of this name, or to this instance.
 func (s *Service) announce() error {
 	for verb, answer := range map[micro.Verb]func() any{
 		micro.PingVerb:  func() any { return micro.Ping{ServiceIdentity: s.identity(), Type: micro.PingResponseType} },
@@ -54,7 +54,7 @@ func (s *Service) answer(subject string, answer func() any) error {
 func (s *Service) identity() micro.ServiceIdentity {
 	meta := s.cfg.Metadata
 	if meta == nil {
-		meta = map[string]string{} // the protocol wants an object
+		meta = map[string]string{} // the protocol requires an object
 	}
 	return micro.ServiceIdentity{Name: s.cfg.Name, ID: s.id, Version: s.cfg.Version, Metadata: meta}
 }

@@ -1,11 +1,12 @@
-// Package broker speaks NATS, alone in this module: tasks on a JetStream work
-// queue, job records and leases in KV buckets, blobs and models in object
-// buckets, notices over core NATS, events in a stream, the request API.
+// Package broker is the only package of this module that speaks NATS. It implements the
+// task queue on a JetStream work queue, job records and leases in KV buckets, blobs and
+// models in object buckets, notices over core NATS, events in a stream, and the request
+// API.
 //
-// It owns subjects, streams, buckets and their limits, and maps what NATS says
-// to the error classes of package job. It decides nothing about jobs. Both
-// programs connect here; package broker/embedded runs a server in-process.
+// It owns subjects, streams, buckets and their limits, and maps NATS errors to the error
+// classes of package job. It decides nothing about jobs. Workers and coordinators connect
+// through it; package broker/embedded runs a server inside the process.
 //
-// Invariant: every call ends: with its context, with an answer, or by a
-// time-out of its own. A lost server is waited for, never hung on.
+// Invariant: every call ends: with an answer, when its context ends, or with a timeout of
+// its own. When the server is away, calls wait for it; no call hangs.
 package broker

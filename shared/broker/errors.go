@@ -12,8 +12,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Error codes of JetStream's API (server/errors.json) that the client library
-// does not name.
+// Error codes of JetStream's API (server/errors.json) for which the client library has no
+// name.
 const (
 	codeAccountLimit  = 10002 // resource limits exceeded for account
 	codeIncomplete    = 10004 // incomplete results
@@ -28,7 +28,7 @@ const (
 	codeAccountStream = 10122 // stream max bytes exceeds account limit
 )
 
-// classify adds the error class that a caller acts on to what NATS said.
+// classify adds to an error of NATS the class on which the caller acts.
 func classify(err error) error {
 	if missing(err) && !errors.Is(err, errMissing) {
 		return fmt.Errorf("%w: %w", errMissing, err)
@@ -40,17 +40,17 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", err, class)
 }
 
-// errMissing says that a stream or a bucket of Setup is not there. That is no
-// job.ErrNotFound: it says nothing about what was asked for, and it passes when
-// a coordinator makes the stream again, or JetStream starts.
+// errMissing says that a stream or a bucket of Setup does not exist. It is not
+// job.ErrNotFound: it says nothing about the requested data. The error ends when a
+// coordinator creates the stream again, or when JetStream starts.
 var errMissing = errors.New("the stream or bucket is missing in NATS, or JetStream is not available")
 
-// missing reports whether err is about a stream, not about what is in it. The
-// server does not answer for a stream that it does not have.
+// missing reports whether err means that a stream is missing, not something in it. The
+// server does not answer requests for a stream that does not exist.
 func missing(err error) bool {
 	for _, cause := range []error{
 		errMissing, jetstream.ErrStreamNotFound, jetstream.ErrBucketNotFound, jetstream.ErrNoStreamResponse, nats.ErrNoResponders,
-		nats.ErrStreamNotFound, // what the client library says where it still uses its older interface
+		nats.ErrStreamNotFound, // from the parts of the client library that still use its older interface
 	} {
 		if errors.Is(err, cause) {
 			return true
@@ -59,7 +59,7 @@ func missing(err error) bool {
 	return false
 }
 
-// classes says which class each of the client library's errors is of.
+// classes maps errors of the client library to error classes.
 var classes = []struct {
 	class  error
 	causes []error
@@ -92,7 +92,7 @@ func classOf(err error) error {
 	case codeAccountLimit, codeInsufficient, codeMemoryLimit, codeStorageLimit, codeAccountStream:
 		return job.ErrFull
 	case codeStoreFailed:
-		// "maximum bytes exceeded" and its like, or what the disk says
+		// "maximum bytes exceeded" and similar texts, or the disk's own message
 		for _, full := range []string{"maximum", "no space", "insufficient", "limits exceeded"} {
 			if strings.Contains(api.Description, full) {
 				return job.ErrFull
@@ -104,9 +104,9 @@ func classOf(err error) error {
 	return nil
 }
 
-// passing reports whether the same call to JetStream may succeed later without
-// anybody's doing: a cluster is still starting, or electing a leader. A leader
-// that has just been elected does not know yet what room its peers have.
+// passing reports whether the same call to JetStream may succeed later without any action:
+// a cluster is still starting, or elects a leader. A leader that was just elected does not
+// know yet how much space its peers have.
 func passing(err error) bool {
 	if errors.Is(err, job.ErrInvalid) {
 		return false
@@ -121,7 +121,7 @@ func passing(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)
 }
 
-// wrap says what was being done when err happened; nil stays nil.
+// wrap adds to err the operation that failed; nil stays nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -17,16 +17,16 @@ import (
 	"tributary/shared/readable"
 )
 
-// maxEvents is how many events may wait to be sent before progress is dropped.
+// maxEvents is how many events may wait before progress events are dropped.
 const maxEvents = 1024
 
-// Events sends jobs' events to the stream, in order, from a goroutine of its
-// own. Use Conn.Events, and Close in the end.
+// Events sends the events of jobs to the stream, in order, from a goroutine of its own.
+// Create it with Conn.Events, and Close it at the end.
 //
-// Invariant: only events that are Droppable are ever dropped, the oldest first.
+// Invariant: only Droppable events are ever dropped, the oldest first.
 type Events struct {
 	c    *Conn
-	wake chan struct{} // capacity 1: there is something in waiting
+	wake chan struct{} // capacity 1: an event is waiting
 	done chan struct{} // closed when the goroutine has ended
 	stop context.CancelFunc
 
@@ -36,13 +36,14 @@ type Events struct {
 	closed  bool
 }
 
-// event is an event with the id that makes sending it twice harmless.
+// event is an event with an id. Because of the id, the stream stores an event that was sent
+// twice only once.
 type event struct {
 	notice.Event
 	id string
 }
 
-// Events starts sending events.
+// Events returns an Events and starts its goroutine.
 func (c *Conn) Events() *Events {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Events{c: c, wake: make(chan struct{}, 1), done: make(chan struct{}), stop: stop}
@@ -50,8 +51,8 @@ func (c *Conn) Events() *Events {
 	return e
 }
 
-// Publish lines an event up and returns at once. An event without a time gets
-// the present one. It fails only on an event that is not valid, and after Close.
+// Publish queues an event and returns at once. It gives an event without a time the present
+// time. It fails only for an invalid event, and after Close.
 func (e *Events) Publish(v notice.Event) error {
 	if v.Time.IsZero() {
 		v.Time = time.Now().UTC()
@@ -71,7 +72,8 @@ func (e *Events) Publish(v notice.Event) error {
 	return nil
 }
 
-// relieve drops the oldest progress while too much is waiting. The lock is held.
+// relieve drops the oldest progress events while too many events are waiting. The caller
+// holds the lock.
 func (e *Events) relieve() {
 	for len(e.waiting) > maxEvents {
 		i := slices.IndexFunc(e.waiting, func(v event) bool { return v.Droppable() })
@@ -90,15 +92,15 @@ func (e *Events) signal() {
 	}
 }
 
-// Dropped returns how many events were dropped so far.
+// Dropped returns the number of events dropped so far.
 func (e *Events) Dropped() int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.dropped
 }
 
-// Close sends what is waiting and stops. When ctx ends first the rest is lost,
-// and Close says how much.
+// Close sends the waiting events and stops. If ctx ends first, the remaining events are
+// lost, and the error says how many.
 func (e *Events) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
@@ -118,8 +120,8 @@ func (e *Events) Close(ctx context.Context) error {
 	return nil
 }
 
-// send sends waiting events, one after the other, until there are none and
-// the events are closed, or ctx ends.
+// send sends the waiting events, one after the other. It returns when ctx ends, or when no
+// event is waiting after Close.
 func (e *Events) send(ctx context.Context) {
 	defer close(e.done)
 	pauses, failing, failures := newBackOff(), sparing(e.c.log), 0
@@ -152,10 +154,10 @@ func (e *Events) send(ctx context.Context) {
 	}
 }
 
-// hopeless reports whether sending an event again makes no sense.
+// hopeless reports whether it makes no sense to send an event again after err.
 func hopeless(err error) bool { return errors.Is(err, job.ErrInvalid) }
 
-// first returns the oldest waiting event. It stays in line until it is sent.
+// first returns the oldest waiting event. The event keeps waiting until it is sent.
 func (e *Events) first() (v event, ok, closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -13,20 +13,20 @@ import (
 	"tributary/shared/job"
 )
 
-// advisories is where the server says that a message was delivered MaxDeliver
-// times: such a message stays in the stream, and no consumer gets it again.
+// advisories is the subject on which the server reports that a message was delivered
+// MaxDeliver times. Such a message stays in the stream, and no consumer gets it again.
 const advisories = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + TaskStream + ".*"
 
-// sweepEvery is how often exhausted tasks are looked for without an advisory,
-// which may have been lost.
+// sweepEvery is how often the process searches for exhausted tasks itself, because an
+// advisory may be lost.
 const sweepEvery = 30 * time.Second
 
-// sweepMost bounds the messages one sweep looks at, per consumer.
+// sweepMost bounds the messages that one sweep examines, for each consumer.
 const sweepMost = 1000
 
-// Exhausted hands over, until ctx ends, every task that was delivered
-// MaxDeliver times and never acknowledged, having removed it from the queue.
-// When several processes call it, one of them is given each task.
+// Exhausted finds every task that was delivered MaxDeliver times and never acknowledged.
+// Until ctx ends, it removes each such task from the queue and calls handle with it. If
+// several processes call Exhausted, only one of them gets each task.
 func (q *Queue) Exhausted(ctx context.Context, handle func(t job.Task, deliveries int)) error {
 	notes := make(chan *nats.Msg, 256)
 	sub, err := q.c.nc.ChanQueueSubscribe(advisories, "tributary", notes)
@@ -49,7 +49,7 @@ func (q *Queue) Exhausted(ctx context.Context, handle func(t job.Task, deliverie
 	}
 }
 
-// exhausted acts on one advisory.
+// exhausted handles one advisory.
 func (q *Queue) exhausted(ctx context.Context, data []byte, handle func(job.Task, int)) {
 	var advisory struct {
 		Seq        uint64 `json:"stream_seq"`
@@ -72,8 +72,8 @@ func (q *Queue) exhausted(ctx context.Context, data []byte, handle func(job.Task
 	}
 }
 
-// handOver removes a message from the stream, and gives its task to handle if
-// nobody else did.
+// handOver removes a message from the stream. If no other process has removed it, it calls
+// handle with its task.
 func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.RawStreamMsg, deliveries int, handle func(job.Task, int)) {
 	if err := s.DeleteMsg(ctx, m.Sequence); err != nil {
 		q.log.Debug().Err(err).Uint64("seq", m.Sequence).Msg("an exhausted task was removed by somebody else")
@@ -87,9 +87,9 @@ func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.R
 	q.c.contain("an exhausted task", func() { handle(t, deliveries) })
 }
 
-// sweep looks for exhausted tasks: messages that are still in the stream
-// although their consumer has neither to deliver them nor leased them. The
-// consumer's floor tells: it passes them at the latest when nothing is leased.
+// sweep searches for exhausted tasks: messages that are still in the stream, although their
+// consumer will not deliver them and has not leased them. Such a message is below the
+// consumer's ack floor, at the latest when nothing is leased.
 func (q *Queue) sweep(ctx context.Context, handle func(job.Task, int)) {
 	ctx, cancel := context.WithTimeout(ctx, sweepEvery/2)
 	defer cancel()
@@ -114,7 +114,7 @@ func (q *Queue) sweepConsumer(ctx context.Context, s jetstream.Stream, info *jet
 	for range sweepMost {
 		m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
 		if err != nil || m.Sequence > info.AckFloor.Stream {
-			return // below the floor everything was answered or given up
+			return // a message of the stream below the floor is exhausted, one above it is not
 		}
 		q.handOver(ctx, s, m, info.Config.MaxDeliver, handle)
 		seq = m.Sequence + 1

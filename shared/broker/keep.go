@@ -16,7 +16,7 @@ import (
 // keepEvery is how often Keep checks the streams and buckets.
 const keepEvery = time.Second
 
-// quietPeriod is how long a fault that lasts is not logged again.
+// quietPeriod is the time in which a lasting fault is not logged again.
 const quietPeriod = 10 * time.Second
 
 // sparing returns a logger that writes at most one line in quietPeriod.
@@ -24,10 +24,10 @@ func sparing(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 1, Period: quietPeriod})
 }
 
-// Keep watches over the streams and buckets of Setup until ctx ends, and makes
-// again what the server has lost: somebody deleted it, or the server came back
-// with an empty store. It logs once what was lost, and at most every ten seconds
-// why something cannot be made. Several processes may call it.
+// Keep checks the streams and buckets of Setup until ctx ends. It creates again what the
+// server has lost: somebody deleted it, or the server came back with an empty store. It
+// logs once what was lost. If something cannot be created, it logs the reason, at most
+// every ten seconds. Several processes may call it.
 func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
 	k := keeper{c: c, parts: c.parts(cfg.withDefaults()), made: map[string]time.Time{}, failing: sparing(c.log)}
 	connected := c.nc.StatusChanged(nats.CONNECTED)
@@ -51,12 +51,12 @@ func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
 type keeper struct {
 	c        *Conn
 	parts    []part
-	made     map[string]time.Time // stream → when it was created, as the server said last
-	failures int                  // since the last success
+	made     map[string]time.Time // stream → its creation time, as the server last reported it
+	failures int                  // number of failures since the last success
 	failing  zerolog.Logger
 }
 
-// check makes what is missing, and notices what another process has made again.
+// check creates what is missing, and notices what another process has created again.
 func (k *keeper) check(ctx context.Context) {
 	for _, p := range k.parts {
 		created, err := k.c.created(ctx, p.stream)
@@ -64,7 +64,7 @@ func (k *keeper) check(ctx context.Context) {
 		if lost {
 			if err = k.c.attempt(ctx, p.ensure); err == nil {
 				level := zerolog.ErrorLevel
-				if p.stream == TaskStream { // lies in memory: every restart of the server loses it
+				if p.stream == TaskStream { // it is in memory: every restart of the server loses it
 					level = zerolog.WarnLevel
 				}
 				k.c.log.WithLevel(level).Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
@@ -76,7 +76,7 @@ func (k *keeper) check(ctx context.Context) {
 				k.failures++
 				k.failing.Error().Err(err).Int("failures", k.failures).Bool("missing", lost).Msgf("cannot make sure of the %s", p.what)
 			}
-			return // the server or its disk has a fault that the others share
+			return // the server or its disk has a fault that affects the others too
 		}
 		if before, known := k.made[p.stream]; (known || lost) && !created.Equal(before) && p.stream == kvStream+JobBucket {
 			k.c.renewed.announce()
@@ -86,7 +86,7 @@ func (k *keeper) check(ctx context.Context) {
 	k.failures = 0
 }
 
-// created asks when a stream was created.
+// created asks the server when a stream was created.
 func (c *Conn) created(ctx context.Context, stream string) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
@@ -97,7 +97,7 @@ func (c *Conn) created(ctx context.Context, stream string) (time.Time, error) {
 	return s.CachedInfo().Created, nil
 }
 
-// signal wakes all who wait for something to happen again.
+// signal wakes all goroutines that wait for the next occurrence of something.
 type signal struct {
 	mu sync.Mutex
 	ch chan struct{} // closed and replaced by announce
@@ -122,7 +122,7 @@ func (s *signal) announce() {
 	}
 }
 
-// Missing fails when a stream or bucket is not there, and names each.
+// Missing fails when streams or buckets do not exist, and names each of them.
 func (c *Conn) Missing(ctx context.Context) error {
 	var gone []string
 	for _, p := range c.parts(SetupConfig{}) {
@@ -140,7 +140,7 @@ func (c *Conn) Missing(ctx context.Context) error {
 	return nil
 }
 
-// TasksMissing fails when the stream of tasks is not there.
+// TasksMissing fails when the task stream does not exist.
 func (c *Conn) TasksMissing(ctx context.Context) error {
 	_, err := c.js.Stream(ctx, TaskStream)
 	return wrap("look for the stream "+TaskStream, err)

@@ -19,7 +19,7 @@ import (
 	"tributary/shared/queue"
 )
 
-// count returns how many lines contain text.
+// count returns the number of lines that contain text.
 func (l *lines) count(text string) (n int) {
 	for line := range strings.Lines(l.String()) {
 		if strings.Contains(line, text) {
@@ -29,7 +29,7 @@ func (l *lines) count(text string) (n int) {
 	return n
 }
 
-// logged connects with a log.
+// logged connects with a log that the test can read.
 func (s *server) logged(t *testing.T) (*Conn, *lines) {
 	t.Helper()
 	l := newLines()
@@ -48,7 +48,7 @@ func keeping(t *testing.T, c *Conn, cfg SetupConfig) {
 	t.Cleanup(func() { stop(); <-ended })
 }
 
-// soon waits until something succeeds.
+// soon repeats try until it succeeds.
 func soon(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error
@@ -82,7 +82,7 @@ func TestWhatWasLostIsMadeAgain(t *testing.T) {
 	soon(t, "all", func() error { return c.Missing(ctx) })
 }
 
-// A pod without a volume, or one whose volume was not mounted.
+// This is a pod without a volume, or with a volume that is not mounted.
 func TestAServerThatComesBackEmptyIsSetUp(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, SetupConfig{})
@@ -110,8 +110,8 @@ func TestAServerThatComesBackEmptyIsSetUp(t *testing.T) {
 	soon(t, "all", func() error { return c.Missing(t.Context()) })
 }
 
-// An id whose record was lost with the bucket is seen when it is submitted again,
-// and a process that still has the lost record changes nothing.
+// A record was lost with its bucket. When its id is submitted again, watchers see the new
+// record, and a process that still has the lost record changes nothing.
 func TestARecordOfANewBucketIsNewer(t *testing.T) {
 	t.Parallel()
 	s, c := open(t, SetupConfig{})
@@ -125,8 +125,8 @@ func TestARecordOfANewBucketIsNewer(t *testing.T) {
 	t.Cleanup(func() { stop(); <-ended })
 	require.Equal(t, old, receive(t, seen).Revision)
 
-	keeping(t, s.connect(t), SetupConfig{}) // another coordinator makes the bucket
-	keeping(t, c, SetupConfig{})            // and this one may only notice
+	keeping(t, s.connect(t), SetupConfig{}) // another coordinator creates the bucket
+	keeping(t, c, SetupConfig{})            // and this one may only notice it
 	require.NoError(t, c.js.DeleteStream(t.Context(), kvStream+JobBucket))
 	again := record("digits")
 	again.Run = "r2"
@@ -140,8 +140,8 @@ func TestARecordOfANewBucketIsNewer(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrConflict)
 }
 
-// A bucket that is missing says nothing about what was in it: who takes it for
-// "there is no such thing" forgets a job or fails it.
+// A missing bucket says nothing about its content. A program that took it for
+// job.ErrNotFound would lose a job or let it fail.
 func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, SetupConfig{})
@@ -159,7 +159,7 @@ func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
 		require.NoError(t, c.js.DeleteStream(ctx, p.stream))
 	}
 	fresh := func() (*Records, *Leases, *Blobs, *Models) { return c.Records(), c.Leases(), c.Blobs(), c.Models() }
-	for range 2 { // with buckets that were opened before, and with others
+	for range 2 { // with buckets that were opened before, and with new ones
 		for what, do := range map[string]func() error{
 			"get a record":    func() error { _, err := r.Get(ctx, "a"); return err },
 			"create one":      func() error { _, err := r.Create(ctx, record("b")); return err },
@@ -191,7 +191,7 @@ func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
 	require.Error(t, lease.Release(ctx))
 }
 
-// A stream that cannot be made again is logged, not ten times a second.
+// Keep logs a stream that it cannot create again, but not ten times a second.
 func TestAFaultThatLastsIsLoggedSparingly(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, SetupConfig{})
@@ -215,7 +215,7 @@ func TestAFaultThatLastsIsLoggedSparingly(t *testing.T) {
 			return nil
 		})
 	}
-	// The first of several failures alone was logged.
+	// Only the first of several failures was logged.
 	<-time.After(4 * keepEvery)
 	for _, text := range []string{"cannot make sure of", "cannot read the job records", "an event cannot be sent"} {
 		n := log.count(text)
@@ -262,8 +262,8 @@ func TestProbeSaysThatTheRecordsAreFull(t *testing.T) {
 	}
 }
 
-// A server whose disk quota is used up says so, takes nothing, and goes on when
-// there is more.
+// A server whose disk quota is used up reports that and accepts nothing. It continues when
+// there is more space.
 func TestAServerWithoutRoom(t *testing.T) {
 	t.Parallel()
 	limits := SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20}
@@ -302,8 +302,8 @@ func TestAServerWithoutRoom(t *testing.T) {
 	})
 }
 
-// A value that is no record stops neither watching nor listing, is logged once
-// for each revision, and can be deleted.
+// A value that is not a record stops neither watching nor listing. It is logged once for
+// each revision, and can be deleted.
 func TestAValueThatIsNoRecord(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t, SetupConfig{})
@@ -322,7 +322,7 @@ func TestAValueThatIsNoRecord(t *testing.T) {
 	for i, value := range []string{"junk", "[]", `{"id":"other"}`, ""} {
 		_, err = kv.Put(t.Context(), "broken", []byte(value))
 		require.NoError(t, err)
-		// The bucket keeps one value of a key: the next one could replace this one
+		// The bucket stores one value for each key: the next value could replace this one
 		// before the watcher reads it.
 		require.Eventually(t, func() bool { return log.count("left out a job record") > i }, patience, time.Millisecond)
 		for range 3 {
@@ -342,8 +342,8 @@ func TestAValueThatIsNoRecord(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrNotFound)
 }
 
-// A worker's subscription outlives the loss of the stream of tasks though the
-// worker may not make it.
+// A worker's subscription survives the loss of the task stream, although the worker may not
+// create the stream.
 func TestAnIdleWorkerGetsTasksOfANewStream(t *testing.T) {
 	t.Parallel()
 	s, c := open(t, SetupConfig{})
@@ -363,7 +363,7 @@ func TestAnIdleWorkerGetsTasksOfANewStream(t *testing.T) {
 	require.EqualValues(t, 7, receive(t, got).Task().Step)
 }
 
-// everyRecord gathers a listing, without what is no record.
+// everyRecord collects a listing, without the values that are not records.
 func everyRecord(all iter.Seq2[Entry, error]) (entries []Entry, err error) {
 	for e, err := range all {
 		switch {
@@ -377,7 +377,7 @@ func everyRecord(all iter.Seq2[Entry, error]) (entries []Entry, err error) {
 	return entries, nil
 }
 
-// firstError is the first error of a listing.
+// firstError returns the first error of a listing.
 func firstError(all iter.Seq2[Entry, error]) error {
 	for _, err := range all {
 		if err != nil {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// lazy opens a bucket at first use and remembers it, so that what needs one
-// can be made before the server or the bucket is there.
+// lazy opens a bucket at its first use and keeps it. So a program can create the user of a
+// bucket before the server or the bucket exists.
 type lazy[T any] struct {
 	open func(context.Context) (T, error)
 
@@ -15,7 +15,7 @@ type lazy[T any] struct {
 	v    T
 }
 
-// get returns the bucket, opening it if that has not succeeded yet.
+// get returns the bucket. It opens the bucket if no earlier call has succeeded.
 func (l *lazy[T]) get(ctx context.Context) (T, error) {
 	l.mu.Lock()
 	done, v := l.done, l.v

@@ -16,13 +16,13 @@ import (
 	"tributary/shared/job"
 )
 
-// Leases hands out the right to act for a key, to one owner at a time.
+// Leases grants the right to act for a key, to one owner at a time.
 type Leases struct {
 	c      *Conn
 	bucket lazy[jetstream.KeyValue]
 
 	mu     sync.Mutex
-	owners map[string]bool // that answer here to whoever asks whether they live
+	owners map[string]bool // owners for which this connection answers the question whether they live
 }
 
 // Leases returns the leases.
@@ -32,20 +32,20 @@ func (c *Conn) Leases() *Leases {
 	}}}
 }
 
-// claim is a lease's value. Nonce tells two claims of one owner apart, so that
-// a write whose confirmation was lost can be recognized.
+// claim is the stored value of a lease. Nonce distinguishes two claims of the same owner,
+// so that the owner can recognize a write of its own whose confirmation was lost.
 type claim struct {
 	Owner string `json:"owner"`
 	Nonce string `json:"nonce"`
-	// Alive is a subject on which the owner answers while it is connected.
+	// Alive is the subject on which the owner answers while it is connected.
 	Alive string `json:"alive,omitempty"`
 }
 
-// probeTimeout is how long an owner may take to answer; one that is only slow
-// keeps its lease, until that ends by itself.
+// probeTimeout is the timeout for an owner's answer. An owner that does not answer in time
+// keeps its lease until the lease ends by itself.
 const probeTimeout = 200 * time.Millisecond
 
-// Lease is the right to act for a key while Lost is open. It renews itself
+// Lease is the right to act for a key, until the channel Lost is closed. It renews itself
 // until Release.
 type Lease struct {
 	key   string
@@ -54,17 +54,17 @@ type Lease struct {
 	kv    jetstream.KeyValue
 	value []byte
 	lost  chan struct{}
-	ended chan struct{} // closed when the renewing goroutine is gone
+	ended chan struct{} // closed when the renewing goroutine has ended
 	stop  context.CancelFunc
 
-	revision uint64 // of the last write known to us; the renewing goroutine's until ended
+	revision uint64 // of our last known write; only the renewing goroutine uses it until ended
 }
 
-// Acquire takes the lease of key, or fails with job.ErrConflict when somebody
-// holds it. A holder whose connection is gone holds it no longer: the server
-// says that nobody listens where it would answer. A holder that hangs keeps it
-// until the bucket's TTL has passed. Either may still believe for a moment that
-// it holds the lease; Term tells who is right.
+// Acquire takes the lease of key. It fails with job.ErrConflict when another owner holds
+// it. If the holder's connection is gone, Acquire takes the lease over: the server reports
+// that nobody listens on the holder's subject. A holder that hangs keeps the lease until
+// the bucket's TTL has passed. In both cases, the old holder may believe for a moment that
+// it still holds the lease; the greater Term is right.
 func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error) {
 	doing := fmt.Sprintf("acquire the lease of %.80s", key)
 	kv, err := l.bucket.get(ctx)
@@ -104,8 +104,8 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 	return lease, nil
 }
 
-// Held reports whether somebody holds the lease of key. The bucket's leader answers: a
-// copy that lags behind could miss a lease that was taken a moment ago.
+// Held reports whether an owner holds the lease of key. The bucket's leader answers: a
+// replica may not know yet of a lease that was just taken.
 func (l *Leases) Held(ctx context.Context, key string) (bool, error) {
 	doing := fmt.Sprintf("look for the lease of %.80s", key)
 	js, err := l.c.nc.JetStream()
@@ -119,12 +119,12 @@ func (l *Leases) Held(ctx context.Context, key string) (bool, error) {
 	if err != nil {
 		return false, wrap(doing, err)
 	}
-	return m.Header.Get("KV-Operation") == "", nil // else it was released
+	return m.Header.Get("KV-Operation") == "", nil // otherwise the lease was released
 }
 
-// answer makes the owner answer on a subject of its own for as long as this
-// connection lasts. The server knows of it before it knows of any claim made
-// afterwards over the same connection.
+// answer subscribes to the owner's subject and answers on it as long as this connection
+// lasts. The server learns of the subscription before any claim that is written later over
+// the same connection.
 func (l *Leases) answer(owner string) (subject string, err error) {
 	subject = alivePrefix + token(owner)
 	l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *Leases) answer(owner string) (subject string, err error) {
 	if known {
 		return subject, nil
 	}
-	_, err = l.c.nc.Subscribe(subject, func(m *nats.Msg) { _ = l.c.respond(m, &nats.Msg{}) }) // who is not told asks again
+	_, err = l.c.nc.Subscribe(subject, func(m *nats.Msg) { _ = l.c.respond(m, &nats.Msg{}) }) // best effort: whoever gets no answer asks again
 	if err != nil {
 		l.mu.Lock()
 		delete(l.owners, owner)
@@ -143,8 +143,8 @@ func (l *Leases) answer(owner string) (subject string, err error) {
 	return subject, err
 }
 
-// inherit takes a lease over whose holder is gone. held is the conflict; it is
-// returned, with who holds the lease, when the holder lives.
+// inherit takes over a lease whose holder is gone. held is the conflict error. If the
+// holder lives, inherit fails with job.ErrConflict and names the holder.
 func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, held error) (revision uint64, err error) {
 	e, err := kv.Get(ctx, key)
 	if err != nil {
@@ -158,7 +158,7 @@ func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string,
 	return kv.Update(ctx, key, value, e.Revision())
 }
 
-// gone reports whether nobody listens on a subject.
+// gone reports whether the server says that nobody listens on a subject.
 func (c *Conn) gone(ctx context.Context, subject string) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -166,17 +166,17 @@ func (c *Conn) gone(ctx context.Context, subject string) bool {
 	return errors.Is(err, nats.ErrNoResponders)
 }
 
-// Term numbers the holders of a key: a later holder's term is greater. Writes
-// that carry it can be fenced.
+// Term returns a number for this holder of the key. A later holder has a greater one. So a
+// store can refuse writes that carry an older term.
 func (l *Lease) Term() uint64 { return l.term }
 
-// Lost is closed when somebody else may hold the lease: it could not be
-// renewed for its TTL, or was taken, or was released.
+// Lost returns a channel that is closed when another owner may hold the lease: it was not
+// renewed within its TTL, was taken over, or was released.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// keep renews the lease every third of its TTL. written is when the last write
-// that succeeded was sent, by this process's monotonic clock: the server's TTL
-// runs from no earlier.
+// keep renews the lease every third of its TTL. written is when the last successful write
+// was sent, by this process's monotonic clock. The server's TTL starts at that time or
+// later.
 func (l *Lease) keep(ctx context.Context, written time.Time) {
 	defer close(l.ended)
 	defer close(l.lost)
@@ -188,7 +188,7 @@ func (l *Lease) keep(ctx context.Context, written time.Time) {
 		if sent.Sub(written) >= l.ttl {
 			return
 		}
-		// An attempt that takes longer than the lease lasts is worth nothing.
+		// An attempt that takes longer than the lease lasts is useless.
 		attempt, cancel := context.WithDeadline(ctx, earlier(sent.Add(l.ttl/3), written.Add(l.ttl)))
 		err := l.renew(attempt)
 		cancel()
@@ -201,8 +201,8 @@ func (l *Lease) keep(ctx context.Context, written time.Time) {
 	}
 }
 
-// renew writes the claim again. It fails with job.ErrConflict when the lease
-// is no longer ours.
+// renew writes the claim again. It fails with job.ErrConflict when another owner has the
+// lease.
 func (l *Lease) renew(ctx context.Context) error {
 	revision, err := l.kv.Update(ctx, l.key, l.value, l.revision)
 	if err == nil {
@@ -219,8 +219,8 @@ func (l *Lease) renew(ctx context.Context) error {
 	return classify(err)
 }
 
-// recover finds out, after a conflict, whether it was a write of our own that
-// we had not heard of, and then learns its revision. Otherwise it returns the
+// recover checks, after a conflict, whether the stored claim is our own write, whose
+// confirmation was lost. Then it takes the revision of that write. Otherwise it returns the
 // conflict.
 func (l *Lease) recover(ctx context.Context, conflict error) error {
 	e, err := l.kv.Get(ctx, l.key)
@@ -236,15 +236,15 @@ func (l *Lease) recover(ctx context.Context, conflict error) error {
 	return nil
 }
 
-// Release gives the lease up, so that others need not wait for its TTL. It may
-// be called on a lost lease, and again.
+// Release releases the lease, so that others need not wait for its TTL. It may be called
+// for a lost lease, and repeatedly.
 func (l *Lease) Release(ctx context.Context) error {
 	l.stop()
 	<-l.ended
 	err := l.remove(ctx)
 	if errors.Is(err, job.ErrConflict) {
 		if l.recover(ctx, err) != nil {
-			return nil //nolint:nilerr // not ours any more: there is nothing to give up
+			return nil //nolint:nilerr // another owner has it: there is nothing to release
 		}
 		err = l.remove(ctx)
 	}

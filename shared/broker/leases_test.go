@@ -14,7 +14,8 @@ import (
 
 const (
 	ttl = time.Second
-	// safe is of a lease that must be renewed in time though the machine stands still for seconds.
+	// safe is the TTL for a lease that must be renewed in time even if the machine stops
+	// for seconds.
 	safe = 5 * time.Second
 )
 
@@ -50,7 +51,7 @@ func TestLeaseRenewsItself(t *testing.T) {
 	acquiring, cancel := context.WithCancel(ctx)
 	a, err := l.Acquire(acquiring, "digits", "a")
 	require.NoError(t, err)
-	cancel() // the lease outlives the call that took it
+	cancel() // the lease survives the call that took it
 	select {
 	case <-a.Lost():
 		require.Fail(t, "lost although it could be renewed")
@@ -82,7 +83,7 @@ func TestTheLeaseOfAHolderThatHangsEnds(t *testing.T) {
 	s, c := open(t, SetupConfig{LeaseTTL: ttl})
 	a, err := s.connect(t).Leases().Acquire(t.Context(), "digits", "a")
 	require.NoError(t, err)
-	a.stop() // it renews no more, though it is connected
+	a.stop() // it renews the lease no more, though it is connected
 	receiveClosed(t, a.Lost())
 	b := acquireSoon(t, c, "b")
 	require.Greater(t, b.Term(), a.Term())
@@ -100,7 +101,7 @@ func TestTheHolderOfALeaseThatCannotBeRenewedKnows(t *testing.T) {
 	s.start()
 }
 
-// unreachable is a bucket that answers nobody, after a while.
+// unreachable is a bucket whose updates wait until ctx ends, and fail.
 type unreachable struct{ jetstream.KeyValue }
 
 func (unreachable) Update(ctx context.Context, _ string, _ []byte, _ uint64) (uint64, error) {
@@ -108,7 +109,7 @@ func (unreachable) Update(ctx context.Context, _ string, _ []byte, _ uint64) (ui
 	return 0, ctx.Err()
 }
 
-// It knows by the time at which others may take it, to the nanosecond.
+// The holder knows it by the time at which others may take the lease, to the nanosecond.
 func TestTheHolderOfALeaseThatCannotBeRenewedKnowsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &Lease{key: "digits", ttl: ttl, kv: unreachable{}, lost: make(chan struct{}), ended: make(chan struct{})}
@@ -120,7 +121,7 @@ func TestTheHolderOfALeaseThatCannotBeRenewedKnowsInTime(t *testing.T) {
 	})
 }
 
-// The claim of a program that knows nothing of probes ends with its TTL only.
+// The claim of a program that does not know probes ends only by its TTL.
 func TestAClaimWithoutASubjectIsNotProbed(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: time.Minute})
@@ -148,7 +149,7 @@ func TestTermsGrowThoughTheBucketWasLost(t *testing.T) {
 	require.NoError(t, b.Release(t.Context()))
 }
 
-// acquireSoon takes the lease of digits when it can be had.
+// acquireSoon takes the lease of digits as soon as it is free.
 func acquireSoon(t *testing.T, c *Conn, owner string) (lease *Lease) {
 	t.Helper()
 	l := c.Leases()
@@ -177,7 +178,7 @@ func TestLeaseThatIsTakenIsLost(t *testing.T) {
 	require.Equal(t, revision, stream.CachedInfo().State.LastSeq, "what is somebody else's stays, until its time is over")
 }
 
-// A renewal whose confirmation was lost is not taken for somebody else's.
+// A holder does not take its own renewal, whose confirmation was lost, for another owner's.
 func TestLeaseRecoversFromALostConfirmation(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, SetupConfig{LeaseTTL: safe})

@@ -25,7 +25,7 @@ func inbox(t *testing.T, c *Conn) (subject string, replies chan *nats.Msg) {
 
 func code(m *nats.Msg) string { return m.Header.Get(micro.ErrorCodeHeader) }
 
-// holding is an endpoint that works on requests until release is closed.
+// holding returns an endpoint whose handler waits until release is closed.
 func holding(name string) (e Endpoint, entered, release chan bool) {
 	entered, release = make(chan bool, 100), make(chan bool)
 	return Endpoint{Name: name, Subject: name, Handler: func(context.Context, Request) ([]byte, error) {
@@ -73,7 +73,7 @@ func TestServiceRefusesALargeRequest(t *testing.T) {
 	require.Empty(t, code(ask(t, c, "get", string(make([]byte, 100)))))
 }
 
-// A verification that is waited for must not keep others from submitting.
+// A verification that a user waits for must not keep others from submitting jobs.
 func TestServiceSlotsAreAnEndpointsOwn(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	slow, entered, release := holding("slow")
@@ -94,12 +94,12 @@ func TestServiceDiscardsWhatNobodyWaitsFor(t *testing.T) {
 		return nil, nil
 	}})
 	require.NoError(t, c.nc.Publish("get", []byte("lost")))
-	ask(t, c, "get", "kept") // comes after it
+	ask(t, c, "get", "kept") // it arrives after the other one
 	require.Equal(t, []string{"kept"}, asked)
 	require.Equal(t, 1, s.Stats().Endpoints[0].NumErrors)
 }
 
-// Whoever may ask could otherwise have the program delete a stream, write a
+// Otherwise anyone who may send requests could make the program delete a stream, write a
 // record, or send a notice.
 func TestRepliesGoToInboxesOnly(t *testing.T) {
 	_, c := open(t, SetupConfig{})
@@ -121,7 +121,7 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 		for _, reply := range []string{"tributary.commit.x", "$KV.evil.x", "$JS.API.STREAM.DELETE." + EventStream} {
 			require.NoError(t, c.nc.PublishRequest(subject, reply, nil))
 		}
-		ask(t, c, subject, "") // the answer shows that the ones before have been seen
+		ask(t, c, subject, "") // the answer shows that the service has seen the requests before
 	}
 	flush(t, fork)
 	flush(t, c)

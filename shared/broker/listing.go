@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// listIdle bounds the wait for the next value of a listing.
+// listIdle is the timeout for the next value of a listing.
 const listIdle = 15 * time.Second
 
-// initial yields what a watch of the client library reports first: what is there. The
-// library marks its end with a nil value.
+// initial yields what a watch of the client library reports first: the existing values. The
+// library marks their end with a nil value.
 func initial[T any](ctx context.Context, updates <-chan T, isEnd func(T) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -46,10 +46,10 @@ type watching[T any] interface {
 	Stop() error
 }
 
-// abandon ends a watch. The client library's goroutine may wait for a reader of the
-// next update, so somebody reads until the library closes the channel.
+// abandon ends a watch. A goroutine of the client library may be blocked on the next
+// update, so abandon reads updates until the library closes the channel.
 func abandon[T any](c *Conn, w watching[T]) {
-	if c.Connected() { // otherwise Stop would ask the server for seconds
+	if c.Connected() { // without a connection, Stop would wait seconds for the server
 		_ = w.Stop()
 	}
 	go func() {

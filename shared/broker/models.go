@@ -16,17 +16,17 @@ import (
 	"tributary/shared/job"
 )
 
-// MaxModelFile bounds one file of a model in bytes: the most parameters that a model
-// may have, 1 GiB, and what belongs to them.
+// MaxModelFile bounds one file of a model, in bytes: the largest parameters that a model
+// may have, 1 GiB, plus the data that goes with them.
 const MaxModelFile = 1<<30 + 32<<20
 
-// modelCard is the file that is put last: a model is there when this is.
+// modelCard is the file that is put last: a model exists when this file exists.
 const modelCard = "model.json"
 
 var modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// Models keeps the files of trained models in the object bucket for models, as
-// <model>/<file>, and other names for models.
+// Models stores the files of trained models in the object bucket for models, under
+// <model>/<file>. It also stores aliases of models.
 type Models struct {
 	c      *Conn
 	bucket lazy[jetstream.ObjectStore]
@@ -55,7 +55,7 @@ func object(model, file string) (string, error) {
 	return model + "/" + file, nil
 }
 
-// PutFile stores a file of a model, replacing what was there.
+// PutFile stores a file of a model. It replaces a file of the same name.
 func (m *Models) PutFile(ctx context.Context, model, file string, r io.Reader) error {
 	doing := fmt.Sprintf("put %.140s/%.140s", model, file)
 	name, err := object(model, file)
@@ -75,18 +75,18 @@ func (m *Models) put(ctx context.Context, name string, r io.Reader) error {
 	return err
 }
 
-// Has reports whether there is a model of that id.
+// Has reports whether the model with that id exists.
 func (m *Models) Has(ctx context.Context, model string) (bool, error) {
 	version, err := m.version(ctx, model)
 	return version != "", wrap(fmt.Sprintf("look for model %.140s", model), err)
 }
 
-// version names what is stored of a model now, "" for nothing: a model that is put
-// again under its id has another.
+// version identifies the stored content of a model; it is "" when there is none. It changes
+// when the model is put again under its id.
 func (m *Models) version(ctx context.Context, model string) (string, error) {
 	name, err := object(model, modelCard)
 	if err != nil {
-		return "", nil //nolint:nilerr // nothing can have such a name
+		return "", nil //nolint:nilerr // no model can have such a name
 	}
 	store, err := m.bucket.get(ctx)
 	if err != nil {
@@ -102,10 +102,9 @@ func (m *Models) version(ctx context.Context, model string) (string, error) {
 	return info.NUID, nil
 }
 
-// ReadFile hands a file of a model to read, with its size. It fails with
-// job.ErrNotFound when there is none of that name. It calls read again after an
-// attempt in which the file could not be read to its end; an error of read's own is
-// final.
+// ReadFile calls read with a file of a model and its size. It fails with job.ErrNotFound
+// when there is no such file. If an attempt cannot read the file to its end, ReadFile tries
+// again and calls read again. An error of read itself is final.
 func (m *Models) ReadFile(ctx context.Context, model, file string, read func(r io.Reader, size int64) error) error {
 	doing := fmt.Sprintf("get %.140s/%.140s", model, file)
 	name, err := object(model, file)
@@ -124,7 +123,7 @@ func (m *Models) ReadFile(ctx context.Context, model, file string, read func(r i
 	}))
 }
 
-// GetFile reads a file of a model whole, as ReadFile does.
+// GetFile reads a whole file of a model, with the errors of ReadFile.
 func (m *Models) GetFile(ctx context.Context, model, file string) (data []byte, err error) {
 	err = m.ReadFile(ctx, model, file, func(r io.Reader, size int64) error {
 		data = make([]byte, size)
@@ -134,9 +133,9 @@ func (m *Models) GetFile(ctx context.Context, model, file string) (data []byte, 
 	return data, err
 }
 
-// OpenFile opens a file of a model. It fails with job.ErrNotFound when there is none
-// of that name. Reading fails with job.ErrCorrupt at the end when the content is not
-// what was put.
+// OpenFile opens a file of a model. It fails with job.ErrNotFound when there is no such
+// file. At the end, Read fails with job.ErrCorrupt when the content differs from what was
+// put.
 func (m *Models) OpenFile(ctx context.Context, model, file string) (io.ReadCloser, error) {
 	name, err := object(model, file)
 	if err != nil {
@@ -145,7 +144,7 @@ func (m *Models) OpenFile(ctx context.Context, model, file string) (io.ReadClose
 	return m.c.OpenObject(ctx, ModelBucket+"/"+name)
 }
 
-// List lists the files of a model, of every model when model is "", in order.
+// List returns the files of a model, in order, or of every model when model is "".
 func (m *Models) List(ctx context.Context, model string) ([]ModelFile, error) {
 	var files []ModelFile
 	for info, err := range m.c.allObjects(ctx, &m.bucket) {

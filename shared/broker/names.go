@@ -13,20 +13,21 @@ import (
 	"tributary/shared/job"
 )
 
-// Where names are kept among the models; no model's id can begin so.
+// Prefixes of the names that are stored among the models. No model's id can begin with
+// them.
 const (
-	aliasPrefix = "@alias/" // @alias/<name>: the id of the newest model of that name
-	namedPrefix = "@named/" // @named/<name>/<id>: empty; that model was given that name
+	aliasPrefix = "@alias/" // @alias/<name> holds the id of the newest model of that name
+	namedPrefix = "@named/" // @named/<name>/<id> is empty; it says that the model was given that name
 )
 
-// Found is a model that a name stands for.
+// Found is the model for a name.
 type Found struct {
 	ID      string
-	Version string // another one when the model is put again; "" when there is none
+	Version string // changes when the model is put again; "" when there is none
 }
 
-// Find returns the model of an id, and if there is none, the newest model of that name.
-// It fails with job.ErrNotFound when there is neither.
+// Find returns the model with the id name. If there is none, it returns the newest model
+// that has that name. It fails with job.ErrNotFound when there is neither.
 func (m *Models) Find(ctx context.Context, name string) (Found, error) {
 	doing := fmt.Sprintf("find model %.140s", name)
 	version, err := m.version(ctx, name)
@@ -44,8 +45,8 @@ func (m *Models) Find(ctx context.Context, name string) (Found, error) {
 	return Found{id, version}, wrap(doing, err)
 }
 
-// SetAlias makes alias another name for model, instead of what it stood for. Where it
-// is also the id of a model, Find finds that one.
+// SetAlias makes alias a name of model, in place of the model that had it before. If alias
+// is also the id of a model, Find returns that model.
 func (m *Models) SetAlias(ctx context.Context, alias, model string) error {
 	doing := fmt.Sprintf("name model %.140s %.140s", model, alias)
 	for _, name := range []string{alias, model} {
@@ -60,8 +61,8 @@ func (m *Models) SetAlias(ctx context.Context, alias, model string) error {
 	return wrap(doing, err)
 }
 
-// Resolve returns the model that an alias stands for. It fails with
-// job.ErrNotFound when there is no such alias.
+// Resolve returns the model of an alias. It fails with job.ErrNotFound when there is no
+// such alias.
 func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 	doing := fmt.Sprintf("find model %.140s", alias)
 	if _, err := object(alias, "x"); err != nil {
@@ -85,9 +86,8 @@ func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 	return string(data), nil
 }
 
-// Delete removes every file of a model. A name that stood for it stands for the newest
-// model that is left of those that were given the name. A model that is not there is no
-// error.
+// Delete removes every file of a model. An alias of the model then belongs to the newest
+// remaining model that was given this name. A model that does not exist is no error.
 func (m *Models) Delete(ctx context.Context, model string) error {
 	doing := "delete model " + model
 	if _, err := object(model, "x"); err != nil {
@@ -119,10 +119,10 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 	return nil
 }
 
-// belongings is what is kept of a model.
+// belongings is everything stored for a model.
 type belongings struct {
-	objects []string          // its files, and the notes of names that it was given
-	aliases map[string]string // names that stand for it → the model they stand for without it, "" for none
+	objects []string          // its files, and the objects for names that it was given
+	aliases map[string]string // its aliases → the model that gets the alias when this one is deleted, "" for none
 }
 
 // survey lists a model's belongings.
@@ -131,9 +131,9 @@ func (m *Models) survey(ctx context.Context, model string) (own belongings, err 
 		model string
 		at    time.Time
 	}
-	var names []string           // that the model was given
-	given := map[string][]note{} // name → other models that were given it
-	there := map[string]bool{}   // models that are there
+	var names []string           // names that the model was given
+	given := map[string][]note{} // name → other models that were given the name
+	there := map[string]bool{}   // models that exist
 	for info, err := range m.c.allObjects(ctx, &m.bucket) {
 		if err != nil {
 			return own, err

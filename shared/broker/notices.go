@@ -12,14 +12,15 @@ import (
 	"tributary/shared/notice"
 )
 
-// Notices moves notices over core NATS: at most once, to whoever listens.
+// Notices sends and receives notices over core NATS. A notice arrives at most once, at the
+// programs that listen at that time.
 type Notices struct{ c *Conn }
 
 // Notices returns the connection's notices.
 func (c *Conn) Notices() *Notices { return &Notices{c} }
 
-// pendingNotices bounds what a slow listener lets wait, per subscription; what
-// is over it is lost.
+// pendingNotices bounds the notices that wait for a slow handler, for each subscription.
+// More are lost.
 const pendingNotices = 1 << 16
 
 // topic is a kind of notice about a job; its subject is tributary.<topic>.<job>.
@@ -34,7 +35,7 @@ const (
 	recallTopic      topic = "recall"
 )
 
-// subject is the topic's subject for a job, for every job when id is "".
+// subject returns the topic's subject for a job, or for every job when id is "".
 func (t topic) subject(id job.ID) (string, error) {
 	if id == "" {
 		return "tributary." + string(t) + ".*", nil
@@ -66,33 +67,33 @@ func (n *Notices) PublishCheckpointed(v notice.Checkpointed) error {
 // PublishFailure announces that a task failed.
 func (n *Notices) PublishFailure(v notice.Failure) error { return publishAbout(n.c, failureTopic, v) }
 
-// PublishRecall tells workers which tasks of several steps to leave off.
+// PublishRecall tells workers which tasks of several steps they must stop.
 func (n *Notices) PublishRecall(v notice.Recall) error { return publishAbout(n.c, recallTopic, v) }
 
 // PublishBeat sends a worker's sign of life.
 func (n *Notices) PublishBeat(v notice.Beat) error { return publish(n.c, beatSubject, v) }
 
-// AnswerFor answers every request that asks whether a worker is there, for as long as the
-// connection lasts or until stop is called.
+// AnswerFor answers every request that asks whether a worker lives, until the connection
+// ends or stop is called.
 func (n *Notices) AnswerFor(worker string) (stop func(), err error) {
-	return listen(n.c, workerPrefix+token(worker), func(m *nats.Msg) { _ = m.Respond(nil) }) // who is not told asks again
+	return listen(n.c, workerPrefix+token(worker), func(m *nats.Msg) { _ = m.Respond(nil) }) // best effort: whoever gets no answer asks again
 }
 
-// Gone reports whether a worker's connection is known to be gone: the server says that
-// nobody listens where the worker would answer. A worker that hangs is not gone.
+// Gone reports whether a worker's connection is certainly gone: the server says that nobody
+// listens on the worker's subject. A worker that hangs is not gone.
 func (n *Notices) Gone(ctx context.Context, worker string) bool {
 	return n.c.gone(ctx, workerPrefix+token(worker))
 }
 
-// PublishAside tells a worker to take no tasks for a while.
+// PublishAside asks a worker to take no tasks for a while.
 func (n *Notices) PublishAside(v notice.Aside) error { return publish(n.c, asideSubject, v) }
 
 // Call asks every worker to send a beat at once.
 func (n *Notices) Call() error { return wrap("call the workers", n.c.nc.Publish(callSubject, nil)) }
 
-// The Subscribe methods call handle for each notice, one at a time and in the
-// order of arrival, until stop is called. id "" means every job. handle must
-// not block for long: notices that pile up are lost.
+// The Subscribe methods call handle for each notice, one at a time and in the order of
+// arrival, until stop is called. The id "" means every job. handle must not block for long,
+// because notices over pendingNotices are lost.
 
 // SubscribeCommits listens for commits.
 func (n *Notices) SubscribeCommits(id job.ID, handle func(notice.Commit)) (stop func(), err error) {
@@ -119,7 +120,7 @@ func (n *Notices) SubscribeFailures(id job.ID, handle func(notice.Failure)) (sto
 	return subscribeAbout(n.c, failureTopic, id, handle)
 }
 
-// SubscribeRecalls listens for tasks to leave off.
+// SubscribeRecalls listens for recalled tasks.
 func (n *Notices) SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error) {
 	return subscribeAbout(n.c, recallTopic, id, handle)
 }
@@ -129,12 +130,12 @@ func (n *Notices) SubscribeBeats(handle func(notice.Beat)) (stop func(), err err
 	return subscribe(n.c, beatSubject, handle)
 }
 
-// SubscribeAsides listens for workers that are to take no tasks for a while.
+// SubscribeAsides listens for workers that must take no tasks for a while.
 func (n *Notices) SubscribeAsides(handle func(notice.Aside)) (stop func(), err error) {
 	return subscribe(n.c, asideSubject, handle)
 }
 
-// SubscribeCalls listens for calls of the workers.
+// SubscribeCalls listens for requests that every worker send a beat at once.
 func (n *Notices) SubscribeCalls(handle func()) (stop func(), err error) {
 	return listen(n.c, callSubject, func(*nats.Msg) { handle() })
 }
@@ -177,8 +178,8 @@ func subscribe[T notice.Notice](c *Conn, subject string, handle func(T)) (func()
 	})
 }
 
-// decodeNotice reads a notice that arrived on subject; it must be about the
-// job that the subject names.
+// decodeNotice decodes a notice that arrived on subject. The notice must be about the job
+// that the subject names.
 func decodeNotice[T notice.Notice](subject string, data []byte) (T, error) {
 	var v T
 	if len(data) > notice.MaxBytes {
@@ -204,5 +205,5 @@ func listen(c *Conn, subject string, handle nats.MsgHandler) (func(), error) {
 	if err := sub.SetPendingLimits(pendingNotices, pendingNotices*1024); err != nil {
 		return nil, wrap("subscribe to "+subject, err)
 	}
-	return func() { _ = sub.Unsubscribe() }, nil // an error means it is gone already
+	return func() { _ = sub.Unsubscribe() }, nil // an error means that the subscription has ended already
 }

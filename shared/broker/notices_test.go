@@ -11,7 +11,7 @@ import (
 
 var ref = job.Ref{Job: "digits", Run: "r1"}
 
-// both sends what was heard about one job and about all jobs to channels.
+// both subscribes to one job and to all jobs, and sends what arrives to two channels.
 func both[T any](t *testing.T, subscribe func(job.ID, func(T)) (func(), error)) (one, all chan T) {
 	t.Helper()
 	one, all = make(chan T, 10), make(chan T, 10)

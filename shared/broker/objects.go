@@ -18,18 +18,18 @@ import (
 	"tributary/shared/job"
 )
 
-// Blobs implements blob.Store on the object bucket for blobs.
+// Blobs implements blob.Store with the object bucket for blobs.
 //
-// Writing an object again removes the chunks of its former self, from under
-// whoever reads them. So blobs of one digest are put one after the other, the
-// later ones finding it there; between processes readers have to try again.
+// When an object is put again, NATS removes its old chunks, even while a client reads them.
+// So within one process, puts of the same digest run one after the other, and the later
+// ones find the object. Readers in other processes must retry.
 type Blobs struct {
 	c      *Conn
 	bucket lazy[jetstream.ObjectStore]
-	turns  [64]chan struct{} // each of capacity 1, by digest: held by who puts
+	turns  [64]chan struct{} // each of capacity 1; a put holds the one of its digest
 }
 
-// Blobs returns the blob store. Share it: two stores do not know of each
+// Blobs returns the blob store. A process must share one: two stores do not know about each
 // other's puts.
 func (c *Conn) Blobs() *Blobs {
 	b := &Blobs{c: c, bucket: c.objects(BlobBucket)}
@@ -39,7 +39,8 @@ func (c *Conn) Blobs() *Blobs {
 	return b
 }
 
-// turn waits until nobody here puts the digest, and returns what ends it.
+// turn waits until no other put of the digest runs in this process. end lets the next one
+// run.
 func (b *Blobs) turn(ctx context.Context, digest job.Digest) (end func(), err error) {
 	t := b.turns[xxhash.Sum64String(string(digest))%uint64(len(b.turns))]
 	select {
@@ -56,12 +57,12 @@ func (c *Conn) objects(bucket string) lazy[jetstream.ObjectStore] {
 	}}
 }
 
-// chunkRoom is what a message takes beside the part of an object that it carries: its
-// subject and headers.
+// chunkRoom is the bytes of a message in addition to its chunk of an object: its subject
+// and headers.
 const chunkRoom = 4 << 10
 
-// object describes an object that is about to be put. Its parts fit into the messages
-// that the server takes.
+// object returns the description of an object that is about to be put. Its chunks fit in
+// the messages that the server accepts.
 func (c *Conn) object(name string) jetstream.ObjectMeta {
 	size := int64(largestChunk)
 	if most := c.nc.MaxPayload(); most > 0 {
@@ -70,15 +71,15 @@ func (c *Conn) object(name string) jetstream.ObjectMeta {
 	return jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: uint32(size)}}
 }
 
-// largestChunk is the client library's own choice.
+// largestChunk is the default of the client library, in bytes.
 const largestChunk = 128 << 10
 
-// unknownSize stands for the size of what has still to be read.
+// unknownSize is the assumed size of an object before it is read, in bytes.
 const unknownSize = 600 << 20
 
-// transferTime bounds the transfer of an object of size bytes, for a context
-// without a deadline: a reader must not wait for ever for a chunk that is gone.
-// (The client library's own limit is 5 s, whatever the size.)
+// transferTime bounds the transfer of an object of size bytes, for a context without a
+// deadline: a reader must not wait for ever for a chunk that is gone. (The client library's
+// own timeout is 5 s, for any size.)
 func transferTime(ctx context.Context, size uint64) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
@@ -119,8 +120,8 @@ func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	return digest, nil
 }
 
-// sameContent reports whether an object was stored with the digest's content:
-// the server keeps SHA-256=<base64> of what was put.
+// sameContent reports whether the stored object has the digest's content: the server keeps
+// SHA-256=<base64> of the content.
 func sameContent(info *jetstream.ObjectInfo, digest job.Digest) bool {
 	raw, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(info.Digest, "SHA-256="))
 	return err == nil && hex.EncodeToString(raw) == string(digest)
@@ -195,11 +196,11 @@ func (b *Blobs) Delete(ctx context.Context, digest job.Digest) error {
 	return wrap(doing, err)
 }
 
-// OpenObject opens the object that "bucket/object" names, as a spec's source
-// nats:<bucket>/<object> does. Only the first slash parts the two. The
-// object may be a link to another, as the nats command makes. It fails
-// with job.ErrNotFound when there is no such bucket or object. Reading fails
-// with job.ErrCorrupt at the end when the content is not what was put.
+// OpenObject opens the object that path, "bucket/object", names; a spec's source
+// nats:<bucket>/<object> has this form. The first slash separates the two. The object may
+// be a link to another object, as the nats command creates it. OpenObject fails with
+// job.ErrNotFound when the bucket or the object does not exist. At the end, Read fails with
+// job.ErrCorrupt when the content differs from what was put.
 func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, error) {
 	doing := fmt.Sprintf("open nats:%.200s", path)
 	bucket, object, ok := strings.Cut(path, "/")
@@ -226,11 +227,11 @@ func (c *Conn) OpenObject(ctx context.Context, path string) (io.ReadCloser, erro
 	return objectReader{r, doing, cancel, info.Size}, nil
 }
 
-// lookUp looks an object up.
+// lookUp returns the bucket and the description of an object.
 func (c *Conn) lookUp(ctx context.Context, bucket, object string) (jetstream.ObjectStore, *jetstream.ObjectInfo, error) {
 	store, err := c.js.ObjectStore(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = fmt.Errorf("there is no bucket of that name: %w", job.ErrNotFound) // this one is the user's
+		err = fmt.Errorf("there is no bucket of that name: %w", job.ErrNotFound) // the user chose this bucket
 	}
 	if err != nil {
 		return nil, nil, err
@@ -239,7 +240,7 @@ func (c *Conn) lookUp(ctx context.Context, bucket, object string) (jetstream.Obj
 	return store, info, err
 }
 
-// objectReader gives errors their class, and ends with its transfer time.
+// objectReader gives errors their class, and fails when the transfer time ends.
 type objectReader struct {
 	jetstream.ObjectResult
 	doing  string
@@ -247,7 +248,7 @@ type objectReader struct {
 	size   uint64
 }
 
-// Size is the bytes that the object has.
+// Size returns the object's size in bytes.
 func (o objectReader) Size() int64 { return int64(o.size) }
 
 func (o objectReader) Close() error {

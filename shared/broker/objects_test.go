@@ -41,14 +41,15 @@ func TestBlobsAreFull(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrFull)
 }
 
-// noise is bytes that nothing makes shorter.
+// noise returns bytes that no encoding makes shorter.
 func noise(n int) []byte {
 	data := make([]byte, n)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(data) // never fails
 	return data
 }
 
-// Blobs are stored as S2 where that is much shorter, and come back as they were put.
+// Blobs are stored in S2 encoding where that is much shorter, and Get returns the original
+// bytes.
 func TestBlobsAreStoredShort(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	b := c.Blobs()
@@ -74,7 +75,7 @@ func TestBlobsAreStoredShort(t *testing.T) {
 	require.Zero(t, stored(nil).Size)
 }
 
-// What is stored is untrusted: it is refused before it takes memory.
+// The stored bytes are untrusted: unpack refuses them before it allocates memory.
 func TestPackedBlobsThatAreNone(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	b := c.Blobs()
@@ -126,8 +127,8 @@ func TestBlobsOfOtherProcesses(t *testing.T) {
 	require.NotErrorIs(t, err, job.ErrNotFound, "without a bucket nobody knows whether there is such a blob")
 }
 
-// Two processes that put one blob at the same time take each other's chunks
-// away; readers notice in about a second, not when all patience has run out.
+// Two processes that put the same blob at the same time remove each other's chunks. Readers
+// notice it in about a second, not only after the last timeout.
 func TestBlobsPutByTwoProcessesAtOnce(t *testing.T) {
 	s, a := open(t, SetupConfig{})
 	stores := []*Blobs{a.Blobs(), s.connect(t).Blobs()}
@@ -242,8 +243,8 @@ func TestModels(t *testing.T) {
 	require.Zero(t, stream.CachedInfo().State.Msgs, "nothing is left behind, no marks either")
 }
 
-// A name goes on to the newest model that is left, and an id means its own model
-// whatever else has it for a name.
+// A name passes to the newest remaining model. An id always means its own model, whatever
+// other model has it as a name.
 func TestNamesOfModelsThatAreRemoved(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	ctx, m := t.Context(), c.Models()
@@ -287,7 +288,7 @@ func TestNamesOfModelsThatAreRemoved(t *testing.T) {
 	require.Zero(t, stream.CachedInfo().State.Msgs, "nothing is left behind")
 }
 
-// What was put while a deletion clears up stays.
+// An object that is put while a deletion runs stays.
 func TestAnObjectThatIsPutAfterADeletionStays(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	ctx, b := t.Context(), c.Blobs()
@@ -329,7 +330,7 @@ func TestWhatAnInterruptedPutLeavesIsRemoved(t *testing.T) {
 	whole, err := b.Put(ctx, noise(300<<10))
 	require.NoError(t, err)
 	orphan := "$O." + BlobBucket + ".C.orphan"
-	for range 3 { // as a process that dies before it puts the description
+	for range 3 { // like a process that dies before it puts the description
 		_, err := c.js.Publish(ctx, orphan, noise(1<<10))
 		require.NoError(t, err)
 	}
@@ -362,7 +363,8 @@ func TestOriginIsThatOfTheBucket(t *testing.T) {
 	require.NotEqual(t, first, other, "no record of the lost bucket names its blobs any more")
 }
 
-// A file larger than the server takes in a message is put in parts that it takes.
+// A file larger than the largest message of the server is put in chunks that the server
+// accepts.
 func TestObjectsLargerThanAMessage(t *testing.T) {
 	for _, most := range []int32{6 << 10, 64 << 10} {
 		s := startServer(t, embedded.Config{MaxPayload: most})
@@ -383,7 +385,7 @@ func TestObjectsLargerThanAMessage(t *testing.T) {
 	}
 }
 
-// What a probe of the models leaves is one part, which is no model's, and goes with the tidying.
+// A probe of the models leaves one chunk, which belongs to no model. Tidy removes it.
 func TestAProbeOfTheModels(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	ctx, m := t.Context(), c.Models()

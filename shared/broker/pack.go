@@ -9,18 +9,18 @@ import (
 	"tributary/shared/job"
 )
 
-// A blob that S2 makes much shorter, as it does rows of numbers of which many are
-// alike, is stored so: every worker fetches it once, and NATS's way for a byte costs
-// more than unpacking it. The object's metadata says so; its name is the digest of
-// what was put, whatever is stored.
+// A blob is stored in S2 encoding if that makes it much shorter, as with rows of similar
+// numbers. Every worker fetches it once, and the transfer of a byte over NATS costs more
+// than its decoding. The object's metadata names the encoding. The object's name is always
+// the digest of the original content.
 const (
 	encodingKey = "encoding"
 	s2Encoding  = "s2"
 	leastPacked = 4 << 10
-	mostPacked  = 64 << 20 // so that what is short cannot take much memory
+	mostPacked  = 64 << 20 // so that a short object cannot take much memory
 )
 
-// pack returns what is stored of a blob and how.
+// pack returns the stored form of a blob and its encoding.
 func pack(data []byte) (stored []byte, encoding string) {
 	if len(data) < leastPacked || len(data) > mostPacked {
 		return data, ""
@@ -32,8 +32,8 @@ func pack(data []byte) (stored []byte, encoding string) {
 	return short, s2Encoding
 }
 
-// unpack returns the blob of what is stored. One that would be longer than
-// mostPacked is refused before it is made. It fails with job.ErrCorrupt.
+// unpack returns the blob for its stored form. It refuses a blob longer than mostPacked
+// before it allocates memory for it. It fails with job.ErrCorrupt.
 func unpack(stored []byte, info *jetstream.ObjectInfo) ([]byte, error) {
 	switch encoding := info.Metadata[encodingKey]; encoding {
 	case "":

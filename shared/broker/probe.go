@@ -7,15 +7,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// probeKey is the key in the buckets of records and leases that probes write.
-// No job can have that id.
+// probeKey is the key that probes write in the buckets of records, leases and models. No
+// job can have this id.
 const probeKey = "_probe"
 
-// usual is more than most records take when they are created, in bytes.
+// usual is more than the size of most new records, in bytes.
 const usual = 4 << 10
 
-// Probe reports whether a record could be created now: it writes a mark that
-// no reader sees and that expires, and looks whether there is room for a record.
+// Probe checks whether a record could be created now. It writes a marker that no reader
+// sees and that expires, and checks whether there is space for a record.
 func (r *Records) Probe(ctx context.Context) error {
 	const doing = "write to the bucket " + JobBucket
 	kv, err := r.bucket.get(ctx)
@@ -28,7 +28,7 @@ func (r *Records) Probe(ctx context.Context) error {
 	return wrap(doing, spare(ctx, kv, usual+growth))
 }
 
-// Probe reports whether a lease could be taken now.
+// Probe checks whether a lease could be taken now.
 func (l *Leases) Probe(ctx context.Context) error {
 	const doing = "write to the bucket " + LeaseBucket
 	kv, err := l.bucket.get(ctx)
@@ -38,9 +38,9 @@ func (l *Leases) Probe(ctx context.Context) error {
 	return wrap(doing, err)
 }
 
-// Probe reports whether a model's files could be put now: it publishes a part that is of
-// no object, in place of the one before. Tidy removes it. (An object that is put in a
-// moment leaves a goroutine of the client library behind now and then.)
+// Probe checks whether a model's files could be put now. It publishes a chunk that belongs
+// to no object, which replaces the chunk of the last probe. Tidy removes it. (A probe that
+// puts an object would sometimes leave a goroutine of the client library behind.)
 func (m *Models) Probe(ctx context.Context) error {
 	part := nats.NewMsg("$O." + ModelBucket + ".C." + probeKey)
 	part.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// How a request for a task waits at the server: it expires after pullExpires,
-// and the server says every pullHeartbeat that it is still there.
+// Timeouts of a request for a task at the server: it expires after pullExpires, and the
+// server reports every pullHeartbeat that it is still waiting.
 const (
 	pullExpires   = 20 * time.Second
 	pullHeartbeat = time.Second
@@ -20,23 +20,23 @@ const (
 
 var errSilent = errors.New("the server says nothing about the request")
 
-// pull asks for one message at a time over its own inbox.
+// pull requests one message at a time, with its own inbox for the answers.
 //
-// The client library's iterators are not used here: the channel of one that
-// asks for one message at a time holds one, so that a heartbeat in the wrong
-// moment makes it drop the task, to be delivered again only after its lease.
+// It does not use the client library's iterators. An iterator that requests one message at
+// a time has a channel for one message, so a heartbeat at the wrong moment makes it drop
+// the task. The server would deliver that task again only after its lease.
 type pull struct {
 	nc    *nats.Conn
 	sub   *nats.Subscription
 	to    string         // subject of requests
-	msgs  chan *nats.Msg // tasks and statuses: one answer per request
+	msgs  chan *nats.Msg // tasks and statuses: one answer for each request
 	beats chan struct{}  // heartbeats
 
 	mu        sync.Mutex
 	abandoned bool
 }
 
-// newPull subscribes to a fresh inbox for the answers of a consumer.
+// newPull subscribes to a new inbox for the answers of a consumer.
 func newPull(nc *nats.Conn, consumer string) (*pull, error) {
 	p := &pull{
 		nc:    nc,
@@ -52,7 +52,7 @@ func newPull(nc *nats.Conn, consumer string) (*pull, error) {
 	return p, nil
 }
 
-// receive sorts what arrives. It never blocks.
+// receive passes an arriving message to msgs or beats. It never blocks.
 func (p *pull) receive(m *nats.Msg) {
 	status := m.Header.Get("Status")
 	if len(m.Data) == 0 && status == "100" {
@@ -74,15 +74,15 @@ func (p *pull) receive(m *nats.Msg) {
 	handBack(m)
 }
 
-// handBack returns a task nobody here waits for. Statuses have nowhere to go
-// back to.
+// handBack returns a task to the queue when nobody here waits for it. It ignores statuses,
+// which have no reply subject.
 func handBack(m *nats.Msg) {
 	if m.Reply != "" {
-		_ = m.Nak() // best effort: otherwise its lease runs out
+		_ = m.Nak() // best effort: if it fails, the lease ends by itself
 	}
 }
 
-// request is how a message is asked for.
+// request is the body of a request for a message.
 type request struct {
 	Batch     int           `json:"batch"`
 	Expires   time.Duration `json:"expires,omitempty"`
@@ -90,14 +90,14 @@ type request struct {
 	NoWait    bool          `json:"no_wait,omitempty"`
 }
 
-// one asks for a message and waits for it; nil means that none came before the
-// request expired. After an error the pull must be abandoned.
+// one requests a message and waits for it. It returns nil when none comes before the
+// request expires. After an error, the caller must abandon the pull.
 func (p *pull) one(ctx context.Context) (*nats.Msg, error) {
 	return p.ask(ctx, request{Batch: 1, Expires: pullExpires, Heartbeat: pullHeartbeat})
 }
 
-// now asks for a message that is there; nil means that none is. After an error the pull
-// must be abandoned.
+// now requests a message that is available at once. It returns nil when there is none.
+// After an error, the caller must abandon the pull.
 func (p *pull) now(ctx context.Context) (*nats.Msg, error) {
 	return p.ask(ctx, request{Batch: 1, NoWait: true})
 }
@@ -126,7 +126,8 @@ func (p *pull) ask(ctx context.Context, r request) (*nats.Msg, error) {
 	}
 }
 
-// answer tells a task from a status.
+// answer returns m if it is a task, nil if its status says that there is no task, and an
+// error for any other status.
 func answer(m *nats.Msg) (*nats.Msg, error) {
 	switch status := m.Header.Get("Status"); {
 	case status == "" || m.Reply != "":
@@ -138,8 +139,8 @@ func answer(m *nats.Msg) (*nats.Msg, error) {
 	}
 }
 
-// abandon takes the request back: the server drops it with the inbox, and what
-// is on its way is handed back when it arrives.
+// abandon withdraws the request: the server drops it together with the inbox. A task that
+// is in flight goes back to the queue when it arrives.
 func (p *pull) abandon() {
 	p.mu.Lock()
 	p.abandoned = true
@@ -148,6 +149,6 @@ func (p *pull) abandon() {
 	}
 	p.mu.Unlock()
 	if err := p.sub.Drain(); err != nil {
-		_ = p.sub.Unsubscribe() // not connected: the server forgets the inbox by itself
+		_ = p.sub.Unsubscribe() // no connection: the server then drops the inbox by itself
 	}
 }

@@ -18,16 +18,16 @@ import (
 // maxTaskBytes bounds an encoded task.
 const maxTaskBytes = 64 << 10
 
-// inFlight is how many publishes may wait for their confirmation at a time.
+// inFlight is how many publishes may wait for their confirmation at the same time.
 const inFlight = 1024
 
-// QueueConfig tunes a Queue; a zero field stands for its default. All
-// processes must use the same Lease and MaxDeliver.
+// QueueConfig configures a Queue. A zero field means its default. All processes must use
+// the same Lease and MaxDeliver.
 type QueueConfig struct {
-	Lease      time.Duration // how long a delivery is held without InProgress; default 3 s
-	MaxDeliver int           // deliveries of one publication before it is given up; default 8
-	// Recreate, when set, makes the task stream again when it is found to be
-	// gone, as a memory stream is after the server's restart.
+	Lease      time.Duration // how long a delivery is leased without InProgress; default 3 s
+	MaxDeliver int           // deliveries of one publication before the queue gives it up; default 8
+	// Recreate, when set, makes the queue create the task stream again when it is missing.
+	// A stream in memory is missing after a restart of the server.
 	Recreate *SetupConfig
 }
 
@@ -36,11 +36,11 @@ type Queue struct {
 	c   *Conn
 	cfg QueueConfig
 	log zerolog.Logger
-	// failing is for a fault of publishing that lasts.
+	// failing logs a lasting fault of publishing, with few lines.
 	failing zerolog.Logger
 }
 
-// Queue returns the task queue. It asks nothing of the server yet.
+// Queue returns the task queue. It sends nothing to the server yet.
 func (c *Conn) Queue(cfg QueueConfig) *Queue {
 	if cfg.Lease <= 0 {
 		cfg.Lease = 3 * time.Second
@@ -52,8 +52,8 @@ func (c *Conn) Queue(cfg QueueConfig) *Queue {
 	return &Queue{c: c, cfg: cfg, log: log, failing: sparing(log)}
 }
 
-// Publish implements queue.Queue. While the server is away, or has no task
-// stream, it tries again until ctx ends.
+// Publish implements queue.Queue. While the server is away, or has no task stream, Publish
+// retries until ctx ends.
 func (q *Queue) Publish(ctx context.Context, tasks ...job.Task) error {
 	msgs := make([]*nats.Msg, len(tasks))
 	for i, t := range tasks {
@@ -90,8 +90,8 @@ func encodeTask(t job.Task) (*nats.Msg, error) {
 	return m, nil
 }
 
-// publish sends msgs and waits until each is confirmed, again and again for
-// those that were not. It returns the index of the first that was refused.
+// publish sends msgs until the server has confirmed each of them. It repeats those that are
+// not confirmed. It returns the index of the first message that the server refused.
 func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err error) {
 	pauses, failures := newBackOff(), 0
 	done := 0
@@ -104,7 +104,7 @@ func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err 
 		if errors.Is(err, jetstream.ErrNoStreamResponse) {
 			q.recreate(ctx)
 		}
-		if failures++; failures > 1 { // the first is mended by making the stream again
+		if failures++; failures > 1 { // creating the stream again fixes the first failure
 			q.failing.Warn().Err(err).Int("failures", failures).Msg("tasks cannot be published; trying again")
 		}
 		if err := pause(ctx, pauses.NextBackOff()); err != nil {
@@ -113,9 +113,9 @@ func (q *Queue) publish(ctx context.Context, msgs []*nats.Msg) (failed int, err 
 	}
 }
 
-// attempt sends msgs once; the library's own retries, each message for itself,
-// would change their order. It returns how many, from the first, are confirmed,
-// and what became of the next.
+// attempt sends msgs once. It does not use the library's retries: they repeat each message
+// alone, which would change the order. It returns how many messages, from the first on, are
+// confirmed, and the error of the next one.
 func (q *Queue) attempt(ctx context.Context, msgs []*nats.Msg) (confirmed int, err error) {
 	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
 	var sendErr error
@@ -139,13 +139,13 @@ func (q *Queue) attempt(ctx context.Context, msgs []*nats.Msg) (confirmed int, e
 	return len(futures), sendErr
 }
 
-// retriable reports whether a publish that failed so may succeed when repeated.
+// retriable reports whether a publish that failed with err may succeed when it is repeated.
 func retriable(err error) bool {
 	var api *jetstream.APIError
 	return !errors.As(err, &api) && !errors.Is(err, nats.ErrConnectionClosed) && !errors.Is(err, nats.ErrMaxPayload)
 }
 
-// recreate makes the task stream again, if that is this process's business.
+// recreate creates the task stream again, if this process has Recreate set.
 func (q *Queue) recreate(ctx context.Context) {
 	if q.cfg.Recreate == nil {
 		return

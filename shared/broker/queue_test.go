@@ -46,8 +46,8 @@ func openQueue(t *testing.T, o queuetest.Options) queuetest.Fixture {
 	}
 }
 
-// A memory stream is gone after the server's restart. Publishers make it
-// again, workers' subscriptions go on, and what is held from before does no harm.
+// A stream in memory is gone after a restart of the server. Publishers create it again, the
+// workers' subscriptions continue, and deliveries from before do no harm.
 func TestMemoryTasksAreLostWithTheServerAndTheQueueGoesOn(t *testing.T) {
 	cfg := SetupConfig{}
 	s, coordinator := open(t, cfg)
@@ -75,7 +75,7 @@ func TestMemoryTasksAreLostWithTheServerAndTheQueueGoesOn(t *testing.T) {
 	require.NoError(t, again.Ack(ctx))
 }
 
-// An advisory that nobody heard is made up for by looking.
+// A sweep finds the task of a lost advisory.
 func TestExhaustedTasksAreFoundWithoutTheAdvisory(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	q := c.Queue(QueueConfig{Lease: time.Minute, MaxDeliver: 2})
@@ -94,7 +94,7 @@ func TestExhaustedTasksAreFoundWithoutTheAdvisory(t *testing.T) {
 	require.NoError(t, next(t, sub).Ack(t.Context()))
 
 	got := make(chan queuetest.Exhausted, 10)
-	for range 2 { // also when several look
+	for range 2 { // also when several processes sweep
 		q.sweep(t.Context(), func(t job.Task, n int) { got <- queuetest.Exhausted{Task: t, Deliveries: n} })
 	}
 	require.Equal(t, queuetest.Exhausted{Task: task(1), Deliveries: 2}, receive(t, got))
@@ -102,7 +102,7 @@ func TestExhaustedTasksAreFoundWithoutTheAdvisory(t *testing.T) {
 	require.EqualValues(t, 3, next(t, sub).Task().Step)
 }
 
-// A worker may come before the coordinator has set anything up.
+// A worker may start before the coordinator has run Setup.
 func TestSubscribeBeforeSetup(t *testing.T) {
 	c := startServer(t, embeddedDefault).connect(t)
 	q := c.Queue(QueueConfig{})

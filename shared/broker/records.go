@@ -14,14 +14,14 @@ import (
 	"tributary/shared/readable"
 )
 
-// Records keeps job records in the jobs bucket, by job id. The bucket is on
-// disk: a record that was created outlives the server.
+// Records stores job records in the jobs bucket, by job id. The bucket is on disk: records
+// survive a restart of the server.
 type Records struct {
 	c      *Conn
 	bucket lazy[jetstream.KeyValue]
 }
 
-// Entry is a record as it stood at a revision.
+// Entry is a record at a revision.
 type Entry struct {
 	Record   job.Record
 	Revision uint64
@@ -34,15 +34,15 @@ func (c *Conn) Records() *Records {
 	}}}
 }
 
-// Create adds a record. It fails with job.ErrConflict when the id has one, and with
-// job.ErrFull when the bucket has too little room for another job.
+// Create adds a record. It fails with job.ErrConflict when the id has a record already, and
+// with job.ErrFull when the bucket has too little space for another job.
 func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, err error) {
 	kv, data, err := r.prepare(ctx, &rec, growth)
 	if err == nil {
 		err = spare(ctx, kv, int64(len(data))+growth)
 		if errors.Is(err, job.ErrFull) {
 			if _, known := kv.Get(ctx, string(rec.ID)); known == nil {
-				err = jetstream.ErrKeyExists // a client that submits the same job again gets its state
+				err = jetstream.ErrKeyExists // a client that submits the same job again gets the job's state
 			}
 		}
 	}
@@ -52,8 +52,8 @@ func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, 
 	return revision, wrap(fmt.Sprintf("create the record of job %s", rec.ID), err)
 }
 
-// Update replaces a record as it stood at revision. It fails with
-// job.ErrConflict when somebody else changed or removed it since.
+// Update replaces the record that is at revision. It fails with job.ErrConflict when
+// another process has changed or removed it since.
 func (r *Records) Update(ctx context.Context, rec job.Record, revision uint64) (uint64, error) {
 	kv, data, err := r.prepare(ctx, &rec, 0)
 	if err == nil {
@@ -62,8 +62,8 @@ func (r *Records) Update(ctx context.Context, rec job.Record, revision uint64) (
 	return revision, wrap(fmt.Sprintf("update the record of job %s", rec.ID), err)
 }
 
-// prepare opens the bucket and encodes the record within its limits, with room
-// for reserve bytes more.
+// prepare opens the bucket and encodes the record. It checks that the record is within its
+// limits, with room for reserve more bytes.
 func (r *Records) prepare(ctx context.Context, rec *job.Record, reserve int64) (jetstream.KeyValue, []byte, error) {
 	if err := rec.ID.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", err, job.ErrInvalid)
@@ -79,16 +79,16 @@ func (r *Records) prepare(ctx context.Context, rec *job.Record, reserve int64) (
 	return kv, data, err
 }
 
-// headroom is left for headers in a message of the greatest size.
+// headroom is the room for headers in a message of the greatest size, in bytes.
 const headroom = 1024
 
-// growth is what a record may become longer by in its life: its plan, an
-// error, an outcome.
+// growth is by how many bytes a record may grow during the job: by its plan, an error, an
+// outcome.
 const growth = 32 << 10
 
-// spare fails with job.ErrFull unless the bucket has room for a new record of size
-// bytes and an eighth of its room beside. The eighth is for jobs that are recorded
-// already: their records grow until they end, and no job must hang for the room.
+// spare fails with job.ErrFull unless the bucket has space for a new record of size bytes,
+// plus an eighth of its whole space. The eighth is for existing jobs: their records grow
+// until the jobs end, and no job must hang for lack of space.
 func spare(ctx context.Context, kv jetstream.KeyValue, size int64) error {
 	info, err := bucketInfo(ctx, kv)
 	if err != nil {
@@ -102,9 +102,9 @@ func spare(ctx context.Context, kv jetstream.KeyValue, size int64) error {
 	return nil
 }
 
-// Get reads a record. It fails with job.ErrNotFound when there is none. A value
-// that is no record is job.ErrCorrupt; the entry then has the revision alone, with
-// which Delete removes it.
+// Get reads a record. It fails with job.ErrNotFound when there is none, and with
+// job.ErrCorrupt when the value is not a record. Then the entry has only the revision, with
+// which Delete removes the value.
 func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	doing := fmt.Sprintf("read the record of job %.80s", string(id))
 	if id.Validate() != nil {
@@ -122,7 +122,7 @@ func (r *Records) Get(ctx context.Context, id job.ID) (Entry, error) {
 	return entry, wrap(doing, err)
 }
 
-// Record reads a record without its revision.
+// Record reads a record and returns it without its revision.
 func (r *Records) Record(ctx context.Context, id job.ID) (job.Record, error) {
 	e, err := r.Get(ctx, id)
 	return e.Record, err
@@ -139,12 +139,12 @@ func decodeRecord(e jetstream.KeyValueEntry) (Entry, error) {
 	return out, nil
 }
 
-// markerTTL is how long a removed record leaves a mark.
+// markerTTL is how long a removed record leaves a deletion marker.
 const markerTTL = time.Minute
 
-// Delete removes a record as it stood at revision, with its history. It fails
-// with job.ErrConflict when somebody else changed it since; removing one that is
-// not there is no error.
+// Delete removes the record that is at revision, with its history. It fails with
+// job.ErrConflict when another process has changed it since. A record that does not exist
+// is no error.
 func (r *Records) Delete(ctx context.Context, id job.ID, revision uint64) error {
 	doing := fmt.Sprintf("delete the record of job %.80s", string(id))
 	if id.Validate() != nil {
@@ -162,9 +162,9 @@ func (r *Records) Delete(ctx context.Context, id job.ID, revision uint64) error 
 	return wrap(doing, err)
 }
 
-// All reads every record, the one that changed longest ago first. It holds one at a
-// time, so that memory does not grow with their number. A record that cannot be
-// decoded yields job.ErrCorrupt, and the next one follows. Any other error is the last.
+// All yields every record; the one that was changed longest ago comes first. It holds one
+// record at a time, so its memory does not grow with their number. For a record that cannot
+// be decoded, it yields job.ErrCorrupt and continues. Any other error is the last item.
 func (r *Records) All(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		const doing = "list the job records"
@@ -173,7 +173,7 @@ func (r *Records) All(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, wrap(doing, err))
 			return
 		}
-		ctx, cancel := context.WithCancel(ctx) // the client library waits for its end
+		ctx, cancel := context.WithCancel(ctx) // the client library waits until this context ends
 		defer cancel()
 		w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 		if err != nil {

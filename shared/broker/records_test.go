@@ -56,7 +56,7 @@ func TestRecordsLife(t *testing.T) {
 	require.NoError(t, err, "a removed id is free again")
 }
 
-// list collects all records' ids and the errors beside them.
+// list collects the ids of all records, and the errors of the listing.
 func list(t *testing.T, r *Records) (ids []job.ID, errs []error) {
 	t.Helper()
 	for e, err := range r.All(t.Context()) {
@@ -100,7 +100,7 @@ func TestRecordsAll(t *testing.T) {
 func TestWhoStopsReadingTheRecordsLeavesNothingRunning(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	r := c.Records()
-	for i := range 600 { // more than the client library's channel holds
+	for i := range 600 { // more than the channel of the client library holds
 		_, err := r.Create(t.Context(), record(job.ID(fmt.Sprintf("j%03d", i))))
 		require.NoError(t, err)
 	}
@@ -113,7 +113,7 @@ func TestWhoStopsReadingTheRecordsLeavesNothingRunning(t *testing.T) {
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, patience, 10*time.Millisecond)
 }
 
-// fill records n jobs that have ended, as a busy month leaves them.
+// fill creates n records of ended jobs, as after a busy month.
 func fill(t *testing.T, c *Conn, n int) {
 	t.Helper()
 	for i := range n {
@@ -196,7 +196,7 @@ func TestAWatchThatBeginsAnewReadsWhatHasChangedOnly(t *testing.T) {
 	require.Equal(t, "after-the-loss", begin().Key(), "a bucket that was lost counts from 1 again")
 }
 
-// padded is a record of about size bytes.
+// padded returns a record of about size bytes.
 func padded(id job.ID, size int) job.Record {
 	r := record(id)
 	r.Spec, _ = json.Marshal(strings.Repeat("x", size))
@@ -222,7 +222,7 @@ func TestAFullBucketRefusesNewJobsAndLetsTheOthersGoOn(t *testing.T) {
 	_, err := r.Create(ctx, padded("j00", 200<<10))
 	require.ErrorIs(t, err, job.ErrConflict, "it is known that this one is there")
 
-	for range 20 { // in which the values before would have filled the bucket
+	for range 20 { // together, the old values would have filled the bucket
 		for id := range revisions {
 			rec := padded(id, 200<<10)
 			rec.State, rec.Error = job.Running, strings.Repeat("e", 1<<10)
@@ -244,7 +244,7 @@ func TestABucketThatIsFullToTheLastByteLetsJobsBeRemoved(t *testing.T) {
 	require.NoError(t, err)
 	kv, err := r.bucket.get(ctx)
 	require.NoError(t, err)
-	for size := 256 << 10; size > 0; { // past the eighth that Create leaves
+	for size := 256 << 10; size > 0; { // into the eighth that Create leaves free
 		if _, err := kv.Create(ctx, fmt.Sprintf("k%d-%d", size, revision), make([]byte, size)); err != nil {
 			size /= 2
 		}

@@ -10,8 +10,8 @@ import (
 	"tributary/shared/job"
 )
 
-// remedy says what a person can do about an error of a first connection that waiting
-// does not mend; "" for any other error.
+// remedy returns what a user can do about an error of the first connection, if waiting does
+// not help; "" for any other error.
 func remedy(err error) string {
 	for _, r := range []struct {
 		is  error
@@ -31,12 +31,12 @@ func remedy(err error) string {
 	return access.TLSFault(err)
 }
 
-// transient reports whether an attempt to connect may succeed later.
+// transient reports whether a later attempt to connect may succeed.
 func transient(err error) bool {
 	return remedy(err) == "" && !errors.Is(err, nats.ErrBadTimeout) && !errors.Is(err, job.ErrInvalid)
 }
 
-// withRemedy adds the remedy to an error that waiting does not mend.
+// withRemedy adds the remedy to an error for which waiting does not help.
 func withRemedy(err error) error {
 	say := remedy(err)
 	if say == "" {

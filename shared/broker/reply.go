@@ -34,7 +34,7 @@ func codeOf(err error) int {
 	}
 }
 
-// failure is the body of a reply that says what went wrong.
+// failure is the body of a reply that reports an error.
 type failure struct {
 	Error struct {
 		Code    int    `json:"code"`
@@ -52,15 +52,15 @@ func (s *Service) finish(e *endpoint, m *nats.Msg, start time.Time, data []byte,
 	if err != nil {
 		fail(reply, err)
 	}
-	e.count(time.Since(start), err) // before the reply, so that whoever has it finds it counted
+	e.count(time.Since(start), err) // before the reply, so that a requester that has the reply finds it counted
 	if err := s.c.respond(m, reply); err != nil {
 		s.c.sparse.Warn().Err(err).Str("endpoint", e.Name).Msg("a reply cannot be sent")
 	}
 }
 
-// respond sends a reply to m, to nobody when m has no reply subject. It refuses a
-// reply subject that is none: a requester who may not publish to JetStream's API,
-// to a bucket or to the fleet could otherwise have this process do it.
+// respond sends a reply to m; it sends nothing when m has no reply subject. It refuses a
+// reply subject that is not an inbox. Otherwise a requester without the right to publish to
+// JetStream's API, to a bucket or to the workers could make this process do it.
 func (c *Conn) respond(m, reply *nats.Msg) error {
 	for _, forbidden := range []string{"$", "tributary."} {
 		if strings.HasPrefix(m.Reply, forbidden) {
@@ -74,8 +74,8 @@ func (c *Conn) respond(m, reply *nats.Msg) error {
 	return c.nc.PublishMsg(reply)
 }
 
-// fail makes a reply say what went wrong: in the headers of NATS services, and
-// in the body, which is what people see.
+// fail writes the error into a reply: in the headers that NATS services use, and in the
+// body, which people see.
 func fail(reply *nats.Msg, err error) {
 	var f failure
 	f.Error.Code = codeOf(err)

@@ -18,19 +18,20 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// ServiceConfig describes a service to those who look for one.
+// ServiceConfig describes a service to programs that look for one.
 type ServiceConfig struct {
 	Name        string // letters, digits, '-' and '_'
 	Version     string // SemVer
 	Description string
 	Metadata    map[string]string
-	// Concurrent is how many requests an endpoint works on at a time; default 16.
-	// MaxWaiting more may wait at each endpoint; the service refuses others with 503.
+	// Concurrent is how many requests an endpoint handles at the same time; default 16. At
+	// each endpoint, MaxWaiting more requests may wait. The service refuses others with
+	// 503.
 	Concurrent int
 	MaxWaiting int // default 256
-	// MaxBytes bounds the requests that wait or are worked on, over all endpoints;
-	// default 64 MiB. One endpoint may use three quarters of it. The service
-	// refuses what is over it with 503.
+	// MaxBytes bounds the bytes of all requests that wait or are being handled, over all
+	// endpoints; default 64 MiB. One endpoint may use three quarters of it. The service
+	// refuses more with 503.
 	MaxBytes int64
 	Timeout  time.Duration // of one request; default 60 s
 }
@@ -39,67 +40,67 @@ type ServiceConfig struct {
 type Endpoint struct {
 	Name    string // letters, digits, '-' and '_'
 	Subject string // may contain wildcards
-	// Queue is the group whose members share the requests; default "q". Every
-	// instance of the service takes part in it.
+	// Queue is the name of the group whose members share the requests; default "q". Every
+	// instance of the service is a member.
 	Queue    string
-	Metadata map[string]string // for people: what the request and the reply are
+	Metadata map[string]string // for people: a description of the request and the reply
 	// MaxRequest bounds one request in bytes; default 1 MiB. The service refuses
 	// a larger one with 400 before it waits.
 	MaxRequest int
-	// ReplyOnly: the endpoint does nothing but reply, so the service discards a
+	// ReplyOnly: the endpoint has no effect except its reply, so the service discards a
 	// request without a reply subject.
 	ReplyOnly bool
-	// Handler answers a request. The class of its error decides the code.
+	// Handler answers a request. The class of its error determines the code of the reply.
 	Handler func(ctx context.Context, r Request) ([]byte, error)
 }
 
-// Request is what an endpoint was asked.
+// Request is a request that arrived at an endpoint.
 type Request struct {
 	Subject string // on which it arrived
 	Data    []byte
 }
 
-// Service answers requests until Stop. It speaks the protocol of NATS services
-// (ADR-32), so that `nats micro` shows it.
+// Service answers requests until Stop. It speaks the protocol of NATS services (ADR-32), so
+// that `nats micro` shows it.
 //
-// micro's own service is not used, only its types: it calls an endpoint's
-// handler for one request at a time, and its statistics know nothing of
-// replies that are made later.
+// It uses only the types of package micro, not micro's own service: that calls an
+// endpoint's handler for one request at a time, and its statistics do not count replies
+// that are sent later.
 type Service struct {
 	c        *Conn
 	cfg      ServiceConfig
 	id       string
 	started  time.Time
 	ends     []*endpoint
-	asked    []*nats.Subscription // of the endpoints
-	about    []*nats.Subscription // of discovery
-	bytes    *semaphore.Weighted  // of the requests in hand
-	drained  sync.WaitGroup       // one per subscription of an endpoint
-	stopping chan struct{}        // closed when nothing more is coming
-	working  sync.WaitGroup       // one per endpoint and per request worked on
+	asked    []*nats.Subscription // subscriptions of the endpoints
+	about    []*nats.Subscription // subscriptions of discovery
+	bytes    *semaphore.Weighted  // bytes of the requests that wait or are being handled
+	drained  sync.WaitGroup       // one for each subscription of an endpoint
+	stopping chan struct{}        // closed when no more requests come
+	working  sync.WaitGroup       // one for each endpoint and for each request that is being handled
 	stop     sync.Once
 	cancel   context.CancelFunc // ends every request's context
 }
 
-// endpoint is an Endpoint at work.
+// endpoint is the running state of an Endpoint.
 type endpoint struct {
 	Endpoint
 	waiting chan *nats.Msg
-	slots   chan struct{}       // one per request worked on
-	bytes   *semaphore.Weighted // of the endpoint's requests in hand
+	slots   chan struct{}       // one for each request that is being handled
+	bytes   *semaphore.Weighted // bytes of the endpoint's requests that wait or are being handled
 
 	mu    sync.Mutex
 	stats micro.EndpointStats
 }
 
-// Bounds of what the client library holds of an endpoint before arrive sees it.
-// What is over them is lost: they only matter when the process cannot even refuse.
+// Bounds of the requests that the client library holds for an endpoint before arrive gets
+// them. More are lost. That happens only when the process cannot even refuse requests.
 const (
 	pendingRequests = 4096
 	pendingBytes    = 8 << 20 // or one message of the server's max_payload
 )
 
-// announceTimeout bounds the wait until the server knows a new service.
+// announceTimeout bounds the wait until the server has a new service's subscriptions.
 const announceTimeout = 5 * time.Second
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -143,8 +144,7 @@ func positive[T int | int64 | time.Duration](v, fallback T) T {
 	return fallback
 }
 
-// add starts an endpoint: what arrives waits in line, and is worked on when a
-// slot is free.
+// add starts an endpoint: requests wait in its queue until a slot is free.
 func (s *Service) add(ctx context.Context, cfg Endpoint) error {
 	if !namePattern.MatchString(cfg.Name) || cfg.Handler == nil {
 		return fmt.Errorf("want a name of letters, digits, '-' and '_', and a handler: %w", job.ErrInvalid)
@@ -172,7 +172,7 @@ func (s *Service) add(ctx context.Context, cfg Endpoint) error {
 	return classify(sub.SetPendingLimits(pendingRequests, int(max(pendingBytes, s.c.nc.MaxPayload()))))
 }
 
-// arrive puts a request in line, or refuses it. It does not wait.
+// arrive adds a request to the endpoint's queue, or refuses it. It does not block.
 func (s *Service) arrive(e *endpoint, m *nats.Msg) {
 	err := s.admit(e, m)
 	if err == nil {
@@ -187,7 +187,7 @@ func (s *Service) arrive(e *endpoint, m *nats.Msg) {
 	s.finish(e, m, time.Now(), nil, err)
 }
 
-// admit reserves a request's bytes. release gives them back.
+// admit reserves the bytes of a request. release frees them.
 func (s *Service) admit(e *endpoint, m *nats.Msg) error {
 	switch n := int64(m.Size()); {
 	case m.Reply == "" && e.ReplyOnly:
@@ -209,8 +209,8 @@ func (s *Service) release(e *endpoint, m *nats.Msg) {
 	s.bytes.Release(n)
 }
 
-// dispatch gives an endpoint's requests to goroutines, as slots permit, until
-// the service stops and none is left.
+// dispatch starts a goroutine for each request of an endpoint, as slots become free, until
+// the service stops and no request is left.
 func (s *Service) dispatch(ctx context.Context, e *endpoint) {
 	for {
 		select {
@@ -230,7 +230,7 @@ func (s *Service) dispatch(ctx context.Context, e *endpoint) {
 	}
 }
 
-// start works on a request in a goroutine of its own, once a slot is free.
+// start waits for a free slot and then handles a request in its own goroutine.
 func (s *Service) start(ctx context.Context, e *endpoint, m *nats.Msg) {
 	e.slots <- struct{}{}
 	s.working.Go(func() {
@@ -251,8 +251,8 @@ func (s *Service) serve(ctx context.Context, e *endpoint, m *nats.Msg) {
 
 var errPanic = errors.New("the request could not be handled because of an internal error")
 
-// handle calls the handler. It logs a panic, of the handler or one that the handler
-// returns, and tells the requester nothing of it.
+// handle calls the handler. It logs a panic of the handler, or a panic that the handler
+// returns as an error. The requester gets no detail of it.
 func (s *Service) handle(ctx context.Context, e *endpoint, m *nats.Msg) (data []byte, err error) {
 	what := "the endpoint " + e.Name
 	err = lifecycle.Contain(what, func() error {
@@ -265,14 +265,14 @@ func (s *Service) handle(ctx context.Context, e *endpoint, m *nats.Msg) (data []
 	return data, err
 }
 
-// Stop takes no more requests, answers those that have arrived, and returns
-// when all is over. When ctx ends first, the contexts of the requests end.
+// Stop accepts no more requests, answers those that have arrived, and returns when all are
+// done. If ctx ends first, the contexts of the requests end.
 func (s *Service) Stop(ctx context.Context) {
 	s.stop.Do(func() {
 		defer context.AfterFunc(ctx, s.cancel)()
 		for _, sub := range append(s.asked, s.about...) {
 			if err := sub.Drain(); err != nil {
-				_ = sub.Unsubscribe() // the connection is gone: so is the subscription
+				_ = sub.Unsubscribe() // without a connection, the subscription is gone too
 			}
 		}
 		s.awaitDrained(ctx)
@@ -282,7 +282,7 @@ func (s *Service) Stop(ctx context.Context) {
 	})
 }
 
-// awaitDrained waits until the last requests have come in.
+// awaitDrained waits until the last requests have arrived.
 func (s *Service) awaitDrained(ctx context.Context) {
 	if !s.c.Connected() {
 		return

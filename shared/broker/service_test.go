@@ -120,11 +120,11 @@ func TestServiceWorksOnSeveralRequestsAndRefusesTooMany(t *testing.T) {
 	for i := range n {
 		require.NoError(t, c.nc.PublishRequest("slow", inbox, nil))
 		if i < 2 {
-			receive(t, entered) // two at a time
+			receive(t, entered) // two requests at the same time
 		}
 	}
 	codes := map[string]int{}
-	for range n - 4 { // two at work, one with the dispatcher, one in line
+	for range n - 4 { // two are being handled, the dispatcher has one, one waits in the queue
 		m := receive(t, replies)
 		require.Equal(t, "503", m.Header.Get(micro.ErrorCodeHeader))
 	}

@@ -12,33 +12,32 @@ import (
 	"tributary/shared/job"
 )
 
-// SetupConfig sets limits on what is kept on the server; a zero field stands
-// for its default.
+// SetupConfig sets limits for the data on the server. A zero field means its default.
 type SetupConfig struct {
 	Replicas   int           // copies of every stream and bucket in a cluster, 1 to 5; default 1
-	TaskBytes  int64         // of tasks waiting, bytes; default 256 MiB
-	TaskFile   bool          // keep tasks in files, so that they outlive the server; default memory
-	Duplicates time.Duration // window in which a task published twice counts once; default 5 s
-	EventBytes int64         // of events, bytes; the oldest go first; default 256 MiB
-	EventAge   time.Duration // age at which an event goes; default 7 days
-	JobBytes   int64         // of job records, bytes; an eighth is left for jobs that go on; default 1 GiB
-	LeaseTTL   time.Duration // age at which an unrenewed lease ends, at least 1 s; default 2 s
-	BlobBytes  int64         // of blobs, bytes; default: the server's limit
-	ModelBytes int64         // of models, bytes; default: the server's limit
+	TaskBytes  int64         // of waiting tasks, in bytes; default 256 MiB
+	TaskFile   bool          // whether tasks are stored in files, so that they survive a restart of the server; default: in memory
+	Duplicates time.Duration // window in which a task that is published twice counts once; default 5 s
+	EventBytes int64         // of events, in bytes; the oldest are deleted first; default 256 MiB
+	EventAge   time.Duration // age at which an event is deleted; default 7 days
+	JobBytes   int64         // of job records, in bytes; an eighth is reserved for existing jobs; default 1 GiB
+	LeaseTTL   time.Duration // age at which a lease ends if it is not renewed, at least 1 s; default 2 s
+	BlobBytes  int64         // of blobs, in bytes; default: the server's limit
+	ModelBytes int64         // of models, in bytes; default: the server's limit
 }
 
-// DefaultLeaseTTL is how long a lease outlives a holder that hangs.
+// DefaultLeaseTTL is how long a holder that hangs keeps its lease.
 const DefaultLeaseTTL = 2 * time.Second
 
-// eventsPerJob bounds the events kept of one job.
+// eventsPerJob bounds the number of stored events of one job.
 const eventsPerJob = 20_000
 
-// leaseBytes bounds the leases bucket.
+// leaseBytes bounds the leases bucket, in bytes.
 const leaseBytes = 16 << 20
 
-// recordHistory is how many values of a job's record are kept: the newest alone. Old
-// values would take the room of new jobs, and a full bucket lets a record be replaced
-// or removed only if that makes it no longer.
+// recordHistory is how many values of a job's record are stored: only the newest. Old
+// values would take the space of new jobs. And in a full bucket, a record can be replaced
+// or removed only if the new value is not longer.
 const recordHistory = 1
 
 func (c SetupConfig) withDefaults() SetupConfig {
@@ -79,7 +78,7 @@ func (c SetupConfig) taskStream() jetstream.StreamConfig {
 		Storage:     storage,
 		Discard:     jetstream.DiscardNew,
 		MaxBytes:    c.TaskBytes,
-		MaxMsgSize:  maxTaskBytes + 1024, // and headers
+		MaxMsgSize:  maxTaskBytes + 1024, // plus headers
 		Duplicates:  c.Duplicates,
 		Replicas:    c.Replicas,
 	}
@@ -100,7 +99,7 @@ func (c SetupConfig) eventStream() jetstream.StreamConfig {
 	}
 }
 
-// The bounds of the stream of dead letters; the oldest go first.
+// The bounds of the stream of dead letters; the oldest are deleted first.
 const (
 	deadAge    = 30 * 24 * time.Hour
 	deadBytes  = 64 << 20
@@ -122,16 +121,15 @@ func (c SetupConfig) deadStream() jetstream.StreamConfig {
 	}
 }
 
-// setupTimeout bounds one attempt at one stream or bucket. A server that has no
-// leader may not answer at all; one that is slow has made it by the next attempt.
+// setupTimeout bounds one attempt at one stream or bucket. A server without a leader may
+// not answer at all. A slow server has created it by the next attempt.
 const setupTimeout = 2 * time.Second
 
-// Setup creates the streams and buckets, or brings them to these limits; what
-// they hold stays. It may be called by anyone at any time. While JetStream cannot
-// serve yet, as in a cluster without a leader, it tries again with back-off, having
-// said so once, until ctx ends. It fails at once with job.ErrInvalid when JetStream
-// is off or permissions are missing, and with job.ErrFull when the server has too
-// little storage for the limits.
+// Setup creates the streams and buckets, or updates their limits; their content stays. Any
+// process may call it at any time. While JetStream is not ready, for example in a cluster
+// without a leader, Setup retries with back-off until ctx ends, and logs that once. It
+// fails at once with job.ErrInvalid when JetStream is off or permissions are missing, and
+// with job.ErrFull when the server has too little storage for the limits.
 func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 	cfg = cfg.withDefaults()
 	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.setup(ctx, cfg) }, passing, func(err error) {
@@ -143,7 +141,7 @@ func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 	return nil
 }
 
-// setup tries once; what it has made already, it may make again.
+// setup makes one attempt. A later attempt may repeat all of it.
 func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 	if err := c.attempt(ctx, c.checkJetStream); err != nil {
 		return fmt.Errorf("read the account: %w", err)
@@ -156,15 +154,15 @@ func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 	return nil
 }
 
-// part is a stream or a bucket that the programs share.
+// part is one stream or bucket that the programs share.
 type part struct {
-	what   string                      // for people
-	stream string                      // that it is, or lies in
-	holds  string                      // what is gone when the server has lost it
-	ensure func(context.Context) error // makes it, or brings it to its limits
+	what   string                      // its name, for people
+	stream string                      // the stream itself, or the stream of the bucket
+	holds  string                      // what is gone when the server has lost it, for people
+	ensure func(context.Context) error // creates it, or updates its limits
 }
 
-// parts lists everything that Setup makes.
+// parts returns everything that Setup creates.
 func (c *Conn) parts(cfg SetupConfig) []part {
 	return []part{
 		{"stream " + TaskStream, TaskStream, "tasks; they are published again", func(ctx context.Context) error {
@@ -199,13 +197,13 @@ func (c *Conn) parts(cfg SetupConfig) []part {
 	}
 }
 
-// What the client library puts before a bucket's name to name its stream.
+// Prefixes with which the client library turns a bucket's name into the name of its stream.
 const (
 	kvStream     = "KV_"
 	objectStream = "OBJ_"
 )
 
-// attempt does one step in bounded time and says what can be done when it fails.
+// attempt calls do with a timeout. Its error says what a user can do.
 func (c *Conn) attempt(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
@@ -214,13 +212,14 @@ func (c *Conn) attempt(ctx context.Context, do func(context.Context) error) erro
 	case errors.Is(err, job.ErrFull):
 		return fmt.Errorf("%w: raise JetStream's max_memory_store and max_file_store, or lower the limits asked for", err)
 	case errors.Is(err, context.DeadlineExceeded) && errors.Is(c.nc.LastError(), nats.ErrPermissionViolation):
-		// What is forbidden gets no reply; the server tells the connection.
+		// The server does not answer a forbidden request. It reports the violation to the
+		// connection.
 		return fmt.Errorf("%w: %w: %w", err, c.nc.LastError(), job.ErrInvalid)
 	}
 	return err
 }
 
-// checkJetStream tells a server without JetStream from one that has it.
+// checkJetStream checks whether the server has JetStream.
 func (c *Conn) checkJetStream(ctx context.Context) error {
 	_, err := c.js.AccountInfo(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
@@ -229,9 +228,9 @@ func (c *Conn) checkJetStream(ctx context.Context) error {
 	return err
 }
 
-// ensureTasks creates the task stream or updates its limits. A new stream
-// starts numbering at the time in microseconds: a task held since before the
-// stream was lost can then never be confused with one of its successor.
+// ensureTasks creates the task stream or updates its limits. The first sequence number of a
+// new stream is the time in microseconds. So a task that a worker still holds from a lost
+// stream never has the number of a task in the new one.
 func (c *Conn) ensureTasks(ctx context.Context, cfg SetupConfig) error {
 	stream := cfg.taskStream()
 	found, err := c.js.Stream(ctx, TaskStream)
@@ -251,16 +250,16 @@ func (c *Conn) ensureTasks(ctx context.Context, cfg SetupConfig) error {
 	return err
 }
 
-// ensureKV creates a bucket or updates its limits. The stream of a new bucket
-// starts numbering at the time in microseconds, so that every revision is greater
-// than all of a bucket that was lost: a lease's term still grows, a watcher
-// takes a new record for new, and a change of a lost record conflicts.
+// ensureKV creates a bucket or updates its limits. The first sequence number of a new
+// bucket's stream is the time in microseconds. So every revision is greater than all
+// revisions of a lost bucket: a lease's term still grows, a watcher recognizes a new record
+// as new, and an update of a lost record conflicts.
 func (c *Conn) ensureKV(ctx context.Context, cfg jetstream.KeyValueConfig) error {
 	cfg.Storage = jetstream.FileStorage
 	_, err := c.js.Stream(ctx, kvStream+cfg.Bucket)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		// The client library cannot create a bucket with a first revision. It
-		// brings the rest of this stream to what it wants a bucket to be.
+		// The client library cannot create a bucket with a first revision. It later sets
+		// all other properties that a bucket's stream needs.
 		_, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: kvStream + cfg.Bucket, Description: cfg.Description, Subjects: []string{"$KV." + cfg.Bucket + ".>"},
 			MaxMsgsPerSubject: max(1, int64(cfg.History)), MaxAge: cfg.TTL, MaxBytes: cfg.MaxBytes,

@@ -8,7 +8,7 @@ import (
 	"tributary/shared/queue"
 )
 
-// The names of everything on the server.
+// The names of all subjects, streams and buckets on the server.
 const (
 	TaskStream  = "TRIBUTARY_TASKS"
 	EventStream = "TRIBUTARY_EVENTS"
@@ -30,11 +30,11 @@ const (
 	asideSubject = "tributary.workers.aside"
 )
 
-// maxToken bounds a subject token made of a fingerprint.
+// maxToken bounds a subject token that is made from a fingerprint.
 const maxToken = 128
 
-// token makes a subject token of any text, one to one: what is not a letter,
-// digit, '-' or '_' becomes =XX, its byte in hexadecimal.
+// token turns any text into a subject token. Different texts have different tokens. A byte
+// that is not a letter, digit, '-' or '_' becomes =XX, with XX in hexadecimal.
 func token(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
@@ -49,7 +49,7 @@ func token(text string) string {
 	return b.String()
 }
 
-// classNames returns the subject of a class's tasks and its consumer's name.
+// classNames returns the subject of a class's tasks and the name of its consumer.
 func classNames(c queue.Class) (subject, consumer string, err error) {
 	numerics := token(string(c.Numerics))
 	if numerics == "" || len(numerics) > maxToken {
@@ -63,7 +63,7 @@ func classNames(c queue.Class) (subject, consumer string, err error) {
 		if err := c.Job.Validate(); err != nil {
 			return "", "", err
 		}
-		subject, consumer = subject+"."+string(c.Job), consumer+"=="+string(c.Job) // no token has "=="
+		subject, consumer = subject+"."+string(c.Job), consumer+"=="+string(c.Job) // no token contains "=="
 	}
 	return subject, consumer, nil
 }

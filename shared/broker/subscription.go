@@ -16,40 +16,41 @@ import (
 
 // Limits of a class's consumer.
 const (
-	maxPulls     = 1 << 14 // slots that may wait at a time
-	maxLeased    = 1 << 17 // tasks that may be leased at a time
+	maxPulls     = 1 << 14 // slots that may wait at the same time
+	maxLeased    = 1 << 17 // tasks that may be leased at the same time
 	consumerIdle = 24 * time.Hour
-	// rareConsumerIdle is for other classes than the base class: they come and go with the
-	// workers that serve them. Tasks outlive their consumer.
+	// rareConsumerIdle is the idle time after which the server deletes a consumer, for all
+	// classes except the base class. Those consumers come and go with the workers that
+	// serve the class. Tasks stay when their consumer is deleted.
 	rareConsumerIdle = time.Hour
-	consumerSetup    = 5 * time.Second // time to make one
+	consumerSetup    = 5 * time.Second // timeout for creating a consumer
 )
 
-// subscription is one slot's source of tasks. Only one goroutine calls Next.
+// subscription is the source of tasks of one slot. Only one goroutine calls Next.
 type subscription struct {
 	q       *Queue
-	sources []*source // of one class each; the next one to be asked first
+	sources []*source // one for each class; the first is asked first
 	pauses  *backoff.ExponentialBackOff
 
 	mu     sync.Mutex
 	closed bool
-	cancel context.CancelFunc // ends the Next that runs, nil while none does
+	cancel context.CancelFunc // ends the running Next; nil while none runs
 }
 
-// source is where the tasks of one class come from.
+// source is the source of the tasks of one class.
 type source struct {
 	q        *Queue
 	subject  string // of the class's tasks
 	consumer string
 	idle     time.Duration // after which the server deletes the consumer
-	ready    bool          // the consumer was there when last asked
-	pull     *pull         // the inbox, nil until needed; Next's while that runs
+	ready    bool          // whether the consumer existed at the last check
+	pull     *pull         // the inbox; nil until it is needed; only Next uses it while it runs
 }
 
 var errClosed = errors.New("next task: the subscription is closed")
 
-// Subscribe implements queue.Queue. The classes' consumers are made here if the
-// server can be reached, otherwise later, by Next.
+// Subscribe implements queue.Queue. It creates the classes' consumers if it can reach the
+// server; otherwise Next creates them later.
 func (q *Queue) Subscribe(ctx context.Context, classes ...queue.Class) (queue.Subscription, error) {
 	s := &subscription{q: q, pauses: newBackOff()}
 	for _, class := range classes {
@@ -76,8 +77,8 @@ func (q *Queue) Subscribe(ctx context.Context, classes ...queue.Class) (queue.Su
 	return s, nil
 }
 
-// Taken implements queue.Queue: the class's consumer has requests that wait, or tasks
-// that were not acknowledged yet.
+// Taken implements queue.Queue. It returns true when the class's consumer has waiting
+// requests, or has delivered tasks that are not acknowledged yet.
 func (q *Queue) Taken(ctx context.Context, class queue.Class) (bool, error) {
 	_, consumer, err := classNames(class)
 	if err != nil {
@@ -94,7 +95,7 @@ func (q *Queue) Taken(ctx context.Context, class queue.Class) (bool, error) {
 	return info.NumWaiting > 0 || info.NumAckPending > 0, nil
 }
 
-// ensure makes the class's consumer unless it is there already.
+// ensure creates the class's consumer if it does not exist.
 func (s *source) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, consumerSetup)
 	defer cancel()
@@ -133,7 +134,7 @@ func (s *subscription) Next(outer context.Context) (queue.Delivery, error) {
 			return d, nil
 		case err != nil && ctx.Err() == nil:
 			s.q.log.Debug().Err(err).Msg("pulling again")
-			_ = pause(ctx, s.pauses.NextBackOff()) // the loop looks at ctx
+			_ = pause(ctx, s.pauses.NextBackOff()) // the loop checks ctx
 		}
 	}
 	s.abandon()
@@ -143,7 +144,7 @@ func (s *subscription) Next(outer context.Context) (queue.Delivery, error) {
 	return nil, errClosed
 }
 
-// begin makes Close able to end the Next that starts here.
+// begin registers the Next that starts here, so that Close can end it.
 func (s *subscription) begin(cancel context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +155,7 @@ func (s *subscription) begin(cancel context.CancelFunc) bool {
 	return true
 }
 
-// end is the last thing Next does.
+// end is the last call of every Next.
 func (s *subscription) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,9 +165,10 @@ func (s *subscription) end() {
 	}
 }
 
-// next asks for one task and waits for it; nil means none came in time. Of several classes
-// it first takes a task that is there, the classes taking turns: requests that wait at
-// several consumers bring several tasks when they are answered at once.
+// next requests one task and waits for it; it returns nil when none comes in time. With
+// several classes, it first takes a task that is available at once; the classes take turns.
+// Only then does it wait at all consumers: several of them could answer at the same time,
+// and bring several tasks.
 func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
 	if len(s.sources) == 1 {
 		m, err := s.sources[0].message(ctx, (*pull).one)
@@ -183,8 +185,8 @@ func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
 	return s.q.deliver(m), err
 }
 
-// any waits for a message of any source. It withdraws the requests to the others, and hands
-// back what they have brought in the same moment.
+// any waits for a message from any source. It withdraws the requests to the other sources.
+// Messages that these bring at the same moment go back to the queue.
 func (s *subscription) any(ctx context.Context) (first *nats.Msg, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -217,7 +219,8 @@ func (s *subscription) any(ctx context.Context) (first *nats.Msg, err error) {
 	return nil, err
 }
 
-// message asks the class's consumer for a message. After an error the request is withdrawn.
+// message requests a message from the class's consumer. After an error, it withdraws the
+// request.
 func (s *source) message(ctx context.Context, ask func(*pull, context.Context) (*nats.Msg, error)) (m *nats.Msg, err error) {
 	defer func() {
 		if err != nil {
@@ -240,8 +243,8 @@ func (s *source) message(ctx context.Context, ask func(*pull, context.Context) (
 	return ask(s.pull, ctx)
 }
 
-// abandon withdraws requests that may still be waiting at the server. What
-// arrives in spite of that is handed back at once.
+// abandon withdraws requests that may still wait at the server. If a task arrives
+// nevertheless, it goes back to the queue at once.
 func (s *subscription) abandon() {
 	for _, src := range s.sources {
 		src.abandon()
@@ -255,20 +258,20 @@ func (s *source) abandon() {
 	}
 }
 
-// Close implements queue.Subscription; it may also be called while Next waits.
+// Close implements queue.Subscription. It may also be called while Next waits.
 func (s *subscription) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	if s.cancel != nil {
-		s.cancel() // Next abandons the request
+		s.cancel() // then Next abandons the request
 		return
 	}
 	s.abandon()
 }
 
-// deliver makes a delivery of a message; it returns nil when there is no message, and when
-// it holds no task, having removed it from the queue.
+// deliver returns the delivery for a message. It returns nil when there is no message. If
+// the message is not a task, deliver removes it from the queue and returns nil.
 func (q *Queue) deliver(m *nats.Msg) queue.Delivery {
 	if m == nil {
 		return nil

@@ -9,27 +9,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// rewatchEvery is how often a watch is begun anew: after a reconnect the server may
+// rewatchEvery is how often a watch is started again: after a reconnect, the server may
 // report no more changes to the old one.
 const rewatchEvery = 15 * time.Second
 
-// watcher remembers what it has handed over.
+// watcher remembers which entries it has passed to handle.
 //
-// Invariant: handle has had the newest value of every record whose revision is at
-// most last. One number is enough, because the bucket reports in order of revisions.
+// Invariant: handle has had the newest value of every record whose revision is at most
+// last. One number is enough, because the bucket reports in the order of revisions.
 type watcher struct {
 	r       *Records
 	handle  func(Entry)
-	last    uint64    // greatest revision handed over
-	created time.Time // of the bucket that last belongs to
-	// renewed is closed when the bucket was made again: what is watched then is gone.
+	last    uint64    // greatest revision passed to handle
+	created time.Time // creation time of the bucket to which last belongs
+	// renewed is closed when the bucket was created again: then the watched bucket is gone.
 	renewed <-chan struct{}
 }
 
-// Watch calls handle for every record and for every change of one, oldest
-// first, until ctx ends. It may skip values that were soon replaced, never the
-// newest. Removed records are not reported. It reads what has changed only, and
-// remembers no record.
+// Watch calls handle for every record and for every change of a record, the oldest first,
+// until ctx ends. It may skip values that were replaced soon, but never the newest. It does
+// not report removed records. It reads only what has changed, and stores no record.
 func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	w := &watcher{r: r, handle: handle}
 	connected := r.c.nc.StatusChanged(nats.CONNECTED)
@@ -54,7 +53,7 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	}
 }
 
-// once hands over what is new, until it is time to begin anew.
+// once passes new entries to handle, until it is time to start the watch again.
 func (w *watcher) once(ctx context.Context, connected <-chan nats.Status) error {
 	updates, stop, err := w.begin(ctx)
 	if err != nil {
@@ -84,7 +83,7 @@ func (w *watcher) once(ctx context.Context, connected <-chan nats.Status) error 
 	}
 }
 
-// begin asks the bucket for what comes after last.
+// begin asks the bucket for all entries after last.
 func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueEntry, stop func(), err error) {
 	kv, err := w.r.bucket.get(ctx)
 	if err != nil {
@@ -97,7 +96,7 @@ func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueE
 	if w.last > 0 {
 		options = append(options, jetstream.ResumeFromRevision(w.last+1))
 	}
-	ctx, cancel := context.WithCancel(ctx) // the client library waits for its end
+	ctx, cancel := context.WithCancel(ctx) // the client library waits until this context ends
 	kw, err := kv.WatchAll(ctx, options...)
 	if err != nil {
 		cancel()
@@ -106,8 +105,8 @@ func (w *watcher) begin(ctx context.Context) (updates <-chan jetstream.KeyValueE
 	return kw.Updates(), func() { abandon(w.r.c, kw); cancel() }, nil
 }
 
-// check begins with the first record again when the bucket is another than before:
-// somebody lost it, or restored an older one.
+// check starts with the first record again when the bucket is not the same as before: it
+// was lost, or an older one was restored.
 func (w *watcher) check(ctx context.Context, kv jetstream.KeyValue) error {
 	ctx, cancel := context.WithTimeout(ctx, rewatchEvery)
 	defer cancel()
@@ -121,7 +120,7 @@ func (w *watcher) check(ctx context.Context, kv jetstream.KeyValue) error {
 	return nil
 }
 
-// see hands an entry over, unless it was handed over before.
+// see passes an entry to handle, unless it did so before.
 func (w *watcher) see(e jetstream.KeyValueEntry) {
 	if e.Revision() <= w.last {
 		return

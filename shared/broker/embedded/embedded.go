@@ -1,10 +1,10 @@
-// Package embedded runs a NATS server with JetStream inside this process, for
-// `train` without servers and for tests.
+// Package embedded runs a NATS server with JetStream inside this process, for `train`
+// without servers and for tests.
 //
-// It owns the server's options and its end. Clients connect through
-// broker.Config.InProcess, or over the network when it listens.
+// It owns the server's options and its shutdown. Clients connect through
+// broker.Config.InProcess, or over the network if the server listens there.
 //
-// Invariant: after Close no goroutine, port or temporary file is left.
+// Invariant: after Close, no goroutine, port or temporary file is left.
 package embedded
 
 import (
@@ -18,23 +18,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config sets a server up; the zero value is private to the process and keeps nothing.
+// Config configures a server. The zero value is a server that only this process can reach,
+// and that keeps nothing after Close.
 type Config struct {
-	// Dir keeps what JetStream stores; "" stores in a temporary folder that
-	// Close removes.
+	// Dir is the folder for JetStream's data; "" means a temporary folder that Close
+	// removes.
 	Dir string
-	// Host and Port to listen at; Host "" means no network at all, Port 0
-	// then has no meaning. Port -1 picks a free one.
+	// Host and Port are the address on which the server listens. Host "" means no network
+	// at all; then Port is ignored. Port -1 chooses a free port.
 	Host string
 	Port int
-	// SyncAlways: a confirmed write is on the disk. Otherwise the disk may be
-	// up to two minutes behind, which matters only when the machine dies.
+	// SyncAlways: a write is on the disk when it is confirmed. Otherwise it may reach the
+	// disk up to two minutes later, which matters only when the machine crashes.
 	SyncAlways bool
-	// Memory and Store limit JetStream, in bytes; default 1 GiB and 64 GiB.
+	// Memory and Store limit JetStream's memory and files, in bytes; default 1 GiB and 64
+	// GiB.
 	Memory, Store int64
 	// MaxPayload limits one message, in bytes; default 8 MiB.
 	MaxPayload int32
-	// NoJetStream leaves JetStream off.
+	// NoJetStream runs the server without JetStream.
 	NoJetStream bool
 	Log         zerolog.Logger
 }
@@ -45,10 +47,10 @@ type Server struct {
 	scratch string // temporary folder to remove, or ""
 }
 
-// startTimeout bounds the start, recovery of stored streams included.
+// startTimeout bounds the start, including the recovery of stored streams.
 const startTimeout = 30 * time.Second
 
-// Start runs a server until Close.
+// Start starts a server, which runs until Close.
 func Start(cfg Config) (*Server, error) {
 	srv := &Server{}
 	if cfg.Dir == "" && !cfg.NoJetStream {
@@ -72,7 +74,7 @@ func Start(cfg Config) (*Server, error) {
 	return srv, nil
 }
 
-// ready waits until the server takes connections, or has given up.
+// ready waits until the server accepts connections, or until its start has failed.
 func ready(s *server.Server, fatal <-chan string) error {
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); {
 		if s.ReadyForConnections(100 * time.Millisecond) {
@@ -115,7 +117,7 @@ func or[N int32 | int64](n, fallback N) N {
 // InProcessConn implements broker.InProcess.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.s.InProcessConn() }
 
-// URL is where the server listens, "" when it does not.
+// URL returns the address on which the server listens, "" when it does not listen.
 func (s *Server) URL() string {
 	if s.s.Addr() == nil {
 		return ""
@@ -123,7 +125,7 @@ func (s *Server) URL() string {
 	return s.s.ClientURL()
 }
 
-// Close stops the server and waits until it is gone.
+// Close stops the server and waits until it has ended.
 func (s *Server) Close() error {
 	s.s.Shutdown()
 	s.s.WaitForShutdown()

@@ -16,7 +16,8 @@ import (
 	"tributary/shared/broker/embedded"
 )
 
-// TestMain allows for one leak of the client library, see package broker's.
+// TestMain ignores one goroutine leak of the client library; see TestMain of package
+// broker.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))

@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logger gives the server's log to ours. What the server calls a notice is
-// detail to us; a fatal error of the server is an error, and ends nothing.
+// logger writes the server's log to the program's log. A notice of the server becomes a
+// debug line. A fatal error of the server becomes an error, and does not end the process.
 type logger struct {
 	log   zerolog.Logger
 	fatal chan<- string // capacity 1: the first fatal error
@@ -20,7 +20,8 @@ func (l logger) Errorf(f string, v ...any)  { l.log.Error().Msgf(trim(f), v...) 
 func (l logger) Debugf(f string, v ...any)  { l.log.Trace().Msgf(trim(f), v...) }
 func (l logger) Tracef(f string, v ...any)  { l.log.Trace().Msgf(trim(f), v...) }
 
-// Fatalf is told why the server cannot go on; it then shuts itself down.
+// Fatalf receives the reason why the server cannot continue. The server then shuts itself
+// down.
 func (l logger) Fatalf(f string, v ...any) {
 	l.log.Error().Msgf(trim(f), v...)
 	select {
