@@ -14,8 +14,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// A batch is the sum of its micro-batches along the tree, in any number of
-// threads, and also when it is too large to be computed at once.
+// A batch is the sum of its micro-batches along the tree, with any number of threads, and
+// also when it is too large to be computed at once.
 func TestABatchIsTheSumOfItsMicrobatches(t *testing.T) {
 	threads := team.New(2)
 	defer threads.Close()
@@ -73,7 +73,7 @@ func TestABatchIsTheSumOfItsMicrobatches(t *testing.T) {
 	})
 }
 
-// A hook that says so ends a pass, in threads and in halves too.
+// When the Step hook returns false, the computation ends, in threads and in halves too.
 func TestAPassIsStopped(t *testing.T) {
 	threads := team.New(2)
 	defer threads.Close()

@@ -8,11 +8,11 @@ import (
 // space is one thread's buffers for a chunk of samples. R is the chunk's columns.
 type space struct {
 	e     *Executor
-	rows  blas.Panels   // features [R, I], where they are not kept for the whole batch
+	rows  blas.Panels   // features [R, I], if they are not kept for the whole batch
 	x     blas.Panels   // features [I, R]
 	y     []blas.Panels // per node: outputs [O, R]
 	keep  []blas.Panels // per node that keeps: [O, R]
-	ready []blas.Panels // per node: what Prepare makes, for panels of width
+	ready []blas.Panels // per node: what Prepare makes, for panels of this width
 	width int
 	d     [2]blas.Panels
 	turn  []float32 // gradient of the outputs [R, Outputs]
@@ -20,12 +20,13 @@ type space struct {
 
 	narrow   bool
 	frame    model.Frame
-	back     model.Frame // of the producer
-	producer int         // the node whose gradient Receive hears of; −1: nobody's
+	back     model.Frame // for the producer
+	producer int         // the node whose gradient Receive completes; −1: none
 }
 
-// begin makes room for a network. To predict on few rows, panels are narrow: the
-// products are those of matrices with vectors. Training has enough rows, or is short.
+// begin makes room for the network of the executor. Panels are narrow for a prediction,
+// which may have few rows: its products are those of matrices with vectors. Training does
+// not need narrow panels: it has enough rows, or it is short.
 func (s *space) begin(narrow bool) {
 	s.narrow = narrow
 	nodes := len(s.e.nodes())
@@ -34,7 +35,7 @@ func (s *space) begin(narrow bool) {
 	s.width = 0
 }
 
-// reset makes p a matrix of a chunk.
+// reset makes p a matrix of a chunk, with narrow panels if the space is narrow.
 func (s *space) reset(p *blas.Panels, rows, columns int) {
 	if s.narrow {
 		p.ResetNarrow(rows, columns)
@@ -43,7 +44,8 @@ func (s *space) reset(p *blas.Panels, rows, columns int) {
 	p.Reset(rows, columns)
 }
 
-// prepare has the layers prepare for chunks whose panels are as wide as that of x.
+// prepare lets the layers prepare for chunks whose panels are as wide as those of x. It
+// does this once per width.
 func (s *space) prepare() {
 	if s.width == s.x.Width() {
 		return
@@ -55,7 +57,7 @@ func (s *space) prepare() {
 	}
 }
 
-// gradient computes dz of all nodes and the loss terms of samples lo to hi.
+// gradient computes dz of all nodes, and the loss terms, for samples lo to hi.
 func (s *space) gradient(lo, hi int) {
 	e, nodes := s.e, s.e.nodes()
 	s.reset(&s.x, e.m.Network.Features(), hi-lo)
@@ -86,7 +88,7 @@ func (s *space) gradient(lo, hi int) {
 	}
 }
 
-// forward computes the outputs of all nodes for the chunk's features.
+// forward computes the outputs of all nodes for the features in x.
 func (s *space) forward(columns int) {
 	nodes := s.e.nodes()
 	s.prepare()
@@ -101,7 +103,7 @@ func (s *space) forward(columns int) {
 	}
 }
 
-// at points the frame at a node.
+// at sets the frame to node i.
 func (s *space) at(i int) {
 	node := &s.e.nodes()[i]
 	f := &s.frame
@@ -111,7 +113,7 @@ func (s *space) at(i int) {
 	}
 }
 
-// output is what a node gives; of −1, the features.
+// output returns the output of a node; for −1, the features.
 func (s *space) output(node int) *blas.Panels {
 	if node < 0 {
 		return &s.x
@@ -119,8 +121,8 @@ func (s *space) output(node int) *blas.Panels {
 	return &s.y[node]
 }
 
-// Receive turns units of a gradient that Backward has just computed into those that the
-// producer's sums are over.
+// Receive turns units of a gradient that Backward has just computed, d loss / d Y of the
+// producer, into d loss / d Z. The sums of the producer are over Z.
 func (s *space) Receive(from, to int) {
 	if s.producer < 0 {
 		return
@@ -133,7 +135,7 @@ func (s *space) Receive(from, to int) {
 	node.Differentiate(f, from, to)
 }
 
-// loss makes d, [Outputs, R], the last node's dz.
+// loss computes d [Outputs, R], the dz of the last node.
 func (s *space) loss(d *blas.Panels, lo, hi int) {
 	e := s.e
 	o, last := e.m.Network.Outputs(), len(e.nodes())-1

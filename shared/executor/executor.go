@@ -12,29 +12,29 @@ import (
 	"tributary/shared/objective"
 )
 
-// Executor is the buffers and the threads of one piece of work at a time, of any
-// network. Buffers grow to the greatest seen and are then used again, until Trim.
+// Executor holds the buffers and the threads that run one computation at a time, of any
+// network. Buffers grow to the largest size needed so far and are reused.
 type Executor struct {
 	team   *team.Team
-	budget int     // floats of a batch that are kept at a time
-	space  []space // of each thread
+	budget int     // floats of a batch that the executor keeps at a time
+	space  []space // one per thread
 	split
 
-	// Of the samples that are computed at a time, written by rows in the first phase of
-	// a gradient. B is their number, I and O are a layer's.
+	// Buffers for the samples that are computed at a time. The first phase of a gradient
+	// writes them row by row. B is the number of these samples; I and O belong to a layer.
 	inputs []blas.Panels    // per node: its input [B, I]
-	dz     []blas32.General // per node: [O, B], and room for the last samples' panel
+	dz     []blas32.General // per node: [O, B]; rows are padded for the panel of the last samples
 	z      []float32        // outputs [B, Outputs]
-	terms  []float64        // [B] of the loss, where it has them
+	terms  []float64        // [B], the loss terms, if the loss has terms
 	ones   blas.Panels      // [B, 1]
-	tree   blas.Tree        // of the micro-batches
-	sums   []objective.Sum  // of the micro-batches' losses
-	parts  []part           // of the second phase
-	left   []atomic.Int32   // parts of a block of units that are not done
+	tree   blas.Tree        // over the micro-batches
+	sums   []objective.Sum  // losses, one per micro-batch
+	parts  []part           // work items of the second phase
+	left   []atomic.Int32   // per block of units: parts that are not done
 	chunk  int              // samples in a chunk of the first phase
 	chunks int
-	next   [2]atomic.Int64 // chunk, part to be taken
-	done   atomic.Int64    // chunks and parts
+	next   [2]atomic.Int64 // the next chunk, and the next part, to take
+	done   atomic.Int64    // chunks and parts that are done
 	all    int
 	stop   atomic.Bool
 	final  sync.Mutex
@@ -48,7 +48,8 @@ type Executor struct {
 	hooks   Hooks
 }
 
-// New returns an executor that works in the threads of t; nil is the caller's one.
+// New returns an executor that works in the threads of t. If t is nil, it works in the
+// caller's goroutine only.
 func New(t *team.Team) *Executor {
 	e := &Executor{team: t, space: make([]space, t.Threads()), budget: Budget / 4}
 	for i := range e.space {
@@ -57,13 +58,14 @@ func New(t *team.Team) *Executor {
 	return e
 }
 
-// Gradient overwrites dst [P] with the sum over b's samples of d loss / d params, and
-// losses [micro-batches] with the sums of the samples' losses: those of a micro-batch
-// are one chain or reduction, and micro-batches are added along the tree. No samples give
-// zeros. A NaN in the outputs, or a class that there is none of, makes the loss NaN.
+// Gradient overwrites dst [P] with the sum of d loss / d params over the samples of b, for
+// the trained parameters. It overwrites losses [micro-batches] with the sum of the losses
+// of each micro-batch. Within a micro-batch, the losses are one chain or one reduction.
+// Micro-batches are added along the tree. A batch without samples gives zeros. A NaN in the
+// outputs, or a class that does not exist, makes the loss NaN.
 //
-// It fails with ErrStopped when a hook says so, and with a [*team.Panic] when a thread
-// has panicked; dst and losses then hold anything.
+// It fails with ErrStopped when Hooks.Step returns false, and with a [*team.Panic] when a
+// thread panicked. After an error, the contents of dst and losses are undefined.
 func (e *Executor) Gradient(dst []float32, losses []float64, m Model, b Batch, h Hooks) error {
 	e.m, e.trained = m, m.Network.Trained()
 	err := e.subtree(dst[:m.Network.Params()], losses, b, h, 0)
@@ -71,12 +73,13 @@ func (e *Executor) Gradient(dst []float32, losses []float64, m Model, b Batch, h
 	return err
 }
 
-// release forgets what belongs to the caller.
+// release drops the references to the caller's data.
 func (e *Executor) release() {
 	e.m, e.dst, e.losses, e.batch, e.hooks = Model{}, nil, nil, Batch{}, Hooks{}
 }
 
-// run computes the samples that are at hand: a batch, or a slice of its one micro-batch.
+// run computes samples that fit the budget: a whole batch, or one slice of a batch that has
+// one micro-batch.
 func (e *Executor) run(dst []float32, losses []float64, b Batch, s slice, h Hooks) error {
 	e.dst, e.losses, e.batch, e.slice, e.hooks = dst, losses, b, s, h
 	samples := b.samples()
@@ -102,12 +105,13 @@ func (e *Executor) run(dst []float32, losses []float64, b Batch, s slice, h Hook
 	return nil
 }
 
-// gradientWork is the two phases of a gradient. In the first, threads take chunks of
-// samples through all layers and back, since samples do not depend on each other. In the
-// second they take blocks of the parameters' gradients, which are sums over samples.
+// gradientWork runs the two phases of a gradient. In the first phase, threads take chunks
+// of samples and compute them through all layers and back; samples do not depend on each
+// other. In the second phase, threads take blocks of the parameters' gradients, which are
+// sums over samples.
 type gradientWork Executor
 
-// Do is one thread's share.
+// Do is the work of one thread.
 func (w *gradientWork) Do(thread int) {
 	e := (*Executor)(w)
 	s := &e.space[thread]
@@ -131,7 +135,7 @@ func (w *gradientWork) Do(thread int) {
 	}
 }
 
-// step notes a part of the work that is done.
+// step counts one chunk or part that is done. Thread 0 also calls the Step hook.
 func (e *Executor) step(thread int) {
 	done := e.done.Add(1)
 	if thread == 0 && e.hooks.Step != nil && !e.hooks.Step(int(done), e.all) {
@@ -139,13 +143,13 @@ func (e *Executor) step(thread int) {
 	}
 }
 
-// fit makes room for samples.
+// fit makes room for the given number of samples.
 func (e *Executor) fit(samples int) {
 	n := e.m.Network
 	nodes := n.Nodes()
 	e.inputs, e.dz = room(e.inputs, len(nodes)), room(e.dz, len(nodes))
-	// Rows of dz begin in cache lines of their own, an odd number of them apart, so
-	// that neighbours do not meet in the cache.
+	// Each row of dz starts at a cache line. Rows are an odd number of cache lines apart,
+	// so that neighbouring rows do not compete for the same cache sets.
 	stride := (samples+15)/16*16 | 16
 	for i := range nodes {
 		if nodes[i].Gradient().None() {
@@ -162,5 +166,5 @@ func (e *Executor) fit(samples int) {
 	}
 }
 
-// nodes are those of the network that is run.
+// nodes returns the nodes of the network that is running.
 func (e *Executor) nodes() []model.Node { return e.m.Network.Nodes() }

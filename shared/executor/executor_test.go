@@ -49,8 +49,8 @@ func TestNaNReachesTheLoss(t *testing.T) {
 	}
 }
 
-// The bits do not depend on the workspace's past, on where the arguments lie
-// in memory, or on what dst held.
+// The bits do not depend on what the executor computed before, on the addresses of the
+// arguments, or on the earlier contents of dst.
 func TestGradientIsPure(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		features, hidden := rapid.IntRange(1, 40).Draw(t, "features"), rapid.IntRange(1, 40).Draw(t, "hidden")
@@ -73,8 +73,8 @@ func TestGradientIsPure(t *testing.T) {
 	})
 }
 
-// Partials of a batch's parts add up to the whole's gradient, by any tree
-// within rounding; by one tree, to the bit.
+// The partials of the parts of a batch add up to the gradient of the whole batch: along
+// another tree within rounding, along the same tree bit for bit.
 func TestGradientIsASum(t *testing.T) {
 	const rows, features = 12, 6
 	n := compile(t, job.SoftmaxCrossEntropy, features, layer(5, job.ReLU), layer(3, ""))
@@ -142,7 +142,8 @@ func BenchmarkGradient(b *testing.B) {
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
-// BenchmarkForward is prediction: few rows read all weights, many share them.
+// BenchmarkForward measures prediction. Few rows read all weights; many rows share one
+// read.
 func BenchmarkForward(b *testing.B) {
 	n := compile(b, job.SoftmaxCrossEntropy, 784, layer(256, job.ReLU), layer(128, job.ReLU), layer(10, ""))
 	params := make([]float32, n.Params())

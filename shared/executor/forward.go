@@ -1,13 +1,14 @@
 package executor
 
-// forwardFloats bounds the outputs that Forward hands over at a time: 16 MiB.
+// forwardFloats limits the outputs that Forward passes to its callback at a time: 16 MiB.
 const forwardFloats = 4 << 20
 
-// Forward computes the network's outputs (logits, for a classifying objective) for rows
-// x, each [Features], and hands them to each, slice after slice in order: z [hi−lo, Outputs]
-// of rows lo to hi, valid until each returns. All slices but the last have a multiple of
-// 16 rows. The outputs of a row do not depend on the rows beside it. It ends early with an
-// error of each, and with a [*team.Panic] when a thread has panicked.
+// Forward computes the network's outputs for the rows x, each [Features]. With a
+// classifying objective the outputs are logits. Forward passes them to each, slice after
+// slice in order: z [hi−lo, Outputs] holds the outputs of rows lo to hi, and is valid until
+// each returns. Every slice except the last has a multiple of 16 rows. The outputs of a row
+// do not depend on the other rows. Forward stops at the first error of each and returns it.
+// It fails with a [*team.Panic] when a thread panicked.
 func (e *Executor) Forward(m Model, x [][]float32, each func(lo, hi int, z []float32) error) error {
 	e.m = m
 	defer e.release()
@@ -27,15 +28,15 @@ func (e *Executor) Forward(m Model, x [][]float32, each func(lo, hi int, z []flo
 	return nil
 }
 
-// forwardSamples is the most rows of a slice of Forward.
+// forwardSamples returns the largest number of rows in a slice of Forward.
 func (e *Executor) forwardSamples() int {
 	return max(sliceGrain, forwardFloats/e.m.Network.Outputs()/sliceGrain*sliceGrain)
 }
 
-// forwardWork is the forward pass: threads take chunks of rows.
+// forwardWork is the forward pass. Threads take chunks of rows.
 type forwardWork Executor
 
-// Do is one thread's share.
+// Do is the work of one thread.
 func (w *forwardWork) Do(thread int) {
 	e := (*Executor)(w)
 	s := &e.space[thread]

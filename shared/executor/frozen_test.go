@@ -11,8 +11,8 @@ import (
 	"tributary/shared/model"
 )
 
-// A network with frozen layers has the outputs and the losses of one that is trained whole,
-// and of its gradient the tensors that are trained; frozen parameters are not touched.
+// A network with frozen layers has the same outputs and losses as one that is trained
+// completely. Its gradient has only the trained tensors. Frozen parameters are not changed.
 func TestFrozenLayers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		features, rows := rapid.IntRange(1, 20).Draw(t, "features"), rapid.IntRange(1, 80).Draw(t, "rows")

@@ -29,8 +29,8 @@ func random(n int, index uint64, scale float32) []float32 {
 	return v
 }
 
-// twin is a network and its loss once more, in float64, one row and one
-// number at a time, with the standard library's functions.
+// twin computes the same network and loss in float64, one row and one number at a time,
+// with the functions of the standard library.
 type twin struct {
 	layers []job.Layer
 	loss   job.Loss
@@ -104,7 +104,7 @@ func loss64(l job.Loss, z []float64, y []float32) float64 {
 	}
 }
 
-// total is the sum over the rows.
+// total returns the sum of the losses over the rows.
 func (n twin) total(params []float64, x, y []float32, rows int) float64 {
 	s := 0.0
 	for r := range rows {
@@ -126,7 +126,7 @@ func labels(l job.Loss, rows, outputs int) []float32 {
 }
 
 // Every activation with every loss, with and without biases, in one, two and three layers:
-// each element of the gradient against the central difference of the twin.
+// each element of the gradient equals the central difference of the twin.
 func TestGradientIsCentralDifference(t *testing.T) {
 	const rows, features, eps = 5, 4, 1e-5
 	for _, loss := range []job.Loss{job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError} {

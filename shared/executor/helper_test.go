@@ -11,7 +11,7 @@ import (
 	"tributary/shared/objective"
 )
 
-// network is a network with its objective, and an executor for one micro-batch.
+// network holds a network, its objective, and an executor that runs one micro-batch.
 type network struct {
 	*model.Network
 	of objective.Objective
@@ -30,12 +30,12 @@ func (n network) under(params []float32) executor.Model {
 	return executor.Model{Network: n.Network, Objective: n.of, Weights: model.Weights{Trained: params}}
 }
 
-// rowsOf is x [rows, features] row by row.
+// rowsOf returns x [rows, features] as a slice of rows.
 func rowsOf(x []float32, rows, features int) [][]float32 {
 	return slices.AppendSeq(make([][]float32, 0, rows), slices.Chunk(x[:rows*features], features))
 }
 
-// gradient is that of one micro-batch; x is [rows, Features].
+// gradient returns the gradient of one micro-batch; x is [rows, Features].
 func (n network) gradient(t require.TestingT, dst []float32, e *executor.Executor, params, x, y []float32, rows int) float64 {
 	var loss [1]float64
 	b := executor.Batch{X: rowsOf(x, rows, n.Features()), Y: y, Bounds: []int{0, rows}}
@@ -43,7 +43,7 @@ func (n network) gradient(t require.TestingT, dst []float32, e *executor.Executo
 	return loss[0]
 }
 
-// forward is the outputs [rows, Outputs].
+// forward returns the outputs [rows, Outputs].
 func (n network) forward(t require.TestingT, e *executor.Executor, params, x []float32, rows int) (z []float32) {
 	require.NoError(t, e.Forward(n.under(params), rowsOf(x, rows, n.Features()), func(lo, hi int, part []float32) error {
 		require.Len(t, part, (hi-lo)*n.Outputs())

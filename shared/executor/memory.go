@@ -6,17 +6,18 @@ import (
 	"tributary/shared/tree"
 )
 
-// GradientBytes returns about the memory in bytes that an executor of so many threads takes
-// for a gradient over samples in micro-batches, beside the parameters and the gradient:
+// GradientBytes estimates the memory, in bytes, that an executor with the given number of
+// threads takes for a gradient over the given samples and micro-batches. The parameters and
+// the gradient are not counted. It counts:
 //
-//   - the halves of a batch that is computed in parts: a vector for each depth;
-//   - of the samples that are computed at a time: each layer's inputs and dz, the
+//   - for a batch that is computed in halves: one vector per level of the tree;
+//   - for the samples that are computed at a time: the inputs and dz of each layer, the
 //     outputs and the loss terms;
-//   - of each thread: all layers' inputs and outputs for one chunk of samples, what
-//     layers keep, two gradients, and the biases as panels.
+//   - for each thread: the inputs and outputs of all layers for one chunk of samples,
+//     what layers keep, two gradients, and the biases as panels.
 //
-// Panels are padded. That is much when the layers are wide and the samples are between
-// eight and a panel's columns.
+// Panels are padded. The padding is large when layers are wide and the number of samples is
+// between eight and the columns of a panel.
 func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 	leaf, vectors := (samples+microbatches-1)/microbatches, 0
 	for leaves := microbatches; leaves > 1 && 2*n.Width()*samples > Budget/4; vectors++ {
@@ -34,14 +35,14 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 	return 4 * (int64(vectors)*int64(n.Params()) + batch + int64(threads)*threadFloats(n, samples, threads, true))
 }
 
-// ForwardBytes returns about the memory in bytes that an executor of so many threads
-// takes for the outputs of so many rows.
+// ForwardBytes estimates the memory, in bytes, that an executor with the given number of
+// threads takes to compute the outputs of the given number of rows.
 func ForwardBytes(n *model.Network, rows, threads int) int64 {
 	rows = max(1, min(rows, max(sliceGrain, forwardFloats/n.Outputs())))
 	return 4 * (int64(rows)*int64(n.Outputs()) + int64(threads)*threadFloats(n, rows, threads, false))
 }
 
-// threadFloats is what a thread has for a chunk.
+// threadFloats returns the floats that one thread needs for a chunk.
 func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	chunk := min(samples, chunkSamples(n.Params(), n.Width(), samples, threads, Budget/4))
 	of := func(units int) int64 { return blas.NarrowFloats(units, chunk) }
@@ -63,7 +64,8 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	return floats
 }
 
-// grow returns n floats, of b when it has them; what they hold is undefined.
+// grow returns a slice of n floats. It reuses b if b is large enough. The contents are
+// undefined.
 func grow(b []float32, n int) []float32 {
 	if cap(b) < n {
 		return make([]float32, n)
@@ -71,7 +73,7 @@ func grow(b []float32, n int) []float32 {
 	return b[:n]
 }
 
-// room returns b with at least n elements, those that there are as they were.
+// room returns b with at least n elements. It keeps the elements of b.
 func room[T any](b []T, n int) []T {
 	if len(b) < n {
 		b = append(b, make([]T, n-len(b))...)

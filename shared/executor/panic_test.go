@@ -12,7 +12,7 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// brittle is a layer that panics in the call of a place that comes after some others.
+// brittle is a layer that panics in the n-th call of one of its methods.
 type brittle struct {
 	model.Layer
 	place string
@@ -39,8 +39,8 @@ func (b *brittle) Differentiate(f *model.Frame, from, to int) {
 
 func (b *brittle) Gradient() model.Gradient { b.at("gradient"); return b.Layer.Gradient() }
 
-// A layer that panics in any thread and at any place is an error; executor and threads are as
-// good as new.
+// A layer that panics, in any thread and in any method, gives an error. The executor and
+// its threads work as before afterwards.
 func TestALayerThatPanicsIsAnError(t *testing.T) {
 	threads := team.New(2)
 	defer threads.Close()

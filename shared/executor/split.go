@@ -5,26 +5,26 @@ import (
 	"tributary/shared/tree"
 )
 
-// Budget is about the bytes that an executor keeps of the samples that it computes at a
-// time: inputs and gradients of all layers.
+// Budget is about the memory, in bytes, that an executor uses for the samples that it
+// computes at a time: the inputs and gradients of all layers.
 const Budget = 256 << 20
 
-// sliceGrain divides the samples of every slice but the last: the elements of a loss are
-// added in 16 lanes.
+// sliceGrain divides the number of samples of every slice except the last, because the
+// elements of a loss are added in 16 lanes.
 const sliceGrain = 16
 
-// split is the buffers of batches that are computed in parts.
+// split holds the buffers for batches that are computed in halves or slices.
 type split struct {
-	rights [][]float32 // by depth: the right half's gradient [P]
-	bounds [][]int     // by depth: the half's bounds
+	rights [][]float32 // per depth: the gradient of the right half [P]
+	bounds [][]int     // per depth: the bounds of the half
 	slices [2]int      // the bounds of a slice
 }
 
-// slice says which part of a micro-batch is computed.
+// slice says whether the slice is the first, the last, or both, of its micro-batch.
 type slice struct{ first, last bool }
 
-// subtree computes a batch, half by half along the tree when it is larger than the
-// budget.
+// subtree computes a batch. If the batch is larger than the budget, subtree computes it
+// half by half along the tree.
 func (e *Executor) subtree(dst []float32, losses []float64, b Batch, h Hooks, depth int) error {
 	leaves, samples := len(b.Bounds)-1, b.samples()
 	switch {
@@ -59,8 +59,8 @@ func (e *Executor) subtree(dst []float32, losses []float64, b Batch, h Hooks, de
 	return nil
 }
 
-// leaf computes a batch of one micro-batch in slices of samples. Each continues the chains
-// of the one before.
+// leaf computes a batch of one micro-batch in slices of samples. Each slice continues the
+// floating-point sums of the slice before.
 func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error {
 	samples, per := b.samples(), e.sliceSamples()
 	for lo := 0; lo < samples; lo += per {
@@ -80,12 +80,13 @@ func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error
 	return nil
 }
 
-// sliceSamples is the samples of a slice.
+// sliceSamples returns the number of samples of a slice.
 func (e *Executor) sliceSamples() int {
 	return max(sliceGrain, e.budget/(2*e.m.Network.Width())/sliceGrain*sliceGrain)
 }
 
-// half is micro-batches lo to hi of b, until the next call for the same depth.
+// half returns the micro-batches lo to hi of b. The result is valid until the next call
+// with the same depth.
 func (e *Executor) half(b Batch, lo, hi, depth int) Batch {
 	begin, end, t := b.Bounds[lo], b.Bounds[hi], e.m.targets()
 	bounds := e.bounds[depth][:0]
@@ -96,8 +97,9 @@ func (e *Executor) half(b Batch, lo, hi, depth int) Batch {
 	return Batch{X: b.X[begin:end], Y: b.Y[begin*t : end*t], Bounds: bounds}
 }
 
-// part is the hooks of a part of the work that begins after `before` of `all` and is
-// `length` of them. Its ranges of the gradient are not final.
+// part returns the hooks for a part of the work. The part starts after `before` of `all`
+// units and has `length` of them. It has no Final hook, because the ranges of its gradient
+// are not final.
 func (h Hooks) part(before, length, all int) Hooks {
 	if h.Step == nil {
 		return Hooks{}

@@ -9,20 +9,20 @@ import (
 	"tributary/shared/numeric/blas"
 )
 
-// part is a piece of the second phase: units [i, iEnd) and columns [j, jEnd) of a node's
-// product [O, I], with the units' column sums where j is 0; or, of node −1, the losses of
-// micro-batches [i, iEnd).
+// part is one work item of the second phase. It computes units [i, iEnd) and columns [j,
+// jEnd) of a node's product [O, I], and, if j is 0, the column sums of these units. If node
+// is −1, it computes the losses of micro-batches [i, iEnd).
 type part struct {
 	node             int
 	i, iEnd, j, jEnd int
-	block            int // of units, counted over all nodes
+	block            int // the block of units, numbered over all nodes
 }
 
-// How the work is cut. Weights are read once for each chunk of samples, so a chunk has
-// many where they come from memory; when all weights stay in the second-level cache,
-// it is the chunk's inputs and outputs that should stay beside them. In between,
-// shorter chunks help a thread that comes late. In the second phase a block of dz
-// and a panel of inputs stay in the cache.
+// The sizes of chunks and parts. A thread reads the weights once per chunk of samples. If
+// the weights come from memory, a chunk therefore has many samples. If all weights fit into
+// the second-level cache, a chunk is small enough that its inputs and outputs fit too. For
+// sizes between these, shorter chunks help a thread that starts late. In the second phase,
+// a block of dz and a panel of inputs stay in the cache.
 const (
 	mostSamples  = 256
 	leastSamples = 32
@@ -36,8 +36,8 @@ const (
 	leastPart    = 1 << 18 // multiply-adds
 )
 
-// plan cuts the work into chunks and parts: more than there are threads, so that
-// they come to an end together.
+// plan splits the work into chunks and parts. There are more of them than threads, so that
+// all threads finish at about the same time.
 func (e *Executor) plan(samples int) {
 	n, threads := e.m.Network, e.team.Threads()
 	e.chunk = chunkSamples(n.Params(), n.Width(), samples, threads, e.budget)
@@ -71,8 +71,8 @@ func (e *Executor) plan(samples int) {
 	e.all = e.chunks + len(e.parts)
 }
 
-// chunkSamples is how many samples a chunk of the first phase has. The buffers of a
-// thread for a chunk hold up to three times its width.
+// chunkSamples returns how many samples a chunk of the first phase has. The buffers of a
+// thread for a chunk hold up to three times width floats per sample.
 func chunkSamples(params, width, samples, threads, budget int) int {
 	perThread := (samples + threads - 1) / threads
 	most := mostSamples
@@ -87,7 +87,8 @@ func chunkSamples(params, width, samples, threads, budget int) int {
 	return roundUp((samples+chunks-1)/chunks, sampleGrain)
 }
 
-// planNode appends the parts of a node and returns the number of blocks so far.
+// planNode appends the parts of a node. block is the number of blocks before it; planNode
+// returns the number after it.
 func (e *Executor) planNode(node, samples, target, block int) int {
 	out, in := e.nodes()[node].Output().Units, e.m.Network.Source(node).Units
 	if e.nodes()[node].Gradient().None() {
@@ -106,7 +107,7 @@ func (e *Executor) planNode(node, samples, target, block int) int {
 	return block
 }
 
-// sum computes a part.
+// sum computes one part.
 func (e *Executor) sum(s *space, q *part) {
 	if q.node < 0 {
 		e.lossesOf(q)
@@ -131,7 +132,7 @@ func (e *Executor) sum(s *space, q *part) {
 	}
 }
 
-// lossesOf adds the losses of micro-batches.
+// lossesOf adds up the losses of the micro-batches of a part.
 func (e *Executor) lossesOf(q *part) {
 	o, t, of := e.m.Network.Outputs(), e.m.targets(), e.m.Objective
 	for i := q.i; i < q.iEnd; i++ {
@@ -143,7 +144,7 @@ func (e *Executor) lossesOf(q *part) {
 	}
 }
 
-// counters returns n counts of 0, b's when it has as many.
+// counters returns n counters that are 0. It reuses b if b is large enough.
 func counters(b []atomic.Int32, n int) []atomic.Int32 {
 	if cap(b) < n {
 		return make([]atomic.Int32, n)

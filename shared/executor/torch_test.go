@@ -16,7 +16,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// vector is base64 of little-endian float32.
+// vector decodes base64 of little-endian float32.
 type vector []float32
 
 func (v *vector) UnmarshalJSON(data []byte) error {
@@ -33,7 +33,7 @@ func (v *vector) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// torchFixture is what testdata/make_fixtures.py writes.
+// torchFixture is the format of the files that testdata/make_fixtures.py writes.
 type torchFixture struct {
 	Batch int
 	Sets  map[string]struct {
@@ -73,8 +73,8 @@ func readTorch(t *testing.T) torchFixture {
 	return fixture
 }
 
-// From the same weights and rows, every step's loss is PyTorch's within 1e-4
-// relative for 100 steps, and so are the final weights.
+// From the same weights and rows, the loss of every step equals PyTorch's within 1e-4
+// relative for 100 steps. The same holds for the final weights.
 func TestFollowsTorch(t *testing.T) {
 	fixture := readTorch(t)
 	for _, m := range fixture.Models {
@@ -114,8 +114,8 @@ func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun)
 	t.Logf("greatest relative difference of a loss %.1e, of a final weight %.1e absolute", worst, largest)
 }
 
-// Tensors are named and laid out as in the state_dict of a module whose
-// attribute layers is an nn.Sequential.
+// Tensors have the names and layout of the state_dict of a module whose attribute layers is
+// an nn.Sequential.
 func TestTensorsAreTorchs(t *testing.T) {
 	fixture := readTorch(t)
 	for _, m := range fixture.Models {
