@@ -7,8 +7,8 @@ import (
 	"tributary/shared/numeric"
 )
 
-// softmaxCrossEntropy is −log softmax(z)[y], an output a class. Its gradient is
-// softmax(z) − onehot(y).
+// softmaxCrossEntropy is the loss −log softmax(z)[y], with one output per class. Its
+// gradient is softmax(z) − onehot(y).
 type softmaxCrossEntropy struct{ mean }
 
 func (softmaxCrossEntropy) Loss() job.Loss         { return job.SoftmaxCrossEntropy }
@@ -52,8 +52,8 @@ func (softmaxCrossEntropy) Probabilities(p, z []float32, outputs int) {
 	numeric.Softmax(p[:len(z)], z, outputs)
 }
 
-// sigmoidCrossEntropy is −log σ(z) of the second of two classes and −log σ(−z) of the
-// first, with one output. Its gradient is σ(z) − y.
+// sigmoidCrossEntropy is the loss for two classes with one output: −log σ(z) for the second
+// class, −log σ(−z) for the first. Its gradient is σ(z) − y.
 type sigmoidCrossEntropy struct{ mean }
 
 func (sigmoidCrossEntropy) Loss() job.Loss      { return job.SigmoidCrossEntropy }
@@ -107,7 +107,8 @@ func (sigmoidCrossEntropy) Class(z []float32) int {
 	}
 }
 
-// Probabilities computes σ(−z) for the first class: 1 − σ(z) is 0 where it is only small.
+// Probabilities writes σ(−z) for the first class, not 1 − σ(z): 1 − σ(z) is 0 where σ(−z)
+// is only small.
 func (sigmoidCrossEntropy) Probabilities(p, z []float32, _ int) {
 	for i, v := range z {
 		p[2*i], p[2*i+1] = -v, v
@@ -117,7 +118,8 @@ func (sigmoidCrossEntropy) Probabilities(p, z []float32, _ int) {
 
 const crossEntropyTitle = "cross-entropy (nats per row)"
 
-// greatest is the place of the first of the greatest; −1 when one is NaN.
+// greatest returns the index of the greatest element, the first if several are equal; −1 if
+// an element is NaN.
 func greatest(z []float32) int {
 	best := 0
 	for i, v := range z {

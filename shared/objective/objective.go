@@ -1,17 +1,18 @@
-// Package objective is what training makes small: a loss, one type for each.
+// Package objective defines the losses that training minimizes: one type per loss.
 //
-// It owns everything that depends on which loss a job has: its gradient, the shape of
-// the targets, what a batch's gradient is divided by, how many classes the outputs
-// speak of, which class or probabilities they say, and how people read the figure.
-// Other packages ask an Objective and never look at the loss's name. Package model
-// computes with it, package metric counts with it, package registry answers with it.
+// It owns everything that depends on the loss of a job: the gradient, the shape of the
+// targets, the divisor of a batch's gradient, and the number of classes that the outputs
+// stand for. It also owns how to read a class or probabilities from outputs, and how people
+// read the loss. Other packages call an Objective; they never compare the name of the loss.
+// Package plan checks a spec with it, package executor computes with it, package metric
+// computes figures with it, and package registry answers requests with it.
 //
-// A term is what the loss is a mean over: a row of a table.
+// A term is what the loss is a mean over: one row of a table.
 //
 // Shapes in comments: B terms, O outputs, C classes. Matrices are row-major.
 //
-// Invariant: the loss of rows that are added piece after piece is, bit for bit, that
-// of all of them at once.
+// Invariant: adding rows piece by piece gives the same loss, bit for bit, as adding all
+// rows at once.
 package objective
 
 import (
@@ -23,60 +24,64 @@ import (
 
 // Objective is a loss. It is immutable and safe for concurrent use.
 type Objective interface {
-	// Loss is its name in a spec.
+	// Loss returns the name of the loss in a spec.
 	Loss() job.Loss
-	// Title names the figure and its unit for people; label is the label's unit.
+	// Title returns the name and the unit of the loss for people. label is the unit of the
+	// label.
 	Title(label string) string
 
-	// Check reports, as job.ErrInvalid, a number of outputs that it does not take.
+	// Check fails with job.ErrInvalid if the objective does not allow this number of
+	// outputs.
 	Check(outputs int) error
-	// CheckClasses reports, as job.ErrInvalid, a number of classes that it does not take.
+	// CheckClasses fails with job.ErrInvalid if the objective does not allow this number of
+	// classes.
 	CheckClasses(classes int) error
-	// Fit reports, as job.ErrInvalid, that outputs do not fit the label; path is where
-	// the spec says how many there are.
+	// Fit fails with job.ErrInvalid if the outputs do not fit the label. path is the place
+	// in the spec that sets the number of outputs.
 	Fit(path string, outputs int, label Label) error
-	// Classes is the number of classes that so many outputs speak of; 0 for a
+	// Classes returns the number of classes that this number of outputs stands for; 0 for a
 	// regression.
 	Classes(outputs int) int
-	// Targets is the number of floats of y that a term has.
+	// Targets returns the number of floats of y per term.
 	Targets(outputs int) int
 
-	// Gradient writes d loss / d z to d [B, O], each element rounded once, for outputs z
-	// [B, O] and targets y [B, Targets]. A loss that has terms also writes them to
-	// terms [B].
+	// Gradient writes d loss / d z to d [B, O], for outputs z [B, O] and targets y [B,
+	// Targets]. Each element is rounded once. If HasTerms is true, it also writes the terms
+	// of the loss to terms [B].
 	Gradient(d []float32, terms []float64, z, y []float32, outputs int)
-	// HasTerms reports whether the loss is a sum over terms, one after the other, and not
-	// one reduction over all elements.
+	// HasTerms reports whether the loss is a sum over terms, added one after the other. If
+	// not, it is one reduction over all elements.
 	HasTerms() bool
-	// Add adds the loss of more rows to s. The outputs of every piece but the last have
-	// a multiple of 16 elements. terms [B] are those that Gradient wrote; nil: they are
-	// computed.
+	// Add adds the loss of more rows to s. The outputs of every piece except the last have
+	// a multiple of 16 elements. terms [B] are the terms that Gradient wrote; if nil, Add
+	// computes them.
 	Add(s *Sum, terms []float64, z, y []float32, outputs int)
-	// Value is the loss of the rows that s has.
+	// Value returns the loss of the rows in s.
 	Value(s *Sum, outputs int) float64
 
-	// Divisor is what the sum of the gradients of so many terms is divided by, once.
+	// Divisor returns the number that the sum of the gradients of this many terms is
+	// divided by, once.
 	Divisor(terms int64) float32
-	// Mean is the loss of so many terms as people read it, of their sum.
+	// Mean returns the loss as people read it. loss is the sum over this many terms.
 	Mean(loss float64, terms int64) float64
 
-	// Class is the class that one row of outputs [O] says: the first of the greatest. It
-	// is −1 when an output is NaN.
+	// Class returns the class that one row of outputs [O] predicts. If several classes are
+	// equally likely, it returns the first. It returns −1 when an output is NaN.
 	Class(z []float32) int
 	// Probabilities writes the probability of each class to p [B, C], for outputs z [B, O].
 	Probabilities(p, z []float32, outputs int)
 }
 
-// Label is what the rows of a dataset are labelled with.
+// Label describes the labels of a dataset.
 type Label struct {
-	Classes int // 0: numbers
+	Classes int // number of classes; 0 if the labels are numbers
 	Columns int
 }
 
-// all lists the objectives in the order in which people are told of them.
+// all lists the objectives in the order in which messages name them.
 var all = []Objective{softmaxCrossEntropy{}, sigmoidCrossEntropy{}, meanSquaredError{}, halfSquaredError{}}
 
-// Of returns the objective of a loss; job.ErrInvalid when there is none.
+// Of returns the objective of a loss. It fails with job.ErrInvalid if there is none.
 func Of(loss job.Loss) (Objective, error) {
 	names := make([]string, len(all))
 	for i, o := range all {
@@ -88,7 +93,8 @@ func Of(loss job.Loss) (Objective, error) {
 	return nil, fmt.Errorf("loss: %.40q: want %s: %w", string(loss), strings.Join(names, ", "), job.ErrInvalid)
 }
 
-// mean is the division of an objective that is a mean over its terms.
+// mean is embedded in objectives that are a mean over their terms: it divides by the number
+// of terms.
 type mean struct{}
 
 func (mean) Divisor(terms int64) float32 { return float32(terms) }

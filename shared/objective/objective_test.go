@@ -30,7 +30,7 @@ func TestEveryLossHasItsObjective(t *testing.T) {
 	require.EqualError(t, err, `loss: "hinge": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error: invalid`)
 }
 
-// Rows that are added piece after piece have the loss of all at once, with terms and
+// Rows that are added piece by piece have the same loss as all rows at once, with terms and
 // without.
 func TestALossIsTheSameInPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

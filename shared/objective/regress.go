@@ -24,8 +24,8 @@ func (meanSquaredError) Value(s *Sum, outputs int) float64 {
 	return s.elements.Scaled(1 / float64(outputs))
 }
 
-// halfSquaredError is ½ Σ (ŷ − y)² over outputs and batch: a sum, and no mean. Its
-// gradient is ŷ − y.
+// halfSquaredError is ½ Σ (ŷ − y)² over outputs and batch: a sum, not a mean. Its gradient
+// is ŷ − y.
 type halfSquaredError struct{ regression }
 
 func (halfSquaredError) Loss() job.Loss { return job.HalfSquaredError }
@@ -43,7 +43,7 @@ func (halfSquaredError) Value(s *Sum, _ int) float64 { return s.elements.Scaled(
 func (halfSquaredError) Divisor(int64) float32              { return 1 }
 func (halfSquaredError) Mean(loss float64, _ int64) float64 { return loss }
 
-// regression is what objectives over numbers have in common.
+// regression holds the methods that all objectives over numbers share.
 type regression struct{}
 
 func (regression) Targets(outputs int) int { return outputs }
@@ -63,8 +63,8 @@ func (regression) Add(s *Sum, _ []float64, z, y []float32, _ int) {
 	s.elements.AddSquaredError(z, y)
 }
 
-// Class is not asked of a regression.
+// Class is not called for a regression; it returns −1.
 func (regression) Class([]float32) int { return -1 }
 
-// Probabilities is not asked of a regression.
+// Probabilities is not called for a regression; it does nothing.
 func (regression) Probabilities([]float32, []float32, int) {}

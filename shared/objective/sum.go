@@ -2,8 +2,8 @@ package objective
 
 import "tributary/shared/numeric"
 
-// Sum is the loss of some rows while more are added. The zero value has none.
+// Sum accumulates the loss of rows. The zero value has no rows.
 type Sum struct {
-	rows     numeric.RowSum  // of an objective that has terms
-	elements numeric.LaneSum // of one that is a reduction over elements
+	rows     numeric.RowSum  // for an objective that has terms
+	elements numeric.LaneSum // for an objective that is a reduction over elements
 }
