@@ -7,7 +7,8 @@ import (
 	"tributary/shared/numeric"
 )
 
-// compileActivation checks the activation of the layer at path; empty is none.
+// compileActivation checks the activation of the layer at path. An empty activation means
+// none.
 func compileActivation(path string, a job.Activation) (job.Activation, error) {
 	switch a {
 	case "", job.NoActivation:
@@ -19,8 +20,8 @@ func compileActivation(path string, a job.Activation) (job.Activation, error) {
 	}
 }
 
-// activate turns y [B, O], which holds z, into activation(z). gelu's
-// derivative is a function of z, so its z is kept in keep [B, O].
+// activate turns y [B, O] from z into activation(z). It copies z to keep [B, O] for GELU
+// only, whose derivative is a function of z.
 func activate(a job.Activation, y, keep []float32) {
 	switch a {
 	case job.ReLU:
@@ -36,7 +37,7 @@ func activate(a job.Activation, y, keep []float32) {
 	}
 }
 
-// activateBackward turns d [B, O] from dy into dz, given what activate left.
+// activateBackward turns d [B, O] from dy into dz. y and keep are what activate wrote.
 func activateBackward(a job.Activation, d, y, keep []float32) {
 	switch a {
 	case job.ReLU:

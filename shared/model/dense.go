@@ -11,15 +11,16 @@ import (
 	specified "tributary/shared/numeric/blas"
 )
 
-// dense is y = activation(z), z = W x + b.
+// dense is the layer y = activation(z), z = W x + b.
 type dense struct {
 	in, out    int    // I, O
 	weight     Tensor // W [O, I]
-	bias       Tensor // b [O]; of length 0 without
+	bias       Tensor // b [O]; length 0 without bias
 	activation job.Activation
 }
 
-// newDense compiles the layer at path and declares its tensors, which name begins.
+// newDense compiles the layer at path and declares its tensors. The names of the tensors
+// begin with name.
 func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, error) {
 	if d.Units < 1 || d.Units > MaxUnits {
 		return nil, fmt.Errorf("%s.units: %d: want 1 to %d: %w", path, d.Units, MaxUnits, job.ErrInvalid)
@@ -42,7 +43,7 @@ func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, 
 func (l *dense) Output() Shape { return Shape{Positions: 1, Units: l.out} }
 func (l *dense) Keeps() bool   { return l.activation == job.GELU }
 
-// Gradient is dW = Σ dz ⊗ x and db = Σ dz.
+// Gradient returns the sums dW = Σ dz ⊗ x and db = Σ dz.
 func (l *dense) Gradient() Gradient {
 	g := Gradient{Product: -1, Column: -1}
 	if l.weight.Frozen {
@@ -56,12 +57,12 @@ func (l *dense) Gradient() Gradient {
 
 func (l *dense) biased() bool { return l.bias.Len > 0 }
 
-// weights is W [O, I].
+// weights returns W [O, I].
 func (l *dense) weights(w Weights) blas32.General {
 	return blas32.General{Rows: l.out, Cols: l.in, Stride: l.in, Data: w.Of(l.weight)}
 }
 
-// Prepare makes a panel whose columns are b.
+// Prepare makes a panel in which every column is b.
 func (l *dense) Prepare(f *Frame) {
 	if l.biased() {
 		f.Ready.ResetLike(f.X, l.out)
@@ -69,8 +70,8 @@ func (l *dense) Prepare(f *Frame) {
 	}
 }
 
-// Forward takes block after block of the units, which stays in the cache for its
-// activation.
+// Forward computes the units block by block. A block stays in the cache until its
+// activation is computed.
 func (l *dense) Forward(f *Frame) {
 	step := specified.RowsAtOnce(blas.NoTrans)
 	for from := 0; from < l.out; from += step {
@@ -86,7 +87,7 @@ func (l *dense) Forward(f *Frame) {
 	}
 }
 
-// Differentiate is the activation's derivative.
+// Differentiate multiplies by the derivative of the activation.
 func (l *dense) Differentiate(f *Frame, from, to int) {
 	if l.activation == job.NoActivation {
 		return
@@ -96,7 +97,7 @@ func (l *dense) Differentiate(f *Frame, from, to int) {
 	}
 }
 
-// Backward is Wᵀ dz.
+// Backward computes Wᵀ dz.
 func (l *dense) Backward(f *Frame) {
 	step := specified.RowsAtOnce(blas.Trans)
 	for from := 0; from < l.in; from += step {
@@ -106,7 +107,7 @@ func (l *dense) Backward(f *Frame) {
 	}
 }
 
-// kept is rows from to to of panel b of what the layer keeps; nil when it keeps nothing.
+// kept returns rows from to to of panel b of what the layer keeps; nil if it keeps nothing.
 func (f *Frame) kept(b, from, to int) []float32 {
 	if f.Keep == nil {
 		return nil

@@ -1,15 +1,17 @@
-// Package model is what a network is: layers in a graph, and their parameters as one
-// flat vector of named tensors.
+// Package model describes a network: layers in a graph, and their parameters as named
+// tensors. The tensors are views of two flat vectors, one of the trained and one of the
+// frozen parameters.
 //
-// It owns the architecture, the layout, names and initial values of the parameters, and
+// It owns the architecture; the layout, names and initial values of the parameters; and
 // what each layer computes for a chunk of samples, forward and backward. It does not own
-// buffers, threads or the loss: package executor runs a network over a batch. Matrix
-// products are package numeric/blas's; every other loop over floats is package numeric's.
+// buffers, threads or the loss. Package executor calls it to run a network over a batch.
+// Package numeric/blas computes matrix products; package numeric computes every other loop
+// over floats.
 //
-// Shapes in comments: B samples, I inputs and O outputs of a layer, R positions of a
-// chunk, P parameters of the network. Matrices are row-major. A gradient is named d +
-// what it is of.
+// Shapes in comments: B samples, I inputs and O outputs of a layer, R positions of a chunk,
+// P trained and F frozen parameters of the network. Matrices are row-major. The name of a
+// gradient is d plus the name of the quantity: dz is d loss / d z.
 //
-// Invariant: outputs and gradients are pure functions of the arguments, the same bits on
-// every CPU. What a layer computes for a position does not depend on the positions beside it.
+// Invariant: outputs and gradients are pure functions of the arguments, with the same bits
+// on every CPU. What a layer computes for a position does not depend on other positions.
 package model

@@ -7,8 +7,8 @@ import (
 	"tributary/shared/job"
 )
 
-// The bounds of an architecture: what a spec may ask a worker to allocate, beside
-// job.MaxParams.
+// Limits of an architecture. With job.MaxParams, they limit what a spec can make a worker
+// allocate.
 const (
 	MaxLayers = 256
 	MaxUnits  = 1 << 20
@@ -17,11 +17,11 @@ const (
 // Node is a layer in a graph. Its input is the output of an earlier node.
 type Node struct {
 	Layer
-	Input int // a node's number; −1: the sample's features
+	Input int // the number of a node; −1: the features of the sample
 }
 
-// Network is a compiled architecture: nodes in topological order, of which the last
-// gives the outputs, and their parameters. It is immutable and safe for concurrent use.
+// Network is a compiled architecture: nodes in topological order, and their parameters. The
+// last node gives the outputs. It is immutable and safe for concurrent use.
 type Network struct {
 	registry
 	nodes    []Node
@@ -29,9 +29,9 @@ type Network struct {
 	width    int
 }
 
-// New compiles a model for rows of features columns. Tensors are named as in a
-// torch module whose attribute layers is an nn.Sequential, in which each
-// activation counts as a module.
+// New compiles a model for rows with the given number of feature columns. It fails with
+// job.ErrInvalid. Tensors have the names of a torch module whose attribute layers is an
+// nn.Sequential; each activation counts as a module there.
 func New(m job.Model, features int) (*Network, error) {
 	if features < 1 {
 		return nil, fmt.Errorf("model: %d input features: want at least 1: %w", features, job.ErrInvalid)
@@ -63,16 +63,16 @@ func New(m job.Model, features int) (*Network, error) {
 	return n, nil
 }
 
-// Nodes are the layers in topological order. The caller does not change them.
+// Nodes returns the layers in topological order. The caller must not change them.
 func (n *Network) Nodes() []Node { return n.nodes }
 
-// Trained is the first node that has trained parameters. Nothing is differentiated before
-// it.
+// Trained returns the first node that has trained parameters. Nothing is differentiated
+// before this node.
 func (n *Network) Trained() int {
 	return slices.IndexFunc(n.nodes, func(node Node) bool { return !node.Gradient().None() })
 }
 
-// Source is the shape of a node's input.
+// Source returns the shape of a node's input.
 func (n *Network) Source(node int) Shape {
 	if from := n.nodes[node].Input; from >= 0 {
 		return n.nodes[from].Output()
@@ -80,12 +80,12 @@ func (n *Network) Source(node int) Shape {
 	return Shape{Positions: 1, Units: n.features}
 }
 
-// Features is the number of columns of the input.
+// Features returns the number of columns of the input.
 func (n *Network) Features() int { return n.features }
 
-// Outputs is the number of columns of the output, the units of the last layer.
+// Outputs returns the number of columns of the output: the units of the last layer.
 func (n *Network) Outputs() int { return n.nodes[len(n.nodes)-1].Output().Units }
 
-// Width is the numbers that a sample has on its way through the network: its features
-// and the outputs of all layers.
+// Width returns how many numbers one sample has in the whole network: its features and the
+// outputs of all layers.
 func (n *Network) Width() int { return n.width }

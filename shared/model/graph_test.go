@@ -102,8 +102,8 @@ func TestInit(t *testing.T) {
 	require.Equal(t, make([]float32, n.Params()), initial(compile(t, job.Zeros, 100, layers...), 7))
 }
 
-// Frozen tensors lie in a vector of their own, and have the initial values that they would
-// have if they were trained.
+// Frozen tensors are in a separate vector. They have the same initial values as if they
+// were trained.
 func TestFrozenTensors(t *testing.T) {
 	no := false
 	frozen := job.Layer{Dense: &job.Dense{Units: 5, Trainable: &no}}
@@ -121,13 +121,13 @@ func TestFrozenTensors(t *testing.T) {
 	require.ErrorContains(t, err, "model.layers: none is trainable: want at least 1")
 }
 
-// A row's tensors do not shift when a layer is added behind them.
+// The tensors of a layer do not change when a layer is added after it.
 func TestInitOfATensorIsItsOwn(t *testing.T) {
 	p := initial(compile(t, "", 3, layer(4, "")), 1)
 	require.Equal(t, p, initial(compile(t, "", 3, layer(4, ""), layer(5, "")), 1)[:len(p)])
 }
 
-// A node's input is what the one before gives.
+// The input of a node is the output of the node before it.
 func TestTheGraphOfAStackIsAChain(t *testing.T) {
 	n := compile(t, "", 7, layer(5, job.GELU), layer(3, ""))
 	for i, units := range []int{5, 3} {

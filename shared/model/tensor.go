@@ -9,17 +9,17 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Tensor is a named view of a flat vector: the Len floats from Offset of the trained
-// parameters, or of the frozen ones.
+// Tensor is a named view of a flat vector: Len floats from Offset. The vector is that of
+// the trained parameters, or that of the frozen ones.
 type Tensor struct {
 	Name        string
 	Shape       []int
-	Frozen      bool // training leaves it as it is
+	Frozen      bool // training does not change it
 	Offset, Len int
 	Init        Initializer
 }
 
-// Weights are all parameters of a network.
+// Weights holds all parameters of a network.
 type Weights struct {
 	Trained []float32 // [P]
 	Frozen  []float32 // [F]
@@ -34,7 +34,7 @@ func (w Weights) Has(t Tensor) bool {
 	return t.Offset >= 0 && t.Len >= 0 && t.Offset <= n-t.Len
 }
 
-// Of is the tensor's part of the weights, [Len].
+// Of returns the part of the weights that is the tensor, [Len].
 func (w Weights) Of(t Tensor) []float32 {
 	from := w.Trained
 	if t.Frozen {
@@ -43,9 +43,9 @@ func (w Weights) Of(t Tensor) []float32 {
 	return from[t.Offset : t.Offset+t.Len]
 }
 
-// Initializer makes a tensor's initial values.
+// Initializer makes the initial values of a tensor.
 type Initializer interface {
-	// Fill writes them to v, with random numbers of r.
+	// Fill writes the initial values to v, with random numbers from r.
 	Fill(v []float32, r *numeric.Rand)
 }
 
@@ -58,22 +58,23 @@ func (Zeros) Fill(v []float32, _ *numeric.Rand) { clear(v) }
 // Uniform is the initializer of U(−Bound, Bound).
 type Uniform struct{ Bound float32 }
 
-// Fill writes random numbers.
+// Fill writes random numbers from r.
 func (u Uniform) Fill(v []float32, r *numeric.Rand) {
 	for i := range v {
 		v[i] = r.Symmetric(u.Bound)
 	}
 }
 
-// registry collects the tensors of a network. They fill the vector of the trained and
-// that of the frozen parameters without gaps, in the order in which layers declare them.
+// registry collects the tensors of a network. They fill the vectors of the trained and of
+// the frozen parameters without gaps, in the order in which layers declare them.
 type registry struct {
 	scheme         job.Scheme
 	tensors        []Tensor
 	params, frozen int // P, F
 }
 
-// role says what a tensor is to its layer; a scheme treats weights and biases apart.
+// role says what a tensor is for its layer. An init scheme treats weights and biases
+// differently.
 type role int
 
 const (
@@ -81,7 +82,7 @@ const (
 	bias
 )
 
-// add declares a tensor of a layer with so many inputs and outputs.
+// add declares a tensor of a layer with fanIn inputs and fanOut outputs, and returns it.
 func (r *registry) add(name string, what role, frozen bool, fanIn, fanOut int, shape ...int) Tensor {
 	t := Tensor{Name: name, Shape: shape, Frozen: frozen, Offset: r.params, Len: 1, Init: r.initializer(what, fanIn, fanOut)}
 	for _, n := range shape {
@@ -97,12 +98,12 @@ func (r *registry) add(name string, what role, frozen bool, fanIn, fanOut int, s
 	return t
 }
 
-// initializer is that of the scheme for a tensor.
+// initializer returns the initializer of the scheme for a tensor.
 //
-// torch_uniform, the default, is PyTorch's nn.Linear: U(±1/√fan_in) for weights and
-// biases. glorot_uniform is U(±√(6/(fan_in+fan_out))) for weights (Glorot & Bengio,
-// "Understanding the difficulty of training deep feedforward neural networks", 2010,
-// eq. 16) and 0 for biases.
+// torch_uniform, the default, is PyTorch's nn.Linear: U(±1/√fan_in) for weights and biases.
+// glorot_uniform is U(±√(6/(fan_in+fan_out))) for weights (Glorot & Bengio, "Understanding
+// the difficulty of training deep feedforward neural networks", 2010, eq. 16) and 0 for
+// biases.
 func (r *registry) initializer(what role, fanIn, fanOut int) Initializer {
 	switch r.scheme {
 	case job.Zeros:
@@ -117,8 +118,8 @@ func (r *registry) initializer(what role, fanIn, fanOut int) Initializer {
 	}
 }
 
-// check refuses more parameters than a job may have; path is the layer that was
-// declared last.
+// check fails with job.ErrInvalid if there are more parameters than a job may have. path is
+// the layer that was declared last.
 func (r *registry) check(path string) error {
 	if all := r.params + r.frozen; all > job.MaxParams {
 		return fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, all, job.MaxParams, job.ErrInvalid)
@@ -126,13 +127,14 @@ func (r *registry) check(path string) error {
 	return nil
 }
 
-// Params is P, the number of trained parameters: the length of the vectors of the ledger.
+// Params returns P, the number of trained parameters: the length of the vectors of the
+// ledger.
 func (n *Network) Params() int { return n.params }
 
-// Frozen is F, the number of frozen parameters.
+// Frozen returns F, the number of frozen parameters.
 func (n *Network) Frozen() int { return n.frozen }
 
-// NewWeights makes room for the network's parameters.
+// NewWeights allocates the vectors for the network's parameters.
 func (n *Network) NewWeights() Weights {
 	return Weights{Trained: make([]float32, n.params), Frozen: make([]float32, n.frozen)}
 }
@@ -146,9 +148,9 @@ func (n *Network) Tensors() []Tensor {
 	return tensors
 }
 
-// Init writes initial parameters to dst. A nil part of it is left out. Each tensor has its
-// own stream of random numbers: its values depend on the seed, its place in the order and
-// its initializer alone.
+// Init writes initial parameters to dst. It skips a vector of dst that is nil. Each tensor
+// has its own stream of random numbers. Its values depend only on the seed, its place in
+// the order and its initializer.
 func (n *Network) Init(dst Weights, seed uint64) {
 	for i, t := range n.tensors {
 		if t.Frozen && dst.Frozen == nil || !t.Frozen && dst.Trained == nil {
