@@ -7,17 +7,18 @@ import (
 	"tributary/shared/job"
 )
 
-// blocksAhead is how many blocks are fetched before they are needed: with 1 to 4 MiB
-// each, some tens of milliseconds of work.
+// blocksAhead is how many blocks Prefetch requests before they are needed. At 1 to 4 MiB
+// per block, this is some tens of milliseconds of work.
 const blocksAhead = 4
 
-// Prefetcher is Blocks that can be told what will be asked for.
+// Prefetcher is a Blocks that can prefetch a block before Get asks for it.
 type Prefetcher interface {
 	Prefetch(ctx context.Context, ref dataset.BlockRef)
 }
 
-// Prefetch has the blocks fetched that come after a step's batch, in the order of
-// its epoch and of the next one, where the blocks' owner can do so. It does not wait.
+// Prefetch asks the owner of the blocks, if it is a Prefetcher, to fetch the blocks that
+// come after the batch of step. It follows the order of the step's epoch and then that of
+// the next epoch. It does not wait for the blocks.
 func (e *Engine) Prefetch(ctx context.Context, step int64) {
 	ahead, able := e.blocks.Blocks.(Prefetcher)
 	refs := e.Plan.Dataset.Splits[job.Train]

@@ -19,16 +19,16 @@ import (
 	"tributary/shared/tree"
 )
 
-// shape is a job by its sizes: a classifier with softmax, relu between layers.
+// shape describes a job by its sizes: a classifier with softmax, and relu between layers.
 type shape struct {
 	features, batch int
-	units           []int // of the layers, the classes last
+	units           []int // of the layers; the last layer has one unit per class
 	adam            bool
 }
 
-// shapes are the three jobs that the peers are measured on, and others whose
-// products are of another kind: few and long rows, many small layers, a batch
-// that is much taller than its layers are wide.
+// shapes are the three jobs that are also measured in the peers, and others with a
+// different kind of product: few and long rows, many small layers, a batch with many more
+// rows than its layers have units.
 var shapes = map[string]shape{
 	"softmax": {784, 512, []int{10}, false},
 	"mlp":     {784, 512, []int{256, 128, 10}, true},
@@ -38,7 +38,8 @@ var shapes = map[string]shape{
 	"tall":    {20, 8192, []int{32, 2}, true},
 }
 
-// engine makes the shape's job, of rows rows in blocks of about 1 MiB.
+// engine makes the job of the shape, with the given number of rows in blocks of about 1
+// MiB.
 func (s shape) engine(t require.TestingT, rows, microbatches int) *gradient.Engine {
 	var layers []string
 	for i, units := range s.units {
@@ -79,8 +80,8 @@ func (s shape) engine(t require.TestingT, rows, microbatches int) *gradient.Engi
 	return e
 }
 
-// BenchmarkNode computes root after root, the rows warm in the cache. The best
-// time is what a machine that does other things lets one see.
+// BenchmarkNode computes one root after another, with the rows in the cache. Use the best
+// time: a machine that also does other work disturbs the rest.
 func BenchmarkNode(b *testing.B) {
 	for _, name := range []string{"softmax", "mlp", "wide", "shallow", "narrow", "tall"} {
 		for _, m := range []int{2, 8, 16} {

@@ -18,12 +18,13 @@ import (
 	"tributary/shared/registry"
 )
 
-// Blocks hands out decoded blocks; dataset.Cache is one.
+// Blocks returns decoded blocks. dataset.Cache implements it.
 type Blocks interface {
 	Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error)
 }
 
-// shaped refuses blocks that do not have the columns of the plan.
+// shaped is a Blocks that fails with job.ErrCorrupt for a block whose columns differ from
+// the plan's.
 type shaped struct {
 	Blocks
 	features, targets int
@@ -37,8 +38,8 @@ func (s shaped) Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, 
 	return b, err
 }
 
-// Engine is a plan made ready to compute with. It is immutable but for a memo
-// of epoch orders, and safe for concurrent use.
+// Engine is a compiled plan, ready to compute with. Only its memo of epoch orders changes.
+// It is safe for concurrent use.
 type Engine struct {
 	Plan      *plan.Plan
 	Network   *model.Network
@@ -46,13 +47,13 @@ type Engine struct {
 	Fold      *optim.Fold
 	Metrics   metric.Config
 
-	layout  ledger.Layout // of nobody's job
+	layout  ledger.Layout // without a job; Layout sets it
 	blocks  shaped
-	initial []float32 // given initial parameters; nil: made from the seed
-	frozen  []float32 // [F]
+	initial []float32 // initial parameters that the spec names; nil: Network.Init makes them from the seed
+	frozen  []float32 // the frozen parameters [F]
 
 	mu     sync.Mutex
-	orders [2]*epochOrder // the last two epochs asked for
+	orders [2]*epochOrder // the last two epochs that were requested
 }
 
 type epochOrder struct {
@@ -60,8 +61,9 @@ type epochOrder struct {
 	*dataset.Order
 }
 
-// Compile makes an engine of a plan. Given initial weights are read from store: when
-// they are gone or damaged it fails with job.ErrNotFound or job.ErrCorrupt.
+// Compile makes an engine from a plan. It reads the initial weights that the plan names
+// from store. It fails with job.ErrNotFound if they are missing, and with job.ErrCorrupt if
+// they are damaged.
 func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks) (*Engine, error) {
 	e, err := compile(p, blocks)
 	if err != nil {
@@ -83,7 +85,7 @@ func Compile(ctx context.Context, p *plan.Plan, store blob.Store, blocks Blocks)
 	return e, nil
 }
 
-// compile makes an engine of a plan without given initial weights.
+// compile makes an engine from a plan, without the initial weights that the plan names.
 func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	network, err := p.Network()
 	if err != nil {
@@ -124,31 +126,31 @@ func (e *Engine) Initial(dst []float32) {
 	e.Network.Init(model.Weights{Trained: dst}, e.Plan.Spec.Seed)
 }
 
-// Divisor is what a root gradient is divided by, once.
+// Divisor returns the number that a root gradient is divided by, once.
 func (e *Engine) Divisor(s ledger.Sums) float32 { return e.Objective.Divisor(s.Examples) }
 
-// MeanLoss is the loss of a batch as people read it.
+// MeanLoss returns the loss of a batch as people read it.
 func (e *Engine) MeanLoss(s ledger.Sums) float64 { return e.Objective.Mean(s.Loss, s.Examples) }
 
-// Layout addresses the job's ledger.
+// Layout returns the layout that addresses the ledger of the job ref.
 func (e *Engine) Layout(ref job.Ref) ledger.Layout {
 	l := e.layout
 	l.Ref = ref
 	return l
 }
 
-// Weights are all parameters of the network, of the trained ones [P] and those that the
-// engine has.
+// Weights returns all parameters of the network: the given trained ones [P], and the frozen
+// ones of the engine.
 func (e *Engine) Weights(params []float32) model.Weights {
 	return model.Weights{Trained: params, Frozen: e.frozen}
 }
 
-// under is the model that is computed with.
+// under returns the model to run with params.
 func (e *Engine) under(params []float32) executor.Model {
 	return executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
 }
 
-// order returns the order of an epoch, made once for the tasks that share it.
+// order returns the order of an epoch. Tasks of the same epoch share it.
 func (e *Engine) order(epoch int64) *dataset.Order {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -31,14 +31,14 @@ func TestGivenInitialWeights(t *testing.T) {
 	_, err = gradient.Compile(t.Context(), p, store, nil)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "model.init.from")
-	// And weights that are gone.
+	// Weights that are missing.
 	require.NoError(t, store.Delete(t.Context(), p.Init))
 	_, err = gradient.Compile(t.Context(), p, store, nil)
 	require.ErrorIs(t, err, job.ErrNotFound)
 	require.ErrorContains(t, err, "read initial weights")
 }
 
-// The initial parameters are the seed's, and no two calls differ.
+// The initial parameters depend only on the seed, and two calls give the same.
 func TestInitialParametersAreTheSeeds(t *testing.T) {
 	a, _ := gradienttest.Job{}.Engine(t)
 	b, _ := gradienttest.Job{Rows: 9}.Engine(t)

@@ -11,52 +11,56 @@ import (
 	"tributary/shared/wire"
 )
 
-// Need is the memory that a job takes, in bytes. A vector is P float32. Of what is
-// allocated and soon garbage it counts one at a time: the collector frees the rest when
-// the process comes near its limit.
+// Need is the memory, in bytes, that a job takes. A vector is P float32. For allocations
+// that soon become garbage, Need counts one at a time: the garbage collector frees the
+// others when the process comes near its memory limit.
 type Need struct {
 	network *model.Network
 	rows    int // of the largest batch
 	leaves  int
-	// Program is what a worker keeps of the job once: the replica (the parameters, the
-	// optimizer's vectors, a root gradient), and given initial weights, which are in
-	// memory twice while they are read.
+	// Program is what a worker keeps once per job: the replica (the parameters, the
+	// optimizer's vectors, a root gradient), the frozen parameters, and initial weights
+	// that the spec names. These weights are in memory twice while they are read.
 	Program int64
-	// gradient is what a gradient task takes beside its pass: two results, of which one
-	// may be on its way to the ledger, and the larger of what it takes at different times: the
-	// snapshot that commits many steps (see LeapBytes), or a partial that it reads and
-	// ReduceBytes of others to sum up. With a lossy wire it takes a vector for each level of
-	// the tree instead, keeps the residual, and encodes a root and a residual.
+	// gradient is what a gradient task takes beside the buffers of package executor. It has
+	// two results, because one may still be on its way to the ledger. It also has the
+	// larger of two needs that do not occur at the same time: the snapshot of a batch
+	// commit (see LeapBytes), or a partial that the task reads plus ReduceBytes of others
+	// to add up. With a lossy wire, it has instead a vector for each level of the tree, the
+	// residual, and the encoded root and residual.
 	gradient int64
 	// copy is what a snapshot or a checkpoint takes: a copy of the replica, and the
 	// residual of a lossy wire.
 	copy int64
-	// Of the largest block that is evaluated.
+	// The rows and the bytes of the largest block that is evaluated.
 	blockRows, blockBytes int
-	// Coordinator is what the job's end takes: the replica, of which the model is made,
-	// or the parameters and their file. A checkpoint that is restored takes no more.
+	// Coordinator is what the coordinator takes at the end of the job: the replica that it
+	// makes the model from, or the parameters and their file. Restoring a checkpoint takes
+	// no more.
 	Coordinator int64
 }
 
-// LeapBytes bounds a vector of a job whose steps are committed by their snapshot: of a
-// longer one a step takes so long that it is as well logged.
+// LeapBytes is the largest vector, in bytes, of a job whose steps are committed in batches
+// by a snapshot. With a longer vector, a step takes so long that logging each step costs
+// little.
 const LeapBytes = 256 << 20
 
-// ReduceBytes bounds what a worker reads of other nodes' partials before it adds them up,
-// unless a chunk of each is more.
+// ReduceBytes limits how many bytes of other nodes' partials a worker reads before it adds
+// them up. The worker reads more only if one chunk of each partial is more.
 const ReduceBytes = 64 << 20
 
-// taskBytes is what a task takes whatever the job: kernels' workspaces, pipelines of the
-// ledger, a block that is being decoded.
+// taskBytes is what every task takes: the workspaces of kernels, the pipelines of the
+// ledger, and a block that is being decoded.
 const taskBytes = 8 << 20
 
-// rowBytes is what a task keeps of a row of its batch beside targets: where it is.
+// rowBytes is what a task keeps per row of its batch, beside the targets: the location of
+// the row.
 const rowBytes = 32
 
-// maxLeaves bounds the micro-batches that are reckoned with: no spec may have more.
+// maxLeaves limits the number of micro-batches in the estimate. No spec may have more.
 const maxLeaves = 1 << 16
 
-// NeedOf works out what a plan's job takes.
+// NeedOf estimates the memory that the job of a plan takes.
 func NeedOf(p *plan.Plan) (Need, error) {
 	network, err := p.Network()
 	if err != nil {
@@ -93,7 +97,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	case format.Lossy():
 		held += max(1, int64(bits.Len(uint(n.leaves-1)))) + 2
 		copies++
-		n.leaves, n.rows = 1, (n.rows+n.leaves-1)/n.leaves // it computes leaf by leaf
+		n.leaves, n.rows = 1, (n.rows+n.leaves-1)/n.leaves // the task computes leaf by leaf
 	case vector <= LeapBytes:
 		held = max(held, 2+copies)
 	}
@@ -103,14 +107,15 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	return n, nil
 }
 
-// evaluation is what the evaluation of the largest block takes: the executor, where the rows
-// are, the figures made of them, and the block, decoded and not.
+// evaluation returns what the evaluation of the largest block takes: the executor, the
+// locations of the rows, the figures, and the block, both encoded and decoded.
 func (n *Need) evaluation(threads int) int64 {
 	rows := int64(n.blockRows)
 	return taskBytes + executor.ForwardBytes(n.network, n.blockRows, threads) + (rowBytes+16)*rows + 2*int64(n.blockBytes)
 }
 
-// Task is what a task of a kind takes, a gradient task with so many threads.
+// Task returns the memory, in bytes, that a task of a kind takes. threads is the number of
+// threads of a gradient task.
 func (n *Need) Task(k job.Kind, threads int) int64 {
 	switch k {
 	case job.Evaluate:
@@ -122,11 +127,11 @@ func (n *Need) Task(k job.Kind, threads int) int64 {
 	}
 }
 
-// Params is the number of parameters.
+// Params returns the number of parameters.
 func (n *Need) Params() int { return n.network.Params() }
 
-// Worker is the least memory of a worker that the whole job can be done in: its program, a
-// gradient task of one thread, and one other task beside it.
+// Worker returns the least memory, in bytes, of a worker that can do the whole job:
+// Program, a gradient task with one thread, and one other task at the same time.
 func (n *Need) Worker() int64 {
 	return n.Program + n.Task(job.Gradient, 1) + max(n.copy, n.evaluation(1))
 }

@@ -18,7 +18,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// hidden is a spec of one hidden layer.
+// hidden returns a spec with one hidden layer.
 func hidden(units, batch, microbatches int, activation string) string {
 	return fmt.Sprintf(`
 name: shape
@@ -34,7 +34,7 @@ metrics: [rmse]
 `, units, activation, batch, microbatches)
 }
 
-// retained is the bytes on the heap after a collection.
+// retained returns the bytes on the heap after a garbage collection.
 func retained() int64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -43,17 +43,17 @@ func retained() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// What a task's buffers have grown to is what the account says, for shapes in which
-// different parts of it are the greatest.
+// The estimate matches the size to which the buffers of a task have grown. The shapes make
+// different parts of the estimate the largest.
 func TestTheAccountOfAPassIsWhatItAllocates(t *testing.T) {
 	for _, c := range []struct {
 		name                       string
 		units, batch, microbatches int
 		activation                 string
-		most                       float64 // times what there is that the account may have
+		most                       float64 // limit of estimate / actual size
 	}{
 		{"small", 256, 512, 8, "tanh", 1.35},
-		{"wide, few rows", 300_000, 4, 1, "tanh", 4}, // the account pads panels to the widest kernels
+		{"wide, few rows", 300_000, 4, 1, "tanh", 4}, // the estimate pads panels to the widest kernels
 		{"deep batch", 256, 30_000, 16, "relu", 1.35},
 		{"gelu", 3000, 2000, 4, "gelu", 1.35},
 		{"computed in halves", 5000, 7000, 16, "relu", 1.35},
@@ -111,8 +111,8 @@ func TestTheNeedOfAJob(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrInvalid)
 }
 
-// An evaluation has the bits of rows that are computed one by one, and the memory of a
-// slice.
+// An evaluation has the same bits as one that computes row by row, and takes the memory of
+// one slice.
 func TestABlockIsEvaluatedInSlices(t *testing.T) {
 	const rows = 300
 	j := gradienttest.Job{Spec: hidden(40_000, 4, 1, "gelu"), Rows: rows, Block: rows, ChunkLen: 1 << 16}

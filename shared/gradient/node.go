@@ -16,28 +16,28 @@ import (
 	"tributary/shared/tree"
 )
 
-// Node computes the partial of node at step under params [P]: the gradient
-// sum into dst [P], and the other sums. With a lossy wire the value of every node but
-// the root is rounded (package rounding); what is returned of the root is the sum of
-// its children, which whoever has the residual makes the root gradient of. progress is called as often as the node
-// has micro-batches, as the work goes on. It fails with job.ErrPoison when the
-// tree has no such node.
+// Node computes the partial of node at step with the parameters params [P]. It writes the
+// gradient sum to dst [P] and returns the other sums. With a lossy wire, the value of every
+// node except the root is rounded (package rounding). For the root, dst is the sum of its
+// children; the owner of the residual makes the root gradient from it. Node calls progress
+// once per micro-batch while it computes. It fails with job.ErrPoison if the job has no
+// such step or the tree has no such node.
 func (e *Engine) Node(ctx context.Context, dst []float32, s *Scratch, params []float32, step int64, node tree.Node, progress func()) (ledger.Sums, error) {
 	return e.NodeInParts(ctx, dst, s, params, step, node, Hooks{Progress: progress})
 }
 
-// Hooks is what the computation of a node tells meanwhile; nil functions are not
-// called.
+// Hooks are functions that the computation of a node calls. Nil functions are not called.
 type Hooks struct {
-	// Progress is called as often as the node has micro-batches, as the work goes on.
+	// Progress is called once per micro-batch of the node, while the work goes on.
 	Progress func()
-	// Final is called, by one goroutine at a time, when the range [lo, hi) of the
-	// gradient will not change any more. It holds up the work, so it should hand the
-	// range on and return.
+	// Final is called when the range [lo, hi) of the gradient will not change any more. Any
+	// goroutine may call it, but only one at a time. The work waits until it returns, so it
+	// should only pass the range on.
 	Final func(lo, hi int)
 }
 
-// NodeInParts is Node that tells which parts of the partial's gradient are there.
+// NodeInParts is Node, but it also reports which ranges of the partial's gradient are
+// final.
 func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, params []float32, step int64, node tree.Node, h Hooks) (ledger.Sums, error) {
 	m := e.Plan.Spec.Microbatches
 	lo, hi, ok := node.Leaves(m)
@@ -77,8 +77,8 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	return s.sum(0, hi-lo), nil
 }
 
-// Contained turns the panic of a thread of a team into the error that lifecycle.Contain
-// makes of panics. Other errors are returned as they are.
+// Contained turns a panic in a thread of a team into a lifecycle.PanicError, as
+// lifecycle.Contain does. It returns other errors unchanged.
 func Contained(err error) error {
 	if broken := (*team.Panic)(nil); errors.As(err, &broken) {
 		return &lifecycle.PanicError{What: fmt.Sprintf("thread %d", broken.Thread), Value: broken.Value, Stack: broken.Stack}
@@ -86,7 +86,7 @@ func Contained(err error) error {
 	return err
 }
 
-// compute computes the gradient of a node, of the rows that s has gathered.
+// compute computes the gradient of a node from the rows that s has gathered.
 func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.Node, final func(lo, hi int)) error {
 	if !e.layout.Wire.Lossy() {
 		batch := executor.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
@@ -101,8 +101,8 @@ func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.
 	return nil
 }
 
-// gather points s.x at the rows s.rows of a split, where they lie in the cache's
-// blocks, and copies their targets to s.y [rows, targets].
+// gather sets s.x to the rows s.rows of a split, without copying them from the cache's
+// blocks. It copies their targets to s.y [rows, targets].
 func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error {
 	f, g := e.Plan.Dataset.Features, e.Plan.Dataset.Targets
 	s.x, s.y = grow(s.x, len(s.rows)), grow(s.y, len(s.rows)*g)
@@ -123,8 +123,8 @@ func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error 
 	return nil
 }
 
-// Evaluate computes what one block of a split contributes to its metrics
-// under params.
+// Evaluate computes what one block of a split contributes to its metrics, with the
+// parameters params. It fails with job.ErrPoison if the split has no such block.
 func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, split job.Split, block int) (*metric.Sums, error) {
 	refs := e.Plan.Dataset.Splits[split]
 	if block < 0 || block >= len(refs) {
@@ -147,8 +147,9 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 	return count.Sums(), nil
 }
 
-// blockError tells which block could not be read. One that is not there (the
-// cache has tried twice) will not be there for the next worker either.
+// blockError adds to err which block could not be read. A missing block also gets
+// job.ErrPoison: the cache has tried twice, so the block will be missing for the next
+// worker too.
 func blockError(split job.Split, block int, err error) error {
 	if errors.Is(err, job.ErrNotFound) {
 		err = errors.Join(err, job.ErrPoison)

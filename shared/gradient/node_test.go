@@ -21,7 +21,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// node computes one node under the initial parameters.
+// node computes one node with the initial parameters.
 func node(t require.TestingT, e *gradient.Engine, step int64, n tree.Node) ledger.Partial {
 	p := ledger.Partial{Gradient: make([]float32, e.Network.Params())}
 	var err error
@@ -41,7 +41,7 @@ func add(left, right ledger.Partial) ledger.Partial {
 	return ledger.Partial{Gradient: left.Gradient, Sums: left.Sums.Add(right.Sums)}
 }
 
-// drawCover draws nodes that cover the tree below n, of any mix of levels.
+// drawCover draws nodes of mixed levels that cover the tree below n.
 func drawCover(t *rapid.T, n tree.Node, m int) []tree.Node {
 	lo, hi, ok := n.Leaves(m)
 	require.True(t, ok)
@@ -51,8 +51,8 @@ func drawCover(t *rapid.T, n tree.Node, m int) []tree.Node {
 	return append(drawCover(t, n.Left(), m), drawCover(t, n.Right(), m)...)
 }
 
-// The sum over any cover is the root, bit for bit, whatever the batch and the
-// number of its micro-batches: short batches and empty micro-batches too.
+// The sum over any cover equals the root, bit for bit. This holds for every batch size and
+// number of micro-batches, including short batches and empty micro-batches.
 func TestAnyCoverSumsToTheRoot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.IntRange(1, 40).Draw(t, "batch")
@@ -67,7 +67,7 @@ func TestAnyCoverSumsToTheRoot(t *testing.T) {
 	})
 }
 
-// A twin that knows no tree: row after row, summed in float64.
+// The twin has no tree: it sums row after row in float64.
 func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 	e, store := gradienttest.Job{}.Engine(t)
 	blocks := dataset.NewCache(store, 1<<20)
@@ -104,7 +104,7 @@ func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 	}
 }
 
-// Engines are shared: tasks of several epochs at a time do not disturb each other.
+// Several tasks share an engine: tasks of different epochs do not disturb each other.
 func TestTasksAtTheSameTime(t *testing.T) {
 	e, _ := gradienttest.Job{}.Engine(t)
 	want := make([]ledger.Partial, e.Plan.Steps())
@@ -133,7 +133,7 @@ func TestProgressIsTold(t *testing.T) {
 	}
 }
 
-// What no plan has is refused wherever it is tried.
+// Every function refuses a step, node or block that the plan does not have.
 func TestUnknownWorkIsPoison(t *testing.T) {
 	e, _ := gradienttest.Job{}.Engine(t)
 	dst, s := make([]float32, e.Network.Params()), gradient.NewScratch()
@@ -181,8 +181,8 @@ func TestAStopEndsANode(t *testing.T) {
 	require.Equal(t, 1, told, "it ends between micro-batches")
 }
 
-// The units of an evaluation do not depend on who computes them, and a split
-// cut into other blocks has the same metrics but for rounding.
+// The units of an evaluation do not depend on which worker computes them. A split with
+// other block boundaries has the same metrics within rounding.
 func TestEvaluation(t *testing.T) {
 	metrics := func(block int) map[string]float64 {
 		e, _ := gradienttest.Job{Block: block}.Engine(t)

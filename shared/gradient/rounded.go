@@ -7,9 +7,9 @@ import (
 	"tributary/shared/tree"
 )
 
-// rounded computes the gradient of a node, of the micro-batches from … to-1 of those
-// that s has gathered, into dst [P]: leaf by leaf, for each node below the root is
-// rounded before it is added.
+// rounded computes the gradient of a node into dst [P], from the micro-batches from … to-1
+// that s has gathered. It goes leaf by leaf, because each node below the root is rounded
+// before it is added.
 func (e *Engine) rounded(dst []float32, s *Scratch, params []float32, node tree.Node, from, to int) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (e *Engine) rounded(dst []float32, s *Scratch, params []float32, node tree.
 	return nil
 }
 
-// leaf computes the gradient of one micro-batch of those that s has gathered.
+// leaf computes the gradient of micro-batch i of those that s has gathered.
 func (e *Engine) leaf(dst []float32, s *Scratch, params []float32, i int) error {
 	lo, hi := s.bounds[i], s.bounds[i+1]
 	g := e.Plan.Dataset.Targets

@@ -10,31 +10,31 @@ import (
 	"tributary/shared/tree"
 )
 
-// Scratch is the buffers and threads of one task at a time, reused from task to
-// task.
+// Scratch holds the buffers and threads of one task at a time. Tasks reuse it one after the
+// other.
 type Scratch struct {
 	team     *team.Team
 	executor *executor.Executor
 	rows     []dataset.RowRef
-	x        [][]float32 // rows in blocks
+	x        [][]float32 // rows, in the blocks of the cache
 	y        []float32
-	bounds   []int       // of the node's micro-batches, in its rows
+	bounds   []int       // of the node's micro-batches, as offsets into its rows
 	losses   []float64   // of the node's micro-batches
 	spare    [][]float32 // vectors that are not in use
 
-	// Of the running node.
+	// State of the node that is being computed.
 	ctx      context.Context //nolint:containedctx // of the one call that runs
 	step     func(done, all int) bool
 	progress func()
-	told     int // times progress was called
+	told     int // how often progress was called
 }
 
-// NewScratch returns empty buffers, which grow to what the tasks need, and no
-// thread but the caller's.
+// NewScratch returns empty buffers, which grow to what the tasks need. It has no thread
+// except the caller's.
 func NewScratch() *Scratch { return scratch(nil) }
 
-// NewParallelScratch is NewScratch with so many threads, the caller's among them. It
-// must be closed. No result depends on their number.
+// NewParallelScratch is NewScratch with the given number of threads, including the
+// caller's. The caller must call Close. No result depends on the number of threads.
 func NewParallelScratch(threads int) *Scratch { return scratch(team.New(threads)) }
 
 func scratch(t *team.Team) *Scratch {
@@ -45,17 +45,18 @@ func scratch(t *team.Team) *Scratch {
 	return s
 }
 
-// Team is the threads, for other work of the same task; nil is the caller alone.
+// Team returns the threads, for other work of the same task. nil means only the caller's
+// thread.
 func (s *Scratch) Team() *team.Team { return s.team }
 
-// Rouse wakes the threads for a node that is to be computed in moments.
+// Rouse wakes the threads for a node that will be computed in a moment.
 func (s *Scratch) Rouse() { s.team.Rouse() }
 
-// Close ends the threads. The scratch is of no use afterwards.
+// Close ends the threads. The scratch cannot be used afterwards.
 func (s *Scratch) Close() { s.team.Close() }
 
-// tell calls progress until it was called times times; false when the context
-// ended meanwhile.
+// tell calls progress until it has been called the given number of times. It returns false
+// if the context ended first.
 func (s *Scratch) tell(times int) bool {
 	for ; s.told < times; s.told++ {
 		if s.progress == nil {
@@ -79,10 +80,11 @@ func (s *Scratch) Vector(n int) []float32 {
 	return make([]float32, n)
 }
 
-// Free gives a vector back, for another to take.
+// Free returns a vector to the scratch for reuse.
 func (s *Scratch) Free(v []float32) { s.spare = append(s.spare, v) }
 
-// sum returns the other sums of the node's micro-batches lo to hi: left + right.
+// sum returns the other sums of the node's micro-batches lo to hi, added left + right along
+// the tree.
 func (s *Scratch) sum(lo, hi int) ledger.Sums {
 	if hi-lo == 1 {
 		return ledger.Sums{Examples: int64(s.bounds[hi] - s.bounds[lo]), Loss: s.losses[lo]}

@@ -14,7 +14,7 @@ type oneBlock struct{ *dataset.Block }
 
 func (o oneBlock) Get(context.Context, dataset.BlockRef) (*dataset.Block, error) { return o.Block, nil }
 
-// A block of other columns than the plan's is corrupt, before a row of it is read.
+// A block whose columns differ from the plan's is corrupt. No row of it is read.
 func TestBlocksHaveThePlansColumns(t *testing.T) {
 	b := &dataset.Block{Rows: 1, Features: 2, Targets: 1, X: []float32{1, 2}, Y: []float32{3}}
 	got, err := shaped{oneBlock{b}, 2, 1}.Get(t.Context(), dataset.BlockRef{})

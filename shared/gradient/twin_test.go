@@ -27,8 +27,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// twin computes a node in the plainest way: micro-batch by micro-batch, layer by
-// layer, each operation over all rows, vectors added node by node.
+// twin computes a node in the simplest way: micro-batch by micro-batch, layer by layer,
+// each operation over all rows, and vectors added node by node.
 type twin struct {
 	e      *gradient.Engine
 	t      require.TestingT
@@ -68,8 +68,8 @@ func general(v []float32, rows, cols int) blas32.General {
 	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: v}
 }
 
-// gradient is of one micro-batch; activations holds each layer's inputs and
-// outputs, before those of the activation.
+// gradient computes one micro-batch. activations holds the inputs and the outputs of each
+// layer, the latter before activation.
 func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 	layers, tensors := w.e.Plan.Spec.Model.Layers, w.e.Network.Tensors()
 	inputs, before := [][]float32{x}, [][]float32(nil)
@@ -128,7 +128,7 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 	return loss
 }
 
-// drawSpec draws a job of any activations and loss.
+// drawSpec draws a job with random activations and loss.
 func drawSpec(t *rapid.T) (text string, features int) {
 	loss := rapid.SampledFrom([]job.Loss{job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError}).Draw(t, "loss")
 	activation := rapid.SampledFrom([]job.Activation{job.NoActivation, job.ReLU, job.Tanh, job.Sigmoid, job.GELU})
@@ -151,8 +151,8 @@ func drawSpec(t *rapid.T) (text string, features int) {
 	return text, rapid.IntRange(1, 80).Draw(t, "features")
 }
 
-// A node is the twin's bits, on every instruction set, in any number of threads,
-// whatever the scratch did before.
+// A node has the same bits as the twin, with every instruction set and any number of
+// threads, and after any earlier work of the scratch.
 func TestNodeIsTheTwin(t *testing.T) {
 	defer blas32.Use(specified.Implementation{})
 	scratches := map[int]*gradient.Scratch{0: gradient.NewScratch(), 2: gradient.NewParallelScratch(2), 3: gradient.NewParallelScratch(3)}

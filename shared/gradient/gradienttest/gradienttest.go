@@ -1,8 +1,8 @@
-// Package gradienttest makes small engines for tests: a spec, rows of numbers
-// in blocks, and a store that holds them.
+// Package gradienttest makes small engines for tests: a spec, rows of numbers in blocks,
+// and a store that holds them.
 //
-// It owns the rows, which are a function of their number. Tests of packages
-// gradient, replica and serial call it; nothing else may.
+// It owns the rows; each row is a function of its number. Only tests call it: those of
+// packages gradient, replica and serial, and of coordinator/verify.
 //
 // Invariant: the same Job makes an engine that computes the same bits.
 package gradienttest
@@ -23,10 +23,10 @@ import (
 	"tributary/shared/spec"
 )
 
-// Features is the width of every row.
+// Features is the number of feature columns.
 const Features = 3
 
-// Regression is a spec to go on from: a small network, in short batches.
+// Regression is a spec to start from: a small network with short batches.
 const Regression = `
 name: small
 data: {source: none.csv, label: y}
@@ -40,7 +40,7 @@ seed: 3
 metrics: [rmse]
 `
 
-// Job is what an engine is made of.
+// Job describes the engine to make.
 type Job struct {
 	Spec     string // YAML; Regression when empty
 	Rows     int    // of the training split; 50 when 0
@@ -83,7 +83,7 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 	return p
 }
 
-// put stores a block of rows: y is a bend of x, with noise.
+// put stores a block of rows. y is a quadratic function of x, with noise.
 func (j Job) put(t require.TestingT, store blob.Store, random *rand.Rand, rows int) dataset.BlockRef {
 	b := &dataset.Block{Rows: rows, Features: cmp.Or(j.Features, Features), Targets: 1}
 	for range rows {
