@@ -8,7 +8,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// Bounds of what a plan divides by and makes room for; what people may ask for is
+// Limits of numbers that a plan divides by or allocates for. The limits for users are
 // narrower.
 const (
 	maxChunkLen = 1 << 24 // parameters in a chunk: 64 MiB
@@ -16,8 +16,8 @@ const (
 	maxCount    = 1e9     // epochs and steps
 )
 
-// validate reports the first thing in a plan's bytes that its arithmetic cannot stand,
-// as if a stranger had written them. It wraps job.ErrCorrupt.
+// validate reports the first value in a plan's bytes that would break its arithmetic. It
+// does not trust the bytes. The error wraps job.ErrCorrupt.
 func (p *Plan) validate() error {
 	s := &p.Spec
 	for _, n := range []struct {

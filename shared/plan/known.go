@@ -9,8 +9,9 @@ import (
 	"tributary/shared/job"
 )
 
-// readable reports whether this program reads plans of the version in data, and knows what
-// the plan needs. What it does not know may have other types, so nothing else is read before.
+// readable fails if this program cannot read plans of the version in data, or does not know
+// what the plan needs. It runs before anything else is decoded, because unknown parts may
+// have other types.
 func readable(data []byte) error {
 	var head struct {
 		Version int `json:"version"`
@@ -32,13 +33,14 @@ func readable(data []byte) error {
 	return understood(head.Version, needs.Needs)
 }
 
-// known reports the first thing in the plan's bytes that this program does not know: a
-// key, such as a kind of layer or optimizer, or a word, such as a loss. The error wraps
-// job.ErrUnsupported. The bytes have been decoded into p without an error.
+// known reports the first thing in the plan's bytes that this program does not know. It may
+// be a key, such as a kind of layer or optimizer, or a word, such as a loss. The error
+// wraps job.ErrUnsupported. The caller has already decoded the bytes into p without an
+// error.
 func (p *Plan) known(data []byte) error {
 	strict := json.NewDecoder(bytes.NewReader(data))
 	strict.DisallowUnknownFields()
-	if err := strict.Decode(new(Plan)); err != nil { // nothing else is wrong with it
+	if err := strict.Decode(new(Plan)); err != nil { // the only possible error is an unknown key
 		return fmt.Errorf("%w: %w", err, job.ErrUnsupported)
 	}
 	s := &p.Spec
@@ -63,7 +65,7 @@ func (p *Plan) known(data []byte) error {
 	return nil
 }
 
-// word is one of a spec's words, and those that this program knows.
+// word is a word of a spec, with the words that this program knows in its place.
 type word struct {
 	path, value string
 	allowed     []string

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/job"
 )
 
-// whole is a plan that can be decoded.
+// whole returns a plan that can be decoded.
 func whole(rows, batch, microbatches, epochs int) *Plan {
 	p := of(rows, batch, microbatches, epochs)
 	p.ChunkLen = 8
@@ -26,8 +26,8 @@ func whole(rows, batch, microbatches, epochs int) *Plan {
 	return p
 }
 
-// What a later program adds to a plan is never passed over: this program would compute
-// other bits.
+// Decode refuses everything that a later program adds to a plan. If it ignored an addition,
+// it would compute other bits.
 func TestWhatAPlanAsksForAndThisProgramDoesNotKnow(t *testing.T) {
 	p := whole(10, 4, 2, 3)
 	p.Spec.Loss, p.Spec.Wire, p.Spec.Metrics = job.MSE, job.WireInt8, []job.Metric{job.RMSE}

@@ -6,7 +6,8 @@ import (
 	"tributary/shared/wire"
 )
 
-// Layout addresses the ledger of a job with this plan. It reads neither data nor weights.
+// Layout returns the layout that addresses the ledger of the job ref with this plan. It
+// reads neither data nor weights.
 func (p *Plan) Layout(ref job.Ref) (ledger.Layout, error) {
 	network, err := p.Network()
 	if err != nil {

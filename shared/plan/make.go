@@ -10,13 +10,14 @@ import (
 	"tributary/shared/objective"
 )
 
-// Weights checks the initial weights that a spec names against the tensors of its model,
-// stores them, and returns their digest.
+// Weights is a function that checks the initial weights named by a spec against the tensors
+// of its model. It stores them and returns their digest.
 type Weights func(from string, tensors []model.Tensor) (job.Digest, error)
 
-// Make makes a job's plan: of its spec, its dataset, and the length of a chunk of the ledger's
-// vectors. It reports everything in which they do not fit as job.ErrInvalid, and what
-// weights returns. Of a plan that Make has made, Network and Layout do not fail.
+// Make makes the plan of a job from its spec, its dataset, and the number of parameters in
+// a chunk of the ledger's vectors. If spec and dataset do not fit, it fails with
+// job.ErrInvalid and reports every fault. It also returns the error of weights. Network and
+// Layout do not fail for a plan that Make has made.
 func Make(s *job.Spec, m *dataset.Manifest, chunkLen int, weights Weights) (*Plan, error) {
 	p := &Plan{Spec: *s, Dataset: *m, ChunkLen: chunkLen, rows: m.Rows(job.Train)}
 	p.require()
@@ -41,8 +42,8 @@ func (p *Plan) Network() (*model.Network, error) {
 	return n, nil
 }
 
-// check reports everything in which the spec and the dataset do not fit, each wrapping
-// job.ErrInvalid, or returns the network.
+// check returns the network. If the spec and the dataset do not fit, it reports every
+// fault; each wraps job.ErrInvalid.
 func (p *Plan) check() (*model.Network, error) {
 	s, classes := &p.Spec, len(p.Dataset.Classes)
 	var faults []error
@@ -71,7 +72,7 @@ func (p *Plan) check() (*model.Network, error) {
 	return model.New(s.Model, p.Dataset.Features)
 }
 
-// fit reports outputs that do not fit the loss or the label.
+// fit fails with job.ErrInvalid if the outputs do not fit the loss or the label.
 func (p *Plan) fit() error {
 	of, err := objective.Of(p.Spec.Loss)
 	if err != nil {

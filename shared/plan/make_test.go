@@ -12,7 +12,7 @@ import (
 	"tributary/shared/model"
 )
 
-// made is a spec of a hidden layer and its dataset.
+// made returns a spec with one hidden layer, and its dataset.
 func made() (*job.Spec, *dataset.Manifest) {
 	p := of(10, 4, 2, 3)
 	p.Spec.Loss = job.MSE
@@ -50,8 +50,8 @@ func TestMakeRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// A plan that was made knows its counts, is addressed without its weights, and has asked
-// for these once.
+// A plan from Make knows its counts. Its layout needs no weights. Make has asked for the
+// weights once.
 func TestMakeChecksInitialWeights(t *testing.T) {
 	s, m := made()
 	s.Model.Init.From = "w.safetensors"

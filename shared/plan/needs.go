@@ -8,21 +8,21 @@ import (
 	"tributary/shared/job"
 )
 
-// Operation is something that a plan can ask for and that programs do not know which are
-// older than it: a kind of layer, an optimizer, a way to sum up.
+// Operation is something that a plan can ask for and that older programs do not know: a
+// kind of layer, an optimizer, a way to sum up.
 type Operation struct {
 	Capability job.Capability
-	Used       func(*Plan) bool // whether the plan asks for it
+	Used       func(*Plan) bool // reports whether the plan asks for it
 }
 
-// Operations are those that this program knows beyond the base set, in the order in which
-// versions of the program have learned them. A version adds to its end, nothing is removed,
-// and nothing changes it once the program runs.
+// Operations lists the operations beyond the base set that this program knows, in the order
+// in which versions of the program learned them. A new version appends to it; nothing is
+// ever removed. It does not change while the program runs.
 var Operations = []Operation{
 	{Capability: "frozen", Used: (*Plan).freezes},
 }
 
-// freezes reports whether a layer is not trained.
+// freezes reports whether the plan has a layer that is not trained.
 func (p *Plan) freezes() bool {
 	return slices.ContainsFunc(p.Spec.Model.Layers, func(l job.Layer) bool { return l.Dense != nil && l.Dense.Frozen() })
 }
@@ -36,14 +36,15 @@ func Capabilities() []job.Capability {
 	return known
 }
 
-// Unknown lists those capabilities that this program does not know.
+// Unknown lists the given capabilities that this program does not know.
 func Unknown(capabilities []job.Capability) []job.Capability {
 	known := Capabilities()
 	return slices.DeleteFunc(slices.Clone(capabilities), func(c job.Capability) bool { return slices.Contains(known, c) })
 }
 
-// require states what the plan needs, and the oldest version of the format that can say so:
-// programs that know no operations read what they know, and refuse the rest.
+// require sets Needs, and Version to the oldest version of the format that can express
+// them. A program that has no operations then reads every plan that it knows, and refuses
+// the others.
 func (p *Plan) require() {
 	p.Version, p.Needs = Version, nil
 	for _, o := range Operations {
@@ -53,7 +54,9 @@ func (p *Plan) require() {
 	}
 }
 
-// understood reports whether this program knows all that a plan of that version needs.
+// understood fails if this program does not know everything that a plan of that version
+// needs: job.ErrUnsupported for unknown needs, job.ErrCorrupt if version and needs
+// contradict each other.
 func understood(version int, needs []job.Capability) error {
 	if (version == versionOfNeeds) != (len(needs) > 0) {
 		return fmt.Errorf("plan of version %d has %d needs; one of version %d has some, and no other has any: %w", version, len(needs), versionOfNeeds, job.ErrCorrupt)
@@ -64,7 +67,7 @@ func understood(version int, needs []job.Capability) error {
 	return nil
 }
 
-// words joins capabilities as people read them.
+// words joins capabilities for a message.
 func words(capabilities []job.Capability) string {
 	all := make([]string, len(capabilities))
 	for i, c := range capabilities {

@@ -8,7 +8,7 @@ import (
 	"tributary/shared/job"
 )
 
-// knows has this program know operations for the time of a test.
+// knows adds operations to those that this program knows, until the test ends.
 func knows(t *testing.T, operations ...Operation) {
 	t.Helper()
 	before := Operations

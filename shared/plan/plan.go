@@ -1,11 +1,11 @@
-// Package plan is everything a worker must know of a job: the spec and the
-// ingested dataset, immutable, content-addressed, and what follows from them.
+// Package plan is everything that a worker must know about a job: the spec and the ingested
+// dataset, both immutable and content-addressed, and what follows from them.
 //
-// It owns the arithmetic of steps, epochs, batches and micro-batches. The
-// coordinator makes a plan once; every process derives the same from it.
+// It owns the arithmetic of steps, epochs, batches and micro-batches. The coordinator makes
+// a plan once. Every process derives the same values from it.
 //
-// Invariant: a plan's bytes have one digest, tasks carry it, and everything
-// here is a pure function of it.
+// Invariant: a plan's bytes have one digest, and tasks carry it. Everything in this package
+// is a pure function of the plan.
 package plan
 
 import (
@@ -17,10 +17,10 @@ import (
 	"tributary/shared/job"
 )
 
-// Plan is what a job is, after ingest.
+// Plan describes a job after ingest.
 type Plan struct {
 	Version int `json:"version"`
-	// Needs are the operations beyond the base set that the plan asks for, see Require.
+	// Needs are the operations beyond the base set that the plan asks for; see require.
 	Needs   []job.Capability `json:"needs,omitempty"`
 	Spec    job.Spec         `json:"spec"`
 	Dataset dataset.Manifest `json:"dataset"`
@@ -28,11 +28,11 @@ type Plan struct {
 	// ChunkLen is the number of parameters in a chunk of a vector in the ledger.
 	ChunkLen int `json:"chunk_len"`
 
-	rows int // of the training split; 0: not counted yet
+	rows int // rows of the training split; 0: not counted yet
 }
 
-// Version is the plan format's version, and versionOfNeeds that of plans that need more than
-// the base set.
+// Version is the version of the plan format. versionOfNeeds is the version of plans that
+// need more than the base set.
 const (
 	Version        = 1
 	versionOfNeeds = 2
@@ -47,9 +47,9 @@ func (p *Plan) Encode() ([]byte, job.Digest, error) {
 	return data, blob.DigestOf(data), nil
 }
 
-// Decode reads a plan's bytes. It fails with job.ErrUnsupported when the plan asks for
-// anything that this program does not know, and with job.ErrCorrupt when the bytes are no
-// plan. It never passes over what it does not know: that could change a result.
+// Decode reads a plan's bytes. It fails with job.ErrUnsupported if the plan asks for
+// anything that this program does not know, and with job.ErrCorrupt if the bytes are not a
+// plan. It never ignores what it does not know, because that could change a result.
 func Decode(data []byte) (*Plan, error) {
 	if err := readable(data); err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func (p *Plan) Blobs() []job.Digest {
 	return all
 }
 
-// TrainRows is the number of rows of the training split. A plan that was made or decoded
-// knows it; another counts.
+// TrainRows returns the number of rows of the training split. A plan from Make or Decode
+// knows the number; for any other plan, TrainRows counts.
 func (p *Plan) TrainRows() int {
 	if p.rows > 0 {
 		return p.rows
@@ -117,15 +117,15 @@ func (p *Plan) Batch(step int64) (epoch int64, lo, hi int) {
 	return epoch, lo, min(lo+p.Spec.Batch, p.TrainRows())
 }
 
-// Microbatch returns the half-open range, within a batch of rows positions, of
-// leaf's micro-batch: the batch cut into M parts as equal as can be.
+// Microbatch returns the half-open range of the micro-batch of leaf, within a batch of rows
+// positions. The batch is split into M micro-batches of sizes as equal as possible.
 func (p *Plan) Microbatch(rows, leaf int) (lo, hi int) {
 	m := p.Spec.Microbatches
 	return rows * leaf / m, rows * (leaf + 1) / m
 }
 
-// EvaluateAfter reports whether the validation split is evaluated once steps
-// steps are committed. The final evaluation is not counted here.
+// EvaluateAfter reports whether the validation split is evaluated after the given number of
+// steps is committed. It does not report the final evaluation.
 func (p *Plan) EvaluateAfter(steps int64) bool {
 	if len(p.Dataset.Splits[job.Validation]) == 0 || steps == 0 || steps >= p.Steps() {
 		return false

@@ -98,7 +98,8 @@ func TestAPlanReadsBackAndHasOneDigest(t *testing.T) {
 	require.Equal(t, digest, again)
 }
 
-// A plan whose numbers would be divided by, or make room without bound, is refused.
+// Decode refuses a plan whose numbers would make it divide by zero or allocate without
+// limit.
 func TestAPlanOfAStrangerIsRefused(t *testing.T) {
 	good := func() *Plan {
 		p := of(10, 4, 2, 3)
