@@ -6,8 +6,8 @@ import (
 	"tributary/shared/numeric"
 )
 
-// moments returns Adam's constants for the step after step steps. Bias
-// corrections are made in float64 and rounded once, as PyTorch does.
+// moments returns Adam's constants for the step after the given number of steps. Bias
+// corrections are computed in float64 and rounded once, as in PyTorch.
 func (f *Fold) moments(step int64) numeric.Moments {
 	a := f.adam
 	m := numeric.Moments{

@@ -1,13 +1,13 @@
-// Package optim turns a root gradient into new parameters, with the semantics
-// of torch.optim: stochastic gradient descent, Adam and AdamW.
+// Package optim turns a root gradient into new parameters, with the semantics of
+// torch.optim: stochastic gradient descent, Adam and AdamW.
 //
-// It owns the optimizers' settings and the constants of a step. The loops over
-// floats are package numeric's; where gradients come from is package
-// gradient's affair. Replicas and the one-process reference call it.
+// It owns the settings of the optimizers and the constants of a step. It does not own the
+// loops over floats (package numeric) or the gradients (package gradient). Replicas and
+// package serial call it.
 //
-// Invariant: parameters and state after a step are a function of those before,
-// the step's number and its gradient; element by element, but for the one factor
-// by which a whole gradient is clipped.
+// Invariant: parameters and state after a step are a function of those before it, of the
+// number of the step and of its gradient. The function is elementwise, except for the one
+// factor that clips a whole gradient.
 package optim
 
 import (
@@ -15,15 +15,15 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Fold is a compiled optimizer: immutable, safe for concurrent use.
+// Fold is a compiled optimizer. It is immutable and safe for concurrent use.
 type Fold struct {
 	sgd   *numeric.Descent
 	adam  *job.Adam
 	decay decay
-	limit float64 // of the gradient's norm; 0: none
+	limit float64 // of the gradient's norm; 0: no limit
 }
 
-// decay is how Adam's weight decay enters.
+// decay says how weight decay enters Adam.
 type decay int
 
 const (
@@ -31,8 +31,8 @@ const (
 	decoupled              // torch.optim.AdamW (Loshchilov & Hutter, 2019)
 )
 
-// New compiles an optimizer whose defaults are filled in. It fails with job.ErrInvalid
-// when [job.Optimizer.Validate] does.
+// New compiles an optimizer. Its defaults must be filled in. It fails with job.ErrInvalid
+// when [job.Optimizer.Validate] fails.
 func New(o job.Optimizer) (*Fold, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -52,8 +52,8 @@ func New(o job.Optimizer) (*Fold, error) {
 	}
 }
 
-// Vectors is the number of state vectors, each as long as the parameters and
-// zero before the first step: Adam's two moments, momentum's one buffer.
+// Vectors returns the number of state vectors: two moments for Adam, one buffer for
+// momentum. Each is as long as the parameters, and zero before the first step.
 func (f *Fold) Vectors() int {
 	switch {
 	case f.adam != nil:
@@ -65,25 +65,24 @@ func (f *Fold) Vectors() int {
 	}
 }
 
-// Apply folds the gradient grad/divisor, all of it, into params and state in
-// place. step is the number of steps folded before, 0 at first. Unless gradients
-// are clipped it is elementwise: any ranges of the vectors may be folded apart and
-// give the same bits. It panics when a vector is shorter than grad or state has
-// fewer than Vectors.
+// Apply folds the whole gradient grad/divisor into params and state, in place. step is the
+// number of steps folded before it, 0 at first. Without clipping, Apply is elementwise:
+// ranges of the vectors may be folded separately and give the same bits. It panics if a
+// vector is shorter than grad, or if state has fewer vectors than Vectors.
 func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
 	c := f.constants(step, grad, divisor)
 	c.update(params, state, grad, divisor, 0, len(grad))
 }
 
-// constants are those of one step: of Adam or, where it is none, of descent.
+// constants holds the constants of one step, of Adam or of gradient descent.
 type constants struct {
 	adam  bool
 	sgd   numeric.Descent
 	moves numeric.Moments
 }
 
-// constants returns those of the step after step steps, whose gradient is all of
-// grad/divisor.
+// constants returns the constants of the step after the given number of steps. The gradient
+// of that step is all of grad/divisor.
 func (f *Fold) constants(step int64, grad []float32, divisor float32) constants {
 	clip := float32(1)
 	if f.limit != 0 {
@@ -99,7 +98,7 @@ func (f *Fold) constants(step int64, grad []float32, divisor float32) constants 
 	return c
 }
 
-// update folds the range [lo, hi).
+// update folds the range [lo, hi) of the gradient.
 func (c *constants) update(params []float32, state [][]float32, grad []float32, divisor float32, lo, hi int) {
 	switch {
 	case c.adam:

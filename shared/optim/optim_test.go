@@ -32,7 +32,7 @@ func compile(t require.TestingT, o job.Optimizer) (*optim.Fold, [][]float32) {
 	return f, make([][]float32, f.Vectors())
 }
 
-// reference is torch.optim's documented algorithms, for one parameter, in float64.
+// reference is the documented algorithm of torch.optim, for one parameter, in float64.
 func reference(o job.Optimizer, p float64, grads []float64) float64 {
 	var m, v float64
 	for i, g := range grads {
@@ -89,7 +89,7 @@ func TestAgainstReference(t *testing.T) {
 	}
 }
 
-// clipped are the optimizers with a limit of the gradient's norm.
+// clipped are the optimizers with a limit on the gradient's norm.
 func clipped(limit float64) map[string]job.Optimizer {
 	out := map[string]job.Optimizer{}
 	for name, o := range optimizers {
@@ -167,7 +167,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// Chunks of the vectors may be folded apart, in any order, with the same bits.
+// Chunks of the vectors may be folded separately, in any order, with the same bits.
 func TestFoldIsElementwise(t *testing.T) {
 	for name, o := range optimizers {
 		t.Run(name, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestNaNIsNotHidden(t *testing.T) {
 	}
 }
 
-// A job may run for very many steps: the corrections go to 1, nothing overflows.
+// A job may have very many steps: the bias corrections go to 1, and nothing overflows.
 func TestFarSteps(t *testing.T) {
 	f, _ := compile(t, optimizers["adam"])
 	for _, step := range []int64{1e6, 1e12, math.MaxInt64 - 1} {

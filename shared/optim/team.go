@@ -7,11 +7,12 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// stretch is how many parameters a thread folds at a time, a multiple of what any
-// kernel does.
+// stretch is how many parameters a thread folds at a time. It is a multiple of what any
+// kernel processes at once.
 const stretch = 1 << 14
 
-// ApplyBy is Apply in the threads of t, nil being the caller alone: the same bits.
+// ApplyBy is Apply in the threads of t, with the same bits. If t is nil, only the caller's
+// thread works.
 func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
 	if t.Threads() == 1 || len(grad) <= stretch {
 		f.Apply(params, state, step, grad, divisor)
@@ -22,13 +23,13 @@ func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step i
 	w.constants = f.constants(step, grad, divisor)
 	w.next.Store(0)
 	if err := t.Run(w); err != nil {
-		panic(err) // as Apply does: the parameters are between two steps
+		panic(err) // as in Apply: the parameters are between two steps
 	}
 	w.params, w.state, w.grad = nil, nil, nil
 	works.Put(w)
 }
 
-// work is one fold, shared by threads.
+// work is one fold that several threads share.
 type work struct {
 	params  []float32
 	state   [][]float32
@@ -40,7 +41,7 @@ type work struct {
 
 var works = sync.Pool{New: func() any { return new(work) }}
 
-// Do folds stretches until none is left.
+// Do folds stretch after stretch until none is left.
 func (w *work) Do(int) {
 	for {
 		lo := int(w.next.Add(stretch)) - stretch

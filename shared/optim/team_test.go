@@ -27,7 +27,8 @@ func vectors(n, length int) [][]float32 {
 	return v
 }
 
-// Threads fold the same bits as one, clipped or not, and allocate nothing.
+// Several threads fold the same bits as one, with or without clipping, and allocate
+// nothing.
 func TestThreadsFoldTheSameBits(t *testing.T) {
 	clipped := &job.SGD{LearningRate: 0.1, ClipNorm: 0.5}
 	for name, o := range map[string]job.Optimizer{
