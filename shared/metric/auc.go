@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// auc is the area under the receiver operating characteristic: the chance that a row
-// of the second class has a greater score than one of the first, a tie
-// counting half (the Mann–Whitney statistic). It is counted in integers, so
-// exact up to the one division. Rows of one class only, and a score that is NaN, have no
-// area, but a reason; classes names the two, or is nil.
+// auc returns the area under the receiver operating characteristic: the probability that a
+// row of the second class has a greater score than a row of the first. A tie counts half
+// (the Mann–Whitney statistic). auc counts in integers, so it is exact up to one division.
+// If all rows are of one class, or a score is NaN, there is no area, and why is the reason.
+// classes names the two classes, or is nil.
 func (s *Sums) auc(classes []string) (area float64, why string) {
 	type scored struct {
 		score  float32
@@ -24,7 +24,7 @@ func (s *Sums) auc(classes []string) (area float64, why string) {
 		rows[i] = scored{v, s.second[i]}
 	}
 	slices.SortFunc(rows, func(a, b scored) int { return cmp.Compare(a.score, b.score) })
-	var first, second, halves uint64 // rows below; twice the statistic
+	var first, second, halves uint64 // rows below the current score; twice the statistic
 	for len(rows) > 0 {
 		var ties [2]uint64 // of the first and second class
 		score := rows[0].score

@@ -8,18 +8,18 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Figures are the loss, under "loss", and the metrics of a split.
+// Figures holds the loss, under "loss", and the metrics of a split.
 type Figures struct {
 	Values    map[string]float64 // by name; finite
-	Undefined map[string]string  // by name, a sentence that says why there is no value; nil when all are there
+	Undefined map[string]string  // by name: a sentence that says why there is no value; nil if all values are there
 }
 
-// Combine returns the loss (the mean over the rows; for a loss that is a sum, the
-// sum) and each metric asked for, of the units taken together in their order. A figure
-// that cannot be computed (AUC of one class, R² of constant labels, a metric that does not go
-// with the loss, anything of no rows) or is not finite has no value, but a reason.
+// Combine returns the loss and the metrics that c lists, over all units in their order. The
+// loss is the mean over the rows, or the sum if the objective is a sum. A figure has a
+// reason instead of a value if it is not finite or cannot be computed: AUC of one class, R²
+// of constant labels, a metric that does not fit the loss, or any figure of no rows.
 //
-// R² is 1 − Σ(ŷ−y)²/Σ(y−ȳ)² over all outputs, ȳ the mean of each.
+// R² is 1 − Σ(ŷ−y)²/Σ(y−ȳ)² over all outputs, where ȳ is the mean of each output.
 func (c Config) Combine(units []*Sums) Figures {
 	var t Sums
 	for _, u := range units {
@@ -51,8 +51,8 @@ func (c Config) Combine(units []*Sums) Figures {
 
 const noRows = "there are no rows"
 
-// figure returns one metric of the totals t, or why it cannot be computed. A value may
-// not be finite.
+// figure returns one metric of the totals t, or the reason why it cannot be computed. The
+// value may be infinite or NaN.
 func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	switch {
 	case t.rows == 0:
@@ -90,7 +90,7 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	}
 }
 
-// add takes in another unit.
+// add adds another unit to s.
 func (s *Sums) add(u *Sums) {
 	s.rows += u.rows
 	s.loss += u.loss
@@ -107,9 +107,9 @@ func (s *Sums) add(u *Sums) {
 	s.second = append(s.second, u.second...)
 }
 
-// deviations returns how many labels there are and the sum of their squared
-// deviations from the mean of their output, 0 when the labels of every output are
-// equal but for rounding, or differ by so little that the squares underflow.
+// deviations returns the number of labels and the sum of their squared deviations from the
+// mean of their output. The sum is 0 if the labels of every output are equal except for
+// rounding, or if they differ by so little that the squares underflow.
 func (s *Sums) deviations() (n, sum float64) {
 	constant := true
 	for _, p := range s.spread {

@@ -57,8 +57,8 @@ func (s *Sums) Encode() []byte {
 	return le.AppendUint64(b, xxhash.Sum64(b))
 }
 
-// DecodeSums reads what Encode made. Whatever else it is given it returns an
-// error wrapping job.ErrCorrupt.
+// DecodeSums reads the bytes that Encode made. For any other bytes it returns an error that
+// wraps job.ErrCorrupt.
 func DecodeSums(data []byte) (*Sums, error) {
 	body, err := checkSums(data)
 	if err != nil {
@@ -87,7 +87,8 @@ func DecodeSums(data []byte) (*Sums, error) {
 	return s, nil
 }
 
-// checkSums returns data without magic and checksum once those and the sizes hold.
+// checkSums checks magic, version, sizes and checksum. It returns data without the magic,
+// the version and the checksum.
 func checkSums(data []byte) (reader, error) {
 	if len(data) < sumsHeader+8 {
 		return nil, fmt.Errorf("%d bytes: want at least %d", len(data), sumsHeader+8)
@@ -109,7 +110,7 @@ func checkSums(data []byte) (reader, error) {
 	return reader(body[4:]), nil
 }
 
-// check reports counts that cannot be.
+// check fails with job.ErrCorrupt if the counts contradict each other.
 func (s *Sums) check() error {
 	if s.rows < 0 || s.correct < 0 || s.correct > s.rows {
 		return fmt.Errorf("metric sums: %d of %d rows correct: %w", s.correct, s.rows, job.ErrCorrupt)
@@ -125,7 +126,8 @@ func (s *Sums) check() error {
 	return nil
 }
 
-// reader takes numbers off the front of bytes that are known to hold them.
+// reader reads numbers from the front of bytes. The caller has checked that there are
+// enough.
 type reader []byte
 
 func (r *reader) uint64() uint64 {

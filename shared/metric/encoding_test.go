@@ -15,7 +15,7 @@ import (
 	"tributary/shared/job"
 )
 
-// examples are sums of each kind, with numbers JSON could not hold.
+// examples are sums of each kind, with numbers that JSON cannot represent.
 func examples() []*Sums {
 	ranked := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 2, Metrics: []job.Metric{job.AUC}}
 	regression := Config{Objective: of(job.MSE), Outputs: 2}
@@ -26,7 +26,7 @@ func examples() []*Sums {
 	}
 }
 
-// seal replaces the checksum by the right one.
+// seal replaces the checksum by the correct one.
 func seal(b []byte) []byte {
 	body := b[:len(b)-8]
 	return binary.LittleEndian.AppendUint64(append([]byte(nil), body...), xxhash.Sum64(body))
@@ -55,7 +55,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// Bytes of version 1 are read, and written, for ever.
+// All later programs read and write bytes of version 1.
 func TestGolden(t *testing.T) {
 	text, err := os.ReadFile("testdata/sums-v1.hex")
 	require.NoError(t, err)
@@ -101,8 +101,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, decoding neither panics nor admits what Encode would not
-// have made, and what it admits can be combined.
+// For any bytes, decoding does not panic. It accepts only what Encode could have made, and
+// what it accepts can be combined.
 func FuzzDecodeSums(f *testing.F) {
 	for _, s := range examples() {
 		f.Add(s.Encode())

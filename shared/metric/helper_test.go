@@ -13,7 +13,7 @@ func of(loss job.Loss) objective.Objective {
 	return o
 }
 
-// unit counts rows at once; their loss is said to be loss.
+// unit counts rows in one piece. It sets their loss to loss.
 func (c Config) unit(outputs, y []float32, rows int, loss float64) *Sums {
 	k := c.Count()
 	k.Add(outputs, y, rows)

@@ -1,13 +1,13 @@
-// Package metric is the figures reported beside the loss: accuracy, RMSE, MAE,
-// R², AUC and log loss.
+// Package metric computes the figures that are reported beside the loss: accuracy, RMSE,
+// MAE, R², AUC and log loss.
 //
-// It owns what a block of a split contributes to them, its bytes, and how
-// contributions combine. It computes from outputs and labels; making outputs
-// is package model's. Package gradient makes units on workers, the coordinator
-// and the one-process reference combine them.
+// It owns what a block of a split contributes to the figures, the encoding of these
+// contributions, and how they combine. It computes from outputs and labels; package
+// executor computes the outputs. Package gradient makes the contributions (units) on
+// workers. The coordinator and package serial combine them.
 //
-// Invariant: a combination depends on the units and their order alone. Each figure
-// that was asked for is there, as a finite number or as a reason why there is none.
+// Invariant: a combination depends only on the units and their order. Each requested figure
+// is present, as a finite number or as a reason why there is none.
 package metric
 
 import (
@@ -18,45 +18,45 @@ import (
 	"tributary/shared/objective"
 )
 
-// Config says which figures, of what.
+// Config says which figures to compute, and for which objective and outputs.
 type Config struct {
 	Objective objective.Objective
 	Metrics   []job.Metric
 	Outputs   int      // columns of the outputs
 	Classes   []string // names of the classes, for reasons; may be nil
-	// Label's Scale and Shift bring regression values back to original units,
-	// in which their metrics are; Scale 0 is taken for 1.
+	// Label's Scale and Shift convert regression values back to their original units. The
+	// metrics of a regression are in these units. Scale 0 means 1.
 	Label dataset.Column
 }
 
-// Sums is what one unit, a block of a split, contributes.
+// Sums is the contribution of one unit. A unit is a block of a split.
 type Sums struct {
 	rows    int64
 	loss    float64   // sum of the rows' losses
 	correct int64     // classification: rows whose predicted class is right
 	squared float64   // regression: Σ (ŷ−y)² over rows and outputs
 	abs     float64   // regression: Σ |ŷ−y|
-	spread  []spread  // regression: of y, per output
+	spread  []spread  // regression: of y, one per output
 	scores  []float32 // AUC: [rows] of the second class
 	second  []bool    // AUC: [rows] whether the row is of the second class
 }
 
-// wants reports whether a metric is asked for.
+// wants reports whether the config lists a metric.
 func (c Config) wants(m job.Metric) bool { return slices.Contains(c.Metrics, m) }
 
-// Counter counts a unit, piece after piece of its rows.
+// Counter accumulates a unit, one piece of its rows after the other.
 type Counter struct {
 	c    Config
 	sums Sums
 	loss objective.Sum
 }
 
-// Count begins a unit.
+// Count returns a counter for a new unit.
 func (c Config) Count() *Counter { return &Counter{c: c} }
 
-// Add counts more rows: outputs [rows, Outputs] as the model made them, y [rows] classes
-// or [rows, Outputs] targets. The outputs of every piece but the last have a multiple of 16
-// elements.
+// Add adds more rows: outputs [rows, Outputs] of the model, and y, which is classes [rows]
+// or targets [rows, Outputs]. The outputs of every piece except the last have a multiple of
+// 16 elements.
 func (k *Counter) Add(outputs, y []float32, rows int) {
 	c, s := k.c, &k.sums
 	outputs = outputs[:rows*c.Outputs]
@@ -76,21 +76,21 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 	}
 }
 
-// Sums is what the unit contributes.
+// Sums returns the contribution of the unit.
 func (k *Counter) Sums() *Sums {
 	s := k.sums
 	s.loss = k.c.Objective.Value(&k.loss, k.c.Outputs)
 	return &s
 }
 
-// classifies reports whether the outputs are of classes.
+// classifies reports whether the outputs stand for classes.
 func (c Config) classifies() bool { return c.Objective.Classes(c.Outputs) > 0 }
 
-// binary reports whether there are two classes to rank.
+// binary reports whether there are two classes.
 func (c Config) binary() bool { return c.Objective.Classes(c.Outputs) == 2 }
 
-// rank collects the scores of rows of n logits: the logit of the second class less that of
-// the first.
+// rank collects the score of each row of n logits: the logit of the second class minus that
+// of the first. A single logit is the score itself.
 func (s *Sums) rank(outputs, y []float32, rows, n int) {
 	for r := range rows {
 		score := outputs[r*n]

@@ -62,7 +62,7 @@ func TestLossThatIsASum(t *testing.T) {
 	require.Equal(t, map[string]float64{"loss": 1.5}, c.Combine([]*Sums{a, b}).Values)
 }
 
-// Each figure that is asked for is there, as a number or as a reason.
+// Each requested figure is there, as a number or as a reason.
 func TestUndefinedIsNamed(t *testing.T) {
 	all := []job.Metric{job.Accuracy, job.RMSE, job.MAE, job.R2, job.AUC, job.LogLoss, "unheard of"}
 	binary := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: all, Classes: []string{"no", "yes"}}
@@ -114,7 +114,7 @@ func TestUndefinedIsNamed(t *testing.T) {
 	}
 }
 
-// Labels around a mean whose square overflows have an R².
+// Labels have an R² even if the square of their mean overflows.
 func TestR2OfALargeMean(t *testing.T) {
 	c := Config{Objective: of(job.MSE), Outputs: 1, Metrics: []job.Metric{job.R2}, Label: dataset.Column{Scale: 1e140, Shift: 1e155}}
 	f := c.Combine([]*Sums{c.unit([]float32{-1, 0, 0.5}, []float32{-1, 0, 1}, 3, 0)})
@@ -122,7 +122,7 @@ func TestR2OfALargeMean(t *testing.T) {
 	require.Nil(t, f.Undefined)
 }
 
-// R² against its definition, over several outputs and any cut into units.
+// R² equals its definition, over several outputs and any split into units.
 func TestR2AgainstTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows, n := rapid.IntRange(2, 30).Draw(t, "rows"), rapid.IntRange(1, 3).Draw(t, "outputs")
@@ -155,8 +155,8 @@ func TestR2AgainstTwin(t *testing.T) {
 	})
 }
 
-// AUC against counting every pair, with many ties, over any cut into units,
-// for one logit and for two.
+// AUC equals the count over every pair, with many ties, over any split into units, for one
+// logit and for two.
 func TestAUCAgainstPairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.IntRange(1, 40).Draw(t, "rows")
@@ -205,7 +205,7 @@ func TestCombineDoesNotChangeUnits(t *testing.T) {
 	require.Equal(t, before, units[0].Encode())
 }
 
-// Labels that differ by a rounding have no R², as equal ones have none.
+// Labels that differ only by rounding have no R², like equal labels.
 func TestR2OfLabelsThatVaryByRounding(t *testing.T) {
 	c := Config{Objective: of(job.MSE), Metrics: []job.Metric{job.R2, job.RMSE}, Outputs: 1, Label: dataset.Column{Scale: 1e-17, Shift: 0.3}}
 	y, outputs := []float32{0, 5, 0, 5}, []float32{0, 0, 5, 5}

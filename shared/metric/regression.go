@@ -2,14 +2,14 @@ package metric
 
 import "math"
 
-// spread is the count, mean and sum of squared deviations of some numbers.
+// spread holds the count, the mean and the sum of squared deviations of some numbers.
 type spread struct {
 	n        int64
 	mean, m2 float64
 }
 
-// add takes in one number (Welford, "Note on a method for calculating
-// corrected sums of squares and products", 1962).
+// add adds one number (Welford, "Note on a method for calculating corrected sums of squares
+// and products", 1962).
 func (p *spread) add(x float64) {
 	p.n++
 	delta := x - p.mean
@@ -17,14 +17,14 @@ func (p *spread) add(x float64) {
 	p.m2 += float64(delta * (x - p.mean))
 }
 
-// merge takes in what q has (Chan, Golub & LeVeque, "Algorithms for computing
-// the sample variance", 1983).
+// merge adds the numbers of q (Chan, Golub & LeVeque, "Algorithms for computing the sample
+// variance", 1983).
 func (p *spread) merge(q spread) {
 	n := p.n + q.n
 	if q.n == 0 || n <= 0 {
 		return
 	}
-	if p.n == 0 { // where a large mean's square is infinite, and 0 times that NaN
+	if p.n == 0 { // the square of a large mean may be infinite, and 0 times infinity is NaN
 		*p = q
 		return
 	}
@@ -35,7 +35,7 @@ func (p *spread) merge(q spread) {
 	p.n = n
 }
 
-// regress adds up errors of outputs and the spread of y, both [rows, Outputs].
+// regress adds the errors of outputs and the spread of y, both [rows, Outputs], to s.
 func (c Config) regress(s *Sums, outputs, y []float32) {
 	scale, shift := c.Label.Scale, c.Label.Shift
 	if scale == 0 {
