@@ -1,10 +1,11 @@
-// Package serial is the reference: a job trained in one process, without
-// queue, ledger or fleet, in the plainest way.
+// Package serial is the reference: it trains a job in one process, without queue, ledger or
+// workers, in the simplest way.
 //
-// It owns the loop and nothing else: the same engine and the same fold as the
-// fleet uses. Tests hold every distributed run against it.
+// It owns only the loop. It uses the same engine (package gradient) and the same optimizer
+// (package optim) as the workers. Tests compare every distributed run with it.
+// coordinator/verify uses it to recompute the steps of a job.
 //
-// Invariant: a distributed run ends with these very bits.
+// Invariant: a distributed run ends with exactly the same bits.
 package serial
 
 import (
@@ -17,14 +18,14 @@ import (
 	"tributary/shared/metric"
 )
 
-// Result is what a job comes to.
+// Result is the result of a job.
 type Result struct {
 	Params  []float32
 	Losses  []float64 // per step, as people read it
 	Metrics map[job.Split]map[string]float64
-	// Undefined says of each metric that could not be computed why, by split and metric.
+	// Undefined says, by split and metric, why a metric could not be computed.
 	Undefined map[job.Split]map[string]string
-	Chain     ledger.Chain // of the update log that a fleet would have written
+	Chain     ledger.Chain // of the update log that workers would have written
 }
 
 // Train runs all of a job's steps and the final evaluation.

@@ -15,8 +15,8 @@ import (
 	"tributary/shared/serial"
 )
 
-// linear is least squares by plain gradient descent, whose steps can be
-// written down.
+// linear is least squares by plain gradient descent. Its steps can be written in closed
+// form.
 const linear = `
 name: linear
 data: {source: none.csv, label: y}
@@ -44,7 +44,7 @@ func train(t *testing.T, j gradienttest.Job) *serial.Result {
 	return r
 }
 
-// A twin in float64 that knows nothing but the rows of every batch.
+// The twin computes in float64 and knows only the rows of every batch.
 func TestLinearRegressionStepByStep(t *testing.T) {
 	e, store := gradienttest.Job{Spec: linear}.Engine(t)
 	blocks := dataset.NewCache(store, 1<<20)
@@ -82,7 +82,7 @@ func TestLinearRegressionStepByStep(t *testing.T) {
 	for i, p := range got.Params {
 		require.InDelta(t, theta[i], p, 1e-5)
 	}
-	// The final figures are those of the final parameters.
+	// The final figures are computed with the final parameters.
 	for split, m := range got.Metrics {
 		require.InEpsilon(t, m["rmse"]*m["rmse"], m["loss"], 1e-6, "%s", split)
 		require.Less(t, m["mae"], m["rmse"])
@@ -91,8 +91,8 @@ func TestLinearRegressionStepByStep(t *testing.T) {
 	require.Greater(t, got.Metrics[job.Train]["r2"], 0.0, "better than the mean, though the rows are no line")
 }
 
-// The same job gives the same bits; another number of micro-batches is another
-// order of sums, and no more than that.
+// The same job gives the same bits. Another number of micro-batches only changes the order
+// of sums.
 func TestMicrobatchesChangeOnlyTheOrderOfSums(t *testing.T) {
 	want := train(t, gradienttest.Job{})
 	require.Equal(t, want, train(t, gradienttest.Job{}))
@@ -104,8 +104,8 @@ func TestMicrobatchesChangeOnlyTheOrderOfSums(t *testing.T) {
 	}
 }
 
-// How the rows were cut into blocks is not in the arithmetic when they come in
-// the order of the file.
+// The block boundaries of the rows do not change the result if the rows keep the order of
+// the file.
 func TestBlocksAreNoPartOfTheResult(t *testing.T) {
 	text := changed(t, gradienttest.Regression, "label: y", "label: y, shuffle: false")
 	want := train(t, gradienttest.Job{Spec: text, Block: 50})
@@ -116,8 +116,8 @@ func TestBlocksAreNoPartOfTheResult(t *testing.T) {
 	}
 }
 
-// The last batch of an epoch of 50 rows has 2, which leaves micro-batches
-// without any; drop_last leaves it out.
+// The last batch of an epoch of 50 rows has 2 rows, so some micro-batches are empty.
+// drop_last skips this batch.
 func TestShortBatches(t *testing.T) {
 	text := changed(t, gradienttest.Regression, "microbatches: 4", "microbatches: 16")
 	r := train(t, gradienttest.Job{Spec: text})
@@ -128,8 +128,8 @@ func TestShortBatches(t *testing.T) {
 	require.Equal(t, r.Losses[:3], dropped.Losses[:3])
 }
 
-// A loss that is a sum is n times the mean's: n times the gradient, ½ of it
-// here, so the rate must be 2/n of the mean's for the same steps.
+// A loss that is a sum is n times a mean. Its gradient is n times as large, and here half
+// of that. The rate must therefore be 2/n of the mean's rate for the same steps.
 func TestASumIsNMeans(t *testing.T) {
 	mean := changed(t, changed(t, gradienttest.Regression, "batch: 16", "batch: 50"), "momentum: 0.9", "momentum: 0.5")
 	sum := changed(t, changed(t, mean, "loss: mse", "loss: half_squared_error"), "learning_rate: 0.05", "learning_rate: 0.002")

@@ -11,27 +11,27 @@ import (
 	"tributary/shared/tree"
 )
 
-// Walk takes a job's steps one by one, each in two halves, so that a step can be
-// looked at before it is folded. It is for one goroutine.
+// Walk runs a job step by step. Each step has two halves, Compute and Fold, so that a
+// caller can read a step before it is folded. A Walk is for one goroutine.
 type Walk struct {
 	Engine  *gradient.Engine
-	Step    int64        // steps folded
+	Step    int64        // number of steps folded
 	Vectors [][]float32  // after them: parameters, then optimizer state, then the residual of a lossy wire; each [P]
-	Chain   ledger.Chain // of the update log after them
+	Chain   ledger.Chain // of the update log after these steps
 
-	// Of step Step, once Compute has returned:
+	// Results of Compute for step Step:
 	Root  []float32 // gradient, summed over the batch [P]
 	Sums  ledger.Sums
 	After ledger.Chain
 
-	residual []float32 // after step Step, of a lossy wire
+	residual []float32 // after step Step, with a lossy wire
 
 	scratch *gradient.Scratch
 	layout  ledger.Layout
 	entry   []byte
 }
 
-// NewWalk returns a walk at the parameters before the first step.
+// NewWalk returns a walk that starts at the parameters before the first step.
 func NewWalk(e *gradient.Engine) *Walk {
 	w := &Walk{Engine: e, scratch: gradient.NewScratch(), layout: e.Layout(job.Ref{})}
 	w.Vectors = make([][]float32, w.layout.Vectors(1+e.Fold.Vectors()))
@@ -44,11 +44,10 @@ func NewWalk(e *gradient.Engine) *Walk {
 	return w
 }
 
-// Params is the parameters as they stand [P].
+// Params returns the current parameters [P].
 func (w *Walk) Params() []float32 { return w.Vectors[0] }
 
-// Compute works out the root gradient of the step that is next, and the chain after
-// it.
+// Compute computes the root gradient of the next step, and the chain after that step.
 func (w *Walk) Compute(ctx context.Context) error {
 	var err error
 	if w.Sums, err = w.Engine.Node(ctx, w.Root, w.scratch, w.Params(), w.Step, tree.Root, nil); err != nil {
@@ -59,9 +58,9 @@ func (w *Walk) Compute(ctx context.Context) error {
 	return err
 }
 
-// Round makes of the sum of the root's children [P] of the step that is next, in
-// place, the root gradient of a lossy wire, and returns the residual after it. Of
-// another wire it changes nothing and returns nil.
+// Round turns the sum of the root's children [P] of the next step into the root gradient,
+// in place, and returns the residual after it. If the wire is not lossy, it changes nothing
+// and returns nil.
 func (w *Walk) Round(sum []float32) (residual []float32) {
 	if !w.layout.Wire.Lossy() {
 		return nil
@@ -74,7 +73,7 @@ func (w *Walk) Round(sum []float32) (residual []float32) {
 	return residual
 }
 
-// Follow returns the chain after the step that is next, if root were its gradient.
+// Follow returns the chain after the next step, if root is the gradient of that step.
 func (w *Walk) Follow(root []float32, sums ledger.Sums) (ledger.Chain, error) {
 	after := make(ledger.Chain, len(w.Chain))
 	for c, before := range w.Chain {
@@ -88,7 +87,7 @@ func (w *Walk) Follow(root []float32, sums ledger.Sums) (ledger.Chain, error) {
 	return after, nil
 }
 
-// Fold takes the step that was computed.
+// Fold applies the step that Compute has computed.
 func (w *Walk) Fold() {
 	w.Engine.Fold.Apply(w.Vectors[0], w.Vectors[1:1+w.Engine.Fold.Vectors()], w.Step, w.Root, w.Engine.Divisor(w.Sums))
 	if w.residual != nil {
@@ -97,7 +96,8 @@ func (w *Walk) Fold() {
 	w.Step, w.Chain = w.Step+1, w.After
 }
 
-// Jump goes on from a snapshot, whose vectors it copies.
+// Jump continues from a snapshot. It copies the vectors of the snapshot. It fails with
+// job.ErrCorrupt if the snapshot does not fit the job.
 func (w *Walk) Jump(s ledger.Snapshot) error {
 	if len(s.Chain) != len(w.Chain) {
 		return fmt.Errorf("snapshot %d has %d links, the job has %d chunks: %w", s.Step, len(s.Chain), len(w.Chain), job.ErrCorrupt)
