@@ -26,7 +26,7 @@ func random(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-// What is rounded can be written, and rounding it again changes nothing.
+// A rounded value can be encoded, and rounding it again changes nothing.
 func TestWhatIsRoundedTravelsExactly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, f := range formats {
@@ -47,8 +47,8 @@ func TestWhatIsRoundedTravelsExactly(t *testing.T) {
 	}
 }
 
-// Of each step's u only the rounding of what the root lost is lost: r + e' is u but for
-// a 127th of the greatest loss.
+// Each step loses only the rounding of what the root lost: r + e' equals u within a 127th
+// of the largest loss.
 func TestWhatTheRootLosesIsKept(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for name, f := range formats {
@@ -76,7 +76,7 @@ func TestWhatTheRootLosesIsKept(t *testing.T) {
 	}
 }
 
-// By hand: two steps of three parameters.
+// Two steps of three parameters, computed by hand.
 func TestRootByHand(t *testing.T) {
 	topk := wire.Format{Encoding: wire.TopK, Keep: 1. / 3}
 	sum, e := []float32{1, -4, 2}, make([]float32, 3)
@@ -99,7 +99,7 @@ func TestRootByHand(t *testing.T) {
 	require.Equal(t, []float32{0, -0.25, -0.5}, e)
 }
 
-// A wire that loses nothing changes nothing, and has no residual.
+// A wire that is not lossy changes nothing and has no residual.
 func TestFloat32IsLeftAlone(t *testing.T) {
 	v := []float32{1, 0x1p-149, float32(math.Inf(-1))}
 	want := slices.Clone(v)
@@ -108,7 +108,8 @@ func TestFloat32IsLeftAlone(t *testing.T) {
 	require.Equal(t, want, v)
 }
 
-// Of what is not finite neither the root is: folding it shows that the job diverges.
+// If the sum is not finite, the root is not finite either. Folding it shows that the job
+// diverges.
 func TestWhatIsNotFiniteStaysSo(t *testing.T) {
 	for name, f := range formats {
 		for _, x := range []float32{float32(math.Inf(1)), float32(math.NaN())} {
