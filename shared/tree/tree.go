@@ -1,11 +1,12 @@
-// Package tree is the binary reduction tree over a step's micro-batches: its
-// nodes, which nodes cover it, and the order in which partials are summed.
+// Package tree is the binary reduction tree over the micro-batches of a step: its nodes,
+// the sets of nodes that cover it, and the order in which partials are summed.
 //
-// It is pure and knows nothing of gradients, queues or workers. The
-// coordinator asks it for covers, workers and the ledger for sums.
+// It is pure and knows nothing about gradients, queues or workers. The coordinator asks it
+// for covers; workers and the ledger ask it for sums. Packages executor and numeric/blas
+// add micro-batches in its order.
 //
-// Invariant: a parent's value is left + right, always in that order, so every
-// cover of the tree sums to the same bits.
+// Invariant: the value of a parent is left + right, always in that order. Every cover of
+// the tree therefore sums to the same bits.
 package tree
 
 import (
@@ -13,15 +14,16 @@ import (
 	"slices"
 )
 
-// Node numbers a node as in a binary heap: the root is 1, the children of n
-// are 2n and 2n+1. A node over k > 1 leaves splits them at the largest power
-// of two below k, as in RFC 6962, so any number of leaves has one shape.
+// Node is the number of a node, as in a binary heap: the root is 1, and the children of n
+// are 2n and 2n+1. A node over k > 1 leaves splits them at the largest power of two below
+// k, as in RFC 6962. The number of leaves therefore determines the shape.
 type Node uint64
 
 // Root is the node over all leaves.
 const Root Node = 1
 
-// MaxLeaves bounds a tree, so that every node number fits easily.
+// MaxLeaves is the largest number of leaves of a tree. With it, every node number fits
+// easily.
 const MaxLeaves = 1 << 16
 
 // Left returns the left child's number.
@@ -60,13 +62,13 @@ func (n Node) Leaves(m int) (lo, hi int, ok bool) {
 	return lo, hi, true
 }
 
-// Split returns the leaf at which the range [lo, hi), hi-lo > 1, of a node is
-// parted between its children.
+// Split returns the leaf at which a node splits its range [lo, hi), hi-lo > 1, between its
+// children.
 func Split(lo, hi int) int { return lo + split(hi-lo) }
 
-// Cover returns nodes that part a tree of m leaves among about slots workers:
-// the widest node is halved, leftmost first, until there are as many nodes as
-// slots or every node is a leaf. The nodes come in leaf order.
+// Cover returns nodes that split a tree of m leaves over about slots workers. It halves the
+// widest node, the leftmost first, until there are as many nodes as slots or every node is
+// a leaf. The nodes are in leaf order.
 func Cover(m, slots int) []Node {
 	type span struct {
 		n    Node
@@ -91,10 +93,10 @@ func Cover(m, slots int) []Node {
 	return nodes
 }
 
-// Resolve picks, from the nodes that have arrived, the highest ones that
-// together cover a tree of m leaves, in leaf order. The second result lists,
-// in leaf order, the highest nodes that are missing altogether; it is empty
-// exactly when the cover is complete.
+// Resolve returns a cover and the missing nodes of a tree of m leaves, given which nodes
+// have arrived. cover has the highest arrived nodes, in leaf order. missing has the highest
+// nodes below which nothing has arrived, in leaf order; it is empty exactly when the cover
+// is complete.
 func Resolve(m int, arrived func(Node) bool) (cover, missing []Node) {
 	var visit func(n Node, size int)
 	visit = func(n Node, size int) {
@@ -118,9 +120,9 @@ func Resolve(m int, arrived func(Node) bool) (cover, missing []Node) {
 	return cover, missing
 }
 
-// Sum folds the values of a complete cover of a tree of m leaves into the
-// root's value. value returns a covered node's value, which add may overwrite;
-// add returns left + right. It returns false when the nodes are no cover.
+// Sum folds the values of a complete cover of a tree of m leaves into the value of the
+// root. value returns the value of a covered node, which add may overwrite; add returns
+// left + right. Sum returns false if the nodes are not a cover.
 func Sum[T any](m int, cover []Node, value func(Node) T, add func(left, right T) T) (T, bool) {
 	in := make(map[Node]bool, len(cover))
 	for _, n := range cover {

@@ -39,13 +39,13 @@ func TestCoverOfAFleet(t *testing.T) {
 	require.Equal(t, []Node{8, 9, 10, 11, 12, 13, 14, 15}, Cover(8, 100))
 }
 
-// text is a value whose addition shows its order and association.
+// text is a value that shows the order and the association of the sum.
 func sumOf(m int, cover []Node) (string, bool) {
 	value := func(n Node) string { return full(n, m) }
 	return Sum(m, cover, value, func(l, r string) string { return "(" + l + "+" + r + ")" })
 }
 
-// full is the naive twin: the value of a node straight from its definition.
+// full is the simple twin: it computes the value of a node directly from its definition.
 func full(n Node, m int) string {
 	lo, hi, _ := n.Leaves(m)
 	if hi-lo == 1 {
@@ -58,7 +58,7 @@ func TestEveryCoverSumsAlike(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := rapid.IntRange(1, 70).Draw(t, "leaves")
 		cover := Cover(m, rapid.IntRange(0, 80).Draw(t, "slots"))
-		// Part some nodes further, as backups of stragglers do.
+		// Split some nodes further, as backup tasks for slow workers do.
 		for range rapid.IntRange(0, 5).Draw(t, "partings") {
 			i := rapid.IntRange(0, len(cover)-1).Draw(t, "which")
 			if lo, hi, _ := cover[i].Leaves(m); hi-lo > 1 {
