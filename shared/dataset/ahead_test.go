@@ -19,7 +19,8 @@ func TestTheBlocksAfterAPosition(t *testing.T) {
 	}
 }
 
-// slow hands blocks out when it is told to, and counts.
+// slow is a store that returns a blob only when the test allows it, and counts the
+// requests.
 type slow struct {
 	blob.Store
 

@@ -9,15 +9,16 @@ import (
 	"tributary/shared/wire"
 )
 
-// The bytes of a float table are one wire vector of kind Block: A rows, B features, C
-// targets, and the floats X [Rows, Features], then Y [Rows, Targets]. Those of a block of
-// fields have a layout of their own, see fieldsMagic.
+// A block of a float table is encoded as one wire vector of kind Block. A is the rows, B
+// the features, C the targets; the floats are X [Rows, Features], then Y [Rows, Targets]. A
+// block of fields has another layout; see fieldsMagic.
 
-// maxSide bounds rows, features and targets of a block; RowRef counts in int32.
+// maxSide is the largest number of rows, of features and of targets of a block, because
+// RowRef counts in int32.
 const maxSide = math.MaxInt32
 
-// Encode returns the block's bytes, which share no memory with it. X and Y of a float
-// table must have the block's shape.
+// Encode returns the block's bytes. They share no memory with the block. X and Y of a float
+// table must have the shape that the block states.
 func Encode(b *Block) []byte {
 	if b.schema != nil {
 		return encodeFields(b)
@@ -32,8 +33,9 @@ func Encode(b *Block) []byte {
 	return dst
 }
 
-// DecodeBlock reads what Encode made. Anything else fails with job.ErrCorrupt. A block of
-// fields keeps data, which the caller must not write to any more.
+// DecodeBlock reads the bytes that Encode made. For any other bytes it fails with
+// job.ErrCorrupt. A block of fields keeps data, so the caller must not write to data
+// afterwards.
 func DecodeBlock(data []byte) (*Block, error) {
 	if bytes.HasPrefix(data, []byte(fieldsMagic)) {
 		return decodeFields(data)

@@ -12,7 +12,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// made returns a block whose floats tell block, row and column apart.
+// made returns a block in which every float encodes its block, row and column.
 func made(id, rows, features, targets int) *dataset.Block {
 	b := &dataset.Block{Rows: rows, Features: features, Targets: targets}
 	for i := range rows * features {
@@ -76,7 +76,8 @@ func FuzzDecodeBlock(f *testing.F) {
 	})
 }
 
-// FuzzBlockHeader reaches past the checksum: it fuzzes what a header announces.
+// FuzzBlockHeader sets the right checksum, so that it fuzzes the sizes that a header
+// announces.
 func FuzzBlockHeader(f *testing.F) {
 	f.Add(uint64(2), uint64(3), uint64(1), uint8(8))
 	f.Add(uint64(2), uint64(1<<63), uint64(1<<63), uint8(0))

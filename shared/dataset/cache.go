@@ -12,13 +12,13 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// Cache keeps decoded blocks in front of a blob store, least recently used
-// out first, within a limit in bytes. Blocks are immutable and shared by all
-// who ask: nobody may write to them, and one that is put out of the cache
-// stays whole for whoever still holds it.
+// Cache keeps decoded blocks in memory, in front of a blob store. It evicts the least
+// recently used blocks to stay within a limit in bytes. Blocks are immutable, and all
+// callers share them: no caller may write to a block. An evicted block stays valid for
+// every caller that still holds it.
 //
-// Invariant: the blocks kept never take more than the limit, and of one block
-// at most one fetch is under way.
+// Invariant: the cached blocks never take more than the limit. At most one fetch of each
+// block is in flight.
 type Cache struct {
 	store blob.Store
 	limit int64
@@ -27,18 +27,18 @@ type Cache struct {
 	kept    map[job.Digest]*list.Element // of *entry
 	recent  *list.List                   // most recently used first
 	flights map[job.Digest]*flight
-	ahead   int // fetches that Prefetch began
+	ahead   int // prefetches in flight
 	stats   CacheStats
 }
 
-// CacheStats is what a cache has done so far and holds now.
+// CacheStats are counters of a cache, and what it holds now.
 type CacheStats struct {
-	Hits      int64 // asked for and kept, or already being fetched
-	Misses    int64 // fetched from the store
+	Hits      int64 // requests for a block that was in memory or in flight
+	Misses    int64 // requests that started a fetch from the store
 	Retries   int64 // fetched a second time because the bytes were corrupt
-	Evictions int64 // put out to keep within the limit
-	Blocks    int   // kept now
-	Bytes     int64 // kept now
+	Evictions int64 // blocks removed to stay within the limit
+	Blocks    int   // in memory now
+	Bytes     int64 // in memory now
 	Limit     int64
 }
 
@@ -47,8 +47,8 @@ type entry struct {
 	block  *Block
 }
 
-// flight is one fetch that any number of callers wait for. It is cancelled
-// when the last of them has left.
+// flight is one fetch that any number of callers wait for. It is cancelled when the last of
+// them stops waiting.
 type flight struct {
 	done    chan struct{} // closed when block and err are set
 	block   *Block
@@ -66,10 +66,10 @@ func NewCache(store blob.Store, limit int64) *Cache {
 }
 
 // Get returns the block of ref, from memory or from the store. It fails with
-// job.ErrNotFound when the store has no such blob, with job.ErrCorrupt when
-// its bytes (read twice) are not the block ref describes, and with ctx's error
-// when ctx ends first, which disturbs no other caller. A block over the
-// cache's limit is returned and not kept.
+// job.ErrNotFound if the store has no such blob. It fails with job.ErrCorrupt if the bytes,
+// read twice, are not the block that ref describes. If ctx ends first, it returns the error
+// of ctx; this affects no other caller. Get returns a block that is larger than the cache's
+// limit, but does not keep it.
 func (c *Cache) Get(ctx context.Context, ref BlockRef) (*Block, error) {
 	block, f := c.join(ctx, ref)
 	if f != nil {
@@ -99,7 +99,7 @@ func (c *Cache) Stats() CacheStats {
 	return s
 }
 
-// join returns the kept block, or the flight to wait for.
+// join returns the block if it is in the cache, or else the flight to wait for.
 func (c *Cache) join(ctx context.Context, ref BlockRef) (*Block, *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -121,13 +121,13 @@ func (c *Cache) join(ctx context.Context, ref BlockRef) (*Block, *flight) {
 	return nil, f
 }
 
-// leave takes one waiter off a flight; the last one out ends it.
+// leave removes one waiter from a flight. The last waiter cancels the flight.
 func (c *Cache) leave(digest job.Digest, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.waiters--; f.waiters == 0 {
 		f.cancel()
-		if c.flights[digest] == f { // whoever asks from now on starts afresh
+		if c.flights[digest] == f { // the next caller starts a new fetch
 			delete(c.flights, digest)
 		}
 	}
@@ -171,8 +171,8 @@ func (c *Cache) fetch(ctx context.Context, ref BlockRef) (*Block, error) {
 	return b, nil
 }
 
-// keep makes room for the block and keeps it, unless it is over the limit by
-// itself. It is called with mu held.
+// keep adds the block to the cache and evicts others to make room. It does nothing if the
+// block alone is over the limit. The caller holds mu.
 func (c *Cache) keep(digest job.Digest, b *Block) {
 	if _, ok := c.kept[digest]; ok || b.size() > c.limit {
 		return

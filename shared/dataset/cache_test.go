@@ -17,13 +17,13 @@ import (
 	"tributary/shared/job"
 )
 
-// scripted is a store whose reads can be held back and spoilt.
+// scripted is a store whose reads a test can hold back and damage.
 type scripted struct {
 	blob.Store
 	mu   sync.Mutex
 	gets int
-	hold chan struct{}                            // nil, or closed to let reads pass
-	then func(n int, data []byte) ([]byte, error) // nil, or what the n-th read gives
+	hold chan struct{}                            // nil, or closed to allow reads
+	then func(n int, data []byte) ([]byte, error) // nil, or returns the result of the n-th read
 }
 
 func (s *scripted) Get(ctx context.Context, d job.Digest) ([]byte, error) {
@@ -64,7 +64,7 @@ func TestCacheKeepsWithinItsLimit(t *testing.T) {
 		}
 		limit := rapid.Int64Range(0, 300).Draw(t, "limit")
 		c := dataset.NewCache(store, limit)
-		var recent []job.Digest // the naive twin: most recent last
+		var recent []job.Digest // the simple twin: most recently used last
 		for _, i := range rapid.SliceOfN(rapid.IntRange(0, 5), 1, 40).Draw(t, "gets") {
 			before := store.gets
 			b, err := c.Get(context.Background(), refs[i])
@@ -139,7 +139,7 @@ func TestCacheStopsAFetchNobodyWaitsFor(t *testing.T) {
 	_, err := c.Get(ctx, ref)
 	require.ErrorIs(t, err, context.Canceled)
 
-	close(store.hold) // a later caller starts afresh
+	close(store.hold) // a later caller starts a new fetch
 	b, err := c.Get(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 3, b.Rows)
@@ -191,7 +191,7 @@ type panicking struct{ blob.Store }
 
 func (panicking) Get(context.Context, job.Digest) ([]byte, error) { panic("on purpose") }
 
-// A fetch that panics is the error of those who wait for it.
+// A fetch that panics returns an error to the callers that wait for it.
 func TestCacheOfAStoreThatPanics(t *testing.T) {
 	c := dataset.NewCache(panicking{}, 1<<20)
 	for range 2 {
@@ -201,7 +201,7 @@ func TestCacheOfAStoreThatPanics(t *testing.T) {
 	}
 }
 
-// A block of fields is kept as it was read, and counts with all its bytes.
+// A block of fields is cached as it was read. All its bytes count.
 func TestCacheCountsTheBytesOfFields(t *testing.T) {
 	store := &scripted{Store: blob.NewMemory(0), then: func(_ int, data []byte) ([]byte, error) { return slices.Clip(data), nil }}
 	var refs []dataset.BlockRef

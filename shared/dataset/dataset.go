@@ -1,17 +1,18 @@
-// Package dataset is what a dataset is once it has been ingested: a manifest
-// of content-addressed blocks per split, the fitted preprocessing, and the
-// order in which an epoch visits the rows.
+// Package dataset describes a dataset after ingest: a manifest of content-addressed blocks
+// per split, the fitted preprocessing, and the order in which an epoch visits the rows.
 //
-// A row is one sample: it has a value of every [Field]. A float table has the two fields
-// x and y; other datasets list theirs in the manifest. A [Block] holds rows, and a [Tensor]
-// is one field of them. Where fields are windows over a sequence, each window is a row.
+// A row is one sample: it has a value for every [Field]. A float table has the two fields x
+// and y; the manifest lists the fields of other datasets. A [Block] holds rows, and a
+// [Tensor] is one field of these rows. If fields are windows over a sequence, each window
+// is a row.
 //
-// It owns the manifest, the schema, the block formats, the block cache, preprocessing of
-// raw rows and the epoch order. Reading files and cutting splits is
-// coordinator/ingest's; what is computed from rows is package gradient's.
+// It owns the manifest, the schema, the block formats, the block cache, the preprocessing
+// of raw rows, the reading of raw rows for prediction, and the epoch order. It does not
+// read training files or make the splits (coordinator/ingest), and it does not compute from
+// rows (package gradient).
 //
-// Invariant: the manifest's digest fixes every row of every split, and (seed,
-// epoch) fixes their order; nothing about the fleet enters either.
+// Invariant: the manifest's digest fixes every row of every split, and (seed, epoch) fixes
+// their order. Neither depends on the workers.
 package dataset
 
 import (
@@ -23,9 +24,9 @@ type Manifest struct {
 	Version       int                      `json:"version"`
 	Features      int                      `json:"features"`          // columns of X after the transform
 	Targets       int                      `json:"targets"`           // columns of Y: 1 for classes (the class index), else the outputs
-	Fields        Schema                   `json:"fields,omitempty"`  // of a dataset that is no float table
+	Fields        Schema                   `json:"fields,omitempty"`  // of a dataset that is not a float table
 	Classes       []string                 `json:"classes,omitempty"` // class labels, sorted; the target holds indices into them
-	Splits        map[job.Split][]BlockRef `json:"splits"`            // every split in use; train always
+	Splits        map[job.Split][]BlockRef `json:"splits"`            // every split in use; train is always there
 	Preprocessing *Preprocessing           `json:"preprocessing"`     // of a float table
 }
 
@@ -53,33 +54,37 @@ func (m *Manifest) Rows(s job.Split) int {
 	return n
 }
 
-// Preprocessing is fitted on the training split alone and turns raw rows into
-// features, in training and when the model predicts.
+// Preprocessing turns raw rows into features, in training and when the model predicts. It
+// is fitted on the training split only.
 type Preprocessing struct {
 	Columns []Column `json:"columns"` // the raw input columns, in order, without the label
 	Label   Column   `json:"label"`
 }
 
-// Column is one raw column and how it becomes features.
+// Column describes one raw column and how it becomes features.
 type Column struct {
 	Name string `json:"name"`
 	// Kind is numeric or categorical.
 	Kind ColumnKind `json:"kind"`
-	// Fill replaces a missing numeric value; nil when rows with missing values are refused.
+	// Fill replaces a missing numeric value. If it is nil, rows with a missing value are
+	// refused.
 	Fill *float64 `json:"fill,omitempty"`
-	// FillCategory replaces a missing category; nil as with Fill.
+	// FillCategory replaces a missing category. If it is nil, rows with a missing value are
+	// refused.
 	FillCategory *string `json:"fill_category,omitempty"`
-	// Shift and Scale map a numeric value x to (x-Shift)/Scale, in float64, then rounded to float32.
+	// Shift and Scale map a numeric value x to (x-Shift)/Scale. This is computed in
+	// float64, then rounded to float32.
 	Shift float64 `json:"shift"`
 	Scale float64 `json:"scale"`
-	// Thousands marks a numeric column whose cells may separate thousands by commas: 1,000.
+	// Thousands is set for a numeric column whose cells may separate thousands by commas:
+	// 1,000.
 	Thousands bool `json:"thousands,omitempty"`
-	// Categories are one-hot encoded in this (sorted) order; a category that
-	// the training split did not have becomes all zeros.
+	// Categories are one-hot encoded in this (sorted) order. A category that the training
+	// split does not have becomes all zeros.
 	Categories []string `json:"categories,omitempty"`
 }
 
-// ColumnKind tells numbers from text.
+// ColumnKind says whether a column has numbers or text.
 type ColumnKind string
 
 // The kinds of column.
@@ -88,7 +93,7 @@ const (
 	Categorical ColumnKind = "categorical"
 )
 
-// Width is how many features the column becomes.
+// Width returns the number of features that the column becomes.
 func (c Column) Width() int {
 	if c.Kind == Categorical {
 		return len(c.Categories)

@@ -34,12 +34,12 @@ const (
 	maxSchemaBytes = 32 << 10 // more than maxFields can take
 )
 
-// aligned is n rounded up to a multiple of the alignment.
+// aligned returns n rounded up to a multiple of the alignment.
 func aligned(n int64) int64 { return (n + alignment - 1) &^ (alignment - 1) }
 
-// appendFieldsHead appends what stands before the sections.
+// appendFieldsHead appends everything before the sections.
 func appendFieldsHead(dst []byte, s Schema, rows int) []byte {
-	text, _ := json.Marshal(s) // strings and numbers alone
+	text, _ := json.Marshal(s) // cannot fail: only strings and numbers
 	dst = append(dst, fieldsMagic...)
 	for _, n := range []int{fieldsVersion, rows, len(text)} {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(n))
@@ -48,12 +48,13 @@ func appendFieldsHead(dst []byte, s Schema, rows int) []byte {
 	return append(dst, make([]byte, aligned(int64(len(dst)))-int64(len(dst)))...)
 }
 
-// headBytes is what appendFieldsHead appended before the sections of data.
+// headBytes returns the length of what appendFieldsHead appended to data.
 func headBytes(data []byte) int {
 	return int(aligned(fieldsHead + int64(binary.LittleEndian.Uint32(data[12:]))))
 }
 
-// imageBytes is the size of a block of so many rows behind a head of so many bytes.
+// imageBytes returns the size of a block with the given number of rows and the given length
+// of the head.
 func (l layout) imageBytes(head, rows int) int64 {
 	n := int64(head)
 	for _, c := range l.sections {
@@ -62,8 +63,8 @@ func (l layout) imageBytes(head, rows int) int64 {
 	return n + fieldsSum
 }
 
-// NewBlock returns a block of fields for the caller to fill in. All elements are 0. A
-// faulty schema or number of rows fails with job.ErrInvalid.
+// NewBlock returns a block of fields for the caller to fill. All elements are 0. It fails
+// with job.ErrInvalid if the schema or the number of rows is invalid.
 func NewBlock(s Schema, rows int) (*Block, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("new block: %w: %w", err, job.ErrInvalid)
@@ -81,7 +82,7 @@ func NewBlock(s Schema, rows int) (*Block, error) {
 	return l.block(s, rows, image), nil
 }
 
-// block makes a block of an image, which has the right size.
+// block makes a block from an image. The image must have the right size.
 func (l layout) block(s Schema, rows int, image []byte) *Block {
 	b := &Block{Rows: rows, schema: s, image: image, tensors: make([]Tensor, len(s))}
 	sections, _ := l.cut(image[headBytes(image):], rows)
@@ -94,7 +95,7 @@ func (l layout) block(s Schema, rows int, image []byte) *Block {
 	return b
 }
 
-// cut returns the sections at the beginning of data, and the gap after each.
+// cut splits the beginning of data into the sections and the padding after each section.
 func (l layout) cut(data []byte, rows int) (sections, gaps [][]byte) {
 	for _, c := range l.sections {
 		n, next := c.bytes(rows), aligned(c.bytes(rows))
@@ -128,8 +129,9 @@ func encodeFields(b *Block) []byte {
 	return data
 }
 
-// decodeFields reads what encodeFields made. The block is in data itself, unless its words
-// are not aligned there or have another byte order than the machine's.
+// decodeFields reads the bytes that encodeFields made. The block uses the memory of data.
+// It copies data only if the words are not aligned there or the machine has another byte
+// order.
 func decodeFields(data []byte) (*Block, error) {
 	s, rows, err := openFields(data)
 	if err != nil {
@@ -145,8 +147,8 @@ func decodeFields(data []byte) (*Block, error) {
 	return l.block(s, rows, data), nil
 }
 
-// openFields checks an encoded block, all but its elements, which may be any. It compares
-// every size with the bytes that it has before it uses it.
+// openFields checks an encoded block except its elements, which may have any value. It
+// compares every size with the available bytes before it uses the size.
 func openFields(data []byte) (s Schema, rows int, err error) {
 	if len(data) < fieldsHead+fieldsSum {
 		return nil, 0, fmt.Errorf("block of %d bytes: at least %d expected", len(data), fieldsHead+fieldsSum)

@@ -16,11 +16,11 @@ import (
 	"tributary/shared/job"
 )
 
-// fieldsGolden is a block of fields of version 1. It is never rewritten: a new version
-// gets a file of its own.
+// fieldsGolden is a block of fields of version 1. It is never rewritten: a new version gets
+// its own file.
 const fieldsGolden = "testdata/fields-v1.golden"
 
-// goldenBlock is what the file holds.
+// goldenBlock returns the contents of the file.
 func goldenBlock(t require.TestingT) *dataset.Block {
 	s := append(dataset.Schema{
 		{Name: "image", DType: dataset.Uint8, Shape: []int{2, 3}},
@@ -42,7 +42,7 @@ func goldenBlock(t require.TestingT) *dataset.Block {
 	return b
 }
 
-// elements are the bits of rows of a field.
+// elements returns the bits of the elements of rows of a field.
 func elements(f *dataset.Tensor, lo, hi int) []uint32 {
 	var all []uint32
 	switch f.DType {
@@ -62,7 +62,7 @@ func elements(f *dataset.Tensor, lo, hi int) []uint32 {
 	return all
 }
 
-// scribble gives all elements of a block any bits.
+// scribble sets all elements of a block to random bits.
 func scribble(b *dataset.Block, r *rand.Rand) {
 	for i, f := range b.Schema() {
 		t := b.Field(i)
@@ -102,7 +102,7 @@ func TestGoldenBlockOfFields(t *testing.T) {
 	requireSameRows(t, goldenBlock(t), got)
 }
 
-// TestLayoutOfABlockOfFields holds the golden file against the layout as it is documented.
+// TestLayoutOfABlockOfFields compares the golden file with the documented layout.
 func TestLayoutOfABlockOfFields(t *testing.T) {
 	data, err := os.ReadFile(fieldsGolden)
 	require.NoError(t, err)
@@ -187,12 +187,13 @@ func TestEveryDamageToABlockOfFieldsIsRefused(t *testing.T) {
 	}
 }
 
-// sealed is a block of a body that nothing vouches for but its checksum.
+// sealed returns a block with this body and the right checksum.
 func sealed(body []byte) []byte {
 	return binary.LittleEndian.AppendUint64(bytes.Clone(body), xxhash.Sum64(body))
 }
 
-// announced is the body of a block: what a head announces, and zeros.
+// announced returns the body of a block: a head that announces these sizes, followed by
+// zeros.
 func announced(version, rows uint32, schema string, zeros int) []byte {
 	body := []byte("TRFb")
 	for _, n := range []uint32{version, rows, uint32(len(schema))} {
@@ -201,7 +202,8 @@ func announced(version, rows uint32, schema string, zeros int) []byte {
 	return append(append(body, schema...), make([]byte, zeros)...)
 }
 
-// strange are bodies that a program of this version never writes, by what is said of them.
+// strange are bodies that a program of this version never writes, keyed by a part of the
+// error.
 func strange(t require.TestingT) map[string][]byte {
 	const user = `[{"name":"user","dtype":"int32"}]`
 	zeros := 128 - 16 - len(user) // zeros before and in the section
@@ -239,7 +241,7 @@ func TestABlockOfStrangeFieldsIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzFields reaches past the checksum: it fuzzes all that stands before it.
+// FuzzFields sets the right checksum, so that it fuzzes everything before the checksum.
 func FuzzFields(f *testing.F) {
 	for _, body := range strange(f) {
 		f.Add(body)

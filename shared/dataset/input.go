@@ -16,13 +16,13 @@ type InputFormat string
 
 // The formats.
 const (
-	AnyInput  InputFormat = "auto" // told by the file's first bytes
+	AnyInput  InputFormat = "auto" // recognized by the file's first bytes
 	CSVInput  InputFormat = "csv"
 	IDXInput  InputFormat = "idx"
 	JSONInput InputFormat = "json"
 )
 
-// Place is where a row is in its file.
+// Place is the position of a row in its file.
 type Place struct {
 	Unit   string // "line" or "row"
 	Number int
@@ -30,18 +30,21 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
 
-// ReadRows reads raw rows for prediction from a file, packed or not, and hands each to
-// row; the values are overwritten by the next. It takes the memory of a row, of at most
-// 32 MiB, whatever the file's length. An error of row ends the reading and is returned as
-// it is; any other says where it is in the file.
+// ReadRows reads raw rows for prediction from a file, which may be gzip, and calls row for
+// each. The next row overwrites the values. ReadRows needs the memory of one row, at most
+// 32 MiB, for a file of any length. An error of row ends the reading and is returned
+// unchanged. Any other error says where in the file it occurred.
 //
-// A CSV file has a header that names the columns in any order; the label's column and
-// columns the model does not know are passed over. A blank line between rows is a row of a
-// missing value where the file has one column, and refused where it has more; blank lines
-// after the last row are none. A row of an IDX file [rows, …] has the columns' values
-// in order. A JSON file has rows as RowReader reads them, one after the other (JSON lines),
-// in an array, or in {"rows": […]}; blanks and line breaks between them mean nothing, and an
-// array of numbers or strings is one row, or one for each where the model has one column.
+// A CSV file has a header that names the columns in any order. ReadRows ignores the column
+// of the label and columns that the model does not know. A blank line between rows depends
+// on the number of columns in the file: with one column it is a row with a missing value,
+// with more it is an error. Blank lines after the last row are ignored.
+//
+// A row of an IDX file [rows, …] has the values of the columns in order.
+//
+// A JSON file has rows as RowReader reads them: one after the other (JSON lines), in an
+// array, or in {"rows": […]}. Blanks and line breaks between them have no meaning. An array
+// of numbers or strings is one row; if the model has one column, each element is a row.
 func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputFormat, row func(at Place, values []Value) error) error {
 	source, err := tabular.Open(ctx, r, math.MaxInt64)
 	if err != nil {
@@ -62,8 +65,8 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 	}
 }
 
-// inputFormat tells a format by the first bytes: two zeros are IDX, a bracket or a brace
-// is JSON, and all else is CSV.
+// inputFormat recognizes a format by the first bytes: two zeros are IDX, a bracket or a
+// brace is JSON, and anything else is CSV.
 func inputFormat(s *tabular.Source) InputFormat {
 	const enough = 512
 	head := s.Peek(enough)
@@ -108,10 +111,11 @@ func (p *Preprocessing) readIDX(s *tabular.Source, row func(at Place, values []V
 	return tabular.EndIDX(s)
 }
 
-// maxJSONRow bounds the bytes of a row of JSON.
+// maxJSONRow limits the bytes of a row of JSON.
 const maxJSONRow = 32 << 20
 
-// rowLimit fails once a row has too many bytes, before the decoder keeps them.
+// rowLimit is a reader that fails when a row has too many bytes, before the decoder stores
+// them.
 type rowLimit struct {
 	in    io.Reader
 	bytes int // since the row began

@@ -17,7 +17,8 @@ import (
 	"tributary/shared/job"
 )
 
-// numbered is a preprocessing of so many numeric columns, a, b, …, that fills in −1.
+// numbered returns a preprocessing with the given number of numeric columns, a, b, …, which
+// fills missing values with −1.
 func numbered(columns int) *dataset.Preprocessing {
 	p := &dataset.Preprocessing{Label: dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1}}
 	for i := range columns {
@@ -26,7 +27,7 @@ func numbered(columns int) *dataset.Preprocessing {
 	return p
 }
 
-// readRows reads a file's rows and where they are.
+// readRows returns the rows of a file and their places.
 func readRows(t *testing.T, p *dataset.Preprocessing, content string, format dataset.InputFormat) (rows [][]float32, places []string, err error) {
 	err = p.ReadRows(t.Context(), strings.NewReader(content), format, func(at dataset.Place, values []dataset.Value) error {
 		dst := make([]float32, p.Features())
@@ -37,7 +38,7 @@ func readRows(t *testing.T, p *dataset.Preprocessing, content string, format dat
 	return rows, places, err
 }
 
-// idx is an IDX file of bytes, or of floats.
+// idx returns an IDX file of bytes or of floats.
 func idx(values any, dims ...uint32) string {
 	var b bytes.Buffer
 	kind := byte(0x08)
@@ -58,7 +59,8 @@ func packed(content string) string {
 	return b.String()
 }
 
-// A file of any format has the same rows, packed or not, and a row in is a row out.
+// A file of any format, with or without gzip, gives the same rows. Every row of the file
+// gives one row.
 func TestReadRows(t *testing.T) {
 	two := [][]float32{{1, 2}, {3, 4}}
 	lines, numbers := []string{"line 2", "line 3"}, []string{"row 1", "row 2"}
@@ -107,7 +109,7 @@ func TestReadRows(t *testing.T) {
 	require.Equal(t, [][]float32{{1, 2}}, rows, "a column of that name")
 }
 
-// A row that cannot be read is named, and the rows before it have been handed on.
+// The error of an invalid row names the row. The rows before it have been passed on.
 func TestReadRowsRefuses(t *testing.T) {
 	for content, c := range map[string]struct {
 		before int
@@ -152,7 +154,8 @@ func TestReadRowsRefuses(t *testing.T) {
 
 func nan() float32 { return float32(math.NaN()) }
 
-// endless is a file without an end: head, then row again and again. It counts what was read.
+// endless is a file without an end: head, then row again and again. It counts the bytes
+// that were read.
 type endless struct {
 	left, row string
 	read      int
@@ -168,8 +171,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// No more is read than what the rows that were handed on take, and a buffer: a file
-// may be of any length.
+// ReadRows reads only the rows that it has passed on, plus a buffer. A file may have any
+// length.
 func TestReadRowsReadsAhead(t *testing.T) {
 	const ahead = 256 << 10 // bytes
 	dims := idx([]byte{}, math.MaxUint32, 2)
@@ -198,7 +201,7 @@ func TestReadRowsReadsAhead(t *testing.T) {
 	}
 }
 
-// A row that never ends is refused before it takes all memory.
+// ReadRows refuses a row that never ends, before the row takes all memory.
 func TestReadRowsBoundsARow(t *testing.T) {
 	const most = 128 << 20
 	for name, e := range map[string]*endless{

@@ -22,7 +22,7 @@ type jsonFile struct {
 	row    func(at Place, values []Value) error
 }
 
-// rowsField is the member that holds all rows.
+// rowsField is the name of the member that holds all rows.
 const rowsField = "rows"
 
 // readJSON reads the rows of a JSON file.
@@ -58,7 +58,7 @@ func (p *Preprocessing) readJSON(s *tabular.Source, row func(at Place, values []
 	}
 }
 
-// one reads one row and hands it on.
+// one reads one row and passes it to f.row.
 func (f *jsonFile) one(read func() error) error {
 	if err := read(); err != nil {
 		return fmt.Errorf("%s: %w", f.at, err)
@@ -71,12 +71,12 @@ func (f *jsonFile) one(read func() error) error {
 	return nil
 }
 
-// fault says in which row something is no JSON.
+// fault adds to err the row in which the JSON is malformed.
 func (f *jsonFile) fault(err error) error {
 	return fmt.Errorf("%s: %w", f.at, malformed(err))
 }
 
-// array reads an array of rows, or a row that is one.
+// array reads an array of rows, or a row that is an array.
 func (f *jsonFile) array() error {
 	if _, err := f.d.ReadToken(); err != nil {
 		return f.fault(err)
@@ -90,7 +90,7 @@ func (f *jsonFile) array() error {
 	}
 }
 
-// elements reads the rows of an array that has begun.
+// elements reads the rows of an array, after its opening bracket.
 func (f *jsonFile) elements() error {
 	for f.d.PeekKind() != jsontext.KindEndArray {
 		if err := f.one(func() error { return f.rows.Read(f.d, f.values) }); err != nil {

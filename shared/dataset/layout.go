@@ -6,30 +6,33 @@ import (
 	"tributary/shared/job"
 )
 
-// blockBytes is the size of a block that BlockRows aims at.
+// blockBytes is the size, in bytes, that BlockRows aims at for a block.
 const blockBytes = 1 << 20
 
-// layout says where the fields of a schema are in a block, which is one section after another.
+// layout says where the fields of a schema are in a block. A block is a list of sections,
+// one after the other.
 type layout struct {
 	sections []section
-	views    []view // of each field
+	views    []view // one per field
 }
 
 // section is one array: a sequence, or the samples of a field without a window, one after
-// the other. Row i has the bytes i·stride … i·stride+span−1 of it.
+// the other. Row i is its bytes i·stride … i·stride+span−1.
 type section struct {
 	sequence     string // "" without a window
 	word         int    // bytes of an element
 	span, stride int64  // bytes
 }
 
-// view is a field's part of a row: the bytes offset … offset+length−1 of the row's span.
+// view is the part of a row that belongs to a field: the bytes offset … offset+length−1 of
+// the row's span.
 type view struct {
 	section        int
 	offset, length int64 // bytes
 }
 
-// layout keeps the order of the schema. A sequence stands where its first field does.
+// layout returns the layout of the schema, in the order of its fields. A sequence is at the
+// place of its first field.
 func (s Schema) layout() layout {
 	l := layout{views: make([]view, len(s))}
 	for i := range s {
@@ -58,7 +61,7 @@ func (s Schema) layout() layout {
 	return l
 }
 
-// check reports rows that are too long. Without them no size of a block overflows.
+// check fails if a row is too long. If it does not fail, no size of a block overflows.
 func (l layout) check() error {
 	n := int64(0)
 	for _, c := range l.sections {
@@ -70,27 +73,27 @@ func (l layout) check() error {
 	return nil
 }
 
-// bytes is the size of the section in a block of so many rows.
+// bytes returns the size of the section in a block with the given number of rows.
 func (c section) bytes(rows int) int64 { return int64(rows-1)*c.stride + c.span }
 
-// BlockRows returns how many rows a block of about 1 MiB holds, at least one. A faulty
-// schema fails with job.ErrInvalid.
+// BlockRows returns how many rows a block of about 1 MiB holds, at least one. It fails with
+// job.ErrInvalid if the schema is invalid.
 func (s Schema) BlockRows() (int, error) {
 	if err := s.check(); err != nil {
 		return 0, fmt.Errorf("%w: %w", err, job.ErrInvalid)
 	}
 	l := s.layout()
-	first, next := int64(0), int64(0) // bytes of the first row, and that each other adds
+	first, next := int64(0), int64(0) // bytes of the first row, and bytes that each further row adds
 	for _, c := range l.sections {
 		first, next = first+c.span, next+c.stride
 	}
 	return int(max(1, 1+(blockBytes-first)/next)), nil
 }
 
-// Windows returns how many rows a sequence of so many steps has, and how many steps at
-// its end are in no row. A sequence that is cut into blocks drops nothing between them:
-// each block begins at the first step of its first row, and stores again what its windows
-// share with those of the block before.
+// Windows returns how many rows a sequence of the given number of steps has, and how many
+// steps at its end are in no row. If a sequence is split into blocks, no row between them
+// is lost. Each block begins at the first step of its first row, and stores again the steps
+// that its windows share with the block before.
 func (s Schema) Windows(sequence string, steps int) (rows, dropped int) {
 	span, stride := 0, 1 // steps
 	for i := range s {

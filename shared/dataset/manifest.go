@@ -13,19 +13,20 @@ import (
 
 // The versions of a manifest.
 const (
-	ManifestVersion = 1 // of a float table
-	FieldsVersion   = 2 // with fields
+	ManifestVersion = 1 // for a float table
+	FieldsVersion   = 2 // for a dataset with fields
 )
 
-// maxBlocks bounds the blocks of a split: 1 TiB of the size that ingest aims at.
+// maxBlocks limits the blocks of a split: 1 TiB at the size that ingest aims at.
 const maxBlocks = 1 << 20
 
-// maxSplitTerms bounds the terms of a split. So every sum of terms is exact, in an int64
-// and in a float64.
+// maxSplitTerms limits the terms of a split, so that every sum of terms is exact in an
+// int64 and in a float64.
 const maxSplitTerms = 1 << 53
 
-// Validate checks a manifest that was read from outside, so that what follows
-// from it (orders, shapes, preprocessing, the memory for a block) can rely on it.
+// Validate checks a manifest that comes from outside. Afterwards, callers can rely on what
+// follows from it: orders, shapes, preprocessing, the memory for a block. It fails with
+// job.ErrInvalid.
 func (m *Manifest) Validate() error {
 	check, want := m.validateTable, ManifestVersion
 	if len(m.Fields) > 0 {
@@ -53,7 +54,7 @@ func (m *Manifest) Validate() error {
 	return nil
 }
 
-// validateTable checks what a float table has in place of fields.
+// validateTable checks the parts that only a float table has.
 func (m *Manifest) validateTable() error {
 	if m.Preprocessing == nil {
 		return fmt.Errorf("manifest: no preprocessing: %w", job.ErrInvalid)
@@ -75,7 +76,7 @@ func (m *Manifest) validateTable() error {
 	return m.validateClasses()
 }
 
-// validateFields checks the fields, and that the manifest has nothing of a float table.
+// validateFields checks the fields, and that the parts of a float table are not set.
 func (m *Manifest) validateFields() error {
 	if err := m.Fields.check(); err != nil {
 		return fmt.Errorf("manifest: %w: %w", err, job.ErrInvalid)
@@ -84,7 +85,7 @@ func (m *Manifest) validateFields() error {
 		return fmt.Errorf("manifest: %d features, %d targets, preprocessing %t beside fields: want none: %w",
 			m.Features, m.Targets, m.Preprocessing != nil, job.ErrInvalid)
 	}
-	targets, integers := 0, 0 // and targets of integers
+	targets, integers := 0, 0 // number of targets, and of integer targets
 	for i := range m.Fields {
 		if f := &m.Fields[i]; f.Target {
 			targets++
@@ -119,7 +120,8 @@ func (m *Manifest) validateClasses() error {
 	return nil
 }
 
-// validateSplit checks the blocks of a split: each has the bytes that its rows take.
+// validateSplit checks the blocks of a split. The size of each block must fit its number of
+// rows.
 func (m *Manifest) validateSplit(s job.Split) error {
 	if n := len(m.Splits[s]); n > maxBlocks {
 		return fmt.Errorf("manifest: splits.%s: %d blocks: want at most %d: %w", s, n, maxBlocks, job.ErrInvalid)
@@ -148,7 +150,8 @@ func (m *Manifest) validateSplit(s job.Split) error {
 	return nil
 }
 
-// blockSizes returns how many bytes the blocks of the dataset have, by their rows.
+// blockSizes returns a function that gives the smallest and the largest size, in bytes, of
+// a block with a given number of rows.
 func (m *Manifest) blockSizes() func(rows int) (least, most int64) {
 	if len(m.Fields) == 0 {
 		row := 4 * int64(m.Features+m.Targets)

@@ -62,7 +62,7 @@ func TestAManifestOfFields(t *testing.T) {
 	}
 }
 
-// Rows are bounded, and so are their terms: a sum of terms is exact.
+// The number of rows is limited, and so is the number of terms: a sum of terms is exact.
 func TestTheTermsOfASplitAreBounded(t *testing.T) {
 	for length, fits := range map[int]bool{1 << 22: true, 1<<22 + 1<<21: false} {
 		s := dataset.Schema{
@@ -72,7 +72,7 @@ func TestTheTermsOfASplitAreBounded(t *testing.T) {
 		one, err := dataset.NewBlock(s, 1)
 		require.NoError(t, err)
 		ref := dataset.BlockRef{Digest: job.Digest(strings.Repeat("a", 64)), Rows: 1 << 30}
-		ref.Bytes = len(dataset.Encode(one)) + ref.Rows // and 63 to align, of which one row has none
+		ref.Bytes = len(dataset.Encode(one)) + ref.Rows // 1 byte per further row, and 1 of padding; one row has none
 		second := ref
 		second.Rows, second.Bytes = ref.Rows-1, ref.Bytes
 		m := dataset.Manifest{Version: dataset.FieldsVersion, Fields: s, Splits: map[job.Split][]dataset.BlockRef{job.Train: {ref, second}}}

@@ -2,19 +2,19 @@ package dataset
 
 import "fmt"
 
-// MaxNotes bounds the notes of an answer; what is beyond is counted.
+// MaxNotes limits the notes of an answer. Further values are only counted.
 const MaxNotes = 10
 
-// Notes collects what the training split did not have of the rows that a
-// preprocessing was applied to. A nil *Notes collects nothing.
+// Notes collects the values that the preprocessing meets in rows but that the training
+// split did not have. A nil *Notes collects nothing.
 type Notes struct {
-	At Place // of the row that is applied now
+	At Place // of the row that is being processed
 
 	kept []note
 	more int // values that are not in kept
 }
 
-// note is one kind of surprise in one column.
+// note describes one kind of surprise in one column.
 type note struct {
 	column *Column
 	kind   surprise
@@ -23,12 +23,12 @@ type note struct {
 	rows   int
 }
 
-// surprise is what the training split did not have.
+// surprise is a kind of value that the training split did not have.
 type surprise uint8
 
 const (
 	neverSeen surprise = iota // a category that the column does not have
-	filledIn                  // a missing value; the note's value takes its place
+	filledIn                  // a missing value; note.first replaces it
 )
 
 func (n *Notes) add(c *Column, kind surprise, v Value) {
@@ -45,14 +45,14 @@ func (n *Notes) add(c *Column, kind surprise, v Value) {
 		n.more++
 		return
 	}
-	v.text = cut(v.text) // v may show a buffer that is read into again
+	v.text = cut(v.text) // v may refer to a buffer that is reused
 	n.kept = append(n.kept, note{c, kind, v, n.At, 1})
 }
 
-// cut copies the beginning of a text, as much as messages show.
+// cut copies the beginning of a text, as much as a message shows.
 func cut(s string) string { return fmt.Sprintf("%.100s", s) }
 
-// List returns the notes as sentences, nil when there are none.
+// List returns the notes as sentences, or nil if there are none.
 func (n *Notes) List() []string {
 	var out []string
 	for _, k := range n.kept {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/dataset"
 )
 
-// told is a preprocessing with a column of each kind that can meet what it does not know.
+// told returns a preprocessing with a column of each kind that can meet unknown values.
 func told() *dataset.Preprocessing {
 	return &dataset.Preprocessing{Columns: []dataset.Column{
 		{Name: "n", Kind: dataset.Numeric, Scale: 1, Fill: new(3.5), Thousands: true},
@@ -35,7 +35,8 @@ func answer(t *testing.T, p *dataset.Preprocessing, rows ...string) (features []
 	return features, n.List()
 }
 
-// A cell is the same whatever way it comes, and what the column does not know is said.
+// A cell has the same value in every file format, and the notes name what the column does
+// not know.
 func TestACellMeansTheSameInEveryForm(t *testing.T) {
 	for want, rows := range map[[7]float32][]string{
 		{1000, 0, 1, 0, 0, 0, 0}: {`[1000, 0.1, "007"]`, `["1,000", "0.1", "007"]`, `["1000.0", 1e-1, null]`, `[" 1,000 ", 0.1, "NA"]`},
@@ -63,7 +64,7 @@ func TestNotesSayWhatWasUnknown(t *testing.T) {
 	}, notes)
 }
 
-// A stranger's rows make no long notes.
+// Rows from outside cannot make the notes long.
 func TestNotesOfAnswersAreBounded(t *testing.T) {
 	p := &dataset.Preprocessing{}
 	for i := range 1000 {

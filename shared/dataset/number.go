@@ -13,7 +13,7 @@ func MissingCell(s string) bool {
 	return s == "" || s == "NA"
 }
 
-// NumberKind tells what a cell's text is, read as a number.
+// NumberKind says what a cell's text is when it is read as a number.
 type NumberKind uint8
 
 // What a cell's text can be.
@@ -23,8 +23,8 @@ const (
 	NonFinite // NaN, an infinity, or beyond the range of a 64-bit float
 )
 
-// ParseCell reads a cell's text as a numeric column does, in training and when the
-// model predicts; thousands says that the column's cells may separate thousands by commas.
+// ParseCell reads a cell's text as a numeric column does, in training and when the model
+// predicts. If thousands is true, the text may separate thousands by commas.
 func ParseCell(s string, thousands bool) (float64, NumberKind) {
 	if thousands {
 		if x, ok := ParseGrouped(s); ok {
@@ -34,8 +34,8 @@ func ParseCell(s string, thousands bool) (float64, NumberKind) {
 	return ParseNumber(s)
 }
 
-// ParseNumber reads a cell's text as a decimal number; blanks around it are
-// allowed. The number is 0 unless the kind is Finite.
+// ParseNumber reads a cell's text as a decimal number. Blanks around it are allowed. If the
+// kind is not Finite, the number is 0.
 func ParseNumber(s string) (float64, NumberKind) {
 	s = strings.TrimSpace(s)
 	for i := range len(s) {
@@ -56,7 +56,8 @@ func ParseNumber(s string) (float64, NumberKind) {
 	}
 }
 
-// nonFiniteWord tells the words strconv reads as NaN and infinities from text.
+// nonFiniteWord returns NonFinite for the words that strconv reads as NaN or infinity, and
+// NotANumber for other text.
 func nonFiniteWord(s string) NumberKind {
 	switch strings.ToLower(strings.TrimLeft(s, "+-")) {
 	case "nan", "inf", "infinity":
@@ -65,8 +66,8 @@ func nonFiniteWord(s string) NumberKind {
 	return NotANumber
 }
 
-// ParseGrouped reads a number whose thousands are separated by commas: 1,000 or
-// -12,345.5. ok is false of any other text.
+// ParseGrouped reads a number whose thousands are separated by commas: 1,000 or -12,345.5.
+// For any other text, ok is false.
 func ParseGrouped(s string) (x float64, ok bool) {
 	if !strings.Contains(s, ",") {
 		return 0, false
@@ -91,14 +92,14 @@ func ParseGrouped(s string) (x float64, ok bool) {
 	return x, kind == Finite
 }
 
-// IsInteger reports whether a cell's text is an integer: digits and a sign.
+// IsInteger reports whether a cell's text is an integer: digits with an optional sign.
 func IsInteger(s string) bool {
 	return integer(s) != ""
 }
 
-// IsIdentifier reports whether a cell's text is an integer that says more than its
-// number does: with a leading zero, or not exactly a 64-bit float. As numbers, two of
-// them could be one.
+// IsIdentifier reports whether a cell's text is an integer that loses information when it
+// is read as a number: it has a leading zero, or no 64-bit float is exactly equal to it.
+// Two different identifiers can give the same number.
 func IsIdentifier(s string) bool {
 	digits := integer(s)
 	switch {
@@ -113,12 +114,13 @@ func IsIdentifier(s string) bool {
 	return err != nil || strconv.FormatFloat(x, 'f', 0, 64) != digits
 }
 
-// IsPlain reports whether a number's text is the one way to write it, so that two of
-// them are two numbers: as FormatNumber does, or an integer with zeros after a
-// point, as pandas writes floats. 1.10, 1e3, +1 and 007 are not plain.
+// IsPlain reports whether the number can stand for its text: two plain texts with equal
+// float64 are also equal as exact decimal numbers. Plain are the texts of FormatNumber, and
+// integers with zeros after the point, as pandas writes floats. 1.10, 1e3, +1 and 007 are
+// not plain.
 func IsPlain(s string) bool {
 	s = strings.TrimSpace(s)
-	if len(s) < 16 && s != "" && s[0] > '0' && s[0] <= '9' && IsInteger(s) { // most classes
+	if len(s) < 16 && s != "" && s[0] > '0' && s[0] <= '9' && IsInteger(s) { // true for most classes
 		return true
 	}
 	if whole, zeros, ok := strings.Cut(s, "."); ok && strings.Trim(zeros, "0") == "" && zeros != "" {
@@ -128,7 +130,7 @@ func IsPlain(s string) bool {
 	return kind == Finite && (FormatNumber(x) == s || s == "-0")
 }
 
-// integer returns the digits of an integer's text; none if it is anything else.
+// integer returns the digits of an integer's text, or "" for any other text.
 func integer(s string) string {
 	s = strings.TrimSpace(s)
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -142,8 +144,8 @@ func integer(s string) string {
 	return s
 }
 
-// FormatNumber is how a number is written where it stands for a category or a
-// class: the shortest decimal that reads back as x.
+// FormatNumber returns the text of a number that stands for a category or a class: the
+// shortest decimal that reads back as x.
 func FormatNumber(x float64) string {
 	if x == 0 { // -0 is 0
 		return "0"

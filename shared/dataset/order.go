@@ -11,15 +11,15 @@ import (
 // RowRef names a row of a split: row Row of block Block.
 type RowRef struct{ Block, Row int32 }
 
-// keptRows bounds the row permutations an Order keeps, in rows (4 bytes each).
+// keptRows limits the row permutations that an Order keeps, in rows (4 bytes each).
 const keptRows = 1 << 20
 
-// Order is the order in which one epoch visits a split's rows: the blocks in a
-// seeded permutation, and each block's rows in one of their own, so that
+// Order is the order in which one epoch visits the rows of a split. The blocks are in a
+// seeded permutation, and the rows of each block are in their own permutation, so
 // neighbouring rows come from few blocks. It is safe for concurrent use.
 //
-// Invariant: it is a bijection from positions 0 … Len()-1 to the split's rows,
-// and a pure function of (rows of the blocks, seed, epoch, shuffle).
+// Invariant: it is a bijection from positions 0 … Len()-1 to the rows of the split, and a
+// pure function of (rows of the blocks, seed, epoch, shuffle).
 type Order struct {
 	seed    uint64
 	epoch   uint64
@@ -39,8 +39,8 @@ type perm struct {
 	rows  []int32
 }
 
-// NewOrder returns the epoch's order over a split's blocks; without shuffle,
-// blocks and rows come as they are.
+// NewOrder returns the order of an epoch over the blocks of a split. Without shuffle,
+// blocks and rows keep their order.
 func NewOrder(blocks []BlockRef, seed uint64, epoch int64, shuffle bool) *Order {
 	o := &Order{
 		seed: seed, epoch: uint64(epoch), shuffle: shuffle,
@@ -62,8 +62,8 @@ func NewOrder(blocks []BlockRef, seed uint64, epoch int64, shuffle bool) *Order 
 // Len returns the number of rows in the epoch.
 func (o *Order) Len() int { return o.starts[len(o.blocks)] }
 
-// Rows appends the rows at positions lo … hi-1 of the epoch to dst. The range
-// is clipped to the epoch.
+// Rows appends to dst the rows at positions lo … hi-1 of the epoch. It clips the range to
+// the epoch.
 func (o *Order) Rows(dst []RowRef, lo, hi int) []RowRef {
 	lo, hi = max(lo, 0), min(hi, o.Len())
 	if lo >= hi {
@@ -85,7 +85,7 @@ func (o *Order) Rows(dst []RowRef, lo, hi int) []RowRef {
 	return dst
 }
 
-// perm returns the order of a block's rows; nil means as they are.
+// perm returns the order of the rows of a block. nil means that the rows keep their order.
 func (o *Order) perm(block int32) []int32 {
 	if !o.shuffle {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/numeric"
 )
 
-// naive makes the whole epoch's order at once.
+// naive computes the order of the whole epoch at once.
 func naive(blocks []dataset.BlockRef, seed uint64, epoch int64, shuffle bool) []dataset.RowRef {
 	order := make([]int32, len(blocks))
 	for i := range order {
@@ -73,8 +73,8 @@ func TestOrderChangesWithSeedAndEpoch(t *testing.T) {
 	require.NotEqual(t, rows(1, 0), rows(2, 0))
 }
 
-// Two blocks of a million rows do not both fit into what an order keeps, so
-// readers that alternate between them make permutations anew all the time.
+// An Order cannot keep two blocks of a million rows, so readers that alternate between them
+// compute permutations again and again.
 func TestOrderIsBoundedAndConcurrent(t *testing.T) {
 	const n = 700_000
 	blocks := []dataset.BlockRef{{Rows: n}, {Rows: n}}

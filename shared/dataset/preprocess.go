@@ -11,18 +11,18 @@ import (
 
 // Limits of a preprocessing, which is read back from model files.
 const (
-	// MaxColumns bounds the raw columns of a row: they are part of every plan.
+	// MaxColumns limits the raw columns of a row, because every plan contains them.
 	MaxColumns = tabular.MaxColumns
-	// MaxCategories bounds a text column's categories and a label's classes.
+	// MaxCategories limits the categories of a text column and the classes of a label.
 	MaxCategories = 10_000
-	// MaxCategoryBytes bounds the text of one category or class.
+	// MaxCategoryBytes limits the text of one category or class.
 	MaxCategoryBytes = 1024
-	// MaxFeatures bounds the features of a row, so that one row's block stays
-	// well below 64 MiB.
+	// MaxFeatures limits the features of a row, so that a block of one row stays well below
+	// 64 MiB.
 	MaxFeatures = 1 << 23
 )
 
-// Features is how many features a raw row becomes.
+// Features returns the number of features that a raw row becomes.
 func (p *Preprocessing) Features() int {
 	n := 0
 	for _, c := range p.Columns {
@@ -31,10 +31,10 @@ func (p *Preprocessing) Features() int {
 	return n
 }
 
-// Apply turns one raw row into features: len(row) is the number of columns,
-// len(dst) is Features(). What the training split did not have is noted in notes,
-// which may be nil. An error names the column, the value and what is
-// allowed, and leaves dst in no particular state.
+// Apply turns one raw row into features. len(row) is the number of columns, and len(dst) is
+// Features(). It records in notes, which may be nil, the values that the training split did
+// not have. It fails with job.ErrInvalid; the error names the column, the value and what is
+// allowed. After an error, the contents of dst are undefined.
 func (p *Preprocessing) Apply(dst []float32, row []Value, notes *Notes) error {
 	if len(row) != len(p.Columns) {
 		return fmt.Errorf("row of %d values: the model takes %d: %w", len(row), len(p.Columns), job.ErrInvalid)
@@ -72,7 +72,8 @@ func (c *Column) apply(dst []float32, v Value, notes *Notes) error {
 	return err
 }
 
-// Scaled maps a numeric value to its feature. It fails when either is not finite.
+// Scaled maps a numeric value to its feature. It fails if the value or the feature is not
+// finite.
 func (c *Column) Scaled(x float64) (float32, error) {
 	f := float32((x - c.Shift) / c.Scale)
 	if !(math.Abs(x) <= math.MaxFloat64) || !(math.Abs(float64(f)) <= math.MaxFloat32) {
@@ -109,7 +110,7 @@ func (c *Column) Unscale(y float32) float64 {
 	return float64(float64(y)*c.Scale) + c.Shift
 }
 
-// Validate checks a preprocessing that was read from outside.
+// Validate checks a preprocessing that comes from outside. It fails with job.ErrInvalid.
 func (p *Preprocessing) Validate() error {
 	n := 0
 	if len(p.Columns) > MaxColumns {

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/job"
 )
 
-// sample has a column of each kind: b is filled when missing, a and c are not.
+// sample has a column of each kind. A missing b is filled; a missing a or c is an error.
 func sample() *dataset.Preprocessing {
 	return &dataset.Preprocessing{
 		Columns: []dataset.Column{
@@ -216,7 +216,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Whatever a manifest says, what passes can be counted with.
+// Any manifest that passes Validate can be computed with.
 func FuzzManifest(f *testing.F) {
 	m := &dataset.Manifest{
 		Version: 1, Features: 6, Targets: 1, Preprocessing: sample(),

@@ -10,15 +10,15 @@ import (
 	"tributary/shared/job"
 )
 
-// RowReader reads raw rows of JSON for a preprocessing, value by value: a row takes
-// as much memory as the columns do, whatever is in it. It is immutable and safe for
-// concurrent use.
+// RowReader reads raw rows of JSON for a preprocessing, value by value. The memory for a
+// row depends only on the columns, not on the contents of the row. It is immutable and safe
+// for concurrent use.
 type RowReader struct {
 	p  *Preprocessing
-	at map[string]int // column's name → its place
+	at map[string]int // column name → its index
 }
 
-// RowReader returns a reader of the preprocessing's rows.
+// RowReader returns a reader for the rows of the preprocessing.
 func (p *Preprocessing) RowReader() *RowReader {
 	r := &RowReader{p: p, at: make(map[string]int, len(p.Columns))}
 	for i := range p.Columns {
@@ -27,10 +27,10 @@ func (p *Preprocessing) RowReader() *RowReader {
 	return r
 }
 
-// Read reads the row that comes next in d into values, one for each column: an array
-// of the columns' values in order, an object keyed by column name (a column left out
-// is missing; the label's is ignored), or, with a single column, the bare value. It
-// fails with job.ErrInvalid.
+// Read reads the next row of d into values, one per column. A row is an array of the
+// columns' values in order, or an object keyed by column name. In an object, a column that
+// is left out is missing, and the column of the label is ignored. If there is a single
+// column, a row may be the bare value. Read fails with job.ErrInvalid.
 func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
 	switch kind := d.PeekKind(); kind {
 	case jsontext.KindBeginArray:
@@ -41,7 +41,7 @@ func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
 		if len(r.p.Columns) != 1 {
 			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
 		}
-	default: // no value: reading one says so
+	default: // no value: readValue reports it
 	}
 	return r.readValue(d, &values[0], &r.p.Columns[0])
 }
@@ -53,7 +53,7 @@ func (r *RowReader) readArray(d *jsontext.Decoder, values []Value) error {
 	return r.elements(d, values)
 }
 
-// elements reads an array that has begun.
+// elements reads an array, after its opening bracket.
 func (r *RowReader) elements(d *jsontext.Decoder, values []Value) error {
 	n := 0
 	for ; n < len(values) && d.PeekKind() != jsontext.KindEndArray; n++ {
@@ -80,7 +80,8 @@ func (r *RowReader) readObject(d *jsontext.Decoder, values []Value) error {
 	return r.members(d, values, nil)
 }
 
-// members reads an object that has begun; first is the first name, if it was read.
+// members reads an object, after its opening brace. first is the first name, if it was read
+// already.
 func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) error {
 	clear(values)
 	for first != nil || d.PeekKind() != jsontext.KindEndObject {
@@ -106,7 +107,7 @@ func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) 
 	return malformed(err)
 }
 
-// nextName returns the name of the member that comes next, which may have been read.
+// nextName returns the name of the next member, or *read if it was read already.
 func nextName(d *jsontext.Decoder, read *string) (string, error) {
 	if read != nil {
 		return *read, nil
@@ -150,8 +151,8 @@ func (r *RowReader) readValue(d *jsontext.Decoder, v *Value, c *Column) error {
 	return nil
 }
 
-// malformed gives what is no JSON its class; nil stays nil, and what failed in reading
-// the source keeps its own.
+// malformed wraps malformed JSON in job.ErrInvalid. nil stays nil, and an error of reading
+// the source is returned unchanged.
 func malformed(err error) error {
 	if err == nil {
 		return nil
@@ -186,7 +187,7 @@ func jsonKind(k jsontext.Kind) string {
 	}
 }
 
-// columnList names the columns in a message, the first few of many.
+// columnList lists the columns for a message, at most the first twelve.
 func (p *Preprocessing) columnList() string {
 	const shown = 12
 	names := make([]string, 0, shown)

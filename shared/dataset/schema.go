@@ -6,31 +6,32 @@ import (
 	"slices"
 )
 
-// Schema is the fields of a sample, in order.
+// Schema lists the fields of a sample, in order.
 type Schema []Field
 
-// Field is one named tensor of a sample. All samples of a dataset have its shape.
+// Field is one named tensor of a sample. It has the same shape in all samples of a dataset.
 //
-// Ingest pads a sample that is shorter at its end. It pads an input with 0 and a masked
-// target with [Ignored]. It never pads a window.
+// Ingest pads a shorter sample at its end. It pads an input with 0 and a masked target with
+// [Ignored]. It never pads a window.
 type Field struct {
 	Name  string `json:"name"`
 	DType DType  `json:"dtype"`
 	Shape []int  `json:"shape,omitempty"` // row-major; a single number has none
-	// Target marks what the loss compares the outputs with. Without it a field is an input.
+	// Target marks a field that the loss compares with the outputs. A field without it is
+	// an input.
 	Target bool `json:"target,omitempty"`
 	// Masked allows an int32 target to have elements that are [Ignored].
 	Masked bool `json:"masked,omitempty"`
-	// Window makes the field's samples windows over a sequence.
+	// Window, if set, makes the samples of the field windows over a sequence.
 	Window Window `json:"window,omitzero"`
 }
 
-// Window places the samples of a field of Shape [L, …] in a sequence. Sample i is the
-// steps Offset+i·Stride … Offset+i·Stride+L−1, and a step has the shape after L. A block
-// stores its sequence once, and several fields may share it. Over tokens, offset 0 makes
-// the field x of a language model, and offset 1 makes its target y.
+// Window says where the samples of a field of Shape [L, …] are in a sequence. Sample i is
+// the steps Offset+i·Stride … Offset+i·Stride+L−1. A step has the shape after L. A block
+// stores its sequence once, and several fields may share it. For a language model over
+// tokens, offset 0 gives the input x, and offset 1 gives the target y.
 //
-// Invariant: no window reaches beyond its block.
+// Invariant: no window extends beyond its block.
 type Window struct {
 	Of     string `json:"of"` // the sequence's name; "" for a field that is stored by itself
 	Offset int    `json:"offset,omitempty"`
@@ -47,7 +48,7 @@ const (
 	Uint8   DType = "uint8"
 )
 
-// size is the bytes of an element; 0 of a type that there is not.
+// size returns the bytes of an element, or 0 for an unknown type.
 func (d DType) size() int {
 	switch d {
 	case Float32, Int32:
@@ -68,7 +69,7 @@ const (
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// Table is the schema of a float table: the input x and the target y.
+// Table returns the schema of a float table: the input x and the target y.
 func Table(features, targets int) Schema {
 	return Schema{
 		{Name: "x", DType: Float32, Shape: []int{features}},
@@ -76,12 +77,12 @@ func Table(features, targets int) Schema {
 	}
 }
 
-// Index returns the place of the field of a name, −1 when there is none.
+// Index returns the index of the field with this name, or −1.
 func (s Schema) Index(name string) int {
 	return slices.IndexFunc(s, func(f Field) bool { return f.Name == name })
 }
 
-// Equal reports whether both have the same fields in the same order.
+// Equal reports whether both schemas have the same fields in the same order.
 func (s Schema) Equal(o Schema) bool {
 	return slices.EqualFunc(s, o, func(a, b Field) bool {
 		return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape) &&
@@ -89,8 +90,8 @@ func (s Schema) Equal(o Schema) bool {
 	})
 }
 
-// check reports the first fault of a schema, without a class. The caller knows whether a
-// person or a damaged blob is at fault.
+// check reports the first fault of a schema, without an error class. Only the caller knows
+// whether a user or a damaged blob caused it.
 func (s Schema) check() error {
 	if len(s) < 1 || len(s) > maxFields {
 		return fmt.Errorf("%d fields: want 1 to %d", len(s), maxFields)
@@ -156,7 +157,7 @@ func (w Window) check(rank int) error {
 	}
 }
 
-// elements is how many numbers the field has in a sample.
+// elements returns how many numbers the field has in a sample.
 func (f *Field) elements() int {
 	n := 1
 	for _, d := range f.Shape {

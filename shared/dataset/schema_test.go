@@ -13,7 +13,7 @@ import (
 	"tributary/shared/job"
 )
 
-// text is a schema of tokens and what follows each.
+// text is a schema of tokens and, for each token, the next one.
 func text(length, stride int) dataset.Schema {
 	return dataset.Schema{
 		{Name: "x", DType: dataset.Int32, Shape: []int{length}, Window: dataset.Window{Of: "tokens", Stride: stride}},
@@ -21,7 +21,7 @@ func text(length, stride int) dataset.Schema {
 	}
 }
 
-// drawSchema draws a schema that there may be, with fields by themselves and windows.
+// drawSchema draws a valid schema, of fields with and without windows.
 func drawSchema(t *rapid.T) dataset.Schema {
 	var s dataset.Schema
 	firsts := map[string]dataset.Field{} // of each sequence
@@ -122,7 +122,8 @@ func TestSchemasAreEqualWhenAllOfAFieldIs(t *testing.T) {
 	require.Equal(t, -1, text(4, 2).Index("z"))
 }
 
-// Float tables are cut as ever: the digests of datasets depend on it.
+// The block boundaries of float tables never change, because the digests of datasets depend
+// on them.
 func TestTheCutOfFloatTables(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		features := rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(1, 1<<20)).Draw(t, "features")
@@ -133,7 +134,7 @@ func TestTheCutOfFloatTables(t *testing.T) {
 	})
 }
 
-// Bytes decide where blocks end: one row more would be over 1 MiB.
+// The size in bytes decides where a block ends: one more row would exceed 1 MiB.
 func TestTheCutOfBlocksOfFields(t *testing.T) {
 	const around = 64 * 8 // a schema and what aligns sections
 	for name, s := range map[string]dataset.Schema{

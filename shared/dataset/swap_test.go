@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A machine of the other byte order reads the words of a block once they are swapped.
+// A machine with the other byte order can read the words of a block after swap.
 func TestWordsAreSwappedAndBytesAreNot(t *testing.T) {
 	s := Schema{{Name: "a", DType: Uint8, Shape: []int{4}}, {Name: "b", DType: Int32, Shape: []int{2}}}
 	b, err := NewBlock(s, 2)

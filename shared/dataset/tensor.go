@@ -13,13 +13,13 @@ type Block struct {
 	Rows, Features, Targets int
 	X, Y                    []float32
 
-	// Of a block of fields; all nil in a block of a float table.
+	// These are set only in a block of fields.
 	schema  Schema
-	image   []byte   // what Encode returns, but for byte order and checksum
-	tensors []Tensor // by field, in image
+	image   []byte   // as Encode returns it, except byte order and checksum
+	tensors []Tensor // one per field, in image
 }
 
-// Tensor is a field of all rows of a block, in the block's own memory.
+// Tensor is one field of all rows of a block. It uses the memory of the block.
 type Tensor struct {
 	Field
 
@@ -49,19 +49,19 @@ func (b *Block) Field(i int) *Tensor {
 	return &Tensor{Field: f, rows: b.Rows, memory: wire.Memory(v), stride: n, length: n}
 }
 
-// size is the memory a decoded block takes, in bytes.
+// size returns the memory, in bytes, of a decoded block.
 func (b *Block) size() int64 { return 4*int64(len(b.X)+len(b.Y)) + int64(cap(b.image)) }
 
 // Float32 returns the rows lo … hi−1 of a float32 field, [hi−lo, Shape…], without a copy.
-// Windows share steps: of several rows it returns each step once, from the first of row
-// lo to the last of row hi−1. It panics when the field has another type, or the block no
-// such rows.
+// Windows share steps: for several rows it returns each step once, from the first step of
+// row lo to the last step of row hi−1. It panics if the field has another type or the block
+// does not have these rows.
 func (t *Tensor) Float32(lo, hi int) []float32 { return words[float32](t.bytes(Float32, lo, hi)) }
 
-// Int32 is Float32 of an int32 field.
+// Int32 is like Float32, for an int32 field.
 func (t *Tensor) Int32(lo, hi int) []int32 { return words[int32](t.bytes(Int32, lo, hi)) }
 
-// Uint8 is Float32 of a uint8 field.
+// Uint8 is like Float32, for a uint8 field.
 func (t *Tensor) Uint8(lo, hi int) []uint8 { return t.bytes(Uint8, lo, hi) }
 
 func (t *Tensor) bytes(want DType, lo, hi int) []byte {
@@ -78,7 +78,7 @@ func (t *Tensor) bytes(want DType, lo, hi int) []byte {
 	return t.memory[begin:end:end]
 }
 
-// words is aligned memory as numbers of 4 bytes.
+// words returns aligned memory as numbers of 4 bytes.
 func words[T float32 | int32](memory []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/4)
 }

@@ -1,13 +1,13 @@
 package dataset
 
 // A term is what the loss is a mean over. A row of a float32 target is one term, whatever
-// its shape. Of an integer target each element is a term: a class, a token, a pixel. An
-// element that is masked is none.
+// its shape. Each element of an integer target is one term: a class, a token, a pixel. A
+// masked element is not a term.
 
-// Ignored is the element that a masked target has where it is no term, as in PyTorch.
+// Ignored is the value of an element of a masked target that is not a term, as in PyTorch.
 const Ignored = -100
 
-// MaxTerms returns the most terms that a sample has. An input has 0.
+// MaxTerms returns the largest number of terms of a sample. An input has 0.
 func (f *Field) MaxTerms() int {
 	switch {
 	case !f.Target:
@@ -19,7 +19,8 @@ func (f *Field) MaxTerms() int {
 	}
 }
 
-// Terms counts the terms of the rows lo … hi−1. Windows that share an element count it each.
+// Terms counts the terms of the rows lo … hi−1. If windows share an element, each window
+// counts it.
 func (t *Tensor) Terms(lo, hi int) int64 {
 	n := int64(hi-lo) * int64(t.MaxTerms())
 	if !t.Masked {

@@ -25,7 +25,7 @@ func TestTermsOfASample(t *testing.T) {
 	require.Zero(t, table.Field(0).Terms(1, 4))
 }
 
-// Each window counts its own terms, of the steps that it shares with others too.
+// Each window counts its own terms, including steps that it shares with other windows.
 func TestTermsThatAreMasked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := text(rapid.IntRange(1, 6).Draw(t, "length"), rapid.IntRange(1, 4).Draw(t, "stride"))

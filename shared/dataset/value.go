@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// Value is one raw cell, before preprocessing. What it means is its column's to say,
-// whatever way it came: "5" and 5 are one value of a numeric column. The zero Value is
-// a missing one.
+// Value is one raw cell, before preprocessing. Its column decides what it means,
+// independent of the file format: "5" and 5 are the same value in a numeric column. The
+// zero Value is missing.
 type Value struct {
 	kind   valueKind
 	number float64
-	text   string // of a number: as it was written, or ""
+	text   string // for a number: as it was written, or ""
 }
 
 type valueKind uint8
@@ -23,15 +23,16 @@ const (
 	isBoolean
 )
 
-// Number is a numeric value.
+// Number returns a numeric value.
 func Number(x float64) Value { return Value{kind: isNumber, number: x} }
 
-// Literal is a number as JSON has it: x, written as text. A text column compares the text first,
-// so that an identifier of more digits than x keeps is itself.
+// Literal returns a number as JSON has it: x, written as text. A text column compares the
+// text first, so that an identifier with more digits than x can represent keeps them.
 func Literal(text string, x float64) Value { return Value{kind: isNumber, number: x, text: text} }
 
-// Text is a CSV cell or a JSON string: missing where it is empty, blank or NA, a number
-// in a numeric column, a category in a text column.
+// Text returns the value of a CSV cell or a JSON string. It is missing if the text is
+// empty, blank or NA. Otherwise it is a number in a numeric column, and a category in a
+// text column.
 func Text(s string) Value {
 	if MissingCell(s) {
 		return Value{}
@@ -39,7 +40,8 @@ func Text(s string) Value {
 	return Value{kind: isText, text: s}
 }
 
-// Boolean is a category of a text column: true, True or TRUE, whichever it has.
+// Boolean returns a category of a text column: the spelling of true or false that the
+// column has (true, True or TRUE).
 func Boolean(b bool) Value {
 	if b {
 		return Value{kind: isBoolean, text: "true"}
@@ -47,7 +49,8 @@ func Boolean(b bool) Value {
 	return Value{kind: isBoolean, text: "false"}
 }
 
-// asNumber is what the value is in a numeric column; it is not missing.
+// asNumber returns the value as a number for a numeric column. The value must not be
+// missing.
 func (c *Column) asNumber(v Value) (float64, error) {
 	x := v.number
 	switch v.kind {
@@ -67,8 +70,8 @@ func (c *Column) asNumber(v Value) (float64, error) {
 	return x, nil
 }
 
-// category is the index of the value in a text column; ok is false for one that the
-// column does not have. The value is not missing.
+// category returns the index of the value in a text column. ok is false if the column does
+// not have it. The value must not be missing.
 func (c *Column) category(v Value) (index int, ok bool, err error) {
 	texts := []string{v.text}
 	switch v.kind {
@@ -93,7 +96,7 @@ func (c *Column) category(v Value) (index int, ok bool, err error) {
 	return index, ok, nil
 }
 
-// booleans are the ways in which files have them.
+// booleans are the spellings that files use.
 var booleans = map[bool][]string{true: {"true", "True", "TRUE"}, false: {"false", "False", "FALSE"}}
 
 // String shows the value in messages, cut to a readable length.

@@ -48,8 +48,8 @@ func TestFormatNumberReadsBack(t *testing.T) {
 	})
 }
 
-// Two texts that are both plain are one only if their numbers are: as classes, plain
-// numbers may stand for themselves.
+// Two plain texts have equal float64 exactly if they are equal as decimal numbers. As
+// classes, their numbers can therefore stand for them.
 func TestPlainNumbers(t *testing.T) {
 	for _, s := range []string{"0", "7", "-7", " 7", "7.0", "7.00", "-0", "-0.0", "0.5", "-1.25", "9007199254740992", "9007199254740994", "100000000000000000000", "1e+21", "1e-07"} {
 		require.True(t, dataset.IsPlain(s), "%q", s)

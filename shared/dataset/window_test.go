@@ -9,7 +9,7 @@ import (
 	"tributary/shared/dataset"
 )
 
-// long is a sequence that is cut by the twin, step by step.
+// long is a sequence that the twin splits step by step.
 type long struct {
 	steps  [][]int32
 	schema dataset.Schema // windows over it
@@ -40,7 +40,7 @@ func drawLong(t *rapid.T) long {
 	return l
 }
 
-// span is how many steps the windows of a row reach over.
+// span returns how many steps the windows of a row cover.
 func (l long) span() int {
 	n := 0
 	for _, f := range l.schema {
@@ -49,7 +49,7 @@ func (l long) span() int {
 	return n
 }
 
-// run is the elements of the steps lo … hi−1.
+// run returns the elements of the steps lo … hi−1.
 func (l long) run(lo, hi int) (all []int32) {
 	for _, step := range l.steps[lo:hi] {
 		all = append(all, step...)
@@ -68,7 +68,7 @@ func TestWindowsOverASequence(t *testing.T) {
 		rows, dropped := l.schema.Windows("sequence", len(l.steps))
 		require.Equal(t, [2]int{want, len(l.steps) - reached}, [2]int{rows, dropped})
 
-		// The rows are those of the whole sequence, however it is cut into blocks.
+		// The rows are those of the whole sequence, for any block boundaries.
 		per := rapid.IntRange(1, 5).Draw(t, "rows of a block")
 		for lo := 0; lo < rows; lo += per {
 			made, err := dataset.NewBlock(l.schema, min(per, rows-lo))

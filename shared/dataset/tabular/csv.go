@@ -16,30 +16,30 @@ import (
 // Limits of a CSV file. A record must not take the whole file into memory, and a
 // table's columns stay in memory for as long as the table is in use.
 const (
-	// MaxColumns bounds the cells of a record, and so the columns of a table.
+	// MaxColumns limits the cells of a record, and so the columns of a table.
 	MaxColumns = 1 << 20
-	// MaxName bounds the name of a column, in bytes.
+	// MaxName limits the name of a column, in bytes.
 	MaxName   = 1024
 	maxRecord = 32 << 20 // bytes of a record
-	lookEvery = 1 << 12  // columns of a header between two looks at the context
+	lookEvery = 1 << 12  // columns of a header between two checks of the context
 )
 
 // CSV reads the records of a comma-separated file (RFC 4180) with a header.
 type CSV struct {
-	Header []string // column names: none empty, none twice
+	Header []string // column names: not empty, all different
 	index  map[string]int
 	csv    *csv.Reader
-	ended  int // line in which the record before the last ended
+	ended  int // line in which the record before the last record ended
 	next   int // line after the last record
 }
 
-// recordReader fails once a single record has too many bytes or cells, before the
-// CSV reader keeps a place for each of them. It finds the ends of cells and records
-// by the quotes before them, as RFC 4180 has them.
+// recordReader is a reader that fails when a single record has too many bytes or cells,
+// before the CSV reader stores them. It finds the ends of cells and records by counting
+// quotes, as RFC 4180 defines them.
 type recordReader struct {
 	in            io.Reader
 	bytes, commas int  // of the record that is being read, commas outside of quotes
-	quoted        bool // the record's last quote is open
+	quoted        bool // whether the last quote of the record is open
 }
 
 func (r *recordReader) Read(p []byte) (int, error) {
@@ -54,7 +54,7 @@ func (r *recordReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// count counts bytes and commas since the record began.
+// count updates the bytes and commas of the current record.
 func (r *recordReader) count(p []byte) {
 	for len(p) > 0 {
 		part, rest := p, []byte(nil)
@@ -123,8 +123,8 @@ func OpenCSV(s *Source) (*CSV, error) {
 	return c, nil
 }
 
-// Next returns the next record, which has as many cells as the header and is
-// overwritten by the call after, and io.EOF after the last.
+// Next returns the next record, which has as many cells as the header. The following call
+// overwrites it. After the last record it returns io.EOF.
 func (c *CSV) Next() ([]string, error) {
 	record, err := c.csv.Read()
 	if err == nil {
@@ -139,8 +139,8 @@ func (c *CSV) Next() ([]string, error) {
 	return nil, c.explain(err)
 }
 
-// follow notes where a record ends: in its line, and one more for each line break in a
-// cell in quotes.
+// follow records the line in which a record ends: the line in which it begins, plus one for
+// each line break in a quoted cell.
 func (c *CSV) follow(record []string) {
 	c.ended, c.next = c.next, c.Line(0)+1
 	for _, cell := range record {
@@ -148,11 +148,11 @@ func (c *CSV) follow(record []string) {
 	}
 }
 
-// Blank returns the numbers of the lines between the last two records, from
-// first to before end: blank lines, which are no records.
+// Blank returns the range of lines [first, end) between the last two records. These lines
+// are blank and are not records.
 func (c *CSV) Blank() (first, end int) { return c.ended, c.Line(0) }
 
-// Line returns the line that a cell of the last record begins in.
+// Line returns the line in which a cell of the last record begins.
 func (c *CSV) Line(cell int) int {
 	line, _ := c.csv.FieldPos(cell)
 	return line
@@ -164,8 +164,8 @@ func (c *CSV) Index(name string) (int, bool) {
 	return i, ok
 }
 
-// explain gives a malformed record the class of an input error; what failed in
-// reading the source keeps its own.
+// explain wraps a malformed record in job.ErrInvalid. It returns an error of reading the
+// source unchanged.
 func (c *CSV) explain(err error) error {
 	if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
 		return fmt.Errorf("line %d: %w: %w", parse.Line, parse.Err, job.ErrInvalid)

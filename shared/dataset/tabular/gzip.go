@@ -7,12 +7,13 @@ import (
 	"io"
 )
 
-// errTrailing is the error of bytes after a gzip that are neither another one nor zero.
+// errTrailing is the error for bytes after a gzip member that are neither another member
+// nor zeros.
 var errTrailing = errors.New("trailing data after the gzip: neither another gzip nor zero bytes")
 
-// members unpacks the gzips of a file one after the other (RFC 1952, 2.2). Zero bytes
-// after one are padding, as tapes and block devices leave it, and are passed over, as
-// gzip and Python do.
+// members unpacks the gzip members of a file, one after the other (RFC 1952, 2.2). Zero
+// bytes after a member are padding, which tapes and block devices add. members ignores
+// them, as gzip and Python do.
 type members struct {
 	in  *bufio.Reader
 	zip *gzip.Reader
@@ -39,7 +40,7 @@ func (m *members) Read(p []byte) (int, error) {
 	}
 }
 
-// next begins the next member; io.EOF says that there is none.
+// next opens the next member. It returns io.EOF if there is none.
 func (m *members) next() error {
 	padding, err := m.padding()
 	if err != nil {
@@ -55,7 +56,7 @@ func (m *members) next() error {
 		return errTrailing
 	}
 	if err := m.zip.Reset(m.in); err != nil {
-		if errors.Is(err, io.EOF) { // in its header: not the end of the file
+		if errors.Is(err, io.EOF) { // the file ends within the header of the member
 			err = io.ErrUnexpectedEOF
 		}
 		return err
@@ -64,7 +65,7 @@ func (m *members) next() error {
 	return nil
 }
 
-// padding passes over zero bytes, and reports whether there were any.
+// padding skips zero bytes, and reports whether there were any.
 func (m *members) padding() (bool, error) {
 	for some := false; ; some = true {
 		b, err := m.in.ReadByte()

@@ -18,14 +18,14 @@ const (
 	idxFloat = 0x0D // float32
 )
 
-// IDX is the shape of an IDX file: rows, and in each the product of all dimensions but
-// the first.
+// IDX is the shape of an IDX file. Width is the number of values in a row: the product of
+// all dimensions except the first.
 type IDX struct {
 	Rows, Width int
 	Float       bool // float32, big-endian; else unsigned bytes
 }
 
-// Size is the bytes of a value.
+// Size returns the bytes of a value.
 func (x IDX) Size() int {
 	if x.Float {
 		return 4
@@ -33,8 +33,9 @@ func (x IDX) Size() int {
 	return 1
 }
 
-// ReadIDXHeader reads what precedes the values, of a file that announces at most limit
-// bytes of values in at most maxDims dimensions.
+// ReadIDXHeader reads the header, which is everything before the values. It fails with
+// job.ErrInvalid if the header announces more than limit bytes of values or more than
+// maxDims dimensions.
 func ReadIDXHeader(r io.Reader, limit int64, maxDims int) (x IDX, err error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); errors.Is(err, io.EOF) {
@@ -82,7 +83,7 @@ func ReadIDXHeader(r io.Reader, limit int64, maxDims int) (x IDX, err error) {
 	return x, nil
 }
 
-// Decode appends the values of raw, whole values, to dst.
+// Decode appends the values in raw to dst. raw must contain complete values.
 func (x IDX) Decode(dst []float64, raw []byte) []float64 {
 	if !x.Float {
 		for _, b := range raw {
@@ -96,7 +97,7 @@ func (x IDX) Decode(dst []float64, raw []byte) []float64 {
 	return dst
 }
 
-// EndIDX refuses bytes after the last value.
+// EndIDX fails with job.ErrInvalid if there are bytes after the last value.
 func EndIDX(r io.Reader) error {
 	switch _, err := io.ReadFull(r, make([]byte, 1)); {
 	case err == nil:
@@ -107,7 +108,8 @@ func EndIDX(r io.Reader) error {
 	return nil
 }
 
-// TruncatedIDX explains the end of a file in the middle; other errors pass.
+// TruncatedIDX replaces an unexpected end of the file by an error that says where it ends.
+// It returns other errors unchanged.
 func TruncatedIDX(where string, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("truncated IDX: ends after %s: %w", where, job.ErrInvalid)

@@ -1,11 +1,12 @@
-// Package tabular reads what a table's file is made of: it unpacks gzip,
-// bounds what comes out, and gives CSV records with their line numbers.
+// Package tabular reads the file of a table: it unpacks gzip, limits the unpacked size, and
+// returns CSV records with their line numbers.
 //
-// It owns bytes and records; what a cell means is package dataset's, what a
-// column is, ingest's. Ingest calls it to train and dataset to predict.
+// It owns bytes and records. It leaves the meaning of a cell to package dataset, and the
+// meaning of a column to ingest. Ingest calls it for training, and package dataset for
+// prediction.
 //
-// Invariant: nothing read through it takes more memory than one record's limit,
-// or yields more bytes than the source's, whatever the source holds.
+// Invariant: reading takes at most the memory of one record's limit, and yields at most the
+// bytes of the source's limit, for any content.
 package tabular
 
 import (
@@ -20,24 +21,24 @@ import (
 	"tributary/shared/job"
 )
 
-// DefaultLimit bounds what one source unpacks to, unless told otherwise.
+// DefaultLimit is the limit of a source's unpacked bytes if the caller sets none.
 const DefaultLimit = 16 << 30
 
-// Source is a file's content, unpacked if it is gzip (told by its first bytes,
-// not by its name). Its reads end with ctx, and fail with job.ErrInvalid when
-// the gzip is truncated or corrupt, or when more than the limit comes out.
+// Source is the content of a file. It unpacks gzip, which it recognizes by the first bytes
+// and not by the name. Reads end with ctx. They fail with job.ErrInvalid if the gzip is
+// truncated or corrupt, or if there are more bytes than the limit.
 type Source struct {
 	ctx    context.Context //nolint:containedctx // lives as long as one reading
 	in     io.Reader
 	packed bool
 	limit  int64
-	read   int64 // bytes given out
+	read   int64 // unpacked bytes so far
 	peeked []byte
-	failed error // of peeking, after what was peeked
+	failed error // of Peek; it comes after the peeked bytes
 }
 
-// Open reads the first bytes of r and returns its content, of at most limit
-// bytes; a limit of 0 is DefaultLimit. Closing r stays the caller's.
+// Open reads the first bytes of r and returns its content, with at most limit bytes. A
+// limit of 0 means DefaultLimit. The caller closes r.
 func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
@@ -59,8 +60,8 @@ func Open(ctx context.Context, r io.Reader, limit int64) (*Source, error) {
 
 func isGzip(head []byte) bool { return len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b }
 
-// watched ends with ctx too where much is read and nothing comes out, as of a gzip
-// of empty members.
+// watched is a reader that fails when ctx ends. It is below the unpacking, because a gzip
+// of empty members is read without end and yields nothing.
 type watched struct {
 	ctx context.Context //nolint:containedctx // lives as long as one reading
 	in  io.Reader
@@ -73,8 +74,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return w.in.Read(p)
 }
 
-// Peek returns the next n bytes, or fewer at the end or before an error, without taking
-// them from what is read.
+// Peek returns the next n bytes without consuming them. It returns fewer at the end of the
+// source or before an error.
 func (s *Source) Peek(n int) []byte {
 	for len(s.peeked) < n && s.failed == nil {
 		more := make([]byte, n-len(s.peeked))
@@ -97,7 +98,7 @@ func (s *Source) Read(p []byte) (int, error) {
 	return s.next(p)
 }
 
-// next reads what was not peeked.
+// next reads bytes that were not peeked.
 func (s *Source) next(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
@@ -113,8 +114,8 @@ func (s *Source) next(p []byte) (int, error) {
 	return n, err
 }
 
-// gzipError says what is wrong with packed bytes, and passes on what went
-// wrong in reading them.
+// gzipError wraps faults of the packed bytes in job.ErrInvalid, and returns errors of
+// reading them unchanged.
 func gzipError(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

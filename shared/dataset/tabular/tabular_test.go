@@ -107,7 +107,7 @@ func TestCSVFaults(t *testing.T) {
 	}
 }
 
-// zeros never ends.
+// zeros is a reader of zeros without an end.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -125,7 +125,7 @@ func TestCSVRecordIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "a record of over")
 }
 
-// cancelling ends a context once its reader has been read a number of times.
+// cancelling cancels a context after a number of reads.
 type cancelling struct {
 	io.Reader
 	left   int
@@ -139,7 +139,7 @@ func (c *cancelling) Read(p []byte) (int, error) {
 	return c.Reader.Read(p)
 }
 
-// forever repeats a text without an end.
+// forever is a reader that repeats a text without an end.
 type forever struct{ text, left []byte }
 
 func (f *forever) Read(p []byte) (int, error) {
@@ -151,8 +151,8 @@ func (f *forever) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A gzip of empty members gives nothing out, however much is read of it: reading it
-// ends with its context all the same. So does a header that never ends.
+// A gzip of empty members yields nothing, however much of it is read. Reading it still ends
+// with its context. The same is true for a header that never ends.
 func TestReadingThatGivesNothingOutIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err := readAll(ctx, &cancelling{&forever{text: pack(t, "")}, 1000, cancel}, 0)
@@ -165,7 +165,7 @@ func TestReadingThatGivesNothingOutIsCancelled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// Cells are counted outside of quotes alone, and records end there alone.
+// Only text outside of quotes separates cells and records.
 func TestCellsOfARecordAreBounded(t *testing.T) {
 	open := func(text string) error {
 		s, err := tabular.Open(t.Context(), strings.NewReader(text), 0)
@@ -193,8 +193,8 @@ func TestCellsOfARecordAreBounded(t *testing.T) {
 	require.ErrorContains(t, open(strings.TrimSuffix(wide.String(), ",")), "1048576")
 }
 
-// What follows a gzip: another, zero bytes, or what does not belong there. gzip(1) and
-// Python read the first two.
+// A gzip member may be followed by another member, by zero bytes, or by bytes that do not
+// belong there. gzip(1) and Python read the first two.
 func TestWhatFollowsAGzip(t *testing.T) {
 	one, two := pack(t, "a,b\n"), pack(t, "1,2\n")
 	zeros := make([]byte, 3000)
@@ -231,7 +231,7 @@ func TestWhatFollowsAGzip(t *testing.T) {
 	}
 }
 
-// Padding without an end is watched as an endless gzip is.
+// Padding without an end stops with its context, like an endless gzip.
 func TestEndlessPaddingIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err := readAll(ctx, &cancelling{io.MultiReader(bytes.NewReader(pack(t, "a")), zeros{}), 1000, cancel}, 0)
