@@ -19,49 +19,50 @@ import (
 // CardVersion is the version of the model.json this program writes and reads.
 const CardVersion = 1
 
-// The bounds of a model.json, in bytes: of its text, a spec of 1 MiB and
-// preprocessing, and of about what that takes in memory when it is decoded.
+// Limits of a model.json, in bytes: its text, with a spec of 1 MiB and preprocessing, and
+// an estimate of the memory of the decoded card.
 const (
 	maxCard        = 64 << 20
 	maxDecodedCard = 256 << 20
 )
 
-// Card tells everything about a model but its parameters. model.json is one.
+// Card describes everything about a model except its parameters. model.json contains a
+// Card.
 type Card struct {
 	Version int       `json:"version"` // CardVersion
-	ID      job.ID    `json:"id"`      // the job it came from, and its name in the registry
+	ID      job.ID    `json:"id"`      // the job that made it; also its name in the registry
 	Run     job.Run   `json:"run"`
-	Name    string    `json:"name"` // the spec's
+	Name    string    `json:"name"` // from the spec
 	Created time.Time `json:"created"`
 
 	Spec          job.Spec               `json:"spec"`
 	Preprocessing *dataset.Preprocessing `json:"preprocessing"`     // as fitted on the training split
-	Classes       []string               `json:"classes,omitempty"` // of the outputs, in order; two for one sigmoid
+	Classes       []string               `json:"classes,omitempty"` // of the outputs, in order; two for one sigmoid output
 	Features      int                    `json:"features"`          // network inputs, after preprocessing
 	Outputs       int                    `json:"outputs"`
 
 	Steps     int64                            `json:"steps"`
-	TrainLoss *float64                         `json:"train_loss"`          // nil where it is undefined
-	Metrics   map[job.Split]map[string]float64 `json:"metrics"`             // those that are finite numbers
-	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // why there is no number, by split and metric
+	TrainLoss *float64                         `json:"train_loss"`          // nil if it is undefined
+	Metrics   map[job.Split]map[string]float64 `json:"metrics"`             // only finite numbers
+	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // the reason why there is no number, by split and metric
 
 	Dataset          job.Digest   `json:"dataset"` // of the manifest
 	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
 	ParametersSHA256 job.Digest   `json:"parameters_sha256"`
-	FrozenSHA256     job.Digest   `json:"frozen_sha256,omitempty"` // of those that training has left as they were
-	Numerics         job.Numerics `json:"numerics"`                // arithmetic the parameters were computed with
-	Versions         Versions     `json:"versions"`                // what wrote the model
+	FrozenSHA256     job.Digest   `json:"frozen_sha256,omitempty"` // digest of the parameters that training does not change
+	Numerics         job.Numerics `json:"numerics"`                // the arithmetic that computed the parameters
+	Versions         Versions     `json:"versions"`                // of the program that wrote the model
 }
 
-// Versions are those that can change a model's bits.
+// Versions are the versions of the programs that can change a model's bits.
 type Versions struct {
 	Program string `json:"program"`
 	Go      string `json:"go"`
 	Gonum   string `json:"gonum"`
 }
 
-// encode returns the model.json. A metric that is not a finite number has no JSON and is
-// among those that are undefined.
+// encode returns the model.json. JSON cannot represent a metric that is not a finite
+// number, so encode moves it to Undefined.
 func (c Card) encode() ([]byte, error) {
 	metrics, undefined := make(map[job.Split]map[string]float64, len(c.Metrics)), maps.Clone(c.Undefined)
 	for split, values := range c.Metrics {
@@ -82,8 +83,8 @@ func (c Card) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// readCard reads a model.json of size bytes, and returns about what the card takes in
-// memory. Nothing is decoded before its size is known.
+// readCard reads a model.json of size bytes. It returns the card and an estimate of the
+// card's memory, in bytes. It checks both sizes before it decodes.
 func readCard(r io.Reader, size int64) (Card, int64, error) {
 	if size > maxCard {
 		return Card{}, 0, fmt.Errorf("it has %d bytes: at most %d are read: %w", size, maxCard, job.ErrInvalid)
@@ -103,8 +104,9 @@ func readCard(r io.Reader, size int64) (Card, int64, error) {
 	return card, decoded, err
 }
 
-// decodedBytes is an upper bound of what JSON takes in memory as a Card: a few
-// characters can stand for a large struct, map or slice.
+// decodedBytes returns an upper bound of the memory that the JSON takes as a Card. A few
+// characters can stand for a large struct, map or slice. It stops counting above
+// maxDecodedCard.
 func decodedBytes(data []byte) (int64, error) {
 	const object, array, text, other = 192, 32, 40, 24
 	n := int64(0)
@@ -127,7 +129,7 @@ func decodedBytes(data []byte) (int64, error) {
 			n += other
 		}
 		if n > maxDecodedCard {
-			return n, nil // the caller wants no more
+			return n, nil // enough: the caller refuses it
 		}
 	}
 }

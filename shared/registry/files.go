@@ -20,7 +20,7 @@ const (
 	WeightsFile = "model.safetensors"
 )
 
-// FileNames lists the files a model needs, in the order in which they are read.
+// FileNames lists the files of a model, in the order in which Read reads them.
 var FileNames = []string{CardFile, WeightsFile}
 
 // Encode returns the model's files by name.
@@ -36,9 +36,9 @@ func Encode(m *Model) (map[string][]byte, error) {
 	return map[string][]byte{CardFile: card, WeightsFile: weights}, nil
 }
 
-// Decode makes a model of its files; others are passed over. It fails with
-// job.ErrNotFound when one is missing and with job.ErrCorrupt when the weights
-// are not those the card names.
+// Decode makes a model from its files, and ignores other files. It fails with
+// job.ErrNotFound if a file is missing, and with job.ErrCorrupt if the weights do not match
+// the digest in the card.
 func Decode(files map[string][]byte) (*Model, error) {
 	for _, name := range FileNames {
 		if _, ok := files[name]; !ok {
@@ -50,7 +50,7 @@ func Decode(files map[string][]byte) (*Model, error) {
 	}, nil)
 }
 
-// Save writes the model's files into dir, as WriteFiles does.
+// Save writes the model's files into dir with WriteFiles.
 func Save(dir string, m *Model) error {
 	files, err := Encode(m)
 	if err != nil {
@@ -59,7 +59,7 @@ func Save(dir string, m *Model) error {
 	return WriteFiles(dir, files)
 }
 
-// Load reads a model from dir.
+// Load reads a model from dir. It fails with job.ErrNotFound if a file is missing.
 func Load(dir string) (*Model, error) {
 	missing := ""
 	m, err := Read(func(name string, read func(io.Reader, int64) error) error {
@@ -78,8 +78,8 @@ func Load(dir string) (*Model, error) {
 	return m, nil
 }
 
-// LoadCard reads the card of the model in dir alone. It fails with job.ErrNotFound when
-// there is none.
+// LoadCard reads only the card of the model in dir. It fails with job.ErrNotFound if there
+// is none.
 func LoadCard(dir string) (c Card, err error) {
 	err = readFile(filepath.Join(dir, CardFile), func(r io.Reader, size int64) (err error) {
 		c, _, err = readCard(r, size)
@@ -107,9 +107,9 @@ func readFile(path string, read func(io.Reader, int64) error) error {
 	return read(f, info.Size())
 }
 
-// WriteFiles puts files into dir, which is made when it is not there. Each
-// file appears whole or not at all, and on disk before its name does; model.json
-// comes last, so a model is there when its card is.
+// WriteFiles writes files into dir, and creates dir if it does not exist. It writes each
+// file with WriteFile. It writes model.json last, so the model is complete when its card
+// exists.
 func WriteFiles(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write model: %w", err)
@@ -129,8 +129,8 @@ func WriteFiles(dir string, files map[string][]byte) error {
 	return syncDir(dir)
 }
 
-// WriteFile puts a file into dir. It appears whole or not at all, in the place of the one
-// of that name, and is on disk before its name is.
+// WriteFile writes a file into dir and replaces a file of that name. The file appears whole
+// or not at all. Its contents are on disk before its name is.
 func WriteFile(dir, name string, data []byte) (err error) {
 	f, err := os.CreateTemp(dir, "."+name+".*")
 	if err != nil {
@@ -154,7 +154,7 @@ func WriteFile(dir, name string, data []byte) (err error) {
 	return os.Rename(f.Name(), filepath.Join(dir, name))
 }
 
-// syncDir makes the names in dir durable.
+// syncDir makes the file names in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/model"
 )
 
-// bodySize is the bytes of the tensors' elements.
+// bodySize returns the bytes of the elements of the tensors.
 func bodySize(tensors []model.Tensor) int64 {
 	n := int64(0)
 	for _, t := range tensors {
@@ -20,8 +20,9 @@ func bodySize(tensors []model.Tensor) int64 {
 	return n
 }
 
-// CheckSize refuses, as job.ErrInvalid, a file that cannot be a safetensors file of the
-// given tensors by its size: what they take, and a header of at most 16 MiB.
+// CheckSize fails with job.ErrInvalid if a safetensors file of the given tensors cannot
+// have this size. The possible size is the size of the tensors, plus a header of at most 16
+// MiB.
 func CheckSize(size int64, tensors []model.Tensor) error {
 	body := bodySize(tensors)
 	if size < 8+body || size > 8+maxHeader+body {
@@ -31,9 +32,9 @@ func CheckSize(size int64, tensors []model.Tensor) error {
 }
 
 // ReadFile reads a safetensors file that has exactly the given tensors, in any order, and
-// returns its bytes. It checks the header before it reads or makes room for the rest,
-// so a file that is not of the model costs no more than a header. It fails with
-// job.ErrInvalid as [LoadWeights] does; an error of r keeps its own class.
+// returns its bytes. It checks the header before it allocates memory for the rest and reads
+// it. A file that is not of the model therefore costs only its header. ReadFile fails with
+// job.ErrInvalid in the same cases as [LoadWeights]. An error of r keeps its own class.
 func ReadFile(r io.Reader, tensors []model.Tensor) ([]byte, error) {
 	var length [8]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -70,11 +71,11 @@ func ReadFile(r io.Reader, tensors []model.Tensor) ([]byte, error) {
 	return data, nil
 }
 
-// readPart is how much is read of tensors at a time.
+// readPart is the number of bytes of tensors that are read at a time.
 const readPart = 1 << 20
 
-// readFinite reads the elements of the entries, which cover them, and refuses one that
-// is not finite.
+// readFinite reads the elements of the entries and fails with job.ErrInvalid if one is not
+// finite. The entries must cover the elements.
 func readFinite(r io.Reader, elements []byte, entries map[string]entry) error {
 	for at := 0; at < len(elements); at += readPart {
 		part := elements[at:min(at+readPart, len(elements))]
@@ -96,7 +97,8 @@ func readFinite(r io.Reader, elements []byte, entries map[string]entry) error {
 	return nil
 }
 
-// short explains the end of a file before its time; other errors pass.
+// short replaces an unexpected end of the file by an error that says where it ends. It
+// returns other errors unchanged.
 func short(where string, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return malformed("the file ends in %s", where)

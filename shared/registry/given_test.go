@@ -17,7 +17,7 @@ import (
 	"tributary/shared/model"
 )
 
-// two tensors of six and two parameters.
+// two returns tensors of six and two parameters.
 var givenTensors = []model.Tensor{
 	{Name: "w", Shape: []int{2, 3}, Offset: 0, Len: 6}, {Name: "b", Shape: []int{2}, Offset: 6, Len: 2},
 }
@@ -29,7 +29,7 @@ func givenFile(t *testing.T, tensors []model.Tensor, params []float32) []byte {
 	return data
 }
 
-// counted fails the test when more than most bytes are read.
+// counted is a reader that fails the test when more than most bytes are read.
 type counted struct {
 	io.Reader
 	t    *testing.T
@@ -43,7 +43,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// endless is a file whose header is text and whose elements never end.
+// endless is a file with this header and elements that never end.
 func endless(header string) io.Reader {
 	var length [8]byte
 	binary.LittleEndian.PutUint64(length[:], uint64(len(header)))
@@ -74,7 +74,7 @@ func TestGivenFileIsReadOnce(t *testing.T) {
 	require.ErrorContains(t, err, "bytes after the last tensor")
 }
 
-// What is not the model's costs no more than its header.
+// A file that is not of the model costs no more than its header.
 func TestGivenFileOfAnotherModel(t *testing.T) {
 	for want, header := range map[string]string{
 		"does not begin with '{'":                                 "",

@@ -1,13 +1,13 @@
-// Package registry is what a finished job leaves behind: a model, complete
-// enough to predict on raw rows without the job, and its files.
+// Package registry owns the result of a finished job: a model that can predict on raw rows
+// without the job, and the files of the model.
 //
-// It owns the model's card (model.json), its weights (model.safetensors), their
-// reading and writing, and prediction. It does not know where models are kept
-// over NATS. The coordinator writes models; the predict command and the workers
-// read them; package gradient reads initial weights.
+// It owns the model's card (model.json), its weights (model.safetensors), how to read and
+// write them, and prediction. It does not know where models are stored over NATS. The
+// coordinator writes models; the predict command and the workers read them; package
+// gradient reads initial weights.
 //
-// Invariant: a model that was decoded has the parameters its card names by
-// digest, in the shapes its spec describes, all finite.
+// Invariant: a decoded model has the parameters whose digest its card names, in the shapes
+// that its spec describes, and all of them are finite.
 package registry
 
 import (
@@ -35,10 +35,10 @@ type Model struct {
 	bytes int64
 }
 
-// New makes a model of what training ended with. It keeps the weights, and fills in
-// what follows from the rest of the card: version, features, outputs, the
-// parameters' digest, and this program's versions. It fails with
-// job.ErrInvalid when the card contradicts itself or a parameter is not finite.
+// New makes a model from the result of training. It keeps the weights. It computes the rest
+// of the card: version, features, outputs, the digests of the parameters, and the versions
+// of this program. It fails with job.ErrInvalid if the card contradicts itself or a
+// parameter is not finite.
 func New(card Card, weights model.Weights) (*Model, error) {
 	m := &Model{Card: card, Weights: weights}
 	m.Card.Version = CardVersion
@@ -64,7 +64,7 @@ func New(card Card, weights model.Weights) (*Model, error) {
 	return m, nil
 }
 
-// frozenDigest is the digest of the frozen parameters; empty where there are none.
+// frozenDigest returns the digest of the frozen parameters, or "" if there are none.
 func frozenDigest(w model.Weights) job.Digest {
 	if len(w.Frozen) == 0 {
 		return ""
@@ -72,8 +72,8 @@ func frozenDigest(w model.Weights) job.Digest {
 	return ParametersDigest(w.Frozen)
 }
 
-// ParametersDigest is the SHA-256 of the parameters' float32 little-endian
-// bytes in declared order.
+// ParametersDigest returns the SHA-256 of the parameters' float32 little-endian bytes in
+// declared order.
 func ParametersDigest(params []float32) job.Digest {
 	const part = 1 << 16
 	h := sha256.New()
@@ -85,7 +85,7 @@ func ParametersDigest(params []float32) job.Digest {
 	return job.Digest(hex.EncodeToString(h.Sum(nil)))
 }
 
-// compile makes the network the card describes.
+// compile makes the network that the card describes.
 func (m *Model) compile() error {
 	c := &m.Card
 	if c.Preprocessing == nil {
@@ -109,13 +109,13 @@ func (m *Model) compile() error {
 	return c.checkClasses(n.Outputs(), of.Classes(n.Outputs()))
 }
 
-// checkClasses tests that there are as many classes as the outputs speak of, and that
+// checkClasses checks that the number of classes is what the outputs stand for, and that
 // the label of a regression is a number.
 func (c *Card) checkClasses(outputs, want int) error {
 	if k := c.Preprocessing.Label.Kind; want == 0 && k != dataset.Numeric {
 		return fmt.Errorf("model %.80q: loss %s with a label of kind %.40q: %w", string(c.ID), c.Spec.Loss, string(k), job.ErrInvalid)
 	}
-	for i, class := range c.Classes { // an answer has one for each row
+	for i, class := range c.Classes { // an answer contains one class per row
 		if len(class) > dataset.MaxCategoryBytes {
 			return fmt.Errorf("model %.80q: classes[%d] has %d bytes: want at most %d: %w", string(c.ID), i, len(class), dataset.MaxCategoryBytes, job.ErrInvalid)
 		}

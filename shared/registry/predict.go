@@ -12,47 +12,47 @@ import (
 	"tributary/shared/job"
 )
 
-// Rows go through the network a chunk at a time.
+// Limits of a chunk of rows. Rows go through the network one chunk at a time.
 const (
-	chunkRows  = 256     // rows of a chunk, at most
-	chunkUnits = 1 << 22 // rows × features and units of all layers of a chunk, or one row
+	chunkRows  = 256     // largest number of rows of a chunk
+	chunkUnits = 1 << 22 // rows × (features + units of all layers) of a chunk; a single row may have more
 )
 
-// Prediction is the answer for some rows, and its JSON.
+// Prediction is the answer for some rows. It is encoded as JSON.
 type Prediction struct {
 	Model job.ID `json:"model"`
-	// Predictions has one element per row: the class, or the value in the
-	// label's unit (an array of them when the model has several outputs).
+	// Predictions has one element per row: the class, or the value in the label's unit. The
+	// value is an array if the model has several outputs.
 	Predictions []any `json:"predictions"`
-	// Classes and Probabilities are there when the model classifies:
-	// Probabilities [rows][classes] in the order of Classes.
+	// Classes and Probabilities are set if the model classifies. Probabilities
+	// [rows][classes] are in the order of Classes.
 	Classes       []string    `json:"classes,omitempty"`
 	Probabilities [][]float32 `json:"probabilities,omitempty"`
-	// Notes say what the rows had that the training rows did not: categories that
-	// the model does not know, missing values that were filled. At most
-	// dataset.MaxNotes and a count of the others.
+	// Notes describe what the rows have that the training rows did not have: categories
+	// that the model does not know, and missing values that were filled. There are at most
+	// dataset.MaxNotes notes and a count of the others.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Answer is what a model says to one row.
+// Answer is the prediction for one row.
 type Answer struct {
-	Prediction    any       // as an element of Prediction.Predictions
-	Probabilities []float32 // [classes] when the model classifies
+	Prediction    any       // an element of Prediction.Predictions
+	Probabilities []float32 // [classes], if the model classifies
 }
 
-// PredictFile predicts on the rows of a file of raw rows, as
-// dataset.Preprocessing.ReadRows reads it, and hands the answers on in the order of
-// the rows, one for each. It takes the memory of a chunk of rows, whatever the file's length. It ends at
-// the first row that cannot be answered, with an error that says which, after the answers
-// to all rows before it; an error of answer ends it too. It fails on a file without rows.
-// The notes, as Prediction's, are of the rows that were read, also when it fails.
+// PredictFile predicts on the rows of a file of raw rows, which
+// dataset.Preprocessing.ReadRows reads. It calls answer once per row, in the order of the
+// rows. It needs the memory of one chunk of rows, for a file of any length. It stops at the
+// first row that has no answer, after the answers for all rows before it; the error names
+// this row. It also stops at an error of answer. A file without rows is an error. The notes
+// (see Prediction) cover all rows that were read, even if PredictFile fails.
 func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.InputFormat, answer func(Answer) error) (notes []string, err error) {
 	b := m.newBatch(answer)
 	err = m.Card.Preprocessing.ReadRows(ctx, r, format, func(at dataset.Place, values []dataset.Value) error {
 		return b.add(ctx, at, values)
 	})
 	if flushed := b.flush(); flushed != nil {
-		err = flushed // of a row before the one that could not be read
+		err = flushed // this row comes before the one that could not be read
 	}
 	if err == nil && b.total == 0 {
 		err = fmt.Errorf("there are no rows: %w", job.ErrInvalid)
@@ -66,7 +66,7 @@ type batch struct {
 	executor *executor.Executor
 	x        [][]float32 // [rows] of [features]
 	places   []dataset.Place
-	chunk    int // rows that x is let grow to
+	chunk    int // number of rows at which x is flushed
 	total    int
 	notes    dataset.Notes
 	answer   func(Answer) error
@@ -76,11 +76,11 @@ func (m *Model) newBatch(answer func(Answer) error) *batch {
 	return &batch{m: m, executor: executor.New(nil), chunk: m.chunk(), answer: answer}
 }
 
-// chunk is how many rows go through the network at once.
+// chunk returns how many rows go through the network at once.
 func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.Network.Width())) }
 
-// add appends one raw row. An error names the place of the row at fault, which may be
-// one before it.
+// add appends one raw row. An error names the place of the faulty row, which may be an
+// earlier row.
 func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Value) error {
 	b.notes.At = at
 	x := make([]float32, b.m.Card.Features)
@@ -98,7 +98,7 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	return b.flush()
 }
 
-// flush predicts on the rows collected.
+// flush predicts on the collected rows.
 func (b *batch) flush() error {
 	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Weights: b.m.Weights}
 	err := b.executor.Forward(m, b.x, func(lo, hi int, z []float32) error {
@@ -111,8 +111,9 @@ func (b *batch) flush() error {
 	return err
 }
 
-// classify answers with the class that the logits say, as accuracy counts it.
-// Probabilities may be equal where logits are not. z is [rows, outputs].
+// classify answers with the class that the logits predict, which is the class that the
+// metric accuracy counts. It does not use probabilities, because they may be equal for
+// different logits. z is [rows, outputs].
 func (b *batch) classify(places []dataset.Place, z []float32) error {
 	o, of := b.m.Card.Outputs, b.m.objective
 	classes := of.Classes(o)
@@ -134,7 +135,7 @@ func (b *batch) classify(places []dataset.Place, z []float32) error {
 	return nil
 }
 
-// regress answers in the label's unit. z is [rows, outputs].
+// regress answers with values in the label's unit. z is [rows, outputs].
 func (b *batch) regress(places []dataset.Place, z []float32) error {
 	k := b.m.Card.Outputs
 	for i, at := range places {
@@ -157,8 +158,8 @@ func (b *batch) regress(places []dataset.Place, z []float32) error {
 	return nil
 }
 
-// value is an output in the label's unit. One that was never scaled stays
-// float32, whose shortest decimal is short.
+// value returns an output in the label's unit. If the label was not scaled, the output
+// stays float32, whose shortest decimal is short.
 func (m *Model) value(z float32) (any, error) {
 	label := &m.Card.Preprocessing.Label
 	y := label.Unscale(z)

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// wide are limits that no test means.
+// wide are limits that no test reaches.
 var wide = Limits{Rows: 1 << 20, Answer: 1 << 30}
 
 // predict predicts on JSON rows.
@@ -77,7 +77,7 @@ func predictFile(t *testing.T, m *Model, content string) (answers []any, err err
 	return answers, err
 }
 
-// A chunk's place does not change a row's prediction.
+// The prediction of a row does not depend on its chunk.
 func TestPredictCSVInChunks(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1.5, -0.5, 0.25)
 	var csv strings.Builder
@@ -122,8 +122,7 @@ func TestPredictRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no rows")
 }
 
-// An output that is no number is named by its own row, wherever the chunk ends that it
-// is computed in.
+// If an output is not a number, the error names its row, whichever chunk computes it.
 func TestPredictNamesTheRowAtFault(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	good, bad := "[1,1],", "[3e38,3e38]"
@@ -140,8 +139,8 @@ func TestPredictNamesTheRowAtFault(t *testing.T) {
 	}
 }
 
-// A row without an answer is named by its own line, though the rows of a chunk are computed
-// together, and all rows before it have theirs.
+// The error of a row without an answer names that row's line, although the rows of a chunk
+// are computed together. All rows before it have their answers.
 func TestPredictFileNamesTheRow(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	for _, before := range []int{0, 1, chunkRows - 1, chunkRows, chunkRows + 1} {

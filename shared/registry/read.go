@@ -15,23 +15,23 @@ import (
 	"tributary/shared/wire"
 )
 
-// maxModelHeader bounds the header of a model's own weights, in bytes.
+// maxModelHeader limits the header of a model's own weights, in bytes.
 const maxModelHeader = 1 << 20
 
-// Files hands a file of a model to read, with its size in bytes. It may call read
-// again, with the file from its beginning, when it could not be read to its end. It
-// fails with job.ErrNotFound when there is none of the name.
+// Files calls read with a file of a model and its size in bytes. If the file could not be
+// read to its end, Files may call read again from the beginning of the file. It fails with
+// job.ErrNotFound if there is no file of this name.
 type Files func(name string, read func(r io.Reader, size int64) error) error
 
-// Read reads a model that a stranger may have written. It knows what the model takes
-// before it takes it: it reads the card, checks it, asks admit (nil: everything is
-// admitted) about the bytes of the model in memory, refuses weights of another size
-// than the card's parameters have, and reads them into their place. Beside the model
-// it holds the card's text, at most 64 MiB, and 1 MiB.
+// Read reads a model from an untrusted source. It knows how much memory the model takes
+// before it allocates it. It reads and checks the card. Then it calls admit with the bytes
+// that the model takes in memory; nil admits every model. Then it refuses weights whose
+// size does not fit the card's parameters, and reads the weights. Beside the model, it
+// needs memory for the text of the card, at most 64 MiB, and 1 MiB.
 //
-// It fails with job.ErrNotFound when a file is missing, with job.ErrCorrupt when the
-// weights are not those the card names, with job.ErrInvalid when a file has no form
-// that this program reads, and with what admit returns.
+// It fails with job.ErrNotFound if a file is missing, and with job.ErrCorrupt if the
+// weights do not match the card. It fails with job.ErrInvalid if this program cannot read
+// the format of a file. It returns an error of admit unchanged.
 func Read(files Files, admit func(bytes int64) error) (*Model, error) {
 	m := new(Model)
 	err := files(CardFile, func(r io.Reader, size int64) (err error) {
@@ -65,10 +65,10 @@ func Read(files Files, admit func(bytes int64) error) (*Model, error) {
 	return m, nil
 }
 
-// Bytes is about what a model that was read takes in memory.
+// Bytes estimates the memory, in bytes, of a model that Read has returned.
 func (m *Model) Bytes() int64 { return m.bytes }
 
-// checkCard makes the network, and tests what the card says of itself.
+// checkCard makes the network, and checks that the card does not contradict itself.
 func (m *Model) checkCard() error {
 	if err := m.compile(); err != nil {
 		return err
@@ -95,8 +95,8 @@ func (m *Model) readParams(r io.Reader, size int64) error {
 	return ReadWeights(r, size, m.Network.Tensors(), m.Weights)
 }
 
-// ReadWeights reads a safetensors file of size bytes as LoadWeights does, holding
-// little beside its header and dst in memory. An error of r is returned as it is.
+// ReadWeights reads a safetensors file of size bytes as LoadWeights does. It keeps little
+// more than the header and dst in memory. It returns an error of r unchanged.
 func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst model.Weights) error {
 	for _, t := range tensors {
 		if !dst.Has(t) {
@@ -162,7 +162,7 @@ func readHeader(r io.Reader, size int64) ([]byte, error) {
 	return header, nil
 }
 
-// match tests that a file's entries are the tensors.
+// match checks that the entries of a file are exactly the tensors.
 func match(entries map[string]entry, tensors []model.Tensor) error {
 	var f faults
 	others := maps.Clone(entries)
@@ -190,14 +190,14 @@ func match(entries map[string]entry, tensors []model.Tensor) error {
 	return f.join()
 }
 
-// faults collects what is wrong with a file.
+// faults collects the faults of a file.
 type faults []error
 
 func (f *faults) add(format string, args ...any) {
 	*f = append(*f, fmt.Errorf(format+": %w", append(args, job.ErrInvalid)...))
 }
 
-// join returns the first maxFaults faults as one error, nil when there is none.
+// join returns the first maxFaults faults as one error, or nil if there is none.
 func (f *faults) join() error {
 	if len(*f) > maxFaults {
 		return errors.Join(append((*f)[:maxFaults:maxFaults], fmt.Errorf("and %d more faults", len(*f)-maxFaults))...)

@@ -13,8 +13,7 @@ import (
 	"tributary/shared/job"
 )
 
-// sized are files of which each has the size that it says, and content that is made
-// when it is read.
+// sized are files with a stated size, and content that is made when it is read.
 type sized map[string]struct {
 	size int64
 	r    io.Reader
@@ -24,7 +23,7 @@ func (s sized) files(name string, read func(io.Reader, int64) error) error {
 	return read(s[name].r, s[name].size)
 }
 
-// unread fails the test when it is read.
+// unread is a reader that fails the test when it is read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
@@ -93,7 +92,7 @@ func TestDecodedBytesIsABound(t *testing.T) {
 	}
 }
 
-// Beside the parameters, reading takes no memory that grows with them.
+// Beside the parameters, reading takes no memory that depends on their number.
 func TestReadStreamsTheParameters(t *testing.T) {
 	const outputs = 1 << 20
 	params := make([]float32, 2*outputs)
@@ -108,7 +107,7 @@ func TestReadStreamsTheParameters(t *testing.T) {
 	require.Less(t, n, uint64(got.Bytes())+2<<20)
 }
 
-// A reading that breaks off is repeated with the file from its beginning.
+// If reading a file is interrupted, it is repeated from the beginning of the file.
 func TestReadAgain(t *testing.T) {
 	good, err := Encode(linear(t, job.MSE, nil, column("y"), 2, 1.5, -2.25, 0.125))
 	require.NoError(t, err)

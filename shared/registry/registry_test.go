@@ -16,12 +16,12 @@ import (
 	"tributary/shared/model"
 )
 
-// column is a numeric column that is left as it is.
+// column is a numeric column without scaling.
 func column(name string) dataset.Column {
 	return dataset.Column{Name: name, Kind: dataset.Numeric, Scale: 1}
 }
 
-// linear is a model y = W x + b of numeric columns a, b, … with a spec's loss.
+// linear returns a model y = W x + b of numeric columns a, b, … with the loss of a spec.
 func linear(t testing.TB, loss job.Loss, classes []string, label dataset.Column, inputs int, params ...float32) *Model {
 	t.Helper()
 	p := &dataset.Preprocessing{Label: label}
@@ -84,8 +84,9 @@ func TestEncodeIsDeterministicAndNamesNaN(t *testing.T) {
 	require.Contains(t, got.Card.Undefined[job.Test]["auc"], "+Inf")
 }
 
-// The digest is also what this prints:
-// python3 -c "import struct,hashlib;print(hashlib.sha256(struct.pack('<3f',1.5,-2.25,.125)).hexdigest())"
+// This command prints the same digest:
+//
+//	python3 -c "import struct,hashlib;print(hashlib.sha256(struct.pack('<3f',1.5,-2.25,.125)).hexdigest())"
 func TestParametersDigest(t *testing.T) {
 	require.Equal(t, job.Digest("b568ed94e0111f04b3eeb2d5fbc68f4f3467d91f0c4c425f86e17f4d69fd5413"), ParametersDigest([]float32{1.5, -2.25, 0.125}))
 }
@@ -166,7 +167,7 @@ func TestWriteFilesKeepsOldOnFailure(t *testing.T) {
 	require.NoError(t, WriteFiles(dir, map[string][]byte{"loss.svg": []byte("old")}))
 	require.ErrorIs(t, WriteFiles(dir, map[string][]byte{"../x": nil}), job.ErrInvalid)
 	require.ErrorIs(t, WriteFiles(dir, map[string][]byte{"a/b": nil}), job.ErrInvalid)
-	// A folder stands where the file should go: the rename fails.
+	// A folder has the name of the file, so the rename fails.
 	require.NoError(t, os.Mkdir(filepath.Join(dir, CardFile), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, CardFile, "x"), nil, 0o600))
 	require.Error(t, WriteFiles(dir, map[string][]byte{CardFile: []byte("new")}))

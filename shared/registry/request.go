@@ -13,24 +13,25 @@ import (
 	"tributary/shared/job"
 )
 
-// Limits bound the prediction of a request. All of them are positive.
+// Limits are the limits of a prediction request. All of them are positive.
 type Limits struct {
 	Rows   int // rows of a request
 	Answer int // bytes of the answer's JSON
 }
 
-// TooLong is the error of a request whose answer is over the limit: job.ErrInvalid.
+// TooLong returns the error for a request whose answer is over the limit. It wraps
+// job.ErrInvalid.
 func (l Limits) TooLong(rows int) error {
 	return fmt.Errorf("rows: the answer for %d rows is over %d bytes; ask for fewer at a time: %w", rows, l.Answer, job.ErrInvalid)
 }
 
-// wantRequest says in an error what a request looks like.
+// wantRequest describes a valid request in error messages.
 const wantRequest = `want {"rows":[[…], …]}`
 
-// PredictJSON predicts on a request {"rows":[…]}, each row as dataset.RowReader reads
-// it. It holds a chunk of rows and the answer in memory, whatever the request has. It
-// ends at the first fault: an error wraps job.ErrInvalid and names the row, counted
-// from 0. Names that are there twice, invalid UTF-8 and other fields are faults.
+// PredictJSON predicts on a request {"rows":[…]}. dataset.RowReader reads each row. Beside
+// the request, it keeps a chunk of rows and the answer in memory. It stops at the first
+// fault. The error wraps job.ErrInvalid and names the row, counted from 0. Duplicate names,
+// invalid UTF-8 and unknown fields are faults.
 func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) (*Prediction, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(request))
 	p, err := m.predictJSON(ctx, d, limits)
@@ -69,12 +70,12 @@ func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Lim
 	return p, nil
 }
 
-// predictRows predicts on the array that comes next.
+// predictRows predicts on the next array of d.
 func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Limits) (*Prediction, error) {
 	if err := begin(d, jsontext.KindBeginArray, "rows"); err != nil {
 		return nil, err
 	}
-	p, text := &Prediction{Model: m.Card.ID, Classes: m.Card.Classes}, 0 // bytes of the classes in p
+	p, text := &Prediction{Model: m.Card.ID, Classes: m.Card.Classes}, 0 // text is the bytes of the classes in p
 	b := m.newBatch(func(a Answer) error {
 		p.Predictions = append(p.Predictions, a.Prediction)
 		if a.Probabilities != nil {
@@ -91,7 +92,7 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 		switch {
 		case n == limits.Rows:
 			return nil, fmt.Errorf("rows: more than %d: want 1 to %d: %w", n, limits.Rows, job.ErrInvalid)
-		case 2*(n+1)*m.Card.Outputs+text > limits.Answer: // a number in the answer has two bytes at least
+		case 2*(n+1)*m.Card.Outputs+text > limits.Answer: // a number in the answer takes at least two bytes
 			return nil, limits.TooLong(n + 1)
 		}
 		at := dataset.Place{Unit: "row", Number: n}
@@ -115,7 +116,7 @@ func (m *Model) predictRows(ctx context.Context, d *jsontext.Decoder, limits Lim
 	return p, nil
 }
 
-// begin reads the beginning of what must come next.
+// begin reads the next token, which must be the start of an object or an array.
 func begin(d *jsontext.Decoder, kind jsontext.Kind, what string) error {
 	token, err := d.ReadToken()
 	switch {
@@ -133,9 +134,9 @@ func malformedRequest(err error) error {
 	return fmt.Errorf("request: %w: %s: %w", err, wantRequest, job.ErrInvalid)
 }
 
-// RequestBytes is about the memory that PredictJSON takes beside the request.
+// RequestBytes estimates the memory, in bytes, that PredictJSON takes beside the request.
 func (m *Model) RequestBytes(limits Limits) int64 {
-	chunk := 8 * int64(m.chunk()) * int64(m.Network.Width()) // floats, and those that grow
+	chunk := 8 * int64(m.chunk()) * int64(m.Network.Width()) // floats, and slices that grow
 	columns := 64 * int64(len(m.Card.Preprocessing.Columns))
 	return chunk + columns + 8*int64(limits.Answer)
 }

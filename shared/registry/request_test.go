@@ -12,7 +12,7 @@ import (
 	"tributary/shared/model"
 )
 
-// What a request may be, as a stranger writes it.
+// Requests as an untrusted client may write them.
 func TestPredictJSONRefuses(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	deep := strings.Repeat("[", 50_000)
@@ -59,7 +59,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A request of 4 MB took 100 MB when it was decoded whole.
+// A request of 4 MB took 100 MB when it was decoded at once.
 func TestPredictJSONTakesLittleMemory(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	for name, rows := range map[string]string{
@@ -76,7 +76,7 @@ func TestPredictJSONTakesLittleMemory(t *testing.T) {
 	}
 }
 
-// The least that an answer takes is known before it is computed.
+// The smallest size of an answer is known before it is computed.
 func TestPredictJSONStopsWhenTheAnswerIsTooLong(t *testing.T) {
 	label := dataset.Column{Name: "kind", Kind: dataset.Categorical}
 	classes := []string{strings.Repeat("c", 1000), strings.Repeat("d", 1000)}
@@ -87,7 +87,8 @@ func TestPredictJSONStopsWhenTheAnswerIsTooLong(t *testing.T) {
 	require.ErrorContains(t, err, "the answer for 257 rows is over 100000 bytes", "after a chunk")
 }
 
-// Layers are many as well as wide: a row takes the sum of them.
+// A network may have many layers as well as wide layers. A row takes the sum of their
+// units.
 func TestAChunkIsBoundedByAllLayers(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	require.Equal(t, chunkRows, m.chunk())

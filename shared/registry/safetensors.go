@@ -29,17 +29,17 @@ const (
 	float32s   = "F32"
 )
 
-// entry is one tensor of a file.
+// entry describes one tensor of a file.
 type entry struct {
 	DType   string   `json:"dtype"`
 	Shape   []int    `json:"shape"`
 	Offsets []uint64 `json:"data_offsets"` // [begin, end]
 }
 
-// EncodeWeights returns weights as a safetensors file with the given tensors, which must
-// be views of them in declared order. The same arguments give the same bytes.
+// EncodeWeights returns weights as a safetensors file with the given tensors, which must be
+// views of weights in declared order. The same arguments give the same bytes.
 func EncodeWeights(tensors []model.Tensor, weights model.Weights) ([]byte, error) {
-	// "format": "pt" is what loaders in PyTorch look for.
+	// PyTorch's loaders look for "format": "pt".
 	header := []byte(`{"` + metadata + `":{"format":"pt"}`)
 	size := 0
 	for _, t := range tensors {
@@ -70,8 +70,8 @@ func EncodeWeights(tensors []model.Tensor, weights model.Weights) ([]byte, error
 	return out, nil
 }
 
-// parseHeader reads the JSON, refusing what the format does: duplicate names,
-// other fields, anything but spaces after the end.
+// parseHeader reads the JSON of a header. Like the format, it refuses duplicate names,
+// unknown fields, and anything except spaces after the end.
 func parseHeader(header []byte) (map[string]entry, error) {
 	if len(header) == 0 || header[0] != '{' {
 		return nil, malformed("header does not begin with '{'")
@@ -124,7 +124,7 @@ func parseHeader(header []byte) (map[string]entry, error) {
 	return entries, nil
 }
 
-// check tests that dtype, shape and offsets agree.
+// check checks that dtype, shape and offsets fit together.
 func (e entry) check(name string) error {
 	if e.DType != float32s {
 		return malformed("tensor %.80q has dtype %.20q; only F32 is read: convert it with .float() before saving", name, e.DType)
@@ -148,7 +148,8 @@ func (e entry) check(name string) error {
 	return nil
 }
 
-// malformed is the error of a file that is no safetensors file we read.
+// malformed returns the error for a file that is not a safetensors file that this program
+// reads. It wraps job.ErrInvalid.
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("safetensors: %s: %w", fmt.Sprintf(format, args...), job.ErrInvalid)
 }

@@ -13,8 +13,8 @@ import (
 	"tributary/shared/model"
 )
 
-// mlp is the tensors of Sequential(Linear(3, 2), ReLU(), Linear(2, 1)) and
-// parameters whose floats are exact in text.
+// mlp returns the tensors of Sequential(Linear(3, 2), ReLU(), Linear(2, 1)) and parameters
+// that are exact in decimal text.
 func mlp() ([]model.Tensor, []float32) {
 	tensors := []model.Tensor{
 		{Name: "layers.0.weight", Shape: []int{2, 3}, Offset: 0, Len: 6},
@@ -30,8 +30,8 @@ func mlp() ([]model.Tensor, []float32) {
 	return tensors, params
 }
 
-// golden was written by EncodeWeights and is read by testdata/check.py with
-// PyTorch; it is never rewritten, so that old files stay readable.
+// golden was written by EncodeWeights. testdata/check.py reads it with PyTorch. It is never
+// rewritten, so that old files stay readable.
 const golden = "testdata/mlp.safetensors"
 
 func TestGolden(t *testing.T) {
@@ -46,8 +46,8 @@ func TestGolden(t *testing.T) {
 	require.Equal(t, params, read)
 }
 
-// torch.safetensors is written by testdata/check.py: another order of tensors,
-// other header spacing.
+// testdata/check.py writes torch.safetensors. It has another order of tensors and other
+// spacing in the header.
 func TestReadsForeignFile(t *testing.T) {
 	data, err := os.ReadFile("testdata/torch.safetensors")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestReadsForeignFile(t *testing.T) {
 	require.Equal(t, params, read)
 }
 
-// file makes a safetensors file of a header and n bytes of data.
+// file makes a safetensors file from a header and n bytes of data.
 func file(header string, n int) []byte {
 	out := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(out, header...), make([]byte, n)...)
@@ -144,7 +144,7 @@ func TestWeightsRoundTrip(t *testing.T) {
 	})
 }
 
-// FuzzSafetensors: whatever is read is an error or a file that covers its
+// FuzzSafetensors checks that reading any bytes gives an error or a file that covers its
 // bytes, and never a panic.
 func FuzzSafetensors(f *testing.F) {
 	tensors, params := mlp()
@@ -165,7 +165,7 @@ func FuzzSafetensors(f *testing.F) {
 	})
 }
 
-// FuzzDecode: a model's files are untrusted; whatever decodes also predicts,
+// FuzzDecode treats the files of a model as untrusted. A model that decodes also predicts,
 // or says why not.
 func FuzzDecode(f *testing.F) {
 	files, err := Encode(linear(f, job.MSE, nil, column("y"), 2, 1.5, -2.25, 0.125))

@@ -10,20 +10,20 @@ import (
 	"tributary/shared/model"
 )
 
-// maxFaults bounds how many faults of a file are told at once.
+// maxFaults limits how many faults of a file one error reports.
 const maxFaults = 10
 
-// LoadWeights reads a safetensors file that has exactly the given tensors, in
-// any order, into dst. It fails with job.ErrInvalid and names every tensor
-// that is missing, not of the model, of another shape or not finite; dst is
-// then unspecified.
+// LoadWeights reads a safetensors file that has exactly the given tensors, in any order,
+// into dst. It fails with job.ErrInvalid. The error names the tensors that are missing, not
+// in the model, of another shape or not finite. After an error, the contents of dst are
+// undefined.
 func LoadWeights(data []byte, tensors []model.Tensor, dst model.Weights) error {
 	return ReadWeights(bytes.NewReader(data), int64(len(data)), tensors, dst)
 }
 
 func notFinite(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }
 
-// cover tests that the entries cover size bytes without holes or overlap.
+// cover checks that the entries cover size bytes without holes or overlap.
 func cover(entries map[string]entry, size uint64) error {
 	names := slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
 		x, y := entries[a].Offsets, entries[b].Offsets
