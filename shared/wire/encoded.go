@@ -9,8 +9,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Append is the function Append with v in the format; h's encoding is set. A vector
-// that is not rounded to the format fails with job.ErrInvalid.
+// Append is like the function Append, with v in the format. It sets the encoding of h. It
+// fails with job.ErrInvalid if v is not rounded to the format.
 func (f Format) Append(dst []byte, h Header, v []float32) ([]byte, uint64, error) {
 	h.Encoding = f.Encoding
 	start := len(dst)
@@ -22,7 +22,7 @@ func (f Format) Append(dst []byte, h Header, v []float32) ([]byte, uint64, error
 	return binary.LittleEndian.AppendUint64(dst, sum), sum, nil
 }
 
-// AppendSeal is the function AppendSeal for the payload of n floats that the format
+// AppendSeal is like the function AppendSeal, for a payload of n floats that Format.Payload
 // has made.
 func (f Format) AppendSeal(dst []byte, h Header, n int, payload []byte) ([]byte, uint64) {
 	h.Encoding = f.Encoding
@@ -32,7 +32,7 @@ func (f Format) AppendSeal(dst []byte, h Header, n int, payload []byte) ([]byte,
 	return binary.LittleEndian.AppendUint64(dst, sum), sum
 }
 
-// DecodeInto is the function DecodeInto for vectors in the format.
+// DecodeInto is like the function DecodeInto, for vectors in the format.
 func (f Format) DecodeInto(dst []float32, data []byte, kind Kind) (Header, uint64, error) {
 	h, n, payload, sum, err := Open(data)
 	if err == nil {
@@ -41,9 +41,9 @@ func (f Format) DecodeInto(dst []float32, data []byte, kind Kind) (Header, uint6
 	return h, sum, err
 }
 
-// OpenSeal holds a seal of the kind against a payload, which it reads into dst, and
-// returns its header and the vector's checksum. What does not belong together, or is
-// not of the format, fails with job.ErrCorrupt.
+// OpenSeal checks that a seal of the kind belongs to a payload, and reads the payload into
+// dst. It returns the header and the checksum of the vector. It fails with job.ErrCorrupt
+// if they do not belong together or the payload is not in the format.
 func (f Format) OpenSeal(dst []float32, seal []byte, kind Kind, payload []byte) (Header, uint64, error) {
 	h, n, sum, err := ReadSeal(seal, kind)
 	if err != nil {
@@ -55,7 +55,7 @@ func (f Format) OpenSeal(dst []float32, seal []byte, kind Kind, payload []byte) 
 	return h, sum, f.read(dst, h, kind, n, payload)
 }
 
-// read reads the payload of n floats behind h, whose checksum is right.
+// read reads the payload of n floats after h. The caller has checked the checksum.
 func (f Format) read(dst []float32, h Header, kind Kind, n uint64, payload []byte) error {
 	switch {
 	case h.Kind != kind:
@@ -68,7 +68,8 @@ func (f Format) read(dst []float32, h Header, kind Kind, n uint64, payload []byt
 	return f.ReadPayload(dst, payload)
 }
 
-// HoldsSeal holds a seal of the kind against a payload without reading it.
+// HoldsSeal checks that a seal of the kind belongs to a payload, without reading the
+// payload's floats. It fails with job.ErrCorrupt if not.
 func HoldsSeal(seal []byte, kind Kind, payload []byte) error {
 	_, _, sum, err := ReadSeal(seal, kind)
 	if err != nil {

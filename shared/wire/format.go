@@ -9,20 +9,21 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Encoding is how the floats of a vector are written: its payload. All but Float32
-// write only what is rounded already (package rounding), and write it exactly: of a
-// vector that has it there is one payload, and of a payload one vector.
+// Encoding says how the floats of a vector are written; the written bytes are its payload.
+// Every encoding except Float32 writes only values that are already rounded (package
+// rounding), and writes them exactly. Each vector that an encoding can write has one
+// payload, and each payload has one vector.
 //
 //	Float32   n × float32
 //	Bfloat16  n × the upper 16 bits of float32; NaN is 0x7fc0
-//	Int8      for each block of 256 elements, the last maybe shorter: the scale, a
-//	          float32 as numeric.BlockScale has it, and an int8 for each element,
-//	          which is worth scale times that; with a scale of 0 or NaN all are 0
-//	TopK      the elements of which the bits are not 0, in order of their index, at
-//	          most Format.Kept of them: index uint32, float32
+//	Int8      for each block of 256 elements (the last may be shorter): the scale, a
+//	          float32 as numeric.BlockScale computes it, and an int8 for each element;
+//	          the element is scale times the int8; with a scale of 0 or NaN all are 0
+//	TopK      the elements whose bits are not 0, in order of their index, at most
+//	          Format.Kept of them: index uint32, float32
 type Encoding uint8
 
-// The encodings, as they stand in the upper 16 bits of a vector's version.
+// The encodings. Their numbers are the upper 16 bits of a vector's version.
 const (
 	Float32 Encoding = iota
 	Bfloat16
@@ -34,10 +35,11 @@ const (
 // Format is the encoding of a job's gradients.
 type Format struct {
 	Encoding Encoding
-	Keep     float64 // of TopK: the fraction of a chunk's elements that is kept, in (0, 1]
+	Keep     float64 // for TopK: the fraction of a chunk's elements that is kept, in (0, 1]
 }
 
-// FormatOf is the format of a job's wire, keep being its wire_keep.
+// FormatOf returns the format of a job's wire. keep is the job's wire_keep. It fails with
+// job.ErrInvalid.
 func FormatOf(w job.Wire, keep float64) (Format, error) {
 	f := Format{Keep: keep}
 	switch w {
@@ -54,8 +56,7 @@ func FormatOf(w job.Wire, keep float64) (Format, error) {
 	return f, f.Validate()
 }
 
-// Validate reports, as job.ErrInvalid, an encoding that there is not, or a fraction
-// that does not go with it.
+// Validate fails with job.ErrInvalid if the encoding is unknown or Keep does not fit it.
 func (f Format) Validate() error {
 	switch {
 	case f.Encoding >= encodings:
@@ -71,7 +72,7 @@ func (f Format) Validate() error {
 // Lossy reports whether the format cannot write every float32.
 func (f Format) Lossy() bool { return f.Encoding != Float32 }
 
-// Partials is the format of the partials of a job whose roots have format f.
+// Partials returns the format of the partials of a job whose roots have format f.
 func (f Format) Partials() Format {
 	if f.Encoding == TopK {
 		return Format{Encoding: Bfloat16}
@@ -82,7 +83,7 @@ func (f Format) Partials() Format {
 // Kept returns how many of n elements TopK keeps: keep·n in float64, rounded up.
 func (f Format) Kept(n int) int { return min(n, int(math.Ceil(f.Keep*float64(n)))) }
 
-// Size returns the most bytes of the payload of n floats.
+// Size returns the largest number of bytes of the payload of n floats.
 func (f Format) Size(n int) int {
 	switch f.Encoding {
 	case Bfloat16:
@@ -96,9 +97,9 @@ func (f Format) Size(n int) int {
 	}
 }
 
-// Payload is v as the format writes it: of Float32 v's own memory where the machine
-// keeps floats so, which must not be written to. A vector that is not rounded to the
-// format fails with job.ErrInvalid.
+// Payload returns v as the format writes it. With Float32 on a little-endian machine, the
+// result is the memory of v itself, so the caller must not write to it. Payload fails with
+// job.ErrInvalid if v is not rounded to the format.
 func (f Format) Payload(v []float32) ([]byte, error) {
 	if f.Encoding == Float32 {
 		return Bytes(v), nil
@@ -119,8 +120,8 @@ func (f Format) appendPayload(dst []byte, v []float32) ([]byte, error) {
 	}
 }
 
-// ReadPayload reads a payload of len(dst) floats into dst. One that the format would
-// not have written fails with job.ErrCorrupt.
+// ReadPayload reads a payload of len(dst) floats into dst. It fails with job.ErrCorrupt if
+// the format would not have written this payload.
 func (f Format) ReadPayload(dst []float32, payload []byte) error {
 	switch f.Encoding {
 	case Bfloat16:
@@ -142,7 +143,7 @@ func lengthError(got, want int) error {
 	return fmt.Errorf("%d bytes of floats, %d expected: %w", got, want, job.ErrCorrupt)
 }
 
-// unrounded is the refusal of an element that the encoding cannot write.
+// unrounded returns the error for an element that the encoding cannot write.
 func unrounded(i int, x float32, encoding string) error {
 	return fmt.Errorf("element %d is %v (%08x): want it rounded to %s: %w", i, x, math.Float32bits(x), encoding, job.ErrInvalid)
 }
@@ -158,7 +159,7 @@ func appendBfloat16(dst []byte, v []float32) ([]byte, error) {
 	return dst, nil
 }
 
-// canonicalNaN is the one NaN that lossy payloads have.
+// canonicalNaN is the only NaN in lossy payloads.
 const canonicalNaN = 0x7fc00000
 
 func readBfloat16(dst []float32, payload []byte) error {
@@ -208,8 +209,8 @@ func readInt8(dst []float32, payload []byte) error {
 			q[i] = int8(payload[4+i])
 		}
 		numeric.FromInt8(block, q, scale)
-		// The block has this scale only if it is one, and these integers only if no
-		// smaller scale would do.
+		// The scale is right only if BlockScale computes the same from the elements. The
+		// integers are right only if no smaller scale is enough.
 		if got := numeric.BlockScale(block); math.Float32bits(got) != bits {
 			return fmt.Errorf("the block from element %d has the scale %v (%08x), its elements %v: %w", at, scale, bits, got, job.ErrCorrupt)
 		}

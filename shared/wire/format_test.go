@@ -21,7 +21,7 @@ var lossy = map[string]Format{
 	"topk of all": {Encoding: TopK, Keep: 1},
 }
 
-// rounded is a random vector that the format can write.
+// rounded returns a random vector that the format can write.
 func rounded(f Format, r *rand.Rand, n int) []float32 {
 	v := make([]float32, n)
 	for i := range v {
@@ -113,7 +113,8 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
-// What is not finite travels too, so that a job that diverges says so.
+// Elements that are not finite can be encoded too, so that a diverging job is reported as
+// such.
 func TestPayloadOfWhatIsNotFinite(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), math.Float32frombits(canonicalNaN)
 	for name, v := range map[string][]float32{
@@ -189,7 +190,7 @@ func TestBadPayloads(t *testing.T) {
 	}
 }
 
-// A vector of one encoding is never read as one of another.
+// A vector of one encoding is never read as a vector of another.
 func TestEncodingsAreToldApart(t *testing.T) {
 	zeros := make([]float32, 8)
 	formats := map[string]Format{"float32": {}, "bfloat16": lossy["bfloat16"], "int8": lossy["int8"], "topk": lossy["topk"]}
@@ -215,7 +216,7 @@ func TestEncodingsAreToldApart(t *testing.T) {
 	}
 }
 
-// What is read is what would be written, byte for byte; everything else is refused.
+// A format reads exactly the bytes that it would write, and refuses all others.
 func FuzzPayload(f *testing.F) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, format := range lossy {

@@ -11,18 +11,18 @@ import (
 	"tributary/shared/job"
 )
 
-// A vector may be kept in two parts: its seal, which is what Append puts before
-// and behind the floats, and the floats as they are. So the floats go from the
-// memory where they were computed to a store, and back, without a copy.
+// A vector may be stored in two parts: its seal and its floats. The seal is what Append
+// writes before and after the floats. The floats can then go between the memory that they
+// are computed in and a store without a copy.
 //
-// Invariant: a seal's checksum is that of the whole vector, so that Append,
-// AppendSeal and whoever joins the parts come to the same.
+// Invariant: a seal has the checksum of the whole vector. Append, AppendSeal and a caller
+// that joins the two parts make the same bytes.
 
-// SealSize is the most bytes of a seal.
+// SealSize is the largest number of bytes of a seal.
 const SealSize = Overhead
 
-// AppendSeal appends the seal of h and v to dst and returns it with the
-// vector's checksum, the same as Append's.
+// AppendSeal appends the seal of h and v to dst. It returns the result and the checksum of
+// the vector, which is the same as that of Append.
 func AppendSeal(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	start := len(dst)
 	dst = appendHead(dst, h, len(v))
@@ -30,9 +30,9 @@ func AppendSeal(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	return binary.LittleEndian.AppendUint64(dst, sum), sum
 }
 
-// OpenSeal holds a seal of the kind, of encoding Float32, against the floats that it
-// was made for and returns its header and the vector's checksum. What does not belong together
-// fails with job.ErrCorrupt.
+// OpenSeal checks that a seal of the kind, with encoding Float32, belongs to the floats. It
+// returns the header and the checksum of the vector. It fails with job.ErrCorrupt if they
+// do not belong together.
 func OpenSeal(seal []byte, kind Kind, floats []byte) (Header, uint64, error) {
 	h, n, sum, err := ReadSeal(seal, kind)
 	if err != nil {
@@ -50,8 +50,8 @@ func OpenSeal(seal []byte, kind Kind, floats []byte) (Header, uint64, error) {
 	return h, sum, nil
 }
 
-// ReadSeal reads a seal of the kind: its header, the number of floats and the
-// checksum that it announces, which nothing vouches for.
+// ReadSeal reads a seal of the kind. It returns the header, the number of floats, and the
+// announced checksum, which it does not verify.
 func ReadSeal(seal []byte, kind Kind) (h Header, n, sum uint64, err error) {
 	if want := kind.headerSize() + sumSize; len(seal) != want {
 		return h, 0, 0, fmt.Errorf("seal of %d bytes: want %d: %w", len(seal), want, job.ErrCorrupt)
@@ -66,16 +66,16 @@ func ReadSeal(seal []byte, kind Kind) (h Header, n, sum uint64, err error) {
 	return h, n, binary.LittleEndian.Uint64(seal[len(seal)-sumSize:]), nil
 }
 
-// sealed is the checksum of a head and the floats behind it.
+// sealed returns the checksum of a head followed by the floats.
 func sealed(head, floats []byte) uint64 {
 	var d xxhash.Digest
 	d.Reset()
-	_, _ = d.Write(head) // a digest takes everything
+	_, _ = d.Write(head) // writing to a digest never fails
 	_, _ = d.Write(floats)
 	return d.Sum64()
 }
 
-// appendHead appends what stands before n floats.
+// appendHead appends everything that is written before n floats.
 func appendHead(dst []byte, h Header, n int) []byte {
 	dst = append(dst, 'T', 'R', 'V', byte(h.Kind))
 	dst = binary.LittleEndian.AppendUint32(dst, h.Kind.version()|uint32(h.Encoding)<<16)
@@ -88,7 +88,7 @@ func appendHead(dst []byte, h Header, n int) []byte {
 	return dst
 }
 
-// readHead reads what appendHead wrote, of a kind that is known.
+// readHead reads what appendHead wrote. The kind must be known.
 func readHead(data []byte) (h Header, n uint64) {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(data[8+8*i:]) }
 	h.Kind, h.Encoding = Kind(data[3]), Encoding(data[6])
@@ -100,8 +100,8 @@ func readHead(data []byte) (h Header, n uint64) {
 	return h, word(5)
 }
 
-// Bytes is v as little-endian bytes: v's own memory where the machine keeps
-// floats so, else a copy. They must not be written to.
+// Bytes returns v as little-endian bytes. On a little-endian machine this is the memory of
+// v itself, otherwise a copy. The caller must not write to it.
 func Bytes(v []float32) []byte {
 	if bigEndian {
 		return AppendFloats(nil, v)
@@ -109,14 +109,14 @@ func Bytes(v []float32) []byte {
 	return Memory(v)
 }
 
-// Memory is v's memory, to read little-endian bytes into; FromLittle makes
-// floats of them.
+// Memory returns the memory of v, so that the caller can read little-endian bytes into it.
+// FromLittle then turns them into floats.
 func Memory(v []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
 }
 
-// FromLittle makes floats of the little-endian bytes in v's memory; where the
-// machine keeps floats so there is nothing to do.
+// FromLittle turns the little-endian bytes in the memory of v into floats. On a
+// little-endian machine it does nothing.
 func FromLittle(v []float32) {
 	if bigEndian {
 		Floats(v, append([]byte(nil), Memory(v)...))

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// The parts of a vector, joined, are the vector.
+// The two parts of a vector, joined, are the vector.
 func TestSealIsWhatStandsAroundTheFloats(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]wire.Kind{wire.Partial, wire.Root, wire.Snapshot, wire.Block}).Draw(t, "kind")

@@ -1,12 +1,13 @@
-// Package wire is how vectors look as bytes where they outlive a process: with
-// magic, version and checksum, little-endian, the same on every machine.
+// Package wire encodes vectors as bytes that outlive a process: with magic, version and
+// checksum, little-endian, the same on every machine.
 //
-// It owns the encoding of float32 vectors (partials, roots, residuals, snapshots,
-// blocks) and the lossy formats of a job's wire ([Format]). It rounds nothing.
-// The ledger's and the dataset's adapters call it; it does no I/O.
+// It owns the encoding of float32 vectors (partials, roots, residuals, snapshots, blocks)
+// and the lossy formats of a job's wire ([Format]). It does not round (package rounding)
+// and does no I/O. The adapters of the ledger and of the dataset call it. Packages
+// checkpoint and registry use only its conversion between floats and bytes.
 //
-// Invariant: Decode accepts exactly what Append made, and whatever else it is
-// given it returns an error wrapping job.ErrCorrupt and never panics.
+// Invariant: Decode accepts exactly the bytes that Append made. For any other bytes it
+// returns an error that wraps job.ErrCorrupt, and it never panics.
 package wire
 
 import (
@@ -20,7 +21,7 @@ import (
 	"tributary/shared/job"
 )
 
-// Kind tells what a vector is, so that one cannot be read as another.
+// Kind says what a vector is, so that it cannot be read as something else.
 type Kind byte
 
 // The kinds of vector.
@@ -32,17 +33,17 @@ const (
 	Block    Kind = 'b'
 )
 
-// Header stands before a vector's floats. The meaning of A, B, C is the
-// kind's: for partials, roots and residuals step, node, chunk; for snapshots step, vector
-// count, chunk; for blocks rows, features, targets.
+// Header is the metadata before the floats of a vector. The kind decides what A, B and C
+// mean. For partials, roots and residuals they are step, node, chunk; for snapshots step,
+// vector count, chunk; for blocks rows, features, targets.
 type Header struct {
 	Kind     Kind
-	Encoding Encoding // of the floats: Float32 but for partials and roots of a lossy wire
+	Encoding Encoding // of the floats: Float32, except for partials and roots of a lossy wire
 	A, B, C  uint64
 	Examples int64   // partials and roots: rows summed
 	Loss     float64 // partials and roots: sum of losses
-	// Chain, of roots, residuals and snapshots only, is the link of the update log
-	// that the vector comes after; see ledger.Link.
+	// Chain is the link of the update log that comes before the vector; see ledger.Link.
+	// Only roots, residuals and snapshots have it.
 	Chain [32]byte
 }
 
@@ -65,14 +66,15 @@ const (
 	chainAt   = 56
 	chainSize = 32
 	sumSize   = 8
-	// Overhead is the most bytes that an encoded vector is longer than its floats.
+	// Overhead is the largest number of bytes that an encoded vector has in addition to its
+	// floats.
 	Overhead = chainAt + chainSize + sumSize
 )
 
-// chained reports that vectors of the kind carry a link of the log.
+// chained reports whether vectors of the kind carry a link of the log.
 func (k Kind) chained() bool { return k == Root || k == Snapshot || k == Residual }
 
-// version is the version that vectors of the kind have.
+// version returns the version of vectors of the kind.
 func (k Kind) version() uint32 {
 	if k == Root || k == Snapshot {
 		return 2
@@ -80,7 +82,7 @@ func (k Kind) version() uint32 {
 	return 1
 }
 
-// headerSize is where the floats of a vector of the kind begin.
+// headerSize returns the offset of the floats in a vector of the kind.
 func (k Kind) headerSize() int {
 	if k.chained() {
 		return chainAt + chainSize
@@ -90,8 +92,8 @@ func (k Kind) headerSize() int {
 
 var bigEndian = func() bool { x := uint16(1); return *(*byte)(unsafe.Pointer(&x)) == 0 }()
 
-// Append appends the encoding of h and v to dst and returns it with the
-// vector's checksum, which identifies its bytes.
+// Append appends the encoding of h and v to dst. It returns the result and the checksum of
+// the vector, which identifies its bytes.
 func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	start := len(dst)
 	dst = appendHead(dst, h, len(v))
@@ -100,8 +102,9 @@ func Append(dst []byte, h Header, v []float32) ([]byte, uint64) {
 	return binary.LittleEndian.AppendUint64(dst, sum), sum
 }
 
-// Decode checks an encoded vector of encoding Float32 and returns its header, its
-// floats as bytes (a part of data, to be read with Floats), and its checksum.
+// Decode checks an encoded vector with encoding Float32. It returns its header, its floats
+// as bytes, and its checksum. The bytes are a part of data; Floats reads them. It fails
+// with job.ErrCorrupt.
 func Decode(data []byte) (h Header, floats []byte, sum uint64, err error) {
 	h, n, floats, sum, err := Open(data)
 	switch {
@@ -115,9 +118,9 @@ func Decode(data []byte) (h Header, floats []byte, sum uint64, err error) {
 	return h, floats, sum, nil
 }
 
-// Open checks an encoded vector, but for what its payload means, and returns its
-// header, the number of floats that it announces, its payload (a part of data), and
-// its checksum.
+// Open checks an encoded vector, except the contents of its payload. It returns its header,
+// the number of floats that it announces, its payload (a part of data), and its checksum.
+// It fails with job.ErrCorrupt.
 func Open(data []byte) (h Header, n uint64, payload []byte, sum uint64, err error) {
 	if len(data) < chainAt+sumSize {
 		return h, 0, nil, 0, fmt.Errorf("vector of %d bytes: at least %d expected: %w", len(data), chainAt+sumSize, job.ErrCorrupt)
@@ -141,7 +144,8 @@ func Open(data []byte) (h Header, n uint64, payload []byte, sum uint64, err erro
 	return h, n, body[h.Kind.headerSize():], sum, nil
 }
 
-// checkVersion reports a version or an encoding that this program does not read.
+// checkVersion fails with job.ErrCorrupt if this program cannot read the version or the
+// encoding.
 func (k Kind) checkVersion(head []byte) error {
 	v := binary.LittleEndian.Uint32(head[4:])
 	if v&0xffff != k.version() || v>>16 >= uint32(encodings) {
@@ -150,8 +154,8 @@ func (k Kind) checkVersion(head []byte) error {
 	return nil
 }
 
-// DecodeInto checks an encoded vector of a kind and copies its floats into
-// dst, which must have their number.
+// DecodeInto checks an encoded vector of a kind and copies its floats into dst. len(dst)
+// must be the number of floats.
 func DecodeInto(dst []float32, data []byte, kind Kind) (Header, uint64, error) {
 	h, floats, sum, err := Decode(data)
 	if err != nil {
@@ -167,7 +171,7 @@ func DecodeInto(dst []float32, data []byte, kind Kind) (Header, uint64, error) {
 	return h, sum, nil
 }
 
-// AppendFloats appends v's little-endian bytes to dst.
+// AppendFloats appends the floats of v to dst as little-endian bytes.
 func AppendFloats(dst []byte, v []float32) []byte {
 	if bigEndian {
 		for _, x := range v {

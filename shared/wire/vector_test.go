@@ -13,11 +13,11 @@ import (
 	"tributary/shared/job"
 )
 
-// goldens are the files of kinds of vector. They are never rewritten: a new
-// version gets a file of its own.
+// goldens are the golden files, by kind of vector. They are never rewritten: a new version
+// gets its own file.
 var goldens = map[Kind]string{Partial: "testdata/vector-v1.golden", Root: "testdata/root-v2.golden"}
 
-// golden is what the kind's file holds.
+// golden returns the contents of the file of a kind.
 func golden(k Kind) (Header, []float32) {
 	h := Header{Kind: k, A: 41, B: 3, C: 1 << 40, Examples: -7, Loss: 0.1}
 	if k.chained() {
@@ -45,8 +45,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestLayout holds the golden files against the layout as it is documented,
-// field by field.
+// TestLayout compares the golden files with the documented layout, field by field.
 func TestLayout(t *testing.T) {
 	for k, file := range goldens {
 		data, err := os.ReadFile(file)
@@ -71,7 +70,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// What a program of before the chain logged is refused by name.
+// The error for a vector from before the chain names its version.
 func TestARootOfVersion1IsRefused(t *testing.T) {
 	data, err := os.ReadFile("testdata/vector-v1.golden")
 	require.NoError(t, err)
@@ -91,7 +90,7 @@ func bits(v []float32) []uint32 {
 	return b
 }
 
-// drawVector draws any header and any bits.
+// drawVector draws a random header and random bits.
 func drawVector(rt *rapid.T) (Header, []float32) {
 	h := Header{
 		Kind: Kind(rapid.OneOf(rapid.SampledFrom([]byte("prsb")), rapid.Byte()).Draw(rt, "kind")),
@@ -132,7 +131,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		require.Equal(rt, slow, AppendFloats(slow[:0:0], v))
 
-		// Any one changed byte is found out.
+		// Decode detects any single changed byte.
 		at := rapid.IntRange(0, len(data)-1).Draw(rt, "at")
 		data[at] ^= byte(rapid.IntRange(1, 255).Draw(rt, "change"))
 		_, _, _, err = Decode(data)
@@ -140,7 +139,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// resealed puts the right checksum behind changed bytes.
+// resealed appends the right checksum to changed bytes.
 func resealed(data []byte) []byte {
 	body := data[:len(data)-8]
 	return binary.LittleEndian.AppendUint64(append([]byte(nil), body...), xxhash.Sum64(body))
@@ -194,8 +193,8 @@ func TestBadBytes(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever is given, Decode does not panic, and what it accepts is
-// exactly what Append makes.
+// FuzzDecode checks that Decode does not panic for any bytes, and that it accepts exactly
+// what Append makes.
 func FuzzDecode(f *testing.F) {
 	for _, k := range []Kind{Partial, Root} {
 		h, v := golden(k)
@@ -207,7 +206,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// Almost nothing has the right checksum by chance: try with it, too.
+		// Random bytes almost never have the right checksum, so try them with it, too.
 		candidates := [][]byte{data}
 		if len(data) >= 8 {
 			candidates = append(candidates, resealed(data))
