@@ -2,8 +2,8 @@ package numeric
 
 import "tributary/shared/numeric/internal/vector"
 
-// RowSum is a sum of rows' terms, one after the other from +0, that is added piece
-// after piece. The zero value is the sum of no rows.
+// RowSum is a sum of the terms of rows, added one after the other from +0. Callers may add
+// the rows piece by piece. The zero value is the sum of no rows.
 type RowSum struct{ total float64 }
 
 // AddTerms adds terms in order.
@@ -22,24 +22,24 @@ func (s *RowSum) AddSoftmaxCrossEntropy(z, y []float32, classes int) {
 	}
 }
 
-// Value is the sum. A NaN is the canonical one.
+// Value returns the sum. A NaN result is the canonical NaN.
 func (s *RowSum) Value() float64 { return vector.Canonical64(s.total) }
 
-// LaneSum is a reduction in 16 lanes that is added piece after piece: the same bits as
-// over all elements at once. Every piece but the last has a multiple of 16
-// elements. The zero value is the sum of no elements.
+// LaneSum is a reduction in 16 lanes. Callers may add the elements piece by piece; the bits
+// are the same as over all elements at once. Every piece except the last has a multiple of
+// 16 elements. The zero value is the sum of no elements.
 type LaneSum struct{ lanes vector.Lanes }
 
 // AddSigmoidCrossEntropy adds the terms of [SigmoidCrossEntropy].
 func (s *LaneSum) AddSigmoidCrossEntropy(z, y []float32) { functions.SigmoidLoss(&s.lanes, z, y) }
 
-// AddSquaredError adds (ŷ−y)² for z the predictions ŷ.
+// AddSquaredError adds (ŷ−y)². z is the predictions ŷ.
 func (s *LaneSum) AddSquaredError(z, y []float32) { functions.SquaredError(&s.lanes, z, y) }
 
-// Value is the sum. A NaN is the canonical one.
+// Value returns the sum. A NaN result is the canonical NaN.
 func (s *LaneSum) Value() float64 { return s.lanes.Sum() }
 
-// Scaled is the sum times scale, rounded.
+// Scaled returns the sum times scale, rounded.
 func (s *LaneSum) Scaled(scale float64) float64 {
 	return vector.Canonical64(float64(scale * s.lanes.Sum()))
 }

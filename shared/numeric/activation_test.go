@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Every backward against central differences of a float64 twin.
+// Every backward equals the central differences of a float64 twin.
 func TestActivationBackward(t *testing.T) {
 	for name, f := range map[string]struct {
 		twin     func(float64) float64

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The order of additions as the specification has it, word for word: element i
-// goes to lane i mod 16, then lanes are added in halves.
+// The order of additions follows the specification literally: element i goes to lane i mod
+// 16, then the lanes are added in halves.
 func TestNormIsInLanes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := floats(t, "v", rapid.IntRange(0, 70).Draw(t, "n"), 1e20)

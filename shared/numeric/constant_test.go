@@ -9,7 +9,7 @@ import (
 	"tributary/shared/numeric"
 )
 
-// The right values follow from scikit-learn's formula, by hand.
+// The expected values follow from scikit-learn's formula, computed by hand.
 func TestConstant(t *testing.T) {
 	for _, c := range []struct {
 		variance, mean float64
@@ -25,8 +25,8 @@ func TestConstant(t *testing.T) {
 		{0.04, 1e12, 1000, true},  // (1000·ε·1e12)² = 0.049
 		{1, 1e12, 1000, false},
 		{1, 1e9, 1000, false},           // seconds since 1970
-		{math.NaN(), 0, 3, false},       // not known
-		{math.Inf(1), 1e200, 10, false}, // too large to scale, which the caller says
+		{math.NaN(), 0, 3, false},       // unknown
+		{math.Inf(1), 1e200, 10, false}, // too large to scale; the caller reports it
 	} {
 		require.Equal(t, c.want, numeric.Constant(c.variance, c.mean, c.n), "%+v", c)
 	}

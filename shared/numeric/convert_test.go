@@ -20,8 +20,8 @@ func TestConversionsOfHandValues(t *testing.T) {
 	require.Equal(t, []float32{1, -2, 1, 1 + 0x1p-6}, y[:4])
 }
 
-// There and back again is within half a step of the scale, and the greatest number
-// is ±127 steps.
+// A conversion and its inverse give a value within half a step of the scale. The greatest
+// number is ±127 steps.
 func TestInt8IsWithinHalfAStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := floats(t, "x", rapid.IntRange(1, 50).Draw(t, "n"), 10)
@@ -38,7 +38,7 @@ func TestInt8IsWithinHalfAStep(t *testing.T) {
 	})
 }
 
-// Without a number to span there is no scale, and all become 0.
+// If all numbers are 0, there is no scale, and all become 0.
 func TestInt8OfNoNumbers(t *testing.T) {
 	q, y := make([]int8, 3), make([]float32, 3)
 	for _, x := range [][]float32{{0, 0, 0}, {1, float32(math.NaN()), 2}, {1, float32(math.Inf(1)), 2}} {

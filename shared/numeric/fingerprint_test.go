@@ -48,7 +48,7 @@ func fingerprint() string {
 	return hex.EncodeToString(p.hash.Sum(nil)[:8])
 }
 
-// probe feeds the bits of computations into a hash.
+// probe adds the bits of computations to a hash.
 type probe struct {
 	hash hash.Hash
 	rand *Rand
@@ -75,7 +75,7 @@ func (p *probe) add64(v ...float64) {
 	}
 }
 
-// products are the three of a dense layer: x Wᵀ, dyᵀ x and dy W.
+// products computes the three products of a dense layer: x Wᵀ, dyᵀ x and dy W.
 func (p *probe) products(b, o, i int) {
 	matrix := func(rows, cols int) blas32.General {
 		return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: p.random(rows*cols, 1)}

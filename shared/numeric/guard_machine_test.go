@@ -15,16 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// architectures are those whose machine code is read. More cost the compilation
-// of the standard library once each.
+// architectures are those whose machine code is checked. Each further one costs a
+// compilation of the standard library.
 var architectures = flag.String("architectures", "arm64", "read the machine code for these, of arm64, riscv64, ppc64le, s390x, loong64 and amd64v3, with commas")
 
-// fused is an instruction of a listing that multiplies and adds floats with one
-// rounding, in the names of Go's assemblers, and the line of source it is for.
+// fused matches, in a listing, an instruction that multiplies and adds floats with one
+// rounding, and the line of source that it belongs to. It uses the names of Go's
+// assemblers.
 var fused = regexp.MustCompile(`^\t0x[0-9a-f]+ \d+ \((.+:\d+)\)\t(FN?M(?:ADD|SUB)[SDF]?|WFN?M[AS][DS]B|VFN?M(?:ADD|SUB)\d+S[SD])\t`)
 
-// The compiler fuses nothing on CPUs where it may: every fused instruction
-// stands for a math.FMA in its line.
+// The compiler fuses nothing on CPUs where it may fuse: every fused instruction belongs to
+// a math.FMA in its line.
 func TestMachineCodeIsNotFused(t *testing.T) {
 	for arch := range strings.SplitSeq(*architectures, ",") {
 		found, meant := fusions(t, arch, guarded...)
@@ -33,7 +34,7 @@ func TestMachineCodeIsNotFused(t *testing.T) {
 	}
 }
 
-// The guard sees what the compiler fuses in the fixture.
+// The guard detects what the compiler fuses in the fixture.
 func TestGuardSeesFusion(t *testing.T) {
 	for arch := range strings.SplitSeq(*architectures, ",") {
 		found, meant := fusions(t, arch, "./testdata/guard")
@@ -42,8 +43,8 @@ func TestGuardSeesFusion(t *testing.T) {
 	}
 }
 
-// fusions compiles packages and returns the lines of source that have a fused
-// instruction, and how many have one because they call math.FMA.
+// fusions compiles packages. It returns the lines of source that have a fused instruction,
+// and how many of them have it because they call math.FMA.
 func fusions(t *testing.T, arch string, packages ...string) (found []string, meant int) {
 	t.Helper()
 	env := append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)

@@ -18,21 +18,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// source is a type-checked package, without its tests.
+// source is a type-checked package without its tests.
 type source struct {
 	*types.Info
 	fset  *token.FileSet
 	files []*ast.File
 }
 
-// listed is what go list tells of a package.
+// listed is the output of go list for one package.
 type listed struct {
 	ImportPath, Dir, Export string
 	GoFiles                 []string
 	DepOnly                 bool
 }
 
-// load type-checks packages as they are for an architecture.
+// load type-checks packages for an architecture.
 func load(t *testing.T, arch string, patterns ...string) []source {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, patterns...)...)
@@ -68,7 +68,7 @@ func check(t *testing.T, fset *token.FileSet, from types.Importer, arch string, 
 	s := source{fset: fset, Info: &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{},
 	}}
-	_, err := os.ReadDir(p.Dir) // a new file makes a kept result of this test stale
+	_, err := os.ReadDir(p.Dir) // reads the directory, so that a new file invalidates the cached result of this test
 	require.NoError(t, err)
 	for _, name := range p.GoFiles {
 		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
@@ -81,7 +81,7 @@ func check(t *testing.T, fset *token.FileSet, from types.Importer, arch string, 
 	return s
 }
 
-// used returns package path and name of the package-level object that e names.
+// used returns the package path and the name of the package-level object that e names.
 func (s source) used(e ast.Expr) (pkg, name string) {
 	sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
 	if !ok {
@@ -94,7 +94,7 @@ func (s source) used(e ast.Expr) (pkg, name string) {
 	return o.Pkg().Path(), o.Name()
 }
 
-// floats reports whether e is computed in floating point when the program runs.
+// floats reports whether e is computed in floating point at run time.
 func (s source) floats(e ast.Expr) bool {
 	tv := s.Types[e]
 	if tv.Type == nil || tv.Value != nil {
@@ -103,8 +103,8 @@ func (s source) floats(e ast.Expr) bool {
 	return anyTerm(tv.Type, func(b *types.Basic) bool { return b.Info()&(types.IsFloat|types.IsComplex) != 0 })
 }
 
-// anyTerm reports whether one of the types that t stands for is as asked: t
-// itself, or those of a type parameter's constraint.
+// anyTerm reports whether one of the types that t stands for fulfils the condition. These
+// types are t itself or those of a type parameter's constraint.
 func anyTerm(t types.Type, ask func(*types.Basic) bool) bool {
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
@@ -125,7 +125,7 @@ func anyTerm(t types.Type, ask func(*types.Basic) bool) bool {
 	return false
 }
 
-// at says where a node is: file and line.
+// at returns the file and the line of a node.
 func (s source) at(n ast.Node) string {
 	p := s.fset.Position(n.Pos())
 	return fmt.Sprintf("%s:%d", p.Filename, p.Line)

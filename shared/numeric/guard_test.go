@@ -15,37 +15,37 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// guarded are the packages between data and parameters: what they compute is
-// what a job's digest digests.
+// guarded are the packages between data and parameters. The digest of a job depends on what
+// they compute.
 var guarded = []string{
 	"tributary/shared/numeric/...", "tributary/shared/model", "tributary/shared/objective", "tributary/shared/executor", "tributary/shared/optim", "tributary/shared/gradient",
 	"tributary/shared/replica", "tributary/shared/serial", "tributary/shared/dataset/...", "tributary/shared/metric",
 	"tributary/shared/plan", "tributary/shared/tree", "tributary/shared/rounding", "tributary/worker/compute", "tributary/coordinator/ingest",
 }
 
-// allowed are the functions of foreign packages that do arithmetic or order
-// things and may be used, each the same on every CPU. nil allows nothing. A
-// package that is not here is not looked at.
+// allowed lists the functions of foreign packages that may be used, although they do
+// arithmetic or order things. Each is the same on every CPU. nil allows no function. A
+// package that is not listed is not checked.
 var allowed = map[string][]string{
-	// Exact, or rounded correctly by IEEE 754; the others of package math are
-	// assembly on some CPUs and promise no bits.
+	// These are exact, or correctly rounded by IEEE 754. The other functions of package
+	// math are assembly on some CPUs and do not guarantee bits.
 	"math": {
 		"Sqrt", "FMA", "Abs", "Copysign", "RoundToEven", "Floor", "Max", "Min", "Signbit",
 		"IsNaN", "IsInf", "NaN", "Inf", "Float32bits", "Float64bits", "Float32frombits", "Float64frombits",
 	},
 	"math/cmplx":   nil,
-	"math/rand":    nil, // random numbers are numeric's, by seed and counter
+	"math/rand":    nil, // package numeric makes random numbers, by seed and counter
 	"math/rand/v2": nil,
 	"crypto/rand":  nil,
-	// Types of arguments and constants; the products that package blas specifies.
+	// Types of arguments and constants, and the products that package blas specifies.
 	"gonum.org/v1/gonum/blas/blas32": {"Gemm", "Gemv", "Ger", "Axpy", "Scal", "Dot", "Nrm2", "Asum", "Use", "Implementation"},
 	"gonum.org/v1/gonum/floats":      nil,
 	"gonum.org/v1/gonum/mat":         nil,
 	"gonum.org/v1/gonum/stat":        nil,
 }
 
-// No function whose bits are the platform's, no fused product, no order of a
-// map, no clock and no chance lies between data and parameters.
+// Between data and parameters there is no function with platform-dependent bits, no fused
+// product, no iteration order of a map, no clock and no randomness.
 func TestSourceIsDeterministic(t *testing.T) {
 	for _, arch := range []string{runtime.GOARCH, "arm64"} {
 		var found []string
@@ -56,8 +56,8 @@ func TestSourceIsDeterministic(t *testing.T) {
 	}
 }
 
-// The guard sees what it is for: each line of the fixture that says so, with
-// the words it says, and no other.
+// The guard reports each line of the fixture that has a comment for it, with the words of
+// that comment, and no other line.
 func TestGuardSeesFaults(t *testing.T) {
 	s := load(t, runtime.GOARCH, "./testdata/guard")[0]
 	var want []string
@@ -72,7 +72,7 @@ func TestGuardSeesFaults(t *testing.T) {
 	require.ElementsMatch(t, want, s.faults())
 }
 
-// faults returns what is wrong with a package: file:line: what.
+// faults returns the faults of a package as file:line: fault.
 func (s source) faults() []string {
 	var found []string
 	for _, f := range s.files {
@@ -113,11 +113,11 @@ func (s source) foreign(n ast.Node) string {
 	return ""
 }
 
-// fusible finds products of floats that a compiler may round together with a
-// later sum: "across statements", says the language, so wherever they are
-// stored, returned or passed on. A quotient by a power of two is one, for the
-// compiler makes it so. Harmless are those that are converted, and those that go
-// straight into another product, a quotient, a comparison, or package math.
+// fusible finds products of floats that a compiler may round together with a later sum. The
+// language allows this "across statements", so it applies wherever the products are stored,
+// returned or passed on. A quotient by a power of two is also such a product, because the
+// compiler turns it into one. Products are harmless if they are converted, or if they go
+// directly into another product, a quotient, a comparison, or package math.
 func (s source) fusible(n ast.Node, stack []ast.Node) string {
 	const fault = "a product is not converted"
 	if a, ok := n.(*ast.AssignStmt); ok && s.floats(a.Lhs[0]) && (a.Tok == token.MUL_ASSIGN || a.Tok == token.QUO_ASSIGN && s.power(a.Rhs[0])) {
@@ -157,8 +157,8 @@ func (s source) power(e ast.Expr) bool {
 	return math.Abs(fraction) == 0.5
 }
 
-// disordered finds what follows the order of a map. Its keys are sorted first:
-// slices.Sorted(maps.Keys(m)).
+// disordered finds code that depends on the iteration order of a map. Such code must sort
+// the keys first: slices.Sorted(maps.Keys(m)).
 func (s source) disordered(n ast.Node, stack []ast.Node) string {
 	switch e := n.(type) {
 	case *ast.RangeStmt:

@@ -2,20 +2,21 @@ package numeric
 
 import "math"
 
-// Log is y = ln y, each element computed in float64 and rounded once: within 0.50006
-// units of the last place over all float32, as measured. ln 0 is −Inf, of a negative
-// number NaN.
+// Log computes y = ln y. Each element is computed in float64 and rounded once: within
+// 0.50006 units of the last place over all float32, as measured. ln 0 is −Inf; the
+// logarithm of a negative number is NaN.
 func Log(y []float32) { functions.Log.Apply(y, y) }
 
-// ln 2 in two parts; the upper has 33 bits, so that k·ln2Hi is exact for every exponent k.
+// ln 2 as the sum of two numbers. The upper one has 33 bits, so k·ln2Hi is exact for every
+// exponent k.
 const (
 	ln2Hi = 6.93147180369123816490e-01
 	ln2Lo = 1.90821492927058770002e-10
 )
 
-// log returns the natural logarithm: x = 2ᵉ·m with √½ ≤ m < √2, and
-// ln m = 2 artanh(s), s = (m−1)/(m+1), |s| < 0.172, by the Taylor series of
-// artanh to s²³, whose next term is below 2⁻⁶⁰ of the sum.
+// log returns the natural logarithm. It uses x = 2ᵉ·m with √½ ≤ m < √2, and ln m = 2
+// artanh(s) with s = (m−1)/(m+1), |s| < 0.172. It computes artanh by its Taylor series to
+// s²³; the next term is below 2⁻⁶⁰ of the sum.
 func log(x float64) float64 {
 	switch {
 	case math.IsNaN(x) || x < 0:
@@ -49,7 +50,7 @@ func log(x float64) float64 {
 	p = float64(p*z) + 1.0/7
 	p = float64(p*z) + 1.0/5
 	p = float64(p*z) + 1.0/3
-	// ln m = 2s + 2s³p, and 2s = f − s·f exactly enough to keep the last bit.
+	// ln m = 2s + 2s³p. 2s = f − s·f is exact enough to keep the last bit.
 	lnm := f - float64(s*(f-float64(2*float64(z*p))))
 	k := float64(e)
 	return float64(k*ln2Hi) + (lnm + float64(k*ln2Lo))

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ulps is the distance of got from want in units of want's last place.
+// ulps returns the distance of got from want in units of want's last place.
 func ulps(got, want float64) float64 {
 	if got == want || (math.IsNaN(got) && math.IsNaN(want)) {
 		return 0
@@ -15,8 +15,8 @@ func ulps(got, want float64) float64 {
 	return math.Abs(got-want) / (math.Nextafter(math.Abs(want), math.Inf(1)) - math.Abs(want))
 }
 
-// The twin is the standard library's, itself within an ulp (but for subnormal
-// numbers, where amd64's is wrong).
+// The twin is the standard library's logarithm. It is within an ulp, except for subnormal
+// numbers, where that of amd64 is wrong.
 func TestLog64(t *testing.T) {
 	r := NewRand(7, ForSynthetic, 0, 0)
 	for _, hi := range []float64{1e6, 2} {

@@ -1,12 +1,12 @@
 package numeric
 
-// A loss is computed in float64 and summed as one reduction in 16 lanes over all
-// elements; of its gradient each element is rounded once to float32.
+// A loss is computed in float64 and summed as one reduction in 16 lanes over all elements.
+// Each element of its gradient is rounded once to float32.
 
-// SigmoidCrossEntropy returns Σ −log σ(z) where y = 1 and −log(1−σ(z)) where
-// y = 0, in the form max(z,0) − z·y + log(1+e^−|z|), which cannot overflow; a term
-// is within 2⁻³⁷ of itself. Unless d is nil, d becomes σ(z) − y; d may be z or y.
-// A y that is neither makes the sum NaN.
+// SigmoidCrossEntropy returns the sum of −log σ(z) where y = 1 and −log(1−σ(z)) where y =
+// 0. It computes max(z,0) − z·y + log(1+e^−|z|), which cannot overflow; the relative error
+// of a term is at most 2⁻³⁷. Unless d is nil, it writes σ(z) − y to d; d may be z or y. Any
+// other y makes the sum NaN.
 func SigmoidCrossEntropy(d, z, y []float32) float64 {
 	var sum LaneSum
 	sum.AddSigmoidCrossEntropy(z, y)
@@ -21,8 +21,8 @@ func SigmoidCrossEntropyGradient(d, z, y []float32) {
 	functions.SigmoidGradient.Apply(d, z, y[:len(z)])
 }
 
-// SquaredError returns scale·Σ (ŷ−y)², z the predictions ŷ, with residuals in float64 and,
-// unless d is nil, writes its gradient 2·scale·(ŷ−y) to d, which may be z or y.
+// SquaredError returns scale·Σ (ŷ−y)², where z is the predictions ŷ and residuals are
+// float64. Unless d is nil, it writes the gradient 2·scale·(ŷ−y) to d, which may be z or y.
 func SquaredError(d, z, y []float32, scale float64) float64 {
 	var sum LaneSum
 	sum.AddSquaredError(z, y)

@@ -17,14 +17,14 @@ func TestSoftmaxCrossEntropyHandValues(t *testing.T) {
 	d := make([]float32, 4)
 	require.InDelta(t, math.Log(4), SoftmaxCrossEntropy(d, []float32{3, 3, 3, 3}, []float32{2}, 4), 1e-15)
 	require.Equal(t, []float32{0.25, 0.25, -0.75, 0.25}, d)
-	// Logits that overflow without the maximum taken off.
+	// Logits that overflow if the maximum is not subtracted.
 	loss := SoftmaxCrossEntropy(d[:2], []float32{1000, -1000}, []float32{1}, 2)
 	require.Equal(t, 2000.0, loss)
 	require.Equal(t, []float32{1, -1}, d[:2])
 }
 
-// The gradient against central differences of the loss, in float64 enough
-// because the loss is.
+// The gradient equals the central differences of the loss. Float64 is precise enough
+// because the loss is float64.
 func TestSoftmaxCrossEntropyGradient(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const rows, classes, eps = 2, 5, 1.0 / 1024
@@ -48,7 +48,8 @@ func TestSoftmaxCrossEntropyGradient(t *testing.T) {
 	})
 }
 
-// Each of softmax's quotients is rounded once, the own class's after 1 is taken off.
+// Each quotient of softmax is rounded once. That of the own class is rounded after 1 is
+// subtracted.
 func TestSoftmaxIsRoundedOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 70).Draw(t, "classes")

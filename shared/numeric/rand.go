@@ -7,23 +7,23 @@ import (
 	"tributary/shared/numeric/internal/vector"
 )
 
-// Purpose keeps the random numbers of one use apart from every other's.
+// Purpose separates the random numbers of one use from those of every other use.
 type Purpose uint32
 
-// The purposes. Their numbers are part of what makes a job reproducible.
+// The purposes. Their numbers must never change, because a job would not be reproducible.
 const (
 	ForInit      Purpose = 1 // initial parameters; index = tensor
 	ForSplit     Purpose = 2 // which rows go to which split
 	ForBlocks    Purpose = 3 // order of blocks; index = epoch
 	ForRows      Purpose = 4 // order of rows in a block; index = epoch, sub = block
 	ForIngest    Purpose = 5 // order of rows across blocks, once
-	ForSynthetic Purpose = 6 // made-up data in tests and benchmarks
+	ForSynthetic Purpose = 6 // generated data in tests and benchmarks
 )
 
-// Rand is a stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel
-// random numbers: as easy as 1, 2, 3", SC11) in counter mode, keyed by the
-// seed, with (purpose, sub, index) in the counter. It needs no state but its
-// position, so any process can make any part of any stream.
+// Rand is a stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel random
+// numbers: as easy as 1, 2, 3", SC11) in counter mode. The seed is the key, and (purpose,
+// sub, index) are in the counter. Its only state is its position, so any process can
+// compute any part of any stream.
 type Rand struct {
 	key     [2]uint32
 	counter [4]uint32 // position, sub, index (low), purpose ^ index (high)
@@ -31,8 +31,8 @@ type Rand struct {
 	left    int
 }
 
-// NewRand returns the stream of (seed, purpose, index, sub); 2³² blocks of two
-// 64-bit numbers long.
+// NewRand returns the stream of (seed, purpose, index, sub). It has 2³² blocks of two
+// 64-bit numbers.
 func NewRand(seed uint64, p Purpose, index uint64, sub uint32) *Rand {
 	return &Rand{
 		key:     [2]uint32{uint32(seed), uint32(seed >> 32)},
@@ -67,16 +67,17 @@ func (r *Rand) Below(n uint64) uint64 {
 // Float32 returns a uniform multiple of 2⁻²⁴ in [0, 1).
 func (r *Rand) Float32() float32 { return float32(float32(r.Uint64()>>40) * (1.0 / (1 << 24))) }
 
-// Symmetric returns a uniform number in [-bound, bound): (2u−1)·bound, u from Float32.
+// Symmetric returns a uniform number in [-bound, bound): (2u−1)·bound, where u is from
+// Float32.
 func (r *Rand) Symmetric(bound float32) float32 {
 	return float32((float32(2*r.Float32()) - 1) * bound)
 }
 
-// Normal fills dst with standard normal variates (Box & Muller, "A note on the
-// generation of random normal deviates", 1958): each two elements are the cosine
-// and the sine of 2πv times √(−2 ln u), in float64 rounded once, from the next two
-// Uint64: u their first's upper 53 bits plus one, times 2⁻⁵³, in (0, 1], v the second's
-// upper 53 bits times 2⁻⁵³. A last element without a partner is the cosine.
+// Normal fills dst with standard normal variates (Box & Muller, "A note on the generation
+// of random normal deviates", 1958). Each pair of elements is the cosine and the sine of
+// 2πv times √(−2 ln u), in float64, rounded once. u and v come from the next two Uint64. u
+// is the upper 53 bits of the first plus one, times 2⁻⁵³, in (0, 1]. v is the upper 53 bits
+// of the second, times 2⁻⁵³. If the length is odd, the last element is the cosine.
 func (r *Rand) Normal(dst []float32) {
 	for ; len(dst) > 0; dst = dst[min(2, len(dst)):] {
 		u := float64(float64(r.Uint64()>>11+1) * 0x1p-53)
@@ -89,7 +90,7 @@ func (r *Rand) Normal(dst []float32) {
 	}
 }
 
-// Perm fills dst with a uniform permutation of 0 … len(dst)-1, as Shuffle makes it.
+// Perm fills dst with a uniform permutation of 0 … len(dst)-1. It uses Shuffle.
 func (r *Rand) Perm(dst []int32) {
 	for i := range dst {
 		dst[i] = int32(i)
@@ -97,8 +98,8 @@ func (r *Rand) Perm(dst []int32) {
 	r.Shuffle(dst)
 }
 
-// Shuffle puts dst in a uniformly random order (Fisher–Yates, from the end
-// down): that of dst[p[0]], dst[p[1]], … for what Perm makes of p.
+// Shuffle puts dst in a uniformly random order (Fisher–Yates, from the end down). The
+// result is dst[p[0]], dst[p[1]], …, where p is what Perm makes.
 func (r *Rand) Shuffle(dst []int32) {
 	for i := len(dst) - 1; i > 0; i-- {
 		j := r.Below(uint64(i) + 1)

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The known answers of Random123's kat_vectors for philox4x32-10.
+// The expected values are those of Random123's kat_vectors for philox4x32-10.
 func TestPhiloxKnownAnswers(t *testing.T) {
 	for _, c := range []struct {
 		counter [4]uint32
@@ -74,7 +74,7 @@ func TestFloat32IsUniform(t *testing.T) {
 		count[int(r.Float32()*bins)]++
 	}
 	for _, c := range count {
-		require.InDelta(t, n/bins, c, 400) // over four standard deviations
+		require.InDelta(t, n/bins, c, 400) // more than four standard deviations
 	}
 }
 
@@ -99,7 +99,8 @@ func TestNormalVariates(t *testing.T) {
 		require.InDelta(t, want, moments[k], 0.05, "moment %d", k)
 	}
 	require.InDelta(t, math.Erfc(math.Sqrt2), float64(beyond)/n, 0.002)
-	// A shorter vector is the start of a longer one's, up to a last one alone.
+	// A shorter vector is the start of a longer one, except a last element without a
+	// partner.
 	w := make([]float32, 7)
 	NewRand(11, ForSynthetic, 0, 0).Normal(w)
 	require.Equal(t, v[:7], w)

@@ -19,8 +19,8 @@ func TestReductionsOfHandValues(t *testing.T) {
 	require.Equal(t, float32(4), AbsMax(v[:2]))
 }
 
-// Element 16 belongs to the lane of element 0: 2⁵³ + 1 is rounded there, while 1 and
-// 1 of two lanes are added first.
+// Element 16 belongs to the lane of element 0, so 2⁵³ + 1 is rounded there. The 1 and 1 of
+// two other lanes are added first.
 func TestSumIsInLanes(t *testing.T) {
 	v := make([]float32, 33)
 	v[0], v[16], v[32] = 1<<53, 1, 1
@@ -48,7 +48,7 @@ func TestReductionsOfNothingAndOfNaN(t *testing.T) {
 	}
 }
 
-// Within the bound of n sums of float64, whatever their order.
+// The result is within the error bound of n sums of float64 in any order.
 func TestReductionsAgainstBigSums(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := floats(t, "v", rapid.IntRange(1, 200).Draw(t, "n"), 1000)

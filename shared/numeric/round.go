@@ -6,8 +6,8 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// Rounding of gradients to what a lossy wire can carry. Each is idempotent: what
-// was rounded before is not changed.
+// Functions that round gradients to what a lossy wire can carry. Each is idempotent: a
+// rounded value does not change.
 
 // RoundBfloat16 rounds v, in place, to the upper 16 bits of float32.
 func RoundBfloat16(v []float32) {
@@ -22,16 +22,18 @@ func RoundBfloat16(v []float32) {
 // Int8Block is the number of elements that share a scale.
 const Int8Block = 256
 
-// The scales that a block can have, but for 0 and NaN: powers of two.
+// The smallest and the largest scale of a block, except 0 and NaN. Scales are powers of
+// two.
 const (
 	LeastBlockScale    = 0x1p-149
 	GreatestBlockScale = 0x1p121
 )
 
-// BlockScale returns the scale of a block: the least power of two s, from 2⁻¹⁴⁹ to
-// 2¹²¹, with max|x| ≤ 127·s, in exact arithmetic; 0 when all are 0 or there are
-// none; NaN when one is not finite or is above 127·2¹²¹. For that s [ToInt8] divides
-// without an error but for quotients that round to 0, and [FromInt8] is exact.
+// BlockScale returns the scale of a block: the smallest power of two s, from 2⁻¹⁴⁹ to 2¹²¹,
+// with max|x| ≤ 127·s in exact arithmetic. It returns 0 if all elements are 0 or there are
+// none. It returns NaN if an element is not finite or above 127·2¹²¹. With this s, the
+// division of [ToInt8] is exact except for quotients that round to 0, and [FromInt8] is
+// exact.
 func BlockScale(x []float32) float32 {
 	top := kernels.AbsMax(x)
 	if top == 0 {
@@ -49,9 +51,10 @@ func BlockScale(x []float32) float32 {
 	return float32(math.Float64frombits(uint64(max(exponent, -149)+1023) << 52))
 }
 
-// RoundInt8 rounds v, in place, block by block of [Int8Block] elements from its
-// beginning, the last maybe shorter: to s·q, q the integer nearest to v/s, ties to
-// even, s the block's [BlockScale]. A block of scale NaN becomes NaN. There is no −0.
+// RoundInt8 rounds v in place, in blocks of [Int8Block] elements from its beginning; the
+// last block may be shorter. Each element becomes s·q, where s is the [BlockScale] of the
+// block and q is the integer nearest to v/s, ties to even. A block whose scale is NaN
+// becomes NaN. The result has no −0.
 func RoundInt8(v []float32) {
 	q := make([]int8, min(len(v), Int8Block))
 	for n := len(q); len(v) > 0; v = v[n:] {
@@ -62,9 +65,9 @@ func RoundInt8(v []float32) {
 	}
 }
 
-// KeepGreatest makes +0 of all but the k elements of v with the greatest |v|, k at
-// least 0. Of equal ones those of lower index are kept; NaN counts as greater than
-// all numbers.
+// KeepGreatest sets all elements of v to +0, except the k elements with the greatest |v|. k
+// is at least 0. Of equal elements it keeps those with lower index. NaN counts as greater
+// than all numbers.
 func KeepGreatest(v []float32, k int) {
 	if k >= len(v) {
 		return
@@ -81,14 +84,14 @@ func KeepGreatest(v []float32, k int) {
 	}
 }
 
-// magnitude orders numbers by |x|, all NaNs at the top.
+// magnitude returns a key that orders numbers by |x|, with all NaNs at the top.
 func magnitude(x float32) uint32 {
 	return min(math.Float32bits(x)&math.MaxInt32, 0x7f800001)
 }
 
-// kthGreatest returns the magnitude of the k-th greatest element of v and how many of
-// that magnitude are among the k greatest: digit by digit, by counting. For k = 0 it
-// returns a magnitude that none has.
+// kthGreatest returns the magnitude of the k-th greatest element of v, and how many
+// elements of that magnitude are among the k greatest. It finds the magnitude digit by
+// digit, by counting. For k = 0 it returns a magnitude that no element has.
 func kthGreatest(v []float32, k int) (key uint32, ties int) {
 	if k == 0 {
 		return math.MaxUint32, 0
@@ -111,8 +114,8 @@ func kthGreatest(v []float32, k int) (key uint32, ties int) {
 	return key, k
 }
 
-// Subtract writes a − b to dst; all have dst's length. dst may be a or b. A NaN among
-// the differences is the canonical one.
+// Subtract writes a − b to dst. a, b and dst have the same length; dst may be a or b. A NaN
+// result is the canonical NaN.
 func Subtract(dst, a, b []float32) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i := range dst {

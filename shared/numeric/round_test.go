@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyFloats draws numbers of all magnitudes, special ones among them.
+// anyFloats draws numbers of all magnitudes, including special ones.
 func anyFloats(t *rapid.T) []float32 {
 	bits := rapid.OneOf(
 		rapid.Uint32(), rapid.Uint32Range(0x3f000000, 0x40800000),
@@ -55,7 +55,7 @@ func TestRoundingIsIdempotent(t *testing.T) {
 	})
 }
 
-// The scale against its definition, in float64, in which all of it is exact.
+// The scale equals its definition, computed in float64, where all of it is exact.
 func TestBlockScaleIsTheLeast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := anyFloats(t)
@@ -102,7 +102,7 @@ func TestRoundInt8OfHandValues(t *testing.T) {
 	require.Equal(t, []float32{1264, 0, 1}, []float32{long[0], long[Int8Block-1], long[Int8Block]}, "the next block has a scale of its own")
 }
 
-// What is rounded is at most half a step off.
+// Rounding changes a value by at most half a step.
 func TestRoundInt8IsNear(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := floats(t, "v", rapid.IntRange(1, 50).Draw(t, "n"), 10)
@@ -114,7 +114,7 @@ func TestRoundInt8IsNear(t *testing.T) {
 	})
 }
 
-// The selection against a stable sort.
+// The selection equals that of a stable sort.
 func TestKeepGreatestAgainstSorting(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := anyFloats(t)

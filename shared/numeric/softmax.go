@@ -6,15 +6,15 @@ import (
 	"tributary/shared/numeric/internal/vector"
 )
 
-// In every row of logits z the greatest, top, is taken off first, so that nothing
-// overflows: softmax(z)ⱼ = e^{zⱼ−top}/Σ e^{z−top}. The exponentials are float64, their
-// sum is a reduction in 16 lanes, and each quotient is rounded once. A difference
-// below −128 counts as −128. A NaN in a row makes its top and its sum NaN.
+// These functions first subtract the greatest logit, top, from every row of logits z, so
+// that nothing overflows: softmax(z)ⱼ = e^{zⱼ−top}/Σ e^{z−top}. The exponentials are
+// float64, their sum is a reduction in 16 lanes, and each quotient is rounded once. A
+// difference below −128 counts as −128. A NaN in a row makes its top and its sum NaN.
 
-// SoftmaxCrossEntropy returns Σ over the rows, one after the other, of
-// −log softmax(z)[y]: z [B, C] logits, y [B] classes. Unless d is nil, d [B, C]
-// becomes softmax(z) − onehot(y), each element rounded once. d may be z.
-// A class outside 0 … C−1 makes the sum NaN, and so does a NaN among the logits.
+// SoftmaxCrossEntropy returns the sum of −log softmax(z)[y] over the rows, added one after
+// the other. z [B, C] is logits, y [B] is classes. Unless d is nil, it writes softmax(z) −
+// onehot(y) to d [B, C], each element rounded once. d may be z. A class outside 0 … C−1
+// makes the sum NaN, and so does a NaN among the logits.
 func SoftmaxCrossEntropy(d, z, y []float32, classes int) float64 {
 	w := vector.Borrow()
 	defer w.Return()
@@ -29,8 +29,8 @@ func SoftmaxCrossEntropy(d, z, y []float32, classes int) float64 {
 	return vector.Canonical64(total)
 }
 
-// SoftmaxCrossEntropyRows is [SoftmaxCrossEntropy] that writes the rows' terms to
-// terms [B] instead of adding them up.
+// SoftmaxCrossEntropyRows is [SoftmaxCrossEntropy], but it writes the terms of the rows to
+// terms [B] and does not add them.
 func SoftmaxCrossEntropyRows(terms []float64, d, z, y []float32, classes int) {
 	w := vector.Borrow()
 	defer w.Return()
@@ -39,8 +39,8 @@ func SoftmaxCrossEntropyRows(terms []float64, d, z, y []float32, classes int) {
 	}
 }
 
-// softmaxRow returns −log softmax(z)[class] of the row that z begins with and, unless
-// d is nil, writes its gradient to d.
+// softmaxRow returns −log softmax(z)[class] of the row at the beginning of z. Unless d is
+// nil, it writes the gradient to d.
 func softmaxRow(w *vector.Workspace, d, z []float32, class float32, classes int) float64 {
 	top := kernels.Max(z[:classes])
 	sum := functions.ExpSum(w, z, classes, top)
@@ -69,7 +69,7 @@ func Softmax(dst, z []float32, classes int) {
 	}
 }
 
-// LogSumExp returns log Σ eᶻ as top + log Σ e^{z−top}, z not empty.
+// LogSumExp returns log Σ eᶻ, computed as top + log Σ e^{z−top}. z must not be empty.
 func LogSumExp(z []float32) float64 {
 	w := vector.Borrow()
 	defer w.Return()

@@ -16,11 +16,11 @@ import (
 	"tributary/shared/numeric"
 )
 
-// units is the error that a function's comment states.
+// units matches the error that a function's comment states.
 var units = regexp.MustCompile(`\b0\.5\d+\b`)
 
-// The page names the version and every exported function, with the error that
-// the function's comment states.
+// The page names the version and every exported function. For each function it has the
+// error that the function's comment states.
 func TestSpecificationIsComplete(t *testing.T) {
 	text, err := os.ReadFile("SPECIFICATION.md")
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestSpecificationIsComplete(t *testing.T) {
 	require.Greater(t, functions, 40)
 }
 
-// Links lead somewhere.
+// Every link has a target.
 func TestSpecificationLinks(t *testing.T) {
 	page, err := os.ReadFile("SPECIFICATION.md")
 	require.NoError(t, err)
@@ -58,8 +58,7 @@ func TestSpecificationLinks(t *testing.T) {
 	}
 }
 
-// exported returns the exported functions of package numeric, and the exported
-// methods.
+// exported returns the exported functions and methods of package numeric.
 func exported(t *testing.T) (functions []*ast.FuncDecl) {
 	t.Helper()
 	paths, err := fs.Glob(os.DirFS("."), "*.go")

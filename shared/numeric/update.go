@@ -2,8 +2,8 @@ package numeric
 
 import "tributary/shared/numeric/internal/vector"
 
-// Descent is stochastic gradient descent's constants as float32, as PyTorch
-// applies them (torch.optim.SGD, dampening 0).
+// Descent holds the constants of stochastic gradient descent as float32, as PyTorch uses
+// them (torch.optim.SGD, dampening 0).
 type Descent struct {
 	Rate, Momentum, Decay float32
 	Nesterov              bool
@@ -20,7 +20,7 @@ func (c Descent) Update(p, m, grad []float32, divisor float32) {
 	kernels.Descend(vector.Descent(c), p, m, grad, divisor)
 }
 
-// Moments is one step of Adam's constants (Kingma & Ba, 2015, algorithm 1).
+// Moments holds the constants of one step of Adam (Kingma & Ba, 2015, algorithm 1).
 type Moments struct {
 	Beta1, Beta2 float32
 	Rest1, Rest2 float32 // 1−β₁, 1−β₂, rounded from float64

@@ -25,7 +25,7 @@ func TestDescentHandValues(t *testing.T) {
 }
 
 func TestMomentsHandValues(t *testing.T) {
-	// The first step moves by the rate, whatever the gradient's size.
+	// The first step moves by the rate, for any size of the gradient.
 	for _, g := range []float32{1e-3, 1, 1e3, -7} {
 		p, m, v := []float32{0}, []float32{0}, []float32{0}
 		Moments{
@@ -36,7 +36,7 @@ func TestMomentsHandValues(t *testing.T) {
 	}
 }
 
-// Elementwise: any cut of the vectors gives the same bits.
+// The update is elementwise: any split of the vectors gives the same bits.
 func TestUpdatesMayBeCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "n")

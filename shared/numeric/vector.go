@@ -5,14 +5,14 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// kernels are those of the instruction set of this process.
+// kernels are the kernels for the instruction set of this process.
 var kernels = vector.Of(isa.Chosen())
 
-// Add writes a + b to dst; all have dst's length. dst may be a or b. A NaN among
-// the sums is the canonical one.
+// Add writes a + b to dst. a, b and dst have the same length; dst may be a or b. A NaN
+// result is the canonical NaN.
 func Add(dst, a, b []float32) { kernels.Add(dst, a, b) }
 
-// AllFinite reports whether v holds neither a NaN nor an infinity.
+// AllFinite reports whether v has no NaN and no infinity.
 func AllFinite(v []float32) bool {
 	top := kernels.AbsMax(v)
 	return top-top == 0
@@ -25,8 +25,8 @@ func AddBias(y, b []float32) {
 	}
 }
 
-// ColumnSums writes the sum over the rows of y [B, O] to dst [O], adding row
-// after row in float32.
+// ColumnSums writes the sum over the rows of y [B, O] to dst [O]. It adds row after row in
+// float32.
 func ColumnSums(dst, y []float32) {
 	clear(dst)
 	kernels.AddRows(dst, y)

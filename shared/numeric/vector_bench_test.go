@@ -9,9 +9,9 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// BenchmarkVectors runs the loops over vectors on every instruction set of this CPU,
-// in the caches and in memory: bytes read and written per second, and how many times
-// as long as a copy of as many bytes takes, of the quickest round of each.
+// BenchmarkVectors runs the loops over vectors on every instruction set of this CPU, in the
+// caches and in memory. It reports bytes read and written per second, and the ratio to the
+// time of a copy of as many bytes, for the fastest round of each.
 func BenchmarkVectors(b *testing.B) {
 	defer func(k *vector.Kernels) { kernels = k }(kernels)
 	for _, n := range []int{16 << 10, 4 << 20} {
@@ -74,7 +74,7 @@ func BenchmarkVectors(b *testing.B) {
 	}
 }
 
-// took returns the time of f.
+// took returns the time that f takes.
 func took(f func()) time.Duration {
 	at := time.Now()
 	f()

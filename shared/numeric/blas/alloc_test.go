@@ -12,9 +12,9 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// allocations returns the least number of allocations of 20 calls of f, of up to
-// 10 times: workspaces and goroutines are made until there are as many as are ever
-// at work at once.
+// allocations returns the smallest number of allocations of 20 calls of f, over up to 10
+// rounds. The first rounds create workspaces and goroutines until there are as many as work
+// at the same time.
 func allocations(f func()) uint64 {
 	least := ^uint64(0)
 	for i := 0; i < 10 && least > 0; i++ {
@@ -29,7 +29,7 @@ func allocations(f func()) uint64 {
 	return least
 }
 
-// With the race detector on, sync.Pool forgets what it is given.
+// With the race detector on, sync.Pool drops some of the values that it gets.
 func TestNoAllocationInTheSteadyState(t *testing.T) {
 	r := random(4)
 	a, b, c := r.floats(256*256, 0), r.floats(256*256, 0), make([]float32, 256*256)

@@ -2,8 +2,8 @@ package blas
 
 import "tributary/shared/numeric/fma"
 
-// beginAt makes β·C of C [m, n] and reports whether chains start from it. For β =
-// 0 they start from +0, and C is left as it is.
+// beginAt multiplies C [m, n] by β and reports whether chains start from C. For β = 0
+// chains start from +0, and beginAt does not change C.
 func beginAt(c matrix, m, n int, beta float32) (load bool) {
 	switch beta {
 	case 0:
@@ -20,7 +20,7 @@ func beginAt(c matrix, m, n int, beta float32) (load bool) {
 	return true
 }
 
-// fill is C [m, n] = 0.
+// fill sets C [m, n] to 0.
 func fill(c matrix, m, n int) {
 	for i := range m {
 		clear(c.v[i*c.rs : i*c.rs+n])

@@ -10,9 +10,9 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// BenchmarkSgemm reports GFLOP/s of all instruction sets, and of gonum's own
-// code, on squares and on the three products of a dense layer: y = x Wᵀ, dW = dyᵀ x
-// and dx = dy W.
+// BenchmarkSgemm reports GFLOP/s of all instruction sets and of gonum's own code. It
+// measures squares and the three products of a dense layer: y = x Wᵀ, dW = dyᵀ x and dx =
+// dy W.
 func BenchmarkSgemm(b *testing.B) {
 	type shape struct {
 		tA, tB  blas.Transpose
@@ -49,7 +49,7 @@ func BenchmarkSgemm(b *testing.B) {
 	}
 }
 
-// BenchmarkThreads reports what more goroutines bring.
+// BenchmarkThreads reports the gain of more goroutines.
 func BenchmarkThreads(b *testing.B) {
 	r := random(12)
 	for _, n := range []int{256, 512, 1024} {
@@ -65,8 +65,8 @@ func BenchmarkThreads(b *testing.B) {
 	}
 }
 
-// BenchmarkGemmAdd is the gradient of a dense layer, dW [out, in] ← dW + dyᵀ x, as
-// GemmAdd, as a product and a sum, and, for comparison, Sgemm with β = 0 and 1.
+// BenchmarkGemmAdd measures the gradient of a dense layer, dW [out, in] ← dW + dyᵀ x: as
+// GemmAdd, as a product and a sum, and, for comparison, as Sgemm with β = 0 and 1.
 func BenchmarkGemmAdd(b *testing.B) {
 	r := random(13)
 	for _, s := range [][3]int{{128, 784, 64}, {256, 784, 64}, {2048, 2048, 32}} {

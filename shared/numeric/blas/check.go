@@ -2,8 +2,8 @@ package blas
 
 import "gonum.org/v1/gonum/blas"
 
-// The faults of callers, in gonum's words and, like gonum's, panics: an argument
-// of a matrix product comes from code, not from a user.
+// Panics for invalid arguments, with gonum's messages. They are panics, as in gonum,
+// because an argument of a matrix product comes from code and not from a user.
 const (
 	zeroIncX = "blas: zero x index increment"
 	zeroIncY = "blas: zero y index increment"
@@ -31,7 +31,7 @@ func checkTranspose(t blas.Transpose) {
 	}
 }
 
-// stored returns the rows and columns of what is op'ed to rows × cols.
+// stored returns the rows and columns in memory of a matrix that is rows × cols after op.
 func stored(t blas.Transpose, rows, cols int) (int, int) {
 	if t == blas.NoTrans {
 		return rows, cols
@@ -39,7 +39,7 @@ func stored(t blas.Transpose, rows, cols int) (int, int) {
 	return cols, rows
 }
 
-// checkLength panics with fault when v is too short for rows × cols with stride ld.
+// checkLength panics with fault if v is too short for rows × cols with stride ld.
 func checkLength(v []float32, rows, cols, ld int, fault string) {
 	if rows > 0 && cols > 0 && len(v) < (rows-1)*ld+cols {
 		panic(fault)
@@ -77,7 +77,7 @@ func checkStride(ld, cols int, fault string) {
 	}
 }
 
-// checkVector panics when v is too short for n elements inc apart.
+// checkVector panics if v is too short for n elements that are inc apart.
 func checkVector(v []float32, n, inc int, zero, short string) {
 	if inc == 0 {
 		panic(zero)

@@ -2,8 +2,8 @@ package blas
 
 import "tributary/shared/numeric/internal/kernel"
 
-// few computes p where C has few rows, or few columns as its transpose does,
-// from A and B where they lie; false, and p as it was, where it does not.
+// few computes p if C or its transpose has few rows. It reads A and B in their own memory.
+// If few is not suitable, it returns false and does not change p.
 func (p *product) few(s *kernel.Set, w *workspace) bool {
 	if s.Dots == nil || p.alpha != 1 || p.beta != 1 {
 		return false
@@ -32,16 +32,17 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 	return true
 }
 
-// tiny reports whether p is best computed at once, without a workspace: what it
-// might save elsewhere is less than the asking.
+// tiny reports whether p is so small that it is best computed without a workspace. The
+// checks for a better way would cost more than they save.
 func (p *product) tiny(s *kernel.Set) bool {
 	return p.b.cs == 1 && p.c.cs == 1 && p.m*p.k <= leastEdge && p.n <= nc && p.k <= kc &&
 		p.alpha == 1 && p.beta == 1 && s.Masked()
 }
 
-// worthDots reports whether dot products are the way to compute p, whose columns
-// of B are contiguous: a C whose columns are takes a pass of its own, and for more
-// than a few rows B is better transposed, if in blocks of 8 × 8.
+// worthDots reports whether dot products are the best way to compute p, whose columns of B
+// are contiguous. If the columns of C are contiguous too, C needs an extra pass. For more
+// than a few rows it is better to transpose B, provided that this is possible in blocks of
+// 8 × 8.
 func (p *product) worthDots(s *kernel.Set) bool {
 	turned := p.c.cs != 1
 	switch {
@@ -56,14 +57,15 @@ func (p *product) worthDots(s *kernel.Set) bool {
 	return p.n < 16 && p.m <= mostRows && !turned && p.k >= 16
 }
 
-// Rows that are few, and with kernels for the bulk of many columns.
+// The number of rows that count as few, and the number that count as few if there are
+// kernels for many columns.
 const (
 	fewRows  = 4
 	mostRows = 7
 )
 
-// edge computes p where few columns remain beyond panels or halves of them: those
-// as a product of their own.
+// edge computes p if few columns remain after whole panels or halves of panels. It computes
+// these columns as a separate product. It returns false if there are none.
 func (p *product) edge(s *kernel.Set, w *workspace) bool {
 	rest := p.n & (s.NR/2 - 1)
 	if s.Dots == nil || rest == 0 || rest > fewRows || p.n < s.NR/2 || p.k < 8 || p.m*p.k < leastEdge || p.alpha != 1 || p.beta != 1 || p.k > mostDots {
@@ -77,14 +79,14 @@ func (p *product) edge(s *kernel.Set, w *workspace) bool {
 	return q.few(s, w)
 }
 
-// leastEdge is the number of multiply-adds by a column that are worth a product of
-// its own.
+// leastEdge is the number of multiply-adds per column above which a separate product is
+// worthwhile.
 const leastEdge = 512
 
 // mostDots is the longest chain for which eight columns of B fit in a workspace.
 const mostDots = nc * (kc + 16) / 8
 
-// use returns what a kernel does with C.
+// use returns what a kernel does with C: Store, Load or Add.
 func (p *product) use() uint64 {
 	switch {
 	case p.add:
@@ -95,11 +97,11 @@ func (p *product) use() uint64 {
 	return kernel.Store
 }
 
-// tileCols is how many columns of m rows fit in a tile, a multiple of 16.
+// tileCols returns how many columns of m rows fit in a tile, a multiple of 16.
 func tileCols(m int) int { return mc * widest / m &^ 15 }
 
-// rowsOfB computes p from a B whose rows are contiguous, in panels of as many
-// columns as the accumulators hold.
+// rowsOfB computes p if the rows of B are contiguous. Its panels have as many columns as
+// the accumulators hold.
 func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
 	if p.c.cs == 1 {
 		p.panelsOfRows(s)
@@ -119,7 +121,8 @@ func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
 	}
 }
 
-// panelsOfRows computes p from where A, B and C lie, rows of B and C contiguous.
+// panelsOfRows computes p if the rows of B and C are contiguous. It reads A, B and C in
+// their own memory.
 func (p *product) panelsOfRows(s *kernel.Set) {
 	use, j := p.use(), 0
 	if p.m <= len(s.Rows) {
@@ -138,8 +141,8 @@ func (p *product) panelsOfRows(s *kernel.Set) {
 	}
 }
 
-// dots computes p from a B whose columns are contiguous: each element is a dot
-// product of two vectors that lie in order.
+// dots computes p if the columns of B are contiguous. Each element is a dot product of two
+// vectors.
 func (p *product) dots(s *kernel.Set, w *workspace) {
 	if p.m > len(s.Dots) && s.Cols != nil {
 		p.colsOfB(s, w)
@@ -160,8 +163,8 @@ func (p *product) dots(s *kernel.Set, w *workspace) {
 	p.inTile(w, 8, func(q product) { q.dotsAside(s, w) })
 }
 
-// inTile has do compute p by parts of its columns, C in the workspace's tile with
-// room for whole grains of columns.
+// inTile calls do for parts of the columns of p. The C of a part is in the workspace's
+// tile, with room for whole grains of columns.
 func (p *product) inTile(w *workspace, grain int, do func(q product)) {
 	size := tileCols(p.m)
 	for j := 0; j < p.n; j += size {
@@ -177,8 +180,8 @@ func (p *product) inTile(w *workspace, grain int, do func(q product)) {
 	}
 }
 
-// dotsAside is dots for a C with room for whole eights of columns: what remains
-// of B beyond them is copied first.
+// dotsAside is dots for a C with room for a multiple of 8 columns. It first copies the
+// columns of B that remain after the last 8.
 func (p *product) dotsAside(s *kernel.Set, w *workspace) {
 	q, rest := *p, p.n%8
 	if q.n = p.n - rest; q.n > 0 {
@@ -194,10 +197,10 @@ func (p *product) dotsAside(s *kernel.Set, w *workspace) {
 	q.dotsBy(s)
 }
 
-// dotsBy is dots for at least 8 columns of a C whose rows are contiguous, in
-// groups of much the same number of eights: a group lasts as long as its chains
-// however few they are. Where n is not a multiple of 8, some columns are computed
-// twice, and stored twice.
+// dotsBy is dots for at least 8 columns of a C whose rows are contiguous. It uses groups
+// with about the same number of eights of columns, because a group takes as long as its
+// chains, even if it has few. If n is not a multiple of 8, some columns are computed and
+// stored twice.
 func (p *product) dotsBy(s *kernel.Set) {
 	use, j := p.use(), 0
 	call := func(f kernel.Few, n, back int) {
@@ -228,14 +231,14 @@ func (p *product) dotsBy(s *kernel.Set) {
 	}
 }
 
-// colsOfB is dots on kernels for any number of columns from 4 on.
+// colsOfB is dots with kernels for any number of columns, at least 4.
 func (p *product) colsOfB(s *kernel.Set, w *workspace) {
 	if p.c.cs == 1 && p.n >= 4 {
 		p.colsBy(s)
 		return
 	}
 	p.inTile(w, 4, func(q product) {
-		if q.n < 4 { // the columns that are not there are anything
+		if q.n < 4 { // the contents of the missing columns do not matter
 			for i := range q.n {
 				copy(w.b[i*p.k:(i+1)*p.k], q.b.v[i*p.b.cs:])
 			}
@@ -250,7 +253,7 @@ func (p *product) colsBy(s *kernel.Set) {
 	s.Cols[p.m-len(s.Dots)-1](p.n, p.k, &p.a.v[0], 4*p.a.rs, 4*p.a.cs, &p.b.v[0], 4*p.b.cs, &p.c.v[0], 4*p.c.rs, p.use(), 0)
 }
 
-// move is dst [m, n] ← src.
+// move copies src to dst [m, n].
 func move(dst, src matrix, m, n int) {
 	d, s, down, across := dst.v, src.v, dst.cs, src.cs
 	for i := range m {

@@ -2,16 +2,16 @@ package blas
 
 import "tributary/shared/numeric/internal/kernel"
 
-// Block sizes: B is read in blocks of kc × nc, which stay in the second-level
-// cache with a block of A, mc × kc.
+// Block sizes. B is read in blocks of kc × nc. Such a block stays in the second-level cache
+// together with a block of A, mc × kc.
 const (
 	kc = 512
 	mc = 84
 	nc = 512
 
-	flatCols = 128 // columns of B by few rows of A
+	flatCols = 128 // columns of B that flat computes at a time
 
-	direct = 16 << 10 // a B of no more elements is read where it lies
+	direct = 16 << 10 // a B with at most this many elements is not packed
 )
 
 // matrix is a view: element (i, j) is v[i·rs + j·cs]; one of the strides is 1.
@@ -22,23 +22,24 @@ type matrix struct {
 
 func (a *matrix) transposed() matrix { return matrix{a.v, a.cs, a.rs} }
 
-// part returns the view of a from element (i, j) on.
+// part returns the view of a that starts at element (i, j).
 func (a *matrix) part(i, j int) matrix { return matrix{a.v[i*a.rs+j*a.cs:], a.rs, a.cs} }
 
-// product is one product C [m, n] ← chain over αA [m, k] and βB [k, n]; m, n and k
+// product describes one product C [m, n] ← chain over αA [m, k] and βB [k, n]. m, n and k
 // are at least 1.
 type product struct {
 	m, n, k     int
 	a, b, c     matrix
-	alpha, beta float32  // on the elements of A and of B; 1 is not multiplied
+	alpha, beta float32  // multiply the elements of A and of B; 1 multiplies nothing
 	load        bool     // chains start from C, not from +0
 	add         bool     // chains start from +0 and are added to C
-	packed      *packedA // A, packed already; nil where it is not
+	packed      *packedA // A, if it is packed already; else nil
 }
 
-// orient makes p its transpose, Cᵀ = Bᵀ·Aᵀ, where that is less work. The kernels
-// want rows of B and C contiguous: a B that is not is transposed while it is
-// packed, a C that is not after a panel is computed.
+// orient replaces p by its transpose, Cᵀ = Bᵀ·Aᵀ, if that is less work. The kernels need
+// contiguous rows of B and C. If the rows of B are not contiguous, B is transposed while it
+// is packed. If the rows of C are not contiguous, C is transposed after a panel is
+// computed.
 func (p *product) orient(s *kernel.Set) {
 	if p.b.cs == 1 && p.n&(s.NR/2-1) == 0 {
 		return
@@ -50,15 +51,15 @@ func (p *product) orient(s *kernel.Set) {
 	p.transpose()
 }
 
-// transpose makes p the same product of the transposed matrices.
+// transpose sets p to the same product of the transposed matrices.
 func (p *product) transpose() {
 	p.m, p.n = p.n, p.m
 	p.a, p.b, p.c = p.b.transposed(), p.a.transposed(), p.c.transposed()
 	p.alpha, p.beta = p.beta, p.alpha
 }
 
-// What transposing an element costs, in multiply-adds of a full panel: in blocks
-// of 8 × 8, and one by one.
+// The cost of transposing an element, in multiply-adds of a full panel: in blocks of 8 × 8,
+// and one by one.
 const (
 	costTurn = 8
 	costOne  = 32
@@ -77,13 +78,13 @@ func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
 	if turnB {
 		cost += costOf(n, k)
 	}
-	if turnC { // after each kc of the chain, and before each but the first
+	if turnC { // after each kc of the chain, and before each except the first
 		cost += (2*((k+kc-1)/kc) - 1) * costOf(n, m)
 	}
 	return cost
 }
 
-// run computes p, and may leave it changed.
+// run computes p. It may change p.
 func (p *product) run(s *kernel.Set, w *workspace) {
 	if min(p.m, p.n) <= mostRows && p.few(s, w) {
 		return
@@ -102,7 +103,7 @@ func (p *product) run(s *kernel.Set, w *workspace) {
 	}
 }
 
-// blocks computes p by blocks of nc columns and kc steps of the chain.
+// blocks computes p in blocks of nc columns and kc steps of the chain.
 func (p *product) blocks(s *kernel.Set, w *workspace) {
 	depth := evenly(p.k, kc, 4)
 	if p.m <= mc && p.n > nc {
@@ -119,8 +120,9 @@ func (p *product) blocks(s *kernel.Set, w *workspace) {
 	}
 }
 
-// flat is blocks for m ≤ mc, where copying B is much of the work: A is packed once
-// for all its columns, and of B no more than is found again close by.
+// flat is blocks for m ≤ mc, where copying B is a large part of the work. It packs A once
+// for all columns. It reads few columns of B at a time, so that they are still in the cache
+// when they are needed again.
 func (p *product) flat(s *kernel.Set, w *workspace, depth int) {
 	for l := 0; l < p.k; l += depth {
 		q := *p
@@ -135,7 +137,7 @@ func (p *product) flat(s *kernel.Set, w *workspace, depth int) {
 	}
 }
 
-// blockOfA returns A as kernels take it: where it lies, or packed.
+// blockOfA returns A in the form that kernels read: packed, or in its own memory.
 func (p *product) blockOfA(s *kernel.Set, w *workspace) packedA {
 	if p.packed != nil {
 		return *p.packed
@@ -146,8 +148,8 @@ func (p *product) blockOfA(s *kernel.Set, w *workspace) packedA {
 	return packedA{p: &p.a.v[0], rs: 4 * p.a.rs, cs: 4 * p.a.cs, ps: 4 * s.MR * p.a.rs}
 }
 
-// evenly returns the size of parts of a length, a multiple of grain: much the same for all,
-// and at most most, rounded up to one.
+// evenly returns the size of the parts of a length. It is a multiple of grain, about the
+// same for all parts, and at most most, rounded up to a multiple of grain.
 func evenly(length, most, grain int) int {
 	parts := (length + most - 1) / most
 	size := (length + parts - 1) / parts
@@ -176,7 +178,7 @@ func (p *product) columns(s *kernel.Set, w *workspace) {
 	q.rows(s, w, w.packB(s, q.b, 1, q.k, q.n))
 }
 
-// rows computes p, by blocks of mc rows, from b.
+// rows computes p from b, in blocks of mc rows.
 func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
 	if p.m <= mc {
 		p.block(s, w, b)
@@ -210,6 +212,6 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 	}
 }
 
-// conflicting reports whether the rows or columns of a meet in the same few sets
-// of the first-level cache.
+// conflicting reports whether the rows or columns of a map to the same few sets of the
+// first-level cache.
 func (a *matrix) conflicting() bool { return max(a.rs, a.cs)%256 == 0 }

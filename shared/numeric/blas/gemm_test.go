@@ -12,7 +12,7 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// naive is the specification of Sgemm, word for word.
+// naive implements the specification of Sgemm literally.
 func naive(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	if k == 0 || alpha == 0 {
 		k = 0
@@ -42,7 +42,7 @@ func naive(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda i
 	}
 }
 
-// start is where a chain starts.
+// start returns the value from which a chain starts.
 func start(c, beta float32) float32 {
 	switch beta {
 	case 0:
@@ -53,7 +53,7 @@ func start(c, beta float32) float32 {
 	return fma.Canonical(float32(beta * c))
 }
 
-// random is a source of test data, apart from the code under test.
+// random is a source of test data that is independent of the code under test.
 type random uint64
 
 func (r *random) next() uint64 {
@@ -71,8 +71,8 @@ var specials = []float32{
 	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), math.Float32frombits(0xffc00123),
 }
 
-// Kinds of data: uniform in [-1, 1), many special values, near the subnormal
-// range, and few bits, so that sums meet ties and zeros.
+// Kinds of data: uniform in [-1, 1), many special values, near the subnormal range, and few
+// bits, so that sums have ties and zeros.
 const kinds = 4
 
 func (r *random) float(kind int) float32 {
@@ -112,7 +112,7 @@ func same(t testing.TB, want, got []float32, format string, args ...any) {
 
 var transposes = []blas.Transpose{blas.NoTrans, blas.Trans}
 
-// gemmCase is one call, for every instruction set of this CPU.
+// gemmCase is one call that runs on every instruction set of this CPU.
 type gemmCase struct {
 	tA, tB      blas.Transpose
 	m, n, k     int
@@ -131,7 +131,7 @@ func (c gemmCase) check(t testing.TB, r *random) {
 	want := append([]float32(nil), c0...)
 	naive(c.tA, c.tB, c.m, c.n, c.k, c.alpha, a, lda, b, ldb, c.beta, want, ldc)
 	for _, s := range isa.Available() {
-		for _, threads := range []int{1, 3}[:1+min(1, c.m*c.n*c.k/(2*least))] { // smaller ones are never cut
+		for _, threads := range []int{1, 3}[:1+min(1, c.m*c.n*c.k/(2*least))] { // smaller products are never split
 			got := append([]float32(nil), c0...)
 			Implementation{Set: s, Threads: threads}.Sgemm(c.tA, c.tB, c.m, c.n, c.k, c.alpha, a, lda, b, ldb, c.beta, got, ldc)
 			same(t, want, got, "%s, %d threads: %+v", s, threads, c)
@@ -160,8 +160,8 @@ func TestSgemmEqualsSpecification(t *testing.T) {
 	}
 }
 
-// Every combination of transposes, scalars and data on shapes that meet all
-// blocks and remainders.
+// Every combination of transposes, scalars and data, on shapes that reach all blocks and
+// remainders.
 func TestSgemmCombinations(t *testing.T) {
 	r := random(2)
 	for _, shape := range [][3]int{{13, 33, 9}, {1, 10, 70}, {64, 10, 30}, {29, 7, 300}, {345, 35, 5}, {5, 400, 11}} {
@@ -186,7 +186,7 @@ func TestSgemmBlocks(t *testing.T) {
 	}
 }
 
-// Few rows or few columns, or few columns beyond whole panels.
+// Few rows or few columns, or few columns after whole panels.
 func TestSgemmFew(t *testing.T) {
 	r := random(14)
 	many := []int{1, 2, 5, 7, 8, 9, 16, 20, 25, 31, 33, 39, 40, 47, 63, 66, 71, 97, 131, 200}
@@ -211,19 +211,19 @@ func TestSgemmFew(t *testing.T) {
 			gemmCase{transposes[i&1], transposes[i>>1], 34 + rest, 32 + rest, 19 + rest, 1, float32(rest % 2), i & 1, i}.check(t, &r)
 		}
 	}
-	// Few columns beyond 8 and 16, along a B whose columns are contiguous.
+	// Few columns after 8 and 16, for a B whose columns are contiguous.
 	for n := 4; n < 16; n++ {
 		gemmCase{blas.NoTrans, blas.Trans, 19, n, 37 + n, 1, float32(n & 1), n & 2, n % kinds}.check(t, &r)
 		gemmCase{blas.NoTrans, blas.Trans, 19, 32 + n, 21 + n, 1, 0, n & 2, n % kinds}.check(t, &r)
 	}
-	// More than a tile, and longer than the room for copies of columns.
+	// More than a tile, and longer than the buffer for copies of columns.
 	for i := range 4 {
 		gemmCase{transposes[i&1], transposes[i>>1], tileCols(3) + 11, 3, 9, 1, float32(i & 1), 0, 0}.check(t, &r)
 		gemmCase{transposes[i&1], transposes[i>>1], 2, 9, mostDots + 1, 1, 0, 0, 0}.check(t, &r)
 	}
 }
 
-// Rows that meet in the cache are copied apart, whatever remains of blocks.
+// Rows that conflict in the cache are copied, for any remainder of a block.
 func TestSgemmConflictingStrides(t *testing.T) {
 	r := random(9)
 	for rows := 15; rows < 45; rows++ {
@@ -233,7 +233,7 @@ func TestSgemmConflictingStrides(t *testing.T) {
 	}
 }
 
-// The bound of the package comment.
+// The error is within the bound of the package comment.
 func TestSgemmError(t *testing.T) {
 	const m, n, k = 9, 35, 700
 	r := random(8)
@@ -254,7 +254,7 @@ func TestSgemmError(t *testing.T) {
 	}
 }
 
-// With β = 0 C is not read, with α = 0 neither A nor B.
+// With β = 0 C is not read, and with α = 0 neither A nor B is read.
 func TestSgemmDoesNotRead(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, s := range isa.Available() {

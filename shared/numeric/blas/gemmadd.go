@@ -9,13 +9,14 @@ import (
 	loops "tributary/shared/numeric/internal/vector"
 )
 
-// GemmAdd is C ← C + α·op(A)·op(B), one product and one sum of matrices: the
-// product is a chain from +0, as [Implementation.Sgemm] with β = 0 stores it, and
-// each of its elements is added to C's with one rounding. It is the node of a
-// tree of gradients, left + right, where right is this product; Sgemm with β = 1
-// is another sum, because its chains start from C.
+// GemmAdd computes C ← C + α·op(A)·op(B) as one product and one sum of matrices. The
+// product is a chain from +0, as [Implementation.Sgemm] with β = 0 stores it. Each of its
+// elements is added to that of C with one rounding. GemmAdd computes left + right at a node
+// of a tree of gradients, where right is this product. Sgemm with β = 1 is a different sum,
+// because its chains start from C.
 //
-// It runs on the Implementation that blas32 has, or else on the zero one.
+// It uses the Implementation that is installed in blas32, or the zero Implementation if
+// another one is installed.
 func GemmAdd(tA, tB blas.Transpose, alpha float32, a, b, c blas32.General) {
 	m, k := stored(tA, a.Rows, a.Cols)
 	_, n := stored(tB, b.Rows, b.Cols)
@@ -23,7 +24,7 @@ func GemmAdd(tA, tB blas.Transpose, alpha float32, a, b, c blas32.General) {
 	im.SgemmAdd(tA, tB, m, n, k, alpha, a.Data, a.Stride, b.Data, b.Stride, c.Data, c.Stride)
 }
 
-// SgemmAdd is C ← C + α·op(A)·op(B) as [GemmAdd] says; the arguments are Sgemm's.
+// SgemmAdd computes C ← C + α·op(A)·op(B) as [GemmAdd] does. The arguments are Sgemm's.
 func (im Implementation) SgemmAdd(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	checkGemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
 	if m == 0 || n == 0 {
@@ -39,7 +40,7 @@ func (im Implementation) SgemmAdd(tA, tB blas.Transpose, m, n, k int, alpha floa
 	p.cut(im.kernels(), im.Threads)
 }
 
-// addZero is C [m, n] ← C + 0: the sum of C and of empty chains.
+// addZero computes C [m, n] ← C + 0, the sum of C and of empty chains.
 func addZero(c matrix, m, n int) {
 	for i := range m {
 		row := c.v[i*c.rs : i*c.rs+n]
@@ -49,14 +50,15 @@ func addZero(c matrix, m, n int) {
 	}
 }
 
-// A block of a product that is added: B is packed once for so many rows.
+// The block size of a product that is added. B is packed once for sumRows rows.
 const (
 	sumRows = 4 * mc
 	sumCols = nc / 2
 )
 
-// runAside computes p, which adds to C, for any k: a block of the product is
-// carried from one kc of the chain to the next in the workspace, then added.
+// runAside computes p, which adds to C, for any k. It computes one block of the product at
+// a time in the workspace, from one kc of the chain to the next, and then adds the block to
+// C.
 func (p *product) runAside(s *kernel.Set, w *workspace) {
 	if w.sum == nil {
 		w.sum = aligned(sumRows * sumCols)
@@ -73,7 +75,7 @@ func (p *product) runAside(s *kernel.Set, w *workspace) {
 	}
 }
 
-// add is C [m, n] ← C + T; T's rows are contiguous.
+// add computes C [m, n] ← C + T. The rows of T are contiguous.
 func add(s *kernel.Set, c, t matrix, m, n int) {
 	k := loops.Of(s.Name)
 	for i := range m {

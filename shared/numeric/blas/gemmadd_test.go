@@ -12,7 +12,7 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// naiveAdd is the specification of GemmAdd: the product by itself, then a sum.
+// naiveAdd implements the specification of GemmAdd: first the product, then a sum.
 func naiveAdd(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	t := make([]float32, m*n)
 	naive(tA, tB, m, n, k, alpha, a, lda, b, ldb, 0, t, n)
@@ -23,7 +23,7 @@ func naiveAdd(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, ld
 	}
 }
 
-// checkAdd is check for GemmAdd; β means nothing.
+// checkAdd is check for GemmAdd; β has no meaning.
 func (c gemmCase) checkAdd(t testing.TB, r *random) {
 	t.Helper()
 	ra, ca := stored(c.tA, c.m, c.k)

@@ -10,9 +10,9 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// BenchmarkGemmTree reports GFLOP/s of dW [out, in] as a sum over leaves, beside
-// Sgemm of the same shape in one chain: layers of networks whose rows are samples,
-// and leaves as deep as tokens or pixels make them.
+// BenchmarkGemmTree reports GFLOP/s of dW [out, in] as a sum over leaves, and of Sgemm of
+// the same shape in one chain. It measures layers of networks whose rows are samples, and
+// leaves as deep as tokens or pixels make them.
 func BenchmarkGemmTree(b *testing.B) {
 	r := random(14)
 	for _, s := range [][4]int{
@@ -29,7 +29,7 @@ func BenchmarkGemmTree(b *testing.B) {
 		for i := range bounds {
 			bounds[i] = i * s[3]
 		}
-		stride := (k+15)/16*16 | 16 // conflicts in no cache, as in package model
+		stride := (k+15)/16*16 | 16 // does not conflict in a cache, as in package executor
 		x, y, z := r.floats(m*stride, 0), r.floats(k*n, 0), make([]float32, m*n)
 		a, c := blas32.General{Rows: m, Cols: k, Stride: stride, Data: x}, blas32.General{Rows: m, Cols: n, Stride: n, Data: z}
 		var t Tree

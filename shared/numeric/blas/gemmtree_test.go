@@ -14,7 +14,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// naiveTree is the specification of GemmTree: products by leaf, added node by node.
+// naiveTree implements the specification of GemmTree: products leaf by leaf, added node by
+// node.
 func naiveTree(bounds []int, lo, hi, m, n int, a, b []float32) []float32 {
 	k := bounds[len(bounds)-1]
 	c := make([]float32, m*n)
@@ -33,7 +34,7 @@ func naiveTree(bounds []int, lo, hi, m, n int, a, b []float32) []float32 {
 	return c
 }
 
-// on runs do with blas32 on every instruction set.
+// on runs do with every instruction set installed in blas32.
 func on(t testing.TB, do func(set isa.Set)) {
 	t.Helper()
 	defer blas32.Use(Implementation{})
@@ -64,7 +65,7 @@ func TestGemmTreeIsTheSumOverTheTree(t *testing.T) {
 	checkTree(t, &r, 2*treeRows+1, 33, []int{0, 1, 1, 2, 2, 5}, 1)
 }
 
-// treeLengths are lengths of leaves around the parts that a chain is cut into.
+// treeLengths are lengths of leaves near the length of the parts of a chain.
 var treeLengths = []int{0, 1, 2, 63, treeDepth - 1, treeDepth, treeDepth + 1, 2*treeDepth - 1, 2 * treeDepth, 2*treeDepth + 1, 9*treeDepth + 5}
 
 func TestGemmTreeOfDeepLeaves(t *testing.T) {
@@ -80,8 +81,8 @@ func TestGemmTreeOfDeepLeaves(t *testing.T) {
 		}
 		checkTree(t, &r, 1+r.intn(19), 1+r.intn(11)*(1+r.intn(4)), bounds, round%kinds)
 	}
-	// Leaves of one part and of several at every place of the tree, more rows than
-	// are taken at a time.
+	// Leaves of one part and of several parts at every place of the tree, with more rows
+	// than treeRows.
 	for i := range 5 {
 		bounds := []int{0}
 		for j := range 5 {
@@ -95,7 +96,7 @@ func TestGemmTreeOfDeepLeaves(t *testing.T) {
 	}
 }
 
-// Every number of leaves up to 33, every width of a panel.
+// Every number of leaves up to 33, and every width of a panel.
 func TestGemmTreeOfEveryShape(t *testing.T) {
 	r := random(35)
 	for i := 1; i <= 33; i++ {
@@ -146,7 +147,7 @@ func FuzzGemmTree(f *testing.F) {
 	})
 }
 
-// checkTree holds GemmTree, in up to three goroutines, against its specification.
+// checkTree compares GemmTree, in up to three goroutines, with its specification.
 func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 	t.Helper()
 	spaces := make([]Space, 1+r.intn(3))
@@ -166,7 +167,7 @@ func checkTree(t *testing.T, r *random, m, n int, bounds []int, kind int) {
 		tr.Reset(bounds)
 		c := r.floats(m*ldc, 3)
 		before := append([]float32(nil), c...)
-		// In two parts of columns, of rows too.
+		// In two parts of columns, and in parts of rows too.
 		part := func(space *Space, i, iEnd, j, jEnd int) {
 			if i < iEnd && j < jEnd {
 				GemmTree(space, &tr, j, blas32.General{Rows: iEnd - i, Cols: k, Stride: max(1, stride), Data: wide[i*stride:]}, &p,
@@ -234,7 +235,7 @@ func split(v []float32, m, n int) [][]float32 {
 	return rows
 }
 
-// turned is v [m, n] transposed.
+// turned returns v [m, n] transposed.
 func turned(v []float32, m, n int) []float32 {
 	out := make([]float32, len(v))
 	for i := range m {
@@ -291,7 +292,7 @@ func TestPanelsHoldAMatrix(t *testing.T) {
 	}
 }
 
-// A leaf that is computed in slices has the bits of one that is computed at once.
+// A leaf that is computed in slices has the same bits as one that is computed at once.
 func TestALeafContinues(t *testing.T) {
 	on(t, func(set isa.Set) {
 		r := random(77)

@@ -5,15 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// patience is how often a goroutine yields in vain, some 100 ns each, before it
-// stops looking: waking one that sleeps takes some 40 µs.
+// patience is how many times a goroutine yields without finding a job, about 100 ns each,
+// before it stops checking. Waking a sleeping goroutine takes about 40 µs.
 const patience = 500
 
-// crew is goroutines that look for another job for a while after their last, then
-// end. None is kept, so none leaks.
+// crew is a set of goroutines that run jobs. After a job, a goroutine checks for another
+// one for a while, then ends. No goroutine stays, so none leaks.
 //
-// Invariant: as many look as are waiting and as there are offers. Whoever offers a
-// job takes one from waiting first, so that every offer is found.
+// Invariant: the number of goroutines that are checking equals waiting plus the number of
+// offers. A caller that offers a job first takes one from waiting, so some goroutine finds
+// every offer.
 type crew struct {
 	waiting atomic.Int32
 	offers  [8]atomic.Pointer[job]
@@ -21,7 +22,7 @@ type crew struct {
 
 var helpers crew
 
-// start has j done by a goroutine that looks for a job, or by a new one.
+// start gives j to a goroutine that is checking for a job, or starts a new goroutine.
 func (c *crew) start(j *job) {
 	if c.claim() {
 		for i := range c.offers {
@@ -34,7 +35,7 @@ func (c *crew) start(j *job) {
 	go j.do()
 }
 
-// claim takes one from waiting; false where none is.
+// claim takes one from waiting. It returns false if waiting is 0.
 func (c *crew) claim() bool {
 	for {
 		n := c.waiting.Load()
@@ -47,7 +48,7 @@ func (c *crew) claim() bool {
 	}
 }
 
-// withdraw reports whether j was on offer, which it is no longer.
+// withdraw removes the offer of j. It returns false if j was not on offer.
 func (c *crew) withdraw(j *job) bool {
 	for i := range c.offers {
 		if c.offers[i].CompareAndSwap(j, nil) {
@@ -58,7 +59,7 @@ func (c *crew) withdraw(j *job) bool {
 	return false
 }
 
-// work does j, and what is offered until nothing has been for a while.
+// work runs j, and then further jobs until none was offered for a while.
 func (c *crew) work(j *job) {
 	for j != nil {
 		j.run()
@@ -66,7 +67,7 @@ func (c *crew) work(j *job) {
 	}
 }
 
-// look returns a job on offer, or nil when there was none for a while.
+// look returns an offered job, or nil if there was none for a while.
 func (c *crew) look() *job {
 	c.waiting.Add(1)
 	for yields := 0; ; yields++ {

@@ -10,17 +10,15 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// Implementation is gonum's own BLAS with the specified operations in place of
-// its. The zero value runs on the instruction set of the process, in the calling
-// goroutine.
+// Implementation is gonum's BLAS with the specified operations in place of gonum's. The
+// zero value uses the instruction set of the process and the calling goroutine.
 type Implementation struct {
 	gonum.Implementation
 
-	// Set is the instruction set; "" is [isa.Chosen]. One that the CPU has not is
-	// the caller's fault.
+	// Set is the instruction set; "" means [isa.Chosen]. The caller must not choose a set
+	// that the CPU does not have.
 	Set isa.Set
-	// Threads is the number of goroutines that a large product may be cut among;
-	// 0 is 1.
+	// Threads is the largest number of goroutines that compute a large product; 0 means 1.
 	Threads int
 }
 
@@ -50,7 +48,7 @@ func (im Implementation) loops() *loops.Kernels {
 // Name returns the instruction set that products run on.
 func (im Implementation) Name() string { return string(im.kernels().Name) }
 
-// Sgemm is C ← α·op(A)·op(B) + β·C as the package comment specifies it.
+// Sgemm computes C ← α·op(A)·op(B) + β·C as the package comment specifies.
 func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(tA, tB, m, n, k, a, lda, b, ldb, c, ldc)
 	if m == 0 || n == 0 {
@@ -72,8 +70,9 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 	p.cut(im.kernels(), im.Threads)
 }
 
-// set makes p C ← chain over α·op(A) and op(B), from +0. It assigns field by field:
-// a struct that is copied just after its parts were written waits for them.
+// set sets p to the product C ← chain over α·op(A) and op(B), from +0. It assigns field by
+// field, because copying a struct just after its parts were written makes the CPU wait for
+// them.
 func (p *product) set(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	p.m, p.n, p.k, p.alpha, p.beta = m, n, k, alpha, 1
 	p.a.v, p.a.rs, p.a.cs = a, lda, 1

@@ -7,8 +7,8 @@ import (
 	"tributary/shared/numeric/internal/kernel"
 )
 
-// workspace is the buffers of one goroutine. What they hold between products
-// enters no result.
+// workspace holds the buffers of one goroutine. No result depends on their contents between
+// products.
 type workspace struct {
 	a, b, tile []float32
 	sum        []float32  // a block of a product that is added to C; nil until needed
@@ -17,38 +17,39 @@ type workspace struct {
 	x, y       []float32  // vectors with increments, made contiguous
 }
 
-// widest is the most columns of any kernel's panel.
+// widest is the largest number of columns of any kernel's panel.
 const widest = 32
 
 var workspaces = sync.Pool{New: func() any {
 	return &workspace{a: aligned((mc + widest) * lda), b: aligned(nc * (kc + 16)), tile: aligned(mc * widest)}
 }}
 
-// aligned returns n zeros that begin on a cache line.
+// aligned returns n zeros that start at a cache line.
 func aligned(n int) []float32 {
 	b := make([]float32, n+15)
 	skip := -(uintptr(unsafe.Pointer(&b[0])) / 4) % 16
 	return b[skip : skip+uintptr(n)]
 }
 
-// packedA is a block of A as kernels take it: strides are in bytes.
+// packedA is a block of A in the form that kernels read. Strides are in bytes.
 type packedA struct {
 	p          *float32
 	rs, cs, ps int
 }
 
-// packedB is a block of B as kernels take it: panel i begins at p[i·ps], and rs
-// elements lie between its rows.
+// packedB is a block of B in the form that kernels read. Panel i starts at p[i·ps]; its
+// rows are rs elements apart.
 type packedB struct {
 	p      []float32
 	rs, ps int
 }
 
-// lda is from row to row of a packed A whose rows are contiguous: no power of two.
+// lda is the distance of the rows of a packed A whose rows are contiguous. It is not a
+// power of two.
 const lda = kc + 16
 
-// packA copies α·a [m, k]: rows as they are, or, where the columns are
-// contiguous, blocks of MR rows one after the other.
+// packA copies α·a [m, k]. If the rows are contiguous, it copies them as rows. If the
+// columns are contiguous, it copies blocks of MR rows, one after the other.
 func (w *workspace) packA(s *kernel.Set, a matrix, alpha float32, m, k int) packedA {
 	if a.cs == 1 {
 		for i := range m {
@@ -59,13 +60,14 @@ func (w *workspace) packA(s *kernel.Set, a matrix, alpha float32, m, k int) pack
 	return packedA{&w.a[0], 4, 4 * s.MR, 4 * s.MR * w.packBlocks(s, a, alpha, m, k)}
 }
 
-// packBlocks copies α·a [m, k], columns contiguous, into blocks of MR rows and
-// returns how many columns lie from block to block: k, and one to keep blocks
-// from meeting in the cache.
+// packBlocks copies α·a [m, k], whose columns are contiguous, into blocks of MR rows. It
+// returns the distance of blocks in columns: k + 1, so that blocks do not conflict in the
+// cache.
 func (w *workspace) packBlocks(s *kernel.Set, a matrix, alpha float32, m, k int) int {
 	from, ps := 0, (k+1)*s.MR
-	// What is copied beyond MR rows is copied over by the next column, or lies in
-	// the column between blocks; the last rows of all may have nothing beyond.
+	// CopyA may write beyond MR rows. The next column overwrites that, or it is in the
+	// unused column between blocks. The last rows are excluded, because the memory may end
+	// after them.
 	if full := (m - 1) / s.MR; s.CopyA != nil && alpha == 1 && full > 0 && m-full*s.MR >= 2 {
 		s.CopyA(k, full, &a.v[0], 4*a.cs, 4*s.MR, &w.a[0], 4*s.MR, 4*ps)
 		from = full * s.MR
@@ -79,7 +81,7 @@ func (w *workspace) packBlocks(s *kernel.Set, a matrix, alpha float32, m, k int)
 	return k + 1
 }
 
-// scaled is dst = scale·src.
+// scaled computes dst = scale·src.
 func scaled(dst, src []float32, scale float32) {
 	if scale == 1 {
 		copy(dst, src)
@@ -90,14 +92,14 @@ func scaled(dst, src []float32, scale float32) {
 	}
 }
 
-// packB copies β·b [k, n] into panels of NR columns, or into one of half as many
-// where that holds them; what lies beyond n is anything.
+// packB copies β·b [k, n] into panels of NR columns, or into one panel of NR/2 columns if n
+// is at most that. Contents beyond n are undefined.
 func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packedB {
 	nr := s.NR
 	if 2*n <= nr {
 		nr /= 2
 	}
-	out := packedB{w.b, nr, k*nr + 16} // 16: panels must not meet in the cache
+	out := packedB{w.b, nr, k*nr + 16} // 16: so that panels do not conflict in the cache
 	full := n / s.NR * s.NR
 	if b.cs == 1 {
 		copyPanels(s, w.b, out.ps, b, k, full)
@@ -119,8 +121,8 @@ func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packe
 	return out
 }
 
-// copyPanels copies b [k, n] into panels of NR columns, ps from one to the next;
-// n is a multiple of NR.
+// copyPanels copies b [k, n] into panels of NR columns that are ps apart. n is a multiple
+// of NR.
 func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
 	if n == 0 {
 		return
@@ -137,10 +139,9 @@ func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
 	}
 }
 
-// copyPart copies b [k, width] into rows of nr; what comes beyond width is
-// whatever lies there, or nothing.
+// copyPart copies b [k, width] into rows of nr. Contents beyond width are undefined.
 func copyPart(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
-	whole := 0 // rows with NR elements to read
+	whole := 0 // rows from which NR elements can be read
 	if s.CopyB != nil && nr == s.NR && len(b.v) >= nr {
 		whole = min(k, (len(b.v)-nr)/b.rs+1)
 		s.CopyB(whole, 1, &b.v[0], 4*b.rs, 0, &dst[0], 4*nr, 0)
@@ -150,8 +151,9 @@ func copyPart(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
 	}
 }
 
-// turn is dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. The last blocks of
-// 16 × 16 or 8 × 8 begin early, so that they end in time.
+// turn computes dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. It works in blocks of
+// 16 × 16 or 8 × 8. The last block overlaps the one before it, so that it does not go
+// beyond the end.
 func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 	f, size := s.Turn, 16
 	if f == nil || m < 16 || n < 16 {
@@ -174,8 +176,8 @@ func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 	}
 }
 
-// turnFew is turn for 4 to 15 rows and at least 4 columns, and a dst with room for
-// 16 elements in every row.
+// turnFew is turn for 4 to 15 rows and at least 4 columns. Every row of dst must have room
+// for 16 elements.
 func turnFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 	s.TurnFew(n/4, m, &src[0], 4*lds, &dst[0], 4*ldd)
 	if n%4 != 0 {
@@ -183,7 +185,7 @@ func turnFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int
 	}
 }
 
-// gather copies c [m, width] into rows of NR of tile.
+// gather copies c [m, width] into the rows of tile, which are NR apart.
 func gather(s *kernel.Set, tile []float32, c matrix, m, width int) {
 	if c.cs != 1 {
 		turn(s, tile, s.NR, c.v, c.cs, width, m)
@@ -194,7 +196,7 @@ func gather(s *kernel.Set, tile []float32, c matrix, m, width int) {
 	}
 }
 
-// scatter is gather's opposite.
+// scatter copies the rows of tile back to c [m, width].
 func scatter(s *kernel.Set, c matrix, tile []float32, m, width int) {
 	if c.cs != 1 {
 		turn(s, c.v, c.cs, tile, s.NR, m, width)

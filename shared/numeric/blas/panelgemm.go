@@ -7,20 +7,20 @@ import (
 	"tributary/shared/numeric/internal/kernel"
 )
 
-// A block of A, rows × depth of the chain, stays in the second-level cache while
-// all panels of B pass by. Transposed, its elements come from as many pages as it
-// is deep, so it is flat.
+// The sizes of a block of A, in rows and in depth of the chain. The block stays in the
+// second-level cache while all panels of B are read. If A is transposed, each step of depth
+// is on another page, so the block is less deep.
 const (
 	blockRows   = 336
 	blockDepth  = 512
 	turnedRows  = 672
 	turnedDepth = 128
 
-	blockStride = blockDepth + 16 // from row to row of a packed block: no power of two
+	blockStride = blockDepth + 16 // from row to row of a packed block; not a power of two
 )
 
-// RowsAtOnce is how many rows of C = op(A)·B are best computed by a call of
-// [GemmPanels]: what is done to them next finds them in the cache.
+// RowsAtOnce returns how many rows of C = op(A)·B one call of [GemmPanels] should compute.
+// The next operation on these rows then finds them in the cache.
 func RowsAtOnce(tA blas.Transpose) int {
 	if tA == blas.NoTrans {
 		return blockRows
@@ -28,12 +28,12 @@ func RowsAtOnce(tA blas.Transpose) int {
 	return turnedRows
 }
 
-// Space is the buffers of one goroutine for products of panels; the zero value has
-// none yet. What they hold enters no result.
+// Space holds the buffers of one goroutine for products of panels. The zero value has no
+// buffers yet. No result depends on their contents.
 type Space struct{ w workspace }
 
-// GemmPanels is rows lo to hi of C = op(A)·B, each element the chain from +0 as
-// Sgemm with α = 1 and β = 0 has it.
+// GemmPanels computes rows lo to hi of C = op(A)·B. Each element is the chain from +0, like
+// Sgemm with α = 1 and β = 0.
 func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
 	s, view, most := b.s, matrix{a.Data, a.Stride, 1}, blockDepth
 	if tA != blas.NoTrans {
@@ -68,20 +68,20 @@ func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b
 	}
 }
 
-// even returns the length of the parts of at most most that a length is cut into,
-// all but the last as long as that.
+// even returns the size of the parts of a length. It is at most most; all parts except the
+// last have this size.
 func even(length, most int) int {
 	parts := max(1, (length+most-1)/most)
 	return max(1, (length+parts-1)/parts)
 }
 
-// manyPanels is how many panels of B make it worth to pack A when its rows are not
+// manyPanels is the number of panels of B above which A is packed if its rows are not
 // contiguous.
 const manyPanels = 3
 
-// blockOfA returns a [m, k] as kernels take it: where it lies, or packed when it
-// is read for several panels and would meet itself in the cache or in the list of
-// pages.
+// blockOfA returns a [m, k] in the form that kernels read. It packs a if several panels
+// read it and its rows would conflict in the cache or in the TLB. Otherwise it returns a in
+// its own memory.
 func (w *workspace) blockOfA(s *kernel.Set, a matrix, m, k, panels int) packedA {
 	if panels == 1 || !a.conflicting() && (a.cs == 1 || panels <= manyPanels) {
 		return packedA{&a.v[0], 4 * a.rs, 4 * a.cs, 4 * s.MR * a.rs}

@@ -6,12 +6,12 @@ import (
 	"tributary/shared/numeric/internal/kernel"
 )
 
-// Panels is a matrix [Rows, Cols] that lies as kernels take it, in panels of so
-// many columns: a product of panels needs no packing. The columns of the last
-// panel that are beyond Cols hold anything, and nothing depends on them.
+// Panels is a matrix [Rows, Cols] in the memory layout that kernels read: panels of a fixed
+// number of columns. A product of panels needs no packing. The last panel may have columns
+// beyond Cols; their contents are undefined, and no result depends on them.
 //
-// A panel is contiguous, so elementwise operations apply to it as it is, as long
-// as all their operands are panels of one shape.
+// A panel is contiguous. An elementwise operation can therefore be applied to whole panels
+// if all operands are panels of the same shape.
 type Panels struct {
 	Rows, Cols int
 
@@ -21,22 +21,22 @@ type Panels struct {
 	ps   int
 }
 
-// installed returns the kernels of the Implementation that blas32 has, or else
-// of the zero one.
+// installed returns the kernels of the Implementation that is installed in blas32, or those
+// of the zero Implementation if another one is installed.
 func installed() *kernel.Set {
 	im, _ := blas32.Implementation().(Implementation)
 	return im.kernels()
 }
 
-// Reset makes p a matrix [rows, cols] of anything. It allocates when p has never
-// been as large.
+// Reset makes p a matrix [rows, cols] with undefined contents. It allocates only if p was
+// never as large.
 func (p *Panels) Reset(rows, cols int) {
 	s := installed()
 	p.reset(s, rows, cols, s.NR)
 }
 
-// ResetNarrow is Reset for a matrix that is no B of [GemmTree]: of few columns, each is a
-// panel.
+// ResetNarrow is Reset for a matrix that is not the B of [GemmTree]. If it has few columns,
+// each column is a panel.
 func (p *Panels) ResetNarrow(rows, cols int) {
 	s := installed()
 	if 2*cols < s.NR {
@@ -46,16 +46,16 @@ func (p *Panels) ResetNarrow(rows, cols int) {
 	p.reset(s, rows, cols, s.NR)
 }
 
-// ResetLike makes p one panel of rows, as wide as those of q.
+// ResetLike makes p a single panel with the given rows, as wide as the panels of q.
 func (p *Panels) ResetLike(q *Panels, rows int) { p.reset(q.s, rows, q.nr, q.nr) }
 
-// Width is the number of columns that a panel has room for.
+// Width returns the number of columns of a full panel.
 func (p *Panels) Width() int { return p.nr }
 
 func (p *Panels) reset(s *kernel.Set, rows, cols, nr int) {
 	p.s, p.nr = s, nr
 	p.Rows, p.Cols = rows, cols
-	// A cache line more than a panel has, so that panels do not meet in the cache.
+	// One more cache line than a panel has, so that panels do not conflict in the cache.
 	p.ps = rows*nr + 16
 	if need := p.Len() * p.ps; cap(p.data) < need {
 		p.data = aligned(need)
@@ -64,12 +64,12 @@ func (p *Panels) reset(s *kernel.Set, rows, cols, nr int) {
 	}
 }
 
-// PanelFloats is about the floats of a matrix that is Reset, with the widest kernels.
+// PanelFloats estimates the floats of a matrix after Reset, with the widest kernels.
 func PanelFloats(rows, cols int) int64 {
 	return int64((cols+widest-1)/widest) * int64(rows*widest+16)
 }
 
-// NarrowFloats is PanelFloats of a matrix that is ResetNarrow.
+// NarrowFloats is PanelFloats for a matrix after ResetNarrow.
 func NarrowFloats(rows, cols int) int64 {
 	if 2*cols < widest {
 		return int64((rows + 16) * cols)
@@ -77,15 +77,15 @@ func NarrowFloats(rows, cols int) int64 {
 	return PanelFloats(rows, cols)
 }
 
-// Len is the number of panels.
+// Len returns the number of panels.
 func (p *Panels) Len() int { return (p.Cols + p.nr - 1) / p.nr }
 
-// Panel returns rows lo to hi of panel i, columns beyond Cols included.
+// Panel returns rows lo to hi of panel i, including columns beyond Cols.
 func (p *Panels) Panel(i, lo, hi int) []float32 {
 	return p.data[i*p.ps+lo*p.nr : i*p.ps+hi*p.nr]
 }
 
-// width is the number of columns of panel i.
+// width returns the number of columns of panel i that are below Cols.
 func (p *Panels) width(i int) int { return min(p.nr, p.Cols-i*p.nr) }
 
 // Fill sets all elements to v.
@@ -114,8 +114,8 @@ func (p *Panels) Spread(v []float32) {
 	}
 }
 
-// rowPanels is how many panels a few rows are copied to at a time: more would lie
-// in more pages than a core finds at once.
+// rowPanels is how many panels a few rows are copied to at a time. More panels would need
+// more pages than a core's TLB holds.
 const rowPanels = 16
 
 // SetRows sets rows to, to + 1, … to the rows v [Cols].
@@ -140,7 +140,7 @@ func (p *Panels) SetRows(to int, v [][]float32) {
 	}
 }
 
-// Turn makes p [t.Cols, Cols] the transpose of rows from, from + 1, … of t.
+// Turn sets p [t.Cols, Cols] to the transpose of rows from, from + 1, … of t.
 func (p *Panels) Turn(t *Panels, from int) {
 	for i := range p.Len() {
 		for b := range t.Len() {
@@ -158,7 +158,7 @@ func (p *Panels) SetTurned(to int, t *Panels) {
 	}
 }
 
-// SetColumns sets the columns to v, each [Rows]; rows is a buffer.
+// SetColumns sets the columns of p to v, each [Rows]. rows is a buffer.
 func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
 	if p.nr == p.s.NR {
 		rows.Reset(len(v), p.Rows)
@@ -197,8 +197,8 @@ func (p *Panels) TurnFrom(v []float32) {
 	}
 }
 
-// CopyTo copies p to the columns of v from column to on. What it writes beyond
-// Cols stays below the next multiple of 16 columns.
+// CopyTo copies p to the columns to, to + 1, … of v. It may write beyond Cols, up to the
+// next multiple of 16 columns.
 func (p *Panels) CopyTo(v blas32.General, to int) {
 	nr := p.nr
 	for i := range p.Len() {

@@ -8,11 +8,11 @@ import (
 	"tributary/shared/numeric/internal/kernel"
 )
 
-// least is the number of multiply-adds that are worth a goroutine: some 20 µs.
+// least is the number of multiply-adds that are worth starting a goroutine: about 20 µs.
 const least = 1 << 20
 
-// job is one goroutine's part of a product. Jobs are used again, function value
-// and all, so that starting one allocates nothing.
+// job is the part of a product that one goroutine computes. Jobs are reused, including the
+// function value, so that starting one allocates nothing.
 type job struct {
 	p    product
 	s    *kernel.Set
@@ -26,8 +26,8 @@ var jobs = sync.Pool{New: func() any {
 	return j
 }}
 
-// run does j, which then belongs to the goroutine that waits for its team. That
-// goroutine gets a panic of the job.
+// run runs j. Afterwards j belongs to the goroutine that waits for its team. If the job
+// panics, that goroutine panics with the same value.
 func (j *job) run() {
 	t := j.team
 	defer func() {
@@ -41,7 +41,7 @@ func (j *job) run() {
 	j.p.alone(j.s)
 }
 
-// team is the jobs of one product.
+// team holds the jobs of one product.
 type team struct {
 	jobs   []*job
 	left   atomic.Int32 // jobs that are not done
@@ -49,7 +49,7 @@ type team struct {
 	failed atomic.Pointer[any] // the first panic of a job
 }
 
-// wait returns when all jobs are done: those that nobody has begun it does itself.
+// wait returns when all jobs are done. It runs the jobs that no goroutine has started.
 func (t *team) wait() {
 	for _, j := range t.jobs {
 		if helpers.withdraw(j) {
@@ -67,7 +67,7 @@ func (t *team) wait() {
 
 var teams = sync.Pool{New: func() any { return new(team) }}
 
-// alone computes p in this goroutine.
+// alone computes p in the calling goroutine.
 func (p *product) alone(s *kernel.Set) {
 	if p.tiny(s) {
 		p.panelsOfRows(s)
@@ -78,8 +78,8 @@ func (p *product) alone(s *kernel.Set) {
 	workspaces.Put(w)
 }
 
-// cut computes p in at most n goroutines, each a band of the rows or columns of
-// C. Elements are chains of their own, so the cut shows in no bit.
+// cut computes p in at most n goroutines. Each computes a band of the rows or columns of C.
+// Every element is its own chain, so the bands change no bit.
 func (p *product) cut(s *kernel.Set, n int) {
 	if n < 2 {
 		p.alone(s)
@@ -123,14 +123,14 @@ func (p *product) cut(s *kernel.Set, n int) {
 	}
 }
 
-// bound is where part i of n of a length begins, in whole grains.
+// bound returns where part i of n of a length begins, in whole grains.
 func bound(length, grain, i, n int) int {
 	grains := (length + grain - 1) / grain
 	return min(length, grains*i/n*grain)
 }
 
-// band returns rows lo to hi of p where it has more rows than columns, else
-// columns lo to hi.
+// band returns rows lo to hi of p if p has more rows than columns, otherwise columns lo to
+// hi.
 func (p *product) band(lo, hi int) product {
 	q := *p
 	if p.m > p.n {

@@ -8,15 +8,15 @@ import (
 	"gonum.org/v1/gonum/blas"
 )
 
-// Bands of rows and of columns, worth a goroutine each.
+// Bands of rows and of columns, each large enough for a goroutine.
 func TestThreads(t *testing.T) {
 	r := random(4)
 	gemmCase{blas.NoTrans, blas.Trans, 160, 70, 201, 1, 1, 0, 0}.check(t, &r)
 	gemmCase{blas.Trans, blas.NoTrans, 45, 230, 211, 1, 0, 1, 1}.check(t, &r)
 }
 
-// Many products at once hand each other their helpers, more offers than there is
-// room for included, and no helper stays.
+// Many products at the same time share their helpers, with more offers than there is room
+// for. No helper stays.
 func TestHelpersAreShared(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	const m, n, k = 240, 64, 512

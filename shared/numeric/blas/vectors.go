@@ -8,7 +8,7 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// Sgemv is y ← α·op(A)·x + β·y as the package comment specifies it.
+// Sgemv computes y ← α·op(A)·x + β·y as the package comment specifies.
 func (im Implementation) Sgemv(tA blas.Transpose, m, n int, alpha float32, a []float32, lda int, x []float32, incX int, beta float32, y []float32, incY int) {
 	checkTranspose(tA)
 	checkSize(m, mLT0)
@@ -42,7 +42,7 @@ func (im Implementation) Sgemv(tA blas.Transpose, m, n int, alpha float32, a []f
 	spread(y, out, rows, incY)
 }
 
-// Sger is A ← α·x·yᵀ + A as the package comment specifies it.
+// Sger computes A ← α·x·yᵀ + A as the package comment specifies.
 func (im Implementation) Sger(m, n int, alpha float32, x []float32, incX int, y []float32, incY int, a []float32, lda int) {
 	checkSize(m, mLT0)
 	checkSize(n, nLT0)
@@ -63,7 +63,7 @@ func (im Implementation) Sger(m, n int, alpha float32, x []float32, incX int, y 
 	p.run(im.kernels(), w)
 }
 
-// Saxpy is y ← α·x + y as the package comment specifies it.
+// Saxpy computes y ← α·x + y as the package comment specifies.
 func (im Implementation) Saxpy(n int, alpha float32, x []float32, incX int, y []float32, incY int) {
 	checkVector(x, n, incX, zeroIncX, shortX)
 	checkVector(y, n, incY, zeroIncY, shortY)
@@ -80,7 +80,7 @@ func (im Implementation) Saxpy(n int, alpha float32, x []float32, incX int, y []
 	spread(y, out, n, incY)
 }
 
-// Sscal is x ← α·x as the package comment specifies it.
+// Sscal computes x ← α·x as the package comment specifies.
 func (im Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
 	if !single(n, x, incX) {
 		return
@@ -99,7 +99,7 @@ func (im Implementation) Sscal(n int, alpha float32, x []float32, incX int) {
 	}
 }
 
-// Sdot returns Σ x·y as the package comment specifies it.
+// Sdot returns Σ x·y as the package comment specifies.
 func (im Implementation) Sdot(n int, x []float32, incX int, y []float32, incY int) float32 {
 	checkVector(x, n, incX, zeroIncX, shortX)
 	checkVector(y, n, incY, zeroIncY, shortY)
@@ -109,7 +109,7 @@ func (im Implementation) Sdot(n int, x []float32, incX int, y []float32, incY in
 	return fma.Canonical(float32(im.loops().Dot(vector(&w.x, x, n, incX), vector(&w.y, y, n, incY))))
 }
 
-// Snrm2 returns √Σ x² as the package comment specifies it.
+// Snrm2 returns √Σ x² as the package comment specifies.
 func (im Implementation) Snrm2(n int, x []float32, incX int) float32 {
 	if !single(n, x, incX) {
 		return 0
@@ -119,7 +119,7 @@ func (im Implementation) Snrm2(n int, x []float32, incX int) float32 {
 	return fma.Canonical(float32(math.Sqrt(im.loops().Squares(vector(&w.x, x, n, incX)))))
 }
 
-// Sasum returns Σ |x| as the package comment specifies it.
+// Sasum returns Σ |x| as the package comment specifies.
 func (im Implementation) Sasum(n int, x []float32, incX int) float32 {
 	if !single(n, x, incX) {
 		return 0
@@ -129,9 +129,8 @@ func (im Implementation) Sasum(n int, x []float32, incX int) float32 {
 	return fma.Canonical(float32(im.loops().AbsSum(vector(&w.x, x, n, incX))))
 }
 
-// single checks the one vector of an operation and reports whether there is
-// something to do: with a negative increment there is not, as in gonum and the
-// reference BLAS.
+// single checks the only vector of an operation and reports whether there is something to
+// do. With a negative increment there is nothing to do, as in gonum and the reference BLAS.
 func single(n int, x []float32, incX int) bool {
 	if incX < 1 {
 		if incX == 0 {
@@ -146,8 +145,8 @@ func single(n int, x []float32, incX int) bool {
 	return n > 0
 }
 
-// vector returns the n elements of v that lie inc apart, v itself when they are
-// contiguous, and else a copy in *buf. With a negative inc the last comes first.
+// vector returns the n elements of v that are inc apart. If they are contiguous, it returns
+// v itself, otherwise a copy in *buf. With a negative inc the last element comes first.
 func vector(buf *[]float32, v []float32, n, inc int) []float32 {
 	if inc == 1 {
 		return v[:n]
@@ -162,7 +161,8 @@ func vector(buf *[]float32, v []float32, n, inc int) []float32 {
 	return out
 }
 
-// spread is the opposite of vector, for what was written to the copy.
+// spread copies the elements that vector copied back to v. It does nothing if vector did
+// not copy.
 func spread(v, from []float32, n, inc int) {
 	if inc == 1 {
 		return
@@ -172,7 +172,7 @@ func spread(v, from []float32, n, inc int) {
 	}
 }
 
-// place is where element i of n lies.
+// place returns the index of element i of n.
 func place(i, n, inc int) int {
 	if inc < 0 {
 		return (i - n + 1) * inc

@@ -117,7 +117,7 @@ func TestSaxpyAndSscalEqualSpecification(t *testing.T) {
 	}
 }
 
-// sum is a reduction as the specification words it.
+// sum is a reduction that follows the specification literally.
 func sum(terms []float64) float64 {
 	var lanes [16]float64
 	for i, v := range terms {

@@ -1,23 +1,23 @@
-// Package fma is the float32 fused multiply-add, x·y + z rounded once, in plain
-// Go and right on every CPU: what the specification of package blas is written
-// in, and what its portable implementation and its tests run on.
+// Package fma is the float32 fused multiply-add, x·y + z rounded once, in plain Go and
+// correct on every CPU. The specification of package blas is written in terms of it, and
+// the portable implementation and the tests use it.
 //
-// It owns no vectors and no order of operations; those are package blas's.
+// It does not own vectors or the order of operations; package blas does.
 //
-// Invariant: the result is that of IEEE 754-2008 fusedMultiplyAdd to nearest,
-// ties to even, subnormal numbers included. Any NaN result has the bits of [NaN].
+// Invariant: the result is that of IEEE 754-2008 fusedMultiplyAdd to nearest, ties to even,
+// including subnormal numbers. Any NaN result has the bits of [NaN].
 package fma
 
 import "math"
 
-// canonical are the bits of the one NaN that specified operations return:
-// quiet, positive, no payload.
+// canonical holds the bits of the only NaN that specified operations return: quiet,
+// positive, no payload.
 const canonical = 0x7fc00000
 
 // NaN returns the canonical NaN.
 func NaN() float32 { return math.Float32frombits(canonical) }
 
-// Canonical returns v, or the canonical NaN for any NaN.
+// Canonical returns v, or the canonical NaN if v is any NaN.
 func Canonical(v float32) float32 {
 	if v != v {
 		return NaN()
@@ -27,17 +27,17 @@ func Canonical(v float32) float32 {
 
 // Float32 returns x·y + z, rounded once.
 //
-// The product of two float32 is exact in float64 (48 of 53 bits, and no
-// exponent of float64 is out of reach). Its sum with z is rounded to odd, after
-// which rounding to float32 is as good as rounding the exact sum, because 53 ≥
-// 24 + 2 (Boldo & Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+// The product of two float32 is exact in float64: it has 48 of 53 bits, and its exponent is
+// always in the range of float64. Its sum with z is rounded to odd. Rounding that to
+// float32 gives the same as rounding the exact sum, because 53 ≥ 24 + 2 (Boldo & Melquiond,
+// "Emulation of FMA and correctly rounded sums", 2008).
 func Float32(x, y, z float32) float32 {
 	return Canonical(float32(Odd(float64(float64(x)*float64(y)), float64(z))))
 }
 
-// Odd returns p + z rounded to odd: exact when float64 has the sum, else that
-// of its two neighbours whose last bit is 1. No sum of magnitude under 2⁻⁹⁰⁰
-// other than 0 may arise.
+// Odd returns p + z rounded to odd. If float64 can represent the sum, the result is exact;
+// if not, it is the neighbour whose last bit is 1. The sum must be 0 or at least 2⁻⁹⁰⁰ in
+// magnitude.
 func Odd(p, z float64) float64 {
 	s := p + z
 	// TwoSum (Knuth, TAOCP 2, 4.2.2): p + z = s + e exactly.

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// exact is x·y + z of finite numbers by way of big.Float, rounded once.
+// exact returns x·y + z of finite numbers, computed with big.Float and rounded once.
 func exact(x, y, z float32) float32 {
 	f := func(v float32) *big.Float { return new(big.Float).SetPrec(1000).SetFloat64(float64(v)) }
 	p := new(big.Float).SetPrec(1000).Mul(f(x), f(y))
@@ -33,7 +33,7 @@ func check(t *testing.T, x, y, z float32) {
 	}
 }
 
-// xorshift is a source of bits apart from the code under test.
+// xorshift is a source of bits that is independent of the code under test.
 type xorshift uint64
 
 func (s *xorshift) next() uint32 {
@@ -43,7 +43,7 @@ func (s *xorshift) next() uint32 {
 	return uint32(*s >> 32)
 }
 
-// finite draws from all float32 but NaN and infinities.
+// finite draws from all float32 except NaN and infinities.
 func (s *xorshift) finite() float32 {
 	for {
 		if v := math.Float32frombits(s.next()); v-v == 0 {
@@ -56,7 +56,7 @@ func TestRandom(t *testing.T) {
 	s := xorshift(88172645463325252)
 	for range 100000 {
 		check(t, s.finite(), s.finite(), s.finite())
-		// Exponents near each other, so that the sum does work.
+		// The exponents are near each other, so that the sum has an effect.
 		near := func(e int) float32 {
 			return float32(math.Ldexp(1+float64(s.next()>>9)/(1<<23), e+int(s.next()%30)-15))
 		}
@@ -67,8 +67,8 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// Sums that lie on or a hair beside the middle of two float32, where rounding
-// twice goes wrong.
+// Sums on or very near the middle between two float32, where rounding twice gives wrong
+// results.
 func TestTies(t *testing.T) {
 	s := xorshift(99)
 	for range 100000 {
@@ -91,8 +91,8 @@ func TestTies(t *testing.T) {
 	}
 }
 
-// The classic: 1 + 2⁻²⁴ + 2⁻⁶⁰ lies above the middle, float64 rounds it to the
-// middle, and the middle to even.
+// The classic case: 1 + 2⁻²⁴ + 2⁻⁶⁰ is above the middle. Float64 rounds it to the middle,
+// and the middle rounds to even.
 func TestDoubleRoundingCase(t *testing.T) {
 	x, y := float32(1<<12+1), float32(math.Ldexp(1<<12-1, -48)) // x·y = (2²⁴−1)·2⁻⁴⁸
 	check(t, x, y, 1)

@@ -1,8 +1,9 @@
-// Package isa says which instruction set the specified arithmetic runs on in
-// this process. It owns detection and the override by the environment variable
-// TRIBUTARY_NUMERICS; the packages with assembly ask it, programs print it.
+// Package isa says which instruction set the specified arithmetic uses in this process.
 //
-// Invariant: the choice changes how fast a result comes, never one bit of it.
+// It owns the detection, and the override by the environment variable TRIBUTARY_NUMERICS.
+// The packages with assembly ask it, and programs print it.
+//
+// Invariant: the choice changes how fast a result comes, never one bit of the result.
 package isa
 
 import (
@@ -14,7 +15,7 @@ import (
 // Set is an instruction set that kernels are written for.
 type Set string
 
-// The instruction sets. Go is none: portable Go code.
+// The instruction sets. Go means portable Go code without a special instruction set.
 const (
 	Go     Set = "go"
 	AVX2   Set = "avx2"   // amd64: AVX2, FMA and F16C
@@ -25,13 +26,12 @@ const (
 // Variable is the environment variable that overrides the choice.
 const Variable = "TRIBUTARY_NUMERICS"
 
-// Available returns the sets that this CPU can run, the fastest first and Go
-// last.
+// Available returns the sets that this CPU can run. The fastest is first, and Go is last.
 func Available() []Set { return append(detect(), Go) }
 
-// Choose returns the set named by the override; the fastest when it is empty.
-// A name that is unknown, or that this CPU cannot run, is an error, and then
-// the set is the fastest, as good as any other.
+// Choose returns the set that override names, or the fastest set if override is empty. If
+// the name is unknown or this CPU cannot run the set, Choose returns the fastest set and an
+// error. The caller may use that set, because all sets give the same bits.
 func Choose(override string) (Set, error) {
 	available := Available()
 	if override == "" {
@@ -45,8 +45,8 @@ func Choose(override string) (Set, error) {
 
 var chosen, chosenErr = Choose(os.Getenv(Variable))
 
-// Chosen returns the set of this process, fixed at its start.
+// Chosen returns the set of this process. It does not change after the start.
 func Chosen() Set { return chosen }
 
-// Err returns what was wrong with the override when the process started.
+// Err returns the error of the override at the start of the process.
 func Err() error { return chosenErr }

@@ -6,19 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// How often a goroutine looks before it sleeps: for some 60 µs by itself, which is what
-// waking its thread may take, then a few times with a turn for others in between.
+// How often a goroutine checks the count before it sleeps. First it spins for about 60 µs,
+// which is about the time to wake its thread. Then it checks a few times more, and lets
+// other goroutines run in between.
 const (
 	looks  = 96000
 	yields = 20
 )
 
-// signal is a count that only grows, which goroutines wait for.
+// signal is a count that only grows. Goroutines wait until it reaches a value.
 type signal struct {
 	count    atomic.Int64
 	sleepers atomic.Int32
 	nudges   atomic.Int64
-	_        [40]byte // what is waited for has a cache line of its own
+	_        [40]byte // fills the cache line of the fields above
 	mu       sync.Mutex
 	cond     sync.Cond
 }
@@ -28,8 +29,9 @@ func (s *signal) init() { s.cond.L = &s.mu }
 // add raises the count by one.
 func (s *signal) add() { s.raise(1) }
 
-// raise raises the count. A sleeper counts itself before it looks for the last
-// time, so either it sees the new count or it is seen here.
+// raise adds by to the count and wakes sleepers. A sleeper counts itself in sleepers before
+// it checks the count for the last time. Therefore either the sleeper sees the new count,
+// or raise sees the sleeper.
 func (s *signal) raise(by int64) {
 	s.count.Add(by)
 	if s.sleepers.Load() > 0 {
@@ -39,7 +41,7 @@ func (s *signal) raise(by int64) {
 	}
 }
 
-// nudge makes sleepers look again for as long as they did before they slept.
+// nudge makes sleepers check the count again, for as long as they did before they slept.
 func (s *signal) nudge() {
 	s.nudges.Add(1)
 	if s.sleepers.Load() > 0 {
@@ -62,7 +64,7 @@ func (s *signal) wait(least int64) {
 	}
 }
 
-// look reports whether the count came to be at least least in a while.
+// look reports whether the count reached least while it was checking.
 func (s *signal) look(least int64) bool {
 	for range looks {
 		if s.count.Load() >= least {

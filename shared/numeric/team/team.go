@@ -1,12 +1,12 @@
-// Package team is the threads inside one task: goroutines that stay, and are
-// woken for a piece of work that all of them share.
+// Package team provides the threads of one task: goroutines that persist between
+// computations, and that wake up for work that all of them share.
 //
-// It owns waking, waiting and the end of the goroutines. What each thread does
-// is its caller's affair, packages model and optim, and so is that no result
-// depends on how many there are.
+// It owns waking, waiting and the end of the goroutines. It does not own what each thread
+// computes. The callers, packages executor and optim, make sure that no result depends on
+// the number of threads.
 //
-// Invariant: between two calls of Run every helper is idle, and after Close none
-// is left; also when a thread panics in between.
+// Invariant: between two calls of Run every helper is idle, and after Close no helper
+// exists. This holds even if a thread panics.
 package team
 
 import (
@@ -17,35 +17,36 @@ import (
 	"sync/atomic"
 )
 
-// Work is done by all threads of a team at once, numbered from 0, the caller.
+// Work is work that all threads of a team do at the same time. Threads are numbered from 0,
+// which is the caller.
 type Work interface {
 	Do(thread int)
 }
 
-// Team is a number of threads. One goroutine at a time may use it; the nil Team
-// is the caller alone.
+// Team is a fixed number of threads. Only one goroutine at a time may use it. A nil Team is
+// the caller alone.
 type Team struct {
 	threads           int
 	work              Work
 	begun, ended, met signal
-	runs              int64 // rounds begun
+	runs              int64 // number of Runs started
 	meetings          []int64
 	helpers           sync.WaitGroup
 	failed            atomic.Pointer[Panic] // the first panic of the work that runs
 }
 
-// Panic is the error of work in which a thread has panicked.
+// Panic is the error of work in which a thread panicked.
 type Panic struct {
-	Thread int    // that panicked first
-	Value  any    // of its panic
-	Stack  []byte // of its goroutine
+	Thread int    // the first thread that panicked
+	Value  any    // the value of the panic
+	Stack  []byte // the stack of its goroutine
 }
 
 // Error names the thread and the panic's value.
 func (p *Panic) Error() string { return fmt.Sprintf("thread %d: %v", p.Thread, p.Value) }
 
-// New returns a team of threads, the caller among them. Whoever makes a team of
-// more than one closes it.
+// New returns a team with the given number of threads, including the caller. If there is
+// more than one thread, the caller must call Close.
 func New(threads int) *Team {
 	t := &Team{threads: max(1, threads)}
 	t.meetings = make([]int64, 8*t.threads)
@@ -58,7 +59,7 @@ func New(threads int) *Team {
 	return t
 }
 
-// Threads is the number of threads, at least 1.
+// Threads returns the number of threads, at least 1.
 func (t *Team) Threads() int {
 	if t == nil {
 		return 1
@@ -66,17 +67,17 @@ func (t *Team) Threads() int {
 	return t.threads
 }
 
-// Rouse wakes helpers that sleep, for a Run that comes in moments: it takes them
-// longer to wake than most other preparations.
+// Rouse wakes sleeping helpers before a Run that will come in a moment. Waking takes longer
+// than most other preparations.
 func (t *Team) Rouse() {
 	if t.Threads() > 1 {
 		t.begun.nudge()
 	}
 }
 
-// Run returns when every thread has done w. When one of them panics, the others end at
-// their next Meet, and Run returns the panic, a [*Panic], once all are idle. The team
-// can be used again then.
+// Run calls w.Do in every thread and returns when all have finished. If a thread panics,
+// the other threads end at their next Meet. Run then returns the panic as a [*Panic], once
+// all threads are idle. The team can be used again afterwards.
 func (t *Team) Run(w Work) error {
 	if t.Threads() == 1 {
 		return alone(w)
@@ -94,7 +95,7 @@ func (t *Team) Run(w Work) error {
 	return nil
 }
 
-// alone does w in the caller.
+// alone does w in the calling goroutine only.
 func alone(w Work) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -105,7 +106,8 @@ func alone(w Work) (err error) {
 	return nil
 }
 
-// do does one thread's share. A panic is kept for Run and ends every thread's waiting.
+// do does the work of one thread. It stores a panic for Run, and ends the waiting of every
+// thread.
 func (t *Team) do(w Work, thread int) {
 	defer func() {
 		if v := recover(); v != nil && v != errLeft {
@@ -117,18 +119,19 @@ func (t *Team) do(w Work, thread int) {
 	w.Do(thread)
 }
 
-// errLeft is the panic of a thread that waits for one that has panicked.
+// errLeft is the panic that ends a thread in Meet after another thread has panicked.
 var errLeft any = "another thread of the team has panicked"
 
-// mend makes the team as good as new after a panic. Every helper is idle.
+// mend resets the team after a panic. Every helper must be idle.
 func (t *Team) mend() {
 	t.failed.Store(nil)
 	t.met.count.Store(0)
 	clear(t.meetings)
 }
 
-// Meet returns when every thread has called it as often as this one. All must. It does
-// not return when another thread has panicked: it ends this thread's work.
+// Meet is a barrier: it returns when every thread has called it as often as this thread.
+// All threads must call it. If another thread has panicked, Meet does not return; it ends
+// the work of this thread.
 func (t *Team) Meet(thread int) {
 	if t.Threads() == 1 {
 		return
@@ -142,7 +145,7 @@ func (t *Team) Meet(thread int) {
 	}
 }
 
-// Close ends the helpers. The team is of no use afterwards.
+// Close ends the helpers. The team cannot be used afterwards.
 func (t *Team) Close() {
 	if t.Threads() == 1 {
 		return

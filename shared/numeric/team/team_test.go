@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// phases is work in which each phase needs what all threads did in the one before.
+// phases is work in which each phase needs the results of all threads in the phase before.
 type phases struct {
 	t      require.TestingT
 	team   *team.Team
@@ -54,7 +54,7 @@ func TestNoTeamIsTheCaller(t *testing.T) {
 	none.Close()
 }
 
-// breaking is phases in which one thread panics before a meeting.
+// breaking is work with phases in which one thread panics before a Meet.
 type breaking struct {
 	team   *team.Team
 	thread int
@@ -69,8 +69,8 @@ func (b *breaking) Do(thread int) {
 	b.team.Meet(thread)
 }
 
-// A panic of any thread ends the work of all, is the error of Run, and leaves a team that
-// works.
+// A panic of any thread ends the work of all threads. Run returns it as an error, and the
+// team still works.
 func TestAPanicOfAnyThreadIsAnError(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 5} {
 		m := team.New(threads)
@@ -93,7 +93,8 @@ func TestAPanicOfAnyThreadIsAnError(t *testing.T) {
 	}
 }
 
-// allBreaking is work in which every thread but the caller panics, and it meets them then.
+// allBreaking is work in which every thread except the caller panics; then the caller calls
+// Meet.
 type allBreaking struct {
 	team     *team.Team
 	breaking atomic.Int64
@@ -107,13 +108,13 @@ func (b *allBreaking) Do(thread int) {
 	for b.breaking.Load() < int64(b.team.Threads()-1) {
 		runtime.Gosched()
 	}
-	for range 20_000 { // their panics are kept by then, as a rule
+	for range 20_000 { // usually their panics are stored by then
 		runtime.Gosched()
 	}
 	b.team.Meet(thread)
 }
 
-// The same input makes all threads panic. The one that waits for them ends.
+// The same input makes all threads panic. The thread that waits for them ends.
 func TestManyPanicsAtOnceLeaveNobodyWaiting(t *testing.T) {
 	m := team.New(5)
 	defer m.Close()
@@ -133,7 +134,7 @@ type nothing struct{}
 
 func (nothing) Do(int) {}
 
-// Helpers that have gone to sleep are woken, and nothing is allocated.
+// Helpers that sleep wake up, and nothing is allocated.
 func TestSleepersAreWoken(t *testing.T) {
 	m := team.New(3)
 	defer m.Close()

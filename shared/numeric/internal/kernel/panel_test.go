@@ -11,21 +11,21 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// panelCase is one call of a panel on random numbers. Strides are in elements.
+// panelCase is one call of a panel with random numbers. Strides are in elements.
 type panelCase struct {
 	m, k, width   int
 	rsa, csa, psa int
 	rsb, rsc      int
-	tiles, sums   int // tiles of T, and how many of them are added, the last ones
+	tiles, sums   int // number of tiles of T, and how many of them are added: the last ones
 	rst, next     int
-	in            int // the tile that is C; −1 where C lies elsewhere
+	in            int // the tile that is C; −1 if C is none of them
 }
 
 func (c *panelCase) use() uint64 { return uint64(c.tiles-c.sums)*Load + uint64(c.sums)*Add }
 
-// Rows, columns and neither of A contiguous, whole blocks and packed ones, all
-// numbers of rows that remain, empty chains and steps of the chain beyond fours; no
-// tile to several, before C or behind it, or C itself.
+// The cases: rows of A contiguous, columns of A contiguous, and neither; whole blocks and
+// packed ones; all numbers of remaining rows; empty chains, and chains whose length is not
+// a multiple of four; no tile to several tiles, before or after C, or C itself.
 func TestPanelsEqualSpecification(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, name := range isa.Available() {
@@ -119,8 +119,8 @@ func numbers(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-// What lies beyond rows and columns is neither read nor, but for TurnFew's rows
-// of 16, written.
+// Memory beyond rows and columns is not read. It is not written either, except by TurnFew
+// in its rows of 16.
 func TestTranspositions(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, name := range isa.Available() {

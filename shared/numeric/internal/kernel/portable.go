@@ -10,7 +10,7 @@ import (
 // at returns p + bytes.
 func at(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }
 
-// wide returns the float32 at p + bytes.
+// wide returns the float32 at p + bytes as a float64.
 func wide(p *float32, bytes int) float64 { return float64(*at(p, bytes)) }
 
 const (
@@ -42,14 +42,14 @@ func panelGo2(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *f
 	}
 }
 
-// tiles is the tiles of [Panel] from some row on.
+// tiles describes the tiles of [Panel] from some row on.
 type tiles struct {
 	t    *float32
 	next int
 	use  uint64
 }
 
-// start returns what the chain starts from of the element at so many bytes.
+// start returns the value from which the chain of the element at this byte offset starts.
 func (t *tiles) start(bytes int) float64 {
 	if t.use&Load == 0 {
 		return 0
@@ -57,7 +57,8 @@ func (t *tiles) start(bytes int) float64 {
 	return wide(t.t, bytes)
 }
 
-// end stores in c the sums of that element, of which v is the end of the chain.
+// end stores the final value of the element in c. v is the end of its chain; end adds the
+// tiles.
 func (t *tiles) end(c *float32, bytes int, v float64) {
 	sum := float32(v)
 	bytes += int(t.use&Load) * t.next
@@ -68,14 +69,14 @@ func (t *tiles) end(c *float32, bytes int, v float64) {
 	*c = fma.Canonical(sum)
 }
 
-// anyTiny reports whether any of n × k numbers is below 2⁻⁶⁶ and not 0. Products
-// of all others are multiples of 2⁻¹⁷⁸, so that a sum in the range of subnormal
+// anyTiny reports whether any of n × k numbers is below 2⁻⁶⁶ in magnitude and not 0.
+// Products of other numbers are multiples of 2⁻¹⁷⁸, so a sum in the range of subnormal
 // float32 is exact in float64.
 func anyTiny(n, k int, p *float32, rs, cs int) bool {
 	const least = (127 - 66) << 24
 	for i := range n {
 		for o := i * rs; o < i*rs+k*cs; o += cs {
-			// 0 wraps around to the greatest number.
+			// For 0 the subtraction wraps around to the greatest number.
 			if math.Float32bits(*at(p, o))<<1-1 < least-1 {
 				return true
 			}
@@ -84,16 +85,16 @@ func anyTiny(n, k int, p *float32, rs, cs int) bool {
 	return false
 }
 
-// Of a float64, tie are the bits beyond float32's, and half their value in the
+// tie masks the bits of a float64 that a float32 does not have. half is their value in the
 // middle between two (normal) float32.
 const (
 	tie  = 1<<29 - 1
 	half = 1 << 28
 )
 
-// blockGo computes 2 rows of 4 columns of numbers that are not tiny; false when
-// it met what may be a tie: then C is as it was. Otherwise the sum in float64
-// rounded once more is the sum rounded once.
+// blockGo computes 2 rows of 4 columns of numbers that are not tiny. The sum in float64,
+// rounded again to float32, equals the sum rounded once, unless there may be a tie. In that
+// case blockGo returns false and does not change C.
 func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, t *tiles, rst int) bool {
 	r0, r1 := (*[goCols]float32)(unsafe.Pointer(c)), (*[goCols]float32)(unsafe.Pointer(at(c, rsc)))
 	var c00, c01, c02, c03, c10, c11, c12, c13 float64
@@ -156,7 +157,7 @@ func blockGo(k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, r
 	return true
 }
 
-// rowGo computes one row of n columns; that of T lies at so many bytes.
+// rowGo computes one row of n columns. The row of T is at this byte offset.
 func rowGo(n, k int, a *float32, csa int, b *float32, rsb int, c *float32, t *tiles, bytes int) {
 	for j := range n {
 		v := t.start(bytes + 4*j)

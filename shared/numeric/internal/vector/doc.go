@@ -1,15 +1,15 @@
-// Package vector is the loops over elements, two tables of them per instruction
-// set, all with the same results: [Functions], the elementary functions of one
-// element and what losses need, and [Kernels], sums of vectors, reductions,
-// updates of parameters and conversions.
+// Package vector contains the loops over elements, in two tables per instruction set:
+// [Functions] and [Kernels]. All instruction sets give the same results. Functions are the
+// elementary functions of one element and what losses need. Kernels are sums of vectors,
+// reductions, updates of parameters and conversions.
 //
-// It owns the order of operations of each, which the portable Go states, and no
-// shapes: packages numeric and blas have those and are its callers. The polynomials are
-// derived by the program coefficients of the module in gen.
+// It owns the order of operations of each loop, which the portable Go code defines. It does
+// not own shapes; the callers, packages numeric and blas, do. The program coefficients of
+// the module in gen derives the polynomials.
 //
-// Invariant: for an element, a table's kernel and the portable Go compute the same
-// bits, whatever the element's place in the vector. A reduction is one whatever
-// part of it a kernel does.
+// Invariant: for an element, the kernel of a table and the portable Go code compute the
+// same bits, wherever the element is in the vector. A reduction has the same bits, whatever
+// part of it a kernel computes.
 package vector
 
 //go:generate sh -c "go -C gen run ./coefficients -pkg vector > function_coefficients.go"

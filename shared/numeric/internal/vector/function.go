@@ -6,28 +6,29 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// The elementary functions take float32 elements to float32 ones. Each widens its
-// element to float64, where it is one sequence of correctly rounded operations and
-// fused multiply-adds without branches, and rounds once at the end. Where the text
-// has an if, it is a selection: both values exist, a comparison chooses.
+// The elementary functions map a float32 element to a float32. Each converts its element to
+// float64. There it is one sequence of correctly rounded operations and fused multiply-adds
+// without branches; it rounds once at the end. Where the code has an if, the kernels
+// compute both values and select one by a comparison.
 //
-// A polynomial is evaluated by Horner's rule, one [math.FMA] per power.
+// A polynomial is evaluated by Horner's rule, with one [math.FMA] per power.
 
 const (
 	log2E = 0x1.71547652b82fep+00 // log₂e
 	ln2   = 0x1.62e42fefa39efp-01
 
-	// shifter moves an integer k into the last bits of a float64, where a last
-	// bit is worth 1, with the bias of an exponent: shifter + k ends in k + 1023.
+	// shifter moves an integer k into the last bits of a float64, where the last bit has
+	// the value 1, and adds the bias of an exponent: the bits of shifter + k end in k +
+	// 1023.
 	shifter = 0x1.8p52 + 1023
 
 	mantissa = 1<<52 - 1 // the bits of a float64's fraction
 )
 
-// narrow rounds v to float32, to nearest even; any NaN becomes the canonical one.
+// narrow rounds v to float32, to nearest even. A NaN becomes the canonical NaN.
 func narrow(v float64) float32 { return fma.Canonical(float32(v)) }
 
-// atLeast returns lo where v < lo, else v: a NaN stays.
+// atLeast returns lo if v < lo, else v. A NaN is returned unchanged.
 func atLeast(v, lo float64) float64 {
 	if v < lo {
 		return lo
@@ -35,7 +36,7 @@ func atLeast(v, lo float64) float64 {
 	return v
 }
 
-// atMost returns hi where hi < v, else v: a NaN stays.
+// atMost returns hi if hi < v, else v. A NaN is returned unchanged.
 func atMost(v, hi float64) float64 {
 	if hi < v {
 		return hi
@@ -43,7 +44,7 @@ func atMost(v, hi float64) float64 {
 	return v
 }
 
-// positive returns v where 0 < v, else +0.
+// positive returns v if 0 < v, else +0.
 func positive(v float64) float64 {
 	if 0 < v {
 		return v
@@ -51,12 +52,12 @@ func positive(v float64) float64 {
 	return 0
 }
 
-// exponential returns s = 2ᵏ and p = eʳ − 1 with x = k·ln 2 + r, |r| ≤ ½ ln 2, so
-// that eˣ = s·p + s; |x| ≤ 200. A NaN makes p a NaN.
+// exponential returns s = 2ᵏ and p = eʳ − 1, where x = k·ln 2 + r and |r| ≤ ½ ln 2. Then eˣ
+// = s·p + s. |x| must be at most 200. If x is NaN, p is NaN.
 //
-// k is rounded by the addition of the shifter, whose last bits are then the
-// exponent of s (Cody & Waite, "Software Manual for the Elementary Functions",
-// 1980). One ln 2 is enough: k times its error is below 2⁻⁴⁵.
+// Adding the shifter rounds k; the last bits of the sum are then the exponent of s (Cody &
+// Waite, "Software Manual for the Elementary Functions", 1980). One constant for ln 2 is
+// enough: k times its error is below 2⁻⁴⁵.
 func exponential(x float64) (s, p float64) {
 	t := math.FMA(x, log2E, shifter)
 	k := t - shifter

@@ -10,7 +10,7 @@ import (
 
 var exhaustive = flag.Bool("exhaustive", false, "tests of functions take every float32, not a sample")
 
-// stride is the distance of the float32 that tests of all of them look at.
+// stride returns the distance between the float32 that tests of all float32 check.
 func stride() uint64 {
 	if *exhaustive {
 		return 1
@@ -18,7 +18,8 @@ func stride() uint64 {
 	return 8191
 }
 
-// ordered returns float32 number i in increasing order, i in [0, 2³²): NaNs at both ends.
+// ordered returns float32 number i in increasing order, i in [0, 2³²). NaNs are at both
+// ends.
 func ordered(i uint64) float32 {
 	if i < 1<<31 {
 		return math.Float32frombits(^uint32(i))
@@ -26,15 +27,16 @@ func ordered(i uint64) float32 {
 	return math.Float32frombits(uint32(i - 1<<31))
 }
 
-// unit is the distance of the float32 around v, which lies in their range.
+// unit returns the distance of the float32 near v. v must be in their range.
 func unit(v float64) float64 {
 	_, e := math.Frexp(v)
 	return math.Ldexp(1, max(e-24, -149))
 }
 
-// The references are float64 with an error of a few of its last places, but for
-// erfc, whose argument's rounding becomes 2z² ≤ 2⁸ of them: all below 2⁻²⁰ units of
-// float32's last place. The bounds are a little above what -exhaustive measured.
+// The references are float64 with an error of a few units of the last place. erfc is an
+// exception: the rounding of its argument becomes 2z² ≤ 2⁸ such units. All errors are below
+// 2⁻²⁰ units of float32's last place. The bounds are a little above what -exhaustive
+// measured.
 var unaries = []struct {
 	name     string
 	own      func(x float32) float32
@@ -81,8 +83,8 @@ func TestFunctionAccuracy(t *testing.T) {
 	}
 }
 
-// distance returns |got − want| in units of want's last place; 0 for what has no
-// last place, if it is right.
+// distance returns |got − want| in units of want's last place. If want has no last place,
+// it returns 0 for a correct result.
 func distance(t *testing.T, x, got float32, want float64) float64 {
 	switch {
 	case math.IsNaN(want):
@@ -96,7 +98,8 @@ func distance(t *testing.T, x, got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / unit(want)
 }
 
-// The derivative of GELU is within ½ unit and 2⁻³⁹, the latter because of its zero at −0.75.
+// The derivative of GELU is within ½ unit and 2⁻³⁹. The second bound is needed because of
+// its zero at −0.75.
 func TestGELUSlopeAccuracy(t *testing.T) {
 	worst := 0.0
 	for i := uint64(0); i < 1<<32; i += stride() {

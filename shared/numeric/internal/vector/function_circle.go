@@ -2,9 +2,8 @@ package vector
 
 import "math"
 
-// Circle returns cos 2πu and sin 2πu for 0 ≤ u < 1: 4u = q + f with |f| ≤ ½ is
-// exact, the polynomials are in f², and q says by how many quarter turns the point
-// is turned.
+// Circle returns cos 2πu and sin 2πu for 0 ≤ u < 1. The split 4u = q + f with |f| ≤ ½ is
+// exact. The polynomials are in f², and q is the number of quarter turns.
 func Circle(u float64) (cos, sin float64) {
 	q := math.RoundToEven(4 * u)
 	f := float64(4*u) - q

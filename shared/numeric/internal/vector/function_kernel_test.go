@@ -10,8 +10,8 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// special are float32 at which something changes: zeros, subnormal numbers, powers
-// of two, the ends of ranges, infinities and NaNs with payloads.
+// special returns float32 at which the behaviour changes: zeros, subnormal numbers, powers
+// of two, ends of ranges, infinities and NaNs with payloads.
 func special() []float32 {
 	var s []float32
 	for _, bits := range []uint32{
@@ -26,7 +26,7 @@ func special() []float32 {
 	return s
 }
 
-// xorshift is a source of bits apart from the code under test.
+// xorshift is a source of bits that is independent of the code under test.
 type xorshift uint64
 
 func (s *xorshift) next() uint32 {
@@ -36,7 +36,7 @@ func (s *xorshift) next() uint32 {
 	return uint32(*s >> 32)
 }
 
-// vector returns n numbers: special ones, any bits, and small exponents, mixed.
+// vector returns n numbers: a mix of special ones, random bits, and small exponents.
 func (s *xorshift) vector(n int) []float32 {
 	v, list := make([]float32, n), special()
 	for i := range v {
@@ -52,7 +52,7 @@ func (s *xorshift) vector(n int) []float32 {
 	return v
 }
 
-// lengths are all up to 70, and a long one.
+// lengths are all lengths up to 70, and a long one.
 func lengths() []int {
 	s := []int{1000}
 	for n := range 71 {
@@ -70,7 +70,8 @@ func equalBits(t *testing.T, want, got []float32, message string, args ...any) {
 	}
 }
 
-// guarded returns a slice of n, of any alignment, and a test that nothing beside it was written.
+// guarded returns a slice of n elements at any alignment, and a check that nothing beside
+// it was written.
 func guarded(n, shift int) (v []float32, check func(t *testing.T)) {
 	const mark = 12345.5
 	all := make([]float32, n+shift+16)
@@ -87,7 +88,7 @@ func guarded(n, shift int) (v []float32, check func(t *testing.T)) {
 	}
 }
 
-// available returns the functions of every instruction set of this CPU but Go.
+// available returns the functions of every instruction set of this CPU except Go.
 func available() map[isa.Set]*Functions {
 	own := map[isa.Set]*Functions{}
 	for _, set := range isa.Available() {
@@ -98,7 +99,7 @@ func available() map[isa.Set]*Functions {
 	return own
 }
 
-// sets calls f for each of those.
+// sets calls f for each set of available.
 func sets(t *testing.T, f func(t *testing.T, own *Functions)) {
 	for set, own := range available() {
 		t.Run(string(set), func(t *testing.T) { f(t, own) })
@@ -196,7 +197,7 @@ func TestLossKernelsAreThePortableFunctions(t *testing.T) {
 	})
 }
 
-// All float32 with -exhaustive, else a sample in blocks.
+// The test checks all float32 with -exhaustive, otherwise a sample in blocks.
 func TestKernelsOverAllNumbers(t *testing.T) {
 	const block = 1024
 	ones, x, want, got := make([]float32, block), make([]float32, block), make([]float32, block), make([]float32, block)
@@ -240,7 +241,7 @@ func TestFunctionsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// lanes is the reduction that add adds to.
+// lanes returns the result of the reduction that add computes.
 func lanes(add func(l *Lanes, z, y []float32), z, y []float32) float64 {
 	var l Lanes
 	add(&l, z, y)

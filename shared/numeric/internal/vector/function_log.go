@@ -2,12 +2,12 @@ package vector
 
 import "math"
 
-// root are the bits of √½, rounded down to a multiple of 2³².
+// root is the bits of √½, rounded down to a multiple of 2³².
 const root = 0x3fe6a09e << 32
 
-// Log returns ln x: x = 2ᵉ·m with √½ ≤ m < √2, and ln m = 2 artanh(s),
-// s = (m−1)/(m+1). The subnormal numbers of float32 are normal in float64.
-// ln 0 is −Inf, of a negative number NaN.
+// Log returns ln x. It uses x = 2ᵉ·m with √½ ≤ m < √2, and ln m = 2 artanh(s) with s =
+// (m−1)/(m+1). The subnormal numbers of float32 are normal in float64. ln 0 is −Inf; the
+// logarithm of a negative number is NaN.
 func Log(x float32) float32 {
 	v := float64(x)
 	const one = 1023 << 52 // the bits of 1
@@ -41,8 +41,8 @@ func Softplus(x float32) float32 {
 	return narrow(softplus64(v, positive(v)))
 }
 
-// softplus64 returns base + ln(1+u), u = e^{−|v|}, of which 2 artanh(u/(2+u)) is
-// the form without cancellation. From |v| = 128 on, v counts as 128.
+// softplus64 returns base + ln(1+u) with u = e^{−|v|}. It computes ln(1+u) as 2
+// artanh(u/(2+u)), which has no cancellation. From |v| = 128 on, v is replaced by 128.
 func softplus64(v, base float64) float64 {
 	u := exp64(atLeast(-math.Abs(v), -128))
 	s := u / (2 + u)
@@ -57,7 +57,7 @@ func softplus64(v, base float64) float64 {
 	return math.FMA(q, s, base)
 }
 
-// SoftplusBackward returns d·σ(x), x the input.
+// SoftplusBackward returns d·σ(x), where x is the input.
 func SoftplusBackward(d, x float32) float32 {
 	return narrow(float64(float64(d) * sigmoid64(float64(x))))
 }

@@ -2,8 +2,8 @@ package vector
 
 import "math"
 
-// shifted returns e^{z−top}, top the greatest of z's row. The difference counts as
-// −128 where it is less.
+// shifted returns e^{z−top}, where top is the greatest element of z's row. A difference
+// below −128 is replaced by −128.
 func shifted(z, top float32) float64 {
 	return exp64(atLeast(float64(z)-float64(top), -128))
 }
@@ -23,12 +23,12 @@ func softmax(dst, z []float32, top float32, sum float64) {
 	}
 }
 
-// SoftmaxGradient returns e^{z−top}/sum − 1, rounded once: the gradient of the
-// row's own class.
+// SoftmaxGradient returns e^{z−top}/sum − 1, rounded once: the gradient at the row's own
+// class.
 func SoftmaxGradient(z, top float32, sum float64) float32 { return narrow(shifted(z, top)/sum - 1) }
 
-// sigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to lanes, a NaN where y is
-// neither 0 nor 1.
+// sigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to lanes, or a NaN if y is neither 0
+// nor 1.
 func sigmoidLoss(lanes *Lanes, z, y []float32) {
 	y = y[:len(z)]
 	for i := range z {

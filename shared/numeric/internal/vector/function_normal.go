@@ -5,11 +5,11 @@ import "math"
 const (
 	density0    = 0x1.9884533d43651p-02 // 1/√(2π), the normal density at 0
 	millsCenter = 4.625
-	millsEnd    = 20 // the tail beyond counts as there: it is below 2⁻²⁹⁰
+	millsEnd    = 20 // beyond it, the tail is replaced by its value here, which is below 2⁻²⁹⁰
 )
 
-// tail returns a = |v|, at most 20, e = e^{−a²/2} and t = (1 − Φ(a))/e, Φ the
-// standard normal distribution. a²/2 is exact, v being a float32.
+// tail returns a = |v|, at most 20, e = e^{−a²/2} and t = (1 − Φ(a))/e, where Φ is the
+// standard normal distribution. a²/2 is exact, because v is a float32.
 func tail(v float64) (a, e, t float64) {
 	a = atMost(math.Abs(v), millsEnd)
 	e = exp64(float64(float64(-0.5*a) * a))
@@ -38,8 +38,8 @@ func GELU(x float32) float32 {
 	return narrow(math.FMA(-a, float64(e*t), positive(v)))
 }
 
-// GELUBackward returns d·(Φ(x) + x φ(x)), x the input. With w = 1 − Φ(a) − a φ(a)
-// at a = |x|, the second factor is w where x < 0, else 1 − w.
+// GELUBackward returns d·(Φ(x) + x φ(x)), where x is the input. With a = |x| and w = 1 −
+// Φ(a) − a φ(a), the second factor is w if x < 0, else 1 − w.
 func GELUBackward(d, x float32) float32 {
 	v := float64(x)
 	a, e, t := tail(v)

@@ -6,14 +6,15 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// Unary is a function of one argument, for vectors. The kernel takes n elements,
-// n a positive multiple of 16; nil is for none. What it leaves, one does.
+// Unary is a function of one argument, for vectors. kernel computes n elements; n is a
+// positive multiple of 16. kernel is nil if there is none. one computes the remaining
+// elements.
 type Unary struct {
 	kernel func(n int, dst, x *float32)
 	one    func(x float32) float32
 }
 
-// Apply writes f(x) to dst, as long as x; dst may be x.
+// Apply writes f(x) to dst. dst has the length of x and may be x.
 func (f *Unary) Apply(dst, x []float32) {
 	dst = dst[:len(x)]
 	n := whole(f.kernel != nil, len(x))
@@ -25,13 +26,13 @@ func (f *Unary) Apply(dst, x []float32) {
 	}
 }
 
-// Binary is a function of two arguments, for vectors, as [Unary] is of one.
+// Binary is a function of two arguments, for vectors. It has the same parts as [Unary].
 type Binary struct {
 	kernel func(n int, dst, x, y *float32)
 	one    func(x, y float32) float32
 }
 
-// Apply writes f(x, y) to dst, all as long as y; dst may be x or y.
+// Apply writes f(x, y) to dst. dst, x and y have the same length; dst may be x or y.
 func (f *Binary) Apply(dst, x, y []float32) {
 	dst, x = dst[:len(y)], x[:len(y)]
 	n := whole(f.kernel != nil, len(y))
@@ -43,7 +44,8 @@ func (f *Binary) Apply(dst, x, y []float32) {
 	}
 }
 
-// whole returns how many of n elements a kernel takes.
+// whole returns how many of n elements a kernel computes: the largest multiple of 16, or 0
+// without a kernel.
 func whole(kernel bool, n int) int {
 	if !kernel {
 		return 0
@@ -51,7 +53,7 @@ func whole(kernel bool, n int) int {
 	return n &^ 15
 }
 
-// Functions is the elementary functions of one instruction set.
+// Functions contains the elementary functions of one instruction set.
 type Functions struct {
 	Exp, Log, Sigmoid, Tanh, GELU, Softplus, Rsqrt Unary
 
@@ -61,8 +63,9 @@ type Functions struct {
 	losses lossKernels
 }
 
-// lossKernels take n elements, n a positive multiple of 16, and are nil for none.
-// Each is the Go function of its name.
+// lossKernels are the kernels of losses. Each computes n elements; n is a positive multiple
+// of 16. A kernel is nil if there is none. It computes the same as the Go function of its
+// name.
 type lossKernels struct {
 	expSum       func(n int, lanes *Lanes, z *float32, top float64)
 	softmax      func(n int, dst, z *float32, top, sum float64)
@@ -71,8 +74,8 @@ type lossKernels struct {
 	residual     func(n int, d, z, y *float32, scale float64)
 }
 
-// FunctionsOf returns the functions of s, those in Go for a set that this GOARCH
-// has not.
+// FunctionsOf returns the functions of s. For a set that this GOARCH does not have, it
+// returns the functions in Go.
 func FunctionsOf(s isa.Set) *Functions {
 	if f := native[s]; f != nil {
 		return f
@@ -93,7 +96,7 @@ func portableFunctions() *Functions {
 	}
 }
 
-// Workspace is memory that kernels are handed, kept so that no call allocates.
+// Workspace is memory that is passed to kernels. It is reused, so that no call allocates.
 type Workspace struct {
 	lanes, part Lanes
 	maxima      maxima
@@ -102,15 +105,16 @@ type Workspace struct {
 
 var workspaces = sync.Pool{New: func() any { return new(Workspace) }}
 
-// Borrow returns a workspace, to be given back by Return.
+// Borrow returns a workspace. The caller must give it back with Return.
 func Borrow() *Workspace { return workspaces.Get().(*Workspace) }
 
-// Return ends the use of w.
+// Return gives the workspace back. The caller must not use it afterwards.
 func (w *Workspace) Return() { workspaces.Put(w) }
 
-// ExpSum returns Σ e^{z−top} over the first n elements of z in 16 lanes, top the
-// greatest of them. A kernel takes the last of them filled up to 16, by those that
-// follow in z if there are any; of its lanes only theirs count.
+// ExpSum returns Σ e^{z−top} over the first n elements of z in 16 lanes. top is the
+// greatest of them. If n is not a multiple of 16, a kernel computes 16 elements for the
+// last part. It takes the elements that follow in z if there are any, and ignores the lanes
+// of all elements beyond n.
 func (f *Functions) ExpSum(w *Workspace, z []float32, n int, top float32) float64 {
 	kernel := f.losses.expSum
 	if kernel == nil {
@@ -134,8 +138,7 @@ func (f *Functions) ExpSum(w *Workspace, z []float32, n int, top float32) float6
 	return w.lanes.Sum()
 }
 
-// Softmax writes e^{z−top}/sum of the first len(dst) elements of z to dst, which may
-// be their place.
+// Softmax writes e^{z−top}/sum of the first len(dst) elements of z to dst. dst may be z.
 func (f *Functions) Softmax(w *Workspace, dst, z []float32, top float32, sum float64) {
 	kernel := f.losses.softmax
 	n := len(dst)
@@ -153,7 +156,7 @@ func (f *Functions) Softmax(w *Workspace, dst, z []float32, top float32, sum flo
 	}
 }
 
-// filled returns where 16 elements begin, the first n of them z's.
+// filled returns a pointer to 16 elements, of which the first n are those of z.
 func (w *Workspace) filled(z []float32, n int) *float32 {
 	if len(z) >= 16 {
 		return &z[0]
@@ -162,7 +165,7 @@ func (w *Workspace) filled(z []float32, n int) *float32 {
 	return &w.in[0]
 }
 
-// SigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to the lanes, NaN where a y is
+// SigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to the lanes, or a NaN if a y is
 // neither 0 nor 1.
 func (f *Functions) SigmoidLoss(lanes *Lanes, z, y []float32) {
 	y = y[:len(z)]

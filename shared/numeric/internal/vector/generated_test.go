@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The assembly is what the programs say: go generate changes no byte.
+// The assembly is the output of the generator programs: go generate changes no byte.
 func TestGeneratedFilesAreThoseOfThePrograms(t *testing.T) {
 	dir := t.TempDir()
 	generator := filepath.Join(dir, "generator")

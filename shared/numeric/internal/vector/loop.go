@@ -2,12 +2,12 @@ package vector
 
 import "tributary/shared/numeric/isa"
 
-// Kernels is the loops of one instruction set that are no functions of package
-// vector's [Functions]: sums of vectors, reductions, updates of parameters and
-// conversions. A kernel takes n elements, n a positive multiple of 16, and is nil for
-// none; what it leaves, the Go function beside the method does.
+// Kernels contains the loops of one instruction set that are not in [Functions]: sums of
+// vectors, reductions, updates of parameters and conversions. A kernel computes n elements;
+// n is a positive multiple of 16. A kernel is nil if there is none. The Go function beside
+// the method computes the remaining elements.
 //
-// Any NaN among the results is the canonical one.
+// Any NaN result is the canonical NaN.
 type Kernels struct {
 	add          func(n int, dst, a, b *float32)
 	addRows      func(n int, dst, a, b, c, d *float32)
@@ -35,7 +35,8 @@ type Kernels struct {
 	adamDecay          func(n int, p, m, v, grad *float32, divisor, clip, beta1, rest1, beta2, rest2, rate, root2, epsilon, shrink, decay float32)
 }
 
-// Of returns the kernels of s, those in Go for a set that this GOARCH has not.
+// Of returns the kernels of s. For a set that this GOARCH does not have, it returns the
+// kernels in Go.
 func Of(s isa.Set) *Kernels {
 	if k := nativeKernels[s]; k != nil {
 		return k

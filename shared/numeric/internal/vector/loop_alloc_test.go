@@ -10,7 +10,7 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// With the race detector on, sync.Pool forgets what it is given.
+// With the race detector on, sync.Pool drops some of the values that it gets.
 func TestLoopsDoNotAllocate(t *testing.T) {
 	x, h, q := make([]float32, 100), make([]uint16, 100), make([]int8, 100)
 	for _, set := range isa.Available() {

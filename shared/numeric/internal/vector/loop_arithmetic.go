@@ -2,7 +2,7 @@ package vector
 
 import "tributary/shared/numeric/fma"
 
-// Add writes a + b to dst; all have dst's length. dst may be a or b.
+// Add writes a + b to dst. a, b and dst have the same length; dst may be a or b.
 func (k *Kernels) Add(dst, a, b []float32) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	n := whole(k.add != nil, len(dst))
@@ -14,8 +14,8 @@ func (k *Kernels) Add(dst, a, b []float32) {
 	}
 }
 
-// cached is how many elements may lie in a cache. Beyond it memory is read in one
-// stream, which CPUs foresee better than four.
+// cached is the number of elements that fit in a cache. With more elements, memory is read
+// in one stream, which CPUs prefetch better than four streams.
 const cached = 2 << 20
 
 // AddRows adds the rows of y [B, O] to dst [O], O > 0, one after the other.
@@ -33,7 +33,7 @@ func (k *Kernels) AddRows(dst, y []float32) {
 	}
 }
 
-// Scale writes alpha·x to dst, as long as x; dst may be x.
+// Scale writes alpha·x to dst. dst has the length of x and may be x.
 func (k *Kernels) Scale(dst, x []float32, alpha float32) {
 	dst = dst[:len(x)]
 	n := whole(k.scale != nil, len(x))
@@ -45,7 +45,7 @@ func (k *Kernels) Scale(dst, x []float32, alpha float32) {
 	}
 }
 
-// Axpy writes alpha·x + y, rounded once, to y, as long as x.
+// Axpy writes alpha·x + y, rounded once, to y. y has the length of x.
 func (k *Kernels) Axpy(y, x []float32, alpha float32) {
 	y = y[:len(x)]
 	n := whole(k.axpy != nil, len(x))
@@ -57,7 +57,7 @@ func (k *Kernels) Axpy(y, x []float32, alpha float32) {
 	}
 }
 
-// ReLU writes to dst +0 where x ≤ 0, else x; dst may be x.
+// ReLU writes +0 to dst where x ≤ 0, else x. dst may be x.
 func (k *Kernels) ReLU(dst, x []float32) {
 	dst = dst[:len(x)]
 	n := whole(k.relu != nil, len(x))
@@ -69,7 +69,7 @@ func (k *Kernels) ReLU(dst, x []float32) {
 	}
 }
 
-// ReLUBackward writes to dst +0 where y ≤ 0, else d; dst may be d or y.
+// ReLUBackward writes +0 to dst where y ≤ 0, else d. dst may be d or y.
 func (k *Kernels) ReLUBackward(dst, d, y []float32) {
 	dst, d = dst[:len(y)], d[:len(y)]
 	n := whole(k.reluBackward != nil, len(y))
@@ -81,7 +81,7 @@ func (k *Kernels) ReLUBackward(dst, d, y []float32) {
 	}
 }
 
-// gate returns +0 where y ≤ 0, else x.
+// gate returns +0 if y ≤ 0, else x.
 func gate(y, x float32) float32 {
 	if y <= 0 {
 		return 0

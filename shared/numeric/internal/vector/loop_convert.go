@@ -6,8 +6,8 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// ToFloat16 writes x to dst, as long as x, as IEEE 754 binary16, rounded to nearest
-// even.
+// ToFloat16 writes x to dst as IEEE 754 binary16, rounded to nearest even. dst has the
+// length of x.
 func (k *Kernels) ToFloat16(dst []uint16, x []float32) {
 	dst = dst[:len(x)]
 	n := whole(k.toFloat16 != nil, len(x))
@@ -19,7 +19,7 @@ func (k *Kernels) ToFloat16(dst []uint16, x []float32) {
 	}
 }
 
-// FromFloat16 writes x, of binary16, to dst, as long as x.
+// FromFloat16 writes x, which is binary16, to dst. dst has the length of x.
 func (k *Kernels) FromFloat16(dst []float32, x []uint16) {
 	dst = dst[:len(x)]
 	n := whole(k.fromFloat16 != nil, len(x))
@@ -35,9 +35,9 @@ func (k *Kernels) FromFloat16(dst []float32, x []uint16) {
 func float16(x float32) uint16 {
 	const (
 		infinite = 0x7f800000
-		over     = 0x477ff000 // 65520, the middle of the greatest and what would follow
-		least    = 0x38800000 // 2⁻¹⁴, the least normal one
-		middle   = 0x3f000000 // ½, where a last bit of float32 is worth 2⁻²⁴
+		over     = 0x477ff000 // 65520, the middle between the greatest number and the next one that the format would have
+		least    = 0x38800000 // 2⁻¹⁴, the smallest normal number
+		middle   = 0x3f000000 // ½, where the last bit of a float32 has the value 2⁻²⁴
 	)
 	b := math.Float32bits(x)
 	sign, b := uint16(b>>16&0x8000), b&math.MaxInt32
@@ -66,8 +66,8 @@ func fromFloat16(h uint16) float32 {
 	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
-// ToBfloat16 writes x to dst, as long as x, as the upper halves of float32, rounded
-// to nearest even.
+// ToBfloat16 writes x to dst as the upper halves of float32, rounded to nearest even. dst
+// has the length of x.
 func (k *Kernels) ToBfloat16(dst []uint16, x []float32) {
 	dst = dst[:len(x)]
 	n := whole(k.toBfloat16 != nil, len(x))
@@ -80,7 +80,7 @@ func (k *Kernels) ToBfloat16(dst []uint16, x []float32) {
 	}
 }
 
-// FromBfloat16 writes x, the upper halves of float32, to dst, as long as x.
+// FromBfloat16 writes x, which is upper halves of float32, to dst. dst has the length of x.
 func (k *Kernels) FromBfloat16(dst []float32, x []uint16) {
 	dst = dst[:len(x)]
 	n := whole(k.fromBfloat16 != nil, len(x))
@@ -92,8 +92,8 @@ func (k *Kernels) FromBfloat16(dst []float32, x []uint16) {
 	}
 }
 
-// ToInt8 writes x/scale to dst, as long as x, the quotient brought between −127 and
-// 127 and rounded to an integer, to nearest even. A quotient that is NaN gives 0.
+// ToInt8 writes x/scale to dst. It clamps the quotient to −127 … 127 and rounds it to an
+// integer, to nearest even. dst has the length of x. A quotient that is NaN gives 0.
 func (k *Kernels) ToInt8(dst []int8, x []float32, scale float32) {
 	dst = dst[:len(x)]
 	n := whole(k.toInt8 != nil, len(x))
@@ -109,7 +109,7 @@ func (k *Kernels) ToInt8(dst []int8, x []float32, scale float32) {
 	}
 }
 
-// FromInt8 writes scale·x to dst, as long as x.
+// FromInt8 writes scale·x to dst. dst has the length of x.
 func (k *Kernels) FromInt8(dst []float32, x []int8, scale float32) {
 	dst = dst[:len(x)]
 	n := whole(k.fromInt8 != nil, len(x))

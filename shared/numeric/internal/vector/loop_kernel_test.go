@@ -11,7 +11,7 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// case is the inputs of every kernel at one length. Vectors lie at several alignments.
+// inputs holds the inputs of every kernel at one length. Vectors have several alignments.
 type inputs struct {
 	a, b, c, d []float32
 	words      []uint16
@@ -40,7 +40,7 @@ func (s *xorshift) drawn(n int, plain bool) inputs {
 	return in
 }
 
-// outcome is what a kernel made of its inputs, in bits.
+// outcome is the result of a kernel for its inputs, in bits.
 type outcome []uint64
 
 func (o outcome) floats(v ...float32) outcome {
@@ -57,7 +57,7 @@ func (o outcome) doubles(v ...float64) outcome {
 	return o
 }
 
-// into returns what f writes to a slice that lies between marks.
+// into returns what f writes to a slice between guard values.
 func into(t *testing.T, n int, f func(dst []float32)) []float32 {
 	dst, check := guarded(n, n%7)
 	f(dst)
@@ -70,8 +70,8 @@ var descents = map[string]Descent{
 	"nesterov": {Momentum: 0.9, Nesterov: true}, "nesterov, decay": {Momentum: 0.9, Nesterov: true, Decay: 0.01},
 }
 
-// kernels are all methods of Kernels: what each makes of inputs, destinations
-// apart and in the places of arguments.
+// kernels lists all methods of Kernels: the result of each for inputs, with separate
+// destinations and with destinations that are arguments.
 func kernels(t *testing.T) map[string]func(k *Kernels, in inputs) outcome {
 	all := map[string]func(k *Kernels, in inputs) outcome{
 		"add": func(k *Kernels, in inputs) outcome {
@@ -170,7 +170,8 @@ func kernelSets(t *testing.T, f func(t *testing.T, own *Kernels)) {
 	}
 }
 
-// compare tells every kernel of own that makes something else of in than the portable code.
+// compare reports every kernel of own whose result for in differs from that of the portable
+// code.
 func compare(t *testing.T, own *Kernels, in inputs) {
 	t.Helper()
 	for name, f := range kernels(t) {
@@ -195,7 +196,7 @@ func TestLoopsAreThePortableOnes(t *testing.T) {
 	})
 }
 
-// Rows that no cache holds are read otherwise, and added in the same order.
+// Rows that fit in no cache are read in another way, and added in the same order.
 func TestManyRows(t *testing.T) {
 	s := xorshift(5)
 	y, want, got := s.drawn(cached+64, true).a, make([]float32, 64), make([]float32, 64)
@@ -207,7 +208,7 @@ func TestManyRows(t *testing.T) {
 	})
 }
 
-// A table that lacks a kernel falls back on Go without a word.
+// A table that lacks a kernel uses Go without an error.
 func TestTablesAreFull(t *testing.T) {
 	kernelSets(t, func(t *testing.T, own *Kernels) {
 		require.NotContains(t, fmt.Sprintf("%v", *own), "nil")

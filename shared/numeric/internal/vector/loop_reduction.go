@@ -6,8 +6,7 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// reduce returns the sum of the terms of x in 16 lanes. A term is computed in
-// float64.
+// reduce returns the sum of the terms of x in 16 lanes. Each term is computed in float64.
 func reduce(kernel func(n int, lanes *Lanes, x *float32), x []float32, add func(lanes *Lanes, x []float32)) float64 {
 	w := Borrow()
 	defer w.Return()
@@ -38,7 +37,7 @@ func addAbs(lanes *Lanes, x []float32) {
 	}
 }
 
-// Squares returns Σ x², each square exact.
+// Squares returns Σ x². Each square is exact.
 func (k *Kernels) Squares(x []float32) float64 { return reduce(k.squares, x, addSquares) }
 
 func addSquares(lanes *Lanes, x []float32) {
@@ -47,7 +46,7 @@ func addSquares(lanes *Lanes, x []float32) {
 	}
 }
 
-// Deviations returns Σ (x − mean)², difference and square rounded.
+// Deviations returns Σ (x − mean)². Difference and square are rounded.
 func (k *Kernels) Deviations(x []float32, mean float64) float64 {
 	w := Borrow()
 	defer w.Return()
@@ -63,7 +62,7 @@ func (k *Kernels) Deviations(x []float32, mean float64) float64 {
 	return w.lanes.Sum()
 }
 
-// Dot returns Σ x·y, each product exact; y is as long as x.
+// Dot returns Σ x·y. Each product is exact. y has the length of x.
 func (k *Kernels) Dot(x, y []float32) float64 {
 	y = y[:len(x)]
 	w := Borrow()
@@ -79,7 +78,7 @@ func (k *Kernels) Dot(x, y []float32) float64 {
 	return w.lanes.Sum()
 }
 
-// maxima are the greatest ranks of 16 parts of a vector.
+// maxima holds the greatest rank of each of 16 parts of a vector.
 type maxima [16]int32
 
 func (m *maxima) greatest() int32 {
@@ -90,15 +89,15 @@ func (m *maxima) greatest() int32 {
 	return top
 }
 
-// rank turns the bits of float32 into integers in the order of the numbers, −0
-// below +0, and the canonical NaN above all. It is its own inverse.
+// rank maps the bits of a float32 to an integer, such that integers are ordered like the
+// numbers: −0 is below +0, and the canonical NaN is above all. It is its own inverse.
 func rank(b int32) int32 { return b ^ int32(uint32(b>>31)>>1) }
 
-// lowest is what −Inf ranks.
+// lowest is the rank of −Inf.
 const lowest = -0x7f800001
 
-// Max returns the greatest element of x, +0 being greater than −0; NaN if any is
-// NaN, and −Inf of none.
+// Max returns the greatest element of x, where +0 is greater than −0. It returns NaN if any
+// element is NaN, and −Inf for no elements.
 func (k *Kernels) Max(x []float32) float32 {
 	top := int32(lowest)
 	n := whole(k.max != nil, len(x))
@@ -117,7 +116,8 @@ func (k *Kernels) Max(x []float32) float32 {
 	return math.Float32frombits(uint32(rank(top)))
 }
 
-// AbsMax returns the greatest |x|; NaN if any is NaN, and 0 of none.
+// AbsMax returns the greatest |x|. It returns NaN if any element is NaN, and 0 for no
+// elements.
 func (k *Kernels) AbsMax(x []float32) float32 {
 	top := int32(0)
 	n := whole(k.absMax != nil, len(x))

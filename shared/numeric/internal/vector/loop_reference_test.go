@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The specification word for word, each rounding of float32 by way of float64, where
-// +, −, ·, ÷ and √ of float32 rounded twice are as good as rounded once (Figueroa, "When
-// is double rounding innocuous?", 1995).
+// These references follow the specification literally. Each rounding to float32 goes
+// through float64. For +, −, ·, ÷ and √ of float32, rounding twice gives the same as
+// rounding once (Figueroa, "When is double rounding innocuous?", 1995).
 
 // once rounds v to float32.
 func once(v float64) float32 {
@@ -26,7 +26,7 @@ func minus(a, b float32) float32 { return once(float64(a) - float64(b)) }
 func times(a, b float32) float32 { return once(float64(float64(a) * float64(b))) }
 func over(a, b float32) float32  { return once(float64(a) / float64(b)) }
 
-// laneSum is the sum of a term per element, in 16 lanes.
+// laneSum returns the sum of one term per element, in 16 lanes.
 func laneSum(n int, term func(i int) float64) float64 {
 	var lanes [16]float64
 	for lane := range 16 {
@@ -45,7 +45,7 @@ func laneSum(n int, term func(i int) float64) float64 {
 	return s
 }
 
-// references are what kernels of the same names make of inputs.
+// references are the results of the kernels of the same names for inputs.
 var references = map[string]func(in inputs) outcome{
 	"add": func(in inputs) (o outcome) {
 		for i := range in.a {
@@ -173,9 +173,9 @@ func TestPortableLoopsAreTheSpecification(t *testing.T) {
 	}
 }
 
-// nearest returns the code whose value is next to x, of two the even one. values are
-// those of the codes 0, 1, …, all ≥ 0 and increasing, the last infinite; it counts as
-// what would follow the one before it.
+// nearest returns the code whose value is nearest to x, or the even one of two. values are
+// those of the codes 0, 1, …; all are ≥ 0 and increasing, and the last is infinite. nearest
+// treats the last as the value that would follow the one before it.
 func nearest(values []float64, x float64) int {
 	last := len(values) - 1
 	at := sort.SearchFloat64s(values, x)
@@ -209,7 +209,8 @@ func magnitudes(exponentBits, fractionBits int) []float64 {
 	return append(v, math.Inf(1))
 }
 
-// Both formats, over the float32 between and at the middles of neighbouring values, and any bits.
+// Both formats, for float32 between neighbouring values and in the middle of them, and for
+// random bits.
 func TestHalvesAreTheNearest(t *testing.T) {
 	for name, c := range map[string]struct {
 		values []float64
@@ -249,7 +250,7 @@ func TestHalvesAreTheNearest(t *testing.T) {
 				}
 			}
 
-			// And all codes back.
+			// Also convert all codes back.
 			codes, back := make([]uint16, 1<<16), make([]float32, 1<<16)
 			for i := range codes {
 				codes[i] = uint16(i)
@@ -302,7 +303,7 @@ func TestInt8HandValues(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// All float32 with -exhaustive, else a sample in blocks.
+// The test checks all float32 with -exhaustive, otherwise a sample in blocks.
 func TestConversionsOverAllNumbers(t *testing.T) {
 	kernelSets(t, func(t *testing.T, own *Kernels) {
 		const block = 1024

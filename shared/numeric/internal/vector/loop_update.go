@@ -6,15 +6,15 @@ import (
 	"tributary/shared/numeric/fma"
 )
 
-// Descent is the constants of gradient descent, package numeric's.
+// Descent holds the constants of gradient descent; see package numeric.
 type Descent struct {
 	Rate, Momentum, Decay float32
 	Nesterov              bool
 	Clip                  float32
 }
 
-// Descend folds grad/divisor into p and, unless it is nil, m. All are as long as
-// grad.
+// Descend folds grad/divisor into p and, unless m is nil, into m. All vectors have the
+// length of grad.
 func (k *Kernels) Descend(c Descent, p, m, grad []float32, divisor float32) {
 	n := len(grad) &^ 15
 	p = p[:len(grad)]
@@ -53,7 +53,7 @@ func (k *Kernels) Descend(c Descent, p, m, grad []float32, divisor float32) {
 	}
 }
 
-// gradient returns (g/divisor)·clip + decay·w, without the sum where decay is 0.
+// gradient returns (g/divisor)·clip + decay·w. If decay is 0, it does not compute the sum.
 func gradient(g, divisor, clip, decay, w float32) float32 {
 	g = float32(g / divisor * clip)
 	if decay != 0 {
@@ -62,7 +62,7 @@ func gradient(g, divisor, clip, decay, w float32) float32 {
 	return g
 }
 
-// Moments is the constants of a step of Adam, package numeric's.
+// Moments holds the constants of a step of Adam; see package numeric.
 type Moments struct {
 	Beta1, Beta2 float32
 	Rest1, Rest2 float32
@@ -74,7 +74,7 @@ type Moments struct {
 	Clip         float32
 }
 
-// Adam folds grad/divisor into p, m and v, all as long as grad.
+// Adam folds grad/divisor into p, m and v. All vectors have the length of grad.
 func (k *Kernels) Adam(c Moments, p, m, v, grad []float32, divisor float32) {
 	p, m, v = p[:len(grad)], m[:len(grad)], v[:len(grad)]
 	n := whole(k.adam != nil, len(grad))

@@ -10,8 +10,8 @@ import (
 
 const unordered = 3 // predicate of VCMPPS: true where an operand is NaN
 
-// panelAVX2 emits C ← tiles of T + chain of T (or 0) over A·B, nv·8 columns wide, 6 rows at a
-// time; masked, the last 8 columns are those of mask.
+// panelAVX2 emits C ← tiles of T + chain of T (or 0) over A·B, for nv·8 columns, 6 rows at
+// a time. If masked, mask selects the last 8 columns.
 func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 6 rows; mask is not read.", 8*nv)
 	if masked {
@@ -30,7 +30,7 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 		ANDQ(U32(0xff), m)
 		count := GP64()
 		POPCNTQ(m, count)
-		MOVQ(count, argument("mask")) // from here on how many columns the last vector has
+		MOVQ(count, argument("mask")) // from here on: the number of columns of the last vector
 		MOVD(m.(GPVirtual).As32(), x)
 		VPBROADCASTD(x, mask)
 		VPAND(bits, mask, mask)
@@ -83,8 +83,8 @@ func panelAVX2(nan, bits Mem, name string, nv int, masked bool) {
 	panel(name, doc, 6, setup, block, func() { VZEROUPPER() })
 }
 
-// storeFirst emits to ← the first elements of v, as many as the argument mask now
-// says. VMASKMOVPS would be one instruction, and dozens of steps on CPUs of AMD.
+// storeFirst emits to ← the first elements of v. The argument mask now holds their number.
+// VMASKMOVPS would be one instruction, but takes dozens of steps on AMD CPUs.
 func storeFirst(label string, v VecVirtual, to Mem) {
 	at := GP64()
 	part := func(bit uint64, next string, emit func()) {
@@ -111,14 +111,14 @@ func storeFirst(label string, v VecVirtual, to Mem) {
 	part(1, label+"done", func() { VMOVSS(v.AsX(), Mem{Base: at}) })
 }
 
-// zmms are given out by hand: avo's allocator stops at 16.
+// zmms are assigned by hand, because avo's allocator stops at 16.
 var zmms = [32]VecPhysical{
 	Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,
 	Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31,
 }
 
-// panelAVX512 is the same for nv·16 columns, 14 rows at a time. A load under a
-// mask takes a slot of the multiply-adds, so only the last vector has one.
+// panelAVX512 is panelAVX2 for nv·16 columns, 14 rows at a time. A masked load takes a slot
+// of the multiply-adds, so only the last vector is masked.
 func panelAVX512(nan Mem, name string, nv int, masked bool) {
 	doc := fmt.Sprintf("is [Panel] for %d columns in blocks of 14 rows; mask is not read.", 16*nv)
 	if masked {
@@ -189,8 +189,8 @@ func panelAVX512(nan Mem, name string, nv int, masked bool) {
 	panel(name, doc, 14, setup, block, func() { VZEROUPPER() })
 }
 
-// prefetchT emits prefetches of the rows of T that are read next: those of the
-// next block where chains start from T, those of this one where T is only added.
+// prefetchT emits prefetches of the rows of T that are read next. If chains start from T,
+// these are the rows of the next block; if T is only added, those of this block.
 func prefetchT(rows, nv int) {
 	CMPQ(argument("use"), Imm(useLoad))
 	JL(LabelRef("fetched"))

@@ -8,12 +8,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// cols512 emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows
-// and any number of columns j from 4 on, 16 at a time. The columns of b are
-// contiguous: four elements of each are transposed in registers as they are loaded.
+// cols512 emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows and any
+// number of columns j from 4 on, 16 at a time. The columns of b are contiguous. Four
+// elements of each are transposed in registers when they are loaded.
 //
-// Of a group of fewer than 16 columns the last four begin early, and the quarters
-// after them are those four again.
+// In a group of fewer than 16 columns, the last four begin early, and the quarters after
+// them repeat these four.
 func cols512(nan Mem, rows int) {
 	name := fmt.Sprintf("colsAVX512x%d", rows)
 	TEXT(name, 0, fewSignature)
@@ -82,8 +82,8 @@ func cols512(nan Mem, rows int) {
 	RET()
 }
 
-// groupWidth emits width ← how many of n columns to do now, so that none or at
-// least 4 remain: 16, or 12 of 17 to 19, or all of fewer.
+// groupWidth emits width ← how many of n columns this group computes: 16, or 12 if 17 to 19
+// remain, or all if fewer than 17 remain. So none or at least 4 columns remain.
 func groupWidth(width Mem) {
 	n := Load(Param("n"), GP64())
 	w := GP64()

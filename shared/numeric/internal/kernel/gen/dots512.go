@@ -8,7 +8,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// zmmPool gives out the 32 vectors by hand: avo's allocator stops at 16.
+// zmmPool assigns the 32 vectors by hand, because avo's allocator stops at 16.
 type zmmPool struct{ free []VecPhysical }
 
 func newPool() *zmmPool { return &zmmPool{append([]VecPhysical(nil), zmms[:]...)} }
@@ -21,8 +21,8 @@ func (p *zmmPool) take() VecPhysical {
 
 func (p *zmmPool) give(vs ...VecPhysical) { p.free = append(p.free, vs...) }
 
-// dots512 emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows and
-// 32 columns j at a time, as dots does: blocks of 16 × 8 are transposed.
+// dots512 emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows, 32
+// columns j at a time. It works like dots, but transposes blocks of 16 × 8.
 func dots512(nan Mem, rows int) {
 	const nv = 2
 	name := fmt.Sprintf("dotsAVX512x%dx%d", rows, 16*nv)
@@ -92,8 +92,8 @@ func dots512(nan Mem, rows int) {
 	})
 }
 
-// columns8 emits the transposition of 16 rows of 8 elements: y[l] is element l of
-// every row. Masked, only the elements of K1 are read.
+// columns8 emits the transposition of 16 rows of 8 elements: y[l] is element l of every
+// row. If masked, it reads only the elements of K1.
 func columns8(pool *zmmPool, at func(r int) Mem, masked bool) (y [8]VecPhysical) {
 	var quads [2][4]VecPhysical // elements l and l + 4 of rows 0–3 and 4–7, of rows 8–11 and 12–15
 	for q := range quads {

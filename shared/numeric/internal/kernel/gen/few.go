@@ -10,16 +10,16 @@ import (
 
 const fewSignature = "func(n, k int, a *float32, rsa, csa int, b *float32, rsb int, c *float32, rsc int, use uint64, back int)"
 
-// few emits a function that covers n columns by groups of cols; body emits the
-// loop over k of one group, with the accumulators of rows × nv vectors. early is
-// whether it heeds back.
+// few emits a function that computes n columns in groups of cols. body emits the loop over
+// k of one group, with the accumulators of rows × nv vectors. early says whether the
+// function uses back.
 func few(nan Mem, name, doc string, rows, nv, cols int, vec func() Op, bytes int, early bool, stepB func(), body func(as []Register, csa Register, acc [][]Op)) {
 	TEXT(name, 0, fewSignature)
 	Pragma("noescape")
 	Doc(name + " " + doc)
 	csa := Load(Param("csa"), GP64())
 	Label("groups")
-	// Row i of C, and, for its last vector, that much earlier.
+	// Row i of C. For its last vector, the address is the given bytes earlier.
 	cOf := func() func(i, disp int) Mem {
 		base, rsc := Load(Param("c"), GP64()), Load(Param("rsc"), GP64())
 		_, at := rowsOf(base, rsc, rows)
@@ -74,8 +74,8 @@ func zero(v Op) {
 	}
 }
 
-// canonical emits, for every accumulator, v ← NaN where v is not equal to itself,
-// and then store.
+// canonical emits, for every accumulator, v ← NaN where v is not equal to itself, and then
+// calls store.
 func canonical(nan Mem, acc [][]Op, vec func() Op, store func(i, j int, v Op)) {
 	canon := vec()
 	VBROADCASTSS(nan, canon)
@@ -94,8 +94,8 @@ func canonical(nan Mem, acc [][]Op, vec func() Op, store func(i, j int, v Op)) {
 	}
 }
 
-// row emits c[i][j] ← chain over l of fma(a[i][l], b[l][j], ·) for a few rows and
-// nv vectors of columns; rows of B are contiguous.
+// row emits c[i][j] ← chain over l of fma(a[i][l], b[l][j], ·) for a few rows and nv
+// vectors of columns. The rows of B are contiguous.
 func row(nan Mem, set string, rows, nv int) {
 	vec, bytes := func() Op { return YMM() }, 32
 	if set == "AVX512" {
@@ -137,9 +137,9 @@ func row(nan Mem, set string, rows, nv int) {
 		})
 }
 
-// dots emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows and
-// nv vectors of 8 columns j. The rows of b are contiguous along the chain: blocks
-// of 8 × 4 are transposed in registers as they are loaded.
+// dots emits c[i][j] ← chain over l of fma(a[i][l], b[j][l], ·) for a few rows and nv
+// vectors of 8 columns j. The rows of b are contiguous along the chain. Blocks of 8 × 4 are
+// transposed in registers when they are loaded.
 func dots(nan, first Mem, rows, nv int) {
 	name := fmt.Sprintf("dotsAVX2x%dx%d", rows, 8*nv)
 	doc := fmt.Sprintf("is [Few] for %d rows, %d columns at a time; columns of B are contiguous.", rows, 8*nv)
@@ -236,9 +236,8 @@ func dots(nan, first Mem, rows, nv int) {
 	})
 }
 
-// eightRows returns the operand of row r of 8 in block j of nv, and the registers
-// that point to the blocks. Where
-// early is set, the last block begins back rows early.
+// eightRows returns the operand of row r of 8 in block j of nv, and the registers that
+// point to the blocks. If early is set, the last block begins back rows early.
 func eightRows(nv int, early bool) (at func(j, r int) Mem, bases []Register) {
 	s, s3, s5, s7 := Load(Param("rsb"), GP64()), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: s, Index: s, Scale: 2}, s3)
@@ -272,8 +271,8 @@ func eightRows(nv int, early bool) (at func(j, r int) Mem, bases []Register) {
 	}, bases
 }
 
-// columns4 emits the transposition of 8 rows of 4 elements: y[l] is element l of
-// every row. With a mask only its elements are read.
+// columns4 emits the transposition of 8 rows of 4 elements: y[l] is element l of every row.
+// With a mask, it reads only the elements of the mask.
 func columns4(at func(r int) Mem, mask Op) (y [4]VecVirtual) {
 	var in [4]VecVirtual // row r beside row r + 4
 	for r := range in {

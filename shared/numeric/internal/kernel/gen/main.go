@@ -1,11 +1,10 @@
-// Command gen writes the assembly of package kernel for amd64. It is a module of
-// its own so that only who changes kernels needs avo:
+// Command gen writes the assembly of package kernel for amd64. It is a separate module, so
+// that only developers who change kernels need avo:
 //
 //	go generate ./shared/numeric/internal/kernel
 //
-// Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per
-// element and k, in increasing k, and one VADDPS after them for each matrix that is
-// added.
+// Invariant: a kernel's only arithmetic on results is VFMADD231PS, one per element and k,
+// in increasing k, and then one VADDPS for each matrix that is added.
 package main
 
 import (
@@ -19,7 +18,7 @@ import (
 
 var set = flag.String("set", "avx2", "instruction set: avx2 or avx512")
 
-// nanBits is the canonical NaN, as package fma has it.
+// nanBits is the canonical NaN of package fma.
 const nanBits = 0x7fc00000
 
 func main() {

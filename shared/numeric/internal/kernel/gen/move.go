@@ -8,7 +8,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// copyPanels emits a copy of k rows that cuts each into panels of nv vectors.
+// copyPanels emits a copy of k rows that splits each row into panels of nv vectors.
 func copyPanels(nv int) {
 	name := fmt.Sprintf("copyPanels%d", 8*nv)
 	TEXT(name, 0, "func(k, panels int, src *float32, lds, step int, dst *float32, row, panel int)")

@@ -7,9 +7,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// transpose16 emits n transpositions of 16 × 16 blocks. Rows r, r + 4, r + 8 and
-// r + 12 share a vector, a quarter each, which masked loads put there, so that
-// two rounds of shuffles within quarters are all that remains.
+// transpose16 emits n transpositions of 16 × 16 blocks. Rows r, r + 4, r + 8 and r + 12
+// share a vector, a quarter each. Masked loads put them there, so that only two rounds of
+// shuffles within quarters remain.
 func transpose16() {
 	TEXT("transpose16", 0, "func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)")
 	Pragma("noescape")
@@ -75,8 +75,8 @@ func quarter(v VecPhysical, masks [3]Register, at func(i int) Mem) {
 	}
 }
 
-// turnQuarters emits the transposition of the 4 × 4 blocks in all quarters of four
-// vectors, which it gives back to the pool.
+// turnQuarters emits the transposition of the 4 × 4 blocks in all quarters of four vectors.
+// It returns the input vectors to the pool.
 func turnQuarters(pool *zmmPool, in [4]VecPhysical) (out [4]VecPhysical) {
 	lo01, hi01, lo23, hi23 := pool.take(), pool.take(), pool.take(), pool.take()
 	VUNPCKLPS(in[1], in[0], lo01)
@@ -92,7 +92,7 @@ func turnQuarters(pool *zmmPool, in [4]VecPhysical) (out [4]VecPhysical) {
 	return out
 }
 
-// lanes16 is the numbers 0 to 15.
+// lanes16 returns the numbers 0 to 15.
 func lanes16() Mem {
 	lanes := GLOBL("lanes16", attr.RODATA|attr.NOPTR)
 	for i := range 16 {
@@ -101,9 +101,9 @@ func lanes16() Mem {
 	return lanes
 }
 
-// turnFew emits the transposition of 4 to 15 rows, four columns at a time. The
-// last four rows begin early, and the quarters of a vector after them are those
-// four again: a permutation then puts the last rows in their places.
+// turnFew emits the transposition of 4 to 15 rows, four columns at a time. The last four
+// rows begin early, and the quarters of a vector after them repeat these four. A
+// permutation then puts the last rows in their places.
 func turnFew() {
 	lanes := lanes16()
 	TEXT("turn16few", 0, "func(n, m int, src *float32, lds int, dst *float32, ldd int)")
@@ -122,8 +122,8 @@ func turnFew() {
 		IMULQ(s, from[i])
 		ADDQ(src, from[i])
 	}
-	// Lane j is row j below the last quarter, which begins at w = ⌈m/4⌉·4 − 4, and
-	// is found (4 − m) mod 4 lanes later from there on.
+	// Below the last quarter, lane j is row j. The last quarter begins at w = ⌈m/4⌉·4 − 4;
+	// from there on, row j is in the lane that is (4 − m) mod 4 later.
 	w, late, mask := GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: m, Disp: 3}, w)
 	ANDQ(I32(-4), w)

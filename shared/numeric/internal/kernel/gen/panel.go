@@ -10,14 +10,14 @@ import (
 
 const signature = "func(m, k int, a *float32, rsa, csa, psa int, b *float32, rsb int, c *float32, rsc int, t *float32, rst, next int, use, mask uint64)"
 
-// frame is what one panel function keeps in registers from block to block. The
-// rows left (m), the block of A (a) and the rows of T (t) are kept in the arguments'
-// own memory.
+// frame lists what a panel function keeps in registers from block to block. The number of
+// rows left (m), the block of A (a) and the rows of T (t) stay in the memory of the
+// arguments.
 type frame struct {
 	rsa, csa, rsb, c, rsc Register
 }
 
-// argument is the memory of an argument.
+// argument returns the memory of an argument.
 func argument(name string) Mem {
 	b, err := Param(name).Resolve()
 	if err != nil {
@@ -26,8 +26,8 @@ func argument(name string) Mem {
 	return b.Addr
 }
 
-// panel emits a function that covers m rows by blocks of mr rows, then one block
-// of what remains; block emits the code of one block.
+// panel emits a function that computes m rows in blocks of mr rows, and then one block of
+// the remaining rows. block emits the code of one block.
 func panel(name, doc string, mr int, setup func(), block func(f frame, label string, rows int), finish func()) {
 	TEXT(name, 0, signature)
 	Pragma("noescape")
@@ -71,8 +71,8 @@ func panel(name, doc string, mr int, setup func(), block func(f frame, label str
 	}
 }
 
-// four emits a block of 4 rows where 7 to 9 are left, so that what remains has
-// chains enough to fill the pipes as well. Blocks of packed rows stay whole.
+// four emits a block of 4 rows if 7 to 9 are left, so that the remaining rows also have
+// enough chains to fill the pipes. Blocks of packed rows stay whole.
 func four(f frame, block func(f frame, label string, rows int)) {
 	CMPQ(argument("m"), Imm(6))
 	JE(LabelRef("whole"))
@@ -93,15 +93,15 @@ func four(f frame, block func(f frame, label string, rows int)) {
 	JMP(LabelRef("rest"))
 }
 
-// nextRows emits t ← t + so many rows of T.
+// nextRows emits t ← t + the given number of rows of T.
 func nextRows(rows int) {
 	step := Load(Param("rst"), GP64())
 	IMUL3Q(Imm(uint64(rows)), step, step)
 	ADDQ(step, argument("t"))
 }
 
-// rowsOf returns registers that hold base, base + 3·stride, base + 6·stride, …
-// for so many rows, and the operand of row i: base + i·stride + disp bytes.
+// rowsOf returns registers that hold base, base + 3·stride, base + 6·stride, … for the
+// given number of rows, and the operand of row i: base + i·stride + disp bytes.
 func rowsOf(base, stride Register, rows int) (bases []Register, at func(i, disp int) Mem) {
 	first := GP64()
 	MOVQ(base, first)
@@ -121,12 +121,12 @@ func rowsOf(base, stride Register, rows int) (bases []Register, at func(i, disp 
 	}
 }
 
-// unroll is how many steps of the chain lie in a row where a stride of A is 4
-// bytes: counters and pointers would take slots of the multiply-adds else.
+// unroll is how many steps of the chain are unrolled if a stride of A is 4 bytes. Without
+// it, counters and pointers would take slots of the multiply-adds.
 const unroll = 4
 
-// products emits the loop over k: for every row i and vector j of a row,
-// acc[i][j] ← fma(a[i], b[j], acc[i][j]). step emits it for one step of the chain.
+// products emits the loop over k. For every row i and vector j of a row, acc[i][j] ←
+// fma(a[i], b[j], acc[i][j]). step emits this for one step of the chain.
 func products(f frame, label string, rows int, step func(b Mem, a func(i int) Mem)) {
 	k, b := Load(Param("k"), GP64()), Load(Param("b"), GP64())
 	as, at := rowsOf(Load(Param("a"), GP64()), f.rsa, rows)
@@ -152,7 +152,7 @@ func products(f frame, label string, rows int, step func(b Mem, a func(i int) Me
 	SUBQ(Imm(unroll), k)
 	JGE(LabelRef(label + "k"))
 	JMP(LabelRef(label + "rest"))
-	Label(label + "columns") // columns are
+	Label(label + "columns") // columns of A are contiguous
 	csa3 := GP64()
 	LEAQ(Mem{Base: f.csa, Index: f.csa, Scale: 2}, csa3)
 	Label(label + "columnsk")
@@ -177,7 +177,7 @@ func products(f frame, label string, rows int, step func(b Mem, a func(i int) Me
 	Label(label + "end")
 }
 
-// stepped is the operand at base + i·s for i < 4; s3 is 3·s.
+// stepped returns the operand at base + i·s for i < 4; s3 is 3·s.
 func stepped(base, s, s3 Register, i int) Mem {
 	m := Mem{Base: base}
 	switch i {
@@ -189,14 +189,14 @@ func stepped(base, s, s3 Register, i int) Mem {
 	return m
 }
 
-// The argument use is useLoad or not, plus useAdd for each sum, as package kernel has it.
+// The argument use is useLoad or 0, plus useAdd for each sum, as in package kernel.
 const (
 	useLoad = 1
 	useAdd  = 2
 )
 
-// tiles emits acc[i][j] ← T[i][j] + acc[i][j] for as many tiles as use says; those
-// of a panel.
+// tiles emits acc[i][j] ← T[i][j] + acc[i][j] for the number of tiles in use. The tiles are
+// those of a panel.
 func tiles(label string, acc [][]Op, add func(m Mem, j int, v Op)) {
 	n, t, rst := Load(Param("use"), GP64()), Load(Param("t"), GP64()), Load(Param("rst"), GP64())
 	SHRQ(Imm(1), n) // the carry is useLoad
@@ -224,7 +224,7 @@ func firstTile(rows int) func(i, disp int) Mem {
 	return at
 }
 
-// sums emits acc[i][j] ← C[i][j] + acc[i][j] where use is useAdd.
+// sums emits acc[i][j] ← C[i][j] + acc[i][j] if use is useAdd.
 func sums(label string, acc [][]Op, add func(i, j int, v Op)) {
 	CMPQ(argument("use"), Imm(useAdd))
 	JNE(LabelRef(label + "store"))
@@ -236,8 +236,8 @@ func sums(label string, acc [][]Op, add func(i, j int, v Op)) {
 	Label(label + "store")
 }
 
-// accumulators returns rows × nv vectors: zeros, or what load emits where use has
-// useLoad.
+// accumulators returns rows × nv vectors. They are zeros, or, if use has useLoad, what load
+// emits.
 func accumulators(label string, rows, nv int, vec func() Op, load func(acc [][]Op)) [][]Op {
 	acc := make([][]Op, rows)
 	for i := range rows {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The first 50 decimals, from tables.
+// The first 50 decimals equal those of published tables.
 func TestConstants(t *testing.T) {
 	for want, got := range map[string]string{
 		"3.14159265358979323846264338327950288419716939937511": pi().Text('f', 50),
@@ -46,8 +46,8 @@ func float(x *big.Float) float64 {
 	return v
 }
 
-// The error takes its greatest size with alternating signs at degree + 2 points, which
-// is what makes it the least.
+// The error reaches its maximum with alternating signs at degree + 2 points. This proves
+// that the maximum is minimal.
 func TestMinimaxAlternates(t *testing.T) {
 	p := polynomials()[0]
 	c, relative, err := minimax(p.f, p.lo, p.hi, p.degree)
@@ -71,7 +71,7 @@ func TestMinimaxAlternates(t *testing.T) {
 	}
 }
 
-// Both files are what the program writes.
+// Both files are the current output of the program.
 func TestFilesAreCurrent(t *testing.T) {
 	for file, pkg := range map[string]string{"../../function_coefficients.go": "vector", "../functions/coefficients.go": "main"} {
 		var want bytes.Buffer

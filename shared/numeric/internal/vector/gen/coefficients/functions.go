@@ -2,7 +2,7 @@ package main
 
 import "math/big"
 
-// precision is enough for mills, which loses 577 bits to cancellation at a = 20.
+// precision is enough bits for mills, which loses 577 bits to cancellation at a = 20.
 const precision = 900
 
 func number(x float64) *big.Float { return new(big.Float).SetPrec(precision).SetFloat64(x) }
@@ -13,8 +13,8 @@ func mul(a, b *big.Float) *big.Float { return number(0).Mul(a, b) }
 func div(a, b *big.Float) *big.Float { return number(0).Quo(a, b) }
 func sqrt(a *big.Float) *big.Float   { return number(0).Sqrt(a) }
 
-// series returns the sum of terms from the first on, next giving term n ≥ 1 from
-// the one before it, until a term no longer changes the sum.
+// series returns the sum of terms, starting with first. next computes term n ≥ 1 from the
+// term before it. series stops when a term no longer changes the sum.
 func series(first *big.Float, next func(term *big.Float, n float64) *big.Float) *big.Float {
 	sum, term := first, first
 	for n := 1.0; ; n++ {
@@ -27,7 +27,8 @@ func series(first *big.Float, next func(term *big.Float, n float64) *big.Float) 
 	}
 }
 
-// exp returns eˣ, |x| < 200: (e^{x/2³²})^(2³²), the inner one by Taylor's series.
+// exp returns eˣ for |x| < 200, computed as (e^{x/2³²})^(2³²). The inner power uses
+// Taylor's series.
 func exp(x *big.Float) *big.Float {
 	const halvings = 32
 	small := div(x, number(1<<halvings))
@@ -38,20 +39,20 @@ func exp(x *big.Float) *big.Float {
 	return y
 }
 
-// artanhc returns artanh(√z)/√z = Σ zⁿ/(2n+1), 0 ≤ z ≤ 1/9.
+// artanhc returns artanh(√z)/√z = Σ zⁿ/(2n+1) for 0 ≤ z ≤ 1/9.
 func artanhc(z *big.Float) *big.Float {
 	return series(number(1), func(t *big.Float, n float64) *big.Float {
 		return div(mul(mul(t, z), number(2*n-1)), number(2*n+1))
 	})
 }
 
-// ln2 = 2 artanh(1/3).
+// ln2 returns ln 2 = 2 artanh(1/3).
 func ln2() *big.Float {
 	third := div(number(1), number(3))
 	return mul(mul(number(2), third), artanhc(mul(third, third)))
 }
 
-// pi by Machin's formula, 16 arctan(1/5) − 4 arctan(1/239).
+// pi returns π by Machin's formula, 16 arctan(1/5) − 4 arctan(1/239).
 func pi() *big.Float {
 	arctan := func(inverse float64) *big.Float {
 		x := div(number(1), number(inverse))
@@ -63,8 +64,7 @@ func pi() *big.Float {
 	return sub(mul(number(16), arctan(5)), mul(number(4), arctan(239)))
 }
 
-// mills returns e^{a²/2}·(1 − Φ(a)), a ≥ 0, from
-// Φ(a) = ½ + φ(a)·Σ a²ⁿ⁺¹/(2n+1)!!.
+// mills returns e^{a²/2}·(1 − Φ(a)) for a ≥ 0. It uses Φ(a) = ½ + φ(a)·Σ a²ⁿ⁺¹/(2n+1)!!.
 func mills(a *big.Float) *big.Float {
 	z := mul(a, a)
 	sum := series(a, func(t *big.Float, n float64) *big.Float { return div(mul(t, z), number(2*n+1)) })

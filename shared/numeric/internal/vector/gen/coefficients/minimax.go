@@ -6,11 +6,10 @@ import (
 	"math/big"
 )
 
-// minimax returns the polynomial p of the degree on [lo, hi] for which the
-// greatest |p(x)/f(x) − 1| is least, its coefficients rounded to float64, and the
-// binary logarithm of that error once they are rounded. It is Remez's exchange
-// (Cheney, "Introduction to approximation theory", 1966, chapter 3) over a grid of
-// Chebyshev points.
+// minimax returns the polynomial p of the given degree whose maximum |p(x)/f(x) − 1| on
+// [lo, hi] is the smallest. The coefficients are rounded to float64. It also returns the
+// binary logarithm of the maximum after rounding. It uses Remez's exchange (Cheney,
+// "Introduction to approximation theory", 1966, chapter 3) over a grid of Chebyshev points.
 func minimax(f func(x *big.Float) *big.Float, lo, hi *big.Float, degree int) ([]float64, float64, error) {
 	const rounds = 30
 	g := newGrid(f, lo, hi, 40*(degree+2))
@@ -37,7 +36,7 @@ func minimax(f func(x *big.Float) *big.Float, lo, hi *big.Float, degree int) ([]
 	return nil, 0, errors.New("the exchange did not settle")
 }
 
-// grid is points of an interval with the function's values there.
+// grid holds points of an interval and the values of the function there.
 type grid struct{ x, f []*big.Float }
 
 func newGrid(f func(x *big.Float) *big.Float, lo, hi *big.Float, n int) grid {
@@ -66,8 +65,8 @@ func (g grid) solve(at []int) []*big.Float {
 	return eliminate(rows)[:n-1]
 }
 
-// eliminate solves the n equations rows [n, n+1], by Gauss and Jordan with
-// partial pivoting.
+// eliminate solves the n equations rows [n, n+1] by Gauss–Jordan elimination with partial
+// pivoting.
 func eliminate(rows [][]*big.Float) []*big.Float {
 	n := len(rows)
 	for k := range n {
@@ -106,7 +105,7 @@ func (g grid) errors(c []*big.Float) []float64 {
 	return errs
 }
 
-// rounded returns c as float64 and the binary logarithm of the greatest error.
+// rounded returns c as float64, and the binary logarithm of the largest error.
 func (g grid) rounded(c []*big.Float) ([]float64, float64, error) {
 	out, back := make([]float64, len(c)), make([]*big.Float, len(c))
 	for i, v := range c {
@@ -120,9 +119,9 @@ func (g grid) rounded(c []*big.Float) ([]float64, float64, error) {
 	return out, math.Log2(most), nil
 }
 
-// extrema returns n points where errs is extreme, with alternating signs: the
-// greatest of every run of one sign, and of these the n neighbours that leave
-// out the smaller ends.
+// extrema returns n points where errs is extreme, with alternating signs. It takes the
+// largest error of every run of one sign. Of these it takes n neighbours, and drops the
+// smaller ones at the ends.
 func extrema(errs []float64, n int) []int {
 	var at []int
 	for i, e := range errs {

@@ -2,14 +2,15 @@ package main
 
 import "math/big"
 
-// millsCenter is a of t = 0 in the variable of the tail of the normal
-// distribution, t = (a − center)/(a + center).
+// millsCenter is the a at which t = 0. t = (a − center)/(a + center) is the variable of the
+// tail of the normal distribution.
 const millsCenter = 4.625
 
-// millsEnd is the greatest a: a·(1 − Φ(a)) is far below float32's least number.
+// millsEnd is the largest a. There a·(1 − Φ(a)) is far below float32's smallest number.
 const millsEnd = 20
 
-// polynomial is f on [lo, hi], to be approximated by one of the given degree.
+// polynomial is a function f on [lo, hi] that a polynomial of the given degree
+// approximates.
 type polynomial struct {
 	name, meaning string
 	f             func(x *big.Float) *big.Float

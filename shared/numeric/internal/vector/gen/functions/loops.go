@@ -1,44 +1,44 @@
 package main
 
-// The loops that are no functions of one element: package vector's portable code,
-// operation by operation.
+// The loops that are not functions of one element. They repeat package vector's portable
+// code, operation by operation.
 
 const (
 	magnitude = 1<<31 - 1 // the bits of a float32 but its sign
 	leastOver = 0x1p-149  // the least float32 above 0
 )
 
-// gate is +0 where y ≤ 0, which is y < 2⁻¹⁴⁹, else x, for a y that is NaN too.
+// gate returns +0 where y ≤ 0 (computed as y < 2⁻¹⁴⁹), else x. If y is NaN, it returns x.
 func (p *program) gate(y, x value) value {
 	return p.selectLess(y, p.num(leastOver), p.num(0), x)
 }
 
-// rank turns float32 into signed integers in the same order: −0 below +0, and a
-// NaN above all. Of other than NaN it is its own inverse.
+// rank maps float32 to signed integers in the same order: −0 is below +0, and a NaN is
+// above all. Except for NaN it is its own inverse.
 func (p *program) rank(x value) value {
 	c := p.canonical(x)
 	return p.xor(c, p.shiftRight(p.shiftSigned(c, 31), 1))
 }
 
-// brain is the upper half of x rounded to nearest even.
+// brain returns the upper half of x, rounded to nearest even.
 func (p *program) brain(x value) value {
 	c := p.canonical(x)
 	odd := p.and(p.shiftRight(c, 16), p.word(1))
 	return p.shiftRight(p.do(addInt, p.do(addInt, c, p.word(0x7fff)), odd), 16)
 }
 
-// quantized is x/scale rounded to an integer from −127 to 127, 0 for NaN.
+// quantized returns x/scale rounded to an integer from −127 to 127; 0 for NaN.
 func (p *program) quantized(x, scale value) value {
 	q := p.atMost(p.atLeast(p.div(x, scale), -127), 127)
 	return p.toInt(p.selectLess(q, p.num(128), q, p.num(0)))
 }
 
-// single is a kernel that computes in float32.
+// single returns a kernel that computes in float32.
 func single(name, doc string, args []string, body func(p *program)) kernel {
 	return kernel{name: name, doc: doc, args: args, body: body, single: true}
 }
 
-// reduction is a kernel that adds float64 to lanes.
+// reduction returns a kernel that adds float64 to lanes.
 func reduction(name, doc string, args []string, term func(p *program) value) kernel {
 	return kernel{name: name, doc: "lanes += " + doc, args: append([]string{"lanes"}, args...), body: func(p *program) { p.accumulate(term(p)) }}
 }

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// value is the result of an operation: one number of each of the elements in hand.
-// It is a float64, or in a kernel that is single a float32 or 32-bit integer.
+// value is the result of an operation: one number for each element in the vector. It is a
+// float64, or, in a single kernel, a float32 or a 32-bit integer.
 type value int
 
-// op is what an operation does with its arguments a.
+// op is one operation: its kind and its arguments a.
 type op struct {
 	kind kind
 	a    []value
@@ -35,7 +35,7 @@ const (
 	fnma       // a[2] − a[0]·a[1], rounded once
 	atMost     // a[1] where a[1] < a[0], else a[0]
 	atLeast    // a[1] where a[0] < a[1], else a[0]
-	positive   // a[0] where 0 < a[0], else +0 or, for NaN, anything
+	positive   // a[0] where 0 < a[0], else +0; undefined for NaN
 	selectLess // a[2] where a[0] < a[1], else a[3]
 	and
 	or
@@ -44,7 +44,7 @@ const (
 	shiftLeft
 	shiftRight
 	shiftSigned // the sign bit comes in from the left
-	canonical   // a[0], any NaN the canonical one
+	canonical   // a[0], or the canonical NaN if a[0] is NaN
 	toInt       // a[0] rounded to an integer, to nearest even
 	fromInt
 )
@@ -80,7 +80,7 @@ func (p *program) bits(b uint64) value {
 	return v
 }
 
-// num is a number; in a single kernel it is one of float32.
+// num returns a number; in a single kernel, a float32.
 func (p *program) num(x float64) value {
 	if p.single {
 		return p.word(math.Float32bits(float32(x)))
@@ -88,7 +88,7 @@ func (p *program) num(x float64) value {
 	return p.bits(math.Float64bits(x))
 }
 
-// word is the bits of a 32-bit constant.
+// word returns the bits of a 32-bit constant.
 func (p *program) word(b uint32) value { return p.bits(uint64(b)<<32 | uint64(b)) }
 
 func (p *program) scalar(arg string) value {
@@ -137,23 +137,23 @@ func (p *program) shiftSigned(x value, n uint64) value {
 	return p.emit(op{kind: shiftSigned, a: []value{x}, bits: n})
 }
 
-// uses reports whether some operation is of one of the kinds.
+// uses reports whether the program has an operation of one of the kinds.
 func (p *program) uses(kinds ...kind) bool {
 	return slices.ContainsFunc(p.ops, func(o op) bool { return slices.Contains(kinds, o.kind) })
 }
 
-// registers hands out vector registers while the operations are printed one after
-// the other. It knows which values die in the operation at hand.
+// registers assigns vector registers while the operations are printed one after the other.
+// It knows which values are used for the last time in the current operation.
 type registers struct {
 	free []int
 	of   map[value]int
 	last map[value]int // the last operation that reads a value
 	now  int
-	temp []int // to be freed after the operation at hand
+	temp []int // to be freed after the current operation
 }
 
-// newRegisters returns those for one pass over p. Registers in held are the values'
-// for good.
+// newRegisters returns the registers for one pass over p. The values in held keep their
+// registers for the whole pass.
 func newRegisters(p *program, free []int, held map[value]int) *registers {
 	r := &registers{free: slices.Clone(free), of: map[value]int{}, last: map[value]int{}}
 	for i, o := range p.ops {
@@ -168,10 +168,10 @@ func newRegisters(p *program, free []int, held map[value]int) *registers {
 	return r
 }
 
-// has reports whether v lies in a register; a constant does not.
+// has reports whether v is in a register. A constant is not.
 func (r *registers) has(v value) bool { _, ok := r.of[v]; return ok }
 
-// dies reports whether v's register may be overwritten by the operation at hand.
+// dies reports whether the current operation may overwrite v's register.
 func (r *registers) dies(v value) bool {
 	last, ok := r.last[v]
 	return ok && r.has(v) && last == r.now
@@ -187,15 +187,14 @@ func (r *registers) take() int {
 	return n
 }
 
-// scratch returns a register for the operation at hand only.
+// scratch returns a register for the current operation only.
 func (r *registers) scratch() int {
 	n := r.take()
 	r.temp = append(r.temp, n)
 	return n
 }
 
-// result returns a register for the result: that of an argument that dies, or a
-// free one.
+// result returns a register for the result: that of an argument that dies, or a free one.
 func (r *registers) result(from ...value) int {
 	for _, v := range from {
 		if r.dies(v) {
@@ -205,7 +204,7 @@ func (r *registers) result(from ...value) int {
 	return r.take()
 }
 
-// end closes the operation at hand, whose result lies in register n (−1: none).
+// end ends the current operation, whose result is in register n (−1: none).
 func (r *registers) end(o op, n int) {
 	for _, t := range r.temp {
 		if t != n {

@@ -1,16 +1,16 @@
-// Command functions writes the assembly of package vector, its elementary functions
-// or all its other loops:
+// Command functions writes the assembly of package vector: its elementary functions or all
+// its other loops:
 //
 //	go -C shared/numeric/internal/vector/gen run ./functions -set avx2 -family loops -out ../loop_avx2_amd64.s -stubs ../loop_avx2_amd64.go
 //
-// Each kernel is a program over an abstract vector machine (machine.go), written
-// once (programs.go, loops.go); a target (x86.go, neon.go) prints it for an
-// instruction set. A program names no register and no lane: it says what becomes of
-// one element. It owns no arithmetic of its own: the order of operations is that of
-// package vector's portable Go.
+// Each kernel is a program for an abstract vector machine (machine.go), written once
+// (programs.go, loops.go). A target (x86.go, neon.go) prints it for an instruction set. A
+// program does not name registers or lanes; it describes the computation for one element.
+// It does not own arithmetic: the order of operations is that of package vector's portable
+// Go code.
 //
-// Invariant: an operation of a program is one instruction that rounds as IEEE 754
-// says, or a selection.
+// Invariant: an operation of a program is one instruction that rounds as IEEE 754 defines,
+// or a selection.
 package main
 
 import (

@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// neon prints Advanced SIMD for arm64. Go's assembler has no names for most of its
-// float instructions: they are words, with the Arm mnemonic behind them.
+// neon prints Advanced SIMD for arm64. Go's assembler has no names for most of its float
+// instructions. They are printed as words, followed by the Arm mnemonic.
 type neon struct {
 	listing
 	*registers
@@ -14,7 +14,7 @@ type neon struct {
 
 func (n *neon) suffix() string { return "NEON" }
 
-// lanes is the elements of a vector.
+// lanes returns the number of elements of a vector.
 func (n *neon) lanes() int {
 	if n.kernel.single {
 		return 4
@@ -83,7 +83,7 @@ func (n *neon) function(k kernel, p *program) {
 	n.out.WriteString("\n")
 }
 
-// register returns a register with v; a constant is loaded for the operation.
+// register returns a register with v. A constant is loaded for the current operation.
 func (n *neon) register(p *program, v value) int {
 	if n.has(v) {
 		return n.of[v]
@@ -93,8 +93,8 @@ func (n *neon) register(p *program, v value) int {
 	return r
 }
 
-// word prints dst = name(a, b), or name(a) for b < 0, on two float64; in a single
-// kernel, where bit 22 of the code is 0, on four float32.
+// word prints dst = name(a, b), or name(a) if b < 0, on two float64. In a single kernel it
+// prints the instruction on four float32, whose code has 0 in bit 22.
 func (n *neon) word(code uint32, name string, dst, a, b int) {
 	of := "2D"
 	if n.kernel.single {
@@ -107,7 +107,7 @@ func (n *neon) word(code uint32, name string, dst, a, b int) {
 	n.f("WORD $0x%08x // %s V%d.%s, V%d.%s, V%d.%s", code|uint32(b)<<16|uint32(a)<<5|uint32(dst), name, dst, of, a, of, b, of)
 }
 
-// arranged is format, of an instruction on two 64-bit elements, or its form for
+// arranged returns format, which is an instruction on two 64-bit elements, or its form for
 // single kernels.
 func (n *neon) arranged(format string) string {
 	if n.kernel.single {

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// place is the memory of group g of an argument's elements.
+// place returns the memory operand of group g of an argument's elements.
 func (n *neon) place(arg string, g int, at map[string]int) string {
 	return fmt.Sprintf("%d(R%d)", element[n.kernel.kind(arg)]*n.lanes()*g, at[arg])
 }
@@ -19,7 +19,7 @@ func (n *neon) scalar(arg string, dst int) {
 	n.f("VDUP R6, V%d.D2", dst)
 }
 
-// short prints dst = name(a) between vectors of unlike elements.
+// short prints dst = name(a) between vectors of different element types.
 func (n *neon) short(code int, name, to, from string, dst, a int) {
 	n.f("WORD $0x%08x // %s V%d.%s, V%d.%s", code|a<<5|dst, name, dst, to, a, from)
 }
@@ -46,7 +46,8 @@ func (n *neon) load(arg, from string, dst int) {
 	}
 }
 
-// canonical prints dst = register v of four float32, any NaN the canonical one.
+// canonical prints dst = register v of four float32, with any NaN replaced by the canonical
+// NaN.
 func (n *neon) canonical(v, dst int) {
 	mask := n.scratch()
 	n.word(0x4e60e400, "FCMEQ", mask, v, v)
@@ -56,8 +57,7 @@ func (n *neon) canonical(v, dst int) {
 	n.f("VBIF V%d.B16, V%d.B16, V%d.B16", mask, n.canon, dst)
 }
 
-// storeSingle prints the conversion of register v to elements of a kind, and
-// their store.
+// storeSingle prints the conversion of register v to elements of a kind, and their store.
 func (n *neon) storeSingle(v int, kind, to string) {
 	switch kind {
 	case "":

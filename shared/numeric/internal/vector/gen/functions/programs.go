@@ -2,7 +2,7 @@ package main
 
 import "math"
 
-// The programs are package vector's portable functions, operation by operation.
+// The programs repeat package vector's portable functions, operation by operation.
 
 const (
 	log2E   = 0x1.71547652b82fep+00
@@ -19,7 +19,7 @@ const (
 	millsEnd    = 20
 )
 
-// horner is Σ c[i] xⁱ.
+// horner returns Σ c[i] xⁱ.
 func (p *program) horner(x value, c []float64) value {
 	q := p.num(c[len(c)-1])
 	for i := len(c) - 2; i >= 0; i-- {
@@ -30,7 +30,7 @@ func (p *program) horner(x value, c []float64) value {
 
 func (p *program) abs(x value) value { return p.and(x, p.bits(sign-1)) }
 
-// exponential is 2ᵏ and eʳ − 1, x = k·ln 2 + r.
+// exponential returns 2ᵏ and eʳ − 1, where x = k·ln 2 + r.
 func (p *program) exponential(x value) (s, em1 value) {
 	t := p.fma(x, p.num(log2E), p.num(shifter))
 	k := p.sub(t, p.num(shifter))
@@ -74,7 +74,7 @@ func (p *program) softplus(v, base value) value {
 	return p.fma(p.horner(p.mul(s, s), log1pPolynomial[:]), s, base)
 }
 
-// tail is a = |v|, e^{−a²/2} and (1 − Φ(a))·e^{a²/2}.
+// tail returns a = |v|, e^{−a²/2} and (1 − Φ(a))·e^{a²/2}.
 func (p *program) tail(v value) (a, e, t value) {
 	a = p.atMost(p.abs(v), millsEnd)
 	e = p.exp(p.mul(p.mul(a, p.num(-0.5)), a))
@@ -93,15 +93,15 @@ func (p *program) geluSlope(v value) value {
 	return p.selectLess(v, p.num(0), w, p.sub(p.num(1), w))
 }
 
-// shifted is e^{z−top}.
+// shifted returns e^{z−top}.
 func (p *program) shifted() value {
 	return p.exp(p.atLeast(p.sub(p.load("z"), p.scalar("top")), -128))
 }
 
-// kernel is a function for n elements, n a positive multiple of 16.
+// kernel is a function for n elements; n is a positive multiple of 16.
 type kernel struct {
 	name, doc string
-	args      []string // after n; all but float32 elements with their kind behind the name
+	args      []string // after n; each name is followed by its kind, except for float32 elements
 	body      func(p *program)
 	single    bool // computes in float32, else in float64
 }

@@ -1,6 +1,6 @@
 package main
 
-// gradient is (grad/divisor)·clip + decay·w, w the parameters.
+// gradient returns (grad/divisor)·clip + decay·w, where w is the parameters.
 func (p *program) gradient(w value, decay bool) value {
 	g := p.mul(p.div(p.load("grad"), p.scalar("divisor")), p.scalar("clip"))
 	if decay {
@@ -9,7 +9,7 @@ func (p *program) gradient(w value, decay bool) value {
 	return g
 }
 
-// descend is a step of gradient descent.
+// descend returns a kernel for a step of gradient descent.
 func descend(name, doc string, decay, momentum, nesterov bool) kernel {
 	args := []string{"p", "grad", "divisor float32", "clip float32", "rate float32"}
 	if momentum {
@@ -34,7 +34,7 @@ func descend(name, doc string, decay, momentum, nesterov bool) kernel {
 	})
 }
 
-// adam is a step of Adam.
+// adam returns a kernel for a step of Adam.
 func adam(name, doc string, decay bool) kernel {
 	args := []string{
 		"p", "m", "v", "grad", "divisor float32", "clip float32", "beta1 float32", "rest1 float32", "beta2 float32",

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// x86 prints AVX2 or AVX-512. Operands stand in Go's order: the result is last.
+// x86 prints AVX2 or AVX-512. Operands are in Go's order: the result is last.
 type x86 struct {
 	listing
 	wide bool // AVX-512
@@ -22,7 +22,7 @@ func (x *x86) suffix() string {
 	return "AVX2"
 }
 
-// bytes is the size of a vector.
+// bytes returns the size of a vector.
 func (x *x86) bytes() int {
 	if x.wide {
 		return 64
@@ -30,7 +30,7 @@ func (x *x86) bytes() int {
 	return 32
 }
 
-// lanes is the elements of a vector.
+// lanes returns the number of elements of a vector.
 func (x *x86) lanes() int {
 	if x.kernel.single {
 		return x.bytes() / 4
@@ -38,7 +38,7 @@ func (x *x86) lanes() int {
 	return x.bytes() / 8
 }
 
-// named is an instruction on float64, or its form for single kernels.
+// named returns the name of an instruction on float64, or of its form for single kernels.
 func (x *x86) named(name string) string {
 	if !x.kernel.single {
 		return name
@@ -59,7 +59,7 @@ func (x *x86) v(n int) string {
 	return fmt.Sprintf("Y%d", n)
 }
 
-// half is the register of n that holds as many float32.
+// half returns the part of register n that holds as many float32.
 func (x *x86) half(n int) string {
 	if x.wide {
 		return fmt.Sprintf("Y%d", n)
@@ -69,8 +69,8 @@ func (x *x86) half(n int) string {
 
 var pointerRegisters = []string{"AX", "BX", "CX", "R8", "R9"}
 
-// scalarsHeld is how many arguments of a single AVX2 kernel lie in registers;
-// where there are more, each is read from the frame when it is needed.
+// scalarsHeld is how many arguments of a single AVX2 kernel are in registers. If there are
+// more, each is read from the frame when it is needed.
 const scalarsHeld = 6
 
 func (x *x86) data() {
@@ -151,7 +151,8 @@ func (x *x86) function(k kernel, p *program) {
 	x.out.WriteString("\n")
 }
 
-// memory is the operand of a constant, and the suffix of the instruction that reads it.
+// memory returns the operand of a constant, and the suffix of the instruction that reads
+// it.
 func (x *x86) memory(bits uint64) (operand, suffix string) {
 	i := x.index(bits)
 	if x.wide {
@@ -160,8 +161,8 @@ func (x *x86) memory(bits uint64) (operand, suffix string) {
 	return fmt.Sprintf("cavx2<>+%d(SB)", 32*i), ""
 }
 
-// operand is v as the first operand of an instruction: a register or, of a
-// constant, memory.
+// operand returns v as the first operand of an instruction: a register, or memory for a
+// constant.
 func (x *x86) operand(p *program, v value) (operand, suffix string) {
 	if x.has(v) {
 		return x.v(x.of[v]), ""
@@ -284,7 +285,8 @@ func (x *x86) store(n int, to string) {
 	x.f("VMOVUPS %s, %s", narrow, to)
 }
 
-// fused prints ±a·b + c by the form whose result overwrites what is needed no more.
+// fused prints ±a·b + c in the form whose result overwrites a register that is no longer
+// needed.
 func (x *x86) fused(p *program, o op) int {
 	name := map[kind]string{fma: "VFMADD", fnma: "VFNMADD"}[o.kind]
 	a, b, c := o.a[0], o.a[1], o.a[2]

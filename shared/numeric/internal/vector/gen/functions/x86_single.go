@@ -4,12 +4,12 @@ import "fmt"
 
 // Kernels that compute in float32 load and store elements of several kinds.
 
-// place is the memory of group g of an argument's elements.
+// place returns the memory operand of group g of an argument's elements.
 func (x *x86) place(arg string, g int, at map[string]string) string {
 	return fmt.Sprintf("%d(%s)", element[x.kernel.kind(arg)]*x.lanes()*g, at[arg])
 }
 
-// loads names the instruction that loads elements of an argument.
+// loads returns the name of the instruction that loads elements of an argument.
 func (x *x86) loads(arg string) string {
 	if !x.kernel.single {
 		return "VCVTPS2PD"
@@ -17,7 +17,7 @@ func (x *x86) loads(arg string) string {
 	return map[string]string{"": "VMOVUPS", "half": "VCVTPH2PS", "word": "VPMOVZXWD", "byte": "VPMOVSXBD"}[x.kernel.kind(arg)]
 }
 
-// canonical prints dst = register n, any NaN the canonical one.
+// canonical prints dst = register n, with any NaN replaced by the canonical NaN.
 func (x *x86) canonical(n, dst int) {
 	if x.wide {
 		x.f("VCMPPS $3, %s, %s, K1", x.v(n), x.v(n))
@@ -29,8 +29,7 @@ func (x *x86) canonical(n, dst int) {
 	x.f("VBLENDVPS %s, %s, %s, %s", mask, x.v(x.canon), x.v(n), x.v(dst))
 }
 
-// storeSingle prints the conversion of register n to elements of a kind, and
-// their store.
+// storeSingle prints the conversion of register n to elements of a kind, and their store.
 func (x *x86) storeSingle(n int, kind, to string) {
 	switch kind {
 	case "":
