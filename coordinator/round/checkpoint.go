@@ -2,37 +2,38 @@ package round
 
 import "time"
 
-// How long a checkpoint may take before it is asked for again, twice as long each
-// time: while the job goes on, and at its end, where the news of it is more likely
-// to be lost than late.
+// The time that the machine waits for a checkpoint before it asks again. The wait doubles
+// with each request. savePatience applies while the job goes on. lastPatience applies at
+// the job's end, where a missing notice is probably lost, not late.
 const (
 	savePatience = 30 * time.Second
 	lastPatience = 2 * time.Second
 )
 
-// lastDeadline is how long a job that has all its steps waits for its last
-// checkpoint: it ends without one rather than not at all.
+// lastDeadline is how long a job that has all its steps waits for its last checkpoint.
+// After that the job ends without the checkpoint.
 const lastDeadline = 30 * time.Second
 
-// lastAttempts is how often the last checkpoint may fail.
+// lastAttempts is the number of failures after which the job gives up its last
+// checkpoint.
 const lastAttempts = 3
 
-// saves is what is known of a job's checkpoints.
+// saves holds what the machine knows about a job's checkpoints.
 type saves struct {
-	newest int64         // steps in the newest on record
-	want   int64         // steps asked for; above newest while one is awaited
-	asked  time.Duration // when, the last time
-	again  int           // how often since the first time
-	failed int           // attempts at the last
-	from   int64         // steps from which the next is counted
-	since  time.Duration // time likewise
+	newest int64         // steps in the newest checkpoint on record
+	want   int64         // steps in the requested checkpoint; above newest while the machine waits for one
+	asked  time.Duration // time of the last request
+	again  int           // number of repeated requests
+	failed int           // number of failed attempts at the last checkpoint
+	from   int64         // step count from which CheckpointSteps counts to the next checkpoint
+	since  time.Duration // time from which CheckpointTime counts to the next checkpoint
 }
 
 // checkpointing reports whether the job makes checkpoints.
 func (r *Round) checkpointing() bool { return r.cfg.CheckpointSteps > 0 || r.cfg.CheckpointTime > 0 }
 
-// checkpointIfDue asks for a checkpoint when there are steps enough, or time
-// enough has passed, since the last; and of the last step.
+// checkpointIfDue asks for a checkpoint when enough steps or enough time have passed
+// since the last one. It also asks for a checkpoint after the job's last step.
 func (r *Round) checkpointIfDue(now time.Duration) []Action {
 	s := &r.saves
 	final := r.committed >= r.cfg.Steps
@@ -42,14 +43,14 @@ func (r *Round) checkpointIfDue(now time.Duration) []Action {
 	case !r.checkpointing() || !due || r.committed <= s.newest || r.committed == s.want || final && r.cfg.SkipLast:
 		return nil
 	case s.want > s.newest && !final:
-		return nil // the last is still awaited
+		return nil // the previous checkpoint has not arrived yet
 	}
 	*s = saves{newest: s.newest, want: r.committed, asked: now, from: r.committed, since: now}
 	return []Action{Checkpoint{Steps: r.committed}}
 }
 
-// checkpointAgain asks once more for a checkpoint that does not come, and gives
-// the last one up after a while.
+// checkpointAgain repeats the request for a checkpoint that does not arrive. At
+// lastDeadline it gives up the job's last checkpoint and ends the job.
 func (r *Round) checkpointAgain(now time.Duration) []Action {
 	patience := savePatience
 	if r.phase == Saving {
@@ -67,7 +68,7 @@ func (r *Round) checkpointAgain(now time.Duration) []Action {
 	return []Action{Checkpoint{Steps: r.committed, Attempt: s.again}}
 }
 
-// checkpointed notes a checkpoint; the last one ends the job.
+// checkpointed records a checkpoint. The last checkpoint ends the job.
 func (r *Round) checkpointed(e Checkpointed) []Action {
 	r.saves.newest = max(r.saves.newest, e.Steps)
 	if r.phase == Saving && r.saves.newest >= r.committed {
@@ -76,8 +77,8 @@ func (r *Round) checkpointed(e Checkpointed) []Action {
 	return nil
 }
 
-// unsaved gives the checkpoint up that was asked for: another will be due. The last
-// is tried a few times more, by the queue, and then the job ends without it.
+// unsaved gives up the requested checkpoint; a later one becomes due. The queue tries the
+// job's last checkpoint a few more times, and then the job ends without it.
 func (r *Round) unsaved(e Unsaved) []Action {
 	s := &r.saves
 	switch {
@@ -92,7 +93,7 @@ func (r *Round) unsaved(e Unsaved) []Action {
 	return nil
 }
 
-// end finishes a job that has all its steps, once its last checkpoint is there.
+// end finishes a job that has all its steps, as soon as its last checkpoint is on record.
 func (r *Round) end(now time.Duration) []Action {
 	if !r.checkpointing() || r.cfg.SkipLast || r.saves.newest >= r.committed || r.slots == 0 {
 		return r.finish()

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// turn carries out the next span on a fleet that others use too: it waits for its turn,
-// and then commits as often as it is asked to. It returns how long the span computed.
+// turn executes the next span on a fleet that other jobs use too. It waits for its turn
+// and then commits as often as the task asks. It returns the compute time of the span.
 func (p *played) turn(t *testing.T, waits, step time.Duration) time.Duration {
 	at := slices.IndexFunc(p.todo, published)
 	require.GreaterOrEqual(t, at, 0)
@@ -25,8 +25,9 @@ func (p *played) turn(t *testing.T, waits, step time.Duration) time.Duration {
 	return time.Duration(publish.Steps) * step
 }
 
-// While other jobs wait for slots, a turn has about ShortSpan of steps, however long the
-// job waits for the turn: what a neighbour takes must not make the job's own turns shorter.
+// While other jobs wait for slots, a turn has about ShortSpan of steps. The length of the
+// wait for the turn does not matter: time that a neighbour uses must not make the job's
+// own turns shorter.
 func TestTurnsAreAsLongHoweverLongTheWait(t *testing.T) {
 	const short = 100 * time.Millisecond
 	for _, crowdedFromStart := range []bool{true, false} {

@@ -2,47 +2,47 @@ package round
 
 import "tributary/shared/tree"
 
-// Event is something that happened.
+// Event is an input of the machine: something that happened.
 type Event interface{ event() }
 
 // The events.
 type (
-	// Resumed tells what the ledger holds: on start, on takeover, and whenever
-	// it holds less than was thought.
+	// Resumed reports what the ledger holds. It comes on start, on takeover, and whenever
+	// the ledger holds fewer steps than the machine knew of.
 	Resumed struct {
 		Committed  int64 // steps in the log
 		Snapshot   int64 // steps in the newest snapshot
 		Checkpoint int64 // steps in the newest checkpoint on record
 	}
-	// Fleet tells how many slots this job may use now, and how many of them at
-	// the most are to work on one task: those of one worker. Crowded: there are
-	// jobs that wait for a slot.
+	// Fleet reports how many slots this job may use now. Team is the maximum number of
+	// slots for one task, which is the slots of one worker. Crowded means that other jobs
+	// wait for a slot.
 	Fleet struct {
 		Slots, Team int
 		Crowded     bool
 	}
-	// Committed tells that so many steps are in the log.
+	// Committed reports that the log holds Steps steps.
 	Committed struct{ Steps int64 }
-	// Missing answers Inspect for the work after Steps steps: the highest
-	// nodes of the step's tree without a partial (when a step is running).
+	// Missing answers Inspect for the work after Steps steps. While a step is running,
+	// Nodes are the highest nodes of the step's tree that have no partial.
 	Missing struct {
 		Steps int64
 		Nodes []tree.Node
 	}
-	// Evaluated tells that the evaluation after Steps steps is complete.
+	// Evaluated reports that the evaluation after Steps steps is complete.
 	Evaluated struct{ Steps int64 }
-	// Snapshotted tells that a snapshot of so many steps is stored.
+	// Snapshotted reports that a snapshot of Steps steps is stored.
 	Snapshotted struct{ Steps int64 }
-	// Checkpointed tells that a checkpoint of so many steps is on record.
+	// Checkpointed reports that a checkpoint of Steps steps is on record.
 	Checkpointed struct{ Steps int64 }
-	// Unsaved tells that the checkpoint asked for after Steps steps could not be
-	// written.
+	// Unsaved reports that no worker could write the checkpoint that was requested after
+	// Steps steps.
 	Unsaved struct{ Steps int64 }
-	// Full tells that the ledger refuses what workers store.
+	// Full reports that the ledger refuses what workers store.
 	Full struct{}
-	// Room tells how many steps of log the ledger has room for; 0: as many as there are.
+	// Room reports how many steps of log fit into the ledger; 0: no limit.
 	Room struct{ Steps int64 }
-	// Tick tells that time has passed.
+	// Tick reports that time has passed.
 	Tick struct{}
 )
 
@@ -58,14 +58,14 @@ func (Full) event()         {}
 func (Room) event()         {}
 func (Tick) event()         {}
 
-// Action is something to do.
+// Action is an output of the machine: something to do.
 type Action interface{ action() }
 
 // The actions.
 type (
-	// Publish puts a gradient task for each of the nodes on the queue, for Steps
-	// steps one after the other, Threads slots each. Of a root's task it is enough to
-	// commit, or to tell of it, every Tell steps.
+	// Publish puts a gradient task for each of Nodes on the queue. Each task covers Steps
+	// consecutive steps from Step and uses Threads slots. A task for the root needs to
+	// commit, or announce its commits, only every Tell steps.
 	Publish struct {
 		Step    int64
 		Steps   int64
@@ -74,32 +74,32 @@ type (
 		Tell    int64
 		Attempt int
 	}
-	// Recall has the tasks left off that were published so far and have steps to
-	// go: others take their place.
+	// Recall stops the tasks that are published so far and have steps left. Other tasks
+	// replace them.
 	Recall struct{}
-	// Evaluate puts the evaluate tasks that are still missing on the queue:
-	// of the validation split, or of every split when Final.
+	// Evaluate puts the evaluate tasks that are still missing on the queue. They cover
+	// the validation split, or every split if Final is set.
 	Evaluate struct {
 		Steps   int64
 		Final   bool
 		Attempt int
 	}
-	// Snapshot asks a worker for a snapshot of at least so many steps.
+	// Snapshot asks a worker for a snapshot of at least Steps steps.
 	Snapshot struct {
 		Steps   int64
 		Attempt int
 	}
-	// Checkpoint asks a worker for a checkpoint of at least so many steps.
+	// Checkpoint asks a worker for a checkpoint of at least Steps steps.
 	Checkpoint struct {
 		Steps   int64
 		Attempt int
 	}
-	// Inspect asks what the ledger has of the work after Steps steps. It is
-	// answered by Committed, Evaluated, Resumed or Missing.
+	// Inspect asks what the ledger holds of the work after Steps steps. The answer is
+	// Committed, Evaluated, Resumed or Missing.
 	Inspect struct{ Steps int64 }
-	// Wait tells people that no worker can take the job's tasks.
+	// Wait reports to the user that no worker can take the job's tasks.
 	Wait struct{}
-	// Finish tells that every step is committed and evaluated.
+	// Finish reports that every step is committed and evaluated.
 	Finish struct{}
 )
 

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// trimPatience is snapshotPatience while the next step waits for the snapshot.
+// trimPatience replaces snapshotPatience while the next step waits for the snapshot.
 const trimPatience = 5 * time.Second
 
-// room is what is known of the ledger's memory.
+// room holds what the machine knows about the ledger's memory.
 type room struct {
-	steps   int64 // of log that it has room for; 0: no limit
-	refused bool  // it has refused what workers store, since the last commit
+	steps   int64 // steps of log that fit; 0: no limit
+	refused bool  // since the last commit, the ledger refused something that a worker stored
 }
 
-// resize notes how much log there may be. With more room the next step need not wait.
+// resize records how many steps of log fit. If there is more room, the next step does not
+// wait any longer.
 func (r *Round) resize(now time.Duration, e Room) []Action {
 	r.room.steps = e.Steps
 	if r.phase == Trimming && r.left() > 0 {
@@ -23,8 +24,8 @@ func (r *Round) resize(now time.Duration, e Room) []Action {
 	return nil
 }
 
-// full has the log trimmed early. Until a step is committed, one worker computes
-// each step as a whole, for which it stores no partial.
+// full asks for a snapshot early, which trims the log. Until the next commit, one worker
+// computes each step as a whole, because it then stores no partial.
 func (r *Round) full(now time.Duration) []Action {
 	r.room.refused = true
 	if r.phase == Idle || r.committed <= r.snapshot {
@@ -33,7 +34,7 @@ func (r *Round) full(now time.Duration) []Action {
 	return r.askSnapshot(now)
 }
 
-// snapshotted notes a snapshot, which has trimmed the log.
+// snapshotted records a snapshot, which has trimmed the log.
 func (r *Round) snapshotted(now time.Duration, e Snapshotted) []Action {
 	if e.Steps < r.snapshot {
 		return nil
@@ -45,7 +46,7 @@ func (r *Round) snapshotted(now time.Duration, e Snapshotted) []Action {
 	return nil
 }
 
-// askSnapshot asks for a snapshot unless one is awaited.
+// askSnapshot asks for a snapshot, unless the machine already waits for one.
 func (r *Round) askSnapshot(now time.Duration) []Action {
 	if r.asking {
 		return nil
@@ -54,8 +55,8 @@ func (r *Round) askSnapshot(now time.Duration) []Action {
 	return []Action{Snapshot{Steps: r.committed}}
 }
 
-// snapshotEvery is the number of steps between snapshots: a new one is asked for when
-// half of the room is taken, as steps go on until it is there.
+// snapshotEvery returns the number of steps between snapshots. It is at most half of the
+// room, because the steps go on until the snapshot arrives.
 func (r *Round) snapshotEvery() int64 {
 	if r.room.steps == 0 {
 		return r.cfg.SnapshotEvery
@@ -70,7 +71,7 @@ func (r *Round) snapshotPatience() time.Duration {
 	return snapshotPatience
 }
 
-// left is how many steps of log there is room for.
+// left returns how many more steps fit into the log.
 func (r *Round) left() int64 {
 	if r.room.steps == 0 {
 		return math.MaxInt64
@@ -78,7 +79,7 @@ func (r *Round) left() int64 {
 	return r.snapshot + r.room.steps - r.committed
 }
 
-// leaps reports whether the next steps go into a snapshot and leave the log as it is.
+// leaps reports whether the next steps go into a snapshot and not into the log.
 func (r *Round) leaps() bool {
 	return r.cfg.LeapSteps > 0 && r.share.teams() == 1 && r.within(r.cfg.TellTime) >= r.cfg.LeapSteps
 }

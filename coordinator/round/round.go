@@ -1,51 +1,51 @@
-// Package round decides what a job needs next: which gradient tasks cover the
-// step, when to evaluate, when to take a snapshot or a checkpoint, when work must
-// be published again, and when the job is done.
+// Package round decides what a job needs next. It decides which gradient tasks cover the
+// step, when to evaluate, and when to take a snapshot or a checkpoint. It also decides
+// when to publish work again, and when the job is done.
 //
-// It owns the decisions and nothing else: events go in, actions come out. It
-// has no clock, no I/O and no goroutine; the time is in the events.
-// coordinator/run feeds it and carries its actions out.
+// It owns the decisions and nothing else: events go in, actions come out. It has no
+// clock, no I/O and no goroutine; each event carries its time. coordinator/run calls it:
+// it passes events in and executes the actions.
 //
-// Invariant: an action may be carried out late, twice or never without harm.
-// Whatever is lost is noticed by a Tick and asked for again.
+// Invariant: it does no harm when an action is executed late, twice or never. A Tick
+// detects lost work, and the machine asks for it again.
 package round
 
 import "time"
 
-// Config is what a job's rounds depend on.
+// Config holds the settings of a job's machine.
 type Config struct {
-	Steps           int64                  // steps the whole job takes
-	Microbatches    int                    // leaves of every step's tree
-	EvaluateAfter   func(steps int64) bool // whether to evaluate once so many steps are committed
+	Steps           int64                  // steps of the whole job
+	Microbatches    int                    // leaves of each step's tree
+	EvaluateAfter   func(steps int64) bool // whether to evaluate when this number of steps is committed
 	SnapshotEvery   int64                  // steps between snapshots, at least 1
-	LeapSteps       int64                  // so many steps that are one task each go into a snapshot and not into the log; 0: never
+	LeapSteps       int64                  // minimum length of a batch of one-task steps that goes into a snapshot and not into the log; 0: never
 	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
 	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
 	SkipLast        bool                   // no checkpoint after the last step
 	BackupFactor    float64                // a step slower than this × the median gets backups
-	BackupFloor     time.Duration          // but never sooner than this
-	FirstFloor      time.Duration          // floor while no step has been timed yet: workers fetch data first
-	SpanTime        time.Duration          // about how long the steps of one task may take in all; 0: one step a task
-	ShortSpan       time.Duration          // likewise, while other jobs wait for slots
-	TrialTime       time.Duration          // about how long it is tried whether fewer teams are faster; 0: all share every step
-	TellTime        time.Duration          // about how often whoever has whole steps by itself is to commit them, or to tell of it
+	BackupFloor     time.Duration          // minimum wait before backups
+	FirstFloor      time.Duration          // minimum wait before backups until one step is timed, because workers fetch data first
+	SpanTime        time.Duration          // approximate time for all steps of one task; 0: one step per task
+	ShortSpan       time.Duration          // the same, while other jobs wait for slots
+	TrialTime       time.Duration          // approximate time of a trial that checks whether fewer teams are faster; 0: all teams work on every step
+	TellTime        time.Duration          // approximate interval at which a worker that has whole steps commits them or announces them
 }
 
-// Phase is what the job is waiting for.
+// Phase names what the job waits for.
 type Phase string
 
 // The phases.
 const (
-	Idle       Phase = "idle"       // nothing heard from the ledger yet
-	Waiting    Phase = "waiting"    // for a worker
-	Stepping   Phase = "stepping"   // for the commit of a step
-	Evaluating Phase = "evaluating" // for an evaluation; the next step waits
-	Trimming   Phase = "trimming"   // for a snapshot; the log has no room for another step
-	Saving     Phase = "saving"     // for the last checkpoint, and not for long
+	Idle       Phase = "idle"       // no report from the ledger yet
+	Waiting    Phase = "waiting"    // a worker
+	Stepping   Phase = "stepping"   // the commit of a step
+	Evaluating Phase = "evaluating" // an evaluation; the next step waits
+	Trimming   Phase = "trimming"   // a snapshot; the log has no room for another step
+	Saving     Phase = "saving"     // the last checkpoint, at most lastDeadline
 	Done       Phase = "done"
 )
 
-// Round is a job's state machine. The zero value is not ready; use New.
+// Round is the state machine of one job. The zero value is not ready; use New.
 type Round struct {
 	cfg                Config
 	phase              Phase
@@ -55,33 +55,33 @@ type Round struct {
 	share              share
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
-	evaluated          int64 // steps at which the newest evaluation was made; -1 before any
+	evaluated          int64 // steps at the newest evaluation; -1 before the first
 	attempt            int
-	asked              time.Duration // when the current work was first asked for
-	deadline           time.Duration // when it counts as stalled
-	asking             bool          // a snapshot was asked for and has not come
+	asked              time.Duration // time of the first request for the current work
+	deadline           time.Duration // time at which the current work counts as stalled
+	asking             bool          // a snapshot was requested and has not arrived
 	askedSnap          time.Duration
 	room               room
 	saves              saves
 	steps, evaluations pace
 }
 
-// New returns the machine of a job, waiting for Resumed.
+// New returns the machine of a job. The machine waits for Resumed.
 func New(cfg Config) *Round {
 	return &Round{cfg: cfg, phase: Idle, evaluated: -1}
 }
 
-// Phase tells what the job is waiting for.
+// Phase returns what the job waits for.
 func (r *Round) Phase() Phase { return r.phase }
 
-// Committed tells how many steps are in the log, as far as the machine knows.
+// Committed returns how many steps are in the log, as far as the machine knows.
 func (r *Round) Committed() int64 { return r.committed }
 
 // Snapshot returns how many steps are in the newest snapshot that the machine knows of.
 func (r *Round) Snapshot() int64 { return r.snapshot }
 
-// Handle takes one event that happened at now (a monotonic time since any
-// fixed point) and returns what to do, in order.
+// Handle processes one event and returns the actions to execute, in order. now is the
+// time of the event: a monotonic time since any fixed point.
 func (r *Round) Handle(now time.Duration, e Event) []Action {
 	if r.phase == Done {
 		return nil
@@ -113,8 +113,8 @@ func (r *Round) Handle(now time.Duration, e Event) []Action {
 	return nil
 }
 
-// resumed starts or restarts from what the ledger says, which may be less than
-// what was known: a ledger that lost steps has them computed again.
+// resumed starts or restarts from the state of the ledger. The ledger may hold fewer
+// steps than the machine knew of; workers then compute the lost steps again.
 func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 	if r.phase != Idle && e.Committed == r.committed {
 		return nil
@@ -127,11 +127,11 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 	return r.next(now)
 }
 
-// fleet notes how many slots there are. Lost slots may hold work of this step.
+// fleet records the number of slots. Lost slots may hold work of this step.
 func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	before := r.slots
 	if r.slots != e.Slots || r.team != e.Team || r.crowded != e.Crowded {
-		r.span.broken = true // others may be there to take its steps, or fewer
+		r.span.broken = true // more or fewer workers may take the steps of the span
 	}
 	another := r.slots != e.Slots || r.team != e.Team
 	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
@@ -145,14 +145,14 @@ func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 		r.phase = Waiting
 		return []Action{Wait{}}
 	case r.slots == 0 && r.phase == Saving:
-		return r.finish() // nobody is there to write it
+		return r.finish() // no worker is left to write the checkpoint
 	case r.slots < before && (r.phase == Stepping || r.phase == Evaluating):
 		return []Action{Inspect{Steps: r.committed}}
 	}
 	return nil
 }
 
-// commit moves on when the running step, or steps beyond it, are in the log.
+// commit goes on when the running step, or a later one, is in the log.
 func (r *Round) commit(now time.Duration, e Committed) []Action {
 	if r.phase == Idle || e.Steps <= r.committed {
 		return nil
@@ -175,7 +175,7 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 	return append(actions, r.next(now)...)
 }
 
-// evaluation moves on when the metrics at the current step are known.
+// evaluation goes on when the metrics at the current step are known.
 func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 	if r.phase != Evaluating || e.Steps != r.committed {
 		return nil
@@ -187,7 +187,7 @@ func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 	return r.next(now)
 }
 
-// next begins whatever follows from the number of committed steps.
+// next starts the work that follows from the number of committed steps.
 func (r *Round) next(now time.Duration) []Action {
 	final := r.committed >= r.cfg.Steps
 	evaluate := r.evaluated < r.committed && (final || r.cfg.EvaluateAfter(r.committed))
@@ -217,7 +217,7 @@ func (r *Round) next(now time.Duration) []Action {
 	return actions
 }
 
-// snapshotIfDue asks for a snapshot when the log has grown long enough.
+// snapshotIfDue asks for a snapshot when the log is long enough.
 func (r *Round) snapshotIfDue(now time.Duration) []Action {
 	if r.committed-r.snapshot < r.snapshotEvery() || r.committed >= r.cfg.Steps {
 		return nil

@@ -2,48 +2,49 @@ package round
 
 import "time"
 
-// Among how many teams of slots the steps are parted is found out by trying: what teams
-// give each other takes longer than the gradient of a small model, and one that has whole
-// steps to itself gives nothing away. The others are better left to other jobs then. Now
-// and then a span is parted among more or fewer, and what was faster is kept.
+// The machine finds by trial how many teams of slots a step is split over. The exchange
+// between teams may take longer than the gradient of a small model. One team that has
+// whole steps exchanges nothing, and the other teams are then free for other jobs.
+// Periodically the machine splits a span over more or fewer teams and keeps the faster
+// count.
 
-// The shape of trials.
+// The settings of trials.
 const (
-	trialSteps = 8           // of a trial, at least, but for long steps
-	trialLong  = time.Second // a span of fewer steps says what they take when it took so long
-	trialEvery = 16          // times as long as a trial took it is until the next, at least
-	trialRare  = 256         // likewise, at the most: it doubles whenever nothing was found
+	trialSteps = 8           // minimum steps of a trial, except when steps are long
+	trialLong  = time.Second // a span with fewer than trialSteps steps gives a valid step time if it took this long
+	trialEvery = 16          // minimum time until the next trial, as a multiple of the last trial's time
+	trialRare  = 256         // maximum of that multiple, which doubles after each trial without a gain
 	trialGain  = 0.95
-	trialWait  = 4 // times as many teams as are tried are not waited for
+	trialWait  = 4 // the machine does not wait for a lost trial if the kept teams are more than this × the tried teams
 )
 
-// share is what is known of ways to part the steps.
+// share holds what the machine knows about the ways to split the steps over teams.
 type share struct {
-	all   int                   // teams there are
-	kept  int                   // teams that steps are parted among, but for trials
-	tried int                   // likewise in the span that runs, when it is a trial; else 0
-	per   map[int]time.Duration // by teams: a step's time, as the last span said that was parted so
-	began time.Duration         // when the span that runs was published
-	steps int64                 // that it has; 0: how long it may be is to be found anew
-	first reached               // its first commit, when that is not its last
-	turn  int                   // which of the other ways is tried next
-	next  time.Duration         // when there may be another trial
-	every time.Duration         // how many times as long as a trial until the next
+	all   int                   // number of teams
+	kept  int                   // number of teams that steps are split over, outside trials
+	tried int                   // the same for the current span, if it is a trial; else 0
+	per   map[int]time.Duration // step time by number of teams, from the last span with that number
+	began time.Duration         // time at which the current span was published
+	steps int64                 // steps of the current span; 0: the length starts again from 1 step
+	first reached               // first commit of the current span, if it is not its last commit
+	turn  int                   // which other number of teams the next trial takes
+	next  time.Duration         // earliest time of the next trial
+	every time.Duration         // wait until the next trial, as a multiple of the trial's time
 }
 
-// reached is when so many steps were known to be committed.
+// reached is a number of committed steps and the time at which the machine learned of it.
 type reached struct {
 	steps int64
 	at    time.Duration
 }
 
-// fresh forgets what was known of another fleet.
+// fresh discards what the machine learned about an earlier fleet.
 func (r *Round) fresh() {
 	all := min(r.teams(), r.cfg.Microbatches)
 	r.share = share{all: all, kept: all, per: map[int]time.Duration{}, every: trialEvery}
 }
 
-// teams is what the next span, or the one that runs, is parted among.
+// teams returns the number of teams that the current or next span is split over.
 func (s *share) teams() int {
 	if s.tried > 0 {
 		return s.tried
@@ -51,21 +52,21 @@ func (s *share) teams() int {
 	return s.kept
 }
 
-// other is what the next trial is of: one team, half as many, twice as many, or all, in
-// turn, and the same again when that was better.
+// other returns the number of teams for the next trial. It takes in turn: one team, half
+// as many, twice as many, all. After a gain it takes the same rule again.
 func (s *share) other() int {
 	for ; ; s.turn++ {
 		ways := [...]int{1, (s.kept + 1) / 2, min(2*s.kept, s.all), s.all}
 		if n := ways[s.turn%len(ways)]; n != s.kept {
-			return n // there is one: with two teams or more these are not all the same
+			return n // such a number exists: with two teams or more these are not all equal
 		}
 	}
 }
 
-// choose decides among how many teams the next span is parted, and how many steps it has.
+// choose decides the number of teams and the number of steps of the next span.
 func (r *Round) choose(now time.Duration) (steps int64) {
 	s := &r.share
-	if s.tried > 0 { // it was broken off
+	if s.tried > 0 { // the trial was broken off
 		r.settle(now, false)
 	}
 	s.began, s.first = now, reached{}
@@ -99,21 +100,23 @@ func (r *Round) weigh(now time.Duration) {
 	}
 }
 
-// stalled forgets what a step takes, which is longer than was thought.
+// stalled discards the known step time, because steps now take longer than that.
 func (r *Round) stalled() {
 	delete(r.share.per, r.share.teams())
 	r.share.steps = 0
 }
 
-// lost reports whether the trial that runs has taken too long to be won.
+// lost reports whether the current trial has taken as long as the kept way needs for its
+// steps.
 func (r *Round) lost(now time.Duration) bool {
 	s := &r.share
 	return s.tried > 0 && !r.span.broken && now-s.began >= s.per[s.kept]*time.Duration(r.span.steps)
 }
 
-// breakOff ends a trial that is lost with a step in hand, which is waited for: who has
-// steps to itself commits them then. But a few that had the work of many may take so
-// long for a step that it is done by all meanwhile.
+// breakOff ends a lost trial. It normally waits for the current step, because a team that
+// has whole steps then commits them. If trialWait times the tried teams are fewer than
+// the kept teams, that step may take very long; then all teams compute it at once
+// instead.
 func (r *Round) breakOff(now time.Duration) []Action {
 	if trialWait*r.share.tried < r.share.kept {
 		return r.next(now)
@@ -122,10 +125,10 @@ func (r *Round) breakOff(now time.Duration) []Action {
 	return []Action{Recall{}}
 }
 
-// settle ends a trial: what was tried is kept when it was better.
+// settle ends a trial. It keeps the tried number of teams if that was better.
 func (r *Round) settle(now time.Duration, better bool) {
 	s := &r.share
-	took := min(now-s.began, trialWait*s.per[s.kept]*time.Duration(r.span.steps)) // no longer than that is due to it
+	took := min(now-s.began, trialWait*s.per[s.kept]*time.Duration(r.span.steps)) // bounds the time that counts for the wait until the next trial
 	if better {
 		s.kept, s.every = s.tried, trialEvery
 	}

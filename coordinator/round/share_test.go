@@ -10,17 +10,17 @@ import (
 	"tributary/shared/tree"
 )
 
-// cost is how long a step takes on so many teams.
+// cost returns the time of a step on a number of teams.
 type cost func(teams int, step int64) time.Duration
 
-// played is what became of a job on a fleet.
+// played is the history of a job on a fleet.
 type played struct {
 	*Round
-	stalls int // steps that were looked after
+	stalls int // steps that were inspected as stalled
 	now    time.Duration
 	todo   []Action
-	steps  map[int]int64         // by teams
-	took   map[int]time.Duration // likewise
+	steps  map[int]int64         // by number of teams
+	took   map[int]time.Duration // by number of teams
 }
 
 func newPlayed(slots, team int, steps int64) *played {
@@ -37,7 +37,7 @@ func newPlayed(slots, team int, steps int64) *played {
 
 func published(a Action) bool { _, ok := a.(Publish); return ok }
 
-// carry carries the job's spans out, up to a step or beyond.
+// carry executes the job's spans until a step, or slightly further.
 func (p *played) carry(until int64, takes cost) *played {
 	for p.Committed() < until {
 		at := slices.IndexFunc(p.todo, published)
@@ -54,7 +54,7 @@ func (p *played) carry(until int64, takes cost) *played {
 	return p
 }
 
-// step carries one step out, unless it takes so long that something else is to be done.
+// step executes one step, unless it takes so long that the machine does something else.
 func (p *played) step(teams int, step int64, takes cost) {
 	const tick = 50 * time.Millisecond
 	done := p.now + takes(teams, step)
@@ -64,7 +64,7 @@ func (p *played) step(teams int, step int64, takes cost) {
 		p.todo = p.Handle(p.now, Tick{})
 		if slices.ContainsFunc(p.todo, func(a Action) bool { _, ok := a.(Inspect); return ok }) {
 			p.stalls++
-			p.Handle(p.now, Missing{Steps: p.Committed(), Nodes: []tree.Node{tree.Root}}) // whoever is asked is no faster
+			p.Handle(p.now, Missing{Steps: p.Committed(), Nodes: []tree.Node{tree.Root}}) // the backup is no faster
 		}
 		if slices.ContainsFunc(p.todo, published) {
 			return
@@ -75,8 +75,8 @@ func (p *played) step(teams int, step int64, takes cost) {
 	p.todo = p.Handle(p.now, Committed{Steps: step + 1})
 }
 
-// parted is a step that takes so long on one team, and of which teams more exchange
-// something for so long.
+// parted returns the cost of a step that takes alone on one team. With more teams, each
+// team adds exchange for the communication.
 func parted(alone, exchange time.Duration) cost {
 	return func(teams int, _ int64) time.Duration {
 		if teams == 1 {
@@ -86,14 +86,15 @@ func parted(alone, exchange time.Duration) cost {
 	}
 }
 
-// A job comes to the number of teams with which it is fastest, soon, and trials cost little then.
+// A job soon finds the number of teams with which it is fastest; later trials cost
+// little.
 func TestStepsArePartedAmongAsManyTeamsAsAreBest(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		slots, best int
 		takes       cost
-		first       int64   // steps otherwise, of the first 1000
-		later       float64 // of the time otherwise, later
+		first       int64   // maximum steps with another number of teams, of the first 1000
+		later       float64 // maximum fraction of the time with another number of teams, later
 	}{
 		{"a tiny model on two", 2, 1, parted(4*time.Microsecond, 200*time.Microsecond), 300, 0.5},
 		{"a small one on two", 2, 1, parted(3*time.Millisecond, 2*time.Millisecond), 60, 0.01},
@@ -116,7 +117,7 @@ func TestStepsArePartedAmongAsManyTeamsAsAreBest(t *testing.T) {
 	}
 }
 
-// What was right may be wrong later, and another fleet is another matter.
+// A job corrects its choice when step times change, and starts again on another fleet.
 func TestSharingIsTriedAgain(t *testing.T) {
 	p := newPlayed(2, 1, 1<<40).carry(60_000, func(teams int, step int64) time.Duration {
 		if teams == 2 && step < 5000 {
@@ -131,7 +132,7 @@ func TestSharingIsTriedAgain(t *testing.T) {
 	require.Equal(t, 3, p.share.kept)
 }
 
-// Another fleet is begun with carefully: what steps take there is not known.
+// A job starts with short spans on another fleet, because it does not know the step time.
 func TestAnotherFleetBeginsWithShortSpans(t *testing.T) {
 	takes := parted(100*time.Microsecond, 5*time.Millisecond)
 	p := newPlayed(1, 1, 1<<40).carry(100_000, takes)
@@ -143,7 +144,7 @@ func TestAnotherFleetBeginsWithShortSpans(t *testing.T) {
 	require.Less(t, p.now-before, 500*time.Millisecond)
 }
 
-// A fleet that becomes slower is known to be so before long, and is not backed up for ever.
+// A job soon learns that a fleet has become slower and does not back it up forever.
 func TestASlowerFleetIsNotStalled(t *testing.T) {
 	slower := func(before, after time.Duration) cost {
 		return func(_ int, step int64) time.Duration {
@@ -167,7 +168,7 @@ func TestASlowerFleetIsNotStalled(t *testing.T) {
 	}
 }
 
-// Steps that took long at first, as data was fetched, have long spans later.
+// Slow first steps, which fetch data, do not shorten later spans.
 func TestAColdStartIsForgotten(t *testing.T) {
 	p := newPlayed(2, 1, 1<<40)
 	p.cfg.TrialTime = 0
@@ -180,7 +181,7 @@ func TestAColdStartIsForgotten(t *testing.T) {
 	require.Greater(t, p.span.steps, int64(100))
 }
 
-// An evaluation soon is no reason not to try.
+// Trials still run if the next evaluation is near.
 func TestTrialsFitBetweenEvaluations(t *testing.T) {
 	p := newPlayed(2, 1, 1<<40)
 	p.cfg.EvaluateAfter = func(steps int64) bool { return steps%150 == 0 }
@@ -188,7 +189,7 @@ func TestTrialsFitBetweenEvaluations(t *testing.T) {
 	require.Equal(t, 1, p.share.kept)
 }
 
-// Of an outage in a trial the next one is no later.
+// An outage during a trial does not delay the next trial.
 func TestAnOutageInATrialIsNotHeldAgainstIt(t *testing.T) {
 	p := tried(t, 2)
 	took := p.share.per[2] * time.Duration(p.span.steps)
@@ -198,7 +199,7 @@ func TestAnOutageInATrialIsNotHeldAgainstIt(t *testing.T) {
 	require.LessOrEqual(t, p.share.next-p.now, trialEvery*trialWait*took)
 }
 
-// Who comes to be alone is not waited for as long as the steps would take when shared.
+// The patience of one team follows its own step time, not the time of shared steps.
 func TestPatienceIsThatOfTheWayAtHand(t *testing.T) {
 	p := newPlayed(2, 1, 1<<40)
 	for p.share.kept == 2 || p.span.tell == 1 {
@@ -207,7 +208,7 @@ func TestPatienceIsThatOfTheWayAtHand(t *testing.T) {
 	require.Less(t, p.patience(), 3*time.Second)
 }
 
-// tried carries a job on until it is tried whether one team is faster.
+// tried carries a job on until the machine tries whether one team is faster.
 func tried(t *testing.T, slots int) *played {
 	p := newPlayed(slots, 1, 1<<40)
 	for p.share.tried == 0 {
@@ -218,8 +219,9 @@ func tried(t *testing.T, slots int) *played {
 	return p
 }
 
-// A trial is lost when it takes as long as the steps would have, and what is left of it is
-// called back. One team has so much more to do than all eight that it is not waited for.
+// A trial is lost when it takes as long as the steps would have taken otherwise. The
+// machine then recalls its tasks. It does not wait for one team that does the work of
+// eight.
 func TestATrialThatTakesTooLongIsBrokenOff(t *testing.T) {
 	p := tried(t, 8)
 	last := p.share.per[8] * time.Duration(p.span.steps)
@@ -233,7 +235,7 @@ func TestATrialThatTakesTooLongIsBrokenOff(t *testing.T) {
 	require.EqualValues(t, 2*trialEvery, p.share.every)
 }
 
-// One of two is waited for: it may have steps that are not committed yet.
+// The machine waits for one team of two, which may have uncommitted steps.
 func TestATrialThatTakesTooLongEndsWithTheStepInHand(t *testing.T) {
 	p := tried(t, 2)
 	last, step := p.share.began+p.share.per[2]*time.Duration(p.span.steps), p.Committed()
@@ -247,7 +249,7 @@ func TestATrialThatTakesTooLongEndsWithTheStepInHand(t *testing.T) {
 	require.Zero(t, p.share.tried)
 }
 
-// A trial that the step's stall ends is lost.
+// A trial is lost if its step stalls.
 func TestATrialThatStallsIsLost(t *testing.T) {
 	p := tried(t, 8)
 	p.now += 20 * time.Millisecond
@@ -258,7 +260,7 @@ func TestATrialThatStallsIsLost(t *testing.T) {
 	require.Greater(t, p.share.next, p.now)
 }
 
-// Nothing is tried where there is no choice, or none is wanted.
+// There are no trials if there is no choice or if trials are off.
 func TestNoTrials(t *testing.T) {
 	one := newPlayed(4, 4, 1<<40).carry(5000, parted(time.Millisecond, 0))
 	require.Len(t, one.steps, 1)

@@ -6,33 +6,34 @@ import (
 	"tributary/shared/tree"
 )
 
-// maxSpan bounds the steps of one task. loneSpan is how many times SpanTime one may take
-// that has whole steps to itself: another worker would have to catch up first.
+// maxSpan is the maximum number of steps of one task. loneSpan multiplies SpanTime when
+// one team has whole steps: its span may be longer, because another worker would first
+// have to catch up.
 const (
 	maxSpan  = 1 << 14
 	loneSpan = 4
 )
 
-// span is the steps that the tasks on the queue were published for. While a span
-// lasts, workers go from step to step by themselves.
+// span is the step range of the tasks on the queue. While a span lasts, workers go from
+// step to step without the coordinator.
 type span struct {
-	end    int64 // the step after its last
-	steps  int64 // how many it had
-	tell   int64 // how many may be committed, or told of, at a time
-	broken bool  // work was published beside it, or the fleet has changed: it ends with the step in hand
+	end    int64 // the step after the last step
+	steps  int64 // number of steps
+	tell   int64 // maximum number of steps per commit or announcement
+	broken bool  // other work was published or the fleet changed; the span ends with the current step
 }
 
-// lasts reports whether tasks are there for the step after so many.
+// lasts reports whether the queue has tasks for the step after the given committed steps.
 func (s span) lasts(committed int64) bool { return !s.broken && committed < s.end }
 
-// Due reports whether the machine would have something else to do, were so many steps
-// committed, than to wait for the next step.
+// Due reports whether the machine has something to do, other than to wait for the next
+// step, when the given number of steps is committed.
 func (r *Round) Due(steps int64) bool {
 	return r.phase != Stepping || steps > r.committed && !r.span.lasts(steps)
 }
 
-// publish begins a span with the step in hand. Tasks of the last one that have
-// steps to go are called back first.
+// publish starts a span with the current step. It first recalls tasks of the previous
+// span that have steps left.
 func (r *Round) publish(now time.Duration) []Action {
 	var actions []Action
 	if r.span.end > r.committed {
@@ -46,14 +47,14 @@ func (r *Round) publish(now time.Duration) []Action {
 	if len(nodes) == 1 {
 		r.span.tell = min(r.within(r.cfg.TellTime), steps)
 		if r.crowded {
-			r.span.tell = min(r.span.tell, (steps+1)/2) // the first commit says when the turn began
+			r.span.tell = min(r.span.tell, (steps+1)/2) // the first commit shows when the turn began
 		}
 		publish.Tell = r.span.tell
 	}
 	return append(actions, publish)
 }
 
-// within is how many steps take about so long, at least 1.
+// within returns how many steps take about d, at least 1.
 func (r *Round) within(d time.Duration) int64 {
 	step := r.share.per[r.share.teams()]
 	if step == 0 {
@@ -65,9 +66,10 @@ func (r *Round) within(d time.Duration) int64 {
 	return max(1, int64(d/step))
 }
 
-// stride is how many steps the next span has: about as many as take SpanTime, or
-// ShortSpan, at most twice as many as the last while it is not known well what they
-// take. It decides who asks for which results, never what they are.
+// stride returns the number of steps of the next span: about as many as take SpanTime, or
+// ShortSpan while other jobs wait for slots. While the step time is uncertain, a span has
+// at most twice the steps of the previous one. The length changes which worker computes
+// what, never the results.
 func (r *Round) stride() int64 {
 	span := r.cfg.SpanTime
 	switch {
@@ -79,8 +81,8 @@ func (r *Round) stride() int64 {
 	steps, twice := min(r.within(span), maxSpan), max(1, 2*r.share.steps)
 	switch known := r.share.per[r.share.teams()] > 0; {
 	case r.crowded && !known:
-		// What steps have taken so far is mostly the wait for a turn: a turn or two of a
-		// few steps say what they take. A span that was broken off says nothing.
+		// The measured step time is mostly the wait for a turn. One or two turns of a few
+		// steps give the real step time. A span that was broken off gives none.
 		if r.committed != r.span.end {
 			twice = max(1, r.share.steps)
 		}
@@ -91,8 +93,8 @@ func (r *Round) stride() int64 {
 	return r.upTo(steps)
 }
 
-// upTo cuts a span off at the job's end, where the log has no more room, and at an
-// evaluation, which the next step waits for.
+// upTo limits a span: it ends at the job's end, where the log has no more room, and at an
+// evaluation, because the next step waits for that.
 func (r *Round) upTo(steps int64) int64 {
 	steps = min(steps, r.cfg.Steps-r.committed)
 	if !r.leaps() {
@@ -106,14 +108,14 @@ func (r *Round) upTo(steps int64) int64 {
 	return steps
 }
 
-// cover parts the tree among teams of slots of one worker each, as many as are best. A
-// job whose share is no whole number of teams has smaller ones.
+// cover splits the tree over the best known number of teams. A team is slots of one
+// worker. If the job's slots are not a whole number of teams, the teams are smaller.
 func (r *Round) cover() (nodes []tree.Node, threads int) {
 	nodes = tree.Cover(r.cfg.Microbatches, r.share.teams())
 	return nodes, max(1, min(r.team, r.slots/len(nodes)))
 }
 
-// teams is how many tasks there may be at a time.
+// teams returns the maximum number of tasks at a time.
 func (r *Round) teams() int {
 	team := r.team
 	for r.slots%max(1, team) != 0 {

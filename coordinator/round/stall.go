@@ -7,10 +7,10 @@ import (
 	"tributary/shared/tree"
 )
 
-// snapshotPatience is how long a snapshot may take before it is asked for again.
+// snapshotPatience is how long the machine waits for a snapshot before it asks again.
 const snapshotPatience = 30 * time.Second
 
-// tick looks for work that was lost or is too slow.
+// tick checks for work that was lost or is too slow.
 func (r *Round) tick(now time.Duration) []Action {
 	var actions []Action
 	if patience := r.snapshotPatience(); r.asking && now-r.askedSnap > patience {
@@ -27,9 +27,9 @@ func (r *Round) tick(now time.Duration) []Action {
 	return actions
 }
 
-// missing publishes again what the ledger does not have. A node that has
-// children goes out as those: the slow worker's share is parted among others,
-// and the sum is the same bits.
+// missing publishes again the work that the ledger does not have. It splits a node with
+// children into those children: other workers then do parts of the slow worker's work,
+// and the sum has the same bits.
 func (r *Round) missing(now time.Duration, e Missing) []Action {
 	if e.Steps != r.committed || r.slots == 0 {
 		return nil
@@ -45,20 +45,20 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 		r.again(now)
 		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
 	default:
-		return nil // nothing is asked for that could be missing
+		return nil // the machine has asked for nothing that could be missing
 	}
 }
 
-// again counts an attempt and doubles the patience, up to 64 times.
+// again counts an attempt and doubles the wait, up to 64 times the first wait.
 func (r *Round) again(now time.Duration) {
 	r.attempt++
 	r.deadline = now + r.patience()<<min(r.attempt, 6)
 }
 
-// part halves the nodes while there are fewer of them than teams.
+// part halves nodes while there are fewer nodes than teams.
 func (r *Round) part(nodes []tree.Node) []tree.Node {
 	if r.room.refused {
-		return []tree.Node{tree.Root} // which needs no room for partials
+		return []tree.Node{tree.Root} // a task for the root stores no partials
 	}
 	nodes = slices.Clone(nodes)
 	for i := 0; i < len(nodes) && len(nodes) < r.teams(); i++ {
@@ -70,8 +70,7 @@ func (r *Round) part(nodes []tree.Node) []tree.Node {
 	return nodes
 }
 
-// patience is how long a step, or an evaluation, may take before it counts as
-// stalled.
+// patience returns how long a step or an evaluation may take before it counts as stalled.
 func (r *Round) patience() time.Duration {
 	p, floor := r.current(), r.cfg.BackupFloor
 	if p.n == 0 {
@@ -80,14 +79,14 @@ func (r *Round) patience() time.Duration {
 	expected := p.median()
 	if r.phase == Stepping {
 		if per := r.share.per[r.share.teams()]; per > 0 {
-			expected = min(expected, per) // the median may be of another way to part the steps
+			expected = min(expected, per) // the median may come from another number of teams
 		}
 		expected *= time.Duration(max(1, r.span.tell))
 	}
 	return max(floor, time.Duration(r.cfg.BackupFactor*float64(expected)))
 }
 
-// current is the pace of what is being done.
+// current returns the pace of the current kind of work.
 func (r *Round) current() *pace {
 	if r.phase == Evaluating {
 		return &r.evaluations
@@ -95,15 +94,15 @@ func (r *Round) current() *pace {
 	return &r.steps
 }
 
-// pace remembers how long the latest steps took.
+// pace records how long the latest steps or evaluations took.
 type pace struct {
 	recent [31]time.Duration
 	n      int
-	mid    time.Duration // median as of the last time it was worked out
+	mid    time.Duration // median at the last computation
 }
 
-// add notes a step; the median is worked out anew for the first steps and
-// every eighth after, so that it costs a short step nothing.
+// add records a duration. It computes the median for each of the first eight and then for
+// every eighth, so that the cost for short steps stays negligible.
 func (p *pace) add(d time.Duration) {
 	p.recent[p.n%len(p.recent)] = d
 	p.n++
