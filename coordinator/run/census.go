@@ -10,28 +10,29 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// census counts the jobs of all coordinators by what their records say, for metrics. It
-// holds a few words for each job that has not ended. It is safe for concurrent use.
+// census counts the jobs of all coordinators by state, from their records, for metrics.
+// It needs a few words of memory per job that has not ended. It is safe for concurrent
+// use.
 type census struct {
-	ended *prometheus.CounterVec // by state; nil until measured
+	ended *prometheus.CounterVec // by state; nil before the metrics are registered
 
 	mu   sync.Mutex
 	jobs map[job.Ref]counted
 }
 
-// counted is what metrics need to know of a job that has not ended.
+// counted is what the metrics need of a job that has not ended.
 type counted struct {
 	state   job.State
 	waiting bool
-	saved   time.Time // the training state, last; when the job started, before the first checkpoint
+	saved   time.Time // last save of the training state; the job's start before the first checkpoint
 }
 
-// alive are the states of jobs that have not ended.
+// alive lists the states of jobs that have not ended.
 var alive = []job.State{job.Submitted, job.Preparing, job.Running, job.Paused}
 
 func newCensus() *census { return &census{jobs: map[job.Ref]counted{}} }
 
-// see takes a record. The end of a job counts when the job was seen alive.
+// see records a record. A job's end counts only if the census saw the job alive.
 func (c *census) see(r job.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +53,7 @@ func (c *census) see(r job.Record) {
 	c.jobs[r.Ref()] = now
 }
 
-// forget drops a job whose record was removed.
+// forget discards a job whose record was removed.
 func (c *census) forget(ref job.Ref) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,8 +73,8 @@ func (c *census) count(match func(counted) bool) float64 {
 	return float64(n)
 }
 
-// unsaved returns the longest time for which the training state of a running job has not been
-// saved, in seconds; false when none runs.
+// unsaved returns the longest time in seconds since a running job's training state was
+// saved. known is false if no job runs.
 func (c *census) unsaved(now time.Time) (seconds float64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +102,7 @@ func (c *census) measure(m *telemetry.Metrics, volatile bool) {
 	defer c.mu.Unlock()
 	c.ended = m.Counter("jobs_ended_total", "Jobs of all coordinators that have ended since this one started, by state.", "state")
 	for _, state := range []job.State{job.Succeeded, job.Failed, job.Cancelled} {
-		c.ended.WithLabelValues(string(state)) // 0, so that the first one is an increase
+		c.ended.WithLabelValues(string(state)) // start at 0, so that the first end is an increase
 	}
 }
 

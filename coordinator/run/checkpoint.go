@@ -14,19 +14,19 @@ import (
 	"tributary/shared/notice"
 )
 
-// Bounds of looking at a checkpoint that was announced, for which the job waits,
-// and of deleting those that are kept no longer, for which nobody does.
+// recordPatience bounds the examination of an announced checkpoint, for which the job
+// waits. discardPatience bounds the deletion of old checkpoints, for which nothing waits.
 const (
 	recordPatience  = 5 * time.Second
 	discardPatience = 10 * time.Second
 )
 
-// newest is the step of the newest checkpoint on record, 0 without one.
+// newest returns the step of the newest checkpoint on record, 0 without one.
 func (t *training) newest() int64 { return newestStep(t.record) }
 
-// checkpointed records the newest checkpoint that was announced, which makes it one of the
-// job's, and has those deleted that are kept no longer. If one cannot be
-// read now, then a worker announces it again.
+// checkpointed records the newest announced checkpoint and deletes the checkpoints that
+// the job no longer keeps. If the checkpoint cannot be read now, a worker announces it
+// again.
 func (t *training) checkpointed(ctx context.Context) error {
 	c, err := t.examine(ctx)
 	if err != nil {
@@ -45,15 +45,15 @@ func (t *training) checkpointed(ctx context.Context) error {
 	}
 	t.record = r
 	t.service.background("keep a checkpoint", t.ref, func() error { t.saved(r); return nil })
-	// The end of the job, which may come at once, does not cut it off.
+	// The end of the job may come at once and must not interrupt the deletion.
 	deleting := context.WithoutCancel(ctx)
 	t.service.background("delete checkpoints", t.ref, func() error { t.discard(deleting, r.Checkpoints, dropped); return nil })
 	return t.feed(ctx, round.Checkpointed{Steps: c.Step})
 }
 
-// examine looks for the newest checkpoint that the ledger has as begun, and that is of this
-// job, of steps that are committed, and all there. Without one that is newer than those on
-// record it returns none.
+// examine looks for the newest checkpoint that the ledger lists as begun. The checkpoint
+// must be complete, belong to this job and cover only committed steps. If none is newer
+// than the recorded ones, examine returns none.
 func (t *training) examine(ctx context.Context) (c job.Checkpoint, err error) {
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
@@ -81,8 +81,8 @@ func (t *training) open(ctx context.Context, digest job.Digest) (*checkpoint.Man
 	return m, m.Of(t.layout)
 }
 
-// retire notes which checkpoints are to be deleted: should this coordinator die
-// before, another does it, or this one when it releases the job.
+// retire records which checkpoints to delete. If this coordinator dies first, another one
+// deletes them, or this one does when it releases the job.
 func (t *training) retire(ctx context.Context, list []job.Checkpoint) {
 	ctx, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
@@ -93,10 +93,10 @@ func (t *training) retire(ctx context.Context, list []job.Checkpoint) {
 	}
 }
 
-// discard deletes checkpoints that are kept no longer, and what was written of
-// those that nobody recorded. It is not fenced: an owner that is paused before it
-// deletes what the record does not name, unless the very same checkpoint was made
-// anew since; then that one is passed over when it is to be restored.
+// discard deletes the checkpoints that the job no longer keeps and the parts of
+// unrecorded ones. It is not fenced: an owner that was paused earlier deletes what the
+// record does not name. If the same checkpoint was written again since then, it becomes
+// incomplete, and restore skips it.
 func (t *training) discard(ctx context.Context, kept, dropped []job.Checkpoint) {
 	ctx, cancel := context.WithTimeout(ctx, discardPatience)
 	defer cancel()
@@ -111,9 +111,9 @@ func (t *training) discard(ctx context.Context, kept, dropped []job.Checkpoint) 
 	}
 }
 
-// restore gives a ledger that has only committed steps, fewer than the newest
-// checkpoint, what that holds, or the newest of those that can be read. It
-// reports whether it has done so; when there is none the job begins anew.
+// restore fills a ledger that has fewer committed steps than the newest checkpoint. It
+// uses the newest checkpoint that can be read. It reports whether it did so; without such
+// a checkpoint the job goes on from the ledger's steps.
 func (t *training) restore(ctx context.Context, committed int64) (restored bool, err error) {
 	if t.newest() <= committed {
 		return false, nil
@@ -173,7 +173,7 @@ func (t *training) load(ctx context.Context, c job.Checkpoint) (*checkpoint.Stat
 	return m.Read(ctx, t.service.cfg.Blobs)
 }
 
-// unsaved hears that a checkpoint could not be written, of which no job fails.
+// unsaved reports a checkpoint that could not be written. The job does not fail.
 func (t *training) unsaved(ctx context.Context, task job.Task, cause string) error {
 	t.publish(notice.Event{Type: notice.ErrorEvent, Step: task.Step, Message: fmt.Sprintf(
 		"the checkpoint after step %d could not be written: %s", task.Step, cause)})
@@ -190,8 +190,8 @@ func (s *Service) deleteCheckpoints(ctx context.Context, r job.Record) error {
 	return nil
 }
 
-// deleteTraining deletes a ledger, and before it what was written of checkpoints
-// that are not among kept: nobody will record them.
+// deleteTraining deletes a ledger. It first deletes the parts of checkpoints that are not
+// in kept, because no record will name them.
 func (s *Service) deleteTraining(ctx context.Context, l ledger.Layout, kept []job.Checkpoint) error {
 	known := l
 	known.ChunkLen, known.Microbatch = max(1, l.ChunkLen), max(1, l.Microbatch)

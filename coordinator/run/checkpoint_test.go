@@ -20,13 +20,13 @@ import (
 	"tributary/shared/notice"
 )
 
-// saving is the line job with a checkpoint every so many steps.
+// saving is the line job with a checkpoint every that many steps.
 func saving(id string, steps, every, keep int) string {
 	return strings.Replace(line(id, steps), `"batch"`, fmt.Sprintf(`"checkpoint":{"every_steps":%d,"keep":%d},"batch"`, every, keep), 1)
 }
 
-// once calls do at the first task of a step, once the newest checkpoint on record
-// is of at least that many steps.
+// once calls do at the first task of a step at which the newest recorded checkpoint
+// covers at least that many steps.
 func (w *world) once(step, checkpointed int64, do func(newest []job.Checkpoint) error) {
 	var done atomic.Bool
 	before := w.working
@@ -50,8 +50,9 @@ func (w *world) once(step, checkpointed int64, do func(newest []job.Checkpoint) 
 	}
 }
 
-// paced lets no worker go past a step that is a multiple of every, up to last, before
-// there is a checkpoint of it: else steps are told of together, and it is of a later one.
+// paced stops the worker at each step that is a multiple of every, up to last, until that
+// step has a checkpoint. Otherwise one notice reports several steps, and the checkpoint
+// is of a later step.
 func (w *world) paced(every, last int64) {
 	var saved int64
 	before := w.working
@@ -80,7 +81,7 @@ func (w *world) lose([]job.Checkpoint) error {
 	return w.ledger.Delete(w.t.Context(), ledger.Layout{Ref: r.Ref(), Plan: r.Plan, Params: 2, ChunkLen: 64 << 10, Microbatch: 1})
 }
 
-// requireSame checks that a job ended as the undisturbed one, its report included.
+// requireSame checks that a job ended like the undisturbed one, including its report.
 func (w *world) requireSame(r job.Record, want *world) {
 	w.t.Helper()
 	require.Equal(w.t, job.Succeeded, r.State, r.Error)
@@ -159,7 +160,7 @@ func TestRestorationsThatFailAreFurtherAndFurtherApart(t *testing.T) {
 	}
 }
 
-// What another coordinator finds is all that it needs.
+// A coordinator that takes a job over needs only what it finds.
 func TestWhoeverTakesAJobOverRestoresItsLedger(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t, saving("j", 30, 5, 3))
@@ -176,8 +177,7 @@ func TestWhoeverTakesAJobOverRestoresItsLedger(t *testing.T) {
 	w.requireSame(w.ended("j"), want)
 }
 
-// A job that goes on after it had ended goes on from its checkpoint, for its
-// ledger was deleted.
+// The ledger of a cancelled job is deleted, so a resumed job goes on from its checkpoint.
 func TestACancelledJobGoesOnFromItsCheckpoint(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t, saving("j", 30, 5, 3))
@@ -205,7 +205,7 @@ func TestACheckpointThatCannotBeReadIsPassedOver(t *testing.T) {
 	want := undisturbed(t, saving("j", 30, 5, 3))
 	for _, c := range []struct {
 		name string
-		lose int // of the checkpoints, the newest first
+		lose int // number of checkpoints to lose, the newest first
 	}{{"the newest", 1}, {"all", 10}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -222,7 +222,7 @@ func TestACheckpointThatCannotBeReadIsPassedOver(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					lost := k.Digest // its manifest, or a part of it
+					lost := k.Digest // its manifest or one of its parts
 					if i%2 == 0 {
 						lost = m.Vectors[0][0]
 					}
@@ -264,7 +264,7 @@ func TestCheckpointsAreKeptInNumberAndGoWithTheJob(t *testing.T) {
 		}
 	})
 	goOn := func([]job.Checkpoint) error { return nil }
-	for _, step := range []int64{8, 16, 24} { // so that there are four at least
+	for _, step := range []int64{8, 16, 24} { // so that there are at least four
 		w.once(step, step-6, goOn)
 	}
 	s := w.service("a")
@@ -295,7 +295,7 @@ func TestCheckpointsAreKeptInNumberAndGoWithTheJob(t *testing.T) {
 	}
 }
 
-// gone waits for a blob to be deleted, which nobody waits for.
+// gone waits until a blob is deleted in the background.
 func (w *world) gone(digest job.Digest) {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool {
@@ -304,7 +304,7 @@ func (w *world) gone(digest job.Digest) {
 	}, 20*time.Second, 5*time.Millisecond)
 }
 
-// A full blob store is no reason for a job to fail.
+// A full blob store does not fail a job.
 func TestAJobEndsWithoutTheCheckpointsThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t, saving("j", 30, 5, 3))

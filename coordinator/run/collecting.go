@@ -10,13 +10,14 @@ import (
 	"tributary/shared/job"
 )
 
-// collectingEvery is how often a driver asks whether blobs are still being deleted,
-// which takes a second or so.
+// collectingEvery is how often a driver checks whether a deletion of blobs, which takes
+// about a second, still runs.
 const collectingEvery = 50 * time.Millisecond
 
-// uncollected waits until nobody deletes blobs. When the record says that the job is
-// preparing, no coordinator begins to: each reads the record first. So a blob
-// that the job finds in the store stays there until the plan that names it is recorded.
+// uncollected waits until no process deletes blobs. Call it after the record says that
+// the job is preparing: each coordinator reads the record before it starts to delete. So
+// a blob that the job finds in the store stays there until the plan that names it is
+// recorded.
 func (d *driver) uncollected(ctx context.Context) error {
 	if d.service.cfg.Collecting == nil {
 		return nil
@@ -34,7 +35,7 @@ func (d *driver) uncollected(ctx context.Context) error {
 	}
 }
 
-// lookups is how many blobs are looked for at a time.
+// lookups is the number of concurrent lookups of blobs.
 const lookups = 16
 
 // missing counts the blobs that are not in the store.

@@ -16,7 +16,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// ask does what a person asks for; s removes jobs.
+// ask makes a user's request; s removes jobs.
 func (w *world) ask(s *run.Service, q job.Request, id string) error {
 	a := &api.API{Records: w, Events: w, Jobs: s}
 	var err error
@@ -35,7 +35,7 @@ func (w *world) ask(s *run.Service, q job.Request, id string) error {
 	return err
 }
 
-// reference is the outcome of the job of so many steps that nobody disturbs.
+// reference is the outcome of an undisturbed job of that many steps.
 func reference(t *testing.T, steps int) *job.Outcome {
 	t.Helper()
 	w := newWorld(t)

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// Why a driver stops before its job has ended.
+// The reasons for which a driver stops before its job has ended.
 var (
 	errHalted    = fmt.Errorf("the job was ended or paused from outside: %w", job.ErrStale)
 	errFenced    = fmt.Errorf("another coordinator has taken the job: %w", job.ErrStale)
@@ -26,26 +26,26 @@ var (
 	errLeaseLost = errors.New("the lease was lost")
 )
 
-// releaseTimeout bounds the deletion of a job's training state; what is left
-// then is deleted when the record is seen again.
+// releaseTimeout bounds the deletion of a job's training state. The coordinator deletes
+// the rest when it sees the record again.
 const releaseTimeout = 10 * time.Second
 
-// driver carries one job through its life.
+// driver drives one job from the lease to its end.
 type driver struct {
 	service *Service
 	ref     job.Ref
 	stop    context.CancelCauseFunc
 	inbox   chan any
 	log     zerolog.Logger
-	term    uint64         // of the lease, as the record has it too since claim
-	ending  atomic.Bool    // the driver is about to make the record final itself
-	sharing bool           // in the fleet's slots; the service's lock guards it
-	misses  int            // how often in a row confirm did not find the record; confirm's
-	stored  *ledger.Layout // the training state, nil before there is any
+	term    uint64         // term of the lease, which claim also writes into the record
+	ending  atomic.Bool    // the driver is about to make the record final
+	sharing bool           // the job has a share of the fleet's slots; the service's lock guards it
+	misses  int            // how often in a row confirm did not find the record; only confirm uses it
+	stored  *ledger.Layout // layout of the training state; nil if there is none yet
 	notes   *telemetry.Limit
 }
 
-// What else is told to a driver, beside the notices.
+// The messages to a driver that are not notices.
 type (
 	fleetChanged struct{}
 	workerGone   struct{}
@@ -55,8 +55,8 @@ type (
 	}
 )
 
-// tell hands a message over, or drops it when the driver is far behind: every
-// message is a hint, and a tick finds out what was missed.
+// tell puts a message into the driver's inbox, or drops it if the inbox is full. Every
+// message is a hint, and a tick finds what was missed.
 func (d *driver) tell(message any) {
 	select {
 	case d.inbox <- message:
@@ -64,12 +64,12 @@ func (d *driver) tell(message any) {
 	}
 }
 
-// live drives the job under a lease's term until it is final and released, is
-// paused or taken away, or ctx ends.
+// live drives the job under a lease's term. It returns when the job is final and
+// released, is paused or taken away, or ctx ends.
 func (d *driver) live(ctx context.Context, term uint64) {
 	r, err := d.claim(ctx, term)
 	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, errReplaced) {
-		d.service.forget(d.ref) // until there is a record that can be read
+		d.service.forget(d.ref) // until there is a readable record
 	}
 	if err != nil || r.Released {
 		return
@@ -90,9 +90,9 @@ func (d *driver) live(ctx context.Context, term uint64) {
 	}
 }
 
-// claim writes the lease's term into the record: from then on nothing that an
-// earlier owner still does changes the record. A lease that was lost before
-// its term was written is as good as none.
+// claim writes the lease's term into the record. After that an earlier owner cannot
+// change the record. If the lease is lost before the term is written, the driver does not
+// own the job.
 func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 	d.term = term
 	return persist(ctx, d, "take the job", func() (job.Record, error) {
@@ -104,7 +104,7 @@ func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 			return r, errReplaced
 		case r.Term > term:
 			return r, errFenced
-		case r.Term == term || r.Released: // a claim whose confirmation was lost, or nothing to do
+		case r.Term == term || r.Released: // the confirmation of this claim was lost, or there is nothing to do
 			return r, nil
 		}
 		r.Term, r.Owner = term, d.service.cfg.Owner
@@ -113,8 +113,8 @@ func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 	})
 }
 
-// drive carries the job to its end and records it. It reports whether the job
-// may be final now, by this driver or from outside.
+// drive carries the job to its end and records the outcome. It reports whether the record
+// may be final now, by this driver or by a user's request.
 func (d *driver) drive(ctx context.Context) (over bool) {
 	var outcome *job.Outcome
 	err := d.service.contain("carry the job", d.ref, func() (err error) {
@@ -136,8 +136,8 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 		d.leaveToOthers(err)
 		return false
 	}
-	// From here on a final record is this driver's doing, or it was faster and
-	// end finds the record final.
+	// From here on a final record comes from this driver, or a user's request came first
+	// and end finds the record final.
 	d.ending.Store(true)
 	r, err := d.end(ctx, outcome, err)
 	switch {
@@ -165,8 +165,8 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 	return true
 }
 
-// abandon lets go of a job whose record is gone, and has its training state
-// deleted later, unless the record is there again by then.
+// abandon gives up a job whose record is gone. It schedules the deletion of the training
+// state, which is skipped if the record is back by then.
 func (d *driver) abandon() {
 	d.log.Error().Msg("the job's record is gone or unreadable; the job cannot go on")
 	if d.stored != nil {
@@ -174,16 +174,16 @@ func (d *driver) abandon() {
 	}
 }
 
-// giveUp leaves a job alone, until its record changes or the next start, after
-// an error that another try would meet again. That the lease was lost in the
-// middle is none: whoever is there takes the job again.
+// giveUp ignores a job after an error that another try would meet again, until its record
+// changes or the next start. A lease lost during the work is no such error: any running
+// coordinator takes the job again.
 func (d *driver) giveUp(err error) {
 	if final(err) && !errors.Is(err, context.Canceled) {
 		d.service.forget(d.ref)
 	}
 }
 
-// carry takes the job from wherever it stands to its outcome.
+// carry takes the job from its recorded state to its outcome.
 func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 	p, err := d.prepare(ctx)
 	if err != nil {
@@ -202,8 +202,8 @@ func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 	}
 }
 
-// end makes the record final. A record that is final already may be this very
-// change, when its confirmation was lost.
+// end makes the record final. If the record is final already, this change may have been
+// written and its confirmation lost.
 func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (job.Record, error) {
 	now := d.service.cfg.Now().UTC()
 	r, err := d.change(ctx, func(r *job.Record) {
@@ -219,11 +219,11 @@ func (d *driver) end(ctx context.Context, outcome *job.Outcome, cause error) (jo
 	return r, err
 }
 
-// change applies a change to the job's record by compare-and-set, for as long
-// as it takes. It fails with job.ErrStale when the job stands still, is of another
-// incarnation, or was claimed by another owner since: a driver that was paused
-// beyond its lease changes nothing when it wakes up. Between the check and the
-// write it is the revision that refuses.
+// change applies a change to the job's record by compare-and-set and retries until that
+// succeeds. It fails with job.ErrStale if the job is paused or final, has another
+// incarnation, or was claimed by another owner since. So a driver that was paused longer
+// than its lease changes nothing when it continues. Between the check and the write, the
+// record's revision prevents the change.
 func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Record, error) {
 	return persist(ctx, d, "change the job's record", func() (job.Record, error) {
 		r, revision, err := d.service.cfg.Records.Get(ctx, d.ref.Job)
@@ -242,7 +242,7 @@ func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Recor
 	})
 }
 
-// mine reports why the record is not this driver's to carry on, if so.
+// mine returns an error with the reason if this driver may not drive the record's job.
 func (d *driver) mine(r job.Record) error {
 	switch {
 	case r.Ref() != d.ref:
@@ -255,12 +255,12 @@ func (d *driver) mine(r job.Record) error {
 	return nil
 }
 
-// release deletes the training state of a final job and notes that in the
-// record, so that it is done even when the job ended while nobody drove it. An
-// owner that is paused before the deletion and wakes up when the job was resumed
-// deletes what is computed again then, to the same bits.
+// release deletes the training state of a final job and notes that in the record, so that
+// it also happens for a job that ended without a driver. An owner may be paused before
+// the deletion and continue after the job was resumed. It then deletes new results, which
+// workers compute again with the same bits.
 func (d *driver) release(ctx context.Context) error {
-	// A stop of the coordinator does not cut it off: it is short.
+	// A stop of the coordinator does not interrupt it, because it is short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	_, err := persist(ctx, d, "release the job", func() (job.Record, error) {
@@ -278,8 +278,8 @@ func (d *driver) release(ctx context.Context) error {
 	return err
 }
 
-// deleteLedger deletes a job's training state now, and what stragglers store
-// a little later.
+// deleteLedger deletes a job's training state now, and again later for the results of
+// late workers.
 func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	if r.Plan == "" {
 		return nil
@@ -295,9 +295,9 @@ func (d *driver) deleteLedger(ctx context.Context, r job.Record) error {
 	return nil
 }
 
-// persist repeats an operation until it succeeds, ctx ends, or it fails in a
-// way that another try cannot mend. When it fails for longer than a second it
-// tells people what the job waits for.
+// persist repeats an operation until it succeeds, ctx ends, or it fails with a final
+// error. If it fails for longer than a second, persist reports to the user what the job
+// waits for.
 func persist[T any](ctx context.Context, d *driver, what string, try func() (T, error)) (T, error) {
 	w := newWait(d, what)
 	result, err := backoff.Retry(ctx, func() (T, error) {
@@ -316,13 +316,13 @@ func persist[T any](ctx context.Context, d *driver, what string, try func() (T, 
 	return result, nil
 }
 
-// newPauses returns the pauses between attempts: 20 ms to 2 s. They are not random:
-// a job has one driver, and drivers are not in step with each other.
+// newPauses returns the pauses between attempts: 20 ms to 2 s. They are not random,
+// because a job has one driver and drivers do not run in step.
 func newPauses() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{InitialInterval: 20 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}
 }
 
-// pause waits for d, or until ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -332,7 +332,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// final reports whether trying again is no use.
+// final reports whether another try cannot succeed.
 func final(err error) bool {
 	for _, class := range []error{job.ErrInvalid, job.ErrPoison, job.ErrUnsupported, job.ErrCorrupt, job.ErrStale, job.ErrNotFound, context.Canceled} {
 		if errors.Is(err, class) {

@@ -14,8 +14,8 @@ import (
 	"tributary/shared/notice"
 )
 
-// evaluate concludes an evaluation whose units the ledger has, or else publishes those
-// that are missing, unless they only may have come by now.
+// evaluate concludes an evaluation if the ledger has all its units. Otherwise, if publish
+// is set, it publishes the missing units.
 func (t *training) evaluate(ctx context.Context, a round.Evaluate, publish bool) error {
 	tasks := t.units(a.Steps, a.Final, a.Attempt)
 	have, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, a.Steps)
@@ -37,7 +37,7 @@ func (t *training) evaluate(ctx context.Context, a round.Evaluate, publish bool)
 	return nil
 }
 
-// units lists the evaluate tasks of an evaluation: a block of a split each.
+// units returns the evaluate tasks of an evaluation, one for each block of each split.
 func (t *training) units(steps int64, final bool, attempt int) []job.Task {
 	var tasks []job.Task
 	for _, split := range t.splits(final) {
@@ -50,7 +50,7 @@ func (t *training) units(steps int64, final bool, attempt int) []job.Task {
 	return tasks
 }
 
-// splits lists what is evaluated: at the end everything, before that the
+// splits returns the splits to evaluate: every split at the end, before that the
 // validation split.
 func (t *training) splits(final bool) []job.Split {
 	if !final {
@@ -65,7 +65,7 @@ func (t *training) splits(final bool) []job.Split {
 	return splits
 }
 
-// complete reports whether a notice tells of the last unit of the evaluation that runs.
+// complete reports whether a notice announces the last unit of the current evaluation.
 func (t *training) complete(n notice.Evaluated) bool {
 	if t.round.Phase() != round.Evaluating || n.Step != t.round.Committed() {
 		return false
@@ -79,8 +79,8 @@ func (t *training) complete(n notice.Evaluated) bool {
 
 func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }
 
-// conclude combines the units of a complete evaluation, in block order, and
-// lets the machine go on. Parameters that have diverged are not evaluated.
+// conclude combines the units of a complete evaluation in block order and lets the
+// machine go on. It does not evaluate parameters that have diverged.
 func (t *training) conclude(ctx context.Context, steps int64, have map[string][]byte) error {
 	if err := t.learn(ctx); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 			task := job.Task{Split: split, Block: block}
 			data, ok := have[task.Unit()]
 			if !ok {
-				return nil // not complete after all; a tick asks again
+				return nil // not complete after all; a later tick asks again
 			}
 			unit, err := metric.DecodeSums(data)
 			if err != nil {
@@ -115,7 +115,7 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 	return t.feed(ctx, round.Evaluated{Steps: steps})
 }
 
-// remember keeps an evaluation's result beside the units of the job.
+// remember stores an evaluation's result in the ledger beside the job's units.
 func (t *training) remember(ctx context.Context, e report.Evaluation) error {
 	data, err := json.Marshal(e)
 	if err != nil {

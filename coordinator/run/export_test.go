@@ -2,7 +2,7 @@ package run
 
 import "tributary/shared/job"
 
-// Slots tells a job's share of the fleet, 0 when it is not open here.
+// Slots returns a job's share of the fleet, 0 if the job is not open here.
 func (s *Service) Slots(id job.ID) int {
 	s.mu.Lock()
 	ref, n := job.Ref{}, job.Numerics("")

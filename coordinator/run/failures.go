@@ -11,13 +11,13 @@ import (
 	"tributary/shared/notice"
 )
 
-// deadLetterTimeout bounds the keeping of a dead letter; the job fails with its
-// cause in any case.
+// deadLetterTimeout bounds the time to store a dead letter. The job fails with its cause
+// in any case.
 const deadLetterTimeout = 5 * time.Second
 
-// failed judges an attempt that failed: poison ends the job, anything else is tried
-// again, for as long as the fleet's record of it lets one believe that it passes.
-// A failure while the ledger cannot be written from here either tells nothing.
+// failed judges a failed attempt. A poisonous task ends the job. The coordinator retries
+// any other task as long as the fleet's record of it allows. The failure counts as
+// nothing while this coordinator also cannot write the ledger.
 func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	if f.Task.Kind == job.Save {
 		return t.unsaved(ctx, f.Task, f.Error)
@@ -37,8 +37,8 @@ func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	return nil
 }
 
-// leave notes that a worker does not know what the job asks for: it does not count for the
-// job, and the attempt counts neither as failed nor as lost.
+// leave records that a worker does not know what the job needs. The worker then does not
+// count for the job, and the attempt counts neither as failed nor as lost.
 func (t *training) leave(a *journal.Attempt) {
 	s := t.service
 	s.mu.Lock()
@@ -52,8 +52,8 @@ func (t *training) leave(a *journal.Attempt) {
 	}
 }
 
-// exhausted takes a task that the queue has given up on: what of its work is missing is
-// published again. What became of its deliveries the journal tells.
+// exhausted handles a task that the queue has given up. It publishes the missing part of
+// its work again. The journal holds the results of the deliveries.
 func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	t.hints.attempts = true
 	switch {
@@ -65,7 +65,7 @@ func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	return t.inspect(ctx, t.round.Committed())
 }
 
-// bury keeps a task that its job fails of as a dead letter.
+// bury stores the task that made its job fail as a dead letter.
 func (t *training) bury(ctx context.Context, trial fleet.Trial, worker, cause string) {
 	if t.service.cfg.DeadLetter == nil {
 		return
@@ -81,7 +81,7 @@ func (t *training) bury(ctx context.Context, trial fleet.Trial, worker, cause st
 	}
 }
 
-// judge notes a failed attempt and says what becomes of the task.
+// judge records a failed attempt and returns what to do with the task.
 func (s *Service) judge(f *journal.Attempt, reachable bool) (fleet.Verdict, fleet.Trial) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,21 +93,22 @@ func (s *Service) judge(f *journal.Attempt, reachable bool) (fleet.Verdict, flee
 	return verdict, trial
 }
 
-// lost notes with how many workers a task was lost, and says what becomes of it.
+// lost records with how many workers a task was lost and returns what to do with the
+// task.
 func (s *Service) lost(t job.Task, deaths int) (fleet.Verdict, fleet.Trial) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Lost(t, deaths)
 }
 
-// gone reports whether a worker is not among those that are heard of.
+// gone reports whether the fleet does not know the worker.
 func (s *Service) gone(worker string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now() > fleet.Patience && !s.fleet.Has(worker)
 }
 
-// blame sets workers aside that failed tasks of the steps that are done.
+// blame sets workers aside that failed tasks of completed steps.
 func (t *training) blame(ctx context.Context, steps int64) {
 	s := t.service
 	s.mu.Lock()

@@ -60,7 +60,7 @@ func TestATaskThatWasLostIsADeadLetterToo(t *testing.T) {
 	cfg := w.config("a")
 	cfg.DeadLetter = func(_ context.Context, l notice.DeadLetter) error {
 		letters <- l
-		return errors.New("no room") // which changes nothing for the job
+		return errors.New("no room") // no effect on the job
 	}
 	w.run(run.New(cfg), 1)
 	w.submit(line("j", 20))
@@ -70,7 +70,7 @@ func TestATaskThatWasLostIsADeadLetterToo(t *testing.T) {
 	require.Empty(t, letter.Failed)
 }
 
-// A worker named sick fails what w then does.
+// A worker named sick fails the tasks that w then does.
 func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -87,7 +87,7 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	cfg.SetAside = func(a notice.Aside) error { asides <- a; return a.Validate() }
 	s := run.New(cfg)
 	w.run(s, 2)
-	t.Cleanup(resume) // before the worker is waited for
+	t.Cleanup(resume) // before the wait for the worker
 	w.present("sick")
 	w.submit(line("j", 20))
 	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
@@ -120,7 +120,8 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 // ref is the job of these tests.
 var ref = job.Ref{Job: "j", Run: "r"}
 
-// fails has a worker fail the task of step 10, as its journal tells and its notice hints.
+// fails reports that a worker failed the task of step 10, in its journal and in its
+// notice.
 func (w *world) fails(s *run.Service, worker string, delivery int, cause string) {
 	w.t.Helper()
 	task := job.Task{Ref: ref, Kind: job.Gradient, Step: 10, Node: 1, Attempt: 1 << 60}

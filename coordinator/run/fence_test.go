@@ -10,8 +10,8 @@ import (
 	"tributary/shared/job"
 )
 
-// paused stops owner's next change of a record for which when holds, between
-// its check and its write, until resume is called.
+// paused stops owner's next change of a record for which when is true. The change waits
+// between its check and its write until resume is called.
 func (w *world) paused(owner string, when func(job.Record) bool) (held <-chan job.Record, resume func()) {
 	stopped, release := make(chan job.Record, 1), make(chan struct{})
 	w.change(func() {
@@ -31,7 +31,7 @@ func (w *world) paused(owner string, when func(job.Record) bool) (held <-chan jo
 	return stopped, func() { close(release) }
 }
 
-// usurp ends the lease of a job without a word to its holder, as when that is
+// usurp ends the lease of a job without notice to its holder, as when the holder is
 // paused for longer than the lease lasts.
 func (w *world) usurp(key string) {
 	w.change(func() { delete(w.leases, key) })
@@ -71,8 +71,8 @@ func TestAnOwnerThatWakesAfterItsLeaseWasTakenChangesNothing(t *testing.T) {
 	}
 }
 
-// The failure that an owner wants to record is of its own making: whoever has
-// the job by then knows nothing of it.
+// The failure that an owner wants to record is its own; the new owner does not know of
+// it.
 func TestAnOwnerThatLostItsJobCannotFailIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

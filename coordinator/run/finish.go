@@ -22,12 +22,12 @@ import (
 	"tributary/shared/replica"
 )
 
-// errLost: the ledger no longer has all that a finished training leaves in it.
+// errLost means that the ledger no longer has everything that a finished training leaves.
 var errLost = errors.New("the ledger has lost steps")
 
-// finish folds the log to the final parameters and leaves the model and the
-// report in the registry. It fails with errLost when there is more to compute
-// after all.
+// finish folds the log to the final parameters and stores the model and the report in the
+// registry. It fails with errLost if the ledger has lost steps and there is more to
+// compute.
 func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if err := t.learn(ctx); err != nil {
 		return nil, err
@@ -66,16 +66,16 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	return outcome, err
 }
 
-// parameters folds the update log to its end, and keeps the marks of its steps.
+// parameters folds the update log to its end and keeps the marks of its steps.
 func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	var params []float32
 	r := replica.New(t.engine, t.ref)
 	err := r.View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
-		params = p // nobody else has the replica
+		params = p // no other code uses the replica
 		return nil
 	})
 	if errors.Is(err, job.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %w", err, errLost) // between its commit and here
+		return nil, fmt.Errorf("%w: %w", err, errLost) // steps were lost between the last commit and this read
 	}
 	if err != nil {
 		return nil, err
@@ -84,14 +84,14 @@ func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	return params, err
 }
 
-// history gathers the marks of all steps: those beside the ledger, and those of the
-// steps that r has folded.
+// history collects the marks of all steps: those stored beside the ledger and those of
+// the steps that r has folded.
 func (t *training) history(ctx context.Context, r *replica.Replica) (*history.History, error) {
 	h, err := history.Load(ctx, t.service.cfg.Ledger, t.layout)
 	if err != nil {
 		return nil, err
 	}
-	// A ledger that is lost by now may have been before its pages were read.
+	// If the ledger is lost now, it may have been lost before its pages were read.
 	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
 	if err != nil {
 		return nil, err
@@ -106,8 +106,7 @@ func (t *training) history(ctx context.Context, r *replica.Replica) (*history.Hi
 	return h, h.Add(from, marks)
 }
 
-// curves gathers losses and evaluations, those included that another
-// coordinator saw.
+// curves collects losses and evaluations, including those that another coordinator saw.
 func (t *training) curves(ctx context.Context) (report.Curves, error) {
 	units, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, ledger.Concluded)
 	if err != nil {
@@ -130,7 +129,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 	return curves, nil
 }
 
-// outcome sums the job up.
+// outcome summarizes the job.
 func (t *training) outcome(c report.Curves) *job.Outcome {
 	undefined := map[job.Split]map[string]string{}
 	o := &job.Outcome{
@@ -154,7 +153,7 @@ func (t *training) outcome(c report.Curves) *job.Outcome {
 	return o
 }
 
-// sayUndefined says which metrics of which splits could not be computed, in one note.
+// sayUndefined reports in one note which metrics of which splits could not be computed.
 func (t *training) sayUndefined(o *job.Outcome) {
 	var list []string
 	for _, split := range job.Splits {
@@ -167,7 +166,7 @@ func (t *training) sayUndefined(o *job.Outcome) {
 	}
 }
 
-// files encodes everything the job leaves behind.
+// files encodes all files that the job leaves.
 func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map[string][]byte, error) {
 	manifest, err := json.Marshal(t.engine.Plan.Dataset)
 	if err != nil {
@@ -197,8 +196,8 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	return files, nil
 }
 
-// report makes the files that show how training went. A report that cannot be made
-// costs the job its pictures, and never its model.
+// report makes the files that show the course of training. If that fails, the job loses
+// these files but keeps its model.
 func (t *training) report(c report.Curves) map[string][]byte {
 	var files map[string][]byte
 	err := t.service.contain("make the report", t.ref, func() (err error) {
@@ -212,10 +211,10 @@ func (t *training) report(c report.Curves) map[string][]byte {
 	return files
 }
 
-// owned fails when the job is no longer this driver's. The registry has no
-// compare-and-set: an owner that is paused between here and the write repeats
-// the bytes of a model of the same run, which is harmless, and that the id stands
-// for another run by then takes a pause of seconds in this very place.
+// owned fails if this driver no longer owns the job. The registry has no compare-and-set.
+// An owner that is paused between here and the write usually repeats the bytes of a model
+// of the same run, which is harmless. The id belongs to another run by then only if the
+// pause at exactly this place takes seconds.
 func (t *training) owned(ctx context.Context) error {
 	r, _, err := t.service.cfg.Records.Get(ctx, t.ref.Job)
 	if err != nil {
@@ -224,9 +223,9 @@ func (t *training) owned(ctx context.Context) error {
 	return t.mine(r)
 }
 
-// keep stores the files in the registry, the card last, so that a model is there when
-// its card is, and makes the spec's name stand for the newest model of that name. Then
-// the program puts them where it wants them.
+// keep stores the files in the registry. It stores the card last, so that a model with a
+// card is complete. Then it sets the spec's name as an alias of the newest model of that
+// name. Finally it calls Config.Keep.
 func (t *training) keep(ctx context.Context, files map[string][]byte) (out string, err error) {
 	cfg, id := t.service.cfg, string(t.ref.Job)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return name == registry.CardFile })
@@ -251,10 +250,10 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (out strin
 	return out, nil
 }
 
-// registryFolder is where a job's outcome says that the model is, with its id.
+// registryFolder is the location of the model in a job's outcome, without the id.
 const registryFolder = "tributary-models/"
 
-// name makes the spec's name stand for the model. An id always means its own job.
+// name sets the spec's name as an alias of the model. An id always means its own job.
 func (t *training) name(ctx context.Context) error {
 	name, models := t.record.Name, t.service.cfg.Models
 	if err := models.SetAlias(ctx, name, string(t.ref.Job)); err != nil || name == string(t.ref.Job) {

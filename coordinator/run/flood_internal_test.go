@@ -14,7 +14,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// A flood of messages keeps a job neither from its ticks nor from reading what hints are about.
+// A flood of messages blocks neither a job's ticks nor its reads for hints.
 func TestAFloodOfMessagesStarvesNothing(t *testing.T) {
 	d, _, _ := driving()
 	d.inbox = make(chan any, 4*mostHeard)
@@ -39,7 +39,7 @@ func TestAFloodOfMessagesStarvesNothing(t *testing.T) {
 	require.True(t, confirmed, "hints were not confirmed")
 }
 
-// oneLease is a lease that anybody gets.
+// oneLease is a lease that every caller gets.
 type oneLease struct{}
 
 func (oneLease) Acquire(context.Context, string, string) (Lease, error) { return oneLease{}, nil }
@@ -50,8 +50,8 @@ func (oneLease) Lost() <-chan struct{} { return nil }
 
 func (oneLease) Release(context.Context) error { return nil }
 
-// A job whose record can no longer be read is left alone until there is another: nobody
-// takes its lease ten times a second.
+// A job with an unreadable record is left alone until there is another record. The
+// coordinator does not request its lease ten times a second.
 func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
 	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Running}, err: fmt.Errorf("decode: %w", job.ErrCorrupt)}
 	s := New(Config{Records: o, Events: o, Leases: oneLease{}, Log: zerolog.Nop()})
@@ -61,7 +61,7 @@ func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
 	require.Empty(t, s.open)
 }
 
-// A worker that nobody knows counts when its connection is there, and not before.
+// An unknown worker counts only after its connection is confirmed.
 func TestBeatsOfWorkersThatAreNotThereCountForNothing(t *testing.T) {
 	asked := make(chan string, 2*maxStrangers)
 	s := New(Config{Log: zerolog.Nop(), Gone: func(_ context.Context, worker string) bool {

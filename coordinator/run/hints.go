@@ -13,29 +13,29 @@ import (
 	"tributary/shared/tree"
 )
 
-// What notices say is a hint: the job's ledger, journal and record are read before
-// anything is done about it. One read confirms all hints that came since the last.
+// What notices say is a hint. The coordinator reads the job's ledger, journal or record
+// before it acts on one. One read confirms all hints since the last read.
 const (
-	// confirmEvery bounds the rate at which hints have the ledger read while nothing
-	// waits for its answer, confirmSoon while the next span or evaluation does.
+	// confirmEvery is the minimum time between reads of the ledger for hints while
+	// nothing waits for the answer. confirmSoon applies while the next span or evaluation
+	// waits for it.
 	confirmEvery = 5 * time.Millisecond
 	confirmSoon  = time.Millisecond
-	// journalTimeout bounds a note that only speeds things up.
+	// journalTimeout bounds a write to the journal that only saves time.
 	journalTimeout = 250 * time.Millisecond
 )
 
-// hints are what notices told since the ledger was last read.
+// hints are what notices reported since the last read of the ledger.
 type hints struct {
-	progress  bool // of commits or snapshots
-	units     bool // of an evaluation's last unit
-	saved     bool // of a checkpoint
-	attempts  bool // of failed or lost attempts
-	soon      bool // something waits for the answer
+	progress  bool // commits or snapshots
+	units     bool // the last unit of an evaluation
+	saved     bool // a checkpoint
+	attempts  bool // failed or lost attempts
+	soon      bool // the machine waits for the answer
 	confirmed time.Duration
 }
 
-// due is how long the hints may wait until they are confirmed. ok is false when there
-// are none that wait for it.
+// due returns how long the hints may wait for confirmation. ok is false if no hint waits.
 func (h *hints) due(now time.Duration) (wait time.Duration, ok bool) {
 	if !h.progress && !h.units && !h.saved {
 		return 0, false
@@ -47,7 +47,7 @@ func (h *hints) due(now time.Duration) (wait time.Duration, ok bool) {
 	return max(0, h.confirmed+every-now), true
 }
 
-// confirm reads what the hints are about.
+// confirm reads the state that the hints are about.
 func (t *training) confirm(ctx context.Context) error {
 	units, saved := t.hints.units, t.hints.saved
 	t.hints = hints{attempts: t.hints.attempts}
@@ -62,8 +62,8 @@ func (t *training) confirm(ctx context.Context) error {
 	return err
 }
 
-// review reads the job's journal and judges what it tells: attempts that failed, and
-// those whose workers are gone.
+// review reads the job's journal and judges its attempts: those that failed and those
+// whose workers are gone.
 func (t *training) review(ctx context.Context) error {
 	t.hints.attempts = false
 	attempts, err := journal.Attempts(ctx, t.service.cfg.Ledger, t.ref)
@@ -90,7 +90,7 @@ func (t *training) review(ctx context.Context) error {
 			continue
 		}
 		if !a.Failed() || a.Task.Attempt < t.first {
-			continue // it was of a driver before this one
+			continue // an attempt under an earlier driver
 		}
 		if err := t.failed(ctx, a); err != nil {
 			return err
@@ -99,13 +99,13 @@ func (t *training) review(ctx context.Context) error {
 	return t.judgeLost(ctx, lost)
 }
 
-// over reports whether nobody waits for a task any more.
+// over reports whether a task's result is no longer needed.
 func (t *training) over(task job.Task) bool {
 	return (task.Kind == job.Gradient || task.Kind == job.Evaluate) && task.Step < t.round.Committed()
 }
 
-// judgeLost fails the job when a task was lost with every worker that took it, over all
-// its publications. A part of a lost node's work counts what the whole was lost.
+// judgeLost fails the job if a task was lost with every worker that took it, over all its
+// publications. The losses of a node also count for each part of its work.
 func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error {
 	for _, a := range lost {
 		if a.Task.Attempt < t.first {
@@ -124,7 +124,7 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 		if verdict == fleet.Again {
 			continue
 		}
-		for _, b := range lost { // a retry of the job begins with none
+		for _, b := range lost { // so that a retry of the job starts without lost attempts
 			if err := b.End(ctx, t.service.cfg.Ledger); err != nil {
 				t.log.Debug().Err(err).Msg("erase a lost attempt")
 			}
@@ -139,8 +139,8 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 	return nil
 }
 
-// holds reports whether one task asks for all that another one does: they begin at the
-// same step, and its node is the other's or one above it.
+// holds reports whether the task whole includes the work of the task part. They start at
+// the same step, and whole's node is part's node or an ancestor of it.
 func holds(whole, part job.Task) bool {
 	if whole.Kind != part.Kind || whole.Step != part.Step || whole.Unit() != part.Unit() {
 		return false
@@ -155,7 +155,7 @@ func holds(whole, part job.Task) bool {
 	}
 }
 
-// note tries to write into the journal what only speeds things up.
+// note tries to write an entry into the journal that only saves time.
 func (t *training) note(ctx context.Context, what string, write func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()

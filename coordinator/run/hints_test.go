@@ -18,8 +18,8 @@ import (
 	"tributary/shared/queue"
 )
 
-// A stranger's notices, each of which would end, cripple or falsify a job that believed
-// it, change nothing: the job ends at its pace with its bits.
+// Forged notices change nothing. Each of them would end, slow down or falsify a job that
+// trusted it.
 func TestForgedNoticesChangeNothing(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 60)
@@ -58,8 +58,8 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 	}
 }
 
-// forgedCheckpoint stores a whole checkpoint after the job's last step, of parameters of
-// the forger's choice.
+// forgedCheckpoint stores a complete checkpoint after the job's last step, with
+// parameters that the forger chose.
 func (w *world) forgedCheckpoint(t *testing.T, r job.Record) job.Digest {
 	t.Helper()
 	s := &checkpoint.State{Ref: r.Ref(), Plan: r.Plan, Numerics: "n", Evaluations: map[string][]byte{}}
@@ -76,7 +76,7 @@ func (w *world) forgedCheckpoint(t *testing.T, r job.Record) job.Digest {
 	return d.Digest
 }
 
-// Heartbeats of workers that do not exist choose no job's numerics.
+// Heartbeats of workers that do not exist do not choose a job's numerics.
 func TestFakeBeatsChooseNoNumerics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -91,8 +91,8 @@ func TestFakeBeatsChooseNoNumerics(t *testing.T) {
 	require.Equal(t, job.Numerics("n"), r.Numerics)
 }
 
-// A worker whose connection is gone is missed at once, not when it has been silent for
-// long: a job that had its tasks in hand has them done by another.
+// A coordinator detects at once that a worker's connection is gone, without a long
+// silence. Another worker then does the tasks of that worker.
 func TestAWorkerThatIsGoneIsMissedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -109,11 +109,11 @@ func TestAWorkerThatIsGoneIsMissedAtOnce(t *testing.T) {
 	s := run.New(cfg)
 	w.run(s, 0)
 	w.beat("first", 1)
-	go w.beatUntil(t.Context(), "first", 1) // what is on its way when it dies
+	go w.beatUntil(t.Context(), "first", 1) // messages in flight when the worker dies
 	sub, err := w.queue.Subscribe(t.Context(), queue.Class{Lane: queue.GradientLane, Numerics: "n"})
 	require.NoError(t, err)
 	w.submit(line("j", 30))
-	d, err := sub.Next(t.Context()) // which first does not survive
+	d, err := sub.Next(t.Context()) // the worker named first dies with this task
 	require.NoError(t, err)
 	require.NoError(t, journal.New(d.Task(), "first", 1).Begin(t.Context(), w.ledger))
 	sub.Close()

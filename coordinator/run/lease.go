@@ -14,21 +14,21 @@ import (
 	"tributary/shared/notice"
 )
 
-// leasing paces the asking for leases while they cannot be had for another
-// reason than that somebody holds them. The service's lock guards it.
+// leasing limits the requests for leases while they fail for another reason than another
+// owner. The service's lock guards it.
 type leasing struct {
 	refused  map[job.Ref]deferral
-	failures int // since a lease was last answered
+	failures int // failed requests since the last answer
 	log      zerolog.Logger
 }
 
-// deferral says when to ask again for a job's lease.
+// deferral is the time of the next request for a job's lease.
 type deferral struct {
 	until, pause time.Duration
-	told         bool // people know that the job waits for it
+	told         bool // the wait for the lease was reported
 }
 
-// The pauses between attempts at a lease that fail; each is twice the last.
+// The pauses between failed requests for a lease. Each pause is twice the last.
 const (
 	firstRefusal   = takeEvery
 	longestRefusal = 2 * time.Second
@@ -38,11 +38,11 @@ func newLeasing(log zerolog.Logger) leasing {
 	return leasing{refused: map[job.Ref]deferral{}, log: sparing(log)}
 }
 
-// due reports whether it is time to ask for a job's lease.
+// due reports whether it is time to request a job's lease.
 func (l *leasing) due(now time.Duration, ref job.Ref) bool { return now >= l.refused[ref].until }
 
-// answered notes what came of asking for a job's lease. It reports whether people
-// should know by now that the job waits for it.
+// answered records the result of a request for a job's lease. It reports whether to tell
+// the user now that the job waits for its lease.
 func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (tell bool) {
 	if err == nil || errors.Is(err, job.ErrConflict) {
 		delete(l.refused, ref)
@@ -58,8 +58,8 @@ func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (tell bool
 	return tell
 }
 
-// leased notes what came of asking for the job's lease. Without a lease the record
-// cannot say what the job waits for, so an event does.
+// leased handles the result of a request for the job's lease. Without a lease the driver
+// cannot write the reason for the wait into the record, so it publishes an event.
 func (d *driver) leased(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
@@ -75,8 +75,8 @@ func (d *driver) leased(ctx context.Context, err error) {
 // unknownPause is how long a coordinator leaves a job alone whose plan it does not know.
 const unknownPause = 10 * time.Second
 
-// leaveToOthers lets go of a job whose plan this program does not know, for a coordinator of
-// another version to take.
+// leaveToOthers releases a job whose plan this program does not know, so that a
+// coordinator of another version takes it.
 func (d *driver) leaveToOthers(err error) {
 	d.log.Warn().Err(err).Msg("the job is left to a coordinator of another version")
 	d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: a coordinator of another version must drive the job: " + sentence(err)})
@@ -87,22 +87,22 @@ func (d *driver) leaveToOthers(err error) {
 
 func (l *leasing) forget(ref job.Ref) { delete(l.refused, ref) }
 
-// The pace of confirming that the records of driven jobs are still there, and
-// how often in a row one must be missing to be gone: a replica may lag behind.
+// The interval of checks that the records of driven jobs exist. A record counts as gone
+// only after several misses in a row, because a replica may lag.
 const (
 	revisitEvery    = 3 * time.Second
 	confirmPatience = 10 * time.Second
 	missesToBeGone  = 2
 )
 
-// confirm looks for the records of the jobs that are driven here, and stops the
-// driver of a job whose record is gone or is no record any more. Watching reports no removals, and a driver
-// that takes steps has little to do with its record. s.mu is held.
+// confirm reads the records of the jobs that are driven here. It stops the driver of a
+// job whose record is gone or unreadable. The watch reports no removals, and a driver
+// that takes steps seldom reads its record. The caller holds s.mu.
 func (s *Service) confirm(ctx context.Context) {
 	if s.now()-s.confirmed < revisitEvery {
 		return
 	}
-	s.confirmed = s.now() + confirmPatience // until this one has ended
+	s.confirmed = s.now() + confirmPatience // until this check has ended
 	drivers := slices.SortedFunc(maps.Values(s.jobs), func(a, b *driver) int {
 		return strings.Compare(a.ref.String(), b.ref.String())
 	})

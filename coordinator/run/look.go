@@ -9,7 +9,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// tick looks after lost and slow work and tells people of progress.
+// tick checks for lost and slow work and publishes progress events.
 func (t *training) tick(ctx context.Context) error {
 	now := t.service.now()
 	if err := t.resume(ctx); err != nil {
@@ -20,7 +20,7 @@ func (t *training) tick(ctx context.Context) error {
 	}
 	if late := now-t.looked > lookEvery; late || t.round.Phase() == round.Idle {
 		t.hints.attempts = true
-		if late { // a change of the fleet may have gone under in a flood of messages
+		if late { // a flood of messages may have hidden a change of the fleet
 			if err := t.reshare(ctx); err != nil {
 				return err
 			}
@@ -46,10 +46,10 @@ func (t *training) tick(ctx context.Context) error {
 	return nil
 }
 
-// inspect answers the machine's question with what the ledger holds.
+// inspect answers the machine's Inspect with what the ledger holds.
 func (t *training) inspect(ctx context.Context, steps int64) error {
 	if !t.reachable(ctx) {
-		return nil // what is missing is published when the ledger can be written
+		return nil // resume publishes what is missing when the ledger can be written
 	}
 	if err := t.look(ctx); err != nil || t.round.Committed() != steps {
 		return err
@@ -68,8 +68,8 @@ func (t *training) inspect(ctx context.Context, steps int64) error {
 		}
 		cover, missing := tree.Resolve(t.layout.Microbatch, func(n tree.Node) bool { return have[n] })
 		if len(missing) == 0 {
-			// All is there, but whoever was to finish the step is gone.
-			// Whoever computes a covering node again finishes it.
+			// Every result is there, but the worker that was to finish the step is gone.
+			// A worker that computes a covering node again finishes the step.
 			missing = cover[len(cover)-1:]
 		}
 		return t.feed(ctx, round.Missing{Steps: steps, Nodes: missing})
@@ -78,8 +78,8 @@ func (t *training) inspect(ctx context.Context, steps int64) error {
 	}
 }
 
-// look compares the ledger with what the machine believes, both ways: commits
-// that were not announced, and steps that the ledger has lost.
+// look compares the ledger with the machine's state. It finds commits without a notice
+// and steps that the ledger has lost.
 func (t *training) look(ctx context.Context) error {
 	t.looked = t.service.now()
 	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
@@ -117,8 +117,8 @@ func (t *training) look(ctx context.Context) error {
 	return t.feed(ctx, round.Snapshotted{Steps: state.Snapshot})
 }
 
-// unreachable tells a ledger that cannot be reached, which passes, from one
-// that is damaged, which does not.
+// unreachable classifies an error of the ledger. It returns the error of a damaged
+// ledger, which is final. It logs the error of an unreachable ledger and returns nil.
 func (t *training) unreachable(ctx context.Context, err error) error {
 	if final(err) && ctx.Err() == nil {
 		return err

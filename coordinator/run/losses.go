@@ -2,11 +2,11 @@ package run
 
 import "time"
 
-// losses is what has been seen of a job's losses.
+// losses holds the losses and the row count that this coordinator has seen of a job.
 type losses struct {
-	known []float64 // per step
-	since int64     // steps committed when this coordinator took the job
-	rows  int64     // trained on since then
+	known []float64 // one per step
+	since int64     // committed steps when this coordinator took the job
+	rows  int64     // rows trained on since then
 }
 
 func (l *losses) len() int64 { return int64(len(l.known)) }
@@ -18,7 +18,7 @@ func (l *losses) add(loss float64, rows int64) {
 	l.known = append(l.known, loss)
 }
 
-// latest is the newest step's loss, nil before the first.
+// latest returns the newest step's loss, nil before the first.
 func (l *losses) latest() *float64 {
 	if len(l.known) == 0 {
 		return nil
@@ -27,7 +27,7 @@ func (l *losses) latest() *float64 {
 	return &loss
 }
 
-// rate is rows per second of time spent stepping.
+// rate returns rows per second of the time spent on steps.
 func (l *losses) rate(spent time.Duration) float64 {
 	if spent <= 0 {
 		return 0
@@ -35,7 +35,7 @@ func (l *losses) rate(spent time.Duration) float64 {
 	return float64(l.rows) / spent.Seconds()
 }
 
-// truncate forgets steps that the ledger has lost.
+// truncate discards the losses of steps that the ledger has lost.
 func (l *losses) truncate(steps int64) {
 	l.known = l.known[:min(l.len(), steps)]
 }

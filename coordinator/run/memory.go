@@ -11,8 +11,8 @@ import (
 	"tributary/shared/plan"
 )
 
-// account returns what a plan's job needs in a worker. It refuses a job whose end this
-// coordinator could not hold.
+// account returns the memory that a worker needs for a plan's job. It refuses a job whose
+// end needs more memory than this coordinator has.
 func (s *Service) account(p *plan.Plan) (int64, error) {
 	need, err := gradient.NeedOf(p)
 	if err != nil {
@@ -26,8 +26,9 @@ func (s *Service) account(p *plan.Plan) (int64, error) {
 	return need.Worker(), nil
 }
 
-// hold waits until this coordinator has the memory for the job's vectors, which it needs
-// at the end and to restore a checkpoint, and holds that until release is called.
+// hold reserves memory in this coordinator for the job's vectors and waits until it is
+// free. The coordinator needs it at the job's end and to restore a checkpoint. The
+// reservation ends when release is called.
 func (t *training) hold(ctx context.Context) (release func(), err error) {
 	need, err := gradient.NeedOf(t.engine.Plan)
 	if err != nil {
@@ -37,7 +38,7 @@ func (t *training) hold(ctx context.Context) (release func(), err error) {
 	if s.ends == nil {
 		return func() {}, nil
 	}
-	n := min(need.Coordinator, s.cfg.Memory) // a plan of another coordinator, which has more
+	n := min(need.Coordinator, s.cfg.Memory) // the plan may come from a coordinator with more memory
 	if !s.ends.TryAcquire(n) {
 		t.waitFor(ctx, fmt.Sprintf("waiting: the job needs %s of memory in the coordinator for a moment; other jobs have it", humanize.Bytes(uint64(n))))
 		if err := s.ends.Acquire(ctx, n); err != nil {

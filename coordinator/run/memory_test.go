@@ -18,14 +18,14 @@ import (
 	"tributary/shared/notice"
 )
 
-// wide is a job whose layer needs some more memory than line has.
+// wide is a job whose layer needs somewhat more memory than line.
 func wide(id string) string {
 	return fmt.Sprintf(`{"id":%q,"name":"wide","data":{"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}},
 		"model":{"layers":[{"dense":{"units":20000}},{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.00001}},"batch":5,"steps":3}`, id)
 }
 
-// A job that no worker can hold waits, says what it needs, takes nothing from the
-// others, and goes on by itself when a worker has the memory.
+// A job that no worker can hold waits and says what it needs. It takes nothing from other
+// jobs and goes on when a worker has the memory.
 func TestAJobThatNoWorkerCanHoldWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -72,7 +72,7 @@ func TestSharesOfWorkersThatCanHoldTheJobs(t *testing.T) {
 		w.change(func() {
 			w.records[id] = job.Record{ID: id, Run: "r", State: job.Running, Numerics: "n", Need: need}
 			w.revisions[id] = 1
-			w.leases[string(id)] = make(chan struct{}) // another drives it
+			w.leases[string(id)] = make(chan struct{}) // another coordinator drives it
 		})
 	}
 	shares := func(small, large, huge int) {
@@ -91,7 +91,7 @@ func TestSharesOfWorkersThatCanHoldTheJobs(t *testing.T) {
 	shares(1, 1, 1)
 }
 
-// A job whose end the coordinator could not hold is refused before it begins.
+// A job whose end needs more memory than the coordinator has is refused at the start.
 func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -113,13 +113,13 @@ func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	}
 }
 
-// A job that waits for memory in the coordinator, which another has, says so.
+// A job that waits for the coordinator's memory, which another job uses, says so.
 func TestAJobThatWaitsForTheCoordinatorsMemorySaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	storing, goOn := make(chan job.ID, 2), make(chan struct{})
 	cfg := w.config("test")
-	cfg.Memory = 10e6 // enough for one of them
+	cfg.Memory = 10e6 // enough for one job
 	cfg.Keep = func(id job.ID, _ map[string][]byte) (string, error) {
 		storing <- id
 		<-goOn
@@ -142,12 +142,12 @@ func TestAJobThatWaitsForTheCoordinatorsMemorySaysSo(t *testing.T) {
 	}
 }
 
-// Of a file of initial weights no more is read than the model can have.
+// The coordinator reads no more of a file of initial weights than the model can have.
 func TestInitialWeightsAreReadUpToTheModelsSize(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "w.safetensors"), nil, 0o600))
-	require.NoError(t, os.Truncate(filepath.Join(dir, "w.safetensors"), 8<<30)) // a hole
+	require.NoError(t, os.Truncate(filepath.Join(dir, "w.safetensors"), 8<<30)) // a sparse file
 	w := newWorld(t)
 	cfg := w.config("test")
 	cfg.Sources = &ingest.Roots{Folders: []string{dir}}

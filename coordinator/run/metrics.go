@@ -2,7 +2,7 @@ package run
 
 import "tributary/shared/telemetry"
 
-// Measure adds the service's gauges to the program's metrics.
+// Measure registers the service's gauges with the program's metrics.
 func (s *Service) Measure(m *telemetry.Metrics) {
 	m.GaugeFunc("jobs", "Jobs this coordinator drives.", func() (float64, bool) {
 		s.mu.Lock()

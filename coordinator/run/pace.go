@@ -7,22 +7,21 @@ import (
 	"tributary/shared/job"
 )
 
-// pace is how long steps took, from one commit to the next, as this
-// coordinator heard of them. It holds a fixed number of bytes, whatever the
-// number of steps: times are counted in bins that grow by paceRatio, so a
-// quantile is within one percent of the truth.
+// pace records the time from one commit to the next, as this coordinator received the
+// notices. It uses a fixed number of bytes for any number of steps. It counts times in
+// bins that grow by paceRatio, so a quantile has an error of at most one percent.
 type pace struct {
 	bins  [paceBins]int64
 	count int64
-	since time.Duration // the time of the newest commit, or when steps went on
+	since time.Duration // time of the newest commit, or when steps went on
 
-	warm  int64         // steps that the mean leaves out: workers fetch their data in them
-	sum   time.Duration // of the others
-	timed int64         // how many they are
+	warm  int64         // steps that the mean leaves out, because workers fetch their data in them
+	sum   time.Duration // total time of the other steps
+	timed int64         // number of the other steps
 }
 
-// hear is told of the time at every event: whether a step was under way until
-// then, and how many the event committed.
+// hear records the time of an event. stepping reports whether a step was running until
+// then; commits is the number of steps that the event committed.
 func (p *pace) hear(now time.Duration, stepping bool, commits int64) {
 	if stepping && commits > 0 {
 		p.add(now-p.since, commits)
@@ -32,15 +31,15 @@ func (p *pace) hear(now time.Duration, stepping bool, commits int64) {
 	}
 }
 
-// The bins: the first ends at paceFirst, the last at some ten hours.
+// The bins: the first one ends at paceFirst, the last one at about ten hours.
 const (
 	paceFirst = time.Microsecond
 	paceRatio = 1.02
 	paceBins  = 1230
 )
 
-// add counts n steps that were committed in the time d together, as when one
-// message tells of several.
+// add counts n steps that were committed together in the time d, as when one message
+// reports several commits.
 func (p *pace) add(d time.Duration, n int64) {
 	if n <= 0 {
 		return
@@ -54,8 +53,8 @@ func (p *pace) add(d time.Duration, n int64) {
 	}
 }
 
-// quantile is the time, in milliseconds, that a share q of the steps took no
-// longer than: the middle of a bin.
+// quantile returns the time in milliseconds that a fraction q of the steps did not
+// exceed. The result is the middle of a bin.
 func (p *pace) quantile(q float64) float64 {
 	rank := max(1, int64(math.Ceil(q*float64(p.count))))
 	for i, n := range p.bins {
@@ -66,7 +65,7 @@ func (p *pace) quantile(q float64) float64 {
 	return 0
 }
 
-// times is what an outcome says of it; nil when no step was seen.
+// times returns the step times for an outcome; nil if no step was seen.
 func (p *pace) times() *job.StepTimes {
 	if p.count == 0 {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// breaking panics in one place of a coordinator, for the job "broken" alone.
+// breaking panics in one place of a coordinator, only for the job "broken".
 type breaking struct {
 	*world
 	place string
@@ -30,7 +30,7 @@ func (b *breaking) at(place string, ref job.ID) {
 	}
 }
 
-// Open is the only one that is asked of the broken job's source.
+// Only the broken job's source calls Open.
 func (b *breaking) Open(context.Context, string) (io.ReadCloser, error) {
 	b.at("ingest", "broken")
 	return nil, fmt.Errorf("no such source: %w", job.ErrInvalid)
@@ -61,7 +61,7 @@ func (b *breaking) PutFile(ctx context.Context, model, file string, content io.R
 	return b.world.PutFile(ctx, model, file, content)
 }
 
-// plans are blobs whose plan of the broken job cannot be read without a panic.
+// plans is a blob store in which a read of the broken job's plan panics.
 type plans struct {
 	blob.Store
 	b *breaking
@@ -78,7 +78,7 @@ func (p plans) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	return p.Store.Get(ctx, digest)
 }
 
-// Whatever panics for one job fails that job with its cause, and no other.
+// A panic for one job fails that job with its cause, and no other job.
 func TestAPanicFailsItsJobAlone(t *testing.T) {
 	for _, place := range []string{"ingest", "compile", "state", "losses", "evaluations", "model"} {
 		t.Run(place, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestAPanicFailsItsJobAlone(t *testing.T) {
 			}
 			w.run(run.New(cfg), 2)
 			bad, good := w.submit(broken), w.submit(line("good", 30))
-			var r job.Record // its training state may not be deletable either
+			var r job.Record // its training state may be impossible to delete too
 			w.until("the end", func() bool { r = w.records[bad]; return r.State.Final() })
 			require.Equal(t, job.Failed, r.State)
 			require.Contains(t, r.Error, "panic: on purpose: "+place)
@@ -102,7 +102,7 @@ func TestAPanicFailsItsJobAlone(t *testing.T) {
 	}
 }
 
-// brokenModels is the registry, storing through the breaking one.
+// brokenModels is the registry, which stores through the breaking one.
 type brokenModels struct {
 	models
 	b *breaking
@@ -112,7 +112,7 @@ func (m brokenModels) PutFile(ctx context.Context, model, file string, content i
 	return m.b.PutFile(ctx, model, file, content)
 }
 
-// A job whose training state cannot be deleted keeps its end, and the others go on.
+// A job whose training state cannot be deleted stays ended, and the other jobs go on.
 func TestAPanicAfterTheEndHarmsNobody(t *testing.T) {
 	w := newWorld(t)
 	cfg := w.config("test")
@@ -124,7 +124,7 @@ func TestAPanicAfterTheEndHarmsNobody(t *testing.T) {
 	require.Equal(t, job.Succeeded, w.ended(good).State)
 }
 
-// A report that fails or panics costs no job its model.
+// A report that fails or panics does not cost a job its model.
 func TestAFailingReportNeverCostsTheModel(t *testing.T) {
 	for name, report := range map[string]func(report.Curves) (map[string][]byte, error){
 		"panic": func(report.Curves) (map[string][]byte, error) { panic("on purpose") },

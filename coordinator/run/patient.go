@@ -8,14 +8,15 @@ import (
 	"tributary/shared/job"
 )
 
-// patientBlobs waits with a blob that cannot be stored now, as when the disk is
-// full, so that a dataset is not read again for it. While it waits, the record does not
-// say that the job prepares, so that blobs that no job needs can be deleted. What goes
-// with them of the job's own is found missing before its plan is recorded.
+// patientBlobs is a blob store that waits while it cannot store a blob, for example when
+// the disk is full. So the job need not read its dataset again. While it waits, the
+// record does not say that the job is preparing, so that blobs without a job can be
+// deleted. Blobs of this job may be deleted with them; the job finds that before it
+// records its plan.
 type patientBlobs struct {
 	blob.Store
 	d  *driver
-	mu sync.Mutex // held by the one that waits, for all
+	mu sync.Mutex // held by the caller that waits, for all callers
 }
 
 // Put implements blob.Store.
@@ -44,10 +45,10 @@ func (b *patientBlobs) Put(ctx context.Context, data []byte) (job.Digest, error)
 	return digest, b.d.uncollected(ctx)
 }
 
-// patience is how many times a blob is tried before the job makes room: 0.6 s.
+// patience is how many times Put tries a blob before the job makes room: 0.6 s.
 const patience = 6
 
-// makeRoom lets blobs be deleted that no job needs, and asks for it.
+// makeRoom allows the deletion of blobs that no job needs and requests it.
 func (b *patientBlobs) makeRoom(ctx context.Context) error {
 	_, err := b.d.change(ctx, func(r *job.Record) { r.State = job.Submitted })
 	if err == nil && b.d.service.cfg.Collect != nil {

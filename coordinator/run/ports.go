@@ -8,60 +8,58 @@ import (
 	"tributary/shared/notice"
 )
 
-// Records keeps what is known about jobs, each with a revision that makes
-// changes compare-and-set. It is the authority for a job's state.
+// Records stores the records of jobs, each with a revision for compare-and-set changes.
+// It is the authority for a job's state.
 type Records interface {
-	// Get fails with job.ErrNotFound, and with job.ErrCorrupt when the value is no
-	// record; it then still returns the revision.
+	// Get fails with job.ErrNotFound if there is no record, and with job.ErrCorrupt if
+	// the value is not a record. With job.ErrCorrupt it still returns the revision.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
-	// Update fails with job.ErrConflict when the revision is not the newest.
+	// Update fails with job.ErrConflict if the revision is not the newest.
 	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
-	// Delete removes a record as it stood at revision, and fails with
-	// job.ErrConflict when that is not the newest. One that is not there is no
-	// error.
+	// Delete removes the record at that revision. It fails with job.ErrConflict if the
+	// revision is not the newest. A missing record is not an error.
 	Delete(ctx context.Context, id job.ID, revision uint64) error
-	// Watch calls see with every record there is and with every change, until
-	// ctx ends. It may call it with records that have not changed.
+	// Watch calls see with every existing record and with every change, until ctx ends.
+	// It may call see with records that have not changed.
 	Watch(ctx context.Context, see func(job.Record)) error
 }
 
-// Leases makes sure that a job has one owner.
+// Leases ensures that a job has at most one owner.
 type Leases interface {
 	// Acquire fails with job.ErrConflict while another owner holds the key.
 	Acquire(ctx context.Context, key, owner string) (Lease, error)
 }
 
-// Lease is held until Release, or until renewing it has failed for too long.
+// Lease is held until Release, or until its renewal has failed for too long.
 type Lease interface {
-	// Term numbers the holders of a key: whoever holds it later has a greater
-	// term. It is written into the record, which refuses what an earlier holder
-	// still wants to change.
+	// Term numbers the holders of a key; a later holder has a greater term. The record
+	// holds the term and refuses the changes of earlier holders.
 	Term() uint64
 	Lost() <-chan struct{}
 	Release(ctx context.Context) error
 }
 
-// Events tells people what happens. It never blocks, and fails only for an
-// event that cannot be told to anybody.
+// Events publishes events to users. It never blocks. It fails only for an event that
+// cannot be published to any receiver.
 type Events interface {
 	Publish(notice.Event) error
 }
 
-// Models is the registry's storage.
+// Models is the storage of the model registry.
 type Models interface {
 	PutFile(ctx context.Context, model, file string, content io.Reader) error
-	// SetAlias makes alias stand for the model.
+	// SetAlias makes alias refer to the model.
 	SetAlias(ctx context.Context, alias, model string) error
-	// Has reports whether there is a model of that id.
+	// Has reports whether there is a model with that id.
 	Has(ctx context.Context, model string) (bool, error)
-	// Delete removes a model's files; a name that stood for it stands for the newest
-	// that is left of that name. One that is not there is no error.
+	// Delete removes a model's files. A name that referred to the model then refers to
+	// the newest remaining model of that name. A missing model is not an error.
 	Delete(ctx context.Context, model string) error
-	// Probe fails when no file can be put now.
+	// Probe fails if no file can be stored now.
 	Probe(ctx context.Context) error
 }
 
-// Sources opens what a spec names as a source of data or weights.
+// Sources opens the sources of data or weights that a spec names.
 type Sources interface {
 	Open(ctx context.Context, source string) (io.ReadCloser, error)
 }

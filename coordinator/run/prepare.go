@@ -16,26 +16,26 @@ import (
 	"tributary/shared/spec"
 )
 
-// prepared is a job that is ready to be trained.
+// prepared is a job that is ready for training.
 type prepared struct {
 	record job.Record
 	engine *gradient.Engine
 	layout ledger.Layout
 }
 
-// chunkLen is the parameters in a ledger chunk, unless configured: 256 KiB.
+// chunkLen is the default number of parameters in a ledger chunk: 256 KiB.
 const chunkLen = 64 << 10
 
-// prepare ingests the dataset and makes the plan, unless that was done before.
+// prepare ingests the dataset and makes the plan, unless the record already has a plan.
 func (d *driver) prepare(ctx context.Context) (*prepared, error) {
-	// A job that waits here, before it says that it prepares, keeps nobody from deleting.
+	// A job that waits here, before its state is preparing, does not block deletions.
 	if r, _, err := d.service.cfg.Records.Get(ctx, d.ref.Job); err == nil && r.Plan == "" {
 		if err := d.uncollected(ctx); err != nil {
 			return nil, err
 		}
 	}
 	r, err := d.change(ctx, func(r *job.Record) {
-		r.Message = "" // what a former owner waited for
+		r.Message = "" // the wait message of an earlier owner
 		if r.State == job.Submitted {
 			r.State = job.Preparing
 			if r.Started == nil {
@@ -64,20 +64,20 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 	return &prepared{record: r, engine: engine, layout: engine.Layout(d.ref)}, nil
 }
 
-// compile makes a recorded plan ready.
+// compile reads a recorded plan and compiles it.
 func (d *driver) compile(ctx context.Context, digest job.Digest) (*gradient.Engine, error) {
 	return persist(ctx, d, "read plan", func() (*gradient.Engine, error) {
 		p, err := d.fetchPlan(ctx, digest)
 		if err != nil {
 			return nil, err
 		}
-		return gradient.Compile(ctx, p, d.service.cfg.Blobs, nil) // no blocks: nothing is computed here
+		return gradient.Compile(ctx, p, d.service.cfg.Blobs, nil) // no blocks, because the coordinator computes no gradients
 	})
 }
 
-// address says where the ledger of a job with that plan is. It reads the plan alone,
-// neither data nor weights. Of a plan that is lost, damaged or of another version only
-// the job is known: then the ledger is looked for.
+// address returns the layout of the ledger of a job with that plan. It reads only the
+// plan, neither data nor weights. If the plan is lost, damaged or of another version,
+// only the job is known, and address searches for the ledger.
 func (d *driver) address(ctx context.Context, digest job.Digest) (ledger.Layout, error) {
 	p, err := d.fetchPlan(ctx, digest)
 	if err == nil {
@@ -102,10 +102,10 @@ func (d *driver) fetchPlan(ctx context.Context, digest job.Digest) (*plan.Plan, 
 	return plan.Decode(data)
 }
 
-// plan ingests the dataset, stores the plan, and records that the job runs, once all
-// that the plan names is there.
+// plan ingests the dataset and stores the plan. It records that the job runs when
+// everything that the plan names is in the store.
 func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
-	// The record is checked as if a stranger had written it.
+	// The record is checked like input from an untrusted user.
 	asked, err := spec.Decode(r.Spec)
 	if err != nil {
 		return r, fmt.Errorf("recorded spec: %w: %w", err, job.ErrCorrupt)
@@ -140,8 +140,8 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 	}
 }
 
-// same fails unless a plan that was made anew is that of the checkpoint from which the
-// job is to go on: the data may have changed since.
+// same fails unless a new plan equals the plan of the checkpoint from which the job is to
+// go on, because the data may have changed.
 func (d *driver) same(ctx context.Context, r job.Record, made job.Digest) error {
 	if len(r.Checkpoints) == 0 {
 		return nil
@@ -167,7 +167,7 @@ func (d *driver) store(ctx context.Context, asked *job.Spec) (*plan.Plan, job.Di
 	p, err := persist(ctx, d, "prepare the data", func() (*plan.Plan, error) {
 		attempts++
 		return makePlan(ctx, cfg, asked, func(message string) {
-			if attempts == 1 { // the next ones say the same
+			if attempts == 1 { // later attempts report the same
 				d.publish(notice.Event{Type: notice.NoteEvent, Message: message})
 			}
 		})
@@ -200,9 +200,9 @@ func makePlan(ctx context.Context, cfg Config, asked *job.Spec, progress func(st
 	})
 }
 
-// Rehearse reports why a job whose rows are in its spec could not be prepared: everything
-// that preparing it finds but for its initial weights, as job.ErrInvalid. It reads
-// no source and stores nothing. Of other jobs it knows nothing and reports nothing.
+// Rehearse reports why a job with rows in its spec could not be prepared. It reports
+// every fault that preparation finds, except in initial weights, as job.ErrInvalid. It
+// reads no source and stores nothing. For other jobs it reports nothing.
 func Rehearse(ctx context.Context, asked *job.Spec) error {
 	if asked.Data.Inline == nil {
 		return nil

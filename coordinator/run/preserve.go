@@ -15,29 +15,30 @@ import (
 	"tributary/shared/replica"
 )
 
-// preservePatience bounds the checkpoint of a job that stops before its end, and
-// partingPatience that of one that this coordinator lets go of because it stops itself.
+// preservePatience bounds the checkpoint of a job that stops before its end.
+// partingPatience bounds the checkpoint of a job that this coordinator releases because
+// it stops.
 const (
 	preservePatience = 30 * time.Second
 	partingPatience  = 5 * time.Second
 )
 
-// The pause before a checkpoint is tried again that was overtaken by steps, and how often
-// it is tried.
+// The pause before another try at a checkpoint that newer steps have overtaken, and the
+// maximum number of tries.
 const (
 	writeAgain = 20 * time.Millisecond
 	writeTries = 25
 )
 
-// errNothing: there is no step that no checkpoint has, or the record is no longer this
-// driver's. Trying again changes neither.
+// errNothing means that every committed step is in a checkpoint, or that this driver no
+// longer owns the record. Another try changes neither.
 var errNothing = fmt.Errorf("nothing to preserve: %w", job.ErrStale)
 
-// preserve writes a checkpoint of all committed steps of a job that is paused, cancelled
-// or has failed, or that this coordinator lets go of because it stops, and records it:
-// the job goes on from there even though its ledger is deleted or lost meanwhile. ctx may
-// have ended. Without it the job goes on from the checkpoint before, so a failure is an
-// event and no error.
+// preserve writes and records a checkpoint of all committed steps. It does so for a job
+// that is paused, cancelled or has failed, or that this coordinator releases because it
+// stops. The job can go on from there even if its ledger is deleted or lost meanwhile.
+// ctx may have ended. If preserve fails, the job goes on from the checkpoint before, so
+// the failure is an event and not an error.
 func (d *driver) preserve(ctx context.Context, patience time.Duration) {
 	if d.service.cfg.Volatile && d.service.cfg.Saved == nil {
 		return
@@ -60,7 +61,8 @@ func (d *driver) preserve(ctx context.Context, patience time.Duration) {
 	}
 }
 
-// lastCheckpoint does so. It fails with errNothing when there is nothing to write.
+// lastCheckpoint writes and records the checkpoint. It fails with errNothing if there is
+// nothing to write.
 func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err error) {
 	r, _, err := d.preservable(ctx)
 	if err != nil {
@@ -85,8 +87,8 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 	}
 	defer release()
 	draft, err := d.write(ctx, engine, lay, r.Numerics, state.Committed)
-	// Workers that have not heard of the stop yet may trim the log while it is read: then
-	// the replica was overtaken, or what it reads seems lost.
+	// Workers that have not received the stop yet may trim the log during the read. Then
+	// the replica is behind the log, or the log seems damaged.
 	for tries := 1; tries < writeTries && (errors.Is(err, job.ErrStale) || errors.Is(err, job.ErrCorrupt)) && !errors.Is(err, errNothing); tries++ {
 		if err := pause(ctx, writeAgain); err != nil {
 			return c, err
@@ -103,8 +105,8 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 	return c, d.recordLast(ctx, c, engine.Plan.Spec.Checkpoints().Keep)
 }
 
-// write folds the log and writes a checkpoint of the job after so many steps or more.
-// Parameters that are not finite are not worth one.
+// write folds the log and writes a checkpoint of at least that many committed steps. It
+// writes none if the parameters are not finite.
 func (d *driver) write(ctx context.Context, e *gradient.Engine, lay ledger.Layout, numerics job.Numerics, committed int64) (*checkpoint.Draft, error) {
 	cfg := d.service.cfg
 	r := replica.New(e, d.ref)
@@ -125,7 +127,7 @@ func (d *driver) write(ctx context.Context, e *gradient.Engine, lay ledger.Layou
 	return checkpoint.Save(ctx, cfg.Ledger, lay, cfg.Blobs, r, snap, numerics, func() {})
 }
 
-// preservable returns the job's record if it is this driver's to add a checkpoint to.
+// preservable returns the job's record if this driver may add a checkpoint to it.
 func (d *driver) preservable(ctx context.Context) (r job.Record, revision uint64, err error) {
 	r, revision, err = d.service.cfg.Records.Get(ctx, d.ref.Job)
 	switch {
@@ -139,7 +141,7 @@ func (d *driver) preservable(ctx context.Context) (r job.Record, revision uint64
 	return r, revision, nil
 }
 
-// recordLast makes a checkpoint that is written one of the job's.
+// recordLast adds a written checkpoint to the job's record.
 func (d *driver) recordLast(ctx context.Context, c job.Checkpoint, keep int) error {
 	var dropped []job.Checkpoint
 	r, err := persist(ctx, d, "record a checkpoint", func() (job.Record, error) {
@@ -163,7 +165,7 @@ func (d *driver) recordLast(ctx context.Context, c job.Checkpoint, keep int) err
 	return nil
 }
 
-// saved hands a record with a new checkpoint on.
+// saved passes a record with a new checkpoint to Config.Saved.
 func (d *driver) saved(r job.Record) {
 	if d.service.cfg.Saved == nil {
 		return
@@ -174,7 +176,7 @@ func (d *driver) saved(r job.Record) {
 	}
 }
 
-// newestStep is the step of the newest checkpoint on record, 0 without one.
+// newestStep returns the step of the newest checkpoint on record, 0 without one.
 func newestStep(r job.Record) int64 {
 	if len(r.Checkpoints) == 0 {
 		return 0

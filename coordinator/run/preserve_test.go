@@ -17,14 +17,14 @@ import (
 	"tributary/shared/notice"
 )
 
-// record is a job's record as it stands.
+// record returns a job's current record.
 func (w *world) record(id job.ID) job.Record {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.records[id]
 }
 
-// once fails unless each of the steps below n was computed once.
+// once fails unless each step below n was computed exactly once.
 func once(t *testing.T, attempts *[64]atomic.Int32, n int) {
 	t.Helper()
 	for step := range n {
@@ -32,7 +32,7 @@ func once(t *testing.T, attempts *[64]atomic.Int32, n int) {
 	}
 }
 
-// layoutOf is the layout of the jobs that line makes.
+// layoutOf returns the layout of the jobs that line makes.
 func layoutOf(r job.Record) ledger.Layout {
 	return ledger.Layout{Ref: r.Ref(), Plan: r.Plan, Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
 }
@@ -65,8 +65,8 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	once(t, attempts, 20)
 }
 
-// A job that was paused outlives the loss of its ledger, and one whose coordinator was
-// stopped likewise, say with all servers.
+// A paused job survives the loss of its ledger. So does a job whose coordinator was
+// stopped, for example together with all servers.
 func TestAJobThatStandsStillOutlivesItsLedger(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 30)
@@ -128,8 +128,8 @@ func TestAFailedJobIsRetriedFromWhereItStood(t *testing.T) {
 	once(t, attempts, 15)
 }
 
-// A blob store that takes nothing costs a job that is cancelled its last steps, and says
-// so; it is released all the same.
+// If the blob store accepts nothing, a cancelled job loses its last steps and says so.
+// The coordinator still releases it.
 func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -154,8 +154,8 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// A coordinator that was away while another ended and released its job notes a recall of
-// the tasks; that is swept away.
+// A coordinator was away while another ended and released its job. It then notes a recall
+// of the tasks, which a later sweep deletes.
 func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -179,7 +179,7 @@ func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 }
 
-// hooked is a blob store that calls a function before it stores anything.
+// hooked is a blob store that calls a function before it stores a blob.
 type hooked struct {
 	blob.Store
 	before func()
@@ -192,8 +192,8 @@ func (h *hooked) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	return h.Store.Put(ctx, data)
 }
 
-// A job that is being removed while its last checkpoint is written is let go of at once,
-// and has none.
+// The driver releases at once a job that is removed during its last checkpoint. The job
+// then has no such checkpoint.
 func TestALastCheckpointOfAJobThatIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

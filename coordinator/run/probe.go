@@ -10,21 +10,21 @@ import (
 	"tributary/shared/notice"
 )
 
-// askEvery is how often a coordinator that drives jobs asks whether the workers'
-// connections are there: the time after which a killed worker's task goes to another.
-// A large fleet is asked less often, so that this costs no more than some thousand
-// requests a second.
+// askEvery is how often a coordinator that drives jobs checks the workers' connections.
+// It is the time after which another worker gets the task of a killed worker. askEach
+// lengthens the interval for a large fleet, so that the checks cost at most about a
+// thousand requests per second.
 const (
 	askEvery   = 100 * time.Millisecond
 	askEach    = time.Millisecond
 	askTimeout = 950 * time.Millisecond
 )
 
-// maxStrangers bounds the workers that are probed at a time before they count.
+// maxStrangers bounds the unconfirmed workers that the coordinator probes at a time.
 const maxStrangers = 1024
 
-// Beat takes a worker's heartbeat. A heartbeat of a worker that is not known is a hint: the
-// worker counts once its connection is confirmed.
+// Beat receives a worker's heartbeat. The heartbeat of an unknown worker is a hint: the
+// worker counts after a probe has confirmed its connection.
 func (s *Service) Beat(b notice.Beat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,22 +41,22 @@ func (s *Service) Beat(b notice.Beat) {
 	}
 }
 
-// beat counts a worker. s.mu is held.
+// beat counts a worker. The caller holds s.mu.
 func (s *Service) beat(b notice.Beat) {
 	if s.fleet.Beat(s.now(), b) {
 		s.tellFleet()
 	}
 }
 
-// probeStrangers asks for the connections of workers that do not count yet. s.mu is held.
+// probeStrangers checks the connections of unconfirmed workers. The caller holds s.mu.
 func (s *Service) probeStrangers(ctx context.Context) {
 	for _, worker := range slices.Sorted(maps.Keys(s.strangers)) {
 		s.ask(ctx, worker, s.greet)
 	}
 }
 
-// ask calls answer with whether a worker's connection is gone, unless that is being asked
-// already. s.mu is held.
+// ask checks a worker's connection and calls answer with whether it is gone. It does
+// nothing if a check is in flight. The caller holds s.mu.
 func (s *Service) ask(ctx context.Context, worker string, answer func(worker string, gone bool)) {
 	if s.asking[worker] {
 		return
@@ -70,7 +70,7 @@ func (s *Service) ask(ctx context.Context, worker string, answer func(worker str
 	})
 }
 
-// greet notes the answer about a worker that does not count yet.
+// greet handles the answer about an unconfirmed worker.
 func (s *Service) greet(worker string, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Service) greet(worker string, gone bool) {
 	}
 }
 
-// probeWorkers asks about every worker that is not being asked about. s.mu is held.
+// probeWorkers checks every worker that has no check in flight. The caller holds s.mu.
 func (s *Service) probeWorkers(ctx context.Context) {
 	workers := s.fleet.Names()
 	every := max(askEvery, time.Duration(len(workers))*askEach)
@@ -95,8 +95,8 @@ func (s *Service) probeWorkers(ctx context.Context) {
 	}
 }
 
-// probe notes the answer about a worker. One that is gone is forgotten at once, and
-// every job looks after the work that it may have had in hand.
+// probe handles the answer about a worker. It drops a worker that is gone at once, and
+// every job checks the work that this worker may have had.
 func (s *Service) probe(worker string, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

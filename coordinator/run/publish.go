@@ -7,9 +7,9 @@ import (
 	"tributary/shared/notice"
 )
 
-// publish tells people about the job. Of notes, errors and waits it publishes 20 in
-// 10 s, so that a fault that recurs does not push the job's history out of the stream,
-// and says how many it left out: before the next of them, or before the end.
+// publish sends an event about the job to users. It limits notes, errors and waits to 20
+// in 10 s, so that a repeated fault does not push the job's history out of the stream. It
+// says how many events it left out, before the next of them or before the end.
 func (d *driver) publish(e notice.Event) {
 	held := 0
 	switch e.Type {

@@ -9,9 +9,9 @@ import (
 	"tributary/shared/job"
 )
 
-// How often a ledger is probed that can be written, and at most how rarely one that
-// cannot; how long a probe may take; and how long a refusal that nobody reports again
-// is believed.
+// The interval of probes of a ledger that can be written (probeEvery) and, at most, of
+// one that cannot (probeRarely). probeTimeout bounds one probe. refusalBelief is how long
+// a worker's report of a refusal counts.
 const (
 	probeEvery    = 100 * time.Millisecond
 	probeRarely   = 2 * time.Second
@@ -19,30 +19,32 @@ const (
 	refusalBelief = 10 * time.Second
 )
 
-// complainEvery is how often the log says that the ledger cannot be read.
+// complainEvery is the minimum time between log lines about an unreadable ledger.
 const complainEvery = 10 * time.Second
 
-// refusal is what is known of a ledger that cannot be written now. It is nobody's fault.
+// refusal is the state of a ledger that cannot be written now. No worker and no job
+// counts as the cause.
 //
-// Invariant: while writable is false nothing counts as failed and no task is published.
+// Invariant: while writable is false, no attempt counts as failed and no task is
+// published.
 type refusal struct {
 	reason   string        // "" while nothing is refused
-	since    time.Duration // when it began
-	heard    time.Duration // when a worker reported it last, or a probe failed
-	probed   time.Duration // when the ledger was last probed; 0: never
-	every    time.Duration // until the next probe
-	hinted   time.Duration // when a worker said last that it refused a result; 0: never
+	since    time.Duration // start of the refusal
+	heard    time.Duration // time of the last worker report or failed probe
+	probed   time.Duration // time of the last probe; 0: never
+	every    time.Duration // time until the next probe
+	hinted   time.Duration // time of the last worker report of a refused result; 0: never
 	writable bool          // the last probe succeeded
 }
 
-// note begins a refusal, or has it last. The first reason stays.
+// note starts a refusal or extends it. The first reason stays.
 func (r *refusal) note(now time.Duration, reason string) {
 	if r.heard = now; r.reason == "" {
 		r.reason, r.since = reason, now
 	}
 }
 
-// message says what the job waits for; "" when it does not, or not for long yet.
+// message returns what the job waits for; "" if it does not wait or has not waited long.
 func (r *refusal) message(now time.Duration) string {
 	if r.reason == "" || now-r.since < quiet {
 		return ""
@@ -50,7 +52,8 @@ func (r *refusal) message(now time.Duration) string {
 	return "waiting: " + r.reason + "; the job goes on by itself"
 }
 
-// reachable reports whether the ledger could be written a moment ago.
+// reachable reports whether the last probe could write the ledger, and probes if one is
+// due.
 func (t *training) reachable(ctx context.Context) bool {
 	if r := &t.refusal; r.probed != 0 && t.service.now()-r.probed < r.every {
 		return r.writable
@@ -58,7 +61,7 @@ func (t *training) reachable(ctx context.Context) bool {
 	return t.probe(ctx)
 }
 
-// probe writes to the ledger. It is asked again later and later while it refuses.
+// probe writes to the ledger. The time between probes grows while the ledger refuses.
 func (t *training) probe(ctx context.Context) bool {
 	c, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -77,8 +80,8 @@ func (t *training) probe(ctx context.Context) bool {
 	return false
 }
 
-// reasonOf leaves out of an error what stands before the words about Redis: which step
-// and which task met it. So the same refusal is reported in the same words.
+// reasonOf removes the step and the task from an error's text: everything before the part
+// about Redis. So the same refusal always has the same text.
 func reasonOf(sentence string) string {
 	if i := strings.Index(sentence, "redis "); i > 0 {
 		sentence = sentence[i:]
@@ -89,9 +92,9 @@ func reasonOf(sentence string) string {
 	return "Redis cannot be reached: " + sentence
 }
 
-// refused takes the hint that a worker's result was refused. A write of this
-// coordinator's own shows why; the log is trimmed early in any case. The coordinator
-// reports it to people only if the job does not go on.
+// refused handles a worker's report of a refused result. A test write by this coordinator
+// gives the reason. The log is trimmed early in any case. The coordinator reports the
+// refusal to the user only if the job does not go on.
 func (t *training) refused(ctx context.Context) error {
 	now := t.service.now()
 	if t.refusal.hinted != 0 && now-t.refusal.hinted < hintEvery {
@@ -107,12 +110,12 @@ func (t *training) refused(ctx context.Context) error {
 	return t.feed(ctx, round.Full{})
 }
 
-// hintEvery bounds the rate at which workers' words of refused results have the ledger
-// probed and the log trimmed.
+// hintEvery is the minimum time between two reactions to refused results: a probe of the
+// ledger and a trim of the log.
 const hintEvery = time.Second
 
-// resume ends a refusal: when the ledger can be written again, what is missing is
-// published at once.
+// resume ends a refusal. When the ledger can be written again, it publishes the missing
+// tasks at once.
 func (t *training) resume(ctx context.Context) error {
 	r := &t.refusal
 	if r.reason == "" {

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/spec"
 )
 
-// What is wrong with rows in a spec is known from the spec alone.
+// The spec alone shows what is wrong with the rows in it.
 func TestRehearse(t *testing.T) {
 	for name, c := range map[string]struct{ x, y, units, rest, want string }{
 		"good":                    {`[1,2,3]`, `[1,2,4]`, "1", `"loss":"mse"`, ""},
@@ -61,14 +61,14 @@ func TestRehearse(t *testing.T) {
 	require.NoError(t, Rehearse(t.Context(), &job.Spec{Data: job.Data{Source: "a.csv"}}), "of a file nothing is known yet")
 }
 
-// table is a source of rows that suit a spec.
+// table is a source of rows that fit a spec.
 type table []byte
 
 func (s table) Open(context.Context, string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(s)), nil
 }
 
-// A spec that is accepted is not refused later, when there are data that suit it.
+// An accepted spec is not refused later if data that fit it exist.
 func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 	accepted := 0
 	try := func(t *rapid.T) {
@@ -76,7 +76,7 @@ func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 		loss := pick(job.Loss("").Allowed()...)
 		units := rapid.IntRange(1, 4).Draw(t, "units")
 		field := func(name string, values ...string) string {
-			if rapid.IntRange(0, 3).Draw(t, "") > 0 { // most fields are left out, or few specs were accepted
+			if rapid.IntRange(0, 3).Draw(t, "") > 0 { // most fields are omitted, or few specs would be accepted
 				return ""
 			}
 			return fmt.Sprintf("%s: %s, ", name, rapid.SampledFrom(values).Draw(t, name))

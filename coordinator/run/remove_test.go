@@ -10,7 +10,7 @@ import (
 	"tributary/shared/ledger"
 )
 
-// A job is removed whatever became of its plan, and its training state with it.
+// A job and its training state can be removed, whatever happened to its plan.
 func TestAJobIsRemovedWithoutItsPlan(t *testing.T) {
 	for name, spoil := range map[string]func(*world, *job.Record){
 		"lost":             func(w *world, r *job.Record) { require.NoError(w.t, w.blobs.Delete(w.t.Context(), r.Plan)) },
@@ -55,7 +55,7 @@ func (w *world) put(text string) job.Digest {
 	return digest
 }
 
-// A record whose spec nobody can have submitted fails its job, and no coordinator.
+// A record with a spec that the API would refuse fails its job, and no coordinator.
 func TestARecordedSpecIsChecked(t *testing.T) {
 	w := newWorld(t)
 	w.coordinate(1)

@@ -14,26 +14,28 @@ import (
 	"tributary/shared/ledger"
 )
 
-// roomEvery is how often a coordinator asks the ledger how much memory it has.
+// roomEvery is how often a coordinator asks the ledger for its memory.
 const roomEvery = 2 * time.Second
 
-// measureEvery is how often a job's log is sized: it takes a look at all open jobs.
+// measureEvery is how often a job's log is sized, which reads all open jobs.
 const measureEvery = 500 * time.Millisecond
 
-// lingering is how many halves of its length a log takes: after a trim every other entry
-// below the floor stays until the next.
+// lingering is the space that a log takes, in halves of its length. After a trim, every
+// second entry below the floor stays until the next trim.
 const lingering = 3
 
-// room is what a coordinator knows of the ledger's memory. The service's lock guards it.
+// room is what a coordinator knows about the ledger's memory. The service's lock guards
+// it.
 type room struct {
 	ledger.Room
-	asked time.Duration // when it was last asked for; 0: never
+	asked time.Duration // time of the last request; 0: never
 }
 
-// size records what a job needs of the ledger's memory, so that every coordinator knows.
+// size records what a job needs of the ledger's memory, so that every coordinator knows
+// it.
 func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
 	need := e.Layout(d.ref).Need(1+e.Fold.Vectors(), e.Plan.Steps())
-	// A coordinator of an older version that changes a record drops the fields it does not know.
+	// A coordinator of an older version drops record fields that it does not know.
 	if r.LedgerNeed != need || !slices.Equal(r.Capabilities, e.Plan.Needs) {
 		var err error
 		if r, err = d.change(ctx, func(r *job.Record) { r.LedgerNeed, r.Capabilities = need, e.Plan.Needs }); err != nil {
@@ -51,8 +53,8 @@ func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (jo
 	return r, nil
 }
 
-// admitted returns the open jobs that may take steps, and the memory that they leave.
-// Without a limit all may: ok is false. s.mu is held.
+// admitted returns the open jobs that may take steps and the memory that they leave, in
+// bytes. Without a memory limit all jobs may, and ok is false. The caller holds s.mu.
 func (s *Service) admitted() (jobs []fleet.Demand, free int64, ok bool) {
 	if s.room.Limit <= 0 {
 		return nil, 0, false
@@ -67,7 +69,7 @@ func (s *Service) admitted() (jobs []fleet.Demand, free int64, ok bool) {
 	return jobs, free, true
 }
 
-// held lists the open jobs that wait for room in the ledger. s.mu is held.
+// held returns the open jobs that wait for room in the ledger. The caller holds s.mu.
 func (s *Service) held() map[job.Ref]bool {
 	jobs, _, limited := s.admitted()
 	if !limited {
@@ -83,8 +85,8 @@ func (s *Service) held() map[job.Ref]bool {
 	return held
 }
 
-// waitsForRoom says what a job that waits for room needs, and what there is; "" when
-// it does not wait.
+// waitsForRoom returns a message with what a waiting job needs and what is free; "" if
+// the job does not wait for room.
 func (s *Service) waitsForRoom(ref job.Ref) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,8 +104,8 @@ func (s *Service) waitsForRoom(ref job.Ref) string {
 	return message + fmt.Sprintf(", and %d smaller jobs leave %s of that; the job starts when they end, or with more maxmemory", len(jobs), size(free))
 }
 
-// leapSteps is how many steps of a job are better committed by the snapshot after them
-// than by their roots, as worker/compute does; 0 when it never does.
+// leapSteps is the minimum number of steps for which a snapshot is a cheaper commit than
+// the log entries of the steps. worker/compute follows the same rule. 0: never.
 func leapSteps(p *prepared) int64 {
 	if p.layout.Wire.Lossy() {
 		return 0
@@ -111,7 +113,7 @@ func leapSteps(p *prepared) int64 {
 	return int64(2 + p.engine.Fold.Vectors())
 }
 
-// size writes a number of bytes as people do, rounded up.
+// size formats a number of bytes for people, rounded up.
 func size(bytes int64) string {
 	value, unit := float64(max(0, bytes))/(1<<10), "KiB"
 	for _, next := range []string{"MiB", "GiB", "TiB"} {
@@ -123,9 +125,9 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", math.Ceil(10*value)/10, unit)
 }
 
-// logSteps is how many steps of log there is room for; 0: as many as there are. The jobs
-// that take steps divide equally what their needs leave of the usable memory, and no
-// more than is really free.
+// logSteps returns how many steps of log fit; 0: no limit. The needs of the jobs that
+// take steps are subtracted from the usable memory. These jobs divide the rest equally,
+// up to the memory that is really free.
 func (s *Service) logSteps(l ledger.Layout) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,14 +138,14 @@ func (s *Service) logSteps(l ledger.Layout) int64 {
 	return logSteps(min(spare, s.room.Limit-s.room.Used)/int64(max(1, len(jobs))), l.Entry())
 }
 
-// logSteps is how many steps of log go into so many bytes, beside the two that each
-// job's need has in it.
+// logSteps returns how many log entries fit into that many bytes, plus the two entries
+// that each job's need includes.
 func logSteps(bytes, entry int64) int64 {
 	return 2 + max(0, bytes)/max(1, entry*lingering/2)
 }
 
-// measure keeps what the coordinator knows of the ledger's memory fresh, for all jobs,
-// and sizes this job's log by it.
+// measure updates what the coordinator knows about the ledger's memory, for all jobs. It
+// then sizes this job's log.
 func (t *training) measure(ctx context.Context) error {
 	s := t.service
 	now := s.now()
@@ -168,7 +170,7 @@ func (t *training) measure(ctx context.Context) error {
 	return t.feed(ctx, round.Room{Steps: steps})
 }
 
-// asksForRoom reports whether it is time to ask the ledger, and notes that it is asked.
+// asksForRoom reports whether it is time to ask the ledger, and records the request.
 func (s *Service) asksForRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +182,7 @@ func (s *Service) asksForRoom() bool {
 	return true
 }
 
-// hasRoom notes the ledger's answer. Another limit may admit other jobs.
+// hasRoom records the ledger's answer. A new limit may admit other jobs.
 func (s *Service) hasRoom(now ledger.Room) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,8 +192,8 @@ func (s *Service) hasRoom(now ledger.Room) {
 	}
 }
 
-// reshare hears that the slots have changed, or the jobs that may use them. A job that
-// may no longer take steps has its log trimmed.
+// reshare handles a change of the slots or of the jobs that may use them. If the job may
+// no longer take steps, its log is trimmed.
 func (t *training) reshare(ctx context.Context) error {
 	if err := t.feed(ctx, t.service.share(t.ref, t.numerics())); err != nil {
 		return err

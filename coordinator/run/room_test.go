@@ -16,14 +16,14 @@ import (
 	"tributary/shared/notice"
 )
 
-// refusing is a ledger that refuses what it is to store, and says so to probes too
-// unless it is only the results that are too large.
+// refusing is a ledger that refuses to store. It also refuses probes, unless only the
+// results are too large.
 type refusing struct {
 	ledger.Ledger
 	refuses atomic.Bool
-	results atomic.Bool // only those
+	results atomic.Bool // refuse only results
 	refused atomic.Int64
-	saw     func() // is called when it refuses
+	saw     func() // called when it refuses
 }
 
 func (l *refusing) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {
@@ -42,7 +42,7 @@ func (l *refusing) Probe(ctx context.Context, lay ledger.Layout) error {
 	return l.Ledger.Probe(ctx, lay)
 }
 
-// waited lists what a job said that it waits for.
+// waited returns the wait messages of a job.
 func (w *world) waited(id job.ID) (messages []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,8 +54,8 @@ func (w *world) waited(id job.ID) (messages []string) {
 	return messages
 }
 
-// The queue gives a task up after three deliveries. Whatever becomes of tasks meanwhile,
-// a ledger that refuses writes fails no job: it waits, says so once, and goes on.
+// The queue gives a task up after three deliveries. A ledger that refuses writes still
+// fails no job: the job waits, says so once, and goes on.
 func TestALedgerThatRefusesWritesFailsNobody(t *testing.T) {
 	t.Parallel()
 	for name, results := range map[string]bool{"all writes": false, "only results": true} {
@@ -80,7 +80,7 @@ func TestALedgerThatRefusesWritesFailsNobody(t *testing.T) {
 			}
 			w.told("that it waits", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Message == says })
 			w.until("the record to say so", func() bool { return w.records["j"].Message == says })
-			enough := int64(3) // of one task; more are not published while no write succeeds
+			enough := int64(3) // of one task; no more are published while no write succeeds
 			if results {
 				enough = 12
 			}
@@ -97,7 +97,7 @@ func TestALedgerThatRefusesWritesFailsNobody(t *testing.T) {
 	}
 }
 
-// bounded is a ledger with so much memory.
+// bounded is a ledger with a limit on its memory.
 type bounded struct {
 	ledger.Ledger
 	limit atomic.Int64
@@ -152,7 +152,7 @@ func TestALargeJobMakesRoomForASmallOne(t *testing.T) {
 		return nil
 	}
 	w.coordinate(1)
-	t.Cleanup(resume) // before the worker is waited for
+	t.Cleanup(resume) // before the wait for the worker
 	w.submit(line("fat", 480))
 	<-reached
 	w.submit(line("small", 60))
@@ -164,7 +164,7 @@ func TestALargeJobMakesRoomForASmallOne(t *testing.T) {
 	require.Equal(t, job.Succeeded, w.ended("fat").State)
 }
 
-// A ledger with room for few steps of log has it trimmed as often.
+// A ledger with room for few steps of log has its log trimmed more often.
 func TestTheLogIsAsLongAsThereIsRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -20,7 +20,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// line is the worked job of that name, of so many steps.
+// line is the worked job with that id and number of steps.
 func line(id string, steps int) string {
 	return fmt.Sprintf(`{"id":%q,"name":"line","data":{"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}},
 		"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.01}},"batch":5,"steps":%d}`, id, steps)
@@ -50,8 +50,8 @@ func TestAJobFromSubmissionToModel(t *testing.T) {
 	require.Equal(t, ledger.State{}, state, "the training state is deleted")
 }
 
-// A metric that cannot be computed is named, with the reason, in the outcome, the model's
-// card, the evaluation's event and one note.
+// The outcome, the model's card, the evaluation's event and one note name a metric that
+// could not be computed, with the reason.
 func TestWhatCannotBeComputedIsNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -82,7 +82,7 @@ func TestWhatCannotBeComputedIsNamed(t *testing.T) {
 	require.Equal(t, 1, notes)
 }
 
-// A folder that cannot be written costs the model its place there, and not the model.
+// If the folder cannot be written, the model is missing there but not lost.
 func TestAFolderThatCannotBeWrittenLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -98,8 +98,8 @@ func TestAFolderThatCannotBeWrittenLosesNothing(t *testing.T) {
 	})
 }
 
-// losing is a ledger that loses everything once, when a call for the final
-// parameters comes.
+// losing is a ledger that loses everything once, when the coordinator reads it for the
+// final parameters.
 type losing struct {
 	ledger.Ledger
 	at   int64
@@ -171,8 +171,8 @@ func TestStepsOfALostLedgerAreNoDuplicatesToTheQueue(t *testing.T) {
 	w.submit(line("a", 60))
 	r := w.ended("a")
 	require.Equal(t, job.Succeeded, r.State, r.Error)
-	// Found out within two seconds; each of the 40 steps would take 200 ms
-	// more if its task were taken for the one of before.
+	// The coordinator finds this within two seconds. Each of the 40 steps would take 200
+	// ms more if the queue took its task for a duplicate of the earlier one.
 	require.Less(t, time.Since(lost), 6*time.Second)
 }
 
@@ -229,8 +229,8 @@ func TestATaskThatNoWorkerSurvivesEndsTheJob(t *testing.T) {
 	require.Regexp(t, `was taken \d+ times and no worker came back with a result`, r.Error)
 }
 
-// What was published before this coordinator listened may have failed for
-// reasons that it was never told of.
+// A task published before this coordinator listened may have failed for reasons that it
+// never received.
 func TestATaskThatWasGivenUpBeforeTheTakeoverIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -239,7 +239,7 @@ func TestATaskThatWasGivenUpBeforeTheTakeoverIsTriedAgain(t *testing.T) {
 	w.working = func(task job.Task) error {
 		if task.Step == 5 && down.Load() {
 			failing <- struct{}{}
-			return errDied // the failure is told to nobody
+			return errDied // no notice of the failure
 		}
 		return nil
 	}
@@ -279,7 +279,7 @@ func TestALostLeaseEndsTheDriverAndTheJobIsTakenAgain(t *testing.T) {
 func TestARemovedRecordIsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.change(func() { w.leases["a"] = make(chan struct{}) }) // another coordinator's
+	w.change(func() { w.leases["a"] = make(chan struct{}) }) // another coordinator has it
 	w.submit(line("a", 10))
 	w.coordinate(0)
 	w.until("two looks at the job", func() bool { return w.asked > 1 })
@@ -295,8 +295,8 @@ func TestARemovedRecordIsForgotten(t *testing.T) {
 	require.Equal(t, 2, w.acquired, "nobody asks for the lease of the first again")
 }
 
-// A worker that is in the middle of a task stores its result after the job's
-// training state was deleted.
+// A worker in the middle of a task stores its result after the job's training state was
+// deleted.
 func TestWhatAStragglerStoresIsSweptAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,13 +1,13 @@
-// Package run carries jobs from submission to their model: it takes jobs that
-// nobody owns, prepares their data, feeds each one's round machine with what
-// happens, and carries its actions out.
+// Package run drives jobs from submission to their model. It takes jobs that have no
+// owner and prepares their data. It passes events to each job's round machine and
+// executes the machine's actions.
 //
-// It owns goroutines, clocks and I/O of the coordinator; decisions are package
-// round's, and what the API answers is package api's. The programs' mains
-// start it.
+// It owns the goroutines, clocks and I/O of the coordinator. It leaves decisions to
+// package round and the API's answers to package api. The programs' main packages start
+// it.
 //
-// Invariant: everything it holds in memory can be read again from the records
-// and the ledger, so that another coordinator can go on at any moment.
+// Invariant: the records and the ledger hold everything that this package keeps in
+// memory, so another coordinator can continue at any moment.
 package run
 
 import (
@@ -34,9 +34,9 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// Config is what a Service works with.
+// Config holds the settings and the ports of a Service.
 type Config struct {
-	Owner   string // this coordinator's name, unique among them
+	Owner   string // this coordinator's name, unique among coordinators
 	Records Records
 	Leases  Leases
 	Queue   queue.Queue
@@ -45,81 +45,84 @@ type Config struct {
 	Models  Models
 	Sources Sources
 	Events  Events
-	// Keep, when set, also stores a finished model's files and returns where.
+	// Keep, if set, also stores a finished model's files and returns the location.
 	Keep func(id job.ID, files map[string][]byte) (string, error)
-	// SetAside, when set, tells a worker to take no tasks for a while.
+	// SetAside, if set, tells a worker to take no tasks for a while.
 	SetAside func(notice.Aside) error
-	// Gone, when set, reports whether a worker's connection is known to be gone; a worker
-	// that only hangs is not.
+	// Gone, if set, reports whether a worker's connection is known to be closed. It
+	// reports false for a worker that only hangs.
 	Gone func(ctx context.Context, worker string) bool
-	// Recall, when set, tells workers which tasks to leave off.
+	// Recall, if set, notifies workers which tasks they must stop.
 	Recall func(notice.Recall) error
-	// DeadLetter, when set, keeps a task that its job fails of.
+	// DeadLetter, if set, stores the task that made its job fail.
 	DeadLetter func(context.Context, notice.DeadLetter) error
-	// Collecting, when set, reports whether somebody deletes blobs that no job needs.
+	// Collecting, if set, reports whether a process is deleting blobs that no job needs.
 	Collecting func(context.Context) (bool, error)
-	// Collect, when set, asks for that soon: a job was removed, or one waits for room.
+	// Collect, if set, requests such a deletion soon, because a job was removed or a job
+	// waits for space.
 	Collect func()
-	// Forget, when set, deletes what people were told of a job that is removed.
+	// Forget, if set, deletes the published events of a job that is removed.
 	Forget func(ctx context.Context, id job.ID) error
-	// Retain is how long a job is kept after its end; 0 for ever. Its model is
+	// Retain is how long a job is kept after its end; 0 means forever. The job's model is
 	// kept longer unless RetireModels is set.
 	Retain       time.Duration
 	RetireModels bool
-	// Volatile: the blobs live and die with this process, as the ledger does, so
-	// that checkpoints are of use to Saved alone, and a job's end needs none.
+	// Volatile means that the blobs, like the ledger, exist only as long as this process.
+	// Then only Saved uses checkpoints, and a job writes none at its end.
 	Volatile bool
-	// Saved, when set, is given the record of each job that has a new checkpoint.
+	// Saved, if set, receives the record of each job that has a new checkpoint.
 	Saved func(job.Record) error
-	// Only, when set, says which jobs this coordinator takes.
+	// Only, if set, reports which jobs this coordinator takes.
 	Only func(job.ID) bool
-	// Memory is how many bytes of this process the ends of jobs may take; 0: it is not known.
+	// Memory limits the memory of this process that ending jobs use, in bytes; 0:
+	// unknown, no limit.
 	Memory int64
-	// ChunkLen is the number of parameters in a chunk of the ledger; default
+	// ChunkLen is the number of parameters in a chunk of the ledger. The default is
 	// 65,536, which is 256 KiB.
 	ChunkLen int
-	// SnapshotEvery is the number of steps between snapshots; default: by the
-	// bytes of log that they make.
+	// SnapshotEvery is the number of steps between snapshots. The default depends on the
+	// bytes of log per step.
 	SnapshotEvery int64
-	// Ahead is about how much of its work a worker that has whole steps by itself may keep
-	// to itself; default job.Ahead.
+	// Ahead is the approximate time of work that a worker with whole steps may keep
+	// unannounced; default job.Ahead.
 	Ahead time.Duration
-	// TryFewer: it is tried now and then whether a job's steps are faster parted among
-	// fewer of its workers, and then they are. Otherwise all share them always.
+	// TryFewer makes the coordinator periodically try whether a job's steps are faster on
+	// fewer workers, and then use fewer. Otherwise all workers of the job work on each
+	// step.
 	TryFewer bool
-	// Report makes the files that show how training went; default report.Files.
+	// Report makes the files that show the course of training; default report.Files.
 	Report func(report.Curves) (map[string][]byte, error)
-	// Now is this machine's clock, which may differ from that of others; default
+	// Now is this machine's clock, which may differ from other machines' clocks; default
 	// time.Now.
 	Now func() time.Time
 	Log zerolog.Logger
 }
 
-// Service owns the jobs this coordinator has leases for.
+// Service drives the jobs that this coordinator has leases for.
 type Service struct {
 	cfg   Config
 	start time.Time
-	steps prometheus.Counter // committed
-	// census is of the jobs of all coordinators.
+	steps prometheus.Counter // committed steps
+	// census counts the jobs of all coordinators.
 	census *census
 
 	mu    sync.Mutex
 	fleet *fleet.Fleet
 	room  room
-	open  map[job.Ref]job.Record // records with something left to do
-	jobs  map[job.Ref]*driver    // those that are being driven here
-	due   map[job.Ref]time.Time  // when jobs that have ended are to be removed
-	tidy  time.Duration          // when due was last looked at
-	late  []straggling           // ledgers to be deleted once more
+	open  map[job.Ref]job.Record // records that still need work
+	jobs  map[job.Ref]*driver    // jobs that this coordinator drives
+	due   map[job.Ref]time.Time  // when to remove jobs that have ended
+	tidy  time.Duration          // time of the last check of due
+	late  []straggling           // ledgers to delete once more
 
-	asking    map[string]bool        // workers that are being probed
-	probed    time.Duration          // when they were last
-	strangers map[string]notice.Beat // newest beats of workers that are to be probed before they count
+	asking    map[string]bool        // workers with a probe in flight
+	probed    time.Duration          // time of the last probes
+	strangers map[string]notice.Beat // newest heartbeats of workers that a probe must confirm before they count
 	busy      sync.WaitGroup
 
 	leasing   leasing
-	confirmed time.Duration       // when confirm was last done
-	ends      *semaphore.Weighted // of Config.Memory; nil when that is not known
+	confirmed time.Duration       // time of the last call to confirm
+	ends      *semaphore.Weighted // limits the use of Config.Memory; nil if that is unknown
 }
 
 // New returns a service that has no jobs yet.
@@ -140,15 +143,15 @@ func New(cfg Config) *Service {
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:    map[job.Ref]time.Time{},
 		asking: map[string]bool{}, strangers: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),
-		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // until Measure
+		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // not registered until Measure
 	}
 }
 
-// now is a monotonic time, as the pure packages want it.
+// now returns a monotonic time since the start, which the pure packages use.
 func (s *Service) now() time.Duration { return time.Since(s.start) }
 
-// Run takes and drives jobs until ctx ends; then it lets go of them, for
-// another coordinator or a later start to go on with.
+// Run takes and drives jobs until ctx ends. Then it releases them, so that another
+// coordinator or a later start can continue them.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.busy.Wait()
 	ctx, stop := context.WithCancel(ctx)
@@ -163,9 +166,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// see acts on a record: it stops a job that is to stand still and takes one that
-// nobody drives and that is not over and done with. A paused job is nobody's: it
-// costs nothing, and whoever is there when it is resumed takes it.
+// see acts on a record. It stops the driver of a job that must not run. It takes a job
+// that has no driver and still needs work. A paused job has no owner and costs nothing;
+// when a user resumes it, any running coordinator takes it.
 func (s *Service) see(ctx context.Context, r job.Record) {
 	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
 		return
@@ -179,7 +182,7 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 	}
 	s.schedule(r)
 	before, known := s.open[r.Ref()]
-	maps.DeleteFunc(s.open, func(ref job.Ref, _ job.Record) bool { return ref.Job == r.ID && ref != r.Ref() }) // replaced
+	maps.DeleteFunc(s.open, func(ref job.Ref, _ job.Record) bool { return ref.Job == r.ID && ref != r.Ref() }) // replaced by this record
 	if r.Released || r.State == job.Paused {
 		delete(s.open, r.Ref())
 	} else {
@@ -189,12 +192,12 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 		}
 	}
 	if !known || before.State != r.State || before.Priority != r.Priority || before.MaxSlots != r.MaxSlots || before.LedgerNeed != r.LedgerNeed {
-		s.tellFleet() // of other shares
+		s.tellFleet() // the shares of other jobs change
 	}
 }
 
-// look takes jobs that were another coordinator's and may be free by now.
-// s.mu is held.
+// look tries to take the jobs of other coordinators, which may be free now. The caller
+// holds s.mu.
 func (s *Service) look(ctx context.Context) {
 	for ref, r := range s.open {
 		if s.jobs[ref] == nil {
@@ -203,7 +206,7 @@ func (s *Service) look(ctx context.Context) {
 	}
 }
 
-// forget drops a job whose record was removed.
+// forget discards a job whose record was removed.
 func (s *Service) forget(ref job.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,9 +216,9 @@ func (s *Service) forget(ref job.Ref) {
 	s.leasing.forget(ref)
 }
 
-// take starts a driver for the job. The driver ends by itself when another
-// coordinator holds the job's lease; look tries again. A job that needs what this program
-// does not know is left to a coordinator of another version. s.mu is held.
+// take starts a driver for the job. If another coordinator holds the job's lease, the
+// driver ends, and look tries again. If the job needs a capability that this program does
+// not know, take leaves it to a coordinator of another version. The caller holds s.mu.
 func (s *Service) take(service context.Context, r job.Record) {
 	if len(plan.Unknown(r.Capabilities)) > 0 || !s.leasing.due(s.now(), r.Ref()) {
 		return
@@ -255,13 +258,13 @@ func (s *Service) take(service context.Context, r job.Record) {
 			}
 		}()
 		if s.contain("drive the job", r.Ref(), func() error { d.live(ctx, lease.Term()); return nil }) != nil {
-			s.forget(r.Ref()) // until its record changes or the next start: it would panic again
+			s.forget(r.Ref()) // until its record changes or the next start, because it would panic again
 		}
 	})
 }
 
-// background runs what is done for one job beside everything else, and logs what
-// became of it. The service waits for it when it stops.
+// background runs f for one job in its own goroutine and logs its error. The service
+// waits for it when it stops.
 func (s *Service) background(what string, ref job.Ref, f func() error) {
 	s.busy.Go(func() {
 		if err := s.contain(what, ref, f); err != nil {
@@ -270,8 +273,8 @@ func (s *Service) background(what string, ref job.Ref, f func() error) {
 	})
 }
 
-// contain does something for one job and returns its error. A panic is such an error,
-// and is logged with its stack: it harms no other job.
+// contain runs f for one job and returns its error. A panic becomes an error and is
+// logged with its stack, so it does no harm to other jobs.
 func (s *Service) contain(what string, ref job.Ref, f func() error) error {
 	err := lifecycle.Contain(what, f)
 	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
@@ -280,12 +283,12 @@ func (s *Service) contain(what string, ref job.Ref, f func() error) error {
 	return err
 }
 
-// takeEvery is how often a coordinator tries to take the jobs of others: what it
-// adds to the time from an owner's death to its job's next step.
+// takeEvery is how often a coordinator tries to take the jobs of others. It adds to the
+// time between an owner's death and the job's next step.
 const takeEvery = 100 * time.Millisecond
 
-// keepUp forgets silent workers, looks for free jobs and clears up behind those
-// that have ended.
+// keepUp periodically drops silent workers, takes free jobs and cleans up after jobs that
+// have ended.
 func (s *Service) keepUp(ctx context.Context) {
 	tick := time.NewTicker(takeEvery)
 	defer tick.Stop()
@@ -299,7 +302,7 @@ func (s *Service) keepUp(ctx context.Context) {
 	}
 }
 
-// tick is keepUp's work at one time.
+// tick does one round of keepUp's work.
 func (s *Service) tick(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -314,29 +317,29 @@ func (s *Service) tick(ctx context.Context) {
 	s.confirm(ctx)
 }
 
-// tellFleet tells every job that the slots have changed. s.mu is held.
+// tellFleet notifies every driver that the slots have changed. The caller holds s.mu.
 func (s *Service) tellFleet() {
 	for _, d := range s.jobs {
 		d.tell(fleetChanged{})
 	}
 }
 
-// Committed takes the news of a committed step.
+// Committed receives the notice of a committed step.
 func (s *Service) Committed(n notice.Commit) { s.route(n.Ref, n) }
 
-// Evaluated takes the news of a stored evaluation unit.
+// Evaluated receives the notice of a stored evaluation unit.
 func (s *Service) Evaluated(n notice.Evaluated) { s.route(n.Ref, n) }
 
-// Snapshotted takes the news of a stored snapshot.
+// Snapshotted receives the notice of a stored snapshot.
 func (s *Service) Snapshotted(n notice.Snapshotted) { s.route(n.Ref, n) }
 
-// Checkpointed takes the news of a checkpoint in the blob store.
+// Checkpointed receives the notice of a checkpoint in the blob store.
 func (s *Service) Checkpointed(n notice.Checkpointed) { s.route(n.Ref, n) }
 
-// Failed takes a worker's report of a failed attempt.
+// Failed receives a worker's report of a failed attempt.
 func (s *Service) Failed(n notice.Failure) { s.route(n.Ref, n) }
 
-// Exhausted takes a task that the queue has given up on.
+// Exhausted receives a task that the queue has given up after that many deliveries.
 func (s *Service) Exhausted(t job.Task, deliveries int) { s.route(t.Ref, exhausted{t, deliveries}) }
 
 func (s *Service) route(ref job.Ref, message any) {

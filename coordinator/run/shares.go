@@ -10,32 +10,33 @@ import (
 	"tributary/shared/job"
 )
 
-// share is a job's share of the fleet's slots with numerics, among all jobs that
-// take steps, those of other coordinators included.
+// share returns a job's share of the slots with these numerics. It divides them among all
+// jobs that take steps, including those of other coordinators.
 func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	need := needOf(s.open[ref])
 	team := s.fleet.Team(n, need)
-	if s.held()[ref] { // it takes no steps while the ledger has no room for it
+	if s.held()[ref] { // the job takes no steps while the ledger has no room for it
 		return round.Fleet{Team: team}
 	}
 	shares, i, refs := s.shares(ref, n)
-	slots := s.fleet.Slots(n, need) // it is being stopped, or fits nowhere
+	slots := s.fleet.Slots(n, need) // the job is being stopped, or fits on no worker
 	if i >= 0 {
 		slots = shares[i]
 	}
 	return round.Fleet{Slots: slots, Team: team, Crowded: refs > s.fleet.Slots(n, fleet.Need{})}
 }
 
-// needOf is what a job needs of a worker.
+// needOf returns what a job needs of a worker.
 func needOf(r job.Record) fleet.Need {
 	return fleet.Need{Job: r.Ref(), Memory: r.Need, Class: r.Class()}
 }
 
-// shares divides the fleet's slots among the jobs that a worker can hold: each job's
-// share, no more than the slots of workers that can hold it, which of them is the given
-// job's, -1 when it is not open or fits nowhere, and how many jobs there are. s.mu is held.
+// shares divides the fleet's slots among the jobs that a worker can hold. A share is at
+// most the slots of the workers that can hold the job. own is the index of the given
+// job's share, -1 if the job is not open or fits on no worker. jobs is the number of
+// jobs. The caller holds s.mu.
 func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs int) {
 	var refs []job.Ref
 	held := s.held()
@@ -62,7 +63,7 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 	return fleet.Shares(s.fleet.Slots(n, fleet.Need{}), claims), slices.Index(refs, ref), len(refs)
 }
 
-// shares tells whether the job takes steps now and so shares the fleet.
+// shares records whether the job takes steps now and so shares the fleet.
 func (d *driver) shares(sharing bool) {
 	s := d.service
 	s.mu.Lock()

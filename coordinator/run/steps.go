@@ -15,25 +15,23 @@ import (
 	"tributary/shared/notice"
 )
 
-// The pace of looking and telling, and how long a step may take before it is
-// looked after.
+// The intervals of checks and progress events, and the time after which a slow step gets
+// backups.
 const (
 	tickEvery     = 50 * time.Millisecond
 	tellEvery     = 250 * time.Millisecond
 	backupFactor  = 3
 	backupFloor   = 200 * time.Millisecond
 	firstFloor    = 2 * time.Second
-	snapshotBytes = 192 << 20 // of log, after which a snapshot shortens it
-	snapshotSteps = 4096      // likewise, so that a newcomer catches up fast
+	snapshotBytes = 192 << 20 // bytes of log after which a snapshot shortens it
+	snapshotSteps = 4096      // steps of log after which a snapshot shortens it, so that a new worker catches up fast
 	lookEvery     = 2 * time.Second
-	// spanTime is about how long one gradient task takes, and four times as long when it
-	// is the only one: workers that do not hear that it is called back go on for so long.
-	// shortSpan is the time for which a job may have to wait for a slot when there are
-	// more jobs than slots.
+	// spanTime is the approximate time of one gradient task; a task that is the only one
+	// takes four times as long. Workers that miss a recall continue for that time.
+	// shortSpan is the approximate time of a job's turn when jobs wait for slots.
 	spanTime  = 2 * time.Second
 	shortSpan = 100 * time.Millisecond
-	// trialTime is about how long it is tried, now and then, whether a job is faster with
-	// fewer workers.
+	// trialTime is the approximate time of a trial with fewer workers.
 	trialTime = 100 * time.Millisecond
 )
 
@@ -44,33 +42,34 @@ type training struct {
 	round *round.Round
 	// stepping is the time spent on steps, without evaluation and waiting.
 	stepping time.Duration
-	last     time.Duration // when the machine last heard something
-	told     time.Duration // when people were last told of progress
-	toldOf   int64         // steps that people were told of
-	looked   time.Duration // when the ledger was last looked at for lost steps
+	last     time.Duration // time of the last event for the machine
+	told     time.Duration // time of the last progress event
+	toldOf   int64         // steps in the last progress event
+	looked   time.Duration // time of the last check of the ledger for lost steps
 	losses   losses
 	pace     pace
-	marks    *history.History // of the log, once it is folded to its end
-	era      int              // of publications, see begin
-	first    int              // era of this driver
+	marks    *history.History // marks of the log, once it is folded to its end
+	era      int              // era of publications, see begin
+	first    int              // first era of this driver
 	snapshot int64            // steps in the newest snapshot when the ledger was last read
-	hints    hints            // what notices told since the ledger was last read
-	waits    string           // what it waits for, as people were told, "" for nothing
-	// committer is the worker that committed the newest step, as far as it was told.
+	hints    hints            // hints from notices since the last read of the ledger
+	waits    string           // what the job waits for, as last reported; "" for nothing
+	// committer is the worker that committed the newest step, according to its notice.
 	committer  string
 	refusal    refusal
-	complained time.Duration // when the log last said that the ledger cannot be read
-	logSteps   int64         // of log that there is room for, as the machine knows
-	measured   time.Duration // when its log was last sized; 0: never
+	complained time.Duration // time of the last log line about an unreadable ledger
+	logSteps   int64         // steps of log that fit, as the machine knows
+	measured   time.Duration // time when the log was last sized; 0: never
 	held       bool          // the job waits for room in the ledger
-	unclear    time.Duration // since when it waits for a worker for no reason that is known; 0: it does not
-	// unsupported says what of the job a worker's program does not know, as it noted last.
+	unclear    time.Duration // start of a wait for a worker without a known reason; 0: none
+	// unsupported is what a worker's program does not know of the job, from its last
+	// note.
 	unsupported string
-	doubts      zerolog.Logger // of checkpoints that are announced
-	heard       int            // messages in a row that went before ticks and confirmations
+	doubts      zerolog.Logger // logs doubts about announced checkpoints
+	heard       int            // messages handled in a row before ticks and confirmations
 }
 
-// train takes the job's steps to the end.
+// train drives the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	d.stored = &p.layout
@@ -102,15 +101,15 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
 	defer func() {
-		// Somebody else may have deleted the journal that recalls are noted in, while this
+		// Another process may have deleted the journal that holds the recalls while this
 		// coordinator was away.
 		if err != nil || ctx.Err() != nil {
 			d.service.sweepLater(p.layout)
 		}
 	}()
-	t.recall(ctx) // of the coordinator that drove the job before
+	t.recall(ctx) // recalls the tasks of the coordinator that drove the job before
 	t.first = t.era
-	t.waitFor(ctx, "") // what it waited for then
+	t.waitFor(ctx, "") // clears the wait message of that coordinator
 	d.shares(true)
 	defer d.shares(false)
 	if err := t.chooseNumerics(ctx); err != nil {
@@ -127,21 +126,21 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 	}
 	err = t.loop(ctx)
 	if cause := context.Cause(ctx); errors.Is(cause, errHalted) || errors.Is(cause, errGone) || err != nil && ctx.Err() == nil && !errors.Is(err, errFenced) {
-		t.recall(context.WithoutCancel(ctx)) // it is paused, cancelled, removed or has failed
+		t.recall(context.WithoutCancel(ctx)) // the job is paused, cancelled, removed or has failed
 	}
 	return t, err
 }
 
-// begin starts an era of publications: a task that was published before it, by
-// whomever, is no duplicate of the same task published now, so the queue does
-// not drop it. Attempts are counted from the time in milliseconds; there is far
-// less than one per millisecond, and eras are apart.
+// begin starts an era of publications. The queue then does not drop a task as a duplicate
+// of the same task from an earlier era, of this or another coordinator. Attempts count
+// from the time in milliseconds. There is far less than one attempt per millisecond, and
+// eras do not overlap.
 func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t.era+eraApart) }
 
-// eraApart is more than there are attempts in an era that is over soon.
+// eraApart is more than the number of attempts in an era that ends soon.
 const eraApart = 100
 
-// recall begins an era and notifies workers to leave off the tasks of those before. The
+// recall starts an era and notifies workers to stop the tasks of earlier eras. The
 // journal confirms the notice.
 func (t *training) recall(ctx context.Context) {
 	t.begin()
@@ -156,7 +155,7 @@ func (t *training) recall(ctx context.Context) {
 	}
 }
 
-// loop hands messages to the machine until it is done.
+// loop passes messages to the machine until the machine is done.
 func (t *training) loop(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -178,12 +177,12 @@ func (t *training) loop(ctx context.Context) error {
 	return t.tell(ctx)
 }
 
-// mostHeard is how many messages in a row go before a tick or a confirmation that is
-// due, so that a flood of messages does not keep the job from its work.
+// mostHeard is the maximum number of messages in a row before a due tick or confirmation.
+// It keeps a flood of messages from blocking the job's work.
 const mostHeard = 64
 
-// next waits for a message, or for a tick, which is nil. What was told goes
-// first, for a tick would look in the ledger for what the messages say.
+// next waits for a message, or for a tick, which it returns as nil. Messages go before
+// ticks, because a tick would read from the ledger what the messages report.
 func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -199,7 +198,7 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 	case t.heard == mostHeard:
 		select {
 		case <-tick:
-			t.heard++ // a confirmation that is due comes next
+			t.heard++ // a due confirmation comes next
 			return nil, nil
 		default:
 		}
@@ -223,11 +222,11 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 	}
 }
 
-// confirmNow says that hints have waited for long enough.
+// confirmNow is the message that the hints have waited long enough.
 type confirmNow struct{}
 
-// hear takes what was told. Of notices only that there is something to read is
-// believed.
+// hear handles a message. It trusts a notice only as a hint that there is something to
+// read.
 func (t *training) hear(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
@@ -258,7 +257,7 @@ func (t *training) hear(ctx context.Context, message any) error {
 	return nil
 }
 
-// feed hands an event to the machine and carries out what it asks for.
+// feed passes an event to the machine and executes its actions.
 func (t *training) feed(ctx context.Context, e round.Event) error {
 	now := t.service.now()
 	stepping := t.round.Phase() == round.Stepping
@@ -270,7 +269,7 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	actions := t.round.Handle(now, e)
 	if steps := t.round.Committed(); steps > known {
 		t.blame(ctx, steps)
-		t.refusal.reason = "" // it goes on
+		t.refusal.reason = "" // the job goes on
 	}
 	t.pace.hear(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
@@ -285,8 +284,8 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	return nil
 }
 
-// act carries out one action. What could not be published is noticed as
-// missing by a later tick, so only faults of the job itself are errors.
+// act executes one action. A later tick finds tasks that could not be published, so only
+// faults of the job itself are errors.
 func (t *training) act(ctx context.Context, a round.Action) error {
 	switch a := a.(type) {
 	case round.Publish:

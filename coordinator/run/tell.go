@@ -10,10 +10,10 @@ import (
 	"tributary/shared/notice"
 )
 
-// tell learns how the steps went and tells people of progress.
+// tell reads the losses of new steps and publishes the progress.
 func (t *training) tell(ctx context.Context) error {
 	t.told = t.service.now()
-	err := t.learn(ctx) // also of the steps before one that has diverged
+	err := t.learn(ctx) // also the losses before a step that has diverged
 	if t.losses.len() == t.toldOf {
 		return err
 	}
@@ -46,7 +46,7 @@ func (t *training) learn(ctx context.Context) error {
 	return nil
 }
 
-// epoch is the number of epochs begun.
+// epoch returns the number of epochs that have begun.
 func (t *training) epoch() int64 {
 	epoch, _, _ := t.engine.Plan.Batch(max(0, t.round.Committed()-1))
 	return epoch + 1

@@ -13,19 +13,19 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// sweepAfter is how long after its deletion a job's training state is deleted
-// again, and again: a worker may have been in the middle of a task, or take one
-// that comes back when the lease of a dead worker has run out, eight times at most;
-// what it then stores would stay for weeks.
+// sweepAfter lists the delays after which a job's training state is deleted again. A
+// worker may be in the middle of a task at the first deletion. It may also take a task
+// that the queue delivers again, at most eight times, after the lease of a dead worker
+// expires. Its results would otherwise stay for weeks.
 var sweepAfter = []time.Duration{5 * time.Second, 30 * time.Second, 150 * time.Second}
 
-// straggling is a ledger in which something may still be stored.
+// straggling is a ledger into which a late worker may still store results.
 type straggling struct {
 	layout ledger.Layout
 	due    time.Duration
 }
 
-// sweepLater has a deleted ledger deleted again.
+// sweepLater schedules further deletions of a deleted ledger.
 func (s *Service) sweepLater(l ledger.Layout) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *Service) sweepLater(l ledger.Layout) {
 	slices.SortFunc(s.late, func(a, b straggling) int { return cmp.Compare(a.due, b.due) })
 }
 
-// sweep deletes what stragglers have stored by now. s.mu is held.
+// sweep deletes what late workers have stored. The caller holds s.mu.
 func (s *Service) sweep(ctx context.Context) {
 	for len(s.late) > 0 && s.late[0].due <= s.now() {
 		layout := s.late[0].layout
@@ -44,7 +44,7 @@ func (s *Service) sweep(ctx context.Context) {
 	}
 }
 
-// sweepOne deletes a ledger unless its job goes on by now under the same run.
+// sweepOne deletes a ledger unless its job has gone on with the same run.
 func (s *Service) sweepOne(ctx context.Context, l ledger.Layout) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
@@ -60,10 +60,10 @@ func (s *Service) sweepOne(ctx context.Context, l ledger.Layout) error {
 	return s.deleteTraining(ctx, l, r.Checkpoints)
 }
 
-// Remove deletes everything that is kept of a job that is being removed: its
-// training state and its checkpoints, what people were told of it, its model if that is asked for,
-// and its record last, so that a removal that was cut off is taken up again. With r.Run ""
-// the bucket holds something else than a record, which is removed.
+// Remove deletes everything that is kept of a job: its training state, its checkpoints,
+// its events and, if model is set, its model. It deletes the record last, so that an
+// interrupted removal can continue. If r.Run is "", the bucket holds a value that is not
+// a record, and Remove deletes that value.
 func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 	d := &driver{service: s, ref: r.Ref(), log: s.cfg.Log, notes: telemetry.NewLimit()}
 	if err := d.deleteLedger(ctx, r); err != nil {
@@ -87,8 +87,8 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 		switch {
 		case errors.Is(err, job.ErrNotFound), err == nil && now.Run != r.Run:
 			s.forget(r.Ref())
-			return nil // somebody else was faster
-		case errors.Is(err, job.ErrCorrupt) && r.Run == "": // no record, see api.Remove
+			return nil // another process removed it first
+		case errors.Is(err, job.ErrCorrupt) && r.Run == "": // not a record, see api.Remove
 		case err != nil:
 			return err
 		case !now.Removing:
@@ -106,23 +106,23 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 	}
 }
 
-// RemoveModel deletes the model that a removed job has left.
+// RemoveModel deletes the model of a removed job.
 func (s *Service) RemoveModel(ctx context.Context, id job.ID) error {
 	return s.cfg.Models.Delete(ctx, string(id))
 }
 
-// HasModel reports whether a job has left a model.
+// HasModel reports whether the registry has a model of the job.
 func (s *Service) HasModel(ctx context.Context, id job.ID) (bool, error) {
 	return s.cfg.Models.Has(ctx, string(id))
 }
 
-// The pace of removals, and how long one may take that somebody else has begun.
+// The interval of removals, and the time limit of a removal that another process began.
 const (
 	tidyEvery      = time.Minute
 	removePatience = time.Minute
 )
 
-// schedule notes when a job is to be removed, if ever. s.mu is held.
+// schedule records when to remove a job, if ever. The caller holds s.mu.
 func (s *Service) schedule(r job.Record) {
 	_, known := s.due[r.Ref()]
 	switch {
@@ -136,7 +136,7 @@ func (s *Service) schedule(r job.Record) {
 	}
 }
 
-// retire removes the jobs that have been kept for long enough. s.mu is held.
+// retire removes the jobs whose retention time is over. The caller holds s.mu.
 func (s *Service) retire(ctx context.Context) {
 	if s.now()-s.tidy < min(tidyEvery, max(s.cfg.Retain/10, time.Second)) {
 		return
@@ -158,7 +158,7 @@ func (s *Service) retire(ctx context.Context) {
 	}
 }
 
-// retireOne removes one job, unless it was removed or goes on by now.
+// retireOne removes one job, unless it was already removed or has gone on.
 func (s *Service) retireOne(ctx context.Context, ref job.Ref) error {
 	ctx, cancel := context.WithTimeout(ctx, removePatience)
 	defer cancel()

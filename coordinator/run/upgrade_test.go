@@ -12,9 +12,9 @@ import (
 	"tributary/shared/notice"
 )
 
-// A job that needs what no worker present knows waits and says so, and nobody is asked to
-// compute it. A worker of a later version computes it. Jobs of the base class are published
-// where workers of every version look.
+// A job that needs what no present worker knows waits and says so, and no worker gets its
+// tasks. A worker of a later version computes it. Jobs of the base class are published
+// where workers of every version consume.
 func TestAJobGoesToWorkersThatKnowIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -46,8 +46,8 @@ func TestAJobGoesToWorkersThatKnowIt(t *testing.T) {
 	require.Equal(t, map[job.ID]job.Class{"plain": "", "novel": "novelty"}, classes)
 }
 
-// A coordinator leaves a job alone that needs what it does not know: one of a later version
-// drives it.
+// A coordinator leaves a job alone that needs what it does not know. A coordinator of a
+// later version drives it.
 func TestACoordinatorLeavesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -64,7 +64,8 @@ func TestACoordinatorLeavesWhatItDoesNotKnow(t *testing.T) {
 	require.Empty(t, r.Owner, "it was not taken")
 }
 
-// A coordinator that finds out only from the plan lets go of the job, which does not fail.
+// A coordinator that learns this only from the plan releases the job, which does not
+// fail.
 func TestACoordinatorLetsGoOfAPlanThatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -83,9 +84,9 @@ func TestACoordinatorLetsGoOfAPlanThatItDoesNotKnow(t *testing.T) {
 	require.Equal(t, job.Running, w.records["later"].State)
 }
 
-// A job that no worker's program knows waits, says so, and asks nobody any more. It goes
-// on when a worker of another version comes. No attempt counts as failed, however many
-// there were.
+// A job that no worker's program knows waits, says so, and offers its tasks to no worker.
+// It goes on when a worker of another version comes. No attempt counts as failed, for any
+// number of attempts.
 func TestAJobThatNoWorkerKnowsWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,25 +12,25 @@ import (
 	"tributary/shared/notice"
 )
 
-// The pace of reports about a fault that lasts. If its cause changes, then the
-// fault is reported again, no sooner than after quietPeriod.
+// The limits of reports about a lasting fault. If its cause changes, the fault is
+// reported again, at least quietPeriod after the last report.
 const (
 	quietPeriod   = 10 * time.Second
 	recordMessage = 2 * time.Second // bounds writing the message into the record
 )
 
-// wait tells people what a job waits for while an operation fails: in the log,
-// in the job's record and in an event.
+// wait reports what a job waits for while an operation fails: in the log, in the job's
+// record and in an event.
 type wait struct {
 	d        *driver
-	what     string // the operation
+	what     string // name of the operation
 	log      zerolog.Logger
 	failures int
-	began    time.Duration // of the first failure
-	told     time.Duration // when people were last told
-	cause    string        // that was reported last, "" for none
-	message  string        // that this wait has written into the record
-	before   string        // what stood there
+	began    time.Duration // time of the first failure
+	told     time.Duration // time of the last report
+	cause    string        // last reported cause, "" for none
+	message  string        // the message that this wait wrote into the record
+	before   string        // the message before that
 }
 
 func newWait(d *driver, what string) *wait {
@@ -42,7 +42,7 @@ func sparing(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 1, Period: quietPeriod})
 }
 
-// failed notes a failure after which the operation is tried again.
+// failed records a failure after which the operation is tried again.
 func (w *wait) failed(ctx context.Context, err error) {
 	now := w.d.service.now()
 	if w.failures == 0 {
@@ -50,7 +50,7 @@ func (w *wait) failed(ctx context.Context, err error) {
 	}
 	w.failures++
 	w.log.Warn().Err(err).Int("failures", w.failures).Msg(w.what + "; trying again")
-	// Two coordinators that change one record at the same time are no fault.
+	// Two coordinators that change one record at the same time are not a fault.
 	if now-w.began < quiet || errors.Is(err, job.ErrConflict) {
 		return
 	}
@@ -66,13 +66,13 @@ func (w *wait) failed(ctx context.Context, err error) {
 	w.d.publish(notice.Event{Type: notice.WaitingEvent, Message: message})
 }
 
-// over notes that the operation has succeeded.
+// over records that the operation has succeeded.
 func (w *wait) over(ctx context.Context) {
 	if w.cause == "" {
 		return
 	}
 	w.d.log.Info().Int("failures", w.failures).Msg(w.what + ": goes on")
-	for range 3 { // somebody else may change the record at the same time
+	for range 3 { // another process may change the record at the same time
 		if w.message == w.before {
 			return
 		}
@@ -80,8 +80,8 @@ func (w *wait) over(ctx context.Context) {
 	}
 }
 
-// record writes a message into the job's record if it can. It reports whether
-// the job is this driver's to speak of, as far as it can be known.
+// record tries to write a message into the job's record. It reports whether this driver
+// owns the job, as far as is known.
 func (w *wait) record(ctx context.Context, message string) (ours bool) {
 	ctx, cancel := context.WithTimeout(ctx, recordMessage)
 	defer cancel()
@@ -112,14 +112,14 @@ func (w *wait) record(ctx context.Context, message string) (ours bool) {
 }
 
 var (
-	// varying is digests, names of temporary files and counts: they differ from
-	// one try to the next, which is no other cause.
+	// varying matches digests, names of temporary files and counts. They differ between
+	// attempts without a different cause.
 	varying = regexp.MustCompile(`[0-9a-f]{16,}|[0-9]+`)
-	// secrets are a user and a password in an address.
+	// secrets matches a user and a password in an address.
 	secrets = regexp.MustCompile(`://[^/\s@]+@`)
 )
 
-// sentence is an error as people read it, without secrets.
+// sentence returns an error's text for people, without secrets.
 func sentence(err error) string {
 	return secrets.ReplaceAllString(job.Sentence(err), "://…@")
 }

@@ -23,7 +23,7 @@ type oneRecord struct {
 	Records
 	record   job.Record
 	revision uint64
-	err      error // of everything, when set
+	err      error // error of every call, if set
 	events   []notice.Event
 }
 
@@ -47,7 +47,7 @@ func (o *oneRecord) Publish(e notice.Event) error {
 	return e.Validate()
 }
 
-// driving returns a driver of a job that is being prepared.
+// driving returns a driver of a job that is preparing.
 func driving() (*driver, *oneRecord, *bytes.Buffer) {
 	var log bytes.Buffer
 	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Preparing, Term: 7}}
@@ -55,8 +55,8 @@ func driving() (*driver, *oneRecord, *bytes.Buffer) {
 	return &driver{service: s, ref: o.record.Ref(), term: 7, log: s.cfg.Log, notes: telemetry.NewLimit()}, o, &log
 }
 
-// failing makes an operation that fails as errs say, one after the other, the
-// last one until it has lasted for so long.
+// failing makes an operation that returns errs one after the other, and the last one
+// until the time lasts is over.
 func failing(lasts time.Duration, errs ...error) func() (int, error) {
 	began := time.Now()
 	return func() (int, error) {
@@ -78,7 +78,7 @@ func TestAFaultThatLastsIsToldOnce(t *testing.T) {
 		try := failing(time.Hour, errors.New("unused"))
 		v, err := persist(t.Context(), d, "store the data", func() (int, error) {
 			v, err := try()
-			if err != nil { // which blob it is may differ each time
+			if err != nil { // the blob may differ each time
 				digest++
 				err = fmt.Errorf("put blob %064x in put-%d at nats://me:secret@host: no room: %w", digest, digest, job.ErrFull)
 			}
@@ -147,8 +147,8 @@ func TestAnotherCauseIsToldToo(t *testing.T) {
 	})
 }
 
-// While the records themselves cannot be written an event says so. What stands in
-// the record otherwise, or is another driver's, is left alone.
+// While the records cannot be written, an event reports the wait. A message of another
+// origin or of another driver's record stays.
 func TestTheRecordIsLeftAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(*driver, *oneRecord)

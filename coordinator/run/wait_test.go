@@ -24,7 +24,7 @@ import (
 type fullStore struct {
 	blob.Store
 	full atomic.Bool
-	puts atomic.Int64 // that were refused
+	puts atomic.Int64 // refused calls
 }
 
 func (f *fullStore) Put(ctx context.Context, data []byte) (job.Digest, error) {
@@ -48,8 +48,8 @@ func (c *counted) Open(context.Context, string) (io.ReadCloser, error) {
 
 func waitingFor(e notice.Event) bool { return e.Type == notice.WaitingEvent }
 
-// A blob store without room is waited for, with a word; the dataset is not read
-// again for it, and nothing is lost.
+// A job waits for a full blob store and says so. It does not read the dataset again and
+// loses nothing.
 func TestAFullBlobStoreIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -93,7 +93,7 @@ func TestAFullBlobStoreIsWaitedFor(t *testing.T) {
 	require.Equal(t, plain.ended("a").Outcome.ParametersSHA256, r.Outcome.ParametersSHA256)
 }
 
-// A source that is away for a while is waited for as well.
+// A job also waits for a source that is away for a while.
 func TestAScratchFolderWithoutRoomIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -119,14 +119,14 @@ type opens func() (io.ReadCloser, error)
 
 func (o opens) Open(context.Context, string) (io.ReadCloser, error) { return o() }
 
-// A driver of a job whose record is gone, as when its bucket was lost, stops, and
-// what the job has in the ledger is deleted.
+// The driver of a job whose record is gone stops, for example after the loss of the
+// bucket. The job's state in the ledger is deleted.
 func TestAJobWhoseRecordIsGoneIsLetGoOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		steps int
-		alive func(*world) bool // the job is where its record goes
+		alive func(*world) bool // the job is in this phase when its record goes
 	}{
 		{"while it takes steps", 1_000_000, func(w *world) bool {
 			for _, e := range w.events {
@@ -160,7 +160,7 @@ func TestAJobWhoseRecordIsGoneIsLetGoOf(t *testing.T) {
 				state, err := w.ledger.State(t.Context(), layout)
 				return err == nil && state == ledger.State{}
 			}, time.Minute, 10*time.Millisecond)
-			// The id is free.
+			// The id is free again.
 			if slots == 1 {
 				w.submitRun(line("a", 5), "r2")
 				require.Equal(t, job.Succeeded, w.ended("a").State)
@@ -169,7 +169,7 @@ func TestAJobWhoseRecordIsGoneIsLetGoOf(t *testing.T) {
 	}
 }
 
-// Preparing is stopped as well, however long it takes.
+// It also stops a preparation, however long that takes.
 func TestARecordThatIsGoneStopsPreparing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -192,7 +192,7 @@ func (s waits) Open(ctx context.Context, _ string) (io.ReadCloser, error) {
 	return nil, ctx.Err()
 }
 
-// A value in the bucket that is no record can be removed.
+// A value in the bucket that is not a record can be removed.
 func TestRemovingWhatIsNoRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -203,7 +203,7 @@ func TestRemovingWhatIsNoRecord(t *testing.T) {
 	require.Empty(t, w.records)
 }
 
-// junk is records that nobody can read.
+// junk holds records that cannot be decoded.
 type junk struct{ *world }
 
 func (j junk) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
@@ -214,7 +214,7 @@ func (j junk) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 	return job.Record{}, revision, err
 }
 
-// A job that cannot learn whether blobs are being deleted says so while it waits.
+// A job that cannot find out whether blobs are being deleted says so while it waits.
 func TestTheLeaseOfTheCollectionThatCannotBeReadIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -237,7 +237,7 @@ func TestTheLeaseOfTheCollectionThatCannotBeReadIsWaitedFor(t *testing.T) {
 	require.Empty(t, r.Message)
 }
 
-// Workers that are there and take no tasks are waited for, and people know.
+// A job waits for workers that are present but take no tasks, and says so.
 func TestWorkersThatTakeNoTasksAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,9 +16,9 @@ import (
 	"tributary/shared/queue"
 )
 
-// numerics is the arithmetic that the next tasks are computed with: the one
-// the job was begun with, or for a job that is not strict the most common one
-// among the workers that can hold it.
+// numerics returns the arithmetic of the next tasks. A strict job keeps the arithmetic
+// that it started with. Another job uses the most common one among the workers that can
+// hold it.
 func (t *training) numerics() job.Numerics {
 	if t.strict() {
 		return t.record.Numerics
@@ -29,17 +29,17 @@ func (t *training) numerics() job.Numerics {
 	return t.record.Numerics
 }
 
-// strict reports whether all of the job is computed with one arithmetic.
+// strict reports whether one arithmetic computes the whole job.
 func (t *training) strict() bool {
 	strict := t.engine.Plan.Spec.Strict
 	return strict == nil || *strict
 }
 
-// quiet is how long a job waits for its first worker without saying so.
+// quiet is how long a job waits for its first worker before it reports that.
 const quiet = time.Second
 
-// chooseNumerics fixes the arithmetic of the job to the most common one of the workers
-// that can hold it, waiting for a first one.
+// chooseNumerics sets the arithmetic of the job to the most common one among the workers
+// that can hold it. It waits for the first such worker.
 func (t *training) chooseNumerics(ctx context.Context) error {
 	began := t.service.now()
 	for t.record.Numerics == "" {
@@ -57,15 +57,15 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-t.inbox: // the fleet changed, as like as not
+		case <-t.inbox: // probably the fleet changed
 		case <-time.After(tickEvery):
 		}
 	}
 	return nil
 }
 
-// taken is the most common numerics, among workers that can hold the job, of which the
-// queue knows that somebody takes such tasks: what heartbeats claim is a hint of it.
+// taken returns the most common numerics among the workers that can hold the job for
+// which the queue confirms a consumer. Heartbeats alone are only a hint.
 func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 	for _, n := range t.service.present(needOf(t.record)) {
 		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n, Job: t.service.class(n, t.record)})
@@ -78,7 +78,8 @@ func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 	return "", false
 }
 
-// waitForWorker says which worker the job waits for, again when that changes.
+// waitForWorker reports which worker the job waits for, and reports again if that
+// changes.
 func (t *training) waitForWorker(ctx context.Context) {
 	present, workers := t.service.present(fleet.Need{}), t.service.workers()
 	able := t.service.present(needOf(t.record))
@@ -121,7 +122,7 @@ func (t *training) waitForWorker(ctx context.Context) {
 	}
 }
 
-// tooLarge says that a job waits for a worker with more memory than those present have.
+// tooLarge returns a message that a job waits for a worker with more memory.
 func tooLarge(need int64, workers int, most int64) string {
 	those := fmt.Sprintf("the largest of %d workers present has", workers)
 	if workers == 1 {
@@ -131,51 +132,51 @@ func tooLarge(need int64, workers int, most int64) string {
 		humanize.Bytes(uint64(need)), those, humanize.Bytes(uint64(most)))
 }
 
-// present lists the numerics of the workers that have what a job needs, the most
-// common first.
+// present returns the numerics of the workers that meet a job's need, the most common
+// first.
 func (s *Service) present(need fleet.Need) []job.Numerics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Numerics(need)
 }
 
-// workers is the number of all workers.
+// workers returns the number of all workers.
 func (s *Service) workers() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Workers()
 }
 
-// class is the class that a job's tasks are published in.
+// class returns the class in which a job's tasks are published.
 func (s *Service) class(n job.Numerics, r job.Record) job.Class {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Class(n, needOf(r))
 }
 
-// serves reports whether there is a worker that serves a class.
+// serves reports whether a worker serves the class.
 func (s *Service) serves(class job.Class) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Serves(class)
 }
 
-// versions says which versions the workers present have.
+// versions returns a text with the versions of the present workers.
 func (s *Service) versions() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Versions()
 }
 
-// largest returns how many workers there are with the given numerics, "" for any, and the
-// most memory that one of them has.
+// largest returns the number of workers with the given numerics, "" for any, and the
+// largest memory among them.
 func (s *Service) largest(n job.Numerics) (workers int, most int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fleet.Largest(n)
 }
 
-// waitFor records what the job is waiting for, "" when it goes on, and tells people.
+// waitFor records what the job waits for, "" when it goes on, and publishes an event.
 func (t *training) waitFor(ctx context.Context, message string) {
 	if message == t.waits {
 		return

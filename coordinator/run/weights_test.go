@@ -22,7 +22,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// weights are a file of one dense layer of so many units for one feature.
+// weights returns a file of one dense layer with that many units for one feature.
 func weights(t *testing.T, units int) []byte {
 	t.Helper()
 	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, 1)
@@ -32,8 +32,8 @@ func weights(t *testing.T, units int) []byte {
 	return data
 }
 
-// Weights of another shape are refused when the plan is made, so there is no plan that
-// cannot be compiled.
+// Weights of another shape are refused when the plan is made, so every plan can be
+// compiled.
 func TestWeightsOfAnotherShapeMakeNoPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -59,8 +59,8 @@ func TestWeightsOfAnotherShapeMakeNoPlan(t *testing.T) {
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 }
 
-// A job whose initial weights are lost can be deleted: what it has written is found by
-// its plan alone.
+// A job without its initial weights can be deleted, because its plan alone shows what it
+// has written.
 func TestAJobWithoutItsWeightsIsDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -54,8 +54,7 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 	}
 }
 
-// journal notes an attempt that failed, or that its worker did not survive, as a worker
-// does.
+// journal records an attempt that failed or whose worker died, as a worker does.
 func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
 	if err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale) || errors.Is(err, job.ErrFull) && d.Task().Kind != job.Save {
 		return
@@ -73,7 +72,7 @@ func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
 	_ = journal.New(t, "w", d.Delivered()).Fail(ctx, w.ledger, partOf(t, err), err.Error(), errors.Is(err, job.ErrPoison))
 }
 
-// partOf is the step of a task that an error is about.
+// partOf returns the one-step task that an error refers to.
 func partOf(t job.Task, err error) job.Task {
 	if part := (*job.TaskError)(nil); errors.As(err, &part) {
 		return part.Task
@@ -88,10 +87,10 @@ func (w *world) failed(t job.Task, err error, poison bool) {
 	})
 }
 
-// halt lets no gradient of a step succeed until the returned function is called.
+// halt fails every gradient of a step until the returned function is called.
 func (w *world) halt(step int64) (goOn func()) { return w.failing(step, errors.New("not now")) }
 
-// failing has each gradient of a step fail until the returned function is called.
+// failing fails every gradient of a step until the returned function is called.
 func (w *world) failing(step int64, err error) (goOn func()) {
 	var halted atomic.Bool
 	halted.Store(true)
@@ -108,11 +107,11 @@ func (w *world) failing(step int64, err error) (goOn func()) {
 	return func() { halted.Store(false) }
 }
 
-// errDied fails a task as the death of its worker does: nothing is told.
+// errDied fails a task like the death of its worker: without a notice.
 var errDied = errors.New("the worker died")
 
-// do does a task in the plainest way, one step after the other from the first that
-// is not committed.
+// do executes a task in the plainest way, one step after the other from the first
+// uncommitted step.
 func (w *world) do(ctx context.Context, t job.Task) error {
 	for step := t.Step; step < t.End(); step++ {
 		err := w.part(ctx, t.At(step), t.End() > t.Step+1)
@@ -123,8 +122,8 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 	return nil
 }
 
-// part does one step of a task; one that is committed, or among several one that
-// the ledger is not at, is passed over.
+// part executes one step of a task. It skips a committed step. If among is set, it also
+// skips a step that the ledger has not reached.
 func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 	w.doing.Lock()
 	defer w.doing.Unlock()
@@ -197,7 +196,7 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 	})
 }
 
-// snapshot stores a snapshot and tells of it.
+// snapshot stores a snapshot and sends the notice.
 func (w *world) snapshot(ctx context.Context, r *replica.Replica, l ledger.Layout, t job.Task) error {
 	err := r.View(ctx, w.ledger, t.Step, func([]float32, ledger.Chain) error { return nil })
 	if err != nil && !errors.Is(err, job.ErrStale) {
@@ -213,7 +212,7 @@ func (w *world) snapshot(ctx context.Context, r *replica.Replica, l ledger.Layou
 	return err
 }
 
-// save writes a checkpoint and tells of it.
+// save writes a checkpoint and sends the notice.
 func (w *world) save(ctx context.Context, r *replica.Replica, l ledger.Layout, t job.Task) error {
 	err := r.View(ctx, w.ledger, t.Step, func([]float32, ledger.Chain) error { return nil })
 	if err != nil && !errors.Is(err, job.ErrStale) {

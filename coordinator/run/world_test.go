@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// world is a coordinator's surroundings in memory, with a plain worker that
-// does one task at a time.
+// world is a coordinator's environment in memory, with a simple worker that does one task
+// at a time.
 type world struct {
 	t         *testing.T
 	queue     *queuememory.Queue
@@ -46,29 +46,29 @@ type world struct {
 	blobs     *blob.Memory
 	keep      func(job.ID, map[string][]byte) (string, error)
 	exhausted chan job.Task
-	// working, when set, is asked before a task is done; an error fails it.
+	// working, if set, is called before a task; its error fails the task.
 	working  func(job.Task) error
 	replicas map[job.Ref]*replica.Replica
-	doing    sync.Mutex // of the worker: one task at a time
-	deaths   int        // of the worker, which is a new one then
+	doing    sync.Mutex // held by the worker: one task at a time
+	deaths   int        // deaths of the worker; a new worker follows each
 
-	memory atomic.Int64 // that workers say they have
-	novel  atomic.Bool  // workers say that they know the novelty
+	memory atomic.Int64 // memory that workers report
+	novel  atomic.Bool  // workers report that they know the novelty
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything below changes
 	records   map[job.ID]job.Record
 	revisions map[job.ID]uint64
 	leases    map[string]chan struct{}
-	term      uint64 // of the newest lease
-	// writing, when set, is called without the lock before a record is changed.
+	term      uint64 // term of the newest lease
+	// writing, if set, is called without the lock before a record changes.
 	writing  func(context.Context, job.Record)
-	asked    int // for leases
-	acquired int // of them
+	asked    int // requested leases
+	acquired int // acquired leases
 	files    map[string][]byte
 	aliases  map[string]string
 	events   []notice.Event
-	services []*run.Service // that are told what workers say
+	services []*run.Service // services that receive the workers' notices
 }
 
 func newWorld(t *testing.T) *world {
@@ -84,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// change alters the world and tells those who wait.
+// change changes the world and wakes the waiters.
 func (w *world) change(apply func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *world) change(apply func()) {
 	w.changed = make(chan struct{})
 }
 
-// until waits for something to be true of the world; w.mu is held meanwhile.
+// until waits until is returns true. It holds w.mu during each call of is.
 func (w *world) until(what string, is func() bool) {
 	w.t.Helper()
 	late := time.After(20 * time.Second)
@@ -200,7 +200,7 @@ func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
 	}
 }
 
-// lease is held until it is released or its channel is closed.
+// lease is held until its release or until its channel is closed.
 type lease struct {
 	w    *world
 	key  string
@@ -293,8 +293,8 @@ func (w *world) submitRun(text string, run job.Run) job.ID {
 	return s.ID
 }
 
-// coordinate runs a coordinator with a worker until the returned function is
-// called. With slots 0 there is no worker.
+// coordinate runs a coordinator with a worker until the returned function is called. With
+// slots 0 there is no worker.
 func (w *world) coordinate(slots int) (stop func()) {
 	w.t.Helper()
 	return w.coordinateAs("test", slots)
@@ -353,7 +353,7 @@ func (w *world) run(s *run.Service, slots int) (stop func()) {
 	return stop
 }
 
-// tell hands a notice to every coordinator there is.
+// tell passes a notice to every coordinator.
 func (w *world) tell(notice func(*run.Service)) {
 	w.mu.Lock()
 	services := slices.Clone(w.services)
@@ -363,7 +363,7 @@ func (w *world) tell(notice func(*run.Service)) {
 	}
 }
 
-// present has another worker, which does nothing, be there until the test ends.
+// present adds another worker, which does nothing, until the test ends.
 func (w *world) present(worker string) {
 	w.beat(worker, 2)
 	go w.beatUntil(w.t.Context(), worker, 2)
@@ -392,7 +392,7 @@ func (w *world) beatUntil(ctx context.Context, worker string, slots int) {
 	}
 }
 
-// ended waits for the job to be over and done with.
+// ended waits until the job is final and released.
 func (w *world) ended(id job.ID) job.Record {
 	w.t.Helper()
 	var r job.Record
