@@ -39,7 +39,7 @@ func TestTheSmallestAreAdmittedFirst(t *testing.T) {
 	}
 }
 
-// Coordinators hear of jobs in different orders.
+// Coordinators may receive jobs in different orders.
 func TestAdmissionDependsOnNoOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100 {

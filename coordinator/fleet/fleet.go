@@ -1,12 +1,13 @@
-// Package fleet keeps count of the workers that are alive and of their slots,
-// and judges them and tasks by what fails.
+// Package fleet counts the live workers and their slots, and judges workers and tasks by
+// their failures.
 //
-// It owns liveness by heartbeat, the choice of numerics, the shares of jobs, when
-// a task counts as poison and when a worker is set aside; it is pure: times are
-// given to it. coordinator/run feeds it beats and failures and asks it.
+// It owns liveness by heartbeat, the choice of numerics and the shares of jobs. It
+// decides when a task is poison and when a worker is set aside. It is pure and has no
+// clock: the caller passes times. coordinator/run passes heartbeats and failures and asks
+// for results.
 //
-// Invariant: a worker counts from its first beat until it takes leave or has
-// been silent for the patience; nothing about results depends on the count.
+// Invariant: a worker counts from its first heartbeat until it leaves or has been silent
+// for Patience. No training result depends on the count.
 package fleet
 
 import (
@@ -18,36 +19,37 @@ import (
 	"tributary/shared/notice"
 )
 
-// Patience is how long a worker may be silent before it counts as gone. Beats
-// come every second.
+// Patience is how long a worker may be silent before it counts as gone. Workers send a
+// heartbeat every second.
 const Patience = 3 * time.Second
 
-// MaxWorkers bounds the workers that are kept; further ones are not heard.
+// MaxWorkers bounds the known workers. The fleet ignores heartbeats of further workers.
 const MaxWorkers = 4096
 
-// Fleet is the workers heard from lately. It is not safe for concurrent use.
+// Fleet holds the workers with a recent heartbeat. It is not safe for concurrent use.
 type Fleet struct {
 	workers  map[string]member
-	trials   map[string]*Trial   // of tasks that are not done, by name
+	trials   map[string]*Trial   // of unfinished tasks, by name
 	conducts map[string]*conduct // of workers that failed a task
-	// unsupported are the workers that do not know a job. A worker in it is in workers.
+	// unsupported holds the workers that do not know a job. Each of them is also in
+	// workers.
 	unsupported map[job.Ref]map[string]bool
-	groups      map[groupOf]*group // see group; empty when workers have changed since
-	numerics    []job.Numerics     // see present; nil when workers have changed since
+	groups      map[groupOf]*group // see group; empty if workers have changed since
+	numerics    []job.Numerics     // see present; nil if workers have changed since
 }
 
 type member struct {
 	slots    int
 	numerics job.Numerics
 	version  string
-	memory   int64 // for tasks, in bytes; 0: it did not say
+	memory   int64 // for tasks, in bytes; 0: not reported
 	heard    time.Duration
 	aside    bool // it takes no tasks for a while
-	// capabilities are what it serves beyond the base set.
+	// capabilities are what the worker serves beyond the base set.
 	capabilities []job.Capability
 }
 
-// same reports whether nothing is new of a worker but that it was heard.
+// same reports whether two heartbeats of a worker differ only in their time.
 func (m member) same(o member) bool {
 	return m.slots == o.slots && m.numerics == o.numerics && m.version == o.version && m.memory == o.memory && m.aside == o.aside &&
 		slices.Equal(m.capabilities, o.capabilities)
@@ -61,8 +63,8 @@ func New() *Fleet {
 	}
 }
 
-// Beat notes a heartbeat and reports whether the count of slots changed. One that is
-// out of bounds is not heard, nor is a worker more than MaxWorkers.
+// Beat records a heartbeat and reports whether the fleet changed. It ignores a heartbeat
+// that is out of bounds and a worker beyond MaxWorkers.
 func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	known, ok := f.workers[b.Worker]
 	if b.Validate() != nil || !ok && len(f.workers) >= MaxWorkers {
@@ -84,7 +86,7 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	return true
 }
 
-// Expire forgets silent workers and reports whether there were any.
+// Expire removes silent workers and reports whether there were any.
 func (f *Fleet) Expire(now time.Duration) bool {
 	before := len(f.workers)
 	for worker, m := range f.workers {
@@ -95,20 +97,20 @@ func (f *Fleet) Expire(now time.Duration) bool {
 	return len(f.workers) < before
 }
 
-// Has reports whether a worker is there.
+// Has reports whether the fleet has the worker.
 func (f *Fleet) Has(worker string) bool {
 	_, ok := f.workers[worker]
 	return ok
 }
 
-// Remove drops a worker that is known to be gone, and reports whether it was there.
+// Remove removes a worker that is known to be gone, and reports whether the fleet had it.
 func (f *Fleet) Remove(worker string) bool {
 	ok := f.Has(worker)
 	f.remove(worker)
 	return ok
 }
 
-// Names lists the workers, in alphabetical order.
+// Names returns the workers in alphabetical order.
 func (f *Fleet) Names() []string { return slices.Sorted(maps.Keys(f.workers)) }
 
 // Workers returns how many workers there are.

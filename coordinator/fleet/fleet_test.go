@@ -62,7 +62,7 @@ func TestBeatsOutOfBoundsAreNotHeard(t *testing.T) {
 	require.Equal(t, (MaxWorkers-1)*notice.MaxSlots+1, f.Slots("x", Need{}))
 }
 
-// What the fleet says of memory is what a plain count says.
+// The fleet's answers about memory equal those of a plain count.
 func TestWorkersThatCanHoldAJob(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f, beats := New(), map[string]notice.Beat{}
@@ -82,7 +82,7 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 			can := func(b notice.Beat, c job.Class) bool {
 				return b.Numerics == "x" && c.Within(b.Capabilities) && (need.Memory == 0 || b.Memory == 0 || b.Memory >= need.Memory)
 			}
-			class := need.Class // unless a worker that can hold the job serves it without its memory class alone
+			class := need.Class // unless a worker that can hold the job serves it only without its memory class
 			for _, b := range beats {
 				if can(b, need.Class.AnyMemory()) && !can(b, need.Class) {
 					class = need.Class.AnyMemory()
@@ -114,7 +114,7 @@ func TestWorkersThatCanHoldAJob(t *testing.T) {
 	})
 }
 
-// A worker that is known to be gone is missed at once.
+// The fleet drops at once a worker that is known to be gone.
 func TestRemove(t *testing.T) {
 	f := New()
 	f.Beat(0, notice.Beat{Worker: "a", Numerics: "n", Slots: 2})

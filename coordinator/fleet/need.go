@@ -9,35 +9,35 @@ import (
 	"tributary/shared/job"
 )
 
-// Need is what a job needs of a worker. Only workers that have it count for the job.
+// Need is what a job needs of a worker. Only workers that meet it count for the job.
 type Need struct {
-	Job job.Ref // whose worker it is; see Unsupported
-	// Memory is in bytes. 0 is not known and fits anywhere, as anything fits a worker that
-	// did not say what it has.
+	Job job.Ref // the job, for the check of unsupported workers; see Unsupported
+	// Memory is in bytes. 0 means unknown and fits any worker. Any need fits a worker
+	// that did not report its memory.
 	Memory int64
-	// Class is that of the job's tasks. See Class.
+	// Class is the class of the job's tasks; see Fleet.Class.
 	Class job.Class
 }
 
-// group is the workers of one arithmetic that serve a class and know a job, by memory: place
-// i is about those with at least memory[i].
+// group holds the workers of one arithmetic that serve a class and know a job, ordered by
+// memory. Index i is about the workers with at least memory[i].
 type group struct {
-	memory  []int64 // ascending, each once
+	memory  []int64 // ascending, without repetition
 	workers []int
-	slots   []int // of those that take tasks
-	team    []int // greatest common divisor of their slots
-	known   int64 // the most that a worker said it has
+	slots   []int // slots of the workers that take tasks
+	team    []int // greatest common divisor of these slots
+	known   int64 // the largest reported memory
 }
 
-// groupOf names a group.
+// groupOf is the key of a group.
 type groupOf struct {
 	numerics job.Numerics
 	class    job.Class
-	job      job.Ref // when there are workers that do not know it, else none
+	job      job.Ref // set only if some workers do not know the job
 }
 
-// group returns the workers with the given numerics that serve a class and know a job. It is
-// made only when workers have changed.
+// group returns the workers with the given numerics that serve a class and know a job. It
+// builds the group only after workers have changed.
 func (f *Fleet) group(n job.Numerics, class job.Class, of job.Ref) *group {
 	key := groupOf{numerics: n, class: class}
 	if len(f.unsupported[of]) > 0 {
@@ -51,7 +51,7 @@ func (f *Fleet) group(n job.Numerics, class job.Class, of job.Ref) *group {
 	return g
 }
 
-// gather makes a group.
+// gather builds a group.
 func (f *Fleet) gather(key groupOf) *group {
 	var all []member
 	for name, m := range f.workers {
@@ -84,19 +84,20 @@ func (f *Fleet) gather(key groupOf) *group {
 	return g
 }
 
-// change notes that workers have changed.
+// change discards the groups after a change of the workers.
 func (f *Fleet) change() {
 	clear(f.groups)
 	f.numerics = nil
 }
 
-// holding is the place of the workers that can hold a job, len(memory) when there are none.
+// holding returns the index of the workers that can hold a job, len(memory) if there are
+// none.
 func (g *group) holding(need int64) int {
 	i, _ := slices.BinarySearch(g.memory, need)
 	return i
 }
 
-// able is how many workers can hold a job.
+// able returns the number of workers that can hold a job.
 func (g *group) able(need int64) int {
 	if i := g.holding(need); i < len(g.workers) {
 		return g.workers[i]
@@ -104,10 +105,10 @@ func (g *group) able(need int64) int {
 	return 0
 }
 
-// Class returns the class that a job's tasks are published in: the job's, without its memory
-// class while a worker that can hold the job does not serve that. Such a worker is of a
-// version without memory classes, or does not know its memory; workers that are too small
-// then hand tasks back.
+// Class returns the class in which a job's tasks are published. It is the job's class. If
+// a worker that can hold the job does not serve that class, the result has no memory
+// class. Such a worker has a version without memory classes or does not know its memory.
+// Workers that are too small then hand tasks back.
 func (f *Fleet) Class(n job.Numerics, need Need) job.Class {
 	rough := need.Class.AnyMemory()
 	if served := f.group(n, need.Class, need.Job).able(need.Memory); served > 0 && served == f.group(n, rough, need.Job).able(need.Memory) {
@@ -116,8 +117,8 @@ func (f *Fleet) Class(n job.Numerics, need Need) job.Class {
 	return rough
 }
 
-// able returns the workers with the given numerics that take a job's tasks, and the place of
-// those that can hold it; false when there are none.
+// able returns the group of workers with the given numerics that take a job's tasks, and
+// the index of those that can hold it. ok is false if there are none.
 func (f *Fleet) able(n job.Numerics, need Need) (g *group, place int, ok bool) {
 	g = f.group(n, f.Class(n, need), need.Job)
 	place = g.holding(need.Memory)
@@ -134,8 +135,8 @@ func (f *Fleet) Serves(class job.Class) bool {
 	return false
 }
 
-// Slots returns the slots of the workers with the given numerics that take tasks and have
-// what a job needs.
+// Slots returns the slots of the workers with the given numerics that take tasks and meet
+// the need.
 func (f *Fleet) Slots(n job.Numerics, need Need) int {
 	if g, i, ok := f.able(n, need); ok {
 		return g.slots[i]
@@ -143,9 +144,9 @@ func (f *Fleet) Slots(n job.Numerics, need Need) int {
 	return 0
 }
 
-// Team returns how many slots of one worker a task is best given, so that each
-// worker's slots are used up by whole tasks: the greatest common divisor of the slots of
-// the workers that have what the job needs; 0 when there are none.
+// Team returns the number of slots of one worker for each task: the greatest common
+// divisor of the slots of the workers that meet the need. So whole tasks use all slots of
+// each worker. It returns 0 if no worker meets the need.
 func (f *Fleet) Team(n job.Numerics, need Need) int {
 	if g, i, ok := f.able(n, need); ok {
 		return g.team[i]
@@ -153,8 +154,8 @@ func (f *Fleet) Team(n job.Numerics, need Need) int {
 	return 0
 }
 
-// Numerics lists the fingerprints of the workers that have what a job needs, the one
-// with the most slots first, equal ones in alphabetical order.
+// Numerics returns the fingerprints of the workers that meet the need, by descending
+// number of slots, and equal ones in alphabetical order.
 func (f *Fleet) Numerics(need Need) []job.Numerics {
 	holding := map[job.Numerics]int{} // slots
 	for _, n := range f.present() {
@@ -167,7 +168,7 @@ func (f *Fleet) Numerics(need Need) []job.Numerics {
 	})
 }
 
-// present lists the fingerprints of all workers.
+// present returns the fingerprints of all workers.
 func (f *Fleet) present() []job.Numerics {
 	if f.numerics == nil {
 		seen := map[job.Numerics]bool{}
@@ -179,8 +180,8 @@ func (f *Fleet) present() []job.Numerics {
 	return f.numerics
 }
 
-// Largest returns how many workers there are with the given numerics, "" for any, and the
-// most memory that one of them said it has.
+// Largest returns the number of workers with the given numerics, "" for any, and the
+// largest memory that one of them reported.
 func (f *Fleet) Largest(n job.Numerics) (workers int, memory int64) {
 	for _, of := range f.present() {
 		if n == "" || n == of {

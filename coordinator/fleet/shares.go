@@ -5,22 +5,21 @@ import (
 	"sort"
 )
 
-// Claim is what a job asks of the fleet.
+// Claim is a job's claim on the slots of the fleet.
 type Claim struct {
 	Priority int // weight of its share, at least 1
 	MaxSlots int // bound of its share; 0 for none
 }
 
-// Shares divides slots among claims, in their order: in proportion to the
-// priorities, no more than a claim's bound, and no slot left over that somebody
-// may use. Everyone has at least one slot, so that no job stands still: with
-// more claims than slots there are more shares than slots, and the queue decides.
+// Shares divides slots over the claims and returns the shares in their order. Shares are
+// in proportion to the priorities, within each claim's bound. No slot that a claim could
+// use stays free. Each claim gets at least one slot, so that no job stops. With more
+// claims than slots, the sum of the shares exceeds the slots, and the queue decides.
 //
-// Slots are given out one at a time to whoever has the fewest for its priority
-// (Webster's method of highest averages, which favours neither great nor small
-// priorities), so a slot that joins the fleet takes nothing away from anybody. All that
-// are given before the average falls to some value are given at once, so it takes
-// claims × log(slots) steps, and not one for each slot.
+// Each next slot goes to the claim with the fewest slots for its priority. This is
+// Webster's method of highest averages, which favours neither large nor small priorities.
+// So a slot that joins the fleet takes nothing from any claim. All slots above some
+// average are given at once, so the work is claims × log(slots) and not slots.
 func Shares(slots int, claims []Claim) []int {
 	shares := make([]int, len(claims))
 	if slots <= 0 {
@@ -48,12 +47,13 @@ func Shares(slots int, claims []Claim) []int {
 	return shares
 }
 
-// grain parts the averages so finely that between two values hardly any claim gets two slots.
+// grain is the resolution of the averages: between two values hardly any claim gets two
+// slots.
 const grain = 256
 
-// fewest sets each share to what its claim has when the average priority / (2 share + 1) has
-// fallen to grain/y, for the greatest y with which there are enough slots, and returns their
-// sum. Everyone has a slot, enough or not.
+// fewest sets the shares for the state in which the average priority / (2 share + 1) has
+// fallen to grain/y. y is the largest value for which the slots suffice. It returns the
+// sum of the shares. Each claim gets one slot even if the slots do not suffice.
 func fewest(slots int, claims []Claim, shares []int) (given int) {
 	sum := func(y int) int {
 		given := 0
@@ -67,13 +67,13 @@ func fewest(slots int, claims []Claim, shares []int) (given int) {
 	return sum(y)
 }
 
-// maxPriority bounds what a claim's priority is taken for: far above the 100 of a spec.
+// maxPriority bounds the priority of a claim, far above the maximum of 100 in a spec.
 const maxPriority = 1 << 20
 
-// weight is the priority that is reckoned with.
+// weight returns the priority for the computation, from 1 to maxPriority.
 func (c Claim) weight() int { return min(max(1, c.Priority), maxPriority) }
 
-// within is a share, at most the claim's bound.
+// within returns share, limited by the claim's bound.
 func (c Claim) within(share int) int {
 	if c.MaxSlots > 0 {
 		return min(share, c.MaxSlots)
@@ -81,8 +81,8 @@ func (c Claim) within(share int) int {
 	return share
 }
 
-// averages is a heap of the claims that may have more, by priority / (2 share + 1), the
-// greatest first, of equal ones the first claim's.
+// averages is a heap of the claims that may have more slots. It is ordered by priority /
+// (2 share + 1), the largest first, and then by the order of the claims.
 type averages struct {
 	claims []Claim
 	shares []int
@@ -97,7 +97,7 @@ func (q *averages) Len() int { return len(q.order) }
 
 func (q *averages) Less(a, b int) bool {
 	i, j := q.order[a], q.order[b]
-	x, y := q.claims[i].weight()*(2*q.shares[j]+1), q.claims[j].weight()*(2*q.shares[i]+1) // compared without division
+	x, y := q.claims[i].weight()*(2*q.shares[j]+1), q.claims[j].weight()*(2*q.shares[i]+1) // compares without division
 	return x > y || x == y && i < j
 }
 

@@ -75,7 +75,7 @@ func TestSharesAreInProportion(t *testing.T) {
 	})
 }
 
-// oneByOne is Shares in the plainest way: slots × claims steps.
+// oneByOne computes Shares in the plainest way, in slots × claims steps.
 func oneByOne(slots int, claims []Claim) []int {
 	shares := make([]int, len(claims))
 	if slots <= 0 {
@@ -112,8 +112,8 @@ func TestSharesAreThoseOfOneSlotAtATime(t *testing.T) {
 	})
 }
 
-// Workers may claim what they like: 4096 with 4096 slots each, and ten thousand jobs, with
-// priorities that no spec may have.
+// Workers may claim anything: 4096 workers with 4096 slots each, and ten thousand jobs
+// with priorities that no spec may have.
 func TestSharesOfAnAbsurdFleet(t *testing.T) {
 	const slots = MaxWorkers * notice.MaxSlots
 	claims := make([]Claim, 10_000)

@@ -20,9 +20,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the fleet says now")
 
-// TestTranscripts plays testdata/*.txt: a line "> time event args" happens, the
-// indented lines below it are what the fleet says to that. Read the diff after
-// -rewrite.
+// TestTranscripts plays testdata/*.txt. A line "> time event args" is an event; the
+// indented lines below it are the fleet's answers. Read the diff after -rewrite.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -64,7 +63,7 @@ func play(t *testing.T, transcript string) string {
 	return out.String()
 }
 
-// happen hands one event to the fleet and returns what it says.
+// happen passes one event to the fleet and returns its answers.
 func happen(t *testing.T, f *Fleet, line []string) []string {
 	t.Helper()
 	now, err := time.ParseDuration(line[0])
@@ -129,7 +128,7 @@ func happen(t *testing.T, f *Fleet, line []string) []string {
 	return nil
 }
 
-// task reads step/node.
+// task parses step/node.
 func task(t *testing.T, name string) job.Task {
 	t.Helper()
 	task := job.Task{Ref: job.Ref{Job: "j", Run: "r"}, Kind: job.Gradient}

@@ -8,65 +8,64 @@ import (
 	"tributary/shared/job"
 )
 
-// What it takes for a task to be given up on although each of its failures
-// looked as if it would pass. An attempt that was lost with its worker is no
-// failure.
+// The limits at which a task is poison, although each of its failures could be temporary.
+// An attempt that was lost with its worker is not a failure.
 const (
-	poisonWorkers  = 3 // of which it failed on each,
+	poisonWorkers  = 3 // the task failed on this many workers, over at least poisonSpan
 	poisonSpan     = 10 * time.Second
-	poisonFailures = 8 // or failures, wherever:
+	poisonFailures = 8 // or this many failures on any workers, over at least stubbornSpan
 	stubbornSpan   = time.Minute
-	poisonDeaths   = 8 // or so many workers that took it and were not heard of again
-	// recently is how long a failure speaks for trouble that all have.
+	poisonDeaths   = 8 // or this many workers took the task and were lost
+	// recently is how long a failure counts as a sign of a common fault.
 	recently = 10 * time.Second
 )
 
-// What it takes for a worker to be set aside, and for how long it is.
+// The limits at which a worker is set aside, and the cooldown times.
 const (
-	blameFailures = 2 // of a worker, recently, at tasks that then others did
+	blameFailures = 2 // recent failures of a worker at tasks that others then did
 	firstCooldown = time.Second
 	lastCooldown  = time.Minute
-	// forgiven is how long after a cooldown the next one is the first again.
+	// forgiven is the time after a cooldown after which the next one is firstCooldown
+	// again.
 	forgiven = time.Minute
 )
 
-// Verdict is what becomes of a task after a failed or lost attempt.
+// Verdict is the decision about a task after a failed or lost attempt.
 type Verdict string
 
 // The verdicts.
 const (
-	Again  Verdict = "again"  // it is tried again
-	Poison Verdict = "poison" // it will never succeed: its job fails
+	Again  Verdict = "again"  // try the task again
+	Poison Verdict = "poison" // the task will never succeed, so its job fails
 )
 
-// Trial is what is known of a task that did not succeed at once.
+// Trial is the record of a task that did not succeed at once.
 type Trial struct {
 	Task   job.Task
-	Failed map[string]int // failures by worker that tell something about the task
-	Lost   int            // attempts of which nothing was heard again
-	first  time.Duration  // of the failures counted
+	Failed map[string]int // failures by worker that count against the task
+	Lost   int            // number of workers with which the task was lost
+	first  time.Duration  // time of the first counted failure
 	last   time.Duration
-	// excused: it failed while the stores were out of reach.
+	// excused means that the task failed while the stores were unreachable.
 	excused bool
 }
 
-// Aside is a worker that is to take no tasks for a while.
+// Aside is a worker that must take no tasks for the time Cooldown.
 type Aside struct {
 	Worker   string
 	Cooldown time.Duration
 }
 
-// conduct is what is held against a worker.
+// conduct is the failure record of a worker.
 type conduct struct {
-	failures []time.Duration // the latest ones
-	cooldown time.Duration   // the latest one
-	until    time.Duration   // its end
+	failures []time.Duration // the latest failures
+	cooldown time.Duration   // the latest cooldown
+	until    time.Duration   // end of the latest cooldown
 }
 
-// Failed notes that a worker failed a task for a reason that may pass, and says
-// whether to believe that. A task is poison when it failed on three workers for
-// ten seconds, or eight times for a minute, and there is no trouble that others
-// have as well.
+// Failed records a failure that may be temporary and returns the verdict. A task is
+// poison if it failed on three workers over at least ten seconds, or eight times over at
+// least a minute. It is not poison while other tasks fail as widely.
 func (f *Fleet) Failed(now time.Duration, t job.Task, worker string) (Verdict, Trial) {
 	trial := f.trial(t)
 	if len(trial.Failed) == 0 {
@@ -90,9 +89,9 @@ func (f *Fleet) Failed(now time.Duration, t job.Task, worker string) (Verdict, T
 	return Again, trial.copy()
 }
 
-// Lost notes with how many workers a task was lost so far, of which nothing came, and
-// says whether to try it again. One that failed otherwise is; one that so many workers
-// did not survive is poison.
+// Lost records the number of workers with which a task was lost, and returns the verdict.
+// A task lost with poisonDeaths workers is poison, unless it also failed otherwise or was
+// excused.
 func (f *Fleet) Lost(t job.Task, deaths int) (Verdict, Trial) {
 	trial := f.trial(t)
 	trial.Lost = deaths
@@ -102,8 +101,8 @@ func (f *Fleet) Lost(t job.Task, deaths int) (Verdict, Trial) {
 	return Poison, trial.copy()
 }
 
-// Outage notes that the stores cannot be reached from here either: what has
-// failed so far says nothing about tasks, nor about workers.
+// Outage records that this coordinator cannot reach the stores either. Failures so far
+// then count against no task and no worker.
 func (f *Fleet) Outage() {
 	for _, trial := range f.trials {
 		clear(trial.Failed)
@@ -114,10 +113,10 @@ func (f *Fleet) Outage() {
 	}
 }
 
-// Done notes that a job has so many steps, the last by the named worker, and
-// returns who is to be set aside: workers that failed what others then did.
-// Nobody is when most of the fleet has failed something, nor the last worker
-// with its arithmetic.
+// Done records that a job has this many steps and that worker by committed the last one.
+// It returns the workers to set aside: those that failed tasks that others then did. It
+// sets no worker aside if more than half of the fleet has failed recently, and never the
+// last worker with its arithmetic.
 func (f *Fleet) Done(now time.Duration, ref job.Ref, steps int64, by string) []Aside {
 	blamed := map[string]bool{}
 	for name, trial := range f.trials {
@@ -142,14 +141,15 @@ func (f *Fleet) Done(now time.Duration, ref job.Ref, steps int64, by string) []A
 	return asides
 }
 
-// Forget drops what is known of a job and its tasks.
+// Forget discards the records of a job and its tasks.
 func (f *Fleet) Forget(ref job.Ref) {
 	delete(f.unsupported, ref)
 	maps.DeleteFunc(f.trials, func(_ string, t *Trial) bool { return t.Task.Ref == ref })
 }
 
-// setAside starts the next cooldown of a worker, twice as long as the last, if
-// it has earned one and others can do without it.
+// setAside starts the next cooldown of a worker and returns its length, twice the last
+// one. It returns 0 if the worker has too few recent failures or no other worker can
+// replace it.
 func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	m, present := f.workers[worker]
 	c := f.conduct(worker)
@@ -172,8 +172,8 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	return c.cooldown
 }
 
-// trouble reports whether other tasks than the named one fail as widely: on at
-// least half of the workers there are.
+// trouble reports whether tasks other than the named one fail as widely: on at least half
+// of the workers.
 func (f *Fleet) trouble(now time.Duration, task string) bool {
 	failing := map[string]bool{}
 	for name, trial := range f.trials {
@@ -187,7 +187,7 @@ func (f *Fleet) trouble(now time.Duration, task string) bool {
 	return 2*len(failing) >= max(1, len(f.workers))
 }
 
-// allFail reports whether more than half of the workers failed something lately.
+// allFail reports whether more than half of the workers failed recently.
 func (f *Fleet) allFail(now time.Duration) bool {
 	failing := 0
 	for _, c := range f.conducts {
@@ -216,7 +216,7 @@ func (f *Fleet) conduct(worker string) *conduct {
 	return c
 }
 
-// recent counts the failures that are not long ago.
+// recent counts the recent failures.
 func (c *conduct) recent(now time.Duration) (n int) {
 	for _, at := range c.failures {
 		if now-at <= recently {

@@ -9,9 +9,9 @@ import (
 	"tributary/shared/job"
 )
 
-// Unsupported notes that a worker's program does not know what a job asks for, and reports
-// whether that is news. The worker does not count for the job from then on: its program
-// does not change while it lives.
+// Unsupported records that a worker's program does not know what a job needs, and reports
+// whether that is new. From then on the worker does not count for the job, because a
+// running worker's program does not change.
 func (f *Fleet) Unsupported(ref job.Ref, worker string) bool {
 	if !f.Has(worker) || f.unsupported[ref][worker] {
 		return false
@@ -24,7 +24,7 @@ func (f *Fleet) Unsupported(ref job.Ref, worker string) bool {
 	return true
 }
 
-// remove forgets a worker.
+// remove removes a worker and its records.
 func (f *Fleet) remove(worker string) {
 	delete(f.workers, worker)
 	delete(f.conducts, worker)
@@ -36,10 +36,10 @@ func (f *Fleet) remove(worker string) {
 	f.change()
 }
 
-// mostVersions is how many versions people are told of.
+// mostVersions is the maximum number of versions in a message.
 const mostVersions = 4
 
-// Versions says in words which versions the workers have: 2 of v1.4.0, 1 of v1.3.9.
+// Versions returns a text with the workers' versions: "2 of v1.4.0, 1 of v1.3.9".
 func (f *Fleet) Versions() string {
 	count := map[string]int{}
 	for _, m := range f.workers {
