@@ -29,11 +29,11 @@ type Command struct {
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
 
-	// Second is asked about a step that is not as recorded; nil: nobody is.
+	// Second gives the second opinion on a step that differs from its record; nil: none.
 	Second Second `kong:"-"`
 }
 
-// Help is shown by --help, after what the command does.
+// Help returns the text that --help shows after the command's description.
 func (*Command) Help() string {
 	return "Steps are computed again on this machine, in one plain loop, from the job's recorded plan and blocks: from the nearest checkpoint " +
 		"before them, or from the start. A model's folder needs no server; its data is read again from the source in its spec, " +
@@ -43,7 +43,7 @@ func (*Command) Help() string {
 		"the exit status is 0 only for \"verified\". " + settings.Arithmetic()
 }
 
-// Run verifies, and prints the result as the last line.
+// Run verifies the target and prints the result as the last line.
 func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err := isa.Err(); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	return errors.Join(readable.Print(os.Stdout, v), err)
 }
 
-// errDiffers is that a job or a model is not as recorded.
+// errDiffers means that a job or a model differs from its record.
 var errDiffers = errors.New("not as recorded")
 
 func (c *Command) verify(ctx context.Context, w io.Writer) (job.Verification, error) {
@@ -78,7 +78,7 @@ func (c *Command) verify(ctx context.Context, w io.Writer) (job.Verification, er
 	return v, nil
 }
 
-// open gathers what the target stands for.
+// open collects everything that belongs to the target.
 func (c *Command) open(ctx context.Context, w io.Writer) (*Subject, func(), error) {
 	info, err := os.Stat(c.Target)
 	switch {
@@ -108,7 +108,7 @@ func (c *Command) open(ctx context.Context, w io.Writer) (*Subject, func(), erro
 	return s, stores.Close, nil
 }
 
-// connectPatience bounds the wait for servers: a person waits for this command.
+// connectPatience bounds the wait for servers, because a user waits for this command.
 const connectPatience = 20 * time.Second
 
 func (c *Command) connect(ctx context.Context, log zerolog.Logger) (*settings.Opened, error) {
@@ -121,7 +121,7 @@ func (c *Command) connect(ctx context.Context, log zerolog.Logger) (*settings.Op
 	return stores, nil
 }
 
-// records hands the broker's records out as Jobs wants them.
+// records adapts the broker's records to the port of Jobs.
 type records struct{ *broker.Records }
 
 func (r records) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {

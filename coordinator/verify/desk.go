@@ -13,29 +13,29 @@ import (
 	"tributary/shared/notice"
 )
 
-// Events tells people what happens.
+// Events publishes events to users.
 type Events interface {
 	Publish(notice.Event) error
 }
 
-// waiting bounds the verifications that wait for the one that is at work.
+// waiting is the maximum number of verifications that wait for the current one.
 const waiting = 16
 
-// Desk takes verifications of jobs, one at a time, and tells people how they go.
+// Desk runs verifications of jobs one at a time and publishes their progress.
 type Desk struct {
 	open   func(context.Context, job.ID) (*Subject, error)
 	events Events
-	// Second is asked about what differs; nil: nobody is. It is set before Run.
+	// Second gives the second opinion on a difference; nil: none. Set it before Run.
 	Second Second
 	line   chan *asked
 }
 
-// asked is a verification that somebody has asked for.
+// asked is a requested verification.
 type asked struct {
 	subject *Subject
 	request Request
 	ticket  string
-	done    chan result // has room for the one result
+	done    chan result // buffered for the one result
 }
 
 type result struct {
@@ -43,14 +43,14 @@ type result struct {
 	err error
 }
 
-// NewDesk returns a desk at which nobody works until Run.
+// NewDesk returns a desk. It starts its work in Run.
 func NewDesk(open func(context.Context, job.ID) (*Subject, error), events Events) *Desk {
 	return &Desk{open: open, events: events, line: make(chan *asked, waiting)}
 }
 
-// Ask has a job verified and returns what came of it; when that takes longer than
-// wait, how it stands, and the rest is told in events. It fails with job.ErrFull when
-// too many wait.
+// Ask requests the verification of a job and returns its result. If that takes longer
+// than wait, Ask returns the current state, and events report the rest. It fails with
+// job.ErrFull if too many requests wait.
 func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration) (job.Verification, error) {
 	if err := r.Validate(); err != nil {
 		return job.Verification{}, err
@@ -81,7 +81,7 @@ func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration
 	return job.Verification{ID: id, Ticket: a.ticket, State: job.Verifying, Committed: s.Committed}, nil
 }
 
-// Run works until ctx ends.
+// Run executes verifications until ctx ends.
 func (d *Desk) Run(ctx context.Context) {
 	for {
 		select {
@@ -112,7 +112,7 @@ func (d *Desk) do(ctx context.Context, a *asked) {
 	a.done <- result{v, err}
 }
 
-// tell tells people of a verification. That they cannot be told harms nobody.
+// tell publishes the state of a verification. A failure to publish does no harm.
 func (d *Desk) tell(a *asked, v job.Verification) {
 	v.Ticket = a.ticket
 	ref := a.subject.Layout.Ref
@@ -122,7 +122,7 @@ func (d *Desk) tell(a *asked, v job.Verification) {
 	})
 }
 
-// Sentence is a verification as people read it.
+// Sentence returns a verification as a sentence for people.
 func Sentence(v job.Verification) string {
 	done := fmt.Sprintf("%d steps computed again, %d of them compared with what was recorded", v.Computed, v.Compared)
 	switch v.State {

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/ledger/ledgertest"
 )
 
-// stores is a job of which a checkpoint, a snapshot and half of the log are left.
+// stores is a job that has left a checkpoint, a snapshot and half of its log.
 type stores struct {
 	*past
 	record job.Record
@@ -41,8 +41,8 @@ func newStores(t *testing.T) *stores {
 	}}
 }
 
-// Whichever operation of the stores fails, a verification ends with that error or is
-// as good as ever: it never finds a fault where none is.
+// If any operation of the stores fails, a verification ends with that error or gives the
+// same result. It never reports a fault that does not exist.
 func TestEveryOperationOfTheStoresFails(t *testing.T) {
 	s := newStores(t)
 	try := func(blobs blob.Store, l ledger.Ledger) (job.Verification, error) {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// differing narrows down a step whose mark is another one than recorded.
+// differing narrows down a step whose mark differs from the recorded mark.
 func (x *verification) differing(ctx context.Context, mark ledger.Mark, logged bool) error {
 	t := x.w.Step
 	d := &job.Difference{What: "root", Step: t, Recorded: mark.String(), Recomputed: x.w.After.Mark().String(), Wrong: job.WrongUnknown}
@@ -37,8 +37,7 @@ func (x *verification) differing(ctx context.Context, mark ledger.Mark, logged b
 	return x.conclude(ctx, d, e, where, has)
 }
 
-// readRoot reads what the log holds in place of the root that was computed, if it
-// still does.
+// readRoot reads the root of the step from the log, if the log still holds it.
 func (x *verification) readRoot(ctx context.Context, e *evidence) error {
 	if x.s.Ledger == nil || x.w.Step < x.s.Floor {
 		return nil
@@ -56,7 +55,7 @@ func (x *verification) readRoot(ctx context.Context, e *evidence) error {
 	return nil
 }
 
-// place fills in the first place that differs.
+// place sets the first place that differs.
 func (x *verification) place(d *job.Difference, e *evidence) {
 	n, first := unequal(e.recorded, e.root)
 	d.Elements = n
@@ -73,8 +72,8 @@ func sumsText(s ledger.Sums) string {
 	return fmt.Sprintf("%d rows of loss %v", s.Examples, s.Loss)
 }
 
-// conclude finds out which micro-batch and which side is wrong, as far as can be
-// known, and says all of it.
+// conclude finds which micro-batch and which side is wrong, as far as possible, and
+// returns the complete difference.
 func (x *verification) conclude(ctx context.Context, d *job.Difference, e *evidence, where, has string) error {
 	leaf, why, err := x.suspect(ctx, e)
 	if err != nil {
@@ -118,7 +117,7 @@ func (x *verification) conclude(ctx context.Context, d *job.Difference, e *evide
 	return differs{d}
 }
 
-// partials compares those that have arrived of the step that runs now.
+// partials compares the partials of the running step that have arrived.
 func (x *verification) partials(ctx context.Context) error {
 	if !x.s.Running || x.s.Ledger == nil || x.s.Committed >= x.s.Engine.Plan.Steps() {
 		return nil
@@ -152,8 +151,8 @@ func (x *verification) partials(ctx context.Context) error {
 	return nil
 }
 
-// passed tells a step that was committed while it was looked at, whose partials are
-// gone, from a ledger that fails.
+// passed returns nil if the step was committed during the check, so that its partials are
+// gone. It returns the error of a ledger that fails.
 func passed(ctx context.Context, err error) error {
 	if ctx.Err() == nil && (errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) || errors.Is(err, job.ErrInvalid)) {
 		return nil

@@ -23,8 +23,8 @@ import (
 // defaultChunkLen is the chunk length of a model without a history.
 const defaultChunkLen = 64 << 10
 
-// OpenFolder gathers what a saved model says of itself, and reads its data again
-// from the sources in its spec. No server takes part.
+// OpenFolder collects the records of a saved model and reads its data again from the
+// sources in its spec. It needs no server.
 func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func(string)) (*Subject, error) {
 	model, err := registry.Load(dir)
 	if err != nil {
@@ -68,7 +68,7 @@ func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func
 	return s, err
 }
 
-// historyOf reads the history in a model's folder.
+// historyOf reads the history from a model's folder.
 func historyOf(dir string) ([]byte, error) {
 	f, err := os.Open(filepath.Join(dir, history.FileName))
 	if err != nil {
@@ -82,7 +82,7 @@ func historyOf(dir string) ([]byte, error) {
 	return readHistory(f, info.Size())
 }
 
-// planAgain makes the plan of a model's card, as the coordinator made it.
+// planAgain makes the plan of a model's card in the same way as the coordinator.
 func planAgain(ctx context.Context, card *registry.Card, chunkLen int, sources ingest.Opener, s *Subject, say func(string)) (*plan.Plan, error) {
 	blobs := blob.NewMemory(0)
 	s.Store = blobs

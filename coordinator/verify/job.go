@@ -21,31 +21,31 @@ import (
 	"tributary/shared/registry"
 )
 
-// Records reads what is known about jobs.
+// Records reads the records of jobs.
 type Records interface {
-	// Get fails with job.ErrNotFound.
+	// Get fails with job.ErrNotFound if there is no record.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 }
 
 // Models reads the registry's files.
 type Models interface {
-	// ReadFile hands a file to read, with its size, once or again. It fails with
-	// job.ErrNotFound.
+	// ReadFile calls read with a file and its size in bytes. It may call read again. It
+	// fails with job.ErrNotFound.
 	ReadFile(ctx context.Context, model, file string, read func(r io.Reader, size int64) error) error
 }
 
-// Jobs finds what is to be verified of jobs.
+// Jobs collects what a verification of a job needs.
 type Jobs struct {
 	Records Records
 	Models  Models
 	Blobs   blob.Store
 	Ledger  Ledger
-	// Memory is how many bytes a verification may take; 0: it is not known. A job that
-	// needs more is refused.
+	// Memory is the maximum number of bytes for a verification; 0: unknown, no limit. A
+	// job that needs more is refused.
 	Memory int64
 }
 
-// Open gathers what was recorded of a job.
+// Open collects the records of a job.
 func (j *Jobs) Open(ctx context.Context, id job.ID) (*Subject, error) {
 	r, _, err := j.Records.Get(ctx, id)
 	if errors.Is(err, job.ErrNotFound) {
@@ -114,7 +114,7 @@ func (j *Jobs) compile(ctx context.Context, s *Subject, r job.Record) error {
 	return nil
 }
 
-// checkpoint is a recorded checkpoint as a start.
+// checkpoint returns a recorded checkpoint as a Start.
 func (j *Jobs) checkpoint(c job.Checkpoint) Start {
 	return Start{Step: c.Step, Name: fmt.Sprintf("the checkpoint after step %d", c.Step), Read: func(ctx context.Context) (ledger.Snapshot, error) {
 		m, err := checkpoint.Open(ctx, j.Blobs, c.Digest)
@@ -129,8 +129,8 @@ func (j *Jobs) checkpoint(c job.Checkpoint) Start {
 	}}
 }
 
-// finished gathers what a succeeded job has left: its outcome, and the history in
-// its model.
+// finished collects what a succeeded job leaves: its outcome and the history in its
+// model.
 func (j *Jobs) finished(ctx context.Context, s *Subject, r job.Record) error {
 	s.Committed = s.Engine.Plan.Steps()
 	if r.Outcome != nil {
@@ -156,7 +156,7 @@ func (j *Jobs) finished(ctx context.Context, s *Subject, r job.Record) error {
 	return s.take(data)
 }
 
-// readHistory reads the history of a model, of size bytes.
+// readHistory reads the history of a model; size is in bytes.
 func readHistory(r io.Reader, size int64) ([]byte, error) {
 	if size > history.MaxFile {
 		return nil, fmt.Errorf("%s has %d bytes: at most %d are read: %w", history.FileName, size, history.MaxFile, job.ErrInvalid)
@@ -166,7 +166,7 @@ func readHistory(r io.Reader, size int64) ([]byte, error) {
 	return data, err
 }
 
-// take takes the history from a model's file.
+// take sets the history from a model's file.
 func (s *Subject) take(data []byte) error {
 	f, err := history.Decode(data)
 	if err != nil {
@@ -179,8 +179,8 @@ func (s *Subject) take(data []byte) error {
 	return nil
 }
 
-// checkWeights fails with job.ErrCorrupt unless the file has the parameters that the
-// subject ends with.
+// checkWeights fails with job.ErrCorrupt unless the file has the final parameters of the
+// subject.
 func checkWeights(s *Subject, r io.Reader, size int64) error {
 	weights := s.Engine.Network.NewWeights()
 	if err := registry.ReadWeights(r, size, s.Engine.Network.Tensors(), weights); err != nil {
@@ -195,7 +195,7 @@ func checkWeights(s *Subject, r io.Reader, size int64) error {
 	return nil
 }
 
-// checkpointed takes the history from the newest checkpoint that has one.
+// checkpointed sets the history from the newest checkpoint that has one.
 func (j *Jobs) checkpointed(ctx context.Context, s *Subject, r job.Record) error {
 	for _, c := range r.Checkpoints { // the newest first
 		m, err := checkpoint.Open(ctx, j.Blobs, c.Digest)
@@ -220,7 +220,7 @@ func (j *Jobs) checkpointed(ctx context.Context, s *Subject, r job.Record) error
 	return nil
 }
 
-// ended gathers what is left of a job that has no model and no ledger.
+// ended collects what remains of a job that has neither model nor ledger.
 func (j *Jobs) ended(ctx context.Context, s *Subject, r job.Record) error {
 	if len(r.Checkpoints) > 0 {
 		s.Committed = r.Checkpoints[0].Step
@@ -228,7 +228,7 @@ func (j *Jobs) ended(ctx context.Context, s *Subject, r job.Record) error {
 	return j.checkpointed(ctx, s, r)
 }
 
-// running gathers what the ledger has of a job.
+// running collects what the ledger has of a job.
 func (j *Jobs) running(ctx context.Context, s *Subject) error {
 	s.Ledger, s.Running = j.Ledger, true
 	return s.follow(ctx)

@@ -44,7 +44,7 @@ func (s *stores) verify(t *testing.T, r Request) job.Verification {
 	return verify(t, subject, r)
 }
 
-// finish makes the job a succeeded one, whose ledger is deleted.
+// finish makes the job a succeeded one with a deleted ledger.
 func (s *stores) finish(t *testing.T) {
 	t.Helper()
 	f := history.File{Plan: s.layout.Plan, ChunkLen: s.layout.ChunkLen}
@@ -90,7 +90,7 @@ func TestASucceededJob(t *testing.T) {
 	require.Len(t, v.Notes, 2)
 }
 
-// All that is left of a job that was cancelled is its checkpoints.
+// A cancelled job has left only its checkpoints.
 func TestACancelledJob(t *testing.T) {
 	s := newStores(t)
 	s.record.State, s.record.Released, s.log = job.Cancelled, true, memory.New()
@@ -135,12 +135,13 @@ func TestJobsThatCannotBeVerified(t *testing.T) {
 	require.ErrorContains(t, err, "steps.bin is of plan ")
 }
 
-// told keeps what people are told.
+// told collects the published events.
 type told chan notice.Event
 
 func (e told) Publish(n notice.Event) error { e <- n; return nil }
 
-// end is the next verification's end; what is told meanwhile depends on how long it takes.
+// end returns the end event of the next verification. The number of events before it
+// varies.
 func (e told) end() notice.Event {
 	for n := range e {
 		if n.Verification == nil || n.Verification.State != job.Verifying {
@@ -150,7 +151,8 @@ func (e told) end() notice.Event {
 	return notice.Event{}
 }
 
-// The desk answers at once with a ticket when it takes longer, and tells the rest.
+// The desk answers at once with a ticket if the work takes longer, and events report the
+// rest.
 func TestTheDesk(t *testing.T) {
 	s := newStores(t)
 	events := make(told, 100)
@@ -165,7 +167,7 @@ func TestTheDesk(t *testing.T) {
 	}
 	_, err = d.Ask(t.Context(), ref.Job, Request{}, 0)
 	require.ErrorIs(t, err, job.ErrFull, "nobody works yet")
-	for range 2 { // also before anybody is waited for
+	for range 2 { // also before a caller waits
 		_, err = d.Ask(t.Context(), ref.Job, Request{Steps: []int64{16}}, time.Hour)
 		require.ErrorIs(t, err, job.ErrInvalid)
 		_, err = d.Ask(t.Context(), "k", Request{}, time.Hour)
@@ -187,7 +189,7 @@ func TestTheDesk(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, job.Verified, v.State)
 
-	// What cannot be found out is an error, and told as well.
+	// If the result cannot be found out, the caller and the events get an error.
 	events.end()
 	require.NoError(t, s.store.Delete(t.Context(), s.e.Plan.Dataset.Splits[job.Train][1].Digest))
 	_, err = d.Ask(t.Context(), ref.Job, Request{}, time.Hour)

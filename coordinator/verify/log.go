@@ -10,11 +10,11 @@ import (
 	"tributary/shared/ledger"
 )
 
-// trims is how often the log may be trimmed while it is followed.
+// trims is how many times the log may be trimmed while follow reads it.
 const trims = 5
 
-// follow takes the history from the pages beside the ledger, and the marks of the
-// steps since the newest snapshot from the log itself.
+// follow reads the history from the pages beside the ledger. It reads the marks of the
+// steps since the newest snapshot from the log.
 func (s *Subject) follow(ctx context.Context) error {
 	var err error
 	for range trims {
@@ -74,7 +74,7 @@ func withoutSnapshots(starts []Start) []Start {
 	return rest
 }
 
-// start is the ledger's snapshot after so many steps as a start.
+// start returns the ledger's snapshot after that many steps as a Start.
 func (s *Subject) start(step int64) Start {
 	return Start{Step: step, Name: snapshotName, Read: func(ctx context.Context) (ledger.Snapshot, error) {
 		snap, err := s.snapshot(ctx)
@@ -85,7 +85,7 @@ func (s *Subject) start(step int64) Start {
 	}}
 }
 
-// snapshot reads the newest snapshot, which may be a newer one each time.
+// snapshot reads the newest snapshot, which may be newer at each call.
 func (s *Subject) snapshot(ctx context.Context) (ledger.Snapshot, error) {
 	snap := ledger.Snapshot{Vectors: make([][]float32, s.Layout.Vectors(1+s.Engine.Fold.Vectors()))}
 	for i := range snap.Vectors {

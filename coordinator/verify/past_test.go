@@ -22,7 +22,7 @@ import (
 	"tributary/shared/wire"
 )
 
-// TestMain is also the other process of which a second opinion is asked.
+// TestMain is also the other process that gives a second opinion.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == RecomputeName {
 		if err := Recompute(context.Background(), os.Stdin, os.Stdout); err != nil {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 var ref = job.Ref{Job: "j", Run: "r"}
 
-// past is a job that a fleet has computed, rightly or not, with its whole log.
+// past is a job that a fleet has computed, rightly or wrongly, with its whole log.
 type past struct {
 	t      require.TestingT
 	e      *gradient.Engine
@@ -43,15 +43,15 @@ type past struct {
 	layout ledger.Layout
 	ledger *memory.Ledger
 	log    []ledger.Partial  // roots by step
-	folds  []ledger.Snapshot // folds[n] is after n steps
+	folds  []ledger.Snapshot // folds[n] is the state after n steps
 	marks  []ledger.Mark
 }
 
-// fault alters what is computed of a micro-batch; before is the parameters before the
-// step before.
+// fault changes the computation of a micro-batch; before is the parameters one step
+// earlier.
 type fault func(p *past, step int64, i int, leaves []leaf, before []float32)
 
-// play computes so many steps as a fleet does that has the fault.
+// play computes that many steps like a fleet with the fault.
 func play(t require.TestingT, j gradienttest.Job, steps int64, f fault) *past {
 	e, store := j.Engine(t)
 	p := &past{t: t, e: e, store: store, layout: e.Layout(ref), ledger: memory.New()}
@@ -97,21 +97,21 @@ func snapshotOf(w *serial.Walk) ledger.Snapshot {
 	return s
 }
 
-// snapshot stores the snapshot after so many steps as a worker does.
+// snapshot stores the snapshot after that many steps, as a worker does.
 func (p *past) snapshot(step int64) {
 	_, err := history.Store(context.Background(), p.ledger, p.layout, 0, p.marks[:step])
 	require.NoError(p.t, err)
 	require.NoError(p.t, p.ledger.PutSnapshot(context.Background(), p.layout, p.folds[step]))
 }
 
-// running is the job while its ledger is there.
+// running returns the job while its ledger exists.
 func (p *past) running() *Subject {
 	s := &Subject{ID: "j", Engine: p.e, Layout: p.layout, Store: p.store, Ledger: p.ledger, Running: true}
 	require.NoError(p.t, s.follow(context.Background()))
 	return s
 }
 
-// finished is the job when only its model and its checkpoints are left.
+// finished returns the job when only its model and its checkpoints are left.
 func (p *past) finished(checkpoints ...int64) *Subject {
 	f := history.File{Plan: p.layout.Plan, ChunkLen: p.layout.ChunkLen}
 	steps := int64(len(p.marks))
@@ -137,7 +137,7 @@ func verify(t require.TestingT, s *Subject, r Request) job.Verification {
 	return v
 }
 
-// different verifies what must differ.
+// different verifies a subject that must differ.
 func different(t require.TestingT, s *Subject, r Request) *job.Difference {
 	v := verify(t, s, r)
 	require.Equal(t, job.Differs, v.State)
@@ -147,7 +147,7 @@ func different(t require.TestingT, s *Subject, r Request) *job.Difference {
 
 func newScratch() *gradient.Scratch { return gradient.NewScratch() }
 
-// newWalkAt is a walk after so many steps of a good past.
+// newWalkAt returns a walk after that many steps of a correct past.
 func newWalkAt(t require.TestingT, p *past, step int64) *serial.Walk {
 	w := serial.NewWalk(p.e)
 	require.NoError(t, w.Jump(p.folds[step]))

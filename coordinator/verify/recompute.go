@@ -22,13 +22,13 @@ import (
 	"tributary/shared/wire"
 )
 
-// RecomputeName is the name of the command with which a program asks another process
-// of itself.
+// RecomputeName is the name of the command that a program runs in another process of
+// itself.
 const RecomputeName = "recompute"
 
 // RecomputeCommand answers a Question on standard input with an Opinion on standard
-// output. A program asks another process of itself, which runs on other kernels: the
-// choice of kernels is a process's for good.
+// output. It runs in another process of the same program with other kernels, because a
+// process cannot change its kernels.
 type RecomputeCommand struct{}
 
 // Run answers the question.
@@ -49,7 +49,7 @@ func Recompute(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	}
 	p := *q.Plan
-	p.Init = "" // the parameters are given
+	p.Init = "" // the question has the parameters
 	e, err := gradient.Compile(ctx, &p, store, dataset.NewCache(store, blockCache))
 	if err != nil {
 		return err
@@ -64,8 +64,9 @@ func Recompute(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(o)
 }
 
-// A question is frames, each its length in 8 bytes, little-endian, and so many
-// bytes: the step in decimal, the plan, the parameters, and each block.
+// A question is a sequence of frames: the step in decimal, the plan, the parameters, and
+// each block. A frame is its length in 8 bytes, little-endian, and that many bytes of
+// content.
 const maxFrame = 1 << 36
 
 func frame(w io.Writer, data []byte) error {
@@ -118,8 +119,8 @@ func readQuestion(r io.Reader) (*Question, error) {
 	return q, err
 }
 
-// Elsewhere asks another process of this program, with the given arguments, that
-// runs on other kernels than this one. It returns nil where there are none. Only a
+// Elsewhere returns a Second that runs this program in another process, with the given
+// arguments and other kernels. It returns nil if there are no other kernels. Only a
 // program that has [RecomputeCommand] may use it.
 func Elsewhere(args ...string) Second {
 	other := isa.Go

@@ -18,42 +18,43 @@ import (
 )
 
 // Second computes the micro-batches of a step in another way, independent of this
-// process's kernels. It returns nil when there is no other way.
+// process's kernels. It returns nil if there is no other way.
 type Second func(context.Context, Question) (*Opinion, error)
 
-// Question is a step as it stands before it is computed.
+// Question holds the inputs of a step's computation.
 type Question struct {
 	Plan   *plan.Plan
 	Step   int64
 	Params []float32
-	Blocks [][]byte // that the step takes rows of
+	Blocks [][]byte // the blocks with the rows of the step
 }
 
-// Opinion is the micro-batches of a step as other kernels compute them.
+// Opinion holds the micro-batches of a step as other kernels compute them.
 type Opinion struct {
-	Set    isa.Set      `json:"set"` // of the kernels
+	Set    isa.Set      `json:"set"` // of these kernels
 	Leaves []job.Digest `json:"leaves"`
-	// Of the root; the loss as the bits of a float64, for JSON has no word for some.
+	// Examples and Loss are the root's sums. Loss has the bits of a float64, because JSON
+	// cannot represent all values.
 	Examples int64  `json:"examples"`
 	Loss     uint64 `json:"loss"`
-	// Root is the root's gradient, as base64 of float32s in JSON.
+	// Root is the root's gradient: float32s, as base64 in JSON.
 	Root []byte `json:"root"`
 }
 
-// opinion is a second opinion beside the first.
+// opinion is a second opinion and its comparison with the first.
 type opinion struct {
 	*Opinion
-	leaf     int  // the first that differs
-	explains bool // it comes to what was recorded
+	leaf     int  // first micro-batch that differs
+	explains bool // its root equals the record
 }
 
-// leafDigest is of a micro-batch's gradient and its sums.
+// leafDigest returns the digest of a micro-batch's gradient and sums.
 func leafDigest(l leaf) job.Digest {
 	sum := sha256.Sum256(wire.AppendFloats(fmt.Appendf(nil, "%d %x ", l.sums.Examples, l.sums.Loss), l.v))
 	return job.Digest(hex.EncodeToString(sum[:]))
 }
 
-// opine computes every micro-batch of a step and their sum along the tree.
+// opine computes each micro-batch of a step and their sum along the tree.
 func opine(ctx context.Context, e *gradient.Engine, step int64, params []float32) (*Opinion, error) {
 	o := &Opinion{Set: isa.Chosen()}
 	s, m := gradient.NewScratch(), e.Plan.Spec.Microbatches
@@ -74,8 +75,8 @@ func opine(ctx context.Context, e *gradient.Engine, step int64, params []float32
 	return o, nil
 }
 
-// ask compares the step with a second opinion: whether both agree, and that opinion,
-// nil when there is none.
+// ask compares the step with a second opinion. It reports whether both agree, and returns
+// the second opinion, or nil if there is none.
 func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second *opinion, err error) {
 	if x.Second == nil {
 		return false, nil, nil
@@ -115,7 +116,7 @@ func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second
 	return true, second, nil
 }
 
-// question gathers what computing the step takes.
+// question collects the inputs of the step's computation.
 func (x *verification) question(ctx context.Context) (Question, error) {
 	q := Question{Plan: x.s.Engine.Plan, Step: x.w.Step, Params: x.w.Params()}
 	for _, ref := range x.s.Engine.Blocks(q.Step) {

@@ -12,15 +12,15 @@ import (
 	"tributary/shared/tree"
 )
 
-// evidence is a node's sum that is recorded otherwise than it is computed here.
+// evidence is a node's sum whose record differs from the computation here.
 type evidence struct {
 	node         tree.Node
 	partial      bool
 	root         []float32 // computed here [P]
 	sums         ledger.Sums
-	recorded     []float32 // nil: only its mark is left
+	recorded     []float32 // nil if only its mark is left
 	recordedSums ledger.Sums
-	// explains reports whether the record is of this very sum.
+	// explains reports whether the record belongs to exactly this sum.
 	explains func(root []float32, sums ledger.Sums) bool
 }
 
@@ -31,7 +31,8 @@ func (e *evidence) holder() string {
 	return "the log"
 }
 
-// maxPairs bounds the micro-batches of which each is tried in place of each other.
+// maxPairs is the maximum number of micro-batches for which suspect tries each in place
+// of each other.
 const maxPairs = 16
 
 // leaf is a micro-batch's partial.
@@ -40,12 +41,12 @@ type leaf struct {
 	sums ledger.Sums
 }
 
-// node computes a node of the step that is next.
+// node computes a node of the next step.
 func (x *verification) node(ctx context.Context, dst []float32, n tree.Node, params []float32) (ledger.Sums, error) {
 	return x.s.Engine.Node(ctx, dst, gradient.NewScratch(), params, x.w.Step, n, nil)
 }
 
-// leaves computes the micro-batches of a node, each on its own.
+// leaves computes each micro-batch of a node separately.
 func (x *verification) leaves(ctx context.Context, n tree.Node, params []float32) ([]leaf, error) {
 	m := x.s.Layout.Microbatch
 	lo, hi, _ := n.Leaves(m)
@@ -74,16 +75,16 @@ func leafNode(m, leaf int) tree.Node {
 	}
 }
 
-// trial is a fault that is tried: which micro-batch it is in, the first of the
-// node's being 0, or -1; what it is; and what the micro-batches are with it.
+// trial is a possible fault. leaf is its micro-batch, counted from the node's first, or
+// -1. what describes the fault. leaves are the micro-batches with the fault.
 type trial struct {
 	leaf   int
 	what   string
 	leaves []leaf
 }
 
-// suspect tries which fault of which micro-batch makes what was recorded. It
-// returns -1 when that cannot be told, and what it found in sentences.
+// suspect tries possible faults to find the micro-batch that explains the record. It
+// returns its index, or -1 if that is unknown, and its findings as sentences.
 func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why []string, err error) {
 	lo, hi, _ := e.node.Leaves(x.s.Layout.Microbatch)
 	if hi-lo == 1 {
@@ -133,7 +134,7 @@ func differ(a, b []float32) bool {
 	return n > 0
 }
 
-// trials yields the faults that are tried.
+// trials yields the possible faults.
 func (x *verification) trials(ctx context.Context, e *evidence, leaves []leaf) func(yield func(trial, error) bool) {
 	zero := make([]float32, len(e.root))
 	with := func(i int, l leaf) []leaf {
@@ -183,7 +184,7 @@ func sum(a, b []float32) []float32 {
 	return v
 }
 
-// total sums micro-batches along the tree that they are the leaves of.
+// total sums micro-batches along the tree whose leaves they are.
 func total(leaves []leaf) ([]float32, ledger.Sums) {
 	if len(leaves) == 1 {
 		return leaves[0].v, leaves[0].sums
@@ -194,8 +195,8 @@ func total(leaves []leaf) ([]float32, ledger.Sums) {
 	return sum(l, r), ls.Add(rs)
 }
 
-// flipped lists the nodes below e's, as if that were the root, of which one bit turned
-// over makes the one element that differs.
+// flipped returns the nodes in which one flipped bit explains the only element that
+// differs. The nodes count as if e's node were the root.
 func flipped(e *evidence, leaves []leaf) []tree.Node {
 	if e.recorded == nil || e.sums != e.recordedSums {
 		return nil
@@ -226,7 +227,7 @@ func flipped(e *evidence, leaves []leaf) []tree.Node {
 	return found
 }
 
-// elements is one element of each micro-batch.
+// elements returns one element of each micro-batch.
 func elements(leaves []leaf, at int) []leaf {
 	ones := make([]leaf, len(leaves))
 	for i := range leaves {
@@ -235,7 +236,7 @@ func elements(leaves []leaf, at int) []leaf {
 	return ones
 }
 
-// climb returns an element of the root when that of node n is v.
+// climb returns the root's element if the element of node n is v.
 func climb(leaves []leaf, n tree.Node, at int, v float32) float32 {
 	for n > tree.Root {
 		lo, hi, _ := n.Sibling().Leaves(len(leaves))

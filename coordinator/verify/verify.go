@@ -1,15 +1,15 @@
-// Package verify computes committed steps of a job or of a saved model again, in
-// one plain loop on this machine, and compares them with what was recorded: the
-// marks of the steps, checkpoints, partials that have arrived, and the final
-// parameters. What differs first is narrowed down to a micro-batch where that can
-// be known.
+// Package verify recomputes committed steps of a job or of a saved model, in one plain
+// loop on this machine. It compares them with the records: the marks of the steps,
+// checkpoints, partials that have arrived, and the final parameters. It narrows the first
+// difference down to a micro-batch if possible.
 //
-// It owns the choice of steps, the comparison, the verify command and the waiting
-// line of verifications over NATS. The arithmetic is shared/serial's, the marks are
-// shared/history's.
+// It owns the choice of steps, the comparison, the verify command and the queue of
+// verifications over NATS. It leaves the arithmetic to shared/serial and the marks to
+// shared/history. The coordinator's main package runs the command; package serve runs the
+// queue.
 //
-// Invariant: a step counts as verified only when it was computed again here, from
-// parameters that were computed here or that a checkpoint of the same history has.
+// Invariant: a step counts as verified only if this package recomputed it, from
+// parameters that it computed or that a checkpoint of the same history holds.
 package verify
 
 import (
@@ -26,27 +26,27 @@ import (
 	"tributary/shared/numeric"
 )
 
-// Bounds of what one verification holds in memory, in bytes.
+// The memory limits of one verification, in bytes.
 const (
 	blockCache = 256 << 20
 	leafBytes  = 512 << 20 // gradients of a step's micro-batches, to find the wrong one
 )
 
-// Request says which steps are to be verified; none of the three stands for all.
+// Request says which steps to verify. An empty request means all steps.
 type Request struct {
 	Steps  []int64
-	Sample int // so many, by chance
+	Sample int // this many steps, chosen at random
 	All    bool
 }
 
 // The bounds of a request.
 const (
-	maxSample = 1000    // they are listed in the answer
-	maxAsked  = 1 << 16 // numbers of steps in one request
+	maxSample = 1000    // the answer lists the chosen steps
+	maxAsked  = 1 << 16 // maximum number of steps in one request
 )
 
-// SetSample sets the number of steps to choose by chance; nil leaves it unset. A number that is
-// given is 1 to 1000: none would stand for all steps.
+// SetSample sets the number of steps to choose at random; nil leaves it unset. The number
+// must be 1 to 1000, because 0 would mean all steps.
 func (r *Request) SetSample(n *int) error {
 	if n == nil {
 		return nil
@@ -58,7 +58,7 @@ func (r *Request) SetSample(n *int) error {
 	return nil
 }
 
-// Validate reports a request that means nothing, before a job is looked at.
+// Validate returns an error for a contradictory request, before any job is read.
 func (r Request) Validate() error {
 	given := 0
 	for _, is := range []bool{len(r.Steps) > 0, r.Sample != 0, r.All} {
@@ -79,7 +79,7 @@ func (r Request) Validate() error {
 	return nil
 }
 
-// choose lists the steps that are asked for, in order, nil for all of them.
+// choose returns the requested steps in order, nil for all steps.
 func (r Request) choose(committed int64) ([]int64, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (r Request) choose(committed int64) ([]int64, error) {
 
 // Start is a point from which steps can be computed.
 type Start struct {
-	Step int64 // steps before it
+	Step int64 // number of steps before it
 	Name string
 	// Read returns the state after these steps.
 	Read func(context.Context) (ledger.Snapshot, error)
@@ -119,33 +119,33 @@ type Ledger interface {
 	ledger.Results
 }
 
-// Subject is what is verified: what a job was to compute, and what was recorded of it.
+// Subject is the object of a verification: what a job had to compute and its records.
 type Subject struct {
 	ID        job.ID
 	Engine    *gradient.Engine
 	Layout    ledger.Layout
 	Store     blob.Store       // of the blocks
-	Committed int64            // steps
-	History   *history.History // of them, as it was kept beside the log
-	Log       *history.History // as the log has it now; nil when it is deleted
-	// Final is the digest of the parameters at the end, "" when there is none yet.
+	Committed int64            // committed steps
+	History   *history.History // of these steps, as stored beside the log
+	Log       *history.History // from the current log; nil if the log is deleted
+	// Final is the digest of the final parameters, "" if there are none yet.
 	Final  job.Digest
 	Starts []Start // in order of steps
-	// Ledger holds the log from step Floor on, nil when it is deleted.
+	// Ledger holds the log from step Floor on; nil if the log is deleted.
 	Ledger Ledger
 	Floor  int64
-	// Broken says why the log cannot be followed past BrokenAt, nil when it can.
+	// Broken is the reason why the log cannot be followed past BrokenAt; nil if it can.
 	Broken   error
 	BrokenAt int64
-	// Running: the step Committed may have partials.
+	// Running means that the step Committed may have partials.
 	Running bool
-	// Saved makes sure that the saved parameters are those of the digest, which the
-	// record names; nil when there are none.
+	// Saved checks that the saved parameters have the digest in the record; nil if there
+	// are no saved parameters.
 	Saved func(context.Context) error
 	Notes []string
 }
 
-// checkNumerics refuses to compare this program's arithmetic with another.
+// checkNumerics refuses to compare this program's arithmetic with another one.
 func checkNumerics(whose string, n job.Numerics) error {
 	if n != "" && string(n) != numeric.Fingerprint() {
 		return fmt.Errorf("%s was computed with the arithmetic %.80q; this program computes with %q, and comes to other bits: want a program of that version: %w",

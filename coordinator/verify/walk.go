@@ -17,29 +17,29 @@ import (
 
 // Verifier verifies subjects.
 type Verifier struct {
-	// Progress, when set, is told now and then how far it is.
+	// Progress, if set, periodically receives the current state.
 	Progress func(job.Verification)
-	// Second computes a step's micro-batches with other kernels; nil when there are none.
+	// Second computes a step's micro-batches with other kernels; nil if there are none.
 	Second Second
 }
 
-// progressEvery is the pace of progress.
+// progressEvery is the interval of progress calls.
 const progressEvery = 500 * time.Millisecond
 
-// verification is one at work.
+// verification is the state of one running verification.
 type verification struct {
 	*Verifier
 	s       *Subject
 	w       *serial.Walk
 	v       job.Verification
-	before  []float32 // parameters before the step before, to find who was behind; nil at a start
-	unknown int64     // the first of the steps without a mark since the last that agreed, -1: none
+	before  []float32 // parameters one step earlier, to find a stale worker; nil at a start
+	unknown int64     // first step without a mark since the last one that agreed; -1: none
 	began   time.Time
 	told    time.Time
 }
 
-// Verify computes the steps that a request asks for again. The error says why it
-// could not be found out whether they are right; that they are wrong is none.
+// Verify recomputes the requested steps. An error means that Verify could not find out
+// whether they are right. A wrong step is part of the result and not an error.
 func (f *Verifier) Verify(ctx context.Context, s *Subject, r Request) (job.Verification, error) {
 	x := &verification{Verifier: f, s: s, unknown: -1, began: time.Now()}
 	x.told = x.began
@@ -64,12 +64,12 @@ func (f *Verifier) Verify(ctx context.Context, s *Subject, r Request) (job.Verif
 	return x.v, err
 }
 
-// differs carries a difference up to Verify.
+// differs is an error that carries a difference up to Verify.
 type differs struct{ *job.Difference }
 
 func (d differs) Error() string { return d.Message }
 
-// run verifies the steps, or all of them when there are none.
+// run verifies the given steps, or all steps if none are given.
 func (x *verification) run(ctx context.Context, steps []int64) error {
 	x.w = serial.NewWalk(x.s.Engine)
 	if len(steps) == 0 {
@@ -96,7 +96,7 @@ func (x *verification) run(ctx context.Context, steps []int64) error {
 	return nil
 }
 
-// vouched fails when there was nothing to compare the newest step with.
+// vouched fails if there was nothing to compare the newest step with.
 func (x *verification) vouched() error {
 	if x.unknown < 0 {
 		return nil
@@ -104,7 +104,7 @@ func (x *verification) vouched() error {
 	return fmt.Errorf("steps %d to %d were computed again, but there is no mark to compare them with: %w", x.unknown, x.w.Step-1, job.ErrNotFound)
 }
 
-// approach jumps to the last start that is not behind step, when that is ahead.
+// approach jumps to the last start at or before step, if that start is ahead of the walk.
 func (x *verification) approach(ctx context.Context, step int64) error {
 	for _, s := range slices.Backward(x.s.Starts) {
 		if s.Step > step {
@@ -137,7 +137,7 @@ func (x *verification) passOver(s Start, err error) {
 	}
 }
 
-// to computes and compares until so many steps are folded.
+// to computes and compares until that many steps are folded.
 func (x *verification) to(ctx context.Context, steps int64) error {
 	for x.w.Step < steps {
 		if err := x.w.Compute(ctx); err != nil {
@@ -160,7 +160,7 @@ func (x *verification) to(ctx context.Context, steps int64) error {
 	return nil
 }
 
-// step compares the step that was computed and is not folded yet.
+// step compares the computed step that is not folded yet.
 func (x *verification) step(ctx context.Context) error {
 	t, got, known := x.w.Step, x.w.After.Mark(), false
 	for _, h := range []*history.History{x.s.Log, x.s.History} {
@@ -187,7 +187,8 @@ func (x *verification) step(ctx context.Context) error {
 	return nil
 }
 
-// compare holds the chain that somebody has after step against the history.
+// compare compares a chain after step with the history; whose names the holder of the
+// chain.
 func (x *verification) compare(step int64, whose string, chain ledger.Chain) error {
 	mark, ok := x.s.History.At(step)
 	if !ok || mark == chain.Mark() {
@@ -199,7 +200,7 @@ func (x *verification) compare(step int64, whose string, chain ledger.Chain) err
 	}}
 }
 
-// meet compares a start with the walk that passes it.
+// meet compares the state with each start at this step.
 func (x *verification) meet(ctx context.Context) error {
 	for _, s := range x.s.Starts {
 		if s.Step != x.w.Step {
@@ -231,7 +232,7 @@ func (x *verification) meet(ctx context.Context) error {
 					s.Name, i, first, float(v[first]), float(x.w.Vectors[i][first]), n),
 			}}
 		}
-		x.unknown = -1 // all before has come to the same
+		x.unknown = -1 // every step before it leads to the same state
 	}
 	return nil
 }
@@ -247,7 +248,7 @@ func (x *verification) end(ctx context.Context) error {
 		}}
 	}
 	if x.s.Final != "" {
-		x.unknown = -1 // likewise
+		x.unknown = -1 // every step before it leads to the same parameters
 	}
 	if x.s.Saved == nil {
 		return nil
@@ -266,7 +267,7 @@ func (x *verification) end(ctx context.Context) error {
 	}
 }
 
-// despite says what the steps before were like when the end is another.
+// despite describes the earlier steps when the final parameters differ.
 func (x *verification) despite() string {
 	if x.unknown >= 0 {
 		return fmt.Sprintf("; there is no mark to compare step %d and later with", x.unknown)
@@ -284,7 +285,7 @@ func (x *verification) tell() {
 	x.Progress(v)
 }
 
-// unequal counts the elements of which the bits differ, and returns the first.
+// unequal returns the number of elements whose bits differ, and the first of them.
 func unequal(a, b []float32) (n, first int) {
 	first = -1
 	for i := range a {
@@ -297,5 +298,5 @@ func unequal(a, b []float32) (n, first int) {
 	return n, first
 }
 
-// float is a number with its bits, for JSON has no word for some.
+// float formats a number with its bits, because JSON cannot represent all values.
 func float(x float32) string { return fmt.Sprintf("%v (%08x)", x, math.Float32bits(x)) }

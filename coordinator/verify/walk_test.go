@@ -18,8 +18,8 @@ import (
 	"tributary/shared/serial"
 )
 
-// Any request about any good job is answered with verified, and everything that was
-// asked for was compared.
+// Each request about a correct job gives the result "verified", and everything requested
+// was compared.
 func TestAnySampleOfAnyGoodJobVerifies(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Replace(gradienttest.Regression, "microbatches: 4", "microbatches: "+rapid.SampledFrom([]string{"1", "3", "4", "16"}).Draw(t, "microbatches"), 1)
@@ -87,7 +87,7 @@ func TestRequestsThatMeanNothing(t *testing.T) {
 	}
 }
 
-// A checkpoint whose vectors were changed is found by the walk that passes it.
+// The walk finds a checkpoint whose vectors were changed.
 func TestAnAlteredCheckpointIsFound(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 16, nil)
 	s := p.finished(4, 8)
@@ -104,7 +104,7 @@ func TestAnAlteredCheckpointIsFound(t *testing.T) {
 	require.Contains(t, d.Message, "they are of two histories")
 }
 
-// One that cannot be read is passed over, and said.
+// The walk skips an unreadable checkpoint and reports that.
 func TestALostCheckpointIsPassedOver(t *testing.T) {
 	s := play(t, gradienttest.Job{}, 16, nil).finished(4, 8)
 	s.Starts[1].Read = func(context.Context) (ledger.Snapshot, error) { return ledger.Snapshot{}, job.ErrNotFound }
@@ -133,7 +133,7 @@ func TestParametersThatWereChangedAfterwards(t *testing.T) {
 	require.Equal(t, []string{"the saved parameters are not there to compare with: not found"}, verify(t, s, Request{}).Notes)
 }
 
-// Without the marks of some steps the fault is found at the next that has one.
+// If some steps have no marks, the next step with a mark shows the fault.
 func TestAHoleInTheHistory(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 16, wrongAt(6, 2, zeroed))
 	clear(p.marks[5:9])
@@ -172,7 +172,7 @@ func TestAStopEndsIt(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// The walk of the reference and the fleet of these tests agree.
+// The reference's walk and the fleet of these tests agree.
 func TestThePastIsTheReferences(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 16, nil)
 	r, err := serial.Train(t.Context(), p.e)
@@ -181,7 +181,7 @@ func TestThePastIsTheReferences(t *testing.T) {
 	require.Equal(t, r.Params, p.folds[16].Vectors[0])
 }
 
-// No sample is not a sample of none: it would stand for all steps.
+// A sample of 0 is refused, because it would mean all steps.
 func TestASampleOfNoneIsRefused(t *testing.T) {
 	for n, want := range map[int]string{0: "sample: 0: want 1 to 1000", -1: "sample: -1", 1001: "sample: 1001"} {
 		var r Request

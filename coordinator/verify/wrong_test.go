@@ -17,7 +17,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// wrongAt is a worker that gets one micro-batch of one step wrong.
+// wrongAt is a worker that computes one micro-batch of one step wrongly.
 func wrongAt(step int64, micro int, alter fault) fault {
 	return func(p *past, at int64, i int, leaves []leaf, before []float32) {
 		if at == step && i == micro {
@@ -57,14 +57,13 @@ func noisy(_ *past, _ int64, i int, leaves []leaf, _ []float32) {
 	}
 }
 
-// A worker with one wrong micro-batch is found at its step, and the micro-batch with
-// it where one of the faults that are tried made it: while the log is there, and when
-// nothing but a mark is left.
+// Verify finds the step of a wrong micro-batch. It also finds the micro-batch if one of
+// the tried faults explains it, both while the log exists and when only a mark is left.
 func TestAWrongMicrobatchIsFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		alter  fault
 		why    string
-		onlyIf bool // the log is there
+		onlyIf bool // only if the log exists
 		never  bool
 	}{
 		"zero":       {zeroed, "micro-batch 2 has a gradient of zero", false, false},
@@ -102,8 +101,8 @@ func TestAWrongMicrobatchIsFound(t *testing.T) {
 	}
 }
 
-// One element of one chunk of one root is altered, and everything after it follows as
-// if it were right: only computing it again finds it.
+// One element of one chunk of one root is changed, and everything after it follows from
+// the changed value. Only a recomputation finds it.
 func TestAnAlteredRootIsFoundExactly(t *testing.T) {
 	const step, element = 9, 17 // in chunk 2 of 7 parameters
 	p := play(t, gradienttest.Job{}, 16, func(_ *past, at int64, i int, leaves []leaf, _ []float32) {
@@ -129,7 +128,7 @@ func TestAnAlteredRootIsFoundExactly(t *testing.T) {
 	require.Equal(t, job.Verified, verify(t, p.running(), Request{Steps: []int64{8}}).State)
 }
 
-// The log was altered after the marks were kept.
+// The log was changed after the marks were stored.
 func TestALogThatWasAlteredAfterwards(t *testing.T) {
 	good := play(t, gradienttest.Job{}, 16, nil)
 	p := play(t, gradienttest.Job{}, 16, wrongAt(10, 1, zeroed))
@@ -140,7 +139,7 @@ func TestALogThatWasAlteredAfterwards(t *testing.T) {
 	require.Equal(t, 1, *d.Microbatch)
 }
 
-// A log whose entries do not follow each other is told at the first that does not.
+// A log whose entries do not follow each other is reported at the first wrong entry.
 func TestALogThatCannotBeFollowed(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 8, nil)
 	_, _, err := p.ledger.Append(t.Context(), p.layout, ledger.LogWrite{Step: 8, Chunks: p.layout.AllChunks(), Root: p.log[0], Before: p.folds[3].Chain})
@@ -199,8 +198,9 @@ func TestAWrongPartialIsFound(t *testing.T) {
 	}
 }
 
-// Two kernels on one machine: when both come to the same, the record is wrong; when
-// they do not, and the other comes to what is recorded, this machine is.
+// There are two kernels on one machine. If both give the same result, the record is
+// wrong. If they differ and the other one gives the recorded result, this machine is
+// wrong.
 func TestWhichSideIsWrong(t *testing.T) {
 	p := play(t, gradienttest.Job{}, 16, wrongAt(6, 2, noisy))
 	honest := Elsewhere(RecomputeName)
@@ -211,8 +211,8 @@ func TestWhichSideIsWrong(t *testing.T) {
 	require.Contains(t, v.Difference.Message, "kernels of this machine agree with each other")
 	require.Nil(t, v.Difference.Microbatch)
 
-	// The record is right, and the kernels here are taken for wrong at micro-batch 2: the
-	// other kernels are the ones that come to the recorded root.
+	// The record is right. The kernels here count as wrong at micro-batch 2, because the
+	// other kernels give the recorded root.
 	recorded := func(ctx context.Context, q Question) (*Opinion, error) {
 		o, err := opine(ctx, p.e, q.Step, q.Params)
 		require.NoError(t, err)
