@@ -96,8 +96,8 @@ func TestTruncatedCSV(t *testing.T) {
 	require.ErrorContains(t, err, `data.source "in": truncated gzip`)
 }
 
-// 50 rows of class a and one of b: b goes to one split, and to the training
-// split or not by the seed.
+// There are 50 rows of class a and one of b. The row of b goes to one split; the seed
+// decides whether that is the training split.
 func TestClassAbsentFromTraining(t *testing.T) {
 	content := "a,y\n" + strings.Repeat("1,a\n", 50) + "2,b\n"
 	failed := 0

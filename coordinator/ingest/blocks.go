@@ -14,8 +14,8 @@ import (
 
 const writers = 4 // blocks encoded and put at a time
 
-// writeBlocks encodes a part into blocks, puts them into the store and
-// describes them in order.
+// writeBlocks encodes a part into blocks, puts them into the store and returns their
+// descriptions in order.
 func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
 	features, targets := prep.Features(), p.table.label.outputs
 	per, err := dataset.Table(features, targets).BlockRows()
@@ -36,8 +36,8 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 	return refs, nil
 }
 
-// putBlocks cuts rows into blocks of per rows, puts what block makes of each into the
-// store, and describes them in order. It calls block for several at a time.
+// putBlocks cuts rows into blocks of per rows and puts the block that block makes of each
+// into the store. It returns their descriptions in order. It calls block concurrently.
 func (w *work) putBlocks(ctx context.Context, rows, per int, block func(ctx context.Context, lo, hi int) (*dataset.Block, error)) ([]dataset.BlockRef, error) {
 	refs := make([]dataset.BlockRef, (rows+per-1)/per)
 	group, putting := errgroup.WithContext(ctx)
@@ -68,7 +68,7 @@ func (w *work) putBlocks(ctx context.Context, rows, per int, block func(ctx cont
 	return refs, ctx.Err()
 }
 
-// sayUnseen says which columns of a split have categories that no training row has.
+// sayUnseen reports the columns of a split with categories that no training row has.
 func (w *work) sayUnseen(e *encoder, p part) {
 	var found notes
 	for j := range e.unseen {
@@ -79,18 +79,18 @@ func (w *work) sayUnseen(e *encoder, p part) {
 	w.sayAll(&found, "have such categories")
 }
 
-// encoder turns a table's rows into features and targets, to the same bits as
-// Preprocessing.Apply does from raw rows. It is safe for concurrent use.
+// encoder converts a table's rows into features and targets. The results have the same
+// bits as those of Preprocessing.Apply from raw rows. It is safe for concurrent use.
 type encoder struct {
 	prep  *dataset.Preprocessing
 	table *table
 	slots []slots
 
-	unseen []atomic.Int64 // rows by column: those whose category has no feature
+	unseen []atomic.Int64 // by column: rows whose category has no feature
 }
 
-// slots tell where a categorical column's codes go: the one feature, of those
-// of the row, that becomes 1; -1 for none.
+// slots maps a categorical column's codes to features: the index, in the row, of the
+// feature that becomes 1; -1 for none.
 type slots struct {
 	code    []int32
 	missing int32
@@ -126,7 +126,7 @@ func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*en
 	return e, nil
 }
 
-// block encodes the cells of an order; rows are their numbers in the source.
+// block encodes the cells of an order; rows are their row numbers in the source.
 func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Block, error) {
 	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.outputs}
 	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
@@ -154,7 +154,7 @@ func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Bl
 	return b, nil
 }
 
-// features encodes one row; dst is zero.
+// features encodes one row into dst, which the caller has set to zero.
 func (e *encoder) features(dst []float32, raw []float64) error {
 	at := 0
 	for j, x := range raw {
@@ -173,7 +173,7 @@ func (e *encoder) features(dst []float32, raw []float64) error {
 			continue
 		}
 		if isMissing(x) {
-			x = *c.Fill // rows with missing values are dropped where nothing fills them
+			x = *c.Fill // if there is no fill, rows with missing values are already dropped
 		}
 		f, err := c.Scaled(x)
 		if err != nil {

@@ -7,18 +7,18 @@ import (
 	"math"
 )
 
-// cells are raw values [rows, width], row by row: a number, the code of a text,
-// or NaN where the value is missing.
+// cells holds raw values [rows, width], row by row. A value is a number, the code of a
+// text, or NaN if it is missing.
 type cells struct {
 	kind  cellKind
 	width int
 	data  *scratch
 	// A window shows some columns of wider cells.
 	skip  int // bytes of a row before its columns
-	pitch int // bytes from a row to the next; 0 means the row's
+	pitch int // bytes from one row to the next; 0 means size
 }
 
-// cellKind is how a value is kept; images stay as small as they came.
+// cellKind is the storage format of a value; images keep the format of their source.
 type cellKind uint8
 
 const (
@@ -27,18 +27,18 @@ const (
 	floats64 cellKind = 8 // float64, little-endian
 )
 
-// size is a row's bytes.
+// size returns the bytes of a row.
 func (c *cells) size() int { return int(c.kind) * c.width }
 
-// stride is the bytes from a row to the next.
+// stride returns the bytes from one row to the next.
 func (c *cells) stride() int { return cmp.Or(c.pitch, c.size()) }
 
-// window is the columns at lo and up to hi, which are read without the others.
+// window returns the columns from lo up to hi, which can be read without the others.
 func (c *cells) window(lo, hi int) *cells {
 	return &cells{kind: c.kind, width: hi - lo, data: c.data, skip: c.skip + lo*int(c.kind), pitch: c.stride()}
 }
 
-// appendCell appends a value as floats64 keeps it.
+// appendCell appends a value in the format of floats64.
 func appendCell(dst []byte, x float64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
 }
@@ -61,17 +61,17 @@ func (c *cells) decode(dst []float64, raw []byte) {
 	}
 }
 
-// order is which rows are visited, in which order.
+// order is a sequence of rows to visit.
 type order struct {
 	rows  []int32 // nil: n rows from first on
 	first int32
 	n     int
 }
 
-// all is n rows from the first on.
+// all returns the order of n rows from the first on.
 func all(n int) order { return order{n: n} }
 
-// these are the rows given.
+// these returns the order of the given rows.
 func these(rows []int32) order { return order{rows: rows, n: len(rows)} }
 
 func (o order) at(i int) int32 {
@@ -81,7 +81,7 @@ func (o order) at(i int) int32 {
 	return o.rows[i]
 }
 
-// part is the rows at lo and up to hi.
+// part returns the part of the order from lo up to hi.
 func (o order) part(lo, hi int) order {
 	if o.rows == nil {
 		return order{first: o.first + int32(lo), n: hi - lo}
@@ -89,20 +89,20 @@ func (o order) part(lo, hi int) order {
 	return these(o.rows[lo:hi])
 }
 
-// A read of a file takes rows together that lie within readBytes, unless gapBytes
-// or more between two of them are not asked for.
+// One read of a file covers at most readBytes. It ends before a gap of gapBytes or more
+// without requested rows.
 const (
 	readBytes = 256 << 10
 	gapBytes  = 4 << 10
 )
 
-// cursor visits rows. In ascending order a file is read from front to back, and
-// no more of it than rows are asked for.
+// cursor visits rows. If the order is ascending, it reads a file from front to back, and
+// not more of it than the rows need.
 type cursor struct {
 	cells  *cells
 	order  order
-	next   int // the place in order
-	until  int // rows up to here are in view
+	next   int // index in order
+	until  int // end in order of the rows in view
 	origin int64
 	view   []byte
 	buffer []byte
@@ -113,8 +113,8 @@ func (c *cells) cursor(o order) *cursor {
 	return &cursor{cells: c, order: o, values: make([]float64, c.width)}
 }
 
-// row returns the next row's values [width], which are overwritten by the call after and
-// may be changed. It must not be called more often than there are rows.
+// row returns the next row's values [width]. The caller may change them; the next call
+// overwrites them. It must not be called more often than there are rows.
 func (u *cursor) row() ([]float64, error) {
 	raw, err := u.raw()
 	if err != nil {
@@ -137,12 +137,12 @@ func (u *cursor) raw() ([]byte, error) {
 	return u.view[at : at+size : at+size], nil
 }
 
-// place is where a row begins.
+// place returns the offset at which a row begins, in bytes.
 func (u *cursor) place(row int32) int64 {
 	return int64(row)*int64(u.cells.stride()) + int64(u.cells.skip)
 }
 
-// read brings the next rows into view.
+// read reads the next rows into view.
 func (u *cursor) read() error {
 	size := int64(u.cells.size())
 	last := u.order.at(u.next)
@@ -163,16 +163,16 @@ func (u *cursor) read() error {
 	return err
 }
 
-// patience is how many cells are visited between two looks at the context.
+// patience is the number of cells visited between two checks of the context.
 const patience = 1 << 16
 
-// columnCost is the work on a column itself, in cells.
+// columnCost is the work for a column itself, in cells.
 const columnCost = 8
 
-// pace looks at a context as often as work is done.
+// pace limits how often work checks a context.
 type pace struct{ left int }
 
-// look notes so many cells that are visited, and reports whether ctx has ended.
+// look counts visited cells, checks ctx if it is time, and reports whether ctx has ended.
 func (p *pace) look(ctx context.Context, cells int) error {
 	if p.left -= cells; p.left > 0 {
 		return nil
@@ -181,7 +181,7 @@ func (p *pace) look(ctx context.Context, cells int) error {
 	return ctx.Err()
 }
 
-// each visits rows; i is the place in the order.
+// each visits rows; i is the index in the order.
 func (c *cells) each(ctx context.Context, o order, visit func(i int, row []float64)) error {
 	u := c.cursor(o)
 	var p pace

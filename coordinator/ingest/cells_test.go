@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// drawCells draws a matrix in memory or in a file, with the values it holds.
+// drawCells draws a matrix in memory or in a file, and returns its values too.
 func drawCells(t *rapid.T) (*space, *cells, [][]float64) {
 	width, rows := rapid.IntRange(1, 700).Draw(t, "width"), rapid.IntRange(1, 200).Draw(t, "rows")
 	values, want := make([]float64, width*rows), make([][]float64, rows)
@@ -96,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, written(nil))
 }
 
-// Radix selection against sorting.
+// Radix selection gives the same medians as sorting.
 func TestMedians(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(rapid.OneOf(rapid.Float64Range(-3, 3), rapid.Float64(), rapid.SampledFrom([]float64{0, 1, 5e-324, math.NaN()})), 1, 60).Draw(t, "values")

@@ -8,9 +8,9 @@ import (
 	"tributary/shared/job"
 )
 
-// clean returns the rows to use, in file order. Rows without a label go
-// always, duplicates and rows with missing values as the spec says; missing
-// values are filled in later, because a fill is fitted on the training split.
+// clean returns the rows to use, in file order. It always drops rows without a label. It
+// drops duplicates and rows with missing values as the spec says. Missing values are
+// filled later, because a fill is fitted on the training split.
 func (w *work) clean(ctx context.Context, field string, t *table, c job.Clean) ([]int32, error) {
 	rows := make([]int32, 0, t.rows)
 	err := t.label.cells.each(ctx, all(t.rows), func(i int, label []float64) {

@@ -10,8 +10,8 @@ import (
 	"tributary/shared/job"
 )
 
-// tenths has a column c that is 0.1 in some rows and missing in others: a plain mean of
-// so many tenths is not 0.1.
+// tenths has a column c that is 0.1 in some rows and missing in others. A plain mean of
+// that many tenths is not 0.1.
 func tenths(rows int, label func(i int) string) sources {
 	var b strings.Builder
 	b.WriteString("a,c,y\n")
@@ -25,7 +25,7 @@ func tenths(rows int, label func(i int) string) sources {
 	return sources{"in": []byte(b.String())}
 }
 
-// The right values are scikit-learn's: SimpleImputer, then StandardScaler or
+// The expected values are those of scikit-learn: SimpleImputer, then StandardScaler or
 // MinMaxScaler, give a constant column scale 1 and feature 0.
 func TestAConstantColumnIsConstantAfterItsFill(t *testing.T) {
 	from := tenths(40, func(i int) string { return fmt.Sprint(3 * i) })
@@ -43,8 +43,8 @@ func TestAConstantColumnIsConstantAfterItsFill(t *testing.T) {
 	}
 }
 
-// Numbers that differ by a rounding, 0.1 + 0.2 beside 0.3, are a constant too, and that
-// is said.
+// Numbers that differ only by rounding, like 0.1 + 0.2 and 0.3, are also constant, and a
+// note says so.
 func TestAColumnThatVariesByRounding(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("a,y\n")
@@ -60,7 +60,7 @@ func TestAColumnThatVariesByRounding(t *testing.T) {
 	}
 }
 
-// What varies is scaled, however small or far from 0 it is.
+// A column that varies is scaled, however small or far from 0 its values are.
 func TestAColumnThatVariesIsScaled(t *testing.T) {
 	for _, values := range [][2]string{{"1e-20", "2e-20"}, {"1700000000", "1700000001"}, {"-1e-300", "1e-300"}, {"1000000.001", "1000000.002"}} {
 		spec := csvSpec()
@@ -76,7 +76,7 @@ func TestAColumnThatVariesIsScaled(t *testing.T) {
 	}
 }
 
-// A label is held to the same rule.
+// The same rule applies to a label.
 func TestALabelThatVariesByRounding(t *testing.T) {
 	_, err := run(t, csvSpec(), sources{"in": []byte("a,y\n1,0.3\n2,0.30000000000000004\n")})
 	require.ErrorIs(t, err, job.ErrInvalid)

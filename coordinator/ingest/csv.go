@@ -12,9 +12,8 @@ import (
 	"tributary/shared/job"
 )
 
-// readCSV reads a table from a CSV source. like is nil, or the table whose
-// columns, kinds and texts this one must share: columns may then come in any
-// order.
+// readCSV reads a table from a CSV source. If like is not nil, the result shares its
+// columns, kinds and texts, and the source's columns may be in any order.
 func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
 	if spec.Data.Label == "" {
 		return nil, fmt.Errorf("data.label: want the name of the label's column: %w", job.ErrInvalid)
@@ -50,7 +49,7 @@ func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table
 	return t, nil
 }
 
-// schema decides what the columns are, from a survey of the training source.
+// schema decides the columns of a table from a survey of the training source.
 func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []tally) (*table, error) {
 	drop, err := dropped(d, tallies)
 	if err != nil {
@@ -94,8 +93,8 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	return t, nil
 }
 
-// dropped is the columns that are left out. It refuses a label or a column to leave out
-// that is not there.
+// dropped returns the columns to omit. It refuses a label, or a column to omit, that does
+// not exist.
 func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{d.Label: true}
 	for _, name := range d.Drop {
@@ -115,8 +114,8 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	return drop, nil
 }
 
-// labelOf decides what the label column is. Classes are numbers, sorted as such, when
-// every one is written in the plain way; else they are texts, so that no two become one.
+// labelOf decides the kind of the label column. Classes are numbers, sorted by value, if
+// each is written in the plain form. Otherwise they are texts, so that no two become one.
 func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts+y.odd == 0}
 	switch {
@@ -139,7 +138,7 @@ func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 	return l, nil
 }
 
-// sayOdd says why classes that are numbers are texts.
+// sayOdd reports why classes that are numbers are read as texts.
 func (w *work) sayOdd(label, why string) {
 	w.say("label %q: its classes are taken as texts, each different one for itself, because of %s: as numbers, different texts could become one class", label, why)
 }
@@ -164,14 +163,14 @@ func headerList(tallies []tally) string {
 	return fmt.Sprintf("%q", names)
 }
 
-// empty is a table without rows that shares t's columns, kinds and texts.
+// empty returns a table without rows that shares t's columns, kinds and texts.
 func (t *table) empty() *table {
 	l := t.label
 	l.cells, l.class = nil, nil
 	return &table{columns: t.columns, label: l}
 }
 
-// fill reads the rows of a surveyed source.
+// fill reads the rows of a surveyed source into the table.
 func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, rows int) error {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {

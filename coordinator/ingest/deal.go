@@ -4,14 +4,14 @@ import (
 	"context"
 )
 
-// regionBytes of a dealt scratch are put in order in memory at a time.
+// regionBytes is the size of a region of a dealt scratch. One region at a time is put in
+// order in memory.
 const regionBytes = 16 << 20
 
-// deal returns cells whose row i is c's row order[i], for an order without
-// repetition of c's total rows. Cells in a file are never read at
-// random: one pass deals the rows to the regions of the new file that they
-// belong to, a second puts the rows of each region in order. It takes two
-// bytes of memory per row of c and a few times regionBytes.
+// deal returns cells whose row i is row rows[i] of c. rows has no repetition and c has
+// total rows. Cells in a file are never read at random: one pass writes the rows to their
+// regions of the new file, and a second pass puts the rows of each region in order. It
+// takes two bytes of memory per row of c and a few times regionBytes.
 func (s *space) deal(ctx context.Context, c *cells, rows []int32, total int) (*cells, error) {
 	size := c.size()
 	bytes := int64(len(rows)) * int64(size)
@@ -24,7 +24,7 @@ func (s *space) deal(ctx context.Context, c *cells, rows []int32, total int) (*c
 		to.memory = to.memory[:bytes]
 		return out, gather(ctx, c, to.memory, rows)
 	}
-	// At most 65,535 regions, so that a region's number has two bytes.
+	// At most 65,535 regions, so that a region's number fits into two bytes.
 	per := max(1, s.region()/size, len(rows)/(1<<16-2)+1)
 	if err := s.scatter(ctx, c, to, rows, total, per); err != nil {
 		return nil, err
@@ -32,12 +32,12 @@ func (s *space) deal(ctx context.Context, c *cells, rows []int32, total int) (*c
 	return out, s.arrange(ctx, to, rows, size, per)
 }
 
-// region is regionBytes, or less where less is kept in memory.
+// region returns regionBytes, or the size kept in memory if that is less.
 func (s *space) region() int { return int(min(regionBytes, max(s.keep, 1))) }
 
 // scatter writes each row into its region of per rows, in the order of c.
 func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32, total, per int) error {
-	region := make([]uint16, total) // of each row of c, from 1 on; 0 for none
+	region := make([]uint16, total) // region of each row of c, from 1 on; 0 for none
 	var p pace
 	for i, r := range rows {
 		if err := p.look(ctx, 1); err != nil {
@@ -83,7 +83,8 @@ func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32
 	return nil
 }
 
-// arrange puts the rows of each region in order. They came in ascending order.
+// arrange puts the rows of each region in order. Each region arrives in ascending order
+// of the rows' numbers.
 func (s *space) arrange(ctx context.Context, to *scratch, rows []int32, size, per int) error {
 	var came, ordered []byte
 	var a arranger
@@ -112,7 +113,7 @@ func (s *space) arrange(ctx context.Context, to *scratch, rows []int32, size, pe
 	return nil
 }
 
-// gather copies rows to memory, in order, and reads them in ascending order.
+// gather copies rows to memory in the order of rows, and reads them in ascending order.
 func gather(ctx context.Context, c *cells, dst []byte, rows []int32) error {
 	var a arranger
 	places := a.ascending(rows)
@@ -135,11 +136,11 @@ func gather(ctx context.Context, c *cells, dst []byte, rows []int32) error {
 	return nil
 }
 
-// arranger is the buffers of a radix sort.
+// arranger holds the buffers of a radix sort.
 type arranger struct{ places, other []int32 }
 
-// ascending returns the places of rows in the order of the rows' numbers, until the
-// call after. It takes time in proportion to them.
+// ascending returns the indices of rows, sorted by the rows' numbers. The result is valid
+// until the next call. The time is linear in the number of rows.
 func (a *arranger) ascending(rows []int32) []int32 {
 	if len(a.places) < len(rows) {
 		a.places, a.other = make([]int32, len(rows)), make([]int32, len(rows))

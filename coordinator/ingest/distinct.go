@@ -6,20 +6,20 @@ import (
 	"encoding/binary"
 )
 
-// fingerprint stands for a row: rows of one fingerprint are taken for equal, as
-// blobs of one digest are. It is half a SHA-256.
+// fingerprint identifies a row: rows with equal fingerprints count as equal, like blobs
+// with equal digests. It is half a SHA-256.
 type fingerprint [16]byte
 
-// fingerprintWidth is the values of eight bytes that a fingerprint takes.
+// fingerprintWidth is the size of a fingerprint, in values of eight bytes.
 const fingerprintWidth = 2
 
-// setBytes is what a fingerprint takes in a set, more or less.
+// setBytes is the approximate memory of a fingerprint in a set, in bytes.
 const setBytes = 32
 
-// distinct keeps the first of rows that are equal in every column and the label,
-// in place. Fingerprints that take more than about keepBytes in a set are dealt to
-// parts by their first bytes, so that equal ones are in one part and one part at a time
-// is in memory.
+// distinct keeps, in place, the first of the rows that are equal in every column and the
+// label. If the fingerprints need more than about keepBytes in a set, it splits them into
+// parts by their first bytes. Equal fingerprints are then in one part, and one part at a
+// time is in memory.
 func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, error) {
 	prints, err := w.fingerprints(ctx, t, rows)
 	if err != nil {
@@ -36,7 +36,7 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 			return nil, err
 		}
 	}
-	again := make([]uint64, len(rows)/64+1) // a bit for each row that was there before
+	again := make([]uint64, len(rows)/64+1) // one bit for each row that repeats an earlier one
 	seen := map[fingerprint]struct{}{}
 	u := prints.cursor(all(len(rows)))
 	i := 0
@@ -71,8 +71,8 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 	return kept, nil
 }
 
-// parts deals the n rows of fingerprints to parts by their first bytes: it returns
-// the rows part by part, in order within each, and where each part ends.
+// parts splits n rows of fingerprints into parts by their first bytes. It returns the
+// rows part by part, in order within each part, and the end of each part.
 func (c *cells) parts(ctx context.Context, n, parts int) (rows []int32, ends []int, err error) {
 	each := func(visit func(i, part int)) error {
 		u := c.cursor(all(n))
@@ -93,7 +93,7 @@ func (c *cells) parts(ctx context.Context, n, parts int) (rows []int32, ends []i
 	if err := each(func(_, part int) { sizes[part]++ }); err != nil {
 		return nil, nil, err
 	}
-	ends = make([]int, parts) // so far, while rows are dealt
+	ends = make([]int, parts) // the current ends while rows are assigned
 	for part := 1; part < parts; part++ {
 		ends[part] = ends[part-1] + sizes[part-1]
 	}
@@ -105,7 +105,7 @@ func (c *cells) parts(ctx context.Context, n, parts int) (rows []int32, ends []i
 	return rows, ends, err
 }
 
-// fingerprints writes down those of rows, in order.
+// fingerprints writes the fingerprints of rows, in order.
 func (w *work) fingerprints(ctx context.Context, t *table, rows []int32) (*cells, error) {
 	data, err := w.space.scratch(int64(len(rows)) * int64(len(fingerprint{})))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Whatever operation of the blob store fails, before or after it took effect, the
-// ingest says so, and the next one makes the same dataset.
+// If any operation of the blob store fails, before or after its effect, the ingest
+// reports it. The next ingest makes the same dataset.
 func TestIngestFailsAtEveryOperation(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString("a,b,y\n")

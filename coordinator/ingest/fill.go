@@ -9,7 +9,7 @@ import (
 	"tributary/shared/numeric"
 )
 
-// fitFills sets what replaces missing values; with "drop" nothing does.
+// fitFills sets the fills for missing values; the method "drop" sets none.
 func fitFills(m job.Missing, t *table, s *scan, counts []count, columns []dataset.Column) error {
 	if m.Method == "" || m.Method == "drop" {
 		return nil
@@ -43,7 +43,7 @@ func fitFills(m job.Missing, t *table, s *scan, counts []count, columns []datase
 	return nil
 }
 
-// numericFills returns the fill of a numeric column by its index.
+// numericFills returns a function from a numeric column's index to its fill.
 func numericFills(m job.Missing, s *scan, counts []count, columns []dataset.Column) (func(j int) float64, error) {
 	switch m.Method {
 	case "constant":
@@ -59,8 +59,8 @@ func numericFills(m job.Missing, s *scan, counts []count, columns []dataset.Colu
 	}
 }
 
-// moments are the columns' numbers of values, sums, sums of squared deviations and
-// ranges. Missing values are left out.
+// moments holds, per column, the number of values, the sum, the sum of squared deviations
+// and the range. It omits missing values.
 type moments struct {
 	n                       []int64
 	sum, squares, low, high []float64
@@ -88,9 +88,8 @@ func (m *moments) add(raw []float64) {
 	}
 }
 
-// mean turns the sums into means, which lie between the least and the greatest value:
-// the mean of equal values is that value, to the last bit. A sum that is too large
-// stays infinite.
+// mean converts the sums into means, limited to the range of the values. So the mean of
+// equal values is exactly that value. A sum that overflows stays infinite.
 func (m *moments) mean() {
 	for j := range m.sum {
 		if m.sum[j] /= float64(m.n[j]); !math.IsInf(m.sum[j], 0) {
@@ -99,7 +98,7 @@ func (m *moments) mean() {
 	}
 }
 
-// addSquares is the second pass, once sum holds the means.
+// addSquares is the second pass; sum must hold the means.
 func (m *moments) addSquares(raw []float64) {
 	for j, x := range raw {
 		d := x - m.sum[j]
@@ -117,7 +116,7 @@ func (m *moments) standard(j int) (shift, scale float64, constant bool) {
 	return m.sum[j], math.Sqrt(variance), false
 }
 
-// minmax returns a column's minimum and range, as standard does.
+// minmax returns a column's minimum and range, with the same rule for constant columns.
 func (m *moments) minmax(j int) (shift, scale float64, constant bool) {
 	if numeric.ConstantRange(m.low[j], m.high[j]) {
 		return m.low[j], 1, true

@@ -11,9 +11,9 @@ import (
 	"tributary/shared/job"
 )
 
-// fit takes the statistics of the training rows, in file order: first what
-// fills missing values, then, with those filled in, shift and scale. All sums
-// are in float64 and sequential.
+// fit computes the statistics of the training rows, in file order. It first computes the
+// fills for missing values, and then shift and scale of the filled values. All sums are
+// sequential and in float64.
 func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
 	d := &spec.Data
 	if c := d.Transform.Categorical; c != "" && c != "onehot" {
@@ -69,7 +69,7 @@ type scan struct {
 	cells *cells
 	rows  []int32
 
-	constant notes // columns that fitScales found to be constant but for rounding
+	constant notes // columns that fitScales found constant except for rounding
 }
 
 const thoseConstant = "vary by no more than rounding and are not scaled"
@@ -78,13 +78,13 @@ func (s *scan) each(visit func(raw []float64)) error {
 	return s.cells.each(s.ctx, these(s.rows), func(_ int, raw []float64) { visit(raw) })
 }
 
-// window visits the columns at lo and up to hi.
+// window returns a scan of the columns from lo up to hi.
 func (s *scan) window(lo, hi int) *scan {
 	return &scan{ctx: s.ctx, cells: s.cells.window(lo, hi), rows: s.rows}
 }
 
-// count is how often a column's values occur: how many are missing, and, of a
-// categorical column, each code's number.
+// count counts the values of a column: the missing ones and, for a categorical column,
+// each code.
 type count struct {
 	missing int
 	codes   []int
@@ -112,7 +112,7 @@ func (s *scan) count(columns []column) ([]count, error) {
 	})
 }
 
-// categories returns the texts that occur once missing values are filled, sorted.
+// categories returns the texts that occur after missing values are filled, sorted.
 func (c *count) categories(dict *dictionary, fill *string) []string {
 	texts := []string{}
 	for code, n := range c.codes {
@@ -127,7 +127,7 @@ func (c *count) categories(dict *dictionary, fill *string) []string {
 	return slices.Compact(texts)
 }
 
-// blank returns a text that would be another one of the sorted texts without the blanks
+// blank returns a text that equals another one of the sorted texts except for the blanks
 // around it.
 func blank(texts []string) (text string, ok bool) {
 	for _, text := range texts {
@@ -142,8 +142,8 @@ func blank(texts []string) (text string, ok bool) {
 	return "", false
 }
 
-// mostFrequent returns the text that occurs most, the first in order of
-// several; ok is false when none occurs.
+// mostFrequent returns the most frequent text, the first in order if several are equal.
+// ok is false if no text occurs.
 func (c *count) mostFrequent(dict *dictionary) (text string, ok bool) {
 	best := 0
 	for code, n := range c.codes {
@@ -201,7 +201,7 @@ func (s *scan) fitScales(field string, scale job.Scale, columns []dataset.Column
 	return nil
 }
 
-// filled fills in missing numbers, in place.
+// filled fills missing numbers, in place.
 func filled(raw []float64, columns []dataset.Column) []float64 {
 	for j, x := range raw {
 		if isMissing(x) && columns[j].Fill != nil {

@@ -39,8 +39,7 @@ func drawRows(t *rapid.T) []rawRow {
 	return rows
 }
 
-// members returns the ids of each split's rows, which are feature 0 as it is
-// when nothing is scaled.
+// members returns the ids of each split's rows; the id is feature 0, which is not scaled.
 func members(t require.TestingT, spec *job.Spec, from Opener) map[job.Split][]int {
 	plain := *spec
 	plain.Data.Transform = job.Transform{}
@@ -54,8 +53,8 @@ func members(t require.TestingT, spec *job.Spec, from Opener) map[job.Split][]in
 	return ids
 }
 
-// Whatever stands in rows outside the training split, the fitted preprocessing
-// and the training blocks stay the same.
+// Rows outside the training split do not change the fitted preprocessing or the training
+// blocks.
 func TestFittedOnTrainingRowsOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := drawRows(t)
@@ -174,7 +173,7 @@ func TestScales(t *testing.T) {
 	}
 }
 
-// A scale must not become 0 because squares are too small for a float.
+// A scale must not become 0 because squares underflow.
 func TestTinyDeviations(t *testing.T) {
 	spec := csvSpec()
 	spec.Data.Transform.Scale.Method = "standard"

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/job"
 )
 
-// made is a CSV source of so many rows that is made as it is read.
+// made is a CSV source of that many rows that is generated during the read.
 type made int
 
 func (m made) Open(context.Context, string) (io.ReadCloser, error) {
@@ -48,7 +48,7 @@ func (m *madeRows) Read(p []byte) (int, error) {
 
 func (m *madeRows) Close() error { return nil }
 
-// inUse is the bytes of the heap that are in use.
+// inUse returns the bytes of the heap that are in use.
 func inUse() float64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -56,10 +56,10 @@ func inUse() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// What an ingest holds grows by 4 bytes per row, for the order of the rows,
-// whatever a row's cells take: 24 B here. It is weighed when a part has been
-// written: all that is held for as long as the ingest takes is there then, and no
-// block is on its way, of which there is chance in how many are.
+// The memory of an ingest grows by 4 bytes per row, for the order of the rows, and not
+// with the cells of a row, here 24 B. The test measures after a part was written.
+// Everything that lives as long as the ingest exists then. No block is in flight, whose
+// number would be random.
 func TestMemoryPerRow(t *testing.T) {
 	const most = 4.5 // bytes per row
 	for name, change := range map[string]func(*job.Spec){
@@ -82,7 +82,7 @@ func TestMemoryPerRow(t *testing.T) {
 				require.NoError(t, err)
 				return bytes
 			}
-			held(1000) // what is allocated once only
+			held(1000) // allocations that happen only once
 			sizes := []int{50_000, 100_000, 200_000}
 			before := held(sizes[0])
 			for i, rows := range sizes[1:] {
@@ -95,8 +95,8 @@ func TestMemoryPerRow(t *testing.T) {
 	}
 }
 
-// A dataset is the same whether its table is in memory, in files, or cut into
-// regions of a few rows.
+// A dataset is the same if its table is in memory, in files, or split into regions of a
+// few rows.
 func TestSameBlocksFromFiles(t *testing.T) {
 	pixels, classes := images(500)
 	from := sources{"images": idxBytes(pixels, 500, 28, 28), "labels": idxBytes(classes, 500)}
@@ -127,8 +127,8 @@ func TestSameBlocksFromFiles(t *testing.T) {
 	}
 }
 
-// A scratch file that cannot be made is no fault of the data: the error says which
-// folder it is, and what to do, and passes.
+// A scratch file that cannot be created is not a fault of the data. The error names the
+// folder and a remedy, and is temporary.
 func TestNoFolderForScratch(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	file := filepath.Join(t.TempDir(), "file")
@@ -143,7 +143,7 @@ func TestNoFolderForScratch(t *testing.T) {
 	}
 }
 
-// A disk that is full, at whichever write, is job.ErrFull, and the error says where it is.
+// A full disk, at any write, is job.ErrFull, and the error names the place.
 func TestScratchOnAFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
 	require.NoError(t, err)

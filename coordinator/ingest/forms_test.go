@@ -14,14 +14,15 @@ import (
 	"tributary/shared/job"
 )
 
-// forms are cells that could be taken for several things.
+// forms are cells with more than one possible meaning.
 var forms = []string{
 	"7", "007", " 7 ", "7.0", "+7", "1e3", "1000", "1,000", "2,500,000.5", "999", "-0", "0.5", ".5", "true", "TRUE", "red", " red", "", " ", "NA", "NaN",
 	"9007199254740993", "9007199254740992", "12345678901234567890", "1e-7", "$5", "9.5%", "2024-01-31", "a\nb", `"`, "é", "1\u00a0000",
 }
 
-// Whatever a column's cells are, a model reads each as training did: from CSV, and from
-// JSON as a string, or, where the cell is JSON's own form of a number, as a number.
+// A model reads each cell as training did, for any cells of a column. The cell may come
+// from CSV, from JSON as a string or, if it has JSON's form of a number, from JSON as a
+// number.
 func TestAnyCellIsReadAsInTraining(t *testing.T) {
 	trained := 0
 	rapid.Check(t, func(t *rapid.T) {

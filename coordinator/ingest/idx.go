@@ -11,8 +11,8 @@ import (
 	"tributary/shared/job"
 )
 
-// readIDXFile reads a file of at most limit bytes and at most maxDims dimensions:
-// rows, and in each the product of all dimensions but the first.
+// readIDXFile reads a file of at most limit bytes and at most maxDims dimensions. The
+// first dimension is the rows; the width is the product of the other dimensions.
 func (s *space) readIDXFile(r io.Reader, limit int64, maxDims int) (rows int, c *cells, err error) {
 	rows, c, err = idxHead(r, limit, maxDims)
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *space) readIDXFile(r io.Reader, limit int64, maxDims int) (rows int, c 
 	return rows, c, c.readExactly(r, bytes)
 }
 
-// idxHead reads a header: cells without data.
+// idxHead reads a header and returns cells without data.
 func idxHead(r io.Reader, limit int64, maxDims int) (rows int, c *cells, err error) {
 	head, err := tabular.ReadIDXHeader(r, limit, maxDims)
 	if err != nil {
@@ -41,8 +41,8 @@ func idxHead(r io.Reader, limit int64, maxDims int) (rows int, c *cells, err err
 	return head.Rows, c, nil
 }
 
-// readExactly reads the n bytes a header announced and the end of the file, and
-// refuses NaN and infinities.
+// readExactly reads the n bytes that the header announced and then requires the end of
+// the file. It refuses NaN and infinities.
 func (c *cells) readExactly(r io.Reader, n int64) error {
 	buffer := make([]byte, min(n, 64<<10))
 	for at := int64(0); at < n; at += int64(len(buffer)) {
@@ -63,7 +63,7 @@ func (c *cells) readExactly(r io.Reader, n int64) error {
 	return c.data.done()
 }
 
-// finite refuses NaN and infinities among the floats that begin at a byte.
+// finite refuses NaN and infinities among the floats that start at offset at.
 func (c *cells) finite(raw []byte, at int64) error {
 	if c.kind != floats32 {
 		return nil

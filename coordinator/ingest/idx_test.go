@@ -26,7 +26,7 @@ func idxSpec() *job.Spec {
 	}}
 }
 
-// images makes n 28×28 images and their labels, as MNIST's files are.
+// images makes n 28×28 images and their labels in the format of MNIST's files.
 func images(n int) (x, y []byte) {
 	r := numeric.NewRand(1, numeric.ForSynthetic, 0, 0)
 	x, y = make([]byte, n*784), make([]byte, n)

@@ -1,14 +1,14 @@
-// Package ingest turns the data of a spec into a dataset: read, clean, split,
-// fit the preprocessing on the training split, transform, cut into blocks.
+// Package ingest converts the data of a spec into a dataset. It reads, cleans and splits
+// the data, fits the preprocessing on the training split, transforms the rows and cuts
+// them into blocks.
 //
-// It owns the reading of sources and everything that is decided once per
-// dataset. What a dataset is afterwards, and how raw rows are preprocessed
-// when a model predicts, is package dataset's. The coordinator calls it when
-// it prepares a job.
+// It owns the reading of sources and every decision that is made once per dataset. It
+// leaves the format of a dataset, and the preprocessing of raw rows for predictions, to
+// package dataset. The coordinator calls it when it prepares a job.
 //
-// Invariant: the manifest and every block's bytes are a pure function of the
-// spec and the sources' bytes, whatever the number of CPUs; and no statistic
-// is taken from a row outside the training split.
+// Invariant: the manifest and the bytes of every block are a pure function of the spec
+// and the sources' bytes, for any number of CPUs. No statistic uses a row outside the
+// training split.
 package ingest
 
 import (
@@ -28,10 +28,10 @@ import (
 type Ingest struct {
 	Sources  Opener
 	Store    blob.Store
-	MaxBytes int64        // of one source, unpacked, and of its table; 0 means 16 GiB
-	Memory   int64        // bytes of a table that are kept in memory; a larger one goes to a file; 0 means 16 MiB
-	Scratch  string       // folder of such files; "" means the system's for temporary files
-	Progress func(string) // told in sentences what was done; may be nil
+	MaxBytes int64        // limit for one source, unpacked, and for its table; 0 means 16 GiB
+	Memory   int64        // bytes of a table kept in memory; a larger table goes to a file; 0 means 16 MiB
+	Scratch  string       // folder of these files; "" means the system's folder for temporary files
+	Progress func(string) // receives sentences about the progress; may be nil
 }
 
 // Run ingests the spec's data with the default limits.
@@ -39,15 +39,15 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 	return (&Ingest{Sources: sources, Store: store, Progress: progress}).Run(ctx, spec)
 }
 
-// Run ingests the spec's data: when it returns, every block is in the store.
-// Faults of the data or of the spec wrap job.ErrInvalid; any other error is
-// the store's, the disk's or the network's and may pass.
+// Run ingests the spec's data. When it returns without an error, every block is in the
+// store. Faults of the data or of the spec wrap job.ErrInvalid. Any other error comes
+// from the store, the disk or the network and may be temporary.
 //
-// It takes at most 10 bytes of memory per row of the sources, for the order of the rows,
-// and beside that some multiples of Memory, the columns' names and different texts (of
-// which there are bounds), and the blocks on their way to the store. What was read is in scratch files, of 8 bytes for each number or text (of
-// an IDX source's, 1 or 4), and shuffled training rows are there twice. The files
-// are gone when Run returns.
+// Memory: at most 10 bytes per row of the sources for the order of the rows, and some
+// multiples of Memory. The columns' names, the different texts (both are bounded) and the
+// blocks in flight to the store add to that. Disk: scratch files hold the data that was
+// read, with 8 bytes for each number or text, or 1 or 4 for an IDX source. They hold
+// shuffled training rows twice. Run deletes the files before it returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
 	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
 	if w.space.keep <= 0 {
@@ -118,16 +118,16 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	return w.write(ctx, prep, classes, parts)
 }
 
-// part is a split: rows of a table, in the order in which they are stored.
+// part is a split: rows of a table in the order in which they are stored.
 type part struct {
 	split job.Split
 	table *table
-	rows  []int32 // as the source numbers them
-	cells order   // as the table's cells do
+	rows  []int32 // row numbers in the source
+	cells order   // row numbers in the table's cells
 }
 
-// shuffle puts a part in the seeded order in which it is stored, and its cells too
-// where they are in a file, so that they can be read from front to back.
+// shuffle puts a part into the seeded order in which it is stored. If its cells are in a
+// file, it also reorders them, so that they can be read from front to back.
 func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
 	if err := shuffle(ctx, numeric.NewRand(seed, numeric.ForIngest, 0, 0), p.rows); err != nil {
 		return p, err
@@ -164,9 +164,9 @@ func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes [
 	return m, nil
 }
 
-// room refuses a dataset of more bytes of blocks than four times those that a source may
-// have: an IDX file's bytes become floats, and a column of text a feature for each of
-// its texts.
+// room refuses a dataset whose blocks need more than four times the bytes that a source
+// may have. Blocks can be larger than the source: an IDX file's bytes become floats, and
+// a column of text becomes one feature per text.
 func (w *work) room(m *dataset.Manifest, parts []part) error {
 	rows := 0
 	for _, p := range parts {
@@ -180,7 +180,7 @@ func (w *work) room(m *dataset.Manifest, parts []part) error {
 	return nil
 }
 
-// read reads the sources; test is nil unless the spec gives one.
+// read reads the sources; test is nil unless the spec names a test source.
 func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, err error) {
 	d := &spec.Data
 	if d.Inline != nil {
@@ -205,7 +205,7 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, er
 	return train, test, err
 }
 
-// files are the sources of one table and the fields that name them.
+// files holds the sources of one table and the spec fields that name them.
 type files struct{ field, source, labelsField, labels string }
 
 func (in *Ingest) say(format string, args ...any) {

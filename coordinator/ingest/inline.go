@@ -51,7 +51,7 @@ func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 	return t, t.done()
 }
 
-// cells are the values of a matrix in memory.
+// cells returns the values of a matrix as cells.
 func (s *space) cells(values []float64, width int) (*cells, error) {
 	data, err := s.scratch(int64(len(values)) * int64(floats64))
 	if err != nil {
@@ -88,8 +88,8 @@ func array(field string, data json.RawMessage) ([]any, error) {
 	return rows, nil
 }
 
-// numbers makes a row-major matrix of an array of numbers, or of arrays of
-// numbers of one length.
+// numbers converts an array of numbers, or of arrays of numbers of equal length, into a
+// row-major matrix.
 func (w *work) numbers(field string, rows []any) (cells []float64, width int, err error) {
 	_, nested := rows[0].([]any)
 	inexact := 0
@@ -135,8 +135,8 @@ func (w *work) numbers(field string, rows []any) (cells []float64, width int, er
 	return cells, width, nil
 }
 
-// inlineClasses reads the classes of an array of numbers, strings or booleans, as those of a CSV
-// column are read.
+// inlineClasses reads the classes of an array of numbers, strings or booleans by the same
+// rules as a CSV column.
 func (w *work) inlineClasses(l *label, y []any) error {
 	texts, odd, words := make([]string, len(y)), -1, false
 	for i, v := range y {
@@ -173,7 +173,7 @@ func (w *work) inlineClasses(l *label, y []any) error {
 	return nil
 }
 
-// show writes a decoded JSON value for a message.
+// show formats a decoded JSON value for a message.
 func show(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {

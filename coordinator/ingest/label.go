@@ -12,31 +12,31 @@ import (
 	"tributary/shared/objective"
 )
 
-// label is what is to be learned: a class for each row, or numbers.
+// label is the target to learn: a class for each row, or numbers.
 type label struct {
 	name    string
 	classes bool
-	outputs int // columns of numbers; 1 for classes
+	outputs int // number of number columns; 1 for classes
 
-	// Classes: the number of each text, as cells have it.
+	// For classes: dict has the code of each text in cells.
 	dict    *dictionary
-	numeric bool    // every class is a number
-	class   []int32 // class index of each code, -1 for a class the dataset does not have
+	numeric bool    // each class is a number
+	class   []int32 // class index of each code, -1 for a class that the dataset does not have
 
-	cells *cells // [rows, outputs]: codes or numbers, NaN where missing
-	line  []byte // scratch of push
+	cells *cells // [rows, outputs]: codes or numbers, NaN if missing
+	line  []byte // buffer of write
 }
 
 func (l *label) targets() int { return l.outputs }
 
-// begin makes room for the labels of so many rows.
+// begin reserves the space for the labels of that many rows.
 func (l *label) begin(s *space, rows int) error {
 	data, err := s.scratch(int64(rows) * int64(l.outputs) * int64(floats64))
 	l.cells = &cells{kind: floats64, width: l.outputs, data: data}
 	return err
 }
 
-// push appends a label read as a number; NaN is a missing one.
+// push appends a label that was read as a number; NaN means missing.
 func (l *label) push(x float64) error {
 	if l.classes && !isMissing(x) {
 		return l.pushText(dataset.FormatNumber(x))
@@ -59,8 +59,9 @@ func (l *label) write(x float64) error {
 	return err
 }
 
-// arrange refuses a constant label and returns the classes of the rows, sorted
-// by number if all are numbers, else as text; nil for a label of numbers.
+// arrange refuses a constant label and returns the classes of the rows. The classes are
+// sorted by number if all are numbers, else as texts. It returns nil for a label of
+// numbers.
 func (l *label) arrange(ctx context.Context, rows []int32, loss job.Loss) ([]string, error) {
 	if !l.classes {
 		return nil, l.vary(ctx, rows)
@@ -98,7 +99,7 @@ func (l *label) arrange(ctx context.Context, rows []int32, loss job.Loss) ([]str
 	return classes, nil
 }
 
-// index maps codes to class indices.
+// index sets the class index of each code.
 func (l *label) index(classes []string) {
 	at := make(map[string]int32, len(classes))
 	for i, text := range classes {
@@ -114,8 +115,8 @@ func (l *label) index(classes []string) {
 	}
 }
 
-// vary refuses a label of numbers of which one is the same in every row, or but for
-// rounding.
+// vary refuses a label of numbers with an output that is the same in every row, or varies
+// by no more than rounding.
 func (l *label) vary(ctx context.Context, rows []int32) error {
 	m := newMoments(l.outputs)
 	if err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { m.add(y) }); err != nil {
@@ -149,8 +150,8 @@ func (l *label) complete(ctx context.Context, train []int32, classes []string) e
 	return nil
 }
 
-// follow takes the classes of the training source over to a given test source,
-// with which it shares the dictionary, and refuses any other class.
+// follow sets the classes of a separate test source to those of the training source,
+// whose dictionary it shares. It refuses any other class.
 func (l *label) follow(ctx context.Context, train *label, rows []int32) error {
 	if !l.classes {
 		return nil

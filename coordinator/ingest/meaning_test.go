@@ -18,7 +18,7 @@ func classSpec() *job.Spec {
 	return spec
 }
 
-// labels is a CSV file with so many rows of each label.
+// labels is a CSV file with that many rows of each label.
 func labels(each int, texts ...string) sources {
 	var b strings.Builder
 	b.WriteString("a,y\n")
@@ -54,7 +54,7 @@ func TestClassesKeepTheirTexts(t *testing.T) {
 	require.Contains(t, strings.Join(o.said, "\n"), `because of "007" in line 3: as numbers, different texts could become one class`)
 }
 
-// The same in a spec's own data, which comes through JSON.
+// The same holds for a spec's own data, which comes through JSON.
 func TestInlineClassesKeepTheirTexts(t *testing.T) {
 	for y, want := range map[string][]string{
 		`[9007199254740993, 9007199254740995, 3]`: {"3", "9007199254740993", "9007199254740995"},
@@ -72,7 +72,7 @@ func TestInlineClassesKeepTheirTexts(t *testing.T) {
 	require.Contains(t, o.said, "data.inline.x[1][0]: 9007199254740993 is read as 9007199254740992, since a 64-bit float does not hold all its digits (as text in a CSV column it keeps them)")
 }
 
-// A test source's label is what it would be in the training source.
+// A test source's label has the same meaning as in the training source.
 func TestATestSourcesLabelsAreNotMerged(t *testing.T) {
 	spec := classSpec()
 	spec.Data.Test = "test"
@@ -85,8 +85,8 @@ func TestATestSourcesLabelsAreNotMerged(t *testing.T) {
 	require.ErrorContains(t, err, `row 2: label "y": class "007" is not among the training source's`)
 }
 
-// Integers that would lose something as numbers are categories, and that is said;
-// measurements with leading zeros are numbers.
+// Integers that would lose information as numbers are categories, and a note says so.
+// Measurements with leading zeros are numbers.
 func TestIdentifiersAreText(t *testing.T) {
 	read := func(cells ...string) *outcome {
 		var b strings.Builder
@@ -112,7 +112,7 @@ func TestIdentifiersAreText(t *testing.T) {
 	require.Contains(t, o.said, `label "y" is read as numbers, in which "1700000000123456789" in line 2 loses a leading zero or digits that a 64-bit float does not hold`)
 }
 
-// Numbers in another form are never categories without a word.
+// Numbers in another form never become categories without a note.
 func TestCellsThatLookLikeNumbersAreNoted(t *testing.T) {
 	for _, text := range []string{"$1000", "1 000", "1.000,5", "9.5%", "2024-01-31", "31.01.2024", "12:30", "Jan 5, 2024", "(100)", "100 kg", "0x10", "1,00", "٣"} {
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n%q,1\n%q,2\n", text, text))})
@@ -124,7 +124,7 @@ func TestCellsThatLookLikeNumbersAreNoted(t *testing.T) {
 	}
 }
 
-// Texts are compared as they are, blanks included, and that is said where it matters.
+// Texts are compared with their blanks, and a note says so where it matters.
 func TestBlanksAroundTexts(t *testing.T) {
 	o := mustRun(t, classSpec(), sources{"in": []byte("a,y\nred,no\n red,yes\nblue ,no \n")})
 	require.Equal(t, []string{" red", "blue ", "red"}, o.Preprocessing.Columns[0].Categories)
@@ -133,7 +133,7 @@ func TestBlanksAroundTexts(t *testing.T) {
 	require.Contains(t, o.said, `label "y": "no " and "no" are two classes, though they differ in blanks alone`)
 }
 
-// What a test source has and the training rows have not is said.
+// A note reports categories that a test source has and the training rows do not have.
 func TestCategoriesOfTheTestRowsAlone(t *testing.T) {
 	spec := csvSpec()
 	spec.Data.Test = "test"
@@ -142,14 +142,14 @@ func TestCategoriesOfTheTestRowsAlone(t *testing.T) {
 	require.NotContains(t, strings.Join(o.said, "\n"), "train: column")
 }
 
-// Commas between thousands are read when every cell agrees, in training and in prediction.
+// Commas between thousands are read if every cell agrees, in training and in prediction.
 func TestThousands(t *testing.T) {
 	o := mustRun(t, csvSpec(), sources{"in": []byte("a,y\n\"1,000\",1\n999.5,2\n\"-12,345.25\",3\n")})
 	require.Equal(t, [][]float32{{1000}, {999.5}, {-12345.25}}, o.x[job.Train])
 	require.Contains(t, o.said, `column "a" is read as numbers with commas between thousands: "1,000" in line 2`)
 	require.Equal(t, map[string]int{key([]float32{1000}): 2, key([]float32{7}): 1}, applied(t, o, "a\n\"1,000\"\n1000\n7\n"))
 
-	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not separated, or not so
+	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not separated, or not in this way
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n\"1,000\",1\n%q,2\n", other))})
 		require.Equal(t, dataset.Categorical, o.Preprocessing.Columns[0].Kind, other)
 		require.Contains(t, strings.Join(o.said, "\n"), `column "a" is taken as text`, other)
@@ -164,7 +164,7 @@ func TestThousands(t *testing.T) {
 	require.ErrorContains(t, err, `line 3: column "a": text "2,000" in a numeric column`)
 }
 
-// applied counts the rows that the preprocessing makes of a CSV file when it predicts.
+// applied counts the rows that the preprocessing makes of a CSV file for a prediction.
 func applied(t *testing.T, o *outcome, text string) map[string]int {
 	t.Helper()
 	rows := map[string]int{}

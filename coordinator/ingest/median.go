@@ -6,12 +6,12 @@ import (
 	"tributary/shared/dataset"
 )
 
-// medianColumns are selected from in one go: 2 KiB for each.
+// medianColumns is the number of columns that one selection handles, with 2 KiB for each.
 const medianColumns = 8192
 
-// medians returns the medians of the numeric columns' values, NaN where there are
-// none; of an even number, the mean of the middle two. They are found by radix
-// selection: eight passes of the cells, medianColumns at a time.
+// medians returns the medians of the numeric columns' values, NaN for a column without
+// values. The median of an even number of values is the mean of the middle two. It uses
+// radix selection: eight passes over the cells for each medianColumns columns.
 func (s *scan) medians(counts []count, columns []dataset.Column) ([]float64, error) {
 	out := make([]float64, len(columns))
 	for lo := 0; lo < len(columns); lo += medianColumns {
@@ -45,16 +45,17 @@ func (s *scan) medians(counts []count, columns []dataset.Column) ([]float64, err
 	return out, nil
 }
 
-// middle finds the two middle values of a column, a byte of them in each pass.
+// middle finds the two middle values of a column, one byte of them in each pass.
 type middle struct {
 	wanted bool
-	one    bool      // both are the same, of an odd number
-	rank   [2]int    // of the middle values, among those that begin as they do
-	prefix [2]uint64 // what is known of them
+	one    bool      // both are the same value, because the number of values is odd
+	rank   [2]int    // of the middle values, among the values with the same prefix
+	prefix [2]uint64 // known leading bytes of the middle values
 	counts [2][256]uint32
 }
 
-// count counts a value by the byte at shift, if it begins as a middle one does.
+// count counts a value by its byte at shift, if the value has the prefix of a middle
+// value.
 func (m *middle) count(x float64, shift int) {
 	if !m.wanted {
 		return
@@ -67,7 +68,7 @@ func (m *middle) count(x float64, shift int) {
 	}
 }
 
-// narrow takes the byte that the rank falls on.
+// narrow extends the prefix by the byte that contains the rank.
 func (m *middle) narrow() {
 	if !m.wanted {
 		return
@@ -88,13 +89,13 @@ func (m *middle) mean() float64 {
 		return math.NaN()
 	}
 	a, b := unsorted(m.prefix[0]), unsorted(m.prefix[1])
-	if m.one || a == b { // halves of the least numbers are rounded
+	if m.one || a == b { // half of a subnormal number is rounded
 		return a
 	}
 	return float64(a/2) + float64(b/2) // the compiler multiplies by ½
 }
 
-// sortable returns bits that are ordered as numbers are, -0 before 0.
+// sortable returns bits with the same order as the numbers, -0 before 0.
 func sortable(x float64) uint64 {
 	b := math.Float64bits(x)
 	if b>>63 == 1 {
@@ -103,7 +104,7 @@ func sortable(x float64) uint64 {
 	return b | 1<<63
 }
 
-// unsorted is sortable's inverse.
+// unsorted is the inverse of sortable.
 func unsorted(k uint64) float64 {
 	if k>>63 == 1 {
 		return math.Float64frombits(k &^ (1 << 63))

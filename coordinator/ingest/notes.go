@@ -2,11 +2,11 @@ package ingest
 
 import "fmt"
 
-// maxNotes bounds the columns that are named one by one.
+// maxNotes is the maximum number of columns that are named one by one.
 const maxNotes = 10
 
-// notes are what a person should know about columns: the first maxNotes, and how
-// many more there are.
+// notes collects messages about columns for the user: the first maxNotes, and the number
+// of the others.
 type notes struct {
 	first []string
 	more  int
@@ -20,7 +20,7 @@ func (n *notes) add(format string, args ...any) {
 	n.first = append(n.first, fmt.Sprintf(format, args...))
 }
 
-// sayAll says the notes; those are what the columns that are not named are.
+// sayAll reports the notes; those describes the columns that are not named.
 func (in *Ingest) sayAll(n *notes, those string) {
 	for _, s := range n.first {
 		in.say("%s", s)

@@ -17,27 +17,27 @@ import (
 	"tributary/shared/job"
 )
 
-// Opener opens the sources a spec names. A source may be opened more than
-// once and must give the same bytes each time. What a person can correct
-// fails with job.ErrInvalid.
+// Opener opens the sources that a spec names. A source may be opened more than once and
+// must give the same bytes each time. A fault that a user can correct fails with
+// job.ErrInvalid.
 type Opener interface {
 	Open(ctx context.Context, source string) (io.ReadCloser, error)
 }
 
-// Roots opens paths and file:PATH below folders, and nats: sources and other jobs'
+// Roots opens paths and file:PATH below folders. It opens nats: sources and other jobs'
 // parameters through functions. The zero Roots opens nothing.
 type Roots struct {
-	// Folders are the data roots. A source is taken as a path from the working
-	// directory if that lies below a root, else as a path from each root in
-	// turn. Neither ".." nor a symbolic link leads out of a root.
+	// Folders are the data roots. A source is a path from the working directory if that
+	// lies below a root. Otherwise it is a path from each root in turn. Neither ".." nor
+	// a symbolic link leads out of a root.
 	Folders []string
-	// Anywhere opens every file the process may read, for specs of the person
+	// Anywhere allows every file that the process may read. It is for specs of the user
 	// who runs the process.
 	Anywhere bool
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
-	// Job opens job:<id> and checkpoint:<id>@<step>, the parameters of another job;
-	// nil refuses such sources.
+	// Job opens job:<id> and checkpoint:<id>@<step>, the parameters of another job; nil
+	// refuses such sources.
 	Job func(ctx context.Context, source string) (io.ReadCloser, error)
 }
 
@@ -149,10 +149,10 @@ func (c candidate) open() (io.ReadCloser, error) {
 	return nil, nearby(err, c.path, folder)
 }
 
-// mostFiles bounds the files of a folder that are looked at for a name.
+// mostFiles is the maximum number of files of a folder that nearby compares with a name.
 const mostFiles = 10_000
 
-// nearby adds to the error of a file that is not there the file of its folder with the nearest name.
+// nearby adds the most similar file name of the folder to the error of a missing file.
 func nearby(err error, path string, folder fs.FS) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -166,7 +166,7 @@ func nearby(err error, path string, folder fs.FS) error {
 	if !ok {
 		return err
 	}
-	entries, _ := list.ReadDir(mostFiles) // what could be read of it
+	entries, _ := list.ReadDir(mostFiles) // uses what could be read of it
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.Name()
@@ -177,7 +177,8 @@ func nearby(err error, path string, folder fs.FS) error {
 	return err
 }
 
-// regular opens a file once it is known to be one: a pipe would block.
+// regular opens a file after it has checked that it is a regular file, because a pipe
+// would block.
 func regular(stat func() (fs.FileInfo, error), open func() (*os.File, error)) (io.ReadCloser, error) {
 	info, err := stat()
 	if err != nil {
@@ -193,7 +194,7 @@ func regular(stat func() (fs.FileInfo, error), open func() (*os.File, error)) (i
 	return f, nil
 }
 
-// cause leaves out the operation and path, which the caller names.
+// cause removes the operation and the path from an error; the caller names them.
 func cause(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		return p.Err
@@ -201,8 +202,8 @@ func cause(err error) error {
 	return err
 }
 
-// with opens a source and hands its unpacked content to read. Errors name the
-// field and the source.
+// with opens a source and passes its unpacked content to read. Errors name the field and
+// the source.
 func (in *Ingest) with(ctx context.Context, field, source string, read func(*tabular.Source) error) error {
 	named := func(err error) error { return fmt.Errorf("%s %q: %w", field, access.Show(source), err) }
 	f, err := in.Sources.Open(ctx, source)
@@ -220,9 +221,9 @@ func (in *Ingest) with(ctx context.Context, field, source string, read func(*tab
 	return nil
 }
 
-// Allowed reports whether a source may be read, without reading it: with
-// job.ErrInvalid for a path that is not there or outside the data roots. A
-// nats: object and another job's parameters are looked for when they are opened.
+// Allowed reports whether a source may be read, without reading it. It fails with
+// job.ErrInvalid for a path that does not exist or is outside the data roots. It does not
+// check whether a nats: object or another job's parameters exist; Open does.
 func (r *Roots) Allowed(source string) error {
 	if strings.HasPrefix(source, "nats:") || ofJob(source) {
 		return nil

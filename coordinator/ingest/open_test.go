@@ -86,7 +86,7 @@ func TestObjectSource(t *testing.T) {
 	require.Equal(t, "sets|2024/a.csv", string(data))
 }
 
-// A misspelt file is found again, in the folder of a data root and anywhere.
+// The error of a misspelt file suggests the right name, below a data root and anywhere.
 func TestMisspeltFiles(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "sub"), 0o755))

@@ -8,17 +8,17 @@ import (
 	"tributary/shared/job"
 )
 
-// coarse is the spread of a column's features, as a part of their size, below which
-// rounding to 32-bit floats shows: fewer than 1,024 different ones fit in between.
+// coarse is the spread of a column's features, relative to their size, below which
+// rounding to 32-bit floats matters: fewer than 1,024 different floats lie in between.
 const coarse = 0x1p-13
 
 // extent is the range of a column's features before they are rounded to 32-bit floats.
 type extent struct {
 	low, high float64
-	rounded   bool // one of them is no 32-bit float
+	rounded   bool // at least one feature is not a 32-bit float
 }
 
-// extents are the columns' extents; those of columns of text are empty.
+// extents returns the extents of the columns, empty for columns of text.
 func (s *scan) extents(columns []dataset.Column) ([]extent, error) {
 	out := make([]extent, len(columns))
 	for j := range out {
@@ -37,18 +37,18 @@ func (s *scan) extents(columns []dataset.Column) ([]extent, error) {
 	})
 }
 
-// coarse reports whether rounding to 32-bit floats takes away much of what sets the
-// column's features apart.
+// coarse reports whether rounding to 32-bit floats loses much of the difference between
+// the column's features.
 func (e *extent) coarse() bool {
 	return e.rounded && e.low < e.high && e.high-e.low < float64(coarse*max(math.Abs(e.low), math.Abs(e.high)))
 }
 
-// scaled reports whether a method of scaling brings features near 0, where 32-bit floats
-// are dense.
+// scaled reports whether a scaling method moves features near 0, where 32-bit floats are
+// dense.
 func scaled(method string) bool { return method == "standard" || method == "minmax" }
 
-// noteCoarse notes the columns that lose precision as features. Only CSV and inline data
-// have numbers that do.
+// noteCoarse notes the columns that lose precision as features. Only numbers from CSV and
+// inline data can lose precision.
 func (w *work) noteCoarse(s *scan, method string, columns []dataset.Column) error {
 	if scaled(method) || s.cells.kind != floats64 {
 		return nil
@@ -68,8 +68,8 @@ func (w *work) noteCoarse(s *scan, method string, columns []dataset.Column) erro
 	return nil
 }
 
-// checkCoarse refuses a label of numbers that is constant as 32-bit floats, which targets
-// are, and notes one that loses precision.
+// checkCoarse refuses a label of numbers that is constant as 32-bit floats, the type of
+// targets. It notes a label that loses precision.
 func (w *work) checkCoarse(s *scan, l *label, c dataset.Column) error {
 	if s.cells.kind != floats64 {
 		return nil

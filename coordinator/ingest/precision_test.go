@@ -20,8 +20,8 @@ func steps(base, step float64) sources {
 	return sources{"in": []byte(b.String())}
 }
 
-// Seconds since 1970 that differ by less than two minutes are one feature unless they
-// are scaled.
+// Times in seconds since 1970 that differ by less than two minutes become one feature
+// unless they are scaled.
 func TestFeaturesThatRoundingMakesEqualAreNoted(t *testing.T) {
 	const lost = "that 32-bit floats hardly keep them apart"
 	for _, scale := range []job.Scale{{}, {Method: "divide", Divide: 1000}} {
@@ -42,8 +42,8 @@ func TestFeaturesThatRoundingMakesEqualAreNoted(t *testing.T) {
 	}
 }
 
-// A label is refused when its targets would be constant, and noted when they would be
-// nearly so. Scaled it keeps its digits, and predictions are in float64.
+// A label is refused if its targets would be constant, and noted if they would be nearly
+// constant. A scaled label keeps its digits, and predictions are in float64.
 func TestLabelsThatRoundingMakesEqual(t *testing.T) {
 	of := func(base int) sources {
 		var b strings.Builder

@@ -69,7 +69,7 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// viaPredict preprocesses every row of a file as a model does when it predicts.
+// viaPredict preprocesses every row of a file as a model does for a prediction.
 func viaPredict(t *testing.T, o *outcome, source string) map[string]int {
 	t.Helper()
 	f, err := local.Open(t.Context(), source)
@@ -86,7 +86,7 @@ func viaPredict(t *testing.T, o *outcome, source string) map[string]int {
 	return rows
 }
 
-// key is a row's bits.
+// key returns a row's bits.
 func key(x []float32) string { return string(wire.AppendFloats(nil, x)) }
 
 func (o *outcome) allRows() map[string]int {
@@ -99,8 +99,8 @@ func (o *outcome) allRows() map[string]int {
 	return rows
 }
 
-// What training saw and what prediction makes of the same file are the same
-// bits, for numbers, categories and filled values alike.
+// Training and prediction convert the same file to the same bits: numbers, categories and
+// filled values.
 func TestTrainingAndPredictionAgree(t *testing.T) {
 	for name, spec := range map[string]*job.Spec{"digits": digitsSpec(), "ames": amesSpec(), "credit": creditSpec()} {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +147,7 @@ func TestCredit(t *testing.T) {
 	require.Nil(t, o.Preprocessing.Columns[0].Fill)
 }
 
-// The manifest holds the digests of all blocks, so its digest is the whole
-// dataset's.
+// The manifest holds the digests of all blocks, so its digest covers the whole dataset.
 func TestSameBytesOnAnyNumberOfCPUs(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for name, spec := range map[string]*job.Spec{"digits": digitsSpec(), "ames": amesSpec(), "credit": creditSpec()} {
@@ -191,8 +190,8 @@ func TestSourcesAreClosed(t *testing.T) {
 	require.Equal(t, c.opened, c.closed)
 }
 
-// The bytes of every block, pinned: whatever changes them changes the
-// parameters of every job that was ever run.
+// The bytes of every block are pinned. A change of them changes the parameters of every
+// earlier job.
 func TestGoldenBlocks(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec *job.Spec

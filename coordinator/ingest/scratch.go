@@ -11,26 +11,26 @@ import (
 	"tributary/shared/job"
 )
 
-// keepBytes of a table stay in memory; what is larger goes to a file.
+// keepBytes is the part of a table that stays in memory; a larger table goes to a file.
 const keepBytes = 16 << 20
 
-// space makes the scratches of one ingest and takes them away again.
+// space creates the scratches of one ingest and removes them.
 type space struct {
-	folder string // of the files; "" is the system's for temporary files
-	keep   int64  // the bytes of a scratch that stay in memory
+	folder string // folder of the files; "" is the system's folder for temporary files
+	keep   int64  // maximum bytes of a scratch in memory
 	files  []*os.File
 }
 
-// scratch is bytes that are written once, from front to back, and then read
-// at any place, by several goroutines at a time.
+// scratch holds bytes that are written once, from front to back, and then read at any
+// offset. Any number of goroutines may read at the same time.
 type scratch struct {
-	memory []byte   // all of them, if there is no file
-	file   *os.File // has no name: it is gone when the process is
+	memory []byte   // all bytes, if there is no file
+	file   *os.File // has no name, so it vanishes with the process
 	space  *space
 	out    *bufio.Writer
 }
 
-// scratch makes one for so many bytes.
+// scratch creates a scratch for that many bytes.
 func (s *space) scratch(bytes int64) (*scratch, error) {
 	if bytes <= s.keep {
 		return &scratch{memory: make([]byte, 0, bytes)}, nil
@@ -46,9 +46,9 @@ func (s *space) scratch(bytes int64) (*scratch, error) {
 	return &scratch{file: f, space: s, out: bufio.NewWriterSize(f, 256<<10)}, nil
 }
 
-// refused says of a file that cannot be made or written which folder it is in and what
-// a person can do. It is never the job's fault, so it may pass: a full disk is
-// job.ErrFull, anything else of no class.
+// refused explains the error of a file that cannot be created or written: it names the
+// folder and a remedy. The error is never the job's fault and may be temporary. A full
+// disk is job.ErrFull; any other error has no class.
 func (s *space) refused(doing string, err error) error {
 	folder, remedy := s.folder, "see to it that the coordinator can write there, or set TMPDIR to another folder"
 	if folder == "" {
@@ -64,7 +64,7 @@ func (s *space) refused(doing string, err error) error {
 	return fmt.Errorf("%s a scratch file in the folder %q for temporary files (%s): %w", doing, folder, remedy, err)
 }
 
-// close frees what the files took.
+// close releases the files.
 func (s *space) close() error {
 	var errs []error
 	for _, f := range s.files {
@@ -73,7 +73,7 @@ func (s *space) close() error {
 	return errors.Join(errs...)
 }
 
-// Write appends. A full disk is job.ErrFull.
+// Write appends. It fails with job.ErrFull if the disk is full.
 func (s *scratch) Write(p []byte) (int, error) {
 	if s.file == nil {
 		s.memory = append(s.memory, p...)
@@ -93,14 +93,14 @@ func (s *scratch) done() error {
 	return err
 }
 
-// put writes at a place of a file that nobody has appended to.
+// put writes at an offset of a file to which nothing has been appended.
 func (s *scratch) put(p []byte, at int64) error {
 	_, err := s.file.WriteAt(p, at)
 	return s.written(err)
 }
 
-// view returns the n bytes at a place, in dst if they had to be read; the
-// caller does not change them.
+// view returns n bytes at an offset. It reads them into dst if they are in a file. The
+// caller must not change them.
 func (s *scratch) view(dst []byte, at int64, n int) ([]byte, error) {
 	if s.file == nil {
 		return s.memory[at : at+int64(n)], nil

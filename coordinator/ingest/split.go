@@ -13,11 +13,11 @@ import (
 	"tributary/shared/numeric"
 )
 
-// split parts the rows among the splits in use, each in file order: a seeded
-// permutation is cut into parts whose sizes are as near to the fractions as
-// can be. If stratified, the sizes are the same, and each class's rows are permuted and
-// cut by themselves, as stratify says. The splits take the place of rows, or four more
-// bytes per row if stratified.
+// split assigns the rows to the splits in use, each in file order. It cuts a seeded
+// permutation into parts whose sizes are as close to the fractions as possible. If
+// stratified, the sizes are the same, and it permutes and cuts each class's rows
+// separately, as stratify describes. The splits reuse the memory of rows, or need four
+// more bytes per row if stratified.
 func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job.Split][]int32, error) {
 	s := spec.Data.Split
 	fractions := [...]float64{s.Train, s.Validation, s.Test}
@@ -40,7 +40,7 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 			return nil, err
 		}
 	}
-	marks := make([]uint64, rows[len(rows)-1]/64+1) // they are in file order: this is the last
+	marks := make([]uint64, rows[len(rows)-1]/64+1) // rows are in file order, so this is the last one
 	for i, stratum := range strata {
 		if err := shuffle(ctx, numeric.NewRand(spec.Seed, numeric.ForSplit, uint64(i), 0), stratum); err != nil {
 			return nil, err
@@ -68,8 +68,8 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 	return splits, nil
 }
 
-// stratify returns a copy of rows, grouped by class, in class order, and how many of each
-// part go to each split.
+// stratify returns a copy of rows, grouped by class in class order. It also returns how
+// many rows of each class go to each split.
 func (l *label) stratify(ctx context.Context, spec *job.Spec, rows []int32, sizes [3]int) (strata [][]int32, cuts [][3]int, err error) {
 	if !l.classes {
 		return nil, nil, fmt.Errorf("data.split.stratify: want a loss on classes, not %s: %w", spec.Loss, job.ErrInvalid)
@@ -90,7 +90,7 @@ func (l *label) stratify(ctx context.Context, spec *job.Spec, rows []int32, size
 	return strata, cuts, err
 }
 
-// smallest names a few of the classes with the fewest rows.
+// smallest returns the names of a few classes with the fewest rows.
 func (l *label) smallest(strata [][]int32) string {
 	const shown = 5
 	order := make([]int, len(strata))
@@ -106,7 +106,7 @@ func (l *label) smallest(strata [][]int32) string {
 	return strings.Join(names, ", ")
 }
 
-// shuffle is r.Shuffle that ends with ctx.
+// shuffle is r.Shuffle with a check of ctx.
 func shuffle(ctx context.Context, r *numeric.Rand, rows []int32) error {
 	var p pace
 	for i := len(rows) - 1; i > 0; i-- {
@@ -119,8 +119,8 @@ func shuffle(ctx context.Context, r *numeric.Rand, rows []int32) error {
 	return nil
 }
 
-// inFileOrder sorts rows, of which none is there twice, by a bit for each row that
-// there can be. The bits are 0 before and after.
+// inFileOrder sorts rows, which have no repetition, with one bit for each possible row.
+// The bits are 0 before and after.
 func inFileOrder(ctx context.Context, rows []int32, marks []uint64) error {
 	var p pace
 	for _, r := range rows {
@@ -161,7 +161,7 @@ func checkFractions(fractions [3]float64, givenTest bool) error {
 	return nil
 }
 
-// strata returns a copy of rows, grouped by class, in class order.
+// strata returns a copy of rows, grouped by class in class order.
 func (l *label) strata(ctx context.Context, rows []int32) ([][]int32, error) {
 	sizes := make([]int, slices.Max(l.class)+1)
 	err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { sizes[l.class[int(y[0])]]++ })
@@ -179,8 +179,8 @@ func (l *label) strata(ctx context.Context, rows []int32) ([][]int32, error) {
 	return strata, err
 }
 
-// apportion parts n by the largest-remainder method; equal remainders go to
-// the earlier split.
+// apportion splits n by the largest-remainder method; of equal remainders the earlier
+// split gets the row.
 func apportion(n int, fractions [3]float64) [3]int {
 	var parts [3]int
 	var remainders [3]float64

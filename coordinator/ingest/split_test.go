@@ -41,11 +41,11 @@ func TestApportion(t *testing.T) {
 	})
 }
 
-// Every row goes to one split, each split keeps its share (of each class, if
-// stratified), and rows keep the file's order where they are not shuffled.
+// Every row goes to one split. Each split keeps its fraction (of each class, if
+// stratified). Rows keep the file's order if they are not shuffled.
 func TestSplitIsAPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(120, 240).Draw(t, "n") // so many that no split misses a class by chance
+		n := rapid.IntRange(120, 240).Draw(t, "n") // large enough that no split misses a class by chance
 		var b strings.Builder
 		b.WriteString("id,y\n")
 		for i := range n {

@@ -10,19 +10,19 @@ import (
 
 // stratify returns how many rows of each class go to each split. classes holds the rows
 // of each class, each at least 1. totals holds the rows of each split, as for a split
-// that is not stratified: their sum is that of classes, and totals[0], of the training
-// split, is at least len(classes).
+// that is not stratified. The sum of totals equals that of classes, and totals[0], for
+// the training split, is at least len(classes).
 //
-// The columns of the result sum to totals, its rows to classes, and each class has a
-// training row. Beside that each size is its class's quota, n·total/rows for a class of
-// n of the rows, rounded down or up, so that the squared differences from the quotas
-// are least in sum. A class too small for a whole training row has one nevertheless; the
-// quotas share out what is left then.
+// The columns of the result sum to totals, its rows sum to classes, and each class has a
+// training row. Each size is the class's quota, n·total/rows for a class of n of the
+// rows, rounded down or up. The rounding minimizes the sum of the squared differences
+// from the quotas. A class too small for a whole training row still gets one; the quotas
+// divide the rest.
 //
-// Each class is first rounded for itself by the largest-remainder method. While a split
-// has too many rows then, one row moves to a split with too few where that costs
-// least: the successive shortest paths of a minimum-cost flow (Ahuja, Magnanti, Orlin:
-// "Network Flows", 9.7). All of it is exact, in integers.
+// It first rounds each class separately by the largest-remainder method. While a split
+// has too many rows, it moves one row to a split with too few, where that costs least.
+// These are the successive shortest paths of a minimum-cost flow (Ahuja, Magnanti, Orlin:
+// "Network Flows", 9.7). All computation is exact, in integers.
 func stratify(ctx context.Context, classes []int, totals [3]int) ([][3]int, error) {
 	q := newQuotas(classes, totals)
 	s := &strata{shares: make([]quota, len(classes)), up: make([]uint8, len(classes))}
@@ -47,8 +47,8 @@ func stratify(ctx context.Context, classes []int, totals [3]int) ([][3]int, erro
 	return sizes, nil
 }
 
-// quotas are what the quotas of the classes follow from. Those of classes of up to small
-// rows are one training row, and of their other rows a share in the other splits.
+// quotas holds the values from which the quotas of the classes follow. A class of at most
+// small rows has one training row, and its other rows are divided over the other splits.
 type quotas struct {
 	train, large uint64 // training rows and rows of the classes that are not small
 	others       uint64 // rows outside the training split
@@ -56,8 +56,8 @@ type quotas struct {
 	small        int
 }
 
-// newQuotas finds the small classes: those whose share in the training rows that smaller
-// classes leave is below one row.
+// newQuotas finds the small classes. A class is small if its share of the training rows
+// that smaller classes leave is below one row.
 func newQuotas(classes []int, totals [3]int) quotas {
 	q := quotas{train: uint64(totals[0]), totals: totals, others: uint64(totals[1] + totals[2])}
 	for _, n := range classes {
@@ -74,8 +74,8 @@ func newQuotas(classes []int, totals [3]int) quotas {
 	return q
 }
 
-// quota is a class's share of each split: whole rows, and a rest in parts of
-// large·others. The rests sum to less than three rows.
+// quota is a class's share of each split: whole rows, and a rest in units of
+// 1/(large·others). The sum of the rests is less than three rows.
 type quota struct {
 	whole [3]int
 	rest  [3]int64
@@ -88,7 +88,7 @@ func (q *quotas) of(n int) (out quota) {
 		return out
 	}
 	rows := uint64(n)
-	left := rows * (q.large - q.train) // outside training, in parts of large
+	left := rows * (q.large - q.train) // outside the training split, in units of 1/large
 	if n <= q.small {
 		out.whole[0] = 1
 		left = (rows - 1) * q.large
@@ -104,18 +104,18 @@ func (q *quotas) of(n int) (out quota) {
 	return out
 }
 
-// strata are the sizes while they are found.
+// strata holds the sizes during the computation.
 type strata struct {
 	shares  []quota
-	up      []uint8 // of each class, a bit for each split for which its quota is rounded up
-	surplus [3]int  // rows that each split has over its total
+	up      []uint8 // of each class, one bit for each split whose quota is rounded up
+	surplus [3]int  // rows that each split has above its total
 	moves   [3][3]moves
 }
 
 func (s *strata) size(c, k int) int { return s.shares[c].whole[k] + int(s.up[c]>>k&1) }
 
-// round rounds the quotas of class c by their largest rests; of equal ones the earlier
-// split's goes up.
+// round rounds the quotas of class c by their largest rests; of equal rests the earlier
+// split's is rounded up.
 func (s *strata) round(c, n int) {
 	share := &s.shares[c]
 	order := []int{0, 1, 2}
@@ -154,9 +154,9 @@ func (s *strata) balance(ctx context.Context) error {
 	return nil
 }
 
-// cheapest returns the splits that a row passes from one with a surplus to one that
-// lacks rows, in one move or two, where that costs least; nil when no split has a
-// surplus. There always is a path: the quotas themselves meet the totals.
+// cheapest returns the cheapest path of splits for a row, in one or two moves, from a
+// split with a surplus to one that lacks rows. It returns nil if no split has a surplus.
+// A path always exists, because the quotas themselves meet the totals.
 func (s *strata) cheapest() (path []int) {
 	var least int64
 	try := func(splits ...int) {
@@ -183,14 +183,14 @@ func (s *strata) cheapest() (path []int) {
 	return path
 }
 
-// move moves a row where that costs least.
+// move makes the cheapest move of a row between two splits.
 func (s *strata) move(from, to int) {
 	c := heap.Pop(s.valid(from, to)).(move).class
 	s.up[c] ^= 1<<from | 1<<to
 	s.offer(c)
 }
 
-// valid returns the moves between two splits, the first of which can be made.
+// valid returns the moves between two splits; the first of them is possible.
 func (s *strata) valid(from, to int) *moves {
 	m := &s.moves[from][to]
 	for m.Len() > 0 && !s.movable((*m)[0].class, from, to) {
@@ -216,14 +216,14 @@ func (s *strata) offer(c int) {
 	}
 }
 
-// move is a class's row that may go from one split to another. The cost is half of what
-// the move adds to the squared differences.
+// move is a row of a class that may go from one split to another. The cost is half the
+// increase of the squared differences.
 type move struct {
 	cost  int64
 	class int
 }
 
-// moves is a heap by cost, and by class where costs are equal.
+// moves is a heap by cost, and by class if costs are equal.
 type moves []move
 
 func (m moves) Len() int { return len(m) }

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// sized is a CSV source of so many rows of each class.
+// sized is a CSV source of that many rows of each class.
 func sized(classes ...int) []byte {
 	var b strings.Builder
 	b.WriteString("id,y\n")
@@ -28,11 +28,11 @@ func sized(classes ...int) []byte {
 	return []byte(b.String())
 }
 
-// equal are classes of so many rows each.
+// equal returns classes of equal size.
 func equal(classes, rows int) []int { return slices.Repeat([]int{rows}, classes) }
 
-// The sizes are those of a split that is not stratified. scikit-learn splits the first
-// two in the same way with two stratified splits, one after the other.
+// The sizes equal those of a split that is not stratified. scikit-learn splits the first
+// two cases in the same way with two stratified splits, one after the other.
 func TestStratifiedSizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		classes []int
@@ -77,7 +77,7 @@ func TestTooManyClassesToStratify(t *testing.T) {
 	require.ErrorContains(t, err, "data.split.test: 0.1 of 4 rows are none: give it more")
 }
 
-// drawClasses are the rows of some classes and totals that they can be split to.
+// drawClasses draws the rows of some classes and totals into which they can be split.
 func drawClasses(t *rapid.T) (classes []int, totals [3]int) {
 	small := rapid.IntRange(1, 6)
 	classes = rapid.SliceOfN(rapid.OneOf(small, small, rapid.IntRange(1, 400)), 1, 24).Draw(t, "classes")
@@ -91,8 +91,8 @@ func drawClasses(t *rapid.T) (classes []int, totals [3]int) {
 	return classes, totals
 }
 
-// plain returns the quotas in the obvious way: classes that would have less than a
-// training row get one, until there are no more of them.
+// plain computes the quotas in the obvious way: it gives one row to each class that would
+// have less than one training row, until there are no more such classes.
 func plain(classes []int, totals [3]int) [][3]float64 {
 	one := make([]bool, len(classes))
 	for {
@@ -133,8 +133,8 @@ func off(sizes [][3]int, quotas [][3]float64) (sum float64) {
 	return sum
 }
 
-// Totals are exact, no row is lost or used twice, each class has a training row, and
-// each size is its quota rounded.
+// Totals are exact, no row is lost or used twice, each class has a training row, and each
+// size is its rounded quota.
 func TestStratifyKeepsTotalsAndQuotas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes, totals := drawClasses(t)
@@ -155,7 +155,7 @@ func TestStratifyKeepsTotalsAndQuotas(t *testing.T) {
 	})
 }
 
-// No other sizes of the same sums are nearer to the quotas.
+// No other sizes with the same sums are closer to the quotas.
 func TestStratifyIsNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes := rapid.SliceOfN(rapid.IntRange(1, 5), 1, 5).Draw(t, "classes")
@@ -196,8 +196,8 @@ func TestStratifyIsNearest(t *testing.T) {
 	})
 }
 
-// The largest table there can be does not overflow, and many classes take no more
-// than a sort.
+// The largest possible table does not overflow, and many classes take no longer than a
+// sort.
 func TestStratifyLarge(t *testing.T) {
 	rest := maxRows - 1000
 	sizes, err := stratify(t.Context(), []int{1, 999, rest}, apportion(maxRows, [3]float64{0.34, 0.33, 0.33}))

@@ -18,7 +18,7 @@ import (
 	"tributary/shared/job"
 )
 
-// sources are files in memory.
+// sources is a set of files in memory.
 type sources map[string][]byte
 
 func (s sources) Open(_ context.Context, source string) (io.ReadCloser, error) {
@@ -78,7 +78,7 @@ func mustRun(t require.TestingT, spec *job.Spec, from Opener) *outcome {
 	return o
 }
 
-// column returns a feature of every row of a split.
+// column returns one feature of every row of a split.
 func (o *outcome) column(s job.Split, j int) []float64 {
 	out := make([]float64, len(o.x[s]))
 	for i, x := range o.x[s] {
@@ -140,7 +140,7 @@ func stdOf(x []float64) float64 {
 	return math.Sqrt(sum / float64(len(x)))
 }
 
-// discard is a store that only digests.
+// discard is a store that only computes digests.
 type discard struct{ blob.Store }
 
 func (discard) Put(_ context.Context, data []byte) (job.Digest, error) {

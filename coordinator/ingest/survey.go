@@ -13,34 +13,36 @@ import (
 	"tributary/shared/job"
 )
 
-// A CSV source is read twice: a survey counts rows and tells columns of
-// numbers from columns of text, then the cells are filled in. So a table takes
-// no more memory than its numbers and codes.
+// A CSV source is read twice. A survey first counts rows and separates columns of numbers
+// from columns of text. Then the cells are read into the table. So a table needs memory
+// only for its numbers and codes.
 //
-// A column is numeric when every cell is a number or missing, with two exceptions. Integers
-// of which one is an identifier, as 007 or 1234567890123456789 are, are text. Cells that
-// all separate thousands by commas are numbers. A label of classes is text unless each
-// is a plain number, of which no two texts mean the same class but 1 and 1.0.
+// A column is numeric if every cell is a number or missing, with these exceptions.
+// Integers are text if at least one is an identifier, like 007 or 1234567890123456789.
+// Cells with commas between the thousands are numbers if all cells agree. A label of
+// classes is text unless each class is a plain number; then no two texts mean the same
+// class, except 1 and 1.0.
 
-// A column in which at least mostlyNumbers of the cells are numbers, in at
-// least manyRows rows, is taken for numeric, and its text for a mistake.
+// A column with at least manyRows rows is numeric if at least mostlyNumbers of its cells
+// are numbers. Its texts then count as mistakes.
 const (
 	mostlyNumbers = 0.99
 	manyRows      = 20
 )
 
-// tally is what a survey found in a column.
+// tally is the result of a survey for one column.
 type tally struct {
 	name                       string
 	numbers, texts, nonFinites int
 	text, nonFinite            sighting // the first of each
 
-	// Of the numbers: those that are integers, up to the first that is none, those that would lose something as
-	// numbers, and those that an author who separates thousands would have separated.
+	// Of the numbers: the integers before the first non-integer, those that would lose
+	// information as numbers, and those that an author who separates thousands would have
+	// separated.
 	integers, identifiers, ungrouped int
 	identifier                       sighting
 	// Of the texts: those that are numbers with thousands separated by commas, and those
-	// of which most letters and digits are digits.
+	// in which most letters and digits are digits.
 	grouped, digits int
 
 	label bool     // the column is the label's
@@ -48,13 +50,13 @@ type tally struct {
 	oddly sighting // the first of them
 }
 
-// sighting is a cell's text and line; the text is quoted.
+// sighting is the text, quoted, and the line of a cell.
 type sighting struct {
 	line int
 	text string
 }
 
-// see counts a cell, and keeps the first.
+// see counts a cell and keeps the first one.
 func (s *sighting) see(count *int, cell string, line func() int) {
 	if *count++; *count == 1 {
 		*s = sighting{line(), fmt.Sprintf("%.80q", cell)}
@@ -86,7 +88,7 @@ func (t *tally) addNumber(cell string, x float64, line func() int) {
 	if math.Abs(x) >= 1000 {
 		t.ungrouped++
 	}
-	if t.integers == t.numbers-1 && dataset.IsInteger(cell) { // else it is no column of integers
+	if t.integers == t.numbers-1 && dataset.IsInteger(cell) { // otherwise the column is not a column of integers
 		t.integers++
 		if dataset.IsIdentifier(cell) {
 			t.identifier.see(&t.identifiers, cell, line)
@@ -98,7 +100,7 @@ func (t *tally) addNumber(cell string, x float64, line func() int) {
 }
 
 // mostlyDigits reports whether at least half of a text's letters and digits are digits,
-// as of an amount, a date, a time or a number with a unit.
+// as in an amount, a date, a time or a number with a unit.
 func mostlyDigits(cell string) bool {
 	digits, letters := 0, 0
 	for _, r := range cell {
@@ -112,8 +114,8 @@ func mostlyDigits(cell string) bool {
 	return digits > 0 && digits >= letters
 }
 
-// column decides what the column is, or what is wrong with it. Integers are text, as
-// identifiers are, when one of them would lose something as a number.
+// column decides the kind of the column, or returns what is wrong with it. Integers are
+// text, like identifiers, if at least one would lose information as a number.
 func (t *tally) column() (column, error) {
 	total := t.numbers + t.texts + t.nonFinites
 	c := column{name: t.name, kind: dataset.Categorical}
@@ -134,7 +136,7 @@ func (t *tally) column() (column, error) {
 	return c, nil
 }
 
-// surprises notes a column that a person may take for another kind.
+// surprises notes a column that a user may expect to be of another kind.
 func (t *tally) surprises(c column, asText, thousands *notes) {
 	switch {
 	case c.thousands:
@@ -151,7 +153,7 @@ func (t *tally) surprises(c column, asText, thousands *notes) {
 	}
 }
 
-// asIdentifier says why an integer is text.
+// asIdentifier is the reason why an integer is text.
 const asIdentifier = "as a number it would lose a leading zero, or digits that a 64-bit float does not hold"
 
 func notFinite(column string, s sighting) error {
@@ -164,7 +166,8 @@ func textInNumbers(column string, s sighting) error {
 		s.line, column, s.text, job.ErrInvalid)
 }
 
-// survey reads a CSV source once and tallies its columns, in the header's order.
+// survey reads a CSV source once and returns the tallies of its columns, in the header's
+// order.
 func survey(ctx context.Context, content *tabular.Source, label string) (rows int, tallies []tally, err error) {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/job"
 )
 
-// table is a source that was read: raw cells before cleaning, and the label.
+// table is a source in memory or on disk: raw cells before cleaning, and the label.
 type table struct {
 	rows    int
 	columns []column
@@ -22,7 +22,7 @@ type table struct {
 type column struct {
 	name string
 	kind dataset.ColumnKind
-	dict *dictionary // categorical: its cells are codes of this
+	dict *dictionary // categorical: the cells are codes of this dictionary
 
 	thousands bool // numeric: commas may separate the thousands of its cells
 }
@@ -32,17 +32,17 @@ var missing = math.NaN()
 
 func isMissing(x float64) bool { return math.IsNaN(x) }
 
-// dictionary numbers the texts of a column in the order in which they come.
+// dictionary numbers the texts of a column in the order of their first occurrence.
 type dictionary struct {
 	codes map[string]int32
 	texts []string
 	room  *textRoom
 }
 
-// textRoom is the bytes that the different texts of a dataset may still take in memory.
+// textRoom is the number of bytes that further texts of a dataset may take in memory.
 type textRoom struct{ left int }
 
-// Each different text takes its bytes and textCost in memory; all of a dataset's take
+// Each different text takes its bytes and textCost in memory. All texts of a dataset take
 // at most maxTexts.
 const (
 	maxTexts = 256 << 20
@@ -53,7 +53,7 @@ func newDictionary(room *textRoom) *dictionary {
 	return &dictionary{codes: map[string]int32{}, room: room}
 }
 
-// code returns the text's number. The text is copied when it is new.
+// code returns the text's number. It copies a new text.
 func (d *dictionary) code(text string) (int32, error) {
 	if c, ok := d.codes[text]; ok {
 		return c, nil
@@ -86,11 +86,10 @@ func numbered(n int) []column {
 	return cs
 }
 
-// maxRows bounds a table: the order of its rows is kept in memory, in up to 10 bytes
-// for each.
+// maxRows bounds the rows of a table, whose order takes up to 10 bytes of memory per row.
 const maxRows = 1 << 27
 
-// fits refuses a table whose cells would take more than limit bytes of memory or file.
+// fits refuses a table whose cells need more than limit bytes of memory or file.
 func fits(rows, columns, cellBytes int, limit int64) error {
 	if rows > maxRows {
 		return fmt.Errorf("%d rows: at most %d: %w", rows, maxRows, job.ErrInvalid)

@@ -10,18 +10,18 @@ import (
 	"tributary/shared/registry"
 )
 
-// Sized is a source that knows how many bytes it has before it is read.
+// Sized is a source that knows its size in bytes before it is read.
 type Sized interface{ Size() int64 }
 
-// loading is held by who has a file of initial weights in memory: there is one at a
-// time in a process, however many jobs are prepared.
+// loading is held while a file of initial weights is in memory. A process holds one file
+// at a time, for any number of jobs in preparation.
 var loading = make(chan struct{}, 1)
 
-// Weights reads the initial weights that a spec's model.init.from names, and hands their
-// bytes to use, which does not keep them. They are a file that has the given tensors and
-// nothing else, all finite; any other fails with job.ErrInvalid. A file that is too
-// large is refused before it is read, by its size, or, where the source does not tell
-// it, by its header. It is in memory once, and one in a process at a time.
+// Weights reads the initial weights that a spec's model.init.from names and passes their
+// bytes to use, which must not keep them. The file must have exactly the given tensors,
+// all finite; otherwise Weights fails with job.ErrInvalid. It refuses a file that is too
+// large before it reads it: by its size or, if the source does not know its size, by its
+// header. The file is in memory once, and one file at a time in a process.
 func Weights(ctx context.Context, sources Opener, from string, tensors []model.Tensor, use func(data []byte) error) error {
 	select {
 	case loading <- struct{}{}:
@@ -50,7 +50,7 @@ func readWeights(ctx context.Context, sources Opener, from string, tensors []mod
 	return registry.ReadFile(&watched{ctx, r}, tensors)
 }
 
-// sizeOf is the bytes of a source, where it tells them.
+// sizeOf returns the size of a source in bytes, if the source knows it.
 func sizeOf(r io.Reader) (size int64, known bool) {
 	switch r := r.(type) {
 	case Sized:
@@ -65,7 +65,7 @@ func sizeOf(r io.Reader) (size int64, known bool) {
 	return 0, false
 }
 
-// watched is a reader that ends with ctx.
+// watched is a reader that fails when ctx ends.
 type watched struct {
 	ctx context.Context //nolint:containedctx // lives as long as one reading
 	in  io.Reader

@@ -40,8 +40,8 @@ func (unread) Close() error { return nil }
 
 func none([]byte) error { return nil }
 
-// A file that is too large is refused by its size alone, of a file as of a source that
-// tells it.
+// A file that is too large is refused by its size alone, both for a file and for a source
+// that knows its size.
 func TestWeightsTooLargeAreNotRead(t *testing.T) {
 	const want = `model.init.from: "x": safetensors: the file has 1600000000 bytes; the model's 4 parameters take 16`
 	err := Weights(t.Context(), opener(func() (io.ReadCloser, error) { return unread{t, 1_600_000_000}, nil }), "x", oneTensor, none)
@@ -51,15 +51,15 @@ func TestWeightsTooLargeAreNotRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "big")
 	f, err := os.Create(path)
 	require.NoError(t, err)
-	require.NoError(t, f.Truncate(1_600_000_000)) // without a block of its own
+	require.NoError(t, f.Truncate(1_600_000_000)) // a sparse file
 	require.NoError(t, f.Close())
 	err = Weights(t.Context(), local, path, oneTensor, none)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "the file has 1600000000 bytes")
 }
 
-// One file of weights is in memory at a time; who waits for its turn leaves with its
-// context.
+// One file of weights is in memory at a time. A caller that waits for its turn returns
+// when its context ends.
 func TestWeightsOneAtATime(t *testing.T) {
 	data, err := registry.EncodeWeights(oneTensor, model.Weights{Trained: []float32{1, 2, 3, 4}})
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestWeightsOneAtATime(t *testing.T) {
 	require.NoError(t, Weights(t.Context(), from, "w", oneTensor, none))
 }
 
-// Reading weights ends with its context, wherever it is.
+// A read of weights ends with its context, at any point.
 func TestWeightsAreCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	data, err := registry.EncodeWeights(oneTensor, model.Weights{Trained: []float32{1, 2, 3, 4}})
@@ -103,7 +103,7 @@ func TestWeightsAreCancelled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// cutting gives a byte at a time and cancels after some.
+// cutting gives one byte at a time and cancels after some bytes.
 type cutting struct {
 	in     io.Reader
 	left   int

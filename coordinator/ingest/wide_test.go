@@ -21,7 +21,7 @@ import (
 	"tributary/shared/numeric"
 )
 
-// wide is a CSV of so many columns beside the label.
+// wide is a CSV of that many columns beside the label.
 func wide(columns, rows int, cell func(row, column int) string) []byte {
 	var b bytes.Buffer
 	for j := range columns {
@@ -38,7 +38,7 @@ func wide(columns, rows int, cell func(row, column int) string) []byte {
 	return b.Bytes()
 }
 
-// cpu is the time that the process has computed, which waiting does not add to.
+// cpu returns the CPU time of the process, which excludes waiting.
 func cpu(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
@@ -46,8 +46,8 @@ func cpu(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// Work grows with the columns, not with their square: these take about a second
-// each, and took minutes when columns were looked for one among all.
+// The work grows linearly with the columns. These tables take about a second each; with a
+// linear search for each column they took minutes.
 func TestWideTables(t *testing.T) {
 	const columns, most = 150_000, 25 * time.Second
 	number := func(i, _ int) string { return strconv.Itoa(i) }
@@ -81,8 +81,7 @@ func TestWideTables(t *testing.T) {
 	}
 }
 
-// Columns beyond those whose medians are found in one go are read from a file by
-// themselves, to the same medians.
+// Columns beyond medianColumns are read from a file separately and give the same medians.
 func TestMediansOfManyColumns(t *testing.T) {
 	const columns, rows = medianColumns + 1000, 4
 	spec := csvSpec()
@@ -109,7 +108,7 @@ func TestMediansOfManyColumns(t *testing.T) {
 	}
 }
 
-// Duplicates that are found part by part are those that are found in one go.
+// Duplicates found part by part are the same as those found at once.
 func TestDistinctInParts(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString("a,y\n")
@@ -128,7 +127,7 @@ func TestDistinctInParts(t *testing.T) {
 	require.Less(t, want.Rows(job.Train), 10_001)
 }
 
-// What is sorted in linear time is in the order that sorting makes.
+// The linear-time sorts give the same order as sorting.
 func TestLinearOrders(t *testing.T) {
 	var a arranger
 	rapid.Check(t, func(t *rapid.T) {
@@ -150,12 +149,12 @@ func TestLinearOrders(t *testing.T) {
 	})
 }
 
-// looks is a context that ends at its k-th look.
+// looks is a context that ends at its k-th check.
 type looks struct {
 	context.Context //nolint:containedctx // it is a context itself
 	cancel          context.CancelFunc
 	left            int
-	after           int // looks after the end
+	after           int // checks after the end
 }
 
 func (l *looks) Err() error {
@@ -168,8 +167,8 @@ func (l *looks) Err() error {
 	return l.Context.Err()
 }
 
-// Whichever loop an ingest is in when it is cancelled, it ends at the next look at the
-// context, and leaves no file.
+// If an ingest is cancelled in any loop, it ends at the next check of the context and
+// leaves no file.
 func TestCancelledAtEveryLook(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString("a,b,c,y\n")
@@ -205,7 +204,7 @@ func TestCancelledAtEveryLook(t *testing.T) {
 				entries, failed := os.ReadDir(folder)
 				require.NoError(t, failed)
 				require.Empty(t, entries)
-				if l.left > 0 { // it was through before
+				if l.left > 0 { // the ingest had finished before
 					require.NoError(t, err)
 					break
 				}
@@ -218,7 +217,7 @@ func TestCancelledAtEveryLook(t *testing.T) {
 	}
 }
 
-// A row of many cells does not put the next look at the context off.
+// A row of many cells does not delay the next check of the context.
 func TestLooksGoByCells(t *testing.T) {
 	const rows, width = 1000, 1000
 	s := &space{keep: 8 * rows * width}
@@ -276,7 +275,7 @@ func TestLimitsOfTables(t *testing.T) {
 	require.ErrorContains(t, err, "134217729 rows: at most 134217728")
 }
 
-// Many columns that look like numbers, and are not, are not named one by one.
+// Many columns that look like numbers but are not are not named one by one.
 func TestNotesAreBounded(t *testing.T) {
 	o := mustRun(t, csvSpec(), sources{"in": wide(50, 4, func(i, _ int) string {
 		return []string{"1", "2", "3", "x"}[i]
