@@ -129,7 +129,6 @@ func (w *world) fails(s *run.Service, worker string, delivery int, cause string)
 	s.Failed(notice.Failure{Ref: ref, Task: task, Worker: worker, Error: cause})
 }
 
-// away is a ledger whose state cannot be read while it is away.
 // away is a ledger that cannot be read or written while it is away.
 type away struct {
 	ledger.Ledger
