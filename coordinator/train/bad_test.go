@@ -29,7 +29,7 @@ batch: 4
 epochs: 2
 `
 
-// change is one of a spec: the place that reads old reads with instead.
+// change is a change of a spec: it replaces old by with.
 type change struct{ old, with string }
 
 var (
@@ -40,11 +40,11 @@ var (
 	idx      = change{"in.csv, label: y", "x.idx, labels: DIR/y.idx"}
 )
 
-// good is four rows that train.
+// good is four rows that can be trained on.
 const good = "a,y\n1,2\n2,3\n3,4\n4,5\n"
 
-// Everything that is wrong with a spec or its data ends the command with a
-// sentence that names the place, what stands there and what is wanted.
+// Each fault of a spec or its data ends the command with a sentence. The sentence names
+// the place, the value and what is allowed.
 func TestBadInput(t *testing.T) {
 	split := change{"label: y}", "label: y, split: {train: 0.5, test: 0.5}}"}
 	for name, c := range map[string]struct {
@@ -111,7 +111,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// refused trains a job that must fail, soon and for good.
+// refused trains a job that must fail soon and finally.
 func refused(t *testing.T, text string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, fmt.Errorf("hangs: %w", context.DeadlineExceeded))
@@ -136,13 +136,14 @@ func TestSpecFileThatIsTooLong(t *testing.T) {
 	require.ErrorContains(t, refused(t, string(text)), "1048576")
 }
 
-// A loss that is no number any more ends the job with the step and the cause.
+// A loss that is not a finite number ends the job with the step and the cause.
 func TestDivergedTrainingFails(t *testing.T) {
 	rate := change{"adam: {learning_rate: 0.003}", "sgd: {learning_rate: 1e6}"}
 	err := refused(t, replaced(t, worked(t, "digits.yaml"), rate.old, rate.with))
 	require.Regexp(t, `step \d+ of \d+: the loss is (NaN|[+-]Inf): training has diverged; a lower learning rate`, err.Error())
 
-	// The step is the one whose loss metrics.jsonl would have: a job that ends before it has only finite losses.
+	// The step is the one whose loss metrics.jsonl would have; a job that ends before it
+	// has only finite losses.
 	diverging := func(steps int) string {
 		return fmt.Sprintf(`{"name":"line","data":{"inline":{"x":[1,2,3,4,5],"y":[1,2,3,4,5]}},"model":{"layers":[{"dense":{"units":1}}]},
 			"loss":"mse","optimizer":{"sgd":{"learning_rate":100000}},"batch":5,"steps":%d}`, steps)
@@ -154,7 +155,7 @@ func TestDivergedTrainingFails(t *testing.T) {
 	require.Regexp(t, `\{"step":6,"loss":\d`, string(lines))
 	require.NotContains(t, string(lines), "null")
 
-	// Parameters that overflow in the very last step leave no loss to tell.
+	// Parameters that overflow in the last step leave no loss to report.
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"in.csv": "a,y\n1e18,2\n2e18,3\n"})
 	text := replaced(t, small, "learning_rate: 0.1", "learning_rate: 1e6")
@@ -162,7 +163,7 @@ func TestDivergedTrainingFails(t *testing.T) {
 	require.ErrorContains(t, refused(t, strings.ReplaceAll(text, "DIR", dir)), "the final parameters are not finite: training has diverged")
 }
 
-// 22 rows in batches of 8, of as many micro-batches: the last batch has 6 rows,
+// There are 22 rows in batches of 8 rows with 8 micro-batches. The last batch has 6 rows,
 // so two of its micro-batches are empty.
 func TestShortLastBatch(t *testing.T) {
 	dir := t.TempDir()
@@ -185,7 +186,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// repeated is n rows of numbers.
+// repeated returns n rows of numbers.
 func repeated(n int) string {
 	var b strings.Builder
 	b.WriteString("a,y\n")
@@ -195,7 +196,7 @@ func repeated(n int) string {
 	return b.String()
 }
 
-// pack is content as gzip, without its last bytes.
+// pack returns content as gzip, without its last bytes.
 func pack(t *testing.T, content string, without int) string {
 	t.Helper()
 	var b bytes.Buffer

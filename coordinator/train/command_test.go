@@ -20,8 +20,8 @@ import (
 	"tributary/shared/spec"
 )
 
-// train runs the command on embedded servers and returns what it prints and
-// the folder it leaves.
+// train runs the command on embedded servers. It returns the printed outcome and the
+// model's folder.
 func train(t *testing.T, text string, workers int) (*job.Outcome, string, error) {
 	t.Helper()
 	c := &Command{Workers: workers, Out: filepath.Join(t.TempDir(), "model")}
@@ -30,14 +30,14 @@ func train(t *testing.T, text string, workers int) (*job.Outcome, string, error)
 	return o, c.Out, err
 }
 
-// begin is Command.Run without a terminal.
+// begin runs Command.Run without a terminal.
 func begin(soft, hard context.Context, c *Command, text string, lines io.Writer) (*job.Outcome, error) {
 	display := progress.New(lines, false)
 	defer display.Done()
-	return c.train(lifecycle.Contexts{Soft: soft, Hard: hard}, []byte(text), display, zerolog.Nop()) //nolint:contextcheck // both contexts are handed over
+	return c.train(lifecycle.Contexts{Soft: soft, Hard: hard}, []byte(text), display, zerolog.Nop()) //nolint:contextcheck // both contexts are passed
 }
 
-// trained is train of a job that succeeds.
+// trained calls train for a job that succeeds.
 func trained(t *testing.T, text string, workers int) (*job.Outcome, string) {
 	t.Helper()
 	o, dir, err := train(t, text, workers)
@@ -53,7 +53,7 @@ func worked(t *testing.T, file string) string {
 	return string(data)
 }
 
-// replaced is strings.Replace that finds what it replaces, once.
+// replaced is strings.Replace, but fails unless old occurs exactly once.
 func replaced(t *testing.T, text, old, with string) string {
 	t.Helper()
 	require.Equal(t, 1, strings.Count(text, old), old)
@@ -67,7 +67,7 @@ func decoded(t *testing.T, text string) *job.Spec {
 	return s
 }
 
-// loaded reads the model that a job left.
+// loaded reads the model of a job.
 func loaded(t *testing.T, dir string) *registry.Model {
 	t.Helper()
 	m, err := registry.Load(dir)

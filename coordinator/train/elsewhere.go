@@ -10,7 +10,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// ending returns how a final job ended.
+// ending returns the outcome of a final job, or an error with the reason why it has none.
 func ending(r job.Record) (*job.Outcome, error) {
 	switch {
 	case r.State == job.Cancelled:
@@ -22,8 +22,8 @@ func ending(r job.Record) (*job.Outcome, error) {
 	}
 }
 
-// fetch writes the files of a model that another coordinator, or an earlier
-// run, left in the registry to the out folder.
+// fetch copies the files of a model from the registry to the out folder. Another
+// coordinator or an earlier run has stored that model.
 func (c *Command) fetch(ctx context.Context, models *broker.Models, o *job.Outcome) (*job.Outcome, error) {
 	listed, err := models.List(ctx, string(o.Job))
 	if err != nil {

@@ -30,8 +30,8 @@ import (
 	worker "tributary/worker/run"
 )
 
-// world is everything both programs talk to, in memory: a fleet without
-// servers, so that a test can have many of them and break them as it likes.
+// world is everything that both programs talk to, in memory. It is a fleet without
+// servers, so a test can have many of them and break them.
 type world struct {
 	queue  *queuememory.Queue
 	ledger ledger.Ledger
@@ -43,15 +43,15 @@ type world struct {
 	revisions map[job.ID]uint64
 	files     map[string][]byte
 	held      map[string]bool // leases
-	term      uint64          // of the newest lease
+	term      uint64          // term of the newest lease
 	events    []notice.Event
 	service   *run.Service
-	lossy     float64        // share of notices that get lost
+	lossy     float64        // fraction of notices that get lost
 	answers   map[int]func() // workers that a roll call reaches
 	commits   map[int]func(notice.Commit)
 	recalls   map[int]func(notice.Recall)
 	listeners int
-	workers   int // that ever were
+	workers   int // number of workers so far
 }
 
 func newWorld() *world {
@@ -98,7 +98,7 @@ func (w *world) Watch(ctx context.Context, see func(job.Record)) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
-		case <-time.After(20 * time.Millisecond): // as the broker does, it looks now and then
+		case <-time.After(20 * time.Millisecond): // like the broker, it checks periodically
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (models) Probe(context.Context) error               { return nil }
 
 func (w *world) SetAlias(context.Context, string, string) error { return nil }
 
-// to hands a notice to the coordinator in charge, or loses it.
+// to passes a notice to the current coordinator, or loses it.
 func (w *world) to(hand func(*run.Service)) error {
 	w.mu.Lock()
 	s, lost := w.service, rand.Float64() < w.lossy
@@ -187,7 +187,7 @@ func (w *world) SubscribeRecalls(_ job.ID, hear func(notice.Recall)) (func(), er
 	return listen(w, w.recalls, hear), nil
 }
 
-// listen adds a worker's ears, until the returned function is called.
+// listen registers a worker's receiver until the returned function is called.
 func listen[T any](w *world, ears map[int]func(T), hear func(T)) (stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -201,7 +201,7 @@ func listen[T any](w *world, ears map[int]func(T), hear func(T)) (stop func()) {
 	}
 }
 
-// recall tells workers what to leave off.
+// recall notifies the workers which tasks to stop.
 func (w *world) recall(n notice.Recall) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -233,7 +233,7 @@ func (w *world) PublishBeat(n notice.Beat) error { return w.to(func(s *run.Servi
 
 func (w *world) AnswerFor(string) (func(), error) { return func() {}, nil }
 
-// Record is what a worker reads of a job.
+// Record returns what a worker reads of a job.
 func (w *world) Record(ctx context.Context, id job.ID) (job.Record, error) {
 	r, _, err := w.Get(ctx, id)
 	return r, err
@@ -254,7 +254,7 @@ func (w *world) SubscribeCalls(answer func()) (func(), error) {
 	}, nil
 }
 
-// call calls the roll of workers.
+// call makes a roll call of the workers.
 func (w *world) call() {
 	w.mu.Lock()
 	answers := maps.Clone(w.answers)
@@ -295,8 +295,7 @@ func (w *world) coordinate(t *testing.T) (stop func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// work runs a worker until the returned function is called: gracefully, or as
-// kill -9 would end it.
+// work runs a worker until stop ends it gracefully or kill ends it like kill -9.
 func (w *world) work(t *testing.T, id string, slots int, wrap func(ledger.Ledger) ledger.Ledger) (stop, kill func()) {
 	t.Helper()
 	l := w.ledger
@@ -434,7 +433,7 @@ func TestAnotherCoordinatorGoesOnFromTheLedger(t *testing.T) {
 	for i, ended := 0, false; !ended; i++ {
 		stop := w.coordinate(t)
 		select {
-		case <-time.After(20 * time.Millisecond << min(i, 10)): // longer each time, so that it gets somewhere
+		case <-time.After(20 * time.Millisecond << min(i, 10)): // longer each time, so that the job makes progress
 		case <-t.Context().Done():
 		}
 		w.mu.Lock()

@@ -16,8 +16,8 @@ import (
 	"tributary/shared/notice"
 )
 
-// follower shows a job's events and waits for its end, while they go on to
-// whoever else listens.
+// follower shows a job's events and waits for the job's end. It passes all events on to
+// next.
 type follower struct {
 	next    run.Events
 	display *progress.Display
@@ -32,7 +32,7 @@ func newFollower(next run.Events, display *progress.Display) *follower {
 	return &follower{next: next, display: display, ended: make(chan notice.Event, 1)}
 }
 
-// follow chooses the job.
+// follow sets the job to follow.
 func (f *follower) follow(id job.ID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,18 +57,18 @@ func (f *follower) Publish(e notice.Event) error {
 	if e.Type == notice.StateEvent && e.State.Final() {
 		select {
 		case f.ended <- e:
-		default: // told already
+		default: // an earlier event reported the end
 		}
 	}
 	return err
 }
 
-// show puts an event on the display. f.mu is held.
+// show puts an event on the display. The caller holds f.mu.
 func (f *follower) show(e notice.Event) {
 	s := &f.state
 	switch e.Type {
 	case notice.StateEvent:
-		if !job.State(s.Phase).Final() { // what was told a moment too late is not so any more
+		if !job.State(s.Phase).Final() { // an event after the end is outdated
 			s.Phase = string(e.State)
 		}
 	case notice.ProgressEvent:
@@ -94,12 +94,12 @@ func (f *follower) show(e notice.Event) {
 	f.display.Update(*s)
 }
 
-// lookEvery is how often the record is looked at for an end that no event tells.
+// lookEvery is how often the follower checks the record for an end without an event.
 const lookEvery = 500 * time.Millisecond
 
-// wait returns the outcome of the followed job, or why there is none. The
-// events of this process tell it at once; the record tells it when another
-// coordinator carries the job, or has.
+// wait returns the outcome of the followed job, or an error with the reason why it has
+// none. An event of this process reports the end at once. The record reports it if
+// another coordinator drives the job or has driven it.
 func (f *follower) wait(ctx context.Context, record func() (job.Record, error)) (*job.Outcome, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -116,12 +116,12 @@ func (f *follower) wait(ctx context.Context, record func() (job.Record, error)) 
 			return nil, context.Cause(ctx)
 		case e := <-f.ended:
 			return ending(job.Record{ID: e.Job, State: e.State, Error: e.Message, Outcome: e.Outcome})
-		case <-tick.C: // what cannot be read now may be readable then
+		case <-tick.C: // a failed read may succeed at the next tick
 		}
 	}
 }
 
-// evaluation is an evaluation in a line.
+// evaluation formats an evaluation as one line.
 func evaluation(e notice.Event) string {
 	var line strings.Builder
 	fmt.Fprintf(&line, "step %d: %s", e.Step, e.Split)

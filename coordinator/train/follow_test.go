@@ -11,12 +11,12 @@ import (
 	"tributary/shared/notice"
 )
 
-// silent tells nobody.
+// silent publishes nothing.
 type silent struct{}
 
 func (silent) Publish(notice.Event) error { return nil }
 
-// The end may be told by another goroutine than what was before it, and overtake it.
+// Another goroutine may publish the end, which can overtake earlier events.
 func TestAJobThatHasEndedIsNotShownAsRunningAgain(t *testing.T) {
 	var out bytes.Buffer
 	f := newFollower(silent{}, progress.New(&out, false))

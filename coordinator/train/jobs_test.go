@@ -41,8 +41,8 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// The network must earn its layers: clearly better than a linear model of the
-// same houses, and the linear model sensible.
+// The network must be clearly better than a linear model of the same houses, and the
+// linear model must be sensible.
 func TestHousePrices(t *testing.T) {
 	linear, dir := trained(t, worked(t, "house-prices-linear.yaml"), 2)
 	checkFiles(t, dir, linear)
@@ -71,7 +71,8 @@ func TestCredit(t *testing.T) {
 	checkRawAccuracy(t, dir, o)
 }
 
-// Gradient descent on a line, in float64 and in the open:
+// The test computes gradient descent on a line, in float64 and explicitly:
+//
 // w ← w − η·2/n Σ (wx+b−y)x, b ← b − η·2/n Σ (wx+b−y).
 func TestLineIsGradientDescent(t *testing.T) {
 	text := worked(t, "line.json")
@@ -93,7 +94,7 @@ func TestLineIsGradientDescent(t *testing.T) {
 	require.InEpsilon(t, 6*w+b, at6(t, m), 1e-5)
 }
 
-// With more epochs, and a higher rate to need fewer of them, it comes to the
+// With more epochs, and a higher rate to need fewer of them, the result approaches the
 // least squares: 1.4 x + 0.8.
 func TestLineTendsToLeastSquares(t *testing.T) {
 	text := replaced(t, worked(t, "line.json"), `"epochs": 100`, `"epochs": 600`)
@@ -120,8 +121,8 @@ func initialLine(t *testing.T, text string) (w, b float64) {
 	return float64(params[0]), float64(params[1])
 }
 
-// checkFiles tests that the folder holds everything a job leaves, and that it
-// agrees with what the command prints.
+// checkFiles tests that the folder holds every file of a job and agrees with the printed
+// outcome.
 func checkFiles(t *testing.T, dir string, o *job.Outcome) {
 	t.Helper()
 	require.Equal(t, dir, o.Out)
@@ -141,7 +142,8 @@ func checkFiles(t *testing.T, dir string, o *job.Outcome) {
 	checkPictures(t, dir)
 }
 
-// checkMetrics tests that metrics.jsonl has every step's loss, and the final metrics last.
+// checkMetrics tests that metrics.jsonl has every step's loss, and the final metrics
+// last.
 func checkMetrics(t *testing.T, path string, o *job.Outcome) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -185,8 +187,8 @@ func checkPictures(t *testing.T, dir string) {
 	}
 }
 
-// checkRawAccuracy predicts on all raw rows with the predict command: as many
-// are right as the splits' accuracies say.
+// checkRawAccuracy predicts on all raw rows with the predict command. The number of right
+// predictions must match the accuracies of the splits.
 func checkRawAccuracy(t *testing.T, dir string, o *job.Outcome) {
 	t.Helper()
 	s := loaded(t, dir).Card.Spec
@@ -207,8 +209,8 @@ func checkRawAccuracy(t *testing.T, dir string, o *job.Outcome) {
 	require.InDelta(t, want, float64(right), 1e-6)
 }
 
-// checkRawRMSE predicts on all raw rows: the error is what the splits' errors
-// come to, in the label's unit.
+// checkRawRMSE predicts on all raw rows. The error must match the errors of the splits,
+// in the label's unit.
 func checkRawRMSE(t *testing.T, dir string, o *job.Outcome) {
 	t.Helper()
 	s := loaded(t, dir).Card.Spec
@@ -228,7 +230,7 @@ func checkRawRMSE(t *testing.T, dir string, o *job.Outcome) {
 	require.InEpsilon(t, want, got, 1e-5)
 }
 
-// predictions are the lines that the predict command prints.
+// predictions returns the lines that the predict command prints.
 func predictions(t *testing.T, dir, input string) []string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "predictions"))

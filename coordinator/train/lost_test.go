@@ -25,7 +25,7 @@ import (
 	worker "tributary/worker/run"
 )
 
-// natsServer is a NATS server that can be stopped and started again under its clients.
+// natsServer is a NATS server that can be stopped and restarted under its clients.
 type natsServer struct {
 	t   *testing.T
 	cfg embedded.Config
@@ -70,7 +70,8 @@ type site struct {
 	api    *serve.Coordinator
 }
 
-// openSite starts one; store bounds what NATS keeps on the disk, in bytes, 0 hardly.
+// openSite starts a site. store bounds the bytes of NATS on disk; 0 means practically no
+// limit.
 func openSite(t *testing.T, store int64, limits broker.SetupConfig) *site {
 	t.Helper()
 	s := &site{t: t, nats: startNATS(t, store), ledger: ledgermemory.New()}
@@ -105,7 +106,7 @@ func (s *site) connect(name string) *broker.Conn {
 	return c
 }
 
-// work has a worker until the test ends.
+// work runs a worker until the test ends.
 func (s *site) work() {
 	s.t.Helper()
 	conn := s.connect("worker")
@@ -123,10 +124,10 @@ func (s *site) work() {
 	s.t.Cleanup(func() { stop(); done.Wait() })
 }
 
-// limit bounds every wait for something to happen.
+// limit bounds every wait in these tests.
 const limit = time.Minute
 
-// submit submits a job as a person does, again while NATS has no bucket for it.
+// submit submits a job like a user, and retries while NATS has no bucket for it.
 func (s *site) submit(spec string) {
 	s.t.Helper()
 	var err error
@@ -136,7 +137,7 @@ func (s *site) submit(spec string) {
 	}, limit, 50*time.Millisecond, "%v", &err)
 }
 
-// until waits for a job's record to be so.
+// until waits until a job's record fulfils is.
 func (s *site) until(id string, is func(job.Record) bool) job.Record {
 	s.t.Helper()
 	var r job.Record
@@ -167,14 +168,14 @@ func lineOf(id, steps string) string {
 		"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.01}},"batch":5,"steps":` + steps + `}`
 }
 
-// streams are what Setup makes.
+// streams are the streams and buckets that Setup creates.
 var streams = []string{
 	broker.TaskStream, broker.EventStream, broker.DeadStream, "KV_" + broker.JobBucket, "KV_" + broker.LeaseBucket,
 	"OBJ_" + broker.BlobBucket, "OBJ_" + broker.ModelBucket,
 }
 
-// Whichever stream or bucket somebody deletes while a coordinator runs: a job
-// that is submitted then runs, to the same parameters.
+// If any stream or bucket is deleted while a coordinator runs, a job submitted after that
+// still runs and gives the same parameters.
 func TestAJobRunsAfterAStreamOrBucketWasDeleted(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 0, broker.SetupConfig{})
@@ -194,7 +195,7 @@ func TestAJobRunsAfterAStreamOrBucketWasDeleted(t *testing.T) {
 	}
 }
 
-// The same while a job runs: it goes on, but for what lay in the jobs bucket.
+// The same during a job: the job goes on, except for what only the jobs bucket had.
 func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 0, broker.SetupConfig{})
@@ -211,7 +212,7 @@ func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
 		require.Eventually(t, func() bool { return s.conn.Missing(t.Context()) == nil }, limit, 10*time.Millisecond, stream)
 	}
 	r := s.until("long", ended)
-	if r.State == job.Failed { // its plan or a block was needed and is gone
+	if r.State == job.Failed { // its plan or a needed block is lost
 		require.Contains(t, r.Error, "blob ")
 		return
 	}
@@ -220,7 +221,7 @@ func TestARunningJobOutlivesTheLossOfAStreamOrBucket(t *testing.T) {
 	require.Equal(t, want, r.Outcome.ParametersSHA256)
 }
 
-// A job whose blocks are gone says which; it does not wait for ever.
+// A job whose blocks are lost reports which ones and does not wait forever.
 func TestAJobWithoutItsBlocksSaysSo(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 0, broker.SetupConfig{})
@@ -238,8 +239,8 @@ func TestAJobWithoutItsBlocksSaysSo(t *testing.T) {
 	require.Equal(t, job.Succeeded, s.until("b", ended).State)
 }
 
-// NATS comes back with an empty store while a job runs: that job is gone, no
-// driver is left of it, and its id can be used again.
+// NATS returns with an empty store while a job runs. The job is lost, no driver of it
+// remains, and its id can be used again.
 func TestNATSComesBackEmpty(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 0, broker.SetupConfig{})
@@ -255,7 +256,8 @@ func TestNATSComesBackEmpty(t *testing.T) {
 	require.EqualValues(t, 20, r.Outcome.Steps)
 }
 
-// A bucket of blobs that is full stops a job with a word, and it goes on when there is room.
+// A full bucket of blobs stops a job with a message, and the job goes on when there is
+// room.
 func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 0, broker.SetupConfig{BlobBytes: 300})
@@ -272,8 +274,8 @@ func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
 	require.Empty(t, r.Message)
 }
 
-// A server whose disk quota is used up, by whomever, takes no job and loses none:
-// what ran goes on when there is room.
+// A server whose disk quota is used up takes no job and loses none. Running jobs go on
+// when there is room.
 func TestANATSServerWithoutRoomIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, 96<<20, broker.SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20})

@@ -7,10 +7,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain runs the tests at the root of the repository, from where the worked
-// jobs name their data, and wants every goroutine ended. The one let off is
-// nats.go's: an object's Put may end before that goroutine has read the field
-// it then waits on, which is nil by then.
+// TestMain runs the tests in the root folder of the repository, relative to which the
+// worked jobs name their data. It requires that every goroutine ends, with one exception
+// in nats.go. An object's Put may end before that goroutine has read the field that it
+// then waits on, which is nil by then.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)

@@ -11,10 +11,10 @@ import (
 	"tributary/shared/spec"
 )
 
-// outFolder is where the folders of models are, unless --out names one.
+// outFolder is the parent of the models' folders, unless --out names a folder.
 const outFolder = "out"
 
-// dir is the folder of the job's model.
+// dir returns the folder of the job's model.
 func (c *Command) dir(id job.ID) string {
 	if c.Out != "" {
 		return c.Out
@@ -22,12 +22,12 @@ func (c *Command) dir(id job.ID) string {
 	return filepath.Join(outFolder, string(id))
 }
 
-// try makes sure, before the first step, that the model of a spec can be put where it is
-// to go, and that nothing is lost by it: the model of another spec, or the training state
-// of a job that was stopped, stays unless --force is given.
+// try checks, before the first step, that the model of a spec can be written to its
+// folder without a loss. The model of another spec, or the training state of a stopped
+// job, stays unless --force is set.
 func (c *Command) try(asked *job.Spec) error {
 	if asked.ID == "" && c.Out == "" {
-		return tryFolder(outFolder) // the job's own is new
+		return tryFolder(outFolder) // the job's own folder is new
 	}
 	dir := c.dir(asked.ID)
 	if err := tryFolder(dir); err != nil || c.Force {
@@ -38,7 +38,7 @@ func (c *Command) try(asked *job.Spec) error {
 	}
 	kept, err := readState(dir)
 	switch {
-	case errors.Is(err, job.ErrNotFound), c.Resume: // restoring reads it again
+	case errors.Is(err, job.ErrNotFound), c.Resume: // restore reads it again
 		return nil
 	case err != nil:
 		return fmt.Errorf("--out: the training state of a job cannot be read (%w): --force begins anew", err)
@@ -48,7 +48,7 @@ func (c *Command) try(asked *job.Spec) error {
 	}
 }
 
-// occupied fails when a folder holds the model of another spec. The same spec makes the
+// occupied fails if a folder holds the model of another spec. The same spec makes the
 // same model, whatever its id.
 func occupied(dir string, asked *job.Spec) error {
 	card, err := registry.LoadCard(dir)
@@ -68,7 +68,7 @@ func occupied(dir string, asked *job.Spec) error {
 	return nil
 }
 
-// tryFolder makes a folder and writes into it. What it has made it removes again.
+// tryFolder creates a folder and writes into it. It removes what it created.
 func tryFolder(dir string) error {
 	_, statErr := os.Stat(dir)
 	err := os.MkdirAll(dir, 0o755)
@@ -88,8 +88,8 @@ func tryFolder(dir string) error {
 }
 
 // keep writes the finished model's files to their folder. If that has become impossible
-// since it was tried, the model goes elsewhere rather than be lost, and misplaced says
-// where: to the registry of the given servers, or to another folder.
+// since try, keep saves the model elsewhere: in the registry of the given servers, or in
+// another folder. It then sets misplaced to an error that names the place.
 func (c *Command) keep(id job.ID, files map[string][]byte) (string, error) {
 	dir := c.dir(id)
 	err := registry.WriteFiles(dir, files)

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/settings"
 )
 
-// submit records the job, or has the one go on that was stopped.
+// submit records the job, or resumes the job that was stopped.
 func (c *Command) submit(ctx context.Context, a *api.API, stores *settings.Opened, kept *state, asked *job.Spec, text []byte) (job.ID, error) {
 	if c.Resume && c.NATS == "" {
 		kept.dir = c.dir(asked.ID)
@@ -34,10 +34,10 @@ func (c *Command) submit(ctx context.Context, a *api.API, stores *settings.Opene
 	return status.ID, err
 }
 
-// releaseEvery is how often it is looked whether a job that was cancelled is released.
+// releaseEvery is how often stop checks whether a cancelled job is released.
 const releaseEvery = 50 * time.Millisecond
 
-// stop cancels the job, waits until it has its last checkpoint, and says how it goes on.
+// stop cancels the job, waits for its last checkpoint, and prints how to resume it.
 func (c *Command) stop(soft, hard context.Context, a *api.API, id job.ID) error {
 	_, err := a.Cancel(hard, []byte(id))
 	var r job.Record

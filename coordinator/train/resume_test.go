@@ -18,7 +18,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// stopped trains until a line has the words, and stops then.
+// stopped trains until a line contains the words, and then stops.
 func stopped(t *testing.T, c *Command, text, words string) error {
 	t.Helper()
 	soft, stop := context.WithCancelCause(t.Context())
@@ -28,7 +28,7 @@ func stopped(t *testing.T, c *Command, text, words string) error {
 	return err
 }
 
-// long is a job that goes on for long enough to be stopped, and ends.
+// long is a job that runs long enough to be stopped, but ends.
 func long(t *testing.T) string {
 	t.Helper()
 	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 600")
@@ -78,7 +78,8 @@ func unpacked(t *testing.T, data []byte) []byte {
 	return data
 }
 
-// What is kept of a job is of no use for other data; it is said, and nothing is lost.
+// The training state of a job cannot be used for other data; an error says so, and
+// nothing is lost.
 func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
 	data, err := os.ReadFile("deployments/data/digits.csv.gz")
 	require.NoError(t, err)
@@ -96,7 +97,7 @@ func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A folder's checkpoint is whole, and of the newest step that was saved.
+// A folder's checkpoint is complete and of the newest saved step.
 func TestTheNewestCheckpointIsKept(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "model")
 	require.Error(t, stopped(t, &Command{Workers: 1, Out: out}, endless(t), "step 6:"))
@@ -178,7 +179,8 @@ func TestWhereTheModelGoesIsTriedFirst(t *testing.T) {
 	require.EqualValues(t, "line", loaded(t, out).Card.ID)
 }
 
-// A folder that is gone when the model is there costs its place, and not the model.
+// If the folder is gone when the model is ready, the model is saved in another place and
+// not lost.
 func TestAModelThatCannotBePutWhereItWasToGo(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	out := filepath.Join(t.TempDir(), "model")

@@ -32,8 +32,8 @@ func servers(t *testing.T) (natsURL, redisURL string) {
 	return nats.URL(), "redis://" + redis.Addr()
 }
 
-// A job that has an id and has run already is not run again: its outcome and
-// its model are fetched.
+// A job with an id that has already run does not run again: the command fetches its
+// outcome and its model.
 func TestTheSameJobAgain(t *testing.T) {
 	natsURL, redisURL := servers(t)
 	var outcomes []job.Outcome
@@ -53,8 +53,8 @@ func TestTheSameJobAgain(t *testing.T) {
 	require.ErrorContains(t, err, `id "line": a job of that id with another spec`)
 }
 
-// A job that another coordinator carries gets this command's workers, and its
-// model is fetched in the end.
+// A job of another coordinator gets this command's workers, and the command fetches its
+// model at the end.
 func TestAJobOfAnotherCoordinator(t *testing.T) {
 	natsURL, redisURL := servers(t)
 	stores, err := settings.Stores{NATS: broker.Config{URL: access.URL(natsURL)}, Redis: settings.Redis{URL: access.URL(redisURL)}, Blobs: "nats"}.Open(t.Context(), "other", zerolog.Nop())
@@ -73,7 +73,7 @@ func TestAJobOfAnotherCoordinator(t *testing.T) {
 
 	status, err := other.API.Submit(t.Context(), []byte(short))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // it is the other's, and wants for workers
+	require.Eventually(t, func() bool { // the other coordinator has it, and it waits for workers
 		r, err := other.API.Get(t.Context(), []byte(status.ID))
 		return err == nil && r.State == job.Running && r.Message != ""
 	}, 10*time.Second, 5*time.Millisecond)

@@ -20,8 +20,9 @@ import (
 	"tributary/shared/spec"
 )
 
-// The training state of a job on embedded servers lies in a folder of its own below the
-// model's until the job has ended: its record, and the blobs of its newest checkpoint.
+// The training state of a job on embedded servers is in a folder below the model's folder
+// until the job has ended. It has the job's record and the blobs of its newest
+// checkpoint.
 const (
 	stateFolder = "checkpoint"
 	recordFile  = "job.json"
@@ -30,19 +31,19 @@ const (
 
 // state keeps a job's newest checkpoint on disk.
 type state struct {
-	dir  string // the model's
+	dir  string // the model's folder
 	from blob.Store
 
 	mu   sync.Mutex
-	step int64 // of the checkpoint that is kept, 0 for none
+	step int64 // step of the stored checkpoint, 0 for none
 }
 
-// saveTimeout bounds the writing of a checkpoint to disk.
+// saveTimeout bounds the write of a checkpoint to disk.
 const saveTimeout = 5 * time.Minute
 
-// save keeps the record's newest checkpoint instead of the one before, unless it is
-// older. The record is written when all that it names is there, and what it no longer
-// names is deleted after that, so that a whole checkpoint is there at any moment.
+// save replaces the stored checkpoint by the record's newest one, unless that is older.
+// It writes the record when all blobs in it are on disk, and then deletes the blobs that
+// it no longer names. So a complete checkpoint is on disk at any moment.
 func (s *state) save(r job.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,19 +84,19 @@ func (s *state) save(r job.Record) error {
 	return nil
 }
 
-// drop deletes what is kept, and nothing else: the job has its model.
+// drop deletes the stored training state and nothing else, because the job has its model.
 func (s *state) drop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	root := filepath.Join(s.dir, stateFolder)
 	if err := os.Remove(filepath.Join(root, recordFile)); err != nil {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			return nil // what else has that name is somebody's
+			return nil // a file or folder with that name belongs to someone else
 		}
 		return err
 	}
 	err := os.RemoveAll(filepath.Join(root, blobsFolder))
-	_ = os.Remove(root) // unless there is more in it
+	_ = os.Remove(root) // fails if it holds other files
 	return err
 }
 
@@ -110,7 +111,7 @@ func copyBlob(ctx context.Context, to, from blob.Store, digest job.Digest) error
 	return err
 }
 
-// writeRecord replaces the record as a whole.
+// writeRecord replaces the record atomically.
 func writeRecord(root string, r job.Record) error {
 	data, err := readable.Indented(r)
 	if err != nil {
@@ -122,8 +123,8 @@ func writeRecord(root string, r job.Record) error {
 // largestRecord bounds a record that is read from disk, in bytes.
 const largestRecord = 16 << 20
 
-// readState reads the record of the training state that is kept below a model's folder.
-// It fails with job.ErrNotFound when there is none.
+// readState reads the record of the training state below a model's folder. It fails with
+// job.ErrNotFound if there is none.
 func readState(dir string) (job.Record, error) {
 	path := filepath.Join(dir, stateFolder, recordFile)
 	info, err := os.Stat(path)
@@ -150,8 +151,8 @@ func readState(dir string) (job.Record, error) {
 	return r, nil
 }
 
-// restore reads the training state that is kept for a spec into blobs, and returns the
-// record of the job that goes on from there.
+// restore reads the stored training state of a spec into blobs. It returns the record of
+// the job that continues from it.
 func (s *state) restore(ctx context.Context, asked *job.Spec, blobs blob.Store) (job.Record, error) {
 	kept, err := readState(s.dir)
 	if errors.Is(err, job.ErrNotFound) {

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// trigger is where lines go; it acts once on the first that has the words.
+// trigger is a writer of lines that acts once, on the first line with the words.
 type trigger struct {
 	words string
 	act   func()
@@ -33,14 +33,14 @@ func (w *trigger) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// endless is a job that nobody waits for.
+// endless is a job that never ends in a test.
 func endless(t *testing.T) string {
 	t.Helper()
 	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 100000")
 }
 
-// A stop in the middle cancels the job and leaves nothing running, whenever it comes, and
-// nothing behind but a checkpoint.
+// A stop at any time cancels the job, leaves nothing running, and leaves only a
+// checkpoint.
 func TestStop(t *testing.T) {
 	for _, words := range []string{"preparing", "train: ", "step 6:", "step 30:"} {
 		t.Run(words, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// A stop in a hurry has no time to cancel the job, but is no success either.
+// A hard stop has no time to cancel the job, but is not a success either.
 func TestStopInAHurry(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, stop := context.WithCancelCause(t.Context())

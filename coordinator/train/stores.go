@@ -32,7 +32,7 @@ func (c *Command) open(ctx context.Context, log zerolog.Logger) (*settings.Opene
 	return embed(ctx, log)
 }
 
-// embed starts servers that live and die with this process.
+// embed starts servers that exist only as long as this process.
 func embed(ctx context.Context, log zerolog.Logger) (_ *settings.Opened, closeAll func(), err error) {
 	var closers []func()
 	closeAll = func() {

@@ -1,11 +1,12 @@
-// Package train runs one job to its end in this process: servers where none
-// are given, a coordinator, and workers.
+// Package train runs one job to its end in this process: servers if none are given, a
+// coordinator and workers.
 //
-// It is the one place where both programs meet. It owns putting them together
-// and what a person at a terminal sees; the job runs as it does anywhere.
+// It is the only package that uses both programs. It owns their combination and the
+// output for a user at a terminal. It leaves the job itself to the coordinator and the
+// workers, which run as everywhere. The coordinator's main package runs its Command.
 //
-// Invariant: the last line on standard output is the outcome, and only a
-// succeeded job has one.
+// Invariant: the last line on standard output is the outcome, and only a succeeded job
+// has one.
 package train
 
 import (
@@ -54,13 +55,13 @@ type Command struct {
 	NATSLogin  broker.Login        `embed:""`
 	RedisLogin settings.RedisLogin `embed:""`
 
-	misplaced error // the model is there, but not where it was to be
+	misplaced error // set if the model was saved in another place
 }
 
-// Help is shown by --help, after what the command does.
+// Help returns the text that --help shows after the command's description.
 func (*Command) Help() string { return settings.Arithmetic() }
 
-// Validate is called by kong.
+// Validate checks the flags; kong calls it.
 func (c *Command) Validate() error {
 	switch {
 	case c.Workers < 0 || c.Workers > 256:
@@ -105,7 +106,7 @@ const (
 	replicaCache = 2 << 30
 )
 
-// train runs servers, coordinator and workers around the one job.
+// train runs servers, coordinator and workers for the one job.
 func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
 	asked, err := spec.Decode(text)
 	if err != nil {
@@ -145,7 +146,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	follow.follow(id)
 
 	var outcome *job.Outcome
-	var failed error // as the job says it, without the name of a goroutine
+	var failed error // the job's own error, without the name of a goroutine
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("coordinator", coordinator.Run)
 	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
@@ -165,7 +166,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	case failed != nil:
 		err = failed
 	case err == nil && outcome == nil:
-		err = context.Cause(ctx.Soft) // a stop in a hurry
+		err = context.Cause(ctx.Soft) // a hard stop
 	case err == nil && cfg.Volatile:
 		if err := kept.drop(); err != nil {
 			log.Warn().Err(err).Msg("delete the training state")
@@ -183,7 +184,7 @@ func (c *Command) work(ctx context.Context, stores *settings.Opened, log zerolog
 	return g.Wait()
 }
 
-// worker is the configuration of one of this process's workers.
+// worker returns the configuration of one of this process's workers.
 func (c *Command) worker(stores *settings.Opened, log zerolog.Logger) worker.Config {
 	id := settings.NewID()
 	slots := c.Slots

@@ -29,8 +29,8 @@ func verified(t *testing.T, dir string, r verify.Request) (job.Verification, err
 	return (&verify.Verifier{}).Verify(t.Context(), s, r)
 }
 
-// A model that a fleet has trained verifies without any server; whatever of its files
-// is changed is told.
+// A model that a fleet has trained verifies without any server; a change of any of its
+// files is reported.
 func TestASavedModelIsVerified(t *testing.T) {
 	o, dir := trained(t, short, 3)
 	v, err := verified(t, dir, verify.Request{})
@@ -82,7 +82,7 @@ func TestASavedModelIsVerified(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 
-	// Weights that were changed with the digest in the card.
+	// The weights were changed together with the digest in the card.
 	model := loaded(t, dir)
 	model.Weights.Trained[3]++
 	forged, err := registry.New(model.Card, model.Weights)
@@ -95,7 +95,7 @@ func TestASavedModelIsVerified(t *testing.T) {
 	require.Equal(t, "parameters", v.Difference.What)
 	require.Contains(t, v.Difference.Message, "every step before is as recorded, so the parameters were changed afterwards")
 
-	// A history of which one mark was changed.
+	// One mark of the history was changed.
 	f, err := history.Decode(files[history.FileName])
 	require.NoError(t, err)
 	marks := f.History.Marks(o.Steps)
@@ -112,7 +112,8 @@ func TestASavedModelIsVerified(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, job.Verified, v.State)
 
-	// The command says so in its last words, and fails unless all is as recorded.
+	// The command reports this in its last line, and fails unless everything is as
+	// recorded.
 	v, err = command(t, dir)
 	require.NoError(t, err)
 	require.Equal(t, job.Verified, v.State)
@@ -124,7 +125,7 @@ func TestASavedModelIsVerified(t *testing.T) {
 	require.ErrorContains(t, err, "want a job's id or the folder of a saved model")
 	require.Equal(t, job.Unknown, v.State)
 
-	// A model of before there were histories.
+	// The model is from before there were histories.
 	old := changed(func(f map[string][]byte) { delete(f, history.FileName) })
 	_, err = verified(t, old, verify.Request{Steps: []int64{3}})
 	require.ErrorContains(t, err, "steps 0 to 3 were computed again, but there is no mark to compare them with")

@@ -9,7 +9,7 @@ import (
 	"tributary/shared/job"
 )
 
-// With every lossy wire any fleet comes to the bits of the plain loop.
+// With every lossy wire format, any fleet gives the same bits as the plain loop.
 func TestLossyWiresEqualSerial(t *testing.T) {
 	for _, wire := range []string{"bfloat16", "int8", "topk\nwire_keep: 0.1"} {
 		for _, workers := range []int{1, 3} {
