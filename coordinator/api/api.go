@@ -1,9 +1,10 @@
-// Package api is what people may ask of the coordinator: to submit, look at and
-// list jobs, to pause, resume, cancel and remove them, and for the spec's schema.
+// Package api implements the requests that users can send to the coordinator. They
+// submit, show and list jobs; they pause, resume, cancel and remove jobs; and they get
+// the spec's schema.
 //
-// It owns requests, answers and their meaning. It moves no bytes: package
-// broker serves it over NATS. Jobs are carried out by coordinator/run, which
-// sees what is recorded here.
+// It owns the requests, the answers and their meaning. It moves no bytes: package broker
+// serves it over NATS, and package serve connects them. It leaves the work on jobs to
+// coordinator/run, which watches the records that this package writes.
 //
 // Invariant: a job is recorded before its submission is answered.
 package api
@@ -27,39 +28,40 @@ import (
 	"tributary/shared/spec"
 )
 
-// Records keeps what is known about jobs.
+// Records stores the records of jobs.
 type Records interface {
-	// Create fails with job.ErrConflict when there is a record of that id.
+	// Create fails with job.ErrConflict if there is a record with that id.
 	Create(ctx context.Context, r job.Record) (uint64, error)
-	// Get fails with job.ErrNotFound.
+	// Get fails with job.ErrNotFound if there is no record.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
-	// Update fails with job.ErrConflict when the revision is not the newest.
+	// Update fails with job.ErrConflict if the revision is not the newest.
 	Update(ctx context.Context, r job.Record, revision uint64) (uint64, error)
-	// All reads every record, one at a time. A record that cannot be decoded yields
-	// job.ErrCorrupt, and the next one follows; any other error is the last.
+	// All yields every record, one at a time. For a record that cannot be decoded it
+	// yields job.ErrCorrupt and continues; any other error is the last value.
 	All(ctx context.Context) iter.Seq2[job.Record, error]
 }
 
-// Sources knows which sources of data specs may name.
+// Sources decides which sources of data a spec may name.
 type Sources interface {
 	// Allowed fails with job.ErrInvalid for a source that may not be read.
 	Allowed(source string) error
 }
 
-// Events tells people what happens. It never blocks; a job does not depend on
-// its events, so an error of Publish is of no consequence here.
+// Events publishes events to users. It never blocks. A job does not depend on its events,
+// so callers here ignore an error of Publish.
 type Events interface {
 	Publish(notice.Event) error
 }
 
-// Remover deletes everything that is kept of a job, its record in the end.
+// Remover deletes everything that is kept of a job, and the record last.
 type Remover interface {
-	// Remove fails with job.ErrConflict when the record is not of a job that
-	// is being removed. It may be repeated.
+	// Remove fails with job.ErrConflict if the record is not of a job that is being
+	// removed. It is safe to repeat it.
 	Remove(ctx context.Context, r job.Record, model bool) error
-	// HasModel reports whether a job has left a model, also one that was removed.
+	// HasModel reports whether the registry has a model of the job, even if the job was
+	// removed.
 	HasModel(ctx context.Context, id job.ID) (bool, error)
-	// RemoveModel deletes the model that a removed job has left.
+	// RemoveModel deletes the model of a removed job.
 	RemoveModel(ctx context.Context, id job.ID) error
 }
 
@@ -70,11 +72,11 @@ type API struct {
 	Events  Events
 	Jobs    Remover
 	Desk    Desk
-	// Log gets what was asked of jobs; the zero value is silent.
+	// Log receives the requests that change jobs; the zero value is silent.
 	Log zerolog.Logger
-	// Rehearse reports what is wrong with the rows that a spec holds itself; nil: nothing is.
+	// Rehearse reports what is wrong with the rows that a spec contains; nil: no check.
 	Rehearse func(context.Context, *job.Spec) error
-	// NewRun names an incarnation of a job; nil: 16 random characters.
+	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }
 
@@ -90,9 +92,9 @@ func status(r job.Record) Status {
 	return Status{ID: r.ID, State: r.State, Message: r.Message, Error: r.Error}
 }
 
-// Submit records the job of a spec (YAML or JSON). With an id in the spec it
-// is idempotent: the same spec again answers how the job stands, another spec
-// under the same id is a job.ErrConflict.
+// Submit records the job of a spec (YAML or JSON). It is idempotent if the spec has an
+// id: for the same spec it returns the state of the job, and for another spec with that
+// id it fails with job.ErrConflict.
 func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	s, err := spec.Decode(payload)
 	if err != nil {
@@ -144,7 +146,7 @@ func (a *API) newRun() job.Run {
 	return job.Run(random(16))
 }
 
-// NewID makes an id for a job without one: its name and a random tail.
+// NewID makes an id for a job without one: its name and a random suffix.
 func NewID(name string) job.ID {
 	tail := random(8)
 	return job.ID(name[:min(len(name), 64-1-len(tail))] + "-" + tail)
@@ -153,7 +155,7 @@ func NewID(name string) job.ID {
 // random returns n random characters of a-z and 2-7.
 func random(n int) string { return strings.ToLower(rand.Text())[:n] }
 
-// allowed checks the sources a spec names.
+// allowed checks the sources that a spec names.
 func (a *API) allowed(s *job.Spec) error {
 	var faults []error
 	for _, named := range []struct{ field, source string }{
@@ -173,7 +175,7 @@ func (a *API) allowed(s *job.Spec) error {
 	return errors.Join(faults...)
 }
 
-// Get answers everything known about a job.
+// Get returns the record of a job.
 func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
 	id, err := parseID(payload)
 	if err != nil {
@@ -183,7 +185,7 @@ func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
 	return r, unknown(id, err)
 }
 
-// unknown says in plain words that there is no such job.
+// unknown says in plain words that the job does not exist.
 func unknown(id job.ID, err error) error {
 	if errors.Is(err, job.ErrNotFound) {
 		return fmt.Errorf("there is no job %q: %w", id, job.ErrNotFound)
@@ -200,8 +202,8 @@ func parseID(payload []byte) (job.ID, error) {
 	return request.ID, err
 }
 
-// parse reads a request: an object with an id and the fields of request, or the
-// bare id. more says how those fields are written.
+// parse decodes a request: the bare id, or an object with an id and the fields of
+// request. more describes the format of these fields.
 func parse(payload []byte, request any, id *job.ID, more string) error {
 	payload = bytes.TrimSpace(payload)
 	if len(payload) > 0 && payload[0] == '{' {
@@ -217,5 +219,5 @@ func parse(payload []byte, request any, id *job.ID, more string) error {
 	return nil
 }
 
-// Schema answers the JSON Schema of a spec.
+// Schema returns the JSON Schema of a spec.
 func (a *API) Schema(context.Context, []byte) (json.RawMessage, error) { return spec.Schema(), nil }

@@ -29,7 +29,7 @@ type records struct {
 	mu       sync.Mutex
 	all      map[job.ID]job.Record
 	revision map[job.ID]uint64
-	// before, when set, is called once before an update is looked at.
+	// before, if set, is called once before an update reads the record.
 	before func()
 	fails  error // of All, after the last record
 }
@@ -89,7 +89,7 @@ func (r *records) All(context.Context) iter.Seq2[job.Record, error] {
 	}
 }
 
-// change alters a record as a coordinator does.
+// change changes a record as a coordinator does.
 func (r *records) change(id job.ID, apply func(*job.Record)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,8 +109,8 @@ func (e *events) Publish(v notice.Event) error {
 // remover is api.Remover that only deletes the record.
 type remover struct {
 	*records
-	models []job.ID // that were to be removed as well
-	has    job.ID   // the one that has a model
+	models []job.ID // models whose removal was requested
+	has    job.ID   // the job that has a model
 	away   error    // of the registry
 }
 
@@ -156,7 +156,7 @@ func line(t *testing.T, changes ...string) []byte {
 	return []byte(strings.NewReplacer(changes...).Replace(string(data)))
 }
 
-// A fault of the rows in a spec is the answer to the submission, and there is no job.
+// A submission with faulty rows in its spec fails, and creates no job.
 func TestSubmitRefusesRowsThatCannotBePrepared(t *testing.T) {
 	f := newFixture()
 	f.Rehearse = run.Rehearse
@@ -198,7 +198,7 @@ func TestSubmissionWithAnIDIsIdempotent(t *testing.T) {
 	first, _ := f.Get(t.Context(), []byte("line"))
 	f.records.change("line", func(r *job.Record) { r.State, r.Message = job.Running, "waiting: no worker is present" })
 
-	// Said in other words, it is the same spec.
+	// A spec in another notation is the same spec.
 	for _, again := range [][]byte{line(t), line(t, `"batch": 5`, `"batch":   5, "seed": 0`)} {
 		got, err := f.Submit(t.Context(), again)
 		require.NoError(t, err)
@@ -351,7 +351,7 @@ func TestCancelRacesAnUpdate(t *testing.T) {
 	require.Equal(t, job.Cancelled, r.State)
 	require.EqualValues(t, 100, r.Steps, "the other change is kept")
 
-	// The job ended first: then it cannot be cancelled any more.
+	// The job ended first, so it cannot be cancelled.
 	_, err = f.Submit(t.Context(), line(t, `"id": "line"`, `"id": "other"`))
 	require.NoError(t, err)
 	f.records.before = func() { f.records.change("other", func(r *job.Record) { r.State = job.Succeeded }) }

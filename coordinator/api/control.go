@@ -10,18 +10,18 @@ import (
 	"tributary/shared/notice"
 )
 
-// Pause has a job stand still until it is resumed. Whoever drives it sees the
-// record, as with every request here.
+// Pause stops a job until it is resumed. The job's driver sees the change in the record,
+// as for every request here.
 func (a *API) Pause(ctx context.Context, payload []byte) (Status, error) {
 	return a.ask(ctx, payload, job.Pause)
 }
 
-// Resume has a job that stands still go on.
+// Resume lets a paused job go on.
 func (a *API) Resume(ctx context.Context, payload []byte) (Status, error) {
 	return a.ask(ctx, payload, job.Resume)
 }
 
-// Retry has a job that failed or was cancelled go on.
+// Retry lets a job go on that failed or was cancelled.
 func (a *API) Retry(ctx context.Context, payload []byte) (Status, error) {
 	return a.ask(ctx, payload, job.Retry)
 }
@@ -31,7 +31,7 @@ func (a *API) Cancel(ctx context.Context, payload []byte) (Status, error) {
 	return a.ask(ctx, payload, job.Cancel)
 }
 
-// ask applies a request to the record of the job that a payload names.
+// ask applies a request to the record of the job that the payload names.
 func (a *API) ask(ctx context.Context, payload []byte, q job.Request) (Status, error) {
 	id, err := parseID(payload)
 	if err != nil {
@@ -41,7 +41,7 @@ func (a *API) ask(ctx context.Context, payload []byte, q job.Request) (Status, e
 	return status(r), err
 }
 
-// apply applies a request to a job's record and tells people of the new state.
+// apply applies a request to a job's record and publishes the new state.
 func (a *API) apply(ctx context.Context, id job.ID, q job.Request) (job.Record, error) {
 	now := time.Now().UTC()
 	r, changed, err := a.change(ctx, id, func(r *job.Record) (bool, error) { return r.Ask(q, now) })
@@ -55,12 +55,12 @@ func (a *API) apply(ctx context.Context, id job.ID, q job.Request) (job.Record, 
 	return r, nil
 }
 
-// asked says what was asked of a job.
+// asked has the past tense of each request, for the log.
 var asked = map[job.Request]string{job.Pause: "paused", job.Resume: "resumed", job.Retry: "retried", job.Cancel: "cancelled"}
 
-// change alters a job's record by compare-and-set. A record that stays as it is
-// is written too: the one that was read may have been a stale one, which the
-// compare-and-set finds out.
+// change changes a job's record by compare-and-set. It also writes a record that alter
+// leaves unchanged, because the record that it read may be stale. The compare-and-set
+// then detects that.
 func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (changed bool, err error)) (job.Record, bool, error) {
 	for {
 		r, revision, err := a.Records.Get(ctx, id)
@@ -73,7 +73,7 @@ func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (ch
 		}
 		_, err = a.Records.Update(ctx, r, revision)
 		if errors.Is(err, job.ErrConflict) && ctx.Err() == nil {
-			continue // it moved on meanwhile; look again
+			continue // the record changed meanwhile; read it again
 		}
 		if err != nil {
 			return r, false, fmt.Errorf("change job %q: %w", id, err)
@@ -82,21 +82,21 @@ func (a *API) change(ctx context.Context, id job.ID, alter func(*job.Record) (ch
 	}
 }
 
-// Share is the answer about a job's share of the fleet.
+// Share is the answer about a job's share of the fleet's slots.
 type Share struct {
 	Status
 	Priority int `json:"priority"`
 	MaxSlots int `json:"max_slots,omitempty"`
 }
 
-// The bounds of a share, as the spec's schema has them.
+// The limits of a share, as in the spec's schema.
 const (
 	maxPriority = 100
 	maxSlots    = 65536
 )
 
-// Prioritize changes a job's priority, the most slots it may use (0: any
-// number), or both.
+// Prioritize changes a job's priority, the maximum number of slots that it may use (0: no
+// limit), or both.
 func (a *API) Prioritize(ctx context.Context, payload []byte) (Share, error) {
 	var request struct {
 		ID       job.ID `json:"id"`

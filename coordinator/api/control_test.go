@@ -100,7 +100,6 @@ func TestARemovedJobsIDIsFree(t *testing.T) {
 	require.Equal(t, []job.ID{"line"}, f.remover.models)
 }
 
-// Whoever asks for both at once is told which came first.
 // A model that was kept when its job was removed can be removed later.
 func TestAModelOutlivesItsJobUntilItIsRemoved(t *testing.T) {
 	f := newFixture()
@@ -125,7 +124,7 @@ func TestAModelOutlivesItsJobUntilItIsRemoved(t *testing.T) {
 	require.ErrorContains(t, err, `there is no job "line"`)
 }
 
-// A registry that cannot be asked keeps no job from being removed, but its model.
+// An unreachable registry does not prevent the removal of a job, except of its model.
 func TestAJobIsRemovedWithoutTheRegistry(t *testing.T) {
 	f := newFixture()
 	f.remover.away = errors.New("the bucket is missing")
@@ -204,7 +203,8 @@ func TestASpecWithoutAPriorityHasTheDefault(t *testing.T) {
 	require.NotContains(t, string(r.Spec), "priority", "the canonical form of older specs stays as it was")
 }
 
-// The log says what was asked of which job; the coordinator's logger adds which coordinator was asked.
+// The log says which request was made for which job. The coordinator's logger adds which
+// coordinator received it.
 func TestWhatIsAskedIsLogged(t *testing.T) {
 	f := newFixture()
 	var log bytes.Buffer

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// Listed is one line of List's answer.
+// Listed is one entry of List's answer.
 type Listed struct {
 	Status
 	Name     string     `json:"name"`
@@ -22,20 +22,19 @@ type Listed struct {
 	Finished *time.Time `json:"finished,omitempty"`
 }
 
-// Bounds of List's answer, so that it fits a message.
+// The limits of List's answer, so that it fits into a message.
 const (
 	maxListed = 1000
-	maxText   = 200 // bytes of a message or an error; Get tells all of it
+	maxText   = 200 // bytes of a message or an error; Get returns all of it
 )
 
-// newest orders jobs as List answers them.
+// newest compares jobs in the order of List's answer.
 func newest(x, y Listed) int {
 	return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(x.ID, y.ID))
 }
 
-// List answers the jobs, newest first: at most limit of them, and only those that
-// come after the job before. However many jobs there are, it holds a few thousand
-// lines at a time.
+// List returns the jobs, newest first: at most limit jobs, and only those after the job
+// before. It holds at most a few thousand entries in memory, for any number of jobs.
 func (a *API) List(ctx context.Context, payload []byte) (map[string][]Listed, error) {
 	limit, last, err := a.page(ctx, payload)
 	if err != nil {
@@ -65,8 +64,8 @@ func (a *API) List(ctx context.Context, payload []byte) (map[string][]Listed, er
 	return map[string][]Listed{"jobs": jobs}, nil
 }
 
-// page reads the request of List: nothing, or an object with limit, before, or both.
-// last is the line of the job that before names, nil without one.
+// page decodes the request of List: nothing, or an object with limit, before, or both.
+// last is the entry of the job that before names, nil without one.
 func (a *API) page(ctx context.Context, payload []byte) (limit int, last *Listed, err error) {
 	var request struct {
 		Limit  *int   `json:"limit"`
@@ -95,7 +94,7 @@ func (a *API) page(ctx context.Context, payload []byte) (limit int, last *Listed
 	return limit, &line, nil
 }
 
-// decodeObject decodes one JSON object that has known fields only, and nothing after it.
+// decodeObject decodes one JSON object with known fields only and nothing after it.
 func decodeObject(payload []byte, into any) error {
 	if payload[0] != '{' {
 		return fmt.Errorf("%.40q is not a JSON object", payload)
@@ -117,7 +116,8 @@ func listed(r job.Record) Listed {
 	return Listed{Status: short, Name: r.Name, Created: r.Created, Finished: r.Finished}
 }
 
-// clip cuts a text between characters. What is left does not keep the whole alive.
+// clip shortens a text at a character boundary. The result does not keep the whole text
+// in memory.
 func clip(s string) string {
 	return strings.ToValidUTF8(strings.Clone(s[:min(len(s), maxText)]), "")
 }

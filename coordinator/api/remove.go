@@ -8,22 +8,22 @@ import (
 	"tributary/shared/job"
 )
 
-// Removed is the answer about a job that is no more.
+// Removed is the answer about a removed job.
 type Removed struct {
 	ID      job.ID `json:"id"`
 	Removed bool   `json:"removed"`
-	Model   string `json:"model,omitempty"` // ModelKept or ModelRemoved; "" when there was none
+	Model   string `json:"model,omitempty"` // ModelKept or ModelRemoved; "" if there was no model
 }
 
-// What became of the model of a job that was removed.
+// The values of Removed.Model.
 const (
 	ModelKept    = "kept"
 	ModelRemoved = "removed"
 )
 
-// Remove forgets a job that has ended: its record, its events, its training
-// state, and its model when that is asked for. From then on the id is free. A model
-// that was kept is removed in the same way later.
+// Remove deletes a job that has ended: its record, its events, its training state and, if
+// requested, its model. Then the id is free. The same request removes a model that was
+// kept earlier.
 func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	var request struct {
 		ID    job.ID `json:"id"`
@@ -34,7 +34,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	}
 	answer := Removed{ID: request.ID, Removed: true}
 	there, err := a.Jobs.HasModel(ctx, request.ID)
-	if err != nil && request.Model { // a registry that is away keeps no job from being removed without its model
+	if err != nil && request.Model { // an unreachable registry does not prevent a removal without the model
 		return Removed{}, fmt.Errorf("remove job %q: look for its model: %w", request.ID, err)
 	}
 	switch {
@@ -46,7 +46,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	r, err := a.apply(ctx, request.ID, job.Remove)
 	switch {
 	case errors.Is(err, job.ErrCorrupt):
-		// The bucket holds something else than a record: only the id is known.
+		// The bucket holds a value that is not a record, so only the id is known.
 		r = job.Record{ID: request.ID, Removing: true}
 	case errors.Is(err, job.ErrNotFound) && there:
 		return answer, a.removeModel(ctx, request.ID, request.Model)
@@ -60,7 +60,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	return answer, nil
 }
 
-// removeModel removes the model of a job that is no more, if that is asked for.
+// removeModel removes the model of a removed job, if that is requested.
 func (a *API) removeModel(ctx context.Context, id job.ID, asked bool) error {
 	if !asked {
 		return fmt.Errorf(`job %q was removed and its model kept; {"id":%[1]q,"model":true} removes that: %w`, id, job.ErrNotFound)

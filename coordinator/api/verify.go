@@ -11,18 +11,19 @@ import (
 
 // Desk verifies jobs.
 type Desk interface {
-	// Ask returns what came of it, or after wait how it stands.
+	// Ask returns the result, or the current state after wait.
 	Ask(ctx context.Context, id job.ID, r verify.Request, wait time.Duration) (job.Verification, error)
 }
 
-// How long an answer may wait for the verification, in seconds: the default is shorter
-// than the nats command waits, the most is shorter than a request may take.
+// How long an answer may wait for the verification, in seconds. The default is shorter
+// than the timeout of the nats command. The maximum is shorter than the timeout of a
+// request.
 const (
 	defaultWait = 2
 	maxWait     = 50
 )
 
-// Verify computes steps of a job again: those given, a sample, or all.
+// Verify recomputes steps of a job: the given steps, a sample, or all.
 func (a *API) Verify(ctx context.Context, payload []byte) (job.Verification, error) {
 	var request struct {
 		ID     job.ID   `json:"id"`
