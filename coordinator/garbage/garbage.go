@@ -1,16 +1,16 @@
 // Package garbage deletes the blobs that no job needs: blocks, plans, weights and
-// checkpoints of jobs that were removed, or that never came to a plan.
+// checkpoints of jobs that were removed or never got a plan.
 //
-// It owns finding them and the moment at which that is safe. What a job needs is
-// what its record names: the plan, which names the blocks and the weights, and the
+// It owns the search for these blobs and the decision when a deletion is safe. A job
+// needs what its record names: the plan, which names the blocks and the weights, and the
 // checkpoints, which name their parts. Package serve starts a [Collector] in each
-// coordinator; one at a time works.
+// coordinator; one collector works at a time.
 //
-// Invariant: a blob is deleted only while the lease [Key] is held, no record says
-// that its job is preparing, and no record, as read under that lease, leads to the
-// blob. A driver that prepares says so in the record first, and then waits for
-// the lease to be free; so one of the two sees the other. Whatever cannot be read
-// stops the deletion.
+// Invariant: a collector deletes a blob only if it holds the lease [Key], no record says
+// that its job is preparing, and no record, read under that lease, leads to the blob. A
+// driver that prepares a job first says so in the record and then waits until the lease
+// is free. So either the collector sees the driver or the driver sees the collector. An
+// unreadable object stops the deletion.
 package garbage
 
 import (
@@ -30,44 +30,44 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// Key is the lease under which blobs are deleted. It can be no job's id.
+// Key is the lease under which blobs are deleted. No job can have this id.
 const Key = "collect.blobs"
 
-// Records reads all that is known about jobs.
+// Records reads the records of all jobs.
 type Records interface {
-	// All reads every record. An error that it yields means that it is not whole.
+	// All yields every record. If it yields an error, the list is incomplete.
 	All(ctx context.Context) iter.Seq2[job.Record, error]
-	// Get fails with job.ErrNotFound.
+	// Get fails with job.ErrNotFound if there is no record.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
-	// Origin names the records as a whole, those of another installation otherwise.
+	// Origin identifies the set of records; each installation has another value.
 	Origin(ctx context.Context) (string, error)
 }
 
-// Config is what a Collector works with. A zero time stands for its default.
+// Config holds the settings of a Collector. A zero time means its default.
 type Config struct {
 	Owner   string // this coordinator's name
 	Records Records
 	Leases  run.Leases
-	Ledger  ledger.Results // of the drafts of checkpoints
-	Blobs   blob.Store     // a blob.Lister; with another nothing is collected
-	// Tidy, when set, removes what was left behind elsewhere before that time.
+	Ledger  ledger.Results // has the drafts of checkpoints
+	Blobs   blob.Store     // must be a blob.Lister, or nothing is collected
+	// Tidy, if set, removes other leftovers from before that time.
 	Tidy func(ctx context.Context, before time.Time) error
 	Log  zerolog.Logger
 
-	Every time.Duration // between rounds; default 1 h
-	Soon  time.Duration // to a round after the start, a removal, or one that could not work; default 1 min
-	Grace time.Duration // age below which a blob is left alone; default 5 min
-	Drain time.Duration // longest wait for jobs that prepare, while others wait; default 2 s
-	Hold  time.Duration // longest time to delete for, after which the records are read anew; default 1 s
+	Every time.Duration // time between rounds; default 1 h
+	Soon  time.Duration // time to a round after the start, after a removal, or after a round that could not work; default 1 min
+	Grace time.Duration // minimum age of a blob for its deletion; default 5 min
+	Drain time.Duration // maximum wait for preparing jobs, while other jobs wait; default 2 s
+	Hold  time.Duration // maximum time of deletions before the records are read again; default 1 s
 }
 
-// Collector deletes blobs that no job needs. Use New.
+// Collector deletes the blobs that no job needs. Use New.
 type Collector struct {
 	cfg  Config
-	wake chan struct{} // capacity 1: a round is asked for
+	wake chan struct{} // capacity 1: a round is requested
 }
 
-// New returns a collector that does nothing until Run.
+// New returns a collector. It does nothing until Run.
 func New(cfg Config) *Collector {
 	cfg.Every, cfg.Soon = cmp.Or(cfg.Every, time.Hour), cmp.Or(cfg.Soon, time.Minute)
 	cfg.Grace, cfg.Drain = cmp.Or(cfg.Grace, 5*time.Minute), cmp.Or(cfg.Drain, 2*time.Second)
@@ -75,8 +75,8 @@ func New(cfg Config) *Collector {
 	return &Collector{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
-// Wake asks for a round soon: a job was removed, or one waits for room. It returns at
-// once.
+// Wake requests a round soon, because a job was removed or a job waits for space. It
+// returns immediately.
 func (c *Collector) Wake() {
 	select {
 	case c.wake <- struct{}{}:
@@ -92,7 +92,7 @@ func (c *Collector) Run(ctx context.Context) {
 		return
 	}
 	next := time.Now().Add(c.cfg.Soon)
-	rest := next // a round that takes long is followed by a longer rest
+	rest := next // a longer pause follows a long round
 	for {
 		timer := time.NewTimer(time.Until(next))
 		select {
@@ -120,16 +120,16 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Why a round ends before it is done.
+// The reasons for which a round ends early.
 var (
 	errBusy  = errors.New("a job prepares its data, or another coordinator collects")
 	errAlien = errors.New("the blobs belong to the jobs of another installation")
 )
 
-// round collects once and returns how long to wait for the next.
+// round collects once and returns the time to wait for the next round.
 func (c *Collector) round(ctx context.Context, store blob.Lister) time.Duration {
 	var done done
-	err := lifecycle.Contain("collect blobs", func() (err error) { // one job's damage ends the round, and no more
+	err := lifecycle.Contain("collect blobs", func() (err error) { // a damaged job ends only the round
 		done, err = c.collect(ctx, store)
 		return err
 	})
@@ -151,13 +151,13 @@ func (c *Collector) round(ctx context.Context, store blob.Lister) time.Duration 
 	}
 }
 
-// done is what came of a round.
+// done is the result of a round.
 type done struct {
 	deleted int
-	young   int // unneeded, it seems, but put a short while ago
+	young   int // seem unneeded but are too young
 }
 
-// collect lists the blobs, finds out which of them are needed, and deletes the others.
+// collect lists the blobs, finds the needed ones and deletes the others.
 func (c *Collector) collect(ctx context.Context, store blob.Lister) (d done, err error) {
 	if err := c.claim(ctx, store); err != nil {
 		return d, err
@@ -173,7 +173,7 @@ func (c *Collector) collect(ctx context.Context, store blob.Lister) (d done, err
 		}
 		all.add(s.Digest, s.Time.Before(before))
 	}
-	// The first reading may take long; nobody waits for it.
+	// The first read may take long, but no job waits for it.
 	if _, err := c.mark(ctx, store, all); err != nil {
 		return d, err
 	}
@@ -184,14 +184,14 @@ func (c *Collector) collect(ctx context.Context, store blob.Lister) (d done, err
 		if err != nil {
 			return d, err
 		}
-		if err := pause(ctx, c.cfg.Hold); err != nil { // for those who wait for the lease
+		if err := pause(ctx, c.cfg.Hold); err != nil { // gives the lease to those who wait for it
 			return d, err
 		}
 	}
 	return d, nil
 }
 
-// claim makes sure that the blobs are those of these records.
+// claim checks that the blobs belong to these records.
 func (c *Collector) claim(ctx context.Context, store blob.Lister) error {
 	origin, err := c.cfg.Records.Origin(ctx)
 	if err != nil {
@@ -218,11 +218,12 @@ func (c *Collector) tidy(ctx context.Context, store blob.Lister, before time.Tim
 	return c.cfg.Tidy(ctx, before)
 }
 
-// releaseTimeout bounds giving the lease up; it ends by itself a little later.
+// releaseTimeout bounds the release of the lease; the lease expires shortly after in any
+// case.
 const releaseTimeout = 2 * time.Second
 
-// section deletes for a short while under the lease. It fails with errBusy when
-// it cannot be had or jobs prepare.
+// section deletes blobs for a short time under the lease. It fails with errBusy if the
+// lease is taken or jobs are preparing.
 func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed) (deleted int, err error) {
 	lease, err := c.cfg.Leases.Acquire(ctx, Key, c.cfg.Owner)
 	if errors.Is(err, job.ErrConflict) {
@@ -248,7 +249,7 @@ func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed
 			return deleted, errBusy
 		default:
 		}
-		// A process that was stopped for a while may not know yet that it has lost the lease.
+		// A process that was paused may not know yet that it has lost the lease.
 		if time.Since(began) > c.cfg.Hold {
 			break
 		}
@@ -261,8 +262,8 @@ func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed
 	return deleted, nil
 }
 
-// drained reads the records, again and again until no job prepares. Jobs that begin
-// now wait, so it fails with errBusy rather than take long.
+// drained reads the records until no job is preparing. Jobs that start now wait for it,
+// so it fails with errBusy if that takes long.
 func (c *Collector) drained(ctx context.Context, store blob.Lister, all *unnamed) error {
 	for began := time.Now(); ; {
 		preparing, err := c.mark(ctx, store, all)
@@ -278,7 +279,7 @@ func (c *Collector) drained(ctx context.Context, store blob.Lister, all *unnamed
 	}
 }
 
-// pause waits for d, or until ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

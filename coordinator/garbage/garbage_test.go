@@ -23,7 +23,7 @@ import (
 func TestOnlyWhatNoRecordLeadsToIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	a := w.planned("a", 6, job.Succeeded)
-	b := w.planned("b", 6, job.Running) // of the same rows
+	b := w.planned("b", 6, job.Running) // with the same rows
 	c := w.planned("c", 8, job.Failed)
 	require.Equal(t, a.Blobs(), b.Blobs(), "jobs share blocks")
 	weights := w.put("the plan of another job has it")
@@ -70,7 +70,7 @@ func TestYoungBlobsAreLeftAndLookedForAgain(t *testing.T) {
 	require.True(t, w.there(orphan))
 }
 
-// state makes the training state of a running job after steps steps.
+// state makes the training state of a running job after the given steps.
 func (w *world) state(id job.ID, steps int64) (*checkpoint.Draft, ledger.Layout) {
 	w.t.Helper()
 	p := w.planned(id, 6, job.Running)
@@ -116,7 +116,8 @@ func TestACheckpointThatIsRecordedWhileTheRecordsAreReadStays(t *testing.T) {
 	require.NoError(t, draft.Announce(t.Context(), w.ledger, layout))
 	require.NoError(t, draft.Write(t.Context(), w.blobs, func() {}))
 	old := w.records["j"]
-	// The collector has read the record as it was; then it is recorded, and no draft.
+	// The collector reads the record before the change. Then the checkpoint is recorded
+	// and no longer a draft.
 	records := stale{w, func() {
 		r := w.records["j"]
 		r.Checkpoints = []job.Checkpoint{{Step: 4, Digest: draft.Digest}}
@@ -130,7 +131,7 @@ func TestACheckpointThatIsRecordedWhileTheRecordsAreReadStays(t *testing.T) {
 	require.NoError(t, checkpoint.Verify(t.Context(), w.blobs, draft.Digest))
 }
 
-// stale is records that change after they were read.
+// stale has records that change after they were read.
 type stale struct {
 	*world
 	then func()
@@ -196,7 +197,7 @@ func (w *world) setCheckpoint(id job.ID, digest job.Digest) {
 	w.set(r)
 }
 
-// unreadable is a store whose listing breaks off.
+// unreadable is a store whose listing fails in the middle.
 type unreadable struct{ *blob.Memory }
 
 func (u *unreadable) List(ctx context.Context) iter.Seq2[blob.Stored, error] {
@@ -210,7 +211,7 @@ func (u *unreadable) List(ctx context.Context) iter.Seq2[blob.Stored, error] {
 	}
 }
 
-// away is a ledger that cannot be reached.
+// away is a ledger that is unreachable.
 type away struct{ ledger.Results }
 
 func (away) Evaluations(context.Context, ledger.Layout, int64) (map[string][]byte, error) {
@@ -248,7 +249,7 @@ func TestACollectionThatIsCutOffIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// faultyLister lists what is there, and fails at the other operations.
+// faultyLister lists its blobs, and fails at the other operations.
 type faultyLister struct {
 	blobtest.Faulty
 	blob.Lister
@@ -308,7 +309,7 @@ func (broken) Evaluations(context.Context, ledger.Layout, int64) (map[string][]b
 	panic("on purpose")
 }
 
-// A panic about one job ends the round and not the coordinator.
+// A panic for one job ends the round but not the coordinator.
 func TestAPanicEndsTheRoundAlone(t *testing.T) {
 	w := newWorld(t)
 	w.planned("a", 6, job.Running)

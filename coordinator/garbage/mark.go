@@ -14,18 +14,18 @@ import (
 	"tributary/shared/plan"
 )
 
-// digest is a blob's digest in few bytes.
+// digest is a blob's digest in compact form.
 type digest [sha256.Size]byte
 
 func (d digest) String() job.Digest { return job.Digest(hex.EncodeToString(d[:])) }
 
-// unnamed is the blobs that were listed and that nothing has named so far.
+// unnamed holds the listed blobs that no record has named so far.
 //
-// Invariant: what was named once is never unnamed again in the same round. A job that is
-// removed meanwhile keeps its blobs until the next.
+// Invariant: a named blob stays named for the rest of the round. A job that is removed
+// meanwhile keeps its blobs until the next round.
 type unnamed struct {
 	old, young map[digest]struct{}
-	// read has the plans and the checkpoints whose names are taken out.
+	// read holds the plans and checkpoints whose names are already removed.
 	read map[job.Digest]*ledger.Layout
 }
 
@@ -44,7 +44,7 @@ func (u *unnamed) add(text job.Digest, old bool) {
 	}
 }
 
-// name takes blobs out.
+// name removes needed blobs from the set.
 func (u *unnamed) name(needed ...job.Digest) {
 	for _, text := range needed {
 		if d, ok := decode(text); ok {
@@ -62,8 +62,9 @@ func decode(text job.Digest) (d digest, ok bool) {
 	return d, err == nil
 }
 
-// mark takes out what any record leads to, and counts the jobs that prepare. Plans and
-// checkpoints that it has read before it does not read again: their bytes never change.
+// mark removes from u every blob that a record leads to, and counts the preparing jobs.
+// It does not read plans and checkpoints again that it has read before, because their
+// bytes never change.
 func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (preparing int, err error) {
 	for r, err := range c.cfg.Records.All(ctx) {
 		if err != nil {
@@ -75,7 +76,7 @@ func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (pre
 		if r.Plan == "" {
 			continue
 		}
-		layout, err := c.plan(ctx, store, u, r) // nil for a job that is released
+		layout, err := c.plan(ctx, store, u, r) // nil for a released job
 		if err != nil {
 			return 0, fmt.Errorf("job %s: %w; removing the job lets the collection go on", r.ID, err)
 		}
@@ -92,8 +93,8 @@ func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (pre
 	return preparing, nil
 }
 
-// plan takes out a record's plan and what that names. It returns where the ledger of a
-// job with that plan is, unless the job's ledger is deleted.
+// plan names a record's plan and the blobs in it. It returns the layout of the ledger of
+// a job with that plan, or nil if the job's ledger is deleted.
 func (c *Collector) plan(ctx context.Context, store blob.Store, u *unnamed, r job.Record) (*ledger.Layout, error) {
 	u.name(r.Plan)
 	if known, ok := u.read[r.Plan]; ok && (known != nil || r.Released) {
@@ -120,9 +121,9 @@ func (c *Collector) plan(ctx context.Context, store blob.Store, u *unnamed, r jo
 	return &layout, nil
 }
 
-// checkpoints takes out a record's checkpoints and their parts. One that is not there
-// has no parts that anybody could find: it was deleted since the record was read, or
-// lost, and is passed over when the job is restored.
+// checkpoints names a record's checkpoints and their parts. A missing checkpoint has no
+// parts that could be found. It was deleted after the read of the record, or it is lost,
+// and a restore of the job skips it.
 func (c *Collector) checkpoints(ctx context.Context, store blob.Store, u *unnamed, r job.Record) error {
 	for _, known := range r.Checkpoints {
 		u.name(known.Digest)
@@ -142,8 +143,9 @@ func (c *Collector) checkpoints(ctx context.Context, store blob.Store, u *unname
 	return nil
 }
 
-// drafts takes out checkpoints that are being written, or deleted. A checkpoint that was
-// recorded meanwhile is no draft any more, so the record is read once more, after them.
+// drafts names the checkpoints that are being written or deleted. A checkpoint that is
+// recorded meanwhile is no longer a draft, so drafts reads the record again after the
+// drafts.
 func (c *Collector) drafts(ctx context.Context, store blob.Store, u *unnamed, r job.Record, layout ledger.Layout) error {
 	layout.Ref = r.Ref()
 	begun, err := checkpoint.Begun(ctx, c.cfg.Ledger, layout)

@@ -20,7 +20,7 @@ import (
 	queuememory "tributary/shared/queue/memory"
 )
 
-// nothing is events and models that nobody looks at.
+// nothing discards events and models.
 type nothing struct{}
 
 func (nothing) Publish(notice.Event) error                               { return nil }
@@ -30,7 +30,7 @@ func (nothing) Delete(context.Context, string) error                     { retur
 func (nothing) Has(context.Context, string) (bool, error)                { return false, nil }
 func (nothing) Probe(context.Context) error                              { return nil }
 
-// coordinate runs a coordinator over these blobs until the test ends.
+// coordinate runs a coordinator with these blobs until the test ends.
 func (w *world) coordinate(blobs blob.Store) *run.Service {
 	w.t.Helper()
 	s := run.New(run.Config{
@@ -69,7 +69,7 @@ func (w *world) reaches(id job.ID, state job.State) job.Record {
 	}
 }
 
-// complete fails unless all blobs of the record's plan are there.
+// complete fails unless all blobs of the record's plan exist.
 func (w *world) complete(r job.Record) {
 	w.t.Helper()
 	data, err := w.blobs.Get(w.t.Context(), r.Plan)
@@ -79,8 +79,8 @@ func (w *world) complete(r job.Record) {
 	require.True(w.t, w.there(p.Blobs()...), "blobs of %s are missing", r.ID)
 }
 
-// Jobs come and go that have the same blocks and plans as the ones before, which is
-// when Put finds a blob that the collector is about to delete.
+// Jobs come and go with the same blocks and plans as earlier ones. Then Put finds a blob
+// that the collector is about to delete.
 func TestJobsThatPrepareBesideTheCollectorLoseNothing(t *testing.T) {
 	w := newWorld(t)
 	blobs := &slow{Memory: w.blobs}
@@ -126,7 +126,7 @@ func TestJobsThatPrepareBesideTheCollectorLoseNothing(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond, "in the end everything is collected")
 }
 
-// slow is a store in which others get in between.
+// slow is a store that lets other goroutines run in between.
 type slow struct{ *blob.Memory }
 
 func (s *slow) Delete(ctx context.Context, d job.Digest) error {
@@ -134,9 +134,8 @@ func (s *slow) Delete(ctx context.Context, d job.Digest) error {
 	return s.Memory.Delete(ctx, d)
 }
 
-// A driver that prepares finds a blob that is there, and the collector deletes it
-// afterwards, as after a pause of its process: before the plan is recorded, the driver
-// looks once more.
+// A preparing driver finds an existing blob, and the collector deletes it afterwards, as
+// after a pause of its process. The driver checks again before it records the plan.
 func TestBlobsThatVanishWhileAJobPreparesArePutAgain(t *testing.T) {
 	w := newWorld(t)
 	blobs := &vanishing{Memory: w.blobs, times: 3}
@@ -146,7 +145,7 @@ func TestBlobsThatVanishWhileAJobPreparesArePutAgain(t *testing.T) {
 	require.Zero(t, blobs.times)
 }
 
-// vanishing is a store that loses a blob just before somebody looks for it.
+// vanishing is a store that loses a blob just before a check for it.
 type vanishing struct {
 	*blob.Memory
 	mu    sync.Mutex
@@ -204,7 +203,7 @@ func (w *world) until(what string, is func() bool) {
 	}
 }
 
-// counting hears of every put.
+// counting counts every put.
 type counting struct {
 	*blob.Memory
 	put func()

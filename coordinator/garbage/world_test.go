@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is records and leases in memory, beside stores that are too.
+// world has records, leases and stores in memory.
 type world struct {
 	t      *testing.T
 	blobs  *blob.Memory
@@ -36,7 +36,7 @@ type world struct {
 	revisions map[job.ID]uint64
 	leases    map[string]*lease
 	term      uint64
-	fails     error  // of All, in the end
+	fails     error  // last error of All
 	origin    string // of the records
 	reading   func() // called when All begins, without the lock
 }
@@ -186,7 +186,7 @@ func text(id job.ID, rows int) string {
 		"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":2,"steps":5}`, id, values, values)
 }
 
-// submitted is the record of a job with rows rows.
+// submitted returns the record of a job with the given number of rows.
 func (w *world) submitted(id job.ID, rows int) job.Record {
 	w.t.Helper()
 	s, err := spec.Decode([]byte(text(id, rows)))
@@ -196,7 +196,8 @@ func (w *world) submitted(id job.ID, rows int) job.Record {
 	return job.Record{ID: id, Run: "r", Name: s.Name, State: job.Submitted, Spec: canonical, SpecDigest: digest}
 }
 
-// planned puts the blocks and the plan of a job with rows rows, and records it in a state.
+// planned stores the blocks and the plan of a job with the given number of rows, and
+// records the job in a state.
 func (w *world) planned(id job.ID, rows int, state job.State) *plan.Plan {
 	w.t.Helper()
 	s, err := spec.Decode([]byte(text(id, rows)))
