@@ -1,11 +1,11 @@
-// Package serve is the coordinator as a program: its settings, its
-// connections, and what listens where.
+// Package serve makes the coordinator a program: its settings, its connections and its
+// subscriptions.
 //
-// It owns putting a coordinator together from its parts; the parts decide and
-// act. The serve command runs it on its own, the train command beside workers.
+// It owns the assembly of a coordinator from its parts, and leaves decisions and work to
+// the parts. The serve command runs it alone; the train command runs it together with
+// workers.
 //
-// Invariant: it is ready (/readyz) exactly while a job that is submitted is
-// recorded and driven.
+// Invariant: it is ready (/readyz) exactly while it can record and drive a submitted job.
 package serve
 
 import (
@@ -30,20 +30,20 @@ import (
 	"tributary/shared/telemetry/build"
 )
 
-// Coordinator is the parts of a coordinator, not yet running.
+// Coordinator holds the parts of a coordinator. It does nothing until Run.
 type Coordinator struct {
 	API     *api.API
 	service *run.Service
 	desk    *verify.Desk
-	garbage *garbage.Collector // nil when the blobs live and die with this process
+	garbage *garbage.Collector // nil if the blobs exist only as long as this process
 	depths  *depths
 	conn    *broker.Conn
 	queue   *broker.Queue
 	log     zerolog.Logger
 }
 
-// New puts a coordinator together. cfg says what it works with; what only
-// NATS provides is filled in here.
+// New assembles a coordinator. cfg is its configuration; New sets the fields that only
+// NATS can provide.
 func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.Config) *Coordinator {
 	if sources.Object == nil {
 		sources.Object = func(ctx context.Context, bucket, object string) (io.ReadCloser, error) {
@@ -74,7 +74,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	return c
 }
 
-// Run listens and drives jobs until ctx ends.
+// Run subscribes and drives jobs until ctx ends.
 func (c *Coordinator) Run(ctx context.Context) error {
 	stop, err := c.listen()
 	defer stop()
@@ -103,7 +103,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	return err
 }
 
-// guard is work beside the jobs, which go on without it when it panics.
+// guard wraps background work, so that a panic in it does not stop the jobs.
 func (c *Coordinator) guard(what string, work func()) func() {
 	return func() {
 		err := lifecycle.Contain(what, func() error { work(); return nil })
@@ -113,7 +113,7 @@ func (c *Coordinator) guard(what string, work func()) func() {
 	}
 }
 
-// listen subscribes to everything that is told to coordinators.
+// listen subscribes to all messages for coordinators.
 func (c *Coordinator) listen() (stop func(), err error) {
 	n, s := c.conn.Notices(), c.service
 	var stops []func()
@@ -141,8 +141,8 @@ func (c *Coordinator) listen() (stop func(), err error) {
 
 // maxRequests bounds the requests of endpoints that take more than a job's id, in bytes.
 var maxRequests = map[string]int{
-	"submit": 2 * spec.MaxBytes, // package spec says best what to do about more than one
-	"verify": 1 << 20,           // the numbers of steps
+	"submit": 2 * spec.MaxBytes, // package spec gives the best message about a larger spec
+	"verify": 1 << 20,           // for the numbers of steps
 }
 
 // Answer serves the API as a NATS micro service over conn, until it is stopped.

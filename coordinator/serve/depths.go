@@ -8,8 +8,8 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// depths is how much the streams of tasks and of dead letters hold, as it was last known. It is
-// safe for concurrent use.
+// depths holds the last known numbers of messages in the streams of tasks and dead
+// letters. It is safe for concurrent use.
 type depths struct {
 	read func(context.Context) (tasks, dead uint64, err error)
 
@@ -18,13 +18,13 @@ type depths struct {
 	known       bool
 }
 
-// How often the streams are looked at, and for how long.
+// The interval of reads of the streams, and the timeout of one read.
 const (
 	depthEvery   = 10 * time.Second
 	depthTimeout = 2 * time.Second
 )
 
-// keep looks at the streams until ctx ends.
+// keep reads the streams until ctx ends.
 func (d *depths) keep(ctx context.Context) {
 	tick := time.NewTicker(depthEvery)
 	defer tick.Stop()
@@ -47,7 +47,7 @@ func (d *depths) look(ctx context.Context) {
 	d.tasks, d.dead, d.known = tasks, dead, err == nil
 }
 
-// measure adds the gauges; NaN stands for a stream that cannot be looked at.
+// measure registers the gauges; NaN means that a stream cannot be read.
 func (d *depths) measure(m *telemetry.Metrics) {
 	for name, g := range map[string]struct {
 		help string

@@ -27,7 +27,7 @@ func gathered(t *testing.T, m prometheus.Gatherer) (values map[string]float64, n
 	return values, names
 }
 
-// Each of a coordinator's metrics is on the page about monitoring, and each on the page is there.
+// The page about monitoring lists exactly the coordinator's metrics.
 func TestThePageHasTheMetrics(t *testing.T) {
 	m := telemetry.NewMetrics("coordinator", "n", "k")
 	run.New(run.Config{}).Measure(m)

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/readable"
 )
 
-// records hands the broker's records out as package run and package api want them.
+// records adapts the broker's records to the ports of package run and package api.
 type records struct{ *broker.Records }
 
 func (r records) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
@@ -32,7 +32,7 @@ func (r records) Watch(ctx context.Context, see func(job.Record)) error {
 	return r.Records.Watch(ctx, func(e broker.Entry) { see(e.Record) })
 }
 
-// leases hands the broker's leases out likewise.
+// leases adapts the broker's leases to the port of package run.
 type leases struct{ *broker.Leases }
 
 func (l leases) Acquire(ctx context.Context, key, owner string) (run.Lease, error) {
@@ -43,7 +43,7 @@ func (l leases) Acquire(ctx context.Context, key, owner string) (run.Lease, erro
 	return lease, nil
 }
 
-// encode turns an answer into JSON.
+// encode encodes an answer as JSON.
 func encode(answer any, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err

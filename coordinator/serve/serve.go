@@ -28,13 +28,13 @@ type Command struct {
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
 	Memory       int64         `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default: the least of control group, ulimit, GOMEMLIMIT and the machine's. A job whose model needs more than nine tenths of it at the end is refused."`
 	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
-	// Second is asked about a step that is not as recorded; nil: nobody is.
+	// Second gives the second opinion on a step that differs from its record; nil: none.
 	Second verify.Second `kong:"-"`
 
 	HTTP string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
 }
 
-// Validate is called by kong.
+// Validate checks the flags; kong calls it.
 func (c *Command) Validate() error {
 	if c.Memory < 0 || c.Memory > 1<<24 {
 		return fmt.Errorf("--memory: %d: want 0 to %d MiB", c.Memory, 1<<24)
@@ -42,8 +42,8 @@ func (c *Command) Validate() error {
 	return nil
 }
 
-// Run serves until it is stopped. Jobs in hand are let go of, for another
-// coordinator or the next start to go on with.
+// Run serves until it is stopped. It then releases its jobs, so that another coordinator
+// or the next start can continue them.
 func (c *Command) Run(ctx lifecycle.Contexts) error {
 	id := settings.NewID()
 	log, err := c.Log.Logger("coordinator")

@@ -19,19 +19,19 @@ import (
 	"tributary/shared/ledger/memory"
 )
 
-// client asks a coordinator over NATS as a person does.
+// client sends requests to a coordinator over NATS, like a user.
 type client struct {
 	t  *testing.T
 	nc *nats.Conn
 }
 
-// serving starts a coordinator without workers on a server of its own.
+// serving starts a coordinator without workers on its own server.
 func serving(t *testing.T) client {
 	t.Helper()
 	return servingAs(t, func(*broker.Conn) blob.Store { return blob.NewMemory(0) }, func(*Coordinator, run.Config) {})
 }
 
-// servingAs starts one with blobs of the caller's, which may alter it before.
+// servingAs starts a coordinator with the caller's blobs, after alter has changed it.
 func servingAs(t *testing.T, blobs func(*broker.Conn) blob.Store, alter func(*Coordinator, run.Config)) client {
 	t.Helper()
 	server, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Log: zerolog.Nop()})
@@ -64,8 +64,7 @@ func servingAs(t *testing.T, blobs func(*broker.Conn) blob.Store, alter func(*Co
 	return client{t, nc}
 }
 
-// ask makes a request and returns the code of the error, 0 for none, and the
-// answer.
+// ask makes a request and returns the error code, 0 for none, and the answer.
 func (c client) ask(what, payload string) (code string, answer map[string]any) {
 	c.t.Helper()
 	m, err := c.nc.Request("tributary.jobs."+what, []byte(payload), 20*time.Second)
@@ -74,7 +73,7 @@ func (c client) ask(what, payload string) (code string, answer map[string]any) {
 	return m.Header.Get("Nats-Service-Error-Code"), answer
 }
 
-// reaches asks until the job is in the state.
+// reaches waits until the job is in the state.
 func (c client) reaches(id, state string) {
 	c.t.Helper()
 	require.Eventually(c.t, func() bool {
