@@ -5,13 +5,13 @@ import (
 	"image/color"
 )
 
-// shades is how many steps there are from the page's white to an ink; 7 inks
-// could have 36 of the 256 colours of an indexed picture, at which none looks
-// smoother and each costs a comparison.
+// shades is the number of steps from the page's white to an ink. 7 inks could have 36 of
+// the 256 colours of an indexed picture, but that looks no smoother and each colour costs
+// a comparison.
 const shades = 16
 
-// palette is the colours that the edges of lines and letters in one ink have
-// on white. Where inks mix, the nearest stands for the mixture.
+// palette has the colours of the edges of lines and letters in one ink on white. Where
+// inks mix, the nearest colour replaces the mixture.
 var palette = func() color.Palette {
 	p := color.Palette{color.RGBA{R: 255, G: 255, B: 255, A: 255}}
 	for _, ink := range []color.RGBA{trainColor, faintColor, validationColor, testColor, textColor, axisColor, gridColor} {
@@ -23,12 +23,12 @@ var palette = func() color.Palette {
 	return p
 }()
 
-// indexed returns an opaque picture with the palette's colours, which is a
-// quarter of the bytes to compress and needs no filter.
+// indexed returns an opaque picture with the palette's colours. It has a quarter of the
+// bytes to compress and needs no filter.
 func indexed(from *image.RGBA) *image.Paletted {
 	to := image.NewPaletted(from.Rect, palette)
 	known := map[[3]uint8]uint8{}
-	var last [3]uint8 // most pixels are as the one before
+	var last [3]uint8 // most pixels equal the one before
 	var index uint8
 	for i := range to.Pix {
 		if c := [3]uint8(from.Pix[4*i:]); c != last || i == 0 {

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/job"
 )
 
-// The size of the picture, and the resolution of the PNG.
+// The size of the picture and the resolution of the PNG.
 const (
 	width       = 8 * vg.Inch
 	lossHeight  = 4.2 * vg.Inch
@@ -26,10 +26,10 @@ const (
 	panelGap    = vg.Length(14)
 )
 
-// Plot draws the training loss of every step (their running mean in front when
-// they are many), the other splits' loss where they were evaluated, and below
-// them the first metric over time. It fails with job.ErrInvalid when no step
-// had a finite loss.
+// Plot draws the training loss of every step, with the running mean in front if there are
+// many steps. It adds the loss of the other splits where they were evaluated and, below,
+// the first metric over time. It returns the picture as SVG and as PNG. It fails with
+// job.ErrInvalid if no step had a finite loss.
 func Plot(c Curves) (svg, raster []byte, err error) {
 	if !c.drawable() {
 		return nil, nil, fmt.Errorf("plot: no step has a finite loss: %w", job.ErrInvalid)
@@ -55,13 +55,13 @@ func (c Curves) vector() ([]byte, error) {
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return nil, err
 	}
-	// Whoever looks at it may not have the font it was measured with; Arial's
-	// and Helvetica's letters are as wide.
+	// The viewer may not have the font of the measurement; Arial and Helvetica have the
+	// same letter widths.
 	return bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
 }
 
-// encoder writes PNG: a job waits for its picture, so that it is there when the
-// job is said to have succeeded.
+// encoder writes PNG at its best speed, because the job waits for its picture before it
+// is reported as succeeded.
 var encoder = png.Encoder{CompressionLevel: png.BestSpeed}
 
 // pixels returns the picture as PNG.
@@ -74,7 +74,7 @@ func (c Curves) pixels() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// panels returns the plots, from above, and their height together.
+// panels returns the plots from top to bottom, and their total height.
 func (c Curves) panels() ([]panel, vg.Length) {
 	panels, height := []panel{c.lossPanel()}, lossHeight
 	if m := c.metric(); m != "" {
@@ -86,7 +86,7 @@ func (c Curves) panels() ([]panel, vg.Length) {
 	return panels, height
 }
 
-// share gives all panels one horizontal axis.
+// share sets one horizontal axis for all panels.
 func share(panels []panel) {
 	low, high := panels[0].X.Min, panels[0].X.Max
 	for _, p := range panels {
@@ -100,7 +100,7 @@ func share(panels []panel) {
 	}
 }
 
-// render draws the panels below each other, the first taller than the other.
+// render draws the panels one below the other; the first is taller.
 func render(c draw.Canvas, panels []panel) {
 	c = draw.Crop(c, 12, -18, 10, -12)
 	if len(panels) == 1 {
@@ -110,7 +110,7 @@ func render(c draw.Canvas, panels []panel) {
 	total := c.Max.Y - c.Min.Y
 	cut := total * extraHeight / (lossHeight + extraHeight)
 	tiles := []draw.Canvas{draw.Crop(c, 0, 0, cut+panelGap/2, 0), draw.Crop(c, 0, 0, 0, cut-total-panelGap/2)}
-	// Both data areas begin at the same place, whatever their labels' width.
+	// Both data areas begin at the same position, whatever the width of their labels.
 	axis := max(panels[0].axis(tiles[0]), panels[1].axis(tiles[1]))
 	for i, p := range panels {
 		p.draw(tiles[i], axis)

@@ -1,9 +1,9 @@
-// Package report is how a finished job's curves look: metrics.jsonl for
-// programs, loss.svg and loss.png for people.
+// Package report defines the form of a finished job's curves: metrics.jsonl for programs,
+// loss.svg and loss.png for people.
 //
-// It owns the lines' format and the plot: what is smoothed, thinned out,
-// and on which scale. It does no I/O; run calls it with what a job's events
-// told and writes the files beside the model.
+// It owns the format of the lines and the plot: smoothing, thinning and scales. It does
+// no I/O. Package run calls it with a job's losses and evaluations, and writes the files
+// beside the model.
 //
 // Invariant: the same curves give the same bytes.
 package report
@@ -19,38 +19,37 @@ import (
 	"tributary/shared/readable"
 )
 
-// The files a report becomes.
+// The names of a report's files.
 const (
 	MetricsFile = "metrics.jsonl"
 	SVGFile     = "loss.svg"
 	PNGFile     = "loss.png"
 )
 
-// Curves is what training showed, step after step.
+// Curves holds the losses and evaluations of a training.
 type Curves struct {
 	Spec        job.Spec     // title, units and the metric to draw
 	Losses      []Point      // in order of Step
 	Evaluations []Evaluation // in order of Step
 }
 
-// Point is the training loss of one step's batch, under the parameters before
-// the step.
+// Point is the training loss of one step's batch, with the parameters before the step.
 type Point struct {
-	Step int64 // steps committed with this one: 1 for the first
+	Step int64 // steps committed, including this one: 1 for the first
 	Loss float64
 }
 
-// Evaluation is the metrics of a split, loss among them.
+// Evaluation holds the metrics of a split, including the loss.
 type Evaluation struct {
 	Step      int64              `json:"step"` // steps committed
 	Split     job.Split          `json:"split"`
 	Metrics   map[string]float64 `json:"metrics"`
-	Undefined map[string]string  `json:"undefined,omitempty"` // why a metric could not be computed, by name
+	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
 }
 
-// Files returns the report's files by name. A job whose curves cannot be drawn
-// (no step had a finite loss) has only its metrics. When the picture fails, also by a
-// panic, Files returns the metrics beside the error.
+// Files returns the report's files by name. If no step had a finite loss, the curves
+// cannot be drawn and the report has only its metrics. If the picture fails, even by a
+// panic, Files returns the metrics and the error.
 func Files(c Curves) (map[string][]byte, error) {
 	files := map[string][]byte{MetricsFile: MetricsJSONL(c)}
 	if !c.drawable() {
@@ -68,7 +67,7 @@ func Files(c Curves) (map[string][]byte, error) {
 	return files, nil
 }
 
-// number is a float64 in JSON, null when it is not finite.
+// number is a float64 in JSON, null if it is not finite.
 type number float64
 
 func (n number) MarshalJSON() ([]byte, error) {
@@ -78,10 +77,10 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// MetricsJSONL returns one JSON object per line, in order of steps: of every
-// step {"step","loss"}, and of every evaluation {"step","split","metrics"}, with
-// "undefined" where a metric could not be computed, after the step it followed. null
-// stands for a loss of NaN or an infinity.
+// MetricsJSONL returns one JSON object per line, in order of steps. Each step has
+// {"step","loss"}. Each evaluation has {"step","split","metrics"} after the step that it
+// follows, with "undefined" if a metric could not be computed. A loss of NaN or an
+// infinity is null.
 func MetricsJSONL(c Curves) []byte {
 	var out bytes.Buffer
 	e := 0
@@ -103,7 +102,7 @@ func MetricsJSONL(c Curves) []byte {
 	return out.Bytes()
 }
 
-// line appends v, which is made of numbers and strings alone.
+// line appends v, which has only numbers and strings.
 func line(out *bytes.Buffer, v any) {
 	data, err := readable.JSON(v)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"tributary/shared/job"
 )
 
-// falling is a made-up run of n steps with noise and an evaluation every so
+// falling is an invented run of n steps with noise and an evaluation after every that
 // many steps.
 func falling(n, every int) Curves {
 	c := Curves{Spec: job.Spec{
@@ -74,7 +74,7 @@ func TestPlotIsDeterministic(t *testing.T) {
 	require.True(t, bytes.HasSuffix(bytes.TrimSpace(svg), []byte("</svg>")))
 }
 
-// Whatever the losses are, the vector picture has only finite coordinates.
+// For any losses, the vector picture has only finite coordinates.
 func TestPlotOfOddLosses(t *testing.T) {
 	for name, c := range map[string]Curves{
 		"one step": {Losses: []Point{{1, 3}}},
@@ -104,7 +104,7 @@ func TestPlotNamesAxesUnitsAndLines(t *testing.T) {
 	}
 }
 
-// A name is a person's text and must not become markup.
+// A name is a user's text and must not become markup.
 func TestPlotEscapesTheName(t *testing.T) {
 	c := falling(10, 0)
 	c.Spec.Name = `a<script>&"`
@@ -138,7 +138,8 @@ func TestLongRunsStaySmall(t *testing.T) {
 	require.Less(t, len(svg), 300<<10)
 }
 
-// What is thinned keeps its order, its ends in height, and only its points.
+// Thinned points keep their order, their lowest and highest values, and are original
+// points.
 func TestThin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ys := rapid.SliceOfN(rapid.Float64Range(-9, 9), 1, 300).Draw(t, "ys")
@@ -210,7 +211,6 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// The end of the running mean is a mean too, not the last step's noise.
 // The losses of a job that fits its rows perfectly fall by 16 decades and more.
 func TestPlotOfLossesOverManyDecades(t *testing.T) {
 	for _, decades := range []float64{16, 40, 90, 300} {

@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	// maxPoints bounds the points of a drawn line: more than a plot's width
-	// in pixels adds bytes but nothing to see.
+	// maxPoints bounds the points of a drawn line. More points than the plot's width in
+	// pixels add bytes but nothing visible.
 	maxPoints = 1200
-	// smoothFrom is the number of steps above which the mean is drawn over
-	// the single steps.
+	// smoothFrom is the number of steps above which the mean is drawn over the single
+	// steps.
 	smoothFrom = 120
-	// smoothParts: the running mean's window is this part of all steps.
+	// smoothParts sets the running mean's window: all steps divided by smoothParts.
 	smoothParts = 40
 )
 
-// drawnUpTo bounds what is drawn, so that an axis' arithmetic stays finite.
+// drawnUpTo bounds the drawn values, so that the arithmetic of an axis stays finite.
 const drawnUpTo = 1e100
 
 // finite reports whether x can be drawn.
 func finite(x float64) bool { return math.Abs(x) <= drawnUpTo }
 
-// losses returns the training loss by step, without what is not finite.
+// losses returns the training loss by step, without values that are not finite.
 func (c Curves) losses() plotter.XYs {
 	out := make(plotter.XYs, 0, len(c.Losses))
 	for _, p := range c.Losses {
@@ -50,12 +50,12 @@ func (c Curves) evaluations(split job.Split, metric string) plotter.XYs {
 // drawable reports whether there is a loss to draw.
 func (c Curves) drawable() bool { return len(c.losses()) > 0 }
 
-// smooth returns the running mean of xys over about a fortieth of them, centred.
-// Near the beginning, where losses fall fast, the window shrinks to a quarter on
-// both sides, so that it stays centred longer; near the end, where they are
-// mostly noise, on the later side only.
+// smooth returns the running mean of xys over about a fortieth of them, centred. Near the
+// beginning, where losses fall fast, the window shrinks to a quarter on both sides, so
+// that it stays centred longer. Near the end, where losses are mostly noise, it shrinks
+// only on the later side.
 //
-// A mean of positive values is positive, however many decades they span.
+// A mean of positive values is positive, for any number of decades.
 func smooth(xys plotter.XYs) plotter.XYs {
 	half := max(4, len(xys)/(2*smoothParts))
 	out := make(plotter.XYs, len(xys))
@@ -69,10 +69,10 @@ func smooth(xys plotter.XYs) plotter.XYs {
 }
 
 // window sums the values of a range whose two ends only grow. It adds and never
-// subtracts: a difference of prefix sums loses small values behind large ones, and
-// can be negative although every value is positive.
+// subtracts: a difference of prefix sums loses small values behind large ones, and can be
+// negative although all values are positive.
 type window struct {
-	mid  int       // the range is cut here in two
+	mid  int       // the range is split here into two
 	tail []float64 // tail[mid-i] is the sum of values i … mid-1
 	head float64   // the sum of values mid … end-1
 	end  int
@@ -92,8 +92,8 @@ func (w *window) sum(xys plotter.XYs, lo, hi int) float64 {
 	return w.tail[w.mid-lo] + w.head
 }
 
-// thin returns at most limit points of xys: of each of limit/2 runs of points
-// the lowest and the highest, in their order, so that no spike is lost.
+// thin returns at most limit points of xys. It splits xys into limit/2 runs and keeps the
+// lowest and the highest point of each, in order, so that no spike is lost.
 func thin(xys plotter.XYs, limit int) plotter.XYs {
 	if len(xys) <= limit {
 		return xys
@@ -119,8 +119,8 @@ func thin(xys plotter.XYs, limit int) plotter.XYs {
 	return out
 }
 
-// logarithmic reports whether the lines want a log scale: all positive, and
-// over more than a decade and a half.
+// logarithmic reports whether the lines need a log scale: all values are positive and
+// span more than a decade and a half.
 func logarithmic(lines ...plotter.XYs) bool {
 	low, high := math.Inf(1), 0.0
 	for _, l := range lines {

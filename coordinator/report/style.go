@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Colours that people with any colour vision tell apart (Okabe and Ito,
-// "Color universal design", 2008); the faint one is the first, lightened.
+// Colours that people with any colour vision can distinguish (Okabe and Ito, "Color
+// universal design", 2008). The faint one is the first, lightened.
 var (
 	trainColor      = color.RGBA{R: 0, G: 114, B: 178, A: 255}
 	faintColor      = color.RGBA{R: 168, G: 207, B: 230, A: 255}
@@ -24,11 +24,11 @@ var (
 	gridColor       = color.RGBA{R: 228, G: 228, B: 228, A: 255}
 )
 
-// markers bounds the evaluations that get a marker each; more would merge.
+// markers bounds the evaluations with a marker each; more markers would merge.
 const markers = 60
 
-// panel is a plot whose vertical axis' title is drawn here, because gonum's
-// makes the plot lower the longer the title is.
+// panel is a plot that draws the title of its vertical axis itself. With a long title,
+// gonum would make the plot lower.
 type panel struct {
 	*plot.Plot
 	title text.Style
@@ -41,7 +41,7 @@ func newPanel(x, y string) panel {
 	sans := func(f *font.Font, size font.Length) {
 		f.Typeface, f.Variant, f.Size = "Liberation", "Sans", size
 	}
-	p.BackgroundColor = nil // the page's
+	p.BackgroundColor = nil // uses the page's background
 	sans(&p.Title.TextStyle.Font, 14)
 	p.Title.TextStyle.Color = textColor
 	p.Title.Padding = 8
@@ -71,7 +71,7 @@ func newPanel(x, y string) panel {
 	return p
 }
 
-// titleWidth is the room for the vertical axis' title.
+// titleWidth is the space for the title of the vertical axis.
 const titleWidth = vg.Length(18)
 
 // legendOnTop puts the legend into the upper or the lower right corner.
@@ -83,18 +83,18 @@ func (p panel) legendOnTop(top bool) {
 	}
 }
 
-// axis is how far from the left of c the data would begin.
+// axis returns the distance from the left of c to the data.
 func (p panel) axis(c draw.Canvas) vg.Length {
 	return p.DataCanvas(c).Min.X - c.Min.X
 }
 
-// draw draws the panel on c, the data beginning titleWidth + axis from its
-// left, or further when its labels need more.
+// draw draws the panel on c. The data begin at titleWidth + axis from the left, or
+// further right if the labels need more space.
 func (p panel) draw(c draw.Canvas, axis vg.Length) {
 	body := draw.Crop(c, titleWidth+max(0, axis-p.axis(c)), 0, 0, 0)
 	data := p.DataCanvas(body)
-	// Text after the lines' samples, so that a viewer's wider font does not
-	// run into them; but at the right end of the plot.
+	// The text follows the lines' samples, so that a wider font of a viewer does not
+	// overlap them; the legend is still at the right end of the plot.
 	p.Legend.XOffs = data.Max.X - data.Min.X - p.Legend.Rectangle(data).Size().X - 12
 	p.Draw(body)
 	c.FillText(p.title, vg.Point{X: c.Min.X, Y: (data.Min.Y + data.Max.Y) / 2}, p.y)
@@ -130,7 +130,7 @@ func addMarked(p *plot.Plot, name string, xys plotter.XYs, c color.Color, shape 
 	p.Legend.Add(name, thumbs...)
 }
 
-// widen leaves room above and below the data, in the axis' scale.
+// widen adds space above and below the data, in the axis' scale.
 func widen(a *plot.Axis) {
 	if _, log := a.Scale.(plot.LogScale); log {
 		room := math.Pow(a.Max/a.Min, 0.05)
@@ -141,7 +141,7 @@ func widen(a *plot.Axis) {
 	if !(room > 0) {
 		room = math.Max(math.Abs(a.Max)*0.05, 1e-9)
 	}
-	// A quantity that is never negative keeps its axis at zero or above.
+	// The axis of a quantity that is never negative stays at zero or above.
 	if low := a.Min - room; low < 0 && a.Min >= 0 {
 		a.Min = 0
 	} else {

@@ -34,7 +34,7 @@ func nice(x float64) float64 {
 	return 10 * unit
 }
 
-// grouped writes 12000 as "12,000".
+// grouped formats 12000 as "12,000".
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -56,7 +56,7 @@ func (values) Ticks(low, high float64) []plot.Tick {
 	return out
 }
 
-// decimal writes a multiple of every with as many digits as every needs.
+// decimal formats a multiple of every with the digits that every needs.
 func decimal(x, every float64) string {
 	if a := math.Abs(x); a >= 1e7 || every < 1e-5 {
 		return strconv.FormatFloat(x, 'g', 4, 64)
@@ -68,8 +68,8 @@ func decimal(x, every float64) string {
 	return strconv.FormatFloat(x, 'f', digits, 64)
 }
 
-// decades marks a log axis: labels at powers of ten, and at their doubles and
-// fives when there are few.
+// decades marks a log axis with labels at powers of ten. If there are few, it adds labels
+// at their doubles and fives.
 type decades struct{}
 
 // Ticks implements plot.Ticker; low is positive.

@@ -9,7 +9,7 @@ import (
 	"tributary/shared/objective"
 )
 
-// lossTitle names the loss and its unit.
+// lossTitle returns the name of the loss and its unit.
 func (c Curves) lossTitle() string {
 	unit := "label units"
 	if m := c.Spec.Data.Transform.Label.Method; m != "" && m != "none" {
@@ -22,7 +22,7 @@ func (c Curves) lossTitle() string {
 	return of.Title(unit)
 }
 
-// metricTitle names a metric and its unit.
+// metricTitle returns the name of a metric and its unit.
 func metricTitle(metric string) string {
 	switch job.Metric(metric) {
 	case job.Accuracy:
@@ -47,7 +47,7 @@ func falls(metric string) bool {
 	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss}, job.Metric(metric))
 }
 
-// stepTitle names the horizontal axis.
+// stepTitle returns the name of the horizontal axis.
 func (c Curves) stepTitle() string {
 	if c.Spec.Batch == 0 {
 		return "steps"
@@ -55,8 +55,8 @@ func (c Curves) stepTitle() string {
 	return fmt.Sprintf("steps (batches of %s rows)", grouped(int64(c.Spec.Batch)))
 }
 
-// metric is the one drawn below the loss: the first the spec asks for that the
-// validation split has over time; empty when there is none.
+// metric returns the metric drawn below the loss: the first one in the spec that the
+// validation split has over time; empty if there is none.
 func (c Curves) metric() string {
 	wanted := make([]string, 0, len(c.Spec.Metrics))
 	for _, m := range c.Spec.Metrics {
