@@ -8,19 +8,19 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// BitsPerSecond is a bandwidth, written with its unit: 10Gbps.
+// BitsPerSecond is a bandwidth in bits per second. Its text form has a unit: 10Gbps.
 type BitsPerSecond float64
 
-// Bandwidths that can be meant: a telephone line, and more than any link.
+// The plausible range: from a telephone line to more than any link.
 const (
 	leastBandwidth = 1e3
 	mostBandwidth  = 1e15
 )
 
-// units stand for bits per second, whatever stands before them for a power of ten.
+// units are the names of bits per second, without the prefix for a power of ten.
 var units = []string{"bps", "bit/s", "b/s"}
 
-// UnmarshalText reads a number with a prefix of SI and a unit.
+// UnmarshalText reads a number with an SI prefix and a unit.
 func (b *BitsPerSecond) UnmarshalText(text []byte) error {
 	value, unit, err := humanize.ParseSI(strings.TrimSpace(string(text)))
 	if err != nil || !slices.Contains(units, unit) {
@@ -33,7 +33,7 @@ func (b *BitsPerSecond) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String writes it as it is read.
+// String formats the bandwidth in the form that UnmarshalText reads.
 func (b BitsPerSecond) String() string {
 	value, prefix := humanize.ComputeSI(float64(b))
 	return humanize.Ftoa(value) + prefix + "bps"

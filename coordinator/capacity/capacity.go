@@ -1,12 +1,11 @@
-// Package capacity is a model of how fast a fleet trains a job: bytes and
-// seconds per step for so many workers, from what single operations cost.
+// Package capacity predicts how fast a fleet trains a job. From the costs of single
+// operations it computes the bytes and the seconds per step for a number of workers.
 //
-// It owns the formulas, which follow a step through worker/compute and
-// ledger/redis, and no measurement. Package sizing measures, calls it, and
-// prints what it says.
+// It owns the formulas, which follow a step through worker/compute and ledger/redis. It
+// leaves the measurements and the output to package sizing, which calls it.
 //
-// Invariant: it is pure, and more bandwidth or cheaper operations never make a
-// step slower.
+// Invariant: it is pure, and more bandwidth or cheaper operations never make a step
+// slower.
 package capacity
 
 import (
@@ -18,19 +17,19 @@ import (
 	"tributary/shared/wire"
 )
 
-// Job is what of a job decides its speed.
+// Job holds the properties of a job that determine its speed.
 type Job struct {
 	Params       int `json:"params"`       // P
 	Chunks       int `json:"chunks"`       // of a gradient, in Redis
 	Batch        int `json:"batch"`        // rows per step
 	Microbatches int `json:"microbatches"` // M
-	Vectors      int `json:"vectors"`      // of a snapshot: the parameters and the optimizer's
+	Vectors      int `json:"vectors"`      // of a snapshot: the parameters and the optimizer's vectors
 
 	Wire wire.Format `json:"-"` // of gradients
 }
 
-// The sizes in bytes of a partial, of a root gradient, and of what a lossy wire keeps
-// beside that.
+// The sizes in bytes of a partial, of a root gradient, and of the residual that a lossy
+// wire format adds.
 func (j Job) partial() float64 { return float64(j.Wire.Partials().Size(j.Params)) }
 func (j Job) root() float64    { return float64(j.Wire.Size(j.Params)) }
 func (j Job) residual() float64 {
@@ -40,10 +39,10 @@ func (j Job) residual() float64 {
 	return 0
 }
 
-// vector is the size of P float32.
+// vector returns the size of P float32, in bytes.
 func (j Job) vector() float64 { return 4 * float64(j.Params) }
 
-// together is how many steps of so many seconds one worker commits at a time.
+// together returns how many steps of the given seconds one worker commits at a time.
 func (j Job) together(seconds float64) float64 {
 	if steps := math.Floor(job.Ahead.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
 		return min(steps, ledger.MaxBatch)
@@ -51,32 +50,33 @@ func (j Job) together(seconds float64) float64 {
 	return 1
 }
 
-// Costs are what single operations take, in seconds. A vector is P float32; what is
-// shorter on a lossy wire is taken to cost Redis as much less, and rounding nothing.
-// In the ledger's operations the link is left out: they were measured beside it.
+// Costs holds the times of single operations, in seconds. A vector is P float32. The
+// model assumes that the cost in Redis is proportional to the size on a lossy wire, and
+// that rounding is free. The costs of the ledger's operations exclude the link, because
+// they were measured next to Redis.
 type Costs struct {
 	Microbatch float64 `json:"microbatch"` // one micro-batch's gradient, on all slots of a worker
 	Add        float64 `json:"add"`        // the sum of two vectors
 	Fold       float64 `json:"fold"`       // the optimizer's step
-	Put        float64 `json:"put"`        // a vector into Redis, nobody else there
-	Get        float64 `json:"get"`        // a vector out of Redis, nobody else there
-	SharedPut  float64 `json:"shared_put"` // what a vector more costs a Redis that is busy: 1 / its throughput
+	Put        float64 `json:"put"`        // a vector into Redis with a single client
+	Get        float64 `json:"get"`        // a vector out of Redis with a single client
+	SharedPut  float64 `json:"shared_put"` // cost of one more vector for a busy Redis: 1 / its throughput
 	SharedGet  float64 `json:"shared_get"`
-	Queue      float64 `json:"queue"` // per step of one task: its share of planning and queue, and the announcement
-	Task       float64 `json:"task"`  // per task more: to hear of the commit, and one more for Redis to record
+	Queue      float64 `json:"queue"` // per step of one task: its part of planning and queue, and the announcement
+	Task       float64 `json:"task"`  // per further task: to receive the commit, and one more record in Redis
 }
 
-// Network is what joins workers and Redis.
+// Network describes the links between workers and Redis.
 type Network struct {
-	// Bandwidth of every link, each worker's and Redis's, in bits per second and
-	// direction. Redis's own link is the one that all share.
+	// Bandwidth is that of every link, each worker's and Redis's, in bits per second and
+	// direction. All workers share Redis's link.
 	Bandwidth float64 `json:"bandwidth"`
 }
 
-// link is the time of so many bytes on one link.
+// link returns the time of that many bytes on one link, in seconds.
 func (n Network) link(bytes float64) float64 { return bytes * 8 / n.Bandwidth }
 
-// Step is the prediction for one fleet.
+// Step is the prediction for one fleet size.
 type Step struct {
 	Workers       int     `json:"workers"`
 	Tasks         int     `json:"tasks"`         // per step
@@ -88,26 +88,27 @@ type Step struct {
 	Samples       float64 `json:"samples_per_second"`
 }
 
-// Seconds is the time of the whole step.
+// Seconds returns the time of the whole step, in seconds.
 func (s Step) Seconds() float64 { return s.Compute + s.Communication + s.Queue }
 
-// Predict says how a step goes with so many workers, all of them alike. Of
-// the batch's tree N = min(W, M) nodes are tasks, one a worker, and the longest
-// has the most micro-batches. One task alone (N = 1) goes on for job.Ahead and commits
-// these steps with one snapshot, or appends each root when those are less, while it
-// computes the next. Of several, that finish together:
+// Predict returns the prediction for a step with that many equal workers. Of the batch's
+// tree, N = min(W, M) nodes are tasks, one per worker. The longest task has the most
+// micro-batches. If there is only one task (N = 1), its worker commits while it computes
+// the next step. It commits the steps of job.Ahead with one snapshot, or appends each root
+// if these roots together are smaller. The tasks of N > 1 workers finish together:
 //
-//   - each stores its partial but for the chunks that it completes, N−1 vectors
-//     into Redis in all;
-//   - each completes a share of the chunks, reads the others' partials of them,
-//     N−1 vectors out in all, and adds them up;
-//   - each appends its share of the root, a vector in all;
-//   - each reads the rest of the root, W−1 vectors out in all, and folds it.
+//   - each stores its partial, except the chunks that it completes: N−1 vectors in
+//     total into Redis;
+//   - each completes a fraction of the chunks: it reads the others' partials of them,
+//     N−1 vectors in total out of Redis, and adds them;
+//   - each appends its fraction of the root: one vector in total;
+//   - each reads the rest of the root, W−1 vectors in total out of Redis, and folds it.
 //
-// So a worker moves 2·(W−1)/W vectors down and one up, as in a reduce-scatter
-// and all-gather whose links all end in Redis. With a lossy wire each also appends the
-// residuals of its chunks and, if N > 1, reads those before. What is done by many at once
-// takes as long as one with its own link, or as Redis's thread or link for all.
+// So a worker moves 2·(W−1)/W vectors down and one up, as in a reduce-scatter and
+// all-gather whose links all end in Redis. With a lossy wire each worker also appends the
+// residuals of its chunks and, if N > 1, reads the earlier ones. An operation of many
+// workers at once takes the maximum of three times: one worker's own link, Redis's thread
+// for all, and Redis's link for all.
 func Predict(j Job, c Costs, n Network, workers int) Step {
 	tasks := min(workers, j.Microbatches)
 	s := Step{Workers: workers, Tasks: tasks, Queue: c.Queue + float64(tasks-1)*c.Task}
@@ -118,17 +119,18 @@ func Predict(j Job, c Costs, n Network, workers int) Step {
 		}
 	}
 	s.Compute = float64(longest)*c.Microbatch + float64(longest-1)*c.Add + c.Fold
-	// moving is the time of bytes: each those of the busiest worker, all everybody's.
+	// moving returns the time of a transfer: each is the bytes of the busiest worker, all
+	// is the bytes of all workers.
 	moving := func(each, all, alone, shared float64) float64 {
 		return max(each/j.vector()*alone+n.link(each), all/j.vector()*shared, n.link(all))
 	}
 	in := func(each, all float64) float64 { return moving(each, all, c.Put, c.SharedPut) }
 	out := func(each, all float64) float64 { return moving(each, all, c.Get, c.SharedGet) }
 	others, readers := float64(tasks-1), float64(workers-1)
-	share := 1 / float64(min(tasks, j.Chunks)) // of the chunks, that one completes
+	share := 1 / float64(min(tasks, j.Chunks)) // fraction of the chunks that one worker completes
 	rest := 1 - share
 	if tasks > j.Chunks || workers > tasks {
-		rest = 1 // somebody completes none
+		rest = 1 // some worker completes none
 	}
 	logged, partials, roots := j.root()+j.residual(), others*j.partial(), readers*j.root()
 	s.In, s.Out = partials+logged, partials+roots

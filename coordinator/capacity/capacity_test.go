@@ -10,8 +10,8 @@ import (
 	"tributary/shared/wire"
 )
 
-// A job of 250,000 parameters, a megabyte, on links of 8 Mbit/s: a vector takes
-// a second on the wire.
+// A job of 250,000 parameters, one megabyte, on links of 8 Mbit/s: a vector takes a
+// second on the link.
 var (
 	job   = capacity.Job{Params: 250_000, Chunks: 16, Batch: 64, Microbatches: 8, Vectors: 2}
 	costs = capacity.Costs{
@@ -130,5 +130,5 @@ func TestCheaperIsNeverSlower(t *testing.T) {
 	})
 }
 
-// rounded is seconds as sums in another order may come out.
+// rounded allows for the rounding of sums in another order.
 func rounded(seconds float64) float64 { return seconds * (1 + 1e-12) }

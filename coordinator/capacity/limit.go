@@ -1,24 +1,23 @@
 package capacity
 
-// Bound names what keeps a fleet from being faster.
+// Bound names what limits the speed of a fleet.
 type Bound string
 
 // The bounds.
 const (
 	Compute      Bound = "compute"      // more workers still help
-	Microbatches Bound = "microbatches" // there are no more tasks than these
-	Redis        Bound = "redis"        // its thread, or the operations one after another
+	Microbatches Bound = "microbatches" // the number of micro-batches bounds the number of tasks
+	Redis        Bound = "redis"        // its thread, or the sequence of operations
 	Bandwidth    Bound = "bandwidth"    // the links
 	Queue        Bound = "queue"        // the overhead of a step
 )
 
-// worthwhile is the share of the best rate at which more workers are taken to
-// help no more.
+// worthwhile is the fraction of the best rate from which more workers count as no help.
 const worthwhile = 0.99
 
-// Limit returns the least number of workers, at most limit, whose rate is
-// within one percent of the best there is up to limit, and what keeps more from
-// helping; Compute when the best is limit itself.
+// Limit returns the smallest number of workers, at most limit, whose rate is within one
+// percent of the best rate for up to limit workers. It also returns what prevents a gain
+// from more workers. That is Compute if the best number is limit itself.
 func Limit(j Job, c Costs, n Network, limit int) (Step, Bound) {
 	steps := make([]Step, limit)
 	best := 0.0
@@ -31,7 +30,7 @@ func Limit(j Job, c Costs, n Network, limit int) (Step, Bound) {
 			return s, bound(j, c, n, s, limit)
 		}
 	}
-	return steps[limit-1], Compute // limit ≥ 1: the best is among them
+	return steps[limit-1], Compute // limit ≥ 1: the best is one of them
 }
 
 func bound(j Job, c Costs, n Network, s Step, limit int) Bound {
