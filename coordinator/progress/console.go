@@ -7,7 +7,7 @@ import (
 	"github.com/vbauerster/cupwriter"
 )
 
-// console returns the terminal as the bar draws on it.
+// console returns the terminal to which the bar draws.
 func console(w io.Writer) *cupwriter.Writer {
 	c := cupwriter.New(margin{w}, true) // true: the caller has said that w is a terminal
 	if f, ok := w.(*os.File); ok {
@@ -16,8 +16,9 @@ func console(w io.Writer) *cupwriter.Writer {
 	return c
 }
 
-// margin begins each write at the left edge. A terminal shows ^C where the cursor stands when
-// a person presses it. What clears the bar leaves everything left of the cursor as it is.
+// margin starts each write at the left edge. A terminal shows ^C at the cursor when a
+// user presses it. The code that clears the bar does not clear what is left of the
+// cursor.
 type margin struct{ w io.Writer }
 
 // Write implements io.Writer.

@@ -1,12 +1,12 @@
-// Package progress shows a person how a job is getting on: a live bar on a
-// terminal, plain lines at a bounded rate elsewhere.
+// Package progress shows a user the progress of a job: a live bar on a terminal, plain
+// lines at a limited rate elsewhere.
 //
-// It owns what is shown and how; it measures nothing but the pace of steps, to
-// tell the time left. The train command calls it with what the job's events
-// say, and sends its log through it.
+// It owns the content and the form of the display. It measures only the pace of steps, to
+// estimate the time left. The train command calls it with the content of the job's
+// events, and sends its log through it.
 //
-// Invariant: every logged line appears whole, on a line of its own, above the
-// bar and never inside it.
+// Invariant: every logged line appears complete, on a line of its own, above the bar and
+// never inside it.
 package progress
 
 import (
@@ -19,25 +19,25 @@ import (
 	"github.com/vbauerster/mpb/v8"
 )
 
-// State is what is known of the job. Zero values are not shown.
+// State is what is known about the job. Zero values are not shown.
 type State struct {
-	Phase            string // what it is doing, in a word: preparing, running, …
-	Step, Steps      int64  // steps committed, and how many there will be
+	Phase            string // current activity in one word: preparing, running, …
+	Step, Steps      int64  // committed steps, and their final number
 	Loss             *float64
-	Metric           string // name of the metric last evaluated
+	Metric           string // name of the metric of the last evaluation
 	MetricValue      float64
 	SamplesPerSecond float64
 	Workers          int
-	Message          string // what it is waiting for, in a sentence
+	Message          string // what the job waits for, as a sentence
 }
 
-// The rate of plain lines: a regular one, and one that has a new message.
+// The minimum time between plain lines: regular ones, and ones with a new message.
 const (
 	lineEvery    = 2 * time.Second
 	messageEvery = 250 * time.Millisecond
 )
 
-// Display shows one job. Its methods may be called from any goroutine.
+// Display shows one job. All goroutines may call its methods.
 type Display struct {
 	w     io.Writer
 	isTTY bool
@@ -46,22 +46,23 @@ type Display struct {
 	done  bool
 	pace  pace
 	view  view
-	shown view      // plain: the last line's
-	at    time.Time // plain: when the last line was written
+	shown view      // plain: what the last line showed
+	at    time.Time // plain: time of the last line
 
-	bars *mpb.Progress // terminal: made by the first Update
+	bars *mpb.Progress // terminal: created by the first Update
 	bar  *mpb.Bar
 	live *live
 }
 
-// view is a state and the time it will take yet.
+// view is a state and its estimated time left.
 type view struct {
 	State
 	left  time.Duration
-	known bool // left is
+	known bool // left is known
 }
 
-// New returns a display on w, which is a terminal or not. Done must be called.
+// New returns a display on w; isTTY says whether w is a terminal. The caller must call
+// Done.
 func New(w io.Writer, isTTY bool) *Display { return &Display{w: w, isTTY: isTTY} }
 
 // Update shows a new state. It may be called at any rate.
@@ -88,20 +89,20 @@ func (d *Display) Update(s State) {
 	}
 }
 
-// line writes a plain line. d.mu is held.
+// line writes a plain line. The caller holds d.mu.
 func (d *Display) line(now time.Time) {
 	d.at, d.shown = now, d.view
 	fmt.Fprintln(d.w, strings.Join(append(d.view.head(), d.view.details()...), "  "))
 }
 
-// Log shows a line of text for good.
+// Log shows a line of text permanently.
 func (d *Display) Log(line string) {
-	// A person's terminal is the only reader; there is nobody to tell of an error.
+	// A user's terminal is the only reader, so there is nowhere to report an error.
 	_, _ = d.Write([]byte(strings.TrimRight(line, "\n") + "\n"))
 }
 
-// Writer returns a writer whose lines are shown as Log's are. Each Write must
-// end its line, as a logger's do.
+// Writer returns a writer that shows its lines like Log. Each Write must end with a line
+// end, as a logger's writes do.
 func (d *Display) Writer() io.Writer { return d }
 
 // Write implements io.Writer.
@@ -114,8 +115,8 @@ func (d *Display) Write(lines []byte) (int, error) {
 	return d.w.Write(lines)
 }
 
-// Done shows the last state and ends the bar. Lines may still be logged. It may
-// be called more than once.
+// Done shows the last state and ends the bar. Lines may still be logged. More than one
+// call is safe.
 func (d *Display) Done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

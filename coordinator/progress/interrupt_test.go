@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// terminal shows what is written to it and what a person types.
+// terminal shows what the program writes and what a user types.
 type terminal struct {
 	mu    sync.Mutex
 	lines [][]byte
 	at    int           // the cursor's column, in the last line
-	wrote chan struct{} // one for each write, dropped when nobody waits
+	wrote chan struct{} // one for each write, dropped if no test waits
 }
 
 func newTerminal() *terminal {
 	return &terminal{lines: [][]byte{nil}, wrote: make(chan struct{}, 1)}
 }
 
-// Write implements io.Writer for the codes that a bar uses.
+// Write implements io.Writer for the control codes that a bar uses.
 func (m *terminal) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,7 +62,7 @@ func (m *terminal) show(p []byte) {
 	}
 }
 
-// typed shows what a person types.
+// typed shows what a user types.
 func (m *terminal) typed(s string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,18 +10,18 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// live is what the bar's goroutine draws from; it never waits for d.mu, which
-// is held while a bar is told something.
+// live holds what the bar's goroutine draws. That goroutine never waits for d.mu, which
+// is held during calls to the bar.
 type live struct{ atomic.Pointer[view] }
 
-// draw shows d.view on the bar, which the first call makes. d.mu is held.
+// draw shows d.view on the bar; the first call creates the bar. The caller holds d.mu.
 func (d *Display) draw() {
 	v := d.view
 	if d.bars == nil {
 		d.live = new(live)
 		d.live.Store(&v)
 		d.bars = mpb.New(mpb.WithConsoleWriter(console(d.w)), mpb.WithAutoRefresh())
-		d.bar = d.bars.New(0, mpb.BarStyle(), // total 0: completes when told, not by itself
+		d.bar = d.bars.New(0, mpb.BarStyle(), // total 0: the bar completes only on request
 			mpb.PrependDecorators(decor.Any(d.live.before)),
 			mpb.AppendDecorators(decor.Any(d.live.after)),
 			mpb.BarBtmExtender(mpb.BarFillerFunc(d.live.below)),
@@ -32,7 +32,7 @@ func (d *Display) draw() {
 	d.bar.SetCurrent(v.Step)
 }
 
-// finish draws the last state and ends the bar. d.mu is held.
+// finish draws the last state and ends the bar. The caller holds d.mu.
 func (d *Display) finish() {
 	if d.view.Steps > 0 && d.view.Step >= d.view.Steps {
 		d.bar.SetTotal(d.view.Steps, true)
@@ -42,7 +42,7 @@ func (d *Display) finish() {
 	d.bars.Wait()
 }
 
-// before is the text left of the bar.
+// before returns the text left of the bar.
 func (l *live) before(decor.Statistics) string {
 	v := l.Load()
 	if v.Steps == 0 {
@@ -52,7 +52,8 @@ func (l *live) before(decor.Statistics) string {
 	return strings.TrimLeft(fmt.Sprintf("%s %*d/%s", v.Phase, len(n), v.Step, n), " ")
 }
 
-// after is the text right of the bar; it keeps its width, so that the bar does.
+// after returns the text right of the bar. Its width is constant, so the bar's width is
+// too.
 func (l *live) after(decor.Statistics) string {
 	v := l.Load()
 	if v.Steps == 0 {
@@ -65,7 +66,7 @@ func (l *live) after(decor.Statistics) string {
 	return fmt.Sprintf("%3d %% %12s", 100*v.Step/v.Steps, left)
 }
 
-// below is the line under the bar.
+// below writes the line under the bar.
 func (l *live) below(w io.Writer, s decor.Statistics) error {
 	_, err := fmt.Fprintln(w, cut(strings.Join(l.Load().details(), "   "), s.AvailableWidth))
 	return err

@@ -72,14 +72,14 @@ func TestPlainWithoutUpdates(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// escape is what moves the cursor over the bar to draw it again.
+// escape matches the code that moves the cursor over the bar before a redraw.
 var escape = regexp.MustCompile("\x1b\\[[0-9]*[A-Z]")
 
-// screen is what is left on a terminal after out was written to it: each
-// escape moves up by its number of lines and clears to the end.
+// screen returns the content of a terminal after out was written to it. Each escape moves
+// up by its number of lines and clears to the end.
 func screen(t *testing.T, out string) []string {
 	t.Helper()
-	out = strings.ReplaceAll(out, "\r", "") // no text is at the cursor's left
+	out = strings.ReplaceAll(out, "\r", "") // no text is left of the cursor
 	var lines []string
 	for at := 0; ; {
 		m := escape.FindStringIndex(out[at:])

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// head is phase, steps and time left, as a plain line begins.
+// head returns phase, steps and time left, the start of a plain line.
 func (v view) head() []string {
 	var out []string
 	if v.Phase != "" {
@@ -21,8 +21,8 @@ func (v view) head() []string {
 	return out
 }
 
-// details is what stands below the bar. What a person waits for comes first,
-// since a narrow terminal cuts the end off.
+// details returns the texts below the bar. What the job waits for comes first, because a
+// narrow terminal cuts off the end.
 func (v view) details() []string {
 	var out []string
 	if v.Message != "" {
@@ -46,7 +46,7 @@ func (v view) details() []string {
 	return out
 }
 
-// figure writes a loss or metric with four digits.
+// figure formats a loss or metric with four digits.
 func figure(x float64) string {
 	if a := math.Abs(x); a >= 1e-3 && a < 1e4 {
 		return fmt.Sprintf("%.*f", max(0, 3-int(math.Floor(math.Log10(a)))), x)
@@ -54,7 +54,7 @@ func figure(x float64) string {
 	return fmt.Sprintf("%.4g", x)
 }
 
-// count writes a rate with three digits and a unit.
+// count formats a rate with three digits and a unit.
 func count(x float64) string {
 	for _, u := range []struct {
 		size float64
@@ -67,7 +67,7 @@ func count(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// clock writes a duration as m:ss or h:mm:ss.
+// clock formats a duration as m:ss or h:mm:ss.
 func clock(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	if s < 3600 {
