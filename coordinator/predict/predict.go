@@ -1,13 +1,13 @@
-// Package predict is the predict command: a saved model's answers for the rows
-// of a file.
+// Package predict is the predict command: a saved model's answers for the rows of a file.
 //
-// It owns the command's input and output, and notes to standard error; the model predicts by itself
-// (shared/registry). No server takes part.
+// It owns the command's input and output, and its notes on standard error. It leaves the
+// predictions to the model (shared/registry). It needs no server. The coordinator's main
+// package runs it.
 //
-// Invariant: it prints one answer for each row, in the order of the rows, and takes the memory of some
-// rows, whatever the file's length. When a row cannot be answered it fails and says
-// which; by then it has printed the lines of all rows before it, and no line else. With
-// --json it prints all or nothing.
+// Invariant: it prints one answer for each row, in the order of the rows. Its memory is
+// that of a few rows, for any length of the file. If a row cannot be answered, it fails
+// and names the row; by then it has printed exactly the lines of all rows before it. With
+// --json it prints everything or nothing.
 package predict
 
 import (
@@ -29,7 +29,7 @@ type Command struct {
 	JSON   bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line."`
 }
 
-// Help is shown by --help, after what the command does.
+// Help returns the text that --help shows after the command's description.
 func (*Command) Help() string {
 	return `Each row has one answer, in the order of the rows. A row that cannot be answered ends the command with an error
 that names its line (CSV) or its number from 1 on (IDX, JSON); the lines of the rows before it have been printed then,
@@ -58,8 +58,8 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	return c.predict(ctx.Soft, m, in, os.Stdout, os.Stderr)
 }
 
-// predict prints the predictions for the rows of in to w, and notes aside unless they
-// are in the JSON object.
+// predict prints the predictions for the rows of in to w. It prints notes to aside,
+// unless they are in the JSON object.
 func (c *Command) predict(ctx context.Context, m *registry.Model, in io.Reader, w, aside io.Writer) error {
 	out := printer(newLines(w, aside))
 	if c.JSON {

@@ -20,7 +20,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// A row in is a line out, whatever is in a class, and each can be read back.
+// Each row gives one line, for any text of a class, and each line can be read back.
 func TestAPredictionIsALine(t *testing.T) {
 	for v, want := range map[any]string{
 		"plain": "plain", "": "", "a b": "a b", "é <&>": "é <&>", "007": "007", `say "x"`: `say "x"`,
@@ -63,7 +63,8 @@ func TestPredictionsReadBack(t *testing.T) {
 	})
 }
 
-// model is linear: for numbers 2x + 1, for classes the second where x > 0.
+// model returns a linear model. For numbers it gives 2x + 1, for classes the second one
+// if x > 0.
 func model(t *testing.T, classes ...string) *registry.Model {
 	t.Helper()
 	column := dataset.Column{Name: "x", Kind: dataset.Numeric, Scale: 1}
@@ -81,7 +82,7 @@ func model(t *testing.T, classes ...string) *registry.Model {
 	return m
 }
 
-// printed is what the command prints for rows.
+// printed returns the output of the command for rows.
 func printed(t *testing.T, m *registry.Model, rows string, asJSON bool) (string, error) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
@@ -95,7 +96,7 @@ func TestALineForEachRow(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "3\n6\n", out)
 
-	// Whatever a class is, it takes one line, which no other class has.
+	// Each class takes one line, for any text, and no other class has the same line.
 	out, err = printed(t, model(t, "a \"b\" <c>", "two\nlines"), "[[-1],[1],[1]]", false)
 	require.NoError(t, err)
 	require.Equal(t, "a \"b\" <c>\n\"two\\nlines\"\n\"two\\nlines\"\n", out)
@@ -116,14 +117,15 @@ func TestOneObject(t *testing.T) {
 		want, err := m.PredictJSON(t.Context(), []byte(`{"rows":[[-1],[1],[0],[null]]}`), registry.Limits{Rows: 9, Answer: 9999})
 		require.NoError(t, err)
 		require.Len(t, want.Notes, 1)
-		want.Notes[0] = strings.Replace(want.Notes[0], "row 3", "row 4", 1) // of a file, from 1 on
+		want.Notes[0] = strings.Replace(want.Notes[0], "row 3", "row 4", 1) // in a file rows count from 1
 		data, err := readable.JSON(want)
 		require.NoError(t, err)
 		require.Equal(t, string(data)+"\n", out, "the answer of the predict subject")
 	}
 }
 
-// Notes are beside the lines, also of those before a fault, and in the object.
+// Notes are printed beside the lines, including those before a fault, and are in the JSON
+// object.
 func TestNotes(t *testing.T) {
 	const note = `column "x": missing (in 2 rows, first in line 3): filled with 2, as in training`
 	for rows, fault := range map[string]string{"y,x\n0,1\n0,\n0,NA\n": "", "y,x\n0,1\n0,\n0,NA\n0,oops\n": "line 5"} {
@@ -151,7 +153,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// Lines are those of the rows before the fault; an object is whole or not there.
+// The rows before a fault have their lines; an object is complete or absent.
 func TestABadRow(t *testing.T) {
 	rows := "x\n" + strings.Repeat("1\n", 700) + "oops\n1\n"
 	out, err := printed(t, model(t), rows, false)
@@ -178,7 +180,7 @@ func TestNobodyReadsTheAnswers(t *testing.T) {
 	}
 }
 
-// pipe is rows without an end that counts what was read, and lines that were written.
+// pipe has endless rows and counts the rows read and the lines written.
 type pipe struct {
 	read, lines, most int
 	stop              func(p *pipe) error
@@ -202,7 +204,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Rows stream through: however many there are, few are in the program.
+// Rows are streamed: the program holds few rows, for any number of them.
 func TestRowsStreamThrough(t *testing.T) {
 	end := errors.New("a broken disk")
 	p := &pipe{stop: func(p *pipe) error {

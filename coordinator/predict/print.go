@@ -17,12 +17,12 @@ import (
 // printer prints answers.
 type printer interface {
 	print(registry.Answer) error
-	// end prints what is left, and the notes of the rows. cause says that not all rows have
-	// an answer: it returns the cause or else its own error.
+	// end prints the rest and the notes of the rows. cause is set if some rows have no
+	// answer. end then returns cause, and otherwise its own error.
 	end(notes []string, cause error) error
 }
 
-// lines prints a prediction a line, and notes beside them.
+// lines prints one prediction per line, and notes beside them.
 type lines struct {
 	out   *bufio.Writer
 	aside io.Writer
@@ -40,7 +40,7 @@ func (l *lines) print(a registry.Answer) error {
 }
 
 func (l *lines) end(notes []string, cause error) error {
-	err := l.out.Flush() // the rows before a fault have their lines
+	err := l.out.Flush() // the rows before a fault get their lines
 	for _, note := range notes {
 		fmt.Fprintln(l.aside, "note: "+note)
 	}
@@ -50,9 +50,10 @@ func (l *lines) end(notes []string, cause error) error {
 	return err
 }
 
-// line writes a prediction in one line: a class as it is, a number in as many digits as
-// read back to it, several outputs as a JSON array. A class that would not be one
-// line, or that begins as JSON's texts do, is written as such a text.
+// line formats a prediction as one line. A class is printed as it is; a number has as
+// many digits as needed to read back the same value; several outputs are a JSON array. A
+// class that contains a line break, or that begins like a JSON text, is printed as a JSON
+// text.
 func line(v any) (string, error) {
 	class, ok := v.(string)
 	if ok && !strings.HasPrefix(class, `"`) && !strings.ContainsFunc(class, breaks) {
@@ -62,12 +63,12 @@ func line(v any) (string, error) {
 	return string(text), err
 }
 
-// breaks reports whether a rune may end a line, or steer a terminal: C0 and C1 controls,
+// breaks reports whether a rune may end a line or control a terminal: C0 and C1 controls,
 // and Unicode's line and paragraph separators.
 func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
-// object prints one JSON object, as registry.Prediction's. Its two arrays grow in files,
-// so that it takes no memory for each row and can print all or nothing.
+// object prints one JSON object with the form of registry.Prediction. Its two arrays grow
+// in files, so it needs no memory per row and can print everything or nothing.
 type object struct {
 	w                          io.Writer
 	model                      job.ID
@@ -86,7 +87,7 @@ func newObject(w io.Writer, m *registry.Model) (o *object, err error) {
 	return o, nil
 }
 
-// close frees the files, of which nothing is wanted any more.
+// close closes the files, which are no longer needed.
 func (o *object) close() {
 	_ = o.predictions.file.Close()
 	_ = o.probabilities.file.Close()
@@ -128,7 +129,7 @@ func (o *object) end(notes []string, cause error) error {
 	return out.Flush()
 }
 
-// texts prints a member of texts, unless there are none.
+// texts prints a member with the given texts, unless there are none.
 func texts(out io.Writer, name string, of []string) error {
 	if len(of) == 0 {
 		return nil
@@ -141,11 +142,11 @@ func texts(out io.Writer, name string, of []string) error {
 	return err
 }
 
-// array is a JSON array in a file without a name, which is gone when the process is.
+// array is a JSON array in a file without a name, which vanishes with the process.
 type array struct {
 	file *os.File
 	out  *bufio.Writer
-	n    int // elements
+	n    int // number of elements
 }
 
 func newArray() (*array, error) {
