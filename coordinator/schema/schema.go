@@ -1,8 +1,9 @@
 // Package schema is the schema command.
 //
-// It owns nothing but the printing; the schema is made by package spec.
+// It owns only the output; package spec makes the schema. The coordinator's main package
+// runs it.
 //
-// Invariant: it prints what jobs.schema answers.
+// Invariant: it prints the same schema as the answer of jobs.schema.
 package schema
 
 import (
