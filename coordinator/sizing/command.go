@@ -1,12 +1,12 @@
-// Package sizing is the plan command: how fast a job would be with so many
-// workers, and how many of them help.
+// Package sizing is the plan command: it predicts how fast a job would be with a number
+// of workers, and how many workers help.
 //
-// It owns the short measurements on this machine (gradients of the spec's
-// shape, vectors in and out of Redis) and the table; the formulas are package
-// capacity's.
+// It owns the short measurements on this machine (gradients of the spec's shape, vectors
+// in and out of Redis) and the table. It leaves the formulas to package capacity. The
+// coordinator's main package runs it.
 //
-// Invariant: the last line on standard output is the whole result as JSON, and
-// nothing of the job or of the measurement is left anywhere.
+// Invariant: the last line on standard output is the whole result as JSON. No trace of
+// the job or of the measurement remains.
 package sizing
 
 import (
@@ -41,7 +41,7 @@ type Command struct {
 	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 }
 
-// Validate is called by kong.
+// Validate checks the flags; kong calls it.
 func (c *Command) Validate() error {
 	switch {
 	case c.Workers < 1 || c.Workers > 4096:
@@ -69,7 +69,7 @@ type Plan struct {
 	Bound   capacity.Bound   `json:"limited_by"`
 }
 
-// Run measures and prints.
+// Run measures and prints the plan.
 func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err := isa.Err(); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := os.Chdir("../.."); err != nil { // specs name their data from the repository's folder
+	if err := os.Chdir("../.."); err != nil { // specs name their data relative to the repository's folder
 		panic(err)
 	}
 	m.Run()

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// compute measures a micro-batch on so many slots, a fold and an addition.
+// compute measures a micro-batch on that many slots, a fold and an addition.
 func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budget time.Duration) error {
 	n := s.engine.Network.Params()
 	params := make([]float32, n)
@@ -31,7 +31,7 @@ func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budg
 	const tenth = 10
 	step := int64(0)
 	c.Fold = each(budget/tenth, func() {
-		s.engine.Fold.Apply(params, state, step, grad, 1e6) // hardly moves them
+		s.engine.Fold.Apply(params, state, step, grad, 1e6) // changes them very little
 		step = (step + 1) % s.engine.Plan.Steps()
 	})
 	sum := make([]float32, n)
@@ -53,12 +53,12 @@ func (s *sample) microbatch(ctx context.Context, params []float32, slots int, bu
 		}
 		step = (step + 1) % min(batches, s.engine.Plan.Steps())
 	}
-	once() // buffers and caches are warm in a fleet
+	once() // in a fleet, buffers and caches are warm
 	return each(budget, once), failed
 }
 
-// each returns the median seconds of f, called until the budget is used up: what
-// other programs take from it now and then does not count.
+// each calls f until the budget is used up and returns the median seconds of a call. The
+// median ignores occasional delays by other programs.
 func each(budget time.Duration, f func()) float64 {
 	var took []float64
 	for began := time.Now(); time.Since(began) < budget || len(took) == 0; {
@@ -69,7 +69,7 @@ func each(budget time.Duration, f func()) float64 {
 	return median(took)
 }
 
-// median sorts v, which is not empty.
+// median sorts v, which must not be empty, and returns its median.
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return v[len(v)/2]

@@ -1,4 +1,4 @@
 package sizing
 
-// Measure is the command without its surroundings.
+// Measure runs the command without flags and output.
 var Measure = (*Command).plan

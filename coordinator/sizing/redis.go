@@ -21,9 +21,9 @@ import (
 	"tributary/shared/wire"
 )
 
-// moving measures a vector's way into Redis and out of it: by one alone, and
-// by as many at once as there are CPUs, which is taken for what Redis can do.
-// (Redis itself has but the rest of the CPUs meanwhile, so it can do more.)
+// moving measures the time of a vector into and out of Redis, for one client and for as
+// many clients as there are CPUs. The latter counts as the throughput of Redis. Redis
+// itself has only the remaining CPUs during the measurement, so it can do more.
 func (c *Command) moving(ctx context.Context, server settings.Redis, layout func(job.Ref) ledger.Layout, costs *capacity.Costs, log zerolog.Logger) error {
 	if server.URL == "" {
 		embedded := miniredis.NewMiniRedis()
@@ -32,7 +32,7 @@ func (c *Command) moving(ctx context.Context, server settings.Redis, layout func
 		}
 		defer embedded.Close()
 		server = settings.Redis{URL: access.URL("redis://" + embedded.Addr())}
-		log = zerolog.Nop() // its shortcomings are ours
+		log = zerolog.Nop() // warnings about the embedded server do not concern the user
 	}
 	l, err := ledgerredis.Open(ctx, server.Config(log))
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *Command) moving(ctx context.Context, server settings.Redis, layout func
 	return nil
 }
 
-// times are seconds per vector, all clients together.
+// times holds the seconds per vector, for all clients together.
 type times struct{ put, get float64 }
 
 const (
@@ -60,15 +60,15 @@ const (
 	mostRounds  = 64
 )
 
-// store is what moves vectors: the log, and the removal of what was measured.
+// store moves vectors: it has the log and the deletion of the measured keys.
 type store interface {
 	ledger.Reader
 	ledger.Committer
 	ledger.Admin
 }
 
-// trip appends and reads roots with so many clients at once, each for a job of
-// its own that is deleted afterwards.
+// trip appends and reads roots with that many clients at once. Each client has its own
+// job, which is deleted afterwards.
 func trip(ctx context.Context, l store, layout func(job.Ref) ledger.Layout, clients int, budget time.Duration) (times, error) {
 	var puts, gets []float64
 	run := strconv.FormatUint(rand.Uint64(), 36)
@@ -80,12 +80,12 @@ func trip(ctx context.Context, l store, layout func(job.Ref) ledger.Layout, clie
 	dst := make([][]float32, clients)
 	for i := range layouts {
 		layouts[i] = layout(job.Ref{Job: job.ID("plan-" + strconv.Itoa(i)), Run: job.Run(run)})
-		layouts[i].Wire = wire.Format{} // what a vector costs is measured as it is
+		layouts[i].Wire = wire.Format{} // the cost of a vector is measured without a lossy format
 		chains[i], dst[i] = layouts[i].Genesis(), make([]float32, len(root))
 	}
 	defer func() {
 		for _, lay := range layouts {
-			_ = l.Delete(context.WithoutCancel(ctx), lay) // its keys end by themselves
+			_ = l.Delete(context.WithoutCancel(ctx), lay) // otherwise its keys expire
 		}
 	}()
 	began := time.Now()
@@ -109,7 +109,7 @@ func trip(ctx context.Context, l store, layout func(job.Ref) ledger.Layout, clie
 		if err != nil {
 			return times{}, err
 		}
-		if rounds > 0 { // the first opens connections
+		if rounds > 0 { // the first round opens connections
 			puts, gets = append(puts, put), append(gets, get)
 		}
 	}
@@ -117,7 +117,7 @@ func trip(ctx context.Context, l store, layout func(job.Ref) ledger.Layout, clie
 	return times{median(puts) / n, median(gets) / n}, nil
 }
 
-// together calls f for each client at once and returns the seconds of all.
+// together calls f concurrently for each client and returns the total seconds.
 func together(clients int, f func(i int) error) (float64, error) {
 	errs := make([]error, clients)
 	began := time.Now()

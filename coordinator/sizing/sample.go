@@ -14,18 +14,18 @@ import (
 	"tributary/shared/spec"
 )
 
-// sample is an engine of the job's shape on rows that are made up.
+// sample is an engine with the job's shape on invented rows.
 type sample struct {
 	engine *gradient.Engine
 	rows   int // of the real training split
 }
 
 const (
-	chunkLen = 64 << 10 // parameters in a ledger chunk, as jobs have it
-	batches  = 4        // of made-up rows
+	chunkLen = 64 << 10 // parameters in a ledger chunk, as for jobs
+	batches  = 4        // batches of invented rows
 )
 
-// sample reads the job's data for its shape and keeps nothing of it.
+// sample reads the job's data for its shape and keeps none of it.
 func (c *Command) sample(ctx context.Context) (*sample, error) {
 	data, err := spec.Read(c.Spec)
 	if err != nil {
@@ -39,7 +39,7 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Model.Init.From = "" // other weights take as long
+	s.Model.Init.From = "" // other weights take the same time
 	if _, err := plan.Make(s, m, chunkLen, nil); err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	return out, err
 }
 
-// cacheBytes is the worker's default.
+// cacheBytes is the worker's default, in bytes.
 const cacheBytes = 512 << 20
 
-// made puts made-up rows into store, in blocks as long as the real ones, and
-// returns the splits with these for training.
+// made puts invented rows into store, in blocks as long as the real ones. It returns the
+// splits, with these blocks for training.
 func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) (map[job.Split][]dataset.BlockRef, error) {
 	splits := maps.Clone(m.Splits)
 	per := m.Splits[job.Train][0].Rows
@@ -84,7 +84,7 @@ func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) 
 	return splits, nil
 }
 
-// nowhere is a blob store that forgets.
+// nowhere is a blob store that discards all blobs.
 type nowhere struct{}
 
 var errForgotten = errors.New("nothing is kept of it")

@@ -38,7 +38,7 @@ func (c *Command) print(out io.Writer, p *Plan) error {
 	return err
 }
 
-// verdict says how many workers help.
+// verdict returns a text that says how many workers help.
 func verdict(p *Plan, limit int) string {
 	why := map[capacity.Bound]string{
 		capacity.Microbatches: "a batch has no more than " + strconv.Itoa(p.Job.Microbatches) + " micro-batches to part among them",
@@ -59,7 +59,7 @@ func plural(workers int) string {
 	return strconv.Itoa(workers) + " workers"
 }
 
-// span writes seconds with three digits.
+// span formats seconds with three digits.
 func span(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	unit := time.Nanosecond
