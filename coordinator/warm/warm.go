@@ -1,15 +1,15 @@
-// Package warm opens the parameters of other jobs, from which a new one may start:
-// job:<id> is a job's model, also when the job was removed and its model kept, or its
-// newest checkpoint while it has no model, and
-// checkpoint:<id>@<step> is a checkpoint on record.
+// Package warm opens the parameters of other jobs, from which a new job may start.
+// job:<id> is the job's model, even if the job was removed and its model kept. If the job
+// has no model, it is its newest checkpoint. checkpoint:<id>@<step> is a recorded
+// checkpoint.
 //
-// It owns these two schemes of sources. What is opened is a safetensors file, as if
-// it had been given by path; package ingest calls it when a spec's model.init.from
-// says so, and the plan keeps a copy, so that the job does not depend on the other
-// from then on.
+// It owns these two schemes of sources. The opened source is a safetensors file, like a
+// file given by path. It leaves the use of the parameters to package ingest, which calls
+// it if a spec's model.init.from has such a source. The plan keeps a copy, so the new job
+// does not depend on the other job afterwards.
 //
-// Invariant: parameters are those of the record's model or checkpoint, verified by
-// their digests, or opening fails.
+// Invariant: the parameters are those of the record's model or checkpoint, checked by
+// their digests; otherwise Open fails.
 package warm
 
 import (
@@ -29,27 +29,26 @@ import (
 	"tributary/shared/registry"
 )
 
-// Records reads what is known about jobs.
+// Records reads the records of jobs.
 type Records interface {
-	// Get fails with job.ErrNotFound.
+	// Get fails with job.ErrNotFound if there is no record.
 	Get(ctx context.Context, id job.ID) (job.Record, uint64, error)
 }
 
 // Models reads the registry's files.
 type Models interface {
-	// OpenFile fails with job.ErrNotFound.
+	// OpenFile fails with job.ErrNotFound if there is no such file.
 	OpenFile(ctx context.Context, model, file string) (io.ReadCloser, error)
 }
 
-// Jobs opens parameters of jobs.
+// Jobs opens the parameters of jobs.
 type Jobs struct {
 	Records Records
 	Models  Models
 	Blobs   blob.Store
 }
 
-// source is a source taken apart; step 0 stands for the model or the newest
-// checkpoint.
+// source is a parsed source. Step 0 means the model or the newest checkpoint.
 type source struct {
 	id   job.ID
 	step int64
@@ -73,8 +72,8 @@ func parse(text string) (source, error) {
 	return s, nil
 }
 
-// Open opens a source of one of the schemes. It fails with job.ErrInvalid when there
-// is no such job, model or checkpoint.
+// Open opens a source of either scheme. It fails with job.ErrInvalid if the job, model or
+// checkpoint does not exist.
 func (j *Jobs) Open(ctx context.Context, text string) (io.ReadCloser, error) {
 	s, err := parse(text)
 	if err != nil {
@@ -117,7 +116,7 @@ func (j *Jobs) open(ctx context.Context, s source) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("job %s has no checkpoint after step %d; it has those after %s: %w", s.id, s.step, strings.Join(steps, ", "), job.ErrNotFound)
 }
 
-// removed opens the model that a removed job has left.
+// removed opens the model of a removed job.
 func (j *Jobs) removed(ctx context.Context, s source) (io.ReadCloser, error) {
 	if s.step > 0 {
 		return nil, fmt.Errorf("there is no job %q; the checkpoints of a job go with it: %w", s.id, job.ErrNotFound)
@@ -129,7 +128,7 @@ func (j *Jobs) removed(ctx context.Context, s source) (io.ReadCloser, error) {
 	return r, err
 }
 
-// checkpoint makes a safetensors file of a checkpoint's parameters.
+// checkpoint encodes a checkpoint's parameters as a safetensors file.
 func (j *Jobs) checkpoint(ctx context.Context, r job.Record, c job.Checkpoint) ([]byte, error) {
 	data, err := blob.Fetch(ctx, j.Blobs, r.Plan)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"tributary/shared/registry"
 )
 
-// records has one job, of a line through 1 feature: W [1, 1], b [1].
+// records has one job: a line with 1 feature, W [1, 1], b [1].
 type records struct{ r job.Record }
 
 func (r *records) Get(_ context.Context, id job.ID) (job.Record, uint64, error) {
@@ -121,7 +121,7 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	refused("checkpoint:line@0", "want checkpoint:<job>@<step>")
 	refused("checkpoint:line@x", "want checkpoint:<job>@<step>")
 
-	// Another run's checkpoint under the record's digest, and one that is gone.
+	// The record's digest leads to another run's checkpoint, and to a missing one.
 	r.r.Run = "another"
 	_, err = read("checkpoint:line@3")
 	require.ErrorIs(t, err, job.ErrCorrupt)
