@@ -245,6 +245,7 @@ func TestAMeanOfPositiveValuesIsBetweenThem(t *testing.T) {
 	})
 }
 
+// The end of the running mean is also a mean, not the last step's noise.
 func TestSmoothEndsInAMean(t *testing.T) {
 	xys := make(plotter.XYs, 180)
 	for i := range xys {
