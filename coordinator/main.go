@@ -1,5 +1,5 @@
-// Command coordinator takes jobs, shards their data, plans their steps and
-// looks after their workers; and it trains and predicts on its own.
+// Command coordinator takes jobs, splits their data into shards, plans their steps and
+// supervises their workers. It can also train and predict without other processes.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 		kong.Name("coordinator"), kong.Description("Tributary: data-parallel training on a job queue, the same bits for any fleet."),
 		kong.Vars{"version": telemetry.Version(), "http": "127.0.0.1:8080"},
 	)
-	// This program can be asked to compute on other kernels than this process does.
+	// Another process of this program can compute with other kernels than this process.
 	cli.Serve.Second = verify.Elsewhere(verify.RecomputeName)
 	cli.Verify.Second = cli.Serve.Second
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {

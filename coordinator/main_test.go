@@ -10,16 +10,16 @@ import (
 	"tributary/shared/settings/settingstest"
 )
 
-// The test's own program is the coordinator when it is started as one.
+// The test binary acts as the coordinator if it is started as one.
 func TestMain(m *testing.M) {
 	if settingstest.Started() {
 		main()
 		return
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // this is a main
+	os.Exit(m.Run()) //nolint:forbidigo // this is a main function
 }
 
-// Settings that can never work end each command at once, without showing a secret.
+// Invalid settings end each command at once, and the message shows no secret.
 func TestSettingsThatCannotWork(t *testing.T) {
 	job := filepath.Join(t.TempDir(), "job.json")
 	require.NoError(t, os.WriteFile(job, []byte(`{"name":"line","data":{"inline":{"x":[1,2],"y":[1,2]}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":2,"steps":1}`), 0o600))
@@ -40,7 +40,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	settingstest.Refuses(t, []settingstest.Fault{{Args: []string{"--redis-password", mark}, Want: "unknown flag"}}, "predict", t.TempDir())
 }
 
-// A variable that is set and empty counts as not set.
+// A variable that is set to "" counts as not set.
 func TestEmptyVariables(t *testing.T) {
 	code, wrote := settingstest.Start(t, []string{"TRIBUTARY_KEEP_JOBS=", "TRIBUTARY_MEMORY=", "TRIBUTARY_REMOVE_MODELS=", "REDIS_INSECURE=", "TRIBUTARY_SHARE=", "TRIBUTARY_LOG_FORMAT="},
 		"serve", "--http", "127.0.0.1:0", "--nats", "nats://a/b")
