@@ -139,6 +139,7 @@ func TestAJobIsRemovedWithoutTheRegistry(t *testing.T) {
 	require.Equal(t, api.Removed{ID: "line", Removed: true}, got)
 }
 
+// If a user requests both at once, the answer says which request came first.
 func TestRemoveRacesARetry(t *testing.T) {
 	f := newFixture()
 	_, err := f.Submit(t.Context(), line(t))

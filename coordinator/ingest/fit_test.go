@@ -13,7 +13,7 @@ import (
 	"tributary/shared/job"
 )
 
-// rowsOf writes a CSV of an id, a number with gaps, a text with gaps and y.
+// rawRow is a row of a CSV that has an id, a number with gaps, a text with gaps and y.
 type rawRow struct {
 	n, text string
 	y       int

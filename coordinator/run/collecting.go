@@ -14,9 +14,9 @@ import (
 // about a second, still runs.
 const collectingEvery = 50 * time.Millisecond
 
-// uncollected waits until no process deletes blobs. Call it after the record says that
-// the job is preparing: each coordinator reads the record before it starts to delete. So
-// a blob that the job finds in the store stays there until the plan that names it is
+// uncollected waits until no process deletes blobs. While the record says that the job is
+// preparing, no coordinator starts to delete, because each reads the record first. So a
+// blob that the job then finds in the store stays there until the plan that names it is
 // recorded.
 func (d *driver) uncollected(ctx context.Context) error {
 	if d.service.cfg.Collecting == nil {

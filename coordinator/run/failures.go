@@ -101,7 +101,8 @@ func (s *Service) lost(t job.Task, deaths int) (fleet.Verdict, fleet.Trial) {
 	return s.fleet.Lost(t, deaths)
 }
 
-// gone reports whether the fleet does not know the worker.
+// gone reports whether the fleet does not know the worker. It reports false until
+// fleet.Patience after the start, because all workers need that time to be heard.
 func (s *Service) gone(worker string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

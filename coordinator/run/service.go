@@ -3,7 +3,7 @@
 // executes the machine's actions.
 //
 // It owns the goroutines, clocks and I/O of the coordinator. It leaves decisions to
-// package round and the API's answers to package api. The programs' main packages start
+// package round and the API's answers to package api. Package serve assembles and starts
 // it.
 //
 // Invariant: the records and the ledger hold everything that this package keeps in

@@ -28,7 +28,8 @@ const (
 	lookEvery     = 2 * time.Second
 	// spanTime is the approximate time of one gradient task; a task that is the only one
 	// takes four times as long. Workers that miss a recall continue for that time.
-	// shortSpan is the approximate time of a job's turn when jobs wait for slots.
+	// shortSpan is the approximate time of a job's turn when there are more jobs than
+	// slots; so it is also the time for which another job may have to wait for a slot.
 	spanTime  = 2 * time.Second
 	shortSpan = 100 * time.Millisecond
 	// trialTime is the approximate time of a trial with fewer workers.
