@@ -31,7 +31,7 @@ type records struct {
 	revision map[job.ID]uint64
 	// before, if set, is called once before an update reads the record.
 	before func()
-	fails  error // of All, after the last record
+	fails  error // error of All, after the last record
 }
 
 func newRecords() *records {
@@ -111,7 +111,7 @@ type remover struct {
 	*records
 	models []job.ID // models whose removal was requested
 	has    job.ID   // the job that has a model
-	away   error    // of the registry
+	away   error    // error of the registry
 }
 
 func (r *remover) HasModel(_ context.Context, id job.ID) (bool, error) { return id == r.has, r.away }

@@ -30,7 +30,7 @@ const MaxWorkers = 4096
 type Fleet struct {
 	workers  map[string]member
 	trials   map[string]*Trial   // of unfinished tasks, by name
-	conducts map[string]*conduct // of workers that failed a task
+	conducts map[string]*conduct // failure records of workers, by name
 	// unsupported holds the workers that do not know a job. Each of them is also in
 	// workers.
 	unsupported map[job.Ref]map[string]bool

@@ -54,7 +54,7 @@ func play(t *testing.T, transcript string) string {
 			}
 			continue
 		case strings.HasPrefix(line, "  "):
-			continue // what is to be checked
+			continue // the expected output
 		case line == "A new fleet.":
 			f = New()
 		}

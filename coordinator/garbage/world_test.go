@@ -37,7 +37,7 @@ type world struct {
 	leases    map[string]*lease
 	term      uint64
 	fails     error  // last error of All
-	origin    string // of the records
+	origin    string // origin of the records
 	reading   func() // called when All begins, without the lock
 }
 

@@ -12,7 +12,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-const writers = 4 // blocks encoded and put at a time
+const writers = 4 // number of blocks that are encoded and put concurrently
 
 // writeBlocks encodes a part into blocks, puts them into the store and returns their
 // descriptions in order.

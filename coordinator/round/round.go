@@ -18,7 +18,7 @@ type Config struct {
 	Microbatches    int                    // leaves of each step's tree
 	EvaluateAfter   func(steps int64) bool // whether to evaluate when this number of steps is committed
 	SnapshotEvery   int64                  // steps between snapshots, at least 1
-	LeapSteps       int64                  // minimum length of a batch of one-task steps that goes into a snapshot and not into the log; 0: never
+	LeapSteps       int64                  // minimum steps per TellTime for which one-task steps go into a snapshot and not into the log; 0: never
 	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
 	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
 	SkipLast        bool                   // no checkpoint after the last step

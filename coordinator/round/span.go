@@ -119,7 +119,7 @@ func (r *Round) cover() (nodes []tree.Node, threads int) {
 func (r *Round) teams() int {
 	team := r.team
 	for r.slots%max(1, team) != 0 {
-		team-- // ends at 1
+		team-- // ends at 1 at the latest
 	}
 	return max(1, r.slots/max(1, team))
 }

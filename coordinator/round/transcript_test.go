@@ -16,9 +16,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the machine says now")
 
-// TestTranscripts plays testdata/*.txt: a line "> time event args" is handed
-// to the machine, the indented lines below it are the actions it must return
-// and the phase it must be in. Read the diff after -rewrite.
+// TestTranscripts plays testdata/*.txt. A line "> time event args" is an event for the
+// machine. The indented lines below it are the actions that the machine must return and
+// the phase that it must be in. Read the diff after -rewrite.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func play(t *testing.T, transcript string) string {
 			fmt.Fprintf(&out, "  [%s, %d committed]\n", r.Phase(), r.Committed())
 			continue
 		case strings.HasPrefix(line, "  "):
-			continue // what is to be checked
+			continue // the expected output
 		}
 		fmt.Fprintln(&out, line)
 	}
@@ -165,7 +165,7 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 	return 0, nil
 }
 
-// duration is scanned as time.ParseDuration reads it.
+// duration is a time.Duration that Scan reads in the format of time.ParseDuration.
 type duration time.Duration
 
 func (d *duration) Scan(state fmt.ScanState, _ rune) error {

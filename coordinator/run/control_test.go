@@ -94,8 +94,8 @@ func TestAJobIsPausedWhileItFailsOver(t *testing.T) {
 	a, b := w.service("a"), w.service("b")
 	stop := w.run(a, 1)
 	w.submit(line("j", 30))
-	// The owner is about to change the record when it is paused for longer than
-	// its lease; meanwhile the job is paused, and another coordinator starts.
+	// The owner's process stops for longer than its lease, just before it changes the
+	// record. Meanwhile the job is paused, and another coordinator starts.
 	held, resume := w.paused("a", func(r job.Record) bool { return r.State == job.Failed })
 	<-held
 	w.usurp("j")
@@ -194,8 +194,8 @@ func (l *stuck) Delete(ctx context.Context, lay ledger.Layout) error {
 	return l.Ledger.Delete(ctx, lay)
 }
 
-// The first run is cancelled, and removed while its owner is still releasing
-// it; the id is used again at once, and the old owner wakes up afterwards.
+// The first run is cancelled and removed while its owner still releases it. The id is
+// used again at once, and then the old owner continues.
 func TestAnIDIsUsedAgainWhileItsFirstRunIsStillReleased(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 30)

@@ -72,8 +72,8 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		events := stores.Conn.Events()          //nolint:contextcheck // they are sent to the last, after soft has ended
-		defer settings.CloseEvents(events, log) //nolint:contextcheck // likewise, for a bounded time
+		events := stores.Conn.Events()          //nolint:contextcheck // events are sent until the end, after soft has ended
+		defer settings.CloseEvents(events, log) //nolint:contextcheck // the same, for a bounded time
 		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
 			Memory: memory.Work(), Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",

@@ -90,7 +90,7 @@ func TestTheLifeOfAJobOverNATS(t *testing.T) {
 	}
 	_, answer := c.ask("submit", spec("0.1"))
 	require.Equal(t, map[string]any{"id": "j", "state": "submitted"}, answer)
-	c.reaches("j", "running") // and waits for a worker
+	c.reaches("j", "running") // the job waits for a worker
 	for _, step := range []struct{ what, payload, code, state string }{
 		{"pause", "j", "", "paused"},
 		{"pause", "j", "", "paused"},
