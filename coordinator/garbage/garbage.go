@@ -6,11 +6,11 @@
 // checkpoints, which name their parts. Package serve starts a [Collector] in each
 // coordinator; one collector works at a time.
 //
-// Invariant: a collector deletes a blob only if it holds the lease [Key], no record says
-// that its job is preparing, and no record, read under that lease, leads to the blob. A
-// driver that prepares a job first says so in the record and then waits until the lease
-// is free. So either the collector sees the driver or the driver sees the collector. An
-// unreadable object stops the deletion.
+// Invariant: a collector deletes a blob only under the lease [Key], while no record says
+// that its job is preparing. No record, read under that lease, leads to the blob. A driver
+// that prepares a job first says so in the record and then waits until the lease is free.
+// So either the collector sees the driver or the driver sees the collector. If anything
+// cannot be read, the deletion stops.
 package garbage
 
 import (

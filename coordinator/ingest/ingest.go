@@ -5,7 +5,7 @@
 // It owns the reading of sources and every decision that is made once per dataset. It
 // leaves the format of a dataset, and the preprocessing of raw rows for predictions, to
 // package dataset. Package run calls it when it prepares a job; packages verify and sizing
-// call it to read the same data again.
+// call it too.
 //
 // Invariant: the manifest and the bytes of every block are a pure function of the spec
 // and the sources' bytes, for any number of CPUs. No statistic uses a row outside the

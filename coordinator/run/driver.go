@@ -255,8 +255,8 @@ func (d *driver) mine(r job.Record) error {
 	return nil
 }
 
-// release deletes the training state of a final job and notes that in the record, so that
-// it also happens for a job that ended without a driver. An owner may be paused before
+// release deletes the training state of a final job and notes that in the record. So the
+// deletion also happens for a job that ended without a driver. An owner may be paused before
 // the deletion and continue after the job was resumed. It then deletes new results, which
 // workers compute again with the same bits.
 func (d *driver) release(ctx context.Context) error {
