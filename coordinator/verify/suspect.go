@@ -195,8 +195,8 @@ func total(leaves []leaf) ([]float32, ledger.Sums) {
 	return sum(l, r), ls.Add(rs)
 }
 
-// flipped returns the nodes in which one flipped bit explains the only element that
-// differs. The nodes count as if e's node were the root.
+// flipped returns the nodes below e's node in which one flipped bit explains the only
+// element that differs. Their numbers count as if e's node were the root.
 func flipped(e *evidence, leaves []leaf) []tree.Node {
 	if e.recorded == nil || e.sums != e.recordedSums {
 		return nil

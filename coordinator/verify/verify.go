@@ -58,7 +58,8 @@ func (r *Request) SetSample(n *int) error {
 	return nil
 }
 
-// Validate returns an error for a contradictory request, before any job is read.
+// Validate returns an error for a request that is contradictory or out of bounds, before
+// any job is read.
 func (r Request) Validate() error {
 	given := 0
 	for _, is := range []bool{len(r.Steps) > 0, r.Sample != 0, r.All} {
