@@ -1,6 +1,6 @@
-// Command worker computes gradients: it takes tasks off the queue, stores what
-// it computes, and answers predictions. Start as many as there are machines;
-// stop or kill any of them at any time.
+// Command worker takes tasks from the queue, computes gradients, stores the results in
+// the ledger, and answers predictions. You can run any number of workers, one on each
+// machine, and stop or kill any of them at any time.
 package main
 
 import (

@@ -9,16 +9,16 @@ import (
 	"tributary/shared/job"
 )
 
-// account counts what this worker's programs and scratches take, as the account of
-// their jobs says (gradient.Need).
+// account counts the bytes that this worker's programs and scratches take, as
+// gradient.Need computes them for each job.
 //
-// Invariant: with a limit, taken is at most that.
+// Invariant: if there is a limit, taken is at most the limit.
 type account struct {
-	limit int64 // bytes; 0: there is none
+	limit int64 // bytes; 0: no limit
 	taken atomic.Int64
 }
 
-// take counts n bytes more, if there is room.
+// take adds n bytes if there is room, and reports whether there was.
 func (m *account) take(n int64) bool {
 	for {
 		before := m.taken.Load()
@@ -31,11 +31,12 @@ func (m *account) take(n int64) bool {
 	}
 }
 
-// give counts n bytes less.
+// give subtracts n bytes.
 func (m *account) give(n int64) { m.taken.Add(-n) }
 
-// room takes n bytes. To make room it drops what is only kept: scratches that no task uses,
-// then programs, each the one that was not used for the longest.
+// room takes n bytes from the account and reports whether it could. To make room it drops
+// first the scratches, then the programs, that no task uses, the least recently used
+// first.
 func (c *Computer) room(n int64) bool {
 	for !c.memory.take(n) {
 		if !c.scratch.dropOldest() && !c.programs.drop() {
@@ -45,13 +46,14 @@ func (c *Computer) room(n int64) bool {
 	return true
 }
 
-// tooLarge is the error of a job that this worker can never hold: another may.
+// tooLarge returns the error for a job that this worker can never hold. Another worker
+// may be able to.
 func (c *Computer) tooLarge(ref job.Ref, need int64) error {
 	return fmt.Errorf("job %s needs %s of memory in a worker; this one has %s for tasks: %w",
 		ref, humanize.Bytes(uint64(need)), humanize.Bytes(uint64(c.memory.limit)), job.ErrUnready)
 }
 
-// noRoom is the error of a job or task for which there is no room now.
+// noRoom returns the error for a job or task for which there is no room now.
 func (c *Computer) noRoom(what fmt.Stringer, need int64) error {
 	return fmt.Errorf("%s takes %s of memory; other tasks take %s of the %s that this worker has for tasks: %w",
 		what, humanize.Bytes(uint64(need)), humanize.Bytes(uint64(c.memory.taken.Load())), humanize.Bytes(uint64(c.memory.limit)), job.ErrUnready)
@@ -62,19 +64,19 @@ type taskName job.Task
 
 func (t taskName) String() string { return "task " + job.Task(t).Name() }
 
-// goodPart is the part of a scratch that a task needs for the scratch to be worth its
-// memory.
+// goodPart bounds how small a task may be to count as a use of a scratch: it needs at
+// least 1/goodPart of the scratch's bytes.
 const goodPart = 4
 
-// Trim drops buffers that no task has filled during so many calls of it, and returns the
-// bytes that programs and buffers take, as they are accounted for.
+// Trim drops the buffers that no task has filled during the last so many calls of Trim.
+// It returns the bytes that programs and buffers take according to the account.
 func (c *Computer) Trim(calls int64) (taken int64) {
 	c.scratch.trim(calls)
 	return c.memory.taken.Load()
 }
 
-// borrow returns a scratch for a task of a program, with as many of the threads that it may
-// have as there is memory for.
+// borrow returns a scratch for a task of a program. It has as many threads as the memory
+// allows, at most threads.
 func (c *Computer) borrow(p *program, t job.Task, threads int) (*scratch, error) {
 	for {
 		s, need := c.scratch.borrow(threads), p.need.Task(t.Kind, threads)

@@ -17,7 +17,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// limited is a worker with so much memory for tasks.
+// limited returns a worker with so much memory for tasks.
 func (f *fixture) limited(memory int64) *Computer {
 	c := f.worker(nil)
 	c.Limit(memory)
@@ -31,7 +31,7 @@ func (f *fixture) need() gradient.Need {
 	return n
 }
 
-// of is the task of another job with the same plan.
+// of returns the same task of another job with the same plan.
 func of(id job.ID, t job.Task) job.Task {
 	t.Job = id
 	return t
@@ -57,8 +57,8 @@ func TestAJobThatTheWorkerCannotHoldIsLeftToAnother(t *testing.T) {
 	require.Zero(t, c.memory.taken.Load(), "all that was counted is given back")
 }
 
-// Buffers that no task has filled for a time are given back, also those of a large job
-// whose worker goes on with small ones.
+// Buffers that no task has filled for a while are freed, also those of a large job when
+// the worker goes on with small jobs.
 func TestBuffersThatNoTaskFillsAreDropped(t *testing.T) {
 	f := newFixture(t)
 	c := f.limited(1 << 30)
@@ -79,7 +79,7 @@ func TestBuffersThatNoTaskFillsAreDropped(t *testing.T) {
 	require.Equal(t, programs, c.Trim(0))
 }
 
-// wide makes the first layer's vectors some MB.
+// wide makes the vectors of the first layer some MB large.
 func wide(p *plan.Plan) {
 	p.Spec.Model.Layers[0].Dense.Units, p.ChunkLen = 100_000, 1<<16
 }
@@ -102,7 +102,8 @@ func TestABusyJobMakesNoRoom(t *testing.T) {
 	f.do(c, b, a)
 }
 
-// The programs of idle jobs are kept while there is room, and then go, the oldest first.
+// The programs of idle jobs are kept while there is room. After that they are dropped,
+// the oldest first.
 func TestIdleJobsMakeRoom(t *testing.T) {
 	f := newFixture(t, wide)
 	need := f.need()
@@ -121,7 +122,7 @@ func TestIdleJobsMakeRoom(t *testing.T) {
 	require.True(t, kept)
 }
 
-// With less memory a task has fewer threads.
+// With less memory, a task has fewer threads.
 func TestATaskHasAsManyThreadsAsThereIsMemoryFor(t *testing.T) {
 	f := newFixture(t, wide)
 	need := f.need()
@@ -143,8 +144,8 @@ func TestATaskHasAsManyThreadsAsThereIsMemoryFor(t *testing.T) {
 	c.Close()
 }
 
-// However many jobs ask at a time, what is counted stays within the limit, all of them
-// come to their end, and nothing is left counted.
+// For any number of jobs at the same time, the account stays within the limit, all tasks
+// end, and in the end nothing is counted.
 func TestManyJobsWithinTheLimit(t *testing.T) {
 	f := newFixture(t)
 	need := f.need()

@@ -10,15 +10,15 @@ import (
 	"tributary/shared/notice"
 )
 
-// appending is an append of a root that runs while the next step is computed.
+// appending is an append of a root in flight, while the next step is computed.
 type appending struct {
 	*lifecycle.Running
 	step  int64
-	after ledger.Chain // set when it has run
+	after ledger.Chain // set when Wait returns without an error
 }
 
-// append appends root-gradient chunks to the log and announces the step when
-// that committed it, unless it is to be quiet about it.
+// append appends chunks of the root gradient to the log. If that commits the step, it
+// announces the step, unless quiet is set. It returns the chain past the step.
 func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []int, root ledger.Partial, residual []float32, before ledger.Chain, quiet bool) (ledger.Chain, error) {
 	committed, after, err := c.ledger.Append(ctx, p.layout, ledger.LogWrite{Step: step, Chunks: chunks, Root: root, Residual: residual, Before: before})
 	if err != nil {
@@ -34,7 +34,8 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 	return after, nil
 }
 
-// appendNow appends the chunks of the root, and folds the root when it is whole.
+// appendNow appends the chunks of the root that the task has. If these are the whole
+// root, it offers the root to the replica, which folds it.
 func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error {
 	after, err := st.append(ctx, st.p, step, st.chunks, st.root, st.carried.v, st.chain, false)
 	st.lap(Committing)
@@ -50,7 +51,8 @@ func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error 
 	return nil
 }
 
-// startAppend begins to append a root that the replica has folded already.
+// startAppend starts to append a root in the background. The replica has already folded
+// it.
 func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
 	own := &appending{step: step}
 	root, chain := st.root, st.chain
@@ -61,7 +63,8 @@ func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
 		if err != nil || st.p.progress.committed() > step {
 			return err
 		}
-		// It did not commit the step: another did, or an earlier one is missing.
+		// This append did not commit the step: another worker did, or an earlier step is
+		// missing.
 		state, err := st.ledger.State(ctx, st.p.layout)
 		if err == nil && state.Committed <= step {
 			err = fmt.Errorf("step %d: the ledger has %d steps: %w", step, state.Committed, job.ErrStale)
@@ -71,10 +74,11 @@ func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
 	st.appending = own
 }
 
-// waitAppend waits for the append in flight, after which the log's chain is known.
+// waitAppend waits for the append in flight. Then the log's chain is known, and the
+// replica confirms the step.
 func (st *stepper) waitAppend(ctx context.Context) error {
 	own := st.appending
-	err := own.Wait() // ends with ctx
+	err := own.Wait() // the append ends when ctx ends
 	st.appending = nil
 	if err == nil {
 		st.chain = own.after

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// evaluate computes what one block contributes to a split's metrics.
+// evaluate computes the contribution of one block to a split's metrics.
 func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task, progress func()) error {
 	var unit *metric.Sums
 	err := c.view(ctx, p, t, progress, func(params []float32, _ ledger.Chain) (err error) {
@@ -29,8 +29,8 @@ func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.T
 	return nil
 }
 
-// still copies the replica as it stands, at the task's step or later, and reads
-// how far the ledger is.
+// still copies the replica, at the task's step or a later one, and reads the state of the
+// ledger.
 func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress func()) (ledger.Snapshot, ledger.State, error) {
 	nothing := func([]float32, ledger.Chain) error { return nil }
 	err := c.view(ctx, p, t, progress, nothing)
@@ -42,7 +42,7 @@ func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress f
 		return snap, ledger.State{}, snapErr
 	}
 	if snap.Step < t.Step {
-		return snap, ledger.State{}, err // stale, for the ledger has not come so far
+		return snap, ledger.State{}, err // stale: the ledger has fewer steps than the task's step
 	}
 	state, err := c.ledger.State(ctx, p.layout)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *Computer) still(ctx context.Context, p *program, t job.Task, progress f
 	return snap, state, nil
 }
 
-// snapshot stores the replica as it stands, at the task's step or later.
+// snapshot stores the replica in the ledger, at the task's step or a later one.
 func (c *Computer) snapshot(ctx context.Context, p *program, t job.Task, progress func()) error {
 	snap, state, err := c.still(ctx, p, t, progress)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestEvaluationsOfABlockAreStoredOnce(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// parameters folds the first n steps of the log in the plain way.
+// parameters folds the first n steps of the log with a plain loop.
 func (f *fixture) parameters(n int64) []float32 {
 	f.t.Helper()
 	e := f.engine()
@@ -68,27 +68,29 @@ func TestSnapshots(t *testing.T) {
 	require.EqualValues(t, 1, step)
 	require.Equal(t, f.parameters(1), v[0])
 
-	// Asked for an old step, a replica that is further on is as good.
+	// For a snapshot of an old step, a replica at a later step is good enough.
 	f.do(c, f.gradient(1, tree.Root), f.task(job.Snapshot, 1))
 	step, v = stored()
 	require.EqualValues(t, 2, step)
 	require.Equal(t, f.parameters(2), v[0])
 
-	// A snapshot that is behind the newest one is not stored, and says so.
+	// A snapshot older than the newest one is not stored; the worker announces the newest
+	// one.
 	late := f.worker(nil)
 	f.do(late, f.task(job.Snapshot, 2), f.task(job.Snapshot, 1))
 	require.Equal(t, []int64{0, 1, 2, 2, 2}, f.heard.snapshots)
 	require.Equal(t, ledger.State{Committed: 2, Snapshot: 2, Floor: 2}, f.state())
 
-	// One of a step that is not committed is dropped; it will be asked for again.
+	// A snapshot of a step that is not committed is stale; the coordinator asks for it
+	// again.
 	require.ErrorIs(t, late.Handle(t.Context(), f.task(job.Snapshot, 3), none), job.ErrStale)
 
-	// A newcomer starts from it, to the same bits.
+	// A new worker starts from the snapshot and computes the same bits.
 	f.do(f.worker(nil), f.gradient(2, tree.Root))
 	require.Equal(t, f.reference()[2:], f.roots(2, 3))
 }
 
-// A replica ahead of a ledger that lost steps must not store what is not there.
+// A replica with steps that the ledger has lost must not be stored.
 func TestNoSnapshotIsAheadOfTheLedger(t *testing.T) {
 	f := newFixture(t)
 	ahead := f.worker(nil)
@@ -120,7 +122,7 @@ func TestProgramsAreKeptWithinTheLimitInBytes(t *testing.T) {
 	_, kept := ps.cached(programKey{task("a").Ref, f.digest})
 	require.False(t, kept, "the least recently used goes first")
 
-	// What is larger than the limit is kept alone: it is the job in hand.
+	// A program larger than the limit is kept alone, because it is the current job.
 	c = New(f.ledger, f.blobs, f.blocks, &f.heard, 1, 1, zerolog.Nop())
 	f.do(c, task("d"), task("e"))
 	require.Equal(t, 1, c.programs.lru.Len())

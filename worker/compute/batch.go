@@ -11,17 +11,17 @@ import (
 	"tributary/worker/course"
 )
 
-// batch is the steps that the replica has folded and a batch commit brings to the
-// ledger.
+// batch holds the steps that the replica has folded and that a batch commit will put into
+// the ledger.
 type batch struct {
-	chain   ledger.Chain  // the log's up to the replica's step
+	chain   ledger.Chain  // the log's chain up to the replica's step
 	sums    []ledger.Sums // of the steps that are in no commit yet
-	commit  *batchCommit  // nil: none is in flight
-	vectors [][]float32   // for the snapshot of the next
+	commit  *batchCommit  // the commit in flight; nil: none
+	vectors [][]float32   // buffers for the snapshot of the next commit
 	links   links
 }
 
-// batchCommit is steps on their way to the ledger.
+// batchCommit is one batch commit in flight.
 type batchCommit struct {
 	*lifecycle.Running
 	from     int64
@@ -29,8 +29,8 @@ type batchCommit struct {
 	snapshot ledger.Snapshot
 }
 
-// speculate folds the root before the ledger has it. Of a batch, which is not appended,
-// the chain past the step is made here.
+// speculate folds the root before the ledger has it. Steps of a batch are not appended,
+// so speculate itself makes the chain past such a step.
 func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event, error) {
 	var after ledger.Chain
 	if a.Has(course.Batch) {
@@ -50,7 +50,7 @@ func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event
 	return done, nil
 }
 
-// startBatch begins to commit the steps of the batch.
+// startBatch starts to commit the steps of the batch in the background.
 func (st *stepper) startBatch(ctx context.Context, from, steps int64) error {
 	b := &st.batch
 	snap, err := st.p.replica.Unconfirmed(ctx, b.vectors)
@@ -71,7 +71,7 @@ func (st *stepper) startBatch(ctx context.Context, from, steps int64) error {
 	return nil
 }
 
-// commit gives the ledger the snapshot, and announces it.
+// commit stores the snapshot in the ledger and announces it.
 func (st *stepper) commit(ctx context.Context, own *batchCommit) error {
 	state, err := st.ledger.State(ctx, st.p.layout)
 	if err != nil {
@@ -89,15 +89,15 @@ func (st *stepper) commit(ctx context.Context, own *batchCommit) error {
 	}
 	ref, to := st.p.layout.Ref, own.snapshot.Step
 	st.p.progress.advance(to)
-	st.announced(st.announce.PublishSnapshotted(notice.Snapshotted{Ref: ref, Step: to})) // first, so that nobody asks for one
+	st.announced(st.announce.PublishSnapshotted(notice.Snapshotted{Ref: ref, Step: to})) // first, so that no coordinator asks for a snapshot
 	st.announced(st.announce.PublishCommit(notice.Commit{Ref: ref, Step: to - 1, Committed: to}))
 	return nil
 }
 
-// waitBatch waits for the batch commit in flight.
+// waitBatch waits for the batch commit in flight; then the replica confirms its steps.
 func (st *stepper) waitBatch(ctx context.Context) error {
 	own := st.batch.commit
-	err := own.Wait() // ends with ctx
+	err := own.Wait() // the commit ends when ctx ends
 	st.batch.commit = nil
 	if err != nil {
 		return err

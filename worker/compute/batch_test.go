@@ -20,19 +20,21 @@ import (
 	"tributary/shared/tree"
 )
 
-// batched is a fixture whose job has so many steps; its optimizer has one vector.
+// batched returns a fixture whose job has so many steps; its optimizer has one vector.
 func batched(t *testing.T, steps int64) *fixture {
 	return newFixture(t, func(p *plan.Plan) { p.Spec.Steps = steps })
 }
 
-// far is the root's task for all steps, of which so many may be committed at a time.
+// far returns the root's task for all steps. At most so many steps may be committed at a
+// time.
 func (f *fixture) far(every int64) job.Task {
 	t := f.gradient(0, tree.Root)
 	t.Steps, t.Announce = f.plan.Spec.Steps, every
 	return t
 }
 
-// requireWalked: what the ledger has of all steps is what the plain loop has.
+// requireWalked checks that the ledger has the same bytes for all steps as the plain
+// loop.
 func (f *fixture) requireWalked(r require.TestingT) {
 	ctx, lay, n := f.t.Context(), f.layout(), f.plan.Spec.Steps
 	var want []ledger.Progress
@@ -70,8 +72,8 @@ func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
 	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is confirmed")
 }
 
-// Steps beyond the longest batch are committed by another batch, also when they are few:
-// the replica is ahead of the ledger, so the worker cannot append them.
+// Steps after the longest batch are committed by another batch, even when they are few.
+// The replica has steps that the ledger lacks, so the worker cannot append them.
 func TestAFewStepsAreLeftAfterTheLongestBatch(t *testing.T) {
 	for left := range int64(5) {
 		t.Run(strconv.FormatInt(left, 10), func(t *testing.T) {
@@ -88,8 +90,8 @@ func TestAFewStepsAreLeftAfterTheLongestBatch(t *testing.T) {
 	}
 }
 
-// A snapshot of two vectors is no better than two roots, and of a lossy wire the
-// ledger must have each residual.
+// A snapshot of two vectors is no better than two roots. For a lossy wire the ledger must
+// have each residual.
 func TestFewStepsAreLogged(t *testing.T) {
 	f := batched(t, 10)
 	f.do(f.worker(nil), f.far(2))
@@ -100,7 +102,7 @@ func TestFewStepsAreLogged(t *testing.T) {
 	require.Equal(t, ledger.State{Committed: 10}, f.state())
 }
 
-// counted calls at when so much progress was made.
+// counted calls at after so many calls of Progress.
 type counted struct {
 	hold
 	left *atomic.Int64
@@ -116,8 +118,8 @@ func (c counted) Progress() {
 
 func (c counted) Leaving() <-chan struct{} { return c.gone }
 
-// A worker whose task ends early commits what it has folded. The coordinator that recalled
-// the task hears of all of it, also of steps that are too few for a batch.
+// A worker whose task ends early commits what it has folded. It announces all of it to
+// the coordinator that recalled the task, even the steps that are too few for a batch.
 func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 	for _, progress := range []int64{1, 7, 30, 61} {
 		for _, way := range []string{"recalled", "recalled from the log", "stopped"} {
@@ -153,8 +155,8 @@ func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 	}
 }
 
-// Whatever call of the ledger fails, before or after it took effect, the next attempt
-// goes on from what the ledger has.
+// For each call of the ledger that fails, before or after it took effect, the next
+// attempt goes on from what the ledger has.
 func TestABatchFailsAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for k := 1; ; k++ {
@@ -177,8 +179,8 @@ func TestABatchFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// Several workers compute the same steps, alone or with others, in any pieces: all come to
-// the same.
+// Several workers compute the same steps, alone or with others, in any ranges. All get
+// the same bits.
 func TestBatchesOfSeveralWorkers(t *testing.T) {
 	for range 20 {
 		f := batched(t, 22)
@@ -197,7 +199,7 @@ func TestBatchesOfSeveralWorkers(t *testing.T) {
 	}
 }
 
-// A worker's other tasks do not take a speculative fold for the ledger's.
+// Other tasks of the same worker never treat a speculative fold as committed.
 func TestABatchAmongOtherTasksOfItsWorker(t *testing.T) {
 	for range 10 {
 		f := batched(t, 22)

@@ -8,9 +8,9 @@ import (
 	"tributary/shared/notice"
 )
 
-// checkpoint writes the replica as it stands, at the task's step or later, to the
-// blob store, with what the ledger knows beside it. One that was written before
-// and of which nobody heard is announced again instead.
+// checkpoint writes the replica to the blob store, at the task's step or a later one,
+// together with the state of the ledger. If such a checkpoint exists already because its
+// announcement was lost, checkpoint announces that one again instead.
 func (c *Computer) checkpoint(ctx context.Context, p *program, t job.Task, progress func()) error {
 	d, err := checkpoint.Written(ctx, c.ledger, p.layout, c.blobs, t.Step)
 	if err != nil {

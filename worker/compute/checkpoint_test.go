@@ -16,7 +16,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// opened reads the checkpoint that was announced last.
+// opened reads the checkpoint that was last announced.
 func (f *fixture) opened() (notice.Checkpointed, *checkpoint.State) {
 	f.t.Helper()
 	n := f.heard.saved[len(f.heard.saved)-1]
@@ -41,13 +41,14 @@ func TestCheckpoints(t *testing.T) {
 	require.Equal(t, f.reference()[0].sums, s.Losses[0])
 	require.Equal(t, job.Numerics("n"), s.Numerics)
 
-	// The news was lost: it is told again, by anyone, and nothing is written.
+	// The announcement was lost: any worker announces the checkpoint again and writes
+	// nothing.
 	f.do(c, f.gradient(1, tree.Root))
 	f.do(f.worker(nil), f.task(job.Save, 1))
 	again, _ := f.opened()
 	require.Equal(t, n, again)
 
-	// Two workers make the same bytes of the same step.
+	// Two workers write the same bytes for the same step.
 	f.do(c, f.task(job.Save, 2))
 	second, _ := f.opened()
 	require.EqualValues(t, 2, second.Step)
@@ -59,7 +60,7 @@ func TestCheckpoints(t *testing.T) {
 	require.ErrorIs(t, c.Handle(t.Context(), f.task(job.Save, 3), none), job.ErrStale)
 }
 
-// A ledger that was lost and given back a checkpoint goes on to the same bits.
+// A ledger that was lost and restored from a checkpoint goes on to the same bits.
 func TestARestoredLedgerGoesOn(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
@@ -69,7 +70,7 @@ func TestARestoredLedgerGoesOn(t *testing.T) {
 	require.NoError(t, checkpoint.Restore(t.Context(), f.ledger, f.layout(), s))
 	require.Equal(t, ledger.State{Committed: 2, Snapshot: 2, Floor: 2}, f.state())
 
-	f.do(c, f.gradient(2, tree.Root)) // by a worker that had come further
+	f.do(c, f.gradient(2, tree.Root)) // by a worker that was further ahead
 	require.Equal(t, f.reference()[2:], f.roots(2, 3))
 	f.do(f.worker(nil), f.task(job.Save, 3))
 	_, s = f.opened()
@@ -79,14 +80,14 @@ func TestARestoredLedgerGoesOn(t *testing.T) {
 	}
 }
 
-// Whatever operation of the blob store fails, the next attempt ends with a whole
+// For each operation of the blob store that fails, the next attempt ends with a complete
 // checkpoint.
 func TestACheckpointFailsAtEveryOperation(t *testing.T) {
 	made := func(faulty *blobtest.Faulty) (*fixture, error) {
 		f := newFixture(t)
 		f.do(f.worker(nil), f.gradient(0, tree.Root))
 		c := f.worker(nil)
-		f.do(c, f.task(job.Snapshot, 1)) // the plan is read by now
+		f.do(c, f.task(job.Snapshot, 1)) // the worker has read the plan by now
 		faulty.Store = f.blobs
 		c.blobs = faulty
 		return f, c.Handle(t.Context(), f.task(job.Save, 1), none)
@@ -115,7 +116,7 @@ func TestAFullBlobStoreIsToldAsThat(t *testing.T) {
 	require.Empty(t, f.heard.saved)
 }
 
-// full is a store that takes nothing more.
+// full is a store that accepts nothing more.
 type full struct{ *blob.Memory }
 
 func (f full) Put(ctx context.Context, data []byte) (job.Digest, error) {

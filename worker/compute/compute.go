@@ -1,11 +1,12 @@
-// Package compute carries out tasks: it brings the job's replica to the task's
-// step, computes, stores the result in the ledger, and finishes the step when
-// its result was the one that completed it.
+// Package compute carries out tasks. It brings the job's replica to the task's step,
+// computes, and stores the result in the ledger. If this result is the last one that the
+// step lacks, it also completes the step.
 //
-// It owns the worker's caches of plans and replicas. The arithmetic is package
-// gradient's; taking tasks and acknowledging them is worker/pull's.
+// It owns the worker's caches of programs (compiled plans) and replicas. The arithmetic
+// belongs to shared/gradient, the order of a gradient task's actions to worker/course.
+// worker/run calls it; worker/pull takes and acknowledges the tasks.
 //
-// Invariant: everything it holds is a cache; a fresh Computer computes the
+// Invariant: everything that a Computer holds is a cache. A new Computer computes the
 // same bytes.
 package compute
 
@@ -24,8 +25,8 @@ import (
 	"tributary/shared/notice"
 )
 
-// Announcer announces to coordinators what happened. An announcement may be lost: they
-// read the ledger, too.
+// Announcer sends announcements to the coordinators. An announcement may be lost: the
+// coordinators also read the ledger.
 type Announcer interface {
 	PublishCommit(notice.Commit) error
 	PublishEvaluated(notice.Evaluated) error
@@ -33,13 +34,13 @@ type Announcer interface {
 	PublishCheckpointed(notice.Checkpointed) error
 }
 
-// Listener hears notices about jobs. A notice that it does not hear costs time only.
+// Listener receives notices about jobs. A lost notice costs only time.
 type Listener interface {
 	SubscribeCommits(id job.ID, handle func(notice.Commit)) (stop func(), err error)
 	SubscribeRecalls(id job.ID, handle func(notice.Recall)) (stop func(), err error)
 }
 
-// Bus carries what workers announce and hear about jobs.
+// Bus carries the announcements and the notices of workers.
 type Bus interface {
 	Announcer
 	Listener
@@ -47,10 +48,10 @@ type Bus interface {
 
 // Computer carries out tasks; it is safe for concurrent use.
 type Computer struct {
-	// Time, when set before the first task, takes the time of the phases of steps.
+	// Time, when set before the first task, measures the phases of steps.
 	Time Stopwatch
-	// Records, when set before the first task, confirms that tasks are of a job and of
-	// its plan; otherwise every task is taken at its word.
+	// Records, when set before the first task, confirms that a task belongs to its job
+	// and to the job's plan. If it is nil, every task is accepted.
 	Records Records
 
 	ledger   ledger.Worker
@@ -60,11 +61,11 @@ type Computer struct {
 	programs *programs
 	scratch  pool
 	memory   *account
-	reading  int // floats of other nodes' partials that are read at a time
+	reading  int // how many float32 values of other nodes' partials are read at a time
 }
 
-// New returns a computer for slots threads of each lane. memory is the
-// limit in bytes on cached replicas.
+// New returns a Computer for so many slots of each lane. memory limits the cached
+// replicas, in bytes.
 func New(l ledger.Worker, store blob.Store, blocks gradient.Blocks, bus Bus, slots int, memory int64, log zerolog.Logger) *Computer {
 	m := new(account)
 	c := &Computer{
@@ -80,18 +81,19 @@ func New(l ledger.Worker, store blob.Store, blocks gradient.Blocks, bus Bus, slo
 	return c
 }
 
-// Limit bounds the bytes that jobs and tasks may take in all; 0 does not. It is called
-// before the first task.
+// Limit bounds the bytes that all jobs and tasks may take; 0 means no bound. The caller
+// calls it before the first task.
 func (c *Computer) Limit(memory int64) { c.memory.limit = memory }
 
-// Close ends listening to jobs. The computer is of no use then.
+// Close stops listening to jobs and drops all caches. After that the Computer must not be
+// used.
 func (c *Computer) Close() {
 	c.programs.close()
 	c.scratch.close()
 }
 
-// Handle carries out one task. Its errors are classed for worker/pull. A panic is an
-// error, poison: the worker and its other tasks go on.
+// Handle carries out one task. worker/pull decides by the class of its error. A panic
+// becomes an error of class poison: the worker and its other tasks go on.
 func (c *Computer) Handle(ctx context.Context, t job.Task, h Hold) error {
 	p, err := c.programs.begin(ctx, t)
 	if err != nil {
@@ -132,8 +134,8 @@ func (c *Computer) do(ctx context.Context, p *program, s *scratch, t job.Task, h
 	return fmt.Errorf("task kind %q: want gradient, evaluate, snapshot or checkpoint: %w", t.Kind, job.ErrUnsupported)
 }
 
-// announced logs an announcement that could not be sent; coordinators read the ledger,
-// too.
+// announced logs an announcement that could not be sent. The coordinators also read the
+// ledger.
 func (c *Computer) announced(err error) {
 	if err != nil {
 		c.log.Debug().Err(err).Msg("announce")

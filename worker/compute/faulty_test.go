@@ -13,8 +13,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// life is every kind of task there is in a job with two workers, who share the
-// faulty ledger; a third comes late and meets a trimmed log.
+// life runs every kind of task of a job with two workers that share the faulty ledger. A
+// third worker comes late and finds a trimmed log.
 func (f *fixture) life(l ledger.Ledger) (failed int) {
 	one, two := f.worker(l), f.worker(l)
 	attempt := func(c *Computer, task job.Task) {
@@ -43,7 +43,7 @@ func (f *fixture) life(l ledger.Ledger) (failed int) {
 	return failed
 }
 
-// outcome is all that matters of a life.
+// outcome is the part of a life that must be equal.
 type outcome struct {
 	state       ledger.State
 	roots       []root

@@ -24,9 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The job that tests compute: 40 rows of 3 features in blocks of 7, batches of
-// 16 in 4 micro-batches, so that the last of an epoch is short; 3 steps; 25
-// parameters in chunks of 8, the last of 1.
+// The job of the tests: 40 rows of 3 features in blocks of 7 rows. Batches have 16 rows
+// in 4 micro-batches, so the last batch of an epoch is short. There are 3 steps, and 25
+// parameters in chunks of 8; the last chunk has 1.
 const (
 	rows     = 40
 	features = 3
@@ -45,14 +45,14 @@ type fixture struct {
 	heard  heard
 }
 
-// heard is the announcements so far.
+// heard records the announcements so far, and passes notices to the workers.
 type heard struct {
 	mu        sync.Mutex
 	commits   []int64
 	evaluated []int
 	snapshots []int64
 	saved     []notice.Checkpointed
-	deaf      bool // nobody hears of commits
+	deaf      bool // workers hear no commits
 	ears      map[int]func(notice.Commit)
 	recalls   map[int]func(notice.Recall)
 	listeners int
@@ -82,13 +82,13 @@ func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
 	}
 }
 
-// recall notes that tasks are recalled, and tells every worker.
+// recall records in the journal that tasks are recalled, and notifies every worker.
 func (f *fixture) recall(n notice.Recall) {
 	require.NoError(f.t, journal.Recall(context.Background(), f.ledger, n.Ref, n.Before))
 	f.heard.recall(n)
 }
 
-// recall tells every worker to leave tasks off.
+// recall notifies every worker that tasks are recalled.
 func (h *heard) recall(n notice.Recall) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,7 +165,7 @@ func newFixture(t *testing.T, changes ...func(*plan.Plan)) *fixture {
 	return f
 }
 
-// store puts n rows into blocks of 7: y = x0 - 2 x1 + x2/2.
+// store stores n rows in blocks of 7: y = x0 - 2 x1 + x2/2.
 func (f *fixture) store(n int) []dataset.BlockRef {
 	var refs []dataset.BlockRef
 	for lo := 0; lo < n; lo += 7 {
@@ -182,7 +182,7 @@ func (f *fixture) store(n int) []dataset.BlockRef {
 	return refs
 }
 
-// worker returns a fresh computer; l nil stands for the fixture's ledger.
+// worker returns a new Computer. If l is nil, it uses the fixture's ledger.
 func (f *fixture) worker(l ledger.Ledger) *Computer {
 	if l == nil {
 		l = f.ledger
@@ -208,7 +208,7 @@ func (f *fixture) evaluate(step int64, split job.Split, block int) job.Task {
 	return t
 }
 
-// none holds nothing that anybody watches.
+// none is a Hold that observes nothing.
 var none = hold{}
 
 type hold struct{}
@@ -218,7 +218,7 @@ func (hold) Threads() int                                     { return 1 }
 func (hold) Leaving() <-chan struct{}                         { return nil }
 func (hold) Aside(_ context.Context, wait func() error) error { return wait() }
 
-// do has the tasks done, all of which must succeed.
+// do carries out the tasks; all must succeed.
 func (f *fixture) do(c *Computer, tasks ...job.Task) {
 	f.t.Helper()
 	for _, task := range tasks {
@@ -263,7 +263,7 @@ func (f *fixture) roots(from, to int64) []root {
 	return all
 }
 
-// chain is the log's chain before a step, from the plain loop.
+// chain returns the log's chain before a step, computed by the plain loop.
 func (f *fixture) chain(step int64) ledger.Chain {
 	f.t.Helper()
 	l := f.layout()

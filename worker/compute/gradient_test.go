@@ -25,8 +25,8 @@ func TestRootTasksCommitTheReferencesRoots(t *testing.T) {
 	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
 }
 
-// The log's hash chain ends where the reference's does: for who wrote it, and
-// for who reads it from the start.
+// The log's hash chain ends like the reference's, both for the worker that wrote the log
+// and for one that reads it from the start.
 func TestTheChainIsTheReferences(t *testing.T) {
 	f := newFixture(t)
 	want, err := serial.Train(t.Context(), f.engine())
@@ -46,8 +46,8 @@ func TestTheChainIsTheReferences(t *testing.T) {
 	}
 }
 
-// Any cover, mixed levels and duplicates included, in any order and on any of
-// three workers, comes to the same bits.
+// Any cover (mixed levels and duplicates included), in any order, on any of three
+// workers, gives the same bits.
 func TestAnyCoverInAnyOrderIsTheSameRoot(t *testing.T) {
 	want := newFixture(t).reference()
 	rapid.Check(t, func(r *rapid.T) {
@@ -127,8 +127,9 @@ func TestTasksThatCannotBeComputedArePoison(t *testing.T) {
 	}
 }
 
-// What this program does not know, or would write in other bytes, is another version's: a
-// log begins with its plan's digest. The task is left to a worker that knows it.
+// A plan that this program does not know, or would write in other bytes, belongs to
+// another version, because a log begins with its plan's digest. The worker leaves the
+// task to a worker that knows it.
 func TestWhatAnotherVersionAsksForIsLeftToOthers(t *testing.T) {
 	f := newFixture(t)
 	known, _, err := f.plan.Encode()
@@ -158,14 +159,14 @@ func TestAMissingBlockIsPoisonAndNamed(t *testing.T) {
 	require.NoError(t, f.blobs.Delete(t.Context(), f.plan.Dataset.Splits[job.Train][2].Digest))
 	c := f.worker(nil)
 	var err error
-	for step := int64(0); err == nil; step++ { // some batch has rows of it
+	for step := int64(0); err == nil; step++ { // some batch contains rows of it
 		err = c.Handle(t.Context(), f.gradient(step, tree.Root), none)
 	}
 	require.ErrorIs(t, err, job.ErrPoison)
 	require.ErrorContains(t, err, "read block 2 of the train split")
 }
 
-// partialHook does something once, before a partial is read.
+// partialHook runs a function once, before a partial is read.
 type partialHook struct {
 	ledger.Ledger
 	before func()
@@ -190,8 +191,8 @@ func TestAStepThatAnotherFinishesMeanwhileIsNoError(t *testing.T) {
 	f.do(c, f.gradient(1, tree.Root))
 }
 
-// The ledger lost every step, or the latest: workers that are ahead of it
-// compute them again, to the same bits.
+// The ledger lost all steps, or the latest: the workers that have these steps compute
+// them again, to the same bits.
 func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 	for _, kept := range []int64{0, 1, 2} {
 		f := newFixture(t)
@@ -236,7 +237,7 @@ func TestProgressIsToldAlongTheWay(t *testing.T) {
 	require.Equal(t, 1, told)
 }
 
-// counting counts progress.
+// counting counts the calls of Progress.
 type counting struct {
 	hold
 	told *int

@@ -14,7 +14,7 @@ import (
 	"tributary/worker/course"
 )
 
-// forged tells every worker what the ledger and the journal do not say.
+// forged sends every worker notices that the ledger and the journal do not confirm.
 func (f *fixture) forged(task job.Task) {
 	f.heard.recall(notice.Recall{Ref: task.Ref, Before: 1 << 61})
 	f.heard.mu.Lock()
@@ -24,7 +24,7 @@ func (f *fixture) forged(task job.Task) {
 	}
 }
 
-// Notices of commits and recalls that are not true end no task and change no bit.
+// False notices of commits and recalls end no task and change no bit.
 func TestForgedNoticesChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
@@ -32,7 +32,7 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 		done := make(chan error, 2)
 		go func() { done <- one.Handle(t.Context(), f.ranged(0, 2), none) }()
 		for range course.MaxMisled / 2 {
-			synctest.Wait() // it waits for the other half
+			synctest.Wait() // the task waits for the other half
 			f.forged(f.ranged(0, 2))
 		}
 		synctest.Wait()
@@ -47,7 +47,7 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 	})
 }
 
-// A task that is alone with its steps is not disturbed either.
+// False notices do not disturb a task that has its steps on its own either.
 func TestForgedNoticesDoNotSlowALoneWorker(t *testing.T) {
 	f, g := batched(t, 22), batched(t, 22)
 	f.do(f.worker(nil), f.far(4))
@@ -56,7 +56,7 @@ func TestForgedNoticesDoNotSlowALoneWorker(t *testing.T) {
 	require.Equal(t, f.heard.commits, g.heard.commits, "as many steps at a time as without the forger")
 }
 
-// disturbed calls at whenever progress is made.
+// disturbed calls at on every progress.
 type disturbed struct {
 	hold
 	at func()
@@ -64,7 +64,7 @@ type disturbed struct {
 
 func (d disturbed) Progress() { d.at() }
 
-// recorded is what is recorded of the fixture's job.
+// recorded returns the record of the fixture's job.
 type recorded struct {
 	record job.Record
 	err    error
@@ -72,7 +72,8 @@ type recorded struct {
 
 func (r recorded) Record(context.Context, job.ID) (job.Record, error) { return r.record, r.err }
 
-// A task that is not what its job's record asks for is not done, and nobody's failure.
+// A task that its job's record does not ask for is not carried out. This is not a
+// failure.
 func TestATaskIsHeldAgainstItsJobsRecord(t *testing.T) {
 	f := newFixture(t)
 	good := job.Record{ID: "j", Run: "r", State: job.Running, Plan: f.digest}

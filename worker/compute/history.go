@@ -10,12 +10,12 @@ import (
 	"tributary/shared/replica"
 )
 
-// remember puts the marks of the steps from … to-1, as far as the replica has
-// folded them one by one, beside the ledger. Whoever snapshots does so first: the
-// log that the snapshot trims is not needed for them afterwards. A replica begins
-// with a snapshot that is not newer, so no step is left out between the two; but for
-// a ledger that was put back to an older copy of itself, whose log is folded anew. It
-// returns the units of the ledger's history.
+// remember stores the marks of the steps from … to-1 next to the ledger. Every snapshot
+// calls it first, so that the log that the snapshot trims is no longer needed for the
+// marks. It uses the marks of the steps that the replica folded one by one. The replica
+// began with a snapshot that is not newer than from, so it has every mark. The one
+// exception is a ledger that was restored from an older copy of itself: then remember
+// folds the log again. It returns the units of the ledger's history.
 func (c *Computer) remember(ctx context.Context, p *program, from, to int64) (units []string, err error) {
 	since, marks, err := p.replica.Marks(ctx)
 	if err != nil {
@@ -39,7 +39,8 @@ func (c *Computer) remember(ctx context.Context, p *program, from, to int64) (un
 	return append(units, more...), err
 }
 
-// rememberLog does so for steps that the replica has not folded and the log has.
+// rememberLog does what remember does for the steps that the log has and the replica has
+// not folded.
 func (c *Computer) rememberLog(ctx context.Context, p *program, from, to int64) (units []string, err error) {
 	again := replica.New(p.engine, p.layout.Ref)
 	if err := again.View(ctx, c.ledger, to, func([]float32, ledger.Chain) error { return nil }); err != nil {
@@ -50,7 +51,7 @@ func (c *Computer) rememberLog(ctx context.Context, p *program, from, to int64) 
 		return nil, err
 	}
 	if from = max(from, since); from >= to {
-		return nil, nil // another snapshot was made meanwhile, and its maker remembered
+		return nil, nil // another worker made a snapshot meanwhile, and stored the marks before it
 	}
 	return history.Store(ctx, c.ledger, p.layout, from, marks[from-since:to-since])
 }

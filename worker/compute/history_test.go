@@ -12,8 +12,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// Before a snapshot trims the log the marks of its steps are kept, also by a worker
-// that has begun with the snapshot before; a checkpoint has those of all steps.
+// Before a snapshot trims the log, the worker stores the marks of its steps, even if it
+// began with the snapshot before. A checkpoint has the marks of all steps.
 func TestSnapshotsKeepTheMarksOfTheirSteps(t *testing.T) {
 	f := newFixture(t)
 	var want []ledger.Mark

@@ -2,14 +2,14 @@ package compute
 
 import "context"
 
-// Hold is what a task has of its worker while it is carried out.
+// Hold is what a worker gives a task while it runs.
 type Hold interface {
-	// Progress is to be called when part of the work is done.
+	// Progress keeps the task's lease. The task calls it after each part of its work.
 	Progress()
-	// Threads is how much the task may compute at a time, at least 1.
+	// Threads returns how many threads the task may use, at least 1.
 	Threads() int
-	// Leaving ends when the worker is to stop.
+	// Leaving returns a channel that is closed when the worker must stop.
 	Leaving() <-chan struct{}
-	// Aside runs wait while others may compute in the task's place.
+	// Aside runs wait, and lets other tasks compute in place of this task meanwhile.
 	Aside(ctx context.Context, wait func() error) error
 }

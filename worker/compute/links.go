@@ -8,7 +8,8 @@ import (
 	"tributary/shared/ledger"
 )
 
-// links makes the chain past a step from its root, chunk by chunk in all threads.
+// links computes the chain past a step from the step's root. All threads of the task take
+// part, each with one chunk at a time.
 type links struct {
 	layout ledger.Layout
 	step   int64
@@ -37,7 +38,7 @@ func (k *links) past(st *stepper, step int64, root ledger.Partial, before ledger
 	return k.after, nil
 }
 
-// Do is what one thread does: it takes one chunk after the other.
+// Do is the work of one thread: it takes one chunk after another.
 func (k *links) Do(int) {
 	for {
 		c := int(k.next.Add(1)) - 1

@@ -15,7 +15,7 @@ import (
 	"tributary/shared/tree"
 )
 
-// brittle panics in one call of a worker's ledger, blocks or progress, once.
+// brittle panics once, in one call of a worker's ledger, blocks or progress.
 type brittle struct {
 	ledger.Ledger
 	*dataset.Cache
@@ -73,8 +73,8 @@ func (s store) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	return s.Store.Get(ctx, digest)
 }
 
-// A panic in any goroutine of a task is that attempt's error; the worker, its caches
-// and its next attempt are as good as new.
+// A panic in any goroutine of a task is an error of that attempt only. The worker, its
+// caches and its next attempt work as before.
 func TestAPanicCostsOneAttempt(t *testing.T) {
 	for _, place := range []string{"compile", "blocks", "compute", "append", "leap", "put", "snapshot", "evaluate"} {
 		t.Run(place, func(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"tributary/worker/course"
 )
 
-// errContended: another task of this worker has the step before, and the ledger may lack it.
+// errContended means that another task of this worker folded the step before
+// speculatively, so the ledger may lack it.
 var errContended = errors.New("the step before is not confirmed")
 
 // check reads how many steps the ledger has.
@@ -23,8 +24,8 @@ func (st *stepper) check(ctx context.Context, step int64) (course.Event, error) 
 	return course.Event{Is: course.Checked, Committed: state.Committed}, nil
 }
 
-// compute computes the node's partial of one step. Its vector is another than the one
-// that is being appended.
+// compute computes the node's partial of one step. It never overwrites the vector that an
+// append in flight reads.
 func (st *stepper) compute(ctx context.Context, step int64, speculative bool) (course.Event, error) {
 	st.partial = ledger.Partial{Gradient: st.s.result(st.p.layout.Params, st.appending != nil)}
 	err := st.view(ctx, st.p, st.t.At(step), st.h.Progress, func(params []float32, before ledger.Chain) (err error) {
@@ -52,18 +53,18 @@ func (st *stepper) compute(ctx context.Context, step int64, speculative bool) (c
 	return done, nil
 }
 
-// part is the chunks of a step's root that this worker has appended itself, and
-// need not read from the log.
+// part is the chunks of a step's root that this worker appended itself, and so need not
+// read from the log.
 type part struct {
 	step   int64
-	root   []float32 // [P]; chunks of it are the root's
+	root   []float32 // [P]; only chunks holds valid values of the root
 	chunks []int
-	after  ledger.Chain // past the step for these chunks
+	after  ledger.Chain // the log's chain past the step, valid for chunks
 }
 
-// complete folds a step that is committed and of whose root this worker appended a
-// part: only the other chunks are read. Where that fails all of it is read from the log
-// as usual.
+// complete folds a committed step whose root this worker appended in part. It reads only
+// the other chunks from the log. If that fails, the replica later reads the whole root
+// from the log as usual.
 func (st *stepper) complete(ctx context.Context, step int64) {
 	own := st.part
 	if st.part = nil; own == nil || own.step != step {

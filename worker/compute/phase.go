@@ -1,28 +1,28 @@
 package compute
 
-// Phase is what a worker does in a step.
+// Phase is the kind of work that a worker does in a step.
 type Phase string
 
-// The phases, in the order of a step. Appending a root while the next step is
-// computed takes time of its own, beside the others.
+// The phases, in the order of a step. The append of a root in the background runs at the
+// same time as the other phases, so its time overlaps with theirs.
 const (
-	Waiting    Phase = "wait"    // for others to commit the step before
+	Waiting    Phase = "wait"    // waiting until other workers commit the step before
 	Folding    Phase = "fold"    // reading and folding root gradients
-	Computing  Phase = "compute" // the node's partial, fetching its blocks included
-	Storing    Phase = "store"   // the partial, and learning what it completes
-	Reducing   Phase = "reduce"  // reading others' partials and adding them up
-	Committing Phase = "commit"  // appending root gradients, or waiting for the append before
-	Appending  Phase = "append"  // in the background
+	Computing  Phase = "compute" // computing the node's partial, including the fetch of its blocks
+	Storing    Phase = "store"   // storing the partial, and learning which chunks it completes
+	Reducing   Phase = "reduce"  // reading other nodes' partials and adding them up
+	Committing Phase = "commit"  // appending root gradients, or waiting for the append of the step before
+	Appending  Phase = "append"  // an append or batch commit in the background
 )
 
 // Phases lists every phase.
 var Phases = []Phase{Waiting, Folding, Computing, Storing, Reducing, Committing, Appending}
 
-// Stopwatch begins to take the time of a task; lap ends a phase and begins the next.
-// Nothing that is computed depends on it.
+// Stopwatch starts to measure a task. Each call of lap ends a phase and starts the next
+// one. The measured times do not affect any result.
 type Stopwatch func() (lap func(Phase))
 
-// start begins to take the time, if anybody wants to know.
+// start starts to measure. If s is nil, lap does nothing.
 func (s Stopwatch) start() (lap func(Phase)) {
 	if s == nil {
 		return func(Phase) {}

@@ -19,7 +19,7 @@ import (
 	"tributary/shared/replica"
 )
 
-// program is a job made ready to compute: its engine and this worker's replica.
+// program is a job that is ready to compute: its engine and this worker's replica.
 type program struct {
 	engine   *gradient.Engine
 	replica  *replica.Replica
@@ -28,28 +28,28 @@ type program struct {
 	need     gradient.Need
 
 	// Guarded by programs.mu.
-	users int         // tasks that use it
-	kept  bool        // in the cache
-	gone  bool        // neither in use nor kept: its memory is no longer counted
-	stop  func()      // ends listening, which goes on while there are users
-	idle  *time.Timer // drops it; runs while there are none
+	users int         // the number of tasks that use it
+	kept  bool        // it is in the cache
+	gone  bool        // it is neither in use nor cached: its memory is no longer counted
+	stop  func()      // stops listening to the job; the program listens while it has users
+	idle  *time.Timer // drops the program; it runs while the program has no users
 }
 
-// worthAThread is the work, in multiply-adds, that makes up for waking a thread and
-// waiting for it: some 10 µs.
+// worthAThread is the work, in multiply-adds, that is worth another thread. To wake a
+// thread and wait for it costs about 10 µs.
 const worthAThread = 1 << 20
 
-// threads is how many of so many threads a step of the job is worth.
+// threads returns how many threads a step of the job is worth, at most most.
 func (p *program) threads(most int) int {
 	spec := &p.engine.Plan.Spec
 	work := 3 * int64(spec.Batch) * int64(p.layout.Params) // forward, and two products backward
 	return int(min(int64(most), 1+work/worthAThread))
 }
 
-// programs caches the jobs this worker has met lately.
+// programs caches the programs of the jobs that this worker had tasks of lately.
 //
-// Invariant: held is the sum of the cached replicas' bytes, at most limit
-// unless all but the newest are in use.
+// Invariant: held is the sum of the cached replicas' bytes. It is at most limit, unless
+// all cached programs but the newest are in use.
 type programs struct {
 	*Computer
 	blocks gradient.Blocks
@@ -67,16 +67,16 @@ type programKey struct {
 	plan job.Digest
 }
 
-// maxPrograms bounds the cache in number, for jobs with tiny models.
+// maxPrograms bounds the number of cached programs, for jobs with tiny models.
 const maxPrograms = 256
 
-// forgotten is how long a job's program is kept of which no task comes any more: the
-// job has ended, as like as not.
+// forgotten is how long a program is kept after its last task. After that time the job
+// has probably ended.
 const forgotten = time.Minute
 
 func newPrograms(c *Computer, blocks gradient.Blocks, limit int64, ears Listener) *programs {
 	ps := &programs{Computer: c, blocks: blocks, limit: limit, ears: ears}
-	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // fails for sizes below 1 only
+	ps.lru, _ = simplelru.NewLRU(maxPrograms, func(_ programKey, p *program) { // it fails only for sizes below 1
 		ps.held -= p.replica.Bytes()
 		p.kept = false
 		ps.leave(p)
@@ -84,7 +84,8 @@ func newPrograms(c *Computer, blocks gradient.Blocks, limit int64, ears Listener
 	return ps
 }
 
-// leave no longer counts a program's memory when nobody has it. ps.mu is held.
+// leave stops counting a program's memory if the program is neither in use nor cached.
+// The caller holds ps.mu.
 func (ps *programs) leave(p *program) {
 	if p.users == 0 && !p.kept && !p.gone {
 		p.gone = true
@@ -92,8 +93,8 @@ func (ps *programs) leave(p *program) {
 	}
 }
 
-// get returns the task's program, made once for all slots that ask, after confirm has
-// let the task pass.
+// get returns the task's program. It makes the program once for all tasks that ask at the
+// same time, after confirm has accepted the task.
 func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 	key := programKey{t.Ref, t.Plan}
 	if p, ok := ps.cached(key); ok {
@@ -101,9 +102,10 @@ func (ps *programs) get(ctx context.Context, t job.Task) (*program, error) {
 	}
 	made := ps.making.DoChan(t.Ref.String()+string(t.Plan), func() (any, error) {
 		if p, ok := ps.cached(key); ok {
-			return p, nil // made between the look above and here
+			return p, nil // made since the check above
 		}
-		// Not cut off with the first slot that asked: others wait for it too.
+		// The end of the first caller's context must not end this: other callers wait for
+		// it too.
 		ctx := context.WithoutCancel(ctx)
 		var p *program
 		err := lifecycle.Contain("prepare", func() (err error) {
@@ -138,7 +140,7 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 	data, err := blob.Fetch(ctx, ps.blobs, t.Plan)
 	if err != nil {
 		if errors.Is(err, job.ErrNotFound) {
-			err = errors.Join(err, job.ErrPoison) // it was stored before the task was published
+			err = errors.Join(err, job.ErrPoison) // the plan is stored before its tasks are published
 		}
 		return nil, fmt.Errorf("read plan %s: %w", t.Plan, err)
 	}
@@ -169,7 +171,7 @@ func (ps *programs) make(ctx context.Context, t job.Task) (*program, error) {
 	return made, nil
 }
 
-// compile makes the program itself.
+// compile makes the program.
 func (ps *programs) compile(ctx context.Context, t job.Task, p *plan.Plan) (*program, error) {
 	e, err := gradient.Compile(ctx, p, ps.blobs, ps.blocks)
 	if err != nil {
@@ -177,15 +179,15 @@ func (ps *programs) compile(ctx context.Context, t job.Task, p *plan.Plan) (*pro
 	}
 	layout := e.Layout(t.Ref)
 	if layout.Plan != t.Plan {
-		// The log's chain begins with the plan's digest. A worker of the version
+		// The log's chain begins with the plan's digest. Only a worker of the version
 		// that wrote the plan can do the task.
 		return nil, fmt.Errorf("plan %s: this program reads it as %s, so another version wrote it: %w", t.Plan, layout.Plan, job.ErrUnsupported)
 	}
 	return &program{engine: e, replica: replica.New(e, t.Ref), layout: layout, progress: newProgress(t.Ref)}, nil
 }
 
-// begin returns the task's program, which listens to its job and stays in memory
-// until end.
+// begin returns the task's program. Until end is called, the program listens to its job
+// and stays in memory.
 func (ps *programs) begin(ctx context.Context, t job.Task) (*program, error) {
 	for {
 		p, err := ps.get(ctx, t)
@@ -198,7 +200,8 @@ func (ps *programs) begin(ctx context.Context, t job.Task) (*program, error) {
 	}
 }
 
-// use counts a task that uses the program. It is false when the program was dropped before.
+// use counts one more task that uses the program. It returns false if the program was
+// dropped before.
 func (ps *programs) use(p *program) bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -215,7 +218,7 @@ func (ps *programs) use(p *program) bool {
 	return true
 }
 
-// end is begin's end. A program that nobody uses for long is dropped.
+// end ends what begin began. A program without users is dropped after the time forgotten.
 func (ps *programs) end(t job.Task, p *program) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -237,7 +240,7 @@ func (ps *programs) end(t job.Task, p *program) {
 	})
 }
 
-// listen passes a job's notices to its progress, until stop is called.
+// listen passes a job's notices to its progress until stop is called.
 func (ps *programs) listen(on *progress) (stop func()) {
 	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.hearCommit)
 	if err != nil {
@@ -256,7 +259,8 @@ func (ps *programs) listen(on *progress) (stop func()) {
 	}
 }
 
-// discard forgets a program whose task has panicked: the next task makes another.
+// discard removes a program whose task panicked from the cache. The next task makes a new
+// one.
 func (ps *programs) discard(t job.Task, p *program) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -288,17 +292,18 @@ func (ps *programs) keep(key programKey, p *program) {
 	}
 }
 
-// drop drops the program that was not used for the longest and that no task uses, if
-// there is one.
+// drop drops the least recently used program that no task uses. It returns false if there
+// is none.
 func (ps *programs) drop() bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	return ps.dropIdle(nil)
 }
 
-// dropIdle does so, but for one. To drop one in use frees nothing. ps.mu is held.
+// dropIdle does what drop does, but never drops the program except. It skips programs in
+// use, because dropping them frees no memory. The caller holds ps.mu.
 func (ps *programs) dropIdle(except *program) bool {
-	for _, key := range ps.lru.Keys() { // the oldest first
+	for _, key := range ps.lru.Keys() { // the least recently used first
 		if p, _ := ps.lru.Peek(key); p != except && p.users == 0 {
 			return ps.lru.Remove(key)
 		}

@@ -10,8 +10,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// A worker listens to a job only while it has a task of it, and forgets a job of
-// which none comes any more.
+// A worker listens to a job only while it has a task of it, and drops the program of a
+// job that sends no more tasks.
 func TestAJobIsForgottenWhenNoTaskComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

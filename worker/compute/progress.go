@@ -10,38 +10,38 @@ import (
 	"tributary/shared/notice"
 )
 
-// progress is how many steps of a job are committed and which of the job's tasks are
-// recalled, as far as this worker knows. A notice is a hint: it makes a task read the
-// ledger, which decides.
+// progress is what this worker knows about a job: how many steps are committed, and which
+// tasks are recalled. A notice is only a hint. It makes a task read the ledger, and the
+// ledger decides.
 type progress struct {
 	ref job.Ref
 
 	mu      sync.Mutex
-	hinted  int64 // steps committed, as the ledger or a notice said last
-	known   int64 // steps committed, as the ledger said last
-	before  int   // attempts below it are recalled, as a notice or the journal said last
-	noted   int   // attempts below it are recalled, as the journal said last
+	hinted  int64 // committed steps, as the ledger or a notice last reported
+	known   int64 // committed steps, as the ledger last reported
+	before  int   // attempts below it are recalled, as a notice or the journal last reported
+	noted   int   // attempts below it are recalled, as the journal last reported
 	changed chan struct{}
 }
 
 func newProgress(ref job.Ref) *progress { return &progress{ref: ref, changed: make(chan struct{})} }
 
-// hint returns how many steps are committed as the ledger or a notice said last, and a
-// channel that is closed when something changes.
+// hint returns how many steps are committed, as the ledger or a notice last reported.
+// changed is closed when anything changes.
 func (p *progress) hint() (hinted int64, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hinted, p.changed
 }
 
-// committed is how many steps the ledger had when it was last read.
+// committed returns how many steps the ledger had when the worker last read it.
 func (p *progress) committed() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.known
 }
 
-// advance notes that the ledger has at least so many steps.
+// advance records that the ledger has at least so many steps.
 func (p *progress) advance(steps int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,7 +52,7 @@ func (p *progress) advance(steps int64) {
 	}
 }
 
-// correct notes how many steps the ledger has, which may be less than was hinted at.
+// correct records how many steps the ledger has. This may be less than a notice reported.
 func (p *progress) correct(steps int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,13 +63,14 @@ func (p *progress) correct(steps int64) {
 	}
 }
 
-// wake wakes the tasks that wait. p.mu is held.
+// wake wakes the tasks that wait. The caller holds p.mu.
 func (p *progress) wake() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
-// hearCommit takes the hint of a commit, of whichever run of the job's id.
+// hearCommit takes the hint that a step was committed. It ignores other runs of the job's
+// id.
 func (p *progress) hearCommit(n notice.Commit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +80,8 @@ func (p *progress) hearCommit(n notice.Commit) {
 	}
 }
 
-// hearRecall takes the hint that tasks are recalled.
+// hearRecall takes the hint that tasks are recalled. It ignores other runs of the job's
+// id.
 func (p *progress) hearRecall(n notice.Recall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,8 +91,8 @@ func (p *progress) hearRecall(n notice.Recall) {
 	}
 }
 
-// recalled reports whether tasks of an attempt are recalled. The journal is read when a
-// notice says so; without the journal's word they are not.
+// recalled reports whether the tasks of this attempt are recalled. If a notice says so,
+// recalled reads the journal; only the journal decides.
 func (p *progress) recalled(ctx context.Context, l ledger.Journal, attempt int) bool {
 	p.mu.Lock()
 	before, noted := p.before, p.noted
@@ -100,13 +102,13 @@ func (p *progress) recalled(ctx context.Context, l ledger.Journal, attempt int) 
 	}
 	noted, err := journal.Recalled(ctx, l, p.ref)
 	if err != nil {
-		return false // the next call asks again
+		return false // the next call reads the journal again
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.noted = max(p.noted, noted)
 	if p.before == before {
-		p.before = p.noted // what the notice said is not true, or not yet
+		p.before = p.noted // the notice is wrong, or came too early
 	}
 	return p.noted > attempt
 }

@@ -8,17 +8,19 @@ import (
 	"tributary/shared/job"
 )
 
-// Records tells what is recorded of jobs.
+// Records reads the records of jobs.
 type Records interface {
 	// Record returns a job's record. It fails with job.ErrNotFound when there is none.
 	Record(ctx context.Context, id job.ID) (job.Record, error)
 }
 
-// confirm makes sure that a task is what its job's record asks for. Tasks come from a
-// queue on which anybody may publish: one of another plan would have the job trained on
-// that plan. A task of no job, of another incarnation or plan, or of a job that has
-// ended is handed back, and discarded after a few deliveries: the record that this worker
-// was given may be older than the task. It is nobody's failure.
+// confirm checks that a task is what its job's record asks for. Any client can publish
+// tasks to the queue, and a task of another plan would train the job on that plan.
+//
+// confirm fails with job.ErrUnready if the job does not exist or has ended, or if the
+// task is of another incarnation or plan. This is not a failure of the task: the record
+// that this worker read may be older than the task. So the worker hands the task back,
+// and discards it after a few deliveries.
 func (c *Computer) confirm(ctx context.Context, t job.Task) error {
 	if c.Records == nil {
 		return nil

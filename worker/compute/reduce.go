@@ -15,8 +15,8 @@ import (
 	"tributary/worker/course"
 )
 
-// store stores a node's partial, and sums up the chunks that it completes in the
-// partial's own place.
+// store stores a node's partial, and adds up the chunks that the partial completes. The
+// sums replace those chunks of the partial.
 func (st *stepper) store(ctx context.Context, t job.Task) (course.Event, error) {
 	arrivals, err := st.ledger.Put(ctx, st.p.layout, t.Step, t.Node, st.partial)
 	if err != nil {
@@ -28,7 +28,7 @@ func (st *stepper) store(ctx context.Context, t job.Task) (course.Event, error) 
 	for _, g := range group(arrivals) {
 		sums, err := st.reduce(ctx, t, st.partial, g, st.chain)
 		if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) {
-			continue // another worker has finished these chunks meanwhile
+			continue // another worker has completed these chunks meanwhile
 		}
 		if err != nil {
 			return course.Event{}, fmt.Errorf("reduce step %d: %w", t.Step, err)
@@ -49,20 +49,20 @@ func (st *stepper) store(ctx context.Context, t job.Task) (course.Event, error) 
 	return course.Event{Is: course.StoredRoot}, nil
 }
 
-// arrived is a chunk that is complete.
+// arrived is a complete chunk: the partials of all nodes of a cover are there.
 type arrived struct {
 	index  int
-	values []ledger.Partial // of the cover's nodes; nil: to be read
+	values []ledger.Partial // the values of the cover's nodes; nil: to be read from the ledger
 }
 
-// chunkGroup is chunks that one cover completes.
+// chunkGroup is a group of chunks that the same cover completes.
 type chunkGroup struct {
 	cover  []tree.Node
 	chunks []arrived
 }
 
-// group gathers the chunks that are complete, by cover; nearly always there is
-// one cover for all.
+// group collects the complete chunks by their cover. Nearly always all chunks have the
+// same cover.
 func group(arrivals []ledger.Arrival) []chunkGroup {
 	var groups []chunkGroup
 	for chunk, a := range arrivals {
@@ -79,9 +79,10 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 	return groups
 }
 
-// reduce sums a group's chunks along the tree, in the place of the worker's own
-// partial, and returns the sums beside them. It takes some chunks at a time, so that what it
-// reads is bounded, however many nodes there are. When it fails the partial holds anything.
+// reduce sums a group's chunks along the tree, in place of the worker's own partial, and
+// returns the sums of the scalars. It takes a few chunks at a time, so that the memory
+// for what it reads is bounded for any number of nodes. After an error the content of the
+// partial is undefined.
 func (st *stepper) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (sums ledger.Sums, err error) {
 	floats := st.reading / max(1, len(g.cover)-1)
 	for part := range slices.Chunk(g.chunks, max(1, floats/st.p.layout.ChunkLen)) {
@@ -96,13 +97,13 @@ func (st *stepper) reduce(ctx context.Context, t job.Task, own ledger.Partial, g
 	return sums, st.round(ctx, t.Step, chunks, own.Gradient, chain)
 }
 
-// reducePart sums chunks that fit in memory for all nodes.
+// reducePart sums so few chunks that the values of all nodes fit in memory.
 func (st *stepper) reducePart(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (sums ledger.Sums, err error) {
 	others, err := st.read(ctx, t, g)
 	if err != nil {
 		return ledger.Sums{}, err
 	}
-	at := 0 // of the chunk in what was read
+	at := 0 // offset of the chunk in the values that were read
 	for _, c := range g.chunks {
 		lo, hi := st.p.layout.Chunk(c.index)
 		value := func(n tree.Node) operand {
@@ -128,15 +129,16 @@ func (st *stepper) reducePart(ctx context.Context, t job.Task, own ledger.Partia
 	return sums, nil
 }
 
-// operand is a chunk of a partial; the worker's own is where the sum is to be.
+// operand is one chunk of a node's partial. own marks the worker's own partial: the sum
+// is stored in its place.
 type operand struct {
 	ledger.Partial
 	node tree.Node
 	own  bool
 }
 
-// add returns the value of left's and right's parent, in the own one's place if it is
-// one of them. That of the root is not rounded yet.
+// add returns the value of the parent of left and right. If one of them is the own one,
+// the sum is stored in its place. add does not round the value of the root yet.
 func add(f wire.Format, left, right operand) operand {
 	dst := left
 	if right.own {
@@ -150,8 +152,9 @@ func add(f wire.Format, left, right operand) operand {
 	return dst
 }
 
-// read reads the partials of a group's other nodes, in the cover's order, unless
-// they came with the arrival. Of each it returns only the chunks that were read, one after the other.
+// read reads the partials of a group's other nodes, in the cover's order, unless the
+// values came with the arrival. For each node it returns only the chunks that it read,
+// one after another.
 func (st *stepper) read(ctx context.Context, t job.Task, g chunkGroup) ([]ledger.Partial, error) {
 	others := make([]ledger.Partial, len(g.cover))
 	var chunks []int

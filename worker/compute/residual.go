@@ -8,16 +8,17 @@ import (
 	"tributary/shared/rounding"
 )
 
-// carried is the residual of a lossy wire before a step, as far as this task knows it:
-// of chunks that it appended the step before. It need not read those.
+// carried is the residual of a lossy wire before a step, for the chunks that this task
+// appended in the step before. The task need not read those from the ledger.
 type carried struct {
-	v     []float32     // [P]; nil until there is one
-	known map[int]int64 // chunk → the step before which v has its residual
+	v     []float32     // [P]; nil before the first residual
+	known map[int]int64 // chunk → the step before which v holds the chunk's residual
 }
 
-// round makes root gradients of the sums of the root's children, chunks of sum [P], in
-// place, and carries the residuals after them. Of a wire that loses nothing it does
-// nothing. No append is in flight: it would read the residuals before.
+// round turns the sums of the root's children into root gradients, in place, for the
+// given chunks of sum [P], and keeps the residuals after them. For a lossless wire it
+// does nothing. No append may be in flight, because it would read the residuals that
+// round overwrites.
 func (st *stepper) round(ctx context.Context, step int64, chunks []int, sum []float32, before ledger.Chain) error {
 	lay, c := st.p.layout, &st.carried
 	if !lay.Wire.Lossy() {

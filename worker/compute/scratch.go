@@ -7,17 +7,17 @@ import (
 	"tributary/shared/gradient"
 )
 
-// scratch is one running task's buffers and threads.
+// scratch holds the buffers and threads of one running task.
 type scratch struct {
 	*gradient.Scratch
-	results [2][]float32 // partials: the one in hand, and one that is being appended
-	other   bool         // the second is in hand
+	results [2][]float32 // partials: the current one, and one that is being appended
+	other   bool         // results[1] is the current one
 	others  []float32    // chunks of other nodes' partials
-	bytes   int64        // that are counted for it: of the largest task so far
-	filled  int64        // the call of trim before which a task last needed a good part of these
+	bytes   int64        // counted for it in the account: the need of its largest task so far
+	filled  int64        // value of pool.trims when a task last needed at least 1/goodPart of these bytes
 }
 
-// room returns a buffer [n] for what is read of partials.
+// room returns a buffer [n] for the parts of partials that are read.
 func (s *scratch) room(n int) []float32 {
 	if cap(s.others) < n {
 		s.others = make([]float32, n)
@@ -25,8 +25,8 @@ func (s *scratch) room(n int) []float32 {
 	return s.others[:n]
 }
 
-// result returns a buffer [n] for a partial: another than the last time when that
-// is still in use.
+// result returns a buffer [n] for a partial. If inUse, the last result is still in use,
+// and result returns the other buffer.
 func (s *scratch) result(n int, inUse bool) []float32 {
 	s.other = s.other != inUse
 	b := &s.results[0]
@@ -39,19 +39,19 @@ func (s *scratch) result(n int, inUse bool) []float32 {
 	return (*b)[:n]
 }
 
-// pool keeps scratches from task to task.
+// pool keeps scratches between tasks.
 type pool struct {
-	most   int // that are kept
+	most   int // the most scratches that are kept
 	memory *account
 
 	mu     sync.Mutex
-	free   []*scratch // the one used last at the end
-	trims  int64      // calls of trim
-	idle   int64      // a scratch that was last filled before this call is dropped
+	free   []*scratch // the most recently used one is last
+	trims  int64      // the number of calls of trim so far
+	idle   int64      // a scratch with a lower value of filled is dropped
 	closed bool
 }
 
-// borrow returns a scratch of so many threads.
+// borrow returns a scratch with so many threads.
 func (p *pool) borrow(threads int) *scratch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,8 @@ func (p *pool) borrow(threads int) *scratch {
 	return &scratch{Scratch: gradient.NewParallelScratch(threads)}
 }
 
-// giveBack keeps a scratch, or ends the one that was not used for the longest.
+// giveBack returns a scratch to the pool. If the pool is full, it drops the least
+// recently used one.
 func (p *pool) giveBack(s *scratch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,8 +76,8 @@ func (p *pool) giveBack(s *scratch) {
 	p.dropIdle()
 }
 
-// trim drops the scratches that no task has filled during so many calls of it, those in
-// use when they are given back.
+// trim drops the scratches that no task has filled during the last so many calls of trim.
+// Those in use are dropped when they are given back.
 func (p *pool) trim(calls int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,14 +86,14 @@ func (p *pool) trim(calls int64) {
 	p.dropIdle()
 }
 
-// fill notes that a task needs a good part of a scratch.
+// fill records that a task needs at least 1/goodPart of a scratch's bytes.
 func (p *pool) fill(s *scratch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.filled = p.trims
 }
 
-// dropIdle drops the free ones that were last filled before p.idle. p.mu is held.
+// dropIdle drops the free scratches whose filled is below p.idle. The caller holds p.mu.
 func (p *pool) dropIdle() {
 	for i, s := range slices.Backward(p.free) {
 		if s.filled < p.idle {
@@ -101,14 +102,14 @@ func (p *pool) dropIdle() {
 	}
 }
 
-// discard ends a scratch whose task has panicked.
+// discard closes a scratch whose task panicked.
 func (p *pool) discard(s *scratch) {
 	s.Close()
 	p.memory.give(s.bytes)
 }
 
-// dropOldest ends the scratch that was not used for the longest and that no task uses,
-// if there is one.
+// dropOldest drops the least recently used free scratch. It returns false if there is
+// none.
 func (p *pool) dropOldest() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,14 +120,14 @@ func (p *pool) dropOldest() bool {
 	return true
 }
 
-// drop ends one that is free. p.mu is held.
+// drop closes the free scratch i. The caller holds p.mu.
 func (p *pool) drop(i int) {
 	p.free[i].Close()
 	p.memory.give(p.free[i].bytes)
 	p.free = slices.Delete(p.free, i, i+1)
 }
 
-// close ends every scratch, those in use when they are given back.
+// close drops every scratch. Those in use are dropped when they are given back.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

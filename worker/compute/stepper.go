@@ -12,8 +12,8 @@ import (
 	"tributary/worker/course"
 )
 
-// stepper carries out a gradient task step by step: it does what the task's course
-// decides, and holds the vectors.
+// stepper carries out a gradient task step by step. It does the actions that the task's
+// course decides, and holds the vectors.
 type stepper struct {
 	*Computer
 	p *program
@@ -21,19 +21,19 @@ type stepper struct {
 	t job.Task
 	h Hold
 
-	chain     ledger.Chain   // the log's before the step in hand; nil: known when the append in flight ends
-	partial   ledger.Partial // of the step in hand
-	root      ledger.Partial // the step's root, as far as chunks go; it shares the partial's vector
-	chunks    []int          // of the root
-	part      *part          // of the step before's root; nil: there is none
+	chain     ledger.Chain   // the log's chain before the current step; nil: not known until the append in flight ends
+	partial   ledger.Partial // of the current step
+	root      ledger.Partial // the root of the current step, valid in chunks; it shares the partial's vector
+	chunks    []int          // the chunks of the root that the task has
+	part      *part          // the chunks of the previous step's root that the task appended; nil: none
 	appending *appending     // nil: no append is in flight
 	batch     batch
 	carried   carried // the residual of a lossy wire
 	lap       func(Phase)
 }
 
-// gradient carries a gradient task out. When it has panicked the replica may be half
-// folded, and begins anew.
+// gradient carries out a gradient task. After a panic the replica may be half folded, so
+// gradient resets it.
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
 	st := &stepper{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
 	err := lifecycle.Contain("compute "+t.Name(), func() error { return st.run(ctx) })
@@ -44,7 +44,8 @@ func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.T
 	return err
 }
 
-// run asks the course for one action after the other, and answers each.
+// run asks the course for one action after another, carries out each action, and answers
+// it.
 func (st *stepper) run(ctx context.Context) error {
 	c := course.New(st.t, st.limits())
 	for e := (course.Event{Is: course.Begun}); ; {
@@ -59,7 +60,7 @@ func (st *stepper) run(ctx context.Context) error {
 	}
 }
 
-// limits are those of the task's job.
+// limits returns the limits of the task's job.
 func (st *stepper) limits() course.Limits {
 	lay := st.p.layout
 	l := course.Limits{MaxBatch: ledger.MaxBatch, Lossy: lay.Wire.Lossy()}
@@ -69,10 +70,10 @@ func (st *stepper) limits() course.Limits {
 	return l
 }
 
-// done says that an action has succeeded.
+// done is the event that an action succeeded.
 var done = course.Event{Is: course.Done}
 
-// do carries out an action.
+// do carries out an action and returns the event that answers it.
 func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error) {
 	switch a.Do {
 	case course.Look:
@@ -107,12 +108,13 @@ func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error
 		return done, st.waitBatch(ctx)
 	case course.Reset:
 		return done, st.reset(ctx)
-	case course.End: // run has met it
+	case course.End: // run handles it
 	}
 	return done, nil
 }
 
-// waitInFlight waits for the append or batch commit in flight, whatever becomes of it.
+// waitInFlight waits until the append and the batch commit in flight end, and ignores
+// their errors.
 func (st *stepper) waitInFlight() {
 	if st.appending != nil {
 		_ = st.appending.Wait()
@@ -122,8 +124,8 @@ func (st *stepper) waitInFlight() {
 	}
 }
 
-// reset discards what the replica has folded. It does so when ctx has ended, too: the
-// replica is other tasks' as well.
+// reset discards what the replica has folded. It does so even when ctx has ended, because
+// other tasks use the replica too.
 func (st *stepper) reset(ctx context.Context) error {
 	st.batch.chain, st.batch.sums = nil, nil
 	return st.p.replica.Reset(context.WithoutCancel(ctx))

@@ -16,15 +16,15 @@ import (
 	"tributary/shared/tree"
 )
 
-// ranged is a node's task for the job's steps from one on.
+// ranged returns a node's task for all steps of the job from step on.
 func (f *fixture) ranged(step int64, node tree.Node) job.Task {
 	t := f.gradient(step, node)
 	t.Steps = steps - step
 	return t
 }
 
-// together has every task done at the same time, each by a worker of its own, and
-// returns what became of them.
+// together carries out all tasks at the same time, each on its own worker, and returns
+// their errors.
 func (f *fixture) together(h Hold, tasks ...job.Task) []error {
 	errs := make([]error, len(tasks))
 	var all sync.WaitGroup
@@ -45,7 +45,7 @@ func TestOneTaskTakesStepAfterStep(t *testing.T) {
 	require.Equal(t, f.parameters(steps), f.folded(c, steps), "the replica is confirmed and at the end")
 }
 
-// folded is the parameters of a worker's replica at a step.
+// folded returns the parameters of a worker's replica at a step.
 func (f *fixture) folded(c *Computer, step int64) []float32 {
 	f.t.Helper()
 	p, err := c.programs.get(f.t.Context(), f.gradient(0, tree.Root))
@@ -59,8 +59,8 @@ func (f *fixture) folded(c *Computer, step int64) []float32 {
 	return got
 }
 
-// Workers that share each step wait for each other, whether they hear of commits or read
-// the ledger for them.
+// Workers that compute parts of the same steps wait for each other, both with notices of
+// commits and without.
 func TestTasksOfSeveralStepsWaitForEachOther(t *testing.T) {
 	for name, deaf := range map[string]bool{"told": false, "not told": true} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,8 @@ func TestTasksOfSeveralStepsWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Two who compute the same node, and one who computes all, come to the same.
+// Two workers that compute the same node, and one that computes all nodes, get the same
+// bits.
 func TestTasksOfSeveralStepsMayOverlap(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestTasksOfSeveralStepsMayOverlap(t *testing.T) {
 	}
 }
 
-// One worker may have the same task twice: one does not undo what the other folds.
+// One worker may have the same task twice: neither attempt undoes what the other folds.
 func TestTheSameTaskTwiceInOneWorker(t *testing.T) {
 	for range 20 {
 		f := newFixture(t)
@@ -151,7 +152,7 @@ func TestARecalledTaskEndsWithTheStepInHand(t *testing.T) {
 	})
 }
 
-// leaving is a worker that is to stop.
+// leaving is the Hold of a worker that must stop.
 type leaving struct {
 	hold
 	now chan struct{}
@@ -167,8 +168,8 @@ func TestAStopHandsTheRestBackAfterTheStepInHand(t *testing.T) {
 	require.EqualValues(t, 1, f.state().Committed)
 }
 
-// Whatever call of the ledger fails, before or after it took effect, the next
-// attempt goes on, and an error names the step that it is about.
+// For each call of the ledger that fails, before or after it took effect, the next
+// attempt goes on, and the error names its step.
 func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for k := 1; ; k++ {
@@ -195,7 +196,7 @@ func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// A snapshot that is asked for while the fold is speculative is one of the log.
+// A snapshot that is requested during a speculative fold contains only committed steps.
 func TestSnapshotsOfASpeculativeFold(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
@@ -220,7 +221,7 @@ func TestATaskEndsWithItsContext(t *testing.T) {
 	require.True(t, errors.Is(err, context.Canceled), err)
 }
 
-// ending cancels a context when a root was appended.
+// ending cancels a context after a root is appended.
 type ending struct {
 	ledger.Ledger
 	cancel context.CancelFunc
@@ -231,8 +232,8 @@ func (e ending) Append(ctx context.Context, l ledger.Layout, w ledger.LogWrite) 
 	return e.Ledger.Append(ctx, l, w)
 }
 
-// A task whose context ends between an append and its confirmation does not leave a
-// speculative fold behind, for which the worker's next task would wait in vain.
+// A task whose context ends between an append and its confirmation leaves no speculative
+// fold behind. Otherwise the worker's next task would wait for it forever.
 func TestNoTaskLeavesASpeculativeFold(t *testing.T) {
 	f := newFixture(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -11,11 +11,14 @@ import (
 	"tributary/worker/course"
 )
 
-// view brings the replica to the task's step, which is progress. A task of a
-// step that is committed is stale, and so is one that the ledger is not ready
-// for: the job is over, or the ledger has lost steps before it. When it is
-// this very step that the ledger has lost, the replica has folded what is no
-// more and starts again from what there is.
+// view brings the replica to the task's step and calls use with the parameters and the
+// chain. It calls progress before use.
+//
+// view fails with job.ErrStale if the step is already committed, and with
+// course.ErrBehind if the ledger does not have the steps before it: then the job is over,
+// or the ledger has lost steps. If the ledger has lost exactly the steps that the replica
+// folded from the task's step on, view resets the replica and starts again from the
+// ledger.
 func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress func(), use func([]float32, ledger.Chain) error) error {
 	ready := func(params []float32, chain ledger.Chain) error {
 		progress()
@@ -26,7 +29,8 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 		return err
 	}
 	if p.replica.Speculative(ctx) {
-		// The ledger may lack a step that this worker has folded: this one, or one before it.
+		// The ledger may lack a step that this worker has folded: this step, or an
+		// earlier one.
 		if failed := p.replica.WaitConfirmed(ctx); failed != nil {
 			return failed
 		}
@@ -42,7 +46,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	switch {
 	case state.Committed < t.Step:
 		return fmt.Errorf("step %d: the ledger has %d steps: %w", t.Step, state.Committed, course.ErrBehind)
-	case errors.Is(err, job.ErrNotFound): // it has come so far meanwhile
+	case errors.Is(err, job.ErrNotFound): // the ledger has come to the step meanwhile
 		return p.replica.View(ctx, c.ledger, t.Step, ready)
 	case state.Committed > t.Step:
 		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))

@@ -8,16 +8,18 @@ import (
 	"tributary/worker/course"
 )
 
-// How long a task of several steps waits for the others' part of a step before it ends:
-// the coordinator publishes what is missing, and tasks for what follows. Until then the
-// worker hears of commits, and reads the ledger for those that it did not hear of.
+// waitPatience is how long a task of several steps waits for the commit of a step before
+// it ends. Then the coordinator publishes tasks for what is missing and for what follows.
+// While the task waits, the worker hears notices of commits. It also reads the ledger,
+// for the notices that it misses: first after firstLook, then at growing intervals up to
+// lastLook.
 const (
 	waitPatience = time.Second
 	firstLook    = 20 * time.Millisecond
 	lastLook     = 160 * time.Millisecond
 )
 
-// look says what this worker knows.
+// look returns what this worker knows, without waiting.
 func (st *stepper) look(ctx context.Context) course.Event {
 	defer st.lap(Waiting)
 	return st.seen(ctx)
@@ -36,13 +38,13 @@ func (st *stepper) seen(ctx context.Context) course.Event {
 	return course.Event{Is: course.Seen, Committed: hinted}
 }
 
-// recalled reports whether the task is to end after the step in hand.
+// recalled reports whether the task must end after the current step.
 func (st *stepper) recalled(ctx context.Context) bool {
 	return st.p.progress.recalled(ctx, st.ledger, st.t.Attempt)
 }
 
-// wait waits until so many steps are committed, as far as this worker knows. Other tasks
-// have the slots meanwhile.
+// wait waits until so many steps are committed, as far as this worker knows. Meanwhile
+// other tasks use the slots.
 func (st *stepper) wait(ctx context.Context, steps int64) (e course.Event, err error) {
 	defer st.lap(Waiting)
 	if seen := st.seen(ctx); seen.Is != course.Seen || seen.Committed >= steps {
@@ -55,7 +57,7 @@ func (st *stepper) wait(ctx context.Context, steps int64) (e course.Event, err e
 	return e, err
 }
 
-// waitCommit waits for the commit itself.
+// waitCommit does the waiting of wait.
 func (st *stepper) waitCommit(ctx context.Context, steps int64) (course.Event, error) {
 	until := time.NewTimer(waitPatience)
 	defer until.Stop()

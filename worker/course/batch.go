@@ -1,35 +1,36 @@
 package course
 
-// A worker that has the roots of many steps by itself does not give the ledger each of
-// them. It goes on from step to step, and commits them with the snapshot after them
-// while it computes the next ones. The ledger is as if the roots had been logged and
-// trimmed. Steps that are not committed when the worker dies are computed again.
+// A worker that has the roots of many steps on its own does not append each root to the
+// ledger. It computes step after step. It commits the steps with the snapshot after them,
+// while it computes the next ones. Afterwards the ledger is the same as if the roots had
+// been appended and then trimmed. If the worker dies, a worker computes the uncommitted
+// steps again.
 
-// batch is how far the task is ahead of the ledger by steps that only a batch commit
-// takes there.
+// batch holds the steps that the task has folded and that only a batch commit puts into
+// the ledger.
 //
-// Invariant: the ledger has all steps before commit.step, or before from when no commit
-// is in flight.
+// Invariant: the ledger has all steps before commit.step. When no commit is in flight, it
+// has all steps before from.
 type batch struct {
-	open   bool     // the task is ahead of the ledger
-	from   int64    // the first of the steps that are folded and in no commit yet
-	steps  int64    // how many these are
-	commit inFlight // the last batch commit
+	open   bool     // the task has folded steps that the ledger may lack
+	from   int64    // the first step that is folded and in no commit yet
+	steps  int64    // the number of these steps
+	commit inFlight // the batch commit in flight
 }
 
-// worth reports whether so many steps are better committed by their snapshot, which has
-// the optimizer's vectors too, than by their roots.
+// worth reports whether a batch commit is better than appending so many roots one by one.
+// A batch commit stores a snapshot, which has the optimizer's vectors too.
 func (c *Course) worth(steps int64) bool {
 	return c.limits.MinBatch > 0 && steps >= c.limits.MinBatch
 }
 
-// batches reports whether the step in hand belongs to a batch. It does as long as a batch
-// is open, also when few steps are left: what is logged follows what the ledger has.
+// batches reports whether the current step belongs to a batch. While a batch is open it
+// does, even when few steps are left: the log must follow what the ledger has.
 func (c *Course) batches() bool {
 	return c.root && (c.batch.open || c.worth(min(c.every, c.end-c.step)))
 }
 
-// speculateBatch folds the root of the step in hand as a part of the batch.
+// speculateBatch folds the current root as a step of the batch.
 func (c *Course) speculateBatch() Action {
 	speculate := Action{Do: Speculate, Step: c.step, With: Batch}
 	if c.batch.open {
@@ -38,8 +39,9 @@ func (c *Course) speculateBatch() Action {
 	return speculate
 }
 
-// grow adds the step in hand, which is folded, to the batch. The batch is committed when
-// it is long enough, unless so few steps are left that they go with it.
+// grow adds the current step, which is folded, to the batch. It commits the batch when
+// the batch is long enough. If too few steps remain for another batch, it keeps the batch
+// open and adds them too, up to MaxBatch.
 func (c *Course) grow() Action {
 	b := &c.batch
 	b.open = true
@@ -54,7 +56,8 @@ func (c *Course) grow() Action {
 	return c.commitBatch()
 }
 
-// commitBatch starts the commit of the batch, when the one before has ended.
+// commitBatch starts the commit of the batch. If the batch commit before is still in
+// flight, it waits for that first.
 func (c *Course) commitBatch() Action {
 	if c.batch.commit.runs {
 		return Action{Do: WaitBatch}
@@ -78,7 +81,8 @@ func (c *Course) batchCommitted() Action {
 	return c.level()
 }
 
-// abandonBatch gives up all steps that the ledger lacks, and returns the first of them.
+// abandonBatch gives up all steps that the ledger lacks, and returns the first of these
+// steps.
 func (c *Course) abandonBatch() int64 {
 	b := c.batch
 	c.batch = batch{}

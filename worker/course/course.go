@@ -1,13 +1,14 @@
-// Package course decides the course of one gradient task from step to step: when
-// the worker waits for the ledger, when it folds a root speculatively, when it
-// commits many steps at once, when it stops, and what it announces.
+// Package course decides the next action of one gradient task. A task covers one or more
+// steps. The package decides when the worker waits for the ledger, and when it folds a
+// root speculatively. It also decides when the worker commits many steps in one batch,
+// when it stops, and which commits it announces.
 //
-// It owns these decisions and nothing else: events go in, one action comes out. It
-// has no clock, no I/O and no goroutine. worker/compute carries the actions out and
-// holds the vectors.
+// It owns these decisions and nothing else. The caller passes an event in, and Course
+// returns one action. The package has no clock, no I/O and no goroutine. worker/compute
+// calls it, carries out the actions and holds the vectors.
 //
-// Invariant: at most one append or batch commit is in flight. When the task ends,
-// none is, and the replica has no step that the ledger lacks.
+// Invariant: at most one append or one batch commit is in flight. When the task ends,
+// nothing is in flight, and the replica has folded no step that the ledger lacks.
 package course
 
 import (
@@ -17,40 +18,39 @@ import (
 	"tributary/shared/tree"
 )
 
-// Limits say how a job's steps may reach the ledger.
+// Limits say how the steps of a job may get into the ledger.
 type Limits struct {
-	MinBatch int64 // a batch commit has at least so many steps, for it stores the optimizer's vectors; 0: there are none
-	MaxBatch int64 // and at most so many
-	Lossy    bool  // a root is rounded before it is folded or appended
+	MinBatch int64 // the fewest steps of a batch commit, because it stores the optimizer's vectors too; 0: no batch commits
+	MaxBatch int64 // the most steps of a batch commit
+	Lossy    bool  // the wire format is lossy: the worker rounds a root before it folds or appends the root
 }
 
-// Course is the state machine of one gradient task. The zero value is not ready; use
-// New.
+// Course is the state machine of one gradient task. The zero value is not ready; use New.
 type Course struct {
 	task       job.Task
 	limits     Limits
 	root       bool  // the task's node is the root
-	first, end int64 // the task's steps
+	first, end int64 // the task's step range [first, end)
 	every      int64 // steps between announcements
 
-	last        Action // the action in hand, which the next event answers
-	step        int64  // the step in hand
+	last        Action // the action returned last; the next event answers it
+	step        int64  // the current step
 	goal        goal
 	err         error // the task's outcome so far
-	failure     Event // what the replica is reset for
+	failure     Event // the failure that made the course reset the replica
 	append      inFlight
 	batch       batch
-	partly      int64 // the step of whose root this task has appended only a part; -1: none
-	unannounced int64 // committed steps that this task has not announced; 0: none
-	misled      int   // how often in a row the step in hand was not ready although a notice said so
+	partly      int64 // the step for which this task appended only some chunks of the root; -1: none
+	unannounced int64 // the number of committed steps to announce at the end; 0: all are announced
+	misled      int   // how often in a row the current step was not ready although a notice announced it
 }
 
-// goal is what the machine does when nothing is in flight any more.
+// goal is what the machine does after nothing is in flight any more.
 type goal int
 
 const (
-	stepping goal = iota // it does not wait for that: steps go on
-	leveling             // it folds the root in hand by itself, outside a batch
+	stepping goal = iota // it does not wait for the flight to end; it goes on with the steps
+	leveling             // it folds the current root on its own, outside a batch
 	ending               // it ends the task
 )
 
@@ -60,7 +60,7 @@ type inFlight struct {
 	step int64 // its first step
 }
 
-// New returns the machine of a task, waiting for Begun.
+// New returns the state machine of a task. It waits for the event Begun.
 func New(t job.Task, l Limits) *Course {
 	return &Course{
 		task: t, limits: l, root: t.Node == tree.Root, first: t.Step, end: t.End(), every: t.Announce,
@@ -68,8 +68,8 @@ func New(t job.Task, l Limits) *Course {
 	}
 }
 
-// Handle takes the event that answers the last action, and returns the next one. Nothing
-// follows End.
+// Handle takes the event that answers the last action, and returns the next action. After
+// End it returns End again.
 func (c *Course) Handle(e Event) Action {
 	if c.last.Do != End {
 		c.last = c.next(e)
@@ -77,7 +77,7 @@ func (c *Course) Handle(e Event) Action {
 	return c.last
 }
 
-// Err is the outcome of a task that has ended.
+// Err returns the outcome of a task that has ended; nil means success.
 func (c *Course) Err() error { return c.err }
 
 func (c *Course) next(e Event) Action {
@@ -91,7 +91,7 @@ func (c *Course) next(e Event) Action {
 	case Seen:
 		return c.seen(e)
 	case Recalled, Overdue:
-		return c.finish(nil) // the coordinator publishes what is missing
+		return c.finish(nil) // the coordinator publishes tasks for the steps that are missing
 	case Leaving:
 		return c.finish(job.ErrStopped)
 	case Checked:
@@ -110,7 +110,7 @@ func (c *Course) next(e Event) Action {
 	return c.finish(fmt.Errorf("course of task %s: unknown event %+v", c.task.Name(), e))
 }
 
-// done goes on after an action.
+// done returns the action that follows a successful action a.
 func (c *Course) done(a Action) Action {
 	switch a.Do {
 	case Complete, Yield:
@@ -158,7 +158,7 @@ func (c *Course) done(a Action) Action {
 	return c.finish(fmt.Errorf("course of task %s: nothing follows %s", c.task.Name(), a.Do))
 }
 
-// take begins the step in hand.
+// take begins the current step.
 func (c *Course) take() Action {
 	if c.batches() && !c.speculative() {
 		return Action{Do: Check, Step: c.step}
@@ -170,8 +170,8 @@ func (c *Course) take() Action {
 	return compute
 }
 
-// checked makes sure that a batch begins with the ledger's next step: nothing that the
-// ledger has is computed for long.
+// checked makes sure that a batch begins with the next step of the ledger. Otherwise the
+// worker could compute many steps that the ledger already has.
 func (c *Course) checked(e Event) Action {
 	if e.Committed != c.step {
 		return c.fail(fmt.Errorf("step %d: the ledger has %d steps: %w", c.step, e.Committed, job.ErrStale), e.Committed)
@@ -179,10 +179,11 @@ func (c *Course) checked(e Event) Action {
 	return Action{Do: Compute, Step: c.step}
 }
 
-// speculative reports whether the replica has steps that the ledger may lack.
+// speculative reports whether the replica may have steps that the ledger lacks.
 func (c *Course) speculative() bool { return c.append.runs || c.batch.open }
 
-// deliver brings the computed partial to where it belongs.
+// deliver returns the action that follows after the partial is computed: store it, round
+// it, or use it as the root.
 func (c *Course) deliver() Action {
 	switch {
 	case !c.root:
@@ -193,7 +194,7 @@ func (c *Course) deliver() Action {
 	return c.whole()
 }
 
-// whole goes on with the whole root of the step in hand.
+// whole returns the next action when the task has the whole root of the current step.
 func (c *Course) whole() Action {
 	if c.batches() {
 		return c.speculateBatch()
@@ -201,8 +202,9 @@ func (c *Course) whole() Action {
 	return c.single()
 }
 
-// single folds the root and appends it in the background, if there is a next step to
-// compute meanwhile.
+// single handles the current root without a batch. If the task has a next step to compute
+// meanwhile, the worker folds the root and appends it in the background. Otherwise the
+// worker appends it and waits.
 func (c *Course) single() Action {
 	if c.step+1 < c.end {
 		return Action{Do: Speculate, Step: c.step}
@@ -210,8 +212,8 @@ func (c *Course) single() Action {
 	return Action{Do: Append, Step: c.step, With: Whole}
 }
 
-// refused goes on when the replica did not fold the root: somebody in this worker waits
-// for a fold that the ledger has.
+// refused returns the next action when the replica did not fold the root speculatively,
+// for example because another task of this worker waits for a confirmed fold.
 func (c *Course) refused() Action {
 	if c.last.Has(Batch) {
 		c.goal = leveling
@@ -220,8 +222,9 @@ func (c *Course) refused() Action {
 	return Action{Do: Append, Step: c.step, With: Whole}
 }
 
-// startAppend appends the folded root. Its commit need not be announced at once if nobody
-// else computes the task's steps and a later one is announced soon.
+// startAppend appends the folded root in the background. The worker need not announce
+// this commit at once if two conditions hold. The task's node is the root, so no other
+// node has a part in these steps. And the worker announces a later step soon.
 func (c *Course) startAppend() Action {
 	start := Action{Do: StartAppend, Step: c.step}
 	if c.root && c.every > 1 && c.step+1 < c.end && (c.step-c.first+1)%c.every != 0 {
@@ -230,15 +233,15 @@ func (c *Course) startAppend() Action {
 	return start
 }
 
-// advance ends the step in hand and looks whether the next is wanted.
+// advance goes to the next step and checks whether the task may compute it.
 func (c *Course) advance() Action {
 	c.misled = 0
 	c.step++
 	return c.await()
 }
 
-// await asks how far the ledger is. The worker waits for the ledger only if it knows
-// nothing of the step before.
+// await returns the action that finds out how many steps are committed. The worker waits
+// for the ledger only if the replica has no speculative step.
 func (c *Course) await() Action {
 	switch {
 	case c.step >= c.end:
@@ -249,7 +252,8 @@ func (c *Course) await() Action {
 	return Action{Do: Wait, Step: c.step}
 }
 
-// seen takes the step in hand, if the step before is committed or this task's own.
+// seen begins the current step if the step before is committed, or if this task folded it
+// speculatively.
 func (c *Course) seen(e Event) Action {
 	if e.Committed < c.step && !c.speculative() {
 		return Action{Do: Wait, Step: c.step}
@@ -261,13 +265,14 @@ func (c *Course) seen(e Event) Action {
 	return c.take()
 }
 
-// finish ends the task with that outcome, once nothing is in flight.
+// finish ends the task with the outcome err, after nothing is in flight any more.
 func (c *Course) finish(err error) Action {
 	c.goal, c.err = ending, err
 	return c.level()
 }
 
-// level brings the ledger to where the replica is, and then goes on to the goal.
+// level waits until nothing is in flight and every folded step is in the ledger. Then it
+// goes on to the goal.
 func (c *Course) level() Action {
 	switch {
 	case c.append.runs:
@@ -281,7 +286,7 @@ func (c *Course) level() Action {
 		return c.single()
 	}
 	if c.err == nil && c.unannounced > 0 {
-		return Action{Do: Announce, Step: c.unannounced} // the coordinator that recalled the task waits for it
+		return Action{Do: Announce, Step: c.unannounced} // the coordinator that recalled the task waits for this announcement
 	}
 	return Action{Do: End}
 }

@@ -7,14 +7,14 @@ import (
 	"tributary/shared/job"
 )
 
-// ErrBehind says that the ledger has not come to the task's step.
+// ErrBehind means that the ledger has fewer steps than the task's step needs.
 var ErrBehind = fmt.Errorf("the ledger is behind: %w", job.ErrStale)
 
-// MaxMisled bounds how often the task waits once more for a step's commit that a
-// notice announced wrongly.
+// MaxMisled bounds how often the task waits again for the commit of a step that a notice
+// announced wrongly.
 const MaxMisled = 20
 
-// at names the step of a task of several that an error is about.
+// at adds the step to an error of a task that covers several steps.
 func (c *Course) at(step int64, err error) error {
 	if c.end == c.first+1 {
 		return err
@@ -22,7 +22,7 @@ func (c *Course) at(step int64, err error) error {
 	return &job.TaskError{Task: c.task.At(step), Err: err}
 }
 
-// failed decides what an action's failure means.
+// failed returns the next action when the last action failed.
 func (c *Course) failed(e Event) Action {
 	switch c.last.Do {
 	case Wait:
@@ -40,29 +40,29 @@ func (c *Course) failed(e Event) Action {
 	}
 }
 
-// reset has the replica discard steps that may not be in the ledger.
+// reset makes the replica discard the steps that may not be in the ledger.
 func (c *Course) reset(f Event) Action {
 	c.failure = f
 	return Action{Do: Reset}
 }
 
-// fallBack goes on after the replica was reset because of a failure.
+// fallBack returns the next action after the failure f made the course reset the replica.
 func (c *Course) fallBack(f Event) Action {
 	c.failure = Event{}
 	if c.goal == ending {
-		c.err = f.Err // of an earlier step than what came after
+		c.err = f.Err // f is about an earlier step than the outcome so far
 		return c.level()
 	}
 	c.goal = stepping
 	return c.fail(f.Err, f.Committed)
 }
 
-// fail decides what the failure of the step in hand means, when the ledger had so many
-// steps.
+// fail returns the next action when the current step failed; committed is the number of
+// steps that the ledger had.
 func (c *Course) fail(err error, committed int64) Action {
 	if errors.Is(err, job.ErrStale) {
 		if committed > c.step && committed < c.end {
-			c.step = committed // another worker did the steps before
+			c.step = committed // another worker committed the steps before
 			return c.await()
 		}
 		if errors.Is(err, ErrBehind) && c.step > c.first && c.misled < MaxMisled {

@@ -11,30 +11,30 @@ import (
 	"tributary/shared/tree"
 )
 
-// world is a shell whose ledger and replica are numbers of steps. Other workers commit
-// steps and wait for confirmed folds, the ledger loses steps, and calls fail, as rapid
-// draws it.
+// world stands for worker/compute; its ledger and its replica are only numbers of steps.
+// As rapid draws it, other workers commit steps and wait for confirmed folds, the ledger
+// loses steps, and calls fail.
 type world struct {
 	*rapid.T
 	task job.Task
 
-	calm        bool  // nothing fails, nobody else works, and nobody stops the task
+	calm        bool  // nothing fails, no other worker commits, and the task is not stopped
 	committed   int64 // steps that the ledger has
 	folded      int64 // steps that the replica has
-	confirmed   int64 // and how many of them it has confirmed
-	computed    int64 // the step of the partial in hand; -1: none
+	confirmed   int64 // how many of these it has confirmed
+	computed    int64 // the step of the current partial; -1: none
 	known       int64 // steps that the ledger had when the worker read it last
 	flight      *Action
 	flightFails bool
 	flightTo    int64
-	stopped     bool // the task was told to stop, or waited in vain
+	stopped     bool // the task had to stop, or waited until the timeout
 }
 
 var errFault = errors.New("fault")
 
-// TestTheTaskBringsItsStepsToTheLedger: whatever happens, the actions are in an order that
-// a shell can carry out, and the task ends with nothing in flight and no step that the
-// ledger lacks.
+// TestTheTaskBringsItsStepsToTheLedger checks that worker/compute can always carry out
+// the actions in their order. The task ends with nothing in flight and with no step that
+// the ledger lacks.
 func TestTheTaskBringsItsStepsToTheLedger(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from := rapid.Int64Range(0, 3).Draw(t, "from")
@@ -65,7 +65,7 @@ func (w *world) chance(of int, what string) bool {
 	return !w.calm && rapid.IntRange(1, of).Draw(w.T, what) == 1
 }
 
-// others change the ledger.
+// others lets other workers change the ledger.
 func (w *world) others() {
 	if w.chance(20, "others commit") {
 		w.committed += rapid.Int64Range(1, 5).Draw(w.T, "so many")
@@ -77,11 +77,11 @@ func (w *world) others() {
 
 func (w *world) failed(err error) Event { return Event{Is: Failed, Err: err, Committed: w.known} }
 
-// do carries an action out, and checks that it can be.
+// do carries out an action, and checks that it is possible now.
 func (w *world) do(a Action) Event {
 	if w.chance(40, a.Do.String()+" fails") {
 		switch a.Do {
-		case Look, Complete, StartAppend, WaitAppend, WaitBatch, Reset, Announce: // not by themselves
+		case Look, Complete, StartAppend, WaitAppend, WaitBatch, Reset, Announce: // these do not fail by themselves
 		default:
 			return w.failed(errFault)
 		}

@@ -18,9 +18,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the machine says now")
 
-// TestTranscripts plays testdata/*.txt: a line "> event args" is handed to the machine,
-// and the indented line below it is the action it must return. Read the diff after
-// -rewrite.
+// TestTranscripts plays testdata/*.txt: it passes a line "> event args" to the machine,
+// and the indented line below is the action that the machine must return. After -rewrite,
+// read the diff.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func play(t *testing.T, transcript string) string {
 			fmt.Fprintf(&out, "  %s\n", describe(c.Handle(parseEvent(t, line)), c.Err()))
 			continue
 		case strings.HasPrefix(line, "  "):
-			continue // what is to be checked
+			continue // the expected action, which is checked
 		}
 		fmt.Fprintln(&out, line)
 	}
@@ -109,10 +109,10 @@ var answers = []string{
 	"stored", "stored-part", "stored-root", "refused",
 }
 
-// stepless are the verbs without a step.
+// stepless lists the verbs without a step.
 var stepless = map[Verb]bool{Look: true, Yield: true, WaitAppend: true, WaitBatch: true, Reset: true}
 
-// describe writes an action on one line, with the flags that are set.
+// describe formats an action on one line, with the flags that are set.
 func describe(a Action, outcome error) string {
 	switch {
 	case a.Do == End:

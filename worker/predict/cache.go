@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	aliasFor    = time.Second      // how long a name is taken to stand for the same model
-	maxNames    = 1024             // names remembered
-	loadTimeout = 30 * time.Second // reading one model
-	maxLoads    = 2                // models read at a time
-	maxCallers  = 32               // requests that wait for a model to be read, so that others find a free hand
+	aliasFor    = time.Second      // how long a name's model is remembered
+	maxNames    = 1024             // the number of names that are remembered
+	loadTimeout = 30 * time.Second // the timeout for reading one model
+	maxLoads    = 2                // how many models are read at a time
+	maxCallers  = 32               // how many requests may wait for models to be read, so that other requests find a free handler
 )
 
-// cache keeps models by id, the least recently used leaving when their bytes
-// are over the limit, and the ids of names for a moment.
+// cache keeps models by id. When they exceed the limit in bytes, it drops the least
+// recently used models. It also remembers for a short time which id a name stands for.
 //
 // Invariant: bytes + reading ≤ limit.
 type cache struct {
@@ -38,7 +38,7 @@ type cache struct {
 	room    *semaphore.Weighted // bytes of models being read
 
 	mu      sync.Mutex
-	bytes   int64 // of byID
+	bytes   int64 // of the models in byID
 	reading int64 // of models being read
 	byID    *lru.LRU[Found, loaded]
 	names   *lru.LRU[string, alias]
@@ -60,7 +60,7 @@ func newCache(models Models, limit int64) *cache {
 		loads: semaphore.NewWeighted(maxLoads), room: semaphore.NewWeighted(limit),
 	}
 	c.names = newLRU[string, alias](maxNames, nil)
-	// Its length is bounded by bytes, in put; every model has some.
+	// put bounds the cache by bytes, not by length; every model has at least one byte.
 	c.byID = newLRU(int(min(limit, 1<<30))+1, func(_ Found, l loaded) { c.bytes -= l.bytes })
 	return c
 }
@@ -73,7 +73,7 @@ func newLRU[K comparable, V any](size int, evicted func(K, V)) *lru.LRU[K, V] {
 	return l
 }
 
-// get returns the model of a name.
+// get returns the model that a name stands for.
 func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 	found, err := c.resolve(ctx, name)
 	if err != nil {
@@ -86,8 +86,8 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 		return nil, fmt.Errorf("model %.80q: %d requests are waiting for models to be read; try again later: %w", name, maxCallers, job.ErrFull)
 	}
 	defer c.callers.Release(1)
-	// One caller reads for all who want the model; its own impatience must not
-	// fail the others, and a panic not the program.
+	// One caller reads the model for all callers that want it. If its context ends, the
+	// others must not fail; a panic must not end the program.
 	v, err, _ := c.flight.Do(string(found.ID)+" "+found.Version, func() (m any, err error) {
 		err = lifecycle.Contain("read model "+string(found.ID), func() error {
 			m, err = c.find(ctx, found)
@@ -104,7 +104,8 @@ func (c *cache) get(ctx context.Context, name string) (*registry.Model, error) {
 	return v.(*registry.Model), nil
 }
 
-// find returns a model that has been read meanwhile, or reads it.
+// find returns the model if another caller has read it meanwhile. Otherwise it reads the
+// model.
 func (c *cache) find(ctx context.Context, f Found) (*registry.Model, error) {
 	if m, ok := c.lookUp(f); ok {
 		return m, nil
@@ -114,7 +115,7 @@ func (c *cache) find(ctx context.Context, f Found) (*registry.Model, error) {
 	return c.load(reading, f)
 }
 
-// notFound says in a sentence that there is no such model, if that is err.
+// notFound adds the name to err, and says in a sentence if there is no such model.
 func notFound(name string, err error) error {
 	if errors.Is(err, job.ErrNotFound) {
 		return fmt.Errorf("there is no model %.80q: %w", name, job.ErrNotFound)
@@ -125,7 +126,7 @@ func notFound(name string, err error) error {
 // resolve returns the model that a name stands for.
 func (c *cache) resolve(ctx context.Context, name string) (Found, error) {
 	if job.ID(name).Validate() != nil {
-		return Found{}, job.ErrNotFound // a model is named as jobs are
+		return Found{}, job.ErrNotFound // model names follow the rules of job ids
 	}
 	now := time.Now()
 	c.mu.Lock()
@@ -151,7 +152,7 @@ func (c *cache) lookUp(f Found) (*registry.Model, bool) {
 	return l.model, ok
 }
 
-// load reads a model and caches it. It makes room before it reads the parameters.
+// load reads a model and caches it. It reserves memory before it reads the parameters.
 func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error) {
 	if err := c.loads.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait to read it: %w", err)
@@ -170,7 +171,8 @@ func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error
 	})
 }
 
-// reserve waits for room for a model that is read now, and lets models go for it.
+// reserve waits until there is memory for a model that is about to be read. It drops
+// cached models to make room.
 func (c *cache) reserve(ctx context.Context, bytes int64) error {
 	if bytes > c.limit {
 		return fmt.Errorf("it takes %d bytes in memory; the model cache has %d (--model-cache): %w", bytes, c.limit, job.ErrFull)
@@ -185,7 +187,8 @@ func (c *cache) reserve(ctx context.Context, bytes int64) error {
 	return nil
 }
 
-// finish gives back what reserve has reserved, and caches the model, unless it is nil.
+// finish returns the memory that reserve took. It caches the model unless the model is
+// nil.
 func (c *cache) finish(f Found, m *registry.Model, reserved int64) {
 	c.mu.Lock()
 	c.reading -= reserved
@@ -198,8 +201,8 @@ func (c *cache) finish(f Found, m *registry.Model, reserved int64) {
 	c.room.Release(reserved)
 }
 
-// shrink lets the least recently used models go until the bytes are within the
-// limit. The lock is held.
+// shrink drops the least recently used models until the bytes are within the limit. The
+// caller holds c.mu.
 func (c *cache) shrink() {
 	for c.bytes+c.reading > c.limit && c.byID.Len() > 0 {
 		c.byID.RemoveOldest()

@@ -24,14 +24,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// store is a registry in memory that counts and can be made to wait or fail.
+// store is a registry in memory. It counts reads, and tests can make it wait or fail.
 type store struct {
 	mu       sync.Mutex
 	aliases  map[string]job.ID
 	files    map[job.ID]map[string][]byte
 	resolved int
 	read     int
-	hold     chan struct{} // when set, File waits for it
+	hold     chan struct{} // when set, ReadFile waits for it
 	fail     error
 	broken   bool // ReadFile panics after it has read
 }
@@ -49,7 +49,8 @@ func (s *store) Find(_ context.Context, name string) (Found, error) {
 	return Found{}, fmt.Errorf("key %s: %w", name, job.ErrNotFound)
 }
 
-// found says which model an id has; another has another slope, and so other weights.
+// found returns the identity of an id's model. A model with another slope has other
+// weights, and so another version.
 func (s *store) found(id job.ID) Found {
 	return Found{id, string(blob.DigestOf(s.files[id][registry.WeightsFile]))}
 }
@@ -101,7 +102,7 @@ func (s *store) putColumn(t *testing.T, id job.ID, slope float32, column dataset
 	return m.Bytes()
 }
 
-// What the model did not know is in the answer, unless only an answer without it is
+// An answer notes what the model did not know, unless only an answer without notes is
 // short enough.
 func TestAnswersHaveNotes(t *testing.T) {
 	s := &store{}
@@ -207,7 +208,7 @@ func TestCacheStaysWithinItsBytes(t *testing.T) {
 	reads("m-1", 1)
 	reads("m-2", 1)
 	reads("m-1", 0)
-	reads("m-3", 1) // m-2 leaves: m-1 was used after it
+	reads("m-3", 1) // m-2 is dropped: m-1 was used after it
 	reads("m-1", 0)
 	reads("m-2", 1)
 
@@ -232,8 +233,8 @@ func TestOneReadForManyRequests(t *testing.T) {
 	require.Equal(t, len(registry.FileNames), s.read)
 }
 
-// A failure is told and not kept; a caller who leaves does not spoil the
-// reading for the others.
+// A failure is reported and not cached. A caller that leaves does not stop the read for
+// the others.
 func TestFailuresAreNotCached(t *testing.T) {
 	s := &store{fail: errors.New("no route")}
 	s.put(t, "m-1", 1)
@@ -283,7 +284,7 @@ func TestAPanicWhileAModelIsRead(t *testing.T) {
 	require.NoError(t, err, "the room that was reserved is free again")
 }
 
-// Models that are slow to read must not take every hand of the service.
+// Models that are slow to read must not occupy all handlers of the service.
 func TestFewRequestsWaitForModels(t *testing.T) {
 	s := &store{hold: make(chan struct{})}
 	s.put(t, "m-1", 1)
@@ -310,7 +311,8 @@ func TestFewRequestsWaitForModels(t *testing.T) {
 	require.NoError(t, err, "what has been read needs no hand")
 }
 
-// Models that are read make room first, and wait for each other's.
+// The service makes room before it reads a model, and models that are being read wait for
+// each other's memory.
 func TestModelsBeingReadCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -338,7 +340,8 @@ func TestModelsBeingReadCount(t *testing.T) {
 	})
 }
 
-// An id that is used again, and a name that is another model's id, mean what they say.
+// An id that is used again, and a name that is also another model's id, stand for the
+// right model.
 func TestAnIDMeansItsOwnModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{aliases: map[string]job.ID{"line": "line-1"}}

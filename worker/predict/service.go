@@ -1,12 +1,12 @@
-// Package predict answers predictions for models of the registry.
+// Package predict answers prediction requests for models of the registry.
 //
-// It owns the request, the cache of models, and the limits; the model predicts
-// by itself (shared/registry). It does not know NATS: serve calls Handle with
-// what arrived on a model's subject, and hands in where models are kept.
+// It owns the request, the cache of models, and the limits. The model itself computes the
+// prediction (shared/registry). The package does not know NATS: worker/serve calls Handle
+// with each request, and passes in the store of the models.
 //
-// Invariant: a cached model is never another than its id's. A model's files do
-// not change once its card is there; what can move is a name, and an id can be used
-// again once its model was removed: both are looked up again after aliasFor.
+// Invariant: a cached model always belongs to its id. A model's files do not change after
+// its card is stored. But a name can move to another model, and an id can be used again
+// after its model was removed. So the cache looks both up again after aliasFor.
 package predict
 
 import (
@@ -22,34 +22,34 @@ import (
 	"tributary/shared/registry"
 )
 
-// Models is where trained models are kept.
+// Models stores trained models.
 type Models interface {
-	// Find returns the model of an id, and if nothing has that id, the one that an
-	// alias stands for. It fails with job.ErrNotFound when there is none.
+	// Find returns the model with the id name. If there is none, it returns the model
+	// that the alias name stands for. It fails with job.ErrNotFound if there is neither.
 	Find(ctx context.Context, name string) (Found, error)
-	// ReadFile hands one of a model's files, registry.FileNames among them, to read,
-	// with its size, as registry.Files says.
+	// ReadFile opens one of a model's files (registry.FileNames lists them) and calls
+	// read with it and its size in bytes, as registry.Files describes.
 	ReadFile(ctx context.Context, model job.ID, name string, read func(r io.Reader, size int64) error) error
 }
 
-// Found is the model that a name stands for.
+// Found identifies the model that a name stands for.
 type Found struct {
 	ID      job.ID
-	Version string // another one when the id was used again for another model
+	Version string // changes when the id is used again for another model
 }
 
-// MaxRequest bounds one request in bytes, unless Config says otherwise.
+// MaxRequest is the default bound on the size of one request, in bytes.
 const MaxRequest = 8 << 20
 
-// Config is what a service works with. Zero values take the defaults.
+// Config is what a Service works with. Zero values take the defaults.
 type Config struct {
 	Models     Models
-	CacheBytes int64 // of models in memory and being read, bytes; default 512 MiB; a larger model is refused
-	MaxRows    int   // rows of one request; default 10,000
-	MaxRequest int   // of one request, bytes; default MaxRequest
-	MaxReply   int   // of one answer, bytes; default 1 MiB less 1 KiB for headers, NATS' usual limit
-	Parallel   int   // predictions computed at a time; default one per CPU
-	Memory     int64 // of what predictions compute with, over all requests, bytes; default 256 MiB; a request that takes more has all of it
+	CacheBytes int64 // bytes of models in memory or being read; default 512 MiB; a larger model is refused
+	MaxRows    int   // most rows of one request; default 10,000
+	MaxRequest int   // most bytes of one request; default MaxRequest
+	MaxReply   int   // most bytes of one answer; default 1 MiB less 1 KiB for headers, NATS' usual limit
+	Parallel   int   // how many predictions are computed at a time; default one per CPU
+	Memory     int64 // bytes that all predictions together compute with; default 256 MiB; a request that needs more takes all of it
 }
 
 func (c *Config) setDefaults() {
@@ -73,15 +73,15 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// Service answers predictions. It is safe for concurrent use.
+// Service answers prediction requests. It is safe for concurrent use.
 type Service struct {
 	cfg     Config
 	cache   *cache
-	compute *semaphore.Weighted // predictions
-	memory  *semaphore.Weighted // bytes
+	compute *semaphore.Weighted // how many predictions are computed at a time
+	memory  *semaphore.Weighted // bytes that predictions compute with
 }
 
-// New returns a service.
+// New returns a Service.
 func New(cfg Config) *Service {
 	cfg.setDefaults()
 	return &Service{
@@ -90,11 +90,11 @@ func New(cfg Config) *Service {
 	}
 }
 
-// Handle answers a payload {"rows":[…]}, each row an array of the model's
-// columns in order or an object by column name, with registry.Prediction's
-// JSON. name is a model's id or an alias. It fails with job.ErrNotFound when
-// there is no such model and with job.ErrInvalid, in a sentence for whoever
-// asked, when the request cannot be answered.
+// Handle answers a payload {"rows":[…]} with the JSON of registry.Prediction. Each row is
+// an array of the model's columns in order, or an object by column name. name is a
+// model's id or an alias. Handle fails with job.ErrNotFound if there is no such model. It
+// fails with job.ErrInvalid, and a sentence for the client, if it cannot answer the
+// request.
 func (s *Service) Handle(ctx context.Context, name string, payload []byte) ([]byte, error) {
 	if len(payload) > s.cfg.MaxRequest {
 		return nil, fmt.Errorf("request of %d bytes: at most %d are read: %w", len(payload), s.cfg.MaxRequest, job.ErrInvalid)
@@ -110,7 +110,7 @@ func (s *Service) Handle(ctx context.Context, name string, payload []byte) ([]by
 	}
 	answer, err := encode(p)
 	if err == nil && len(answer) > limits.Answer && p.Notes != nil {
-		p.Notes = nil // they are no reason to refuse an answer
+		p.Notes = nil // an answer without notes is better than none
 		answer, err = encode(p)
 	}
 	if err != nil {
@@ -130,8 +130,8 @@ func encode(p *registry.Prediction) ([]byte, error) {
 	return answer, nil
 }
 
-// predict predicts once there is room for what the request will take. Nothing of it
-// is decoded before.
+// predict waits until there is memory for the request, and then computes the prediction.
+// It decodes nothing of the request before that.
 func (s *Service) predict(ctx context.Context, m *registry.Model, payload []byte, limits registry.Limits) (*registry.Prediction, error) {
 	room := min(m.RequestBytes(limits), s.cfg.Memory)
 	if err := s.memory.Acquire(ctx, room); err != nil {

@@ -8,16 +8,16 @@ import (
 	"tributary/shared/queue"
 )
 
-// Gate keeps slots from taking tasks for a while. What they hold they finish.
+// Gate stops slots from taking tasks for a while. Slots finish the tasks that they hold.
 // The zero value is open.
 type Gate struct {
 	mu      sync.Mutex
-	opens   time.Time                    // or opened
-	waiting map[*byte]context.CancelFunc // of slots that wait for a task
+	opens   time.Time                    // when the gate opens, or opened
+	waiting map[*byte]context.CancelFunc // by slot that waits for a task
 }
 
-// Shut keeps the gate shut for d from now on. A gate that is shut for longer
-// stays so.
+// Shut shuts the gate for the duration d from now on. If the gate is already shut for
+// longer, Shut does not change that.
 func (g *Gate) Shut(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -29,18 +29,18 @@ func (g *Gate) Shut(d time.Duration) {
 	}
 }
 
-// IsShut reports whether no tasks are taken now.
+// IsShut reports whether slots may take no tasks now.
 func (g *Gate) IsShut() bool { return g.left() > 0 }
 
-// left is how long the gate stays shut.
+// left returns how long the gate stays shut; zero or less means that it is open.
 func (g *Gate) left() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return time.Until(g.opens)
 }
 
-// enter returns a context that ends when the gate is shut, and what to call when
-// it is no longer needed.
+// enter returns a context that ends when the gate is shut. The caller calls leave when it
+// no longer needs the context.
 func (g *Gate) enter(ctx context.Context) (inside context.Context, leave func()) {
 	inside, stop := context.WithCancel(ctx)
 	slot := new(byte)
@@ -61,7 +61,7 @@ func (g *Gate) enter(ctx context.Context) (inside context.Context, leave func())
 	}
 }
 
-// next takes a task while the gate is open.
+// next takes the next task from the subscription while the gate is open.
 func next(ctx context.Context, sub queue.Subscription, g *Gate) (queue.Delivery, error) {
 	if g == nil {
 		return sub.Next(ctx)

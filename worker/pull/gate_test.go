@@ -38,12 +38,12 @@ func TestAShutGateLetsNothingInAndEverythingOut(t *testing.T) {
 			Failed: func(job.Task, error, bool) {},
 		}
 		f.run(f.cfg)
-		f.publish(gradient(1)) // is held while the gate is shut
+		f.publish(gradient(1)) // a slot holds it while the gate is shut
 		pass(time.Second)
 		gate.Shut(10 * time.Second)
 		gate.Shut(time.Second) // shorter: nothing new
 		require.True(t, gate.IsShut())
-		f.publish(gradient(2), evaluate(0)) // nor does the waiting slot of the other lane take one
+		f.publish(gradient(2), evaluate(0)) // the waiting slot of the other lane takes none either
 		pass(9 * time.Second)
 		finished(5 * time.Second)
 		pass(time.Second)

@@ -1,16 +1,16 @@
-// Package pull takes tasks off the queue while slots are free, and gives each
-// back the way its outcome asks for.
+// Package pull takes tasks off the queue while slots are free. It acknowledges each task,
+// hands it back or terminates it, as the task's outcome requires.
 //
-// It owns slots, leases and the meaning of an error for the queue. What a task
-// does is its Handler's. worker/run starts it.
+// It owns slots, leases and what each error means for the queue. It does not know what a
+// task does: that is up to its Handler. worker/run calls it.
 //
-// A task holds slots while it computes, not while it waits for others: then a
-// slot takes what is next, so that no task waits for a slot behind one that
+// A task holds slots while it computes, but not while it waits for other tasks. Meanwhile
+// another task uses these slots. So no task waits for a slot that is held by a task which
 // waits for it.
 //
-// Invariant: a delivery is acknowledged only after its Handler has returned,
-// which is after the result is stored; a stop is not a failure: what is held
-// is finished or handed back.
+// Invariant: a delivery is acknowledged only after its Handler has returned, which is
+// after the result is stored. A stop is not a failure: each slot then finishes its task
+// or hands it back.
 package pull
 
 import (
@@ -27,51 +27,53 @@ import (
 	"tributary/shared/queue"
 )
 
-// Handler computes a task and stores its result, with what it holds.
+// Handler carries out a task and stores its result. h is the task's lease and slots.
 type Handler func(ctx context.Context, t job.Task, h *Hold) error
 
-// Config is what the slots work with.
+// Config is what Run works with.
 type Config struct {
 	Queue    queue.Queue
 	Numerics job.Numerics
-	Classes  []job.Class // of jobs whose tasks are taken beside those of the base class
-	Slots    int         // per lane, at least 1: how much is computed at a time
+	Classes  []job.Class // the job classes to take tasks of, in addition to the base class
+	Slots    int         // per lane, at least 1: how many threads of tasks compute at a time
 	Handle   Handler
-	Gate     *Gate // may be nil: always open
-	// Failed is called for every attempt that failed; poison: trying again is no use.
+	Gate     *Gate // nil means that the gate is always open
+	// Failed is called for every attempt that failed. poison means that another attempt
+	// would fail too.
 	Failed func(t job.Task, err error, poison bool)
-	// Unsupported, when set, is called for every attempt at a task that this program does not
-	// know. That is no failure: another worker may know it.
+	// Unsupported, when set, is called for every attempt at a task that this program does
+	// not support. This is not a failure: another worker may support it.
 	Unsupported func(t job.Task, err error)
-	// Refused, when set, is called for every attempt whose result a store has refused
-	// for now. That is no failure.
+	// Refused, when set, is called for every attempt whose result a store refused for
+	// now. This is not a failure.
 	Refused func(t job.Task, err error)
 	Log     zerolog.Logger
 
 	refusals *refusals
 }
 
-// Delays between attempts at a task that failed, growing with its deliveries.
+// Delays between attempts at a task that failed. They grow with the number of deliveries.
 const (
 	firstDelay = 50 * time.Millisecond
 	lastDelay  = 5 * time.Second
-	// refusedDelay is firstDelay when a store refuses the result: it is full, and asking
-	// often only costs it more.
+	// refusedDelay replaces firstDelay when a store refuses the result. The store is
+	// full, and frequent attempts only add load.
 	refusedDelay = 250 * time.Millisecond
-	// elsewhereDeliveries is after how many deliveries a task that cannot be done here now is no longer
-	// handed back. It is less than the queue allows (8), so that nobody takes the task for lost.
+	// elsewhereDeliveries is the delivery from which on a task that this worker cannot do
+	// now is acknowledged instead of handed back. It is less than the queue's limit of
+	// deliveries (8), so that the task does not count as lost.
 	elsewhereDeliveries = 6
-	// ackTimeout bounds what is said to the queue about a finished task.
+	// ackTimeout bounds the time to acknowledge a finished task.
 	ackTimeout = 5 * time.Second
 )
 
-// resident is how many tasks a lane may have in hand for each of its slots, those
-// included that wait.
+// resident is how many tasks a lane may hold for each of its slots, including the tasks
+// that wait.
 const resident = 4
 
-// Run works until stop ends and every slot has finished or handed back what it
-// held. When ctx ends, work in progress is handed back instead of finished. A
-// slot that cannot go on stops the others and is the error.
+// Run takes and handles tasks until stop ends and every slot has finished its task or
+// handed it back. When ctx ends, the slots hand back their tasks instead of finishing
+// them. If one slot fails, Run stops the others and returns its error.
 func Run(ctx, stop context.Context, cfg Config) error {
 	g, stop := errgroup.WithContext(stop)
 	cfg.refusals = &refusals{said: map[string]time.Time{}}
@@ -93,7 +95,8 @@ func Run(ctx, stop context.Context, cfg Config) error {
 	return g.Wait()
 }
 
-// hand does one task after another, each when there are slots for it.
+// hand handles one task after another. Each task waits until enough slots are free for
+// it.
 func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
 	var sub queue.Subscription
 	defer func() {
@@ -115,9 +118,9 @@ func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots
 	}
 }
 
-// take waits for its turn, for a free slot, for a task, and for the slots that the
-// task asks for. One hand at a time does so: others wait without a request at the
-// queue, where it would take a task that another worker could begin.
+// take waits for its turn, for a free slot, for a task, and for the slots that the task
+// asks for. Only one hand of a lane at a time does this. The others wait without a
+// request at the queue: such a request would take a task that another worker could begin.
 func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
 	if err := s.turn.Acquire(stop, 1); err != nil {
 		return nil, nil, err
@@ -144,8 +147,8 @@ func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub
 	return d, h, nil
 }
 
-// attempt runs the handler under the delivery's lease. A panic is the task's
-// poison, not the worker's end.
+// attempt runs the handler under the delivery's lease. A panic makes the task poison; it
+// does not end the worker.
 func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -156,14 +159,14 @@ func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err er
 	return cfg.Handle(ctx, d.Task(), h)
 }
 
-// settle tells the queue what became of a delivery.
+// settle reports the outcome of a delivery to the queue.
 func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	task := TaskOf(d.Task(), outcome)
 	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
 	var err error
 	switch {
 	case outcome == nil, errors.Is(outcome, job.ErrStale):
-		// The result is stored: say so even while stopping.
+		// The result is stored: acknowledge the task even when the worker stops.
 		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
@@ -200,18 +203,18 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Nak(delay)
 	}
 	if err != nil {
-		// The queue will deliver the task again; its result is there already.
+		// The queue delivers the task again; its result is already stored.
 		log.Debug().Err(err).Msg("settle task")
 	}
 }
 
-// delayed doubles a delay with every delivery of the task, up to lastDelay.
+// delayed doubles the delay with every delivery of the task, up to lastDelay.
 func delayed(first time.Duration, d queue.Delivery) time.Duration {
 	return min(lastDelay, first<<min(max(0, d.Delivered()-1), 10))
 }
 
-// TaskOf is the task that an attempt at t with that outcome is about: one step of it
-// where the outcome names it.
+// TaskOf returns the task that an outcome is about: one step of t if the outcome is a
+// job.TaskError, and t itself otherwise.
 func TaskOf(t job.Task, outcome error) job.Task {
 	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
 		return part.Task
@@ -219,20 +222,21 @@ func TaskOf(t job.Task, outcome error) job.Task {
 	return t
 }
 
-// Failure reports whether an attempt with that outcome has failed: it is neither done,
-// nor handed back because the worker stops or cannot do it now.
+// Failure reports whether an attempt with this outcome failed. It did not fail if the
+// task is done, if the worker stops, if this worker cannot do the task now, or if a store
+// is full.
 func Failure(ctx context.Context, outcome error) bool {
 	return outcome != nil && ctx.Err() == nil && !elsewhere(outcome) && !errors.Is(outcome, job.ErrFull) &&
 		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
 }
 
-// elsewhere reports whether the task is handed back for another worker, or for later. That
-// is nobody's fault.
+// elsewhere reports whether the task is handed back for another worker, or for a later
+// attempt. This does not count as a failure.
 func elsewhere(err error) bool {
 	return errors.Is(err, job.ErrUnready) || errors.Is(err, job.ErrUnsupported)
 }
 
-// Poisonous reports whether the task would fail anywhere.
+// Poisonous reports whether the task would fail on every worker.
 func Poisonous(err error) bool {
 	return errors.Is(err, job.ErrPoison) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, job.ErrInvalid)
 }

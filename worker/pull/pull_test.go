@@ -24,15 +24,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const lease = 3 * time.Second
 
-// fixture is slots at work on a queue inside a synctest bubble.
+// fixture runs slots on a queue inside a synctest bubble.
 type fixture struct {
 	t        *testing.T
 	queue    *memory.Queue
 	began    time.Time
 	cfg      pull.Config
 	failures []failure
-	given    []job.Task // exhausted
-	// unsupported are the tasks of which the slots said that this program does not know them.
+	given    []job.Task // the tasks that the queue gave up on
+	// unsupported holds the tasks that the slots reported as not supported by this
+	// program.
 	unsupported []job.Task
 	stop        context.CancelFunc
 	kill        context.CancelFunc
@@ -142,9 +143,9 @@ func TestAnyOtherErrorIsTriedAgainLaterAndLater(t *testing.T) {
 	})
 }
 
-// A task for which there is no room here, or that this program does not know, is handed
-// back, is no failure, and is never taken for lost: it goes before the queue would give it
-// up, and the coordinator that misses it publishes it again.
+// A task that has no room here, or that this program does not support, is handed back.
+// This is not a failure. The task never counts as lost: the worker acknowledges it before
+// the queue would give it up, and the coordinator that misses it publishes it again.
 func TestATaskForAnotherWorkerIsNobodysFailure(t *testing.T) {
 	for _, class := range []error{job.ErrUnready, job.ErrUnsupported} {
 		t.Run(class.Error(), func(t *testing.T) {
@@ -240,7 +241,7 @@ func TestHardStopHandsBackAtOnce(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, f.failures, "a stop is not a failure")
 
-		// Another worker has it at once, not after the lease.
+		// Another worker takes it at once, and does not wait for the end of the lease.
 		var took time.Duration
 		cfg := f.cfg
 		cfg.Handle = func(context.Context, job.Task, *pull.Hold) error { took = time.Since(began); return nil }

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// refusedEvery is how often the log may say that a store refuses results, for each
-// cause. maxCauses bounds the causes that are remembered.
+// refusedEvery is the shortest time between two log lines about refused results with the
+// same cause. maxCauses bounds the number of causes that are remembered.
 const (
 	refusedEvery = 10 * time.Second
 	maxCauses    = 64
 )
 
-// refusals remembers when the log said which cause.
+// refusals remembers when each cause was last logged.
 type refusals struct {
 	mu   sync.Mutex
 	said map[string]time.Time
 }
 
-// due reports whether the log is to say this error, and notes that it does.
+// due reports whether err must be logged now, and if so records that it was.
 func (r *refusals) due(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,8 +33,8 @@ func (r *refusals) due(err error) bool {
 	return true
 }
 
-// innermost returns the error that was there first: without the words that others
-// have put before it, which name the step.
+// innermost returns the first error of the chain. It drops the words that callers put
+// before it: they name the step, so they differ each time.
 func innermost(err error) error {
 	for {
 		switch e := err.(type) { //nolint:errorlint // it walks the tree by hand

@@ -18,8 +18,8 @@ import (
 	"tributary/worker/pull"
 )
 
-// A store that is full is nobody's fault: the task comes back later and later, no
-// failure is reported, and the log says it every ten seconds for each cause.
+// A full store is not a failure of the task. The task comes back with growing delays, no
+// failure is reported, and each cause is logged every ten seconds.
 func TestAFullStoreIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := func(step int64, cause string) error {

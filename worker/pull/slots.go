@@ -12,22 +12,22 @@ import (
 	"tributary/shared/queue"
 )
 
-// grace is how long a slot that a waiting task has left may stay free before
-// another task is taken for it: most waits are shorter.
+// grace is how long a slot that a waiting task has lent may stay free before another task
+// is taken for it. Most waits are shorter.
 const grace = 10 * time.Millisecond
 
-// slots is what one lane may compute at a time.
+// slots counts how many threads of tasks one lane may compute with at a time.
 type slots struct {
-	turn *semaphore.Weighted // of the hand that takes a task
+	turn *semaphore.Weighted // held by the hand that takes a task
 	all  *semaphore.Weighted
 	n    int
 
-	freed chan struct{} // told of slots that are given back
+	freed chan struct{} // signals that slots were given back
 
 	mu   sync.Mutex
-	used int       // held by tasks, lent ones included
-	lent int       // left by tasks that wait
-	idle time.Time // since when a slot is held by no task that computes; zero: none is
+	used int       // slots held by tasks, including those that they have lent
+	lent int       // slots lent by tasks that wait
+	idle time.Time // since when some slot has no task that computes; zero: every slot has one
 }
 
 func newSlots(n int) *slots {
@@ -37,10 +37,10 @@ func newSlots(n int) *slots {
 	}
 }
 
-// within is how many slots a task has that asks for n.
+// within returns how many slots a task gets that asks for n: at least 1 and at most all.
 func (s *slots) within(n int) int { return min(max(1, n), s.n) }
 
-// take waits for n slots.
+// take waits for n slots and takes them.
 func (s *slots) take(ctx context.Context, n int) error {
 	if err := s.all.Acquire(ctx, int64(n)); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s *slots) give(n int) {
 	s.all.Release(int64(n))
 }
 
-// lend frees the slots of a task that waits; borrow takes them back.
+// lend frees the slots of a task that waits. borrow takes them back.
 func (s *slots) lend(n int) {
 	s.count(0, n)
 	s.all.Release(int64(n))
@@ -63,7 +63,7 @@ func (s *slots) lend(n int) {
 
 func (s *slots) borrow(ctx context.Context, n int) error {
 	if err := s.all.Acquire(ctx, int64(n)); err != nil {
-		// The task ends, and gives back what it does not have.
+		// The task ends, and give will return slots that it does not hold.
 		s.count(-n, -n)
 		return err
 	}
@@ -90,15 +90,15 @@ func (s *slots) count(used, lent int) {
 	}
 }
 
-// ready reports whether another task may be taken.
+// ready reports whether the lane may take another task.
 func (s *slots) ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.used < s.n || !s.idle.IsZero() && time.Since(s.idle) >= grace
 }
 
-// free waits until a slot is free: one that no task holds, or one that is lent
-// and has been so for the grace.
+// free waits until a slot is free: either no task holds it, or a waiting task has lent it
+// for at least the grace period.
 func (s *slots) free(ctx context.Context) error {
 	tick := time.NewTicker(grace)
 	defer tick.Stop()
@@ -113,7 +113,7 @@ func (s *slots) free(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Hold is what a task has of its worker: its delivery's lease, and slots.
+// Hold is what a worker gives a task while it runs: the lease of its delivery, and slots.
 type Hold struct {
 	all     *slots
 	slots   int // 0 once a borrow has failed
@@ -123,18 +123,19 @@ type Hold struct {
 	log     zerolog.Logger
 }
 
-// Delivered counts the deliveries of the task's message, 1 for the first.
+// Delivered returns how often the queue has delivered the task's message; 1 is the first
+// delivery.
 func (h *Hold) Delivered() int { return h.lease.Delivered() }
 
-// Threads is how much the task may compute at a time.
+// Threads returns how many threads the task may use.
 func (h *Hold) Threads() int { return h.slots }
 
-// Leaving ends when the worker is to stop: what is in hand is to be finished, and
-// what is not begun handed back, with job.ErrStopped.
+// Leaving returns a channel that is closed when the worker must stop. The task then
+// finishes the step that it works on, and hands back the rest with job.ErrStopped.
 func (h *Hold) Leaving() <-chan struct{} { return h.leaving }
 
-// Progress is to be called when part of the work is done: it keeps the lease. Any
-// goroutine of the task may call it.
+// Progress renews the lease when it is due. A task calls it after each part of its work.
+// Any goroutine of the task may call it.
 func (h *Hold) Progress() {
 	now, last := time.Now().UnixNano(), h.renewed.Load()
 	if now-last > int64(h.lease.Lease()/3) && h.renewed.CompareAndSwap(last, now) {
@@ -144,7 +145,7 @@ func (h *Hold) Progress() {
 	}
 }
 
-// Aside lets others have the slots while wait runs.
+// Aside lets other tasks use the task's slots while wait runs.
 func (h *Hold) Aside(ctx context.Context, wait func() error) error {
 	h.all.lend(h.slots)
 	err := wait()

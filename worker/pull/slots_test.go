@@ -14,7 +14,7 @@ import (
 	"tributary/worker/pull"
 )
 
-// wide is a gradient task that asks for slots.
+// wide returns a gradient task that asks for so many slots.
 func wide(node tree.Node, threads int) job.Task {
 	t := gradient(node)
 	t.Threads = threads

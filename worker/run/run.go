@@ -1,11 +1,12 @@
-// Package run is a worker at work: slots that take tasks, the computer that
-// does them, and the heartbeat that tells coordinators of the slots.
+// Package run runs a worker: the slots that take tasks, the computer that carries them
+// out, and the heartbeat that reports the worker to the coordinators.
 //
-// It owns how these are put together and how they stop. Connections are made
-// by the programs' mains and handed in, so that a worker runs the same in a
-// process of its own and embedded in another.
+// It owns how these parts are put together and how they stop. The caller opens the
+// connections and passes them in. So a worker runs the same way in a process of its own
+// (worker/serve) and embedded in another program.
 //
-// Invariant: a worker has no state that anybody would miss.
+// Invariant: a worker has no state that is lost when it dies: everything that it holds is
+// a cache.
 package run
 
 import (
@@ -30,17 +31,19 @@ import (
 	"tributary/worker/pull"
 )
 
-// Bus carries what a worker tells coordinators.
+// Bus carries messages between a worker and the coordinators.
 type Bus interface {
 	compute.Bus
 	PublishFailure(notice.Failure) error
 	PublishBeat(notice.Beat) error
-	// SubscribeCalls has answer called when a coordinator calls the roll,
+	// SubscribeCalls calls answer each time a coordinator asks all workers to report,
 	// until stop is called.
 	SubscribeCalls(answer func()) (stop func(), err error)
-	// AnswerFor answers every request that asks whether the worker is there, until stop is called.
+	// AnswerFor answers every request that checks whether the worker is alive, until stop
+	// is called.
 	AnswerFor(worker string) (stop func(), err error)
-	// SubscribeAsides has obey called when a worker is set aside, until stop is called.
+	// SubscribeAsides calls obey when a coordinator sets a worker aside, until stop is
+	// called.
 	SubscribeAsides(obey func(notice.Aside)) (stop func(), err error)
 }
 
@@ -49,41 +52,43 @@ type Config struct {
 	ID       string // unique among the workers
 	Host     string
 	Version  string
-	Slots    int // gradient tasks at a time, at least 1; as many evaluations beside them
+	Slots    int // how many gradient tasks to do at a time, at least 1; as many evaluations run beside them
 	Numerics job.Numerics
 	Queue    queue.Queue
 	Ledger   ledger.Worker
 	Blobs    blob.Store
 	Bus      Bus
-	// Records confirms what tasks are asked for.
+	// Records confirms that a task is what its job's record asks for.
 	Records compute.Records
-	// BlockBytes and ReplicaBytes limit the caches of data and of models.
+	// BlockBytes and ReplicaBytes limit the caches of dataset blocks and of replicas, in
+	// bytes.
 	BlockBytes   int64
 	ReplicaBytes int64
-	// Operations are those that this program knows beyond the base set, as package plan lists
-	// them.
+	// Operations are the operations that this program knows beyond the base set, as
+	// package plan lists them.
 	Operations []job.Capability
-	// Memory is how many bytes jobs and tasks may take; 0: it is not known, and nothing
-	// is refused.
+	// Memory is how many bytes jobs and tasks may take. 0 means that it is not known:
+	// then the worker refuses nothing.
 	Memory int64
-	// Taken, when set, is told each second how many bytes programs and buffers take.
+	// Taken, when set, is called each second with the bytes that programs and buffers
+	// take.
 	Taken func(bytes int64)
-	// Observe, when set, is told of every attempt at a task.
+	// Observe, when set, is called after every attempt at a task.
 	Observe func(t job.Task, took time.Duration, err error)
-	// Time, when set, takes the time of the phases of steps.
+	// Time, when set, measures the phases of steps.
 	Time compute.Stopwatch
 	Log  zerolog.Logger
 }
 
-// beatEvery is the rate of heartbeats; fleet.Patience is three of them. callEvery bounds
-// the rate at which coordinators' calls are answered.
+// beatEvery is the time between heartbeats; fleet.Patience is three of them. callEvery is
+// the shortest time between two answers to coordinators' calls.
 const (
 	beatEvery = time.Second
 	callEvery = 200 * time.Millisecond
 )
 
-// Run works until soft ends and what is held is finished, or hard ends and it
-// is handed back.
+// Run runs a worker. When soft ends, the worker finishes the tasks that it holds and Run
+// returns. When hard ends, the worker hands them back instead.
 func Run(soft, hard context.Context, cfg Config) error {
 	if cfg.Slots < 1 {
 		return fmt.Errorf("slots: %d: want at least 1", cfg.Slots)
@@ -123,12 +128,12 @@ type worker struct {
 	started  time.Time
 	busy     atomic.Int64
 	leaving  atomic.Bool
-	answered atomic.Int64      // when it last answered a call, Unix milliseconds
-	asides   chan notice.Aside // that were told, to be confirmed
-	gate     pull.Gate         // shut while the worker is set aside
+	answered atomic.Int64      // when the worker last answered a call, Unix milliseconds
+	asides   chan notice.Aside // hints to set this worker aside, not confirmed yet
+	gate     pull.Gate         // it is shut while the worker is set aside
 }
 
-// announcer says who committed a step.
+// announcer adds this worker's id to the announcements of commits.
 type announcer struct {
 	compute.Bus
 	worker string
@@ -153,16 +158,16 @@ func (w *worker) handle(ctx context.Context, t job.Task, h *pull.Hold) error {
 	return err
 }
 
-// attempt carries the task out. The job's journal tells meanwhile who has it in hand,
-// and why it failed, which failed's notice is a hint of. That a note cannot be written
-// is no reason to do nothing.
+// attempt carries out the task. Meanwhile the job's journal records which worker has the
+// task, and afterwards why it failed. The notice that failed publishes is only a hint of
+// that. The worker goes on when it cannot write to the journal.
 func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 	a := journal.New(t, w.cfg.ID, h.Delivered())
 	w.said(a.Begin(ctx, w.cfg.Ledger))
 	err := w.computer.Handle(ctx, t, h)
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
-	full := ctx.Err() == nil && errors.Is(err, job.ErrFull) && t.Kind == job.Save // the blob store is, and the ledger is not
+	full := ctx.Err() == nil && errors.Is(err, job.ErrFull) && t.Kind == job.Save // the blob store is full, and the ledger is not
 	switch {
 	case full || pull.Failure(ctx, err):
 		w.said(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
@@ -174,24 +179,26 @@ func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 	return err
 }
 
-// noteTimeout bounds what is noted after a task.
+// noteTimeout bounds the time to write to the journal after a task.
 const noteTimeout = 2 * time.Second
 
 func (w *worker) failed(t job.Task, err error, poison bool) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Poison: poison}))
 }
 
-// refused reports an attempt that has not failed: a store was full.
+// refused reports an attempt that did not fail: a store was full.
 func (w *worker) refused(t job.Task, err error) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Full: true}))
 }
 
-// unsupported reports a task that this program does not know. Another worker may.
+// unsupported reports a task that this program does not support. Another worker may
+// support it.
 func (w *worker) unsupported(t job.Task, err error) {
 	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Unsupported: true}))
 }
 
-// said notes what could not be told; nothing depends on it but speed.
+// said logs a message that could not be sent or recorded. Without these messages the work
+// is only slower, not wrong.
 func (w *worker) said(err error) {
 	if err != nil {
 		w.cfg.Log.Debug().Err(err).Msg("tell coordinators")
@@ -212,10 +219,10 @@ func (w *worker) beatUntil(ctx context.Context) error {
 	}
 }
 
-// idleBeats is for how many heartbeats buffers are kept that no task fills.
+// idleBeats is for how many heartbeats the worker keeps buffers that no task fills.
 const idleBeats = 30
 
-// trim gives memory back that no task uses.
+// trim frees the memory that no task uses.
 func (w *worker) trim() {
 	taken := w.computer.Trim(idleBeats)
 	if w.cfg.Taken != nil {
@@ -223,7 +230,8 @@ func (w *worker) trim() {
 	}
 }
 
-// called beats because a coordinator asked for it, a few times a second at most.
+// called sends a heartbeat because a coordinator asked for it, at most once per
+// callEvery.
 func (w *worker) called() {
 	now := time.Now().UnixMilli()
 	if last := w.answered.Load(); now-last >= callEvery.Milliseconds() && w.answered.CompareAndSwap(last, now) {
@@ -231,7 +239,7 @@ func (w *worker) called() {
 	}
 }
 
-// beat tells that the worker is alive, or that it leaves.
+// beat publishes that the worker is alive, or that it leaves.
 func (w *worker) beat() {
 	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
 		Worker: w.cfg.ID, Host: w.cfg.Host, Version: w.cfg.Version, Numerics: w.cfg.Numerics,
@@ -240,18 +248,18 @@ func (w *worker) beat() {
 	}))
 }
 
-// hear takes the hint that this worker is to take no tasks for a while.
+// hear queues the hint that this worker must take no tasks for a while.
 func (w *worker) hear(a notice.Aside) {
 	if a.Worker != w.cfg.ID {
 		return
 	}
 	select {
 	case w.asides <- a:
-	default: // there are hints enough
+	default: // enough hints are queued
 	}
 }
 
-// obeyUntil obeys hints that the journal of the job they name confirms.
+// obeyUntil obeys the hints that the journal of their job confirms, until ctx ends.
 func (w *worker) obeyUntil(ctx context.Context) error {
 	for {
 		select {
@@ -266,7 +274,7 @@ func (w *worker) obeyUntil(ctx context.Context) error {
 	}
 }
 
-// obey takes no tasks for a while.
+// obey stops taking tasks for a while.
 func (w *worker) obey(a notice.Aside) {
 	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: others do what fails here")
 	w.gate.Shut(a.Cooldown())

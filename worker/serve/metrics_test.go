@@ -14,7 +14,7 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// Each of a worker's metrics that the page about monitoring names is there.
+// The worker has each metric that the monitoring page names.
 func TestThePageHasTheMetrics(t *testing.T) {
 	m := telemetry.NewMetrics("worker", "n", "k")
 	observer(m)(job.Task{Kind: job.Gradient}, time.Second, nil)
@@ -26,7 +26,7 @@ func TestThePageHasTheMetrics(t *testing.T) {
 	answered(time.Millisecond, errors.New("NATS is away"))
 	families, err := m.Gather()
 	require.NoError(t, err)
-	names := map[string]bool{"tributary_worker_memory_bytes": true} // Run makes it
+	names := map[string]bool{"tributary_worker_memory_bytes": true} // Run registers it
 	for _, f := range families {
 		names[f.GetName()] = true
 		if f.GetName() == "tributary_worker_predictions_total" {

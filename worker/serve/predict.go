@@ -16,15 +16,16 @@ import (
 	"tributary/worker/predict"
 )
 
-// subject is where predictions are asked for; the model's name comes last.
+// subject is the prefix of the subjects for prediction requests. The model's name comes
+// last.
 const subject = "tributary.predict."
 
-// concurrent is how many predictions a worker has in hand, most of them waiting
-// for a model or a CPU: package predict has the bounds of both.
+// concurrent is how many prediction requests a worker handles at a time. Most of them
+// wait for a model or a CPU; package predict bounds both.
 const concurrent = 64
 
-// answerPredictions serves predictions, shared among all workers, until it is
-// stopped. Requests and the models for them come over a connection of their own.
+// answerPredictions serves predictions until stop is called. All workers share the
+// requests. The requests and their models use a connection of their own.
 func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, observe predicted) (stop func(context.Context), err error) {
 	conn, err := stores.Conn.Fork("predictions")
 	if err != nil {
@@ -57,16 +58,16 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, o
 	}, nil
 }
 
-// predicted takes how long a request for predictions took, and how it ended.
+// predicted records how long a prediction request took, and its error.
 type predicted func(time.Duration, error)
 
-// predictions counts and times requests for predictions. Most errors are the requests' own: they have the
-// outcomes invalid and not found.
+// predictions returns a function that counts and times prediction requests. Most errors
+// are faults of the request: their outcomes are "invalid" and "not found".
 func predictions(m *telemetry.Metrics) predicted {
 	count := m.Counter("predictions_total", "Requests for predictions, by outcome: ok, or the class of the error.", "outcome")
 	took := m.Seconds("prediction_seconds", "Time from taking a request for predictions to its answer.").WithLabelValues()
 	for _, outcome := range []error{nil, job.ErrInvalid, job.ErrNotFound} {
-		count.WithLabelValues(job.ClassOf(outcome)) // 0, so that the first one is an increase
+		count.WithLabelValues(job.ClassOf(outcome)) // start at 0, so that the first one is an increase
 	}
 	count.WithLabelValues(job.ClassOf(errors.New("")))
 	return func(d time.Duration, err error) {
@@ -75,14 +76,14 @@ func predictions(m *telemetry.Metrics) predicted {
 	}
 }
 
-// models hands the broker's models out as package predict wants them.
+// models adapts the broker's models to predict.Models.
 type models struct {
 	*broker.Models
 	records *broker.Records
 }
 
-// Find returns the model of an id, else the newest of a name. A job's id means that job
-// also while it has no model.
+// Find returns the model of an id, or else the newest model of a name. A job's id always
+// means that job: if the job has no model, Find fails with job.ErrNotFound.
 func (m models) Find(ctx context.Context, name string) (predict.Found, error) {
 	found, err := m.Models.Find(ctx, name)
 	if err == nil && found.ID != name {

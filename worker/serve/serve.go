@@ -1,11 +1,11 @@
-// Package serve is the worker as a long-running program: its settings, its
-// connections, health and metrics.
+// Package serve is the worker as a long-running program: settings, connections, health
+// and metrics.
 //
-// It owns putting a worker together from its parts; what a worker does is
-// worker/run's and worker/predict's. The program's main runs its Command.
+// It owns how a worker is put together from its parts. What a worker does belongs to
+// worker/run and worker/predict. The main function of the worker program runs Command.
 //
-// Invariant: it is ready (/readyz) exactly while it can take tasks and reach what
-// they need.
+// Invariant: /readyz reports ready exactly while the worker can take tasks and reach the
+// servers that they need.
 package serve
 
 import (
@@ -34,7 +34,7 @@ import (
 	"tributary/worker/run"
 )
 
-// Command is the worker's settings.
+// Command holds the settings of a worker and runs it.
 type Command struct {
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
@@ -47,13 +47,13 @@ type Command struct {
 	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8081."`
 }
 
-// Vars are the defaults that depend on the machine.
+// Vars returns the defaults that depend on the machine.
 func Vars() kong.Vars { return kong.Vars{"cpus": strconv.Itoa(runtime.GOMAXPROCS(0))} }
 
-// Help is shown by --help, after what the command does.
+// Help returns the text that --help prints after the description of the command.
 func (*Command) Help() string { return settings.Arithmetic() }
 
-// Validate is called by kong.
+// Validate checks the bounds of the settings. kong calls it.
 func (c *Command) Validate() error {
 	for _, s := range []struct {
 		name   string
@@ -121,7 +121,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 }
 
 func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *telemetry.Metrics, log zerolog.Logger) run.Config {
-	host, _ := os.Hostname() // for people; "" is no worse
+	host, _ := os.Hostname() // for people only; "" is acceptable
 	return run.Config{
 		ID: id, Host: host, Version: telemetry.Version(), Slots: c.Slots, Numerics: n,
 		Queue: stores.Queue(), Ledger: stores.Ledger, Blobs: stores.Blobs, Bus: stores.Conn.Notices(), Records: stores.Conn.Records(),
@@ -130,27 +130,27 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 	}
 }
 
-// taken says what tasks take of the worker's memory.
+// taken returns a function that sets the metric of the memory that tasks take, in bytes.
 func taken(m *telemetry.Metrics) func(int64) {
 	g := m.Gauge("memory_taken_bytes", "Memory that jobs' programs and tasks' buffers take, as they are accounted for.").WithLabelValues()
 	return func(bytes int64) { g.Set(float64(bytes)) }
 }
 
-// observer counts and times attempts at tasks.
+// observer returns a function that counts and times attempts at tasks.
 func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
 	count := m.Counter("tasks_total", "Attempts at tasks, by kind and outcome.", "kind", "outcome")
 	took := m.Seconds("task_seconds", "Time from taking a task to having stored its result.", "kind")
 	return func(t job.Task, d time.Duration, err error) {
 		kind := string(t.Kind)
 		if !slices.Contains(job.Kinds, t.Kind) {
-			kind = "unknown" // whoever publishes tasks chooses the word
+			kind = "unknown" // the publisher of a task chooses the word
 		}
 		count.WithLabelValues(kind, job.ClassOf(err)).Inc()
 		took.WithLabelValues(kind).Observe(d.Seconds())
 	}
 }
 
-// stopwatch adds up what steps take.
+// stopwatch returns a Stopwatch that adds up the time of each phase in metrics.
 func stopwatch(m *telemetry.Metrics) compute.Stopwatch {
 	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks, by what they were doing; append runs beside the others.", "phase")
 	laps := m.Counter("phases_total", "How often gradient tasks did so.", "phase")
