@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Checkpointing says when the whole training state goes to the blob store, from
-// where a job goes on when the ledger is lost. One is always made at the end.
+// Checkpointing says when the whole training state is written to the blob store. A job
+// goes on from such a checkpoint when the ledger is lost. One is always made at the end.
 type Checkpointing struct {
 	EverySteps   int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"make one after so many steps"`
 	EverySeconds int64 `json:"every_seconds,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"make one after so many seconds; default 60, unless every_steps is given"`
 	Keep         int   `json:"keep,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"how many of a job's checkpoints are kept, the newest; default 3"`
 }
 
-// Defaults of Checkpointing. They are not written into a spec that says nothing
-// of checkpoints, whose digest is older than they.
+// Defaults of Checkpointing. They are not written into a spec that does not mention
+// checkpoints: the digests of such specs are older than checkpoints.
 const (
 	DefaultCheckpointSeconds = 60
 	DefaultCheckpoints       = 3
 )
 
-// Checkpoints is the spec's checkpointing with the defaults filled in.
+// Checkpoints returns the spec's checkpointing with the defaults filled in.
 func (s *Spec) Checkpoints() Checkpointing {
 	c := s.Checkpoint
 	if c.EverySteps == 0 {
@@ -31,18 +31,17 @@ func (s *Spec) Checkpoints() Checkpointing {
 	return c
 }
 
-// Checkpoint is a recorded checkpoint: being in the job's record is what makes
-// it one.
+// Checkpoint is a recorded checkpoint. Files in the blob store are a checkpoint only if
+// the job's record lists them.
 type Checkpoint struct {
 	Step   int64     `json:"step"`   // steps folded into it
-	Digest Digest    `json:"digest"` // of its manifest, a blob
-	Bytes  int64     `json:"bytes"`  // of all its blobs
+	Digest Digest    `json:"digest"` // digest of its manifest, a blob
+	Bytes  int64     `json:"bytes"`  // size of all its blobs
 	Time   time.Time `json:"time"`   // when it was recorded
 }
 
-// WithCheckpoint returns a record's checkpoints with c among them: the newest
-// keep of them, the newest first, and those that are kept no longer. The given
-// list stays as it is.
+// WithCheckpoint adds c to a record's checkpoints. It returns the newest keep of them,
+// the newest first, and those that are dropped. It does not change list.
 func WithCheckpoint(list []Checkpoint, c Checkpoint, keep int) (kept, dropped []Checkpoint) {
 	kept = slices.Clone(list)
 	if !slices.ContainsFunc(kept, func(o Checkpoint) bool { return o.Digest == c.Digest }) {
@@ -53,8 +52,8 @@ func WithCheckpoint(list []Checkpoint, c Checkpoint, keep int) (kept, dropped []
 	return kept[:n:n], kept[n:]
 }
 
-// WithoutCheckpoint returns the list without the checkpoint of that digest. The
-// given list stays as it is.
+// WithoutCheckpoint returns list without the checkpoint with that digest. It does not
+// change list.
 func WithoutCheckpoint(list []Checkpoint, digest Digest) []Checkpoint {
 	return slices.DeleteFunc(slices.Clone(list), func(c Checkpoint) bool { return c.Digest == digest })
 }

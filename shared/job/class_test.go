@@ -35,8 +35,8 @@ func TestTheClassOfAJob(t *testing.T) {
 	}
 }
 
-// Whoever knows what a job asks for and can hold it serves its class. A worker serves the
-// classes within its capabilities and no others.
+// A worker that knows the operations of a job and can hold it serves its class. A worker
+// serves the classes within its capabilities and no others.
 func TestWorkersServeTheClassesOfJobsThatTheyCanDo(t *testing.T) {
 	operations := []Capability{"one", "two", "three"} // in the order in which they were added
 	rapid.Check(t, func(t *rapid.T) {

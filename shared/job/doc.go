@@ -1,9 +1,9 @@
-// Package job is the vocabulary both programs speak: typed ids, tasks, job
-// records and states, the spec a person writes, and the classes of error.
+// Package job is the vocabulary that both programs share: typed ids, tasks, job records
+// and states, the spec that a person writes, and the error classes.
 //
-// It owns names and their validation. It does no I/O and imports neither
-// program. Everyone imports it.
+// It owns these names and their validation. It does no I/O and imports neither program.
+// Almost every other package imports it.
 //
-// Invariant: a [Task] together with the [Plan] it names determines the bytes
-// of its result; nothing about the fleet is in either.
+// Invariant: a [Task] together with the plan that it names determines the bytes of its
+// result. Neither contains anything about the fleet.
 package job

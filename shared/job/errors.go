@@ -5,38 +5,40 @@ import (
 	"strings"
 )
 
-// The error classes, named by what the caller does with them.
+// The error classes. Each is named by what the caller does about it.
 var (
-	// ErrStale: the work is already done or no longer wanted. Ack and forget.
+	// ErrStale: the work is already done or no longer wanted. Acknowledge the task and go
+	// on.
 	ErrStale = errors.New("stale")
-	// ErrPoison: it will fail again wherever it is tried. Terminate; the job fails.
+	// ErrPoison: the work fails on every worker. Terminate the task; the job fails.
 	ErrPoison = errors.New("poison")
-	// ErrCorrupt: bytes that must be equal differ, or a checksum does not hold.
-	// The job fails with the cause; nothing is averaged.
+	// ErrCorrupt: bytes that must be equal differ, or a checksum is wrong. The job fails
+	// with this cause; the program never averages different results.
 	ErrCorrupt = errors.New("corrupt")
-	// ErrFull: a limit in bytes is reached. Back off and try again.
+	// ErrFull: a limit in bytes is reached. Wait and try again.
 	ErrFull = errors.New("full")
-	// ErrUnready: it cannot be done here now, and is nobody's failure. Hand it back for
-	// somewhere else, or for later.
+	// ErrUnready: this program cannot do the work now, and that is not a failure. Hand
+	// the task back for another worker, or for later.
 	ErrUnready = errors.New("not ready")
-	// ErrUnsupported: this program does not know what it asks for, and a program of another
-	// version may. Leave it to that one; it is no failed attempt.
+	// ErrUnsupported: this program does not know what the task asks for; a program of
+	// another version may. Leave the task to that program. The attempt has not failed.
 	ErrUnsupported = errors.New("not supported by this version")
-	// ErrNotFound: there is no such thing, as far as the store knows.
+	// ErrNotFound: the store has no such thing.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: somebody else changed it first, or it exists and differs.
+	// ErrConflict: another client changed it first, or it exists and differs.
 	ErrConflict = errors.New("conflict")
-	// ErrInvalid: what a person asked for cannot be done as written. Tell them.
+	// ErrInvalid: a person's request cannot be carried out as written. Report it to that
+	// person.
 	ErrInvalid = errors.New("invalid")
 )
 
-// ErrStopped says that the worker is stopping and hands the rest of a task back. It is no
-// failure, so it is no class either.
+// ErrStopped means that the worker is stopping and hands back the rest of a task. It is
+// not a failure, so it is not an error class either.
 var ErrStopped = errors.New("stopped")
 
-// TaskError is what went wrong with one step of a task of several.
+// TaskError is the error of one step of a task of several steps.
 type TaskError struct {
-	Task Task // that step's
+	Task Task // the task of that step alone
 	Err  error
 }
 
@@ -48,8 +50,8 @@ func (e *TaskError) Unwrap() error { return e.Err }
 
 var classes = []error{ErrStale, ErrCorrupt, ErrPoison, ErrFull, ErrUnready, ErrUnsupported, ErrNotFound, ErrConflict, ErrInvalid}
 
-// Sentence is an error as people read it: without the words of its classes at
-// the end of its lines, which are for programs.
+// Sentence returns an error's text for people: it drops the names of error classes at the
+// end of each line, because those are for programs.
 func Sentence(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
@@ -64,7 +66,7 @@ func Sentence(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// ClassOf names an error's class in a word, for metrics and logs.
+// ClassOf returns an error's class as one word, for metrics and logs.
 func ClassOf(err error) string {
 	if err == nil {
 		return "ok"

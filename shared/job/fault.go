@@ -6,18 +6,18 @@ import (
 	"strconv"
 )
 
-// Fault is one thing that is wrong with a spec. It is an [ErrInvalid].
+// Fault is one error in a spec. It wraps [ErrInvalid].
 type Fault struct {
-	Path     string // of the field: data.split.train, model.layers[1].dense.units
-	Sentence string // what stands there and what is allowed
+	Path     string // path of the field: data.split.train, model.layers[1].dense.units
+	Sentence string // the value there, and which values are allowed
 }
 
 func (f *Fault) Error() string { return f.Path + ": " + f.Sentence }
 
-// Unwrap makes every fault an ErrInvalid.
+// Unwrap returns ErrInvalid.
 func (f *Fault) Unwrap() error { return ErrInvalid }
 
-// faults collects what is wrong with a spec.
+// faults collects the faults of a spec.
 type faults []error
 
 // at adds a fault of the field at path.
@@ -27,5 +27,5 @@ func (fs *faults) at(path, format string, args ...any) {
 
 func (fs faults) join() error { return errors.Join(fs...) }
 
-// number writes x as people do: 1.1 rather than 1.1000000000000001.
+// number formats x as people write it: 1.1, not 1.1000000000000001.
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 7, 64) }

@@ -6,12 +6,13 @@ import (
 	"math"
 )
 
-// LossFigure is the name of the loss among the metrics of a split.
+// LossFigure is the name of the loss among a split's metrics.
 const LossFigure = "loss"
 
-// FiniteFigures parts metrics by name into those that are finite and, for all others, a
-// sentence that says why there is no value. undefined has such sentences already; it may be
-// nil. JSON can hold both results, which are the caller's; the second is nil when it is empty.
+// FiniteFigures splits metrics into those with a finite value and those without. For each
+// metric without a value, why holds a sentence that gives the reason. undefined already
+// has such sentences; it may be nil. JSON can hold both results. The caller owns them;
+// why is nil when it is empty.
 func FiniteFigures(figures map[string]float64, undefined map[string]string) (finite map[string]float64, why map[string]string) {
 	finite, why = make(map[string]float64, len(figures)), maps.Clone(undefined)
 	for name, v := range figures {

@@ -5,12 +5,12 @@ import (
 	"regexp"
 )
 
-// ID names a job. It is chosen by the person who submits (the spec's id) or
-// made from the spec's name; it is a NATS subject token and part of Redis keys.
+// ID names a job. The person who submits the job chooses it (the spec's id), or it is
+// made from the spec's name. It is a NATS subject token and part of Redis keys.
 type ID string
 
-// Run tells one incarnation of a job id from another, so that a message or a
-// Redis key of a removed job can never be mistaken for one of its successor.
+// Run identifies one incarnation of a job id. So a message or a Redis key of a removed
+// job is never mistaken for one of a later job with the same id.
 type Run string
 
 // Digest is the SHA-256 of some bytes, in lower-case hexadecimal.
@@ -25,7 +25,7 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$`)
 // IDRule is what [ID.Validate] allows, in words.
 const IDRule = "1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"
 
-// Validate reports an id that cannot be a subject token.
+// Validate fails if id cannot be a NATS subject token.
 func (id ID) Validate() error {
 	if !idPattern.MatchString(string(id)) {
 		return fmt.Errorf("id %.80q: want %s", string(id), IDRule)
@@ -33,7 +33,8 @@ func (id ID) Validate() error {
 	return nil
 }
 
-// Ref names one incarnation of a job: the key of everything kept about it.
+// Ref names one incarnation of a job. It is the key of everything that is stored about
+// the job.
 type Ref struct {
 	Job ID  `json:"job"`
 	Run Run `json:"run"`

@@ -8,21 +8,21 @@ import (
 // DefaultPriority is the priority of a job whose spec names none.
 const DefaultPriority = 10
 
-// Request is what a person may ask of a job.
+// Request is what a person may ask for a job.
 type Request string
 
-// The requests. Each may be repeated: a job that is as asked stays so.
+// The requests. Each may be repeated: a request that already holds changes nothing.
 const (
-	Pause  Request = "pause"  // take no more steps; what is there stays
-	Resume Request = "resume" // go on: a paused job where it stood, a failed or cancelled one from what there is
+	Pause  Request = "pause"  // take no more steps; keep what is there
+	Resume Request = "resume" // go on: a paused job from where it stopped, a failed or cancelled job from what is there
 	Retry  Request = "retry"  // go on after a failure or a cancellation
 	Cancel Request = "cancel" // end without a model
-	Remove Request = "remove" // forget a job that has ended, so that its id is free
+	Remove Request = "remove" // delete a job that has ended, so that its id is free
 )
 
-// Ask applies a request to the record and reports whether that changed it. A
-// request that makes no sense for a job as it stands fails with ErrConflict and
-// changes nothing.
+// Ask applies a request to the record and reports whether that changed the record. If the
+// request makes no sense in the job's state, Ask fails with ErrConflict and changes
+// nothing.
 func (r *Record) Ask(q Request, now time.Time) (changed bool, err error) {
 	if r.Removing {
 		if q == Remove {
@@ -69,8 +69,8 @@ func (r *Record) cancel(now time.Time) (bool, error) {
 	return true, nil
 }
 
-// goOn has a job that stands still go on from where its plan and its ledger
-// say, under the same run: all that is kept of it is of the same computation.
+// goOn makes a job that stands still go on from where its plan and its ledger are. The
+// job keeps its run, because everything stored about it belongs to the same computation.
 func (r *Record) goOn(q Request) (bool, error) {
 	switch {
 	case r.State.Driven():
@@ -87,7 +87,7 @@ func (r *Record) goOn(q Request) (bool, error) {
 	return true, nil
 }
 
-// reached is the state of a job that goes on.
+// reached returns the state in which a job goes on.
 func (r *Record) reached() State {
 	switch {
 	case r.Plan != "":
@@ -99,7 +99,7 @@ func (r *Record) reached() State {
 	}
 }
 
-// refuse says why a request makes no sense.
+// refuse returns the error for a request that makes no sense.
 func (r *Record) refuse(q Request, why string) error {
 	verb := "is"
 	if r.State == Succeeded || r.State == Failed {
@@ -108,5 +108,5 @@ func (r *Record) refuse(q Request, why string) error {
 	return fmt.Errorf("job %q %s %s and cannot be %s: %s: %w", r.ID, verb, r.State, done[q], why, ErrConflict)
 }
 
-// done is what a job is once a request was granted.
+// done says what a job is after a request was granted.
 var done = map[Request]string{Pause: "paused", Resume: "resumed", Retry: "retried", Cancel: "cancelled", Remove: "removed"}

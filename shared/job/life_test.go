@@ -14,9 +14,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what happens now")
 
-// TestTranscripts plays testdata/life/*.txt: "> request" asks for something,
-// "= state" is what a coordinator brings the job to; the indented lines are the
-// answer and the job as it stands then. Read the diff after -rewrite.
+// TestTranscripts plays testdata/life/*.txt. "> request" makes a request, and "= state"
+// is a state to which a coordinator brings the job. The indented lines are the answer and
+// the job after it. After -rewrite, read the diff.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/life/*.txt")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func play(t *testing.T, transcript string) string {
 		line = strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "  "):
-			continue // what is to be checked
+			continue // the expected lines, which are checked
 		case strings.HasPrefix(line, "> "):
 			now = now.Add(time.Second)
 			changed, err := r.Ask(Request(line[2:]), now)
@@ -71,7 +71,7 @@ func play(t *testing.T, transcript string) string {
 	return out.String()
 }
 
-// bring does to a record what a coordinator does on the way to a state.
+// bring changes a record as a coordinator does on the way to a state.
 func bring(t *testing.T, r *Record, to State, now time.Time) {
 	t.Helper()
 	r.State = to

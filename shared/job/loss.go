@@ -1,7 +1,7 @@
 package job
 
-// Loss names the training objective. Package objective computes it; here is only what the
-// rules of a spec need.
+// Loss names the training objective. Package objective computes it; this file has only
+// what the rules of a spec need.
 type Loss string
 
 // The losses. All but HalfSquaredError are means over the batch.
@@ -12,10 +12,10 @@ const (
 	HalfSquaredError    Loss = "half_squared_error"    // ½ Σ (y−ŷ)², summed over outputs and batch
 )
 
-// Classifies reports whether the loss wants class labels rather than numbers.
+// Classifies reports whether the loss needs class labels instead of numbers.
 func (l Loss) Classifies() bool { return l == SoftmaxCrossEntropy || l == SigmoidCrossEntropy }
 
-// outputs reports why a loss does not take so many outputs; empty when it does.
+// outputs returns why the loss does not accept so many outputs; it returns "" if it does.
 func (l Loss) outputs(units int) string {
 	switch {
 	case l == SigmoidCrossEntropy && units != 1:

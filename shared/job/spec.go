@@ -1,11 +1,11 @@
 package job
 
-// Spec is what a person writes to describe a training job. Package spec reads
-// it from YAML or JSON, fills in the defaults and checks it.
+// Spec describes a training job. A person writes it. Package spec reads it from YAML or
+// JSON, fills in the defaults and checks it.
 //
-// The field tags are the one source of the published JSON Schema: bounds,
-// defaults and descriptions are changed here and nowhere else. Rules that no
-// single field can state are [Spec.Validate]'s.
+// The field tags are the only source of the published JSON Schema: change bounds,
+// defaults and descriptions here and nowhere else. [Spec.Validate] checks the rules that
+// involve more than one field.
 type Spec struct {
 	ID           ID            `json:"id,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the job and makes submission idempotent; made from the name when left out"`
 	Name         string        `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
@@ -29,11 +29,12 @@ type Spec struct {
 	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 }
 
-// MaxJobSteps bounds the steps of a job: its losses are kept in memory.
+// MaxJobSteps bounds the number of steps of a job: the coordinator keeps its losses in
+// memory.
 const MaxJobSteps = 10 << 20
 
-// Wire is the format in which gradients travel and are logged; "" is WireFloat32.
-// Package rounding says what the others do to their values.
+// Wire is the format in which gradients are sent and logged; "" means WireFloat32.
+// Package rounding describes what the other formats do to the values.
 type Wire string
 
 // The wires.
@@ -44,10 +45,10 @@ const (
 	WireTopK     Wire = "topk"
 )
 
-// Lossy reports whether gradients are rounded.
+// Lossy reports whether the format rounds gradients.
 func (w Wire) Lossy() bool { return w != "" && w != WireFloat32 }
 
-// Metric is a figure reported beside the loss.
+// Metric is a figure that is reported in addition to the loss.
 type Metric string
 
 // The metrics.
@@ -60,10 +61,11 @@ const (
 	LogLoss  Metric = "log_loss"
 )
 
-// Classifies reports whether the metric is one of classes rather than numbers.
+// Classifies reports whether the metric is for classes, not for numbers.
 func (m Metric) Classifies() bool { return m == Accuracy || m == AUC || m == LogLoss }
 
-// Evaluation says when the validation split is evaluated. At the end every split is.
+// Evaluation says when the validation split is evaluated. At the end every split is
+// evaluated.
 type Evaluation struct {
 	EveryEpochs int   `json:"every_epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"evaluate after every so many epochs; default 1 unless every_steps is given"`
 	EverySteps  int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"evaluate after every so many steps, instead of every_epochs"`

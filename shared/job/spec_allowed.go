@@ -1,7 +1,7 @@
 package job
 
-// The values of the spec's words, in the order in which they are told to
-// people. The published schema and the checks both read these.
+// The allowed words of the spec, in the order in which they are shown to people. Both the
+// published schema and the checks read these lists.
 
 // Allowed lists the losses.
 func (Loss) Allowed() []string {
@@ -23,7 +23,7 @@ func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zero
 // Allowed lists the formats.
 func (Format) Allowed() []string { return list(CSV, IDX) }
 
-// Allowed lists what can be done with duplicates.
+// Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }
 
 // Allowed lists the encodings.

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Missing and Scale are written as a word, or as an object of one number.
+// Missing and Scale are each written as one word, or as an object with one number.
 
 // The words of Missing and Scale, and the keys of their numbers.
 const (

@@ -2,7 +2,7 @@ package job
 
 import "encoding/json"
 
-// Data says where the rows come from and what is done to them before training.
+// Data says where the rows come from and how they are prepared for training.
 type Data struct {
 	Source     string    `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; or give inline"`
 	Labels     string    `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
@@ -25,7 +25,8 @@ type Inline struct {
 	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers, or of classes (numbers, strings or booleans), or [rows][outputs] of numbers"`
 }
 
-// Format is a source's file format; a source ending in .gz is unpacked first.
+// Format is the file format of a source. A source whose name ends in .gz is unpacked
+// first.
 type Format string
 
 // The formats.
@@ -34,24 +35,24 @@ const (
 	IDX Format = "idx"
 )
 
-// Clean says what happens to imperfect rows.
+// Clean says how incomplete and duplicate rows are handled.
 type Clean struct {
 	Missing    Missing    `json:"missing" jsonschema_description:"empty cells of feature columns: drop the row, or fill in the column's mean or median (text: the most frequent), or a constant; rows without a label are always dropped"`
 	Duplicates Duplicates `json:"duplicates" jsonschema:"default=keep" jsonschema_description:"rows equal in every column"`
 }
 
-// Missing says what to do with empty cells of feature columns. In text columns mean
-// and median fill in the most frequent category. A row with a missing label is always dropped.
+// Missing says how empty cells of feature columns are handled. In text columns, mean and
+// median fill in the most frequent category. A row without a label is always dropped.
 // JSON: "drop", "mean", "median" or {"constant": v}.
 type Missing struct {
 	Method   string // drop | mean | median | constant; default drop
 	Constant float64
 }
 
-// Duplicates says what to do with rows equal in every column.
+// Duplicates says how rows that are equal in every column are handled.
 type Duplicates string
 
-// What to do with duplicates.
+// The ways to handle duplicates.
 const (
 	KeepDuplicates Duplicates = "keep"
 	DropDuplicates Duplicates = "drop"
@@ -64,20 +65,21 @@ type Transform struct {
 	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
 }
 
-// Encoding makes features of a text column.
+// Encoding says how a text column becomes features.
 type Encoding string
 
 // The encodings.
-const OneHot Encoding = "onehot" // a feature per category of the training split
+const OneHot Encoding = "onehot" // one feature per category of the training split
 
-// Scale maps a numeric column. JSON: "none", "standard" ((x-mean)/std, population std),
-// "minmax" (to 0…1) or {"divide": v}.
+// Scale transforms a numeric column. JSON: "none", "standard" ((x-mean)/std, population
+// std), "minmax" (to 0…1) or {"divide": v}.
 type Scale struct {
 	Method string // none | standard | minmax | divide
 	Divide float64
 }
 
-// SplitSpec parts the rows; the fractions of the splits in use sum to 1. The zero value trains on every row.
+// SplitSpec splits the rows. The fractions of the splits in use sum to 1. The zero value
+// uses every row for training.
 type SplitSpec struct {
 	Train      float64 `json:"train" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction of the rows; the three sum to 1"`
 	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated while training"`

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// UnmarshalJSON reads an object; shuffle is true where it is not given.
+// UnmarshalJSON reads an object. If shuffle is missing, it is true.
 func (d *Data) UnmarshalJSON(data []byte) error {
 	type plain Data
 	p := plain{Shuffle: true}
@@ -17,8 +17,8 @@ func (d *Data) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads an object; the constants that are not given are the
-// paper's, whose zeros mean something.
+// UnmarshalJSON reads an object. Missing constants take the paper's values, because 0 is
+// a valid value for them.
 func (a *Adam) UnmarshalJSON(data []byte) error {
 	type plain Adam
 	p := plain{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
@@ -29,9 +29,8 @@ func (a *Adam) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Default fills in what was left out and whose zero value means just that. The
-// defaults of shuffle and of Adam's constants, whose zero values are values,
-// are filled in when they are read from JSON.
+// Default fills in the fields whose zero value means "left out". It does not fill in
+// shuffle and Adam's constants, whose zero values are valid: UnmarshalJSON does that.
 func (s *Spec) Default() {
 	if s.Microbatches == 0 {
 		s.Microbatches = defaultMicrobatches(s.Batch)
@@ -40,7 +39,7 @@ func (s *Spec) Default() {
 		s.Evaluate.EveryEpochs = 1
 	}
 	if s.Wire == WireFloat32 {
-		s.Wire = "" // as specs were before there were others, with their digests
+		s.Wire = "" // older specs have no wire field: the digest stays the same
 	}
 	if s.Wire == WireTopK && s.WireKeep == 0 {
 		s.WireKeep = defaultWireKeep
@@ -93,7 +92,8 @@ func orTrue(b *bool) *bool {
 	return b
 }
 
-// defaultMicrobatches is the largest power of two of at most batch/64, within 1…64.
+// defaultMicrobatches returns the largest power of two that is at most batch/64, within
+// 1…64.
 func defaultMicrobatches(batch int) int {
 	m := 1
 	for m < 64 && 2*m <= batch/64 {
@@ -104,7 +104,7 @@ func defaultMicrobatches(batch int) int {
 
 var idxName = regexp.MustCompile(`(\.idx[0-9]?|[-.]idx[0-9]-[a-z]+)$`)
 
-// formatOf is the format that a source's name tells, or "".
+// formatOf returns the format that a source's name suggests, or "".
 func formatOf(source string) Format {
 	name := strings.TrimSuffix(strings.ToLower(source), ".gz")
 	switch {

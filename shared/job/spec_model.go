@@ -1,19 +1,19 @@
 package job
 
-// Model is a stack of layers, as PyTorch's nn.Sequential.
+// Model is a stack of layers, like PyTorch's nn.Sequential.
 type Model struct {
 	Layers []Layer `json:"layers" jsonschema:"required,minItems=1,maxItems=256" jsonschema_description:"from the features to the outputs"`
 	Init   Init    `json:"init" jsonschema_description:"the initial parameters"`
 }
 
-// Bounds of a model: what a spec may ask a worker to allocate.
+// The bounds of a model: how much memory a spec may ask a worker to allocate.
 const (
 	// MaxParams bounds the parameters: 1 GiB of float32.
 	MaxParams = 1 << 28
-	// MaxOutputs bounds the outputs of all layers for the rows of a micro-batch, which a
-	// worker computes at a time: 8 GiB of float32.
+	// MaxOutputs bounds the outputs of all layers for the rows of one micro-batch,
+	// because a worker computes a micro-batch at a time: 8 GiB of float32.
 	MaxOutputs = 1 << 31
-	// maxUnits is the most units of a layer, as the schema has it.
+	// maxUnits is the most units of a layer, the same as in the schema.
 	maxUnits = 1 << 20
 )
 
@@ -45,7 +45,7 @@ const (
 	GELU         Activation = "gelu" // exact: x Φ(x)
 )
 
-// Init says how the initial parameters are made: by a scheme from the seed, or read from a file.
+// Init says where the initial parameters come from: a scheme with the seed, or a file.
 type Init struct {
 	Scheme Scheme `json:"scheme,omitempty" jsonschema_description:"made from the seed; default torch_uniform, PyTorch's; or give from"`
 	From   string `json:"from,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"instead of scheme: a safetensors file, as data.source, or another job's parameters: job:ID (its model, or its newest checkpoint) or checkpoint:ID@STEP"`

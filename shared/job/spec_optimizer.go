@@ -16,8 +16,8 @@ type SGD struct {
 	ClipNorm     float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"most that the norm of a step's whole gradient may be; a longer one is scaled down; 0: no limit"`
 }
 
-// Adam is Kingma & Ba (2015) as PyTorch defines it; under the key adamw, weight
-// decay is decoupled (Loshchilov & Hutter, 2019).
+// Adam is Kingma & Ba (2015) as PyTorch defines it. Under the key adamw, weight decay is
+// decoupled (Loshchilov & Hutter, 2019).
 type Adam struct {
 	LearningRate float64 `json:"learning_rate" jsonschema:"required,exclusiveMinimum=0,maximum=1000000" jsonschema_description:"length of a step"`
 	Beta1        float64 `json:"beta1" jsonschema:"minimum=0,exclusiveMaximum=1,default=0.9" jsonschema_description:"decay of the gradient's running mean"`

@@ -95,7 +95,7 @@ func TestZerosThatMeanSomethingSurviveJSON(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"optimizer": {"adam": {"beta1": ""}}}`), &again))
 }
 
-// The pattern in the tags of id and name is the one that ids are checked with.
+// The pattern in the tags of id and name is the pattern that Validate uses for ids.
 func TestNamesAndIDsHaveOneRule(t *testing.T) {
 	spec := reflect.TypeFor[job.Spec]()
 	id, _ := spec.FieldByName("ID")

@@ -7,14 +7,14 @@ import (
 	"tributary/shared/tree"
 )
 
-// Kind is what a task asks for.
+// Kind is the kind of work that a task asks for.
 type Kind string
 
 // The kinds of task.
 const (
-	Gradient Kind = "gradient" // the partial of a node of a step
-	Evaluate Kind = "evaluate" // the metric sums of one block of a split at a step
-	Snapshot Kind = "snapshot" // parameters and optimizer state at the task's step or later
+	Gradient Kind = "gradient" // compute the partial of one node of a step's reduction tree
+	Evaluate Kind = "evaluate" // compute the metric sums of one block of a split at a step
+	Snapshot Kind = "snapshot" // store parameters and optimizer state at the task's step or later
 	// Save asks for a checkpoint at the task's step or later.
 	Save Kind = "checkpoint"
 )
@@ -32,45 +32,45 @@ const (
 	Test       Split = "test"
 )
 
-// Splits lists every split, in the order in which they are reported.
+// Splits lists every split, in the order of reports.
 var Splits = []Split{Train, Validation, Test}
 
-// Ahead is about how much of its work a worker that has whole steps by itself may
-// keep to itself, and so may lose.
+// Ahead bounds roughly how much work a worker with whole steps of its own may keep
+// uncommitted. If the worker dies, this work is lost.
 const Ahead = 500 * time.Millisecond
 
-// Task is the unit of work on the queue: a pure function's name and
-// arguments. (Plan, Step, Node) fix a gradient task's result bit for bit,
-// (Plan, Step, Split, Block) an evaluate task's.
+// Task is the unit of work on the queue: the name and the arguments of a pure function.
+// (Plan, Step, Node) determine the result of a gradient task bit for bit, and (Plan,
+// Step, Split, Block) the result of an evaluate task.
 type Task struct {
 	Ref
 	Plan     Digest    `json:"plan"`     // digest of the job's plan in the blob store
-	Numerics Numerics  `json:"numerics"` // arithmetic the result must be computed with
+	Numerics Numerics  `json:"numerics"` // the arithmetic that the result must be computed with
 	Kind     Kind      `json:"kind"`
-	Step     int64     `json:"step"`            // steps committed before the task: parameters' age
+	Step     int64     `json:"step"`            // number of committed steps that the parameters have folded
 	Node     tree.Node `json:"node,omitempty"`  // gradient: node of the step's reduction tree
 	Split    Split     `json:"split,omitempty"` // evaluate
 	Block    int       `json:"block,omitempty"` // evaluate: index of the block in the split
-	// Steps, of a gradient task: how many consecutive steps' partials of the node
-	// are asked for, Step's first; 0 is 1. Each is a result of its own, named as
-	// if it had been asked for alone; who computes them waits for each step's
-	// commit before the next.
+	// Steps is how many consecutive steps of the node a gradient task asks for, beginning
+	// with Step; 0 means 1. The partial of each step is a separate result, with the same
+	// name as the result of a task of one step. The worker waits for the commit of each
+	// step before it computes the next.
 	Steps int64 `json:"steps,omitempty"`
-	// Announce, of a gradient task of the root: it is enough that the worker commits steps,
-	// or announces their commits, every so many steps, and the last; 0 is 1. Nobody else
-	// computes the steps.
+	// Announce bounds how often the worker must commit steps, or announce their commits,
+	// in a gradient task of the root. It must do so every Announce steps and at the last
+	// step; 0 means 1. No other task has a part in these steps.
 	Announce int64 `json:"tell,omitempty"`
-	// Threads, of a gradient task: how many slots of its worker it is to have; 0 is 1.
+	// Threads is how many slots of its worker a gradient task gets; 0 means 1.
 	Threads int `json:"threads,omitempty"`
-	// Class says which workers the task is for. It changes no result.
+	// Class says which workers the task is for. It does not change the result.
 	Class Class `json:"class,omitempty"`
-	// Attempt counts publications of the same task (0 first, backups after),
-	// so that a backup is not taken for a duplicate publish.
+	// Attempt counts the publications of the same task: 0 for the first, then more for
+	// backups. So the queue does not drop a backup as a duplicate.
 	Attempt int `json:"attempt,omitempty"`
 }
 
-// Name identifies the task's result: job/step/node, job/step/split/block,
-// job/step/snapshot, or job/step/checkpoint. Attempts of a task share it.
+// Name returns the name of the task's result: job/step/node, job/step/split/block,
+// job/step/snapshot or job/step/checkpoint. All attempts of a task have the same name.
 func (t Task) Name() string {
 	switch t.Kind {
 	case Evaluate:
@@ -82,16 +82,17 @@ func (t Task) Name() string {
 	}
 }
 
-// Unit names what an evaluate task computes: split/block.
+// Unit returns the name of what an evaluate task computes: split/block.
 func (t Task) Unit() string { return fmt.Sprintf("%s/%d", t.Split, t.Block) }
 
-// MsgID identifies this publication of the task, for the queue's dedup window.
+// MsgID returns the id of this publication of the task, for the queue's deduplication
+// window.
 func (t Task) MsgID() string { return fmt.Sprintf("%s#%d", t.Name(), t.Attempt) }
 
-// End is the step after the last that the task asks for.
+// End returns the step after the task's last step.
 func (t Task) End() int64 { return t.Step + max(1, t.Steps) }
 
-// At is the part of the task that is about one of its steps.
+// At returns the part of the task for one of its steps.
 func (t Task) At(step int64) Task {
 	t.Step, t.Steps = step, 0
 	return t

@@ -1,8 +1,8 @@
 package job
 
-// Validate reports every rule broken that takes more than one field to state,
-// joined; each is a [Fault]. What one field alone may hold is the schema's
-// affair (package spec checks both). The defaults must be filled in.
+// Validate checks the rules that involve more than one field. It returns all faults
+// joined; each is a [Fault]. The schema covers the rules for a single field (package spec
+// checks both). The defaults must be filled in.
 func (s *Spec) Validate() error {
 	var fs faults
 	s.validateLength(&fs)
@@ -15,7 +15,7 @@ func (s *Spec) Validate() error {
 	return fs.join()
 }
 
-// validateLength checks how long the job runs and how it is cut.
+// validateLength checks the number of steps, and how a batch is split.
 func (s *Spec) validateLength(fs *faults) {
 	switch {
 	case s.Epochs == 0 && s.Steps == 0:
@@ -31,14 +31,14 @@ func (s *Spec) validateLength(fs *faults) {
 	}
 }
 
-// validateWire checks the fraction that a wire keeps.
+// validateWire checks the fraction of the gradient that a wire keeps.
 func (s *Spec) validateWire(fs *faults) {
 	if s.Wire != WireTopK && s.WireKeep != 0 {
 		fs.at("wire_keep", "%v: want it with wire %s alone", s.WireKeep, WireTopK)
 	}
 }
 
-// validateMetrics checks that the metrics are of what the loss predicts.
+// validateMetrics checks that the metrics fit what the loss predicts.
 func (s *Spec) validateMetrics(fs *faults) {
 	for i, m := range s.Metrics {
 		if m.Classifies() == s.Loss.Classifies() {
@@ -55,7 +55,7 @@ func (s *Spec) validateMetrics(fs *faults) {
 	}
 }
 
-// outputs is the units of the last layer, 0 where there is none.
+// outputs returns the units of the last layer, or 0 if there is none.
 func (s *Spec) outputs() int {
 	if n := len(s.Model.Layers); n > 0 && s.Model.Layers[n-1].Dense != nil {
 		return s.Model.Layers[n-1].Dense.Units

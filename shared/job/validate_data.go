@@ -32,7 +32,7 @@ func (d *Data) validateSource(fs *faults) {
 	}
 }
 
-// validateFormat checks the fields that belong to one format only.
+// validateFormat checks the fields that only one format has.
 func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
 		d.only(fs, "rows of a source, not for inline ones",
@@ -59,7 +59,7 @@ func (d *Data) validateFormat(fs *faults) {
 
 type named struct{ name, value string }
 
-// only refuses the fields that are given though they are for something else.
+// only adds a fault for each field that is set but belongs to something else.
 func (d *Data) only(fs *faults, what string, fields ...named) {
 	for _, f := range fields {
 		if f.value != "" {

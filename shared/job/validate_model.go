@@ -1,7 +1,7 @@
 package job
 
-// validateModel checks that the last layer gives what the loss takes. How many
-// outputs the label's classes or columns need is known after ingest only.
+// validateModel checks that the last layer has the outputs that the loss needs. How many
+// outputs the label's classes or columns need is known only after ingest.
 func (s *Spec) validateModel(fs *faults) {
 	m := &s.Model
 	if m.Init.Scheme != "" && m.Init.From != "" {

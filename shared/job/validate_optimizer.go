@@ -2,9 +2,9 @@ package job
 
 import "math"
 
-// Validate reports every setting of the optimizer that it cannot compute with, joined;
-// each is a [Fault]. The bounds hold after rounding to float32, in which the update
-// computes. The defaults must be filled in.
+// Validate returns all settings that the optimizer cannot compute with, joined; each is a
+// [Fault]. The bounds hold after rounding to float32, because the update is computed in
+// float32. The defaults must be filled in.
 func (o *Optimizer) Validate() error {
 	var fs faults
 	o.validate(&fs)
@@ -55,7 +55,7 @@ func positive32(fs *faults, path string, x float64) {
 	}
 }
 
-// clip32 accepts 0, which is no limit, and what positive32 does.
+// clip32 accepts 0, which means no limit, and what positive32 accepts.
 func clip32(fs *faults, path string, x float64) {
 	if x != 0 {
 		positive32(fs, path, x)

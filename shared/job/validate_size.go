@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 )
 
-// CheckSize reports, as a [Fault], a model that is too large for rows of so many
-// features: more than [MaxParams] parameters, or more than [MaxOutputs] outputs for a
-// micro-batch. Features that are not known yet count as 1: any dataset has one.
+// CheckSize returns a [Fault] if the model is too large for rows of so many features:
+// more than [MaxParams] parameters, or more than [MaxOutputs] outputs for a micro-batch.
+// If features is not known yet, it counts as 1, because any dataset has at least one.
 func (s *Spec) CheckSize(features int) error {
 	var fs faults
 	s.validateSize(&fs, features)
@@ -18,11 +18,11 @@ func (s *Spec) validateSize(fs *faults, features int) {
 	inputs, params, outputs := int64(max(features, 1)), int64(0), int64(0)
 	for i, l := range s.Model.Layers {
 		if l.Dense == nil || l.Dense.Units < 1 || l.Dense.Units > maxUnits {
-			return // a fault of its own
+			return // this is another fault
 		}
 		units := int64(l.Dense.Units)
 		if inputs > MaxParams {
-			inputs = MaxParams + 1 // so that the product is none of 64 bits' overflow
+			inputs = MaxParams + 1 // so that the product does not overflow 64 bits
 		}
 		params += inputs * units
 		if l.Dense.Bias == nil || *l.Dense.Bias {
@@ -45,7 +45,7 @@ func (s *Spec) validateSize(fs *faults, features int) {
 	}
 }
 
-// features is the number of columns of x, or 0 where x does not tell.
+// features returns the number of columns of x, or 0 if x does not show it.
 func (d *Inline) features() int {
 	if d == nil {
 		return 0

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/job"
 )
 
-// valid is a spec without faults.
+// valid returns a spec without faults.
 func valid() *job.Spec {
 	s := &job.Spec{
 		Name:      "a",
@@ -146,7 +146,7 @@ func split(train, validation, test float64) func(*job.Spec) {
 	return func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: train, Validation: validation, Test: test} }
 }
 
-// layers gives the model dense layers of so many units.
+// layers changes the model to dense layers with so many units.
 func layers(units ...int) func(*job.Spec) {
 	return func(s *job.Spec) {
 		s.Model.Layers = nil
@@ -156,7 +156,7 @@ func layers(units ...int) func(*job.Spec) {
 	}
 }
 
-// wideInline gives a row of so many features.
+// wideInline changes the data to one row with so many features.
 func wideInline(features int) func(*job.Spec) {
 	return func(s *job.Spec) {
 		s.Data.Inline.X = []byte("[[1" + strings.Repeat(",1", features-1) + "]]")
@@ -182,7 +182,7 @@ func TestAllFaultsAreJoined(t *testing.T) {
 	}
 }
 
-// The features that ingest found count as those in a spec do, and none overflows.
+// The features that ingest finds count like those in a spec, and no product overflows.
 func TestCheckSizeWithFeatures(t *testing.T) {
 	s := valid()
 	layers(1<<20, 3)(s)
