@@ -19,7 +19,7 @@ import (
 	"tributary/shared/spec"
 )
 
-// published compiles the schema as a stranger does who has its text.
+// published compiles the schema from its text, as any other program does.
 func published(t *testing.T) (root map[string]any, checker *jsonschema.Schema) {
 	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(spec.Schema()))
@@ -31,7 +31,7 @@ func published(t *testing.T) (root map[string]any, checker *jsonschema.Schema) {
 	return doc.(map[string]any), checker
 }
 
-// grammar draws values that a schema describes, and some that are just outside.
+// grammar draws values that a schema describes, and some that are just outside of it.
 type grammar struct {
 	t    *rapid.T
 	root map[string]any
@@ -48,7 +48,7 @@ func pick[T any](t *rapid.T, values ...T) T { return rapid.SampledFrom(values).D
 
 func (g *grammar) often(percent int) bool { return rapid.IntRange(0, 99).Draw(g.t, "") < percent }
 
-// draw draws a value of the field of a name.
+// draw draws a value for the field name.
 func (g *grammar) draw(name string, schema map[string]any) any {
 	schema = g.resolve(schema)
 	if words, ok := schema["enum"].([]any); ok {
@@ -101,7 +101,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 	}
 }
 
-// mutate draws one field anew, anywhere in an object of a schema, or leaves it out.
+// mutate redraws one field anywhere in an object, or leaves it out.
 func (g *grammar) mutate(object, schema map[string]any) {
 	properties := g.resolve(schema)["properties"].(map[string]any)
 	field := pick(g.t, slices.Sorted(maps.Keys(properties))...)
@@ -117,7 +117,7 @@ func (g *grammar) mutate(object, schema map[string]any) {
 	}
 }
 
-// Specs that both find without fault, to change a little.
+// Specs that both the schema and Decode accept; the test changes them a little.
 var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adam":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["r2"]}`,
@@ -125,13 +125,13 @@ var bases = []string{
 	`{"name":"a","data":{"inline":{"x":[1,2],"y":[0,1]},"shuffle":false},"model":{"layers":[{"dense":{"units":1}}]},"loss":"sigmoid_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1,"momentum":0.9,"nesterov":true}},"batch":2,"steps":1,"metrics":["auc"],"wire":"topk","wire_keep":0.5}`,
 }
 
-// What JSON Schema has no words for, as rules.go lists it.
+// unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
 	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "auc": it is of two classes|` +
 	`data\.transform\.label: standard: it takes a label of one output)`)
 
-// The published schema refuses what Decode refuses, but for what it has no words for, and
-// nothing else.
+// The published schema refuses exactly what Decode refuses, except for the rules that
+// JSON Schema cannot express.
 func TestSchemaAndDecodeAgree(t *testing.T) {
 	root, checker := published(t)
 	agreed := map[bool]int{}
@@ -178,7 +178,7 @@ func faultsOf(err error) []error {
 	return []error{err}
 }
 
-// Each rule of more than one field is in the published schema.
+// Each rule for more than one field is in the published schema.
 func TestSchemaHasTheRules(t *testing.T) {
 	_, checker := published(t)
 	for _, text := range bases {
@@ -214,7 +214,7 @@ func TestSchemaHasTheRules(t *testing.T) {
 	}
 }
 
-// asJSON is a spec's JSON, read by the YAML of another hand.
+// asJSON converts a spec to JSON with another YAML parser.
 func asJSON(t *testing.T, text string) any {
 	t.Helper()
 	data, err := sigsyaml.YAMLToJSON([]byte(text))

@@ -9,10 +9,10 @@ import (
 	"tributary/shared/job"
 )
 
-// Canonical writes a decoded spec as JSON with the defaults filled in, fields
-// in declared order, and digests it with the id left out: submissions of one
-// job under different ids, in YAML or JSON, have the same digest. Decode reads
-// the result back to an equal spec.
+// Canonical writes a decoded spec as JSON, with the defaults filled in and the fields in
+// declared order. It computes the digest without the id. So submissions of one job under
+// different ids, in YAML or in JSON, have the same digest. Decode reads the result back
+// to an equal spec.
 func Canonical(s *job.Spec) ([]byte, job.Digest, error) {
 	text, err := json.Marshal(s)
 	if err != nil {

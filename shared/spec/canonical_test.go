@@ -59,8 +59,8 @@ name: a`,
 	}
 }
 
-// The digest is kept with records and compared when a spec is submitted again:
-// it may change with the format only on purpose.
+// The digest is stored in records and compared when a spec is submitted again. It may
+// change only on purpose, with the format.
 func TestDigestIsStable(t *testing.T) {
 	require.Equal(t, job.Digest("87a458156254d62e9e89e373ad5e0c2c41e3ee8144ead69e0ab5dd7457e707bd"), digest(t, minimal))
 }

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// check reports where an instance differs from the schema, in sentences.
+// check reports in sentences where an instance violates the schema.
 func check(instance map[string]any) error {
 	err := schema().checker.Validate(instance)
 	if err == nil {
@@ -44,8 +44,8 @@ func check(instance map[string]any) error {
 	return errors.Join(faults...)
 }
 
-// collect walks the validator's tree of causes. The alternatives of a oneOf
-// are one fault: the sentence names them all.
+// collect walks the validator's tree of causes. The alternatives of a oneOf are one
+// fault, and its sentence names them all.
 func collect(found *[]*job.Fault, instance any, e *jsonschema.ValidationError) {
 	path, value := locate(instance, e.InstanceLocation)
 	add := func(path, format string, args ...any) {

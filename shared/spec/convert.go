@@ -5,19 +5,19 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// converter turns YAML's nodes into JSON's values.
+// converter converts YAML nodes to JSON values.
 type converter struct {
 	*reader
 	anchors map[string]anchored
 }
 
-// anchored is a value that aliases may repeat, and what repeating it weighs.
+// anchored is a value that aliases may repeat, and the weight of one repetition.
 type anchored struct {
 	value  any
 	weight int
 }
 
-// maxWeight bounds the values, with every alias written out.
+// maxWeight bounds the weight of all values when every alias is written out.
 const maxWeight = 2 * MaxBytes
 
 func (c *converter) value(n ast.Node, at *place, depth int) any {
@@ -69,7 +69,7 @@ func (c *converter) text(s string) string {
 	return s
 }
 
-// object converts a mapping. The parser refuses keys given twice, where it
+// object converts a mapping. The parser itself refuses duplicate keys, but only where it
 // sees them.
 func (c *converter) object(entries []*ast.MappingValueNode, at *place, depth int) any {
 	object := make(map[string]any, len(entries))
@@ -88,7 +88,8 @@ func (c *converter) object(entries []*ast.MappingValueNode, at *place, depth int
 	return object
 }
 
-// keyOf returns a key that is text; numbers, merges (<<), lists and the like are not.
+// keyOf returns a key that is text. It returns false for numbers, merges (<<), lists and
+// other keys.
 func keyOf(n ast.Node) (string, bool) {
 	s, ok := n.(*ast.StringNode)
 	if !ok {

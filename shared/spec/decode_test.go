@@ -22,7 +22,7 @@ batch: 256
 epochs: 1
 `
 
-// with replaces the minimal spec's line of the same key, or adds one.
+// with replaces the line with the same key in the minimal spec, or adds a line.
 func with(line string) string {
 	key, _, _ := strings.Cut(line, ":")
 	var out []string
@@ -126,7 +126,7 @@ func TestAliases(t *testing.T) {
 	require.ErrorContains(t, err, "b[1]: line 2: alias *a: with all aliases written out")
 }
 
-// Texts on which a parser may take quadratic time, or worse.
+// These texts may take a parser quadratic time or worse.
 func TestHostileTextsTakeLittleTime(t *testing.T) {
 	var keys strings.Builder
 	for i := range 30_000 {

@@ -10,7 +10,7 @@ import (
 	"tributary/shared/spec"
 )
 
-// One field wrong: what stands there and what is allowed.
+// With one wrong field, the error names the value and what is allowed.
 func TestFieldFaults(t *testing.T) {
 	for line, want := range map[string]string{
 		"batch: -3":                "batch: -3: want an integer from 1 to 1048576",
@@ -77,7 +77,7 @@ func TestMissingFields(t *testing.T) {
 	)
 }
 
-// Every fault of one look is told, in YAML and in JSON alike.
+// Every fault of one stage is reported, the same in YAML and in JSON.
 func TestAllFaultsAreTold(t *testing.T) {
 	want := []string{
 		"batch: -3: want an integer from 1 to 1048576",

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// Read returns a spec's text from a file, or from standard input where path is
-// "-". Of a text that is too long it returns as much as makes Decode say so.
+// Read returns a spec's text from a file, or from standard input if path is "-". If the
+// text is too long, Read returns only enough of it for Decode to report that.
 func Read(path string) ([]byte, error) {
 	in := io.Reader(os.Stdin)
 	if path != "-" {

@@ -11,7 +11,7 @@ import (
 	"tributary/shared/spec"
 )
 
-// Whatever the bytes, there is a spec or an error a person can read; and what
+// For any bytes, Decode returns a spec, or an error that a person can read. A spec that
 // decodes has a canonical form that decodes to the same digest.
 func FuzzDecode(f *testing.F) {
 	for _, pattern := range []string{"*.yaml", "*.json"} {

@@ -44,7 +44,7 @@ func TestEveryWorkedJobDecodes(t *testing.T) {
 			s := load(t, name)
 			base := filepath.Base(name)
 			require.Equal(t, base[:len(base)-len(filepath.Ext(base))], s.Name)
-			if s.Data.Inline == nil && s.Name != "mnist" { // whose files are fetched
+			if s.Data.Inline == nil && s.Name != "mnist" { // whose files are downloaded
 				require.FileExists(t, filepath.Join("../..", s.Data.Source))
 			}
 		})
@@ -63,7 +63,7 @@ func load(t *testing.T, name string) *job.Spec {
 func TestDigits(t *testing.T) {
 	yes := true
 	s := load(t, filepath.Join(jobs, "digits.yaml"))
-	rate := s.Optimizer.Adam.LearningRate // the one setting that is tuned
+	rate := s.Optimizer.Adam.LearningRate // the only tuned setting
 	require.Equal(t, &job.Spec{
 		Name: "digits",
 		Data: job.Data{
@@ -96,7 +96,7 @@ func TestLine(t *testing.T) {
 	require.Equal(t, 1, s.Microbatches)
 }
 
-// The defaults the schema announces are those that decoding fills in.
+// The defaults in the schema are those that Decode fills in.
 func TestAnnouncedDefaultsHold(t *testing.T) {
 	for _, text := range []string{minimal, "name: a\ndata: {source: a.csv, label: y}\nmodel: {layers: [{dense: {units: 1}}]}\nloss: mse\noptimizer: {sgd: {learning_rate: 1}}\nbatch: 1\nsteps: 1"} {
 		s, err := spec.Decode([]byte(text))
@@ -110,8 +110,8 @@ func TestAnnouncedDefaultsHold(t *testing.T) {
 	}
 }
 
-// compareDefaults walks schema and instance together. A field of the instance
-// that was left out is its zero value.
+// compareDefaults walks the schema and an instance together. A field that was left out
+// has its zero value in the instance.
 func compareDefaults(t *testing.T, root, schema map[string]any, value any, path string) (compared int) {
 	if ref, ok := schema["$ref"].(string); ok {
 		schema = root["$defs"].(map[string]any)[filepath.Base(ref)].(map[string]any)

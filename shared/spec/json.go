@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// looksLikeJSON tells JSON from YAML, which may begin with a brace too: a JSON
-// object's first key is quoted.
+// looksLikeJSON reports whether a text is JSON and not YAML. YAML may begin with a brace
+// too, but the first key of a JSON object is quoted.
 func looksLikeJSON(data []byte) bool {
 	rest, ok := bytes.CutPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
 	rest = bytes.TrimLeft(rest, " \t\r\n")
@@ -30,7 +30,7 @@ func (r *reader) json(data []byte) any {
 	return r.jsonValue(d, top, 0)
 }
 
-// jsonValue reads the next value of a text known to be JSON.
+// jsonValue reads the next value. The text is already known to be valid JSON.
 func (r *reader) jsonValue(d *json.Decoder, at *place, depth int) any {
 	token, err := d.Token()
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *reader) jsonList(d *json.Decoder, at *place, depth int) any {
 	for d.More() && !r.stopped() {
 		list = append(list, r.jsonValue(d, at.element(len(list)), depth+1))
 	}
-	_, _ = d.Token() // the bracket; the text is known to be whole
+	_, _ = d.Token() // the closing bracket; the text is known to be complete
 	return list
 }
 
@@ -86,14 +86,16 @@ func (r *reader) jsonObject(d *json.Decoder, at *place, depth int) any {
 		}
 		object[key] = value
 	}
-	_, _ = d.Token() // the brace
+	_, _ = d.Token() // the closing brace
 	return object
 }
 
-// stopped reports that there are faults enough, or one that loses the place.
+// stopped reports whether reading must stop: there are enough faults, or the rest cannot
+// be parsed.
 func (r *reader) stopped() bool { return r.lost || len(r.faults) >= maxFaults }
 
-// position turns an offset into a line and a column, from 1, in runes.
+// position converts an offset to a line and a column. Both count from 1; columns count
+// runes.
 func position(data []byte, offset int) (line, column int) {
 	before := data[:min(max(offset, 0), len(data))]
 	line = 1 + bytes.Count(before, []byte("\n"))

@@ -7,7 +7,7 @@ import (
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// field is the path of an object's field.
+// field returns the path of an object's field.
 func field(path, key string) string {
 	switch {
 	case !plainKey.MatchString(key):
@@ -19,15 +19,15 @@ func field(path, key string) string {
 	}
 }
 
-// element is the path of a list's element.
+// element returns the path of a list's element.
 func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// place is where a value stands, made into a path only when it is needed: a
-// spec may hold a hundred thousand numbers.
+// place is the position of a value in a spec. It becomes a path only when the path is
+// needed, because a spec may hold a hundred thousand numbers.
 type place struct {
 	parent *place
 	key    string
-	index  int // of a list's element, where key is ""; -1 for a field of an empty name
+	index  int // index of a list's element, if key is ""; -1 for a field with an empty name
 }
 
 // top is the place of the whole spec.

@@ -9,15 +9,15 @@ import (
 // object is a JSON object of a schema.
 type object = map[string]any
 
-// strengthen adds what [job.Spec.Validate] checks of more than one field, as far as JSON
-// Schema has words for it, so that an editor or a program that checks a spec against
-// the published schema finds it too. Decode does not use these rules: Validate says the
-// same in sentences.
+// strengthen adds to the schema those rules of [job.Spec.Validate] for more than one
+// field that JSON Schema can express. So an editor or a program that checks a spec
+// against the published schema finds these faults too. Decode does not use these rules,
+// because Validate reports them in sentences.
 //
-// JSON Schema has no words for sums and for comparisons of fields: that the fractions of the
-// splits sum to 1, that there are no more micro-batches than rows in a batch, how large a model is,
-// what the last layer's units are, that the label is not dropped, and whether the elements of
-// inline rows fit each other.
+// JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
+// the fractions of the splits sum to 1; there are no more micro-batches than rows in a
+// batch; the size of a model; the units of the last layer; the label is not dropped; the
+// elements of inline rows fit each other.
 func strengthen(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
@@ -26,7 +26,7 @@ func strengthen(s *reflected.Schema) {
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
-	add(s.Definitions["SplitSpec"], rule( // all 0 is none given
+	add(s.Definitions["SplitSpec"], rule( // all 0 means that no split is given
 		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
 	add(s.Definitions["SGD"], inFloat32("learning_rate", "momentum", "clip_norm"),
 		rule(having("nesterov", constant(true)), having("momentum", above0)))
@@ -37,7 +37,8 @@ var above0 = object{"exclusiveMinimum": 0}
 
 func constant(v any) object { return object{"const": v} }
 
-// given matches an object that has a field; having, one whose field has a schema.
+// given matches an object that has a field; having matches an object whose field has a
+// schema.
 func given(field string) object { return object{"required": []string{field}} }
 
 func having(field string, schema object) object {
@@ -61,14 +62,14 @@ func none(fields ...string) object {
 	return not(object{"anyOf": each})
 }
 
-// inFloat32 narrows numbers to those that are not rounded to 0 or 1 as a 32-bit
-// float, in which the update computes.
+// inFloat32 allows only numbers that do not become 0 or 1 when they are rounded to a
+// 32-bit float, because the update is computed in 32-bit floats.
 func inFloat32(fields ...string) object {
 	const least, below1 = 1e-45, 0.99999997
 	properties := object{}
 	for _, f := range fields {
 		switch f {
-		case "clip_norm": // 0 is no limit
+		case "clip_norm": // 0 means no limit
 			properties[f] = object{"anyOf": []any{constant(0), object{"minimum": least}}}
 		case "momentum", "beta1", "beta2":
 			properties[f] = object{"maximum": below1}
@@ -79,7 +80,8 @@ func inFloat32(fields ...string) object {
 	return object{"properties": properties}
 }
 
-// ofLoss says what goes with classes and what with numbers.
+// ofLoss returns the rules for losses: which fields go with classes and which with
+// numbers.
 func ofLoss() object {
 	var losses []any
 	var classes, numbers []any
@@ -105,7 +107,7 @@ func ofLoss() object {
 	}
 }
 
-// ofData says which fields go with which format.
+// ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
 		csvName = `\.[cC][sS][vV](\.[gG][zZ])?$`

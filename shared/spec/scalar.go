@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Plain scalars are resolved by the core schema of YAML 1.2.2, section 10.3.2.
-// (The parser's own rules differ: 1e-3 is text to it, and 010 is 8.)
+// The patterns of plain scalars, by the core schema of YAML 1.2.2, section 10.3.2. (The
+// parser has its own rules: it reads 1e-3 as text and 010 as 8.)
 var (
 	coreDecimal = regexp.MustCompile(`^[-+]?[0-9]+$`)
 	corePrefix  = regexp.MustCompile(`^0(o[0-7]+|x[0-9a-fA-F]+)$`)
@@ -18,7 +18,7 @@ var (
 	coreInf     = regexp.MustCompile(`^[-+]?\.(inf|Inf|INF)$`)
 )
 
-// plain resolves a YAML scalar that is not quoted.
+// plain resolves a YAML scalar without quotes.
 func (r *reader) plain(at *place, text string) any {
 	switch text {
 	case "", "~", "null", "Null", "NULL":
@@ -45,13 +45,14 @@ func (r *reader) plain(at *place, text string) any {
 	}
 }
 
-// maxDigits bounds the integers that keep all their digits, such as identifiers in
-// inline data.
+// maxDigits bounds the length of integers that keep all their digits, such as identifiers
+// in inline data.
 const maxDigits = 64
 
-// number puts a decimal number into one form: whole numbers written in digits as
-// digits, and so those that the integers of a 64-bit float hold exactly; all others
-// as encoding/json writes a float64. So 1, 1.0 and 1e0 have one digest.
+// number writes a decimal number in one normal form. An integer that is written in digits
+// keeps its digits. So does any integer that a 64-bit float holds exactly. All other
+// numbers become what encoding/json writes for a float64. So 1, 1.0 and 1e0 have the same
+// digest.
 func (r *reader) number(at *place, text string) any {
 	if coreDecimal.MatchString(text) && len(text) <= maxDigits {
 		if n, ok := new(big.Int).SetString(text, 10); ok {

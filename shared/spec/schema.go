@@ -14,14 +14,14 @@ import (
 	"tributary/shared/readable"
 )
 
-// compiled is the schema in the three forms in which it is used.
+// compiled is the schema in its three forms.
 type compiled struct {
-	text    []byte             // as published, with the rules of strengthen
-	root    node               // of the fields alone, to make sentences of
-	checker *jsonschema.Schema // of the fields alone, to find faults with
+	text    []byte             // the published text, with the rules of strengthen
+	root    node               // only the fields, to make sentences from
+	checker *jsonschema.Schema // only the fields, to find faults with
 }
 
-// schema is a function of job.Spec alone, so making it fails always or never.
+// schema depends only on job.Spec, so making it fails always or never.
 var schema = sync.OnceValue(func() *compiled {
 	c, err := compile()
 	if err != nil {
@@ -44,7 +44,7 @@ func compile() (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The generator's own encoder has escaped the descriptions for HTML.
+	// The generator's encoder escapes the descriptions for HTML; this undoes it.
 	published = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(published)) + "\n")
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
@@ -65,10 +65,10 @@ func compile() (*compiled, error) {
 	return &compiled{text: published, root: root, checker: checker}, nil
 }
 
-// schemaURL names the schema inside this process; nothing is fetched.
+// schemaURL names the schema inside this process; no request is made.
 const schemaURL = "mem:///spec.json"
 
-// generate reflects the types of package job.
+// generate makes the schema from the types of package job.
 func generate() *reflected.Schema {
 	r := reflected.Reflector{
 		Anonymous: true, ExpandedStruct: true, RequiredFromJSONSchemaTags: true,
@@ -80,10 +80,10 @@ func generate() *reflected.Schema {
 	for _, name := range []string{"Optimizer", "Layer"} { // exactly one kind
 		s.Definitions[name].MinProperties, s.Definitions[name].MaxProperties = &one, &one
 	}
-	if label, ok := s.Definitions["Transform"].Properties.Get("label"); ok { // a Scale, of which a label takes two
+	if label, ok := s.Definitions["Transform"].Properties.Get("label"); ok { // a label is a Scale, but allows only two of its words
 		label.OneOf, label.Type, label.Enum = nil, "string", values([]string{"none", "standard"})
 	}
-	inline := s.Definitions["Inline"].Properties // raw JSON to Go; package ingest looks inside
+	inline := s.Definitions["Inline"].Properties // Go sees raw JSON here; package ingest checks its content
 	for p := inline.Oldest(); p != nil; p = p.Next() {
 		p.Value.Type, p.Value.MinItems = "array", &one
 	}
@@ -93,12 +93,12 @@ func generate() *reflected.Schema {
 // word is a string type with a fixed set of values.
 type word interface{ Allowed() []string }
 
-// choice is a word, or an object of one number.
+// choice is a type that is written as a word, or as an object with one number.
 type choice interface {
 	Allowed() (words []string, key string)
 }
 
-// mapped is the schema of the types whose values are listed by Allowed.
+// mapped returns the schema of a type whose values Allowed lists.
 func mapped(t reflect.Type) *reflected.Schema {
 	switch v := reflect.Zero(t).Interface().(type) {
 	case word:

@@ -1,13 +1,13 @@
-// Package spec reads the spec of a job: YAML or JSON in, a checked [job.Spec]
-// with its defaults out, or a sentence for everything that is wrong with it.
+// Package spec reads the spec of a job. It turns YAML or JSON into a checked [job.Spec]
+// with its defaults, or into one sentence for each fault.
 //
-// It owns the text formats, the JSON Schema (generated from the types of
-// package job, their tags and words) and the canonical form. It opens no file
-// the spec names and knows nothing of the data. The coordinator calls it for
-// everything that is submitted.
+// It owns the text formats, the JSON Schema (generated from the types of package job,
+// their tags and words) and the canonical form. It does not open the files that a spec
+// names and knows nothing about the data. The coordinator calls it for every submitted
+// spec.
 //
-// Invariant: whatever the bytes, Decode returns within a bounded time and
-// memory; and a spec written as YAML or as JSON has one canonical digest.
+// Invariant: Decode returns within bounded time and memory for any input. A spec written
+// as YAML and the same spec written as JSON have the same canonical digest.
 package spec
 
 import (
@@ -21,19 +21,20 @@ import (
 	"tributary/shared/job"
 )
 
-// The bounds of a spec's text, far beyond any spec without inline rows.
+// The bounds of a spec's text. They are far larger than any spec without inline rows
+// needs.
 const (
 	MaxBytes = 1 << 20 // of the text, and of the canonical form
-	maxDepth = 32      // of lists and objects in each other
-	maxList  = 4096    // elements of a list, but for inline rows
-	maxKeys  = 8192    // of all objects; the YAML parser takes quadratic time in them
+	maxDepth = 32      // nesting depth of lists and objects
+	maxList  = 4096    // elements of a list, except inline rows
+	maxKeys  = 8192    // keys of all objects; the YAML parser takes quadratic time in them
 )
 
-// Decode reads a spec from YAML or JSON, fills in the defaults and checks it.
-// The error joins every fault that one look can find, each a job.ErrInvalid:
-// faults of the text first; if there are none, unknown fields, wrong types and
-// values out of range; if there are none of those, fields that do not fit each
-// other.
+// Decode reads a spec from YAML or JSON, fills in the defaults and checks it. The error
+// joins all faults of one stage; each is a job.ErrInvalid. The first stage finds faults
+// of the text. If there are none, the second stage finds unknown fields, wrong types and
+// values out of range. If there are none of these, the third stage finds fields that do
+// not fit each other.
 func Decode(data []byte) (*job.Spec, error) {
 	instance, err := parse(data)
 	if err != nil {
@@ -60,8 +61,8 @@ func Decode(data []byte) (*job.Spec, error) {
 	return s, nil
 }
 
-// parse turns the text into what encoding/json would decode it to, with
-// numbers as json.Number in one normal form.
+// parse turns the text into the values that encoding/json would decode. Numbers are
+// json.Number in one normal form.
 func parse(data []byte) (map[string]any, error) {
 	if len(data) > MaxBytes {
 		return nil, tooLong(len(data))
@@ -94,12 +95,12 @@ func tooLong(n int) error {
 	return &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%d bytes: want at most %d (1 MiB); put the rows into a file and name it in data.source", n, MaxBytes)}
 }
 
-// reader collects the faults found while a text is read.
+// reader collects the faults that are found while a text is read.
 type reader struct {
 	faults []error
-	lost   bool // the rest of the text cannot be made sense of
-	keys   int  // of JSON objects made so far
-	weight int  // YAML values made so far, and bytes of their text
+	lost   bool // the rest of the text cannot be parsed
+	keys   int  // keys of JSON objects read so far
+	weight int  // YAML values made so far, plus the bytes of their text
 }
 
 func (r *reader) fault(at *place, format string, args ...any) {
@@ -112,8 +113,8 @@ func (r *reader) fault(at *place, format string, args ...any) {
 	}
 }
 
-// lists refuses lists so long that a fault in each element would take long to
-// tell. Inline rows are not checked element by element here.
+// lists refuses lists that are too long: a fault in each element would make the error too
+// long. It does not check inline rows element by element.
 func (r *reader) lists(value any, at *place) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -133,5 +134,5 @@ func (r *reader) lists(value any, at *place) {
 	}
 }
 
-// maxFaults bounds an error's length.
+// maxFaults bounds the number of faults in an error.
 const maxFaults = 50

@@ -14,7 +14,7 @@ import (
 // node is a schema as decoded JSON.
 type node map[string]any
 
-// at resolves a location the validator gives: a URL with a JSON pointer.
+// at resolves a location from the validator: a URL with a JSON pointer.
 func (n node) at(location string) node {
 	_, fragment, _ := strings.Cut(location, "#")
 	if decoded, err := url.PathUnescape(fragment); err == nil {
@@ -49,7 +49,7 @@ func fields(n node) []string {
 	return slices.Sorted(maps.Keys(properties))
 }
 
-// wordsOf lists the words that a schema allows, of all its alternatives.
+// wordsOf lists the words that a schema allows, over all its alternatives.
 func wordsOf(n node) []string {
 	if ref, ok := n["$ref"].(string); ok {
 		return wordsOf(schema().root.at(ref))
@@ -67,7 +67,7 @@ func wordsOf(n node) []string {
 	return out
 }
 
-// want says in words what a schema allows.
+// want describes in words what a schema allows.
 func want(n node) string {
 	if ref, ok := n["$ref"].(string); ok {
 		return want(schema().root.at(ref))
@@ -103,7 +103,7 @@ func want(n node) string {
 	}
 }
 
-// wantChoice describes a word or an object of one number.
+// wantChoice describes a schema that allows a word, or an object with one number.
 func wantChoice(n node) string {
 	var options []string
 	alternatives, _ := n["oneOf"].([]any)
@@ -126,7 +126,7 @@ func words(enum []any) string {
 	return strings.Join(out, ", ")
 }
 
-// bounds says which numbers a schema's limits allow.
+// bounds describes which numbers a schema's limits allow.
 func bounds(n node, least, most, unit string) string {
 	low, high := n[least], n[most]
 	above, below := n["exclusiveMinimum"], n["exclusiveMaximum"]
@@ -151,7 +151,7 @@ func bounds(n node, least, most, unit string) string {
 	}
 }
 
-// show writes a value for a message.
+// show formats a value for a message.
 func show(value any) string {
 	switch v := value.(type) {
 	case map[string]any:

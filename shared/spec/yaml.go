@@ -39,8 +39,9 @@ func (r *reader) yaml(data []byte) any {
 	return c.value(body, top, 0)
 }
 
-// parseYAML guards the parser: it takes quadratic time in some texts, recurses
-// as deep as the text says, and a text that makes it panic is not YAML.
+// parseYAML protects the parser: the parser takes quadratic time for some texts, and
+// recurses as deep as the text is nested. If the parser panics, the text counts as
+// invalid YAML.
 func parseYAML(text string) (file *ast.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -65,7 +66,7 @@ func parseYAML(text string) (file *ast.File, err error) {
 	return nil, &job.Fault{Path: "spec", Sentence: sentence}
 }
 
-// limit refuses tokens that would cost the parser too much.
+// limit refuses tokens that would cost the parser too much time or stack.
 func limit(tokens token.Tokens) error {
 	depth, run, keys := 0, 0, 0
 	for _, t := range tokens {
