@@ -22,7 +22,7 @@ import (
 	"tributary/shared/ledger/redis/redistest"
 )
 
-// authority signs certificates for the loopback.
+// authority signs certificates for the loopback address.
 type authority struct {
 	t    *testing.T
 	cert *x509.Certificate
@@ -37,7 +37,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign writes a certificate that ends after a while, and its key. The first is the authority's own.
+// sign writes a certificate that expires after ends, and its key. The first one is the
+// authority's own.
 func (a *authority) sign(name string, ends time.Duration) (cert, key access.File) {
 	a.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -88,7 +89,8 @@ func serving(t *testing.T, cert, key access.File) *tls.Config {
 	return c
 }
 
-// redisWith starts a redis-server that uses TLS; nil where there is none.
+// redisWith starts a redis-server that uses TLS. It returns nil if redis-server has no
+// TLS.
 func redisWith(t *testing.T, cert, key, ca access.File, more ...string) *redistest.Server {
 	t.Helper()
 	s := redistest.Reserve(t, "--tls-cert-file", cert.Path(), "--tls-key-file", key.Path(), "--tls-ca-cert-file", ca.Path())

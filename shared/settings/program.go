@@ -9,14 +9,15 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Parse parses a program's arguments and environment into cli, as kong.Parse does. Two things differ.
-// An environment variable that is set and empty counts as not set, because compose files
-// and manifests pass on variables that nobody has set. And an argument that nothing asks for is not
-// shown where it may be a secret. It exits with a message when the arguments are wrong.
+// Parse parses a program's arguments and environment into cli, as kong.Parse does, with
+// two differences. An environment variable that is set but empty counts as not set,
+// because compose files and manifests pass on variables that have no value. An unexpected
+// argument is not shown in the error if it may be a secret. When the arguments are wrong,
+// Parse prints a message and exits.
 func Parse(cli any, options ...kong.Option) *kong.Context {
 	k, err := kong.New(cli, options...)
 	if err != nil {
-		panic(err) // the programs' own mistake, as in kong.Parse
+		panic(err) // a mistake in the program itself, as in kong.Parse
 	}
 	ctx, err := parse(k, os.Args[1:])
 	k.FatalIfErrorf(err)
@@ -31,7 +32,7 @@ func parse(k *kong.Kong, args []string) (*kong.Context, error) {
 	return ctx, withoutArgument(err)
 }
 
-// unsetEmpty removes the variables of a command's settings that are empty.
+// unsetEmpty removes the empty environment variables of a command's settings.
 func unsetEmpty(n *kong.Node) error {
 	var errs []error
 	unset := func(names []string) {
@@ -53,14 +54,14 @@ func unsetEmpty(n *kong.Node) error {
 	return errors.Join(errs...)
 }
 
-// word is a command's or a subject's name: anything else that nothing asks for may be the rest of a
-// password with a space in it, or an address.
+// word reports whether s looks like the name of a command or a subject. Any other
+// unexpected argument may be an address, or the rest of a password with a space in it.
 func word(s string) bool {
 	return len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// withoutArgument hides an argument that nothing asks for, unless it is a misspelt command, and a
-// value that was taken for a flag.
+// withoutArgument hides an unexpected argument, unless it is a misspelt command. It also
+// hides a value that was parsed as a flag.
 func withoutArgument(err error) error {
 	if err == nil {
 		return nil

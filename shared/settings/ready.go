@@ -15,23 +15,23 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// Ready tells whether the stores can be used, also while they are still
-// being connected to. The zero value is not ready.
+// Ready reports whether the stores can be used, even before they are connected. The zero
+// value is not ready.
 type Ready struct{ stores atomic.Pointer[probed] }
 
-// probed is the stores as checks use them.
+// probed holds the stores as the checks use them.
 type probed struct {
 	*Opened
 	records *broker.Records
 	leases  *broker.Leases
 }
 
-// Set says that the stores are connected.
+// Set records that the stores are connected.
 func (r *Ready) Set(o *Opened) {
 	r.stores.Store(&probed{o, o.Conn.Records(), o.Conn.Leases()})
 }
 
-// How long the answers of checks that write are kept.
+// How long the answers of checks that write to a store are kept.
 const (
 	keepWrite = 3 * time.Second
 	keepBlob  = 5 * time.Second
@@ -42,8 +42,8 @@ var (
 	errDisconnected = errors.New("not connected")
 )
 
-// Coordinator returns the checks of a coordinator: it is ready when a job that
-// is submitted now is recorded and driven.
+// Coordinator returns the checks of a coordinator. It is ready if a job submitted now
+// would be recorded and worked on.
 func (r *Ready) Coordinator() []telemetry.Check {
 	return []telemetry.Check{
 		r.nats("nats", 0, func(context.Context, *probed) error { return nil }),
@@ -56,14 +56,14 @@ func (r *Ready) Coordinator() []telemetry.Check {
 	}
 }
 
-// Worker returns the checks of a worker: it is ready when a task that is
-// published now can be taken and computed.
+// Worker returns the checks of a worker. It is ready if it could take and compute a task
+// published now.
 func (r *Ready) Worker() []telemetry.Check {
 	return []telemetry.Check{
 		r.nats("nats", 0, func(context.Context, *probed) error { return nil }),
 		r.nats("tasks", time.Second, func(ctx context.Context, p *probed) error { return p.Conn.TasksMissing(ctx) }),
 		r.check("redis", keepWrite, redisWrites),
-		// A worker may have no permission to delete what it puts.
+		// A worker may not be allowed to delete what it puts.
 		r.check("blobs", keepBlob, func(ctx context.Context, p *probed) error {
 			_, err := p.Blobs.Has(ctx, blob.DigestOf(nil))
 			return err
@@ -71,7 +71,7 @@ func (r *Ready) Worker() []telemetry.Check {
 	}
 }
 
-// check is a check of the stores, which fails until they are connected.
+// check returns a check of the stores. The check fails until they are connected.
 func (r *Ready) check(name string, keep time.Duration, ask func(context.Context, *probed) error) telemetry.Check {
 	return telemetry.Check{Name: name, Keep: keep, Ask: func(ctx context.Context) error {
 		p := r.stores.Load()
@@ -82,7 +82,7 @@ func (r *Ready) check(name string, keep time.Duration, ask func(context.Context,
 	}}
 }
 
-// nats is a check that needs the connection to NATS.
+// nats returns a check that needs the connection to NATS.
 func (r *Ready) nats(name string, keep time.Duration, ask func(context.Context, *probed) error) telemetry.Check {
 	return r.check(name, keep, func(ctx context.Context, p *probed) error {
 		if !p.Conn.Connected() {
@@ -92,19 +92,20 @@ func (r *Ready) nats(name string, keep time.Duration, ask func(context.Context, 
 	})
 }
 
-// probeLayout is of no job. Its many chunks lie on every master of a cluster.
+// probeLayout belongs to no job. It has many chunks, so that they lie on every master of
+// a cluster.
 var probeLayout = ledger.Layout{Ref: job.Ref{Job: "readyz", Run: "probe"}, Params: 256, ChunkLen: 1, Microbatch: 1}
 
-// redisWrites asks the ledger for a write.
+// redisWrites checks that the ledger accepts a write.
 func redisWrites(ctx context.Context, p *probed) error {
 	return p.Ledger.Probe(ctx, probeLayout)
 }
 
-// tempProbe is how many bytes are written to try the folder for temporary files.
+// tempProbe is how many bytes are written to test the folder for temporary files.
 const tempProbe = 4096
 
-// tempWrites fails when the folder for temporary files takes none, as when its
-// disk is full. Reading a dataset needs one.
+// tempWrites fails when the folder for temporary files accepts no data, for example
+// because its disk is full. Reading a dataset needs this folder.
 func tempWrites() (err error) {
 	f, err := os.CreateTemp("", "tributary-probe-*")
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// probing serves checks and returns what asks /readyz.
+// probing serves checks and returns a function that requests /readyz.
 func probing(t *testing.T, checks []telemetry.Check) func() (bool, map[string]string) {
 	t.Helper()
 	s, err := telemetry.Listen(t.Context(), "127.0.0.1:0", prometheus.NewRegistry(), checks...)
@@ -47,7 +47,7 @@ func probing(t *testing.T, checks []telemetry.Check) func() (bool, map[string]st
 	}
 }
 
-// becomes waits for /readyz to name exactly the failing parts.
+// becomes waits until /readyz names exactly the failing parts.
 func becomes(t *testing.T, ask func() (bool, map[string]string), failing ...string) {
 	t.Helper()
 	var checks map[string]string
@@ -74,7 +74,8 @@ func becomes(t *testing.T, ask func() (bool, map[string]string), failing ...stri
 	}
 }
 
-// A program is ready exactly when what it needs can be used, and says what cannot.
+// A program is ready exactly when everything that it needs can be used. Otherwise it
+// names what cannot be used.
 func TestReadyNamesWhatFails(t *testing.T) {
 	s := servers(t)
 	dir, temp := filepath.Join(t.TempDir(), "blobs"), filepath.Join(t.TempDir(), "temp")
@@ -125,15 +126,15 @@ func TestReadyNamesWhatFails(t *testing.T) {
 	becomes(t, coordinator, "blobs")
 	becomes(t, worker, "blobs")
 	require.NoError(t, os.Remove(dir))
-	require.NoError(t, os.Mkdir(dir, 0o700)) // the place of a volume that is not mounted
+	require.NoError(t, os.Mkdir(dir, 0o700)) // an empty folder, as when a volume is not mounted
 	becomes(t, coordinator, "blobs")
 	becomes(t, worker, "blobs")
-	require.NoError(t, os.Remove(dir)) // somebody removed it: it is made again
+	require.NoError(t, os.Remove(dir)) // the folder was removed: it is created again
 	becomes(t, coordinator)
 	becomes(t, worker)
 	require.DirExists(t, filepath.Join(dir, "tmp"))
 
-	// Nothing that was written to try is left for those who list jobs.
+	// The checks leave no records behind that would appear in a list of jobs.
 	for e, err := range o.Conn.Records().All(t.Context()) {
 		require.NoError(t, err)
 		require.Empty(t, e)

@@ -32,10 +32,10 @@ import (
 	"tributary/shared/settings"
 )
 
-// mark is a part of every secret of these tests.
+// mark is part of every secret of these tests.
 const mark = "Mark3dS3cret"
 
-// heard is a log that ends what it belongs to when a line has one of the words.
+// heard is a log that calls stop when a line contains one of the words.
 type heard struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -54,7 +54,8 @@ func (h *heard) Write(line []byte) (int, error) {
 	return h.text.Write(line)
 }
 
-// told opens stores until that fails or is waited for, and returns all that a person can see.
+// told opens the stores until that fails or waits, and returns everything that a person
+// can see.
 func told(t *testing.T, s settings.Stores, waits bool) (seen string, opened *settings.Opened, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -77,7 +78,7 @@ func told(t *testing.T, s settings.Stores, waits bool) (seen string, opened *set
 	return text, o, err
 }
 
-// written writes a file of the test's.
+// written writes a file for the test.
 func written(t *testing.T, content string) access.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
@@ -95,8 +96,9 @@ func seed(t *testing.T) string {
 	return string(s)
 }
 
-// A marked secret in each setting, through every failure: nothing that a person sees has it. What can never
-// work ends with job.ErrInvalid and says what to do; a server that is away is waited for.
+// Each setting holds a marked secret and meets every failure: nothing that a person sees
+// contains the secret. A setting that can never work ends with job.ErrInvalid and says
+// what to do. For a server that is down, the program waits.
 func TestNothingShowsASecret(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", mark+"-id")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", mark)
@@ -138,7 +140,7 @@ func TestNothingShowsASecret(t *testing.T) {
 	type fault struct {
 		name   string
 		change change
-		want   string // in the error of what is refused; "": it is waited for
+		want   string // in the error, if the setting is refused; "": the program waits
 	}
 	faults := []fault{
 		{"nats password, refused", natsURL("nats://me:%s@%s", locked), "does not accept these credentials"},
@@ -229,10 +231,11 @@ func hidesSecrets(t *testing.T, seen string, more ...string) {
 	}
 }
 
-// url64 is the mark as a URL's query has it.
+// url64 encodes the mark as in a URL's query.
 func url64(s string) string { return strings.ReplaceAll(s, "3", "%33") }
 
-// The same on a real Redis: with TLS, with another scheme, and with a password that it refuses.
+// The same test on a real Redis: with TLS, with another scheme, and with a password that
+// Redis refuses.
 func TestRedisShowsNoSecret(t *testing.T) {
 	good := servers(t)
 	ours, theirs := newAuthority(t), newAuthority(t)
@@ -281,7 +284,8 @@ func TestRedisShowsNoSecret(t *testing.T) {
 	}
 }
 
-// Of programs that run, too, when the servers change their mind: log, /readyz and /metrics have no secret.
+// A running program shows no secret in its log, /readyz and /metrics either when the
+// servers start to refuse it.
 func TestSecretsOfARunningProgramStayHidden(t *testing.T) {
 	s := servers(t)
 	redis := redistest.Start(t, "--requirepass", mark)

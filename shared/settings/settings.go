@@ -1,11 +1,11 @@
-// Package settings is the flags and environment variables that both programs
-// have, and opening what they point at.
+// Package settings holds the flags and environment variables that both programs have, and
+// opens the stores that they name.
 //
-// It owns names, units, defaults and bounds as --help shows them. What a
-// setting means to a package is that package's own Config. The programs'
-// commands embed these structs for kong.
+// It owns names, units, defaults and bounds, as --help shows them. What a setting means
+// to a package belongs to that package's Config. The commands of both programs embed
+// these structs for kong.
 //
-// Invariant: a setting that cannot be meant is refused before anything starts.
+// Invariant: a setting that can never work is refused before anything starts.
 package settings
 
 import (
@@ -30,23 +30,23 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// Log says what is logged, to standard error.
+// Log holds the settings of the log, which goes to standard error.
 type Log struct {
 	Level  string `name:"log-level" env:"TRIBUTARY_LOG_LEVEL" default:"info" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
 	Format string `name:"log-format" env:"TRIBUTARY_LOG_FORMAT" default:"auto" enum:"auto,pretty,json" help:"auto is pretty on a terminal and json otherwise."`
 }
 
-// Logger makes the program's logger, on standard error.
+// Logger returns the program's logger, on standard error.
 func (l Log) Logger(program string) (zerolog.Logger, error) {
 	return l.LoggerTo(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())), program)
 }
 
-// LoggerTo makes a logger on w.
+// LoggerTo returns a logger that writes to w.
 func (l Log) LoggerTo(w io.Writer, tty bool, program string) (zerolog.Logger, error) {
 	return telemetry.NewLogger(w, tty, telemetry.LogConfig{Level: l.Level, Format: l.Format, Program: program})
 }
 
-// NewID makes a name for a process: its host's and a random tail.
+// NewID returns a name for a process: the host's name and a random suffix.
 func NewID() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -55,13 +55,14 @@ func NewID() string {
 	return host + "-" + strings.ToLower(rand.Text()[:8])
 }
 
-// Redis says how to reach the ledger's server.
+// Redis says how to reach the ledger's Redis server.
 type Redis struct {
 	URL        access.URL `name:"redis" env:"REDIS_URL" placeholder:"URL" default:"redis://127.0.0.1:6379/0" help:"Redis or Valkey server, as redis://host:port/db, rediss:// with TLS, or unix:///path; default: redis://127.0.0.1:6379/0. It must not evict keys."`
 	RedisLogin `embed:""`
 }
 
-// RedisLogin is who we are to Redis, and whom we trust. Everything is optional.
+// RedisLogin holds the program's credentials for Redis and the certificates that it
+// trusts. Every field is optional.
 type RedisLogin struct {
 	Username string      `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
 	Password access.Text `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
@@ -71,7 +72,7 @@ type RedisLogin struct {
 	Insecure bool        `name:"redis-insecure" env:"REDIS_INSECURE" help:"Do not verify the server's certificate; for trials only."`
 }
 
-// Stores says where everything lives that the two programs share.
+// Stores says where the stores are that both programs share.
 type Stores struct {
 	NATS  broker.Config  `embed:""`
 	Redis Redis          `embed:""`
@@ -81,14 +82,15 @@ type Stores struct {
 // lastEvents is how long a stopping program waits for its events to be sent.
 const lastEvents = 2 * time.Second
 
-// Opened is connections to all stores.
+// Opened holds the connections to all stores.
 type Opened struct {
 	Conn   *broker.Conn
 	Ledger *ledgerredis.Ledger
 	Blobs  blob.Store
 }
 
-// Config is the ledger's configuration. log is told why a start has to wait.
+// Config returns the ledger's configuration. The ledger reports to log why a start has to
+// wait.
 func (r Redis) Config(log zerolog.Logger) ledgerredis.Config {
 	return ledgerredis.Config{
 		URL: r.URL, Username: r.Username, Password: r.Password, Log: log,
@@ -96,7 +98,8 @@ func (r Redis) Config(log zerolog.Logger) ledgerredis.Config {
 	}
 }
 
-// Check reports every setting that can never work, as job.ErrInvalid, before anything is connected to.
+// Check reports, as job.ErrInvalid, every setting that can never work. It connects to
+// nothing.
 func (s Stores) Check() error {
 	return errors.Join(s.NATS.Check(), s.Redis.Config(zerolog.Nop()).Check(), s.checkBlobs())
 }
@@ -112,7 +115,7 @@ func (s Stores) checkBlobs() error {
 	return fmt.Errorf("blobs: %.200q: want nats, dir:PATH or %s: %w", s.Blobs.String(), s3.Form, job.ErrInvalid)
 }
 
-// Open connects to all stores, waiting for servers that are not there yet.
+// Open connects to all stores. It waits for servers that are not up yet.
 func (s Stores) Open(ctx context.Context, name string, log zerolog.Logger) (*Opened, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -142,7 +145,7 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 	return err
 }
 
-// blobs opens the blob store that checkBlobs has found to be one.
+// blobs opens the blob store. checkBlobs has already accepted its address.
 func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error) {
 	if path, ok := strings.CutPrefix(s.Blobs.Reveal(), "dir:"); ok {
 		return blob.NewDirectory(path)
@@ -153,11 +156,11 @@ func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error
 	return conn.Blobs(), nil
 }
 
-// bucketPatience bounds the first look at a bucket.
+// bucketPatience is the timeout of the first request to a bucket.
 const bucketPatience = 15 * time.Second
 
-// bucket opens a bucket and makes sure that it is there: a wrong address or wrong
-// credentials are told at the start, not by the first job.
+// bucket opens a bucket and checks that it exists. So a wrong address or wrong
+// credentials are reported at the start, not by the first job.
 func (s Stores) bucket(ctx context.Context) (blob.Store, error) {
 	store, err := s3.Open(s.Blobs.Reveal())
 	if err != nil {
@@ -168,24 +171,24 @@ func (s Stores) bucket(ctx context.Context) (blob.Store, error) {
 	return store, store.Check(ctx)
 }
 
-// lease is how long a worker may take over one micro-batch, which is how often
-// it renews, before its task is given to another as well. It is long because
-// nothing waits for it: tasks of workers that died are published again as soon
-// as the step is slow.
+// lease is how long a worker may take for one micro-batch before the queue delivers its
+// task to another worker as well. A worker can renew the lease after each micro-batch.
+// The lease is long because nothing waits for its end: the coordinator publishes a dead
+// worker's tasks again as soon as the step is slow.
 const lease = 15 * time.Second
 
-// Queue returns the task queue as workers use it.
+// Queue returns the task queue for a worker.
 func (o *Opened) Queue() *broker.Queue {
 	return o.Conn.Queue(broker.QueueConfig{Lease: lease})
 }
 
-// CoordinatorQueue returns the task queue as coordinators use it: they make
-// its stream again when the server has lost it.
+// CoordinatorQueue returns the task queue for a coordinator, which creates the stream
+// again when the server has lost it.
 func (o *Opened) CoordinatorQueue() *broker.Queue {
 	return o.Conn.Queue(broker.QueueConfig{Lease: lease, Recreate: &broker.SetupConfig{}})
 }
 
-// CloseEvents waits a short while for the last events to be sent.
+// CloseEvents waits at most lastEvents until the last events are sent.
 func CloseEvents(e *broker.Events, log zerolog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastEvents)
 	defer cancel()
@@ -194,10 +197,10 @@ func CloseEvents(e *broker.Events, log zerolog.Logger) {
 	}
 }
 
-// Close disconnects.
+// Close closes all connections.
 func (o *Opened) Close() {
 	if o.Ledger != nil {
-		_ = o.Ledger.Close() // nothing is written any more
+		_ = o.Ledger.Close() // nothing is written after this
 	}
 	o.Conn.Close()
 }

@@ -27,13 +27,13 @@ import (
 	"tributary/shared/telemetry"
 )
 
-// A goroutine that an object store's Put starts may see its end only when it is
-// over, and stays then, see shared/broker.
+// A goroutine that an object store's Put starts may not notice its end; then it stays,
+// see shared/broker.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }
 
-// command is a program's settings as both have them.
+// command has the settings that both programs have.
 type command struct {
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
@@ -50,7 +50,7 @@ func parse(t *testing.T, args ...string) (command, error) {
 
 func TestDefaultsFlagsAndEnvironment(t *testing.T) {
 	for _, name := range []string{"NATS_URL", "REDIS_URL", "TRIBUTARY_BLOBS", "TRIBUTARY_LOG_LEVEL", "TRIBUTARY_LOG_FORMAT"} {
-		t.Setenv(name, "") // given back at the end
+		t.Setenv(name, "") // restored at the end
 		require.NoError(t, os.Unsetenv(name))
 	}
 	c, err := parse(t)
@@ -148,7 +148,7 @@ func TestBlobsInAFolderThatAllShare(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeMeant(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "key") // or the machine is asked for its role's
+	t.Setenv("AWS_ACCESS_KEY_ID", "key") // otherwise the SDK asks the machine for its role's credentials
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	s := servers(t)
 	for name, c := range map[string]struct {
@@ -173,7 +173,7 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 	}
 }
 
-// Servers that are not there are waited for, until a stop.
+// Open waits for servers that are not up, until the program stops.
 func TestOpenWaitsAndCanBeStopped(t *testing.T) {
 	s := servers(t)
 	for name, change := range map[string]func(*settings.Stores){
@@ -193,7 +193,7 @@ func TestOpenWaitsAndCanBeStopped(t *testing.T) {
 	}
 }
 
-// listener cancels when a log line has the word.
+// listener calls cancel when a log line contains the word.
 type listener struct {
 	word   string
 	cancel context.CancelFunc

@@ -1,8 +1,8 @@
-// Package settingstest starts a program with settings that cannot work, and looks at
+// Package settingstest starts a program with settings that cannot work, and checks
 // everything that it writes.
 //
-// It owns the processes and the marked secrets. The tests of both programs call it, each for
-// its own commands.
+// It owns the processes and the marked secrets. What a command does with good settings it
+// leaves to other tests. The tests of both programs call it, each for its own commands.
 //
 // Invariant: no process is left when a test ends.
 package settingstest
@@ -19,20 +19,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Mark is a part of every secret.
+// Mark is part of every secret.
 const Mark = "Mark3dS3cret"
 
-// variable tells the test's program to be the program that is tested.
+// variable is the environment variable that makes the test binary run as the program
+// under test.
 const variable = "TRIBUTARY_TEST_MAIN"
 
-// Started reports whether this process is to be the program.
+// Started reports whether this process must run as the program.
 func Started() bool { return os.Getenv(variable) != "" }
 
-// patience bounds a program that is to end at once.
+// patience is the timeout for a program that must end at once.
 const patience = time.Minute
 
-// Start runs the program with arguments and further environment variables to its end. It returns its exit
-// code and what it wrote to standard output and standard error.
+// Start runs the program with arguments and additional environment variables until it
+// ends. It returns its exit code and what it wrote to standard output and standard error.
 func Start(t *testing.T, environment []string, args ...string) (code int, wrote string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -48,13 +49,14 @@ func Start(t *testing.T, environment []string, args ...string) (code int, wrote 
 	return 0, string(text)
 }
 
-// Fault is settings that can never work. MARK in it stands for the secret.
+// Fault is a set of settings that can never work. MARK in it stands for the secret.
 type Fault struct {
 	Environment, Args []string
-	Want              string // what the message says
+	Want              string // a part of the message
 }
 
-// Connections are faults of the settings for NATS, Redis and blobs, as arguments and as variables.
+// Connections returns faults of the settings for NATS, Redis and blobs, as arguments and
+// as variables.
 func Connections() []Fault {
 	faults := []Fault{
 		{Args: []string{"--redis", "redis://:a#MARK@127.0.0.1:1"}, Want: "%23"},
@@ -75,7 +77,7 @@ func Connections() []Fault {
 	return faults
 }
 
-// Servers are faults of the settings that commands with NATS have besides.
+// Servers returns faults of the additional settings of commands that use NATS.
 func Servers() []Fault {
 	faults := []Fault{
 		{Args: []string{"--nats", "nats://me:S/MARK@127.0.0.1:1"}, Want: "%2F"},
@@ -108,7 +110,8 @@ func (f Fault) marked() Fault {
 	return Fault{mark(f.Environment), mark(f.Args), f.Want}
 }
 
-// Refuses tests that the program ends at once with each fault, says why, and shows no secret.
+// Refuses checks that the program ends at once for each fault, that it gives the reason,
+// and that it shows no secret.
 func Refuses(t *testing.T, faults []Fault, command ...string) {
 	t.Helper()
 	for _, f := range faults {
