@@ -13,41 +13,43 @@ import (
 	"tributary/shared/readable"
 )
 
-// checkTimeout bounds the answer of /readyz, askTimeout one check; a probe gives
-// up soon after.
+// checkTimeout bounds the answer of /readyz, and askTimeout bounds one check. A probe
+// waits only a little longer than checkTimeout.
 const (
 	checkTimeout = 2 * time.Second
 	askTimeout   = checkTimeout * 3 / 4
 )
 
-// faultKept is how long a failure is kept at most: recovery shows soon.
+// faultKept is the longest time that a failure is kept, so that a recovery shows soon.
 const faultKept = time.Second
 
-// Check tells whether something the program needs is there.
+// Check finds out whether something that the program needs is available.
 type Check struct {
-	Name string                          // in the answer: nats, redis, …
-	Ask  func(ctx context.Context) error // nil: it is there; should return when ctx ends
-	Keep time.Duration                   // how long an answer is kept, for a check that costs something
+	Name string                          // its name in the answer: nats, redis, …
+	Ask  func(ctx context.Context) error // nil means available; it should return when ctx ends
+	Keep time.Duration                   // how long an answer is kept, for a check that is expensive
 }
 
-// asked is a check with its last answer. It is asked once at a time: a store that
-// hangs holds one goroutine, however often probes come.
+// asked is a check with its last answer. It runs once at a time: a store that hangs holds
+// only one goroutine, however many probes come.
 type asked struct {
 	Check
 	running singleflight.Group
 
 	mu  sync.Mutex
-	at  time.Time // of the last answer, zero before the first
+	at  time.Time // time of the last answer; zero before the first
 	err error
 }
 
-// answer returns an answer that is fresh enough, or what comes before ctx ends.
+// answer returns the last answer if it is fresh enough. Otherwise it returns the next
+// answer, or an error when ctx ends before that.
 func (a *asked) answer(ctx context.Context) error {
 	if fresh, err := a.kept(); fresh {
 		return err
 	}
 	coming := a.running.DoChan("", func() (any, error) {
-		// It is for all who wait, so it does not end with the first.
+		// The check serves all callers that wait, so it must not end with the first
+		// caller's context.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		err := a.Ask(ctx)
@@ -81,7 +83,7 @@ type readiness struct {
 	Checks map[string]string `json:"checks"` // name → "ok" or what is wrong
 }
 
-// ask runs the checks side by side.
+// ask runs all checks at the same time.
 func ask(ctx context.Context, checks []*asked) readiness {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -113,7 +115,7 @@ func readyHandler(checks []Check) http.HandlerFunc {
 		if !r.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		// An error here means the prober is gone.
+		// An error here means that the prober has disconnected.
 		_ = readable.Print(w, r)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A check that hangs, as one of a dead network file system does, delays the
-// answer by a bounded time, and probes do not pile up behind it.
+// A check that hangs, for example on a dead network file system, delays the answer only
+// by a bounded time. Probes do not pile up behind it.
 func TestACheckThatHangsIsNamedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -40,8 +40,8 @@ func TestACheckThatHangsIsNamedInTime(t *testing.T) {
 	})
 }
 
-// A check that costs something is not asked at every probe. That it fails is
-// kept for less long, so that recovery shows.
+// An expensive check does not run at every probe. Its failures are kept for a shorter
+// time, so that a recovery shows.
 func TestAnswersAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asks int
@@ -67,7 +67,7 @@ func TestAnswersAreKept(t *testing.T) {
 	})
 }
 
-// The first prober to give up does not spoil the answer for the others.
+// A prober that gives up first does not end the check for the others.
 func TestAnAnswerOutlivesItsProber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &asked{Check: Check{Name: "redis", Keep: time.Minute, Ask: func(ctx context.Context) error {

@@ -11,16 +11,16 @@ import (
 	"tributary/shared/access"
 )
 
-// maxHealthAnswer bounds what is read of an answer, in bytes.
+// maxHealthAnswer bounds how much of an answer is read, in bytes.
 const maxHealthAnswer = 64 << 10
 
-// HealthcheckCommand asks a running program whether it is ready, so that a
-// container without a shell or curl can have a health check.
+// HealthcheckCommand asks a running program whether it is ready. With it, a container
+// without a shell or curl can have a health check.
 type HealthcheckCommand struct {
 	HTTP string `arg:"" optional:"" name:"address" env:"TRIBUTARY_HTTP" default:"${http}" help:"Where the program answers: host:port or a URL."`
 }
 
-// Run fails unless the program says that it is ready.
+// Run fails unless the program answers that it is ready.
 func (c *HealthcheckCommand) Run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout+headerTimeout)
 	defer cancel()
@@ -47,7 +47,7 @@ func (c *HealthcheckCommand) Run() error {
 	return nil
 }
 
-// url turns a listening address into a URL of this machine.
+// url converts a listening address to a URL that this machine can reach.
 func (c *HealthcheckCommand) url() string {
 	if strings.Contains(c.HTTP, "://") {
 		return c.HTTP

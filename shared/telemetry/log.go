@@ -1,12 +1,12 @@
-// Package telemetry is how a program shows what it is doing: its log, its
-// metrics, its health, and which build of it is running.
+// Package telemetry shows what a program is doing: its log, its metrics, its health, and
+// which build is running.
 //
-// It owns their set-up and the small HTTP server behind /healthz, /readyz and
-// /metrics. What is logged and measured is decided where it happens. Both
-// programs' run packages call it.
+// It owns the set-up of these and the small HTTP server behind /healthz, /readyz and
+// /metrics. Other packages decide what they log and measure. The serve packages of both
+// programs call it.
 //
-// Invariant: nothing here is in the path from data to parameters; a program
-// computes the same with all of it turned off.
+// Invariant: no computed result depends on this package. A program computes the same
+// bytes with all of it turned off.
 package telemetry
 
 import (
@@ -24,20 +24,21 @@ import (
 // LogFormats are the allowed values of LogConfig.Format.
 var LogFormats = []string{"auto", "pretty", "json"}
 
-// LogLevels are the allowed values of LogConfig.Level, most talkative first.
+// LogLevels are the allowed values of LogConfig.Level; the level that logs most comes
+// first.
 var LogLevels = []string{"trace", "debug", "info", "warn", "error", "disabled"}
 
-// LogConfig says what is logged and how it looks.
+// LogConfig says what is logged and in which format.
 type LogConfig struct {
 	Level   string // one of LogLevels; empty: info
 	Format  string // one of LogFormats; empty or auto: pretty on a terminal, else json
 	Program string // coordinator or worker; a field of every line when not empty
 }
 
-// NewLogger returns a logger that writes lines to w, which is standard error
-// in a program. w must be safe for concurrent use, as a file is. Of warnings and
-// errors with one level and one message it writes 20 in 10 s; the field suppressed of
-// the next one says how many it left out.
+// NewLogger returns a logger that writes lines to w; in a program w is standard error. w
+// must be safe for concurrent use, as a file is. The logger writes at most 20 warnings or
+// errors with the same level and message in 10 s. The field suppressed of the next such
+// line says how many lines were left out.
 func NewLogger(w io.Writer, isTTY bool, c LogConfig) (zerolog.Logger, error) {
 	level, err := oneOf("log level", c.Level, "info", LogLevels)
 	if err != nil {

@@ -10,30 +10,30 @@ import (
 	"tributary/shared/telemetry/build"
 )
 
-// Namespace begins the name of every metric of ours.
+// Namespace is the prefix of all of Tributary's metrics.
 const Namespace = "tributary"
 
-// Latencies are histogram bounds in seconds, three per decade from 50 µs (a
-// round trip over loopback) to 100 s (a long task).
+// Latencies are histogram bounds in seconds: three per decade, from 50 µs (a round trip
+// over the loopback) to 100 s (a long task).
 var Latencies = []float64{
 	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
 	0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100,
 }
 
-// Version is the running program's version.
+// Version returns the version of the running program.
 func Version() string { return build.Version() }
 
-// Metrics makes a program's metrics, all in one registry, each named
-// tributary_<program>_<name>. Its methods are called while a program is put
-// together; they panic when a name is given twice, as prometheus does.
+// Metrics creates a program's metrics in one registry. Each is named
+// tributary_<program>_<name>. The program calls the methods while it starts. They panic
+// when a name is used twice, as prometheus does.
 type Metrics struct {
 	*prometheus.Registry
 	program string
 }
 
-// NewMetrics returns a registry with the Go runtime's and the process's
-// metrics and tributary_build_info, whose labels tell the version, the arithmetic
-// and the instruction set whose kernels compute it.
+// NewMetrics returns a registry with the metrics of the Go runtime and of the process,
+// and with tributary_build_info. The labels of the latter are the version, the
+// arithmetic, and the instruction set of the kernels that compute it.
 func NewMetrics(program string, numerics job.Numerics, kernels string) *Metrics {
 	m := &Metrics{prometheus.NewRegistry(), program}
 	running := build.Read()
@@ -48,18 +48,18 @@ func NewMetrics(program string, numerics job.Numerics, kernels string) *Metrics 
 	return m
 }
 
-// Counter makes a counter; its name ends in _total.
+// Counter creates a counter; its name must end in _total.
 func (m *Metrics) Counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return register(m, prometheus.NewCounterVec(prometheus.CounterOpts(m.opts(name, help)), labels))
 }
 
-// Gauge makes a gauge that the program sets.
+// Gauge creates a gauge that the program sets.
 func (m *Metrics) Gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	return register(m, prometheus.NewGaugeVec(prometheus.GaugeOpts(m.opts(name, help)), labels))
 }
 
-// GaugeFunc makes a gauge that is read when it is scraped; read must be safe
-// for concurrent use and quick. NaN stands for "not known".
+// GaugeFunc creates a gauge that calls read on every scrape. read must be fast and safe
+// for concurrent use. If known is false, the gauge is NaN.
 func (m *Metrics) GaugeFunc(name, help string, read func() (value float64, known bool)) {
 	m.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(m.opts(name, help)), func() float64 {
 		if v, known := read(); known {
@@ -69,7 +69,8 @@ func (m *Metrics) GaugeFunc(name, help string, read func() (value float64, known
 	}))
 }
 
-// GaugesFunc makes a gauge for each value of a label, read as GaugeFunc's is.
+// GaugesFunc creates one gauge for each value of a label. Each calls read as GaugeFunc
+// does.
 func (m *Metrics) GaugesFunc(name, help, label string, values []string, read func(value string) (n float64, known bool)) {
 	for _, value := range values {
 		opts := m.opts(name, help)
@@ -83,7 +84,7 @@ func (m *Metrics) GaugesFunc(name, help, label string, values []string, read fun
 	}
 }
 
-// Seconds makes a histogram of durations in seconds; its name ends in _seconds.
+// Seconds creates a histogram of durations in seconds; its name must end in _seconds.
 func (m *Metrics) Seconds(name, help string, labels ...string) *prometheus.HistogramVec {
 	return register(m, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: Namespace, Subsystem: m.program, Name: name, Help: help, Buckets: Latencies,

@@ -8,15 +8,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often one message may be repeated, and of how many messages that is remembered.
+// How often one message may be repeated, and for how many messages this is remembered.
 const (
 	burst        = 20
-	perBurst     = 10 * time.Second // in which as many may come again
+	perBurst     = 10 * time.Second // after this time as many may come again
 	mostRepeated = 1024
 )
 
-// Limit lets a burst of equal things pass, then as many in each ten seconds, and
-// counts what it holds back. It is safe for concurrent use. Use NewLimit.
+// Limit lets through a burst of equal events, and after that the same number in each ten
+// seconds. It counts the events that it suppresses. It is safe for concurrent use. Use
+// NewLimit.
 type Limit struct {
 	rate *rate.Limiter
 
@@ -24,13 +25,13 @@ type Limit struct {
 	held int
 }
 
-// NewLimit returns a limit that lets 20 pass in 10 s.
+// NewLimit returns a limit that lets 20 events through in 10 s.
 func NewLimit() *Limit {
 	return &Limit{rate: rate.NewLimiter(rate.Every(perBurst/burst), burst)}
 }
 
-// Allow reports whether one more may pass at that time, and how many were held back
-// since the last one that did.
+// Allow reports whether one more event may pass at the time now. held is how many were
+// suppressed since the last event that passed.
 func (l *Limit) Allow(now time.Time) (ok bool, held int) {
 	if l.rate.AllowN(now, 1) {
 		return true, l.Drain()
@@ -41,8 +42,8 @@ func (l *Limit) Allow(now time.Time) (ok bool, held int) {
 	return false, 0
 }
 
-// Drain returns how many lines were held back and not yet counted in a log line, and
-// resets the count.
+// Drain returns how many suppressed lines are not yet counted in a log line, and resets
+// the count.
 func (l *Limit) Drain() (held int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,15 +51,15 @@ func (l *Limit) Drain() (held int) {
 	return held
 }
 
-// idle reports whether the limit stands as a new one does.
+// idle reports whether the limit is in the same state as a new one.
 func (l *Limit) idle(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held == 0 && l.rate.TokensAt(now) >= burst
 }
 
-// repeats is a hook that limits equal warnings and errors: those of one level and one message.
-// A fault that recurs thousands of times a second then fills no disk and hides no
+// repeats is a hook that limits equal warnings and errors: those with the same level and
+// message. So a fault that happens thousands of times a second fills no disk and hides no
 // other fault. The next line that passes says how many were left out.
 type repeats struct {
 	now func() time.Time
@@ -77,7 +78,7 @@ func newRepeats() *repeats { return &repeats{now: time.Now, seen: map[line]*Limi
 // Run implements zerolog.Hook.
 func (r *repeats) Run(e *zerolog.Event, level zerolog.Level, message string) {
 	if level < zerolog.WarnLevel {
-		return // no fault: each job that ends, for one, is news
+		return // not a fault: for example, each job that ends is news
 	}
 	r.mu.Lock()
 	ok, held := r.limit(line{level, message}).Allow(r.now())
@@ -90,8 +91,8 @@ func (r *repeats) Run(e *zerolog.Event, level zerolog.Level, message string) {
 	}
 }
 
-// limit returns the limit of a line. Where there are too many it forgets those that
-// stand as new ones do, and when there are none of these, all. r.mu is held.
+// limit returns the limit of a line. If there are too many limits, it forgets the idle
+// ones; if none is idle, it forgets all. The caller holds r.mu.
 func (r *repeats) limit(l line) *Limit {
 	if known := r.seen[l]; known != nil {
 		return known

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clocked is a logger whose repetitions are limited by a clock of the test's.
+// clocked returns a logger whose repetitions are limited by the test's own clock.
 func clocked(out *bytes.Buffer) (zerolog.Logger, *repeats, *time.Time) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	r := newRepeats()

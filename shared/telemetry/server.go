@@ -22,21 +22,21 @@ const (
 	idleTimeout     = time.Minute
 	shutdownTimeout = 2 * time.Second
 	maxHeaderBytes  = 16 << 10
-	maxScrapes      = 4 // at once; more get 503
+	maxScrapes      = 4 // at the same time; more get 503
 )
 
-// Server answers /healthz (the process is alive), /readyz (every check passes;
-// 503 and the reason when not) and /metrics.
+// Server answers /healthz (the process is alive), /readyz (every check passes; otherwise
+// 503 and the reason) and /metrics.
 type Server struct {
 	listener net.Listener
 	http     *http.Server
 	mux      *http.ServeMux
 }
 
-// Listen binds addr (host:port; port 0 takes a free one), so that an address
-// in use is known before the program starts its work. Serve must follow.
+// Listen binds addr (host:port; port 0 takes a free one). So a program finds out that the
+// address is in use before it starts its work. The caller must call Serve afterwards.
 func Listen(ctx context.Context, addr string, metrics prometheus.Gatherer, checks ...Check) (*Server, error) {
-	if strings.ContainsAny(addr, "@/") { // an address for clients, with what only they should know
+	if strings.ContainsAny(addr, "@/") { // an address for clients; it may contain secrets
 		return nil, fmt.Errorf("listen for health and metrics: want HOST:PORT, without a scheme, a path or a user: %w", job.ErrInvalid)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
@@ -57,14 +57,14 @@ func Listen(ctx context.Context, addr string, metrics prometheus.Gatherer, check
 	}}, nil
 }
 
-// Handle adds a page; it must be called before Serve.
+// Handle adds a page. It must be called before Serve.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
-// Addr is the address that was bound.
+// Addr returns the bound address.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Serve answers until ctx ends, lets answers in progress finish for a short
-// while, and returns nil; any other end is an error.
+// Serve answers requests until ctx ends. Then it gives the answers in progress a short
+// time to finish and returns nil. If it ends for any other reason, it returns an error.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()

@@ -1,10 +1,10 @@
-// Package build tells which build of a program is running.
+// Package build reports which build of a program is running.
 //
-// It owns the reading of what the linker left in the program, and imports
-// nothing else, so that packages far from logs and metrics can call it.
-// Package telemetry shows it and package registry writes it into models.
+// It owns how the linker's build information is read. It imports nothing else of this
+// module, so that packages far from logs and metrics can call it. Package telemetry shows
+// the build, and package registry writes it into models.
 //
-// Invariant: it is read once; a process has one answer.
+// Invariant: the build is read once, so a process always gives the same answer.
 package build
 
 import (
@@ -15,12 +15,12 @@ import (
 	"sync"
 )
 
-// Info says which build of the program is running.
+// Info describes the build of the running program.
 type Info struct {
 	Program  string            // module version, commit, or "dev"
 	Go       string            // toolchain
 	Modules  map[string]string // dependency path → version
-	Modified bool              // built from a changed tree
+	Modified bool              // built from a source tree with uncommitted changes
 }
 
 // Read returns the running program's build.
@@ -32,15 +32,15 @@ var Read = sync.OnceValue(func() Info {
 	return describe(info)
 })
 
-// Version is the running program's version: the module's version when it was
-// installed as one, else the commit it was built from, else "dev".
+// Version returns the version of the running program: the module's version if it was
+// installed as a module, else the commit that it was built from, else "dev".
 func Version() string { return Read().Program }
 
 // semantic is a version of semver.org, without the v.
 var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
-// SemVer is Version as a semantic version (without v), for protocols that want
-// one: 0.0.0-dev+COMMIT when the program was not installed as a module version.
+// SemVer returns Version as a semantic version (without v), for protocols that need one.
+// It is 0.0.0-dev+COMMIT if the program was not installed as a module version.
 func SemVer() string { return semVer(Read().Program) }
 
 func semVer(version string) string {
