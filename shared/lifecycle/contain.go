@@ -7,8 +7,8 @@ import (
 	"tributary/shared/job"
 )
 
-// PanicError is a panic that Contain turned into an error. It wraps
-// job.ErrPoison: the same input panics wherever it is tried.
+// PanicError is a panic that Contain turned into an error. It wraps job.ErrPoison,
+// because the same input panics on every worker.
 type PanicError struct {
 	What  string // what panicked
 	Value any    // the panic's value
@@ -21,8 +21,8 @@ func (e *PanicError) Error() string { return fmt.Sprintf("%s: panic: %v", e.What
 // Unwrap returns job.ErrPoison.
 func (e *PanicError) Unwrap() error { return job.ErrPoison }
 
-// Contain runs f and turns a panic into an error that wraps job.ErrPoison and
-// carries the stack trace. The error is a [*PanicError]; what names f in it.
+// Contain runs f and turns a panic into a [*PanicError], which wraps job.ErrPoison and
+// carries the stack trace. what is the name of f in the error.
 func Contain(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

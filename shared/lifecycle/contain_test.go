@@ -34,7 +34,7 @@ func TestContainReturnsWhatTheFunctionReturns(t *testing.T) {
 	require.Equal(t, failure, Contain("read", func() error { return failure }))
 }
 
-// What was started is waited for, by several and more than once, and its panic is an error.
+// Several callers can wait for started work, more than once, and its panic is an error.
 func TestStart(t *testing.T) {
 	gate := make(chan struct{})
 	r := Start("append", func() error {

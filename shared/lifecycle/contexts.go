@@ -2,5 +2,6 @@ package lifecycle
 
 import "context"
 
-// Contexts are the two stages of a stop, for commands that are handed one value.
+// Contexts holds the contexts of the two stages of a stop, for commands that take one
+// value.
 type Contexts struct{ Soft, Hard context.Context } //nolint:containedctx // the program's own, handed to its command

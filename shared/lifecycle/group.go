@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// Group owns goroutines and waits for them. Work is what the program is there
-// for; Background serves the work (heartbeats, health, watches) and lives until
-// the last of the work has returned.
+// Group owns goroutines and waits for them. Work is what the program is for. Background
+// supports the work (heartbeats, health, watches) and runs until the last Work has
+// returned.
 //
 // Invariant: when Wait returns, no goroutine of the group is running.
 type Group struct {
@@ -21,11 +21,11 @@ type Group struct {
 	err              error
 }
 
-// errWorkDone ends the background once the work has returned.
+// errWorkDone is the cause that ends the background after the work has returned.
 var errWorkDone = errors.New("the work is done")
 
-// NewGroup returns a group whose goroutines run under soft and hard, as given
-// by Run. Wait must be called.
+// NewGroup returns a group whose goroutines run under soft and hard, the contexts from
+// Run. The caller must call Wait.
 func NewGroup(soft, hard context.Context) *Group {
 	g := &Group{}
 	g.soft, g.endSoft = context.WithCancelCause(soft)
@@ -33,23 +33,22 @@ func NewGroup(soft, hard context.Context) *Group {
 	return g
 }
 
-// Work runs f. At the end of soft f takes nothing new and returns when it has
-// finished what it holds; at the end of hard it returns at once. It may be
-// called from a goroutine of the group, but not after Wait has returned.
+// Work runs f in a goroutine. When soft ends, f takes nothing new, finishes what it
+// holds, and returns. When hard ends, f returns at once. A goroutine of the group may
+// call Work, but Work must not be called after Wait has returned.
 func (g *Group) Work(name string, f func(soft, hard context.Context) error) {
 	g.work.Go(func() { g.finish(name, f(g.soft, g.hard)) })
 }
 
-// Background runs f until ctx ends: after the last Work has returned, or
-// with hard.
+// Background runs f in a goroutine until its ctx ends. That is after the last Work has
+// returned, or when hard ends.
 func (g *Group) Background(name string, f func(ctx context.Context) error) {
 	g.background.Go(func() { g.finish(name, f(g.hard)) })
 }
 
-// Wait waits for the work, ends the background and waits for it too. It
-// returns the first error, with the name of the goroutine it came from. The
-// first error ends both contexts of the group. A context's error after the
-// group's contexts have ended is no error.
+// Wait waits for the work, then ends the background and waits for it too. It returns the
+// first error, with the name of its goroutine. The first error ends both contexts of the
+// group. A context's error does not count after the group's contexts have ended.
 func (g *Group) Wait() error {
 	g.work.Wait()
 	g.endHard(errWorkDone)
@@ -58,7 +57,7 @@ func (g *Group) Wait() error {
 	return g.err
 }
 
-// finish notes how a goroutine ended.
+// finish records how a goroutine ended.
 func (g *Group) finish(name string, err error) {
 	ended := g.soft.Err() != nil || g.hard.Err() != nil
 	if err == nil || ended && errors.Is(err, context.Canceled) {

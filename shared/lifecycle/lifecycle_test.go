@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// none: no signals, so that a test's bubble has no goroutine of os/signal.
+// none means no signals, so that a test's bubble has no goroutine of os/signal.
 var none = []os.Signal{}
 
 func TestSignalsStopInTwoStages(t *testing.T) {

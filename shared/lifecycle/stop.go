@@ -1,12 +1,12 @@
-// Package lifecycle is how a program stops: in two stages, and with every
-// goroutine waited for.
+// Package lifecycle stops a program in two stages, and waits for every goroutine.
 //
-// It owns signals, the two contexts a program runs under, and [Group]. It does
-// not know what is drained. Both programs' run packages call it.
+// It owns signals, the two contexts that a program runs under, and [Group]. It does not
+// know what work a program finishes on the way. The mains of both programs call Run; the
+// packages that run the programs use Group.
 //
-// Invariant: a stop is not a failure. The first signal ends only the soft
-// context (take nothing new, finish or hand back what is held); the second, or
-// the end of the grace period, ends the hard one (drop what is held).
+// Invariant: a stop is not a failure. The first signal ends only the soft context: the
+// program takes nothing new, and finishes or hands back what it holds. The second signal,
+// or the end of the grace period, ends the hard context: the program drops what it holds.
 package lifecycle
 
 import (
@@ -20,35 +20,36 @@ import (
 )
 
 var (
-	// ErrStopped is the cause of the soft context's end: somebody asked.
+	// ErrStopped is the cause of the soft context's end: a person or a program asked for
+	// a stop.
 	ErrStopped = errors.New("stopped on request")
-	// ErrHurried is the cause of the hard context's end: somebody asked
-	// twice, or the grace period is over.
+	// ErrHurried is the cause of the hard context's end: there was a second request, or
+	// the grace period is over.
 	ErrHurried = errors.New("stopped before the work in hand was finished")
 )
 
-// DefaultGrace is the time between a request to stop and the hard stop: below
+// DefaultGrace is the time between a request to stop and the hard stop. It is less than
 // the 30 s after which Kubernetes kills a pod.
 const DefaultGrace = 20 * time.Second
 
 // Config says how a program stops.
 type Config struct {
-	// Grace is how long the work in hand may take after the first request.
-	// 0: DefaultGrace; negative: none, soft and hard end together.
+	// Grace is how long the work in progress may take after the first request. 0:
+	// DefaultGrace; negative: no grace period, soft and hard end together.
 	Grace time.Duration
-	// Signals that ask for a stop. nil: SIGINT and SIGTERM; empty: none.
+	// Signals are the signals that ask for a stop. nil: SIGINT and SIGTERM; empty: none.
 	Signals []os.Signal
-	// OnStop, when set, is told each stage as it begins: ErrStopped, then
+	// OnStop, when set, is called at the start of each stage: with ErrStopped, then with
 	// ErrHurried. It runs on the watching goroutine and must not block.
 	OnStop func(stage error)
 }
 
-// Run calls main with the two contexts and returns when main does. The end of
-// parent asks for a stop as the first signal does. After the hard stop signals
-// have their default effect again, so one more kills the process.
+// Run calls main with the two contexts and returns when main returns. The end of parent
+// asks for a stop, as the first signal does. After the hard stop, signals have their
+// default effect again, so one more signal kills the process.
 //
-// An error of main that comes of the stop alone (a context's error after soft
-// has ended) is returned as ErrStopped or ErrHurried.
+// If main returns an error only because of the stop (a context's error after soft has
+// ended), Run returns ErrStopped or ErrHurried.
 func Run(parent context.Context, c Config, main func(soft, hard context.Context) error) error {
 	base := context.WithoutCancel(parent)
 	soft, endSoft := context.WithCancelCause(base)
@@ -80,14 +81,14 @@ func Run(parent context.Context, c Config, main func(soft, hard context.Context)
 	return outcome(soft, hard, err)
 }
 
-// watch waits for the stages of a stop.
+// watch waits for the two stages of a stop.
 type watch struct {
 	Config
 	signals <-chan os.Signal
 	done    <-chan struct{} // main has returned
 }
 
-// asked waits for the first request; false when main returned before one.
+// asked waits for the first request. It returns false if main returns before that.
 func (w watch) asked(parent context.Context) bool {
 	select {
 	case <-w.signals:
@@ -99,8 +100,8 @@ func (w watch) asked(parent context.Context) bool {
 	}
 }
 
-// hurried waits for the second request or the end of the grace period; false
-// when main returned before.
+// hurried waits for the second request or the end of the grace period. It returns false
+// if main returns before that.
 func (w watch) hurried() bool {
 	if w.Grace < 0 {
 		return true
@@ -128,7 +129,7 @@ func (w watch) end(end context.CancelCauseFunc, stage error) {
 	end(stage)
 }
 
-// outcome tells main's failure from the stop that was asked for.
+// outcome distinguishes main's failure from the requested stop.
 func outcome(soft, hard context.Context, err error) error {
 	byContext := errors.Is(err, context.Canceled) || errors.Is(err, ErrStopped) || errors.Is(err, ErrHurried)
 	switch {
