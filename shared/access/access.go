@@ -1,18 +1,19 @@
-// Package access is how a program gets at a server: its address, credentials
-// and certificates, as settings that do not show what is secret.
+// Package access holds the settings with which a program reaches a server: address,
+// credentials and certificates. Its types do not show what is secret.
 //
-// It owns the types of these settings, reading the files they name, and what a
-// person can do about a TLS fault. What is behind an address it leaves to its
-// callers, shared/broker, shared/ledger/redis and shared/blob/s3.
+// It owns the types of these settings, the reading of the files that they name, and
+// advice on TLS faults. What to do with a server it leaves to its callers: shared/broker,
+// shared/ledger/redis and shared/blob/s3.
 //
-// Invariant: no error of this package, and no printed, logged or marshalled
-// value of its types, contains a user name, a password, a token or a key.
+// Invariant: no error of this package, and no printed, logged or marshalled value of its
+// types, contains a user name, a password, a token or a key.
 package access
 
-// hidden stands for what is not shown.
+// hidden is shown in place of a secret.
 const hidden = "(hidden)"
 
-// Address is a path, or an address of a store, which may hold credentials. It prints as Show does.
+// Address is a path, or the address of a store, which may contain credentials. It prints
+// as Show shows it.
 type Address string
 
 // Reveal returns the whole address.
@@ -27,8 +28,8 @@ func (a Address) GoString() string { return `"` + a.String() + `"` }
 // MarshalText implements encoding.TextMarshaler.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Text is a secret: a password or a token. It prints and marshals as
-// "(hidden)", and as "" when there is none.
+// Text is a secret: a password or a token. It prints and marshals as "(hidden)", or as ""
+// if it is empty.
 type Text string
 
 // Reveal returns the secret, for the library that needs it.

@@ -14,7 +14,7 @@ import (
 	"tributary/shared/job"
 )
 
-// A password is head, any character, tail.
+// Each password of the tests is head, any character, tail.
 const head, tail = "Mark3dHead", "Mark3dTail"
 
 func hides(t *testing.T, text, about string) {
@@ -41,8 +41,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	require.Empty(t, access.Text("").String(), "none is not hidden")
 }
 
-// Whatever character a password has, unencoded and at any place: an address is refused or
-// means this password, and no error and no printed form shows a part of it.
+// For every character in a password, unencoded and at any place: the address is refused,
+// or it has exactly this password. No error and no printed form shows part of it.
 func TestNoPasswordIsShown(t *testing.T) {
 	for c := range rune(256) {
 		for _, password := range []string{head + string(c) + tail, string(c) + tail, "12" + string(c) + tail, head + string(c)} {
@@ -113,7 +113,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// People put the content of a file where its path is wanted.
+// A person may put the content of a file where its path belongs.
 func TestContentInPlaceOfAFile(t *testing.T) {
 	for _, content := range []string{
 		"-----BEGIN PRIVATE KEY-----\n" + head, "SU" + head, head + "/" + tail + "\n", "eyJ" + strings.Repeat("x", 70) + "." + head,

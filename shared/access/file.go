@@ -12,17 +12,17 @@ import (
 	"tributary/shared/job"
 )
 
-// File is the path of a file with credentials or certificates. People also put the
-// content there by mistake, so it shows only what looks like a path.
+// File is the path of a file with credentials or certificates. People sometimes put the
+// content there by mistake, so File shows only what looks like a path.
 type File string
 
 // Path returns the path, for the library that opens it.
 func (f File) Path() string { return string(f) }
 
-// longestName bounds what is shown of a path without a folder: tokens are longer.
+// longestName is the longest path without a folder that is shown; tokens are longer.
 const longestName = 64
 
-// String returns the path, or "(hidden)" where it does not look like one.
+// String returns the path, or "(hidden)" if it does not look like a path.
 func (f File) String() string {
 	s := string(f)
 	switch {
@@ -43,11 +43,11 @@ func (f File) GoString() string { return `"` + f.String() + `"` }
 // MarshalText implements encoding.TextMarshaler.
 func (f File) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// maxFile bounds a file of credentials or certificates, in bytes.
+// maxFile bounds the size of a file with credentials or certificates, in bytes.
 const maxFile = 4 << 20
 
-// Read returns the content of the file, of at most 4 MiB. what names the file in errors, which are
-// job.ErrInvalid and do not contain the content.
+// Read returns the content of the file, at most 4 MiB. what is the file's name in errors.
+// Errors are job.ErrInvalid and do not contain the content.
 func (f File) Read(what string) ([]byte, error) {
 	data, err := f.read()
 	if err == nil {

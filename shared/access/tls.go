@@ -10,7 +10,7 @@ import (
 	"tributary/shared/job"
 )
 
-// TLS names files in PEM and how the server is trusted.
+// TLS names PEM files, and says how the server is verified.
 type TLS struct {
 	CA        File // certificates to trust instead of the system's; empty: the system's
 	Cert, Key File // client certificate and its key; both or neither
@@ -20,8 +20,8 @@ type TLS struct {
 // Used reports whether anything is set.
 func (t TLS) Used() bool { return t != TLS{} }
 
-// Apply reads the files into a TLS configuration. Errors are job.ErrInvalid and name
-// the server that of names, and the file.
+// Apply reads the files into a TLS configuration. Errors are job.ErrInvalid; they name
+// the file, and the server by the name of.
 func (t TLS) Apply(of string, c *tls.Config) error {
 	c.MinVersion = tls.VersionTLS12
 	c.InsecureSkipVerify = t.Insecure
@@ -57,7 +57,7 @@ func (t TLS) Apply(of string, c *tls.Config) error {
 	return nil
 }
 
-// The alerts by which a server refuses a client for good.
+// alerts are the TLS alerts that mean a permanent refusal, with the advice for each.
 var alerts = map[tls.AlertError]string{
 	40:  "it accepts none of this program's versions and ciphers of TLS; correct the server's TLS settings",
 	42:  "it refuses this program's certificate; set another certificate and key",
@@ -70,9 +70,8 @@ var alerts = map[tls.AlertError]string{
 	116: "it wants a certificate from this program; set the certificate and key",
 }
 
-// TLSFault says what a person can do about a fault of TLS that waiting does not
-// mend: another certificate, authority or scheme is needed. It returns "" for
-// any other error.
+// TLSFault returns advice for a TLS fault that does not go away by itself: it needs
+// another certificate, authority or scheme. It returns "" for any other error.
 func TLSFault(err error) string {
 	var (
 		unknown  x509.UnknownAuthorityError
@@ -98,7 +97,7 @@ func TLSFault(err error) string {
 	}
 }
 
-// refusal says what to do about an alert of the server, "" for any other error.
+// refusal returns the advice for a TLS alert of the server, or "" for any other error.
 func refusal(err error) string {
 	var remote *net.OpError
 	if !errors.As(err, &remote) || remote.Op != "remote error" {

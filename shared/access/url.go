@@ -11,15 +11,15 @@ import (
 	"tributary/shared/job"
 )
 
-// URL is the address of a server, or of several, separated by commas. It may hold
-// a user, a password or a token, so it prints and marshals without them.
+// URL is the address of a server, or of several, separated by commas. It may contain a
+// user, a password or a token, so it prints and marshals without them.
 type URL string
 
 // Reveal returns the whole address, for the library that connects.
 func (u URL) Reveal() string { return string(u) }
 
-// String returns scheme, host and path of each address. An address that cannot be
-// read is not shown.
+// String returns the scheme, host and path of each address. It does not show an address
+// that cannot be parsed.
 func (u URL) String() string {
 	list := strings.Split(string(u), ",")
 	if torn(list) {
@@ -37,8 +37,8 @@ func (u URL) GoString() string { return `"` + u.String() + `"` }
 // MarshalText implements encoding.TextMarshaler.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// Show returns a text as it may be shown: an address without user, password and query;
-// any other text, such as a path, as it is.
+// Show returns a text that is safe to show: an address without user, password and query.
+// Any other text, such as a path, is returned unchanged.
 func Show(text string) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -46,7 +46,8 @@ func Show(text string) string {
 	return shown(text)
 }
 
-// unreadable stands for an address that may have a secret at any place.
+// unreadable is shown in place of an address that cannot be parsed, because a secret may
+// be anywhere in it.
 const unreadable = "(an address that cannot be read)"
 
 func shown(text string) string {
@@ -71,19 +72,19 @@ func misplaced(u *url.URL) bool {
 	return u.Fragment != "" || strings.Contains(u.Opaque+u.EscapedPath()+u.RawQuery, "@")
 }
 
-// torn reports whether a comma seems to belong to a password: a user, but no scheme, comes
-// after an address with a scheme.
+// torn reports whether a comma probably belongs to a password: after an address with a
+// scheme comes one with a user but without a scheme.
 func torn(list []string) bool {
 	return strings.Contains(list[0], "://") && slices.ContainsFunc(list[1:], func(text string) bool {
 		return strings.Contains(text, "@") && !strings.Contains(text, "://")
 	})
 }
 
-// errEncode does not say what is wrong, because that would show a part of a password.
+// errEncode does not say what is wrong, because that would show part of a password.
 var errEncode = errors.New("it cannot be read; in a user name and a password, write % as %25, # as %23, / as %2F, ? as %3F, @ as %40 and a comma as %2C, or use the settings for user and password")
 
-// ParseURL parses an address. schemes are those that are allowed, each of them with
-// "://" after it. An error is job.ErrInvalid and does not contain the address.
+// ParseURL parses an address. schemes are the allowed schemes, without "://". Its error
+// is job.ErrInvalid and does not contain the address.
 func ParseURL(text string, schemes ...string) (*url.URL, error) {
 	want := "want " + strings.Join(schemes, ":// or ") + "://"
 	u, err := parseURL(text, schemes)
@@ -114,8 +115,9 @@ func parseURL(text string, schemes []string) (*url.URL, error) {
 	return u, nil
 }
 
-// Servers parses a list of addresses. One without a scheme gets the first of schemes.
-// Errors are as those of ParseURL. A server's address has neither path nor query.
+// Servers parses a list of addresses. An address without a scheme gets the first of
+// schemes. A server's address must have no path and no query. Errors are like those of
+// ParseURL.
 func (u URL) Servers(schemes ...string) ([]*url.URL, error) {
 	list := strings.Split(string(u), ",")
 	if torn(list) {
