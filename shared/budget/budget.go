@@ -1,11 +1,10 @@
-// Package budget is how much memory this process may take, and how that is divided.
+// Package budget finds how much memory this process may take, and divides it.
 //
-// It owns finding the limit and the formula by which it is divided among the
-// runtime, the caches and the work. It allocates nothing and refuses nothing. The programs'
-// mains call it.
+// It owns how the limit is found, and the formula that divides it among the runtime, the
+// caches and the work. It allocates nothing and refuses nothing: its callers do that. The
+// serve packages of the programs call it.
 //
-// Invariant: the parts together are never more than the limit; a limit that is not
-// known has no parts.
+// Invariant: the sum of the parts never exceeds the limit. An unknown limit has no parts.
 package budget
 
 import (
@@ -16,33 +15,34 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// Budget divides a limit. The zero value's limit is not known.
+// Budget divides a limit among the parts of a program. The zero value has an unknown
+// limit.
 //
 //	limit   what the machine, the control group, ulimit or --memory allow
-//	heap    90 % of that, or GOMEMLIMIT when that is less: what Go may hold
-//	caches  each what is asked for, at most a quarter of heap
+//	heap    90 % of limit, or GOMEMLIMIT if that is less: the most that Go may hold
+//	caches  for each cache what is asked for, at most a quarter of heap
 //	work    heap − caches − 32 MiB for programs, connections and messages
 type Budget struct {
 	Limit  int64  // bytes; 0: not known
-	Source string // what the limit is from
+	Source string // where the limit comes from
 	heap   int64
 	cached int64
 }
 
 const (
-	heapPercent = 90       // of the limit
-	cacheShare  = 4        // a cache has at most one part in so many of the heap
-	own         = 32 << 20 // of the program itself
+	heapPercent = 90       // percentage of the limit
+	cacheShare  = 4        // a cache gets at most heap / cacheShare
+	own         = 32 << 20 // bytes for the program itself
 )
 
-// bound is a limit that there may be.
+// bound is a possible limit.
 type bound struct {
 	source string
 	bytes  uint64
 }
 
-// Find returns the budget of this process. asked, when above 0, is the limit in bytes
-// instead of what is found.
+// Find returns the budget of this process. If asked is above 0, it is the limit in bytes;
+// otherwise Find looks for a limit.
 func Find(asked int64) *Budget {
 	b := &Budget{Limit: asked, Source: "--memory"}
 	if asked <= 0 {
@@ -58,7 +58,7 @@ func Find(asked int64) *Budget {
 	return b
 }
 
-// least returns the lowest of the bounds, 0 when there are none.
+// least returns the lowest of the bounds; 0 if there are none.
 func least(bounds []bound) (int64, string) {
 	limit, source := uint64(0), ""
 	for _, b := range bounds {
@@ -69,22 +69,22 @@ func least(bounds []bound) (int64, string) {
 	return int64(limit), source
 }
 
-// bounds lists the limits that there are. One that cannot be read is none.
+// bounds lists the limits of this process. A limit that cannot be read is left out.
 func bounds() []bound {
 	group, _ := memlimit.FromCgroup()
 	machine, _ := memlimit.FromSystem()
 	return append(processBounds(), bound{"cgroup", group}, bound{"machine", machine})
 }
 
-// Apply has the collector keep the process below its heap, unless GOMEMLIMIT says
-// something else.
+// Apply makes the garbage collector keep the process below its heap limit, unless
+// GOMEMLIMIT is set.
 func (b *Budget) Apply() {
 	if b.heap > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(b.heap)
 	}
 }
 
-// Cache returns how many bytes a cache for which so many are asked may have.
+// Cache returns how many bytes a cache may have that asks for so many.
 func (b *Budget) Cache(asked int64) int64 {
 	if b.heap > 0 {
 		asked = min(asked, b.heap/cacheShare)
@@ -93,8 +93,8 @@ func (b *Budget) Cache(asked int64) int64 {
 	return asked
 }
 
-// Work is what is left for the work when the caches have theirs, at least 1; 0 when
-// the limit is not known.
+// Work returns the bytes that are left for the work after the caches, at least 1. It
+// returns 0 if the limit is not known.
 func (b *Budget) Work() int64 {
 	if b.heap == 0 {
 		return 0

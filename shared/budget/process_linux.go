@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processBounds lists the limits on this process alone. What a limit on the address
-// space counts and nobody uses, above a GiB that the runtime reserves, is taken off.
+// processBounds lists the limits on this process alone. A limit on the address space also
+// counts reserved space that is not in memory; the Go runtime reserves more than 1 GiB.
+// So processBounds subtracts the reserved space from that limit.
 func processBounds() []bound {
 	var all []bound
 	var l unix.Rlimit
@@ -21,7 +22,7 @@ func processBounds() []bound {
 	return all
 }
 
-// reserved is the address space that is not in memory, in bytes.
+// reserved returns how much address space is not in memory, in bytes.
 func reserved() uint64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

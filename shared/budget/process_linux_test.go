@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The test runs itself under a limit on its address space.
+// The test runs itself again under a limit on its address space.
 func TestALimitOnTheAddressSpace(t *testing.T) {
 	if os.Getenv("TRIBUTARY_TEST_LIMITED") != "" {
 		b := Find(0)

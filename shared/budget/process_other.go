@@ -2,5 +2,6 @@
 
 package budget
 
-// processBounds lists the limits on this process alone: none that is known.
+// processBounds lists the limits on this process alone: no such limit is known on this
+// system.
 func processBounds() []bound { return nil }
