@@ -1,9 +1,10 @@
-// Package readable is JSON as people read it: <, > and & stay as they are.
+// Package readable writes JSON for people: <, > and & are not escaped.
 //
-// It owns how answers, events, records and printed results are encoded. What digests are made of is
-// encoded where the digest is made. Everything that people are shown calls it.
+// It owns how answers, events, records and printed results are encoded. JSON that is
+// digested is encoded elsewhere, next to the digest. Every package that shows JSON to
+// people calls it.
 //
-// Invariant: what it writes is the same JSON value as encoding/json writes.
+// Invariant: it writes the same JSON value as encoding/json does.
 package readable
 
 import (
@@ -12,13 +13,14 @@ import (
 	"io"
 )
 
-// JSON is json.Marshal without escapes for HTML.
+// JSON returns the same as json.Marshal, without escapes for HTML.
 func JSON(v any) ([]byte, error) { return encode(v, "") }
 
-// Indented is json.MarshalIndent with two spaces and without escapes for HTML.
+// Indented returns the same as json.MarshalIndent with two spaces, without escapes for
+// HTML.
 func Indented(v any) ([]byte, error) { return encode(v, "  ") }
 
-// Print writes v as a line.
+// Print writes v as one line.
 func Print(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
