@@ -1,7 +1,7 @@
 package sim
 
-// branches is what the seeds must reach, all together: a fault that no seed
-// brings about, or a way out that no program takes, is not tested.
+// branches lists what the seeds together must reach. A fault that no seed causes, or a
+// way out that no program takes, is not tested.
 var branches = []string{
 	"a reply is lost: append",
 	"a reply is lost: put",
@@ -87,7 +87,7 @@ var branches = []string{
 	string(refuseWrites),
 }
 
-// everything that can break must have broken.
+// everything returns what must have broken at least once: everything that can break.
 func everything() []string {
 	all := make([]string, len(misfortunes))
 	for i, m := range misfortunes {

@@ -10,8 +10,8 @@ import (
 	"tributary/shared/tree"
 )
 
-// The deliberate bugs: what a programmer might have got wrong, put between the
-// programs and their stores. The checks must notice each of them.
+// The deliberate bugs: mistakes that a programmer could make, placed between the programs
+// and their stores. The checks must find each of them.
 const (
 	acksEarly        = "a worker acknowledges a task before its result is stored"
 	sumsByArrival    = "a worker sums partials in another order than the tree's"
@@ -48,7 +48,7 @@ func (p *process) mutateLedger(l ledger.Ledger) ledger.Ledger {
 	return l
 }
 
-// mutantLedger is a ledger as a program with a bug uses it.
+// mutantLedger is the ledger as a program with a bug uses it.
 type mutantLedger struct {
 	ledger.Ledger
 	p      *process
@@ -77,7 +77,7 @@ func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, w ledger.Lo
 	return m.Ledger.Append(ctx, lay, w)
 }
 
-// Partial reads the partial of the node's mirror image where there is one.
+// Partial reads the partial of the node's mirror image if there is one.
 func (m mutantLedger) Partial(ctx context.Context, lay ledger.Layout, r ledger.PartialRead) (ledger.Sums, error) {
 	if m.p.has(sumsByArrival) {
 		swapped := r
@@ -146,7 +146,7 @@ func (p *process) mutateQueue(q queue.Queue) queue.Queue {
 	return q
 }
 
-// mutantQueue is a queue as a program with a bug uses it.
+// mutantQueue is the queue as a program with a bug uses it.
 type mutantQueue struct {
 	queue.Queue
 	p    *process

@@ -13,13 +13,13 @@ import (
 	worker "tributary/worker/run"
 )
 
-// bus carries notices from a worker to whoever coordinates at the time. They
-// are lost, late, in another order and said twice.
+// bus carries notices from a worker to the processes that are coordinators at the time.
+// Notices are lost, delayed, reordered and duplicated.
 type bus struct{ p *process }
 
 var _ worker.Bus = bus{}
 
-// asideNotice is what workers are told.
+// asideNotice is the notice that sets a worker aside.
 type asideNotice = notice.Aside
 
 type (
@@ -33,7 +33,8 @@ func sayAll[T any](hear []func(T), n T) {
 	}
 }
 
-// What coordinators are told beside the notices.
+// exhausted is what coordinators receive in addition to notices: a task that the queue
+// gave up on.
 type exhausted struct {
 	task       job.Task
 	deliveries int
@@ -56,8 +57,8 @@ func (b bus) tell(what string, notice any) error {
 	return nil
 }
 
-// hears reports whether the process listens to such notices: coordinators do to
-// all, workers to commits of their jobs. w.mu is held.
+// hears reports whether the process listens to such notices. Coordinators listen to all,
+// workers to commits of their jobs. The caller holds w.mu.
 func (p *process) hears(n any) bool {
 	if p.hear != nil {
 		return true
@@ -66,7 +67,7 @@ func (p *process) hears(n any) bool {
 	return ok && len(p.commits[commit.Job]) > 0
 }
 
-// send delivers a notice to a process. w.mu is held.
+// send delivers a notice to a process. The caller holds w.mu.
 func (w *world) send(r *rand.Rand, to *process, notice any) {
 	copies := 1
 	if !w.calm {
@@ -85,7 +86,7 @@ func (w *world) send(r *rand.Rand, to *process, notice any) {
 	}
 }
 
-// arrive hands a notice over, when the process is awake.
+// arrive passes a notice to the process when the process is awake.
 func (w *world) arrive(to *process, notice any) {
 	if to.wake() != nil || to.cut(natsStore) == noWay {
 		return
@@ -145,7 +146,7 @@ func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 // AnswerFor implements worker.Bus. It does nothing: the world knows which processes live.
 func (b bus) AnswerFor(string) (stop func(), err error) { return func() {}, nil }
 
-// gone reports whether a worker's process is known to have ended.
+// missing reports whether a worker's process is known to have ended.
 func (p *process) missing(ctx context.Context, worker string) bool {
 	ended, err := call(ctx, p, operation{store: natsStore, name: "is " + worker + " there"}, func() (bool, error) {
 		for _, m := range p.w.machines {
@@ -175,7 +176,7 @@ func (b bus) SubscribeRecalls(id job.ID, hear func(notice.Recall)) (stop func(),
 	return listen(b.p, &b.p.recalls, id, hear), nil
 }
 
-// ears are who listens to a job, numbered.
+// ears are the listeners of each job, by number.
 type ears[T any] map[job.ID]map[int]func(T)
 
 func listen[T any](p *process, to *ears[T], id job.ID, hear func(T)) (stop func()) {
@@ -193,7 +194,7 @@ func listen[T any](p *process, to *ears[T], id job.ID, hear func(T)) (stop func(
 	return func() { p.w.locked(func() { delete((*to)[id], n) }) }
 }
 
-// recall tells workers what to leave off, as a coordinator does.
+// recall notifies workers which tasks are recalled, as a coordinator does.
 func (p *process) recall(n notice.Recall) error {
 	w := p.w
 	w.mu.Lock()
@@ -210,7 +211,7 @@ func (p *process) recall(n notice.Recall) error {
 	return n.Validate()
 }
 
-// setAside tells every worker who is to take no tasks, as a coordinator does.
+// setAside notifies every worker which worker must take no tasks, as a coordinator does.
 func (p *process) setAside(n notice.Aside) error {
 	w := p.w
 	w.mu.Lock()
@@ -228,7 +229,7 @@ func (p *process) setAside(n notice.Aside) error {
 	return nil
 }
 
-// bury keeps a dead letter.
+// bury stores a dead letter.
 func (p *process) bury(ctx context.Context, n notice.DeadLetter) error {
 	_, err := call(ctx, p, operation{store: natsStore, name: "dead-letter " + n.Name, write: true}, func() (struct{}, error) {
 		p.w.reached("a task is buried")
@@ -237,7 +238,7 @@ func (p *process) bury(ctx context.Context, n notice.DeadLetter) error {
 	return err
 }
 
-// roll calls the workers, as a coordinator does that begins.
+// roll asks all workers to report, as a coordinator does when it starts.
 func (p *process) roll() {
 	w := p.w
 	w.mu.Lock()

@@ -17,10 +17,10 @@ import (
 	"tributary/shared/tree"
 )
 
-// The checks look at what is in the stores, never at what a program believes.
-// The world's lock is held in all of them.
+// The checks read what is in the stores, never what a program believes. The caller of
+// each check holds the world's lock.
 
-// created notes a new incarnation of a job.
+// created records a new incarnation of a job.
 func (w *world) created(r job.Record) {
 	for _, p := range w.swarm.jobs {
 		if p.id != r.ID {
@@ -39,7 +39,7 @@ func (w *world) created(r job.Record) {
 	}
 }
 
-// job finds the incarnation that a write to the ledger is about.
+// job returns the incarnation that a write to the ledger belongs to.
 func (w *world) job(lay ledger.Layout) *simulated {
 	s := w.runs[lay.Run]
 	if s == nil || s.ref != lay.Ref {
@@ -113,8 +113,8 @@ func (w *world) checkSnapshot(lay ledger.Layout, snap ledger.Snapshot) {
 	}
 }
 
-// concluded is where coordinators keep the results of whole evaluations; the
-// steps after it are for what else belongs to no step.
+// concluded is the step under which coordinators store the results of whole evaluations.
+// The steps after it hold other data that belongs to no step.
 const concluded = int64(1) << 62
 
 func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, result []byte) {
@@ -123,7 +123,7 @@ func (w *world) checkEvaluation(lay ledger.Layout, step int64, unit string, resu
 		w.checkPage(s, unit, result)
 	}
 	if s == nil || step >= concluded {
-		return // what is concluded ends up in the outcome, which is checked
+		return // the results are part of the outcome, which is checked
 	}
 	if step > s.want.steps || !slices.Equal(s.want.units[step][unit], result) {
 		w.wrong("%s: the evaluation of %s at step %d is not the reference's", s.alias, unit, step)
@@ -188,7 +188,7 @@ func (w *world) stored(ref job.Ref, step int64, node tree.Node) {
 	w.ledgers.stored[job.Task{Ref: ref, Kind: job.Gradient, Step: step, Node: node}.Name()] = true
 }
 
-// taking counts a delivery, and fails when the worker's program does not know the task.
+// taking counts a delivery, and fails if the worker's program does not know the task.
 func (w *world) taking(m *machine, d queue.Delivery) {
 	t := d.Task()
 	if s := w.runs[t.Run]; s != nil && s.want.novel {
@@ -208,19 +208,19 @@ func (w *world) taking(m *machine, d queue.Delivery) {
 	}
 }
 
-// checkAck fails when a task is acknowledged whose result is not there.
+// checkAck fails if a worker acknowledges a task whose result is missing.
 func (w *world) checkAck(d *delivery) {
 	t := d.d.Task()
 	s := w.runs[t.Run]
 	if s == nil || w.ledgers.losses > 0 || t.Kind != job.Gradient && t.Kind != job.Evaluate {
-		return // a ledger that has lost steps makes tasks stale
+		return // a task may be stale because the ledger has lost steps
 	}
 	r, ok := w.records.newest(t.Job)
 	if !ok || r.Ref() != t.Ref || r.State.Final() {
 		return
 	}
 	if w.wasFinal(t.Job, d.taken.Add(-lag)) {
-		return // its worker may have read that the job had ended, before it was resumed
+		return // its worker may have read the final record before the job was resumed
 	}
 	lay := s.want.layout
 	lay.Ref = t.Ref
@@ -237,7 +237,7 @@ func (w *world) checkAck(d *delivery) {
 	}
 }
 
-// wasFinal reports whether a job's record was a final one at some time since then.
+// wasFinal reports whether a job's record has been final at some time since then.
 func (w *world) wasFinal(id job.ID, since time.Time) bool {
 	for back := 0; ; back++ {
 		e, ok := w.records.last(id, back)
@@ -252,7 +252,7 @@ func (w *world) wasFinal(id job.ID, since time.Time) bool {
 	}
 }
 
-// published bounds the work that is asked for.
+// published bounds how much work coordinators publish.
 func (w *world) published(t job.Task) {
 	s := w.runs[t.Run]
 	if s == nil || t.Kind != job.Gradient {
@@ -273,7 +273,7 @@ func (w *world) published(t job.Task) {
 	}
 }
 
-// checkRecord holds a change of a record against the rules of a job's life.
+// checkRecord checks a change of a record against the rules of a job's life.
 func (w *world) checkRecord(p *process, before, after job.Record) {
 	s := w.runs[after.Run]
 	switch {
@@ -319,15 +319,15 @@ func (w *world) checkRecord(p *process, before, after job.Record) {
 	}
 }
 
-// driven reports whether a change of a record is one that only the job's owner
-// makes. The others are people's requests, which any coordinator carries out.
+// driven reports whether only the job's owner makes such a change of a record. The other
+// changes are people's requests, which any coordinator carries out.
 func driven(before, after job.Record) bool {
 	return after.Term != before.Term || after.Plan != before.Plan || after.Numerics != before.Numerics ||
 		after.Released && !before.Released || after.Outcome != nil && before.Outcome == nil ||
 		after.State == job.Failed && before.State != job.Failed || !slices.Equal(after.Checkpoints, before.Checkpoints)
 }
 
-// clean waits for stragglers and checks what is left when every job is over.
+// clean waits for late requests, and checks what is left after every job is over.
 func (w *world) clean() {
 	if !w.wait(time.Minute) {
 		return
@@ -354,8 +354,8 @@ func (w *world) clean() {
 	}
 }
 
-// countBlobs counts the worlds in which there are blobs that nothing names any
-// more, and checks that all is there that a record names.
+// countBlobs counts the worlds with blobs that nothing refers to any more, and checks
+// that every blob that a record refers to exists.
 func (w *world) countBlobs() {
 	named := map[job.Digest]bool{}
 	for id, all := range w.jobs {
@@ -389,9 +389,9 @@ func (w *world) countBlobs() {
 	}
 }
 
-// checkEmpty checks that the job's training state was deleted. What is left then
-// was stored by a task that had waited in the queue, or been on its way, until
-// after the last deletion, or came back with an old copy of the ledger.
+// checkEmpty checks that the job's training state was deleted. Something may be left for
+// two reasons. A task that was in the queue or in flight stored it after the last
+// deletion. Or it came back with an old copy of the ledger.
 func (w *world) checkEmpty(s *simulated) {
 	left := w.left(s)
 	switch {
@@ -403,7 +403,7 @@ func (w *world) checkEmpty(s *simulated) {
 	}
 }
 
-// left says what the ledger has of a job; "" when nothing.
+// left describes what the ledger still has of a job; "" means nothing.
 func (w *world) left(s *simulated) string {
 	lay := s.want.layout
 	lay.Ref = s.ref

@@ -23,18 +23,19 @@ import (
 	"tributary/shared/tree"
 )
 
-// templates is how many different jobs there are of a kind: first those with the wire that
-// loses nothing, then those with the others, then long ones, then those that need an
+// templates is how many different jobs there are of each kind. The kinds, in order: jobs
+// with the lossless wire, jobs with the other wires, long jobs, and jobs that need an
 // operation which older workers do not know.
 const (
 	templates     = 32
 	longTemplates = 8
 )
 
-// novelty is that operation. What it computes is the same, so that every job has a reference.
+// novelty is that operation. It does not change what is computed, so that every job has a
+// reference.
 var novelty = plan.Operation{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Seed >= 3*templates }}
 
-// specOf is the spec of a template, with that id.
+// specOf returns the spec of a template with that id.
 func specOf(template int, id job.ID) []byte {
 	r := rand.New(rand.NewPCG(uint64(template), 0x7472696275))
 	features, rows := 1+r.IntN(3), 12+r.IntN(30)
@@ -63,7 +64,7 @@ func specOf(template int, id job.ID) []byte {
 		if s["wire"] == job.WireTopK {
 			s["wire_keep"] = pick(r, 0.1, 0.3, 0.5)
 		}
-	case 2: // runs of many steps that nothing interrupts
+	case 2: // many steps in a row without an interruption
 		s["microbatches"] = pick(r, 1, 1, 2)
 		s["steps"], s["evaluate"] = 150+r.IntN(350), map[string]any{"every_steps": 100 + r.IntN(200)}
 		s["checkpoint"] = map[string]any{"every_steps": 40 + r.IntN(100), "keep": 1 + r.IntN(3)}
@@ -81,30 +82,30 @@ func dense(units int, activation string) any {
 
 // simulated is one incarnation of a job in a world.
 type simulated struct {
-	alias     string // its id and the number of the incarnation
+	alias     string // its id and the incarnation's number
 	ref       job.Ref
 	want      *reference
-	published int             // gradient tasks
-	asked     map[string]bool // those that were published, by name
-	claims    int             // by coordinators
+	published int             // number of gradient tasks
+	asked     map[string]bool // the published ones, by name
+	claims    int             // number of claims by coordinators
 }
 
-// reference is everything a job computes, as shared/serial computes it.
+// reference is everything that a job computes, from shared/serial.
 type reference struct {
 	plan    job.Digest
 	blocks  blocks
 	layout  ledger.Layout // without the job
-	novel   bool          // it needs what older workers do not know
+	novel   bool          // it needs novelty
 	steps   int64
-	nodes   []map[tree.Node]ledger.Partial // by step: every node of the tree
-	states  [][][]float32                  // after so many steps: the vectors of a snapshot
-	chains  []ledger.Chain                 // after so many steps: of the update log
-	units   []map[string][]byte            // after so many steps: every unit of an evaluation
-	digest  job.Digest                     // of the final parameters
+	nodes   []map[tree.Node]ledger.Partial // by step: the partial of every node of the tree
+	states  [][][]float32                  // by number of steps: the vectors of a snapshot
+	chains  []ledger.Chain                 // by number of steps: the chain of the update log
+	units   []map[string][]byte            // by number of steps: every unit of an evaluation
+	digest  job.Digest                     // digest of the final parameters
 	metrics map[job.Split]map[string]float64
 }
 
-// blocks hands out a dataset's blocks without any machinery.
+// blocks returns a dataset's blocks directly from a map.
 type blocks map[job.Digest]*dataset.Block
 
 func (b blocks) Get(_ context.Context, ref dataset.BlockRef) (*dataset.Block, error) {
@@ -117,7 +118,7 @@ type referenceKey struct {
 	chunkLen int
 }
 
-// references keeps the references that were computed.
+// references caches the computed references.
 var references = struct {
 	sync.Mutex
 	known map[referenceKey]*reference
@@ -176,7 +177,7 @@ func newReference(ctx context.Context, text []byte, chunkLen int) (*reference, e
 	return r, r.train(ctx, e)
 }
 
-// train takes the job's steps, and holds itself against shared/serial.
+// train computes the job's steps, and checks them against shared/serial.
 func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 	vectors := make([][]float32, r.layout.Vectors(1+e.Fold.Vectors()))
 	for i := range vectors {

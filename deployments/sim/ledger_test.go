@@ -13,15 +13,15 @@ import (
 	"tributary/shared/tree"
 )
 
-// ledgers is the ledger's server: what it holds, and every write that led there,
-// so that it can be put back to an older copy of itself.
+// ledgers is the ledger's server. It keeps what it holds and every write that led there,
+// so that it can go back to an older copy of itself.
 type ledgers struct {
 	now     *memory.Ledger
 	writes  []func(*memory.Ledger)
-	losses  int              // how often it was wiped or put back
+	losses  int              // how often it was wiped or restored to an older copy
 	deleted map[job.Ref]bool // jobs whose training state was deleted
-	refuses time.Time        // it refuses writes until then
-	// stored has the partials and roots that arrived since then, by task.
+	refuses time.Time        // it refuses writes until this time
+	// stored has the partials and roots that arrived since the last loss, by task.
 	stored map[string]bool
 }
 
@@ -29,7 +29,7 @@ func newLedgers() *ledgers {
 	return &ledgers{now: memory.New(), stored: map[string]bool{}, deleted: map[job.Ref]bool{}}
 }
 
-// restore puts the ledger back to what it was after its first n writes.
+// restore sets the ledger back to its state after its first n writes.
 func (l *ledgers) restore(n int) {
 	l.now, l.writes, l.stored = memory.New(), l.writes[:n:n], map[string]bool{}
 	l.losses++
@@ -45,8 +45,8 @@ type ledgerPort struct {
 
 var _ ledger.Ledger = ledgerPort{}
 
-// read and write name operations by the job as this seed knows it: its real run
-// is random.
+// read and write name operations by this seed's name for the job, because its real run is
+// random.
 func (l ledgerPort) read(lay ledger.Layout, format string, args ...any) operation {
 	return operation{store: ledgerStore, name: fmt.Sprintf(format, args...) + " of " + l.p.w.alias(lay.Ref)}
 }
@@ -57,13 +57,13 @@ func (l ledgerPort) write(lay ledger.Layout, format string, args ...any) operati
 	return op
 }
 
-// followed is what a call returns beside a chain.
+// followed is what a call returns in addition to a chain.
 type followed[T any] struct {
 	value T
 	chain ledger.Chain
 }
 
-// key is where the job's training state is.
+// key returns the layout under which the job's training state is stored.
 func (l ledgerPort) key(lay ledger.Layout) ledger.Layout {
 	if l.p.has(ignoresRuns) {
 		lay.Run = "any"
@@ -71,11 +71,11 @@ func (l ledgerPort) key(lay ledger.Layout) ledger.Layout {
 	return lay
 }
 
-// in is the context of what the stores do: it never ends.
+// in is the context of calls to the real stores: it never ends.
 var in = context.Background()
 
-// wrote keeps a write that has taken effect, to be done again on an old copy.
-// The world's lock is held.
+// wrote keeps a write that took effect, so that restore can repeat it. The caller holds
+// the world's lock.
 func (l ledgerPort) wrote(again func(*memory.Ledger)) {
 	l.p.w.ledgers.writes = append(l.p.w.ledgers.writes, again)
 }
@@ -231,12 +231,12 @@ func copied(vectors [][]float32) [][]float32 {
 	return all
 }
 
-// many is how many steps a long batch has.
+// many is the number of steps of a long batch.
 const many = 32
 
 func (l ledgerPort) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	w := l.p.w
-	// The worker writes its next snapshot into the same vectors.
+	// The worker writes its next snapshot into the same vectors, so keep a copy.
 	b.Snapshot.Vectors, b.Sums = copied(b.Snapshot.Vectors), slices.Clone(b.Sums)
 	if len(b.Sums) >= many {
 		w.locked(func() { w.doom(l.p, 2*w.swarm.base) })
@@ -360,8 +360,9 @@ func (l ledgerPort) Room(ctx context.Context) (ledger.Room, error) {
 	})
 }
 
-// room is what the ledger says of its memory: that there is no limit, or in a tight
-// world just enough for the job that needs the most. w.mu is held.
+// room returns what the ledger reports about its memory. Normally there is no limit. In a
+// tight world the limit is only just enough for the job that needs the most. The caller
+// holds w.mu.
 func (w *world) room() ledger.Room {
 	var need int64
 	for _, p := range w.swarm.jobs {

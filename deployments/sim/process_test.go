@@ -14,50 +14,51 @@ import (
 	"tributary/shared/notice"
 )
 
-// machine is where one process after another runs. Its fields but the first are
-// guarded by the world's lock.
+// machine runs one process after another. The world's lock guards all fields except the
+// first.
 type machine struct {
 	w     *world
 	name  string
-	slots int  // of a worker
-	older bool // a worker whose program does not know the novelty
+	slots int  // slots of a worker
+	older bool // a worker whose program does not know novelty
 	start func(*process)
 
 	boots   int
-	process *process // the one that runs; nil when none does
-	slow    float64  // how many times slower than others
+	process *process // the running process; nil if none runs
+	slow    float64  // how many times slower it is than others
 }
 
 // process is one incarnation of a program.
 type process struct {
 	w     *world
-	m     *machine // nil for a person
+	m     *machine // nil if the process is a person
 	name  string
-	gone  chan struct{} // closed by a kill: nothing that it does has an effect from then on
+	gone  chan struct{} // closed by a kill: after that nothing that it does has an effect
 	kill  context.CancelFunc
-	leave context.CancelFunc // asks it to stop; nil: it is killed
+	leave context.CancelFunc // asks the process to stop; nil: it is killed instead
 
 	// Guarded by the world's lock.
 	dead    bool
-	asleep  time.Time          // paused until then
+	asleep  time.Time          // the process is paused until this time
 	cuts    map[store]cut      // connections that are cut
 	calls   map[string]int     // how often each operation was called
-	hear    func(notice any)   // a coordinator's ears; nil before it listens
-	api     *api.API           // a coordinator's
-	obey    func(notice.Aside) // a worker's; nil before it listens
-	called  func()             // a worker's answer to a roll call
+	hear    func(notice any)   // a coordinator's handler of notices; nil before it listens
+	api     *api.API           // the API of a coordinator
+	obey    func(notice.Aside) // a worker's handler; nil before it listens
+	called  func()             // a worker's answer when a coordinator calls all workers
 	commits ears[notice.Commit]
 	recalls ears[notice.Recall]
-	// unwritten is how many steps a worker has computed since it last gave the ledger any.
+	// unwritten is how many steps a worker has computed since it last wrote a step to the
+	// ledger.
 	unwritten int
-	runs      int // how often it had many of these, or committed many
-	// listeners is how many ears there were so far.
+	runs      int // how often it had many of these, or committed many at once
+	// listeners is how many listeners there have been so far.
 	listeners int
-	warming   map[job.Ref]bool  // jobs whose first task this worker has in hand
-	tasks     map[string]string // what a worker's slots have in hand, by goroutine
+	warming   map[job.Ref]bool  // jobs whose first task this worker holds
+	tasks     map[string]string // the tasks that a worker's slots hold, by goroutine
 }
 
-// boot starts a process unless one runs.
+// boot starts a process, unless one runs.
 func (m *machine) boot() {
 	w := m.w
 	w.mu.Lock()
@@ -76,7 +77,7 @@ func (m *machine) boot() {
 	m.start(p)
 }
 
-// kill ends the machine's process as kill -9 does.
+// kill ends the machine's process like kill -9.
 func (m *machine) kill() {
 	var p *process
 	m.w.locked(func() {
@@ -95,8 +96,8 @@ func (m *machine) kill() {
 	}
 }
 
-// terminate asks the machine's process to stop, as SIGTERM does; it is dead
-// when it has returned.
+// terminate asks the machine's process to stop, like SIGTERM. The process is dead when
+// its main function has returned.
 func (m *machine) terminate() {
 	m.w.mu.Lock()
 	p := m.process
@@ -129,7 +130,7 @@ func (p *process) run(main func() error) {
 	})
 }
 
-// store names what a process is connected to.
+// store names a server that a process is connected to.
 type store string
 
 const (
@@ -138,7 +139,7 @@ const (
 	blobStore   store = "blobs"
 )
 
-// cut says what a broken connection still lets through.
+// cut says which messages a broken connection still carries.
 type cut int
 
 const (
@@ -156,48 +157,49 @@ var (
 // operation is one call of a process on a store.
 type operation struct {
 	store store
-	// name tells the call from the others that the process may make at the same
-	// time: what it asks for, without what differs from one run of a seed to the next.
+	// name distinguishes the call from other calls that the process may make at the same
+	// time. It says what the call asks for, without what differs between two runs of a
+	// seed.
 	name  string
-	write bool // it changes the store, so it may be repeated, late or in vain
+	write bool // it changes the store, so it may be repeated, delayed or lost
 }
 
-// luck is what the seed has chosen for one call.
+// luck is what the seed chooses for one call.
 type luck struct {
-	out, back time.Duration // on the way
+	out, back time.Duration // how long the request and the reply travel
 	fault     fault
 	late      time.Duration // until a delayed or repeated request arrives
-	straggles bool          // a call that is given up has been sent already
+	straggles bool          // the request is already sent when the caller gives up
 }
 
 type fault int
 
 const (
 	fine      fault = iota
-	refused         // the server says no; it has no effect
+	refused         // the server refuses; the call has no effect
 	full            // the store is full
 	lost            // the request is lost
-	replyLost       // it has taken effect, but nobody says so
-	delayed         // the caller gives up, and it takes effect much later
-	repeated        // it takes effect now, and once more later
+	replyLost       // the call takes effect, but the reply is lost
+	delayed         // the caller gives up, and the call takes effect much later
+	repeated        // the call takes effect now, and once more later
 )
 
-// ofAll are the calls of a worker that tell by themselves what they are for: a put
-// names its node, and of a job's slots only one at a time reads what all wait for,
-// whichever of them it is.
+// ofAll are the calls of a worker whose names are unique without their task. A put names
+// its node. What all slots of a job wait for, only one slot reads at a time, and it does
+// not matter which one.
 var ofAll = map[string]bool{"put": true, "root": true, "read-snapshot": true}
 
-// slowest is the longest that a slow process takes for a call.
+// slowest is the longest time that a slow process needs for a call.
 const slowest = 10 * time.Second
 
-// draw is the luck of the process's next call of that name.
+// draw returns the luck of the process's next call with that name.
 func (p *process) draw(op operation) luck {
 	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := op.name
 	if len(p.tasks) > 0 && (op.store == ledgerStore && !ofAll[branch(op.name)] || op.store == blobStore) {
-		key += p.tasks[goroutine()] // what else a slot calls is of its task alone
+		key += p.tasks[goroutine()] // a slot makes all other calls for its own task only
 	}
 	p.calls[key]++
 	r := w.random(fmt.Sprintf("%s %s %d", p.name, key, p.calls[key]))
@@ -216,8 +218,8 @@ func (p *process) draw(op operation) luck {
 	return l
 }
 
-// call carries out an operation: on the way out, the effect, on the way back.
-// The effect is had under the world's lock and takes no time.
+// call carries out an operation: the request travels, takes effect, and the reply travels
+// back. The effect runs under the world's lock and takes no time.
 func call[T any](ctx context.Context, p *process, op operation, effect func() (T, error)) (T, error) {
 	var zero T
 	l := p.draw(op)
@@ -274,7 +276,7 @@ func call[T any](ctx context.Context, p *process, op operation, effect func() (T
 	return v, err
 }
 
-// perform has the effect, unless the process is dead.
+// perform runs the effect, unless the process is dead.
 func perform[T any](p *process, op operation, how string, effect func() (T, error)) (T, error) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -287,16 +289,16 @@ func perform[T any](p *process, op operation, how string, effect func() (T, erro
 	return v, err
 }
 
-// later has the effect after d, for nobody to know.
+// later runs the effect after d; no process receives the result.
 func later[T any](p *process, op operation, d time.Duration, effect func() (T, error)) {
 	p.w.after(d, func() {
-		_, _ = perform(p, op, "late: ", effect) // nobody hears of it
+		_, _ = perform(p, op, "late: ", effect) // no process receives the result
 		p.w.locked(func() { p.w.reached("a request takes effect late: " + branch(op.name)) })
 	})
 }
 
-// pass lets d pass for the process. A paused one goes on only when it wakes, and
-// then finds out what has become of ctx meanwhile.
+// pass lets d pass for the process. A paused process goes on only when it wakes, and only
+// then sees whether ctx has ended.
 func (p *process) pass(ctx context.Context, d time.Duration) error {
 	select {
 	case <-p.gone:
@@ -327,7 +329,7 @@ func (p *process) wake() error {
 		if nap <= 0 {
 			return nil
 		}
-		// What a process does when it wakes up comes in some order.
+		// What a process does when it wakes up happens in a random order.
 		r := p.w.random(fmt.Sprint(p.name, " wakes ", time.Since(p.w.began)))
 		t := p.w.timer(nap + time.Duration(r.Int64N(int64(5*time.Millisecond))))
 		select {
@@ -339,7 +341,7 @@ func (p *process) wake() error {
 	}
 }
 
-// cut tells how the process's connection to the store is.
+// cut returns the state of the process's connection to the store.
 func (p *process) cut(s store) cut {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -349,7 +351,7 @@ func (p *process) cut(s store) cut {
 	return p.cuts[s]
 }
 
-// outcome is an error's class, for the trace.
+// outcome returns an error's class, for the trace.
 func outcome(err error) string {
 	switch {
 	case errors.Is(err, errDead):
@@ -362,16 +364,16 @@ func outcome(err error) string {
 	return job.ClassOf(err)
 }
 
-// goroutine is the number of the calling goroutine, as its stack trace begins
-// with it. Two slots of a worker may make the same call at the same instant, and
-// nothing else tells them apart.
+// goroutine returns the number of the calling goroutine, which its stack trace begins
+// with. Two slots of a worker may make the same call at the same instant, and only this
+// number distinguishes them.
 func goroutine() string {
 	var head [32]byte
 	n := runtime.Stack(head[:], false)
 	return strings.Fields(string(head[:n]))[1]
 }
 
-// branch is the kind of an operation: its name up to the first space.
+// branch returns the kind of an operation: its name up to the first space.
 func branch(name string) string {
 	for i, c := range name {
 		if c == ' ' {

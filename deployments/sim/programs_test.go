@@ -20,7 +20,7 @@ import (
 	worker "tributary/worker/run"
 )
 
-// log is where a process's log goes: nowhere, unless the seed is told.
+// log returns the log of a process. It is discarded, unless the seed's story is printed.
 func (p *process) log() zerolog.Logger {
 	if p.w.tell == nil {
 		return zerolog.Nop()
@@ -28,7 +28,7 @@ func (p *process) log() zerolog.Logger {
 	return zerolog.New(logged{p}).Level(zerolog.InfoLevel)
 }
 
-// logged puts a process's log into the story, not into its hash.
+// logged writes a process's log into the story, but not into its hash.
 type logged struct{ p *process }
 
 func (l logged) Write(line []byte) (int, error) {
@@ -38,7 +38,7 @@ func (l logged) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// coordinate runs a coordinator as coordinator/serve puts it together.
+// coordinate runs a coordinator with the same parts as coordinator/serve.
 func (p *process) coordinate() {
 	ctx, kill := context.WithCancel(context.Background())
 	p.kill, p.leave = kill, kill
@@ -48,7 +48,7 @@ func (p *process) coordinate() {
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
 		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1, Ahead: w.swarm.ahead,
 		Report: func(c report.Curves) (map[string][]byte, error) {
-			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and are the same
+			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and do not differ
 		},
 		Now: func() time.Time { return time.Now().Add(w.swarm.skew[p.m.name]) }, SetAside: p.setAside, Recall: p.recall, Gone: p.missing, DeadLetter: p.bury, Log: p.log(),
 	})
@@ -104,7 +104,7 @@ func (p *process) work() {
 	})
 }
 
-// stopwatch has the computing of a step take time.
+// stopwatch makes the computation of a step take time.
 func (p *process) stopwatch() (lap func(compute.Phase)) {
 	return func(phase compute.Phase) {
 		if phase != compute.Computing || p.w.swarm.step == 0 {
@@ -119,11 +119,11 @@ func (p *process) stopwatch() (lap func(compute.Phase)) {
 				d = min(time.Duration(p.m.slow*float64(d)), slowest)
 			}
 		})
-		_ = p.pass(in, d) // a process that is gone finds out with its next call
+		_ = p.pass(in, d) // a dead process notices it with its next call
 	}
 }
 
-// observe counts what became of a task in a worker's hands.
+// observe counts the outcome of a worker's task.
 func (p *process) observe(t job.Task, err error) {
 	p.w.locked(func() {
 		switch {
@@ -135,8 +135,8 @@ func (p *process) observe(t job.Task, err error) {
 	})
 }
 
-// submit is what people do: each job is submitted at its time, some are paused,
-// cancelled and resumed, and some ids are used again.
+// submit does what people do: it submits each job at its time, pauses, cancels and
+// resumes some jobs, and uses some ids again.
 func (p *process) submit(ctx context.Context) {
 	for _, planned := range p.w.swarm.jobs {
 		p.w.locked(func() { p.w.wishing[planned.id] = true })
@@ -147,7 +147,7 @@ func (p *process) submit(ctx context.Context) {
 	}
 }
 
-// follow submits a planned job and its successors under the same id.
+// follow submits a planned job and the jobs that follow it under the same id.
 func (p *process) follow(ctx context.Context, planned planned) {
 	if p.pass(ctx, planned.at) != nil {
 		return
@@ -183,7 +183,7 @@ func (p *process) follow(ctx context.Context, planned planned) {
 		if !p.insist(ctx, "remove", func(ctx context.Context, a *api.API) error {
 			_, err := a.Remove(ctx, id)
 			if errors.Is(err, job.ErrNotFound) {
-				return nil // removed before, when the answer was lost
+				return nil // the job was removed before, when the answer was lost
 			}
 			return err
 		}) {
@@ -192,8 +192,8 @@ func (p *process) follow(ctx context.Context, planned planned) {
 	}
 }
 
-// insist repeats a request to whichever coordinator answers, until one has
-// granted it, or refused it because of how the job stands.
+// insist repeats a request to any coordinator that answers, until one has granted it or
+// refused it because of the job's state.
 func (p *process) insist(ctx context.Context, what string, request func(context.Context, *api.API) error) bool {
 	for {
 		if a := p.w.ask(); a != nil {
@@ -212,7 +212,7 @@ func (p *process) insist(ctx context.Context, what string, request func(context.
 	}
 }
 
-// ask returns the API of a coordinator; nil when there is none.
+// ask returns the API of a coordinator, or nil if there is none.
 func (w *world) ask() *api.API {
 	w.mu.Lock()
 	defer w.mu.Unlock()

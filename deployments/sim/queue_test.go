@@ -14,15 +14,15 @@ type queuePort struct{ p *process }
 
 var _ queue.Queue = queuePort{}
 
-// name is a task's name as this seed knows it.
+// name returns this seed's name for a task.
 func (w *world) name(t job.Task) string {
 	known := t
 	known.Ref = job.Ref{Job: job.ID(w.alias(t.Ref))}
 	return known.Name()
 }
 
-// Publish sends the tasks one by one, as a client that does not wait for the
-// confirmations does: they may arrive in another order, or some of them.
+// Publish sends the tasks one by one, as a client does that does not wait for
+// confirmations. They may arrive in another order, or only in part.
 func (q queuePort) Publish(ctx context.Context, tasks ...job.Task) error {
 	errs := make(chan error, len(tasks))
 	for _, t := range tasks {
@@ -50,13 +50,13 @@ func (q queuePort) Subscribe(ctx context.Context, classes ...queue.Class) (queue
 		return q.p.w.queue.Subscribe(in, classes...)
 	})
 	if err != nil && ctx.Err() == nil {
-		return q.Subscribe(ctx, classes...) // as the broker's does by itself
+		return q.Subscribe(ctx, classes...) // as the broker's client does by itself
 	}
 	return subscription{q.p, lane, s}, err
 }
 
 func (q queuePort) Taken(ctx context.Context, class queue.Class) (bool, error) {
-	// It takes no time: what is drawn for it could not be told apart by job.
+	// This call takes no time: its random numbers could not be distinguished by job.
 	return q.p.w.queue.Taken(ctx, class)
 }
 
@@ -72,8 +72,8 @@ func (s subscription) Close() {
 	}
 }
 
-// Next waits for a task. What is on its way when the process dies or cannot be
-// reached is lost until its lease ends.
+// Next waits for a task. If the process dies or is cut off, a task in flight is lost
+// until its lease ends.
 func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	for {
 		if err := s.p.pass(ctx, s.p.draw(operation{name: "fetch " + string(s.lane)}).out); err != nil {
@@ -95,7 +95,7 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 			continue
 		}
 		if !s.p.warm(task.Ref) {
-			_ = d.Nak(10 * time.Millisecond) // the memory queue's never fails
+			_ = d.Nak(10 * time.Millisecond) // the Nak of the memory queue never fails
 			continue
 		}
 		var losses int
@@ -110,9 +110,9 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 	}
 }
 
-// warm reports whether the process may begin a task of the job now. The first
-// one has the job's program to itself: two that waited for it would go on at the
-// same instant, in an order that no seed decides.
+// warm reports whether the process may begin a task of the job now. The first task of a
+// job makes the job's program alone. If two tasks waited for the program, they would go
+// on at the same instant, in an order that no seed decides.
 func (p *process) warm(ref job.Ref) bool {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -124,11 +124,11 @@ func (p *process) warm(ref job.Ref) bool {
 	return true
 }
 
-// delivery is a task in a worker's hand.
+// delivery is a task that a worker holds.
 type delivery struct {
 	p      *process
 	d      queue.Delivery
-	losses int // of the ledger, before the task was taken
+	losses int // losses of the ledger before the task was taken
 	taken  time.Time
 }
 
@@ -136,7 +136,7 @@ func (d *delivery) Task() job.Task       { return d.d.Task() }
 func (d *delivery) Delivered() int       { return d.d.Delivered() }
 func (d *delivery) Lease() time.Duration { return d.d.Lease() }
 
-// settled lets the worker begin other tasks of the job.
+// settled allows the worker to begin other tasks of the job.
 func (d *delivery) settled() {
 	d.p.w.locked(func() { d.p.warming[d.d.Task().Ref] = false })
 }
@@ -147,14 +147,14 @@ func (d *delivery) op(what string) operation {
 
 func (d *delivery) Ack(ctx context.Context) error {
 	d.settled()
-	d.p.w.locked(func() { d.p.w.checkAck(d) }) // by what the worker knows, not by what is when it arrives
+	d.p.w.locked(func() { d.p.w.checkAck(d) }) // by what the worker knows now, not by the state when the message arrives
 	_, err := call(ctx, d.p, d.op("ack"), func() (struct{}, error) {
 		return struct{}{}, d.d.Ack(in)
 	})
 	return err
 }
 
-// What is said without waiting for an answer arrives or does not.
+// Messages that need no answer arrive or are lost.
 
 func (d *delivery) InProgress() error {
 	return d.say("in-progress", d.d.InProgress)
@@ -172,12 +172,12 @@ func (d *delivery) Term(reason string) error {
 
 func (d *delivery) say(what string, effect func() error) error {
 	go func() {
-		_, _ = call(in, d.p, d.op(what), func() (struct{}, error) { return struct{}{}, effect() }) // nobody waits for it
+		_, _ = call(in, d.p, d.op(what), func() (struct{}, error) { return struct{}{}, effect() }) // the caller does not wait for it
 	}()
 	return nil
 }
 
-// exhausted tells a coordinator of a task that the queue has given up on.
+// exhausted reports to a coordinator a task that the queue has given up on.
 func (w *world) exhausted(t job.Task, deliveries int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"tributary/shared/job"
 )
 
-// records is the jobs bucket.
+// records simulates the jobs bucket.
 type records struct {
-	values   map[job.ID][]entry // oldest first; an empty one is a removal
+	values   map[job.ID][]entry // oldest first; an empty entry is a removal
 	revision uint64
 }
 
@@ -21,13 +21,13 @@ type entry struct {
 	data     []byte // nil: removed
 	revision uint64
 	at       time.Time
-	decoded  job.Record // of data, for the checks; programs get their own
+	decoded  job.Record // decoded data, for the checks; programs get their own copy
 }
 
 func (e entry) record() job.Record {
 	var r job.Record
 	if err := json.Unmarshal(e.data, &r); err != nil {
-		panic(err) // it was encoded here
+		panic(err) // the data was encoded here
 	}
 	return r
 }
@@ -48,7 +48,7 @@ func (r *records) newest(id job.ID) (job.Record, bool) {
 	return e.decoded, true
 }
 
-// put stores a value and tells those who watch. The world's lock is held.
+// put stores a value and notifies the watchers. The caller holds the world's lock.
 func (w *world) put(id job.ID, data []byte) uint64 {
 	w.records.revision++
 	e := entry{data: data, revision: w.records.revision, at: time.Now()}
@@ -65,8 +65,8 @@ func (w *world) put(id job.ID, data []byte) uint64 {
 // recordsPort is a process's connection to the records.
 type recordsPort struct {
 	p *process
-	// master reads what was written last: a person's request that comes right
-	// after another is not answered from a copy that lags behind.
+	// master makes reads return what was written last. So a person's request that follows
+	// another one is not answered from a replica that lags behind.
 	master bool
 }
 
@@ -88,21 +88,21 @@ func (r recordsPort) Create(ctx context.Context, rec job.Record) (uint64, error)
 func encoded(r job.Record) []byte {
 	data, err := json.Marshal(r)
 	if err != nil {
-		panic(err) // records are made of what JSON has words for
+		panic(err) // JSON can hold every record
 	}
 	return data
 }
 
-// lag is how long a replica of the bucket may be behind.
+// lag is the longest time that a replica of the bucket may lag behind.
 const lag = 200 * time.Millisecond
 
-// Record is Get without the revision.
+// Record returns the same as Get, without the revision.
 func (r recordsPort) Record(ctx context.Context, id job.ID) (job.Record, error) {
 	rec, _, err := r.Get(ctx, id)
 	return rec, err
 }
 
-// Get reads a record, now and then as it stood before its last change.
+// Get reads a record. Sometimes it returns the record before its last change.
 func (r recordsPort) Get(ctx context.Context, id job.ID) (job.Record, uint64, error) {
 	w := r.p.w
 	op := r.op(false, "get", id)
@@ -192,14 +192,14 @@ func (r recordsPort) list(ctx context.Context) ([]job.Record, error) {
 	})
 }
 
-// watcher is one process's watch over the records. Its fields but the channel
-// are guarded by the world's lock.
+// watcher is one process's watch over the records. The world's lock guards all fields
+// except the channel.
 type watcher struct {
 	p    *process
 	wake chan job.ID
 }
 
-// changed lets the watcher know of a change, if the news arrives.
+// changed notifies the watcher of a change, unless the message is lost.
 func (v *watcher) changed(id job.ID, revision uint64) {
 	w := v.p.w
 	r := w.random(fmt.Sprint("watch ", v.p.name, id, revision))
@@ -210,12 +210,12 @@ func (v *watcher) changed(id job.ID, revision uint64) {
 	go w.after(d, func() { // outside the lock
 		select {
 		case v.wake <- id:
-		default: // it lists them all before long
+		default: // the watcher lists all records soon anyway
 		}
 	})
 }
 
-// relistEvery is how often all records are read anew, as the broker's watch does.
+// relistEvery is how often all records are read again, as in the broker's watch.
 const relistEvery = 15 * time.Second
 
 func (r recordsPort) Watch(ctx context.Context, see func(job.Record)) error {
@@ -268,25 +268,25 @@ func (w *world) ids() []job.ID {
 	return ids
 }
 
-// leases is the leases bucket.
+// leases simulates the leases bucket.
 type leases struct {
 	held    map[string]*claim
-	term    uint64              // of the newest claim
-	granted map[uint64]*process // to whom a term was given
+	term    uint64              // term of the newest claim
+	granted map[uint64]*process // the process that a term was granted to
 }
 
 // claim is a lease as the server knows it.
 type claim struct {
 	owner *process
-	nonce uint64 // its term: renewing it needs to know that
+	nonce uint64 // its term; a renewal must know it
 	ends  time.Time
 }
 
 // leasesPort is a process's connection to the leases.
 type leasesPort struct{ p *process }
 
-// free reports whether nobody holds the key: not for as long as a lease lasts,
-// or not on a connection that still exists. w.mu is held.
+// free reports whether no process holds the key: the lease has expired, or the connection
+// of its holder is gone. The caller holds w.mu.
 func (w *world) free(key string) bool {
 	c := w.leases.held[key]
 	switch {
@@ -333,7 +333,7 @@ func (l leasesPort) Acquire(ctx context.Context, key, _ string) (run.Lease, erro
 	return held, nil
 }
 
-// lease is a claim as its holder believes to have it.
+// lease is a claim as its holder knows it.
 type lease struct {
 	p           *process
 	key         string
@@ -345,7 +345,7 @@ type lease struct {
 func (l *lease) Term() uint64          { return l.term }
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
-// mine returns the claim if it is still this one. The world's lock is held.
+// mine returns the claim if it is still this one. The caller holds the world's lock.
 func (l *lease) mine() *claim {
 	if c := l.p.w.leases.held[l.key]; c != nil && c.nonce == l.term && !time.Now().After(c.ends) {
 		return c
@@ -353,7 +353,7 @@ func (l *lease) mine() *claim {
 	return nil
 }
 
-// keep renews the lease each third of its length, as the broker's does.
+// keep renews the lease after each third of its length, as the broker does.
 func (l *lease) keep(ctx context.Context, written time.Time) {
 	defer close(l.ended)
 	defer close(l.lost)
@@ -398,7 +398,7 @@ func (l *lease) Release(ctx context.Context) error {
 	return err
 }
 
-// alias names a job's incarnation as this seed knows it: the id and its number.
+// alias returns this seed's name for a job's incarnation: the id and its number.
 func (w *world) alias(ref job.Ref) string {
 	if alias, ok := w.named.Load(ref.Run); ok {
 		return alias.(string)

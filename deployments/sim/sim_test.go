@@ -26,9 +26,9 @@ var (
 	one   = flag.Uint64("seed", 0, "play this seed only, and tell its story")
 )
 
-// TestMain runs the worlds on one processor: tasks of a worker that one piece of news
-// wakes at the same instant go on in the order in which they waited, whereas on
-// several the first to have a slot is anybody's guess, and no seed decides it.
+// TestMain runs the worlds on one processor. If one message wakes several tasks of a
+// worker at the same instant, they then go on in the order in which they waited. On
+// several processors the order would be random, and no seed would decide it.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
 	plan.Operations = []plan.Operation{novelty}
@@ -77,13 +77,13 @@ func newSwarm(seed uint64) swarm {
 	return s
 }
 
-// how says how to see a seed's story.
+// how returns how to see a seed's story.
 func how(seed uint64) string {
 	return fmt.Sprintf("go test ./deployments/sim -v -run TestSeeds -seed %d", seed)
 }
 
-// each plays seeds on all cores and hands over the results, one at a time, until
-// done says that it has seen enough.
+// each plays seeds on all cores and passes on the results one at a time, until done
+// returns true.
 func each(t *testing.T, seeds []uint64, bug string, done func(result) bool) {
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -147,7 +147,7 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// Seeds that have found something stay.
+// The seeds that found a bug once stay here.
 func TestRegressions(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "seeds"))
 	require.NoError(t, err)
@@ -168,7 +168,8 @@ func TestRegressions(t *testing.T) {
 	})
 }
 
-// Each seed is played twice, beside others, and must be told in the same words.
+// Each seed is played twice, at the same time as others, and both stories must be the
+// same.
 func TestTheSameSeedIsTheSameStory(t *testing.T) {
 	const twice = 40
 	hashes := map[uint64]bool{}
@@ -197,7 +198,7 @@ func TestTheSameSeedIsTheSameStory(t *testing.T) {
 	require.Len(t, hashes, twice, "another seed is another story")
 }
 
-// parting shows where two stories part.
+// parting shows where two stories begin to differ.
 func parting(a, b []string) string {
 	a, b = events(a), events(b)
 	for i := range min(len(a), len(b)) {
@@ -209,7 +210,8 @@ func parting(a, b []string) string {
 	return fmt.Sprintf("one has %d lines, the other %d", len(a), len(b))
 }
 
-// events leaves out what the programs have logged, which names random runs.
+// events removes the lines that the programs have logged, because they contain random run
+// ids.
 func events(story []string) []string {
 	var lines []string
 	for _, line := range story {
@@ -221,7 +223,7 @@ func events(story []string) []string {
 	return lines
 }
 
-// Each deliberate bug is noticed within so many seeds.
+// Each deliberate bug is found within a given number of seeds.
 func TestEveryDeliberateBugIsNoticed(t *testing.T) {
 	const within = 100
 	for _, bug := range bugs {

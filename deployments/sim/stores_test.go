@@ -17,8 +17,8 @@ import (
 // blobsPort is a process's connection to the blob store.
 type blobsPort struct {
 	p *process
-	// damaged has the blobs whose last bytes arrived damaged: they do not twice
-	// in a row, since the second time is a fault of the store.
+	// damaged has the blobs that last arrived with damaged bytes. A blob is not damaged
+	// twice in a row, because the second time counts as a fault of the store.
 	damaged map[job.Digest]bool
 }
 
@@ -63,7 +63,8 @@ func isBlock(data []byte) bool {
 	return err == nil
 }
 
-// anotherBlock is a block of as many rows with another value in the first.
+// anotherBlock returns a block with the same number of rows and another value in the
+// first row.
 func anotherBlock(data []byte) []byte {
 	b, err := dataset.DecodeBlock(data)
 	if err != nil {
@@ -85,8 +86,8 @@ func (b blobsPort) Delete(ctx context.Context, digest job.Digest) error {
 	return err
 }
 
-// modelsPort is a process's connection to the registry. Its writes do not arrive
-// late: a file is put in many messages, each of which is answered.
+// modelsPort is a process's connection to the registry. Its writes never arrive late,
+// because a file is put in many messages that are each confirmed.
 type modelsPort struct{ p *process }
 
 func (m modelsPort) PutFile(ctx context.Context, model, file string, content io.Reader) error {
@@ -129,7 +130,7 @@ func (m modelsPort) Delete(ctx context.Context, model string) error {
 	return err
 }
 
-// eventsPort is a process's way to tell people. It never blocks.
+// eventsPort publishes a process's events for people. It never blocks.
 type eventsPort struct{ p *process }
 
 func (e eventsPort) Publish(v notice.Event) error {

@@ -9,22 +9,22 @@ import (
 	"tributary/shared/job"
 )
 
-// swarm is what a seed chooses: the fleet, the jobs, and which faults there are
-// and how often. A fault that is on in every world hides others, so each is off
-// in about half of them.
+// swarm is what a seed chooses: the fleet, the jobs, which faults there are, and how
+// often they happen. A fault that happened in every world would hide others, so each
+// fault is off in about half of the worlds.
 type swarm struct {
 	coordinators, workers int
-	slots                 [6]int // more than one, by worker
+	slots                 [6]int // by worker; some have more than one
 	mixed                 bool   // every other worker is of an older version, and the first job needs a newer one
 	jobs                  []planned
-	skew                  map[string]time.Duration // of coordinators' clocks
+	skew                  map[string]time.Duration // skew of the coordinators' clocks
 	chunkLen              int
 	snapshotEvery         int64
-	tight                 bool  // the ledger has just enough memory for the largest job
-	blockBytes            int64 // of a worker's cache
+	tight                 bool  // the ledger has only just enough memory for the largest job
+	blockBytes            int64 // size of a worker's cache
 
-	step, ahead time.Duration // what a worker takes for a step of a gradient task, and may keep to itself; 0: nothing, and the default
-	doomed      float64       // share of workers that are killed when they have taken many steps
+	step, ahead time.Duration // the time of a step of a gradient task, and job.Ahead of the world; 0: no time, and the default
+	doomed      float64       // the part of the workers that are killed after many steps
 
 	queueLease, duplicates time.Duration
 	maxDeliver             int
@@ -32,16 +32,16 @@ type swarm struct {
 	inherits               bool // a dead owner's lease is free at once
 
 	base, tail, timeout, longest time.Duration
-	tails                        float64 // share of calls that take a tail
+	tails                        float64 // the part of the calls that take a tail
 
-	refused, full, lost, replyLost, delayed, repeated float64 // shares of calls
-	stale, deaf, double, damage                       float64 // shares of reads, notices and blocks
+	refused, full, lost, replyLost, delayed, repeated float64 // each a part of the calls
+	stale, deaf, double, damage                       float64 // each a part of the reads, notices or blocks
 
-	length, gap time.Duration // of the time of faults, and between misfortunes
+	length, gap time.Duration // of the time with faults, and between two misfortunes
 	happens     []misfortune
 }
 
-// planned is a job to be submitted, and those that follow it under its id.
+// planned is a job to submit, and the jobs that follow it under the same id.
 type planned struct {
 	id           job.ID
 	at           time.Duration
@@ -50,17 +50,17 @@ type planned struct {
 
 type incarnation struct {
 	template int
-	wishes   []wish // of people, in order
+	wishes   []wish // requests of people, in order
 }
 
-// wish is something that a person asks for, so long after what came before.
+// wish is a request of a person, a time after the request before.
 type wish struct {
 	after   time.Duration
 	request job.Request
 }
 
-// wishes draws what is asked for: nothing mostly, or a pause, or the end, or the
-// end and then that it goes on after all.
+// wishes draws the requests for a job: usually none, or a pause, or a cancellation, or a
+// cancellation and then a resume.
 func wishes(r *rand.Rand) []wish {
 	after := func() time.Duration { return time.Duration(1+r.IntN(2000)) * time.Millisecond }
 	switch r.IntN(10) {
@@ -106,7 +106,7 @@ func milliseconds(ms ...int) []time.Duration {
 	return d
 }
 
-// maybe is one of the values in about half of all worlds, and 0 in the others.
+// maybe returns one of the values in about half of all worlds, and 0 in the others.
 func maybe(r *rand.Rand, values ...float64) float64 {
 	v := pick(r, values...)
 	if r.IntN(2) == 0 {
@@ -152,12 +152,12 @@ func choose(r *rand.Rand) swarm {
 	return s
 }
 
-// lengthen makes a world of long jobs, whose steps take time: a worker goes on for many
-// steps without the ledger, and it may be lost in their midst.
+// lengthen makes a world of long jobs whose steps take time. A worker computes many steps
+// without the ledger, and it may be killed in the middle of them.
 func (s *swarm) lengthen(r *rand.Rand) {
 	s.step, s.ahead = time.Duration(200+r.IntN(3000))*time.Microsecond, pick(r, milliseconds(0, 200, 5000)...)
 	s.workers, s.length, s.gap, s.doomed = min(s.workers, 3), s.length+3*time.Second, time.Second, 0.3
-	s.tail = min(s.tail, 300*time.Millisecond) // hundreds of steps that are shared wait for it
+	s.tail = min(s.tail, 300*time.Millisecond) // hundreds of steps of several workers wait for it
 	for _, p := range s.jobs {
 		for i := range p.incarnations {
 			p.incarnations[i].template = 2*templates + p.incarnations[i].template%longTemplates
@@ -165,8 +165,8 @@ func (s *swarm) lengthen(r *rand.Rand) {
 	}
 }
 
-// doom kills some workers that have many steps which the ledger lacks, within so long.
-// w.mu is held.
+// doom kills some workers that have many steps which the ledger lacks, within a time. The
+// caller holds w.mu.
 func (w *world) doom(p *process, within time.Duration) {
 	if w.calm || w.swarm.doomed == 0 {
 		return
@@ -186,7 +186,7 @@ func (w *world) doom(p *process, within time.Duration) {
 	})
 }
 
-// latency is how long a message is on its way.
+// latency returns how long a message travels.
 func (s *swarm) latency(r *rand.Rand) time.Duration {
 	d := 20*time.Microsecond + time.Duration(-math.Log(1-r.Float64())*float64(s.base)/2)
 	if r.Float64() < s.tails {
@@ -195,12 +195,12 @@ func (s *swarm) latency(r *rand.Rand) time.Duration {
 	return d
 }
 
-// startup is how long a process takes to start.
+// startup returns how long a process takes to start.
 func (s *swarm) startup(r *rand.Rand) time.Duration {
 	return time.Duration(1+r.IntN(400_000)) * time.Microsecond
 }
 
-// fault draws what goes wrong with a call.
+// fault draws the fault of a call.
 func (s *swarm) fault(r *rand.Rand, op operation) fault {
 	x := r.Float64()
 	for _, f := range []struct {
@@ -217,8 +217,8 @@ func (s *swarm) fault(r *rand.Rand, op operation) fault {
 	return fine
 }
 
-// misfortunes lets things break for as long as the seed says. It reports
-// whether to go on.
+// misfortunes lets things break for as long as the seed says. It returns false if a check
+// has failed.
 func (w *world) misfortunes() bool {
 	r := w.random("misfortunes")
 	until := time.Now().Add(w.swarm.length)
@@ -241,12 +241,11 @@ func (w *world) misfortunes() bool {
 	return true
 }
 
-// mostWipeouts is how often all workers are killed in a world: a job may fail, as it is to,
-// of a task with which eight workers or more have died.
+// mostWipeouts is the most times that all workers are killed in one world. A job may
+// fail, as it must, because of a task that eight or more workers died with.
 const mostWipeouts = 5
 
-// heal ends the faults: connections are whole, whoever is dead is started, and
-// calls succeed.
+// heal ends the faults: connections work, dead processes are started, and calls succeed.
 func (w *world) heal() bool {
 	w.locked(func() {
 		w.calm = true
@@ -261,7 +260,7 @@ func (w *world) heal() bool {
 	return true
 }
 
-// happen lets one thing break.
+// happen makes one thing break.
 func (w *world) happen(what misfortune, r *rand.Rand) {
 	w.locked(func() {
 		w.reached(string(what))
@@ -297,7 +296,7 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 	}
 }
 
-// lose lets a server lose what it has. w.mu is held.
+// lose makes a server lose its contents. The caller holds w.mu.
 func (w *world) lose(what misfortune, r *rand.Rand) {
 	switch what {
 	case wipeLedger:
@@ -312,7 +311,7 @@ func (w *world) lose(what misfortune, r *rand.Rand) {
 	}
 }
 
-// restart kills a machine's process, and starts another a while later.
+// restart kills a machine's process, and starts another one later.
 func (w *world) restart(m *machine, after time.Duration) {
 	m.kill()
 	w.after(after+time.Millisecond, m.boot)

@@ -17,20 +17,20 @@ import (
 	queuememory "tributary/shared/queue/memory"
 )
 
-// world is everything that outlives a process: the stores, the network between
-// them and the processes, and the record of what happened.
+// world is everything that outlives a process: the stores, the network between stores and
+// processes, and the record of what happened.
 type world struct {
 	seed  uint64
 	swarm swarm
-	bug   string // the deliberate bug of this world's programs; "" for none
+	bug   string // the deliberate bug of this world's programs; "" means none
 
-	// mu guards everything below and the stores' contents. It is never held
-	// while anything waits.
+	// mu guards everything below and the contents of the stores. Nothing waits while it
+	// is held.
 	mu       sync.Mutex
 	began    time.Time
 	taken    map[int64]bool // instants at which something happens, in nanoseconds
 	hash     uint64         // of the trace
-	tell     func(string)   // is given each line of the trace; nil: nobody listens
+	tell     func(string)   // is called with each line of the trace; may be nil
 	seen     map[string]int // how often each interesting branch was reached
 	calm     bool           // the faults are over
 	broken   string         // the first check that failed
@@ -43,17 +43,17 @@ type world struct {
 	records   records
 	leases    leases
 	blobs     *blob.Memory
-	kept      map[job.Digest]bool // blobs that are there
+	kept      map[job.Digest]bool // blobs that exist
 	models    map[string][]byte
 	aliases   map[string]string
 	events    []notice.Event
-	jobs      map[job.ID][]*simulated // by id, one after the other
+	jobs      map[job.ID][]*simulated // by id, in order
 	runs      map[job.Run]*simulated
 	busy      sync.WaitGroup  // of the processes' main goroutines
 	delivered map[string]int  // deliveries of tasks, by name
 	once      map[string]bool // tasks that a program with a bug has published
-	wishing   map[job.ID]bool // jobs of which a person still wants something
-	ending    bool            // no process is started any more
+	wishing   map[job.ID]bool // jobs that a person still has requests for
+	ending    bool            // no more processes are started
 
 	named sync.Map // job.Run → alias; it needs no lock
 }
@@ -75,21 +75,21 @@ func newWorld(seed uint64, bug string, tell func(string)) *world {
 	return w
 }
 
-// random is the stream of random numbers of a name: the same for a seed whoever
-// else draws, and whenever.
+// random returns the stream of random numbers with a name. For one seed the stream is
+// always the same, whatever other streams are used and when.
 func (w *world) random(name string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(w.seed, h.Sum64()))
 }
 
-// timer fires after d, at an instant at which nothing else happens: what two
+// timer fires after d, at an instant at which nothing else happens. So what two
 // goroutines do never depends on which of them the machine runs first.
 func (w *world) timer(d time.Duration) *time.Timer {
 	return time.NewTimer(w.apart(d))
 }
 
-// after calls f after d, likewise.
+// after calls f after d, also at an instant of its own.
 func (w *world) after(d time.Duration, f func()) { time.AfterFunc(w.apart(d), f) }
 
 func (w *world) apart(d time.Duration) time.Duration {
@@ -104,7 +104,8 @@ func (w *world) apart(d time.Duration) time.Duration {
 	return time.Duration(at) - now
 }
 
-// wait lets d pass, unless a check fails meanwhile. It reports whether to go on.
+// wait lets d pass, unless a check fails meanwhile. It returns false if a check has
+// failed.
 func (w *world) wait(d time.Duration) bool {
 	select {
 	case <-w.timer(d).C:
@@ -114,8 +115,8 @@ func (w *world) wait(d time.Duration) bool {
 	}
 }
 
-// trace notes what happened. The hash is a sum over the lines, each with its
-// time. w.mu is held.
+// trace records what happened. The hash is a sum over the lines, each with its time. The
+// caller holds w.mu.
 func (w *world) trace(who, what, outcome string) {
 	at := time.Since(w.began)
 	h := fnv.New64a()
@@ -128,40 +129,40 @@ func (w *world) trace(who, what, outcome string) {
 	}
 }
 
-// reached counts an interesting branch. w.mu is held.
+// reached counts an interesting branch. The caller holds w.mu.
 func (w *world) reached(branch string) { w.seen[branch]++ }
 
-// wrong notes that a check has failed; the first one ends the world. w.mu is held.
+// wrong records that a check failed; the first failure ends the world. The caller holds
+// w.mu.
 func (w *world) wrong(format string, args ...any) {
 	if w.broken != "" {
 		return
 	}
 	w.broken = fmt.Sprintf(format, args...)
-	for run, s := range w.runs { // a run is random
+	for run, s := range w.runs { // a run's id is random
 		w.broken = strings.ReplaceAll(strings.ReplaceAll(w.broken, s.ref.String(), s.alias), string(run), s.alias)
 	}
 	w.trace("check", "FAILED", w.broken)
 	close(w.over)
 }
 
-// locked does something to the world that takes no time.
+// locked changes or reads the world under its lock; f must take no time.
 func (w *world) locked(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
 }
 
-// result is what became of a world.
+// result is the outcome of a world.
 type result struct {
 	seed   uint64
 	hash   uint64
 	broken string
 	seen   map[string]int
-	passed time.Duration // in the world
+	passed time.Duration // fake time that passed in the world
 }
 
-// play runs a seed's world from its beginning to its end. It must be called in
-// a bubble.
+// play runs a seed's world from beginning to end. It must be called in a bubble.
 func play(_ *testing.T, seed uint64, bug string, tell func(string)) result {
 	w := newWorld(seed, bug, tell)
 	w.live()
@@ -170,8 +171,8 @@ func play(_ *testing.T, seed uint64, bug string, tell func(string)) result {
 	return result{seed: seed, hash: w.hash, broken: w.broken, seen: w.seen, passed: time.Since(w.began)}
 }
 
-// live is the story of a world: a fleet is started, jobs are submitted, things
-// break, then nothing breaks any more and all must end well.
+// live is the story of a world: the fleet starts, jobs are submitted, things break, and
+// then nothing breaks any more and everything must end well.
 func (w *world) live() {
 	if w.tell != nil {
 		w.locked(func() { w.trace("world", "swarm", fmt.Sprintf("%+v", w.swarm)) })
@@ -196,8 +197,8 @@ func (w *world) live() {
 	w.busy.Wait()
 }
 
-// ended waits for every job to be over and released, for as long as it may take
-// at most once the faults are over.
+// ended waits until every job is over and released, within a time limit after the end of
+// the faults.
 func (w *world) ended() bool {
 	const patience, every = 10 * time.Minute, 250 * time.Millisecond
 	for range patience / every {
