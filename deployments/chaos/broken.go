@@ -17,7 +17,7 @@ import (
 	"tributary/shared/job"
 )
 
-// record is the victim's, once its numerics are chosen.
+// record returns the victim's record after its numerics are chosen.
 func (e *enemy) record(ctx context.Context) (r job.Record, err error) {
 	for {
 		if err := e.ask(ctx, "tributary.jobs.get", string(e.victim), &r); err != nil {
@@ -32,7 +32,7 @@ func (e *enemy) record(ctx context.Context) (r job.Record, err error) {
 	}
 }
 
-// badRecords puts records into the jobs bucket past the API.
+// badRecords puts invalid records into the jobs bucket without the API.
 func badRecords(ctx context.Context, e *enemy) error {
 	r, err := e.record(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func badRecords(ctx context.Context, e *enemy) error {
 	return nil
 }
 
-// replaceNumber sets the first number of a name in JSON.
+// replaceNumber replaces the number of the first field called name in JSON.
 func replaceNumber(data []byte, name, value string) []byte {
 	i := bytes.Index(data, []byte(`"`+name+`":`))
 	if i < 0 {
@@ -98,12 +98,12 @@ func replaceNumber(data []byte, name, value string) []byte {
 	return bytes.Join([][]byte{data[:i], []byte(value), data[i+n:]}, nil)
 }
 
-// broker is a connection of the module's own kind, past the proxies.
+// broker returns a connection with the module's own client, without a proxy.
 func (e *enemy) broker(ctx context.Context) (*broker.Conn, error) {
 	return broker.Connect(ctx, broker.Config{URL: access.URL("nats://" + e.fleet.nats.address)}, zerolog.Nop())
 }
 
-// eventually repeats what fails while a server is down.
+// eventually repeats do until it succeeds, because it fails while a server is down.
 func eventually(ctx context.Context, do func() error) error {
 	for {
 		err := do()
@@ -116,7 +116,7 @@ func eventually(ctx context.Context, do func() error) error {
 	}
 }
 
-// badTasks stores plans of its own and publishes tasks for them.
+// badTasks stores its own plans and publishes tasks for them.
 func badTasks(ctx context.Context, e *enemy) error {
 	r, err := e.record(ctx)
 	if err != nil {
@@ -159,14 +159,14 @@ func badTasks(ctx context.Context, e *enemy) error {
 		if err != nil {
 			return err
 		}
-		_ = e.nc.Publish("tributary.tasks."+lane+"."+string(r.Numerics), data) // none when NATS is down
+		_ = e.nc.Publish("tributary.tasks."+lane+"."+string(r.Numerics), data) // it fails while NATS is down
 		if err := wait(ctx, span(e.r, 20*time.Millisecond, 300*time.Millisecond)); err != nil {
 			return err
 		}
 	}
 }
 
-// task is one of the victim's that it might have now, of any kind.
+// task returns a task of any kind that the victim might have now.
 func (e *enemy) task(r job.Record, attempt int) job.Task {
 	t := job.Task{
 		Ref: r.Ref(), Plan: r.Plan, Numerics: r.Numerics, Step: e.steps() + int64(e.r.IntN(20)), Attempt: attempt,

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// at makes a client that has heard of commits, one each 100 ms.
+// at returns a client that has received the commits of these steps, one each 100 ms.
 func at(steps ...int64) *client {
 	c := &client{}
 	for i, n := range steps {
@@ -23,17 +23,18 @@ func at(steps ...int64) *client {
 func TestPace(t *testing.T) {
 	begin := time.Unix(0, 0)
 	require.InDelta(t, 100, at(0, 10, 20, 30, 40, 50).pace(nil), 1e-9)
-	// A notice that comes late is not a loss of steps.
+	// A late notice is not a loss of steps.
 	require.InDelta(t, 100, at(0, 10, 20, 0, 40, 50).pace(nil), 1e-9)
-	// After a loss the steps are committed again, and count again.
+	// After a loss the steps are committed again, and they count again.
 	require.InDelta(t, 100*8/9., at(0, 10, 20, 30, 40, 0, 10, 20, 30, 40).pace(nil), 1e-9)
-	// A fault excuses all until the first commit after its end.
+	// After a fault, the time until the first commit after its end is excused.
 	slow := at(0, 10, 20, 30, 31, 32, 42, 52)
 	require.InDelta(t, 100, slow.pace([]interval{{begin.Add(310 * time.Millisecond), begin.Add(490 * time.Millisecond)}}), 1e-9)
 	require.True(t, math.IsNaN(at(0, 10).pace(nil)))
 }
 
-// A process that ends by itself is a fault, one that the tool ends is none, unless it panics.
+// A process that ends by itself counts as a fault. One that the tool ends does not,
+// unless it panics.
 func TestFault(t *testing.T) {
 	run := func(script string) *process {
 		p, err := spawn(t.Context(), os.Stderr, "sh", "-c", script)
@@ -64,7 +65,8 @@ func TestPanics(t *testing.T) {
 	require.ErrorContains(t, panics(name), "boom")
 }
 
-// A seed stands for the same faults with neighbours and without, and for the same neighbours.
+// A seed gives the same faults with neighbours and without, and always the same
+// neighbours.
 func TestScript(t *testing.T) {
 	quiet, hostile := &scenarios{}, &scenarios{Hostile: true}
 	seen := map[string]bool{}

@@ -13,20 +13,20 @@ import (
 	"tributary/shared/job"
 )
 
-// client asks the API as the nats CLI does, and counts commits.
+// client uses the API as the nats CLI does, and counts commits.
 type client struct {
 	nc *nats.Conn
 
 	mu      sync.Mutex
-	only    job.ID // whose commits are counted; "" for every job's
+	only    job.ID // the job whose commits are counted; "" means every job
 	commits []commit
 }
 
-// forged is the header of notices that the tool forges: the tool does not believe them,
-// and the programs do not look at headers.
+// forged is a header that marks the notices that the tool forges. The tool ignores such
+// notices; the programs do not read headers.
 const forged = "Chaos-Forged"
 
-// commit is the news that so many steps are committed.
+// commit is the notice that so many steps are committed.
 type commit struct {
 	steps int64
 	at    time.Time
@@ -55,14 +55,14 @@ func dial(address string) (*client, error) {
 	return c, err
 }
 
-// follow has only one job's commits counted.
+// follow makes the client count the commits of only one job.
 func (c *client) follow(id job.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.only = id
 }
 
-// steps is how many steps are known to be committed.
+// steps returns how many steps are known to be committed.
 func (c *client) steps() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,20 +73,20 @@ func (c *client) steps() int64 {
 	return last
 }
 
-// total is how many commits were heard of.
+// total returns how many commit notices were received.
 func (c *client) total() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.commits)
 }
 
-// ask repeats a request until somebody answers it. An answer that is an error
-// of the request itself is not asked for again.
+// ask repeats a request until a coordinator answers. It does not repeat a request that
+// was refused.
 func (c *client) ask(ctx context.Context, subject, body string, answer any) error {
 	return c.askFor(ctx, 2*time.Second, subject, body, answer)
 }
 
-// askFor is ask of what may take a while to be answered.
+// askFor does what ask does, for a request whose answer may take a while.
 func (c *client) askFor(ctx context.Context, patience time.Duration, subject, body string, answer any) error {
 	for {
 		m, err := c.nc.Request(subject, []byte(body), patience)
@@ -106,24 +106,24 @@ func (c *client) askFor(ctx context.Context, patience time.Duration, subject, bo
 	}
 }
 
-// refusal is an answer that another request of the kind would get again.
+// refusal is an error answer that the same request would get again.
 type refusal struct{ code, text string }
 
 func (r refusal) Error() string { return r.text }
 
-// refused reports whether a request was answered, and refused.
+// refused reports whether a coordinator answered the request and refused it.
 func refused(err error) bool {
 	_, ok := errors.AsType[refusal](err)
 	return ok
 }
 
-// missing reports whether there is no such job.
+// missing reports whether err says that there is no such job.
 func missing(err error) bool {
 	r, ok := errors.AsType[refusal](err)
 	return ok && r.code == "404"
 }
 
-// ended waits for a job to be final and released.
+// ended waits until a job is final and released.
 func (c *client) ended(ctx context.Context, id job.ID) (job.Record, error) {
 	for {
 		var r job.Record
@@ -139,7 +139,7 @@ func (c *client) ended(ctx context.Context, id job.ID) (job.Record, error) {
 	}
 }
 
-// verify has every step of a job that has ended computed again.
+// verify makes a coordinator compute every step of a finished job again.
 func (c *client) verify(ctx context.Context, id job.ID) error {
 	body, err := json.Marshal(map[string]any{"id": id, "all": true, "wait": 50})
 	if err != nil {
@@ -158,9 +158,9 @@ func (c *client) verify(ctx context.Context, id job.ID) error {
 	return nil
 }
 
-// longest is the longest time between two commits that followed each other,
-// and redone the number of steps that the ledger had lost and got again. The
-// news of one commit may come several times.
+// longest returns the longest time between two successive commits, and in redone the
+// number of steps that the ledger lost and got again. The notice of one commit may arrive
+// several times.
 func (c *client) longest() (gap time.Duration, redone int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,21 +12,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// fault is one thing that can go wrong. inject makes it happen, waits while it
-// lasts, and mends it; it returns what it did in words, "" when it found
-// nothing to do it to.
+// fault is one thing that can go wrong. inject causes it, waits while it lasts, and
+// repairs it. It returns in words what it did, or "" if it found nothing to act on.
 type fault struct {
 	name, what string
-	weight     int // how often, against the others'
+	weight     int // how often it is chosen, relative to the others
 	inject     func(ctx context.Context, f *fleet, r *rand.Rand) (string, error)
 }
 
-// span is a random time.
+// span returns a random time between from and to.
 func span(r *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(r.Int64N(int64(to-from)))
 }
 
-// The lifetimes that pauses are to outlast.
+// The lease times. Some pauses must last longer than these.
 const (
 	leaseTTL  = 5 * time.Second  // of a coordinator's ownership
 	taskLease = 15 * time.Second // of a task's delivery
@@ -104,7 +103,7 @@ var faults = []fault{
 	}},
 }
 
-// chosen returns the named faults; all for no names.
+// chosen returns the faults with these names; if there are no names, it returns all.
 func chosen(names []string) ([]fault, error) {
 	if len(names) == 0 {
 		return faults, nil

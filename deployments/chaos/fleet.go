@@ -18,18 +18,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// member is a coordinator or a worker, with a way of its own to each server.
+// member is a coordinator or a worker, with its own proxy to each server.
 type member struct {
 	name        string
 	program     string
 	args        []string
 	nats, redis *toxiproxy.Proxy
-	http        string // where it answers for its health
+	http        string // the address of its health checks
 	*process
-	busy bool // a fault is at work on it; the fleet's lock guards it
+	busy bool // a fault is active on it; the fleet's lock guards this field
 }
 
-// fleet is the processes of one scenario.
+// fleet holds the processes of one scenario.
 type fleet struct {
 	lab   *lab
 	log   io.Writer
@@ -40,12 +40,12 @@ type fleet struct {
 	mu           sync.Mutex
 	workers      []*member
 	coordinators []*member
-	processes    []named // all that launch started
+	processes    []named // all processes that launch started
 	serversBusy  bool
 	started      int
 }
 
-// named is a process and whose it is.
+// named is a process and the name of its member.
 type named struct {
 	name string
 	*process
@@ -108,7 +108,7 @@ func (f *fleet) add(ctx context.Context, program string, args ...string) (*membe
 	return m, nil
 }
 
-// launch starts a member's process, again after its death.
+// launch starts a member's process, also after its death.
 func (f *fleet) launch(ctx context.Context, m *member) (err error) {
 	fmt.Fprintf(f.log, "--- %s starts at %s\n", m.name, time.Now().Format(time.TimeOnly))
 	args := append(append([]string(nil), m.args...),
@@ -122,7 +122,7 @@ func (f *fleet) launch(ctx context.Context, m *member) (err error) {
 	return nil
 }
 
-// crashed reports coordinators and workers that ended without being asked, or panicked.
+// crashed reports coordinators and workers that ended without a request, or panicked.
 func (f *fleet) crashed() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,7 +135,7 @@ func (f *fleet) crashed() error {
 	return errors.Join(faults...)
 }
 
-// claim picks a member that no other fault is at work on; nil when there is none.
+// claim picks a member that no other fault is active on; it returns nil if there is none.
 func (f *fleet) claim(r *rand.Rand, of []*member) *member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,7 +154,7 @@ func (f *fleet) release(m *member) {
 	m.busy = false
 }
 
-// claimServers makes sure that one fault at a time is at work on the servers.
+// claimServers ensures that only one fault at a time is active on the servers.
 func (f *fleet) claimServers() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,7 +180,7 @@ func (f *fleet) close() {
 		m.redis.Stop()
 	}
 	if f.redis != nil {
-		_ = f.redis.client.Close() // the server goes next
+		_ = f.redis.client.Close() // the server ends next
 		if f.redis.process != nil {
 			f.redis.kill()
 		}
@@ -190,7 +190,7 @@ func (f *fleet) close() {
 	}
 }
 
-// prefixed writes a process's lines under its name.
+// prefixed writes a process's lines with its name in front.
 type prefixed struct {
 	name string
 	to   io.Writer

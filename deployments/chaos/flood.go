@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// floodEvery is the time between two bursts of requests, each of floodBurst.
+// floodEvery is the time between two bursts of requests. Each burst has floodBurst
+// requests.
 const (
 	floodEvery = 20 * time.Millisecond
 	floodBurst = 10
 )
 
-// flood asks for predictions and about jobs, and discards the answers.
+// flood requests predictions and job records, and discards the answers.
 func flood(ctx context.Context, e *enemy) error {
 	inbox := e.nc.NewRespInbox()
 	rows := []byte(`{"rows":[[` + strings.Repeat("1,", 63) + "1]" + strings.Repeat(",[1]", 5000) + "]}")
@@ -35,13 +36,13 @@ func flood(ctx context.Context, e *enemy) error {
 				subject, body = "tributary.jobs.submit", []byte("batch: [")
 			default:
 			}
-			_ = e.nc.PublishRequest(subject, inbox, body) // none while NATS is down
+			_ = e.nc.PublishRequest(subject, inbox, body) // it fails while NATS is down
 		}
 	}
 	return nil
 }
 
-// panics reports lines of a log that tell of a panic.
+// panics returns an error with the lines of a log that report a panic.
 func panics(name string) error {
 	file, err := os.Open(name)
 	if err != nil {

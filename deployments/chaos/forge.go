@@ -23,7 +23,7 @@ import (
 // forgeEvery is the time between two bursts of forged notices.
 const forgeEvery = 25 * time.Millisecond
 
-// forgedNotices tells lies about the victim for a while.
+// forgedNotices publishes false notices about the victim for a while.
 func forgedNotices(ctx context.Context, e *enemy) error {
 	r, err := e.record(ctx)
 	if err != nil {
@@ -44,7 +44,7 @@ func forgedNotices(ctx context.Context, e *enemy) error {
 	return nil
 }
 
-// workers hears who is there.
+// workers listens to heartbeats and returns the workers that are alive.
 func (e *enemy) workers(ctx context.Context) []string {
 	seen := map[string]bool{}
 	ch := make(chan *nats.Msg, 1024)
@@ -52,7 +52,7 @@ func (e *enemy) workers(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	defer func() { _ = s.Unsubscribe() }()                         // the connection goes soon
+	defer func() { _ = s.Unsubscribe() }()                         // the connection is closed soon
 	ctx, cancel := context.WithTimeout(ctx, 1500*time.Millisecond) // a worker beats each second
 	defer cancel()
 	for ctx.Err() == nil {
@@ -68,26 +68,26 @@ func (e *enemy) workers(ctx context.Context) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// forger lies about one job.
+// forger publishes false notices about one job.
 type forger struct {
 	*enemy
 	record  job.Record
 	workers []string
-	digest  job.Digest // of a checkpoint
+	digest  job.Digest // digest of a forged checkpoint
 }
 
 func (f *forger) send(subject string, n any) {
 	data, err := json.Marshal(n)
 	if err != nil {
-		return // a number that JSON has no word for
+		return // JSON cannot hold this number
 	}
 	m := nats.NewMsg(subject)
 	m.Header.Set(forged, "yes")
 	m.Data = data
-	_ = f.nc.PublishMsg(m) // none while NATS is down
+	_ = f.nc.PublishMsg(m) // it fails while NATS is down
 }
 
-// worker names a worker that is there, or was.
+// worker returns the name of a worker that is or was alive.
 func (f *forger) worker() string {
 	if len(f.workers) == 0 {
 		return "stranger"
@@ -95,7 +95,7 @@ func (f *forger) worker() string {
 	return f.workers[f.r.IntN(len(f.workers))]
 }
 
-// lie makes up a notice.
+// lie returns a false notice.
 func (f *forger) lie(attempt int) (subject string, n any) {
 	ref, steps := f.record.Ref(), f.steps()
 	ahead := steps + 1 + f.r.Int64N(1000)
@@ -132,7 +132,7 @@ func (f *forger) lie(attempt int) (subject string, n any) {
 	}
 }
 
-// forgeCheckpoint stores a whole checkpoint of the victim's last step.
+// forgeCheckpoint stores a complete checkpoint of the victim's last step.
 func (e *enemy) forgeCheckpoint(ctx context.Context, r job.Record) (job.Digest, error) {
 	conn, err := e.broker(ctx)
 	if err != nil {

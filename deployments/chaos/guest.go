@@ -12,7 +12,7 @@ import (
 	"tributary/shared/job"
 )
 
-// fat submits a job that does not fit. It must wait and say why.
+// fat submits a job that does not fit into memory. The job must wait and say why.
 func fat(ctx context.Context, e *enemy) error {
 	_, err := e.submit(ctx, fmt.Sprintf(`%s
 name: fat
@@ -89,7 +89,7 @@ steps: 1000000
 	return e.ask(ctx, "tributary.jobs.cancel", string(id), &struct{}{})
 }
 
-// diverging submits a job that must fail by itself, and retries it when it has.
+// diverging submits a job that must fail by itself, and retries it after it has failed.
 func diverging(ctx context.Context, e *enemy) error {
 	id, err := e.submit(ctx, `
 name: diverging

@@ -17,8 +17,8 @@ import (
 	"tributary/shared/spec"
 )
 
-// work is a job that scenarios train. Each takes some seconds on two cores, by several
-// workers. One worker alone is ten times as fast, for it need not wait for others.
+// work is a job that scenarios train. With several workers on two cores each takes some
+// seconds. One worker alone is ten times as fast, because it need not wait for others.
 type work struct {
 	name, spec string
 	once       sync.Once
@@ -35,7 +35,7 @@ metrics: [accuracy]
 
 var works, worksAlone = catalogue(1), catalogue(10)
 
-// catalogue is the jobs, so many times as long.
+// catalogue returns the jobs, with times as many epochs as the shortest ones.
 func catalogue(times int) []*work {
 	length := func(spec string, epochs, evaluate int) string {
 		return fmt.Sprintf("%sepochs: %d\nevaluate: {every_epochs: %d}\n", spec, times*epochs, times*evaluate)
@@ -83,7 +83,7 @@ func jobNames() []string {
 	return names
 }
 
-// jobByName is the job that so many workers train; nil when there is none.
+// jobByName returns the job with the name for so many workers, or nil if there is none.
 func jobByName(name string, workers int) *work {
 	from := works
 	if workers == 1 {

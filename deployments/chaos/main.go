@@ -1,24 +1,26 @@
-// Command chaos trains jobs on real processes while it kills, pauses, cuts off,
-// slows down and wipes parts of the fleet, and holds every result against
-// training in one plain loop:
+// Command chaos trains jobs on real processes. Meanwhile it kills, pauses, disconnects,
+// slows down and wipes parts of the fleet. It compares every result with training in one
+// plain loop:
 //
 //	go run ./deployments/chaos --scenarios 20
 //
-// A seed chooses the job, the fleet, the faults and when they strike; it is
-// printed, and --seed plays it again. A real nats-server and redis-server are
-// started for each scenario (redis-server must be in PATH), and every process
-// speaks to them through a proxy of its own.
+// A seed chooses the job, the fleet, the faults and their times. The command prints the
+// seed, and --seed repeats it. Each scenario starts a real nats-server and a real
+// redis-server (redis-server must be in PATH). Every process connects to them through its
+// own proxy.
 //
-// With --hostile, and for every third seed without it, strangers use the same servers
-// meanwhile: jobs that do not fit or diverge, forged notices, tasks and records, floods.
+// With --hostile, and for every third seed without it, hostile neighbours use the same
+// servers meanwhile. They bring jobs that do not fit or diverge, forged notices, tasks
+// and records, and floods of requests.
 //
-// It owns processes, faults, neighbours and the table; the fleet under test is the two
+// It owns processes, faults, neighbours and the table. The fleet under test is the two
 // programs as they are shipped.
 //
-// Invariant: a scenario passes only when the job has succeeded with the very
-// digest that shared/serial computes, every step of it is verified over NATS,
-// nothing is left in Redis, no coordinator or worker ended by itself or panicked, and the
-// job kept its pace beside hostile neighbours, all of whose jobs could be removed.
+// Invariant: a scenario passes only if all of this holds. The job has succeeded with
+// exactly the digest that shared/serial computes. Every step of it is verified over NATS.
+// Nothing is left in Redis. No coordinator or worker ended by itself or panicked. With
+// hostile neighbours, the job kept its pace, and all of the neighbours' jobs could be
+// removed.
 package main
 
 import (
@@ -48,7 +50,7 @@ type scenarios struct {
 	Logs       string   `default:"" placeholder:"FOLDER" help:"Keep the logs of failed scenarios here; default: a new folder in the system's own for such."`
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *scenarios) Validate() error {
 	if c.Scenarios < 1 || c.Scenarios > 100_000 {
 		return fmt.Errorf("--scenarios: %d: want 1 to 100000", c.Scenarios)
@@ -84,7 +86,7 @@ func main() {
 	}
 }
 
-// Run is called by kong.
+// Run plays the scenarios. kong calls it.
 func (c *scenarios) Run(ctx context.Context) error {
 	faults, err := chosen(c.Faults)
 	if err != nil {

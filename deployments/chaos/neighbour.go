@@ -12,7 +12,8 @@ import (
 	"tributary/shared/job"
 )
 
-// neighbour is a stranger on the same servers. act does harm until ctx ends, or for a while.
+// neighbour is a hostile client on the same servers. act does harm until ctx ends, or for
+// a while.
 type neighbour struct {
 	name, what string
 	act        func(ctx context.Context, e *enemy) error
@@ -36,7 +37,7 @@ func neighbourNames() []string {
 	return names
 }
 
-// neighbourByName returns nil when there is none of that name.
+// neighbourByName returns the neighbour with that name, or nil if there is none.
 func neighbourByName(name string) *neighbour {
 	if i := slices.Index(neighbourNames(), name); i >= 0 {
 		return &neighbours[i]
@@ -44,14 +45,14 @@ func neighbourByName(name string) *neighbour {
 	return nil
 }
 
-// hostileEvery is how many seeds have one scenario with neighbours among them.
+// hostileEvery says how often a scenario has neighbours: one of so many seeds.
 const hostileEvery = 3
 
 func (c *scenarios) hostile(seed uint64) bool {
 	return c.Hostile || len(c.Neighbours) > 0 || seed%hostileEvery == 0
 }
 
-// chosenNeighbours returns the named neighbours; all for no names.
+// chosenNeighbours returns the named neighbours; if no names are given, it returns all.
 func (c *scenarios) chosenNeighbours() []*neighbour {
 	names := c.Neighbours
 	if len(names) == 0 {
@@ -64,23 +65,23 @@ func (c *scenarios) chosenNeighbours() []*neighbour {
 	return some
 }
 
-// visit is a neighbour, and the part of the job's steps after which it comes.
+// visit is a neighbour, and the fraction of the job's steps after which it starts.
 type visit struct {
 	*neighbour
 	after float64
 	seed  uint64
 }
 
-// scarcity is how much memory there is.
+// scarcity is how much memory the processes have.
 type scarcity struct {
-	worker int    // of a worker, in MiB; 0: as the machine has
+	worker int    // memory of a worker, in MiB; 0: all that the machine has
 	redis  string // maxmemory; 0: no bound
 }
 
 var plenty = scarcity{redis: "0"}
 
-// invite draws one or two neighbours. It draws from numbers of its own, so that a seed
-// stands for the same faults with neighbours and without.
+// invite draws one or two neighbours. It uses its own random numbers, so that a seed
+// gives the same faults with neighbours and without.
 func (p *script) invite(seed uint64, from []*neighbour) {
 	r := rand.New(rand.NewPCG(seed, 0x6e65696768626f75))
 	for _, i := range r.Perm(len(from))[:min(len(from), 1+r.IntN(2))] {
@@ -96,7 +97,8 @@ func (p *script) invite(seed uint64, from []*neighbour) {
 	}
 }
 
-// enemy is what a neighbour acts with: the job it disturbs, and the jobs it has made.
+// enemy is what a neighbour acts with: the job that it disturbs, and the jobs that it has
+// submitted.
 type enemy struct {
 	*client
 	fleet  *fleet
@@ -107,7 +109,8 @@ type enemy struct {
 	jobs []guest
 }
 
-// guest is a neighbour's job, and what must have become of it when the first job has ended.
+// guest is a neighbour's job. must says in which state the job must be after the first
+// job has ended.
 type guest struct {
 	id   job.ID
 	must func(job.Record) error
@@ -129,7 +132,7 @@ func (e *enemy) submit(ctx context.Context, spec string, must func(job.Record) e
 	return submitted.ID, err
 }
 
-// visits are the neighbours that are at work.
+// visits are the neighbours that are active.
 type visits struct {
 	enemies []*enemy
 	stop    context.CancelFunc
@@ -140,7 +143,7 @@ type visits struct {
 	errs  []error
 }
 
-// visit has neighbours come when their time has come.
+// visit starts each neighbour at its time.
 func (f *fleet) visit(ctx context.Context, c *client, victim job.ID, all []visit) *visits {
 	v := &visits{}
 	during, stop := context.WithCancel(ctx)
@@ -165,7 +168,7 @@ func (f *fleet) visit(ctx context.Context, c *client, victim job.ID, all []visit
 	return v
 }
 
-// leave ends what the neighbours do, and returns who was there.
+// leave stops the neighbours and returns their names.
 func (v *visits) leave() []string {
 	v.stop()
 	v.busy.Wait()
@@ -173,10 +176,11 @@ func (v *visits) leave() []string {
 	return v.names
 }
 
-// disposeTime is how long neighbours' jobs may take to be as they must be, and to be removed.
+// disposeTime is how long the neighbours' jobs may take to reach their required state and
+// to be removed.
 const disposeTime = time.Minute
 
-// dispose checks what has become of the neighbours' jobs, and removes them.
+// dispose checks the state of the neighbours' jobs, and removes the jobs.
 func (v *visits) dispose(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, disposeTime)
 	defer cancel()
@@ -189,7 +193,7 @@ func (v *visits) dispose(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// judge waits until a neighbour's job is as it must be.
+// judge waits until a neighbour's job is in its required state.
 func (e *enemy) judge(ctx context.Context, g guest) error {
 	if g.must == nil {
 		return nil
@@ -213,7 +217,7 @@ func (e *enemy) judge(ctx context.Context, g guest) error {
 func (e *enemy) remove(ctx context.Context, id job.ID) error {
 	var r job.Record
 	try := func(request string, answer any) error {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // a junk record is an answer too, though not a final one
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // an invalid record is an answer too, but not a final one
 		defer cancel()
 		return e.ask(ctx, "tributary.jobs."+request, string(id), answer)
 	}

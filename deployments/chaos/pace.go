@@ -8,22 +8,23 @@ import (
 	"time"
 )
 
-// leastPace is the part of its pace without neighbours that a job must keep. A neighbour
-// that trains may take half of it, a flood half of the processors from what is left; the
-// rest is for the load of the machine, which may have been less when the pace was measured.
+// leastPace is the fraction of its pace without neighbours that a job must keep. A
+// neighbour that trains may take half of the pace, and a flood half of the processors
+// from the rest. The remainder allows for the load of the machine, which may have been
+// lower when the pace was measured.
 const leastPace = 0.1
 
-// The least that a pace can be told from.
+// The least time and the fewest steps that a pace is computed from.
 const (
 	pacedTime  = 300 * time.Millisecond
 	pacedSteps = 20
 )
 
-// interval is a time in which faults were at work.
+// interval is a time in which faults were active.
 type interval struct{ from, to time.Time }
 
-// pace is the committed steps a second, without the times from the beginning of a fault
-// to the first commit after its end. NaN: too little is left to tell.
+// pace returns the committed steps per second, without the times from the beginning of a
+// fault to the first commit after its end. It returns NaN if too little time is left.
 func (c *client) pace(excused []interval) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,8 +53,9 @@ func (c *client) pace(excused []interval) float64 {
 // lateNotices is how many notices may overtake another one.
 const lateNotices = 3
 
-// inOrder leaves out notices that came late: those of fewer steps than the one before, when
-// one of the next has more again. After a loss of steps the next ones have fewer too.
+// inOrder drops late notices. A notice is late if it has fewer steps than the one before,
+// and one of the next notices has more again. After a loss of steps the next notices have
+// fewer steps too, so these are kept.
 func inOrder(all []commit) []commit {
 	var kept []commit
 	for i, now := range all {
@@ -70,14 +72,16 @@ func inOrder(all []commit) []commit {
 	return kept
 }
 
-// paces is how fast jobs are without neighbours and faults, measured once for each kind.
+// paces caches how fast jobs are without neighbours and faults, measured once for each
+// kind.
 type paces struct {
 	mu   sync.Mutex
 	kind map[string]float64
 }
 
-// paceAlone is the steps a second of a script's job when nothing disturbs it. Fleets with
-// an even number of workers divide each step, see newFleet: they are of another kind.
+// paceAlone returns the steps per second of a script's job when nothing disturbs it.
+// Fleets with an even number of workers split each step, see newFleet, so they are
+// another kind.
 func (l *lab) paceAlone(ctx context.Context, p script) (float64, error) {
 	l.paces.mu.Lock()
 	defer l.paces.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// gauge is one line of the picture; slack is what it may grow by without being
-// a leak.
+// gauge is one line of the picture. slack is how much it may grow without counting as a
+// leak.
 type gauge struct {
 	name  string
 	panel int
@@ -35,10 +35,10 @@ var gauges = []gauge{
 
 const panels = 5
 
-// Two colours that people with any colour vision tell apart (Okabe and Ito, 2008).
+// Two colours that people with any colour vision can distinguish (Okabe and Ito, 2008).
 var colors = []color.Color{color.RGBA{R: 0, G: 114, B: 178, A: 255}, color.RGBA{R: 213, G: 94, B: 0, A: 255}}
 
-// paint draws the gauges over minutes, a panel below the other, as SVG.
+// paint draws the gauges over time in minutes as SVG, one panel below the other.
 func paint(file string, samples []sample) error {
 	plots := make([][]*plot.Plot, panels)
 	lines := make([]int, panels)
@@ -77,7 +77,7 @@ func paint(file string, samples []sample) error {
 		return err
 	}
 	if _, err := canvas.WriteTo(f); err != nil {
-		_ = f.Close() // the first error is the one to tell
+		_ = f.Close() // report the first error
 		return err
 	}
 	return f.Close()

@@ -12,15 +12,16 @@ import (
 	"syscall"
 )
 
-// process is a running program. Its methods may be called after its end.
+// process is a program that was started. Its methods may be called after it has ended.
 type process struct {
 	cmd    *exec.Cmd
-	wanted atomic.Bool   // the tool has asked it to end
-	done   chan struct{} // closed at its end; cmd.ProcessState is set then
-	alone  atomic.Bool   // it ended before the tool had asked
+	wanted atomic.Bool   // the tool asked it to end
+	done   chan struct{} // closed when it has ended; then cmd.ProcessState is set
+	alone  atomic.Bool   // it ended before the tool asked
 }
 
-// spawn starts a program in the repository's folder, its output going to log.
+// spawn starts a program in the repository's folder. The program writes its output to
+// log.
 func spawn(ctx context.Context, log io.Writer, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
@@ -35,9 +36,9 @@ func spawn(ctx context.Context, log io.Writer, program string, args ...string) (
 	return p, nil
 }
 
-func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) } // it may be gone already
+func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) } // it may have ended already
 
-// end sends a signal and waits for the process to be gone.
+// end sends a signal and waits until the process has ended.
 func (p *process) end(s os.Signal) {
 	p.wanted.Store(true)
 	p.signal(s)
@@ -47,7 +48,7 @@ func (p *process) end(s os.Signal) {
 // crash is the exit code of a Go program that panics.
 const crash = 2
 
-// fault says how the process ended if it ended by itself or panicked, else "".
+// fault returns how the process ended if it ended by itself or panicked, else "".
 func (p *process) fault() string {
 	select {
 	case <-p.done:
@@ -66,7 +67,8 @@ func (p *process) fault() string {
 
 func (p *process) kill() { p.end(syscall.SIGKILL) }
 
-// lab is what all scenarios share: the programs, and a folder for what fails.
+// lab is what all scenarios share: the built programs, and a folder for the logs of
+// failed scenarios.
 type lab struct {
 	bin, logs, temp string
 	paces           paces

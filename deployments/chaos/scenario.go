@@ -16,23 +16,23 @@ import (
 	"tributary/shared/job"
 )
 
-// patience is how long a scenario may take before it counts as hung.
+// patience is the timeout after which a scenario counts as hung.
 const patience = 3 * time.Minute
 
-// result is how a scenario went.
+// result is the outcome of a scenario.
 type result struct {
 	seed                  uint64
 	job                   string
 	coordinators, workers int
 	struck                []string
 	neighbours            []string
-	pace                  float64 // against the pace without neighbours; NaN: not known
+	pace                  float64 // relative to the pace without neighbours; NaN: not known
 	steps, redone         int64
 	gap, took             time.Duration
 	err                   error
 }
 
-// script is what a seed stands for.
+// script is what a seed chooses.
 type script struct {
 	work                  *work
 	coordinators, workers int
@@ -41,7 +41,7 @@ type script struct {
 	scarce                scarcity
 }
 
-// strike is a fault and the part of the job's steps after which it comes.
+// strike is a fault, and the fraction of the job's steps after which it starts.
 type strike struct {
 	*fault
 	after float64
@@ -94,7 +94,8 @@ func (l *lab) play(ctx context.Context, seed uint64, p script) (res result) {
 	return res
 }
 
-// run starts a fleet, plays a script on it, and ends it. alone is the pace to compare with.
+// run starts a fleet, plays a script on it, and ends it. alone is the pace to compare
+// with.
 func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, alone float64, res *result) error {
 	dir := filepath.Join(l.temp, fmt.Sprint("scenario-", seed))
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -119,7 +120,7 @@ func (l *lab) run(ctx context.Context, seed uint64, p script, want job.Digest, a
 	return errors.Join(err, l.tidy(dir, file, seed, err != nil))
 }
 
-// tidy removes a scenario's folder, or keeps its log.
+// tidy removes a scenario's folder, but keeps its log if it failed.
 func (l *lab) tidy(dir string, log *os.File, seed uint64, failed bool) error {
 	err := log.Close()
 	if failed {
@@ -128,7 +129,7 @@ func (l *lab) tidy(dir string, log *os.File, seed uint64, failed bool) error {
 	return errors.Join(err, os.RemoveAll(dir))
 }
 
-// train submits the job, strikes while it runs, and compares.
+// train submits the job, injects the faults while it runs, and compares the result.
 func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *result) error {
 	c, err := dial(f.nats.address)
 	if err != nil {
@@ -169,9 +170,9 @@ func (f *fleet) train(ctx context.Context, p script, want job.Digest, res *resul
 	return f.clean(ctx)
 }
 
-// strikeAll lets the faults strike when their time comes, and waits for the
-// last to be mended. A job that is over is struck no more. excused is when faults were
-// at work.
+// strikeAll injects each fault at its time, and waits until the last one is repaired. It
+// injects no more faults after the job has ended. excused holds the times in which faults
+// were active.
 func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []strike) (struck []string, excused []interval, err error) {
 	var (
 		mu   sync.Mutex
@@ -202,7 +203,7 @@ func (f *fleet) strikeAll(ctx context.Context, c *client, id job.ID, strikes []s
 	return struck, excused, errors.Join(errs...)
 }
 
-// reached waits until a part of the job's steps is committed, or the job is over.
+// reached waits until a fraction of the job's steps is committed, or the job is over.
 func (c *client) reached(ctx context.Context, id job.ID, part float64) (over bool, err error) {
 	for {
 		var r job.Record
@@ -221,8 +222,8 @@ func (c *client) reached(ctx context.Context, id job.ID, part float64) (over boo
 	}
 }
 
-// clean waits until nothing is left of the job in Redis: stragglers' writes
-// are swept away some seconds after its end.
+// clean waits until Redis holds nothing of the job. The coordinator deletes late writes
+// some seconds after the job's end.
 func (f *fleet) clean(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// server is nats-server or redis-server: a process that can be started again
-// at the same address with what it stored.
+// server is a nats-server or redis-server process. It can be restarted at the same
+// address with its stored data.
 type server struct {
 	*process
 	program string
@@ -31,7 +31,7 @@ func (s *server) start(ctx context.Context) (err error) {
 	return answering(ctx, s.address)
 }
 
-// answering waits for somebody to listen.
+// answering waits until a program listens at the address.
 func answering(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -46,7 +46,7 @@ func answering(ctx context.Context, address string) error {
 	}
 }
 
-// wait returns after d, or ctx's error before.
+// wait returns nil after d, or ctx's error if ctx ends before that.
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -104,7 +104,7 @@ func newRedis(ctx context.Context, dir string, log io.Writer, limit string) (*re
 	return r, r.start(ctx)
 }
 
-// start waits until the server has read what it stored.
+// start starts the server and waits until it has loaded its data.
 func (r *redis) start(ctx context.Context) error {
 	if err := r.server.start(ctx); err != nil {
 		return err
@@ -120,10 +120,10 @@ func (r *redis) start(ctx context.Context) error {
 	}
 }
 
-// keys counts the keys there are.
+// keys returns the number of keys.
 func (r *redis) keys(ctx context.Context) (int64, error) { return r.client.DBSize(ctx).Result() }
 
-// save returns a copy of everything, as of now.
+// save returns a copy of all data as of now.
 func (r *redis) save(ctx context.Context) ([]byte, error) {
 	if err := r.client.Save(ctx).Err(); err != nil {
 		return nil, err
@@ -131,14 +131,15 @@ func (r *redis) save(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(filepath.Join(r.dir, "dump.rdb"))
 }
 
-// restore goes back to a copy: the server is killed, and starts from it.
+// restore sets the server back to a copy: it kills the server and starts it from the
+// copy.
 func (r *redis) restore(ctx context.Context, old []byte) error {
 	r.kill()
 	if err := errors.Join(os.RemoveAll(filepath.Join(r.dir, "appendonlydir")), os.WriteFile(filepath.Join(r.dir, "dump.rdb"), old, 0o600)); err != nil {
 		return err
 	}
-	// With an append-only file configured and none there the server would
-	// begin empty: it starts without, loads the copy, and turns it on.
+	// If an append-only file is configured but missing, the server would start empty. So
+	// it starts without one, loads the copy, and then turns the append-only file on.
 	args := r.args
 	r.args = append(append([]string(nil), args...), "--appendonly", "no")
 	defer func() { r.args = args }()

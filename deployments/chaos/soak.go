@@ -21,15 +21,15 @@ import (
 	"tributary/shared/job"
 )
 
-// soak trains one job after the other under constant churn, and watches what
-// the servers and the processes that are left alone hold.
+// soak trains one job after another under constant churn. It watches the memory and other
+// resources of the servers and of the processes that it does not kill.
 type soak struct {
 	Minutes float64 `default:"2" help:"How long, in minutes."`
 	Out     string  `default:"soak.svg" placeholder:"FILE" help:"The picture."`
 	Logs    string  `placeholder:"FOLDER" help:"Keep the log here when it fails; default: a new folder in the system's own for such."`
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (s *soak) Validate() error {
 	if !(s.Minutes > 0 && s.Minutes <= 10_000) {
 		return fmt.Errorf("--minutes: %v: want more than 0, at most 10000", s.Minutes)
@@ -37,7 +37,7 @@ func (s *soak) Validate() error {
 	return nil
 }
 
-// sample is what there was at a moment.
+// sample is one measurement of all resources.
 type sample struct {
 	at                                  time.Duration
 	redisKeys, redisBytes               float64
@@ -46,7 +46,7 @@ type sample struct {
 	coordinatorRoutines, workerRoutines float64
 }
 
-// Run is called by kong.
+// Run runs the soak. kong calls it.
 func (s *soak) Run(ctx context.Context) error {
 	l, err := newLab(ctx, s.Logs)
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *soak) Run(ctx context.Context) error {
 	return errors.Join(err, l.tidy(dir, file, 0, err != nil))
 }
 
-// watch keeps the first coordinator and the first worker alive and kills the
-// others in turn, while jobs are trained.
+// watch trains jobs. It keeps the first coordinator and the first worker alive, and kills
+// the others in turn.
 func (s *soak) watch(ctx context.Context, f *fleet) error {
 	c, err := dial(f.nats.address)
 	if err != nil {
@@ -118,7 +118,8 @@ func (s *soak) watch(ctx context.Context, f *fleet) error {
 	return errors.Join(err, paint(s.Out, samples))
 }
 
-// train submits one job after the other until over ends; the last is finished.
+// train submits one job after another until over ends. It waits for the end of the last
+// one.
 func (s *soak) train(over, ctx context.Context, c *client) (jobs int, err error) {
 	for over.Err() == nil {
 		w := works[jobs%len(works)]
@@ -167,7 +168,7 @@ func (f *fleet) look(ctx context.Context) (s sample, err error) {
 	return s, err
 }
 
-// holds is a process's resident bytes and its goroutines, as it tells them.
+// holds returns a process's resident bytes and number of goroutines, from its metrics.
 func (m *member) holds(ctx context.Context) (bytes, routines float64) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.http+"/metrics", http.NoBody)
 	if err != nil {
@@ -189,14 +190,15 @@ func (m *member) holds(ctx context.Context) (bytes, routines float64) {
 func field(text, name string) float64 {
 	_, after, _ := strings.Cut(text, name)
 	word, _, _ := strings.Cut(after, "\n")
-	v, _ := strconv.ParseFloat(strings.TrimSpace(word), 64) // 0 when it is not there
+	v, _ := strconv.ParseFloat(strings.TrimSpace(word), 64) // 0 if the field is missing
 	return v
 }
 
-// flat compares the second quarter with the last: what leaks, grows.
+// flat compares the second quarter of the samples with the last one: a leak shows as
+// growth.
 func flat(samples []sample) error {
 	if len(samples) < 16 {
-		return nil // too short to tell
+		return nil // too short for a comparison
 	}
 	n := len(samples)
 	early, late := samples[n/4:n/2], samples[3*n/4:]

@@ -61,7 +61,7 @@ func (f *fleet) pause(ctx context.Context, r *rand.Rand, of []*member, d time.Du
 	return fmt.Sprintf("%s paused for %s", m.name, d.Round(100*time.Millisecond)), wait(ctx, d)
 }
 
-// slow lets a worker run one millisecond of ten.
+// slow makes a worker run only one of every ten milliseconds.
 func slow(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	m := f.claim(r, f.workers)
 	if m == nil {
@@ -95,8 +95,8 @@ func restartNATS(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	return "nats-server killed", f.nats.start(ctx)
 }
 
-// stream does something to the task stream, past the proxies. The stream may
-// not be there at the moment; then there is nothing to do.
+// stream changes the task stream without a proxy. If the stream does not exist at the
+// moment, it does nothing.
 func (f *fleet) stream(ctx context.Context, do func(jetstream.JetStream) error) error {
 	if !f.claimServers() {
 		return nil
@@ -174,7 +174,7 @@ func (f *fleet) anyone(r *rand.Rand) *member {
 	return f.claim(r, all)
 }
 
-// toxic makes a connection of one process bad for a while.
+// toxic disturbs a connection of one process for a while.
 func (f *fleet) toxic(ctx context.Context, r *rand.Rand, kind, attributes string, d time.Duration) (string, error) {
 	m := f.anyone(r)
 	if m == nil {
@@ -182,9 +182,9 @@ func (f *fleet) toxic(ctx context.Context, r *rand.Rand, kind, attributes string
 	}
 	defer f.release(m)
 	p, name := link(r, m)
-	stream := "downstream" // what the process is told
+	stream := "downstream" // from the server to the process
 	if kind != "timeout" && r.IntN(2) == 0 {
-		stream = "upstream" // what it says
+		stream = "upstream" // from the process to the server
 	}
 	if _, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name":"t","type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes))); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)

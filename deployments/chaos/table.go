@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// play runs the scenarios, prints a line for each, and fails when one did.
+// play runs the scenarios, prints a line for each, and fails if one of them failed.
 func (c *scenarios) play(ctx context.Context, l *lab, from []fault) error {
 	fmt.Fprintf(os.Stdout, "seeds %d to %d\n\n", c.Seed, c.Seed+uint64(c.Scenarios)-1)
 	fmt.Fprintln(os.Stdout, "| seed | job | coordinators, workers | faults | neighbours | pace | steps | redone | longest gap | took | result |")
@@ -62,7 +62,7 @@ func (c *scenarios) play(ctx context.Context, l *lab, from []fault) error {
 	return nil
 }
 
-// flags is what chose the scenarios beside their seeds.
+// flags returns the flags, other than the seed, that chose the scenarios.
 func (c *scenarios) flags() string {
 	var b strings.Builder
 	if c.Hostile {
@@ -80,7 +80,7 @@ func (c *scenarios) flags() string {
 	return b.String()
 }
 
-// tally lists how often each neighbour was there.
+// tally lists how often each neighbour took part.
 func tally(visits map[string]int) string {
 	var all []string
 	for _, n := range neighbours {
@@ -94,7 +94,7 @@ func tally(visits map[string]int) string {
 	return strings.Join(all, ", ")
 }
 
-// line is a row of the table.
+// line returns one row of the table.
 func (r *result) line() string {
 	outcome := "same bits"
 	if r.err != nil {
