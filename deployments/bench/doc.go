@@ -1,3 +1,3 @@
-// Package bench measures the deployed whole: worker processes on real servers.
-// It holds benchmarks only; see make bench.
+// Package bench measures the deployed system: worker processes on real servers. It
+// contains only benchmarks; see make bench.
 package bench

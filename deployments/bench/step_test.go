@@ -13,9 +13,9 @@ import (
 
 func TestMain(m *testing.M) { programs.Main(m) }
 
-// BenchmarkStep times a step of a model of ten parameters, where all there is
-// to it is overhead, shared by two worker processes through a real nats-server
-// and a real redis-server.
+// BenchmarkStep measures a step of a model with ten parameters, so the time is nearly all
+// overhead. Two worker processes compute the step through a real nats-server and a real
+// redis-server.
 func BenchmarkStep(b *testing.B) {
 	s := programs.StartServers(b)
 	s.Worker(b, 1)
@@ -38,5 +38,5 @@ func BenchmarkStep(b *testing.B) {
 	require.NoError(b, os.WriteFile(path, spec, 0o644))
 	o := programs.Train(b.Context(), b, path, "--nats", s.NATS, "--redis", s.Redis, "--workers", "0", "--share", "always")
 	b.ReportMetric(o.Seconds*1000/float64(o.Steps), "ms/step")
-	b.ReportMetric(0, "ns/op") // the time of servers and programs coming up
+	b.ReportMetric(0, "ns/op") // this would be the start-up time of servers and programs
 }

@@ -13,10 +13,10 @@ import (
 type Bar struct {
 	Name              string
 	Low, Middle, High float64
-	Kind              int // bars of a kind have one colour
+	Kind              int // bars of the same kind have the same colour
 }
 
-// Bars is one panel of horizontal bars, the first on top.
+// Bars is one panel of horizontal bars, the first one on top.
 type Bars struct {
 	Title, Unit string
 	Bars        []Bar
@@ -25,7 +25,7 @@ type Bars struct {
 const (
 	barHeight = vg.Length(18)
 	barFrame  = vg.Length(66) // title, axis and its label
-	// room lets a viewer's wider font not run into the bars.
+	// room keeps the text away from the bars when a viewer has a wider font.
 	room = "       "
 )
 

@@ -1,7 +1,7 @@
-// Package chart draws measurements as SVG: lines through points on linear or
-// logarithmic axes, and bars with a whisker from the least to the greatest.
+// Package chart draws measurements as SVG: lines through points on linear or logarithmic
+// axes, and bars with a whisker from the least to the greatest value.
 //
-// It owns how the benchmarks' pictures look, and nothing of what they show.
+// It owns how the benchmarks' pictures look. What they show it leaves to its callers.
 package chart
 
 import (
@@ -20,7 +20,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Colours that people with any colour vision tell apart (Okabe and Ito,
+// palette has colours that people with any colour vision can distinguish (Okabe and Ito,
 // "Color universal design", 2008).
 var palette = []color.Color{
 	color.RGBA{R: 0, G: 114, B: 178, A: 255},
@@ -74,14 +74,14 @@ func grid(p *plot.Plot, vertical, horizontal bool) {
 	p.Add(g)
 }
 
-// Panel is Lines or Bars: a part of a picture, and a table.
+// Panel is Lines or Bars: one part of a picture, and a table of the same numbers.
 type Panel interface {
 	Table() string // in Markdown
 	plot() *plot.Plot
 	height() vg.Length
 }
 
-// Write draws panels below each other into an SVG file.
+// Write draws panels below each other into one SVG file.
 func Write[P Panel](file string, ps ...P) error {
 	var total vg.Length
 	panels, heights := make([]*plot.Plot, len(ps)), make([]vg.Length, len(ps))
@@ -100,7 +100,8 @@ func Write[P Panel](file string, ps ...P) error {
 	top := vg.Length(0)
 	for i, p := range panels {
 		tile := draw.Crop(c, margin, -margin, total-top-heights[i]+margin/2, -top-margin/2)
-		// All data begin at the same place, whatever the width of the labels.
+		// The data areas of all panels begin at the same x, whatever the width of their
+		// labels.
 		own := p.DataCanvas(tile).Min.X - tile.Min.X
 		p.Draw(draw.Crop(tile, left-own, 0, 0, 0))
 		top += heights[i]
@@ -109,7 +110,8 @@ func Write[P Panel](file string, ps ...P) error {
 	if _, err := svg.WriteTo(&out); err != nil {
 		return err
 	}
-	// Arial's and Helvetica's letters are as wide as those it was measured with.
+	// Arial and Helvetica have letters of the same width as the font that was used to
+	// measure.
 	data := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return err

@@ -39,7 +39,7 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// Nothing at all, or nothing above zero, is a picture too.
+// A picture without any points, or without points above zero, can be drawn too.
 func TestZerosOnALogarithmicAxis(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "picture.svg")
 	some := lines

@@ -12,23 +12,23 @@ import (
 // Point is a measurement.
 type Point struct{ X, Y float64 }
 
-// Line is measurements in a row.
+// Line is a series of measurements.
 type Line struct {
 	Name   string
 	Points []Point
 }
 
-// Lines is one panel of lines. Points that are not above zero have no place on a
-// logarithmic axis and are left out.
+// Lines is one panel of lines. On a logarithmic axis, points that are not above zero are
+// left out.
 type Lines struct {
-	Title, X, Y string // the axes' titles carry the units
+	Title, X, Y string // the axis titles contain the units
 	LogX, LogY  bool
 	Lines       []Line
 }
 
 const lineHeight = 7.5 * vg.Centimeter
 
-// glyphs tell lines apart in print.
+// glyphs distinguish lines in print.
 var glyphs = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.RingGlyph{}}
 
 func (Lines) height() vg.Length { return lineHeight }
@@ -62,13 +62,13 @@ func (l Lines) plot() *plot.Plot {
 	return p
 }
 
-// The height of the data, about, and of a line of the legend.
+// The approximate height of the data, and of a line of the legend.
 const (
 	dataHeight = 150
 	legendLine = 14
 )
 
-// headroom is the share of the data's height that the legend takes.
+// headroom returns the fraction of the data's height that the legend takes.
 func (l Lines) headroom() float64 {
 	named := 0
 	for _, line := range l.Lines {
@@ -79,8 +79,8 @@ func (l Lines) headroom() float64 {
 	return float64(legendLine*(named+1)) / dataHeight
 }
 
-// axis widens an axis about its data, which leave free a share of it at its
-// end: from zero, or by a factor when it is logarithmic.
+// axis widens an axis around its data, so that the fraction free at its end stays empty.
+// It starts from zero; a logarithmic axis is widened by a factor.
 func axis(a *plot.Axis, logarithmic bool, free float64) {
 	if !logarithmic {
 		a.Min, a.Max = 0, a.Max/(1-free)
@@ -96,8 +96,8 @@ func axis(a *plot.Axis, logarithmic bool, free float64) {
 	a.Max *= math.Pow(a.Max/a.Min, free/(1-free))
 }
 
-// decades marks a logarithmic axis at powers of ten, with labels also at their
-// doubles and fives where there is room.
+// decades marks a logarithmic axis at powers of ten. Where there is room, it also labels
+// their doubles and fives.
 type decades struct{}
 
 // Ticks implements plot.Ticker; low is positive.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Table is the panel's numbers in Markdown: a row per x, a column per line.
+// Table returns the panel's numbers in Markdown: a row per x, a column per line.
 func (l Lines) Table() string {
 	var xs []float64
 	for _, line := range l.Lines {
@@ -43,7 +43,7 @@ func (l Lines) Table() string {
 	return b.String()
 }
 
-// Table is the panel's numbers in Markdown: a row per bar.
+// Table returns the panel's numbers in Markdown: a row per bar.
 func (b Bars) Table() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n| | %s |\n| --- | ---: |\n", b.Title, b.Unit)
@@ -53,7 +53,7 @@ func (b Bars) Table() string {
 	return out.String()
 }
 
-// digits writes a measurement with three digits at least.
+// digits formats a measurement with at least three digits.
 func digits(y float64) string {
 	switch {
 	case y >= 100:
@@ -65,7 +65,7 @@ func digits(y float64) string {
 	}
 }
 
-// grouped writes 12345.6 as "12,346".
+// grouped formats 12345.6 as "12,346".
 func grouped(x float64) string {
 	s := strconv.FormatFloat(x, 'f', 0, 64)
 	for i := len(s) - 3; i > 0; i -= 3 {

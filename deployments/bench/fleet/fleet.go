@@ -15,7 +15,7 @@ import (
 	"tributary/shared/job"
 )
 
-// Fleet is servers and the workers that hang on them.
+// Fleet is a set of servers and the workers that are connected to them.
 type Fleet struct {
 	NATS, Redis string // URLs
 	Servers     []*Process
@@ -23,10 +23,10 @@ type Fleet struct {
 
 	lab   *Lab
 	dir   string
-	ports []int // where workers answer HTTP
+	ports []int // the ports where workers answer HTTP
 }
 
-// Start starts servers and so many workers of so many slots.
+// Start starts the servers and so many workers, each with so many slots.
 func (l *Lab) Start(ctx context.Context, s Servers, workers, slots int) (_ *Fleet, err error) {
 	f := &Fleet{lab: l}
 	defer func() {
@@ -46,7 +46,7 @@ func (l *Lab) Start(ctx context.Context, s Servers, workers, slots int) (_ *Flee
 	return f, f.Grow(ctx, workers, slots)
 }
 
-// Grow starts further workers and waits until they are ready.
+// Grow starts more workers and waits until they are ready.
 func (f *Fleet) Grow(ctx context.Context, workers, slots int) error {
 	ports, err := freePorts(ctx, workers)
 	if err != nil {
@@ -88,7 +88,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	return nil
 }
 
-// ready asks a program over HTTP whether it is.
+// ready checks over HTTP whether a program is ready.
 func ready(ctx context.Context, port int, path string) error {
 	answer, err := get(ctx, port, path)
 	if err != nil {
@@ -97,17 +97,17 @@ func ready(ctx context.Context, port int, path string) error {
 	return answer.Body.Close()
 }
 
-// Close ends every process, the servers last, and removes what they stored.
+// Close ends every process, the servers last, and removes their data.
 func (f *Fleet) Close() {
 	for _, p := range append(append([]*Process(nil), f.Workers...), f.Servers...) {
 		p.End()
 	}
 	if f.dir != "" {
-		_ = os.RemoveAll(f.dir) // the lab removes what is left
+		_ = os.RemoveAll(f.dir) // Lab.Close removes what is left
 	}
 }
 
-// Outcome is what the train command prints, as far as it is measured by.
+// Outcome holds the fields of the train command's output that the benchmarks use.
 type Outcome struct {
 	Steps      int64                            `json:"steps"`
 	Seconds    float64                          `json:"seconds"`
@@ -116,16 +116,16 @@ type Outcome struct {
 	Metrics    map[job.Split]map[string]float64 `json:"metrics"`
 	Parameters string                           `json:"parameters_sha256"`
 	StepMS     *struct {
-		// Mean is without the first tenth of the steps, in which workers fetch data.
+		// Mean leaves out the first tenth of the steps, in which workers fetch data.
 		Mean float64 `json:"mean"`
 		P50  float64 `json:"p50"`
 		P99  float64 `json:"p99"`
 	} `json:"step_ms"`
-	// Peak is the most memory the train command held, in bytes.
+	// Peak is the largest resident memory of the train command, in bytes.
 	Peak int64 `json:"-"`
 }
 
-// MS is the mean of a step, in milliseconds.
+// MS returns the mean time of a step, in milliseconds.
 func (o *Outcome) MS() float64 { return o.Seconds * 1e3 / float64(max(1, o.Steps)) }
 
 // Train trains a spec on the fleet's workers.
@@ -149,8 +149,8 @@ func (l *Lab) Train(ctx context.Context, spec any, args ...string) (*Outcome, er
 	return &o, nil
 }
 
-// Plan runs the plan command on a spec, measuring with the fleet's Redis, and
-// returns the samples per second it predicts for so many workers.
+// Plan runs the plan command on a spec, with measurements on the fleet's Redis. It
+// returns the samples per second that the command predicts for so many workers.
 func (f *Fleet) Plan(ctx context.Context, spec any, workers int, args ...string) (float64, error) {
 	var p struct {
 		Steps []struct {
@@ -167,8 +167,8 @@ func (f *Fleet) Plan(ctx context.Context, spec any, workers int, args ...string)
 	return p.Steps[len(p.Steps)-1].Samples, nil
 }
 
-// coordinator runs one of the coordinator's commands on a spec and decodes its
-// last line.
+// coordinator runs one of the coordinator's commands on a spec and decodes the last line
+// of its output.
 func (l *Lab) coordinator(ctx context.Context, last any, command string, spec any, args ...string) (*os.ProcessState, error) {
 	dir, err := l.Dir()
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package fleet runs Tributary as it is deployed, for measurements: real
-// servers, worker processes, and jobs trained by the coordinator's command.
+// Package fleet runs Tributary as it is deployed, for measurements: real servers, worker
+// processes, and jobs that the coordinator's command trains.
 //
-// It owns processes and what they have used of the machine. The benchmarks'
-// programs beside it call it; it knows nothing of what they compare.
+// It owns the processes and the measurement of what they use of the machine. The
+// benchmark programs next to it call it. It does not know what they compare.
 //
-// Invariant: everything listens on the loopback alone, on free ports, keeps
-// its data in one temporary folder, and is gone when the lab is closed.
+// Invariant: every program listens only on the loopback, on free ports. All data is in
+// one temporary folder, which is removed when the lab is closed.
 package fleet
 
 import (
@@ -17,14 +17,14 @@ import (
 	"runtime"
 )
 
-// Lab is the built programs and a folder for what they store.
+// Lab is the built programs and a folder for their data.
 type Lab struct {
 	Root string // the repository's folder, from which specs name their data
 	bin  string
 	temp string
 }
 
-// NewLab builds the programs, or takes them from bin when it is not empty.
+// NewLab builds the programs. If bin is not empty, it uses the programs in bin instead.
 func NewLab(ctx context.Context, bin string) (*Lab, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, fmt.Errorf("redis-server is needed (Debian: redis-server): %w", err)
@@ -54,7 +54,7 @@ func NewLab(ctx context.Context, bin string) (*Lab, error) {
 	return l, nil
 }
 
-// repository is the folder of the module that is run in.
+// repository returns the folder of the current module.
 func repository(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "tributary").Output()
 	if err != nil {
@@ -79,8 +79,8 @@ func exists(path string) bool {
 
 func (l *Lab) program(name string) string { return filepath.Join(l.bin, name) }
 
-// Dir makes a new folder that is removed with the lab.
+// Dir creates a new folder that Close removes.
 func (l *Lab) Dir() (string, error) { return os.MkdirTemp(l.temp, "") }
 
-// Close removes everything the lab has made.
+// Close removes everything that the lab has created.
 func (l *Lab) Close() { _ = os.RemoveAll(l.temp) } // a folder left in the system's own for such

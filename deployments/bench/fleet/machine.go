@@ -11,24 +11,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch measures how much of the machine others use meanwhile.
+// Watch measures how much of the machine other programs use during a measurement.
 type Watch struct {
 	at         time.Time
 	busy, ours float64
 }
 
-// NewWatch starts one. Programs that run when it starts must still run, or
-// must have been waited for, when it ends: only the dead ones are counted.
+// NewWatch starts a measurement. A child process that runs at the start must, at the end,
+// either still run or have been waited for: only ended children that were waited for are
+// counted.
 func NewWatch() Watch { return Watch{time.Now(), busy(), ours()} }
 
-// Other is the share of all CPUs that programs of others have used since, in
-// percent. Children count when they are gone.
+// Other returns how much of all CPUs other programs have used since the start, in
+// percent. A child process counts as ours only after it has ended.
 func (w Watch) Other() float64 {
 	cpus := time.Since(w.at).Seconds() * float64(runtime.NumCPU())
 	return max(0, 100*(busy()-w.busy-(ours()-w.ours))/cpus)
 }
 
-// busy is the seconds that all CPUs have worked since the system's start.
+// busy returns the seconds that all CPUs have worked since the system started.
 func busy() float64 {
 	data, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -45,7 +46,7 @@ func busy() float64 {
 	return sum / ticks
 }
 
-// ours is the processor time of this process and of its children that are gone.
+// ours returns the processor time of this process and of its ended children, in seconds.
 func ours() float64 {
 	sum := 0.0
 	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
@@ -57,8 +58,8 @@ func ours() float64 {
 	return sum
 }
 
-// Quiet waits until less than limit percent of the machine is in use, but no
-// longer than patience.
+// Quiet waits until less than limit percent of the machine is in use, but at most for
+// patience.
 func Quiet(ctx context.Context, limit float64, patience time.Duration) error {
 	const glance = 700 * time.Millisecond
 	end := time.Now().Add(patience)
@@ -74,7 +75,7 @@ func Quiet(ctx context.Context, limit float64, patience time.Duration) error {
 	return ctx.Err()
 }
 
-// Wait returns after d, or ctx's error before.
+// Wait returns nil after d, or ctx's error if ctx ends before that.
 func Wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Process is a running program. Its methods may be called after its end.
+// Process is a program that was started. Its methods may be called after it has ended.
 type Process struct {
 	Name string // of the program
 	cmd  *exec.Cmd
@@ -22,7 +22,7 @@ type Process struct {
 	once sync.Once
 }
 
-// tail keeps the end of what a program wrote.
+// tail keeps the end of a program's output.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
@@ -45,8 +45,8 @@ func (t *tail) String() string {
 	return string(bytes.TrimSpace(t.text))
 }
 
-// spawn starts a program in the repository's folder. It runs on when ctx ends:
-// its owner ends it.
+// spawn starts a program in the repository's folder. The program goes on when ctx ends;
+// its owner must end it.
 func (l *Lab) spawn(ctx context.Context, program string, args ...string) (*Process, error) {
 	p := &Process{Name: filepath.Base(program), cmd: exec.CommandContext(context.WithoutCancel(ctx), program, args...)}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = l.Root, &p.log, &p.log
@@ -56,26 +56,26 @@ func (l *Lab) spawn(ctx context.Context, program string, args ...string) (*Proce
 	return p, nil
 }
 
-// End asks the program to leave, kills it when it has not after ten seconds,
-// and returns when it is gone.
+// End asks the program to stop, kills it after ten seconds, and returns when it has
+// ended.
 func (p *Process) End() {
 	p.once.Do(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 		kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 		defer kill.Stop()
-		_ = p.cmd.Wait() // how it ended does not matter
+		_ = p.cmd.Wait() // the exit status does not matter
 	})
 }
 
-// Kill ends the program at once, as kill -9 does, and returns when it is gone.
+// Kill ends the program at once, like kill -9, and returns when it has ended.
 func (p *Process) Kill() {
 	p.once.Do(func() {
-		_ = p.cmd.Process.Kill() // it may be gone already
+		_ = p.cmd.Process.Kill() // it may have ended already
 		_ = p.cmd.Wait()
 	})
 }
 
-// proc reads a file about the running program.
+// proc reads a file in /proc about the running program.
 func (p *Process) proc(name string) string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name))
 	if err != nil {
@@ -87,9 +87,9 @@ func (p *Process) proc(name string) string {
 // ticks is the kernel's unit of processor time in /proc, 1/100 s on Linux.
 const ticks = 100
 
-// CPU is the processor time the running program has used, in seconds.
+// CPU returns the processor time that the running program has used, in seconds.
 func (p *Process) CPU() float64 {
-	_, after, _ := strings.Cut(p.proc("stat"), ") ") // the name may hold spaces
+	_, after, _ := strings.Cut(p.proc("stat"), ") ") // the name may contain spaces
 	f := strings.Fields(after)
 	if len(f) < 13 {
 		return 0
@@ -99,7 +99,7 @@ func (p *Process) CPU() float64 {
 	return (user + system) / ticks
 }
 
-// PeakRSS is the most memory the running program has held, in bytes.
+// PeakRSS returns the largest resident memory of the running program so far, in bytes.
 func (p *Process) PeakRSS() int64 { return highWater(p.proc("status")) }
 
 // highWater reads VmHWM out of /proc/…/status.
@@ -113,7 +113,7 @@ func highWater(status string) int64 {
 	return 0
 }
 
-// OwnPeakRSS is the most memory this process has held, in bytes.
+// OwnPeakRSS returns the largest resident memory of this process so far, in bytes.
 func OwnPeakRSS() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -15,17 +15,17 @@ import (
 	"tributary/worker/compute"
 )
 
-// Reading is what a fleet has done so far: the difference of two is what it
-// did in between.
+// Reading is what a fleet has done so far. The difference of two readings is what it did
+// between them.
 type Reading struct {
 	At      time.Time
 	Phases  map[compute.Phase]Laps // over all workers
 	CPU     map[string]float64     // seconds of processor time, by program
-	Busy    float64                // of all CPUs, whoever used them
+	Busy    float64                // seconds of all CPUs, used by any program
 	In, Out float64                // bytes that Redis has received and sent
 }
 
-// Laps is how often something was done, and the seconds it took in all.
+// Laps is how often a phase was done, and its total time in seconds.
 type Laps struct{ Seconds, Count float64 }
 
 // Read takes a reading.
@@ -44,7 +44,7 @@ func (f *Fleet) Read(ctx context.Context) (*Reading, error) {
 	return r, err
 }
 
-// phases adds what the worker at a port says of its steps.
+// phases adds the phase times that the worker at a port reports.
 func (r *Reading) phases(ctx context.Context, port int) error {
 	answer, err := get(ctx, port, "/metrics")
 	if err != nil {
@@ -74,7 +74,8 @@ func (r *Reading) phases(ctx context.Context, port int) error {
 	return nil
 }
 
-// Traffic is the bytes that the fleet's Redis, one server, has received and sent.
+// Traffic returns the bytes that the fleet's Redis, a single server, has received and
+// sent.
 func (f *Fleet) Traffic(ctx context.Context) (in, out float64, err error) {
 	opts, err := goredis.ParseURL(f.Redis)
 	if err != nil {
@@ -94,7 +95,7 @@ func (f *Fleet) Traffic(ctx context.Context) (in, out float64, err error) {
 	return in, out, nil
 }
 
-// get asks a program over HTTP. The caller closes the answer's body.
+// get sends an HTTP request to a program. The caller closes the answer's body.
 func get(ctx context.Context, port int, path string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// peak is the most memory a program that is gone had held, in bytes. Linux
-// counts what its parent had held at the fork, so it is no less than that.
+// peak returns the largest resident memory of an ended program, in bytes. Linux includes
+// the memory of its parent at the fork, so the result is at least that.
 func peak(s *os.ProcessState) int64 {
 	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
 		return u.Maxrss << 10

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Servers says how many of each there are; 1, or a cluster of 3.
+// Servers says how many servers of each kind there are: 1, or a cluster of 3.
 type Servers struct{ NATS, Redis int }
 
-// nats starts nats-servers and returns the URL of all.
+// nats starts n nats-servers and returns the URLs of all.
 func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 	ports, err := freePorts(ctx, 3*n)
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *Fleet) nats(ctx context.Context, n int) (string, error) {
 	return strings.Join(urls, ","), nil
 }
 
-// led asks a node of a NATS cluster whether its JetStream has a leader among n.
+// led checks at one node of a NATS cluster whether JetStream has a leader among n nodes.
 func led(ctx context.Context, monitor, n int) error {
 	answer, err := get(ctx, monitor, "/jsz")
 	if err != nil {
@@ -83,8 +83,8 @@ func led(ctx context.Context, monitor, n int) error {
 	return nil
 }
 
-// redis starts redis-servers, a cluster when there are several, and returns
-// the URL of the first.
+// redis starts n redis-servers and returns the URL of the first. Several servers form a
+// cluster.
 func (f *Fleet) redis(ctx context.Context, n int) (string, error) {
 	ports, err := freePorts(ctx, 2*n)
 	if err != nil {
@@ -140,10 +140,10 @@ func join(ctx context.Context, addresses []string) error {
 	return nil
 }
 
-// startPatience bounds what a server takes to come up.
+// startPatience is the timeout for the start of a server.
 const startPatience = 20 * time.Second
 
-// until tries f again and again until it succeeds, or startPatience has passed.
+// until repeats f until it succeeds or startPatience has passed.
 func until(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
@@ -158,7 +158,7 @@ func until(ctx context.Context, f func() error) error {
 	}
 }
 
-// answering waits for a program to listen.
+// answering waits until a program listens at the address.
 func answering(ctx context.Context, p *Process, address string) error {
 	err := until(ctx, func() error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -173,7 +173,7 @@ func answering(ctx context.Context, p *Process, address string) error {
 	return nil
 }
 
-// freePorts returns ports that nothing listens on, no two the same.
+// freePorts returns n different ports that nothing listens on.
 func freePorts(ctx context.Context, n int) ([]int, error) {
 	if n == 0 {
 		return nil, nil

@@ -3,7 +3,7 @@ package fleet
 // Object is a JSON object of a spec.
 type Object = map[string]any
 
-// Dense is the layers of a perceptron with these widths, the last one linear.
+// Dense returns the layers of a perceptron with these widths; the last layer is linear.
 func Dense(activation string, units ...int) Object {
 	var layers []any
 	for i, u := range units {
@@ -16,8 +16,8 @@ func Dense(activation string, units ...int) Object {
 	return Object{"layers": layers}
 }
 
-// Inline is data that stands in the spec: rows of numbers and one label each,
-// all of them functions of their place.
+// Inline returns data inside the spec: rows of numbers with one label each. Every value
+// is a function of its position.
 func Inline(rows, features int) Object {
 	x, y := make([][]float64, rows), make([]float64, rows)
 	for i := range x {
@@ -29,7 +29,8 @@ func Inline(rows, features int) Object {
 	return Object{"inline": Object{"x": x, "y": y}}
 }
 
-// Tiny is a model of ten parameters: a step of it is nothing but overhead.
+// Tiny returns a spec with a model of ten parameters: the time of a step is nearly all
+// overhead.
 func Tiny(steps, microbatches int) Object {
 	return Object{
 		"name": "tiny", "loss": "mse", "batch": max(4, microbatches), "microbatches": microbatches, "steps": steps,
@@ -37,14 +38,14 @@ func Tiny(steps, microbatches int) Object {
 	}
 }
 
-// SGD is an optimizer.
+// SGD returns a spec's optimizer.
 func SGD(rate float64) Object { return Object{"sgd": Object{"learning_rate": rate}} }
 
-// Adam is another.
+// Adam returns a spec's optimizer.
 func Adam(rate float64) Object { return Object{"adam": Object{"learning_rate": rate}} }
 
-// MNIST is a perceptron on MNIST, whose files `make mnist` fetches; the last,
-// short batch of an epoch is left out, as peers do.
+// MNIST returns the spec of a perceptron on MNIST, whose files `make mnist` downloads. It
+// leaves out the last, short batch of an epoch, as the peers do.
 func MNIST(name string, optimizer Object, epochs, microbatches int, hidden ...int) Object {
 	const folder = "deployments/data/mnist/"
 	return Object{

@@ -8,13 +8,13 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// leaves is the micro-batches of the curve of workers: as many as the most of
-// them, so that all have a task in every step.
+// leaves is the number of micro-batches for the curve of workers. It equals the largest
+// number of workers, so that each worker has a task in every step.
 const leaves = 64
 
-// workers measures a step that is nothing but overhead, as workers are added:
-// in one process with embedded servers, and as processes on real ones. Every
-// worker has one slot, so a step has as many tasks as workers.
+// workers measures a step that is nearly all overhead, for a growing number of workers:
+// in one process with embedded servers, and as processes on real servers. Every worker
+// has one slot, so a step has as many tasks as there are workers.
 func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	spec := fleet.Tiny(c.steps(400), leaves)
 	embedded, err := c.points(ctx, "embedded workers", c.choose([]int{1, 4}, []int{1, 2, 4, 8, 16, 32, 64}), func(x int) ([]float64, error) {
@@ -40,8 +40,8 @@ func (c *curves) workers(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, er
 	}}, nil
 }
 
-// fleetStep trains a spec on a fleet of its own and returns the milliseconds
-// of a step and the most memory a worker held, in MiB.
+// fleetStep trains a spec on a fleet of its own. It returns the time of a step in
+// milliseconds and the largest resident memory of a worker in MiB.
 func (c *curves) fleetStep(ctx context.Context, lab *fleet.Lab, s fleet.Servers, workers int, spec any) (ms, mib float64, err error) {
 	f, err := lab.Start(ctx, s, workers, 1)
 	if err != nil {
@@ -58,10 +58,10 @@ func (c *curves) fleetStep(ctx context.Context, lab *fleet.Lab, s fleet.Servers,
 	return o.MS(), mib, nil
 }
 
-// parameters measures a step of four rows as the model grows: the way of a
-// gradient through Redis. One worker appends the root; two exchange partials.
+// parameters measures a step of four rows while the model grows: the cost of a gradient's
+// way through Redis. One worker only appends the root; two workers exchange partials.
 func (c *curves) parameters(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
-	// Hidden widths h of 9-h-h-1; h² parameters, about.
+	// The hidden widths h of 9-h-h-1, which has about h² parameters.
 	widths := c.choose([]int{1, 300}, []int{1, 30, 100, 300, 1000, 3000, 7000})
 	var lines, memory []chart.Line
 	for workers, name := range []string{1: "1 worker", 2: "2 workers"} {
@@ -91,7 +91,7 @@ func (c *curves) parameters(ctx context.Context, lab *fleet.Lab) ([]chart.Panel,
 	}, nil
 }
 
-// weights is the number of parameters of 9-h-h-1.
+// weights returns the number of parameters of 9-h-h-1.
 func weights(h int) int { return 9*h + h + h*h + h + h + 1 }
 
 // cluster measures case b (235,146 parameters, MNIST) on two workers, with one

@@ -18,13 +18,13 @@ type ingest struct {
 	Blobs string `arg:""`
 }
 
-// cost is what it printed.
+// cost is what the command printed.
 type cost struct {
 	Seconds float64 `json:"seconds"`
-	MiB     float64 `json:"mib"` // most held
+	MiB     float64 `json:"mib"` // largest resident memory
 }
 
-// Run is called by kong.
+// Run ingests the data. kong calls it.
 func (i *ingest) Run(ctx context.Context) error {
 	text, err := os.ReadFile(i.Spec)
 	if err != nil {

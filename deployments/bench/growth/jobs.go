@@ -14,12 +14,12 @@ import (
 	"tributary/shared/job"
 )
 
-// programs share the work of a step.
+// programs are the programs that do the work of a step.
 var programs = []string{"worker", "coordinator", "nats-server", "redis-server"}
 
-// jobs measures how many steps a fleet makes in a second, of all its jobs
-// together, as more of them run at once: two workers of four slots, one
-// coordinator, jobs of ten parameters in two micro-batches.
+// jobs measures how many steps per second a fleet does for all its jobs together, while
+// more jobs run at once. The fleet has two workers of four slots and one coordinator; the
+// jobs have ten parameters and two micro-batches.
 func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	steps := c.steps(4000)
 	measured, err := c.points(ctx, "jobs at once", c.choose([]int{1, 5}, []int{1, 2, 5, 10, 20, 50, 100}), func(x int) ([]float64, error) {
@@ -61,8 +61,8 @@ func (c *curves) jobs(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 	}, nil
 }
 
-// together submits n jobs, as the nats CLI would, and returns the time to the
-// last one's end and the mean milliseconds of a step.
+// together submits n jobs, as the nats CLI would. It returns the time until the last one
+// ends and the mean time of a step in milliseconds.
 func together(ctx context.Context, url string, n, steps int) (time.Duration, float64, error) {
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -106,7 +106,7 @@ func together(ctx context.Context, url string, n, steps int) (time.Duration, flo
 	return time.Since(began), sum / float64(n), nil
 }
 
-// askPatience bounds the answer to one request.
+// askPatience is the timeout for the answer to one request.
 const askPatience = 30 * time.Second
 
 func ask(ctx context.Context, nc *nats.Conn, subject string, data []byte, answer any) error {

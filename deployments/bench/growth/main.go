@@ -1,15 +1,15 @@
-// Command growth measures how Tributary behaves as things grow: workers,
-// parameters, jobs at once, rows, tasks, and servers; each curve as a table in
-// Markdown and as a picture:
+// Command growth measures how Tributary scales with the number of workers, parameters,
+// jobs at once, rows, tasks, and servers. It writes each curve as a table in Markdown and
+// as a picture:
 //
 //	make bench-growth
 //
-// It owns the curves; fleet runs the programs and chart draws. Every number
-// comes from real servers and real processes, but for the workers that share
+// It owns the curves; fleet runs the programs and chart draws. Every number comes from
+// real servers and real processes. The only exception is the curve of workers that share
 // one process.
 //
-// Invariant: a point is the median of its repeats, which are interleaved with
-// those of the other points of the curve.
+// Invariant: a point is the median of its repeats. The repeats of all points of a curve
+// are interleaved.
 package main
 
 import (
@@ -29,7 +29,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// curves is the command that measures.
+// curves holds the settings of the command.
 type curves struct {
 	Only     string        `default:"." placeholder:"REGEXP" help:"Curves whose name matches: workers, parameters, jobs, rows, queue, cluster, plan."`
 	Short    bool          `help:"Few points and steps, to see in less than a minute that everything works."`
@@ -42,7 +42,7 @@ type curves struct {
 	only *regexp.Regexp
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *curves) Validate() (err error) {
 	if c.Repeats < 1 || c.Repeats > 100 {
 		return fmt.Errorf("--repeats: %d: want 1 to 100", c.Repeats)
@@ -94,7 +94,7 @@ var all = []curve{
 	{"plan", (*curves).plan},
 }
 
-// Run is called by kong.
+// Run measures the curves. kong calls it.
 func (c *curves) Run(ctx context.Context) error {
 	lab, err := fleet.NewLab(ctx, c.Bin)
 	if err != nil {
@@ -126,7 +126,7 @@ func (c *curves) Run(ctx context.Context) error {
 	return nil
 }
 
-// keep prints a curve and writes its picture and its numbers.
+// keep prints a curve, and writes its picture and its numbers to files.
 func (c *curves) keep(name string, panels []chart.Panel) error {
 	fmt.Fprintf(os.Stdout, "\n## %s\n", name)
 	for _, p := range panels {

@@ -10,12 +10,12 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// quietBelow is the share of the machine, in percent, that others may use when
-// a run starts.
+// quietBelow is how much of the machine, in percent, other programs may use when a run
+// starts.
 const quietBelow = 10
 
-// points measures f at every x, again and again in turn, and returns the
-// medians of each of its values as a line: lines[k][i] is f(xs[i])[k].
+// points measures f at every x, in turn, c.Repeats times. It returns the median of each
+// of its values as a line: lines[k][i] is f(xs[i])[k].
 func (c *curves) points(ctx context.Context, what string, xs []int, f func(x int) ([]float64, error)) ([][]chart.Point, error) {
 	seen := make([][][]float64, len(xs)) // by x, then repeat
 	for range c.Repeats {
@@ -45,7 +45,7 @@ func (c *curves) points(ctx context.Context, what string, xs []int, f func(x int
 	return lines, nil
 }
 
-// choose returns the short list when few points are wanted.
+// choose returns the short list if few points are wanted.
 func (c *curves) choose(short, long []int) []int {
 	if c.Short {
 		return short

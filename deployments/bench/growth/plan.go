@@ -8,11 +8,11 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// loopback is what is told to the plan command of links that are none.
+// loopback is the bandwidth given to the plan command, because there are no real links.
 const loopback = "100Gbps"
 
-// plan holds what the plan command predicts against what is measured right
-// after it, on as many workers as this machine has CPUs at most.
+// plan compares the prediction of the plan command with a measurement right after it, for
+// up to as many workers as this machine has CPUs.
 func (c *curves) plan(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	cases := []fleet.Object{
 		fleet.Tiny(c.steps(10_000), 2),

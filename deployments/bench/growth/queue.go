@@ -17,8 +17,9 @@ import (
 	"tributary/shared/tree"
 )
 
-// queue measures tasks per second through the task queue, from publishing to
-// the server's confirmation of the acknowledgement, as slots wait for them.
+// queue measures tasks per second through the task queue, for a growing number of slots.
+// A task's time is from its publication to the server's confirmation of the
+// acknowledgement.
 func (c *curves) queue(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	tasks := 20_000
 	if c.Short {

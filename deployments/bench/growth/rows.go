@@ -15,11 +15,11 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// columns is the features of the made-up rows.
+// columns is the number of features of the generated rows.
 const columns = 8
 
-// rows measures what the length of a dataset costs: the time and memory of its
-// ingest, a step of 256 rows, and the memory of the worker that trains.
+// rows measures what a longer dataset costs: the time and memory of its ingest, a step of
+// 256 rows, and the memory of the worker that trains.
 func (c *curves) rows(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error) {
 	var xs []int
 	for n := 10_000; n <= c.Rows; n *= 10 {
@@ -60,7 +60,7 @@ func (c *curves) rows(ctx context.Context, lab *fleet.Lab) ([]chart.Panel, error
 	}, nil
 }
 
-// write makes a file of so many rows, each a function of its place.
+// write creates a file with so many rows. Each row is a function of its position.
 func write(file string, rows int) error {
 	f, err := os.Create(file)
 	if err != nil {
@@ -82,18 +82,18 @@ func write(file string, rows int) error {
 		}
 		line = append(strconv.AppendFloat(line, float64(sum)/4096, 'f', 4, 64), '\n')
 		if _, err := w.Write(line); err != nil {
-			_ = f.Close() // the first error is the one to tell
+			_ = f.Close() // report the first error
 			return err
 		}
 	}
 	if err := w.Flush(); err != nil {
-		_ = f.Close() // likewise
+		_ = f.Close() // report the first error
 		return err
 	}
 	return f.Close()
 }
 
-// ingested runs the ingest of a spec in a process of its own.
+// ingested ingests a spec's data in a separate process.
 func ingested(ctx context.Context, dir string, spec any) (*cost, error) {
 	data, err := json.Marshal(spec)
 	if err != nil {

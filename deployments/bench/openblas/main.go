@@ -1,7 +1,7 @@
-// Command openblas measures the specified products of package blas beside
-// OpenBLAS, through gonum's netlib, on one thread, in one process, in turn: a
-// table of GFLOP/s and their ratio. It is a module of its own because it needs
-// cgo and OpenBLAS (Debian: libopenblas-dev):
+// Command openblas compares the matrix products of package blas with OpenBLAS (through
+// gonum's netlib). Both run on one thread, in one process, in turn. It prints a table of
+// GFLOP/s and their ratio. It is a separate module because it needs cgo and OpenBLAS
+// (Debian: libopenblas-dev):
 //
 //	go run .
 package main
@@ -112,8 +112,8 @@ func (b bench) table(w io.Writer, cs []gemm) {
 	fmt.Fprintf(w, "%d cases: ratio least %.2f, median %.2f, geometric mean %.2f\n", n, ratios[0], ratios[n/2], math.Exp(log/float64(n)))
 }
 
-// run returns the GFLOP/s of both and their ratio, each the median of its
-// rounds. Both run in every round, so that a ratio is of the same moment.
+// run returns the GFLOP/s of both libraries and their ratio, each the median of the
+// rounds. Both run in every round, so that a ratio compares the same moment.
 func (b bench) run(c gemm) (own, other, ratio float64) {
 	x, y, z := numbers(c.m*c.k), numbers(c.k*c.n), make([]float32, c.m*c.n)
 	lda, ldb := c.k, c.n
@@ -137,7 +137,7 @@ func (b bench) run(c gemm) (own, other, ratio float64) {
 	return median(owns), median(others), median(ratios)
 }
 
-// median sorts v.
+// median returns the median of v, and sorts v.
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return v[len(v)/2]
@@ -153,8 +153,8 @@ func (b bench) calibrate(f func()) int {
 	}
 }
 
-// elapsed is nanoseconds of this thread's processor time per call: what other
-// programs take does not count.
+// elapsed returns the nanoseconds of this thread's processor time per call. So the time
+// that other programs take does not count.
 func elapsed(f func(), n int) float64 {
 	start := processor()
 	for range n {

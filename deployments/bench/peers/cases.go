@@ -8,22 +8,22 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// configuration is one way to train one case: ours or torch is set.
+// configuration is one way to train one case. Either ours or torch is set.
 type configuration struct {
 	of    string // the case
 	ours  *ours
 	torch *torch
 }
 
-// ours is worker processes of so many slots each.
+// ours is a fleet of worker processes with so many slots each.
 type ours struct {
 	workers, slots, microbatches int
 	spec                         fleet.Object
 	share                        string // the coordinator's --share; empty: its default, auto
 }
 
-// torch is processes of so many threads each; sync is empty for one that is
-// not distributed.
+// torch is a set of PyTorch processes with so many threads each. sync is empty if the
+// training is not distributed.
 type torch struct {
 	processes, threads int
 	sync               string
@@ -43,8 +43,8 @@ func (k configuration) label() string {
 	return fmt.Sprintf("torch 1×%d", k.torch.threads)
 }
 
-// configurations lists everything that can be compared. Widths, optimizers and
-// rates are those of CASES in torch_peer.py.
+// configurations lists everything that can be compared. Widths, optimizers and rates are
+// the same as in CASES in torch_peer.py.
 func configurations(microbatches int, short bool) []configuration {
 	epochs := map[string]int{"a": 20, "b": 5, "c": 1}
 	steps := 3000

@@ -1,15 +1,15 @@
-// Command peers trains the same models with Tributary and with PyTorch, one
-// after the other and again, on one machine, and prints a table of ratios:
+// Command peers trains the same models with Tributary and with PyTorch on one machine, in
+// turn, and repeats this. It prints a table of ratios:
 //
 //	make bench-peers
 //
-// It owns the cases, the order of runs and the table; fleet runs Tributary,
-// torch_peer.py runs PyTorch. A run starts when the machine is quiet, and the
-// table says what others have used of it meanwhile.
+// It owns the cases, the order of runs and the table; fleet runs Tributary and
+// torch_peer.py runs PyTorch. A run starts when the machine is quiet. The table shows how
+// much of the machine other programs used during the runs.
 //
-// Invariant: it fails when two runs of ours of one spec differ in one bit of
-// the parameters, whatever the processes and slots, or when two programs come
-// to different losses.
+// Invariant: the command fails if two of Tributary's runs of one spec differ in one bit
+// of the parameters, for any processes and slots. It also fails if the losses of the two
+// programs are too far apart.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// command is the settings.
+// command holds the settings.
 type command struct {
 	Repeats      int           `default:"5" help:"Runs of each configuration, 1 to 100; the table has medians."`
 	Only         string        `default:"." placeholder:"REGEXP" help:"Configurations whose name matches, such as 'b (tributary|torch DDP)'; see --list."`
@@ -43,7 +43,7 @@ type command struct {
 	only *regexp.Regexp
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *command) Validate() (err error) {
 	if c.Repeats < 1 || c.Repeats > 100 {
 		return fmt.Errorf("--repeats: %d: want 1 to 100", c.Repeats)

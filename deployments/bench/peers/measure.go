@@ -12,7 +12,7 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// run is what one run of a configuration came to.
+// run is the result of one run of a configuration.
 type run struct {
 	Case          string   `json:"case"`
 	Configuration string   `json:"configuration"`
@@ -31,21 +31,21 @@ type run struct {
 	of configuration
 }
 
-// result is a configuration's runs.
+// result holds all runs of a configuration.
 type result struct {
 	configuration
 	runs []run
 }
 
-// A run starts when others use less than this, in percent, or after waiting;
-// it is made so often at most.
+// A run starts when other programs use less than this, in percent, or after a maximum
+// wait. A run is repeated at most so often.
 const (
 	quietBelow = 10
 	attempts   = 3
 )
 
-// measure runs everything, one configuration after the other and again, so
-// that all meet the same moods of the machine.
+// measure runs all configurations in turn, several times, so that all see the same
+// changes of the machine's load.
 func (c *command) measure(ctx context.Context, lab *fleet.Lab, chosen []configuration) ([]result, error) {
 	if err := os.MkdirAll(filepath.Dir(c.Out), 0o750); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (c *command) measure(ctx context.Context, lab *fleet.Lab, chosen []configur
 	return results, file.Sync()
 }
 
-// best runs a configuration until others have left the machine alone, and
+// best repeats a configuration until other programs have left the machine alone. It
 // returns the run that they disturbed least.
 func (c *command) best(ctx context.Context, lab *fleet.Lab, k configuration) (*run, error) {
 	var best *run
@@ -102,7 +102,7 @@ func (c *command) best(ctx context.Context, lab *fleet.Lab, k configuration) (*r
 	return best, nil
 }
 
-// train runs ours, on servers of its own.
+// train trains with Tributary, on servers of its own.
 func (k configuration) train(ctx context.Context, lab *fleet.Lab) (*run, error) {
 	f, err := lab.Start(ctx, fleet.Servers{}, k.ours.workers, k.ours.slots)
 	if err != nil {
@@ -118,7 +118,7 @@ func (k configuration) train(ctx context.Context, lab *fleet.Lab) (*run, error) 
 		r.TrainLoss = &o.TrainLoss
 	}
 	if o.StepMS != nil {
-		// The peers have their data in memory before they begin to measure.
+		// The peers load their data into memory before they begin to measure.
 		r.P50, r.P99 = o.StepMS.P50, o.StepMS.P99
 		r.Samples *= r.MS / o.StepMS.Mean
 		r.MS = o.StepMS.Mean

@@ -10,12 +10,12 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// generic are OpenBLAS's kernels for CPUs that it does not know.
+// generic lists OpenBLAS's kernels for CPUs that it does not know.
 var generic = []string{"Prescott", "Generic", "Core2", "Nehalem"}
 
-// coreType is what OPENBLAS_CORETYPE must be for OpenBLAS to use this CPU: a CPU that is
-// newer than the library is taken for one without AVX, six times slower. It is empty
-// where OpenBLAS knows better.
+// coreType returns the value of OPENBLAS_CORETYPE that makes OpenBLAS use this CPU.
+// OpenBLAS treats a CPU that is newer than the library as one without AVX, which is six
+// times slower. coreType returns "" if OpenBLAS knows the CPU.
 func coreType(ctx context.Context) (string, error) {
 	const probe = `import ctypes
 l = ctypes.CDLL("libopenblas.so.0")

@@ -6,7 +6,7 @@ import (
 	"tributary/deployments/bench/chart"
 )
 
-// titles say what the cases are.
+// titles describe the cases.
 var titles = map[string]string{
 	"a":    "a: MNIST, 784-10, SGD, batch 512",
 	"b":    "b: MNIST, 784-256-128-10, Adam, batch 512",
@@ -14,8 +14,8 @@ var titles = map[string]string{
 	"tiny": "tiny: 10 parameters, two processes",
 }
 
-// paint draws a panel per case: samples per second, and the median step of the
-// case that is nothing but overhead.
+// paint draws one panel per case: samples per second. For the case that is nearly all
+// overhead it draws the median step.
 func paint(file string, results []result) error {
 	var panels []chart.Bars
 	for i := range results {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// spread is the median of some numbers, and the least and the greatest.
+// spread holds the median, the least and the greatest of some numbers.
 type spread struct{ low, middle, high float64 }
 
 func spreadOf(runs []run, of func(run) float64) spread {
@@ -26,8 +26,8 @@ func (r *result) p50() float64    { return spreadOf(r.runs, func(r run) float64 
 
 func (r *result) p99() float64 { return spreadOf(r.runs, func(r run) float64 { return r.P99 }).middle }
 
-// fastest is the peer of a case with the most samples per second, nil when
-// none was run. The case tiny is compared by the median step.
+// fastest returns the peer of a case with the most samples per second, or nil if none was
+// run. The case tiny is compared by its median step.
 func fastest(results []result, of string) *result {
 	var best *result
 	for i := range results {
@@ -38,7 +38,8 @@ func fastest(results []result, of string) *result {
 	return best
 }
 
-// cost is what configurations of a case are compared by: less is better.
+// cost returns the number by which the configurations of a case are compared; less is
+// better.
 func (r *result) cost() float64 {
 	if r.of == "tiny" {
 		return r.p50()
@@ -46,7 +47,7 @@ func (r *result) cost() float64 {
 	return 1 / r.samples().middle
 }
 
-// table is all results in Markdown. The ratio is how many times as fast as the
+// table returns all results in Markdown. The ratio says how many times as fast as the
 // fastest peer of the case a configuration is.
 func table(results []result) string {
 	var b strings.Builder
@@ -76,7 +77,7 @@ func known(ms float64) string {
 	return fmt.Sprintf("%.3f", ms)
 }
 
-// grouped writes 12345.6 as "12,346".
+// grouped formats 12345.6 as "12,346".
 func grouped(x float64) string {
 	s := fmt.Sprintf("%.0f", x)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -85,15 +86,15 @@ func grouped(x float64) string {
 	return s
 }
 
-// lossTolerance is how far apart the losses of two programs may be, relative to
-// the larger and absolute: they begin with other random numbers.
+// lossTolerance is how far apart the losses of two programs may be, relative to the
+// larger one and absolute. The programs begin with different random numbers.
 const (
 	lossTolerance = 0.35
 	lossFloor     = 0.02
 )
 
-// agree fails when runs of ours of one spec have different parameters, or when
-// losses of a case are further apart than chance.
+// agree fails if Tributary's runs of one spec have different parameters, or if the losses
+// of a case differ by more than the tolerance.
 func agree(results []result) error {
 	var faults []error
 	parameters := map[string]run{}

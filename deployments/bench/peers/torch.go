@@ -16,12 +16,12 @@ import (
 	"tributary/deployments/bench/fleet"
 )
 
-// python is Debian's: its packages are the peer.
+// python is Debian's Python: its packages are the peer.
 const python = "/usr/bin/python3"
 
 var packages = []string{"python3", "python3-torch", "python3-numpy", "libopenblas0-pthread", "libopenblas0-openmp"}
 
-// install installs PyTorch where it is missing.
+// install installs PyTorch if it is missing.
 func install(ctx context.Context) error {
 	var missing []string
 	for _, p := range packages {
@@ -50,11 +50,12 @@ func install(ctx context.Context) error {
 	return nil
 }
 
-// environment is ours without what would tune OpenBLAS, with so many threads and its
-// kernels for that type of core; empty: those it chooses itself.
+// environment returns this process's environment without variables that tune OpenBLAS. It
+// sets the number of threads, and the kernels for core; if core is empty, OpenBLAS
+// chooses them.
 //
-// With two threads the build for OpenMP is taken: the pthread build's threads
-// stand in line behind OpenMP's, which spin (3 to 20 times slower).
+// For two threads it selects the build for OpenMP. The threads of the pthread build must
+// wait behind those of OpenMP, which spin (3 to 20 times slower).
 func environment(threads int, mnist, core string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OPENBLAS_") || strings.HasPrefix(v, "LD_LIBRARY_PATH=")

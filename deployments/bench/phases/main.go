@@ -1,12 +1,13 @@
-// Command phases shows where the time of a step goes: what workers do in it, phase
-// after phase, who uses the processors meanwhile, and what passes through Redis:
+// Command phases shows how the time of a step is spent: what workers do in each phase,
+// which programs use the processors meanwhile, and what passes through Redis:
 //
 //	make bench-phases
 //
-// It owns the cases and the table; fleet runs Tributary, and workers take the time.
+// It owns the cases and the table; fleet runs Tributary, and the workers measure the
+// phases.
 //
-// Invariant: a row is of steps from the middle of a training alone, when workers have
-// their data, so that neither ingest nor evaluation is in it.
+// Invariant: a row covers only steps from the middle of a training, when the workers have
+// their data. So it contains neither ingest nor evaluation.
 package main
 
 import (
@@ -25,7 +26,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// command is the settings.
+// command holds the settings.
 type command struct {
 	Only     string        `default:"." placeholder:"REGEXP" help:"Cases whose name matches, such as \"c 2×1\"."`
 	Short    bool          `help:"Some steps of the smallest case, to see that everything works."`
@@ -35,7 +36,7 @@ type command struct {
 	only *regexp.Regexp
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *command) Validate() (err error) {
 	if c.Patience < 0 || c.Patience > time.Hour {
 		return fmt.Errorf("--patience: %s: want 0s to 1h", c.Patience)
@@ -56,7 +57,7 @@ func main() {
 	}
 }
 
-// scenario is a job on a fleet of workers of so many slots.
+// scenario is a job on a fleet of workers with so many slots.
 type scenario struct {
 	of             string
 	spec           fleet.Object
@@ -66,7 +67,7 @@ type scenario struct {
 
 func (s scenario) name() string { return fmt.Sprintf("%s %d×%d", s.of, s.workers, s.slots) }
 
-// scenarios are the jobs that peers are measured on, each for some seconds.
+// scenarios returns the jobs of the benchmark peers, each for some seconds.
 func (c *command) scenarios() []scenario {
 	if c.Short {
 		return []scenario{{"tiny", fleet.Tiny(4000, 2), 4000, 2, 1}}
@@ -80,7 +81,7 @@ func (c *command) scenarios() []scenario {
 	for _, s := range []struct {
 		of            string
 		spec          fleet.Object
-		alone, shared int // steps by one worker and by two
+		alone, shared int // number of steps with one worker and with two
 	}{
 		{"tiny", fleet.Tiny(0, 2), 2_000_000, 12_000},
 		{"a", mnist("a", fleet.SGD(0.1)), 30_000, 8_000},

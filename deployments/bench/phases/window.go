@@ -19,18 +19,17 @@ type window struct {
 	steps       float64
 }
 
-// A window begins and ends when these parts of the steps have been computed. The
-// first epoch, in which workers fetch blocks, is over by then.
+// A window begins and ends when these fractions of the steps have been computed. By then
+// the first epoch, in which workers fetch blocks, is over.
 const (
 	begin = 0.5
 	end   = 0.95
 )
 
-// every is the time from one reading to the next: a reading costs a worker about
-// a millisecond.
+// every is the time between two readings. A reading costs a worker about a millisecond.
 const every = 100 * time.Millisecond
 
-// watch trains and takes readings meanwhile.
+// watch trains, and takes readings meanwhile.
 func (s scenario) watch(ctx context.Context, lab *fleet.Lab) (*window, error) {
 	f, err := lab.Start(ctx, fleet.Servers{}, s.workers, s.slots)
 	if err != nil {
@@ -63,7 +62,7 @@ func (s scenario) watch(ctx context.Context, lab *fleet.Lab) (*window, error) {
 	}
 }
 
-// take makes r an end of the window where it can be one. Each worker computes one
+// take uses r as the start or the end of the window if it fits. Each worker computes one
 // node of the tree in each step.
 func (w *window) take(r *fleet.Reading, steps, workers float64) {
 	done := r.Phases[compute.Computing].Count / workers
@@ -77,7 +76,7 @@ func (w *window) take(r *fleet.Reading, steps, workers float64) {
 	}
 }
 
-// What uses processors, and the names of the programs.
+// programs are the programs whose processor time is measured.
 var programs = []string{"worker", "redis-server", "nats-server"}
 
 func head() string {
@@ -96,7 +95,7 @@ func head() string {
 		"processor time by program; then megabytes into Redis and out of it.\n\n" + b.String() + "\n" + rule.String() + "\n"
 }
 
-// row is the window's means per step.
+// row returns the window's means per step.
 func (w *window) row(s scenario) string {
 	var b strings.Builder
 	wall := w.last.At.Sub(w.first.At).Seconds()
@@ -117,7 +116,7 @@ func (w *window) row(s scenario) string {
 	return b.String()
 }
 
-// digits writes a number with as many places as it is worth.
+// digits formats a number with a sensible number of places.
 func digits(x float64) string {
 	switch {
 	case math.Abs(x) >= 10:

@@ -12,8 +12,8 @@ import (
 	"tributary/worker/compute"
 )
 
-// reading is one after so many milliseconds, when each of two workers has computed so
-// many nodes, 3 ms each.
+// reading returns a reading after so many milliseconds, when each of two workers has
+// computed so many nodes, 3 ms each.
 func reading(ms, nodes float64) *fleet.Reading {
 	return &fleet.Reading{
 		At:     time.UnixMilli(int64(ms)),

@@ -16,16 +16,16 @@ import (
 	"tributary/shared/notice"
 )
 
-// measured is what a training showed.
+// measured is the result of one training.
 type measured struct {
 	after      time.Duration // from the kill to the next commit
-	gap        time.Duration // the longest between two commits, once steps are under way
+	gap        time.Duration // the longest time between two commits after the first steps
 	parameters string
 }
 
-// commits are the times at which a job's steps were heard to be committed.
+// commits records the times at which the commits of a job's steps were announced.
 type commits struct {
-	first chan struct{} // closed by the first
+	first chan struct{} // closed by the first commit
 
 	mu   sync.Mutex
 	last int64 // steps
@@ -43,11 +43,11 @@ func (c *commits) hear(n notice.Commit) {
 	}
 }
 
-// settled is how long a training runs before its busy worker is killed: by then the job
-// has found out how its steps are best shared.
+// settled is how long a training runs before its busy worker is killed. By then the job
+// has found the best way to split its steps.
 const settled = 3 * time.Second
 
-// try trains the scenario's job on two workers, and kills the busier one if asked to.
+// try trains the scenario's job on two workers. If kill is set, it kills the busier one.
 func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool) (*measured, error) {
 	f, err := lab.Start(ctx, fleet.Servers{}, 2, 1)
 	if err != nil {

@@ -1,12 +1,12 @@
-// Command recovery measures what the death of a worker costs a job: the busy one of two
-// workers is killed with SIGKILL in the middle of a training, again and again:
+// Command recovery measures what the death of a worker costs a job. It kills the busy one
+// of two workers with SIGKILL in the middle of a training, several times:
 //
 //	make bench-recovery
 //
 // It owns the cases, the kill and the table; fleet runs Tributary as it is deployed.
 //
-// Invariant: every training ends in the parameters of the first one of its case, which
-// nobody disturbs; otherwise there is no table.
+// Invariant: every training ends with the same parameters as the first one of its case,
+// which has no kill. Otherwise the command prints no table.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// command is the settings.
+// command holds the settings.
 type command struct {
 	Only    string `default:"." placeholder:"REGEXP" help:"Cases whose name matches, such as \"mnist auto\"."`
 	Repeats int    `default:"5" help:"Kills of each case, 1 to 100."`
@@ -34,7 +34,7 @@ type command struct {
 	only *regexp.Regexp
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *command) Validate() (err error) {
 	if c.Repeats < 1 || c.Repeats > 100 {
 		return fmt.Errorf("--repeats: %d: want 1 to 100", c.Repeats)
@@ -59,12 +59,12 @@ func main() {
 type scenario struct {
 	of    string
 	spec  fleet.Object
-	share string // as of coordinator train
+	share string // the value of coordinator train's --share
 }
 
 func (s scenario) name() string { return s.of + " " + s.share }
 
-// scenarios are two jobs under both ways to share.
+// scenarios returns two jobs, each with both values of --share.
 func scenarios() (all []scenario) {
 	for _, share := range []string{"auto", "always"} {
 		all = append(all,

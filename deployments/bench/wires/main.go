@@ -1,12 +1,12 @@
-// Command wires trains one model with every wire format and prints what each costs: the
-// bytes that go into Redis and out of it in a step, as Redis counts them, and the loss
-// and accuracy that come out:
+// Command wires trains one model with every wire format and prints the cost of each: the
+// bytes per step that Redis receives and sends, by Redis' own count, and the resulting
+// loss and accuracy:
 //
 //	make bench-wires
 //
 // It owns the cases and the table; fleet runs Tributary.
 //
-// Invariant: it fails when fleets of different sizes come to different bits.
+// Invariant: the command fails if fleets of different sizes compute different bits.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"tributary/shared/lifecycle"
 )
 
-// command is the settings.
+// command holds the settings.
 type command struct {
 	Workers []int  `default:"1,2,4" help:"Numbers of worker processes of one slot, each 1 to 64."`
 	Epochs  int    `default:"5" help:"Epochs of each training, 1 to 1000."`
@@ -34,7 +34,7 @@ type command struct {
 	Bin     string `placeholder:"DIR" help:"Folder with coordinator and worker; default: they are built."`
 }
 
-// Validate is called by kong.
+// Validate checks the settings. kong calls it.
 func (c *command) Validate() error {
 	if c.Short {
 		c.Workers, c.Epochs = []int{2}, 1
@@ -84,7 +84,7 @@ func (c *command) run(ctx context.Context, out io.Writer) error {
 		}
 		spec := fleet.MNIST("wires", fleet.Adam(0.001), c.Epochs, 8, 256, 128)
 		spec["metrics"] = []string{"accuracy"}
-		spec["evaluate"] = fleet.Object{"every_epochs": c.Epochs} // bytes of steps alone, nearly
+		spec["evaluate"] = fleet.Object{"every_epochs": c.Epochs} // so nearly all bytes belong to steps
 		spec["data"].(fleet.Object)["split"] = fleet.Object{"train": 0.9, "test": 0.1}
 		spec["wire"] = f.wire
 		name := string(f.wire)
@@ -120,8 +120,8 @@ func (c *command) run(ctx context.Context, out io.Writer) error {
 
 func bytes(n float64, o *fleet.Outcome) string { return humanize.IBytes(uint64(n / float64(o.Steps))) }
 
-// train trains the spec by so many workers and returns the bytes that went into Redis
-// and out of it meanwhile.
+// train trains the spec with so many workers. It returns the bytes that Redis received
+// and sent meanwhile.
 func train(ctx context.Context, lab *fleet.Lab, workers int, spec fleet.Object) (_ *fleet.Outcome, in, out float64, err error) {
 	f, err := lab.Start(ctx, fleet.Servers{}, workers, 1)
 	if err != nil {
