@@ -1,3 +1,3 @@
-// Package e2e tests the deployed whole the way people use it: real programs,
-// real servers, the nats protocol, killed processes. It holds tests only.
+// Package e2e tests the deployed system as people use it: real programs, real servers,
+// the NATS protocol, and killed processes. It contains only tests.
 package e2e

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { programs.Main(m) }
 
-// with writes a spec with other values for some of its lines.
+// with writes a copy of a spec in which some lines have other values.
 func with(t *testing.T, job string, lines ...string) string {
 	t.Helper()
 	f, err := os.Open(filepath.Join(programs.Root, job))
@@ -49,7 +49,7 @@ func with(t *testing.T, job string, lines ...string) string {
 	return path
 }
 
-// plainly trains a spec's file in the plain loop of shared/serial.
+// plainly trains the spec in a file in the plain loop of shared/serial.
 func plainly(t *testing.T, path string) job.Digest {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -57,8 +57,8 @@ func plainly(t *testing.T, path string) job.Digest {
 	return reference(t, strings.ReplaceAll(string(text), "deployments/data", programs.Root+"/deployments/data"))
 }
 
-// churn kills a random worker every now and then and starts another in its
-// place, until stop is called, which tells how many it killed.
+// churn kills a random worker periodically and starts another one in its place, until
+// stop is called. stop returns how many workers it killed.
 func churn(t *testing.T, s *programs.Servers, workers int, every time.Duration) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	fleet := make([]*programs.Process, workers)
@@ -118,8 +118,8 @@ func TestAnyFleetGivesTheSameBits(t *testing.T) {
 	}
 }
 
-// TestMNISTIsLearned holds the whole job against what PyTorch reaches with the
-// same settings, 0.968.
+// TestMNISTIsLearned compares the whole job with what PyTorch reaches with the same
+// settings, 0.968.
 func TestMNISTIsLearned(t *testing.T) {
 	o := programs.Train(t.Context(), t, "deployments/jobs/mnist.yaml")
 	require.GreaterOrEqual(t, o.Metrics[job.Test]["accuracy"], 0.965)
@@ -129,7 +129,7 @@ func TestMNISTIsLearned(t *testing.T) {
 	t.Logf("%+v", o)
 }
 
-// client asks the API as the nats CLI does.
+// client uses the API as the nats CLI does.
 type client struct {
 	t  *testing.T
 	nc *nats.Conn
@@ -143,7 +143,7 @@ func dial(t *testing.T, s *programs.Servers) client {
 	return client{t, nc}
 }
 
-// ask repeats a request until somebody answers it.
+// ask repeats a request until a coordinator answers.
 func (c client) ask(subject, body string, answer any) {
 	c.t.Helper()
 	for {
@@ -160,7 +160,7 @@ func (c client) ask(subject, body string, answer any) {
 	}
 }
 
-// until waits for a job's record to be as wanted.
+// until waits until a job's record is as wanted.
 func (c client) until(id job.ID, wanted func(job.Record) bool) job.Record {
 	c.t.Helper()
 	for {
@@ -178,8 +178,8 @@ func (c client) until(id job.ID, wanted func(job.Record) bool) job.Record {
 	}
 }
 
-// TestServersAndCoordinatorsDie kills everything but the workers, one after
-// the other, in the middle of a job.
+// TestServersAndCoordinatorsDie kills everything except the workers, one after another,
+// in the middle of a job.
 func TestServersAndCoordinatorsDie(t *testing.T) {
 	path := with(t, "deployments/jobs/digits.yaml", "epochs: 600")
 	want := plainly(t, path)
@@ -227,7 +227,7 @@ func TestServersAndCoordinatorsDie(t *testing.T) {
 		began := time.Now()
 		die.how()
 		for len(progress) > 0 {
-			<-progress // told before
+			<-progress // reported before
 		}
 		steps(1)
 		t.Logf("%s: the next step after %s", die.what, time.Since(began).Round(time.Millisecond))

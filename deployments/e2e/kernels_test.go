@@ -13,9 +13,9 @@ import (
 	"tributary/deployments/e2e/programs"
 )
 
-// Each instruction set that this CPU has, portable Go, and NEON on an emulated
-// ARM train a job alone; then all of them train it together, each a worker
-// process of one real fleet. One digest.
+// Each instruction set of this CPU, portable Go, and NEON on an emulated ARM train a job
+// alone. Then all of them train it together, each in its own worker process of one real
+// fleet. All results have the same digest.
 func TestAnyKernelsGiveTheSameBits(t *testing.T) {
 	for _, path := range []string{"deployments/jobs/digits.yaml", "deployments/e2e/testdata/mnist-short.yaml"} {
 		t.Run(filepath.Base(path), func(t *testing.T) {

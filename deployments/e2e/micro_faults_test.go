@@ -39,7 +39,7 @@ func TestAJobWaitsForAWorkerAndSaysSo(t *testing.T) {
 	w.eventually("the message is gone", func() bool { return w.record("patient").Message == "" })
 	s.succeeded(reference(t, text))
 
-	// Also when the last worker leaves in the middle.
+	// The same when the last worker leaves in the middle of the job.
 	text = long("deserted", 200_000)
 	w.submit(text)
 	s = w.follow("deserted")
@@ -65,7 +65,7 @@ func TestAJobWaitsForItsNumericsAndSaysSo(t *testing.T) {
 	require.Equal(t, lacking, s.until("waiting for another reason", waiting).Message)
 	require.EqualValues(t, "avx512", w.record("strict").Numerics)
 
-	// Whoever takes the job over does not go on saying so.
+	// A coordinator that takes over the job must not repeat the message.
 	stopCoordinator()
 	require.Equal(t, lacking, w.bucketRecord("strict").Message)
 	w.workWith("avx512")
@@ -75,7 +75,7 @@ func TestAJobWaitsForItsNumericsAndSaysSo(t *testing.T) {
 	w.ask("tributary.jobs.cancel", "strict")
 }
 
-// workWith runs a worker that claims other arithmetic.
+// workWith runs a worker that claims to have other arithmetic.
 func (w *world) workWith(n job.Numerics) (stop func()) {
 	w.t.Helper()
 	stores, err := w.stores(w.url).Open(w.t.Context(), "test", zerolog.Nop())
@@ -126,14 +126,14 @@ func TestAJobHasOneOwnerAndAnotherTakesOver(t *testing.T) {
 	w.submit(text)
 	s := w.follow("owned")
 	s.underway()
-	rest() // so that the job is in the middle for as long as it takes
+	rest() // so that the job stays in the middle as long as the test needs
 	was := w.bucketRecord("owned").Owner
 	require.NotEmpty(t, was)
 	w.coordinate("")
 	w.eventually("the second answers", func() bool { return w.instances() == 2 })
 	require.Equal(t, was, w.bucketRecord("owned").Owner, "the job has an owner")
 
-	first.cut() // it lives on, but nobody hears it
+	first.cut() // it still runs, but its messages do not arrive
 	w.eventually("the second owns the job", func() bool { return w.bucketRecord("owned").Owner != was })
 	w.work()
 	s.succeeded(reference(t, text))
@@ -198,7 +198,7 @@ func TestAPoisonedJobFailsWithItsCause(t *testing.T) {
 	w.submit(text)
 	w.follow("poisoned").until("waiting", waiting)
 
-	// The data is ready and nobody has read it yet.
+	// The data is ready, and no worker has read it yet.
 	conn, err := broker.Connect(t.Context(), broker.Config{URL: access.URL(w.url)}, zerolog.Nop())
 	require.NoError(t, err)
 	defer conn.Close()
@@ -256,7 +256,7 @@ func TestRedisLosesEverything(t *testing.T) {
 	s.succeeded(reference(t, text))
 }
 
-// The task stream is in memory: it is gone too.
+// The task stream is in memory, so it is lost too.
 func TestNATSGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")

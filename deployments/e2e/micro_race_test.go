@@ -2,5 +2,5 @@
 
 package e2e
 
-// raced: steps take several times as long.
+// raced says that steps take several times as long, because of the race detector.
 const raced = true

@@ -16,8 +16,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// A job from its submission to a prediction, by a client that knows nothing
-// but NATS.
+// A job from its submission to a prediction, with a client that knows only NATS.
 func TestALineWithAPlainClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -33,7 +32,7 @@ func TestALineWithAPlainClient(t *testing.T) {
 	require.Equal(t, job.Succeeded, end.State, end.Message)
 	require.Equal(t, reference(t, string(line)), end.Outcome.ParametersSHA256)
 
-	// The story, as a late subscriber hears it too.
+	// The job's events, as a late subscriber receives them too.
 	late := w.follow("line")
 	late.end()
 	require.Equal(t, s.told, late.told)
@@ -54,7 +53,7 @@ func TestALineWithAPlainClient(t *testing.T) {
 	require.Equal(t, []job.State{job.Submitted, job.Preparing, job.Running, job.Succeeded}, states)
 	require.True(t, slices.ContainsFunc(s.told, func(e notice.Event) bool { return e.Type == notice.EvaluationEvent && e.Split == job.Train }))
 
-	// The record, over the API and in the bucket.
+	// The record, through the API and in the bucket.
 	r := w.record("line")
 	require.Equal(t, job.Succeeded, r.State)
 	require.Equal(t, end.Outcome, r.Outcome)
@@ -71,7 +70,7 @@ func TestALineWithAPlainClient(t *testing.T) {
 	require.True(t, json.Valid(w.ask("tributary.jobs.schema", "").Data))
 	require.Contains(t, w.refused("tributary.jobs.cancel", "line", 409), "has succeeded and cannot be cancelled")
 
-	// The model, in the bucket and answering.
+	// The model, in the bucket and through predictions.
 	objects, err := w.js.ObjectStore(t.Context(), broker.ModelBucket)
 	require.NoError(t, err)
 	files, err := objects.List(t.Context())
@@ -154,7 +153,7 @@ func TestBadRequests(t *testing.T) {
 	require.Equal(t, id, w.submit(long("twice", 10)))
 }
 
-// put stores an object as `nats object put` does.
+// put stores an object like `nats object put`.
 func (w *world) put(bucket, name, content string) {
 	w.t.Helper()
 	o, err := w.js.CreateOrUpdateObjectStore(w.t.Context(), objectBucket(bucket))
@@ -190,7 +189,7 @@ metrics: [rmse]
 	require.Equal(t, job.Succeeded, end.State, end.Message)
 	require.Contains(t, end.Outcome.Metrics[job.Train], "rmse")
 
-	// One that is not there fails the job, which says which it is.
+	// A missing object or bucket fails the job, and the error names it.
 	for id, source := range map[string]string{"no-object": "nats:datasets/nothing.csv", "no-bucket": "nats:nothing/houses.csv"} {
 		w.submit(strings.NewReplacer("id: houses", "id: "+id, "nats:datasets/2026/houses.csv", source).Replace(text))
 		end = w.follow(job.ID(id)).end()

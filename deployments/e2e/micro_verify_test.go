@@ -15,7 +15,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// verified asks for a verification and returns the answer.
+// verified requests a verification and returns the answer.
 func (w *world) verified(payload string) job.Verification {
 	w.t.Helper()
 	m := w.ask("tributary.jobs.verify", payload)
@@ -23,7 +23,7 @@ func (w *world) verified(payload string) job.Verification {
 	return decode[job.Verification](w.t, m.Data)
 }
 
-// A finished job is verified step by step, over NATS; what was changed since is found.
+// A finished job is verified step by step over NATS, and later changes are found.
 func TestAFinishedJobIsVerified(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -52,7 +52,7 @@ func TestAFinishedJobIsVerified(t *testing.T) {
 	require.Equal(t, job.Verified, v.State)
 	require.Len(t, v.Sample, 3)
 
-	// With a ticket, and the result as an event.
+	// With a ticket; the result comes as an event.
 	v = w.verified(`{"id":"line","wait":0}`)
 	require.Equal(t, job.Verifying, v.State)
 	require.NotEmpty(t, v.Ticket)
@@ -65,7 +65,7 @@ func TestAFinishedJobIsVerified(t *testing.T) {
 	require.Contains(t, w.refused("tributary.jobs.verify", `{"id":"line","step":1}`, 400), `"steps": [41]`)
 	require.Contains(t, w.refused("tributary.jobs.verify", "nobody", 404), `there is no job "nobody"`)
 
-	// A mark is changed in the model; then a block is lost.
+	// A mark in the model is changed; then a block is lost.
 	objects, err := w.js.ObjectStore(t.Context(), broker.ModelBucket)
 	require.NoError(t, err)
 	data, err := objects.GetBytes(t.Context(), "line/"+history.FileName)
@@ -90,7 +90,7 @@ func TestAFinishedJobIsVerified(t *testing.T) {
 	require.Contains(t, message, "read block 0 of the train split")
 }
 
-// loseBlocks removes every blob but the plan and the checkpoints.
+// loseBlocks removes every blob except the plan and the checkpoints.
 func (w *world) loseBlocks(id job.ID) {
 	w.t.Helper()
 	objects, err := w.js.ObjectStore(w.t.Context(), broker.BlobBucket)
@@ -107,7 +107,7 @@ func (w *world) loseBlocks(id job.ID) {
 	}
 }
 
-// While a job stands still its log is what it is verified against.
+// A paused job is verified against its log.
 func TestAPausedJobIsVerified(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")

@@ -1,6 +1,6 @@
-// Package e2e runs the programs against servers, the way people do, and breaks
-// them. The micro tests run them inside the test, as they are wired together;
-// those of the build tag e2e run the real processes.
+// Package e2e runs the programs against servers as people do, and breaks them. The micro
+// tests run the programs inside the test process, with the same wiring. The tests with
+// the build tag e2e run the real processes.
 package e2e
 
 import (
@@ -46,12 +46,12 @@ import (
 // patience is how long a test waits while nothing happens.
 const patience = 30 * time.Second
 
-// world is servers of a test's own, and a plain client as the nats CLI is one.
+// world is a test's own servers, and a plain client like the nats CLI.
 type world struct {
 	t     *testing.T
-	dir   string // the NATS server's
+	dir   string // folder of the NATS server
 	nats  *embedded.Server
-	url   string // of NATS
+	url   string // URL of NATS
 	redis string // URL
 	nc    *nats.Conn
 	js    jetstream.JetStream
@@ -84,7 +84,7 @@ func (w *world) startNATS(port int) {
 	require.NoError(w.t, err)
 }
 
-// restartNATS stops the server and starts it where it was, with its files.
+// restartNATS stops the server and starts it again at the same address with its files.
 func (w *world) restartNATS() {
 	w.t.Helper()
 	u, err := url.Parse(w.url)
@@ -100,7 +100,7 @@ func (w *world) stores(natsURL string) settings.Stores {
 }
 
 func logs() settings.Log {
-	level := os.Getenv("TRIBUTARY_TEST_LOG") // for a person who looks for a fault
+	level := os.Getenv("TRIBUTARY_TEST_LOG") // for a person who searches for a fault
 	if level == "" {
 		level = "disabled"
 	}
@@ -122,8 +122,8 @@ func (w *world) program(run func(lifecycle.Contexts) error) (stop func()) {
 	return stop
 }
 
-// coordinate runs a coordinator that reaches NATS at an address, "" being the
-// server's.
+// coordinate runs a coordinator that reaches NATS at an address; "" means the server's
+// own address.
 func (w *world) coordinate(at string) (stop func()) {
 	if at == "" {
 		at = w.url
@@ -132,13 +132,13 @@ func (w *world) coordinate(at string) (stop func()) {
 	return w.program(c.Run)
 }
 
-// work runs a worker of two slots.
+// work runs a worker with two slots.
 func (w *world) work() (stop func()) {
 	c := &worker.Command{Log: logs(), Stores: w.stores(w.url), Slots: 2, BlockCache: 64, ReplicaCache: 64, ModelCache: 64, HTTP: "127.0.0.1:0"}
 	return w.program(c.Run)
 }
 
-// ask is `nats req`; a service that is not there yet is asked again.
+// ask does what `nats req` does; it repeats the request until the service is up.
 func (w *world) ask(subject, payload string) *nats.Msg {
 	w.t.Helper()
 	until := time.Now().Add(patience)
@@ -153,7 +153,7 @@ func (w *world) ask(subject, payload string) *nats.Msg {
 	}
 }
 
-// refused asks what must be refused with a code, and returns the sentence.
+// refused sends a request that must be refused with a code, and returns the error's text.
 func (w *world) refused(subject, payload string, code int) string {
 	w.t.Helper()
 	m := w.ask(subject, payload)
@@ -177,7 +177,7 @@ func decode[T any](t *testing.T, data []byte) T {
 	return v
 }
 
-// submit submits a spec, which must be taken.
+// submit submits a spec, which must be accepted.
 func (w *world) submit(text string) job.ID {
 	w.t.Helper()
 	m := w.ask("tributary.jobs.submit", text)
@@ -190,7 +190,7 @@ func (w *world) record(id job.ID) job.Record {
 	return decode[job.Record](w.t, w.ask("tributary.jobs.get", string(id)).Data)
 }
 
-// story is a job's events, from the first.
+// story is a job's events, from the first one on.
 type story struct {
 	w      *world
 	events chan notice.Event
@@ -211,7 +211,7 @@ func (w *world) follow(id job.ID) *story {
 	return s
 }
 
-// until waits for an event, for as long as there are any.
+// until waits for an event, as long as events keep coming.
 func (s *story) until(what string, want func(notice.Event) bool) notice.Event {
 	s.w.t.Helper()
 	for {
@@ -227,7 +227,7 @@ func (s *story) until(what string, want func(notice.Event) bool) notice.Event {
 	}
 }
 
-// underway waits until a good number of steps are told to be committed.
+// underway waits until events report a good number of committed steps.
 func (s *story) underway() {
 	s.w.t.Helper()
 	s.until("progress", func(e notice.Event) bool { return e.Type == notice.ProgressEvent && e.Step > 10 })
@@ -239,7 +239,7 @@ func (s *story) end() notice.Event {
 	return s.until("the end", func(e notice.Event) bool { return e.State.Final() })
 }
 
-// succeeded waits for the end, which must be success with the given parameters.
+// succeeded waits for the end. The job must have succeeded with the given parameters.
 func (s *story) succeeded(want job.Digest) {
 	s.w.t.Helper()
 	e := s.end()
@@ -248,8 +248,8 @@ func (s *story) succeeded(want job.Digest) {
 	s.w.eventually("the training state is deleted", func() bool { return s.w.record(e.Job).Released })
 }
 
-// long is a job of small steps, some 20 µs each by one worker, fewer where the
-// race detector makes them slow.
+// long returns a job of small steps; one worker needs about 20 µs for each. With the race
+// detector, which makes steps slow, it has fewer steps.
 func long(id string, steps int) string {
 	if raced {
 		steps = max(steps/4, 10)
@@ -268,7 +268,7 @@ seed: 11
 `, id, steps)
 }
 
-// reference trains a spec in the plain loop.
+// reference trains a spec in the plain loop and returns the digest.
 func reference(t *testing.T, text string) job.Digest {
 	t.Helper()
 	s, err := spec.Decode([]byte(text))
@@ -284,7 +284,7 @@ func reference(t *testing.T, text string) job.Digest {
 	return registry.ParametersDigest(r.Params)
 }
 
-// keys lists what Redis holds of a job.
+// keys lists the keys that Redis holds of a job.
 func (w *world) keys(id job.ID) []string {
 	w.t.Helper()
 	opts, err := goredis.ParseURL(w.redis)
@@ -298,13 +298,13 @@ func (w *world) keys(id job.ID) []string {
 	return keys
 }
 
-// eventually asks again and again until it is true.
+// eventually repeats the check until it is true.
 func (w *world) eventually(what string, is func() bool) {
 	w.t.Helper()
 	require.Eventually(w.t, is, patience, 20*time.Millisecond, what)
 }
 
-// cable is a connection to NATS that can be cut, for one client only.
+// cable is one client's connection to NATS, which the test can cut.
 type cable struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -347,7 +347,7 @@ func (c *cable) keep(ends ...net.Conn) bool {
 	return !c.cutOff
 }
 
-// cut ends every connection, and there will be no other.
+// cut ends every connection and allows no new one.
 func (c *cable) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

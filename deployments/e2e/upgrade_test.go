@@ -23,9 +23,9 @@ import (
 // oldVersion is the last commit whose programs know neither capabilities nor classes.
 const oldVersion = "48f78c4"
 
-// TestTwoVersionsInOneFleet has a worker process of an old version work beside programs of this
-// one, in the middle of a rolling upgrade. This version has learned an operation: the plan of
-// a job that asks for it has version 2, which is poison to the old program.
+// TestTwoVersionsInOneFleet runs a worker process of an old version next to programs of
+// this version, as in the middle of a rolling upgrade. This version has a new operation.
+// The plan of a job that uses it has version 2, which is poison to the old program.
 func TestTwoVersionsInOneFleet(t *testing.T) {
 	before := plan.Operations
 	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Name == "novel" }}}
@@ -43,7 +43,8 @@ func TestTwoVersionsInOneFleet(t *testing.T) {
 	w.coordinate("")
 	old := programs.Worker(t, path, w.url, w.redis)
 
-	// The old worker alone computes what it knows, and is not asked for what it does not know.
+	// The old worker alone computes what it knows, and gets no task for what it does not
+	// know.
 	w.submit(long("plain", 2000))
 	w.follow("plain").succeeded(reference(t, long("plain", 2000)))
 	alone := old.Attempts(t)
@@ -55,7 +56,7 @@ func TestTwoVersionsInOneFleet(t *testing.T) {
 	require.Regexp(t, `^waiting: the job needs novelty; none of the 1 workers present \(1 of .+\) knows it$`, e.Message)
 	require.Equal(t, []job.Capability{"novelty"}, w.record("novel").Capabilities)
 
-	// A worker of this version joins: it computes the job, to the same bits.
+	// A worker of this version joins. It computes the job, to the same bits.
 	joined := programs.MemberAt(programs.Address(t))
 	w.program((&worker.Command{
 		Log: logs(), Stores: w.stores(w.url), Slots: 1, BlockCache: 64, ReplicaCache: 64, ModelCache: 64, HTTP: joined.Address(),
@@ -66,7 +67,7 @@ func TestTwoVersionsInOneFleet(t *testing.T) {
 		require.NotEqual(t, notice.ErrorEvent, e.Type, e.Message)
 	}
 
-	// Both compute what both know, to the bits that the job has always had.
+	// Both compute the jobs that both know, to the same bits as always.
 	text, err := os.ReadFile(filepath.Join(programs.Root, "deployments/jobs/digits.yaml"))
 	require.NoError(t, err)
 	digests, err := os.ReadFile(filepath.Join(programs.Root, "deployments/jobs/DIGESTS"))
@@ -75,7 +76,7 @@ func TestTwoVersionsInOneFleet(t *testing.T) {
 	tookPart := func() bool {
 		return old.Attempts(t)["ok"] > alone["ok"] && joined.Attempts(t)["ok"] > first["ok"]
 	}
-	for range 20 { // the job is short: where a process stands still for a moment, the other does all of it
+	for range 20 { // the job is short: if one process stops for a moment, the other does all of it
 		end := w.follow(w.submit(strings.Replace(string(text), "deployments/data", data, 1))).end()
 		require.Equal(t, job.Succeeded, end.State, end.Message)
 		require.Contains(t, string(digests), string(end.Outcome.ParametersSHA256)+"  digits.yaml\n")

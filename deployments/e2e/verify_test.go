@@ -15,8 +15,9 @@ import (
 	"tributary/shared/ledger"
 )
 
-// The verify command on a job of real servers, and on the folder that it left, in which
-// a mark is changed: the program asks another process of itself, on other kernels.
+// The verify command on a job of real servers, and on the job's output folder after a
+// mark in it was changed. The program starts a second process of itself that uses other
+// kernels.
 func TestTheVerifyCommand(t *testing.T) {
 	s := programs.StartServers(t)
 	dir := t.TempDir()

@@ -19,7 +19,7 @@ import (
 	"tributary/shared/notice"
 )
 
-// commits counts how often each step was committed, as it is told.
+// commits counts how often each step was announced as committed.
 type commits struct {
 	mu    sync.Mutex
 	steps map[int64]int
@@ -42,8 +42,8 @@ func (c client) commits() *commits {
 	return all
 }
 
-// once forgets how often steps were told until now: a worker whose task comes too
-// late tells of its step again.
+// once resets the counts of the steps so far to one: a worker whose task comes too late
+// announces its step again.
 func (a *commits) once() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,7 +52,8 @@ func (a *commits) once() {
 	}
 }
 
-// again lists the least and the number of the steps that were committed twice.
+// again returns the first step that was committed twice, and how many such steps there
+// are.
 func (a *commits) again() (least int64, steps int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,7 +66,7 @@ func (a *commits) again() (least int64, steps int) {
 	return least, steps
 }
 
-// TestRedisIsWiped has Redis lose everything in the middle of a job.
+// TestRedisIsWiped makes Redis lose all data in the middle of a job.
 func TestRedisIsWiped(t *testing.T) {
 	path := with(t, "deployments/jobs/digits.yaml", "epochs: 300")
 	want := plainly(t, path)
@@ -96,7 +97,7 @@ func TestRedisIsWiped(t *testing.T) {
 	t.Logf("%d steps; wiped after the checkpoint of step %d; %d taken again, the least %d; ended %s later",
 		r.Outcome.Steps, before.Checkpoints[0].Step, steps, least, time.Since(began).Round(time.Millisecond))
 
-	// A finished job's last checkpoint is the start of another.
+	// Another job can start from a finished job's last checkpoint.
 	require.EqualValues(t, r.Outcome.Steps, r.Checkpoints[0].Step)
 	next := strings.Replace(string(text), "init: {scheme: torch_uniform}", "init: {from: job:"+string(submitted.ID)+"}", 1)
 	next = strings.Replace(next, "epochs: 300", "epochs: 1", 1)

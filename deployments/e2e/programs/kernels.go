@@ -20,14 +20,15 @@ import (
 	"tributary/shared/numeric/isa"
 )
 
-// Kernels is a way to run the programs' arithmetic.
+// Kernels is one way to run the programs' arithmetic: an instruction set, on this CPU or
+// emulated.
 type Kernels struct {
 	Set      isa.Set
 	emulated bool // on an emulated ARM
 }
 
-// AllKernels are those this machine can run: every instruction set of its CPU,
-// portable Go, and NEON on an emulated ARM.
+// AllKernels returns the kernels that this machine can run: every instruction set of its
+// CPU, portable Go, and NEON on an emulated ARM.
 func AllKernels() []Kernels {
 	var all []Kernels
 	for _, s := range isa.Available() {
@@ -39,7 +40,7 @@ func AllKernels() []Kernels {
 // String names the kernels in a test's log.
 func (k Kernels) String() string { return string(k.Set) }
 
-// emulated builds both programs for arm64, when one is first needed.
+// emulated builds both programs for arm64 when they are first needed.
 var emulated = sync.OnceValues(func() (string, error) {
 	dir, err := build()
 	if err != nil {
@@ -52,7 +53,7 @@ var emulated = sync.OnceValues(func() (string, error) {
 	return dir, compile(dir, "arm64", "./coordinator", "./worker")
 })
 
-// command is a program that computes with k.
+// command returns the command that runs a program with k.
 func (k Kernels) command(ctx context.Context, t testing.TB, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(ctx, path(t, name), args...)
@@ -107,7 +108,7 @@ var (
 	kernels   = regexp.MustCompile(`(?m)^tributary_build_info\{.*kernels="(\w+)"`)
 )
 
-// Tasks tells how many gradient tasks the worker has done, and with which kernels.
+// Tasks returns how many gradient tasks the worker has done, and with which kernels.
 func (m Member) Tasks(t testing.TB) (tasks int, set isa.Set) {
 	t.Helper()
 	status, text := m.get(t, "/metrics")
@@ -122,7 +123,7 @@ func (m Member) Tasks(t testing.TB) (tasks int, set isa.Set) {
 	return tasks, isa.Set(named[1])
 }
 
-// get asks the worker over HTTP; the status is 0 while nobody listens.
+// get sends an HTTP request to the worker. The status is 0 while nothing listens.
 func (m Member) get(t testing.TB, path string) (status int, text string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+m.http+path, nil)

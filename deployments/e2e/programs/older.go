@@ -15,9 +15,9 @@ import (
 )
 
 // Older builds a worker of an older version from the repository's history and returns its
-// path. A checkout without that commit (a shallow clone, an archive) has no old versions: then
-// it is the worker of this tree, which does not know what a test registers either, and
-// Older says so.
+// path. A checkout without that commit (a shallow clone, an archive) has no old versions.
+// Then Older builds the worker of this tree, which does not know what a test registers
+// either, and logs that.
 func Older(t testing.TB, commit string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,13 +52,14 @@ func Worker(t testing.TB, path, nats, redis string) Member {
 	return m
 }
 
-// MemberAt is a worker that somebody else runs, by the address of its metrics.
+// MemberAt returns a Member for a worker that is already running, by the address of its
+// metrics.
 func MemberAt(http string) Member { return Member{http: http} }
 
 var attempts = regexp.MustCompile(`(?m)^tributary_worker_tasks_total\{kind="[a-z]+",outcome="([a-z ]+)"\} (\d+)$`)
 
-// Attempts counts the worker's attempts at tasks by outcome. It fails when the worker is not
-// ready.
+// Attempts returns the number of the worker's attempts at tasks, by outcome. It fails the
+// test if the worker is not ready.
 func (m Member) Attempts(t testing.TB) map[string]int {
 	t.Helper()
 	status, _ := m.get(t, "/readyz")
@@ -79,5 +80,5 @@ func Address(t testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", free(t))
 }
 
-// Address is where the worker answers over HTTP.
+// Address returns the address where the worker answers over HTTP.
 func (m Member) Address() string { return m.http }

@@ -1,11 +1,10 @@
-// Package programs starts the real programs and real servers for tests and
-// benchmarks.
+// Package programs starts the real programs and real servers for tests and benchmarks.
 //
-// It owns processes, which end with the test that started them. Tests of the
-// deployment call it; nothing else does.
+// It owns processes; each ends with the test that started it. Only the tests of
+// deployments call it.
 //
-// Invariant: everything listens on the loopback alone, on free ports, and
-// keeps its data in the test's own folder.
+// Invariant: every process listens only on the loopback, on a free port, and keeps its
+// data in the test's own folder.
 package programs
 
 import (
@@ -30,13 +29,13 @@ import (
 	"tributary/shared/ledger/redis/redistest"
 )
 
-// Root is the repository's folder, from which specs name their data. Tests two
-// folders below it use it as it is.
+// Root is the repository's folder; the paths of data in specs are relative to it. Root is
+// right for tests two folders below the repository.
 const Root = "../.."
 
-var built string // the folder of the programs, once there is one
+var built string // the folder of the built programs; "" before they are built
 
-// build builds the programs once per test binary, when one is first needed.
+// build builds the programs once per test binary, when they are first needed.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tributary-programs-")
 	if err != nil {
@@ -56,12 +55,12 @@ func compile(dir, arch string, packages ...string) error {
 	return nil
 }
 
-// Main runs a package's tests and removes the built programs. The testing
-// package takes m's result from there.
+// Main runs a package's tests and removes the built programs. The testing package reads
+// the result from m.
 func Main(m *testing.M) {
 	m.Run()
 	if built != "" {
-		_ = os.RemoveAll(built) // a folder left in the system's own for such
+		_ = os.RemoveAll(built) // a temporary folder may be left behind
 	}
 }
 
@@ -72,15 +71,15 @@ func path(t testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// Process is a running program.
+// Process is a program that was started.
 type Process struct {
 	cmd  *exec.Cmd
 	log  bytes.Buffer
 	once sync.Once
 }
 
-// Start starts a program: coordinator, worker or nats-server. It is killed at
-// the test's end at the latest; its output is shown when the test has failed.
+// Start starts a program: coordinator, worker or nats-server. The end of the test kills
+// it if it still runs. If the test has failed, its output is shown.
 func Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
 	return start(t, exec.CommandContext(context.WithoutCancel(t.Context()), path(t, name), args...))
@@ -101,16 +100,16 @@ func start(t testing.TB, c *exec.Cmd) *Process {
 	return p
 }
 
-// Kill is kill -9; it returns when the process is gone.
+// Kill sends SIGKILL and returns when the process has ended.
 func (p *Process) Kill() { p.end(syscall.SIGKILL) }
 
-// Stop is SIGTERM; it returns when the process is gone.
+// Stop sends SIGTERM and returns when the process has ended.
 func (p *Process) Stop() { p.end(syscall.SIGTERM) }
 
 func (p *Process) end(s syscall.Signal) {
 	p.once.Do(func() {
-		_ = p.cmd.Process.Signal(s) // it may be gone already
-		_ = p.cmd.Wait()            // how it ended does not matter
+		_ = p.cmd.Process.Signal(s) // it may have ended already
+		_ = p.cmd.Wait()            // the exit status does not matter
 	})
 }
 
@@ -122,7 +121,7 @@ type Servers struct {
 	RedisServer *redistest.Server
 }
 
-// StartServers starts both; redis-server is given further arguments.
+// StartServers starts both servers; redis holds additional arguments for redis-server.
 func StartServers(t testing.TB, redis ...string) *Servers {
 	t.Helper()
 	r := redistest.Start(t, redis...)
@@ -145,8 +144,8 @@ func free(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// RestartNATS kills the nats-server and starts it again with what it stored;
-// streams in memory are gone.
+// RestartNATS kills the nats-server and starts it again with its stored data. Streams in
+// memory are lost.
 func (s *Servers) RestartNATS(t testing.TB) {
 	t.Helper()
 	s.nats.Kill()
@@ -157,7 +156,7 @@ func (s *Servers) flags() []string {
 	return []string{"--nats", s.NATS, "--redis", s.Redis, "--http", "127.0.0.1:0", "--log-level", "warn"}
 }
 
-// Worker starts a worker of so many slots.
+// Worker starts a worker with so many slots.
 func (s *Servers) Worker(t testing.TB, slots int) *Process {
 	t.Helper()
 	return Start(t, "worker", append(s.flags(), "--slots", fmt.Sprint(slots))...)
@@ -175,8 +174,8 @@ func Train(ctx context.Context, t testing.TB, spec string, args ...string) job.O
 	return outcome(t, exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...))
 }
 
-// Verify runs the verify command, which may fail, and returns the last line that it
-// prints and its exit status.
+// Verify runs the verify command, which may fail. It returns the last line of its output
+// and its exit status.
 func Verify(ctx context.Context, t testing.TB, args ...string) (v job.Verification, status int) {
 	t.Helper()
 	c := exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"verify"}, args...)...)
