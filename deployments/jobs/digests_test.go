@@ -27,7 +27,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "train every job, MNIST too, and rewrite DIGESTS")
 
-// file has a line for each worked job.
+// file has one line for each example job.
 const file = "DIGESTS"
 
 const head = `# The SHA-256 of each worked job's final parameters, with arithmetic %s, on any CPU and any fleet.
@@ -35,13 +35,13 @@ const head = `# The SHA-256 of each worked job's final parameters, with arithmet
 # go test ./deployments/jobs -rewrite
 `
 
-// fetched is the one job whose data is not in the repository. The tests of
+// fetched is the only job whose data is not in the repository. The tests of
 // deployments/e2e train it.
 const fetched = "mnist.yaml"
 
-// Every worked job ends in the parameters it has always ended in.
+// Every example job ends with the same parameters as always.
 func TestDigests(t *testing.T) {
-	t.Chdir("../..") // from where specs name their data
+	t.Chdir("../..") // the paths of data in specs are relative to this folder
 	var jobs []string
 	for _, pattern := range []string{"*.yaml", "line.json"} {
 		found, err := filepath.Glob(filepath.Join("deployments/jobs", pattern))
@@ -70,14 +70,14 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// The file says which version of the arithmetic it belongs to.
+// The file names the version of the arithmetic that it belongs to.
 func TestDigestsAreOfTheVersion(t *testing.T) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Contains(t, string(text), fmt.Sprintf(head, numeric.Version))
 }
 
-// read returns the digests by job.
+// read returns the digest of each job.
 func read(t *testing.T) map[string]job.Digest {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("deployments/jobs", file))
@@ -92,7 +92,7 @@ func read(t *testing.T) map[string]job.Digest {
 	return digests
 }
 
-// train trains a job in the plain loop and digests its parameters.
+// train trains a job in the plain loop and returns the digest of its parameters.
 func train(t *testing.T, path string) job.Digest {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -1,2 +1,2 @@
-// Package jobs tests the worked jobs beside it. It holds tests only.
+// Package jobs tests the example jobs in this folder. It contains only tests.
 package jobs

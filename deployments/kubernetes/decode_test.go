@@ -1,12 +1,12 @@
-// Package kubernetes holds the manifests of a deployment on Kubernetes, and
-// their tests: every document is decoded strictly against the API's types, and
-// then what ties the documents together is checked.
+// Package kubernetes holds the manifests of a deployment on Kubernetes, and their tests.
+// The tests decode every document strictly against the API's types, and then check the
+// references between the documents.
 //
-// The manifests are tested as they lie here. With -built FILE the same tests
-// read the output of `kustomize build` instead, with its generated names.
+// By default the tests read the manifests in this folder. With -built FILE they read the
+// output of `kustomize build` instead, with its generated names.
 //
-// Invariant: no pod that is described here needs more than the restricted pod
-// security standard grants.
+// Invariant: no pod in the manifests needs more than the restricted pod security standard
+// allows.
 package kubernetes
 
 import (
@@ -32,7 +32,7 @@ import (
 
 var built = flag.String("built", "", "output of kustomize build, tested instead of the manifests")
 
-// kustomization is what these manifests use of the format.
+// kustomization holds the fields of the format that these manifests use.
 type kustomization struct {
 	metav1.TypeMeta    `json:",inline"`
 	Namespace          string           `json:"namespace"`
@@ -61,8 +61,8 @@ func readKustomization(t *testing.T, dir string) kustomization {
 	return k
 }
 
-// decode decodes every document of a file. An unknown field, a field given
-// twice or an unknown kind fails the test.
+// decode decodes every document of a file. An unknown field, a duplicate field or an
+// unknown kind fails the test.
 func decode(t *testing.T, path string) []runtime.Object {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -85,8 +85,8 @@ func decode(t *testing.T, path string) []runtime.Object {
 	return objects
 }
 
-// manifests returns every object of the deployment, the generated
-// configuration included.
+// manifests returns every object of the deployment, including the generated
+// configuration.
 func manifests(t *testing.T) []runtime.Object {
 	t.Helper()
 	if *built != "" {

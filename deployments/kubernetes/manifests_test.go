@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// selected returns the workloads whose pods a selector matches, and fails when
-// there are none.
+// selected returns the workloads whose pods a selector matches, and fails if there are
+// none.
 func selected(t *testing.T, s *metav1.LabelSelector, ws []workload) []workload {
 	t.Helper()
 	sel, err := metav1.LabelSelectorAsSelector(s)
@@ -54,8 +54,8 @@ func TestSelectorsMatchPods(t *testing.T) {
 	require.Less(t, *hpas[0].Spec.MinReplicas, hpas[0].Spec.MaxReplicas)
 }
 
-// TestNetworkPolicies checks that everything is denied first, and that every
-// port that is then allowed by name exists in the pods it leads to.
+// TestNetworkPolicies checks that a first policy denies everything, and that every port
+// which a policy then allows by name exists in the pods behind it.
 func TestNetworkPolicies(t *testing.T) {
 	objects := manifests(t)
 	ws := workloads(objects)

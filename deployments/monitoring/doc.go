@@ -1,3 +1,4 @@
-// Package monitoring is a page about metrics and rules for alerts. Its test reads both; tests of
-// the programs' serve packages hold the page against the metrics that there are.
+// Package monitoring holds a page about metrics and the rules for alerts. Its test reads
+// both. The tests of the programs' serve packages compare the page with the existing
+// metrics.
 package monitoring

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The rules are of the form that Prometheus reads, and the page explains each metric that they use.
+// Prometheus can read the rules, and the page explains each metric that they use.
 func TestRules(t *testing.T) {
 	data, err := os.ReadFile("alerts.yaml")
 	require.NoError(t, err)

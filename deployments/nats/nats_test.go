@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSettings reads nats.conf as the server does, and checks what the programs
-// count on.
+// TestSettings reads nats.conf as the server does, and checks the settings that the
+// programs rely on.
 func TestSettings(t *testing.T) {
 	o, err := server.ProcessConfigFile("nats.conf")
 	require.NoError(t, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSettings checks the directives that the programs count on. That a server
-// takes the file is shown by the compose test.
+// TestSettings checks the directives that the programs rely on. The compose test shows
+// that a server accepts the file.
 func TestSettings(t *testing.T) {
 	text, err := os.ReadFile("redis.conf")
 	require.NoError(t, err)
