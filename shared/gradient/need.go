@@ -25,7 +25,7 @@ type Need struct {
 	// gradient is what a gradient task takes beside the buffers of package executor. It has
 	// two results, because one may still be on its way to the ledger. It also has the
 	// larger of two needs that do not occur at the same time: the snapshot of a batch
-	// commit (see LeapBytes), or a partial that the task reads plus ReduceBytes of others
+	// commit (see BatchBytes), or a partial that the task reads plus ReduceBytes of others
 	// to add up. With a lossy wire, it has instead a vector for each level of the tree, the
 	// residual, and the encoded root and residual.
 	gradient int64
@@ -40,10 +40,10 @@ type Need struct {
 	Coordinator int64
 }
 
-// LeapBytes is the largest vector, in bytes, of a job whose steps are committed in batches
+// BatchBytes is the largest vector, in bytes, of a job whose steps are committed in batches
 // by a snapshot. With a longer vector, a step takes so long that logging each step costs
 // little.
-const LeapBytes = 256 << 20
+const BatchBytes = 256 << 20
 
 // ReduceBytes limits how many bytes of other nodes' partials a worker reads before it adds
 // them up. The worker reads more only if one chunk of each partial is more.
@@ -98,7 +98,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 		held += max(1, int64(bits.Len(uint(n.leaves-1)))) + 2
 		copies++
 		n.leaves, n.rows = 1, (n.rows+n.leaves-1)/n.leaves // the task computes leaf by leaf
-	case vector <= LeapBytes:
+	case vector <= BatchBytes:
 		held = max(held, 2+copies)
 	}
 	n.gradient += held * vector

@@ -26,8 +26,9 @@ func (r *Replica) mark(after ledger.Chain) {
 }
 
 // Marks returns the marks of the steps from, from+1, …: the newest steps that this replica
-// folded one by one and that are in the log. Steps that a snapshot brought have no marks
-// here.
+// folded one by one and whose chain it knows. The steps of a batch that is not committed yet
+// are among them; other speculative steps are not. Steps that a snapshot brought have no
+// marks here.
 func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, err error) {
 	if err := r.lock.Acquire(ctx, 1); err != nil {
 		return 0, nil, fmt.Errorf("wait for the replica: %w", err)
@@ -35,7 +36,7 @@ func (r *Replica) Marks(ctx context.Context) (from int64, marks []ledger.Mark, e
 	defer r.lock.Release(1)
 	from = r.step - int64(len(r.marks))
 	if r.chain == nil {
-		from-- // the last step is speculative
+		from-- // the chain after the last step is not known
 	}
 	return from, slices.Clone(r.marks), nil
 }

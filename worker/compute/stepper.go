@@ -64,7 +64,7 @@ func (st *stepper) run(ctx context.Context) error {
 func (st *stepper) limits() course.Limits {
 	lay := st.p.layout
 	l := course.Limits{MaxBatch: ledger.MaxBatch, Lossy: lay.Wire.Lossy()}
-	if !l.Lossy && 4*lay.Params <= gradient.LeapBytes {
+	if !l.Lossy && 4*lay.Params <= gradient.BatchBytes {
 		l.MinBatch = int64(2 + st.p.engine.Fold.Vectors())
 	}
 	return l
