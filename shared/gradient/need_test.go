@@ -57,6 +57,7 @@ func TestTheAccountOfAPassIsWhatItAllocates(t *testing.T) {
 		{"deep batch", 256, 30_000, 16, "relu", 1.35},
 		{"gelu", 3000, 2000, 4, "gelu", 1.35},
 		{"computed in halves", 5000, 7000, 16, "relu", 1.35},
+		{"one leaf in slices", 5000, 30_000, 1, "relu", 1.35},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, _ := gradienttest.Job{Spec: hidden(c.units, c.batch, c.microbatches, c.activation), Rows: 30_000, Block: 10_000, ChunkLen: 1 << 16}.Engine(t)
