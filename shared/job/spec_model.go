@@ -10,9 +10,6 @@ type Model struct {
 const (
 	// MaxParams bounds the parameters: 1 GiB of float32.
 	MaxParams = 1 << 28
-	// MaxOutputs bounds the outputs of all layers for the rows of one micro-batch,
-	// because a worker computes a micro-batch at a time: 8 GiB of float32.
-	MaxOutputs = 1 << 31
 	// maxUnits is the most units of a layer, the same as in the schema.
 	maxUnits = 1 << 20
 )

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 )
 
-// CheckSize returns a [Fault] if the model is too large for rows of so many features:
-// more than [MaxParams] parameters, or more than [MaxOutputs] outputs for a micro-batch.
-// If features is not known yet, it counts as 1, because any dataset has at least one.
+// CheckSize returns a [Fault] if the model has more than [MaxParams] parameters for rows of
+// so many features. If features is not known yet, it counts as 1, because any dataset has at least one.
 func (s *Spec) CheckSize(features int) error {
 	var fs faults
 	s.validateSize(&fs, features)
@@ -15,7 +14,7 @@ func (s *Spec) CheckSize(features int) error {
 }
 
 func (s *Spec) validateSize(fs *faults, features int) {
-	inputs, params, outputs := int64(max(features, 1)), int64(0), int64(0)
+	inputs, params := int64(max(features, 1)), int64(0)
 	for i, l := range s.Model.Layers {
 		if l.Dense == nil || l.Dense.Units < 1 || l.Dense.Units > maxUnits {
 			return // this is another fault
@@ -33,15 +32,6 @@ func (s *Spec) validateSize(fs *faults, features int) {
 			return
 		}
 		inputs = units
-		outputs += units
-	}
-	if s.Batch < 1 || s.Microbatches < 1 {
-		return
-	}
-	rows := (int64(s.Batch) + int64(s.Microbatches) - 1) / int64(s.Microbatches)
-	if outputs > 0 && rows > MaxOutputs/outputs {
-		fs.at("microbatches", "%d: a micro-batch of %d rows has %d outputs in each row, of all layers together: want at most %d outputs (4 bytes each): raise it, or lower batch",
-			s.Microbatches, rows, outputs, int64(MaxOutputs))
 	}
 }
 
