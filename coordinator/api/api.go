@@ -25,6 +25,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/plan"
 	"tributary/shared/spec"
 )
 
@@ -116,6 +117,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		ID: s.ID, Run: a.newRun(), Name: s.Name, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
 		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
+		Capabilities: plan.NeedsOf(s),
 	}
 	if r.ID == "" {
 		r.ID = NewID(s.Name)

@@ -217,10 +217,11 @@ func (s *Service) forget(ref job.Ref) {
 }
 
 // take starts a driver for the job. If another coordinator holds the job's lease, the
-// driver ends, and look tries again. If the job needs a capability that this program does
-// not know, take leaves it to a coordinator of another version. The caller holds s.mu.
+// driver ends, and look tries again. If the job is not final and needs a capability that
+// this program does not know, take leaves it to a coordinator of another version. The caller
+// holds s.mu.
 func (s *Service) take(service context.Context, r job.Record) {
-	if len(plan.Unknown(r.Capabilities)) > 0 || !s.leasing.due(s.now(), r.Ref()) {
+	if r.State.Driven() && len(plan.Unknown(r.Capabilities)) > 0 || !s.leasing.due(s.now(), r.Ref()) {
 		return
 	}
 	ctx, stop := context.WithCancelCause(service)

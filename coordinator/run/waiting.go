@@ -65,14 +65,18 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 }
 
 // taken returns the most common numerics among the workers that can hold the job for
-// which the queue confirms a consumer. Heartbeats alone are only a hint.
+// which the queue confirms a consumer. Heartbeats alone are only a hint. A worker that
+// serves the job's class also serves the base class. While it is busy with tasks of the base
+// class, it does not wait for tasks of the other one.
 func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 	for _, n := range t.service.present(needOf(t.record)) {
-		taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n, Job: t.service.class(n, t.record)})
-		if err != nil {
-			t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
-		} else if taken {
-			return n, true
+		for _, class := range slices.Compact([]job.Class{t.service.class(n, t.record), ""}) {
+			taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n, Job: class})
+			if err != nil {
+				t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
+			} else if taken {
+				return n, true
+			}
 		}
 	}
 	return "", false

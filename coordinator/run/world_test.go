@@ -33,7 +33,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Name == "novel" }}}
+	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(s *job.Spec) bool { return s.Name == "novel" }}}
 	goleak.VerifyTestMain(m)
 }
 

@@ -186,7 +186,7 @@ func checkWeights(s *Subject, r io.Reader, size int64) error {
 	if err := registry.ReadWeights(r, size, s.Engine.Network.Tensors(), weights); err != nil {
 		return fmt.Errorf("%s: %w: %w", registry.WeightsFile, err, job.ErrCorrupt)
 	}
-	if !slices.Equal(weights.Frozen, s.Engine.Weights(nil).Frozen) {
+	if n, _ := unequal(weights.Frozen, s.Engine.Weights(nil).Frozen); n > 0 {
 		return fmt.Errorf("%s has other frozen parameters than the job began with: %w", registry.WeightsFile, job.ErrCorrupt)
 	}
 	if got := registry.ParametersDigest(weights.Trained); s.Final != "" && got != s.Final {

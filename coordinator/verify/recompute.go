@@ -49,7 +49,13 @@ func Recompute(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	}
 	p := *q.Plan
-	p.Init = "" // the question has the parameters
+	network, err := p.Network()
+	if err != nil {
+		return err
+	}
+	if network.Frozen() == 0 {
+		p.Init = "" // the question has the parameters
+	}
 	e, err := gradient.Compile(ctx, &p, store, dataset.NewCache(store, blockCache))
 	if err != nil {
 		return err

@@ -126,5 +126,12 @@ func (x *verification) question(ctx context.Context) (Question, error) {
 		}
 		q.Blocks = append(q.Blocks, data)
 	}
+	if init := q.Plan.Init; init != "" && x.s.Engine.Network.Frozen() > 0 { // it has the frozen parameters
+		data, err := blob.Fetch(ctx, x.s.Store, init)
+		if err != nil {
+			return q, fmt.Errorf("initial weights for the second arithmetic: %w", err)
+		}
+		q.Blocks = append(q.Blocks, data)
+	}
 	return q, nil
 }

@@ -28,7 +28,7 @@ const oldVersion = "48f78c4"
 // The plan of a job that uses it has version 2, which is poison to the old program.
 func TestTwoVersionsInOneFleet(t *testing.T) {
 	before := plan.Operations
-	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Name == "novel" }}}
+	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(s *job.Spec) bool { return s.Name == "novel" }}}
 	t.Cleanup(func() { plan.Operations = before })
 	path := programs.Older(t, oldVersion)
 	redis := redistest.Start(t)

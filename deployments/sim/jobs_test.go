@@ -33,7 +33,7 @@ const (
 
 // novelty is that operation. It does not change what is computed, so that every job has a
 // reference.
-var novelty = plan.Operation{Capability: "novelty", Used: func(p *plan.Plan) bool { return p.Spec.Seed >= 3*templates }}
+var novelty = plan.Operation{Capability: "novelty", Used: func(s *job.Spec) bool { return s.Seed >= 3*templates }}
 
 // specOf returns the spec of a template with that id.
 func specOf(template int, id job.ID) []byte {

@@ -174,34 +174,46 @@ func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
 		m, err := s.sources[0].message(ctx, (*pull).one)
 		return s.q.deliver(m), err
 	}
+	var well []*source
+	var failed error
 	for range s.sources {
 		src := s.sources[0]
 		s.sources = append(s.sources[1:], src)
-		if m, err := src.message(ctx, (*pull).now); m != nil || err != nil {
-			return s.q.deliver(m), err
+		m, err := src.message(ctx, (*pull).now)
+		switch {
+		case m != nil:
+			return s.q.deliver(m), nil
+		case err != nil: // the other classes need not wait for this one
+			failed = err
+			s.q.log.Debug().Err(err).Str("subject", src.subject).Msg("cannot pull tasks of this class")
+		default:
+			well = append(well, src)
 		}
 	}
-	m, err := s.any(ctx)
+	if len(well) == 0 {
+		return nil, failed
+	}
+	m, err := anyOf(ctx, well)
 	return s.q.deliver(m), err
 }
 
-// any waits for a message from any source. It withdraws the requests to the other sources.
+// anyOf waits for a message from any of the sources. It withdraws the requests to the others.
 // Messages that these bring at the same moment go back to the queue.
-func (s *subscription) any(ctx context.Context) (first *nats.Msg, err error) {
+func anyOf(ctx context.Context, sources []*source) (first *nats.Msg, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
 		m   *nats.Msg
 		err error
 	}
-	results := make(chan result, len(s.sources))
-	for _, src := range s.sources {
+	results := make(chan result, len(sources))
+	for _, src := range sources {
 		go func() {
 			m, err := src.message(ctx, (*pull).one)
 			results <- result{m, err}
 		}()
 	}
-	for range s.sources {
+	for range sources {
 		r := <-results
 		switch {
 		case r.m != nil && first == nil:

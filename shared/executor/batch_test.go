@@ -95,3 +95,28 @@ func TestAPassIsStopped(t *testing.T) {
 		require.NoError(t, p.Gradient(grad, losses, n.under(params), b, executor.Hooks{}))
 	}
 }
+
+// The reported progress never goes back and never overflows, however many micro-batches
+// and halves there are.
+func TestProgressOfManyHalves(t *testing.T) {
+	const leaves = 1 << 16
+	n := compile(t, job.MSE, 1, layer(1, ""))
+	b := executor.Batch{Y: make([]float32, leaves), Bounds: []int{0}}
+	for i := range leaves {
+		b.X, b.Bounds = append(b.X, []float32{1}), append(b.Bounds, i+1)
+	}
+	e := executor.New(nil)
+	e.Limit(2 * n.Width() * leaves / 64)
+	last, calls := 0.0, 0
+	step := func(done, all int) bool {
+		require.Equal(t, leaves, all)
+		require.GreaterOrEqual(t, float64(done), last)
+		require.LessOrEqual(t, done, all)
+		last = float64(done)
+		calls++
+		return true
+	}
+	require.NoError(t, e.Gradient(make([]float32, n.Params()), make([]float64, leaves), n.under(make([]float32, 2)), b, executor.Hooks{Step: step}))
+	require.Greater(t, calls, 64)
+	require.EqualValues(t, leaves, last)
+}

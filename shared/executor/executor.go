@@ -76,6 +76,9 @@ func (e *Executor) Gradient(dst []float32, losses []float64, m Model, b Batch, h
 // release drops the references to the caller's data.
 func (e *Executor) release() {
 	e.m, e.dst, e.losses, e.batch, e.hooks = Model{}, nil, nil, Batch{}, Hooks{}
+	for i := range e.space {
+		e.space[i].frame.Weights = model.Weights{}
+	}
 }
 
 // run computes samples that fit the budget: a whole batch, or one slice of a batch that has

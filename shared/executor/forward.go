@@ -16,7 +16,7 @@ func (e *Executor) Forward(m Model, x [][]float32, each func(lo, hi int, z []flo
 	for lo := 0; lo < len(x); lo += per {
 		hi := min(lo+per, len(x))
 		e.batch.X, e.z = x[lo:hi], grow(e.z, (hi-lo)*o)
-		e.chunk = chunkSamples(m.Network.Params(), m.Network.Width(), hi-lo, e.team.Threads(), e.budget)
+		e.chunk = chunkSamples(m.Network.Params()+m.Network.Frozen(), m.Network.Width(), hi-lo, e.team.Threads(), e.budget)
 		e.next[0].Store(0)
 		if err := e.team.Run((*forwardWork)(e)); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +34,7 @@ func TestFrozenLayers(t *testing.T) {
 		for i, tensor := range some.Tensors() {
 			copy(weights.Of(tensor), model.Weights{Trained: params}.Of(all.Tensors()[i]))
 		}
-		before := append([]float32(nil), weights.Frozen...)
+		before := slices.Clone(weights.Frozen)
 
 		b := executor.Batch{X: rowsOf(random(rows*features, 2, 1), rows, features), Y: labels(job.MSE, rows, 2), Bounds: []int{0, rows / 2, rows}}
 		want, got := make([]float32, all.Params()), make([]float32, some.Params())

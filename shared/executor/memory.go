@@ -44,7 +44,7 @@ func ForwardBytes(n *model.Network, rows, threads int) int64 {
 
 // threadFloats returns the floats that one thread needs for a chunk.
 func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
-	chunk := min(samples, chunkSamples(n.Params(), n.Width(), samples, threads, Budget/4))
+	chunk := min(samples, chunkSamples(n.Params()+n.Frozen(), n.Width(), samples, threads, Budget/4))
 	of := func(units int) int64 { return blas.NarrowFloats(units, chunk) }
 	if backward {
 		of = func(units int) int64 { return blas.PanelFloats(units, chunk) }
@@ -61,7 +61,7 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	if backward {
 		floats += 2 * of(widest)
 	}
-	return floats
+	return floats + kernelFloats
 }
 
 // grow returns a slice of n floats. It reuses b if b is large enough. The contents are
@@ -80,3 +80,6 @@ func room[T any](b []T, n int) []T {
 	}
 	return b
 }
+
+// kernelFloats is what the products of one thread take for packed blocks and partial sums.
+const kernelFloats = 1 << 18

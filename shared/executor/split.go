@@ -104,5 +104,5 @@ func (h Hooks) part(before, length, all int) Hooks {
 	if h.Step == nil {
 		return Hooks{}
 	}
-	return Hooks{Step: func(done, of int) bool { return h.Step(of*before+length*done, of*all) }}
+	return Hooks{Step: func(done, of int) bool { return h.Step(before+length*done/of, all) }}
 }

@@ -40,7 +40,7 @@ const (
 // all threads finish at about the same time.
 func (e *Executor) plan(samples int) {
 	n, threads := e.m.Network, e.team.Threads()
-	e.chunk = chunkSamples(n.Params(), n.Width(), samples, threads, e.budget)
+	e.chunk = chunkSamples(n.Params()+n.Frozen(), n.Width(), samples, threads, e.budget)
 	e.chunks = (samples + e.chunk - 1) / e.chunk
 
 	e.parts = e.parts[:0]

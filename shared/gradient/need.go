@@ -103,7 +103,8 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	}
 	n.gradient += held * vector
 	n.copy = copies*vector + taskBytes
-	n.Coordinator = max(n.Program, 2*vector+initial*vector) + taskBytes
+	frozen := 4 * int64(network.Frozen())
+	n.Coordinator = max(n.Program, (2+initial)*vector+2*frozen) + taskBytes
 	return n, nil
 }
 

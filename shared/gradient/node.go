@@ -56,13 +56,13 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 		s.bounds = append(s.bounds, to-first)
 	}
 	s.rows = e.order(epoch).Rows(s.rows[:0], begin+first, begin+first+s.bounds[hi-lo])
+	defer func() { clear(s.x) }() // blocks belong to the cache
 	if err := e.gather(ctx, s, job.Train); err != nil {
 		return ledger.Sums{}, err
 	}
 	s.losses = grow(s.losses, hi-lo)
 	s.ctx, s.told, s.progress = ctx, 0, h.Progress
 	err := e.compute(dst, s, params, node, h.Final)
-	clear(s.x) // blocks belong to the cache
 	if err == nil && !s.tell(hi-lo) {
 		err = executor.ErrStopped
 	}

@@ -12,19 +12,29 @@ import (
 // kind of layer, an optimizer, a way to sum up.
 type Operation struct {
 	Capability job.Capability
-	Used       func(*Plan) bool // reports whether the plan asks for it
+	Used       func(*job.Spec) bool // reports whether a job asks for it
 }
 
 // Operations lists the operations beyond the base set that this program knows, in the order
 // in which versions of the program learned them. A new version appends to it; nothing is
 // ever removed. It does not change while the program runs.
 var Operations = []Operation{
-	{Capability: "frozen", Used: (*Plan).freezes},
+	{Capability: "frozen", Used: freezes},
 }
 
-// freezes reports whether the plan has a layer that is not trained.
-func (p *Plan) freezes() bool {
-	return slices.ContainsFunc(p.Spec.Model.Layers, func(l job.Layer) bool { return l.Dense != nil && l.Dense.Frozen() })
+// NeedsOf lists the operations beyond the base set that a job of the spec needs.
+func NeedsOf(s *job.Spec) (needs []job.Capability) {
+	for _, o := range Operations {
+		if o.Used(s) {
+			needs = append(needs, o.Capability)
+		}
+	}
+	return needs
+}
+
+// freezes reports whether the spec has a layer that is not trained.
+func freezes(s *job.Spec) bool {
+	return slices.ContainsFunc(s.Model.Layers, func(l job.Layer) bool { return l.Dense != nil && l.Dense.Frozen() })
 }
 
 // Capabilities lists the operations that this program knows.
@@ -46,11 +56,9 @@ func Unknown(capabilities []job.Capability) []job.Capability {
 // them. A program that has no operations then reads every plan that it knows, and refuses
 // the others.
 func (p *Plan) require() {
-	p.Version, p.Needs = Version, nil
-	for _, o := range Operations {
-		if o.Used(p) {
-			p.Version, p.Needs = versionOfNeeds, append(p.Needs, o.Capability)
-		}
+	p.Version, p.Needs = Version, NeedsOf(&p.Spec)
+	if len(p.Needs) > 0 {
+		p.Version = versionOfNeeds
 	}
 }
 

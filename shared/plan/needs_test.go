@@ -17,8 +17,8 @@ func knows(t *testing.T, operations ...Operation) {
 }
 
 func TestAPlanStatesWhatItNeeds(t *testing.T) {
-	long := Operation{"long", func(p *Plan) bool { return p.Spec.Epochs > 5 }}
-	wide := Operation{"wide", func(p *Plan) bool { return p.Spec.Batch > 5 }}
+	long := Operation{"long", func(s *job.Spec) bool { return s.Epochs > 5 }}
+	wide := Operation{"wide", func(s *job.Spec) bool { return s.Batch > 5 }}
 	made := func(batch, epochs int) []byte {
 		p := whole(10, batch, 2, epochs)
 		p.require()

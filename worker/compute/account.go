@@ -6,6 +6,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"tributary/shared/gradient"
 	"tributary/shared/job"
 )
 
@@ -64,6 +65,10 @@ type taskName job.Task
 
 func (t taskName) String() string { return "task " + job.Task(t).Name() }
 
+// mixedBytes is how much the buffers of one scratch may take that have the shapes of
+// several jobs.
+const mixedBytes = 64 << 20
+
 // goodPart bounds how small a task may be to count as a use of a scratch: it needs at
 // least 1/goodPart of the scratch's bytes.
 const goodPart = 4
@@ -80,6 +85,13 @@ func (c *Computer) Trim(calls int64) (taken int64) {
 func (c *Computer) borrow(p *program, t job.Task, threads int) (*scratch, error) {
 	for {
 		s, need := c.scratch.borrow(threads), p.need.Task(t.Kind, threads)
+		if s.job != t.Ref && s.bytes+need > mixedBytes {
+			// Its buffers have grown to another job's shape. They would keep the largest of
+			// each, which is more than either job needs.
+			c.scratch.discard(s)
+			s = &scratch{Scratch: gradient.NewParallelScratch(threads)}
+		}
+		s.job = t.Ref
 		if need >= s.bytes/goodPart {
 			c.scratch.fill(s)
 		}

@@ -42,7 +42,8 @@ const worthAThread = 1 << 20
 // threads returns how many threads a step of the job is worth, at most most.
 func (p *program) threads(most int) int {
 	spec := &p.engine.Plan.Spec
-	work := 3 * int64(spec.Batch) * int64(p.layout.Params) // forward, and two products backward
+	// Forward, and two products backward; frozen parameters have one of these at most.
+	work := int64(spec.Batch) * (3*int64(p.layout.Params) + 2*int64(p.engine.Network.Frozen()))
 	return int(min(int64(most), 1+work/worthAThread))
 }
 

@@ -5,11 +5,13 @@ import (
 	"sync"
 
 	"tributary/shared/gradient"
+	"tributary/shared/job"
 )
 
 // scratch holds the buffers and threads of one running task.
 type scratch struct {
 	*gradient.Scratch
+	job     job.Ref      // that used it last
 	results [2][]float32 // partials: the current one, and one that is being appended
 	other   bool         // results[1] is the current one
 	others  []float32    // chunks of other nodes' partials
