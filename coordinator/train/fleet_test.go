@@ -308,7 +308,7 @@ func (w *world) work(t *testing.T, id string, slots int, wrap func(ledger.Ledger
 	done.Go(func() {
 		require.NoError(t, worker.Run(soft, hard, worker.Config{
 			ID: id, Slots: slots, Numerics: "test", Queue: w.queue, Ledger: l, Blobs: w.blobs, Bus: w, Records: w,
-			BlockBytes: 1 << 20, ReplicaBytes: 1 << 20, Log: zerolog.Nop(),
+			BlockBytes: 1 << 20, ReplicaBytes: 1 << 20, Operations: plan.Capabilities(), Log: zerolog.Nop(),
 		}))
 	})
 	stop = func() { endSoft(); done.Wait(); endHard() }

@@ -3,11 +3,39 @@ package train
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/job"
 	"tributary/shared/registry"
 )
+
+// A job whose tasks have a class of their own starts beside jobs of the base class, of which
+// there are as many as slots.
+func TestAJobOfAnotherClassStartsOnABusyFleet(t *testing.T) {
+	w := newWorld()
+	w.work(t, "w", 1, nil)
+	stop := w.coordinate(t)
+	defer stop()
+	for _, id := range []string{"a", "b"} {
+		endless := replaced(t, replaced(t, short, "id: short", "id: "+id), "epochs: 4", "steps: 1000000")
+		w.submit(t, endless)
+	}
+	for _, id := range []job.ID{"a", "b"} {
+		require.Eventually(t, func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.records[id].Numerics != ""
+		}, time.Minute, time.Millisecond)
+	}
+	s := w.submit(t, replaced(t, short, "{units: 32, activation: relu}", "{units: 32, activation: relu, trainable: false}"))
+	r := w.ended(t, "short")
+	want, _ := reference(t, s)
+	require.Equal(t, job.Succeeded, r.State, r.Error)
+	require.Equal(t, want, r.Outcome.ParametersSHA256)
+	require.Equal(t, []job.Capability{"frozen"}, r.Capabilities)
+}
 
 // Transfer learning: layers of another job's model are frozen, and the rest is trained on.
 func TestFrozenLayersStayAsTheyWere(t *testing.T) {
