@@ -12,17 +12,18 @@ import (
 )
 
 // A job whose tasks have a class of their own starts beside jobs of the base class, of which
-// there are as many as slots.
+// there are more than slots.
 func TestAJobOfAnotherClassStartsOnABusyFleet(t *testing.T) {
 	w := newWorld()
 	w.work(t, "w", 1, nil)
 	stop := w.coordinate(t)
 	defer stop()
-	for _, id := range []string{"a", "b"} {
-		endless := replaced(t, replaced(t, short, "id: short", "id: "+id), "epochs: 4", "steps: 1000000")
+	busy := []job.ID{"a", "b", "c", "d", "e", "f"}
+	for _, id := range busy {
+		endless := replaced(t, replaced(t, short, "id: short", "id: "+string(id)), "epochs: 4", "steps: 1000000")
 		w.submit(t, endless)
 	}
-	for _, id := range []job.ID{"a", "b"} {
+	for _, id := range busy {
 		require.Eventually(t, func() bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
