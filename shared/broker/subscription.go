@@ -193,6 +193,12 @@ func (s *subscription) next(ctx context.Context) (queue.Delivery, error) {
 	if len(well) == 0 {
 		return nil, failed
 	}
+	if failed != nil { // it is asked again soon: perhaps somebody deleted the consumer
+		wait, cancel := context.WithTimeout(ctx, s.pauses.NextBackOff())
+		defer cancel()
+		m, _ := anyOf(wait, well)
+		return s.q.deliver(m), nil
+	}
 	m, err := anyOf(ctx, well)
 	return s.q.deliver(m), err
 }
