@@ -25,7 +25,7 @@ import (
 // weights returns a file of one dense layer with that many units for one feature.
 func weights(t *testing.T, units int) []byte {
 	t.Helper()
-	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, 1)
+	n, err := model.New(job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: units}}}}, model.Table(1))
 	require.NoError(t, err)
 	data, err := registry.EncodeWeights(n.Tensors(), n.NewWeights())
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	require.NoError(t, err)
 	_, err = blobs.Put(t.Context(), encoded)
 	require.NoError(t, err)
-	network, err := model.New(spec.Model, 1)
+	network, err := model.New(spec.Model, model.Table(1))
 	require.NoError(t, err)
 	final, err := registry.EncodeWeights(network.Tensors(), model.Weights{Trained: []float32{5, 6}})
 	require.NoError(t, err)

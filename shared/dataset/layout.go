@@ -38,7 +38,7 @@ func (s Schema) layout() layout {
 	for i := range s {
 		f := &s[i]
 		word := f.DType.size()
-		v := view{section: len(l.sections), length: int64(word) * int64(f.elements())}
+		v := view{section: len(l.sections), length: int64(word) * int64(f.Elements())}
 		next := section{word: word, span: v.length, stride: v.length}
 		if w := f.Window; w.Of != "" {
 			step := v.length / int64(f.Shape[0])

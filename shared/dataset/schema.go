@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Schema lists the fields of a sample, in order.
@@ -75,6 +76,15 @@ func Table(features, targets int) Schema {
 		{Name: "x", DType: Float32, Shape: []int{features}},
 		{Name: "y", DType: Float32, Shape: []int{targets}, Target: true},
 	}
+}
+
+// String lists the fields for a message, as "x float32 [784], y int32 []".
+func (s Schema) String() string {
+	fields := make([]string, len(s))
+	for i, f := range s {
+		fields[i] = fmt.Sprintf("%s %s %v", f.Name, f.DType, f.Shape)
+	}
+	return strings.Join(fields, ", ")
 }
 
 // Index returns the index of the field with this name, or −1.
@@ -157,8 +167,8 @@ func (w Window) check(rank int) error {
 	}
 }
 
-// elements returns how many numbers the field has in a sample.
-func (f *Field) elements() int {
+// Elements returns how many numbers the field has in a sample.
+func (f *Field) Elements() int {
 	n := 1
 	for _, d := range f.Shape {
 		n *= d

@@ -15,7 +15,7 @@ func (f *Field) MaxTerms() int {
 	case f.DType == Float32:
 		return 1
 	default:
-		return f.elements()
+		return f.Elements()
 	}
 }
 

@@ -37,9 +37,7 @@ func TestABatchIsTheSumOfItsMicrobatches(t *testing.T) {
 		params, x := random(n.Params(), 1, 1), random(rows*features, 2, 1)
 		b.Y = labels(loss, rows, outputs)
 		targets := len(b.Y) / max(1, rows)
-		for i := range rows {
-			b.X = append(b.X, x[i*features:(i+1)*features])
-		}
+		b.X = rowsOf(x, rows, features)
 		want, w := make([]float64, leaves), executor.New(nil)
 		var node func(lo, hi int) []float32
 		node = func(lo, hi int) []float32 {
@@ -79,9 +77,7 @@ func TestAPassIsStopped(t *testing.T) {
 	defer threads.Close()
 	n := compile(t, job.MSE, 5, layer(4, job.ReLU), layer(1, ""))
 	b := executor.Batch{Y: make([]float32, 600), Bounds: []int{0, 200, 600}}
-	for range 600 {
-		b.X = append(b.X, make([]float32, 5))
-	}
+	b.X = rowsOf(make([]float32, 600*5), 600, 5)
 	grad, losses, params := make([]float32, n.Params()), make([]float64, 2), random(n.Params(), 1, 1)
 	p := executor.New(threads)
 	for _, limit := range []int{1, 1 << 20} {
@@ -103,8 +99,9 @@ func TestProgressOfManyHalves(t *testing.T) {
 	n := compile(t, job.MSE, 1, layer(1, ""))
 	b := executor.Batch{Y: make([]float32, leaves), Bounds: []int{0}}
 	for i := range leaves {
-		b.X, b.Bounds = append(b.X, []float32{1}), append(b.Bounds, i+1)
+		b.Bounds = append(b.Bounds, i+1)
 	}
+	b.X = rowsOf(make([]float32, leaves), leaves, 1)
 	e := executor.New(nil)
 	e.Limit(2 * n.Width() * leaves / 64)
 	last, calls := 0.0, 0

@@ -3,25 +3,29 @@ package executor
 import (
 	"tributary/shared/model"
 	"tributary/shared/numeric/blas"
+	"tributary/shared/objective"
 )
 
-// space is one thread's buffers for a chunk of samples. R is the chunk's columns.
+// space is one thread's buffers for a chunk of samples. R is the chunk's columns: its
+// samples times the positions of a value.
 type space struct {
-	e     *Executor
-	rows  blas.Panels   // features [R, I], if they are not kept for the whole batch
-	x     blas.Panels   // features [I, R]
-	y     []blas.Panels // per node: outputs [O, R]
-	keep  []blas.Panels // per node that keeps: [O, R]
-	ready []blas.Panels // per node: what Prepare makes, for panels of this width
-	width int
-	d     [2]blas.Panels
-	turn  []float32 // gradient of the outputs [R, Outputs]
-	blas  blas.Space
+	e      *Executor
+	load   loader
+	y      []blas.Panels  // per value: [O, R]
+	keep   []blas.Panels  // per value that a layer keeps: [O, R]
+	ready  []blas.Panels  // per node: what Prepare makes, for panels of this width
+	widths []int          // per node: the width of the panels that Prepare ran for
+	d      []*blas.Panels // per value: the gradient [O, R] while it is being added up
+	uses   []int          // per value: inputs of nodes that have not added their gradient
+	spare  []*blas.Panels
+	turn   []float32   // gradient of the outputs [R, Output]
+	rights [][]float32 // per depth of a tree: a sum of a scatter
+	blas   blas.Space
 
-	narrow   bool
-	frame    model.Frame
-	back     model.Frame // for the producer
-	producer int         // the node whose gradient Receive completes; −1: none
+	narrow bool
+	node   *model.Node // that computes
+	frame  model.Frame
+	back   model.Frame // for the producer of a value
 }
 
 // begin makes room for the network of the executor. Panels are narrow for a prediction,
@@ -29,10 +33,12 @@ type space struct {
 // not need narrow panels: it has enough rows, or it is short.
 func (s *space) begin(narrow bool) {
 	s.narrow = narrow
-	nodes := len(s.e.nodes())
-	s.y, s.keep, s.ready = room(s.y, nodes), room(s.keep, nodes), room(s.ready, nodes)
-	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s}
-	s.width = 0
+	nodes, values := len(s.e.nodes()), s.e.m.Network.Values()
+	s.y, s.keep, s.d, s.uses = room(s.y, values), room(s.keep, values), room(s.d, values), room(s.uses, values)
+	s.ready, s.widths = room(s.ready, nodes), room(s.widths, nodes)
+	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX}
+	clear(s.widths)
+	clear(s.d) // a panic may have left some
 }
 
 // reset makes p a matrix of a chunk, with narrow panels if the space is narrow.
@@ -44,107 +50,171 @@ func (s *space) reset(p *blas.Panels, rows, columns int) {
 	p.Reset(rows, columns)
 }
 
-// prepare lets the layers prepare for chunks whose panels are as wide as those of x. It
-// does this once per width.
-func (s *space) prepare() {
-	if s.width == s.x.Width() {
-		return
+// forward computes the outputs of all nodes for samples lo to hi. If hold is set, it also
+// copies the inputs that the second phase reads.
+func (s *space) forward(lo, hi int, hold bool) {
+	n := s.e.m.Network
+	fields := len(n.Inputs())
+	for k := range fields {
+		s.field(k, lo, hi, hold)
 	}
-	s.width = s.x.Width()
-	for i := range s.e.nodes() {
-		s.frame.X, s.frame.Ready = &s.x, &s.ready[i]
-		s.e.nodes()[i].Prepare(&s.frame)
-	}
-}
-
-// gradient computes dz of all nodes, and the loss terms, for samples lo to hi.
-func (s *space) gradient(lo, hi int) {
-	e, nodes := s.e, s.e.nodes()
-	s.reset(&s.x, e.m.Network.Features(), hi-lo)
-	if e.trained == 0 {
-		e.inputs[0].SetRows(lo, e.batch.X[lo:hi])
-		s.x.Turn(&e.inputs[0], lo)
-	} else {
-		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
-	}
-	s.forward(hi - lo)
-	d, other := &s.d[0], &s.d[1]
-	s.loss(d, lo, hi)
-	for i := len(nodes) - 1; ; i-- {
-		if !nodes[i].Gradient().None() {
-			d.CopyTo(e.dz[i], lo)
-			if i > 0 {
-				e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
-			}
-		}
-		if i == e.trained {
-			return
-		}
-		s.reset(other, e.m.Network.Source(i).Units, hi-lo)
-		s.at(i)
-		s.frame.D, s.frame.DX, s.producer = d, other, nodes[i].Input
-		nodes[i].Backward(&s.frame)
-		d, other = other, d
-	}
-}
-
-// forward computes the outputs of all nodes for the features in x.
-func (s *space) forward(columns int) {
-	nodes := s.e.nodes()
-	s.prepare()
-	for i := range nodes {
-		units := nodes[i].Output().Units
-		s.reset(&s.y[i], units, columns)
-		if nodes[i].Keeps() {
-			s.reset(&s.keep[i], units, columns)
+	for i := range n.Nodes() {
+		node, v := &n.Nodes()[i], fields+i
+		out := node.Output()
+		s.reset(&s.y[v], out.Units, (hi-lo)*out.Positions)
+		if node.Keeps() {
+			s.reset(&s.keep[v], out.Units, (hi-lo)*out.Positions)
 		}
 		s.at(i)
-		nodes[i].Forward(&s.frame)
+		if w := s.y[v].Width(); s.widths[i] != w {
+			s.widths[i] = w
+			node.Prepare(&s.frame)
+		}
+		node.Forward(&s.frame)
 	}
 }
 
 // at sets the frame to node i.
 func (s *space) at(i int) {
-	node := &s.e.nodes()[i]
-	f := &s.frame
-	f.X, f.Y, f.Ready, f.Keep = s.output(node.Input), &s.y[i], &s.ready[i], nil
-	if node.Keeps() {
-		f.Keep = &s.keep[i]
+	n := s.e.m.Network
+	v, f := len(n.Inputs())+i, &s.frame
+	s.node = &n.Nodes()[i]
+	f.Y, f.Ready, f.Keep = &s.y[v], &s.ready[i], nil
+	if s.node.Keeps() {
+		f.Keep = &s.keep[v]
+	}
+	f.X, f.Integers = f.X[:0], f.Integers[:0]
+	for _, in := range s.node.Inputs {
+		x, integers := &s.y[in], []int32(nil)
+		if in < len(n.Inputs()) && n.Inputs()[in].Integers {
+			x, integers = nil, s.load.integers[in]
+		}
+		f.X, f.Integers = append(f.X, x), append(f.Integers, integers)
 	}
 }
 
-// output returns the output of a node; for −1, the features.
-func (s *space) output(node int) *blas.Panels {
-	if node < 0 {
-		return &s.x
+// gradient computes dz of all nodes, and the loss terms, for samples lo to hi.
+func (s *space) gradient(lo, hi int) {
+	n := s.e.m.Network
+	fields := len(n.Inputs())
+	s.forward(lo, hi, true)
+	for v := range n.Values() {
+		s.uses[v] = n.Uses(v)
 	}
-	return &s.y[node]
+	s.loss(lo, hi)
+	for i := len(n.Nodes()) - 1; i >= 0; i-- {
+		if v := fields + i; n.Learns(v) {
+			s.collect(i, lo)
+			s.backward(i)
+			s.spare, s.d[v] = append(s.spare, s.d[v]), nil
+		}
+	}
 }
 
-// Receive turns units of a gradient that Backward has just computed, d loss / d Y of the
-// producer, into d loss / d Z. The sums of the producer are over Z.
-func (s *space) Receive(from, to int) {
-	if s.producer < 0 {
+// loss computes d [O, R], the dz of the last node.
+func (s *space) loss(lo, hi int) {
+	e := s.e
+	out, last := e.m.Network.Output(), e.m.Network.Values()-1
+	size, t := out.Size(), e.shape.terms
+	z, y := e.z[lo*size:hi*size], e.batch.targets(lo, hi, e.shape.targets)
+	s.y[last].TurnTo(z)
+	s.turn = grow(s.turn, len(z))
+	e.m.Objective.Gradient(s.turn, e.terms[lo*t:hi*t], z, y, e.shape.outputs)
+	if e.m.Masked {
+		objective.Mask(s.turn, e.terms[lo*t:hi*t], y, e.shape.outputs)
+	}
+	s.d[last] = s.take(out.Units, (hi-lo)*out.Positions)
+	s.d[last].TurnFrom(s.turn)
+	s.differentiate(last, s.d[last], 0, out.Units)
+}
+
+// collect copies what the sums of node i are over, from sample lo of the batch on.
+func (s *space) collect(i, lo int) {
+	e, n := s.e, s.e.m.Network
+	node := &n.Nodes()[i]
+	g, out, d := node.Gradient(), node.Output(), s.d[len(n.Inputs())+i]
+	switch {
+	case g.None():
+		return
+	case g.Scatter >= 0:
+		at := lo * out.Size()
+		d.TurnTo(e.scatter[i].dz[at : at+d.Cols*out.Units])
 		return
 	}
-	f, node := &s.back, &s.e.nodes()[s.producer]
-	f.D, f.Y, f.Keep = s.frame.DX, &s.y[s.producer], nil
+	d.CopyTo(e.dz[i], lo*out.Positions)
+	if x := node.Inputs[0]; e.shape.holders[x] == i && x >= len(n.Inputs()) {
+		e.inputs[x].SetTurned(lo*out.Positions, &s.y[x])
+	}
+}
+
+// backward adds the gradient of node i to the gradients of its inputs.
+//
+// The gradient of a value with several uses is a sum: the nodes add to it in falling order,
+// and the inputs of a node in rising order.
+func (s *space) backward(i int) {
+	n := s.e.m.Network
+	s.at(i)
+	f := &s.frame
+	f.D, f.DX = s.d[len(n.Inputs())+i], f.DX[:0]
+	learns := false
+	for _, v := range s.node.Inputs {
+		var dx *blas.Panels
+		if n.Learns(v) {
+			dx, learns = s.take(n.Shape(v).Units, s.y[v].Cols), true
+		}
+		f.DX = append(f.DX, dx)
+	}
+	if !learns {
+		return
+	}
+	s.node.Backward(f)
+	for k, v := range s.node.Inputs {
+		if n.Learns(v) {
+			s.add(v, f.DX[k])
+		}
+	}
+}
+
+// add adds dx to the gradient of a value. The last use completes the gradient.
+func (s *space) add(v int, dx *blas.Panels) {
+	if s.d[v] == nil {
+		s.d[v] = dx
+	} else {
+		add(s.d[v], dx)
+		s.spare = append(s.spare, dx)
+	}
+	if s.uses[v]--; s.uses[v] == 0 && s.e.m.Network.Uses(v) > 1 {
+		s.differentiate(v, s.d[v], 0, s.d[v].Rows)
+	}
+}
+
+// Receive handles units of the gradient of an input that Backward has just computed. If the
+// value has no other use, they are complete.
+func (s *space) Receive(input, from, to int) {
+	if v := s.node.Inputs[input]; s.e.m.Network.Uses(v) == 1 {
+		s.differentiate(v, s.frame.DX[input], from, to)
+	}
+}
+
+// differentiate turns units of d, the gradient of a value, from d loss / d Y of the node that
+// makes the value into d loss / d Z. The sums of this node are over Z.
+func (s *space) differentiate(v int, d *blas.Panels, from, to int) {
+	f, node := &s.back, &s.e.nodes()[v-len(s.e.m.Network.Inputs())]
+	f.D, f.Y, f.Keep = d, &s.y[v], nil
 	if node.Keeps() {
-		f.Keep = &s.keep[s.producer]
+		f.Keep = &s.keep[v]
 	}
 	node.Differentiate(f, from, to)
 }
 
-// loss computes d [Outputs, R], the dz of the last node.
-func (s *space) loss(d *blas.Panels, lo, hi int) {
-	e := s.e
-	o, last := e.m.Network.Outputs(), len(e.nodes())-1
-	z, t := e.z[lo*o:hi*o], e.m.targets()
-	s.y[last].TurnTo(z)
-	s.turn = grow(s.turn, len(z))
-	e.m.Objective.Gradient(s.turn, e.terms[lo:hi], z, e.batch.Y[lo*t:hi*t], o)
-	s.reset(d, o, hi-lo)
-	d.TurnFrom(s.turn)
-	s.frame.DX, s.producer = d, last
-	s.Receive(0, o)
+// take returns a matrix that is not in use.
+func (s *space) take(rows, columns int) *blas.Panels {
+	if len(s.spare) == 0 {
+		s.spare = append(s.spare, new(blas.Panels))
+	}
+	last := len(s.spare) - 1
+	p := s.spare[last]
+	s.spare = s.spare[:last]
+	s.reset(p, rows, columns)
+	return p
 }

@@ -21,31 +21,42 @@ type Executor struct {
 	split
 
 	// Buffers for the samples that are computed at a time. The first phase of a gradient
-	// writes them row by row. B is the number of these samples; I and O belong to a layer.
-	inputs []blas.Panels    // per node: its input [B, I]
-	dz     []blas32.General // per node: [O, B]; rows are padded for the panel of the last samples
-	z      []float32        // outputs [B, Outputs]
-	terms  []float64        // [B], the loss terms, if the loss has terms
-	ones   blas.Panels      // [B, 1]
-	tree   blas.Tree        // over the micro-batches
-	sums   []objective.Sum  // losses, one per micro-batch
-	parts  []part           // work items of the second phase
-	left   []atomic.Int32   // per block of units: parts that are not done
-	chunk  int              // samples in a chunk of the first phase
-	chunks int
-	next   [2]atomic.Int64 // the next chunk, and the next part, to take
-	done   atomic.Int64    // chunks and parts that are done
-	all    int
-	stop   atomic.Bool
-	final  sync.Mutex
+	// writes them row by row. B is the number of these samples; P, I and O are the positions,
+	// inputs and outputs of a layer.
+	inputs  []blas.Panels    // per value that a product reads: [B·P, I]
+	dz      []blas32.General // per node with a product or a column: [O, B·P]; rows are padded for the panel of the last samples
+	scatter []scatter        // per node: what a scatter needs
+	z       []float32        // outputs [B, Output]
+	terms   []float64        // [B·terms], the loss terms, if the loss has terms
+	ones    blas.Panels      // [B·P, 1]
+	trees   []chains         // over the micro-batches; one for each number of positions
+	sums    []objective.Sum  // losses, one per micro-batch
+	parts   []part           // work items of the second phase
+	left    []atomic.Int32   // per block of units: parts that are not done
+	chunk   int              // samples in a chunk of the first phase
+	chunks  int
+	next    [2]atomic.Int64 // the next chunk, and the next part, to take
+	done    atomic.Int64    // chunks and parts that are done
+	all     int
+	stop    atomic.Bool
+	final   sync.Mutex
 
-	m       Model
-	trained int // the first node with trained parameters
-	dst     []float32
-	losses  []float64
-	batch   Batch
-	slice   slice
-	hooks   Hooks
+	m      Model
+	dst    []float32
+	losses []float64
+	batch  Batch
+	slice  slice
+	hooks  Hooks
+	shape  shape
+}
+
+// shape is what follows from the network and the objective.
+type shape struct {
+	terms, outputs int   // terms of a sample, and outputs of a term
+	targets        int   // numbers of y of a sample
+	grain          int   // divides the samples of every chunk and slice except the last
+	positions      int   // the most of any value
+	holders        []int // per value: the node whose product holds it, or −1
 }
 
 // New returns an executor that works in the threads of t. If t is nil, it works in the
@@ -67,10 +78,22 @@ func New(t *team.Team) *Executor {
 // It fails with ErrStopped when Hooks.Step returns false, and with a [*team.Panic] when a
 // thread panicked. After an error, the contents of dst and losses are undefined.
 func (e *Executor) Gradient(dst []float32, losses []float64, m Model, b Batch, h Hooks) error {
-	e.m, e.trained = m, m.Network.Trained()
+	e.begin(m)
 	err := e.subtree(dst[:m.Network.Params()], losses, b, h, 0)
 	e.release()
 	return err
+}
+
+// begin sets the model that runs.
+func (e *Executor) begin(m Model) {
+	n := m.Network
+	e.m = m
+	e.shape.terms, e.shape.outputs = objective.Terms(m.Objective, n.Output().Positions, n.Output().Units)
+	e.shape.targets, e.shape.grain, e.shape.positions = m.targets(), grain(n), positions(n)
+	e.shape.holders = e.shape.holders[:0]
+	for v := range n.Values() {
+		e.shape.holders = append(e.shape.holders, n.Holder(v))
+	}
 }
 
 // release drops the references to the caller's data.
@@ -87,12 +110,10 @@ func (e *Executor) run(dst []float32, losses []float64, b Batch, s slice, h Hook
 	e.dst, e.losses, e.batch, e.slice, e.hooks = dst, losses, b, s, h
 	samples := b.samples()
 	e.fit(samples)
+	e.tree()
 	if s.first {
-		e.tree.Reset(b.Bounds)
 		e.sums = room(e.sums, len(b.Bounds)-1)
 		clear(e.sums[:len(b.Bounds)-1])
-	} else {
-		e.tree.Continue(samples)
 	}
 	e.plan(samples)
 	e.next[0].Store(0)
@@ -150,21 +171,28 @@ func (e *Executor) step(thread int) {
 func (e *Executor) fit(samples int) {
 	n := e.m.Network
 	nodes := n.Nodes()
-	e.inputs, e.dz = room(e.inputs, len(nodes)), room(e.dz, len(nodes))
-	// Each row of dz starts at a cache line. Rows are an odd number of cache lines apart,
-	// so that neighbouring rows do not compete for the same cache sets.
-	stride := (samples+15)/16*16 | 16
-	for i := range nodes {
-		if nodes[i].Gradient().None() {
-			continue
+	e.inputs, e.dz, e.scatter = room(e.inputs, n.Values()), room(e.dz, len(nodes)), room(e.scatter, len(nodes))
+	for v, holder := range e.shape.holders {
+		if holder >= 0 {
+			e.inputs[v].Reset(samples*n.Shape(v).Positions, n.Shape(v).Units)
 		}
-		e.inputs[i].Reset(samples, n.Source(i).Units)
-		g, units := &e.dz[i], nodes[i].Output().Units
-		*g = blas32.General{Rows: units, Cols: samples, Stride: stride, Data: grow(g.Data, units*stride)}
 	}
-	e.z, e.terms = grow(e.z, samples*n.Outputs()), room(e.terms, samples)
-	if e.ones.Rows < samples {
-		e.ones.Reset(samples, 1)
+	for i := range nodes {
+		g, out := nodes[i].Gradient(), nodes[i].Output()
+		if g.Scatter >= 0 {
+			e.scatter[i].fit(samples*out.Positions, out.Units)
+		}
+		if g.Product >= 0 || g.Column >= 0 {
+			// Each row of dz starts at a cache line. Rows are an odd number of cache lines
+			// apart, so that neighbouring rows do not compete for the same cache sets.
+			stride := (samples*out.Positions+15)/16*16 | 16
+			dz := &e.dz[i]
+			*dz = blas32.General{Rows: out.Units, Cols: samples * out.Positions, Stride: stride, Data: grow(dz.Data, out.Units*stride)}
+		}
+	}
+	e.z, e.terms = grow(e.z, samples*n.Output().Size()), room(e.terms, samples*e.shape.terms)
+	if rows := samples * e.shape.positions; e.ones.Rows < rows {
+		e.ones.Reset(rows, 1)
 		e.ones.Fill(1)
 	}
 }

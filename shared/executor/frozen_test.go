@@ -54,7 +54,7 @@ func TestFrozenLayers(t *testing.T) {
 			}
 		}
 		require.Equal(t, before, weights.Frozen)
-		require.NoError(t, e.Forward(m, b.X, func(lo, hi int, z []float32) error {
+		require.NoError(t, e.Forward(m, b.X, rows, func(lo, hi int, z []float32) error {
 			require.Equal(t, all.forward(t, executor.New(nil), params, random(rows*features, 2, 1), rows)[2*lo:2*hi], z)
 			return nil
 		}))

@@ -18,7 +18,7 @@ type network struct {
 }
 
 func compile(t require.TestingT, loss job.Loss, features int, layers ...job.Layer) network {
-	n, err := model.New(job.Model{Layers: layers}, features)
+	n, err := model.New(job.Model{Layers: layers}, model.Table(features))
 	require.NoError(t, err)
 	of, err := objective.Of(loss)
 	require.NoError(t, err)
@@ -30,9 +30,9 @@ func (n network) under(params []float32) executor.Model {
 	return executor.Model{Network: n.Network, Objective: n.of, Weights: model.Weights{Trained: params}}
 }
 
-// rowsOf returns x [rows, features] as a slice of rows.
-func rowsOf(x []float32, rows, features int) [][]float32 {
-	return slices.AppendSeq(make([][]float32, 0, rows), slices.Chunk(x[:rows*features], features))
+// rowsOf returns x [rows, features] as the field of a table.
+func rowsOf(x []float32, rows, features int) []executor.Field {
+	return []executor.Field{{Float32: slices.AppendSeq(make([][]float32, 0, rows), slices.Chunk(x[:rows*features], features))}}
 }
 
 // gradient returns the gradient of one micro-batch; x is [rows, Features].
@@ -45,7 +45,7 @@ func (n network) gradient(t require.TestingT, dst []float32, e *executor.Executo
 
 // forward returns the outputs [rows, Outputs].
 func (n network) forward(t require.TestingT, e *executor.Executor, params, x []float32, rows int) (z []float32) {
-	require.NoError(t, e.Forward(n.under(params), rowsOf(x, rows, n.Features()), func(lo, hi int, part []float32) error {
+	require.NoError(t, e.Forward(n.under(params), rowsOf(x, rows, n.Features()), rows, func(lo, hi int, part []float32) error {
 		require.Len(t, part, (hi-lo)*n.Outputs())
 		require.Len(t, z, lo*n.Outputs())
 		z = append(z, part...)

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"slices"
+
 	"tributary/shared/model"
 	"tributary/shared/numeric/blas"
 	"tributary/shared/tree"
@@ -25,12 +27,23 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 		samples = min(samples, leaf*leaves)
 	}
 	if 2*n.Width()*samples > Budget/4 { // one leaf: slices
-		samples = min(samples, max(sliceGrain, Budget/4/(2*n.Width())))
+		samples = min(samples, max(grain(n), Budget/4/(2*n.Width())))
 	}
 	samples = max(samples, 1)
-	batch := int64(samples)*int64(n.Outputs()+2) + blas.PanelFloats(samples, 1)
-	for i, node := range n.Nodes() {
-		batch += blas.PanelFloats(samples, n.Source(i).Units) + int64(node.Output().Units)*int64((samples+15)/16*16|16)
+	batch := int64(samples)*int64(n.Output().Size()+2*n.Output().Positions) + blas.PanelFloats(samples*positions(n), 1)
+	for v := range n.Values() {
+		if n.Holder(v) >= 0 {
+			batch += blas.PanelFloats(samples*n.Shape(v).Positions, n.Shape(v).Units)
+		}
+	}
+	for _, node := range n.Nodes() {
+		out, columns := node.Output(), samples*node.Output().Positions
+		switch g := node.Gradient(); {
+		case g.Scatter >= 0:
+			batch += int64(columns) * int64(out.Units+scatterFloats)
+		case !g.None():
+			batch += int64(out.Units) * int64((columns+15)/16*16|16)
+		}
 	}
 	return 4 * (int64(vectors)*int64(n.Params()) + batch + int64(threads)*threadFloats(n, samples, threads, true))
 }
@@ -38,30 +51,61 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 // ForwardBytes estimates the memory, in bytes, that an executor with the given number of
 // threads takes to compute the outputs of the given number of rows.
 func ForwardBytes(n *model.Network, rows, threads int) int64 {
-	rows = max(1, min(rows, max(sliceGrain, forwardFloats/n.Outputs())))
-	return 4 * (int64(rows)*int64(n.Outputs()) + int64(threads)*threadFloats(n, rows, threads, false))
+	rows = max(1, min(rows, forwardSamples(n)))
+	return 4 * (int64(rows)*int64(n.Output().Size()) + int64(threads)*threadFloats(n, rows, threads, false))
 }
 
 // threadFloats returns the floats that one thread needs for a chunk.
 func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
-	chunk := min(samples, chunkSamples(n.Params()+n.Frozen(), n.Width(), samples, threads, Budget/4))
-	of := func(units int) int64 { return blas.NarrowFloats(units, chunk) }
+	chunk := min(samples, chunkSamples(n, samples, threads, Budget/4))
+	of := func(s model.Shape) int64 { return blas.NarrowFloats(s.Units, chunk*s.Positions) }
 	if backward {
-		of = func(units int) int64 { return blas.PanelFloats(units, chunk) }
+		of = func(s model.Shape) int64 { return blas.PanelFloats(s.Units, chunk*s.Positions) }
 	}
-	floats, widest := blas.PanelFloats(chunk, n.Features())+of(n.Features())+int64(chunk)*int64(n.Outputs()), n.Outputs()
-	for _, node := range n.Nodes() {
-		units := node.Output().Units
-		floats += of(units) + blas.PanelFloats(units, 1)
-		if node.Keeps() {
-			floats += of(units)
+	floats := int64(chunk) * int64(n.Output().Size())
+	for _, in := range n.Inputs() {
+		floats += blas.PanelFloats(chunk*in.Shape.Positions, in.Shape.Units) + of(in.Shape)
+		if in.Shape.Positions > 1 {
+			floats += int64(chunk) * int64(6*in.Shape.Positions+in.Shape.Size())
 		}
-		widest = max(widest, units)
+	}
+	widest := int64(0)
+	for _, node := range n.Nodes() {
+		floats += of(node.Output()) + blas.PanelFloats(node.Output().Units, 1)
+		if node.Keeps() {
+			floats += of(node.Output())
+		}
+		widest = max(widest, of(node.Output()))
 	}
 	if backward {
-		floats += 2 * of(widest)
+		floats += int64(gradients(n)) * widest
 	}
 	return floats + kernelFloats
+}
+
+// gradients returns how many matrices the gradients of values take at a time. Two are
+// enough for a chain.
+func gradients(n *model.Network) int {
+	fields := len(n.Inputs())
+	live, most, seen := 1, 1, make([]bool, n.Values())
+	for i, node := range slices.Backward(n.Nodes()) {
+		if !n.Learns(fields + i) {
+			continue
+		}
+		for _, v := range node.Inputs {
+			if !n.Learns(v) {
+				continue
+			}
+			live++
+			most = max(most, live)
+			if seen[v] {
+				live-- // it was added to the gradient
+			}
+			seen[v] = true
+		}
+		live--
+	}
+	return max(2, most+1)
 }
 
 // grow returns a slice of n floats. It reuses b if b is large enough. The contents are
@@ -83,3 +127,7 @@ func room[T any](b []T, n int) []T {
 
 // kernelFloats is what the products of one thread take for packed blocks and partial sums.
 const kernelFloats = 1 << 18
+
+// scatterFloats is what a scatter takes per position, beside dz: the order of the
+// positions, and twice a pair of integers while they are sorted.
+const scatterFloats = 8

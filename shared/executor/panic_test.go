@@ -74,7 +74,7 @@ func TestALayerThatPanicsIsAnError(t *testing.T) {
 	broken.left.Store(1)
 	n.Nodes()[1].Layer = broken
 	var p *team.Panic
-	require.ErrorAs(t, e.Forward(n.under(params), b.X, func(int, int, []float32) error { return nil }), &p)
+	require.ErrorAs(t, e.Forward(n.under(params), b.X, rows, func(int, int, []float32) error { return nil }), &p)
 	n.Nodes()[1].Layer = sound
 	require.Equal(t, z, n.forward(t, e, params, random(rows*9, 2, 1), rows))
 }

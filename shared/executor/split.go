@@ -9,15 +9,11 @@ import (
 // computes at a time: the inputs and gradients of all layers.
 const Budget = 256 << 20
 
-// sliceGrain divides the number of samples of every slice except the last, because the
-// elements of a loss are added in 16 lanes.
-const sliceGrain = 16
-
 // split holds the buffers for batches that are computed in halves or slices.
 type split struct {
 	rights [][]float32 // per depth: the gradient of the right half [P]
-	bounds [][]int     // per depth: the bounds of the half
-	slices [2]int      // the bounds of a slice
+	halves [][]int     // per depth: the bounds of the half
+	bounds [2]int      // the bounds of a slice
 }
 
 // slice says whether the slice is the first, the last, or both, of its micro-batch.
@@ -41,7 +37,7 @@ func (e *Executor) subtree(dst []float32, losses []float64, b Batch, h Hooks, de
 		return e.leaf(dst, losses, b, h)
 	}
 	for len(e.rights) <= depth {
-		e.rights, e.bounds = append(e.rights, nil), append(e.bounds, nil)
+		e.rights, e.halves = append(e.rights, nil), append(e.halves, nil)
 	}
 	mid := tree.Split(0, leaves)
 	if err := e.subtree(dst, losses[:mid], e.half(b, 0, mid, depth), h.part(0, mid, leaves), depth+1); err != nil {
@@ -70,9 +66,8 @@ func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error
 		if s.last {
 			hooks.Final = h.Final
 		}
-		e.slices = [2]int{0, hi - lo}
-		t := e.m.targets()
-		part := Batch{X: b.X[lo:hi], Y: b.Y[lo*t : hi*t], Bounds: e.slices[:]}
+		e.bounds = [2]int{0, hi - lo}
+		part := Batch{X: b.X, Y: b.Y, First: b.First + lo, Bounds: e.bounds[:]}
 		if err := e.run(dst, losses, part, s, hooks); err != nil {
 			return err
 		}
@@ -82,19 +77,20 @@ func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error
 
 // sliceSamples returns the number of samples of a slice.
 func (e *Executor) sliceSamples() int {
-	return max(sliceGrain, e.budget/(2*e.m.Network.Width())/sliceGrain*sliceGrain)
+	g := e.shape.grain
+	return max(g, e.budget/(2*e.m.Network.Width())/g*g)
 }
 
 // half returns the micro-batches lo to hi of b. The result is valid until the next call
 // with the same depth.
 func (e *Executor) half(b Batch, lo, hi, depth int) Batch {
-	begin, end, t := b.Bounds[lo], b.Bounds[hi], e.m.targets()
-	bounds := e.bounds[depth][:0]
+	begin := b.Bounds[lo]
+	bounds := e.halves[depth][:0]
 	for _, at := range b.Bounds[lo : hi+1] {
 		bounds = append(bounds, at-begin)
 	}
-	e.bounds[depth] = bounds
-	return Batch{X: b.X[begin:end], Y: b.Y[begin*t : end*t], Bounds: bounds}
+	e.halves[depth] = bounds
+	return Batch{X: b.X, Y: b.Y, First: b.First + begin, Bounds: bounds}
 }
 
 // part returns the hooks for a part of the work. The part starts after `before` of `all`

@@ -6,12 +6,14 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"tributary/shared/model"
 	"tributary/shared/numeric/blas"
 )
 
 // part is one work item of the second phase. It computes units [i, iEnd) and columns [j,
-// jEnd) of a node's product [O, I], and, if j is 0, the column sums of these units. If node
-// is −1, it computes the losses of micro-batches [i, iEnd).
+// jEnd) of a node's product [O, I], and, if j is 0, the column sums of these units. For a
+// scatter, it computes rows [i, iEnd) of the tensor; they are rows [j, jEnd) of those that
+// occur. If node is −1, it computes the losses of micro-batches [i, iEnd).
 type part struct {
 	node             int
 	i, iEnd, j, jEnd int
@@ -24,13 +26,12 @@ type part struct {
 // sizes between these, shorter chunks help a thread that starts late. In the second phase,
 // a block of dz and a panel of inputs stay in the cache.
 const (
-	mostSamples  = 256
-	leastSamples = 32
+	mostColumns  = 256
+	leastColumns = 32
 	fewParams    = 1 << 16
 	someParams   = 1 << 20
 	chunkSize    = 40 << 10 // elements of inputs and outputs
 	mostUnits    = 336
-	sampleGrain  = 16
 	unitGrain    = 14
 	colGrain     = 32
 	leastPart    = 1 << 18 // multiply-adds
@@ -40,7 +41,7 @@ const (
 // all threads finish at about the same time.
 func (e *Executor) plan(samples int) {
 	n, threads := e.m.Network, e.team.Threads()
-	e.chunk = chunkSamples(n.Params()+n.Frozen(), n.Width(), samples, threads, e.budget)
+	e.chunk = chunkSamples(n, samples, threads, e.budget)
 	e.chunks = (samples + e.chunk - 1) / e.chunk
 
 	e.parts = e.parts[:0]
@@ -53,14 +54,20 @@ func (e *Executor) plan(samples int) {
 		e.parts = append(e.parts, part{node: -1, i: i, iEnd: min(i+step, leaves)})
 	}
 	target := leastPart
+	columns := samples * e.shape.positions
 	if threads > 1 {
-		target = max(target, n.Params()/(16*threads)*samples)
+		target = max(target, n.Params()/(16*threads)*columns)
 	} else {
-		target = max(target, n.Params()*samples)
+		target = max(target, n.Params()*columns)
 	}
 	blocks := 0
-	for i := range slices.Backward(e.nodes()) {
-		blocks = e.planNode(i, samples, target, blocks)
+	for i, node := range slices.Backward(e.nodes()) {
+		switch g := node.Gradient(); {
+		case g.Scatter >= 0:
+			blocks = e.planScatter(i, blocks)
+		case !g.None():
+			blocks = e.planNode(i, samples*node.Output().Positions, target, blocks)
+		}
 	}
 	e.left = counters(e.left, blocks)
 	for _, q := range e.parts {
@@ -73,32 +80,33 @@ func (e *Executor) plan(samples int) {
 
 // chunkSamples returns how many samples a chunk of the first phase has. The buffers of a
 // thread for a chunk hold up to three times width floats per sample.
-func chunkSamples(params, width, samples, threads, budget int) int {
+func chunkSamples(n *model.Network, samples, threads, budget int) int {
+	params, width, g, positions := n.Params()+n.Frozen(), n.Width(), grain(n), positions(n)
 	perThread := (samples + threads - 1) / threads
-	most := mostSamples
+	most := max(1, mostColumns/positions)
 	switch {
 	case params <= fewParams:
-		most = min(most, max(leastSamples, chunkSize/width))
+		most = min(most, max(1, leastColumns/positions, chunkSize/width))
 	case params <= someParams && threads > 1:
-		most /= 2
+		most = max(1, most/2)
 	}
-	most = max(sampleGrain, min(most, budget/(3*threads*width)))
+	most = max(g, min(most, budget/(3*threads*width)))
 	chunks := threads * ((perThread + most - 1) / most)
-	return roundUp((samples+chunks-1)/chunks, sampleGrain)
+	return roundUp((samples+chunks-1)/chunks, g)
 }
 
-// planNode appends the parts of a node. block is the number of blocks before it; planNode
-// returns the number after it.
-func (e *Executor) planNode(node, samples, target, block int) int {
-	out, in := e.nodes()[node].Output().Units, e.m.Network.Source(node).Units
-	if e.nodes()[node].Gradient().None() {
-		return block
+// planNode appends the parts of a node with a product or a column over the given number of
+// columns. block is the number of blocks before it; planNode returns the number after it.
+func (e *Executor) planNode(node, columns, target, block int) int {
+	out, in := e.nodes()[node].Output().Units, 1
+	if e.nodes()[node].Gradient().Product >= 0 {
+		in = e.m.Network.Shape(e.nodes()[node].Inputs[0]).Units
 	}
 	blocksOf := (out + mostUnits - 1) / mostUnits
 	units := roundUp((out+blocksOf-1)/blocksOf, unitGrain)
 	for i := 0; i < out; i += units {
 		iEnd := min(i+units, out)
-		cols := roundUp(max(1, target/((iEnd-i)*samples)), colGrain)
+		cols := roundUp(max(1, target/((iEnd-i)*columns)), colGrain)
 		for j := 0; j < in; j += cols {
 			e.parts = append(e.parts, part{node, i, iEnd, j, min(j+cols, in), block})
 		}
@@ -113,19 +121,31 @@ func (e *Executor) sum(s *space, q *part) {
 		e.lossesOf(q)
 		return
 	}
-	g, in := e.nodes()[q.node].Gradient(), e.inputs[q.node].Cols
+	node := &e.nodes()[q.node]
+	g, in := node.Gradient(), 0
+	if g.Scatter >= 0 {
+		s.scatterOf(q, g.Scatter)
+		return
+	}
+	tree := e.chainsOf(node.Output().Positions, len(e.trees))
 	dz := e.dz[q.node]
 	dz.Data, dz.Rows = dz.Data[q.i*dz.Stride:], q.iEnd-q.i
-	dw := blas32.General{Rows: dz.Rows, Cols: q.jEnd - q.j, Stride: in, Data: e.dst[g.Product+q.i*in+q.j:]}
-	blas.GemmTree(&s.blas, &e.tree, q.j, dz, &e.inputs[q.node], dw)
+	if g.Product >= 0 {
+		x := &e.inputs[node.Inputs[0]]
+		in = x.Cols
+		dw := blas32.General{Rows: dz.Rows, Cols: q.jEnd - q.j, Stride: in, Data: e.dst[g.Product+q.i*in+q.j:]}
+		blas.GemmTree(&s.blas, &tree.Tree, q.j, dz, x, dw)
+	}
 	if q.j == 0 && g.Column >= 0 {
 		// db is dz times a column of ones: fma(dz, 1, c) is dz + c.
-		blas.GemmTree(&s.blas, &e.tree, 0, dz, &e.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: e.dst[g.Column+q.i:]})
+		blas.GemmTree(&s.blas, &tree.Tree, 0, dz, &e.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: e.dst[g.Column+q.i:]})
 	}
 	if e.hooks.Final != nil && e.left[q.block].Add(-1) == 0 {
 		e.final.Lock()
 		defer e.final.Unlock()
-		e.hooks.Final(g.Product+q.i*in, g.Product+q.iEnd*in)
+		if g.Product >= 0 {
+			e.hooks.Final(g.Product+q.i*in, g.Product+q.iEnd*in)
+		}
 		if g.Column >= 0 {
 			e.hooks.Final(g.Column+q.i, g.Column+q.iEnd)
 		}
@@ -134,12 +154,12 @@ func (e *Executor) sum(s *space, q *part) {
 
 // lossesOf adds up the losses of the micro-batches of a part.
 func (e *Executor) lossesOf(q *part) {
-	o, t, of := e.m.Network.Outputs(), e.m.targets(), e.m.Objective
+	size, t, of := e.m.Network.Output().Size(), e.shape.terms, e.m.Objective
 	for i := q.i; i < q.iEnd; i++ {
 		lo, hi := e.batch.Bounds[i], e.batch.Bounds[i+1]
-		of.Add(&e.sums[i], e.terms[lo:hi], e.z[lo*o:hi*o], e.batch.Y[lo*t:hi*t], o)
+		of.Add(&e.sums[i], e.terms[lo*t:hi*t], e.z[lo*size:hi*size], e.batch.targets(lo, hi, e.shape.targets), e.shape.outputs)
 		if e.slice.last {
-			e.losses[i] = of.Value(&e.sums[i], o)
+			e.losses[i] = of.Value(&e.sums[i], e.shape.outputs)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Prefetcher interface {
 // come after the batch of step. It follows the order of the step's epoch and then that of
 // the next epoch. It does not wait for the blocks.
 func (e *Engine) Prefetch(ctx context.Context, step int64) {
-	ahead, able := e.blocks.Blocks.(Prefetcher)
+	ahead, able := e.blocks.(Prefetcher)
 	refs := e.Plan.Dataset.Splits[job.Train]
 	if !able || len(refs) < 2 || step+1 >= e.Plan.Steps() {
 		return

@@ -23,21 +23,6 @@ type Blocks interface {
 	Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error)
 }
 
-// shaped is a Blocks that fails with job.ErrCorrupt for a block whose columns differ from
-// the plan's.
-type shaped struct {
-	Blocks
-	features, targets int
-}
-
-func (s shaped) Get(ctx context.Context, ref dataset.BlockRef) (*dataset.Block, error) {
-	b, err := s.Blocks.Get(ctx, ref)
-	if err == nil && (b.Features != s.features || b.Targets != s.targets) {
-		return nil, fmt.Errorf("block %s has %d features and %d targets, the plan %d and %d: %w", ref.Digest, b.Features, b.Targets, s.features, s.targets, job.ErrCorrupt)
-	}
-	return b, err
-}
-
 // Engine is a compiled plan, ready to compute with. Only its memo of epoch orders changes.
 // It is safe for concurrent use.
 type Engine struct {
@@ -47,8 +32,8 @@ type Engine struct {
 	Fold      *optim.Fold
 	Metrics   metric.Config
 
-	layout  ledger.Layout // without a job; Layout sets it
-	blocks  shaped
+	layout ledger.Layout // without a job; Layout sets it
+	samples
 	initial []float32 // initial parameters that the spec names; nil: Network.Init makes them from the seed
 	frozen  []float32 // the frozen parameters [F]
 
@@ -95,8 +80,13 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := of.Check(network.Outputs()); err != nil {
+	terms, outputs := objective.Terms(of, network.Output().Positions, network.Outputs())
+	if err := of.Check(outputs); err != nil {
 		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	from, err := samplesOf(p, blocks, terms)
+	if err != nil {
+		return nil, err
 	}
 	fold, err := optim.New(p.Spec.Optimizer)
 	if err != nil {
@@ -108,11 +98,11 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	}
 	return &Engine{
 		Plan: p, Network: network, Objective: of, Fold: fold,
-		layout: layout,
-		blocks: shaped{blocks, p.Dataset.Features, p.Dataset.Targets},
+		layout:  layout,
+		samples: from,
 		Metrics: metric.Config{
 			Objective: of, Metrics: p.Spec.Metrics,
-			Outputs: network.Outputs(), Classes: p.Dataset.Classes, Label: p.Dataset.Preprocessing.Label,
+			Outputs: outputs, Classes: p.Dataset.Classes, Label: from.label(),
 		},
 	}, nil
 }
@@ -147,7 +137,7 @@ func (e *Engine) Weights(params []float32) model.Weights {
 
 // under returns the model to run with params.
 func (e *Engine) under(params []float32) executor.Model {
-	return executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
+	return executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params), Masked: e.masked}
 }
 
 // order returns the order of an epoch. Tasks of the same epoch share it.

@@ -74,6 +74,11 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	if err != nil {
 		return Need{}, err
 	}
+	fields, err := p.Fields()
+	if err != nil {
+		return Need{}, err
+	}
+	targets := fields.Schema[fields.Target].Elements()
 	vector := 4 * int64(network.Params())
 	copies := int64(1 + fold.Vectors()) // in a snapshot
 	initial := int64(0)
@@ -88,7 +93,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	}
 	n.Program = (copies+1+initial)*vector + (1+initial)*4*int64(network.Frozen())
 	held := int64(2)
-	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(p.Dataset.Targets))
+	n.gradient = taskBytes + int64(n.rows)*(rowBytes+4*int64(targets))
 	if n.leaves > 1 {
 		n.gradient += min(ReduceBytes, int64(n.leaves-1)*vector)
 		held++

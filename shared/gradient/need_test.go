@@ -134,7 +134,7 @@ func TestABlockIsEvaluatedInSlices(t *testing.T) {
 	one, outputs := executor.New(nil), []float32(nil)
 	m := executor.Model{Network: e.Network, Objective: e.Objective, Weights: e.Weights(params)}
 	for x := range slices.Chunk(b.X, b.Features) {
-		require.NoError(t, one.Forward(m, [][]float32{x}, func(_, _ int, z []float32) error {
+		require.NoError(t, one.Forward(m, []executor.Field{{Float32: [][]float32{x}}}, 1, func(_, _ int, z []float32) error {
 			outputs = append(outputs, z...)
 			return nil
 		}))

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"tributary/shared/dataset"
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
@@ -56,11 +54,14 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 		s.bounds = append(s.bounds, to-first)
 	}
 	s.rows = e.order(epoch).Rows(s.rows[:0], begin+first, begin+first+s.bounds[hi-lo])
-	defer func() { clear(s.x) }() // blocks belong to the cache
-	if err := e.gather(ctx, s, job.Train); err != nil {
+	defer s.release()
+	if err := e.gather(ctx, &s.gathered, job.Train, s.rows); err != nil {
 		return ledger.Sums{}, err
 	}
-	s.losses = grow(s.losses, hi-lo)
+	s.losses, s.terms = grow(s.losses, hi-lo), grow(s.terms, hi-lo)
+	for i := range s.terms {
+		s.terms[i] = e.termsOf(&s.gathered, s.bounds[i], s.bounds[i+1])
+	}
 	s.ctx, s.told, s.progress = ctx, 0, h.Progress
 	err := e.compute(dst, s, params, node, h.Final)
 	if err == nil && !s.tell(hi-lo) {
@@ -89,7 +90,7 @@ func Contained(err error) error {
 // compute computes the gradient of a node from the rows that s has gathered.
 func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.Node, final func(lo, hi int)) error {
 	if !e.layout.Wire.Lossy() {
-		batch := executor.Batch{X: s.x, Y: s.y, Bounds: s.bounds}
+		batch := executor.Batch{X: s.x[:], Y: s.y, Bounds: s.bounds}
 		return s.executor.Gradient(dst, s.losses, e.under(params), batch, executor.Hooks{Step: s.step, Final: final})
 	}
 	if err := e.rounded(dst, s, params, node, 0, len(s.bounds)-1); err != nil {
@@ -101,28 +102,6 @@ func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.
 	return nil
 }
 
-// gather sets s.x to the rows s.rows of a split, without copying them from the cache's
-// blocks. It copies their targets to s.y [rows, targets].
-func (e *Engine) gather(ctx context.Context, s *Scratch, split job.Split) error {
-	f, g := e.Plan.Dataset.Features, e.Plan.Dataset.Targets
-	s.x, s.y = grow(s.x, len(s.rows)), grow(s.y, len(s.rows)*g)
-	refs := e.Plan.Dataset.Splits[split]
-	var block *dataset.Block
-	at := int32(-1)
-	for i, r := range s.rows {
-		if r.Block != at {
-			var err error
-			if block, err = e.blocks.Get(ctx, refs[r.Block]); err != nil {
-				return blockError(split, int(r.Block), err)
-			}
-			at = r.Block
-		}
-		s.x[i] = block.X[int(r.Row)*f:][:f]
-		copy(s.y[i*g:(i+1)*g], block.Y[int(r.Row)*g:])
-	}
-	return nil
-}
-
 // Evaluate computes what one block of a split contributes to its metrics, with the
 // parameters params. It fails with job.ErrPoison if the split has no such block.
 func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, split job.Split, block int) (*metric.Sums, error) {
@@ -130,29 +109,26 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 	if block < 0 || block >= len(refs) {
 		return nil, fmt.Errorf("block %d of the %s split: it has %d: %w", block, split, len(refs), job.ErrPoison)
 	}
-	b, err := e.blocks.Get(ctx, refs[block])
+	b, err := e.block(ctx, split, block)
 	if err != nil {
-		return nil, blockError(split, block, err)
+		return nil, err
 	}
-	s.x = slices.AppendSeq(s.x[:0], slices.Chunk(b.X[:b.Rows*b.Features], b.Features))
-	defer func() { clear(s.x) }() // blocks belong to the cache
+	defer s.release()
+	s.y, s.counts = s.y[:0], s.counts[:0]
+	for row := range b.Rows {
+		e.append(&s.gathered, b, row)
+	}
 	count := e.Metrics.Count()
-	err = s.executor.Forward(e.under(params), s.x, func(lo, hi int, z []float32) error {
-		count.Add(z, b.Y[lo*b.Targets:hi*b.Targets], hi-lo)
+	err = s.executor.Forward(e.under(params), s.x[:], b.Rows, func(lo, hi int, z []float32) error {
+		y, terms := s.y[lo*e.targets:hi*e.targets], (hi-lo)*e.terms
+		if e.masked {
+			terms = unmasked(z, y, e.Metrics.Outputs)
+		}
+		count.Add(z, y, terms)
 		return ctx.Err()
 	})
 	if err != nil {
 		return nil, Contained(err)
 	}
 	return count.Sums(), nil
-}
-
-// blockError adds to err which block could not be read. A missing block also gets
-// job.ErrPoison: the cache has tried twice, so the block will be missing for the next
-// worker too.
-func blockError(split job.Split, block int, err error) error {
-	if errors.Is(err, job.ErrNotFound) {
-		err = errors.Join(err, job.ErrPoison)
-	}
-	return fmt.Errorf("read block %d of the %s split: %w", block, split, err)
 }

@@ -84,7 +84,7 @@ func TestTheRootIsTheSumOverTheBatchsRows(t *testing.T) {
 			require.NoError(t, err)
 			var l [1]float64
 			x, y := b.X[r.Row*gradienttest.Features:], b.Y[r.Row:]
-			alone := executor.Batch{X: [][]float32{x[:gradienttest.Features]}, Y: y[:1], Bounds: []int{0, 1}}
+			alone := executor.Batch{X: []executor.Field{{Float32: [][]float32{x[:gradienttest.Features]}}}, Y: y[:1], Bounds: []int{0, 1}}
 			require.NoError(t, one.Gradient(row, l[:], m, alone, executor.Hooks{}))
 			loss += l[0]
 			for i, g := range row {

@@ -16,10 +16,10 @@ type Scratch struct {
 	team     *team.Team
 	executor *executor.Executor
 	rows     []dataset.RowRef
-	x        [][]float32 // rows, in the blocks of the cache
-	y        []float32
+	gathered             // the samples of these rows
 	bounds   []int       // of the node's micro-batches, as offsets into its rows
 	losses   []float64   // of the node's micro-batches
+	terms    []int64     // of the node's micro-batches
 	spare    [][]float32 // vectors that are not in use
 
 	// State of the node that is being computed.
@@ -87,7 +87,7 @@ func (s *Scratch) Free(v []float32) { s.spare = append(s.spare, v) }
 // the tree.
 func (s *Scratch) sum(lo, hi int) ledger.Sums {
 	if hi-lo == 1 {
-		return ledger.Sums{Examples: int64(s.bounds[hi] - s.bounds[lo]), Loss: s.losses[lo]}
+		return ledger.Sums{Examples: s.terms[lo], Loss: s.losses[lo]}
 	}
 	mid := tree.Split(lo, hi)
 	return s.sum(lo, mid).Add(s.sum(mid, hi))

@@ -8,7 +8,7 @@ import (
 
 // Sums is what a partial holds beside its gradient. Sums are added along the same tree.
 type Sums struct {
-	Examples int64   // rows
+	Examples int64   // terms: rows of a table, or tokens
 	Loss     float64 // sum of the rows' losses
 }
 

@@ -12,16 +12,21 @@ import (
 )
 
 // dense is the layer y = activation(z), z = W x + b.
+//
+// It computes each position by itself, as PyTorch's Linear and Keras' Dense do.
 type dense struct {
+	positions  int
 	in, out    int    // I, O
 	weight     Tensor // W [O, I]
 	bias       Tensor // b [O]; length 0 without bias
 	activation job.Activation
 }
 
-// newDense compiles the layer at path and declares its tensors. The names of the tensors
-// begin with name.
-func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, error) {
+// NewDense compiles a dense layer for inputs of the given shape and declares its tensors,
+// whose names begin with name. path is the place of the layer in the spec. It fails with
+// job.ErrInvalid.
+func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, error) {
+	inputs := input.Units
 	if d.Units < 1 || d.Units > MaxUnits {
 		return nil, fmt.Errorf("%s.units: %d: want 1 to %d: %w", path, d.Units, MaxUnits, job.ErrInvalid)
 	}
@@ -32,20 +37,20 @@ func newDense(r *registry, path, name string, d job.Dense, inputs int) (*dense, 
 	if err != nil {
 		return nil, err
 	}
-	l := &dense{in: inputs, out: d.Units, activation: a}
-	l.weight = r.add(name+".weight", weight, d.Frozen(), l.in, l.out, l.out, l.in)
+	l := &dense{positions: input.Positions, in: inputs, out: d.Units, activation: a}
+	l.weight = r.Add(name+".weight", Weight, d.Frozen(), l.in, l.out, l.out, l.in)
 	if d.Bias == nil || *d.Bias {
-		l.bias = r.add(name+".bias", bias, d.Frozen(), l.in, l.out, l.out)
+		l.bias = r.Add(name+".bias", Bias, d.Frozen(), l.in, l.out, l.out)
 	}
 	return l, r.check(path)
 }
 
-func (l *dense) Output() Shape { return Shape{Positions: 1, Units: l.out} }
+func (l *dense) Output() Shape { return Shape{l.positions, l.out} }
 func (l *dense) Keeps() bool   { return l.activation == job.GELU }
 
 // Gradient returns the sums dW = Σ dz ⊗ x and db = Σ dz.
 func (l *dense) Gradient() Gradient {
-	g := Gradient{Product: -1, Column: -1}
+	g := NoGradient
 	if l.weight.Frozen {
 		return g
 	}
@@ -65,7 +70,7 @@ func (l *dense) weights(w Weights) blas32.General {
 // Prepare makes a panel in which every column is b.
 func (l *dense) Prepare(f *Frame) {
 	if l.biased() {
-		f.Ready.ResetLike(f.X, l.out)
+		f.Ready.ResetLike(f.Y, l.out)
 		f.Ready.Spread(f.Weights.Of(l.bias))
 	}
 }
@@ -76,7 +81,7 @@ func (l *dense) Forward(f *Frame) {
 	step := specified.RowsAtOnce(blas.NoTrans)
 	for from := 0; from < l.out; from += step {
 		to := min(from+step, l.out)
-		specified.GemmPanels(f.Space, blas.NoTrans, from, to, l.weights(f.Weights), f.X, f.Y)
+		specified.GemmPanels(f.Space, blas.NoTrans, from, to, l.weights(f.Weights), f.X[0], f.Y)
 		for b := range f.Y.Len() {
 			v := f.Y.Panel(b, from, to)
 			if l.biased() {
@@ -99,11 +104,14 @@ func (l *dense) Differentiate(f *Frame, from, to int) {
 
 // Backward computes Wᵀ dz.
 func (l *dense) Backward(f *Frame) {
+	if f.DX[0] == nil {
+		return
+	}
 	step := specified.RowsAtOnce(blas.Trans)
 	for from := 0; from < l.in; from += step {
 		to := min(from+step, l.in)
-		specified.GemmPanels(f.Space, blas.Trans, from, to, l.weights(f.Weights), f.D, f.DX)
-		f.Done.Receive(from, to)
+		specified.GemmPanels(f.Space, blas.Trans, from, to, l.weights(f.Weights), f.D, f.DX[0])
+		f.Done.Receive(0, from, to)
 	}
 }
 

@@ -20,7 +20,7 @@ func unbiased(units int, a job.Activation) job.Layer {
 }
 
 func compile(t require.TestingT, scheme job.Scheme, features int, layers ...job.Layer) *model.Network {
-	n, err := model.New(job.Model{Layers: layers, Init: job.Init{Scheme: scheme}}, features)
+	n, err := model.New(job.Model{Layers: layers, Init: job.Init{Scheme: scheme}}, model.Table(features))
 	require.NoError(t, err)
 	return n
 }
@@ -49,7 +49,7 @@ func TestNewRefuses(t *testing.T) {
 		"activation":   {[]job.Layer{layer(1, "swish")}, 1, `model.layers[0].dense.activation: "swish": want none, relu, tanh, sigmoid or gelu`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, err := model.New(job.Model{Layers: c.layers}, c.features)
+			n, err := model.New(job.Model{Layers: c.layers}, model.Table(c.features))
 			require.Nil(t, n)
 			require.ErrorIs(t, err, job.ErrInvalid)
 			require.ErrorContains(t, err, c.message)
@@ -61,11 +61,11 @@ func TestTensors(t *testing.T) {
 	n := compile(t, "", 7, layer(5, job.ReLU), unbiased(4, ""), layer(3, job.NoActivation))
 	of := func(fanIn int) model.Initializer { return model.Uniform{Bound: float32(1 / math.Sqrt(float64(fanIn)))} }
 	require.Equal(t, []model.Tensor{
-		{Name: "layers.0.weight", Shape: []int{5, 7}, Offset: 0, Len: 35, Init: of(7)},
-		{Name: "layers.0.bias", Shape: []int{5}, Offset: 35, Len: 5, Init: of(7)},
-		{Name: "layers.2.weight", Shape: []int{4, 5}, Offset: 40, Len: 20, Init: of(5)},
-		{Name: "layers.3.weight", Shape: []int{3, 4}, Offset: 60, Len: 12, Init: of(4)},
-		{Name: "layers.3.bias", Shape: []int{3}, Offset: 72, Len: 3, Init: of(4)},
+		{Name: "layers.0.weight", Shape: []int{5, 7}, Group: model.Weight, Offset: 0, Len: 35, Init: of(7)},
+		{Name: "layers.0.bias", Shape: []int{5}, Group: model.Bias, Offset: 35, Len: 5, Init: of(7)},
+		{Name: "layers.2.weight", Shape: []int{4, 5}, Group: model.Weight, Offset: 40, Len: 20, Init: of(5)},
+		{Name: "layers.3.weight", Shape: []int{3, 4}, Group: model.Weight, Offset: 60, Len: 12, Init: of(4)},
+		{Name: "layers.3.bias", Shape: []int{3}, Group: model.Bias, Offset: 72, Len: 3, Init: of(4)},
 	}, n.Tensors())
 	require.Equal(t, []int{75, 7, 3, 7 + 5 + 4 + 3}, []int{n.Params(), n.Features(), n.Outputs(), n.Width()})
 	n.Tensors()[0].Shape[0] = 99
@@ -108,7 +108,8 @@ func TestFrozenTensors(t *testing.T) {
 	no := false
 	frozen := job.Layer{Dense: &job.Dense{Units: 5, Trainable: &no}}
 	n, whole := compile(t, "", 7, frozen, layer(3, "")), compile(t, "", 7, layer(5, ""), layer(3, ""))
-	require.Equal(t, []int{5*3 + 3, 7*5 + 5, 1}, []int{n.Params(), n.Frozen(), n.Trained()})
+	require.Equal(t, []int{5*3 + 3, 7*5 + 5}, []int{n.Params(), n.Frozen()})
+	require.Equal(t, []bool{false, false, true}, []bool{n.Learns(0), n.Learns(1), n.Learns(2)})
 	w, v := n.NewWeights(), whole.NewWeights()
 	n.Init(w, 3)
 	whole.Init(v, 3)
@@ -116,7 +117,7 @@ func TestFrozenTensors(t *testing.T) {
 		require.Equal(t, i < 2, tensor.Frozen)
 		require.Equal(t, v.Of(whole.Tensors()[i]), w.Of(tensor))
 	}
-	_, err := model.New(job.Model{Layers: []job.Layer{frozen}}, 7)
+	_, err := model.New(job.Model{Layers: []job.Layer{frozen}}, model.Table(7))
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "model.layers: none is trainable: want at least 1")
 }
@@ -131,9 +132,9 @@ func TestInitOfATensorIsItsOwn(t *testing.T) {
 func TestTheGraphOfAStackIsAChain(t *testing.T) {
 	n := compile(t, "", 7, layer(5, job.GELU), layer(3, ""))
 	for i, units := range []int{5, 3} {
-		require.Equal(t, i-1, n.Nodes()[i].Input)
+		require.Equal(t, []int{i}, n.Nodes()[i].Inputs)
 		require.Equal(t, model.Shape{Positions: 1, Units: units}, n.Nodes()[i].Output())
 	}
-	require.Equal(t, model.Shape{Positions: 1, Units: 7}, n.Source(0))
-	require.Equal(t, model.Shape{Positions: 1, Units: 5}, n.Source(1))
+	require.Equal(t, model.Shape{Positions: 1, Units: 7}, n.Shape(0))
+	require.Equal(t, model.Shape{Positions: 1, Units: 5}, n.Shape(1))
 }

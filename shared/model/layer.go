@@ -2,11 +2,14 @@ package model
 
 import "tributary/shared/numeric/blas"
 
-// Shape is the shape of a node's output for one sample: Positions rows of Units numbers. A
-// dense layer over rows has one position.
+// Shape is the shape of a value for one sample: Positions rows of Units numbers. A row of a
+// table has one position, a sequence has one per token, and an image has one per pixel.
 type Shape struct{ Positions, Units int }
 
-// Layer computes a node's output from its input, for one chunk of samples at a time.
+// Size returns how many numbers the value has.
+func (s Shape) Size() int { return s.Positions * s.Units }
+
+// Layer computes a node's output from its inputs, for one chunk of samples at a time.
 // It is immutable and safe for concurrent use.
 type Layer interface {
 	// Output returns the shape of the layer's output.
@@ -14,47 +17,56 @@ type Layer interface {
 	// Keeps reports whether Forward must keep a matrix of the output's size for Backward.
 	Keeps() bool
 	// Prepare derives from the parameters what Forward needs, and writes it to f.Ready. It
-	// runs once for many chunks whose panels are as wide as those of f.X.
+	// runs once for many chunks whose panels are as wide as those of f.Y.
 	Prepare(f *Frame)
-	// Forward computes f.Y from f.X.
+	// Forward computes f.Y from the inputs.
 	Forward(f *Frame)
 	// Differentiate turns units from to to of f.D from d loss / d Y into d loss / d Z. Z is
-	// the quantity that the sums of Gradient are over.
+	// the quantity that the sums of Gradient are over. It reads only f.Y and f.Keep besides.
 	Differentiate(f *Frame, from, to int)
-	// Backward computes f.DX, d loss / d X, from f.D, d loss / d Z. It reports complete
-	// units to f.Done, in any order.
+	// Backward computes f.DX, d loss / d X, from f.D, d loss / d Z. It skips inputs whose
+	// f.DX is nil. It reports complete units of the others to f.Done, in any order.
 	Backward(f *Frame)
 	// Gradient says how the gradients of the layer's parameters are computed as sums over
 	// all positions.
 	Gradient() Gradient
 }
 
-// Gradient names the sums over positions that give the gradients of a layer's parameters.
-// Each field is the offset of a tensor among the trained parameters, or −1 if there is
-// none.
+// Gradient names the sums over positions that give the gradients of a layer's parameters. x
+// is the first input of the layer. Each field is the offset of a tensor among the trained
+// parameters, or −1 if there is none. A layer has either a scatter or the other two.
 type Gradient struct {
 	// Product is the tensor whose gradient is Σ dz ⊗ x, [O, I]: a matrix of weights.
 	Product int
 	// Column is the tensor whose gradient is Σ dz, [O]: a bias.
 	Column int
+	// Scatter is the tensor whose row k has the gradient Σ dz over the positions with x = k,
+	// [Rows, O]: the vectors of an embedding. x is one integer per position. All other rows
+	// have the gradient +0: the gradient is sparse.
+	Scatter, Rows int
 }
+
+// NoGradient is the Gradient of a layer without trained parameters.
+var NoGradient = Gradient{Product: -1, Column: -1, Scatter: -1}
 
 // None reports whether the layer has no trained parameters.
-func (g Gradient) None() bool { return g.Product < 0 && g.Column < 0 }
+func (g Gradient) None() bool { return g.Product < 0 && g.Column < 0 && g.Scatter < 0 }
 
 // Frame holds the data that a layer computes with: one chunk of samples in one thread. R is
-// the number of samples of the chunk times positions; a matrix has one column for each.
+// the number of samples of the chunk times the positions of the value; a matrix has one
+// column for each position. I is the units of an input, and O those of the output.
 type Frame struct {
-	Weights Weights      // of the network
-	X, Y    *blas.Panels // input [I, R], output [O, R]
-	Keep    *blas.Panels // [O, R], for a layer that keeps
-	Ready   *blas.Panels // what Prepare makes
-	D       *blas.Panels // [O, R]
-	DX      *blas.Panels // [I, R]
-	Done    Receiver
-	Space   *blas.Space
+	Weights  Weights        // of the network
+	X        []*blas.Panels // per input: [I, R]; nil for an input of integers
+	Integers [][]int32      // per input: [R, I]; nil for an input of floats
+	Y, Keep  *blas.Panels   // [O, R]; Keep is nil for a layer that does not keep
+	Ready    *blas.Panels   // what Prepare makes
+	D        *blas.Panels   // [O, R]
+	DX       []*blas.Panels // per input: [I, R]; nil if no gradient is needed
+	Done     Receiver
+	Space    *blas.Space
 }
 
-// Receiver is notified of units of a gradient that are complete, while they are in the
-// cache.
-type Receiver interface{ Receive(from, to int) }
+// Receiver is notified of units of the gradient of an input that are complete, while they
+// are in the cache.
+type Receiver interface{ Receive(input, from, to int) }

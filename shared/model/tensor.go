@@ -14,6 +14,7 @@ import (
 type Tensor struct {
 	Name        string
 	Shape       []int
+	Group       Group
 	Frozen      bool // training does not change it
 	Offset, Len int
 	Init        Initializer
@@ -65,26 +66,27 @@ func (u Uniform) Fill(v []float32, r *numeric.Rand) {
 	}
 }
 
-// registry collects the tensors of a network. They fill the vectors of the trained and of
+// Registry collects the tensors of a network. They fill the vectors of the trained and of
 // the frozen parameters without gaps, in the order in which layers declare them.
-type registry struct {
+type Registry struct {
 	scheme         job.Scheme
 	tensors        []Tensor
 	params, frozen int // P, F
 }
 
-// role says what a tensor is for its layer. An init scheme treats weights and biases
-// differently.
-type role int
+// Group says what a tensor is for its layer. Initializers, and later optimizers, treat the
+// groups differently.
+type Group string
 
+// The groups of tensors.
 const (
-	weight role = iota
-	bias
+	Weight Group = "weight"
+	Bias   Group = "bias"
 )
 
-// add declares a tensor of a layer with fanIn inputs and fanOut outputs, and returns it.
-func (r *registry) add(name string, what role, frozen bool, fanIn, fanOut int, shape ...int) Tensor {
-	t := Tensor{Name: name, Shape: shape, Frozen: frozen, Offset: r.params, Len: 1, Init: r.initializer(what, fanIn, fanOut)}
+// Add declares a tensor of a layer with fanIn inputs and fanOut outputs, and returns it.
+func (r *Registry) Add(name string, group Group, frozen bool, fanIn, fanOut int, shape ...int) Tensor {
+	t := Tensor{Name: name, Shape: shape, Group: group, Frozen: frozen, Offset: r.params, Len: 1, Init: r.initializer(group, fanIn, fanOut)}
 	for _, n := range shape {
 		t.Len *= n
 	}
@@ -104,12 +106,12 @@ func (r *registry) add(name string, what role, frozen bool, fanIn, fanOut int, s
 // glorot_uniform is U(±√(6/(fan_in+fan_out))) for weights (Glorot & Bengio, "Understanding
 // the difficulty of training deep feedforward neural networks", 2010, eq. 16) and 0 for
 // biases.
-func (r *registry) initializer(what role, fanIn, fanOut int) Initializer {
+func (r *Registry) initializer(group Group, fanIn, fanOut int) Initializer {
 	switch r.scheme {
 	case job.Zeros:
 		return Zeros{}
 	case job.GlorotUniform:
-		if what == bias {
+		if group == Bias {
 			return Zeros{}
 		}
 		return Uniform{float32(math.Sqrt(6 / float64(fanIn+fanOut)))}
@@ -120,7 +122,7 @@ func (r *registry) initializer(what role, fanIn, fanOut int) Initializer {
 
 // check fails with job.ErrInvalid if there are more parameters than a job may have. path is
 // the layer that was declared last.
-func (r *registry) check(path string) error {
+func (r *Registry) check(path string) error {
 	if all := r.params + r.frozen; all > job.MaxParams {
 		return fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, all, job.MaxParams, job.ErrInvalid)
 	}

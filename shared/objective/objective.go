@@ -7,7 +7,7 @@
 // Package plan checks a spec with it, package executor computes with it, package metric
 // computes figures with it, and package registry answers requests with it.
 //
-// A term is what the loss is a mean over: one row of a table.
+// A term is what the loss is a mean over: one row of a table, or one token of a sequence.
 //
 // Shapes in comments: B terms, O outputs, C classes. Matrices are row-major.
 //
@@ -70,6 +70,31 @@ type Objective interface {
 	Class(z []float32) int
 	// Probabilities writes the probability of each class to p [B, C], for outputs z [B, O].
 	Probabilities(p, z []float32, outputs int)
+}
+
+// Ignored is the class of a masked term: it has no loss and no gradient. The value is
+// PyTorch's ignore_index.
+const Ignored = -100
+
+// Terms returns how many terms one sample has, and how many outputs a term has, for a
+// network with that many positions and units. A classification has a term at each position.
+// A regression has one term for all.
+func Terms(o Objective, positions, units int) (terms, outputs int) {
+	if o.Classes(units) > 0 {
+		return positions, units
+	}
+	return 1, positions * units
+}
+
+// Mask sets the gradient and the loss of terms with the class [Ignored] to +0. d is [B, O],
+// terms [B], and y [B].
+func Mask(d []float32, terms []float64, y []float32, outputs int) {
+	for i, class := range y {
+		if class == Ignored {
+			clear(d[i*outputs : (i+1)*outputs])
+			terms[i] = 0
+		}
+	}
 }
 
 // Label describes the labels of a dataset.

@@ -35,7 +35,11 @@ func Make(s *job.Spec, m *dataset.Manifest, chunkLen int, weights Weights) (*Pla
 
 // Network compiles the plan's model.
 func (p *Plan) Network() (*model.Network, error) {
-	n, err := model.New(p.Spec.Model, p.Dataset.Features)
+	f, err := p.Fields()
+	if err != nil {
+		return nil, err
+	}
+	n, err := model.New(p.Spec.Model, f.Model())
 	if err != nil {
 		return nil, fmt.Errorf("compile model: %w", err)
 	}
@@ -50,7 +54,12 @@ func (p *Plan) check() (*model.Network, error) {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(format+": %w", append(args, job.ErrInvalid)...))
 	}
-	if err := p.fit(); err != nil {
+	fields, err := p.Fields()
+	if err != nil {
+		return nil, err
+	}
+	in := fields.Model()
+	if err := p.fit(fields, in.Shape.Positions); err != nil {
 		faults = append(faults, err)
 	}
 	for i, m := range s.Metrics {
@@ -63,17 +72,18 @@ func (p *Plan) check() (*model.Network, error) {
 	} else if steps := p.Steps(); steps < 1 || steps > job.MaxJobSteps {
 		fault("epochs or steps: the job would take %d steps, want 1 to %d", steps, job.MaxJobSteps)
 	}
-	if err := s.CheckSize(p.Dataset.Features); err != nil {
+	if err := s.CheckSize(in.Shape.Units); err != nil {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return model.New(s.Model, p.Dataset.Features)
+	return model.New(s.Model, in)
 }
 
-// fit fails with job.ErrInvalid if the outputs do not fit the loss or the label.
-func (p *Plan) fit() error {
+// fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every
+// layer has the positions of the input.
+func (p *Plan) fit(fields Fields, positions int) error {
 	of, err := objective.Of(p.Spec.Loss)
 	if err != nil {
 		return err
@@ -83,5 +93,5 @@ func (p *Plan) fit() error {
 		units = p.Spec.Model.Layers[last].Dense.Units
 	}
 	path := fmt.Sprintf("model.layers[%d].dense.units", last)
-	return of.Fit(path, units, objective.Label{Classes: len(p.Dataset.Classes), Columns: p.Dataset.Targets})
+	return fields.fit(of, path, model.Shape{Positions: positions, Units: units}, len(p.Dataset.Classes))
 }

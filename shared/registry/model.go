@@ -94,7 +94,7 @@ func (m *Model) compile() error {
 	if err := c.Preprocessing.Validate(); err != nil {
 		return fmt.Errorf("model %.80q: preprocessing: %w", string(c.ID), err)
 	}
-	n, err := model.New(c.Spec.Model, c.Preprocessing.Features())
+	n, err := model.New(c.Spec.Model, model.Table(c.Preprocessing.Features()))
 	if err != nil {
 		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
 	}

@@ -64,7 +64,7 @@ func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.Inp
 type batch struct {
 	m        *Model
 	executor *executor.Executor
-	x        [][]float32 // [rows] of [features]
+	x        []executor.Field // the features of the rows
 	places   []dataset.Place
 	chunk    int // number of rows at which x is flushed
 	total    int
@@ -73,7 +73,7 @@ type batch struct {
 }
 
 func (m *Model) newBatch(answer func(Answer) error) *batch {
-	return &batch{m: m, executor: executor.New(nil), chunk: m.chunk(), answer: answer}
+	return &batch{m: m, executor: executor.New(nil), x: make([]executor.Field, 1), chunk: m.chunk(), answer: answer}
 }
 
 // chunk returns how many rows go through the network at once.
@@ -87,7 +87,7 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	b.x, b.places = append(b.x, x), append(b.places, at)
+	b.x[0].Float32, b.places = append(b.x[0].Float32, x), append(b.places, at)
 	b.total++
 	if len(b.places) < b.chunk {
 		return nil
@@ -101,13 +101,14 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 // flush predicts on the collected rows.
 func (b *batch) flush() error {
 	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Weights: b.m.Weights}
-	err := b.executor.Forward(m, b.x, func(lo, hi int, z []float32) error {
+	err := b.executor.Forward(m, b.x, len(b.places), func(lo, hi int, z []float32) error {
 		if b.m.objective.Classes(b.m.Card.Outputs) > 0 {
 			return b.classify(b.places[lo:hi], z)
 		}
 		return b.regress(b.places[lo:hi], z)
 	})
-	b.x, b.places = b.x[:0], b.places[:0]
+	b.x[0].Reset()
+	b.places = b.places[:0]
 	return err
 }
 

@@ -97,7 +97,7 @@ func TestAChunkIsBoundedByAllLayers(t *testing.T) {
 		layers = append(layers, job.Layer{Dense: &job.Dense{Units: 1 << 20}}, job.Layer{Dense: &job.Dense{Units: 1}})
 	}
 	var err error
-	m.Network, err = model.New(job.Model{Layers: layers}, 1)
+	m.Network, err = model.New(job.Model{Layers: layers}, model.Table(1))
 	require.NoError(t, err)
 	require.Equal(t, 1, m.chunk())
 }

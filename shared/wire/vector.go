@@ -40,7 +40,7 @@ type Header struct {
 	Kind     Kind
 	Encoding Encoding // of the floats: Float32, except for partials and roots of a lossy wire
 	A, B, C  uint64
-	Examples int64   // partials and roots: rows summed
+	Examples int64   // partials and roots: terms summed
 	Loss     float64 // partials and roots: sum of losses
 	// Chain is the link of the update log that comes before the vector; see ledger.Link.
 	// Only roots, residuals and snapshots have it.
