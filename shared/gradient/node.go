@@ -123,6 +123,7 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 		y, terms := s.y[lo*e.targets:hi*e.targets], (hi-lo)*e.terms
 		if e.masked {
 			terms = unmasked(z, y, e.Metrics.Outputs)
+			y = y[:terms]
 		}
 		count.Add(z, y, terms)
 		return ctx.Err()

@@ -122,7 +122,8 @@ func Of(loss job.Loss) (Objective, error) {
 // of terms.
 type mean struct{}
 
-func (mean) Divisor(terms int64) float32 { return float32(terms) }
+// A batch without terms has the gradient 0, which stays 0.
+func (mean) Divisor(terms int64) float32 { return float32(max(1, terms)) }
 
 func (mean) Mean(loss float64, terms int64) float64 {
 	if terms == 0 {
