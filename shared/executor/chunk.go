@@ -142,7 +142,7 @@ func (s *space) collect(i, lo int) {
 		return
 	}
 	d.CopyTo(e.dz[i], lo*out.Positions)
-	if x := node.Inputs[0]; e.shape.holders[x] == i && x >= len(n.Inputs()) {
+	if x := node.Inputs[0]; n.Holder(x) == i && x >= len(n.Inputs()) {
 		e.inputs[x].SetTurned(lo*out.Positions, &s.y[x])
 	}
 }

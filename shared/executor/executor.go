@@ -52,11 +52,10 @@ type Executor struct {
 
 // shape is what follows from the network and the objective.
 type shape struct {
-	terms, outputs int   // terms of a sample, and outputs of a term
-	targets        int   // numbers of y of a sample
-	grain          int   // divides the samples of every chunk and slice except the last
-	positions      int   // the most of any value
-	holders        []int // per value: the node whose product holds it, or −1
+	terms, outputs int // terms of a sample, and outputs of a term
+	targets        int // numbers of y of a sample
+	grain          int // divides the samples of every chunk and slice except the last
+	positions      int // the most of any value
 }
 
 // New returns an executor that works in the threads of t. If t is nil, it works in the
@@ -90,10 +89,6 @@ func (e *Executor) begin(m Model) {
 	e.m = m
 	e.shape.terms, e.shape.outputs = objective.Terms(m.Objective, n.Output().Positions, n.Output().Units)
 	e.shape.targets, e.shape.grain, e.shape.positions = m.targets(), grain(n), positions(n)
-	e.shape.holders = e.shape.holders[:0]
-	for v := range n.Values() {
-		e.shape.holders = append(e.shape.holders, n.Holder(v))
-	}
 }
 
 // release drops the references to the caller's data.
@@ -172,8 +167,8 @@ func (e *Executor) fit(samples int) {
 	n := e.m.Network
 	nodes := n.Nodes()
 	e.inputs, e.dz, e.scatter = room(e.inputs, n.Values()), room(e.dz, len(nodes)), room(e.scatter, len(nodes))
-	for v, holder := range e.shape.holders {
-		if holder >= 0 {
+	for v := range n.Values() {
+		if n.Holder(v) >= 0 {
 			e.inputs[v].Reset(samples*n.Shape(v).Positions, n.Shape(v).Units)
 		}
 	}

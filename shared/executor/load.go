@@ -39,7 +39,7 @@ func (s *space) field(k, lo, hi int, hold bool) {
 	columns := (hi - lo) * in.Shape.Positions
 	rows := l.rows(x, lo, hi, units, in.Shape.Positions)
 	s.reset(y, units, columns)
-	if hold && e.shape.holders[k] >= 0 {
+	if hold && e.m.Network.Holder(k) >= 0 {
 		at := (lo - e.batch.First) * in.Shape.Positions
 		e.inputs[k].SetRows(at, rows)
 		y.Turn(&e.inputs[k], at)

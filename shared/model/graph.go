@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"slices"
 
 	"tributary/shared/job"
 )
@@ -37,6 +36,7 @@ type Network struct {
 	inputs []Input
 	nodes  []Node
 	uses   []int  // per value: how many inputs of nodes read it
+	holder []int  // per value: the last node whose gradient is a product with it, or −1
 	learns []bool // per value: it depends on trained parameters
 	width  int
 }
@@ -66,13 +66,16 @@ func (g *Graph) Add(l Layer, inputs ...int) int {
 		n.uses[v]++
 		learns = learns || n.learns[v]
 	}
+	if l.Gradient().Product >= 0 && len(inputs) > 0 {
+		n.holder[inputs[0]] = len(n.nodes)
+	}
 	n.nodes = append(n.nodes, Node{l, inputs})
 	return n.value(l.Output(), learns)
 }
 
 // value appends a value and returns its number.
 func (n *Network) value(s Shape, learns bool) int {
-	n.uses, n.learns = append(n.uses, 0), append(n.learns, learns)
+	n.uses, n.holder, n.learns = append(n.uses, 0), append(n.holder, -1), append(n.learns, learns)
 	n.width += s.Size()
 	return len(n.uses) - 1
 }
@@ -159,14 +162,7 @@ func (n *Network) Learns(value int) bool { return n.learns[value] }
 
 // Holder returns the last node whose gradient is a product with a value; −1 if there is
 // none.
-func (n *Network) Holder(value int) int {
-	for i, node := range slices.Backward(n.nodes) {
-		if node.Gradient().Product >= 0 && node.Inputs[0] == value {
-			return i
-		}
-	}
-	return -1
-}
+func (n *Network) Holder(value int) int { return n.holder[value] }
 
 // Features returns the number of columns of the input of a network for tables.
 func (n *Network) Features() int { return n.inputs[0].Shape.Size() }
