@@ -28,7 +28,8 @@ const (
 
 // Plot draws the training loss of every step, with the running mean in front if there are
 // many steps. It adds the loss of the other splits where they were evaluated and, below,
-// the first metric over time. It returns the picture as SVG and as PNG. It fails with
+// the first metric over time. If the learning rate changes, it is drawn at the bottom. It
+// returns the picture as SVG and as PNG. It fails with
 // job.ErrInvalid if no step had a finite loss.
 func Plot(c Curves) (svg, raster []byte, err error) {
 	if !c.drawable() {
@@ -79,7 +80,12 @@ func (c Curves) panels() ([]panel, vg.Length) {
 	panels, height := []panel{c.lossPanel()}, lossHeight
 	if m := c.metric(); m != "" {
 		panels = append(panels, c.metricPanel(m))
-		panels[0].X.Label.Text = ""
+	}
+	if c.Rate != nil && !c.Spec.Schedule.Constant() {
+		panels = append(panels, c.ratePanel())
+	}
+	for _, p := range panels[:len(panels)-1] {
+		p.X.Label.Text = ""
 		height += extraHeight
 	}
 	share(panels)
@@ -107,11 +113,26 @@ func render(c draw.Canvas, panels []panel) {
 		panels[0].draw(c, 0)
 		return
 	}
+	below := vg.Length(len(panels) - 1)
 	total := c.Max.Y - c.Min.Y
-	cut := total * extraHeight / (lossHeight + extraHeight)
-	tiles := []draw.Canvas{draw.Crop(c, 0, 0, cut+panelGap/2, 0), draw.Crop(c, 0, 0, 0, cut-total-panelGap/2)}
-	// Both data areas begin at the same position, whatever the width of their labels.
-	axis := max(panels[0].axis(tiles[0]), panels[1].axis(tiles[1]))
+	cut := total * extraHeight / (lossHeight + below*extraHeight)
+	tiles, axis, bottom := make([]draw.Canvas, len(panels)), vg.Length(0), vg.Length(0)
+	for i := len(panels) - 1; i >= 0; i-- {
+		top := bottom + cut
+		if i == 0 {
+			top = total
+		}
+		tiles[i] = draw.Crop(c, 0, 0, bottom, top-total)
+		if i < len(panels)-1 {
+			tiles[i].Min.Y += panelGap / 2
+		}
+		if i > 0 {
+			tiles[i].Max.Y -= panelGap / 2
+		}
+		// All data areas begin at the same position, whatever the width of their labels.
+		axis = max(axis, panels[i].axis(tiles[i]))
+		bottom = top
+	}
 	for i, p := range panels {
 		p.draw(tiles[i], axis)
 	}
@@ -154,6 +175,19 @@ func (c Curves) metricPanel(metric string) panel {
 	addMarked(p.Plot, "training", thin(lines[0], maxPoints), trainColor, draw.BoxGlyph{})
 	addMarked(p.Plot, "validation", thin(lines[1], maxPoints), validationColor, draw.CircleGlyph{})
 	addMarked(p.Plot, "test", thin(lines[2], maxPoints), testColor, draw.PyramidGlyph{})
+	widen(&p.Y)
+	return p
+}
+
+// ratePanel draws the learning rate of every step.
+func (c Curves) ratePanel() panel {
+	p := newPanel(c.stepTitle(), "learning rate")
+	p.legendOnTop(true)
+	rates := make(plotter.XYs, 0, len(c.Losses))
+	for _, l := range c.Losses {
+		rates = append(rates, plotter.XY{X: float64(l.Step), Y: c.Rate(l.Step - 1)})
+	}
+	addLine(p.Plot, "each step", thin(rates, maxPoints), trainColor, 1.5)
 	widen(&p.Y)
 	return p
 }

@@ -31,6 +31,8 @@ type Curves struct {
 	Spec        job.Spec     // title, units and the metric to draw
 	Losses      []Point      // in order of Step
 	Evaluations []Evaluation // in order of Step
+	// Rate returns the learning rate of the step after so many steps. nil: it is left out.
+	Rate func(step int64) float64
 }
 
 // Point is the training loss of one step's batch, with the parameters before the step.
@@ -78,7 +80,7 @@ func (n number) MarshalJSON() ([]byte, error) {
 }
 
 // MetricsJSONL returns one JSON object per line, in order of steps. Each step has
-// {"step","loss"}. Each evaluation has {"step","split","metrics"} after the step that it
+// {"step","loss","learning_rate"}. Each evaluation has {"step","split","metrics"} after the step that it
 // follows, with "undefined" if a metric could not be computed. A loss of NaN or an
 // infinity is null.
 func MetricsJSONL(c Curves) []byte {
@@ -93,10 +95,16 @@ func MetricsJSONL(c Curves) []byte {
 	}
 	for _, p := range c.Losses {
 		evaluations(p.Step)
-		line(&out, struct {
-			Step int64  `json:"step"`
-			Loss number `json:"loss"`
-		}{p.Step, number(p.Loss)})
+		l := struct {
+			Step int64   `json:"step"`
+			Loss number  `json:"loss"`
+			Rate *number `json:"learning_rate,omitempty"`
+		}{Step: p.Step, Loss: number(p.Loss)}
+		if c.Rate != nil {
+			rate := number(c.Rate(p.Step - 1))
+			l.Rate = &rate
+		}
+		line(&out, l)
 	}
 	evaluations(math.MaxInt64)
 	return out.Bytes()

@@ -112,7 +112,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 	if err != nil {
 		return report.Curves{}, err
 	}
-	curves := report.Curves{Spec: t.engine.Plan.Spec}
+	curves := report.Curves{Spec: t.engine.Plan.Spec, Rate: t.engine.Fold.Rate}
 	for step, loss := range t.losses.known {
 		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
 	}

@@ -55,6 +55,7 @@ seed: 42
 name: deep
 model: {layers: [{dense: {units: 512, activation: tanh}}, {dense: {units: 256, activation: gelu}}, {dense: {units: 10}}]}
 optimizer: {adamw: {learning_rate: 0.001}}
+schedule: {warmup_steps: 40, cosine: {end: 0.1}}
 batch: 128
 microbatches: 4
 seed: 7

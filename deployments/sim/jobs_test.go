@@ -58,6 +58,9 @@ func specOf(template int, id job.ID) []byte {
 		"batch": microbatches + r.IntN(8), "microbatches": microbatches, "steps": 5 + r.IntN(20),
 		"evaluate": map[string]any{"every_steps": 3 + r.IntN(8)}, "checkpoint": map[string]any{"every_steps": 2 + r.IntN(6), "keep": 1 + r.IntN(3)},
 	}
+	if template%5 == 2 {
+		s["schedule"] = map[string]any{"warmup_steps": 2, "cosine": map[string]any{"steps": 3, "restart_factor": 2}}
+	}
 	switch template / templates {
 	case 1:
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)

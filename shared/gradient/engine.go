@@ -88,7 +88,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	fold, err := optim.New(p.Spec.Optimizer)
+	fold, err := optim.New(p.Spec.Optimizer, p.Spec.Schedule, p.Steps())
 	if err != nil {
 		return nil, fmt.Errorf("compile optimizer: %w", err)
 	}

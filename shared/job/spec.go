@@ -13,6 +13,7 @@ type Spec struct {
 	Model        Model         `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
 	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective"`
 	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
+	Schedule     Schedule      `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
 	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
 	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: the most workers that can share a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
 	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`

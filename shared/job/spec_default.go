@@ -47,6 +47,9 @@ func (s *Spec) Default() {
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()
+	if c := s.Schedule.OneCycle; c != nil {
+		c.fill()
+	}
 }
 
 // defaultWireKeep is the fraction of a gradient that topk keeps.

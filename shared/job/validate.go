@@ -10,6 +10,7 @@ func (s *Spec) Validate() error {
 	s.validateModel(&fs)
 	s.validateSize(&fs, s.Data.Inline.features())
 	s.Optimizer.validate(&fs)
+	s.Schedule.validate(&fs)
 	s.validateMetrics(&fs)
 	s.validateWire(&fs)
 	return fs.join()

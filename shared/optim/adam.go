@@ -9,17 +9,17 @@ import (
 // moments returns Adam's constants for the step after the given number of steps. Bias
 // corrections are computed in float64 and rounded once, as in PyTorch.
 func (f *Fold) moments(step int64) numeric.Moments {
-	a := f.adam
+	a, rate := f.adam, f.Rate(step)
 	m := numeric.Moments{
 		Beta1: float32(a.Beta1), Rest1: float32(1 - a.Beta1),
 		Beta2: float32(a.Beta2), Rest2: float32(1 - a.Beta2),
-		Rate:    float32(a.LearningRate / (1 - power(a.Beta1, step+1))),
+		Rate:    float32(rate / (1 - power(a.Beta1, step+1))),
 		Root2:   float32(math.Sqrt(1 - power(a.Beta2, step+1))),
 		Epsilon: float32(a.Epsilon),
 		Shrink:  1,
 	}
 	if f.decay == decoupled {
-		m.Shrink = float32(1 - float64(a.LearningRate*a.WeightDecay))
+		m.Shrink = float32(1 - float64(rate*a.WeightDecay))
 	} else {
 		m.Decay = float32(a.WeightDecay)
 	}

@@ -17,10 +17,13 @@ import (
 
 // Fold is a compiled optimizer. It is immutable and safe for concurrent use.
 type Fold struct {
-	sgd   *numeric.Descent
+	sgd   *numeric.Descent // without the rate and the clip factor
+	rate  float64          // of sgd
 	adam  *job.Adam
 	decay decay
 	limit float64 // of the gradient's norm; 0: no limit
+	// rates is nil if the learning rate is constant.
+	rates *schedule
 }
 
 // decay says how weight decay enters Adam.
@@ -31,17 +34,41 @@ const (
 	decoupled              // torch.optim.AdamW (Loshchilov & Hutter, 2019)
 )
 
-// New compiles an optimizer. Its defaults must be filled in. It fails with job.ErrInvalid
-// when [job.Optimizer.Validate] fails.
-func New(o job.Optimizer) (*Fold, error) {
+// New compiles an optimizer and the schedule of its learning rate, for a job of so many
+// steps. Their defaults must be filled in. It fails with job.ErrInvalid when
+// [job.Optimizer.Validate] fails.
+func New(o job.Optimizer, s job.Schedule, steps int64) (*Fold, error) {
+	f, err := compile(o)
+	if err == nil && !s.Constant() {
+		f.rates = &schedule{s, steps - s.WarmupSteps}
+	}
+	return f, err
+}
+
+// Rate returns the learning rate of the step after the given number of steps.
+func (f *Fold) Rate(step int64) float64 {
+	rate := 0.0
+	if f.adam != nil {
+		rate = f.adam.LearningRate
+	} else {
+		rate = f.rate
+	}
+	if f.rates == nil {
+		return rate
+	}
+	return float64(rate * f.rates.factor(step))
+}
+
+// compile makes a fold with a constant learning rate.
+func compile(o job.Optimizer) (*Fold, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	switch {
 	case o.SGD != nil:
-		return &Fold{limit: o.SGD.ClipNorm, sgd: &numeric.Descent{
-			Rate: float32(o.SGD.LearningRate), Momentum: float32(o.SGD.Momentum),
-			Decay: float32(o.SGD.WeightDecay), Nesterov: o.SGD.Nesterov,
+		return &Fold{limit: o.SGD.ClipNorm, rate: o.SGD.LearningRate, sgd: &numeric.Descent{
+			Momentum: float32(o.SGD.Momentum),
+			Decay:    float32(o.SGD.WeightDecay), Nesterov: o.SGD.Nesterov,
 		}}, nil
 	case o.Adam != nil:
 		a := *o.Adam
@@ -94,7 +121,7 @@ func (f *Fold) constants(step int64, grad []float32, divisor float32) constants 
 		return c
 	}
 	c := constants{sgd: *f.sgd}
-	c.sgd.Clip = clip
+	c.sgd.Rate, c.sgd.Clip = float32(f.Rate(step)), clip
 	return c
 }
 

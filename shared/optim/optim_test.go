@@ -27,7 +27,7 @@ var optimizers = map[string]job.Optimizer{
 }
 
 func compile(t require.TestingT, o job.Optimizer) (*optim.Fold, [][]float32) {
-	f, err := optim.New(o)
+	f, err := optim.New(o, job.Schedule{}, 0)
 	require.NoError(t, err)
 	return f, make([][]float32, f.Vectors())
 }
@@ -243,7 +243,7 @@ func TestNewRefuses(t *testing.T) {
 	for _, o := range []job.Optimizer{
 		{}, {SGD: &job.SGD{LearningRate: 1}, Adam: adam(1, 0)}, {SGD: &job.SGD{}}, {Adam: adam(-1, 0)}, {AdamW: &job.Adam{}},
 	} {
-		f, err := optim.New(o)
+		f, err := optim.New(o, job.Schedule{}, 0)
 		require.Nil(t, f)
 		require.ErrorIs(t, err, job.ErrInvalid)
 		require.EqualError(t, err, o.Validate().Error())

@@ -72,6 +72,9 @@ func (p *Plan) check() (*model.Network, error) {
 	} else if steps := p.Steps(); steps < 1 || steps > job.MaxJobSteps {
 		fault("epochs or steps: the job would take %d steps, want 1 to %d", steps, job.MaxJobSteps)
 	}
+	if w := s.Schedule.WarmupSteps; w > 0 && w >= p.Steps() && p.StepsPerEpoch() > 0 {
+		fault("schedule.warmup_steps: %d: the job has %d steps, want fewer", w, p.Steps())
+	}
 	if err := s.CheckSize(in.Shape.Units); err != nil {
 		faults = append(faults, err)
 	}

@@ -20,6 +20,7 @@ type Operation struct {
 // ever removed. It does not change while the program runs.
 var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
+	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
 }
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.

@@ -123,12 +123,13 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["r2"]}`,
 	`{"name":"a","data":{"source":"a.idx","labels":"b.idx","split":{"train":0.5,"test":0.5}},"model":{"layers":[{"dense":{"units":2}}]},"loss":"half_squared_error","optimizer":{"adamw":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"inline":{"x":[1,2],"y":[0,1]},"shuffle":false},"model":{"layers":[{"dense":{"units":1}}]},"loss":"sigmoid_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1,"momentum":0.9,"nesterov":true}},"batch":2,"steps":1,"metrics":["auc"],"wire":"topk","wire_keep":0.5}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":9,"schedule":{"cosine":{"steps":3,"restart_factor":2}}}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
 	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "auc": it is of two classes|` +
-	`data\.transform\.label: standard: it takes a label of one output)`)
+	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors))`)
 
 // The published schema refuses exactly what Decode refuses, except for the rules that
 // JSON Schema cannot express.

@@ -17,7 +17,8 @@ type object = map[string]any
 // JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label is not dropped; the
-// elements of inline rows fit each other.
+// elements of inline rows fit each other; the boundaries of a schedule rise, and their
+// factors are one more.
 func strengthen(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
@@ -30,7 +31,21 @@ func strengthen(s *reflected.Schema) {
 		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
 	add(s.Definitions["SGD"], inFloat32("learning_rate", "momentum", "clip_norm"),
 		rule(having("nesterov", constant(true)), having("momentum", above0)))
+	add(s.Definitions["Schedule"], scheduled()...)
 	add(s.Definitions["Adam"], inFloat32("learning_rate", "beta1", "beta2", "epsilon", "clip_norm"))
+}
+
+// scheduled returns the rules of a schedule: at most one kind, and what does not go together.
+func scheduled() []any {
+	kinds := []string{"step", "exponential", "piecewise", "linear", "cosine", "one_cycle"}
+	var rules []any
+	for i, a := range kinds {
+		for _, b := range kinds[i+1:] {
+			rules = append(rules, notBoth(a, b))
+		}
+	}
+	return append(rules, notBoth("one_cycle", "warmup_steps"),
+		object{"properties": object{"cosine": object{"dependentRequired": object{"restart_factor": []string{"steps"}}}}})
 }
 
 var above0 = object{"exclusiveMinimum": 0}
