@@ -80,6 +80,6 @@ func between(a, b, x float64) float64 { return a + float64((b-a)*x) }
 
 // anneal returns b + (a − b)·(1 + cos πx)/2, for x in [0, 1].
 func anneal(a, b, x float64) float64 {
-	half, rise := (a-b)/2, 1+numeric.Cosine(x/2)
+	half, rise := float64((a-b)/2), 1+numeric.Cosine(float64(x/2))
 	return b + float64(half*rise)
 }
