@@ -53,7 +53,7 @@ seed: 42
 		// Gradients of several chunks.
 		{name: "deep", spec: length(digits+`
 name: deep
-model: {layers: [{dense: {units: 512, activation: tanh}}, {dense: {units: 256, activation: gelu}}, {dense: {units: 10}}]}
+model: {layers: [{dense: {units: 512, activation: tanh}}, {layer_norm: {}}, {dropout: {rate: 0.2}}, {dense: {units: 256, activation: gelu}}, {dense: {units: 10}}]}
 optimizer: {adamw: {learning_rate: 0.001}}
 schedule: {warmup_steps: 40, cosine: {end: 0.1}}
 batch: 128

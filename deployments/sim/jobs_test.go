@@ -61,6 +61,10 @@ func specOf(template int, id job.ID) []byte {
 	if template%5 == 2 {
 		s["schedule"] = map[string]any{"warmup_steps": 2, "cosine": map[string]any{"steps": 3, "restart_factor": 2}}
 	}
+	if template%7 == 3 {
+		layers := []any{dense(3, "tanh"), object{"dropout": object{"rate": 0.25}}, object{"residual": object{"layers": []any{object{"layer_norm": object{}}, dense(3, "gelu")}}}, dense(1, "none")}
+		s["model"] = object{"layers": layers}
+	}
 	switch template / templates {
 	case 1:
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)
@@ -78,6 +82,9 @@ func specOf(template int, id job.ID) []byte {
 	}
 	return text
 }
+
+// object is an object of a spec.
+type object = map[string]any
 
 func dense(units int, activation string) any {
 	return map[string]any{"dense": map[string]any{"units": units, "activation": activation}}

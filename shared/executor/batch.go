@@ -30,6 +30,8 @@ type Batch struct {
 	Y      []float32 // targets: [samples, terms, Targets]
 	First  int       // sample 0 of the batch is sample First of X and Y
 	Bounds []int
+	// Training is of sample 0 of X and Y, whatever First is.
+	Training model.Training
 }
 
 // Field is one input of samples: a slice per sample, [Positions, Units]. One of the types is

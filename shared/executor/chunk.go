@@ -2,6 +2,7 @@ package executor
 
 import (
 	"tributary/shared/model"
+	"tributary/shared/numeric"
 	"tributary/shared/numeric/blas"
 	"tributary/shared/objective"
 )
@@ -22,10 +23,11 @@ type space struct {
 	rights [][]float32 // per depth of a tree: a sum of a scatter
 	blas   blas.Space
 
-	narrow bool
-	node   *model.Node // that computes
-	frame  model.Frame
-	back   model.Frame // for the producer of a value
+	narrow   bool
+	node     *model.Node // that computes
+	frame    model.Frame
+	training model.Training // of the chunk
+	back     model.Frame    // for the producer of a value
 }
 
 // begin makes room for the network of the executor. Panels are narrow for a prediction,
@@ -62,8 +64,8 @@ func (s *space) forward(lo, hi int, hold bool) {
 		node, v := &n.Nodes()[i], fields+i
 		out := node.Output()
 		s.reset(&s.y[v], out.Units, (hi-lo)*out.Positions)
-		if node.Keeps() {
-			s.reset(&s.keep[v], out.Units, (hi-lo)*out.Positions)
+		if k := node.Keep(); k > 0 {
+			s.reset(&s.keep[v], k, (hi-lo)*out.Positions)
 		}
 		s.at(i)
 		if w := s.y[v].Width(); s.widths[i] != w {
@@ -80,7 +82,7 @@ func (s *space) at(i int) {
 	v, f := len(n.Inputs())+i, &s.frame
 	s.node = &n.Nodes()[i]
 	f.Y, f.Ready, f.Keep = &s.y[v], &s.ready[i], nil
-	if s.node.Keeps() {
+	if s.node.Keep() > 0 {
 		f.Keep = &s.keep[v]
 	}
 	f.X, f.Integers = f.X[:0], f.Integers[:0]
@@ -97,6 +99,9 @@ func (s *space) at(i int) {
 func (s *space) gradient(lo, hi int) {
 	n := s.e.m.Network
 	fields := len(n.Inputs())
+	s.training = s.e.batch.Training
+	s.training.Sample += s.e.batch.First + lo
+	s.frame.Training = &s.training
 	s.forward(lo, hi, true)
 	for v := range n.Values() {
 		s.uses[v] = n.Uses(v)
@@ -141,7 +146,17 @@ func (s *space) collect(i, lo int) {
 		d.TurnTo(e.scatter[i].dz[at : at+d.Cols*out.Units])
 		return
 	}
-	d.CopyTo(e.dz[i], lo*out.Positions)
+	if g.Product >= 0 || g.Column >= 0 {
+		d.CopyTo(e.dz[i], lo*out.Positions)
+	}
+	if g.Scale >= 0 {
+		p := s.take(d.Rows, d.Cols)
+		for k := range d.Len() {
+			numeric.Multiply(p.Panel(k, 0, d.Rows), d.Panel(k, 0, d.Rows), s.y[node.Inputs[0]].Panel(k, 0, d.Rows))
+		}
+		p.CopyTo(e.scaled[i], lo*out.Positions)
+		s.spare = append(s.spare, p)
+	}
 	if x := node.Inputs[0]; n.Holder(x) == i && x >= len(n.Inputs()) {
 		e.inputs[x].SetTurned(lo*out.Positions, &s.y[x])
 	}
@@ -201,7 +216,7 @@ func (s *space) Receive(input, from, to int) {
 func (s *space) differentiate(v int, d *blas.Panels, from, to int) {
 	f, node := &s.back, &s.e.nodes()[v-len(s.e.m.Network.Inputs())]
 	f.D, f.Y, f.Keep = d, &s.y[v], nil
-	if node.Keeps() {
+	if node.Keep() > 0 {
 		f.Keep = &s.keep[v]
 	}
 	node.Differentiate(f, from, to)

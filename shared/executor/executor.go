@@ -25,6 +25,7 @@ type Executor struct {
 	// inputs and outputs of a layer.
 	inputs  []blas.Panels    // per value that a product reads: [B·P, I]
 	dz      []blas32.General // per node with a product or a column: [O, B·P]; rows are padded for the panel of the last samples
+	scaled  []blas32.General // per node with a scale: dz ⊙ x, as dz
 	scatter []scatter        // per node: what a scatter needs
 	z       []float32        // outputs [B, Output]
 	terms   []float64        // [B·terms], the loss terms, if the loss has terms
@@ -166,7 +167,8 @@ func (e *Executor) step(thread int) {
 func (e *Executor) fit(samples int) {
 	n := e.m.Network
 	nodes := n.Nodes()
-	e.inputs, e.dz, e.scatter = room(e.inputs, n.Values()), room(e.dz, len(nodes)), room(e.scatter, len(nodes))
+	e.inputs, e.scatter = room(e.inputs, n.Values()), room(e.scatter, len(nodes))
+	e.dz, e.scaled = room(e.dz, len(nodes)), room(e.scaled, len(nodes))
 	for v := range n.Values() {
 		if n.Holder(v) >= 0 {
 			e.inputs[v].Reset(samples*n.Shape(v).Positions, n.Shape(v).Units)
@@ -178,11 +180,10 @@ func (e *Executor) fit(samples int) {
 			e.scatter[i].fit(samples*out.Positions, out.Units)
 		}
 		if g.Product >= 0 || g.Column >= 0 {
-			// Each row of dz starts at a cache line. Rows are an odd number of cache lines
-			// apart, so that neighbouring rows do not compete for the same cache sets.
-			stride := (samples*out.Positions+15)/16*16 | 16
-			dz := &e.dz[i]
-			*dz = blas32.General{Rows: out.Units, Cols: samples * out.Positions, Stride: stride, Data: grow(dz.Data, out.Units*stride)}
+			fitRows(&e.dz[i], out.Units, samples*out.Positions)
+		}
+		if g.Scale >= 0 {
+			fitRows(&e.scaled[i], out.Units, samples*out.Positions)
 		}
 	}
 	e.z, e.terms = grow(e.z, samples*n.Output().Size()), room(e.terms, samples*e.shape.terms)
@@ -190,6 +191,14 @@ func (e *Executor) fit(samples int) {
 		e.ones.Reset(rows, 1)
 		e.ones.Fill(1)
 	}
+}
+
+// fitRows makes room for a matrix [units, columns]. Each row starts at a cache line. Rows are
+// an odd number of cache lines apart, so that neighbouring rows do not compete for the same
+// cache sets.
+func fitRows(m *blas32.General, units, columns int) {
+	stride := (columns+15)/16*16 | 16
+	*m = blas32.General{Rows: units, Cols: columns, Stride: stride, Data: grow(m.Data, units*stride)}
 }
 
 // nodes returns the nodes of the network that is running.

@@ -19,12 +19,12 @@ func newLookup(r *model.Registry, rows int, shape model.Shape) *lookup {
 }
 
 func (l *lookup) Output() model.Shape                { return l.shape }
-func (*lookup) Keeps() bool                          { return false }
+func (*lookup) Keep() int                            { return 0 }
 func (*lookup) Prepare(*model.Frame)                 {}
 func (*lookup) Differentiate(*model.Frame, int, int) {}
 func (*lookup) Backward(*model.Frame)                {}
 func (l *lookup) Gradient() model.Gradient {
-	return model.Gradient{Product: -1, Column: -1, Scatter: l.table.Offset, Rows: l.table.Shape[0]}
+	return model.Gradient{Product: -1, Column: -1, Scale: -1, Scatter: l.table.Offset, Rows: l.table.Shape[0]}
 }
 
 func (l *lookup) Forward(f *model.Frame) {
@@ -45,7 +45,7 @@ func (l *lookup) Forward(f *model.Frame) {
 type plus struct{ shape model.Shape }
 
 func (l plus) Output() model.Shape                { return l.shape }
-func (plus) Keeps() bool                          { return false }
+func (plus) Keep() int                            { return 0 }
 func (plus) Prepare(*model.Frame)                 {}
 func (plus) Differentiate(*model.Frame, int, int) {}
 func (plus) Gradient() model.Gradient             { return model.NoGradient }
@@ -83,10 +83,10 @@ func newOffset(r *model.Registry, shape model.Shape) *offset {
 }
 
 func (l *offset) Output() model.Shape                { return l.shape }
-func (*offset) Keeps() bool                          { return false }
+func (*offset) Keep() int                            { return 0 }
 func (*offset) Differentiate(*model.Frame, int, int) {}
 func (l *offset) Gradient() model.Gradient {
-	return model.Gradient{Product: -1, Column: l.vector.Offset, Scatter: -1}
+	return model.Gradient{Product: -1, Column: l.vector.Offset, Scale: -1, Scatter: -1}
 }
 
 func (l *offset) Prepare(f *model.Frame) {

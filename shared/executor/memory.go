@@ -43,6 +43,9 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 			batch += int64(columns) * int64(out.Units+scatterFloats)
 		case !g.None():
 			batch += int64(out.Units) * int64((columns+15)/16*16|16)
+			if g.Scale >= 0 {
+				batch += int64(out.Units) * int64((columns+15)/16*16|16)
+			}
 		}
 	}
 	return 4 * (int64(vectors)*int64(n.Params()) + batch + int64(threads)*threadFloats(n, samples, threads, true))
@@ -72,8 +75,8 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	widest := int64(0)
 	for _, node := range n.Nodes() {
 		floats += of(node.Output()) + blas.PanelFloats(node.Output().Units, 1)
-		if node.Keeps() {
-			floats += of(node.Output())
+		if k := node.Keep(); k > 0 {
+			floats += of(model.Shape{Positions: node.Output().Positions, Units: k})
 		}
 		widest = max(widest, of(node.Output()))
 	}

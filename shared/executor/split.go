@@ -67,7 +67,7 @@ func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error
 			hooks.Final = h.Final
 		}
 		e.bounds = [2]int{0, hi - lo}
-		part := Batch{X: b.X, Y: b.Y, First: b.First + lo, Bounds: e.bounds[:]}
+		part := Batch{X: b.X, Y: b.Y, First: b.First + lo, Bounds: e.bounds[:], Training: b.Training}
 		if err := e.run(dst, losses, part, s, hooks); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (e *Executor) half(b Batch, lo, hi, depth int) Batch {
 		bounds = append(bounds, at-begin)
 	}
 	e.halves[depth] = bounds
-	return Batch{X: b.X, Y: b.Y, First: b.First + begin, Bounds: bounds}
+	return Batch{X: b.X, Y: b.Y, First: b.First + begin, Bounds: bounds, Training: b.Training}
 }
 
 // part returns the hooks for a part of the work. The part starts after `before` of `all`

@@ -129,7 +129,9 @@ func (e *Executor) sum(s *space, q *part) {
 	}
 	tree := e.chainsOf(node.Output().Positions, len(e.trees))
 	dz := e.dz[q.node]
-	dz.Data, dz.Rows = dz.Data[q.i*dz.Stride:], q.iEnd-q.i
+	if g.Product >= 0 || g.Column >= 0 {
+		dz.Data, dz.Rows = dz.Data[q.i*dz.Stride:], q.iEnd-q.i
+	}
 	if g.Product >= 0 {
 		x := &e.inputs[node.Inputs[0]]
 		in = x.Cols
@@ -137,8 +139,12 @@ func (e *Executor) sum(s *space, q *part) {
 		blas.GemmTree(&s.blas, &tree.Tree, q.j, dz, x, dw)
 	}
 	if q.j == 0 && g.Column >= 0 {
-		// db is dz times a column of ones: fma(dz, 1, c) is dz + c.
-		blas.GemmTree(&s.blas, &tree.Tree, 0, dz, &e.ones, blas32.General{Rows: dz.Rows, Cols: 1, Stride: 1, Data: e.dst[g.Column+q.i:]})
+		e.column(s, tree, dz, g.Column+q.i)
+	}
+	if q.j == 0 && g.Scale >= 0 {
+		scaled := e.scaled[q.node]
+		scaled.Data, scaled.Rows = scaled.Data[q.i*scaled.Stride:], q.iEnd-q.i
+		e.column(s, tree, scaled, g.Scale+q.i)
 	}
 	if e.hooks.Final != nil && e.left[q.block].Add(-1) == 0 {
 		e.final.Lock()
@@ -149,7 +155,16 @@ func (e *Executor) sum(s *space, q *part) {
 		if g.Column >= 0 {
 			e.hooks.Final(g.Column+q.i, g.Column+q.iEnd)
 		}
+		if g.Scale >= 0 {
+			e.hooks.Final(g.Scale+q.i, g.Scale+q.iEnd)
+		}
 	}
+}
+
+// column adds up the rows of m to dst [at, …]: m times a column of ones, because fma(x, 1, c)
+// is x + c.
+func (e *Executor) column(s *space, tree *chains, m blas32.General, at int) {
+	blas.GemmTree(&s.blas, &tree.Tree, 0, m, &e.ones, blas32.General{Rows: m.Rows, Cols: 1, Stride: 1, Data: e.dst[at:]})
 }
 
 // lossesOf adds up the losses of the micro-batches of a part.

@@ -10,6 +10,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
 	"tributary/shared/metric"
+	"tributary/shared/model"
 	"tributary/shared/numeric/team"
 	"tributary/shared/tree"
 )
@@ -58,6 +59,7 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	if err := e.gather(ctx, &s.gathered, job.Train, s.rows); err != nil {
 		return ledger.Sums{}, err
 	}
+	s.training = model.Training{Seed: e.Plan.Spec.Seed, Step: step, Sample: first}
 	s.losses, s.terms = grow(s.losses, hi-lo), grow(s.terms, hi-lo)
 	for i := range s.terms {
 		s.terms[i] = e.termsOf(&s.gathered, s.bounds[i], s.bounds[i+1])
@@ -90,7 +92,7 @@ func Contained(err error) error {
 // compute computes the gradient of a node from the rows that s has gathered.
 func (e *Engine) compute(dst []float32, s *Scratch, params []float32, node tree.Node, final func(lo, hi int)) error {
 	if !e.layout.Wire.Lossy() {
-		batch := executor.Batch{X: s.x[:], Y: s.y, Bounds: s.bounds}
+		batch := executor.Batch{X: s.x[:], Y: s.y, Bounds: s.bounds, Training: s.training}
 		return s.executor.Gradient(dst, s.losses, e.under(params), batch, executor.Hooks{Step: s.step, Final: final})
 	}
 	if err := e.rounded(dst, s, params, node, 0, len(s.bounds)-1); err != nil {

@@ -42,7 +42,7 @@ func (e *Engine) rounded(dst []float32, s *Scratch, params []float32, node tree.
 // leaf computes the gradient of micro-batch i of those that s has gathered.
 func (e *Engine) leaf(dst []float32, s *Scratch, params []float32, i int) error {
 	lo, hi := s.bounds[i], s.bounds[i+1]
-	batch := executor.Batch{X: s.x[:], Y: s.y, First: lo, Bounds: []int{0, hi - lo}}
+	batch := executor.Batch{X: s.x[:], Y: s.y, First: lo, Bounds: []int{0, hi - lo}, Training: s.training}
 	step := func(int, int) bool { return s.ctx.Err() == nil }
 	if err := s.executor.Gradient(dst, s.losses[i:i+1], e.under(params), batch, executor.Hooks{Step: step}); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/executor"
 	"tributary/shared/ledger"
+	"tributary/shared/model"
 	"tributary/shared/numeric/team"
 	"tributary/shared/tree"
 )
@@ -16,10 +17,11 @@ type Scratch struct {
 	team     *team.Team
 	executor *executor.Executor
 	rows     []dataset.RowRef
-	gathered             // the samples of these rows
-	bounds   []int       // of the node's micro-batches, as offsets into its rows
-	losses   []float64   // of the node's micro-batches
-	terms    []int64     // of the node's micro-batches
+	gathered           // the samples of these rows
+	bounds   []int     // of the node's micro-batches, as offsets into its rows
+	losses   []float64 // of the node's micro-batches
+	terms    []int64   // of the node's micro-batches
+	training model.Training
 	spare    [][]float32 // vectors that are not in use
 
 	// State of the node that is being computed.

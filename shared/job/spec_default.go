@@ -70,10 +70,15 @@ func (d *Data) fill() {
 }
 
 func (m *Model) fill() {
-	for _, l := range m.Layers {
+	for _, l := range m.All() {
 		if l.Dense != nil {
 			setDefault(&l.Dense.Activation, NoActivation)
 			l.Dense.Bias = orTrue(l.Dense.Bias)
+		}
+		for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
+			if n != nil {
+				setDefault64(&n.Epsilon, 1e-5)
+			}
 		}
 	}
 	if m.Init.From == "" {

@@ -1,5 +1,7 @@
 package job
 
+import "iter"
+
 // Model is a stack of layers, like PyTorch's nn.Sequential.
 type Model struct {
 	Layers []Layer `json:"layers" jsonschema:"required,minItems=1,maxItems=256" jsonschema_description:"from the features to the outputs"`
@@ -12,11 +14,71 @@ const (
 	MaxParams = 1 << 28
 	// maxUnits is the most units of a layer, the same as in the schema.
 	maxUnits = 1 << 20
+	// maxLayers is the most layers of a model, those in residuals included.
+	maxLayers = 256
 )
 
 // Layer holds exactly one kind of layer.
 type Layer struct {
-	Dense *Dense `json:"dense,omitempty" jsonschema_description:"every output is a weighted sum of every input"`
+	Dense      *Dense     `json:"dense,omitempty" jsonschema_description:"every output is a weighted sum of every input"`
+	Activation Activation `json:"activation,omitempty" jsonschema_description:"an elementwise function by itself, as after a norm"`
+	LayerNorm  *Norm      `json:"layer_norm,omitempty" jsonschema_description:"each row has mean 0 and variance 1, then a trained scale and offset (PyTorch's LayerNorm)"`
+	RMSNorm    *Norm      `json:"rms_norm,omitempty" jsonschema_description:"each row has mean square 1, then a trained scale (PyTorch's RMSNorm)"`
+	Dropout    *Dropout   `json:"dropout,omitempty" jsonschema_description:"in training, each number is 0 with a probability, and the others are scaled up (PyTorch's Dropout)"`
+	Residual   *Residual  `json:"residual,omitempty" jsonschema_description:"the input plus what the layers make of it (He et al., 2016)"`
+}
+
+// Norm scales each row by its own statistics: Ba, Kiros & Hinton, "Layer normalization", 2016,
+// and Zhang & Sennrich, "Root mean square layer normalization", 2019.
+type Norm struct {
+	Epsilon   float64 `json:"epsilon,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"added to the variance or mean square; default 1e-5"`
+	Trainable *bool   `json:"trainable,omitempty" jsonschema_description:"false: training leaves the layer's parameters as they are; default true"`
+}
+
+// Dropout sets numbers to 0 by chance while a model trains (Srivastava et al., "Dropout: a
+// simple way to prevent neural networks from overfitting", 2014). Evaluation and prediction
+// leave it out.
+type Dropout struct {
+	Rate float64 `json:"rate" jsonschema:"required,minimum=0,exclusiveMaximum=1" jsonschema_description:"probability of 0"`
+}
+
+// Residual is x + layers(x).
+type Residual struct {
+	Layers []Layer `json:"layers" jsonschema:"required,minItems=1,maxItems=256" jsonschema_description:"as many outputs as inputs"`
+}
+
+// Frozen reports whether training leaves the layer's parameters as they are.
+func (n *Norm) Frozen() bool { return n.Trainable != nil && !*n.Trainable }
+
+// Kinds lists the kinds of layer that are given. A valid layer has one.
+func (l *Layer) Kinds() (kinds []string) {
+	for _, k := range []struct {
+		name  string
+		given bool
+	}{
+		{"dense", l.Dense != nil}, {"activation", l.Activation != ""}, {"layer_norm", l.LayerNorm != nil},
+		{"rms_norm", l.RMSNorm != nil}, {"dropout", l.Dropout != nil}, {"residual", l.Residual != nil},
+	} {
+		if k.given {
+			kinds = append(kinds, k.name)
+		}
+	}
+	return kinds
+}
+
+// All yields every layer with its path in a spec, a residual before the layers in it.
+func (m *Model) All() iter.Seq2[string, *Layer] {
+	return func(yield func(string, *Layer) bool) { all("model.layers", m.Layers, yield) }
+}
+
+func all(path string, layers []Layer, yield func(string, *Layer) bool) bool {
+	for i := range layers {
+		l, at := &layers[i], index(path, i)
+		if !yield(at, l) || l.Residual != nil && !all(at+".residual.layers", l.Residual.Layers, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // Dense is y = activation(x Wᵀ + b), W [units, inputs], b [units].

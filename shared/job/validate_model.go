@@ -7,9 +7,13 @@ func (s *Spec) validateModel(fs *faults) {
 	if m.Init.Scheme != "" && m.Init.From != "" {
 		fs.at("model.init.from", "%.80q: scheme is given as well, want one of them", m.Init.From)
 	}
-	for i, l := range m.Layers {
-		if l.Dense == nil {
-			fs.at(index("model.layers", i), "want exactly one of dense")
+	count := 0
+	for path, l := range m.All() {
+		if len(l.Kinds()) != 1 {
+			fs.at(path, "want exactly one of activation, dense, dropout, layer_norm, residual, rms_norm")
+		}
+		if count++; count == maxLayers+1 {
+			fs.at(path, "this is layer %d: want at most %d", count, maxLayers)
 		}
 	}
 	last := len(m.Layers) - 1
@@ -19,6 +23,9 @@ func (s *Spec) validateModel(fs *faults) {
 	}
 	d := m.Layers[last].Dense
 	if d == nil {
+		if len(m.Layers[last].Kinds()) == 1 {
+			fs.at(index("model.layers", last), "%s: want dense as the last layer", m.Layers[last].Kinds()[0])
+		}
 		return
 	}
 	path := index("model.layers", last) + ".dense"

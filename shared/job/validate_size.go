@@ -14,25 +14,71 @@ func (s *Spec) CheckSize(features int) error {
 }
 
 func (s *Spec) validateSize(fs *faults, features int) {
-	inputs, params := int64(max(features, 1)), int64(0)
-	for i, l := range s.Model.Layers {
-		if l.Dense == nil || l.Dense.Units < 1 || l.Dense.Units > maxUnits {
-			return // this is another fault
+	z := size{fs: fs, units: int64(max(features, 1)), known: features > 0}
+	z.stack("model.layers", s.Model.Layers)
+}
+
+// size follows the units and the parameters through a stack of layers.
+type size struct {
+	fs     *faults
+	units  int64 // of the last layer
+	known  bool  // units are exact, not only at least 1
+	params int64
+}
+
+// stack adds up layers. It returns false after a fault, and where a layer has another fault.
+func (z *size) stack(path string, layers []Layer) bool {
+	for i := range layers {
+		if !z.layer(index(path, i), &layers[i]) {
+			return false
 		}
-		units := int64(l.Dense.Units)
-		if inputs > MaxParams {
-			inputs = MaxParams + 1 // so that the product does not overflow 64 bits
-		}
-		params += inputs * units
-		if l.Dense.Bias == nil || *l.Dense.Bias {
-			params += units
-		}
-		if params > MaxParams {
-			fs.at(index("model.layers", i)+".dense.units", "%d: %d parameters up to here: want at most %d (4 bytes each)", l.Dense.Units, params, MaxParams)
-			return
-		}
-		inputs = units
 	}
+	return true
+}
+
+func (z *size) layer(path string, l *Layer) bool {
+	switch {
+	case len(l.Kinds()) != 1:
+		return false
+	case l.Dense != nil:
+		return z.dense(path+".dense.units", l.Dense)
+	case l.LayerNorm != nil:
+		z.params += 2 * z.units
+	case l.RMSNorm != nil:
+		z.params += z.units
+	case l.Residual != nil:
+		in, known := z.units, z.known
+		if !z.stack(path+".residual.layers", l.Residual.Layers) {
+			return false
+		}
+		if known && z.known && in != z.units {
+			z.fs.at(path+".residual", "%d units in, %d out: want as many", in, z.units)
+			return false
+		}
+		z.units = max(in, z.units)
+		z.known = z.known || known
+	}
+	return true
+}
+
+func (z *size) dense(path string, d *Dense) bool {
+	if d.Units < 1 || d.Units > maxUnits {
+		return false
+	}
+	inputs, units := z.units, int64(d.Units)
+	if inputs > MaxParams {
+		inputs = MaxParams + 1 // so that the product does not overflow 64 bits
+	}
+	z.params += inputs * units
+	if d.Bias == nil || *d.Bias {
+		z.params += units
+	}
+	if z.params > MaxParams {
+		z.fs.at(path, "%d: %d parameters up to here: want at most %d (4 bytes each)", d.Units, z.params, MaxParams)
+		return false
+	}
+	z.units, z.known = units, true
+	return true
 }
 
 // features returns the number of columns of x, or 0 if x does not show it.

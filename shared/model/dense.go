@@ -46,7 +46,14 @@ func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, 
 }
 
 func (l *dense) Output() Shape { return Shape{l.positions, l.out} }
-func (l *dense) Keeps() bool   { return l.activation == job.GELU }
+
+// Keep returns O for GELU, whose derivative is a function of z.
+func (l *dense) Keep() int {
+	if l.activation == job.GELU {
+		return l.out
+	}
+	return 0
+}
 
 // Gradient returns the sums dW = Σ dz ⊗ x and db = Σ dz.
 func (l *dense) Gradient() Gradient {

@@ -126,7 +126,9 @@ func (n *Network) check(node Node) error {
 	switch {
 	case in.Positions != out.Positions:
 		return fmt.Errorf("%d positions in, %d out: want as many", in.Positions, out.Positions)
-	case g.Scatter >= 0 && (g.Product >= 0 || g.Column >= 0):
+	case g.Scale >= 0 && in.Units != out.Units:
+		return fmt.Errorf("%d units in, %d out with a scale: want as many", in.Units, out.Units)
+	case g.Scatter >= 0 && (g.Product >= 0 || g.Column >= 0 || g.Scale >= 0):
 		return fmt.Errorf("a scatter beside other sums: want it alone")
 	case g.Scatter >= 0 && (!integers || in.Units != 1):
 		return fmt.Errorf("a scatter by %s: want an input of one integer per position", n.name(x))

@@ -40,7 +40,7 @@ func TestNewRefuses(t *testing.T) {
 		"no layers":    {nil, 1, "model.layers: 0 layers: want 1 to 256"},
 		"many layers":  {make([]job.Layer, 257), 1, "model.layers: 257 layers: want 1 to 256"},
 		"no features":  {[]job.Layer{layer(1, "")}, 0, "model: 0 input features: want at least 1"},
-		"empty layer":  {[]job.Layer{layer(1, ""), {}}, 1, "model.layers[1].dense: missing"},
+		"empty layer":  {[]job.Layer{layer(1, ""), {}}, 1, "model.layers[1]: 0 kinds of layer: want exactly one"},
 		"no units":     {[]job.Layer{layer(1, ""), layer(0, "")}, 1, "model.layers[1].dense.units: 0: want 1 to 1048576"},
 		"many units":   {[]job.Layer{layer(1<<20+1, "")}, 1, "model.layers[0].dense.units: 1048577"},
 		"many weights": {[]job.Layer{layer(1<<20, ""), layer(1<<20, "")}, 1, "model.layers[1].dense.units: 1048576 × 1048576 weights"},

@@ -14,8 +14,8 @@ func (s Shape) Size() int { return s.Positions * s.Units }
 type Layer interface {
 	// Output returns the shape of the layer's output.
 	Output() Shape
-	// Keeps reports whether Forward must keep a matrix of the output's size for Backward.
-	Keeps() bool
+	// Keep returns how many numbers per position Forward keeps for Backward.
+	Keep() int
 	// Prepare derives from the parameters what Forward needs, and writes it to f.Ready. It
 	// runs once for many chunks whose panels are as wide as those of f.Y.
 	Prepare(f *Frame)
@@ -34,12 +34,15 @@ type Layer interface {
 
 // Gradient names the sums over positions that give the gradients of a layer's parameters. x
 // is the first input of the layer. Each field is the offset of a tensor among the trained
-// parameters, or −1 if there is none. A layer has either a scatter or the other two.
+// parameters, or −1 if there is none. A layer with a scatter has no other sum.
 type Gradient struct {
 	// Product is the tensor whose gradient is Σ dz ⊗ x, [O, I]: a matrix of weights.
 	Product int
 	// Column is the tensor whose gradient is Σ dz, [O]: a bias.
 	Column int
+	// Scale is the tensor whose gradient is Σ dz ⊙ x, [O]: a factor of each unit. Then the
+	// first input has O units.
+	Scale int
 	// Scatter is the tensor whose row k has the gradient Σ dz over the positions with x = k,
 	// [Rows, O]: the vectors of an embedding. x is one integer per position. All other rows
 	// have the gradient +0: the gradient is sparse.
@@ -47,10 +50,10 @@ type Gradient struct {
 }
 
 // NoGradient is the Gradient of a layer without trained parameters.
-var NoGradient = Gradient{Product: -1, Column: -1, Scatter: -1}
+var NoGradient = Gradient{Product: -1, Column: -1, Scale: -1, Scatter: -1}
 
 // None reports whether the layer has no trained parameters.
-func (g Gradient) None() bool { return g.Product < 0 && g.Column < 0 && g.Scatter < 0 }
+func (g Gradient) None() bool { return g.Product < 0 && g.Column < 0 && g.Scale < 0 && g.Scatter < 0 }
 
 // Frame holds the data that a layer computes with: one chunk of samples in one thread. R is
 // the number of samples of the chunk times the positions of the value; a matrix has one
@@ -59,12 +62,22 @@ type Frame struct {
 	Weights  Weights        // of the network
 	X        []*blas.Panels // per input: [I, R]; nil for an input of integers
 	Integers [][]int32      // per input: [R, I]; nil for an input of floats
-	Y, Keep  *blas.Panels   // [O, R]; Keep is nil for a layer that does not keep
+	Y        *blas.Panels   // [O, R]
+	Keep     *blas.Panels   // [Keep(), R]; nil for a layer that does not keep
 	Ready    *blas.Panels   // what Prepare makes
 	D        *blas.Panels   // [O, R]
 	DX       []*blas.Panels // per input: [I, R]; nil if no gradient is needed
 	Done     Receiver
 	Space    *blas.Space
+	Training *Training // nil when the network is not trained
+}
+
+// Training says which samples of a training a chunk has, for layers that draw random
+// numbers. A layer draws the same for a sample wherever it is computed.
+type Training struct {
+	Seed   uint64
+	Step   int64
+	Sample int // the first sample of the chunk, in the batch of the step
 }
 
 // Receiver is notified of units of the gradient of an input that are complete, while they

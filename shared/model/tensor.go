@@ -56,6 +56,16 @@ type Zeros struct{}
 // Fill writes zeros.
 func (Zeros) Fill(v []float32, _ *numeric.Rand) { clear(v) }
 
+// Constant is the initializer of one value.
+type Constant struct{ Value float32 }
+
+// Fill writes the value.
+func (c Constant) Fill(v []float32, _ *numeric.Rand) {
+	for i := range v {
+		v[i] = c.Value
+	}
+}
+
 // Uniform is the initializer of U(−Bound, Bound).
 type Uniform struct{ Bound float32 }
 
@@ -82,15 +92,27 @@ type Group string
 const (
 	Weight Group = "weight"
 	Bias   Group = "bias"
+	Norm   Group = "norm" // scales and offsets of a normalisation
 )
 
 // Add declares a tensor of a layer with fanIn inputs and fanOut outputs, and returns it.
 func (r *Registry) Add(name string, group Group, frozen bool, fanIn, fanOut int, shape ...int) Tensor {
-	t := Tensor{Name: name, Shape: shape, Group: group, Frozen: frozen, Offset: r.params, Len: 1, Init: r.initializer(group, fanIn, fanOut)}
-	for _, n := range shape {
+	return r.add(Tensor{Name: name, Shape: shape, Group: group, Frozen: frozen, Init: r.initializer(group, fanIn, fanOut)})
+}
+
+// AddConstant declares a tensor of a normalisation, whose elements are all the same at
+// first, whatever the scheme.
+func (r *Registry) AddConstant(name string, frozen bool, value float32, shape ...int) Tensor {
+	return r.add(Tensor{Name: name, Shape: shape, Group: Norm, Frozen: frozen, Init: Constant{value}})
+}
+
+// add gives a tensor its place.
+func (r *Registry) add(t Tensor) Tensor {
+	t.Offset, t.Len = r.params, 1
+	for _, n := range t.Shape {
 		t.Len *= n
 	}
-	if frozen {
+	if t.Frozen {
 		t.Offset = r.frozen
 		r.frozen += t.Len
 	} else {

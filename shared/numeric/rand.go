@@ -18,6 +18,7 @@ const (
 	ForRows      Purpose = 4 // order of rows in a block; index = epoch, sub = block
 	ForIngest    Purpose = 5 // order of rows across blocks, once
 	ForSynthetic Purpose = 6 // generated data in tests and benchmarks
+	ForDropout   Purpose = 7 // numbers that are dropped; index = step·2²⁰ + sample of the batch, sub = node
 )
 
 // Rand is a stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel random

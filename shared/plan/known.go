@@ -52,9 +52,10 @@ func (p *Plan) known(data []byte) error {
 	for i, m := range s.Metrics {
 		words = append(words, word{fmt.Sprintf("metrics[%d]", i), string(m), m.Allowed()})
 	}
-	for i, l := range s.Model.Layers {
+	for path, l := range s.Model.All() {
+		words = append(words, word{path + ".activation", string(l.Activation), l.Activation.Allowed()})
 		if l.Dense != nil {
-			words = append(words, word{fmt.Sprintf("model.layers[%d].dense.activation", i), string(l.Dense.Activation), l.Dense.Activation.Allowed()})
+			words = append(words, word{path + ".dense.activation", string(l.Dense.Activation), l.Dense.Activation.Allowed()})
 		}
 	}
 	for _, w := range words {

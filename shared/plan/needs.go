@@ -20,6 +20,14 @@ type Operation struct {
 // ever removed. It does not change while the program runs.
 var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
+	{Capability: "layers", Used: func(s *job.Spec) bool {
+		for _, l := range s.Model.All() {
+			if l.Dense == nil {
+				return true
+			}
+		}
+		return false
+	}},
 	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
 }
 
@@ -35,7 +43,12 @@ func NeedsOf(s *job.Spec) (needs []job.Capability) {
 
 // freezes reports whether the spec has a layer that is not trained.
 func freezes(s *job.Spec) bool {
-	return slices.ContainsFunc(s.Model.Layers, func(l job.Layer) bool { return l.Dense != nil && l.Dense.Frozen() })
+	for _, l := range s.Model.All() {
+		if l.Dense != nil && l.Dense.Frozen() || l.LayerNorm != nil && l.LayerNorm.Frozen() || l.RMSNorm != nil && l.RMSNorm.Frozen() {
+			return true
+		}
+	}
+	return false
 }
 
 // Capabilities lists the operations that this program knows.
