@@ -28,11 +28,7 @@ func (l activated) Forward(f *Frame) {
 // Differentiate multiplies by the derivative of the function.
 func (l activated) Differentiate(f *Frame, from, to int) {
 	for i := range f.D.Len() {
-		var keep []float32
-		if f.Keep != nil {
-			keep = f.Keep.Panel(i, from, to)
-		}
-		activateBackward(l.activation, f.D.Panel(i, from, to), f.Y.Panel(i, from, to), keep)
+		activateBackward(l.activation, f.D.Panel(i, from, to), f.Y.Panel(i, from, to), f.kept(i, from, to))
 	}
 }
 
