@@ -23,12 +23,12 @@ import (
 
 func main() {
 	var cli struct {
-		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless told otherwise."`
+		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless --nats and --redis name others."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
 		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
-		Plan        sizing.Command               `cmd:"" help:"Say how fast a job would be with so many workers, and how many of them help."`
+		Plan        sizing.Command               `cmd:"" help:"Predict how fast a job runs with 1, 2, 4, … workers, and how many workers help."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`

@@ -24,20 +24,20 @@ import (
 // Command is the predict command's settings.
 type Command struct {
 	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of rows, .gz too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows as the predict subject takes them, one after the other, in an array, or in {\"rows\": […]}."`
-	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: two zero bytes begin IDX, a bracket or a brace begins JSON, and all else is CSV."`
-	JSON   bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of a prediction a line."`
+	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of rows, .gz too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
+	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
+	JSON   bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of one prediction per line."`
 }
 
 // Help returns the text that --help shows after the command's description.
 func (*Command) Help() string {
-	return `Each row has one answer, in the order of the rows. A row that cannot be answered ends the command with an error
-that names its line (CSV) or its number from 1 on (IDX, JSON); the lines of the rows before it have been printed then,
-with --json nothing has. A blank line between the rows of a CSV file is a missing value where the file has one
-column, and an error where it has more; blank lines at the end are no rows. A class that has a line break or
-another control character, or begins with a quotation mark, is printed as a JSON string; several outputs are a JSON
-array. What the rows had that the training rows had not (categories that the model does not know, missing values that
-were filled) is said at the end: on standard error, with --json in the object's notes.`
+	return `Each row has one answer, in the order of the rows. The command stops at the first row that it cannot answer. The
+error names the row's line (CSV) or its number from 1 (IDX, JSON). Without --json, the answers of the rows before it
+are printed; with --json, nothing is printed. In a CSV file with one column, a blank line between rows is a missing
+value. With more columns it is an error. Blank lines at the end of the file are ignored. A class is printed as a JSON
+string if it has a line break or another control character, or begins with a quotation mark. Several outputs are
+printed as a JSON array. Notes follow at the end, on standard error; with --json they are in the object's notes. They
+name what the training rows did not have: categories that the model does not know, and missing values that were filled.`
 }
 
 // Run prints the predictions to standard output.

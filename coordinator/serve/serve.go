@@ -23,15 +23,15 @@ type Command struct {
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
 
-	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders below which submitted specs may read files; with none they may use inline data and nats: sources only. In the environment separated by colons."`
-	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long a job's record and events are kept after its end; 0 for ever; default: 720h, 30 days."`
+	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders from which submitted specs may read files. Without one, specs may use only inline data and nats: sources. Colons separate the folders in the environment variable."`
+	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long the coordinator keeps a job's record and events after its end; 0 keeps them for ever; default: 720h, 30 days."`
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
-	Memory       int64         `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default: the least of control group, ulimit, GOMEMLIMIT and the machine's. A job whose model needs more than nine tenths of it at the end is refused."`
-	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
+	Memory       int64         `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default, takes the lowest of the control group, ulimit, GOMEMLIMIT and the machine's memory. A job fails if its model needs more than nine tenths of it at the end."`
+	Share        string        `name:"share" env:"TRIBUTARY_SHARE" default:"auto" enum:"auto,always" help:"How many workers split each step of a job. auto, the default, tries several numbers periodically and uses the fastest; always splits each step over all workers."`
 	// Second gives the second opinion on a step that differs from its record; nil: none.
 	Second verify.Second `kong:"-"`
 
-	HTTP string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8080."`
+	HTTP string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Address that serves /healthz, /readyz and /metrics; port 0 takes a free port; default: 127.0.0.1:8080."`
 }
 
 // Validate checks the flags; kong calls it.

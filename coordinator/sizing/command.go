@@ -31,14 +31,14 @@ import (
 type Command struct {
 	Spec      string                 `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
 	Workers   int                    `name:"workers" default:"16" help:"Workers to plan for, 1 to 4096."`
-	Slots     int                    `name:"slots" default:"1" help:"Slots of each of them, 1 to 4096: threads that compute its task; measured with so many on this machine."`
-	Bandwidth capacity.BitsPerSecond `name:"bandwidth" default:"10Gbps" help:"Of each worker's link and of Redis's, bits per second and direction, 1kbps to 1000Tbps."`
+	Slots     int                    `name:"slots" default:"1" help:"Slots of each worker, 1 to 4096. A worker computes its task with one thread a slot; the measurement uses as many threads on this machine."`
+	Bandwidth capacity.BitsPerSecond `name:"bandwidth" default:"10Gbps" help:"Bandwidth of each worker's link and of Redis's link, in bits per second for each direction, 1kbps to 1000Tbps."`
 	Redis     access.URL             `name:"redis" placeholder:"URL" help:"Measure with this Redis server; default: an embedded one, which is slower than a real one."`
-	Overhead  time.Duration          `name:"step-overhead" default:"130us" help:"What a step of one task takes beside computing and moving vectors, 0s to 1m: planning, queue, announcements. The default was measured with real servers on one machine."`
-	Task      time.Duration          `name:"task-overhead" default:"300us" help:"What every further task of a step adds to that, 0s to 1m."`
+	Overhead  time.Duration          `name:"step-overhead" default:"130us" help:"Time that a step of one task takes besides computing and moving vectors, 0s to 1m: planning, queue, announcements. The default was measured with real servers on one machine."`
+	Task      time.Duration          `name:"task-overhead" default:"300us" help:"Time that every further task of a step adds to --step-overhead, 0s to 1m."`
 	Budget    time.Duration          `name:"budget" default:"1s" help:"Time for each of the three measurements, 10ms to 1m."`
 	Login     settings.RedisLogin    `embed:""`
-	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
+	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
 }
 
 // Validate checks the flags; kong calls it.

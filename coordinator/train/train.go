@@ -42,15 +42,15 @@ import (
 type Command struct {
 	Spec    string `arg:"" type:"path" help:"The job's spec, YAML or JSON; - reads standard input."`
 	Workers int    `name:"workers" default:"1" help:"Workers to run in this process, 0 to 256; 0 leaves the work to workers elsewhere."`
-	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks each of them works on at a time, 1 to 4096; 0, the default: the CPUs shared out among the workers."`
-	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. The training state is kept there until the job has ended, if the servers are embedded."`
+	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks that each worker computes at a time, 1 to 4096; 0, the default, divides the CPUs by the number of workers."`
+	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. With embedded servers, the training state is also kept there until the job ends."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
-	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
-	Share   string `name:"share" default:"auto" enum:"auto,always" help:"Among how many of its workers the steps of a job are parted: auto, the default, finds out by trying now and then with how many they are fastest; always parts each among all."`
+	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
+	Share   string `name:"share" default:"auto" enum:"auto,always" help:"How many workers split each step of a job. auto, the default, tries several numbers periodically and uses the fastest; always splits each step over all workers."`
 
-	NATS       access.URL          `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; wants --redis."`
-	Redis      access.URL          `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; wants --nats."`
+	NATS       access.URL          `name:"nats" placeholder:"URL" help:"Use this NATS server instead of an embedded one; requires --redis."`
+	Redis      access.URL          `name:"redis" placeholder:"URL" help:"Use this Redis server instead of an embedded one; requires --nats."`
 	Blobs      access.Address      `name:"blobs" env:"TRIBUTARY_BLOBS" default:"nats" help:"With --nats and --redis: where dataset blocks, plans and checkpoints live, as for serve."`
 	NATSLogin  broker.Login        `embed:""`
 	RedisLogin settings.RedisLogin `embed:""`

@@ -23,8 +23,8 @@ import (
 // Command is the verify command's settings.
 type Command struct {
 	Target string          `arg:"" name:"job-or-model-dir" help:"A job's id, or the folder of a saved model, as train leaves it."`
-	Steps  []int64         `name:"steps" sep:"," placeholder:"N" xor:"steps" help:"Verify these steps, counted from 0 as in tasks and errors (the one whose loss metrics.jsonl has at N+1), and those that are computed on the way."`
-	Sample *int            `name:"sample" placeholder:"K" xor:"steps" help:"Verify K steps chosen by chance, 1 to 1000."`
+	Steps  []int64         `name:"steps" sep:"," placeholder:"N" xor:"steps" help:"Verify these steps, counted from 0 as in tasks and errors (metrics.jsonl has the loss of step N at N+1), and the steps computed on the way."`
+	Sample *int            `name:"sample" placeholder:"K" xor:"steps" help:"Verify K random steps, 1 to 1000."`
 	All    bool            `name:"all" xor:"steps" help:"Verify every step and the parameters at the end; the default."`
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
@@ -35,10 +35,11 @@ type Command struct {
 
 // Help returns the text that --help shows after the command's description.
 func (*Command) Help() string {
-	return "Steps are computed again on this machine, in one plain loop, from the job's recorded plan and blocks: from the nearest checkpoint " +
-		"before them, or from the start. A model's folder needs no server; its data is read again from the source in its spec, " +
-		"relative to the working folder. --steps and --sample leave the steps between unverified where a checkpoint allows it; " +
-		"--all takes about as long as training on one core. What differs first is named: the step, and the micro-batch where that can be known. " +
+	return "The command computes steps again on this machine, in one plain loop, from the job's recorded plan and blocks. " +
+		"It begins at the nearest checkpoint before the steps, or at the start of the job. A model's folder needs no server; " +
+		"the command reads its data again from the source in its spec, relative to the working folder. " +
+		"With --steps and --sample, a checkpoint allows it to skip the steps between; --all takes about as long as training on one core. " +
+		"The result names the first difference: the step, and the micro-batch if that can be known. " +
 		"The last line on standard output is JSON with \"state\": \"verified\", \"differs\" (see \"difference\") or \"failed\" (see \"error\"); " +
 		"the exit status is 0 only for \"verified\". " + settings.Arithmetic()
 }
