@@ -20,7 +20,7 @@ import (
 
 func main() {
 	var cli struct {
-		Serve       serve.Command                `cmd:"" default:"withargs" help:"Take tasks until stopped. SIGTERM: finish what is held, then leave."`
+		Serve       serve.Command                `cmd:"" default:"withargs" help:"Take tasks until stopped. On SIGTERM the worker finishes the tasks in hand, then exits."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running worker whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`
 	}

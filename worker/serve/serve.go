@@ -39,12 +39,12 @@ type Command struct {
 	Log    settings.Log    `embed:""`
 	Stores settings.Stores `embed:""`
 
-	Slots        int    `name:"slots" env:"TRIBUTARY_SLOTS" default:"${cpus}" help:"Gradient tasks to work on at a time, 1 to 4096; default: the number of CPUs."`
+	Slots        int    `name:"slots" env:"TRIBUTARY_SLOTS" default:"${cpus}" help:"Gradient tasks that the worker computes at a time, 1 to 4096; default: the number of CPUs."`
 	BlockCache   int64  `name:"block-cache" env:"TRIBUTARY_BLOCK_CACHE" default:"512" placeholder:"MIB" help:"Memory for decoded dataset blocks, in MiB, 1 to 16777216; default: 512."`
-	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 to 16777216; default: 2048; the job in hand is kept even when larger."`
-	Memory       int64  `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default: the least of control group, ulimit, GOMEMLIMIT and the machine's. A job that needs more than nine tenths of it, less the caches, is left to other workers; a cache has at most a quarter."`
-	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that predictions are asked of, in MiB, 1 to 16777216; default: 512."`
-	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Where /healthz, /readyz and /metrics are answered; port 0 takes a free one; default: 127.0.0.1:8081."`
+	ReplicaCache int64  `name:"replica-cache" env:"TRIBUTARY_REPLICA_CACHE" default:"2048" placeholder:"MIB" help:"Memory for parameters and optimizer state of jobs, in MiB, 1 to 16777216; default: 2048; the current job stays in memory even if it is larger."`
+	Memory       int64  `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default, takes the lowest of the control group, ulimit, GOMEMLIMIT and the machine's memory. Tasks may use nine tenths of it, minus the caches; the worker leaves larger jobs to other workers. Each cache takes at most a quarter."`
+	ModelCache   int64  `name:"model-cache" env:"TRIBUTARY_MODEL_CACHE" default:"512" placeholder:"MIB" help:"Memory for models that answer predictions, in MiB, 1 to 16777216; default: 512."`
+	HTTP         string `name:"http" env:"TRIBUTARY_HTTP" default:"${http}" placeholder:"HOST:PORT" help:"Address that serves /healthz, /readyz and /metrics; port 0 takes a free port; default: 127.0.0.1:8081."`
 }
 
 // Vars returns the defaults that depend on the machine.
