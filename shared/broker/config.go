@@ -35,9 +35,9 @@ type Login struct {
 	Password    access.Text `name:"nats-password" env:"NATS_PASSWORD" help:"NATS password."`
 	Token       access.Text `name:"nats-token" env:"NATS_TOKEN" help:"NATS token, instead of user and password."`
 	TLSCA       access.File `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate; turns TLS on."`
-	TLSCert     access.File `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --nats-key."`
+	TLSCert     access.File `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; requires --nats-key."`
 	TLSKey      access.File `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
-	InboxPrefix string      `name:"nats-inbox" env:"NATS_INBOX_PREFIX" placeholder:"PREFIX" help:"Prefix of reply subjects, where permissions ask for another than _INBOX."`
+	InboxPrefix string      `name:"nats-inbox" env:"NATS_INBOX_PREFIX" placeholder:"PREFIX" help:"Prefix of reply subjects; set it if the NATS permissions do not allow _INBOX."`
 }
 
 // InProcess is a server in this process; embedded.Server is one.

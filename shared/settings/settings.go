@@ -32,7 +32,7 @@ import (
 
 // Log holds the settings of the log, which goes to standard error.
 type Log struct {
-	Level  string `name:"log-level" env:"TRIBUTARY_LOG_LEVEL" default:"info" enum:"trace,debug,info,warn,error,disabled" help:"Least severity that is logged: trace, debug, info, warn, error or disabled."`
+	Level  string `name:"log-level" env:"TRIBUTARY_LOG_LEVEL" default:"info" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
 	Format string `name:"log-format" env:"TRIBUTARY_LOG_FORMAT" default:"auto" enum:"auto,pretty,json" help:"auto is pretty on a terminal and json otherwise."`
 }
 
@@ -67,7 +67,7 @@ type RedisLogin struct {
 	Username string      `name:"redis-user" env:"REDIS_USERNAME" help:"Redis user name, instead of the URL's."`
 	Password access.Text `name:"redis-password" env:"REDIS_PASSWORD" help:"Redis password, instead of the URL's."`
 	CA       access.File `name:"redis-ca" env:"REDIS_CA" placeholder:"FILE" help:"PEM file of the authorities that may sign the server's certificate."`
-	Cert     access.File `name:"redis-cert" env:"REDIS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; wants --redis-key."`
+	Cert     access.File `name:"redis-cert" env:"REDIS_CERT" placeholder:"FILE" help:"PEM file of the client's certificate; requires --redis-key."`
 	Key      access.File `name:"redis-key" env:"REDIS_KEY" placeholder:"FILE" help:"PEM file of the client certificate's key."`
 	Insecure bool        `name:"redis-insecure" env:"REDIS_INSECURE" help:"Do not verify the server's certificate; for trials only."`
 }
