@@ -43,11 +43,11 @@ type scenarios struct {
 	Parallel  int      `default:"1" help:"Scenarios at a time, 1 to 64."`
 	Faults    []string `placeholder:"NAME,…" help:"Only these faults; see --list."`
 	Job       string   `placeholder:"NAME" help:"Only this job: digits, deep or house."`
-	List      bool     `help:"List the faults and the neighbours, and end."`
-	Hostile   bool     `help:"Give every scenario a hostile neighbour or two; otherwise every third seed has them."`
+	List      bool     `help:"List the faults and the neighbours, and exit."`
+	Hostile   bool     `help:"Give every scenario one or two hostile neighbours; by default only every third seed has them."`
 	// Neighbours implies Hostile.
 	Neighbours []string `placeholder:"NAME,…" help:"Only these neighbours, in every scenario; see --list."`
-	Logs       string   `default:"" placeholder:"FOLDER" help:"Keep the logs of failed scenarios here; default: a new folder in the system's own for such."`
+	Logs       string   `default:"" placeholder:"FOLDER" help:"Keep the logs of failed scenarios here; default: a new folder in the system's temporary folder."`
 }
 
 // Validate checks the settings. kong calls it.
@@ -73,7 +73,7 @@ func (c *scenarios) Validate() error {
 func main() {
 	var c struct {
 		Run  scenarios `cmd:"" default:"withargs" help:"Play seeded scenarios and print a table."`
-		Soak soak      `cmd:"" help:"Train job after job under constant churn, and draw what is held meanwhile: it must stay flat."`
+		Soak soak      `cmd:"" help:"Train job after job under constant churn, and draw the memory, keys, streams and goroutines in use: the curves must stay flat."`
 	}
 	k := kong.Parse(&c, kong.Name("chaos"), kong.Description("Trains jobs while parts of the fleet die, and compares the final bits."))
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(ctx, _ context.Context) error {

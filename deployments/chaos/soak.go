@@ -26,7 +26,7 @@ import (
 type soak struct {
 	Minutes float64 `default:"2" help:"How long, in minutes."`
 	Out     string  `default:"soak.svg" placeholder:"FILE" help:"The picture."`
-	Logs    string  `placeholder:"FOLDER" help:"Keep the log here when it fails; default: a new folder in the system's own for such."`
+	Logs    string  `placeholder:"FOLDER" help:"Keep the log here if the soak test fails; default: a new folder in the system's temporary folder."`
 }
 
 // Validate checks the settings. kong calls it.

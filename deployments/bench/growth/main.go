@@ -34,8 +34,8 @@ type curves struct {
 	Only     string        `default:"." placeholder:"REGEXP" help:"Curves whose name matches: workers, parameters, jobs, rows, queue, cluster, plan."`
 	Short    bool          `help:"Few points and steps, to see in less than a minute that everything works."`
 	Repeats  int           `default:"3" help:"Runs of each point, 1 to 100; once with --short."`
-	Rows     int           `default:"10000000" help:"The most rows of a dataset, 1000 to 100000000; a file of 50 bytes per row is written and removed."`
-	Patience time.Duration `default:"30s" help:"How long a run waits for others to leave the machine, 0s to 1h."`
+	Rows     int           `default:"10000000" help:"Maximum rows of a dataset, 1000 to 100000000; the run writes a file of 50 bytes per row and removes it."`
+	Patience time.Duration `default:"30s" help:"How long a run waits until other programs leave the machine idle, 0s to 1h."`
 	Bin      string        `placeholder:"DIR" help:"Folder with coordinator and worker; default: they are built."`
 	Out      string        `default:"bin/growth" placeholder:"DIR" help:"Folder for the pictures and tables."`
 
@@ -65,7 +65,7 @@ func (c *curves) Validate() (err error) {
 func main() {
 	var cli struct {
 		Measure curves `cmd:"" default:"withargs" help:"Measure the curves, print tables and draw them."`
-		Ingest  ingest `cmd:"" hidden:"" help:"Ingest a spec's data and print what it took; run by the curve of rows, in a process of its own."`
+		Ingest  ingest `cmd:"" hidden:"" help:"Ingest a spec's data and print its time and memory; the curve of rows runs this in a separate process."`
 	}
 	k := kong.Parse(&cli, kong.Name("growth"), kong.Description("Measures how Tributary behaves as things grow."))
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(ctx, _ context.Context) error {

@@ -32,12 +32,12 @@ type command struct {
 	Repeats      int           `default:"5" help:"Runs of each configuration, 1 to 100; the table has medians."`
 	Only         string        `default:"." placeholder:"REGEXP" help:"Configurations whose name matches, such as 'b (tributary|torch DDP)'; see --list."`
 	Microbatches int           `default:"2" help:"Micro-batches of Tributary's cases a, b and c, 1 to 512; b is also run with 16."`
-	MaxOther     float64       `default:"15" placeholder:"PERCENT" help:"A run during which others used more of the machine is done again, twice at most."`
-	Patience     time.Duration `default:"90s" help:"How long a run waits for others to leave the machine, 0s to 1h."`
+	MaxOther     float64       `default:"15" placeholder:"PERCENT" help:"Repeat a run, at most twice, if other programs used more of the machine."`
+	Patience     time.Duration `default:"90s" help:"How long a run waits until other programs leave the machine idle, 0s to 1h."`
 	Short        bool          `help:"Few steps and no waiting, to see that everything works."`
-	List         bool          `help:"List the configurations and end."`
+	List         bool          `help:"List the configurations and exit."`
 	Bin          string        `placeholder:"DIR" help:"Folder with coordinator and worker; default: they are built."`
-	Out          string        `default:"bin/peers.jsonl" placeholder:"FILE" help:"Every run, a JSON object a line."`
+	Out          string        `default:"bin/peers.jsonl" placeholder:"FILE" help:"File for the results: one JSON object per line and run."`
 	Picture      string        `default:"bin/peers.svg" placeholder:"FILE" help:"The picture."`
 
 	only *regexp.Regexp

@@ -30,7 +30,7 @@ import (
 type command struct {
 	Only     string        `default:"." placeholder:"REGEXP" help:"Cases whose name matches, such as \"c 2×1\"."`
 	Short    bool          `help:"Some steps of the smallest case, to see that everything works."`
-	Patience time.Duration `default:"30s" help:"How long a case waits for others to leave the machine, 0s to 1h."`
+	Patience time.Duration `default:"30s" help:"How long a case waits until other programs leave the machine idle, 0s to 1h."`
 	Bin      string        `placeholder:"DIR" help:"Folder with coordinator and worker; default: they are built."`
 
 	only *regexp.Regexp
