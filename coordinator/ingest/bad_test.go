@@ -48,10 +48,10 @@ func TestBadCSV(t *testing.T) {
 		"too large to scale":    {"a,y\n1e300,2\n-1e300,3\n", func(s *job.Spec) { s.Data.Transform.Scale.Method = "standard" }, `column "a": values up to ±1e+300 are too large to scale`},
 		"no value in a column":  {"a,b,y\n1,,2\n2,NA,3\n", nil, `column "b": every cell is missing: leave it out with data.drop`},
 		"unknown label":         {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Label = "z" }, `data.label: no column "z" in the header ["a" "y"]`},
-		"no label named":        {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Label = "" }, "data.label: want the name of the label's column"},
+		"no label named":        {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Label = "" }, "data.label: missing: want the name of the label's column"},
 		"unknown drop":          {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Drop = []string{"b"} }, `data.drop: no column "b"`},
 		"label dropped":         {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Drop = []string{"y"} }, `data.drop: "y" is the label`},
-		"nothing but the label": {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Drop = []string{"a"} }, "no columns beside the label"},
+		"nothing but the label": {"a,y\n1,2\n", func(s *job.Spec) { s.Data.Drop = []string{"a"} }, "no columns besides the label: want at least one"},
 		"text label":            {"a,y\n1,2\n3,b\n", nil, `line 3: label "y": text "b": the loss wants numbers`},
 		"nan label":             {"a,y\n1,2\n3,nan\n", nil, `line 3: column "y": "nan" is not a finite number`},
 		"nan class":             {"a,y\n1,2\n3,nan\n", classify, `line 3: column "y": "nan" is not a finite number`},
@@ -67,7 +67,7 @@ func TestBadCSV(t *testing.T) {
 		"scaled classes":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { classify(s); s.Data.Transform.Label.Method = "standard" }, "data.transform.label"},
 		"unknown categorical":   {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Transform.Categorical = "hash" }, `data.transform.categorical: "hash": want onehot`},
 		"unknown format":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Format = "parquet" }, `data.format: "parquet": want csv or idx`},
-		"an empty split":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.1} }, "data.split.test: 0.1 of 2 rows are none"},
+		"an empty split":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.1} }, "data.split.test: 0.1 of 2 rows is no row"},
 		"fractions over 1":      {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.2} }, "data.split: fractions sum to 1.1: want 1"},
 		"no training":           {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Test: 1} }, "data.split.train: 0"},
 		"stratified numbers":    {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 1, Stratify: true} }, "data.split.stratify: want a loss on classes, not mse"},
@@ -107,7 +107,7 @@ func TestClassAbsentFromTraining(t *testing.T) {
 		if _, err := run(t, spec, sources{"in": []byte(content)}); err != nil {
 			failed++
 			require.ErrorIs(t, err, job.ErrInvalid)
-			require.ErrorContains(t, err, `label "y": class "b" is absent from the training split`)
+			require.ErrorContains(t, err, `label "y": the training split has no row of class "b"`)
 		}
 	}
 	require.Greater(t, failed, 0)
@@ -150,7 +150,7 @@ func TestKinds(t *testing.T) {
 	require.Contains(t, o.said, "data.source: rows dropped as duplicates: 1")
 
 	o = mustRun(t, csvSpec(), sources{"in": []byte("a,y\n1,1\nx,2\n3,3\n")})
-	require.Contains(t, o.said, `column "a" is taken as text, because of "x" in line 3, though most of its cells are numbers`)
+	require.Contains(t, o.said, `column "a" is read as text, because of "x" in line 3, although most of its cells are numbers`)
 
 	spec.Loss = job.SoftmaxCrossEntropy
 	o = mustRun(t, spec, sources{"in": []byte("a,y\n1,10\n2,9\n3,9.0\n4,\n")})

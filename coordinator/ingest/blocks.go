@@ -73,7 +73,7 @@ func (w *work) sayUnseen(e *encoder, p part) {
 	var found notes
 	for j := range e.unseen {
 		if n := e.unseen[j].Load(); n > 0 {
-			found.add("%s: column %q: %d of %d rows have a category that no training row has: it counts as none", p.split, e.prep.Columns[j].Name, n, len(p.rows))
+			found.add("%s: column %q: %d of %d rows have a category that no training row has: it is encoded as no category", p.split, e.prep.Columns[j].Name, n, len(p.rows))
 		}
 	}
 	w.sayAll(&found, "have such categories")

@@ -16,7 +16,7 @@ import (
 // columns, kinds and texts, and the source's columns may be in any order.
 func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
 	if spec.Data.Label == "" {
-		return nil, fmt.Errorf("data.label: want the name of the label's column: %w", job.ErrInvalid)
+		return nil, fmt.Errorf("data.label: missing: want the name of the label's column: %w", job.ErrInvalid)
 	}
 	var t *table
 	var rows int
@@ -86,9 +86,9 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 		}
 	}
 	if len(t.columns) == 0 {
-		return nil, fmt.Errorf("no columns beside the label: %w", job.ErrInvalid)
+		return nil, fmt.Errorf("no columns besides the label: want at least one: %w", job.ErrInvalid)
 	}
-	w.sayAll(&asText, "with cells that look like numbers are taken as text")
+	w.sayAll(&asText, "with cells that look like numbers are read as text")
 	w.sayAll(&thousands, "are read as numbers with commas between thousands")
 	return t, nil
 }
@@ -140,7 +140,7 @@ func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 
 // sayOdd reports why classes that are numbers are read as texts.
 func (w *work) sayOdd(label, why string) {
-	w.say("label %q: its classes are taken as texts, each different one for itself, because of %s: as numbers, different texts could become one class", label, why)
+	w.say("label %q: each different text is a class of its own, because of %s: read as numbers, different texts could become one class", label, why)
 }
 
 func names(tallies []tally) []string {

@@ -136,7 +136,7 @@ func TestNoFolderForScratch(t *testing.T) {
 	for _, folder := range []string{none, file} {
 		in := &Ingest{Sources: local, Store: blob.NewMemory(0), Memory: 1, Scratch: folder}
 		_, err := in.Run(t.Context(), digitsSpec())
-		require.ErrorContains(t, err, fmt.Sprintf("make a scratch file in the folder %q for temporary files (make it, or set TMPDIR to a folder that is there)", folder))
+		require.ErrorContains(t, err, fmt.Sprintf("make a scratch file in the folder %q for temporary files (create it, or set TMPDIR to a folder that exists)", folder))
 		for _, class := range []error{job.ErrInvalid, job.ErrNotFound, job.ErrCorrupt, job.ErrPoison} {
 			require.NotErrorIs(t, err, class)
 		}
@@ -154,7 +154,7 @@ func TestScratchOnAFullDisk(t *testing.T) {
 	for _, err := range []error{err, c.done(), c.put([]byte{1}, 0)} {
 		require.ErrorIs(t, err, job.ErrFull)
 		require.NotErrorIs(t, err, job.ErrInvalid)
-		require.ErrorContains(t, err, `write a scratch file in the folder "/scratch/folder" for temporary files (make room there, or set TMPDIR to a folder with more)`)
+		require.ErrorContains(t, err, `write a scratch file in the folder "/scratch/folder" for temporary files (free space there, or set TMPDIR to a folder with more space)`)
 	}
 }
 

@@ -76,7 +76,7 @@ func array(field string, data json.RawMessage) ([]any, error) {
 	err := d.Decode(&rows)
 	if err == nil {
 		if _, end := d.Token(); !errors.Is(end, io.EOF) {
-			err = errors.New("it goes on after its end")
+			err = errors.New("text follows the JSON array; want one array only")
 		}
 	}
 	if err != nil {

@@ -127,7 +127,7 @@ func (l *label) vary(ctx context.Context, rows []int32) error {
 		case low == high:
 			return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, low, job.ErrInvalid)
 		case numeric.ConstantRange(low, high):
-			return fmt.Errorf("label %q: it varies by no more than rounding, from %v to %v: there is nothing to learn (take a constant off before it is written): %w",
+			return fmt.Errorf("label %q: it varies by no more than rounding, from %v to %v: there is nothing to learn (subtract a constant from it before you write the file): %w",
 				l.name, low, high, job.ErrInvalid)
 		}
 	}
@@ -144,7 +144,7 @@ func (l *label) complete(ctx context.Context, train []int32, classes []string) e
 		return err
 	}
 	if c := slices.Index(seen, false); c >= 0 {
-		return fmt.Errorf("label %q: class %q is absent from the training split: give it more rows, or set data.split.stratify: %w",
+		return fmt.Errorf("label %q: the training split has no row of class %q: add rows of that class, or set data.split.stratify: %w",
 			l.name, classes[c], job.ErrInvalid)
 	}
 	return nil

@@ -47,11 +47,11 @@ func TestClassesKeepTheirTexts(t *testing.T) {
 		if said := strings.Join(o.said, "\n"); name == "plain" || name == "pandas' floats" || name == "dates" {
 			require.NotContains(t, said, "its classes", name)
 		} else {
-			require.Contains(t, said, `label "y": its classes are taken as texts, each different one for itself, because of "`, name)
+			require.Contains(t, said, `label "y": each different text is a class of its own, because of "`, name)
 		}
 	}
 	o := mustRun(t, classSpec(), labels(2, "7", "007"))
-	require.Contains(t, strings.Join(o.said, "\n"), `because of "007" in line 3: as numbers, different texts could become one class`)
+	require.Contains(t, strings.Join(o.said, "\n"), `because of "007" in line 3: read as numbers, different texts could become one class`)
 }
 
 // The same holds for a spec's own data, which comes through JSON.
@@ -102,7 +102,7 @@ func TestIdentifiersAreText(t *testing.T) {
 	} {
 		o := read(cells...)
 		require.Len(t, o.Preprocessing.Columns[0].Categories, len(cells))
-		require.Contains(t, o.said, `column "a" is taken as text, each different one for itself, because of `+first+
+		require.Contains(t, o.said, `column "a" is read as text, with a category for each different text, because of `+first+
 			": as a number it would lose a leading zero, or digits that a 64-bit float does not hold")
 	}
 	for _, cells := range [][]string{{"00.5", "1.5"}, {"01", "2.5"}, {"1e3", "1000"}, {"+1", "2"}, {"9007199254740994", "3"}, {"0", "-0"}} {
@@ -116,11 +116,11 @@ func TestIdentifiersAreText(t *testing.T) {
 func TestCellsThatLookLikeNumbersAreNoted(t *testing.T) {
 	for _, text := range []string{"$1000", "1 000", "1.000,5", "9.5%", "2024-01-31", "31.01.2024", "12:30", "Jan 5, 2024", "(100)", "100 kg", "0x10", "1,00", "٣"} {
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n%q,1\n%q,2\n", text, text))})
-		require.Contains(t, o.said, fmt.Sprintf(`column "a" is taken as text, each different one for itself, because of %q in line 2: write plain numbers to have it taken as numbers`, text))
+		require.Contains(t, o.said, fmt.Sprintf(`column "a" is read as text, with a category for each different text, because of %q in line 2: write plain numbers to make it numeric`, text))
 	}
 	for _, text := range []string{"red", "2Story", "null", "No. 1 Ridgewood"} {
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n%q,1\n%q,2\n", text, text))})
-		require.NotContains(t, strings.Join(o.said, "\n"), "is taken as text", text)
+		require.NotContains(t, strings.Join(o.said, "\n"), "is read as text", text)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestCategoriesOfTheTestRowsAlone(t *testing.T) {
 	spec := csvSpec()
 	spec.Data.Test = "test"
 	o := mustRun(t, spec, sources{"in": []byte("a,b,y\nred,1,1\nblue,2,2\n"), "test": []byte("a,b,y\nred,1,1\ngreen,2,2\npink,1,2\n")})
-	require.Contains(t, o.said, `test: column "a": 2 of 3 rows have a category that no training row has: it counts as none`)
+	require.Contains(t, o.said, `test: column "a": 2 of 3 rows have a category that no training row has: it is encoded as no category`)
 	require.NotContains(t, strings.Join(o.said, "\n"), "train: column")
 }
 
@@ -152,7 +152,7 @@ func TestThousands(t *testing.T) {
 	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not separated, or not in this way
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n\"1,000\",1\n%q,2\n", other))})
 		require.Equal(t, dataset.Categorical, o.Preprocessing.Columns[0].Kind, other)
-		require.Contains(t, strings.Join(o.said, "\n"), `column "a" is taken as text`, other)
+		require.Contains(t, strings.Join(o.said, "\n"), `column "a" is read as text`, other)
 	}
 
 	spec := csvSpec()

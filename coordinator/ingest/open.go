@@ -55,7 +55,7 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 	}
 	if ofJob(source) {
 		if r.Job == nil {
-			return nil, fmt.Errorf("no coordinator's jobs are known to read %.20q from: %w", source, job.ErrInvalid)
+			return nil, fmt.Errorf("%.20q: this program is not connected to a coordinator's jobs: %w", source, job.ErrInvalid)
 		}
 		return r.Job(ctx, source)
 	}

@@ -84,7 +84,7 @@ func (w *work) checkCoarse(s *scan, l *label, c dataset.Column) error {
 	}
 	remedy := "use data.transform.label: standard"
 	if l.outputs > 1 {
-		remedy = "take a constant off before they are written"
+		remedy = "subtract a constant from the values before you write the file"
 	}
 	var found notes
 	for k := range extents {
@@ -98,6 +98,6 @@ func (w *work) checkCoarse(s *scan, l *label, c dataset.Column) error {
 		found.add("label %q: its values lie so close together, from %v to %v, that 32-bit floats hardly keep them apart, and neither do metrics: %s",
 			l.name, e.low, e.high, remedy)
 	}
-	w.sayAll(&found, "of the label are such too")
+	w.sayAll(&found, "of the label also have values that 32-bit floats hardly keep apart")
 	return nil
 }

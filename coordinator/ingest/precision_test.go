@@ -69,5 +69,5 @@ func TestLabelsThatRoundingMakesEqual(t *testing.T) {
 	}
 
 	_, err = run(t, inlineSpec(job.MSE, `[1,2]`, `[[1099511627776,1],[1099511627777,2]]`), nil)
-	require.ErrorContains(t, err, "are all one 32-bit float: take a constant off before they are written")
+	require.ErrorContains(t, err, "are all one 32-bit float: subtract a constant from the values before you write the file")
 }

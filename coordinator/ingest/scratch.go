@@ -50,16 +50,16 @@ func (s *space) scratch(bytes int64) (*scratch, error) {
 // folder and a remedy. The error is never the job's fault and may be temporary. A full
 // disk is job.ErrFull; any other error has no class.
 func (s *space) refused(doing string, err error) error {
-	folder, remedy := s.folder, "see to it that the coordinator can write there, or set TMPDIR to another folder"
+	folder, remedy := s.folder, "let the coordinator write there, or set TMPDIR to another folder"
 	if folder == "" {
 		folder = os.TempDir()
 	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		err = fmt.Errorf("%w: %w", err, job.ErrFull)
-		remedy = "make room there, or set TMPDIR to a folder with more"
+		remedy = "free space there, or set TMPDIR to a folder with more space"
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		remedy = "make it, or set TMPDIR to a folder that is there"
+		remedy = "create it, or set TMPDIR to a folder that exists"
 	}
 	return fmt.Errorf("%s a scratch file in the folder %q for temporary files (%s): %w", doing, folder, remedy, err)
 }

@@ -30,7 +30,7 @@ func split(ctx context.Context, spec *job.Spec, l *label, rows []int32) (map[job
 	sizes := apportion(len(rows), fractions)
 	for k, n := range sizes {
 		if n == 0 && fractions[k] > 0 {
-			return nil, fmt.Errorf("data.split.%s: %v of %d rows are none: give it more: %w", job.Splits[k], fractions[k], len(rows), job.ErrInvalid)
+			return nil, fmt.Errorf("data.split.%s: %v of %d rows is no row: raise the fraction: %w", job.Splits[k], fractions[k], len(rows), job.ErrInvalid)
 		}
 	}
 	strata, cuts := [][]int32{rows}, [][3]int{sizes}
@@ -78,8 +78,8 @@ func (l *label) stratify(ctx context.Context, spec *job.Spec, rows []int32, size
 		return nil, nil, err
 	}
 	if sizes[0] < len(strata) {
-		return nil, nil, fmt.Errorf("data.split.train: %v of %d rows are %d, fewer than the %d classes, of which each needs a row to train on: "+
-			"give it more, or leave out the smallest classes (%s): %w",
+		return nil, nil, fmt.Errorf("data.split.train: %v of %d rows are %d, fewer than the %d classes; each class needs a training row: "+
+			"raise the fraction, or leave out the smallest classes (%s): %w",
 			spec.Data.Split.Train, len(rows), sizes[0], len(strata), l.smallest(strata), job.ErrInvalid)
 	}
 	counts := make([]int, len(strata))

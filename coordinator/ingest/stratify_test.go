@@ -70,11 +70,11 @@ func TestTooManyClassesToStratify(t *testing.T) {
 	spec.Data.Split = job.SplitSpec{Train: 0.5, Test: 0.5, Stratify: true}
 	_, err := run(t, spec, sources{"in": sized(1, 2, 1, 1, 1, 1, 1)})
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.ErrorContains(t, err, `data.split.train: 0.5 of 8 rows are 4, fewer than the 7 classes, of which each needs a row to train on: `+
-		`give it more, or leave out the smallest classes ("c000": 1, "c002": 1, "c003": 1, "c004": 1, "c005": 1)`)
+	require.ErrorContains(t, err, `data.split.train: 0.5 of 8 rows are 4, fewer than the 7 classes; each class needs a training row: `+
+		`raise the fraction, or leave out the smallest classes ("c000": 1, "c002": 1, "c003": 1, "c004": 1, "c005": 1)`)
 	spec.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.1, Stratify: true}
 	_, err = run(t, spec, sources{"in": sized(2, 2)})
-	require.ErrorContains(t, err, "data.split.test: 0.1 of 4 rows are none: give it more")
+	require.ErrorContains(t, err, "data.split.test: 0.1 of 4 rows is no row: raise the fraction")
 }
 
 // drawClasses draws the rows of some classes and totals into which they can be split.

@@ -143,12 +143,12 @@ func (t *tally) surprises(c column, asText, thousands *notes) {
 		thousands.add("column %q is read as numbers with commas between thousands: %s in line %d", t.name, t.text.text, t.text.line)
 	case c.kind != dataset.Categorical:
 	case t.texts == 0:
-		asText.add("column %q is taken as text, each different one for itself, because of %s in line %d: %s",
+		asText.add("column %q is read as text, with a category for each different text, because of %s in line %d: %s",
 			t.name, t.identifier.text, t.identifier.line, asIdentifier)
 	case 2*t.numbers >= t.numbers+t.texts:
-		asText.add("column %q is taken as text, because of %s in line %d, though most of its cells are numbers", t.name, t.text.text, t.text.line)
+		asText.add("column %q is read as text, because of %s in line %d, although most of its cells are numbers", t.name, t.text.text, t.text.line)
 	case 2*(t.numbers+t.digits) >= t.numbers+t.texts:
-		asText.add("column %q is taken as text, each different one for itself, because of %s in line %d: write plain numbers to have it taken as numbers",
+		asText.add("column %q is read as text, with a category for each different text, because of %s in line %d: write plain numbers to make it numeric",
 			t.name, t.text.text, t.text.line)
 	}
 }
@@ -187,7 +187,7 @@ func survey(ctx context.Context, content *tabular.Source, label string) (rows in
 			return 0, nil, err
 		}
 		if rows++; rows > maxRows {
-			return 0, nil, fmt.Errorf("over %d rows: want at most so many: %w", maxRows, job.ErrInvalid)
+			return 0, nil, fmt.Errorf("the source has more than %d rows: want at most that many: %w", maxRows, job.ErrInvalid)
 		}
 		for i, cell := range record {
 			if err := p.look(ctx, 1); err != nil {

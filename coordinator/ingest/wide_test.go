@@ -281,5 +281,5 @@ func TestNotesAreBounded(t *testing.T) {
 		return []string{"1", "2", "3", "x"}[i]
 	})})
 	require.Len(t, o.said, maxNotes+1+2)
-	require.Contains(t, o.said[maxNotes], "40 more columns with cells that look like numbers are taken as text")
+	require.Contains(t, o.said[maxNotes], "40 more columns with cells that look like numbers are read as text")
 }
