@@ -30,7 +30,7 @@ func (t *training) newest() int64 { return newestStep(t.record) }
 func (t *training) checkpointed(ctx context.Context) error {
 	c, err := t.examine(ctx)
 	if err != nil {
-		t.doubts.Warn().Err(err).Msg("look for a new checkpoint")
+		t.doubts.Warn().Err(err).Msg("check for a new checkpoint")
 		return nil
 	}
 	if c.Step <= t.newest() {
@@ -67,7 +67,7 @@ func (t *training) examine(ctx context.Context) (c job.Checkpoint, err error) {
 	}
 	m := &d.Manifest
 	if m.Step > state.Committed {
-		return c, fmt.Errorf("checkpoint %s is of step %d, and the ledger has %d steps: %w", d.Digest, m.Step, state.Committed, job.ErrStale)
+		return c, fmt.Errorf("checkpoint %s is of step %d, but the ledger has only %d steps: %w", d.Digest, m.Step, state.Committed, job.ErrStale)
 	}
 	return job.Checkpoint{Step: m.Step, Digest: d.Digest, Bytes: m.Bytes, Time: t.service.cfg.Now().UTC().Truncate(time.Millisecond)}, m.Of(t.layout)
 }
@@ -88,7 +88,7 @@ func (t *training) retire(ctx context.Context, list []job.Checkpoint) {
 	defer cancel()
 	for _, c := range list {
 		if err := checkpoint.Retire(ctx, t.service.cfg.Ledger, t.layout, t.service.cfg.Blobs, c.Digest); err != nil {
-			t.log.Debug().Err(err).Int64("step", c.Step).Msg("note an old checkpoint")
+			t.log.Debug().Err(err).Int64("step", c.Step).Msg("record that a checkpoint is to be deleted")
 		}
 	}
 }
@@ -155,7 +155,7 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 		}
 		t.log.Warn().Err(err).Int64("step", c.Step).Msg("a checkpoint cannot be restored")
 		t.publish(notice.Event{Type: notice.ErrorEvent, Step: committed, Message: fmt.Sprintf(
-			"the checkpoint after step %d cannot be restored and is passed over: %s", c.Step, job.Sentence(err))})
+			"the checkpoint after step %d cannot be restored and is skipped: %s", c.Step, job.Sentence(err))})
 		r, err := t.change(ctx, func(r *job.Record) { r.Checkpoints = job.WithoutCheckpoint(r.Checkpoints, c.Digest) })
 		if err != nil {
 			return false, err

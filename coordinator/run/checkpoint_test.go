@@ -238,7 +238,7 @@ func TestACheckpointThatCannotBeReadIsPassedOver(t *testing.T) {
 			r := w.ended("j")
 			w.requireSame(r, want)
 			w.told("the loss", func(e notice.Event) bool {
-				return e.Type == notice.ErrorEvent && strings.Contains(e.Message, "cannot be restored and is passed over")
+				return e.Type == notice.ErrorEvent && strings.Contains(e.Message, "cannot be restored and is skipped")
 			})
 			for step := range from {
 				require.EqualValues(t, 1, attempts[step].Load())

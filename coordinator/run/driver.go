@@ -117,7 +117,7 @@ func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 // may be final now, by this driver or by a user's request.
 func (d *driver) drive(ctx context.Context) (over bool) {
 	var outcome *job.Outcome
-	err := d.service.contain("carry the job", d.ref, func() (err error) {
+	err := d.service.contain("run the job", d.ref, func() (err error) {
 		outcome, err = d.carry(ctx)
 		return err
 	})
@@ -129,7 +129,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 		d.abandon()
 		return false
 	case ctx.Err() != nil, errors.Is(err, errFenced), errors.Is(err, errReplaced):
-		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("let go of the job")
+		d.log.Info().AnErr("cause", errors.Join(cause, err)).Msg("released the job")
 		return false
 	}
 	if errors.Is(err, job.ErrUnsupported) {
@@ -145,7 +145,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 		d.log.Info().Msg("the job was ended or paused from outside")
 		return true
 	case errors.Is(err, errFenced), errors.Is(err, errReplaced):
-		d.log.Info().Err(err).Msg("let go of the job")
+		d.log.Info().Err(err).Msg("released the job")
 		return false
 	case errors.Is(err, job.ErrNotFound):
 		d.abandon()
@@ -198,7 +198,7 @@ func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
 		if !errors.Is(err, errLost) {
 			return outcome, err
 		}
-		d.log.Warn().Err(err).Msg("training goes on")
+		d.log.Warn().Err(err).Msg("training continues")
 	}
 }
 

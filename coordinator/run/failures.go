@@ -29,7 +29,7 @@ func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 	if verdict == fleet.Poison {
 		t.bury(ctx, trial, f.Worker, f.Error)
 		if n := len(trial.Failed); n > 0 {
-			return fmt.Errorf("task %s failed on %d workers, again and again, at last on %s: %s: %w", f.Task.Name(), n, f.Worker, f.Error, job.ErrPoison)
+			return fmt.Errorf("task %s failed repeatedly on %d workers, the last time on %s: %s: %w", f.Task.Name(), n, f.Worker, f.Error, job.ErrPoison)
 		}
 		return fmt.Errorf("task %s on worker %s: %s: %w", f.Task.Name(), f.Worker, f.Error, job.ErrPoison)
 	}
@@ -48,7 +48,7 @@ func (t *training) leave(a *journal.Attempt) {
 	}
 	s.mu.Unlock()
 	if t.unsupported = a.Unsupported; news {
-		t.publish(notice.Event{Type: notice.NoteEvent, Step: t.round.Committed(), Message: fmt.Sprintf("worker %s does not know what the job asks for; others compute it: %s", a.Worker, a.Unsupported)})
+		t.publish(notice.Event{Type: notice.NoteEvent, Step: t.round.Committed(), Message: fmt.Sprintf("worker %s does not know an operation of the job; other workers compute it: %s", a.Worker, a.Unsupported)})
 	}
 }
 
@@ -58,7 +58,7 @@ func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	t.hints.attempts = true
 	switch {
 	case e.task.Kind == job.Save:
-		return t.unsaved(ctx, e.task, fmt.Sprintf("it was tried %d times", e.deliveries))
+		return t.unsaved(ctx, e.task, fmt.Sprintf("%d attempts failed", e.deliveries))
 	case e.task.Step < t.round.Committed():
 		return nil
 	}
@@ -119,8 +119,8 @@ func (t *training) blame(ctx context.Context, steps int64) {
 	}
 	s.mu.Unlock()
 	for _, a := range asides {
-		t.log.Warn().Str("worker", a.Worker).Dur("for", a.Cooldown).Msg("a worker fails what others do; it is set aside")
-		t.publish(notice.Event{Type: notice.NoteEvent, Step: steps, Message: fmt.Sprintf("worker %s fails what others do and is set aside for %s", a.Worker, a.Cooldown)})
+		t.log.Warn().Str("worker", a.Worker).Dur("for", a.Cooldown).Msg("a worker fails tasks that other workers complete; the coordinator sets it aside")
+		t.publish(notice.Event{Type: notice.NoteEvent, Step: steps, Message: fmt.Sprintf("worker %s fails tasks that other workers complete; the coordinator sets it aside for %s", a.Worker, a.Cooldown)})
 		if s.cfg.SetAside == nil {
 			continue
 		}

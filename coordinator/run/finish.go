@@ -33,7 +33,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 		return nil, err
 	}
 	if n := t.losses.len(); n < t.engine.Plan.Steps() {
-		return nil, fmt.Errorf("read the losses: there are %d: %w", n, errLost)
+		return nil, fmt.Errorf("read the losses: the ledger has those of %d steps: %w", n, errLost)
 	}
 	release, err := t.hold(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	}
 	outcome := t.outcome(curves)
 	if len(outcome.Metrics) < len(t.splits(true)) {
-		return nil, fmt.Errorf("read the evaluations: the last is not there: %w", errLost)
+		return nil, fmt.Errorf("read the evaluations: the last one is missing: %w", errLost)
 	}
 	files, err := t.files(outcome, params, curves)
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *training) history(ctx context.Context, r *replica.Replica) (*history.Hi
 		return nil, err
 	}
 	if state.Committed < t.engine.Plan.Steps() {
-		return nil, fmt.Errorf("it has %d steps: %w", state.Committed, errLost)
+		return nil, fmt.Errorf("the ledger has %d steps: %w", state.Committed, errLost)
 	}
 	from, marks, err := r.Marks(ctx)
 	if err != nil {
@@ -244,7 +244,7 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (out strin
 		return registryFolder + id, nil
 	}
 	if out, err = cfg.Keep(t.ref.Job, files); err != nil {
-		t.publish(notice.Event{Type: notice.ErrorEvent, Step: t.round.Committed(), Message: "the model is in the registry only: " + sentence(err)})
+		t.publish(notice.Event{Type: notice.ErrorEvent, Step: t.round.Committed(), Message: "the model is only in the registry: " + sentence(err)})
 		return registryFolder + id, nil
 	}
 	return out, nil
@@ -262,7 +262,7 @@ func (t *training) name(ctx context.Context) error {
 	taken, err := models.Has(ctx, name)
 	if taken {
 		t.publish(notice.Event{Type: notice.NoteEvent, Step: t.round.Committed(), Message: fmt.Sprintf(
-			"%s is the id of another job, whose model answers to it; this model answers to %s", name, t.ref.Job)})
+			"the name %s is the id of another job, and stands for that job's model; use the id %s for this model", name, t.ref.Job)})
 	}
 	return err
 }

@@ -130,9 +130,9 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 			}
 		}
 		if a.Task.Kind == job.Save {
-			return t.unsaved(ctx, a.Task, fmt.Sprintf("it was lost with %d workers", deaths))
+			return t.unsaved(ctx, a.Task, fmt.Sprintf("the task was taken %d times and no worker came back with a result", deaths))
 		}
-		err := fmt.Errorf("task %s was taken %d times and no worker came back with a result: %w", a.Task.Name(), deaths, job.ErrPoison)
+		err := fmt.Errorf("workers took task %s %d times, and none came back with a result: %w", a.Task.Name(), deaths, job.ErrPoison)
 		t.bury(ctx, trial, "", job.Sentence(err))
 		return err
 	}

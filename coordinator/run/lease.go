@@ -78,7 +78,7 @@ const unknownPause = 10 * time.Second
 // leaveToOthers releases a job whose plan this program does not know, so that a
 // coordinator of another version takes it.
 func (d *driver) leaveToOthers(err error) {
-	d.log.Warn().Err(err).Msg("the job is left to a coordinator of another version")
+	d.log.Warn().Err(err).Msg("this version does not know the job's plan; a coordinator of another version must drive the job")
 	d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: a coordinator of another version must drive the job: " + sentence(err)})
 	d.service.mu.Lock()
 	defer d.service.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Service) confirm(ctx context.Context) {
 	drivers := slices.SortedFunc(maps.Values(s.jobs), func(a, b *driver) int {
 		return strings.Compare(a.ref.String(), b.ref.String())
 	})
-	s.background("look for the jobs' records", job.Ref{}, func() error {
+	s.background("check the jobs' records", job.Ref{}, func() error {
 		ctx, cancel := context.WithTimeout(ctx, confirmPatience)
 		defer cancel()
 		for _, d := range drivers {

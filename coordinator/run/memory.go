@@ -19,8 +19,8 @@ func (s *Service) account(p *plan.Plan) (int64, error) {
 		return 0, err
 	}
 	if has := s.cfg.Memory; has > 0 && need.Coordinator > has {
-		return 0, fmt.Errorf("model: %s parameters need %s of memory in the coordinator to make the model of, and it has %s; "+
-			"give it more, or the model fewer parameters: %w",
+		return 0, fmt.Errorf("model: to make a model of %s parameters, the coordinator needs %s of memory, and it has %s; "+
+			"give it more memory, or the model fewer parameters: %w",
 			humanize.Comma(int64(need.Params())), humanize.Bytes(uint64(need.Coordinator)), humanize.Bytes(uint64(has)), job.ErrInvalid)
 	}
 	return need.Worker(), nil
@@ -40,7 +40,7 @@ func (t *training) hold(ctx context.Context) (release func(), err error) {
 	}
 	n := min(need.Coordinator, s.cfg.Memory) // the plan may come from a coordinator with more memory
 	if !s.ends.TryAcquire(n) {
-		t.waitFor(ctx, fmt.Sprintf("waiting: the job needs %s of memory in the coordinator for a moment; other jobs have it", humanize.Bytes(uint64(n))))
+		t.waitFor(ctx, fmt.Sprintf("waiting: the job needs %s of memory in the coordinator for a moment; other jobs use it now", humanize.Bytes(uint64(n))))
 		if err := s.ends.Acquire(ctx, n); err != nil {
 			return nil, context.Cause(ctx)
 		}

@@ -102,8 +102,8 @@ func TestAJobThatTheCoordinatorCannotHoldFails(t *testing.T) {
 	w.submit(wide("big"))
 	r := w.ended("big")
 	require.Equal(t, job.Failed, r.State)
-	require.Equal(t, "model: 60,001 parameters need 8.9 MB of memory in the coordinator to make the model of, and it has 8.8 MB; "+
-		"give it more, or the model fewer parameters", r.Error)
+	require.Equal(t, "model: to make a model of 60,001 parameters, the coordinator needs 8.9 MB of memory, and it has 8.8 MB; "+
+		"give it more memory, or the model fewer parameters", r.Error)
 	// Jobs that fit end one after the other.
 	for i := range 4 {
 		w.submit(line(fmt.Sprint("small", i), 3))

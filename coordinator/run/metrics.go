@@ -9,7 +9,7 @@ func (s *Service) Measure(m *telemetry.Metrics) {
 		defer s.mu.Unlock()
 		return float64(len(s.jobs)), true
 	})
-	m.GaugeFunc("workers", "Workers heard from lately.", func() (float64, bool) {
+	m.GaugeFunc("workers", "Workers that sent a heartbeat lately.", func() (float64, bool) {
 		return float64(s.workers()), true
 	})
 	s.census.measure(m, s.cfg.Volatile)

@@ -122,14 +122,14 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
-		missing, err := persist(ctx, d, "look for the blocks", func() (int64, error) {
+		missing, err := persist(ctx, d, "check the blocks", func() (int64, error) {
 			return d.missing(ctx, append(p.Blobs(), digest))
 		})
 		if err != nil {
 			return r, err
 		}
 		if missing == 0 {
-			if _, err := persist(ctx, d, "try the registry of models", func() (struct{}, error) { return struct{}{}, d.service.cfg.Models.Probe(ctx) }); err != nil {
+			if _, err := persist(ctx, d, "write to the model registry", func() (struct{}, error) { return struct{}{}, d.service.cfg.Models.Probe(ctx) }); err != nil {
 				return r, err
 			}
 			return d.change(ctx, func(r *job.Record) {
@@ -151,7 +151,7 @@ func (d *driver) same(ctx context.Context, r job.Record, made job.Digest) error 
 		return checkpoint.Open(ctx, d.service.cfg.Blobs, c.Digest)
 	})
 	if err == nil && m.Plan != made {
-		err = fmt.Errorf("the checkpoint after step %d is of other data than there is now (plan %.12s, and now %.12s): the job cannot go on from it: %w", c.Step, m.Plan, made, job.ErrInvalid)
+		err = fmt.Errorf("the checkpoint after step %d belongs to other data (plan %.12s; the data now gives plan %.12s): the job cannot go on from it: %w", c.Step, m.Plan, made, job.ErrInvalid)
 	}
 	return err
 }

@@ -54,10 +54,10 @@ func (d *driver) preserve(ctx context.Context, patience time.Duration) {
 	case errors.Is(err, errNothing):
 	case err != nil:
 		d.log.Warn().Err(err).Msg("write a last checkpoint")
-		d.publish(notice.Event{Type: notice.ErrorEvent, Message: "no checkpoint could be written of where the job stands: " + sentence(err)})
+		d.publish(notice.Event{Type: notice.ErrorEvent, Message: "the last checkpoint of the job could not be written: " + sentence(err)})
 	default:
-		d.log.Info().Int64("step", c.Step).Msg("checkpoint of where the job stands")
-		d.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: fmt.Sprintf("checkpoint after step %d: resumed, the job goes on from there", c.Step)})
+		d.log.Info().Int64("step", c.Step).Msg("wrote the last checkpoint of the job")
+		d.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: fmt.Sprintf("wrote a checkpoint after step %d: resume makes the job go on from there", c.Step)})
 	}
 }
 

@@ -61,7 +61,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, state, "the ledger is deleted")
 	w.told("the note", func(e notice.Event) bool {
-		return e.Type == notice.NoteEvent && e.Message == "checkpoint after step 20: resumed, the job goes on from there"
+		return e.Type == notice.NoteEvent && e.Message == "wrote a checkpoint after step 20: resume makes the job go on from there"
 	})
 	goOn()
 	require.NoError(t, w.ask(s, job.Resume, "j"))
@@ -156,7 +156,7 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	require.Empty(t, w.record("j").Checkpoints)
 	require.Zero(t, saved.Load())
 	w.told("the error", func(e notice.Event) bool {
-		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "no checkpoint could be written of where the job stands: write ")
+		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "the last checkpoint of the job could not be written: write ")
 	})
 }
 

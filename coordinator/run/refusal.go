@@ -105,7 +105,7 @@ func (t *training) refused(ctx context.Context) error {
 		t.refusal.every = probeEvery
 	}
 	if t.probe(ctx) {
-		t.refusal.note(now, "Redis refuses what workers store, and can be written from here")
+		t.refusal.note(now, "Redis refuses the workers' writes, but accepts those of the coordinator")
 	}
 	return t.feed(ctx, round.Full{})
 }

@@ -30,7 +30,7 @@ func TestRehearse(t *testing.T) {
 		"outputs":                 {`[1,2]`, `[[3,4],[4,3]]`, "1", `"loss":"mse"`, "model.layers[0].dense.units: 1: the label has 2 columns"},
 		"classes":                 {`[1,2,3]`, `["a","b","c"]`, "2", `"loss":"softmax_cross_entropy"`, "model.layers[0].dense.units: 2: the label has 3 classes"},
 		"classes of sigmoid":      {`[1,2,3]`, `["a","b","c"]`, "1", `"loss":"sigmoid_cross_entropy"`, "sigmoid_cross_entropy takes two"},
-		"a split of none":         {`[1,2,3]`, `[1,2,4]`, "1", `"loss":"mse","split":{"train":0.9,"test":0.1}`, "data.split.test: 0.1 of 3 rows are none"},
+		"a split of none":         {`[1,2,3]`, `[1,2,4]`, "1", `"loss":"mse","split":{"train":0.9,"test":0.1}`, "data.split.test: 0.1 of 3 rows is no row"},
 		"the only batch is short": {`[1,2,3]`, `[1,2,4]`, "1", `"loss":"mse","drop_last":true`, "drop_last leaves out the only batch"},
 		"too many steps":          {`[1` + strings.Repeat(",2", 99) + `]`, `[1` + strings.Repeat(",2", 99) + `]`, "1", `"loss":"mse","batch":1,"epochs":1000000`, "epochs or steps: the job would take 100000000 steps, want 1 to 10485760"},
 	} {

@@ -76,7 +76,7 @@ func TestALedgerThatRefusesWritesFailsNobody(t *testing.T) {
 			w.submit(line("j", 20))
 			says := "waiting: Redis cannot be written: it is at its maxmemory; OOM; the job goes on by itself"
 			if results {
-				says = "waiting: Redis refuses what workers store, and can be written from here; the job goes on by itself"
+				says = "waiting: Redis refuses the workers' writes, but accepts those of the coordinator; the job goes on by itself"
 			}
 			w.told("that it waits", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Message == says })
 			w.until("the record to say so", func() bool { return w.records["j"].Message == says })

@@ -94,7 +94,7 @@ func TestAFolderThatCannotBeWrittenLosesNothing(t *testing.T) {
 	require.Equal(t, "tributary-models/a", r.Outcome.Out)
 	require.NotEmpty(t, w.files["a/"+registry.CardFile])
 	w.told("the error", func(e notice.Event) bool {
-		return e.Type == notice.ErrorEvent && e.Message == "the model is in the registry only: out: permission denied"
+		return e.Type == notice.ErrorEvent && e.Message == "the model is only in the registry: out: permission denied"
 	})
 }
 
@@ -226,7 +226,7 @@ func TestATaskThatNoWorkerSurvivesEndsTheJob(t *testing.T) {
 	w.submit(line("a", 30))
 	r := w.ended("a")
 	require.Equal(t, job.Failed, r.State)
-	require.Regexp(t, `was taken \d+ times and no worker came back with a result`, r.Error)
+	require.Regexp(t, `workers took task .* \d+ times, and none came back with a result`, r.Error)
 }
 
 // A task published before this coordinator listened may have failed for reasons that it

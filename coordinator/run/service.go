@@ -298,7 +298,7 @@ func (s *Service) keepUp(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.contain("look after the jobs", job.Ref{}, func() error { s.tick(ctx); return nil })
+			_ = s.contain("check the jobs", job.Ref{}, func() error { s.tick(ctx); return nil })
 		}
 	}
 }

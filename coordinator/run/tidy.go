@@ -40,7 +40,7 @@ func (s *Service) sweep(ctx context.Context) {
 	for len(s.late) > 0 && s.late[0].due <= s.now() {
 		layout := s.late[0].layout
 		s.late = s.late[1:]
-		s.background("delete what stragglers stored", layout.Ref, func() error { return s.sweepOne(ctx, layout) })
+		s.background("delete the data of late workers", layout.Ref, func() error { return s.sweepOne(ctx, layout) })
 	}
 }
 
@@ -92,7 +92,7 @@ func (s *Service) Remove(ctx context.Context, r job.Record, model bool) error {
 		case err != nil:
 			return err
 		case !now.Removing:
-			return fmt.Errorf("it is %s and not being removed: %w", now.State, job.ErrConflict)
+			return fmt.Errorf("the job is %s, and nobody asked to remove it: %w", now.State, job.ErrConflict)
 		}
 		err = s.cfg.Records.Delete(ctx, r.ID, revision)
 		if errors.Is(err, job.ErrConflict) {

@@ -102,12 +102,12 @@ func TestAJobThatNoWorkerKnowsWaits(t *testing.T) {
 	w.submit(line("j", 20))
 	w.until("the job to wait", func() bool {
 		m := w.records["j"].Message
-		return strings.HasPrefix(m, "waiting: none of the 1 workers present (1 of v1) knows what the job asks for: ") &&
+		return strings.HasPrefix(m, "waiting: none of the 1 workers present (1 of v1) knows an operation of the job: ") &&
 			strings.Contains(m, "plan has version 7")
 	})
 	require.Zero(t, s.Slots("j"))
 	w.told("who does not know it", func(e notice.Event) bool {
-		return e.Type == notice.NoteEvent && strings.HasPrefix(e.Message, "worker w does not know what the job asks for")
+		return e.Type == notice.NoteEvent && strings.HasPrefix(e.Message, "worker w does not know an operation of the job")
 	})
 
 	upgraded.Store(true)

@@ -71,7 +71,7 @@ func (w *wait) over(ctx context.Context) {
 	if w.cause == "" {
 		return
 	}
-	w.d.log.Info().Int("failures", w.failures).Msg(w.what + ": goes on")
+	w.d.log.Info().Int("failures", w.failures).Msg(w.what + ": works again")
 	for range 3 { // another process may change the record at the same time
 		if w.message == w.before {
 			return

@@ -229,7 +229,7 @@ func TestTheLeaseOfTheCollectionThatCannotBeReadIsWaitedFor(t *testing.T) {
 	w.run(run.New(cfg), 1)
 	w.submit(line("j", 3))
 	w.told("why the job waits", func(e notice.Event) bool {
-		return waitingFor(e) && e.Message == "waiting: look whether blobs are being deleted: the bucket is away"
+		return waitingFor(e) && e.Message == "waiting: check whether blobs are being deleted: the bucket is away"
 	})
 	readable.Store(true)
 	r := w.ended("j")

@@ -73,7 +73,7 @@ func (t *training) taken(ctx context.Context) (n job.Numerics, ok bool) {
 		for _, class := range slices.Compact([]job.Class{t.service.class(n, t.record), ""}) {
 			taken, err := t.service.cfg.Queue.Taken(ctx, queue.Class{Lane: queue.GradientLane, Numerics: n, Job: class})
 			if err != nil {
-				t.log.Debug().Err(err).Msg("ask the queue who takes tasks")
+				t.log.Debug().Err(err).Msg("ask the queue whether workers take tasks")
 			} else if taken {
 				return n, true
 			}
@@ -116,7 +116,7 @@ func (t *training) waitForWorker(ctx context.Context) {
 			return
 		}
 		if t.unsupported != "" && len(able) == 0 {
-			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present (%s) knows what the job asks for: %s", workers, t.service.versions(), t.unsupported))
+			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present (%s) knows an operation of the job: %s", workers, t.service.versions(), t.unsupported))
 			return
 		}
 		now := t.service.now()

@@ -99,7 +99,7 @@ func TestACoordinatorStopsAndTheNextGoesOn(t *testing.T) {
 	s := w.follow("resumed")
 	s.underway()
 	stop()
-	require.Equal(t, job.Running, w.bucketRecord("resumed").State, "it let go of the job")
+	require.Equal(t, job.Running, w.bucketRecord("resumed").State, "it released the job")
 	w.coordinate("")
 	s.underway()
 	s.succeeded(reference(t, text))
