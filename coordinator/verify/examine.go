@@ -32,7 +32,7 @@ func (x *verification) differing(ctx context.Context, mark ledger.Mark, logged b
 	}
 	where := fmt.Sprintf("step %d", t)
 	if x.unknown >= 0 {
-		where = fmt.Sprintf("step %d, or one since step %d, of which no mark is known,", t, x.unknown)
+		where = fmt.Sprintf("step %d, or a step since step %d (their marks are not known),", t, x.unknown)
 	}
 	return x.conclude(ctx, d, e, where, has)
 }
@@ -50,7 +50,7 @@ func (x *verification) readRoot(ctx context.Context, e *evidence) error {
 	case ctx.Err() != nil:
 		return err
 	default:
-		x.v.Notes = append(x.v.Notes, "the log's entry cannot be shown: "+job.Sentence(err))
+		x.v.Notes = append(x.v.Notes, "the log's entry cannot be read: "+job.Sentence(err))
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func planAgain(ctx context.Context, card *registry.Card, chunkLen int, sources i
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
 	if got := blob.DigestOf(encoded); got != card.Dataset {
-		return nil, fmt.Errorf("data: the source %q now makes the dataset %s; the model was trained on %.80q: it has changed since, or %.80q, which wrote the model, read it in another way: %w",
+		return nil, fmt.Errorf("data: the source %q now makes the dataset %s; the model was trained on %.80q: the source has changed since, or %.80q, which wrote the model, reads it in another way: %w",
 			card.Spec.Data.Source, got, string(card.Dataset), card.Versions.Program, job.ErrConflict)
 	}
 	return plan.Make(&card.Spec, manifest, chunkLen, func(from string, tensors []model.Tensor) (digest job.Digest, err error) {

@@ -79,7 +79,7 @@ func (j *Jobs) Open(ctx context.Context, id job.ID) (*Subject, error) {
 		return nil, err
 	}
 	if s.Committed < 1 {
-		return nil, fmt.Errorf("job %q is %s, and no step that it has committed is on record any more: %w", id, r.State, job.ErrConflict)
+		return nil, fmt.Errorf("job %q is %s, and no record of its committed steps is left: %w", id, r.State, job.ErrConflict)
 	}
 	slices.SortFunc(s.Starts, func(a, b Start) int { return cmp.Compare(a.Step, b.Step) })
 	return s, nil

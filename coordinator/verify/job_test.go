@@ -101,7 +101,7 @@ func TestACancelledJob(t *testing.T) {
 	s.record.Checkpoints = nil
 	_, err := s.open(t.Context(), ref.Job)
 	require.ErrorIs(t, err, job.ErrConflict)
-	require.ErrorContains(t, err, `job "j" is cancelled, and no step that it has committed is on record any more`)
+	require.ErrorContains(t, err, `job "j" is cancelled, and no record of its committed steps is left`)
 }
 
 func TestJobsThatCannotBeVerified(t *testing.T) {

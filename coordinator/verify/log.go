@@ -79,7 +79,7 @@ func (s *Subject) start(step int64) Start {
 	return Start{Step: step, Name: snapshotName, Read: func(ctx context.Context) (ledger.Snapshot, error) {
 		snap, err := s.snapshot(ctx)
 		if err == nil && snap.Step != step {
-			err = fmt.Errorf("it is after step %d by now, not %d: %w", snap.Step, step, job.ErrStale)
+			err = fmt.Errorf("it is now after step %d, not %d: %w", snap.Step, step, job.ErrStale)
 		}
 		return snap, err
 	}}

@@ -101,7 +101,7 @@ func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why
 		return -1, nil, err
 	}
 	if v, sums := total(leaves); sums != e.sums || differ(v, e.root) {
-		return -1, []string{"this machine comes to one sum in one pass and to another from micro-batches one by one"}, nil
+		return -1, []string{"this machine computes one sum in one pass and another sum from micro-batches one by one"}, nil
 	}
 	for t, err := range x.trials(ctx, e, leaves) {
 		if err != nil {
@@ -112,21 +112,21 @@ func (x *verification) suspect(ctx context.Context, e *evidence) (found int, why
 			continue
 		}
 		if t.leaf < 0 {
-			return -1, []string{"it is what results when " + t.what}, nil
+			return -1, []string{"the recorded value results if " + t.what}, nil
 		}
-		return lo + t.leaf, []string{fmt.Sprintf("it is what results when micro-batch %d %s", lo+t.leaf, t.what)}, nil
+		return lo + t.leaf, []string{fmt.Sprintf("the recorded value results if micro-batch %d %s", lo+t.leaf, t.what)}, nil
 	}
 	switch nodes := flipped(e, leaves); {
 	case len(nodes) > 1:
-		return -1, []string{fmt.Sprintf("a bit turned over in any one of %d partials makes it", len(nodes))}, nil
+		return -1, []string{fmt.Sprintf("one flipped bit in any one of %d partials gives the recorded value", len(nodes))}, nil
 	case len(nodes) == 1:
 		first, last, _ := nodes[0].Leaves(hi - lo)
 		if last-first == 1 {
-			return lo + first, []string{fmt.Sprintf("it is what results when one bit is turned over in micro-batch %d", lo+first)}, nil
+			return lo + first, []string{fmt.Sprintf("the recorded value results if one bit of micro-batch %d is flipped", lo+first)}, nil
 		}
-		return -1, []string{fmt.Sprintf("it is what results when one bit is turned over in the sum of micro-batches %d to %d", lo+first, lo+last-1)}, nil
+		return -1, []string{fmt.Sprintf("the recorded value results if one bit in the sum of micro-batches %d to %d is flipped", lo+first, lo+last-1)}, nil
 	}
-	return -1, []string{"which micro-batch is wrong cannot be told from their sum"}, nil
+	return -1, []string{"the sum does not show which micro-batch is wrong"}, nil
 }
 
 func differ(a, b []float32) bool {

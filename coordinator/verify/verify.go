@@ -149,7 +149,7 @@ type Subject struct {
 // checkNumerics refuses to compare this program's arithmetic with another one.
 func checkNumerics(whose string, n job.Numerics) error {
 	if n != "" && string(n) != numeric.Fingerprint() {
-		return fmt.Errorf("%s was computed with the arithmetic %.80q; this program computes with %q, and comes to other bits: want a program of that version: %w",
+		return fmt.Errorf("%s was computed with the arithmetic %.80q; this program computes with %q, which gives other bits: use a program of that version: %w",
 			whose, string(n), numeric.Fingerprint(), job.ErrConflict)
 	}
 	return nil

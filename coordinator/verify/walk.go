@@ -131,7 +131,7 @@ func (x *verification) approach(ctx context.Context, step int64) error {
 }
 
 func (x *verification) passOver(s Start, err error) {
-	note := fmt.Sprintf("%s cannot be read and is passed over: %s", s.Name, job.Sentence(err))
+	note := fmt.Sprintf("%s cannot be read and is skipped: %s", s.Name, job.Sentence(err))
 	if !slices.Contains(x.v.Notes, note) {
 		x.v.Notes = append(x.v.Notes, note)
 	}
@@ -176,7 +176,7 @@ func (x *verification) step(ctx context.Context) error {
 	switch {
 	case x.s.Broken != nil && t == x.s.BrokenAt:
 		return differs{&job.Difference{
-			What: "log", Step: t, Recorded: "an entry that does not follow", Recomputed: got.String(), Wrong: job.WrongRecord,
+			What: "log", Step: t, Recorded: "an entry that does not continue the chain", Recomputed: got.String(), Wrong: job.WrongRecord,
 			Message: fmt.Sprintf("step %d: the log cannot be followed: %s; computed again, the step is marked %s", t, job.Sentence(x.s.Broken), got),
 		}}
 	case known:
@@ -196,7 +196,7 @@ func (x *verification) compare(step int64, whose string, chain ledger.Chain) err
 	}
 	return differs{&job.Difference{
 		What: "checkpoint", Step: step, Recorded: mark.String(), Recomputed: chain.Mark().String(), Wrong: job.WrongUnknown,
-		Message: fmt.Sprintf("step %d: %s has the mark %s, the history has %s: they are of two histories", step, whose, chain.Mark(), mark),
+		Message: fmt.Sprintf("step %d: %s has the mark %s, the history has %s: they belong to two histories", step, whose, chain.Mark(), mark),
 	}}
 }
 
@@ -260,7 +260,7 @@ func (x *verification) end(ctx context.Context) error {
 			Message: fmt.Sprintf("the saved model: %s; recomputed %s", job.Sentence(err), x.v.ParametersSHA256),
 		}}
 	case errors.Is(err, job.ErrNotFound):
-		x.v.Notes = append(x.v.Notes, "the saved parameters are not there to compare with: "+job.Sentence(err))
+		x.v.Notes = append(x.v.Notes, "there are no saved parameters to compare with: "+job.Sentence(err))
 		return nil
 	default:
 		return err
@@ -270,7 +270,7 @@ func (x *verification) end(ctx context.Context) error {
 // despite describes the earlier steps when the final parameters differ.
 func (x *verification) despite() string {
 	if x.unknown >= 0 {
-		return fmt.Sprintf("; there is no mark to compare step %d and later with", x.unknown)
+		return fmt.Sprintf("; there are no marks from step %d on to compare with", x.unknown)
 	}
 	return "; every step before is as recorded, so the parameters were changed afterwards"
 }

@@ -101,7 +101,7 @@ func TestAnAlteredCheckpointIsFound(t *testing.T) {
 	p = play(t, gradienttest.Job{}, 16, nil)
 	p.folds[8].Chain = p.folds[7].Chain
 	d = different(t, p.finished(8), Request{Steps: []int64{9}})
-	require.Contains(t, d.Message, "they are of two histories")
+	require.Contains(t, d.Message, "they belong to two histories")
 }
 
 // The walk skips an unreadable checkpoint and reports that.
@@ -111,7 +111,7 @@ func TestALostCheckpointIsPassedOver(t *testing.T) {
 	v := verify(t, s, Request{Steps: []int64{9}})
 	require.Equal(t, job.Verified, v.State)
 	require.EqualValues(t, 6, v.Computed, "from step 4 on")
-	require.Equal(t, []string{"the checkpoint after step 8 cannot be read and is passed over: not found"}, v.Notes)
+	require.Equal(t, []string{"the checkpoint after step 8 cannot be read and is skipped: not found"}, v.Notes)
 }
 
 func TestParametersThatWereChangedAfterwards(t *testing.T) {
@@ -124,13 +124,13 @@ func TestParametersThatWereChangedAfterwards(t *testing.T) {
 	require.Contains(t, d.Message, "parameters_sha256 after step 15: recorded 00, recomputed ")
 	require.Contains(t, d.Message, "every step before is as recorded")
 	s.History = &history.History{}
-	require.Contains(t, different(t, s, Request{}).Message, "there is no mark to compare step 0 and later with")
+	require.Contains(t, different(t, s, Request{}).Message, "there are no marks from step 0 on to compare with")
 
 	s = p.finished()
 	s.Saved = func(context.Context) error { return errors.Join(errors.New("weights"), job.ErrCorrupt) }
 	require.Contains(t, different(t, s, Request{}).Message, "the saved model: weights")
 	s.Saved = func(context.Context) error { return job.ErrNotFound }
-	require.Equal(t, []string{"the saved parameters are not there to compare with: not found"}, verify(t, s, Request{}).Notes)
+	require.Equal(t, []string{"there are no saved parameters to compare with: not found"}, verify(t, s, Request{}).Notes)
 }
 
 // If some steps have no marks, the next step with a mark shows the fault.
@@ -139,7 +139,7 @@ func TestAHoleInTheHistory(t *testing.T) {
 	clear(p.marks[5:9])
 	d := different(t, p.finished(), Request{})
 	require.EqualValues(t, 9, d.Step)
-	require.Contains(t, d.Message, "step 9, or one since step 5, of which no mark is known,")
+	require.Contains(t, d.Message, "step 9, or a step since step 5 (their marks are not known),")
 	require.Nil(t, d.Microbatch)
 
 	p = play(t, gradienttest.Job{}, 16, nil)

@@ -71,8 +71,8 @@ func TestAWrongMicrobatchIsFound(t *testing.T) {
 		"twice":      {twice, "micro-batch 2 is counted twice", false, false},
 		"neighbours": {neighbours, "micro-batch 2 has the gradient of the one 1 before it", false, false},
 		"stale":      {stale, "micro-batch 2 is computed from the parameters of the step before", false, false},
-		"a bit":      {flip, "one bit is turned over in micro-batch 2", true, false},
-		"noise":      {noisy, "cannot be told from their sum", false, true},
+		"a bit":      {flip, "the recorded value results if one bit of micro-batch 2 is flipped", true, false},
+		"noise":      {noisy, "the sum does not show which micro-batch is wrong", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := play(t, gradienttest.Job{}, 16, wrongAt(6, 2, c.alter))
