@@ -131,6 +131,6 @@ func (a *API) Prioritize(ctx context.Context, payload []byte) (Share, error) {
 	if err != nil {
 		return Share{}, err
 	}
-	a.Log.Info().Str("job", string(r.ID)).Int("priority", r.Priority).Int("max_slots", r.MaxSlots).Msg("job's share changed")
+	a.Log.Info().Str("job", string(r.ID)).Int("priority", r.Priority).Int("max_slots", r.MaxSlots).Msg("priority or max_slots changed")
 	return Share{Status: status(r), Priority: r.Priority, MaxSlots: r.MaxSlots}, nil
 }

@@ -55,8 +55,8 @@ func TestRequestsThatAreNone(t *testing.T) {
 	_, err := f.Submit(t.Context(), line(t))
 	require.NoError(t, err)
 	for request, want := range map[string]string{
-		`{"id":"line"} {"id":"other"}`:         "goes on after its end",
-		`{"id":"line"}x`:                       "goes on after its end",
+		`{"id":"line"} {"id":"other"}`:         "text follows the JSON object",
+		`{"id":"line"}x`:                       "text follows the JSON object",
 		`{"id":"line","more":1}`:               "unknown field",
 		`{"id":` + strings.Repeat("[", 20_000): "request:",
 		strings.Repeat("x", 60_000):            "id",
@@ -133,7 +133,7 @@ func TestAJobIsRemovedWithoutTheRegistry(t *testing.T) {
 	_, err = f.Cancel(t.Context(), []byte("line"))
 	require.NoError(t, err)
 	_, err = f.Remove(t.Context(), []byte(`{"id":"line","model":true}`))
-	require.ErrorContains(t, err, "look for its model: the bucket is missing")
+	require.ErrorContains(t, err, "check for its model: the bucket is missing")
 	got, err := f.Remove(t.Context(), []byte("line"))
 	require.NoError(t, err)
 	require.Equal(t, api.Removed{ID: "line", Removed: true}, got)

@@ -105,7 +105,7 @@ func decodeObject(payload []byte, into any) error {
 		return err
 	}
 	if len(bytes.TrimSpace(payload[d.InputOffset():])) > 0 {
-		return errors.New("it goes on after its end")
+		return errors.New("text follows the JSON object; want one object only")
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestListSaysWhatIsWrong(t *testing.T) {
 		`anything`:          `"anything" is not a JSON object`,
 		`[1]`:               `"[1]" is not a JSON object`,
 		`null`:              `"null" is not a JSON object`,
-		`{"limit":1}{}`:     "it goes on after its end",
+		`{"limit":1}{}`:     "text follows the JSON object; want one object only",
 		`{"before":"none"}`: `before: there is no job "none"`,
 	} {
 		_, err := f.List(t.Context(), []byte(request))

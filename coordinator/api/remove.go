@@ -35,7 +35,7 @@ func (a *API) Remove(ctx context.Context, payload []byte) (Removed, error) {
 	answer := Removed{ID: request.ID, Removed: true}
 	there, err := a.Jobs.HasModel(ctx, request.ID)
 	if err != nil && request.Model { // an unreachable registry does not prevent a removal without the model
-		return Removed{}, fmt.Errorf("remove job %q: look for its model: %w", request.ID, err)
+		return Removed{}, fmt.Errorf("remove job %q: check for its model: %w", request.ID, err)
 	}
 	switch {
 	case there && request.Model:

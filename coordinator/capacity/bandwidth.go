@@ -24,7 +24,7 @@ var units = []string{"bps", "bit/s", "b/s"}
 func (b *BitsPerSecond) UnmarshalText(text []byte) error {
 	value, unit, err := humanize.ParseSI(strings.TrimSpace(string(text)))
 	if err != nil || !slices.Contains(units, unit) {
-		return fmt.Errorf("%q: want a number, a prefix k, M, G or T, and bps, such as 10Gbps", text)
+		return fmt.Errorf("%q: want a number, one of the prefixes k, M, G and T, and the unit bps, such as 10Gbps", text)
 	}
 	if !(value >= leastBandwidth && value <= mostBandwidth) {
 		return fmt.Errorf("%q: %g bits per second: want 1kbps to 1000Tbps (M is mega, m is milli)", text, value)

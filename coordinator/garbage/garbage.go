@@ -88,7 +88,7 @@ func (c *Collector) Wake() {
 func (c *Collector) Run(ctx context.Context) {
 	store, ok := c.cfg.Blobs.(blob.Lister)
 	if !ok {
-		c.cfg.Log.Warn().Str("blobs", fmt.Sprintf("%T", c.cfg.Blobs)).Msg("blobs that no job needs are never deleted: this store does not list its blobs")
+		c.cfg.Log.Warn().Str("blobs", fmt.Sprintf("%T", c.cfg.Blobs)).Msg("unneeded blobs stay: this blob store cannot list its blobs")
 		return
 	}
 	next := time.Now().Add(c.cfg.Soon)
@@ -122,7 +122,7 @@ func later(a, b time.Time) time.Time {
 
 // The reasons for which a round ends early.
 var (
-	errBusy  = errors.New("a job prepares its data, or another coordinator collects")
+	errBusy  = errors.New("a job is preparing its data, or another coordinator deletes blobs now")
 	errAlien = errors.New("the blobs belong to the jobs of another installation")
 )
 
@@ -146,7 +146,7 @@ func (c *Collector) round(ctx context.Context, store blob.Lister) time.Duration 
 		log.Debug().Err(err).Msg("collect blobs that no job needs")
 		return c.cfg.Soon
 	default:
-		log.Warn().Err(err).Msg("the other blobs are left: it is not certain which of them no job needs")
+		log.Warn().Err(err).Msg("no further blobs are deleted: the coordinator cannot tell which blobs jobs need")
 		return min(10*c.cfg.Soon, c.cfg.Every)
 	}
 }
@@ -202,7 +202,7 @@ func (c *Collector) claim(ctx context.Context, store blob.Lister) error {
 		return err
 	}
 	if noted != origin {
-		return fmt.Errorf("%w: %q is noted in %q of the blob store, and the records here are %q: give each installation a folder or prefix of its own; if the other is gone, delete %[3]q",
+		return fmt.Errorf("%w: the blob store is marked for %q in %q, but the records here are %q: give each installation its own folder or prefix; if the other installation no longer exists, delete %[3]q",
 			errAlien, noted, blob.ClaimName, origin)
 	}
 	return nil

@@ -78,10 +78,10 @@ func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (pre
 		}
 		layout, err := c.plan(ctx, store, u, r) // nil for a released job
 		if err != nil {
-			return 0, fmt.Errorf("job %s: %w; removing the job lets the collection go on", r.ID, err)
+			return 0, fmt.Errorf("job %s: %w; remove the job so that unneeded blobs can be deleted again", r.ID, err)
 		}
 		if err := c.checkpoints(ctx, store, u, r); err != nil {
-			return 0, fmt.Errorf("job %s: %w; removing the job lets the collection go on", r.ID, err)
+			return 0, fmt.Errorf("job %s: %w; remove the job so that unneeded blobs can be deleted again", r.ID, err)
 		}
 		if r.Released {
 			continue // its ledger is deleted

@@ -93,7 +93,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		beside.Go(c.guard("collect blobs", func() { c.garbage.Run(ctx) }))
 	}
 	beside.Go(c.guard("keep the streams and buckets", func() { c.conn.Keep(ctx, broker.SetupConfig{}) }))
-	beside.Go(c.guard("look at the queue", func() { c.depths.keep(ctx) }))
+	beside.Go(c.guard("measure the queue", func() { c.depths.keep(ctx) }))
 	err = c.service.Run(ctx)
 	cancel()
 	beside.Wait()
@@ -108,7 +108,7 @@ func (c *Coordinator) guard(what string, work func()) func() {
 	return func() {
 		err := lifecycle.Contain(what, func() error { work(); return nil })
 		if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
-			c.log.Error().Err(err).Bytes("stack", p.Stack).Msg("panic; the coordinator goes on without this until it is started again")
+			c.log.Error().Err(err).Bytes("stack", p.Stack).Msg("panic; the coordinator continues without this work; start it again to restore it")
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 		endpoint("remove", func(ctx context.Context, p []byte) (any, error) { return c.API.Remove(ctx, p) }, "id of a job that has ended, or {id, model} → {id, removed}"),
 		endpoint("priority", func(ctx context.Context, p []byte) (any, error) { return c.API.Prioritize(ctx, p) }, "{id, priority, max_slots} → {id, state, priority, max_slots}"),
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
-		endpoint("verify", func(ctx context.Context, p []byte) (any, error) { return c.API.Verify(ctx, p) }, "id, or {id, steps | sample | all, wait} → what came of computing steps again, or a ticket"),
+		endpoint("verify", func(ctx context.Context, p []byte) (any, error) { return c.API.Verify(ctx, p) }, "id, or {id, steps | sample | all, wait} → the result of computing steps again, or a ticket"),
 		endpoint("schema", func(ctx context.Context, p []byte) (any, error) { return c.API.Schema(ctx, p) }, "→ the spec's JSON Schema"),
 	)
 }

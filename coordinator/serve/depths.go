@@ -53,8 +53,8 @@ func (d *depths) measure(m *telemetry.Metrics) {
 		help string
 		of   *uint64
 	}{
-		"tasks_queued": {"Tasks in the queue of all jobs, those included that workers have taken.", &d.tasks},
-		"dead_letters": {"Tasks that their jobs failed of and that are kept in TRIBUTARY_DEAD.", &d.dead},
+		"tasks_queued": {"Tasks in the queue of all jobs, including tasks that workers have taken.", &d.tasks},
+		"dead_letters": {"Tasks that failed their jobs and are kept in TRIBUTARY_DEAD.", &d.dead},
 	} {
 		m.GaugeFunc(name, g.help, func() (float64, bool) {
 			d.mu.Lock()

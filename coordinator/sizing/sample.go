@@ -87,7 +87,7 @@ func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) 
 // nowhere is a blob store that discards all blobs.
 type nowhere struct{}
 
-var errForgotten = errors.New("nothing is kept of it")
+var errForgotten = errors.New("this store discards all blobs")
 
 // Put implements blob.Store.
 func (nowhere) Put(_ context.Context, data []byte) (job.Digest, error) {

@@ -22,7 +22,7 @@ func (c *Command) print(out io.Writer, p *Plan) error {
 	}
 	fmt.Fprintf(out, "%s parameters, batches of %s rows in %d micro-batches, links of %s, %d slots a worker\n",
 		humanize.Comma(int64(p.Job.Params)), humanize.Comma(int64(p.Job.Batch)), p.Job.Microbatches, c.Bandwidth, p.Slots)
-	fmt.Fprintf(out, "measured here: a micro-batch %s, a fold %s; a gradient into Redis %s, out of it %s (%s); assumed beside that: %s a step, %s a task more\n\n",
+	fmt.Fprintf(out, "measured here: a micro-batch %s, a fold %s; a gradient into Redis %s, out of it %s (%s); assumed: %s more for each step, %s more for each further task\n\n",
 		span(p.Costs.Microbatch), span(p.Costs.Fold), span(p.Costs.Put), span(p.Costs.Get), where, span(p.Costs.Queue), span(p.Costs.Task))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "workers\ttasks\tinto Redis\tout of Redis\tcompute\tcommunication\toverhead\tstep\tsamples/s\tspeed-up\t")
@@ -41,15 +41,15 @@ func (c *Command) print(out io.Writer, p *Plan) error {
 // verdict returns a text that says how many workers help.
 func verdict(p *Plan, limit int) string {
 	why := map[capacity.Bound]string{
-		capacity.Microbatches: "a batch has no more than " + strconv.Itoa(p.Job.Microbatches) + " micro-batches to part among them",
-		capacity.Redis:        "moving gradients through Redis takes the time",
-		capacity.Bandwidth:    "moving gradients over the links takes the time",
-		capacity.Queue:        "a step's overhead takes the time",
+		capacity.Microbatches: "a batch has no more than " + strconv.Itoa(p.Job.Microbatches) + " micro-batches to split over them",
+		capacity.Redis:        "gradients through Redis take most of the time",
+		capacity.Bandwidth:    "gradients over the links take most of the time",
+		capacity.Queue:        "a step's overhead takes most of the time",
 	}[p.Bound]
 	if p.Bound == capacity.Compute {
-		return fmt.Sprintf("All %d workers help; more may, too.", limit)
+		return fmt.Sprintf("All %d workers help; more workers may help too.", limit)
 	}
-	return fmt.Sprintf("More than %s do not help: %s. A job finds that out and leaves the others out.", plural(p.Useful), why)
+	return fmt.Sprintf("More than %s do not help: %s. A job finds this out by itself and does not use the others.", plural(p.Useful), why)
 }
 
 func plural(workers int) string {

@@ -80,7 +80,7 @@ func TestBadInput(t *testing.T) {
 		"label missing":        {files: map[string]string{"in.csv": "a,y\n1,\n2,\n"}, want: []string{`label "y"`, "missing in every row"}},
 		"label constant":       {files: map[string]string{"in.csv": "a,y\n1,7\n2,7\n"}, want: []string{`label "y"`, "7 in every row"}},
 		"one class":            {files: map[string]string{"in.csv": "a,y\n1,no\n2,no\n"}, changes: []change{classes}, want: []string{`label "y"`, `"no"`, "at least two classes"}},
-		"class not trained on": {files: map[string]string{"in.csv": "a,y\n1,u\n2,v\n3,w\n4,u\n"}, changes: []change{classes, split}, want: []string{`label "y"`, "absent from the training split"}},
+		"class not trained on": {files: map[string]string{"in.csv": "a,y\n1,u\n2,v\n3,w\n4,u\n"}, changes: []change{classes, split}, want: []string{`label "y"`, "the training split has no row of class"}},
 		"zero rows left":       {files: map[string]string{"in.csv": "a,y\n1,\n,2\n"}, want: []string{"no rows are left of 2"}},
 		"empty split":          {changes: []change{{"label: y}", "label: y, split: {train: 0.99, test: 0.01}}"}}, want: []string{"data.split.test", "0.01 of 4 rows"}},
 		"truncated gzip":       {files: map[string]string{"in.csv.gz": pack(t, repeated(1000), 100)}, changes: []change{packed}, want: []string{"data.source", "in.csv.gz", "truncated gzip"}},

@@ -41,9 +41,9 @@ func (c *Command) try(asked *job.Spec) error {
 	case errors.Is(err, job.ErrNotFound), c.Resume: // restore reads it again
 		return nil
 	case err != nil:
-		return fmt.Errorf("--out: the training state of a job cannot be read (%w): --force begins anew", err)
+		return fmt.Errorf("--out: the training state of a job cannot be read (%w): use --force to begin again", err)
 	default:
-		return fmt.Errorf("--out: %s holds the training state of job %s after step %d: --resume goes on from there, --force begins anew",
+		return fmt.Errorf("--out: %s holds the training state of job %s after step %d: use --resume to go on from there, or --force to begin again",
 			dir, kept.ID, kept.Checkpoints[0].Step)
 	}
 }
@@ -56,14 +56,14 @@ func occupied(dir string, asked *job.Spec) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("--out: %s holds a model that cannot be read (%w): --force overwrites it", dir, err)
+		return fmt.Errorf("--out: %s holds a model that cannot be read (%w): use --force to overwrite it", dir, err)
 	}
 	_, want, err := spec.Canonical(asked)
 	if err != nil {
 		return err
 	}
 	if _, has, err := spec.Canonical(&card.Spec); err != nil || has != want {
-		return fmt.Errorf("--out: %s holds the model of job %s, whose spec is another: --force overwrites it", dir, card.ID)
+		return fmt.Errorf("--out: %s holds the model of job %s, which has another spec: use --force to overwrite it", dir, card.ID)
 	}
 	return nil
 }

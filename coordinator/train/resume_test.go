@@ -45,7 +45,7 @@ func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
 	require.GreaterOrEqual(t, first.Checkpoints[0].Step, int64(30))
 
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out}, spec, io.Discard)
-	require.ErrorContains(t, err, "--resume goes on from there, --force begins anew")
+	require.ErrorContains(t, err, "use --resume to go on from there, or --force to begin again")
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 600", "epochs: 601"), io.Discard)
 	require.ErrorContains(t, err, "is of another spec")
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: t.TempDir(), Resume: true}, spec, io.Discard)
@@ -92,7 +92,7 @@ func TestAStoppedJobWhoseDataHasChanged(t *testing.T) {
 	rows := unpacked(t, data)
 	require.NoError(t, os.WriteFile(path, rows[:bytes.LastIndexByte(rows[:len(rows)-1], '\n')+1], 0o600))
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, spec, io.Discard)
-	require.ErrorContains(t, err, "is of other data than there is now")
+	require.ErrorContains(t, err, "belongs to other data")
 	_, err = readState(out)
 	require.NoError(t, err)
 }
@@ -168,7 +168,7 @@ func TestWhereTheModelGoesIsTriedFirst(t *testing.T) {
 	_, err = begin(t.Context(), t.Context(), c, line, io.Discard)
 	require.NoError(t, err, "the same model again")
 	_, err = begin(t.Context(), t.Context(), c, digits, io.Discard)
-	require.ErrorContains(t, err, "holds the model of job line, whose spec is another: --force overwrites it")
+	require.ErrorContains(t, err, "holds the model of job line, which has another spec: use --force to overwrite it")
 	require.EqualValues(t, "line", loaded(t, out).Card.ID)
 	require.NoError(t, os.WriteFile(filepath.Join(out, registry.CardFile), []byte("{"), 0o600))
 	_, err = begin(t.Context(), t.Context(), c, line, io.Discard)

@@ -71,7 +71,7 @@ func (c *Command) Validate() error {
 	case (c.NATS == "") != (c.Redis == ""):
 		return errors.New("--nats and --redis go together: workers need both servers")
 	case c.NATS == "" && c.Workers == 0:
-		return errors.New("--workers: 0: nobody else can reach the embedded servers; want 1 to 256")
+		return errors.New("--workers: 0: want 1 to 256: no other worker can reach the embedded servers")
 	}
 	return nil
 }

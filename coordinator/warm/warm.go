@@ -113,17 +113,17 @@ func (j *Jobs) open(ctx context.Context, s source) (io.ReadCloser, error) {
 	if s.step == 0 || len(steps) == 0 {
 		return nil, fmt.Errorf("job %s is %s and has neither model nor checkpoint: %w", s.id, r.State, job.ErrNotFound)
 	}
-	return nil, fmt.Errorf("job %s has no checkpoint after step %d; it has those after %s: %w", s.id, s.step, strings.Join(steps, ", "), job.ErrNotFound)
+	return nil, fmt.Errorf("job %s has no checkpoint after step %d; it has checkpoints after steps %s: %w", s.id, s.step, strings.Join(steps, ", "), job.ErrNotFound)
 }
 
 // removed opens the model of a removed job.
 func (j *Jobs) removed(ctx context.Context, s source) (io.ReadCloser, error) {
 	if s.step > 0 {
-		return nil, fmt.Errorf("there is no job %q; the checkpoints of a job go with it: %w", s.id, job.ErrNotFound)
+		return nil, fmt.Errorf("there is no job %q; removing a job also removes its checkpoints: %w", s.id, job.ErrNotFound)
 	}
 	r, err := j.Models.OpenFile(ctx, string(s.id), registry.WeightsFile)
 	if errors.Is(err, job.ErrNotFound) {
-		return nil, fmt.Errorf("there is no job %q, nor a model that it has left: %w", s.id, job.ErrNotFound)
+		return nil, fmt.Errorf("there is no job %q and no model of it: %w", s.id, job.ErrNotFound)
 	}
 	return r, err
 }

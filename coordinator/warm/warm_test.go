@@ -113,9 +113,9 @@ func TestParametersOfOtherJobs(t *testing.T) {
 	same("job:line", 5, 6)
 	same("checkpoint:line@5", 3, 4)
 
-	refused("checkpoint:line@4", "no checkpoint after step 4; it has those after 5, 3")
-	refused("job:other", `there is no job "other", nor a model that it has left`)
-	refused("checkpoint:other@3", `there is no job "other"; the checkpoints of a job go with it`)
+	refused("checkpoint:line@4", "no checkpoint after step 4; it has checkpoints after steps 5, 3")
+	refused("job:other", `there is no job "other" and no model of it`)
+	refused("checkpoint:other@3", `there is no job "other"; removing a job also removes its checkpoints`)
 	refused("job:UPPER", "want 1 to 64 of")
 	refused("checkpoint:line", "want checkpoint:<job>@<step>")
 	refused("checkpoint:line@0", "want checkpoint:<job>@<step>")
