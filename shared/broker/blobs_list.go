@@ -98,7 +98,7 @@ func (c *Conn) tidy(ctx context.Context, name string, bucket *lazy[jetstream.Obj
 		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 			return err
 		}
-		c.log.Info().Str("chunks", subject).Msg("removed what an interrupted put left")
+		c.log.Info().Str("chunks", subject).Msg("removed the chunks of an interrupted put")
 	}
 	return nil
 }

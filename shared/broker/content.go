@@ -103,7 +103,7 @@ type counted struct {
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		n, err = n+int(c.left), fmt.Errorf("object has more bytes than it says: %w", job.ErrCorrupt)
+		n, err = n+int(c.left), fmt.Errorf("object has more bytes than its size says: %w", job.ErrCorrupt)
 		c.left = 0
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -64,7 +64,7 @@ func TestAModelsFileThatIsTooLarge(t *testing.T) {
 	forge(t, c, ModelBucket, info)
 	err = c.Models().ReadFile(t.Context(), "a", "x", func(io.Reader, int64) error { t.Error("it is read"); return nil })
 	require.ErrorIs(t, err, job.ErrCorrupt)
-	require.ErrorContains(t, err, "no model's file has more than")
+	require.ErrorContains(t, err, "a file of a model has at most")
 }
 
 // The description of an object is untrusted, just as its content.

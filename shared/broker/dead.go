@@ -37,7 +37,7 @@ func (c *Conn) PutDead(ctx context.Context, v notice.DeadLetter) error {
 
 // Forget deletes the events and the dead letters of a job.
 func (c *Conn) Forget(ctx context.Context, id job.ID) error {
-	doing := fmt.Sprintf("delete what was told of job %.80s", string(id))
+	doing := fmt.Sprintf("delete the events of job %.80s", string(id))
 	if err := id.Validate(); err != nil {
 		return wrap(doing, err)
 	}

@@ -93,7 +93,7 @@ func (d *delivery) Ack(ctx context.Context) error {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case errors.Is(err, nats.ErrNoResponders):
-		err = fmt.Errorf("the queue it came from is gone: %w", job.ErrNotFound)
+		err = fmt.Errorf("the queue of the task no longer exists: %w", job.ErrNotFound)
 	}
 	return fmt.Errorf("ack task %s: %w", d.task.Name(), err)
 }

@@ -8,7 +8,7 @@ func (c *Conn) Depths(ctx context.Context) (tasks, dead uint64, err error) {
 	for name, n := range map[string]*uint64{TaskStream: &tasks, DeadStream: &dead} {
 		stream, err := c.js.Stream(ctx, name) // this asks the server
 		if err != nil {
-			return 0, 0, wrap("look at the stream "+name, err)
+			return 0, 0, wrap("read the state of stream "+name, err)
 		}
 		*n = stream.CachedInfo().State.Msgs
 	}

@@ -40,7 +40,7 @@ func (s *Service) answer(subject string, answer func() any) error {
 				err = s.c.respond(m, &nats.Msg{Data: data})
 			}
 			if err != nil {
-				s.c.log.Debug().Err(err).Str("subject", m.Subject).Msg("cannot tell about the service")
+				s.c.log.Debug().Err(err).Str("subject", m.Subject).Msg("cannot answer a discovery request of the service")
 			}
 		})
 	})

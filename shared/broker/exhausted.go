@@ -63,7 +63,7 @@ func (q *Queue) exhausted(ctx context.Context, data []byte, handle func(job.Task
 	defer cancel()
 	stream, err := q.c.js.Stream(ctx, TaskStream)
 	if err != nil {
-		q.log.Debug().Err(err).Msg("cannot look at an exhausted task; the next sweep will")
+		q.log.Debug().Err(err).Msg("cannot read an exhausted task; the next sweep reads it")
 		return
 	}
 	m, err := stream.GetMsg(ctx, advisory.Seq)
@@ -76,7 +76,7 @@ func (q *Queue) exhausted(ctx context.Context, data []byte, handle func(job.Task
 // handle with its task.
 func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.RawStreamMsg, deliveries int, handle func(job.Task, int)) {
 	if err := s.DeleteMsg(ctx, m.Sequence); err != nil {
-		q.log.Debug().Err(err).Uint64("seq", m.Sequence).Msg("an exhausted task was removed by somebody else")
+		q.log.Debug().Err(err).Uint64("seq", m.Sequence).Msg("another coordinator removed an exhausted task")
 		return
 	}
 	t, err := decodeTask(m.Data)
@@ -102,7 +102,7 @@ func (q *Queue) sweep(ctx context.Context, handle func(job.Task, int)) {
 		q.sweepConsumer(ctx, stream, info, handle)
 	}
 	if err := consumers.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		q.log.Debug().Err(err).Msg("cannot look for exhausted tasks")
+		q.log.Debug().Err(err).Msg("cannot search for exhausted tasks")
 	}
 }
 

@@ -74,7 +74,7 @@ func (k *keeper) check(ctx context.Context) {
 		if err != nil {
 			if ctx.Err() == nil {
 				k.failures++
-				k.failing.Error().Err(err).Int("failures", k.failures).Bool("missing", lost).Msgf("cannot make sure of the %s", p.what)
+				k.failing.Error().Err(err).Int("failures", k.failures).Bool("missing", lost).Msgf("cannot check the %s", p.what)
 			}
 			return // the server or its disk has a fault that affects the others too
 		}
@@ -131,7 +131,7 @@ func (c *Conn) Missing(ctx context.Context) error {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			gone = append(gone, p.what)
 		case err != nil:
-			return wrap("look for the "+p.what, err)
+			return wrap("check for the "+p.what, err)
 		}
 	}
 	if len(gone) > 0 {
@@ -143,5 +143,5 @@ func (c *Conn) Missing(ctx context.Context) error {
 // TasksMissing fails when the task stream does not exist.
 func (c *Conn) TasksMissing(ctx context.Context) error {
 	_, err := c.js.Stream(ctx, TaskStream)
-	return wrap("look for the stream "+TaskStream, err)
+	return wrap("check for the stream "+TaskStream, err)
 }

@@ -207,7 +207,7 @@ func TestAFaultThatLastsIsLoggedSparingly(t *testing.T) {
 	require.NoError(t, c.js.DeleteStream(t.Context(), EventStream))
 	require.NoError(t, events.Publish(notice.Event{Job: "j", Type: notice.NoteEvent, Message: "x"}))
 	keeping(t, c, impossible)
-	for _, text := range []string{"cannot make sure of the bucket " + JobBucket, "cannot read the job records"} {
+	for _, text := range []string{"cannot check the bucket " + JobBucket, "cannot read the job records"} {
 		soon(t, text, func() error {
 			if log.count(text) == 0 {
 				return errors.New(text)
@@ -324,7 +324,7 @@ func TestAValueThatIsNoRecord(t *testing.T) {
 		require.NoError(t, err)
 		// The bucket stores one value for each key: the next value could replace this one
 		// before the watcher reads it.
-		require.Eventually(t, func() bool { return log.count("left out a job record") > i }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return log.count("skipped a job record that cannot be read") > i }, patience, time.Millisecond)
 		for range 3 {
 			all, err := everyRecord(r.All(t.Context()))
 			require.NoError(t, err)
@@ -334,7 +334,7 @@ func TestAValueThatIsNoRecord(t *testing.T) {
 	_, err = r.Create(t.Context(), record("second"))
 	require.NoError(t, err)
 	require.Equal(t, job.ID("second"), receive(t, seen).Record.ID)
-	require.Equal(t, 4, log.count("left out a job record"))
+	require.Equal(t, 4, log.count("skipped a job record that cannot be read"))
 	e, err := r.Get(t.Context(), "broken")
 	require.ErrorIs(t, err, job.ErrCorrupt)
 	require.NoError(t, r.Delete(t.Context(), "broken", e.Revision))

@@ -107,7 +107,7 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 // Held reports whether an owner holds the lease of key. The bucket's leader answers: a
 // replica may not know yet of a lease that was just taken.
 func (l *Leases) Held(ctx context.Context, key string) (bool, error) {
-	doing := fmt.Sprintf("look for the lease of %.80s", key)
+	doing := fmt.Sprintf("check the lease of %.80s", key)
 	js, err := l.c.nc.JetStream()
 	if err != nil {
 		return false, wrap(doing, err)
@@ -154,7 +154,7 @@ func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string,
 	if err := json.Unmarshal(e.Value(), &c); err != nil || c.Alive == "" || !l.c.gone(ctx, c.Alive) {
 		return 0, fmt.Errorf("held by %.80s: %w", c.Owner, job.ErrConflict)
 	}
-	l.c.log.Info().Str("key", key).Str("from", c.Owner).Msg("taking a lease over whose holder is gone")
+	l.c.log.Info().Str("key", key).Str("from", c.Owner).Msg("taking over a lease; its holder is gone")
 	return kv.Update(ctx, key, value, e.Revision())
 }
 

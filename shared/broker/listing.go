@@ -30,7 +30,7 @@ func initial[T any](ctx context.Context, updates <-chan T, isEnd func(T) bool) i
 					return
 				}
 			case <-idle.C:
-				yield(none, fmt.Errorf("nothing came for %s: %w", listIdle, context.DeadlineExceeded))
+				yield(none, fmt.Errorf("no answer for %s: %w", listIdle, context.DeadlineExceeded))
 				return
 			case <-ctx.Done():
 				yield(none, ctx.Err())

@@ -78,7 +78,7 @@ func (m *Models) put(ctx context.Context, name string, r io.Reader) error {
 // Has reports whether the model with that id exists.
 func (m *Models) Has(ctx context.Context, model string) (bool, error) {
 	version, err := m.version(ctx, model)
-	return version != "", wrap(fmt.Sprintf("look for model %.140s", model), err)
+	return version != "", wrap(fmt.Sprintf("check for model %.140s", model), err)
 }
 
 // version identifies the stored content of a model; it is "" when there is none. It changes
@@ -117,7 +117,7 @@ func (m *Models) ReadFile(ctx context.Context, model, file string, read func(r i
 	}
 	return wrap(doing, readObject(ctx, store, name, math.MaxInt64, func(r io.Reader, info *jetstream.ObjectInfo) error {
 		if info.Size > MaxModelFile {
-			return fmt.Errorf("it has %d bytes; no model's file has more than %d: %w", info.Size, MaxModelFile, job.ErrCorrupt)
+			return fmt.Errorf("it has %d bytes; a file of a model has at most %d: %w", info.Size, MaxModelFile, job.ErrCorrupt)
 		}
 		return read(r, int64(info.Size))
 	}))

@@ -81,7 +81,7 @@ func (m *Models) Resolve(ctx context.Context, alias string) (string, error) {
 		return "", wrap(doing, err)
 	}
 	if !modelPattern.Match(data) {
-		return "", fmt.Errorf("%s: it stands for %.140q, which is no model's name: %w", doing, data, job.ErrCorrupt)
+		return "", fmt.Errorf("%s: it stands for %.140q, which is not the name of a model: %w", doing, data, job.ErrCorrupt)
 	}
 	return string(data), nil
 }

@@ -134,7 +134,7 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 		return nil, wrap(doing, err)
 	}
 	if !blob.IsDigest(digest) {
-		return nil, fmt.Errorf("%s: that is no digest: %w", doing, job.ErrNotFound)
+		return nil, fmt.Errorf("%s: this is not a digest: %w", doing, job.ErrNotFound)
 	}
 	store, err := b.bucket.get(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 	var found *jetstream.ObjectInfo
 	err = readObject(ctx, store, string(digest), blob.MaxBytes, func(r io.Reader, info *jetstream.ObjectInfo) error {
 		if info.Metadata[encodingKey] == s2Encoding && info.Size > mostPacked {
-			return fmt.Errorf("it has %d bytes packed; at most %d are allowed: %w", info.Size, mostPacked, job.ErrCorrupt)
+			return fmt.Errorf("it has %d compressed bytes; at most %d are allowed: %w", info.Size, mostPacked, job.ErrCorrupt)
 		}
 		found = info
 		stored, err = whole(r, info)
@@ -162,7 +162,7 @@ func (b *Blobs) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 
 // Has implements blob.Store.
 func (b *Blobs) Has(ctx context.Context, digest job.Digest) (bool, error) {
-	doing := fmt.Sprintf("look for blob %.80s", string(digest))
+	doing := fmt.Sprintf("check for blob %.80s", string(digest))
 	if err := ctx.Err(); err != nil {
 		return false, wrap(doing, err)
 	}

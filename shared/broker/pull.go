@@ -18,7 +18,7 @@ const (
 	pullHeartbeat = time.Second
 )
 
-var errSilent = errors.New("the server says nothing about the request")
+var errSilent = errors.New("the server does not answer the request")
 
 // pull requests one message at a time, with its own inbox for the answers.
 //

@@ -156,5 +156,5 @@ func (q *Queue) recreate(ctx context.Context) {
 		q.log.Debug().Err(err).Msg("cannot make the task stream again")
 		return
 	}
-	q.log.Warn().Msg("the task stream was gone and has been made again")
+	q.log.Warn().Msg("the task stream was missing; it has been made again")
 }

@@ -201,7 +201,7 @@ func bucketInfo(ctx context.Context, kv jetstream.KeyValue) (*jetstream.StreamIn
 	}
 	s, ok := status.(*jetstream.KeyValueBucketStatus)
 	if !ok {
-		return nil, fmt.Errorf("bucket %s: its status says nothing of its stream", kv.Bucket())
+		return nil, fmt.Errorf("bucket %s: its status does not describe its stream", kv.Bucket())
 	}
 	return s.StreamInfo(), nil
 }

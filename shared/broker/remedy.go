@@ -21,7 +21,7 @@ func remedy(err error) string {
 		{nats.ErrAuthExpired, "these credentials have expired; make new ones"},
 		{nats.ErrAuthRevoked, "these credentials are revoked; make new ones"},
 		{nats.ErrAccountAuthExpired, "the account of these credentials has expired; renew the account"},
-		{nats.ErrNkeysNotSupported, "the server knows no NKeys; use another kind of credentials"},
+		{nats.ErrNkeysNotSupported, "the server does not support NKeys; use another kind of credentials"},
 		{nats.ErrSecureConnWanted, "the server does not use TLS; use nats:// and no ca, cert or key, or turn TLS on at the server"},
 	} {
 		if errors.Is(err, r.is) {

@@ -89,7 +89,7 @@ func (q *Queue) Taken(ctx context.Context, class queue.Class) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, wrap("look at consumer "+consumer, err)
+		return false, wrap("read the state of consumer "+consumer, err)
 	}
 	info := c.CachedInfo()
 	return info.NumWaiting > 0 || info.NumAckPending > 0, nil
@@ -300,7 +300,7 @@ func (q *Queue) deliver(m *nats.Msg) queue.Delivery {
 	}
 	q.log.Error().Err(err).Str("subject", m.Subject).Msg("removed a message that is no task")
 	if err := m.Term(); err != nil {
-		q.log.Debug().Err(err).Msg("cannot remove it; it will come again")
+		q.log.Debug().Err(err).Msg("cannot remove the message; the server delivers it again")
 	}
 	return nil
 }

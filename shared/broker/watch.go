@@ -128,7 +128,7 @@ func (w *watcher) see(e jetstream.KeyValueEntry) {
 	w.last = e.Revision()
 	entry, err := decodeRecord(e)
 	if err != nil {
-		w.r.c.log.Error().Err(err).Msg("left out a job record")
+		w.r.c.log.Error().Err(err).Msg("skipped a job record that cannot be read")
 		return
 	}
 	w.r.c.contain("a job's record", func() { w.handle(entry) })
