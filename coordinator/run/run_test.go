@@ -59,7 +59,7 @@ func TestWhatCannotBeComputedIsNamed(t *testing.T) {
 	w.submit(strings.Replace(line("a", 3), `"y":[2,4,5,6,8]}}`, `"y":[2,4,5,6,8]},"split":{"train":0.8,"test":0.2}},"metrics":["rmse","r2"]`, 1))
 	r := w.ended("a")
 	require.Equal(t, job.Succeeded, r.State, r.Error)
-	const why = "it divides by the squared deviations of the labels of 1 rows from their mean, which are 0 or rounding alone"
+	const why = "it divides by the squared deviations of 1 labels from their mean, which are 0 or only rounding"
 	require.NotContains(t, r.Outcome.Metrics[job.Test], "r2")
 	require.Contains(t, r.Outcome.Metrics[job.Train], "r2")
 	require.Len(t, r.Outcome.Undefined, 1)

@@ -90,7 +90,7 @@ func TestBadInput(t *testing.T) {
 		"x and y differ":       {changes: []change{{"{source: DIR/in.csv, label: y}", "{inline: {x: [1, 2], y: [1]}}"}}, want: []string{"data.inline", "x has 2 rows, y has 1"}},
 
 		"units for no classes":  {files: map[string]string{"in.csv": "a,y\n1,u\n2,v\n3,w\n"}, changes: []change{classes}, want: []string{"model.layers[0].dense.units", "2", "3 classes"}},
-		"units for one column":  {changes: []change{twoUnits}, want: []string{"model.layers[0].dense.units", "2", "1 columns"}},
+		"units for one column":  {changes: []change{twoUnits}, want: []string{"model.layers[0].dense.units", "2", "1 column"}},
 		"sigmoid of more":       {files: map[string]string{"in.csv": "a,y\n1,u\n2,v\n3,w\n"}, changes: []change{sigmoid}, want: []string{`label "y"`, "3 classes", "sigmoid_cross_entropy"}},
 		"metric of another use": {changes: []change{{"epochs: 2", "epochs: 2\nmetrics: [accuracy]"}}, want: []string{"metrics[0]", "accuracy", "rmse"}},
 		"nothing but a last":    {changes: []change{{"batch: 4", "batch: 8\ndrop_last: true"}}, want: []string{"batch", "8", "4 rows"}},

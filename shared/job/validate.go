@@ -25,7 +25,7 @@ func (s *Spec) validateLength(fs *faults) {
 		fs.at("steps", "%d: epochs is given as well, want one of them", s.Steps)
 	}
 	if s.Microbatches > s.Batch {
-		fs.at("microbatches", "%d: want at most as many as rows in a batch, %d", s.Microbatches, s.Batch)
+		fs.at("microbatches", "%d: want at most the rows of a batch, %d", s.Microbatches, s.Batch)
 	}
 	if e := s.Evaluate; e.EveryEpochs != 0 && e.EverySteps != 0 {
 		fs.at("evaluate.every_steps", "%d: every_epochs is given as well, want one of them", e.EverySteps)
@@ -35,7 +35,7 @@ func (s *Spec) validateLength(fs *faults) {
 // validateWire checks the fraction of the gradient that a wire keeps.
 func (s *Spec) validateWire(fs *faults) {
 	if s.Wire != WireTopK && s.WireKeep != 0 {
-		fs.at("wire_keep", "%v: want it with wire %s alone", s.WireKeep, WireTopK)
+		fs.at("wire_keep", "%v: want it only with wire %s", s.WireKeep, WireTopK)
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *Spec) validateMetrics(fs *faults) {
 	for i, m := range s.Metrics {
 		if m.Classifies() == s.Loss.Classifies() {
 			if units := s.outputs(); m == AUC && s.Loss == SoftmaxCrossEntropy && units != 2 {
-				fs.at(index("metrics", i), "%q: it is of two classes, the last layer has %d units", m, units)
+				fs.at(index("metrics", i), "%q: this metric needs two classes, the last layer has %d units", m, units)
 			}
 			continue
 		}

@@ -14,7 +14,7 @@ func (d *Data) validate(fs *faults, loss Loss) {
 	d.Transform.validate(fs, loss)
 	d.Split.validate(fs, d.Test != "")
 	if d.Split.Stratify && !loss.Classifies() {
-		fs.at("data.split.stratify", "true: with loss %s there are no classes to keep the shares of", loss)
+		fs.at("data.split.stratify", "true: want a loss on classes, not %s", loss)
 	}
 }
 
@@ -25,7 +25,7 @@ func (d *Data) validateSource(fs *faults) {
 	case d.Source != "" && d.Inline != nil:
 		fs.at("data.inline", "source is given as well, want one of them")
 	case d.Inline == nil && d.Format == "":
-		fs.at("data.format", "missing: the name %.80q does not tell it, want one of %s", d.Source, commas(d.Format.Allowed()))
+		fs.at("data.format", "missing: the file name %.80q does not show the format, want one of %s", d.Source, commas(d.Format.Allowed()))
 	}
 	if d.TestLabels != "" && d.Test == "" {
 		fs.at("data.test_labels", "%.80q: want data.test, whose labels they are", d.TestLabels)

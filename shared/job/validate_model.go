@@ -33,7 +33,7 @@ func (s *Spec) validateModel(fs *faults) {
 		switch {
 		case d.Units == 1:
 		case s.Data.Inline == nil && s.Data.Format == CSV:
-			fs.at(path+".units", "%d: the label has 1 columns, want as many units", d.Units)
+			fs.at(path+".units", "%d: the label has 1 column, want 1 unit", d.Units)
 		case s.Data.Transform.Label.Method == "standard":
 			fs.at("data.transform.label", "standard: it takes a label of one output, the last layer has %d units", d.Units)
 		}

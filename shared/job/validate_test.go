@@ -46,13 +46,13 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"epochs: missing: want epochs or steps", does(func(s *job.Spec) { s.Epochs = 0 })},
 		{"", does(func(s *job.Spec) { s.Epochs, s.Steps = 0, 5 })},
 		{"steps: 5: epochs is given as well, want one of them", does(func(s *job.Spec) { s.Steps = 5 })},
-		{"microbatches: 257: want at most as many as rows in a batch, 256", does(func(s *job.Spec) { s.Microbatches = 257 })},
+		{"microbatches: 257: want at most the rows of a batch, 256", does(func(s *job.Spec) { s.Microbatches = 257 })},
 		{"", does(func(s *job.Spec) { s.Microbatches = 3 })},
 		{"evaluate.every_steps: 9: every_epochs is given as well, want one of them", does(func(s *job.Spec) { s.Evaluate.EverySteps = 9 })},
 
 		{"data: missing: want source or inline", does(func(s *job.Spec) { s.Data.Source = "" })},
 		{"data.inline: source is given as well, want one of them", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Source = "a.csv" }}},
-		{`data.format: missing: the name "nats:b/data" does not tell it, want one of csv, idx`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
+		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
 		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = "" })},
 		{`data.labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
 		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
@@ -75,7 +75,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data.split.train: NaN: the fractions sum to NaN, want 1", does(split(math.NaN(), 0, 0))},
 		{"data.split.train: 0: want more than 0", does(split(0, 0.5, 0.5))},
 		{"data.split.test: 0.2: data.test is given as well, want one of them", does(func(s *job.Spec) { split(0.8, 0, 0.2)(s); s.Data.Test = "t.csv" })},
-		{"data.split.stratify: true: with loss mse there are no classes to keep the shares of", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
+		{"data.split.stratify: true: want a loss on classes, not mse", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
 
 		{`model.init.from: "w": scheme is given as well, want one of them`, does(func(s *job.Spec) { s.Model.Init.From = "w" })},
 		{"model.layers[1]: want exactly one of activation, dense, dropout, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
@@ -95,10 +95,10 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 			s.Batch, s.Microbatches = 1<<20, 1
 		})},
 
-		{"model.layers[1].dense.units: 3: the label has 1 columns, want as many units", []func(*job.Spec){regression, three}},
+		{"model.layers[1].dense.units: 3: the label has 1 column, want 1 unit", []func(*job.Spec){regression, three}},
 		{"", []func(*job.Spec){regression, idx, three}},
 		{"data.transform.label: standard: it takes a label of one output, the last layer has 3 units", []func(*job.Spec){regression, idx, three, func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" }}},
-		{`metrics[0]: "auc": it is of two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
+		{`metrics[0]: "auc": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
 		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
 		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
 		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},

@@ -19,7 +19,7 @@ func (s *Sums) auc(classes []string) (area float64, why string) {
 	rows := make([]scored, len(s.scores))
 	for i, v := range s.scores {
 		if v != v {
-			return 0, "a row's score is NaN, which ranks nowhere: outputs are too large"
+			return 0, "a row's score is NaN, which has no rank: outputs are too large"
 		}
 		rows[i] = scored{v, s.second[i]}
 	}
@@ -48,7 +48,7 @@ func (s *Sums) auc(classes []string) (area float64, why string) {
 		if only < len(classes) {
 			name = fmt.Sprintf("%.80q", classes[only])
 		}
-		return 0, fmt.Sprintf("all %d rows are of class %s, it takes rows of two classes", s.rows, name)
+		return 0, fmt.Sprintf("all %d rows are of class %s: want rows of two classes", s.rows, name)
 	}
 	return float64(halves) / (2 * float64(first) * float64(second)), ""
 }

@@ -58,7 +58,7 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	case t.rows == 0:
 		return 0, noRows
 	case m.Classifies() != c.classifies():
-		return 0, fmt.Sprintf("it does not go with loss %s", c.Objective.Loss())
+		return 0, fmt.Sprintf("loss %s does not have this metric", c.Objective.Loss())
 	}
 	switch m {
 	case job.Accuracy:
@@ -67,7 +67,7 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 		return t.loss / float64(t.rows), ""
 	case job.AUC:
 		if !c.binary() {
-			return 0, fmt.Sprintf("it is of two classes, there are %d", c.Outputs)
+			return 0, fmt.Sprintf("want two classes, there are %d", c.Outputs)
 		}
 		return t.auc(c.Classes)
 	case job.RMSE:
@@ -79,7 +79,7 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 	case job.R2:
 		_, deviations := t.deviations()
 		if deviations == 0 {
-			return 0, fmt.Sprintf("it divides by the squared deviations of the labels of %d rows from their mean, which are 0 or rounding alone: the labels are all the same, vary by no more than rounding, or differ by less than 1e-162", t.rows)
+			return 0, fmt.Sprintf("it divides by the squared deviations of %d labels from their mean, which are 0 or only rounding: the labels are all the same, vary by no more than rounding, or differ by less than 1e-162", t.rows)
 		}
 		if math.IsInf(deviations, 1) {
 			return deviations, "" // not 1 − x/∞ = 1

@@ -28,8 +28,8 @@ func TestClassification(t *testing.T) {
 	require.Equal(t, Figures{
 		Values: map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5},
 		Undefined: map[string]string{
-			"auc":  "it is of two classes, there are 3",
-			"rmse": "it does not go with loss softmax_cross_entropy",
+			"auc":  "want two classes, there are 3",
+			"rmse": "loss softmax_cross_entropy does not have this metric",
 		},
 	}, c.Combine([]*Sums{u}))
 }
@@ -88,7 +88,7 @@ func TestUndefinedIsNamed(t *testing.T) {
 		"one class":  {classes([]float32{1, 2}, []float32{1, 1}, 1), map[string]float64{"loss": 0.5, "log_loss": 0.5, "accuracy": 1}, map[string]string{"auc": `all 2 rows are of class "yes"`}},
 		"the other":  {classes([]float32{-1}, []float32{0}, 1), map[string]float64{"loss": 1, "log_loss": 1, "accuracy": 1}, map[string]string{"auc": `all 1 rows are of class "no"`}},
 		"NaN score":  {classes([]float32{nan, 2}, []float32{0, 1}, math.NaN()), map[string]float64{"accuracy": 0.5}, map[string]string{"auc": "score is NaN", "loss": "NaN", "log_loss": "NaN"}},
-		"a constant": {numbers(dataset.Column{}, []float32{1, 2}, []float32{3, 3}, 5), map[string]float64{"loss": 2.5, "mae": 1.5, "rmse": math.Sqrt(2.5)}, map[string]string{"r2": "of 2 rows from their mean, which are 0 or rounding alone: the labels are all the same"}},
+		"a constant": {numbers(dataset.Column{}, []float32{1, 2}, []float32{3, 3}, 5), map[string]float64{"loss": 2.5, "mae": 1.5, "rmse": math.Sqrt(2.5)}, map[string]string{"r2": "of 2 labels from their mean, which are 0 or only rounding: the labels are all the same"}},
 		"infinite":   {numbers(dataset.Column{}, []float32{inf, 2}, []float32{3, 4}, math.Inf(1)), nil, map[string]string{"loss": "+Inf", "rmse": "+Inf", "mae": "+Inf", "r2": "-Inf"}},
 		"errors whose squares overflow": {
 			numbers(huge, []float32{1, 2}, []float32{3, 5}, 13),

@@ -110,7 +110,7 @@ epochs: 1`, want...)
 		"optimizer": {"sgd": {"learning_rate": 1}}, "batch": -3, "sed": 1, "epochs": 1}`, want...)
 	requireFaults(t, with("data: {source: a.csv, split: {train: 0.9, test: 0.2}}")+"steps: 3\nmicrobatches: 512\n",
 		"steps: 3: epochs is given as well, want one of them",
-		"microbatches: 512: want at most as many as rows in a batch, 256",
+		"microbatches: 512: want at most the rows of a batch, 256",
 		"data.label: missing: want the name of the label's column",
 		"data.split.train: 0.9: the fractions sum to 1.1, want 1",
 	)
