@@ -123,7 +123,7 @@ func DiffersFrom(logged, entry wire.Header) error {
 }
 
 // ErrResidual refuses a residual that differs from the stored one.
-var ErrResidual = fmt.Errorf("the residual beside the log has other bytes: %w", job.ErrCorrupt)
+var ErrResidual = fmt.Errorf("the stored residual has other bytes: %w", job.ErrCorrupt)
 
 // Forked returns the error for two histories where there should be one: the log's entry
 // holds logged, but the caller's history is at held.

@@ -9,7 +9,7 @@ import (
 // NoLosses returns the error of Begin when the losses of the snapshot's steps are not
 // stored.
 func NoLosses(step int64) error {
-	return fmt.Errorf("begin with snapshot %d: the losses of its steps are not there: %w", step, job.ErrStale)
+	return fmt.Errorf("begin with snapshot %d: the losses of its steps are not stored: %w", step, job.ErrStale)
 }
 
 // NotNext returns the error of a batch commit whose steps are not the ledger's next ones.

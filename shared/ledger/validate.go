@@ -53,7 +53,7 @@ func (l Layout) CheckStep(step int64) error {
 // checkNode reports a node that the layout's tree does not have.
 func (l Layout) checkNode(n tree.Node) error {
 	if _, _, ok := n.Leaves(l.Microbatch); !ok {
-		return fmt.Errorf("node %d: a tree of %d micro-batches has none such: %w", n, l.Microbatch, job.ErrInvalid)
+		return fmt.Errorf("node %d: a tree of %d micro-batches has no such node: %w", n, l.Microbatch, job.ErrInvalid)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (l Layout) CheckAppend(w LogWrite) error {
 func (l Layout) checkResidual(v []float32) error {
 	if !l.Wire.Lossy() {
 		if v != nil {
-			return fmt.Errorf("residual of %d floats: want none with a wire that loses nothing: %w", len(v), job.ErrInvalid)
+			return fmt.Errorf("residual of %d floats: want none with a lossless wire: %w", len(v), job.ErrInvalid)
 		}
 		return nil
 	}
@@ -112,7 +112,7 @@ func (l Layout) CheckLogRead(r LogRead) error {
 func (l Layout) CheckResidualRead(r LogRead) error {
 	err := l.CheckLogRead(r)
 	if err == nil && !l.Wire.Lossy() {
-		err = fmt.Errorf("residual of %s: its wire loses nothing: %w", l.Ref, job.ErrInvalid)
+		err = fmt.Errorf("residual of %s: want none, its wire is lossless: %w", l.Ref, job.ErrInvalid)
 	}
 	return err
 }
@@ -149,7 +149,7 @@ func (l Layout) CheckBatch(b BatchCommit) error {
 		return err
 	}
 	if l.Wire.Lossy() {
-		return fmt.Errorf("batch commit of %s: its wire loses something: %w", l.Ref, job.ErrInvalid)
+		return fmt.Errorf("batch commit of %s: want a lossless wire, its wire is lossy: %w", l.Ref, job.ErrInvalid)
 	}
 	if n := b.Snapshot.Step - b.From; n < 1 || n > MaxBatch || n != int64(len(b.Sums)) {
 		return fmt.Errorf("batch commit from step %d to %d with sums of %d: want those of 1 to %d steps: %w", b.From, b.Snapshot.Step, len(b.Sums), MaxBatch, job.ErrInvalid)

@@ -61,11 +61,11 @@ func (f facts) check(log zerolog.Logger) error {
 	case f.policy == wantedPolicy || f.embedded:
 		return nil
 	case f.policy == "":
-		log.Warn().Str("address", f.addr).Msg("redis does not tell its maxmemory-policy: make sure that it is " + wantedPolicy +
-			", or training state will be lost when its memory is full")
+		log.Warn().Str("address", f.addr).Msg("redis does not show its maxmemory-policy: make sure that it is " + wantedPolicy +
+			", or redis deletes training state when its memory is full")
 		return nil
 	default:
-		return fmt.Errorf("redis at %s has maxmemory-policy %q, with which it throws training state away when its memory is full: want %q; "+
+		return fmt.Errorf("redis at %s has maxmemory-policy %q, which deletes training state when its memory is full: want %q; "+
 			"set it with `redis-cli config set maxmemory-policy %s` and keep it in redis.conf: %w",
 			f.addr, f.policy, wantedPolicy, wantedPolicy, job.ErrInvalid)
 	}

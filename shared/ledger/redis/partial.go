@@ -47,7 +47,7 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 		}
 	}
 	if err := l.landAgain(ctx, lay, step, logged); err != nil {
-		return nil, fmt.Errorf("land step %d: %w", step, err)
+		return nil, fmt.Errorf("record the logged chunks of step %d: %w", step, err)
 	}
 	var nodes []tree.Node
 	for n, chunks := range count {

@@ -42,7 +42,7 @@ func TestNoErrorRepeatsAPassword(t *testing.T) {
 	err = classify(t.Context(), textError("ERR unknown command 'AUTH', with args beginning with: 'me' 'hidden' "))
 	require.EqualError(t, err, "ERR unknown command 'AUTH'")
 	err = classify(t.Context(), textError(`redis: can't parse "hidden"`))
-	require.EqualError(t, err, "redis: can't parse what the server answers: it is not a Redis, or speaks another protocol at this port")
+	require.EqualError(t, err, "redis: can't parse the answer: it is not from Redis; use the address and port of a Redis server")
 }
 
 type textError string

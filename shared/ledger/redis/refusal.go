@@ -80,7 +80,7 @@ func withoutArguments(err error) error {
 		return errors.New(before)
 	}
 	if before, _, found := strings.Cut(text, `"`); found && strings.HasPrefix(text, "redis: ") {
-		return errors.New(before + "what the server answers: it is not a Redis, or speaks another protocol at this port")
+		return errors.New(before + "the answer: it is not from Redis; use the address and port of a Redis server")
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func TestServerThatTellsLittle(t *testing.T) {
 	l, err := Open(t.Context(), Config{URL: access.URL(s.URL), Username: "blind", Password: "secret", Log: zerolog.New(&log)})
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
-	require.Contains(t, log.String(), "does not tell its maxmemory-policy")
+	require.Contains(t, log.String(), "does not show its maxmemory-policy")
 }
 
 func TestWrongPasswordIsRefusedAtOnce(t *testing.T) {
