@@ -56,7 +56,7 @@ func (c *Computer) tooLarge(ref job.Ref, need int64) error {
 
 // noRoom returns the error for a job or task for which there is no room now.
 func (c *Computer) noRoom(what fmt.Stringer, need int64) error {
-	return fmt.Errorf("%s takes %s of memory; other tasks take %s of the %s that this worker has for tasks: %w",
+	return fmt.Errorf("%s needs %s of memory; other tasks use %s of the %s that this worker has for tasks: %w",
 		what, humanize.Bytes(uint64(need)), humanize.Bytes(uint64(c.memory.taken.Load())), humanize.Bytes(uint64(c.memory.limit)), job.ErrUnready)
 }
 

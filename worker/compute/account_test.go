@@ -96,7 +96,7 @@ func TestABusyJobMakesNoRoom(t *testing.T) {
 	require.NoError(t, err)
 	err = c.Handle(t.Context(), b, none)
 	require.ErrorIs(t, err, job.ErrUnready)
-	require.ErrorContains(t, err, "task b.r/0/1 takes")
+	require.ErrorContains(t, err, "task b.r/0/1 needs")
 	c.scratch.giveBack(s)
 	c.programs.end(a, busy)
 	f.do(c, b, a)
@@ -140,7 +140,7 @@ func TestATaskHasAsManyThreadsAsThereIsMemoryFor(t *testing.T) {
 	c := f.limited(need.Task(job.Gradient, 1) - 1)
 	_, err := c.borrow(&program{need: need}, task, 4)
 	require.ErrorIs(t, err, job.ErrUnready)
-	require.ErrorContains(t, err, "task j.r/0/1 takes")
+	require.ErrorContains(t, err, "task j.r/0/1 needs")
 	c.Close()
 }
 

@@ -18,7 +18,7 @@ var errContended = errors.New("the step before is not confirmed")
 func (st *stepper) check(ctx context.Context, step int64) (course.Event, error) {
 	state, err := st.ledger.State(ctx, st.p.layout)
 	if err != nil {
-		return course.Event{}, fmt.Errorf("is step %d the next? %w", step, err)
+		return course.Event{}, fmt.Errorf("check whether step %d is the next: %w", step, err)
 	}
 	st.p.progress.correct(state.Committed)
 	return course.Event{Is: course.Checked, Committed: state.Committed}, nil

@@ -252,7 +252,7 @@ func (ps *programs) listen(on *progress) (stop func()) {
 		recalls = func() {}
 	}
 	if err := errors.Join(err, failed); err != nil {
-		ps.log.Warn().Err(err).Stringer("job", on.ref).Msg("listen to the job; its steps are looked for instead")
+		ps.log.Warn().Err(err).Stringer("job", on.ref).Msg("cannot subscribe to the job's commits; the worker polls the ledger instead")
 	}
 	return func() {
 		commits()

@@ -40,7 +40,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	}
 	state, stateErr := c.ledger.State(ctx, p.layout)
 	if stateErr != nil {
-		return fmt.Errorf("is step %d stale? %w", t.Step, stateErr)
+		return fmt.Errorf("check whether step %d is stale: %w", t.Step, stateErr)
 	}
 	p.progress.correct(state.Committed)
 	switch {

@@ -77,7 +77,7 @@ func (st *stepper) waitCommit(ctx context.Context, steps int64) (course.Event, e
 		case <-look.C:
 			state, err := st.ledger.State(ctx, st.p.layout)
 			if err != nil {
-				return course.Event{}, fmt.Errorf("is step %d committed? %w", steps-1, err)
+				return course.Event{}, fmt.Errorf("check whether step %d is committed: %w", steps-1, err)
 			}
 			st.p.progress.advance(state.Committed)
 			every = min(2*every, lastLook)

@@ -155,7 +155,7 @@ func (c *cache) lookUp(f Found) (*registry.Model, bool) {
 // load reads a model and caches it. It reserves memory before it reads the parameters.
 func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error) {
 	if err := c.loads.Acquire(ctx, 1); err != nil {
-		return nil, fmt.Errorf("wait to read it: %w", err)
+		return nil, fmt.Errorf("wait for other models to be read: %w", err)
 	}
 	defer c.loads.Release(1)
 	reserved := int64(0)

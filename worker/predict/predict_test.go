@@ -150,7 +150,7 @@ func TestHandleRefuses(t *testing.T) {
 		{"line-1", `{"rows"`, job.ErrInvalid, "request: jsontext: unexpected EOF"},
 		{"line-1", `{"row":[[1]]}`, job.ErrInvalid, `unknown field "row"`},
 		{"line-1", `[[1]]`, job.ErrInvalid, `request: it begins with [`},
-		{"line-1", `{"rows":[[1]]} {}`, job.ErrInvalid, "goes on after its end"},
+		{"line-1", `{"rows":[[1]]} {}`, job.ErrInvalid, "text follows the request's JSON object"},
 		{"line-1", `{"rows":[]}`, job.ErrInvalid, "rows: 0: want 1 to 3"},
 		{"line-1", `{"rows":[1,2,3,4]}`, job.ErrInvalid, "rows: more than 3: want 1 to 3"},
 		{"line-1", `{"rows":[[1],[1,2]]}`, job.ErrInvalid, "row 1: row of 2 values: the model takes 1"},

@@ -173,12 +173,12 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
 	case elsewhere(outcome) && d.Delivered() >= elsewhereDeliveries:
-		log.Debug().Err(outcome).Msg("a task cannot be done here, again and again; the coordinator publishes it anew")
+		log.Debug().Err(outcome).Msg("this worker cannot run the task, and acknowledges it after several deliveries; the coordinator publishes it again")
 		c, cancel := context.WithTimeout(ctx, ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
 	case elsewhere(outcome):
-		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
+		log.Debug().Err(outcome).Msg("hand back a task that this worker cannot run now")
 		if cfg.Unsupported != nil && errors.Is(outcome, job.ErrUnsupported) {
 			cfg.Unsupported(task, outcome)
 		}
@@ -204,7 +204,7 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	}
 	if err != nil {
 		// The queue delivers the task again; its result is already stored.
-		log.Debug().Err(err).Msg("settle task")
+		log.Debug().Err(err).Msg("answer the delivery of a task")
 	}
 }
 

@@ -201,7 +201,7 @@ func (w *worker) unsupported(t job.Task, err error) {
 // is only slower, not wrong.
 func (w *worker) said(err error) {
 	if err != nil {
-		w.cfg.Log.Debug().Err(err).Msg("tell coordinators")
+		w.cfg.Log.Debug().Err(err).Msg("notify the coordinators")
 	}
 }
 
@@ -276,7 +276,7 @@ func (w *worker) obeyUntil(ctx context.Context) error {
 
 // obey stops taking tasks for a while.
 func (w *worker) obey(a notice.Aside) {
-	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: others do what fails here")
+	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: other workers complete the tasks that fail here")
 	w.gate.Shut(a.Cooldown())
 	w.beat()
 }

@@ -36,7 +36,7 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, o
 	})
 	answering, err := conn.Serve(broker.ServiceConfig{
 		Name: "tributary-predict", Version: build.SemVer(), Concurrent: concurrent,
-		Description: "Answers predictions of models in the registry.",
+		Description: "Answers requests for predictions from the models in the registry.",
 	}, broker.Endpoint{
 		Name: "predict", Subject: subject + "*", Queue: "workers",
 		MaxRequest: predict.MaxRequest, ReplyOnly: true,

@@ -132,7 +132,7 @@ func (c *Command) config(id string, n job.Numerics, stores *settings.Opened, m *
 
 // taken returns a function that sets the metric of the memory that tasks take, in bytes.
 func taken(m *telemetry.Metrics) func(int64) {
-	g := m.Gauge("memory_taken_bytes", "Memory that jobs' programs and tasks' buffers take, as they are accounted for.").WithLabelValues()
+	g := m.Gauge("memory_taken_bytes", "Memory that jobs' programs and tasks' buffers take, as the worker accounts for it.").WithLabelValues()
 	return func(bytes int64) { g.Set(float64(bytes)) }
 }
 
@@ -152,8 +152,8 @@ func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
 
 // stopwatch returns a Stopwatch that adds up the time of each phase in metrics.
 func stopwatch(m *telemetry.Metrics) compute.Stopwatch {
-	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks, by what they were doing; append runs beside the others.", "phase")
-	laps := m.Counter("phases_total", "How often gradient tasks did so.", "phase")
+	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks by phase; the phase append runs in parallel with the others.", "phase")
+	laps := m.Counter("phases_total", "How often gradient tasks entered the phase.", "phase")
 	type totals struct{ seconds, laps prometheus.Counter }
 	by := map[compute.Phase]totals{}
 	for _, p := range compute.Phases {
