@@ -55,10 +55,10 @@ var faults = []fault{
 		}
 		return m.name + " joins", nil
 	}},
-	{"worker-pause", "a worker stands still for some seconds", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
+	{"worker-pause", "a worker is paused for some seconds", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		return f.pause(ctx, r, f.workers, span(r, 500*time.Millisecond, 4*time.Second))
 	}},
-	{"worker-freeze", "a worker stands still for longer than every lease", 1, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
+	{"worker-freeze", "a worker is paused for longer than every lease", 1, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		return f.pause(ctx, r, f.workers, taskLease+span(r, time.Second, 3*time.Second))
 	}},
 	{"worker-slow", "a worker runs at a tenth of its speed for some seconds", 2, slow},
@@ -68,7 +68,7 @@ var faults = []fault{
 	{"coordinator-stop", "SIGTERM to a coordinator; another one starts", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		return f.replace(ctx, r, &f.coordinators, syscall.SIGTERM)
 	}},
-	{"coordinator-pause", "a coordinator stands still for longer than its lease, and goes on", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
+	{"coordinator-pause", "a coordinator is paused for longer than its lease, then continues", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		return f.pause(ctx, r, f.coordinators, leaseTTL+span(r, time.Second, 3*time.Second))
 	}},
 	{"nats-restart", "kill -9 of nats-server, with the task stream in its memory", 3, restartNATS},
@@ -95,7 +95,7 @@ var faults = []fault{
 		return f.toxic(ctx, r, "latency", fmt.Sprintf(`"latency":%d,"jitter":%d`, d.Milliseconds(), d.Milliseconds()/2), span(r, time.Second, 4*time.Second))
 	}},
 	{"net-cut", "one process's connections are cut, and again when it comes back", 3, cut},
-	{"net-one-way", "what one process is told gets lost, what it says arrives", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
+	{"net-one-way", "one process sends, but receives nothing", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		return f.toxic(ctx, r, "timeout", `"timeout":0`, span(r, time.Second, 6*time.Second))
 	}},
 	{"net-truncate", "one process's connections break in the middle of what is sent", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {

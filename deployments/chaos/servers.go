@@ -41,7 +41,7 @@ func answering(ctx context.Context, address string) error {
 			return c.Close()
 		}
 		if wait(ctx, 5*time.Millisecond) != nil {
-			return fmt.Errorf("nobody listens at %s: %w", address, err)
+			return fmt.Errorf("no server listens at %s: %w", address, err)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (c *command) run(ctx context.Context) error {
 			return err
 		}
 		if core != "" {
-			fmt.Fprintln(os.Stderr, "OpenBLAS does not know this CPU: it is told", core)
+			fmt.Fprintln(os.Stderr, "OpenBLAS does not know this CPU; it is set to", core)
 		}
 		for _, k := range chosen {
 			if k.torch != nil {

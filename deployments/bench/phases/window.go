@@ -91,7 +91,7 @@ func head() string {
 		fmt.Fprintf(&b, " %s |", p)
 		rule.WriteString(" ---: |")
 	}
-	return "Milliseconds of a step: what a worker does, one after the other, append beside the rest; then\n" +
+	return "Milliseconds of a step: the phases of a worker in order (append runs in parallel with the others); then\n" +
 		"processor time by program; then megabytes into Redis and out of it.\n\n" + b.String() + "\n" + rule.String() + "\n"
 }
 
