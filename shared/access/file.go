@@ -57,7 +57,7 @@ func (f File) Read(what string) ([]byte, error) {
 		err = p.Err
 	}
 	if f.String() == hidden {
-		return nil, fmt.Errorf("%s: want the path of a file; what is set is not one and is not shown: %w: %w", what, err, job.ErrInvalid)
+		return nil, fmt.Errorf("%s: want the path of a file; the value is not one, and is hidden because it may be a secret: %w: %w", what, err, job.ErrInvalid)
 	}
 	return nil, fmt.Errorf("%s %s: %w: %w", what, f, err, job.ErrInvalid)
 }

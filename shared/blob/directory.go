@@ -54,7 +54,7 @@ func NewDirectory(root string) (*Directory, error) {
 func (d *Directory) present() error {
 	_, err := os.Stat(d.temp())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the blob directory %s is not there, or its volume is not mounted (it has no folder tmp): %w", d.root, err)
+		return fmt.Errorf("the blob directory %s does not exist, or its volume is not mounted (it has no folder tmp): %w", d.root, err)
 	}
 	return err
 }
@@ -132,7 +132,7 @@ func readBounded(f *os.File) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > MaxBytes {
-		return nil, fmt.Errorf("%s is no regular file of at most %d bytes: %w", f.Name(), int64(MaxBytes), job.ErrCorrupt)
+		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes: %w", f.Name(), int64(MaxBytes), job.ErrCorrupt)
 	}
 	data := make([]byte, info.Size())
 	n, err := io.ReadFull(f, data)
@@ -145,7 +145,7 @@ func readBounded(f *os.File) ([]byte, error) {
 // Has implements Store.
 func (d *Directory) Has(ctx context.Context, digest job.Digest) (bool, error) {
 	if err := ctx.Err(); err != nil {
-		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+		return false, fmt.Errorf("check for blob %s: %w", digest, err)
 	}
 	if !IsDigest(digest) {
 		return false, nil
@@ -157,7 +157,7 @@ func (d *Directory) Has(ctx context.Context, digest job.Digest) (bool, error) {
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+		return false, fmt.Errorf("check for blob %s: %w", digest, err)
 	}
 	return info.Mode().IsRegular(), nil
 }

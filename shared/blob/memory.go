@@ -70,7 +70,7 @@ func (m *Memory) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 // Has implements Store.
 func (m *Memory) Has(ctx context.Context, digest job.Digest) (bool, error) {
 	if err := ctx.Err(); err != nil {
-		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+		return false, fmt.Errorf("check for blob %s: %w", digest, err)
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()

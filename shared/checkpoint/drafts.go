@@ -52,7 +52,7 @@ func Written(ctx context.Context, l ledger.Results, lay ledger.Layout, store blo
 		}
 		has, err := store.Has(ctx, d.Digest)
 		if err != nil {
-			return nil, fmt.Errorf("look for checkpoint %d: %w", d.Manifest.Step, err)
+			return nil, fmt.Errorf("check for checkpoint %d: %w", d.Manifest.Step, err)
 		}
 		if has && d.Manifest.Whole(ctx, store) == nil {
 			newest = d

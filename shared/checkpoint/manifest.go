@@ -77,7 +77,7 @@ func (m *Manifest) check() error {
 	}
 	for _, digest := range m.Parts() {
 		if !blob.IsDigest(digest) {
-			return fmt.Errorf("part %.80q: that is no digest", string(digest))
+			return fmt.Errorf("part %.80q: this is not a digest", string(digest))
 		}
 	}
 	return nil
@@ -128,7 +128,7 @@ func (m *Manifest) Whole(ctx context.Context, store blob.Store) error {
 	for _, digest := range m.Parts() {
 		has, err := store.Has(ctx, digest)
 		if err != nil {
-			return fmt.Errorf("look for a part of checkpoint %d: %w", m.Step, err)
+			return fmt.Errorf("check for a part of checkpoint %d: %w", m.Step, err)
 		}
 		if !has {
 			return fmt.Errorf("part %s of checkpoint %d is missing: %w", digest, m.Step, job.ErrNotFound)

@@ -64,7 +64,7 @@ func (p place) header(dst []byte) []byte {
 func (p place) content(data []byte) ([]byte, error) {
 	rest, ok := bytes.CutPrefix(data, p.header(nil))
 	if !ok {
-		return nil, fmt.Errorf("%s begins as another does: %w", p, job.ErrCorrupt)
+		return nil, fmt.Errorf("%s: the header is that of another part: %w", p, job.ErrCorrupt)
 	}
 	return rest, nil
 }

@@ -155,7 +155,7 @@ func TakeAside(ctx context.Context, l ledger.Journal, ref job.Ref, worker string
 		return a, false, nil
 	}
 	if err := json.Unmarshal(note, &a); err != nil || a.Validate() != nil || a.Worker != worker {
-		return a, false, fmt.Errorf("aside of %s: damaged: %w", worker, job.ErrCorrupt)
+		return a, false, fmt.Errorf("note that sets %s aside: damaged: %w", worker, job.ErrCorrupt)
 	}
 	return a, true, l.Erase(ctx, ref, name)
 }

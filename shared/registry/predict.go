@@ -165,7 +165,7 @@ func (m *Model) value(z float32) (any, error) {
 	label := &m.Card.Preprocessing.Label
 	y := label.Unscale(z)
 	if math.IsInf(y, 0) || notFinite(z) {
-		return nil, fmt.Errorf("output %v is no finite number in the label's unit; the row is too far from what the model was trained on: %w", z, job.ErrInvalid)
+		return nil, fmt.Errorf("output %v is not a finite number in the label's unit; the row is too far from what the model was trained on: %w", z, job.ErrInvalid)
 	}
 	if label.Shift == 0 && label.Scale == 1 {
 		return z, nil

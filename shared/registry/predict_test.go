@@ -106,7 +106,7 @@ func TestPredictRefuses(t *testing.T) {
 		`[[1,true]]`:                   `row 0: column "b": a boolean: want a number`,
 		`[3]`:                          "row 0: row is a number: want an array of 2 values",
 		`[[1e39,1]]`:                   "row 0: column",
-		`[[3e38,3e38]]`:                "row 0: output +Inf is no finite number",
+		`[[3e38,3e38]]`:                "row 0: output +Inf is not a finite number",
 	} {
 		_, err := predict(t, m, text)
 		require.ErrorIs(t, err, job.ErrInvalid, text)
@@ -145,7 +145,7 @@ func TestPredictFileNamesTheRow(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 2, 1, 1, 1)
 	for _, before := range []int{0, 1, chunkRows - 1, chunkRows, chunkRows + 1} {
 		for bad, want := range map[string]string{
-			"3e38,3e38": "output +Inf is no finite number",
+			"3e38,3e38": "output +Inf is not a finite number",
 			"oops,1":    `column "a": text "oops"`,
 			"":          "it is blank",
 			"1":         "1 cells",

@@ -39,7 +39,7 @@ func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) 
 		return nil, err
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("request goes on after its end: %s: %w", wantRequest, job.ErrInvalid)
+		return nil, fmt.Errorf("text follows the request's JSON object: %s: %w", wantRequest, job.ErrInvalid)
 	}
 	return p, nil
 }

@@ -27,7 +27,7 @@ func TestPredictJSONRefuses(t *testing.T) {
 		`{"rows":[[1,2]],"rows":[]}`:  "duplicate object member name",
 		`{"rows":[{"a":1,"a":2}]}`:    "row 0: jsontext: duplicate object member name",
 		`{"rows":[[1,2]],"more":1}`:   `unknown field "more"`,
-		`{"rows":[[1,2]]}[`:           "goes on after its end",
+		`{"rows":[[1,2]]}[`:           "text follows the request's JSON object",
 		`{"rows":[[1,2]}`:             "row 1: jsontext: ",
 		`{"rows":[[1,`:                "row 0: jsontext: unexpected EOF",
 		`{"rows":` + deep:             `row 0: column "a": an array`,

@@ -101,7 +101,7 @@ func parseHeader(header []byte) (map[string]entry, error) {
 			continue
 		}
 		if _, twice := entries[name]; twice {
-			return nil, malformed("tensor %.80q is there twice", name)
+			return nil, malformed("tensor %.80q is given twice", name)
 		}
 		if len(entries) == maxTensors {
 			return nil, malformed("more than %d tensors", maxTensors)

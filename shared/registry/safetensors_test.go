@@ -74,7 +74,7 @@ func TestRefusesMalformed(t *testing.T) {
 		`tensor "a": EOF`:                    file(`{"a"`, 0),
 		"header ends with":                   file(`{}x`, 0),
 		"header ends with \"\\t\"":           file("{}\t", 0),
-		`tensor "a" is there twice`:          file(`{`+a+`,`+a+`}`, 8),
+		`tensor "a" is given twice`:          file(`{`+a+`,`+a+`}`, 8),
 		"header has two __metadata__":        file(`{"__metadata__":{},"__metadata__":{}}`, 0),
 		"__metadata__: json":                 file(`{"__metadata__":{"a":1}}`, 0),
 		`unknown field "x"`:                  file(`{"a":{"x":1}}`, 0),

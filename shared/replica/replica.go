@@ -146,7 +146,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 	behind := false // whether the last snapshot was older than the log's first step
 	for r.step < step {
 		if r.confirmed != nil {
-			return fmt.Errorf("fold step %d: the step before is on its way to the ledger: %w", r.step, job.ErrNotFound)
+			return fmt.Errorf("fold step %d: the step before it is in flight to the ledger: %w", r.step, job.ErrNotFound)
 		}
 		sums, after, err := l.Root(ctx, r.layout, ledger.LogRead{Step: r.step, Chunks: r.layout.AllChunks(), Dst: r.root, Before: r.chain})
 		switch {

@@ -70,6 +70,6 @@ func round(f wire.Format, v []float32) {
 	case wire.TopK:
 		numeric.KeepGreatest(v, f.Kept(len(v)))
 	default:
-		panic(fmt.Sprintf("rounding to encoding %d", f.Encoding))
+		panic(fmt.Sprintf("rounding: unknown encoding %d", f.Encoding))
 	}
 }

@@ -168,7 +168,7 @@ func TestNothingShowsASecret(t *testing.T) {
 		{"nats wants a certificate", login("tls://me:"+mark+"@"+mutual, broker.Login{TLSCA: ours.File}), "certificate"},
 		{"nats refuses the certificate", login("tls://me:"+mark+"@"+mutual, broker.Login{TLSCA: ours.File, TLSCert: theirCert, TLSKey: theirKey}), "certificate"},
 		{"nats seed, away", login("nats://"+away, broker.Login{NKey: written(t, aSeed)}), ""},
-		{"nats seed, refused", login("nats://"+locked, broker.Login{NKey: written(t, aSeed)}), "knows no NKeys"},
+		{"nats seed, refused", login("nats://"+locked, broker.Login{NKey: written(t, aSeed)}), "does not support NKeys"},
 		{"nats seed in place of its file", login("nats://"+away, broker.Login{NKey: access.File(aSeed)}), "want the path of a file"},
 		{"nats bad seed", login("nats://"+away, broker.Login{NKey: written(t, "SU"+mark)}), "nats nkey file"},
 		{"nats bad credentials", login("nats://"+away, broker.Login{Credentials: written(t, mark)}), "no NKey seed of a user"},
@@ -202,8 +202,8 @@ func TestNothingShowsASecret(t *testing.T) {
 		{"s3 endpoint's bad %", blobs("s3://bucket?endpoint=https://key:%25zzMARK@127.0.0.1:1"), "%25"},
 		{"s3 parameter", blobs("s3://bucket?secret=MARK"), `parameter "secret" is unknown`},
 		{"s3 bad parameter", blobs("s3://bucket?endpoint=%zzMARK"), "cannot be read"},
-		{"s3 away", blobs("s3://bucket?region=x&endpoint=http://" + away), "look for bucket bucket"},
-		{"s3 refuses the signature", blobs("s3://bucket?region=x&endpoint=" + forbidding.URL), "look for bucket bucket"},
+		{"s3 away", blobs("s3://bucket?region=x&endpoint=http://" + away), "check for bucket bucket"},
+		{"s3 refuses the signature", blobs("s3://bucket?region=x&endpoint=" + forbidding.URL), "check for bucket bucket"},
 		{"blobs scheme", blobs("https://key:MARK@host/bucket"), "want nats, dir:PATH"},
 	}
 	for _, f := range faults {

@@ -157,7 +157,7 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 	}{
 		"blobs":                {func(s *settings.Stores) { s.Blobs = "ftp:bucket" }, `"ftp:bucket": want nats, dir:PATH or s3://BUCKET`},
 		"blobs in no bucket":   {func(s *settings.Stores) { s.Blobs = "s3:bucket" }, `"s3:bucket": no bucket, or more than a bucket, is named: want s3://BUCKET`},
-		"a bucket unreachable": {func(s *settings.Stores) { s.Blobs = "s3://bucket?region=x&endpoint=http://127.0.0.1:1" }, "look for bucket bucket: "},
+		"a bucket unreachable": {func(s *settings.Stores) { s.Blobs = "s3://bucket?region=x&endpoint=http://127.0.0.1:1" }, "check for bucket bucket: "},
 		"blobs in no dir":      {func(s *settings.Stores) { s.Blobs = "dir:" }, `"dir:": want nats, dir:PATH or s3://BUCKET`},
 		"redis scheme":         {func(s *settings.Stores) { s.Redis.URL = "http://127.0.0.1" }, "redis"},
 		"redis key alone":      {func(s *settings.Stores) { s.Redis.Key = "k.pem" }, ""},

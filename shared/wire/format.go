@@ -64,7 +64,7 @@ func (f Format) Validate() error {
 	case f.Encoding == TopK && !(f.Keep > 0 && f.Keep <= 1):
 		return fmt.Errorf("wire_keep %v: want a fraction above 0 and at most 1: %w", f.Keep, job.ErrInvalid)
 	case f.Encoding != TopK && f.Keep != 0:
-		return fmt.Errorf("wire_keep %v: want it with wire %s alone: %w", f.Keep, job.WireTopK, job.ErrInvalid)
+		return fmt.Errorf("wire_keep %v: want it only with wire %s: %w", f.Keep, job.WireTopK, job.ErrInvalid)
 	}
 	return nil
 }

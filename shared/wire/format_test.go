@@ -73,7 +73,7 @@ func TestFormatOfAJob(t *testing.T) {
 		{job.WireTopK, 0, "wire_keep 0: want a fraction above 0 and at most 1"},
 		{job.WireTopK, math.NaN(), "wire_keep NaN: want a fraction above 0 and at most 1"},
 		{job.WireTopK, 1.5, "wire_keep 1.5: want"},
-		{job.WireInt8, 0.5, "wire_keep 0.5: want it with wire topk alone"},
+		{job.WireInt8, 0.5, "wire_keep 0.5: want it only with wire topk"},
 	} {
 		_, err := FormatOf(c.wire, c.keep)
 		require.ErrorIs(t, err, job.ErrInvalid)

@@ -74,7 +74,7 @@ func (f *Faulty) Get(ctx context.Context, digest job.Digest) (data []byte, err e
 
 // Has implements blob.Store.
 func (f *Faulty) Has(ctx context.Context, digest job.Digest) (has bool, err error) {
-	err = f.do("look for blob", func() (err error) {
+	err = f.do("check for blob", func() (err error) {
 		has, err = f.Store.Has(ctx, digest)
 		return err
 	})

@@ -110,7 +110,7 @@ func server(endpoint string) (*url.URL, error) {
 
 // Check checks that the bucket exists and can be reached.
 func (s *Store) Check(ctx context.Context) error {
-	doing := "look for bucket " + s.bucket
+	doing := "check for bucket " + s.bucket
 	there, err := s.client.BucketExists(ctx, s.bucket)
 	if err != nil {
 		return s.failed(ctx, doing, err)

@@ -92,7 +92,7 @@ func (s *Store) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	if !blob.IsDigest(digest) {
-		return nil, fmt.Errorf("%s: that is no digest: %w", doing, job.ErrNotFound)
+		return nil, fmt.Errorf("%s: this is not a digest: %w", doing, job.ErrNotFound)
 	}
 	ctx, cancel := transferTime(ctx, unknownSize)
 	defer cancel()
@@ -114,7 +114,7 @@ func (s *Store) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 
 // Has implements blob.Store.
 func (s *Store) Has(ctx context.Context, digest job.Digest) (bool, error) {
-	doing := fmt.Sprintf("look for blob %.80s", string(digest))
+	doing := fmt.Sprintf("check for blob %.80s", string(digest))
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)
 	}
