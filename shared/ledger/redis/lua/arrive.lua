@@ -1,23 +1,23 @@
--- arrive records that the partial of a node has arrived in one chunk, and tells
--- when the arrived nodes and this one cover the reduction tree. A partial that
--- completes the cover is not kept, unless it was recorded before: whoever brought
--- it has it.
+-- arrive records that the partial of a node has arrived in one chunk, and reports
+-- whether the arrived nodes and this one cover the reduction tree. The script does
+-- not keep a partial that completes the cover, unless it was recorded before: the
+-- caller still has it.
 --
 -- KEYS[1]  partials of (chunk, step)
 -- KEYS[2]  log of the chunk (same slot)
 -- KEYS[3]  steps of the chunk (same slot)
 -- ARGV[1]  step
 -- ARGV[2]  node
--- ARGV[3]  how: "ask", only tell whether the node would complete the cover;
+-- ARGV[3]  how: "ask", only report whether the node would complete the cover;
 --          "stored", its floats were stored just before in the same pipeline;
 --          "inline", its floats are here
 -- ARGV[4]  the partial's seal; empty for "ask"
--- ARGV[5]  life of the partials from now on, milliseconds
--- ARGV[6]  life of the steps from now on, milliseconds
+-- ARGV[5]  TTL of the partials, milliseconds
+-- ARGV[6]  TTL of the steps, milliseconds
 -- ARGV[7]  "inline" only: the floats
--- ARGV[8]  "inline" only: most bytes of floats to return
+-- ARGV[8]  "inline" only: maximum bytes of floats to return
 --
--- Output   {"committed"}         the root is in the log or trimmed off it; the partials were dropped
+-- Output   {"committed"}         the root is in the log, or was trimmed from it; the partials were deleted
 --          {"missing"}           the floats are not stored; nothing was recorded
 --          {"differs"}           the node arrived before with another seal; nothing was recorded
 --          {"again"}             "ask": the node arrived before; call again as "stored"
@@ -27,8 +27,8 @@
 --          {"values", n, seal, floats, ...}  the same, with the partials of all but ARGV[2]
 --
 -- Atomicity: one script, one slot. Repeating it changes nothing but the TTL.
--- Cost: O(log M) field operations; O(nodes) once the tree is covered. Floats
--- pass through it for "inline" alone, which the caller keeps for small chunks.
+-- Cost: O(log M) field operations; O(nodes) once the tree is covered. The script
+-- handles floats only for "inline", which the caller uses for small chunks.
 local partials, log = KEYS[1], KEYS[2]
 local step, node, how, seal = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
@@ -46,8 +46,8 @@ if was and was ~= seal then
 end
 
 -- c<n> marks that the leaves below n are covered: n arrived, or both its children
--- are marked. What would mark the root is not recorded, so no recorded nodes cover
--- the tree without this one.
+-- are marked. The script never records a node that would mark the root. So the
+-- recorded nodes do not cover the tree without this one.
 local n = tonumber(node)
 local fields = {'d' .. node, seal, 'c' .. node, ''}
 while n > 1 do

@@ -1,6 +1,6 @@
--- commit records that chunks of a step's root are in the log and commits the
--- step when they were the last ones missing and every earlier step is
--- committed; then it goes on to later steps that had landed before.
+-- commit records that chunks of a step's root are in the log. It commits the step
+-- if no chunk is missing any more and every earlier step is committed. Then it
+-- also commits later steps whose chunks are all in the log.
 --
 -- KEYS[1]  control
 -- KEYS[2]  losses
@@ -11,14 +11,14 @@
 -- ARGV[1]  step
 -- ARGV[2]  number of chunks of the job
 -- ARGV[3]  the step's entry in the losses, 16 bytes
--- ARGV[4]  token of the call, so that a retransmitted one knows itself
--- ARGV[5]  life of the keys from now on, milliseconds
+-- ARGV[4]  token of the call, by which a retransmitted call recognizes its commit
+-- ARGV[5]  TTL of the keys, milliseconds
 -- ARGV[6]  seal of the root's only chunk, to be put into the log; empty: the
 --          caller has put the chunks there
 -- ARGV[7]  floats of that chunk; empty: the caller has put them there, before
 --          this in the same pipeline
 -- ARGV[8]  digest of the job's plan, to which the first commit binds the ledger
--- ARGV[9…] chunks that are in the log; none: only go on
+-- ARGV[9…] chunks that are in the log; none: only commit steps from pending
 --
 -- Output   1  this call committed the step
 --          0  it did not
@@ -26,14 +26,14 @@
 --         -2  the log has another entry than ARGV[6]; nothing was done
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. The caller has put
--- the chunks into the log before; with one chunk the script makes sure itself
--- or puts it there itself, and drops the step's partials. Repeating it changes
--- nothing but the TTL.
+-- the chunks into the log before. With one chunk the script checks this, or puts
+-- the chunk there, and deletes the step's partials. Repeating it changes nothing
+-- but the TTL.
 -- Cost: O(chunks named), and O(chunks of the job) for each step committed from
--- pending. Floats pass through it for a small root of one chunk alone.
+-- pending. The script handles floats only for a small root of one chunk.
 --
--- Lives are renewed when a key is new, and every 64 steps: a job that takes a
--- month for 64 steps is not provided for.
+-- The script renews the TTL of a key if the key is new, and every 64 steps. So the
+-- keys of a job that takes longer than the TTL for 64 steps expire.
 local control, losses, pending = KEYS[1], KEYS[2], KEYS[3]
 local step, total, named = tonumber(ARGV[1]), tonumber(ARGV[2]), #ARGV - 8
 local committed = tonumber(redis.call('HGET', control, 'committed') or '0')

@@ -1,5 +1,5 @@
--- leap commits steps one after the other by the snapshot after them, which is
--- stored, and makes it the newest one. Of the steps nothing is in the log.
+-- leap commits consecutive steps as one batch, by the stored snapshot after them.
+-- It makes this snapshot the newest one. The log has no entries of the steps.
 --
 -- KEYS[1]  control
 -- KEYS[2]  losses
@@ -8,13 +8,15 @@
 -- ARGV[1]  first step
 -- ARGV[2]  the step after the last: steps folded into the snapshot
 -- ARGV[3]  the steps' entries in the losses, 16 bytes each, in order
--- ARGV[4]  life of the keys from now on, milliseconds
+-- ARGV[4]  TTL of the keys, milliseconds
 -- ARGV[5]  digest of the job's plan, to which the first commit binds the ledger
--- ARGV[6…] fields of KEYS[4] without which the leap is refused
+-- ARGV[6…] fields of KEYS[4]; if one is missing, the script refuses the commit
 --
--- Output   {done, committed, more}: 1 when the steps are committed by this snapshot,
---          by this call or one before, else 0, because the ledger has not just the
---          steps before ARGV[1], or has lost a field; the committed steps; 1 when later steps may have landed
+-- Output   {done, committed, more}
+--          done: 1 if this call, or one before, committed the steps by this snapshot;
+--          0 if the ledger does not have exactly the steps before ARGV[1], or lost a field
+--          committed: the committed steps
+--          more: 1 if the log may have chunks of later steps
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
 -- Cost: O(steps), and O(pending fields).

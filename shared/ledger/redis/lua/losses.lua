@@ -3,8 +3,8 @@
 -- KEYS[1]  control
 -- KEYS[2]  losses; entry i belongs to step base + i
 -- ARGV[1]  first step wanted
--- ARGV[2]  first step not wanted
--- ARGV[3]  most entries to return
+-- ARGV[2]  the step after the last wanted one
+-- ARGV[3]  maximum entries to return
 --
 -- Output   {first, entry, ...}: the step of the first entry, at least ARGV[1], and 16-byte entries
 --

@@ -1,20 +1,22 @@
--- newest makes a stored snapshot the newest one, if it is. Steps it folds that are
--- not committed are a reason to refuse it, unless the ledger begins again from it:
--- then they are committed. Losses of steps before such a beginning are not known, so
--- those must lie beside it: a unit of them must end with that step.
+-- newest makes a stored snapshot the newest one, if no newer one exists. It refuses a
+-- snapshot that folds steps that are not committed, unless the ledger begins again
+-- from it: then it commits these steps. The list of losses then begins with the
+-- snapshot, so KEYS[4] must have the earlier losses: a unit that ends with that step.
 --
 -- KEYS[1]  control
 -- KEYS[2]  losses
 -- KEYS[3]  pending
 -- KEYS[4]  evaluation:<Earlier>, whose fields are <from>-<to>
 -- ARGV[1]  steps folded into the snapshot
--- ARGV[2]  life of the keys from now on, milliseconds
--- ARGV[3]  '1' when the ledger begins again from the snapshot
+-- ARGV[2]  TTL of the keys, milliseconds
+-- ARGV[3]  '1' if the ledger begins again from the snapshot
 -- ARGV[4]  digest of the job's plan, to which the first snapshot binds the ledger
 --
--- Output   {newest, raised, committed}: the newest snapshot's step, -1 for none,
---          which is less than ARGV[1] when the snapshot is refused; 1 when the
---          committed steps were raised to ARGV[1], else 0; the committed steps
+-- Output   {newest, raised, committed}
+--          newest: the newest snapshot's step, -1 for none; less than ARGV[1] if the
+--          snapshot is refused
+--          raised: 1 if this call raised the committed steps to ARGV[1], else 0
+--          committed: the committed steps
 --
 -- Atomicity: one script, all keys in the slot of chunk 0. Idempotent.
 -- Cost: O(fields of KEYS[4]) to begin, else O(1); O(pending fields) when raised.

@@ -1,18 +1,18 @@
--- raise lifts the floor of a chunk's log, the first step that is kept, to the steps of
--- a snapshot that is there. The roots below it are deleted by the caller, after this,
--- in small batches (drop.lua). Without the snapshot it does nothing: the server was put
--- back to an older copy of itself since it was stored, or a newer one has taken its place.
+-- raise sets the floor of a chunk's log, the first step that is kept, to the steps of
+-- a stored snapshot. The caller then deletes the roots below the floor in small
+-- batches (drop.lua). If the snapshot is missing, raise does nothing: the server went
+-- back to an older copy of itself, or a newer snapshot has replaced this one.
 --
 -- KEYS[1]  log of the chunk
 -- KEYS[2]  snapshot of the chunk
 -- ARGV[1]  step
--- ARGV[2]  life of the key from now on, milliseconds
+-- ARGV[2]  TTL of the key, milliseconds
 --
--- Output   the floor before; -1 when the snapshot is not there
+-- Output   the floor before; -1 if the snapshot is missing
 --
 -- Atomicity: one script, one slot. Idempotent. Cost: O(1).
--- A server at its maxmemory refuses what may take memory as a script's first write
--- only. PEXPIRE comes first, so that memory can be freed then.
+-- A server at its maxmemory refuses a script only if its first write may take memory.
+-- PEXPIRE takes none and comes first. So a full server can still free memory.
 local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or '0')
 local step = tonumber(ARGV[1])
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then

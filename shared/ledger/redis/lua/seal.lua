@@ -1,15 +1,15 @@
--- seal makes an entry of the log of the floats of a root's chunk, put there just
--- before in the same pipeline: without its seal a chunk is not there. It takes
--- them, and the residual beside them, out again when the log was trimmed past the step meanwhile.
+-- seal completes the log's entry of a root's chunk. The caller stores the floats just
+-- before, in the same pipeline; without a seal the entry does not count. If the log was
+-- trimmed past the step meanwhile, the script deletes the floats and their residual.
 --
 -- KEYS[1]  log of the chunk
 -- KEYS[2]  snapshot of the chunk (same slot)
 -- ARGV[1]  step
 -- ARGV[2]  the entry's seal
--- ARGV[3]  life of the keys from now on, milliseconds
+-- ARGV[3]  TTL of the keys, milliseconds
 --
 -- Output   {"sealed"}         the entry is in the log
---          {"there"}          it was there before
+--          {"there"}          the log had the entry before
 --          {"trimmed"}        the log begins with a later step; nothing was kept
 --          {"missing"}        the floats are not stored; nothing was done
 --          {"differs", seal}  the log has another entry, of this seal; nothing was done
