@@ -26,7 +26,7 @@ dir=$(GOFLAGS=-mod=mod GOWORK=off go mod download -json "$module" | sed -n 's/^[
 
 mkdir -p "$target"
 for f in $files; do
-	# By way of a rename, so that an interrupted copy is never taken for a file.
+	# The rename makes the file appear complete: an interrupted copy never has its name.
 	cp "$dir/data/$f" "$target/.$f.part"
 	chmod 644 "$target/.$f.part"
 	mv "$target/.$f.part" "$target/$f"

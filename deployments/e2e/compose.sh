@@ -8,10 +8,10 @@
 # SHA256 is the expected parameters_sha256; without it, the job is trained with
 # `go run ./coordinator train` first. SPEC (deployments/jobs/digits.yaml),
 # WORKERS (3), NATS_PORT (4222) and TIMEOUT (300, seconds for the job) come
-# from the environment. Everything that it starts is removed at the end.
+# from the environment. The script removes everything that it starts.
 #
-# Needs: docker with compose, the nats CLI, jq, go; and where the public images
-# cannot be pulled, what images.sh needs.
+# Needs: docker with compose, the nats CLI, jq, go; and the needs of images.sh, if the
+# public images cannot be pulled.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

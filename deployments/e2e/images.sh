@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes local stand-ins for the four public images that docker-compose.yml and
 # the Dockerfile name, under the same tags, from programs of this machine, so
-# that the deployment can be tested where no registry is reached. An image that
-# is there already and is no stand-in is left as it is.
+# that the deployment can be tested without a registry. The script keeps an image
+# that exists already and is not a stand-in.
 #
 #   images.sh           make what is missing
 #   images.sh --remove  remove the stand-ins, and nothing else
 #
-# Needs: docker, go, busybox, redis-server, redis-cli; what is missing is named.
+# Needs: docker, go, busybox, redis-server, redis-cli; the script names missing ones.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +17,7 @@ readonly redis_image=${REDIS_IMAGE:-redis:7.2-alpine}
 readonly go_image=${GO_IMAGE:-golang:1.26}
 readonly base_image=${BASE_IMAGE:-gcr.io/distroless/static-debian12:nonroot}
 
-# missing: what this machine lacks of what is needed, a line each.
+# missing: the programs and files that this machine lacks, one per line.
 missing() {
   local name
   for name in docker go busybox redis-server redis-cli ldd tar sha256sum; do
@@ -28,7 +28,7 @@ missing() {
 }
 lacks=$(missing)
 if [ -n "$lacks" ]; then
-  printf 'images: this machine lacks what the stand-ins are made of:\n%s\n' "$lacks" >&2
+  printf 'images: this machine lacks parts for the stand-ins:\n%s\n' "$lacks" >&2
   echo "images: install it, or pull $nats_image, $redis_image, $go_image and $base_image" >&2
   exit 1
 fi
@@ -36,8 +36,8 @@ fi
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
-# label_of IMAGE: the stand-in's key, "real" for an image that is none, or
-# nothing where there is no such image.
+# label_of IMAGE: the stand-in's key, "real" for an image that is not a stand-in, or
+# nothing if there is no such image.
 label_of() {
   docker image inspect --format "{{with index .Config.Labels \"$label\"}}{{.}}{{else}}real{{end}}" "$1" 2>/dev/null || true
 }
@@ -61,8 +61,8 @@ root() {
   echo "$r"
 }
 
-# program ROOT FOLDER NAME: a program and the shared libraries it is linked to,
-# of which a static one has none.
+# program ROOT FOLDER NAME: a program and its shared libraries; a static program
+# has none.
 program() {
   local path lib
   path=$(command -v "$3")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The README's commands for servers and the nats CLI, taken from the README as
-# they are printed there, run one after the other, and their answers checked.
+# Runs the README's commands for servers and the nats CLI, as the README prints them,
+# one after the other, and checks their answers.
 #
 # Needs: go, redis-server, and nats and nats-server in PATH or bin/. Ports 4222,
-# 6379, 8080 and 8081 of 127.0.0.1 must be free. What it starts is killed at
-# the end.
+# 6379, 8080 and 8081 of 127.0.0.1 must be free. The script kills what it
+# starts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH=$PWD/bin:$PATH
