@@ -1,4 +1,4 @@
-# Everything that is done with this repository more than once. `make help` lists it.
+# The commands of this repository. `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,12 +9,12 @@ export PATH := $(CURDIR)/bin:$(PATH)
 NATS_CLI := github.com/nats-io/natscli/nats@v0.5.1
 KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 
-# Packages with goroutines: all but the pure arithmetic, where -race costs ten
-# times the time and has nothing to find.
+# Packages with goroutines: all except the pure arithmetic, where -race takes ten
+# times as long and cannot find anything.
 PURE := /(job|tree|plan|numeric|model|optim|gradient|metric|serial|wire)$$
 RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE)')
 
-# Tests of calls one after the other, of which a few are enough for the race detector.
+# Long tests of sequential calls; the race detector needs only a few of the calls.
 LONG = ^TestEveryCommandIsCutOff$$/(tiny_chunks|.*int8)
 
 FUZZTIME ?= 30s
@@ -28,7 +28,7 @@ GROWTH ?=
 SPEC ?= deployments/jobs/digits.yaml
 
 .PHONY: help
-help: ## Say what can be made
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
@@ -63,7 +63,7 @@ bin:
 	@mkdir -p bin
 
 .PHONY: fmt
-fmt: ## Lay out all Go code
+fmt: ## Format all Go code
 	go tool -modfile=.golangci/go.mod golangci-lint fmt
 
 .PHONY: check
@@ -102,7 +102,7 @@ chaos: ## Real processes under seeded faults: SCENARIOS=200
 	go run ./deployments/chaos --scenarios $(SCENARIOS)
 
 .PHONY: soak
-soak: ## Job after job under churn, and a picture of what is held: MINUTES=10
+soak: ## Job after job under churn, and a picture of the memory and keys in use: MINUTES=10
 	go run ./deployments/chaos soak --minutes $(MINUTES)
 
 .PHONY: compose-test
@@ -110,12 +110,12 @@ compose-test: tools ## The compose deployment, end to end, on a real Docker engi
 	deployments/e2e/compose.sh
 
 .PHONY: kubernetes
-kubernetes: | bin ## Build the manifests with kustomize, and test what it builds
+kubernetes: | bin ## Build the manifests with kustomize, and test the result
 	go run $(KUSTOMIZE) build deployments/kubernetes > bin/kubernetes.yaml
 	go test -count 1 ./deployments/kubernetes -built $(CURDIR)/bin/kubernetes.yaml
 
 .PHONY: bench
-bench: ## All benchmarks; BENCHTIME=20x for a short look
+bench: ## All benchmarks; BENCHTIME=20x for a short run
 	@for dir in $$(git grep -l '^func Benchmark' -- '*_test.go' | xargs -r -n 1 dirname | sort -u); do \
 	  go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./$$dir; \
 	done
@@ -145,7 +145,7 @@ fuzz: ## All fuzz targets one after the other, FUZZTIME=30s each
 	deployments/e2e/fuzz.sh $(FUZZTIME)
 
 .PHONY: ci
-ci: ## All that is checked on every change
+ci: ## Every check of a change
 	.ci/run
 
 .PHONY: clean
