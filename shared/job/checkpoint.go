@@ -9,9 +9,9 @@ import (
 // Checkpointing says when the whole training state is written to the blob store. A job
 // goes on from such a checkpoint when the ledger is lost. One is always made at the end.
 type Checkpointing struct {
-	EverySteps   int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"make one after so many steps"`
-	EverySeconds int64 `json:"every_seconds,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"make one after so many seconds; default 60, unless every_steps is given"`
-	Keep         int   `json:"keep,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"how many of a job's checkpoints are kept, the newest; default 3"`
+	EverySteps   int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"steps between two checkpoints"`
+	EverySeconds int64 `json:"every_seconds,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"seconds between two checkpoints; default 60, unless every_steps is given"`
+	Keep         int   `json:"keep,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"how many of a job's newest checkpoints are kept; default 3"`
 }
 
 // Defaults of Checkpointing. They are not written into a spec that does not mention

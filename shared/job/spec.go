@@ -15,17 +15,17 @@ type Spec struct {
 	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
 	Schedule     Schedule      `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
 	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
-	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: the most workers that can share a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
+	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: at most so many workers can split a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
 	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
 	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
-	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"of every random choice: split, order of rows, initial parameters"`
-	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported beside the loss"`
+	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
+	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported in addition to the loss"`
 	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
 	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
 	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
-	Wire         Wire          `json:"wire,omitempty" jsonschema_description:"how gradients travel and are logged: float32 (the default) as they are; bfloat16, int8 (a scale for 256 parameters) or topk (the wire_keep greatest of a summed gradient, partial sums as bfloat16) rounded, what rounding loses being added to the next step's gradient; changes the result"`
+	Wire         Wire          `json:"wire,omitempty" jsonschema_description:"how gradients are sent and logged: float32 (the default) exactly; bfloat16, int8 (a scale for 256 parameters) or topk (the greatest elements of a summed gradient, as many as wire_keep says; partial sums as bfloat16) rounded. The next step's gradient adds what rounding loses. Changes the result"`
 	WireKeep     float64       `json:"wire_keep,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"topk: the fraction of a gradient's elements that is kept, above 0 and at most 1; default 0.01"`
-	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"take partial gradients of one numerics fingerprint only, so that the result is the same bit for bit"`
+	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"use only partial gradients of one numerics fingerprint, so that the result is the same bit for bit"`
 	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
 	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 }
@@ -68,6 +68,6 @@ func (m Metric) Classifies() bool { return m == Accuracy || m == AUC || m == Log
 // Evaluation says when the validation split is evaluated. At the end every split is
 // evaluated.
 type Evaluation struct {
-	EveryEpochs int   `json:"every_epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"evaluate after every so many epochs; default 1 unless every_steps is given"`
-	EverySteps  int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"evaluate after every so many steps, instead of every_epochs"`
+	EveryEpochs int   `json:"every_epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"epochs between two evaluations; default 1 unless every_steps is given"`
+	EverySteps  int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"steps between two evaluations, instead of every_epochs"`
 }

@@ -9,12 +9,12 @@ type Data struct {
 	Test       string    `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
 	TestLabels string    `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
 	Inline     *Inline   `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format    `json:"format,omitempty" jsonschema_description:"of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
+	Format     Format    `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
 	Label      string    `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of the label's column"`
 	Drop       []string  `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"csv: columns to leave out"`
 	Clean      Clean     `json:"clean" jsonschema_description:"what happens to imperfect rows"`
 	Transform  Transform `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`
-	Split      SplitSpec `json:"split" jsonschema_description:"the rows' parts; default: all for training"`
+	Split      SplitSpec `json:"split" jsonschema_description:"the fractions of the rows for each split; default: all for training"`
 	Shuffle    bool      `json:"shuffle" jsonschema:"default=true" jsonschema_description:"false: rows in file order, step after step"`
 }
 
@@ -82,7 +82,7 @@ type Scale struct {
 // uses every row for training.
 type SplitSpec struct {
 	Train      float64 `json:"train" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction of the rows; the three sum to 1"`
-	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated while training"`
+	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated during training"`
 	Test       float64 `json:"test,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated at the end"`
 	Stratify   bool    `json:"stratify,omitempty" jsonschema:"default=false" jsonschema_description:"keep each class's share in every split, and a training row of each class; the splits' sizes stay the same"`
 }

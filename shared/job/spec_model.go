@@ -106,7 +106,7 @@ const (
 
 // Init says where the initial parameters come from: a scheme with the seed, or a file.
 type Init struct {
-	Scheme Scheme `json:"scheme,omitempty" jsonschema_description:"made from the seed; default torch_uniform, PyTorch's; or give from"`
+	Scheme Scheme `json:"scheme,omitempty" jsonschema_description:"how the seed makes the parameters; default torch_uniform, as in PyTorch; or give from"`
 	From   string `json:"from,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"instead of scheme: a safetensors file, as data.source, or another job's parameters: job:ID (its model, or its newest checkpoint) or checkpoint:ID@STEP"`
 }
 

@@ -13,7 +13,7 @@ type SGD struct {
 	Momentum     float64 `json:"momentum,omitempty" jsonschema:"minimum=0,exclusiveMaximum=1,default=0" jsonschema_description:"share of the last update that is kept"`
 	Nesterov     bool    `json:"nesterov,omitempty" jsonschema:"default=false" jsonschema_description:"Nesterov's momentum"`
 	WeightDecay  float64 `json:"weight_decay,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"pull of the parameters towards 0"`
-	ClipNorm     float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"most that the norm of a step's whole gradient may be; a longer one is scaled down; 0: no limit"`
+	ClipNorm     float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"maximum norm of a step's whole gradient; a longer one is scaled down; 0: no limit"`
 }
 
 // Adam is Kingma & Ba (2015) as PyTorch defines it. Under the key adamw, weight decay is
@@ -24,5 +24,5 @@ type Adam struct {
 	Beta2        float64 `json:"beta2" jsonschema:"minimum=0,exclusiveMaximum=1,default=0.999" jsonschema_description:"decay of the running mean of the gradient's square"`
 	Epsilon      float64 `json:"epsilon" jsonschema:"exclusiveMinimum=0,maximum=1,default=1e-8" jsonschema_description:"added to the denominator"`
 	WeightDecay  float64 `json:"weight_decay,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"pull of the parameters towards 0"`
-	ClipNorm     float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"most that the norm of a step's whole gradient may be; a longer one is scaled down; 0: no limit"`
+	ClipNorm     float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"maximum norm of a step's whole gradient; a longer one is scaled down; 0: no limit"`
 }
