@@ -40,11 +40,11 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
 			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
 			if text, ok := blank(c.Categories); ok {
-				blanks.add("column %q: %.80q and %.80q are two categories, though they differ in blanks alone", c.Name, text, strings.TrimSpace(text))
+				blanks.add("column %q: %.80q and %.80q are two categories, although they differ only in blanks", c.Name, text, strings.TrimSpace(text))
 			}
 		}
 	}
-	w.sayAll(&blanks, "have categories that differ in blanks alone")
+	w.sayAll(&blanks, "have categories that differ only in blanks")
 	if err := s.fitScales("data.transform.scale", d.Transform.Scale, p.Columns); err != nil {
 		return nil, err
 	}

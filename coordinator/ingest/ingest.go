@@ -82,7 +82,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 		return nil, err
 	}
 	if text, ok := blank(slices.Sorted(slices.Values(classes))); ok {
-		w.say("label %q: %.80q and %.80q are two classes, though they differ in blanks alone", train.label.name, text, strings.TrimSpace(text))
+		w.say("label %q: %.80q and %.80q are two classes, although they differ only in blanks", train.label.name, text, strings.TrimSpace(text))
 	}
 	splits, err := split(ctx, spec, &train.label, rows)
 	if err != nil {

@@ -129,8 +129,8 @@ func TestBlanksAroundTexts(t *testing.T) {
 	o := mustRun(t, classSpec(), sources{"in": []byte("a,y\nred,no\n red,yes\nblue ,no \n")})
 	require.Equal(t, []string{" red", "blue ", "red"}, o.Preprocessing.Columns[0].Categories)
 	require.Equal(t, []string{"no", "no ", "yes"}, o.Classes)
-	require.Contains(t, o.said, `column "a": " red" and "red" are two categories, though they differ in blanks alone`)
-	require.Contains(t, o.said, `label "y": "no " and "no" are two classes, though they differ in blanks alone`)
+	require.Contains(t, o.said, `column "a": " red" and "red" are two categories, although they differ only in blanks`)
+	require.Contains(t, o.said, `label "y": "no " and "no" are two classes, although they differ only in blanks`)
 }
 
 // A note reports categories that a test source has and the training rows do not have.

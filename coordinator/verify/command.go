@@ -91,7 +91,7 @@ func (c *Command) open(ctx context.Context, w io.Writer) (*Subject, func(), erro
 	}
 	id := job.ID(c.Target)
 	if err := id.Validate(); err != nil {
-		return nil, nil, fmt.Errorf("%q is no folder, and no job's id: %w: %w", c.Target, err, job.ErrInvalid)
+		return nil, nil, fmt.Errorf("%q is neither a folder nor a job's id: %w: %w", c.Target, err, job.ErrInvalid)
 	}
 	log, err := c.Log.Logger("verify")
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *Command) connect(ctx context.Context, log zerolog.Logger) (*settings.Op
 	defer cancel()
 	stores, err := c.Stores.Open(ctx, "tributary verify", log)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no folder, so it is taken for a job's id: %w", c.Target, err)
+		return nil, fmt.Errorf("%q is not a folder, so it is read as a job's id: %w", c.Target, err)
 	}
 	return stores, nil
 }

@@ -228,7 +228,7 @@ func (x *verification) meet(ctx context.Context) error {
 			return differs{&job.Difference{
 				What: "checkpoint", Step: s.Step - 1, Element: &first, Elements: n,
 				Recorded: float(v[first]), Recomputed: float(x.w.Vectors[i][first]), Wrong: job.WrongRecord,
-				Message: fmt.Sprintf("%s: vector %d, element %d: it has %s, recomputed %s (%d elements differ); the steps before it are as recorded, so what it holds was changed",
+				Message: fmt.Sprintf("%s: vector %d, element %d: it has %s, recomputed %s (%d elements differ); the steps before it are as recorded, so its content was changed",
 					s.Name, i, first, float(v[first]), float(x.w.Vectors[i][first]), n),
 			}}
 		}

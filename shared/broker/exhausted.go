@@ -81,7 +81,7 @@ func (q *Queue) handOver(ctx context.Context, s jetstream.Stream, m *jetstream.R
 	}
 	t, err := decodeTask(m.Data)
 	if err != nil {
-		q.log.Error().Err(err).Msg("removed an exhausted message that is no task")
+		q.log.Error().Err(err).Msg("removed an exhausted message that is not a task")
 		return
 	}
 	q.c.contain("an exhausted task", func() { handle(t, deliveries) })

@@ -298,7 +298,7 @@ func (q *Queue) deliver(m *nats.Msg) queue.Delivery {
 	if err == nil {
 		return d
 	}
-	q.log.Error().Err(err).Str("subject", m.Subject).Msg("removed a message that is no task")
+	q.log.Error().Err(err).Str("subject", m.Subject).Msg("removed a message that is not a task")
 	if err := m.Term(); err != nil {
 		q.log.Debug().Err(err).Msg("cannot remove the message; the server delivers it again")
 	}

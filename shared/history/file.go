@@ -45,7 +45,7 @@ type File struct {
 func (f *File) Encode(steps int64) ([]byte, error) {
 	plan, err := hex.DecodeString(string(f.Plan))
 	if err != nil || len(plan) != 32 {
-		return nil, fmt.Errorf("encode %s: plan %.80q is no digest: %w", FileName, string(f.Plan), job.ErrInvalid)
+		return nil, fmt.Errorf("encode %s: plan %.80q is not a digest: %w", FileName, string(f.Plan), job.ErrInvalid)
 	}
 	if steps < 0 || steps > MaxSteps || f.History.Steps() > steps {
 		return nil, fmt.Errorf("encode %s: marks of %d steps for a job of %d: want at most %d: %w", FileName, f.History.Steps(), steps, MaxSteps, job.ErrInvalid)

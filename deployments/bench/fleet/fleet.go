@@ -191,7 +191,7 @@ func (l *Lab) coordinator(ctx context.Context, last any, command string, spec an
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), last); err != nil {
-		return nil, fmt.Errorf("coordinator %s: its last line is no result: %w", command, err)
+		return nil, fmt.Errorf("coordinator %s: its last line is not a result: %w", command, err)
 	}
 	return c.ProcessState, nil
 }

@@ -27,7 +27,7 @@ func install(ctx context.Context) error {
 	for _, p := range packages {
 		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", p).Output()
 		if errors.Is(err, exec.ErrNotFound) {
-			return fmt.Errorf("the peer is PyTorch as Debian packages it, and this is no Debian: --only tributary measures Tributary alone")
+			return fmt.Errorf("the peer is Debian's PyTorch, and this system is not Debian: use --only tributary to measure only Tributary")
 		}
 		if err != nil || string(out) != "installed" {
 			missing = append(missing, p)

@@ -103,7 +103,7 @@ func server(endpoint string) (*url.URL, error) {
 		return nil, errors.New("endpoint: it has credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
 	}
 	if u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("endpoint %.80q is no server's address", access.Show(endpoint))
+		return nil, fmt.Errorf("endpoint %.80q is not the address of a server", access.Show(endpoint))
 	}
 	return u, nil
 }
