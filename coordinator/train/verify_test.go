@@ -71,7 +71,7 @@ func TestASavedModelIsVerified(t *testing.T) {
 		"model.safetensors has parameters ":                                    changed(func(f map[string][]byte) { f[registry.WeightsFile] = weights }),
 		"steps.bin: its checksum is ":                                          changed(func(f map[string][]byte) { f[history.FileName] = steps }),
 		`computed with the arithmetic "other"`:                                 card(func(c map[string]any) { c["numerics"] = "other" }),
-		"was trained on \"00\": the source has changed":                                card(func(c map[string]any) { c["dataset"] = "00" }),
+		"was trained on \"00\": the source has changed":                        card(func(c map[string]any) { c["dataset"] = "00" }),
 		"says 25 steps; its spec and data take ":                               card(func(c map[string]any) { c["steps"] = 25 }),
 		"the spec, the initial weights or the chunk length (65536) are others": card(func(c map[string]any) { c["spec"].(map[string]any)["batch"] = 255 }),
 		"read its data again: data.source ": card(func(c map[string]any) {
