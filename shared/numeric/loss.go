@@ -1,5 +1,7 @@
 package numeric
 
+import "tributary/shared/numeric/internal/vector"
+
 // A loss is computed in float64 and summed as one reduction in 16 lanes over all elements.
 // Each element of its gradient is rounded once to float32.
 
@@ -36,3 +38,19 @@ func SquaredError(d, z, y []float32, scale float64) float64 {
 func SquaredErrorGradient(d, z, y []float32, scale float64) {
 	functions.Residual(d, z, y, float64(2*scale))
 }
+
+// AbsoluteErrorGradient writes scale·sign(ŷ−y) to d, and 0 where ŷ = y. z is the predictions
+// ŷ. d may be z or y.
+func AbsoluteErrorGradient(d, z, y []float32, scale float64) { vector.Slope(d, z, y, -1, 1, scale) }
+
+// HuberGradient writes scale·(ŷ−y) to d, with ŷ−y limited to ±delta. d may be z or y.
+func HuberGradient(d, z, y []float32, delta, scale float64) {
+	vector.HuberSlope(d, z, y, delta, scale)
+}
+
+// QuantileGradient writes −scale·q to d where ŷ is below y, scale·(1−q) where it is above,
+// and 0 where ŷ = y. d may be z or y.
+func QuantileGradient(d, z, y []float32, q, scale float64) { vector.Slope(d, z, y, -q, 1-q, scale) }
+
+// PoissonGradient writes scale·(e^z − y) to d, which may be z or y.
+func PoissonGradient(d, z, y []float32, scale float64) { vector.PoissonSlope(d, z, y, scale) }

@@ -59,6 +59,43 @@ func softmaxRow(w *vector.Workspace, d, z []float32, class float32, classes int)
 	return log(sum) - (float64(own) - float64(top))
 }
 
+// SmoothedCrossEntropyRows is [SoftmaxCrossEntropyRows] with the targets
+// (1−smoothing)·onehot(y) + smoothing/C. A term is
+//
+//	ln S − ((1−smoothing)·(z[y]−top) + (smoothing/C)·Σ (z−top))
+//
+// and the gradient is softmax(z) minus the targets. softmax(z) is rounded before its target
+// is subtracted, except for the row's class.
+func SmoothedCrossEntropyRows(terms []float64, d, z, y []float32, classes int, smoothing float64) {
+	w := vector.Borrow()
+	defer w.Return()
+	for r, class := range y {
+		terms[r] = smoothedRow(w, d[r*classes:(r+1)*classes], z[r*classes:(r+1)*classes:(r+1)*classes], class, smoothing)
+	}
+}
+
+// smoothedRow returns the term of the row z. Unless d is nil, it writes the gradient to d.
+func smoothedRow(w *vector.Workspace, d, z []float32, class float32, smoothing float64) float64 {
+	top := kernels.Max(z)
+	sum := functions.ExpSum(w, z, len(z), top)
+	c, known := int(class), true
+	if !(class >= 0 && class < float32(len(z))) || float32(c) != class {
+		c, known = 0, false
+	}
+	own, rest, each := float64(z[c])-float64(top), 1-smoothing, smoothing/float64(len(z))
+	all := vector.BelowSum(z, top)
+	if d != nil {
+		at := vector.SmoothedGradient(z[c], top, sum, rest+each)
+		functions.Softmax(w, d, z, top, sum)
+		vector.Lower(d, each)
+		d[c] = at
+	}
+	if !known {
+		return math.NaN()
+	}
+	return log(sum) - (float64(rest*own) + float64(each*all))
+}
+
 // Softmax writes softmax of each row of z [B, C] to dst [B, C]. dst may be z.
 func Softmax(dst, z []float32, classes int) {
 	w := vector.Borrow()
