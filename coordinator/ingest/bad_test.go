@@ -56,6 +56,7 @@ func TestBadCSV(t *testing.T) {
 		"nan label":             {"a,y\n1,2\n3,nan\n", nil, `line 3: column "y": "nan" is not a finite number`},
 		"nan class":             {"a,y\n1,2\n3,nan\n", classify, `line 3: column "y": "nan" is not a finite number`},
 		"label always missing":  {"a,y\n1,\n2,\n", nil, `label "y": missing in every row`},
+		"negative count":        {"a,y\n1,2\n1,0\n1,-3\n2,-4\n", func(s *job.Spec) { s.Loss = job.Poisson }, `row 3: label "y": -3: with loss poisson want a number of at least 0`},
 		"constant label":        {"a,y\n1,7\n2,7\n", nil, `label "y": 7 in every row: there is nothing to learn`},
 		"constant class":        {"a,y\n1,no\n2,no\n3,\n", classify, `label "y": every row is of class "no": want at least two classes`},
 		"three of two classes":  {"a,y\n1,a\n2,b\n3,c\n", func(s *job.Spec) { s.Loss = job.SigmoidCrossEntropy }, `3 classes: sigmoid_cross_entropy takes two`},

@@ -81,6 +81,9 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := train.label.allow(ctx, rows, spec.Loss); err != nil {
+		return nil, err
+	}
 	if text, ok := blank(slices.Sorted(slices.Values(classes))); ok {
 		w.say("label %q: %.80q and %.80q are two classes, although they differ only in blanks", train.label.name, text, strings.TrimSpace(text))
 	}
@@ -100,6 +103,9 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 			return nil, err
 		}
 		if err := test.label.follow(ctx, &train.label, rows); err != nil {
+			return nil, fmt.Errorf("data.test: %w", err)
+		}
+		if err := test.label.allow(ctx, rows, spec.Loss); err != nil {
 			return nil, fmt.Errorf("data.test: %w", err)
 		}
 		parts = append(parts, part{job.Test, test, rows, these(rows)})

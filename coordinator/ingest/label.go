@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"tributary/shared/dataset"
@@ -132,6 +133,23 @@ func (l *label) vary(ctx context.Context, rows []int32) error {
 		}
 	}
 	return nil
+}
+
+// allow refuses the first number that the loss does not take.
+func (l *label) allow(ctx context.Context, rows []int32, loss job.Loss) error {
+	of, err := objective.Of(loss)
+	if err != nil || l.classes || of.CheckNumber(math.Inf(-1)) == nil { // it takes all numbers
+		return err
+	}
+	var fault error
+	err = l.cells.each(ctx, these(rows), func(i int, label []float64) {
+		for _, y := range label {
+			if wrong := of.CheckNumber(y); wrong != nil && fault == nil {
+				fault = fmt.Errorf("row %d: label %q: %w", rows[i]+1, l.name, wrong)
+			}
+		}
+	})
+	return cmp.Or(err, fault)
 }
 
 // complete refuses a class that no training row has.

@@ -89,6 +89,18 @@ func TestNoSplitTrainsOnEveryRow(t *testing.T) {
 	require.Len(t, o.Splits, 1)
 }
 
+// Each label of a separate test source is one that the loss allows, too.
+func TestGivenTestSourceOfCounts(t *testing.T) {
+	spec := csvSpec()
+	spec.Loss, spec.Data.Test = job.Poisson, "test"
+	train := []byte("a,y\n1,0\n2,3\n")
+	o := mustRun(t, spec, sources{"in": train, "test": train})
+	require.Equal(t, [][]float32{{0}, {3}}, o.y[job.Test])
+	_, err := run(t, spec, sources{"in": train, "test": []byte("a,y\n1,0\n2,-3\n")})
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, `data.test: row 2: label "y": -3: with loss poisson`)
+}
+
 func TestGivenTestSource(t *testing.T) {
 	spec := csvSpec()
 	spec.Loss, spec.Data.Test = job.SoftmaxCrossEntropy, "test"

@@ -15,7 +15,7 @@ func (c Curves) lossTitle() string {
 	if m := c.Spec.Data.Transform.Label.Method; m != "" && m != "none" {
 		unit = "scaled label units"
 	}
-	of, err := objective.Of(c.Spec.Loss)
+	of, err := objective.For(&c.Spec)
 	if err != nil {
 		return "loss"
 	}
@@ -37,6 +37,18 @@ func metricTitle(metric string) string {
 		return "AUC (0.5 is chance, 1 perfect)"
 	case job.LogLoss:
 		return "log loss (nats per row)"
+	case job.Precision:
+		return "precision (mean over classes)"
+	case job.Recall:
+		return "recall (mean over classes)"
+	case job.F1:
+		return "F1 (mean over classes)"
+	case job.Brier:
+		return "Brier score (0 is perfect)"
+	case job.Top5:
+		return "accuracy of the top 5 (fraction of rows)"
+	case job.MAPE:
+		return "mean absolute percentage error (as a fraction)"
 	default:
 		return metric
 	}
@@ -44,7 +56,7 @@ func metricTitle(metric string) string {
 
 // falls reports whether training makes the metric smaller.
 func falls(metric string) bool {
-	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss}, job.Metric(metric))
+	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss, job.Brier, job.MAPE}, job.Metric(metric))
 }
 
 // stepTitle returns the name of the horizontal axis.

@@ -60,7 +60,7 @@ func TestBadInput(t *testing.T) {
 		"wrong type":          {changes: []change{{"batch: 4", "batch: many"}}, want: []string{"batch", "many"}},
 		"out of range":        {changes: []change{{"batch: 4", "batch: 0"}}, want: []string{"batch", "0", "1"}},
 		"negative rate":       {changes: []change{{"learning_rate: 0.1", "learning_rate: -1"}}, want: []string{"optimizer.sgd.learning_rate", "-1"}},
-		"unknown loss":        {changes: []change{{"loss: mse", "loss: huber"}}, want: []string{"loss", "huber", "mse", "half_squared_error"}},
+		"unknown loss":        {changes: []change{{"loss: mse", "loss: hinge"}}, want: []string{"loss", "hinge", "mse", "half_squared_error"}},
 		"many micro-batches":  {changes: []change{{"batch: 4", "batch: 4\nmicrobatches: 8"}}, want: []string{"microbatches", "8", "4"}},
 		"over 1 MiB":          {changes: []change{{"epochs: 2", "epochs: 2\n#" + strings.Repeat("x", 1<<20)}}, want: []string{"spec", "1048576"}},
 		"missing weights":     {changes: []change{{"units: 1}}]}", "units: 1}}], init: {from: DIR/none.safetensors}}"}}, want: []string{"model.init.from", "none.safetensors", "no such file"}},

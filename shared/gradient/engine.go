@@ -76,7 +76,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := objective.Of(p.Spec.Loss)
+	of, err := objective.For(&p.Spec)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ type Spec struct {
 	Name         string        `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
 	Data         Data          `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
 	Model        Model         `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
-	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective"`
+	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective: classes have softmax_cross_entropy or sigmoid_cross_entropy, numbers have the others; poisson is for counts and rates of at least 0, and the model predicts e^output"`
 	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
 	Schedule     Schedule      `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
 	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
@@ -19,7 +19,7 @@ type Spec struct {
 	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
 	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
 	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
-	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=6" jsonschema_description:"figures reported in addition to the loss"`
+	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=12" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; a figure that divides by 0 is reported as undefined, with the reason"`
 	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
 	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
 	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
@@ -28,6 +28,11 @@ type Spec struct {
 	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"use only partial gradients of one numerics fingerprint, so that the result is the same bit for bit"`
 	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
 	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
+
+	// Parameters of a loss. 0 means left out.
+	LossDelta      float64 `json:"loss_delta,omitempty" jsonschema:"minimum=1e-9,maximum=1000000000" jsonschema_description:"huber: the error, in units of the (scaled) label, from which on the loss is linear; default 1"`
+	LossQuantile   float64 `json:"loss_quantile,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1" jsonschema_description:"quantile: the quantile of the label that the model learns to predict, between 0 and 1; default 0.5, the median"`
+	LabelSmoothing float64 `json:"label_smoothing,omitempty" jsonschema:"minimum=0,maximum=1,default=0" jsonschema_description:"softmax_cross_entropy: the part of each label that is spread evenly over all classes; the metric log_loss does not have it"`
 }
 
 // MaxJobSteps bounds the number of steps of a job: the coordinator keeps its losses in
@@ -60,10 +65,51 @@ const (
 	R2       Metric = "r2"
 	AUC      Metric = "auc"
 	LogLoss  Metric = "log_loss"
+
+	Precision Metric = "precision" // mean over the classes
+	Recall    Metric = "recall"    // mean over the classes
+	F1        Metric = "f1"        // mean over the classes
+	Brier     Metric = "brier"     // two classes: mean of (p−y)²
+	Top5      Metric = "top_5_accuracy"
+	MAPE      Metric = "mape" // mean of |ŷ−y|/|y|, a fraction
 )
 
 // Classifies reports whether the metric is for classes, not for numbers.
-func (m Metric) Classifies() bool { return m == Accuracy || m == AUC || m == LogLoss }
+func (m Metric) Classifies() bool {
+	switch m {
+	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5:
+		return true
+	default:
+		return false
+	}
+}
+
+// Later reports whether the metric came after the first six. Units of jobs with such
+// metrics hold more sums (package metric).
+func (m Metric) Later() bool {
+	switch m {
+	case Precision, Recall, F1, Brier, Top5, MAPE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Top is the number of classes among which top_5_accuracy looks for the label's class.
+const Top = 5
+
+// Misfit returns why a classification of so many classes cannot have the metric. It returns
+// "" if it can.
+func (m Metric) Misfit(classes int) string {
+	switch {
+	case (m == AUC || m == Brier) && classes != 2:
+		return "this metric needs two classes"
+	case m == Top5 && classes <= Top:
+		return "this metric needs more than 5 classes"
+	default:
+		return ""
+	}
+}
 
 // Evaluation says when the validation split is evaluated. At the end every split is
 // evaluated.

@@ -5,14 +5,16 @@ package job
 
 // Allowed lists the losses.
 func (Loss) Allowed() []string {
-	return list(SoftmaxCrossEntropy, SigmoidCrossEntropy, MSE, HalfSquaredError)
+	return list(SoftmaxCrossEntropy, SigmoidCrossEntropy, MSE, HalfSquaredError, AbsoluteError, Huber, Quantile, Poisson)
 }
 
 // Allowed lists the wires.
 func (Wire) Allowed() []string { return list(WireFloat32, WireBfloat16, WireInt8, WireTopK) }
 
 // Allowed lists the metrics.
-func (Metric) Allowed() []string { return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss) }
+func (Metric) Allowed() []string {
+	return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, MAPE)
+}
 
 // Allowed lists the activations.
 func (Activation) Allowed() []string { return list(NoActivation, ReLU, Tanh, Sigmoid, GELU) }

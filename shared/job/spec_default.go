@@ -44,6 +44,7 @@ func (s *Spec) Default() {
 	if s.Wire == WireTopK && s.WireKeep == 0 {
 		s.WireKeep = defaultWireKeep
 	}
+	s.fillLoss()
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()

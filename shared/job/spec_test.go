@@ -46,6 +46,26 @@ func TestDefaultsKeepWhatIsGiven(t *testing.T) {
 	require.Equal(t, want, s)
 }
 
+// Only the loss that has a parameter gets its default, so that other specs keep their bytes.
+func TestDefaultsOfLosses(t *testing.T) {
+	for _, word := range job.Loss("").Allowed() {
+		s := job.Spec{Loss: job.Loss(word)}
+		s.Default()
+		delta, quantile := 0.0, 0.0
+		switch s.Loss {
+		case job.Huber:
+			delta = 1
+		case job.Quantile:
+			quantile = 0.5
+		default:
+		}
+		require.Equal(t, []float64{delta, quantile, 0}, []float64{s.LossDelta, s.LossQuantile, s.LabelSmoothing}, word)
+	}
+	s := job.Spec{Loss: job.Huber, LossDelta: 3}
+	s.Default()
+	require.Equal(t, 3.0, s.LossDelta)
+}
+
 func TestChoicesInJSON(t *testing.T) {
 	for text, want := range map[string]job.Missing{
 		`"drop"`: {Method: "drop"}, `"mean"`: {Method: "mean"}, `"median"`: {Method: "median"},

@@ -11,6 +11,7 @@ func (s *Spec) Validate() error {
 	s.validateSize(&fs, s.Data.Inline.features())
 	s.Optimizer.validate(&fs)
 	s.Schedule.validate(&fs)
+	s.validateLoss(&fs)
 	s.validateMetrics(&fs)
 	s.validateWire(&fs)
 	return fs.join()
@@ -43,16 +44,32 @@ func (s *Spec) validateWire(fs *faults) {
 func (s *Spec) validateMetrics(fs *faults) {
 	for i, m := range s.Metrics {
 		if m.Classifies() == s.Loss.Classifies() {
-			if units := s.outputs(); m == AUC && s.Loss == SoftmaxCrossEntropy && units != 2 {
-				fs.at(index("metrics", i), "%q: this metric needs two classes, the last layer has %d units", m, units)
-			}
+			s.validateClasses(fs, i, m)
 			continue
 		}
-		want := list(RMSE, MAE, R2)
-		if s.Loss.Classifies() {
-			want = list(Accuracy, AUC, LogLoss)
+		var want []string
+		for _, word := range m.Allowed() {
+			if Metric(word).Classifies() == s.Loss.Classifies() {
+				want = append(want, word)
+			}
 		}
 		fs.at(index("metrics", i), "%q: with loss %s want one of %s", m, s.Loss, commas(want))
+	}
+}
+
+// validateClasses checks that a metric fits the number of classes that the loss and the last
+// layer state.
+func (s *Spec) validateClasses(fs *faults, i int, m Metric) {
+	switch units := s.outputs(); s.Loss {
+	case SoftmaxCrossEntropy:
+		if why := m.Misfit(units); why != "" {
+			fs.at(index("metrics", i), "%q: %s, the last layer has %d units", m, why, units)
+		}
+	case SigmoidCrossEntropy:
+		if why := m.Misfit(2); why != "" {
+			fs.at(index("metrics", i), "%q: %s, loss %s is of two", m, why, s.Loss)
+		}
+	default: // numbers
 	}
 }
 

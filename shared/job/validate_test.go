@@ -100,8 +100,19 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data.transform.label: standard: it takes a label of one output, the last layer has 3 units", []func(*job.Spec){regression, idx, three, func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" }}},
 		{`metrics[0]: "auc": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
 		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
-		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
-		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
+		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
+		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2, mape`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
+
+		{`metrics[0]: "brier": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Brier, job.F1} })},
+		{`metrics[0]: "top_5_accuracy": this metric needs more than 5 classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Top5} })},
+		{`metrics[0]: "top_5_accuracy": this metric needs more than 5 classes, loss sigmoid_cross_entropy is of two`, does(func(s *job.Spec) {
+			s.Loss, s.Model.Layers[1].Dense.Units, s.Metrics = job.SigmoidCrossEntropy, 1, []job.Metric{job.Top5, job.Brier, job.AUC}
+		})},
+		{"loss_delta: 2: want it with loss huber alone", []func(*job.Spec){regression, func(s *job.Spec) { s.LossDelta = 2 }}},
+		{"loss_quantile: 0.9: want it with loss quantile alone", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.LossQuantile = job.Huber, 0.9 }}},
+		{"label_smoothing: 0.1: want it with loss softmax_cross_entropy alone", []func(*job.Spec){regression, func(s *job.Spec) { s.LabelSmoothing = 0.1 }}},
+		{"", does(func(s *job.Spec) { s.LabelSmoothing = 0.1 })},
+		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
 		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
 		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},

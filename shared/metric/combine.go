@@ -59,17 +59,34 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 		return 0, noRows
 	case m.Classifies() != c.classifies():
 		return 0, fmt.Sprintf("loss %s does not have this metric", c.Objective.Loss())
+	case c.classifies() && m.Misfit(c.Objective.Classes(c.Outputs)) != "":
+		classes := c.Objective.Classes(c.Outputs)
+		return 0, fmt.Sprintf("%s, there are %d", m.Misfit(classes), classes)
+	case t.extra == nil && (m.Later() || m == job.LogLoss && c.smoothed()):
+		return 0, "the evaluation has no sums for it"
 	}
 	switch m {
 	case job.Accuracy:
 		return float64(t.correct) / float64(t.rows), ""
 	case job.LogLoss:
+		if c.smoothed() {
+			return t.extra.logLoss / float64(t.rows), ""
+		}
 		return t.loss / float64(t.rows), ""
 	case job.AUC:
-		if !c.binary() {
-			return 0, fmt.Sprintf("want two classes, there are %d", c.Outputs)
-		}
 		return t.auc(c.Classes)
+	case job.Precision, job.Recall, job.F1:
+		return c.overClasses(m, t)
+	case job.Brier:
+		return t.extra.brier / float64(t.rows), ""
+	case job.Top5:
+		return float64(t.extra.top) / float64(t.rows), ""
+	case job.MAPE:
+		if t.extra.zeros > 0 {
+			return 0, fmt.Sprintf("it divides by the labels, and %d of them are 0 (up to the rounding of 32-bit floats)", t.extra.zeros)
+		}
+		n, _ := t.deviations()
+		return t.extra.relative / n, ""
 	case job.RMSE:
 		n, _ := t.deviations()
 		return math.Sqrt(t.squared / n), ""
@@ -105,6 +122,12 @@ func (s *Sums) add(u *Sums) {
 	}
 	s.scores = append(s.scores, u.scores...)
 	s.second = append(s.second, u.second...)
+	if u.extra != nil {
+		if s.extra == nil {
+			s.extra = &extra{}
+		}
+		s.extra.add(u.extra)
+	}
 }
 
 // deviations returns the number of labels and the sum of their squared deviations from the

@@ -20,18 +20,32 @@ import (
 //	…  scores                           float32 each
 //	…  classes                          a byte each, 0 or 1
 //	…  xxHash64 of all before           uint64
+//
+// Version 2 has the extra sums before the checksum. Sums without them are of version 1.
+//
+//	…  top, zeros                       2 × int64
+//	…  brier, relative, logLoss         3 × float64
+//	…  counts                           uint32
+//	…  per count: class, then right, predicted, actual   uint32, 3 × int64
 const (
-	sumsVersion = 1
-	sumsHeader  = 52
-	spreadSize  = 24
-	scoreSize   = 5
+	sumsVersion  = 1
+	extraVersion = 2
+	sumsHeader   = 52
+	extraHeader  = 44
+	countSize    = 28
+	spreadSize   = 24
+	scoreSize    = 5
 )
 
 // Encode returns the sums' bytes; [DecodeSums] reads them back to the bit.
 func (s *Sums) Encode() []byte {
 	le := binary.LittleEndian
 	b := make([]byte, 0, sumsHeader+spreadSize*len(s.spread)+scoreSize*len(s.scores)+8)
-	b = append(b, 'T', 'R', 'M', sumsVersion)
+	version := byte(sumsVersion)
+	if s.extra != nil {
+		version = extraVersion
+	}
+	b = append(b, 'T', 'R', 'M', version)
 	b = le.AppendUint64(b, uint64(s.rows))
 	b = le.AppendUint64(b, uint64(s.correct))
 	for _, v := range [...]float64{s.loss, s.squared, s.abs} {
@@ -54,13 +68,34 @@ func (s *Sums) Encode() []byte {
 		}
 		b = append(b, class)
 	}
+	if s.extra != nil {
+		b = s.extra.append(b)
+	}
 	return le.AppendUint64(b, xxhash.Sum64(b))
+}
+
+// append appends the extra sums to b.
+func (e *extra) append(b []byte) []byte {
+	le := binary.LittleEndian
+	b = le.AppendUint64(b, uint64(e.top))
+	b = le.AppendUint64(b, uint64(e.zeros))
+	for _, v := range [...]float64{e.brier, e.relative, e.logLoss} {
+		b = le.AppendUint64(b, math.Float64bits(v))
+	}
+	b = le.AppendUint32(b, uint32(len(e.classes)))
+	for _, n := range e.classes {
+		b = le.AppendUint32(b, n.class)
+		for _, v := range [...]int64{n.right, n.predicted, n.actual} {
+			b = le.AppendUint64(b, uint64(v))
+		}
+	}
+	return b
 }
 
 // DecodeSums reads the bytes that Encode made. For any other bytes it returns an error that
 // wraps job.ErrCorrupt.
 func DecodeSums(data []byte) (*Sums, error) {
-	body, err := checkSums(data)
+	body, version, err := checkSums(data)
 	if err != nil {
 		return nil, fmt.Errorf("metric sums: %w: %w", err, job.ErrCorrupt)
 	}
@@ -75,11 +110,15 @@ func DecodeSums(data []byte) (*Sums, error) {
 	for range scores {
 		s.scores = append(s.scores, math.Float32frombits(body.uint32()))
 	}
-	for _, class := range body {
-		if class > 1 {
+	for range scores {
+		class := body[0]
+		if body = body[1:]; class > 1 {
 			return nil, fmt.Errorf("metric sums: class %d: want 0 or 1: %w", class, job.ErrCorrupt)
 		}
 		s.second = append(s.second, class == 1)
+	}
+	if version == extraVersion {
+		s.extra = body.extra()
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -87,27 +126,36 @@ func DecodeSums(data []byte) (*Sums, error) {
 	return s, nil
 }
 
-// checkSums checks magic, version, sizes and checksum. It returns data without the magic,
-// the version and the checksum.
-func checkSums(data []byte) (reader, error) {
+// checkSums checks magic, version, sizes and checksum. It returns the version, and data
+// without the magic, the version and the checksum.
+func checkSums(data []byte) (body reader, version byte, err error) {
 	if len(data) < sumsHeader+8 {
-		return nil, fmt.Errorf("%d bytes: want at least %d", len(data), sumsHeader+8)
+		return nil, 0, fmt.Errorf("%d bytes: want at least %d", len(data), sumsHeader+8)
 	}
 	if string(data[:3]) != "TRM" {
-		return nil, fmt.Errorf("begin with %q, not \"TRM\"", data[:3])
+		return nil, 0, fmt.Errorf("begin with %q, not \"TRM\"", data[:3])
 	}
-	if data[3] != sumsVersion {
-		return nil, fmt.Errorf("version %d; this program reads version %d", data[3], sumsVersion)
+	version = data[3]
+	if version != sumsVersion && version != extraVersion {
+		return nil, 0, fmt.Errorf("version %d; this program reads versions %d and %d", version, sumsVersion, extraVersion)
 	}
-	body, le := data[:len(data)-8], binary.LittleEndian
-	if want, got := le.Uint64(data[len(body):]), xxhash.Sum64(body); got != want {
-		return nil, fmt.Errorf("checksum %016x, of the bytes %016x", want, got)
+	whole, le := data[:len(data)-8], binary.LittleEndian
+	if want, got := le.Uint64(data[len(whole):]), xxhash.Sum64(whole); got != want {
+		return nil, 0, fmt.Errorf("checksum %016x, of the bytes %016x", want, got)
 	}
-	outputs, scores := uint64(le.Uint32(data[44:])), uint64(le.Uint32(data[48:]))
-	if want := sumsHeader + spreadSize*outputs + scoreSize*scores; uint64(len(body)) != want {
-		return nil, fmt.Errorf("%d outputs and %d scores in %d bytes: want %d", outputs, scores, len(body), want)
+	outputs, scores, counts := uint64(le.Uint32(data[44:])), uint64(le.Uint32(data[48:])), uint64(0)
+	want := sumsHeader + spreadSize*outputs + scoreSize*scores
+	if version == extraVersion {
+		want += extraHeader
+		if want <= uint64(len(whole)) {
+			counts = uint64(le.Uint32(data[want-4:]))
+			want += countSize * counts
+		}
 	}
-	return reader(body[4:]), nil
+	if uint64(len(whole)) != want {
+		return nil, 0, fmt.Errorf("%d outputs, %d scores and %d counts in %d bytes: want %d", outputs, scores, counts, len(whole), want)
+	}
+	return reader(whole[4:]), version, nil
 }
 
 // check fails with job.ErrCorrupt if the counts contradict each other.
@@ -122,6 +170,25 @@ func (s *Sums) check() error {
 	}
 	if n := int64(len(s.scores)); n != 0 && n != s.rows {
 		return fmt.Errorf("metric sums: %d scores for %d rows: %w", n, s.rows, job.ErrCorrupt)
+	}
+	if s.extra != nil {
+		return s.extra.check(s.rows)
+	}
+	return nil
+}
+
+// check fails with job.ErrCorrupt if the counts contradict each other or the number of rows.
+func (e *extra) check(rows int64) error {
+	if e.top < 0 || e.top > rows || e.zeros < 0 {
+		return fmt.Errorf("metric sums: top %d, zeros %d of %d rows: %w", e.top, e.zeros, rows, job.ErrCorrupt)
+	}
+	for i, n := range e.classes {
+		if i > 0 && n.class <= e.classes[i-1].class {
+			return fmt.Errorf("metric sums: count of class %d after that of class %d: %w", n.class, e.classes[i-1].class, job.ErrCorrupt)
+		}
+		if n.right < 0 || n.right > min(n.predicted, n.actual) || max(n.predicted, n.actual) > rows || n.predicted+n.actual == 0 {
+			return fmt.Errorf("metric sums: class %d: %d right of %d predicted and %d actual, %d rows: %w", n.class, n.right, n.predicted, n.actual, rows, job.ErrCorrupt)
+		}
 	}
 	return nil
 }
@@ -143,3 +210,12 @@ func (r *reader) uint32() uint32 {
 }
 
 func (r *reader) float64() float64 { return math.Float64frombits(r.uint64()) }
+
+// extra reads extra sums.
+func (r *reader) extra() *extra {
+	e := &extra{top: int64(r.uint64()), zeros: int64(r.uint64()), brier: r.float64(), relative: r.float64(), logLoss: r.float64()}
+	for range r.uint32() {
+		e.classes = append(e.classes, classCount{r.uint32(), int64(r.uint64()), int64(r.uint64()), int64(r.uint64())})
+	}
+	return e
+}

@@ -26,6 +26,19 @@ func examples() []*Sums {
 	}
 }
 
+// extended are sums with extra sums.
+func extended() []*Sums {
+	classes := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 3, Metrics: []job.Metric{job.F1, job.Accuracy}}
+	binary := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: []job.Metric{job.Brier, job.Recall, job.AUC}}
+	numbers := Config{Objective: of(job.MSE), Outputs: 2, Metrics: []job.Metric{job.MAPE}}
+	return []*Sums{
+		classes.unit([]float32{1, 2, 0, 5, 5, 1, 0, 1, nan}, []float32{1, 2, 0}, 3, 1.5),
+		binary.unit([]float32{0, 2, -1}, []float32{0, 1, 1}, 3, 2),
+		numbers.unit([]float32{1, 2, 3, 4}, []float32{2, 0, 4, 4}, 2, 3),
+		numbers.unit(nil, nil, 0, 0),
+	}
+}
+
 // seal replaces the checksum by the correct one.
 func seal(b []byte) []byte {
 	body := b[:len(b)-8]
@@ -33,7 +46,7 @@ func seal(b []byte) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, s := range examples() {
+	for _, s := range append(examples(), extended()...) {
 		b := s.Encode()
 		got, err := DecodeSums(b)
 		require.NoError(t, err)
@@ -55,18 +68,45 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// All later programs read and write bytes of version 1.
+// All later programs read and write bytes of versions 1 and 2.
 func TestGolden(t *testing.T) {
-	text, err := os.ReadFile("testdata/sums-v1.hex")
-	require.NoError(t, err)
-	lines := strings.Fields(string(text))
-	for i, s := range examples() {
-		require.Equal(t, lines[i], hex.EncodeToString(s.Encode()))
+	for name, sums := range map[string][]*Sums{"testdata/sums-v1.hex": examples(), "testdata/sums-v2.hex": extended()} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		lines := strings.Fields(string(text))
+		require.Len(t, lines, len(sums))
+		for i, s := range sums {
+			require.Equal(t, lines[i], hex.EncodeToString(s.Encode()))
+			data, err := hex.DecodeString(lines[i])
+			require.NoError(t, err)
+			got, err := DecodeSums(data)
+			require.NoError(t, err)
+			require.Equal(t, data, got.Encode())
+		}
 	}
 }
 
+// Only jobs that ask for a later metric, or for the log loss of smoothed labels, write
+// version 2.
+func TestOldJobsKeepTheirVersion(t *testing.T) {
+	old := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 2, Metrics: []job.Metric{job.AUC, job.Accuracy, job.LogLoss}}
+	require.Equal(t, byte(1), old.unit([]float32{1, 2}, []float32{1}, 1, 1).Encode()[3])
+	smoothed := old
+	smoothed.Objective = smooth(0.1)
+	require.Equal(t, byte(2), smoothed.unit([]float32{1, 2}, []float32{1}, 1, 1).Encode()[3])
+	smoothed.Metrics = nil
+	require.Equal(t, byte(1), smoothed.unit([]float32{1, 2}, []float32{1}, 1, 1).Encode()[3])
+}
+
 func TestDecodeRefuses(t *testing.T) {
-	good := examples()[0].Encode()
+	good, more := examples()[0].Encode(), extended()[0].Encode()
+	// more has 3 outputs' worth of no spread and no scores: its extra sums begin at 52, its
+	// counts at 96.
+	change := func(at int, b byte) []byte {
+		c := append([]byte(nil), more...)
+		c[at] = b
+		return seal(c)
+	}
 	edit := func(at int, b byte) []byte {
 		c := append([]byte(nil), good...)
 		c[at] = b
@@ -82,14 +122,21 @@ func TestDecodeRefuses(t *testing.T) {
 		"short":          {good[:59], "59 bytes: want at least 60"},
 		"truncated":      {good[:len(good)-1], "checksum"},
 		"magic":          {edit(0, 'X'), `begin with "XRM"`},
-		"version":        {edit(3, 2), "version 2; this program reads version 1"},
+		"version":        {edit(3, 3), "version 3; this program reads versions 1 and 2"},
 		"a flipped bit":  {flipped, "checksum"},
-		"too many":       {edit(48, 9), "0 outputs and 9 scores"},
+		"too many":       {edit(48, 9), "0 outputs, 9 scores and 0 counts"},
 		"very many":      {edit(47, 0xff), "4278190080 outputs"},
 		"negative rows":  {edit(11, 0x80), "rows correct"},
 		"rows":           {edit(4, 5), "3 scores for 5 rows"},
 		"more correct":   {edit(12, 9), "9 of 3 rows correct"},
 		"class":          {edit(len(good)-9, 7), "class 7: want 0 or 1"},
+		"top":            {change(52, 9), "top 9, zeros 0 of 3 rows"},
+		"zeros":          {change(67, 0x80), "of 3 rows"},
+		"counts":         {change(92, 9), "0 outputs, 0 scores and 9 counts"},
+		"order":          {change(96, 1), "count of class 1 after that of class 1"},
+		"right":          {change(100, 9), "class 0: 9 right of"},
+		"predicted":      {change(108, 9), "9 predicted and 1 actual, 3 rows"},
+		"no counts":      {seal(append(append([]byte(nil), more[:60]...), 0, 0, 0, 0, 0, 0, 0, 0)), "0 counts in 60 bytes: want 96"},
 		"output's count": {func() []byte { b := examples()[1].Encode(); b[52] = 9; return seal(b) }(), "output 0 of 9 rows: want 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +151,7 @@ func TestDecodeRefuses(t *testing.T) {
 // For any bytes, decoding does not panic. It accepts only what Encode could have made, and
 // what it accepts can be combined.
 func FuzzDecodeSums(f *testing.F) {
-	for _, s := range examples() {
+	for _, s := range append(examples(), extended()...) {
 		f.Add(s.Encode())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -118,7 +165,7 @@ func FuzzDecodeSums(f *testing.F) {
 		}
 		require.Equal(t, data, s.Encode())
 		for _, loss := range []job.Loss{job.SigmoidCrossEntropy, job.MSE} {
-			c := Config{Objective: of(loss), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC}}
+			c := Config{Objective: of(loss), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC, job.F1, job.Brier, job.MAPE}}
 			for name, v := range c.Combine([]*Sums{s, s}).Values {
 				require.False(t, math.IsNaN(v) || math.IsInf(v, 0), name)
 			}

@@ -13,6 +13,14 @@ func of(loss job.Loss) objective.Objective {
 	return o
 }
 
+func smooth(smoothing float64) objective.Objective {
+	o, err := objective.For(&job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: smoothing})
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
 // unit counts rows in one piece. It sets their loss to loss.
 func (c Config) unit(outputs, y []float32, rows int, loss float64) *Sums {
 	k := c.Count()

@@ -1,5 +1,6 @@
-// Package metric computes the figures that are reported beside the loss: accuracy, RMSE,
-// MAE, R², AUC and log loss.
+// Package metric computes the figures that are reported beside the loss: accuracy (also of
+// the five most likely classes), precision, recall, F1, AUC, Brier score and log loss of
+// classes; RMSE, MAE, MAPE and R² of numbers.
 //
 // It owns what a block of a split contributes to the figures, the encoding of these
 // contributions, and how they combine. It computes from outputs and labels; package
@@ -11,6 +12,7 @@
 package metric
 
 import (
+	"maps"
 	"slices"
 
 	"tributary/shared/dataset"
@@ -39,6 +41,7 @@ type Sums struct {
 	spread  []spread  // regression: of y, one per output
 	scores  []float32 // AUC: [rows] of the second class
 	second  []bool    // AUC: [rows] whether the row is of the second class
+	extra   *extra    // for later metrics; nil without them
 }
 
 // wants reports whether the config lists a metric.
@@ -46,13 +49,21 @@ func (c Config) wants(m job.Metric) bool { return slices.Contains(c.Metrics, m) 
 
 // Counter accumulates a unit, one piece of its rows after the other.
 type Counter struct {
-	c    Config
-	sums Sums
-	loss objective.Sum
+	c       Config
+	sums    Sums
+	loss    objective.Sum
+	logLoss objective.Sum          // if it is not the loss
+	counts  map[uint32]*classCount // by class
 }
 
 // Count returns a counter for a new unit.
-func (c Config) Count() *Counter { return &Counter{c: c} }
+func (c Config) Count() *Counter {
+	k := &Counter{c: c}
+	if c.extended() {
+		k.sums.extra = &extra{}
+	}
+	return k
+}
 
 // Add adds more rows: outputs [rows, Outputs] of the model, and y, which is classes [rows]
 // or targets [rows, Outputs]. The outputs of every piece except the last have a multiple of
@@ -63,14 +74,19 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 	c.Objective.Add(&k.loss, nil, outputs, y, c.Outputs)
 	s.rows += int64(rows)
 	if !c.classifies() {
-		c.regress(s, outputs, y)
+		c.regress(s, c.Objective.Numbers(outputs), y)
 		return
 	}
 	for r := range rows {
-		if float32(c.Objective.Class(outputs[r*c.Outputs:(r+1)*c.Outputs])) == y[r] {
+		class := c.Objective.Class(outputs[r*c.Outputs : (r+1)*c.Outputs])
+		if float32(class) == y[r] {
 			s.correct++
 		}
+		if c.perClass() {
+			k.tally(class, y[r])
+		}
 	}
+	k.classify(outputs, y[:rows])
 	if c.wants(job.AUC) && c.binary() {
 		s.rank(outputs, y, rows, c.Outputs)
 	}
@@ -80,6 +96,17 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 func (k *Counter) Sums() *Sums {
 	s := k.sums
 	s.loss = k.c.Objective.Value(&k.loss, k.c.Outputs)
+	if s.extra == nil {
+		return &s
+	}
+	e := *s.extra
+	if of, differs := k.c.Objective.LogLoss(); differs {
+		e.logLoss = of.Value(&k.logLoss, k.c.Outputs)
+	}
+	for _, class := range slices.Sorted(maps.Keys(k.counts)) {
+		e.classes = append(e.classes, *k.counts[class])
+	}
+	s.extra = &e
 	return &s
 }
 

@@ -28,7 +28,7 @@ func TestClassification(t *testing.T) {
 	require.Equal(t, Figures{
 		Values: map[string]float64{"loss": 1.5, "accuracy": 0.5, "log_loss": 1.5},
 		Undefined: map[string]string{
-			"auc":  "want two classes, there are 3",
+			"auc":  "this metric needs two classes, there are 3",
 			"rmse": "loss softmax_cross_entropy does not have this metric",
 		},
 	}, c.Combine([]*Sums{u}))

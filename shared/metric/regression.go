@@ -50,5 +50,8 @@ func (c Config) regress(s *Sums, outputs, y []float32) {
 		s.squared += float64(e * e)
 		s.abs += math.Abs(e)
 		s.spread[i%c.Outputs].add(target)
+		if s.extra != nil {
+			s.extra.compare(e, target, shift)
+		}
 	}
 }

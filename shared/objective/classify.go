@@ -9,7 +9,14 @@ import (
 
 // softmaxCrossEntropy is the loss −log softmax(z)[y], with one output per class. Its
 // gradient is softmax(z) − onehot(y).
-type softmaxCrossEntropy struct{ mean }
+//
+// With smoothing ε, (1−ε)·onehot(y) + ε/C stands for onehot(y) (PyTorch's label_smoothing;
+// Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
+type softmaxCrossEntropy struct {
+	mean
+	classification
+	smoothing float64
+}
 
 func (softmaxCrossEntropy) Loss() job.Loss         { return job.SoftmaxCrossEntropy }
 func (softmaxCrossEntropy) Title(string) string    { return crossEntropyTitle }
@@ -32,16 +39,27 @@ func (softmaxCrossEntropy) Fit(path string, outputs int, label Label) error {
 	return nil
 }
 
-func (softmaxCrossEntropy) Gradient(d []float32, terms []float64, z, y []float32, outputs int) {
-	numeric.SoftmaxCrossEntropyRows(terms, d, z, y, outputs)
-}
-
-func (softmaxCrossEntropy) Add(s *Sum, terms []float64, z, y []float32, outputs int) {
-	if terms == nil {
-		s.rows.AddSoftmaxCrossEntropy(z, y, outputs)
+func (o softmaxCrossEntropy) Gradient(d []float32, terms []float64, z, y []float32, outputs int) {
+	if o.smoothing == 0 {
+		numeric.SoftmaxCrossEntropyRows(terms, d, z, y, outputs)
 		return
 	}
-	s.rows.AddTerms(terms)
+	numeric.SmoothedCrossEntropyRows(terms, d, z, y, outputs, o.smoothing)
+}
+
+func (o softmaxCrossEntropy) Add(s *Sum, terms []float64, z, y []float32, outputs int) {
+	switch {
+	case terms != nil:
+		s.rows.AddTerms(terms)
+	case o.smoothing == 0:
+		s.rows.AddSoftmaxCrossEntropy(z, y, outputs)
+	default:
+		s.rows.AddSmoothedCrossEntropy(z, y, outputs, o.smoothing)
+	}
+}
+
+func (o softmaxCrossEntropy) LogLoss() (Objective, bool) {
+	return softmaxCrossEntropy{}, o.smoothing != 0
 }
 
 func (softmaxCrossEntropy) Value(s *Sum, _ int) float64 { return s.rows.Value() }
@@ -54,7 +72,10 @@ func (softmaxCrossEntropy) Probabilities(p, z []float32, outputs int) {
 
 // sigmoidCrossEntropy is the loss for two classes with one output: −log σ(z) for the second
 // class, −log σ(−z) for the first. Its gradient is σ(z) − y.
-type sigmoidCrossEntropy struct{ mean }
+type sigmoidCrossEntropy struct {
+	mean
+	classification
+}
 
 func (sigmoidCrossEntropy) Loss() job.Loss      { return job.SigmoidCrossEntropy }
 func (sigmoidCrossEntropy) Title(string) string { return crossEntropyTitle }
@@ -96,6 +117,8 @@ func (sigmoidCrossEntropy) Add(s *Sum, _ []float64, z, y []float32, _ int) {
 
 func (sigmoidCrossEntropy) Value(s *Sum, _ int) float64 { return s.elements.Value() }
 
+func (sigmoidCrossEntropy) LogLoss() (Objective, bool) { return sigmoidCrossEntropy{}, false }
+
 func (sigmoidCrossEntropy) Class(z []float32) int {
 	switch v := z[0]; {
 	case v != v:
@@ -115,6 +138,15 @@ func (sigmoidCrossEntropy) Probabilities(p, z []float32, _ int) {
 	}
 	numeric.Sigmoid(p[:2*len(z)])
 }
+
+// classification holds the methods that all objectives over classes share.
+type classification struct{}
+
+// CheckNumber is not called for a classification; it returns nil.
+func (classification) CheckNumber(float64) error { return nil }
+
+// Numbers is not called for a classification; it returns z.
+func (classification) Numbers(z []float32) []float32 { return z }
 
 const crossEntropyTitle = "cross-entropy (nats per row)"
 

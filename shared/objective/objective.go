@@ -17,6 +17,7 @@ package objective
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"tributary/shared/job"
@@ -36,6 +37,8 @@ type Objective interface {
 	// CheckClasses fails with job.ErrInvalid if the objective does not allow this number of
 	// classes.
 	CheckClasses(classes int) error
+	// CheckNumber fails with job.ErrInvalid if a regression does not allow this label.
+	CheckNumber(y float64) error
 	// Fit fails with job.ErrInvalid if the outputs do not fit the label. path is the place
 	// in the spec that sets the number of outputs.
 	Fit(path string, outputs int, label Label) error
@@ -70,6 +73,12 @@ type Objective interface {
 	Class(z []float32) int
 	// Probabilities writes the probability of each class to p [B, C], for outputs z [B, O].
 	Probabilities(p, z []float32, outputs int)
+	// Numbers returns the numbers that the outputs z [B, O] of a regression predict. The
+	// result is z itself if these are the outputs.
+	Numbers(z []float32) []float32
+	// LogLoss returns the objective whose loss is the log loss of a classification, and
+	// whether its loss differs from this one's. It returns nil for a regression.
+	LogLoss() (of Objective, differs bool)
 }
 
 // Ignored is the class of a masked term: it has no loss and no gradient. The value is
@@ -103,19 +112,55 @@ type Label struct {
 	Columns int
 }
 
-// all lists the objectives in the order in which messages name them.
-var all = []Objective{softmaxCrossEntropy{}, sigmoidCrossEntropy{}, meanSquaredError{}, halfSquaredError{}}
+// of lists the objectives, with the parameters of the spec s, in the order in which messages
+// name them.
+func of(s *job.Spec) []Objective {
+	return []Objective{
+		softmaxCrossEntropy{smoothing: s.LabelSmoothing},
+		sigmoidCrossEntropy{},
+		meanSquaredError{},
+		halfSquaredError{},
+		absoluteError{},
+		huber{delta: s.LossDelta},
+		quantile{q: s.LossQuantile},
+		poisson{},
+	}
+}
 
-// Of returns the objective of a loss. It fails with job.ErrInvalid if there is none.
-func Of(loss job.Loss) (Objective, error) {
-	names := make([]string, len(all))
-	for i, o := range all {
-		if o.Loss() == loss {
+// For returns the objective of a job. It fails with job.ErrInvalid if there is none, or if a
+// parameter of the loss is out of range.
+func For(s *job.Spec) (Objective, error) {
+	var names []string
+	for _, o := range of(s) {
+		if o.Loss() == s.Loss {
+			if err := checkParameters(s); err != nil {
+				return nil, err
+			}
 			return o, nil
 		}
-		names[i] = string(o.Loss())
+		names = append(names, string(o.Loss()))
 	}
-	return nil, fmt.Errorf("loss: %.40q: want %s: %w", string(loss), strings.Join(names, ", "), job.ErrInvalid)
+	return nil, fmt.Errorf("loss: %.40q: want %s: %w", string(s.Loss), strings.Join(names, ", "), job.ErrInvalid)
+}
+
+// Of returns the objective of a loss with its default parameters. It fails with
+// job.ErrInvalid if there is none.
+func Of(loss job.Loss) (Objective, error) {
+	return For(&job.Spec{Loss: loss, LossDelta: job.DefaultLossDelta, LossQuantile: job.DefaultLossQuantile})
+}
+
+// checkParameters checks the parameters that the loss of the spec has.
+func checkParameters(s *job.Spec) error {
+	switch q, delta, smoothing := s.LossQuantile, s.LossDelta, s.LabelSmoothing; {
+	case s.Loss == job.Huber && !(delta > 0 && delta <= math.MaxFloat32):
+		return fmt.Errorf("loss_delta: %v: want a finite number above 0: %w", delta, job.ErrInvalid)
+	case s.Loss == job.Quantile && !(q > 0 && q < 1):
+		return fmt.Errorf("loss_quantile: %v: want a number above 0 and below 1: %w", q, job.ErrInvalid)
+	case s.Loss == job.SoftmaxCrossEntropy && !(smoothing >= 0 && smoothing <= 1):
+		return fmt.Errorf("label_smoothing: %v: want a number from 0 to 1: %w", smoothing, job.ErrInvalid)
+	default:
+		return nil
+	}
 }
 
 // mean is embedded in objectives that are a mean over their terms: it divides by the number

@@ -17,7 +17,10 @@ func of(t require.TestingT, loss job.Loss) objective.Objective {
 	return o
 }
 
-var losses = []job.Loss{job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError}
+var losses = []job.Loss{
+	job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError,
+	job.AbsoluteError, job.Huber, job.Quantile, job.Poisson,
+}
 
 func TestEveryLossHasItsObjective(t *testing.T) {
 	for _, loss := range losses {
@@ -27,7 +30,7 @@ func TestEveryLossHasItsObjective(t *testing.T) {
 	}
 	_, err := objective.Of("hinge")
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.EqualError(t, err, `loss: "hinge": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error: invalid`)
+	require.EqualError(t, err, `loss: "hinge": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson: invalid`)
 }
 
 // Rows that are added piece by piece have the same loss as all rows at once, with terms and
@@ -72,6 +75,55 @@ func TestDivisors(t *testing.T) {
 		require.Equal(t, 1.5, o.Mean(6, 4))
 		require.Zero(t, o.Mean(0, 0))
 	}
+}
+
+// The parameters come from the spec, and only those of the loss are read.
+func TestParametersOfLosses(t *testing.T) {
+	value := func(s job.Spec, z, y float32) float64 {
+		o, err := objective.For(&s)
+		require.NoError(t, err)
+		var sum objective.Sum
+		o.Add(&sum, nil, []float32{z, 0}, []float32{y, 0}[:o.Targets(2)], 2)
+		return o.Value(&sum, 2)
+	}
+	require.Equal(t, 0.5*(0.5*(3-0.25)), value(job.Spec{Loss: job.Huber, LossDelta: 0.5}, 4, 1))
+	require.Equal(t, 0.5*0.25*3, value(job.Spec{Loss: job.Quantile, LossQuantile: 0.75}, 4, 1))
+	require.Equal(t, 1.5, value(job.Spec{Loss: job.AbsoluteError, LossDelta: -1}, 4, 1))
+	require.InDelta(t, math.Log(2), value(job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 1}, 0, 1), 1e-15)
+
+	for want, s := range map[string]job.Spec{
+		"loss_delta: 0: want a finite number above 0: invalid":         {Loss: job.Huber},
+		"loss_delta: +Inf: want a finite number above 0: invalid":      {Loss: job.Huber, LossDelta: math.Inf(1)},
+		"loss_delta: NaN: want a finite number above 0: invalid":       {Loss: job.Huber, LossDelta: math.NaN()},
+		"loss_quantile: 1: want a number above 0 and below 1: invalid": {Loss: job.Quantile, LossQuantile: 1},
+		"label_smoothing: -0.1: want a number from 0 to 1: invalid":    {Loss: job.SoftmaxCrossEntropy, LabelSmoothing: -0.1},
+		"label_smoothing: NaN: want a number from 0 to 1: invalid":     {Loss: job.SoftmaxCrossEntropy, LabelSmoothing: math.NaN()},
+	} {
+		o, err := objective.For(&s)
+		require.Nil(t, o)
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestNumbersAndLogLoss(t *testing.T) {
+	z := []float32{0, 1}
+	for _, loss := range losses {
+		o := of(t, loss)
+		plain, differs := o.LogLoss()
+		require.Equal(t, loss.Classifies(), plain != nil)
+		require.False(t, differs)
+		require.Equal(t, loss != job.Poisson, &z[0] == &o.Numbers(z)[0])
+		require.Equal(t, loss == job.Poisson, o.CheckNumber(-1) != nil)
+		require.NoError(t, o.CheckNumber(0))
+	}
+	require.Equal(t, []float32{1, float32(math.E)}, of(t, job.Poisson).Numbers(z))
+	require.ErrorContains(t, of(t, job.Poisson).CheckNumber(-1), "-1: with loss poisson want a number of at least 0")
+	o, err := objective.For(&job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 0.1})
+	require.NoError(t, err)
+	plain, differs := o.LogLoss()
+	require.True(t, differs)
+	require.Equal(t, of(t, job.SoftmaxCrossEntropy), plain)
 }
 
 func TestClassesAndProbabilities(t *testing.T) {

@@ -20,6 +20,10 @@ func (meanSquaredError) Gradient(d []float32, _ []float64, z, y []float32, outpu
 	numeric.SquaredErrorGradient(d, z, y, 1/float64(outputs))
 }
 
+func (meanSquaredError) Add(s *Sum, _ []float64, z, y []float32, _ int) {
+	s.elements.AddSquaredError(z, y)
+}
+
 func (meanSquaredError) Value(s *Sum, outputs int) float64 {
 	return s.elements.Scaled(1 / float64(outputs))
 }
@@ -38,6 +42,10 @@ func (halfSquaredError) Gradient(d []float32, _ []float64, z, y []float32, _ int
 	numeric.SquaredErrorGradient(d, z, y, 0.5)
 }
 
+func (halfSquaredError) Add(s *Sum, _ []float64, z, y []float32, _ int) {
+	s.elements.AddSquaredError(z, y)
+}
+
 func (halfSquaredError) Value(s *Sum, _ int) float64 { return s.elements.Scaled(0.5) }
 
 func (halfSquaredError) Divisor(int64) float32              { return 1 }
@@ -46,21 +54,20 @@ func (halfSquaredError) Mean(loss float64, _ int64) float64 { return loss }
 // regression holds the methods that all objectives over numbers share.
 type regression struct{}
 
-func (regression) Targets(outputs int) int { return outputs }
-func (regression) Classes(int) int         { return 0 }
-func (regression) Check(int) error         { return nil }
-func (regression) HasTerms() bool          { return false }
-func (regression) CheckClasses(int) error  { return nil }
+func (regression) Targets(outputs int) int       { return outputs }
+func (regression) Classes(int) int               { return 0 }
+func (regression) Check(int) error               { return nil }
+func (regression) HasTerms() bool                { return false }
+func (regression) CheckClasses(int) error        { return nil }
+func (regression) CheckNumber(float64) error     { return nil }
+func (regression) Numbers(z []float32) []float32 { return z }
+func (regression) LogLoss() (Objective, bool)    { return nil, false }
 
 func (regression) Fit(path string, outputs int, label Label) error {
 	if outputs != label.Columns {
 		return fmt.Errorf("%s: %d: the label has %d columns, want as many units: %w", path, outputs, label.Columns, job.ErrInvalid)
 	}
 	return nil
-}
-
-func (regression) Add(s *Sum, _ []float64, z, y []float32, _ int) {
-	s.elements.AddSquaredError(z, y)
 }
 
 // Class is not called for a regression; it returns −1.

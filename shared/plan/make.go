@@ -63,8 +63,8 @@ func (p *Plan) check() (*model.Network, error) {
 		faults = append(faults, err)
 	}
 	for i, m := range s.Metrics {
-		if m == job.AUC && classes != 2 {
-			fault("metrics[%d]: auc wants a label of two classes, this one has %d", i, classes)
+		if why := m.Misfit(classes); why != "" {
+			fault("metrics[%d]: %s: %s, the label has %d", i, m, why, classes)
 		}
 	}
 	if p.StepsPerEpoch() < 1 {
@@ -87,7 +87,7 @@ func (p *Plan) check() (*model.Network, error) {
 // fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every
 // layer has the positions of the input.
 func (p *Plan) fit(fields Fields, positions int) error {
-	of, err := objective.Of(p.Spec.Loss)
+	of, err := objective.For(&p.Spec)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ var Operations = []Operation{
 		return false
 	}},
 	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
+	{Capability: "losses", Used: losesOtherwise},
+	{Capability: "metrics", Used: measuresMore},
 }
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.
@@ -49,6 +51,22 @@ func freezes(s *job.Spec) bool {
 		}
 	}
 	return false
+}
+
+// losesOtherwise reports whether the spec has a loss beyond the first four, or smooths
+// labels.
+func losesOtherwise(s *job.Spec) bool {
+	switch s.Loss {
+	case job.AbsoluteError, job.Huber, job.Quantile, job.Poisson:
+		return true
+	default:
+		return s.LabelSmoothing != 0
+	}
+}
+
+// measuresMore reports whether the spec has a metric beyond the first six.
+func measuresMore(s *job.Spec) bool {
+	return slices.ContainsFunc(s.Metrics, job.Metric.Later)
 }
 
 // Capabilities lists the operations that this program knows.

@@ -53,3 +53,22 @@ func TestAPlanStatesWhatItNeeds(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrCorrupt)
 	}
 }
+
+// Only what came later needs a capability.
+func TestLossesAndMetricsThatCameLater(t *testing.T) {
+	for _, c := range []struct {
+		spec job.Spec
+		want []job.Capability
+	}{
+		{job.Spec{Loss: job.MSE, Metrics: []job.Metric{job.RMSE, job.MAE, job.R2}}, nil},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.AUC, job.LogLoss}}, nil},
+		{job.Spec{Loss: job.AbsoluteError}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.Huber}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.Quantile}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.Poisson, Metrics: []job.Metric{job.MAPE}}, []job.Capability{"losses", "metrics"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 0.1}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
+	} {
+		require.Equal(t, c.want, NeedsOf(&c.spec), "%v", c.spec)
+	}
+}

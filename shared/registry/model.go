@@ -98,7 +98,7 @@ func (m *Model) compile() error {
 	if err != nil {
 		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
 	}
-	of, err := objective.Of(c.Spec.Loss)
+	of, err := objective.For(&c.Spec)
 	if err == nil {
 		err = of.Check(n.Outputs())
 	}

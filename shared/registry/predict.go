@@ -139,6 +139,7 @@ func (b *batch) classify(places []dataset.Place, z []float32) error {
 // regress answers with values in the label's unit. z is [rows, outputs].
 func (b *batch) regress(places []dataset.Place, z []float32) error {
 	k := b.m.Card.Outputs
+	z = b.m.objective.Numbers(z)
 	for i, at := range places {
 		row := make([]any, k)
 		for j := range row {

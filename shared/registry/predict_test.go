@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -40,6 +41,16 @@ func TestPredictUnscalesTheLabel(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{[]any{170.0, 137.5}}, p.Predictions)
 	require.Nil(t, p.Probabilities)
+}
+
+// A Poisson regression predicts the rate e^z.
+func TestPredictPoisson(t *testing.T) {
+	m := linear(t, job.Poisson, nil, column("y"), 1, 1, 0)
+	p, err := predict(t, m, `[[0], [1]]`)
+	require.NoError(t, err)
+	require.Equal(t, []any{float32(1), float32(math.E)}, p.Predictions)
+	_, err = predict(t, m, `[[0], [100]]`)
+	require.ErrorContains(t, err, "output +Inf is no finite number")
 }
 
 func TestPredictClasses(t *testing.T) {

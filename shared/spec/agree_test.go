@@ -124,11 +124,13 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.idx","labels":"b.idx","split":{"train":0.5,"test":0.5}},"model":{"layers":[{"dense":{"units":2}}]},"loss":"half_squared_error","optimizer":{"adamw":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"inline":{"x":[1,2],"y":[0,1]},"shuffle":false},"model":{"layers":[{"dense":{"units":1}}]},"loss":"sigmoid_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1,"momentum":0.9,"nesterov":true}},"batch":2,"steps":1,"metrics":["auc"],"wire":"topk","wire_keep":0.5}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":9,"schedule":{"cosine":{"steps":3,"restart_factor":2}}}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"huber","loss_delta":0.5,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["mape"]}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "auc": this metric needs two classes|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "(auc|brier)": this metric needs two classes|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -197,7 +199,9 @@ func TestSchemaHasTheRules(t *testing.T) {
 		require.NoError(t, checker.Validate(asJSON(t, string(text))), name)
 	}
 	for _, change := range []string{
-		"epochs: 1\nsteps: 1", "wire_keep: 0.5", "metrics: [rmse]",
+		"epochs: 1\nsteps: 1", "wire_keep: 0.5", "metrics: [rmse]", "metrics: [mape]", "loss_delta: 1", "loss_quantile: 0.5", "loss: mse\nlabel_smoothing: 0.1",
+		"loss: huber\nloss_quantile: 0.5", "loss: quantile\nloss_quantile: 1", "loss: huber\nloss_delta: 0", "label_smoothing: 1.5",
+		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
 		"data: {source: a, label: y}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",
 		"data: {source: a.csv, label: y, test_labels: b}", "data: {source: a.idx, labels: b, test: c}",

@@ -24,9 +24,9 @@ func TestFieldFaults(t *testing.T) {
 		"bach: 3":                  "bach: unknown field; allowed: " + fields + `; did you mean "batch"?`,
 		"seed: -1":                 "seed: -1: want an integer from 0 to 18446744073709551615",
 		"epochs: 1000001":          "epochs: 1000001: want an integer from 1 to 1000000",
-		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error; did you mean "mse"?`,
-		"metrics: [f1]":            `metrics[0]: "f1": want one of accuracy, rmse, mae, r2, auc, log_loss`,
-		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 6 elements`,
+		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson; did you mean "mse"?`,
+		"metrics: [f2]":            `metrics[0]: "f2": want one of accuracy, rmse, mae, r2, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, mape`,
+		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 12 elements`,
 		"metrics: [auc,auc]":       `metrics[1]: "auc": given twice`,
 		"strict: 1":                "strict: 1: want true or false",
 		"name: Big Name":           `name: "Big Name": want ` + job.IDRule,
@@ -82,7 +82,7 @@ func TestMissingFields(t *testing.T) {
 	requireFaults(t, "{}",
 		"batch: missing: want an integer from 1 to 1048576",
 		"data: missing: want an object with the fields clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform",
-		"loss: missing: want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error",
+		"loss: missing: want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson",
 		"model: missing: want an object with the fields init, layers",
 		"name: missing: want "+job.IDRule,
 		"optimizer: missing: want exactly one of adam, adamw, sgd",
@@ -94,7 +94,7 @@ func TestAllFaultsAreTold(t *testing.T) {
 	want := []string{
 		"batch: -3: want an integer from 1 to 1048576",
 		"data.split.train: \"x\": want a number from 0 to 1",
-		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error; did you mean \"mse\"?",
+		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson; did you mean \"mse\"?",
 		"sed: unknown field; allowed: " + fields + "; did you mean \"seed\"?",
 	}
 	requireFaults(t, `name: a

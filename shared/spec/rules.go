@@ -22,7 +22,14 @@ type object = map[string]any
 func strengthen(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
-		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}))
+		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
+		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
+		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
+		rule(having("label_smoothing", above0), having("loss", constant(string(job.SoftmaxCrossEntropy)))),
+		rule(having("loss", constant(string(job.Poisson))),
+			object{"properties": object{"data": object{"properties": object{"transform": object{"properties": object{"label": constant("none")}}}}}}),
+		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
+			object{"properties": object{"metrics": not(object{"contains": constant(string(job.Top5))})}}))
 	add(s.Definitions["Data"], ofData()...)
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
