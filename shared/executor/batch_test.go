@@ -23,7 +23,7 @@ func TestABatchIsTheSumOfItsMicrobatches(t *testing.T) {
 	passes[1].Limit(1)
 	rapid.Check(t, func(t *rapid.T) {
 		features := rapid.IntRange(1, 20).Draw(t, "features")
-		loss := rapid.SampledFrom([]job.Loss{job.MSE, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.HalfSquaredError}).Draw(t, "loss")
+		loss := rapid.SampledFrom([]job.Loss{job.MSE, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.HalfSquaredError, job.AbsoluteError, job.Huber, job.Quantile, job.Poisson}).Draw(t, "loss")
 		outputs := 3
 		if loss == job.SigmoidCrossEntropy {
 			outputs = 1

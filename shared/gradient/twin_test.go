@@ -102,8 +102,10 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 		loss = numeric.SigmoidCrossEntropy(d, outputs, y)
 	case job.MSE:
 		loss = numeric.SquaredError(d, outputs, y, 1/float64(classes))
-	default:
+	case job.HalfSquaredError:
 		loss = numeric.SquaredError(d, outputs, y, 0.5)
+	default:
+		loss = robust(w.e.Plan.Spec.Loss, d, outputs, y, 1/float64(classes))
 	}
 	for i, l := range slices.Backward(layers) {
 		switch l.Dense.Activation {
@@ -128,9 +130,26 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 	return loss
 }
 
+// robust computes a loss with its default parameter, and writes its gradient to d.
+func robust(loss job.Loss, d, z, y []float32, scale float64) float64 {
+	var sum numeric.LaneSum
+	switch loss {
+	case job.AbsoluteError:
+		sum.AddAbsoluteError(z, y)
+		numeric.AbsoluteErrorGradient(d, z, y, scale)
+	case job.Huber:
+		sum.AddHuber(z, y, 1)
+		numeric.HuberGradient(d, z, y, 1, scale)
+	default:
+		sum.AddQuantile(z, y, 0.5)
+		numeric.QuantileGradient(d, z, y, 0.5, scale)
+	}
+	return sum.Scaled(scale)
+}
+
 // drawSpec draws a job with random activations and loss.
 func drawSpec(t *rapid.T) (text string, features int) {
-	loss := rapid.SampledFrom([]job.Loss{job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError}).Draw(t, "loss")
+	loss := rapid.SampledFrom([]job.Loss{job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError, job.AbsoluteError, job.Huber, job.Quantile}).Draw(t, "loss")
 	activation := rapid.SampledFrom([]job.Activation{job.NoActivation, job.ReLU, job.Tanh, job.Sigmoid, job.GELU})
 	var layers []string
 	for i := range rapid.IntRange(1, 3).Draw(t, "layers") {
@@ -138,7 +157,7 @@ func drawSpec(t *rapid.T) (text string, features int) {
 			rapid.IntRange(1, 70).Draw(t, fmt.Sprint("units", i)), activation.Draw(t, fmt.Sprint("activation", i))))
 	}
 	outputs, last := 1, job.NoActivation // what follows is the loss's
-	if loss == job.MSE || loss == job.HalfSquaredError {
+	if !loss.Classifies() {
 		last = activation.Draw(t, "last")
 	}
 	if loss == job.SoftmaxCrossEntropy {
