@@ -14,3 +14,10 @@ func Clip(grad []float32, divisor float32, limit float64) float32 {
 	norm := Norm(grad) / float64(divisor)
 	return fma.Canonical(float32(min(1, limit/(norm+1e-6))))
 }
+
+// ClipValue sets dst to grad/divisor, with elements below −limit or above limit set to it
+// (torch.nn.utils.clip_grad_value_). As in PyTorch, an infinite element is cut off, and a
+// NaN is kept. The vectors have the same length, and dst may be grad. limit is above 0.
+func ClipValue(dst, grad []float32, divisor, limit float32) {
+	kernels.Clamp(dst, grad, divisor, limit)
+}

@@ -51,3 +51,14 @@ func TestClip(t *testing.T) {
 	require.Zero(t, Clip([]float32{inf, 1}, 1, 2))
 	require.Equal(t, uint32(0x7fc00000), math.Float32bits(Clip([]float32{-nan, 1}, 1, 2)))
 }
+
+func TestClipValue(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	dst := make([]float32, 7)
+	ClipValue(dst, []float32{3, -4, 1, -1, inf, -inf, 0}, 2, 1)
+	require.Equal(t, []float32{1, -1, 0.5, -0.5, 1, -1, 0}, dst)
+	ClipValue(dst[:1], []float32{-nan}, 1, 1)
+	require.Equal(t, uint32(0x7fc00000), math.Float32bits(dst[0]))
+	ClipValue(dst, dst, 1, 0.75) // in place
+	require.Equal(t, []float32{-0.75, 0.5, -0.5, 0.75, -0.75, 0}, dst[1:])
+}

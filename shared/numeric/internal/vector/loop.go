@@ -33,6 +33,14 @@ type Kernels struct {
 	nesterovDecay      func(n int, p, m, grad *float32, divisor, clip, rate, momentum, decay float32)
 	adam               func(n int, p, m, v, grad *float32, divisor, clip, beta1, rest1, beta2, rest2, rate, root2, epsilon, shrink float32)
 	adamDecay          func(n int, p, m, v, grad *float32, divisor, clip, beta1, rest1, beta2, rest2, rate, root2, epsilon, shrink, decay float32)
+
+	rmsprop         func(n int, p, q, grad *float32, divisor, clip, decay, alpha, rest, rate, epsilon float32)
+	rmspropMomentum func(n int, p, q, m, grad *float32, divisor, clip, decay, alpha, rest, rate, epsilon, momentum float32)
+	rmspropCentered func(n int, p, q, a, grad *float32, divisor, clip, decay, alpha, rest, rate, epsilon float32)
+	rmspropBoth     func(n int, p, q, m, a, grad *float32, divisor, clip, decay, alpha, rest, rate, epsilon, momentum float32)
+	adagrad         func(n int, p, s, grad *float32, divisor, clip, decay, rate, initial, epsilon float32)
+	lion            func(n int, p, m, grad *float32, divisor, clip, beta1, rest1, beta2, rest2, rate, shrink float32)
+	clamp           func(n int, dst, grad *float32, divisor, limit, least float32)
 }
 
 // Of returns the kernels of s. For a set that this GOARCH does not have, it returns the

@@ -27,6 +27,10 @@ func TestLoopsDoNotAllocate(t *testing.T) {
 			k.FromInt8(x, q, 1)
 			k.Descend(descents["nesterov"], x, x, x, 1)
 			k.Adam(Moments{}, x, x, x, x, 1)
+			k.RMSprop(RMSprop{}, x, x, x, x, x, 1)
+			k.Adagrad(Adagrad{}, x, x, x, 1)
+			k.Lion(Lion{}, x, x, x, 1)
+			k.Clamp(x, x, 1, 1)
 		}), set)
 	}
 }

@@ -32,6 +32,13 @@ func kernelsAVX2() *Kernels {
 	f.nesterovDecay = nesterovDecayAVX2
 	f.adam = adamAVX2
 	f.adamDecay = adamDecayAVX2
+	f.rmsprop = rmspropAVX2
+	f.rmspropMomentum = rmspropMomentumAVX2
+	f.rmspropCentered = rmspropCenteredAVX2
+	f.rmspropBoth = rmspropBothAVX2
+	f.adagrad = adagradAVX2
+	f.lion = lionAVX2
+	f.clamp = clampAVX2
 	return f
 }
 
@@ -169,3 +176,38 @@ func adamAVX2(n int, p *float32, m *float32, v *float32, grad *float32, divisor 
 //
 //go:noescape
 func adamDecayAVX2(n int, p *float32, m *float32, v *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, root2 float32, epsilon float32, shrink float32, decay float32)
+
+// rmspropAVX2 is q = alpha·q + rest·g²; p −= rate·u, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropAVX2(n int, p *float32, q *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropMomentumAVX2 is q = alpha·q + rest·g²; m = momentum·m + u; p −= rate·m, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropMomentumAVX2(n int, p *float32, q *float32, m *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// rmspropCenteredAVX2 is q = alpha·q + rest·g²; a = alpha·a + rest·g; p −= rate·u, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropCenteredAVX2(n int, p *float32, q *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropBothAVX2 is q = alpha·q + rest·g²; a = alpha·a + rest·g; m = momentum·m + u; p −= rate·m, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropBothAVX2(n int, p *float32, q *float32, m *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// adagradAVX2 is s += g²; p −= rate·g/(√(s + initial) + epsilon).
+//
+//go:noescape
+func adagradAVX2(n int, p *float32, s *float32, grad *float32, divisor float32, clip float32, decay float32, rate float32, initial float32, epsilon float32)
+
+// lionAVX2 is p = shrink·p − rate·sign(beta1·m + rest1·g); m = beta2·m + rest2·g.
+//
+//go:noescape
+func lionAVX2(n int, p *float32, m *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, shrink float32)
+
+// clampAVX2 is dst = grad/divisor, cut off at limit and least.
+//
+//go:noescape
+func clampAVX2(n int, dst *float32, grad *float32, divisor float32, limit float32, least float32)

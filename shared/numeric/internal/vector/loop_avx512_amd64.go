@@ -32,6 +32,13 @@ func kernelsAVX512() *Kernels {
 	f.nesterovDecay = nesterovDecayAVX512
 	f.adam = adamAVX512
 	f.adamDecay = adamDecayAVX512
+	f.rmsprop = rmspropAVX512
+	f.rmspropMomentum = rmspropMomentumAVX512
+	f.rmspropCentered = rmspropCenteredAVX512
+	f.rmspropBoth = rmspropBothAVX512
+	f.adagrad = adagradAVX512
+	f.lion = lionAVX512
+	f.clamp = clampAVX512
 	return f
 }
 
@@ -169,3 +176,38 @@ func adamAVX512(n int, p *float32, m *float32, v *float32, grad *float32, diviso
 //
 //go:noescape
 func adamDecayAVX512(n int, p *float32, m *float32, v *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, root2 float32, epsilon float32, shrink float32, decay float32)
+
+// rmspropAVX512 is q = alpha·q + rest·g²; p −= rate·u, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropAVX512(n int, p *float32, q *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropMomentumAVX512 is q = alpha·q + rest·g²; m = momentum·m + u; p −= rate·m, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropMomentumAVX512(n int, p *float32, q *float32, m *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// rmspropCenteredAVX512 is q = alpha·q + rest·g²; a = alpha·a + rest·g; p −= rate·u, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropCenteredAVX512(n int, p *float32, q *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropBothAVX512 is q = alpha·q + rest·g²; a = alpha·a + rest·g; m = momentum·m + u; p −= rate·m, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropBothAVX512(n int, p *float32, q *float32, m *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// adagradAVX512 is s += g²; p −= rate·g/(√(s + initial) + epsilon).
+//
+//go:noescape
+func adagradAVX512(n int, p *float32, s *float32, grad *float32, divisor float32, clip float32, decay float32, rate float32, initial float32, epsilon float32)
+
+// lionAVX512 is p = shrink·p − rate·sign(beta1·m + rest1·g); m = beta2·m + rest2·g.
+//
+//go:noescape
+func lionAVX512(n int, p *float32, m *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, shrink float32)
+
+// clampAVX512 is dst = grad/divisor, cut off at limit and least.
+//
+//go:noescape
+func clampAVX512(n int, dst *float32, grad *float32, divisor float32, limit float32, least float32)

@@ -864,6 +864,384 @@ loop:
 	VZEROUPPER
 	RET
 
+// q = alpha·q + rest·g²; p −= rate·u, u = g/(√q + epsilon)
+//
+// func rmspropAVX512(n int, p *float32, q *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+TEXT ·rmspropAVX512(SB), NOSPLIT, $0-60
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), BX
+	MOVQ grad+24(FP), CX
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+32(FP), Z30
+	VBROADCASTSS clip+36(FP), Z29
+	VBROADCASTSS decay+40(FP), Z28
+	VBROADCASTSS alpha+44(FP), Z27
+	VBROADCASTSS rest+48(FP), Z26
+	VBROADCASTSS epsilon+56(FP), Z25
+	VBROADCASTSS rate+52(FP), Z24
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(CX), Z1
+	VDIVPS Z30, Z1, Z1
+	VMULPS Z29, Z1, Z1
+	VMULPS Z28, Z0, Z2
+	VADDPS Z2, Z1, Z1
+	VMOVUPS 0(BX), Z3
+	VMULPS Z27, Z3, Z3
+	VMULPS Z1, Z1, Z4
+	VMULPS Z26, Z4, Z4
+	VADDPS Z4, Z3, Z3
+	VCMPPS $3, Z3, Z3, K1
+	VBLENDMPS Z31, Z3, K1, Z3
+	VMOVUPS Z3, 0(BX)
+	VSQRTPS Z3, Z3
+	VADDPS Z25, Z3, Z3
+	VDIVPS Z3, Z1, Z1
+	VMULPS Z24, Z1, Z1
+	VSUBPS Z1, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// q = alpha·q + rest·g²; m = momentum·m + u; p −= rate·m, u = g/(√q + epsilon)
+//
+// func rmspropMomentumAVX512(n int, p *float32, q *float32, m *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+TEXT ·rmspropMomentumAVX512(SB), NOSPLIT, $0-72
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), BX
+	MOVQ m+24(FP), CX
+	MOVQ grad+32(FP), R8
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+40(FP), Z30
+	VBROADCASTSS clip+44(FP), Z29
+	VBROADCASTSS decay+48(FP), Z28
+	VBROADCASTSS alpha+52(FP), Z27
+	VBROADCASTSS rest+56(FP), Z26
+	VBROADCASTSS epsilon+64(FP), Z25
+	VBROADCASTSS momentum+68(FP), Z24
+	VBROADCASTSS rate+60(FP), Z23
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(R8), Z1
+	VDIVPS Z30, Z1, Z1
+	VMULPS Z29, Z1, Z1
+	VMULPS Z28, Z0, Z2
+	VADDPS Z2, Z1, Z1
+	VMOVUPS 0(BX), Z3
+	VMULPS Z27, Z3, Z3
+	VMULPS Z1, Z1, Z4
+	VMULPS Z26, Z4, Z4
+	VADDPS Z4, Z3, Z3
+	VCMPPS $3, Z3, Z3, K1
+	VBLENDMPS Z31, Z3, K1, Z3
+	VMOVUPS Z3, 0(BX)
+	VSQRTPS Z3, Z3
+	VADDPS Z25, Z3, Z3
+	VDIVPS Z3, Z1, Z1
+	VMOVUPS 0(CX), Z5
+	VMULPS Z24, Z5, Z5
+	VADDPS Z5, Z1, Z1
+	VCMPPS $3, Z1, Z1, K1
+	VBLENDMPS Z31, Z1, K1, Z1
+	VMOVUPS Z1, 0(CX)
+	VMULPS Z23, Z1, Z1
+	VSUBPS Z1, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	ADDQ $64, R8
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// q = alpha·q + rest·g²; a = alpha·a + rest·g; p −= rate·u, u = g/(√(q − a²) + epsilon)
+//
+// func rmspropCenteredAVX512(n int, p *float32, q *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+TEXT ·rmspropCenteredAVX512(SB), NOSPLIT, $0-68
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), BX
+	MOVQ a+24(FP), CX
+	MOVQ grad+32(FP), R8
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+40(FP), Z30
+	VBROADCASTSS clip+44(FP), Z29
+	VBROADCASTSS decay+48(FP), Z28
+	VBROADCASTSS alpha+52(FP), Z27
+	VBROADCASTSS rest+56(FP), Z26
+	VBROADCASTSS epsilon+64(FP), Z25
+	VBROADCASTSS rate+60(FP), Z24
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(R8), Z1
+	VDIVPS Z30, Z1, Z1
+	VMULPS Z29, Z1, Z1
+	VMULPS Z28, Z0, Z2
+	VADDPS Z2, Z1, Z1
+	VMOVUPS 0(BX), Z3
+	VMULPS Z27, Z3, Z3
+	VMULPS Z1, Z1, Z4
+	VMULPS Z26, Z4, Z4
+	VADDPS Z4, Z3, Z3
+	VCMPPS $3, Z3, Z3, K1
+	VBLENDMPS Z31, Z3, K1, Z3
+	VMOVUPS Z3, 0(BX)
+	VMOVUPS 0(CX), Z5
+	VMULPS Z27, Z5, Z5
+	VMULPS Z26, Z1, Z6
+	VADDPS Z6, Z5, Z5
+	VCMPPS $3, Z5, Z5, K1
+	VBLENDMPS Z31, Z5, K1, Z5
+	VMOVUPS Z5, 0(CX)
+	VMULPS Z5, Z5, Z5
+	VSUBPS Z5, Z3, Z3
+	VCMPPS.BCST $17, cavx512<>+0(SB), Z3, K1
+	VBLENDMPS.BCST cavx512<>+8(SB), Z3, K1, Z3
+	VSQRTPS Z3, Z3
+	VADDPS Z25, Z3, Z3
+	VDIVPS Z3, Z1, Z1
+	VMULPS Z24, Z1, Z1
+	VSUBPS Z1, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	ADDQ $64, R8
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// q = alpha·q + rest·g²; a = alpha·a + rest·g; m = momentum·m + u; p −= rate·m, u = g/(√(q − a²) + epsilon)
+//
+// func rmspropBothAVX512(n int, p *float32, q *float32, m *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+TEXT ·rmspropBothAVX512(SB), NOSPLIT, $0-80
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), BX
+	MOVQ m+24(FP), CX
+	MOVQ a+32(FP), R8
+	MOVQ grad+40(FP), R9
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+48(FP), Z30
+	VBROADCASTSS clip+52(FP), Z29
+	VBROADCASTSS decay+56(FP), Z28
+	VBROADCASTSS alpha+60(FP), Z27
+	VBROADCASTSS rest+64(FP), Z26
+	VBROADCASTSS epsilon+72(FP), Z25
+	VBROADCASTSS momentum+76(FP), Z24
+	VBROADCASTSS rate+68(FP), Z23
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(R9), Z1
+	VDIVPS Z30, Z1, Z1
+	VMULPS Z29, Z1, Z1
+	VMULPS Z28, Z0, Z2
+	VADDPS Z2, Z1, Z1
+	VMOVUPS 0(BX), Z3
+	VMULPS Z27, Z3, Z3
+	VMULPS Z1, Z1, Z4
+	VMULPS Z26, Z4, Z4
+	VADDPS Z4, Z3, Z3
+	VCMPPS $3, Z3, Z3, K1
+	VBLENDMPS Z31, Z3, K1, Z3
+	VMOVUPS Z3, 0(BX)
+	VMOVUPS 0(R8), Z5
+	VMULPS Z27, Z5, Z5
+	VMULPS Z26, Z1, Z6
+	VADDPS Z6, Z5, Z5
+	VCMPPS $3, Z5, Z5, K1
+	VBLENDMPS Z31, Z5, K1, Z5
+	VMOVUPS Z5, 0(R8)
+	VMULPS Z5, Z5, Z5
+	VSUBPS Z5, Z3, Z3
+	VCMPPS.BCST $17, cavx512<>+0(SB), Z3, K1
+	VBLENDMPS.BCST cavx512<>+8(SB), Z3, K1, Z3
+	VSQRTPS Z3, Z3
+	VADDPS Z25, Z3, Z3
+	VDIVPS Z3, Z1, Z1
+	VMOVUPS 0(CX), Z7
+	VMULPS Z24, Z7, Z7
+	VADDPS Z7, Z1, Z1
+	VCMPPS $3, Z1, Z1, K1
+	VBLENDMPS Z31, Z1, K1, Z1
+	VMOVUPS Z1, 0(CX)
+	VMULPS Z23, Z1, Z1
+	VSUBPS Z1, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	ADDQ $64, R8
+	ADDQ $64, R9
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// s += g²; p −= rate·g/(√(s + initial) + epsilon)
+//
+// func adagradAVX512(n int, p *float32, s *float32, grad *float32, divisor float32, clip float32, decay float32, rate float32, initial float32, epsilon float32)
+TEXT ·adagradAVX512(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ s+16(FP), BX
+	MOVQ grad+24(FP), CX
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+32(FP), Z30
+	VBROADCASTSS clip+36(FP), Z29
+	VBROADCASTSS decay+40(FP), Z28
+	VBROADCASTSS initial+48(FP), Z27
+	VBROADCASTSS epsilon+52(FP), Z26
+	VBROADCASTSS rate+44(FP), Z25
+
+loop:
+	VMOVUPS 0(AX), Z0
+	VMOVUPS 0(CX), Z1
+	VDIVPS Z30, Z1, Z1
+	VMULPS Z29, Z1, Z1
+	VMULPS Z28, Z0, Z2
+	VADDPS Z2, Z1, Z1
+	VMOVUPS 0(BX), Z3
+	VMULPS Z1, Z1, Z4
+	VADDPS Z4, Z3, Z3
+	VCMPPS $3, Z3, Z3, K1
+	VBLENDMPS Z31, Z3, K1, Z3
+	VMOVUPS Z3, 0(BX)
+	VADDPS Z27, Z3, Z3
+	VSQRTPS Z3, Z3
+	VADDPS Z26, Z3, Z3
+	VDIVPS Z3, Z1, Z1
+	VMULPS Z25, Z1, Z1
+	VSUBPS Z1, Z0, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// p = shrink·p − rate·sign(beta1·m + rest1·g); m = beta2·m + rest2·g
+//
+// func lionAVX512(n int, p *float32, m *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, shrink float32)
+TEXT ·lionAVX512(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), DX
+	MOVQ p+8(FP), AX
+	MOVQ m+16(FP), BX
+	MOVQ grad+24(FP), CX
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+32(FP), Z30
+	VBROADCASTSS clip+36(FP), Z29
+	VBROADCASTSS beta1+40(FP), Z28
+	VBROADCASTSS rest1+44(FP), Z27
+	VBROADCASTSS beta2+48(FP), Z26
+	VBROADCASTSS rest2+52(FP), Z25
+	VBROADCASTSS shrink+60(FP), Z24
+	VBROADCASTSS rate+56(FP), Z23
+
+loop:
+	VMOVUPS 0(CX), Z0
+	VDIVPS Z30, Z0, Z0
+	VMULPS Z29, Z0, Z0
+	VMOVUPS 0(BX), Z1
+	VMULPS Z28, Z1, Z2
+	VMULPS Z27, Z0, Z3
+	VADDPS Z3, Z2, Z2
+	VMULPS Z26, Z1, Z1
+	VMULPS Z25, Z0, Z0
+	VADDPS Z0, Z1, Z1
+	VCMPPS $3, Z1, Z1, K1
+	VBLENDMPS Z31, Z1, K1, Z1
+	VMOVUPS Z1, 0(BX)
+	VMOVUPS 0(AX), Z4
+	VMULPS Z24, Z4, Z4
+	VBROADCASTSD cavx512<>+8(SB), Z5
+	VCMPPS.BCST $17, cavx512<>+8(SB), Z2, K1
+	VBLENDMPS.BCST cavx512<>+64(SB), Z5, K1, Z6
+	VBROADCASTSD cavx512<>+8(SB), Z7
+	VCMPPS $17, Z2, Z7, K1
+	VBLENDMPS.BCST cavx512<>+72(SB), Z6, K1, Z6
+	VMULPS.BCST cavx512<>+8(SB), Z2, Z2
+	VADDPS Z2, Z6, Z6
+	VMULPS Z23, Z6, Z6
+	VSUBPS Z6, Z4, Z4
+	VCMPPS $3, Z4, Z4, K1
+	VBLENDMPS Z31, Z4, K1, Z4
+	VMOVUPS Z4, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	ADDQ $64, CX
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// dst = grad/divisor, cut off at limit and least
+//
+// func clampAVX512(n int, dst *float32, grad *float32, divisor float32, limit float32, least float32)
+TEXT ·clampAVX512(SB), NOSPLIT, $0-36
+	MOVQ n+0(FP), DX
+	MOVQ dst+8(FP), AX
+	MOVQ grad+16(FP), BX
+	MOVL $0x7fc00000, SI
+	VMOVD SI, X0
+	VPBROADCASTD X0, Z31
+	VBROADCASTSS divisor+24(FP), Z30
+	VBROADCASTSS limit+28(FP), Z29
+	VBROADCASTSS least+32(FP), Z28
+
+loop:
+	VMOVUPS 0(BX), Z0
+	VDIVPS Z30, Z0, Z0
+	VMINPS Z0, Z29, Z0
+	VMAXPS Z0, Z28, Z0
+	VCMPPS $3, Z0, Z0, K1
+	VBLENDMPS Z31, Z0, K1, Z0
+	VMOVUPS Z0, 0(AX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	SUBQ $16, DX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 DATA cavx512<>+0(SB)/8, $0x0000000100000001
 DATA cavx512<>+8(SB)/8, $0x0000000000000000
 DATA cavx512<>+16(SB)/8, $0x7fffffffffffffff
@@ -872,4 +1250,6 @@ DATA cavx512<>+32(SB)/8, $0x00007fff00007fff
 DATA cavx512<>+40(SB)/8, $0xc2fe0000c2fe0000
 DATA cavx512<>+48(SB)/8, $0x42fe000042fe0000
 DATA cavx512<>+56(SB)/8, $0x4300000043000000
-GLOBL cavx512<>(SB), RODATA|NOPTR, $64
+DATA cavx512<>+64(SB)/8, $0xbf800000bf800000
+DATA cavx512<>+72(SB)/8, $0x3f8000003f800000
+GLOBL cavx512<>(SB), RODATA|NOPTR, $80

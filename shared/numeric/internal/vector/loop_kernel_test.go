@@ -2,6 +2,7 @@ package vector
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -151,6 +152,7 @@ func kernels(t *testing.T) map[string]func(k *Kernels, in inputs) outcome {
 			return outcome{}.floats(p...).floats(m...).floats(v...)
 		}
 	}
+	maps.Copy(all, adaptiveKernels(t))
 	return all
 }
 

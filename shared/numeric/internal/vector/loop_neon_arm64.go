@@ -32,6 +32,13 @@ func kernelsNEON() *Kernels {
 	f.nesterovDecay = nesterovDecayNEON
 	f.adam = adamNEON
 	f.adamDecay = adamDecayNEON
+	f.rmsprop = rmspropNEON
+	f.rmspropMomentum = rmspropMomentumNEON
+	f.rmspropCentered = rmspropCenteredNEON
+	f.rmspropBoth = rmspropBothNEON
+	f.adagrad = adagradNEON
+	f.lion = lionNEON
+	f.clamp = clampNEON
 	return f
 }
 
@@ -169,3 +176,38 @@ func adamNEON(n int, p *float32, m *float32, v *float32, grad *float32, divisor 
 //
 //go:noescape
 func adamDecayNEON(n int, p *float32, m *float32, v *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, root2 float32, epsilon float32, shrink float32, decay float32)
+
+// rmspropNEON is q = alpha·q + rest·g²; p −= rate·u, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropNEON(n int, p *float32, q *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropMomentumNEON is q = alpha·q + rest·g²; m = momentum·m + u; p −= rate·m, u = g/(√q + epsilon).
+//
+//go:noescape
+func rmspropMomentumNEON(n int, p *float32, q *float32, m *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// rmspropCenteredNEON is q = alpha·q + rest·g²; a = alpha·a + rest·g; p −= rate·u, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropCenteredNEON(n int, p *float32, q *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32)
+
+// rmspropBothNEON is q = alpha·q + rest·g²; a = alpha·a + rest·g; m = momentum·m + u; p −= rate·m, u = g/(√(q − a²) + epsilon).
+//
+//go:noescape
+func rmspropBothNEON(n int, p *float32, q *float32, m *float32, a *float32, grad *float32, divisor float32, clip float32, decay float32, alpha float32, rest float32, rate float32, epsilon float32, momentum float32)
+
+// adagradNEON is s += g²; p −= rate·g/(√(s + initial) + epsilon).
+//
+//go:noescape
+func adagradNEON(n int, p *float32, s *float32, grad *float32, divisor float32, clip float32, decay float32, rate float32, initial float32, epsilon float32)
+
+// lionNEON is p = shrink·p − rate·sign(beta1·m + rest1·g); m = beta2·m + rest2·g.
+//
+//go:noescape
+func lionNEON(n int, p *float32, m *float32, grad *float32, divisor float32, clip float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, rate float32, shrink float32)
+
+// clampNEON is dst = grad/divisor, cut off at limit and least.
+//
+//go:noescape
+func clampNEON(n int, dst *float32, grad *float32, divisor float32, limit float32, least float32)

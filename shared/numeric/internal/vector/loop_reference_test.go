@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -154,6 +155,7 @@ func TestPortableLoopsAreTheSpecification(t *testing.T) {
 	for name, c := range descents {
 		references[name] = func(in inputs) outcome { return descentReference(c, in) }
 	}
+	maps.Copy(references, adaptiveReferences)
 	all, s := kernels(t), xorshift(2463534242)
 	for name := range all {
 		if name == "axpy" || name == "conversions" {

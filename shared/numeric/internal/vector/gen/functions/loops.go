@@ -95,5 +95,5 @@ func loops() []kernel {
 			p.store("dst", p.mul(p.scalar("scale"), p.fromInt(p.load("x"))))
 		}),
 	}
-	return append(list, updates()...)
+	return append(append(list, updates()...), adaptive()...)
 }
