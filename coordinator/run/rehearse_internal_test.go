@@ -86,7 +86,8 @@ func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 			field("missing", "drop", "mean", "median", "{constant: 2}"), field("duplicates", "drop", "keep"),
 			field("scale", "none", "standard", "minmax", "{divide: 3}", "{divide: 0}"), field("label", "none", "standard", "minmax"),
 			units, field("activation", "none", "tanh"), field("scheme", "zeros", "glorot_uniform"), loss,
-			pick("sgd: {learning_rate: 0.1}", "sgd: {learning_rate: 1e-45}", "adam: {learning_rate: 0.1, beta1: 0.99999997}", "adamw: {learning_rate: 1, clip_norm: 1e-45}"),
+			pick("sgd: {learning_rate: 0.1}", "sgd: {learning_rate: 1e-45}", "adam: {learning_rate: 0.1, beta1: 0.99999997}", "adamw: {learning_rate: 1, clip_norm: 1e-45}",
+				"rmsprop: {learning_rate: 1, alpha: 0, centered: true, clip_value: 1e-45}", "adagrad: {learning_rate: 1, lr_decay: 1000000}", "lion: {learning_rate: 1, weight_decay: 1, decay_bias: false}"),
 			pick("1", "7", "20", "64"), field("microbatches", "1", "3", "65"), pick("epochs: 1, ", "epochs: 1000, ", "steps: 10485760, ", "steps: 3, ", "steps: 10485761, "),
 			field("metrics", "[accuracy]", "[auc, log_loss]", "[r2, rmse, mae]"), field("evaluate", "{every_steps: 1000000000}", "{every_epochs: 3}"),
 			field("wire", "topk", "int8", "float32"), field("wire_keep", "0.5", "1e-9"), field("strict", "false"))

@@ -17,7 +17,9 @@ import (
 
 func dropped(rate float64) job.Layer { return job.Layer{Dropout: &job.Dropout{Rate: rate}} }
 
-func residual(layers ...job.Layer) job.Layer { return job.Layer{Residual: &job.Residual{Layers: layers}} }
+func residual(layers ...job.Layer) job.Layer {
+	return job.Layer{Residual: &job.Residual{Layers: layers}}
+}
 
 // What is dropped depends on the seed, the step, the sample and the layer. It does not
 // depend on micro-batches, halves, slices and threads.

@@ -38,8 +38,8 @@ func TestLayersFollowTorch(t *testing.T) {
 				require.Equal(t, "layers."+c.Names[i], tensor.Name)
 			}
 			require.Len(t, c.Initial, n.Params())
-			a := job.Adam{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01}
-			fold, err := optim.New(job.Optimizer{AdamW: &a}, job.Schedule{}, 0)
+			a := job.Adam{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Common: job.Common{WeightDecay: 0.01}}
+			fold, err := optim.New(job.Optimizer{AdamW: &a})
 			require.NoError(t, err)
 			params, grad, e := c.Initial, make([]float32, n.Params()), executor.New(nil)
 			state := [][]float32{make([]float32, n.Params()), make([]float32, n.Params())}

@@ -87,7 +87,7 @@ func TestFollowsTorch(t *testing.T) {
 func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun) {
 	set := fixture.Sets[m.Set]
 	n := compile(t, m.Loss, set.Features, m.Layers...)
-	fold, err := optim.New(run.Optimizer, job.Schedule{}, 0)
+	fold, err := optim.New(run.Optimizer)
 	require.NoError(t, err)
 
 	params, grad := append([]float32(nil), m.Initial...), make([]float32, n.Params())

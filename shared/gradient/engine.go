@@ -88,7 +88,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	fold, err := optim.New(p.Spec.Optimizer, p.Spec.Schedule, p.Steps())
+	fold, err := optim.New(p.Spec.Optimizer, biases(network)...)
 	if err != nil {
 		return nil, fmt.Errorf("compile optimizer: %w", err)
 	}
@@ -97,7 +97,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		Plan: p, Network: network, Objective: of, Fold: fold,
+		Plan: p, Network: network, Objective: of, Fold: fold.With(p.Spec.Schedule, p.Steps()),
 		layout:  layout,
 		samples: from,
 		Metrics: metric.Config{
@@ -105,6 +105,16 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 			Outputs: outputs, Classes: p.Dataset.Classes, Label: from.label(),
 		},
 	}, nil
+}
+
+// biases returns the ranges of the biases and norms among the trained parameters.
+func biases(n *model.Network) (ranges []optim.Range) {
+	for _, t := range n.Tensors() {
+		if t.Group != model.Weight && !t.Frozen {
+			ranges = append(ranges, optim.Range{Lo: t.Offset, Hi: t.Offset + t.Len})
+		}
+	}
+	return ranges
 }
 
 // Initial writes the parameters before the first step into dst [P].

@@ -10,6 +10,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/gradient/gradienttest"
 	"tributary/shared/job"
+	"tributary/shared/model"
 	"tributary/shared/registry"
 )
 
@@ -58,6 +59,33 @@ func TestWhatCannotBeCompiled(t *testing.T) {
 	_, err = gradient.Compile(t.Context(), p, store, nil)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "compile model")
+}
+
+// Weight decay without a gradient: it moves every weight, and no bias. Tensors of frozen
+// layers are not among the parameters.
+func TestBiasesAreSparedOfDecay(t *testing.T) {
+	spec := strings.Replace(gradienttest.Regression, "{sgd: {learning_rate: 0.05, momentum: 0.9}}", "{lion: {learning_rate: 0.5, weight_decay: 1, decay_bias: false}}", 1)
+	for _, units := range []string{"units: 4", "units: 4, trainable: false"} {
+		require.Contains(t, spec, "units: 4")
+		e, _ := gradienttest.Job{Spec: strings.Replace(spec, "units: 4", units, 1)}.Engine(t)
+		params := make([]float32, e.Network.Params())
+		for i := range params {
+			params[i] = 2
+		}
+		e.Fold.Apply(params, [][]float32{make([]float32, len(params))}, 0, make([]float32, len(params)), 1)
+		for _, tensor := range e.Network.Tensors() {
+			if tensor.Frozen {
+				continue
+			}
+			want := float32(1)
+			if tensor.Group == model.Bias {
+				want = 2
+			}
+			for _, p := range params[tensor.Offset : tensor.Offset+tensor.Len] {
+				require.Equal(t, want, p, tensor.Name)
+			}
+		}
+	}
 }
 
 func TestLayout(t *testing.T) {

@@ -66,7 +66,7 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	if err != nil {
 		return Need{}, err
 	}
-	fold, err := optim.New(p.Spec.Optimizer, p.Spec.Schedule, p.Steps())
+	fold, err := optim.New(p.Spec.Optimizer)
 	if err != nil {
 		return Need{}, err
 	}

@@ -9,28 +9,46 @@ import (
 // UnmarshalJSON reads an object. If shuffle is missing, it is true.
 func (d *Data) UnmarshalJSON(data []byte) error {
 	type plain Data
-	p := plain{Shuffle: true}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return err
-	}
-	*d = Data(p)
-	return nil
+	return over((*plain)(d), plain{Shuffle: true}, data)
 }
 
 // UnmarshalJSON reads an object. Missing constants take the paper's values, because 0 is
 // a valid value for them.
 func (a *Adam) UnmarshalJSON(data []byte) error {
 	type plain Adam
-	p := plain{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
-	if err := json.Unmarshal(data, &p); err != nil {
+	return over((*plain)(a), plain{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}, data)
+}
+
+// UnmarshalJSON reads an object. Missing constants take PyTorch's values.
+func (r *RMSprop) UnmarshalJSON(data []byte) error {
+	type plain RMSprop
+	return over((*plain)(r), plain{Alpha: 0.99, Epsilon: 1e-8}, data)
+}
+
+// UnmarshalJSON reads an object. Missing constants take PyTorch's values.
+func (a *Adagrad) UnmarshalJSON(data []byte) error {
+	type plain Adagrad
+	return over((*plain)(a), plain{Epsilon: 1e-10}, data)
+}
+
+// UnmarshalJSON reads an object. Missing constants take the paper's values.
+func (l *Lion) UnmarshalJSON(data []byte) error {
+	type plain Lion
+	return over((*plain)(l), plain{Beta1: 0.9, Beta2: 0.99}, data)
+}
+
+// over reads an object into dst. Missing fields take the values of defaults. If it fails,
+// dst does not change.
+func over[T any](dst *T, defaults T, data []byte) error {
+	if err := json.Unmarshal(data, &defaults); err != nil {
 		return err
 	}
-	*a = Adam(p)
+	*dst = defaults
 	return nil
 }
 
 // Default fills in the fields whose zero value means "left out". It does not fill in
-// shuffle and Adam's constants, whose zero values are valid: UnmarshalJSON does that.
+// shuffle and the constants of optimizers, whose zero values are valid: UnmarshalJSON does that.
 func (s *Spec) Default() {
 	if s.Microbatches == 0 {
 		s.Microbatches = defaultMicrobatches(s.Batch)
@@ -45,6 +63,9 @@ func (s *Spec) Default() {
 		s.WireKeep = defaultWireKeep
 	}
 	s.fillLoss()
+	if c := s.Optimizer.Common(); c != nil && !c.SparesBias() {
+		c.DecayBias = nil // older specs have no such field: the digest stays the same
+	}
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()

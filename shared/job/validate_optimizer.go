@@ -25,16 +25,27 @@ func (o *Optimizer) validate(fs *faults) {
 		kinds++
 		a.validate(fs, "optimizer.adamw")
 	}
+	if r := o.RMSprop; r != nil {
+		kinds++
+		r.validate(fs, "optimizer.rmsprop")
+	}
+	if a := o.Adagrad; a != nil {
+		kinds++
+		a.validate(fs, "optimizer.adagrad")
+	}
+	if l := o.Lion; l != nil {
+		kinds++
+		l.validate(fs, "optimizer.lion")
+	}
 	if kinds != 1 {
-		fs.at("optimizer", "want exactly one of adam, adamw, sgd")
+		fs.at("optimizer", "want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd")
 	}
 }
 
 func (g *SGD) validate(fs *faults, path string) {
 	positive32(fs, path+".learning_rate", g.LearningRate)
 	below32(fs, path+".momentum", g.Momentum)
-	decay32(fs, path+".weight_decay", g.WeightDecay)
-	clip32(fs, path+".clip_norm", g.ClipNorm)
+	g.Common.validate(fs, path)
 	if g.Nesterov && g.Momentum == 0 {
 		fs.at(path+".nesterov", "true: want a momentum above 0 with it")
 	}
@@ -45,8 +56,42 @@ func (a *Adam) validate(fs *faults, path string) {
 	below32(fs, path+".beta1", a.Beta1)
 	below32(fs, path+".beta2", a.Beta2)
 	positive32(fs, path+".epsilon", a.Epsilon)
-	decay32(fs, path+".weight_decay", a.WeightDecay)
-	clip32(fs, path+".clip_norm", a.ClipNorm)
+	a.Common.validate(fs, path)
+}
+
+func (r *RMSprop) validate(fs *faults, path string) {
+	positive32(fs, path+".learning_rate", r.LearningRate)
+	below32(fs, path+".alpha", r.Alpha)
+	positive32(fs, path+".epsilon", r.Epsilon)
+	below32(fs, path+".momentum", r.Momentum)
+	r.Common.validate(fs, path)
+}
+
+func (a *Adagrad) validate(fs *faults, path string) {
+	positive32(fs, path+".learning_rate", a.LearningRate)
+	least032(fs, path+".lr_decay", a.LRDecay)
+	least032(fs, path+".initial_accumulator_value", a.InitialAccumulatorValue)
+	positive32(fs, path+".epsilon", a.Epsilon)
+	a.Common.validate(fs, path)
+}
+
+func (l *Lion) validate(fs *faults, path string) {
+	positive32(fs, path+".learning_rate", l.LearningRate)
+	below32(fs, path+".beta1", l.Beta1)
+	below32(fs, path+".beta2", l.Beta2)
+	l.Common.validate(fs, path)
+}
+
+func (c *Common) validate(fs *faults, path string) {
+	least032(fs, path+".weight_decay", c.WeightDecay)
+	if c.SparesBias() && c.WeightDecay == 0 {
+		fs.at(path+".decay_bias", "false: want a weight_decay above 0 with it")
+	}
+	clip32(fs, path+".clip_norm", c.ClipNorm)
+	clip32(fs, path+".clip_value", c.ClipValue)
+	if c.ClipNorm != 0 && c.ClipValue != 0 {
+		fs.at(path+".clip_value", "%v: clip_norm is given as well, want one of them", c.ClipValue)
+	}
 }
 
 func positive32(fs *faults, path string, x float64) {
@@ -62,7 +107,7 @@ func clip32(fs *faults, path string, x float64) {
 	}
 }
 
-func decay32(fs *faults, path string, x float64) {
+func least032(fs *faults, path string, x float64) {
 	if f := float32(x); !(x >= 0 && f <= math.MaxFloat32) {
 		fs.at(path, "%v: want a number of at least 0 that a 32-bit float can hold", x)
 	}

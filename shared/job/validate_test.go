@@ -114,8 +114,8 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"", does(func(s *job.Spec) { s.LabelSmoothing = 0.1 })},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
-		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
-		{"optimizer: want exactly one of adam, adamw, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
+		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
+		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
 		{"optimizer.sgd.nesterov: true: want a momentum above 0 with it", does(func(s *job.Spec) { s.Optimizer.SGD.Nesterov = true })},
 		{"optimizer.sgd.learning_rate: 1e-60: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.LearningRate = 1e-60 })},
 		{"optimizer.sgd.clip_norm: -1: want a number above 0 that a 32-bit float can hold", does(func(s *job.Spec) { s.Optimizer.SGD.ClipNorm = -1 })},
@@ -132,6 +132,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 			s.Optimizer = job.Optimizer{Adam: &a}
 		})},
 		{"", does(func(s *job.Spec) { s.Optimizer.SGD.ClipNorm = 0.5 })},
+		{"", does(func(s *job.Spec) { s.Optimizer.SGD.ClipValue = 0.5 })},
 	} {
 		s := valid()
 		for _, change := range c.change {
@@ -180,7 +181,7 @@ func TestAllFaultsAreJoined(t *testing.T) {
 		"data.transform.label: : want none or standard",
 		"data.split.train: 0: the fractions sum to 0, want 1",
 		"model.layers: missing: want at least 1 layer",
-		"optimizer: want exactly one of adam, adamw, sgd",
+		"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd",
 	}, "\n"))
 	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		var f *job.Fault

@@ -1,5 +1,6 @@
 // Package optim turns a root gradient into new parameters, with the semantics of
-// torch.optim: stochastic gradient descent, Adam and AdamW.
+// torch.optim: stochastic gradient descent, Adam, AdamW, RMSprop and Adagrad; and Lion,
+// which is not in torch.optim.
 //
 // It owns the settings of the optimizers and the constants of a step. It does not own the
 // loops over floats (package numeric) or the gradients (package gradient). Replicas and
@@ -17,122 +18,124 @@ import (
 
 // Fold is a compiled optimizer. It is immutable and safe for concurrent use.
 type Fold struct {
-	sgd   *numeric.Descent // without the rate and the clip factor
-	rate  float64          // of sgd
-	adam  *job.Adam
-	decay decay
-	limit float64 // of the gradient's norm; 0: no limit
-	// rates is nil if the learning rate is constant.
-	rates *schedule
+	optimizer job.Optimizer
+	decay     float64   // of the weights
+	norm      float64   // limit of the gradient's norm; 0: no limit
+	value     float32   // limit of an element's magnitude; 0: no limit
+	spared    []Range   // has no weight decay
+	rates     *schedule // nil if the learning rate is constant
 }
 
-// decay says how weight decay enters Adam.
-type decay int
+// Range is a range of the parameters, from Lo up to and without Hi.
+type Range struct{ Lo, Hi int }
 
-const (
-	l2        decay = iota // torch.optim.Adam: a term of the gradient
-	decoupled              // torch.optim.AdamW (Loshchilov & Hutter, 2019)
-)
-
-// New compiles an optimizer and the schedule of its learning rate, for a job of so many
-// steps. Their defaults must be filled in. It fails with job.ErrInvalid when
-// [job.Optimizer.Validate] fails.
-func New(o job.Optimizer, s job.Schedule, steps int64) (*Fold, error) {
-	f, err := compile(o)
-	if err == nil && !s.Constant() {
-		f.rates = &schedule{s, steps - s.WarmupSteps}
+// New compiles an optimizer. Its defaults must be filled in. biases are the ranges of the
+// biases and norms among the parameters, in rising order; they matter only to an optimizer
+// that leaves them out of weight decay. New fails with job.ErrInvalid when [job.Optimizer.Validate]
+// fails.
+func New(o job.Optimizer, biases ...Range) (*Fold, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
-	return f, err
+	c := o.Common()
+	f := &Fold{optimizer: o, decay: c.WeightDecay, norm: c.ClipNorm, value: float32(c.ClipValue)}
+	if c.SparesBias() {
+		f.spared = biases
+	}
+	return f, nil
+}
+
+// With returns the fold with a schedule of the learning rate, for a job of so many steps. The
+// defaults of the schedule must be filled in.
+func (f *Fold) With(s job.Schedule, steps int64) *Fold {
+	g := *f
+	g.rates = nil
+	if !s.Constant() {
+		g.rates = &schedule{s, steps - s.WarmupSteps}
+	}
+	return &g
 }
 
 // Rate returns the learning rate of the step after the given number of steps.
 func (f *Fold) Rate(step int64) float64 {
-	rate := 0.0
-	if f.adam != nil {
-		rate = f.adam.LearningRate
-	} else {
-		rate = f.rate
-	}
+	rate := f.rate()
 	if f.rates == nil {
 		return rate
 	}
 	return float64(rate * f.rates.factor(step))
 }
 
-// compile makes a fold with a constant learning rate.
-func compile(o job.Optimizer) (*Fold, error) {
-	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	switch {
+// rate returns the learning rate without a schedule.
+func (f *Fold) rate() float64 {
+	switch o := &f.optimizer; {
 	case o.SGD != nil:
-		return &Fold{limit: o.SGD.ClipNorm, rate: o.SGD.LearningRate, sgd: &numeric.Descent{
-			Momentum: float32(o.SGD.Momentum),
-			Decay:    float32(o.SGD.WeightDecay), Nesterov: o.SGD.Nesterov,
-		}}, nil
+		return o.SGD.LearningRate
 	case o.Adam != nil:
-		a := *o.Adam
-		return &Fold{adam: &a, decay: l2, limit: a.ClipNorm}, nil
+		return o.Adam.LearningRate
+	case o.AdamW != nil:
+		return o.AdamW.LearningRate
+	case o.RMSprop != nil:
+		return o.RMSprop.LearningRate
+	case o.Adagrad != nil:
+		return o.Adagrad.LearningRate
 	default:
-		a := *o.AdamW
-		return &Fold{adam: &a, decay: decoupled, limit: a.ClipNorm}, nil
+		return o.Lion.LearningRate
 	}
 }
 
-// Vectors returns the number of state vectors: two moments for Adam, one buffer for
-// momentum. Each is as long as the parameters, and zero before the first step.
+// Vectors returns the number of state vectors: a sum or mean for Adagrad and Lion, two
+// moments for Adam, one for RMSprop, one more each for its momentum and its centered form,
+// and one buffer for SGD's momentum. Each is as long as the parameters, and zero before the
+// first step.
 func (f *Fold) Vectors() int {
-	switch {
-	case f.adam != nil:
-		return 2
-	case f.sgd.Momentum != 0:
+	switch o := &f.optimizer; {
+	case o.SGD != nil:
+		return count(o.SGD.Momentum != 0)
+	case o.RMSprop != nil:
+		return 1 + count(o.RMSprop.Momentum != 0, o.RMSprop.Centered)
+	case o.Adagrad != nil, o.Lion != nil:
 		return 1
 	default:
-		return 0
+		return 2
 	}
+}
+
+// count returns how many of the conditions are true.
+func count(conditions ...bool) (n int) {
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
 }
 
 // Apply folds the whole gradient grad/divisor into params and state, in place. step is the
-// number of steps folded before it, 0 at first. Without clipping, Apply is elementwise:
-// ranges of the vectors may be folded separately and give the same bits. It panics if a
-// vector is shorter than grad, or if state has fewer vectors than Vectors.
+// number of steps folded before it, 0 at first. If no norm is clipped and no bias is left
+// out of weight decay, Apply is elementwise: ranges of the vectors may be folded separately
+// and give the same bits. It panics if a vector is shorter than grad, or if state has fewer
+// vectors than Vectors.
 func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
-	c := f.constants(step, grad, divisor)
-	c.update(params, state, grad, divisor, 0, len(grad))
+	s := f.step(step, grad, divisor)
+	f.update(&s, params, state, grad, 0, len(grad))
 }
 
-// constants holds the constants of one step, of Adam or of gradient descent.
-type constants struct {
-	adam  bool
-	sgd   numeric.Descent
-	moves numeric.Moments
+// stepOf holds what all ranges of one step have in common.
+type stepOf struct {
+	divisor         float32
+	decayed, spared constants // for parameters with and without weight decay
 }
 
-// constants returns the constants of the step after the given number of steps. The gradient
-// of that step is all of grad/divisor.
-func (f *Fold) constants(step int64, grad []float32, divisor float32) constants {
+// step returns the step after the given number of steps, for the whole gradient
+// grad/divisor.
+func (f *Fold) step(step int64, grad []float32, divisor float32) stepOf {
 	clip := float32(1)
-	if f.limit != 0 {
-		clip = numeric.Clip(grad, divisor, f.limit)
+	if f.norm != 0 {
+		clip = numeric.Clip(grad, divisor, f.norm)
 	}
-	if f.adam != nil {
-		c := constants{adam: true, moves: f.moments(step)}
-		c.moves.Clip = clip
-		return c
+	s := stepOf{divisor: divisor, decayed: f.constants(step, clip, f.decay)}
+	if len(f.spared) > 0 {
+		s.spared = f.constants(step, clip, 0)
 	}
-	c := constants{sgd: *f.sgd}
-	c.sgd.Rate, c.sgd.Clip = float32(f.Rate(step)), clip
-	return c
-}
-
-// update folds the range [lo, hi) of the gradient.
-func (c *constants) update(params []float32, state [][]float32, grad []float32, divisor float32, lo, hi int) {
-	switch {
-	case c.adam:
-		c.moves.Update(params[lo:hi], state[0][lo:hi], state[1][lo:hi], grad[lo:hi], divisor)
-	case c.sgd.Momentum != 0:
-		c.sgd.Update(params[lo:hi], state[0][lo:hi], grad[lo:hi], divisor)
-	default:
-		c.sgd.Update(params[lo:hi], nil, grad[lo:hi], divisor)
-	}
+	return s
 }

@@ -14,26 +14,46 @@ import (
 )
 
 func adam(rate, decay float64) *job.Adam {
-	return &job.Adam{LearningRate: rate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: decay}
+	return &job.Adam{LearningRate: rate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Common: decays(decay)}
+}
+
+func decays(decay float64) job.Common { return job.Common{WeightDecay: decay} }
+
+func rmsprop(momentum float64, centered bool) *job.RMSprop {
+	return &job.RMSprop{LearningRate: 0.01, Alpha: 0.9, Epsilon: 0.01, Momentum: momentum, Centered: centered, Common: decays(0.01)}
 }
 
 var optimizers = map[string]job.Optimizer{
-	"plain":    {SGD: &job.SGD{LearningRate: 0.1}},
-	"decay":    {SGD: &job.SGD{LearningRate: 0.1, WeightDecay: 0.01}},
-	"momentum": {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9}},
-	"nesterov": {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 0.01}},
-	"adam":     {Adam: adam(0.01, 0.01)},
-	"adamw":    {AdamW: adam(0.01, 0.1)},
+	"plain":                 {SGD: &job.SGD{LearningRate: 0.1}},
+	"decay":                 {SGD: &job.SGD{LearningRate: 0.1, Common: decays(0.01)}},
+	"momentum":              {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9}},
+	"nesterov":              {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, Common: decays(0.01)}},
+	"adam":                  {Adam: adam(0.01, 0.01)},
+	"adamw":                 {AdamW: adam(0.01, 0.1)},
+	"rmsprop":               {RMSprop: rmsprop(0, false)},
+	"centered":              {RMSprop: rmsprop(0, true)},
+	"rms momentum":          {RMSprop: rmsprop(0.9, false)},
+	"rms centered momentum": {RMSprop: rmsprop(0.9, true)},
+	"adagrad":               {Adagrad: &job.Adagrad{LearningRate: 0.1, LRDecay: 0.1, InitialAccumulatorValue: 0.5, Epsilon: 1e-10, Common: decays(0.01)}},
+	"lion":                  {Lion: &job.Lion{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.99, Common: decays(0.1)}},
 }
 
 func compile(t require.TestingT, o job.Optimizer) (*optim.Fold, [][]float32) {
-	f, err := optim.New(o, job.Schedule{}, 0)
+	f, err := optim.New(o)
 	require.NoError(t, err)
 	return f, make([][]float32, f.Vectors())
 }
 
 // reference is the documented algorithm of torch.optim, for one parameter, in float64.
 func reference(o job.Optimizer, p float64, grads []float64) float64 {
+	switch {
+	case o.RMSprop != nil:
+		return rmsReference(o.RMSprop, p, grads)
+	case o.Adagrad != nil:
+		return adagradReference(o.Adagrad, p, grads)
+	case o.Lion != nil:
+		return lionReference(o.Lion, p, grads)
+	}
 	var m, v float64
 	for i, g := range grads {
 		t := float64(i + 1)
@@ -93,16 +113,7 @@ func TestAgainstReference(t *testing.T) {
 func clipped(limit float64) map[string]job.Optimizer {
 	out := map[string]job.Optimizer{}
 	for name, o := range optimizers {
-		for _, a := range []**job.Adam{&o.Adam, &o.AdamW} {
-			if *a != nil {
-				c := **a
-				c.ClipNorm, *a = limit, &c
-			}
-		}
-		if o.SGD != nil {
-			c := *o.SGD
-			c.ClipNorm, o.SGD = limit, &c
-		}
+		o = changed(o, func(c *job.Common) { c.ClipNorm = limit })
 		out[name] = o
 	}
 	return out
@@ -161,7 +172,10 @@ func TestAWideLimitChangesNothing(t *testing.T) {
 }
 
 func TestVectors(t *testing.T) {
-	for name, want := range map[string]int{"plain": 0, "decay": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2} {
+	for name, want := range map[string]int{
+		"plain": 0, "decay": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2,
+		"rmsprop": 1, "centered": 2, "rms momentum": 2, "rms centered momentum": 3, "adagrad": 1, "lion": 1,
+	} {
 		f, _ := compile(t, optimizers[name])
 		require.Equal(t, want, f.Vectors(), name)
 	}
@@ -241,9 +255,16 @@ func TestFarSteps(t *testing.T) {
 // New refuses what the spec refuses, with the same error.
 func TestNewRefuses(t *testing.T) {
 	for _, o := range []job.Optimizer{
-		{}, {SGD: &job.SGD{LearningRate: 1}, Adam: adam(1, 0)}, {SGD: &job.SGD{}}, {Adam: adam(-1, 0)}, {AdamW: &job.Adam{}},
+		{},
+		{SGD: &job.SGD{LearningRate: 1}, Adam: adam(1, 0)},
+		{SGD: &job.SGD{}},
+		{Adam: adam(-1, 0)},
+		{AdamW: &job.Adam{}},
+		{RMSprop: &job.RMSprop{}},
+		{Adagrad: &job.Adagrad{}},
+		{Lion: &job.Lion{}},
 	} {
-		f, err := optim.New(o, job.Schedule{}, 0)
+		f, err := optim.New(o)
 		require.Nil(t, f)
 		require.ErrorIs(t, err, job.ErrInvalid)
 		require.EqualError(t, err, o.Validate().Error())
@@ -263,7 +284,7 @@ func TestNoAllocation(t *testing.T) {
 
 func BenchmarkApply(b *testing.B) {
 	const n = 1 << 18
-	for _, name := range []string{"plain", "momentum", "nesterov", "adam", "adamw"} {
+	for _, name := range []string{"plain", "momentum", "nesterov", "adam", "adamw", "rmsprop", "rms centered momentum", "adagrad", "lion"} {
 		b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 			f, state := compile(b, optimizers[name])
 			for i := range state {

@@ -28,8 +28,9 @@ func TestSchedulesArePyTorchs(t *testing.T) {
 		s := job.Spec{Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.5}}}
 		require.NoError(t, json.Unmarshal(c.Schedule, &s.Schedule))
 		s.Default()
-		f, err := optim.New(s.Optimizer, s.Schedule, c.Steps)
+		constant, err := optim.New(s.Optimizer)
 		require.NoError(t, err)
+		f := constant.With(s.Schedule, c.Steps)
 		require.Len(t, c.Rates, int(c.Steps))
 		for step, want := range c.Rates {
 			require.InDelta(t, want, f.Rate(int64(step)), 1e-9*want+1e-12, "%s step %d", c.Schedule, step)
@@ -41,24 +42,11 @@ func TestSchedulesArePyTorchs(t *testing.T) {
 func TestAScheduleChangesTheRateAlone(t *testing.T) {
 	halving := job.Schedule{Step: &job.StepDecay{Steps: 3, Gamma: 0.5}}
 	for name, o := range optimizers {
-		f, err := optim.New(o, halving, 10)
+		full, err := optim.New(o)
 		require.NoError(t, err)
-		half := o
-		switch {
-		case o.SGD != nil:
-			c := *o.SGD
-			c.LearningRate /= 2
-			half.SGD = &c
-		case o.Adam != nil:
-			c := *o.Adam
-			c.LearningRate /= 2
-			half.Adam = &c
-		default:
-			c := *o.AdamW
-			c.LearningRate /= 2
-			half.AdamW = &c
-		}
-		constant, err := optim.New(half, job.Schedule{}, 10)
+		f := full.With(halving, 10)
+		half := halved(t, o)
+		constant, err := optim.New(half)
 		require.NoError(t, err)
 		var got, want [3]float32
 		run := func(f *optim.Fold, p []float32) {
@@ -90,11 +78,27 @@ func TestFactorsAreNumbers(t *testing.T) {
 		if s.OneCycle == nil {
 			s.WarmupSteps = rapid.Int64Range(0, 70).Draw(t, "warm-up")
 		}
-		f, err := optim.New(job.Optimizer{SGD: &job.SGD{LearningRate: 1}}, s, steps)
+		constant, err := optim.New(job.Optimizer{SGD: &job.SGD{LearningRate: 1}})
 		require.NoError(t, err)
+		f := constant.With(s, steps)
 		for step := range steps + 100 {
 			rate := f.Rate(step)
 			require.False(t, math.IsNaN(rate) || rate < 0 || rate > 1, "step %d: %v", step, rate)
 		}
 	})
+}
+
+// halved returns the optimizer with half the learning rate.
+func halved(t *testing.T, o job.Optimizer) (half job.Optimizer) {
+	data, err := json.Marshal(o)
+	require.NoError(t, err)
+	var kinds map[string]map[string]any
+	require.NoError(t, json.Unmarshal(data, &kinds))
+	for _, fields := range kinds {
+		fields["learning_rate"] = fields["learning_rate"].(float64) / 2
+	}
+	data, err = json.Marshal(kinds)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &half))
+	return half
 }

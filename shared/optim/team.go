@@ -19,24 +19,24 @@ func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step i
 		return
 	}
 	w := works.Get().(*work)
-	w.params, w.state, w.grad, w.divisor = params, state, grad, divisor
-	w.constants = f.constants(step, grad, divisor)
+	w.fold, w.params, w.state, w.grad = f, params, state, grad
+	w.step = f.step(step, grad, divisor)
 	w.next.Store(0)
 	if err := t.Run(w); err != nil {
 		panic(err) // as in Apply: the parameters are between two steps
 	}
-	w.params, w.state, w.grad = nil, nil, nil
+	w.fold, w.params, w.state, w.grad = nil, nil, nil, nil
 	works.Put(w)
 }
 
 // work is one fold that several threads share.
 type work struct {
-	params  []float32
-	state   [][]float32
-	grad    []float32
-	divisor float32
-	constants
-	next atomic.Int64
+	fold   *Fold
+	step   stepOf
+	params []float32
+	state  [][]float32
+	grad   []float32
+	next   atomic.Int64
 }
 
 var works = sync.Pool{New: func() any { return new(work) }}
@@ -49,6 +49,6 @@ func (w *work) Do(int) {
 			return
 		}
 		hi := min(lo+stretch, len(w.grad))
-		w.update(w.params, w.state, w.grad, w.divisor, lo, hi)
+		w.fold.update(&w.step, w.params, w.state, w.grad, lo, hi)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
+	"tributary/shared/optim"
 )
 
 // vectors returns n vectors of length numbers each.
@@ -19,8 +20,8 @@ func vectors(n, length int) [][]float32 {
 		v[i] = make([]float32, length)
 		for j := range v[i] {
 			v[i][j] = r.Symmetric(1)
-			if i > 1 {
-				v[i][j] *= v[i][j] // second moments are not negative
+			if i > 0 {
+				v[i][j] *= v[i][j] // sums of squares are not negative
 			}
 		}
 	}
@@ -28,14 +29,18 @@ func vectors(n, length int) [][]float32 {
 }
 
 // Several threads fold the same bits as one, with or without clipping, and allocate
-// nothing.
+// nothing. Some of the parameters have no weight decay.
 func TestThreadsFoldTheSameBits(t *testing.T) {
-	clipped := &job.SGD{LearningRate: 0.1, ClipNorm: 0.5}
+	clipped := &job.SGD{LearningRate: 0.1, Common: job.Common{ClipNorm: 0.5}}
 	for name, o := range map[string]job.Optimizer{
 		"plain": optimizers["plain"], "nesterov": optimizers["nesterov"], "momentum": optimizers["momentum"],
 		"adam": optimizers["adam"], "adamw": optimizers["adamw"], "clipped": {SGD: clipped},
+		"rmsprop": optimizers["rms centered momentum"], "adagrad": optimizers["adagrad"], "lion": optimizers["lion"],
+		"spared":  changed(optimizers["adamw"], func(c *job.Common) { c.DecayBias = new(bool) }),
+		"cut off": {SGD: &job.SGD{LearningRate: 0.1, Momentum: 0.9, Common: job.Common{ClipValue: 0.01}}},
 	} {
-		f, _ := compile(t, o)
+		f, err := optim.New(o, optim.Range{Lo: 3, Hi: 5}, optim.Range{Lo: 1<<14 - 7, Hi: 1<<14 + 7}, optim.Range{Lo: 70_000, Hi: 100_003})
+		require.NoError(t, err)
 		for _, length := range []int{0, 5, 1 << 14, 1<<15 + 1, 100_003} {
 			want, grad := vectors(1+f.Vectors(), length), vectors(4, length)[3]
 			f.Apply(want[0], want[1:], 3, grad, 7)

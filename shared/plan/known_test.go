@@ -41,7 +41,7 @@ func TestWhatAPlanAsksForAndThisProgramDoesNotKnow(t *testing.T) {
 		"kind of layer":     {`{"dense":{"units":1,"activation":"gelu"}}`, `{"conv":{"channels":8}}`, `unknown field "conv"`},
 		"option of a layer": {`"units":1,`, `"units":1,"dropout":0.5,`, `unknown field "dropout"`},
 		"activation":        {`"gelu"`, `"swish"`, `spec.model.layers[0].dense.activation: "swish": this program knows ["none"`},
-		"optimizer":         {`{"sgd":{`, `{"lion":{`, `unknown field "lion"`},
+		"optimizer":         {`{"sgd":{`, `{"lamb":{`, `unknown field "lamb"`},
 		"its option":        {`{"learning_rate":1`, `{"dampening":0.1,"learning_rate":1`, `unknown field "dampening"`},
 		"loss":              {`"loss":"mse"`, `"loss":"hinge"`, `spec.loss: "hinge"`},
 		"wire":              {`"wire":"int8"`, `"wire":"int4"`, `spec.wire: "int4"`},

@@ -26,7 +26,7 @@ func TestMakeRefusesWhatDoesNotFit(t *testing.T) {
 		"model.layers[0].dense.units: 1000: 1048577000 parameters up to here: want at most 268435456 (4 bytes each)": func(_ *job.Spec, m *dataset.Manifest) { m.Features = 1 << 20 },
 		"model.layers[0].dense.activation":                                                                                           func(s *job.Spec, _ *dataset.Manifest) { s.Model.Layers[0].Dense.Activation = "step" },
 		"model.layers[1].dense.units: 1: the label has 2 columns, want as many units":                                                func(_ *job.Spec, m *dataset.Manifest) { m.Targets = 2 },
-		"metrics[0]: auc: this metric needs two classes, the label has 0":                                                                     func(s *job.Spec, _ *dataset.Manifest) { s.Metrics = []job.Metric{job.AUC} },
+		"metrics[0]: auc: this metric needs two classes, the label has 0":                                                            func(s *job.Spec, _ *dataset.Manifest) { s.Metrics = []job.Metric{job.AUC} },
 		"batch: 11: the training split has 10 rows, and drop_last leaves out the only batch":                                         func(s *job.Spec, _ *dataset.Manifest) { s.Batch, s.DropLast = 11, true },
 		"epochs or steps: the job would take 3000000000 steps, want 1 to 10485760":                                                   func(s *job.Spec, _ *dataset.Manifest) { s.Epochs = 1e9 },
 		"loss: \"hinge\": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson": func(s *job.Spec, _ *dataset.Manifest) { s.Loss = "hinge" },

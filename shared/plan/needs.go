@@ -31,6 +31,7 @@ var Operations = []Operation{
 	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
 	{Capability: "losses", Used: losesOtherwise},
 	{Capability: "metrics", Used: measuresMore},
+	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value and decay_bias
 }
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.
@@ -67,6 +68,15 @@ func losesOtherwise(s *job.Spec) bool {
 // measuresMore reports whether the spec has a metric beyond the first six.
 func measuresMore(s *job.Spec) bool {
 	return slices.ContainsFunc(s.Metrics, job.Metric.Later)
+}
+
+// optimizes reports whether the spec has an optimizer, or an option of one, beyond the base
+// set. They are one operation, because a program learns all of them at once, and each
+// operation costs every worker some queues to listen to.
+func optimizes(s *job.Spec) bool {
+	o := &s.Optimizer
+	c := o.Common()
+	return o.RMSprop != nil || o.Adagrad != nil || o.Lion != nil || c != nil && (c.ClipValue != 0 || c.SparesBias())
 }
 
 // Capabilities lists the operations that this program knows.

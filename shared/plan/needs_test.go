@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,5 +71,30 @@ func TestLossesAndMetricsThatCameLater(t *testing.T) {
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
 	} {
 		require.Equal(t, c.want, NeedsOf(&c.spec), "%v", c.spec)
+	}
+}
+
+func TestWhatOptimizersNeed(t *testing.T) {
+	for _, c := range []struct {
+		needs     bool
+		optimizer job.Optimizer
+	}{
+		{false, job.Optimizer{}},
+		{false, job.Optimizer{SGD: &job.SGD{Momentum: 0.9, Common: job.Common{WeightDecay: 1, ClipNorm: 1}}}},
+		{false, job.Optimizer{AdamW: &job.Adam{}}},
+		{true, job.Optimizer{Adam: &job.Adam{Common: job.Common{ClipValue: 1}}}},
+		{true, job.Optimizer{SGD: &job.SGD{Common: job.Common{DecayBias: new(bool)}}}},
+		{true, job.Optimizer{RMSprop: &job.RMSprop{}}},
+		{true, job.Optimizer{Adagrad: &job.Adagrad{}}},
+		{true, job.Optimizer{Lion: &job.Lion{}}},
+	} {
+		require.Equal(t, c.needs, slices.Contains(NeedsOf(&job.Spec{Optimizer: c.optimizer}), "optimizers"))
+	}
+}
+
+// Tasks of a job are published under the name of an operation that it needs.
+func TestOperationsAreClasses(t *testing.T) {
+	for _, c := range Capabilities() {
+		require.NoError(t, job.Class(c).Validate())
 	}
 }

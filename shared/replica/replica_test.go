@@ -96,7 +96,10 @@ func (h *history) sees(t require.TestingT, r *replica.Replica, l ledger.Ledger, 
 }
 
 func TestTheLogIsFolded(t *testing.T) {
-	for _, optimizer := range []string{"sgd: {learning_rate: 0.05}", "sgd: {learning_rate: 0.05, momentum: 0.9}", adam, "adamw: {learning_rate: 0.01}"} {
+	for _, optimizer := range []string{
+		"sgd: {learning_rate: 0.05}", "sgd: {learning_rate: 0.05, momentum: 0.9}", adam, "adamw: {learning_rate: 0.01}",
+		"rmsprop: {learning_rate: 0.01, momentum: 0.9, centered: true}", "adagrad: {learning_rate: 0.01}", "lion: {learning_rate: 0.01, weight_decay: 1, decay_bias: false}",
+	} {
 		t.Run(optimizer, func(t *testing.T) {
 			h, l := newHistory(t, optimizer), memory.New()
 			h.commit(t, l, 0, 16)

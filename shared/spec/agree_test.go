@@ -126,6 +126,9 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":9,"schedule":{"cosine":{"steps":3,"restart_factor":2}}}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"huber","loss_delta":0.5,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["mape"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
@@ -212,6 +215,8 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
 		"optimizer: {sgd: {learning_rate: 1, nesterov: true}}", "optimizer: {sgd: {learning_rate: 1e-60}}",
 		"optimizer: {adam: {learning_rate: 1, beta1: 0.99999999}}", "optimizer: {adam: {learning_rate: 1, clip_norm: 1e-60}}",
+		"optimizer: {rmsprop: {learning_rate: 1, alpha: 0.99999999}}", "optimizer: {adagrad: {learning_rate: 1e-60}}", "optimizer: {lion: {learning_rate: 1, clip_value: 1e-60}}",
+		"optimizer: {lion: {learning_rate: 1, clip_value: 1, clip_norm: 1}}", "optimizer: {sgd: {learning_rate: 1, decay_bias: false}}",
 		"steps: 10485761",
 	} {
 		_, err := spec.Decode([]byte(with(change)))

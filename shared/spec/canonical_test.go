@@ -35,7 +35,7 @@ microbatches: 4
 seed: 0
 strict: true
 evaluate: {every_epochs: 1}
-optimizer: {adam: {learning_rate: 0.001, beta1: 9e-1, beta2: .999, epsilon: 0.00000001, weight_decay: 0, clip_norm: 0}}
+optimizer: {adam: {learning_rate: 0.001, beta1: 9e-1, beta2: .999, epsilon: 0.00000001, weight_decay: 0, decay_bias: true, clip_norm: 0, clip_value: 0}}
 loss: "softmax_cross_entropy"
 model:
   init: {scheme: torch_uniform}
@@ -70,6 +70,9 @@ func TestCanonicalDecodesToAnEqualSpec(t *testing.T) {
 		"id: x", "seed: 18446744073709551615", "strict: false",
 		"data: {source: a.csv, label: y, shuffle: false, clean: {missing: {constant: 0}}, transform: {scale: {divide: 255}}}",
 		"optimizer: {adamw: {learning_rate: 1, beta1: 0, beta2: 0, weight_decay: 0.1, clip_norm: 0.5}}",
+		"optimizer: {rmsprop: {learning_rate: 1, alpha: 0, momentum: 0.5, centered: true, clip_value: 0.5}}",
+		"optimizer: {adagrad: {learning_rate: 1, lr_decay: 1, initial_accumulator_value: 0.5}}",
+		"optimizer: {lion: {learning_rate: 1, beta2: 0, weight_decay: 0.1, decay_bias: false}}",
 		"data: {inline: {x: [[1, null], [2, 3]], y: [<a>, b]}}",
 		"model: {layers: [{dense: {units: 3, bias: false}}], init: {from: w.safetensors}}",
 	} {
@@ -92,6 +95,15 @@ func TestValuesWhoseZeroIsNotTheDefault(t *testing.T) {
 	s, err := spec.Decode([]byte(with("optimizer: {adam: {learning_rate: 1, beta1: 0}}") + "strict: false\n"))
 	require.NoError(t, err)
 	require.Equal(t, &job.Adam{LearningRate: 1, Beta1: 0, Beta2: 0.999, Epsilon: 1e-8}, s.Optimizer.Adam)
+	for text, want := range map[string]job.Optimizer{
+		"{rmsprop: {learning_rate: 1}}": {RMSprop: &job.RMSprop{LearningRate: 1, Alpha: 0.99, Epsilon: 1e-8}},
+		"{adagrad: {learning_rate: 1}}": {Adagrad: &job.Adagrad{LearningRate: 1, Epsilon: 1e-10}},
+		"{lion: {learning_rate: 1}}":    {Lion: &job.Lion{LearningRate: 1, Beta1: 0.9, Beta2: 0.99}},
+	} {
+		s, err := spec.Decode([]byte(with("optimizer: " + text)))
+		require.NoError(t, err)
+		require.Equal(t, want, s.Optimizer)
+	}
 	require.False(t, *s.Strict)
 	require.True(t, s.Data.Shuffle)
 	s, err = spec.Decode([]byte(with("data: {source: a.csv, label: y, shuffle: false}")))

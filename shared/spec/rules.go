@@ -36,10 +36,17 @@ func strengthen(s *reflected.Schema) {
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
 	add(s.Definitions["SplitSpec"], rule( // all 0 means that no split is given
 		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
-	add(s.Definitions["SGD"], inFloat32("learning_rate", "momentum", "clip_norm"),
-		rule(having("nesterov", constant(true)), having("momentum", above0)))
+	optimizer := func(kind string, fields []string, rules ...any) {
+		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value")...)}, rules...),
+			not(object{"allOf": []any{having("clip_norm", above0), having("clip_value", above0)}}),
+			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
+	}
 	add(s.Definitions["Schedule"], scheduled()...)
-	add(s.Definitions["Adam"], inFloat32("learning_rate", "beta1", "beta2", "epsilon", "clip_norm"))
+	optimizer("SGD", []string{"momentum"}, rule(having("nesterov", constant(true)), having("momentum", above0)))
+	optimizer("Adam", []string{"beta1", "beta2", "epsilon"})
+	optimizer("RMSprop", []string{"alpha", "momentum", "epsilon"})
+	optimizer("Adagrad", []string{"epsilon"})
+	optimizer("Lion", []string{"beta1", "beta2"})
 }
 
 // scheduled returns the rules of a schedule: at most one kind, and what does not go together.
@@ -91,9 +98,9 @@ func inFloat32(fields ...string) object {
 	properties := object{}
 	for _, f := range fields {
 		switch f {
-		case "clip_norm": // 0 means no limit
+		case "clip_norm", "clip_value": // 0 means no limit
 			properties[f] = object{"anyOf": []any{constant(0), object{"minimum": least}}}
-		case "momentum", "beta1", "beta2":
+		case "momentum", "alpha", "beta1", "beta2":
 			properties[f] = object{"maximum": below1}
 		default:
 			properties[f] = object{"minimum": least}
