@@ -16,6 +16,12 @@ import (
 // keepEvery is how often Keep checks the streams and buckets.
 const keepEvery = time.Second
 
+// removal is how long a stream must be missing before Keep creates it again, if the server
+// stores it in files. The server reports a stream as missing a moment before it removes
+// the stream's directory. A stream that is created in that moment loses its directory: it
+// exists, but stores nothing.
+const removal = keepEvery / 4
+
 // quietPeriod is the time in which a lasting fault is not logged again.
 const quietPeriod = 10 * time.Second
 
@@ -29,20 +35,22 @@ func sparing(log zerolog.Logger) zerolog.Logger {
 // logs once what was lost. If something cannot be created, it logs the reason, at most
 // every ten seconds. Several processes may call it.
 func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
-	k := keeper{c: c, parts: c.parts(cfg.withDefaults()), made: map[string]time.Time{}, failing: sparing(c.log)}
+	k := newKeeper(c, c.parts(cfg.withDefaults()))
 	connected := c.nc.StatusChanged(nats.CONNECTED)
 	defer c.nc.RemoveStatusListener(connected)
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(keepEvery)
+	defer timer.Stop()
 	for {
-		if c.Connected() {
-			k.check(ctx)
+		next := keepEvery
+		if c.Connected() && k.check(ctx) {
+			next = removal
 		}
+		timer.Reset(next)
 		select {
 		case <-ctx.Done():
 			return
 		case <-connected:
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
 }
@@ -51,39 +59,80 @@ func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
 type keeper struct {
 	c        *Conn
 	parts    []part
-	made     map[string]time.Time // stream → its creation time, as the server last reported it
-	failures int                  // number of failures since the last success
+	known    map[string]*kept // by stream
+	failures int              // number of failures since the last success
 	failing  zerolog.Logger
 }
 
-// check creates what is missing, and notices what another process has created again.
-func (k *keeper) check(ctx context.Context) {
+// kept is what the checks have found out about one stream.
+type kept struct {
+	created time.Time // its creation time, as the server last reported it; zero: not known yet
+	missing time.Time // when it was first found missing; zero: it is not missing
+	lost    bool      // whether Keep has begun to create it and has not yet reported it as made again
+}
+
+func newKeeper(c *Conn, parts []part) *keeper {
+	k := &keeper{c: c, parts: parts, known: map[string]*kept{}, failing: sparing(c.log)}
+	for _, p := range parts {
+		k.known[p.stream] = &kept{}
+	}
+	return k
+}
+
+// check creates what is missing, and notices what another process has created again. It
+// reports whether a stream is missing that may only be created later.
+func (k *keeper) check(ctx context.Context) (waits bool) {
 	for _, p := range k.parts {
-		created, err := k.c.created(ctx, p.stream)
-		lost := errors.Is(err, jetstream.ErrStreamNotFound)
-		if lost {
-			if err = k.c.attempt(ctx, p.ensure); err == nil {
-				level := zerolog.ErrorLevel
-				if p.stream == TaskStream { // it is in memory: every restart of the server loses it
-					level = zerolog.WarnLevel
-				}
-				k.c.log.WithLevel(level).Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
-				created, err = k.c.created(ctx, p.stream)
-			}
-		}
+		wait, err := k.checkOne(ctx, p, k.known[p.stream])
 		if err != nil {
 			if ctx.Err() == nil {
 				k.failures++
-				k.failing.Error().Err(err).Int("failures", k.failures).Bool("missing", lost).Msgf("cannot check the %s", p.what)
+				k.failing.Error().Err(err).Int("failures", k.failures).Bool("missing", k.known[p.stream].lost).Msgf("cannot check the %s", p.what)
 			}
-			return // the server or its disk has a fault that affects the others too
+			return waits // the server or its disk has a fault that affects the others too
 		}
-		if before, known := k.made[p.stream]; (known || lost) && !created.Equal(before) && p.stream == kvStream+JobBucket {
-			k.c.renewed.announce()
-		}
-		k.made[p.stream] = created
+		waits = waits || wait
 	}
 	k.failures = 0
+	return waits
+}
+
+// checkOne is check for one stream. An attempt to create a stream may fail after the server
+// has created it: the server answers too late, or refuses a later property. So lost stays
+// true until an attempt succeeds.
+func (k *keeper) checkOne(ctx context.Context, p part, known *kept) (wait bool, err error) {
+	created, err := k.c.created(ctx, p.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if known.missing.IsZero() {
+			known.missing = time.Now()
+		}
+		if p.file && time.Since(known.missing) < removal {
+			return true, nil
+		}
+		known.lost, err = true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	again := known.lost
+	if again {
+		if err = k.c.attempt(ctx, p.ensure); err == nil {
+			created, err = k.c.created(ctx, p.stream)
+		}
+		if err != nil {
+			return false, err
+		}
+		level := zerolog.ErrorLevel
+		if !p.file { // every restart of the server loses it
+			level = zerolog.WarnLevel
+		}
+		k.c.log.WithLevel(level).Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
+	}
+	if p.stream == kvStream+JobBucket && (again || !known.created.IsZero()) && !created.Equal(known.created) {
+		k.c.renewed.announce()
+	}
+	*known = kept{created: created}
+	return false, nil
 }
 
 // created asks the server when a stream was created.

@@ -158,6 +158,7 @@ func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 type part struct {
 	what   string                      // its name, for people
 	stream string                      // the stream itself, or the stream of the bucket
+	file   bool                        // whether the server stores it in a directory, not in memory
 	holds  string                      // what is gone when the server has lost it, for people
 	ensure func(context.Context) error // creates it, or updates its limits
 }
@@ -165,33 +166,33 @@ type part struct {
 // parts returns everything that Setup creates.
 func (c *Conn) parts(cfg SetupConfig) []part {
 	return []part{
-		{"stream " + TaskStream, TaskStream, "tasks; they are published again", func(ctx context.Context) error {
+		{"stream " + TaskStream, TaskStream, cfg.TaskFile, "tasks; they are published again", func(ctx context.Context) error {
 			return c.ensureTasks(ctx, cfg)
 		}},
-		{"stream " + EventStream, EventStream, "the history of events", func(ctx context.Context) error {
+		{"stream " + EventStream, EventStream, true, "the history of events", func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.eventStream())
 			return err
 		}},
-		{"stream " + DeadStream, DeadStream, "dead letters", func(ctx context.Context) error {
+		{"stream " + DeadStream, DeadStream, true, "dead letters", func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg.deadStream())
 			return err
 		}},
-		{"bucket " + JobBucket, kvStream + JobBucket, "the records of all jobs: these jobs are gone", func(ctx context.Context) error {
+		{"bucket " + JobBucket, kvStream + JobBucket, true, "the records of all jobs: these jobs are gone", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: JobBucket, Description: "Tributary: the record of each job",
 				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
-		{"bucket " + LeaseBucket, kvStream + LeaseBucket, "leases; they are taken again", func(ctx context.Context) error {
+		{"bucket " + LeaseBucket, kvStream + LeaseBucket, true, "leases; they are taken again", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",
 				TTL: cfg.LeaseTTL, MaxBytes: leaseBytes, Replicas: cfg.Replicas,
 			})
 		}},
-		{"bucket " + BlobBucket, objectStream + BlobBucket, "blocks, plans and checkpoints: jobs that need them fail and name them", func(ctx context.Context) error {
+		{"bucket " + BlobBucket, objectStream + BlobBucket, true, "blocks, plans and checkpoints: jobs that need them fail and name them", func(ctx context.Context) error {
 			return c.ensureObjects(ctx, BlobBucket, "Tributary: blocks, plans and checkpoints by digest", cfg.BlobBytes, cfg.Replicas)
 		}},
-		{"bucket " + ModelBucket, objectStream + ModelBucket, "trained models", func(ctx context.Context) error {
+		{"bucket " + ModelBucket, objectStream + ModelBucket, true, "trained models", func(ctx context.Context) error {
 			return c.ensureObjects(ctx, ModelBucket, "Tributary: trained models", cfg.ModelBytes, cfg.Replicas)
 		}},
 	}
