@@ -63,6 +63,9 @@ func (q *Queue) Publish(ctx context.Context, tasks ...job.Task) error {
 		}
 		msgs[i] = m
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("publish tasks: %w", err)
+	}
 	for from := 0; from < len(msgs); from += inFlight {
 		batch := msgs[from:min(from+inFlight, len(msgs))]
 		if failed, err := q.publish(ctx, batch); err != nil {
