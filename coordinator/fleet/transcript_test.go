@@ -1,11 +1,8 @@
 package fleet
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,52 +12,25 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/notice"
+	"tributary/shared/transcript"
 	"tributary/shared/tree"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the fleet says now")
-
-// TestTranscripts plays testdata/*.txt. A line "> time event args" is an event; the
-// indented lines below it are the fleet's answers. Read the diff after -rewrite.
+// TestTranscripts plays testdata/*.txt. A line "> time event args" is an event; "A new
+// fleet." begins with another fleet.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want))
-			if *rewrite {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				return
+	transcript.Run(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
+		f := New()
+		return func(line string) []string {
+			switch {
+			case strings.HasPrefix(line, "> "):
+				return happen(t, f, strings.Fields(line)[1:])
+			case line == "A new fleet.":
+				f = New()
 			}
-			require.Equal(t, string(want), got)
-		})
-	}
-}
-
-func play(t *testing.T, transcript string) string {
-	t.Helper()
-	var out strings.Builder
-	f := New()
-	for line := range strings.Lines(transcript) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "> "):
-			fmt.Fprintln(&out, line)
-			for _, said := range happen(t, f, strings.Fields(line)[1:]) {
-				fmt.Fprintf(&out, "  %s\n", said)
-			}
-			continue
-		case strings.HasPrefix(line, "  "):
-			continue // the expected output
-		case line == "A new fleet.":
-			f = New()
+			return nil
 		}
-		fmt.Fprintln(&out, line)
-	}
-	return out.String()
+	})
 }
 
 // happen passes one event to the fleet and returns its answers.

@@ -1,65 +1,37 @@
 package round
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/transcript"
 	"tributary/shared/tree"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the machine says now")
-
-// TestTranscripts plays testdata/*.txt. A line "> time event args" is an event for the
-// machine. The indented lines below it are the actions that the machine must return and
-// the phase that it must be in. Read the diff after -rewrite.
+// TestTranscripts plays testdata/*.txt. A line "config settings" makes a new machine. A
+// line "> time event args" is an event for it. The answers are the actions that the
+// machine returns and the phase that it is in.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want))
-			if *rewrite {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				return
+	transcript.Run(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
+		var r *Round
+		return func(line string) (answers []string) {
+			switch {
+			case strings.HasPrefix(line, "config "):
+				r = New(parseConfig(t, line))
+			case strings.HasPrefix(line, "> "):
+				now, event := parseEvent(t, line)
+				for _, a := range r.Handle(now, event) {
+					answers = append(answers, describe(a))
+				}
+				answers = append(answers, fmt.Sprintf("[%s, %d committed]", r.Phase(), r.Committed()))
 			}
-			require.Equal(t, string(want), got)
-		})
-	}
-}
-
-func play(t *testing.T, transcript string) string {
-	t.Helper()
-	var out strings.Builder
-	var r *Round
-	for line := range strings.Lines(transcript) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "config "):
-			r = New(parseConfig(t, line))
-		case strings.HasPrefix(line, "> "):
-			fmt.Fprintln(&out, line)
-			now, event := parseEvent(t, line)
-			for _, a := range r.Handle(now, event) {
-				fmt.Fprintf(&out, "  %s\n", describe(a))
-			}
-			fmt.Fprintf(&out, "  [%s, %d committed]\n", r.Phase(), r.Committed())
-			continue
-		case strings.HasPrefix(line, "  "):
-			continue // the expected output
+			return answers
 		}
-		fmt.Fprintln(&out, line)
-	}
-	return out.String()
+	})
 }
 
 func parseConfig(t *testing.T, line string) Config {

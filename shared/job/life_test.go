@@ -1,74 +1,48 @@
 package job
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tributary/shared/transcript"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what happens now")
-
 // TestTranscripts plays testdata/life/*.txt. "> request" makes a request, and "= state"
-// is a state to which a coordinator brings the job. The indented lines are the answer and
-// the job after it. After -rewrite, read the diff.
+// is a state to which a coordinator brings the job. The answers are what the request
+// returns and the job after it. An empty line begins with a new job.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/life/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want))
-			if *rewrite {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				return
-			}
-			require.Equal(t, string(want), got)
-		})
-	}
-}
-
-func play(t *testing.T, transcript string) string {
-	t.Helper()
-	var out strings.Builder
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	r := Record{ID: "j", State: Submitted}
-	for line := range strings.Lines(transcript) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "  "):
-			continue // the expected lines, which are checked
-		case strings.HasPrefix(line, "> "):
-			now = now.Add(time.Second)
-			changed, err := r.Ask(Request(line[2:]), now)
-			fmt.Fprintln(&out, line)
+	transcript.Run(t, "testdata/life/*.txt", func(t *testing.T) func(string) []string {
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		r := Record{ID: "j", State: Submitted}
+		return func(line string) (answers []string) {
+			request, requested := strings.CutPrefix(line, "> ")
+			state, brought := strings.CutPrefix(line, "= ")
 			switch {
-			case err != nil:
-				require.ErrorIs(t, err, ErrConflict)
-				fmt.Fprintf(&out, "  no: %s\n", Sentence(err))
-			case !changed:
-				fmt.Fprintln(&out, "  nothing changes")
+			case requested:
+				now = now.Add(time.Second)
+				changed, err := r.Ask(Request(request), now)
+				switch {
+				case err != nil:
+					require.ErrorIs(t, err, ErrConflict)
+					answers = append(answers, "no: "+Sentence(err))
+				case !changed:
+					answers = append(answers, "nothing changes")
+				}
+			case brought:
+				bring(t, &r, State(state), now)
+			default:
+				if line == "" {
+					r = Record{ID: "j", State: Submitted}
+				}
+				return nil
 			}
-		case strings.HasPrefix(line, "= "):
-			bring(t, &r, State(line[2:]), now)
-			fmt.Fprintln(&out, line)
-		default:
-			if line == "" {
-				r = Record{ID: "j", State: Submitted}
-			}
-			fmt.Fprintln(&out, line)
-			continue
+			return append(answers, "["+describe(&r)+"]")
 		}
-		fmt.Fprintf(&out, "  [%s]\n", describe(&r))
-	}
-	return out.String()
+	})
 }
 
 // bring changes a record as a coordinator does on the way to a state.

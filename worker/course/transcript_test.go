@@ -2,10 +2,7 @@ package course
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,51 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
+	"tributary/shared/transcript"
 	"tributary/shared/tree"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata with what the machine says now")
-
-// TestTranscripts plays testdata/*.txt: it passes a line "> event args" to the machine,
-// and the indented line below is the action that the machine must return. After -rewrite,
-// read the diff.
+// TestTranscripts plays testdata/*.txt. A line "task settings" makes a new machine. A line
+// "> event args" is an event for it, and the answer is the action that the machine returns.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want))
-			if *rewrite {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				return
+	transcript.Run(t, "testdata/*.txt", func(t *testing.T) func(string) []string {
+		var c *Course
+		return func(line string) []string {
+			switch {
+			case strings.HasPrefix(line, "task "):
+				c = parseTask(t, line)
+			case strings.HasPrefix(line, "> "):
+				return []string{describe(c.Handle(parseEvent(t, line)), c.Err())}
 			}
-			require.Equal(t, string(want), got)
-		})
-	}
-}
-
-func play(t *testing.T, transcript string) string {
-	t.Helper()
-	var out strings.Builder
-	var c *Course
-	for line := range strings.Lines(transcript) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "task "):
-			c = parseTask(t, line)
-		case strings.HasPrefix(line, "> "):
-			fmt.Fprintln(&out, line)
-			fmt.Fprintf(&out, "  %s\n", describe(c.Handle(parseEvent(t, line)), c.Err()))
-			continue
-		case strings.HasPrefix(line, "  "):
-			continue // the expected action, which is checked
+			return nil
 		}
-		fmt.Fprintln(&out, line)
-	}
-	return out.String()
+	})
 }
 
 // parseTask reads "task step=0 steps=5 node=1 announce=2 batch=3-10 lossy"; announce, batch
