@@ -13,7 +13,6 @@ import (
 	"tributary/coordinator/run"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
-	"tributary/shared/notice"
 )
 
 // ask makes a user's request; s removes jobs.
@@ -67,9 +66,7 @@ func TestAPausedJobStandsStillAndGoesOnAtTheSameStep(t *testing.T) {
 	goOn, finish := w.halt(20), w.halt(25)
 	attempts := w.counted()
 	s := w.service("a")
-	w.run(s, 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.upTo(20, s)
 	require.NoError(t, w.ask(s, job.Pause, "j"))
 	w.until("the lease to be free", func() bool { return len(w.leases) == 0 })
 	goOn()
@@ -204,9 +201,7 @@ func TestAnIDIsUsedAgainWhileItsFirstRunIsStillReleased(t *testing.T) {
 	w.ledger = slow
 	goOn := w.halt(10)
 	a, b := w.service("a"), w.service("b")
-	w.run(a, 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	w.upTo(10, a)
 	require.NoError(t, w.ask(a, job.Cancel, "j"))
 	<-slow.deleting
 	require.NoError(t, w.ask(b, job.Remove, "j"))

@@ -43,6 +43,15 @@ func layoutOf(r job.Record) ledger.Layout {
 	return ledger.Layout{Ref: r.Ref(), Plan: r.Plan, Params: 2, ChunkLen: 64 << 10, Microbatch: 1}
 }
 
+// endsAs checks that the job j succeeds like an undisturbed one, without beginning again.
+func (w *world) endsAs(want *job.Outcome, attempts *[64]atomic.Int32, n int) {
+	w.t.Helper()
+	r := w.ended("j")
+	require.Equal(w.t, job.Succeeded, r.State, r.Error)
+	require.Equal(w.t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
+	once(w.t, attempts, n)
+}
+
 func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	t.Parallel()
 	want := reference(t, 30)
@@ -50,9 +59,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	goOn := w.halt(20)
 	attempts := w.counted()
 	s := w.service("a")
-	w.run(s, 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.upTo(20, s)
 	require.NoError(t, w.ask(s, job.Cancel, "j"))
 	w.until("its release", func() bool { return w.records["j"].Released })
 	r := w.record("j")
@@ -65,10 +72,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	})
 	goOn()
 	require.NoError(t, w.ask(s, job.Resume, "j"))
-	r = w.ended("j")
-	require.Equal(t, job.Succeeded, r.State, r.Error)
-	require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
-	once(t, attempts, 20)
+	w.endsAs(want, attempts, 20)
 }
 
 // A paused job survives the loss of its ledger. So does a job whose coordinator was
@@ -83,9 +87,7 @@ func TestAJobThatStandsStillOutlivesItsLedger(t *testing.T) {
 			goOn := w.halt(20)
 			attempts := w.counted()
 			s := w.service("a")
-			stop := w.run(s, 1)
-			w.submit(line("j", 30))
-			w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+			stop := w.upTo(20, s)
 			if how == "pause" {
 				require.NoError(t, w.ask(s, job.Pause, "j"))
 			} else {
@@ -101,10 +103,7 @@ func TestAJobThatStandsStillOutlivesItsLedger(t *testing.T) {
 			} else {
 				w.run(w.service("b"), 1)
 			}
-			r = w.ended("j")
-			require.Equal(t, job.Succeeded, r.State, r.Error)
-			require.Equal(t, want.ParametersSHA256, r.Outcome.ParametersSHA256)
-			once(t, attempts, 20)
+			w.endsAs(want, attempts, 20)
 		})
 	}
 }
@@ -147,9 +146,7 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	var saved atomic.Int64
 	cfg.Saved = func(job.Record) error { saved.Add(1); return errors.New("never called") }
 	s := run.New(cfg)
-	w.run(s, 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.upTo(20, s)
 	blobs.full.Store(true)
 	require.NoError(t, w.ask(s, job.Cancel, "j"))
 	w.until("its release", func() bool { return w.records["j"].Released })
@@ -169,9 +166,7 @@ func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
 	defer goOn()
 	cfg := w.config("a")
 	cfg.Recall = func(notice.Recall) error { return nil }
-	w.run(run.New(cfg), 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	w.upTo(10, run.New(cfg))
 	r := w.record("j")
 	require.NoError(t, w.ledger.Delete(t.Context(), layoutOf(r)))
 	w.change(func() {
@@ -209,9 +204,7 @@ func TestALastCheckpointOfAJobThatIsRemoved(t *testing.T) {
 	cfg := w.config("a")
 	cfg.Blobs = blobs
 	s := run.New(cfg)
-	w.run(s, 1)
-	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.upTo(20, s)
 	blobs.before = func() {
 		w.change(func() {
 			r := w.records["j"]

@@ -107,6 +107,15 @@ func (w *world) failing(step int64, err error) (goOn func()) {
 	return func() { halted.Store(false) }
 }
 
+// upTo submits the job j of 30 steps to the coordinator s and returns when the job has
+// reached a step. The test has called halt for that step.
+func (w *world) upTo(step int64, s *run.Service) (stop func()) {
+	stop = w.run(s, 1)
+	w.submit(line("j", 30))
+	w.told("progress", func(e notice.Event) bool { return e.Step == step })
+	return stop
+}
+
 // errDied fails a task like the death of its worker: without a notice.
 var errDied = errors.New("the worker died")
 
