@@ -2,10 +2,8 @@ package train
 
 import (
 	"context"
-	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,52 +17,17 @@ import (
 	"tributary/coordinator/serve"
 	"tributary/shared/broker"
 	"tributary/shared/broker/embedded"
+	"tributary/shared/broker/embedded/embeddedtest"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	ledgermemory "tributary/shared/ledger/memory"
 	worker "tributary/worker/run"
 )
 
-// natsServer is a NATS server that can be stopped and restarted under its clients.
-type natsServer struct {
-	t   *testing.T
-	cfg embedded.Config
-	now atomic.Pointer[embedded.Server]
-}
-
-func startNATS(t *testing.T, store int64) *natsServer {
-	t.Helper()
-	s := &natsServer{t: t, cfg: embedded.Config{Dir: t.TempDir(), Store: store, Log: zerolog.Nop()}}
-	s.start()
-	t.Cleanup(s.stop)
-	return s
-}
-
-func (s *natsServer) start() {
-	s.t.Helper()
-	e, err := embedded.Start(s.cfg)
-	require.NoError(s.t, err)
-	s.now.Store(e)
-}
-
-func (s *natsServer) stop() {
-	if e := s.now.Swap(nil); e != nil {
-		require.NoError(s.t, e.Close())
-	}
-}
-
-// InProcessConn implements broker.InProcess.
-func (s *natsServer) InProcessConn() (net.Conn, error) {
-	if e := s.now.Load(); e != nil {
-		return e.InProcessConn()
-	}
-	return nil, nats.ErrNoServers
-}
-
 // site is a coordinator on a real NATS server, with a ledger in memory.
 type site struct {
 	t      *testing.T
-	nats   *natsServer
+	nats   *embeddedtest.Server
 	conn   *broker.Conn
 	ledger ledger.Ledger
 	api    *serve.Coordinator
@@ -74,7 +37,8 @@ type site struct {
 // limit.
 func openSite(t *testing.T, store int64, limits broker.SetupConfig) *site {
 	t.Helper()
-	s := &site{t: t, nats: startNATS(t, store), ledger: ledgermemory.New()}
+	s := &site{t: t, nats: embeddedtest.New(t, embedded.Config{Store: store}), ledger: ledgermemory.New()}
+	s.nats.Start()
 	s.conn = s.connect(t.Name())
 	require.NoError(t, s.conn.Setup(t.Context(), limits))
 	events := s.conn.Events()
@@ -247,9 +211,9 @@ func TestNATSComesBackEmpty(t *testing.T) {
 	s.work()
 	s.submit(lineOf("a", "1000000"))
 	s.until("a", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })
-	s.nats.stop()
-	s.nats.cfg.Dir = t.TempDir()
-	s.nats.start()
+	s.nats.Stop()
+	s.nats.Config.Dir = t.TempDir()
+	s.nats.Start()
 	s.submit(lineOf("a", "20"))
 	r := s.until("a", ended)
 	require.Equal(t, job.Succeeded, r.State, r.Error)
@@ -293,9 +257,9 @@ func TestANATSServerWithoutRoomIsWaitedFor(t *testing.T) {
 	require.ErrorIs(t, err, job.ErrFull)
 	require.ErrorIs(t, s.conn.Leases().Probe(t.Context()), job.ErrFull)
 
-	s.nats.stop()
-	s.nats.cfg.Store = 1 << 30
-	s.nats.start()
+	s.nats.Stop()
+	s.nats.Config.Store = 1 << 30
+	s.nats.Start()
 	s.submit(lineOf("refused", "20"))
 	require.Equal(t, job.Succeeded, s.until("refused", ended).State)
 	r := s.until("runs", ended)

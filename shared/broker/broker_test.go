@@ -1,17 +1,15 @@
 package broker
 
 import (
-	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"tributary/shared/broker/embedded"
+	"tributary/shared/broker/embedded/embeddedtest"
 )
 
 // TestMain ignores one goroutine leak of the client library (nats.go v1.55.0).
@@ -31,48 +29,13 @@ var embeddedDefault embedded.Config
 const patience = 2 * time.Minute
 
 // server is an embedded server that a test can stop and start again while clients use it.
-type server struct {
-	t   *testing.T
-	cfg embedded.Config
-	now atomic.Pointer[embedded.Server]
-}
+type server struct{ *embeddedtest.Server }
 
 func startServer(t *testing.T, cfg embedded.Config) *server {
 	t.Helper()
-	if cfg.Dir == "" {
-		cfg.Dir = t.TempDir()
-	}
-	cfg.Log = zerolog.Nop()
-	s := &server{t: t, cfg: cfg}
-	s.start()
-	t.Cleanup(s.stop)
+	s := &server{embeddedtest.New(t, cfg)}
+	s.Start()
 	return s
-}
-
-func (s *server) start() {
-	s.t.Helper()
-	e, err := embedded.Start(s.cfg)
-	require.NoError(s.t, err)
-	s.now.Store(e)
-}
-
-func (s *server) stop() {
-	if e := s.now.Swap(nil); e != nil {
-		if err := e.Close(); err != nil {
-			s.t.Errorf("close the server: %v", err)
-		}
-	}
-}
-
-func (s *server) restart() { s.stop(); s.start() }
-
-// InProcessConn implements broker.InProcess. The clients' connections survive a restart of
-// the server.
-func (s *server) InProcessConn() (net.Conn, error) {
-	if e := s.now.Load(); e != nil {
-		return e.InProcessConn()
-	}
-	return nil, nats.ErrNoServers
 }
 
 func (s *server) connect(t *testing.T) *Conn {

@@ -15,6 +15,7 @@ import (
 
 	"tributary/shared/access"
 	"tributary/shared/broker/embedded"
+	"tributary/shared/broker/embedded/embeddedtest"
 	"tributary/shared/job"
 )
 
@@ -44,7 +45,7 @@ func (l *lines) String() string {
 }
 
 func TestConnectWaitsForTheServer(t *testing.T) {
-	s := &server{t: t, cfg: embedded.Config{Dir: t.TempDir(), Log: zerolog.Nop()}}
+	s := &server{embeddedtest.New(t, embedded.Config{})}
 	log := newLines()
 	type result struct {
 		c   *Conn
@@ -58,8 +59,7 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 	receive(t, log.wrote)
 	require.Contains(t, log.String(), "NATS cannot be reached; trying again until it can")
 
-	s.start()
-	t.Cleanup(s.stop)
+	s.Start()
 	r := receive(t, got)
 	require.NoError(t, r.err)
 	t.Cleanup(r.c.Close)
@@ -103,7 +103,7 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	s, c := open(t, SetupConfig{})
 	restarted := make(chan struct{})
-	go func() { defer close(restarted); s.restart() }()
+	go func() { defer close(restarted); s.Restart() }()
 	for restarting := true; restarting; {
 		select {
 		case <-restarted:
@@ -147,7 +147,7 @@ func TestSetupSaysWhatIsMissing(t *testing.T) {
 	t.Run("answer", func(t *testing.T) {
 		s := startServer(t, embedded.Config{})
 		c := s.connect(t)
-		s.stop()
+		s.Stop()
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		err := c.Setup(ctx, SetupConfig{})

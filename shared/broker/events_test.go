@@ -51,7 +51,7 @@ func TestEventsAreKeptInOrder(t *testing.T) {
 func TestEventsUnderPressureDropOnlyTheOldestProgress(t *testing.T) {
 	s, c := open(t, SetupConfig{})
 	e := c.Events()
-	s.stop()
+	s.Stop()
 	const n = 2 * maxEvents
 	for i := range n {
 		typ := notice.ProgressEvent
@@ -61,7 +61,7 @@ func TestEventsUnderPressureDropOnlyTheOldestProgress(t *testing.T) {
 		require.NoError(t, e.Publish(notice.Event{Job: "digits", Type: typ, Step: int64(i)}))
 	}
 	require.EqualValues(t, n-maxEvents, e.Dropped())
-	s.start()
+	s.Start()
 	require.NoError(t, e.Close(t.Context()))
 	var states, progress []int64
 	for _, got := range history(t, c, "digits", maxEvents) {
@@ -82,7 +82,7 @@ func TestEventsThatCannotBeSent(t *testing.T) {
 	e := c.Events()
 	require.ErrorIs(t, e.Publish(notice.Event{Job: "digits", Type: "party"}), job.ErrInvalid)
 	require.Error(t, e.Publish(notice.Event{Job: "a.b", Type: notice.StateEvent}))
-	s.stop()
+	s.Stop()
 	for i := range 3 {
 		require.NoError(t, e.Publish(notice.Event{Job: "digits", Type: notice.StateEvent, Message: fmt.Sprint(i)}))
 	}

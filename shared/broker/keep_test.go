@@ -187,9 +187,9 @@ func TestAServerThatComesBackEmptyIsSetUp(t *testing.T) {
 	r, l, b := c.Records(), c.Leases(), c.Blobs()
 	_, err := r.Create(t.Context(), record("before"))
 	require.NoError(t, err)
-	s.stop()
-	s.cfg.Dir = t.TempDir()
-	s.start()
+	s.Stop()
+	s.Config.Dir = t.TempDir()
+	s.Start()
 	soon(t, "probe the records", func() error { return r.Probe(t.Context()) })
 	soon(t, "probe the leases", func() error { return l.Probe(t.Context()) })
 	soon(t, "put", func() error { _, err := b.Put(t.Context(), []byte("x")); return err })
@@ -384,9 +384,9 @@ func TestAServerWithoutRoom(t *testing.T) {
 	_, err = l.Acquire(t.Context(), "a", "o")
 	require.ErrorIs(t, err, job.ErrFull)
 
-	s.stop()
-	s.cfg.Store = 1 << 30
-	s.start()
+	s.Stop()
+	s.Config.Store = 1 << 30
+	s.Start()
 	soon(t, "a record", func() error { _, err := r.Create(t.Context(), record("a")); return err })
 	soon(t, "a blob", func() error { _, err := b.Put(t.Context(), chunk[:1000]); return err })
 	soon(t, "a lease", func() error {

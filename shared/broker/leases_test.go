@@ -96,9 +96,9 @@ func TestTheHolderOfALeaseThatCannotBeRenewedKnows(t *testing.T) {
 	s, c := open(t, SetupConfig{LeaseTTL: ttl})
 	a, err := c.Leases().Acquire(t.Context(), "digits", "a")
 	require.NoError(t, err)
-	s.stop()
+	s.Stop()
 	receiveClosed(t, a.Lost())
-	s.start()
+	s.Start()
 }
 
 // unreachable is a bucket whose updates wait until ctx ends, and fail.

@@ -153,13 +153,13 @@ func TestAPanicInANoticesHandlerEndsThatCallAlone(t *testing.T) {
 
 func TestForkServesThoughTheServerIsAway(t *testing.T) {
 	s, c := open(t, SetupConfig{})
-	s.stop()
+	s.Stop()
 	fork, err := c.Fork("requests")
 	require.NoError(t, err)
 	serve := func(context.Context, Request) ([]byte, error) { return []byte("done"), nil }
 	svc, err := fork.Serve(ServiceConfig{Name: "n", Version: "1.0.0"}, Endpoint{Name: "get", Subject: "get", Handler: serve})
 	require.NoError(t, err)
-	s.start()
+	s.Start()
 	require.Eventually(t, fork.Connected, patience, 10*time.Millisecond)
 	require.NoError(t, fork.Flush(t.Context()))
 	require.Eventually(t, c.Connected, patience, 10*time.Millisecond)

@@ -35,7 +35,7 @@ func openQueue(t *testing.T, o queuetest.Options) queuetest.Fixture {
 	return queuetest.Fixture{
 		Queue:     q,
 		Exhausted: exhausted,
-		Restart:   s.restart,
+		Restart:   s.Restart,
 		Lose:      func() { require.NoError(t, c.js.DeleteStream(t.Context(), TaskStream)) },
 		Inject: func(class queue.Class, data []byte) {
 			subject, _, err := classNames(class)
@@ -60,7 +60,7 @@ func TestMemoryTasksAreLostWithTheServerAndTheQueueGoesOn(t *testing.T) {
 	held := next(t, sub)
 	require.EqualValues(t, 1, held.Task().Step)
 
-	s.restart()
+	s.Restart()
 	require.NoError(t, publisher.Publish(t.Context(), task(3)))
 	d := next(t, sub)
 	require.EqualValues(t, 3, d.Task().Step)

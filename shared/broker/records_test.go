@@ -302,7 +302,7 @@ func TestWatchSeesEveryJobAndEveryNewestState(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "later running", receive(t, seen))
 
-	s.restart()
+	s.Restart()
 	rec.State = job.Failed
 	require.Eventually(t, func() bool {
 		_, err = r.Update(t.Context(), rec, rev)
