@@ -23,6 +23,7 @@ const (
 	codeInsufficient  = 10023 // insufficient resources
 	codeMemoryLimit   = 10028 // insufficient memory resources available
 	codeStorageLimit  = 10047 // insufficient storage resources available
+	codeUpdateFailed  = 10069 // the stream's configuration cannot be changed; the description says why
 	codeStoreFailed   = 10077 // message refused; the description says why
 	codeStreamOffline = 10118 // stream is offline: the servers that hold it are
 	codeAccountStream = 10122 // stream max bytes exceeds account limit
@@ -119,6 +120,13 @@ func passing(err error) bool {
 		return false
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)
+}
+
+// directoryGone reports whether an update of a stream failed because the server has removed
+// the stream's directory.
+func directoryGone(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && api.ErrorCode == codeUpdateFailed && strings.Contains(api.Description, "no such file or directory")
 }
 
 // wrap adds to err the operation that failed; nil stays nil.

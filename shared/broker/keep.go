@@ -19,8 +19,12 @@ const keepEvery = time.Second
 // removal is how long a stream must be missing before Keep creates it again, if the server
 // stores it in files. The server reports a stream as missing a moment before it removes
 // the stream's directory. A stream that is created in that moment loses its directory: it
-// exists, but stores nothing.
+// accepts messages, but stores nothing.
 const removal = keepEvery / 4
+
+// youth is how long Keep checks the directory of a stream after it has created the stream.
+// A server under load may need longer than removal.
+const youth = 5 * keepEvery
 
 // quietPeriod is the time in which a lasting fault is not logged again.
 const quietPeriod = 10 * time.Second
@@ -69,6 +73,7 @@ type kept struct {
 	created time.Time // its creation time, as the server last reported it; zero: not known yet
 	missing time.Time // when it was first found missing; zero: it is not missing
 	lost    bool      // whether Keep has begun to create it and has not yet reported it as made again
+	made    time.Time // when Keep created it; zero: Keep has not created it
 }
 
 func newKeeper(c *Conn, parts []part) *keeper {
@@ -111,28 +116,42 @@ func (k *keeper) checkOne(ctx context.Context, p part, known *kept) (wait bool, 
 		}
 		known.lost, err = true, nil
 	}
+	again := known.lost
+	young := p.file && time.Since(known.made) < youth
+	if err == nil && (again || young) {
+		if err = k.ensure(ctx, p); err == nil {
+			created, err = k.c.created(ctx, p.stream)
+		}
+	}
 	if err != nil {
 		return false, err
 	}
-	again := known.lost
 	if again {
-		if err = k.c.attempt(ctx, p.ensure); err == nil {
-			created, err = k.c.created(ctx, p.stream)
-		}
-		if err != nil {
-			return false, err
-		}
 		level := zerolog.ErrorLevel
 		if !p.file { // every restart of the server loses it
 			level = zerolog.WarnLevel
 		}
 		k.c.log.WithLevel(level).Str("lost", p.holds).Msgf("NATS had lost the %s; it is made again", p.what)
+		known.made = time.Now()
 	}
 	if p.stream == kvStream+JobBucket && (again || !known.created.IsZero()) && !created.Equal(known.created) {
 		k.c.renewed.announce()
 	}
-	*known = kept{created: created}
+	*known = kept{created: created, made: known.made}
 	return false, nil
+}
+
+// ensure creates a stream or updates it. An update writes the configuration into the
+// stream's directory. A stream without a directory has lost all its messages, so ensure
+// deletes it and fails; the next check finds it missing. The server answers a deletion when
+// it has removed everything.
+func (k *keeper) ensure(ctx context.Context, p part) error {
+	err := k.c.attempt(ctx, p.ensure)
+	if !directoryGone(err) {
+		return err
+	}
+	err = fmt.Errorf("NATS has removed the directory of the new stream %s; Keep deletes the stream and creates it again: %w", p.stream, err)
+	return errors.Join(err, k.c.attempt(ctx, func(ctx context.Context) error { return k.c.js.DeleteStream(ctx, p.stream) }))
 }
 
 // created asks the server when a stream was created.

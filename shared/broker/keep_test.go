@@ -68,114 +68,23 @@ func TestWhatWasLostIsMadeAgain(t *testing.T) {
 	c, log := s.logged(t)
 	keeping(t, c, SetupConfig{})
 	ctx := t.Context()
-	for i, p := range c.parts(SetupConfig{}.withDefaults()) {
+	for _, p := range c.parts(SetupConfig{}.withDefaults()) {
 		before, err := c.js.Stream(ctx, p.stream)
 		require.NoError(t, err)
 		require.NoError(t, c.js.DeleteStream(ctx, p.stream))
 		soon(t, "the log", func() error {
-			if n := log.count("is made again"); n != i+1 {
-				return fmt.Errorf("after the loss of the %s, the log has %d lines about new streams, want %d:\n%s", p.what, n, i+1, log)
+			if n := log.count("NATS had lost the " + p.what); n != 1 {
+				return fmt.Errorf("the log has %d lines about the loss of the %s, want 1:\n%s", n, p.what, log)
 			}
 			return nil
 		})
-		require.Equal(t, 1, log.count("NATS had lost the "+p.what))
 		after, err := c.js.Stream(ctx, p.stream)
 		require.NoError(t, err)
 		want, got := before.CachedInfo().Config, after.CachedInfo().Config
 		want.FirstSeq, got.FirstSeq = 0, 0
 		require.Equal(t, want, got, p.what)
-		_, err = c.js.UpdateStream(ctx, after.CachedInfo().Config)
-		require.NoError(t, err, "the server can write into the directory of the %s", p.what)
 	}
 	soon(t, "all", func() error { return c.Missing(ctx) })
-}
-
-// partOf returns what the keeper checks for one stream.
-func partOf(t *testing.T, c *Conn, stream string) part {
-	t.Helper()
-	for _, p := range c.parts(SetupConfig{}.withDefaults()) {
-		if p.stream == stream {
-			return p
-		}
-	}
-	require.Fail(t, "no such stream", stream)
-	return part{}
-}
-
-// The server creates a stream and then reports a fault. The next check finds the stream,
-// completes it, and logs the loss.
-func TestAnAttemptThatFailsHalfwayIsCompleted(t *testing.T) {
-	t.Parallel()
-	s, _ := open(t, SetupConfig{})
-	c, log := s.logged(t)
-	ctx := t.Context()
-	p := partOf(t, c, TaskStream)
-	ensure, attempts := p.ensure, 0
-	p.ensure = func(ctx context.Context) error {
-		attempts++
-		return errors.Join(ensure(ctx), map[int]error{1: errors.New("halfway")}[attempts])
-	}
-	k := newKeeper(c, []part{p})
-	require.NoError(t, c.js.DeleteStream(ctx, p.stream))
-	require.False(t, k.check(ctx))
-	require.NoError(t, c.TasksMissing(ctx))
-	require.Zero(t, log.count("is made again"))
-	for range 3 {
-		require.False(t, k.check(ctx))
-		require.Equal(t, 1, log.count("is made again"))
-	}
-	require.Equal(t, 2, attempts)
-	require.Equal(t, 1, log.count("halfway"))
-}
-
-// The server may still be removing the directory of a stream that it reports as missing.
-func TestAStreamInFilesIsNotCreatedWhileItIsRemoved(t *testing.T) {
-	t.Parallel()
-	s, _ := open(t, SetupConfig{})
-	c, log := s.logged(t)
-	ctx := t.Context()
-	k := newKeeper(c, []part{partOf(t, c, EventStream)})
-	require.False(t, k.check(ctx))
-	require.NoError(t, c.js.DeleteStream(ctx, EventStream))
-	began := time.Now()
-	require.True(t, k.check(ctx))
-	require.Zero(t, log.count("is made again"))
-	for k.check(ctx) {
-		<-time.After(removal / 10)
-	}
-	require.GreaterOrEqual(t, time.Since(began), removal)
-	require.Equal(t, 1, log.count("is made again"))
-
-	require.NoError(t, c.js.DeleteStream(ctx, EventStream))
-	require.True(t, k.check(ctx))
-	require.NoError(t, c.Setup(ctx, SetupConfig{})) // another process is faster
-	require.False(t, k.check(ctx))
-	require.NoError(t, c.js.DeleteStream(ctx, EventStream))
-	require.True(t, k.check(ctx), "the time counts from the last loss")
-	require.Equal(t, 1, log.count("is made again"))
-}
-
-// Somebody deletes a stream while Keep checks it. The new stream has its directory: the
-// server can write into it.
-func TestADeletionDoesNotDestroyTheNewStream(t *testing.T) {
-	t.Parallel()
-	s, _ := open(t, SetupConfig{})
-	c, log := s.logged(t)
-	other := s.connect(t)
-	ctx := t.Context()
-	k := newKeeper(c, []part{partOf(t, c, EventStream)})
-	for i := range 8 {
-		deleted := make(chan error, 1)
-		go func() { deleted <- other.js.DeleteStream(ctx, EventStream) }()
-		for log.count("is made again") == i {
-			k.check(ctx)
-		}
-		require.NoError(t, receive(t, deleted))
-		stream, err := c.js.Stream(ctx, EventStream)
-		require.NoError(t, err)
-		_, err = c.js.UpdateStream(ctx, stream.CachedInfo().Config)
-		require.NoError(t, err)
-	}
 }
 
 // This is a pod without a volume, or with a volume that is not mounted.

@@ -121,7 +121,7 @@ func fill(t *testing.T, c *Conn, n int) {
 		ended.State, ended.Released = job.Succeeded, true
 		data, err := json.Marshal(ended)
 		require.NoError(t, err)
-		_, err = c.js.PublishAsync("$KV."+JobBucket+"."+string(ended.ID), data)
+		_, err = c.js.PublishAsync("$KV."+JobBucket+"."+string(ended.ID), data, jetstream.WithStallWait(patience))
 		require.NoError(t, err)
 	}
 	select {
