@@ -63,7 +63,7 @@ func TestPanelsEqualSpecification(t *testing.T) {
 
 func (c panelCase) check(t *testing.T, s *Set, r *rand.Rand) {
 	t.Helper()
-	a := numbers(r, c.m/s.MR*c.psa+s.MR*c.rsa+c.k*c.csa)
+	a := numbers(r, max(1, c.m/s.MR*c.psa+s.MR*c.rsa+c.k*c.csa))
 	b, got, store := numbers(r, c.k*c.rsb+s.NR), numbers(r, c.m*c.rsc+s.NR), numbers(r, max(1, c.tiles)*max(c.next, -c.next))
 	tile := func(i int) []float32 {
 		if c.next < 0 {
