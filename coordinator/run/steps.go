@@ -89,16 +89,16 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		Microbatches:    p.engine.Plan.Spec.Microbatches,
 		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
 		SnapshotEvery:   snapshotEvery,
-		LeapSteps:       leapSteps(p),
+		BatchCommitSteps:       leapSteps(p),
 		CheckpointSteps: policy.EverySteps,
 		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
 		SkipLast:        d.service.cfg.Volatile,
 		BackupFactor:    backupFactor,
 		BackupFloor:     backupFloor,
 		FirstFloor:      firstFloor,
-		SpanTime:        spanTime,
-		ShortSpan:       shortSpan,
-		TellTime:        cmp.Or(d.service.cfg.Ahead, job.Ahead),
+		TaskTime:        spanTime,
+		ShortTaskTime:       shortSpan,
+		AnnounceTime:        cmp.Or(d.service.cfg.Ahead, job.Ahead),
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
 	defer func() {
@@ -294,7 +294,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Announce = n, a.Steps, a.Threads, a.Tell
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Announce = n, a.Steps, a.Threads, a.Announce
 		}
 		t.publishTasks(ctx, tasks)
 	case round.Recall:
