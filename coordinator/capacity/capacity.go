@@ -44,7 +44,7 @@ func (j Job) vector() float64 { return 4 * float64(j.Params) }
 
 // together returns how many steps of the given seconds one worker commits at a time.
 func (j Job) together(seconds float64) float64 {
-	if steps := math.Floor(job.Ahead.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
+	if steps := math.Floor(job.AnnounceTime.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
 		return min(steps, ledger.MaxBatch)
 	}
 	return 1

@@ -43,7 +43,7 @@ type member struct {
 	numerics job.Numerics
 	version  string
 	memory   int64 // for tasks, in bytes; 0: not reported
-	heard    time.Duration
+	lastBeat time.Duration
 	aside    bool // it takes no tasks for a while
 	// capabilities are what the worker serves beyond the base set.
 	capabilities []job.Capability
@@ -76,7 +76,7 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	}
 	m := member{
 		slots: b.Slots, numerics: b.Numerics, version: b.Version, memory: b.Memory, capabilities: b.Capabilities,
-		heard: now, aside: b.Aside,
+		lastBeat: now, aside: b.Aside,
 	}
 	f.workers[b.Worker] = m
 	if ok && known.same(m) {
@@ -90,7 +90,7 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 func (f *Fleet) Expire(now time.Duration) bool {
 	before := len(f.workers)
 	for worker, m := range f.workers {
-		if now-m.heard > Patience {
+		if now-m.lastBeat > Patience {
 			f.remove(worker)
 		}
 	}

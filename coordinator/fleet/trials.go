@@ -11,10 +11,10 @@ import (
 // The limits at which a task is poison, although each of its failures could be temporary.
 // An attempt that was lost with its worker is not a failure.
 const (
-	poisonWorkers  = 3 // the task failed on this many workers, over at least poisonSpan
-	poisonSpan     = 10 * time.Second
-	poisonFailures = 8 // or this many failures on any workers, over at least stubbornSpan
-	stubbornSpan   = time.Minute
+	poisonWorkers  = 3 // the task failed on this many workers, over at least poisonTime
+	poisonTime     = 10 * time.Second
+	poisonFailures = 8 // or this many failures on any workers, over at least poisonLongTime
+	poisonLongTime = time.Minute
 	poisonDeaths   = 8 // or this many workers took the task and were lost
 	// recently is how long a failure counts as a sign of a common fault.
 	recently = 10 * time.Second
@@ -22,9 +22,9 @@ const (
 
 // The limits at which a worker is set aside, and the cooldown times.
 const (
-	blameFailures = 2 // recent failures of a worker at tasks that others then did
-	firstCooldown = time.Second
-	lastCooldown  = time.Minute
+	setAsideFailures = 2 // recent failures of a worker at tasks that others then did
+	firstCooldown    = time.Second
+	lastCooldown     = time.Minute
 	// forgiven is the time after a cooldown after which the next one is firstCooldown
 	// again.
 	forgiven = time.Minute
@@ -81,8 +81,8 @@ func (f *Fleet) Failed(now time.Duration, t job.Task, worker string) (Verdict, T
 	for _, n := range trial.Failed {
 		total += n
 	}
-	span := now - trial.first
-	hopeless := len(trial.Failed) >= poisonWorkers && span >= poisonSpan || total >= poisonFailures && span >= stubbornSpan
+	elapsed := now - trial.first
+	hopeless := len(trial.Failed) >= poisonWorkers && elapsed >= poisonTime || total >= poisonFailures && elapsed >= poisonLongTime
 	if hopeless && !f.trouble(now, t.Name()) {
 		return Poison, trial.copy()
 	}
@@ -153,7 +153,7 @@ func (f *Fleet) Forget(ref job.Ref) {
 func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	m, present := f.workers[worker]
 	c := f.conduct(worker)
-	if !present || m.aside || c.recent(now) < blameFailures {
+	if !present || m.aside || c.recent(now) < setAsideFailures {
 		return 0
 	}
 	others := f.Slots(m.numerics, Need{}) - m.slots

@@ -190,7 +190,7 @@ func survey(ctx context.Context, content *tabular.Source, label string) (rows in
 			return 0, nil, fmt.Errorf("over %d rows: want at most so many: %w", maxRows, job.ErrInvalid)
 		}
 		for i, cell := range record {
-			if err := p.look(ctx, 1); err != nil {
+			if err := p.check(ctx, 1); err != nil {
 				return 0, nil, err
 			}
 			tallies[i].add(cell, func() int { return file.Line(i) })

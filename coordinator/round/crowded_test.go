@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// runTurn executes the next step range on a fleet that other jobs use too. It waits for its turn
-// and then commits as often as the task asks. It returns the compute time of the step range.
+// runTurn executes the next step range on a fleet that other jobs use too. It waits for
+// its turn and then commits as often as the task asks. It returns the compute time of the
+// step range.
 func (p *simulation) runTurn(t *testing.T, waits, step time.Duration) time.Duration {
 	at := slices.IndexFunc(p.pending, isPublish)
 	require.GreaterOrEqual(t, at, 0)
@@ -25,9 +26,9 @@ func (p *simulation) runTurn(t *testing.T, waits, step time.Duration) time.Durat
 	return time.Duration(publish.Steps) * step
 }
 
-// While other jobs wait for slots, a turn has about ShortTaskTime of steps. The length of the
-// wait for the turn does not matter: time that a neighbour uses must not make the job's
-// own turns shorter.
+// While other jobs wait for slots, a turn has about ShortTaskTime of steps. The length of
+// the wait for the turn does not matter: time that a neighbour uses must not make the
+// job's own turns shorter.
 func TestLongWaitsDoNotShortenTurns(t *testing.T) {
 	const short = 100 * time.Millisecond
 	for _, crowdedFromStart := range []bool{true, false} {

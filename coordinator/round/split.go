@@ -5,8 +5,8 @@ import "time"
 // The machine finds by trial how many teams of slots a step is split over. The exchange
 // between teams may take longer than the gradient of a small model. One team that has
 // whole steps exchanges nothing, and the other teams are then free for other jobs.
-// Periodically the machine splits a step range over more or fewer teams and keeps the faster
-// count.
+// Periodically the machine splits a step range over more or fewer teams and keeps the
+// faster count.
 
 // The settings of trials.
 const (
@@ -32,7 +32,8 @@ type splitPlan struct {
 	waitFactor  time.Duration         // wait until the next trial, as a multiple of the trial's time
 }
 
-// commitPoint is a number of committed steps and the time at which the machine learned of it.
+// commitPoint is a number of committed steps and the time at which the machine learned of
+// it.
 type commitPoint struct {
 	steps int64
 	at    time.Duration
@@ -52,8 +53,8 @@ func (s *splitPlan) teams() int {
 	return s.kept
 }
 
-// nextCandidate returns the number of teams for the next trial. It takes in turn: one team, half
-// as many, twice as many, all. After a gain it takes the same rule again.
+// nextCandidate returns the number of teams for the next trial. It takes in turn: one
+// team, half as many, twice as many, all. After a gain it takes the same rule again.
 func (s *splitPlan) nextCandidate() int {
 	for ; ; s.candidate++ {
 		candidates := [...]int{1, (s.kept + 1) / 2, min(2*s.kept, s.all), s.all}
@@ -113,10 +114,10 @@ func (r *Round) trialLost(now time.Duration) bool {
 	return s.tried > 0 && !r.published.broken && now-s.began >= s.stepTime[s.kept]*time.Duration(r.published.steps)
 }
 
-// abandonTrial ends a lost trial. It normally waits for the current step, because a team that
-// has whole steps then commits them. If trialMaxRatio times the tried teams are fewer than
-// the kept teams, that step may take very long; then all teams compute it at once
-// instead.
+// abandonTrial ends a lost trial. It normally waits for the current step, because a team
+// that has whole steps then commits them. If trialMaxRatio times the tried teams are
+// fewer than the kept teams, that step may take very long; then all teams compute it at
+// once instead.
 func (r *Round) abandonTrial(now time.Duration) []Action {
 	if trialMaxRatio*r.split.tried < r.split.kept {
 		return r.next(now)

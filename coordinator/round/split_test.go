@@ -132,7 +132,8 @@ func TestRepeatsTrialsWhenStepTimesChange(t *testing.T) {
 	require.Equal(t, 3, p.split.kept)
 }
 
-// A job starts with short step ranges on another fleet, because it does not know the step time.
+// A job starts with short step ranges on another fleet, because it does not know the step
+// time.
 func TestNewFleetStartsWithShortTasks(t *testing.T) {
 	takes := splitCost(100*time.Microsecond, 5*time.Millisecond)
 	p := newSimulation(1, 1, 1<<40).run(100_000, takes)

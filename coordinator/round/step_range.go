@@ -23,7 +23,8 @@ type stepRange struct {
 	broken   bool  // other work was published or the fleet changed; the step range ends with the current step
 }
 
-// hasNext reports whether the queue has tasks for the step after the given committed steps.
+// hasNext reports whether the queue has tasks for the step after the given committed
+// steps.
 func (s stepRange) hasNext(committed int64) bool { return !s.broken && committed < s.end }
 
 // Due reports whether the machine has something to do, other than to wait for the next
@@ -32,8 +33,8 @@ func (r *Round) Due(steps int64) bool {
 	return r.phase != Stepping || steps > r.committed && !r.published.hasNext(steps)
 }
 
-// publish starts a step range with the current step. It first recalls tasks of the previous
-// step range that have steps left.
+// publish starts a step range with the current step. It first recalls tasks of the
+// previous step range that have steps left.
 func (r *Round) publish(now time.Duration) []Action {
 	var actions []Action
 	if r.published.end > r.committed {
@@ -66,10 +67,10 @@ func (r *Round) stepsIn(d time.Duration) int64 {
 	return max(1, int64(d/step))
 }
 
-// length returns the number of steps of the next step range: about as many as take TaskTime, or
-// ShortTaskTime while other jobs wait for slots. While the step time is uncertain, a step range has
-// at most twice the steps of the previous one. The length changes which worker computes
-// what, never the results.
+// length returns the number of steps of the next step range: about as many as take
+// TaskTime, or ShortTaskTime while other jobs wait for slots. While the step time is
+// uncertain, a step range has at most twice the steps of the previous one. The length
+// changes which worker computes what, never the results.
 func (r *Round) length() int64 {
 	target := r.cfg.TaskTime
 	switch {
@@ -93,8 +94,8 @@ func (r *Round) length() int64 {
 	return r.limit(steps)
 }
 
-// limit shortens a step range: it ends at the job's end, where the log has no more room, and at an
-// evaluation, because the next step waits for that.
+// limit shortens a step range: it ends at the job's end, where the log has no more room,
+// and at an evaluation, because the next step waits for that.
 func (r *Round) limit(steps int64) int64 {
 	steps = min(steps, r.cfg.Steps-r.committed)
 	if !r.commitsInBatches() {

@@ -23,7 +23,7 @@ func (d *driver) uncollected(ctx context.Context) error {
 		return nil
 	}
 	for {
-		busy, err := persist(ctx, d, "look whether blobs are being deleted", func() (bool, error) {
+		busy, err := persist(ctx, d, "check whether blobs are being deleted", func() (bool, error) {
 			return d.service.cfg.Collecting(ctx)
 		})
 		if err != nil || !busy {

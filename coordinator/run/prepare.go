@@ -122,7 +122,7 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
-		missing, err := persist(ctx, d, "look for the blocks", func() (int64, error) {
+		missing, err := persist(ctx, d, "check the blocks", func() (int64, error) {
 			return d.missing(ctx, append(p.Blobs(), digest))
 		})
 		if err != nil {

@@ -52,7 +52,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	s := w.service("a")
 	w.run(s, 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 	require.NoError(t, w.ask(s, job.Cancel, "j"))
 	w.until("its release", func() bool { return w.records["j"].Released })
 	r := w.record("j")
@@ -60,7 +60,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	state, err := w.ledger.State(t.Context(), layoutOf(r))
 	require.NoError(t, err)
 	require.Zero(t, state, "the ledger is deleted")
-	w.told("the note", func(e notice.Event) bool {
+	w.reported("the note", func(e notice.Event) bool {
 		return e.Type == notice.NoteEvent && e.Message == "checkpoint after step 20: resumed, the job goes on from there"
 	})
 	goOn()
@@ -85,7 +85,7 @@ func TestAJobThatStandsStillOutlivesItsLedger(t *testing.T) {
 			s := w.service("a")
 			stop := w.run(s, 1)
 			w.submit(line("j", 30))
-			w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+			w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 			if how == "pause" {
 				require.NoError(t, w.ask(s, job.Pause, "j"))
 			} else {
@@ -149,13 +149,13 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	s := run.New(cfg)
 	w.run(s, 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 	blobs.full.Store(true)
 	require.NoError(t, w.ask(s, job.Cancel, "j"))
 	w.until("its release", func() bool { return w.records["j"].Released })
 	require.Empty(t, w.record("j").Checkpoints)
 	require.Zero(t, saved.Load())
-	w.told("the error", func(e notice.Event) bool {
+	w.reported("the error", func(e notice.Event) bool {
 		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "no checkpoint could be written of where the job stands: write ")
 	})
 }
@@ -171,7 +171,7 @@ func TestANoteOfAReleasedJobIsSweptAway(t *testing.T) {
 	cfg.Recall = func(notice.Recall) error { return nil }
 	w.run(run.New(cfg), 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 10 })
 	r := w.record("j")
 	require.NoError(t, w.ledger.Delete(t.Context(), layoutOf(r)))
 	w.change(func() {
@@ -211,7 +211,7 @@ func TestALastCheckpointOfAJobThatIsRemoved(t *testing.T) {
 	s := run.New(cfg)
 	w.run(s, 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 	blobs.before = func() {
 		w.change(func() {
 			r := w.records["j"]

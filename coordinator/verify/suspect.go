@@ -171,11 +171,11 @@ func (x *verification) trials(ctx context.Context, e *evidence, leaves []leaf) f
 	}
 }
 
-func ordinal(ahead int) string {
-	if ahead < 0 {
-		return fmt.Sprintf("one %d before it", -ahead)
+func ordinal(offset int) string {
+	if offset < 0 {
+		return fmt.Sprintf("one %d before it", -offset)
 	}
-	return fmt.Sprintf("one %d after it", ahead)
+	return fmt.Sprintf("one %d after it", offset)
 }
 
 func sum(a, b []float32) []float32 {
