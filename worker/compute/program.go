@@ -243,16 +243,16 @@ func (ps *programs) end(t job.Task, p *program) {
 
 // listen passes a job's notices to its progress until stop is called.
 func (ps *programs) listen(on *progress) (stop func()) {
-	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.hearCommit)
+	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.receiveCommit)
 	if err != nil {
 		commits = func() {}
 	}
-	recalls, failed := ps.ears.SubscribeRecalls(on.ref.Job, on.hearRecall)
+	recalls, failed := ps.ears.SubscribeRecalls(on.ref.Job, on.receiveRecall)
 	if failed != nil {
 		recalls = func() {}
 	}
 	if err := errors.Join(err, failed); err != nil {
-		ps.log.Warn().Err(err).Stringer("job", on.ref).Msg("listen to the job; its steps are looked for instead")
+		ps.log.Warn().Err(err).Stringer("job", on.ref).Msg("listen to the job; the worker polls the ledger for its steps instead")
 	}
 	return func() {
 		commits()

@@ -33,16 +33,16 @@ type Course struct {
 	first, end int64 // the task's step range [first, end)
 	every      int64 // steps between announcements
 
-	last        Action // the action returned last; the next event answers it
-	step        int64  // the current step
-	goal        goal
-	err         error // the task's outcome so far
-	failure     Event // the failure that made the course reset the replica
-	append      inFlight
-	batch       batch
-	partly      int64 // the step for which this task appended only some chunks of the root; -1: none
-	unannounced int64 // the number of committed steps to announce at the end; 0: all are announced
-	misled      int   // how often in a row the current step was not ready although a notice announced it
+	last           Action // the action returned last; the next event answers it
+	step           int64  // the current step
+	goal           goal
+	err            error // the task's outcome so far
+	failure        Event // the failure that made the course reset the replica
+	append         inFlight
+	batch          batch
+	partlyAppended int64 // the step for which this task appended only some chunks of the root; -1: none
+	unannounced    int64 // the number of committed steps to announce at the end; 0: all are announced
+	misled         int   // how often in a row the current step was not ready although a notice announced it
 }
 
 // goal is what the machine does after nothing is in flight any more.
@@ -64,7 +64,7 @@ type inFlight struct {
 func New(t job.Task, l Limits) *Course {
 	return &Course{
 		task: t, limits: l, root: t.Node == tree.Root, first: t.Step, end: t.End(), every: t.Announce,
-		step: t.Step, partly: -1,
+		step: t.Step, partlyAppended: -1,
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Course) next(e Event) Action {
 		return Action{Do: Yield}
 	case Stored:
 		return c.advance()
-	case StoredPart:
+	case StoredChunks:
 		return Action{Do: Append, Step: c.step}
 	case StoredRoot:
 		return c.whole()
@@ -142,7 +142,7 @@ func (c *Course) done(a Action) Action {
 	case Append:
 		c.unannounced = 0
 		if !a.Has(Whole) {
-			c.partly = c.step
+			c.partlyAppended = c.step
 		}
 		return c.advance()
 	case StartBatch:
@@ -150,10 +150,10 @@ func (c *Course) done(a Action) Action {
 	case WaitBatch:
 		return c.batchCommitted()
 	case Reset:
-		return c.fallBack(c.failure)
+		return c.afterReset(c.failure)
 	case Announce:
 		return Action{Do: End}
-	case Look, Wait, Check, Store, End: // other events answer them
+	case Poll, Wait, Check, Store, End: // other events answer them
 	}
 	return c.finish(fmt.Errorf("course of task %s: nothing follows %s", c.task.Name(), a.Do))
 }
@@ -247,7 +247,7 @@ func (c *Course) await() Action {
 	case c.step >= c.end:
 		return c.finish(nil)
 	case c.speculative():
-		return Action{Do: Look}
+		return Action{Do: Poll}
 	}
 	return Action{Do: Wait, Step: c.step}
 }
@@ -258,8 +258,8 @@ func (c *Course) seen(e Event) Action {
 	if e.Committed < c.step && !c.speculative() {
 		return Action{Do: Wait, Step: c.step}
 	}
-	partly := c.partly
-	if c.partly = -1; partly == c.step-1 && partly >= 0 {
+	partly := c.partlyAppended
+	if c.partlyAppended = -1; partly == c.step-1 && partly >= 0 {
 		return Action{Do: Complete, Step: partly}
 	}
 	return c.take()

@@ -85,7 +85,7 @@ func Run(ctx, stop context.Context, cfg Config) error {
 		s := newSlots(cfg.Slots)
 		for range resident * cfg.Slots {
 			g.Go(func() error {
-				if err := hand(ctx, stop, cfg, classes, s); err != nil {
+				if err := handleTasks(ctx, stop, cfg, classes, s); err != nil {
 					return fmt.Errorf("next %s task: %w", lane, err)
 				}
 				return nil
@@ -95,9 +95,9 @@ func Run(ctx, stop context.Context, cfg Config) error {
 	return g.Wait()
 }
 
-// hand handles one task after another. Each task waits until enough slots are free for
-// it.
-func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
+// handleTasks handles one task after another. Each task waits until enough slots are free
+// for it.
+func handleTasks(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
 	var sub queue.Subscription
 	defer func() {
 		if sub != nil {
@@ -114,12 +114,12 @@ func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots
 		}
 		outcome := attempt(ctx, cfg, d, h)
 		s.give(h.slots)
-		settle(ctx, cfg, d, outcome)
+		reportOutcome(ctx, cfg, d, outcome)
 	}
 }
 
 // take waits for its turn, for a free slot, for a task, and for the slots that the task
-// asks for. Only one hand of a lane at a time does this. The others wait without a
+// asks for. Only one goroutine of a lane at a time does this. The others wait without a
 // request at the queue: such a request would take a task that another worker could begin.
 func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
 	if err := s.turn.Acquire(stop, 1); err != nil {
@@ -159,8 +159,8 @@ func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err er
 	return cfg.Handle(ctx, d.Task(), h)
 }
 
-// settle reports the outcome of a delivery to the queue.
-func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
+// reportOutcome reports the outcome of a delivery to the queue.
+func reportOutcome(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	task := TaskOf(d.Task(), outcome)
 	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
 	var err error
@@ -204,7 +204,7 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	}
 	if err != nil {
 		// The queue delivers the task again; its result is already stored.
-		log.Debug().Err(err).Msg("settle task")
+		log.Debug().Err(err).Msg("report the outcome of a task")
 	}
 }
 
@@ -216,8 +216,8 @@ func delayed(first time.Duration, d queue.Delivery) time.Duration {
 // TaskOf returns the task that an outcome is about: one step of t if the outcome is a
 // job.TaskError, and t itself otherwise.
 func TaskOf(t job.Task, outcome error) job.Task {
-	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
-		return part.Task
+	if failed := (*job.TaskError)(nil); errors.As(outcome, &failed) {
+		return failed.Task
 	}
 	return t
 }

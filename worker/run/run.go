@@ -101,7 +101,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 	for _, listen := range []func() (func(), error){
 		func() (func(), error) { return cfg.Bus.AnswerFor(cfg.ID) },
 		func() (func(), error) { return cfg.Bus.SubscribeCalls(w.called) },
-		func() (func(), error) { return cfg.Bus.SubscribeAsides(w.hear) },
+		func() (func(), error) { return cfg.Bus.SubscribeAsides(w.receiveAside) },
 	} {
 		stop, err := listen()
 		if err != nil {
@@ -248,8 +248,8 @@ func (w *worker) beat() {
 	}))
 }
 
-// hear queues the hint that this worker must take no tasks for a while.
-func (w *worker) hear(a notice.Aside) {
+// receiveAside queues the hint that this worker must take no tasks for a while.
+func (w *worker) receiveAside(a notice.Aside) {
 	if a.Worker != w.cfg.ID {
 		return
 	}
