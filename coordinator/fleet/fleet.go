@@ -28,9 +28,9 @@ const MaxWorkers = 4096
 
 // Fleet holds the workers with a recent heartbeat. It is not safe for concurrent use.
 type Fleet struct {
-	workers  map[string]member
-	trials   map[string]*Trial   // of unfinished tasks, by name
-	conducts map[string]*conduct // failure records of workers, by name
+	workers        map[string]member
+	trials         map[string]*Trial         // of unfinished tasks, by name
+	failureRecords map[string]*failureRecord // failure records of workers, by name
 	// unsupported holds the workers that do not know a job. Each of them is also in
 	// workers.
 	unsupported map[job.Ref]map[string]bool
@@ -58,7 +58,7 @@ func (m member) same(o member) bool {
 // New returns an empty fleet.
 func New() *Fleet {
 	return &Fleet{
-		workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{},
+		workers: map[string]member{}, trials: map[string]*Trial{}, failureRecords: map[string]*failureRecord{},
 		unsupported: map[job.Ref]map[string]bool{}, groups: map[groupOf]*group{},
 	}
 }

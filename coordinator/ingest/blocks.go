@@ -32,7 +32,7 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p s
 	if err != nil {
 		return nil, err
 	}
-	w.sayUnseen(e, p)
+	w.reportUnseen(e, p)
 	return refs, nil
 }
 
@@ -68,8 +68,8 @@ func (w *work) putBlocks(ctx context.Context, rows, per int, block func(ctx cont
 	return refs, ctx.Err()
 }
 
-// sayUnseen reports the columns of a split with categories that no training row has.
-func (w *work) sayUnseen(e *encoder, p splitRows) {
+// reportUnseen reports the columns of a split with categories that no training row has.
+func (w *work) reportUnseen(e *encoder, p splitRows) {
 	var found notes
 	for j := range e.unseen {
 		if n := e.unseen[j].Load(); n > 0 {

@@ -81,7 +81,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 			if c.kind == dataset.Categorical {
 				c.dict = newDictionary(&w.texts)
 			}
-			y.surprises(c, &asText, &thousands)
+			y.noteSurprises(c, &asText, &thousands)
 			t.columns = append(t.columns, c)
 		}
 	}

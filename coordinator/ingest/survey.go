@@ -136,8 +136,8 @@ func (t *tally) column() (column, error) {
 	return c, nil
 }
 
-// surprises notes a column that a user may expect to be of another kind.
-func (t *tally) surprises(c column, asText, thousands *notes) {
+// noteSurprises notes a column that a user may expect to be of another kind.
+func (t *tally) noteSurprises(c column, asText, thousands *notes) {
 	switch {
 	case c.thousands:
 		thousands.add("column %q is read as numbers with commas between thousands: %s in line %d", t.name, t.text.text, t.text.line)

@@ -118,7 +118,7 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 	if t.newest() <= committed {
 		return false, nil
 	}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -35,7 +35,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if n := t.losses.len(); n < t.engine.Plan.Steps() {
 		return nil, fmt.Errorf("read the losses: there are %d: %w", n, errLost)
 	}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return nil, err
 	}

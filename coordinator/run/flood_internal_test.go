@@ -55,7 +55,7 @@ func (oneLease) Release(context.Context) error { return nil }
 func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
 	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Running}, err: fmt.Errorf("decode: %w", job.ErrCorrupt)}
 	s := New(Config{Records: o, Events: o, Leases: oneLease{}, Log: zerolog.Nop()})
-	s.see(t.Context(), o.record)
+	s.recordChanged(t.Context(), o.record)
 	s.busy.Wait()
 	require.Empty(t, s.jobs)
 	require.Empty(t, s.open)

@@ -81,7 +81,7 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 		return c, errNothing
 	}
 	t := &training{driver: d, prepared: &prepared{record: r, engine: engine, layout: lay}}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return c, err
 	}

@@ -31,9 +31,9 @@ type room struct {
 	asked time.Duration // time of the last request; 0: never
 }
 
-// size records what a job needs of the ledger's memory, so that every coordinator knows
-// it.
-func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
+// recordNeed records what a job needs of the ledger's memory, so that every coordinator
+// knows it.
+func (d *driver) recordNeed(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
 	need := e.Layout(d.ref).Need(1+e.Fold.Vectors(), e.Plan.Steps())
 	// A coordinator of an older version drops record fields that it does not know.
 	if r.LedgerNeed != need || !slices.Equal(r.Capabilities, e.Plan.Needs) {

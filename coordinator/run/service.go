@@ -158,7 +158,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	s.busy.Go(func() { s.maintain(ctx) })
 	err := s.cfg.Records.Watch(ctx, func(r job.Record) {
-		_ = s.contain("act on a job's record", r.Ref(), func() error { s.see(ctx, r); return nil })
+		_ = s.contain("act on a job's record", r.Ref(), func() error { s.recordChanged(ctx, r); return nil })
 	})
 	if ctx.Err() != nil {
 		return nil
@@ -166,14 +166,14 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// see acts on a record. It stops the driver of a job that must not run. It takes a job
-// that has no driver and still needs work. A paused job has no owner and costs nothing;
-// when a user resumes it, any running coordinator takes it.
-func (s *Service) see(ctx context.Context, r job.Record) {
+// recordChanged acts on a record. It stops the driver of a job that must not run. It
+// takes a job that has no driver and still needs work. A paused job has no owner and
+// costs nothing; when a user resumes it, any running coordinator takes it.
+func (s *Service) recordChanged(ctx context.Context, r job.Record) {
 	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
 		return
 	}
-	s.census.see(r)
+	s.census.record(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]

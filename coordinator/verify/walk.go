@@ -77,35 +77,35 @@ func (x *verification) run(ctx context.Context, steps []int64) error {
 		if err := x.to(ctx, x.s.Committed); err != nil {
 			return err
 		}
-		if err := x.vouched(); err != nil {
+		if err := x.checkCompared(); err != nil {
 			return err
 		}
 		return x.partials(ctx)
 	}
 	for _, step := range steps {
-		if err := x.approach(ctx, step); err != nil {
+		if err := x.jumpNear(ctx, step); err != nil {
 			return err
 		}
 		if err := x.to(ctx, step+1); err != nil {
 			return err
 		}
-		if err := x.vouched(); err != nil {
+		if err := x.checkCompared(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// vouched fails if there was nothing to compare the newest step with.
-func (x *verification) vouched() error {
+// checkCompared fails if there was nothing to compare the newest step with.
+func (x *verification) checkCompared() error {
 	if x.unknown < 0 {
 		return nil
 	}
 	return fmt.Errorf("steps %d to %d were computed again, but there is no mark to compare them with: %w", x.unknown, x.w.Step-1, job.ErrNotFound)
 }
 
-// approach jumps to the last start at or before step, if that start is ahead of the walk.
-func (x *verification) approach(ctx context.Context, step int64) error {
+// jumpNear jumps to the last start at or before step, if that start is ahead of the walk.
+func (x *verification) jumpNear(ctx context.Context, step int64) error {
 	for _, s := range slices.Backward(x.s.Starts) {
 		if s.Step > step {
 			continue
