@@ -50,7 +50,7 @@ type goal int
 
 const (
 	stepping goal = iota // it does not wait for the flight to end; it goes on with the steps
-	leveling             // it folds the current root on its own, outside a batch
+	draining             // it folds the current root on its own, outside a batch
 	ending               // it ends the task
 )
 
@@ -124,7 +124,7 @@ func (c *Course) done(a Action) Action {
 		return c.whole()
 	case Speculate:
 		if a.Has(Batch) {
-			return c.grow()
+			return c.extendBatch()
 		}
 		return c.startAppend()
 	case StartAppend:
@@ -138,7 +138,7 @@ func (c *Course) done(a Action) Action {
 		if c.goal == stepping {
 			return c.deliver()
 		}
-		return c.level()
+		return c.drain()
 	case Append:
 		c.unannounced = 0
 		if !a.Has(Whole) {
@@ -216,8 +216,8 @@ func (c *Course) single() Action {
 // for example because another task of this worker waits for a confirmed fold.
 func (c *Course) refused() Action {
 	if c.last.Has(Batch) {
-		c.goal = leveling
-		return c.level()
+		c.goal = draining
+		return c.drain()
 	}
 	return Action{Do: Append, Step: c.step, With: Whole}
 }
@@ -268,12 +268,12 @@ func (c *Course) seen(e Event) Action {
 // finish ends the task with the outcome err, after nothing is in flight any more.
 func (c *Course) finish(err error) Action {
 	c.goal, c.err = ending, err
-	return c.level()
+	return c.drain()
 }
 
-// level waits until nothing is in flight and every folded step is in the ledger. Then it
+// drain waits until nothing is in flight and every folded step is in the ledger. Then it
 // goes on to the goal.
-func (c *Course) level() Action {
+func (c *Course) drain() Action {
 	switch {
 	case c.append.runs:
 		return Action{Do: WaitAppend}
@@ -281,7 +281,7 @@ func (c *Course) level() Action {
 		return c.commitBatch()
 	}
 	c.batch.open = false
-	if c.goal == leveling {
+	if c.goal == draining {
 		c.goal = stepping
 		return c.single()
 	}

@@ -52,7 +52,7 @@ func (c *Course) afterReset(f Event) Action {
 	c.failure = Event{}
 	if c.goal == ending {
 		c.err = f.Err // f is about an earlier step than the outcome so far
-		return c.level()
+		return c.drain()
 	}
 	c.goal = stepping
 	return c.fail(f.Err, f.Committed)

@@ -59,17 +59,17 @@ const (
 	// refusedDelay replaces firstDelay when a store refuses the result. The store is
 	// full, and frequent attempts only add load.
 	refusedDelay = 250 * time.Millisecond
-	// elsewhereDeliveries is the delivery from which on a task that this worker cannot do
+	// handBackLimit is the delivery from which on a task that this worker cannot do
 	// now is acknowledged instead of handed back. It is less than the queue's limit of
 	// deliveries (8), so that the task does not count as lost.
-	elsewhereDeliveries = 6
+	handBackLimit = 6
 	// ackTimeout bounds the time to acknowledge a finished task.
 	ackTimeout = 5 * time.Second
 )
 
-// resident is how many tasks a lane may hold for each of its slots, including the tasks
-// that wait.
-const resident = 4
+// tasksPerSlot is how many tasks a lane may hold for each of its slots, including the
+// tasks that wait.
+const tasksPerSlot = 4
 
 // Run takes and handles tasks until stop ends and every slot has finished its task or
 // handed it back. When ctx ends, the slots hand back their tasks instead of finishing
@@ -83,7 +83,7 @@ func Run(ctx, stop context.Context, cfg Config) error {
 			classes = append(classes, queue.Class{Lane: lane, Numerics: cfg.Numerics, Job: c})
 		}
 		s := newSlots(cfg.Slots)
-		for range resident * cfg.Slots {
+		for range tasksPerSlot * cfg.Slots {
 			g.Go(func() error {
 				if err := handleTasks(ctx, stop, cfg, classes, s); err != nil {
 					return fmt.Errorf("next %s task: %w", lane, err)
@@ -172,12 +172,12 @@ func reportOutcome(ctx context.Context, cfg Config, d queue.Delivery, outcome er
 		err = d.Ack(c)
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
-	case elsewhere(outcome) && d.Delivered() >= elsewhereDeliveries:
+	case handedBack(outcome) && d.Delivered() >= handBackLimit:
 		log.Debug().Err(outcome).Msg("a task cannot be done here, again and again; the coordinator publishes it anew")
 		c, cancel := context.WithTimeout(ctx, ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
-	case elsewhere(outcome):
+	case handedBack(outcome):
 		log.Debug().Err(outcome).Msg("hand back a task that cannot be done here now")
 		if cfg.Unsupported != nil && errors.Is(outcome, job.ErrUnsupported) {
 			cfg.Unsupported(task, outcome)
@@ -226,13 +226,13 @@ func TaskOf(t job.Task, outcome error) job.Task {
 // task is done, if the worker stops, if this worker cannot do the task now, or if a store
 // is full.
 func Failure(ctx context.Context, outcome error) bool {
-	return outcome != nil && ctx.Err() == nil && !elsewhere(outcome) && !errors.Is(outcome, job.ErrFull) &&
+	return outcome != nil && ctx.Err() == nil && !handedBack(outcome) && !errors.Is(outcome, job.ErrFull) &&
 		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
 }
 
-// elsewhere reports whether the task is handed back for another worker, or for a later
+// handedBack reports whether the task is handed back for another worker, or for a later
 // attempt. This does not count as a failure.
-func elsewhere(err error) bool {
+func handedBack(err error) bool {
 	return errors.Is(err, job.ErrUnready) || errors.Is(err, job.ErrUnsupported)
 }
 
