@@ -1,4 +1,4 @@
--- leap commits steps one after the other by the snapshot after them, which is
+-- batch commits steps one after the other by the snapshot after them, which is
 -- stored, and makes it the newest one. Of the steps nothing is in the log.
 --
 -- KEYS[1]  control
@@ -10,7 +10,7 @@
 -- ARGV[3]  the steps' entries in the losses, 16 bytes each, in order
 -- ARGV[4]  life of the keys from now on, milliseconds
 -- ARGV[5]  digest of the job's plan, to which the first commit binds the ledger
--- ARGV[6…] fields of KEYS[4] without which the leap is refused
+-- ARGV[6…] fields of KEYS[4] without which the batch is refused
 --
 -- Output   {done, committed, more}: 1 when the steps are committed by this snapshot,
 --          by this call or one before, else 0, because the ledger has not just the
