@@ -63,7 +63,7 @@ func (s *space) gradient(lo, hi int) {
 	s.reset(&s.x, e.m.Network.Features(), hi-lo)
 	if e.trained == 0 {
 		e.inputs[0].SetRows(lo, e.batch.X[lo:hi])
-		s.x.Turn(&e.inputs[0], lo)
+		s.x.SetTransposed(&e.inputs[0], lo)
 	} else {
 		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
 	}
@@ -74,7 +74,7 @@ func (s *space) gradient(lo, hi int) {
 		if !nodes[i].Gradient().None() {
 			d.CopyTo(e.dz[i], lo)
 			if i > 0 {
-				e.inputs[i].SetTurned(lo, s.output(nodes[i].Input))
+				e.inputs[i].SetRowsTransposed(lo, s.output(nodes[i].Input))
 			}
 		}
 		if i == e.trained {
@@ -140,11 +140,11 @@ func (s *space) loss(d *blas.Panels, lo, hi int) {
 	e := s.e
 	o, last := e.m.Network.Outputs(), len(e.nodes())-1
 	z, t := e.z[lo*o:hi*o], e.m.targets()
-	s.y[last].TurnTo(z)
+	s.y[last].TransposeTo(z)
 	s.turn = grow(s.turn, len(z))
 	e.m.Objective.Gradient(s.turn, e.terms[lo:hi], z, e.batch.Y[lo*t:hi*t], o)
 	s.reset(d, o, hi-lo)
-	d.TurnFrom(s.turn)
+	d.TransposeFrom(s.turn)
 	s.frame.DX, s.producer = d, last
 	s.Receive(0, o)
 }

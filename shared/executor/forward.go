@@ -51,6 +51,6 @@ func (w *forwardWork) Do(thread int) {
 		s.reset(&s.x, e.m.Network.Features(), hi-lo)
 		s.x.SetColumns(&s.rows, e.batch.X[lo:hi])
 		s.forward(hi - lo)
-		s.y[len(s.e.nodes())-1].TurnTo(e.z[lo*o : hi*o])
+		s.y[len(s.e.nodes())-1].TransposeTo(e.z[lo*o : hi*o])
 	}
 }
