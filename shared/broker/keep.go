@@ -19,8 +19,8 @@ const keepEvery = time.Second
 // quietPeriod is the time in which a lasting fault is not logged again.
 const quietPeriod = 10 * time.Second
 
-// sparing returns a logger that writes at most one line in quietPeriod.
-func sparing(log zerolog.Logger) zerolog.Logger {
+// rateLimited returns a logger that writes at most one line in quietPeriod.
+func rateLimited(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 1, Period: quietPeriod})
 }
 
@@ -29,7 +29,7 @@ func sparing(log zerolog.Logger) zerolog.Logger {
 // logs once what was lost. If something cannot be created, it logs the reason, at most
 // every ten seconds. Several processes may call it.
 func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
-	k := keeper{c: c, parts: c.parts(cfg.withDefaults()), made: map[string]time.Time{}, failing: sparing(c.log)}
+	k := keeper{c: c, resources: c.resources(cfg.withDefaults()), made: map[string]time.Time{}, failing: rateLimited(c.log)}
 	connected := c.nc.StatusChanged(nats.CONNECTED)
 	defer c.nc.RemoveStatusListener(connected)
 	tick := time.NewTicker(keepEvery)
@@ -49,16 +49,16 @@ func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
 
 // keeper is the state of Keep.
 type keeper struct {
-	c        *Conn
-	parts    []part
-	made     map[string]time.Time // stream → its creation time, as the server last reported it
-	failures int                  // number of failures since the last success
-	failing  zerolog.Logger
+	c         *Conn
+	resources []resource
+	made      map[string]time.Time // stream → its creation time, as the server last reported it
+	failures  int                  // number of failures since the last success
+	failing   zerolog.Logger
 }
 
 // check creates what is missing, and notices what another process has created again.
 func (k *keeper) check(ctx context.Context) {
-	for _, p := range k.parts {
+	for _, p := range k.resources {
 		created, err := k.c.created(ctx, p.stream)
 		lost := errors.Is(err, jetstream.ErrStreamNotFound)
 		if lost {
@@ -125,7 +125,7 @@ func (s *signal) announce() {
 // Missing fails when streams or buckets do not exist, and names each of them.
 func (c *Conn) Missing(ctx context.Context) error {
 	var gone []string
-	for _, p := range c.parts(SetupConfig{}) {
+	for _, p := range c.resources(SetupConfig{}) {
 		_, err := c.js.Stream(ctx, p.stream)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
