@@ -68,11 +68,11 @@ type Remover interface {
 
 // API answers requests.
 type API struct {
-	Records Records
-	Sources Sources
-	Events  Events
-	Jobs    Remover
-	Desk    Desk
+	Records  Records
+	Sources  Sources
+	Events   Events
+	Jobs     Remover
+	Verifier Verifier
 	// Log receives the requests that change jobs; the zero value is silent.
 	Log zerolog.Logger
 	// Rehearse reports what is wrong with the rows that a spec contains; nil: no check.

@@ -169,7 +169,7 @@ func TestSubmitRefusesRowsThatCannotBePrepared(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestSubmitRecordsTheJobAndTellsPeople(t *testing.T) {
+func TestSubmitRecordsTheJobAndReportsIt(t *testing.T) {
 	f := newFixture()
 	got, err := f.Submit(t.Context(), line(t))
 	require.NoError(t, err)

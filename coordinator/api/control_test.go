@@ -15,7 +15,7 @@ import (
 	"tributary/shared/job"
 )
 
-func TestPauseAndResumeTellPeopleOnce(t *testing.T) {
+func TestPauseAndResumeAreReportedOnce(t *testing.T) {
 	f := newFixture()
 	_, err := f.Submit(t.Context(), line(t))
 	require.NoError(t, err)
@@ -30,11 +30,11 @@ func TestPauseAndResumeTellPeopleOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, api.Status{ID: "line", State: job.Running}, got)
 	}
-	var told []job.State
+	var reported []job.State
 	for _, e := range f.events.all {
-		told = append(told, e.State)
+		reported = append(reported, e.State)
 	}
-	require.Equal(t, []job.State{job.Submitted, job.Paused, job.Running}, told)
+	require.Equal(t, []job.State{job.Submitted, job.Paused, job.Running}, reported)
 }
 
 func TestRetryOfAFailedJob(t *testing.T) {

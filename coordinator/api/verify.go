@@ -9,8 +9,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Desk verifies jobs.
-type Desk interface {
+// Verifier verifies jobs.
+type Verifier interface {
 	// Ask returns the result, or the current state after wait.
 	Ask(ctx context.Context, id job.ID, r verify.Request, wait time.Duration) (job.Verification, error)
 }
@@ -46,5 +46,5 @@ func (a *API) Verify(ctx context.Context, payload []byte) (job.Verification, err
 	if err := r.SetSample(request.Sample); err != nil {
 		return job.Verification{}, err
 	}
-	return a.Desk.Ask(ctx, request.ID, r, time.Duration(wait*float64(time.Second)))
+	return a.Verifier.Ask(ctx, request.ID, r, time.Duration(wait*float64(time.Second)))
 }

@@ -42,9 +42,9 @@ func (j Job) residual() float64 {
 // vector returns the size of P float32, in bytes.
 func (j Job) vector() float64 { return 4 * float64(j.Params) }
 
-// together returns how many steps of the given seconds one worker commits at a time.
-func (j Job) together(seconds float64) float64 {
-	if steps := math.Floor(job.Ahead.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
+// stepsPerCommit returns how many steps of the given seconds one worker commits at a time.
+func (j Job) stepsPerCommit(seconds float64) float64 {
+	if steps := math.Floor(job.AnnounceTime.Seconds() / seconds); steps > float64(1+j.Vectors) && !j.Wire.Lossy() {
 		return min(steps, ledger.MaxBatch)
 	}
 	return 1
@@ -135,7 +135,7 @@ func Predict(j Job, c Costs, n Network, workers int) Step {
 	logged, partials, roots := j.root()+j.residual(), others*j.partial(), readers*j.root()
 	s.In, s.Out = partials+logged, partials+roots
 	commit := in(share*logged, logged)
-	if together := j.together(s.Compute + s.Queue); tasks == 1 && together > 1 {
+	if together := j.stepsPerCommit(s.Compute + s.Queue); tasks == 1 && together > 1 {
 		snapshot := float64(j.Vectors) * j.vector()
 		s.In, s.Out, s.Queue = snapshot/together, 0, s.Queue/together
 		s.Communication = max(0, in(snapshot, snapshot)/together-s.Compute)

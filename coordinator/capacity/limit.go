@@ -12,8 +12,8 @@ const (
 	Queue        Bound = "queue"        // the overhead of a step
 )
 
-// worthwhile is the fraction of the best rate from which more workers count as no help.
-const worthwhile = 0.99
+// nearBest is the fraction of the best rate from which more workers count as no help.
+const nearBest = 0.99
 
 // Limit returns the smallest number of workers, at most limit, whose rate is within one
 // percent of the best rate for up to limit workers. It also returns what prevents a gain
@@ -26,7 +26,7 @@ func Limit(j Job, c Costs, n Network, limit int) (Step, Bound) {
 		best = max(best, steps[i].Samples)
 	}
 	for _, s := range steps {
-		if s.Samples >= worthwhile*best {
+		if s.Samples >= nearBest*best {
 			return s, bound(j, c, n, s, limit)
 		}
 	}

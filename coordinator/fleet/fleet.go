@@ -28,9 +28,9 @@ const MaxWorkers = 4096
 
 // Fleet holds the workers with a recent heartbeat. It is not safe for concurrent use.
 type Fleet struct {
-	workers  map[string]member
-	trials   map[string]*Trial   // of unfinished tasks, by name
-	conducts map[string]*conduct // failure records of workers, by name
+	workers        map[string]member
+	trials         map[string]*Trial         // of unfinished tasks, by name
+	failureRecords map[string]*failureRecord // failure records of workers, by name
 	// unsupported holds the workers that do not know a job. Each of them is also in
 	// workers.
 	unsupported map[job.Ref]map[string]bool
@@ -43,7 +43,7 @@ type member struct {
 	numerics job.Numerics
 	version  string
 	memory   int64 // for tasks, in bytes; 0: not reported
-	heard    time.Duration
+	lastBeat time.Duration
 	aside    bool // it takes no tasks for a while
 	// capabilities are what the worker serves beyond the base set.
 	capabilities []job.Capability
@@ -58,7 +58,7 @@ func (m member) same(o member) bool {
 // New returns an empty fleet.
 func New() *Fleet {
 	return &Fleet{
-		workers: map[string]member{}, trials: map[string]*Trial{}, conducts: map[string]*conduct{},
+		workers: map[string]member{}, trials: map[string]*Trial{}, failureRecords: map[string]*failureRecord{},
 		unsupported: map[job.Ref]map[string]bool{}, groups: map[groupOf]*group{},
 	}
 }
@@ -76,7 +76,7 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 	}
 	m := member{
 		slots: b.Slots, numerics: b.Numerics, version: b.Version, memory: b.Memory, capabilities: b.Capabilities,
-		heard: now, aside: b.Aside,
+		lastBeat: now, aside: b.Aside,
 	}
 	f.workers[b.Worker] = m
 	if ok && known.same(m) {
@@ -90,7 +90,7 @@ func (f *Fleet) Beat(now time.Duration, b notice.Beat) bool {
 func (f *Fleet) Expire(now time.Duration) bool {
 	before := len(f.workers)
 	for worker, m := range f.workers {
-		if now-m.heard > Patience {
+		if now-m.lastBeat > Patience {
 			f.remove(worker)
 		}
 	}

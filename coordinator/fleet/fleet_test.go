@@ -38,7 +38,7 @@ func TestNumericsWithMostSlotsComeFirst(t *testing.T) {
 	require.Zero(t, f.Slots("z", Need{}))
 }
 
-func TestBeatsOutOfBoundsAreNotHeard(t *testing.T) {
+func TestBeatsOutOfBoundsAreIgnored(t *testing.T) {
 	f := New()
 	for _, b := range []notice.Beat{
 		{Slots: 2, Numerics: "x"},

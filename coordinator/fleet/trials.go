@@ -11,10 +11,10 @@ import (
 // The limits at which a task is poison, although each of its failures could be temporary.
 // An attempt that was lost with its worker is not a failure.
 const (
-	poisonWorkers  = 3 // the task failed on this many workers, over at least poisonSpan
-	poisonSpan     = 10 * time.Second
-	poisonFailures = 8 // or this many failures on any workers, over at least stubbornSpan
-	stubbornSpan   = time.Minute
+	poisonWorkers  = 3 // the task failed on this many workers, over at least poisonTime
+	poisonTime     = 10 * time.Second
+	poisonFailures = 8 // or this many failures on any workers, over at least poisonLongTime
+	poisonLongTime = time.Minute
 	poisonDeaths   = 8 // or this many workers took the task and were lost
 	// recently is how long a failure counts as a sign of a common fault.
 	recently = 10 * time.Second
@@ -22,12 +22,12 @@ const (
 
 // The limits at which a worker is set aside, and the cooldown times.
 const (
-	blameFailures = 2 // recent failures of a worker at tasks that others then did
-	firstCooldown = time.Second
-	lastCooldown  = time.Minute
-	// forgiven is the time after a cooldown after which the next one is firstCooldown
+	setAsideFailures = 2 // recent failures of a worker at tasks that others then did
+	firstCooldown    = time.Second
+	lastCooldown     = time.Minute
+	// cooldownReset is the time after a cooldown after which the next one is firstCooldown
 	// again.
-	forgiven = time.Minute
+	cooldownReset = time.Minute
 )
 
 // Verdict is the decision about a task after a failed or lost attempt.
@@ -56,8 +56,8 @@ type Aside struct {
 	Cooldown time.Duration
 }
 
-// conduct is the failure record of a worker.
-type conduct struct {
+// failureRecord is the failure record of a worker.
+type failureRecord struct {
 	failures []time.Duration // the latest failures
 	cooldown time.Duration   // the latest cooldown
 	until    time.Duration   // end of the latest cooldown
@@ -74,16 +74,16 @@ func (f *Fleet) Failed(now time.Duration, t job.Task, worker string) (Verdict, T
 	trial.last = now
 	trial.Failed[worker]++
 	if _, present := f.workers[worker]; present {
-		c := f.conduct(worker)
+		c := f.failureRecord(worker)
 		c.failures = append(c.failures[max(0, len(c.failures)-15):], now)
 	}
 	total := 0
 	for _, n := range trial.Failed {
 		total += n
 	}
-	span := now - trial.first
-	hopeless := len(trial.Failed) >= poisonWorkers && span >= poisonSpan || total >= poisonFailures && span >= stubbornSpan
-	if hopeless && !f.trouble(now, t.Name()) {
+	elapsed := now - trial.first
+	hopeless := len(trial.Failed) >= poisonWorkers && elapsed >= poisonTime || total >= poisonFailures && elapsed >= poisonLongTime
+	if hopeless && !f.commonFault(now, t.Name()) {
 		return Poison, trial.copy()
 	}
 	return Again, trial.copy()
@@ -108,7 +108,7 @@ func (f *Fleet) Outage() {
 		clear(trial.Failed)
 		trial.excused = true
 	}
-	for _, c := range f.conducts {
+	for _, c := range f.failureRecords {
 		c.failures = nil
 	}
 }
@@ -152,15 +152,15 @@ func (f *Fleet) Forget(ref job.Ref) {
 // replace it.
 func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	m, present := f.workers[worker]
-	c := f.conduct(worker)
-	if !present || m.aside || c.recent(now) < blameFailures {
+	c := f.failureRecord(worker)
+	if !present || m.aside || c.recent(now) < setAsideFailures {
 		return 0
 	}
 	others := f.Slots(m.numerics, Need{}) - m.slots
 	if others <= 0 {
 		return 0
 	}
-	if c.cooldown == 0 || now > c.until+forgiven {
+	if c.cooldown == 0 || now > c.until+cooldownReset {
 		c.cooldown = firstCooldown
 	} else {
 		c.cooldown = min(2*c.cooldown, lastCooldown)
@@ -172,9 +172,9 @@ func (f *Fleet) setAside(now time.Duration, worker string) time.Duration {
 	return c.cooldown
 }
 
-// trouble reports whether tasks other than the named one fail as widely: on at least half
-// of the workers.
-func (f *Fleet) trouble(now time.Duration, task string) bool {
+// commonFault reports whether tasks other than the named one fail as widely: on at least
+// half of the workers.
+func (f *Fleet) commonFault(now time.Duration, task string) bool {
 	failing := map[string]bool{}
 	for name, trial := range f.trials {
 		if name == task || now-trial.last > recently {
@@ -190,7 +190,7 @@ func (f *Fleet) trouble(now time.Duration, task string) bool {
 // allFail reports whether more than half of the workers failed recently.
 func (f *Fleet) allFail(now time.Duration) bool {
 	failing := 0
-	for _, c := range f.conducts {
+	for _, c := range f.failureRecords {
 		if c.recent(now) > 0 {
 			failing++
 		}
@@ -207,17 +207,17 @@ func (f *Fleet) trial(t job.Task) *Trial {
 	return trial
 }
 
-func (f *Fleet) conduct(worker string) *conduct {
-	c := f.conducts[worker]
+func (f *Fleet) failureRecord(worker string) *failureRecord {
+	c := f.failureRecords[worker]
 	if c == nil {
-		c = new(conduct)
-		f.conducts[worker] = c
+		c = new(failureRecord)
+		f.failureRecords[worker] = c
 	}
 	return c
 }
 
 // recent counts the recent failures.
-func (c *conduct) recent(now time.Duration) (n int) {
+func (c *failureRecord) recent(now time.Duration) (n int) {
 	for _, at := range c.failures {
 		if now-at <= recently {
 			n++

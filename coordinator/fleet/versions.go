@@ -27,7 +27,7 @@ func (f *Fleet) Unsupported(ref job.Ref, worker string) bool {
 // remove removes a worker and its records.
 func (f *Fleet) remove(worker string) {
 	delete(f.workers, worker)
-	delete(f.conducts, worker)
+	delete(f.failureRecords, worker)
 	for ref, workers := range f.unsupported {
 		if delete(workers, worker); len(workers) == 0 {
 			delete(f.unsupported, ref)

@@ -239,7 +239,7 @@ func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed
 			c.cfg.Log.Debug().Err(err).Msg("release the lease of the collection")
 		}
 	}()
-	if err := c.drained(ctx, store, all); err != nil {
+	if err := c.waitForPreparing(ctx, store, all); err != nil {
 		return 0, err
 	}
 	began := time.Now()
@@ -262,9 +262,9 @@ func (c *Collector) section(ctx context.Context, store blob.Lister, all *unnamed
 	return deleted, nil
 }
 
-// drained reads the records until no job is preparing. Jobs that start now wait for it,
-// so it fails with errBusy if that takes long.
-func (c *Collector) drained(ctx context.Context, store blob.Lister, all *unnamed) error {
+// waitForPreparing reads the records until no job is preparing. Jobs that start now wait
+// for it, so it fails with errBusy if that takes long.
+func (c *Collector) waitForPreparing(ctx context.Context, store blob.Lister, all *unnamed) error {
 	for began := time.Now(); ; {
 		preparing, err := c.mark(ctx, store, all)
 		if err != nil || preparing == 0 {

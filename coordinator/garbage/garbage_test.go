@@ -58,7 +58,7 @@ func TestOnlyWhatNoRecordLeadsToIsDeleted(t *testing.T) {
 	require.False(t, w.held())
 }
 
-func TestYoungBlobsAreLeftAndLookedForAgain(t *testing.T) {
+func TestYoungBlobsAreCheckedAgain(t *testing.T) {
 	w := newWorld(t)
 	cfg := w.config()
 	cfg.Grace = time.Hour

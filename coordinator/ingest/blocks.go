@@ -16,7 +16,7 @@ const writers = 4 // number of blocks that are encoded and put concurrently
 
 // writeBlocks encodes a part into blocks, puts them into the store and returns their
 // descriptions in order.
-func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p part) ([]dataset.BlockRef, error) {
+func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p splitRows) ([]dataset.BlockRef, error) {
 	features, targets := prep.Features(), p.table.label.outputs
 	per, err := dataset.Table(features, targets).BlockRows()
 	if err != nil {
@@ -27,12 +27,12 @@ func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p p
 		return nil, err
 	}
 	refs, err := w.putBlocks(ctx, len(p.rows), per, func(ctx context.Context, lo, hi int) (*dataset.Block, error) {
-		return e.block(ctx, p.cells.part(lo, hi), p.rows[lo:hi])
+		return e.block(ctx, p.cells.slice(lo, hi), p.rows[lo:hi])
 	})
 	if err != nil {
 		return nil, err
 	}
-	w.sayUnseen(e, p)
+	w.reportUnseen(e, p)
 	return refs, nil
 }
 
@@ -68,8 +68,8 @@ func (w *work) putBlocks(ctx context.Context, rows, per int, block func(ctx cont
 	return refs, ctx.Err()
 }
 
-// sayUnseen reports the columns of a split with categories that no training row has.
-func (w *work) sayUnseen(e *encoder, p part) {
+// reportUnseen reports the columns of a split with categories that no training row has.
+func (w *work) reportUnseen(e *encoder, p splitRows) {
 	var found notes
 	for j := range e.unseen {
 		if n := e.unseen[j].Load(); n > 0 {
@@ -102,7 +102,7 @@ func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*en
 	var p pace
 	for j := range prep.Columns {
 		c := &prep.Columns[j]
-		if err := p.look(ctx, columnCost+columnCost*len(c.Categories)); err != nil {
+		if err := p.check(ctx, columnCost+columnCost*len(c.Categories)); err != nil {
 			return nil, err
 		}
 		if c.Kind == dataset.Categorical {
@@ -133,7 +133,7 @@ func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Bl
 	cells, label := e.table.cells.cursor(o), e.table.label.cells.cursor(o)
 	var p pace
 	for i, r := range rows {
-		if err := p.look(ctx, e.table.cells.width+b.Features); err != nil {
+		if err := p.check(ctx, e.table.cells.width+b.Features); err != nil {
 			return nil, err
 		}
 		raw, err := cells.row()

@@ -81,8 +81,8 @@ func (o order) at(i int) int32 {
 	return o.rows[i]
 }
 
-// part returns the part of the order from lo up to hi.
-func (o order) part(lo, hi int) order {
+// slice returns the part of the order from lo up to hi.
+func (o order) slice(lo, hi int) order {
 	if o.rows == nil {
 		return order{first: o.first + int32(lo), n: hi - lo}
 	}
@@ -172,8 +172,8 @@ const columnCost = 8
 // pace limits how often work checks a context.
 type pace struct{ left int }
 
-// look counts visited cells, checks ctx if it is time, and reports whether ctx has ended.
-func (p *pace) look(ctx context.Context, cells int) error {
+// check counts visited cells, checks ctx if it is time, and reports whether ctx has ended.
+func (p *pace) check(ctx context.Context, cells int) error {
 	if p.left -= cells; p.left > 0 {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (c *cells) each(ctx context.Context, o order, visit func(i int, row []float
 	u := c.cursor(o)
 	var p pace
 	for i := range o.n {
-		if err := p.look(ctx, c.width); err != nil {
+		if err := p.check(ctx, c.width); err != nil {
 			return err
 		}
 		row, err := u.row()

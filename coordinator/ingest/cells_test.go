@@ -49,7 +49,7 @@ func TestCellsInAnyOrder(t *testing.T) {
 		defer s.close()
 		rows := drawOrder(t, len(want))
 		lo := rapid.IntRange(0, len(rows)-1).Draw(t, "lo")
-		for _, o := range []order{these(rows), these(rows).part(lo, len(rows)), all(len(want)), all(len(want)).part(lo, len(rows))} {
+		for _, o := range []order{these(rows), these(rows).slice(lo, len(rows)), all(len(want)), all(len(want)).slice(lo, len(rows))} {
 			seen := 0
 			require.NoError(t, c.each(context.Background(), o, func(i int, row []float64) {
 				require.Equal(t, want[o.at(i)], row)

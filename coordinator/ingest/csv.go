@@ -62,7 +62,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	var asText, thousands notes
 	var p pace
 	for i := range tallies {
-		if err := p.look(ctx, columnCost); err != nil {
+		if err := p.check(ctx, columnCost); err != nil {
 			return nil, err
 		}
 		y := &tallies[i]
@@ -81,7 +81,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 			if c.kind == dataset.Categorical {
 				c.dict = newDictionary(&w.texts)
 			}
-			y.surprises(c, &asText, &thousands)
+			y.noteSurprises(c, &asText, &thousands)
 			t.columns = append(t.columns, c)
 		}
 	}
@@ -179,7 +179,7 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 	at := make([]int, len(t.columns)) // column → cell of a record
 	var p pace
 	for i, c := range t.columns {
-		if err := p.look(ctx, columnCost); err != nil {
+		if err := p.check(ctx, columnCost); err != nil {
 			return err
 		}
 		cell, ok := file.Index(c.name)
@@ -216,7 +216,7 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 		line := func(cell int) int { return file.Line(cell) }
 		row = row[:0]
 		for j := range t.columns {
-			if err := p.look(ctx, 1); err != nil {
+			if err := p.check(ctx, 1); err != nil {
 				return err
 			}
 			x, err := t.columns[j].parse(record[at[j]])

@@ -40,7 +40,7 @@ func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32
 	region := make([]uint16, total) // region of each row of c, from 1 on; 0 for none
 	var p pace
 	for i, r := range rows {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return err
 		}
 		region[r] = uint16(i/per + 1)
@@ -57,7 +57,7 @@ func (s *space) scatter(ctx context.Context, c *cells, to *scratch, rows []int32
 	}
 	u := c.cursor(all(total))
 	for r := range total {
-		if err := p.look(ctx, c.width); err != nil {
+		if err := p.check(ctx, c.width); err != nil {
 			return err
 		}
 		raw, err := u.raw()
@@ -124,7 +124,7 @@ func gather(ctx context.Context, c *cells, dst []byte, rows []int32) error {
 	u, size := c.cursor(these(sorted)), c.size()
 	var p pace
 	for _, place := range places {
-		if err := p.look(ctx, c.width); err != nil {
+		if err := p.check(ctx, c.width); err != nil {
 			return err
 		}
 		raw, err := u.raw()

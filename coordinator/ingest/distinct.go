@@ -26,9 +26,9 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 		return nil, err
 	}
 	o, ends := all(len(rows)), []int{len(rows)}
-	if parts := int(int64(len(rows))*setBytes/max(w.space.keep, 1<<16)) + 1; parts > 1 {
+	if buckets := int(int64(len(rows))*setBytes/max(w.space.keep, 1<<16)) + 1; buckets > 1 {
 		var dealt []int32
-		if dealt, ends, err = prints.parts(ctx, len(rows), parts); err != nil {
+		if dealt, ends, err = prints.buckets(ctx, len(rows), buckets); err != nil {
 			return nil, err
 		}
 		o = these(dealt)
@@ -43,7 +43,7 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 	var p pace
 	for _, end := range ends {
 		for ; i < end; i++ {
-			if err := p.look(ctx, 1); err != nil {
+			if err := p.check(ctx, 1); err != nil {
 				return nil, err
 			}
 			raw, err := u.raw()
@@ -61,7 +61,7 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 	}
 	kept := rows[:0]
 	for i, r := range rows {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return nil, err
 		}
 		if again[i/64]>>(i%64)&1 == 0 {
@@ -71,36 +71,36 @@ func (w *work) distinct(ctx context.Context, t *table, rows []int32) ([]int32, e
 	return kept, nil
 }
 
-// parts splits n rows of fingerprints into parts by their first bytes. It returns the
-// rows part by part, in order within each part, and the end of each part.
-func (c *cells) parts(ctx context.Context, n, parts int) (rows []int32, ends []int, err error) {
-	each := func(visit func(i, part int)) error {
+// buckets splits n rows of fingerprints into buckets by their first bytes. It returns the
+// rows bucket by bucket, in order within each bucket, and the end of each bucket.
+func (c *cells) buckets(ctx context.Context, n, count int) (rows []int32, ends []int, err error) {
+	each := func(visit func(i, bucket int)) error {
 		u := c.cursor(all(n))
 		var p pace
 		for i := range n {
-			if err := p.look(ctx, 1); err != nil {
+			if err := p.check(ctx, 1); err != nil {
 				return err
 			}
 			raw, err := u.raw()
 			if err != nil {
 				return err
 			}
-			visit(i, int(binary.LittleEndian.Uint64(raw)%uint64(parts)))
+			visit(i, int(binary.LittleEndian.Uint64(raw)%uint64(count)))
 		}
 		return nil
 	}
-	sizes := make([]int, parts)
-	if err := each(func(_, part int) { sizes[part]++ }); err != nil {
+	sizes := make([]int, count)
+	if err := each(func(_, bucket int) { sizes[bucket]++ }); err != nil {
 		return nil, nil, err
 	}
-	ends = make([]int, parts) // the current ends while rows are assigned
-	for part := 1; part < parts; part++ {
-		ends[part] = ends[part-1] + sizes[part-1]
+	ends = make([]int, count) // the current ends while rows are assigned
+	for bucket := 1; bucket < count; bucket++ {
+		ends[bucket] = ends[bucket-1] + sizes[bucket-1]
 	}
 	rows = make([]int32, n)
-	err = each(func(i, part int) {
-		rows[ends[part]] = int32(i)
-		ends[part]++
+	err = each(func(i, bucket int) {
+		rows[ends[bucket]] = int32(i)
+		ends[bucket]++
 	})
 	return rows, ends, err
 }
@@ -115,7 +115,7 @@ func (w *work) fingerprints(ctx context.Context, t *table, rows []int32) (*cells
 	var key []byte
 	var p pace
 	for range rows {
-		if err := p.look(ctx, t.cells.width); err != nil {
+		if err := p.check(ctx, t.cells.width); err != nil {
 			return nil, err
 		}
 		key = key[:0]

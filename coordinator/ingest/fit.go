@@ -34,7 +34,7 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 	var pace pace
 	var blanks notes
 	for j := range p.Columns {
-		if err := pace.look(ctx, columnCost+len(counts[j].codes)); err != nil {
+		if err := pace.check(ctx, columnCost+len(counts[j].codes)); err != nil {
 			return nil, err
 		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
@@ -94,7 +94,7 @@ func (s *scan) count(columns []column) ([]count, error) {
 	counts := make([]count, len(columns))
 	var p pace
 	for j, c := range columns {
-		if err := p.look(s.ctx, columnCost); err != nil {
+		if err := p.check(s.ctx, columnCost); err != nil {
 			return nil, err
 		}
 		if c.dict != nil {

@@ -150,7 +150,7 @@ func (w *work) idxLabels(ctx context.Context, t *table, r io.Reader, classes boo
 	u := c.cursor(all(rows))
 	var p pace
 	for range rows {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return err
 		}
 		y, err := u.row()

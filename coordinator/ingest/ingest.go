@@ -91,10 +91,10 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]part, 0, len(job.Splits))
+	sets := make([]splitRows, 0, len(job.Splits))
 	for _, s := range job.Splits {
 		if rows := splits[s]; rows != nil {
-			parts = append(parts, part{s, train, rows, these(rows)})
+			sets = append(sets, splitRows{s, train, rows, these(rows)})
 		}
 	}
 	if test != nil {
@@ -108,7 +108,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 		if err := test.label.allow(ctx, rows, spec.Loss); err != nil {
 			return nil, fmt.Errorf("data.test: %w", err)
 		}
-		parts = append(parts, part{job.Test, test, rows, these(rows)})
+		sets = append(sets, splitRows{job.Test, test, rows, these(rows)})
 	}
 	if err := train.label.complete(ctx, splits[job.Train], classes); err != nil {
 		return nil, err
@@ -118,15 +118,15 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 		return nil, err
 	}
 	if spec.Data.Shuffle {
-		if parts[0], err = w.shuffle(ctx, parts[0], spec.Seed); err != nil {
+		if sets[0], err = w.shuffle(ctx, sets[0], spec.Seed); err != nil {
 			return nil, fmt.Errorf("shuffle: %w", err)
 		}
 	}
-	return w.write(ctx, prep, classes, parts)
+	return w.write(ctx, prep, classes, sets)
 }
 
-// part is a split: rows of a table in the order in which they are stored.
-type part struct {
+// splitRows is a split: rows of a table in the order in which they are stored.
+type splitRows struct {
 	split job.Split
 	table *table
 	rows  []int32 // row numbers in the source
@@ -135,7 +135,7 @@ type part struct {
 
 // shuffle puts a part into the seeded order in which it is stored. If its cells are in a
 // file, it also reorders them, so that they can be read from front to back.
-func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
+func (w *work) shuffle(ctx context.Context, p splitRows, seed uint64) (splitRows, error) {
 	if err := shuffle(ctx, numeric.NewRand(seed, numeric.ForIngest, 0, 0), p.rows); err != nil {
 		return p, err
 	}
@@ -148,19 +148,19 @@ func (w *work) shuffle(ctx context.Context, p part, seed uint64) (part, error) {
 		return p, err
 	}
 	dealt.label.cells, err = w.space.deal(ctx, p.table.label.cells, p.rows, p.table.rows)
-	return part{p.split, &dealt, p.rows, all(len(p.rows))}, err
+	return splitRows{p.split, &dealt, p.rows, all(len(p.rows))}, err
 }
 
 // write encodes the parts into blocks and describes them.
-func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, parts []part) (*dataset.Manifest, error) {
+func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes []string, sets []splitRows) (*dataset.Manifest, error) {
 	m := &dataset.Manifest{
-		Version: dataset.ManifestVersion, Features: prep.Features(), Targets: parts[0].table.label.targets(), Classes: classes,
+		Version: dataset.ManifestVersion, Features: prep.Features(), Targets: sets[0].table.label.targets(), Classes: classes,
 		Splits: map[job.Split][]dataset.BlockRef{}, Preprocessing: prep,
 	}
-	if err := w.room(m, parts); err != nil {
+	if err := w.room(m, sets); err != nil {
 		return nil, err
 	}
-	for _, p := range parts {
+	for _, p := range sets {
 		refs, err := w.writeBlocks(ctx, prep, p)
 		if err != nil {
 			return nil, fmt.Errorf("write %s blocks: %w", p.split, err)
@@ -174,9 +174,9 @@ func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes [
 // room refuses a dataset whose blocks need more than four times the bytes that a source
 // may have. Blocks can be larger than the source: an IDX file's bytes become floats, and
 // a column of text becomes one feature per text.
-func (w *work) room(m *dataset.Manifest, parts []part) error {
+func (w *work) room(m *dataset.Manifest, sets []splitRows) error {
 	rows := 0
-	for _, p := range parts {
+	for _, p := range sets {
 		rows += len(p.rows)
 	}
 	width, most := m.Features+m.Targets, 4*w.limit()

@@ -110,7 +110,7 @@ func (l *label) smallest(strata [][]int32) string {
 func shuffle(ctx context.Context, r *numeric.Rand, rows []int32) error {
 	var p pace
 	for i := len(rows) - 1; i > 0; i-- {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return err
 		}
 		j := r.Below(uint64(i) + 1)
@@ -124,14 +124,14 @@ func shuffle(ctx context.Context, r *numeric.Rand, rows []int32) error {
 func inFileOrder(ctx context.Context, rows []int32, marks []uint64) error {
 	var p pace
 	for _, r := range rows {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return err
 		}
 		marks[r/64] |= 1 << (r % 64)
 	}
 	sorted := rows[:0]
 	for i, word := range marks {
-		if err := p.look(ctx, 64); err != nil {
+		if err := p.check(ctx, 64); err != nil {
 			return err
 		}
 		for ; word != 0; word &= word - 1 {
@@ -182,22 +182,22 @@ func (l *label) strata(ctx context.Context, rows []int32) ([][]int32, error) {
 // apportion splits n by the largest-remainder method; of equal remainders the earlier
 // split gets the row.
 func apportion(n int, fractions [3]float64) [3]int {
-	var parts [3]int
+	var counts [3]int
 	var remainders [3]float64
 	left := n
 	for k, f := range fractions {
-		share := float64(f * float64(n))
-		parts[k] = min(left, int(math.Floor(share+1e-9))) // 0.29 · 100 is a little less than 29
-		remainders[k] = share - float64(parts[k])
-		left -= parts[k]
+		exact := float64(f * float64(n))
+		counts[k] = min(left, int(math.Floor(exact+1e-9))) // 0.29 · 100 is a little less than 29
+		remainders[k] = exact - float64(counts[k])
+		left -= counts[k]
 	}
 	order := []int{0, 1, 2}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(remainders[b], remainders[a]) })
 	for i := 0; left > 0; i++ {
 		if k := order[i%3]; fractions[k] > 0 {
-			parts[k]++
+			counts[k]++
 			left--
 		}
 	}
-	return parts
+	return counts
 }

@@ -33,10 +33,10 @@ func TestApportion(t *testing.T) {
 		n, a := rapid.IntRange(0, math.MaxInt32).Draw(t, "n"), rapid.Float64Range(0.01, 1).Draw(t, "train")
 		b := rapid.Float64Range(0, 1).Draw(t, "validation") * (1 - a)
 		f := [3]float64{a, b, 1 - a - b}
-		parts := apportion(n, f)
-		require.Equal(t, n, parts[0]+parts[1]+parts[2])
-		for k := range parts {
-			require.InDelta(t, f[k]*float64(n), parts[k], 1.001)
+		counts := apportion(n, f)
+		require.Equal(t, n, counts[0]+counts[1]+counts[2])
+		for k := range counts {
+			require.InDelta(t, f[k]*float64(n), counts[k], 1.001)
 		}
 	})
 }

@@ -29,7 +29,7 @@ func stratify(ctx context.Context, classes []int, totals [3]int) ([][3]int, erro
 	s.surplus = [3]int{-totals[0], -totals[1], -totals[2]}
 	var p pace
 	for c, n := range classes {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return nil, err
 		}
 		s.shares[c] = q.of(n)
@@ -136,13 +136,13 @@ func (s *strata) balance(ctx context.Context) error {
 	}
 	var p pace
 	for c := range s.shares {
-		if err := p.look(ctx, 1); err != nil {
+		if err := p.check(ctx, 1); err != nil {
 			return err
 		}
 		s.offer(c)
 	}
 	for path := s.cheapest(); path != nil; path = s.cheapest() {
-		if err := p.look(ctx, len(path)); err != nil {
+		if err := p.check(ctx, len(path)); err != nil {
 			return err
 		}
 		for i, to := range path[1:] {

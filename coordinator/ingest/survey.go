@@ -136,8 +136,8 @@ func (t *tally) column() (column, error) {
 	return c, nil
 }
 
-// surprises notes a column that a user may expect to be of another kind.
-func (t *tally) surprises(c column, asText, thousands *notes) {
+// noteSurprises notes a column that a user may expect to be of another kind.
+func (t *tally) noteSurprises(c column, asText, thousands *notes) {
 	switch {
 	case c.thousands:
 		thousands.add("column %q is read as numbers with commas between thousands: %s in line %d", t.name, t.text.text, t.text.line)
@@ -190,7 +190,7 @@ func survey(ctx context.Context, content *tabular.Source, label string) (rows in
 			return 0, nil, fmt.Errorf("the source has more than %d rows: want at most that many: %w", maxRows, job.ErrInvalid)
 		}
 		for i, cell := range record {
-			if err := p.look(ctx, 1); err != nil {
+			if err := p.check(ctx, 1); err != nil {
 				return 0, nil, err
 			}
 			tallies[i].add(cell, func() int { return file.Line(i) })

@@ -109,7 +109,7 @@ func TestMediansOfManyColumns(t *testing.T) {
 }
 
 // Duplicates found part by part are the same as those found at once.
-func TestDistinctInParts(t *testing.T) {
+func TestDistinctInBuckets(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString("a,y\n")
 	r := rand.New(rand.NewPCG(1, 2))
@@ -149,15 +149,15 @@ func TestLinearOrders(t *testing.T) {
 	})
 }
 
-// looks is a context that ends at its k-th check.
-type looks struct {
+// checks is a context that ends at its k-th check.
+type checks struct {
 	context.Context //nolint:containedctx // it is a context itself
 	cancel          context.CancelFunc
 	left            int
 	after           int // checks after the end
 }
 
-func (l *looks) Err() error {
+func (l *checks) Err() error {
 	if l.left--; l.left == 0 {
 		l.cancel()
 	}
@@ -169,7 +169,7 @@ func (l *looks) Err() error {
 
 // If an ingest is cancelled in any loop, it ends at the next check of the context and
 // leaves no file.
-func TestCancelledAtEveryLook(t *testing.T) {
+func TestCancelledAtEveryCheck(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString("a,b,c,y\n")
 	for i := range 3000 {
@@ -197,7 +197,7 @@ func TestCancelledAtEveryLook(t *testing.T) {
 			for k := 1; ; k += 1 + k/8 {
 				folder := t.TempDir()
 				ctx, cancel := context.WithCancel(t.Context())
-				l := &looks{Context: ctx, cancel: cancel, left: k}
+				l := &checks{Context: ctx, cancel: cancel, left: k}
 				in := &Ingest{Sources: c.from, Store: discard{}, Memory: 1000, Scratch: folder}
 				_, err := in.Run(l, c.spec)
 				cancel()
@@ -208,8 +208,8 @@ func TestCancelledAtEveryLook(t *testing.T) {
 					require.NoError(t, err)
 					break
 				}
-				require.ErrorIs(t, err, context.Canceled, "look %d", k)
-				require.LessOrEqual(t, l.after, 2, "look %d", k)
+				require.ErrorIs(t, err, context.Canceled, "check %d", k)
+				require.LessOrEqual(t, l.after, 2, "check %d", k)
 				ended++
 			}
 			require.Greater(t, ended, 10)
@@ -218,7 +218,7 @@ func TestCancelledAtEveryLook(t *testing.T) {
 }
 
 // A row of many cells does not delay the next check of the context.
-func TestLooksGoByCells(t *testing.T) {
+func TestChecksAreCountedInCells(t *testing.T) {
 	const rows, width = 1000, 1000
 	s := &space{keep: 8 * rows * width}
 	c, err := s.cells(make([]float64, rows*width), width)

@@ -88,12 +88,12 @@ func (c Curves) panels() ([]panel, vg.Length) {
 		p.X.Label.Text = ""
 		height += extraHeight
 	}
-	share(panels)
+	shareAxis(panels)
 	return panels, height
 }
 
-// share sets one horizontal axis for all panels.
-func share(panels []panel) {
+// shareAxis sets one horizontal axis for all panels.
+func shareAxis(panels []panel) {
 	low, high := panels[0].X.Min, panels[0].X.Max
 	for _, p := range panels {
 		low, high = min(low, p.X.Min), max(high, p.X.Max)
@@ -166,9 +166,9 @@ func (c Curves) lossPanel() panel {
 // metricPanel draws one metric of the splits that have it.
 func (c Curves) metricPanel(metric string) panel {
 	p := newPanel(c.stepTitle(), metricTitle(metric))
-	p.legendOnTop(falls(metric))
+	p.legendOnTop(lowerIsBetter(metric))
 	lines := []plotter.XYs{c.evaluations(job.Train, metric), c.evaluations(job.Validation, metric), c.evaluations(job.Test, metric)}
-	if falls(metric) && logarithmic(lines...) {
+	if lowerIsBetter(metric) && logarithmic(lines...) {
 		p.Y.Scale = plot.LogScale{}
 		p.Y.Tick.Marker = decades{}
 	}

@@ -54,8 +54,8 @@ func metricTitle(metric string) string {
 	}
 }
 
-// falls reports whether training makes the metric smaller.
-func falls(metric string) bool {
+// lowerIsBetter reports whether training makes the metric smaller.
+func lowerIsBetter(metric string) bool {
 	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss, job.Brier, job.MAPE}, job.Metric(metric))
 }
 

@@ -18,15 +18,15 @@ const lastDeadline = 30 * time.Second
 // checkpoint.
 const lastAttempts = 3
 
-// saves holds what the machine knows about a job's checkpoints.
-type saves struct {
-	newest int64         // steps in the newest checkpoint on record
-	want   int64         // steps in the requested checkpoint; above newest while the machine waits for one
-	asked  time.Duration // time of the last request
-	again  int           // number of repeated requests
-	failed int           // number of failed attempts at the last checkpoint
-	from   int64         // step count from which CheckpointSteps counts to the next checkpoint
-	since  time.Duration // time from which CheckpointTime counts to the next checkpoint
+// checkpoints holds what the machine knows about a job's checkpoints.
+type checkpoints struct {
+	newest      int64         // steps in the newest checkpoint on record
+	requested   int64         // steps in the requested checkpoint; above newest while the machine waits for one
+	requestedAt time.Duration // time of the last request
+	repeats     int           // number of repeated requests
+	failed      int           // number of failed attempts at the last checkpoint
+	countFrom   int64         // step count from which CheckpointSteps counts to the next checkpoint
+	timeFrom    time.Duration // time from which CheckpointTime counts to the next checkpoint
 }
 
 // checkpointing reports whether the job makes checkpoints.
@@ -35,17 +35,17 @@ func (r *Round) checkpointing() bool { return r.cfg.CheckpointSteps > 0 || r.cfg
 // checkpointIfDue asks for a checkpoint when enough steps or enough time have passed
 // since the last one. It also asks for a checkpoint after the job's last step.
 func (r *Round) checkpointIfDue(now time.Duration) []Action {
-	s := &r.saves
+	s := &r.checkpoints
 	final := r.committed >= r.cfg.Steps
-	due := r.cfg.CheckpointSteps > 0 && r.committed-s.from >= r.cfg.CheckpointSteps ||
-		r.cfg.CheckpointTime > 0 && now-s.since >= r.cfg.CheckpointTime || final
+	due := r.cfg.CheckpointSteps > 0 && r.committed-s.countFrom >= r.cfg.CheckpointSteps ||
+		r.cfg.CheckpointTime > 0 && now-s.timeFrom >= r.cfg.CheckpointTime || final
 	switch {
-	case !r.checkpointing() || !due || r.committed <= s.newest || r.committed == s.want || final && r.cfg.SkipLast:
+	case !r.checkpointing() || !due || r.committed <= s.newest || r.committed == s.requested || final && r.cfg.SkipLast:
 		return nil
-	case s.want > s.newest && !final:
+	case s.requested > s.newest && !final:
 		return nil // the previous checkpoint has not arrived yet
 	}
-	*s = saves{newest: s.newest, want: r.committed, asked: now, from: r.committed, since: now}
+	*s = checkpoints{newest: s.newest, requested: r.committed, requestedAt: now, countFrom: r.committed, timeFrom: now}
 	return []Action{Checkpoint{Steps: r.committed}}
 }
 
@@ -59,19 +59,19 @@ func (r *Round) checkpointAgain(now time.Duration) []Action {
 		}
 		patience = lastPatience
 	}
-	s := &r.saves
-	if s.want <= s.newest || now-s.asked < patience<<min(s.again, 6) {
+	s := &r.checkpoints
+	if s.requested <= s.newest || now-s.requestedAt < patience<<min(s.repeats, 6) {
 		return nil
 	}
-	s.again++
-	s.want, s.asked = r.committed, now
-	return []Action{Checkpoint{Steps: r.committed, Attempt: s.again}}
+	s.repeats++
+	s.requested, s.requestedAt = r.committed, now
+	return []Action{Checkpoint{Steps: r.committed, Attempt: s.repeats}}
 }
 
 // checkpointed records a checkpoint. The last checkpoint ends the job.
 func (r *Round) checkpointed(e Checkpointed) []Action {
-	r.saves.newest = max(r.saves.newest, e.Steps)
-	if r.phase == Saving && r.saves.newest >= r.committed {
+	r.checkpoints.newest = max(r.checkpoints.newest, e.Steps)
+	if r.phase == Saving && r.checkpoints.newest >= r.committed {
 		return r.finish()
 	}
 	return nil
@@ -80,11 +80,11 @@ func (r *Round) checkpointed(e Checkpointed) []Action {
 // unsaved gives up the requested checkpoint; a later one becomes due. The queue tries the
 // job's last checkpoint a few more times, and then the job ends without it.
 func (r *Round) unsaved(e Unsaved) []Action {
-	s := &r.saves
+	s := &r.checkpoints
 	switch {
-	case e.Steps < s.want:
+	case e.Steps < s.requested:
 	case r.committed < r.cfg.Steps:
-		s.want = s.newest
+		s.requested = s.newest
 	default:
 		if s.failed++; s.failed >= lastAttempts && r.phase == Saving {
 			return r.finish()
@@ -95,7 +95,7 @@ func (r *Round) unsaved(e Unsaved) []Action {
 
 // end finishes a job that has all its steps, as soon as its last checkpoint is on record.
 func (r *Round) end(now time.Duration) []Action {
-	if !r.checkpointing() || r.cfg.SkipLast || r.saves.newest >= r.committed || r.slots == 0 {
+	if !r.checkpointing() || r.cfg.SkipLast || r.checkpoints.newest >= r.committed || r.slots == 0 {
 		return r.finish()
 	}
 	r.phase, r.deadline = Saving, now+lastDeadline

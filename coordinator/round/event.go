@@ -65,14 +65,14 @@ type Action interface{ action() }
 type (
 	// Publish puts a gradient task for each of Nodes on the queue. Each task covers Steps
 	// consecutive steps from Step and uses Threads slots. A task for the root needs to
-	// commit, or announce its commits, only every Tell steps.
+	// commit, or announce its commits, only every Announce steps.
 	Publish struct {
-		Step    int64
-		Steps   int64
-		Nodes   []tree.Node
-		Threads int
-		Tell    int64
-		Attempt int
+		Step     int64
+		Steps    int64
+		Nodes    []tree.Node
+		Threads  int
+		Announce int64
+		Attempt  int
 	}
 	// Recall stops the tasks that are published so far and have steps left. Other tasks
 	// replace them.

@@ -10,15 +10,15 @@ const trimPatience = 5 * time.Second
 
 // room holds what the machine knows about the ledger's memory.
 type room struct {
-	steps   int64 // steps of log that fit; 0: no limit
+	maxLog  int64 // steps of log that fit; 0: no limit
 	refused bool  // since the last commit, the ledger refused something that a worker stored
 }
 
 // resize records how many steps of log fit. If there is more room, the next step does not
 // wait any longer.
 func (r *Round) resize(now time.Duration, e Room) []Action {
-	r.room.steps = e.Steps
-	if r.phase == Trimming && r.left() > 0 {
+	r.room.maxLog = e.Steps
+	if r.phase == Trimming && r.logSpace() > 0 {
 		return r.next(now)
 	}
 	return nil
@@ -31,7 +31,7 @@ func (r *Round) full(now time.Duration) []Action {
 	if r.phase == Idle || r.committed <= r.snapshot {
 		return nil
 	}
-	return r.askSnapshot(now)
+	return r.requestSnapshot(now)
 }
 
 // snapshotted records a snapshot, which has trimmed the log.
@@ -39,29 +39,29 @@ func (r *Round) snapshotted(now time.Duration, e Snapshotted) []Action {
 	if e.Steps < r.snapshot {
 		return nil
 	}
-	r.snapshot, r.asking = e.Steps, false
+	r.snapshot, r.snapshotPending = e.Steps, false
 	if r.phase == Trimming {
 		return r.next(now)
 	}
 	return nil
 }
 
-// askSnapshot asks for a snapshot, unless the machine already waits for one.
-func (r *Round) askSnapshot(now time.Duration) []Action {
-	if r.asking {
+// requestSnapshot asks for a snapshot, unless the machine already waits for one.
+func (r *Round) requestSnapshot(now time.Duration) []Action {
+	if r.snapshotPending {
 		return nil
 	}
-	r.asking, r.askedSnap = true, now
+	r.snapshotPending, r.snapshotRequested = true, now
 	return []Action{Snapshot{Steps: r.committed}}
 }
 
 // snapshotEvery returns the number of steps between snapshots. It is at most half of the
 // room, because the steps go on until the snapshot arrives.
 func (r *Round) snapshotEvery() int64 {
-	if r.room.steps == 0 {
+	if r.room.maxLog == 0 {
 		return r.cfg.SnapshotEvery
 	}
-	return min(r.cfg.SnapshotEvery, max(1, r.room.steps/2))
+	return min(r.cfg.SnapshotEvery, max(1, r.room.maxLog/2))
 }
 
 func (r *Round) snapshotPatience() time.Duration {
@@ -71,15 +71,15 @@ func (r *Round) snapshotPatience() time.Duration {
 	return snapshotPatience
 }
 
-// left returns how many more steps fit into the log.
-func (r *Round) left() int64 {
-	if r.room.steps == 0 {
+// logSpace returns how many more steps fit into the log.
+func (r *Round) logSpace() int64 {
+	if r.room.maxLog == 0 {
 		return math.MaxInt64
 	}
-	return r.snapshot + r.room.steps - r.committed
+	return r.snapshot + r.room.maxLog - r.committed
 }
 
-// leaps reports whether the next steps go into a snapshot and not into the log.
-func (r *Round) leaps() bool {
-	return r.cfg.LeapSteps > 0 && r.share.teams() == 1 && r.within(r.cfg.TellTime) >= r.cfg.LeapSteps
+// commitsInBatches reports whether the next steps go into a snapshot and not into the log.
+func (r *Round) commitsInBatches() bool {
+	return r.cfg.BatchCommitSteps > 0 && r.split.teams() == 1 && r.stepsIn(r.cfg.AnnounceTime) >= r.cfg.BatchCommitSteps
 }

@@ -14,21 +14,21 @@ import "time"
 
 // Config holds the settings of a job's machine.
 type Config struct {
-	Steps           int64                  // steps of the whole job
-	Microbatches    int                    // leaves of each step's tree
-	EvaluateAfter   func(steps int64) bool // whether to evaluate when this number of steps is committed
-	SnapshotEvery   int64                  // steps between snapshots, at least 1
-	LeapSteps       int64                  // minimum steps per TellTime for which one-task steps go into a snapshot and not into the log; 0: never
-	CheckpointSteps int64                  // steps between checkpoints; 0: not by steps
-	CheckpointTime  time.Duration          // time between checkpoints; 0: not by time
-	SkipLast        bool                   // no checkpoint after the last step
-	BackupFactor    float64                // a step slower than this × the median gets backups
-	BackupFloor     time.Duration          // minimum wait before backups
-	FirstFloor      time.Duration          // minimum wait before backups until one step is timed, because workers fetch data first
-	SpanTime        time.Duration          // approximate time for all steps of one task; 0: one step per task
-	ShortSpan       time.Duration          // the same, while other jobs wait for slots
-	TrialTime       time.Duration          // approximate time of a trial that checks whether fewer teams are faster; 0: all teams work on every step
-	TellTime        time.Duration          // approximate interval at which a worker that has whole steps commits them or announces them
+	Steps            int64                  // steps of the whole job
+	Microbatches     int                    // leaves of each step's tree
+	EvaluateAfter    func(steps int64) bool // whether to evaluate when this number of steps is committed
+	SnapshotEvery    int64                  // steps between snapshots, at least 1
+	BatchCommitSteps int64                  // minimum steps per AnnounceTime for which one-task steps go into a snapshot and not into the log; 0: never
+	CheckpointSteps  int64                  // steps between checkpoints; 0: not by steps
+	CheckpointTime   time.Duration          // time between checkpoints; 0: not by time
+	SkipLast         bool                   // no checkpoint after the last step
+	BackupFactor     float64                // a step slower than this × the median gets backups
+	BackupFloor      time.Duration          // minimum wait before backups
+	FirstFloor       time.Duration          // minimum wait before backups until one step is timed, because workers fetch data first
+	TaskTime         time.Duration          // approximate time for all steps of one task; 0: one step per task
+	ShortTaskTime    time.Duration          // the same, while other jobs wait for slots
+	TrialTime        time.Duration          // approximate time of a trial that checks whether fewer teams are faster; 0: all teams work on every step
+	AnnounceTime     time.Duration          // approximate interval at which a worker that has whole steps commits them or announces them
 }
 
 // Phase names what the job waits for.
@@ -51,18 +51,18 @@ type Round struct {
 	phase              Phase
 	slots, team        int
 	crowded            bool
-	span               span
-	share              share
+	published          stepRange
+	split              splitPlan
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
 	evaluated          int64 // steps at the newest evaluation; -1 before the first
 	attempt            int
-	asked              time.Duration // time of the first request for the current work
+	requested          time.Duration // time of the first request for the current work
 	deadline           time.Duration // time at which the current work counts as stalled
-	asking             bool          // a snapshot was requested and has not arrived
-	askedSnap          time.Duration
+	snapshotPending    bool          // a snapshot was requested and has not arrived
+	snapshotRequested  time.Duration
 	room               room
-	saves              saves
+	checkpoints        checkpoints
 	steps, evaluations pace
 }
 
@@ -122,8 +122,8 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 	if e.Committed < r.committed {
 		r.evaluated = min(r.evaluated, e.Committed-1)
 	}
-	r.committed, r.snapshot, r.asking = e.Committed, e.Snapshot, false
-	r.saves = saves{newest: min(e.Checkpoint, e.Committed), from: e.Committed, since: now}
+	r.committed, r.snapshot, r.snapshotPending = e.Committed, e.Snapshot, false
+	r.checkpoints = checkpoints{newest: min(e.Checkpoint, e.Committed), countFrom: e.Committed, timeFrom: now}
 	return r.next(now)
 }
 
@@ -131,12 +131,12 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 func (r *Round) fleet(now time.Duration, e Fleet) []Action {
 	before := r.slots
 	if r.slots != e.Slots || r.team != e.Team || r.crowded != e.Crowded {
-		r.span.broken = true // more or fewer workers may take the steps of the span
+		r.published.broken = true // more or fewer workers may take the steps of the step range
 	}
 	another := r.slots != e.Slots || r.team != e.Team
 	r.slots, r.team, r.crowded = e.Slots, e.Team, e.Crowded
 	if another {
-		r.fresh()
+		r.resetSplit()
 	}
 	switch {
 	case r.phase == Waiting && r.slots > 0:
@@ -158,17 +158,17 @@ func (r *Round) commit(now time.Duration, e Committed) []Action {
 		return nil
 	}
 	if r.phase == Stepping {
-		r.steps.add((now - r.asked) / time.Duration(e.Steps-r.committed))
+		r.steps.add((now - r.requested) / time.Duration(e.Steps-r.committed))
 	}
 	r.committed, r.room.refused = e.Steps, false
-	if r.phase == Stepping && r.committed >= r.span.end {
-		r.weigh(now)
-	} else if r.phase == Stepping && r.share.first.steps == 0 {
-		r.share.first = reached{steps: r.committed, at: now}
+	if r.phase == Stepping && r.committed >= r.published.end {
+		r.learn(now)
+	} else if r.phase == Stepping && r.split.firstCommit.steps == 0 {
+		r.split.firstCommit = commitPoint{steps: r.committed, at: now}
 	}
 	actions := append(r.snapshotIfDue(now), r.checkpointIfDue(now)...)
-	if r.phase == Stepping && r.span.lasts(r.committed) {
-		r.attempt, r.asked = 0, now
+	if r.phase == Stepping && r.published.hasNext(r.committed) {
+		r.attempt, r.requested = 0, now
 		r.deadline = now + r.patience()
 		return actions
 	}
@@ -181,7 +181,7 @@ func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 		return nil
 	}
 	if r.attempt == 0 {
-		r.evaluations.add(now - r.asked)
+		r.evaluations.add(now - r.requested)
 	}
 	r.evaluated = e.Steps
 	return r.next(now)
@@ -201,15 +201,15 @@ func (r *Round) next(now time.Duration) []Action {
 		r.phase = Waiting
 		return []Action{Wait{}}
 	}
-	r.attempt, r.asked = 0, now
+	r.attempt, r.requested = 0, now
 	if evaluate {
 		r.phase = Evaluating
 		r.deadline = now + r.patience()
 		return []Action{Evaluate{Steps: r.committed, Final: final}}
 	}
-	if r.left() < 1 && !r.leaps() {
+	if r.logSpace() < 1 && !r.commitsInBatches() {
 		r.phase = Trimming
-		return r.askSnapshot(now)
+		return r.requestSnapshot(now)
 	}
 	r.phase = Stepping
 	actions := r.publish(now)
@@ -222,5 +222,5 @@ func (r *Round) snapshotIfDue(now time.Duration) []Action {
 	if r.committed-r.snapshot < r.snapshotEvery() || r.committed >= r.cfg.Steps {
 		return nil
 	}
-	return r.askSnapshot(now)
+	return r.requestSnapshot(now)
 }

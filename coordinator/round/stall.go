@@ -13,13 +13,13 @@ const snapshotPatience = 30 * time.Second
 // tick checks for work that was lost or is too slow.
 func (r *Round) tick(now time.Duration) []Action {
 	var actions []Action
-	if patience := r.snapshotPatience(); r.asking && now-r.askedSnap > patience {
-		r.askedSnap = now
+	if patience := r.snapshotPatience(); r.snapshotPending && now-r.snapshotRequested > patience {
+		r.snapshotRequested = now
 		actions = append(actions, Snapshot{Steps: r.committed, Attempt: int(now / patience)})
 	}
 	actions = append(actions, r.checkpointAgain(now)...)
-	if r.phase == Stepping && r.lost(now) {
-		return append(actions, r.breakOff(now)...)
+	if r.phase == Stepping && r.trialLost(now) {
+		return append(actions, r.abandonTrial(now)...)
 	}
 	if (r.phase == Stepping || r.phase == Evaluating) && now >= r.deadline {
 		actions = append(actions, Inspect{Steps: r.committed})
@@ -36,27 +36,27 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 	}
 	switch r.phase {
 	case Stepping:
-		r.span.broken, r.span.tell = true, 1
-		r.stalled()
-		r.again(now)
+		r.published.broken, r.published.announce = true, 1
+		r.forgetStepTime()
+		r.countAttempt(now)
 		_, threads := r.cover()
-		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.part(e.Nodes), Threads: threads, Attempt: r.attempt}}
+		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.splitNodes(e.Nodes), Threads: threads, Attempt: r.attempt}}
 	case Evaluating:
-		r.again(now)
+		r.countAttempt(now)
 		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
 	default:
 		return nil // the machine has asked for nothing that could be missing
 	}
 }
 
-// again counts an attempt and doubles the wait, up to 64 times the first wait.
-func (r *Round) again(now time.Duration) {
+// countAttempt counts an attempt and doubles the wait, up to 64 times the first wait.
+func (r *Round) countAttempt(now time.Duration) {
 	r.attempt++
 	r.deadline = now + r.patience()<<min(r.attempt, 6)
 }
 
-// part halves nodes while there are fewer nodes than teams.
-func (r *Round) part(nodes []tree.Node) []tree.Node {
+// splitNodes halves nodes while there are fewer nodes than teams.
+func (r *Round) splitNodes(nodes []tree.Node) []tree.Node {
 	if r.room.refused {
 		return []tree.Node{tree.Root} // a task for the root stores no partials
 	}
@@ -78,10 +78,10 @@ func (r *Round) patience() time.Duration {
 	}
 	expected := p.median()
 	if r.phase == Stepping {
-		if per := r.share.per[r.share.teams()]; per > 0 {
+		if per := r.split.stepTime[r.split.teams()]; per > 0 {
 			expected = min(expected, per) // the median may come from another number of teams
 		}
-		expected *= time.Duration(max(1, r.span.tell))
+		expected *= time.Duration(max(1, r.published.announce))
 	}
 	return max(floor, time.Duration(r.cfg.BackupFactor*float64(expected)))
 }
@@ -98,7 +98,7 @@ func (r *Round) current() *pace {
 type pace struct {
 	recent [31]time.Duration
 	n      int
-	mid    time.Duration // median at the last computation
+	cached time.Duration // median at the last computation
 }
 
 // add records a duration. It computes the median for each of the first eight and then for
@@ -109,8 +109,8 @@ func (p *pace) add(d time.Duration) {
 	if p.n <= 8 || p.n%8 == 0 {
 		known := slices.Clone(p.recent[:min(p.n, len(p.recent))])
 		slices.Sort(known)
-		p.mid = known[len(known)/2]
+		p.cached = known[len(known)/2]
 	}
 }
 
-func (p *pace) median() time.Duration { return p.mid }
+func (p *pace) median() time.Duration { return p.cached }

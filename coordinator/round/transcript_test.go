@@ -38,16 +38,16 @@ func parseConfig(t *testing.T, line string) Config {
 	t.Helper()
 	var evaluateEvery int64
 	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
-	line, spanTime, given := strings.Cut(line, " span=")
+	line, taskTime, given := strings.Cut(line, " task-time=")
 	if given {
 		var err error
-		cfg.SpanTime, err = time.ParseDuration(spanTime)
+		cfg.TaskTime, err = time.ParseDuration(taskTime)
 		require.NoError(t, err, line)
-		cfg.ShortSpan, cfg.TellTime = cfg.SpanTime/10, cfg.SpanTime/20
+		cfg.ShortTaskTime, cfg.AnnounceTime = cfg.TaskTime/10, cfg.TaskTime/20
 	}
-	line, leaps, given := strings.Cut(line, " leap-steps=")
+	line, batchCommits, given := strings.Cut(line, " batch-commit-steps=")
 	if given {
-		_, err := fmt.Sscan(leaps, &cfg.LeapSteps)
+		_, err := fmt.Sscan(batchCommits, &cfg.BatchCommitSteps)
 		require.NoError(t, err, line)
 	}
 	line, checkpoints, given := strings.Cut(line, " checkpoint-every=")

@@ -32,8 +32,8 @@ var alive = []job.State{job.Submitted, job.Preparing, job.Running, job.Paused}
 
 func newCensus() *census { return &census{jobs: map[job.Ref]counted{}} }
 
-// see records a record. A job's end counts only if the census saw the job alive.
-func (c *census) see(r job.Record) {
+// record records a record. A job's end counts only if the census saw the job alive.
+func (c *census) record(r job.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.State.Final() {

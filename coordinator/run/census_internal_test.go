@@ -21,10 +21,10 @@ func TestTheCensusCountsJobsByTheirRecords(t *testing.T) {
 	}
 	_, known := c.unsaved(now)
 	require.False(t, known)
-	c.see(r("old", job.Failed, "")) // it ended before this coordinator was there
-	c.see(r("a", job.Submitted, ""))
-	c.see(r("b", job.Running, "no worker is present"))
-	c.see(r("p", job.Paused, "an old message"))
+	c.record(r("old", job.Failed, "")) // it ended before this coordinator was there
+	c.record(r("a", job.Submitted, ""))
+	c.record(r("b", job.Running, "no worker is present"))
+	c.record(r("p", job.Paused, "an old message"))
 	check := func(want map[string]float64) {
 		t.Helper()
 		families, err := m.Gather()
@@ -49,16 +49,16 @@ func TestTheCensusCountsJobsByTheirRecords(t *testing.T) {
 	require.InDelta(t, 3600, age, 0, "since its start")
 	b := r("b", job.Running, "")
 	b.Checkpoints = []job.Checkpoint{{Time: saved}, {Time: began}}
-	c.see(b)
+	c.record(b)
 	age, _ = c.unsaved(now)
 	require.InDelta(t, 60, age, 0, "since its newest checkpoint")
 	b.State = job.Failed
-	c.see(b)
-	c.see(b) // again, as when its training state is deleted
-	c.see(r("a", job.Preparing, ""))
+	c.record(b)
+	c.record(b) // again, as when its training state is deleted
+	c.record(r("a", job.Preparing, ""))
 	check(map[string]float64{"preparing": 1, "paused": 1, "failed": 1, "waiting": 0})
 	c.forget(job.Ref{Job: "p", Run: "r"})
 	b.State = job.Running // resumed
-	c.see(b)
+	c.record(b)
 	check(map[string]float64{"preparing": 1, "running": 1, "failed": 1, "waiting": 0})
 }

@@ -30,7 +30,7 @@ func (t *training) newest() int64 { return newestStep(t.record) }
 func (t *training) checkpointed(ctx context.Context) error {
 	c, err := t.examine(ctx)
 	if err != nil {
-		t.doubts.Warn().Err(err).Msg("check for a new checkpoint")
+		t.checkpointLog.Warn().Err(err).Msg("check for a new checkpoint")
 		return nil
 	}
 	if c.Step <= t.newest() {
@@ -118,13 +118,13 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 	if t.newest() <= committed {
 		return false, nil
 	}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer release()
 	for pauses := newPauses(); t.newest() > committed; {
-		if err := t.owned(ctx); err != nil {
+		if err := t.checkOwned(ctx); err != nil {
 			return false, err
 		}
 		c := t.record.Checkpoints[0]

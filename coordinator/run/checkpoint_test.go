@@ -118,7 +118,7 @@ func TestALostLedgerIsRestoredFromTheNewestCheckpoint(t *testing.T) {
 	for step := range from {
 		require.EqualValues(t, 1, attempts[step].Load(), "step %d was before the checkpoint after %d", step, from)
 	}
-	w.told("the restoration", func(e notice.Event) bool {
+	w.reported("the restoration", func(e notice.Event) bool {
 		return e.Type == notice.NoteEvent && e.Step == from && strings.Contains(e.Message, "restored from the checkpoint")
 	})
 }
@@ -161,7 +161,7 @@ func TestRestorationsThatFailAreFurtherAndFurtherApart(t *testing.T) {
 }
 
 // A coordinator that takes a job over needs only what it finds.
-func TestWhoeverTakesAJobOverRestoresItsLedger(t *testing.T) {
+func TestNextOwnerRestoresTheLedger(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t, saving("j", 30, 5, 3))
 	w := newWorld(t)
@@ -237,7 +237,7 @@ func TestACheckpointThatCannotBeReadIsPassedOver(t *testing.T) {
 			w.submit(saving("j", 30, 5, 3))
 			r := w.ended("j")
 			w.requireSame(r, want)
-			w.told("the loss", func(e notice.Event) bool {
+			w.reported("the loss", func(e notice.Event) bool {
 				return e.Type == notice.ErrorEvent && strings.Contains(e.Message, "cannot be restored and is skipped")
 			})
 			for step := range from {
@@ -320,12 +320,12 @@ func TestAJobEndsWithoutTheCheckpointsThatCannotBeWritten(t *testing.T) {
 	r := w.ended("j")
 	w.requireSame(r, want)
 	require.Empty(t, r.Checkpoints)
-	w.told("the failure", func(e notice.Event) bool {
+	w.reported("the failure", func(e notice.Event) bool {
 		return e.Type == notice.ErrorEvent && strings.Contains(e.Message, "could not be written: write part: full")
 	})
 }
 
-func TestAnAnnouncedCheckpointIsLookedAt(t *testing.T) {
+func TestAnnouncedCheckpointIsRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	goOn := w.halt(12)

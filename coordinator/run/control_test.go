@@ -70,7 +70,7 @@ func TestAPausedJobStandsStillAndGoesOnAtTheSameStep(t *testing.T) {
 	require.NoError(t, w.ask(s, job.Pause, "j"))
 	w.until("the lease to be free", func() bool { return len(w.leases) == 0 })
 	goOn()
-	w.until("the looks of some time", func() bool { return len(w.leases) == 0 && w.records["j"].State == job.Paused })
+	w.until("some checks of the record", func() bool { return len(w.leases) == 0 && w.records["j"].State == job.Paused })
 	require.NoError(t, w.ask(s, job.Resume, "j"))
 	require.NoError(t, w.ask(s, job.Resume, "j"), "asked twice")
 	finish()

@@ -55,18 +55,18 @@ type (
 	}
 )
 
-// tell puts a message into the driver's inbox, or drops it if the inbox is full. Every
+// notify puts a message into the driver's inbox, or drops it if the inbox is full. Every
 // message is a hint, and a tick finds what was missed.
-func (d *driver) tell(message any) {
+func (d *driver) notify(message any) {
 	select {
 	case d.inbox <- message:
 	default:
 	}
 }
 
-// live drives the job under a lease's term. It returns when the job is final and
+// own drives the job under a lease's term. It returns when the job is final and
 // released, is paused or taken away, or ctx ends.
-func (d *driver) live(ctx context.Context, term uint64) {
+func (d *driver) own(ctx context.Context, term uint64) {
 	r, err := d.claim(ctx, term)
 	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrCorrupt) || errors.Is(err, errReplaced) {
 		d.service.forget(d.ref) // until there is a readable record
@@ -79,7 +79,7 @@ func (d *driver) live(ctx context.Context, term uint64) {
 	}
 	if r.State.Driven() && !d.drive(ctx) {
 		if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // this coordinator stops
-			d.preserve(ctx, partingPatience)
+			d.preserve(ctx, shutdownPatience)
 		}
 		return
 	}
@@ -118,7 +118,7 @@ func (d *driver) claim(ctx context.Context, term uint64) (job.Record, error) {
 func (d *driver) drive(ctx context.Context) (over bool) {
 	var outcome *job.Outcome
 	err := d.service.contain("run the job", d.ref, func() (err error) {
-		outcome, err = d.carry(ctx)
+		outcome, err = d.execute(ctx)
 		return err
 	})
 	switch cause := context.Cause(ctx); {
@@ -133,7 +133,7 @@ func (d *driver) drive(ctx context.Context) (over bool) {
 		return false
 	}
 	if errors.Is(err, job.ErrUnsupported) {
-		d.leaveToOthers(err)
+		d.leaveToOtherVersion(err)
 		return false
 	}
 	// From here on a final record comes from this driver, or a user's request came first
@@ -183,8 +183,8 @@ func (d *driver) giveUp(err error) {
 	}
 }
 
-// carry takes the job from its recorded state to its outcome.
-func (d *driver) carry(ctx context.Context) (*job.Outcome, error) {
+// execute takes the job from its recorded state to its outcome.
+func (d *driver) execute(ctx context.Context) (*job.Outcome, error) {
 	p, err := d.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Recor
 		if err != nil {
 			return r, err
 		}
-		if err := d.mine(r); err != nil {
+		if err := d.checkOwner(r); err != nil {
 			return r, fmt.Errorf("job %s is %s: %w", r.Ref(), r.State, err)
 		}
 		before := r
@@ -242,8 +242,9 @@ func (d *driver) change(ctx context.Context, apply func(*job.Record)) (job.Recor
 	})
 }
 
-// mine returns an error with the reason if this driver may not drive the record's job.
-func (d *driver) mine(r job.Record) error {
+// checkOwner returns an error with the reason if this driver may not drive the record's
+// job.
+func (d *driver) checkOwner(r job.Record) error {
 	switch {
 	case r.Ref() != d.ref:
 		return errReplaced
@@ -312,7 +313,7 @@ func persist[T any](ctx context.Context, d *driver, what string, try func() (T, 
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", what, err)
 	}
-	w.over(ctx)
+	w.succeeded(ctx)
 	return result, nil
 }
 

@@ -29,7 +29,7 @@ func (t *training) evaluate(ctx context.Context, a round.Evaluate, publish bool)
 		}
 	}
 	if len(missing) == 0 {
-		return t.conclude(ctx, a.Steps, have)
+		return t.completeEvaluation(ctx, a.Steps, have)
 	}
 	if publish {
 		t.publishTasks(ctx, missing)
@@ -79,9 +79,9 @@ func (t *training) complete(n notice.Evaluated) bool {
 
 func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }
 
-// conclude combines the units of a complete evaluation in block order and lets the
-// machine go on. It does not evaluate parameters that have diverged.
-func (t *training) conclude(ctx context.Context, steps int64, have map[string][]byte) error {
+// completeEvaluation combines the units of a complete evaluation in block order and lets
+// the machine go on. It does not evaluate parameters that have diverged.
+func (t *training) completeEvaluation(ctx context.Context, steps int64, have map[string][]byte) error {
 	if err := t.learn(ctx); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 		}
 		figures := t.engine.Metrics.Combine(units)
 		e := report.Evaluation{Step: steps, Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
-		if err := t.remember(ctx, e); err != nil {
+		if err := t.storeEvaluation(ctx, e); err != nil {
 			return t.unreachable(ctx, err)
 		}
 		t.publish(notice.Event{
@@ -115,8 +115,8 @@ func (t *training) conclude(ctx context.Context, steps int64, have map[string][]
 	return t.feed(ctx, round.Evaluated{Steps: steps})
 }
 
-// remember stores an evaluation's result in the ledger beside the job's units.
-func (t *training) remember(ctx context.Context, e report.Evaluation) error {
+// storeEvaluation stores an evaluation's result in the ledger beside the job's units.
+func (t *training) storeEvaluation(ctx context.Context, e report.Evaluation) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode evaluation: %w", err)

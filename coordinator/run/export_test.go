@@ -15,5 +15,5 @@ func (s *Service) Slots(id job.ID) int {
 	if ref.Job == "" {
 		return 0
 	}
-	return s.share(ref, n).Slots
+	return s.slotShare(ref, n).Slots
 }

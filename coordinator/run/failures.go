@@ -27,7 +27,7 @@ func (t *training) failed(ctx context.Context, f *journal.Attempt) error {
 		verdict, trial = t.service.judge(f, t.reachable(ctx))
 	}
 	if verdict == fleet.Poison {
-		t.bury(ctx, trial, f.Worker, f.Error)
+		t.storeDeadLetter(ctx, trial, f.Worker, f.Error)
 		if n := len(trial.Failed); n > 0 {
 			return fmt.Errorf("task %s failed repeatedly on %d workers, the last time on %s: %s: %w", f.Task.Name(), n, f.Worker, f.Error, job.ErrPoison)
 		}
@@ -44,7 +44,7 @@ func (t *training) leave(a *journal.Attempt) {
 	s.mu.Lock()
 	news := s.fleet.Unsupported(t.ref, a.Worker)
 	if news {
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 	s.mu.Unlock()
 	if t.unsupported = a.Unsupported; news {
@@ -65,8 +65,8 @@ func (t *training) exhausted(ctx context.Context, e exhausted) error {
 	return t.inspect(ctx, t.round.Committed())
 }
 
-// bury stores the task that made its job fail as a dead letter.
-func (t *training) bury(ctx context.Context, trial fleet.Trial, worker, cause string) {
+// storeDeadLetter stores the task that made its job fail as a dead letter.
+func (t *training) storeDeadLetter(ctx context.Context, trial fleet.Trial, worker, cause string) {
 	if t.service.cfg.DeadLetter == nil {
 		return
 	}
@@ -109,13 +109,13 @@ func (s *Service) gone(worker string) bool {
 	return s.now() > fleet.Patience && !s.fleet.Has(worker)
 }
 
-// blame sets workers aside that failed tasks of completed steps.
-func (t *training) blame(ctx context.Context, steps int64) {
+// setAsideWorkers sets workers aside that failed tasks of completed steps.
+func (t *training) setAsideWorkers(ctx context.Context, steps int64) {
 	s := t.service
 	s.mu.Lock()
 	asides := s.fleet.Done(s.now(), t.ref, steps, t.committer)
 	if len(asides) > 0 {
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 	s.mu.Unlock()
 	for _, a := range asides {

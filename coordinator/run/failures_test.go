@@ -90,18 +90,18 @@ func TestAWorkerThatFailsWhatOthersDoIsSetAside(t *testing.T) {
 	t.Cleanup(resume) // before the wait for the worker
 	w.present("sick")
 	w.submit(line("j", 20))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 10 })
 	for n := range 2 {
 		w.fails(s, "sick", n, "bad disk")
 	}
 	w.until("both to be heard", func() bool {
-		heard := 0
+		notices := 0
 		for _, e := range w.events {
 			if e.Type == notice.ErrorEvent {
-				heard++
+				notices++
 			}
 		}
-		return heard == 2
+		return notices == 2
 	})
 	resume()
 	select {
@@ -149,7 +149,7 @@ func (l *away) Probe(ctx context.Context, lay ledger.Layout) error {
 	return l.Ledger.Probe(ctx, lay)
 }
 
-func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {
+func TestFailuresDuringALedgerOutageDoNotCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := &away{Ledger: w.ledger}
@@ -162,19 +162,19 @@ func TestFailuresWhileTheLedgerIsAwayAreHeldAgainstNobody(t *testing.T) {
 	w.run(s, 2)
 	w.present("far")
 	w.submit(line("j", 20))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 10 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 10 })
 	l.gone.Store(true)
 	for n := range 3 {
 		w.fails(s, "far", n, "no route")
 	}
 	w.until("all to be heard", func() bool {
-		heard := 0
+		notices := 0
 		for _, e := range w.events {
 			if e.Type == notice.ErrorEvent && strings.Contains(e.Message, "no route") {
-				heard++
+				notices++
 			}
 		}
-		return heard == 3
+		return notices == 3
 	})
 	l.gone.Store(false)
 	goOn()

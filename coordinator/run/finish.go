@@ -35,7 +35,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if n := t.losses.len(); n < t.engine.Plan.Steps() {
 		return nil, fmt.Errorf("read the losses: the ledger has those of %d steps: %w", n, errLost)
 	}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	}
 	outcome.Out, err = persist(ctx, t.driver, "store the model", func() (string, error) { return t.keep(ctx, files) })
 	if err == nil {
-		t.sayUndefined(outcome)
+		t.reportUndefined(outcome)
 	}
 	return outcome, err
 }
@@ -153,8 +153,8 @@ func (t *training) outcome(c report.Curves) *job.Outcome {
 	return o
 }
 
-// sayUndefined reports in one note which metrics of which splits could not be computed.
-func (t *training) sayUndefined(o *job.Outcome) {
+// reportUndefined reports in one note which metrics of which splits could not be computed.
+func (t *training) reportUndefined(o *job.Outcome) {
 	var list []string
 	for _, split := range job.Splits {
 		for _, name := range slices.Sorted(maps.Keys(o.Undefined[split])) {
@@ -211,16 +211,16 @@ func (t *training) report(c report.Curves) map[string][]byte {
 	return files
 }
 
-// owned fails if this driver no longer owns the job. The registry has no compare-and-set.
-// An owner that is paused between here and the write usually repeats the bytes of a model
-// of the same run, which is harmless. The id belongs to another run by then only if the
-// pause at exactly this place takes seconds.
-func (t *training) owned(ctx context.Context) error {
+// checkOwned fails if this driver no longer owns the job. The registry has no
+// compare-and-set. An owner that is paused between here and the write usually repeats the
+// bytes of a model of the same run, which is harmless. The id belongs to another run by
+// then only if the pause at exactly this place takes seconds.
+func (t *training) checkOwned(ctx context.Context) error {
 	r, _, err := t.service.cfg.Records.Get(ctx, t.ref.Job)
 	if err != nil {
 		return err
 	}
-	return t.mine(r)
+	return t.checkOwner(r)
 }
 
 // keep stores the files in the registry. It stores the card last, so that a model with a
@@ -230,7 +230,7 @@ func (t *training) keep(ctx context.Context, files map[string][]byte) (out strin
 	cfg, id := t.service.cfg, string(t.ref.Job)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return name == registry.CardFile })
 	for _, name := range append(names, registry.CardFile) {
-		if err := t.owned(ctx); err != nil {
+		if err := t.checkOwned(ctx); err != nil {
 			return "", err
 		}
 		if err := cfg.Models.PutFile(ctx, id, name, bytes.NewReader(files[name])); err != nil {

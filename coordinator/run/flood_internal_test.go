@@ -17,7 +17,7 @@ import (
 // A flood of messages blocks neither a job's ticks nor its reads for hints.
 func TestAFloodOfMessagesStarvesNothing(t *testing.T) {
 	d, _, _ := driving()
-	d.inbox = make(chan any, 4*mostHeard)
+	d.inbox = make(chan any, 4*maxReceived)
 	for range cap(d.inbox) {
 		d.inbox <- notice.Snapshotted{}
 	}
@@ -25,7 +25,7 @@ func TestAFloodOfMessagesStarvesNothing(t *testing.T) {
 	tick := make(chan time.Time, 1)
 	tick <- time.Time{}
 	var ticked, confirmed bool
-	for range mostHeard + 2 {
+	for range maxReceived + 2 {
 		switch m, err := tr.next(t.Context(), tick); {
 		case err != nil:
 			require.NoError(t, err)
@@ -55,7 +55,7 @@ func (oneLease) Release(context.Context) error { return nil }
 func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
 	o := &oneRecord{record: job.Record{ID: "j", Run: "r", State: job.Running}, err: fmt.Errorf("decode: %w", job.ErrCorrupt)}
 	s := New(Config{Records: o, Events: o, Leases: oneLease{}, Log: zerolog.Nop()})
-	s.see(t.Context(), o.record)
+	s.recordChanged(t.Context(), o.record)
 	s.busy.Wait()
 	require.Empty(t, s.jobs)
 	require.Empty(t, s.open)
@@ -63,26 +63,26 @@ func TestAJobWhoseRecordCannotBeReadIsLeftAlone(t *testing.T) {
 
 // An unknown worker counts only after its connection is confirmed.
 func TestBeatsOfWorkersThatAreNotThereCountForNothing(t *testing.T) {
-	asked := make(chan string, 2*maxStrangers)
+	asked := make(chan string, 2*maxUnconfirmed)
 	s := New(Config{Log: zerolog.Nop(), Gone: func(_ context.Context, worker string) bool {
 		asked <- worker
 		return worker != "real"
 	}})
 	beat := notice.Beat{Worker: "real", Numerics: "n", Slots: 2}
 	s.Beat(beat)
-	for i := range 2 * maxStrangers {
+	for i := range 2 * maxUnconfirmed {
 		s.Beat(notice.Beat{Worker: fmt.Sprint("fake-", i), Numerics: "n", Slots: 4096})
 	}
 	s.Beat(notice.Beat{Worker: "", Numerics: "n", Slots: 4096})
 	require.Zero(t, s.fleet.Slots("n", fleet.Need{}), "nobody was asked yet")
-	require.Len(t, s.strangers, maxStrangers)
+	require.Len(t, s.unconfirmed, maxUnconfirmed)
 	s.tick(t.Context())
 	s.busy.Wait()
 	require.Equal(t, 2, s.fleet.Slots("n", fleet.Need{}))
 	require.Equal(t, []string{"real"}, s.fleet.Names())
-	require.Empty(t, s.strangers)
-	require.Empty(t, s.asking)
-	require.Len(t, asked, maxStrangers)
+	require.Empty(t, s.unconfirmed)
+	require.Empty(t, s.probing)
+	require.Len(t, asked, maxUnconfirmed)
 
 	beat.Slots = 3
 	s.Beat(beat)

@@ -17,8 +17,8 @@ import (
 // before it acts on one. One read confirms all hints since the last read.
 const (
 	// confirmEvery is the minimum time between reads of the ledger for hints while
-	// nothing waits for the answer. confirmSoon applies while the next span or evaluation
-	// waits for it.
+	// nothing waits for the answer. confirmSoon applies while the next step range or
+	// evaluation waits for it.
 	confirmEvery = 5 * time.Millisecond
 	confirmSoon  = time.Millisecond
 	// journalTimeout bounds a write to the journal that only saves time.
@@ -51,7 +51,7 @@ func (h *hints) due(now time.Duration) (wait time.Duration, ok bool) {
 func (t *training) confirm(ctx context.Context) error {
 	units, saved := t.hints.units, t.hints.saved
 	t.hints = hints{attempts: t.hints.attempts}
-	err := t.look(ctx)
+	err := t.checkLedger(ctx)
 	if err == nil && units && t.round.Phase() == round.Evaluating {
 		err = t.evaluate(ctx, round.Evaluate{Steps: t.round.Committed(), Final: t.final(t.round.Committed())}, false)
 	}
@@ -74,7 +74,7 @@ func (t *training) review(ctx context.Context) error {
 	for _, a := range attempts {
 		switch {
 		case a.Unsupported != "":
-		case !a.Failed() && !t.over(a.Task):
+		case !a.Failed() && !t.obsolete(a.Task):
 			if t.service.gone(a.Worker) {
 				lost = append(lost, a)
 			}
@@ -89,7 +89,7 @@ func (t *training) review(ctx context.Context) error {
 			t.leave(a)
 			continue
 		}
-		if !a.Failed() || a.Task.Attempt < t.first {
+		if !a.Failed() || a.Task.Attempt < t.firstGeneration {
 			continue // an attempt under an earlier driver
 		}
 		if err := t.failed(ctx, a); err != nil {
@@ -99,8 +99,8 @@ func (t *training) review(ctx context.Context) error {
 	return t.judgeLost(ctx, lost)
 }
 
-// over reports whether a task's result is no longer needed.
-func (t *training) over(task job.Task) bool {
+// obsolete reports whether a task's result is no longer needed.
+func (t *training) obsolete(task job.Task) bool {
 	return (task.Kind == job.Gradient || task.Kind == job.Evaluate) && task.Step < t.round.Committed()
 }
 
@@ -108,7 +108,7 @@ func (t *training) over(task job.Task) bool {
 // publications. The losses of a node also count for each part of its work.
 func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error {
 	for _, a := range lost {
-		if a.Task.Attempt < t.first {
+		if a.Task.Attempt < t.firstGeneration {
 			if err := a.End(ctx, t.service.cfg.Ledger); err != nil {
 				return t.unreachable(ctx, err)
 			}
@@ -116,7 +116,7 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 		}
 		deaths := 0
 		for _, b := range lost {
-			if b.Task.Attempt >= t.first && holds(b.Task, a.Task) {
+			if b.Task.Attempt >= t.firstGeneration && holds(b.Task, a.Task) {
 				deaths++
 			}
 		}
@@ -133,7 +133,7 @@ func (t *training) judgeLost(ctx context.Context, lost []*journal.Attempt) error
 			return t.unsaved(ctx, a.Task, fmt.Sprintf("the task was taken %d times and no worker came back with a result", deaths))
 		}
 		err := fmt.Errorf("workers took task %s %d times, and none came back with a result: %w", a.Task.Name(), deaths, job.ErrPoison)
-		t.bury(ctx, trial, "", job.Sentence(err))
+		t.storeDeadLetter(ctx, trial, "", job.Sentence(err))
 		return err
 	}
 	return nil

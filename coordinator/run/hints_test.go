@@ -28,7 +28,7 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 	s := w.service("a")
 	w.run(s, 2)
 	w.submit(line("j", 60))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 	w.mu.Lock()
 	r := w.records["j"]
 	w.mu.Unlock()

@@ -25,7 +25,7 @@ type leasing struct {
 // deferral is the time of the next request for a job's lease.
 type deferral struct {
 	until, pause time.Duration
-	told         bool // the wait for the lease was reported
+	reported     bool // the wait for the lease was reported
 }
 
 // The pauses between failed requests for a lease. Each pause is twice the last.
@@ -35,7 +35,7 @@ const (
 )
 
 func newLeasing(log zerolog.Logger) leasing {
-	return leasing{refused: map[job.Ref]deferral{}, log: sparing(log)}
+	return leasing{refused: map[job.Ref]deferral{}, log: rateLimited(log)}
 }
 
 // due reports whether it is time to request a job's lease.
@@ -43,7 +43,7 @@ func (l *leasing) due(now time.Duration, ref job.Ref) bool { return now >= l.ref
 
 // answered records the result of a request for a job's lease. It reports whether to tell
 // the user now that the job waits for its lease.
-func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (tell bool) {
+func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (report bool) {
 	if err == nil || errors.Is(err, job.ErrConflict) {
 		delete(l.refused, ref)
 		l.failures = 0
@@ -53,9 +53,9 @@ func (l *leasing) answered(now time.Duration, ref job.Ref, err error) (tell bool
 	l.log.Warn().Err(err).Stringer("job", ref).Int("failures", l.failures).Msg("no lease can be acquired; jobs wait")
 	before := l.refused[ref]
 	pause := min(max(firstRefusal, 2*before.pause), longestRefusal)
-	tell = !before.told && pause >= quiet
-	l.refused[ref] = deferral{until: now + pause, pause: pause, told: before.told || tell}
-	return tell
+	report = !before.reported && pause >= reportAfter
+	l.refused[ref] = deferral{until: now + pause, pause: pause, reported: before.reported || report}
+	return report
 }
 
 // leased handles the result of a request for the job's lease. Without a lease the driver
@@ -65,9 +65,9 @@ func (d *driver) leased(ctx context.Context, err error) {
 		return
 	}
 	d.service.mu.Lock()
-	tell := d.service.leasing.answered(d.service.now(), d.ref, err)
+	report := d.service.leasing.answered(d.service.now(), d.ref, err)
 	d.service.mu.Unlock()
-	if tell {
+	if report {
 		d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: " + sentence(err)})
 	}
 }
@@ -75,9 +75,9 @@ func (d *driver) leased(ctx context.Context, err error) {
 // unknownPause is how long a coordinator leaves a job alone whose plan it does not know.
 const unknownPause = 10 * time.Second
 
-// leaveToOthers releases a job whose plan this program does not know, so that a
+// leaveToOtherVersion releases a job whose plan this program does not know, so that a
 // coordinator of another version takes it.
-func (d *driver) leaveToOthers(err error) {
+func (d *driver) leaveToOtherVersion(err error) {
 	d.log.Warn().Err(err).Msg("this version does not know the job's plan; a coordinator of another version must drive the job")
 	d.publish(notice.Event{Type: notice.WaitingEvent, Message: "waiting: a coordinator of another version must drive the job: " + sentence(err)})
 	d.service.mu.Lock()

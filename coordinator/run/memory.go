@@ -26,10 +26,10 @@ func (s *Service) account(p *plan.Plan) (int64, error) {
 	return need.Worker(), nil
 }
 
-// hold reserves memory in this coordinator for the job's vectors and waits until it is
-// free. The coordinator needs it at the job's end and to restore a checkpoint. The
+// reserveMemory reserves memory in this coordinator for the job's vectors and waits until
+// it is free. The coordinator needs it at the job's end and to restore a checkpoint. The
 // reservation ends when release is called.
-func (t *training) hold(ctx context.Context) (release func(), err error) {
+func (t *training) reserveMemory(ctx context.Context) (release func(), err error) {
 	need, err := gradient.NeedOf(t.engine.Plan)
 	if err != nil {
 		return nil, err

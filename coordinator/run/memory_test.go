@@ -46,7 +46,7 @@ func TestAJobThatNoWorkerCanHoldWaits(t *testing.T) {
 			humanize.Bytes(uint64(w.records["big"].Need)))
 	})
 	require.Greater(t, w.records["big"].Need, int64(20e6))
-	w.told("what it waits for", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Job == "big" })
+	w.reported("what it waits for", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Job == "big" })
 	require.Zero(t, s.Slots("big"))
 
 	w.submit(line("small", 20))
@@ -131,7 +131,7 @@ func TestAJobThatWaitsForTheCoordinatorsMemorySaysSo(t *testing.T) {
 	w.submit(wide("a"))
 	w.submit(wide("b"))
 	first := <-storing
-	w.told("that the other waits", func(e notice.Event) bool {
+	w.reported("that the other waits", func(e notice.Event) bool {
 		return waitingFor(e) && e.Job != first && strings.Contains(e.Message, "8.9 MB of memory in the coordinator")
 	})
 	release()

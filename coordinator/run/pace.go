@@ -20,9 +20,9 @@ type pace struct {
 	timed int64         // number of the other steps
 }
 
-// hear records the time of an event. stepping reports whether a step was running until
+// observe records the time of an event. stepping reports whether a step was running until
 // then; commits is the number of steps that the event committed.
-func (p *pace) hear(now time.Duration, stepping bool, commits int64) {
+func (p *pace) observe(now time.Duration, stepping bool, commits int64) {
 	if stepping && commits > 0 {
 		p.add(now-p.since, commits)
 	}

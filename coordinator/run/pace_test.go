@@ -18,7 +18,7 @@ func TestPaceWithinOnePercent(t *testing.T) {
 	require.InEpsilon(t, 990, p.times().P99, 0.01)
 }
 
-func TestPaceOfStepsThatAreToldTogether(t *testing.T) {
+func TestPaceOfStepsReportedTogether(t *testing.T) {
 	var p pace
 	p.add(40*time.Millisecond, 4)
 	require.InEpsilon(t, 10, p.times().P50, 0.01)
@@ -36,11 +36,11 @@ func TestPaceBeyondItsBins(t *testing.T) {
 
 func TestPaceLeavesOutWhatIsNoStep(t *testing.T) {
 	var p pace
-	p.hear(time.Second, false, 500) // taken over from another coordinator
-	p.hear(time.Second+10*time.Millisecond, true, 1)
-	p.hear(3*time.Second, true, 0)  // a tick
-	p.hear(4*time.Second, false, 0) // an evaluation was in between
-	p.hear(4*time.Second+10*time.Millisecond, true, 1)
+	p.observe(time.Second, false, 500) // taken over from another coordinator
+	p.observe(time.Second+10*time.Millisecond, true, 1)
+	p.observe(3*time.Second, true, 0)  // a tick
+	p.observe(4*time.Second, false, 0) // an evaluation was in between
+	p.observe(4*time.Second+10*time.Millisecond, true, 1)
 	require.EqualValues(t, 2, p.count)
 	require.InEpsilon(t, 10, p.times().P99, 0.01)
 }

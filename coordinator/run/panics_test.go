@@ -141,7 +141,7 @@ func TestAFailingReportNeverCostsTheModel(t *testing.T) {
 			require.Equal(t, job.Succeeded, w.ended(id).State)
 			require.Contains(t, w.files, string(id)+"/model.safetensors")
 			require.Contains(t, w.files, string(id)+"/model.json")
-			w.told("that there is no report", func(e notice.Event) bool {
+			w.reported("that there is no report", func(e notice.Event) bool {
 				return e.Type == notice.ErrorEvent && strings.Contains(e.Message, "the model is stored without it")
 			})
 			if name == "error" {

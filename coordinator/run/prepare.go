@@ -58,7 +58,7 @@ func (d *driver) prepare(ctx context.Context) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r, err = d.size(ctx, r, engine); err != nil {
+	if r, err = d.recordNeed(ctx, r, engine); err != nil {
 		return nil, err
 	}
 	return &prepared{record: r, engine: engine, layout: engine.Layout(d.ref)}, nil

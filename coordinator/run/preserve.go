@@ -16,11 +16,11 @@ import (
 )
 
 // preservePatience bounds the checkpoint of a job that stops before its end.
-// partingPatience bounds the checkpoint of a job that this coordinator releases because
+// shutdownPatience bounds the checkpoint of a job that this coordinator releases because
 // it stops.
 const (
 	preservePatience = 30 * time.Second
-	partingPatience  = 5 * time.Second
+	shutdownPatience = 5 * time.Second
 )
 
 // The pause before another try at a checkpoint that newer steps have overtaken, and the
@@ -81,7 +81,7 @@ func (d *driver) lastCheckpoint(ctx context.Context) (c job.Checkpoint, err erro
 		return c, errNothing
 	}
 	t := &training{driver: d, prepared: &prepared{record: r, engine: engine, layout: lay}}
-	release, err := t.hold(ctx)
+	release, err := t.reserveMemory(ctx)
 	if err != nil {
 		return c, err
 	}

@@ -67,7 +67,7 @@ func TestACancelledJobGoesOnWhereItStood(t *testing.T) {
 	state, err := w.ledger.State(t.Context(), layoutOf(r))
 	require.NoError(t, err)
 	require.Zero(t, state, "the ledger is deleted")
-	w.told("the note", func(e notice.Event) bool {
+	w.reported("the note", func(e notice.Event) bool {
 		return e.Type == notice.NoteEvent && e.Message == "wrote a checkpoint after step 20: resume makes the job go on from there"
 	})
 	goOn()
@@ -152,7 +152,7 @@ func TestALastCheckpointThatCannotBeWritten(t *testing.T) {
 	w.until("its release", func() bool { return w.records["j"].Released })
 	require.Empty(t, w.record("j").Checkpoints)
 	require.Zero(t, saved.Load())
-	w.told("the error", func(e notice.Event) bool {
+	w.reported("the error", func(e notice.Event) bool {
 		return e.Type == notice.ErrorEvent && strings.HasPrefix(e.Message, "the last checkpoint of the job could not be written: write ")
 	})
 }

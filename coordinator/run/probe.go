@@ -10,18 +10,18 @@ import (
 	"tributary/shared/notice"
 )
 
-// askEvery is how often a coordinator that drives jobs checks the workers' connections.
-// It is the time after which another worker gets the task of a killed worker. askEach
-// lengthens the interval for a large fleet, so that the checks cost at most about a
-// thousand requests per second.
+// probeWorkersEvery is how often a coordinator that drives jobs checks the workers'
+// connections. It is the time after which another worker gets the task of a killed
+// worker. probeEach lengthens the interval for a large fleet, so that the checks cost at
+// most about a thousand requests per second.
 const (
-	askEvery   = 100 * time.Millisecond
-	askEach    = time.Millisecond
-	askTimeout = 950 * time.Millisecond
+	probeWorkersEvery  = 100 * time.Millisecond
+	probeEach          = time.Millisecond
+	probeWorkerTimeout = 950 * time.Millisecond
 )
 
-// maxStrangers bounds the unconfirmed workers that the coordinator probes at a time.
-const maxStrangers = 1024
+// maxUnconfirmed bounds the unconfirmed workers that the coordinator probes at a time.
+const maxUnconfirmed = 1024
 
 // Beat receives a worker's heartbeat. The heartbeat of an unknown worker is a hint: the
 // worker counts after a probe has confirmed its connection.
@@ -32,51 +32,51 @@ func (s *Service) Beat(b notice.Beat) {
 		s.beat(b)
 		return
 	}
-	_, known := s.strangers[b.Worker]
+	_, known := s.unconfirmed[b.Worker]
 	switch {
 	case b.Leaving:
-		delete(s.strangers, b.Worker)
-	case b.Validate() == nil && (known || len(s.strangers) < maxStrangers):
-		s.strangers[b.Worker] = b
+		delete(s.unconfirmed, b.Worker)
+	case b.Validate() == nil && (known || len(s.unconfirmed) < maxUnconfirmed):
+		s.unconfirmed[b.Worker] = b
 	}
 }
 
 // beat counts a worker. The caller holds s.mu.
 func (s *Service) beat(b notice.Beat) {
 	if s.fleet.Beat(s.now(), b) {
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 }
 
-// probeStrangers checks the connections of unconfirmed workers. The caller holds s.mu.
-func (s *Service) probeStrangers(ctx context.Context) {
-	for _, worker := range slices.Sorted(maps.Keys(s.strangers)) {
-		s.ask(ctx, worker, s.greet)
+// probeUnconfirmed checks the connections of unconfirmed workers. The caller holds s.mu.
+func (s *Service) probeUnconfirmed(ctx context.Context) {
+	for _, worker := range slices.Sorted(maps.Keys(s.unconfirmed)) {
+		s.probeWorker(ctx, worker, s.confirmWorker)
 	}
 }
 
-// ask checks a worker's connection and calls answer with whether it is gone. It does
-// nothing if a check is in flight. The caller holds s.mu.
-func (s *Service) ask(ctx context.Context, worker string, answer func(worker string, gone bool)) {
-	if s.asking[worker] {
+// probeWorker checks a worker's connection and calls answer with whether it is gone. It
+// does nothing if a check is in flight. The caller holds s.mu.
+func (s *Service) probeWorker(ctx context.Context, worker string, answer func(worker string, gone bool)) {
+	if s.probing[worker] {
 		return
 	}
-	s.asking[worker] = true
+	s.probing[worker] = true
 	s.background("ask whether a worker is there", job.Ref{}, func() error {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		ctx, cancel := context.WithTimeout(ctx, probeWorkerTimeout)
 		defer cancel()
 		answer(worker, s.cfg.Gone(ctx, worker))
 		return nil
 	})
 }
 
-// greet handles the answer about an unconfirmed worker.
-func (s *Service) greet(worker string, gone bool) {
+// confirmWorker handles the answer about an unconfirmed worker.
+func (s *Service) confirmWorker(worker string, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, waits := s.strangers[worker]
-	delete(s.strangers, worker)
-	delete(s.asking, worker)
+	b, waits := s.unconfirmed[worker]
+	delete(s.unconfirmed, worker)
+	delete(s.probing, worker)
 	if waits && !gone {
 		s.beat(b)
 	}
@@ -85,28 +85,28 @@ func (s *Service) greet(worker string, gone bool) {
 // probeWorkers checks every worker that has no check in flight. The caller holds s.mu.
 func (s *Service) probeWorkers(ctx context.Context) {
 	workers := s.fleet.Names()
-	every := max(askEvery, time.Duration(len(workers))*askEach)
-	if s.cfg.Gone == nil || len(s.jobs) == 0 || s.now()-s.probed < every {
+	every := max(probeWorkersEvery, time.Duration(len(workers))*probeEach)
+	if s.cfg.Gone == nil || len(s.jobs) == 0 || s.now()-s.lastProbe < every {
 		return
 	}
-	s.probed = s.now()
+	s.lastProbe = s.now()
 	for _, worker := range workers {
-		s.ask(ctx, worker, s.probe)
+		s.probeWorker(ctx, worker, s.probed)
 	}
 }
 
-// probe handles the answer about a worker. It drops a worker that is gone at once, and
+// probed handles the answer about a worker. It drops a worker that is gone at once, and
 // every job checks the work that this worker may have had.
-func (s *Service) probe(worker string, gone bool) {
+func (s *Service) probed(worker string, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.asking, worker)
+	delete(s.probing, worker)
 	if !gone || !s.fleet.Remove(worker) {
 		return
 	}
 	s.cfg.Log.Info().Str("worker", worker).Msg("a worker's connection is gone")
-	s.tellFleet()
+	s.notifyDrivers()
 	for _, d := range s.jobs {
-		d.tell(workerGone{})
+		d.notify(workerGone{})
 	}
 }

@@ -30,7 +30,7 @@ const complainEvery = 10 * time.Second
 type refusal struct {
 	reason   string        // "" while nothing is refused
 	since    time.Duration // start of the refusal
-	heard    time.Duration // time of the last worker report or failed probe
+	seen     time.Duration // time of the last worker report or failed probe
 	probed   time.Duration // time of the last probe; 0: never
 	every    time.Duration // time until the next probe
 	hinted   time.Duration // time of the last worker report of a refused result; 0: never
@@ -39,14 +39,14 @@ type refusal struct {
 
 // note starts a refusal or extends it. The first reason stays.
 func (r *refusal) note(now time.Duration, reason string) {
-	if r.heard = now; r.reason == "" {
+	if r.seen = now; r.reason == "" {
 		r.reason, r.since = reason, now
 	}
 }
 
 // message returns what the job waits for; "" if it does not wait or has not waited long.
 func (r *refusal) message(now time.Duration) string {
-	if r.reason == "" || now-r.since < quiet {
+	if r.reason == "" || now-r.since < reportAfter {
 		return ""
 	}
 	return "waiting: " + r.reason + "; the job goes on by itself"
@@ -121,7 +121,7 @@ func (t *training) resume(ctx context.Context) error {
 	if r.reason == "" {
 		return nil
 	}
-	if r.writable && t.service.now()-r.heard > refusalBelief {
+	if r.writable && t.service.now()-r.seen > refusalBelief {
 		r.reason = ""
 		t.waitFor(ctx, "")
 		return nil

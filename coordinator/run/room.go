@@ -20,9 +20,9 @@ const roomEvery = 2 * time.Second
 // measureEvery is how often a job's log is sized, which reads all open jobs.
 const measureEvery = 500 * time.Millisecond
 
-// lingering is the space that a log takes, in halves of its length. After a trim, every
+// logHalves is the space that a log takes, in halves of its length. After a trim, every
 // second entry below the floor stays until the next trim.
-const lingering = 3
+const logHalves = 3
 
 // room is what a coordinator knows about the ledger's memory. The service's lock guards
 // it.
@@ -31,9 +31,9 @@ type room struct {
 	asked time.Duration // time of the last request; 0: never
 }
 
-// size records what a job needs of the ledger's memory, so that every coordinator knows
-// it.
-func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
+// recordNeed records what a job needs of the ledger's memory, so that every coordinator
+// knows it.
+func (d *driver) recordNeed(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
 	need := e.Layout(d.ref).Need(1+e.Fold.Vectors(), e.Plan.Steps())
 	// A coordinator of an older version drops record fields that it does not know.
 	if r.LedgerNeed != need || !slices.Equal(r.Capabilities, e.Plan.Needs) {
@@ -48,7 +48,7 @@ func (d *driver) size(ctx context.Context, r job.Record, e *gradient.Engine) (jo
 	if open, ok := s.open[d.ref]; ok && (open.LedgerNeed != need || !slices.Equal(open.Capabilities, e.Plan.Needs)) { // the watch may be late
 		open.LedgerNeed, open.Capabilities = need, e.Plan.Needs
 		s.open[d.ref] = open
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 	return r, nil
 }
@@ -104,9 +104,10 @@ func (s *Service) waitsForRoom(ref job.Ref) string {
 	return message + fmt.Sprintf(", and %d smaller jobs leave %s of that; the job starts when they end, or with more maxmemory", len(jobs), size(free))
 }
 
-// leapSteps is the minimum number of steps for which a snapshot is a cheaper commit than
-// the log entries of the steps. worker/compute follows the same rule. 0: never.
-func leapSteps(p *prepared) int64 {
+// batchCommitSteps is the minimum number of steps for which a snapshot is a cheaper
+// commit than the log entries of the steps. worker/compute follows the same rule. 0:
+// never.
+func batchCommitSteps(p *prepared) int64 {
 	if p.layout.Wire.Lossy() {
 		return 0
 	}
@@ -141,7 +142,7 @@ func (s *Service) logSteps(l ledger.Layout) int64 {
 // logSteps returns how many log entries fit into that many bytes, plus the two entries
 // that each job's need includes.
 func logSteps(bytes, entry int64) int64 {
-	return 2 + max(0, bytes)/max(1, entry*lingering/2)
+	return 2 + max(0, bytes)/max(1, entry*logHalves/2)
 }
 
 // measure updates what the coordinator knows about the ledger's memory, for all jobs. It
@@ -188,14 +189,14 @@ func (s *Service) hasRoom(now ledger.Room) {
 	defer s.mu.Unlock()
 	before := s.room.Limit
 	if s.room.Room = now; now.Limit != before {
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 }
 
 // reshare handles a change of the slots or of the jobs that may use them. If the job may
 // no longer take steps, its log is trimmed.
 func (t *training) reshare(ctx context.Context) error {
-	if err := t.feed(ctx, t.service.share(t.ref, t.numerics())); err != nil {
+	if err := t.feed(ctx, t.service.slotShare(t.ref, t.numerics())); err != nil {
 		return err
 	}
 	held := t.service.waitsForRoom(t.ref) != ""

@@ -78,7 +78,7 @@ func TestALedgerThatRefusesWritesFailsNobody(t *testing.T) {
 			if results {
 				says = "waiting: Redis refuses the workers' writes, but accepts those of the coordinator; the job goes on by itself"
 			}
-			w.told("that it waits", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Message == says })
+			w.reported("that it waits", func(e notice.Event) bool { return e.Type == notice.WaitingEvent && e.Message == says })
 			w.until("the record to say so", func() bool { return w.records["j"].Message == says })
 			enough := int64(3) // of one task; no more are published while no write succeeds
 			if results {
@@ -122,7 +122,7 @@ func TestAJobThatDoesNotFitWaitsForRoom(t *testing.T) {
 	}
 	w.coordinate(1)
 	w.submit(line("fat", 200))
-	w.told("that it waits", func(e notice.Event) bool { return e.Job == "fat" && e.Type == notice.WaitingEvent })
+	w.reported("that it waits", func(e notice.Event) bool { return e.Job == "fat" && e.Type == notice.WaitingEvent })
 	w.submit(line("small", 20))
 	require.Equal(t, job.Succeeded, w.ended("small").State)
 	r, _, err := w.Get(t.Context(), "fat")
@@ -156,7 +156,7 @@ func TestALargeJobMakesRoomForASmallOne(t *testing.T) {
 	w.submit(line("fat", 480))
 	<-reached
 	w.submit(line("small", 60))
-	w.told("that it waits", func(e notice.Event) bool {
+	w.reported("that it waits", func(e notice.Event) bool {
 		return e.Job == "fat" && e.Type == notice.WaitingEvent && strings.Contains(e.Message, "1 smaller jobs leave 13.8 KiB")
 	})
 	resume()

@@ -64,7 +64,7 @@ func TestWhatCannotBeComputedIsNamed(t *testing.T) {
 	require.Contains(t, r.Outcome.Metrics[job.Train], "r2")
 	require.Len(t, r.Outcome.Undefined, 1)
 	require.Contains(t, r.Outcome.Undefined[job.Test]["r2"], why)
-	w.told("the outcome", func(e notice.Event) bool { return e.Outcome != nil })
+	w.reported("the outcome", func(e notice.Event) bool { return e.Outcome != nil })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var card registry.Card
@@ -93,7 +93,7 @@ func TestAFolderThatCannotBeWrittenLosesNothing(t *testing.T) {
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 	require.Equal(t, "tributary-models/a", r.Outcome.Out)
 	require.NotEmpty(t, w.files["a/"+registry.CardFile])
-	w.told("the error", func(e notice.Event) bool {
+	w.reported("the error", func(e notice.Event) bool {
 		return e.Type == notice.ErrorEvent && e.Message == "the model is only in the registry: out: permission denied"
 	})
 }
@@ -176,13 +176,13 @@ func TestStepsOfALostLedgerAreNoDuplicatesToTheQueue(t *testing.T) {
 	require.Less(t, time.Since(lost), 6*time.Second)
 }
 
-func TestWhoeverTakesAJobOverCountsItsOwnRows(t *testing.T) {
+func TestNextOwnerCountsItsOwnRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	goOn := w.halt(100)
 	stop := w.coordinate(1)
 	w.submit(line("a", 150))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 100 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 100 })
 	stop()
 	goOn()
 	w.mu.Lock()
@@ -265,7 +265,7 @@ func TestALostLeaseEndsTheDriverAndTheJobIsTakenAgain(t *testing.T) {
 	goOn := w.halt(20)
 	w.coordinate(1)
 	w.submit(line("a", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == 20 })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == 20 })
 	w.change(func() {
 		close(w.leases["a"])
 		delete(w.leases, "a")
@@ -282,14 +282,14 @@ func TestARemovedRecordIsForgotten(t *testing.T) {
 	w.change(func() { w.leases["a"] = make(chan struct{}) }) // another coordinator has it
 	w.submit(line("a", 10))
 	w.coordinate(0)
-	w.until("two looks at the job", func() bool { return w.asked > 1 })
+	w.until("two checks of the job", func() bool { return w.asked > 1 })
 	w.change(func() {
 		delete(w.records, "a")
 		delete(w.leases, "a")
 	})
-	w.until("a look at the record", func() bool { return w.acquired == 1 && len(w.leases) == 0 })
+	w.until("a check of the record", func() bool { return w.acquired == 1 && len(w.leases) == 0 })
 	w.submit(line("b", 10))
-	w.until("looks at the next job", func() bool { return w.leases["b"] != nil })
+	w.until("a check of the next job", func() bool { return w.leases["b"] != nil })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	require.Equal(t, 2, w.acquired, "nobody asks for the lease of the first again")
@@ -321,7 +321,7 @@ func TestOnlyTheChosenJobsAreTaken(t *testing.T) {
 	s := run.New(run.Config{Owner: "x", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w}, Events: w, Only: func(id job.ID) bool { return id == "b" }})
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	w.told("b", func(e notice.Event) bool { return e.Job == "b" })
+	w.reported("b", func(e notice.Event) bool { return e.Job == "b" })
 	cancel()
 	require.NoError(t, <-done)
 	require.Equal(t, job.Submitted, w.records["a"].State)

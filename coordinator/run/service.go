@@ -83,9 +83,9 @@ type Config struct {
 	// SnapshotEvery is the number of steps between snapshots. The default depends on the
 	// bytes of log per step.
 	SnapshotEvery int64
-	// Ahead is the approximate time of work that a worker with whole steps may keep
+	// AnnounceTime is the approximate time of work that a worker with whole steps may keep
 	// unannounced; default job.Ahead.
-	Ahead time.Duration
+	AnnounceTime time.Duration
 	// TryFewer makes the coordinator periodically try whether a job's steps are faster on
 	// fewer workers, and then use fewer. Otherwise all workers of the job work on each
 	// step.
@@ -106,19 +106,19 @@ type Service struct {
 	// census counts the jobs of all coordinators.
 	census *census
 
-	mu    sync.Mutex
-	fleet *fleet.Fleet
-	room  room
-	open  map[job.Ref]job.Record // records that still need work
-	jobs  map[job.Ref]*driver    // jobs that this coordinator drives
-	due   map[job.Ref]time.Time  // when to remove jobs that have ended
-	tidy  time.Duration          // time of the last check of due
-	late  []straggling           // ledgers to delete once more
+	mu          sync.Mutex
+	fleet       *fleet.Fleet
+	room        room
+	open        map[job.Ref]job.Record // records that still need work
+	jobs        map[job.Ref]*driver    // jobs that this coordinator drives
+	due         map[job.Ref]time.Time  // when to remove jobs that have ended
+	tidy        time.Duration          // time of the last check of due
+	lateLedgers []lateLedger           // ledgers to delete once more
 
-	asking    map[string]bool        // workers with a probe in flight
-	probed    time.Duration          // time of the last probes
-	strangers map[string]notice.Beat // newest heartbeats of workers that a probe must confirm before they count
-	busy      sync.WaitGroup
+	probing     map[string]bool        // workers with a probe in flight
+	lastProbe   time.Duration          // time of the last probes
+	unconfirmed map[string]notice.Beat // newest heartbeats of workers that a probe must confirm before they count
+	busy        sync.WaitGroup
 
 	leasing   leasing
 	confirmed time.Duration       // time of the last call to confirm
@@ -141,8 +141,8 @@ func New(cfg Config) *Service {
 	return &Service{
 		ends: ends, census: newCensus(),
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
-		due:    map[job.Ref]time.Time{},
-		asking: map[string]bool{}, strangers: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),
+		due:     map[job.Ref]time.Time{},
+		probing: map[string]bool{}, unconfirmed: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),
 		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "steps_total"}), // not registered until Measure
 	}
 }
@@ -156,9 +156,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.busy.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s.busy.Go(func() { s.keepUp(ctx) })
+	s.busy.Go(func() { s.maintain(ctx) })
 	err := s.cfg.Records.Watch(ctx, func(r job.Record) {
-		_ = s.contain("act on a job's record", r.Ref(), func() error { s.see(ctx, r); return nil })
+		_ = s.contain("act on a job's record", r.Ref(), func() error { s.recordChanged(ctx, r); return nil })
 	})
 	if ctx.Err() != nil {
 		return nil
@@ -166,14 +166,14 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// see acts on a record. It stops the driver of a job that must not run. It takes a job
-// that has no driver and still needs work. A paused job has no owner and costs nothing;
-// when a user resumes it, any running coordinator takes it.
-func (s *Service) see(ctx context.Context, r job.Record) {
+// recordChanged acts on a record. It stops the driver of a job that must not run. It
+// takes a job that has no driver and still needs work. A paused job has no owner and
+// costs nothing; when a user resumes it, any running coordinator takes it.
+func (s *Service) recordChanged(ctx context.Context, r job.Record) {
 	if s.cfg.Only != nil && !s.cfg.Only(r.ID) {
 		return
 	}
-	s.census.see(r)
+	s.census.record(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, driven := s.jobs[r.Ref()]
@@ -192,13 +192,13 @@ func (s *Service) see(ctx context.Context, r job.Record) {
 		}
 	}
 	if !known || before.State != r.State || before.Priority != r.Priority || before.MaxSlots != r.MaxSlots || before.LedgerNeed != r.LedgerNeed {
-		s.tellFleet() // the shares of other jobs change
+		s.notifyDrivers() // the shares of other jobs change
 	}
 }
 
-// look tries to take the jobs of other coordinators, which may be free now. The caller
-// holds s.mu.
-func (s *Service) look(ctx context.Context) {
+// takeFreeJobs tries to take the jobs of other coordinators, which may be free now. The
+// caller holds s.mu.
+func (s *Service) takeFreeJobs(ctx context.Context) {
 	for ref, r := range s.open {
 		if s.jobs[ref] == nil {
 			s.take(ctx, r)
@@ -217,9 +217,9 @@ func (s *Service) forget(ref job.Ref) {
 }
 
 // take starts a driver for the job. If another coordinator holds the job's lease, the
-// driver ends, and look tries again. If the job is not final and needs a capability that
-// this program does not know, take leaves it to a coordinator of another version. The caller
-// holds s.mu.
+// driver ends, and takeFreeJobs tries again. If the job is not final and needs a
+// capability that this program does not know, take leaves it to a coordinator of another
+// version. The caller holds s.mu.
 func (s *Service) take(service context.Context, r job.Record) {
 	if r.State.Driven() && len(plan.Unknown(r.Capabilities)) > 0 || !s.leasing.due(s.now(), r.Ref()) {
 		return
@@ -258,7 +258,7 @@ func (s *Service) take(service context.Context, r job.Record) {
 			case <-ctx.Done():
 			}
 		}()
-		if s.contain("drive the job", r.Ref(), func() error { d.live(ctx, lease.Term()); return nil }) != nil {
+		if s.contain("drive the job", r.Ref(), func() error { d.own(ctx, lease.Term()); return nil }) != nil {
 			s.forget(r.Ref()) // until its record changes or the next start, because it would panic again
 		}
 	})
@@ -288,9 +288,9 @@ func (s *Service) contain(what string, ref job.Ref, f func() error) error {
 // time between an owner's death and the job's next step.
 const takeEvery = 100 * time.Millisecond
 
-// keepUp periodically drops silent workers, takes free jobs and cleans up after jobs that
-// have ended.
-func (s *Service) keepUp(ctx context.Context) {
+// maintain periodically drops silent workers, takes free jobs and cleans up after jobs
+// that have ended.
+func (s *Service) maintain(ctx context.Context) {
 	tick := time.NewTicker(takeEvery)
 	defer tick.Stop()
 	for {
@@ -303,25 +303,25 @@ func (s *Service) keepUp(ctx context.Context) {
 	}
 }
 
-// tick does one round of keepUp's work.
+// tick does one round of maintain's work.
 func (s *Service) tick(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fleet.Expire(s.now()) {
-		s.tellFleet()
+		s.notifyDrivers()
 	}
-	s.probeStrangers(ctx)
+	s.probeUnconfirmed(ctx)
 	s.probeWorkers(ctx)
-	s.look(ctx)
+	s.takeFreeJobs(ctx)
 	s.sweep(ctx)
 	s.retire(ctx)
 	s.confirm(ctx)
 }
 
-// tellFleet notifies every driver that the slots have changed. The caller holds s.mu.
-func (s *Service) tellFleet() {
+// notifyDrivers notifies every driver that the slots have changed. The caller holds s.mu.
+func (s *Service) notifyDrivers() {
 	for _, d := range s.jobs {
-		d.tell(fleetChanged{})
+		d.notify(fleetChanged{})
 	}
 }
 
@@ -348,6 +348,6 @@ func (s *Service) route(ref job.Ref, message any) {
 	d := s.jobs[ref]
 	s.mu.Unlock()
 	if d != nil {
-		d.tell(message)
+		d.notify(message)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"tributary/shared/job"
 )
 
-// share returns a job's share of the slots with these numerics. It divides them among all
-// jobs that take steps, including those of other coordinators.
-func (s *Service) share(ref job.Ref, n job.Numerics) round.Fleet {
+// slotShare returns a job's share of the slots with these numerics. It divides them among
+// all jobs that take steps, including those of other coordinators.
+func (s *Service) slotShare(ref job.Ref, n job.Numerics) round.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	need := needOf(s.open[ref])
@@ -63,13 +63,13 @@ func (s *Service) shares(ref job.Ref, n job.Numerics) (shares []int, own, jobs i
 	return fleet.Shares(s.fleet.Slots(n, fleet.Need{}), claims), slices.Index(refs, ref), len(refs)
 }
 
-// shares records whether the job takes steps now and so shares the fleet.
-func (d *driver) shares(sharing bool) {
+// setSharing records whether the job takes steps now and so shares the fleet.
+func (d *driver) setSharing(sharing bool) {
 	s := d.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d.sharing != sharing {
 		d.sharing = sharing
-		s.tellFleet()
+		s.notifyDrivers()
 	}
 }

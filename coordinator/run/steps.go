@@ -19,19 +19,19 @@ import (
 // backups.
 const (
 	tickEvery     = 50 * time.Millisecond
-	tellEvery     = 250 * time.Millisecond
+	reportEvery   = 250 * time.Millisecond
 	backupFactor  = 3
 	backupFloor   = 200 * time.Millisecond
 	firstFloor    = 2 * time.Second
 	snapshotBytes = 192 << 20 // bytes of log after which a snapshot shortens it
 	snapshotSteps = 4096      // steps of log after which a snapshot shortens it, so that a new worker catches up fast
-	lookEvery     = 2 * time.Second
-	// spanTime is the approximate time of one gradient task; a task that is the only one
+	checkEvery    = 2 * time.Second
+	// taskTime is the approximate time of one gradient task; a task that is the only one
 	// takes four times as long. Workers that miss a recall continue for that time.
-	// shortSpan is the approximate time of a job's turn when there are more jobs than
+	// shortTaskTime is the approximate time of a job's turn when there are more jobs than
 	// slots; so it is also the time for which another job may have to wait for a slot.
-	spanTime  = 2 * time.Second
-	shortSpan = 100 * time.Millisecond
+	taskTime      = 2 * time.Second
+	shortTaskTime = 100 * time.Millisecond
 	// trialTime is the approximate time of a trial with fewer workers.
 	trialTime = 100 * time.Millisecond
 )
@@ -42,19 +42,19 @@ type training struct {
 	*prepared
 	round *round.Round
 	// stepping is the time spent on steps, without evaluation and waiting.
-	stepping time.Duration
-	last     time.Duration // time of the last event for the machine
-	told     time.Duration // time of the last progress event
-	toldOf   int64         // steps in the last progress event
-	looked   time.Duration // time of the last check of the ledger for lost steps
-	losses   losses
-	pace     pace
-	marks    *history.History // marks of the log, once it is folded to its end
-	era      int              // era of publications, see begin
-	first    int              // first era of this driver
-	snapshot int64            // steps in the newest snapshot when the ledger was last read
-	hints    hints            // hints from notices since the last read of the ledger
-	waits    string           // what the job waits for, as last reported; "" for nothing
+	stepping        time.Duration
+	last            time.Duration // time of the last event for the machine
+	reportedAt      time.Duration // time of the last progress event
+	reportedSteps   int64         // steps in the last progress event
+	checkedAt       time.Duration // time of the last check of the ledger for lost steps
+	losses          losses
+	pace            pace
+	marks           *history.History // marks of the log, once it is folded to its end
+	generation      int              // generation of publications, see startGeneration
+	firstGeneration int              // first generation of this driver
+	snapshot        int64            // steps in the newest snapshot when the ledger was last read
+	hints           hints            // hints from notices since the last read of the ledger
+	waits           string           // what the job waits for, as last reported; "" for nothing
 	// committer is the worker that committed the newest step, according to its notice.
 	committer  string
 	refusal    refusal
@@ -65,16 +65,16 @@ type training struct {
 	unclear    time.Duration // start of a wait for a worker without a known reason; 0: none
 	// unsupported is what a worker's program does not know of the job, from its last
 	// note.
-	unsupported string
-	doubts      zerolog.Logger // logs doubts about announced checkpoints
-	heard       int            // messages handled in a row before ticks and confirmations
+	unsupported   string
+	checkpointLog zerolog.Logger // logs faults of announced checkpoints
+	received      int            // messages handled in a row before ticks and confirmations
 }
 
 // train drives the job's steps to the end.
 func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error) {
 	snapshotEvery := cmp.Or(d.service.cfg.SnapshotEvery, min(max(16, int64(snapshotBytes/(4*max(1, p.layout.Params)))), snapshotSteps))
 	d.stored = &p.layout
-	t = &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, doubts: sparing(d.log)}
+	t = &training{driver: d, prepared: p, last: d.service.now(), waits: p.record.Message, checkpointLog: rateLimited(d.log)}
 	policy := p.engine.Plan.Spec.Checkpoints()
 	if d.service.cfg.Volatile && d.service.cfg.Saved == nil {
 		policy = job.Checkpointing{}
@@ -84,21 +84,21 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		trial = trialTime
 	}
 	t.round = round.New(round.Config{
-		TrialTime:       trial,
-		Steps:           p.engine.Plan.Steps(),
-		Microbatches:    p.engine.Plan.Spec.Microbatches,
-		EvaluateAfter:   p.engine.Plan.EvaluateAfter,
-		SnapshotEvery:   snapshotEvery,
-		LeapSteps:       leapSteps(p),
-		CheckpointSteps: policy.EverySteps,
-		CheckpointTime:  time.Duration(policy.EverySeconds) * time.Second,
-		SkipLast:        d.service.cfg.Volatile,
-		BackupFactor:    backupFactor,
-		BackupFloor:     backupFloor,
-		FirstFloor:      firstFloor,
-		SpanTime:        spanTime,
-		ShortSpan:       shortSpan,
-		TellTime:        cmp.Or(d.service.cfg.Ahead, job.Ahead),
+		TrialTime:        trial,
+		Steps:            p.engine.Plan.Steps(),
+		Microbatches:     p.engine.Plan.Spec.Microbatches,
+		EvaluateAfter:    p.engine.Plan.EvaluateAfter,
+		SnapshotEvery:    snapshotEvery,
+		BatchCommitSteps: batchCommitSteps(p),
+		CheckpointSteps:  policy.EverySteps,
+		CheckpointTime:   time.Duration(policy.EverySeconds) * time.Second,
+		SkipLast:         d.service.cfg.Volatile,
+		BackupFactor:     backupFactor,
+		BackupFloor:      backupFloor,
+		FirstFloor:       firstFloor,
+		TaskTime:         taskTime,
+		ShortTaskTime:    shortTaskTime,
+		AnnounceTime:     cmp.Or(d.service.cfg.AnnounceTime, job.AnnounceTime),
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
 	defer func() {
@@ -109,10 +109,10 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		}
 	}()
 	t.recall(ctx) // recalls the tasks of the coordinator that drove the job before
-	t.first = t.era
+	t.firstGeneration = t.generation
 	t.waitFor(ctx, "") // clears the wait message of that coordinator
-	d.shares(true)
-	defer d.shares(false)
+	d.setSharing(true)
+	defer d.setSharing(false)
 	if err := t.chooseNumerics(ctx); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 	if err := t.reshare(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.look(ctx); err != nil {
+	if err := t.checkLedger(ctx); err != nil {
 		return nil, err
 	}
 	err = t.loop(ctx)
@@ -132,26 +132,28 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 	return t, err
 }
 
-// begin starts an era of publications. The queue then does not drop a task as a duplicate
-// of the same task from an earlier era, of this or another coordinator. Attempts count
-// from the time in milliseconds. There is far less than one attempt per millisecond, and
-// eras do not overlap.
-func (t *training) begin() { t.era = max(int(t.service.cfg.Now().UnixMilli()), t.era+eraApart) }
+// startGeneration starts a generation of publications. The queue then does not drop a
+// task as a duplicate of the same task from an earlier generation, of this or another
+// coordinator. Attempts count from the time in milliseconds. There is far less than one
+// attempt per millisecond, and generations do not overlap.
+func (t *training) startGeneration() {
+	t.generation = max(int(t.service.cfg.Now().UnixMilli()), t.generation+generationGap)
+}
 
-// eraApart is more than the number of attempts in an era that ends soon.
-const eraApart = 100
+// generationGap is more than the number of attempts in a generation that ends soon.
+const generationGap = 100
 
-// recall starts an era and notifies workers to stop the tasks of earlier eras. The
-// journal confirms the notice.
+// recall starts a generation and notifies workers to stop the tasks of earlier
+// generations. The journal confirms the notice.
 func (t *training) recall(ctx context.Context) {
-	t.begin()
+	t.startGeneration()
 	if t.service.cfg.Recall == nil {
 		return
 	}
 	t.note(ctx, "note a recall", func(ctx context.Context) error {
-		return journal.Recall(ctx, t.service.cfg.Ledger, t.ref, t.era)
+		return journal.Recall(ctx, t.service.cfg.Ledger, t.ref, t.generation)
 	})
-	if err := t.service.cfg.Recall(notice.Recall{Ref: t.ref, Before: t.era}); err != nil {
+	if err := t.service.cfg.Recall(notice.Recall{Ref: t.ref, Before: t.generation}); err != nil {
 		t.log.Debug().Err(err).Msg("recall tasks")
 	}
 }
@@ -169,18 +171,18 @@ func (t *training) loop(ctx context.Context) error {
 		case m == confirmNow{}:
 			err = t.confirm(ctx)
 		default:
-			err = t.hear(ctx, m)
+			err = t.receive(ctx, m)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return t.tell(ctx)
+	return t.reportProgress(ctx)
 }
 
-// mostHeard is the maximum number of messages in a row before a due tick or confirmation.
-// It keeps a flood of messages from blocking the job's work.
-const mostHeard = 64
+// maxReceived is the maximum number of messages in a row before a due tick or
+// confirmation. It keeps a flood of messages from blocking the job's work.
+const maxReceived = 64
 
 // next waits for a message, or for a tick, which it returns as nil. Messages go before
 // ticks, because a tick would read from the ledger what the messages report.
@@ -189,22 +191,22 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 		return nil, context.Cause(ctx)
 	}
 	switch {
-	case t.heard < mostHeard:
+	case t.received < maxReceived:
 		select {
 		case m := <-t.inbox:
-			t.heard++
+			t.received++
 			return m, nil
 		default:
 		}
-	case t.heard == mostHeard:
+	case t.received == maxReceived:
 		select {
 		case <-tick:
-			t.heard++ // a due confirmation comes next
+			t.received++ // a due confirmation comes next
 			return nil, nil
 		default:
 		}
 	}
-	t.heard = 0
+	t.received = 0
 	var confirm <-chan time.Time
 	if wait, ok := t.hints.due(t.service.now()); ok && wait == 0 {
 		return confirmNow{}, nil
@@ -226,9 +228,9 @@ func (t *training) next(ctx context.Context, tick <-chan time.Time) (message any
 // confirmNow is the message that the hints have waited long enough.
 type confirmNow struct{}
 
-// hear handles a message. It trusts a notice only as a hint that there is something to
+// receive handles a message. It trusts a notice only as a hint that there is something to
 // read.
-func (t *training) hear(ctx context.Context, message any) error {
+func (t *training) receive(ctx context.Context, message any) error {
 	switch m := message.(type) {
 	case fleetChanged:
 		return t.reshare(ctx)
@@ -269,10 +271,10 @@ func (t *training) feed(ctx context.Context, e round.Event) error {
 	known := t.round.Committed()
 	actions := t.round.Handle(now, e)
 	if steps := t.round.Committed(); steps > known {
-		t.blame(ctx, steps)
+		t.setAsideWorkers(ctx, steps)
 		t.refusal.reason = "" // the job goes on
 	}
-	t.pace.hear(now, stepping, t.round.Committed()-known)
+	t.pace.observe(now, stepping, t.round.Committed()-known)
 	for _, a := range actions {
 		if err := t.act(ctx, a); err != nil {
 			return err
@@ -294,7 +296,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		tasks := make([]job.Task, len(a.Nodes))
 		for i, n := range a.Nodes {
 			tasks[i] = t.task(job.Gradient, a.Step, a.Attempt)
-			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Announce = n, a.Steps, a.Threads, a.Tell
+			tasks[i].Node, tasks[i].Steps, tasks[i].Threads, tasks[i].Announce = n, a.Steps, a.Threads, a.Announce
 		}
 		t.publishTasks(ctx, tasks)
 	case round.Recall:
@@ -317,7 +319,7 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 // task returns a task of this job.
 func (t *training) task(k job.Kind, step int64, attempt int) job.Task {
 	n := t.numerics()
-	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: n, Class: t.service.class(n, t.record), Kind: k, Step: step, Attempt: t.era + attempt}
+	return job.Task{Ref: t.ref, Plan: t.record.Plan, Numerics: n, Class: t.service.class(n, t.record), Kind: k, Step: step, Attempt: t.generation + attempt}
 }
 
 func (t *training) publishTasks(ctx context.Context, tasks []job.Task) {

@@ -19,8 +19,8 @@ import (
 // expires. Its results would otherwise stay for weeks.
 var sweepAfter = []time.Duration{5 * time.Second, 30 * time.Second, 150 * time.Second}
 
-// straggling is a ledger into which a late worker may still store results.
-type straggling struct {
+// lateLedger is a ledger into which a late worker may still store results.
+type lateLedger struct {
 	layout ledger.Layout
 	due    time.Duration
 }
@@ -30,16 +30,16 @@ func (s *Service) sweepLater(l ledger.Layout) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, after := range sweepAfter {
-		s.late = append(s.late, straggling{l, s.now() + after})
+		s.lateLedgers = append(s.lateLedgers, lateLedger{l, s.now() + after})
 	}
-	slices.SortFunc(s.late, func(a, b straggling) int { return cmp.Compare(a.due, b.due) })
+	slices.SortFunc(s.lateLedgers, func(a, b lateLedger) int { return cmp.Compare(a.due, b.due) })
 }
 
 // sweep deletes what late workers have stored. The caller holds s.mu.
 func (s *Service) sweep(ctx context.Context) {
-	for len(s.late) > 0 && s.late[0].due <= s.now() {
-		layout := s.late[0].layout
-		s.late = s.late[1:]
+	for len(s.lateLedgers) > 0 && s.lateLedgers[0].due <= s.now() {
+		layout := s.lateLedgers[0].layout
+		s.lateLedgers = s.lateLedgers[1:]
 		s.background("delete the data of late workers", layout.Ref, func() error { return s.sweepOne(ctx, layout) })
 	}
 }

@@ -76,7 +76,7 @@ func TestACoordinatorLetsGoOfAPlanThatItDoesNotKnow(t *testing.T) {
 		w.revisions["later"] = 1
 	})
 	w.run(w.service("test"), 1)
-	w.told("that the job waits", func(e notice.Event) bool {
+	w.reported("that the job waits", func(e notice.Event) bool {
 		return e.Type == notice.WaitingEvent && strings.Contains(e.Message, "a coordinator of another version must drive the job") &&
 			strings.Contains(e.Message, "plan has version 9")
 	})
@@ -106,7 +106,7 @@ func TestAJobThatNoWorkerKnowsWaits(t *testing.T) {
 			strings.Contains(m, "plan has version 7")
 	})
 	require.Zero(t, s.Slots("j"))
-	w.told("who does not know it", func(e notice.Event) bool {
+	w.reported("who does not know it", func(e notice.Event) bool {
 		return e.Type == notice.NoteEvent && strings.HasPrefix(e.Message, "worker w does not know an operation of the job")
 	})
 

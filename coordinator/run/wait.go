@@ -22,23 +22,23 @@ const (
 // wait reports what a job waits for while an operation fails: in the log, in the job's
 // record and in an event.
 type wait struct {
-	d        *driver
-	what     string // name of the operation
-	log      zerolog.Logger
-	failures int
-	began    time.Duration // time of the first failure
-	told     time.Duration // time of the last report
-	cause    string        // last reported cause, "" for none
-	message  string        // the message that this wait wrote into the record
-	before   string        // the message before that
+	d          *driver
+	what       string // name of the operation
+	log        zerolog.Logger
+	failures   int
+	began      time.Duration // time of the first failure
+	reportedAt time.Duration // time of the last report
+	cause      string        // last reported cause, "" for none
+	message    string        // the message that this wait wrote into the record
+	before     string        // the message before that
 }
 
 func newWait(d *driver, what string) *wait {
-	return &wait{d: d, what: what, log: sparing(d.log)}
+	return &wait{d: d, what: what, log: rateLimited(d.log)}
 }
 
-// sparing returns a logger that writes at most one line in quietPeriod.
-func sparing(log zerolog.Logger) zerolog.Logger {
+// rateLimited returns a logger that writes at most one line in quietPeriod.
+func rateLimited(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 1, Period: quietPeriod})
 }
 
@@ -51,23 +51,23 @@ func (w *wait) failed(ctx context.Context, err error) {
 	w.failures++
 	w.log.Warn().Err(err).Int("failures", w.failures).Msg(w.what + "; trying again")
 	// Two coordinators that change one record at the same time are not a fault.
-	if now-w.began < quiet || errors.Is(err, job.ErrConflict) {
+	if now-w.began < reportAfter || errors.Is(err, job.ErrConflict) {
 		return
 	}
 	cause := varying.ReplaceAllString(err.Error(), "…")
-	if cause == w.cause || w.cause != "" && now-w.told < quietPeriod {
+	if cause == w.cause || w.cause != "" && now-w.reportedAt < quietPeriod {
 		return
 	}
 	message := notice.Clip("waiting: " + w.what + ": " + sentence(err))
 	if !w.record(ctx, message) {
 		return
 	}
-	w.cause, w.told = cause, now
+	w.cause, w.reportedAt = cause, now
 	w.d.publish(notice.Event{Type: notice.WaitingEvent, Message: message})
 }
 
-// over records that the operation has succeeded.
-func (w *wait) over(ctx context.Context) {
+// succeeded records that the operation has succeeded.
+func (w *wait) succeeded(ctx context.Context) {
 	if w.cause == "" {
 		return
 	}

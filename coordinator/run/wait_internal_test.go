@@ -71,7 +71,7 @@ func failing(lasts time.Duration, errs ...error) func() (int, error) {
 	}
 }
 
-func TestAFaultThatLastsIsToldOnce(t *testing.T) {
+func TestLastingFaultIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, o, log := driving()
 		digest := 0
@@ -101,10 +101,10 @@ func TestAFaultThatLastsIsToldOnce(t *testing.T) {
 	})
 }
 
-func TestAFaultThatPassesSoonIsNotTold(t *testing.T) {
+func TestShortFaultIsNotReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, o, _ := driving()
-		_, err := persist(t.Context(), d, "x", failing(quiet/2, errors.New("busy")))
+		_, err := persist(t.Context(), d, "x", failing(reportAfter/2, errors.New("busy")))
 		require.NoError(t, err)
 		_, err = persist(t.Context(), d, "x", failing(time.Minute, job.ErrConflict))
 		require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestAFaultThatPassesSoonIsNotTold(t *testing.T) {
 	})
 }
 
-func TestAnotherCauseIsToldToo(t *testing.T) {
+func TestAnotherCauseIsReportedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, o, _ := driving()
 		first, second := errors.New("the disk is full"), errors.New("the bucket is missing")
@@ -205,19 +205,19 @@ func TestLeasesAreAskedForWithGrowingPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		l := newLeasing(zerolog.New(&log))
-		ref, began, asks, told := job.Ref{Job: "j", Run: "r"}, time.Now(), 0, 0
+		ref, began, asks, reports := job.Ref{Job: "j", Run: "r"}, time.Now(), 0, 0
 		for time.Since(began) < time.Minute {
 			if l.due(time.Since(began), ref) {
 				asks++
 				if l.answered(time.Since(began), ref, errors.New("no bucket")) {
-					told++
+					reports++
 				}
 			}
 			<-time.After(takeEvery)
 		}
 		require.Less(t, asks, 40)
 		require.Greater(t, asks, 28)
-		require.Equal(t, 1, told)
+		require.Equal(t, 1, reports)
 		require.LessOrEqual(t, strings.Count(log.String(), "\n"), 1+int(time.Minute/quietPeriod))
 		l.answered(time.Since(began), ref, fmt.Errorf("held by a: %w", job.ErrConflict))
 		require.True(t, l.due(time.Since(began), ref), "its holder may die at any moment")

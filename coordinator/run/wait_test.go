@@ -77,13 +77,13 @@ func TestAFullBlobStoreIsWaitedFor(t *testing.T) {
 	require.Equal(t, job.Succeeded, r.State, r.Error)
 	require.Empty(t, r.Message)
 	require.Equal(t, opened, data.opened.Load(), "the dataset was not read again")
-	told := 0
+	reports := 0
 	for _, e := range w.events {
 		if waitingFor(e) && strings.Contains(e.Message, "store the data") {
-			told++
+			reports++
 		}
 	}
-	require.Equal(t, 1, told)
+	require.Equal(t, 1, reports)
 
 	plain := newWorld(t)
 	cfg = plain.config("test")
@@ -108,7 +108,7 @@ func TestAScratchFolderWithoutRoomIsWaitedFor(t *testing.T) {
 	})
 	w.run(run.New(cfg), 1)
 	w.submit(strings.Replace(line("a", 3), `"inline":{"x":[1,2,3,4,5],"y":[2,4,5,6,8]}`, `"source":"rows.csv","format":"csv","label":"y"`, 1))
-	w.told("what it waits for", func(e notice.Event) bool {
+	w.reported("what it waits for", func(e notice.Event) bool {
 		return waitingFor(e) && strings.HasPrefix(e.Message, "waiting: prepare the data: ") && strings.Contains(e.Message, "no space left")
 	})
 	full.Store(false)
@@ -228,7 +228,7 @@ func TestTheLeaseOfTheCollectionThatCannotBeReadIsWaitedFor(t *testing.T) {
 	}
 	w.run(run.New(cfg), 1)
 	w.submit(line("j", 3))
-	w.told("why the job waits", func(e notice.Event) bool {
+	w.reported("why the job waits", func(e notice.Event) bool {
 		return waitingFor(e) && e.Message == "waiting: check whether blobs are being deleted: the bucket is away"
 	})
 	readable.Store(true)
@@ -246,7 +246,7 @@ func TestWorkersThatTakeNoTasksAreWaitedFor(t *testing.T) {
 	w.beat("idle", 0)
 	go w.beatUntil(t.Context(), "idle", 0)
 	w.submit(line("j", 3))
-	w.told("why the job waits", func(e notice.Event) bool {
+	w.reported("why the job waits", func(e notice.Event) bool {
 		return waitingFor(e) && e.Message == "waiting: none of the 1 workers present takes tasks now"
 	})
 }

@@ -35,8 +35,8 @@ func (t *training) strict() bool {
 	return strict == nil || *strict
 }
 
-// quiet is how long a job waits for its first worker before it reports that.
-const quiet = time.Second
+// reportAfter is how long a job waits for its first worker before it reports that.
+const reportAfter = time.Second
 
 // chooseNumerics sets the arithmetic of the job to the most common one among the workers
 // that can hold it. It waits for the first such worker.
@@ -51,7 +51,7 @@ func (t *training) chooseNumerics(ctx context.Context) error {
 			t.record = r
 			return nil
 		}
-		if t.service.now()-began > quiet {
+		if t.service.now()-began > reportAfter {
 			t.waitForWorker(ctx)
 		}
 		select {
@@ -120,7 +120,7 @@ func (t *training) waitForWorker(ctx context.Context) {
 			return
 		}
 		now := t.service.now()
-		if t.unclear = cmp.Or(unclear, max(1, now)); now-t.unclear > quiet { // else a worker has come just now
+		if t.unclear = cmp.Or(unclear, max(1, now)); now-t.unclear > reportAfter { // else a worker has come just now
 			t.waitFor(ctx, fmt.Sprintf("waiting: none of the %d workers present takes tasks now", workers))
 		}
 	}

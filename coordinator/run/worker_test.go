@@ -38,7 +38,7 @@ func (w *world) work(ctx context.Context, lane queue.Lane) {
 		case err == nil || ctx.Err() != nil || errors.Is(err, job.ErrStale):
 			_ = d.Ack(context.WithoutCancel(ctx)) // the memory queue has no failures
 		case errors.Is(err, job.ErrUnsupported):
-			w.tell(func(s *run.Service) {
+			w.notify(func(s *run.Service) {
 				s.Failed(notice.Failure{Ref: d.Task().Ref, Task: d.Task(), Worker: "w", Error: err.Error(), Unsupported: true})
 			})
 			_ = d.Nak(50 * time.Millisecond)
@@ -69,11 +69,11 @@ func (w *world) journal(ctx context.Context, d queue.Delivery, err error) {
 		_ = journal.New(t, "w", d.Delivered()).Leave(ctx, w.ledger, err.Error())
 		return
 	}
-	_ = journal.New(t, "w", d.Delivered()).Fail(ctx, w.ledger, partOf(t, err), err.Error(), errors.Is(err, job.ErrPoison))
+	_ = journal.New(t, "w", d.Delivered()).Fail(ctx, w.ledger, failedTask(t, err), err.Error(), errors.Is(err, job.ErrPoison))
 }
 
-// partOf returns the one-step task that an error refers to.
-func partOf(t job.Task, err error) job.Task {
+// failedTask returns the one-step task that an error refers to.
+func failedTask(t job.Task, err error) job.Task {
 	if part := (*job.TaskError)(nil); errors.As(err, &part) {
 		return part.Task
 	}
@@ -81,8 +81,8 @@ func partOf(t job.Task, err error) job.Task {
 }
 
 func (w *world) failed(t job.Task, err error, poison bool) {
-	t = partOf(t, err)
-	w.tell(func(s *run.Service) {
+	t = failedTask(t, err)
+	w.notify(func(s *run.Service) {
 		s.Failed(notice.Failure{Ref: t.Ref, Task: t, Worker: "w", Error: err.Error(), Poison: poison, Full: errors.Is(err, job.ErrFull)})
 	})
 }
@@ -112,7 +112,7 @@ func (w *world) failing(step int64, err error) (goOn func()) {
 func (w *world) upTo(step int64, s *run.Service) (stop func()) {
 	stop = w.run(s, 1)
 	w.submit(line("j", 30))
-	w.told("progress", func(e notice.Event) bool { return e.Step == step })
+	w.reported("progress", func(e notice.Event) bool { return e.Step == step })
 	return stop
 }
 
@@ -123,7 +123,7 @@ var errDied = errors.New("the worker died")
 // uncommitted step.
 func (w *world) do(ctx context.Context, t job.Task) error {
 	for step := t.Step; step < t.End(); step++ {
-		err := w.part(ctx, t.At(step), t.End() > t.Step+1)
+		err := w.computePartial(ctx, t.At(step), t.End() > t.Step+1)
 		if err != nil && (!errors.Is(err, job.ErrStale) || step+1 == t.End()) {
 			return &job.TaskError{Task: t.At(step), Err: err}
 		}
@@ -131,9 +131,9 @@ func (w *world) do(ctx context.Context, t job.Task) error {
 	return nil
 }
 
-// part executes one step of a task. It skips a committed step. If among is set, it also
-// skips a step that the ledger has not reached.
-func (w *world) part(ctx context.Context, t job.Task, among bool) error {
+// computePartial executes one step of a task. It skips a committed step. If among is set,
+// it also skips a step that the ledger has not reached.
+func (w *world) computePartial(ctx context.Context, t job.Task, among bool) error {
 	w.doing.Lock()
 	defer w.doing.Unlock()
 	data, err := w.blobs.Get(ctx, t.Plan)
@@ -186,7 +186,7 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 				return err
 			}
 			stored, err := w.ledger.PutEvaluation(ctx, l, t.Step, t.Unit(), unit.Encode())
-			w.tell(func(s *run.Service) { s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored}) })
+			w.notify(func(s *run.Service) { s.Evaluated(notice.Evaluated{Ref: t.Ref, Step: t.Step, Stored: stored}) })
 			return err
 		}
 		if t.Node != tree.Root {
@@ -199,7 +199,7 @@ func (w *world) part(ctx context.Context, t job.Task, among bool) error {
 		}
 		committed, _, err := w.ledger.Append(ctx, l, ledger.LogWrite{Step: t.Step, Chunks: []int{0}, Root: ledger.Partial{Gradient: root, Sums: sums}, Before: chain})
 		if committed {
-			w.tell(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
+			w.notify(func(s *run.Service) { s.Committed(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: t.Step + 1}) })
 		}
 		return err
 	})
@@ -216,7 +216,7 @@ func (w *world) snapshot(ctx context.Context, r *replica.Replica, l ledger.Layou
 		err = w.ledger.PutSnapshot(ctx, l, snap)
 	}
 	if err == nil {
-		w.tell(func(s *run.Service) { s.Snapshotted(notice.Snapshotted{Ref: t.Ref, Step: snap.Step}) })
+		w.notify(func(s *run.Service) { s.Snapshotted(notice.Snapshotted{Ref: t.Ref, Step: snap.Step}) })
 	}
 	return err
 }
@@ -246,7 +246,7 @@ func (w *world) save(ctx context.Context, r *replica.Replica, l ledger.Layout, t
 	if err := d.Write(ctx, w.blobs, func() {}); err != nil {
 		return err
 	}
-	w.tell(func(s *run.Service) {
+	w.notify(func(s *run.Service) {
 		s.Checkpointed(notice.Checkpointed{Ref: t.Ref, Step: snap.Step, Digest: d.Digest})
 	})
 	return nil

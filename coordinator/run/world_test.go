@@ -353,8 +353,8 @@ func (w *world) run(s *run.Service, slots int) (stop func()) {
 	return stop
 }
 
-// tell passes a notice to every coordinator.
-func (w *world) tell(notice func(*run.Service)) {
+// notify passes a notice to every coordinator.
+func (w *world) notify(notice func(*run.Service)) {
 	w.mu.Lock()
 	services := slices.Clone(w.services)
 	w.mu.Unlock()
@@ -370,7 +370,7 @@ func (w *world) present(worker string) {
 }
 
 func (w *world) beat(worker string, slots int) {
-	w.tell(func(s *run.Service) {
+	w.notify(func(s *run.Service) {
 		b := notice.Beat{Worker: worker, Version: "v1", Numerics: "n", Slots: slots, Memory: w.memory.Load()}
 		if w.novel.Load() {
 			b.Version, b.Capabilities = "v2", []job.Capability{"novelty"}
@@ -400,8 +400,8 @@ func (w *world) ended(id job.ID) job.Record {
 	return r
 }
 
-// told waits for an event.
-func (w *world) told(what string, is func(notice.Event) bool) {
+// reported waits for an event.
+func (w *world) reported(what string, is func(notice.Event) bool) {
 	w.t.Helper()
 	w.until(what, func() bool { return slices.ContainsFunc(w.events, is) })
 }

@@ -32,14 +32,14 @@ import (
 
 // Coordinator holds the parts of a coordinator. It does nothing until Run.
 type Coordinator struct {
-	API     *api.API
-	service *run.Service
-	desk    *verify.Desk
-	garbage *garbage.Collector // nil if the blobs exist only as long as this process
-	depths  *depths
-	conn    *broker.Conn
-	queue   *broker.Queue
-	log     zerolog.Logger
+	API           *api.API
+	service       *run.Service
+	verifications *verify.Runner
+	garbage       *garbage.Collector // nil if the blobs exist only as long as this process
+	depths        *depths
+	conn          *broker.Conn
+	queue         *broker.Queue
+	log           zerolog.Logger
 }
 
 // New assembles a coordinator. cfg is its configuration; New sets the fields that only
@@ -69,8 +69,8 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	}
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
-	c.desk = verify.NewDesk(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Desk: c.desk, Rehearse: run.Rehearse, Log: cfg.Log}
+	c.verifications = verify.NewRunner(past.Open, cfg.Events)
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Log: cfg.Log}
 	return c
 }
 
@@ -88,7 +88,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		c.log.Debug().Err(err).Msg("call the workers")
 	}
 	var beside sync.WaitGroup
-	beside.Go(c.guard("verify", func() { c.desk.Run(ctx) }))
+	beside.Go(c.guard("verify", func() { c.verifications.Run(ctx) }))
 	if c.garbage != nil {
 		beside.Go(c.guard("collect blobs", func() { c.garbage.Run(ctx) }))
 	}

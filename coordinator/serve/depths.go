@@ -29,7 +29,7 @@ func (d *depths) keep(ctx context.Context) {
 	tick := time.NewTicker(depthEvery)
 	defer tick.Stop()
 	for {
-		d.look(ctx)
+		d.refresh(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -38,7 +38,7 @@ func (d *depths) keep(ctx context.Context) {
 	}
 }
 
-func (d *depths) look(ctx context.Context) {
+func (d *depths) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, depthTimeout)
 	defer cancel()
 	tasks, dead, err := d.read(ctx)

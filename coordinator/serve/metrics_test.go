@@ -35,14 +35,14 @@ func TestThePageHasTheMetrics(t *testing.T) {
 	_, names := gathered(t, m)
 	page, err := os.ReadFile("../../deployments/monitoring/README.md")
 	require.NoError(t, err)
-	told := map[string]bool{}
+	present := map[string]bool{}
 	for _, name := range regexp.MustCompile(`tributary_coordinator_[a-z_]+`).FindAllString(string(page), -1) {
 		require.True(t, names[name], name)
-		told[name] = true
+		present[name] = true
 	}
 	for name := range names {
 		if regexp.MustCompile(`^tributary_coordinator_`).MatchString(name) {
-			require.True(t, told[name], name)
+			require.True(t, present[name], name)
 		}
 	}
 }
@@ -54,12 +54,12 @@ func TestDepthsAreNotKnownWhileTheStreamsAreAway(t *testing.T) {
 	d.measure(m)
 	values, _ := gathered(t, m)
 	require.NotEqual(t, values["tributary_coordinator_dead_letters"], values["tributary_coordinator_dead_letters"], "NaN")
-	d.look(t.Context())
+	d.refresh(t.Context())
 	values, _ = gathered(t, m)
 	require.InDelta(t, 7, values["tributary_coordinator_tasks_queued"], 0)
 	require.InDelta(t, 2, values["tributary_coordinator_dead_letters"], 0)
 	fault = errors.New("away")
-	d.look(t.Context())
+	d.refresh(t.Context())
 	values, _ = gathered(t, m)
 	require.NotEqual(t, values["tributary_coordinator_tasks_queued"], values["tributary_coordinator_tasks_queued"], "NaN")
 }

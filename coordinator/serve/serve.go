@@ -80,7 +80,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		})
 		coordinator.service.Measure(metrics)
 		coordinator.depths.measure(metrics)
-		coordinator.desk.Second = c.Second
+		coordinator.verifications.Second = c.Second
 		requests, err := stores.Conn.Fork("requests")
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true}, nowhere{}, nil)
+	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true}, discardStore{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -84,23 +84,23 @@ func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) 
 	return splits, nil
 }
 
-// nowhere is a blob store that discards all blobs.
-type nowhere struct{}
+// discardStore is a blob store that discards all blobs.
+type discardStore struct{}
 
 var errForgotten = errors.New("this store discards all blobs")
 
 // Put implements blob.Store.
-func (nowhere) Put(_ context.Context, data []byte) (job.Digest, error) {
+func (discardStore) Put(_ context.Context, data []byte) (job.Digest, error) {
 	return blob.DigestOf(data), nil
 }
 
 // Get implements blob.Store.
-func (nowhere) Get(context.Context, job.Digest) ([]byte, error) {
+func (discardStore) Get(context.Context, job.Digest) ([]byte, error) {
 	return nil, errors.Join(errForgotten, job.ErrNotFound)
 }
 
 // Has implements blob.Store.
-func (nowhere) Has(context.Context, job.Digest) (bool, error) { return false, nil }
+func (discardStore) Has(context.Context, job.Digest) (bool, error) { return false, nil }
 
 // Delete implements blob.Store.
-func (nowhere) Delete(context.Context, job.Digest) error { return nil }
+func (discardStore) Delete(context.Context, job.Digest) error { return nil }

@@ -23,12 +23,12 @@ func (c *Command) print(out io.Writer, p *Plan) error {
 	fmt.Fprintf(out, "%s parameters, batches of %s rows in %d micro-batches, links of %s, %d slots a worker\n",
 		humanize.Comma(int64(p.Job.Params)), humanize.Comma(int64(p.Job.Batch)), p.Job.Microbatches, c.Bandwidth, p.Slots)
 	fmt.Fprintf(out, "measured here: a micro-batch %s, a fold %s; a gradient into Redis %s, out of it %s (%s); assumed: %s more for each step, %s more for each further task\n\n",
-		span(p.Costs.Microbatch), span(p.Costs.Fold), span(p.Costs.Put), span(p.Costs.Get), where, span(p.Costs.Queue), span(p.Costs.Task))
+		formatSeconds(p.Costs.Microbatch), formatSeconds(p.Costs.Fold), formatSeconds(p.Costs.Put), formatSeconds(p.Costs.Get), where, formatSeconds(p.Costs.Queue), formatSeconds(p.Costs.Task))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "workers\ttasks\tinto Redis\tout of Redis\tcompute\tcommunication\toverhead\tstep\tsamples/s\tspeed-up\t")
 	for _, s := range p.Steps {
 		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.2f\t\n", s.Workers, s.Tasks,
-			humanize.IBytes(uint64(s.In)), humanize.IBytes(uint64(s.Out)), span(s.Compute), span(s.Communication), span(s.Queue), span(s.Seconds()),
+			humanize.IBytes(uint64(s.In)), humanize.IBytes(uint64(s.Out)), formatSeconds(s.Compute), formatSeconds(s.Communication), formatSeconds(s.Queue), formatSeconds(s.Seconds()),
 			humanize.CommafWithDigits(s.Samples, 0), s.Samples/p.Steps[0].Samples)
 	}
 	if err := w.Flush(); err != nil {
@@ -59,8 +59,8 @@ func plural(workers int) string {
 	return strconv.Itoa(workers) + " workers"
 }
 
-// span formats seconds with three digits.
-func span(seconds float64) string {
+// formatSeconds formats seconds with three digits.
+func formatSeconds(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	unit := time.Nanosecond
 	for 1000*unit <= d {

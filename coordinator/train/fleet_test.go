@@ -170,30 +170,30 @@ func (w *world) to(hand func(*run.Service)) error {
 
 func (w *world) PublishCommit(n notice.Commit) error {
 	w.mu.Lock()
-	for _, hear := range w.commits {
+	for _, receive := range w.commits {
 		if rand.Float64() >= w.lossy {
-			go hear(n)
+			go receive(n)
 		}
 	}
 	w.mu.Unlock()
 	return w.to(func(s *run.Service) { s.Committed(n) })
 }
 
-func (w *world) SubscribeCommits(_ job.ID, hear func(notice.Commit)) (func(), error) {
-	return listen(w, w.commits, hear), nil
+func (w *world) SubscribeCommits(_ job.ID, receive func(notice.Commit)) (func(), error) {
+	return listen(w, w.commits, receive), nil
 }
 
-func (w *world) SubscribeRecalls(_ job.ID, hear func(notice.Recall)) (func(), error) {
-	return listen(w, w.recalls, hear), nil
+func (w *world) SubscribeRecalls(_ job.ID, receive func(notice.Recall)) (func(), error) {
+	return listen(w, w.recalls, receive), nil
 }
 
 // listen registers a worker's receiver until the returned function is called.
-func listen[T any](w *world, ears map[int]func(T), hear func(T)) (stop func()) {
+func listen[T any](w *world, ears map[int]func(T), receive func(T)) (stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listeners++
 	id := w.listeners
-	ears[id] = hear
+	ears[id] = receive
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -205,9 +205,9 @@ func listen[T any](w *world, ears map[int]func(T), hear func(T)) (stop func()) {
 func (w *world) recall(n notice.Recall) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, hear := range w.recalls {
+	for _, receive := range w.recalls {
 		if rand.Float64() >= w.lossy {
-			go hear(n)
+			go receive(n)
 		}
 	}
 	return n.Validate()

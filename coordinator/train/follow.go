@@ -94,14 +94,14 @@ func (f *follower) show(e notice.Event) {
 	f.display.Update(*s)
 }
 
-// lookEvery is how often the follower checks the record for an end without an event.
-const lookEvery = 500 * time.Millisecond
+// pollEvery is how often the follower checks the record for an end without an event.
+const pollEvery = 500 * time.Millisecond
 
 // wait returns the outcome of the followed job, or an error with the reason why it has
 // none. An event of this process reports the end at once. The record reports it if
 // another coordinator drives the job or has driven it.
 func (f *follower) wait(ctx context.Context, record func() (job.Record, error)) (*job.Outcome, error) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		r, err := record()

@@ -135,14 +135,14 @@ func TestJobsThatCannotBeVerified(t *testing.T) {
 	require.ErrorContains(t, err, "steps.bin is of plan ")
 }
 
-// told collects the published events.
-type told chan notice.Event
+// events collects the published events.
+type events chan notice.Event
 
-func (e told) Publish(n notice.Event) error { e <- n; return nil }
+func (e events) Publish(n notice.Event) error { e <- n; return nil }
 
 // end returns the end event of the next verification. The number of events before it
 // varies.
-func (e told) end() notice.Event {
+func (e events) end() notice.Event {
 	for n := range e {
 		if n.Verification == nil || n.Verification.State != job.Verifying {
 			return n
@@ -151,17 +151,17 @@ func (e told) end() notice.Event {
 	return notice.Event{}
 }
 
-// The desk answers at once with a ticket if the work takes longer, and events report the
+// The runner answers at once with a ticket if the work takes longer, and events report the
 // rest.
-func TestTheDesk(t *testing.T) {
+func TestRunner(t *testing.T) {
 	s := newStores(t)
-	events := make(told, 100)
-	d := NewDesk(s.open, events)
+	events := make(events, 100)
+	d := NewRunner(s.open, events)
 	v, err := d.Ask(t.Context(), ref.Job, Request{Sample: 3}, 0)
 	require.NoError(t, err)
 	require.Equal(t, job.Verifying, v.State)
 	require.EqualValues(t, 16, v.Committed)
-	for range waiting - 1 {
+	for range maxPending - 1 {
 		_, err = d.Ask(t.Context(), ref.Job, Request{}, 0)
 		require.NoError(t, err)
 	}
@@ -182,7 +182,7 @@ func TestTheDesk(t *testing.T) {
 	require.Equal(t, notice.VerificationEvent, first.Type)
 	require.NoError(t, first.Validate())
 	require.Len(t, first.Verification.Sample, 3)
-	for range waiting - 1 {
+	for range maxPending - 1 {
 		events.end()
 	}
 	v, err = d.Ask(t.Context(), ref.Job, Request{}, time.Hour)

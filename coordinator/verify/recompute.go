@@ -63,7 +63,7 @@ func Recompute(ctx context.Context, in io.Reader, out io.Writer) error {
 	if len(q.Params) != e.Network.Params() {
 		return fmt.Errorf("%d parameters: the plan has %d: %w", len(q.Params), e.Network.Params(), job.ErrInvalid)
 	}
-	o, err := opine(ctx, e, q.Step, q.Params)
+	o, err := computeOpinion(ctx, e, q.Step, q.Params)
 	if err != nil {
 		return err
 	}

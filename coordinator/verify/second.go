@@ -54,8 +54,8 @@ func leafDigest(l leaf) job.Digest {
 	return job.Digest(hex.EncodeToString(sum[:]))
 }
 
-// opine computes each micro-batch of a step and their sum along the tree.
-func opine(ctx context.Context, e *gradient.Engine, step int64, params []float32) (*Opinion, error) {
+// computeOpinion computes each micro-batch of a step and their sum along the tree.
+func computeOpinion(ctx context.Context, e *gradient.Engine, step int64, params []float32) (*Opinion, error) {
 	o := &Opinion{Set: isa.Chosen()}
 	s, m := gradient.NewScratch(), e.Plan.Spec.Microbatches
 	v := make([]float32, len(params))
@@ -81,7 +81,7 @@ func (x *verification) ask(ctx context.Context, e *evidence) (agree bool, second
 	if x.Second == nil {
 		return false, nil, nil
 	}
-	first, err := opine(ctx, x.s.Engine, x.w.Step, x.w.Params())
+	first, err := computeOpinion(ctx, x.s.Engine, x.w.Step, x.w.Params())
 	if err != nil {
 		return false, nil, err
 	}

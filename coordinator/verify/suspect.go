@@ -171,11 +171,11 @@ func (x *verification) trials(ctx context.Context, e *evidence, leaves []leaf) f
 	}
 }
 
-func ordinal(ahead int) string {
-	if ahead < 0 {
-		return fmt.Sprintf("one %d before it", -ahead)
+func ordinal(offset int) string {
+	if offset < 0 {
+		return fmt.Sprintf("one %d before it", -offset)
 	}
-	return fmt.Sprintf("one %d after it", ahead)
+	return fmt.Sprintf("one %d after it", offset)
 }
 
 func sum(a, b []float32) []float32 {
@@ -217,7 +217,7 @@ func flipped(e *evidence, leaves []leaf) []tree.Node {
 		v, _ := total(elements(leaves[lo:hi], at))
 		for bit := range 32 {
 			wrong := math.Float32frombits(math.Float32bits(v[0]) ^ 1<<bit)
-			if math.Float32bits(climb(leaves, n, at, wrong)) == math.Float32bits(e.recorded[at]) {
+			if math.Float32bits(rootElement(leaves, n, at, wrong)) == math.Float32bits(e.recorded[at]) {
 				found = append(found, n)
 				break
 			}
@@ -236,8 +236,8 @@ func elements(leaves []leaf, at int) []leaf {
 	return ones
 }
 
-// climb returns the root's element if the element of node n is v.
-func climb(leaves []leaf, n tree.Node, at int, v float32) float32 {
+// rootElement returns the root's element if the element of node n is v.
+func rootElement(leaves []leaf, n tree.Node, at int, v float32) float32 {
 	for n > tree.Root {
 		lo, hi, _ := n.Sibling().Leaves(len(leaves))
 		other, _ := total(elements(leaves[lo:hi], at))

@@ -29,20 +29,20 @@ const progressEvery = 500 * time.Millisecond
 // verification is the state of one running verification.
 type verification struct {
 	*Verifier
-	s       *Subject
-	w       *serial.Walk
-	v       job.Verification
-	before  []float32 // parameters one step earlier, to find a stale worker; nil at a start
-	unknown int64     // first step without a mark since the last one that agreed; -1: none
-	began   time.Time
-	told    time.Time
+	s          *Subject
+	w          *serial.Walk
+	v          job.Verification
+	before     []float32 // parameters one step earlier, to find a stale worker; nil at a start
+	unknown    int64     // first step without a mark since the last one that agreed; -1: none
+	began      time.Time
+	reportedAt time.Time
 }
 
 // Verify recomputes the requested steps. An error means that Verify could not find out
 // whether they are right. A wrong step is part of the result and not an error.
 func (f *Verifier) Verify(ctx context.Context, s *Subject, r Request) (job.Verification, error) {
 	x := &verification{Verifier: f, s: s, unknown: -1, began: time.Now()}
-	x.told = x.began
+	x.reportedAt = x.began
 	x.v = job.Verification{ID: s.ID, State: job.Verifying, Committed: s.Committed, Notes: slices.Clone(s.Notes)}
 	steps, err := r.choose(s.Committed)
 	if err == nil {
@@ -77,35 +77,35 @@ func (x *verification) run(ctx context.Context, steps []int64) error {
 		if err := x.to(ctx, x.s.Committed); err != nil {
 			return err
 		}
-		if err := x.vouched(); err != nil {
+		if err := x.checkCompared(); err != nil {
 			return err
 		}
 		return x.partials(ctx)
 	}
 	for _, step := range steps {
-		if err := x.approach(ctx, step); err != nil {
+		if err := x.jumpNear(ctx, step); err != nil {
 			return err
 		}
 		if err := x.to(ctx, step+1); err != nil {
 			return err
 		}
-		if err := x.vouched(); err != nil {
+		if err := x.checkCompared(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// vouched fails if there was nothing to compare the newest step with.
-func (x *verification) vouched() error {
+// checkCompared fails if there was nothing to compare the newest step with.
+func (x *verification) checkCompared() error {
 	if x.unknown < 0 {
 		return nil
 	}
 	return fmt.Errorf("steps %d to %d were computed again, but there is no mark to compare them with: %w", x.unknown, x.w.Step-1, job.ErrNotFound)
 }
 
-// approach jumps to the last start at or before step, if that start is ahead of the walk.
-func (x *verification) approach(ctx context.Context, step int64) error {
+// jumpNear jumps to the last start at or before step, if that start is ahead of the walk.
+func (x *verification) jumpNear(ctx context.Context, step int64) error {
 	for _, s := range slices.Backward(x.s.Starts) {
 		if s.Step > step {
 			continue
@@ -149,10 +149,10 @@ func (x *verification) to(ctx context.Context, steps int64) error {
 		}
 		x.before = append(x.before[:0], x.w.Params()...)
 		x.w.Fold()
-		if err := x.meet(ctx); err != nil {
+		if err := x.compareStarts(ctx); err != nil {
 			return err
 		}
-		x.tell()
+		x.reportProgress()
 	}
 	if x.w.Step == x.s.Engine.Plan.Steps() {
 		return x.end(ctx)
@@ -200,8 +200,8 @@ func (x *verification) compare(step int64, whose string, chain ledger.Chain) err
 	}}
 }
 
-// meet compares the state with each start at this step.
-func (x *verification) meet(ctx context.Context) error {
+// compareStarts compares the state with each start at this step.
+func (x *verification) compareStarts(ctx context.Context) error {
 	for _, s := range x.s.Starts {
 		if s.Step != x.w.Step {
 			continue
@@ -244,7 +244,7 @@ func (x *verification) end(ctx context.Context) error {
 	if got := x.v.ParametersSHA256; x.s.Final != "" && got != x.s.Final {
 		return differs{&job.Difference{
 			What: "parameters", Step: last, Recorded: string(x.s.Final), Recomputed: string(got), Wrong: job.WrongRecord,
-			Message: fmt.Sprintf("parameters_sha256 after step %d: recorded %s, recomputed %s%s", last, x.s.Final, got, x.despite()),
+			Message: fmt.Sprintf("parameters_sha256 after step %d: recorded %s, recomputed %s%s", last, x.s.Final, got, x.earlierSteps()),
 		}}
 	}
 	if x.s.Final != "" {
@@ -267,19 +267,19 @@ func (x *verification) end(ctx context.Context) error {
 	}
 }
 
-// despite describes the earlier steps when the final parameters differ.
-func (x *verification) despite() string {
+// earlierSteps describes the earlier steps when the final parameters differ.
+func (x *verification) earlierSteps() string {
 	if x.unknown >= 0 {
 		return fmt.Sprintf("; there are no marks from step %d on to compare with", x.unknown)
 	}
 	return "; every step before is as recorded, so the parameters were changed afterwards"
 }
 
-func (x *verification) tell() {
-	if x.Progress == nil || time.Since(x.told) < progressEvery {
+func (x *verification) reportProgress() {
+	if x.Progress == nil || time.Since(x.reportedAt) < progressEvery {
 		return
 	}
-	x.told = time.Now()
+	x.reportedAt = time.Now()
 	v := x.v
 	v.Notes, v.Seconds = slices.Clone(v.Notes), time.Since(x.began).Seconds()
 	x.Progress(v)

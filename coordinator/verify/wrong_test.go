@@ -214,7 +214,7 @@ func TestWhichSideIsWrong(t *testing.T) {
 	// The record is right. The kernels here count as wrong at micro-batch 2, because the
 	// other kernels give the recorded root.
 	recorded := func(ctx context.Context, q Question) (*Opinion, error) {
-		o, err := opine(ctx, p.e, q.Step, q.Params)
+		o, err := computeOpinion(ctx, p.e, q.Step, q.Params)
 		require.NoError(t, err)
 		o.Set, o.Leaves[2] = "other", "00"
 		o.Examples, o.Loss = p.log[6].Sums.Examples, math.Float64bits(p.log[6].Sums.Loss)
@@ -245,7 +245,7 @@ func TestAQuestionIsAnsweredAsHere(t *testing.T) {
 	require.NoError(t, Recompute(t.Context(), bytes.NewReader(whole), &out))
 	var got Opinion
 	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
-	want, err := opine(t.Context(), p.e, 3, x.w.Params())
+	want, err := computeOpinion(t.Context(), p.e, 3, x.w.Params())
 	require.NoError(t, err)
 	require.Equal(t, want, &got)
 	require.Equal(t, isa.Chosen(), got.Set)

@@ -80,7 +80,7 @@ func badRecords(ctx context.Context, e *enemy) error {
 		if err := put(string(own.ID), value); err != nil {
 			return err
 		}
-		if err := wait(ctx, span(e.r, 0, time.Second)); err != nil {
+		if err := wait(ctx, randomTime(e.r, 0, time.Second)); err != nil {
 			return err
 		}
 	}
@@ -160,7 +160,7 @@ func badTasks(ctx context.Context, e *enemy) error {
 			return err
 		}
 		_ = e.nc.Publish("tributary.tasks."+lane+"."+string(r.Numerics), data) // it fails while NATS is down
-		if err := wait(ctx, span(e.r, 20*time.Millisecond, 300*time.Millisecond)); err != nil {
+		if err := wait(ctx, randomTime(e.r, 20*time.Millisecond, 300*time.Millisecond)); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ type fault struct {
 	inject     func(ctx context.Context, f *fleet, r *rand.Rand) (string, error)
 }
 
-// span returns a random time between from and to.
-func span(r *rand.Rand, from, to time.Duration) time.Duration {
+// randomTime returns a random time between from and to.
+func randomTime(r *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(r.Int64N(int64(to-from)))
 }
 
@@ -56,10 +56,10 @@ var faults = []fault{
 		return m.name + " joins", nil
 	}},
 	{"worker-pause", "a worker is paused for some seconds", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		return f.pause(ctx, r, f.workers, span(r, 500*time.Millisecond, 4*time.Second))
+		return f.pause(ctx, r, f.workers, randomTime(r, 500*time.Millisecond, 4*time.Second))
 	}},
 	{"worker-freeze", "a worker is paused for longer than every lease", 1, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		return f.pause(ctx, r, f.workers, taskLease+span(r, time.Second, 3*time.Second))
+		return f.pause(ctx, r, f.workers, taskLease+randomTime(r, time.Second, 3*time.Second))
 	}},
 	{"worker-slow", "a worker runs at a tenth of its speed for some seconds", 2, slow},
 	{"coordinator-kill", "kill -9 of a coordinator; another one starts", 4, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
@@ -69,7 +69,7 @@ var faults = []fault{
 		return f.replace(ctx, r, &f.coordinators, syscall.SIGTERM)
 	}},
 	{"coordinator-pause", "a coordinator is paused for longer than its lease, then continues", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		return f.pause(ctx, r, f.coordinators, leaseTTL+span(r, time.Second, 3*time.Second))
+		return f.pause(ctx, r, f.coordinators, leaseTTL+randomTime(r, time.Second, 3*time.Second))
 	}},
 	{"nats-restart", "kill -9 of nats-server, with the task stream in its memory", 3, restartNATS},
 	{"nats-purge", "the task stream is emptied", 2, func(ctx context.Context, f *fleet, _ *rand.Rand) (string, error) {
@@ -91,15 +91,15 @@ var faults = []fault{
 	{"redis-old", "Redis goes back to an older copy of itself", 2, oldRedis},
 	{"redis-full", "Redis is at its memory limit for a while", 2, fullRedis},
 	{"net-slow", "one process's connections have a delay of 20 to 200 ms", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		d := span(r, 20*time.Millisecond, 200*time.Millisecond)
-		return f.toxic(ctx, r, "latency", fmt.Sprintf(`"latency":%d,"jitter":%d`, d.Milliseconds(), d.Milliseconds()/2), span(r, time.Second, 4*time.Second))
+		d := randomTime(r, 20*time.Millisecond, 200*time.Millisecond)
+		return f.toxic(ctx, r, "latency", fmt.Sprintf(`"latency":%d,"jitter":%d`, d.Milliseconds(), d.Milliseconds()/2), randomTime(r, time.Second, 4*time.Second))
 	}},
 	{"net-cut", "one process's connections are cut, and again when it comes back", 3, cut},
 	{"net-one-way", "one process sends, but receives nothing", 2, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		return f.toxic(ctx, r, "timeout", `"timeout":0`, span(r, time.Second, 6*time.Second))
+		return f.toxic(ctx, r, "timeout", `"timeout":0`, randomTime(r, time.Second, 6*time.Second))
 	}},
 	{"net-truncate", "one process's connections break in the middle of what is sent", 3, func(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
-		return f.toxic(ctx, r, "limit_data", fmt.Sprintf(`"bytes":%d`, 1000+r.IntN(200_000)), span(r, time.Second, 3*time.Second))
+		return f.toxic(ctx, r, "limit_data", fmt.Sprintf(`"bytes":%d`, 1000+r.IntN(200_000)), randomTime(r, time.Second, 3*time.Second))
 	}},
 }
 

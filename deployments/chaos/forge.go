@@ -29,7 +29,7 @@ func forgedNotices(ctx context.Context, e *enemy) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, span(e.r, 5*time.Second, 30*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, randomTime(e.r, 5*time.Second, 30*time.Second))
 	defer cancel()
 	f := forger{enemy: e, record: r, workers: e.workers(ctx), digest: job.Digest(strings.Repeat("ab", 32))}
 	if e.r.IntN(2) == 0 {
@@ -98,22 +98,22 @@ func (f *forger) worker() string {
 // lie returns a false notice.
 func (f *forger) lie(attempt int) (subject string, n any) {
 	ref, steps := f.record.Ref(), f.steps()
-	ahead := steps + 1 + f.r.Int64N(1000)
+	beyond := steps + 1 + f.r.Int64N(1000)
 	if f.r.IntN(3) == 0 {
-		ahead = f.record.Steps
+		beyond = f.record.Steps
 	}
 	about := func(kind string) string { return "tributary." + kind + "." + string(ref.Job) }
 	switch f.r.IntN(10) {
 	case 0:
-		return about("commit"), notice.Commit{Ref: ref, Step: ahead - 1, Committed: ahead, Worker: f.worker()}
+		return about("commit"), notice.Commit{Ref: ref, Step: beyond - 1, Committed: beyond, Worker: f.worker()}
 	case 1:
 		return about("commit"), notice.Commit{Ref: ref, Step: math.MaxInt64 - 1, Committed: math.MaxInt64, Worker: f.worker()}
 	case 2:
-		return about("snapshotted"), notice.Snapshotted{Ref: ref, Step: ahead}
+		return about("snapshotted"), notice.Snapshotted{Ref: ref, Step: beyond}
 	case 3:
-		return about("evaluated"), notice.Evaluated{Ref: ref, Step: ahead, Stored: f.r.IntN(1000)}
+		return about("evaluated"), notice.Evaluated{Ref: ref, Step: beyond, Stored: f.r.IntN(1000)}
 	case 4:
-		return about("checkpointed"), notice.Checkpointed{Ref: ref, Step: ahead, Digest: f.digest}
+		return about("checkpointed"), notice.Checkpointed{Ref: ref, Step: beyond, Digest: f.digest}
 	case 5, 6:
 		return about("failure"), notice.Failure{
 			Ref: ref, Task: f.task(f.record, attempt), Worker: f.worker(), Error: "forged",

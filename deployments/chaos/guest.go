@@ -12,8 +12,8 @@ import (
 	"tributary/shared/job"
 )
 
-// fat submits a job that does not fit into memory. The job must wait and say why.
-func fat(ctx context.Context, e *enemy) error {
+// oversized submits a job that does not fit into memory. The job must wait and say why.
+func oversized(ctx context.Context, e *enemy) error {
 	_, err := e.submit(ctx, fmt.Sprintf(`%s
 name: fat
 model: {layers: [{dense: {units: %d, activation: relu}}, {dense: {units: 4096, activation: relu}}, {dense: {units: 10}}]}
@@ -83,7 +83,7 @@ steps: 1000000
 	if err != nil || e.r.IntN(2) == 0 {
 		return err
 	}
-	if err := wait(ctx, span(e.r, 0, 4*time.Second)); err != nil {
+	if err := wait(ctx, randomTime(e.r, 0, 4*time.Second)); err != nil {
 		return err
 	}
 	return e.ask(ctx, "tributary.jobs.cancel", string(id), &struct{}{})
@@ -107,7 +107,7 @@ epochs: 1000
 		return nil
 	})
 	for err == nil {
-		if err = wait(ctx, span(e.r, 500*time.Millisecond, 3*time.Second)); err == nil {
+		if err = wait(ctx, randomTime(e.r, 500*time.Millisecond, 3*time.Second)); err == nil {
 			if again := e.ask(ctx, "tributary.jobs.retry", string(id), &struct{}{}); again != nil && !refused(again) {
 				err = again
 			}

@@ -20,7 +20,7 @@ type neighbour struct {
 }
 
 var neighbours = []neighbour{
-	{"fat", "a job that neither the workers' memory nor Redis can hold", fat},
+	{"fat", "a job that neither the workers' memory nor Redis can hold", oversized},
 	{"wide", "a job on a CSV file of 120,000 columns, cancelled after a moment or left to run", wide},
 	{"diverging", "a job whose loss becomes infinite, retried when it has failed", diverging},
 	{"records", "job records that no program writes: batch 0, an unknown state, junk, the highest term", badRecords},

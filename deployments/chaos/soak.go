@@ -87,7 +87,7 @@ func (s *soak) watch(ctx context.Context, f *fleet) error {
 	)
 	busy.Go(func() {
 		r := rand.New(rand.NewPCG(1, 1))
-		for wait(over, span(r, 500*time.Millisecond, 2*time.Second)) == nil {
+		for wait(over, randomTime(r, 500*time.Millisecond, 2*time.Second)) == nil {
 			of := f.workers[1:]
 			if r.IntN(4) == 0 {
 				of = f.coordinators[1:]
@@ -99,7 +99,7 @@ func (s *soak) watch(ctx context.Context, f *fleet) error {
 	})
 	busy.Go(func() {
 		for wait(over, time.Second) == nil {
-			if v, err := f.look(over); err == nil {
+			if v, err := f.sample(over); err == nil {
 				v.at = time.Since(begin)
 				samples = append(samples, v)
 			}
@@ -143,8 +143,8 @@ func (s *soak) train(over, ctx context.Context, c *client) (jobs int, err error)
 	return jobs, nil
 }
 
-// look takes a sample.
-func (f *fleet) look(ctx context.Context) (s sample, err error) {
+// sample takes a sample.
+func (f *fleet) sample(ctx context.Context) (s sample, err error) {
 	keys, err := f.redis.keys(ctx)
 	if err != nil {
 		return s, err

@@ -22,7 +22,7 @@ func (f *fleet) replace(ctx context.Context, r *rand.Rand, of *[]*member, s sysc
 	}
 	defer f.release(m)
 	m.end(s)
-	after := span(r, 0, 800*time.Millisecond)
+	after := randomTime(r, 0, 800*time.Millisecond)
 	if err := wait(ctx, after); err != nil {
 		return "", err
 	}
@@ -39,7 +39,7 @@ func allGone(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 		m.kill()
 		gone = append(gone, m)
 	}
-	after := span(r, 500*time.Millisecond, 3*time.Second)
+	after := randomTime(r, 500*time.Millisecond, 3*time.Second)
 	err := wait(ctx, after)
 	for _, m := range gone {
 		if err == nil {
@@ -69,7 +69,7 @@ func slow(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	}
 	defer f.release(m)
 	defer m.signal(syscall.SIGCONT)
-	d := span(r, 2*time.Second, 5*time.Second)
+	d := randomTime(r, 2*time.Second, 5*time.Second)
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		m.signal(syscall.SIGCONT)
 		if err := wait(ctx, 2*time.Millisecond); err != nil {
@@ -89,7 +89,7 @@ func restartNATS(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	}
 	defer f.releaseServers()
 	f.nats.kill()
-	if err := wait(ctx, span(r, 0, 1500*time.Millisecond)); err != nil {
+	if err := wait(ctx, randomTime(r, 0, 1500*time.Millisecond)); err != nil {
 		return "", err
 	}
 	return "nats-server killed", f.nats.start(ctx)
@@ -123,7 +123,7 @@ func restartRedis(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	}
 	defer f.releaseServers()
 	f.redis.kill()
-	if err := wait(ctx, span(r, 0, 1500*time.Millisecond)); err != nil {
+	if err := wait(ctx, randomTime(r, 0, 1500*time.Millisecond)); err != nil {
 		return "", err
 	}
 	return "redis-server killed", f.redis.start(ctx)
@@ -138,7 +138,7 @@ func oldRedis(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	back := span(r, 300*time.Millisecond, 2*time.Second)
+	back := randomTime(r, 300*time.Millisecond, 2*time.Second)
 	if err := wait(ctx, back); err != nil {
 		return "", err
 	}
@@ -153,7 +153,7 @@ func fullRedis(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	if err := f.redis.client.ConfigSet(ctx, "maxmemory", "1mb").Err(); err != nil {
 		return "", err
 	}
-	d := span(r, 500*time.Millisecond, 3*time.Second)
+	d := randomTime(r, 500*time.Millisecond, 3*time.Second)
 	err := wait(ctx, d)
 	return fmt.Sprintf("redis full for %s", d.Round(100*time.Millisecond)), errors.Join(err, f.redis.client.ConfigSet(context.WithoutCancel(ctx), "maxmemory", f.redis.limit).Err())
 }
@@ -203,7 +203,7 @@ func cut(ctx context.Context, f *fleet, r *rand.Rand) (string, error) {
 	p, name := link(r, m)
 	listen := p.Listen
 	p.Stop()
-	d := span(r, 0, 4*time.Second)
+	d := randomTime(r, 0, 4*time.Second)
 	err := wait(ctx, d)
 	p.Lock()
 	p.Listen = listen

@@ -16,7 +16,7 @@ const (
 	acksEarly        = "a worker acknowledges a task before its result is stored"
 	sumsByArrival    = "a worker sums partials in another order than the tree's"
 	countsTwice      = "a worker counts the examples of a batch twice"
-	skipsDigests     = "a worker does not look at the digest of a block"
+	skipsDigests     = "a worker does not check the digest of a block"
 	readsStaleRoots  = "a replica folds the root gradient of the step before"
 	mislabels        = "a snapshot says one step more than was folded"
 	ignoresRuns      = "the ledger's keys have the job's id and not its run"
@@ -63,11 +63,11 @@ func (m mutantLedger) Residual(ctx context.Context, lay ledger.Layout, r ledger.
 	return err
 }
 
-func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
+func (m mutantLedger) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, partial ledger.Partial) ([]ledger.Arrival, error) {
 	if m.p.has(countsTwice) {
-		part.Sums.Examples *= 2
+		partial.Sums.Examples *= 2
 	}
-	return m.Ledger.Put(ctx, lay, step, node, part)
+	return m.Ledger.Put(ctx, lay, step, node, partial)
 }
 
 func (m mutantLedger) Append(ctx context.Context, lay ledger.Layout, w ledger.LogWrite) (bool, ledger.Chain, error) {

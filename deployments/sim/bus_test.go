@@ -27,8 +27,8 @@ type (
 	recallNotice = notice.Recall
 )
 
-func sayAll[T any](hear []func(T), n T) {
-	for _, h := range hear {
+func notifyAll[T any](receivers []func(T), n T) {
+	for _, h := range receivers {
 		h(n)
 	}
 }
@@ -40,27 +40,27 @@ type exhausted struct {
 	deliveries int
 }
 
-// tell sends a notice to every coordinator.
-func (b bus) tell(what string, notice any) error {
+// notify sends a notice to every coordinator.
+func (b bus) notify(what string, notice any) error {
 	w := b.p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if b.p.dead || time.Now().Before(b.p.asleep) || b.p.cuts[natsStore] == noWay && !w.calm {
+	if b.p.dead || time.Now().Before(b.p.asleep) || b.p.cuts[natsStore] == unreachable && !w.calm {
 		return errConnection
 	}
 	b.p.calls[what]++
 	for _, m := range w.machines {
-		if m.process != nil && m.process.hears(notice) {
+		if m.process != nil && m.process.listensTo(notice) {
 			w.send(w.random(fmt.Sprint(b.p.name, what, b.p.calls[what], m.process.name)), m.process, notice)
 		}
 	}
 	return nil
 }
 
-// hears reports whether the process listens to such notices. Coordinators listen to all,
-// workers to commits of their jobs. The caller holds w.mu.
-func (p *process) hears(n any) bool {
-	if p.hear != nil {
+// listensTo reports whether the process listens to such notices. Coordinators listen to
+// all, workers to commits of their jobs. The caller holds w.mu.
+func (p *process) listensTo(n any) bool {
+	if p.receive != nil {
 		return true
 	}
 	commit, ok := n.(notice.Commit)
@@ -76,7 +76,7 @@ func (w *world) send(r *rand.Rand, to *process, notice any) {
 			w.reached("a notice is lost")
 			return
 		case x < w.swarm.deaf+w.swarm.double:
-			w.reached("a notice is heard twice")
+			w.reached("a notice is received twice")
 			copies = 2
 		}
 	}
@@ -88,55 +88,55 @@ func (w *world) send(r *rand.Rand, to *process, notice any) {
 
 // arrive passes a notice to the process when the process is awake.
 func (w *world) arrive(to *process, notice any) {
-	if to.wake() != nil || to.cut(natsStore) == noWay {
+	if to.wake() != nil || to.cut(natsStore) == unreachable {
 		return
 	}
 	w.mu.Lock()
-	hear := to.hear
-	if aside, ok := notice.(asideNotice); ok && to.obey != nil {
-		obey := to.obey
-		hear = func(any) { obey(aside) }
+	receive := to.receive
+	if aside, ok := notice.(asideNotice); ok && to.onAside != nil {
+		obey := to.onAside
+		receive = func(any) { obey(aside) }
 	}
 	switch n := notice.(type) {
 	case commitNotice:
-		if heard := slices.Collect(maps.Values(to.commits[n.Job])); hear == nil && len(heard) > 0 {
-			hear = func(any) { sayAll(heard, n) }
+		if receivers := slices.Collect(maps.Values(to.commits[n.Job])); receive == nil && len(receivers) > 0 {
+			receive = func(any) { notifyAll(receivers, n) }
 		}
 	case recallNotice:
-		heard := slices.Collect(maps.Values(to.recalls[n.Job]))
-		hear = func(any) { sayAll(heard, n) }
+		receivers := slices.Collect(maps.Values(to.recalls[n.Job]))
+		receive = func(any) { notifyAll(receivers, n) }
 	}
 	if to.dead {
-		hear = nil
+		receive = nil
 	}
 	w.mu.Unlock()
-	if hear != nil {
-		hear(notice)
+	if receive != nil {
+		receive(notice)
 	}
 }
 
 func (b bus) PublishCommit(n notice.Commit) error {
-	return b.tell("commit "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+	return b.notify("commit "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
 }
 
 func (b bus) PublishEvaluated(n notice.Evaluated) error {
-	return b.tell("evaluated "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step, n.Stored), n)
+	return b.notify("evaluated "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step, n.Stored), n)
 }
 
 func (b bus) PublishSnapshotted(n notice.Snapshotted) error {
-	return b.tell("snapshotted "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+	return b.notify("snapshotted "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
 }
 
 func (b bus) PublishCheckpointed(n notice.Checkpointed) error {
-	return b.tell("checkpointed "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
+	return b.notify("checkpointed "+b.p.w.alias(n.Ref)+fmt.Sprint(n.Step), n)
 }
 
 func (b bus) PublishFailure(n notice.Failure) error {
 	b.p.w.locked(func() { b.p.w.reached("a worker reports a failure") })
-	return b.tell("failure "+b.p.w.name(n.Task), n)
+	return b.notify("failure "+b.p.w.name(n.Task), n)
 }
 
-func (b bus) PublishBeat(n notice.Beat) error { return b.tell("beat", n) }
+func (b bus) PublishBeat(n notice.Beat) error { return b.notify("beat", n) }
 
 func (b bus) SubscribeCalls(answer func()) (stop func(), err error) {
 	b.p.w.locked(func() { b.p.called = answer })
@@ -162,35 +162,35 @@ func (p *process) missing(ctx context.Context, worker string) bool {
 
 // SubscribeAsides implements worker.Bus.
 func (b bus) SubscribeAsides(obey func(notice.Aside)) (stop func(), err error) {
-	b.p.w.locked(func() { b.p.obey = obey })
-	return func() { b.p.w.locked(func() { b.p.obey = nil }) }, nil
+	b.p.w.locked(func() { b.p.onAside = obey })
+	return func() { b.p.w.locked(func() { b.p.onAside = nil }) }, nil
 }
 
 // SubscribeCommits implements worker.Bus.
-func (b bus) SubscribeCommits(id job.ID, hear func(notice.Commit)) (stop func(), err error) {
-	return listen(b.p, &b.p.commits, id, hear), nil
+func (b bus) SubscribeCommits(id job.ID, receive func(notice.Commit)) (stop func(), err error) {
+	return listen(b.p, &b.p.commits, id, receive), nil
 }
 
 // SubscribeRecalls implements worker.Bus.
-func (b bus) SubscribeRecalls(id job.ID, hear func(notice.Recall)) (stop func(), err error) {
-	return listen(b.p, &b.p.recalls, id, hear), nil
+func (b bus) SubscribeRecalls(id job.ID, receive func(notice.Recall)) (stop func(), err error) {
+	return listen(b.p, &b.p.recalls, id, receive), nil
 }
 
-// ears are the listeners of each job, by number.
-type ears[T any] map[job.ID]map[int]func(T)
+// handlers are the listeners of each job, by number.
+type handlers[T any] map[job.ID]map[int]func(T)
 
-func listen[T any](p *process, to *ears[T], id job.ID, hear func(T)) (stop func()) {
+func listen[T any](p *process, to *handlers[T], id job.ID, receive func(T)) (stop func()) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if *to == nil {
-		*to = ears[T]{}
+		*to = handlers[T]{}
 	}
 	if (*to)[id] == nil {
 		(*to)[id] = map[int]func(T){}
 	}
 	p.listeners++
 	n := p.listeners
-	(*to)[id][n] = hear
+	(*to)[id][n] = receive
 	return func() { p.w.locked(func() { delete((*to)[id], n) }) }
 }
 
@@ -222,7 +222,7 @@ func (p *process) setAside(n notice.Aside) error {
 	w.reached("a worker is set aside")
 	w.trace(p.name, "sets aside "+n.Worker, fmt.Sprint(n.Seconds, " s"))
 	for _, m := range w.machines {
-		if m.process != nil && m.process.obey != nil {
+		if m.process != nil && m.process.onAside != nil {
 			w.send(w.random(fmt.Sprint(p.name, "aside", n.Worker, m.process.name, time.Since(w.began))), m.process, n)
 		}
 	}
@@ -248,7 +248,7 @@ func (p *process) roll() {
 			d := w.swarm.latency(w.random("roll " + p.name + q.name))
 			answer := q.called
 			go w.after(d, func() { // outside the lock
-				if q.wake() == nil && q.cut(natsStore) != noWay {
+				if q.wake() == nil && q.cut(natsStore) != unreachable {
 					answer()
 				}
 			})

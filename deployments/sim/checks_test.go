@@ -59,7 +59,7 @@ func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) {
+func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, partial ledger.Partial) {
 	s := w.job(lay)
 	if s == nil {
 		return
@@ -68,8 +68,8 @@ func (w *world) checkPartial(lay ledger.Layout, step int64, node tree.Node, part
 		w.wrong("%s: a partial of step %d; the job has %d steps", s.alias, step, s.want.steps)
 		return
 	}
-	if want := s.want.nodes[step][node]; !same(want.Gradient, part.Gradient) || want.Sums != part.Sums {
-		w.wrong("%s: the partial of node %d at step %d is %v: want %v", s.alias, node, step, part, want)
+	if want := s.want.nodes[step][node]; !same(want.Gradient, partial.Gradient) || want.Sums != partial.Sums {
+		w.wrong("%s: the partial of node %d at step %d is %v: want %v", s.alias, node, step, partial, want)
 	}
 }
 

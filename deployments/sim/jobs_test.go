@@ -258,12 +258,12 @@ func partials(ctx context.Context, e *gradient.Engine, s *gradient.Scratch, para
 	if !ok {
 		return nil
 	}
-	part := ledger.Partial{Gradient: make([]float32, len(params))}
+	partial := ledger.Partial{Gradient: make([]float32, len(params))}
 	var err error
-	if part.Sums, err = e.Node(ctx, part.Gradient, s, params, step, n, nil); err != nil {
+	if partial.Sums, err = e.Node(ctx, partial.Gradient, s, params, step, n, nil); err != nil {
 		return err
 	}
-	into[n] = part
+	into[n] = partial
 	if hi-lo == 1 {
 		return nil
 	}

@@ -86,19 +86,19 @@ func (l ledgerPort) State(ctx context.Context, lay ledger.Layout) (ledger.State,
 	})
 }
 
-func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, part ledger.Partial) ([]ledger.Arrival, error) {
+func (l ledgerPort) Put(ctx context.Context, lay ledger.Layout, step int64, node tree.Node, partial ledger.Partial) ([]ledger.Arrival, error) {
 	w := l.p.w
-	part.Gradient = slices.Clone(part.Gradient)
+	partial.Gradient = slices.Clone(partial.Gradient)
 	return call(ctx, l.p, l.write(lay, "put %d/%d", step, node), func() ([]ledger.Arrival, error) {
 		l.p.unwritten = 0
-		w.checkPartial(lay, step, node, part)
+		w.checkPartial(lay, step, node, partial)
 		state, _ := w.ledgers.now.State(in, l.key(lay))
-		arrivals, err := w.ledgers.now.Put(in, l.key(lay), step, node, part)
+		arrivals, err := w.ledgers.now.Put(in, l.key(lay), step, node, partial)
 		if err != nil {
 			w.wrong("%s put node %d of step %d: %v", l.p.name, node, step, err)
 			return nil, err
 		}
-		l.wrote(func(m *memory.Ledger) { _, _ = m.Put(in, l.key(lay), step, node, part) })
+		l.wrote(func(m *memory.Ledger) { _, _ = m.Put(in, l.key(lay), step, node, partial) })
 		w.stored(lay.Ref, step, node)
 		w.countPut(lay, step, state, arrivals)
 		return arrivals, nil
@@ -248,18 +248,18 @@ func (l ledgerPort) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger
 		err := w.ledgers.now.CommitBatch(in, l.key(lay), b)
 		switch {
 		case errors.Is(err, job.ErrStale) && before.Committed != b.From:
-			w.reached("a leap is over steps that are not the next ones")
+			w.reached("a batch commit is over steps that are not the next ones")
 			return struct{}{}, err
 		case errors.Is(err, job.ErrStale):
-			w.reached("a leap finds its marks lost with the ledger")
+			w.reached("a batch commit finds its marks lost with the ledger")
 			return struct{}{}, err
 		case err != nil:
-			w.wrong("%s leaps from %d to %d: %v", l.p.name, b.From, b.Snapshot.Step, err)
+			w.wrong("%s commits a batch from %d to %d: %v", l.p.name, b.From, b.Snapshot.Step, err)
 			return struct{}{}, err
 		}
-		w.reached("steps are committed by a leap")
+		w.reached("steps are committed by a batch commit")
 		if len(b.Sums) >= many {
-			w.reached("many steps are committed by a leap")
+			w.reached("many steps are committed by a batch commit")
 		}
 		l.wrote(func(m *memory.Ledger) { _ = m.CommitBatch(in, l.key(lay), b) })
 		return struct{}{}, nil

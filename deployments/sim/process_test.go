@@ -42,12 +42,12 @@ type process struct {
 	asleep  time.Time          // the process is paused until this time
 	cuts    map[store]cut      // connections that are cut
 	calls   map[string]int     // how often each operation was called
-	hear    func(notice any)   // a coordinator's handler of notices; nil before it listens
+	receive func(notice any)   // a coordinator's handler of notices; nil before it listens
 	api     *api.API           // the API of a coordinator
-	obey    func(notice.Aside) // a worker's handler; nil before it listens
+	onAside func(notice.Aside) // a worker's handler; nil before it listens
 	called  func()             // a worker's answer when a coordinator calls all workers
-	commits ears[notice.Commit]
-	recalls ears[notice.Recall]
+	commits handlers[notice.Commit]
+	recalls handlers[notice.Recall]
 	// unwritten is how many steps a worker has computed since it last wrote a step to the
 	// ledger.
 	unwritten int
@@ -143,9 +143,9 @@ const (
 type cut int
 
 const (
-	whole   cut = iota
-	noReply     // requests arrive, replies are lost
-	noWay       // nothing passes
+	whole       cut = iota
+	noReply         // requests arrive, replies are lost
+	unreachable     // nothing passes
 )
 
 var (
@@ -233,7 +233,7 @@ func call[T any](ctx context.Context, p *process, op operation, effect func() (T
 	switch p.cut(op.store) {
 	case noReply:
 		fault = replyLost
-	case noWay:
+	case unreachable:
 		fault = lost
 	case whole:
 	}

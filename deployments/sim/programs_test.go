@@ -22,7 +22,7 @@ import (
 
 // log returns the log of a process. It is discarded, unless the seed's story is printed.
 func (p *process) log() zerolog.Logger {
-	if p.w.tell == nil {
+	if p.w.onTrace == nil {
 		return zerolog.Nop()
 	}
 	return zerolog.New(logged{p}).Level(zerolog.InfoLevel)
@@ -33,7 +33,7 @@ type logged struct{ p *process }
 
 func (l logged) Write(line []byte) (int, error) {
 	l.p.w.locked(func() {
-		l.p.w.tell(fmt.Sprintf("%14.9f %-5s | %s", time.Since(l.p.w.began).Seconds(), l.p.name, line[:len(line)-1]))
+		l.p.w.onTrace(fmt.Sprintf("%14.9f %-5s | %s", time.Since(l.p.w.began).Seconds(), l.p.name, line[:len(line)-1]))
 	})
 	return len(line), nil
 }
@@ -46,7 +46,7 @@ func (p *process) coordinate() {
 	s := run.New(run.Config{
 		Owner: p.name, Records: recordsPort{p: p}, Leases: leasesPort{p}, Queue: p.mutateQueue(queuePort{p}),
 		Ledger: p.mutateLedger(ledgerPort{p}), Blobs: newBlobsPort(p), Models: modelsPort{p}, Sources: &ingest.Roots{}, Events: eventsPort{p},
-		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1, Ahead: w.swarm.ahead,
+		ChunkLen: w.swarm.chunkLen, SnapshotEvery: w.swarm.snapshotEvery, TryFewer: w.seed%2 == 1, AnnounceTime: w.swarm.announceTime,
 		Report: func(c report.Curves) (map[string][]byte, error) {
 			return map[string][]byte{report.MetricsFile: report.MetricsJSONL(c)}, nil // plots take time and do not differ
 		},
@@ -61,7 +61,7 @@ func (p *process) coordinate() {
 				return job.Run(fmt.Sprintf("%s-%d", strings.ReplaceAll(p.name, ".", "-"), n))
 			},
 		}
-		p.hear = func(n any) {
+		p.receive = func(n any) {
 			switch n := n.(type) {
 			case notice.Beat:
 				s.Beat(n)
@@ -105,7 +105,7 @@ func (p *process) work() {
 }
 
 // stopwatch makes the computation of a step take time.
-func (p *process) stopwatch() (lap func(compute.Phase)) {
+func (p *process) stopwatch() (endPhase func(compute.Phase)) {
 	return func(phase compute.Phase) {
 		if phase != compute.Computing || p.w.swarm.step == 0 {
 			return

@@ -79,7 +79,7 @@ func (s subscription) Next(ctx context.Context) (queue.Delivery, error) {
 		if err := s.p.pass(ctx, s.p.draw(operation{name: "fetch " + string(s.lane)}).out); err != nil {
 			return nil, err
 		}
-		if s.p.cut(natsStore) == noWay {
+		if s.p.cut(natsStore) == unreachable {
 			continue
 		}
 		d, err := s.s.Next(ctx)
@@ -136,8 +136,8 @@ func (d *delivery) Task() job.Task       { return d.d.Task() }
 func (d *delivery) Delivered() int       { return d.d.Delivered() }
 func (d *delivery) Lease() time.Duration { return d.d.Lease() }
 
-// settled allows the worker to begin other tasks of the job.
-func (d *delivery) settled() {
+// endWarmup allows the worker to begin other tasks of the job.
+func (d *delivery) endWarmup() {
 	d.p.w.locked(func() { d.p.warming[d.d.Task().Ref] = false })
 }
 
@@ -146,7 +146,7 @@ func (d *delivery) op(what string) operation {
 }
 
 func (d *delivery) Ack(ctx context.Context) error {
-	d.settled()
+	d.endWarmup()
 	d.p.w.locked(func() { d.p.w.checkAck(d) }) // by what the worker knows now, not by the state when the message arrives
 	_, err := call(ctx, d.p, d.op("ack"), func() (struct{}, error) {
 		return struct{}{}, d.d.Ack(in)
@@ -161,12 +161,12 @@ func (d *delivery) InProgress() error {
 }
 
 func (d *delivery) Nak(delay time.Duration) error {
-	d.settled()
+	d.endWarmup()
 	return d.say("nak", func() error { return d.d.Nak(delay) })
 }
 
 func (d *delivery) Term(reason string) error {
-	d.settled()
+	d.endWarmup()
 	return d.say("term", func() error { return d.d.Term(reason) })
 }
 
@@ -186,7 +186,7 @@ func (w *world) exhausted(t job.Task, deliveries int) {
 	r := w.random("exhausted " + w.name(t) + time.Since(w.began).String())
 	var ears []*machine
 	for _, m := range w.machines {
-		if m.process != nil && m.process.hear != nil {
+		if m.process != nil && m.process.receive != nil {
 			ears = append(ears, m)
 		}
 	}

@@ -254,7 +254,7 @@ func (r recordsPort) Watch(ctx context.Context, see func(job.Record)) error {
 		if err := r.p.wake(); err != nil {
 			return err
 		}
-		if r.p.cut(natsStore) != noWay {
+		if r.p.cut(natsStore) != unreachable {
 			look(ids...)
 		}
 	}

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // bubble plays a seed in a bubble of its own.
-func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result) {
+func bubble(t *testing.T, seed uint64, bug string, trace func(string)) (r result) {
 	for _, p := range newSwarm(seed).jobs {
 		for _, incarnation := range p.incarnations {
 			refer(incarnation.template, p.id, newSwarm(seed).chunkLen)
@@ -47,7 +47,7 @@ func bubble(t *testing.T, seed uint64, bug string, tell func(string)) (r result)
 		panic(fmt.Sprintf("seed %d makes no progress:\n%s", seed, stacks[:runtime.Stack(stacks, true)]))
 	})
 	defer stuck.Stop()
-	synctest.Test(t, func(t *testing.T) { r = play(t, seed, bug, tell) })
+	synctest.Test(t, func(t *testing.T) { r = play(t, seed, bug, trace) })
 	return r
 }
 

@@ -23,8 +23,8 @@ type swarm struct {
 	tight                 bool  // the ledger has only just enough memory for the largest job
 	blockBytes            int64 // size of a worker's cache
 
-	step, ahead time.Duration // the time of a step of a gradient task, and job.Ahead of the world; 0: no time, and the default
-	doomed      float64       // the part of the workers that are killed after many steps
+	step, announceTime time.Duration // the time of a step of a gradient task, and job.AnnounceTime of the world; 0: no time, and the default
+	doomed             float64       // the part of the workers that are killed after many steps
 
 	queueLease, duplicates time.Duration
 	maxDeliver             int
@@ -155,7 +155,7 @@ func choose(r *rand.Rand) swarm {
 // lengthen makes a world of long jobs whose steps take time. A worker computes many steps
 // without the ledger, and it may be killed in the middle of them.
 func (s *swarm) lengthen(r *rand.Rand) {
-	s.step, s.ahead = time.Duration(200+r.IntN(3000))*time.Microsecond, pick(r, milliseconds(0, 200, 5000)...)
+	s.step, s.announceTime = time.Duration(200+r.IntN(3000))*time.Microsecond, pick(r, milliseconds(0, 200, 5000)...)
 	s.workers, s.length, s.gap, s.doomed = min(s.workers, 3), s.length+3*time.Second, time.Second, 0.3
 	s.tail = min(s.tail, 300*time.Millisecond) // hundreds of steps of several workers wait for it
 	for _, p := range s.jobs {
@@ -286,7 +286,7 @@ func (w *world) happen(what misfortune, r *rand.Rand) {
 	case pauseProcess:
 		w.pause(anyone, spell)
 	case cutProcess:
-		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, noWay), spell)
+		w.cut(anyone, pick(r, ledgerStore, natsStore, blobStore), pick(r, noReply, unreachable), spell)
 	case slowWorker:
 		w.locked(func() { worker.slow = pick(r, 10.0, 100.0, 1000.0) })
 	case refuseWrites:

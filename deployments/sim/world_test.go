@@ -30,7 +30,7 @@ type world struct {
 	began    time.Time
 	taken    map[int64]bool // instants at which something happens, in nanoseconds
 	hash     uint64         // of the trace
-	tell     func(string)   // is called with each line of the trace; may be nil
+	onTrace  func(string)   // is called with each line of the trace; may be nil
 	seen     map[string]int // how often each interesting branch was reached
 	calm     bool           // the faults are over
 	broken   string         // the first check that failed
@@ -58,9 +58,9 @@ type world struct {
 	named sync.Map // job.Run → alias; it needs no lock
 }
 
-func newWorld(seed uint64, bug string, tell func(string)) *world {
+func newWorld(seed uint64, bug string, trace func(string)) *world {
 	w := &world{
-		seed: seed, bug: bug, tell: tell, began: time.Now(), taken: map[int64]bool{}, seen: map[string]int{},
+		seed: seed, bug: bug, onTrace: trace, began: time.Now(), taken: map[int64]bool{}, seen: map[string]int{},
 		over: make(chan struct{}), blobs: blob.NewMemory(0), models: map[string][]byte{}, aliases: map[string]string{},
 		jobs: map[job.ID][]*simulated{}, runs: map[job.Run]*simulated{}, delivered: map[string]int{},
 		kept: map[job.Digest]bool{}, once: map[string]bool{}, wishing: map[job.ID]bool{},
@@ -124,8 +124,8 @@ func (w *world) trace(who, what, outcome string) {
 		h.Write([]byte(s))
 	}
 	w.hash += rand.NewPCG(h.Sum64(), uint64(at)).Uint64()
-	if w.tell != nil {
-		w.tell(fmt.Sprintf("%14.9f %-5s %-44s %s", at.Seconds(), who, what, outcome))
+	if w.onTrace != nil {
+		w.onTrace(fmt.Sprintf("%14.9f %-5s %-44s %s", at.Seconds(), who, what, outcome))
 	}
 }
 
@@ -163,8 +163,8 @@ type result struct {
 }
 
 // play runs a seed's world from beginning to end. It must be called in a bubble.
-func play(_ *testing.T, seed uint64, bug string, tell func(string)) result {
-	w := newWorld(seed, bug, tell)
+func play(_ *testing.T, seed uint64, bug string, trace func(string)) result {
+	w := newWorld(seed, bug, trace)
 	w.live()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,7 +174,7 @@ func play(_ *testing.T, seed uint64, bug string, tell func(string)) result {
 // live is the story of a world: the fleet starts, jobs are submitted, things break, and
 // then nothing breaks any more and everything must end well.
 func (w *world) live() {
-	if w.tell != nil {
+	if w.onTrace != nil {
 		w.locked(func() { w.trace("world", "swarm", fmt.Sprintf("%+v", w.swarm)) })
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -98,12 +98,12 @@ func (c *Config) options() ([]nats.Option, error) {
 
 func (c *Config) auth() ([]nats.Option, error) {
 	var opts []nats.Option
-	var ways []string
+	var methods []string
 	if c.Credentials != "" {
 		if err := c.checkCredentials(); err != nil {
 			return nil, err
 		}
-		ways, opts = append(ways, "credentials"), append(opts, nats.UserCredentials(c.Credentials.Path()))
+		methods, opts = append(methods, "credentials"), append(opts, nats.UserCredentials(c.Credentials.Path()))
 	}
 	if c.NKey != "" {
 		if _, err := c.NKey.Read("nats nkey file"); err != nil {
@@ -113,16 +113,16 @@ func (c *Config) auth() ([]nats.Option, error) {
 		if err != nil {
 			return nil, fmt.Errorf("nats nkey file %s: %w: %w", c.NKey, err, job.ErrInvalid)
 		}
-		ways, opts = append(ways, "nkey"), append(opts, opt)
+		methods, opts = append(methods, "nkey"), append(opts, opt)
 	}
 	if c.User != "" || c.Password != "" {
-		ways, opts = append(ways, "user and password"), append(opts, nats.UserInfo(c.User, c.Password.Reveal()))
+		methods, opts = append(methods, "user and password"), append(opts, nats.UserInfo(c.User, c.Password.Reveal()))
 	}
 	if c.Token != "" {
-		ways, opts = append(ways, "token"), append(opts, nats.Token(c.Token.Reveal()))
+		methods, opts = append(methods, "token"), append(opts, nats.Token(c.Token.Reveal()))
 	}
-	if len(ways) > 1 {
-		return nil, fmt.Errorf("nats: %q are set; at most one of them is allowed: %w", ways, job.ErrInvalid)
+	if len(methods) > 1 {
+		return nil, fmt.Errorf("nats: %q are set; at most one of them is allowed: %w", methods, job.ErrInvalid)
 	}
 	return opts, nil
 }

@@ -58,7 +58,7 @@ func newConn(nc *nats.Conn, cfg Config, log zerolog.Logger) (*Conn, error) {
 		nc.Close()
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	return &Conn{nc: nc, js: js, log: log, sparse: sparse(log), cfg: cfg}, nil
+	return &Conn{nc: nc, js: js, log: log, sparse: burstLimited(log), cfg: cfg}, nil
 }
 
 // Fork opens another connection to the same servers; the caller closes it. It does not wait
@@ -80,8 +80,8 @@ func (c *Conn) Fork(use string) (*Conn, error) {
 	return newConn(nc, cfg, c.log)
 }
 
-// sparse returns a logger that writes at most five lines in ten seconds.
-func sparse(log zerolog.Logger) zerolog.Logger {
+// burstLimited returns a logger that writes at most five lines in ten seconds.
+func burstLimited(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
 }
 
@@ -105,7 +105,7 @@ func connectedTo(nc *nats.Conn) string { return access.URL(nc.ConnectedUrl()).St
 
 // watch returns options that log the events of the connection.
 func watch(log zerolog.Logger) []nats.Option {
-	faults := sparse(log)
+	faults := burstLimited(log)
 	return []nats.Option{
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {

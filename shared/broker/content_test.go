@@ -15,7 +15,7 @@ import (
 	"tributary/shared/job"
 )
 
-func TestReadFileTellsTheSizeBeforeItReads(t *testing.T) {
+func TestReadFileReturnsTheSizeBeforeItReads(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	ctx, m := t.Context(), c.Models()
 	content := strings.Repeat("0123456789", 50_000)

@@ -44,19 +44,19 @@ func TestDeadLettersAreKeptOnceAndForgottenWithTheirJob(t *testing.T) {
 	require.Error(t, c.Forget(t.Context(), "*"), "not those of all jobs")
 }
 
-func TestAWorkerIsToldThatItIsSetAside(t *testing.T) {
+func TestWorkerReceivesThatItIsSetAside(t *testing.T) {
 	t.Parallel()
 	s, c := open(t, SetupConfig{})
-	told := make(chan notice.Aside, 1)
+	received := make(chan notice.Aside, 1)
 	worker := s.connect(t)
-	stop, err := worker.Notices().SubscribeAsides(func(a notice.Aside) { told <- a })
+	stop, err := worker.Notices().SubscribeAsides(func(a notice.Aside) { received <- a })
 	require.NoError(t, err)
 	defer stop()
 	flush(t, worker)
 	ref := job.Ref{Job: "a", Run: "r"}
 	want := notice.Aside{Ref: ref, Worker: "w", Seconds: 2.5}
 	require.NoError(t, c.Notices().PublishAside(want))
-	require.Equal(t, want, receive(t, told))
+	require.Equal(t, want, receive(t, received))
 	require.Equal(t, 2500*time.Millisecond, want.Cooldown())
 	require.Error(t, c.Notices().PublishAside(notice.Aside{Worker: "w", Seconds: 1}), "of no job")
 	for _, bad := range []notice.Aside{{Ref: ref, Seconds: 1}, {Ref: ref, Worker: "w"}, {Ref: ref, Worker: "w", Seconds: -1}, {Ref: ref, Worker: "w", Seconds: 61}} {

@@ -105,10 +105,10 @@ func classOf(err error) error {
 	return nil
 }
 
-// passing reports whether the same call to JetStream may succeed later without any action:
-// a cluster is still starting, or elects a leader. A leader that was just elected does not
-// know yet how much space its peers have.
-func passing(err error) bool {
+// temporary reports whether the same call to JetStream may succeed later without any
+// action: a cluster is still starting, or elects a leader. A leader that was just elected
+// does not know yet how much space its peers have.
+func temporary(err error) bool {
 	if errors.Is(err, job.ErrInvalid) {
 		return false
 	}

@@ -67,14 +67,14 @@ func (e *Events) Publish(v notice.Event) error {
 		return errors.New("publish event: the events are closed")
 	}
 	e.waiting = append(e.waiting, event{v, nuid.Next()})
-	e.relieve()
+	e.dropOldest()
 	e.signal()
 	return nil
 }
 
-// relieve drops the oldest progress events while too many events are waiting. The caller
-// holds the lock.
-func (e *Events) relieve() {
+// dropOldest drops the oldest progress events while too many events are waiting. The
+// caller holds the lock.
+func (e *Events) dropOldest() {
 	for len(e.waiting) > maxEvents {
 		i := slices.IndexFunc(e.waiting, func(v event) bool { return v.Droppable() })
 		if i < 0 {
@@ -124,7 +124,7 @@ func (e *Events) Close(ctx context.Context) error {
 // event is waiting after Close.
 func (e *Events) send(ctx context.Context) {
 	defer close(e.done)
-	pauses, failing, failures := newBackOff(), sparing(e.c.log), 0
+	pauses, failing, failures := newBackOff(), rateLimited(e.c.log), 0
 	for {
 		v, ok, closed := e.first()
 		switch {
@@ -138,7 +138,7 @@ func (e *Events) send(ctx context.Context) {
 			}
 			continue
 		}
-		if err := e.sendOne(ctx, v); err != nil && !hopeless(err) {
+		if err := e.sendOne(ctx, v); err != nil && !permanent(err) {
 			failures++
 			failing.Warn().Err(err).Int("failures", failures).Msg("an event cannot be sent; trying again")
 			if pause(ctx, pauses.NextBackOff()) != nil {
@@ -154,8 +154,8 @@ func (e *Events) send(ctx context.Context) {
 	}
 }
 
-// hopeless reports whether it makes no sense to send an event again after err.
-func hopeless(err error) bool { return errors.Is(err, job.ErrInvalid) }
+// permanent reports whether it makes no sense to send an event again after err.
+func permanent(err error) bool { return errors.Is(err, job.ErrInvalid) }
 
 // first returns the oldest waiting event. The event keeps waiting until it is sent.
 func (e *Events) first() (v event, ok, closed bool) {

@@ -29,8 +29,8 @@ const youth = 5 * keepEvery
 // quietPeriod is the time in which a lasting fault is not logged again.
 const quietPeriod = 10 * time.Second
 
-// sparing returns a logger that writes at most one line in quietPeriod.
-func sparing(log zerolog.Logger) zerolog.Logger {
+// rateLimited returns a logger that writes at most one line in quietPeriod.
+func rateLimited(log zerolog.Logger) zerolog.Logger {
 	return log.Sample(&zerolog.BurstSampler{Burst: 1, Period: quietPeriod})
 }
 
@@ -39,7 +39,7 @@ func sparing(log zerolog.Logger) zerolog.Logger {
 // logs once what was lost. If something cannot be created, it logs the reason, at most
 // every ten seconds. Several processes may call it.
 func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
-	k := newKeeper(c, c.parts(cfg.withDefaults()))
+	k := newKeeper(c, c.resources(cfg.withDefaults()))
 	connected := c.nc.StatusChanged(nats.CONNECTED)
 	defer c.nc.RemoveStatusListener(connected)
 	timer := time.NewTimer(keepEvery)
@@ -61,11 +61,11 @@ func (c *Conn) Keep(ctx context.Context, cfg SetupConfig) {
 
 // keeper is the state of Keep.
 type keeper struct {
-	c        *Conn
-	parts    []part
-	known    map[string]*kept // by stream
-	failures int              // number of failures since the last success
-	failing  zerolog.Logger
+	c         *Conn
+	resources []resource
+	known     map[string]*kept // by stream
+	failures  int              // number of failures since the last success
+	failing   zerolog.Logger
 }
 
 // kept is what the checks have found out about one stream.
@@ -76,9 +76,9 @@ type kept struct {
 	made    time.Time // when Keep created it; zero: Keep has not created it
 }
 
-func newKeeper(c *Conn, parts []part) *keeper {
-	k := &keeper{c: c, parts: parts, known: map[string]*kept{}, failing: sparing(c.log)}
-	for _, p := range parts {
+func newKeeper(c *Conn, resources []resource) *keeper {
+	k := &keeper{c: c, resources: resources, known: map[string]*kept{}, failing: rateLimited(c.log)}
+	for _, p := range resources {
 		k.known[p.stream] = &kept{}
 	}
 	return k
@@ -87,7 +87,7 @@ func newKeeper(c *Conn, parts []part) *keeper {
 // check creates what is missing, and notices what another process has created again. It
 // reports whether a stream is missing that may only be created later.
 func (k *keeper) check(ctx context.Context) (waits bool) {
-	for _, p := range k.parts {
+	for _, p := range k.resources {
 		wait, err := k.checkOne(ctx, p, k.known[p.stream])
 		if err != nil {
 			if ctx.Err() == nil {
@@ -105,7 +105,7 @@ func (k *keeper) check(ctx context.Context) (waits bool) {
 // checkOne is check for one stream. An attempt to create a stream may fail after the server
 // has created it: the server answers too late, or refuses a later property. So lost stays
 // true until an attempt succeeds.
-func (k *keeper) checkOne(ctx context.Context, p part, known *kept) (wait bool, err error) {
+func (k *keeper) checkOne(ctx context.Context, p resource, known *kept) (wait bool, err error) {
 	created, err := k.c.created(ctx, p.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if known.missing.IsZero() {
@@ -145,7 +145,7 @@ func (k *keeper) checkOne(ctx context.Context, p part, known *kept) (wait bool, 
 // stream's directory. A stream without a directory has lost all its messages, so ensure
 // deletes it and fails; the next check finds it missing. The server answers a deletion when
 // it has removed everything.
-func (k *keeper) ensure(ctx context.Context, p part) error {
+func (k *keeper) ensure(ctx context.Context, p resource) error {
 	err := k.c.attempt(ctx, p.ensure)
 	if !directoryGone(err) {
 		return err
@@ -193,7 +193,7 @@ func (s *signal) announce() {
 // Missing fails when streams or buckets do not exist, and names each of them.
 func (c *Conn) Missing(ctx context.Context) error {
 	var gone []string
-	for _, p := range c.parts(SetupConfig{}) {
+	for _, p := range c.resources(SetupConfig{}) {
 		_, err := c.js.Stream(ctx, p.stream)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):

@@ -11,16 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// partOf returns what the keeper checks for one stream.
-func partOf(t *testing.T, c *Conn, stream string) part {
+// resourceOf returns what the keeper checks for one stream.
+func resourceOf(t *testing.T, c *Conn, stream string) resource {
 	t.Helper()
-	for _, p := range c.parts(SetupConfig{}.withDefaults()) {
+	for _, p := range c.resources(SetupConfig{}.withDefaults()) {
 		if p.stream == stream {
 			return p
 		}
 	}
 	require.Fail(t, "no such stream", stream)
-	return part{}
+	return resource{}
 }
 
 // The server creates a stream and then reports a fault. The next check finds the stream,
@@ -30,13 +30,13 @@ func TestAnAttemptThatFailsHalfwayIsCompleted(t *testing.T) {
 	s, _ := open(t, SetupConfig{})
 	c, log := s.logged(t)
 	ctx := t.Context()
-	p := partOf(t, c, TaskStream)
+	p := resourceOf(t, c, TaskStream)
 	ensure, attempts := p.ensure, 0
 	p.ensure = func(ctx context.Context) error {
 		attempts++
 		return errors.Join(ensure(ctx), map[int]error{1: errors.New("halfway")}[attempts])
 	}
-	k := newKeeper(c, []part{p})
+	k := newKeeper(c, []resource{p})
 	require.NoError(t, c.js.DeleteStream(ctx, p.stream))
 	require.False(t, k.check(ctx))
 	require.NoError(t, c.TasksMissing(ctx))
@@ -55,7 +55,7 @@ func TestAStreamInFilesIsNotCreatedWhileItIsRemoved(t *testing.T) {
 	s, _ := open(t, SetupConfig{})
 	c, log := s.logged(t)
 	ctx := t.Context()
-	k := newKeeper(c, []part{partOf(t, c, EventStream)})
+	k := newKeeper(c, []resource{resourceOf(t, c, EventStream)})
 	require.False(t, k.check(ctx))
 	require.NoError(t, c.js.DeleteStream(ctx, EventStream))
 	began := time.Now()
@@ -84,7 +84,7 @@ func TestAYoungStreamWithoutADirectoryIsCreatedAgain(t *testing.T) {
 	c, log := s.logged(t)
 	ctx := t.Context()
 	for _, stream := range []string{EventStream, kvStream + LeaseBucket, objectStream + BlobBucket} {
-		p := partOf(t, c, stream)
+		p := resourceOf(t, c, stream)
 		directory := filepath.Join(s.Config.Dir, "jetstream", "$G", "streams", stream)
 		remove := func() {
 			require.DirExists(t, directory)
@@ -99,7 +99,7 @@ func TestAYoungStreamWithoutADirectoryIsCreatedAgain(t *testing.T) {
 			remove()
 			return ensure(ctx)
 		}
-		k := newKeeper(c, []part{p})
+		k := newKeeper(c, []resource{p})
 		madeAgain := func(times int) {
 			t.Helper()
 			for log.count("NATS had lost the "+p.what) < times {

@@ -68,7 +68,7 @@ func TestWhatWasLostIsMadeAgain(t *testing.T) {
 	c, log := s.logged(t)
 	keeping(t, c, SetupConfig{})
 	ctx := t.Context()
-	for _, p := range c.parts(SetupConfig{}.withDefaults()) {
+	for _, p := range c.resources(SetupConfig{}.withDefaults()) {
 		before, err := c.js.Stream(ctx, p.stream)
 		require.NoError(t, err)
 		require.NoError(t, c.js.DeleteStream(ctx, p.stream))
@@ -160,7 +160,7 @@ func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
 	require.NoError(t, m.SetAlias(ctx, "n", "m"))
 	lease, err := l.Acquire(ctx, "a", "o")
 	require.NoError(t, err)
-	for _, p := range c.parts(SetupConfig{}) {
+	for _, p := range c.resources(SetupConfig{}) {
 		require.NoError(t, c.js.DeleteStream(ctx, p.stream))
 	}
 	fresh := func() (*Records, *Leases, *Blobs, *Models) { return c.Records(), c.Leases(), c.Blobs(), c.Models() }

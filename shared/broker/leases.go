@@ -86,7 +86,7 @@ func (l *Leases) Acquire(ctx context.Context, key, owner string) (*Lease, error)
 	sent := time.Now()
 	revision, err := kv.Create(ctx, key, value)
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		revision, err = l.inherit(ctx, kv, key, value, err)
+		revision, err = l.takeOver(ctx, kv, key, value, err)
 	}
 	if err != nil {
 		return nil, wrap(doing, err)
@@ -143,9 +143,9 @@ func (l *Leases) answer(owner string) (subject string, err error) {
 	return subject, err
 }
 
-// inherit takes over a lease whose holder is gone. held is the conflict error. If the
+// takeOver takes over a lease whose holder is gone. held is the conflict error. If the
 // holder lives, inherit fails with job.ErrConflict and names the holder.
-func (l *Leases) inherit(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, held error) (revision uint64, err error) {
+func (l *Leases) takeOver(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, held error) (revision uint64, err error) {
 	e, err := kv.Get(ctx, key)
 	if err != nil {
 		return 0, held

@@ -209,7 +209,7 @@ func receiveClosed[T any](t *testing.T, from <-chan T) {
 	}
 }
 
-func TestHeldTellsALeaseThatIsHeld(t *testing.T) {
+func TestHeldReportsALeaseThatIsHeld(t *testing.T) {
 	_, c := open(t, SetupConfig{})
 	l, ctx := c.Leases(), t.Context()
 	held := func() bool {

@@ -97,7 +97,7 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 	if err != nil {
 		return wrap(doing, err)
 	}
-	own, err := m.survey(ctx, model)
+	own, err := m.listObjects(ctx, model)
 	if err != nil {
 		return wrap(doing, err)
 	}
@@ -119,14 +119,14 @@ func (m *Models) Delete(ctx context.Context, model string) error {
 	return nil
 }
 
-// belongings is everything stored for a model.
-type belongings struct {
+// modelObjects is everything stored for a model.
+type modelObjects struct {
 	objects []string          // its files, and the objects for names that it was given
 	aliases map[string]string // its aliases → the model that gets the alias when this one is deleted, "" for none
 }
 
-// survey lists a model's belongings.
-func (m *Models) survey(ctx context.Context, model string) (own belongings, err error) {
+// listObjects lists a model's belongings.
+func (m *Models) listObjects(ctx context.Context, model string) (own modelObjects, err error) {
 	type note struct {
 		model string
 		at    time.Time

@@ -26,23 +26,23 @@ import (
 type Blobs struct {
 	c      *Conn
 	bucket lazy[jetstream.ObjectStore]
-	turns  [64]chan struct{} // each of capacity 1; a put holds the one of its digest
+	locks  [64]chan struct{} // each of capacity 1; a put holds the one of its digest
 }
 
 // Blobs returns the blob store. A process must share one: two stores do not know about each
 // other's puts.
 func (c *Conn) Blobs() *Blobs {
 	b := &Blobs{c: c, bucket: c.objects(BlobBucket)}
-	for i := range b.turns {
-		b.turns[i] = make(chan struct{}, 1)
+	for i := range b.locks {
+		b.locks[i] = make(chan struct{}, 1)
 	}
 	return b
 }
 
-// turn waits until no other put of the digest runs in this process. end lets the next one
+// lock waits until no other put of the digest runs in this process. end lets the next one
 // run.
-func (b *Blobs) turn(ctx context.Context, digest job.Digest) (end func(), err error) {
-	t := b.turns[xxhash.Sum64String(string(digest))%uint64(len(b.turns))]
+func (b *Blobs) lock(ctx context.Context, digest job.Digest) (end func(), err error) {
+	t := b.locks[xxhash.Sum64String(string(digest))%uint64(len(b.locks))]
 	select {
 	case t <- struct{}{}:
 		return func() { <-t }, nil
@@ -93,7 +93,7 @@ func (b *Blobs) Put(ctx context.Context, data []byte) (job.Digest, error) {
 	ctx, cancel := transferTime(ctx, uint64(len(data)))
 	defer cancel()
 	doing := "put blob " + string(digest)
-	end, err := b.turn(ctx, digest)
+	end, err := b.lock(ctx, digest)
 	if err != nil {
 		return "", wrap(doing, err)
 	}

@@ -25,7 +25,7 @@ func (r *Records) Probe(ctx context.Context) error {
 	if err := kv.Purge(ctx, probeKey, jetstream.PurgeTTL(markerTTL)); err != nil {
 		return wrap(doing, err)
 	}
-	return wrap(doing, spare(ctx, kv, usual+growth))
+	return wrap(doing, checkSpace(ctx, kv, usual+growth))
 }
 
 // Probe checks whether a lease could be taken now.

@@ -49,7 +49,7 @@ func (c *Conn) Queue(cfg QueueConfig) *Queue {
 		cfg.MaxDeliver = 8
 	}
 	log := c.log.With().Str("part", "queue").Logger()
-	return &Queue{c: c, cfg: cfg, log: log, failing: sparing(log)}
+	return &Queue{c: c, cfg: cfg, log: log, failing: rateLimited(log)}
 }
 
 // Publish implements queue.Queue. While the server is away, or has no task stream, Publish

@@ -39,7 +39,7 @@ func (c *Conn) Records() *Records {
 func (r *Records) Create(ctx context.Context, rec job.Record) (revision uint64, err error) {
 	kv, data, err := r.prepare(ctx, &rec, growth)
 	if err == nil {
-		err = spare(ctx, kv, int64(len(data))+growth)
+		err = checkSpace(ctx, kv, int64(len(data))+growth)
 		if errors.Is(err, job.ErrFull) {
 			if _, known := kv.Get(ctx, string(rec.ID)); known == nil {
 				err = jetstream.ErrKeyExists // a client that submits the same job again gets the job's state
@@ -86,10 +86,10 @@ const headroom = 1024
 // outcome.
 const growth = 32 << 10
 
-// spare fails with job.ErrFull unless the bucket has space for a new record of size bytes,
-// plus an eighth of its whole space. The eighth is for existing jobs: their records grow
-// until the jobs end, and no job must hang for lack of space.
-func spare(ctx context.Context, kv jetstream.KeyValue, size int64) error {
+// checkSpace fails with job.ErrFull unless the bucket has space for a new record of size
+// bytes, plus an eighth of its whole space. The eighth is for existing jobs: their
+// records grow until the jobs end, and no job must hang for lack of space.
+func checkSpace(ctx context.Context, kv jetstream.KeyValue, size int64) error {
 	info, err := bucketInfo(ctx, kv)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (c SetupConfig) withDefaults() SetupConfig {
 			*p = v
 		}
 	}
-	span := func(p *time.Duration, v time.Duration) {
+	setTime := func(p *time.Duration, v time.Duration) {
 		if *p == 0 {
 			*p = v
 		}
@@ -59,9 +59,9 @@ func (c SetupConfig) withDefaults() SetupConfig {
 	set(&c.JobBytes, 1<<30)
 	set(&c.BlobBytes, -1)
 	set(&c.ModelBytes, -1)
-	span(&c.Duplicates, 5*time.Second)
-	span(&c.EventAge, 7*24*time.Hour)
-	span(&c.LeaseTTL, DefaultLeaseTTL)
+	setTime(&c.Duplicates, 5*time.Second)
+	setTime(&c.EventAge, 7*24*time.Hour)
+	setTime(&c.LeaseTTL, DefaultLeaseTTL)
 	return c
 }
 
@@ -132,7 +132,7 @@ const setupTimeout = 2 * time.Second
 // with job.ErrFull when the server has too little storage for the limits.
 func (c *Conn) Setup(ctx context.Context, cfg SetupConfig) error {
 	cfg = cfg.withDefaults()
-	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.setup(ctx, cfg) }, passing, func(err error) {
+	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, c.setup(ctx, cfg) }, temporary, func(err error) {
 		c.log.Warn().Err(err).Msg("JetStream is not ready; trying again until it is")
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 	if err := c.attempt(ctx, c.checkJetStream); err != nil {
 		return fmt.Errorf("read the account: %w", err)
 	}
-	for _, p := range c.parts(cfg) {
+	for _, p := range c.resources(cfg) {
 		if err := c.attempt(ctx, p.ensure); err != nil {
 			return fmt.Errorf("%s: %w", p.what, err)
 		}
@@ -154,8 +154,8 @@ func (c *Conn) setup(ctx context.Context, cfg SetupConfig) error {
 	return nil
 }
 
-// part is one stream or bucket that the programs share.
-type part struct {
+// resource is one stream or bucket that the programs share.
+type resource struct {
 	what   string                      // its name, for people
 	stream string                      // the stream itself, or the stream of the bucket
 	file   bool                        // whether the server stores it in a directory, not in memory
@@ -163,9 +163,9 @@ type part struct {
 	ensure func(context.Context) error // creates it, or updates its limits
 }
 
-// parts returns everything that Setup creates.
-func (c *Conn) parts(cfg SetupConfig) []part {
-	return []part{
+// resources returns everything that Setup creates.
+func (c *Conn) resources(cfg SetupConfig) []resource {
+	return []resource{
 		{"stream " + TaskStream, TaskStream, cfg.TaskFile, "tasks; they are published again", func(ctx context.Context) error {
 			return c.ensureTasks(ctx, cfg)
 		}},

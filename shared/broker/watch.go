@@ -33,7 +33,7 @@ func (r *Records) Watch(ctx context.Context, handle func(Entry)) error {
 	w := &watcher{r: r, handle: handle}
 	connected := r.c.nc.StatusChanged(nats.CONNECTED)
 	defer r.c.nc.RemoveStatusListener(connected)
-	pauses, failing, failures := newBackOff(), sparing(r.c.log), 0
+	pauses, failing, failures := newBackOff(), rateLimited(r.c.log), 0
 	for {
 		w.renewed = r.c.renewed.next()
 		err := w.once(ctx, connected)

@@ -59,7 +59,7 @@ func TestASoftLimitIsNotTakenOffTwice(t *testing.T) {
 	require.Equal(t, int64(2*gib/100*90)-own, Find(2*gib).Work())
 }
 
-func TestTheCollectorIsToldUnlessGOMEMLIMITIs(t *testing.T) {
+func TestSetsTheMemoryLimitUnlessGOMEMLIMITDoes(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	t.Setenv("GOMEMLIMIT", "")

@@ -109,7 +109,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-func TestManyLossesAndEvaluationsAreParted(t *testing.T) {
+func TestManyLossesAndEvaluationsAreSplit(t *testing.T) {
 	s := state(ref, 2*lossesLen+1, 1)
 	for i := range 9 {
 		s.Evaluations[fmt.Sprintf("%d/validation", i)] = make([]byte, unitBytes/4)

@@ -82,12 +82,12 @@ func requireLedger(t *testing.T, l ledger.Ledger, committed, snapshot int64) {
 	require.NoError(t, err)
 	require.Equal(t, committed, state.Committed)
 	require.Equal(t, snapshot, state.Snapshot)
-	for _, span := range [][2]int64{{0, committed}, {3, committed}, {0, 2}, {committed - 1, committed}} {
-		list, err := Losses(t.Context(), l, layout, span[0], span[1])
+	for _, steps := range [][2]int64{{0, committed}, {3, committed}, {0, 2}, {committed - 1, committed}} {
+		list, err := Losses(t.Context(), l, layout, steps[0], steps[1])
 		require.NoError(t, err)
-		require.Len(t, list, int(span[1]-span[0]), "steps %v", span)
+		require.Len(t, list, int(steps[1]-steps[0]), "steps %v", steps)
 		for i, p := range list {
-			step := span[0] + int64(i)
+			step := steps[0] + int64(i)
 			require.Equal(t, ledger.Progress{Step: step, Sums: sums(step)}, p)
 		}
 	}

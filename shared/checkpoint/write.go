@@ -16,8 +16,9 @@ import (
 // parallel is how many parts are written at the same time.
 const parallel = 4
 
-// tidying is the timeout for deleting the blobs of a checkpoint that could not be written.
-const tidying = 10 * time.Second
+// cleanupTimeout is the timeout for deleting the blobs of a checkpoint that could not be
+// written.
+const cleanupTimeout = 10 * time.Second
 
 // Draft is a checkpoint whose digests are known, before its bytes are written.
 type Draft struct {
@@ -99,7 +100,7 @@ func (d *Draft) Write(ctx context.Context, store blob.Store, progress func()) er
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	tidy, cancel := context.WithTimeout(ctx, tidying)
+	tidy, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	return errors.Join(err, store.Delete(tidy, d.Digest), d.Manifest.Delete(tidy, store))
 }

@@ -122,14 +122,14 @@ func (s *space) loss(lo, hi int) {
 	out, last := e.m.Network.Output(), e.m.Network.Values()-1
 	size, t := out.Size(), e.shape.terms
 	z, y := e.z[lo*size:hi*size], e.batch.targets(lo, hi, e.shape.targets)
-	s.y[last].TurnTo(z)
+	s.y[last].TransposeTo(z)
 	s.turn = grow(s.turn, len(z))
 	e.m.Objective.Gradient(s.turn, e.terms[lo*t:hi*t], z, y, e.shape.outputs)
 	if e.m.Masked {
 		objective.Mask(s.turn, e.terms[lo*t:hi*t], y, e.shape.outputs)
 	}
 	s.d[last] = s.take(out.Units, (hi-lo)*out.Positions)
-	s.d[last].TurnFrom(s.turn)
+	s.d[last].TransposeFrom(s.turn)
 	s.differentiate(last, s.d[last], 0, out.Units)
 }
 
@@ -143,7 +143,7 @@ func (s *space) collect(i, lo int) {
 		return
 	case g.Scatter >= 0:
 		at := lo * out.Size()
-		d.TurnTo(e.scatter[i].dz[at : at+d.Cols*out.Units])
+		d.TransposeTo(e.scatter[i].dz[at : at+d.Cols*out.Units])
 		return
 	}
 	if g.Product >= 0 || g.Column >= 0 {
@@ -158,7 +158,7 @@ func (s *space) collect(i, lo int) {
 		s.spare = append(s.spare, p)
 	}
 	if x := node.Inputs[0]; n.Holder(x) == i && x >= len(n.Inputs()) {
-		e.inputs[x].SetTurned(lo*out.Positions, &s.y[x])
+		e.inputs[x].SetRowsTransposed(lo*out.Positions, &s.y[x])
 	}
 }
 

@@ -144,7 +144,7 @@ func (w *gradientWork) Do(thread int) {
 		s.gradient(i*e.chunk, min((i+1)*e.chunk, e.batch.samples()))
 		e.step(thread)
 	}
-	e.team.Meet(thread)
+	e.team.Barrier(thread)
 	for {
 		i := int(e.next[1].Add(1)) - 1
 		if i >= len(e.parts) || e.stop.Load() {

@@ -54,6 +54,6 @@ func (w *forwardWork) Do(thread int) {
 		}
 		hi := min(lo+e.chunk, samples)
 		s.forward(lo, hi, false)
-		s.y[e.m.Network.Values()-1].TurnTo(e.z[lo*size : hi*size])
+		s.y[e.m.Network.Values()-1].TransposeTo(e.z[lo*size : hi*size])
 	}
 }

@@ -38,7 +38,7 @@ func (l *lookup) Forward(f *model.Frame) {
 			}
 		}
 	}
-	f.Y.TurnFrom(v)
+	f.Y.TransposeFrom(v)
 }
 
 // plus adds its inputs, as a residual connection does.

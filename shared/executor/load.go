@@ -42,7 +42,7 @@ func (s *space) field(k, lo, hi int, hold bool) {
 	if hold && e.m.Network.Holder(k) >= 0 {
 		at := (lo - e.batch.First) * in.Shape.Positions
 		e.inputs[k].SetRows(at, rows)
-		y.Turn(&e.inputs[k], at)
+		y.SetTransposed(&e.inputs[k], at)
 		return
 	}
 	y.SetColumns(&l.panels, rows)

@@ -50,7 +50,7 @@ func store(t *testing.T, l ledger.Ledger, from int64, marks []ledger.Mark) (unit
 	return units
 }
 
-func TestOverlappingPagesAgreeOrAreTold(t *testing.T) {
+func TestOverlappingPagesAgreeOrAreReported(t *testing.T) {
 	l := memory.New()
 	ctx := t.Context()
 	store(t, l, 0, marks(0, 5))

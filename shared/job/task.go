@@ -35,9 +35,9 @@ const (
 // Splits lists every split, in the order of reports.
 var Splits = []Split{Train, Validation, Test}
 
-// Ahead bounds roughly how much work a worker with whole steps of its own may keep
+// AnnounceTime bounds roughly how much work a worker with whole steps of its own may keep
 // uncommitted. If the worker dies, this work is lost.
-const Ahead = 500 * time.Millisecond
+const AnnounceTime = 500 * time.Millisecond
 
 // Task is the unit of work on the queue: the name and the arguments of a pure function.
 // (Plan, Step, Node) determine the result of a gradient task bit for bit, and (Plan,

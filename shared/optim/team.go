@@ -7,14 +7,14 @@ import (
 	"tributary/shared/numeric/team"
 )
 
-// stretch is how many parameters a thread folds at a time. It is a multiple of what any
+// blockLen is how many parameters a thread folds at a time. It is a multiple of what any
 // kernel processes at once.
-const stretch = 1 << 14
+const blockLen = 1 << 14
 
 // ApplyBy is Apply in the threads of t, with the same bits. If t is nil, only the caller's
 // thread works.
 func (f *Fold) ApplyBy(t *team.Team, params []float32, state [][]float32, step int64, grad []float32, divisor float32) {
-	if t.Threads() == 1 || len(grad) <= stretch {
+	if t.Threads() == 1 || len(grad) <= blockLen {
 		f.Apply(params, state, step, grad, divisor)
 		return
 	}
@@ -41,14 +41,14 @@ type work struct {
 
 var works = sync.Pool{New: func() any { return new(work) }}
 
-// Do folds stretch after stretch until none is left.
+// Do folds block after block until none is left.
 func (w *work) Do(int) {
 	for {
-		lo := int(w.next.Add(stretch)) - stretch
+		lo := int(w.next.Add(blockLen)) - blockLen
 		if lo >= len(w.grad) {
 			return
 		}
-		hi := min(lo+stretch, len(w.grad))
+		hi := min(lo+blockLen, len(w.grad))
 		w.fold.update(&w.step, w.params, w.state, w.grad, lo, hi)
 	}
 }

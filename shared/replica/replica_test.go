@@ -389,7 +389,7 @@ func (h *hanging) Root(ctx context.Context, _ ledger.Layout, _ ledger.LogRead) (
 
 // While one slot waits for a ledger that does not answer, the other slots can be stopped.
 // When that slot gives up, the others go on.
-func TestWhoeverWaitsForAReplicaCanBeStopped(t *testing.T) {
+func TestWaitForAReplicaCanBeStopped(t *testing.T) {
 	h, good := newHistory(t, adam), memory.New()
 	h.commit(t, good, 0, 3)
 	r, hung := replica.New(h.e, ref), &hanging{good, make(chan struct{})}

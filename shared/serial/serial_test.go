@@ -106,7 +106,7 @@ func TestMicrobatchesChangeOnlyTheOrderOfSums(t *testing.T) {
 
 // The block boundaries of the rows do not change the result if the rows keep the order of
 // the file.
-func TestBlocksAreNoPartOfTheResult(t *testing.T) {
+func TestBlocksDoNotAffectTheResult(t *testing.T) {
 	text := changed(t, gradienttest.Regression, "label: y", "label: y, shuffle: false")
 	want := train(t, gradienttest.Job{Spec: text, Block: 50})
 	for _, block := range []int{1, 7, 49} {

@@ -35,15 +35,15 @@ import (
 // mark is part of every secret of these tests.
 const mark = "Mark3dS3cret"
 
-// heard is a log that calls stop when a line contains one of the words.
-type heard struct {
+// stoppingLog is a log that calls stop when a line contains one of the words.
+type stoppingLog struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
 	words []string
 	stop  context.CancelFunc
 }
 
-func (h *heard) Write(line []byte) (int, error) {
+func (h *stoppingLog) Write(line []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, w := range h.words {
@@ -54,13 +54,13 @@ func (h *heard) Write(line []byte) (int, error) {
 	return h.text.Write(line)
 }
 
-// told opens the stores until that fails or waits, and returns everything that a person
-// can see.
-func told(t *testing.T, s settings.Stores, waits bool) (seen string, opened *settings.Opened, err error) {
+// openOutput opens the stores until that fails or waits, and returns everything that a
+// person can see.
+func openOutput(t *testing.T, s settings.Stores, waits bool) (seen string, opened *settings.Opened, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	log := &heard{stop: cancel}
+	log := &stoppingLog{stop: cancel}
 	if waits {
 		log.words = []string{"cannot be reached", "waiting for redis"}
 	}
@@ -210,7 +210,7 @@ func TestNothingShowsASecret(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			s := good
 			f.change(&s)
-			seen, o, err := told(t, s, f.want == "")
+			seen, o, err := openOutput(t, s, f.want == "")
 			require.Error(t, err)
 			require.Nil(t, o)
 			hidesSecrets(t, seen, aSeed)
@@ -271,7 +271,7 @@ func TestRedisShowsNoSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := good
 			s.Redis = f.redis
-			seen, o, err := told(t, s, f.want == "")
+			seen, o, err := openOutput(t, s, f.want == "")
 			require.Error(t, err)
 			require.Nil(t, o)
 			hidesSecrets(t, seen)
@@ -295,7 +295,7 @@ func TestSecretsOfARunningProgramStayHidden(t *testing.T) {
 	nats := natsWith(t, natsserver.Options{Username: "me", Password: mark})
 	s.NATS = broker.Config{URL: access.URL("nats://me:" + mark + "@" + nats)}
 	s.Redis = settings.Redis{URL: access.URL("redis://:" + mark + "@" + redis.Addr)}
-	log := &heard{stop: func() {}}
+	log := &stoppingLog{stop: func() {}}
 	o, err := s.Open(t.Context(), "test", zerolog.New(log))
 	require.NoError(t, err)
 	defer o.Close()

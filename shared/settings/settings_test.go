@@ -131,7 +131,7 @@ func TestOpenConnectsToEverything(t *testing.T) {
 	}
 }
 
-func TestBlobsInAFolderThatAllShare(t *testing.T) {
+func TestBlobsInASharedFolder(t *testing.T) {
 	s := servers(t)
 	dir := filepath.Join(t.TempDir(), "blobs")
 	s.Blobs = access.Address("dir:" + dir)
@@ -185,8 +185,8 @@ func TestOpenWaitsAndCanBeStopped(t *testing.T) {
 			change(&away)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			heard := &listener{word: "127.0.0.1:1\"", cancel: cancel}
-			o, err := away.Open(ctx, "test", zerolog.New(heard))
+			log := &listener{word: "127.0.0.1:1\"", cancel: cancel}
+			o, err := away.Open(ctx, "test", zerolog.New(log))
 			require.ErrorIs(t, err, context.Canceled, "it says what it waits for")
 			require.Nil(t, o)
 		})

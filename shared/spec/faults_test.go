@@ -95,7 +95,7 @@ func TestMissingFields(t *testing.T) {
 }
 
 // Every fault of one stage is reported, the same in YAML and in JSON.
-func TestAllFaultsAreTold(t *testing.T) {
+func TestAllFaultsAreReported(t *testing.T) {
 	want := []string{
 		"batch: -3: want an integer from 1 to 1048576",
 		"data.split.train: \"x\": want a number from 0 to 1",

@@ -9,7 +9,7 @@ import (
 // object is a JSON object of a schema.
 type object = map[string]any
 
-// strengthen adds to the schema those rules of [job.Spec.Validate] for more than one
+// addRules adds to the schema those rules of [job.Spec.Validate] for more than one
 // field that JSON Schema can express. So an editor or a program that checks a spec
 // against the published schema finds these faults too. Decode does not use these rules,
 // because Validate reports them in sentences.
@@ -19,7 +19,7 @@ type object = map[string]any
 // batch; the size of a model; the units of the last layer; the label is not dropped; the
 // elements of inline rows fit each other; the boundaries of a schedule rise, and their
 // factors are one more.
-func strengthen(s *reflected.Schema) {
+func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),

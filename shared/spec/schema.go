@@ -39,7 +39,7 @@ func compile() (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	strengthen(fields)
+	addRules(fields)
 	published, err := readable.Indented(fields)
 	if err != nil {
 		return nil, err

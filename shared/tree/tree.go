@@ -70,11 +70,11 @@ func Split(lo, hi int) int { return lo + split(hi-lo) }
 // widest node, the leftmost first, until there are as many nodes as slots or every node is
 // a leaf. The nodes are in leaf order.
 func Cover(m, slots int) []Node {
-	type span struct {
+	type interval struct {
 		n    Node
 		size int
 	}
-	cover := []span{{Root, m}}
+	cover := []interval{{Root, m}}
 	for len(cover) < min(slots, m) {
 		widest := 0
 		for i, s := range cover {
@@ -84,7 +84,7 @@ func Cover(m, slots int) []Node {
 		}
 		s := cover[widest]
 		left := split(s.size)
-		cover = slices.Replace(cover, widest, widest+1, span{s.n.Left(), left}, span{s.n.Right(), s.size - left})
+		cover = slices.Replace(cover, widest, widest+1, interval{s.n.Left(), left}, interval{s.n.Right(), s.size - left})
 	}
 	nodes := make([]Node, len(cover))
 	for i, s := range cover {

@@ -65,9 +65,9 @@ func TestFormatOfAJob(t *testing.T) {
 		require.Equal(t, c.want != Format{}, got.Lossy())
 	}
 	for _, c := range []struct {
-		wire job.Wire
-		keep float64
-		told string
+		wire    job.Wire
+		keep    float64
+		message string
 	}{
 		{"fp16", 0, `wire "fp16": want one of ["float32" "bfloat16" "int8" "topk"]`},
 		{job.WireTopK, 0, "wire_keep 0: want a fraction above 0 and at most 1"},
@@ -77,7 +77,7 @@ func TestFormatOfAJob(t *testing.T) {
 	} {
 		_, err := FormatOf(c.wire, c.keep)
 		require.ErrorIs(t, err, job.ErrInvalid)
-		require.ErrorContains(t, err, c.told)
+		require.ErrorContains(t, err, c.message)
 	}
 	require.ErrorIs(t, Format{Encoding: encodings}.Validate(), job.ErrInvalid)
 }
@@ -162,7 +162,7 @@ func TestBadPayloads(t *testing.T) {
 		format  string
 		n       int
 		payload []byte
-		told    string
+		message string
 	}{
 		{"bfloat16", 2, make([]byte, 3), "3 bytes of floats, 4 expected"},
 		{"bfloat16", 1, []byte{0xff, 0x7f}, "element 0 is a NaN of bits 7fff0000"},
@@ -185,13 +185,13 @@ func TestBadPayloads(t *testing.T) {
 		{"topk of all", 10, elements(3, one, 2, one), "element 2 of bits 3f800000: want indexes from 4 to 9"},
 	} {
 		err := lossy[c.format].ReadPayload(make([]float32, c.n), c.payload)
-		require.ErrorIs(t, err, job.ErrCorrupt, c.told)
-		require.ErrorContains(t, err, c.told)
+		require.ErrorIs(t, err, job.ErrCorrupt, c.message)
+		require.ErrorContains(t, err, c.message)
 	}
 }
 
 // A vector of one encoding is never read as a vector of another.
-func TestEncodingsAreToldApart(t *testing.T) {
+func TestEncodingsAreDistinguished(t *testing.T) {
 	zeros := make([]float32, 8)
 	formats := map[string]Format{"float32": {}, "bfloat16": lossy["bfloat16"], "int8": lossy["int8"], "topk": lossy["topk"]}
 	for wrote, f := range formats {

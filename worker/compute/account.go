@@ -69,9 +69,9 @@ func (t taskName) String() string { return "task " + job.Task(t).Name() }
 // several jobs.
 const mixedBytes = 64 << 20
 
-// goodPart bounds how small a task may be to count as a use of a scratch: it needs at
-// least 1/goodPart of the scratch's bytes.
-const goodPart = 4
+// minUse bounds how small a task may be to count as a use of a scratch: it needs at
+// least 1/minUse of the scratch's bytes.
+const minUse = 4
 
 // Trim drops the buffers that no task has filled during the last so many calls of Trim.
 // It returns the bytes that programs and buffers take according to the account.
@@ -92,7 +92,7 @@ func (c *Computer) borrow(p *program, t job.Task, threads int) (*scratch, error)
 			s = &scratch{Scratch: gradient.NewParallelScratch(threads)}
 		}
 		s.job = t.Ref
-		if need >= s.bytes/goodPart {
+		if need >= s.bytes/minUse {
 			c.scratch.fill(s)
 		}
 		if s.bytes >= need {

@@ -107,7 +107,7 @@ func TestABusyJobMakesNoRoom(t *testing.T) {
 func TestIdleJobsMakeRoom(t *testing.T) {
 	f := newFixture(t, wide)
 	need := f.need()
-	c := New(f.ledger, f.blobs, f.blocks, &f.heard, 1, 1<<40, zerolog.Nop())
+	c := New(f.ledger, f.blobs, f.blocks, &f.notices, 1, 1<<40, zerolog.Nop())
 	c.Limit(need.Worker())
 	defer c.Close()
 	room := int((need.Worker() - need.Task(job.Gradient, 1)) / need.Program)

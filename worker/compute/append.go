@@ -38,15 +38,15 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 // root, it offers the root to the replica, which folds it.
 func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error {
 	after, err := st.append(ctx, st.p, step, st.chunks, st.root, st.carried.v, st.chain, false)
-	st.lap(Committing)
+	st.endPhase(Committing)
 	switch {
 	case err != nil:
 		return err
 	case whole:
 		st.p.replica.Offer(ctx, st.s.Team(), step, st.root.Gradient, st.root.Sums, after)
-		st.lap(Folding)
+		st.endPhase(Folding)
 	default:
-		st.part = &part{step: step, root: st.root.Gradient, chunks: st.chunks, after: after}
+		st.appended = &appendedChunks{step: step, root: st.root.Gradient, chunks: st.chunks, after: after}
 	}
 	return nil
 }
@@ -57,8 +57,8 @@ func (st *stepper) startAppend(ctx context.Context, step int64, quiet bool) {
 	own := &appending{step: step}
 	root, chain := st.root, st.chain
 	own.Running = lifecycle.Start("append", func() (err error) {
-		lap := st.Time.start()
-		defer func() { lap(Appending) }()
+		endPhase := st.Time.start()
+		defer func() { endPhase(Appending) }()
 		own.after, err = st.append(ctx, st.p, step, st.p.layout.AllChunks(), root, st.carried.v, chain, quiet)
 		if err != nil || st.p.progress.committed() > step {
 			return err
@@ -84,6 +84,6 @@ func (st *stepper) waitAppend(ctx context.Context) error {
 		st.chain = own.after
 		err = st.p.replica.Confirm(ctx, own.step, own.after)
 	}
-	st.lap(Committing)
+	st.endPhase(Committing)
 	return err
 }

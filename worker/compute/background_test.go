@@ -19,7 +19,7 @@ func TestEvaluationsOfABlockAreStoredOnce(t *testing.T) {
 	f.do(f.worker(nil), f.gradient(0, tree.Root))
 	c := f.worker(nil)
 	f.do(c, f.evaluate(1, job.Test, 1), f.evaluate(1, job.Test, 0), f.evaluate(1, job.Test, 0), f.evaluate(1, job.Train, 0))
-	require.Equal(t, []int{1, 2, 2, 3}, f.heard.evaluated)
+	require.Equal(t, []int{1, 2, 2, 3}, f.notices.evaluated)
 
 	units, err := f.ledger.Evaluations(t.Context(), f.layout(), 1)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestSnapshots(t *testing.T) {
 	// one.
 	late := f.worker(nil)
 	f.do(late, f.task(job.Snapshot, 2), f.task(job.Snapshot, 1))
-	require.Equal(t, []int64{0, 1, 2, 2, 2}, f.heard.snapshots)
+	require.Equal(t, []int64{0, 1, 2, 2, 2}, f.notices.snapshots)
 	require.Equal(t, ledger.State{Committed: 2, Snapshot: 2, Floor: 2}, f.state())
 
 	// A snapshot of a step that is not committed is stale; the coordinator asks for it
@@ -91,25 +91,25 @@ func TestSnapshots(t *testing.T) {
 }
 
 // A replica with steps that the ledger has lost must not be stored.
-func TestNoSnapshotIsAheadOfTheLedger(t *testing.T) {
+func TestNoSnapshotIsNewerThanTheLedger(t *testing.T) {
 	f := newFixture(t)
-	ahead := f.worker(nil)
-	f.do(ahead, f.gradient(0, tree.Root), f.gradient(1, tree.Root), f.gradient(2, tree.Root))
+	speculative := f.worker(nil)
+	f.do(speculative, f.gradient(0, tree.Root), f.gradient(1, tree.Root), f.gradient(2, tree.Root))
 	require.NoError(t, f.ledger.Delete(t.Context(), f.layout()))
 	f.do(f.worker(nil), f.gradient(0, tree.Root), f.gradient(1, tree.Root))
 
-	f.do(ahead, f.task(job.Snapshot, 1))
+	f.do(speculative, f.task(job.Snapshot, 1))
 	require.Equal(t, ledger.State{Committed: 2}, f.state())
-	f.do(ahead, f.task(job.Snapshot, 2))
+	f.do(speculative, f.task(job.Snapshot, 2))
 	require.Equal(t, ledger.State{Committed: 2, Snapshot: 2, Floor: 2}, f.state())
-	f.do(ahead, f.gradient(2, tree.Root))
+	f.do(speculative, f.gradient(2, tree.Root))
 	require.Equal(t, f.reference()[2:], f.roots(2, 3))
 }
 
 func TestProgramsAreKeptWithinTheLimitInBytes(t *testing.T) {
 	f := newFixture(t)
 	one := int64(3 * 4 * f.layout().Params) // parameters, momentum, scratch
-	c := New(f.ledger, f.blobs, f.blocks, &f.heard, 1, 2*one, zerolog.Nop())
+	c := New(f.ledger, f.blobs, f.blocks, &f.notices, 1, 2*one, zerolog.Nop())
 	task := func(id job.ID) job.Task {
 		task := f.gradient(0, tree.Root)
 		task.Job = id
@@ -123,7 +123,7 @@ func TestProgramsAreKeptWithinTheLimitInBytes(t *testing.T) {
 	require.False(t, kept, "the least recently used goes first")
 
 	// A program larger than the limit is kept alone, because it is the current job.
-	c = New(f.ledger, f.blobs, f.blocks, &f.heard, 1, 1, zerolog.Nop())
+	c = New(f.ledger, f.blobs, f.blocks, &f.notices, 1, 1, zerolog.Nop())
 	f.do(c, task("d"), task("e"))
 	require.Equal(t, 1, c.programs.lru.Len())
 	require.Equal(t, one, c.programs.held)

@@ -42,7 +42,7 @@ func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event
 	if !st.p.replica.Speculate(ctx, st.s.Team(), a.Step, st.root.Gradient, st.root.Sums, after, a.Has(course.Own)) {
 		return course.Event{Is: course.Refused}, nil
 	}
-	st.lap(Folding)
+	st.endPhase(Folding)
 	if a.Has(course.Batch) {
 		st.batch.chain = after
 		st.batch.sums = append(st.batch.sums, st.root.Sums)
@@ -63,11 +63,11 @@ func (st *stepper) startBatch(ctx context.Context, from, steps int64) error {
 	own := &batchCommit{from: from, sums: b.sums, snapshot: snap}
 	b.vectors, b.sums, b.commit = snap.Vectors, nil, own
 	own.Running = lifecycle.Start("commit", func() error {
-		lap := st.Time.start()
-		defer func() { lap(Appending) }()
+		endPhase := st.Time.start()
+		defer func() { endPhase(Appending) }()
 		return st.commit(ctx, own)
 	})
-	st.lap(Committing)
+	st.endPhase(Committing)
 	return nil
 }
 

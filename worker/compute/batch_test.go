@@ -65,8 +65,8 @@ func TestManyStepsAreCommittedByTheirSnapshot(t *testing.T) {
 	f := batched(t, 22)
 	c := f.worker(nil)
 	f.do(c, f.far(5))
-	require.Equal(t, []int64{5, 10, 15, 22}, f.heard.commits, "what is left goes with the last")
-	require.Equal(t, f.heard.commits, f.heard.snapshots, "nobody need ask for one")
+	require.Equal(t, []int64{5, 10, 15, 22}, f.notices.commits, "what is left goes with the last")
+	require.Equal(t, f.notices.commits, f.notices.snapshots, "nobody need ask for one")
 	require.Equal(t, ledger.State{Committed: 22, Snapshot: 22, Floor: 22}, f.state())
 	f.requireWalked(t)
 	require.Len(t, f.folded(c, 22), f.layout().Params, "the replica is confirmed")
@@ -84,7 +84,7 @@ func TestAFewStepsAreLeftAfterTheLongestBatch(t *testing.T) {
 				want = append(want, n)
 			}
 			f.do(f.worker(nil), f.far(n))
-			require.Equal(t, want, f.heard.commits)
+			require.Equal(t, want, f.notices.commits)
 			f.requireWalked(t)
 		})
 	}
@@ -140,7 +140,7 @@ func TestATaskThatEndsEarlyCommitsWhatItHas(t *testing.T) {
 				err := c.Handle(t.Context(), f.far(every), h)
 				if way != "stopped" {
 					require.NoError(t, err)
-					require.Equal(t, f.state().Committed, f.heard.commits[len(f.heard.commits)-1])
+					require.Equal(t, f.state().Committed, f.notices.commits[len(f.notices.commits)-1])
 				} else {
 					require.ErrorIs(t, err, job.ErrStopped)
 				}

@@ -19,7 +19,7 @@ import (
 // opened reads the checkpoint that was last announced.
 func (f *fixture) opened() (notice.Checkpointed, *checkpoint.State) {
 	f.t.Helper()
-	n := f.heard.saved[len(f.heard.saved)-1]
+	n := f.notices.saved[len(f.notices.saved)-1]
 	m, err := checkpoint.Open(f.t.Context(), f.blobs, n.Digest)
 	require.NoError(f.t, err)
 	require.NoError(f.t, m.Of(f.layout()))
@@ -99,7 +99,7 @@ func TestACheckpointFailsAtEveryOperation(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			f, err := made(&blobtest.Faulty{At: k + 1, After: after, Err: job.ErrFull})
 			require.ErrorIs(t, err, job.ErrFull)
-			require.Empty(t, f.heard.saved)
+			require.Empty(t, f.notices.saved)
 			f.do(f.worker(nil), f.task(job.Save, 1))
 			_, s := f.opened()
 			require.Equal(t, f.parameters(1), s.Snapshot.Vectors[0])
@@ -107,13 +107,13 @@ func TestACheckpointFailsAtEveryOperation(t *testing.T) {
 	}
 }
 
-func TestAFullBlobStoreIsToldAsThat(t *testing.T) {
+func TestFullBlobStoreIsReported(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
 	f.do(c, f.gradient(0, tree.Root))
-	full := New(f.ledger, full{f.blobs}, f.blocks, &f.heard, 1, 1<<20, zerolog.Nop())
+	full := New(f.ledger, full{f.blobs}, f.blocks, &f.notices, 1, 1<<20, zerolog.Nop())
 	require.ErrorIs(t, full.Handle(t.Context(), f.task(job.Save, 1), none), job.ErrFull)
-	require.Empty(t, f.heard.saved)
+	require.Empty(t, f.notices.saved)
 }
 
 // full is a store that accepts nothing more.

@@ -36,37 +36,37 @@ const (
 
 // fixture is a job's plan and dataset in a blob store, and its empty ledger.
 type fixture struct {
-	t      *testing.T
-	blobs  *blob.Memory
-	blocks *dataset.Cache
-	ledger *memory.Ledger
-	plan   *plan.Plan
-	digest job.Digest
-	heard  heard
+	t       *testing.T
+	blobs   *blob.Memory
+	blocks  *dataset.Cache
+	ledger  *memory.Ledger
+	plan    *plan.Plan
+	digest  job.Digest
+	notices noticeBus
 }
 
-// heard records the announcements so far, and passes notices to the workers.
-type heard struct {
-	mu        sync.Mutex
-	commits   []int64
-	evaluated []int
-	snapshots []int64
-	saved     []notice.Checkpointed
-	deaf      bool // workers hear no commits
-	ears      map[int]func(notice.Commit)
-	recalls   map[int]func(notice.Recall)
-	listeners int
+// noticeBus records the announcements so far, and passes notices to the workers.
+type noticeBus struct {
+	mu             sync.Mutex
+	commits        []int64
+	evaluated      []int
+	snapshots      []int64
+	saved          []notice.Checkpointed
+	deaf           bool // workers hear no commits
+	commitHandlers map[int]func(notice.Commit)
+	recallHandlers map[int]func(notice.Recall)
+	listeners      int
 }
 
-func (h *heard) SubscribeCommits(_ job.ID, hear func(notice.Commit)) (func(), error) {
-	return listen(h, &h.ears, hear), nil
+func (h *noticeBus) SubscribeCommits(_ job.ID, receive func(notice.Commit)) (func(), error) {
+	return listen(h, &h.commitHandlers, receive), nil
 }
 
-func (h *heard) SubscribeRecalls(_ job.ID, hear func(notice.Recall)) (func(), error) {
-	return listen(h, &h.recalls, hear), nil
+func (h *noticeBus) SubscribeRecalls(_ job.ID, receive func(notice.Recall)) (func(), error) {
+	return listen(h, &h.recallHandlers, receive), nil
 }
 
-func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
+func listen[T any](h *noticeBus, to *map[int]func(T), receive func(T)) (stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if *to == nil {
@@ -74,7 +74,7 @@ func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
 	}
 	h.listeners++
 	n := h.listeners
-	(*to)[n] = hear
+	(*to)[n] = receive
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -85,45 +85,45 @@ func listen[T any](h *heard, to *map[int]func(T), hear func(T)) (stop func()) {
 // recall records in the journal that tasks are recalled, and notifies every worker.
 func (f *fixture) recall(n notice.Recall) {
 	require.NoError(f.t, journal.Recall(context.Background(), f.ledger, n.Ref, n.Before))
-	f.heard.recall(n)
+	f.notices.recall(n)
 }
 
 // recall notifies every worker that tasks are recalled.
-func (h *heard) recall(n notice.Recall) {
+func (h *noticeBus) recall(n notice.Recall) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, hear := range h.recalls {
-		hear(n)
+	for _, receive := range h.recallHandlers {
+		receive(n)
 	}
 }
 
-func (h *heard) PublishCommit(n notice.Commit) error {
+func (h *noticeBus) PublishCommit(n notice.Commit) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.commits = append(h.commits, n.Committed)
 	if !h.deaf {
-		for _, hear := range h.ears {
-			hear(n)
+		for _, receive := range h.commitHandlers {
+			receive(n)
 		}
 	}
 	return nil
 }
 
-func (h *heard) PublishEvaluated(n notice.Evaluated) error {
+func (h *noticeBus) PublishEvaluated(n notice.Evaluated) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.evaluated = append(h.evaluated, n.Stored)
 	return nil
 }
 
-func (h *heard) PublishSnapshotted(n notice.Snapshotted) error {
+func (h *noticeBus) PublishSnapshotted(n notice.Snapshotted) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.snapshots = append(h.snapshots, n.Step)
 	return nil
 }
 
-func (h *heard) PublishCheckpointed(n notice.Checkpointed) error {
+func (h *noticeBus) PublishCheckpointed(n notice.Checkpointed) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.saved = append(h.saved, n)
@@ -187,7 +187,7 @@ func (f *fixture) worker(l ledger.Ledger) *Computer {
 	if l == nil {
 		l = f.ledger
 	}
-	c := New(l, f.blobs, f.blocks, &f.heard, 2, 1<<20, zerolog.Nop())
+	c := New(l, f.blobs, f.blocks, &f.notices, 2, 1<<20, zerolog.Nop())
 	c.reading = 24 // three chunks of one other node, or one of three
 	return c
 }

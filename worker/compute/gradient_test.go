@@ -22,7 +22,7 @@ func TestRootTasksCommitTheReferencesRoots(t *testing.T) {
 		f.do(c, f.gradient(step, tree.Root))
 	}
 	require.Equal(t, f.reference(), f.roots(0, steps))
-	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
+	require.Equal(t, []int64{1, 2, 3}, f.notices.commits)
 }
 
 // The log's hash chain ends like the reference's, both for the worker that wrote the log
@@ -79,9 +79,9 @@ func TestATaskOfACommittedStepIsStaleAndSaysWhatIsCommitted(t *testing.T) {
 	f := newFixture(t)
 	c := f.worker(nil)
 	f.do(c, f.gradient(0, 1), f.gradient(1, 1))
-	f.heard.commits = nil
+	f.notices.commits = nil
 	require.ErrorIs(t, c.Handle(t.Context(), f.gradient(0, 2), none), job.ErrStale)
-	require.Equal(t, []int64{2}, f.heard.commits)
+	require.Equal(t, []int64{2}, f.notices.commits)
 	require.Len(t, f.roots(0, 2), 2)
 }
 
@@ -196,9 +196,9 @@ func TestAStepThatAnotherFinishesMeanwhileIsNoError(t *testing.T) {
 func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 	for _, kept := range []int64{0, 1, 2} {
 		f := newFixture(t)
-		ahead, behind := f.worker(nil), f.worker(nil)
+		speculative, behind := f.worker(nil), f.worker(nil)
 		for step := range int64(steps) {
-			f.do(ahead, f.gradient(step, 2))
+			f.do(speculative, f.gradient(step, 2))
 			f.do(behind, f.gradient(step, 3))
 		}
 		want := f.roots(0, steps)
@@ -210,7 +210,7 @@ func TestALedgerThatLostStepsGetsThemBack(t *testing.T) {
 			require.NoError(t, err)
 		}
 		for step := kept; step < steps; step++ {
-			f.do(ahead, f.gradient(step, 2))
+			f.do(speculative, f.gradient(step, 2))
 			f.do(f.worker(nil), f.gradient(step, 6))
 			f.do(behind, f.gradient(step, 7))
 		}
@@ -225,22 +225,22 @@ func TestATaskThatTheLedgerIsNotReadyForIsStale(t *testing.T) {
 	require.ErrorContains(t, err, "the ledger has 0 steps")
 }
 
-func TestProgressIsToldAlongTheWay(t *testing.T) {
+func TestProgressIsReportedDuringATask(t *testing.T) {
 	f := newFixture(t)
-	told := 0
-	count := counting{told: &told}
+	calls := 0
+	count := counting{calls: &calls}
 	c := f.worker(nil)
 	require.NoError(t, c.Handle(t.Context(), f.gradient(0, 2), count))
-	require.Equal(t, 1+2+1, told, "parameters ready, two micro-batches, partial stored")
-	told = 0
+	require.Equal(t, 1+2+1, calls, "parameters ready, two micro-batches, partial stored")
+	calls = 0
 	require.NoError(t, c.Handle(t.Context(), f.evaluate(0, job.Test, 0), count))
-	require.Equal(t, 1, told)
+	require.Equal(t, 1, calls)
 }
 
 // counting counts the calls of Progress.
 type counting struct {
 	hold
-	told *int
+	calls *int
 }
 
-func (c counting) Progress() { *c.told++ }
+func (c counting) Progress() { *c.calls++ }

@@ -16,11 +16,11 @@ import (
 
 // forged sends every worker notices that the ledger and the journal do not confirm.
 func (f *fixture) forged(task job.Task) {
-	f.heard.recall(notice.Recall{Ref: task.Ref, Before: 1 << 61})
-	f.heard.mu.Lock()
-	defer f.heard.mu.Unlock()
-	for _, hear := range f.heard.ears {
-		hear(notice.Commit{Ref: task.Ref, Step: 1 << 50, Committed: 1<<50 + 1, Worker: "evil"})
+	f.notices.recall(notice.Recall{Ref: task.Ref, Before: 1 << 61})
+	f.notices.mu.Lock()
+	defer f.notices.mu.Unlock()
+	for _, receive := range f.notices.commitHandlers {
+		receive(notice.Commit{Ref: task.Ref, Step: 1 << 50, Committed: 1<<50 + 1, Worker: "evil"})
 	}
 }
 
@@ -43,7 +43,7 @@ func TestForgedNoticesChangeNothing(t *testing.T) {
 			require.NoError(t, <-done)
 		}
 		require.Equal(t, f.reference(), f.roots(0, steps))
-		require.EqualValues(t, steps, f.heard.commits[len(f.heard.commits)-1], "what is announced is what was committed")
+		require.EqualValues(t, steps, f.notices.commits[len(f.notices.commits)-1], "what is announced is what was committed")
 	})
 }
 
@@ -53,7 +53,7 @@ func TestForgedNoticesDoNotSlowALoneWorker(t *testing.T) {
 	f.do(f.worker(nil), f.far(4))
 	h := disturbed{at: func() { g.forged(g.far(4)) }}
 	require.NoError(t, g.worker(nil).Handle(t.Context(), g.far(4), h))
-	require.Equal(t, f.heard.commits, g.heard.commits, "as many steps at a time as without the forger")
+	require.Equal(t, f.notices.commits, g.notices.commits, "as many steps at a time as without the forger")
 }
 
 // disturbed calls at on every progress.

@@ -36,7 +36,7 @@ func (b *brittle) Append(ctx context.Context, l ledger.Layout, w ledger.LogWrite
 }
 
 func (b *brittle) CommitBatch(ctx context.Context, l ledger.Layout, batch ledger.BatchCommit) error {
-	b.at("leap")
+	b.at("batch")
 	return b.Ledger.CommitBatch(ctx, l, batch)
 }
 
@@ -76,7 +76,7 @@ func (s store) Get(ctx context.Context, digest job.Digest) ([]byte, error) {
 // A panic in any goroutine of a task is an error of that attempt only. The worker, its
 // caches and its next attempt work as before.
 func TestAPanicCostsOneAttempt(t *testing.T) {
-	for _, place := range []string{"compile", "blocks", "compute", "append", "leap", "put", "snapshot", "evaluate"} {
+	for _, place := range []string{"compile", "blocks", "compute", "append", "batch", "put", "snapshot", "evaluate"} {
 		t.Run(place, func(t *testing.T) {
 			f := newFixture(t)
 			b := &brittle{Ledger: f.ledger, Cache: f.blocks, place: place}
@@ -84,7 +84,7 @@ func TestAPanicCostsOneAttempt(t *testing.T) {
 			c.blobs, c.programs.blocks = store{f.blobs, b}, b
 			tasks := []job.Task{f.ranged(0, tree.Root)}
 			switch place {
-			case "leap":
+			case "batch":
 				tasks[0].Announce = steps
 			case "put":
 				tasks = []job.Task{f.gradient(0, 2), f.gradient(0, 3), f.ranged(1, tree.Root)}

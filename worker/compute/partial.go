@@ -35,7 +35,7 @@ func (st *stepper) compute(ctx context.Context, step int64, speculative bool) (c
 		if st.chain = before; before == nil && st.appending == nil {
 			st.chain = st.batch.chain
 		}
-		st.lap(Folding)
+		st.endPhase(Folding)
 		st.p.engine.Prefetch(ctx, step)
 		st.partial.Sums, err = st.p.engine.Node(ctx, st.partial.Gradient, st.s.Scratch, params, step, st.t.Node, st.h.Progress)
 		return err
@@ -46,16 +46,16 @@ func (st *stepper) compute(ctx context.Context, step int64, speculative bool) (c
 	if err != nil {
 		return course.Event{}, err
 	}
-	st.lap(Computing)
+	st.endPhase(Computing)
 	if st.t.Node == tree.Root {
 		st.root, st.chunks = st.partial, st.p.layout.AllChunks()
 	}
 	return done, nil
 }
 
-// part is the chunks of a step's root that this worker appended itself, and so need not
-// read from the log.
-type part struct {
+// appendedChunks is the chunks of a step's root that this worker appended itself, and so
+// need not read from the log.
+type appendedChunks struct {
 	step   int64
 	root   []float32 // [P]; only chunks holds valid values of the root
 	chunks []int
@@ -66,8 +66,8 @@ type part struct {
 // the other chunks from the log. If that fails, the replica later reads the whole root
 // from the log as usual.
 func (st *stepper) complete(ctx context.Context, step int64) {
-	own := st.part
-	if st.part = nil; own == nil || own.step != step {
+	own := st.appended
+	if st.appended = nil; own == nil || own.step != step {
 		return
 	}
 	if err := st.p.replica.Complete(ctx, st.s.Team(), st.ledger, own.step, own.root, own.chunks, own.after); err != nil {

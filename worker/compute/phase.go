@@ -18,12 +18,12 @@ const (
 // Phases lists every phase.
 var Phases = []Phase{Waiting, Folding, Computing, Storing, Reducing, Committing, Appending}
 
-// Stopwatch starts to measure a task. Each call of lap ends a phase and starts the next
-// one. The measured times do not affect any result.
-type Stopwatch func() (lap func(Phase))
+// Stopwatch starts to measure a task. Each call of endPhase ends a phase and starts the
+// next one. The measured times do not affect any result.
+type Stopwatch func() (endPhase func(Phase))
 
-// start starts to measure. If s is nil, lap does nothing.
-func (s Stopwatch) start() (lap func(Phase)) {
+// start starts to measure. If s is nil, endPhase does nothing.
+func (s Stopwatch) start() (endPhase func(Phase)) {
 	if s == nil {
 		return func(Phase) {}
 	}

@@ -35,16 +35,16 @@ type program struct {
 	idle  *time.Timer // drops the program; it runs while the program has no users
 }
 
-// worthAThread is the work, in multiply-adds, that is worth another thread. To wake a
+// workPerThread is the work, in multiply-adds, that is worth another thread. To wake a
 // thread and wait for it costs about 10 µs.
-const worthAThread = 1 << 20
+const workPerThread = 1 << 20
 
 // threads returns how many threads a step of the job is worth, at most most.
 func (p *program) threads(most int) int {
 	spec := &p.engine.Plan.Spec
 	// Forward, and two products backward; frozen parameters have one of these at most.
 	work := int64(spec.Batch) * (3*int64(p.layout.Params) + 2*int64(p.engine.Network.Frozen()))
-	return int(min(int64(most), 1+work/worthAThread))
+	return int(min(int64(most), 1+work/workPerThread))
 }
 
 // programs caches the programs of the jobs that this worker had tasks of lately.
@@ -243,11 +243,11 @@ func (ps *programs) end(t job.Task, p *program) {
 
 // listen passes a job's notices to its progress until stop is called.
 func (ps *programs) listen(on *progress) (stop func()) {
-	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.hearCommit)
+	commits, err := ps.ears.SubscribeCommits(on.ref.Job, on.receiveCommit)
 	if err != nil {
 		commits = func() {}
 	}
-	recalls, failed := ps.ears.SubscribeRecalls(on.ref.Job, on.hearRecall)
+	recalls, failed := ps.ears.SubscribeRecalls(on.ref.Job, on.receiveRecall)
 	if failed != nil {
 		recalls = func() {}
 	}

@@ -23,8 +23,8 @@ func TestAJobIsForgottenWhenNoTaskComes(t *testing.T) {
 			return c.programs.lru.Len(), c.programs.held
 		}
 		f.do(c, f.gradient(0, tree.Root))
-		require.Empty(t, f.heard.ears)
-		require.Empty(t, f.heard.recalls)
+		require.Empty(t, f.notices.commitHandlers)
+		require.Empty(t, f.notices.recallHandlers)
 		<-time.After(forgotten - time.Second)
 		f.do(c, f.gradient(1, tree.Root))
 		<-time.After(forgotten - time.Second)

@@ -69,9 +69,9 @@ func (p *progress) wake() {
 	p.changed = make(chan struct{})
 }
 
-// hearCommit takes the hint that a step was committed. It ignores other runs of the job's
-// id.
-func (p *progress) hearCommit(n notice.Commit) {
+// receiveCommit takes the hint that a step was committed. It ignores other runs of the
+// job's id.
+func (p *progress) receiveCommit(n notice.Commit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n.Ref == p.ref && n.Committed > p.hinted {
@@ -80,9 +80,9 @@ func (p *progress) hearCommit(n notice.Commit) {
 	}
 }
 
-// hearRecall takes the hint that tasks are recalled. It ignores other runs of the job's
+// receiveRecall takes the hint that tasks are recalled. It ignores other runs of the job's
 // id.
-func (p *progress) hearRecall(n notice.Recall) {
+func (p *progress) receiveRecall(n notice.Recall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n.Ref == p.ref && n.Before > p.before {

@@ -23,7 +23,7 @@ func (st *stepper) store(ctx context.Context, t job.Task) (course.Event, error) 
 		return course.Event{}, fmt.Errorf("store partial: %w", err)
 	}
 	st.h.Progress()
-	st.lap(Storing)
+	st.endPhase(Storing)
 	st.root, st.chunks = ledger.Partial{Gradient: st.partial.Gradient}, nil
 	for _, g := range group(arrivals) {
 		sums, err := st.reduce(ctx, t, st.partial, g, st.chain)
@@ -42,9 +42,9 @@ func (st *stepper) store(ctx context.Context, t job.Task) (course.Event, error) 
 		return course.Event{Is: course.Stored}, nil
 	}
 	slices.Sort(st.chunks)
-	st.lap(Reducing)
+	st.endPhase(Reducing)
 	if len(st.chunks) < st.p.layout.Chunks() {
-		return course.Event{Is: course.StoredPart}, nil
+		return course.Event{Is: course.StoredChunks}, nil
 	}
 	return course.Event{Is: course.StoredRoot}, nil
 }
@@ -85,8 +85,8 @@ func group(arrivals []ledger.Arrival) []chunkGroup {
 // partial is undefined.
 func (st *stepper) reduce(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup, chain ledger.Chain) (sums ledger.Sums, err error) {
 	floats := st.reading / max(1, len(g.cover)-1)
-	for part := range slices.Chunk(g.chunks, max(1, floats/st.p.layout.ChunkLen)) {
-		if sums, err = st.reducePart(ctx, t, own, chunkGroup{g.cover, part}); err != nil {
+	for few := range slices.Chunk(g.chunks, max(1, floats/st.p.layout.ChunkLen)) {
+		if sums, err = st.reduceChunks(ctx, t, own, chunkGroup{g.cover, few}); err != nil {
 			return sums, err
 		}
 	}
@@ -97,8 +97,8 @@ func (st *stepper) reduce(ctx context.Context, t job.Task, own ledger.Partial, g
 	return sums, st.round(ctx, t.Step, chunks, own.Gradient, chain)
 }
 
-// reducePart sums so few chunks that the values of all nodes fit in memory.
-func (st *stepper) reducePart(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (sums ledger.Sums, err error) {
+// reduceChunks sums so few chunks that the values of all nodes fit in memory.
+func (st *stepper) reduceChunks(ctx context.Context, t job.Task, own ledger.Partial, g chunkGroup) (sums ledger.Sums, err error) {
 	others, err := st.read(ctx, t, g)
 	if err != nil {
 		return ledger.Sums{}, err

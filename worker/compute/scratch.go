@@ -16,7 +16,7 @@ type scratch struct {
 	other   bool         // results[1] is the current one
 	others  []float32    // chunks of other nodes' partials
 	bytes   int64        // counted for it in the account: the need of its largest task so far
-	filled  int64        // value of pool.trims when a task last needed at least 1/goodPart of these bytes
+	filled  int64        // value of pool.trims when a task last needed at least 1/minUse of these bytes
 }
 
 // room returns a buffer [n] for the parts of partials that are read.
@@ -88,7 +88,7 @@ func (p *pool) trim(calls int64) {
 	p.dropIdle()
 }
 
-// fill records that a task needs at least 1/goodPart of a scratch's bytes.
+// fill records that a task needs at least 1/minUse of a scratch's bytes.
 func (p *pool) fill(s *scratch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,21 +21,21 @@ type stepper struct {
 	t job.Task
 	h Hold
 
-	chain     ledger.Chain   // the log's chain before the current step; nil: not known until the append in flight ends
-	partial   ledger.Partial // of the current step
-	root      ledger.Partial // the root of the current step, valid in chunks; it shares the partial's vector
-	chunks    []int          // the chunks of the root that the task has
-	part      *part          // the chunks of the previous step's root that the task appended; nil: none
-	appending *appending     // nil: no append is in flight
+	chain     ledger.Chain    // the log's chain before the current step; nil: not known until the append in flight ends
+	partial   ledger.Partial  // of the current step
+	root      ledger.Partial  // the root of the current step, valid in chunks; it shares the partial's vector
+	chunks    []int           // the chunks of the root that the task has
+	appended  *appendedChunks // the chunks of the previous step's root that the task appended; nil: none
+	appending *appending      // nil: no append is in flight
 	batch     batch
 	carried   carried // the residual of a lossy wire
-	lap       func(Phase)
+	endPhase  func(Phase)
 }
 
 // gradient carries out a gradient task. After a panic the replica may be half folded, so
 // gradient resets it.
 func (c *Computer) gradient(ctx context.Context, p *program, s *scratch, t job.Task, h Hold) error {
-	st := &stepper{Computer: c, p: p, s: s, t: t, h: h, lap: c.Time.start()}
+	st := &stepper{Computer: c, p: p, s: s, t: t, h: h, endPhase: c.Time.start()}
 	err := lifecycle.Contain("compute "+t.Name(), func() error { return st.run(ctx) })
 	if p := (*lifecycle.PanicError)(nil); errors.As(err, &p) {
 		st.waitInFlight()
@@ -76,8 +76,8 @@ var done = course.Event{Is: course.Done}
 // do carries out an action and returns the event that answers it.
 func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error) {
 	switch a.Do {
-	case course.Look:
-		return st.look(ctx), nil
+	case course.Poll:
+		return st.poll(ctx), nil
 	case course.Wait:
 		return st.wait(ctx, a.Step)
 	case course.Check:

@@ -41,7 +41,7 @@ func TestOneTaskTakesStepAfterStep(t *testing.T) {
 	c := f.worker(nil)
 	f.do(c, f.ranged(0, tree.Root))
 	require.Equal(t, f.reference(), f.roots(0, steps))
-	require.Equal(t, []int64{1, 2, 3}, f.heard.commits)
+	require.Equal(t, []int64{1, 2, 3}, f.notices.commits)
 	require.Equal(t, f.parameters(steps), f.folded(c, steps), "the replica is confirmed and at the end")
 }
 
@@ -66,7 +66,7 @@ func TestTasksOfSeveralStepsWaitForEachOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t)
-				f.heard.deaf = deaf
+				f.notices.deaf = deaf
 				require.Equal(t, make([]error, 3), f.together(none, f.ranged(0, 2), f.ranged(0, 6), f.ranged(0, 7)))
 				require.Equal(t, f.reference(), f.roots(0, steps))
 			})
@@ -183,10 +183,10 @@ func TestATaskOfSeveralStepsFailsAtEveryCall(t *testing.T) {
 				break
 			}
 			require.ErrorIs(t, err, ledgertest.ErrInjected)
-			var part *job.TaskError
-			require.ErrorAs(t, err, &part)
-			require.LessOrEqual(t, f.state().Committed-part.Task.Step, int64(1), "after %v, call %d", after, k)
-			require.Equal(t, part.Task.Step+1, part.Task.End())
+			var failed *job.TaskError
+			require.ErrorAs(t, err, &failed)
+			require.LessOrEqual(t, f.state().Committed-failed.Task.Step, int64(1), "after %v, call %d", after, k)
+			require.Equal(t, failed.Task.Step+1, failed.Task.End())
 			if err := c.Handle(t.Context(), f.ranged(0, tree.Root), none); err != nil {
 				require.ErrorIs(t, err, job.ErrStale)
 			}

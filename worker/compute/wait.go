@@ -11,21 +11,21 @@ import (
 // waitPatience is how long a task of several steps waits for the commit of a step before
 // it ends. Then the coordinator publishes tasks for what is missing and for what follows.
 // While the task waits, the worker hears notices of commits. It also reads the ledger,
-// for the notices that it misses: first after firstLook, then at growing intervals up to
-// lastLook.
+// for the notices that it misses: first after firstPoll, then at growing intervals up to
+// lastPoll.
 const (
 	waitPatience = time.Second
-	firstLook    = 20 * time.Millisecond
-	lastLook     = 160 * time.Millisecond
+	firstPoll    = 20 * time.Millisecond
+	lastPoll     = 160 * time.Millisecond
 )
 
-// look returns what this worker knows, without waiting.
-func (st *stepper) look(ctx context.Context) course.Event {
-	defer st.lap(Waiting)
-	return st.seen(ctx)
+// poll returns what this worker knows, without waiting.
+func (st *stepper) poll(ctx context.Context) course.Event {
+	defer st.endPhase(Waiting)
+	return st.status(ctx)
 }
 
-func (st *stepper) seen(ctx context.Context) course.Event {
+func (st *stepper) status(ctx context.Context) course.Event {
 	select {
 	case <-st.h.Leaving():
 		return course.Event{Is: course.Leaving}
@@ -46,8 +46,8 @@ func (st *stepper) recalled(ctx context.Context) bool {
 // wait waits until so many steps are committed, as far as this worker knows. Meanwhile
 // other tasks use the slots.
 func (st *stepper) wait(ctx context.Context, steps int64) (e course.Event, err error) {
-	defer st.lap(Waiting)
-	if seen := st.seen(ctx); seen.Is != course.Seen || seen.Committed >= steps {
+	defer st.endPhase(Waiting)
+	if seen := st.status(ctx); seen.Is != course.Seen || seen.Committed >= steps {
 		return seen, nil
 	}
 	err = st.h.Aside(ctx, func() (err error) {
@@ -61,9 +61,9 @@ func (st *stepper) wait(ctx context.Context, steps int64) (e course.Event, err e
 func (st *stepper) waitCommit(ctx context.Context, steps int64) (course.Event, error) {
 	until := time.NewTimer(waitPatience)
 	defer until.Stop()
-	every := firstLook
-	look := time.NewTimer(every)
-	defer look.Stop()
+	every := firstPoll
+	poll := time.NewTimer(every)
+	defer poll.Stop()
 	for {
 		hinted, changed := st.p.progress.hint()
 		if hinted >= steps {
@@ -74,14 +74,14 @@ func (st *stepper) waitCommit(ctx context.Context, steps int64) (course.Event, e
 		}
 		select {
 		case <-changed:
-		case <-look.C:
+		case <-poll.C:
 			state, err := st.ledger.State(ctx, st.p.layout)
 			if err != nil {
 				return course.Event{}, fmt.Errorf("check whether step %d is committed: %w", steps-1, err)
 			}
 			st.p.progress.advance(state.Committed)
-			every = min(2*every, lastLook)
-			look.Reset(every)
+			every = min(2*every, lastPoll)
+			poll.Reset(every)
 		case <-until.C:
 			return course.Event{Is: course.Overdue}, nil
 		case <-st.h.Leaving():

@@ -16,19 +16,19 @@ type Answer uint8
 // The answers. Done and Failed can answer every action. Each Verb lists the other answers
 // that it can have.
 const (
-	Begun      Answer = iota // the worker has the task
-	Done                     // the action succeeded
-	Failed                   // the action failed
-	Seen                     // the worker knows how many steps are committed, and the task goes on
-	Recalled                 // the coordinator recalled the task: it must end
-	Leaving                  // the worker stops
-	Overdue                  // the commit that the task waited for did not come before the timeout
-	Checked                  // the worker has read the number of committed steps from the ledger
-	Contended                // another task of this worker folded the step before speculatively; the ledger may lack it
-	Stored                   // the partial is in the ledger and completes no chunk of the root
-	StoredPart               // the partial is in the ledger and completes some chunks of the root
-	StoredRoot               // the partial is in the ledger and completes all chunks of the root
-	Refused                  // the replica did not fold the root
+	Begun        Answer = iota // the worker has the task
+	Done                       // the action succeeded
+	Failed                     // the action failed
+	Seen                       // the worker knows how many steps are committed, and the task goes on
+	Recalled                   // the coordinator recalled the task: it must end
+	Leaving                    // the worker stops
+	Overdue                    // the commit that the task waited for did not come before the timeout
+	Checked                    // the worker has read the number of committed steps from the ledger
+	Contended                  // another task of this worker folded the step before speculatively; the ledger may lack it
+	Stored                     // the partial is in the ledger and completes no chunk of the root
+	StoredChunks               // the partial is in the ledger and completes some chunks of the root
+	StoredRoot                 // the partial is in the ledger and completes all chunks of the root
+	Refused                    // the replica did not fold the root
 )
 
 // Action is what the worker does next.
@@ -59,9 +59,9 @@ type Verb uint8
 
 // The verbs.
 const (
-	// Look asks how many steps are committed as far as the worker knows, without waiting.
+	// Poll asks how many steps are committed as far as the worker knows, without waiting.
 	// Answers: Seen, Recalled or Leaving.
-	Look Verb = iota
+	Poll Verb = iota
 	// Wait waits until the worker knows that Step steps are committed, or until the task
 	// must stop. Answers: Seen, Recalled, Leaving or Overdue.
 	Wait
@@ -79,7 +79,7 @@ const (
 	// children: it rounds the sum for a lossy wire.
 	Round
 	// Store stores the partial, and adds up the chunks that the partial completes.
-	// Answers: Stored, StoredPart or StoredRoot.
+	// Answers: Stored, StoredChunks or StoredRoot.
 	Store
 	// Speculate folds the root before the ledger has it. Answers: Done or Refused.
 	Speculate
@@ -105,7 +105,7 @@ const (
 )
 
 var verbs = [...]string{
-	"Look", "Wait", "Complete", "Check", "Compute", "Yield", "Round", "Store", "Speculate", "Append",
+	"Poll", "Wait", "Complete", "Check", "Compute", "Yield", "Round", "Store", "Speculate", "Append",
 	"StartAppend", "WaitAppend", "StartBatch", "WaitBatch", "Reset", "Announce", "End",
 }
 

@@ -39,10 +39,10 @@ func (c *Course) speculateBatch() Action {
 	return speculate
 }
 
-// grow adds the current step, which is folded, to the batch. It commits the batch when
-// the batch is long enough. If too few steps remain for another batch, it keeps the batch
-// open and adds them too, up to MaxBatch.
-func (c *Course) grow() Action {
+// extendBatch adds the current step, which is folded, to the batch. It commits the batch
+// when the batch is long enough. If too few steps remain for another batch, it keeps the
+// batch open and adds them too, up to MaxBatch.
+func (c *Course) extendBatch() Action {
 	b := &c.batch
 	b.open = true
 	if b.steps == 0 {
@@ -70,7 +70,7 @@ func (c *Course) batchStarted(a Action) Action {
 	if c.goal == stepping {
 		return c.advance()
 	}
-	return c.level()
+	return c.drain()
 }
 
 func (c *Course) batchCommitted() Action {
@@ -78,7 +78,7 @@ func (c *Course) batchCommitted() Action {
 	if c.goal == stepping {
 		return c.commitBatch()
 	}
-	return c.level()
+	return c.drain()
 }
 
 // abandonBatch gives up all steps that the ledger lacks, and returns the first of these

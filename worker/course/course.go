@@ -33,16 +33,16 @@ type Course struct {
 	first, end int64 // the task's step range [first, end)
 	every      int64 // steps between announcements
 
-	last        Action // the action returned last; the next event answers it
-	step        int64  // the current step
-	goal        goal
-	err         error // the task's outcome so far
-	failure     Event // the failure that made the course reset the replica
-	append      inFlight
-	batch       batch
-	partly      int64 // the step for which this task appended only some chunks of the root; -1: none
-	unannounced int64 // the number of committed steps to announce at the end; 0: all are announced
-	misled      int   // how often in a row the current step was not ready although a notice announced it
+	last           Action // the action returned last; the next event answers it
+	step           int64  // the current step
+	goal           goal
+	err            error // the task's outcome so far
+	failure        Event // the failure that made the course reset the replica
+	append         inFlight
+	batch          batch
+	partlyAppended int64 // the step for which this task appended only some chunks of the root; -1: none
+	unannounced    int64 // the number of committed steps to announce at the end; 0: all are announced
+	misled         int   // how often in a row the current step was not ready although a notice announced it
 }
 
 // goal is what the machine does after nothing is in flight any more.
@@ -50,7 +50,7 @@ type goal int
 
 const (
 	stepping goal = iota // it does not wait for the flight to end; it goes on with the steps
-	leveling             // it folds the current root on its own, outside a batch
+	draining             // it folds the current root on its own, outside a batch
 	ending               // it ends the task
 )
 
@@ -64,7 +64,7 @@ type inFlight struct {
 func New(t job.Task, l Limits) *Course {
 	return &Course{
 		task: t, limits: l, root: t.Node == tree.Root, first: t.Step, end: t.End(), every: t.Announce,
-		step: t.Step, partly: -1,
+		step: t.Step, partlyAppended: -1,
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Course) next(e Event) Action {
 		return Action{Do: Yield}
 	case Stored:
 		return c.advance()
-	case StoredPart:
+	case StoredChunks:
 		return Action{Do: Append, Step: c.step}
 	case StoredRoot:
 		return c.whole()
@@ -124,7 +124,7 @@ func (c *Course) done(a Action) Action {
 		return c.whole()
 	case Speculate:
 		if a.Has(Batch) {
-			return c.grow()
+			return c.extendBatch()
 		}
 		return c.startAppend()
 	case StartAppend:
@@ -138,11 +138,11 @@ func (c *Course) done(a Action) Action {
 		if c.goal == stepping {
 			return c.deliver()
 		}
-		return c.level()
+		return c.drain()
 	case Append:
 		c.unannounced = 0
 		if !a.Has(Whole) {
-			c.partly = c.step
+			c.partlyAppended = c.step
 		}
 		return c.advance()
 	case StartBatch:
@@ -150,10 +150,10 @@ func (c *Course) done(a Action) Action {
 	case WaitBatch:
 		return c.batchCommitted()
 	case Reset:
-		return c.fallBack(c.failure)
+		return c.afterReset(c.failure)
 	case Announce:
 		return Action{Do: End}
-	case Look, Wait, Check, Store, End: // other events answer them
+	case Poll, Wait, Check, Store, End: // other events answer them
 	}
 	return c.finish(fmt.Errorf("course of task %s: nothing follows %s", c.task.Name(), a.Do))
 }
@@ -216,8 +216,8 @@ func (c *Course) single() Action {
 // for example because another task of this worker waits for a confirmed fold.
 func (c *Course) refused() Action {
 	if c.last.Has(Batch) {
-		c.goal = leveling
-		return c.level()
+		c.goal = draining
+		return c.drain()
 	}
 	return Action{Do: Append, Step: c.step, With: Whole}
 }
@@ -247,7 +247,7 @@ func (c *Course) await() Action {
 	case c.step >= c.end:
 		return c.finish(nil)
 	case c.speculative():
-		return Action{Do: Look}
+		return Action{Do: Poll}
 	}
 	return Action{Do: Wait, Step: c.step}
 }
@@ -258,8 +258,8 @@ func (c *Course) seen(e Event) Action {
 	if e.Committed < c.step && !c.speculative() {
 		return Action{Do: Wait, Step: c.step}
 	}
-	partly := c.partly
-	if c.partly = -1; partly == c.step-1 && partly >= 0 {
+	partly := c.partlyAppended
+	if c.partlyAppended = -1; partly == c.step-1 && partly >= 0 {
 		return Action{Do: Complete, Step: partly}
 	}
 	return c.take()
@@ -268,12 +268,12 @@ func (c *Course) seen(e Event) Action {
 // finish ends the task with the outcome err, after nothing is in flight any more.
 func (c *Course) finish(err error) Action {
 	c.goal, c.err = ending, err
-	return c.level()
+	return c.drain()
 }
 
-// level waits until nothing is in flight and every folded step is in the ledger. Then it
+// drain waits until nothing is in flight and every folded step is in the ledger. Then it
 // goes on to the goal.
-func (c *Course) level() Action {
+func (c *Course) drain() Action {
 	switch {
 	case c.append.runs:
 		return Action{Do: WaitAppend}
@@ -281,7 +281,7 @@ func (c *Course) level() Action {
 		return c.commitBatch()
 	}
 	c.batch.open = false
-	if c.goal == leveling {
+	if c.goal == draining {
 		c.goal = stepping
 		return c.single()
 	}

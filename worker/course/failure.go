@@ -34,7 +34,7 @@ func (c *Course) failed(e Event) Action {
 	case StartBatch, WaitBatch:
 		return c.reset(Event{Err: c.at(c.abandonBatch(), e.Err), Committed: e.Committed})
 	case Reset:
-		return c.fallBack(Event{Err: errors.Join(c.failure.Err, e.Err), Committed: e.Committed})
+		return c.afterReset(Event{Err: errors.Join(c.failure.Err, e.Err), Committed: e.Committed})
 	default:
 		return c.fail(e.Err, e.Committed)
 	}
@@ -46,12 +46,13 @@ func (c *Course) reset(f Event) Action {
 	return Action{Do: Reset}
 }
 
-// fallBack returns the next action after the failure f made the course reset the replica.
-func (c *Course) fallBack(f Event) Action {
+// afterReset returns the next action after the failure f made the course reset the
+// replica.
+func (c *Course) afterReset(f Event) Action {
 	c.failure = Event{}
 	if c.goal == ending {
 		c.err = f.Err // f is about an earlier step than the outcome so far
-		return c.level()
+		return c.drain()
 	}
 	c.goal = stepping
 	return c.fail(f.Err, f.Committed)

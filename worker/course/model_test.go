@@ -81,14 +81,14 @@ func (w *world) failed(err error) Event { return Event{Is: Failed, Err: err, Com
 func (w *world) do(a Action) Event {
 	if w.chance(40, a.Do.String()+" fails") {
 		switch a.Do {
-		case Look, Complete, StartAppend, WaitAppend, WaitBatch, Reset, Announce: // these do not fail by themselves
+		case Poll, Complete, StartAppend, WaitAppend, WaitBatch, Reset, Announce: // these do not fail by themselves
 		default:
 			return w.failed(errFault)
 		}
 	}
 	switch a.Do {
-	case Look, Wait:
-		return w.look(a)
+	case Poll, Wait:
+		return w.poll(a)
 	case Check:
 		w.known = w.committed
 		return Event{Is: Checked, Committed: w.committed}
@@ -103,7 +103,7 @@ func (w *world) do(a Action) Event {
 		if w.calm {
 			return Event{Is: StoredRoot}
 		}
-		return Event{Is: rapid.SampledFrom([]Answer{Stored, StoredPart, StoredRoot}).Draw(w.T, "stored")}
+		return Event{Is: rapid.SampledFrom([]Answer{Stored, StoredChunks, StoredRoot}).Draw(w.T, "stored")}
 	case Speculate:
 		return w.speculate(a)
 	case Append:
@@ -131,15 +131,15 @@ func (w *world) do(a Action) Event {
 	return Event{Is: Done}
 }
 
-// look answers Look and Wait.
-func (w *world) look(a Action) Event {
+// poll answers Poll and Wait.
+func (w *world) poll(a Action) Event {
 	e := Event{Is: Seen, Committed: w.committed}
 	switch {
 	case w.chance(60, "leaving"):
 		e.Is = Leaving
 	case w.chance(60, "recalled"):
 		e.Is = Recalled
-	case a.Do == Look || w.committed >= a.Step:
+	case a.Do == Poll || w.committed >= a.Step:
 	case w.chance(2, "a notice lies"):
 		e.Committed = a.Step
 	default:

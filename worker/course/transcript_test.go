@@ -77,11 +77,11 @@ func parseEvent(t *testing.T, line string) Event {
 // answers are the names of the answers in a transcript.
 var answers = []string{
 	"begun", "done", "failed", "seen", "recalled", "leaving", "overdue", "checked", "contended",
-	"stored", "stored-part", "stored-root", "refused",
+	"stored", "stored-chunks", "stored-root", "refused",
 }
 
 // stepless lists the verbs without a step.
-var stepless = map[Verb]bool{Look: true, Yield: true, WaitAppend: true, WaitBatch: true, Reset: true}
+var stepless = map[Verb]bool{Poll: true, Yield: true, WaitAppend: true, WaitBatch: true, Reset: true}
 
 // describe formats an action on one line, with the flags that are set.
 func describe(a Action, outcome error) string {

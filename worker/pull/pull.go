@@ -59,17 +59,17 @@ const (
 	// refusedDelay replaces firstDelay when a store refuses the result. The store is
 	// full, and frequent attempts only add load.
 	refusedDelay = 250 * time.Millisecond
-	// elsewhereDeliveries is the delivery from which on a task that this worker cannot do
+	// handBackLimit is the delivery from which on a task that this worker cannot do
 	// now is acknowledged instead of handed back. It is less than the queue's limit of
 	// deliveries (8), so that the task does not count as lost.
-	elsewhereDeliveries = 6
+	handBackLimit = 6
 	// ackTimeout bounds the time to acknowledge a finished task.
 	ackTimeout = 5 * time.Second
 )
 
-// resident is how many tasks a lane may hold for each of its slots, including the tasks
-// that wait.
-const resident = 4
+// tasksPerSlot is how many tasks a lane may hold for each of its slots, including the
+// tasks that wait.
+const tasksPerSlot = 4
 
 // Run takes and handles tasks until stop ends and every slot has finished its task or
 // handed it back. When ctx ends, the slots hand back their tasks instead of finishing
@@ -83,9 +83,9 @@ func Run(ctx, stop context.Context, cfg Config) error {
 			classes = append(classes, queue.Class{Lane: lane, Numerics: cfg.Numerics, Job: c})
 		}
 		s := newSlots(cfg.Slots)
-		for range resident * cfg.Slots {
+		for range tasksPerSlot * cfg.Slots {
 			g.Go(func() error {
-				if err := hand(ctx, stop, cfg, classes, s); err != nil {
+				if err := handleTasks(ctx, stop, cfg, classes, s); err != nil {
 					return fmt.Errorf("next %s task: %w", lane, err)
 				}
 				return nil
@@ -95,9 +95,9 @@ func Run(ctx, stop context.Context, cfg Config) error {
 	return g.Wait()
 }
 
-// hand handles one task after another. Each task waits until enough slots are free for
-// it.
-func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
+// handleTasks handles one task after another. Each task waits until enough slots are free
+// for it.
+func handleTasks(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots) error {
 	var sub queue.Subscription
 	defer func() {
 		if sub != nil {
@@ -114,12 +114,12 @@ func hand(ctx, stop context.Context, cfg Config, classes []queue.Class, s *slots
 		}
 		outcome := attempt(ctx, cfg, d, h)
 		s.give(h.slots)
-		settle(ctx, cfg, d, outcome)
+		reportOutcome(ctx, cfg, d, outcome)
 	}
 }
 
 // take waits for its turn, for a free slot, for a task, and for the slots that the task
-// asks for. Only one hand of a lane at a time does this. The others wait without a
+// asks for. Only one goroutine of a lane at a time does this. The others wait without a
 // request at the queue: such a request would take a task that another worker could begin.
 func take(stop context.Context, cfg Config, classes []queue.Class, s *slots, sub *queue.Subscription) (queue.Delivery, *Hold, error) {
 	if err := s.turn.Acquire(stop, 1); err != nil {
@@ -159,8 +159,8 @@ func attempt(ctx context.Context, cfg Config, d queue.Delivery, h *Hold) (err er
 	return cfg.Handle(ctx, d.Task(), h)
 }
 
-// settle reports the outcome of a delivery to the queue.
-func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
+// reportOutcome reports the outcome of a delivery to the queue.
+func reportOutcome(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 	task := TaskOf(d.Task(), outcome)
 	log := cfg.Log.With().Str("task", task.Name()).Int("delivered", d.Delivered()).Logger()
 	var err error
@@ -172,12 +172,12 @@ func settle(ctx context.Context, cfg Config, d queue.Delivery, outcome error) {
 		err = d.Ack(c)
 	case ctx.Err() != nil, errors.Is(outcome, job.ErrStopped):
 		err = d.Nak(0)
-	case elsewhere(outcome) && d.Delivered() >= elsewhereDeliveries:
+	case handedBack(outcome) && d.Delivered() >= handBackLimit:
 		log.Debug().Err(outcome).Msg("this worker cannot run the task, and acknowledges it after several deliveries; the coordinator publishes it again")
 		c, cancel := context.WithTimeout(ctx, ackTimeout)
 		defer cancel()
 		err = d.Ack(c)
-	case elsewhere(outcome):
+	case handedBack(outcome):
 		log.Debug().Err(outcome).Msg("hand back a task that this worker cannot run now")
 		if cfg.Unsupported != nil && errors.Is(outcome, job.ErrUnsupported) {
 			cfg.Unsupported(task, outcome)
@@ -216,8 +216,8 @@ func delayed(first time.Duration, d queue.Delivery) time.Duration {
 // TaskOf returns the task that an outcome is about: one step of t if the outcome is a
 // job.TaskError, and t itself otherwise.
 func TaskOf(t job.Task, outcome error) job.Task {
-	if part := (*job.TaskError)(nil); errors.As(outcome, &part) {
-		return part.Task
+	if failed := (*job.TaskError)(nil); errors.As(outcome, &failed) {
+		return failed.Task
 	}
 	return t
 }
@@ -226,13 +226,13 @@ func TaskOf(t job.Task, outcome error) job.Task {
 // task is done, if the worker stops, if this worker cannot do the task now, or if a store
 // is full.
 func Failure(ctx context.Context, outcome error) bool {
-	return outcome != nil && ctx.Err() == nil && !elsewhere(outcome) && !errors.Is(outcome, job.ErrFull) &&
+	return outcome != nil && ctx.Err() == nil && !handedBack(outcome) && !errors.Is(outcome, job.ErrFull) &&
 		!errors.Is(outcome, job.ErrStale) && !errors.Is(outcome, job.ErrStopped)
 }
 
-// elsewhere reports whether the task is handed back for another worker, or for a later
+// handedBack reports whether the task is handed back for another worker, or for a later
 // attempt. This does not count as a failure.
-func elsewhere(err error) bool {
+func handedBack(err error) bool {
 	return errors.Is(err, job.ErrUnready) || errors.Is(err, job.ErrUnsupported)
 }
 

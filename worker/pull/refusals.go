@@ -22,7 +22,7 @@ type refusals struct {
 func (r *refusals) due(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	cause := innermost(err).Error()
+	cause := rootCause(err).Error()
 	if last, known := r.said[cause]; known && time.Since(last) < refusedEvery {
 		return false
 	}
@@ -33,9 +33,9 @@ func (r *refusals) due(err error) bool {
 	return true
 }
 
-// innermost returns the first error of the chain. It drops the words that callers put
+// rootCause returns the first error of the chain. It drops the words that callers put
 // before it: they name the step, so they differ each time.
-func innermost(err error) error {
+func rootCause(err error) error {
 	for {
 		switch e := err.(type) { //nolint:errorlint // it walks the tree by hand
 		case interface{ Unwrap() error }:

@@ -18,7 +18,7 @@ const grace = 10 * time.Millisecond
 
 // slots counts how many threads of tasks one lane may compute with at a time.
 type slots struct {
-	turn *semaphore.Weighted // held by the hand that takes a task
+	turn *semaphore.Weighted // held by the goroutine that takes a task
 	all  *semaphore.Weighted
 	n    int
 

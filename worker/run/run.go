@@ -100,8 +100,8 @@ func Run(soft, hard context.Context, cfg Config) error {
 	defer w.computer.Close()
 	for _, listen := range []func() (func(), error){
 		func() (func(), error) { return cfg.Bus.AnswerFor(cfg.ID) },
-		func() (func(), error) { return cfg.Bus.SubscribeCalls(w.called) },
-		func() (func(), error) { return cfg.Bus.SubscribeAsides(w.hear) },
+		func() (func(), error) { return cfg.Bus.SubscribeCalls(w.answerCall) },
+		func() (func(), error) { return cfg.Bus.SubscribeAsides(w.receiveAside) },
 	} {
 		stop, err := listen()
 		if err != nil {
@@ -110,7 +110,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 		defer stop() //nolint:revive // a few, at the end
 	}
 	g := lifecycle.NewGroup(soft, hard)
-	g.Background("set aside", w.obeyUntil)
+	g.Background("set aside", w.setAsideUntil)
 	g.Background("heartbeat", w.beatUntil)
 	g.Work("slots", func(soft, hard context.Context) error {
 		defer w.leave()
@@ -163,18 +163,18 @@ func (w *worker) handle(ctx context.Context, t job.Task, h *pull.Hold) error {
 // that. The worker goes on when it cannot write to the journal.
 func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 	a := journal.New(t, w.cfg.ID, h.Delivered())
-	w.said(a.Begin(ctx, w.cfg.Ledger))
+	w.logUnsent(a.Begin(ctx, w.cfg.Ledger))
 	err := w.computer.Handle(ctx, t, h)
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	full := ctx.Err() == nil && errors.Is(err, job.ErrFull) && t.Kind == job.Save // the blob store is full, and the ledger is not
 	switch {
 	case full || pull.Failure(ctx, err):
-		w.said(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
+		w.logUnsent(a.Fail(noting, w.cfg.Ledger, pull.TaskOf(t, err), err.Error(), pull.Poisonous(err)))
 	case errors.Is(err, job.ErrUnsupported):
-		w.said(a.Leave(noting, w.cfg.Ledger, err.Error()))
+		w.logUnsent(a.Leave(noting, w.cfg.Ledger, err.Error()))
 	default:
-		w.said(a.End(noting, w.cfg.Ledger))
+		w.logUnsent(a.End(noting, w.cfg.Ledger))
 	}
 	return err
 }
@@ -183,23 +183,23 @@ func (w *worker) attempt(ctx context.Context, t job.Task, h *pull.Hold) error {
 const noteTimeout = 2 * time.Second
 
 func (w *worker) failed(t job.Task, err error, poison bool) {
-	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Poison: poison}))
+	w.logUnsent(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Poison: poison}))
 }
 
 // refused reports an attempt that did not fail: a store was full.
 func (w *worker) refused(t job.Task, err error) {
-	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Full: true}))
+	w.logUnsent(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Full: true}))
 }
 
 // unsupported reports a task that this program does not support. Another worker may
 // support it.
 func (w *worker) unsupported(t job.Task, err error) {
-	w.said(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Unsupported: true}))
+	w.logUnsent(w.cfg.Bus.PublishFailure(notice.Failure{Ref: t.Ref, Task: t, Worker: w.cfg.ID, Error: notice.Clip(err.Error()), Unsupported: true}))
 }
 
-// said logs a message that could not be sent or recorded. Without these messages the work
-// is only slower, not wrong.
-func (w *worker) said(err error) {
+// logUnsent logs a message that could not be sent or recorded. Without these messages the
+// work is only slower, not wrong.
+func (w *worker) logUnsent(err error) {
 	if err != nil {
 		w.cfg.Log.Debug().Err(err).Msg("notify the coordinators")
 	}
@@ -230,9 +230,9 @@ func (w *worker) trim() {
 	}
 }
 
-// called sends a heartbeat because a coordinator asked for it, at most once per
+// answerCall sends a heartbeat because a coordinator asked for it, at most once per
 // callEvery.
-func (w *worker) called() {
+func (w *worker) answerCall() {
 	now := time.Now().UnixMilli()
 	if last := w.answered.Load(); now-last >= callEvery.Milliseconds() && w.answered.CompareAndSwap(last, now) {
 		w.beat()
@@ -241,15 +241,15 @@ func (w *worker) called() {
 
 // beat publishes that the worker is alive, or that it leaves.
 func (w *worker) beat() {
-	w.said(w.cfg.Bus.PublishBeat(notice.Beat{
+	w.logUnsent(w.cfg.Bus.PublishBeat(notice.Beat{
 		Worker: w.cfg.ID, Host: w.cfg.Host, Version: w.cfg.Version, Numerics: w.cfg.Numerics,
 		Slots: w.cfg.Slots, Busy: int(w.busy.Load()), Started: w.started, Leaving: w.leaving.Load(), Aside: w.gate.IsShut(),
 		Memory: w.cfg.Memory, Capabilities: append(slices.Clone(w.cfg.Operations), job.MemoryClasses(w.cfg.Memory)...),
 	}))
 }
 
-// hear queues the hint that this worker must take no tasks for a while.
-func (w *worker) hear(a notice.Aside) {
+// receiveAside queues the hint that this worker must take no tasks for a while.
+func (w *worker) receiveAside(a notice.Aside) {
 	if a.Worker != w.cfg.ID {
 		return
 	}
@@ -259,23 +259,23 @@ func (w *worker) hear(a notice.Aside) {
 	}
 }
 
-// obeyUntil obeys the hints that the journal of their job confirms, until ctx ends.
-func (w *worker) obeyUntil(ctx context.Context) error {
+// setAsideUntil obeys the hints that the journal of their job confirms, until ctx ends.
+func (w *worker) setAsideUntil(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case hint := <-w.asides:
 			a, ok, err := journal.TakeAside(ctx, w.cfg.Ledger, hint.Ref, w.cfg.ID)
-			if w.said(err); ok && err == nil {
-				w.obey(a)
+			if w.logUnsent(err); ok && err == nil {
+				w.setAside(a)
 			}
 		}
 	}
 }
 
-// obey stops taking tasks for a while.
-func (w *worker) obey(a notice.Aside) {
+// setAside stops taking tasks for a while.
+func (w *worker) setAside(a notice.Aside) {
 	w.cfg.Log.Warn().Dur("for", a.Cooldown()).Msg("set aside: other workers complete the tasks that fail here")
 	w.gate.Shut(a.Cooldown())
 	w.beat()

@@ -153,18 +153,18 @@ func observer(m *telemetry.Metrics) func(job.Task, time.Duration, error) {
 // stopwatch returns a Stopwatch that adds up the time of each phase in metrics.
 func stopwatch(m *telemetry.Metrics) compute.Stopwatch {
 	seconds := m.Counter("phase_seconds_total", "Time of gradient tasks by phase; the phase append runs in parallel with the others.", "phase")
-	laps := m.Counter("phases_total", "How often gradient tasks entered the phase.", "phase")
-	type totals struct{ seconds, laps prometheus.Counter }
+	counts := m.Counter("phases_total", "How often gradient tasks entered the phase.", "phase")
+	type totals struct{ seconds, counts prometheus.Counter }
 	by := map[compute.Phase]totals{}
 	for _, p := range compute.Phases {
-		by[p] = totals{seconds.WithLabelValues(string(p)), laps.WithLabelValues(string(p))}
+		by[p] = totals{seconds.WithLabelValues(string(p)), counts.WithLabelValues(string(p))}
 	}
 	return func() func(compute.Phase) {
 		last := time.Now()
 		return func(p compute.Phase) {
 			now := time.Now()
 			by[p].seconds.Add(now.Sub(last).Seconds())
-			by[p].laps.Inc()
+			by[p].counts.Inc()
 			last = now
 		}
 	}

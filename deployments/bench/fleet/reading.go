@@ -19,18 +19,18 @@ import (
 // between them.
 type Reading struct {
 	At      time.Time
-	Phases  map[compute.Phase]Laps // over all workers
-	CPU     map[string]float64     // seconds of processor time, by program
-	Busy    float64                // seconds of all CPUs, used by any program
-	In, Out float64                // bytes that Redis has received and sent
+	Phases  map[compute.Phase]PhaseTimes // over all workers
+	CPU     map[string]float64           // seconds of processor time, by program
+	Busy    float64                      // seconds of all CPUs, used by any program
+	In, Out float64                      // bytes that Redis has received and sent
 }
 
-// Laps is how often a phase was done, and its total time in seconds.
-type Laps struct{ Seconds, Count float64 }
+// PhaseTimes is how often a phase was done, and its total time in seconds.
+type PhaseTimes struct{ Seconds, Count float64 }
 
 // Read takes a reading.
 func (f *Fleet) Read(ctx context.Context) (*Reading, error) {
-	r := &Reading{At: time.Now(), Phases: map[compute.Phase]Laps{}, CPU: map[string]float64{}, Busy: busy()}
+	r := &Reading{At: time.Now(), Phases: map[compute.Phase]PhaseTimes{}, CPU: map[string]float64{}, Busy: busy()}
 	for _, p := range append(append([]*Process(nil), f.Workers...), f.Servers...) {
 		r.CPU[p.Name] += p.CPU()
 	}
@@ -56,9 +56,9 @@ func (r *Reading) phases(ctx context.Context, port int) error {
 	if err != nil {
 		return err
 	}
-	for name, to := range map[string]func(l *Laps, v float64){
-		"tributary_worker_phase_seconds_total": func(l *Laps, v float64) { l.Seconds += v },
-		"tributary_worker_phases_total":        func(l *Laps, v float64) { l.Count += v },
+	for name, to := range map[string]func(l *PhaseTimes, v float64){
+		"tributary_worker_phase_seconds_total": func(l *PhaseTimes, v float64) { l.Seconds += v },
+		"tributary_worker_phases_total":        func(l *PhaseTimes, v float64) { l.Count += v },
 	} {
 		family, ok := families[name]
 		if !ok {
@@ -66,9 +66,9 @@ func (r *Reading) phases(ctx context.Context, port int) error {
 		}
 		for _, m := range family.GetMetric() {
 			phase := compute.Phase(m.GetLabel()[0].GetValue())
-			laps := r.Phases[phase]
-			to(&laps, m.GetCounter().GetValue())
-			r.Phases[phase] = laps
+			times := r.Phases[phase]
+			to(&times, m.GetCounter().GetValue())
+			r.Phases[phase] = times
 		}
 	}
 	return nil

@@ -31,10 +31,10 @@ tributary_worker_phases_total{phase="fold"} 31
 	port, err := strconv.Atoi(at.Port())
 	require.NoError(t, err)
 
-	r := Reading{Phases: map[compute.Phase]Laps{}}
+	r := Reading{Phases: map[compute.Phase]PhaseTimes{}}
 	require.NoError(t, r.phases(t.Context(), port))
 	require.NoError(t, r.phases(t.Context(), port))
-	require.Equal(t, map[compute.Phase]Laps{compute.Computing: {3, 60}, compute.Folding: {0.5, 62}}, r.Phases)
+	require.Equal(t, map[compute.Phase]PhaseTimes{compute.Computing: {3, 60}, compute.Folding: {0.5, 62}}, r.Phases)
 
 	answer = "# TYPE other counter\nother 1\n"
 	require.ErrorContains(t, r.phases(t.Context(), port), "there is no tributary_worker_phase")

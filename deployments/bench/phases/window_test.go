@@ -17,7 +17,7 @@ import (
 func reading(ms, nodes float64) *fleet.Reading {
 	return &fleet.Reading{
 		At:     time.UnixMilli(int64(ms)),
-		Phases: map[compute.Phase]fleet.Laps{compute.Computing: {Seconds: 2 * nodes * 3e-3, Count: 2 * nodes}},
+		Phases: map[compute.Phase]fleet.PhaseTimes{compute.Computing: {Seconds: 2 * nodes * 3e-3, Count: 2 * nodes}},
 		CPU:    map[string]float64{"worker": 2 * nodes * 4e-3, "redis-server": nodes * 1e-3},
 		Busy:   nodes * 9.6e-3, In: 2e6 * nodes, Out: 1e6 * nodes,
 	}

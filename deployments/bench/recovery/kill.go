@@ -32,7 +32,7 @@ type commits struct {
 	at   []time.Time
 }
 
-func (c *commits) hear(n notice.Commit) {
+func (c *commits) record(n notice.Commit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n.Committed > c.last {
@@ -43,9 +43,9 @@ func (c *commits) hear(n notice.Commit) {
 	}
 }
 
-// settled is how long a training runs before its busy worker is killed. By then the job
+// trialTime is how long a training runs before its busy worker is killed. By then the job
 // has found the best way to split its steps.
-const settled = 3 * time.Second
+const trialTime = 3 * time.Second
 
 // try trains the scenario's job on two workers. If kill is set, it kills the busier one.
 func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool) (*measured, error) {
@@ -59,8 +59,8 @@ func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool
 		return nil, err
 	}
 	defer conn.Close()
-	heard := commits{first: make(chan struct{})}
-	stop, err := conn.Notices().SubscribeCommits("", heard.hear)
+	committed := commits{first: make(chan struct{})}
+	stop, err := conn.Notices().SubscribeCommits("", committed.record)
 	if err != nil {
 		return nil, err
 	}
@@ -75,12 +75,12 @@ func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool
 		done <- end{o, err}
 	}()
 	select {
-	case <-heard.first:
+	case <-committed.first:
 	case e := <-done:
 		return nil, fmt.Errorf("no step was committed: %w", cmp.Or(e.err, errors.New("the job is too short")))
 	}
-	from := time.Now().Add(settled)
-	if err := fleet.Wait(ctx, settled); err != nil {
+	from := time.Now().Add(trialTime)
+	if err := fleet.Wait(ctx, trialTime); err != nil {
 		return nil, err
 	}
 	var killed time.Time
@@ -104,14 +104,14 @@ func (c *command) try(ctx context.Context, lab *fleet.Lab, s scenario, kill bool
 		return nil, e.err
 	}
 	m := &measured{parameters: e.o.Parameters}
-	heard.mu.Lock()
-	defer heard.mu.Unlock()
-	for i := 1; i < len(heard.at); i++ {
-		if heard.at[i].After(from) {
-			m.gap = max(m.gap, heard.at[i].Sub(heard.at[i-1]))
+	committed.mu.Lock()
+	defer committed.mu.Unlock()
+	for i := 1; i < len(committed.at); i++ {
+		if committed.at[i].After(from) {
+			m.gap = max(m.gap, committed.at[i].Sub(committed.at[i-1]))
 		}
-		if kill && m.after == 0 && heard.at[i].After(killed) {
-			m.after = heard.at[i].Sub(killed)
+		if kill && m.after == 0 && committed.at[i].After(killed) {
+			m.after = committed.at[i].Sub(killed)
 		}
 	}
 	return m, nil

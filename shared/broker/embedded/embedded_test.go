@@ -35,7 +35,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	require.NoDirExists(t, made[0])
 }
 
-func TestItListensWhenTold(t *testing.T) {
+func TestListensIfConfigured(t *testing.T) {
 	s, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Host: "127.0.0.1", Port: -1, SyncAlways: true, Log: zerolog.Nop()})
 	require.NoError(t, err)
 	c, err := broker.Connect(t.Context(), broker.Config{URL: access.URL(s.URL())}, zerolog.Nop())

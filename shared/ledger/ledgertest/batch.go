@@ -88,9 +88,9 @@ func batchNeedsItsMarks(t *testing.T, l ledger.Ledger) {
 	require.NoError(t, go4("0-4"), "a repetition")
 }
 
-// batchMeetsLaterSteps tests that a batch commits complete steps after it too, and discards
-// the chunks of steps within it.
-func batchMeetsLaterSteps(t *testing.T, l ledger.Ledger) {
+// batchFindsLaterSteps tests that a batch commits complete steps after it too, and
+// discards the chunks of steps within it.
+func batchFindsLaterSteps(t *testing.T, l ledger.Ledger) {
 	for _, chunk := range []int{3, 100} {
 		lay, ctx := layoutOf(l, 7, chunk, 2), t.Context()
 		require.False(t, commit(t, l, lay, 2))

@@ -130,7 +130,7 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 			for step := range int64(4) {
 				commit(t, l, lay, step)
 			}
-			ahead, root := Chain(lay, 4), Partial
+			newer, root := Chain(lay, 4), Partial
 			if !same {
 				root = func(lay ledger.Layout, step int64, _ tree.Node) ledger.Partial { return another(lay, step) }
 			}
@@ -146,10 +146,10 @@ func rollbackIsNamed(t *testing.T, l ledger.Ledger) {
 				chain = after
 			}
 			if !same {
-				requireForked(t, l, lay, 4, ahead, before, 0)
+				requireForked(t, l, lay, 4, newer, before, 0)
 				continue
 			}
-			_, after, err := l.Root(ctx, lay, ledger.LogRead{Step: 4, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: ahead})
+			_, after, err := l.Root(ctx, lay, ledger.LogRead{Step: 4, Chunks: lay.AllChunks(), Dst: make([]float32, 5), Before: newer})
 			require.NoError(t, err)
 			require.Equal(t, chain, after)
 		}

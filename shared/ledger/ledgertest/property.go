@@ -20,7 +20,7 @@ func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lay := layoutOf(l, rapid.IntRange(0, 12).Draw(rt, "P"), rapid.IntRange(1, 8).Draw(rt, "chunk"), rapid.IntRange(1, 9).Draw(rt, "M"))
 		for step := range rapid.Int64Range(1, 3).Draw(rt, "steps") {
-			arrived, landed := map[tree.Node]bool{}, make([]bool, lay.Chunks())
+			arrived, inLog := map[tree.Node]bool{}, make([]bool, lay.Chunks())
 			commits := 0
 			for _, node := range drawArrivals(rt, lay.Microbatch) {
 				arrivals, err := l.Put(ctx, lay, step, node, Partial(lay, step, node))
@@ -31,7 +31,7 @@ func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 				}
 				for c, a := range arrivals {
 					switch {
-					case landed[c]:
+					case inLog[c]:
 						require.Equal(rt, ledger.Arrival{Committed: true}, a)
 					case len(missing) > 0:
 						require.Equal(rt, ledger.Arrival{}, a)
@@ -49,7 +49,7 @@ func anyCoverAnyOrder(t *testing.T, l ledger.Ledger) {
 					commits++
 				}
 				for c := range dies {
-					landed[c] = true
+					inLog[c] = true
 				}
 			}
 			finish, err := l.Put(ctx, lay, step, tree.Root, Partial(lay, step, tree.Root))

@@ -88,7 +88,7 @@ func run(t *testing.T, l formatted) {
 		{"BatchCommit", batchCommit, true},
 		{"BatchCommitFromElsewhere", batchFromElsewhere, true},
 		{"BatchCommitNeedsItsMarks", batchNeedsItsMarks, true},
-		{"BatchCommitMeetsLaterSteps", batchMeetsLaterSteps, true},
+		{"BatchCommitMeetsLaterSteps", batchFindsLaterSteps, true},
 		{"LargestBatchCommit", largestBatch, true},
 		{"Evaluations", evaluations, true},
 		{"ForeignPlanIsNamed", foreignPlanIsNamed, true},

@@ -110,8 +110,8 @@ func (t *training) keep(n int64) *step {
 	return s
 }
 
-// landed reports whether the root of every chunk is in the log.
-func (s *step) landed() bool {
+// inLog reports whether the root of every chunk is in the log.
+func (s *step) inLog() bool {
 	for _, c := range s.chunks {
 		if c.root == nil {
 			return false
@@ -124,7 +124,7 @@ func (s *step) landed() bool {
 func (t *training) advance() {
 	for {
 		s, ok := t.steps[t.committed]
-		if !ok || !s.landed() {
+		if !ok || !s.inLog() {
 			return
 		}
 		h, _, _, _, _ := wire.Open(s.chunks[0].root) // the ledger encoded it itself, so it is valid

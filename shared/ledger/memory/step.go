@@ -39,8 +39,8 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.
 			arrivals[i].Committed = true
 			continue
 		}
-		part := cut(lay, i, p.Gradient, p.Sums)
-		if was, ok := c.partials[node]; ok && !equal(was, part) {
+		partial := cut(lay, i, p.Gradient, p.Sums)
+		if was, ok := c.partials[node]; ok && !equal(was, partial) {
 			return nil, fmt.Errorf("put partial %d of step %d: chunk %d: it arrived before with other bytes: %w", node, n, i, job.ErrCorrupt)
 		}
 		cover, missing := tree.Resolve(lay.Microbatch, func(n tree.Node) bool { _, ok := c.partials[n]; return ok || n == node })
@@ -48,7 +48,7 @@ func (l *Ledger) Put(ctx context.Context, lay ledger.Layout, n int64, node tree.
 			arrivals[i].Cover = cover
 			continue
 		}
-		c.partials[node] = part
+		c.partials[node] = partial
 	}
 	return arrivals, nil
 }
@@ -93,7 +93,7 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.Partia
 		if !ok {
 			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: chunk %d: %w", r.Node, r.Step, i, job.ErrNotFound)
 		}
-		paste(lay, i, r.Dst, p)
+		copyChunk(lay, i, r.Dst, p)
 		sums = p.Sums
 	}
 	return sums, nil
@@ -203,8 +203,8 @@ func cut(lay ledger.Layout, chunk int, v []float32, s ledger.Sums) ledger.Partia
 	return ledger.Partial{Gradient: slices.Clone(v[lo:hi]), Sums: s}
 }
 
-// paste copies a chunk to its place in a vector [P].
-func paste(lay ledger.Layout, chunk int, dst []float32, p ledger.Partial) {
+// copyChunk copies a chunk to its place in a vector [P].
+func copyChunk(lay ledger.Layout, chunk int, dst []float32, p ledger.Partial) {
 	lo, hi := lay.Chunk(chunk)
 	copy(dst[lo:hi], p.Gradient)
 }

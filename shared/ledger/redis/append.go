@@ -46,12 +46,12 @@ func (l *Ledger) appendAll(ctx context.Context, lay ledger.Layout, w ledger.LogW
 		return committed, nil
 	}
 	per, _ := rootBatches(lay)
-	for part := range slices.Chunk(entries, per) {
-		if err := l.appendChunks(ctx, lay, w, part); err != nil {
+	for group := range slices.Chunk(entries, per) {
+		if err := l.appendChunks(ctx, lay, w, group); err != nil {
 			return false, fmt.Errorf("append root of step %d: %w", w.Step, err)
 		}
 	}
-	committed, err := l.land(ctx, lay, w.Step, w.Chunks, w.Root.Sums)
+	committed, err := l.commitChunks(ctx, lay, w.Step, w.Chunks, w.Root.Sums)
 	if err != nil {
 		return false, fmt.Errorf("commit step %d: %w", w.Step, err)
 	}
@@ -179,18 +179,18 @@ func (l *Ledger) appendChunks(ctx context.Context, lay ledger.Layout, w ledger.L
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
-	return l.settle(ctx, lay, w.Step, entries)
+	return l.readSealResults(ctx, lay, w.Step, entries)
 }
 
-// settle reads the results of the writes. An entry that was in the log before must be
-// equal. If only the floats were stored before, settle checks them against the new seal: an
-// interrupted call left them, or another call is writing them now.
-func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entries []entry) error {
+// readSealResults reads the results of the writes. An entry that was in the log before
+// must be equal. If only the floats were stored before, it checks them against the
+// new seal: an interrupted call left them, or another call is writing them now.
+func (l *Ledger) readSealResults(ctx context.Context, lay ledger.Layout, step int64, entries []entry) error {
 	for i := range entries {
 		e := &entries[i]
 		reply, err := e.sealed.StringSlice()
 		if err == nil {
-			err = l.settled(ctx, lay, step, e, reply)
+			err = l.readSealResult(ctx, lay, step, e, reply)
 		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", e.chunk, err)
@@ -199,7 +199,7 @@ func (l *Ledger) settle(ctx context.Context, lay ledger.Layout, step int64, entr
 	return l.holdResiduals(ctx, entries)
 }
 
-func (l *Ledger) settled(ctx context.Context, lay ledger.Layout, step int64, e *entry, reply []string) error {
+func (l *Ledger) readSealResult(ctx context.Context, lay ledger.Layout, step int64, e *entry, reply []string) error {
 	switch {
 	case len(reply) == 2 && reply[0] == "differs":
 		return e.differs(reply[1])
@@ -235,9 +235,9 @@ func (e *entry) differs(logged string) error {
 	return ledger.DiffersFrom(was, want)
 }
 
-// land deletes the partials of chunks that are in the log, and runs the commit script. It
-// reports whether this call committed the step.
-func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) (bool, error) {
+// commitChunks deletes the partials of chunks that are in the log, and runs the commit
+// script. It reports whether this call committed the step.
+func (l *Ledger) commitChunks(ctx context.Context, lay ledger.Layout, step int64, chunks []int, s ledger.Sums) (bool, error) {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
 	for _, c := range chunks {
@@ -250,9 +250,9 @@ func (l *Ledger) land(ctx context.Context, lay ledger.Layout, step int64, chunks
 	return committedBy(commit)
 }
 
-// landAgain runs land for chunks that were found in the log, with the sums that are stored
-// there. It changes nothing for chunks that have landed already.
-func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, chunks []int) error {
+// commitFound runs commitChunks for chunks that were found in the log, with the sums that
+// are stored there. It changes nothing for chunks that have landed already.
+func (l *Ledger) commitFound(ctx context.Context, lay ledger.Layout, step int64, chunks []int) error {
 	if len(chunks) == 0 {
 		return nil
 	}
@@ -267,7 +267,7 @@ func (l *Ledger) landAgain(ctx context.Context, lay ledger.Layout, step int64, c
 	if err != nil {
 		return fmt.Errorf("chunk %d: %w", chunks[0], err)
 	}
-	_, err = l.land(ctx, lay, step, chunks, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
+	_, err = l.commitChunks(ctx, lay, step, chunks, ledger.Sums{Examples: h.Examples, Loss: h.Loss})
 	return err
 }
 

@@ -24,7 +24,7 @@ func (l *Ledger) CommitBatch(ctx context.Context, lay ledger.Layout, b ledger.Ba
 	return l.trimAll(ctx, lay, to)
 }
 
-// commitBatch runs the leap script.
+// commitBatch runs the batch script.
 func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.BatchCommit) error {
 	k, to := keysOf(lay), b.Snapshot.Step
 	losses := make([]byte, 0, lossBytes*len(b.Sums))
@@ -37,13 +37,13 @@ func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.Ba
 	for _, unit := range b.Marks {
 		args = append(args, unit)
 	}
-	call := pipe.run(ctx, leapScript, keys, args...)
+	call := pipe.run(ctx, batchScript, keys, args...)
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
 	reply, err := call.Int64Slice()
 	if err == nil && len(reply) != 3 {
-		err = fmt.Errorf("the leap script answered %v", reply)
+		err = fmt.Errorf("the batch script answered %v", reply)
 	}
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (l *Ledger) commitBatch(ctx context.Context, lay ledger.Layout, b ledger.Ba
 		return ledger.NotNext(b.From, to, committed)
 	}
 	if more { // later steps may have landed already
-		_, err = l.land(ctx, lay, to, nil, ledger.Sums{})
+		_, err = l.commitChunks(ctx, lay, to, nil, ledger.Sums{})
 	}
 	return err
 }

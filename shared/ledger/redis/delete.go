@@ -49,15 +49,15 @@ func (l *Ledger) deleteJob(ctx context.Context, lay ledger.Layout) error {
 	if err := pipe.exec(ctx); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(lay.AllChunks(), deleteChunks) {
-		steps := make([]*goredis.StringSliceCmd, len(part))
-		for i, c := range part {
+	for group := range slices.Chunk(lay.AllChunks(), deleteChunks) {
+		steps := make([]*goredis.StringSliceCmd, len(group))
+		for i, c := range group {
 			steps[i] = pipe.SMembers(ctx, k.steps(c))
 		}
 		if err := pipe.exec(ctx); err != nil {
 			return err
 		}
-		for i, c := range part {
+		for i, c := range group {
 			unlinkSteps(ctx, pipe, steps[i].Val(), func(step int64) string { return k.partials(c, step) })
 			pipe.Unlink(ctx, k.log(c), k.snapshot(c), k.steps(c), k.probe(c))
 		}
@@ -100,8 +100,8 @@ func unlinkSteps(ctx context.Context, pipe *pipeline, steps []string, key func(s
 			keys = append(keys, key(step))
 		}
 	}
-	for part := range slices.Chunk(keys, deleteKeys) {
-		pipe.Unlink(ctx, part...)
+	for group := range slices.Chunk(keys, deleteKeys) {
+		pipe.Unlink(ctx, group...)
 	}
 }
 

@@ -150,13 +150,13 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 				require.NoError(t, l.PutSnapshot(ctx, lay, snapshot(lay, 4)))
 				crash(t, s, l)
 				requireState(t, l, lay, ledger.State{Committed: 2})
-				dst, ahead := make([]float32, lay.Params), ledgertest.Chain(lay, 5)
-				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
+				dst, newer := make([]float32, lay.Params), ledgertest.Chain(lay, 5)
+				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: newer})
 				require.ErrorIs(t, err, job.ErrNotFound, "it is not there yet, which is no fork")
 				if same {
 					train(t, l, lay, 2, 6)
 					requireTrained(t, l, lay, 0, 6)
-					_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
+					_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: newer})
 					require.NoError(t, err)
 					return
 				}
@@ -167,7 +167,7 @@ func TestServerThatComesBackWithAnOldCopy(t *testing.T) {
 					_, chain, err = l.Append(ctx, lay, ledger.LogWrite{Step: step, Chunks: lay.AllChunks(), Root: root, Before: chain})
 					require.NoError(t, err)
 				}
-				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: ahead})
+				_, _, err = l.Root(ctx, lay, ledger.LogRead{Step: 5, Chunks: lay.AllChunks(), Dst: dst, Before: newer})
 				require.ErrorIs(t, err, job.ErrCorrupt)
 				require.ErrorContains(t, err, "rolled back")
 			})

@@ -120,10 +120,10 @@ type logField struct {
 // the step is not committed, and with job.ErrStale when a chunk is trimmed.
 func (l *Ledger) readLog(ctx context.Context, lay ledger.Layout, step int64, chunks []int, f logField) error {
 	per, _ := f.batches(lay)
-	for part := range slices.Chunk(chunks, per) {
-		err := l.readLogOnce(ctx, lay, step, part, f)
+	for group := range slices.Chunk(chunks, per) {
+		err := l.readLogOnce(ctx, lay, step, group, f)
 		if errors.Is(err, errLost) { // the nodes of a cluster answer in any order: the step may just have been committed
-			err = l.readLogOnce(ctx, lay, step, part, f)
+			err = l.readLogOnce(ctx, lay, step, group, f)
 		}
 		if err != nil {
 			return err

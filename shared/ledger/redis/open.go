@@ -38,7 +38,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		if err == nil {
 			return l, nil
 		}
-		if err = hopeless(ctx, opts, err); errors.Is(err, job.ErrInvalid) {
+		if err = permanentFault(ctx, opts, err); errors.Is(err, job.ErrInvalid) {
 			last = err
 			return nil, backoff.Permanent(err)
 		}

@@ -14,8 +14,8 @@ import (
 
 // Arrived returns the nodes that have arrived in every chunk that is not committed. It
 // reads a chunk's partials before its log, so that a chunk that is committed in between
-// counts as committed, not as empty. It also runs land for the chunks in the log: the
-// worker that appended them may have died before it could.
+// counts as committed, not as empty. It also runs commitChunks for the chunks in the log:
+// the worker that appended them may have died before it could.
 func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]tree.Node, error) {
 	if err := lay.CheckStep(step); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (l *Ledger) Arrived(ctx context.Context, lay ledger.Layout, step int64) ([]
 			}
 		}
 	}
-	if err := l.landAgain(ctx, lay, step, logged); err != nil {
+	if err := l.commitFound(ctx, lay, step, logged); err != nil {
 		return nil, fmt.Errorf("record the logged chunks of step %d: %w", step, err)
 	}
 	var nodes []tree.Node
@@ -68,10 +68,10 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.Partia
 	k := keysOf(lay)
 	per, bytes := partialBatches(lay)
 	var sums agreedSums
-	for part := range slices.Chunk(r.Chunks, per) {
-		floats, seals := make([]*vector, len(part)), make([]*goredis.SliceCmd, len(part))
-		err := l.read(ctx, bytes*len(part), func(pipe *pipeline) {
-			for i, c := range part {
+	for group := range slices.Chunk(r.Chunks, per) {
+		floats, seals := make([]*vector, len(group)), make([]*goredis.SliceCmd, len(group))
+		err := l.read(ctx, bytes*len(group), func(pipe *pipeline) {
+			for i, c := range group {
 				lo, hi := lay.Chunk(c)
 				key, name := k.partials(c, r.Step), field(r.Node)
 				floats[i], seals[i] = pipe.vector(ctx, key, name, r.Dst[lo:hi], lay.Wire.Partials()), pipe.HMGet(ctx, key, digestPrefix+name)
@@ -80,7 +80,7 @@ func (l *Ledger) Partial(ctx context.Context, lay ledger.Layout, r ledger.Partia
 		if err != nil {
 			return ledger.Sums{}, fmt.Errorf("read partial %d of step %d: %w", r.Node, r.Step, err)
 		}
-		for i, c := range part {
+		for i, c := range group {
 			want := partialHeader(r.Step, r.Node, c, ledger.Sums{})
 			_, err := sums.decode(floats[i], only(seals[i]), wire.Partial, func(h wire.Header) error { return same(h, want) })
 			if err != nil {

@@ -102,7 +102,7 @@ func (p *putting) inline(ctx context.Context) error {
 			return err
 		}
 		for i, c := range chunks {
-			if _, err := p.settle(c, calls[i]); err != nil {
+			if _, err := p.readArrival(c, calls[i]); err != nil {
 				return err
 			}
 		}
@@ -130,7 +130,7 @@ func (p *putting) direct(ctx context.Context) error {
 			return err
 		}
 		for i, c := range chunks {
-			if _, err := p.settle(c, calls[i]); err != nil {
+			if _, err := p.readArrival(c, calls[i]); err != nil {
 				return err
 			}
 			if err := p.sibling(c, siblings[i].Val()); err != nil {
@@ -225,7 +225,7 @@ func (p *putting) send(ctx context.Context, size int, store, ask []int) (open []
 		return nil, err
 	}
 	for i, c := range slices.Concat(store, ask) {
-		todo, err := p.settle(c, calls[i])
+		todo, err := p.readArrival(c, calls[i])
 		if err != nil {
 			return nil, err
 		}
@@ -260,9 +260,9 @@ func (p *putting) arrive(ctx context.Context, pipe *pipeline, chunk int, how str
 	return pipe.run(ctx, arriveScript, []string{k.partials(chunk, p.step), k.log(chunk), k.steps(chunk)}, args...)
 }
 
-// settle reads the answer of the arrive script for a chunk; open reports whether the chunk
-// must be stored.
-func (p *putting) settle(chunk int, c *call) (open bool, err error) {
+// readArrival reads the answer of the arrive script for a chunk; open reports whether the
+// chunk must be stored.
+func (p *putting) readArrival(chunk int, c *call) (open bool, err error) {
 	reply, err := c.StringSlice()
 	if err == nil && len(reply) > 0 && (reply[0] == "open" || reply[0] == "again") {
 		return true, nil

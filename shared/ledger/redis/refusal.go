@@ -49,21 +49,21 @@ func classify(ctx context.Context, err error) error {
 	err = withoutArguments(err)
 	text := err.Error()
 	for _, r := range passing {
-		if r.says(text) {
+		if r.matches(text) {
 			return fmt.Errorf("redis cannot be written: %s: %w: %w", r.meaning, err, job.ErrFull)
 		}
 	}
 	for _, r := range forbidding {
-		if r.says(text) {
+		if r.matches(text) {
 			return fmt.Errorf("redis refuses this program: %s: %w", r.meaning, err)
 		}
 	}
 	return err
 }
 
-// says reports whether a reply is this refusal. If a script called the refused command, the
-// code is at the beginning too; in servers before 7.0 it follows a dash.
-func (r refusal) says(text string) bool {
+// matches reports whether a reply is this refusal. If a script called the refused
+// command, the code is at the beginning too; in servers before 7.0 it follows a dash.
+func (r refusal) matches(text string) bool {
 	return strings.HasPrefix(text, r.code+" ") || strings.Contains(text, "-"+r.code+" ")
 }
 

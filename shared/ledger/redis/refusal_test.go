@@ -117,10 +117,10 @@ func TestFullServerTrimsItsLog(t *testing.T) {
 		full("1")
 		pipe := l.pipeline(0)
 		k := keysOf(lay)
-		leap := pipe.run(ctx, leapScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)},
+		batch := pipe.run(ctx, batchScript, []string{k.control(), k.losses(), k.pending(), k.evaluation(ledger.History)},
 			6, 8, append(lossEntry(ledger.Sums{}), lossEntry(ledger.Sums{})...), jobLife.Milliseconds(), string(lay.Plan))
 		require.NoError(t, pipe.exec(ctx))
-		reply, err := leap.Int64Slice()
+		reply, err := batch.Int64Slice()
 		require.NoError(t, err)
 		require.Equal(t, int64(1), reply[0])
 		require.NoError(t, l.trimAll(ctx, lay, 8))

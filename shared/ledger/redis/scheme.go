@@ -16,10 +16,10 @@ import (
 	"tributary/shared/job"
 )
 
-// hopeless examines an error of the first connection. If waiting cannot help, it returns
-// job.ErrInvalid with a remedy: for a fault of TLS, or for a URL with the wrong one of the
-// two schemes.
-func hopeless(ctx context.Context, opts *goredis.UniversalOptions, err error) error {
+// permanentFault examines an error of the first connection. If waiting cannot help, it
+// returns job.ErrInvalid with a remedy: for a fault of TLS, or for a URL with the wrong
+// one of the two schemes.
+func permanentFault(ctx context.Context, opts *goredis.UniversalOptions, err error) error {
 	if errors.Is(err, job.ErrInvalid) {
 		return err
 	}

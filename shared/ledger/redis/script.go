@@ -16,8 +16,8 @@ var (
 	commitSource string
 	//go:embed lua/newest.lua
 	newestSource string
-	//go:embed lua/leap.lua
-	leapSource string
+	//go:embed lua/batch.lua
+	batchSource string
 	//go:embed lua/raise.lua
 	raiseSource string
 	//go:embed lua/drop.lua
@@ -29,7 +29,7 @@ var (
 	sealScript   = newScript(sealSource)
 	commitScript = newScript(commitSource)
 	newestScript = newScript(newestSource)
-	leapScript   = newScript(leapSource)
+	batchScript  = newScript(batchSource)
 	raiseScript  = newScript(raiseSource)
 	dropScript   = newScript(dropSource)
 	lossesScript = newScript(lossesSource)

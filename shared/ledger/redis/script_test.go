@@ -45,7 +45,7 @@ func TestCommitWithoutRoot(t *testing.T) {
 	lay := ledgertest.Layout(7, 100, 2)
 	_, err := l.Put(ctx, lay, 0, 2, ledgertest.Partial(lay, 0, 2))
 	require.NoError(t, err)
-	_, err = l.land(ctx, ledgertest.Layout(7, 100, 2), 0, []int{0}, ledger.Sums{})
+	_, err = l.commitChunks(ctx, ledgertest.Layout(7, 100, 2), 0, []int{0}, ledger.Sums{})
 	require.ErrorContains(t, err, "vanished")
 	nodes, err := l.Arrived(ctx, lay, 0)
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestArriveSaysWhatIsMissing(t *testing.T) {
 
 // A worker appended all or some chunks of a root and was killed before it ran the commit
 // script. The next call of Arrived lands them.
-func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
+func TestReadersCommitWhatIsInTheLog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
 		for _, logged := range [][]int{{0, 1, 2, 3}, {1, 3}} {
@@ -251,7 +251,7 @@ func TestWhatIsInTheLogIsLandedByWhoeverLooks(t *testing.T) {
 			require.NoError(t, l.appendChunks(ctx, lay, ledger.LogWrite{Root: root}, entries))
 			state, err := l.State(ctx, lay)
 			require.NoError(t, err)
-			require.Zero(t, state.Committed, "nobody has landed them")
+			require.Zero(t, state.Committed, "nobody has committed them")
 
 			_, err = l.Arrived(ctx, lay, 0)
 			require.NoError(t, err)

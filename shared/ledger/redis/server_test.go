@@ -33,7 +33,7 @@ func TestEvictingServerIsRefused(t *testing.T) {
 
 // A user may not read the configuration: then INFO shows the policy. If neither is allowed,
 // Open logs a warning.
-func TestServerThatTellsLittle(t *testing.T) {
+func TestServerThatReportsLittle(t *testing.T) {
 	s := redistest.Start(t, "--maxmemory-policy", "allkeys-lru",
 
 		"--user", "careful", "on", ">secret", "~*", "+@all", "-config",

@@ -44,8 +44,8 @@ func (l *Ledger) put(ctx context.Context, lay ledger.Layout, s ledger.Snapshot, 
 
 // trimAll trims every chunk below the snapshot after floor steps.
 func (l *Ledger) trimAll(ctx context.Context, lay ledger.Layout, floor int64) error {
-	for part := range slices.Chunk(lay.AllChunks(), trimChunks) {
-		if err := l.trim(ctx, lay, floor, part); err != nil {
+	for group := range slices.Chunk(lay.AllChunks(), trimChunks) {
+		if err := l.trim(ctx, lay, floor, group); err != nil {
 			return fmt.Errorf("trim below snapshot %d: %w", floor, err)
 		}
 	}
@@ -74,7 +74,7 @@ func (l *Ledger) makeNewest(ctx context.Context, lay ledger.Layout, step int64, 
 		return 0, ledger.NotCommitted(step, reply[2])
 	}
 	if reply[1] == 1 { // later steps may have landed already
-		if _, err := l.land(ctx, lay, step, nil, ledger.Sums{}); err != nil {
+		if _, err := l.commitChunks(ctx, lay, step, nil, ledger.Sums{}); err != nil {
 			return 0, fmt.Errorf("begin with snapshot %d: %w", step, err)
 		}
 	}

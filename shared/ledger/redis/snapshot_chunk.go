@@ -14,8 +14,8 @@ import (
 )
 
 // putChunks stores the chunks of a snapshot that is not the newest yet. If the server is
-// full, putChunks first deletes the entries that the last trim left (see lingers), and
-// tries once more.
+// full, putChunks first deletes the entries that the last trim left (see
+// staysUntilNextTrim), and tries once more.
 func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	err := l.tryChunks(ctx, lay, s)
 	if !errors.Is(err, job.ErrFull) {
@@ -33,8 +33,8 @@ func (l *Ledger) putChunks(ctx context.Context, lay ledger.Layout, s ledger.Snap
 
 func (l *Ledger) tryChunks(ctx context.Context, lay ledger.Layout, s ledger.Snapshot) error {
 	per, _ := batches(lay, len(s.Vectors))
-	for part := range slices.Chunk(lay.AllChunks(), per) {
-		if err := l.putSnapshotChunks(ctx, lay, s, part); err != nil {
+	for group := range slices.Chunk(lay.AllChunks(), per) {
+		if err := l.putSnapshotChunks(ctx, lay, s, group); err != nil {
 			return fmt.Errorf("put snapshot %d: %w", s.Step, err)
 		}
 	}
@@ -118,16 +118,16 @@ func openSnapshotChunk(lay ledger.Layout, step int64, chunk int, data []byte) (s
 func (l *Ledger) readSnapshot(ctx context.Context, lay ledger.Layout, step int64, chunks []int, vectors int, use func(chunk int, s snapshotChunk) error) error {
 	k := keysOf(lay)
 	per, size := batches(lay, vectors)
-	for part := range slices.Chunk(chunks, per) {
-		pipe := l.pipeline(size * len(part))
-		data := make([]*goredis.StringCmd, len(part))
-		for i, c := range part {
+	for group := range slices.Chunk(chunks, per) {
+		pipe := l.pipeline(size * len(group))
+		data := make([]*goredis.StringCmd, len(group))
+		for i, c := range group {
 			data[i] = pipe.HGet(ctx, k.snapshot(c), field(step))
 		}
 		if err := pipe.exec(ctx); err != nil {
 			return err
 		}
-		for i, c := range part {
+		for i, c := range group {
 			stored, err := data[i].Bytes()
 			if errors.Is(err, goredis.Nil) {
 				return fmt.Errorf("chunk %d: %w", c, errLost)

@@ -163,7 +163,7 @@ func TestSealWithoutFloats(t *testing.T) {
 		pipe := l.pipeline(0)
 		e.sealed = pipe.run(ctx, sealScript, []string{keysOf(lay).log(0), keysOf(lay).snapshot(0)}, 0, e.seal, 1000)
 		require.NoError(t, pipe.exec(ctx))
-		require.ErrorContains(t, l.settle(ctx, lay, 0, []entry{e}), "vanished")
+		require.ErrorContains(t, l.readSealResults(ctx, lay, 0, []entry{e}), "vanished")
 		require.Empty(t, allKeys(t, l))
 	})
 }
@@ -197,7 +197,7 @@ func TestWrongCountsAreCorrupt(t *testing.T) {
 
 // A trim was interrupted and leaves the residuals of some chunks in the log. Then all of
 // them are read from the snapshot.
-func TestResidualWhoseLogIsTrimmedInPart(t *testing.T) {
+func TestResidualWhoseLogIsPartlyTrimmed(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		l, ctx := open(t, url), t.Context()
 		lay := ledgertest.Layout(7, 2, 2)

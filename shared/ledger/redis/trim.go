@@ -23,10 +23,10 @@ const (
 // snapshots and partials below it. It lists them after it has raised the floor, so the next
 // trim finishes an interrupted one.
 //
-// Of the entries that were in the log until now, every other one lingers until the next
-// trim; see lingers. A chunk that does not have the snapshot after floor steps keeps
-// everything. Then the server was replaced by an older copy of itself meanwhile, and the
-// job continues from an older snapshot.
+// Of the entries that were in the log until now, every other one stays until the next
+// trim; see staysUntilNextTrim. A chunk that does not have the snapshot after floor steps
+// keeps everything. Then the server was replaced by an older copy of itself meanwhile,
+// and the job continues from an older snapshot.
 func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunks []int) error {
 	k := keysOf(lay)
 	pipe := l.pipeline(0)
@@ -58,7 +58,7 @@ func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunk
 				pipe.run(ctx, dropScript, []string{k.snapshot(c), key}, append([]any{floor}, anys(old)...)...)
 			}
 		}
-		entries := slices.DeleteFunc(below(floor, found[i].log.Val()), func(f string) bool { return lingers(f, c, before) })
+		entries := slices.DeleteFunc(below(floor, found[i].log.Val()), func(f string) bool { return staysUntilNextTrim(f, c, before) })
 		err = errors.Join(
 			pipe.batch(ctx, entries, drop(k.log(c))),
 			pipe.batch(ctx, below(floor, found[i].snapshots.Val()), drop(k.snapshot(c))),
@@ -79,8 +79,8 @@ func (l *Ledger) trim(ctx context.Context, lay ledger.Layout, floor int64, chunk
 // batch adds commands that delete fields, a few fields per command. It sends the pipeline
 // whenever it is long.
 func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []string)) error {
-	for part := range slices.Chunk(fields, trimFields) {
-		add(part)
+	for group := range slices.Chunk(fields, trimFields) {
+		add(group)
 		if p.Len() >= trimCommands {
 			if err := p.exec(ctx); err != nil {
 				return err
@@ -90,14 +90,14 @@ func (p *pipeline) batch(ctx context.Context, fields []string, add func(some []s
 	return nil
 }
 
-// lingers reports whether a log entry below the floor stays until the next trim. Every
-// other entry stays, of those that were not below the previous floor. Nobody reads them.
-// They keep the freed memory between them in pieces, so that the server can use it again
-// for new entries. Without them, jemalloc merges all freed memory into one extent. It does
-// not reuse an extent that is more than 64 times as large as the request
-// (lg_extent_max_active_fit). Then every page goes back to the system, and the next log must
-// fault it in again.
-func lingers(field string, chunk int, before int64) bool {
+// staysUntilNextTrim reports whether a log entry below the floor stays until the next
+// trim. Every other entry stays, of those that were not below the previous floor. Nobody
+// reads them. They keep the freed memory between them in pieces, so that the server can
+// use it again for new entries. Without them, jemalloc merges all freed memory into one
+// extent. It does not reuse an extent that is more than 64 times as large as the request
+// (lg_extent_max_active_fit). Then every page goes back to the system, and the next log
+// must fault it in again.
+func staysUntilNextTrim(field string, chunk int, before int64) bool {
 	step, _ := stepOf(field)
 	return step >= before && (step+int64(chunk))%2 == 0
 }

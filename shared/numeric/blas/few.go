@@ -8,15 +8,15 @@ func (p *product) few(s *kernel.Set, w *workspace) bool {
 	if s.Dots == nil || p.alpha != 1 || p.beta != 1 {
 		return false
 	}
-	m, ofRows, turned := p.m, p.b.cs == 1, p.n < p.m
-	if turned {
+	m, ofRows, transposed := p.m, p.b.cs == 1, p.n < p.m
+	if transposed {
 		m, ofRows = p.n, p.a.rs == 1
 	}
 	if ofRows && m > fewRows {
 		return false
 	}
 	q := p
-	if turned {
+	if transposed {
 		t := *p
 		t.transpose()
 		q = &t
@@ -44,17 +44,17 @@ func (p *product) tiny(s *kernel.Set) bool {
 // than a few rows it is better to transpose B, provided that this is possible in blocks of
 // 8 × 8.
 func (p *product) worthDots(s *kernel.Set) bool {
-	turned := p.c.cs != 1
+	transposed := p.c.cs != 1
 	switch {
-	case p.k > mostDots || turned && p.k < 8:
+	case p.k > mostDots || transposed && p.k < 8:
 		return false
 	case p.m <= fewRows:
 		return true
 	}
 	if s.Cols != nil {
-		return p.m <= mostRows && (!turned || p.a.cs == 1)
+		return p.m <= mostRows && (!transposed || p.a.cs == 1)
 	}
-	return p.n < 16 && p.m <= mostRows && !turned && p.k >= 16
+	return p.n < 16 && p.m <= mostRows && !transposed && p.k >= 16
 }
 
 // The number of rows that count as few, and the number that count as few if there are
@@ -75,7 +75,7 @@ func (p *product) edge(s *kernel.Set, w *workspace) bool {
 	q.n = p.n - rest
 	q.run(s, w)
 	q = *p
-	q.n, q.b, q.c = rest, p.b.part(0, p.n-rest), p.c.part(0, p.n-rest)
+	q.n, q.b, q.c = rest, p.b.view(0, p.n-rest), p.c.view(0, p.n-rest)
 	return q.few(s, w)
 }
 
@@ -110,8 +110,8 @@ func (p *product) rowsOfB(s *kernel.Set, w *workspace) {
 	size := tileCols(p.m)
 	for j := 0; j < p.n; j += size {
 		q := *p
-		q.n, q.b = min(size, p.n-j), p.b.part(0, j)
-		c := p.c.part(0, j)
+		q.n, q.b = min(size, p.n-j), p.b.view(0, j)
+		c := p.c.view(0, j)
 		q.c = matrix{w.tile, q.n, 1}
 		if p.use() != kernel.Store {
 			move(q.c, c, p.m, q.n)
@@ -152,7 +152,7 @@ func (p *product) dots(s *kernel.Set, w *workspace) {
 		top, rest := *p, *p
 		top.m = p.m / 2
 		top.dots(s, w)
-		rest.m, rest.a, rest.c = p.m-top.m, p.a.part(top.m, 0), p.c.part(top.m, 0)
+		rest.m, rest.a, rest.c = p.m-top.m, p.a.view(top.m, 0), p.c.view(top.m, 0)
 		rest.dots(s, w)
 		return
 	}
@@ -169,8 +169,8 @@ func (p *product) inTile(w *workspace, grain int, do func(q product)) {
 	size := tileCols(p.m)
 	for j := 0; j < p.n; j += size {
 		q := *p
-		q.n, q.b = min(size, p.n-j), p.b.part(0, j)
-		c := p.c.part(0, j)
+		q.n, q.b = min(size, p.n-j), p.b.view(0, j)
+		c := p.c.view(0, j)
 		q.c = matrix{w.tile, (q.n + grain - 1) / grain * grain, 1}
 		if p.use() != kernel.Store {
 			move(q.c, c, p.m, q.n)
@@ -193,7 +193,7 @@ func (p *product) dotsAside(s *kernel.Set, w *workspace) {
 	for i := range rest {
 		copy(w.b[i*p.k:(i+1)*p.k], p.b.v[(q.n+i)*p.b.cs:])
 	}
-	q.b, q.c, q.n = matrix{w.b, 1, p.k}, p.c.part(0, q.n), 8
+	q.b, q.c, q.n = matrix{w.b, 1, p.k}, p.c.view(0, q.n), 8
 	q.dotsBy(s)
 }
 

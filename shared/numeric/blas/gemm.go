@@ -22,8 +22,8 @@ type matrix struct {
 
 func (a *matrix) transposed() matrix { return matrix{a.v, a.cs, a.rs} }
 
-// part returns the view of a that starts at element (i, j).
-func (a *matrix) part(i, j int) matrix { return matrix{a.v[i*a.rs+j*a.cs:], a.rs, a.cs} }
+// view returns the view of a that starts at element (i, j).
+func (a *matrix) view(i, j int) matrix { return matrix{a.v[i*a.rs+j*a.cs:], a.rs, a.cs} }
 
 // product describes one product C [m, n] ← chain over αA [m, k] and βB [k, n]. m, n and k
 // are at least 1.
@@ -61,24 +61,24 @@ func (p *product) transpose() {
 // The cost of transposing an element, in multiply-adds of a full panel: in blocks of 8 × 8,
 // and one by one.
 const (
-	costTurn = 8
-	costOne  = 32
+	costTransposed = 8
+	costOne        = 32
 )
 
 func costOf(rows, cols int) int {
 	if rows < 8 || cols < 8 {
 		return costOne * rows * cols
 	}
-	return costTurn * rows * cols
+	return costTransposed * rows * cols
 }
 
-func cost(s *kernel.Set, m, n, k int, turnB, turnC bool) int {
+func cost(s *kernel.Set, m, n, k int, transposeB, transposeC bool) int {
 	wide := (n + s.NR/2 - 1) &^ (s.NR/2 - 1)
 	cost := m * wide * k
-	if turnB {
+	if transposeB {
 		cost += costOf(n, k)
 	}
-	if turnC { // after each kc of the chain, and before each except the first
+	if transposeC { // after each kc of the chain, and before each except the first
 		cost += (2*((k+kc-1)/kc) - 1) * costOf(n, m)
 	}
 	return cost
@@ -114,7 +114,7 @@ func (p *product) blocks(s *kernel.Set, w *workspace) {
 		for l := 0; l < p.k; l += depth {
 			q := *p
 			q.n, q.k = min(nc, p.n-j), min(depth, p.k-l)
-			q.a, q.b, q.c, q.load = p.a.part(0, l), p.b.part(l, j), p.c.part(0, j), p.load || l > 0
+			q.a, q.b, q.c, q.load = p.a.view(0, l), p.b.view(l, j), p.c.view(0, j), p.load || l > 0
 			q.columns(s, w)
 		}
 	}
@@ -126,12 +126,12 @@ func (p *product) blocks(s *kernel.Set, w *workspace) {
 func (p *product) flat(s *kernel.Set, w *workspace, depth int) {
 	for l := 0; l < p.k; l += depth {
 		q := *p
-		q.k, q.a, q.load = min(depth, p.k-l), p.a.part(0, l), p.load || l > 0
+		q.k, q.a, q.load = min(depth, p.k-l), p.a.view(0, l), p.load || l > 0
 		a := q.blockOfA(s, w)
 		q.packed = &a
 		for j := 0; j < p.n; j += flatCols {
 			r := q
-			r.n, r.b, r.c = min(flatCols, p.n-j), p.b.part(l, j), p.c.part(0, j)
+			r.n, r.b, r.c = min(flatCols, p.n-j), p.b.view(l, j), p.c.view(0, j)
 			r.columns(s, w)
 		}
 	}
@@ -174,7 +174,7 @@ func (p *product) columns(s *kernel.Set, w *workspace) {
 		q.rows(s, w, b)
 	}
 	q := *p
-	q.n, q.b, q.c = p.n-full, p.b.part(0, full), p.c.part(0, full)
+	q.n, q.b, q.c = p.n-full, p.b.view(0, full), p.c.view(0, full)
 	q.rows(s, w, w.packB(s, q.b, 1, q.k, q.n))
 }
 
@@ -187,7 +187,7 @@ func (p *product) rows(s *kernel.Set, w *workspace, b packedB) {
 	size := evenly(p.m, mc, s.MR)
 	for i := 0; i < p.m; i += size {
 		q := *p
-		q.m, q.a, q.c = min(size, p.m-i), p.a.part(i, 0), p.c.part(i, 0)
+		q.m, q.a, q.c = min(size, p.m-i), p.a.view(i, 0), p.c.view(i, 0)
 		q.block(s, w, b)
 	}
 }
@@ -203,7 +203,7 @@ func (p *product) block(s *kernel.Set, w *workspace, b packedB) {
 			f(p.m, p.k, a.p, a.rs, a.cs, a.ps, &b.p[at], 4*b.rs, &p.c.v[j], 4*p.c.rs, &p.c.v[j], 4*p.c.rs, 0, use, mask)
 			continue
 		}
-		c, tile := p.c.part(0, j), w.tile[:p.m*s.NR]
+		c, tile := p.c.view(0, j), w.tile[:p.m*s.NR]
 		if use != kernel.Store {
 			gather(s, tile, c, p.m, width)
 		}

@@ -68,9 +68,9 @@ func (p *product) runAside(s *kernel.Set, w *workspace) {
 			q := *p
 			q.add = false
 			q.m, q.n = min(sumRows, p.m-i), min(sumCols, p.n-j)
-			q.a, q.b, q.c = p.a.part(i, 0), p.b.part(0, j), matrix{w.sum, sumCols, 1}
+			q.a, q.b, q.c = p.a.view(i, 0), p.b.view(0, j), matrix{w.sum, sumCols, 1}
 			q.blocks(s, w)
-			add(s, p.c.part(i, j), q.c, q.m, q.n)
+			add(s, p.c.view(i, j), q.c, q.m, q.n)
 		}
 	}
 }

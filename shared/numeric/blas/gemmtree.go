@@ -95,7 +95,7 @@ func GemmTree(space *Space, t *Tree, from int, a blas32.General, b *Panels, c bl
 	}
 	for j := 0; j < c.Cols; j += b.s.NR {
 		for i := 0; i < c.Rows; i += treeRows {
-			p := treePart{
+			p := subtree{
 				Tree: t, s: b.s, a: matrix{a.Data[i*a.Stride:], a.Stride, 1}, b: b.data[(from+j)/b.s.NR*b.ps:],
 				c: matrix{c.Data[i*c.Stride+j:], c.Stride, 1},
 				m: min(treeRows, c.Rows-i), n: min(b.s.NR, c.Cols-j), stack: w.stack,
@@ -105,8 +105,8 @@ func GemmTree(space *Space, t *Tree, from int, a blas32.General, b *Panels, c bl
 	}
 }
 
-// treePart is a part of a product: at most treeRows rows of one panel of C.
-type treePart struct {
+// subtree is a part of a product: at most treeRows rows of one panel of C.
+type subtree struct {
 	*Tree
 	s     *kernel.Set
 	a     matrix
@@ -116,7 +116,7 @@ type treePart struct {
 	stack []float32 // the places; each has treeRows rows of NR
 }
 
-func (p *treePart) run(w *workspace) {
+func (p *subtree) run(w *workspace) {
 	f, exact := p.s.For(p.n)
 	mask := uint64(1)<<p.n - 1
 	last := p.c

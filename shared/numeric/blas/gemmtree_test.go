@@ -200,7 +200,7 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 		case 0:
 			m, k = blockRows+1+r.intn(2*blockRows), 1+r.intn(4)
 		case 1:
-			k = turnedDepth + 1 + r.intn(2*blockDepth)
+			k = transposedDepth + 1 + r.intn(2*blockDepth)
 		case 2:
 			m, k = 256, 30 // a stride that conflicts
 		}
@@ -220,7 +220,7 @@ func TestGemmPanelsIsSgemm(t *testing.T) {
 				GemmPanels(&space, tA, part[0], part[1], blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: a}, &p, &q)
 			}
 			got := make([]float32, m*n)
-			q.TurnTo(got)
+			q.TransposeTo(got)
 			same(t, turned(want, m, n), got, "%s: %v %d×%d×%d", set, tA, m, n, k)
 		})
 	}
@@ -258,20 +258,20 @@ func TestPanelsHoldAMatrix(t *testing.T) {
 			p.SetRows(0, split(v, at, n))
 			p.SetRows(at, split(v[at*n:], m+from-at, n))
 			q.Reset(n, m)
-			q.Turn(&p, from)
+			q.SetTransposed(&p, from)
 			got := make([]float32, m*n)
-			q.TurnTo(got)
+			q.TransposeTo(got)
 			require.Equal(t, v[from*n:], got, set)
 
 			back.Reset(m+from+2, n)
-			back.SetTurned(from, &q)
-			q.Turn(&back, from)
+			back.SetRowsTransposed(from, &q)
+			q.SetTransposed(&back, from)
 			clear(got)
-			q.TurnTo(got)
+			q.TransposeTo(got)
 			require.Equal(t, v[from*n:], got, set)
 
-			q.TurnFrom(v)
-			q.TurnTo(got)
+			q.TransposeFrom(v)
+			q.TransposeTo(got)
 			require.Equal(t, v[:m*n], got, set)
 
 			ld := m + 32 + r.intn(9)
@@ -284,7 +284,7 @@ func TestPanelsHoldAMatrix(t *testing.T) {
 
 			column := r.floats(n, 0)
 			q.Spread(column)
-			q.TurnTo(got)
+			q.TransposeTo(got)
 			for i, x := range got {
 				require.Equal(t, column[i%n], x)
 			}

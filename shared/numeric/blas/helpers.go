@@ -9,21 +9,21 @@ import (
 // before it stops checking. Waking a sleeping goroutine takes about 40 µs.
 const patience = 500
 
-// crew is a set of goroutines that run jobs. After a job, a goroutine checks for another
-// one for a while, then ends. No goroutine stays, so none leaks.
+// workers is a set of goroutines that run jobs. After a job, a goroutine checks for
+// another one for a while, then ends. No goroutine stays, so none leaks.
 //
 // Invariant: the number of goroutines that are checking equals waiting plus the number of
 // offers. A caller that offers a job first takes one from waiting, so some goroutine finds
 // every offer.
-type crew struct {
+type workers struct {
 	waiting atomic.Int32
 	offers  [8]atomic.Pointer[job]
 }
 
-var helpers crew
+var helpers workers
 
 // start gives j to a goroutine that is checking for a job, or starts a new goroutine.
-func (c *crew) start(j *job) {
+func (c *workers) start(j *job) {
 	if c.claim() {
 		for i := range c.offers {
 			if c.offers[i].CompareAndSwap(nil, j) {
@@ -36,7 +36,7 @@ func (c *crew) start(j *job) {
 }
 
 // claim takes one from waiting. It returns false if waiting is 0.
-func (c *crew) claim() bool {
+func (c *workers) claim() bool {
 	for {
 		n := c.waiting.Load()
 		if n == 0 {
@@ -49,7 +49,7 @@ func (c *crew) claim() bool {
 }
 
 // withdraw removes the offer of j. It returns false if j was not on offer.
-func (c *crew) withdraw(j *job) bool {
+func (c *workers) withdraw(j *job) bool {
 	for i := range c.offers {
 		if c.offers[i].CompareAndSwap(j, nil) {
 			c.waiting.Add(1)
@@ -60,15 +60,15 @@ func (c *crew) withdraw(j *job) bool {
 }
 
 // work runs j, and then further jobs until none was offered for a while.
-func (c *crew) work(j *job) {
+func (c *workers) work(j *job) {
 	for j != nil {
 		j.run()
-		j = c.look()
+		j = c.findJob()
 	}
 }
 
-// look returns an offered job, or nil if there was none for a while.
-func (c *crew) look() *job {
+// findJob returns an offered job, or nil if there was none for a while.
+func (c *workers) findJob() *job {
 	c.waiting.Add(1)
 	for yields := 0; ; yields++ {
 		for i := range c.offers {

@@ -107,12 +107,12 @@ func (w *workspace) packB(s *kernel.Set, b matrix, beta float32, k, n int) packe
 	for j := 0; j < n; j += nr {
 		dst, width := w.b[j/nr*out.ps:][:k*nr], min(nr, n-j)
 		switch {
-		case b.cs != 1 && s.TurnFew != nil && width >= 4 && width < 16 && k >= 4:
-			turnFew(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
+		case b.cs != 1 && s.TransposeFew != nil && width >= 4 && width < 16 && k >= 4:
+			transposeFew(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case b.cs != 1:
-			turn(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
+			transpose(s, dst, nr, b.v[j*b.cs:], b.cs, width, k)
 		case j == full:
-			copyPart(s, dst, nr, b.part(0, j), k, width)
+			copyNarrow(s, dst, nr, b.view(0, j), k, width)
 		}
 		if beta != 1 {
 			scaled(dst, dst, beta)
@@ -139,8 +139,8 @@ func copyPanels(s *kernel.Set, dst []float32, ps int, b matrix, k, n int) {
 	}
 }
 
-// copyPart copies b [k, width] into rows of nr. Contents beyond width are undefined.
-func copyPart(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
+// copyNarrow copies b [k, width] into rows of nr. Contents beyond width are undefined.
+func copyNarrow(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
 	whole := 0 // rows from which NR elements can be read
 	if s.CopyB != nil && nr == s.NR && len(b.v) >= nr {
 		whole = min(k, (len(b.v)-nr)/b.rs+1)
@@ -151,13 +151,13 @@ func copyPart(s *kernel.Set, dst []float32, nr int, b matrix, k, width int) {
 	}
 }
 
-// turn computes dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. It works in blocks of
-// 16 × 16 or 8 × 8. The last block overlaps the one before it, so that it does not go
-// beyond the end.
-func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	f, size := s.Turn, 16
+// transpose computes dst[j·ldd + i] = src[i·lds + j] for i < m and j < n. It works in
+// blocks of 16 × 16 or 8 × 8. The last block overlaps the one before it, so that it does
+// not go beyond the end.
+func transpose(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	f, size := s.Transpose16, 16
 	if f == nil || m < 16 || n < 16 {
-		f, size = s.Transpose, 8
+		f, size = s.Transpose8, 8
 	}
 	if f == nil || m < size || n < size {
 		for i := range m {
@@ -176,19 +176,19 @@ func turn(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
 	}
 }
 
-// turnFew is turn for 4 to 15 rows and at least 4 columns. Every row of dst must have room
-// for 16 elements.
-func turnFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
-	s.TurnFew(n/4, m, &src[0], 4*lds, &dst[0], 4*ldd)
+// transposeFew is transpose for 4 to 15 rows and at least 4 columns. Every row of dst
+// must have room for 16 elements.
+func transposeFew(s *kernel.Set, dst []float32, ldd int, src []float32, lds, m, n int) {
+	s.TransposeFew(n/4, m, &src[0], 4*lds, &dst[0], 4*ldd)
 	if n%4 != 0 {
-		s.TurnFew(1, m, &src[n-4], 4*lds, &dst[(n-4)*ldd], 4*ldd)
+		s.TransposeFew(1, m, &src[n-4], 4*lds, &dst[(n-4)*ldd], 4*ldd)
 	}
 }
 
 // gather copies c [m, width] into the rows of tile, which are NR apart.
 func gather(s *kernel.Set, tile []float32, c matrix, m, width int) {
 	if c.cs != 1 {
-		turn(s, tile, s.NR, c.v, c.cs, width, m)
+		transpose(s, tile, s.NR, c.v, c.cs, width, m)
 		return
 	}
 	for i := range m {
@@ -199,7 +199,7 @@ func gather(s *kernel.Set, tile []float32, c matrix, m, width int) {
 // scatter copies the rows of tile back to c [m, width].
 func scatter(s *kernel.Set, c matrix, tile []float32, m, width int) {
 	if c.cs != 1 {
-		turn(s, c.v, c.cs, tile, s.NR, m, width)
+		transpose(s, c.v, c.cs, tile, s.NR, m, width)
 		return
 	}
 	for i := range m {

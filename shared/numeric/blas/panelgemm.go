@@ -11,10 +11,10 @@ import (
 // second-level cache while all panels of B are read. If A is transposed, each step of depth
 // is on another page, so the block is less deep.
 const (
-	blockRows   = 336
-	blockDepth  = 512
-	turnedRows  = 672
-	turnedDepth = 128
+	blockRows       = 336
+	blockDepth      = 512
+	transposedRows  = 672
+	transposedDepth = 128
 
 	blockStride = blockDepth + 16 // from row to row of a packed block; not a power of two
 )
@@ -25,7 +25,7 @@ func RowsAtOnce(tA blas.Transpose) int {
 	if tA == blas.NoTrans {
 		return blockRows
 	}
-	return turnedRows
+	return transposedRows
 }
 
 // Space holds the buffers of one goroutine for products of panels. The zero value has no
@@ -37,11 +37,11 @@ type Space struct{ w workspace }
 func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b, c *Panels) {
 	s, view, most := b.s, matrix{a.Data, a.Stride, 1}, blockDepth
 	if tA != blas.NoTrans {
-		view, most = view.transposed(), turnedDepth
+		view, most = view.transposed(), transposedDepth
 	}
 	if b.nr != s.NR {
 		p := product{m: hi - lo, n: b.Cols, k: b.Rows, alpha: 1, beta: 1}
-		p.a, p.b, p.c = view.part(lo, 0), matrix{b.data, 1, b.ps}, matrix{c.data[lo:], 1, c.ps}
+		p.a, p.b, p.c = view.view(lo, 0), matrix{b.data, 1, b.ps}, matrix{c.data[lo:], 1, c.ps}
 		p.alone(s)
 		return
 	}
@@ -51,7 +51,7 @@ func GemmPanels(space *Space, tA blas.Transpose, lo, hi int, a blas32.General, b
 		m := min(rows, hi-lo)
 		for l := 0; l < b.Rows; l += depth {
 			k := min(depth, b.Rows-l)
-			pa := w.blockOfA(s, view.part(lo, l), m, k, b.Len())
+			pa := w.blockOfA(s, view.view(lo, l), m, k, b.Len())
 			use := kernel.Store
 			if l > 0 {
 				use = kernel.Load

@@ -140,20 +140,20 @@ func (p *Panels) SetRows(to int, v [][]float32) {
 	}
 }
 
-// Turn sets p [t.Cols, Cols] to the transpose of rows from, from + 1, … of t.
-func (p *Panels) Turn(t *Panels, from int) {
+// SetTransposed sets p [t.Cols, Cols] to the transpose of rows from, from + 1, … of t.
+func (p *Panels) SetTransposed(t *Panels, from int) {
 	for i := range p.Len() {
 		for b := range t.Len() {
-			turn(p.s, p.Panel(i, b*t.nr, p.Rows), p.nr, t.Panel(b, from+i*p.nr, t.Rows), t.nr, p.width(i), t.width(b))
+			transpose(p.s, p.Panel(i, b*t.nr, p.Rows), p.nr, t.Panel(b, from+i*p.nr, t.Rows), t.nr, p.width(i), t.width(b))
 		}
 	}
 }
 
-// SetTurned sets rows to, to + 1, … of p [., t.Rows] to the transpose of t.
-func (p *Panels) SetTurned(to int, t *Panels) {
+// SetRowsTransposed sets rows to, to + 1, … of p [., t.Rows] to the transpose of t.
+func (p *Panels) SetRowsTransposed(to int, t *Panels) {
 	for b := range p.Len() {
 		for i := range t.Len() {
-			turn(p.s, p.Panel(b, to+i*t.nr, p.Rows), p.nr, t.Panel(i, b*p.nr, t.Rows), t.nr, p.width(b), t.width(i))
+			transpose(p.s, p.Panel(b, to+i*t.nr, p.Rows), p.nr, t.Panel(i, b*p.nr, t.Rows), t.nr, p.width(b), t.width(i))
 		}
 	}
 }
@@ -163,7 +163,7 @@ func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
 	if p.nr == p.s.NR {
 		rows.Reset(len(v), p.Rows)
 		rows.SetRows(0, v)
-		p.Turn(rows, 0)
+		p.SetTransposed(rows, 0)
 		return
 	}
 	for j, column := range v {
@@ -171,8 +171,8 @@ func (p *Panels) SetColumns(rows *Panels, v [][]float32) {
 	}
 }
 
-// TurnTo sets v [Cols, Rows] to the transpose of p.
-func (p *Panels) TurnTo(v []float32) {
+// TransposeTo sets v [Cols, Rows] to the transpose of p.
+func (p *Panels) TransposeTo(v []float32) {
 	if p.nr == 1 {
 		for j := range p.Cols {
 			copy(v[j*p.Rows:], p.Panel(j, 0, p.Rows))
@@ -180,12 +180,12 @@ func (p *Panels) TurnTo(v []float32) {
 		return
 	}
 	for i := range p.Len() {
-		turn(p.s, v[i*p.nr*p.Rows:], p.Rows, p.Panel(i, 0, p.Rows), p.nr, p.Rows, p.width(i))
+		transpose(p.s, v[i*p.nr*p.Rows:], p.Rows, p.Panel(i, 0, p.Rows), p.nr, p.Rows, p.width(i))
 	}
 }
 
-// TurnFrom sets p to the transpose of v [Cols, Rows].
-func (p *Panels) TurnFrom(v []float32) {
+// TransposeFrom sets p to the transpose of v [Cols, Rows].
+func (p *Panels) TransposeFrom(v []float32) {
 	if p.nr == 1 {
 		for j := range p.Cols {
 			copy(p.Panel(j, 0, p.Rows), v[j*p.Rows:])
@@ -193,7 +193,7 @@ func (p *Panels) TurnFrom(v []float32) {
 		return
 	}
 	for i := range p.Len() {
-		turn(p.s, p.Panel(i, 0, p.Rows), p.nr, v[i*p.nr*p.Rows:], p.Rows, p.width(i), p.Rows)
+		transpose(p.s, p.Panel(i, 0, p.Rows), p.nr, v[i*p.nr*p.Rows:], p.Rows, p.width(i), p.Rows)
 	}
 }
 

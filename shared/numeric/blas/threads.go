@@ -134,9 +134,9 @@ func bound(length, grain, i, n int) int {
 func (p *product) band(lo, hi int) product {
 	q := *p
 	if p.m > p.n {
-		q.m, q.a, q.c = hi-lo, p.a.part(lo, 0), p.c.part(lo, 0)
+		q.m, q.a, q.c = hi-lo, p.a.view(lo, 0), p.c.view(lo, 0)
 	} else {
-		q.n, q.b, q.c = hi-lo, p.b.part(0, lo), p.c.part(0, lo)
+		q.n, q.b, q.c = hi-lo, p.b.view(0, lo), p.c.view(0, lo)
 	}
 	return q
 }

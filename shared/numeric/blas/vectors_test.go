@@ -13,7 +13,7 @@ import (
 
 var increments = []int{1, 1, 2, -1, -3}
 
-func span(n, inc int) int { return max(0, (n-1)*max(inc, -inc)+1) }
+func vectorLen(n, inc int) int { return max(0, (n-1)*max(inc, -inc)+1) }
 
 func strided(r *random, rows, cols, ld, kind int) []float32 { return r.floats(rows*ld+cols, kind) }
 
@@ -25,7 +25,7 @@ func TestSgemvEqualsSpecification(t *testing.T) {
 		alpha, beta := []float32{1, 1, 0, -0.7}[r.intn(4)], []float32{0, 1, 3}[r.intn(3)]
 		lda := max(1, n) + r.intn(4)
 		rows, cols := stored(tA, m, n)
-		a, x, y := strided(&r, m, n, lda, kind), r.floats(span(cols, incX), kind), r.floats(span(rows, incY), kind)
+		a, x, y := strided(&r, m, n, lda, kind), r.floats(vectorLen(cols, incX), kind), r.floats(vectorLen(rows, incY), kind)
 		want := append([]float32(nil), y...)
 		for i := range rows {
 			if n == 0 || m == 0 {
@@ -65,7 +65,7 @@ func TestSgerEqualsSpecification(t *testing.T) {
 		m, n, kind := r.intn(70), r.intn(70), r.intn(kinds)
 		incX, incY, alpha := increments[r.intn(5)], increments[r.intn(5)], []float32{1, 1, 0, -0.7}[r.intn(4)]
 		lda := max(1, n) + r.intn(4)
-		a, x, y := strided(&r, m, n, lda, kind), r.floats(span(m, incX), kind), r.floats(span(n, incY), kind)
+		a, x, y := strided(&r, m, n, lda, kind), r.floats(vectorLen(m, incX), kind), r.floats(vectorLen(n, incY), kind)
 		want := append([]float32(nil), a...)
 		for i := range m {
 			for j := range n {
@@ -91,7 +91,7 @@ func TestSaxpyAndSscalEqualSpecification(t *testing.T) {
 	for range 600 {
 		n, kind, incX, incY := r.intn(200), r.intn(kinds), increments[r.intn(5)], increments[r.intn(5)]
 		alpha := []float32{1, 0, -0.7}[r.intn(3)]
-		x, y := r.floats(span(n, incX), kind), r.floats(span(n, incY), kind)
+		x, y := r.floats(vectorLen(n, incX), kind), r.floats(vectorLen(n, incY), kind)
 		want, scaled := append([]float32(nil), y...), append([]float32(nil), x...)
 		for i := range n {
 			if p := &want[place(i, n, incY)]; alpha != 0 {
@@ -135,7 +135,7 @@ func TestSdotSnrm2AndSasumEqualSpecification(t *testing.T) {
 	r := random(8)
 	for range 600 {
 		n, kind, incX, incY := r.intn(200), r.intn(kinds), increments[r.intn(5)], increments[r.intn(5)]
-		x, y := r.floats(span(n, incX), kind), r.floats(span(n, incY), kind)
+		x, y := r.floats(vectorLen(n, incX), kind), r.floats(vectorLen(n, incY), kind)
 		var products, squares, sizes []float64
 		for i := range n {
 			a, b := float64(x[place(i, n, incX)]), float64(y[place(i, n, incY)])

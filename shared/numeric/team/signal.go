@@ -10,7 +10,7 @@ import (
 // which is about the time to wake its thread. Then it checks a few times more, and lets
 // other goroutines run in between.
 const (
-	looks  = 96000
+	spins  = 96000
 	yields = 20
 )
 
@@ -53,7 +53,7 @@ func (s *signal) nudge() {
 
 // wait returns when the count is at least least.
 func (s *signal) wait(least int64) {
-	for !s.look(least) {
+	for !s.poll(least) {
 		s.mu.Lock()
 		s.sleepers.Add(1)
 		for n := s.nudges.Load(); s.count.Load() < least && s.nudges.Load() == n; {
@@ -64,9 +64,9 @@ func (s *signal) wait(least int64) {
 	}
 }
 
-// look reports whether the count reached least while it was checking.
-func (s *signal) look(least int64) bool {
-	for range looks {
+// poll reports whether the count reached least while it was checking.
+func (s *signal) poll(least int64) bool {
+	for range spins {
 		if s.count.Load() >= least {
 			return true
 		}

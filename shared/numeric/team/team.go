@@ -26,13 +26,13 @@ type Work interface {
 // Team is a fixed number of threads. Only one goroutine at a time may use it. A nil Team is
 // the caller alone.
 type Team struct {
-	threads           int
-	work              Work
-	begun, ended, met signal
-	runs              int64 // number of Runs started
-	meetings          []int64
-	helpers           sync.WaitGroup
-	failed            atomic.Pointer[Panic] // the first panic of the work that runs
+	threads               int
+	work                  Work
+	begun, ended, arrived signal
+	runs                  int64 // number of Runs started
+	barriers              []int64
+	helpers               sync.WaitGroup
+	failed                atomic.Pointer[Panic] // the first panic of the work that runs
 }
 
 // Panic is the error of work in which a thread panicked.
@@ -49,8 +49,8 @@ func (p *Panic) Error() string { return fmt.Sprintf("thread %d: %v", p.Thread, p
 // more than one thread, the caller must call Close.
 func New(threads int) *Team {
 	t := &Team{threads: max(1, threads)}
-	t.meetings = make([]int64, 8*t.threads)
-	for _, s := range []*signal{&t.begun, &t.ended, &t.met} {
+	t.barriers = make([]int64, 8*t.threads)
+	for _, s := range []*signal{&t.begun, &t.ended, &t.arrived} {
 		s.init()
 	}
 	for i := 1; i < t.threads; i++ {
@@ -89,7 +89,7 @@ func (t *Team) Run(w Work) error {
 	t.ended.wait(t.runs * int64(t.threads-1))
 	t.work = nil
 	if p := t.failed.Load(); p != nil {
-		t.mend()
+		t.reset()
 		return p
 	}
 	return nil
@@ -112,7 +112,7 @@ func (t *Team) do(w Work, thread int) {
 	defer func() {
 		if v := recover(); v != nil && v != errLeft {
 			if t.failed.CompareAndSwap(nil, &Panic{Thread: thread, Value: v, Stack: debug.Stack()}) {
-				t.met.raise(math.MaxInt64 / 2) // once: more would overflow
+				t.arrived.raise(math.MaxInt64 / 2) // once: more would overflow
 			}
 		}
 	}()
@@ -122,24 +122,24 @@ func (t *Team) do(w Work, thread int) {
 // errLeft is the panic that ends a thread in Meet after another thread has panicked.
 var errLeft any = "another thread of the team has panicked"
 
-// mend resets the team after a panic. Every helper must be idle.
-func (t *Team) mend() {
+// reset resets the team after a panic. Every helper must be idle.
+func (t *Team) reset() {
 	t.failed.Store(nil)
-	t.met.count.Store(0)
-	clear(t.meetings)
+	t.arrived.count.Store(0)
+	clear(t.barriers)
 }
 
-// Meet is a barrier: it returns when every thread has called it as often as this thread.
-// All threads must call it. If another thread has panicked, Meet does not return; it ends
-// the work of this thread.
-func (t *Team) Meet(thread int) {
+// Barrier is a barrier: it returns when every thread has called it as often as this
+// thread. All threads must call it. If another thread has panicked, Meet does not return;
+// it ends the work of this thread.
+func (t *Team) Barrier(thread int) {
 	if t.Threads() == 1 {
 		return
 	}
-	n := &t.meetings[8*thread] // a cache line of its own
+	n := &t.barriers[8*thread] // a cache line of its own
 	*n++
-	t.met.add()
-	t.met.wait(*n * int64(t.threads))
+	t.arrived.add()
+	t.arrived.wait(*n * int64(t.threads))
 	if t.failed.Load() != nil {
 		panic(errLeft)
 	}

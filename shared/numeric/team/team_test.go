@@ -25,12 +25,12 @@ type phases struct {
 func (p *phases) Do(thread int) {
 	for i := range p.counts {
 		p.counts[i].Add(1)
-		p.team.Meet(thread)
+		p.team.Barrier(thread)
 		require.EqualValues(p.t, p.team.Threads(), p.counts[i].Load())
 	}
 }
 
-func TestThreadsWorkAndMeet(t *testing.T) {
+func TestThreadsWorkAndWaitForEachOther(t *testing.T) {
 	for _, threads := range []int{0, 1, 2, 3, 2 * runtime.NumCPU()} {
 		m := team.New(threads)
 		require.Equal(t, max(1, threads), m.Threads())
@@ -61,12 +61,12 @@ type breaking struct {
 }
 
 func (b *breaking) Do(thread int) {
-	b.team.Meet(thread)
+	b.team.Barrier(thread)
 	if thread == b.thread {
 		panic("on purpose")
 	}
-	b.team.Meet(thread)
-	b.team.Meet(thread)
+	b.team.Barrier(thread)
+	b.team.Barrier(thread)
 }
 
 // A panic of any thread ends the work of all threads. Run returns it as an error, and the
@@ -111,7 +111,7 @@ func (b *allBreaking) Do(thread int) {
 	for range 20_000 { // usually their panics are stored by then
 		runtime.Gosched()
 	}
-	b.team.Meet(thread)
+	b.team.Barrier(thread)
 }
 
 // The same input makes all threads panic. The thread that waits for them ends.

@@ -153,7 +153,7 @@ func (q *Queue) offer(m *message, first bool) {
 	switch {
 	case len(c.waiters) > 0:
 		w := c.waiters[0]
-		q.strike(w)
+		q.removeWaiter(w)
 		w <- q.lease(m)
 	case first:
 		c.ready = slices.Insert(c.ready, 0, m)
@@ -162,9 +162,9 @@ func (q *Queue) offer(m *message, first bool) {
 	}
 }
 
-// strike removes a waiter from the lists of all classes, and reports whether it was in one.
-// The caller holds the lock.
-func (q *Queue) strike(w chan *delivery) (waited bool) {
+// removeWaiter removes a waiter from the lists of all classes, and reports whether it was
+// in one. The caller holds the lock.
+func (q *Queue) removeWaiter(w chan *delivery) (waited bool) {
 	for _, c := range q.classes {
 		if i := slices.Index(c.waiters, w); i >= 0 {
 			c.waiters, waited = slices.Delete(c.waiters, i, i+1), true

@@ -104,7 +104,7 @@ func (s *subscription) take() (*delivery, chan *delivery) {
 func (s *subscription) leave(w chan *delivery) {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
-	if s.q.strike(w) {
+	if s.q.removeWaiter(w) {
 		return
 	}
 	select {

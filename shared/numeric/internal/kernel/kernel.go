@@ -58,10 +58,10 @@ type FewOf struct {
 // ldd are the bytes between rows, asrc and adst the bytes between blocks.
 type Transpose func(n int, src *float32, lds, asrc int, dst *float32, ldd, adst int)
 
-// TurnFew computes dst[j][i] = src[i][j] for m rows, 4 to 15, and 4·n columns; n is at
-// least 1. It writes 16 elements of each row of dst; those from m on are undefined. lds and
-// ldd are the bytes between rows.
-type TurnFew func(n, m int, src *float32, lds int, dst *float32, ldd int)
+// TransposeFew computes dst[j][i] = src[i][j] for m rows, 4 to 15, and 4·n columns; n is
+// at least 1. It writes 16 elements of each row of dst; those from m on are undefined.
+// lds and ldd are the bytes between rows.
+type TransposeFew func(n, m int, src *float32, lds int, dst *float32, ldd int)
 
 // CopyPanels copies k rows, which are lds apart, into panels. It copies w elements at a
 // time; consecutive groups are step apart in src and go to consecutive panels. row is the
@@ -71,20 +71,20 @@ type CopyPanels func(k, panels int, src *float32, lds, step int, dst *float32, r
 
 // Set contains the kernels of one instruction set.
 type Set struct {
-	Name      isa.Set
-	MR, NR    int        // rows of a block, columns of a panel
-	Half      Panel      // NR/2 columns
-	Wide      Panel      // NR columns
-	Narrow    [2]Panel   // masked: up to NR/2 and up to NR columns; nil if there are none
-	Rows      [][]FewOf  // by rows of C, starting with 1: kernels for B with contiguous rows
-	Dots      [][]FewOf  // by rows of C: kernels for B with contiguous columns, for 8·i columns, i from some number down to 1
-	Bulk      []FewOf    // by rows of C: as Dots, for many columns; they ignore back
-	Cols      []Few      // by rows of C from len(Dots)+1 on: for any number of columns from 4 on; nil if there are none
-	Transpose Transpose  // nil if there is none
-	Turn      Transpose  // for blocks of 16 × 16; nil if there is none
-	TurnFew   TurnFew    // nil if there is none
-	CopyA     CopyPanels // w is at least MR and at most MR+2; nil if there is none
-	CopyB     CopyPanels // w is NR; nil if there is none
+	Name         isa.Set
+	MR, NR       int          // rows of a block, columns of a panel
+	Half         Panel        // NR/2 columns
+	Wide         Panel        // NR columns
+	Narrow       [2]Panel     // masked: up to NR/2 and up to NR columns; nil if there are none
+	Rows         [][]FewOf    // by rows of C, starting with 1: kernels for B with contiguous rows
+	Dots         [][]FewOf    // by rows of C: kernels for B with contiguous columns, for 8·i columns, i from some number down to 1
+	Bulk         []FewOf      // by rows of C: as Dots, for many columns; they ignore back
+	Cols         []Few        // by rows of C from len(Dots)+1 on: for any number of columns from 4 on; nil if there are none
+	Transpose8   Transpose    // nil if there is none
+	Transpose16  Transpose    // for blocks of 16 × 16; nil if there is none
+	TransposeFew TransposeFew // nil if there is none
+	CopyA        CopyPanels   // w is at least MR and at most MR+2; nil if there is none
+	CopyB        CopyPanels   // w is NR; nil if there is none
 }
 
 // For returns the kernel for a panel of width columns. The kernel is made for NR/2 or NR

@@ -75,7 +75,7 @@ func colsAVX512x7(n int, k int, a *float32, rsa int, csa int, b *float32, rsb in
 //go:noescape
 func transpose16(n int, src *float32, lds int, asrc int, dst *float32, ldd int, adst int)
 
-// turn16few is [TurnFew].
+// transpose16few is [TransposeFew].
 //
 //go:noescape
-func turn16few(n int, m int, src *float32, lds int, dst *float32, ldd int)
+func transpose16few(n int, m int, src *float32, lds int, dst *float32, ldd int)

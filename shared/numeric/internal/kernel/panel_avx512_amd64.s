@@ -20762,9 +20762,9 @@ DATA lanes16<>+56(SB)/4, $0x0000000e
 DATA lanes16<>+60(SB)/4, $0x0000000f
 GLOBL lanes16<>(SB), RODATA|NOPTR, $64
 
-// func turn16few(n int, m int, src *float32, lds int, dst *float32, ldd int)
+// func transpose16few(n int, m int, src *float32, lds int, dst *float32, ldd int)
 // Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·turn16few(SB), $0-48
+TEXT ·transpose16few(SB), $0-48
 	MOVL         $0x000000f0, AX
 	KMOVW        AX, K4
 	MOVL         $0x00000f00, AX

@@ -119,8 +119,8 @@ func numbers(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-// Memory beyond rows and columns is not read. It is not written either, except by TurnFew
-// in its rows of 16.
+// Memory beyond rows and columns is not read. It is not written either, except by
+// TransposeFew in its rows of 16.
 func TestTranspositions(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, name := range isa.Available() {
@@ -135,17 +135,17 @@ func TestTranspositions(t *testing.T) {
 				}
 			}
 		}
-		for size, f := range map[int]Transpose{8: s.Transpose, 16: s.Turn} {
+		for size, f := range map[int]Transpose{8: s.Transpose8, 16: s.Transpose16} {
 			for n := 1; n <= 3 && f != nil; n++ {
 				check(size, n*size, size, func(src []float32, lds int, dst []float32, ldd int) {
 					f(n, &src[0], 4*lds, 4*size, &dst[0], 4*ldd, 4*size*ldd)
 				})
 			}
 		}
-		for m := 4; m <= 15 && s.TurnFew != nil; m++ {
+		for m := 4; m <= 15 && s.TransposeFew != nil; m++ {
 			for n := 1; n <= 3; n++ {
 				check(m, 4*n, 16, func(src []float32, lds int, dst []float32, ldd int) {
-					s.TurnFew(n, m, &src[0], 4*lds, &dst[0], 4*ldd)
+					s.TransposeFew(n, m, &src[0], 4*lds, &dst[0], 4*ldd)
 				})
 			}
 		}

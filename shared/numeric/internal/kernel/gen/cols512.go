@@ -157,7 +157,7 @@ func chains(rows int, csa Register, width Mem, masks [3]Register, acc [][]Op) {
 	for r := range in {
 		quarter(in[r], masks, func(q int) Mem { return stepped(bs[q], s, s3, r) })
 	}
-	out := turnQuarters(pool, in)
+	out := transposeQuarters(pool, in)
 	for _, y := range out {
 		multiply(y)
 	}
@@ -185,7 +185,7 @@ func chains(rows int, csa Register, width Mem, masks [3]Register, acc [][]Op) {
 		}
 	}
 	pool.give(part)
-	out = turnQuarters(pool, in)
+	out = transposeQuarters(pool, in)
 	for l, y := range out[:3] {
 		multiply(y)
 		if l < 2 {

@@ -111,7 +111,7 @@ func columns8(pool *zmmPool, at func(r int) Mem, masked bool) (y [8]VecPhysical)
 			VMOVUPS(at(8*q+r), in[r].AsY())
 			VINSERTF64X4(Imm(1), at(8*q+r+4), in[r], in[r])
 		}
-		quads[q] = turnQuarters(pool, in)
+		quads[q] = transposeQuarters(pool, in)
 	}
 	for l := range 4 {
 		y[l] = pool.take()

@@ -65,7 +65,7 @@ func main() {
 			cols512(nan, rows)
 		}
 		transpose16()
-		turnFew()
+		transposeFew()
 	}
 	Generate()
 }

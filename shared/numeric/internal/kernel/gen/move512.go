@@ -41,7 +41,7 @@ func transpose16() {
 				return stepped(from[i], s, s3, r).Offset(16 * q)
 			})
 		}
-		for l, out := range turnQuarters(pool, in) {
+		for l, out := range transposeQuarters(pool, in) {
 			VMOVUPS(out, stepped(d, ldd, ldd3, l))
 		}
 		LEAQ(Mem{Base: d, Index: ldd, Scale: 4}, d)
@@ -75,9 +75,9 @@ func quarter(v VecPhysical, masks [3]Register, at func(i int) Mem) {
 	}
 }
 
-// turnQuarters emits the transposition of the 4 × 4 blocks in all quarters of four vectors.
-// It returns the input vectors to the pool.
-func turnQuarters(pool *zmmPool, in [4]VecPhysical) (out [4]VecPhysical) {
+// transposeQuarters emits the transposition of the 4 × 4 blocks in all quarters of four
+// vectors. It returns the input vectors to the pool.
+func transposeQuarters(pool *zmmPool, in [4]VecPhysical) (out [4]VecPhysical) {
 	lo01, hi01, lo23, hi23 := pool.take(), pool.take(), pool.take(), pool.take()
 	VUNPCKLPS(in[1], in[0], lo01)
 	VUNPCKHPS(in[1], in[0], hi01)
@@ -101,14 +101,14 @@ func lanes16() Mem {
 	return lanes
 }
 
-// turnFew emits the transposition of 4 to 15 rows, four columns at a time. The last four
-// rows begin early, and the quarters of a vector after them repeat these four. A
+// transposeFew emits the transposition of 4 to 15 rows, four columns at a time. The last
+// four rows begin early, and the quarters of a vector after them repeat these four. A
 // permutation then puts the last rows in their places.
-func turnFew() {
+func transposeFew() {
 	lanes := lanes16()
-	TEXT("turn16few", 0, "func(n, m int, src *float32, lds int, dst *float32, ldd int)")
+	TEXT("transpose16few", 0, "func(n, m int, src *float32, lds int, dst *float32, ldd int)")
 	Pragma("noescape")
-	Doc("turn16few is [TurnFew].")
+	Doc("transpose16few is [TransposeFew].")
 	quarters := quarterMasks()
 	m, src := Load(Param("m"), GP64()), Load(Param("src"), GP64())
 	s, s3 := Load(Param("lds"), GP64()), GP64()
@@ -145,7 +145,7 @@ func turnFew() {
 		in[r] = pool.take()
 		quarter(in[r], quarters, func(i int) Mem { return stepped(from[i], s, s3, r) })
 	}
-	for l, out := range turnQuarters(pool, in) {
+	for l, out := range transposeQuarters(pool, in) {
 		VPERMPS(out, order, out)
 		VMOVUPS(out, stepped(d, ldd, ldd3, l))
 	}

@@ -18,14 +18,14 @@ func (t *training) tick(ctx context.Context) error {
 	if err := t.measure(ctx); err != nil {
 		return err
 	}
-	if late := now-t.looked > lookEvery; late || t.round.Phase() == round.Idle {
+	if late := now-t.checkedAt > checkEvery; late || t.round.Phase() == round.Idle {
 		t.hints.attempts = true
 		if late { // a flood of messages may have hidden a change of the fleet
 			if err := t.reshare(ctx); err != nil {
 				return err
 			}
 		}
-		if err := t.look(ctx); err != nil {
+		if err := t.checkLedger(ctx); err != nil {
 			return err
 		}
 	}
@@ -40,8 +40,8 @@ func (t *training) tick(ctx context.Context) error {
 			return err
 		}
 	}
-	if now-t.told >= tellEvery {
-		return t.tell(ctx)
+	if now-t.reportedAt >= reportEvery {
+		return t.reportProgress(ctx)
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (t *training) inspect(ctx context.Context, steps int64) error {
 	if !t.reachable(ctx) {
 		return nil // resume publishes what is missing when the ledger can be written
 	}
-	if err := t.look(ctx); err != nil || t.round.Committed() != steps {
+	if err := t.checkLedger(ctx); err != nil || t.round.Committed() != steps {
 		return err
 	}
 	switch t.round.Phase() {
@@ -78,10 +78,10 @@ func (t *training) inspect(ctx context.Context, steps int64) error {
 	}
 }
 
-// look compares the ledger with the machine's state. It finds commits without a notice
-// and steps that the ledger has lost.
-func (t *training) look(ctx context.Context) error {
-	t.looked = t.service.now()
+// checkLedger compares the ledger with the machine's state. It finds commits without a
+// notice and steps that the ledger has lost.
+func (t *training) checkLedger(ctx context.Context) error {
+	t.checkedAt = t.service.now()
 	state, err := t.service.cfg.Ledger.State(ctx, t.layout)
 	if err != nil {
 		return t.unreachable(ctx, err)
@@ -99,7 +99,7 @@ func (t *training) look(ctx context.Context) error {
 		if state.Committed < known {
 			t.log.Warn().Int64("had", known).Int64("has", state.Committed).Msg("the ledger has lost steps; computing them again")
 			t.losses.truncate(state.Committed)
-			t.begin()
+			t.startGeneration()
 		} else {
 			t.losses.since = state.Committed
 		}

@@ -1,4 +1,4 @@
--- leap commits consecutive steps as one batch, by the stored snapshot after them.
+-- batch commits consecutive steps as one batch, by the stored snapshot after them.
 -- It makes this snapshot the newest one. The log has no entries of the steps.
 --
 -- KEYS[1]  control

@@ -18,20 +18,20 @@ type Events interface {
 	Publish(notice.Event) error
 }
 
-// waiting is the maximum number of verifications that wait for the current one.
-const waiting = 16
+// maxPending is the maximum number of verifications that wait for the current one.
+const maxPending = 16
 
-// Desk runs verifications of jobs one at a time and publishes their progress.
-type Desk struct {
+// Runner runs verifications of jobs one at a time and publishes their progress.
+type Runner struct {
 	open   func(context.Context, job.ID) (*Subject, error)
 	events Events
 	// Second gives the second opinion on a difference; nil: none. Set it before Run.
 	Second Second
-	line   chan *asked
+	queue  chan *pending
 }
 
-// asked is a requested verification.
-type asked struct {
+// pending is a requested verification.
+type pending struct {
 	subject *Subject
 	request Request
 	ticket  string
@@ -43,15 +43,15 @@ type result struct {
 	err error
 }
 
-// NewDesk returns a desk. It starts its work in Run.
-func NewDesk(open func(context.Context, job.ID) (*Subject, error), events Events) *Desk {
-	return &Desk{open: open, events: events, line: make(chan *asked, waiting)}
+// NewRunner returns a runner. It starts its work in Run.
+func NewRunner(open func(context.Context, job.ID) (*Subject, error), events Events) *Runner {
+	return &Runner{open: open, events: events, queue: make(chan *pending, maxPending)}
 }
 
 // Ask requests the verification of a job and returns its result. If that takes longer
 // than wait, Ask returns the current state, and events report the rest. It fails with
 // job.ErrFull if too many requests wait.
-func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration) (job.Verification, error) {
+func (d *Runner) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration) (job.Verification, error) {
 	if err := r.Validate(); err != nil {
 		return job.Verification{}, err
 	}
@@ -62,11 +62,11 @@ func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration
 	if _, err := r.choose(s.Committed); err != nil {
 		return job.Verification{}, err
 	}
-	a := &asked{subject: s, request: r, ticket: strings.ToLower(rand.Text()[:8]), done: make(chan result, 1)}
+	a := &pending{subject: s, request: r, ticket: strings.ToLower(rand.Text()[:8]), done: make(chan result, 1)}
 	select {
-	case d.line <- a:
+	case d.queue <- a:
 	default:
-		return job.Verification{}, fmt.Errorf("verify job %q: %d verifications are waiting already; try again later: %w", id, waiting, job.ErrFull)
+		return job.Verification{}, fmt.Errorf("verify job %q: %d verifications are waiting already; try again later: %w", id, maxPending, job.ErrFull)
 	}
 	if wait > 0 {
 		late := time.NewTimer(wait)
@@ -82,19 +82,19 @@ func (d *Desk) Ask(ctx context.Context, id job.ID, r Request, wait time.Duration
 }
 
 // Run executes verifications until ctx ends.
-func (d *Desk) Run(ctx context.Context) {
+func (d *Runner) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case a := <-d.line:
+		case a := <-d.queue:
 			d.do(ctx, a)
 		}
 	}
 }
 
-func (d *Desk) do(ctx context.Context, a *asked) {
-	f := Verifier{Second: d.Second, Progress: func(v job.Verification) { d.tell(a, v) }}
+func (d *Runner) do(ctx context.Context, a *pending) {
+	f := Verifier{Second: d.Second, Progress: func(v job.Verification) { d.publish(a, v) }}
 	v := job.Verification{ID: a.subject.Layout.Job, State: job.Unknown, Committed: a.subject.Committed}
 	err := lifecycle.Contain("verify", func() (err error) {
 		v, err = f.Verify(ctx, a.subject, a.request)
@@ -108,12 +108,12 @@ func (d *Desk) do(ctx context.Context, a *asked) {
 		err = fmt.Errorf("%s: %w", v.Error, job.ErrFull)
 	}
 	v.Ticket = a.ticket
-	d.tell(a, v)
+	d.publish(a, v)
 	a.done <- result{v, err}
 }
 
-// tell publishes the state of a verification. A failure to publish does no harm.
-func (d *Desk) tell(a *asked, v job.Verification) {
+// publish publishes the state of a verification. A failure to publish does no harm.
+func (d *Runner) publish(a *pending, v job.Verification) {
 	v.Ticket = a.ticket
 	ref := a.subject.Layout.Ref
 	_ = d.events.Publish(notice.Event{

@@ -10,14 +10,14 @@ import (
 	"tributary/shared/notice"
 )
 
-// tell reads the losses of new steps and publishes the progress.
-func (t *training) tell(ctx context.Context) error {
-	t.told = t.service.now()
+// reportProgress reads the losses of new steps and publishes the progress.
+func (t *training) reportProgress(ctx context.Context) error {
+	t.reportedAt = t.service.now()
 	err := t.learn(ctx) // also the losses before a step that has diverged
-	if t.losses.len() == t.toldOf {
+	if t.losses.len() == t.reportedSteps {
 		return err
 	}
-	t.toldOf = t.losses.len()
+	t.reportedSteps = t.losses.len()
 	t.publish(notice.Event{
 		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
 		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: t.service.workers(),
