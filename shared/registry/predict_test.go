@@ -50,7 +50,7 @@ func TestPredictPoisson(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{float32(1), float32(math.E)}, p.Predictions)
 	_, err = predict(t, m, `[[0], [100]]`)
-	require.ErrorContains(t, err, "output +Inf is no finite number")
+	require.ErrorContains(t, err, "output +Inf is not a finite number")
 }
 
 func TestPredictClasses(t *testing.T) {

@@ -212,8 +212,8 @@ func TestAddresses(t *testing.T) {
 		"s3://key:secret@bucket":        "it has credentials: set AWS_ACCESS_KEY_ID",
 		"s3://bucket?regoin=x":          `parameter "regoin" is unknown`,
 		"s3://bucket?endpoint=ftp://x":  `scheme "ftp" is not supported`,
-		"s3://bucket?endpoint=http://":  "is no server's address",
-		"s3://bucket?endpoint=x/a":      "is no server's address",
+		"s3://bucket?endpoint=http://":  "is not the address of a server",
+		"s3://bucket?endpoint=x/a":      "is not the address of a server",
 		"s3://bucket?endpoint=http://%": "want s3://",
 		"s3://%":                        "want s3://",
 	} {
