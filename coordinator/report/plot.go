@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -81,7 +82,7 @@ func (c Curves) panels() ([]panel, vg.Length) {
 	if m := c.metric(); m != "" {
 		panels = append(panels, c.metricPanel(m))
 	}
-	if c.Rate != nil && !c.Spec.Schedule.Constant() {
+	if c.rateChanges() {
 		panels = append(panels, c.ratePanel())
 	}
 	for _, p := range panels[:len(panels)-1] {
@@ -177,6 +178,11 @@ func (c Curves) metricPanel(metric string) panel {
 	addMarked(p.Plot, "test", thin(lines[2], maxPoints), testColor, draw.PyramidGlyph{})
 	widen(&p.Y)
 	return p
+}
+
+// rateChanges reports whether the steps have different learning rates.
+func (c Curves) rateChanges() bool {
+	return c.Rate != nil && slices.ContainsFunc(c.Losses, func(p Point) bool { return c.Rate(p.Step-1) != c.Rate(c.Losses[0].Step-1) })
 }
 
 // ratePanel draws the learning rate of every step.

@@ -48,7 +48,9 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if like.Splits, err = made(ctx, store, m, min(s.Batch, out.rows)*batches); err != nil {
 		return nil, err
 	}
-	p, err := plan.Make(s, &like, chunkLen, nil)
+	bare := *s
+	bare.Schedule = job.Schedule{} // takes no time, and may be longer than the sample
+	p, err := plan.Make(&bare, &like, chunkLen, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -150,6 +150,15 @@ func (k *keeper) ensure(ctx context.Context, p resource) error {
 	if !directoryGone(err) {
 		return err
 	}
+	// Another process may have created the stream again in the meantime. The same stream must
+	// fail twice.
+	before, createdErr := k.c.created(ctx, p.stream)
+	if again := k.c.attempt(ctx, p.ensure); createdErr != nil || !directoryGone(again) {
+		return errors.Join(createdErr, again)
+	}
+	if after, err := k.c.created(ctx, p.stream); err != nil || !after.Equal(before) {
+		return errors.Join(err, fmt.Errorf("another process has created the stream %s again; Keep checks it again", p.stream))
+	}
 	err = fmt.Errorf("NATS has removed the directory of the new stream %s; Keep deletes the stream and creates it again: %w", p.stream, err)
 	return errors.Join(err, k.c.attempt(ctx, func(ctx context.Context) error { return k.c.js.DeleteStream(ctx, p.stream) }))
 }

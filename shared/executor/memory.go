@@ -87,13 +87,16 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 }
 
 // gradients returns how many matrices the gradients of values take at a time. Two are
-// enough for a chain.
+// enough for a chain. A scale needs one more for dz ⊗ x.
 func gradients(n *model.Network) int {
 	fields := len(n.Inputs())
 	live, most, seen := 1, 1, make([]bool, n.Values())
 	for i, node := range slices.Backward(n.Nodes()) {
 		if !n.Learns(fields + i) {
 			continue
+		}
+		if node.Gradient().Scale >= 0 {
+			most = max(most, live+1)
 		}
 		for _, v := range node.Inputs {
 			if !n.Learns(v) {
@@ -108,7 +111,7 @@ func gradients(n *model.Network) int {
 		}
 		live--
 	}
-	return max(2, most+1)
+	return max(2, most)
 }
 
 // grow returns a slice of n floats. It reuses b if b is large enough. The contents are
@@ -132,5 +135,5 @@ func room[T any](b []T, n int) []T {
 const kernelFloats = 1 << 18
 
 // scatterFloats is what a scatter takes per position, beside dz: the order of the
-// positions, and twice a pair of integers while they are sorted.
-const scatterFloats = 8
+// positions, the rows that occur, and a pair of integers, each with room to grow.
+const scatterFloats = 16

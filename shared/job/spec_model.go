@@ -31,7 +31,7 @@ type Layer struct {
 // Norm scales each row by its own statistics: Ba, Kiros & Hinton, "Layer normalization", 2016,
 // and Zhang & Sennrich, "Root mean square layer normalization", 2019.
 type Norm struct {
-	Epsilon   float64 `json:"epsilon,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"added to the variance or mean square; default 1e-5"`
+	Epsilon   float64 `json:"epsilon,omitempty" jsonschema:"minimum=1e-30,maximum=1" jsonschema_description:"added to the variance or mean square; default 1e-5"`
 	Trainable *bool   `json:"trainable,omitempty" jsonschema_description:"false: training leaves the layer's parameters as they are; default true"`
 }
 
@@ -66,15 +66,29 @@ func (l *Layer) Kinds() (kinds []string) {
 	return kinds
 }
 
-// All yields every layer with its path in a spec, a residual before the layers in it.
+// MaxNesting is how deep residuals may be in each other. A spec reaches less, because its
+// text may not be so deep.
+const MaxNesting = 16
+
+// All yields every layer with its path in a spec, a residual before the layers in it. Of a
+// model that is too large or too deep for any network, it yields the first layers only.
 func (m *Model) All() iter.Seq2[string, *Layer] {
-	return func(yield func(string, *Layer) bool) { all("model.layers", m.Layers, yield) }
+	return func(yield func(string, *Layer) bool) {
+		left := 4 * maxLayers
+		all("model.layers", m.Layers, MaxNesting, func(path string, l *Layer) bool {
+			left--
+			return left >= 0 && yield(path, l)
+		})
+	}
 }
 
-func all(path string, layers []Layer, yield func(string, *Layer) bool) bool {
+func all(path string, layers []Layer, depth int, yield func(string, *Layer) bool) bool {
 	for i := range layers {
 		l, at := &layers[i], index(path, i)
-		if !yield(at, l) || l.Residual != nil && !all(at+".residual.layers", l.Residual.Layers, yield) {
+		if !yield(at, l) {
+			return false
+		}
+		if r := l.Residual; r != nil && depth > 0 && !all(at+".residual.layers", r.Layers, depth-1, yield) {
 			return false
 		}
 	}

@@ -39,7 +39,8 @@ type Decline struct {
 
 // Cosine is the factor end + (1 − end)·(1 + cos(π·t/steps))/2, and end from t = steps on
 // (Loshchilov & Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2017). With
-// restarts it begins again at 1 instead, each time restart_factor as long.
+// restarts it begins again at 1 instead, each time restart_factor times as long. The cosine
+// is exact to 2⁻³⁷, so an end of 0 is a factor of about 10⁻¹³.
 type Cosine struct {
 	Steps         int64   `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"length of the (first) fall; default: up to the end of the job"`
 	End           float64 `json:"end,omitempty" jsonschema:"minimum=0,maximum=1,default=0" jsonschema_description:"the last factor"`
@@ -106,4 +107,40 @@ func (p *Piecewise) validate(fs *faults) {
 			fs.at(index("schedule.piecewise.factors", i), "%v: want 0 to 1000000", f)
 		}
 	}
+}
+
+// Validate returns all numbers that a step cannot be computed with, joined; each is a
+// [Fault]. The defaults must be filled in. The schema has these bounds for specs; a plan's
+// bytes are not checked against it.
+func (s *Schedule) Validate() error {
+	var fs faults
+	s.validate(&fs)
+	within := func(path string, v, least, most float64) {
+		if !(v >= least && v <= most) {
+			fs.at("schedule."+path, "%v: want %v to %v", v, least, most)
+		}
+	}
+	within("warmup_steps", float64(s.WarmupSteps), 0, MaxJobSteps)
+	if k := s.Step; k != nil {
+		within("step.steps", float64(k.Steps), 1, MaxJobSteps)
+		within("step.gamma", k.Gamma, 0, 10)
+	}
+	if k := s.Exponential; k != nil {
+		within("exponential.gamma", k.Gamma, 0, 1)
+	}
+	if k := s.Linear; k != nil {
+		within("linear.steps", float64(k.Steps), 0, MaxJobSteps)
+		within("linear.end", k.End, 0, 1)
+	}
+	if k := s.Cosine; k != nil {
+		within("cosine.steps", float64(k.Steps), 0, MaxJobSteps)
+		within("cosine.end", k.End, 0, 1)
+		within("cosine.restart_factor", float64(k.RestartFactor), 0, 100)
+	}
+	if k := s.OneCycle; k != nil {
+		within("one_cycle.pct_start", k.Start, 0, 1)
+		within("one_cycle.div_factor", k.DivFactor, 1, 1e9)
+		within("one_cycle.final_div_factor", k.FinalDivFactor, 1, 1e9)
+	}
+	return fs.join()
 }

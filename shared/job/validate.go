@@ -11,6 +11,9 @@ func (s *Spec) Validate() error {
 	s.validateSize(&fs, s.Data.Inline.features())
 	s.Optimizer.validate(&fs)
 	s.Schedule.validate(&fs)
+	if w := s.Schedule.WarmupSteps; s.Steps > 0 && w >= s.Steps {
+		fs.at("schedule.warmup_steps", "%d: the job has %d steps, want fewer", w, s.Steps)
+	}
 	s.validateLoss(&fs)
 	s.validateMetrics(&fs)
 	s.validateWire(&fs)

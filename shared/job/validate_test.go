@@ -98,6 +98,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"model.layers[1].dense.units: 3: the label has 1 column, want 1 unit", []func(*job.Spec){regression, three}},
 		{"", []func(*job.Spec){regression, idx, three}},
 		{"data.transform.label: standard: it takes a label of one output, the last layer has 3 units", []func(*job.Spec){regression, idx, three, func(s *job.Spec) { s.Data.Transform.Label.Method = "standard" }}},
+		{"schedule.warmup_steps: 9: the job has 9 steps, want fewer", does(func(s *job.Spec) { s.Epochs, s.Steps, s.Schedule.WarmupSteps = 0, 9, 9 })},
 		{`metrics[0]: "auc": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
 		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
 		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},

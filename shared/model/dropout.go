@@ -2,7 +2,7 @@ package model
 
 import "tributary/shared/numeric"
 
-// maxSamples is more than the samples of a batch, so that the index of a stream of random
+// maxSamples is the most samples of a batch, so that the index of a stream of random
 // numbers tells steps and samples apart.
 const maxSamples = 1 << 20
 

@@ -102,6 +102,36 @@ func TestInit(t *testing.T) {
 	require.Equal(t, make([]float32, n.Params()), initial(compile(t, job.Zeros, 100, layers...), 7))
 }
 
+// A card or a plan may nest residuals as deep as it likes; only so much of it is looked at.
+func TestResidualsAreBounded(t *testing.T) {
+	nested := []job.Layer{layer(2, "")}
+	for range job.MaxNesting + 1 {
+		nested = []job.Layer{{Residual: &job.Residual{Layers: nested}}}
+	}
+	refuse := func(layers []job.Layer, message string) {
+		_, err := model.New(job.Model{Layers: layers}, model.Table(2))
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, message)
+	}
+	refuse(nested, "16 residuals around it: want at most 16")
+	_, err := model.New(job.Model{Layers: nested[0].Residual.Layers}, model.Table(2))
+	require.NoError(t, err)
+
+	wide := make([]job.Layer, model.MaxLayers)
+	for i := range wide {
+		wide[i] = layer(2, "")
+	}
+	block := job.Layer{Residual: &job.Residual{Layers: wide}}
+	refuse([]job.Layer{block, block, block, block, layer(2, "")}, "the network has 1024 nodes before it: want at most 1024 in all")
+	count := 0
+	for range (&job.Model{Layers: []job.Layer{block, block, block, block, block, block}}).All() {
+		count++
+	}
+	require.Equal(t, 1024, count)
+	refuse([]job.Layer{{LayerNorm: &job.Norm{Epsilon: 1e-31}}, layer(2, "")}, "model.layers[0].layer_norm.epsilon: 1e-31: want 1e-30 to 1")
+	refuse([]job.Layer{{Residual: &job.Residual{}}}, "model.layers[0].residual.layers: 0 layers: want 1 to 256")
+}
+
 // Frozen tensors are in a separate vector. They have the same initial values as if they
 // were trained.
 func TestFrozenTensors(t *testing.T) {

@@ -28,26 +28,24 @@ func New(m job.Model, input Input) (*Network, error) {
 	if input.Integers {
 		return nil, fmt.Errorf("model: input %q has integers: a dense layer wants numbers: %w", input.Name, job.ErrInvalid)
 	}
-	if n := len(m.Layers); n < 1 || n > MaxLayers {
-		return nil, fmt.Errorf("model.layers: %d layers: want 1 to %d: %w", n, MaxLayers, job.ErrInvalid)
-	}
 	g := NewGraph(m.Init.Scheme, input)
-	if _, err := stack(g, "model.layers", "layers", m.Layers, 0); err != nil {
+	if _, err := stack(g, "model.layers", "layers", m.Layers, 0, job.MaxNesting); err != nil {
 		return nil, err
-	}
-	if len(g.n.nodes) > MaxNodes {
-		return nil, fmt.Errorf("model.layers: %d nodes: want at most %d: %w", len(g.n.nodes), MaxNodes, job.ErrInvalid)
 	}
 	return g.Build()
 }
 
 // stack adds layers, each after the one before, and returns the last value. path is the
 // place of the layers in the spec; name is the attribute of the torch module that has them.
-func stack(g *Graph, path, name string, layers []job.Layer, value int) (int, error) {
+// depth is how deep residuals may still be nested.
+func stack(g *Graph, path, name string, layers []job.Layer, value, depth int) (int, error) {
+	if n := len(layers); n < 1 || n > MaxLayers {
+		return 0, fmt.Errorf("%s: %d layers: want 1 to %d: %w", path, n, MaxLayers, job.ErrInvalid)
+	}
 	module := 0
 	for i := range layers {
 		var err error
-		value, err = addLayer(g, fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%s.%d", name, module), &layers[i], value)
+		value, err = addLayer(g, fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%s.%d", name, module), &layers[i], value, depth)
 		if err != nil {
 			return 0, err
 		}
@@ -60,7 +58,10 @@ func stack(g *Graph, path, name string, layers []job.Layer, value int) (int, err
 }
 
 // addLayer adds one layer of a spec and returns its output.
-func addLayer(g *Graph, path, name string, l *job.Layer, value int) (int, error) {
+func addLayer(g *Graph, path, name string, l *job.Layer, value, depth int) (int, error) {
+	if len(g.n.nodes) >= MaxNodes {
+		return 0, fmt.Errorf("%s: the network has %d nodes before it: want at most %d in all: %w", path, len(g.n.nodes), MaxNodes, job.ErrInvalid)
+	}
 	p := plain{g.Shape(value)}
 	if len(l.Kinds()) != 1 {
 		return 0, fmt.Errorf("%s: %d kinds of layer: want exactly one: %w", path, len(l.Kinds()), job.ErrInvalid)
@@ -73,16 +74,19 @@ func addLayer(g *Graph, path, name string, l *job.Layer, value int) (int, error)
 		}
 		return g.Add(d, value), nil
 	case l.LayerNorm != nil:
-		return addNorm(g, name, l.LayerNorm, true, value), g.Registry().check(path)
+		return addNorm(g, path+".layer_norm", name, l.LayerNorm, true, value)
 	case l.RMSNorm != nil:
-		return addNorm(g, name, l.RMSNorm, false, value), g.Registry().check(path)
+		return addNorm(g, path+".rms_norm", name, l.RMSNorm, false, value)
 	case l.Dropout != nil:
 		if r := l.Dropout.Rate; !(r >= 0 && r < 1) {
 			return 0, fmt.Errorf("%s.dropout.rate: %v: want at least 0 and below 1: %w", path, r, job.ErrInvalid)
 		}
 		return g.Add(dropout{p, uint32(len(g.n.nodes)), l.Dropout.Rate}, value), nil
 	case l.Residual != nil:
-		end, err := stack(g, path+".residual.layers", name+".layers", l.Residual.Layers, value)
+		if depth == 0 {
+			return 0, fmt.Errorf("%s.residual: %d residuals around it: want at most %d: %w", path, job.MaxNesting, job.MaxNesting, job.ErrInvalid)
+		}
+		end, err := stack(g, path+".residual.layers", name+".layers", l.Residual.Layers, value, depth-1)
 		if err != nil {
 			return 0, err
 		}

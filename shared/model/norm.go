@@ -1,6 +1,8 @@
 package model
 
 import (
+	"fmt"
+
 	"tributary/shared/job"
 	"tributary/shared/numeric"
 )
@@ -43,14 +45,17 @@ type affine struct {
 }
 
 // addNorm appends a normalisation to the graph: normalize, then affine. The names of its
-// tensors are those of PyTorch's LayerNorm and RMSNorm.
-func addNorm(g *Graph, name string, n *job.Norm, centre bool, value int) int {
+// tensors are those of PyTorch's LayerNorm and RMSNorm. It fails with job.ErrInvalid.
+func addNorm(g *Graph, path, name string, n *job.Norm, centre bool, value int) (int, error) {
+	if e := n.Epsilon; !(e >= 1e-30 && e <= 1) {
+		return 0, fmt.Errorf("%s.epsilon: %v: want 1e-30 to 1: %w", path, e, job.ErrInvalid)
+	}
 	p := plain{g.Shape(value)}
 	l := &affine{plain: p, scale: g.Registry().AddConstant(name+".weight", n.Frozen(), 1, p.shape.Units)}
 	if centre {
 		l.offset = g.Registry().AddConstant(name+".bias", n.Frozen(), 0, p.shape.Units)
 	}
-	return g.Add(l, g.Add(normalize{p, n.Epsilon, centre}, value))
+	return g.Add(l, g.Add(normalize{p, n.Epsilon, centre}, value)), g.Registry().check(path)
 }
 
 // Gradient returns the sums dγ = Σ dy ⊙ x and dβ = Σ dy.

@@ -42,7 +42,7 @@ func (f *Fold) constants(step int64, clip float32, decay float64) (c constants) 
 	case o.Adagrad != nil:
 		a := o.Adagrad
 		c.adagrad = numeric.Adagrad{
-			Rate:    float32(rate / (1 + float64(float64(step)*a.LRDecay))),
+			Rate:    float32(rate),
 			Initial: float32(a.InitialAccumulatorValue), Epsilon: float32(a.Epsilon), Decay: float32(decay), Clip: clip,
 		}
 	default:

@@ -59,11 +59,15 @@ func (f *Fold) With(s job.Schedule, steps int64) *Fold {
 // Rate returns the learning rate of the step after the given number of steps.
 func (f *Fold) Rate(step int64) float64 {
 	rate := f.rate()
-	if f.rates == nil {
-		return rate
+	if f.rates != nil {
+		rate = float64(rate * f.rates.factor(step))
 	}
-	return float64(rate * f.rates.factor(step))
+	if a := f.optimizer.Adagrad; a != nil {
+		rate /= 1 + float64(float64(step)*a.LRDecay)
+	}
+	return rate
 }
+
 
 // rate returns the learning rate without a schedule.
 func (f *Fold) rate() float64 {

@@ -102,3 +102,11 @@ func halved(t *testing.T, o job.Optimizer) (half job.Optimizer) {
 	require.NoError(t, json.Unmarshal(data, &half))
 	return half
 }
+
+// Adagrad's own decay of the learning rate is part of the rate of a step.
+func TestRateOfAdagrad(t *testing.T) {
+	f, err := optim.New(job.Optimizer{Adagrad: &job.Adagrad{LearningRate: 0.5, LRDecay: 0.1, Epsilon: 1e-10}})
+	require.NoError(t, err)
+	require.Equal(t, []float64{0.5, 0.25}, []float64{f.Rate(0), f.Rate(10)})
+	require.Equal(t, 0.25, f.With(job.Schedule{Step: &job.StepDecay{Steps: 5, Gamma: 0.5}}, 20).Rate(5)*1.5)
+}

@@ -40,6 +40,9 @@ func (p *Plan) validate() error {
 			return fmt.Errorf("%s: %d: want %d to %d: %w", n.name, n.value, n.least, n.most, job.ErrCorrupt)
 		}
 	}
+	if err := s.Schedule.Validate(); err != nil {
+		return fmt.Errorf("spec: %w: %w", err, job.ErrCorrupt)
+	}
 	if p.Init != "" && !blob.IsDigest(p.Init) {
 		return fmt.Errorf("init: %.80q: that is no digest: %w", string(p.Init), job.ErrCorrupt)
 	}

@@ -62,6 +62,9 @@ func (p *Plan) check() (*model.Network, error) {
 	if err := p.fit(fields, in.Shape.Positions); err != nil {
 		faults = append(faults, err)
 	}
+	if classes == 0 && fields.Schema[fields.Target].DType != dataset.Float32 {
+		classes = p.units() // the target has integers without names
+	}
 	for i, m := range s.Metrics {
 		if why := m.Misfit(classes); why != "" {
 			fault("metrics[%d]: %s: %s, the label has %d", i, m, why, classes)
@@ -91,10 +94,15 @@ func (p *Plan) fit(fields Fields, positions int) error {
 	if err != nil {
 		return err
 	}
-	last, units := len(p.Spec.Model.Layers)-1, 0
-	if last >= 0 && p.Spec.Model.Layers[last].Dense != nil {
-		units = p.Spec.Model.Layers[last].Dense.Units
+	path := fmt.Sprintf("model.layers[%d].dense.units", len(p.Spec.Model.Layers)-1)
+	return fields.fit(of, path, model.Shape{Positions: positions, Units: p.units()}, len(p.Dataset.Classes))
+}
+
+// units returns the units of the last layer; 0 if it is not dense.
+func (p *Plan) units() int {
+	last := len(p.Spec.Model.Layers) - 1
+	if last < 0 || p.Spec.Model.Layers[last].Dense == nil {
+		return 0
 	}
-	path := fmt.Sprintf("model.layers[%d].dense.units", last)
-	return fields.fit(of, path, model.Shape{Positions: positions, Units: units}, len(p.Dataset.Classes))
+	return p.Spec.Model.Layers[last].Dense.Units
 }

@@ -119,7 +119,7 @@ func decodedBytes(data []byte) (int64, error) {
 			return 0, err
 		}
 		switch token.Kind() {
-		case jsontext.KindBeginObject:
+		case jsontext.KindBeginObject, jsontext.KindNull: // null may stand for a struct
 			n += object
 		case jsontext.KindBeginArray:
 			n += array

@@ -16,7 +16,7 @@ import (
 
 // compiled is the schema in its three forms.
 type compiled struct {
-	text    []byte             // the published text, with the rules of strengthen
+	text    []byte             // the published text, with the rules of addRules
 	root    node               // only the fields, to make sentences from
 	checker *jsonschema.Schema // only the fields, to find faults with
 }
