@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,18 @@ func TestPlan(t *testing.T) {
 	}
 	require.InDelta(t, 1e-3, p.Costs.Queue, 0)
 	require.Contains(t, text, "samples/s")
+}
+
+// The sample has fewer steps than the job, and may have fewer than the warm-up.
+func TestAWarmUpLongerThanTheSample(t *testing.T) {
+	text, err := os.ReadFile("deployments/jobs/digits-schedule.yaml")
+	require.NoError(t, err)
+	long := strings.Replace(string(text), "warmup_steps: 50", "warmup_steps: 150", 1)
+	require.NotEqual(t, string(text), long)
+	path := filepath.Join(t.TempDir(), "long.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(long), 0o600))
+	_, p := plan(t, path)
+	require.Positive(t, p.Costs.Microbatch)
 }
 
 func TestPlanOnARealRedisLeavesNothing(t *testing.T) {
