@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"slices"
+
 	"tributary/shared/model"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/blas"
@@ -107,7 +109,7 @@ func (s *space) gradient(lo, hi int) {
 		s.uses[v] = n.Uses(v)
 	}
 	s.loss(lo, hi)
-	for i := len(n.Nodes()) - 1; i >= 0; i-- {
+	for i := range slices.Backward(n.Nodes()) {
 		if v := fields + i; n.Learns(v) {
 			s.collect(i, lo)
 			s.backward(i)

@@ -56,8 +56,12 @@ func (l *Layer) Kinds() (kinds []string) {
 		name  string
 		given bool
 	}{
-		{"dense", l.Dense != nil}, {"activation", l.Activation != ""}, {"layer_norm", l.LayerNorm != nil},
-		{"rms_norm", l.RMSNorm != nil}, {"dropout", l.Dropout != nil}, {"residual", l.Residual != nil},
+		{"dense", l.Dense != nil},
+		{"activation", l.Activation != ""},
+		{"layer_norm", l.LayerNorm != nil},
+		{"rms_norm", l.RMSNorm != nil},
+		{"dropout", l.Dropout != nil},
+		{"residual", l.Residual != nil},
 	} {
 		if k.given {
 			kinds = append(kinds, k.name)

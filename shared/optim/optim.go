@@ -68,7 +68,6 @@ func (f *Fold) Rate(step int64) float64 {
 	return rate
 }
 
-
 // rate returns the learning rate without a schedule.
 func (f *Fold) rate() float64 {
 	switch o := &f.optimizer; {

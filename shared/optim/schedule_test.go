@@ -70,7 +70,9 @@ func TestFactorsAreNumbers(t *testing.T) {
 		length := rapid.Int64Range(0, 60).Draw(t, "length")
 		end := rapid.Float64Range(0, 1).Draw(t, "end")
 		s := rapid.SampledFrom([]job.Schedule{
-			{}, {Linear: &job.Decline{Steps: length, End: end}}, {Cosine: &job.Cosine{Steps: length, End: end}},
+			{},
+			{Linear: &job.Decline{Steps: length, End: end}},
+			{Cosine: &job.Cosine{Steps: length, End: end}},
 			{Cosine: &job.Cosine{Steps: max(1, length), End: end, RestartFactor: 3}},
 			{OneCycle: &job.OneCycle{Start: rapid.Float64Range(1e-6, 0.999999).Draw(t, "start"), DivFactor: 25, FinalDivFactor: 1e4}},
 			{Exponential: &job.Exponential{Gamma: 0.5}},

@@ -41,11 +41,11 @@ func Sequences(ctx context.Context, store blob.Store, m *dataset.Manifest, lengt
 			if y.DType == dataset.Float32 {
 				copy(b.Field(1).Float32(0, b.Rows), table.Y)
 			} else {
-				for i, class := range b.Field(1).Int32(0, b.Rows) {
-					if class = int32(table.Y[i]); mask != nil && mask(i%length) {
-						class = dataset.Ignored
+				classes := b.Field(1).Int32(0, b.Rows)
+				for i := range classes {
+					if classes[i] = int32(table.Y[i]); mask != nil && mask(i%length) {
+						classes[i] = dataset.Ignored
 					}
-					b.Field(1).Int32(0, b.Rows)[i] = class
 				}
 			}
 			data = dataset.Encode(b)
