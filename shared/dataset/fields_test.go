@@ -36,7 +36,7 @@ func goldenBlock(t require.TestingT) *dataset.Block {
 		0, float32(math.Copysign(0, -1)), math.SmallestNonzeroFloat32, float32(math.Inf(-1)),
 		math.Float32frombits(0x7f800001), math.Float32frombits(0xffc12345), math.MaxFloat32, 1.5,
 	})
-	copy(b.Field(3).Int32(0, 2), []int32{7, dataset.Ignored, 0, -1})
+	copy(b.Field(3).Int32(0, 2), []int32{7, job.Ignored, 0, -1})
 	copy(b.Field(4).Int32(0, 2), []int32{100, 101, 102, 103, 104, 105, 106})
 	b.Field(5).Int32(1, 2)[3] = 107
 	return b

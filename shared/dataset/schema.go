@@ -13,7 +13,7 @@ type Schema []Field
 // Field is one named tensor of a sample. It has the same shape in all samples of a dataset.
 //
 // Ingest pads a shorter sample at its end. It pads an input with 0 and a masked target with
-// [Ignored]. It never pads a window.
+// [job.Ignored]. It never pads a window.
 type Field struct {
 	Name  string `json:"name"`
 	DType DType  `json:"dtype"`
@@ -21,7 +21,7 @@ type Field struct {
 	// Target marks a field that the loss compares with the outputs. A field without it is
 	// an input.
 	Target bool `json:"target,omitempty"`
-	// Masked allows an int32 target to have elements that are [Ignored].
+	// Masked allows an int32 target to have elements that are [job.Ignored].
 	Masked bool `json:"masked,omitempty"`
 	// Window, if set, makes the samples of the field windows over a sequence.
 	Window Window `json:"window,omitzero"`

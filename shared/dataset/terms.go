@@ -1,11 +1,10 @@
 package dataset
 
+import "tributary/shared/job"
+
 // A term is what the loss is a mean over. A row of a float32 target is one term, whatever
 // its shape. Each element of an integer target is one term: a class, a token, a pixel. A
 // masked element is not a term.
-
-// Ignored is the value of an element of a masked target that is not a term, as in PyTorch.
-const Ignored = -100
 
 // MaxTerms returns the largest number of terms of a sample. An input has 0.
 func (f *Field) MaxTerms() int {
@@ -28,7 +27,7 @@ func (t *Tensor) Terms(lo, hi int) int64 {
 	}
 	for row := lo; row < hi; row++ {
 		for _, v := range t.Int32(row, row+1) {
-			if v == Ignored {
+			if v == job.Ignored {
 				n--
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/shared/dataset"
+	"tributary/shared/job"
 )
 
 func TestTermsOfASample(t *testing.T) {
@@ -34,14 +35,14 @@ func TestTermsThatAreMasked(t *testing.T) {
 		require.NoError(t, err)
 		y := b.Field(1)
 		for i, all := 0, y.Int32(0, b.Rows); i < len(all); i++ {
-			all[i] = rapid.SampledFrom([]int32{dataset.Ignored, -1, 0, 100}).Draw(t, "token")
+			all[i] = rapid.SampledFrom([]int32{job.Ignored, -1, 0, 100}).Draw(t, "token")
 		}
 		lo := rapid.IntRange(0, b.Rows).Draw(t, "lo")
 		hi := rapid.IntRange(lo, b.Rows).Draw(t, "hi")
 		want := int64(0)
 		for row := lo; row < hi; row++ {
 			for _, v := range elements(y, row, row+1) {
-				if !s[1].Masked || int32(v) != dataset.Ignored {
+				if !s[1].Masked || int32(v) != job.Ignored {
 					want++
 				}
 			}

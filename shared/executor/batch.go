@@ -12,7 +12,7 @@ type Model struct {
 	Network   *model.Network
 	Objective objective.Objective
 	Weights   model.Weights
-	// Masked makes a term whose class is [objective.Ignored] count as no term.
+	// Masked makes a term whose class is [job.Ignored] count as no term.
 	Masked bool
 }
 

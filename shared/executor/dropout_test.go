@@ -92,7 +92,7 @@ func TestGradientThroughDropout(t *testing.T) {
 	require.Less(t, zeros, n.Params()/2)
 }
 
-// Dropout drops the fraction that it is told, keeps the mean, and differs from step to step,
+// Dropout drops the given fraction, keeps the mean, and differs from step to step,
 // sample to sample and layer to layer. Without training it does nothing.
 func TestWhatDropoutDrops(t *testing.T) {
 	const rows, units = 64, 50

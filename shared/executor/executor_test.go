@@ -115,7 +115,8 @@ func TestARowIsItsOwn(t *testing.T) {
 
 func TestNoAllocationInTheSteadyState(t *testing.T) {
 	const rows = 32
-	n := compile(t, job.SoftmaxCrossEntropy, 64, layer(32, job.GELU), layer(16, job.ReLU), layer(10, ""))
+	norm := job.Layer{LayerNorm: &job.Norm{Epsilon: 1e-5}}
+	n := compile(t, job.SoftmaxCrossEntropy, 64, layer(32, job.GELU), residual(norm, dropped(0.2)), layer(16, job.ReLU), layer(10, ""))
 	params, e, grad, losses := random(n.Params(), 1, 1), executor.New(nil), make([]float32, n.Params()), make([]float64, 2)
 	b := executor.Batch{X: rowsOf(random(64*rows, 2, 1), rows, 64), Y: labels(job.SoftmaxCrossEntropy, rows, 10), Bounds: []int{0, 20, rows}}
 	gradient := func() { require.NoError(t, e.Gradient(grad, losses, n.under(params), b, executor.Hooks{})) }

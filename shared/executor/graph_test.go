@@ -165,7 +165,7 @@ func TestABatchOfAGraphIsTheSumOfItsMicrobatches(t *testing.T) {
 		x := []executor.Field{{Int32: tokens}}
 		for i := range y {
 			if rapid.IntRange(0, 20).Draw(t, "masked") == 0 {
-				y[i] = objective.Ignored
+				y[i] = job.Ignored
 			}
 		}
 		m := n.under(params)
@@ -254,7 +254,7 @@ func TestMaskedTerms(t *testing.T) {
 		return g, loss[0]
 	}
 	first, loss := gradient(y[:3], false, tokens[:1])
-	masked := append(slices.Clone(y[:3]), objective.Ignored, objective.Ignored, objective.Ignored)
+	masked := append(slices.Clone(y[:3]), job.Ignored, job.Ignored, job.Ignored)
 	got, gotLoss := gradient(masked, true, tokens)
 	require.Equal(t, bits(first), bits(got))
 	require.Equal(t, loss, gotLoss)

@@ -8,7 +8,6 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/executor"
 	"tributary/shared/job"
-	"tributary/shared/objective"
 	"tributary/shared/plan"
 )
 
@@ -18,7 +17,7 @@ type samples struct {
 	data   *dataset.Manifest
 	fields plan.Fields
 	// A sample has `targets` numbers of y and up to `terms` terms. With masked, a term whose
-	// class is objective.Ignored does not count.
+	// class is job.Ignored does not count.
 	targets, terms int
 	masked         bool
 }
@@ -152,7 +151,7 @@ func (r *samples) termsOf(g *gathered, lo, hi int) int64 {
 func unmasked(z, y []float32, outputs int) int {
 	n := 0
 	for i, class := range y {
-		if class == objective.Ignored {
+		if class == job.Ignored {
 			continue
 		}
 		copy(z[n*outputs:(n+1)*outputs], z[i*outputs:(i+1)*outputs])

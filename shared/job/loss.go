@@ -22,6 +22,10 @@ const (
 	DefaultLossQuantile = 0.5
 )
 
+// Ignored is the class of a masked term, which has no loss and no gradient. The value is
+// PyTorch's ignore_index.
+const Ignored = -100
+
 // Classifies reports whether the loss needs class labels instead of numbers.
 func (l Loss) Classifies() bool { return l == SoftmaxCrossEntropy || l == SigmoidCrossEntropy }
 

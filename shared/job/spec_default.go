@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -99,7 +100,7 @@ func (m *Model) fill() {
 		}
 		for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
 			if n != nil {
-				setDefault64(&n.Epsilon, 1e-5)
+				setDefault(&n.Epsilon, 1e-5)
 			}
 		}
 	}
@@ -108,11 +109,7 @@ func (m *Model) fill() {
 	}
 }
 
-func setDefault[S ~string](s *S, value S) {
-	if *s == "" {
-		*s = value
-	}
-}
+func setDefault[T comparable](v *T, value T) { *v = cmp.Or(*v, value) }
 
 func orTrue(b *bool) *bool {
 	if b == nil {

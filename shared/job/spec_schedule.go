@@ -60,15 +60,9 @@ func (s *Schedule) Constant() bool { return *s == Schedule{} }
 
 // fill sets the values that were left out.
 func (c *OneCycle) fill() {
-	setDefault64(&c.Start, 0.3)
-	setDefault64(&c.DivFactor, 25)
-	setDefault64(&c.FinalDivFactor, 1e4)
-}
-
-func setDefault64(v *float64, to float64) {
-	if *v == 0 {
-		*v = to
-	}
+	setDefault(&c.Start, 0.3)
+	setDefault(&c.DivFactor, 25)
+	setDefault(&c.FinalDivFactor, 1e4)
 }
 
 // validate checks the rules of more than one field.

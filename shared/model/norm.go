@@ -73,9 +73,10 @@ func (l *affine) Gradient() Gradient {
 
 // Prepare makes a panel whose rows are γ and then β, each in every column.
 func (l *affine) Prepare(f *Frame) {
-	both := append(append(make([]float32, 0, 2*l.shape.Units), f.Weights.Of(l.scale)...), f.Weights.Of(l.offset)...)
-	f.Ready.ResetLike(f.Y, len(both))
-	f.Ready.Spread(both)
+	both := l.scale // β follows γ in the vector
+	both.Len += l.offset.Len
+	f.Ready.ResetLike(f.Y, both.Len)
+	f.Ready.Spread(f.Weights.Of(both))
 }
 
 // Forward scales, then adds the offset.

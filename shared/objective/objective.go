@@ -81,10 +81,6 @@ type Objective interface {
 	LogLoss() (of Objective, differs bool)
 }
 
-// Ignored is the class of a masked term: it has no loss and no gradient. The value is
-// PyTorch's ignore_index.
-const Ignored = -100
-
 // Terms returns how many terms one sample has, and how many outputs a term has, for a
 // network with that many positions and units. A classification has a term at each position.
 // A regression has one term for all.
@@ -95,11 +91,11 @@ func Terms(o Objective, positions, units int) (terms, outputs int) {
 	return 1, positions * units
 }
 
-// Mask sets the gradient and the loss of terms with the class [Ignored] to +0. d is [B, O],
+// Mask sets the gradient and the loss of terms with the class [job.Ignored] to +0. d is [B, O],
 // terms [B], and y [B].
 func Mask(d []float32, terms []float64, y []float32, outputs int) {
 	for i, class := range y {
-		if class == Ignored {
+		if class == job.Ignored {
 			clear(d[i*outputs : (i+1)*outputs])
 			terms[i] = 0
 		}

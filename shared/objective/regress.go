@@ -8,10 +8,7 @@ import (
 )
 
 // meanSquaredError is the mean over the outputs of (ŷ − y)². Its gradient is 2(ŷ − y)/O.
-type meanSquaredError struct {
-	mean
-	regression
-}
+type meanSquaredError struct{ elementwise }
 
 func (meanSquaredError) Loss() job.Loss            { return job.MSE }
 func (meanSquaredError) Title(label string) string { return "mean squared error (" + label + "²)" }
@@ -22,10 +19,6 @@ func (meanSquaredError) Gradient(d []float32, _ []float64, z, y []float32, outpu
 
 func (meanSquaredError) Add(s *Sum, _ []float64, z, y []float32, _ int) {
 	s.elements.AddSquaredError(z, y)
-}
-
-func (meanSquaredError) Value(s *Sum, outputs int) float64 {
-	return s.elements.Scaled(1 / float64(outputs))
 }
 
 // halfSquaredError is ½ Σ (ŷ − y)² over outputs and batch: a sum, not a mean. Its gradient

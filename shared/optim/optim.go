@@ -31,8 +31,8 @@ type Range struct{ Lo, Hi int }
 
 // New compiles an optimizer. Its defaults must be filled in. biases are the ranges of the
 // biases and norms among the parameters, in rising order; they matter only to an optimizer
-// that leaves them out of weight decay. New fails with job.ErrInvalid when [job.Optimizer.Validate]
-// fails.
+// that leaves them out of weight decay. New fails with job.ErrInvalid when
+// [job.Optimizer.Validate] fails.
 func New(o job.Optimizer, biases ...Range) (*Fold, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func Sequences(ctx context.Context, store blob.Store, m *dataset.Manifest, lengt
 				classes := b.Field(1).Int32(0, b.Rows)
 				for i := range classes {
 					if classes[i] = int32(table.Y[i]); mask != nil && mask(i%length) {
-						classes[i] = dataset.Ignored
+						classes[i] = job.Ignored
 					}
 				}
 			}
