@@ -18,7 +18,7 @@ type object = map[string]any
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label is not dropped; the
 // elements of inline rows fit each other; the boundaries of a schedule rise, and their
-// factors are one more.
+// factors are one more; the warm-up is shorter than the job.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
