@@ -19,7 +19,11 @@ func (c Curves) lossTitle() string {
 	if err != nil {
 		return "loss"
 	}
-	return of.Title(unit)
+	title := of.Title(unit)
+	if !c.Spec.ClassWeights.IsZero() || c.Spec.Data.Weight != "" {
+		title += ", weighted"
+	}
+	return title
 }
 
 // metricTitle returns the name of a metric and its unit.

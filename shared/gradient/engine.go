@@ -76,7 +76,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := objective.For(&p.Spec)
+	of, err := p.Objective()
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +128,15 @@ func (e *Engine) Initial(dst []float32) {
 
 // Divisor returns the number that a root gradient is divided by, once.
 func (e *Engine) Divisor(s ledger.Sums) float32 { return e.Objective.Divisor(s.Examples) }
+
+// Rows returns how many rows or tokens the sums of a step are over.
+func (e *Engine) Rows(step int64, s ledger.Sums) int64 {
+	if _, weighted := e.Objective.Units(nil); !weighted {
+		return s.Examples
+	}
+	_, lo, hi := e.Plan.Batch(step)
+	return int64(hi - lo)
+}
 
 // MeanLoss returns the loss of a batch as people read it.
 func (e *Engine) MeanLoss(s ledger.Sums) float64 { return e.Objective.Mean(s.Loss, s.Examples) }

@@ -33,6 +33,9 @@ type Spec struct {
 	LossDelta      float64 `json:"loss_delta,omitempty" jsonschema:"minimum=1e-9,maximum=1000000000" jsonschema_description:"huber: the error, in units of the (scaled) label, from which on the loss is linear; default 1"`
 	LossQuantile   float64 `json:"loss_quantile,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1" jsonschema_description:"quantile: the quantile of the label that the model learns to predict, between 0 and 1; default 0.5, the median"`
 	LabelSmoothing float64 `json:"label_smoothing,omitempty" jsonschema:"minimum=0,maximum=1,default=0" jsonschema_description:"softmax_cross_entropy: the part of each label that is spread evenly over all classes; the metric log_loss does not have it"`
+	FocalGamma     float64 `json:"focal_gamma,omitempty" jsonschema:"minimum=0,maximum=10,default=0" jsonschema_description:"losses of classes: the focal loss (1-p)^gamma * -ln p, where p is the probability of the row's class: rows that are classified well count less; the metric log_loss does not have it; with class_weights as the factor alpha"`
+
+	ClassWeights ClassWeights `json:"class_weights,omitzero" jsonschema_description:"losses of classes: how much the rows of a class count in the loss, which is sum(w*loss)/sum(w) over a batch or a split, as in PyTorch: balanced (rows / (classes * rows of the class), of the training split, as in scikit-learn), or {class: weight}; a class that is left out has 1; metrics do not have it"`
 }
 
 // MaxJobSteps bounds the number of steps of a job: the coordinator keeps its losses in

@@ -35,11 +35,8 @@ func (c Config) Combine(units []*Sums) Figures {
 			values[name] = v
 		}
 	}
-	if t.rows > 0 {
-		set(job.LossFigure, c.Objective.Mean(t.loss, t.rows), "")
-	} else {
-		set(job.LossFigure, 0, noRows)
-	}
+	loss, why := c.loss(&t)
+	set(job.LossFigure, loss, why)
 	for _, m := range c.Metrics {
 		v, why := c.figure(m, &t)
 		set(string(m), v, why)
@@ -50,6 +47,23 @@ func (c Config) Combine(units []*Sums) Figures {
 }
 
 const noRows = "there are no rows"
+
+// loss returns the loss of the totals t, or the reason why there is none.
+func (c Config) loss(t *Sums) (loss float64, why string) {
+	sum := t.rows
+	if t.rows == 0 {
+		return 0, noRows
+	}
+	if c.weighted() {
+		if t.extra == nil {
+			return 0, "the evaluation has no sums for it"
+		}
+		if sum = t.extra.units; sum == 0 {
+			return 0, "it divides by the sum of the rows' weights, which is 0"
+		}
+	}
+	return c.Objective.Mean(t.loss, sum), ""
+}
 
 // figure returns one metric of the totals t, or the reason why it cannot be computed. The
 // value may be infinite or NaN.

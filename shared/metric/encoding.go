@@ -27,14 +27,20 @@ import (
 //	…  brier, relative, logLoss         3 × float64
 //	…  counts                           uint32
 //	…  per count: class, then right, predicted, actual   uint32, 3 × int64
+//
+// Version 3 has the units after the counts. Sums with units 0 are of an older version.
+//
+//	…  units                            int64
 const (
 	sumsVersion  = 1
 	extraVersion = 2
+	unitsVersion = 3
 	sumsHeader   = 52
 	extraHeader  = 44
 	countSize    = 28
 	spreadSize   = 24
 	scoreSize    = 5
+	unitsSize    = 8
 )
 
 // Encode returns the sums' bytes; [DecodeSums] reads them back to the bit.
@@ -44,6 +50,9 @@ func (s *Sums) Encode() []byte {
 	version := byte(sumsVersion)
 	if s.extra != nil {
 		version = extraVersion
+		if s.extra.units != 0 {
+			version = unitsVersion
+		}
 	}
 	b = append(b, 'T', 'R', 'M', version)
 	b = le.AppendUint64(b, uint64(s.rows))
@@ -89,6 +98,9 @@ func (e *extra) append(b []byte) []byte {
 			b = le.AppendUint64(b, uint64(v))
 		}
 	}
+	if e.units != 0 {
+		b = le.AppendUint64(b, uint64(e.units))
+	}
 	return b
 }
 
@@ -117,8 +129,14 @@ func DecodeSums(data []byte) (*Sums, error) {
 		}
 		s.second = append(s.second, class == 1)
 	}
-	if version == extraVersion {
+	if version >= extraVersion {
 		s.extra = body.extra()
+	}
+	if version == unitsVersion {
+		s.extra.units = int64(body.uint64())
+		if s.extra.units == 0 {
+			return nil, fmt.Errorf("metric sums: units 0 in version %d: want version %d: %w", version, extraVersion, job.ErrCorrupt)
+		}
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -136,8 +154,8 @@ func checkSums(data []byte) (body reader, version byte, err error) {
 		return nil, 0, fmt.Errorf("begin with %q, not \"TRM\"", data[:3])
 	}
 	version = data[3]
-	if version != sumsVersion && version != extraVersion {
-		return nil, 0, fmt.Errorf("version %d; this program reads versions %d and %d", version, sumsVersion, extraVersion)
+	if version < sumsVersion || version > unitsVersion {
+		return nil, 0, fmt.Errorf("version %d; this program reads versions %d to %d", version, sumsVersion, unitsVersion)
 	}
 	whole, le := data[:len(data)-8], binary.LittleEndian
 	if want, got := le.Uint64(data[len(whole):]), xxhash.Sum64(whole); got != want {
@@ -145,12 +163,15 @@ func checkSums(data []byte) (body reader, version byte, err error) {
 	}
 	outputs, scores, counts := uint64(le.Uint32(data[44:])), uint64(le.Uint32(data[48:])), uint64(0)
 	want := sumsHeader + spreadSize*outputs + scoreSize*scores
-	if version == extraVersion {
+	if version >= extraVersion {
 		want += extraHeader
 		if want <= uint64(len(whole)) {
 			counts = uint64(le.Uint32(data[want-4:]))
 			want += countSize * counts
 		}
+	}
+	if version == unitsVersion {
+		want += unitsSize
 	}
 	if uint64(len(whole)) != want {
 		return nil, 0, fmt.Errorf("%d outputs, %d scores and %d counts in %d bytes: want %d", outputs, scores, counts, len(whole), want)
@@ -179,8 +200,8 @@ func (s *Sums) check() error {
 
 // check fails with job.ErrCorrupt if the counts contradict each other or the number of rows.
 func (e *extra) check(rows int64) error {
-	if e.top < 0 || e.top > rows || e.zeros < 0 {
-		return fmt.Errorf("metric sums: top %d, zeros %d of %d rows: %w", e.top, e.zeros, rows, job.ErrCorrupt)
+	if e.top < 0 || e.top > rows || e.zeros < 0 || e.units < 0 {
+		return fmt.Errorf("metric sums: top %d, zeros %d, units %d of %d rows: %w", e.top, e.zeros, e.units, rows, job.ErrCorrupt)
 	}
 	for i, n := range e.classes {
 		if i > 0 && n.class <= e.classes[i-1].class {

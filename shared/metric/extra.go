@@ -15,6 +15,7 @@ type extra struct {
 	relative float64      // regression: Σ |ŷ−y|/|y| over the labels that are not 0
 	logLoss  float64      // classification: the log loss, if it is not the loss
 	classes  []classCount // classes that rows have or were predicted, in ascending order
+	units    int64        // sum of the weights of the rows, in units of the objective
 }
 
 // classCount counts rows of one class.
@@ -30,7 +31,13 @@ func (c Config) extended() bool {
 			return true
 		}
 	}
-	return c.smoothed()
+	return c.smoothed() || c.weighted()
+}
+
+// weighted reports whether rows have weights in the loss.
+func (c Config) weighted() bool {
+	_, weighted := c.Objective.Units(nil)
+	return weighted
 }
 
 // smoothed reports whether the metric log loss is asked for and is not the loss.
@@ -145,6 +152,7 @@ func (e *extra) add(u *extra) {
 	e.brier += u.brier
 	e.relative += u.relative
 	e.logLoss += u.logLoss
+	e.units += u.units
 	e.classes = mergeCounts(e.classes, u.classes)
 }
 

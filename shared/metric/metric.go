@@ -73,6 +73,10 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 	outputs = outputs[:rows*c.Outputs]
 	c.Objective.Add(&k.loss, nil, outputs, y, c.Outputs)
 	s.rows += int64(rows)
+	if sum, weighted := c.Objective.Units(y); weighted {
+		s.extra.units += sum
+	}
+	y = c.Objective.Labels(y)
 	if !c.classifies() {
 		c.regress(s, c.Objective.Numbers(outputs), y)
 		return

@@ -54,14 +54,14 @@ func freezes(s *job.Spec) bool {
 	return false
 }
 
-// losesOtherwise reports whether the spec has a loss beyond the first four, or smooths
-// labels.
+// losesOtherwise reports whether the spec has a loss beyond the first four, smooths labels,
+// has the focal loss, or weights of classes or rows.
 func losesOtherwise(s *job.Spec) bool {
 	switch s.Loss {
 	case job.AbsoluteError, job.Huber, job.Quantile, job.Poisson:
 		return true
 	default:
-		return s.LabelSmoothing != 0
+		return s.LabelSmoothing != 0 || s.FocalGamma != 0 || !s.ClassWeights.IsZero() || s.Data.Weight != ""
 	}
 }
 

@@ -68,6 +68,9 @@ func TestLossesAndMetricsThatCameLater(t *testing.T) {
 		{job.Spec{Loss: job.Quantile}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.Poisson, Metrics: []job.Metric{job.MAPE}}, []job.Capability{"losses", "metrics"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 0.1}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, FocalGamma: 2}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, ClassWeights: job.ClassWeights{Balanced: true}}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.MSE, Data: job.Data{Weight: "w"}}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
 	} {
 		require.Equal(t, c.want, NeedsOf(&c.spec), "%v", c.spec)
