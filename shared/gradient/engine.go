@@ -97,7 +97,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		Plan: p, Network: network, Objective: of, Fold: fold.With(p.Spec.Schedule, p.Steps()),
+		Plan: p, Network: network, Objective: of, Fold: fold.With(p.Spec.Schedule, p.Steps()).Penalizing(penalties(network)...),
 		layout:  layout,
 		samples: from,
 		Metrics: metric.Config{
@@ -115,6 +115,16 @@ func biases(n *model.Network) (ranges []optim.Range) {
 		}
 	}
 	return ranges
+}
+
+// penalties returns the penalties on the trained parameters.
+func penalties(n *model.Network) (penalties []optim.Penalty) {
+	for _, t := range n.Tensors() {
+		if t.Penalty != (job.Regularizer{}) && !t.Frozen {
+			penalties = append(penalties, optim.Penalty{Range: optim.Range{Lo: t.Offset, Hi: t.Offset + t.Len}, Regularizer: t.Penalty})
+		}
+	}
+	return penalties
 }
 
 // Initial writes the parameters before the first step into dst [P].

@@ -17,7 +17,10 @@ func (Metric) Allowed() []string {
 }
 
 // Allowed lists the activations.
-func (Activation) Allowed() []string { return list(NoActivation, ReLU, Tanh, Sigmoid, GELU) }
+func (Activation) Allowed() []string {
+	return list(NoActivation, ReLU, Tanh, Sigmoid, GELU,
+		GELUTanh, SiLU, Mish, Softplus, LeakyReLU, ReLU6, ELU, SELU, Softsign, HardSigmoid, HardSwish)
+}
 
 // Allowed lists the schemes.
 func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zeros) }

@@ -78,7 +78,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data.split.stratify: true: want a loss on classes, not mse", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
 
 		{`model.init.from: "w": scheme is given as well, want one of them`, does(func(s *job.Spec) { s.Model.Init.From = "w" })},
-		{"model.layers[1]: want exactly one of activation, dense, dropout, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
+		{"model.layers[1]: want exactly one of activation, dense, dropout, group_norm, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
 		{"model.layers: missing: want at least 1 layer", does(func(s *job.Spec) { s.Model.Layers = nil })},
 		{"model.layers[1].dense.units: 3: with loss sigmoid_cross_entropy want 1", does(func(s *job.Spec) { s.Loss = job.SigmoidCrossEntropy })},
 		{"model.layers[1].dense.units: 1: with loss softmax_cross_entropy want as many as classes, at least 2", does(func(s *job.Spec) { s.Model.Layers[1].Dense.Units = 1 })},
@@ -123,6 +123,18 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{`data.weight: "w": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
+		{"model.layers[0].dense.kernel_regularizer: the optimizer has clip_norm, want one of them (clip_value allows it)", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Optimizer.SGD.ClipNorm = &job.Regularizer{L1: 1}, 1
+		})},
+		{"model.layers[0].dense.kernel_regularizer: trainable is false, so that it changes nothing: want one of them", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Model.Layers[0].Dense.Trainable = &job.Regularizer{L1: 1}, new(bool)
+		})},
+		{"model.layers[0].dense.kernel_regularizer.l2: NaN: want a number of at least 0 that a 32-bit float can hold", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer = &job.Regularizer{L2: math.NaN()}
+		})},
+		{"", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Optimizer.SGD.ClipValue = &job.Regularizer{L1: 1, L2: 2}, 1
+		})},
 		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
 		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
 		{"optimizer.sgd.nesterov: true: want a momentum above 0 with it", does(func(s *job.Spec) { s.Optimizer.SGD.Nesterov = true })},

@@ -24,6 +24,7 @@ type Fold struct {
 	value     float32   // limit of an element's magnitude; 0: no limit
 	spared    []Range   // has no weight decay
 	rates     *schedule // nil if the learning rate is constant
+	penalties []Penalty // in rising order
 }
 
 // Range is a range of the parameters, from Lo up to and without Hi.

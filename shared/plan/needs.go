@@ -22,7 +22,7 @@ var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
 	{Capability: "layers", Used: func(s *job.Spec) bool {
 		for _, l := range s.Model.All() {
-			if l.Dense == nil {
+			if l.Dense == nil || l.Dense.Activation.Later() {
 				return true
 			}
 		}
@@ -31,7 +31,7 @@ var Operations = []Operation{
 	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
 	{Capability: "losses", Used: losesOtherwise},
 	{Capability: "metrics", Used: measuresMore},
-	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value and decay_bias
+	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value, decay_bias, kernel_regularizer
 }
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.
@@ -47,7 +47,7 @@ func NeedsOf(s *job.Spec) (needs []job.Capability) {
 // freezes reports whether the spec has a layer that is not trained.
 func freezes(s *job.Spec) bool {
 	for _, l := range s.Model.All() {
-		if l.Dense != nil && l.Dense.Frozen() || l.LayerNorm != nil && l.LayerNorm.Frozen() || l.RMSNorm != nil && l.RMSNorm.Frozen() {
+		if l.Dense != nil && l.Dense.Frozen() || slices.ContainsFunc(l.Norms(), (*job.Norm).Frozen) {
 			return true
 		}
 	}
@@ -71,11 +71,16 @@ func measuresMore(s *job.Spec) bool {
 }
 
 // optimizes reports whether the spec has an optimizer, or an option of one, beyond the base
-// set. They are one operation, because a program learns all of them at once, and each
+// set, or penalties of weights. They are one operation, because a program learns all of them at once, and each
 // operation costs every worker some queues to listen to.
 func optimizes(s *job.Spec) bool {
 	o := &s.Optimizer
 	c := o.Common()
+	for _, l := range s.Model.All() {
+		if l.Dense != nil && l.Dense.Penalized() {
+			return true
+		}
+	}
 	return o.RMSprop != nil || o.Adagrad != nil || o.Lion != nil || c != nil && (c.ClipValue != 0 || c.SparesBias())
 }
 

@@ -133,6 +133,7 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"huber","loss_delta":0.5,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["mape"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","weight":"w"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","class_weights":{"a":2},"focal_gamma":2,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6,"activation":"silu","kernel_regularizer":{"l1":0.1}}},{"group_norm":{"groups":2}},{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
@@ -142,7 +143,7 @@ var bases = []string{
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
 	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier)": this metric needs two classes|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |` +
-	`model\.layers\[.*\]\.residual: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
+	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
 // The published schema refuses exactly what Decode refuses, except for the rules that
 // JSON Schema cannot express.
@@ -222,6 +223,8 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.csv, label: y, transform: {scale: {divide: 0}}}",
 		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
+		"model: {layers: [{dense: {units: 3, trainable: false, kernel_regularizer: {l1: 1}}}]}", "model: {layers: [{dense: {units: 3, kernel_regularizer: {l2: -1}}}]}",
+		"model: {layers: [{group_norm: {}}, {dense: {units: 3}}]}",
 		"optimizer: {sgd: {learning_rate: 1, nesterov: true}}", "optimizer: {sgd: {learning_rate: 1e-60}}",
 		"optimizer: {adam: {learning_rate: 1, beta1: 0.99999999}}", "optimizer: {adam: {learning_rate: 1, clip_norm: 1e-60}}",
 		"optimizer: {rmsprop: {learning_rate: 1, alpha: 0.99999999}}", "optimizer: {adagrad: {learning_rate: 1e-60}}", "optimizer: {lion: {learning_rate: 1, clip_value: 1e-60}}",

@@ -18,7 +18,8 @@ type object = map[string]any
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label and the weight are two
 // columns and are not dropped; the elements of inline rows fit each other; the boundaries
-// of a schedule rise, and their factors are one more; the warm-up is shorter than the job.
+// of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
+// no layer has a penalty if the optimizer clips norms.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
@@ -44,6 +45,7 @@ func addRules(s *reflected.Schema) {
 			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
 	}
 	add(s.Definitions["Schedule"], scheduled()...)
+	add(s.Definitions["Dense"], not(both(having("trainable", constant(false)), given("kernel_regularizer"))))
 	optimizer("SGD", []string{"momentum"}, rule(having("nesterov", constant(true)), having("momentum", above0)))
 	optimizer("Adam", []string{"beta1", "beta2", "epsilon"})
 	optimizer("RMSprop", []string{"alpha", "momentum", "epsilon"})
