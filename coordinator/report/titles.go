@@ -47,6 +47,8 @@ func metricTitle(metric string) string {
 		return "recall (mean over classes)"
 	case job.F1:
 		return "F1 (mean over classes)"
+	case job.AveragePrecision:
+		return "average precision (1 is perfect)"
 	case job.Brier:
 		return "Brier score (0 is perfect)"
 	case job.Top5:

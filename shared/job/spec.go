@@ -19,7 +19,7 @@ type Spec struct {
 	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
 	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
 	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
-	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=12" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; a figure that divides by 0 is reported as undefined, with the reason"`
+	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=14" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; confusion_matrix is in the model's card, with the precision, recall and f1 of each class; a figure that divides by 0 is reported as undefined, with the reason"`
 	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
 	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
 	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
@@ -75,12 +75,15 @@ const (
 	Brier     Metric = "brier"     // two classes: mean of (p−y)²
 	Top5      Metric = "top_5_accuracy"
 	MAPE      Metric = "mape" // mean of |ŷ−y|/|y|, a fraction
+
+	AveragePrecision Metric = "average_precision" // two classes: Σ (Rₙ − Rₙ₋₁)·Pₙ
+	ConfusionMatrix  Metric = "confusion_matrix"  // not a number: in the card
 )
 
 // Classifies reports whether the metric is for classes, not for numbers.
 func (m Metric) Classifies() bool {
 	switch m {
-	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5:
+	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, AveragePrecision, ConfusionMatrix:
 		return true
 	default:
 		return false
@@ -91,7 +94,7 @@ func (m Metric) Classifies() bool {
 // metrics hold more sums (package metric).
 func (m Metric) Later() bool {
 	switch m {
-	case Precision, Recall, F1, Brier, Top5, MAPE:
+	case Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix:
 		return true
 	default:
 		return false
@@ -105,10 +108,12 @@ const Top = 5
 // "" if it can.
 func (m Metric) Misfit(classes int) string {
 	switch {
-	case (m == AUC || m == Brier) && classes != 2:
+	case (m == AUC || m == Brier || m == AveragePrecision) && classes != 2:
 		return "this metric needs two classes"
 	case m == Top5 && classes <= Top:
 		return "this metric needs more than 5 classes"
+	case m == ConfusionMatrix && classes > MaxConfusion:
+		return "this metric needs at most 100 classes"
 	default:
 		return ""
 	}

@@ -12,6 +12,7 @@ import (
 type Figures struct {
 	Values    map[string]float64 // by name; finite
 	Undefined map[string]string  // by name: a sentence that says why there is no value; nil if all values are there
+	Confusion *job.Confusion     // the confusion matrix, if it is asked for and there are rows
 }
 
 // Combine returns the loss and the metrics that c lists, over all units in their order. The
@@ -37,11 +38,16 @@ func (c Config) Combine(units []*Sums) Figures {
 	}
 	loss, why := c.loss(&t)
 	set(job.LossFigure, loss, why)
+	var f Figures
 	for _, m := range c.Metrics {
 		v, why := c.figure(m, &t)
+		if m == job.ConfusionMatrix && why == "" {
+			if f.Confusion, why = c.confusion(&t); why == "" {
+				continue
+			}
+		}
 		set(string(m), v, why)
 	}
-	var f Figures
 	f.Values, f.Undefined = job.FiniteFigures(values, undefined)
 	return f
 }
@@ -89,6 +95,10 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 		return t.loss / float64(t.rows), ""
 	case job.AUC:
 		return t.auc(c.Classes)
+	case job.AveragePrecision:
+		return t.averagePrecision(c.Classes)
+	case job.ConfusionMatrix:
+		return 0, ""
 	case job.Precision, job.Recall, job.F1:
 		return c.overClasses(m, t)
 	case job.Brier:

@@ -41,7 +41,7 @@ func extended() []*Sums {
 	}
 }
 
-// weighed are sums of rows with weights.
+// weighed are sums of rows with weights, and with a confusion matrix.
 func weighed() []*Sums {
 	plain := of(job.SoftmaxCrossEntropy)
 	weighted, err := objective.Weigh(plain, objective.Weights{Classes: []float64{0.5, 3}}, 1, 1)
@@ -52,7 +52,15 @@ func weighed() []*Sums {
 	return []*Sums{
 		c.unit([]float32{1, 2, 0, 5}, []float32{1, 0}, 2, 1.5),
 		Config{Objective: weighted, Outputs: 2}.unit([]float32{1, 2}, []float32{1}, 1, 2),
+		Config{Objective: plain, Outputs: 3, Metrics: []job.Metric{job.ConfusionMatrix}}.unit([]float32{1, 2, 0, 3, 0, 0, 0, 1, 0, nan, 0, 0}, []float32{1, 0, 1, 2}, 4, 2),
 	}
+}
+
+// paired returns the bytes of weighed()[i] with others at a place before their end.
+func paired(i, before int, with ...byte) []byte {
+	b := weighed()[i].Encode()
+	copy(b[len(b)-before:], with)
+	return seal(b)
 }
 
 // seal replaces the checksum by the correct one.
@@ -140,7 +148,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"magic":          {edit(0, 'X'), `begin with "XRM"`},
 		"version":        {edit(3, 4), "metric sums: version 4; this program reads versions 1 to 3"},
 		"a flipped bit":  {flipped, "checksum"},
-		"too many":       {edit(48, 9), "0 outputs, 9 scores and 0 counts"},
+		"too many":       {edit(48, 9), "0 outputs, 9 scores, 0 counts and 0 pairs"},
 		"very many":      {edit(47, 0xff), "4278190080 outputs"},
 		"negative rows":  {edit(11, 0x80), "rows correct"},
 		"rows":           {edit(4, 5), "3 scores for 5 rows"},
@@ -148,13 +156,16 @@ func TestDecodeRefuses(t *testing.T) {
 		"class":          {edit(len(good)-9, 7), "class 7: want 0 or 1"},
 		"top":            {change(52, 9), "top 9, zeros 0, units 0 of 3 rows"},
 		"zeros":          {change(67, 0x80), "of 3 rows"},
-		"counts":         {change(92, 9), "0 outputs, 0 scores and 9 counts"},
+		"counts":         {change(92, 9), "0 outputs, 0 scores, 9 counts and 0 pairs"},
 		"order":          {change(96, 1), "count of class 1 after that of class 1"},
 		"right":          {change(100, 9), "class 0: 9 right of"},
 		"predicted":      {change(108, 9), "9 predicted and 1 actual, 3 rows"},
-		"no units":       {func() []byte { b := weighed()[1].Encode(); clear(b[len(b)-16 : len(b)-8]); return seal(b) }(), "units 0 in version 3: want version 2"},
-		"negative units": {func() []byte { b := weighed()[1].Encode(); b[len(b)-9] = 0x80; return seal(b) }(), "of 1 rows"},
-		"no counts":      {seal(append(append([]byte(nil), more[:60]...), 0, 0, 0, 0, 0, 0, 0, 0)), "0 counts in 60 bytes: want 96"},
+		"no units":       {paired(1, 20, 0, 0, 0, 0, 0, 0, 0, 0), "no units and no pairs in version 3: want version 2"},
+		"negative units": {paired(1, 13, 0x80), "of 1 rows"},
+		"pairs":          {paired(2, 44, 9), "3 counts and 9 pairs"},
+		"order of pairs": {paired(2, 24, 0, 0, 0, 0, 0), "pair 0, 0 after 0, 0"},
+		"rows of a pair": {paired(2, 16, 9), "pair 1, 1 of 9 rows"},
+		"no counts":      {seal(append(append([]byte(nil), more[:60]...), 0, 0, 0, 0, 0, 0, 0, 0)), "0 counts and 0 pairs in 60 bytes: want 96"},
 		"output's count": {func() []byte { b := examples()[1].Encode(); b[52] = 9; return seal(b) }(), "output 0 of 9 rows: want 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,6 +72,7 @@ func TestLossesAndMetricsThatCameLater(t *testing.T) {
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, ClassWeights: job.ClassWeights{Balanced: true}}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.MSE, Data: job.Data{Weight: "w"}}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.ConfusionMatrix, job.AveragePrecision}}, []job.Capability{"metrics"}},
 	} {
 		require.Equal(t, c.want, NeedsOf(&c.spec), "%v", c.spec)
 	}

@@ -19,7 +19,7 @@ type object = map[string]any
 // batch; the size of a model; the units of the last layer; the label and the weight are two
 // columns and are not dropped; the elements of inline rows fit each other; the boundaries
 // of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
-// no layer has a penalty if the optimizer clips norms.
+// no layer has a penalty if the optimizer clips norms; a metric fits the number of classes.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
