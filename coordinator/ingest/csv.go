@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
@@ -15,7 +16,7 @@ import (
 // readCSV reads a table from a CSV source. If like is not nil, the result shares its
 // columns, kinds and texts, and the source's columns may be in any order.
 func (w *work) readCSV(ctx context.Context, spec *job.Spec, f files, like *table) (*table, error) {
-	if spec.Data.Label == "" {
+	if len(spec.Data.Label) == 0 {
 		return nil, fmt.Errorf("data.label: missing: want the name of the label's column: %w", job.ErrInvalid)
 	}
 	var t *table
@@ -55,12 +56,15 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
-		if own.name != "" && drop[own.name] {
+	for _, own := range special(d) {
+		if drop[own.name] {
 			return nil, fmt.Errorf("data.drop: %q is the %s: %w", own.name, own.what, job.ErrInvalid)
 		}
 	}
 	t := &table{}
+	if t.label, err = w.labelOf(d.Label, tallies, classes); err != nil {
+		return nil, err
+	}
 	var asText, thousands notes
 	var p pace
 	for i := range tallies {
@@ -69,13 +73,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 		}
 		y := &tallies[i]
 		switch {
-		case y.name == d.Label:
-			l, err := w.labelOf(y, classes)
-			if err != nil {
-				return nil, err
-			}
-			t.label = *l
-		case d.Weight != "" && y.name == d.Weight:
+		case slices.Contains(d.Label, y.name), d.Weight != "" && y.name == d.Weight:
 		case !drop[y.name]:
 			c, err := y.column()
 			if err != nil {
@@ -100,20 +98,34 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 // named is a column with a purpose of its own.
 type named struct{ what, name string }
 
+// special lists the columns that are no features.
+func special(d *job.Data) (columns []named) {
+	for _, name := range d.Label {
+		columns = append(columns, named{"label", name})
+	}
+	if d.Weight != "" {
+		columns = append(columns, named{"weight", d.Weight})
+	}
+	return columns
+}
+
 // dropped returns the columns to omit. It refuses a label, a weight, or a column to omit,
 // that does not exist.
 func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
-	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{d.Label: true}
+	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{}
 	for _, name := range d.Drop {
 		drop[name], absent[name] = true, true
 	}
-	absent[d.Weight] = d.Weight != ""
+	own := special(d)
+	for _, c := range own {
+		absent[c.name] = true
+	}
 	for i := range tallies {
 		delete(absent, tallies[i].name)
 	}
-	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
-		if absent[own.name] {
-			return nil, fmt.Errorf("data.%s: no column %q in the header %s%s: %w", own.what, own.name, headerList(tallies), hint.For(own.name, names(tallies)), job.ErrInvalid)
+	for _, c := range own {
+		if absent[c.name] {
+			return nil, fmt.Errorf("data.%s: no column %q in the header %s%s: %w", c.what, c.name, headerList(tallies), hint.For(c.name, names(tallies)), job.ErrInvalid)
 		}
 	}
 	for _, name := range d.Drop {
@@ -124,17 +136,36 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	return drop, nil
 }
 
-// labelOf decides the kind of the label column. Classes are numbers, sorted by value, if
-// each is written in the plain form. Otherwise they are texts, so that no two become one.
-func (w *work) labelOf(y *tally, classes bool) (*label, error) {
-	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts+y.odd == 0}
+// labelOf decides the kind of the label's columns. There are several only for numbers.
+// Classes are numbers, sorted by value, if each is written in the plain form. Otherwise they
+// are texts, so that no two become one.
+func (w *work) labelOf(columns job.Columns, tallies []tally, classes bool) (label, error) {
+	l := label{name: columns.String(), columns: columns, classes: classes, outputs: len(columns)}
+	if classes && l.outputs > 1 {
+		return l, fmt.Errorf("data.label: %d columns: with a loss of classes want 1: %w", l.outputs, job.ErrInvalid)
+	}
+	for _, name := range columns {
+		y := &tallies[slices.IndexFunc(tallies, func(t tally) bool { return t.name == name })]
+		l.numeric = y.texts+y.odd == 0
+		if err := w.checkLabel(y, classes); err != nil {
+			return l, err
+		}
+	}
+	if classes {
+		l.dict = newDictionary(&w.texts)
+	}
+	return l, nil
+}
+
+// checkLabel refuses a column that is no label, and notes surprises.
+func (w *work) checkLabel(y *tally, classes bool) error {
 	switch {
 	case y.numbers+y.texts+y.nonFinites == 0:
-		return nil, fmt.Errorf("label %q: missing in every row: %w", y.name, job.ErrInvalid)
+		return fmt.Errorf("label %q: missing in every row: %w", y.name, job.ErrInvalid)
 	case y.nonFinites > 0 && (y.texts == 0 || !classes):
-		return nil, notFinite(y.name, y.nonFinite)
+		return notFinite(y.name, y.nonFinite)
 	case y.texts > 0 && !classes:
-		return nil, fmt.Errorf("line %d: label %q: text %s: the loss wants numbers (for classes use %s or %s): %w",
+		return fmt.Errorf("line %d: label %q: text %s: the loss wants numbers (for classes use %s or %s): %w",
 			y.text.line, y.name, y.text.text, job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.ErrInvalid)
 	case y.texts == 0 && y.odd > 0 && classes:
 		w.sayOdd(y.name, fmt.Sprintf("%s in line %d", y.oddly.text, y.oddly.line))
@@ -142,10 +173,7 @@ func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 		w.say("label %q is read as numbers, in which %s in line %d loses a leading zero or digits that a 64-bit float does not hold",
 			y.name, y.identifier.text, y.identifier.line)
 	}
-	if classes {
-		l.dict = newDictionary(&w.texts)
-	}
-	return l, nil
+	return nil
 }
 
 // sayOdd reports why classes that are numbers are read as texts.
@@ -198,9 +226,12 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 		}
 		at[i] = cell
 	}
-	labelAt, ok := file.Index(t.label.name)
-	if !ok {
-		return fmt.Errorf("header: no label column %q: %w", t.label.name, job.ErrInvalid)
+	labelAt := make([]int, len(t.label.columns))
+	for i, name := range t.label.columns {
+		var ok bool
+		if labelAt[i], ok = file.Index(name); !ok {
+			return fmt.Errorf("header: no label column %q: %w", name, job.ErrInvalid)
+		}
 	}
 	weightAt, ok := file.Index(t.label.weight)
 	if !ok && t.label.weight != "" {
@@ -242,8 +273,10 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 		if _, err := data.Write(row); err != nil {
 			return err
 		}
-		if err := t.label.parse(record[labelAt]); err != nil {
-			return fmt.Errorf("line %d: %w", line(labelAt), err)
+		for _, at := range labelAt {
+			if err := t.label.parse(record[at]); err != nil {
+				return fmt.Errorf("line %d: %w", line(at), err)
+			}
 		}
 		if t.label.weight != "" {
 			if err := t.label.weigh(record[weightAt]); err != nil {

@@ -117,6 +117,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
+	train.label.describe(prep)
 	if spec.Data.Shuffle {
 		if sets[0], err = w.shuffle(ctx, sets[0], spec.Seed); err != nil {
 			return nil, fmt.Errorf("shuffle: %w", err)

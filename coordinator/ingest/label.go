@@ -16,6 +16,7 @@ import (
 // label is the target to learn: a class for each row, or numbers.
 type label struct {
 	name    string
+	columns []string // of a CSV source
 	classes bool
 	outputs int // number of number columns; 1 for classes
 
@@ -36,6 +37,28 @@ func (l *label) targets() int {
 		return l.outputs + 1
 	}
 	return l.outputs
+}
+
+// describe names the columns of a CSV source that are no features.
+func (l *label) describe(p *dataset.Preprocessing) {
+	if len(l.columns) == 0 {
+		return
+	}
+	p.Label.Name, p.Others = l.columns[0], slices.Clone(l.columns[1:])
+	if l.weight != "" {
+		p.Others = append(p.Others, l.weight)
+	}
+	if len(p.Others) == 0 {
+		p.Others = nil
+	}
+}
+
+// column names the column of an output for a message.
+func (l *label) column(output int) string {
+	if output < len(l.columns) {
+		return l.columns[output]
+	}
+	return l.name
 }
 
 // labels returns the cells without the weight.
@@ -142,10 +165,10 @@ func (l *label) vary(ctx context.Context, rows []int32) error {
 	for k := range l.outputs {
 		switch low, high := m.low[k], m.high[k]; {
 		case low == high:
-			return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.name, low, job.ErrInvalid)
+			return fmt.Errorf("label %q: %v in every row: there is nothing to learn: %w", l.column(k), low, job.ErrInvalid)
 		case numeric.ConstantRange(low, high):
 			return fmt.Errorf("label %q: it varies by no more than rounding, from %v to %v: there is nothing to learn (subtract a constant from it before you write the file): %w",
-				l.name, low, high, job.ErrInvalid)
+				l.column(k), low, high, job.ErrInvalid)
 		}
 	}
 	return nil
@@ -159,9 +182,9 @@ func (l *label) allow(ctx context.Context, rows []int32, loss job.Loss) error {
 	}
 	var fault error
 	err = l.labels().each(ctx, these(rows), func(i int, label []float64) {
-		for _, y := range label {
+		for k, y := range label {
 			if wrong := of.CheckNumber(y); wrong != nil && fault == nil {
-				fault = fmt.Errorf("row %d: label %q: %w", rows[i]+1, l.name, wrong)
+				fault = fmt.Errorf("row %d: label %q: %w", rows[i]+1, l.column(k), wrong)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ import (
 
 func digitsSpec() *job.Spec {
 	return &job.Spec{Loss: job.SoftmaxCrossEntropy, Seed: 42, Data: job.Data{
-		Source: data + "digits.csv.gz", Format: job.CSV, Label: "digit", Shuffle: true,
+		Source: data + "digits.csv.gz", Format: job.CSV, Label: job.Columns{"digit"}, Shuffle: true,
 		Transform: job.Transform{Scale: job.Scale{Method: "standard"}},
 		Split:     job.SplitSpec{Train: 0.8, Validation: 0.1, Test: 0.1, Stratify: true},
 	}}
@@ -26,7 +26,7 @@ func digitsSpec() *job.Spec {
 
 func amesSpec() *job.Spec {
 	return &job.Spec{Loss: job.MSE, Seed: 42, Data: job.Data{
-		Source: data + "ames-house-prices.csv.gz", Format: job.CSV, Label: "Sale_Price", Shuffle: true,
+		Source: data + "ames-house-prices.csv.gz", Format: job.CSV, Label: job.Columns{"Sale_Price"}, Shuffle: true,
 		Transform: job.Transform{Scale: job.Scale{Method: "standard"}, Label: job.Scale{Method: "standard"}},
 		Split:     job.SplitSpec{Train: 0.8, Validation: 0.1, Test: 0.1},
 	}}
@@ -34,7 +34,7 @@ func amesSpec() *job.Spec {
 
 func creditSpec() *job.Spec {
 	return &job.Spec{Loss: job.SigmoidCrossEntropy, Seed: 42, Data: job.Data{
-		Source: data + "credit.csv.gz", Format: job.CSV, Label: "Status", Shuffle: true,
+		Source: data + "credit.csv.gz", Format: job.CSV, Label: job.Columns{"Status"}, Shuffle: true,
 		Clean:     job.Clean{Missing: job.Missing{Method: "median"}},
 		Transform: job.Transform{Scale: job.Scale{Method: "standard"}},
 		Split:     job.SplitSpec{Train: 0.7, Validation: 0.15, Test: 0.15, Stratify: true},

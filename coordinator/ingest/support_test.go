@@ -36,7 +36,7 @@ const data = "../../deployments/data/"
 
 // csvSpec is a regression on column y of source "in".
 func csvSpec() *job.Spec {
-	return &job.Spec{Loss: job.MSE, Seed: 1, Data: job.Data{Source: "in", Format: job.CSV, Label: "y"}}
+	return &job.Spec{Loss: job.MSE, Seed: 1, Data: job.Data{Source: "in", Format: job.CSV, Label: job.Columns{"y"}}}
 }
 
 // outcome is an ingested dataset, read back.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"unicode"
 
 	"tributary/shared/dataset"
@@ -168,14 +169,14 @@ func textInNumbers(column string, s sighting) error {
 
 // survey reads a CSV source once and returns the tallies of its columns, in the header's
 // order.
-func survey(ctx context.Context, content *tabular.Source, label string) (rows int, tallies []tally, err error) {
+func survey(ctx context.Context, content *tabular.Source, label []string) (rows int, tallies []tally, err error) {
 	file, err := tabular.OpenCSV(content)
 	if err != nil {
 		return 0, nil, err
 	}
 	tallies = make([]tally, len(file.Header))
 	for i, name := range file.Header {
-		tallies[i].name, tallies[i].label = name, name == label
+		tallies[i].name, tallies[i].label = name, slices.Contains(label, name)
 	}
 	var p pace
 	for {

@@ -82,3 +82,32 @@ func TestWeightsThatAreRefused(t *testing.T) {
 	_, err := run(t, spec, sources{"in": []byte("x,w,y\n1,1,1\n2,1,2\n"), "test": []byte("x,y\n1,1\n")})
 	require.ErrorContains(t, err, `header: no weight column "w"`)
 }
+
+// Several columns of numbers are the outputs, in the order of the spec. They are no features.
+func TestSeveralLabels(t *testing.T) {
+	spec := weightedSpec()
+	spec.Data.Label = job.Columns{"u", "y"}
+	text := "y,x,w,u\n1,2,0.5,3\n0,4,1,5\n1,6,2,7\n,8,1,9\n"
+	o := mustRun(t, spec, sources{"in": []byte(text)})
+	require.Equal(t, []int{1, 3}, []int{o.Features, o.Targets})
+	require.Equal(t, [][]float32{{3, 1, 0.5}, {5, 0, 1}, {7, 1, 2}}, o.y[job.Train], "a row without one label is dropped")
+	require.Equal(t, "u", o.Preprocessing.Label.Name)
+	require.Equal(t, []string{"y", "w"}, o.Preprocessing.Others)
+
+	spec.Loss = job.MultilabelCrossEntropy
+	for want, change := range map[string]func(){
+		`row 1: label "u": 3: with loss multilabel_cross_entropy want 0 or 1`: func() {},
+		`data.label: no column "z" in the header`:                             func() { spec.Data.Label = job.Columns{"y", "z"} },
+		`data.drop: "u" is the label`: func() {
+			spec.Data.Label, spec.Data.Drop = job.Columns{"y", "u"}, []string{"u"}
+		},
+		"data.label: 2 columns: with a loss of classes want 1": func() { spec.Data.Drop, spec.Loss = nil, job.SoftmaxCrossEntropy },
+	} {
+		spec = weightedSpec()
+		spec.Data.Label, spec.Loss = job.Columns{"u", "y"}, job.MultilabelCrossEntropy
+		change()
+		_, err := run(t, spec, sources{"in": []byte(text)})
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, want)
+	}
+}

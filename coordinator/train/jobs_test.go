@@ -192,7 +192,7 @@ func checkPictures(t *testing.T, dir string) {
 func checkRawAccuracy(t *testing.T, dir string, o *job.Outcome) {
 	t.Helper()
 	s := loaded(t, dir).Card.Spec
-	labels := column(t, s.Data.Source, s.Data.Label)
+	labels := column(t, s.Data.Source, s.Data.Label[0])
 	predicted := predictions(t, dir, s.Data.Source)
 	require.Len(t, predicted, len(labels))
 	right, want, rows := 0, 0.0, 0
@@ -214,7 +214,7 @@ func checkRawAccuracy(t *testing.T, dir string, o *job.Outcome) {
 func checkRawRMSE(t *testing.T, dir string, o *job.Outcome) {
 	t.Helper()
 	s := loaded(t, dir).Card.Spec
-	labels := column(t, s.Data.Source, s.Data.Label)
+	labels := column(t, s.Data.Source, s.Data.Label[0])
 	got, want := 0.0, 0.0
 	for i, p := range predictions(t, dir, s.Data.Source) {
 		value, err := strconv.ParseFloat(p, 64)

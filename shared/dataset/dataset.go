@@ -70,6 +70,9 @@ func (m *Manifest) Rows(s job.Split) int {
 type Preprocessing struct {
 	Columns []Column `json:"columns"` // the raw input columns, in order, without the label
 	Label   Column   `json:"label"`
+	// Others names the columns of the training rows that are neither features nor Label: the
+	// further labels, and the weight. A row to predict on may have them.
+	Others []string `json:"others,omitempty"`
 }
 
 // Column describes one raw column and how it becomes features.

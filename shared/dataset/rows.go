@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -94,7 +95,7 @@ func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) 
 		switch {
 		case known:
 			err = r.readValue(d, &values[i], &r.p.Columns[i])
-		case name == r.p.Label.Name:
+		case name == r.p.Label.Name || slices.Contains(r.p.Others, name):
 			err = malformed(d.SkipValue())
 		default:
 			err = fmt.Errorf("column %.80q: the model has no such column; it takes %s: %w", name, r.p.columnList(), job.ErrInvalid)

@@ -152,6 +152,8 @@ func number64(l job.Loss, z, y float64) float64 {
 		return math.Abs(r) / 2
 	case job.Poisson:
 		return math.Exp(z) - y*z
+	case job.MultilabelCrossEntropy:
+		return math.Log1p(math.Exp(z)) - y*z
 	default:
 		return r * r
 	}
@@ -172,6 +174,11 @@ func labels(l job.Loss, rows, outputs int) []float32 {
 		y := random(rows*outputs, 3, 2)
 		if l == job.Poisson {
 			numeric.ReLU(y)
+		}
+		if l == job.MultilabelCrossEntropy {
+			for i := range y {
+				y[i] = float32(i % 2)
+			}
 		}
 		return y
 	}

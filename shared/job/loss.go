@@ -14,6 +14,8 @@ const (
 	Huber               Loss = "huber"                 // mean over the outputs; a square up to loss_delta, linear beyond
 	Quantile            Loss = "quantile"              // mean over the outputs of the pinball loss of loss_quantile
 	Poisson             Loss = "poisson"               // mean over the outputs of e^z − y·z; the model predicts e^z
+
+	MultilabelCrossEntropy Loss = "multilabel_cross_entropy" // several labels of 0 or 1; mean over the outputs of −log σ(±z); the model predicts σ(z)
 )
 
 // The default parameters of losses.
@@ -89,7 +91,13 @@ func (s *Spec) validateLoss(fs *faults) {
 			fs.at("class_weights", "label_smoothing is given as well, want one of them")
 		}
 	}
-	if s.Loss == Poisson && s.Data.Transform.Label.Method == "standard" {
-		fs.at("data.transform.label", "standard: with loss %s the label is a count or a rate, want none", s.Loss)
+	if s.Data.Transform.Label.Method == "standard" {
+		switch s.Loss {
+		case Poisson:
+			fs.at("data.transform.label", "standard: with loss %s the label is a count or a rate, want none", s.Loss)
+		case MultilabelCrossEntropy:
+			fs.at("data.transform.label", "standard: with loss %s the labels are 0 or 1, want none", s.Loss)
+		default:
+		}
 	}
 }

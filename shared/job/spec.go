@@ -11,7 +11,7 @@ type Spec struct {
 	Name         string        `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
 	Data         Data          `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
 	Model        Model         `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
-	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective: classes have softmax_cross_entropy or sigmoid_cross_entropy, numbers have the others; poisson is for counts and rates of at least 0, and the model predicts e^output"`
+	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective: classes have softmax_cross_entropy or sigmoid_cross_entropy, numbers have the others; poisson is for counts and rates of at least 0, and the model predicts e^output; multilabel_cross_entropy is for several labels of 0 or 1 (columns, or rows of a list), and the model predicts the probability of each"`
 	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
 	Schedule     Schedule      `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
 	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`

@@ -5,7 +5,7 @@ package job
 
 // Allowed lists the losses.
 func (Loss) Allowed() []string {
-	return list(SoftmaxCrossEntropy, SigmoidCrossEntropy, MSE, HalfSquaredError, AbsoluteError, Huber, Quantile, Poisson)
+	return list(SoftmaxCrossEntropy, SigmoidCrossEntropy, MSE, HalfSquaredError, AbsoluteError, Huber, Quantile, Poisson, MultilabelCrossEntropy)
 }
 
 // Allowed lists the wires.

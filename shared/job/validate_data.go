@@ -11,6 +11,9 @@ func (d *Data) validate(fs *faults, loss Loss) {
 	d.validateSource(fs)
 	d.validateFormat(fs)
 	d.validateClean(fs)
+	if n := len(d.Label); n > 1 && loss.Classifies() {
+		fs.at("data.label", "%d columns: with loss %s the label is a class, want 1 column", n, loss)
+	}
 	d.Transform.validate(fs, loss)
 	d.Split.validate(fs, d.Test != "")
 	if d.Split.Stratify && !loss.Classifies() {
@@ -36,13 +39,13 @@ func (d *Data) validateSource(fs *faults) {
 func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
 		d.only(fs, "rows of a source, not for inline ones",
-			named{"format", string(d.Format)}, named{"label", d.Label}, named{"labels", d.Labels},
+			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
 			named{"weight", d.Weight}, named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
 	}
 	switch d.Format {
 	case CSV:
-		if d.Label == "" {
+		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
 		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels})
@@ -53,7 +56,7 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Test != "" && d.TestLabels == "" {
 			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
 		}
-		d.only(fs, "format csv", named{"label", d.Label}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
+		d.only(fs, "format csv", named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
 }
 
@@ -69,13 +72,18 @@ func (d *Data) only(fs *faults, what string, fields ...named) {
 }
 
 func (d *Data) validateClean(fs *faults) {
-	if i := slices.Index(d.Drop, d.Label); i >= 0 && d.Label != "" {
-		fs.at(index("data.drop", i), "%.80q: this is the label", d.Label)
+	for i, label := range d.Label {
+		if at := slices.Index(d.Drop, label); at >= 0 {
+			fs.at(index("data.drop", at), "%.80q: this is the label", label)
+		}
+		if slices.Contains(d.Label[:i], label) {
+			fs.at(index("data.label", i), "%.80q: given twice", label)
+		}
 	}
 	if i := slices.Index(d.Drop, d.Weight); i >= 0 && d.Weight != "" {
 		fs.at(index("data.drop", i), "%.80q: this is the weight", d.Weight)
 	}
-	if d.Weight != "" && d.Weight == d.Label {
+	if d.Weight != "" && slices.Contains(d.Label, d.Weight) {
 		fs.at("data.weight", "%.80q: this is the label", d.Weight)
 	}
 	if c := d.Clean.Missing.Constant; !finite(c) {

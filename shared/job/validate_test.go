@@ -14,7 +14,7 @@ import (
 func valid() *job.Spec {
 	s := &job.Spec{
 		Name:      "a",
-		Data:      job.Data{Source: "a.csv", Label: "y"},
+		Data:      job.Data{Source: "a.csv", Label: job.Columns{"y"}},
 		Model:     job.Model{Layers: []job.Layer{{Dense: &job.Dense{Units: 8, Activation: job.ReLU}}, {Dense: &job.Dense{Units: 3}}}},
 		Loss:      job.SoftmaxCrossEntropy,
 		Optimizer: job.Optimizer{SGD: &job.SGD{LearningRate: 0.1}},
@@ -53,14 +53,14 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data: missing: want source or inline", does(func(s *job.Spec) { s.Data.Source = "" })},
 		{"data.inline: source is given as well, want one of them", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Source = "a.csv" }}},
 		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
-		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = "" })},
+		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = nil })},
 		{`data.labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
 		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
 		{"data.labels: missing: want the source of the labels", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Labels = "" }}},
 		{"data.test_labels: missing: want the source of the labels of data.test", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Test = "t.idx" }}},
-		{`data.label: "y": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = "y" }}},
+		{`data.label: "y": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},
 		{`data.drop: "a, b": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Drop = []string{"a", "b"} }}},
-		{`data.label: "y": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Label = "y" }}},
+		{`data.label: "y": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},
 		{`data.test: "t": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Test = "t" }}},
 		{`data.drop[1]: "y": this is the label`, does(func(s *job.Spec) { s.Data.Drop = []string{"a", "y"} })},
 		{"data.clean.missing.constant: NaN: want a finite number", does(func(s *job.Spec) { s.Data.Clean.Missing = job.Missing{Method: "constant", Constant: math.NaN()} })},
@@ -118,6 +118,20 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"class_weights: want it with a loss of classes, not with mse", []func(*job.Spec){regression, func(s *job.Spec) { s.ClassWeights.Balanced = true }}},
 		{"class_weights: label_smoothing is given as well, want one of them", does(func(s *job.Spec) { s.ClassWeights.Balanced, s.LabelSmoothing = true, 0.1 })},
 		{"", does(func(s *job.Spec) { s.FocalGamma, s.ClassWeights.Of, s.Data.Weight = 2, map[string]float64{"a": 0}, "w" })},
+		{"model.layers[1].dense.units: 3: the label has 2 columns, want as many units", []func(*job.Spec){regression, three, func(s *job.Spec) { s.Data.Label = job.Columns{"y", "z"} }}},
+		{"model.layers[1].dense.units: 1: the label has 2 columns, want as many units", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Label = job.Columns{"y", "z"} }}},
+		{"", []func(*job.Spec){regression, three, func(s *job.Spec) { s.Data.Label = job.Columns{"y", "z", "u"} }}},
+		{`data.label[1]: "y": given twice`, []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Label, s.Model.Layers[1].Dense.Units = job.Columns{"y", "y"}, 2 }}},
+		{"data.label: 2 columns: with loss softmax_cross_entropy the label is a class, want 1 column", does(func(s *job.Spec) { s.Data.Label = job.Columns{"y", "z"} })},
+		{"data.transform.label: standard: it takes a label of one output, the last layer has 3 units", []func(*job.Spec){regression, three, func(s *job.Spec) {
+			s.Data.Label, s.Data.Transform.Label.Method = job.Columns{"y", "z", "u"}, "standard"
+		}}},
+		{"data.transform.label: standard: with loss multilabel_cross_entropy the labels are 0 or 1, want none", []func(*job.Spec){regression, func(s *job.Spec) {
+			s.Loss, s.Data.Transform.Label.Method = job.MultilabelCrossEntropy, "standard"
+		}}},
+		{`model.layers[1].dense.activation: "tanh": with loss multilabel_cross_entropy, which applies its own, want none`, []func(*job.Spec){regression, func(s *job.Spec) {
+			s.Loss, s.Model.Layers[1].Dense.Activation = job.MultilabelCrossEntropy, job.Tanh
+		}}},
 		{`data.weight: "y": this is the label`, does(func(s *job.Spec) { s.Data.Weight = "y" })},
 		{`data.drop[0]: "w": this is the weight`, does(func(s *job.Spec) { s.Data.Weight, s.Data.Drop = "w", []string{"w"} })},
 		{`data.weight: "w": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},

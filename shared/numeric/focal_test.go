@@ -79,8 +79,15 @@ func TestFocalSumsAreThoseOfTheRows(t *testing.T) {
 		added.AddFocalSigmoid(z, y, gamma)
 		require.Equal(t, rowwise, added)
 	})
-	terms, d := make([]float64, 1), make([]float32, 1)
-	SigmoidCrossEntropyRows(terms, d, []float32{1}, []float32{0.5})
+	z, y, d := []float32{-3, 0, 7}, []float32{1, 0, 1}, make([]float32, 3)
+	gradient := make([]float32, 3)
+	MultilabelGradient(d, z, y, 0.25)
+	SigmoidCrossEntropyGradient(gradient, z, y)
+	for i, g := range gradient {
+		require.Equal(t, g/4, d[i])
+	}
+	terms := make([]float64, 1)
+	SigmoidCrossEntropyRows(terms, d[:1], []float32{1}, []float32{0.5})
 	require.True(t, math.IsNaN(terms[0]), "a label that is neither 0 nor 1")
 }
 

@@ -52,5 +52,8 @@ func HuberGradient(d, z, y []float32, delta, scale float64) {
 // and 0 where ŷ = y. d may be z or y.
 func QuantileGradient(d, z, y []float32, q, scale float64) { vector.Slope(d, z, y, -q, 1-q, scale) }
 
+// MultilabelGradient writes scale·(σ(z) − y) to d, which may be z or y.
+func MultilabelGradient(d, z, y []float32, scale float64) { vector.SigmoidSlope(d, z, y, scale) }
+
 // PoissonGradient writes scale·(e^z − y) to d, which may be z or y.
 func PoissonGradient(d, z, y []float32, scale float64) { vector.PoissonSlope(d, z, y, scale) }

@@ -126,6 +126,7 @@ func of(s *job.Spec) []Objective {
 		huber{delta: s.LossDelta},
 		quantile{q: s.LossQuantile},
 		poisson{},
+		multilabel{},
 	}
 }
 

@@ -19,7 +19,7 @@ func of(t require.TestingT, loss job.Loss) objective.Objective {
 
 var losses = []job.Loss{
 	job.SoftmaxCrossEntropy, job.SigmoidCrossEntropy, job.MSE, job.HalfSquaredError,
-	job.AbsoluteError, job.Huber, job.Quantile, job.Poisson,
+	job.AbsoluteError, job.Huber, job.Quantile, job.Poisson, job.MultilabelCrossEntropy,
 }
 
 func TestEveryLossHasItsObjective(t *testing.T) {
@@ -30,7 +30,7 @@ func TestEveryLossHasItsObjective(t *testing.T) {
 	}
 	_, err := objective.Of("hinge")
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.EqualError(t, err, `loss: "hinge": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson: invalid`)
+	require.EqualError(t, err, `loss: "hinge": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy: invalid`)
 }
 
 // Rows that are added piece by piece have the same loss as all rows at once, with terms and
@@ -113,11 +113,13 @@ func TestNumbersAndLogLoss(t *testing.T) {
 		plain, differs := o.LogLoss()
 		require.Equal(t, loss.Classifies(), plain != nil)
 		require.False(t, differs)
-		require.Equal(t, loss != job.Poisson, &z[0] == &o.Numbers(z)[0])
-		require.Equal(t, loss == job.Poisson, o.CheckNumber(-1) != nil)
+		require.Equal(t, loss != job.Poisson && loss != job.MultilabelCrossEntropy, &z[0] == &o.Numbers(z)[0])
+		require.Equal(t, loss == job.Poisson || loss == job.MultilabelCrossEntropy, o.CheckNumber(-1) != nil)
 		require.NoError(t, o.CheckNumber(0))
 	}
 	require.Equal(t, []float32{1, float32(math.E)}, of(t, job.Poisson).Numbers(z))
+	require.Equal(t, []float32{0.5, 0.7310586}, of(t, job.MultilabelCrossEntropy).Numbers(z))
+	require.ErrorContains(t, of(t, job.MultilabelCrossEntropy).CheckNumber(0.5), "0.5: with loss multilabel_cross_entropy want 0 or 1")
 	require.ErrorContains(t, of(t, job.Poisson).CheckNumber(-1), "-1: with loss poisson want a number of at least 0")
 	o, err := objective.For(&job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 0.1})
 	require.NoError(t, err)

@@ -107,3 +107,33 @@ func (poisson) Numbers(z []float32) []float32 {
 	numeric.Exp(rates)
 	return rates
 }
+
+// multilabel is the mean over the outputs of −log σ(z) where the label is 1, and −log σ(−z)
+// where it is 0: one sigmoid for each label (PyTorch's BCEWithLogitsLoss). Its gradient is
+// (σ(z) − y)/O. The model predicts σ(z).
+type multilabel struct{ elementwise }
+
+func (multilabel) Loss() job.Loss      { return job.MultilabelCrossEntropy }
+func (multilabel) Title(string) string { return "binary cross-entropy (nats per label)" }
+
+func (multilabel) CheckNumber(y float64) error {
+	if y != 0 && y != 1 {
+		return fmt.Errorf("%v: with loss %s want 0 or 1: %w", y, job.MultilabelCrossEntropy, job.ErrInvalid)
+	}
+	return nil
+}
+
+func (multilabel) Gradient(d []float32, _ []float64, z, y []float32, outputs int) {
+	numeric.MultilabelGradient(d, z, y, 1/float64(outputs))
+}
+
+func (multilabel) Add(s *Sum, _ []float64, z, y []float32, _ int) {
+	s.elements.AddSigmoidCrossEntropy(z, y)
+}
+
+// Numbers returns the probabilities σ(z).
+func (multilabel) Numbers(z []float32) []float32 {
+	p := slices.Clone(z)
+	numeric.Sigmoid(p)
+	return p
+}

@@ -24,12 +24,12 @@ func made() (*job.Spec, *dataset.Manifest) {
 func TestMakeRefusesWhatDoesNotFit(t *testing.T) {
 	for message, change := range map[string]func(s *job.Spec, m *dataset.Manifest){
 		"model.layers[0].dense.units: 1000: 1048577000 parameters up to here: want at most 268435456 (4 bytes each)": func(_ *job.Spec, m *dataset.Manifest) { m.Features = 1 << 20 },
-		"model.layers[0].dense.activation":                                                                                           func(s *job.Spec, _ *dataset.Manifest) { s.Model.Layers[0].Dense.Activation = "step" },
-		"model.layers[1].dense.units: 1: the label has 2 columns, want as many units":                                                func(_ *job.Spec, m *dataset.Manifest) { m.Targets = 2 },
-		"metrics[0]: auc: this metric needs two classes, the label has 0":                                                            func(s *job.Spec, _ *dataset.Manifest) { s.Metrics = []job.Metric{job.AUC} },
-		"batch: 11: the training split has 10 rows, and drop_last leaves out the only batch":                                         func(s *job.Spec, _ *dataset.Manifest) { s.Batch, s.DropLast = 11, true },
-		"epochs or steps: the job would take 3000000000 steps, want 1 to 10485760":                                                   func(s *job.Spec, _ *dataset.Manifest) { s.Epochs = 1e9 },
-		"loss: \"hinge\": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson": func(s *job.Spec, _ *dataset.Manifest) { s.Loss = "hinge" },
+		"model.layers[0].dense.activation":                                                                                                                     func(s *job.Spec, _ *dataset.Manifest) { s.Model.Layers[0].Dense.Activation = "step" },
+		"model.layers[1].dense.units: 1: the label has 2 columns, want as many units":                                                                          func(_ *job.Spec, m *dataset.Manifest) { m.Targets = 2 },
+		"metrics[0]: auc: this metric needs two classes, the label has 0":                                                                                      func(s *job.Spec, _ *dataset.Manifest) { s.Metrics = []job.Metric{job.AUC} },
+		"batch: 11: the training split has 10 rows, and drop_last leaves out the only batch":                                                                   func(s *job.Spec, _ *dataset.Manifest) { s.Batch, s.DropLast = 11, true },
+		"epochs or steps: the job would take 3000000000 steps, want 1 to 10485760":                                                                             func(s *job.Spec, _ *dataset.Manifest) { s.Epochs = 1e9 },
+		"loss: \"hinge\": want softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy": func(s *job.Spec, _ *dataset.Manifest) { s.Loss = "hinge" },
 		"model.layers[1].dense.units: 1: the label has 3 classes, want as many units": func(s *job.Spec, m *dataset.Manifest) {
 			s.Loss, m.Classes = job.SoftmaxCrossEntropy, []string{"a", "b", "c"}
 		},

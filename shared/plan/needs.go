@@ -55,13 +55,13 @@ func freezes(s *job.Spec) bool {
 }
 
 // losesOtherwise reports whether the spec has a loss beyond the first four, smooths labels,
-// has the focal loss, or weights of classes or rows.
+// has the focal loss, weights of classes or rows, or several labels.
 func losesOtherwise(s *job.Spec) bool {
 	switch s.Loss {
-	case job.AbsoluteError, job.Huber, job.Quantile, job.Poisson:
+	case job.AbsoluteError, job.Huber, job.Quantile, job.Poisson, job.MultilabelCrossEntropy:
 		return true
 	default:
-		return s.LabelSmoothing != 0 || s.FocalGamma != 0 || !s.ClassWeights.IsZero() || s.Data.Weight != ""
+		return s.LabelSmoothing != 0 || s.FocalGamma != 0 || !s.ClassWeights.IsZero() || s.Data.Weight != "" || len(s.Data.Label) > 1
 	}
 }
 

@@ -71,6 +71,9 @@ func TestLossesAndMetricsThatCameLater(t *testing.T) {
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, FocalGamma: 2}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, ClassWeights: job.ClassWeights{Balanced: true}}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.MSE, Data: job.Data{Weight: "w"}}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.MSE, Data: job.Data{Label: job.Columns{"a"}}}, nil},
+		{job.Spec{Loss: job.MSE, Data: job.Data{Label: job.Columns{"a", "b"}}}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.MultilabelCrossEntropy}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.ConfusionMatrix, job.AveragePrecision}}, []job.Capability{"metrics"}},
 	} {

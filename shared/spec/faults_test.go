@@ -24,7 +24,7 @@ func TestFieldFaults(t *testing.T) {
 		"bach: 3":                  "bach: unknown field; allowed: " + fields + `; did you mean "batch"?`,
 		"seed: -1":                 "seed: -1: want an integer from 0 to 18446744073709551615",
 		"epochs: 1000001":          "epochs: 1000001: want an integer from 1 to 1000000",
-		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson; did you mean "mse"?`,
+		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy; did you mean "mse"?`,
 		"metrics: [f2]":            `metrics[0]: "f2": want one of accuracy, rmse, mae, r2, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, mape, average_precision, confusion_matrix`,
 		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 14 elements`,
 		"metrics: [auc,auc]":       `metrics[1]: "auc": given twice`,
@@ -87,7 +87,7 @@ func TestMissingFields(t *testing.T) {
 	requireFaults(t, "{}",
 		"batch: missing: want an integer from 1 to 1048576",
 		"data: missing: want an object with the fields clean, drop, format, inline, label, labels, shuffle, source, split, test, test_labels, transform, weight",
-		"loss: missing: want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson",
+		"loss: missing: want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy",
 		"model: missing: want an object with the fields init, layers",
 		"name: missing: want "+job.IDRule,
 		"optimizer: missing: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd",
@@ -99,7 +99,7 @@ func TestAllFaultsAreReported(t *testing.T) {
 	want := []string{
 		"batch: -3: want an integer from 1 to 1048576",
 		"data.split.train: \"x\": want a number from 0 to 1",
-		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson; did you mean \"mse\"?",
+		"loss: \"mze\": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy; did you mean \"mse\"?",
 		"sed: unknown field; allowed: " + fields + "; did you mean \"seed\"?",
 	}
 	requireFaults(t, `name: a

@@ -29,7 +29,7 @@ func addRules(s *reflected.Schema) {
 		rule(having("label_smoothing", above0), both(having("loss", constant(string(job.SoftmaxCrossEntropy))), none("class_weights"))),
 		rule(having("focal_gamma", above0), both(ofClasses(), not(having("label_smoothing", above0)))),
 		rule(given("class_weights"), ofClasses()),
-		rule(having("loss", constant(string(job.Poisson))),
+		rule(having("loss", object{"enum": []any{string(job.Poisson), string(job.MultilabelCrossEntropy)}}),
 			object{"properties": object{"data": object{"properties": object{"transform": object{"properties": object{"label": constant("none")}}}}}}),
 		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
 			object{"properties": object{"metrics": not(object{"contains": constant(string(job.Top5))})}}))
@@ -143,7 +143,7 @@ func ofLoss() object {
 	}
 	return object{
 		"if":   ofClasses(),
-		"then": with(classes, object{"transform": object{"properties": object{"label": constant("none")}}}),
+		"then": with(classes, object{"label": object{"maxItems": 1}, "transform": object{"properties": object{"label": constant("none")}}}),
 		"else": with(numbers, object{"split": object{"properties": object{"stratify": constant(false)}}}),
 	}
 }
@@ -165,6 +165,7 @@ func ofData() []any {
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
 	return []any{
 		exactlyOne("source", "inline"),
+		object{"properties": object{"label": object{"uniqueItems": true}}},
 		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels"), noDrop)),
 		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),

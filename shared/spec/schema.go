@@ -122,6 +122,15 @@ func mapped(t reflect.Type) *reflected.Schema {
 			},
 			Default: words[0],
 		}
+	case interface {
+		Bounds() (columns, characters int)
+	}:
+		columns, characters := v.Bounds()
+		one, most, length := uint64(1), uint64(columns), uint64(characters)
+		name := &reflected.Schema{Type: "string", MinLength: &one, MaxLength: &length}
+		return &reflected.Schema{OneOf: []*reflected.Schema{
+			name, {Type: "array", Items: name, MinItems: &one, MaxItems: &most},
+		}}
 	case numbers:
 		least, most, count := v.Numbers()
 		one, all := uint64(1), uint64(count)

@@ -114,6 +114,10 @@ func wantChoice(n node) string {
 			options = append(options, words(enum))
 			continue
 		}
+		if kind := alternative["type"]; kind == "string" || kind == "array" {
+			options = append(options, want(alternative))
+			continue
+		}
 		if number, ok := alternative["additionalProperties"].(map[string]any); ok {
 			options = append(options, fmt.Sprintf("{class: %s}", want(number)))
 			continue

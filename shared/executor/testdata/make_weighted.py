@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes weighted.json.gz: what PyTorch does with weights of classes and of rows, and with
-the focal loss, from given weights of the network on given rows.
+the focal loss, and with several labels of 0 or 1, from given weights of the network on given rows.
 
     python3 make_weighted.py [weighted.json.gz]
 
@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from make_fixtures import Model, flat, make_optimizer, pack
 from make_losses import BATCH, FEATURES, OPTIMIZERS, ROWS, STEPS
 
-UNITS = {"softmax_cross_entropy": 3, "sigmoid_cross_entropy": 1, "mse": 2, "huber": 2, "half_squared_error": 2}
+UNITS = {"softmax_cross_entropy": 3, "sigmoid_cross_entropy": 1, "mse": 2, "huber": 2, "half_squared_error": 2,
+         "multilabel_cross_entropy": 3}
 
 
 def rows_of(spec, z, y):
@@ -33,6 +34,8 @@ def rows_of(spec, z, y):
         return 0.5 * ((z - y) ** 2).sum(1)
     if loss == "huber":
         return F.huber_loss(z, y, reduction="none").mean(1)
+    if loss == "multilabel_cross_entropy":
+        return F.binary_cross_entropy_with_logits(z, y, reduction="none").mean(1)
     if loss == "sigmoid_cross_entropy":
         each = F.binary_cross_entropy_with_logits(z[:, 0], y[:, 0], reduction="none")
     else:
@@ -44,6 +47,8 @@ def loss_of(spec, classes, z, y, w):
     """The loss of a batch: sum(w * loss) / sum(w)."""
     if classes and w is None and spec["loss"] == "softmax_cross_entropy" and "focal_gamma" not in spec:
         return nn.CrossEntropyLoss(weight=torch.tensor(classes))(z, y[:, 0].long())
+    if spec["loss"] == "multilabel_cross_entropy" and w is None:
+        return nn.BCEWithLogitsLoss()(z, y)
     weights = torch.ones(len(y)) if w is None else w
     if classes:
         weights = weights * torch.tensor(classes)[y[:, 0].long()]
@@ -66,6 +71,8 @@ RUNS = [
     ({"loss": "mse"}, "numbers", None, True),
     ({"loss": "huber", "loss_delta": 1.0}, "numbers", None, True),
     ({"loss": "half_squared_error"}, "numbers", None, True),
+    ({"loss": "multilabel_cross_entropy"}, "several", None, False),
+    ({"loss": "multilabel_cross_entropy"}, "several", None, True),
 ]
 
 
@@ -94,7 +101,7 @@ def main():
     x = rng.standard_normal((ROWS, FEATURES)).astype(np.float32)
     clean = x @ rng.standard_normal((FEATURES, 3)) / 2
     noisy = clean + 0.5 * rng.standard_normal((ROWS, 3))
-    labels = {"numbers": noisy[:, :2], "classes": noisy.argmax(1)[:, None], "two": noisy[:, :1] > 0.7}
+    labels = {"numbers": noisy[:, :2], "classes": noisy.argmax(1)[:, None], "two": noisy[:, :1] > 0.7, "several": noisy > 0.4}
     labels = {name: np.ascontiguousarray(y, dtype=np.float32) for name, y in labels.items()}
     weights = np.maximum(0, rng.exponential(2, ROWS) - 0.2).astype(np.float32)
     out = {

@@ -106,3 +106,11 @@ func Lower(d []float32, v float64) {
 		d[i] = narrow(float64(x) - v)
 	}
 }
+
+// SigmoidSlope writes scale·(σ(z) − y) to d, rounded once; d may be z or y.
+func SigmoidSlope(d, z, y []float32, scale float64) {
+	d, y = d[:len(z)], y[:len(z)]
+	for i := range z {
+		d[i] = narrow(float64(scale * (sigmoid64(float64(z[i])) - float64(y[i]))))
+	}
+}
