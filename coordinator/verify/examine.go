@@ -69,7 +69,7 @@ func (x *verification) place(d *job.Difference, e *evidence) {
 }
 
 func sumsText(s ledger.Sums) string {
-	return fmt.Sprintf("%d rows of loss %v", s.Examples, s.Loss)
+	return fmt.Sprintf("%d terms (or units of their weights) of loss %v", s.Examples, s.Loss)
 }
 
 // conclude finds which micro-batch and which side is wrong, as far as possible, and

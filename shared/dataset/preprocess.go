@@ -134,6 +134,9 @@ func (p *Preprocessing) Validate() error {
 	if n == 0 {
 		return fmt.Errorf("columns: no features: %w", job.ErrInvalid)
 	}
+	if n := len(p.Others); n > job.MaxLabels {
+		return fmt.Errorf("others: %d columns: want at most %d: %w", n, job.MaxLabels, job.ErrInvalid)
+	}
 	if p.Label.Kind != Numeric {
 		return nil
 	}
