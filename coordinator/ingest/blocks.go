@@ -147,7 +147,7 @@ func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Bl
 		if err != nil {
 			return nil, err
 		}
-		if err := e.table.label.target(b.Y[i*b.Targets:(i+1)*b.Targets], y, &e.prep.Label); err != nil {
+		if err := e.table.label.target(b.Y[i*b.Targets:(i+1)*b.Targets], y, e.prep); err != nil {
 			return nil, fmt.Errorf("row %d: %w", r+1, err)
 		}
 	}

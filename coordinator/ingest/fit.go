@@ -59,7 +59,10 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 	if err != nil {
 		return nil, err
 	}
-	p.Label = *label
+	p.Label = label[0]
+	if len(label) > 1 {
+		p.Labels = label[1:]
+	}
 	return p, nil
 }
 
@@ -211,8 +214,9 @@ func filled(raw []float64, columns []dataset.Column) []float64 {
 	return raw
 }
 
-// fitLabel describes the label; a label of numbers may be standardized.
-func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) (*dataset.Column, error) {
+// fitLabel describes the columns of the label, or all of them at once. Columns of numbers may
+// be standardized, each by itself.
+func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []int32) ([]dataset.Column, error) {
 	const field = "data.transform.label"
 	scale := spec.Data.Transform.Label
 	plain := scale.Method == "" || scale.Method == "none"
@@ -222,22 +226,25 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 		return nil, fmt.Errorf("%s: %q: want none with %s, which takes classes: %w", field, scale.Method, spec.Loss, job.ErrInvalid)
 	case scale.Method != "standard":
 		return nil, fmt.Errorf("%s: %q: want none or standard: %w", field, scale.Method, job.ErrInvalid)
-	case l.outputs > 1:
+	case l.outputs > max(1, len(l.columns)):
 		return nil, fmt.Errorf("%s: the label has %d outputs; standard takes one: %w", field, l.outputs, job.ErrInvalid)
 	}
 	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1}
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}
+	columns := slices.Repeat([]dataset.Column{c}, max(1, len(l.columns)))
 	s := &scan{ctx: ctx, cells: l.labels(), rows: rows}
 	switch {
 	case l.classes:
-		return &c, nil
+		return columns, nil
 	case plain:
-		return &c, w.checkCoarse(s, l, c)
+		return columns, w.checkCoarse(s, l, c)
 	}
-	columns := []dataset.Column{c}
+	for k := range columns {
+		columns[k].Name = l.column(k)
+	}
 	err := s.fitScales(field, scale, columns)
 	w.sayAll(&s.constant, thoseConstant)
-	return &columns[0], err
+	return columns, err
 }

@@ -44,12 +44,11 @@ func (l *label) describe(p *dataset.Preprocessing) {
 	if len(l.columns) == 0 {
 		return
 	}
-	p.Label.Name, p.Others = l.columns[0], slices.Clone(l.columns[1:])
-	if l.weight != "" {
-		p.Others = append(p.Others, l.weight)
+	for k, name := range l.columns {
+		p.LabelOf(k).Name = name
 	}
-	if len(p.Others) == 0 {
-		p.Others = nil
+	if l.weight != "" {
+		p.Others = []string{l.weight}
 	}
 }
 
@@ -231,7 +230,7 @@ func (l *label) follow(ctx context.Context, train *label, rows []int32) error {
 }
 
 // target writes the targets of a row's label, and its weight.
-func (l *label) target(dst []float32, label []float64, c *dataset.Column) error {
+func (l *label) target(dst []float32, label []float64, p *dataset.Preprocessing) error {
 	if l.weight != "" {
 		dst[l.outputs] = float32(label[l.outputs])
 		label = label[:l.outputs]
@@ -241,9 +240,9 @@ func (l *label) target(dst []float32, label []float64, c *dataset.Column) error 
 		return nil
 	}
 	for k, y := range label {
-		f, err := c.Scaled(y)
+		f, err := p.LabelOf(k).Scaled(y)
 		if err != nil {
-			return fmt.Errorf("label %q: %w: %w", l.name, err, job.ErrInvalid)
+			return fmt.Errorf("label %q: %w: %w", l.column(k), err, job.ErrInvalid)
 		}
 		dst[k] = f
 	}

@@ -92,7 +92,14 @@ func TestSeveralLabels(t *testing.T) {
 	require.Equal(t, []int{1, 3}, []int{o.Features, o.Targets})
 	require.Equal(t, [][]float32{{3, 1, 0.5}, {5, 0, 1}, {7, 1, 2}}, o.y[job.Train], "a row without one label is dropped")
 	require.Equal(t, "u", o.Preprocessing.Label.Name)
-	require.Equal(t, []string{"y", "w"}, o.Preprocessing.Others)
+	require.Equal(t, []dataset.Column{{Name: "y", Kind: dataset.Numeric, Scale: 1}}, o.Preprocessing.Labels)
+	require.Equal(t, []string{"w"}, o.Preprocessing.Others)
+
+	spec.Data.Transform.Label.Method = "standard"
+	o = mustRun(t, spec, sources{"in": []byte("y,x,w,u\n1,2,0.5,30\n3,4,1,50\n")})
+	require.Equal(t, [][]float32{{-1, -1, 0.5}, {1, 1, 1}}, o.y[job.Train], "each by itself")
+	require.Equal(t, dataset.Column{Name: "u", Kind: dataset.Numeric, Shift: 40, Scale: 10}, o.Preprocessing.Label)
+	require.Equal(t, []dataset.Column{{Name: "y", Kind: dataset.Numeric, Shift: 2, Scale: 1}}, o.Preprocessing.Labels)
 
 	spec.Loss = job.MultilabelCrossEntropy
 	for want, change := range map[string]func(){

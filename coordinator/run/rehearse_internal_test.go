@@ -81,7 +81,7 @@ func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 			}
 			return fmt.Sprintf("%s: %s, ", name, rapid.SampledFrom(values).Draw(t, name))
 		}
-		text := fmt.Sprintf(`{name: a, data: {source: in.csv, label: y, %s%s clean: {%s%s}, transform: {%s%s}}, model: {layers: [{dense: {units: 2, activation: relu}}, {dense: {units: %d, %s}}], init: {%s}}, loss: %s, optimizer: {%s}, batch: %s, %s%s%s%s%s%s%s}`,
+		text := fmt.Sprintf(`{name: a, data: {source: in.csv, label: y, %s%s clean: {%s%s}, transform: {%s%s}}, model: {layers: [{dense: {units: 2, activation: relu}}, {dense: {units: %d, %s}}], init: {%s}}, loss: %s, optimizer: {%s}, batch: %s, %s%s%s%s%s%s%s%s%s}`,
 			field("shuffle", "true", "false"), field("split", "{train: 1}", "{train: 0.5, test: 0.5}", "{train: 0.6, validation: 0.2, test: 0.2, stratify: true}"),
 			field("missing", "drop", "mean", "median", "{constant: 2}"), field("duplicates", "drop", "keep"),
 			field("scale", "none", "standard", "minmax", "{divide: 3}", "{divide: 0}"), field("label", "none", "standard", "minmax"),
@@ -90,7 +90,8 @@ func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 				"rmsprop: {learning_rate: 1, alpha: 0, centered: true, clip_value: 1e-45}", "adagrad: {learning_rate: 1, lr_decay: 1000000}", "lion: {learning_rate: 1, weight_decay: 1, decay_bias: false}"),
 			pick("1", "7", "20", "64"), field("microbatches", "1", "3", "65"), pick("epochs: 1, ", "epochs: 1000, ", "steps: 10485760, ", "steps: 3, ", "steps: 10485761, "),
 			field("metrics", "[accuracy]", "[auc, log_loss]", "[r2, rmse, mae]"), field("evaluate", "{every_steps: 1000000000}", "{every_epochs: 3}"),
-			field("wire", "topk", "int8", "float32"), field("wire_keep", "0.5", "1e-9"), field("strict", "false"))
+			field("wire", "topk", "int8", "float32"), field("wire_keep", "0.5", "1e-9"), field("strict", "false"),
+			field("class_weights", "balanced", "{'0': 3}"), field("focal_gamma", "2"))
 		asked, err := spec.Decode([]byte(text))
 		if err != nil {
 			require.ErrorIs(t, err, job.ErrInvalid)
@@ -99,7 +100,7 @@ func TestWhatIsAcceptedIsPrepared(t *testing.T) {
 		accepted++
 		classes := units
 		switch {
-		case asked.Loss == job.SigmoidCrossEntropy:
+		case asked.Loss == job.SigmoidCrossEntropy, asked.Loss == job.MultilabelCrossEntropy:
 			classes = 2
 		case !asked.Loss.Classifies():
 			classes = 9

@@ -16,6 +16,8 @@
 package dataset
 
 import (
+	"slices"
+
 	"tributary/shared/job"
 )
 
@@ -70,9 +72,26 @@ func (m *Manifest) Rows(s job.Split) int {
 type Preprocessing struct {
 	Columns []Column `json:"columns"` // the raw input columns, in order, without the label
 	Label   Column   `json:"label"`
-	// Others names the columns of the training rows that are neither features nor Label: the
-	// further labels, and the weight. A row to predict on may have them.
+	// Labels are the further columns of a label of several columns of numbers.
+	Labels []Column `json:"labels,omitempty"`
+	// Others names the columns of the training rows that are neither features nor labels: the
+	// weight. A row to predict on may have them, and the labels.
 	Others []string `json:"others,omitempty"`
+}
+
+// LabelOf returns the column of the label that an output stands for. A label without several
+// columns has one description for all outputs.
+func (p *Preprocessing) LabelOf(output int) *Column {
+	if i := output - 1; i >= 0 && i < len(p.Labels) {
+		return &p.Labels[i]
+	}
+	return &p.Label
+}
+
+// beside reports whether a row may have a column of this name, which is no feature.
+func (p *Preprocessing) beside(name string) bool {
+	return name == p.Label.Name || slices.Contains(p.Others, name) ||
+		slices.ContainsFunc(p.Labels, func(c Column) bool { return c.Name == name })
 }
 
 // Column describes one raw column and how it becomes features.

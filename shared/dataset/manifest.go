@@ -93,6 +93,9 @@ func (m *Manifest) validateTable() error {
 				w.Name, w.Greatest, m.Targets, job.MaxWeight, job.ErrInvalid)
 		}
 	}
+	if k := len(m.Preprocessing.Labels); k > 0 && k != labels-1 {
+		return fmt.Errorf("manifest: %d further labels, %d targets: want one for each target: %w", k, labels, job.ErrInvalid)
+	}
 	if n > 0 && labels != 1 {
 		return fmt.Errorf("manifest: %d classes with %d targets: want them with one: %w", n, labels, job.ErrInvalid)
 	}

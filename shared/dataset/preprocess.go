@@ -134,8 +134,20 @@ func (p *Preprocessing) Validate() error {
 	if n == 0 {
 		return fmt.Errorf("columns: no features: %w", job.ErrInvalid)
 	}
-	if n := len(p.Others); n > job.MaxLabels {
-		return fmt.Errorf("others: %d columns: want at most %d: %w", n, job.MaxLabels, job.ErrInvalid)
+	return p.validateLabels()
+}
+
+// validateLabels checks the columns that are no features.
+func (p *Preprocessing) validateLabels() error {
+	if n, m := len(p.Others), len(p.Labels); n > job.MaxLabels || m >= job.MaxLabels {
+		return fmt.Errorf("%d others, %d further labels: want at most %d and %d: %w", n, m, job.MaxLabels, job.MaxLabels-1, job.ErrInvalid)
+	}
+	for i := range p.Labels {
+		if c := &p.Labels[i]; c.Kind != Numeric || p.Label.Kind != Numeric {
+			return fmt.Errorf("labels[%d]: kind %.40q: want several columns only of numbers: %w", i, string(c.Kind), job.ErrInvalid)
+		} else if err := c.validate(0); err != nil {
+			return fmt.Errorf("labels[%d]: %w: %w", i, err, job.ErrInvalid)
+		}
 	}
 	if p.Label.Kind != Numeric {
 		return nil

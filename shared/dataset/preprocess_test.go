@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,39 @@ func TestApplyRefuses(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.ErrorIs(t, p.Apply(make([]float32, 5), ok, nil), job.ErrInvalid)
+}
+
+// A label may have several columns of numbers. Rows may have them, and the weight.
+func TestSeveralLabels(t *testing.T) {
+	p := sample()
+	p.Labels = []dataset.Column{{Name: "tax", Kind: dataset.Numeric, Shift: 1, Scale: 2}}
+	p.Others = []string{"w"}
+	require.NoError(t, p.Validate())
+	require.Equal(t, "price", p.LabelOf(0).Name)
+	require.Equal(t, "tax", p.LabelOf(1).Name)
+	require.Equal(t, "price", p.LabelOf(2).Name)
+	var rows [][]dataset.Value
+	read := func(text string) error {
+		return p.ReadRows(t.Context(), strings.NewReader(text), dataset.JSONInput, func(_ dataset.Place, v []dataset.Value) error {
+			rows = append(rows, slices.Clone(v))
+			return nil
+		})
+	}
+	require.NoError(t, read(`[{"a": 1, "b": 2, "c": "red", "d": "x", "tax": 7, "w": 0.5, "price": 3}]`))
+	require.Len(t, rows, 1)
+	require.ErrorContains(t, read(`[{"a": 1, "b": 2, "c": "red", "d": "x", "weight": 0.5}]`), `column "weight": the model has no such column`)
+
+	for want, change := range map[string]func(){
+		"labels[0]: kind \"categorical\"": func() { p.Labels[0].Kind = dataset.Categorical },
+		"labels[0]: ":                     func() { p.Labels[0].Scale = 0 },
+		"1025 others":                     func() { p.Others = make([]string, 1025) },
+	} {
+		p = sample()
+		p.Labels = []dataset.Column{{Name: "tax", Kind: dataset.Numeric, Scale: 1}}
+		change()
+		require.ErrorIs(t, p.Validate(), job.ErrInvalid)
+		require.ErrorContains(t, p.Validate(), want)
+	}
 }
 
 func TestUnscale(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -95,7 +94,7 @@ func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) 
 		switch {
 		case known:
 			err = r.readValue(d, &values[i], &r.p.Columns[i])
-		case name == r.p.Label.Name || slices.Contains(r.p.Others, name):
+		case r.p.beside(name):
 			err = malformed(d.SkipValue())
 		default:
 			err = fmt.Errorf("column %.80q: the model has no such column; it takes %s: %w", name, r.p.columnList(), job.ErrInvalid)

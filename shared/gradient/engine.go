@@ -102,7 +102,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		samples: from,
 		Metrics: metric.Config{
 			Objective: of, Metrics: p.Spec.Metrics,
-			Outputs: outputs, Classes: p.Dataset.Classes, Label: from.label(),
+			Outputs: outputs, Classes: p.Dataset.Classes, Label: from.label(), Labels: from.labels(),
 		},
 	}, nil
 }

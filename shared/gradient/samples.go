@@ -40,6 +40,14 @@ func (r *samples) label() dataset.Column {
 	return dataset.Column{Name: r.fields.Schema[r.fields.Target].Name, Kind: dataset.Numeric, Scale: 1}
 }
 
+// labels describes the units of the further targets, if the label has several columns.
+func (r *samples) labels() []dataset.Column {
+	if p := r.data.Preprocessing; p != nil {
+		return p.Labels
+	}
+	return nil
+}
+
 // block returns block i of a split. It fails with job.ErrCorrupt if its fields are not those
 // of the plan.
 func (r *samples) block(ctx context.Context, split job.Split, i int) (*dataset.Block, error) {

@@ -63,7 +63,7 @@ const (
 type Transform struct {
 	Scale       Scale    `json:"scale" jsonschema_description:"numeric columns: none, standard ((x-mean)/std), minmax (to 0…1) or a divisor"`
 	Categorical Encoding `json:"categorical,omitempty" jsonschema:"default=onehot" jsonschema_description:"text columns"`
-	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
+	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard, each column by itself; predictions and metrics are in the label's own units"`
 }
 
 // Encoding says how a text column becomes features.

@@ -236,3 +236,15 @@ func TestConfusionMatrixOfNaN(t *testing.T) {
 	require.Equal(t, int64(1), f.Confusion.Classes[2].Rows)
 	require.Contains(t, c.Combine(nil).Undefined["confusion_matrix"], "no rows")
 }
+
+// Each output of a label of several columns has its own unit.
+func TestUnitsOfSeveralLabels(t *testing.T) {
+	c := Config{
+		Objective: of(job.MSE), Outputs: 2, Metrics: []job.Metric{job.MAE, job.R2},
+		Label: dataset.Column{Scale: 10, Shift: 5}, Labels: []dataset.Column{{Scale: 2, Shift: 1}},
+	}
+	f := c.Combine([]*Sums{c.unit([]float32{1, 1, 0, 4}, []float32{0, 1, 1, 3}, 2, 0)})
+	require.InDelta(t, (10+0+10+2)/4.0, f.Values["mae"], 1e-12)
+	// Residuals 10, 0, −10, 2; labels 5, 15 and 3, 7.
+	require.InDelta(t, 1-204.0/(50+8), f.Values["r2"], 1e-12)
+}

@@ -30,6 +30,8 @@ type Config struct {
 	// Label's Scale and Shift convert regression values back to their original units. The
 	// metrics of a regression are in these units. Scale 0 means 1.
 	Label dataset.Column
+	// Labels describe the outputs after the first, if the label has several columns.
+	Labels []dataset.Column
 }
 
 // Sums is the contribution of one unit. A unit is a block of a split.

@@ -1,6 +1,11 @@
 package metric
 
-import "math"
+import (
+	"cmp"
+	"math"
+
+	"tributary/shared/dataset"
+)
 
 // spread holds the count, the mean and the sum of squared deviations of some numbers.
 type spread struct {
@@ -37,14 +42,13 @@ func (p *spread) merge(q spread) {
 
 // regress adds the errors of outputs and the spread of y, both [rows, Outputs], to s.
 func (c Config) regress(s *Sums, outputs, y []float32) {
-	scale, shift := c.Label.Scale, c.Label.Shift
-	if scale == 0 {
-		scale = 1
-	}
+	units := dataset.Preprocessing{Label: c.Label, Labels: c.Labels}
 	if s.spread == nil {
 		s.spread = make([]spread, c.Outputs)
 	}
 	for i, v := range outputs {
+		label := units.LabelOf(i % c.Outputs)
+		scale, shift := cmp.Or(label.Scale, 1), label.Shift
 		target := float64(float64(y[i])*scale) + shift
 		e := float64(float64(v)*scale) + shift - target
 		s.squared += float64(e * e)

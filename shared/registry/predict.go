@@ -143,7 +143,7 @@ func (b *batch) regress(places []dataset.Place, z []float32) error {
 	for i, at := range places {
 		row := make([]any, k)
 		for j := range row {
-			y, err := b.m.value(z[i*k+j])
+			y, err := b.m.value(z[i*k+j], j)
 			if err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}
@@ -160,10 +160,10 @@ func (b *batch) regress(places []dataset.Place, z []float32) error {
 	return nil
 }
 
-// value returns an output in the label's unit. If the label was not scaled, the output
+// value returns an output in the unit of its label. If the label was not scaled, the output
 // stays float32, whose shortest decimal is short.
-func (m *Model) value(z float32) (any, error) {
-	label := &m.Card.Preprocessing.Label
+func (m *Model) value(z float32, output int) (any, error) {
+	label := m.Card.Preprocessing.LabelOf(output)
 	y := label.Unscale(z)
 	if math.IsInf(y, 0) || notFinite(z) {
 		return nil, fmt.Errorf("output %v is not a finite number in the label's unit; the row is too far from what the model was trained on: %w", z, job.ErrInvalid)

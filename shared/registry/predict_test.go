@@ -43,6 +43,23 @@ func TestPredictUnscalesTheLabel(t *testing.T) {
 	require.Nil(t, p.Probabilities)
 }
 
+// Each output of a label of several columns is in the unit of its column.
+func TestPredictUnscalesEachLabel(t *testing.T) {
+	m := linear(t, job.MSE, nil, dataset.Column{Name: "y", Kind: dataset.Numeric, Shift: 100, Scale: 10}, 2, 1, 2, 0.5, 3, 4, 0.25)
+	m.Card.Preprocessing.Labels = []dataset.Column{{Name: "z", Kind: dataset.Numeric, Shift: -1, Scale: 2}}
+	p, err := predict(t, m, `[[1, 1]]`)
+	require.NoError(t, err)
+	require.Equal(t, []any{[]any{170.0, 6.5}}, p.Predictions)
+}
+
+// One sigmoid for each label.
+func TestPredictSeveralLabels(t *testing.T) {
+	m := linear(t, job.MultilabelCrossEntropy, nil, column("y"), 1, 1, -1, 0, 0)
+	p, err := predict(t, m, `[[0]]`)
+	require.NoError(t, err)
+	require.Equal(t, []any{[]any{float32(0.5), float32(0.5)}}, p.Predictions)
+}
+
 // A Poisson regression predicts the rate e^z.
 func TestPredictPoisson(t *testing.T) {
 	m := linear(t, job.Poisson, nil, column("y"), 1, 1, 0)
