@@ -82,6 +82,10 @@ type Column struct {
 	// Categories are one-hot encoded in this (sorted) order. A category that the training
 	// split does not have becomes all zeros.
 	Categories []string `json:"categories,omitempty"`
+	// Embed is the number of units of the vector that stands for a category. The column then
+	// becomes one feature: the number of the category among those of all such columns, or −1
+	// for a category that the training split does not have. 0 means one-hot encoding.
+	Embed int `json:"embed,omitempty"`
 }
 
 // ColumnKind says whether a column has numbers or text.
@@ -94,8 +98,8 @@ const (
 )
 
 // Width returns the number of features that the column becomes.
-func (c Column) Width() int {
-	if c.Kind == Categorical {
+func (c *Column) Width() int {
+	if c.Kind == Categorical && c.Embed == 0 {
 		return len(c.Categories)
 	}
 	return 1

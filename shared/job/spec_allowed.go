@@ -31,9 +31,6 @@ func (Format) Allowed() []string { return list(CSV, IDX) }
 // Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }
 
-// Allowed lists the encodings.
-func (Encoding) Allowed() []string { return list(OneHot) }
-
 func list[S ~string](words ...S) []string {
 	out := make([]string, len(words))
 	for i, w := range words {

@@ -61,15 +61,23 @@ const (
 // Transform says how columns become features.
 type Transform struct {
 	Scale       Scale    `json:"scale" jsonschema_description:"numeric columns: none, standard ((x-mean)/std), minmax (to 0…1) or a divisor"`
-	Categorical Encoding `json:"categorical,omitempty" jsonschema:"default=onehot" jsonschema_description:"text columns"`
+	Categorical Encoding `json:"categorical,omitzero" jsonschema_description:"text columns: onehot, a feature per category; or {embed: n}, a vector of n numbers per category, which training learns"`
 	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
 }
 
-// Encoding says how a text column becomes features.
-type Encoding string
+// Encoding says how a text column becomes features. JSON: "onehot" (one feature per category
+// of the training split) or {"embed": n} (a vector of n trained numbers per category; a
+// category that the training split does not have becomes zeros).
+type Encoding struct {
+	Method string // onehot | embed
+	Embed  int    // units of the vectors
+}
 
-// The encodings.
-const OneHot Encoding = "onehot" // one feature per category of the training split
+// OneHot is the default encoding.
+const OneHot = "onehot"
+
+// MaxEmbed is the largest number of units of the vectors of categories.
+const MaxEmbed = 1024
 
 // Scale transforms a numeric column. JSON: "none", "standard" ((x-mean)/std, population
 // std), "minmax" (to 0…1) or {"divide": v}.

@@ -71,7 +71,7 @@ func TestFieldFaults(t *testing.T) {
 		"data: {source: a.csv, label: y, clean: {missing: {constant: x}}}":            `data.clean.missing: {"constant":"x"}: want one of drop, mean, median, {constant: number}`,
 		"data: {source: a.csv, label: y, clean: {missing: {constant: 1, divide: 1}}}": `data.clean.missing: {"constant":1,"divide":1}: want one of drop, mean, median, {constant: number}`,
 		"data: {source: a.csv, label: y, transform: {scale: max}}":                    `data.transform.scale: "max": want one of none, standard, minmax, {divide: number}`,
-		"data: {source: a.csv, label: y, transform: {categorical: x}}":                `data.transform.categorical: "x": want onehot`,
+		"data: {source: a.csv, label: y, transform: {categorical: x}}":                `data.transform.categorical: "x": want one of onehot, {embed: number}`,
 		"data: {source: a.csv, label: y, split: {train: 1.5}}":                        "data.split.train: 1.5: want a number from 0 to 1",
 		"data: {source: a.csv, label: y, format: xml}":                                `data.format: "xml": want one of csv, idx`,
 		"data: {source: a.csv, label: y, drop: ['']}":                                 `data.drop[0]: "": want a text of 1 to 1024 characters`,

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -82,6 +83,11 @@ func generate() *reflected.Schema {
 	}
 	if label, ok := s.Definitions["Transform"].Properties.Get("label"); ok { // a label is a Scale, but allows only two of its words
 		label.OneOf, label.Type, label.Enum = nil, "string", values([]string{"none", "standard"})
+	}
+	if c, ok := s.Definitions["Transform"].Properties.Get("categorical"); ok { // a whole number
+		if n, ok := c.OneOf[1].Properties.Get("embed"); ok {
+			n.Type, n.Minimum, n.Maximum = "integer", "1", json.Number(fmt.Sprint(job.MaxEmbed))
+		}
 	}
 	inline := s.Definitions["Inline"].Properties // Go sees raw JSON here; package ingest checks its content
 	for p := inline.Oldest(); p != nil; p = p.Next() {
