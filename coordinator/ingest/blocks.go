@@ -17,7 +17,7 @@ const writers = 4 // number of blocks that are encoded and put concurrently
 // writeBlocks encodes a part into blocks, puts them into the store and returns their
 // descriptions in order.
 func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p splitRows) ([]dataset.BlockRef, error) {
-	features, targets := prep.Features(), p.table.label.outputs
+	features, targets := prep.Features(), p.table.label.targets()
 	per, err := dataset.Table(features, targets).BlockRows()
 	if err != nil {
 		return nil, fmt.Errorf("rows of %d features and %d targets: %w", features, targets, err)
@@ -133,7 +133,7 @@ func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*en
 
 // block encodes the cells of an order; rows are their row numbers in the source.
 func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Block, error) {
-	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.outputs}
+	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.targets()}
 	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
 	cells, label := e.table.cells.cursor(o), e.table.label.cells.cursor(o)
 	var p pace

@@ -227,7 +227,7 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}
-	s := &scan{ctx: ctx, cells: l.cells, rows: rows}
+	s := &scan{ctx: ctx, cells: l.labels(), rows: rows}
 	switch {
 	case l.classes:
 		return &c, nil

@@ -78,6 +78,9 @@ func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) 
 		}
 		for i := range b.Y {
 			b.Y[i] = float32(i % max(2, len(m.Classes)))
+			if m.Weight != nil && i%m.Targets == m.Targets-1 {
+				b.Y[i] = float32(min(1, m.Weight.Greatest))
+			}
 		}
 		data := dataset.Encode(b)
 		digest, err := store.Put(ctx, data)

@@ -11,6 +11,7 @@ type Data struct {
 	Inline     *Inline   `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
 	Format     Format    `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
 	Label      string    `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of the label's column"`
+	Weight     string    `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string  `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"csv: columns to leave out"`
 	Clean      Clean     `json:"clean" jsonschema_description:"what happens to imperfect rows"`
 	Transform  Transform `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`

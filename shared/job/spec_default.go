@@ -104,10 +104,8 @@ func (m *Model) fill() {
 			setDefault(&l.Dense.Activation, NoActivation)
 			l.Dense.Bias = orTrue(l.Dense.Bias)
 		}
-		for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
-			if n != nil {
-				setDefault(&n.Epsilon, 1e-5)
-			}
+		for _, n := range l.Norms() {
+			setDefault(&n.Epsilon, 1e-5)
 		}
 	}
 	if m.Init.From == "" {

@@ -81,9 +81,11 @@ func addLayer(g *Graph, path, name string, l *job.Layer, value, depth int) (int,
 		}
 		return g.Add(d, value), nil
 	case l.LayerNorm != nil:
-		return addNorm(g, path+".layer_norm", name, l.LayerNorm, true, value)
+		return addNorm(g, path+".layer_norm", name, l.LayerNorm, 1, true, value)
+	case l.GroupNorm != nil:
+		return addNorm(g, path+".group_norm", name, &l.GroupNorm.Norm, l.GroupNorm.Groups, true, value)
 	case l.RMSNorm != nil:
-		return addNorm(g, path+".rms_norm", name, l.RMSNorm, false, value)
+		return addNorm(g, path+".rms_norm", name, l.RMSNorm, 1, false, value)
 	case l.Dropout != nil:
 		if r := l.Dropout.Rate; !(r >= 0 && r < 1) {
 			return 0, fmt.Errorf("%s.dropout.rate: %v: want at least 0 and below 1: %w", path, r, job.ErrInvalid)

@@ -7,7 +7,6 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/model"
-	"tributary/shared/objective"
 )
 
 // Weights is a function that checks the initial weights named by a spec against the tensors
@@ -93,7 +92,7 @@ func (p *Plan) check() (*model.Network, error) {
 // fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every
 // layer has the positions of the input.
 func (p *Plan) fit(fields Fields, positions int) error {
-	of, err := objective.For(&p.Spec)
+	of, err := p.Objective()
 	if err != nil {
 		return err
 	}
