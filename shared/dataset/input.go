@@ -30,7 +30,7 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
 
-// ReadRows reads raw rows for prediction from a file, which may be gzip, and calls row for
+// ReadRows reads raw rows for prediction from a file, which may be packed (gzip, zstd, bzip2, zip), and calls row for
 // each. The next row overwrites the values. ReadRows needs the memory of one row, at most
 // 32 MiB, for a file of any length. An error of row ends the reading and is returned
 // unchanged. Any other error says where in the file it occurred.
@@ -50,6 +50,7 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 	if err != nil {
 		return err
 	}
+	defer source.Close()
 	if format == AnyInput || format == "" {
 		format = inputFormat(source)
 	}

@@ -23,7 +23,7 @@ func (Activation) Allowed() []string { return list(NoActivation, ReLU, Tanh, Sig
 func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zeros) }
 
 // Allowed lists the formats.
-func (Format) Allowed() []string { return list(CSV, IDX) }
+func (Format) Allowed() []string { return list(CSV, IDX, JSONL, Parquet) }
 
 // Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }

@@ -17,7 +17,7 @@ type object = map[string]any
 // JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label is not dropped; the
-// elements of inline rows fit each other; the boundaries of a schedule rise, and their
+// elements of inline rows fit each other; what data.columns says fits the label, and its formats of dates; the boundaries of a schedule rise, and their
 // factors are one more; the warm-up is shorter than the job.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
@@ -31,6 +31,9 @@ func addRules(s *reflected.Schema) {
 		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
 			object{"properties": object{"metrics": not(object{"contains": constant(string(job.Top5))})}}))
 	add(s.Definitions["Data"], ofData()...)
+	comma := having("decimal", constant(","))
+	add(s.Definitions["CSVOptions"], rule(having("thousands", constant(".")), comma), rule(having("thousands", constant(",")), not(comma)))
+	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")})
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
@@ -139,8 +142,11 @@ func ofLoss() object {
 // ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
-		csvName = `\.[cC][sS][vV](\.[gG][zZ])?$`
-		idxName = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)(\.[gG][zZ])?$`
+		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?$`
+		csvName     = `\.[cCtT][sS][vV]` + packed
+		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
+		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
+		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
 	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
 	is := func(format job.Format, pattern string) object {
@@ -154,10 +160,12 @@ func ofData() []any {
 	both := func(schemas ...any) object { return object{"allOf": schemas} }
 	return []any{
 		exactlyOne("source", "inline"),
-		rule(given("inline"), both(none("format", "label", "labels", "test", "test_labels"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
+		rule(given("inline"), both(none("format", "label", "labels", "test", "test_labels", "csv", "columns"), noDrop)),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
-		sourced(is(job.IDX, idxName), both(given("labels"), none("label"), noDrop, rule(given("test"), given("test_labels")))),
+		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
 	}

@@ -98,6 +98,11 @@ type choice interface {
 	Allowed() (words []string, key string)
 }
 
+// wordOrList is a type that is written as a word, or as a list of texts.
+type wordOrList interface {
+	AllowedLists() (words []string, most, length int)
+}
+
 // mapped returns the schema of a type whose values Allowed lists.
 func mapped(t reflect.Type) *reflected.Schema {
 	switch v := reflect.Zero(t).Interface().(type) {
@@ -114,9 +119,20 @@ func mapped(t reflect.Type) *reflected.Schema {
 			},
 			Default: words[0],
 		}
+	case wordOrList:
+		words, most, length := v.AllowedLists()
+		return &reflected.Schema{OneOf: []*reflected.Schema{
+			{Type: "string", Enum: values(words)},
+			{Type: "array", Items: &reflected.Schema{Type: "string", MaxLength: pointer(length)}, MaxItems: pointer(most)},
+		}}
 	default:
 		return nil
 	}
+}
+
+func pointer(n int) *uint64 {
+	u := uint64(n)
+	return &u
 }
 
 func values(words []string) []any {
