@@ -37,8 +37,8 @@ func (w *work) readNamed(ctx context.Context, spec *job.Spec, f files, like *tab
 	if err := t.begin(w.space, s.rows); err != nil {
 		return nil, err
 	}
-	err = w.withAll(ctx, f.field, s.sources, func(content *tabular.Source) error {
-		file, err := w.open(ctx, &spec.Data, content, s.keys)
+	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
+		file, err := w.open(&spec.Data, content, s, k)
 		if err != nil {
 			return err
 		}
@@ -164,6 +164,9 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 // A label of numbers may be written like any column of numbers.
 func (w *work) labelOf(y *tally, classes bool) (*label, error) {
 	l := &label{name: y.name, classes: classes, outputs: 1, numeric: y.texts+y.odd == 0}
+	if y.kind == tabular.Nested {
+		return nil, fmt.Errorf("label %q: its cells are lists or objects: want numbers or classes: %w", y.name, job.ErrInvalid)
+	}
 	if y.numbers+y.texts+y.nonFinites == 0 {
 		return nil, fmt.Errorf("label %q: missing in every row: %w", y.name, job.ErrInvalid)
 	}

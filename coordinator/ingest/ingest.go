@@ -55,6 +55,9 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 		w.space.keep = keepBytes
 	}
 	m, err := w.run(ctx, spec)
+	for _, release := range w.closers {
+		release()
+	}
 	if closed := w.space.close(); err == nil && closed != nil {
 		return nil, fmt.Errorf("scratch file: %w", closed)
 	}
@@ -64,9 +67,10 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 // work is one run of an ingest.
 type work struct {
 	*Ingest
-	space *space
-	texts textRoom
-	csv   *job.CSVOptions // with which files for prediction are read, or nil
+	space   *space
+	texts   textRoom
+	closers []func()        // give back the memory of files
+	csv     *job.CSVOptions // with which files for prediction are read, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {

@@ -18,13 +18,14 @@ const (
 // columns decides what the column becomes, or returns what is wrong with it. A date
 // becomes a column for each of its parts; any other column becomes one.
 func (t *tally) columns() ([]column, error) {
+	if t.kind == tabular.Nested {
+		return nil, fmt.Errorf("column %q: its cells are lists, objects or of a type that is not supported: want single values: leave it out with data.drop, or write its elements into columns of their own: %w", t.name, job.ErrInvalid)
+	}
 	if t.numbers+t.texts+t.nonFinites == 0 {
 		return nil, fmt.Errorf("column %q: every cell is missing: leave it out with data.drop: %w", t.name, job.ErrInvalid)
 	}
 	c := column{name: t.name, kind: dataset.Categorical}
 	switch {
-	case t.given == nil && t.kind == tabular.Nested:
-		return nil, fmt.Errorf("column %q: its cells are lists or objects: want single values: leave it out with data.drop, or write its elements into columns of their own: %w", t.name, job.ErrInvalid)
 	case t.given == nil && t.kind == tabular.Text:
 	case t.given == nil:
 		form, numeric, err := t.number()

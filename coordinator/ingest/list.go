@@ -67,13 +67,13 @@ func cmpFormat(f job.Format) job.Format {
 // wildcards reports whether a source has wildcards.
 func wildcards(source string) bool { return strings.ContainsAny(source, "*?[") }
 
-// withAll passes the unpacked content of each source to read, in order. All of them
+// withAll passes the number and the unpacked content of each source to read, in order. All of them
 // together have at most the bytes that a source may have.
-func (in *Ingest) withAll(ctx context.Context, field string, sources []string, read func(*tabular.Source) error) error {
+func (in *Ingest) withAll(ctx context.Context, field string, sources []string, read func(k int, content *tabular.Source) error) error {
 	left := in.limit()
-	for _, source := range sources {
+	for k, source := range sources {
 		err := in.withLimit(ctx, field, source, max(left, 1), func(content *tabular.Source) error {
-			err := read(content)
+			err := read(k, content)
 			left -= content.Bytes()
 			return err
 		})

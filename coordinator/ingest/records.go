@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -20,14 +19,15 @@ type records struct {
 	detected []string                 // what was detected, for the user
 }
 
-// open opens a file of named columns. keys are the columns of JSON lines; nil for other formats.
-func (w *work) open(ctx context.Context, d *job.Data, content *tabular.Source, keys *tabular.Keys) (*records, error) {
+// open opens a file of named columns, file k of the source that s surveys.
+func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*records, error) {
 	switch d.Format {
 	case job.JSONL:
+		keys := s.keys
 		file := tabular.OpenJSONL(content, keys)
 		return &records{names: keys.Names, index: keys.Index, next: file.Next, place: file.Place, kinds: keys.Kinds}, nil
 	case job.Parquet:
-		return w.openParquet(ctx, content)
+		return w.openParquet(d, content, s, k)
 	default:
 		file, err := tabular.OpenCSV(content, d.CSV, "")
 		if err != nil {

@@ -22,6 +22,7 @@ type survey struct {
 	names    []string // of the columns, in the order of the first file
 	tallies  []tally
 	keys     *tabular.Keys // of JSON lines
+	copies   []*scratch    // of Parquet files
 	detected []string      // what was detected in the files
 }
 
@@ -34,12 +35,12 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 	}
 	if spec.Data.Format == job.JSONL {
 		s.keys = &tabular.Keys{}
-		if err := w.withAll(ctx, f.field, s.sources, s.keys.Read); err != nil {
+		if err := w.withAll(ctx, f.field, s.sources, func(_ int, content *tabular.Source) error { return s.keys.Read(content) }); err != nil {
 			return nil, err
 		}
 	}
-	err = w.withAll(ctx, f.field, s.sources, func(content *tabular.Source) error {
-		file, err := w.open(ctx, &spec.Data, content, s.keys)
+	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
+		file, err := w.open(&spec.Data, content, s, k)
 		if err != nil {
 			return err
 		}
