@@ -181,7 +181,7 @@ func (c *CSV) Next() ([]string, error) {
 		return record, err
 	}
 	if errors.Is(err, csv.ErrFieldCount) {
-		return nil, fmt.Errorf("line %d: %d cells, the header has %d%s: %w", c.Line(0), len(record), len(c.Header), c.otherDelimiter(), job.ErrInvalid)
+		return nil, fmt.Errorf("line %d: %d cells, the header has %d%s: %w", c.Line(0), len(record), len(c.Header), c.remedy(len(record)), job.ErrInvalid)
 	}
 	return nil, c.explain(err)
 }
@@ -199,9 +199,8 @@ func (c *CSV) restore(record []string) {
 	}
 }
 
-// otherDelimiter is a remedy, if the header may have another delimiter than it was read
-// with.
-func (c *CSV) otherDelimiter() string {
+// remedy says how a record of another number of cells than the header is corrected.
+func (c *CSV) remedy(cells int) string {
 	for _, d := range delimiters {
 		for _, name := range c.Header {
 			if rune(d) != c.csv.Comma && strings.IndexByte(name, d) >= 0 {
@@ -209,7 +208,10 @@ func (c *CSV) otherDelimiter() string {
 			}
 		}
 	}
-	return ""
+	if cells < len(c.Header) {
+		return ": write an empty cell for a missing value"
+	}
+	return fmt.Sprintf(": enclose a cell that has a %q in quotes", string(c.csv.Comma))
 }
 
 // follow records the line in which a record ends: the line in which it begins, plus one for
