@@ -155,7 +155,7 @@ func (t *tally) signedForm(form dataset.Form) dataset.Form {
 
 // preferred returns the first sighting, or the other one if there is none.
 func preferred(s, otherwise sighting) sighting {
-	if s.at == "" {
+	if s.seen == nil {
 		return otherwise
 	}
 	return s

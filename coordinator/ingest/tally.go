@@ -49,7 +49,8 @@ type tally struct {
 	// finite.
 	naTexts, naNonFinites int
 	na                    sighting
-	infinite              sighting // the first number that is not finite and no such word
+	infinites             int // numbers that are not finite and no such words
+	infinite              sighting
 
 	label bool     // the column is the label's
 	odd   int      // of a label's numbers: those that other texts could mean too
@@ -61,13 +62,17 @@ type tally struct {
 	dates dates // of a column of dates
 }
 
-// sighting is the text, quoted, and the place of a cell, like "line 3".
-type sighting struct{ at, text string }
+// sighting is a cell that was seen, or nothing. It is a pointer, because a table may have a
+// million columns.
+type sighting struct{ *seen }
+
+// seen is the text, quoted, and the place of a cell, like "line 3".
+type seen struct{ at, text string }
 
 // see counts a cell and keeps the first one.
 func (s *sighting) see(count *int, cell string, at func() string) {
 	if *count++; *count == 1 {
-		*s = sighting{at(), fmt.Sprintf("%.80q", cell)}
+		s.seen = &seen{at(), fmt.Sprintf("%.80q", cell)}
 	}
 }
 
@@ -109,8 +114,8 @@ func (t *tally) add(cell string, at func() string) {
 		t.nonFinite.see(&t.nonFinites, cell, at)
 		if t.isNA(cell) {
 			t.na.see(&t.naNonFinites, cell, at)
-		} else if t.infinite.at == "" {
-			t.infinite = sighting{at(), fmt.Sprintf("%.80q", cell)}
+		} else {
+			t.infinite.see(&t.infinites, cell, at)
 		}
 	default:
 		t.addText(cell, at)

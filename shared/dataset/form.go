@@ -253,14 +253,14 @@ func IsMissing(s string, o *job.CSVOptions) bool {
 	if o == nil || o.NA == nil {
 		return MissingCell(s)
 	}
-	s = strings.TrimSpace(s)
-	if s == "" {
+	trimmed := strings.TrimSpace(s)
+	if trimmed == "" {
 		return true
 	}
 	if o.NA.Pandas {
-		return PandasMissing(s)
+		return PandasMissing(trimmed)
 	}
-	return slices.Contains(o.NA.Words, s)
+	return slices.Contains(o.NA.Words, trimmed) || slices.Contains(o.NA.Words, s)
 }
 
 // text returns the value of a CSV cell or a JSON string for a column, as training read it.

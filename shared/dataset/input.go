@@ -51,6 +51,9 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 		return err
 	}
 	defer source.Close()
+	if string(source.Peek(4)) == "PAR1" {
+		return fmt.Errorf("it is a Parquet file: want CSV, JSON or IDX (pandas: read_parquet(…).to_csv(…, index=False)): %w", job.ErrInvalid)
+	}
 	if format == AnyInput || format == "" {
 		format = inputFormat(source)
 	}

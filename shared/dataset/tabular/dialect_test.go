@@ -177,3 +177,33 @@ func written(table [][]string, delimiter, quote, comment string) string {
 	}
 	return b.String()
 }
+
+// Any bytes with any options give records of as many cells as the header, or a fault.
+func FuzzOpenCSV(f *testing.F) {
+	f.Add([]byte("a;b\n1,5;2\n"), "", "", "", "", false)
+	f.Add([]byte("\xff\xfea\x00,\x00b\x00\n\x00"), "utf-16", "#", "'", "whitespace", true)
+	f.Fuzz(func(t *testing.T, text []byte, encoding, comment, quote, delimiter string, flag bool) {
+		o := &job.CSVOptions{Header: &flag, Trim: flag}
+		o.Encoding = word(o.Encoding.Allowed(), job.Encoded(encoding))
+		o.Comment = word(o.Comment.Allowed(), job.Comment(comment))
+		o.Quote = word(o.Quote.Allowed(), job.Quote(quote))
+		o.Delimiter = word(o.Delimiter.Allowed(), job.Delimiter(delimiter))
+		rows, _, err := records(t, string(text), o)
+		if err != nil {
+			require.ErrorIs(t, err, job.ErrInvalid)
+			return
+		}
+		for _, row := range rows {
+			require.Len(t, row, len(rows[0]))
+		}
+	})
+}
+
+// word returns one of the allowed words, or none.
+func word[S ~string](allowed []string, s S) S {
+	n := len(s) % (len(allowed) + 1)
+	if n == len(allowed) {
+		return ""
+	}
+	return S(allowed[n])
+}
