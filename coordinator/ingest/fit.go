@@ -19,7 +19,7 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 	s := &scan{ctx: ctx, cells: t.cells, rows: rows}
 	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
 	for j, c := range t.columns {
-		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Scale: 1}
+		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Form: c.form, Scale: 1}
 	}
 	counts, err := s.count(t.columns)
 	if err != nil {
