@@ -84,8 +84,10 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if err != nil {
 		return nil, err
 	}
-	if drop[d.Label] {
-		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
+	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
+		if own.name != "" && drop[own.name] {
+			return nil, fmt.Errorf("data.drop: %q is the %s: %w", own.name, own.what, job.ErrInvalid)
+		}
 	}
 	t := &table{options: d.CSV}
 	var asText, forms notes
@@ -102,6 +104,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 				return nil, err
 			}
 			t.label = *l
+		case d.Weight != "" && y.name == d.Weight:
 		case drop[y.name] || d.Columns[y.name].Type == job.DropColumn:
 		default:
 			if why, ok := y.index(); ok {
@@ -127,18 +130,23 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if len(t.columns) == 0 {
 		return nil, fmt.Errorf("no columns besides the label: want at least one: %w", job.ErrInvalid)
 	}
+	t.label.weight = d.Weight
 	w.sayAll(&asText, "with cells that look like numbers are read as text")
 	w.sayAll(&forms, "are read as numbers that are not plainly written")
 	return t, nil
 }
 
-// dropped returns the columns to omit. It refuses a label, or a column to omit, that does
-// not exist.
+// named is a column with a purpose of its own.
+type named struct{ what, name string }
+
+// dropped returns the columns to omit. It refuses a label, a weight, or a column to omit,
+// that does not exist.
 func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{d.Label: true}
 	for _, name := range d.Drop {
 		drop[name], absent[name] = true, true
 	}
+	absent[d.Weight] = d.Weight != ""
 	for i := range tallies {
 		delete(absent, tallies[i].name)
 	}
@@ -148,8 +156,10 @@ func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 			return nil, fmt.Errorf("data.columns: no column %.80q in the header %s%s: %w", name, headerList(tallies), hint.For(name, names(tallies)), job.ErrInvalid)
 		}
 	}
-	if absent[d.Label] {
-		return nil, fmt.Errorf("data.label: no column %q in the header %s%s: %w", d.Label, headerList(tallies), hint.For(d.Label, names(tallies)), job.ErrInvalid)
+	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
+		if absent[own.name] {
+			return nil, fmt.Errorf("data.%s: no column %q in the header %s%s: %w", own.what, own.name, headerList(tallies), hint.For(own.name, names(tallies)), job.ErrInvalid)
+		}
 	}
 	for _, name := range d.Drop {
 		if absent[name] {
@@ -307,6 +317,10 @@ func (t *table) fill(ctx context.Context, file *records, rows int) error {
 	if !ok {
 		return fmt.Errorf("header: no label column %q: %w", t.label.name, job.ErrInvalid)
 	}
+	weightAt, ok := file.index(t.label.weight)
+	if !ok && t.label.weight != "" {
+		return fmt.Errorf("header: no weight column %q: %w", t.label.weight, job.ErrInvalid)
+	}
 	row := make([]byte, 0, t.cells.size())
 	for ; ; t.rows++ {
 		record, err := file.next()
@@ -335,6 +349,11 @@ func (t *table) fill(ctx context.Context, file *records, rows int) error {
 		}
 		if err := t.label.parse(record[labelAt], t.options); err != nil {
 			return fmt.Errorf("%s: %w", file.place(labelAt), err)
+		}
+		if t.label.weight != "" {
+			if err := t.label.weigh(record[weightAt]); err != nil {
+				return fmt.Errorf("%s: %w", file.place(weightAt), err)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ type Data struct {
 	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
 	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
 	Label      string   `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of the label's column"`
+	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
 	// CSV and Columns are nil in specs that do not set them, so that these keep their digests.
 	CSV       *CSVOptions           `json:"csv,omitempty" jsonschema_description:"csv: how the file is written; default: what the file shows with certainty"`
@@ -66,15 +67,23 @@ const (
 // Transform says how columns become features.
 type Transform struct {
 	Scale       Scale    `json:"scale" jsonschema_description:"numeric columns: none, standard ((x-mean)/std), minmax (to 0…1) or a divisor"`
-	Categorical Encoding `json:"categorical,omitempty" jsonschema:"default=onehot" jsonschema_description:"text columns"`
+	Categorical Encoding `json:"categorical,omitzero" jsonschema_description:"text columns: onehot, a feature per category; or {embed: n}, a vector of n numbers per category, which training learns"`
 	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
 }
 
-// Encoding says how a text column becomes features.
-type Encoding string
+// Encoding says how a text column becomes features. JSON: "onehot" (one feature per category
+// of the training split) or {"embed": n} (a vector of n trained numbers per category; a
+// category that the training split does not have becomes zeros).
+type Encoding struct {
+	Method string // onehot | embed
+	Embed  int    // units of the vectors
+}
 
-// The encodings.
-const OneHot Encoding = "onehot" // one feature per category of the training split
+// OneHot is the default encoding.
+const OneHot = "onehot"
+
+// MaxEmbed is the largest number of units of the vectors of categories.
+const MaxEmbed = 1024
 
 // Scale transforms a numeric column. JSON: "none", "standard" ((x-mean)/std, population
 // std), "minmax" (to 0…1) or {"divide": v}.

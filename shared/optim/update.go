@@ -6,9 +6,17 @@ import (
 	"tributary/shared/numeric"
 )
 
-// update folds the range [lo, hi) of the gradient. It cuts the range where weight decay
-// begins or ends.
+// update folds the range [lo, hi) of the gradient, and then of the moving average.
 func (f *Fold) update(s *stepOf, params []float32, state [][]float32, grad []float32, lo, hi int) {
+	f.decayed(s, params, state, grad, lo, hi)
+	if f.Averages() {
+		numeric.Average(state[f.vectors()][lo:hi], params[lo:hi], s.rest)
+	}
+}
+
+// decayed folds the range [lo, hi) of the gradient. It cuts the range where weight decay
+// begins or ends.
+func (f *Fold) decayed(s *stepOf, params []float32, state [][]float32, grad []float32, lo, hi int) {
 	for _, r := range f.spared {
 		if from := min(max(r.Lo, lo), hi); lo < from {
 			f.clipped(&s.decayed, s.divisor, params, state, grad, lo, from)
@@ -30,18 +38,25 @@ type buffer [1 << 12]float32
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// clipped folds the range [lo, hi) of the gradient, with its elements cut off at the limit
-// if there is one.
+// clipped folds the range [lo, hi) of the gradient, with the penalties of its parameters, and
+// then with its elements cut off at the limit if there is one.
 func (f *Fold) clipped(c *constants, divisor float32, params []float32, state [][]float32, grad []float32, lo, hi int) {
-	if f.value == 0 {
+	if f.value == 0 && len(f.penalties) == 0 {
 		f.fold(c, params, state, lo, hi, grad[lo:hi], divisor)
 		return
 	}
 	b := buffers.Get().(*buffer)
 	for ; lo < hi; lo += len(b) {
 		to := min(lo+len(b), hi)
-		g := b[:to-lo]
-		numeric.ClipValue(g, grad[lo:to], divisor, f.value)
+		g, from, by := b[:to-lo], grad[lo:to], divisor
+		if len(f.penalties) > 0 {
+			numeric.Divide(g, from, by)
+			f.penalize(g, params, lo)
+			from, by = g, 1
+		}
+		if f.value != 0 {
+			numeric.ClipValue(g, from, by, f.value)
+		}
 		f.fold(c, params, state, lo, to, g, 1)
 	}
 	buffers.Put(b)
