@@ -120,7 +120,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"", does(func(s *job.Spec) { s.FocalGamma, s.ClassWeights.Of, s.Data.Weight = 2, map[string]float64{"a": 0}, "w" })},
 		{`data.weight: "y": this is the label`, does(func(s *job.Spec) { s.Data.Weight = "y" })},
 		{`data.drop[0]: "w": this is the weight`, does(func(s *job.Spec) { s.Data.Weight, s.Data.Drop = "w", []string{"w"} })},
-		{`data.weight: "w": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
+		{`data.weight: "w": only for format csv, jsonl or parquet`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
 		{"model.layers[0].dense.kernel_regularizer: the optimizer has clip_norm, want one of them (clip_value allows it)", does(func(s *job.Spec) {
