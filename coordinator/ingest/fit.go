@@ -16,13 +16,10 @@ import (
 // sequential and in float64.
 func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
 	d := &spec.Data
-	if c := d.Transform.Categorical; c != "" && c != "onehot" {
-		return nil, fmt.Errorf("data.transform.categorical: %q: want onehot: %w", c, job.ErrInvalid)
-	}
 	s := &scan{ctx: ctx, cells: t.cells, rows: rows}
 	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
 	for j, c := range t.columns {
-		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Scale: 1}
+		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Form: c.form, Scale: 1}
 	}
 	counts, err := s.count(t.columns)
 	if err != nil {
@@ -39,6 +36,7 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
 			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
+			c.Embed = d.Transform.Categorical.Embed
 			if text, ok := blank(c.Categories); ok {
 				blanks.add("column %q: %.80q and %.80q are two categories, although they differ only in blanks", c.Name, text, strings.TrimSpace(text))
 			}

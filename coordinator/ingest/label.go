@@ -16,9 +16,10 @@ import (
 // label is the target to learn: a class for each row, or numbers.
 type label struct {
 	name    string
-	columns []string // of a CSV source
+	columns []string // of a source of named columns
 	classes bool
-	outputs int // number of number columns; 1 for classes
+	outputs int             // number of number columns; 1 for classes
+	forms   []*dataset.Form // how the cells of each of the columns are read, nil for plain ones
 
 	// For classes: dict has the code of each text in cells.
 	dict    *dictionary
@@ -39,7 +40,7 @@ func (l *label) targets() int {
 	return l.outputs
 }
 
-// describe names the columns of a CSV source that are no features.
+// describe names the columns of the source that are no features.
 func (l *label) describe(p *dataset.Preprocessing) {
 	if len(l.columns) == 0 {
 		return

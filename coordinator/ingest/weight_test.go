@@ -118,3 +118,57 @@ func TestSeveralLabels(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// Each column of a label may be written in its own form, in each format of named columns.
+func TestSeveralLabelsInOtherForms(t *testing.T) {
+	spec := csvSpec()
+	spec.Data.Label = job.Columns{"u", "y"}
+	want := [][]float32{{1234, 0.5}, {5, 0.25}}
+	for name, text := range map[string]string{
+		"csv":   "y,x,u\n50%,2,\"$1,234\"\n25%,4,$5\n75%,1,NA\n",
+		"jsonl": `{"y":"50%","x":2,"u":"$1,234"}` + "\n" + `{"x":4,"u":"$5","y":"25%"}` + "\n" + `{"x":1,"y":"75%"}`,
+	} {
+		spec.Data.Format = job.Format(name)
+		o := mustRun(t, spec, sources{"in": []byte(text)})
+		require.Equal(t, want, o.y[job.Train], name)
+		require.Equal(t, [][]float32{{2}, {4}}, o.x[job.Train], name)
+		require.Contains(t, strings.Join(o.said, "\n"), `column "y" is read as numbers in per cent`, name)
+	}
+	spec.Data.Format = job.CSV
+	o := mustRun(t, spec, sources{"in": []byte("y;x;u\n1,5;2;7\n2;4;8,25\n")})
+	require.Equal(t, [][]float32{{7, 1.5}, {8.25, 2}}, o.y[job.Train], "decimal commas")
+
+	spec.Data.Format, spec.Data.Label, spec.Data.Drop = job.Parquet, job.Columns{"price", "area"}, []string{"tags", "sold", "zip"}
+	three, four := int32(3), int32(4)
+	o = mustRun(t, spec, sources{"in": parquetOf(t, house{50.5, &three, "10115", 19753, nil, 10050}, house{80, &four, "80331", 19754, nil, 20000})})
+	require.Equal(t, [][]float32{{100.5, 50.5}, {200, 80}}, o.y[job.Train])
+	require.Equal(t, [][]float32{{3}, {4}}, o.x[job.Train])
+
+	for text, fault := range map[string]string{
+		"y,x,u\n1,2,3\nmaybe,4,5\n": `line 3: label "y": text "maybe": the loss wants numbers`,
+		"y,x,u\n1,2,\n2,4,\n":       `label "u": missing in every row`,
+		"y,x,u\n1,2,3\n2,4,inf\n":   `line 3: column "u": "inf" is not a finite number`,
+	} {
+		spec = csvSpec()
+		spec.Data.Label = job.Columns{"u", "y"}
+		_, err := run(t, spec, sources{"in": []byte(text)})
+		require.ErrorIs(t, err, job.ErrInvalid)
+		require.ErrorContains(t, err, fault)
+	}
+	spec.Data.Columns = map[string]job.ColumnSpec{"y": {Type: job.CategoryColumn}}
+	_, err := run(t, spec, sources{"in": []byte("y,x,u\n1,2,3\n2,4,5\n")})
+	require.ErrorContains(t, err, `label "y": data.columns says category: the loss wants numbers`)
+}
+
+// A file without a header, for prediction, may lack all columns of the label.
+func TestSeveralLabelsWithoutAHeader(t *testing.T) {
+	no := false
+	spec := csvSpec()
+	spec.Data.Label, spec.Data.CSV = job.Columns{"x2", "x0"}, &job.CSVOptions{Header: &no}
+	o := mustRun(t, spec, sources{"in": []byte("1,5,6\n2,7,8\n")})
+	require.Equal(t, [][]float32{{6, 1}, {8, 2}}, o.y[job.Train])
+	for _, text := range []string{"9,5,6\n", "5\n"} {
+		got, _ := predicted(t, o, text)
+		require.Equal(t, [][]float32{{5}}, got)
+	}
+}

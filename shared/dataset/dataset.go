@@ -77,6 +77,10 @@ type Preprocessing struct {
 	// Others names the columns of the training rows that are neither features nor labels: the
 	// weight. A row to predict on may have them, and the labels.
 	Others []string `json:"others,omitempty"`
+	// CSV has the options with which a CSV file was read for training. A CSV file for
+	// prediction is read in the same way. The words for missing values, and whether blanks
+	// are trimmed, hold for JSON strings too.
+	CSV *job.CSVOptions `json:"csv,omitempty"`
 }
 
 // LabelOf returns the column of the label that an output stands for. A label without several
@@ -86,6 +90,15 @@ func (p *Preprocessing) LabelOf(output int) *Column {
 		return &p.Labels[i]
 	}
 	return &p.Label
+}
+
+// labelNames returns the names of the label's columns.
+func (p *Preprocessing) labelNames() []string {
+	names := []string{p.Label.Name}
+	for i := range p.Labels {
+		names = append(names, p.Labels[i].Name)
+	}
+	return names
 }
 
 // beside reports whether a row may have a column of this name, which is no feature.
@@ -112,9 +125,16 @@ type Column struct {
 	// Thousands is set for a numeric column whose cells may separate thousands by commas:
 	// 1,000.
 	Thousands bool `json:"thousands,omitempty"`
+	// Form says how cells are read, if not as plain numbers or categories. Columns that are
+	// the parts of one date have the same raw column, which Form.Of names.
+	Form *Form `json:"form,omitempty"`
 	// Categories are one-hot encoded in this (sorted) order. A category that the training
 	// split does not have becomes all zeros.
 	Categories []string `json:"categories,omitempty"`
+	// Embed is the number of units of the vector that stands for a category. The column then
+	// becomes one feature: the number of the category among those of all such columns, or −1
+	// for a category that the training split does not have. 0 means one-hot encoding.
+	Embed int `json:"embed,omitempty"`
 }
 
 // ColumnKind says whether a column has numbers or text.
@@ -127,8 +147,8 @@ const (
 )
 
 // Width returns the number of features that the column becomes.
-func (c Column) Width() int {
-	if c.Kind == Categorical {
+func (c *Column) Width() int {
+	if c.Kind == Categorical && c.Embed == 0 {
 		return len(c.Categories)
 	}
 	return 1

@@ -30,7 +30,7 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
 
-// ReadRows reads raw rows for prediction from a file, which may be gzip, and calls row for
+// ReadRows reads raw rows for prediction from a file, which may be packed (gzip, zstd, bzip2, zip), and calls row for
 // each. The next row overwrites the values. ReadRows needs the memory of one row, at most
 // 32 MiB, for a file of any length. An error of row ends the reading and is returned
 // unchanged. Any other error says where in the file it occurred.
@@ -49,6 +49,10 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 	source, err := tabular.Open(ctx, r, math.MaxInt64)
 	if err != nil {
 		return err
+	}
+	defer source.Close()
+	if string(source.Peek(4)) == "PAR1" {
+		return fmt.Errorf("it is a Parquet file: want CSV, JSON or IDX (pandas: read_parquet(…).to_csv(…, index=False)): %w", job.ErrInvalid)
 	}
 	if format == AnyInput || format == "" {
 		format = inputFormat(source)

@@ -125,7 +125,7 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 		return nil, err
 	}
 	defer s.release()
-	s.y, s.counts = s.y[:0], s.counts[:0]
+	s.y, s.counts, s.ids = s.y[:0], s.counts[:0], s.ids[:0]
 	for row := range b.Rows {
 		e.append(&s.gathered, b, row)
 	}

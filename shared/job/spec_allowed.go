@@ -22,17 +22,17 @@ func (Activation) Allowed() []string {
 		GELUTanh, SiLU, Mish, Softplus, LeakyReLU, ReLU6, ELU, SELU, Softsign, HardSigmoid, HardSwish)
 }
 
+// Allowed lists the modes.
+func (Mode) Allowed() []string { return list(Min, Max) }
+
 // Allowed lists the schemes.
 func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zeros) }
 
 // Allowed lists the formats.
-func (Format) Allowed() []string { return list(CSV, IDX) }
+func (Format) Allowed() []string { return list(CSV, IDX, JSONL, Parquet) }
 
 // Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }
-
-// Allowed lists the encodings.
-func (Encoding) Allowed() []string { return list(OneHot) }
 
 func list[S ~string](words ...S) []string {
 	out := make([]string, len(words))

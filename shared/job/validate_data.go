@@ -14,6 +14,7 @@ func (d *Data) validate(fs *faults, loss Loss) {
 	if n := len(d.Label); n > 1 && loss.Classifies() {
 		fs.at("data.label", "%d columns: with loss %s the label is a class, want 1 column", n, loss)
 	}
+	d.validateCSV(fs)
 	d.Transform.validate(fs, loss)
 	d.Split.validate(fs, d.Test != "")
 	if d.Split.Stratify && !loss.Classifies() {
@@ -35,6 +36,11 @@ func (d *Data) validateSource(fs *faults) {
 	}
 }
 
+// named reports whether the rows come from a source of named columns.
+func (d *Data) named() bool {
+	return d.Inline == nil && (d.Format == CSV || d.Format == JSONL || d.Format == Parquet)
+}
+
 // validateFormat checks the fields that only one format has.
 func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
@@ -44,7 +50,7 @@ func (d *Data) validateFormat(fs *faults) {
 		return
 	}
 	switch d.Format {
-	case CSV:
+	case CSV, JSONL, Parquet:
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
@@ -56,7 +62,7 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Test != "" && d.TestLabels == "" {
 			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
 		}
-		d.only(fs, "format csv", named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
+		d.only(fs, "format csv, jsonl or parquet", named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
 }
 

@@ -37,10 +37,10 @@ func (s *Spec) validateModel(fs *faults) {
 	}
 	if !s.Loss.Classifies() {
 		switch {
-		case s.Data.Inline == nil && s.Data.Format == CSV && d.Units != len(s.Data.Label) && len(s.Data.Label) > 1:
+		case s.Data.named() && d.Units != len(s.Data.Label) && len(s.Data.Label) > 1:
 			fs.at(path+".units", "%d: the label has %d columns, want as many units", d.Units, len(s.Data.Label))
 		case d.Units == 1:
-		case s.Data.Inline == nil && s.Data.Format == CSV && len(s.Data.Label) < 2:
+		case s.Data.named() && len(s.Data.Label) < 2:
 			fs.at(path+".units", "%d: the label has 1 column, want 1 unit", d.Units)
 		case s.Data.Transform.Label.Method == "standard" && d.Units != len(s.Data.Label):
 			fs.at("data.transform.label", "standard: it takes a label of one output, the last layer has %d units", d.Units)

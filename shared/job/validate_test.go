@@ -52,14 +52,14 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 
 		{"data: missing: want source or inline", does(func(s *job.Spec) { s.Data.Source = "" })},
 		{"data.inline: source is given as well, want one of them", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Source = "a.csv" }}},
-		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
+		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx, jsonl, parquet`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
 		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = nil })},
 		{`data.labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
 		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
 		{"data.labels: missing: want the source of the labels", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Labels = "" }}},
 		{"data.test_labels: missing: want the source of the labels of data.test", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Test = "t.idx" }}},
-		{`data.label: "y": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},
-		{`data.drop: "a, b": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Drop = []string{"a", "b"} }}},
+		{`data.label: "y": only for format csv, jsonl or parquet`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},
+		{`data.drop: "a, b": only for format csv, jsonl or parquet`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Drop = []string{"a", "b"} }}},
 		{`data.label: "y": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},
 		{`data.test: "t": only for rows of a source, not for inline ones`, []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Test = "t" }}},
 		{`data.drop[1]: "y": this is the label`, does(func(s *job.Spec) { s.Data.Drop = []string{"a", "y"} })},
@@ -134,7 +134,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		}}},
 		{`data.weight: "y": this is the label`, does(func(s *job.Spec) { s.Data.Weight = "y" })},
 		{`data.drop[0]: "w": this is the weight`, does(func(s *job.Spec) { s.Data.Weight, s.Data.Drop = "w", []string{"w"} })},
-		{`data.weight: "w": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
+		{`data.weight: "w": only for format csv, jsonl or parquet`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
 		{"model.layers[0].dense.kernel_regularizer: the optimizer has clip_norm, want one of them (clip_value allows it)", does(func(s *job.Spec) {

@@ -38,7 +38,7 @@ func (p *Plan) Network() (*model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := model.New(p.Spec.Model, f.Model())
+	n, err := model.New(p.Spec.Model, f.Model()...)
 	if err != nil {
 		return nil, fmt.Errorf("compile model: %w", err)
 	}
@@ -57,8 +57,8 @@ func (p *Plan) check() (*model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := fields.Model()
-	if err := p.fit(fields, in.Shape.Positions); err != nil {
+	front := fields.front()
+	if err := p.fit(fields, front.Positions); err != nil {
 		faults = append(faults, err)
 	}
 	if classes == 0 && fields.Schema[fields.Target].DType != dataset.Float32 {
@@ -77,13 +77,16 @@ func (p *Plan) check() (*model.Network, error) {
 	if w := s.Schedule.WarmupSteps; w > 0 && w >= p.Steps() && p.StepsPerEpoch() > 0 {
 		fault("schedule.warmup_steps: %d: the job has %d steps, want fewer", w, p.Steps())
 	}
-	if err := s.CheckSize(in.Shape.Units); err != nil {
+	if s.Monitors() && len(p.Dataset.Splits[job.Validation]) == 0 {
+		fault("data.split.validation: %v: early_stopping and reduce_on_plateau follow the validation split, which has no rows", s.Data.Split.Validation)
+	}
+	if err := s.CheckSize(front.Units); err != nil {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return model.New(s.Model, in)
+	return model.New(s.Model, fields.Model()...)
 }
 
 // fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every

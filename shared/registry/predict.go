@@ -64,7 +64,8 @@ func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.Inp
 type batch struct {
 	m        *Model
 	executor *executor.Executor
-	x        []executor.Field // the features of the rows
+	embedded dataset.Embedding
+	x        []executor.Field // the features of the rows, per input of the network
 	places   []dataset.Place
 	chunk    int // number of rows at which x is flushed
 	total    int
@@ -73,7 +74,7 @@ type batch struct {
 }
 
 func (m *Model) newBatch(answer func(Answer) error) *batch {
-	return &batch{m: m, executor: executor.New(nil), x: make([]executor.Field, 1), chunk: m.chunk(), answer: answer}
+	return &batch{m: m, executor: executor.New(nil), embedded: m.Card.Preprocessing.Embedding(), x: make([]executor.Field, len(m.Network.Inputs())), chunk: m.chunk(), answer: answer}
 }
 
 // chunk returns how many rows go through the network at once.
@@ -87,7 +88,15 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	b.x[0].Float32, b.places = append(b.x[0].Float32, x), append(b.places, at)
+	numbers, categories := b.embedded.Split(x, nil)
+	if len(numbers) > 0 {
+		b.x[0].Float32 = append(b.x[0].Float32, numbers)
+	}
+	if len(categories) > 0 {
+		last := &b.x[len(b.x)-1]
+		last.Int32 = append(last.Int32, categories)
+	}
+	b.places = append(b.places, at)
 	b.total++
 	if len(b.places) < b.chunk {
 		return nil
@@ -107,7 +116,9 @@ func (b *batch) flush() error {
 		}
 		return b.regress(b.places[lo:hi], z)
 	})
-	b.x[0].Reset()
+	for i := range b.x {
+		b.x[i].Reset()
+	}
 	b.places = b.places[:0]
 	return err
 }

@@ -17,12 +17,16 @@ type object = map[string]any
 // JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label and the weight are two
-// columns and are not dropped; the elements of inline rows fit each other; the boundaries
-// of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
-// no layer has a penalty if the optimizer clips norms; a metric fits the number of classes.
+// columns and are not dropped; the elements of inline rows fit each other; what
+// data.columns says fits the label, and its formats of dates; the boundaries of a schedule
+// rise, and their factors are one more; the warm-up is shorter than the job;
+// no layer has a penalty if the optimizer clips norms; a metric fits the number of
+// classes; what data.columns says fits the label, and its formats of dates; a monitored figure is one of the metrics; a least learning rate is at most the
+// learning rate.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
+		rule(following(), object{"properties": object{"data": having("split", having("validation", above0))}}),
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
 		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
 		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
@@ -34,13 +38,16 @@ func addRules(s *reflected.Schema) {
 		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
 			object{"properties": object{"metrics": not(object{"contains": constant(string(job.Top5))})}}))
 	add(s.Definitions["Data"], ofData()...)
+	comma := having("decimal", constant(","))
+	add(s.Definitions["CSVOptions"], rule(having("thousands", constant(".")), comma), rule(having("thousands", constant(",")), not(comma)))
+	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")})
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
 	add(s.Definitions["SplitSpec"], rule( // all 0 means that no split is given
 		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
 	optimizer := func(kind string, fields []string, rules ...any) {
-		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value")...)}, rules...),
+		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value", "ema_momentum")...)}, rules...),
 			not(object{"allOf": []any{having("clip_norm", above0), having("clip_value", above0)}}),
 			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
 	}
@@ -53,9 +60,14 @@ func addRules(s *reflected.Schema) {
 	optimizer("Lion", []string{"beta1", "beta2"})
 }
 
+// following matches a job that follows the evaluations of its validation split.
+func following() object {
+	return object{"anyOf": []any{given("early_stopping"), having("schedule", given("reduce_on_plateau"))}}
+}
+
 // scheduled returns the rules of a schedule: at most one kind, and what does not go together.
 func scheduled() []any {
-	kinds := []string{"step", "exponential", "piecewise", "linear", "cosine", "one_cycle"}
+	kinds := []string{"step", "exponential", "piecewise", "linear", "cosine", "one_cycle", "reduce_on_plateau"}
 	var rules []any
 	for i, a := range kinds {
 		for _, b := range kinds[i+1:] {
@@ -104,7 +116,7 @@ func inFloat32(fields ...string) object {
 		switch f {
 		case "clip_norm", "clip_value": // 0 means no limit
 			properties[f] = object{"anyOf": []any{constant(0), object{"minimum": least}}}
-		case "momentum", "alpha", "beta1", "beta2":
+		case "momentum", "ema_momentum", "alpha", "beta1", "beta2":
 			properties[f] = object{"maximum": below1}
 		default:
 			properties[f] = object{"minimum": least}
@@ -151,8 +163,11 @@ func ofLoss() object {
 // ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
-		csvName = `\.[cC][sS][vV](\.[gG][zZ])?$`
-		idxName = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)(\.[gG][zZ])?$`
+		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?$`
+		csvName     = `\.[cCtT][sS][vV]` + packed
+		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
+		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
+		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
 	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
 	is := func(format job.Format, pattern string) object {
@@ -166,10 +181,12 @@ func ofData() []any {
 	return []any{
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
-		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns"), noDrop)),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
-		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight"), noDrop, rule(given("test"), given("test_labels")))),
+		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
 	}
