@@ -26,6 +26,7 @@ func main() {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless --nats and --redis name others."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Evaluate    predict.EvaluateCommand      `cmd:"" help:"Print a saved model's metrics on the labelled rows of a file."`
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
 		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
 		Plan        sizing.Command               `cmd:"" help:"Predict how fast a job runs with 1, 2, 4, … workers, and how many workers help."`
@@ -45,6 +46,6 @@ func main() {
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "coordinator:", job.Sentence(err))
-		os.Exit(1)
+		os.Exit(lifecycle.ExitStatus(err))
 	}
 }
