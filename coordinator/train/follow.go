@@ -75,7 +75,7 @@ func (f *follower) show(e notice.Event) {
 		s.Loss, s.SamplesPerSecond, s.Workers = e.Loss, e.SamplesPerSecond, e.Workers
 		s.Step, s.Message = e.Step, ""
 	case notice.EvaluationEvent:
-		f.display.Log(evaluation(e))
+		f.display.Evaluated(string(e.Split), evaluation(e))
 		for _, name := range slices.Sorted(maps.Keys(e.Metrics)) {
 			if name != "loss" {
 				s.Metric, s.MetricValue = string(e.Split)+" "+name, e.Metrics[name]

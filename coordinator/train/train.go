@@ -5,8 +5,8 @@
 // output for a user at a terminal. It leaves the job itself to the coordinator and the
 // workers, which run as everywhere. The coordinator's main package runs its Command.
 //
-// Invariant: the last line on standard output is the outcome, and only a succeeded job
-// has one.
+// Invariant: only a succeeded job prints something on standard output: its outcome. It is
+// one line of JSON, or a table if standard output is a terminal.
 package train
 
 import (
@@ -46,6 +46,7 @@ type Command struct {
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. With embedded servers, the training state is also kept there until the job ends."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
+	JSON    bool   `name:"json" help:"Print the outcome as a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
 	Share   string `name:"share" default:"auto" enum:"auto,always" help:"How many workers split each step of a job. auto, the default, tries several numbers periodically and uses the fastest; always splits each step over all workers."`
 
@@ -97,7 +98,10 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	display.Done()
-	return errors.Join(readable.Print(os.Stdout, outcome), c.misplaced)
+	if c.JSON || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return errors.Join(readable.Print(os.Stdout, outcome), c.misplaced)
+	}
+	return errors.Join(printTable(os.Stdout, outcome), c.misplaced)
 }
 
 // Limits of a worker's caches, in bytes.
