@@ -135,9 +135,7 @@ func TestEvaluationsInPlace(t *testing.T) {
 			d.Update(state(i, 0.125))
 			if i%10 == 9 {
 				if i%100 == 99 {
-					if i%100 == 99 {
-						<-out.wrote // some frames are drawn in between
-					}
+					<-out.wrote // some frames are drawn in between
 				}
 				d.Evaluated("validation", fmt.Sprintf("step %d: validation loss 0.5", i+1))
 				d.Evaluated("test", fmt.Sprintf("step %d: test loss 0.5", i+1))

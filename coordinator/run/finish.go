@@ -175,7 +175,7 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	data := &t.engine.Plan.Dataset
 	m, err := registry.New(registry.Card{
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
-		Spec: t.engine.Plan.Spec, Preprocessing: data.Preprocessing, Classes: data.Classes,
+		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
