@@ -24,6 +24,7 @@ import (
 func main() {
 	var cli struct {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless --nats and --redis name others."`
+		Follow      train.FollowCommand          `cmd:"" help:"Show the progress of a job on given servers until it ends."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
 		Evaluate    predict.EvaluateCommand      `cmd:"" help:"Print a saved model's metrics on the labelled rows of a file."`

@@ -48,8 +48,14 @@ func (f *follower) follows(id job.ID) bool {
 // Publish implements run.Events.
 func (f *follower) Publish(e notice.Event) error {
 	err := f.next.Publish(e)
+	f.see(e)
+	return err
+}
+
+// see shows an event of the followed job and notes the job's end.
+func (f *follower) see(e notice.Event) {
 	if !f.follows(e.Job) {
-		return err
+		return
 	}
 	f.mu.Lock()
 	f.show(e)
@@ -60,7 +66,6 @@ func (f *follower) Publish(e notice.Event) error {
 		default: // an earlier event reported the end
 		}
 	}
-	return err
 }
 
 // show puts an event on the display. The caller holds f.mu.

@@ -12,7 +12,16 @@ import (
 
 	"tributary/coordinator/progress"
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
+
+// printOutcome prints an outcome as a line of JSON or as a table.
+func printOutcome(w io.Writer, o *job.Outcome, asJSON bool) error {
+	if asJSON {
+		return readable.Print(w, o)
+	}
+	return printTable(w, o)
+}
 
 // printTable prints an outcome for people: a table with a row for each split and a column
 // for each metric, and where the model is.

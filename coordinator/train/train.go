@@ -1,5 +1,5 @@
 // Package train runs one job to its end in this process: servers if none are given, a
-// coordinator and workers.
+// coordinator and workers. It also submits a job to coordinators elsewhere, and follows it.
 //
 // It is the only package that uses both programs. It owns their combination and the
 // output for a user at a terminal. It leaves the job itself to the coordinator and the
@@ -31,7 +31,6 @@ import (
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
 	"tributary/shared/plan"
-	"tributary/shared/readable"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
 	"tributary/shared/telemetry"
@@ -45,6 +44,7 @@ type Command struct {
 	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks that each worker computes at a time, 1 to 4096; 0, the default, divides the CPUs by the number of workers."`
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. With embedded servers, the training state is also kept there until the job ends."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
+	Detach  bool   `name:"detach" help:"Submit the job to the coordinators on the server of --nats, print its id and state, and end. They do the work, and read the spec's files (see serve --data-root). The follow command shows the job."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
 	JSON    bool   `name:"json" help:"Print the outcome as a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
@@ -69,7 +69,9 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("--workers: %d: want 0 to 256", c.Workers)
 	case c.Slots < 0 || c.Slots > 4096:
 		return fmt.Errorf("--slots: %d: want 1 to 4096", c.Slots)
-	case (c.NATS == "") != (c.Redis == ""):
+	case c.Detach && (c.NATS == "" || c.Resume || c.Force || c.Out != ""):
+		return errors.New("--detach: want --nats, and no --resume, --force and --out: the coordinators there have the job and its model")
+	case !c.Detach && (c.NATS == "") != (c.Redis == ""):
 		return errors.New("--nats and --redis go together: workers need both servers")
 	case c.NATS == "" && c.Workers == 0:
 		return errors.New("--workers: 0: want 1 to 256: no other worker can reach the embedded servers")
@@ -93,15 +95,16 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
+	asJSON := c.JSON || !term.IsTerminal(int(os.Stdout.Fd()))
+	if c.Detach {
+		return c.detach(ctx.Soft, os.Stdout, text, log, asJSON)
+	}
 	outcome, err := c.train(ctx, text, display, log)
 	if err != nil {
 		return err
 	}
 	display.Done()
-	if c.JSON || !term.IsTerminal(int(os.Stdout.Fd())) {
-		return errors.Join(readable.Print(os.Stdout, outcome), c.misplaced)
-	}
-	return errors.Join(printTable(os.Stdout, outcome), c.misplaced)
+	return errors.Join(printOutcome(os.Stdout, outcome, asJSON), c.misplaced)
 }
 
 // Limits of a worker's caches, in bytes.
