@@ -160,6 +160,7 @@ func (c Curves) lossPanel() panel {
 	}
 	addMarked(p.Plot, "validation", thin(validation, maxPoints), validationColor, draw.CircleGlyph{})
 	addMarked(p.Plot, "test", thin(test, maxPoints), testColor, draw.PyramidGlyph{})
+	addPoint(p.Plot, "the model's parameters", at(validation, c.Best))
 	widen(&p.Y)
 	return p
 }
@@ -167,15 +168,16 @@ func (c Curves) lossPanel() panel {
 // metricPanel draws one metric of the splits that have it.
 func (c Curves) metricPanel(metric string) panel {
 	p := newPanel(c.stepTitle(), metricTitle(metric))
-	p.legendOnTop(lowerIsBetter(metric))
+	p.legendOnTop(job.LowerIsBetter(metric))
 	lines := []plotter.XYs{c.evaluations(job.Train, metric), c.evaluations(job.Validation, metric), c.evaluations(job.Test, metric)}
-	if lowerIsBetter(metric) && logarithmic(lines...) {
+	if job.LowerIsBetter(metric) && logarithmic(lines...) {
 		p.Y.Scale = plot.LogScale{}
 		p.Y.Tick.Marker = decades{}
 	}
 	addMarked(p.Plot, "training", thin(lines[0], maxPoints), trainColor, draw.BoxGlyph{})
 	addMarked(p.Plot, "validation", thin(lines[1], maxPoints), validationColor, draw.CircleGlyph{})
 	addMarked(p.Plot, "test", thin(lines[2], maxPoints), testColor, draw.PyramidGlyph{})
+	addPoint(p.Plot, "the model's parameters", at(lines[1], c.Best))
 	widen(&p.Y)
 	return p
 }

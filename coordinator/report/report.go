@@ -16,6 +16,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
+	"tributary/shared/monitor"
 	"tributary/shared/readable"
 )
 
@@ -28,9 +29,11 @@ const (
 
 // Curves holds the losses and evaluations of a training.
 type Curves struct {
-	Spec        job.Spec     // title, units and the metric to draw
-	Losses      []Point      // in order of Step
-	Evaluations []Evaluation // in order of Step
+	Spec        job.Spec             // title, units and the metric to draw
+	Losses      []Point              // in order of Step
+	Evaluations []monitor.Evaluation // in order of Step
+	// Best is the step of the evaluation whose parameters the model has; 0: the last ones.
+	Best int64
 	// Rate returns the learning rate of the step after so many steps. nil: it is left out.
 	Rate func(step int64) float64
 }
@@ -39,14 +42,6 @@ type Curves struct {
 type Point struct {
 	Step int64 // steps committed, including this one: 1 for the first
 	Loss float64
-}
-
-// Evaluation holds the metrics of a split, including the loss.
-type Evaluation struct {
-	Step      int64              `json:"step"` // steps committed
-	Split     job.Split          `json:"split"`
-	Metrics   map[string]float64 `json:"metrics"`
-	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
 }
 
 // Files returns the report's files by name. If no step had a finite loss, the curves

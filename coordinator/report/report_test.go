@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"tributary/shared/job"
+	"tributary/shared/monitor"
 )
 
 // falling is an invented run of n steps with noise and an evaluation after every that
@@ -34,22 +35,22 @@ func falling(n, every int) Curves {
 		mean := 2.3*math.Exp(-6*at) + 0.04
 		c.Losses = append(c.Losses, Point{int64(i), mean * (0.7 + 0.6*float64(noise>>8)/(1<<24))})
 		if every > 0 && i%every == 0 {
-			c.Evaluations = append(c.Evaluations, Evaluation{Step: int64(i), Split: job.Validation, Metrics: map[string]float64{
+			c.Evaluations = append(c.Evaluations, monitor.Evaluation{Step: int64(i), Split: job.Validation, Metrics: map[string]float64{
 				"loss": mean*1.05 + 0.03*at, "accuracy": 0.975 - 0.8*math.Exp(-8*at),
 			}})
 		}
 	}
-	c.Evaluations = append(c.Evaluations, Evaluation{Step: int64(n), Split: job.Test, Metrics: map[string]float64{"loss": 0.08, "accuracy": 0.968}})
+	c.Evaluations = append(c.Evaluations, monitor.Evaluation{Step: int64(n), Split: job.Test, Metrics: map[string]float64{"loss": 0.08, "accuracy": 0.968}})
 	return c
 }
 
 func TestMetricsJSONL(t *testing.T) {
 	c := Curves{
 		Losses: []Point{{1, 2.5}, {2, math.NaN()}, {3, 1e-9}},
-		Evaluations: []Evaluation{
-			{2, job.Validation, map[string]float64{"loss": 0.5, "auc": math.Inf(1)}, nil},
-			{3, job.Train, map[string]float64{"loss": 0.25}, nil},
-			{3, job.Test, map[string]float64{}, map[string]string{"auc": "there are no rows"}},
+		Evaluations: []monitor.Evaluation{
+			{Step: 2, Split: job.Validation, Metrics: map[string]float64{"loss": 0.5, "auc": math.Inf(1)}},
+			{Step: 3, Split: job.Train, Metrics: map[string]float64{"loss": 0.25}},
+			{Step: 3, Split: job.Test, Metrics: map[string]float64{}, Undefined: map[string]string{"auc": "there are no rows"}},
 		},
 	}
 	require.Equal(t, `{"step":1,"loss":2.5}
@@ -80,7 +81,7 @@ func TestPlotIsDeterministic(t *testing.T) {
 func TestPlotOfOddLosses(t *testing.T) {
 	for name, c := range map[string]Curves{
 		"one step": {Losses: []Point{{1, 3}}},
-		"constant": {Losses: []Point{{1, 3}, {2, 3}}, Evaluations: []Evaluation{{1, job.Validation, map[string]float64{"loss": 3, "r2": 1}, nil}, {2, job.Validation, map[string]float64{"loss": 3, "r2": 1}, nil}}},
+		"constant": {Losses: []Point{{1, 3}, {2, 3}}, Evaluations: []monitor.Evaluation{{Step: 1, Split: job.Validation, Metrics: map[string]float64{"loss": 3, "r2": 1}}, {Step: 2, Split: job.Validation, Metrics: map[string]float64{"loss": 3, "r2": 1}}}},
 		"zero":     {Losses: []Point{{1, 0}, {2, 0}}},
 		"negative": {Losses: []Point{{1, -5}, {2, 1e5}}},
 		"extreme":  {Losses: []Point{{1, 1e300}, {2, 1e99}, {3, 1e-99}, {4, math.NaN()}, {5, 5e-324}}},

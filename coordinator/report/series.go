@@ -47,6 +47,16 @@ func (c Curves) evaluations(split job.Split, metric string) plotter.XYs {
 	return out
 }
 
+// at returns the point of a line at a step, if it has one.
+func at(line plotter.XYs, step int64) plotter.XYs {
+	for i, p := range line {
+		if p.X == float64(step) {
+			return line[i : i+1]
+		}
+	}
+	return nil
+}
+
 // drawable reports whether there is a loss to draw.
 func (c Curves) drawable() bool { return len(c.losses()) > 0 }
 

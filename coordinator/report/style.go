@@ -130,6 +130,16 @@ func addMarked(p *plot.Plot, name string, xys plotter.XYs, c color.Color, shape 
 	p.Legend.Add(name, thumbs...)
 }
 
+// addPoint adds one point with a ring around it, if there is one.
+func addPoint(p *plot.Plot, name string, xys plotter.XYs) {
+	if len(xys) == 0 {
+		return
+	}
+	mark := &plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: textColor, Radius: vg.Points(5), Shape: draw.RingGlyph{}}}
+	p.Add(mark)
+	p.Legend.Add(name, mark)
+}
+
 // widen adds space above and below the data, in the axis' scale.
 func widen(a *plot.Axis) {
 	if _, log := a.Scale.(plot.LogScale); log {

@@ -54,11 +54,6 @@ func metricTitle(metric string) string {
 	}
 }
 
-// lowerIsBetter reports whether training makes the metric smaller.
-func lowerIsBetter(metric string) bool {
-	return slices.Contains([]job.Metric{job.RMSE, job.MAE, job.LogLoss, job.Brier, job.MAPE}, job.Metric(metric))
-}
-
 // stepTitle returns the name of the horizontal axis.
 func (c Curves) stepTitle() string {
 	if c.Spec.Batch == 0 {

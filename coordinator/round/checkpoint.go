@@ -36,7 +36,7 @@ func (r *Round) checkpointing() bool { return r.cfg.CheckpointSteps > 0 || r.cfg
 // since the last one. It also asks for a checkpoint after the job's last step.
 func (r *Round) checkpointIfDue(now time.Duration) []Action {
 	s := &r.checkpoints
-	final := r.committed >= r.cfg.Steps
+	final := r.committed >= r.end
 	due := r.cfg.CheckpointSteps > 0 && r.committed-s.countFrom >= r.cfg.CheckpointSteps ||
 		r.cfg.CheckpointTime > 0 && now-s.timeFrom >= r.cfg.CheckpointTime || final
 	switch {
@@ -83,7 +83,7 @@ func (r *Round) unsaved(e Unsaved) []Action {
 	s := &r.checkpoints
 	switch {
 	case e.Steps < s.requested:
-	case r.committed < r.cfg.Steps:
+	case r.committed < r.end:
 		s.requested = s.newest
 	default:
 		if s.failed++; s.failed >= lastAttempts && r.phase == Saving {
@@ -93,8 +93,8 @@ func (r *Round) unsaved(e Unsaved) []Action {
 	return nil
 }
 
-// end finishes a job that has all its steps, as soon as its last checkpoint is on record.
-func (r *Round) end(now time.Duration) []Action {
+// save finishes a job that has all its steps, as soon as its last checkpoint is on record.
+func (r *Round) save(now time.Duration) []Action {
 	if !r.checkpointing() || r.cfg.SkipLast || r.checkpoints.newest >= r.committed || r.slots == 0 {
 		return r.finish()
 	}

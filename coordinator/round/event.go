@@ -29,8 +29,12 @@ type (
 		Steps int64
 		Nodes []tree.Node
 	}
-	// Evaluated reports that the evaluation after Steps steps is complete.
-	Evaluated struct{ Steps int64 }
+	// Evaluated reports that the evaluation after Steps steps is complete. Stop means that the
+	// job ends at these steps because of it.
+	Evaluated struct {
+		Steps int64
+		Stop  bool
+	}
 	// Snapshotted reports that a snapshot of Steps steps is stored.
 	Snapshotted struct{ Steps int64 }
 	// Checkpointed reports that a checkpoint of Steps steps is on record.

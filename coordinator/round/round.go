@@ -15,6 +15,7 @@ import "time"
 // Config holds the settings of a job's machine.
 type Config struct {
 	Steps            int64                  // steps of the whole job
+	Monitored        bool                   // the job follows its evaluations: it may end early, and its last evaluation is of the best parameters
 	Microbatches     int                    // leaves of each step's tree
 	EvaluateAfter    func(steps int64) bool // whether to evaluate when this number of steps is committed
 	SnapshotEvery    int64                  // steps between snapshots, at least 1
@@ -56,6 +57,9 @@ type Round struct {
 	committed          int64 // steps in the log
 	snapshot           int64 // steps in the newest snapshot
 	evaluated          int64 // steps at the newest evaluation; -1 before the first
+	end                int64 // steps of the job; fewer than cfg.Steps if it ends early
+	concluding         bool  // the current evaluation is the last: of every split
+	concluded          bool  // that evaluation is complete
 	attempt            int
 	requested          time.Duration // time of the first request for the current work
 	deadline           time.Duration // time at which the current work counts as stalled
@@ -68,7 +72,7 @@ type Round struct {
 
 // New returns the machine of a job. The machine waits for Resumed.
 func New(cfg Config) *Round {
-	return &Round{cfg: cfg, phase: Idle, evaluated: -1}
+	return &Round{cfg: cfg, phase: Idle, evaluated: -1, end: cfg.Steps}
 }
 
 // Phase returns what the job waits for.
@@ -76,6 +80,12 @@ func (r *Round) Phase() Phase { return r.phase }
 
 // Committed returns how many steps are in the log, as far as the machine knows.
 func (r *Round) Committed() int64 { return r.committed }
+
+// End returns how many steps the job takes, as far as the machine knows.
+func (r *Round) End() int64 { return r.end }
+
+// Concluding reports whether the current evaluation is the job's last, of every split.
+func (r *Round) Concluding() bool { return r.concluding }
 
 // Snapshot returns how many steps are in the newest snapshot that the machine knows of.
 func (r *Round) Snapshot() int64 { return r.snapshot }
@@ -120,8 +130,9 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 		return nil
 	}
 	if e.Committed < r.committed {
-		r.evaluated = min(r.evaluated, e.Committed-1)
+		r.evaluated, r.end = min(r.evaluated, e.Committed-1), r.cfg.Steps
 	}
+	r.concluding, r.concluded = false, false
 	r.committed, r.snapshot, r.snapshotPending = e.Committed, e.Snapshot, false
 	r.checkpoints = checkpoints{newest: min(e.Checkpoint, e.Committed), countFrom: e.Committed, timeFrom: now}
 	return r.next(now)
@@ -183,17 +194,23 @@ func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 	if r.attempt == 0 {
 		r.evaluations.add(now - r.requested)
 	}
-	r.evaluated = e.Steps
+	if r.concluded = r.concluding; !r.concluding || !r.cfg.Monitored {
+		r.evaluated = e.Steps
+	}
+	if e.Stop {
+		r.end = r.committed
+	}
 	return r.next(now)
 }
 
 // next starts the work that follows from the number of committed steps.
 func (r *Round) next(now time.Duration) []Action {
-	final := r.committed >= r.cfg.Steps
+	final := r.committed >= r.end
 	evaluate := r.evaluated < r.committed && (final || r.cfg.EvaluateAfter(r.committed))
+	r.concluding = final && !r.concluded && (!evaluate || !r.cfg.Monitored)
 	switch {
-	case final && !evaluate:
-		return r.end(now)
+	case final && !evaluate && !r.concluding:
+		return r.save(now)
 	case r.slots == 0:
 		if r.phase == Waiting {
 			return nil
@@ -202,10 +219,10 @@ func (r *Round) next(now time.Duration) []Action {
 		return []Action{Wait{}}
 	}
 	r.attempt, r.requested = 0, now
-	if evaluate {
+	if evaluate || r.concluding {
 		r.phase = Evaluating
 		r.deadline = now + r.patience()
-		return []Action{Evaluate{Steps: r.committed, Final: final}}
+		return []Action{Evaluate{Steps: r.committed, Final: r.concluding}}
 	}
 	if r.logSpace() < 1 && !r.commitsInBatches() {
 		r.phase = Trimming
@@ -219,7 +236,7 @@ func (r *Round) next(now time.Duration) []Action {
 
 // snapshotIfDue asks for a snapshot when the log is long enough.
 func (r *Round) snapshotIfDue(now time.Duration) []Action {
-	if r.committed-r.snapshot < r.snapshotEvery() || r.committed >= r.cfg.Steps {
+	if r.committed-r.snapshot < r.snapshotEvery() || r.committed >= r.end {
 		return nil
 	}
 	return r.requestSnapshot(now)

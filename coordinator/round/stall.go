@@ -43,7 +43,7 @@ func (r *Round) missing(now time.Duration, e Missing) []Action {
 		return []Action{Publish{Step: r.committed, Steps: 1, Nodes: r.splitNodes(e.Nodes), Threads: threads, Attempt: r.attempt}}
 	case Evaluating:
 		r.countAttempt(now)
-		return []Action{Evaluate{Steps: r.committed, Final: r.committed >= r.cfg.Steps, Attempt: r.attempt}}
+		return []Action{Evaluate{Steps: r.committed, Final: r.concluding, Attempt: r.attempt}}
 	default:
 		return nil // the machine has asked for nothing that could be missing
 	}

@@ -97,7 +97,7 @@ func (r *Round) length() int64 {
 // limit shortens a step range: it ends at the job's end, where the log has no more room,
 // and at an evaluation, because the next step waits for that.
 func (r *Round) limit(steps int64) int64 {
-	steps = min(steps, r.cfg.Steps-r.committed)
+	steps = min(steps, r.end-r.committed)
 	if !r.commitsInBatches() {
 		steps = min(steps, max(1, r.logSpace()))
 	}

@@ -38,6 +38,7 @@ func parseConfig(t *testing.T, line string) Config {
 	t.Helper()
 	var evaluateEvery int64
 	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
+	line, cfg.Monitored = strings.CutSuffix(line, " monitored")
 	line, taskTime, given := strings.Cut(line, " task-time=")
 	if given {
 		var err error
@@ -100,6 +101,7 @@ func parseEvent(t *testing.T, line string) (time.Duration, Event) {
 		return now, e
 	case "evaluated":
 		var e Evaluated
+		args, e.Stop = strings.CutSuffix(args, " stop")
 		scan("%d", &e.Steps)
 		return now, e
 	case "snapshotted":

@@ -1,16 +1,17 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
 
-	"tributary/coordinator/report"
 	"tributary/coordinator/round"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
+	"tributary/shared/monitor"
 	"tributary/shared/notice"
 )
 
@@ -43,7 +44,7 @@ func (t *training) units(steps int64, final bool, attempt int) []job.Task {
 	for _, split := range t.splits(final) {
 		for block := range t.engine.Plan.Dataset.Splits[split] {
 			task := t.task(job.Evaluate, steps, attempt)
-			task.Split, task.Block = split, block
+			task.Split, task.Block, task.Best = split, block, t.best(final)
 			tasks = append(tasks, task)
 		}
 	}
@@ -71,13 +72,11 @@ func (t *training) complete(n notice.Evaluated) bool {
 		return false
 	}
 	units := 0
-	for _, split := range t.splits(t.final(n.Step)) {
+	for _, split := range t.splits(t.round.Concluding()) {
 		units += len(t.engine.Plan.Dataset.Splits[split])
 	}
 	return n.Stored >= units
 }
-
-func (t *training) final(steps int64) bool { return steps >= t.engine.Plan.Steps() }
 
 // completeEvaluation combines the units of a complete evaluation in block order and lets
 // the machine go on. It does not evaluate parameters that have diverged.
@@ -85,10 +84,11 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 	if err := t.learn(ctx); err != nil {
 		return err
 	}
-	for _, split := range t.splits(t.final(steps)) {
+	final, stop := t.round.Concluding(), false
+	for _, split := range t.splits(final) {
 		units := make([]*metric.Sums, len(t.engine.Plan.Dataset.Splits[split]))
 		for block := range units {
-			task := job.Task{Split: split, Block: block}
+			task := job.Task{Split: split, Block: block, Best: t.best(final)}
 			data, ok := have[task.Unit()]
 			if !ok {
 				return nil // not complete after all; a later tick asks again
@@ -100,23 +100,27 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 			units[block] = unit
 		}
 		figures := t.engine.Metrics.Combine(units)
-		e := report.Evaluation{Step: steps, Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
+		e := monitor.Evaluation{Step: cmp.Or(t.best(final), steps), Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
 		if err := t.storeEvaluation(ctx, e); err != nil {
 			return t.unreachable(ctx, err)
 		}
+		if t.monitor != nil && !final {
+			t.monitor.Add(e.Step, e.Metrics)
+			stop = t.monitor.Stopped()
+		}
 		t.publish(notice.Event{
-			Type: notice.EvaluationEvent, Step: steps, Steps: t.engine.Plan.Steps(), Epoch: t.epoch(),
+			Type: notice.EvaluationEvent, Step: e.Step, Steps: t.round.End(), Epoch: t.epoch(),
 			Split: split, Metrics: e.Metrics, Undefined: e.Undefined,
 		})
 	}
 	if err := t.service.cfg.Ledger.DropEvaluations(ctx, t.layout, steps); err != nil {
 		t.log.Debug().Err(err).Msg("drop evaluation units")
 	}
-	return t.feed(ctx, round.Evaluated{Steps: steps})
+	return t.feed(ctx, round.Evaluated{Steps: steps, Stop: stop})
 }
 
 // storeEvaluation stores an evaluation's result in the ledger beside the job's units.
-func (t *training) storeEvaluation(ctx context.Context, e report.Evaluation) error {
+func (t *training) storeEvaluation(ctx context.Context, e monitor.Evaluation) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode evaluation: %w", err)

@@ -2,7 +2,6 @@ package run
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/monitor"
 	"tributary/shared/notice"
 	"tributary/shared/numeric"
 	"tributary/shared/registry"
@@ -32,7 +32,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if err := t.learn(ctx); err != nil {
 		return nil, err
 	}
-	if n := t.losses.len(); n < t.engine.Plan.Steps() {
+	if n := t.losses.len(); n < t.round.End() {
 		return nil, fmt.Errorf("read the losses: the ledger has those of %d steps: %w", n, errLost)
 	}
 	release, err := t.reserveMemory(ctx)
@@ -70,8 +70,8 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 func (t *training) parameters(ctx context.Context) ([]float32, error) {
 	var params []float32
 	r := replica.New(t.engine, t.ref)
-	err := r.View(ctx, t.service.cfg.Ledger, t.engine.Plan.Steps(), func(p []float32, _ ledger.Chain) error {
-		params = p // no other code uses the replica
+	err := r.View(ctx, t.service.cfg.Ledger, t.round.End(), func([]float32, ledger.Chain) error {
+		params = r.Answering(t.modelStep()) // no other code uses the replica
 		return nil
 	})
 	if errors.Is(err, job.ErrNotFound) {
@@ -96,7 +96,7 @@ func (t *training) history(ctx context.Context, r *replica.Replica) (*history.Hi
 	if err != nil {
 		return nil, err
 	}
-	if state.Committed < t.engine.Plan.Steps() {
+	if state.Committed < t.round.End() {
 		return nil, fmt.Errorf("the ledger has %d steps: %w", state.Committed, errLost)
 	}
 	from, marks, err := r.Marks(ctx)
@@ -112,37 +112,34 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 	if err != nil {
 		return report.Curves{}, err
 	}
-	curves := report.Curves{Spec: t.engine.Plan.Spec, Rate: t.engine.Fold.Rate}
+	curves := report.Curves{Spec: t.engine.Plan.Spec, Rate: func(step int64) float64 { return t.engine.Rate(t.monitor, step) }}
 	for step, loss := range t.losses.known {
 		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
 	}
-	for name, data := range units {
-		var e report.Evaluation
-		if err := json.Unmarshal(data, &e); err != nil {
-			return curves, fmt.Errorf("evaluation %s: %w: %w", name, err, job.ErrCorrupt)
-		}
-		curves.Evaluations = append(curves.Evaluations, e)
+	if best := t.modelStep(); best < t.round.End() {
+		curves.Best = best
 	}
-	slices.SortFunc(curves.Evaluations, func(a, b report.Evaluation) int {
-		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(slices.Index(job.Splits, a.Split), slices.Index(job.Splits, b.Split)))
-	})
-	return curves, nil
+	curves.Evaluations, err = monitor.Decode(units)
+	return curves, err
 }
 
 // outcome summarizes the job.
 func (t *training) outcome(c report.Curves) *job.Outcome {
 	undefined := map[job.Split]map[string]string{}
 	o := &job.Outcome{
-		Job: t.ref.Job, Steps: t.engine.Plan.Steps(), Metrics: map[job.Split]map[string]float64{},
+		Job: t.ref.Job, Steps: t.round.End(), Choice: t.choice(), Metrics: map[job.Split]map[string]float64{},
 		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping), StepMS: t.pace.times(),
 	}
 	for _, e := range c.Evaluations {
-		if e.Step == o.Steps {
+		if e.Step == t.modelStep() {
 			o.Metrics[e.Split] = maps.Clone(e.Metrics)
 			if len(e.Undefined) > 0 {
 				undefined[e.Split] = maps.Clone(e.Undefined)
 			}
 		}
+	}
+	if best := t.modelStep(); best < o.Steps {
+		o.BestStep = best
 	}
 	if len(undefined) > 0 {
 		o.Undefined = undefined
@@ -177,7 +174,7 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
 		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
-		Steps: o.Steps, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
+		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))
 	if err != nil {

@@ -53,7 +53,7 @@ func (t *training) confirm(ctx context.Context) error {
 	t.hints = hints{attempts: t.hints.attempts}
 	err := t.checkLedger(ctx)
 	if err == nil && units && t.round.Phase() == round.Evaluating {
-		err = t.evaluate(ctx, round.Evaluate{Steps: t.round.Committed(), Final: t.final(t.round.Committed())}, false)
+		err = t.evaluate(ctx, round.Evaluate{Steps: t.round.Committed(), Final: t.round.Concluding()}, false)
 	}
 	if err == nil && saved {
 		err = t.checkpointed(ctx)

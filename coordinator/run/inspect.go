@@ -104,6 +104,9 @@ func (t *training) checkLedger(ctx context.Context) error {
 			t.losses.since = state.Committed
 		}
 		t.snapshot = state.Snapshot
+		if err := t.monitorFrom(ctx, state.Committed); err != nil {
+			return t.unreachable(ctx, err)
+		}
 		return t.feed(ctx, round.Resumed{Committed: state.Committed, Snapshot: state.Snapshot, Checkpoint: t.newest()})
 	case state.Committed > known:
 		if err := t.feed(ctx, round.Committed{Steps: state.Committed}); err != nil {

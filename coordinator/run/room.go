@@ -34,7 +34,7 @@ type room struct {
 // recordNeed records what a job needs of the ledger's memory, so that every coordinator
 // knows it.
 func (d *driver) recordNeed(ctx context.Context, r job.Record, e *gradient.Engine) (job.Record, error) {
-	need := e.Layout(d.ref).Need(1+e.Fold.Vectors(), e.Plan.Steps())
+	need := e.Layout(d.ref).Need(e.Vectors(), e.Plan.Steps())
 	// A coordinator of an older version drops record fields that it does not know.
 	if r.LedgerNeed != need || !slices.Equal(r.Capabilities, e.Plan.Needs) {
 		var err error
@@ -111,7 +111,7 @@ func batchCommitSteps(p *prepared) int64 {
 	if p.layout.Wire.Lossy() {
 		return 0
 	}
-	return int64(2 + p.engine.Fold.Vectors())
+	return int64(1 + p.engine.Vectors())
 }
 
 // size formats a number of bytes for people, rounded up.

@@ -3,16 +3,15 @@ package run
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"tributary/coordinator/report"
 	"tributary/shared/blob"
 	"tributary/shared/checkpoint"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/monitor"
 	"tributary/shared/objective"
 	"tributary/shared/plan"
 )
@@ -79,15 +78,13 @@ func (s *standings) evaluations(ctx context.Context, l ledger.Layout) (map[job.S
 	if err != nil || len(units) == 0 {
 		return nil, err
 	}
-	metrics, at := map[job.Split]map[string]float64{}, map[job.Split]int64{}
-	for name, data := range units {
-		var e report.Evaluation
-		if err := json.Unmarshal(data, &e); err != nil {
-			return nil, fmt.Errorf("evaluation %.80s: %w: %w", name, err, job.ErrCorrupt)
-		}
-		if metrics[e.Split] == nil || e.Step > at[e.Split] {
-			metrics[e.Split], at[e.Split] = e.Metrics, e.Step
-		}
+	list, err := monitor.Decode(units)
+	if err != nil {
+		return nil, err
+	}
+	metrics := map[job.Split]map[string]float64{}
+	for _, e := range list { // in order of steps
+		metrics[e.Split] = e.Metrics
 	}
 	return metrics, nil
 }

@@ -12,6 +12,7 @@ import (
 	"tributary/shared/history"
 	"tributary/shared/job"
 	"tributary/shared/journal"
+	"tributary/shared/monitor"
 	"tributary/shared/notice"
 )
 
@@ -40,7 +41,8 @@ const (
 type training struct {
 	*driver
 	*prepared
-	round *round.Round
+	round   *round.Round
+	monitor *monitor.Monitor // what follows from the evaluations; nil: nothing
 	// stepping is the time spent on steps, without evaluation and waiting.
 	stepping        time.Duration
 	last            time.Duration // time of the last event for the machine
@@ -87,6 +89,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		TrialTime:        trial,
 		Steps:            p.engine.Plan.Steps(),
 		Microbatches:     p.engine.Plan.Spec.Microbatches,
+		Monitored:        p.engine.Plan.Spec.Monitors(),
 		EvaluateAfter:    p.engine.Plan.EvaluateAfter,
 		SnapshotEvery:    snapshotEvery,
 		BatchCommitSteps: batchCommitSteps(p),

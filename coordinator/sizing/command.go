@@ -95,7 +95,7 @@ func (c *Command) plan(ctx context.Context, out io.Writer, log zerolog.Logger) e
 	p := &Plan{Slots: c.Slots, Network: capacity.Network{Bandwidth: float64(c.Bandwidth)}}
 	spec := &sample.engine.Plan.Spec
 	lay := sample.engine.Layout(job.Ref{})
-	p.Job = capacity.Job{Params: lay.Params, Chunks: lay.Chunks(), Batch: min(spec.Batch, sample.rows), Microbatches: spec.Microbatches, Vectors: 1 + sample.engine.Fold.Vectors(), Wire: lay.Wire}
+	p.Job = capacity.Job{Params: lay.Params, Chunks: lay.Chunks(), Batch: min(spec.Batch, sample.rows), Microbatches: spec.Microbatches, Vectors: sample.engine.Vectors(), Wire: lay.Wire}
 	p.Costs.Queue, p.Costs.Task = c.Overhead.Seconds(), c.Task.Seconds()
 	if err := sample.compute(ctx, &p.Costs, c.Slots, c.Budget); err != nil {
 		return fmt.Errorf("measure gradients: %w", err)

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -161,7 +162,7 @@ func checkMetrics(t *testing.T, path string, o *job.Outcome) {
 			steps++
 			require.Equal(t, steps, v.Step)
 			require.NotNil(t, v.Loss)
-		} else if v.Step == o.Steps {
+		} else if v.Step == cmp.Or(o.BestStep, o.Steps) {
 			final[v.Split] = v.Metrics
 		}
 	}

@@ -57,6 +57,9 @@ func printTable(w io.Writer, o *job.Outcome) error {
 	for _, line := range reasons {
 		fmt.Fprintln(w, line)
 	}
+	if o.Choice != "" {
+		fmt.Fprintln(w, o.Choice)
+	}
 	if o.Out != "" {
 		fmt.Fprintln(w, "model       ", o.Out)
 	}

@@ -55,6 +55,9 @@ func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func
 		return nil, fmt.Errorf("model in %q: %w", dir, err)
 	}
 	s.Layout, s.Committed = s.Engine.Layout(job.Ref{Job: card.ID, Run: card.Run}), p.Steps()
+	if p.Spec.EarlyStopping != nil && card.Steps < s.Committed {
+		s.Committed = card.Steps
+	}
 	if s.Committed != card.Steps {
 		return nil, fmt.Errorf("model in %q: %s says %d steps; its spec and data take %d: %w", dir, registry.CardFile, card.Steps, s.Committed, job.ErrCorrupt)
 	}

@@ -134,6 +134,7 @@ func (j *Jobs) checkpoint(c job.Checkpoint) Start {
 func (j *Jobs) finished(ctx context.Context, s *Subject, r job.Record) error {
 	s.Committed = s.Engine.Plan.Steps()
 	if r.Outcome != nil {
+		s.Committed = min(s.Committed, r.Outcome.Steps)
 		s.Final = r.Outcome.ParametersSHA256
 	}
 	s.Saved = func(ctx context.Context) error {

@@ -87,7 +87,7 @@ func (s *Subject) start(step int64) Start {
 
 // snapshot reads the newest snapshot, which may be newer at each call.
 func (s *Subject) snapshot(ctx context.Context) (ledger.Snapshot, error) {
-	snap := ledger.Snapshot{Vectors: make([][]float32, s.Layout.Vectors(1+s.Engine.Fold.Vectors()))}
+	snap := ledger.Snapshot{Vectors: make([][]float32, s.Layout.Vectors(s.Engine.Vectors()))}
 	for i := range snap.Vectors {
 		snap.Vectors[i] = make([]float32, s.Layout.Params)
 	}

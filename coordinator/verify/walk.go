@@ -107,6 +107,9 @@ func (x *verification) checkCompared() error {
 // jumpNear jumps to the last start at or before step, if that start is ahead of the walk.
 func (x *verification) jumpNear(ctx context.Context, step int64) error {
 	for _, s := range slices.Backward(x.s.Starts) {
+		if x.w.Monitor != nil {
+			return nil // a jump would miss evaluations that the later steps depend on
+		}
 		if s.Step > step {
 			continue
 		}
@@ -140,6 +143,11 @@ func (x *verification) passOver(s Start, err error) {
 // to computes and compares until that many steps are folded.
 func (x *verification) to(ctx context.Context, steps int64) error {
 	for x.w.Step < steps {
+		if ended, err := x.w.Ended(ctx); err != nil {
+			return err
+		} else if ended {
+			return x.differentEnd()
+		}
 		if err := x.w.Compute(ctx); err != nil {
 			return err
 		}
@@ -154,10 +162,27 @@ func (x *verification) to(ctx context.Context, steps int64) error {
 		}
 		x.reportProgress()
 	}
-	if x.w.Step == x.s.Engine.Plan.Steps() {
+	if x.s.Running && x.w.Step < x.s.Engine.Plan.Steps() || x.w.Step < x.s.Committed {
+		return nil
+	}
+	switch ended, err := x.w.Ended(ctx); {
+	case err != nil:
+		return err
+	case ended:
 		return x.end(ctx)
+	case x.s.Final != "" && x.w.Monitor != nil:
+		return x.differentEnd()
 	}
 	return nil
+}
+
+// differentEnd returns the difference that the job was recorded to end after another number
+// of steps.
+func (x *verification) differentEnd() error {
+	return differs{&job.Difference{
+		What: "end", Step: x.w.Step, Recorded: fmt.Sprint(x.s.Committed), Recomputed: fmt.Sprint(x.w.Step), Wrong: job.WrongRecord,
+		Message: fmt.Sprintf("the record has %d steps; by the evaluations that were made again, the job does not end there but at or after step %d", x.s.Committed, x.w.Step),
+	}}
 }
 
 // step compares the computed step that is not folded yet.
@@ -239,7 +264,7 @@ func (x *verification) compareStarts(ctx context.Context) error {
 
 // end compares the parameters after the last step.
 func (x *verification) end(ctx context.Context) error {
-	x.v.ParametersSHA256 = registry.ParametersDigest(x.w.Params())
+	x.v.ParametersSHA256 = registry.ParametersDigest(x.w.Model())
 	last := x.w.Step - 1
 	if got := x.v.ParametersSHA256; x.s.Final != "" && got != x.s.Final {
 		return differs{&job.Difference{

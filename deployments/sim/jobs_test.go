@@ -15,6 +15,8 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/metric"
+	"tributary/shared/monitor"
 	"tributary/shared/plan"
 	"tributary/shared/registry"
 	"tributary/shared/rounding"
@@ -60,6 +62,15 @@ func specOf(template int, id job.ID) []byte {
 	}
 	if template%5 == 2 {
 		s["schedule"] = map[string]any{"warmup_steps": 2, "cosine": map[string]any{"steps": 3, "restart_factor": 2}}
+	}
+	if template%6 == 1 { // follows its evaluations: stops early, keeps the best, reduces the learning rate
+		s["early_stopping"] = object{"patience": 1 + r.IntN(3), "min_delta": pick(r, 0, 0.01), "restore_best": r.IntN(4) > 0}
+		s["schedule"] = object{"reduce_on_plateau": object{"factor": 0.5, "patience": 1, "min_delta": pick(r, 0, 0.1)}}
+	}
+	if template%4 == 1 {
+		for _, fields := range s["optimizer"].(object) {
+			fields.(object)["ema_momentum"] = 0.75
+		}
 	}
 	if template%7 == 3 {
 		layers := []any{dense(3, "tanh"), object{"dropout": object{"rate": 0.25}}, object{"residual": object{"layers": []any{object{"layer_norm": object{}}, dense(3, "gelu")}}}, dense(1, "none")}
@@ -189,11 +200,18 @@ func newReference(ctx context.Context, text []byte, chunkLen int) (*reference, e
 
 // train computes the job's steps, and checks them against shared/serial.
 func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
-	vectors := make([][]float32, r.layout.Vectors(1+e.Fold.Vectors()))
+	vectors := make([][]float32, r.layout.Vectors(e.Vectors()))
 	for i := range vectors {
 		vectors[i] = make([]float32, r.layout.Params)
 	}
 	e.Initial(vectors[0])
+	m := monitor.New(&e.Plan.Spec)
+	best := func(step int64) int64 {
+		if m == nil || m.Best() == 0 {
+			return step
+		}
+		return m.Best()
+	}
 	r.chains = []ledger.Chain{r.layout.Genesis()}
 	scratch := gradient.NewScratch()
 	for step := range r.steps + 1 {
@@ -203,13 +221,21 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 		}
 		r.states = append(r.states, kept)
 		units := map[string][]byte{}
-		for split, refs := range e.Plan.Dataset.Splits {
-			for block := range refs {
-				unit, err := e.Evaluate(ctx, scratch, vectors[0], split, block)
-				if err != nil {
-					return err
-				}
-				units[job.Task{Split: split, Block: block}.Unit()] = unit.Encode()
+		if err := evaluate(ctx, e, scratch, e.Answering(vectors, step, step), 0, units); err != nil {
+			return err
+		}
+		if m != nil && step > 0 && e.Plan.LastEvaluation(step) == step {
+			figures, err := combined(e, units)
+			if err != nil {
+				return err
+			}
+			if m.Add(step, figures); m.Stopped() {
+				r.steps = step
+			}
+		}
+		if step == r.steps {
+			if err := evaluate(ctx, e, scratch, e.Answering(vectors, step, best(step)), best(step), units); err != nil {
+				return err
 			}
 		}
 		r.units = append(r.units, units)
@@ -236,20 +262,47 @@ func (r *reference) train(ctx context.Context, e *gradient.Engine) error {
 			next[c] = before.Next(sum)
 		}
 		r.chains = append(r.chains, next)
-		e.Fold.Apply(vectors[0], vectors[1:1+e.Fold.Vectors()], step, root.Gradient, e.Divisor(root.Sums))
+		e.Advance(nil, vectors, step, m, root.Gradient, root.Sums)
 	}
 	want, err := serial.Train(ctx, e)
 	if err != nil {
 		return err
 	}
 	r.digest, r.metrics = registry.ParametersDigest(want.Params), maps.Clone(want.Metrics)
-	if got := registry.ParametersDigest(vectors[0]); got != r.digest {
+	if got := registry.ParametersDigest(e.Answering(vectors, r.steps, best(r.steps))); got != r.digest {
 		return fmt.Errorf("parameters %s: shared/serial has %s", got, r.digest)
 	}
 	if !slices.Equal(r.chains[r.steps], want.Chain) {
 		return fmt.Errorf("the update log's chain is not that of shared/serial")
 	}
 	return r.once(e)
+}
+
+// evaluate computes the units of an evaluation of every split with params.
+func evaluate(ctx context.Context, e *gradient.Engine, s *gradient.Scratch, params []float32, best int64, into map[string][]byte) error {
+	for split, refs := range e.Plan.Dataset.Splits {
+		for block := range refs {
+			unit, err := e.Evaluate(ctx, s, params, split, block)
+			if err != nil {
+				return err
+			}
+			into[job.Task{Split: split, Block: block, Best: best}.Unit()] = unit.Encode()
+		}
+	}
+	return nil
+}
+
+// combined returns the metrics of the validation split.
+func combined(e *gradient.Engine, units map[string][]byte) (map[string]float64, error) {
+	var all []*metric.Sums
+	for block := range e.Plan.Dataset.Splits[job.Validation] {
+		unit, err := metric.DecodeSums(units[job.Task{Split: job.Validation, Block: block}.Unit()])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, unit)
+	}
+	return e.Metrics.Combine(all).Values, nil
 }
 
 // partials computes a node of a step and all nodes below it.

@@ -15,12 +15,6 @@ import (
 	"tributary/shared/ledger"
 )
 
-// Source is what Gather reads a checkpoint from.
-type Source interface {
-	ledger.Reader
-	ledger.Results
-}
-
 // Target is what Restore writes a checkpoint to.
 type Target interface {
 	ledger.Restorer
@@ -31,7 +25,7 @@ type Target interface {
 // committed steps. It reads the losses last: a ledger that has lost the marks or
 // evaluations meanwhile has lost losses too. Then Gather fails with job.ErrStale, and there
 // is no checkpoint.
-func Gather(ctx context.Context, l Source, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
+func Gather(ctx context.Context, l ledger.Source, lay ledger.Layout, snap ledger.Snapshot) (*State, error) {
 	s := &State{Ref: lay.Ref, Snapshot: snap, Evaluations: map[string][]byte{}}
 	h, err := history.Load(ctx, l, lay)
 	if err != nil {
@@ -120,7 +114,7 @@ func restoreBeside(ctx context.Context, l ledger.Results, lay ledger.Layout, s *
 
 // Losses reads the known losses of the steps from … to-1, in order. They include the steps
 // before a restored snapshot, which the ledger's own Losses does not return.
-func Losses(ctx context.Context, l Source, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
+func Losses(ctx context.Context, l ledger.Source, lay ledger.Layout, from, to int64) ([]ledger.Progress, error) {
 	late, err := l.Losses(ctx, lay, from, to)
 	if err != nil {
 		return nil, err

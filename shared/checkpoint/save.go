@@ -15,7 +15,7 @@ import (
 // announces the checkpoint in the ledger before it writes it. It calls progress repeatedly.
 // It fails with job.ErrStale when the ledger has fewer steps, or when the replica has gone
 // back to an earlier step since.
-func Save(ctx context.Context, l Source, lay ledger.Layout, store blob.Store, r *replica.Replica, snap ledger.Snapshot, numerics job.Numerics, progress func()) (*Draft, error) {
+func Save(ctx context.Context, l ledger.Source, lay ledger.Layout, store blob.Store, r *replica.Replica, snap ledger.Snapshot, numerics job.Numerics, progress func()) (*Draft, error) {
 	state, err := l.State(ctx, lay)
 	if err != nil {
 		return nil, fmt.Errorf("state for checkpoint %d: %w", snap.Step, err)

@@ -81,6 +81,9 @@ func NeedOf(p *plan.Plan) (Need, error) {
 	targets := fields.Schema[fields.Target].Elements()
 	vector := 4 * int64(network.Params())
 	copies := int64(1 + fold.Vectors()) // in a snapshot
+	if p.Spec.EarlyStopping.RestoresBest() {
+		copies++
+	}
 	initial := int64(0)
 	if p.Init != "" {
 		initial = 2

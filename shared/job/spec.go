@@ -7,27 +7,28 @@ package job
 // defaults and descriptions here and nowhere else. [Spec.Validate] checks the rules that
 // involve more than one field.
 type Spec struct {
-	ID           ID            `json:"id,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the job and makes submission idempotent; made from the name when left out"`
-	Name         string        `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
-	Data         Data          `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
-	Model        Model         `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
-	Loss         Loss          `json:"loss" jsonschema:"required" jsonschema_description:"the training objective: classes have softmax_cross_entropy or sigmoid_cross_entropy, numbers have the others; poisson is for counts and rates of at least 0, and the model predicts e^output"`
-	Optimizer    Optimizer     `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
-	Schedule     Schedule      `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
-	Batch        int           `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
-	Microbatches int           `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: at most so many workers can split a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
-	Epochs       int           `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
-	Steps        int64         `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
-	Seed         uint64        `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
-	Metrics      []Metric      `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=12" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; a figure that divides by 0 is reported as undefined, with the reason"`
-	DropLast     bool          `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
-	Evaluate     Evaluation    `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
-	Checkpoint   Checkpointing `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
-	Wire         Wire          `json:"wire,omitempty" jsonschema_description:"how gradients are sent and logged: float32 (the default) exactly; bfloat16, int8 (a scale for 256 parameters) or topk (the greatest elements of a summed gradient, as many as wire_keep says; partial sums as bfloat16) rounded. The next step's gradient adds what rounding loses. Changes the result"`
-	WireKeep     float64       `json:"wire_keep,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"topk: the fraction of a gradient's elements that is kept, above 0 and at most 1; default 0.01"`
-	Strict       *bool         `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"use only partial gradients of one numerics fingerprint, so that the result is the same bit for bit"`
-	Priority     int           `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
-	MaxSlots     int           `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
+	ID            ID             `json:"id,omitempty" jsonschema:"pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the job and makes submission idempotent; made from the name when left out"`
+	Name          string         `json:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9_-]{0\\,62}[a-z0-9])?$" jsonschema_description:"names the model; 1 to 64 of a-z, 0-9, '-' and '_', beginning and ending with a letter or digit"`
+	Data          Data           `json:"data" jsonschema:"required" jsonschema_description:"where the rows come from and what is done to them before training"`
+	Model         Model          `json:"model" jsonschema:"required" jsonschema_description:"the architecture and its initial parameters"`
+	Loss          Loss           `json:"loss" jsonschema:"required" jsonschema_description:"the training objective: classes have softmax_cross_entropy or sigmoid_cross_entropy, numbers have the others; poisson is for counts and rates of at least 0, and the model predicts e^output"`
+	Optimizer     Optimizer      `json:"optimizer" jsonschema:"required" jsonschema_description:"how a batch's gradient changes the parameters: exactly one kind"`
+	Schedule      Schedule       `json:"schedule,omitzero" jsonschema_description:"how the learning rate changes from step to step; default: not at all"`
+	Batch         int            `json:"batch" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"rows in a global batch"`
+	Microbatches  int            `json:"microbatches" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"parts of a batch: at most so many workers can split a step; fixes the order of sums. Default: the largest power of two of at most batch/64, within 1 to 64"`
+	Epochs        int            `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
+	Steps         int64          `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
+	Seed          uint64         `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
+	Metrics       []Metric       `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=12" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; a figure that divides by 0 is reported as undefined, with the reason"`
+	DropLast      bool           `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
+	EarlyStopping *EarlyStopping `json:"early_stopping,omitempty" jsonschema_description:"stop when the validation split does not get better any more, and keep the best parameters; default: every step is taken"`
+	Evaluate      Evaluation     `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
+	Checkpoint    Checkpointing  `json:"checkpoint,omitzero" jsonschema_description:"when the training state is written to the blob store; default: every 60 seconds, the newest 3 are kept; one is always made at the end; changes no result"`
+	Wire          Wire           `json:"wire,omitempty" jsonschema_description:"how gradients are sent and logged: float32 (the default) exactly; bfloat16, int8 (a scale for 256 parameters) or topk (the greatest elements of a summed gradient, as many as wire_keep says; partial sums as bfloat16) rounded. The next step's gradient adds what rounding loses. Changes the result"`
+	WireKeep      float64        `json:"wire_keep,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"topk: the fraction of a gradient's elements that is kept, above 0 and at most 1; default 0.01"`
+	Strict        *bool          `json:"strict,omitempty" jsonschema:"default=true" jsonschema_description:"use only partial gradients of one numerics fingerprint, so that the result is the same bit for bit"`
+	Priority      int            `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
+	MaxSlots      int            `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 
 	// Texts for people. They are in neither the spec's digest nor the plan.
 	Tags  []string `json:"tags,omitempty" jsonschema:"uniqueItems=true,maxItems=32,minLength=1,maxLength=100" jsonschema_description:"words to find the job by, such as baseline or team=vision; changes no result"`

@@ -19,6 +19,9 @@ func (Metric) Allowed() []string {
 // Allowed lists the activations.
 func (Activation) Allowed() []string { return list(NoActivation, ReLU, Tanh, Sigmoid, GELU) }
 
+// Allowed lists the modes.
+func (Mode) Allowed() []string { return list(Min, Max) }
+
 // Allowed lists the schemes.
 func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zeros) }
 

@@ -73,6 +73,12 @@ func (s *Spec) Default() {
 	if c := s.Schedule.OneCycle; c != nil {
 		c.fill()
 	}
+	if r := s.Schedule.ReduceOnPlateau; r != nil {
+		r.fill()
+	}
+	if e := s.EarlyStopping; e != nil {
+		e.fill()
+	}
 }
 
 // defaultWireKeep is the fraction of a gradient that topk keeps.

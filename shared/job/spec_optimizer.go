@@ -31,6 +31,26 @@ func (o *Optimizer) Common() *Common {
 	}
 }
 
+// LearningRate returns the optimizer's learning rate; 0 if there is no optimizer.
+func (o *Optimizer) LearningRate() float64 {
+	switch {
+	case o.SGD != nil:
+		return o.SGD.LearningRate
+	case o.Adam != nil:
+		return o.Adam.LearningRate
+	case o.AdamW != nil:
+		return o.AdamW.LearningRate
+	case o.RMSprop != nil:
+		return o.RMSprop.LearningRate
+	case o.Adagrad != nil:
+		return o.Adagrad.LearningRate
+	case o.Lion != nil:
+		return o.Lion.LearningRate
+	default:
+		return 0
+	}
+}
+
 // Common holds the options that every optimizer has. ClipNorm is that of
 // torch.nn.utils.clip_grad_norm_, and ClipValue that of clip_grad_value_. Only one of them
 // may be given.
@@ -38,6 +58,7 @@ type Common struct {
 	WeightDecay float64 `json:"weight_decay,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"pull of the parameters towards 0"`
 	DecayBias   *bool   `json:"decay_bias,omitempty" jsonschema_description:"false: weight decay pulls the weights, and not the biases and norms; default true"`
 	ClipNorm    float64 `json:"clip_norm,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"most that the norm of a step's whole gradient may be; a longer one is scaled down; 0: no limit"`
+	EMAMomentum float64 `json:"ema_momentum,omitempty" jsonschema:"minimum=0,exclusiveMaximum=1,default=0" jsonschema_description:"keep an exponential moving average of the parameters, average ← momentum·average + (1−momentum)·parameters after each step; evaluations and the model use the average; 0: no average"`
 	ClipValue   float64 `json:"clip_value,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"most that the magnitude of each element of a step's gradient may be; a greater one is cut off; not together with clip_norm; 0: no limit"`
 }
 

@@ -4,13 +4,14 @@ package job
 // optimizer's learning rate times a factor. Without a kind, the factor is 1 after the
 // warm-up. Factors are functions of t, the number of steps since the warm-up ended.
 type Schedule struct {
-	WarmupSteps int64        `json:"warmup_steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"the learning rate rises in a line over so many steps: the first has 1/warmup_steps of it; the schedule begins after them"`
-	Step        *StepDecay   `json:"step,omitempty" jsonschema_description:"multiply by gamma every so many steps (PyTorch's StepLR)"`
-	Exponential *Exponential `json:"exponential,omitempty" jsonschema_description:"multiply by gamma at every step (PyTorch's ExponentialLR)"`
-	Piecewise   *Piecewise   `json:"piecewise,omitempty" jsonschema_description:"constant between boundaries (Keras' PiecewiseConstantDecay)"`
-	Linear      *Decline     `json:"linear,omitempty" jsonschema_description:"fall in a line (PyTorch's LinearLR)"`
-	Cosine      *Cosine      `json:"cosine,omitempty" jsonschema_description:"fall along half a cosine, with or without restarts (PyTorch's CosineAnnealingLR and CosineAnnealingWarmRestarts)"`
-	OneCycle    *OneCycle    `json:"one_cycle,omitempty" jsonschema_description:"rise to the learning rate and fall far below it, along cosines (PyTorch's OneCycleLR); it has its own warm-up"`
+	WarmupSteps     int64            `json:"warmup_steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"the learning rate rises in a line over so many steps: the first has 1/warmup_steps of it; the schedule begins after them"`
+	Step            *StepDecay       `json:"step,omitempty" jsonschema_description:"multiply by gamma every so many steps (PyTorch's StepLR)"`
+	Exponential     *Exponential     `json:"exponential,omitempty" jsonschema_description:"multiply by gamma at every step (PyTorch's ExponentialLR)"`
+	Piecewise       *Piecewise       `json:"piecewise,omitempty" jsonschema_description:"constant between boundaries (Keras' PiecewiseConstantDecay)"`
+	Linear          *Decline         `json:"linear,omitempty" jsonschema_description:"fall in a line (PyTorch's LinearLR)"`
+	Cosine          *Cosine          `json:"cosine,omitempty" jsonschema_description:"fall along half a cosine, with or without restarts (PyTorch's CosineAnnealingLR and CosineAnnealingWarmRestarts)"`
+	ReduceOnPlateau *ReduceOnPlateau `json:"reduce_on_plateau,omitempty" jsonschema_description:"multiply by a factor when the validation split does not get better any more (Keras' ReduceLROnPlateau)"`
+	OneCycle        *OneCycle        `json:"one_cycle,omitempty" jsonschema_description:"rise to the learning rate and fall far below it, along cosines (PyTorch's OneCycleLR); it has its own warm-up"`
 }
 
 // StepDecay is the factor gamma^⌊t/steps⌋.
@@ -68,13 +69,13 @@ func (c *OneCycle) fill() {
 // validate checks the rules of more than one field.
 func (s *Schedule) validate(fs *faults) {
 	kinds := 0
-	for _, given := range []bool{s.Step != nil, s.Exponential != nil, s.Piecewise != nil, s.Linear != nil, s.Cosine != nil, s.OneCycle != nil} {
+	for _, given := range []bool{s.Step != nil, s.Exponential != nil, s.Piecewise != nil, s.Linear != nil, s.Cosine != nil, s.OneCycle != nil, s.ReduceOnPlateau != nil} {
 		if given {
 			kinds++
 		}
 	}
 	if kinds > 1 {
-		fs.at("schedule", "%d kinds: want at most one of step, exponential, piecewise, linear, cosine, one_cycle", kinds)
+		fs.at("schedule", "%d kinds: want at most one of step, exponential, piecewise, linear, cosine, one_cycle, reduce_on_plateau", kinds)
 	}
 	if s.OneCycle != nil && s.WarmupSteps != 0 {
 		fs.at("schedule.warmup_steps", "%d: one_cycle has its own warm-up, want one of them", s.WarmupSteps)
@@ -135,6 +136,10 @@ func (s *Schedule) Validate() error {
 		within("one_cycle.pct_start", k.Start, 0, 1)
 		within("one_cycle.div_factor", k.DivFactor, 1, 1e9)
 		within("one_cycle.final_div_factor", k.FinalDivFactor, 1, 1e9)
+	}
+	if k := s.ReduceOnPlateau; k != nil {
+		within("reduce_on_plateau.factor", k.Factor, 0, 1)
+		within("reduce_on_plateau.min_learning_rate", k.MinLearningRate, 0, 1e6)
 	}
 	return fs.join()
 }

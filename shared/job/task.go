@@ -51,6 +51,9 @@ type Task struct {
 	Node     tree.Node `json:"node,omitempty"`  // gradient: node of the step's reduction tree
 	Split    Split     `json:"split,omitempty"` // evaluate
 	Block    int       `json:"block,omitempty"` // evaluate: index of the block in the split
+	// Best asks an evaluate task for the parameters of the best evaluation, which is the one
+	// after so many steps; 0: for the parameters after Step steps.
+	Best int64 `json:"best,omitempty"`
 	// Steps is how many consecutive steps of the node a gradient task asks for, beginning
 	// with Step; 0 means 1. The partial of each step is a separate result, with the same
 	// name as the result of a task of one step. The worker waits for the commit of each
@@ -82,8 +85,14 @@ func (t Task) Name() string {
 	}
 }
 
-// Unit returns the name of what an evaluate task computes: split/block.
-func (t Task) Unit() string { return fmt.Sprintf("%s/%d", t.Split, t.Block) }
+// Unit returns the name of what an evaluate task computes: split/block, or best/split/block
+// with the parameters of the best evaluation.
+func (t Task) Unit() string {
+	if t.Best != 0 {
+		return fmt.Sprintf("best/%s/%d", t.Split, t.Block)
+	}
+	return fmt.Sprintf("%s/%d", t.Split, t.Block)
+}
 
 // MsgID returns the id of this publication of the task, for the queue's deduplication
 // window.

@@ -16,6 +16,7 @@ func (s *Spec) Validate() error {
 	}
 	s.validateLoss(&fs)
 	s.validateMetrics(&fs)
+	s.validateMonitors(&fs)
 	s.validateWire(&fs)
 	return fs.join()
 }

@@ -87,6 +87,7 @@ func (c *Common) validate(fs *faults, path string) {
 	if c.SparesBias() && c.WeightDecay == 0 {
 		fs.at(path+".decay_bias", "false: want a weight_decay above 0 with it")
 	}
+	below32(fs, path+".ema_momentum", c.EMAMomentum)
 	clip32(fs, path+".clip_norm", c.ClipNorm)
 	clip32(fs, path+".clip_value", c.ClipValue)
 	if c.ClipNorm != 0 && c.ClipValue != 0 {

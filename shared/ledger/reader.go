@@ -23,6 +23,13 @@ type LogRead struct {
 	Before Chain     // the reader's chain before Step, with a link for each chunk of the layout
 }
 
+// Source is everything that the training state follows from: the committed history and the
+// evaluations.
+type Source interface {
+	Reader
+	Results
+}
+
 // Reader reads the committed history: how far the job has come, the log, and the newest
 // snapshot. The parameters follow from these alone.
 type Reader interface {

@@ -24,6 +24,8 @@ type Fold struct {
 	value     float32   // limit of an element's magnitude; 0: no limit
 	spared    []Range   // has no weight decay
 	rates     *schedule // nil if the learning rate is constant
+	reduced   int       // how often the learning rate was reduced on a plateau
+	momentum  float64   // of the moving average of the parameters; 0: there is none
 }
 
 // Range is a range of the parameters, from Lo up to and without Hi.
@@ -38,7 +40,7 @@ func New(o job.Optimizer, biases ...Range) (*Fold, error) {
 		return nil, err
 	}
 	c := o.Common()
-	f := &Fold{optimizer: o, decay: c.WeightDecay, norm: c.ClipNorm, value: float32(c.ClipValue)}
+	f := &Fold{optimizer: o, decay: c.WeightDecay, norm: c.ClipNorm, value: float32(c.ClipValue), momentum: c.EMAMomentum}
 	if c.SparesBias() {
 		f.spared = biases
 	}
@@ -56,9 +58,20 @@ func (f *Fold) With(s job.Schedule, steps int64) *Fold {
 	return &g
 }
 
+// Reduced returns the fold after the learning rate was reduced so many times on a plateau.
+// The schedule must have reduce_on_plateau, unless times is 0.
+func (f *Fold) Reduced(times int) *Fold {
+	if f.reduced == times {
+		return f
+	}
+	g := *f
+	g.reduced = times
+	return &g
+}
+
 // Rate returns the learning rate of the step after the given number of steps.
 func (f *Fold) Rate(step int64) float64 {
-	rate := f.rate()
+	rate := f.base()
 	if f.rates != nil {
 		rate = float64(rate * f.rates.factor(step))
 	}
@@ -68,29 +81,28 @@ func (f *Fold) Rate(step int64) float64 {
 	return rate
 }
 
-// rate returns the learning rate without a schedule.
-func (f *Fold) rate() float64 {
-	switch o := &f.optimizer; {
-	case o.SGD != nil:
-		return o.SGD.LearningRate
-	case o.Adam != nil:
-		return o.Adam.LearningRate
-	case o.AdamW != nil:
-		return o.AdamW.LearningRate
-	case o.RMSprop != nil:
-		return o.RMSprop.LearningRate
-	case o.Adagrad != nil:
-		return o.Adagrad.LearningRate
-	default:
-		return o.Lion.LearningRate
+// base returns the learning rate without the factor of the step.
+func (f *Fold) base() float64 {
+	rate := f.optimizer.LearningRate()
+	if f.reduced > 0 {
+		r := f.rates.ReduceOnPlateau
+		rate = max(r.MinLearningRate, float64(rate*power(r.Factor, int64(f.reduced))))
 	}
+	return rate
 }
+
+// Averages reports whether the last state vector is the exponential moving average of the
+// parameters. Evaluations and the model use it.
+func (f *Fold) Averages() bool { return f.momentum != 0 }
 
 // Vectors returns the number of state vectors: a sum or mean for Adagrad and Lion, two
 // moments for Adam, one for RMSprop, one more each for its momentum and its centered form,
-// and one buffer for SGD's momentum. Each is as long as the parameters, and zero before the
+// one buffer for SGD's momentum, and last the moving average of the parameters. Each is as long as the parameters, and zero before the
 // first step.
-func (f *Fold) Vectors() int {
+func (f *Fold) Vectors() int { return f.vectors() + count(f.Averages()) }
+
+// vectors returns the number of state vectors without the moving average.
+func (f *Fold) vectors() int {
 	switch o := &f.optimizer; {
 	case o.SGD != nil:
 		return count(o.SGD.Momentum != 0)
@@ -127,6 +139,7 @@ func (f *Fold) Apply(params []float32, state [][]float32, step int64, grad []flo
 type stepOf struct {
 	divisor         float32
 	decayed, spared constants // for parameters with and without weight decay
+	rest            float32   // weight of the new parameters in their moving average
 }
 
 // step returns the step after the given number of steps, for the whole gradient
@@ -136,7 +149,10 @@ func (f *Fold) step(step int64, grad []float32, divisor float32) stepOf {
 	if f.norm != 0 {
 		clip = numeric.Clip(grad, divisor, f.norm)
 	}
-	s := stepOf{divisor: divisor, decayed: f.constants(step, clip, f.decay)}
+	s := stepOf{divisor: divisor, decayed: f.constants(step, clip, f.decay), rest: float32(1 - f.momentum)}
+	if step == 0 {
+		s.rest = 1 // the average begins with the parameters after the first step
+	}
 	if len(f.spared) > 0 {
 		s.spared = f.constants(step, clip, 0)
 	}

@@ -6,9 +6,17 @@ import (
 	"tributary/shared/numeric"
 )
 
-// update folds the range [lo, hi) of the gradient. It cuts the range where weight decay
-// begins or ends.
+// update folds the range [lo, hi) of the gradient, and then of the moving average.
 func (f *Fold) update(s *stepOf, params []float32, state [][]float32, grad []float32, lo, hi int) {
+	f.decayed(s, params, state, grad, lo, hi)
+	if f.Averages() {
+		numeric.Average(state[f.vectors()][lo:hi], params[lo:hi], s.rest)
+	}
+}
+
+// decayed folds the range [lo, hi) of the gradient. It cuts the range where weight decay
+// begins or ends.
+func (f *Fold) decayed(s *stepOf, params []float32, state [][]float32, grad []float32, lo, hi int) {
 	for _, r := range f.spared {
 		if from := min(max(r.Lo, lo), hi); lo < from {
 			f.clipped(&s.decayed, s.divisor, params, state, grad, lo, from)

@@ -79,6 +79,9 @@ func (p *Plan) check() (*model.Network, error) {
 	if w := s.Schedule.WarmupSteps; w > 0 && w >= p.Steps() && p.StepsPerEpoch() > 0 {
 		fault("schedule.warmup_steps: %d: the job has %d steps, want fewer", w, p.Steps())
 	}
+	if s.Monitors() && len(p.Dataset.Splits[job.Validation]) == 0 {
+		fault("data.split.validation: %v: early_stopping and reduce_on_plateau follow the validation split, which has no rows", s.Data.Split.Validation)
+	}
 	if err := s.CheckSize(in.Shape.Units); err != nil {
 		faults = append(faults, err)
 	}

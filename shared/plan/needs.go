@@ -32,6 +32,10 @@ var Operations = []Operation{
 	{Capability: "losses", Used: losesOtherwise},
 	{Capability: "metrics", Used: measuresMore},
 	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value and decay_bias
+	{Capability: "monitor", Used: func(s *job.Spec) bool { // early_stopping, reduce_on_plateau and ema_momentum
+		c := s.Optimizer.Common()
+		return s.Monitors() || c != nil && c.EMAMomentum != 0
+	}},
 }
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.

@@ -140,3 +140,23 @@ func (p *Plan) EvaluateAfter(steps int64) bool {
 	}
 	return e.EveryEpochs > 0 && steps%(int64(e.EveryEpochs)*p.StepsPerEpoch()) == 0
 }
+
+// LastEvaluation returns the number of steps, at most the given number, after which the
+// validation split was evaluated last; 0 if it was not. It includes the evaluation after
+// the last step.
+func (p *Plan) LastEvaluation(steps int64) int64 {
+	if len(p.Dataset.Splits[job.Validation]) == 0 {
+		return 0
+	}
+	if steps >= p.Steps() {
+		return p.Steps()
+	}
+	every := p.Spec.Evaluate.EverySteps
+	if every == 0 {
+		every = int64(p.Spec.Evaluate.EveryEpochs) * p.StepsPerEpoch()
+	}
+	if every == 0 {
+		return 0
+	}
+	return steps - steps%every
+}

@@ -41,7 +41,9 @@ type Card struct {
 	Features      int                    `json:"features"`          // network inputs, after preprocessing
 	Outputs       int                    `json:"outputs"`
 
-	Steps     int64                            `json:"steps"`
+	Steps     int64                            `json:"steps"`               // that were taken
+	BestStep  int64                            `json:"best_step,omitempty"` // with early stopping: the parameters are those after so many steps; 0: after all
+	Choice    string                           `json:"choice,omitempty"`    // with early stopping: which step the parameters are from and why
 	TrainLoss *float64                         `json:"train_loss"`          // nil if it is undefined
 	Metrics   map[job.Split]map[string]float64 `json:"metrics"`             // only finite numbers
 	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // the reason why there is no number, by split and metric

@@ -27,12 +27,12 @@ func TestASpeculativeStepIsMarkedWhenItIsConfirmed(t *testing.T) {
 	r := replica.New(h.e, ref)
 	ctx := t.Context()
 	for step := range int64(3) {
-		require.True(t, r.Speculate(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false))
+		require.True(t, r.Speculate(ctx, nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false))
 		h.marked(t, r, step)
 		require.NoError(t, r.Confirm(ctx, step, h.folds[step+1].Chain))
 		h.marked(t, r, step+1)
 	}
-	require.True(t, r.Speculate(ctx, nil, 3, h.roots[3].Gradient, h.roots[3].Sums, nil, false))
+	require.True(t, r.Speculate(ctx, nil, nil, 3, h.roots[3].Gradient, h.roots[3].Sums, nil, false))
 	require.NoError(t, r.Reset(ctx))
 	h.marked(t, r, 0)
 }

@@ -8,7 +8,7 @@
 // makes one to save the model.
 //
 // Invariant: the vectors at step t have the same bits in every process, because folding is
-// a pure function of the root gradients. So a process may discard a replica at any time. A
+// a pure function of the root gradients and the recorded evaluations. So a process may discard a replica at any time. A
 // replica follows the log's hash chain: it never folds a step that belongs to another
 // history than the steps that it has folded.
 package replica
@@ -26,6 +26,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/monitor"
 	"tributary/shared/numeric/team"
 )
 
@@ -40,10 +41,11 @@ type Replica struct {
 	// while it reads the ledger: a goroutine that waits for the lock must stop when its
 	// context ends.
 	lock    *semaphore.Weighted
-	step    int64        // steps folded
-	vectors [][]float32  // parameters, then optimizer state; each [P]
-	chain   ledger.Chain // the log's chain, up to step; nil while the link of the last step is not known
-	root    []float32    // scratch for the log's next root gradient
+	step    int64            // steps folded
+	vectors [][]float32      // the training state, see gradient.Engine; each [P]
+	monitor *monitor.Monitor // the evaluations up to step that the fold depends on; nil: it depends on none
+	chain   ledger.Chain     // the log's chain, up to step; nil while the link of the last step is not known
+	root    []float32        // scratch for the log's next root gradient
 	// marks are the marks of the newest folded steps; the last one is that of step-1. They
 	// begin at the step where the fold was loaded, and there are at most maxMarks of them.
 	marks []ledger.Mark
@@ -58,7 +60,7 @@ const everything = math.MaxInt64
 // New returns the replica at step 0.
 func New(e *gradient.Engine, ref job.Ref) *Replica {
 	r := &Replica{engine: e, layout: e.Layout(ref), lock: semaphore.NewWeighted(everything)}
-	r.vectors = make([][]float32, 1+e.Fold.Vectors())
+	r.vectors = make([][]float32, e.Vectors())
 	for i := range r.vectors {
 		r.vectors[i] = make([]float32, r.layout.Params)
 	}
@@ -70,7 +72,7 @@ func New(e *gradient.Engine, ref job.Ref) *Replica {
 // restart sets the replica to the initial parameters, at step 0. The fold is confirmed
 // then.
 func (r *Replica) restart() {
-	r.step, r.marks = 0, nil
+	r.step, r.marks, r.monitor = 0, nil, monitor.New(&r.engine.Plan.Spec)
 	r.follow(r.layout.Genesis())
 	for _, v := range r.vectors {
 		clear(v)
@@ -95,7 +97,7 @@ func (r *Replica) Bytes() int64 {
 // before that step. The chain is nil while the fold is speculative. The parameters do not
 // change until use returns. View fails with job.ErrStale when the replica has folded more
 // than step steps: the step is already committed.
-func (r *Replica) View(ctx context.Context, l ledger.Reader, step int64, use func(params []float32, chain ledger.Chain) error) error {
+func (r *Replica) View(ctx context.Context, l ledger.Source, step int64, use func(params []float32, chain ledger.Chain) error) error {
 	for {
 		at, err := r.hold(ctx, step, use)
 		switch {
@@ -138,7 +140,7 @@ func (r *Replica) own(ctx context.Context) error {
 
 // advance folds the log up to step. Where the log is trimmed, it loads the newest snapshot
 // and continues from there.
-func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) error {
+func (r *Replica) advance(ctx context.Context, l ledger.Source, step int64) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
@@ -147,6 +149,9 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 	for r.step < step {
 		if r.confirmed != nil {
 			return fmt.Errorf("fold step %d: the step before it is in flight to the ledger: %w", r.step, job.ErrNotFound)
+		}
+		if err := r.learn(ctx, l); err != nil {
+			return err
 		}
 		sums, after, err := l.Root(ctx, r.layout, ledger.LogRead{Step: r.step, Chunks: r.layout.AllChunks(), Dst: r.root, Before: r.chain})
 		switch {
@@ -172,7 +177,7 @@ func (r *Replica) advance(ctx context.Context, l ledger.Reader, step int64) erro
 }
 
 // load replaces the fold by the newest snapshot of the ledger.
-func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
+func (r *Replica) load(ctx context.Context, l ledger.Source) error {
 	vectors := r.vectors
 	if r.layout.Wire.Lossy() {
 		vectors = append(slices.Clone(vectors), r.root) // the residual, which the fold does not need
@@ -184,7 +189,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
 	whole = true
-	r.step, r.marks = step, nil
+	r.step, r.marks, r.monitor = step, nil, monitor.New(&r.engine.Plan.Spec)
 	r.follow(chain)
 	return nil
 }
@@ -194,7 +199,7 @@ func (r *Replica) load(ctx context.Context, l ledger.Reader) error {
 func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after ledger.Chain) {
 	whole := false
 	defer r.restartUnless(&whole)
-	r.engine.Fold.ApplyBy(by, r.vectors[0], r.vectors[1:], r.step, root, r.engine.Divisor(sums))
+	r.engine.Advance(by, r.vectors, r.step, r.monitor, root, sums)
 	whole = true
 	r.step, r.chain = r.step+1, after
 	r.mark(after)
@@ -202,13 +207,14 @@ func (r *Replica) fold(by *team.Team, root []float32, sums ledger.Sums, after le
 
 // Offer folds the root gradient of a committed step if it is the replica's next step and
 // the fold is confirmed. after is the log's chain after the step. Offer saves the replica
-// reading the step from the log. It folds nothing when ctx ends before the replica is free.
-func (r *Replica) Offer(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
+// reading the step from the log. It folds nothing when ctx ends before the replica is free,
+// or when an evaluation that the fold depends on cannot be read.
+func (r *Replica) Offer(ctx context.Context, by *team.Team, l ledger.Source, step int64, root []float32, sums ledger.Sums, after ledger.Chain) {
 	if r.own(ctx) != nil {
 		return
 	}
 	defer r.lock.Release(everything)
-	if r.step == step && r.confirmed == nil {
+	if r.step == step && r.confirmed == nil && r.learn(ctx, l) == nil {
 		r.fold(by, root, sums, after)
 	}
 }

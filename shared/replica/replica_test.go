@@ -180,12 +180,12 @@ func TestOffers(t *testing.T) {
 	h.commit(t, l, 0, 8)
 	r := replica.New(h.e, ref)
 	for step := range int64(4) {
-		r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+		r.Offer(context.Background(), nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 	}
 	h.sees(t, r, l, 4)
 	require.Zero(t, l.roots.Load())
-	r.Offer(context.Background(), nil, 6, h.roots[6].Gradient, h.roots[6].Sums, h.folds[7].Chain)
-	r.Offer(context.Background(), nil, 2, h.roots[2].Gradient, h.roots[2].Sums, h.folds[3].Chain)
+	r.Offer(context.Background(), nil, nil, 6, h.roots[6].Gradient, h.roots[6].Sums, h.folds[7].Chain)
+	r.Offer(context.Background(), nil, nil, 2, h.roots[2].Gradient, h.roots[2].Sums, h.folds[3].Chain)
 	h.sees(t, r, l, 4)
 	h.sees(t, r, l, 8)
 	require.EqualValues(t, 4, l.roots.Load())
@@ -259,7 +259,7 @@ func TestAForkIsNotFolded(t *testing.T) {
 	reader, offered := replica.New(h.e, ref), replica.New(h.e, ref)
 	h.sees(t, reader, l, 3)
 	for step := range int64(3) {
-		offered.Offer(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+		offered.Offer(t.Context(), nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 	}
 	layout, fork := h.e.Layout(ref), memory.New()
 	chain := layout.Genesis()
@@ -327,7 +327,7 @@ func TestAReplicaIsAlwaysAFold(t *testing.T) {
 			"offer": func(t *rapid.T) {
 				step := rapid.Int64Range(0, 15).Draw(t, "step")
 				if step < committed {
-					r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+					r.Offer(context.Background(), nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				if step == at && step < committed {
 					at++
@@ -364,7 +364,7 @@ func TestParametersHoldStill(t *testing.T) {
 					require.NoError(t, err)
 				}
 				if step < 16 && slot%2 == 0 {
-					r.Offer(context.Background(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
+					r.Offer(context.Background(), nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain)
 				}
 				s := now(t, r)
 				require.Equal(t, h.folds[s.Step], s)
@@ -403,7 +403,7 @@ func TestWaitForAReplicaCanBeStopped(t *testing.T) {
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 2, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.View(stopped, good, 0, nil), context.Canceled) })
 	waiting.Go(func() { require.ErrorIs(t, r.Reset(stopped), context.Canceled) })
-	waiting.Go(func() { r.Offer(stopped, nil, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
+	waiting.Go(func() { r.Offer(stopped, nil, nil, 0, h.roots[1].Gradient, h.roots[1].Sums, h.folds[1].Chain) })
 	waiting.Go(func() {
 		_, err := r.Snapshot(stopped)
 		require.ErrorIs(t, err, context.Canceled)

@@ -26,16 +26,17 @@ import (
 //   - the step is the replica's next one, and the chain before it is known,
 //   - nobody waits for a confirmed fold,
 //   - own is true exactly when the fold is speculative already,
+//   - the evaluations that the fold depends on can be read,
 //   - ctx does not end before the replica is free.
 //
 // When it returns true, the caller must commit the step to the ledger and call Confirm, or
 // else call Reset.
-func (r *Replica) Speculate(ctx context.Context, by *team.Team, step int64, root []float32, sums ledger.Sums, after ledger.Chain, own bool) bool {
+func (r *Replica) Speculate(ctx context.Context, by *team.Team, l ledger.Source, step int64, root []float32, sums ledger.Sums, after ledger.Chain, own bool) bool {
 	if r.waiting.Load() > 0 || r.own(ctx) != nil {
 		return false
 	}
 	defer r.lock.Release(everything)
-	if r.step != step || r.chain == nil || (r.confirmed != nil) != own {
+	if r.step != step || r.chain == nil || (r.confirmed != nil) != own || r.learn(ctx, l) != nil {
 		return false
 	}
 	if !own {
@@ -107,13 +108,16 @@ func (r *Replica) WaitConfirmed(ctx context.Context) error {
 // the fold is confirmed; otherwise it does nothing. The caller has appended the given
 // chunks of root [P]; after is the log's chain after them. Complete reads the other chunks
 // from the log into root.
-func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Reader, step int64, root []float32, chunks []int, after ledger.Chain) error {
+func (r *Replica) Complete(ctx context.Context, by *team.Team, l ledger.Source, step int64, root []float32, chunks []int, after ledger.Chain) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
 	defer r.lock.Release(everything)
 	if r.step != step || r.confirmed != nil {
 		return nil
+	}
+	if err := r.learn(ctx, l); err != nil {
+		return err
 	}
 	have := make(map[int]bool, len(chunks))
 	for _, c := range chunks {

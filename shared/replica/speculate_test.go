@@ -60,7 +60,7 @@ func TestSpeculation(t *testing.T) {
 	h, l := newHistory(t, adam), memory.New()
 	r := replica.New(h.e, ref)
 	speculate := func(step int64) bool {
-		return r.Speculate(t.Context(), nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false)
+		return r.Speculate(t.Context(), nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, nil, false)
 	}
 	require.False(t, speculate(1), "not the next step")
 	require.True(t, speculate(0))
@@ -89,7 +89,7 @@ func TestSpeculationOfManySteps(t *testing.T) {
 	r := replica.New(h.e, ref)
 	ctx := t.Context()
 	speculate := func(step int64, own bool) bool {
-		return r.Speculate(ctx, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain, own)
+		return r.Speculate(ctx, nil, nil, step, h.roots[step].Gradient, h.roots[step].Sums, h.folds[step+1].Chain, own)
 	}
 	require.False(t, speculate(0, true), "no fold is speculative yet")
 	require.True(t, speculate(0, false))

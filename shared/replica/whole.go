@@ -17,7 +17,7 @@ const trims = 5
 // that belongs to the fold and adds it as the last vector. If the ledger has trimmed that
 // residual, the replica advances to the newest snapshot and Whole tries again. Whole fails
 // with job.ErrStale when the ledger has lost the steps.
-func (r *Replica) Whole(ctx context.Context, l ledger.Reader) (ledger.Snapshot, error) {
+func (r *Replica) Whole(ctx context.Context, l ledger.Source) (ledger.Snapshot, error) {
 	for tries := 1; ; tries++ {
 		snap, err := r.Snapshot(ctx)
 		if err != nil || !r.layout.Wire.Lossy() {

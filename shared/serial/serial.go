@@ -21,7 +21,7 @@ import (
 // Result is the result of a job.
 type Result struct {
 	Params  []float32
-	Losses  []float64 // per step, as people read it
+	Losses  []float64 // per step that was taken, as people read it
 	Metrics map[job.Split]map[string]float64
 	// Undefined says, by split and metric, why a metric could not be computed.
 	Undefined map[job.Split]map[string]string
@@ -31,15 +31,22 @@ type Result struct {
 // Train runs all of a job's steps and the final evaluation.
 func Train(ctx context.Context, e *gradient.Engine) (*Result, error) {
 	w := NewWalk(e)
-	res := &Result{Params: w.Params()}
-	for w.Step < e.Plan.Steps() {
+	res := &Result{}
+	for {
+		ended, err := w.Ended(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if ended {
+			break
+		}
 		if err := w.Compute(ctx); err != nil {
 			return nil, err
 		}
 		res.Losses = append(res.Losses, e.MeanLoss(w.Sums))
 		w.Fold()
 	}
-	res.Chain = w.Chain
+	res.Params, res.Chain = w.Model(), w.Chain
 	return res, res.evaluate(ctx, e, w.scratch)
 }
 
@@ -47,21 +54,30 @@ func Train(ctx context.Context, e *gradient.Engine) (*Result, error) {
 func (r *Result) evaluate(ctx context.Context, e *gradient.Engine, s *gradient.Scratch) error {
 	r.Metrics, r.Undefined = map[job.Split]map[string]float64{}, map[job.Split]map[string]string{}
 	for _, split := range job.Splits {
-		var units []*metric.Sums
-		for block := range e.Plan.Dataset.Splits[split] {
-			unit, err := e.Evaluate(ctx, s, r.Params, split, block)
-			if err != nil {
-				return fmt.Errorf("evaluate the %s split: %w", split, err)
-			}
-			units = append(units, unit)
+		if len(e.Plan.Dataset.Splits[split]) == 0 {
+			continue
 		}
-		if len(units) > 0 {
-			figures := e.Metrics.Combine(units)
-			r.Metrics[split] = figures.Values
-			if figures.Undefined != nil {
-				r.Undefined[split] = figures.Undefined
-			}
+		figures, err := evaluate(ctx, e, s, r.Params, split)
+		if err != nil {
+			return err
+		}
+		r.Metrics[split] = figures.Values
+		if figures.Undefined != nil {
+			r.Undefined[split] = figures.Undefined
 		}
 	}
 	return nil
+}
+
+// evaluate evaluates one split.
+func evaluate(ctx context.Context, e *gradient.Engine, s *gradient.Scratch, params []float32, split job.Split) (metric.Figures, error) {
+	var units []*metric.Sums
+	for block := range e.Plan.Dataset.Splits[split] {
+		unit, err := e.Evaluate(ctx, s, params, split, block)
+		if err != nil {
+			return metric.Figures{}, fmt.Errorf("evaluate the %s split: %w", split, err)
+		}
+		units = append(units, unit)
+	}
+	return e.Metrics.Combine(units), nil
 }

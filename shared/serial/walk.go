@@ -7,6 +7,7 @@ import (
 	"tributary/shared/gradient"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
+	"tributary/shared/monitor"
 	"tributary/shared/rounding"
 	"tributary/shared/tree"
 )
@@ -15,9 +16,10 @@ import (
 // caller can read a step before it is folded. A Walk is for one goroutine.
 type Walk struct {
 	Engine  *gradient.Engine
-	Step    int64        // number of steps folded
-	Vectors [][]float32  // after them: parameters, then optimizer state, then the residual of a lossy wire; each [P]
-	Chain   ledger.Chain // of the update log after these steps
+	Step    int64            // number of steps folded
+	Vectors [][]float32      // after them: parameters, then optimizer state, then the residual of a lossy wire; each [P]
+	Chain   ledger.Chain     // of the update log after these steps
+	Monitor *monitor.Monitor // the evaluations after at most Step steps; nil: nothing follows from them
 
 	// Results of Compute for step Step:
 	Root  []float32 // gradient, summed over the batch [P]
@@ -33,8 +35,8 @@ type Walk struct {
 
 // NewWalk returns a walk that starts at the parameters before the first step.
 func NewWalk(e *gradient.Engine) *Walk {
-	w := &Walk{Engine: e, scratch: gradient.NewScratch(), layout: e.Layout(job.Ref{})}
-	w.Vectors = make([][]float32, w.layout.Vectors(1+e.Fold.Vectors()))
+	w := &Walk{Engine: e, scratch: gradient.NewScratch(), layout: e.Layout(job.Ref{}), Monitor: monitor.New(&e.Plan.Spec)}
+	w.Vectors = make([][]float32, w.layout.Vectors(e.Vectors()))
 	for i := range w.Vectors {
 		w.Vectors[i] = make([]float32, w.layout.Params)
 	}
@@ -47,9 +49,37 @@ func NewWalk(e *gradient.Engine) *Walk {
 // Params returns the current parameters [P].
 func (w *Walk) Params() []float32 { return w.Vectors[0] }
 
+// Ended reports whether the job ends after the steps so far. It first evaluates the
+// validation split, if that is due and something follows from it.
+func (w *Walk) Ended(ctx context.Context) (bool, error) {
+	m, last := w.Monitor, w.Step >= w.Engine.Plan.Steps()
+	if m == nil || w.Engine.Plan.LastEvaluation(w.Step) != w.Step || m.Known() >= w.Step {
+		return last || m != nil && m.Stopped(), nil
+	}
+	figures, err := evaluate(ctx, w.Engine, w.scratch, w.Engine.Answering(w.Vectors, w.Step, w.Step), job.Validation)
+	if err != nil {
+		return false, err
+	}
+	m.Add(w.Step, figures.Values)
+	return last || m.Stopped(), nil
+}
+
+// Model returns the parameters [P] that the model gets if the job ends after the steps so
+// far. Ended has been called.
+func (w *Walk) Model() []float32 {
+	best := w.Step
+	if w.Monitor != nil && w.Monitor.Best() > 0 {
+		best = w.Monitor.Best()
+	}
+	return w.Engine.Answering(w.Vectors, w.Step, best)
+}
+
 // Compute computes the root gradient of the next step, and the chain after that step.
 func (w *Walk) Compute(ctx context.Context) error {
-	var err error
+	_, err := w.Ended(ctx)
+	if err != nil {
+		return err
+	}
 	if w.Sums, err = w.Engine.Node(ctx, w.Root, w.scratch, w.Params(), w.Step, tree.Root, nil); err != nil {
 		return fmt.Errorf("step %d: %w", w.Step, err)
 	}
@@ -89,7 +119,7 @@ func (w *Walk) Follow(root []float32, sums ledger.Sums) (ledger.Chain, error) {
 
 // Fold applies the step that Compute has computed.
 func (w *Walk) Fold() {
-	w.Engine.Fold.Apply(w.Vectors[0], w.Vectors[1:1+w.Engine.Fold.Vectors()], w.Step, w.Root, w.Engine.Divisor(w.Sums))
+	w.Engine.Advance(nil, w.Vectors, w.Step, w.Monitor, w.Root, w.Sums)
 	if w.residual != nil {
 		copy(w.Vectors[len(w.Vectors)-1], w.residual)
 	}
@@ -97,7 +127,8 @@ func (w *Walk) Fold() {
 }
 
 // Jump continues from a snapshot. It copies the vectors of the snapshot. It fails with
-// job.ErrCorrupt if the snapshot does not fit the job.
+// job.ErrCorrupt if the snapshot does not fit the job. A walk with a Monitor cannot jump,
+// because it would miss evaluations.
 func (w *Walk) Jump(s ledger.Snapshot) error {
 	if len(s.Chain) != len(w.Chain) {
 		return fmt.Errorf("snapshot %d has %d links, the job has %d chunks: %w", s.Step, len(s.Chain), len(w.Chain), job.ErrCorrupt)

@@ -129,12 +129,14 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.5}},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","metrics":["accuracy"],"optimizer":{"adam":{"learning_rate":0.1,"ema_momentum":0.5}},"batch":4,"epochs":1,"early_stopping":{"monitor":"accuracy","patience":2,"min_delta":0.5,"restore_best":false}}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.5}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"schedule":{"reduce_on_plateau":{"factor":0.5,"cooldown":1,"min_learning_rate":0.001}}}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
 	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "(auc|brier)": this metric needs two classes|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
-	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |` +
+	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
 // The published schema refuses exactly what Decode refuses, except for the rules that

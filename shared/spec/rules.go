@@ -18,10 +18,12 @@ type object = map[string]any
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label is not dropped; the
 // elements of inline rows fit each other; the boundaries of a schedule rise, and their
-// factors are one more; the warm-up is shorter than the job.
+// factors are one more; the warm-up is shorter than the job; a monitored figure is one of
+// the metrics; a least learning rate is at most the learning rate.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
+		rule(following(), object{"properties": object{"data": having("split", having("validation", above0))}}),
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
 		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
 		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
@@ -37,7 +39,7 @@ func addRules(s *reflected.Schema) {
 	add(s.Definitions["SplitSpec"], rule( // all 0 means that no split is given
 		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
 	optimizer := func(kind string, fields []string, rules ...any) {
-		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value")...)}, rules...),
+		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value", "ema_momentum")...)}, rules...),
 			not(object{"allOf": []any{having("clip_norm", above0), having("clip_value", above0)}}),
 			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
 	}
@@ -49,9 +51,14 @@ func addRules(s *reflected.Schema) {
 	optimizer("Lion", []string{"beta1", "beta2"})
 }
 
+// following matches a job that follows the evaluations of its validation split.
+func following() object {
+	return object{"anyOf": []any{given("early_stopping"), having("schedule", given("reduce_on_plateau"))}}
+}
+
 // scheduled returns the rules of a schedule: at most one kind, and what does not go together.
 func scheduled() []any {
-	kinds := []string{"step", "exponential", "piecewise", "linear", "cosine", "one_cycle"}
+	kinds := []string{"step", "exponential", "piecewise", "linear", "cosine", "one_cycle", "reduce_on_plateau"}
 	var rules []any
 	for i, a := range kinds {
 		for _, b := range kinds[i+1:] {
@@ -100,7 +107,7 @@ func inFloat32(fields ...string) object {
 		switch f {
 		case "clip_norm", "clip_value": // 0 means no limit
 			properties[f] = object{"anyOf": []any{constant(0), object{"minimum": least}}}
-		case "momentum", "alpha", "beta1", "beta2":
+		case "momentum", "ema_momentum", "alpha", "beta1", "beta2":
 			properties[f] = object{"maximum": below1}
 		default:
 			properties[f] = object{"minimum": least}

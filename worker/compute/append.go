@@ -43,7 +43,7 @@ func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error 
 	case err != nil:
 		return err
 	case whole:
-		st.p.replica.Offer(ctx, st.s.Team(), step, st.root.Gradient, st.root.Sums, after)
+		st.p.replica.Offer(ctx, st.s.Team(), st.ledger, step, st.root.Gradient, st.root.Sums, after)
 		st.endPhase(Folding)
 	default:
 		st.appended = &appendedChunks{step: step, root: st.root.Gradient, chunks: st.chunks, after: after}

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 // evaluate computes the contribution of one block to a split's metrics.
 func (c *Computer) evaluate(ctx context.Context, p *program, s *scratch, t job.Task, progress func()) error {
 	var unit *metric.Sums
-	err := c.view(ctx, p, t, progress, func(params []float32, _ ledger.Chain) (err error) {
-		unit, err = p.engine.Evaluate(ctx, s.Scratch, params, t.Split, t.Block)
+	err := c.view(ctx, p, t, progress, func([]float32, ledger.Chain) (err error) {
+		unit, err = p.engine.Evaluate(ctx, s.Scratch, p.replica.Answering(cmp.Or(t.Best, t.Step)), t.Split, t.Block)
 		return err
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event
 			return course.Event{}, err
 		}
 	}
-	if !st.p.replica.Speculate(ctx, st.s.Team(), a.Step, st.root.Gradient, st.root.Sums, after, a.Has(course.Own)) {
+	if !st.p.replica.Speculate(ctx, st.s.Team(), st.ledger, a.Step, st.root.Gradient, st.root.Sums, after, a.Has(course.Own)) {
 		return course.Event{Is: course.Refused}, nil
 	}
 	st.endPhase(Folding)

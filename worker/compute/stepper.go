@@ -65,7 +65,7 @@ func (st *stepper) limits() course.Limits {
 	lay := st.p.layout
 	l := course.Limits{MaxBatch: ledger.MaxBatch, Lossy: lay.Wire.Lossy()}
 	if !l.Lossy && 4*lay.Params <= gradient.BatchBytes {
-		l.MinBatch = int64(2 + st.p.engine.Fold.Vectors())
+		l.MinBatch = int64(1 + st.p.engine.Vectors())
 	}
 	return l
 }
