@@ -113,6 +113,10 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 		return report.Curves{}, err
 	}
 	curves := report.Curves{Spec: t.engine.Plan.Spec, Rate: func(step int64) float64 { return t.engine.Rate(t.monitor, step) }}
+	curves.Epoch = func(step int64) int64 {
+		epoch, _, _ := t.engine.Plan.Batch(step)
+		return epoch + 1
+	}
 	for step, loss := range t.losses.known {
 		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
 	}

@@ -22,6 +22,7 @@ type follower struct {
 	next    run.Events
 	display *progress.Display
 	ended   chan notice.Event
+	times   timeline
 
 	mu    sync.Mutex
 	id    job.ID
@@ -57,6 +58,7 @@ func (f *follower) see(e notice.Event) {
 	if !f.follows(e.Job) {
 		return
 	}
+	f.times.see(e)
 	f.mu.Lock()
 	f.show(e)
 	f.mu.Unlock()

@@ -139,7 +139,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	}
 	cfg.Keep = func(id job.ID, files map[string][]byte) (string, error) {
 		stored.Store(true)
-		return c.keep(id, files)
+		return c.keep(id, follow.times.add(files, log))
 	}
 	if cfg.Volatile {
 		cfg.Saved = kept.save
@@ -162,7 +162,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(id)) })
 		switch {
 		case err == nil && !stored.Load():
-			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome)
+			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome, func(files map[string][]byte) map[string][]byte { return follow.times.add(files, log) })
 		case err != nil && soft.Err() != nil:
 			return c.stop(soft, hard, coordinator.API, id)
 		}
