@@ -7,13 +7,16 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
 
 	"tributary/coordinator/progress"
+	"tributary/coordinator/report"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -27,7 +30,16 @@ type EvaluateCommand struct {
 	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of labelled rows, .gz too; - reads standard input. CSV: with a header that names the model's columns and the label's column in any order. JSON: objects in the form of the predict subject, with the label. IDX: the file of images; --labels names the other file."`
 	Labels string `name:"labels" placeholder:"FILE" help:"IDX file with the labels of the rows, .gz too; required for IDX, and for a model of several outputs."`
 	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
+	Matrix string `name:"confusion" placeholder:"FILE" help:"Draw the confusion matrix of a classification into this file, .png or .svg."`
 	JSON   bool   `name:"json" help:"Print a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
+}
+
+// Validate checks the flags; kong calls it.
+func (c *EvaluateCommand) Validate() error {
+	if ext := filepath.Ext(c.Matrix); c.Matrix != "" && ext != ".png" && ext != ".svg" {
+		return fmt.Errorf("--confusion: %q: want a name that ends in .png or .svg", c.Matrix)
+	}
+	return nil
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -44,6 +56,9 @@ func (c *EvaluateCommand) Run(ctx lifecycle.Contexts) error {
 	v, err := c.evaluate(ctx.Soft)
 	if err != nil {
 		return err
+	}
+	if err := c.draw(v); err != nil {
+		return fmt.Errorf("--confusion: %w", err)
 	}
 	if c.JSON || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return readable.Print(os.Stdout, v)
@@ -81,6 +96,61 @@ func (c *EvaluateCommand) evaluate(ctx context.Context) (*registry.Evaluation, e
 	return v, nil
 }
 
+// draw draws the confusion matrix into the file that the flag names.
+func (c *EvaluateCommand) draw(v *registry.Evaluation) error {
+	if c.Matrix == "" {
+		return nil
+	}
+	if v.Confusion == nil {
+		return fmt.Errorf("the model has no confusion matrix: want a classification of at most %d classes: %w", registry.MaxConfusion, job.ErrInvalid)
+	}
+	svg, raster, err := report.Confusion(string(v.Model), v.Classes, v.Confusion)
+	if err != nil {
+		return err
+	}
+	if filepath.Ext(c.Matrix) == ".svg" {
+		raster = svg
+	}
+	return registry.WriteFile(filepath.Dir(c.Matrix), filepath.Base(c.Matrix), raster)
+}
+
+// maxPrinted is the most classes of a confusion matrix that is printed for people.
+const maxPrinted = 12
+
+// printConfusion prints a confusion matrix, unless it has too many classes.
+func printConfusion(w io.Writer, v *registry.Evaluation) error {
+	if v.Confusion == nil || len(v.Classes) > maxPrinted {
+		return nil
+	}
+	fmt.Fprint(w, "\nrows by class (down: the label, across: the prediction)\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, cells func(i int) string) {
+		fmt.Fprint(t, name, "\t")
+		for i := range v.Classes {
+			fmt.Fprint(t, cells(i), "\t")
+		}
+		fmt.Fprintln(t)
+	}
+	row("", func(i int) string { return className(v.Classes[i]) })
+	for label, counts := range v.Confusion {
+		row(className(v.Classes[label]), func(i int) string { return strconv.Itoa(counts[i]) })
+	}
+	return t.Flush()
+}
+
+// className returns a class as a terminal can show it in a column.
+func className(class string) string {
+	const most = 12
+	text, err := line(class)
+	if err != nil {
+		return "?"
+	}
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
 // printMetrics prints an evaluation for people, and its notes beside it.
 func printMetrics(w, aside io.Writer, v *registry.Evaluation) error {
 	fmt.Fprintf(w, "model %s on %s rows\n\n", v.Model, humanize.Comma(int64(v.Rows)))
@@ -96,5 +166,8 @@ func printMetrics(w, aside io.Writer, v *registry.Evaluation) error {
 		fmt.Fprintf(t, "%s\tundefined: %s\n", name, v.Undefined[name])
 	}
 	printNotes(aside, v.Notes)
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printConfusion(w, v)
 }

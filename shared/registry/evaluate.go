@@ -18,8 +18,16 @@ type Evaluation struct {
 	Rows      int                `json:"rows"` // rows that were evaluated
 	Metrics   map[string]float64 `json:"metrics"`
 	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
-	Notes     []string           `json:"notes,omitempty"`
+	// Confusion counts the rows of a classification by class of the label, then by
+	// predicted class, in the order of Classes. A model of more than MaxConfusion classes
+	// does not have it.
+	Classes   []string `json:"classes,omitempty"`
+	Confusion [][]int  `json:"confusion,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
 }
+
+// MaxConfusion is the most classes of a confusion matrix.
+const MaxConfusion = 100
 
 // Labelled says where the labels of a file of rows are.
 type Labelled struct {
@@ -81,6 +89,8 @@ type evaluation struct {
 	notes dataset.Notes
 
 	rows, unlabelled, incomplete int
+	confusion                    [][]int // [classes, classes]; nil: none
+	unclassified                 int     // rows with an output that is not a number
 }
 
 func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluation, error) {
@@ -92,6 +102,11 @@ func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluatio
 			Objective: m.objective, Metrics: m.Card.Spec.Metrics, Outputs: outputs,
 			Classes: m.Card.Classes, Label: m.Card.Preprocessing.Label,
 		},
+	}
+	if n := len(m.Card.Classes); n <= MaxConfusion {
+		for range n {
+			e.confusion = append(e.confusion, make([]int, n))
+		}
 	}
 	var err error
 	if e.block, err = dataset.Table(m.Card.Features, e.targets).BlockRows(); err != nil {
@@ -176,12 +191,28 @@ func (e *evaluation) flush(ctx context.Context) error {
 	m := executor.Model{Network: e.m.Network, Objective: e.m.objective, Weights: e.m.Weights}
 	err := e.executor.Forward(m, e.x, rows, func(lo, hi int, z []float32) error {
 		count.Add(z, e.y[lo*e.targets:hi*e.targets], hi-lo)
+		e.confuse(z, e.y[lo*e.targets:hi*e.targets])
 		return ctx.Err()
 	})
 	e.units = append(e.units, count.Sums())
 	e.x[0].Reset()
 	e.y = e.y[:0]
 	return err
+}
+
+// confuse counts rows of outputs z and classes y in the confusion matrix.
+func (e *evaluation) confuse(z, y []float32) {
+	if e.confusion == nil {
+		return
+	}
+	for r, class := range y {
+		o := e.config.Outputs
+		if predicted := e.m.objective.Class(z[r*o : (r+1)*o]); predicted >= 0 {
+			e.confusion[int(class)][predicted]++
+		} else {
+			e.unclassified++
+		}
+	}
 }
 
 // result combines the blocks.
@@ -195,6 +226,12 @@ func (e *evaluation) result() *Evaluation {
 		if left.rows > 0 {
 			v.Notes = append(v.Notes, fmt.Sprintf("%d rows without %s were left out, as in training", left.rows, left.why))
 		}
+	}
+	if e.confusion != nil {
+		v.Classes, v.Confusion = e.m.Card.Classes, e.confusion
+	}
+	if e.unclassified > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("%d rows are not in the confusion matrix, because an output is not a number", e.unclassified))
 	}
 	if e.m.Card.Spec.Data.Clean.Duplicates == job.DropDuplicates {
 		v.Notes = append(v.Notes, "training dropped duplicate rows; this evaluation counts them")
