@@ -37,9 +37,12 @@ const maxStepEvents = 100_000
 //
 // The format is that of TensorFlow: TFRecords (tensorflow/core/lib/io/record_writer.h) of
 // the message Event (tensorflow/core/util/event.proto).
-func EventFile(metrics []byte, t Timing) ([]byte, error) {
+func EventFile(metrics []byte, t Timing) ([]byte, error) { return eventFile(metrics, t, maxStepEvents) }
+
+// eventFile is EventFile with at most so many steps.
+func eventFile(metrics []byte, t Timing, most int) ([]byte, error) {
 	lines := bytes.Count(metrics, []byte("\n"))
-	every := int64((lines + maxStepEvents - 1) / maxStepEvents)
+	every := int64((lines + most - 1) / most)
 	var out events
 	out.version(t.At(0))
 	marks := 0
