@@ -13,6 +13,7 @@ import (
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
 	"tributary/coordinator/sizing"
+	"tributary/coordinator/sweep"
 	"tributary/coordinator/train"
 	"tributary/coordinator/verify"
 	"tributary/shared/job"
@@ -26,6 +27,7 @@ func main() {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless --nats and --redis name others."`
 		Follow      train.FollowCommand          `cmd:"" help:"Show the progress of a job on given servers until it ends."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
+		Sweep       sweep.Command                `cmd:"" help:"Train a job with many combinations of settings, and compare them by the validation split."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
 		Evaluate    predict.EvaluateCommand      `cmd:"" help:"Print a saved model's metrics on the labelled rows of a file."`
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`

@@ -66,7 +66,6 @@ func TestBadCSV(t *testing.T) {
 		"divide by 0":           {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Transform.Scale.Method = "divide" }, "data.transform.scale.divide: 0: want a finite number other than 0"},
 		"unknown label scale":   {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Transform.Label.Method = "minmax" }, `data.transform.label: "minmax": want none or standard`},
 		"scaled classes":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { classify(s); s.Data.Transform.Label.Method = "standard" }, "data.transform.label"},
-		"unknown categorical":   {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Transform.Categorical = "hash" }, `data.transform.categorical: "hash": want onehot`},
 		"unknown format":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Format = "parquet" }, `data.format: "parquet": want csv or idx`},
 		"an empty split":        {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.1} }, "data.split.test: 0.1 of 2 rows is no row"},
 		"fractions over 1":      {"a,y\n1,2\n2,3\n", func(s *job.Spec) { s.Data.Split = job.SplitSpec{Train: 0.9, Test: 0.2} }, "data.split: fractions sum to 1.1: want 1"},

@@ -17,7 +17,7 @@ const writers = 4 // number of blocks that are encoded and put concurrently
 // writeBlocks encodes a part into blocks, puts them into the store and returns their
 // descriptions in order.
 func (w *work) writeBlocks(ctx context.Context, prep *dataset.Preprocessing, p splitRows) ([]dataset.BlockRef, error) {
-	features, targets := prep.Features(), p.table.label.outputs
+	features, targets := prep.Features(), p.table.label.targets()
 	per, err := dataset.Table(features, targets).BlockRows()
 	if err != nil {
 		return nil, fmt.Errorf("rows of %d features and %d targets: %w", features, targets, err)
@@ -82,15 +82,16 @@ func (w *work) reportUnseen(e *encoder, p splitRows) {
 // encoder converts a table's rows into features and targets. The results have the same
 // bits as those of Preprocessing.Apply from raw rows. It is safe for concurrent use.
 type encoder struct {
-	prep  *dataset.Preprocessing
-	table *table
-	slots []slots
+	prep    *dataset.Preprocessing
+	table   *table
+	offsets []dataset.Offset
+	slots   []slots
 
 	unseen []atomic.Int64 // by column: rows whose category has no feature
 }
 
 // slots maps a categorical column's codes to features: the index, in the row, of the
-// feature that becomes 1; -1 for none.
+// feature that becomes 1; for an embedded column, the number of the category; -1 for none.
 type slots struct {
 	code    []int32
 	missing int32
@@ -98,19 +99,24 @@ type slots struct {
 
 func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*encoder, error) {
 	e := &encoder{prep: prep, table: t, slots: make([]slots, len(t.columns)), unseen: make([]atomic.Int64, len(t.columns))}
-	offset := 0
 	var p pace
-	for j := range prep.Columns {
+	for j, o := range prep.Offsets() {
+		e.offsets = append(e.offsets, o)
 		c := &prep.Columns[j]
 		if err := p.check(ctx, columnCost+columnCost*len(c.Categories)); err != nil {
 			return nil, err
 		}
 		if c.Kind == dataset.Categorical {
 			slot := func(text string) int32 {
-				if k, ok := c.Category(text); ok {
-					return int32(offset + k)
+				k, ok := c.Category(text)
+				switch {
+				case !ok:
+					return -1
+				case c.Embed > 0:
+					return int32(o.First + k)
+				default:
+					return int32(o.At + k)
 				}
-				return -1
 			}
 			s := &e.slots[j]
 			s.missing = -1
@@ -121,14 +127,13 @@ func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*en
 				s.code = append(s.code, slot(text))
 			}
 		}
-		offset += c.Width()
 	}
 	return e, nil
 }
 
 // block encodes the cells of an order; rows are their row numbers in the source.
 func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Block, error) {
-	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.outputs}
+	b := &dataset.Block{Rows: o.n, Features: e.prep.Features(), Targets: e.table.label.targets()}
 	b.X, b.Y = make([]float32, b.Rows*b.Features), make([]float32, b.Rows*b.Targets)
 	cells, label := e.table.cells.cursor(o), e.table.label.cells.cursor(o)
 	var p pace
@@ -156,7 +161,6 @@ func (e *encoder) block(ctx context.Context, o order, rows []int32) (*dataset.Bl
 
 // features encodes one row into dst, which the caller has set to zero.
 func (e *encoder) features(dst []float32, raw []float64) error {
-	at := 0
 	for j, x := range raw {
 		c := &e.prep.Columns[j]
 		if c.Kind == dataset.Categorical {
@@ -164,12 +168,14 @@ func (e *encoder) features(dst []float32, raw []float64) error {
 			if !isMissing(x) {
 				slot = e.slots[j].code[int(x)]
 			}
-			if slot >= 0 {
-				dst[slot] = 1
-			} else {
+			if slot < 0 {
 				e.unseen[j].Add(1)
 			}
-			at += len(c.Categories)
+			if c.Embed > 0 {
+				dst[e.offsets[j].At] = float32(slot)
+			} else if slot >= 0 {
+				dst[slot] = 1
+			}
 			continue
 		}
 		if isMissing(x) {
@@ -179,8 +185,7 @@ func (e *encoder) features(dst []float32, raw []float64) error {
 		if err != nil {
 			return fmt.Errorf("column %q: %w: %w", c.Name, err, job.ErrInvalid)
 		}
-		dst[at] = f
-		at++
+		dst[e.offsets[j].At] = f
 	}
 	return nil
 }

@@ -55,8 +55,10 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if err != nil {
 		return nil, err
 	}
-	if drop[d.Label] {
-		return nil, fmt.Errorf("data.drop: %q is the label: %w", d.Label, job.ErrInvalid)
+	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
+		if own.name != "" && drop[own.name] {
+			return nil, fmt.Errorf("data.drop: %q is the %s: %w", own.name, own.what, job.ErrInvalid)
+		}
 	}
 	t := &table{}
 	var asText, thousands notes
@@ -73,6 +75,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 				return nil, err
 			}
 			t.label = *l
+		case d.Weight != "" && y.name == d.Weight:
 		case !drop[y.name]:
 			c, err := y.column()
 			if err != nil {
@@ -88,23 +91,30 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 	if len(t.columns) == 0 {
 		return nil, fmt.Errorf("no columns besides the label: want at least one: %w", job.ErrInvalid)
 	}
+	t.label.weight = d.Weight
 	w.sayAll(&asText, "with cells that look like numbers are read as text")
 	w.sayAll(&thousands, "are read as numbers with commas between thousands")
 	return t, nil
 }
 
-// dropped returns the columns to omit. It refuses a label, or a column to omit, that does
-// not exist.
+// named is a column with a purpose of its own.
+type named struct{ what, name string }
+
+// dropped returns the columns to omit. It refuses a label, a weight, or a column to omit,
+// that does not exist.
 func dropped(d *job.Data, tallies []tally) (map[string]bool, error) {
 	drop, absent := make(map[string]bool, len(d.Drop)), map[string]bool{d.Label: true}
 	for _, name := range d.Drop {
 		drop[name], absent[name] = true, true
 	}
+	absent[d.Weight] = d.Weight != ""
 	for i := range tallies {
 		delete(absent, tallies[i].name)
 	}
-	if absent[d.Label] {
-		return nil, fmt.Errorf("data.label: no column %q in the header %s%s: %w", d.Label, headerList(tallies), hint.For(d.Label, names(tallies)), job.ErrInvalid)
+	for _, own := range []named{{"label", d.Label}, {"weight", d.Weight}} {
+		if absent[own.name] {
+			return nil, fmt.Errorf("data.%s: no column %q in the header %s%s: %w", own.what, own.name, headerList(tallies), hint.For(own.name, names(tallies)), job.ErrInvalid)
+		}
 	}
 	for _, name := range d.Drop {
 		if absent[name] {
@@ -192,6 +202,10 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 	if !ok {
 		return fmt.Errorf("header: no label column %q: %w", t.label.name, job.ErrInvalid)
 	}
+	weightAt, ok := file.Index(t.label.weight)
+	if !ok && t.label.weight != "" {
+		return fmt.Errorf("header: no weight column %q: %w", t.label.weight, job.ErrInvalid)
+	}
 	if err := t.label.begin(s, rows); err != nil {
 		return err
 	}
@@ -230,6 +244,11 @@ func (t *table) fill(ctx context.Context, s *space, content *tabular.Source, row
 		}
 		if err := t.label.parse(record[labelAt]); err != nil {
 			return fmt.Errorf("line %d: %w", line(labelAt), err)
+		}
+		if t.label.weight != "" {
+			if err := t.label.weigh(record[weightAt]); err != nil {
+				return fmt.Errorf("line %d: %w", line(weightAt), err)
+			}
 		}
 	}
 	if t.rows != rows {

@@ -16,9 +16,6 @@ import (
 // sequential and in float64.
 func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) (*dataset.Preprocessing, error) {
 	d := &spec.Data
-	if c := d.Transform.Categorical; c != "" && c != "onehot" {
-		return nil, fmt.Errorf("data.transform.categorical: %q: want onehot: %w", c, job.ErrInvalid)
-	}
 	s := &scan{ctx: ctx, cells: t.cells, rows: rows}
 	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
 	for j, c := range t.columns {
@@ -39,6 +36,7 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
 			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
+			c.Embed = d.Transform.Categorical.Embed
 			if text, ok := blank(c.Categories); ok {
 				blanks.add("column %q: %.80q and %.80q are two categories, although they differ only in blanks", c.Name, text, strings.TrimSpace(text))
 			}
@@ -229,7 +227,7 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}
-	s := &scan{ctx: ctx, cells: l.cells, rows: rows}
+	s := &scan{ctx: ctx, cells: l.labels(), rows: rows}
 	switch {
 	case l.classes:
 		return &c, nil

@@ -122,7 +122,11 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 			return nil, fmt.Errorf("shuffle: %w", err)
 		}
 	}
-	return w.write(ctx, prep, classes, sets)
+	m, err := w.write(ctx, prep, classes, sets)
+	if err == nil && spec.ClassWeights.Balanced {
+		m.ClassRows, err = train.label.count(ctx, sets[0], len(classes))
+	}
+	return m, err
 }
 
 // splitRows is a split: rows of a table in the order in which they are stored.
@@ -158,6 +162,10 @@ func (w *work) write(ctx context.Context, prep *dataset.Preprocessing, classes [
 		Splits: map[job.Split][]dataset.BlockRef{}, Preprocessing: prep,
 	}
 	if err := w.room(m, sets); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.Weight, err = weightOf(ctx, sets); err != nil {
 		return nil, err
 	}
 	for _, p := range sets {

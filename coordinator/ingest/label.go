@@ -24,16 +24,32 @@ type label struct {
 	numeric bool    // each class is a number
 	class   []int32 // class index of each code, -1 for a class that the dataset does not have
 
-	cells *cells // [rows, outputs]: codes or numbers, NaN if missing
+	weight string // the column with the weights of the rows; "" if there is none
+
+	cells *cells // [rows, targets]: codes or numbers, NaN if missing; then the weight
 	line  []byte // buffer of write
 }
 
-func (l *label) targets() int { return l.outputs }
+// targets returns the columns of the cells: the labels, and the weight if there is one.
+func (l *label) targets() int {
+	if l.weight != "" {
+		return l.outputs + 1
+	}
+	return l.outputs
+}
+
+// labels returns the cells without the weight.
+func (l *label) labels() *cells {
+	if l.weight == "" {
+		return l.cells
+	}
+	return l.cells.window(0, l.outputs)
+}
 
 // begin reserves the space for the labels of that many rows.
 func (l *label) begin(s *space, rows int) error {
-	data, err := s.scratch(int64(rows) * int64(l.outputs) * int64(floats64))
-	l.cells = &cells{kind: floats64, width: l.outputs, data: data}
+	data, err := s.scratch(int64(rows) * int64(l.targets()) * int64(floats64))
+	l.cells = &cells{kind: floats64, width: l.targets(), data: data}
 	return err
 }
 
@@ -120,7 +136,7 @@ func (l *label) index(classes []string) {
 // by no more than rounding.
 func (l *label) vary(ctx context.Context, rows []int32) error {
 	m := newMoments(l.outputs)
-	if err := l.cells.each(ctx, these(rows), func(_ int, y []float64) { m.add(y) }); err != nil {
+	if err := l.labels().each(ctx, these(rows), func(_ int, y []float64) { m.add(y) }); err != nil {
 		return err
 	}
 	for k := range l.outputs {
@@ -142,7 +158,7 @@ func (l *label) allow(ctx context.Context, rows []int32, loss job.Loss) error {
 		return err
 	}
 	var fault error
-	err = l.cells.each(ctx, these(rows), func(i int, label []float64) {
+	err = l.labels().each(ctx, these(rows), func(i int, label []float64) {
 		for _, y := range label {
 			if wrong := of.CheckNumber(y); wrong != nil && fault == nil {
 				fault = fmt.Errorf("row %d: label %q: %w", rows[i]+1, l.name, wrong)
@@ -191,8 +207,12 @@ func (l *label) follow(ctx context.Context, train *label, rows []int32) error {
 	return err
 }
 
-// target writes the targets of a row's label.
+// target writes the targets of a row's label, and its weight.
 func (l *label) target(dst []float32, label []float64, c *dataset.Column) error {
+	if l.weight != "" {
+		dst[l.outputs] = float32(label[l.outputs])
+		label = label[:l.outputs]
+	}
 	if l.classes {
 		dst[0] = float32(l.class[int(label[0])])
 		return nil

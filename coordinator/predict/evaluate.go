@@ -102,9 +102,9 @@ func (c *EvaluateCommand) draw(v *registry.Evaluation) error {
 		return nil
 	}
 	if v.Confusion == nil {
-		return fmt.Errorf("the model has no confusion matrix: want a classification of at most %d classes: %w", registry.MaxConfusion, job.ErrInvalid)
+		return fmt.Errorf("the model has no confusion matrix: want a classification of at most %d classes: %w", job.MaxConfusion, job.ErrInvalid)
 	}
-	svg, raster, err := report.Confusion(string(v.Model), v.Classes, v.Confusion)
+	svg, raster, err := report.Confusion(string(v.Model), v.Confusion.Names(), v.Confusion.Matrix)
 	if err != nil {
 		return err
 	}
@@ -119,21 +119,22 @@ const maxPrinted = 12
 
 // printConfusion prints a confusion matrix, unless it has too many classes.
 func printConfusion(w io.Writer, v *registry.Evaluation) error {
-	if v.Confusion == nil || len(v.Classes) > maxPrinted {
+	if v.Confusion == nil || len(v.Confusion.Classes) > maxPrinted {
 		return nil
 	}
+	classes := v.Confusion.Names()
 	fmt.Fprint(w, "\nrows by class (down: the label, across: the prediction)\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, cells func(i int) string) {
 		fmt.Fprint(t, name, "\t")
-		for i := range v.Classes {
+		for i := range classes {
 			fmt.Fprint(t, cells(i), "\t")
 		}
 		fmt.Fprintln(t)
 	}
-	row("", func(i int) string { return className(v.Classes[i]) })
-	for label, counts := range v.Confusion {
-		row(className(v.Classes[label]), func(i int) string { return strconv.Itoa(counts[i]) })
+	row("", func(i int) string { return className(classes[i]) })
+	for label, counts := range v.Confusion.Matrix {
+		row(className(classes[label]), func(i int) string { return strconv.FormatInt(counts[i], 10) })
 	}
 	return t.Flush()
 }

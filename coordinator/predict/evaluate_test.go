@@ -24,7 +24,7 @@ func TestEvaluateCommand(t *testing.T) {
 	require.NoError(t, c.Validate())
 	v, err := c.evaluate(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, [][]int{{0, 0}, {1, 2}}, v.Confusion)
+	require.Equal(t, [][]int64{{0, 0}, {1, 2}}, v.Confusion.Matrix)
 	var out, aside bytes.Buffer
 	require.NoError(t, printMetrics(&out, &aside, v))
 	require.Equal(t, `model m-1 on 3 rows

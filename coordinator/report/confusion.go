@@ -20,25 +20,24 @@ import (
 
 // Bounds of the picture of a confusion matrix.
 const (
-	maxConfusionClasses = 100
-	maxCountedClasses   = 30 // up to which a cell shows its count
-	maxClassName        = 16 // characters of a class that are shown
-	blueShades          = 64
+	maxCountedClasses = 30 // up to which a cell shows its count
+	maxClassName      = 16 // characters of a class that are shown
+	blueShades        = 64
 )
 
 // matrix is a confusion matrix: counts by class of the label, then by predicted class.
 type matrix struct {
 	classes []string
-	counts  [][]int
+	counts  [][]int64
 }
 
 // Confusion draws a confusion matrix: a row for each class of the label, a column for each
 // predicted class. The shade of a cell is its fraction of its row. It returns the picture
 // as SVG and as PNG. It fails with job.ErrInvalid if there are no classes or too many.
-func Confusion(title string, classes []string, counts [][]int) (svg, raster []byte, err error) {
+func Confusion(title string, classes []string, counts [][]int64) (svg, raster []byte, err error) {
 	n := len(classes)
-	if n == 0 || n > maxConfusionClasses || len(counts) != n {
-		return nil, nil, fmt.Errorf("confusion matrix of %d classes: want 1 to %d: %w", n, maxConfusionClasses, job.ErrInvalid)
+	if n == 0 || n > job.MaxConfusion || len(counts) != n {
+		return nil, nil, fmt.Errorf("confusion matrix of %d classes: want 1 to %d: %w", n, job.MaxConfusion, job.ErrInvalid)
 	}
 	m := matrix{classes, counts}
 	side := vg.Length(min(10, max(5, 1.5+0.5*float64(n)))) * vg.Inch
@@ -110,7 +109,7 @@ func (m matrix) labels(style text.Style) *plotter.Labels {
 				s.Color = color.White
 			}
 			out.XYs = append(out.XYs, plotter.XY{X: float64(c), Y: float64(n - 1 - r)})
-			out.Labels = append(out.Labels, strconv.Itoa(count))
+			out.Labels = append(out.Labels, strconv.FormatInt(count, 10))
 			out.TextStyle = append(out.TextStyle, s)
 		}
 	}
@@ -128,7 +127,7 @@ func (m matrix) Y(r int) float64 { return float64(r) }
 
 // Z implements plotter.GridXYZ: the fraction of the row's label that is predicted as c.
 func (m matrix) Z(c, r int) float64 {
-	row, sum := m.counts[len(m.counts)-1-r], 0
+	row, sum := m.counts[len(m.counts)-1-r], int64(0)
 	for _, n := range row {
 		sum += n
 	}

@@ -13,12 +13,12 @@ import (
 )
 
 func TestConfusion(t *testing.T) {
-	for _, n := range []int{1, 2, 10, maxCountedClasses, maxConfusionClasses} {
-		classes, counts := make([]string, n), make([][]int, n)
+	for _, n := range []int{1, 2, 10, maxCountedClasses, job.MaxConfusion} {
+		classes, counts := make([]string, n), make([][]int64, n)
 		for i := range n {
 			classes[i] = fmt.Sprintf("class <%d> %s", i, strings.Repeat("x", i))
-			counts[i] = make([]int, n)
-			counts[i][i], counts[i][(i+1)%n] = 900*(i%2), 100*(i%2)
+			counts[i] = make([]int64, n)
+			counts[i][i], counts[i][(i+1)%n] = int64(900*(i%2)), int64(100*(i%2))
 		}
 		svg, raster, err := Confusion("digits & co", classes, counts)
 		require.NoError(t, err)
@@ -32,8 +32,8 @@ func TestConfusion(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(svg, again) && bytes.Equal(raster, sameRaster), "the same counts give the same bytes")
 	}
-	for _, n := range []int{0, maxConfusionClasses + 1} {
-		_, _, err := Confusion("", make([]string, n), make([][]int, n))
+	for _, n := range []int{0, job.MaxConfusion + 1} {
+		_, _, err := Confusion("", make([]string, n), make([][]int64, n))
 		require.ErrorIs(t, err, job.ErrInvalid)
 	}
 }

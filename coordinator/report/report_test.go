@@ -50,7 +50,7 @@ func TestMetricsJSONL(t *testing.T) {
 		Evaluations: []monitor.Evaluation{
 			{Step: 2, Split: job.Validation, Metrics: map[string]float64{"loss": 0.5, "auc": math.Inf(1)}},
 			{Step: 3, Split: job.Train, Metrics: map[string]float64{"loss": 0.25}},
-			{Step: 3, Split: job.Test, Metrics: map[string]float64{}, Undefined: map[string]string{"auc": "there are no rows"}},
+			{Step: 3, Split: job.Test, Metrics: map[string]float64{}, Undefined: map[string]string{"auc": "there are no rows"}, Confusion: &job.Confusion{Matrix: [][]int64{{1, 0}, {2, 3}}}},
 		},
 	}
 	require.Equal(t, `{"step":1,"loss":2.5}
@@ -58,7 +58,7 @@ func TestMetricsJSONL(t *testing.T) {
 {"step":2,"split":"validation","metrics":{"loss":0.5},"undefined":{"auc":"it comes to +Inf, which is not a finite number: outputs, labels or their errors are too large"}}
 {"step":3,"loss":1e-9}
 {"step":3,"split":"train","metrics":{"loss":0.25}}
-{"step":3,"split":"test","metrics":{},"undefined":{"auc":"there are no rows"}}
+{"step":3,"split":"test","metrics":{},"undefined":{"auc":"there are no rows"},"confusion":{"matrix":[[1,0],[2,3]],"classes":null}}
 `, string(MetricsJSONL(c)))
 	require.Empty(t, MetricsJSONL(Curves{}))
 	c = Curves{Losses: []Point{{1, 2}, {2, 1}}, Rate: func(step int64) float64 { return 0.5 / float64(step+1) }, Epoch: func(step int64) int64 { return 7 + step }}

@@ -19,7 +19,11 @@ func (c Curves) lossTitle() string {
 	if err != nil {
 		return "loss"
 	}
-	return of.Title(unit)
+	title := of.Title(unit)
+	if !c.Spec.ClassWeights.IsZero() || c.Spec.Data.Weight != "" {
+		title += ", weighted"
+	}
+	return title
 }
 
 // metricTitle returns the name of a metric and its unit.
@@ -43,6 +47,8 @@ func metricTitle(metric string) string {
 		return "recall (mean over classes)"
 	case job.F1:
 		return "F1 (mean over classes)"
+	case job.AveragePrecision:
+		return "average precision (1 is perfect)"
 	case job.Brier:
 		return "Brier score (0 is perfect)"
 	case job.Top5:

@@ -101,6 +101,9 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 		}
 		figures := t.engine.Metrics.Combine(units)
 		e := monitor.Evaluation{Step: cmp.Or(t.best(final), steps), Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
+		if t.round.Concluding() { // a matrix is too large to store it again and again
+			e.Confusion = figures.Confusion
+		}
 		if err := t.storeEvaluation(ctx, e); err != nil {
 			return t.unreachable(ctx, err)
 		}

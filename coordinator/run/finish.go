@@ -178,7 +178,8 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
 		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
-		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined,
+		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()),
+		Weight: data.Weight, ClassRows: data.ClassRows,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))
 	if err != nil {
@@ -195,6 +196,22 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	}
 	maps.Copy(files, t.report(c))
 	return files, nil
+}
+
+// confusion returns the confusion matrices after the last step, by split; nil if there are
+// none.
+func confusion(c report.Curves, steps int64) map[job.Split]*job.Confusion {
+	var of map[job.Split]*job.Confusion
+	for _, e := range c.Evaluations {
+		if e.Step != steps || e.Confusion == nil {
+			continue
+		}
+		if of == nil {
+			of = map[job.Split]*job.Confusion{}
+		}
+		of[e.Split] = e.Confusion
+	}
+	return of
 }
 
 // report makes the files that show the course of training. If that fails, the job loses

@@ -40,7 +40,7 @@ func (t *training) learn(ctx context.Context) error {
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return fmt.Errorf("step %d of %d: the loss is %v: training has diverged; a lower learning rate or scaled data may help: %w", p.Step+1, t.engine.Plan.Steps(), loss, job.ErrPoison)
 		}
-		t.losses.add(loss, p.Sums.Examples)
+		t.losses.add(loss, t.engine.Rows(p.Step, p.Sums))
 	}
 	t.service.steps.Add(float64(len(progress)))
 	return nil

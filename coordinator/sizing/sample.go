@@ -72,9 +72,15 @@ func made(ctx context.Context, store blob.Store, m *dataset.Manifest, rows int) 
 		b.X, b.Y = make([]float32, b.Rows*m.Features), make([]float32, b.Rows*m.Targets)
 		for i := range b.X {
 			b.X[i] = float32(i*7919%1013)/1013 - 0.5
+			if e := m.Preprocessing.Embedding(); i%m.Features >= m.Features-e.Columns {
+				b.X[i] = float32(i * 7919 % e.Rows)
+			}
 		}
 		for i := range b.Y {
 			b.Y[i] = float32(i % max(2, len(m.Classes)))
+			if m.Weight != nil && i%m.Targets == m.Targets-1 {
+				b.Y[i] = float32(min(1, m.Weight.Greatest))
+			}
 		}
 		data := dataset.Encode(b)
 		digest, err := store.Put(ctx, data)

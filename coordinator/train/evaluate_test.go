@@ -70,26 +70,37 @@ func TestAnEvaluationOfAFileIsTheJobs(t *testing.T) {
 		require.Equal(t, o.Undefined[job.Test], v.Undefined)
 		return v
 	}
-	for file, c := range map[string]struct {
-		data    string
-		changes []change
-		notes   string
+	for name, c := range map[string]struct {
+		file, data string
+		changes    []change
+		notes      string
 	}{
-		"credit.yaml": {"deployments/data/credit.csv.gz", []change{
+		"weights": {"credit.yaml", "deployments/data/credit.csv.gz", []change{
+			{"{train: 0.8, validation: 0.1, test: 0.1, stratify: true}", "{train: 0.9, validation: 0.1}"},
+			{"epochs: 30", "epochs: 2\nclass_weights: balanced\nfocal_gamma: 2"},
+			{"label: Status", "label: Status\n  weight: Expenses"},
+			{"[auc, accuracy, log_loss]", "[auc, accuracy, log_loss, average_precision]"},
+		}, ""},
+		"embedded": {"credit.yaml", "deployments/data/credit.csv.gz", []change{
+			{"{train: 0.8, validation: 0.1, test: 0.1, stratify: true}", "{train: 0.9, validation: 0.1}"},
+			{"epochs: 30", "epochs: 2\nclass_weights: {bad: 2.5}"},
+			{"{scale: standard}", "{scale: standard, categorical: {embed: 4}}"},
+		}, ""},
+		"classes": {"credit.yaml", "deployments/data/credit.csv.gz", []change{
 			{"clean: {missing: median}", "clean: {missing: drop}"},
 			{"{train: 0.8, validation: 0.1, test: 0.1, stratify: true}", "{train: 0.9, validation: 0.1}"},
 			{"[auc, accuracy, log_loss]", "[auc, accuracy, log_loss, f1, brier]"},
 			{"epochs: 30", "epochs: 2"},
 		}, "rows without a value in a column whose missing values training did not fill were left out"},
-		"house-prices.yaml": {"deployments/data/ames-house-prices.csv.gz", []change{
+		"numbers": {"house-prices.yaml", "deployments/data/ames-house-prices.csv.gz", []change{
 			{"split: {train: 0.8, validation: 0.1, test: 0.1}", ""}, {"[rmse, r2]", "[rmse, r2, mae, mape]"}, {"epochs: 20", "epochs: 2"},
 		}, ""},
-		"digits.yaml": {"deployments/data/digits.csv.gz", []change{{"epochs: 30", "epochs: 2"}}, ""},
+		"digits": {"digits.yaml", "deployments/data/digits.csv.gz", []change{{"epochs: 30", "epochs: 2"}}, ""},
 	} {
-		t.Run(file, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			train, test := halves(t, c.data, dir)
-			text := replaced(t, worked(t, file), c.data, train+"\n  test: "+test)
-			if file == "digits.yaml" {
+			text := replaced(t, worked(t, c.file), c.data, train+"\n  test: "+test)
+			if c.file == "digits.yaml" {
 				at := strings.Index(text, "  split:")
 				require.Positive(t, at)
 				text = text[:at] + text[at+strings.IndexByte(text[at:], '\n')+1:]

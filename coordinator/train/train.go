@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -105,6 +106,18 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	}
 	display.Done()
 	return errors.Join(printOutcome(os.Stdout, outcome, asJSON), c.misplaced)
+}
+
+// Train trains a job with the settings of the command, as Run does. It prints the progress to
+// show and no outcome.
+func (c *Command) Train(ctx lifecycle.Contexts, text []byte, show io.Writer, log zerolog.Logger) (*job.Outcome, error) {
+	display := progress.New(show, false)
+	defer display.Done()
+	outcome, err := c.train(ctx, text, display, log)
+	if err != nil {
+		return nil, err
+	}
+	return outcome, c.misplaced
 }
 
 // Limits of a worker's caches, in bytes.

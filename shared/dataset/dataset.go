@@ -23,11 +23,22 @@ import (
 type Manifest struct {
 	Version       int                      `json:"version"`
 	Features      int                      `json:"features"`          // columns of X after the transform
-	Targets       int                      `json:"targets"`           // columns of Y: 1 for classes (the class index), else the outputs
+	Targets       int                      `json:"targets"`           // columns of Y: 1 for classes (the class index), else the outputs; one more for Weight
 	Fields        Schema                   `json:"fields,omitempty"`  // of a dataset that is not a float table
 	Classes       []string                 `json:"classes,omitempty"` // class labels, sorted; the target holds indices into them
 	Splits        map[job.Split][]BlockRef `json:"splits"`            // every split in use; train is always there
 	Preprocessing *Preprocessing           `json:"preprocessing"`     // of a float table
+	// Weight is set if the last column of Y is the weight of the row, in a float table.
+	Weight *Weight `json:"weight,omitempty"`
+	// ClassRows are the training rows of each class. They are set for a job whose class
+	// weights follow from them.
+	ClassRows []int64 `json:"class_rows,omitempty"`
+}
+
+// Weight describes the weights of rows. They are at least 0.
+type Weight struct {
+	Name     string  `json:"name"`     // of the column
+	Greatest float64 `json:"greatest"` // of all rows of all splits
 }
 
 // Schema returns the fields of the dataset's rows.
@@ -82,6 +93,10 @@ type Column struct {
 	// Categories are one-hot encoded in this (sorted) order. A category that the training
 	// split does not have becomes all zeros.
 	Categories []string `json:"categories,omitempty"`
+	// Embed is the number of units of the vector that stands for a category. The column then
+	// becomes one feature: the number of the category among those of all such columns, or −1
+	// for a category that the training split does not have. 0 means one-hot encoding.
+	Embed int `json:"embed,omitempty"`
 }
 
 // ColumnKind says whether a column has numbers or text.
@@ -94,8 +109,8 @@ const (
 )
 
 // Width returns the number of features that the column becomes.
-func (c Column) Width() int {
-	if c.Kind == Categorical {
+func (c *Column) Width() int {
+	if c.Kind == Categorical && c.Embed == 0 {
 		return len(c.Categories)
 	}
 	return 1

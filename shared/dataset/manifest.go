@@ -51,6 +51,26 @@ func (m *Manifest) Validate() error {
 	if m.Rows(job.Train) == 0 {
 		return fmt.Errorf("manifest: splits.train: want rows: %w", job.ErrInvalid)
 	}
+	return m.validateClassRows()
+}
+
+// validateClassRows checks the training rows of the classes, if the manifest has them.
+func (m *Manifest) validateClassRows() error {
+	if m.ClassRows == nil {
+		return nil
+	}
+	left := int64(m.Rows(job.Train))
+	for _, n := range m.ClassRows {
+		if n < 1 || n > left {
+			left = -1
+			break
+		}
+		left -= n
+	}
+	if len(m.ClassRows) != len(m.Classes) || left != 0 {
+		return fmt.Errorf("manifest: class_rows: %d numbers for %d classes, of %d training rows: want one of at least 1 for each class, and all rows in sum: %w",
+			len(m.ClassRows), len(m.Classes), m.Rows(job.Train), job.ErrInvalid)
+	}
 	return nil
 }
 
@@ -66,9 +86,15 @@ func (m *Manifest) validateTable() error {
 		return fmt.Errorf("manifest: %d features, %d targets: want %d features and 1 to %d targets: %w",
 			m.Features, m.Targets, n, MaxFeatures, job.ErrInvalid)
 	}
-	n := len(m.Classes)
-	if n > 0 && m.Targets != 1 {
-		return fmt.Errorf("manifest: %d classes with %d targets: want them with one: %w", n, m.Targets, job.ErrInvalid)
+	n, labels := len(m.Classes), m.Targets
+	if w := m.Weight; w != nil {
+		if labels--; labels < 1 || w.Name == "" || !(w.Greatest > 0 && w.Greatest <= job.MaxWeight) {
+			return fmt.Errorf("manifest: weight %.80q up to %v, %d targets: want a name, a greatest weight above 0 and up to %v, and 2 targets or more: %w",
+				w.Name, w.Greatest, m.Targets, job.MaxWeight, job.ErrInvalid)
+		}
+	}
+	if n > 0 && labels != 1 {
+		return fmt.Errorf("manifest: %d classes with %d targets: want them with one: %w", n, labels, job.ErrInvalid)
 	}
 	if kind := m.Preprocessing.Label.Kind; (n > 0) != (kind == Categorical) {
 		return fmt.Errorf("manifest: %d classes of a label of kind %.40q: want classes of a %s label alone: %w", n, string(kind), Categorical, job.ErrInvalid)
@@ -80,6 +106,9 @@ func (m *Manifest) validateTable() error {
 func (m *Manifest) validateFields() error {
 	if err := m.Fields.check(); err != nil {
 		return fmt.Errorf("manifest: %w: %w", err, job.ErrInvalid)
+	}
+	if m.Weight != nil {
+		return fmt.Errorf("manifest: weight %.80q beside fields: want none: %w", m.Weight.Name, job.ErrInvalid)
 	}
 	if m.Features != 0 || m.Targets != 0 || m.Preprocessing != nil {
 		return fmt.Errorf("manifest: %d features, %d targets, preprocessing %t beside fields: want none: %w",

@@ -62,6 +62,38 @@ func TestAManifestOfFields(t *testing.T) {
 	}
 }
 
+// A float table may have weights of its rows, and the training rows of its classes.
+func TestAManifestWithWeights(t *testing.T) {
+	good := func() *dataset.Manifest {
+		p := sample()
+		p.Label = dataset.Column{Name: "y", Kind: dataset.Categorical, Scale: 1}
+		ref := dataset.BlockRef{Digest: job.Digest(strings.Repeat("a", 64)), Rows: 5, Bytes: 4*5*(p.Features()+2) + 1}
+		return &dataset.Manifest{
+			Version: 1, Features: p.Features(), Targets: 2, Classes: []string{"a", "b"}, Preprocessing: p,
+			Splits: map[job.Split][]dataset.BlockRef{job.Train: {ref}},
+			Weight: &dataset.Weight{Name: "w", Greatest: 2}, ClassRows: []int64{2, 3},
+		}
+	}
+	require.NoError(t, good().Validate())
+	for want, change := range map[string]func(m *dataset.Manifest){
+		`weight "" up to 2`:             func(m *dataset.Manifest) { m.Weight.Name = "" },
+		`weight "w" up to 0`:            func(m *dataset.Manifest) { m.Weight.Greatest = 0 },
+		`weight "w" up to NaN`:          func(m *dataset.Manifest) { m.Weight.Greatest = math.NaN() },
+		`weight "w" up to 2, 1 targets`: func(m *dataset.Manifest) { m.Targets = 1 },
+		"2 classes with 2 targets":      func(m *dataset.Manifest) { m.Weight = nil },
+		"class_rows: 1 numbers for 2":   func(m *dataset.Manifest) { m.ClassRows = []int64{5} },
+		"class_rows: 2 numbers for 2":   func(m *dataset.Manifest) { m.ClassRows = []int64{5, 0} },
+		"classes, of 5 training rows":   func(m *dataset.Manifest) { m.ClassRows = []int64{2, 2} },
+		"class_rows: 3 numbers for 2":   func(m *dataset.Manifest) { m.ClassRows = []int64{2, 2, 1} },
+	} {
+		m := good()
+		change(m)
+		err := m.Validate()
+		require.ErrorIs(t, err, job.ErrInvalid, want)
+		require.ErrorContains(t, err, want)
+	}
+}
+
 // The number of rows is limited, and so is the number of terms: a sum of terms is exact.
 func TestTheTermsOfASplitAreBounded(t *testing.T) {
 	for length, fits := range map[int]bool{1 << 22: true, 1<<22 + 1<<21: false} {

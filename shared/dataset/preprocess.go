@@ -42,20 +42,20 @@ func (p *Preprocessing) Apply(dst []float32, row []Value, notes *Notes) error {
 	if n := p.Features(); len(dst) != n {
 		return fmt.Errorf("room for %d features: the row has %d: %w", len(dst), n, job.ErrInvalid)
 	}
-	for i := range p.Columns {
+	for i, o := range p.Offsets() {
 		c := &p.Columns[i]
-		w := c.Width()
-		if err := c.apply(dst[:w], row[i], notes); err != nil {
+		if err := c.apply(dst[o.At:o.At+c.Width()], o.First, row[i], notes); err != nil {
 			return fmt.Errorf("column %q: %w: %w", c.Name, err, job.ErrInvalid)
 		}
-		dst = dst[w:]
 	}
 	return nil
 }
 
-func (c *Column) apply(dst []float32, v Value, notes *Notes) error {
+// apply writes the features of a value. first is the number of the column's first category,
+// if they are embedded.
+func (c *Column) apply(dst []float32, first int, v Value, notes *Notes) error {
 	if c.Kind == Categorical {
-		return c.applyCategory(dst, v, notes)
+		return c.applyCategory(dst, first, v, notes)
 	}
 	if v.kind == isMissing {
 		if c.Fill == nil {
@@ -82,7 +82,7 @@ func (c *Column) Scaled(x float64) (float32, error) {
 	return f, nil
 }
 
-func (c *Column) applyCategory(dst []float32, v Value, notes *Notes) error {
+func (c *Column) applyCategory(dst []float32, first int, v Value, notes *Notes) error {
 	if v.kind == isMissing {
 		if c.FillCategory == nil {
 			return fmt.Errorf("missing: want text; the model was trained with rows of missing values dropped")
@@ -92,9 +92,15 @@ func (c *Column) applyCategory(dst []float32, v Value, notes *Notes) error {
 	}
 	clear(dst)
 	i, ok, err := c.category(v)
-	if ok {
+	switch {
+	case c.Embed > 0 && ok:
+		dst[0] = float32(first + i)
+	case c.Embed > 0:
+		dst[0] = -1
+	case ok:
 		dst[i] = 1
-	} else if err == nil {
+	}
+	if !ok && err == nil {
 		notes.add(c, neverSeen, v)
 	}
 	return err
@@ -133,6 +139,9 @@ func (p *Preprocessing) Validate() error {
 	}
 	if n == 0 {
 		return fmt.Errorf("columns: no features: %w", job.ErrInvalid)
+	}
+	if err := p.checkEmbedding(); err != nil {
+		return err
 	}
 	if p.Label.Kind != Numeric {
 		return nil

@@ -40,7 +40,7 @@ func (s *space) begin(narrow bool) {
 	nodes, values := len(s.e.nodes()), s.e.m.Network.Values()
 	s.y, s.keep, s.d, s.uses = room(s.y, values), room(s.keep, values), room(s.d, values), room(s.uses, values)
 	s.ready, s.widths = room(s.ready, nodes), room(s.widths, nodes)
-	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX}
+	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX, Scratch: s.frame.Scratch}
 	clear(s.widths)
 	clear(s.d) // a panic may have left some
 }

@@ -75,6 +75,37 @@ func activation64(a job.Activation, v float64) float64 {
 	case job.GELU:
 		return v * (1 + math.Erf(v/math.Sqrt2)) / 2
 	default:
+		return more64(a, v)
+	}
+}
+
+func more64(a job.Activation, v float64) float64 {
+	const scale, alpha = 1.0507009873554805, 1.6732632423543772
+	exponent := math.Expm1(math.Min(v, 0))
+	switch a {
+	case job.GELUTanh:
+		return v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v))) / 2
+	case job.SiLU:
+		return v / (1 + math.Exp(-v))
+	case job.Mish:
+		return v * math.Tanh(math.Log1p(math.Exp(v)))
+	case job.Softplus:
+		return math.Log1p(math.Exp(v))
+	case job.LeakyReLU:
+		return math.Max(v, 0.01*v)
+	case job.ReLU6:
+		return math.Min(math.Max(v, 0), 6)
+	case job.ELU:
+		return math.Max(v, 0) + exponent
+	case job.SELU:
+		return scale * (math.Max(v, 0) + alpha*exponent)
+	case job.Softsign:
+		return v / (1 + math.Abs(v))
+	case job.HardSigmoid:
+		return math.Min(math.Max(v+3, 0), 6) / 6
+	case job.HardSwish:
+		return v * math.Min(math.Max(v+3, 0), 6) / 6
+	default:
 		return v
 	}
 }
@@ -160,7 +191,8 @@ func TestGradientIsCentralDifference(t *testing.T) {
 		if loss == job.SigmoidCrossEntropy {
 			outputs = 1
 		}
-		for _, a := range []job.Activation{job.NoActivation, job.ReLU, job.Tanh, job.Sigmoid, job.GELU} {
+		for _, name := range job.Activation("").Allowed() {
+			a := job.Activation(name)
 			for shape, layers := range map[string][]job.Layer{
 				"one":          {layer(outputs, a)},
 				"two":          {layer(6, a), layer(outputs, job.NoActivation)},

@@ -72,8 +72,11 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 			floats += int64(chunk) * int64(6*in.Shape.Positions+in.Shape.Size())
 		}
 	}
-	widest := int64(0)
+	widest, scratch := int64(0), 0
 	for _, node := range n.Nodes() {
+		if node.Gradient().Scatter >= 0 || len(node.Inputs) == 1 && n.Shape(node.Inputs[0]).Positions != node.Output().Positions {
+			scratch = max(scratch, node.Output().Size()) // an embedding, or a flatten
+		}
 		floats += of(node.Output()) + blas.PanelFloats(node.Output().Units, 1)
 		if k := node.Keep(); k > 0 {
 			floats += of(model.Shape{Positions: node.Output().Positions, Units: k})
@@ -83,7 +86,7 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	if backward {
 		floats += int64(gradients(n)) * widest
 	}
-	return floats + kernelFloats
+	return floats + int64(chunk)*int64(scratch) + kernelFloats
 }
 
 // gradients returns how many matrices the gradients of values take at a time. Two are

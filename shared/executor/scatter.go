@@ -31,7 +31,7 @@ type row struct{ integer, lo, hi int }
 func (t *scatter) fit(positions, units int) { t.dz = grow(t.dz, positions*units) }
 
 // sort orders the positions of samples of integers. It leaves out integers that are not in
-// [0, rows): the loss of their samples is NaN.
+// [0, rows): they stand for no row of the tensor.
 func (t *scatter) sort(samples [][]int32, rows int) {
 	t.pairs, t.at, t.rows = t.pairs[:0], t.at[:0], t.rows[:0]
 	position := int32(0)

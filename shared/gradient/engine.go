@@ -76,7 +76,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := objective.For(&p.Spec)
+	of, err := p.Objective()
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		Plan: p, Network: network, Objective: of, Fold: fold.With(p.Spec.Schedule, p.Steps()),
+		Plan: p, Network: network, Objective: of, Fold: fold.With(p.Spec.Schedule, p.Steps()).Penalizing(penalties(network)...),
 		layout:  layout,
 		samples: from,
 		Metrics: metric.Config{
@@ -117,6 +117,16 @@ func biases(n *model.Network) (ranges []optim.Range) {
 	return ranges
 }
 
+// penalties returns the penalties on the trained parameters.
+func penalties(n *model.Network) (penalties []optim.Penalty) {
+	for _, t := range n.Tensors() {
+		if t.Penalty != (job.Regularizer{}) && !t.Frozen {
+			penalties = append(penalties, optim.Penalty{Range: optim.Range{Lo: t.Offset, Hi: t.Offset + t.Len}, Regularizer: t.Penalty})
+		}
+	}
+	return penalties
+}
+
 // Initial writes the parameters before the first step into dst [P].
 func (e *Engine) Initial(dst []float32) {
 	if e.initial != nil {
@@ -128,6 +138,15 @@ func (e *Engine) Initial(dst []float32) {
 
 // Divisor returns the number that a root gradient is divided by, once.
 func (e *Engine) Divisor(s ledger.Sums) float32 { return e.Objective.Divisor(s.Examples) }
+
+// Rows returns how many rows or tokens the sums of a step are over.
+func (e *Engine) Rows(step int64, s ledger.Sums) int64 {
+	if _, weighted := e.Objective.Units(nil); !weighted {
+		return s.Examples
+	}
+	_, lo, hi := e.Plan.Batch(step)
+	return int64(hi - lo)
+}
 
 // MeanLoss returns the loss of a batch as people read it.
 func (e *Engine) MeanLoss(s ledger.Sums) float64 { return e.Objective.Mean(s.Loss, s.Examples) }

@@ -62,7 +62,7 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 	s.training = model.Training{Seed: e.Plan.Spec.Seed, Step: step, Sample: first}
 	s.losses, s.terms = grow(s.losses, hi-lo), grow(s.terms, hi-lo)
 	for i := range s.terms {
-		s.terms[i] = e.termsOf(&s.gathered, s.bounds[i], s.bounds[i+1])
+		s.terms[i] = e.count(&s.gathered, s.bounds[i], s.bounds[i+1])
 	}
 	s.ctx, s.told, s.progress = ctx, 0, h.Progress
 	err := e.compute(dst, s, params, node, h.Final)
@@ -78,6 +78,15 @@ func (e *Engine) NodeInParts(ctx context.Context, dst []float32, s *Scratch, par
 		return ledger.Sums{}, err
 	}
 	return s.sum(0, hi-lo), nil
+}
+
+// count returns the number of terms of the samples lo to hi of g, or the sum of their
+// weights in units.
+func (e *Engine) count(g *gathered, lo, hi int) int64 {
+	if sum, weighted := e.Objective.Units(g.y[lo*e.targets : hi*e.targets]); weighted {
+		return sum
+	}
+	return e.termsOf(g, lo, hi)
 }
 
 // Contained turns a panic in a thread of a team into a lifecycle.PanicError, as
@@ -116,7 +125,7 @@ func (e *Engine) Evaluate(ctx context.Context, s *Scratch, params []float32, spl
 		return nil, err
 	}
 	defer s.release()
-	s.y, s.counts = s.y[:0], s.counts[:0]
+	s.y, s.counts, s.ids = s.y[:0], s.counts[:0], s.ids[:0]
 	for row := range b.Rows {
 		e.append(&s.gathered, b, row)
 	}

@@ -75,17 +75,22 @@ func blockError(split job.Split, block int, err error) error {
 // gathered holds samples that were read. The inputs are in the memory of the cache's blocks;
 // the targets are a copy.
 type gathered struct {
-	x      [1]executor.Field
-	y      []float32 // [samples, targets]
-	counts []int32   // of terms per sample, if they are masked
+	x      [2]executor.Field // the first as many as the network has inputs
+	y      []float32         // [samples, targets]
+	ids    []int32           // the numbers of embedded categories
+	counts []int32           // of terms per sample, if they are masked
 }
 
 // release drops the references to blocks, which belong to the cache.
-func (g *gathered) release() { g.x[0].Reset() }
+func (g *gathered) release() {
+	for i := range g.x {
+		g.x[i].Reset()
+	}
+}
 
 // gather reads the given rows of a split into g.
 func (r *samples) gather(ctx context.Context, g *gathered, split job.Split, rows []dataset.RowRef) error {
-	g.y, g.counts = g.y[:0], g.counts[:0]
+	g.y, g.counts, g.ids = g.y[:0], g.counts[:0], g.ids[:0]
 	var block *dataset.Block
 	at := int32(-1)
 	for _, row := range rows {
@@ -105,7 +110,7 @@ func (r *samples) gather(ctx context.Context, g *gathered, split job.Split, rows
 func (r *samples) append(g *gathered, b *dataset.Block, row int) {
 	x := &g.x[0]
 	if b.X != nil {
-		x.Float32 = append(x.Float32, b.X[row*b.Features:][:b.Features])
+		r.appendTable(g, b.X[row*b.Features:][:b.Features])
 		g.y = append(g.y, b.Y[row*b.Targets:][:b.Targets]...)
 		return
 	}
@@ -131,6 +136,20 @@ func (r *samples) append(g *gathered, b *dataset.Block, row int) {
 		for _, v := range f.Uint8(row, row+1) {
 			g.y = append(g.y, float32(v))
 		}
+	}
+}
+
+// appendTable appends a row of features to g.
+func (r *samples) appendTable(g *gathered, row []float32) {
+	at, e := 0, r.fields.Embedded
+	if n := len(row) - e.Columns; n > 0 {
+		g.x[0].Float32 = append(g.x[0].Float32, row[:n])
+		at = 1
+	}
+	if e.Columns > 0 {
+		first := len(g.ids)
+		_, g.ids = e.Split(row, g.ids)
+		g.x[at].Int32 = append(g.x[at].Int32, g.ids[first:])
 	}
 }
 

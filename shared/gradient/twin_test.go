@@ -58,6 +58,16 @@ func (w *twin) leaf(leaf int) ledger.Partial {
 		x = append(x, b.X[int(r.Row)*b.Features:int(r.Row+1)*b.Features]...)
 		y = append(y, b.Y[int(r.Row)*b.Targets:int(r.Row+1)*b.Targets]...)
 	}
+	if _, weighted := w.e.Objective.Units(nil); weighted {
+		out.Sums.Examples = 0
+		scale := 0x1p40 // 42 bits for a weight of at most 2, or of 3
+		if w.e.Plan.Dataset.Weight == nil {
+			scale = 0x1p41 // of at most 1.5
+		}
+		for _, v := range w.weights(y) {
+			out.Sums.Examples += int64(math.RoundToEven(v * scale))
+		}
+	}
 	if hi > lo {
 		out.Sums.Loss = w.gradient(out.Gradient, x, y, hi-lo)
 	}
@@ -95,17 +105,12 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 	}
 	outputs, classes := inputs[len(layers)], w.e.Network.Outputs()
 	d, loss := make([]float32, len(outputs)), 0.0
-	switch w.e.Plan.Spec.Loss {
-	case job.SoftmaxCrossEntropy:
-		loss = numeric.SoftmaxCrossEntropy(d, outputs, y, classes)
-	case job.SigmoidCrossEntropy:
-		loss = numeric.SigmoidCrossEntropy(d, outputs, y)
-	case job.MSE:
-		loss = numeric.SquaredError(d, outputs, y, 1/float64(classes))
-	case job.HalfSquaredError:
-		loss = numeric.SquaredError(d, outputs, y, 0.5)
+	_, weighted := w.e.Objective.Units(nil)
+	switch of := w.e.Plan.Spec.Loss; {
+	case weighted || w.e.Plan.Spec.FocalGamma != 0:
+		loss = w.byRows(d, outputs, y)
 	default:
-		loss = robust(w.e.Plan.Spec.Loss, d, outputs, y, 1/float64(classes))
+		loss = plainLoss(of, d, outputs, y, classes)
 	}
 	for i, l := range slices.Backward(layers) {
 		switch l.Dense.Activation {
@@ -126,6 +131,60 @@ func (w *twin) gradient(dst, x, y []float32, rows int) float64 {
 		dx := make([]float32, rows*in)
 		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, general(d, rows, o), general(w.params[weight.Offset:][:weight.Len], o, in), 0, general(dx, rows, in))
 		d = dx
+	}
+	return loss
+}
+
+// plainLoss computes a loss without weights, and writes its gradient to d.
+func plainLoss(loss job.Loss, d, z, y []float32, outputs int) float64 {
+	switch loss {
+	case job.SoftmaxCrossEntropy:
+		return numeric.SoftmaxCrossEntropy(d, z, y, outputs)
+	case job.SigmoidCrossEntropy:
+		return numeric.SigmoidCrossEntropy(d, z, y)
+	case job.MSE:
+		return numeric.SquaredError(d, z, y, 1/float64(outputs))
+	case job.HalfSquaredError:
+		return numeric.SquaredError(d, z, y, 0.5)
+	default:
+		return robust(loss, d, z, y, 1/float64(outputs))
+	}
+}
+
+// weights returns the weights of rows with the targets y: those of the classes are 0.25 and
+// 1.5, and those of the rows are up to 2.
+func (w *twin) weights(y []float32) (weights []float64) {
+	for row := range slices.Chunk(y, w.e.Plan.Dataset.Targets) {
+		v := 1.0
+		if !w.e.Plan.Spec.ClassWeights.IsZero() {
+			v = []float64{0.25, 1.5}[int(row[0])]
+		}
+		if w.e.Plan.Dataset.Weight != nil {
+			v *= float64(row[1])
+		}
+		weights = append(weights, v)
+	}
+	return weights
+}
+
+// byRows computes a loss with weights or the focal loss, row by row, and writes its gradient
+// to d.
+func (w *twin) byRows(d, z, y []float32) float64 {
+	s, outputs, loss := &w.e.Plan.Spec, w.e.Network.Outputs(), 0.0
+	targets := w.e.Plan.Dataset.Targets
+	for i, weight := range w.weights(y) {
+		dr, terms := d[i*outputs:(i+1)*outputs], []float64{0}
+		terms[0] = plainLoss(s.Loss, dr, z[i*outputs:(i+1)*outputs], y[i*targets:i*targets+1], outputs)
+		if s.FocalGamma != 0 {
+			numeric.FocalRows(terms, dr, s.FocalGamma, outputs)
+		}
+		if weight != 1 {
+			for j, v := range dr {
+				dr[j] = float32(float64(v) * weight)
+			}
+			terms[0] *= weight
+		}
+		loss += terms[0]
 	}
 	return loss
 }
@@ -165,9 +224,13 @@ func drawSpec(t *rapid.T) (text string, features int) {
 	}
 	layers = append(layers, fmt.Sprintf("{dense: {units: %d, activation: %s}}", outputs, last))
 	batch := rapid.IntRange(1, 150).Draw(t, "batch")
+	more := ""
+	if loss.Classifies() {
+		more = rapid.SampledFrom([]string{"", "", "focal_gamma: 2\n", "class_weights: {'0': 0.25, '1': 1.5}\n", "focal_gamma: 0.5\nclass_weights: {'0': 0.25, '1': 1.5}\n"}).Draw(t, "more")
+	}
 	text = fmt.Sprintf("name: any\ndata: {source: none.csv, label: y}\nmodel: {layers: [%s]}\nloss: %s\noptimizer: {sgd: {learning_rate: 0.05}}\n"+
 		"batch: %d\nmicrobatches: %d\nepochs: 3\nseed: 5\n", strings.Join(layers, ", "), loss, batch, rapid.IntRange(1, min(batch, 20)).Draw(t, "microbatches"))
-	return text, rapid.IntRange(1, 80).Draw(t, "features")
+	return text + more, rapid.IntRange(1, 80).Draw(t, "features")
 }
 
 // A node has the same bits as the twin, with every instruction set and any number of
@@ -184,7 +247,7 @@ func TestNodeIsTheTwin(t *testing.T) {
 		text, features := drawSpec(t)
 		classes := strings.Contains(text, "cross_entropy")
 		e, store := gradienttest.Job{
-			Spec: text, Features: features, Classes: classes,
+			Spec: text, Features: features, Classes: classes, Weighted: rapid.Bool().Draw(t, "weighted"),
 			Rows: rapid.IntRange(1, 300).Draw(t, "rows"), Block: rapid.IntRange(1, 100).Draw(t, "block"),
 		}.Engine(t)
 		step := rapid.Int64Range(0, e.Plan.Steps()-1).Draw(t, "step")

@@ -22,6 +22,13 @@ const (
 	DefaultLossQuantile = 0.5
 )
 
+// MaxFocalGamma bounds the exponent of the focal loss. MaxWeight bounds the weight of a class
+// or a row.
+const (
+	MaxFocalGamma = 10
+	MaxWeight     = 1e9
+)
+
 // Ignored is the class of a masked term, which has no loss and no gradient. The value is
 // PyTorch's ignore_index.
 const Ignored = -100
@@ -64,6 +71,22 @@ func (s *Spec) validateLoss(fs *faults) {
 	} {
 		if p.value != 0 && s.Loss != p.of {
 			fs.at(p.name, "%v: want it with loss %s alone", p.value, p.of)
+		}
+	}
+	if s.FocalGamma != 0 {
+		switch {
+		case !s.Loss.Classifies():
+			fs.at("focal_gamma", "%v: want it with a loss of classes, not with %s", s.FocalGamma, s.Loss)
+		case s.LabelSmoothing != 0:
+			fs.at("focal_gamma", "%v: label_smoothing is given as well, want one of them", s.FocalGamma)
+		}
+	}
+	if !s.ClassWeights.IsZero() {
+		switch {
+		case !s.Loss.Classifies():
+			fs.at("class_weights", "want it with a loss of classes, not with %s", s.Loss)
+		case s.LabelSmoothing != 0:
+			fs.at("class_weights", "label_smoothing is given as well, want one of them")
 		}
 	}
 	if s.Loss == Poisson && s.Data.Transform.Label.Method == "standard" {

@@ -19,7 +19,7 @@ type Spec struct {
 	Epochs        int            `json:"epochs,omitempty" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"passes over the training split; or give steps"`
 	Steps         int64          `json:"steps,omitempty" jsonschema:"minimum=1,maximum=10485760" jsonschema_description:"updates of the parameters; or give epochs"`
 	Seed          uint64         `json:"seed" jsonschema:"minimum=0,maximum=18446744073709551615,default=0" jsonschema_description:"seed of every random choice: split, order of rows, initial parameters"`
-	Metrics       []Metric       `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=12" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; a figure that divides by 0 is reported as undefined, with the reason"`
+	Metrics       []Metric       `json:"metrics,omitempty" jsonschema:"uniqueItems=true,maxItems=14" jsonschema_description:"figures reported in addition to the loss; precision, recall and f1 are means over the classes, where a class that is never predicted has precision 0; mape is a fraction; confusion_matrix is in the model's card, with the precision, recall and f1 of each class; a figure that divides by 0 is reported as undefined, with the reason"`
 	DropLast      bool           `json:"drop_last,omitempty" jsonschema:"default=false" jsonschema_description:"leave out an epoch's last, short batch"`
 	EarlyStopping *EarlyStopping `json:"early_stopping,omitempty" jsonschema_description:"stop when the validation split does not get better any more, and keep the best parameters; default: every step is taken"`
 	Evaluate      Evaluation     `json:"evaluate" jsonschema_description:"when the validation split is evaluated; at the end every split is"`
@@ -38,6 +38,9 @@ type Spec struct {
 	LossDelta      float64 `json:"loss_delta,omitempty" jsonschema:"minimum=1e-9,maximum=1000000000" jsonschema_description:"huber: the error, in units of the (scaled) label, from which on the loss is linear; default 1"`
 	LossQuantile   float64 `json:"loss_quantile,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1" jsonschema_description:"quantile: the quantile of the label that the model learns to predict, between 0 and 1; default 0.5, the median"`
 	LabelSmoothing float64 `json:"label_smoothing,omitempty" jsonschema:"minimum=0,maximum=1,default=0" jsonschema_description:"softmax_cross_entropy: the part of each label that is spread evenly over all classes; the metric log_loss does not have it"`
+	FocalGamma     float64 `json:"focal_gamma,omitempty" jsonschema:"minimum=0,maximum=10,default=0" jsonschema_description:"losses of classes: the focal loss (1-p)^gamma * -ln p, where p is the probability of the row's class: rows that are classified well count less; the metric log_loss does not have it; with class_weights as the factor alpha"`
+
+	ClassWeights ClassWeights `json:"class_weights,omitzero" jsonschema_description:"losses of classes: how much the rows of a class count in the loss, which is sum(w*loss)/sum(w) over a batch or a split, as in PyTorch: balanced (rows / (classes * rows of the class), of the training split, as in scikit-learn), or {class: weight}; a class that is left out has 1; metrics do not have it"`
 }
 
 // MaxJobSteps bounds the number of steps of a job: the coordinator keeps its losses in
@@ -77,12 +80,15 @@ const (
 	Brier     Metric = "brier"     // two classes: mean of (p−y)²
 	Top5      Metric = "top_5_accuracy"
 	MAPE      Metric = "mape" // mean of |ŷ−y|/|y|, a fraction
+
+	AveragePrecision Metric = "average_precision" // two classes: Σ (Rₙ − Rₙ₋₁)·Pₙ
+	ConfusionMatrix  Metric = "confusion_matrix"  // not a number: in the card
 )
 
 // Classifies reports whether the metric is for classes, not for numbers.
 func (m Metric) Classifies() bool {
 	switch m {
-	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5:
+	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, AveragePrecision, ConfusionMatrix:
 		return true
 	default:
 		return false
@@ -93,7 +99,7 @@ func (m Metric) Classifies() bool {
 // metrics hold more sums (package metric).
 func (m Metric) Later() bool {
 	switch m {
-	case Precision, Recall, F1, Brier, Top5, MAPE:
+	case Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix:
 		return true
 	default:
 		return false
@@ -107,10 +113,12 @@ const Top = 5
 // "" if it can.
 func (m Metric) Misfit(classes int) string {
 	switch {
-	case (m == AUC || m == Brier) && classes != 2:
+	case (m == AUC || m == Brier || m == AveragePrecision) && classes != 2:
 		return "this metric needs two classes"
 	case m == Top5 && classes <= Top:
 		return "this metric needs more than 5 classes"
+	case m == ConfusionMatrix && classes > MaxConfusion:
+		return "this metric needs at most 100 classes"
 	default:
 		return ""
 	}

@@ -13,11 +13,14 @@ func (Wire) Allowed() []string { return list(WireFloat32, WireBfloat16, WireInt8
 
 // Allowed lists the metrics.
 func (Metric) Allowed() []string {
-	return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, MAPE)
+	return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix)
 }
 
 // Allowed lists the activations.
-func (Activation) Allowed() []string { return list(NoActivation, ReLU, Tanh, Sigmoid, GELU) }
+func (Activation) Allowed() []string {
+	return list(NoActivation, ReLU, Tanh, Sigmoid, GELU,
+		GELUTanh, SiLU, Mish, Softplus, LeakyReLU, ReLU6, ELU, SELU, Softsign, HardSigmoid, HardSwish)
+}
 
 // Allowed lists the modes.
 func (Mode) Allowed() []string { return list(Min, Max) }
@@ -30,9 +33,6 @@ func (Format) Allowed() []string { return list(CSV, IDX) }
 
 // Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }
-
-// Allowed lists the encodings.
-func (Encoding) Allowed() []string { return list(OneHot) }
 
 func list[S ~string](words ...S) []string {
 	out := make([]string, len(words))

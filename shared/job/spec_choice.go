@@ -7,12 +7,13 @@ import (
 	"slices"
 )
 
-// Missing and Scale are each written as one word, or as an object with one number.
+// Missing, Scale and Encoding are each written as one word, or as an object with one number.
 
-// The words of Missing and Scale, and the keys of their numbers.
+// The words of Missing, Scale and Encoding, and the keys of their numbers.
 const (
 	missingKey = "constant"
 	scaleKey   = "divide"
+	embedKey   = "embed"
 )
 
 // Allowed lists the words, and the key of the number that may stand for them.
@@ -53,6 +54,28 @@ func (s *Scale) UnmarshalJSON(data []byte) error {
 		*s = Scale{Method: method, Divide: number}
 	}
 	return err
+}
+
+// Allowed lists the words, and the key of the number that may stand for them.
+func (Encoding) Allowed() (words []string, key string) { return []string{OneHot}, embedKey }
+
+// MarshalJSON writes the word or {"embed": n}; the zero value is "onehot".
+func (e Encoding) MarshalJSON() ([]byte, error) {
+	return marshalChoice(e.Method, OneHot, embedKey, float64(e.Embed))
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (e *Encoding) UnmarshalJSON(data []byte) error {
+	words, key := e.Allowed()
+	method, number, err := unmarshalChoice(data, words, key)
+	if err != nil {
+		return err
+	}
+	if n := int(number); method == key && (float64(n) != number || n < 1 || n > MaxEmbed) {
+		return fmt.Errorf("%.40s: want {%s: n} with a whole number from 1 to %d: %w", data, key, MaxEmbed, ErrInvalid)
+	}
+	*e = Encoding{Method: method, Embed: int(number)}
+	return nil
 }
 
 func marshalChoice(method, zero, key string, number float64) ([]byte, error) {

@@ -11,6 +11,7 @@ type Data struct {
 	Inline     *Inline   `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
 	Format     Format    `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
 	Label      string    `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of the label's column"`
+	Weight     string    `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string  `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"csv: columns to leave out"`
 	Clean      Clean     `json:"clean" jsonschema_description:"what happens to imperfect rows"`
 	Transform  Transform `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`
@@ -61,15 +62,23 @@ const (
 // Transform says how columns become features.
 type Transform struct {
 	Scale       Scale    `json:"scale" jsonschema_description:"numeric columns: none, standard ((x-mean)/std), minmax (to 0…1) or a divisor"`
-	Categorical Encoding `json:"categorical,omitempty" jsonschema:"default=onehot" jsonschema_description:"text columns"`
+	Categorical Encoding `json:"categorical,omitzero" jsonschema_description:"text columns: onehot, a feature per category; or {embed: n}, a vector of n numbers per category, which training learns"`
 	Label       Scale    `json:"label,omitzero" jsonschema_description:"a regression's label: none or standard; predictions and metrics are in the label's own units"`
 }
 
-// Encoding says how a text column becomes features.
-type Encoding string
+// Encoding says how a text column becomes features. JSON: "onehot" (one feature per category
+// of the training split) or {"embed": n} (a vector of n trained numbers per category; a
+// category that the training split does not have becomes zeros).
+type Encoding struct {
+	Method string // onehot | embed
+	Embed  int    // units of the vectors
+}
 
-// The encodings.
-const OneHot Encoding = "onehot" // one feature per category of the training split
+// OneHot is the default encoding.
+const OneHot = "onehot"
+
+// MaxEmbed is the largest number of units of the vectors of categories.
+const MaxEmbed = 1024
 
 // Scale transforms a numeric column. JSON: "none", "standard" ((x-mean)/std, population
 // std), "minmax" (to 0…1) or {"divide": v}.

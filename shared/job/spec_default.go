@@ -91,7 +91,7 @@ func (d *Data) fill() {
 	setDefault(&d.Clean.Missing.Method, "drop")
 	setDefault(&d.Clean.Duplicates, KeepDuplicates)
 	setDefault(&d.Transform.Scale.Method, "none")
-	setDefault(&d.Transform.Categorical, OneHot)
+	setDefault(&d.Transform.Categorical.Method, OneHot)
 	setDefault(&d.Transform.Label.Method, "none")
 	if s := &d.Split; s.Train == 0 && s.Validation == 0 && s.Test == 0 {
 		s.Train = 1
@@ -104,10 +104,8 @@ func (m *Model) fill() {
 			setDefault(&l.Dense.Activation, NoActivation)
 			l.Dense.Bias = orTrue(l.Dense.Bias)
 		}
-		for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
-			if n != nil {
-				setDefault(&n.Epsilon, 1e-5)
-			}
+		for _, n := range l.Norms() {
+			setDefault(&n.Epsilon, 1e-5)
 		}
 	}
 	if m.Init.From == "" {

@@ -24,6 +24,7 @@ type Layer struct {
 	Activation Activation `json:"activation,omitempty" jsonschema_description:"an elementwise function by itself, as after a norm"`
 	LayerNorm  *Norm      `json:"layer_norm,omitempty" jsonschema_description:"each row has mean 0 and variance 1, then a trained scale and offset (PyTorch's LayerNorm)"`
 	RMSNorm    *Norm      `json:"rms_norm,omitempty" jsonschema_description:"each row has mean square 1, then a trained scale (PyTorch's RMSNorm)"`
+	GroupNorm  *GroupNorm `json:"group_norm,omitempty" jsonschema_description:"each group of neighbouring units of a row has mean 0 and variance 1, then a trained scale and offset for each unit (PyTorch's GroupNorm)"`
 	Dropout    *Dropout   `json:"dropout,omitempty" jsonschema_description:"in training, each number is 0 with a probability, and the others are scaled up (PyTorch's Dropout)"`
 	Residual   *Residual  `json:"residual,omitempty" jsonschema_description:"the input plus what the layers make of it (He et al., 2016)"`
 }
@@ -33,6 +34,26 @@ type Layer struct {
 type Norm struct {
 	Epsilon   float64 `json:"epsilon,omitempty" jsonschema:"minimum=1e-30,maximum=1" jsonschema_description:"added to the variance or mean square; default 1e-5"`
 	Trainable *bool   `json:"trainable,omitempty" jsonschema_description:"false: training leaves the layer's parameters as they are; default true"`
+}
+
+// GroupNorm scales each group of units of a row by its own statistics: Wu & He, "Group
+// normalization", 2018.
+type GroupNorm struct {
+	Groups int `json:"groups" jsonschema:"required,minimum=1,maximum=1048576" jsonschema_description:"number of groups; it divides the units"`
+	Norm
+}
+
+// Norms lists the norms of the layer that are given, without what only one kind has.
+func (l *Layer) Norms() (norms []*Norm) {
+	for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
+		if n != nil {
+			norms = append(norms, n)
+		}
+	}
+	if l.GroupNorm != nil {
+		norms = append(norms, &l.GroupNorm.Norm)
+	}
+	return norms
 }
 
 // Dropout sets numbers to 0 by chance while a model trains (Srivastava et al., "Dropout: a
@@ -60,6 +81,7 @@ func (l *Layer) Kinds() (kinds []string) {
 		{"activation", l.Activation != ""},
 		{"layer_norm", l.LayerNorm != nil},
 		{"rms_norm", l.RMSNorm != nil},
+		{"group_norm", l.GroupNorm != nil},
 		{"dropout", l.Dropout != nil},
 		{"residual", l.Residual != nil},
 	} {
@@ -105,6 +127,19 @@ type Dense struct {
 	Activation Activation `json:"activation,omitempty" jsonschema:"default=none" jsonschema_description:"applied to each output"`
 	Bias       *bool      `json:"bias,omitempty" jsonschema:"default=true" jsonschema_description:"add a trained constant to each output"`
 	Trainable  *bool      `json:"trainable,omitempty" jsonschema_description:"false: training leaves the layer's parameters as they are, as init.from gives them or the seed makes them; default true"`
+
+	KernelRegularizer *Regularizer `json:"kernel_regularizer,omitempty" jsonschema_description:"a penalty on the weights, without the biases: its gradient is added to that of the loss; the reported loss does not have it; not together with clip_norm"`
+}
+
+// Regularizer is the penalty l1·Σ|w| + l2·Σw² on the weights of a layer, as Keras has it.
+type Regularizer struct {
+	L1 float64 `json:"l1,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"factor of the sum of the magnitudes"`
+	L2 float64 `json:"l2,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0" jsonschema_description:"factor of the sum of the squares"`
+}
+
+// Penalized reports whether the layer's weights have a penalty.
+func (d *Dense) Penalized() bool {
+	return d.KernelRegularizer != nil && *d.KernelRegularizer != Regularizer{}
 }
 
 // Frozen reports whether training leaves the layer's parameters as they are.
@@ -120,7 +155,29 @@ const (
 	Tanh         Activation = "tanh"
 	Sigmoid      Activation = "sigmoid"
 	GELU         Activation = "gelu" // exact: x Φ(x)
+
+	GELUTanh    Activation = "gelu_tanh" // GELU's approximation by tanh
+	SiLU        Activation = "silu"      // x σ(x); swish
+	Mish        Activation = "mish"
+	Softplus    Activation = "softplus"
+	LeakyReLU   Activation = "leaky_relu" // slope 0.01 below 0
+	ReLU6       Activation = "relu6"
+	ELU         Activation = "elu" // alpha 1
+	SELU        Activation = "selu"
+	Softsign    Activation = "softsign"
+	HardSigmoid Activation = "hard_sigmoid"
+	HardSwish   Activation = "hard_swish"
 )
+
+// Later reports whether the activation came after the first five.
+func (a Activation) Later() bool {
+	switch a {
+	case "", NoActivation, ReLU, Tanh, Sigmoid, GELU:
+		return false
+	default:
+		return true
+	}
+}
 
 // Init says where the initial parameters come from: a scheme with the seed, or a file.
 type Init struct {

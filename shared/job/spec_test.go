@@ -42,7 +42,7 @@ func TestDefaultsKeepWhatIsGiven(t *testing.T) {
 	}
 	want := s
 	s.Default()
-	want.Data.Transform = job.Transform{Scale: job.Scale{Method: "none"}, Categorical: job.OneHot, Label: job.Scale{Method: "none"}}
+	want.Data.Transform = job.Transform{Scale: job.Scale{Method: "none"}, Categorical: job.Encoding{Method: job.OneHot}, Label: job.Scale{Method: "none"}}
 	require.Equal(t, want, s)
 }
 

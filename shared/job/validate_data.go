@@ -37,7 +37,7 @@ func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label}, named{"labels", d.Labels},
-			named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
+			named{"weight", d.Weight}, named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
 	}
 	switch d.Format {
@@ -53,7 +53,7 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Test != "" && d.TestLabels == "" {
 			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
 		}
-		d.only(fs, "format csv", named{"label", d.Label}, named{"drop", strings.Join(d.Drop, ", ")})
+		d.only(fs, "format csv", named{"label", d.Label}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
 }
 
@@ -71,6 +71,12 @@ func (d *Data) only(fs *faults, what string, fields ...named) {
 func (d *Data) validateClean(fs *faults) {
 	if i := slices.Index(d.Drop, d.Label); i >= 0 && d.Label != "" {
 		fs.at(index("data.drop", i), "%.80q: this is the label", d.Label)
+	}
+	if i := slices.Index(d.Drop, d.Weight); i >= 0 && d.Weight != "" {
+		fs.at(index("data.drop", i), "%.80q: this is the weight", d.Weight)
+	}
+	if d.Weight != "" && d.Weight == d.Label {
+		fs.at("data.weight", "%.80q: this is the label", d.Weight)
 	}
 	if c := d.Clean.Missing.Constant; !finite(c) {
 		fs.at("data.clean.missing.constant", "%v: want a finite number", c)

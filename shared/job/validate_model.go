@@ -10,7 +10,10 @@ func (s *Spec) validateModel(fs *faults) {
 	count := 0
 	for path, l := range m.All() {
 		if len(l.Kinds()) != 1 {
-			fs.at(path, "want exactly one of activation, dense, dropout, layer_norm, residual, rms_norm")
+			fs.at(path, "want exactly one of activation, dense, dropout, group_norm, layer_norm, residual, rms_norm")
+		}
+		if d := l.Dense; d != nil && d.KernelRegularizer != nil {
+			s.validatePenalty(fs, path+".dense", d)
 		}
 		if count++; count == maxLayers+1 {
 			fs.at(path, "this is layer %d: want at most %d", count, maxLayers)
@@ -44,5 +47,18 @@ func (s *Spec) validateModel(fs *faults) {
 	}
 	if d.Activation != NoActivation {
 		fs.at(path+".activation", "%q: with loss %s, which applies its own, want none", d.Activation, s.Loss)
+	}
+}
+
+// validatePenalty checks the penalty on the weights of a layer.
+func (s *Spec) validatePenalty(fs *faults, path string, d *Dense) {
+	path += ".kernel_regularizer"
+	least032(fs, path+".l1", d.KernelRegularizer.L1)
+	least032(fs, path+".l2", d.KernelRegularizer.L2)
+	if d.Frozen() {
+		fs.at(path, "trainable is false, so that it changes nothing: want one of them")
+	}
+	if c := s.Optimizer.Common(); c != nil && c.ClipNorm != 0 && d.Penalized() {
+		fs.at(path, "the optimizer has clip_norm, want one of them (clip_value allows it)")
 	}
 }

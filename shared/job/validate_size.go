@@ -44,6 +44,12 @@ func (z *size) layer(path string, l *Layer) bool {
 		return z.dense(path+".dense.units", l.Dense)
 	case l.LayerNorm != nil:
 		z.params += 2 * z.units
+	case l.GroupNorm != nil:
+		if n := int64(l.GroupNorm.Groups); z.known && n > 0 && z.units%n != 0 {
+			z.fs.at(path+".group_norm.groups", "%d: want a divisor of the %d units", n, z.units)
+			return false
+		}
+		z.params += 2 * z.units
 	case l.RMSNorm != nil:
 		z.params += z.units
 	case l.Residual != nil:

@@ -78,7 +78,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data.split.stratify: true: want a loss on classes, not mse", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
 
 		{`model.init.from: "w": scheme is given as well, want one of them`, does(func(s *job.Spec) { s.Model.Init.From = "w" })},
-		{"model.layers[1]: want exactly one of activation, dense, dropout, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
+		{"model.layers[1]: want exactly one of activation, dense, dropout, group_norm, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
 		{"model.layers: missing: want at least 1 layer", does(func(s *job.Spec) { s.Model.Layers = nil })},
 		{"model.layers[1].dense.units: 3: with loss sigmoid_cross_entropy want 1", does(func(s *job.Spec) { s.Loss = job.SigmoidCrossEntropy })},
 		{"model.layers[1].dense.units: 1: with loss softmax_cross_entropy want as many as classes, at least 2", does(func(s *job.Spec) { s.Model.Layers[1].Dense.Units = 1 })},
@@ -101,7 +101,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"schedule.warmup_steps: 9: the job has 9 steps, want fewer", does(func(s *job.Spec) { s.Epochs, s.Steps, s.Schedule.WarmupSteps = 0, 9, 9 })},
 		{`metrics[0]: "auc": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
 		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
-		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
+		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, average_precision, confusion_matrix`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
 		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2, mape`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
 
 		{`metrics[0]: "brier": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Brier, job.F1} })},
@@ -113,8 +113,28 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"loss_quantile: 0.9: want it with loss quantile alone", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.LossQuantile = job.Huber, 0.9 }}},
 		{"label_smoothing: 0.1: want it with loss softmax_cross_entropy alone", []func(*job.Spec){regression, func(s *job.Spec) { s.LabelSmoothing = 0.1 }}},
 		{"", does(func(s *job.Spec) { s.LabelSmoothing = 0.1 })},
+		{"focal_gamma: 2: want it with a loss of classes, not with mse", []func(*job.Spec){regression, func(s *job.Spec) { s.FocalGamma = 2 }}},
+		{"focal_gamma: 2: label_smoothing is given as well, want one of them", does(func(s *job.Spec) { s.FocalGamma, s.LabelSmoothing = 2, 0.1 })},
+		{"class_weights: want it with a loss of classes, not with mse", []func(*job.Spec){regression, func(s *job.Spec) { s.ClassWeights.Balanced = true }}},
+		{"class_weights: label_smoothing is given as well, want one of them", does(func(s *job.Spec) { s.ClassWeights.Balanced, s.LabelSmoothing = true, 0.1 })},
+		{"", does(func(s *job.Spec) { s.FocalGamma, s.ClassWeights.Of, s.Data.Weight = 2, map[string]float64{"a": 0}, "w" })},
+		{`data.weight: "y": this is the label`, does(func(s *job.Spec) { s.Data.Weight = "y" })},
+		{`data.drop[0]: "w": this is the weight`, does(func(s *job.Spec) { s.Data.Weight, s.Data.Drop = "w", []string{"w"} })},
+		{`data.weight: "w": only for format csv`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
 
+		{"model.layers[0].dense.kernel_regularizer: the optimizer has clip_norm, want one of them (clip_value allows it)", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Optimizer.SGD.ClipNorm = &job.Regularizer{L1: 1}, 1
+		})},
+		{"model.layers[0].dense.kernel_regularizer: trainable is false, so that it changes nothing: want one of them", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Model.Layers[0].Dense.Trainable = &job.Regularizer{L1: 1}, new(bool)
+		})},
+		{"model.layers[0].dense.kernel_regularizer.l2: NaN: want a number of at least 0 that a 32-bit float can hold", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer = &job.Regularizer{L2: math.NaN()}
+		})},
+		{"", does(func(s *job.Spec) {
+			s.Model.Layers[0].Dense.KernelRegularizer, s.Optimizer.SGD.ClipValue = &job.Regularizer{L1: 1, L2: 2}, 1
+		})},
 		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { s.Optimizer = job.Optimizer{} })},
 		{"optimizer: want exactly one of adagrad, adam, adamw, lion, rmsprop, sgd", does(func(s *job.Spec) { a := adam(); s.Optimizer.Adam = &a })},
 		{"optimizer.sgd.nesterov: true: want a momentum above 0 with it", does(func(s *job.Spec) { s.Optimizer.SGD.Nesterov = true })},

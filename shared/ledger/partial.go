@@ -8,7 +8,7 @@ import (
 
 // Sums is what a partial holds beside its gradient. Sums are added along the same tree.
 type Sums struct {
-	Examples int64   // terms: rows of a table, or tokens
+	Examples int64   // terms, rows of a table or tokens; or the sum of their weights, in units of the objective
 	Loss     float64 // sum of the rows' losses
 }
 

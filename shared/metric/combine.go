@@ -12,6 +12,7 @@ import (
 type Figures struct {
 	Values    map[string]float64 // by name; finite
 	Undefined map[string]string  // by name: a sentence that says why there is no value; nil if all values are there
+	Confusion *job.Confusion     // the confusion matrix, if it is asked for and there are rows
 }
 
 // Combine returns the loss and the metrics that c lists, over all units in their order. The
@@ -35,21 +36,40 @@ func (c Config) Combine(units []*Sums) Figures {
 			values[name] = v
 		}
 	}
-	if t.rows > 0 {
-		set(job.LossFigure, c.Objective.Mean(t.loss, t.rows), "")
-	} else {
-		set(job.LossFigure, 0, noRows)
-	}
+	loss, why := c.loss(&t)
+	set(job.LossFigure, loss, why)
+	var f Figures
 	for _, m := range c.Metrics {
 		v, why := c.figure(m, &t)
+		if m == job.ConfusionMatrix && why == "" {
+			if f.Confusion, why = c.confusion(&t); why == "" {
+				continue
+			}
+		}
 		set(string(m), v, why)
 	}
-	var f Figures
 	f.Values, f.Undefined = job.FiniteFigures(values, undefined)
 	return f
 }
 
 const noRows = "there are no rows"
+
+// loss returns the loss of the totals t, or the reason why there is none.
+func (c Config) loss(t *Sums) (loss float64, why string) {
+	sum := t.rows
+	if t.rows == 0 {
+		return 0, noRows
+	}
+	if c.weighted() {
+		if t.extra == nil {
+			return 0, "the evaluation has no sums for it"
+		}
+		if sum = t.extra.units; sum == 0 {
+			return 0, "it divides by the sum of the rows' weights, which is 0"
+		}
+	}
+	return c.Objective.Mean(t.loss, sum), ""
+}
 
 // figure returns one metric of the totals t, or the reason why it cannot be computed. The
 // value may be infinite or NaN.
@@ -75,6 +95,10 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 		return t.loss / float64(t.rows), ""
 	case job.AUC:
 		return t.auc(c.Classes)
+	case job.AveragePrecision:
+		return t.averagePrecision(c.Classes)
+	case job.ConfusionMatrix:
+		return 0, ""
 	case job.Precision, job.Recall, job.F1:
 		return c.overClasses(m, t)
 	case job.Brier:

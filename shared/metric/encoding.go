@@ -27,14 +27,23 @@ import (
 //	…  brier, relative, logLoss         3 × float64
 //	…  counts                           uint32
 //	…  per count: class, then right, predicted, actual   uint32, 3 × int64
+//
+// Version 3 has units and pairs after the counts. Sums without both are of an older version.
+//
+//	…  units                            int64
+//	…  pairs                            uint32
+//	…  per pair: actual, predicted, then rows    2 × uint32, int64
 const (
 	sumsVersion  = 1
 	extraVersion = 2
+	pairsVersion = 3
 	sumsHeader   = 52
 	extraHeader  = 44
 	countSize    = 28
 	spreadSize   = 24
 	scoreSize    = 5
+	pairsHeader  = 12
+	pairSize     = 16
 )
 
 // Encode returns the sums' bytes; [DecodeSums] reads them back to the bit.
@@ -44,6 +53,9 @@ func (s *Sums) Encode() []byte {
 	version := byte(sumsVersion)
 	if s.extra != nil {
 		version = extraVersion
+		if s.extra.paired() {
+			version = pairsVersion
+		}
 	}
 	b = append(b, 'T', 'R', 'M', version)
 	b = le.AppendUint64(b, uint64(s.rows))
@@ -89,8 +101,21 @@ func (e *extra) append(b []byte) []byte {
 			b = le.AppendUint64(b, uint64(v))
 		}
 	}
+	if !e.paired() {
+		return b
+	}
+	b = le.AppendUint64(b, uint64(e.units))
+	b = le.AppendUint32(b, uint32(len(e.pairs)))
+	for _, p := range e.pairs {
+		b = le.AppendUint32(b, p.actual)
+		b = le.AppendUint32(b, p.predicted)
+		b = le.AppendUint64(b, uint64(p.rows))
+	}
 	return b
 }
+
+// paired reports whether the sums have units or pairs.
+func (e *extra) paired() bool { return e.units != 0 || len(e.pairs) > 0 }
 
 // DecodeSums reads the bytes that Encode made. For any other bytes it returns an error that
 // wraps job.ErrCorrupt.
@@ -117,8 +142,17 @@ func DecodeSums(data []byte) (*Sums, error) {
 		}
 		s.second = append(s.second, class == 1)
 	}
-	if version == extraVersion {
+	if version >= extraVersion {
 		s.extra = body.extra()
+	}
+	if version == pairsVersion {
+		s.extra.units = int64(body.uint64())
+		for range body.uint32() {
+			s.extra.pairs = append(s.extra.pairs, pairCount{body.uint32(), body.uint32(), int64(body.uint64())})
+		}
+		if !s.extra.paired() {
+			return nil, fmt.Errorf("metric sums: no units and no pairs in version %d: want version %d: %w", version, extraVersion, job.ErrCorrupt)
+		}
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -136,24 +170,32 @@ func checkSums(data []byte) (body reader, version byte, err error) {
 		return nil, 0, fmt.Errorf("begin with %q, not \"TRM\"", data[:3])
 	}
 	version = data[3]
-	if version != sumsVersion && version != extraVersion {
-		return nil, 0, fmt.Errorf("version %d; this program reads versions %d and %d", version, sumsVersion, extraVersion)
+	if version < sumsVersion || version > pairsVersion {
+		return nil, 0, fmt.Errorf("version %d; this program reads versions %d to %d", version, sumsVersion, pairsVersion)
 	}
 	whole, le := data[:len(data)-8], binary.LittleEndian
 	if want, got := le.Uint64(data[len(whole):]), xxhash.Sum64(whole); got != want {
 		return nil, 0, fmt.Errorf("checksum %016x, of the bytes %016x", want, got)
 	}
-	outputs, scores, counts := uint64(le.Uint32(data[44:])), uint64(le.Uint32(data[48:])), uint64(0)
+	outputs, scores := uint64(le.Uint32(data[44:])), uint64(le.Uint32(data[48:]))
+	counts, pairs := uint64(0), uint64(0)
 	want := sumsHeader + spreadSize*outputs + scoreSize*scores
-	if version == extraVersion {
+	if version >= extraVersion {
 		want += extraHeader
 		if want <= uint64(len(whole)) {
 			counts = uint64(le.Uint32(data[want-4:]))
 			want += countSize * counts
 		}
 	}
+	if version == pairsVersion {
+		want += pairsHeader
+		if want <= uint64(len(whole)) {
+			pairs = uint64(le.Uint32(data[want-4:]))
+			want += pairSize * pairs
+		}
+	}
 	if uint64(len(whole)) != want {
-		return nil, 0, fmt.Errorf("%d outputs, %d scores and %d counts in %d bytes: want %d", outputs, scores, counts, len(whole), want)
+		return nil, 0, fmt.Errorf("%d outputs, %d scores, %d counts and %d pairs in %d bytes: want %d", outputs, scores, counts, pairs, len(whole), want)
 	}
 	return reader(whole[4:]), version, nil
 }
@@ -179,8 +221,11 @@ func (s *Sums) check() error {
 
 // check fails with job.ErrCorrupt if the counts contradict each other or the number of rows.
 func (e *extra) check(rows int64) error {
-	if e.top < 0 || e.top > rows || e.zeros < 0 {
-		return fmt.Errorf("metric sums: top %d, zeros %d of %d rows: %w", e.top, e.zeros, rows, job.ErrCorrupt)
+	if e.top < 0 || e.top > rows || e.zeros < 0 || e.units < 0 {
+		return fmt.Errorf("metric sums: top %d, zeros %d, units %d of %d rows: %w", e.top, e.zeros, e.units, rows, job.ErrCorrupt)
+	}
+	if err := e.checkPairs(rows); err != nil {
+		return err
 	}
 	for i, n := range e.classes {
 		if i > 0 && n.class <= e.classes[i-1].class {
@@ -189,6 +234,21 @@ func (e *extra) check(rows int64) error {
 		if n.right < 0 || n.right > min(n.predicted, n.actual) || max(n.predicted, n.actual) > rows || n.predicted+n.actual == 0 {
 			return fmt.Errorf("metric sums: class %d: %d right of %d predicted and %d actual, %d rows: %w", n.class, n.right, n.predicted, n.actual, rows, job.ErrCorrupt)
 		}
+	}
+	return nil
+}
+
+// checkPairs fails with job.ErrCorrupt if the pairs are not in order or have more rows than
+// there are.
+func (e *extra) checkPairs(rows int64) error {
+	for i, p := range e.pairs {
+		if i > 0 && e.pairs[i-1].compare(p) >= 0 {
+			return fmt.Errorf("metric sums: pair %d, %d after %d, %d: %w", p.actual, p.predicted, e.pairs[i-1].actual, e.pairs[i-1].predicted, job.ErrCorrupt)
+		}
+		if p.rows < 1 || p.rows > rows {
+			return fmt.Errorf("metric sums: pair %d, %d of %d rows, %d are left: %w", p.actual, p.predicted, p.rows, rows, job.ErrCorrupt)
+		}
+		rows -= p.rows
 	}
 	return nil
 }

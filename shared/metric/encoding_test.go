@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/shared/job"
+	"tributary/shared/objective"
 )
 
 // examples are sums of each kind, with numbers that JSON cannot represent.
@@ -39,6 +41,28 @@ func extended() []*Sums {
 	}
 }
 
+// weighed are sums of rows with weights, and with a confusion matrix.
+func weighed() []*Sums {
+	plain := of(job.SoftmaxCrossEntropy)
+	weighted, err := objective.Weigh(plain, objective.Weights{Classes: []float64{0.5, 3}}, 1, 1)
+	if err != nil {
+		panic(err)
+	}
+	c := Config{Objective: weighted, Outputs: 2, Metrics: []job.Metric{job.Recall}}
+	return []*Sums{
+		c.unit([]float32{1, 2, 0, 5}, []float32{1, 0}, 2, 1.5),
+		Config{Objective: weighted, Outputs: 2}.unit([]float32{1, 2}, []float32{1}, 1, 2),
+		Config{Objective: plain, Outputs: 3, Metrics: []job.Metric{job.ConfusionMatrix}}.unit([]float32{1, 2, 0, 3, 0, 0, 0, 1, 0, nan, 0, 0}, []float32{1, 0, 1, 2}, 4, 2),
+	}
+}
+
+// paired returns the bytes of weighed()[i] with others at a place before their end.
+func paired(i, before int, with ...byte) []byte {
+	b := weighed()[i].Encode()
+	copy(b[len(b)-before:], with)
+	return seal(b)
+}
+
 // seal replaces the checksum by the correct one.
 func seal(b []byte) []byte {
 	body := b[:len(b)-8]
@@ -46,7 +70,7 @@ func seal(b []byte) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, s := range append(examples(), extended()...) {
+	for _, s := range slices.Concat(examples(), extended(), weighed()) {
 		b := s.Encode()
 		got, err := DecodeSums(b)
 		require.NoError(t, err)
@@ -68,9 +92,9 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// All later programs read and write bytes of versions 1 and 2.
+// All later programs read and write bytes of versions 1 to 3.
 func TestGolden(t *testing.T) {
-	for name, sums := range map[string][]*Sums{"testdata/sums-v1.hex": examples(), "testdata/sums-v2.hex": extended()} {
+	for name, sums := range map[string][]*Sums{"testdata/sums-v1.hex": examples(), "testdata/sums-v2.hex": extended(), "testdata/sums-v3.hex": weighed()} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		lines := strings.Fields(string(text))
@@ -122,21 +146,26 @@ func TestDecodeRefuses(t *testing.T) {
 		"short":          {good[:59], "59 bytes: want at least 60"},
 		"truncated":      {good[:len(good)-1], "checksum"},
 		"magic":          {edit(0, 'X'), `begin with "XRM"`},
-		"version":        {edit(3, 3), "version 3; this program reads versions 1 and 2"},
+		"version":        {edit(3, 4), "metric sums: version 4; this program reads versions 1 to 3"},
 		"a flipped bit":  {flipped, "checksum"},
-		"too many":       {edit(48, 9), "0 outputs, 9 scores and 0 counts"},
+		"too many":       {edit(48, 9), "0 outputs, 9 scores, 0 counts and 0 pairs"},
 		"very many":      {edit(47, 0xff), "4278190080 outputs"},
 		"negative rows":  {edit(11, 0x80), "rows correct"},
 		"rows":           {edit(4, 5), "3 scores for 5 rows"},
 		"more correct":   {edit(12, 9), "9 of 3 rows correct"},
 		"class":          {edit(len(good)-9, 7), "class 7: want 0 or 1"},
-		"top":            {change(52, 9), "top 9, zeros 0 of 3 rows"},
+		"top":            {change(52, 9), "top 9, zeros 0, units 0 of 3 rows"},
 		"zeros":          {change(67, 0x80), "of 3 rows"},
-		"counts":         {change(92, 9), "0 outputs, 0 scores and 9 counts"},
+		"counts":         {change(92, 9), "0 outputs, 0 scores, 9 counts and 0 pairs"},
 		"order":          {change(96, 1), "count of class 1 after that of class 1"},
 		"right":          {change(100, 9), "class 0: 9 right of"},
 		"predicted":      {change(108, 9), "9 predicted and 1 actual, 3 rows"},
-		"no counts":      {seal(append(append([]byte(nil), more[:60]...), 0, 0, 0, 0, 0, 0, 0, 0)), "0 counts in 60 bytes: want 96"},
+		"no units":       {paired(1, 20, 0, 0, 0, 0, 0, 0, 0, 0), "no units and no pairs in version 3: want version 2"},
+		"negative units": {paired(1, 13, 0x80), "of 1 rows"},
+		"pairs":          {paired(2, 44, 9), "3 counts and 9 pairs"},
+		"order of pairs": {paired(2, 24, 0, 0, 0, 0, 0), "pair 0, 0 after 0, 0"},
+		"rows of a pair": {paired(2, 16, 9), "pair 1, 1 of 9 rows"},
+		"no counts":      {seal(append(append([]byte(nil), more[:60]...), 0, 0, 0, 0, 0, 0, 0, 0)), "0 counts and 0 pairs in 60 bytes: want 96"},
 		"output's count": {func() []byte { b := examples()[1].Encode(); b[52] = 9; return seal(b) }(), "output 0 of 9 rows: want 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

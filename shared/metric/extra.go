@@ -15,6 +15,8 @@ type extra struct {
 	relative float64      // regression: Σ |ŷ−y|/|y| over the labels that are not 0
 	logLoss  float64      // classification: the log loss, if it is not the loss
 	classes  []classCount // classes that rows have or were predicted, in ascending order
+	units    int64        // sum of the weights of the rows, in units of the objective
+	pairs    []pairCount  // classes of rows with their predictions, in ascending order
 }
 
 // classCount counts rows of one class.
@@ -30,7 +32,13 @@ func (c Config) extended() bool {
 			return true
 		}
 	}
-	return c.smoothed()
+	return c.smoothed() || c.weighted()
+}
+
+// weighted reports whether rows have weights in the loss.
+func (c Config) weighted() bool {
+	_, weighted := c.Objective.Units(nil)
+	return weighted
 }
 
 // smoothed reports whether the metric log loss is asked for and is not the loss.
@@ -39,9 +47,9 @@ func (c Config) smoothed() bool {
 	return differs && c.wants(job.LogLoss)
 }
 
-// perClass reports whether the config lists a metric that is a mean over the classes.
+// perClass reports whether the config lists a metric that needs the counts of each class.
 func (c Config) perClass() bool {
-	return c.wants(job.Precision) || c.wants(job.Recall) || c.wants(job.F1)
+	return c.wants(job.Precision) || c.wants(job.Recall) || c.wants(job.F1) || c.wants(job.ConfusionMatrix)
 }
 
 // classify adds rows of a classification: outputs [rows, Outputs] and classes y [rows].
@@ -145,6 +153,8 @@ func (e *extra) add(u *extra) {
 	e.brier += u.brier
 	e.relative += u.relative
 	e.logLoss += u.logLoss
+	e.units += u.units
+	e.pairs = mergePairs(e.pairs, u.pairs)
 	e.classes = mergeCounts(e.classes, u.classes)
 }
 

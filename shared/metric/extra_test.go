@@ -175,24 +175,64 @@ func TestFiguresAreScikitLearns(t *testing.T) {
 			Outputs int
 			Z, Y    []float32
 			Figures map[string]float64
+			Matrix  [][]int64
+			Each    [][4]float64 // of each class: precision, recall, F1, rows
 		}
 	}
 	require.NoError(t, json.Unmarshal(text, &fixture))
-	require.Len(t, fixture.Cases, 4)
+	require.Len(t, fixture.Cases, 5)
 	for _, f := range fixture.Cases {
 		t.Run(f.Name, func(t *testing.T) {
 			c := Config{Objective: of(f.Loss), Outputs: f.Outputs}
 			for name := range f.Figures {
 				c.Metrics = append(c.Metrics, job.Metric(name))
 			}
+			if f.Matrix != nil {
+				c.Metrics = append(c.Metrics, job.ConfusionMatrix)
+			}
 			rows := len(f.Z) / f.Outputs
-			k := c.Count()
-			k.Add(f.Z, f.Y, rows)
-			got := c.Combine([]*Sums{k.Sums()})
+			k, rest := c.Count(), c.Count()
+			k.Add(f.Z[:16*f.Outputs], f.Y[:16*len(f.Y)/rows], 16)
+			rest.Add(f.Z[16*f.Outputs:], f.Y[16*len(f.Y)/rows:], rows-16)
+			got := c.Combine([]*Sums{k.Sums(), rest.Sums()})
 			require.Nil(t, got.Undefined)
+			require.Equal(t, f.Matrix == nil, got.Confusion == nil)
+			require.NotContains(t, got.Values, "confusion_matrix")
+			if f.Matrix != nil {
+				require.Equal(t, f.Matrix, got.Confusion.Matrix)
+				for i, want := range f.Each {
+					figures := got.Confusion.Classes[i]
+					require.InDeltaSlice(t, want[:], []float64{figures.Precision, *figures.Recall, *figures.F1, float64(figures.Rows)}, 1e-12)
+				}
+			}
 			for name, want := range f.Figures {
 				require.InEpsilon(t, want, got.Values[name], 1e-6, name)
 			}
 		})
 	}
+}
+
+// Without rows of the second class, average precision has no value. Scores that are equal are
+// one threshold: ½·½ + ½·⅔ by hand.
+func TestAveragePrecision(t *testing.T) {
+	c := Config{Objective: of(job.SigmoidCrossEntropy), Outputs: 1, Metrics: []job.Metric{job.AveragePrecision}, Classes: []string{"bad", "good"}}
+	require.Equal(t, byte(2), c.unit([]float32{1}, []float32{1}, 1, 0).Encode()[3])
+	f := c.Combine([]*Sums{c.unit([]float32{3, 3, 1}, []float32{1, 0, 1}, 3, 0)})
+	require.InDelta(t, 0.5*0.5+0.5*2/3, f.Values["average_precision"], 1e-15)
+	f = c.Combine([]*Sums{c.unit([]float32{3, 1}, []float32{0, 0}, 2, 0)})
+	require.Equal(t, `all 2 rows are of class "bad": want rows of the other one`, f.Undefined["average_precision"])
+	f = c.Combine([]*Sums{c.unit([]float32{3, nan}, []float32{0, 1}, 2, 0)})
+	require.Contains(t, f.Undefined["average_precision"], "NaN")
+}
+
+// A row whose outputs are not numbers is in no cell. A class without rows has no recall.
+func TestConfusionMatrixOfNaN(t *testing.T) {
+	c := Config{Objective: of(job.SoftmaxCrossEntropy), Outputs: 3, Metrics: []job.Metric{job.ConfusionMatrix}}
+	f := c.Combine([]*Sums{c.unit([]float32{1, 2, 0, nan, 0, 0}, []float32{0, 2}, 2, 0)})
+	require.Nil(t, f.Undefined)
+	require.Equal(t, [][]int64{{0, 1, 0}, {0, 0, 0}, {0, 0, 0}}, f.Confusion.Matrix)
+	require.Nil(t, f.Confusion.Classes[1].Recall)
+	require.Zero(t, *f.Confusion.Classes[2].Recall)
+	require.Equal(t, int64(1), f.Confusion.Classes[2].Rows)
+	require.Contains(t, c.Combine(nil).Undefined["confusion_matrix"], "no rows")
 }

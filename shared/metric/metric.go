@@ -1,6 +1,6 @@
 // Package metric computes the figures that are reported beside the loss: accuracy (also of
-// the five most likely classes), precision, recall, F1, AUC, Brier score and log loss of
-// classes; RMSE, MAE, MAPE and R² of numbers.
+// the five most likely classes), precision, recall, F1, AUC, average precision, Brier
+// score, log loss and confusion matrix of classes; RMSE, MAE, MAPE and R² of numbers.
 //
 // It owns what a block of a split contributes to the figures, the encoding of these
 // contributions, and how they combine. It computes from outputs and labels; package
@@ -8,7 +8,8 @@
 // workers. The coordinator and package serial combine them.
 //
 // Invariant: a combination depends only on the units and their order. Each requested figure
-// is present, as a finite number or as a reason why there is none.
+// is present, as a finite number (a table for the confusion matrix) or as a reason why there
+// is none.
 package metric
 
 import (
@@ -39,8 +40,8 @@ type Sums struct {
 	squared float64   // regression: Σ (ŷ−y)² over rows and outputs
 	abs     float64   // regression: Σ |ŷ−y|
 	spread  []spread  // regression: of y, one per output
-	scores  []float32 // AUC: [rows] of the second class
-	second  []bool    // AUC: [rows] whether the row is of the second class
+	scores  []float32 // AUC and average precision: [rows] of the second class
+	second  []bool    // the same: [rows] whether the row is of the second class
 	extra   *extra    // for later metrics; nil without them
 }
 
@@ -54,6 +55,7 @@ type Counter struct {
 	loss    objective.Sum
 	logLoss objective.Sum          // if it is not the loss
 	counts  map[uint32]*classCount // by class
+	pairs   map[[2]uint32]int64    // rows, by class and predicted class
 }
 
 // Count returns a counter for a new unit.
@@ -73,6 +75,10 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 	outputs = outputs[:rows*c.Outputs]
 	c.Objective.Add(&k.loss, nil, outputs, y, c.Outputs)
 	s.rows += int64(rows)
+	if sum, weighted := c.Objective.Units(y); weighted {
+		s.extra.units += sum
+	}
+	y = c.Objective.Labels(y)
 	if !c.classifies() {
 		c.regress(s, c.Objective.Numbers(outputs), y)
 		return
@@ -85,9 +91,12 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 		if c.perClass() {
 			k.tally(class, y[r])
 		}
+		if c.wants(job.ConfusionMatrix) {
+			k.pair(class, y[r])
+		}
 	}
 	k.classify(outputs, y[:rows])
-	if c.wants(job.AUC) && c.binary() {
+	if (c.wants(job.AUC) || c.wants(job.AveragePrecision)) && c.binary() {
 		s.rank(outputs, y, rows, c.Outputs)
 	}
 }
@@ -105,6 +114,9 @@ func (k *Counter) Sums() *Sums {
 	}
 	for _, class := range slices.Sorted(maps.Keys(k.counts)) {
 		e.classes = append(e.classes, *k.counts[class])
+	}
+	for _, pair := range slices.SortedFunc(maps.Keys(k.pairs), func(a, b [2]uint32) int { return slices.Compare(a[:], b[:]) }) {
+		e.pairs = append(e.pairs, pairCount{pair[0], pair[1], k.pairs[pair]})
 	}
 	s.extra = &e
 	return &s

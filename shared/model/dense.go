@@ -19,7 +19,7 @@ type dense struct {
 	in, out    int    // I, O
 	weight     Tensor // W [O, I]
 	bias       Tensor // b [O]; length 0 without bias
-	activation job.Activation
+	activation activation
 }
 
 // NewDense compiles a dense layer for inputs of the given shape and declares its tensors,
@@ -39,6 +39,9 @@ func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, 
 	}
 	l := &dense{positions: input.Positions, in: inputs, out: d.Units, activation: a}
 	l.weight = r.Add(name+".weight", Weight, d.Frozen(), l.in, l.out, l.out, l.in)
+	if d.Penalized() {
+		r.penalize(*d.KernelRegularizer)
+	}
 	if d.Bias == nil || *d.Bias {
 		l.bias = r.Add(name+".bias", Bias, d.Frozen(), l.in, l.out, l.out)
 	}
@@ -47,13 +50,8 @@ func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, 
 
 func (l *dense) Output() Shape { return Shape{l.positions, l.out} }
 
-// Keep returns O for GELU, whose derivative is a function of z.
-func (l *dense) Keep() int {
-	if l.activation == job.GELU {
-		return l.out
-	}
-	return 0
-}
+// Keep returns O if the derivative of the activation is a function of z.
+func (l *dense) Keep() int { return l.activation.keep(l.out) }
 
 // Gradient returns the sums dW = Σ dz ⊗ x and db = Σ dz.
 func (l *dense) Gradient() Gradient {
@@ -94,18 +92,18 @@ func (l *dense) Forward(f *Frame) {
 			if l.biased() {
 				numeric.Add(v, v, f.Ready.Panel(0, from, to))
 			}
-			activate(l.activation, v, f.kept(b, from, to))
+			l.activation.activate(v, f.kept(b, from, to))
 		}
 	}
 }
 
 // Differentiate multiplies by the derivative of the activation.
 func (l *dense) Differentiate(f *Frame, from, to int) {
-	if l.activation == job.NoActivation {
+	if l.activation.none() {
 		return
 	}
 	for b := range f.D.Len() {
-		activateBackward(l.activation, f.D.Panel(b, from, to), f.Y.Panel(b, from, to), f.kept(b, from, to))
+		l.activation.differentiate(f.D.Panel(b, from, to), f.Y.Panel(b, from, to), f.kept(b, from, to))
 	}
 }
 

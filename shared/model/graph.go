@@ -13,6 +13,8 @@ type Input struct {
 	// Integers marks a field of int32, such as tokens. Other fields are numbers; a layer
 	// gets them as float32.
 	Integers bool
+	// Rows and Units make New embed the integers: each stands for one of so many vectors.
+	Rows, Units int
 }
 
 // Table returns the input of a network for rows of a table with the given number of feature
@@ -166,8 +168,13 @@ func (n *Network) Learns(value int) bool { return n.learns[value] }
 // none.
 func (n *Network) Holder(value int) int { return n.holder[value] }
 
-// Features returns the number of columns of the input of a network for tables.
-func (n *Network) Features() int { return n.inputs[0].Shape.Size() }
+// Features returns the number of columns of the inputs of a network for tables.
+func (n *Network) Features() (features int) {
+	for _, in := range n.inputs {
+		features += in.Shape.Size()
+	}
+	return features
+}
 
 // Output returns the shape of the output: that of the last node.
 func (n *Network) Output() Shape { return n.nodes[len(n.nodes)-1].Output() }

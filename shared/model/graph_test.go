@@ -46,7 +46,9 @@ func TestNewRefuses(t *testing.T) {
 		"many weights": {[]job.Layer{layer(1<<20, ""), layer(1<<20, "")}, 1, "model.layers[1].dense.units: 1048576 × 1048576 weights"},
 		"overflow":     {[]job.Layer{layer(1<<20, "")}, math.MaxInt, "model.layers[0].dense.units"},
 		"too many":     {[]job.Layer{layer(1<<14, ""), layer(1<<14, "")}, 1, "parameters up to here: want at most 268435456"},
-		"activation":   {[]job.Layer{layer(1, "swish")}, 1, `model.layers[0].dense.activation: "swish": want none, relu, tanh, sigmoid or gelu`},
+		"groups":       {[]job.Layer{layer(8, ""), {GroupNorm: &job.GroupNorm{Groups: 3, Norm: job.Norm{Epsilon: 1}}}, layer(1, "")}, 1, "model.layers[1].group_norm.groups: 3: want a divisor of the 8 units"},
+		"no groups":    {[]job.Layer{layer(8, ""), {GroupNorm: &job.GroupNorm{Norm: job.Norm{Epsilon: 1}}}, layer(1, "")}, 1, "model.layers[1].group_norm.groups: 0: want"},
+		"activation":   {[]job.Layer{layer(1, "swish")}, 1, `model.layers[0].dense.activation: "swish": want one of none, relu, tanh, sigmoid, gelu, gelu_tanh, silu, mish, softplus, leaky_relu, relu6, elu, selu, softsign, hard_sigmoid, hard_swish`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := model.New(job.Model{Layers: c.layers}, model.Table(c.features))

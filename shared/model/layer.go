@@ -70,6 +70,16 @@ type Frame struct {
 	Done     Receiver
 	Space    *blas.Space
 	Training *Training // nil when the network is not trained
+	Scratch  []float32 // a buffer for one call of a method
+}
+
+// scratch returns a buffer of n floats with undefined contents. The next call returns the
+// same memory.
+func (f *Frame) scratch(n int) []float32 {
+	if cap(f.Scratch) < n {
+		f.Scratch = make([]float32, n)
+	}
+	return f.Scratch[:n]
 }
 
 // Training says which samples of a training a chunk has, for layers that draw random

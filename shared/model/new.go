@@ -14,22 +14,29 @@ const (
 	MaxUnits  = 1 << 20
 )
 
-// New compiles a model for samples with the given input. Its layers become a graph in which
-// each node reads the output of the node before. New fails with job.ErrInvalid. Tensors
+// New compiles a model for samples with the given inputs. Its layers become a graph in which
+// each node reads the output of the node before. Before them, integers are embedded, and
+// several inputs become one. New fails with job.ErrInvalid. Tensors
 // have the names of a torch module whose attribute layers is an nn.Sequential; each
 // activation counts as a module there.
-func New(m job.Model, input Input) (*Network, error) {
-	if n := input.Shape.Units; n < 1 {
-		return nil, fmt.Errorf("model: %d input features: want at least 1: %w", n, job.ErrInvalid)
+func New(m job.Model, inputs ...Input) (*Network, error) {
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("model: no input features: want at least 1: %w", job.ErrInvalid)
 	}
-	if n := input.Shape.Positions; n < 1 {
-		return nil, fmt.Errorf("model: input of %d positions: want at least 1: %w", n, job.ErrInvalid)
+	for _, input := range inputs {
+		if n := input.Shape.Units; n < 1 {
+			return nil, fmt.Errorf("model: %d input features: want at least 1: %w", n, job.ErrInvalid)
+		}
+		if n := input.Shape.Positions; n < 1 {
+			return nil, fmt.Errorf("model: input of %d positions: want at least 1: %w", n, job.ErrInvalid)
+		}
 	}
-	if input.Integers {
-		return nil, fmt.Errorf("model: input %q has integers: a dense layer wants numbers: %w", input.Name, job.ErrInvalid)
+	g := NewGraph(m.Init.Scheme, inputs...)
+	value, err := front(g, inputs)
+	if err != nil {
+		return nil, err
 	}
-	g := NewGraph(m.Init.Scheme, input)
-	if _, err := stack(g, "model.layers", "layers", m.Layers, 0, job.MaxNesting); err != nil {
+	if _, err := stack(g, "model.layers", "layers", m.Layers, value, job.MaxNesting); err != nil {
 		return nil, err
 	}
 	return g.Build()
@@ -74,9 +81,11 @@ func addLayer(g *Graph, path, name string, l *job.Layer, value, depth int) (int,
 		}
 		return g.Add(d, value), nil
 	case l.LayerNorm != nil:
-		return addNorm(g, path+".layer_norm", name, l.LayerNorm, true, value)
+		return addNorm(g, path+".layer_norm", name, l.LayerNorm, 1, true, value)
+	case l.GroupNorm != nil:
+		return addNorm(g, path+".group_norm", name, &l.GroupNorm.Norm, l.GroupNorm.Groups, true, value)
 	case l.RMSNorm != nil:
-		return addNorm(g, path+".rms_norm", name, l.RMSNorm, false, value)
+		return addNorm(g, path+".rms_norm", name, l.RMSNorm, 1, false, value)
 	case l.Dropout != nil:
 		if r := l.Dropout.Rate; !(r >= 0 && r < 1) {
 			return 0, fmt.Errorf("%s.dropout.rate: %v: want at least 0 and below 1: %w", path, r, job.ErrInvalid)

@@ -7,22 +7,33 @@ import (
 	"tributary/shared/numeric"
 )
 
-// normalize scales each position: to mean 0 and variance 1 with centre (layer
+// normalize scales each group of units of a position: to mean 0 and variance 1 with centre (layer
 // normalisation), else to mean square 1 (RMS normalisation). [numeric.Normalize] has the
 // arithmetic. It has no parameters; affine follows it.
 type normalize struct {
 	plain
+	groups  int // of as many units each
 	epsilon float64
 	centre  bool
 }
 
-// Keep returns 1: the factor of each position.
-func (normalize) Keep() int { return 1 }
+// Keep returns the number of groups: each has a factor for each position.
+func (l normalize) Keep() int { return l.groups }
+
+// each calls visit for each group of a position, with its number and its units.
+func (l normalize) each(visit func(group, from, to int)) {
+	units := l.shape.Units / l.groups
+	for g := range l.groups {
+		visit(g, g*units, (g+1)*units)
+	}
+}
 
 // Forward computes the statistics of each position, and scales it.
 func (l normalize) Forward(f *Frame) {
 	for i := range f.Y.Len() {
-		numeric.Normalize(l.panel(f.Y, i), f.Keep.Panel(i, 0, 1), l.panel(f.X[0], i), l.epsilon, l.centre)
+		l.each(func(g, from, to int) {
+			numeric.Normalize(f.Y.Panel(i, from, to), f.Keep.Panel(i, g, g+1), f.X[0].Panel(i, from, to), l.epsilon, l.centre)
+		})
 	}
 }
 
@@ -33,7 +44,9 @@ func (l normalize) Backward(f *Frame) {
 		return
 	}
 	for i := range dx.Len() {
-		numeric.NormalizeBackward(l.panel(dx, i), l.panel(f.D, i), l.panel(f.Y, i), f.Keep.Panel(i, 0, 1), l.centre)
+		l.each(func(g, from, to int) {
+			numeric.NormalizeBackward(dx.Panel(i, from, to), f.D.Panel(i, from, to), f.Y.Panel(i, from, to), f.Keep.Panel(i, g, g+1), l.centre)
+		})
 	}
 	l.done(f, 0)
 }
@@ -45,17 +58,24 @@ type affine struct {
 }
 
 // addNorm appends a normalisation to the graph: normalize, then affine. The names of its
-// tensors are those of PyTorch's LayerNorm and RMSNorm. It fails with job.ErrInvalid.
-func addNorm(g *Graph, path, name string, n *job.Norm, centre bool, value int) (int, error) {
+// tensors are those of PyTorch's LayerNorm, GroupNorm and RMSNorm. It fails with
+// job.ErrInvalid.
+func addNorm(g *Graph, path, name string, n *job.Norm, groups int, centre bool, value int) (int, error) {
 	if e := n.Epsilon; !(e >= 1e-30 && e <= 1) {
 		return 0, fmt.Errorf("%s.epsilon: %v: want 1e-30 to 1: %w", path, e, job.ErrInvalid)
 	}
 	p := plain{g.Shape(value)}
+	if groups < 1 || p.shape.Units%groups != 0 {
+		return 0, fmt.Errorf("%s.groups: %d: want a divisor of the %d units: %w", path, groups, p.shape.Units, job.ErrInvalid)
+	}
+	if groups > 1 && p.shape.Positions > 1 {
+		return 0, fmt.Errorf("%s: samples of %d positions: want 1 (a group would have all of them): %w", path, p.shape.Positions, job.ErrInvalid)
+	}
 	l := &affine{plain: p, scale: g.Registry().AddConstant(name+".weight", n.Frozen(), 1, p.shape.Units)}
 	if centre {
 		l.offset = g.Registry().AddConstant(name+".bias", n.Frozen(), 0, p.shape.Units)
 	}
-	return g.Add(l, g.Add(normalize{p, n.Epsilon, centre}, value)), g.Registry().check(path)
+	return g.Add(l, g.Add(normalize{p, groups, n.Epsilon, centre}, value)), g.Registry().check(path)
 }
 
 // Gradient returns the sums dγ = Σ dy ⊙ x and dβ = Σ dy.

@@ -18,6 +18,7 @@ type Tensor struct {
 	Frozen      bool // training does not change it
 	Offset, Len int
 	Init        Initializer
+	Penalty     job.Regularizer // that training adds to the loss
 }
 
 // Weights holds all parameters of a network.
@@ -105,6 +106,9 @@ func (r *Registry) Add(name string, group Group, frozen bool, fanIn, fanOut int,
 func (r *Registry) AddConstant(name string, frozen bool, value float32, shape ...int) Tensor {
 	return r.add(Tensor{Name: name, Shape: shape, Group: Norm, Frozen: frozen, Init: Constant{value}})
 }
+
+// penalize sets the penalty of the tensor that was declared last.
+func (r *Registry) penalize(p job.Regularizer) { r.tensors[len(r.tensors)-1].Penalty = p }
 
 // add gives a tensor its place.
 func (r *Registry) add(t Tensor) Tensor {

@@ -16,6 +16,7 @@ type Evaluation struct {
 	Split     job.Split          `json:"split"`
 	Metrics   map[string]float64 `json:"metrics"`
 	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
+	Confusion *job.Confusion     `json:"confusion,omitempty"` // after the last step, if the spec asks for it
 }
 
 // Decode reads evaluations from the units of a ledger, and sorts them by step and split. It

@@ -12,14 +12,15 @@ import (
 //
 // With smoothing ε, (1−ε)·onehot(y) + ε/C stands for onehot(y) (PyTorch's label_smoothing;
 // Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
+// With gamma, it is the focal loss; smoothing is then 0.
 type softmaxCrossEntropy struct {
 	mean
 	classification
-	smoothing float64
+	smoothing, gamma float64
 }
 
 func (softmaxCrossEntropy) Loss() job.Loss         { return job.SoftmaxCrossEntropy }
-func (softmaxCrossEntropy) Title(string) string    { return crossEntropyTitle }
+func (o softmaxCrossEntropy) Title(string) string  { return crossEntropyTitle(o.gamma) }
 func (softmaxCrossEntropy) Targets(int) int        { return 1 }
 func (softmaxCrossEntropy) Classes(o int) int      { return o }
 func (softmaxCrossEntropy) HasTerms() bool         { return true }
@@ -40,26 +41,31 @@ func (softmaxCrossEntropy) Fit(path string, outputs int, label Label) error {
 }
 
 func (o softmaxCrossEntropy) Gradient(d []float32, terms []float64, z, y []float32, outputs int) {
-	if o.smoothing == 0 {
-		numeric.SoftmaxCrossEntropyRows(terms, d, z, y, outputs)
+	if o.smoothing != 0 {
+		numeric.SmoothedCrossEntropyRows(terms, d, z, y, outputs, o.smoothing)
 		return
 	}
-	numeric.SmoothedCrossEntropyRows(terms, d, z, y, outputs, o.smoothing)
+	numeric.SoftmaxCrossEntropyRows(terms, d, z, y, outputs)
+	if o.gamma != 0 {
+		numeric.FocalRows(terms, d, o.gamma, outputs)
+	}
 }
 
 func (o softmaxCrossEntropy) Add(s *Sum, terms []float64, z, y []float32, outputs int) {
 	switch {
 	case terms != nil:
 		s.rows.AddTerms(terms)
-	case o.smoothing == 0:
-		s.rows.AddSoftmaxCrossEntropy(z, y, outputs)
-	default:
+	case o.gamma != 0:
+		s.rows.AddFocalSoftmax(z, y, outputs, o.gamma)
+	case o.smoothing != 0:
 		s.rows.AddSmoothedCrossEntropy(z, y, outputs, o.smoothing)
+	default:
+		s.rows.AddSoftmaxCrossEntropy(z, y, outputs)
 	}
 }
 
 func (o softmaxCrossEntropy) LogLoss() (Objective, bool) {
-	return softmaxCrossEntropy{}, o.smoothing != 0
+	return softmaxCrossEntropy{}, o.smoothing != 0 || o.gamma != 0
 }
 
 func (softmaxCrossEntropy) Value(s *Sum, _ int) float64 { return s.rows.Value() }
@@ -71,17 +77,18 @@ func (softmaxCrossEntropy) Probabilities(p, z []float32, outputs int) {
 }
 
 // sigmoidCrossEntropy is the loss for two classes with one output: −log σ(z) for the second
-// class, −log σ(−z) for the first. Its gradient is σ(z) − y.
+// class, −log σ(−z) for the first. Its gradient is σ(z) − y. With gamma, it is the focal loss.
 type sigmoidCrossEntropy struct {
 	mean
 	classification
+	gamma float64
 }
 
-func (sigmoidCrossEntropy) Loss() job.Loss      { return job.SigmoidCrossEntropy }
-func (sigmoidCrossEntropy) Title(string) string { return crossEntropyTitle }
-func (sigmoidCrossEntropy) Targets(int) int     { return 1 }
-func (sigmoidCrossEntropy) Classes(int) int     { return 2 }
-func (sigmoidCrossEntropy) HasTerms() bool      { return false }
+func (sigmoidCrossEntropy) Loss() job.Loss        { return job.SigmoidCrossEntropy }
+func (o sigmoidCrossEntropy) Title(string) string { return crossEntropyTitle(o.gamma) }
+func (sigmoidCrossEntropy) Targets(int) int       { return 1 }
+func (sigmoidCrossEntropy) Classes(int) int       { return 2 }
+func (o sigmoidCrossEntropy) HasTerms() bool      { return o.gamma != 0 }
 
 func (sigmoidCrossEntropy) Check(outputs int) error {
 	if outputs != 1 {
@@ -107,17 +114,34 @@ func (o sigmoidCrossEntropy) Fit(path string, outputs int, label Label) error {
 	return nil
 }
 
-func (sigmoidCrossEntropy) Gradient(d []float32, _ []float64, z, y []float32, _ int) {
-	numeric.SigmoidCrossEntropyGradient(d, z, y)
+func (o sigmoidCrossEntropy) Gradient(d []float32, terms []float64, z, y []float32, _ int) {
+	if o.gamma == 0 {
+		numeric.SigmoidCrossEntropyGradient(d, z, y)
+		return
+	}
+	numeric.SigmoidCrossEntropyRows(terms, d, z, y)
+	numeric.FocalRows(terms, d, o.gamma, 1)
 }
 
-func (sigmoidCrossEntropy) Add(s *Sum, _ []float64, z, y []float32, _ int) {
-	s.elements.AddSigmoidCrossEntropy(z, y)
+func (o sigmoidCrossEntropy) Add(s *Sum, terms []float64, z, y []float32, _ int) {
+	switch {
+	case o.gamma == 0:
+		s.elements.AddSigmoidCrossEntropy(z, y)
+	case terms != nil:
+		s.rows.AddTerms(terms)
+	default:
+		s.rows.AddFocalSigmoid(z, y, o.gamma)
+	}
 }
 
-func (sigmoidCrossEntropy) Value(s *Sum, _ int) float64 { return s.elements.Value() }
+func (o sigmoidCrossEntropy) Value(s *Sum, _ int) float64 {
+	if o.gamma != 0 {
+		return s.rows.Value()
+	}
+	return s.elements.Value()
+}
 
-func (sigmoidCrossEntropy) LogLoss() (Objective, bool) { return sigmoidCrossEntropy{}, false }
+func (o sigmoidCrossEntropy) LogLoss() (Objective, bool) { return sigmoidCrossEntropy{}, o.gamma != 0 }
 
 func (sigmoidCrossEntropy) Class(z []float32) int {
 	switch v := z[0]; {
@@ -148,7 +172,19 @@ func (classification) CheckNumber(float64) error { return nil }
 // Numbers is not called for a classification; it returns z.
 func (classification) Numbers(z []float32) []float32 { return z }
 
-const crossEntropyTitle = "cross-entropy (nats per row)"
+// Units reports that every term counts the same.
+func (classification) Units([]float32) (int64, bool) { return 0, false }
+
+// Labels returns y.
+func (classification) Labels(y []float32) []float32 { return y }
+
+// crossEntropyTitle returns the title of a cross-entropy, or of the focal loss of it.
+func crossEntropyTitle(gamma float64) string {
+	if gamma != 0 {
+		return fmt.Sprintf("focal loss (nats per row, γ = %v)", gamma)
+	}
+	return "cross-entropy (nats per row)"
+}
 
 // greatest returns the index of the greatest element, the first if several are equal; −1 if
 // an element is NaN.

@@ -62,11 +62,17 @@ type Objective interface {
 	// Value returns the loss of the rows in s.
 	Value(s *Sum, outputs int) float64
 
-	// Divisor returns the number that the sum of the gradients of this many terms is
-	// divided by, once.
-	Divisor(terms int64) float32
-	// Mean returns the loss as people read it. loss is the sum over this many terms.
-	Mean(loss float64, terms int64) float64
+	// Units returns the sum of the weights of terms with the targets y, in units of the
+	// objective, and true. It returns false if every term counts the same.
+	Units(y []float32) (sum int64, weighted bool)
+	// Labels returns the targets y [B, Targets] without weights: y itself if it has none.
+	Labels(y []float32) []float32
+	// Divisor returns the number that the sum of the gradients of terms is divided by,
+	// once. sum is the number of terms, or the sum of their weights as Units returns it.
+	Divisor(sum int64) float32
+	// Mean returns the loss as people read it. loss is over terms whose number, or whose
+	// weights in units, have this sum.
+	Mean(loss float64, sum int64) float64
 
 	// Class returns the class that one row of outputs [O] predicts. If several classes are
 	// equally likely, it returns the first. It returns −1 when an output is NaN.
@@ -112,8 +118,8 @@ type Label struct {
 // name them.
 func of(s *job.Spec) []Objective {
 	return []Objective{
-		softmaxCrossEntropy{smoothing: s.LabelSmoothing},
-		sigmoidCrossEntropy{},
+		softmaxCrossEntropy{smoothing: s.LabelSmoothing, gamma: s.FocalGamma},
+		sigmoidCrossEntropy{gamma: s.FocalGamma},
 		meanSquaredError{},
 		halfSquaredError{},
 		absoluteError{},
@@ -147,13 +153,17 @@ func Of(loss job.Loss) (Objective, error) {
 
 // checkParameters checks the parameters that the loss of the spec has.
 func checkParameters(s *job.Spec) error {
-	switch q, delta, smoothing := s.LossQuantile, s.LossDelta, s.LabelSmoothing; {
+	switch q, delta, smoothing, gamma := s.LossQuantile, s.LossDelta, s.LabelSmoothing, s.FocalGamma; {
 	case s.Loss == job.Huber && !(delta > 0 && delta <= math.MaxFloat32):
 		return fmt.Errorf("loss_delta: %v: want a finite number above 0: %w", delta, job.ErrInvalid)
 	case s.Loss == job.Quantile && !(q > 0 && q < 1):
 		return fmt.Errorf("loss_quantile: %v: want a number above 0 and below 1: %w", q, job.ErrInvalid)
 	case s.Loss == job.SoftmaxCrossEntropy && !(smoothing >= 0 && smoothing <= 1):
 		return fmt.Errorf("label_smoothing: %v: want a number from 0 to 1: %w", smoothing, job.ErrInvalid)
+	case s.Loss.Classifies() && !(gamma >= 0 && gamma <= job.MaxFocalGamma):
+		return fmt.Errorf("focal_gamma: %v: want a number from 0 to %v: %w", gamma, job.MaxFocalGamma, job.ErrInvalid)
+	case s.Loss == job.SoftmaxCrossEntropy && gamma != 0 && smoothing != 0:
+		return fmt.Errorf("focal_gamma: %v: label_smoothing is given as well, want one of them: %w", gamma, job.ErrInvalid)
 	default:
 		return nil
 	}

@@ -55,6 +55,8 @@ func (regression) CheckClasses(int) error        { return nil }
 func (regression) CheckNumber(float64) error     { return nil }
 func (regression) Numbers(z []float32) []float32 { return z }
 func (regression) LogLoss() (Objective, bool)    { return nil, false }
+func (regression) Units([]float32) (int64, bool) { return 0, false }
+func (regression) Labels(y []float32) []float32  { return y }
 
 func (regression) Fit(path string, outputs int, label Label) error {
 	if outputs != label.Columns {

@@ -26,6 +26,7 @@ type Fold struct {
 	rates     *schedule // nil if the learning rate is constant
 	reduced   int       // how often the learning rate was reduced on a plateau
 	momentum  float64   // of the moving average of the parameters; 0: there is none
+	penalties []Penalty // in rising order
 }
 
 // Range is a range of the parameters, from Lo up to and without Hi.

@@ -38,18 +38,25 @@ type buffer [1 << 12]float32
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// clipped folds the range [lo, hi) of the gradient, with its elements cut off at the limit
-// if there is one.
+// clipped folds the range [lo, hi) of the gradient, with the penalties of its parameters, and
+// then with its elements cut off at the limit if there is one.
 func (f *Fold) clipped(c *constants, divisor float32, params []float32, state [][]float32, grad []float32, lo, hi int) {
-	if f.value == 0 {
+	if f.value == 0 && len(f.penalties) == 0 {
 		f.fold(c, params, state, lo, hi, grad[lo:hi], divisor)
 		return
 	}
 	b := buffers.Get().(*buffer)
 	for ; lo < hi; lo += len(b) {
 		to := min(lo+len(b), hi)
-		g := b[:to-lo]
-		numeric.ClipValue(g, grad[lo:to], divisor, f.value)
+		g, from, by := b[:to-lo], grad[lo:to], divisor
+		if len(f.penalties) > 0 {
+			numeric.Divide(g, from, by)
+			f.penalize(g, params, lo)
+			from, by = g, 1
+		}
+		if f.value != 0 {
+			numeric.ClipValue(g, from, by, f.value)
+		}
 		f.fold(c, params, state, lo, to, g, 1)
 	}
 	buffers.Put(b)

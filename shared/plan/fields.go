@@ -14,12 +14,14 @@ import (
 type Fields struct {
 	Schema        dataset.Schema
 	Input, Target int
+	// Embedded are the last columns of a float table, which hold the numbers of categories.
+	Embedded dataset.Embedding
 }
 
 // Fields returns the fields of the plan's dataset. It fails with job.ErrInvalid unless there
 // are one input and one target.
 func (p *Plan) Fields() (Fields, error) {
-	f := Fields{p.Dataset.Schema(), -1, -1}
+	f := Fields{Schema: p.Dataset.Schema(), Input: -1, Target: -1}
 	for i, field := range f.Schema {
 		role, at := "input", &f.Input
 		if field.Target {
@@ -33,12 +35,30 @@ func (p *Plan) Fields() (Fields, error) {
 	if f.Input < 0 || f.Target < 0 {
 		return Fields{}, fmt.Errorf("data: %d fields: want an input and a target: %w", len(f.Schema), job.ErrInvalid)
 	}
+	if pre := p.Dataset.Preprocessing; pre != nil {
+		f.Embedded = pre.Embedding()
+	}
 	return f, nil
 }
 
-// Model returns the input as the network reads it. The last dimension of its shape is the
-// units, the others are the positions. Integers have a position each.
-func (f Fields) Model() model.Input {
+// Model returns the inputs as the network reads them. The last dimension of a field's shape
+// is the units, the others are the positions. Integers have a position each.
+func (f Fields) Model() []model.Input {
+	if e := f.Embedded; e.Columns > 0 {
+		return model.Embedded(f.Schema[f.Input].Elements()-e.Columns, e.Columns, e.Rows, e.Units)
+	}
+	return []model.Input{f.input()}
+}
+
+// front returns the shape of what the first layer reads.
+func (f Fields) front() model.Shape {
+	if e := f.Embedded; e.Columns > 0 {
+		return model.Shape{Positions: 1, Units: f.Schema[f.Input].Elements() - e.Columns + e.Columns*e.Units}
+	}
+	return f.input().Shape
+}
+
+func (f Fields) input() model.Input {
 	field := &f.Schema[f.Input]
 	in := model.Input{Name: field.Name, Shape: model.Shape{Positions: 1, Units: 1}, Integers: field.DType == dataset.Int32}
 	dimensions := field.Shape

@@ -7,7 +7,6 @@ import (
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/model"
-	"tributary/shared/objective"
 )
 
 // Weights is a function that checks the initial weights named by a spec against the tensors
@@ -40,7 +39,7 @@ func (p *Plan) Network() (*model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := model.New(p.Spec.Model, f.Model())
+	n, err := model.New(p.Spec.Model, f.Model()...)
 	if err != nil {
 		return nil, fmt.Errorf("compile model: %w", err)
 	}
@@ -59,8 +58,8 @@ func (p *Plan) check() (*model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := fields.Model()
-	if err := p.fit(fields, in.Shape.Positions); err != nil {
+	front := fields.front()
+	if err := p.fit(fields, front.Positions); err != nil {
 		faults = append(faults, err)
 	}
 	if classes == 0 && fields.Schema[fields.Target].DType != dataset.Float32 {
@@ -82,19 +81,19 @@ func (p *Plan) check() (*model.Network, error) {
 	if s.Monitors() && len(p.Dataset.Splits[job.Validation]) == 0 {
 		fault("data.split.validation: %v: early_stopping and reduce_on_plateau follow the validation split, which has no rows", s.Data.Split.Validation)
 	}
-	if err := s.CheckSize(in.Shape.Units); err != nil {
+	if err := s.CheckSize(front.Units); err != nil {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return model.New(s.Model, in)
+	return model.New(s.Model, fields.Model()...)
 }
 
 // fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every
 // layer has the positions of the input.
 func (p *Plan) fit(fields Fields, positions int) error {
-	of, err := objective.For(&p.Spec)
+	of, err := p.Objective()
 	if err != nil {
 		return err
 	}

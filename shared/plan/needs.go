@@ -22,7 +22,7 @@ var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
 	{Capability: "layers", Used: func(s *job.Spec) bool {
 		for _, l := range s.Model.All() {
-			if l.Dense == nil {
+			if l.Dense == nil || l.Dense.Activation.Later() {
 				return true
 			}
 		}
@@ -31,7 +31,8 @@ var Operations = []Operation{
 	{Capability: "schedule", Used: func(s *job.Spec) bool { return !s.Schedule.Constant() }},
 	{Capability: "losses", Used: losesOtherwise},
 	{Capability: "metrics", Used: measuresMore},
-	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value and decay_bias
+	{Capability: "optimizers", Used: optimizes}, // RMSprop, Adagrad, Lion, clip_value, decay_bias, kernel_regularizer
+	{Capability: "embeddings", Used: func(s *job.Spec) bool { return s.Data.Transform.Categorical.Embed > 0 }},
 	{Capability: "monitor", Used: func(s *job.Spec) bool { // early_stopping, reduce_on_plateau and ema_momentum
 		c := s.Optimizer.Common()
 		return s.Monitors() || c != nil && c.EMAMomentum != 0
@@ -51,21 +52,21 @@ func NeedsOf(s *job.Spec) (needs []job.Capability) {
 // freezes reports whether the spec has a layer that is not trained.
 func freezes(s *job.Spec) bool {
 	for _, l := range s.Model.All() {
-		if l.Dense != nil && l.Dense.Frozen() || l.LayerNorm != nil && l.LayerNorm.Frozen() || l.RMSNorm != nil && l.RMSNorm.Frozen() {
+		if l.Dense != nil && l.Dense.Frozen() || slices.ContainsFunc(l.Norms(), (*job.Norm).Frozen) {
 			return true
 		}
 	}
 	return false
 }
 
-// losesOtherwise reports whether the spec has a loss beyond the first four, or smooths
-// labels.
+// losesOtherwise reports whether the spec has a loss beyond the first four, smooths labels,
+// has the focal loss, or weights of classes or rows.
 func losesOtherwise(s *job.Spec) bool {
 	switch s.Loss {
 	case job.AbsoluteError, job.Huber, job.Quantile, job.Poisson:
 		return true
 	default:
-		return s.LabelSmoothing != 0
+		return s.LabelSmoothing != 0 || s.FocalGamma != 0 || !s.ClassWeights.IsZero() || s.Data.Weight != ""
 	}
 }
 
@@ -75,11 +76,16 @@ func measuresMore(s *job.Spec) bool {
 }
 
 // optimizes reports whether the spec has an optimizer, or an option of one, beyond the base
-// set. They are one operation, because a program learns all of them at once, and each
+// set, or penalties of weights. They are one operation, because a program learns all of them at once, and each
 // operation costs every worker some queues to listen to.
 func optimizes(s *job.Spec) bool {
 	o := &s.Optimizer
 	c := o.Common()
+	for _, l := range s.Model.All() {
+		if l.Dense != nil && l.Dense.Penalized() {
+			return true
+		}
+	}
 	return o.RMSprop != nil || o.Adagrad != nil || o.Lion != nil || c != nil && (c.ClipValue != 0 || c.SparesBias())
 }
 

@@ -68,7 +68,11 @@ func TestLossesAndMetricsThatCameLater(t *testing.T) {
 		{job.Spec{Loss: job.Quantile}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.Poisson, Metrics: []job.Metric{job.MAPE}}, []job.Capability{"losses", "metrics"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, LabelSmoothing: 0.1}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, FocalGamma: 2}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, ClassWeights: job.ClassWeights{Balanced: true}}, []job.Capability{"losses"}},
+		{job.Spec{Loss: job.MSE, Data: job.Data{Weight: "w"}}, []job.Capability{"losses"}},
 		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.Accuracy, job.F1}}, []job.Capability{"metrics"}},
+		{job.Spec{Loss: job.SoftmaxCrossEntropy, Metrics: []job.Metric{job.ConfusionMatrix, job.AveragePrecision}}, []job.Capability{"metrics"}},
 	} {
 		require.Equal(t, c.want, NeedsOf(&c.spec), "%v", c.spec)
 	}
@@ -97,4 +101,16 @@ func TestOperationsAreClasses(t *testing.T) {
 	for _, c := range Capabilities() {
 		require.NoError(t, job.Class(c).Validate())
 	}
+}
+
+func TestWhatLayersNeed(t *testing.T) {
+	of := func(l job.Layer) []job.Capability {
+		return NeedsOf(&job.Spec{Model: job.Model{Layers: []job.Layer{l}}})
+	}
+	require.Empty(t, of(job.Layer{Dense: &job.Dense{Activation: job.GELU, KernelRegularizer: &job.Regularizer{}}}))
+	require.Equal(t, []job.Capability{"layers"}, of(job.Layer{Dense: &job.Dense{Activation: job.SiLU}}))
+	require.Equal(t, []job.Capability{"layers"}, of(job.Layer{GroupNorm: &job.GroupNorm{Groups: 2}}))
+	require.Equal(t, []job.Capability{"optimizers"}, of(job.Layer{Dense: &job.Dense{KernelRegularizer: &job.Regularizer{L1: 1}}}))
+	no := false
+	require.Equal(t, []job.Capability{"frozen", "layers"}, of(job.Layer{GroupNorm: &job.GroupNorm{Groups: 2, Norm: job.Norm{Trainable: &no}}}))
 }

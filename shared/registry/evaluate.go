@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"tributary/shared/dataset"
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/metric"
 	"tributary/shared/objective"
+	"tributary/shared/plan"
 )
 
 // Evaluation is the result of evaluating a model on labelled rows. It is encoded as JSON.
@@ -18,16 +20,11 @@ type Evaluation struct {
 	Rows      int                `json:"rows"` // rows that were evaluated
 	Metrics   map[string]float64 `json:"metrics"`
 	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
-	// Confusion counts the rows of a classification by class of the label, then by
-	// predicted class, in the order of Classes. A model of more than MaxConfusion classes
-	// does not have it.
-	Classes   []string `json:"classes,omitempty"`
-	Confusion [][]int  `json:"confusion,omitempty"`
-	Notes     []string `json:"notes,omitempty"`
+	// Confusion is the confusion matrix of a classification of at most job.MaxConfusion
+	// classes.
+	Confusion *job.Confusion `json:"confusion,omitempty"`
+	Notes     []string       `json:"notes,omitempty"`
 }
-
-// MaxConfusion is the most classes of a confusion matrix.
-const MaxConfusion = 100
 
 // Labelled says where the labels of a file of rows are.
 type Labelled struct {
@@ -53,6 +50,9 @@ func (m *Model) EvaluateFile(ctx context.Context, r io.Reader, how Labelled) (*E
 	if how.Labels == nil {
 		reading.Extra = []string{m.Card.Preprocessing.Label.Name}
 	}
+	if w := m.Card.Weight; w != nil {
+		reading.Extra = append(reading.Extra, w.Name)
+	}
 	err = m.Card.Preprocessing.Read(ctx, r, reading, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
 		return e.add(ctx, at, values, cells)
 	})
@@ -75,13 +75,16 @@ func (m *Model) EvaluateFile(ctx context.Context, r io.Reader, how Labelled) (*E
 
 // evaluation collects the rows of a block and evaluates one block after the other.
 type evaluation struct {
-	m        *Model
-	config   metric.Config
-	executor *executor.Executor
-	labels   *dataset.Labels
-	given    *dataset.LabelFile // nil: the rows have the labels
-	targets  int                // numbers of y of a row
-	block    int                // rows of a block
+	m         *Model
+	config    metric.Config
+	objective objective.Objective // with the weights of rows and classes
+	executor  *executor.Executor
+	labels    *dataset.Labels
+	given     *dataset.LabelFile // nil: the rows have the labels
+	columns   int                // labels of a row
+	targets   int                // numbers of y of a row: the labels, and the weight if there is one
+	embedded  dataset.Embedding
+	block     int // rows of a block
 
 	x     []executor.Field // of the rows of the block
 	y     []float32        // [rows, targets]
@@ -89,35 +92,35 @@ type evaluation struct {
 	notes dataset.Notes
 
 	rows, unlabelled, incomplete int
-	confusion                    [][]int // [classes, classes]; nil: none
-	unclassified                 int     // rows with an output that is not a number
 }
 
 func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluation, error) {
-	_, outputs := objective.Terms(m.objective, m.Network.Output().Positions, m.Network.Outputs())
+	of, err := m.Card.weighed(m.objective, m.Network.Outputs())
+	if err != nil {
+		return nil, err
+	}
+	_, outputs := objective.Terms(of, m.Network.Output().Positions, m.Network.Outputs())
 	e := &evaluation{
-		m: m, executor: executor.New(nil), labels: m.Card.Preprocessing.Labels(m.Card.Classes),
-		targets: m.objective.Targets(outputs), x: make([]executor.Field, 1),
+		m: m, objective: of, executor: executor.New(nil), labels: m.Card.Preprocessing.Labels(m.Card.Classes),
+		columns: m.objective.Targets(outputs), targets: of.Targets(outputs),
+		embedded: m.Card.Preprocessing.Embedding(), x: make([]executor.Field, len(m.Network.Inputs())),
 		config: metric.Config{
-			Objective: m.objective, Metrics: m.Card.Spec.Metrics, Outputs: outputs,
+			Objective: of, Metrics: m.Card.Spec.Metrics, Outputs: outputs,
 			Classes: m.Card.Classes, Label: m.Card.Preprocessing.Label,
 		},
 	}
-	if n := len(m.Card.Classes); n <= MaxConfusion {
-		for range n {
-			e.confusion = append(e.confusion, make([]int, n))
-		}
+	if n := len(m.Card.Classes); n > 0 && n <= job.MaxConfusion && !slices.Contains(e.config.Metrics, job.ConfusionMatrix) {
+		e.config.Metrics = append(slices.Clone(e.config.Metrics), job.ConfusionMatrix)
 	}
-	var err error
 	if e.block, err = dataset.Table(m.Card.Features, e.targets).BlockRows(); err != nil {
 		return nil, fmt.Errorf("rows of %d features and %d targets: %w", m.Card.Features, e.targets, err)
 	}
 	if labels != nil {
-		if e.given, err = dataset.OpenLabels(ctx, labels, e.targets); err != nil {
+		if e.given, err = dataset.OpenLabels(ctx, labels, e.columns); err != nil {
 			return nil, fmt.Errorf("labels: %w", err)
 		}
-	} else if e.targets > 1 {
-		return nil, fmt.Errorf("the model has %d outputs: want an IDX file of labels [rows, %d]: %w", e.targets, e.targets, job.ErrInvalid)
+	} else if e.columns > 1 {
+		return nil, fmt.Errorf("the model has %d outputs: want an IDX file of labels [rows, %d]: %w", e.columns, e.columns, job.ErrInvalid)
 	}
 	return e, nil
 }
@@ -143,9 +146,9 @@ func (e *evaluation) add(ctx context.Context, at dataset.Place, values []dataset
 	if err := e.m.Card.Preprocessing.Apply(x, values, &e.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	e.x[0].Float32 = append(e.x[0].Float32, x)
+	appendRow(e.x, e.embedded, x)
 	e.rows++
-	if len(e.x[0].Float32) < e.block {
+	if len(e.y) < e.block*e.targets {
 		return nil
 	}
 	return e.flush(ctx)
@@ -153,7 +156,15 @@ func (e *evaluation) add(ctx context.Context, at dataset.Place, values []dataset
 
 // label appends the label of a row to y. It reports whether the row has one.
 func (e *evaluation) label(cells []dataset.Cell) (bool, error) {
-	values := make([]dataset.Value, 0, e.targets)
+	values := make([]dataset.Value, 0, e.columns)
+	weight := -1.0
+	if w := e.m.Card.Weight; w != nil {
+		var err error
+		if weight, err = weightOf(cells[len(cells)-1], w); err != nil {
+			return false, err
+		}
+		cells = cells[:len(cells)-1]
+	}
 	for _, c := range cells {
 		values = append(values, c.Value())
 	}
@@ -178,47 +189,70 @@ func (e *evaluation) label(cells []dataset.Cell) (bool, error) {
 		}
 		e.y = append(e.y, y)
 	}
+	if e.m.Card.Weight != nil {
+		e.y = append(e.y, float32(weight))
+	}
 	return true, nil
+}
+
+// weightOf returns the weight of a row.
+func weightOf(c dataset.Cell, w *dataset.Weight) (float64, error) {
+	x, kind := dataset.ParseNumber(c.Text)
+	if kind != dataset.Finite || !(x >= 0 && float64(float32(x)) <= w.Greatest) {
+		return 0, fmt.Errorf("weight %.80q: %.80q: want a number from 0 to %v, the greatest of the job's data: %w", w.Name, c.Text, w.Greatest, job.ErrInvalid)
+	}
+	return x, nil
+}
+
+// weighed returns the objective of with the weights of rows and classes, as the plan of the
+// job has them. outputs are those of the network.
+func (c *Card) weighed(of objective.Objective, outputs int) (objective.Objective, error) {
+	if c.Spec.ClassWeights.IsZero() && c.Spec.Data.Weight == "" {
+		return of, nil
+	}
+	if c.Spec.ClassWeights.Balanced && c.ClassRows == nil || c.Spec.Data.Weight != "" && c.Weight == nil {
+		return nil, fmt.Errorf("model %.80q: its card does not have the weights of the job: a program of an older version wrote it: %w", string(c.ID), job.ErrInvalid)
+	}
+	m := dataset.Manifest{
+		Features: c.Features, Targets: of.Targets(outputs), Classes: c.Classes,
+		Preprocessing: c.Preprocessing, Weight: c.Weight, ClassRows: c.ClassRows,
+	}
+	if c.Weight != nil {
+		m.Targets++
+	}
+	rows := 0
+	for _, n := range c.ClassRows {
+		rows += int(n)
+	}
+	m.Splits = map[job.Split][]dataset.BlockRef{job.Train: {{Rows: rows}}}
+	p := plan.Plan{Spec: c.Spec, Dataset: m}
+	return p.Objective()
 }
 
 // flush evaluates the rows of the block.
 func (e *evaluation) flush(ctx context.Context) error {
-	rows := len(e.x[0].Float32)
+	rows := len(e.y) / e.targets
 	if rows == 0 {
 		return nil
 	}
 	count := e.config.Count()
-	m := executor.Model{Network: e.m.Network, Objective: e.m.objective, Weights: e.m.Weights}
+	m := executor.Model{Network: e.m.Network, Objective: e.objective, Weights: e.m.Weights}
 	err := e.executor.Forward(m, e.x, rows, func(lo, hi int, z []float32) error {
 		count.Add(z, e.y[lo*e.targets:hi*e.targets], hi-lo)
-		e.confuse(z, e.y[lo*e.targets:hi*e.targets])
 		return ctx.Err()
 	})
 	e.units = append(e.units, count.Sums())
-	e.x[0].Reset()
+	for i := range e.x {
+		e.x[i].Reset()
+	}
 	e.y = e.y[:0]
 	return err
-}
-
-// confuse counts rows of outputs z and classes y in the confusion matrix.
-func (e *evaluation) confuse(z, y []float32) {
-	if e.confusion == nil {
-		return
-	}
-	for r, class := range y {
-		o := e.config.Outputs
-		if predicted := e.m.objective.Class(z[r*o : (r+1)*o]); predicted >= 0 {
-			e.confusion[int(class)][predicted]++
-		} else {
-			e.unclassified++
-		}
-	}
 }
 
 // result combines the blocks.
 func (e *evaluation) result() *Evaluation {
 	figures := e.config.Combine(e.units)
-	v := &Evaluation{Model: e.m.Card.ID, Rows: e.rows, Metrics: figures.Values, Undefined: figures.Undefined, Notes: e.notes.List()}
+	v := &Evaluation{Model: e.m.Card.ID, Rows: e.rows, Metrics: figures.Values, Undefined: figures.Undefined, Confusion: figures.Confusion, Notes: e.notes.List()}
 	for _, left := range []struct {
 		rows int
 		why  string
@@ -226,12 +260,6 @@ func (e *evaluation) result() *Evaluation {
 		if left.rows > 0 {
 			v.Notes = append(v.Notes, fmt.Sprintf("%d rows without %s were left out, as in training", left.rows, left.why))
 		}
-	}
-	if e.confusion != nil {
-		v.Classes, v.Confusion = e.m.Card.Classes, e.confusion
-	}
-	if e.unclassified > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("%d rows are not in the confusion matrix, because an output is not a number", e.unclassified))
 	}
 	if e.m.Card.Spec.Data.Clean.Duplicates == job.DropDuplicates {
 		v.Notes = append(v.Notes, "training dropped duplicate rows; this evaluation counts them")

@@ -49,8 +49,8 @@ func TestEvaluateClasses(t *testing.T) {
 		v, err := evaluateFile(t, m, rows)
 		require.NoError(t, err)
 		require.Equal(t, 0.75, v.Metrics["accuracy"], "classes that are numbers are compared as numbers")
-		require.Equal(t, []string{"2", "10"}, v.Classes)
-		require.Equal(t, [][]int{{2, 0}, {1, 1}}, v.Confusion)
+		require.Equal(t, [][]int64{{2, 0}, {1, 1}}, v.Confusion.Matrix)
+		require.Equal(t, []string{"2", "10"}, v.Confusion.Names())
 		require.Equal(t, []string{"training dropped duplicate rows; this evaluation counts them"}, v.Notes)
 	}
 	m = linear(t, job.SigmoidCrossEntropy, []string{"2", "2.0"}, label, 1, 1, 0)

@@ -94,7 +94,7 @@ func (m *Model) compile() error {
 	if err := c.Preprocessing.Validate(); err != nil {
 		return fmt.Errorf("model %.80q: preprocessing: %w", string(c.ID), err)
 	}
-	n, err := model.New(c.Spec.Model, model.Table(c.Preprocessing.Features()))
+	n, err := model.New(c.Spec.Model, inputs(c.Preprocessing)...)
 	if err != nil {
 		return fmt.Errorf("model %.80q: %w", string(c.ID), err)
 	}
@@ -107,6 +107,12 @@ func (m *Model) compile() error {
 	}
 	m.Network, m.objective, m.rows = n, of, c.Preprocessing.RowReader()
 	return c.checkClasses(n.Outputs(), of.Classes(n.Outputs()))
+}
+
+// inputs returns what the network of a table reads.
+func inputs(p *dataset.Preprocessing) []model.Input {
+	e := p.Embedding()
+	return model.Embedded(p.Numbers(), e.Columns, e.Rows, e.Units)
 }
 
 // checkClasses checks that the number of classes is what the outputs stand for, and that

@@ -68,7 +68,8 @@ func (m *Model) PredictFile(ctx context.Context, r io.Reader, how dataset.Readin
 type batch struct {
 	m        *Model
 	executor *executor.Executor
-	x        []executor.Field // the features of the rows
+	embedded dataset.Embedding
+	x        []executor.Field // the features of the rows, per input of the network
 	places   []dataset.Place
 	cells    [][]dataset.Cell // of the extra columns, if there are any
 	chunk    int              // number of rows at which x is flushed
@@ -78,7 +79,7 @@ type batch struct {
 }
 
 func (m *Model) newBatch(answer func(Answer) error) *batch {
-	return &batch{m: m, executor: executor.New(nil), x: make([]executor.Field, 1), chunk: m.chunk(), answer: answer}
+	return &batch{m: m, executor: executor.New(nil), embedded: m.Card.Preprocessing.Embedding(), x: make([]executor.Field, len(m.Network.Inputs())), chunk: m.chunk(), answer: answer}
 }
 
 // chunk returns how many rows go through the network at once.
@@ -100,7 +101,8 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	b.x[0].Float32, b.places = append(b.x[0].Float32, x), append(b.places, at)
+	appendRow(b.x, b.embedded, x)
+	b.places = append(b.places, at)
 	b.total++
 	if len(b.places) < b.chunk {
 		return nil
@@ -109,6 +111,18 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 		return err
 	}
 	return b.flush()
+}
+
+// appendRow appends a row of features to the inputs x of the network.
+func appendRow(x []executor.Field, embedded dataset.Embedding, row []float32) {
+	numbers, categories := embedded.Split(row, nil)
+	if len(numbers) > 0 {
+		x[0].Float32 = append(x[0].Float32, numbers)
+	}
+	if len(categories) > 0 {
+		last := &x[len(x)-1]
+		last.Int32 = append(last.Int32, categories)
+	}
 }
 
 // flush predicts on the collected rows.
@@ -120,7 +134,9 @@ func (b *batch) flush() error {
 		}
 		return b.regress(lo, hi, z)
 	})
-	b.x[0].Reset()
+	for i := range b.x {
+		b.x[i].Reset()
+	}
 	b.places, b.cells = b.places[:0], b.cells[:0]
 	return err
 }

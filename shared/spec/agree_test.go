@@ -90,6 +90,12 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 		return list
 	default:
 		out := map[string]any{}
+		if numbers, ok := schema["additionalProperties"].(map[string]any); ok {
+			for range rapid.IntRange(0, 2).Draw(g.t, "") {
+				out[pick(g.t, "a", "b")] = g.draw("", numbers)
+			}
+			return out
+		}
 		properties := schema["properties"].(map[string]any)
 		required, _ := schema["required"].([]any)
 		for _, field := range slices.Sorted(maps.Keys(properties)) {
@@ -126,6 +132,8 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":9,"schedule":{"cosine":{"steps":3,"restart_factor":2}}}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"huber","loss_delta":0.5,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["mape"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","weight":"w"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","class_weights":{"a":2},"focal_gamma":2,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6,"activation":"silu","kernel_regularizer":{"l1":0.1}}},{"group_norm":{"groups":2}},{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
@@ -135,9 +143,9 @@ var bases = []string{
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the label|metrics\[\d+\]: "(auc|brier)": this metric needs two classes|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
-	`model\.layers\[.*\]\.residual: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
+	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
 // The published schema refuses exactly what Decode refuses, except for the rules that
 // JSON Schema cannot express.
@@ -206,6 +214,8 @@ func TestSchemaHasTheRules(t *testing.T) {
 	for _, change := range []string{
 		"epochs: 1\nsteps: 1", "wire_keep: 0.5", "metrics: [rmse]", "metrics: [mape]", "loss_delta: 1", "loss_quantile: 0.5", "loss: mse\nlabel_smoothing: 0.1",
 		"loss: huber\nloss_quantile: 0.5", "loss: quantile\nloss_quantile: 1", "loss: huber\nloss_delta: 0", "label_smoothing: 1.5",
+		"focal_gamma: 11", "loss: mse\nfocal_gamma: 1", "focal_gamma: 1\nlabel_smoothing: 0.1", "loss: mse\nclass_weights: balanced", "class_weights: {}", "class_weights: {a: -1}",
+		"class_weights: balanced\nlabel_smoothing: 0.1", "class_weights: even", "data: {source: a.idx, labels: b, weight: w}", "data: {inline: {x: [1], y: [1]}, weight: w}",
 		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
 		"data: {source: a, label: y}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",
@@ -215,6 +225,8 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.csv, label: y, transform: {scale: {divide: 0}}}",
 		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
+		"model: {layers: [{dense: {units: 3, trainable: false, kernel_regularizer: {l1: 1}}}]}", "model: {layers: [{dense: {units: 3, kernel_regularizer: {l2: -1}}}]}",
+		"model: {layers: [{group_norm: {}}, {dense: {units: 3}}]}",
 		"optimizer: {sgd: {learning_rate: 1, nesterov: true}}", "optimizer: {sgd: {learning_rate: 1e-60}}",
 		"optimizer: {adam: {learning_rate: 1, beta1: 0.99999999}}", "optimizer: {adam: {learning_rate: 1, clip_norm: 1e-60}}",
 		"optimizer: {rmsprop: {learning_rate: 1, alpha: 0.99999999}}", "optimizer: {adagrad: {learning_rate: 1e-60}}", "optimizer: {lion: {learning_rate: 1, clip_value: 1e-60}}",

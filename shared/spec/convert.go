@@ -76,7 +76,7 @@ func (c *converter) object(entries []*ast.MappingValueNode, at *place, depth int
 	for _, e := range entries {
 		key, ok := keyOf(e.Key)
 		if !ok {
-			c.fault(at, "line %d: key %.40q: want a name", lineOf(e.Key), e.Key.GetToken().Value)
+			c.fault(at, "line %d: key %.40q: want a name (a number in quotes)", lineOf(e.Key), e.Key.GetToken().Value)
 			continue
 		}
 		if _, twice := object[key]; twice {

@@ -62,9 +62,9 @@ func TestTextFaults(t *testing.T) {
 		"name: a\n'name': b":       `spec: line 2, column 1: not YAML: mapping key "name" already defined at [1:1]`,
 		"name: a\n\"\\x6eame\": b": `spec: line 2, column 1: not YAML: mapping key "name" already defined at [1:1]`,
 		"name: a\n---\nname: b":    "spec: line 3: a second document begins; want one",
-		"name: a\n1: b":            `spec: line 2: key "1": want a name`,
+		"name: a\n1: b":            `spec: line 2: key "1": want a name (a number in quotes)`,
 		"name: a\n? [a]\n: b":      "spec: line 3, column 1: not YAML: found an invalid key for this map",
-		"a: &x {b: 1}\n<<: *x":     `spec: line 2: key "<<": want a name`,
+		"a: &x {b: 1}\n<<: *x":     `spec: line 2: key "<<": want a name (a number in quotes)`,
 		"name: !!binary aa":        `name: line 1: tag "!!binary": tags are not allowed`,
 		"name: *x":                 "name: line 1: alias *x: there is no such anchor before it",
 		"name: &x [*x]":            "name[0]: line 1: alias *x: there is no such anchor before it",
@@ -87,7 +87,7 @@ func TestTextFaults(t *testing.T) {
 	}
 }
 
-const fields = "batch, checkpoint, data, drop_last, early_stopping, epochs, evaluate, id, label_smoothing, loss, loss_delta, loss_quantile, max_slots, metrics, microbatches, model, name, notes, optimizer, priority, schedule, seed, steps, strict, tags, wire, wire_keep"
+const fields = "batch, checkpoint, class_weights, data, drop_last, early_stopping, epochs, evaluate, focal_gamma, id, label_smoothing, loss, loss_delta, loss_quantile, max_slots, metrics, microbatches, model, name, notes, optimizer, priority, schedule, seed, steps, strict, tags, wire, wire_keep"
 
 func nested(open, shut string, n int) string {
 	return strings.Repeat(open, n) + strings.Repeat(shut, n)

@@ -69,7 +69,7 @@ func TestDigits(t *testing.T) {
 		Data: job.Data{
 			Source: "deployments/data/digits.csv.gz", Format: job.CSV, Label: "digit",
 			Clean:     job.Clean{Missing: job.Missing{Method: "drop"}, Duplicates: job.KeepDuplicates},
-			Transform: job.Transform{Scale: job.Scale{Method: "standard"}, Categorical: job.OneHot, Label: job.Scale{Method: "none"}},
+			Transform: job.Transform{Scale: job.Scale{Method: "standard"}, Categorical: job.Encoding{Method: job.OneHot}, Label: job.Scale{Method: "none"}},
 			Split:     job.SplitSpec{Train: 0.8, Validation: 0.1, Test: 0.1, Stratify: true},
 			Shuffle:   true,
 		},

@@ -16,10 +16,12 @@ type object = map[string]any
 //
 // JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
-// batch; the size of a model; the units of the last layer; the label is not dropped; the
-// elements of inline rows fit each other; the boundaries of a schedule rise, and their
-// factors are one more; the warm-up is shorter than the job; a monitored figure is one of
-// the metrics; a least learning rate is at most the learning rate.
+// batch; the size of a model; the units of the last layer; the label and the weight are two
+// columns and are not dropped; the elements of inline rows fit each other; the boundaries
+// of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
+// no layer has a penalty if the optimizer clips norms; a metric fits the number of
+// classes; a monitored figure is one of the metrics; a least learning rate is at most the
+// learning rate.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
@@ -27,7 +29,9 @@ func addRules(s *reflected.Schema) {
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
 		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
 		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
-		rule(having("label_smoothing", above0), having("loss", constant(string(job.SoftmaxCrossEntropy)))),
+		rule(having("label_smoothing", above0), both(having("loss", constant(string(job.SoftmaxCrossEntropy))), none("class_weights"))),
+		rule(having("focal_gamma", above0), both(ofClasses(), not(having("label_smoothing", above0)))),
+		rule(given("class_weights"), ofClasses()),
 		rule(having("loss", constant(string(job.Poisson))),
 			object{"properties": object{"data": object{"properties": object{"transform": object{"properties": object{"label": constant("none")}}}}}}),
 		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
@@ -44,6 +48,7 @@ func addRules(s *reflected.Schema) {
 			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
 	}
 	add(s.Definitions["Schedule"], scheduled()...)
+	add(s.Definitions["Dense"], not(both(having("trainable", constant(false)), given("kernel_regularizer"))))
 	optimizer("SGD", []string{"momentum"}, rule(having("nesterov", constant(true)), having("momentum", above0)))
 	optimizer("Adam", []string{"beta1", "beta2", "epsilon"})
 	optimizer("RMSprop", []string{"alpha", "momentum", "epsilon"})
@@ -116,16 +121,24 @@ func inFloat32(fields ...string) object {
 	return object{"properties": properties}
 }
 
-// ofLoss returns the rules for losses: which fields go with classes and which with
-// numbers.
-func ofLoss() object {
+// both matches what all schemas match.
+func both(schemas ...any) object { return object{"allOf": schemas} }
+
+// ofClasses matches a spec with a loss of classes.
+func ofClasses() object {
 	var losses []any
-	var classes, numbers []any
 	for _, l := range job.Loss("").Allowed() {
 		if job.Loss(l).Classifies() {
 			losses = append(losses, l)
 		}
 	}
+	return having("loss", object{"enum": losses})
+}
+
+// ofLoss returns the rules for losses: which fields go with classes and which with
+// numbers.
+func ofLoss() object {
+	var classes, numbers []any
 	for _, m := range job.Metric("").Allowed() {
 		if job.Metric(m).Classifies() {
 			classes = append(classes, m)
@@ -137,7 +150,7 @@ func ofLoss() object {
 		return object{"properties": object{"metrics": object{"items": object{"enum": metrics}}, "data": object{"properties": data}}}
 	}
 	return object{
-		"if":   having("loss", object{"enum": losses}),
+		"if":   ofClasses(),
 		"then": with(classes, object{"transform": object{"properties": object{"label": constant("none")}}}),
 		"else": with(numbers, object{"split": object{"properties": object{"stratify": constant(false)}}}),
 	}
@@ -158,13 +171,12 @@ func ofData() []any {
 		return rule(object{"allOf": []any{given("source"), condition}}, then)
 	}
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
-	both := func(schemas ...any) object { return object{"allOf": schemas} }
 	return []any{
 		exactlyOne("source", "inline"),
-		rule(given("inline"), both(none("format", "label", "labels", "test", "test_labels"), noDrop)),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels"), noDrop)),
 		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
-		sourced(is(job.IDX, idxName), both(given("labels"), none("label"), noDrop, rule(given("test"), given("test_labels")))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
 	}

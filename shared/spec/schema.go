@@ -2,8 +2,10 @@ package spec
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -83,6 +85,11 @@ func generate() *reflected.Schema {
 	if label, ok := s.Definitions["Transform"].Properties.Get("label"); ok { // a label is a Scale, but allows only two of its words
 		label.OneOf, label.Type, label.Enum = nil, "string", values([]string{"none", "standard"})
 	}
+	if c, ok := s.Definitions["Transform"].Properties.Get("categorical"); ok { // a whole number
+		if n, ok := c.OneOf[1].Properties.Get("embed"); ok {
+			n.Type, n.Minimum, n.Maximum = "integer", "1", json.Number(fmt.Sprint(job.MaxEmbed))
+		}
+	}
 	inline := s.Definitions["Inline"].Properties // Go sees raw JSON here; package ingest checks its content
 	for p := inline.Oldest(); p != nil; p = p.Next() {
 		p.Value.Type, p.Value.MinItems = "array", &one
@@ -98,7 +105,13 @@ type choice interface {
 	Allowed() (words []string, key string)
 }
 
-// mapped returns the schema of a type whose values Allowed lists.
+// numbers is a type that is written as a word, or as an object of numbers by name.
+type numbers interface {
+	Words() []string
+	Numbers() (least, most float64, count int)
+}
+
+// mapped returns the schema of a type whose values Allowed or Words lists.
 func mapped(t reflect.Type) *reflected.Schema {
 	switch v := reflect.Zero(t).Interface().(type) {
 	case word:
@@ -114,10 +127,21 @@ func mapped(t reflect.Type) *reflected.Schema {
 			},
 			Default: words[0],
 		}
+	case numbers:
+		least, most, count := v.Numbers()
+		one, all := uint64(1), uint64(count)
+		number := &reflected.Schema{Type: "number", Minimum: exact(least), Maximum: exact(most)}
+		return &reflected.Schema{OneOf: []*reflected.Schema{
+			{Type: "string", Enum: values(v.Words())},
+			{Type: "object", AdditionalProperties: number, MinProperties: &one, MaxProperties: &all},
+		}}
 	default:
 		return nil
 	}
 }
+
+// exact returns a number as JSON has it.
+func exact(v float64) json.Number { return json.Number(strconv.FormatFloat(v, 'f', -1, 64)) }
 
 func values(words []string) []any {
 	out := make([]any, len(words))

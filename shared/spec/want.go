@@ -103,7 +103,8 @@ func want(n node) string {
 	}
 }
 
-// wantChoice describes a schema that allows a word, or an object with one number.
+// wantChoice describes a schema that allows a word, or an object with one number or with
+// numbers by name.
 func wantChoice(n node) string {
 	var options []string
 	alternatives, _ := n["oneOf"].([]any)
@@ -111,6 +112,10 @@ func wantChoice(n node) string {
 		alternative, _ := a.(map[string]any)
 		if enum, ok := alternative["enum"].([]any); ok {
 			options = append(options, words(enum))
+			continue
+		}
+		if number, ok := alternative["additionalProperties"].(map[string]any); ok {
+			options = append(options, fmt.Sprintf("{class: %s}", want(number)))
 			continue
 		}
 		options = append(options, fmt.Sprintf("{%s: number}", fieldList(alternative)))

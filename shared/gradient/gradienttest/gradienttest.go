@@ -48,6 +48,7 @@ type Job struct {
 	ChunkLen int    // parameters in a ledger chunk; 7 when 0
 	Features int    // columns; the constant when 0
 	Classes  bool   // labels are classes 0 and 1
+	Weighted bool   // rows have weights from 0 to 2
 	Init     []byte // safetensors with the initial weights
 }
 
@@ -65,10 +66,13 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 	s, err := spec.Decode([]byte(cmp.Or(j.Spec, Regression)))
 	require.NoError(t, err)
 	p := &plan.Plan{Version: plan.Version, Spec: *s, ChunkLen: cmp.Or(j.ChunkLen, 7)}
-	p.Dataset = dataset.Manifest{Version: 1, Features: cmp.Or(j.Features, Features), Targets: 1, Splits: map[job.Split][]dataset.BlockRef{}}
+	p.Dataset = dataset.Manifest{Version: 1, Features: cmp.Or(j.Features, Features), Targets: j.targets(), Splits: map[job.Split][]dataset.BlockRef{}}
 	p.Dataset.Preprocessing = &dataset.Preprocessing{Label: dataset.Column{Name: "y", Kind: dataset.Numeric, Scale: 1}}
 	for _, name := range []string{"a", "b", "c"} {
 		p.Dataset.Preprocessing.Columns = append(p.Dataset.Preprocessing.Columns, dataset.Column{Name: name, Kind: dataset.Numeric, Scale: 1})
+	}
+	if j.Weighted {
+		p.Dataset.Weight = &dataset.Weight{Name: "w", Greatest: 2}
 	}
 	for i, split := range []job.Split{job.Train, job.Validation} {
 		random := rand.New(rand.NewPCG(7, uint64(i)))
@@ -83,9 +87,16 @@ func (j Job) Plan(t require.TestingT, store blob.Store) *plan.Plan {
 	return p
 }
 
+func (j Job) targets() int {
+	if j.Weighted {
+		return 2
+	}
+	return 1
+}
+
 // put stores a block of rows. y is a quadratic function of x, with noise.
 func (j Job) put(t require.TestingT, store blob.Store, random *rand.Rand, rows int) dataset.BlockRef {
-	b := &dataset.Block{Rows: rows, Features: cmp.Or(j.Features, Features), Targets: 1}
+	b := &dataset.Block{Rows: rows, Features: cmp.Or(j.Features, Features), Targets: j.targets()}
 	for range rows {
 		y := 0.1 * random.NormFloat64()
 		for i := range b.Features {
@@ -97,6 +108,9 @@ func (j Job) put(t require.TestingT, store blob.Store, random *rand.Rand, rows i
 			y = max(0, math.Copysign(1, y))
 		}
 		b.Y = append(b.Y, float32(y))
+		if j.Weighted {
+			b.Y = append(b.Y, max(0, 2.5*random.Float32()-0.5))
+		}
 	}
 	data := dataset.Encode(b)
 	digest, err := store.Put(context.Background(), data)

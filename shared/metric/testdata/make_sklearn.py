@@ -30,6 +30,12 @@ def means(y, predicted):
     }
 
 
+def confused(y, predicted, classes):
+    """The confusion matrix, and precision, recall, F1 and rows of each class."""
+    each = m.precision_recall_fscore_support(y, predicted, labels=range(classes), zero_division=0)
+    return {"matrix": m.confusion_matrix(y, predicted, labels=range(classes)).tolist(), "each": np.stack(each, axis=1).tolist()}
+
+
 def many(rng, rows, classes, never):
     """Outputs of some classes; the class `never` is not predicted."""
     y = rng.integers(0, classes, rows)
@@ -40,16 +46,20 @@ def many(rng, rows, classes, never):
     figures = means(y, z.argmax(axis=1))
     figures["log_loss"] = m.log_loss(y, softmax(z), labels=range(classes))
     figures["top_5_accuracy"] = m.top_k_accuracy_score(y, z, k=5, labels=range(classes))
-    return {"loss": "softmax_cross_entropy", "outputs": classes, "z": z, "y": y, "figures": figures}
+    return dict(confused(y, z.argmax(axis=1), classes), loss="softmax_cross_entropy", outputs=classes, z=z, y=y, figures=figures)
 
 
-def binary(rng, rows):
+def binary(rng, rows, steps=None):
+    """Outputs of two classes; with steps, they are multiples of 1/steps, so that many are equal."""
     y = rng.integers(0, 2, rows)
     z = (rng.standard_normal(rows) + y - 0.5).astype(np.float32)
+    if steps:
+        z = np.round(z * steps) / np.float32(steps)
     p = 1 / (1 + np.exp(-z.astype(np.float64)))
     figures = means(y, (z > 0).astype(int))
     figures.update(brier=m.brier_score_loss(y, p), auc=m.roc_auc_score(y, z), log_loss=m.log_loss(y, p))
-    return {"loss": "sigmoid_cross_entropy", "outputs": 1, "z": z, "y": y, "figures": figures}
+    figures["average_precision"] = m.average_precision_score(y, z)
+    return dict(confused(y, (z > 0).astype(int), 2), loss="sigmoid_cross_entropy", outputs=1, z=z, y=y, figures=figures)
 
 
 def numbers(rng, rows, outputs):
@@ -71,6 +81,7 @@ def main():
         "a class that is never predicted": many(rng, 60, 8, 3),
         "two classes": binary(rng, 50),
         "numbers": numbers(rng, 40, 2),
+        "scores with ties": binary(rng, 60, 4),
     }
     out = {"sklearn": sklearn.__version__, "cases": []}
     for name, case in cases.items():

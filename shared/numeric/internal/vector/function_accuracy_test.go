@@ -55,6 +55,18 @@ var unaries = []struct {
 		return x * math.Erfc(-x/math.Sqrt2) / 2
 	}, 0.50012, false},
 	{"softplus", Softplus, func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 0.50005, true},
+	{"silu", SiLU, func(x float64) float64 { return math.Max(x, -1000) / (1 + math.Exp(-x)) }, 0.50005, false},
+	{"mish", Mish, func(x float64) float64 {
+		n := math.Exp(math.Min(x, 100))
+		n *= n + 2
+		return math.Max(x, -1000) * (n / (n + 2))
+	}, 0.50005, false},
+	{"elu", ELU, func(x float64) float64 { return math.Max(x, 0) + math.Expm1(math.Min(x, 0)) }, 0.50008, true},
+	{"selu", SELU, func(x float64) float64 { return seluScale * (math.Max(x, 0) + seluAlpha*math.Expm1(math.Min(x, 0))) }, 0.50008, true},
+	{"hard sigmoid", HardSigmoid, func(x float64) float64 { return math.Min(math.Max(x+3, 0), 6) / 6 }, 0.50001, true},
+	{"hard swish", HardSwish, func(x float64) float64 { return math.Max(x, -9) * math.Min(math.Max(x+3, 0), 6) / 6 }, 0.50001, false},
+	{"softsign", Softsign, func(x float64) float64 { return math.Copysign(1/(1/math.Abs(x)+1), x) }, 0.50001, true},
+	{"gelu by tanh", GELUTanh, func(x float64) float64 { return math.Max(x, -1000) / (1 + math.Exp(-geluLogit(math.Min(x, 100)))) }, 0.50005, false},
 	{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, 0.50001, false},
 }
 

@@ -27,18 +27,22 @@ func softmax(dst, z []float32, top float32, sum float64) {
 // class.
 func SoftmaxGradient(z, top float32, sum float64) float32 { return narrow(shifted(z, top)/sum - 1) }
 
-// sigmoidLoss adds max(z, 0) − z·y + ln(1+e^{−|z|}) to lanes, or a NaN if y is neither 0
-// nor 1.
+// sigmoidLoss adds the terms of elements to lanes.
 func sigmoidLoss(lanes *Lanes, z, y []float32) {
 	y = y[:len(z)]
 	for i := range z {
-		v, t := float64(z[i]), float64(y[i])
-		l := softplus64(v, positive(v)-float64(v*t))
-		if 0 < math.Abs(t*(1-t)) {
-			l = math.NaN()
-		}
-		lanes[i%16] += l
+		lanes[i%16] += sigmoidTerm(z[i], y[i])
 	}
+}
+
+// sigmoidTerm returns max(z, 0) − z·y + ln(1+e^{−|z|}), or a NaN if y is neither 0 nor 1.
+func sigmoidTerm(z, y float32) float64 {
+	v, t := float64(z), float64(y)
+	l := softplus64(v, positive(v)-float64(v*t))
+	if 0 < math.Abs(t*(1-t)) {
+		l = math.NaN()
+	}
+	return l
 }
 
 // SigmoidGradient returns σ(z) − y.
