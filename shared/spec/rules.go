@@ -21,7 +21,7 @@ type object = map[string]any
 // data.columns says fits the label, and its formats of dates; the boundaries of a schedule
 // rise, and their factors are one more; the warm-up is shorter than the job;
 // no layer has a penalty if the optimizer clips norms; a metric fits the number of
-// classes; a monitored figure is one of the metrics; a least learning rate is at most the
+// classes; what data.columns says fits the label, and its formats of dates; a monitored figure is one of the metrics; a least learning rate is at most the
 // learning rate.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }

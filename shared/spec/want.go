@@ -117,12 +117,12 @@ func wantChoice(n node) string {
 			options = append(options, words(enum))
 			continue
 		}
-		if alternative["type"] == "array" {
-			options = append(options, "a list of texts")
-			continue
-		}
 		if number, ok := alternative["additionalProperties"].(map[string]any); ok {
 			options = append(options, fmt.Sprintf("{class: %s}", want(number)))
+			continue
+		}
+		if alternative["type"] == "array" {
+			options = append(options, "a list of texts")
 			continue
 		}
 		options = append(options, fmt.Sprintf("{%s: number}", fieldList(alternative)))
