@@ -38,9 +38,6 @@ func (d *Data) validateCSV(fs *faults) {
 		if name == d.Weight && name != "" && c.Type != NumberColumn {
 			fs.at(path+".type", "%s: want number: this is the weight", c.Type)
 		}
-		if name == d.Weight && name != "" && c.Type != NumberColumn {
-			fs.at(path+".type", "%s: want number: this is the weight", c.Type)
-		}
 	}
 }
 
