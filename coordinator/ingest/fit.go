@@ -19,7 +19,7 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 	s := &scan{ctx: ctx, cells: t.cells, rows: rows}
 	p := &dataset.Preprocessing{Columns: make([]dataset.Column, len(t.columns))}
 	for j, c := range t.columns {
-		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Scale: 1}
+		p.Columns[j] = dataset.Column{Name: c.name, Kind: c.kind, Thousands: c.thousands, Form: c.form, Scale: 1}
 	}
 	counts, err := s.count(t.columns)
 	if err != nil {
@@ -223,7 +223,7 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 	case l.outputs > 1:
 		return nil, fmt.Errorf("%s: the label has %d outputs; standard takes one: %w", field, l.outputs, job.ErrInvalid)
 	}
-	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1}
+	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1, Form: l.form}
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}

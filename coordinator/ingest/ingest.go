@@ -55,6 +55,9 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 		w.space.keep = keepBytes
 	}
 	m, err := w.run(ctx, spec)
+	for _, release := range w.closers {
+		release()
+	}
 	if closed := w.space.close(); err == nil && closed != nil {
 		return nil, fmt.Errorf("scratch file: %w", closed)
 	}
@@ -64,8 +67,10 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 // work is one run of an ingest.
 type work struct {
 	*Ingest
-	space *space
-	texts textRoom
+	space   *space
+	texts   textRoom
+	closers []func()        // give back the memory of files
+	csv     *job.CSVOptions // with which files for prediction are read, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
@@ -117,6 +122,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
+	prep.CSV = w.csv
 	if spec.Data.Shuffle {
 		if sets[0], err = w.shuffle(ctx, sets[0], spec.Seed); err != nil {
 			return nil, fmt.Errorf("shuffle: %w", err)
@@ -205,12 +211,12 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, er
 	if d.Source == "" {
 		return nil, nil, fmt.Errorf("data.source: want a path, file:PATH or nats:BUCKET/OBJECT (or data.inline): %w", job.ErrInvalid)
 	}
-	read := w.readCSV
+	read := w.readNamed
 	switch {
 	case d.Format == job.IDX || d.Format == "" && d.Labels != "":
 		read = w.readIDX
-	case d.Format != job.CSV && d.Format != "":
-		return nil, nil, fmt.Errorf("data.format: %q: want %s or %s: %w", d.Format, job.CSV, job.IDX, job.ErrInvalid)
+	case d.Format != "" && !slices.Contains(d.Format.Allowed(), string(d.Format)):
+		return nil, nil, fmt.Errorf("data.format: %q: want one of %s: %w", d.Format, strings.Join(d.Format.Allowed(), ", "), job.ErrInvalid)
 	}
 	train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil)
 	if err != nil || d.Test == "" {

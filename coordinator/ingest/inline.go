@@ -166,7 +166,7 @@ func (w *work) inlineClasses(l *label, y []any) error {
 		w.sayOdd("y", fmt.Sprintf("%.80q in data.inline.y[%d]", texts[odd], odd))
 	}
 	for i, text := range texts {
-		if err := l.parse(text); err != nil {
+		if err := l.parse(text, nil); err != nil {
 			return fmt.Errorf("data.inline.y[%d]: %w", i, err)
 		}
 	}

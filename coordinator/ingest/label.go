@@ -17,7 +17,8 @@ import (
 type label struct {
 	name    string
 	classes bool
-	outputs int // number of number columns; 1 for classes
+	outputs int           // number of number columns; 1 for classes
+	form    *dataset.Form // how the cells of numbers are read, or nil
 
 	// For classes: dict has the code of each text in cells.
 	dict    *dictionary

@@ -114,9 +114,9 @@ func TestIdentifiersAreText(t *testing.T) {
 
 // Numbers in another form never become categories without a note.
 func TestCellsThatLookLikeNumbersAreNoted(t *testing.T) {
-	for _, text := range []string{"$1000", "1 000", "1.000,5", "9.5%", "2024-01-31", "31.01.2024", "12:30", "Jan 5, 2024", "(100)", "100 kg", "0x10", "1,00", "٣"} {
+	for _, text := range []string{"USD 1000", "1 000", "1.000,5", "2024-01-31", "31.01.2024", "12:30", "Jan 5, 2024", "(100)", "100 kg", "0x10", "٣"} {
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n%q,1\n%q,2\n", text, text))})
-		require.Contains(t, o.said, fmt.Sprintf(`column "a" is read as text, with a category for each different text, because of %q in line 2: write plain numbers to make it numeric`, text))
+		require.Contains(t, o.said, fmt.Sprintf(`column "a" is read as text, with a category for each different text, because of %q in line 2: write plain numbers, or set its type in data.columns (number, date), to make it numeric`, text))
 	}
 	for _, text := range []string{"red", "2Story", "null", "No. 1 Ridgewood"} {
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n%q,1\n%q,2\n", text, text))})
@@ -149,7 +149,7 @@ func TestThousands(t *testing.T) {
 	require.Contains(t, o.said, `column "a" is read as numbers with commas between thousands: "1,000" in line 2`)
 	require.Equal(t, map[string]int{key([]float32{1000}): 2, key([]float32{7}): 1}, applied(t, o, "a\n\"1,000\"\n1000\n7\n"))
 
-	for _, other := range []string{"1000", "0,500", "1,00", "x", "nan", "007"} { // not separated, or not in this way
+	for _, other := range []string{"1000", "x", "inf", "007"} { // not separated, or not in this way
 		o := mustRun(t, csvSpec(), sources{"in": []byte(fmt.Sprintf("a,y\n\"1,000\",1\n%q,2\n", other))})
 		require.Equal(t, dataset.Categorical, o.Preprocessing.Columns[0].Kind, other)
 		require.Contains(t, strings.Join(o.said, "\n"), `column "a" is read as text`, other)

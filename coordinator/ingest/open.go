@@ -205,16 +205,22 @@ func cause(err error) error {
 // with opens a source and passes its unpacked content to read. Errors name the field and
 // the source.
 func (in *Ingest) with(ctx context.Context, field, source string, read func(*tabular.Source) error) error {
+	return in.withLimit(ctx, field, source, in.limit(), read)
+}
+
+// withLimit is with for at most limit bytes of unpacked content.
+func (in *Ingest) withLimit(ctx context.Context, field, source string, limit int64, read func(*tabular.Source) error) error {
 	named := func(err error) error { return fmt.Errorf("%s %q: %w", field, access.Show(source), err) }
 	f, err := in.Sources.Open(ctx, source)
 	if err != nil {
 		return named(err)
 	}
 	defer f.Close()
-	content, err := tabular.Open(ctx, f, in.limit())
+	content, err := tabular.Open(ctx, f, limit)
 	if err != nil {
 		return named(err)
 	}
+	defer content.Close()
 	if err := read(content); err != nil {
 		return named(err)
 	}
@@ -228,7 +234,11 @@ func (r *Roots) Allowed(source string) error {
 	if strings.HasPrefix(source, "nats:") || ofJob(source) {
 		return nil
 	}
-	f, err := r.Open(context.Background(), source)
+	found, err := r.List(source)
+	if err != nil {
+		return fmt.Errorf("%q: %w", access.Show(source), err)
+	}
+	f, err := r.Open(context.Background(), found[0]) // the others are files below the same folder
 	if err != nil {
 		return fmt.Errorf("%q: %w", access.Show(source), err)
 	}

@@ -5,199 +5,138 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"unicode"
+	"slices"
 
-	"tributary/shared/dataset"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
 
-// A CSV source is read twice. A survey first counts rows and separates columns of numbers
-// from columns of text. Then the cells are read into the table. So a table needs memory
-// only for its numbers and codes.
-//
-// A column is numeric if every cell is a number or missing, with these exceptions.
-// Integers are text if at least one is an identifier, like 007 or 1234567890123456789.
-// Cells with commas between the thousands are numbers if all cells agree. A label of
-// classes is text unless each class is a plain number; then no two texts mean the same
-// class, except 1 and 1.0.
+// A source of named columns is read twice. A survey first counts rows and decides what
+// each column is. Then the cells are read into the table. So a table needs memory only
+// for its numbers and codes.
 
-// A column with at least manyRows rows is numeric if at least mostlyNumbers of its cells
-// are numbers. Its texts then count as mistakes.
-const (
-	mostlyNumbers = 0.99
-	manyRows      = 20
-)
-
-// tally is the result of a survey for one column.
-type tally struct {
-	name                       string
-	numbers, texts, nonFinites int
-	text, nonFinite            sighting // the first of each
-
-	// Of the numbers: the integers before the first non-integer, those that would lose
-	// information as numbers, and those that an author who separates thousands would have
-	// separated.
-	integers, identifiers, ungrouped int
-	identifier                       sighting
-	// Of the texts: those that are numbers with thousands separated by commas, and those
-	// in which most letters and digits are digits.
-	grouped, digits int
-
-	label bool     // the column is the label's
-	odd   int      // of a label's numbers: those that other texts could mean too
-	oddly sighting // the first of them
+// survey is the result of the first reading.
+type survey struct {
+	rows     int
+	sources  []string // the files of the source, in order
+	names    []string // of the columns, in the order of the first file
+	tallies  []tally
+	keys     *tabular.Keys // of JSON lines
+	copies   []*scratch    // of Parquet files
+	detected []string      // what was detected in the files
 }
 
-// sighting is the text, quoted, and the line of a cell.
-type sighting struct {
-	line int
-	text string
-}
-
-// see counts a cell and keeps the first one.
-func (s *sighting) see(count *int, cell string, line func() int) {
-	if *count++; *count == 1 {
-		*s = sighting{line(), fmt.Sprintf("%.80q", cell)}
+// survey reads the files of a source once.
+func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, error) {
+	s := &survey{}
+	var err error
+	if s.sources, err = w.list(ctx, spec.Data.Format, f); err != nil {
+		return nil, err
 	}
-}
-
-func (t *tally) add(cell string, line func() int) {
-	if dataset.MissingCell(cell) {
-		return
-	}
-	switch x, kind := dataset.ParseNumber(cell); kind {
-	case dataset.Finite:
-		t.addNumber(cell, x, line)
-	case dataset.NonFinite:
-		t.nonFinite.see(&t.nonFinites, cell, line)
-	default:
-		t.text.see(&t.texts, cell, line)
-		if _, ok := dataset.ParseGrouped(cell); ok {
-			t.grouped++
-		}
-		if mostlyDigits(cell) {
-			t.digits++
+	if spec.Data.Format == job.JSONL {
+		s.keys = &tabular.Keys{}
+		if err := w.withAll(ctx, f.field, s.sources, func(_ int, content *tabular.Source) error { return s.keys.Read(content) }); err != nil {
+			return nil, err
 		}
 	}
-}
-
-func (t *tally) addNumber(cell string, x float64, line func() int) {
-	t.numbers++
-	if math.Abs(x) >= 1000 {
-		t.ungrouped++
-	}
-	if t.integers == t.numbers-1 && dataset.IsInteger(cell) { // otherwise the column is not a column of integers
-		t.integers++
-		if dataset.IsIdentifier(cell) {
-			t.identifier.see(&t.identifiers, cell, line)
+	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
+		file, err := w.open(&spec.Data, content, s, k)
+		if err != nil {
+			return err
 		}
-	}
-	if t.label && !dataset.IsPlain(cell) {
-		t.oddly.see(&t.odd, cell, line)
-	}
-}
-
-// mostlyDigits reports whether at least half of a text's letters and digits are digits,
-// as in an amount, a date, a time or a number with a unit.
-func mostlyDigits(cell string) bool {
-	digits, letters := 0, 0
-	for _, r := range cell {
-		switch {
-		case unicode.IsDigit(r):
-			digits++
-		case unicode.IsLetter(r):
-			letters++
+		if err := s.begin(&spec.Data, file); err != nil {
+			return err
 		}
-	}
-	return digits > 0 && digits >= letters
-}
-
-// column decides the kind of the column, or returns what is wrong with it. Integers are
-// text, like identifiers, if at least one would lose information as a number.
-func (t *tally) column() (column, error) {
-	total := t.numbers + t.texts + t.nonFinites
-	c := column{name: t.name, kind: dataset.Categorical}
-	switch {
-	case total == 0:
-		return c, fmt.Errorf("column %q: every cell is missing: leave it out with data.drop: %w", t.name, job.ErrInvalid)
-	case t.texts == 0 && t.nonFinites > 0:
-		return c, notFinite(t.name, t.nonFinite)
-	case t.identifiers > 0 && t.integers == total:
-		return c, nil
-	case t.texts == 0:
-		c.kind = dataset.Numeric
-	case t.grouped == t.texts && t.ungrouped+t.identifiers+t.nonFinites == 0:
-		c.kind, c.thousands = dataset.Numeric, true
-	case total >= manyRows && float64(t.numbers) >= mostlyNumbers*float64(total):
-		return c, textInNumbers(t.name, t.text)
-	}
-	return c, nil
-}
-
-// noteSurprises notes a column that a user may expect to be of another kind.
-func (t *tally) noteSurprises(c column, asText, thousands *notes) {
-	switch {
-	case c.thousands:
-		thousands.add("column %q is read as numbers with commas between thousands: %s in line %d", t.name, t.text.text, t.text.line)
-	case c.kind != dataset.Categorical:
-	case t.texts == 0:
-		asText.add("column %q is read as text, with a category for each different text, because of %s in line %d: %s",
-			t.name, t.identifier.text, t.identifier.line, asIdentifier)
-	case 2*t.numbers >= t.numbers+t.texts:
-		asText.add("column %q is read as text, because of %s in line %d, although most of its cells are numbers", t.name, t.text.text, t.text.line)
-	case 2*(t.numbers+t.digits) >= t.numbers+t.texts:
-		asText.add("column %q is read as text, with a category for each different text, because of %s in line %d: write plain numbers to make it numeric",
-			t.name, t.text.text, t.text.line)
-	}
-}
-
-// asIdentifier is the reason why an integer is text.
-const asIdentifier = "as a number it would lose a leading zero, or digits that a 64-bit float does not hold"
-
-func notFinite(column string, s sighting) error {
-	return fmt.Errorf("line %d: column %q: %s is not a finite number: correct it, or leave the cell empty (a missing value): %w",
-		s.line, column, s.text, job.ErrInvalid)
-}
-
-func textInNumbers(column string, s sighting) error {
-	return fmt.Errorf("line %d: column %q: text %s in a numeric column: correct it, leave the cell empty (a missing value), or leave the column out with data.drop: %w",
-		s.line, column, s.text, job.ErrInvalid)
-}
-
-// survey reads a CSV source once and returns the tallies of its columns, in the header's
-// order.
-func survey(ctx context.Context, content *tabular.Source, label string) (rows int, tallies []tally, err error) {
-	file, err := tabular.OpenCSV(content)
+		return s.read(ctx, file)
+	})
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	tallies = make([]tally, len(file.Header))
-	for i, name := range file.Header {
-		tallies[i].name, tallies[i].label = name, name == label
+	if s.rows == 0 {
+		return nil, fmt.Errorf("%s: no rows after the header: %w", f.field, job.ErrInvalid)
+	}
+	s.decimals()
+	for _, note := range s.detected {
+		w.say("%s: %s", f.field, note)
+	}
+	return s, nil
+}
+
+// begin prepares the tallies for a file. All files have the same columns, in any order.
+func (s *survey) begin(d *job.Data, file *records) error {
+	for _, note := range file.detected {
+		if !slices.Contains(s.detected, note) {
+			s.detected = append(s.detected, note)
+		}
+	}
+	if s.tallies != nil {
+		return file.same(s.names)
+	}
+	s.names = file.names
+	s.tallies = make([]tally, len(file.names))
+	for i, name := range file.names {
+		t := &s.tallies[i]
+		t.name, t.label, t.options = name, name == d.Label, d.CSV
+		if c, ok := d.Columns[name]; ok {
+			t.given = &c
+		}
+		if file.unnamed != nil {
+			t.unnamed = file.unnamed[i]
+		}
+		if file.kinds != nil {
+			t.kind = file.kinds[i]
+		}
+		t.start()
+	}
+	return nil
+}
+
+// read counts the cells of a file.
+func (s *survey) read(ctx context.Context, file *records) error {
+	at, err := file.positions(s.names)
+	if err != nil {
+		return err
 	}
 	var p pace
 	for {
-		record, err := file.Next()
+		record, err := file.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
-			return 0, nil, err
+			return err
 		}
-		if rows++; rows > maxRows {
-			return 0, nil, fmt.Errorf("the source has more than %d rows: want at most that many: %w", maxRows, job.ErrInvalid)
+		if s.rows++; s.rows > maxRows {
+			return fmt.Errorf("the source has more than %d rows: want at most that many: %w", maxRows, job.ErrInvalid)
 		}
-		for i, cell := range record {
+		for i := range s.tallies {
 			if err := p.check(ctx, 1); err != nil {
-				return 0, nil, err
+				return err
 			}
-			tallies[i].add(cell, func() int { return file.Line(i) })
+			s.tallies[i].add(record[at[i]], func() string { return file.place(at[i]) })
 		}
 	}
-	if rows == 0 {
-		return 0, nil, fmt.Errorf("no rows after the header: %w", job.ErrInvalid)
+}
+
+// decimals decides whether the numbers of the source have a decimal comma. That is certain
+// if a column has only such numbers, at least one of them with a comma that cannot separate
+// thousands, and no number of the source has a decimal point.
+func (s *survey) decimals() {
+	certain := ""
+	for i := range s.tallies {
+		t := &s.tallies[i]
+		if t.options != nil && (t.options.Decimal != "" || t.options.Thousands != "") || t.pointed > 0 {
+			return
+		}
+		if t.certainCommas() && certain == "" {
+			certain = fmt.Sprintf("numbers have a decimal comma, as in column %q: %s in %s", t.name, t.comma.text, t.comma.at)
+		}
 	}
-	return rows, tallies, nil
+	if certain == "" {
+		return
+	}
+	s.detected = append(s.detected, certain)
+	for i := range s.tallies {
+		s.tallies[i].decimalComma = true
+	}
 }

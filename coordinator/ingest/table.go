@@ -16,6 +16,7 @@ type table struct {
 	columns []column
 	cells   *cells
 	label   label
+	options *job.CSVOptions // of the source, or nil
 }
 
 // column is a raw feature column.
@@ -24,7 +25,16 @@ type column struct {
 	kind dataset.ColumnKind
 	dict *dictionary // categorical: the cells are codes of this dictionary
 
-	thousands bool // numeric: commas may separate the thousands of its cells
+	thousands bool          // numeric: commas may separate the thousands of its cells
+	form      *dataset.Form // how its cells are read, or nil
+}
+
+// input returns the name of the column of the source.
+func (c *column) input() string {
+	if c.form != nil && c.form.Of != "" {
+		return c.form.Of
+	}
+	return c.name
 }
 
 // missing marks a missing cell. Numbers read from sources are never NaN.
@@ -64,7 +74,7 @@ func (d *dictionary) code(text string) (int32, error) {
 	case len(text) > dataset.MaxCategoryBytes:
 		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
 	case !utf8.ValidString(text):
-		return 0, fmt.Errorf("text %.40q is not UTF-8: %w", text, job.ErrInvalid)
+		return 0, fmt.Errorf("text %.40q is not UTF-8: set data.csv.encoding (latin-1, windows-1252, …): %w", text, job.ErrInvalid)
 	case len(text)+textCost > d.room.left:
 		return 0, fmt.Errorf("the different texts of all columns take over %d bytes (%d and its own for each): leave columns of text out with data.drop: %w",
 			maxTexts, textCost, job.ErrInvalid)

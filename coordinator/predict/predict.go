@@ -26,7 +26,7 @@ import (
 // Command is the predict command's settings.
 type Command struct {
 	Model  string   `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input  string   `name:"input" required:"" placeholder:"FILE" help:"File of rows, .gz too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
+	Input  string   `name:"input" required:"" placeholder:"FILE" help:"File of rows, packed as .gz, .zst, .bz2 or .zip too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
 	Format string   `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
 	JSON   bool     `name:"json" xor:"output" help:"Print one JSON object with predictions, classes and probabilities, instead of one prediction per line."`
 	Output string   `name:"output-format" xor:"output" default:"text" enum:"text,csv,jsonl" help:"text, the default, prints one prediction per line. csv and jsonl print columns: the row's number from 1, or the columns of --id; prediction; and for a classification probability_CLASS for each class. csv has a header; jsonl has one JSON object per line."`

@@ -54,7 +54,7 @@ func (t *training) choice() string {
 		return ""
 	}
 	why := fmt.Sprintf("all %d steps were taken", t.round.End())
-	if t.monitor.Stopped() {
+	if t.monitor.Stopped() && t.round.End() < t.engine.Plan.Steps() {
 		why = fmt.Sprintf("the job stopped after %d of %d steps: %s of the %s split had not improved in %d evaluations",
 			t.round.End(), t.engine.Plan.Steps(), e.Monitor, job.Validation, e.Patience)
 	}

@@ -11,15 +11,15 @@ import (
 
 // readCSV reads the rows of a CSV file.
 func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row func(at Place, values []Value, cells []Cell) error) error {
-	file, err := tabular.OpenCSV(source)
+	file, err := tabular.OpenCSV(source, p.CSV, p.Label.Name)
 	if err != nil {
 		return err
 	}
 	cells := make([]int, len(p.Columns)) // column → cell of a record
 	for i, c := range p.Columns {
-		cell, ok := file.Index(c.Name)
+		cell, ok := file.Index(c.Input())
 		if !ok {
-			return fmt.Errorf("header: no column %q; the model takes %s: %w", c.Name, p.columnList(), job.ErrInvalid)
+			return fmt.Errorf("header: no column %q; the model takes %s: %w", c.Input(), p.columnList(), job.ErrInvalid)
 		}
 		cells[i] = cell
 	}
@@ -56,7 +56,7 @@ func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row func(at
 			}
 		}
 		for i, cell := range cells {
-			values[i] = Text(record[cell])
+			values[i] = p.text(&p.Columns[i], record[cell])
 		}
 		for i, cell := range places {
 			more.cells[i] = Cell{Text: record[cell]}

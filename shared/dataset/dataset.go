@@ -70,6 +70,10 @@ func (m *Manifest) Rows(s job.Split) int {
 type Preprocessing struct {
 	Columns []Column `json:"columns"` // the raw input columns, in order, without the label
 	Label   Column   `json:"label"`
+	// CSV has the options with which a CSV file was read for training. A CSV file for
+	// prediction is read in the same way. The words for missing values, and whether blanks
+	// are trimmed, hold for JSON strings too.
+	CSV *job.CSVOptions `json:"csv,omitempty"`
 }
 
 // Column describes one raw column and how it becomes features.
@@ -90,6 +94,9 @@ type Column struct {
 	// Thousands is set for a numeric column whose cells may separate thousands by commas:
 	// 1,000.
 	Thousands bool `json:"thousands,omitempty"`
+	// Form says how cells are read, if not as plain numbers or categories. Columns that are
+	// the parts of one date have the same raw column, which Form.Of names.
+	Form *Form `json:"form,omitempty"`
 	// Categories are one-hot encoded in this (sorted) order. A category that the training
 	// split does not have becomes all zeros.
 	Categories []string `json:"categories,omitempty"`

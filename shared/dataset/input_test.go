@@ -219,6 +219,12 @@ func TestReadRowsBoundsARow(t *testing.T) {
 	}
 }
 
+func TestReadRowsNamesTheFormatsItTakes(t *testing.T) {
+	err := numbered(2).ReadRows(t.Context(), strings.NewReader("PAR1\x15\x04"), "", func(dataset.Place, []dataset.Value) error { return nil })
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "it is a Parquet file: want CSV, JSON or IDX")
+}
+
 func FuzzReadRows(f *testing.F) {
 	for _, content := range []string{"a,b\n1,2\n\n", "[1,2] {\"a\":1}", `{"rows":[[1,2]]}`, idx([]byte{1, 2}, 1, 2), packed("[1,2]")} {
 		f.Add([]byte(content))

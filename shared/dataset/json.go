@@ -90,7 +90,7 @@ func (f *jsonFile) array() error {
 	}
 	switch kind := f.d.PeekKind(); {
 	case kind == jsontext.KindBeginArray, kind == jsontext.KindBeginObject,
-		len(f.values) == 1 && kind != jsontext.KindEndArray:
+		len(f.rows.inputs) == 1 && kind != jsontext.KindEndArray:
 		return f.elements()
 	default:
 		return f.one(func() error { return f.rows.elements(f.d, f.values, f.more) })

@@ -153,6 +153,9 @@ func (p *Preprocessing) Validate() error {
 }
 
 func (c *Column) validate(maxCategories int) error {
+	if err := c.Form.validate(); err != nil {
+		return err
+	}
 	switch c.Kind {
 	case Categorical:
 		if len(c.Categories) > maxCategories {

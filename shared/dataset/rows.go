@@ -14,15 +14,22 @@ import (
 // row depends only on the columns, not on the contents of the row. It is immutable and safe
 // for concurrent use.
 type RowReader struct {
-	p  *Preprocessing
-	at map[string]int // column name → its index
+	p      *Preprocessing
+	inputs [][]int        // the columns that each raw column becomes
+	at     map[string]int // name of a raw column → its index in inputs
 }
 
 // RowReader returns a reader for the rows of the preprocessing.
 func (p *Preprocessing) RowReader() *RowReader {
 	r := &RowReader{p: p, at: make(map[string]int, len(p.Columns))}
 	for i := range p.Columns {
-		r.at[p.Columns[i].Name] = i
+		name := p.Columns[i].Input()
+		k, ok := r.at[name]
+		if !ok {
+			k = len(r.inputs)
+			r.at[name], r.inputs = k, append(r.inputs, nil)
+		}
+		r.inputs[k] = append(r.inputs[k], i)
 	}
 	return r
 }
@@ -41,15 +48,15 @@ func (r *RowReader) read(d *jsontext.Decoder, values []Value, more *extra) error
 	case jsontext.KindBeginObject:
 		return r.readObject(d, values, more)
 	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindString, jsontext.KindNumber:
-		if len(r.p.Columns) != 1 {
-			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.p.Columns), job.ErrInvalid)
+		if len(r.inputs) != 1 {
+			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.inputs), job.ErrInvalid)
 		}
 	default: // no value: readValue reports it
 	}
 	if err := more.refuse("a row that is a value"); err != nil {
 		return err
 	}
-	return r.readValue(d, &values[0], &r.p.Columns[0])
+	return r.readValue(d, values, 0)
 }
 
 func (r *RowReader) readArray(d *jsontext.Decoder, values []Value, more *extra) error {
@@ -65,8 +72,8 @@ func (r *RowReader) elements(d *jsontext.Decoder, values []Value, more *extra) e
 		return err
 	}
 	n := 0
-	for ; n < len(values) && d.PeekKind() != jsontext.KindEndArray; n++ {
-		if err := r.readValue(d, &values[n], &r.p.Columns[n]); err != nil {
+	for ; n < len(r.inputs) && d.PeekKind() != jsontext.KindEndArray; n++ {
+		if err := r.readValue(d, values, n); err != nil {
 			return err
 		}
 	}
@@ -75,8 +82,8 @@ func (r *RowReader) elements(d *jsontext.Decoder, values []Value, more *extra) e
 			return malformed(err)
 		}
 	}
-	if n != len(values) {
-		return fmt.Errorf("row of %d values: the model takes %d: %w", n, len(values), job.ErrInvalid)
+	if n != len(r.inputs) {
+		return fmt.Errorf("row of %d values: the model takes %d: %w", n, len(r.inputs), job.ErrInvalid)
 	}
 	_, err := d.ReadToken()
 	return malformed(err)
@@ -104,7 +111,7 @@ func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string, 
 		case j >= 0:
 			err = r.readExtra(d, values, name, j, more)
 		case known:
-			err = r.readValue(d, &values[i], &r.p.Columns[i])
+			err = r.readValue(d, values, i)
 		case name == r.p.Label.Name:
 			err = malformed(d.SkipValue())
 		default:
@@ -140,30 +147,50 @@ func (r *RowReader) readExtra(d *jsontext.Decoder, values []Value, name string, 
 		return err
 	}
 	more.found[j] = true
-	if i, known := r.at[name]; known {
-		return valueOf(token, &values[i], &r.p.Columns[i])
+	for _, i := range r.columnsOf(name) {
+		if err := r.valueOf(token, &values[i], &r.p.Columns[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// readValue reads one cell.
-func (r *RowReader) readValue(d *jsontext.Decoder, v *Value, c *Column) error {
+// columnsOf returns the columns that a raw column becomes.
+func (r *RowReader) columnsOf(name string) []int {
+	if k, known := r.at[name]; known {
+		return r.inputs[k]
+	}
+	return nil
+}
+
+// readValue reads one cell into the columns of an input.
+func (r *RowReader) readValue(d *jsontext.Decoder, values []Value, input int) error {
+	columns := r.inputs[input]
+	v := &values[columns[0]]
+	err := r.readCell(d, v, &r.p.Columns[columns[0]])
+	for _, i := range columns[1:] {
+		values[i] = *v
+	}
+	return err
+}
+
+func (r *RowReader) readCell(d *jsontext.Decoder, v *Value, c *Column) error {
 	token, err := d.ReadToken()
 	if err != nil {
 		return malformed(err)
 	}
-	return valueOf(token, v, c)
+	return r.valueOf(token, v, c)
 }
 
 // valueOf converts a token into the value of a column.
-func valueOf(token jsontext.Token, v *Value, c *Column) error {
+func (r *RowReader) valueOf(token jsontext.Token, v *Value, c *Column) error {
 	switch kind := token.Kind(); kind {
 	case jsontext.KindNull:
 		*v = Value{}
 	case jsontext.KindString:
-		*v = Text(token.String())
+		*v = r.p.text(c, token.String())
 	case jsontext.KindTrue, jsontext.KindFalse:
-		if c.Kind != Categorical {
+		if c.Kind != Categorical && (c.Form == nil || !c.Form.Boolean) {
 			return fmt.Errorf("column %.80q: a boolean: want a number, a string or null: %w", c.Name, job.ErrInvalid)
 		}
 		*v = Boolean(kind == jsontext.KindTrue)
@@ -219,15 +246,25 @@ func jsonKind(k jsontext.Kind) string {
 	}
 }
 
-// columnList lists the columns for a message, at most the first twelve.
+// columnList lists the raw columns for a message, at most the first twelve.
 func (p *Preprocessing) columnList() string {
 	const shown = 12
-	names := make([]string, 0, shown)
-	for _, c := range p.Columns[:min(shown, len(p.Columns))] {
-		names = append(names, c.Name)
+	var names []string
+	for i := range p.Columns {
+		if name := p.Columns[i].Input(); len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
 	}
-	if more := len(p.Columns) - len(names); more > 0 {
-		return fmt.Sprintf("%q and %d more", names, more)
+	if more := len(names) - shown; more > 0 {
+		return fmt.Sprintf("%q and %d more", names[:shown], more)
 	}
 	return fmt.Sprintf("%q", names)
+}
+
+// Input returns the name of the raw column that the column is made from.
+func (c *Column) Input() string {
+	if c.Form != nil && c.Form.Of != "" {
+		return c.Form.Of
+	}
+	return c.Name
 }

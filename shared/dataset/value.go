@@ -53,10 +53,13 @@ func Boolean(b bool) Value {
 // missing.
 func (c *Column) asNumber(v Value) (float64, error) {
 	x := v.number
+	if c.Form.special() {
+		return c.Form.specialNumber(v)
+	}
 	switch v.kind {
 	case isText:
 		var kind NumberKind
-		switch x, kind = ParseCell(v.text, c.Thousands); kind {
+		switch x, kind = c.Read(v.text); kind {
 		case NotANumber:
 			return 0, fmt.Errorf("text %s in a numeric column: want a number", v)
 		case NonFinite:
@@ -74,6 +77,14 @@ func (c *Column) asNumber(v Value) (float64, error) {
 // not have it. The value must not be missing.
 func (c *Column) category(v Value) (index int, ok bool, err error) {
 	texts := []string{v.text}
+	if c.Form != nil && c.Form.Part != "" {
+		x, err := c.Form.specialNumber(v)
+		if err != nil {
+			return 0, false, err
+		}
+		index, ok = c.Category(formatPart(x))
+		return index, ok, nil
+	}
 	switch v.kind {
 	case isNumber:
 		if !finite(v.number) && v.text == "" {

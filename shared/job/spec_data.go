@@ -4,19 +4,22 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string    `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; or give inline"`
-	Labels     string    `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
-	Test       string    `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
-	TestLabels string    `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
-	Inline     *Inline   `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format    `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .idx or -idx3-ubyte, each also with .gz)"`
-	Label      string    `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of the label's column"`
-	Weight     string    `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
-	Drop       []string  `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"csv: columns to leave out"`
-	Clean      Clean     `json:"clean" jsonschema_description:"what happens to imperfect rows"`
-	Transform  Transform `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`
-	Split      SplitSpec `json:"split" jsonschema_description:"the fractions of the rows for each split; default: all for training"`
-	Shuffle    bool      `json:"shuffle" jsonschema:"default=true" jsonschema_description:"false: rows in file order, step after step"`
+	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
+	Test       string   `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
+	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
+	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
+	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
+	Label      string   `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of the label's column"`
+	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
+	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
+	// CSV and Columns are nil in specs that do not set them, so that these keep their digests.
+	CSV       *CSVOptions           `json:"csv,omitempty" jsonschema_description:"csv: how the file is written; default: what the file shows with certainty"`
+	Columns   map[string]ColumnSpec `json:"columns,omitempty" jsonschema_description:"what columns mean, by name; default: numbers if all cells are numbers, else categories"`
+	Clean     Clean                 `json:"clean" jsonschema_description:"what happens to imperfect rows"`
+	Transform Transform             `json:"transform" jsonschema_description:"how columns become features; fitted on the training split alone"`
+	Split     SplitSpec             `json:"split" jsonschema_description:"the fractions of the rows for each split; default: all for training"`
+	Shuffle   bool                  `json:"shuffle" jsonschema:"default=true" jsonschema_description:"false: rows in file order, step after step"`
 }
 
 // Inline holds a small dataset: x [rows][features], y [rows] of numbers, strings or
@@ -26,14 +29,16 @@ type Inline struct {
 	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers, or of classes (numbers, strings or booleans), or [rows][outputs] of numbers"`
 }
 
-// Format is the file format of a source. A source whose name ends in .gz is unpacked
-// first.
+// Format is the file format of a source. A packed source (gzip, zstd, bzip2, zip) is
+// unpacked first.
 type Format string
 
 // The formats.
 const (
-	CSV Format = "csv"
-	IDX Format = "idx"
+	CSV     Format = "csv"
+	IDX     Format = "idx"
+	JSONL   Format = "jsonl"   // JSON lines: an object in each line
+	Parquet Format = "parquet" // flat columns
 )
 
 // Clean says how incomplete and duplicate rows are handled.

@@ -86,7 +86,7 @@ const defaultWireKeep = 0.01
 
 func (d *Data) fill() {
 	if d.Format == "" && d.Inline == nil {
-		d.Format = formatOf(d.Source)
+		d.Format = FormatOf(d.Source)
 	}
 	setDefault(&d.Clean.Missing.Method, "drop")
 	setDefault(&d.Clean.Duplicates, KeepDuplicates)
@@ -135,12 +135,19 @@ func defaultMicrobatches(batch int) int {
 
 var idxName = regexp.MustCompile(`(\.idx[0-9]?|[-.]idx[0-9]-[a-z]+)$`)
 
-// formatOf returns the format that a source's name suggests, or "".
-func formatOf(source string) Format {
-	name := strings.TrimSuffix(strings.ToLower(source), ".gz")
+// packed are the endings of packed files.
+var packed = regexp.MustCompile(`\.(gz|zst|bz2|zip)$`)
+
+// FormatOf returns the format that a source's name suggests, or "".
+func FormatOf(source string) Format {
+	name := packed.ReplaceAllString(strings.ToLower(source), "")
 	switch {
-	case strings.HasSuffix(name, ".csv"):
+	case strings.HasSuffix(name, ".csv"), strings.HasSuffix(name, ".tsv"):
 		return CSV
+	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
+		return JSONL
+	case strings.HasSuffix(name, ".parquet"):
+		return Parquet
 	case idxName.MatchString(name):
 		return IDX
 	default:

@@ -22,7 +22,7 @@ func TestFormatComesFromTheName(t *testing.T) {
 	for source, want := range map[string]job.Format{
 		"a.csv": job.CSV, "file:a.CSV.gz": job.CSV, "nats:b/x.csv": job.CSV,
 		"train-images-idx3-ubyte": job.IDX, "t10k-images-idx3-ubyte.gz": job.IDX, "a.idx3-ubyte": job.IDX, "a.idx.gz": job.IDX, "b.idx1": job.IDX,
-		"a.tsv": "", "a.gz": "", "a": "", "csv": "", "idx3-ubyte/a": "",
+		"a.tsv": job.CSV, "a.TSV.zst": job.CSV, "d/*.csv.zip": job.CSV, "a.jsonl.bz2": job.JSONL, "a.ndjson": job.JSONL, "a.parquet": job.Parquet, "a.json": "", "a.gz": "", "a": "", "csv": "", "idx3-ubyte/a": "",
 	} {
 		s := job.Spec{Data: job.Data{Source: source}}
 		s.Default()

@@ -11,6 +11,7 @@ func (d *Data) validate(fs *faults, loss Loss) {
 	d.validateSource(fs)
 	d.validateFormat(fs)
 	d.validateClean(fs)
+	d.validateCSV(fs)
 	d.Transform.validate(fs, loss)
 	d.Split.validate(fs, d.Test != "")
 	if d.Split.Stratify && !loss.Classifies() {
@@ -41,7 +42,7 @@ func (d *Data) validateFormat(fs *faults) {
 		return
 	}
 	switch d.Format {
-	case CSV:
+	case CSV, JSONL, Parquet:
 		if d.Label == "" {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
@@ -53,7 +54,7 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Test != "" && d.TestLabels == "" {
 			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
 		}
-		d.only(fs, "format csv", named{"label", d.Label}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
+		d.only(fs, "format csv, jsonl or parquet", named{"label", d.Label}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
 }
 

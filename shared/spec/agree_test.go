@@ -76,7 +76,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 	case "string":
 		switch name {
 		case "source", "test", "labels", "test_labels":
-			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv")
+			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet")
 		}
 		return pick(g.t, "a", "y", "")
 	case "array":
@@ -90,9 +90,9 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 		return list
 	default:
 		out := map[string]any{}
-		if numbers, ok := schema["additionalProperties"].(map[string]any); ok {
+		if byName, ok := schema["additionalProperties"].(map[string]any); ok {
 			for range rapid.IntRange(0, 2).Draw(g.t, "") {
-				out[pick(g.t, "a", "b")] = g.draw("", numbers)
+				out[pick(g.t, "a", "y", "b c", "")] = g.draw("", byName)
 			}
 			return out
 		}
@@ -134,6 +134,8 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","weight":"w"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","class_weights":{"a":2},"focal_gamma":2,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6,"activation":"silu","kernel_regularizer":{"l1":0.1}}},{"group_norm":{"groups":2}},{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","csv":{"delimiter":";","decimal":",","thousands":".","names":["a","y"],"na":["-"]},"columns":{"a":{"type":"date","parts":["month"]}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.parquet","label":"y","columns":{"a":{"type":"number"}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
@@ -143,7 +145,7 @@ var bases = []string{
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the label|format: )|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -218,7 +220,10 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"class_weights: balanced\nlabel_smoothing: 0.1", "class_weights: even", "data: {source: a.idx, labels: b, weight: w}", "data: {inline: {x: [1], y: [1]}, weight: w}",
 		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
-		"data: {source: a, label: y}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",
+		"data: {source: a, label: y}", "data: {source: a.jsonl}", "data: {source: a.parquet, label: y, csv: {trim: true}}", "data: {source: a.idx, labels: b, columns: {}}",
+		"data: {source: a.csv, label: y, csv: {thousands: .}}", "data: {source: a.csv, label: y, csv: {decimal: ',', thousands: ','}}",
+		"data: {source: a.csv, label: y, columns: {a: {type: date}}}", "data: {source: a.csv, label: y, columns: {a: {type: number, as: number}}}",
+		"data: {source: a.csv, label: y, csv: {na: none}}", "data: {source: a.csv, label: y, columns: {a: number}}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",
 		"data: {source: a.csv, label: y, test_labels: b}", "data: {source: a.idx, labels: b, test: c}",
 		"data: {source: a.csv, label: y, test: t.csv, split: {train: 0.5, test: 0.5}}", "data: {source: a.csv, label: y, split: {test: 1}}",
 		"data: {source: a.csv, label: y, transform: {label: standard}}", "data: {source: a.csv, label: y, transform: {label: minmax}}",

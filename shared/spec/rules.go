@@ -20,7 +20,7 @@ type object = map[string]any
 // columns and are not dropped; the elements of inline rows fit each other; the boundaries
 // of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
 // no layer has a penalty if the optimizer clips norms; a metric fits the number of
-// classes; a monitored figure is one of the metrics; a least learning rate is at most the
+// classes; what data.columns says fits the label, and its formats of dates; a monitored figure is one of the metrics; a least learning rate is at most the
 // learning rate.
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
@@ -37,6 +37,9 @@ func addRules(s *reflected.Schema) {
 		rule(having("loss", constant(string(job.SigmoidCrossEntropy))),
 			object{"properties": object{"metrics": not(object{"contains": constant(string(job.Top5))})}}))
 	add(s.Definitions["Data"], ofData()...)
+	comma := having("decimal", constant(","))
+	add(s.Definitions["CSVOptions"], rule(having("thousands", constant(".")), comma), rule(having("thousands", constant(",")), not(comma)))
+	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")})
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
@@ -159,8 +162,11 @@ func ofLoss() object {
 // ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
-		csvName = `\.[cC][sS][vV](\.[gG][zZ])?$`
-		idxName = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)(\.[gG][zZ])?$`
+		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?$`
+		csvName     = `\.[cCtT][sS][vV]` + packed
+		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
+		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
+		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
 	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
 	is := func(format job.Format, pattern string) object {
@@ -173,10 +179,12 @@ func ofData() []any {
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
 	return []any{
 		exactlyOne("source", "inline"),
-		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(idxName)}}),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns"), noDrop)),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
-		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight"), noDrop, rule(given("test"), given("test_labels")))),
+		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
 	}

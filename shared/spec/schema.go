@@ -111,7 +111,12 @@ type numbers interface {
 	Numbers() (least, most float64, count int)
 }
 
-// mapped returns the schema of a type whose values Allowed or Words lists.
+// wordOrList is a type that is written as a word, or as a list of texts.
+type wordOrList interface {
+	AllowedLists() (words []string, most, length int)
+}
+
+// mapped returns the schema of a type whose values Allowed, Words or AllowedLists lists.
 func mapped(t reflect.Type) *reflected.Schema {
 	switch v := reflect.Zero(t).Interface().(type) {
 	case word:
@@ -135,6 +140,12 @@ func mapped(t reflect.Type) *reflected.Schema {
 			{Type: "string", Enum: values(v.Words())},
 			{Type: "object", AdditionalProperties: number, MinProperties: &one, MaxProperties: &all},
 		}}
+	case wordOrList:
+		words, most, length := v.AllowedLists()
+		return &reflected.Schema{OneOf: []*reflected.Schema{
+			{Type: "string", Enum: values(words)},
+			{Type: "array", Items: &reflected.Schema{Type: "string", MaxLength: pointer(length)}, MaxItems: pointer(most)},
+		}}
 	default:
 		return nil
 	}
@@ -142,6 +153,11 @@ func mapped(t reflect.Type) *reflected.Schema {
 
 // exact returns a number as JSON has it.
 func exact(v float64) json.Number { return json.Number(strconv.FormatFloat(v, 'f', -1, 64)) }
+
+func pointer(n int) *uint64 {
+	u := uint64(n)
+	return &u
+}
 
 func values(words []string) []any {
 	out := make([]any, len(words))

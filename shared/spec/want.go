@@ -99,6 +99,9 @@ func want(n node) string {
 		if n["minProperties"] != nil {
 			return "exactly one of " + fieldList(n)
 		}
+		if _, byName := n["additionalProperties"].(map[string]any); byName {
+			return "an object with a key for each column"
+		}
 		return "an object with the fields " + fieldList(n)
 	}
 }
@@ -116,6 +119,10 @@ func wantChoice(n node) string {
 		}
 		if number, ok := alternative["additionalProperties"].(map[string]any); ok {
 			options = append(options, fmt.Sprintf("{class: %s}", want(number)))
+			continue
+		}
+		if alternative["type"] == "array" {
+			options = append(options, "a list of texts")
 			continue
 		}
 		options = append(options, fmt.Sprintf("{%s: number}", fieldList(alternative)))

@@ -174,6 +174,18 @@ func Train(ctx context.Context, t testing.TB, spec string, args ...string) job.O
 	return outcome(t, exec.CommandContext(ctx, path(t, "coordinator"), append([]string{"train", spec, "--out", t.TempDir()}, args...)...))
 }
 
+// Sweep runs the sweep command on a file and returns the line that it prints.
+func Sweep(ctx context.Context, t testing.TB, file string) []byte {
+	t.Helper()
+	c := exec.CommandContext(ctx, path(t, "coordinator"), "sweep", file, "--out", t.TempDir())
+	c.Dir = Root
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	require.NoError(t, err, stderr.String())
+	return out
+}
+
 // Verify runs the verify command, which may fail. It returns the last line of its output
 // and its exit status.
 func Verify(ctx context.Context, t testing.TB, args ...string) (v job.Verification, status int) {

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -52,7 +53,7 @@ func (m *members) next() error {
 		return err
 	case len(head) == 0:
 		return io.EOF
-	case !isGzip(head) && !(len(head) == 1 && head[0] == 0x1f && !padding):
+	case !bytes.Equal(head, magicGzip) && !(len(head) == 1 && head[0] == 0x1f && !padding):
 		return errTrailing
 	}
 	if err := m.zip.Reset(m.in); err != nil {

@@ -1,0 +1,80 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+
+	"tributary/shared/dataset/tabular"
+	"tributary/shared/job"
+)
+
+// records reads the rows of a file of named columns as texts.
+type records struct {
+	names    []string
+	index    func(name string) (int, bool)
+	next     func() ([]string, error) // io.EOF after the last row; the following call overwrites it
+	place    func(cell int) string    // of a cell of the last row, like "line 3"
+	unnamed  []bool                   // columns without a name in the header, or nil
+	kinds    []tabular.Kind           // what the file's own schema says, or nil
+	detected []string                 // what was detected, for the user
+}
+
+// open opens a file of named columns, file k of the source that s surveys.
+func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*records, error) {
+	switch d.Format {
+	case job.JSONL:
+		keys := s.keys
+		file := tabular.OpenJSONL(content, keys)
+		return &records{names: keys.Names, index: keys.Index, next: file.Next, place: file.Place, kinds: keys.Kinds}, nil
+	case job.Parquet:
+		return w.openParquet(d, content, s, k)
+	default:
+		file, err := tabular.OpenCSV(content, d.CSV, "")
+		if err != nil {
+			return nil, err
+		}
+		return &records{
+			names: file.Header, index: file.Index, next: file.Next, place: file.Place,
+			unnamed: file.Unnamed, detected: file.Detected,
+		}, nil
+	}
+}
+
+// indexOf returns a function from a name to its index.
+func indexOf(names []string) func(string) (int, bool) {
+	at := make(map[string]int, len(names))
+	for i, name := range names {
+		at[name] = i
+	}
+	return func(name string) (int, bool) {
+		i, ok := at[name]
+		return i, ok
+	}
+}
+
+// positions returns where the columns are in a row.
+func (r *records) positions(names []string) ([]int, error) {
+	at := make([]int, len(names))
+	for i, name := range names {
+		cell, ok := r.index(name)
+		if !ok {
+			return nil, fmt.Errorf("header: no column %q, which the training source has: %w", name, job.ErrInvalid)
+		}
+		at[i] = cell
+	}
+	return at, nil
+}
+
+// same refuses a file whose columns are not those of the first file, in any order.
+func (r *records) same(names []string) error {
+	first := indexOf(names)
+	for _, name := range r.names {
+		if _, ok := first(name); !ok {
+			return fmt.Errorf("header: column %q, which the first file does not have: want the same columns in all files: %w", name, job.ErrInvalid)
+		}
+	}
+	if i := slices.IndexFunc(names, func(name string) bool { _, ok := r.index(name); return !ok }); i >= 0 {
+		return fmt.Errorf("header: no column %q, which the first file has: want the same columns in all files: %w", names[i], job.ErrInvalid)
+	}
+	return nil
+}
