@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
@@ -202,4 +203,27 @@ func TestPartsOfADate(t *testing.T) {
 		o := mustRun(t, spec, sources{"in": []byte(fmt.Sprintf("a,y\n%s,1\n%s,2\n", "2024-12-29 23:59:58.5", "2023-01-01"))})
 		require.Equal(t, want, o.x[job.Train][0][0], part)
 	}
+}
+
+// A row's weight is a column of its own in every format.
+func TestWeightsOfJSONLines(t *testing.T) {
+	spec := jsonlSpec()
+	spec.Data.Weight = "w"
+	lines := mustRun(t, spec, sources{"in": []byte(`{"a":1,"w":2,"y":1}{"a":2,"w":0.5,"y":2}`)})
+	spec = csvSpec()
+	spec.Data.Weight = "w"
+	require.Equal(t, mustRun(t, spec, sources{"in": []byte("a,w,y\n1,2,1\n2,0.5,2\n")}).digest(t), lines.digest(t))
+	_, err := run(t, spec, sources{"in": []byte("a,w,y\n1,2,1\n2,x,2\n")})
+	require.ErrorContains(t, err, `line 3: weight "w": "x": want a number from 0`)
+}
+
+// Parts of a date as categories can be embedded.
+func TestPartsOfADateAreEmbedded(t *testing.T) {
+	spec := columnsSpec(map[string]job.ColumnSpec{"a": {Type: job.DateColumn, Parts: []job.DatePart{job.Month, job.Hour}, As: job.PartCategory}})
+	spec.Data.Transform.Categorical = job.Encoding{Method: "embed", Embed: 2}
+	store := blob.NewMemory(0)
+	m, err := Run(t.Context(), spec, sources{"in": []byte("a,y\n2024-01-31 10:00,1\n2024-02-01 11:00,2\n")}, store, nil)
+	require.NoError(t, err)
+	require.NoError(t, m.Validate())
+	require.Equal(t, []string{"1", "2"}, m.Preprocessing.Columns[0].Categories)
 }

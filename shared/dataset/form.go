@@ -275,6 +275,11 @@ func (p *Preprocessing) text(c *Column, s string) Value {
 	return Value{kind: isText, text: s}
 }
 
+// ReadsForms reports whether a column has a form, or files are read with options.
+func (p *Preprocessing) ReadsForms() bool {
+	return p != nil && (p.CSV != nil || slices.ContainsFunc(p.Columns, func(c Column) bool { return c.Form != nil }))
+}
+
 // validate checks a form that comes from outside.
 func (f *Form) validate() error {
 	switch {

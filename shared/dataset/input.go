@@ -43,8 +43,8 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 	return p.Read(ctx, r, Reading{Format: format}, func(at Place, values []Value, _ []Cell) error { return row(at, values) })
 }
 
-// Read reads raw rows for prediction from a file, which may be packed (gzip,
-// zstd, bzip2, zip), and calls row for each. The next row overwrites the values and the cells. Read needs the memory of one row, at most
+// Read reads raw rows for prediction from a file, which may be packed (gzip, zstd, bzip2, zip), and calls row for
+// each. The next row overwrites the values and the cells. Read needs the memory of one row, at most
 // 32 MiB, for a file of any length. An error of row ends the reading and is returned
 // unchanged. Any other error says where in the file it occurred.
 //

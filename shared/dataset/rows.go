@@ -147,39 +147,30 @@ func (r *RowReader) readExtra(d *jsontext.Decoder, values []Value, name string, 
 		return err
 	}
 	more.found[j] = true
-	for _, i := range r.columnsOf(name) {
-		if err := r.valueOf(token, &values[i], &r.p.Columns[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// columnsOf returns the columns that a raw column becomes.
-func (r *RowReader) columnsOf(name string) []int {
-	if k, known := r.at[name]; known {
-		return r.inputs[k]
+	if i, known := r.at[name]; known {
+		return r.setValue(token, values, i)
 	}
 	return nil
 }
 
 // readValue reads one cell into the columns of an input.
 func (r *RowReader) readValue(d *jsontext.Decoder, values []Value, input int) error {
-	columns := r.inputs[input]
-	v := &values[columns[0]]
-	err := r.readCell(d, v, &r.p.Columns[columns[0]])
-	for _, i := range columns[1:] {
-		values[i] = *v
-	}
-	return err
-}
-
-func (r *RowReader) readCell(d *jsontext.Decoder, v *Value, c *Column) error {
 	token, err := d.ReadToken()
 	if err != nil {
 		return malformed(err)
 	}
-	return r.valueOf(token, v, c)
+	return r.setValue(token, values, input)
+}
+
+// setValue converts a token into the values of the columns of an input.
+func (r *RowReader) setValue(token jsontext.Token, values []Value, input int) error {
+	columns := r.inputs[input]
+	v := &values[columns[0]]
+	err := r.valueOf(token, v, &r.p.Columns[columns[0]])
+	for _, i := range columns[1:] {
+		values[i] = *v
+	}
+	return err
 }
 
 // valueOf converts a token into the value of a column.

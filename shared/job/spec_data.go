@@ -11,7 +11,7 @@ type Data struct {
 	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
 	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
 	Label      string   `json:"label,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of the label's column"`
-	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"csv: the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
+	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
 	// CSV and Columns are nil in specs that do not set them, so that these keep their digests.
 	CSV       *CSVOptions           `json:"csv,omitempty" jsonschema_description:"csv: how the file is written; default: what the file shows with certainty"`

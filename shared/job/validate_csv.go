@@ -35,6 +35,9 @@ func (d *Data) validateCSV(fs *faults) {
 		if name == d.Label && name != "" && (c.Type != NumberColumn && c.Type != CategoryColumn) {
 			fs.at(path+".type", "%s: want number or category: this is the label", c.Type)
 		}
+		if name == d.Weight && name != "" && c.Type != NumberColumn {
+			fs.at(path+".type", "%s: want number: this is the weight", c.Type)
+		}
 	}
 }
 

@@ -37,12 +37,31 @@ var Operations = []Operation{
 		c := s.Optimizer.Common()
 		return s.Monitors() || c != nil && c.EMAMomentum != 0
 	}},
+	{Capability: cells, Used: func(s *job.Spec) bool { // data.csv, data.columns and the formats after idx
+		d := &s.Data
+		return d.CSV != nil || len(d.Columns) > 0 || d.Format == job.JSONL || d.Format == job.Parquet
+	}},
 }
+
+// cells is the capability of a preprocessing that reads cells in other forms than plain
+// numbers and texts.
+const cells job.Capability = "cells"
 
 // NeedsOf lists the operations beyond the base set that a job of the spec needs.
 func NeedsOf(s *job.Spec) (needs []job.Capability) {
 	for _, o := range Operations {
 		if o.Used(s) {
+			needs = append(needs, o.Capability)
+		}
+	}
+	return needs
+}
+
+// needs lists the operations that the plan needs: those of its spec, and what was found in
+// its data.
+func (p *Plan) needs() (needs []job.Capability) {
+	for _, o := range Operations {
+		if o.Used(&p.Spec) || o.Capability == cells && p.Dataset.Preprocessing.ReadsForms() {
 			needs = append(needs, o.Capability)
 		}
 	}
@@ -108,7 +127,7 @@ func Unknown(capabilities []job.Capability) []job.Capability {
 // them. A program that has no operations then reads every plan that it knows, and refuses
 // the others.
 func (p *Plan) require() {
-	p.Version, p.Needs = Version, NeedsOf(&p.Spec)
+	p.Version, p.Needs = Version, p.needs()
 	if len(p.Needs) > 0 {
 		p.Version = versionOfNeeds
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
 
@@ -113,4 +114,31 @@ func TestWhatLayersNeed(t *testing.T) {
 	require.Equal(t, []job.Capability{"optimizers"}, of(job.Layer{Dense: &job.Dense{KernelRegularizer: &job.Regularizer{L1: 1}}}))
 	no := false
 	require.Equal(t, []job.Capability{"frozen", "layers"}, of(job.Layer{GroupNorm: &job.GroupNorm{Groups: 2, Norm: job.Norm{Trainable: &no}}}))
+}
+
+// A program that does not know how cells are read leaves the plan to one that does, also
+// if only the data shows the form.
+func TestCellsInOtherFormsNeedACapability(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Plan)
+		needs  []job.Capability
+	}{
+		"plain":      {func(*Plan) {}, nil},
+		"options":    {func(p *Plan) { p.Spec.Data.CSV = &job.CSVOptions{Trim: true} }, []job.Capability{"cells"}},
+		"columns":    {func(p *Plan) { p.Spec.Data.Columns = map[string]job.ColumnSpec{"x0": {Type: job.NumberColumn}} }, []job.Capability{"cells"}},
+		"no columns": {func(p *Plan) { p.Spec.Data.Columns = map[string]job.ColumnSpec{} }, nil},
+		"a form found in the data": {
+			func(p *Plan) { p.Dataset.Preprocessing.Columns[0].Form = &dataset.Form{Sign: "$"} }, []job.Capability{"cells"},
+		},
+	} {
+		p := whole(10, 4, 2, 4)
+		c.change(p)
+		p.require()
+		require.Equal(t, c.needs, p.Needs, name)
+		data, _, err := p.Encode()
+		require.NoError(t, err)
+		decoded, err := Decode(data)
+		require.NoError(t, err, name)
+		require.Equal(t, c.needs, decoded.Needs, name)
+	}
 }

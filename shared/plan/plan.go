@@ -62,7 +62,7 @@ func Decode(data []byte) (*Plan, error) {
 	if err := p.known(data); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	if needs := NeedsOf(&p.Spec); !slices.Equal(needs, p.Needs) {
+	if needs := p.needs(); !slices.Equal(needs, p.Needs) {
 		return nil, fmt.Errorf("plan lists needs %q; its spec needs %q: %w", p.Needs, needs, job.ErrCorrupt)
 	}
 	if err := p.validate(); err != nil {

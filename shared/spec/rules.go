@@ -17,8 +17,9 @@ type object = map[string]any
 // JSON Schema cannot express sums and comparisons of fields. So these rules are missing:
 // the fractions of the splits sum to 1; there are no more micro-batches than rows in a
 // batch; the size of a model; the units of the last layer; the label and the weight are two
-// columns and are not dropped; the elements of inline rows fit each other; the boundaries
-// of a schedule rise, and their factors are one more; the warm-up is shorter than the job;
+// columns and are not dropped; the elements of inline rows fit each other; what
+// data.columns says fits the label, and its formats of dates; the boundaries of a schedule
+// rise, and their factors are one more; the warm-up is shorter than the job;
 // no layer has a penalty if the optimizer clips norms; a metric fits the number of
 // classes; what data.columns says fits the label, and its formats of dates; a monitored figure is one of the metrics; a least learning rate is at most the
 // learning rate.

@@ -19,7 +19,7 @@ import (
 const (
 	maxHeader     = 1 << 20   // bytes of a page's header
 	maxPage       = 256 << 20 // bytes of a page, packed and unpacked
-	maxValues     = 1 << 26   // values of a page
+	maxValues     = 1 << 24   // values of a page
 	maxPagesBytes = 512 << 20 // the largest page of each column together
 )
 
@@ -34,6 +34,7 @@ type page struct {
 	// levels among them, and whether the values are not packed either.
 	levels, definition int64
 	plain              bool
+	texts              int64 // bytes of the texts that prefixes make longer, set by leaf.check
 }
 
 // pageHeader reads the header of a page and returns its length.
@@ -79,7 +80,7 @@ func pageHeader(head []byte) (page, int64, error) {
 }
 
 // memory returns about the bytes that a decoded page takes.
-func (p *page) memory() int64 { return p.packed + 2*p.unpacked + 9*p.values }
+func (p *page) memory() int64 { return p.packed + 2*p.unpacked + 9*p.values + p.texts }
 
 // checkPages walks over the pages of a flat column of a row group before the library
 // decodes them. It refuses pages that are too large for memory, that unpack to more than

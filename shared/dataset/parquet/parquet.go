@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -172,6 +173,9 @@ func (f *File) begin() error {
 		}
 		f.left = groups[f.group].NumRows()
 		f.group++
+	}
+	if !slices.ContainsFunc(f.columns, func(c column) bool { return c.write != nil }) {
+		return fmt.Errorf("no column of single values is left: want at least one: %w", job.ErrInvalid) // any number of rows would take no bytes
 	}
 	chunks := groups[f.group-1].ColumnChunks()
 	meta := f.file.Metadata().RowGroups[f.group-1].Columns

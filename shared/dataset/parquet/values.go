@@ -47,6 +47,11 @@ func (l *leaf) check(p *page, body []byte) error {
 			return err
 		}
 	}
+	var err error
+	if p.encoding == format.DeltaByteArray && n > 0 {
+		p.texts, err = prefixed(body, n)
+		return err
+	}
 	return l.data(p.encoding, body, n)
 }
 
@@ -69,7 +74,7 @@ func (l *leaf) data(encoding format.Encoding, body []byte, n int64) error {
 			_, err = runs(body, 1, n)
 		}
 	case format.DeltaBinaryPacked, format.DeltaLengthByteArray:
-		err = delta(body, n)
+		err = deltas(encoding, body, n)
 	case format.ByteStreamSplit:
 		if width := l.width(); width == 0 || int64(len(body)) != n*width {
 			err = errFew
@@ -161,21 +166,4 @@ func runs(body []byte, width, n int64) (ones int64, err error) {
 		left -= 8 * count
 	}
 	return ones, nil
-}
-
-// delta checks the number of values in the header of a delta encoding.
-func delta(body []byte, n int64) error {
-	c := &compact{data: body}
-	var head [3]uint64 // values of a block, miniblocks of a block, values
-	for i := range head {
-		x, err := c.uvarint()
-		if err != nil {
-			return errFew
-		}
-		head[i] = x
-	}
-	if head[2] != uint64(n) || head[0] > 1<<16 || head[1] > head[0] {
-		return errFew
-	}
-	return nil
 }
