@@ -223,7 +223,7 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 	case l.outputs > 1:
 		return nil, fmt.Errorf("%s: the label has %d outputs; standard takes one: %w", field, l.outputs, job.ErrInvalid)
 	}
-	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1}
+	c := dataset.Column{Name: l.name, Kind: dataset.Numeric, Scale: 1, Form: l.form}
 	if l.classes {
 		c.Kind = dataset.Categorical
 	}

@@ -14,6 +14,7 @@ import (
 
 // Labels turns raw labels into targets, in the way that ingest does it. It is immutable.
 type Labels struct {
+	p       *Preprocessing
 	label   Column
 	classes []string // none for numbers
 	sorted  Column   // its categories are the classes, sorted
@@ -24,8 +25,7 @@ type Labels struct {
 // Labels returns how the labels of rows become targets. classes are the classes in the
 // order of their indices, none if the labels are numbers.
 func (p *Preprocessing) Labels(classes []string) *Labels {
-	l := &Labels{label: p.Label, classes: classes}
-	l.label.Thousands = true // a model's card does not say whether the label's cells separate thousands
+	l := &Labels{p: p, label: p.Label, classes: classes}
 	l.sorted = Column{Name: p.Label.Name, Kind: Categorical, Categories: slices.Sorted(slices.Values(classes))}
 	at := make(map[string]int, len(classes))
 	for i, class := range classes {
@@ -39,6 +39,14 @@ func (p *Preprocessing) Labels(classes []string) *Labels {
 		return kind != Finite || FormatNumber(x) != class
 	})
 	return l
+}
+
+// Value returns the value of a label's cell, as training read it.
+func (l *Labels) Value(c Cell) Value {
+	if !c.JSON {
+		return l.p.text(&l.label, c.Text)
+	}
+	return c.Value()
 }
 
 // Target returns the target for a label: the index of its class, or the scaled number. ok

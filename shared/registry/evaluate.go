@@ -166,7 +166,7 @@ func (e *evaluation) label(cells []dataset.Cell) (bool, error) {
 		cells = cells[:len(cells)-1]
 	}
 	for _, c := range cells {
-		values = append(values, c.Value())
+		values = append(values, e.labels.Value(c))
 	}
 	if e.given != nil {
 		numbers, err := e.given.Next()

@@ -24,7 +24,7 @@ func TestEvaluateNumbers(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 2, 1)
 	m.Card.Spec.Metrics = []job.Metric{job.MAE, job.R2}
 	for _, rows := range []string{
-		"y,a,other\n3,1,\n,7,\n4,2,\n9,,\n\"1,002\",499.5,\n",
+		"y,a,other\n3,1,\n,7,\n4,2,\n9,,\n1002,499.5,\n",
 		`{"a":1,"y":3}{"a":7,"y":null}{"a":2,"y":4}{"y":"9","a":null}{"a":499.5,"y":"1002"}`,
 	} {
 		v, err := evaluateFile(t, m, rows)
@@ -34,7 +34,12 @@ func TestEvaluateNumbers(t *testing.T) {
 		require.Equal(t, 1.0, v.Metrics["mae"])
 		require.Equal(t, []string{"1 rows without a label were left out, as in training", "1 rows without a value in a column whose missing values training did not fill were left out, as in training"}, v.Notes)
 	}
-	v, err := evaluateFile(t, m, "a,y\n1,3\n")
+	m.Card.Preprocessing.Label.Form = &dataset.Form{Decimal: ","}
+	v, err := evaluateFile(t, m, "a,y\n1,\"2,5\"\n")
+	require.NoError(t, err)
+	require.Equal(t, 0.5, v.Metrics["mae"], "labels are read as in training")
+	m.Card.Preprocessing.Label.Form = nil
+	v, err = evaluateFile(t, m, "a,y\n1,3\n")
 	require.NoError(t, err)
 	require.Nil(t, v.Confusion)
 	require.Contains(t, v.Undefined, "r2")
