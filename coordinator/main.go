@@ -25,9 +25,11 @@ import (
 func main() {
 	var cli struct {
 		Train       train.Command                `cmd:"" help:"Train one job to its end, with embedded servers unless --nats and --redis name others."`
+		Follow      train.FollowCommand          `cmd:"" help:"Show the progress of a job on given servers until it ends."`
 		Serve       serve.Command                `cmd:"" help:"Take jobs over NATS until stopped."`
 		Sweep       sweep.Command                `cmd:"" help:"Train a job with many combinations of settings, and compare them by the validation split."`
 		Predict     predict.Command              `cmd:"" help:"Print a saved model's predictions for the rows of a file."`
+		Evaluate    predict.EvaluateCommand      `cmd:"" help:"Print a saved model's metrics on the labelled rows of a file."`
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
 		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
 		Plan        sizing.Command               `cmd:"" help:"Predict how fast a job runs with 1, 2, 4, … workers, and how many workers help."`
@@ -47,6 +49,6 @@ func main() {
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "coordinator:", job.Sentence(err))
-		os.Exit(1)
+		os.Exit(lifecycle.ExitStatus(err))
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,12 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	settingstest.Refuses(t, settingstest.Connections(), "train", job, "--nats", "nats://127.0.0.1:1")
 	for _, f := range settingstest.Servers() {
 		settingstest.Refuses(t, []settingstest.Fault{f}, "train", job, "--redis", "redis://127.0.0.1:1")
+	}
+	for _, f := range settingstest.Servers() { // follow has no blobs
+		if !strings.Contains(strings.Join(append(f.Args, f.Environment...), " "), "s3://") {
+			settingstest.Refuses(t, []settingstest.Fault{f}, "follow", "a-job")
+			settingstest.Refuses(t, []settingstest.Fault{f}, "train", job, "--detach")
+		}
 	}
 	mark := settingstest.Mark
 	for _, at := range []string{"me:" + mark + "@127.0.0.1:0", "http://me:" + mark + "@127.0.0.1:0"} {

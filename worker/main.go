@@ -34,6 +34,6 @@ func main() {
 	})
 	if err != nil && !errors.Is(err, lifecycle.ErrStopped) {
 		fmt.Fprintln(os.Stderr, "worker:", job.Sentence(err))
-		os.Exit(1)
+		os.Exit(lifecycle.ExitStatus(err))
 	}
 }

@@ -77,6 +77,8 @@ type API struct {
 	Log zerolog.Logger
 	// Rehearse reports what is wrong with the rows that a spec contains; nil: no check.
 	Rehearse func(context.Context, *job.Spec) error
+	// Standing reads how far a job with a plan has come; nil: only the record says it.
+	Standing func(context.Context, job.Record) (job.Standing, error)
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }
@@ -114,7 +116,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		return Status{}, err
 	}
 	r := job.Record{
-		ID: s.ID, Run: a.newRun(), Name: s.Name, State: job.Submitted,
+		ID: s.ID, Run: a.newRun(), Name: s.Name, Tags: s.Tags, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
 		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
 		Capabilities: plan.NeedsOf(s),
@@ -185,6 +187,44 @@ func (a *API) Get(ctx context.Context, payload []byte) (job.Record, error) {
 	}
 	r, _, err := a.Records.Get(ctx, id)
 	return r, unknown(id, err)
+}
+
+// Shown is the answer about a job: its record, and how far it has come.
+type Shown struct {
+	job.Record
+	job.Standing
+}
+
+// Show returns everything that is known about a job.
+func (a *API) Show(ctx context.Context, payload []byte) (Shown, error) {
+	r, err := a.Get(ctx, payload)
+	if err != nil {
+		return Shown{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, standingPatience)
+	defer cancel()
+	return Shown{r, a.standing(ctx, r)}, nil
+}
+
+// standingPatience bounds the time that an answer waits for standings, because the rest of
+// it is worth having while a store is away.
+const standingPatience = 2 * time.Second
+
+// standing returns how far a job has come. If the training state cannot be read, it is what
+// the record says.
+func (a *API) standing(ctx context.Context, r job.Record) job.Standing {
+	recorded := r.Standing()
+	if a.Standing == nil || r.Plan == "" || r.State.Final() || ctx.Err() != nil {
+		return recorded
+	}
+	s, err := a.Standing(ctx, r)
+	if err != nil {
+		a.Log.Debug().Err(err).Str("job", string(r.ID)).Msg("read how far a job has come")
+	}
+	if s.Step < recorded.Step {
+		return recorded
+	}
+	return s
 }
 
 // unknown says in plain words that the job does not exist.

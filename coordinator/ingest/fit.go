@@ -232,6 +232,9 @@ func (w *work) fitLabel(ctx context.Context, spec *job.Spec, l *label, rows []in
 		c.Kind = dataset.Categorical
 	}
 	columns := slices.Repeat([]dataset.Column{c}, max(1, len(l.columns)))
+	for k, form := range l.forms {
+		columns[k].Form = form
+	}
 	s := &scan{ctx: ctx, cells: l.labels(), rows: rows}
 	switch {
 	case l.classes:

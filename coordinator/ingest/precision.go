@@ -83,7 +83,7 @@ func (w *work) checkCoarse(s *scan, l *label, c dataset.Column) error {
 		return err
 	}
 	remedy := "use data.transform.label: standard"
-	if l.outputs > 1 {
+	if l.outputs > max(1, len(l.columns)) {
 		remedy = "subtract a constant from the values before you write the file"
 	}
 	var found notes
@@ -93,10 +93,10 @@ func (w *work) checkCoarse(s *scan, l *label, c dataset.Column) error {
 			continue
 		}
 		if float32(e.low) == float32(e.high) {
-			return fmt.Errorf("label %q: its values, from %v to %v, are all one 32-bit float: %s: %w", l.name, e.low, e.high, remedy, job.ErrInvalid)
+			return fmt.Errorf("label %q: its values, from %v to %v, are all one 32-bit float: %s: %w", l.column(k), e.low, e.high, remedy, job.ErrInvalid)
 		}
 		found.add("label %q: its values lie so close together, from %v to %v, that 32-bit floats hardly keep them apart, and neither do metrics: %s",
-			l.name, e.low, e.high, remedy)
+			l.column(k), e.low, e.high, remedy)
 	}
 	w.sayAll(&found, "of the label also have values that 32-bit floats hardly keep apart")
 	return nil

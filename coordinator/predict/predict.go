@@ -1,10 +1,11 @@
-// Package predict is the predict command: a saved model's answers for the rows of a file.
+// Package predict has the commands that use a saved model on the rows of a file: predict
+// prints its answers, and evaluate prints its metrics on labelled rows.
 //
-// It owns the command's input and output, and its notes on standard error. It leaves the
+// It owns the commands' input and output, and their notes on standard error. It leaves the
 // predictions to the model (shared/registry). It needs no server. The coordinator's main
 // package runs it.
 //
-// Invariant: it prints one answer for each row, in the order of the rows. Its memory is
+// Invariant: predict prints one answer for each row, in the order of the rows. Its memory is
 // that of a few rows, for any length of the file. If a row cannot be answered, it fails
 // and names the row; by then it has printed exactly the lines of all rows before it. With
 // --json it prints everything or nothing.
@@ -12,6 +13,7 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,10 +25,20 @@ import (
 
 // Command is the predict command's settings.
 type Command struct {
-	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of rows, packed as .gz, .zst, .bz2 or .zip too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
-	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
-	JSON   bool   `name:"json" help:"Print one JSON object with predictions, classes and probabilities, instead of one prediction per line."`
+	Model  string   `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
+	Input  string   `name:"input" required:"" placeholder:"FILE" help:"File of rows, packed as .gz, .zst, .bz2 or .zip too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
+	Format string   `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
+	JSON   bool     `name:"json" xor:"output" help:"Print one JSON object with predictions, classes and probabilities, instead of one prediction per line."`
+	Output string   `name:"output-format" xor:"output" default:"text" enum:"text,csv,jsonl" help:"text, the default, prints one prediction per line. csv and jsonl print columns: the row's number from 1, or the columns of --id; prediction; and for a classification probability_CLASS for each class. csv has a header; jsonl has one JSON object per line."`
+	ID     []string `name:"id" sep:"none" placeholder:"COLUMN" help:"Print this column of the input with each prediction, as it is in the file, instead of the row's number; for csv and jsonl. Repeat it for more columns. It need not be a column of the model."`
+}
+
+// Validate checks the flags; kong calls it.
+func (c *Command) Validate() error {
+	if len(c.ID) > 0 && (c.JSON || c.Output == "" || c.Output == "text") {
+		return errors.New("--id: want --output-format csv or jsonl, which have columns")
+	}
+	return nil
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -46,33 +58,64 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if c.Input != "-" {
-		f, err := os.Open(c.Input)
-		if err != nil {
-			return fmt.Errorf("--input: %w", err)
-		}
-		defer f.Close()
-		in = f
+	in, err := open("--input", c.Input)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	return c.predict(ctx.Soft, m, in, os.Stdout, os.Stderr)
+}
+
+// open opens a file that a flag names; - is standard input.
+func open(flag, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(os.Stdin), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return f, nil
 }
 
 // predict prints the predictions for the rows of in to w. It prints notes to aside,
 // unless they are in the JSON object.
 func (c *Command) predict(ctx context.Context, m *registry.Model, in io.Reader, w, aside io.Writer) error {
-	out := printer(newLines(w, aside))
-	if c.JSON {
-		object, err := newObject(w, m)
-		if err != nil {
-			return err
-		}
-		defer object.close()
-		out = object
+	out, done, err := c.printer(m, w, aside)
+	if err != nil {
+		return err
 	}
-	notes, err := m.PredictFile(ctx, in, dataset.InputFormat(c.Format), out.print)
+	defer done()
+	notes, err := m.PredictFile(ctx, in, dataset.Reading{Format: dataset.InputFormat(c.Format), Extra: c.ID}, out.print)
 	if err != nil {
 		err = fmt.Errorf("--input %s: %w", c.Input, err)
 	}
 	return out.end(notes, err)
+}
+
+// printer returns the printer that the flags ask for. The caller calls done at the end.
+func (c *Command) printer(m *registry.Model, w, aside io.Writer) (_ printer, done func(), err error) {
+	done = func() {}
+	if c.JSON {
+		object, err := newObject(w, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		return object, object.close, nil
+	}
+	var form func(w, aside io.Writer, names []string) (*columns, error)
+	switch c.Output {
+	case "csv":
+		form = newCSV
+	case "jsonl":
+		form = newJSONLines
+	default:
+		return newLines(w, aside), done, nil
+	}
+	names, err := outputColumns(m, c.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := form(w, aside, names)
+	return out, done, err
 }

@@ -41,13 +41,18 @@ func (l *lines) print(a registry.Answer) error {
 
 func (l *lines) end(notes []string, cause error) error {
 	err := l.out.Flush() // the rows before a fault get their lines
-	for _, note := range notes {
-		fmt.Fprintln(l.aside, "note: "+note)
-	}
+	printNotes(l.aside, notes)
 	if cause != nil {
 		return cause
 	}
 	return err
+}
+
+// printNotes prints notes for a person, one per line.
+func printNotes(w io.Writer, notes []string) {
+	for _, note := range notes {
+		fmt.Fprintln(w, "note: "+note)
+	}
 }
 
 // line formats a prediction as one line. A class is printed as it is; a number has as

@@ -12,6 +12,8 @@ package progress
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +39,9 @@ const (
 	messageEvery = 250 * time.Millisecond
 )
 
+// maxEvaluations is the most evaluations below the bar: one for each split.
+const maxEvaluations = 3
+
 // Display shows one job. All goroutines may call its methods.
 type Display struct {
 	w     io.Writer
@@ -45,6 +50,7 @@ type Display struct {
 	mu    sync.Mutex
 	done  bool
 	pace  pace
+	news  map[string]string // terminal: the newest evaluation of each split
 	view  view
 	shown view      // plain: what the last line showed
 	at    time.Time // plain: time of the last line
@@ -57,8 +63,9 @@ type Display struct {
 // view is a state and its estimated time left.
 type view struct {
 	State
-	left  time.Duration
-	known bool // left is known
+	left        time.Duration
+	known       bool     // left is known
+	evaluations []string // terminal: the newest of each split; never changed, only replaced
 }
 
 // New returns a display on w; isTTY says whether w is a terminal. The caller must call
@@ -74,7 +81,7 @@ func (d *Display) Update(s State) {
 	}
 	now := time.Now()
 	d.pace.observe(now, s.Step)
-	d.view = view{State: s}
+	d.view = view{State: s, evaluations: d.view.evaluations}
 	d.view.left, d.view.known = d.pace.left(s.Steps - s.Step)
 	if d.isTTY {
 		d.draw()
@@ -87,6 +94,29 @@ func (d *Display) Update(s State) {
 	if d.at.IsZero() || now.Sub(d.at) >= wait {
 		d.line(now)
 	}
+}
+
+// Evaluated shows the evaluation of a split as a line of text. A terminal shows the newest
+// of each split below the bar, in the place of the one before. Elsewhere each is logged.
+func (d *Display) Evaluated(split, line string) {
+	if !d.isTTY {
+		d.Log(line)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done {
+		return
+	}
+	if d.news == nil {
+		d.news = map[string]string{}
+	}
+	d.news[split] = line
+	d.view.evaluations = nil
+	for _, split := range slices.Sorted(maps.Keys(d.news)) {
+		d.view.evaluations = append(d.view.evaluations, d.news[split])
+	}
+	d.draw()
 }
 
 // line writes a plain line. The caller holds d.mu.

@@ -24,7 +24,7 @@ func (d *Display) draw() {
 		d.bar = d.bars.New(0, mpb.BarStyle(), // total 0: the bar completes only on request
 			mpb.PrependDecorators(decor.Any(d.live.before)),
 			mpb.AppendDecorators(decor.Any(d.live.after)),
-			mpb.BarBtmExtender(mpb.BarFillerFunc(d.live.below)),
+			mpb.BarBtmExtender(d.live.rows()...),
 		)
 	}
 	d.live.Store(&v)
@@ -32,9 +32,12 @@ func (d *Display) draw() {
 	d.bar.SetCurrent(v.Step)
 }
 
-// finish draws the last state and ends the bar. The caller holds d.mu.
+// finish draws the last state and ends the bar. A job at its end has no evaluations below
+// the bar, because its outcome has them. The caller holds d.mu.
 func (d *Display) finish() {
 	if d.view.Steps > 0 && d.view.Step >= d.view.Steps {
+		d.view.evaluations = nil
+		d.draw()
 		d.bar.SetTotal(d.view.Steps, true)
 	} else {
 		d.bar.Abort(false)
@@ -68,6 +71,27 @@ func (l *live) after(decor.Statistics) string {
 
 // below writes the line under the bar.
 func (l *live) below(w io.Writer, s decor.Statistics) error {
-	_, err := fmt.Fprintln(w, cut(strings.Join(l.Load().details(), "   "), s.AvailableWidth))
+	v := *l.Load()
+	if len(v.evaluations) > 0 {
+		v.Metric = "" // it is among them
+	}
+	_, err := fmt.Fprintln(w, cut(strings.Join(v.details(), "   "), s.AvailableWidth))
 	return err
+}
+
+// rows returns what the bar draws below itself. The library takes one line from each, or
+// none.
+func (l *live) rows() []mpb.BarFiller {
+	rows := []mpb.BarFiller{mpb.BarFillerFunc(l.below)}
+	for i := range maxEvaluations {
+		rows = append(rows, mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+			lines := l.Load().evaluations
+			if i >= len(lines) {
+				return nil
+			}
+			_, err := fmt.Fprintln(w, cut(lines[i], s.AvailableWidth))
+			return err
+		}))
+	}
+	return rows
 }

@@ -125,6 +125,39 @@ func TestBar(t *testing.T) {
 	require.Equal(t, "after", got[7])
 }
 
+// A terminal shows only the newest evaluation of each split, below the bar. A finished job
+// has none there.
+func TestEvaluationsInPlace(t *testing.T) {
+	for _, end := range []int64{399, 400} {
+		out := newTerminal()
+		d := New(out, true)
+		for i := range end + 1 {
+			d.Update(state(i, 0.125))
+			if i%10 == 9 {
+				if i%100 == 99 {
+					<-out.wrote // some frames are drawn in between
+				}
+				d.Evaluated("validation", fmt.Sprintf("step %d: validation loss 0.5", i+1))
+				d.Evaluated("test", fmt.Sprintf("step %d: test loss 0.5", i+1))
+			}
+		}
+		d.Done()
+		d.Evaluated("test", "too late")
+		got := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+		require.Regexp(t, fmt.Sprintf(`^running %d/400 `, end), got[0])
+		if end == 400 {
+			require.Len(t, got, 2)
+			continue
+		}
+		require.Len(t, got, 4)
+		require.Equal(t, "loss 0.1250   12.3k samples/s   2 workers", strings.TrimSpace(got[1]))
+		require.Equal(t, []string{"step 400: test loss 0.5", "step 400: validation loss 0.5"}, got[2:])
+	}
+	var out bytes.Buffer
+	New(&out, false).Evaluated("test", "step 3: test loss 0.5")
+	require.Equal(t, "step 3: test loss 0.5\n", out.String())
+}
+
 func TestBarOfAStoppedJob(t *testing.T) {
 	var out bytes.Buffer
 	d := New(&out, true)
@@ -196,7 +229,7 @@ func TestPace(t *testing.T) {
 func TestText(t *testing.T) {
 	for want, got := range map[string]string{
 		"0:00": clock(0), "0:59": clock(59 * time.Second), "59:59": clock(3599 * time.Second), "1:01:01": clock(3661 * time.Second),
-		"0.001234": figure(0.001234), "1.235": figure(1.2349), "12.35": figure(12.349), "9999": figure(9999.2), "1.2e-05": figure(1.2e-5), "0": figure(0), "NaN": figure(zero / zero), "-0.2500": figure(-0.25), "3e+08": figure(3e8),
+		"0.001234": Figure(0.001234), "1.235": Figure(1.2349), "12.35": Figure(12.349), "9999": Figure(9999.2), "1.2e-05": Figure(1.2e-5), "0": Figure(0), "NaN": Figure(zero / zero), "-0.2500": Figure(-0.25), "3e+08": Figure(3e8),
 		"950": count(950), "1k": count(999.9), "12.3k": count(12345), "1M": count(999_900), "2.5G": count(2.5e9), "0.5": count(0.5),
 		"ab…": cut("abcd", 3), "abc": cut("abc", 3), "": cut("abc", 0), "…": cut("äö", 1),
 	} {

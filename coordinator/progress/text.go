@@ -29,10 +29,10 @@ func (v view) details() []string {
 		out = append(out, v.Message)
 	}
 	if v.Loss != nil {
-		out = append(out, "loss "+figure(*v.Loss))
+		out = append(out, "loss "+Figure(*v.Loss))
 	}
 	if v.Metric != "" {
-		out = append(out, v.Metric+" "+figure(v.MetricValue))
+		out = append(out, v.Metric+" "+Figure(v.MetricValue))
 	}
 	if v.SamplesPerSecond > 0 {
 		out = append(out, count(v.SamplesPerSecond)+" samples/s")
@@ -46,8 +46,8 @@ func (v view) details() []string {
 	return out
 }
 
-// figure formats a loss or metric with four digits.
-func figure(x float64) string {
+// Figure formats a loss or metric with four digits.
+func Figure(x float64) string {
 	if a := math.Abs(x); a >= 1e-3 && a < 1e4 {
 		return fmt.Sprintf("%.*f", max(0, 3-int(math.Floor(math.Log10(a)))), x)
 	}

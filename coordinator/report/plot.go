@@ -57,9 +57,7 @@ func (c Curves) vector() ([]byte, error) {
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return nil, err
 	}
-	// The viewer may not have the font of the measurement; Arial and Helvetica have the
-	// same letter widths.
-	return bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+	return withFonts(out.Bytes()), nil
 }
 
 // encoder writes PNG at its best speed, because the job waits for its picture before it

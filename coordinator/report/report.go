@@ -1,11 +1,12 @@
 // Package report defines the form of a finished job's curves: metrics.jsonl for programs,
-// loss.svg and loss.png for people.
+// an event file for TensorBoard, loss.svg and loss.png for people.
 //
 // It owns the format of the lines and the plot: smoothing, thinning and scales. It does
 // no I/O. Package run calls it with a job's losses and evaluations, and writes the files
 // beside the model.
 //
-// Invariant: the same curves give the same bytes.
+// Invariant: the same curves give the same bytes. Only timing.jsonl and the event file,
+// which package train adds, depend on the times of a run.
 package report
 
 import (
@@ -36,6 +37,9 @@ type Curves struct {
 	Best int64
 	// Rate returns the learning rate of the step after so many steps. nil: it is left out.
 	Rate func(step int64) float64
+	// Epoch returns the epoch of the step after so many steps, 1 for the first. nil: it is
+	// left out.
+	Epoch func(step int64) int64
 }
 
 // Point is the training loss of one step's batch, with the parameters before the step.
@@ -75,7 +79,7 @@ func (n number) MarshalJSON() ([]byte, error) {
 }
 
 // MetricsJSONL returns one JSON object per line, in order of steps. Each step has
-// {"step","loss","learning_rate"}. Each evaluation has {"step","split","metrics"} after the step that it
+// {"step","epoch","loss","learning_rate"}. Each evaluation has {"step","split","metrics"} after the step that it
 // follows, with "undefined" if a metric could not be computed. A loss of NaN or an
 // infinity is null.
 func MetricsJSONL(c Curves) []byte {
@@ -91,10 +95,14 @@ func MetricsJSONL(c Curves) []byte {
 	for _, p := range c.Losses {
 		evaluations(p.Step)
 		l := struct {
-			Step int64   `json:"step"`
-			Loss number  `json:"loss"`
-			Rate *number `json:"learning_rate,omitempty"`
+			Step  int64   `json:"step"`
+			Epoch int64   `json:"epoch,omitempty"`
+			Loss  number  `json:"loss"`
+			Rate  *number `json:"learning_rate,omitempty"`
 		}{Step: p.Step, Loss: number(p.Loss)}
+		if c.Epoch != nil {
+			l.Epoch = c.Epoch(p.Step - 1)
+		}
 		if c.Rate != nil {
 			rate := number(c.Rate(p.Step - 1))
 			l.Rate = &rate

@@ -61,8 +61,8 @@ func TestMetricsJSONL(t *testing.T) {
 {"step":3,"split":"test","metrics":{},"undefined":{"auc":"there are no rows"},"confusion":{"matrix":[[1,0],[2,3]],"classes":null}}
 `, string(MetricsJSONL(c)))
 	require.Empty(t, MetricsJSONL(Curves{}))
-	c = Curves{Losses: []Point{{1, 2}, {2, 1}}, Rate: func(step int64) float64 { return 0.5 / float64(step+1) }}
-	require.Equal(t, "{\"step\":1,\"loss\":2,\"learning_rate\":0.5}\n{\"step\":2,\"loss\":1,\"learning_rate\":0.25}\n", string(MetricsJSONL(c)))
+	c = Curves{Losses: []Point{{1, 2}, {2, 1}}, Rate: func(step int64) float64 { return 0.5 / float64(step+1) }, Epoch: func(step int64) int64 { return 7 + step }}
+	require.Equal(t, "{\"step\":1,\"epoch\":7,\"loss\":2,\"learning_rate\":0.5}\n{\"step\":2,\"epoch\":8,\"loss\":1,\"learning_rate\":0.25}\n", string(MetricsJSONL(c)))
 }
 
 func TestPlotIsDeterministic(t *testing.T) {

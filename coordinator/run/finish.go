@@ -113,6 +113,10 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 		return report.Curves{}, err
 	}
 	curves := report.Curves{Spec: t.engine.Plan.Spec, Rate: func(step int64) float64 { return t.engine.Rate(t.monitor, step) }}
+	curves.Epoch = func(step int64) int64 {
+		epoch, _, _ := t.engine.Plan.Batch(step)
+		return epoch + 1
+	}
 	for step, loss := range t.losses.known {
 		curves.Losses = append(curves.Losses, report.Point{Step: int64(step) + 1, Loss: loss})
 	}
@@ -172,9 +176,10 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 	data := &t.engine.Plan.Dataset
 	m, err := registry.New(registry.Card{
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
-		Spec: t.engine.Plan.Spec, Preprocessing: data.Preprocessing, Classes: data.Classes,
+		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()),
+		Weight: data.Weight, ClassRows: data.ClassRows,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))
 	if err != nil {

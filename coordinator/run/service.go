@@ -121,7 +121,8 @@ type Service struct {
 	busy        sync.WaitGroup
 
 	leasing   leasing
-	confirmed time.Duration       // time of the last call to confirm
+	confirmed time.Duration // time of the last call to confirm
+	standings *standings
 	ends      *semaphore.Weighted // limits the use of Config.Memory; nil if that is unknown
 }
 
@@ -139,7 +140,7 @@ func New(cfg Config) *Service {
 		ends = semaphore.NewWeighted(cfg.Memory)
 	}
 	return &Service{
-		ends: ends, census: newCensus(),
+		ends: ends, census: newCensus(), standings: newStandings(&cfg),
 		cfg: cfg, start: time.Now(), fleet: fleet.New(), open: map[job.Ref]job.Record{}, jobs: map[job.Ref]*driver{},
 		due:     map[job.Ref]time.Time{},
 		probing: map[string]bool{}, unconfirmed: map[string]notice.Beat{}, leasing: newLeasing(cfg.Log),

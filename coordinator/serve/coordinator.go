@@ -70,7 +70,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.verifications = verify.NewRunner(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Log: cfg.Log}
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Standing: c.service.Standing, Log: cfg.Log}
 	return c
 }
 
@@ -162,8 +162,8 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 		Description: "Trains models data-parallel on a job queue.",
 	},
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
-		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Get(ctx, p) }, "id → everything known about the job"),
-		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "→ the jobs, newest first"),
+		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Show(ctx, p) }, "id → everything known about the job"),
+		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "nothing, or {limit, before, state, name, tag} → the jobs, newest first"),
 		endpoint("pause", func(ctx context.Context, p []byte) (any, error) { return c.API.Pause(ctx, p) }, "id → {id, state}"),
 		endpoint("resume", func(ctx context.Context, p []byte) (any, error) { return c.API.Resume(ctx, p) }, "id of a paused, failed or cancelled job → {id, state}"),
 		endpoint("retry", func(ctx context.Context, p []byte) (any, error) { return c.API.Retry(ctx, p) }, "id of a failed or cancelled job → {id, state}"),

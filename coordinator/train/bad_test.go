@@ -152,7 +152,7 @@ func TestDivergedTrainingFails(t *testing.T) {
 	_, before := trained(t, diverging(6), 1)
 	lines, err := os.ReadFile(filepath.Join(before, "metrics.jsonl"))
 	require.NoError(t, err)
-	require.Regexp(t, `\{"step":6,"loss":\d`, string(lines))
+	require.Regexp(t, `\{"step":6,"epoch":6,"loss":\d`, string(lines))
 	require.NotContains(t, string(lines), "null")
 
 	// Parameters that overflow in the last step leave no loss to report.

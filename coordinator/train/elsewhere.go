@@ -23,8 +23,8 @@ func ending(r job.Record) (*job.Outcome, error) {
 }
 
 // fetch copies the files of a model from the registry to the out folder. Another
-// coordinator or an earlier run has stored that model.
-func (c *Command) fetch(ctx context.Context, models *broker.Models, o *job.Outcome) (*job.Outcome, error) {
+// coordinator or an earlier run has stored that model. add adds files to them.
+func (c *Command) fetch(ctx context.Context, models *broker.Models, o *job.Outcome, add func(files map[string][]byte) map[string][]byte) (*job.Outcome, error) {
 	listed, err := models.List(ctx, string(o.Job))
 	if err != nil {
 		return nil, err
@@ -39,6 +39,6 @@ func (c *Command) fetch(ctx context.Context, models *broker.Models, o *job.Outco
 		return nil, fmt.Errorf("job %s has succeeded, but its model cannot be read: %w", o.Job, err)
 	}
 	fetched := *o
-	fetched.Out, err = c.keep(o.Job, files)
+	fetched.Out, err = c.keep(o.Job, add(files))
 	return &fetched, err
 }

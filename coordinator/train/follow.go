@@ -22,6 +22,7 @@ type follower struct {
 	next    run.Events
 	display *progress.Display
 	ended   chan notice.Event
+	times   timeline
 
 	mu    sync.Mutex
 	id    job.ID
@@ -48,9 +49,16 @@ func (f *follower) follows(id job.ID) bool {
 // Publish implements run.Events.
 func (f *follower) Publish(e notice.Event) error {
 	err := f.next.Publish(e)
+	f.see(e)
+	return err
+}
+
+// see shows an event of the followed job and notes the job's end.
+func (f *follower) see(e notice.Event) {
 	if !f.follows(e.Job) {
-		return err
+		return
 	}
+	f.times.see(e)
 	f.mu.Lock()
 	f.show(e)
 	f.mu.Unlock()
@@ -60,7 +68,6 @@ func (f *follower) Publish(e notice.Event) error {
 		default: // an earlier event reported the end
 		}
 	}
-	return err
 }
 
 // show puts an event on the display. The caller holds f.mu.
@@ -75,7 +82,7 @@ func (f *follower) show(e notice.Event) {
 		s.Loss, s.SamplesPerSecond, s.Workers = e.Loss, e.SamplesPerSecond, e.Workers
 		s.Step, s.Message = e.Step, ""
 	case notice.EvaluationEvent:
-		f.display.Log(evaluation(e))
+		f.display.Evaluated(string(e.Split), evaluation(e))
 		for _, name := range slices.Sorted(maps.Keys(e.Metrics)) {
 			if name != "loss" {
 				s.Metric, s.MetricValue = string(e.Split)+" "+name, e.Metrics[name]

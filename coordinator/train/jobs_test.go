@@ -141,6 +141,8 @@ func checkFiles(t *testing.T, dir string, o *job.Outcome) {
 	require.NotEmpty(t, m.Card.Versions.Go)
 	checkMetrics(t, filepath.Join(dir, report.MetricsFile), o)
 	checkPictures(t, dir)
+	require.FileExists(t, filepath.Join(dir, report.TimingFile))
+	require.FileExists(t, filepath.Join(dir, report.EventsFile))
 }
 
 // checkMetrics tests that metrics.jsonl has every step's loss, and the final metrics

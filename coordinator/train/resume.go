@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"tributary/coordinator/api"
@@ -52,12 +54,40 @@ func (c *Command) stop(soft, hard context.Context, a *api.API, id job.ID) error 
 	}
 	cancelled := fmt.Errorf("job %s was cancelled: %w", id, context.Cause(soft))
 	if len(r.Checkpoints) > 0 {
-		how := "--out " + c.dir(id)
-		if c.NATS != "" {
-			how = fmt.Sprintf("id %s in the spec, and the same servers", id)
-		}
-		cancelled = fmt.Errorf("job %s was cancelled after step %d of %d; with --resume, %s, it goes on from there: %w",
-			id, r.Checkpoints[0].Step, r.Steps, how, context.Cause(soft))
+		cancelled = fmt.Errorf("job %s was cancelled after step %d of %d: %w\nto go on from there: %s",
+			id, r.Checkpoints[0].Step, r.Steps, context.Cause(soft), c.again(id))
 	}
 	return errors.Join(cancelled, err)
+}
+
+// again returns the command line that resumes the job. It shows no address of a server,
+// because an address may have a password.
+func (c *Command) again(id job.ID) string {
+	words := []string{"coordinator", "train", quoted(c.Spec), "--resume"}
+	if c.Workers != 1 {
+		words = append(words, "--workers", strconv.Itoa(c.Workers))
+	}
+	if c.Slots != 0 {
+		words = append(words, "--slots", strconv.Itoa(c.Slots))
+	}
+	if c.NATS == "" || c.Out != "" {
+		words = append(words, "--out", quoted(c.dir(id)))
+	}
+	line := strings.Join(words, " ")
+	if c.NATS != "" {
+		line += fmt.Sprintf(" (with --nats and --redis as now, and id: %s in the spec)", id)
+	}
+	if c.Spec == "-" {
+		line += " (with the same spec on standard input)"
+	}
+	return line
+}
+
+// quoted returns a word as a shell reads it.
+func quoted(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

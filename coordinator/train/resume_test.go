@@ -38,8 +38,8 @@ func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
 	spec := long(t)
 	want, _ := trained(t, spec, 1)
 	out := filepath.Join(t.TempDir(), "model")
-	err := stopped(t, &Command{Workers: 2, Out: out}, spec, "step 30:")
-	require.ErrorContains(t, err, "with --resume, --out "+out+", it goes on from there")
+	err := stopped(t, &Command{Spec: "digits.yaml", Workers: 2, Out: out}, spec, "step 30:")
+	require.ErrorContains(t, err, "\nto go on from there: coordinator train digits.yaml --resume --workers 2 --out "+out)
 	first, err := readState(out)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, first.Checkpoints[0].Step, int64(30))
@@ -138,10 +138,11 @@ func TestAStoppedJobGoesOnOnItsServers(t *testing.T) {
 	natsURL, redisURL := servers(t)
 	spec := "id: again\n" + long(t)
 	command := func(resume bool) *Command {
-		return &Command{Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model"), Resume: resume}
+		return &Command{Spec: "-", Workers: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model"), Resume: resume}
 	}
 	err := stopped(t, command(false), spec, "step 30:")
-	require.ErrorContains(t, err, "with --resume, id again in the spec, and the same servers, it goes on from there")
+	require.ErrorContains(t, err, "to go on from there: coordinator train - --resume --out ")
+	require.ErrorContains(t, err, "(with --nats and --redis as now, and id: again in the spec) (with the same spec on standard input)")
 	var lines bytes.Buffer
 	got, err := begin(t.Context(), t.Context(), command(true), spec, &lines)
 	require.NoError(t, err)
@@ -197,4 +198,10 @@ func TestAModelThatCannotBePutWhereItWasToGo(t *testing.T) {
 	_, err = c.keep("line", map[string][]byte{"model.json": nil})
 	require.Error(t, err)
 	require.ErrorContains(t, c.misplaced, "the model is in the registry: nats object get tributary-models line/model.safetensors")
+}
+
+func TestQuotedWords(t *testing.T) {
+	for word, want := range map[string]string{"a/b.yaml": "a/b.yaml", "": "''", "my job.yaml": "'my job.yaml'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "é": "'é'"} {
+		require.Equal(t, want, quoted(word))
+	}
 }

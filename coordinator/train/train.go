@@ -1,12 +1,12 @@
 // Package train runs one job to its end in this process: servers if none are given, a
-// coordinator and workers.
+// coordinator and workers. It also submits a job to coordinators elsewhere, and follows it.
 //
 // It is the only package that uses both programs. It owns their combination and the
 // output for a user at a terminal. It leaves the job itself to the coordinator and the
 // workers, which run as everywhere. The coordinator's main package runs its Command.
 //
-// Invariant: the last line on standard output is the outcome, and only a succeeded job
-// has one.
+// Invariant: only a succeeded job prints something on standard output: its outcome. It is
+// one line of JSON, or a table if standard output is a terminal.
 package train
 
 import (
@@ -32,7 +32,6 @@ import (
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/isa"
 	"tributary/shared/plan"
-	"tributary/shared/readable"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
 	"tributary/shared/telemetry"
@@ -46,7 +45,9 @@ type Command struct {
 	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks that each worker computes at a time, 1 to 4096; 0, the default, divides the CPUs by the number of workers."`
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. With embedded servers, the training state is also kept there until the job ends."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
+	Detach  bool   `name:"detach" help:"Submit the job to the coordinators on the server of --nats, print its id and state, and end. They do the work, and read the spec's files (see serve --data-root). The follow command shows the job."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
+	JSON    bool   `name:"json" help:"Print the outcome as a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
 	Level   string `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
 	Share   string `name:"share" default:"auto" enum:"auto,always" help:"How many workers split each step of a job. auto, the default, tries several numbers periodically and uses the fastest; always splits each step over all workers."`
 
@@ -69,7 +70,9 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("--workers: %d: want 0 to 256", c.Workers)
 	case c.Slots < 0 || c.Slots > 4096:
 		return fmt.Errorf("--slots: %d: want 1 to 4096", c.Slots)
-	case (c.NATS == "") != (c.Redis == ""):
+	case c.Detach && (c.NATS == "" || c.Resume || c.Force || c.Out != ""):
+		return errors.New("--detach: want --nats, and no --resume, --force and --out: the coordinators there have the job and its model")
+	case !c.Detach && (c.NATS == "") != (c.Redis == ""):
 		return errors.New("--nats and --redis go together: workers need both servers")
 	case c.NATS == "" && c.Workers == 0:
 		return errors.New("--workers: 0: want 1 to 256: no other worker can reach the embedded servers")
@@ -93,12 +96,16 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
+	asJSON := c.JSON || !term.IsTerminal(int(os.Stdout.Fd()))
+	if c.Detach {
+		return c.detach(ctx.Soft, os.Stdout, text, log, asJSON)
+	}
 	outcome, err := c.train(ctx, text, display, log)
 	if err != nil {
 		return err
 	}
 	display.Done()
-	return errors.Join(readable.Print(os.Stdout, outcome), c.misplaced)
+	return errors.Join(printOutcome(os.Stdout, outcome, asJSON), c.misplaced)
 }
 
 // Train trains a job with the settings of the command, as Run does. It prints the progress to
@@ -145,7 +152,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	}
 	cfg.Keep = func(id job.ID, files map[string][]byte) (string, error) {
 		stored.Store(true)
-		return c.keep(id, files)
+		return c.keep(id, follow.times.add(files, log))
 	}
 	if cfg.Volatile {
 		cfg.Saved = kept.save
@@ -168,7 +175,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(id)) })
 		switch {
 		case err == nil && !stored.Load():
-			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome)
+			outcome, err = c.fetch(soft, stores.Conn.Models(), outcome, func(files map[string][]byte) map[string][]byte { return follow.times.add(files, log) })
 		case err != nil && soft.Err() != nil:
 			return c.stop(soft, hard, coordinator.API, id)
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // readCSV reads the rows of a CSV file.
-func (p *Preprocessing) readCSV(source *tabular.Source, row func(at Place, values []Value) error) error {
-	file, err := tabular.OpenCSV(source, p.CSV, p.labelNames())
+func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row func(at Place, values []Value, cells []Cell) error) error {
+	file, err := tabular.OpenCSV(source, p.CSV, p.LabelNames())
 	if err != nil {
 		return err
 	}
@@ -22,6 +22,17 @@ func (p *Preprocessing) readCSV(source *tabular.Source, row func(at Place, value
 			return fmt.Errorf("header: no column %q; the model takes %s: %w", c.Input(), p.columnList(), job.ErrInvalid)
 		}
 		cells[i] = cell
+	}
+	places, err := more.places(file.Header, file.Index)
+	if err != nil {
+		return err
+	}
+	pass := func(line int, values []Value) error {
+		passed, err := more.row()
+		if err != nil {
+			return err
+		}
+		return row(Place{"line", line}, values, passed)
 	}
 	values := make([]Value, len(p.Columns))
 	for {
@@ -37,14 +48,20 @@ func (p *Preprocessing) readCSV(source *tabular.Source, row func(at Place, value
 				return fmt.Errorf("line %d: it is blank, want a row of %d cells: %w", line, len(file.Header), job.ErrInvalid)
 			}
 			clear(values)
-			if err := row(Place{"line", line}, values); err != nil {
+			for i := range places {
+				more.cells[i] = Cell{}
+			}
+			if err := pass(line, values); err != nil {
 				return err
 			}
 		}
 		for i, cell := range cells {
 			values[i] = p.text(&p.Columns[i], record[cell])
 		}
-		if err := row(Place{"line", file.Line(0)}, values); err != nil {
+		for i, cell := range places {
+			more.cells[i] = Cell{Text: record[cell]}
+		}
+		if err := pass(file.Line(0), values); err != nil {
 			return err
 		}
 	}

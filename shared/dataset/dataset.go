@@ -92,8 +92,8 @@ func (p *Preprocessing) LabelOf(output int) *Column {
 	return &p.Label
 }
 
-// labelNames returns the names of the label's columns.
-func (p *Preprocessing) labelNames() []string {
+// LabelNames returns the names of the label's columns.
+func (p *Preprocessing) LabelNames() []string {
 	names := []string{p.Label.Name}
 	for i := range p.Labels {
 		names = append(names, p.Labels[i].Name)

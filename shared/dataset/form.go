@@ -277,7 +277,8 @@ func (p *Preprocessing) text(c *Column, s string) Value {
 
 // ReadsForms reports whether a column has a form, or files are read with options.
 func (p *Preprocessing) ReadsForms() bool {
-	return p != nil && (p.CSV != nil || slices.ContainsFunc(p.Columns, func(c Column) bool { return c.Form != nil }))
+	formed := func(c Column) bool { return c.Form != nil }
+	return p != nil && (p.CSV != nil || formed(p.Label) || slices.ContainsFunc(p.Columns, formed) || slices.ContainsFunc(p.Labels, formed))
 }
 
 // validate checks a form that comes from outside.

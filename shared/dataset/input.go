@@ -30,12 +30,25 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
 
-// ReadRows reads raw rows for prediction from a file, which may be packed (gzip, zstd, bzip2, zip), and calls row for
-// each. The next row overwrites the values. ReadRows needs the memory of one row, at most
+// Reading says how Read reads a file of raw rows.
+type Reading struct {
+	Format InputFormat
+	// Extra names columns whose cells are passed on as they are: ids, or the label. Every
+	// row must have them. They may be columns of the model too.
+	Extra []string
+}
+
+// ReadRows is Read without extra columns.
+func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputFormat, row func(at Place, values []Value) error) error {
+	return p.Read(ctx, r, Reading{Format: format}, func(at Place, values []Value, _ []Cell) error { return row(at, values) })
+}
+
+// Read reads raw rows for prediction from a file, which may be packed (gzip, zstd, bzip2, zip), and calls row for
+// each. The next row overwrites the values and the cells. Read needs the memory of one row, at most
 // 32 MiB, for a file of any length. An error of row ends the reading and is returned
 // unchanged. Any other error says where in the file it occurred.
 //
-// A CSV file has a header that names the columns in any order. ReadRows ignores the column
+// A CSV file has a header that names the columns in any order. Read ignores the column
 // of the label and columns that the model does not know. A blank line between rows depends
 // on the number of columns in the file: with one column it is a row with a missing value,
 // with more it is an error. Blank lines after the last row are ignored.
@@ -45,7 +58,7 @@ func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
 // A JSON file has rows as RowReader reads them: one after the other (JSON lines), in an
 // array, or in {"rows": […]}. Blanks and line breaks between them have no meaning. An array
 // of numbers or strings is one row; if the model has one column, each element is a row.
-func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputFormat, row func(at Place, values []Value) error) error {
+func (p *Preprocessing) Read(ctx context.Context, r io.Reader, how Reading, row func(at Place, values []Value, cells []Cell) error) error {
 	source, err := tabular.Open(ctx, r, math.MaxInt64)
 	if err != nil {
 		return err
@@ -54,16 +67,20 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 	if string(source.Peek(4)) == "PAR1" {
 		return fmt.Errorf("it is a Parquet file: want CSV, JSON or IDX (pandas: read_parquet(…).to_csv(…, index=False)): %w", job.ErrInvalid)
 	}
+	format, more := how.Format, newExtra(how.Extra)
 	if format == AnyInput || format == "" {
 		format = inputFormat(source)
 	}
 	switch format {
 	case CSVInput:
-		return p.readCSV(source, row)
+		return p.readCSV(source, more, row)
 	case IDXInput:
-		return p.readIDX(source, row)
+		if err := more.refuse("an IDX file"); err != nil {
+			return err
+		}
+		return p.readIDX(source, func(at Place, values []Value) error { return row(at, values, nil) })
 	case JSONInput:
-		return p.readJSON(source, row)
+		return p.readJSON(source, more, row)
 	default:
 		return fmt.Errorf("format %.80q: want one of %s, %s, %s, %s: %w", string(format), AnyInput, CSVInput, IDXInput, JSONInput, job.ErrInvalid)
 	}

@@ -18,21 +18,22 @@ type jsonFile struct {
 	d      *jsontext.Decoder
 	rows   *RowReader
 	values []Value
+	more   *extra
 	at     Place // of the row that is being read
-	row    func(at Place, values []Value) error
+	row    func(at Place, values []Value, cells []Cell) error
 }
 
 // rowsField is the name of the member that holds all rows.
 const rowsField = "rows"
 
 // readJSON reads the rows of a JSON file.
-func (p *Preprocessing) readJSON(s *tabular.Source, row func(at Place, values []Value) error) error {
+func (p *Preprocessing) readJSON(s *tabular.Source, more *extra, row func(at Place, values []Value, cells []Cell) error) error {
 	if bom := []byte("\xef\xbb\xbf"); bytes.Equal(s.Peek(len(bom)), bom) {
 		if _, err := io.ReadFull(s, bom); err != nil {
 			return err
 		}
 	}
-	f := &jsonFile{in: &rowLimit{in: s}, rows: p.RowReader(), values: make([]Value, len(p.Columns)), at: Place{"row", 1}, row: row}
+	f := &jsonFile{in: &rowLimit{in: s}, rows: p.RowReader(), values: make([]Value, len(p.Columns)), more: more, at: Place{"row", 1}, row: row}
 	f.d = jsontext.NewDecoder(f.in)
 	for {
 		switch kind := f.d.PeekKind(); kind {
@@ -51,7 +52,7 @@ func (p *Preprocessing) readJSON(s *tabular.Source, row func(at Place, values []
 			}
 			return f.fault(err)
 		default:
-			if err := f.one(func() error { return f.rows.Read(f.d, f.values) }); err != nil {
+			if err := f.one(func() error { return f.rows.read(f.d, f.values, f.more) }); err != nil {
 				return err
 			}
 		}
@@ -60,10 +61,16 @@ func (p *Preprocessing) readJSON(s *tabular.Source, row func(at Place, values []
 
 // one reads one row and passes it to f.row.
 func (f *jsonFile) one(read func() error) error {
-	if err := read(); err != nil {
+	f.more.begin()
+	err := read()
+	var cells []Cell
+	if err == nil {
+		cells, err = f.more.row()
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", f.at, err)
 	}
-	if err := f.row(f.at, f.values); err != nil {
+	if err := f.row(f.at, f.values, cells); err != nil {
 		return err
 	}
 	f.at.Number++
@@ -86,14 +93,14 @@ func (f *jsonFile) array() error {
 		len(f.rows.inputs) == 1 && kind != jsontext.KindEndArray:
 		return f.elements()
 	default:
-		return f.one(func() error { return f.rows.elements(f.d, f.values) })
+		return f.one(func() error { return f.rows.elements(f.d, f.values, f.more) })
 	}
 }
 
 // elements reads the rows of an array, after its opening bracket.
 func (f *jsonFile) elements() error {
 	for f.d.PeekKind() != jsontext.KindEndArray {
-		if err := f.one(func() error { return f.rows.Read(f.d, f.values) }); err != nil {
+		if err := f.one(func() error { return f.rows.read(f.d, f.values, f.more) }); err != nil {
 			return err
 		}
 	}
@@ -109,7 +116,7 @@ func (f *jsonFile) object() error {
 		return f.fault(err)
 	}
 	if f.d.PeekKind() == jsontext.KindEndObject {
-		return f.one(func() error { return f.rows.members(f.d, f.values, nil) })
+		return f.one(func() error { return f.rows.members(f.d, f.values, nil, f.more) })
 	}
 	token, err := f.d.ReadToken()
 	if err != nil {
@@ -117,7 +124,7 @@ func (f *jsonFile) object() error {
 	}
 	name := token.String()
 	if _, column := f.rows.at[rowsField]; column || name != rowsField || f.d.PeekKind() != jsontext.KindBeginArray {
-		return f.one(func() error { return f.rows.members(f.d, f.values, &name) })
+		return f.one(func() error { return f.rows.members(f.d, f.values, &name, f.more) })
 	}
 	if _, err := f.d.ReadToken(); err != nil {
 		return f.fault(err)

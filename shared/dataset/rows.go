@@ -38,30 +38,39 @@ func (p *Preprocessing) RowReader() *RowReader {
 // columns' values in order, or an object keyed by column name. In an object, a column that
 // is left out is missing, and the column of the label is ignored. If there is a single
 // column, a row may be the bare value. Read fails with job.ErrInvalid.
-func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error {
+func (r *RowReader) Read(d *jsontext.Decoder, values []Value) error { return r.read(d, values, nil) }
+
+// read is Read with extra columns.
+func (r *RowReader) read(d *jsontext.Decoder, values []Value, more *extra) error {
 	switch kind := d.PeekKind(); kind {
 	case jsontext.KindBeginArray:
-		return r.readArray(d, values)
+		return r.readArray(d, values, more)
 	case jsontext.KindBeginObject:
-		return r.readObject(d, values)
+		return r.readObject(d, values, more)
 	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindString, jsontext.KindNumber:
 		if len(r.inputs) != 1 {
 			return fmt.Errorf("row is %s: want an array of %d values or an object: %w", jsonKind(kind), len(r.inputs), job.ErrInvalid)
 		}
 	default: // no value: readValue reports it
 	}
+	if err := more.refuse("a row that is a value"); err != nil {
+		return err
+	}
 	return r.readValue(d, values, 0)
 }
 
-func (r *RowReader) readArray(d *jsontext.Decoder, values []Value) error {
+func (r *RowReader) readArray(d *jsontext.Decoder, values []Value, more *extra) error {
 	if _, err := d.ReadToken(); err != nil {
 		return malformed(err)
 	}
-	return r.elements(d, values)
+	return r.elements(d, values, more)
 }
 
 // elements reads an array, after its opening bracket.
-func (r *RowReader) elements(d *jsontext.Decoder, values []Value) error {
+func (r *RowReader) elements(d *jsontext.Decoder, values []Value, more *extra) error {
+	if err := more.refuse("a row that is an array"); err != nil {
+		return err
+	}
 	n := 0
 	for ; n < len(r.inputs) && d.PeekKind() != jsontext.KindEndArray; n++ {
 		if err := r.readValue(d, values, n); err != nil {
@@ -80,16 +89,16 @@ func (r *RowReader) elements(d *jsontext.Decoder, values []Value) error {
 	return malformed(err)
 }
 
-func (r *RowReader) readObject(d *jsontext.Decoder, values []Value) error {
+func (r *RowReader) readObject(d *jsontext.Decoder, values []Value, more *extra) error {
 	if _, err := d.ReadToken(); err != nil {
 		return malformed(err)
 	}
-	return r.members(d, values, nil)
+	return r.members(d, values, nil, more)
 }
 
 // members reads an object, after its opening brace. first is the first name, if it was read
 // already.
-func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) error {
+func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string, more *extra) error {
 	clear(values)
 	for first != nil || d.PeekKind() != jsontext.KindEndObject {
 		name, err := nextName(d, first)
@@ -98,7 +107,9 @@ func (r *RowReader) members(d *jsontext.Decoder, values []Value, first *string) 
 		}
 		first = nil
 		i, known := r.at[name]
-		switch {
+		switch j := more.index(name); {
+		case j >= 0:
+			err = r.readExtra(d, values, name, j, more)
 		case known:
 			err = r.readValue(d, values, i)
 		case r.p.beside(name):
@@ -126,22 +137,44 @@ func nextName(d *jsontext.Decoder, read *string) (string, error) {
 	return token.String(), nil
 }
 
+// readExtra reads the cell of extra column j, which may be a column of the model too.
+func (r *RowReader) readExtra(d *jsontext.Decoder, values []Value, name string, j int, more *extra) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return malformed(err)
+	}
+	if more.cells[j], err = cellOf(token, name); err != nil {
+		return err
+	}
+	more.found[j] = true
+	if i, known := r.at[name]; known {
+		return r.setValue(token, values, i)
+	}
+	return nil
+}
+
 // readValue reads one cell into the columns of an input.
 func (r *RowReader) readValue(d *jsontext.Decoder, values []Value, input int) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return malformed(err)
+	}
+	return r.setValue(token, values, input)
+}
+
+// setValue converts a token into the values of the columns of an input.
+func (r *RowReader) setValue(token jsontext.Token, values []Value, input int) error {
 	columns := r.inputs[input]
 	v := &values[columns[0]]
-	err := r.readCell(d, v, &r.p.Columns[columns[0]])
+	err := r.valueOf(token, v, &r.p.Columns[columns[0]])
 	for _, i := range columns[1:] {
 		values[i] = *v
 	}
 	return err
 }
 
-func (r *RowReader) readCell(d *jsontext.Decoder, v *Value, c *Column) error {
-	token, err := d.ReadToken()
-	if err != nil {
-		return malformed(err)
-	}
+// valueOf converts a token into the value of a column.
+func (r *RowReader) valueOf(token jsontext.Token, v *Value, c *Column) error {
 	switch kind := token.Kind(); kind {
 	case jsontext.KindNull:
 		*v = Value{}

@@ -21,3 +21,12 @@ type ClassFigures struct {
 	Recall    *float64 `json:"recall"`    // nil if there are no rows
 	F1        *float64 `json:"f1"`        // nil if there are no rows
 }
+
+// Names returns the names of the classes.
+func (c *Confusion) Names() []string {
+	out := make([]string, len(c.Classes))
+	for i := range c.Classes {
+		out[i] = c.Classes[i].Class
+	}
+	return out
+}

@@ -33,6 +33,7 @@ type Record struct {
 	ID         ID              `json:"id"`
 	Run        Run             `json:"run"`
 	Name       string          `json:"name"`
+	Tags       []string        `json:"tags,omitempty"` // from the spec
 	State      State           `json:"state"`
 	Message    string          `json:"message,omitempty"` // what the job waits for, in a sentence
 	Error      string          `json:"error,omitempty"`   // why the job failed

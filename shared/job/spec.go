@@ -30,6 +30,10 @@ type Spec struct {
 	Priority      int            `json:"priority,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"weight of the job's share of the fleet, in proportion to those of the other running jobs; default 10; changes no result"`
 	MaxSlots      int            `json:"max_slots,omitempty" jsonschema:"minimum=1,maximum=65536" jsonschema_description:"the most slots of the fleet that the job uses at a time; default: no bound; changes no result"`
 
+	// Texts for people. They are in neither the spec's digest nor the plan.
+	Tags  []string `json:"tags,omitempty" jsonschema:"uniqueItems=true,maxItems=32,minLength=1,maxLength=100" jsonschema_description:"words to find the job by, such as baseline or team=vision; changes no result"`
+	Notes string   `json:"notes,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"what a person wants to say about the job; changes no result"`
+
 	// Parameters of a loss. 0 means left out.
 	LossDelta      float64 `json:"loss_delta,omitempty" jsonschema:"minimum=1e-9,maximum=1000000000" jsonschema_description:"huber: the error, in units of the (scaled) label, from which on the loss is linear; default 1"`
 	LossQuantile   float64 `json:"loss_quantile,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1" jsonschema_description:"quantile: the quantile of the label that the model learns to predict, between 0 and 1; default 0.5, the median"`

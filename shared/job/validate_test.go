@@ -133,6 +133,17 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 			s.Loss, s.Model.Layers[1].Dense.Activation = job.MultilabelCrossEntropy, job.Tanh
 		}}},
 		{`data.weight: "y": this is the label`, does(func(s *job.Spec) { s.Data.Weight = "y" })},
+		{"data.csv: only for format csv", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.CSV = &job.CSVOptions{} }}},
+		{"data.csv: only for format csv", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.CSV = &job.CSVOptions{} }}},
+		{"data.columns: only for format csv, jsonl or parquet", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Columns = map[string]job.ColumnSpec{} }}},
+		{`data.csv.thousands: ".": it is the decimal point as well, want another data.csv.decimal`, does(func(s *job.Spec) { s.Data.CSV = &job.CSVOptions{Thousands: "."} })},
+		{"", does(func(s *job.Spec) { s.Data.CSV = &job.CSVOptions{Thousands: ".", Decimal: ","} })},
+		{"data.columns.a.parts: missing: want the parts of the date that become columns, of year, month, day, weekday, day_of_year, hour, minute, second, timestamp", column("a", job.ColumnSpec{Type: job.DateColumn})},
+		{`data.columns.a.format: "%d %Q": the code "%Q": want one of %% %A %B %H %I %M %S %Y %Z %a %b %d %j %m %p %y %z`, column("a", job.ColumnSpec{Type: job.DateColumn, Parts: []job.DatePart{job.Day}, Format: "%d %Q"})},
+		{`data.columns.a.as: "number": only for type date`, column("a", job.ColumnSpec{Type: job.NumberColumn, As: job.PartNumber})},
+		{"data.columns.y.type: drop: want number or category: this is the label", column("y", job.ColumnSpec{Type: job.DropColumn})},
+		{"data.columns.w.type: category: want number: this is the weight", append(column("w", job.ColumnSpec{Type: job.CategoryColumn}), func(s *job.Spec) { s.Data.Weight = "w" })},
+		{"", column("a", job.ColumnSpec{Type: job.DateColumn, Parts: []job.DatePart{job.Day}, Format: "%d.%m.%Y %H:%M"})},
 		{`data.drop[0]: "w": this is the weight`, does(func(s *job.Spec) { s.Data.Weight, s.Data.Drop = "w", []string{"w"} })},
 		{`data.weight: "w": only for format csv, jsonl or parquet`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Weight = "w" }}},
 		{"data.transform.label: standard: with loss poisson the label is a count or a rate, want none", []func(*job.Spec){regression, func(s *job.Spec) { s.Loss, s.Data.Transform.Label.Method = job.Poisson, "standard" }}},
@@ -241,4 +252,9 @@ func TestCheckSizeWithFeatures(t *testing.T) {
 		s.Data.Inline = &job.Inline{X: []byte(x)}
 		require.NotPanics(t, func() { _ = s.Validate() }, x)
 	}
+}
+
+// column gives a column of the data a type.
+func column(name string, c job.ColumnSpec) []func(*job.Spec) {
+	return []func(*job.Spec){func(s *job.Spec) { s.Data.Columns = map[string]job.ColumnSpec{name: c} }}
 }

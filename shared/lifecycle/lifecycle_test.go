@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -36,7 +37,38 @@ func TestSignalsStopInTwoStages(t *testing.T) {
 		return hard.Err()
 	})
 	require.ErrorIs(t, err, ErrHurried)
+	require.EqualError(t, err, ErrHurried.Error())
 	require.Equal(t, []error{ErrStopped, ErrHurried}, stages)
+	require.Equal(t, 128+int(syscall.SIGUSR1), ExitStatus(err))
+}
+
+// The error of a program that a signal stopped keeps its text, and gives the status that
+// shells know.
+func TestExitStatus(t *testing.T) {
+	c := Config{Signals: []os.Signal{syscall.SIGUSR2}}
+	for name, e := range map[string]struct {
+		main func(soft context.Context) error
+		text string
+		want int
+	}{
+		"drained":   {func(context.Context) error { return nil }, "", 0},
+		"cut":       {func(soft context.Context) error { return soft.Err() }, ErrStopped.Error(), 128 + int(syscall.SIGUSR2)},
+		"explained": {func(soft context.Context) error { return fmt.Errorf("job a: %w\nto go on: b", context.Cause(soft)) }, "job a: stopped on request\nto go on: b", 128 + int(syscall.SIGUSR2)},
+		"failed":    {func(context.Context) error { return errors.New("no route") }, "no route", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Run(t.Context(), c, func(soft, _ context.Context) error {
+				require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR2))
+				<-soft.Done()
+				return e.main(soft)
+			})
+			if e.text != "" {
+				require.EqualError(t, err, e.text)
+			}
+			require.Equal(t, e.want, ExitStatus(err))
+		})
+	}
+	require.Equal(t, 1, ExitStatus(ErrStopped), "without a signal")
 }
 
 func TestGrace(t *testing.T) {

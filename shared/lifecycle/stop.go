@@ -10,6 +10,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -49,7 +50,7 @@ type Config struct {
 // default effect again, so one more signal kills the process.
 //
 // If main returns an error only because of the stop (a context's error after soft has
-// ended), Run returns ErrStopped or ErrHurried.
+// ended), Run returns an error that wraps ErrStopped or ErrHurried.
 func Run(parent context.Context, c Config, main func(soft, hard context.Context) error) error {
 	base := context.WithoutCancel(parent)
 	soft, endSoft := context.WithCancelCause(base)
@@ -66,11 +67,13 @@ func Run(parent context.Context, c Config, main func(soft, hard context.Context)
 	watcher.Go(func() {
 		defer signal.Stop(signals)
 		w := watch{c, signals, done}
-		if w.asked(parent) {
-			w.end(endSoft, ErrStopped)
-			if w.hurried() {
-				w.end(endHard, ErrHurried)
-			}
+		first, asked := w.asked(parent)
+		if !asked {
+			return
+		}
+		w.end(endSoft, ErrStopped, first)
+		if second, hurried := w.hurried(); hurried {
+			w.end(endHard, ErrHurried, cmp.Or(second, first))
 		}
 	})
 	err := main(soft, hard)
@@ -88,23 +91,24 @@ type watch struct {
 	done    <-chan struct{} // main has returned
 }
 
-// asked waits for the first request. It returns false if main returns before that.
-func (w watch) asked(parent context.Context) bool {
+// asked waits for the first request. It returns the signal, if a signal was the request,
+// and false if main returns before any request.
+func (w watch) asked(parent context.Context) (os.Signal, bool) {
 	select {
-	case <-w.signals:
-		return true
+	case s := <-w.signals:
+		return s, true
 	case <-parent.Done():
-		return true
+		return nil, true
 	case <-w.done:
-		return false
+		return nil, false
 	}
 }
 
-// hurried waits for the second request or the end of the grace period. It returns false
-// if main returns before that.
-func (w watch) hurried() bool {
+// hurried waits for the second request or the end of the grace period. It returns the
+// signal, if a signal was the request, and false if main returns before that.
+func (w watch) hurried() (os.Signal, bool) {
 	if w.Grace < 0 {
-		return true
+		return nil, true
 	}
 	grace := w.Grace
 	if grace == 0 {
@@ -113,27 +117,31 @@ func (w watch) hurried() bool {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-w.signals:
-		return true
+	case s := <-w.signals:
+		return s, true
 	case <-timer.C:
-		return true
+		return nil, true
 	case <-w.done:
-		return false
+		return nil, false
 	}
 }
 
-func (w watch) end(end context.CancelCauseFunc, stage error) {
+// end ends a context. Its cause is the stage, with the signal that asked for it, if any.
+func (w watch) end(end context.CancelCauseFunc, stage error, by os.Signal) {
 	if w.OnStop != nil {
 		w.OnStop(stage)
+	}
+	if by != nil {
+		stage = &signalled{stage, by}
 	}
 	end(stage)
 }
 
-// outcome distinguishes main's failure from the requested stop.
+// outcome distinguishes main's failure from the requested stop. An error that wraps the
+// cause of the stop stays as it is, because it says more than the cause.
 func outcome(soft, hard context.Context, err error) error {
-	byContext := errors.Is(err, context.Canceled) || errors.Is(err, ErrStopped) || errors.Is(err, ErrHurried)
 	switch {
-	case !byContext || soft.Err() == nil:
+	case !errors.Is(err, context.Canceled) || soft.Err() == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrHurried):
 		return err
 	case hard.Err() != nil:
 		return context.Cause(hard)

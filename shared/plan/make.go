@@ -13,12 +13,13 @@ import (
 // of its model. It stores them and returns their digest.
 type Weights func(from string, tensors []model.Tensor) (job.Digest, error)
 
-// Make makes the plan of a job from its spec, its dataset, and the number of parameters in
-// a chunk of the ledger's vectors. If spec and dataset do not fit, it fails with
+// Make makes the plan of a job from its spec without tags and notes, its dataset, and the
+// number of parameters in a chunk of the ledger's vectors. If spec and dataset do not fit, it fails with
 // job.ErrInvalid and reports every fault. It also returns the error of weights. Network and
 // Layout do not fail for a plan that Make has made.
 func Make(s *job.Spec, m *dataset.Manifest, chunkLen int, weights Weights) (*Plan, error) {
 	p := &Plan{Spec: *s, Dataset: *m, ChunkLen: chunkLen, rows: m.Rows(job.Train)}
+	p.Spec.Tags, p.Spec.Notes = nil, "" // they belong to the job's record
 	p.require()
 	network, err := p.check()
 	if err != nil {

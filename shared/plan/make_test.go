@@ -50,6 +50,22 @@ func TestMakeRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+// Tags and notes are texts for people: they change neither the plan nor its digest.
+func TestMakeLeavesOutTexts(t *testing.T) {
+	s, m := made()
+	plain, err := Make(s, m, 8, nil)
+	require.NoError(t, err)
+	_, want, err := plain.Encode()
+	require.NoError(t, err)
+	s.Tags, s.Notes = []string{"baseline"}, "a first try"
+	tagged, err := Make(s, m, 8, nil)
+	require.NoError(t, err)
+	_, got, err := tagged.Encode()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Equal(t, []string{"baseline"}, s.Tags, "the spec stays as it is")
+}
+
 // A plan from Make knows its counts. Its layout needs no weights. Make has asked for the
 // weights once.
 func TestMakeChecksInitialWeights(t *testing.T) {

@@ -49,6 +49,10 @@ type Card struct {
 	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // the reason why there is no number, by split and metric
 	Confusion map[job.Split]*job.Confusion     `json:"confusion,omitempty"` // by split, if the spec asks for confusion matrices
 
+	// Weight and ClassRows are those of the manifest, for the weights of rows and classes.
+	Weight    *dataset.Weight `json:"weight,omitempty"`
+	ClassRows []int64         `json:"class_rows,omitempty"`
+
 	Dataset          job.Digest   `json:"dataset"` // of the manifest
 	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
 	ParametersSHA256 job.Digest   `json:"parameters_sha256"`

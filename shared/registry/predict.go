@@ -36,19 +36,23 @@ type Prediction struct {
 
 // Answer is the prediction for one row.
 type Answer struct {
-	Prediction    any       // an element of Prediction.Predictions
-	Probabilities []float32 // [classes], if the model classifies
+	Prediction    any            // an element of Prediction.Predictions
+	Probabilities []float32      // [classes], if the model classifies
+	Cells         []dataset.Cell // of the extra columns of dataset.Reading
 }
 
 // PredictFile predicts on the rows of a file of raw rows, which
-// dataset.Preprocessing.ReadRows reads. It calls answer once per row, in the order of the
+// dataset.Preprocessing.Read reads. It calls answer once per row, in the order of the
 // rows. It needs the memory of one chunk of rows, for a file of any length. It stops at the
 // first row that has no answer, after the answers for all rows before it; the error names
 // this row. It also stops at an error of answer. A file without rows is an error. The notes
 // (see Prediction) cover all rows that were read, even if PredictFile fails.
-func (m *Model) PredictFile(ctx context.Context, r io.Reader, format dataset.InputFormat, answer func(Answer) error) (notes []string, err error) {
+func (m *Model) PredictFile(ctx context.Context, r io.Reader, how dataset.Reading, answer func(Answer) error) (notes []string, err error) {
 	b := m.newBatch(answer)
-	err = m.Card.Preprocessing.ReadRows(ctx, r, format, func(at dataset.Place, values []dataset.Value) error {
+	err = m.Card.Preprocessing.Read(ctx, r, how, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
+		if cells != nil {
+			b.cells = append(b.cells, slices.Clone(cells))
+		}
 		return b.add(ctx, at, values)
 	})
 	if flushed := b.flush(); flushed != nil {
@@ -67,7 +71,8 @@ type batch struct {
 	embedded dataset.Embedding
 	x        []executor.Field // the features of the rows, per input of the network
 	places   []dataset.Place
-	chunk    int // number of rows at which x is flushed
+	cells    [][]dataset.Cell // of the extra columns, if there are any
+	chunk    int              // number of rows at which x is flushed
 	total    int
 	notes    dataset.Notes
 	answer   func(Answer) error
@@ -80,6 +85,14 @@ func (m *Model) newBatch(answer func(Answer) error) *batch {
 // chunk returns how many rows go through the network at once.
 func (m *Model) chunk() int { return max(1, min(chunkRows, chunkUnits/m.Network.Width())) }
 
+// reply answers row i of the batch.
+func (b *batch) reply(i int, a Answer) error {
+	if len(b.cells) > 0 {
+		a.Cells = b.cells[i]
+	}
+	return b.answer(a)
+}
+
 // add appends one raw row. An error names the place of the faulty row, which may be an
 // earlier row.
 func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Value) error {
@@ -88,14 +101,7 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	numbers, categories := b.embedded.Split(x, nil)
-	if len(numbers) > 0 {
-		b.x[0].Float32 = append(b.x[0].Float32, numbers)
-	}
-	if len(categories) > 0 {
-		last := &b.x[len(b.x)-1]
-		last.Int32 = append(last.Int32, categories)
-	}
+	appendRow(b.x, b.embedded, x)
 	b.places = append(b.places, at)
 	b.total++
 	if len(b.places) < b.chunk {
@@ -107,26 +113,39 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	return b.flush()
 }
 
+// appendRow appends a row of features to the inputs x of the network.
+func appendRow(x []executor.Field, embedded dataset.Embedding, row []float32) {
+	numbers, categories := embedded.Split(row, nil)
+	if len(numbers) > 0 {
+		x[0].Float32 = append(x[0].Float32, numbers)
+	}
+	if len(categories) > 0 {
+		last := &x[len(x)-1]
+		last.Int32 = append(last.Int32, categories)
+	}
+}
+
 // flush predicts on the collected rows.
 func (b *batch) flush() error {
 	m := executor.Model{Network: b.m.Network, Objective: b.m.objective, Weights: b.m.Weights}
 	err := b.executor.Forward(m, b.x, len(b.places), func(lo, hi int, z []float32) error {
 		if b.m.objective.Classes(b.m.Card.Outputs) > 0 {
-			return b.classify(b.places[lo:hi], z)
+			return b.classify(lo, hi, z)
 		}
-		return b.regress(b.places[lo:hi], z)
+		return b.regress(lo, hi, z)
 	})
 	for i := range b.x {
 		b.x[i].Reset()
 	}
-	b.places = b.places[:0]
+	b.places, b.cells = b.places[:0], b.cells[:0]
 	return err
 }
 
-// classify answers with the class that the logits predict, which is the class that the
+// classify answers the rows lo to hi with the class that the logits predict, which is the class that the
 // metric accuracy counts. It does not use probabilities, because they may be equal for
 // different logits. z is [rows, outputs].
-func (b *batch) classify(places []dataset.Place, z []float32) error {
+func (b *batch) classify(lo, hi int, z []float32) error {
+	places := b.places[lo:hi]
 	o, of := b.m.Card.Outputs, b.m.objective
 	classes := of.Classes(o)
 	p := make([]float32, len(places)*classes)
@@ -140,18 +159,18 @@ func (b *batch) classify(places []dataset.Place, z []float32) error {
 		if class < 0 {
 			return fmt.Errorf("%s: an output is not a number; the row is too far from what the model was trained on: %w", at, job.ErrInvalid)
 		}
-		if err := b.answer(Answer{b.m.Card.Classes[class], row}); err != nil {
+		if err := b.reply(lo+r, Answer{Prediction: b.m.Card.Classes[class], Probabilities: row}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// regress answers with values in the label's unit. z is [rows, outputs].
-func (b *batch) regress(places []dataset.Place, z []float32) error {
+// regress answers the rows lo to hi with values in the label's unit. z is [rows, outputs].
+func (b *batch) regress(lo, hi int, z []float32) error {
 	k := b.m.Card.Outputs
 	z = b.m.objective.Numbers(z)
-	for i, at := range places {
+	for i, at := range b.places[lo:hi] {
 		row := make([]any, k)
 		for j := range row {
 			y, err := b.m.value(z[i*k+j], j)
@@ -164,7 +183,7 @@ func (b *batch) regress(places []dataset.Place, z []float32) error {
 		if k == 1 {
 			a.Prediction = row[0]
 		}
-		if err := b.answer(a); err != nil {
+		if err := b.reply(lo+i, a); err != nil {
 			return err
 		}
 	}

@@ -98,7 +98,7 @@ func TestPredictClasses(t *testing.T) {
 // predictFile returns the predictions on a file's rows.
 func predictFile(t *testing.T, m *Model, content string) (answers []any, err error) {
 	t.Helper()
-	_, err = m.PredictFile(t.Context(), strings.NewReader(content), dataset.AnyInput, func(a Answer) error {
+	_, err = m.PredictFile(t.Context(), strings.NewReader(content), dataset.Reading{}, func(a Answer) error {
 		answers = append(answers, a.Prediction)
 		return nil
 	})
@@ -194,7 +194,7 @@ func TestPredictFileEndsWithItsAnswers(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
 	full := errors.New("full")
 	n := 0
-	_, err := m.PredictFile(t.Context(), strings.NewReader(strings.Repeat("[1]", 3*chunkRows)), dataset.AnyInput, func(Answer) error {
+	_, err := m.PredictFile(t.Context(), strings.NewReader(strings.Repeat("[1]", 3*chunkRows)), dataset.Reading{}, func(Answer) error {
 		n++
 		return full
 	})
@@ -206,7 +206,7 @@ func TestPredictStops(t *testing.T) {
 	m := linear(t, job.MSE, nil, column("y"), 1, 1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := m.PredictFile(ctx, strings.NewReader(strings.Repeat("1\n", chunkRows+2)), dataset.CSVInput, func(Answer) error { return nil })
+	_, err := m.PredictFile(ctx, strings.NewReader(strings.Repeat("1\n", chunkRows+2)), dataset.Reading{Format: dataset.CSVInput}, func(Answer) error { return nil })
 	require.Error(t, err)
 	_, err = m.PredictJSON(ctx, []byte(`{"rows":[1`+strings.Repeat(",1", chunkRows)+`]}`), wide)
 	require.Error(t, err)

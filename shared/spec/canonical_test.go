@@ -54,6 +54,9 @@ name: a`,
 	} {
 		require.Equal(t, want, digest(t, text))
 	}
+	for _, line := range []string{"id: b", "tags: [a, b]", "notes: a first try"} {
+		require.Equal(t, digest(t, minimal), digest(t, with(line)), line)
+	}
 	for _, line := range []string{"seed: 1", "batch: 255", "strict: false", "name: b", "drop_last: true", "evaluate: {every_steps: 3}"} {
 		require.NotEqual(t, digest(t, minimal), digest(t, with(line)), line)
 	}

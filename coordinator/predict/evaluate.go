@@ -1,0 +1,174 @@
+package predict
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/term"
+
+	"tributary/coordinator/progress"
+	"tributary/coordinator/report"
+	"tributary/shared/dataset"
+	"tributary/shared/job"
+	"tributary/shared/lifecycle"
+	"tributary/shared/readable"
+	"tributary/shared/registry"
+)
+
+// EvaluateCommand is the evaluate command's settings.
+type EvaluateCommand struct {
+	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
+	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of labelled rows, .gz too; - reads standard input. CSV: with a header that names the model's columns and the label's column in any order. JSON: objects in the form of the predict subject, with the label. IDX: the file of images; --labels names the other file."`
+	Labels string `name:"labels" placeholder:"FILE" help:"IDX file with the labels of the rows, .gz too; required for IDX, and for a model of several outputs."`
+	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
+	Matrix string `name:"confusion" placeholder:"FILE" help:"Draw the confusion matrix of a classification into this file, .png or .svg."`
+	JSON   bool   `name:"json" help:"Print a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
+}
+
+// Validate checks the flags; kong calls it.
+func (c *EvaluateCommand) Validate() error {
+	if ext := filepath.Ext(c.Matrix); c.Matrix != "" && ext != ".png" && ext != ".svg" {
+		return fmt.Errorf("--confusion: %q: want a name that ends in .png or .svg", c.Matrix)
+	}
+	return nil
+}
+
+// Help returns the text that --help shows after the command's description.
+func (*EvaluateCommand) Help() string {
+	return `The loss and the metrics are those of the model's spec. For the same rows in the same order they are the same, bit for
+bit, as those that training reported, on any machine. As in training, rows without a label are left out, and rows with
+missing values, unless the spec fills them in; a note says how many. Duplicates count, also if training dropped them.
+Everything is printed at the end, or nothing: the error names the first row at fault. Notes are printed on standard
+error; in JSON they are in the object's notes.`
+}
+
+// Run prints the metrics to standard output.
+func (c *EvaluateCommand) Run(ctx lifecycle.Contexts) error {
+	v, err := c.evaluate(ctx.Soft)
+	if err != nil {
+		return err
+	}
+	if err := c.draw(v); err != nil {
+		return fmt.Errorf("--confusion: %w", err)
+	}
+	if c.JSON || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return readable.Print(os.Stdout, v)
+	}
+	return printMetrics(os.Stdout, os.Stderr, v)
+}
+
+// evaluate opens the files and evaluates the model.
+func (c *EvaluateCommand) evaluate(ctx context.Context) (*registry.Evaluation, error) {
+	if c.Input == "-" && c.Labels == "-" {
+		return nil, errors.New("--labels: -: --input reads standard input already, want a file")
+	}
+	m, err := registry.Load(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	in, err := open("--input", c.Input)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	how := registry.Labelled{Format: dataset.InputFormat(c.Format)}
+	if c.Labels != "" {
+		labels, err := open("--labels", c.Labels)
+		if err != nil {
+			return nil, err
+		}
+		defer labels.Close()
+		how.Labels = labels
+	}
+	v, err := m.EvaluateFile(ctx, in, how)
+	if err != nil {
+		return nil, fmt.Errorf("--input %s: %w", c.Input, err)
+	}
+	return v, nil
+}
+
+// draw draws the confusion matrix into the file that the flag names.
+func (c *EvaluateCommand) draw(v *registry.Evaluation) error {
+	if c.Matrix == "" {
+		return nil
+	}
+	if v.Confusion == nil {
+		return fmt.Errorf("the model has no confusion matrix: want a classification of at most %d classes: %w", job.MaxConfusion, job.ErrInvalid)
+	}
+	svg, raster, err := report.Confusion(string(v.Model), v.Confusion.Names(), v.Confusion.Matrix)
+	if err != nil {
+		return err
+	}
+	if filepath.Ext(c.Matrix) == ".svg" {
+		raster = svg
+	}
+	return registry.WriteFile(filepath.Dir(c.Matrix), filepath.Base(c.Matrix), raster)
+}
+
+// maxPrinted is the most classes of a confusion matrix that is printed for people.
+const maxPrinted = 12
+
+// printConfusion prints a confusion matrix, unless it has too many classes.
+func printConfusion(w io.Writer, v *registry.Evaluation) error {
+	if v.Confusion == nil || len(v.Confusion.Classes) > maxPrinted {
+		return nil
+	}
+	classes := v.Confusion.Names()
+	fmt.Fprint(w, "\nrows by class (down: the label, across: the prediction)\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, cells func(i int) string) {
+		fmt.Fprint(t, name, "\t")
+		for i := range classes {
+			fmt.Fprint(t, cells(i), "\t")
+		}
+		fmt.Fprintln(t)
+	}
+	row("", func(i int) string { return className(classes[i]) })
+	for label, counts := range v.Confusion.Matrix {
+		row(className(classes[label]), func(i int) string { return strconv.FormatInt(counts[i], 10) })
+	}
+	return t.Flush()
+}
+
+// className returns a class as a terminal can show it in a column.
+func className(class string) string {
+	const most = 12
+	text, err := line(class)
+	if err != nil {
+		return "?"
+	}
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+// printMetrics prints an evaluation for people, and its notes beside it.
+func printMetrics(w, aside io.Writer, v *registry.Evaluation) error {
+	fmt.Fprintf(w, "model %s on %s rows\n\n", v.Model, humanize.Comma(int64(v.Rows)))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	names := slices.Sorted(maps.Keys(v.Metrics))
+	if i := slices.Index(names, job.LossFigure); i >= 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, job.LossFigure)
+	}
+	for _, name := range names {
+		fmt.Fprintf(t, "%s\t%s\n", name, progress.Figure(v.Metrics[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Undefined)) {
+		fmt.Fprintf(t, "%s\tundefined: %s\n", name, v.Undefined[name])
+	}
+	printNotes(aside, v.Notes)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printConfusion(w, v)
+}
