@@ -28,7 +28,7 @@ import (
 type EvaluateCommand struct {
 	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
 	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of labelled rows, .gz too; - reads standard input. CSV: with a header that names the model's columns and the label's column in any order. JSON: objects in the form of the predict subject, with the label. IDX: the file of images; --labels names the other file."`
-	Labels string `name:"labels" placeholder:"FILE" help:"IDX file with the labels of the rows, .gz too; required for IDX, and for a model of several outputs."`
+	Labels string `name:"labels" placeholder:"FILE" help:"IDX file with the labels of the rows, .gz too; required for IDX, and for a model of several outputs without a column for each."`
 	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
 	Matrix string `name:"confusion" placeholder:"FILE" help:"Draw the confusion matrix of a classification into this file, .png or .svg."`
 	JSON   bool   `name:"json" help:"Print a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
