@@ -336,7 +336,7 @@ func (c *Column) Read(s string) (float64, NumberKind) {
 
 // formatPart is the text of a part as a category.
 func formatPart(x float64) string {
-	if x == math.Trunc(x) {
+	if x == math.Floor(x) {
 		return strconv.FormatInt(int64(x), 10)
 	}
 	return FormatNumber(x)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"tributary/shared/job"
@@ -23,9 +24,9 @@ type Evaluation struct {
 // fails with job.ErrCorrupt.
 func Decode(units map[string][]byte) ([]Evaluation, error) {
 	list := make([]Evaluation, 0, len(units))
-	for name, data := range units {
+	for _, name := range slices.Sorted(maps.Keys(units)) {
 		var e Evaluation
-		if err := json.Unmarshal(data, &e); err != nil {
+		if err := json.Unmarshal(units[name], &e); err != nil {
 			return nil, fmt.Errorf("evaluation %.80s: %w: %w", name, err, job.ErrCorrupt)
 		}
 		list = append(list, e)

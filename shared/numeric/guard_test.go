@@ -19,7 +19,7 @@ import (
 // they compute.
 var guarded = []string{
 	"tributary/shared/numeric/...", "tributary/shared/model", "tributary/shared/objective", "tributary/shared/executor", "tributary/shared/optim", "tributary/shared/gradient",
-	"tributary/shared/replica", "tributary/shared/serial", "tributary/shared/dataset/...", "tributary/shared/metric",
+	"tributary/shared/replica", "tributary/shared/serial", "tributary/shared/monitor", "tributary/shared/dataset/...", "tributary/shared/metric",
 	"tributary/shared/plan", "tributary/shared/tree", "tributary/shared/rounding", "tributary/worker/compute", "tributary/coordinator/ingest",
 }
 

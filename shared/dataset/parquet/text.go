@@ -57,20 +57,19 @@ func floatText(x float64) string {
 
 // float16 converts a half-precision number.
 func float16(b uint16) float64 {
-	sign, exponent, fraction := 1.0, int(b>>10&31), float64(b&1023)
-	if b&0x8000 != 0 {
-		sign = -1
+	const bias, bias64 = 15, 1023
+	sign, exponent, fraction := uint64(b>>15)<<63, uint64(b>>10&31), uint64(b&1023)
+	switch {
+	case exponent == 0:
+		x := float64(float64(fraction) * 0x1p-24) // exact
+		return math.Float64frombits(math.Float64bits(x) | sign)
+	case exponent < 31:
+		return math.Float64frombits(sign | (exponent+bias64-bias)<<52 | fraction<<42)
+	case fraction != 0:
+		return math.NaN()
+	default:
+		return math.Float64frombits(math.Float64bits(math.Inf(1)) | sign)
 	}
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(fraction, -24)
-	case 31:
-		if fraction != 0 {
-			return math.NaN()
-		}
-		return math.Inf(int(sign))
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
 }
 
 // integerText writes integers, dates, times and timestamps.
