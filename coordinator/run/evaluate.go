@@ -108,7 +108,10 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 			return t.unreachable(ctx, err)
 		}
 		if t.monitor != nil && !final {
-			t.monitor.Add(e.Step, e.Metrics)
+			// Another coordinator may have concluded evaluations before this one.
+			if err := t.monitorFrom(ctx, steps+1); err != nil {
+				return t.unreachable(ctx, err)
+			}
 			stop = t.monitor.Stopped()
 		}
 		t.publish(notice.Event{

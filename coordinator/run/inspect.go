@@ -24,6 +24,9 @@ func (t *training) tick(ctx context.Context) error {
 			if err := t.reshare(ctx); err != nil {
 				return err
 			}
+			if err := t.checkEvaluations(ctx); err != nil {
+				return err
+			}
 		}
 		if err := t.checkLedger(ctx); err != nil {
 			return err

@@ -29,6 +29,34 @@ func (t *training) monitorFrom(ctx context.Context, committed int64) error {
 	return nil
 }
 
+// checkEvaluations deletes a ledger that lacks an evaluation which its committed steps
+// depend on: it was put back to an older copy of itself. The job then goes on from its
+// newest checkpoint.
+func (t *training) checkEvaluations(ctx context.Context) error {
+	committed := t.round.Committed()
+	last := t.engine.Plan.LastEvaluation(committed - 1)
+	if t.monitor == nil || committed < 2 || last < 1 {
+		return nil
+	}
+	units, err := t.service.cfg.Ledger.Evaluations(ctx, t.layout, ledger.Concluded)
+	if err != nil {
+		return t.unreachable(ctx, err)
+	}
+	list, err := monitor.Decode(units)
+	if err != nil {
+		return err
+	}
+	m := monitor.New(&t.engine.Plan.Spec)
+	if m.AddAll(list, committed-1); m.Known() >= last {
+		return nil
+	}
+	t.log.Warn().Int64("step", last).Msg("the ledger has lost an evaluation that later steps depend on; the job goes on from its newest checkpoint")
+	if err := t.service.cfg.Ledger.Delete(ctx, t.layout); err != nil {
+		return t.unreachable(ctx, err)
+	}
+	return nil
+}
+
 // best returns after how many steps the best evaluation was, for the last evaluation of a
 // job that follows its evaluations. 0 stands for the current parameters.
 func (t *training) best(final bool) int64 {

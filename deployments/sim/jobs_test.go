@@ -67,7 +67,7 @@ func specOf(template int, id job.ID) []byte {
 		s["early_stopping"] = object{"patience": 1 + r.IntN(3), "min_delta": pick(r, 0, 0.01), "restore_best": r.IntN(4) > 0}
 		s["schedule"] = object{"reduce_on_plateau": object{"factor": 0.5, "patience": 1, "min_delta": pick(r, 0, 0.1)}}
 	}
-	if template%4 == 1 {
+	if template%8 == 1 {
 		for _, fields := range s["optimizer"].(object) {
 			fields.(object)["ema_momentum"] = 0.75
 		}
