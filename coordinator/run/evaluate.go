@@ -101,7 +101,9 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 		}
 		figures := t.engine.Metrics.Combine(units)
 		e := monitor.Evaluation{Step: cmp.Or(t.best(final), steps), Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
-		if t.round.Concluding() { // a matrix is too large to store it again and again
+		// A matrix is too large to store it again and again. The last evaluation of a job that
+		// follows its evaluations repeats an earlier one, which must have the same bytes.
+		if final || t.monitor != nil {
 			e.Confusion = figures.Confusion
 		}
 		if err := t.storeEvaluation(ctx, e); err != nil {

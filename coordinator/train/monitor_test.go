@@ -25,6 +25,7 @@ func TestAJobThatStopsEarlyIsTheSameForAnyFleet(t *testing.T) {
 		"no average":      {", ema_momentum: 0.9", ""},
 		"the last is it":  {"min_delta: 0.0001", "restore_best: false"},
 		"by the accuracy": {"monitor: loss", "monitor: accuracy"},
+		"with a matrix":   {"metrics: [accuracy]", "metrics: [accuracy, confusion_matrix]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := replaced(t, text, change[0], change[1])
