@@ -1,8 +1,6 @@
 package executor
 
 import (
-	"slices"
-
 	"tributary/shared/model"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/blas"
@@ -12,18 +10,16 @@ import (
 // space is one thread's buffers for a chunk of samples. R is the chunk's columns: its
 // samples times the positions of a value.
 type space struct {
-	e      *Executor
-	load   loader
-	y      []blas.Panels  // per value: [O, R]
-	keep   []blas.Panels  // per value that a layer keeps: [O, R]
-	ready  []blas.Panels  // per node: what Prepare makes, for panels of this width
-	widths []int          // per node: the width of the panels that Prepare ran for
-	d      []*blas.Panels // per value: the gradient [O, R] while it is being added up
-	uses   []int          // per value: inputs of nodes that have not added their gradient
-	spare  []*blas.Panels
-	turn   []float32   // gradient of the outputs [R, Output]
-	rights [][]float32 // per depth of a tree: a sum of a scatter
-	blas   blas.Space
+	e       *Executor
+	load    loader
+	*values               // of the chunk
+	own     values        // of a chunk that is computed without a pause
+	ready   []blas.Panels // per node: what Prepare makes, for panels of this width
+	widths  []int         // per node: the width of the panels that Prepare ran for
+	spare   []*blas.Panels
+	turn    []float32   // gradient of the outputs [R, Output]
+	rights  [][]float32 // per depth of a tree: a sum of a scatter
+	blas    blas.Space
 
 	narrow   bool
 	node     *model.Node // that computes
@@ -32,17 +28,41 @@ type space struct {
 	back     model.Frame    // for the producer of a value
 }
 
+// values are those of a network for one chunk of samples.
+type values struct {
+	y        []blas.Panels  // per value: [O, R]
+	integers [][]int32      // per input of the network: [R, I]
+	keep     []blas.Panels  // per value that a layer keeps: [O, R]
+	d        []*blas.Panels // per value: the gradient [O, R] while it is being added up
+	uses     []int          // per value: inputs of nodes that have not added their gradient
+}
+
+// fit makes room for a network.
+func (v *values) fit(n *model.Network) {
+	values := n.Values()
+	v.y, v.keep, v.d, v.uses = room(v.y, values), room(v.keep, values), room(v.d, values), room(v.uses, values)
+	v.integers = room(v.integers, len(n.Inputs()))
+	clear(v.d) // a panic may have left some
+}
+
+// restart forgets which gradients have been added.
+func (v *values) restart(n *model.Network) {
+	for i := range n.Values() {
+		v.uses[i] = n.Uses(i)
+	}
+}
+
 // begin makes room for the network of the executor. Panels are narrow for a prediction,
 // which may have few rows: its products are those of matrices with vectors. Training does
 // not need narrow panels: it has enough rows, or it is short.
 func (s *space) begin(narrow bool) {
 	s.narrow = narrow
-	nodes, values := len(s.e.nodes()), s.e.m.Network.Values()
-	s.y, s.keep, s.d, s.uses = room(s.y, values), room(s.keep, values), room(s.d, values), room(s.uses, values)
+	nodes := len(s.e.nodes())
+	s.values = &s.own
+	s.fit(s.e.m.Network)
 	s.ready, s.widths = room(s.ready, nodes), room(s.widths, nodes)
 	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX, Scratch: s.frame.Scratch}
 	clear(s.widths)
-	clear(s.d) // a panic may have left some
 }
 
 // reset makes p a matrix of a chunk, with narrow panels if the space is narrow.
@@ -54,15 +74,19 @@ func (s *space) reset(p *blas.Panels, rows, columns int) {
 	p.Reset(rows, columns)
 }
 
-// forward computes the outputs of all nodes for samples lo to hi. If hold is set, it also
-// copies the inputs that the second phase reads.
-func (s *space) forward(lo, hi int, hold bool) {
-	n := s.e.m.Network
-	fields := len(n.Inputs())
-	for k := range fields {
+// fields makes the inputs of the network for samples lo to hi. If hold is set, it also copies
+// the inputs that the second phase reads.
+func (s *space) fields(lo, hi int, hold bool) {
+	for k := range s.e.m.Network.Inputs() {
 		s.field(k, lo, hi, hold)
 	}
-	for i := range n.Nodes() {
+}
+
+// forward computes the outputs of the nodes from to `to` for samples lo to hi.
+func (s *space) forward(lo, hi, from, to int) {
+	n := s.e.m.Network
+	fields := len(n.Inputs())
+	for i := from; i < to; i++ {
 		node, v := &n.Nodes()[i], fields+i
 		out := node.Output()
 		s.reset(&s.y[v], out.Units, (hi-lo)*out.Positions)
@@ -70,11 +94,17 @@ func (s *space) forward(lo, hi int, hold bool) {
 			s.reset(&s.keep[v], k, (hi-lo)*out.Positions)
 		}
 		s.at(i)
-		if w := s.y[v].Width(); s.widths[i] != w {
-			s.widths[i] = w
-			node.Prepare(&s.frame)
-		}
+		s.prepare(i)
 		node.Forward(&s.frame)
+	}
+}
+
+// prepare runs Prepare for node i, at which the frame is, unless this thread has run it for
+// panels of this width.
+func (s *space) prepare(i int) {
+	if w := s.frame.Y.Width(); s.widths[i] != w {
+		s.widths[i] = w
+		s.node.Prepare(&s.frame)
 	}
 }
 
@@ -91,25 +121,24 @@ func (s *space) at(i int) {
 	for _, in := range s.node.Inputs {
 		x, integers := &s.y[in], []int32(nil)
 		if in < len(n.Inputs()) && n.Inputs()[in].Integers {
-			x, integers = nil, s.load.integers[in]
+			x, integers = nil, s.integers[in]
 		}
 		f.X, f.Integers = append(f.X, x), append(f.Integers, integers)
 	}
 }
 
-// gradient computes dz of all nodes, and the loss terms, for samples lo to hi.
-func (s *space) gradient(lo, hi int) {
-	n := s.e.m.Network
-	fields := len(n.Inputs())
+// train says which samples of a training the chunk from sample lo on has.
+func (s *space) train(lo int) {
 	s.training = s.e.batch.Training
 	s.training.Sample += s.e.batch.First + lo
 	s.frame.Training = &s.training
-	s.forward(lo, hi, true)
-	for v := range n.Values() {
-		s.uses[v] = n.Uses(v)
-	}
-	s.loss(lo, hi)
-	for i := range slices.Backward(n.Nodes()) {
+}
+
+// differences computes dz of the nodes before `to`, down to node from.
+func (s *space) differences(lo, from, to int) {
+	n := s.e.m.Network
+	fields := len(n.Inputs())
+	for i := to - 1; i >= from; i-- {
 		if v := fields + i; n.Learns(v) {
 			s.collect(i, lo)
 			s.backward(i)
@@ -171,6 +200,7 @@ func (s *space) collect(i, lo int) {
 func (s *space) backward(i int) {
 	n := s.e.m.Network
 	s.at(i)
+	s.prepare(i) // another thread may have computed the outputs
 	f := &s.frame
 	f.D, f.DX = s.d[len(n.Inputs())+i], f.DX[:0]
 	learns := false

@@ -27,6 +27,8 @@ type Executor struct {
 	dz      []blas32.General // per node with a product or a column: [O, B·P]; rows are padded for the panel of the last samples
 	scaled  []blas32.General // per node with a scale: dz ⊙ x, as dz
 	scatter []scatter        // per node: what a scatter needs
+	whole   []whole          // per node: what a batchwise layer needs
+	held    []values         // per chunk: its values between two stages, if a layer is batchwise
 	z       []float32        // outputs [B, Output]
 	terms   []float64        // [B·terms], the loss terms, if the loss has terms
 	ones    blas.Panels      // [B·P, 1]
@@ -36,8 +38,9 @@ type Executor struct {
 	left    []atomic.Int32   // per block of units: parts that are not done
 	chunk   int              // samples in a chunk of the first phase
 	chunks  int
-	next    [2]atomic.Int64 // the next chunk, and the next part, to take
-	done    atomic.Int64    // chunks and parts that are done
+	stages  []stage
+	next    []atomic.Int32 // per stage: the next item to take
+	done    atomic.Int64   // items that are done
 	all     int
 	stop    atomic.Bool
 	final   sync.Mutex
@@ -57,6 +60,7 @@ type shape struct {
 	targets        int // numbers of y of a sample
 	grain          int // divides the samples of every chunk and slice except the last
 	positions      int // the most of any value
+	floats         int // of a sample, while a batch is computed
 }
 
 // New returns an executor that works in the threads of t. If t is nil, it works in the
@@ -89,7 +93,7 @@ func (e *Executor) begin(m Model) {
 	n := m.Network
 	e.m = m
 	e.shape.terms, e.shape.outputs = objective.Terms(m.Objective, n.Output().Positions, n.Output().Units)
-	e.shape.targets, e.shape.grain, e.shape.positions = m.targets(), grain(n), positions(n)
+	e.shape.targets, e.shape.grain, e.shape.positions, e.shape.floats = m.targets(), grain(n), positions(n), n.Held()
 }
 
 // release drops the references to the caller's data.
@@ -112,8 +116,7 @@ func (e *Executor) run(dst []float32, losses []float64, b Batch, s slice, h Hook
 		clear(e.sums[:len(b.Bounds)-1])
 	}
 	e.plan(samples)
-	e.next[0].Store(0)
-	e.next[1].Store(0)
+	e.next = counters(e.next, len(e.stages))
 	e.done.Store(0)
 	e.stop.Store(false)
 	if err := e.team.Run((*gradientWork)(e)); err != nil {
@@ -125,10 +128,10 @@ func (e *Executor) run(dst []float32, losses []float64, b Batch, s slice, h Hook
 	return nil
 }
 
-// gradientWork runs the two phases of a gradient. In the first phase, threads take chunks
-// of samples and compute them through all layers and back; samples do not depend on each
-// other. In the second phase, threads take blocks of the parameters' gradients, which are
-// sums over samples.
+// gradientWork runs the stages of a gradient. In the first phase, threads take chunks of
+// samples and compute them through all layers and back; samples do not depend on each
+// other, except in batchwise layers, which cut the phase into stages. In the second phase,
+// threads take blocks of the parameters' gradients, which are sums over samples.
 type gradientWork Executor
 
 // Do is the work of one thread.
@@ -136,26 +139,22 @@ func (w *gradientWork) Do(thread int) {
 	e := (*Executor)(w)
 	s := &e.space[thread]
 	s.begin(false)
-	for {
-		i := int(e.next[0].Add(1)) - 1
-		if i >= e.chunks || e.stop.Load() {
-			break
+	for i := range e.stages {
+		if i > 0 {
+			e.team.Barrier(thread)
 		}
-		s.gradient(i*e.chunk, min((i+1)*e.chunk, e.batch.samples()))
-		e.step(thread)
-	}
-	e.team.Barrier(thread)
-	for {
-		i := int(e.next[1].Add(1)) - 1
-		if i >= len(e.parts) || e.stop.Load() {
-			break
+		for {
+			item := int(e.next[i].Add(1)) - 1
+			if item >= e.stages[i].items || e.stop.Load() {
+				break
+			}
+			s.do(&e.stages[i], item)
+			e.step(thread)
 		}
-		e.sum(s, &e.parts[i])
-		e.step(thread)
 	}
 }
 
-// step counts one chunk or part that is done. Thread 0 also calls the Step hook.
+// step counts one item that is done. Thread 0 also calls the Step hook.
 func (e *Executor) step(thread int) {
 	done := e.done.Add(1)
 	if thread == 0 && e.hooks.Step != nil && !e.hooks.Step(int(done), e.all) {
@@ -186,6 +185,7 @@ func (e *Executor) fit(samples int) {
 			fitRows(&e.scaled[i], out.Units, samples*out.Positions)
 		}
 	}
+	e.fitWhole(samples)
 	e.z, e.terms = grow(e.z, samples*n.Output().Size()), room(e.terms, samples*e.shape.terms)
 	if rows := samples * e.shape.positions; e.ones.Rows < rows {
 		e.ones.Reset(rows, 1)

@@ -21,7 +21,7 @@ func (e *Executor) Forward(m Model, x []Field, samples int, each func(lo, hi int
 		e.bounds = [2]int{0, hi - lo}
 		e.batch, e.z = Batch{X: x, First: lo, Bounds: e.bounds[:]}, grow(e.z, (hi-lo)*size)
 		e.chunk = chunkSamples(m.Network, hi-lo, e.team.Threads(), e.budget)
-		e.next[0].Store(0)
+		e.next = counters(e.next, 1)
 		if err := e.team.Run((*forwardWork)(e)); err != nil {
 			return err
 		}
@@ -53,7 +53,8 @@ func (w *forwardWork) Do(thread int) {
 			return
 		}
 		hi := min(lo+e.chunk, samples)
-		s.forward(lo, hi, false)
+		s.fields(lo, hi, false)
+		s.forward(lo, hi, 0, len(e.nodes()))
 		s.y[e.m.Network.Values()-1].TransposeTo(e.z[lo*size : hi*size])
 	}
 }

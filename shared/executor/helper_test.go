@@ -27,8 +27,10 @@ func compile(t require.TestingT, loss job.Loss, features int, layers ...job.Laye
 }
 
 func (n network) under(params []float32) executor.Model {
-	return executor.Model{Network: n.Network, Objective: n.of, Weights: model.Weights{Trained: params}}
+	return executor.Model{Network: n.Network, Objective: n.of, Weights: n.weights(params)}
 }
+
+func (n network) weights(params []float32) model.Weights { return model.Weights{Trained: params} }
 
 // rowsOf returns x [rows, features] as the field of a table.
 func rowsOf(x []float32, rows, features int) []executor.Field {

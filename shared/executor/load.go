@@ -18,7 +18,6 @@ type loader struct {
 	panels    blas.Panels // [R, I], if the rows are not held for the whole batch
 	positions [][]float32 // R rows [I]
 	numbers   []float32   // [R, I] of uint8
-	integers  [][]int32   // per field: [R, I]
 }
 
 // field makes value k the samples lo to hi of the batch. With hold, the rows also go to the
@@ -27,11 +26,10 @@ func (s *space) field(k, lo, hi int, hold bool) {
 	e, l := s.e, &s.load
 	in, x := &e.m.Network.Inputs()[k], &e.batch.X[k]
 	lo, hi = e.batch.First+lo, e.batch.First+hi
-	l.integers = room(l.integers, k+1)
 	if in.Integers {
-		l.integers[k] = l.integers[k][:0]
+		s.integers[k] = s.integers[k][:0]
 		for _, v := range x.Int32[lo:hi] {
-			l.integers[k] = append(l.integers[k], v...)
+			s.integers[k] = append(s.integers[k], v...)
 		}
 		return
 	}

@@ -15,6 +15,7 @@ import (
 //   - for a batch that is computed in halves: one vector per level of the tree;
 //   - for the samples that are computed at a time: the inputs and dz of each layer, the
 //     outputs and the loss terms;
+//   - for a batchwise layer: its values, and those of all layers for the whole batch;
 //   - for each thread: the inputs and outputs of all layers for one chunk of samples,
 //     what layers keep, two gradients, and the biases as panels.
 //
@@ -22,12 +23,12 @@ import (
 // between eight and the columns of a panel.
 func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 	leaf, vectors := (samples+microbatches-1)/microbatches, 0
-	for leaves := microbatches; leaves > 1 && 2*n.Width()*samples > Budget/4; vectors++ {
+	for leaves := microbatches; leaves > 1 && n.Held()*samples > Budget/4; vectors++ {
 		leaves = max(tree.Split(0, leaves), leaves-tree.Split(0, leaves))
 		samples = min(samples, leaf*leaves)
 	}
-	if 2*n.Width()*samples > Budget/4 { // one leaf: slices
-		samples = min(samples, max(grain(n), Budget/4/(2*n.Width())))
+	if n.Held()*samples > Budget/4 && len(n.Batchwise()) == 0 { // one leaf: slices
+		samples = min(samples, max(grain(n), Budget/4/n.Held()))
 	}
 	samples = max(samples, 1)
 	batch := int64(samples)*int64(n.Output().Size()+2*n.Output().Positions) + blas.PanelFloats(samples*positions(n), 1)
@@ -48,6 +49,7 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 			}
 		}
 	}
+	batch += heldFloats(n, samples, microbatches, threads)
 	return 4 * (int64(vectors)*int64(n.Params()) + batch + int64(threads)*threadFloats(n, samples, threads, true))
 }
 
@@ -56,6 +58,33 @@ func GradientBytes(n *model.Network, samples, microbatches, threads int) int64 {
 func ForwardBytes(n *model.Network, rows, threads int) int64 {
 	rows = max(1, min(rows, forwardSamples(n)))
 	return 4 * (int64(rows)*int64(n.Output().Size()) + int64(threads)*threadFloats(n, rows, threads, false))
+}
+
+// heldFloats returns the floats that the chunks of a batch keep between the stages of a network
+// with batchwise layers.
+func heldFloats(n *model.Network, samples, leaves, threads int) int64 {
+	if len(n.Batchwise()) == 0 {
+		return 0
+	}
+	chunk := min(samples, chunkSamples(n, samples, threads, Budget/4))
+	held, widest := int64(0), int64(0)
+	add := func(s model.Shape) int64 { return blas.PanelFloats(s.Units, chunk*s.Positions) }
+	for v := range n.Values() {
+		held += add(n.Shape(v))
+		widest = max(widest, add(n.Shape(v)))
+	}
+	for _, node := range n.Nodes() {
+		if k := node.Keep(); k > 0 {
+			held += add(model.Shape{Positions: node.Output().Positions, Units: k})
+		}
+	}
+	held += int64(gradients(n)) * widest
+	floats := held * int64((samples+chunk-1)/chunk)
+	for _, i := range n.Batchwise() {
+		out := n.Nodes()[i].Output()
+		floats += 2*blas.PanelFloats(samples*out.Positions, out.Units) + blas.PanelFloats(leaves*model.Kept, out.Units)
+	}
+	return floats
 }
 
 // threadFloats returns the floats that one thread needs for a chunk.

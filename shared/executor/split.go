@@ -31,7 +31,7 @@ func (e *Executor) subtree(dst []float32, losses []float64, b Batch, h Hooks, de
 			h.Final(0, len(dst))
 		}
 		return nil
-	case 2*e.m.Network.Width()*samples <= e.budget:
+	case e.shape.floats*samples <= e.budget, leaves == 1 && len(e.m.Network.Batchwise()) > 0:
 		return e.run(dst, losses, b, slice{first: true, last: true}, h)
 	case leaves == 1:
 		return e.leaf(dst, losses, b, h)
@@ -78,7 +78,7 @@ func (e *Executor) leaf(dst []float32, losses []float64, b Batch, h Hooks) error
 // sliceSamples returns the number of samples of a slice.
 func (e *Executor) sliceSamples() int {
 	g := e.shape.grain
-	return max(g, e.budget/(2*e.m.Network.Width())/g*g)
+	return max(g, e.budget/e.shape.floats/g*g)
 }
 
 // half returns the micro-batches lo to hi of b. The result is valid until the next call

@@ -13,7 +13,7 @@ import (
 // part is one work item of the second phase. It computes units [i, iEnd) and columns [j,
 // jEnd) of a node's product [O, I], and, if j is 0, the column sums of these units. For a
 // scatter, it computes rows [i, iEnd) of the tensor; they are rows [j, jEnd) of those that
-// occur. If node is −1, it computes the losses of micro-batches [i, iEnd).
+// occur. For a batchwise layer, it computes the statistics of units [i, iEnd). If node is −1, it computes the losses of micro-batches [i, iEnd).
 type part struct {
 	node             int
 	i, iEnd, j, jEnd int
@@ -62,7 +62,11 @@ func (e *Executor) plan(samples int) {
 	}
 	blocks := 0
 	for i, node := range slices.Backward(e.nodes()) {
+		_, batchwise := node.Layer.(model.Batchwise)
 		switch g := node.Gradient(); {
+		case batchwise:
+			e.parts = append(e.parts, part{node: i, iEnd: node.Output().Units, block: blocks})
+			blocks++
 		case g.Scatter >= 0:
 			blocks = e.planScatter(i, blocks)
 		case !g.None():
@@ -75,7 +79,7 @@ func (e *Executor) plan(samples int) {
 			e.left[q.block].Add(1)
 		}
 	}
-	e.all = e.chunks + len(e.parts)
+	e.planStages()
 }
 
 // chunkSamples returns how many samples a chunk of the first phase has. The buffers of a
@@ -122,6 +126,10 @@ func (e *Executor) sum(s *space, q *part) {
 		return
 	}
 	node := &e.nodes()[q.node]
+	if l, batchwise := node.Layer.(model.Batchwise); batchwise {
+		s.statistics(q, l)
+		return
+	}
 	g, in := node.Gradient(), 0
 	if g.Scatter >= 0 {
 		s.scatterOf(q, g.Scatter)

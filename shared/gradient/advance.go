@@ -2,7 +2,9 @@ package gradient
 
 import (
 	"tributary/shared/ledger"
+	"tributary/shared/model"
 	"tributary/shared/monitor"
+	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
 )
 
@@ -31,7 +33,30 @@ func (e *Engine) Advance(by *team.Team, vectors [][]float32, step int64, m *moni
 			copy(vectors[1+fold.Vectors()], e.current(vectors))
 		}
 	}
-	fold.ApplyBy(by, vectors[0], vectors[1:1+fold.Vectors()], step, root, e.Divisor(sums))
+	trained := len(root) - e.Network.Statistics()
+	fold.ApplyBy(by, vectors[0], vectors[1:1+fold.Vectors()], step, root[:trained], e.Divisor(sums))
+	e.average(vectors, step, root)
+}
+
+// average moves the running statistics towards those of the step. A moving average of the
+// parameters has the same statistics.
+func (e *Engine) average(vectors [][]float32, step int64, root []float32) {
+	n := e.Network
+	if n.Statistics() == 0 {
+		return
+	}
+	_, begin, end := e.Plan.Batch(step)
+	for _, i := range n.Batchwise() {
+		l := n.Nodes()[i].Layer.(model.Batchwise) //nolint:forcetypeassert // Batchwise lists such nodes
+		positions := float64((end - begin) * l.Output().Positions)
+		for _, t := range l.Running() {
+			numeric.Running(vectors[0][t.Offset:t.Offset+t.Len], root[t.Offset:t.Offset+t.Len], positions, l.Momentum())
+		}
+	}
+	if e.Fold.Averages() {
+		at := len(root) - n.Statistics()
+		copy(vectors[e.Fold.Vectors()][at:], vectors[0][at:])
+	}
 }
 
 // Answering returns the parameters [P] with which the model answers, if the best evaluation

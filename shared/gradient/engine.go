@@ -110,7 +110,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 // biases returns the ranges of the biases and norms among the trained parameters.
 func biases(n *model.Network) (ranges []optim.Range) {
 	for _, t := range n.Tensors() {
-		if t.Group != model.Weight && !t.Frozen {
+		if t.Group != model.Weight && !t.Frozen && !t.Statistic {
 			ranges = append(ranges, optim.Range{Lo: t.Offset, Hi: t.Offset + t.Len})
 		}
 	}

@@ -107,6 +107,9 @@ func (m *Model) fill() {
 		for _, n := range l.Norms() {
 			setDefault(&n.Epsilon, 1e-5)
 		}
+		if l.BatchNorm != nil {
+			setDefault(&l.BatchNorm.Momentum, 0.1)
+		}
 	}
 	if m.Init.From == "" {
 		setDefault(&m.Init.Scheme, TorchUniform)

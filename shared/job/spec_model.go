@@ -25,6 +25,7 @@ type Layer struct {
 	LayerNorm  *Norm      `json:"layer_norm,omitempty" jsonschema_description:"each row has mean 0 and variance 1, then a trained scale and offset (PyTorch's LayerNorm)"`
 	RMSNorm    *Norm      `json:"rms_norm,omitempty" jsonschema_description:"each row has mean square 1, then a trained scale (PyTorch's RMSNorm)"`
 	GroupNorm  *GroupNorm `json:"group_norm,omitempty" jsonschema_description:"each group of neighbouring units of a row has mean 0 and variance 1, then a trained scale and offset for each unit (PyTorch's GroupNorm)"`
+	BatchNorm  *BatchNorm `json:"batch_norm,omitempty" jsonschema_description:"each unit has mean 0 and variance 1 over a micro-batch, then a trained scale and offset; predictions use running averages of the statistics (PyTorch's BatchNorm)"`
 	Dropout    *Dropout   `json:"dropout,omitempty" jsonschema_description:"in training, each number is 0 with a probability, and the others are scaled up (PyTorch's Dropout)"`
 	Residual   *Residual  `json:"residual,omitempty" jsonschema_description:"the input plus what the layers make of it (He et al., 2016)"`
 }
@@ -43,6 +44,15 @@ type GroupNorm struct {
 	Norm
 }
 
+// BatchNorm scales each unit by its statistics over all rows of a micro-batch: Ioffe & Szegedy,
+// "Batch normalization", 2015. A step's statistics are the means of those of its micro-batches;
+// the running ones move towards them once a step. Evaluation and prediction use the running
+// ones; so does training if Trainable is false.
+type BatchNorm struct {
+	Momentum float64 `json:"momentum,omitempty" jsonschema:"exclusiveMinimum=0,maximum=1" jsonschema_description:"share of a step's statistics in the running averages, as in PyTorch (1 minus Keras' momentum); default 0.1"`
+	Norm
+}
+
 // Norms lists the norms of the layer that are given, without what only one kind has.
 func (l *Layer) Norms() (norms []*Norm) {
 	for _, n := range []*Norm{l.LayerNorm, l.RMSNorm} {
@@ -52,6 +62,9 @@ func (l *Layer) Norms() (norms []*Norm) {
 	}
 	if l.GroupNorm != nil {
 		norms = append(norms, &l.GroupNorm.Norm)
+	}
+	if l.BatchNorm != nil {
+		norms = append(norms, &l.BatchNorm.Norm)
 	}
 	return norms
 }
@@ -82,6 +95,7 @@ func (l *Layer) Kinds() (kinds []string) {
 		{"layer_norm", l.LayerNorm != nil},
 		{"rms_norm", l.RMSNorm != nil},
 		{"group_norm", l.GroupNorm != nil},
+		{"batch_norm", l.BatchNorm != nil},
 		{"dropout", l.Dropout != nil},
 		{"residual", l.Residual != nil},
 	} {

@@ -10,10 +10,13 @@ func (s *Spec) validateModel(fs *faults) {
 	count := 0
 	for path, l := range m.All() {
 		if len(l.Kinds()) != 1 {
-			fs.at(path, "want exactly one of activation, dense, dropout, group_norm, layer_norm, residual, rms_norm")
+			fs.at(path, "want exactly one of activation, batch_norm, dense, dropout, group_norm, layer_norm, residual, rms_norm")
 		}
 		if d := l.Dense; d != nil && d.KernelRegularizer != nil {
 			s.validatePenalty(fs, path+".dense", d)
+		}
+		if l.BatchNorm != nil {
+			s.validateBatchNorm(fs, path+".batch_norm", l.BatchNorm)
 		}
 		if count++; count == maxLayers+1 {
 			fs.at(path, "this is layer %d: want at most %d", count, maxLayers)
@@ -52,6 +55,23 @@ func (s *Spec) validateModel(fs *faults) {
 	}
 	if d.Activation != NoActivation {
 		fs.at(path+".activation", "%q: with loss %s, which applies its own, want none", d.Activation, s.Loss)
+	}
+}
+
+// validateBatchNorm checks what a batch normalisation asks of the rest of the spec. A variance
+// needs two rows.
+func (s *Spec) validateBatchNorm(fs *faults, path string, n *BatchNorm) {
+	if m := n.Momentum; !(m > 0 && m <= 1) {
+		fs.at(path+".momentum", "%v: want a number above 0, up to 1", m)
+	}
+	if n.Frozen() {
+		return
+	}
+	if s.Microbatches > 0 && s.Batch > 0 && s.Batch < 2*s.Microbatches {
+		fs.at(path, "batch %d in %d microbatches: want at least 2 rows in each", s.Batch, s.Microbatches)
+	}
+	if s.Wire.Lossy() {
+		fs.at(path, "wire %s rounds sums, which its running statistics do not stand: want wire float32, or layer_norm", s.Wire)
 	}
 }
 

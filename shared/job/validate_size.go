@@ -50,6 +50,8 @@ func (z *size) layer(path string, l *Layer) bool {
 			return false
 		}
 		z.params += 2 * z.units
+	case l.BatchNorm != nil:
+		z.params += 4 * z.units
 	case l.RMSNorm != nil:
 		z.params += z.units
 	case l.Residual != nil:

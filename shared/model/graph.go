@@ -40,6 +40,7 @@ type Network struct {
 	uses   []int  // per value: how many inputs of nodes read it
 	holder []int  // per value: the last node whose gradient is a product with it, or −1
 	learns []bool // per value: it depends on trained parameters
+	whole  []int  // the nodes with a Batchwise layer
 	width  int
 }
 
@@ -70,6 +71,9 @@ func (g *Graph) Add(l Layer, inputs ...int) int {
 	}
 	if l.Gradient().Product >= 0 && len(inputs) > 0 {
 		n.holder[inputs[0]] = len(n.nodes)
+	}
+	if _, ok := l.(Batchwise); ok {
+		n.whole = append(n.whole, len(n.nodes))
 	}
 	n.nodes = append(n.nodes, Node{l, inputs})
 	return n.value(l.Output(), learns)
@@ -103,6 +107,7 @@ func (g *Graph) Build() (*Network, error) {
 	if n.params == 0 {
 		return nil, fmt.Errorf("model.layers: none is trainable: want at least 1: %w", job.ErrInvalid)
 	}
+	n.place()
 	return n, nil
 }
 
@@ -142,6 +147,10 @@ func (n *Network) check(node Node) error {
 
 // Nodes returns the layers in topological order. The caller must not change them.
 func (n *Network) Nodes() []Node { return n.nodes }
+
+// Batchwise lists the nodes whose layer is [Batchwise], in rising order. The caller must not
+// change the list.
+func (n *Network) Batchwise() []int { return n.whole }
 
 // Inputs returns the fields that the network reads. The caller must not change them.
 func (n *Network) Inputs() []Input { return n.inputs }
@@ -185,3 +194,12 @@ func (n *Network) Outputs() int { return n.Output().Units }
 // Width returns how many numbers one sample has in the whole network: the inputs and the
 // outputs of all layers.
 func (n *Network) Width() int { return n.width }
+
+// Held returns how many numbers of one sample are in memory while a gradient is computed: the
+// inputs and gradients of all layers; with a [Batchwise] layer, all values as well.
+func (n *Network) Held() int {
+	if len(n.whole) > 0 {
+		return 5 * n.width
+	}
+	return 2 * n.width
+}

@@ -32,6 +32,26 @@ type Layer interface {
 	Gradient() Gradient
 }
 
+// Batchwise is a layer whose output for a sample depends, while the network is trained, on
+// the other samples of its micro-batch. Then the executor calls the methods below in place of
+// Forward and Backward, for some units and all N positions of a micro-batch: x, y and d are
+// [N, C], each column one unit. A micro-batch is computed as a whole, never in slices.
+type Batchwise interface {
+	Layer
+	// ForwardBatch turns x into y, in place. It writes kept [3, C]: what BackwardBatch needs,
+	// and the sums of the two statistics over the micro-batch.
+	ForwardBatch(x, kept []float32)
+	// BackwardBatch turns d, d loss / d y, into d loss / d x, in place.
+	BackwardBatch(d, y, kept []float32)
+	// Running returns the tensors of the two statistics, [O] each.
+	Running() [2]Tensor
+	// Momentum is the share that the statistics of a new batch have in the running ones.
+	Momentum() float64
+}
+
+// Kept is how many numbers per unit a Batchwise layer keeps for a micro-batch.
+const Kept = 3
+
 // Gradient names the sums over positions that give the gradients of a layer's parameters. x
 // is the first input of the layer. Each field is the offset of a tensor among the trained
 // parameters, or −1 if there is none. A layer with a scatter has no other sum.

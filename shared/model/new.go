@@ -86,6 +86,8 @@ func addLayer(g *Graph, path, name string, l *job.Layer, value, depth int) (int,
 		return addNorm(g, path+".group_norm", name, &l.GroupNorm.Norm, l.GroupNorm.Groups, true, value)
 	case l.RMSNorm != nil:
 		return addNorm(g, path+".rms_norm", name, l.RMSNorm, 1, false, value)
+	case l.BatchNorm != nil:
+		return addBatchNorm(g, path+".batch_norm", name, l.BatchNorm, value)
 	case l.Dropout != nil:
 		if r := l.Dropout.Rate; !(r >= 0 && r < 1) {
 			return 0, fmt.Errorf("%s.dropout.rate: %v: want at least 0 and below 1: %w", path, r, job.ErrInvalid)

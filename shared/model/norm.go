@@ -71,11 +71,17 @@ func addNorm(g *Graph, path, name string, n *job.Norm, groups int, centre bool, 
 	if groups > 1 && p.shape.Positions > 1 {
 		return 0, fmt.Errorf("%s: samples of %d positions: want 1 (a group would have all of them): %w", path, p.shape.Positions, job.ErrInvalid)
 	}
-	l := &affine{plain: p, scale: g.Registry().AddConstant(name+".weight", n.Frozen(), 1, p.shape.Units)}
-	if centre {
-		l.offset = g.Registry().AddConstant(name+".bias", n.Frozen(), 0, p.shape.Units)
-	}
+	l := newAffine(g, p, name, n.Frozen(), centre)
 	return g.Add(l, g.Add(normalize{p, groups, n.Epsilon, centre}, value)), g.Registry().check(path)
+}
+
+// newAffine declares the tensors of an affine layer.
+func newAffine(g *Graph, p plain, name string, frozen, offset bool) *affine {
+	l := &affine{plain: p, scale: g.Registry().AddConstant(name+".weight", frozen, 1, p.shape.Units)}
+	if offset {
+		l.offset = g.Registry().AddConstant(name+".bias", frozen, 0, p.shape.Units)
+	}
+	return l
 }
 
 // Gradient returns the sums dγ = Σ dy ⊙ x and dβ = Σ dy.

@@ -16,6 +16,7 @@ type Tensor struct {
 	Shape       []int
 	Group       Group
 	Frozen      bool // training does not change it
+	Statistic   bool // a running average of what batches have, see [Batchwise]; no gradient
 	Offset, Len int
 	Init        Initializer
 	Penalty     job.Regularizer // that training adds to the loss
@@ -23,7 +24,7 @@ type Tensor struct {
 
 // Weights holds all parameters of a network.
 type Weights struct {
-	Trained []float32 // [P]
+	Trained []float32 // [P]; the statistics are at its end
 	Frozen  []float32 // [F]
 }
 
@@ -78,11 +79,13 @@ func (u Uniform) Fill(v []float32, r *numeric.Rand) {
 }
 
 // Registry collects the tensors of a network. They fill the vectors of the trained and of
-// the frozen parameters without gaps, in the order in which layers declare them.
+// the frozen parameters without gaps, in the order in which layers declare them; but
+// statistics come after all other trained ones.
 type Registry struct {
 	scheme         job.Scheme
-	tensors        []Tensor
+	tensors        []*Tensor
 	params, frozen int // P, F
+	statistics     int // S, of the P
 }
 
 // Group says what a tensor is for its layer. Initializers, and later optimizers, treat the
@@ -107,6 +110,23 @@ func (r *Registry) AddConstant(name string, frozen bool, value float32, shape ..
 	return r.add(Tensor{Name: name, Shape: shape, Group: Norm, Frozen: frozen, Init: Constant{value}})
 }
 
+// AddStatistic declares a tensor of running statistics, whose elements are all the same at
+// first. Its Offset is known when the graph is built.
+func (r *Registry) AddStatistic(name string, frozen bool, value float32, shape ...int) *Tensor {
+	r.add(Tensor{Name: name, Shape: shape, Group: Norm, Frozen: frozen, Statistic: !frozen, Init: Constant{value}})
+	return r.tensors[len(r.tensors)-1]
+}
+
+// place gives the statistics their places, at the end of the trained parameters.
+func (r *Registry) place() {
+	for _, t := range r.tensors {
+		if t.Statistic {
+			t.Offset = r.params
+			r.params, r.statistics = r.params+t.Len, r.statistics+t.Len
+		}
+	}
+}
+
 // penalize sets the penalty of the tensor that was declared last.
 func (r *Registry) penalize(p job.Regularizer) { r.tensors[len(r.tensors)-1].Penalty = p }
 
@@ -116,13 +136,14 @@ func (r *Registry) add(t Tensor) Tensor {
 	for _, n := range t.Shape {
 		t.Len *= n
 	}
-	if t.Frozen {
+	switch {
+	case t.Frozen:
 		t.Offset = r.frozen
 		r.frozen += t.Len
-	} else {
+	case !t.Statistic:
 		r.params += t.Len
 	}
-	r.tensors = append(r.tensors, t)
+	r.tensors = append(r.tensors, &t)
 	return t
 }
 
@@ -155,9 +176,12 @@ func (r *Registry) check(path string) error {
 	return nil
 }
 
-// Params returns P, the number of trained parameters: the length of the vectors of the
-// ledger.
+// Params returns P, the number of trained parameters and statistics: the length of the
+// vectors of the ledger.
 func (n *Network) Params() int { return n.params }
+
+// Statistics returns S, how many of the P are statistics: the last ones.
+func (n *Network) Statistics() int { return n.statistics }
 
 // Frozen returns F, the number of frozen parameters.
 func (n *Network) Frozen() int { return n.frozen }
@@ -169,9 +193,10 @@ func (n *Network) NewWeights() Weights {
 
 // Tensors lists the parameters in declared order.
 func (n *Network) Tensors() []Tensor {
-	tensors := slices.Clone(n.tensors)
-	for i := range tensors {
-		tensors[i].Shape = slices.Clone(tensors[i].Shape)
+	tensors := make([]Tensor, len(n.tensors))
+	for i, t := range n.tensors {
+		tensors[i] = *t
+		tensors[i].Shape = slices.Clone(t.Shape)
 	}
 	return tensors
 }
@@ -184,6 +209,6 @@ func (n *Network) Init(dst Weights, seed uint64) {
 		if t.Frozen && dst.Frozen == nil || !t.Frozen && dst.Trained == nil {
 			continue
 		}
-		t.Init.Fill(dst.Of(t), numeric.NewRand(seed, numeric.ForInit, uint64(i), 0))
+		t.Init.Fill(dst.Of(*t), numeric.NewRand(seed, numeric.ForInit, uint64(i), 0))
 	}
 }

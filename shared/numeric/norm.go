@@ -23,30 +23,72 @@ const Columns = 64
 // Sennrich, "Root mean square layer normalization", 2019, equation 4.
 func Normalize(y, scale, x []float32, epsilon float64, centre bool) {
 	c := len(scale)
-	rows := float64(len(x) / c)
-	var mean, square [Columns]float64
+	var m moments
+	m.of(x, c, centre)
+	m.scale(scale, len(x)/c, epsilon)
+	m.normalize(y, scale, x)
+}
+
+// NormalizeBatch is [Normalize] with centre, over the positions of a micro-batch: a row of
+// x [N, C] is a position, and a column is a unit. It also writes what a micro-batch
+// contributes to the running statistics: Σ x to mean [C], and Σ (x − mean)²·N/(N − 1) to
+// variance [C], which is +0 for N = 1. Both are rounded to float32.
+//
+// Source: Ioffe & Szegedy, "Batch normalization", 2015, algorithm 1, with the unbiased
+// variance of algorithm 2 for the statistics, as in PyTorch.
+func NormalizeBatch(y, scale, mean, variance, x []float32, epsilon float64) {
+	c := len(scale)
+	n := len(x) / c
+	var m moments
+	m.of(x, c, true)
+	m.scale(scale, n, epsilon)
+	m.normalize(y, scale, x)
+	for j := range scale {
+		mean[j] = fma.Canonical(float32(float64(m.mean[j] * float64(n))))
+		variance[j] = 0
+		if n > 1 {
+			variance[j] = fma.Canonical(float32(float64(m.square[j] * (float64(n) / float64(n-1)))))
+		}
+	}
+}
+
+// moments are the means and the sums of squares about them of up to [Columns] columns.
+type moments struct{ mean, square [Columns]float64 }
+
+// of computes the moments of the c columns of x; without centre, about 0.
+func (m *moments) of(x []float32, c int, centre bool) {
 	if centre {
 		for row := x; len(row) > 0; row = row[c:] {
 			for j, v := range row[:c] {
-				mean[j] += float64(v)
+				m.mean[j] += float64(v)
 			}
 		}
-		for j := range mean {
-			mean[j] /= rows
+		rows := float64(len(x) / c)
+		for j := range m.mean {
+			m.mean[j] /= rows
 		}
 	}
 	for row := x; len(row) > 0; row = row[c:] {
 		for j, v := range row[:c] {
-			d := float64(v) - mean[j]
-			square[j] += float64(d * d)
+			d := float64(v) - m.mean[j]
+			m.square[j] += float64(d * d)
 		}
 	}
+}
+
+// scale writes the factors that make the variance of columns of so many rows 1.
+func (m *moments) scale(scale []float32, rows int, epsilon float64) {
 	for j := range scale {
-		scale[j] = float32(vector.Canonical64(1 / math.Sqrt(square[j]/rows+epsilon)))
+		scale[j] = float32(vector.Canonical64(1 / math.Sqrt(m.square[j]/float64(rows)+epsilon)))
 	}
+}
+
+// normalize writes the columns of x to y, less their means, times scale.
+func (m *moments) normalize(y, scale, x []float32) {
+	c := len(scale)
 	for i := 0; i < len(x); i += c {
 		for j, v := range x[i : i+c] {
-			y[i+j] = fma.Canonical(float32(float64((float64(v) - mean[j]) * float64(scale[j]))))
+			y[i+j] = fma.Canonical(float32(float64((float64(v) - m.mean[j]) * float64(scale[j]))))
 		}
 	}
 }

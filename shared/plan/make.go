@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/dustin/go-humanize"
+
 	"tributary/shared/dataset"
 	"tributary/shared/job"
 	"tributary/shared/model"
@@ -87,7 +89,29 @@ func (p *Plan) check() (*model.Network, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return model.New(s.Model, fields.Model()...)
+	n, err := model.New(s.Model, fields.Model()...)
+	if err != nil {
+		return nil, err
+	}
+	return n, p.holds(n)
+}
+
+// maxHeld is the most memory, in bytes, that the values of a micro-batch may take if a layer
+// is batchwise.
+const maxHeld = 1 << 30
+
+// holds fails with job.ErrInvalid if a batchwise layer would keep too much at once.
+func (p *Plan) holds(n *model.Network) error {
+	if len(n.Batchwise()) == 0 {
+		return nil
+	}
+	m := max(1, p.Spec.Microbatches)
+	rows := (min(p.Spec.Batch, p.TrainRows()) + m - 1) / m
+	if bytes := 4 * int64(n.Held()) * int64(rows); bytes > maxHeld {
+		return fmt.Errorf("microbatches: %d: batch_norm keeps %s of a micro-batch of %d rows at once, want at most %s: more microbatches: %w",
+			m, humanize.IBytes(uint64(bytes)), rows, humanize.IBytes(maxHeld), job.ErrInvalid)
+	}
+	return nil
 }
 
 // fit fails with job.ErrInvalid if the outputs do not fit the loss or the target. Every

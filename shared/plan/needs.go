@@ -22,7 +22,7 @@ var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
 	{Capability: "layers", Used: func(s *job.Spec) bool {
 		for _, l := range s.Model.All() {
-			if l.Dense == nil || l.Dense.Activation.Later() {
+			if l.Dense == nil && l.BatchNorm == nil || l.Dense != nil && l.Dense.Activation.Later() {
 				return true
 			}
 		}
@@ -41,6 +41,7 @@ var Operations = []Operation{
 		d := &s.Data
 		return d.CSV != nil || len(d.Columns) > 0 || d.Format == job.JSONL || d.Format == job.Parquet
 	}},
+	{Capability: "batchnorm", Used: normalizesBatches},
 }
 
 // cells is the capability of a preprocessing that reads cells in other forms than plain
@@ -66,6 +67,16 @@ func (p *Plan) needs() (needs []job.Capability) {
 		}
 	}
 	return needs
+}
+
+// normalizesBatches reports whether the spec has a batch normalisation.
+func normalizesBatches(s *job.Spec) bool {
+	for _, l := range s.Model.All() {
+		if l.BatchNorm != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // freezes reports whether the spec has a layer that is not trained.
