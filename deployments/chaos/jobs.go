@@ -60,12 +60,12 @@ batch: 128
 microbatches: 4
 seed: 7
 `, 30, 10)},
-		// Regression with momentum.
+		// Regression with momentum and running statistics.
 		{name: "house", spec: length(`
 name: house
 data: {source: deployments/data/ames-house-prices.csv.gz, format: csv, label: Sale_Price, clean: {missing: median},
   transform: {scale: standard, label: standard}, split: {train: 0.8, validation: 0.1, test: 0.1}}
-model: {layers: [{dense: {units: 32, activation: relu}}, {dense: {units: 1}}]}
+model: {layers: [{dense: {units: 32}}, {batch_norm: {}}, {activation: relu}, {dense: {units: 1}}]}
 loss: mse
 optimizer: {sgd: {learning_rate: 0.003, momentum: 0.9}}
 batch: 64

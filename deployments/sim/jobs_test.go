@@ -76,6 +76,10 @@ func specOf(template int, id job.ID) []byte {
 		layers := []any{dense(3, "tanh"), object{"dropout": object{"rate": 0.25}}, object{"residual": object{"layers": []any{object{"layer_norm": object{}}, dense(3, "gelu")}}}, dense(1, "none")}
 		s["model"] = object{"layers": layers}
 	}
+	if template%7 == 5 && template/templates != 1 {
+		s["model"] = object{"layers": []any{dense(3, "tanh"), object{"batch_norm": object{"momentum": 0.25}}, dense(1, "none")}}
+		s["batch"] = 2*microbatches + r.IntN(8)
+	}
 	switch template / templates {
 	case 1:
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)

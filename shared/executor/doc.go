@@ -10,7 +10,8 @@
 // A batch that needs more memory than the budget is halved along this tree, and the
 // executor computes one half after the other. A leaf that is still too large is computed in
 // slices of samples; each slice continues the floating-point sums of the one before. Inside
-// a slice, each thread takes chunks of samples.
+// a slice, each thread takes chunks of samples. Layers that need a whole micro-batch at once
+// (model.Batchwise) cut the work of a chunk into stages, and their leaves are never sliced.
 //
 // Shapes in comments: B samples, I inputs and O outputs of a layer, R columns of a chunk, P
 // trained parameters. Matrices are row-major.

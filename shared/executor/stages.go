@@ -51,35 +51,38 @@ func (e *Executor) planStages() {
 
 // do computes an item of a stage.
 func (s *space) do(st *stage, item int) {
-	e := s.e
-	switch st.kind {
+	switch e := s.e; st.kind {
+	case forward, turn, backward:
+		s.chunk(st, item)
 	case normalize:
 		e.whole[st.from].normalize(e, st.from, item)
-		return
 	case restore:
 		e.whole[st.from].restore(e, st.from, item)
-		return
 	case sums:
 		e.sum(s, &e.parts[item])
-		return
 	}
+}
+
+// chunk computes a chunk of samples in a stage.
+func (s *space) chunk(st *stage, item int) {
+	e := s.e
 	lo, hi := item*e.chunk, min((item+1)*e.chunk, e.batch.samples())
 	if len(e.m.Network.Batchwise()) > 0 {
 		s.values = &e.held[item]
 	}
-	switch st.kind {
-	case forward:
-		s.upward(lo, hi, st.from, st.to)
-		s.hold(st.to, lo)
-	case turn:
-		s.upward(lo, hi, st.from, st.to)
-		s.restart(e.m.Network)
-		s.loss(lo, hi)
-		s.downward(lo, st.from, st.to)
-	case backward:
+	if st.kind == backward {
 		s.resume(st.to, lo, hi)
 		s.downward(lo, st.from, st.to)
+		return
 	}
+	s.upward(lo, hi, st.from, st.to)
+	if st.kind == forward {
+		s.hold(st.to, lo)
+		return
+	}
+	s.restart(e.m.Network)
+	s.loss(lo, hi)
+	s.downward(lo, st.from, st.to)
 }
 
 // upward computes the values of the nodes from to `to` for samples lo to hi. If from is a

@@ -20,6 +20,10 @@ import (
 
 // hidden returns a spec with one hidden layer.
 func hidden(units, batch, microbatches int, activation string) string {
+	if activation == "batch_norm" {
+		activation = "none}}, {batch_norm: {}}, {activation: relu"
+		return strings.Replace(hidden(units, batch, microbatches, activation), "relu}}", "relu}", 1)
+	}
 	return fmt.Sprintf(`
 name: shape
 data: {source: none.csv, label: y}
@@ -57,6 +61,8 @@ func TestTheAccountOfAPassIsWhatItAllocates(t *testing.T) {
 		{"deep batch", 256, 30_000, 16, "relu", 1.35},
 		{"gelu", 3000, 2000, 4, "gelu", 1.35},
 		{"computed in halves", 5000, 7000, 16, "relu", 1.35},
+		{"batch norm", 1000, 4000, 4, "batch_norm", 1.5},
+		{"batch norm in halves", 5000, 7000, 16, "batch_norm", 1.5},
 		{"one leaf in slices", 5000, 30_000, 1, "relu", 1.35},
 	} {
 		t.Run(c.name, func(t *testing.T) {

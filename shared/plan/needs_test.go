@@ -114,6 +114,7 @@ func TestWhatLayersNeed(t *testing.T) {
 	require.Empty(t, of(job.Layer{Dense: &job.Dense{Activation: job.GELU, KernelRegularizer: &job.Regularizer{}}}))
 	require.Equal(t, []job.Capability{"layers"}, of(job.Layer{Dense: &job.Dense{Activation: job.SiLU}}))
 	require.Equal(t, []job.Capability{"layers"}, of(job.Layer{GroupNorm: &job.GroupNorm{Groups: 2}}))
+	require.Equal(t, []job.Capability{"batchnorm"}, of(job.Layer{BatchNorm: &job.BatchNorm{}}))
 	require.Equal(t, []job.Capability{"optimizers"}, of(job.Layer{Dense: &job.Dense{KernelRegularizer: &job.Regularizer{L1: 1}}}))
 	no := false
 	require.Equal(t, []job.Capability{"frozen", "layers"}, of(job.Layer{GroupNorm: &job.GroupNorm{Groups: 2, Norm: job.Norm{Trainable: &no}}}))

@@ -134,6 +134,7 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}}]},"loss":"softmax_cross_entropy","label_smoothing":0.1,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1,"metrics":["f1","top_5_accuracy"]}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","weight":"w"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","class_weights":{"a":2},"focal_gamma":2,"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6,"activation":"silu","kernel_regularizer":{"l1":0.1}}},{"group_norm":{"groups":2}},{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":6}},{"batch_norm":{"momentum":0.5,"epsilon":0.1}},{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":["y","a"]},"model":{"layers":[{"dense":{"units":2}}]},"loss":"multilabel_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","csv":{"delimiter":";","decimal":",","thousands":".","names":["a","y"],"na":["-"]},"columns":{"a":{"type":"date","parts":["month"]}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.parquet","label":"y","columns":{"a":{"type":"number"}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
@@ -148,7 +149,7 @@ var bases = []string{
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
 	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
-	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[\d+\]: \w+: want dense as the last layer)`)
+	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[.*\.batch_norm: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
 // The published schema refuses exactly what Decode refuses, except for the rules that
 // JSON Schema cannot express.
@@ -235,7 +236,7 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
 		"model: {layers: [{dense: {units: 3, trainable: false, kernel_regularizer: {l1: 1}}}]}", "model: {layers: [{dense: {units: 3, kernel_regularizer: {l2: -1}}}]}",
-		"model: {layers: [{group_norm: {}}, {dense: {units: 3}}]}",
+		"model: {layers: [{group_norm: {}}, {dense: {units: 3}}]}", "model: {layers: [{batch_norm: {momentum: 0}}, {dense: {units: 3}}]}",
 		"optimizer: {sgd: {learning_rate: 1, nesterov: true}}", "optimizer: {sgd: {learning_rate: 1e-60}}",
 		"optimizer: {adam: {learning_rate: 1, beta1: 0.99999999}}", "optimizer: {adam: {learning_rate: 1, clip_norm: 1e-60}}",
 		"optimizer: {rmsprop: {learning_rate: 1, alpha: 0.99999999}}", "optimizer: {adagrad: {learning_rate: 1e-60}}", "optimizer: {lion: {learning_rate: 1, clip_value: 1e-60}}",
