@@ -13,6 +13,7 @@ import (
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/model"
+	"tributary/shared/numeric"
 	"tributary/shared/optim"
 	"tributary/shared/wire"
 )
@@ -64,13 +65,72 @@ type torchRun struct {
 }
 
 func readTorch(t *testing.T, file string) (fixture torchFixture) {
+	unpack(t, file, &fixture)
+	return fixture
+}
+
+// unpack decodes a fixture, which is gzip of JSON.
+func unpack(t *testing.T, file string, fixture any) {
+	t.Helper()
 	f, err := os.Open(file)
 	require.NoError(t, err)
 	defer f.Close()
 	z, err := gzip.NewReader(f)
 	require.NoError(t, err)
-	require.NoError(t, json.NewDecoder(z).Decode(&fixture))
-	return fixture
+	require.NoError(t, json.NewDecoder(z).Decode(fixture))
+}
+
+// torchRows are the rows on which a fixture trained: batch after batch, in order.
+type torchRows struct {
+	x, y                  []float32
+	rows, features, batch int
+}
+
+// follow trains w, and compares the loss of every step with PyTorch's, within a relative
+// tolerance.
+func (d torchRows) follow(t *testing.T, n network, fold *optim.Fold, w model.Weights, losses []float64, tolerance float64) {
+	t.Helper()
+	grad, state := make([]float32, n.Params()), make([][]float32, fold.Vectors())
+	for i := range state {
+		state[i] = make([]float32, n.Params())
+	}
+	e, x, targets, at, worst := executor.New(nil), rowsOf(d.x, d.rows, d.features), len(d.y)/d.rows, 0, 0.0
+	m := executor.Model{Network: n.Network, Objective: n.of, Weights: w}
+	for step, want := range losses {
+		end := min(at+d.batch, d.rows)
+		sum, weighted := n.of.Units(d.y[at*targets : end*targets])
+		if !weighted {
+			sum = int64(end - at)
+		}
+		var total [1]float64
+		b := executor.Batch{X: x, Y: d.y, First: at, Bounds: []int{0, end - at}}
+		require.NoError(t, e.Gradient(grad, total[:], m, b, executor.Hooks{}))
+		loss := n.of.Mean(total[0], sum)
+		require.InEpsilon(t, want, loss, tolerance, "step %d", step)
+		worst = max(worst, math.Abs((loss-want)/want))
+		fold.Apply(w.Trained, state, int64(step), grad[:n.Params()-n.Statistics()], n.of.Divisor(sum))
+		average(n.Network, w.Trained, grad, end-at)
+		at = end % d.rows
+	}
+	t.Logf("greatest relative difference of a loss %.1e", worst)
+}
+
+// average moves the running statistics as package gradient does.
+func average(n *model.Network, params, sums []float32, rows int) {
+	for _, i := range n.Batchwise() {
+		l := n.Nodes()[i].Layer.(model.Batchwise)
+		for _, s := range l.Running() {
+			numeric.Running(params[s.Offset:s.Offset+s.Len], sums[s.Offset:s.Offset+s.Len], float64(rows), l.Momentum())
+		}
+	}
+}
+
+// requireNear compares the parameters with PyTorch's.
+func requireNear(t *testing.T, want, got []float32, tolerance float64) {
+	t.Helper()
+	for i, v := range want {
+		require.InDelta(t, v, got[i], tolerance, "parameter %d", i)
+	}
 }
 
 // From the same weights and rows, the loss of every step equals PyTorch's within 1e-4
@@ -104,28 +164,10 @@ func followTorch(t *testing.T, fixture torchFixture, m torchModel, run torchRun,
 	fold, err := optim.New(run.Optimizer, biases(n.Tensors())...)
 	require.NoError(t, err)
 
-	params, grad := append([]float32(nil), m.Initial...), make([]float32, n.Params())
-	state := make([][]float32, fold.Vectors())
-	for i := range state {
-		state[i] = make([]float32, n.Params())
-	}
-	w, targets, at, worst := executor.New(nil), len(set.Y)/set.Rows, 0, 0.0
 	require.Len(t, run.Losses, steps)
-	for step, want := range run.Losses {
-		end := min(at+fixture.Batch, set.Rows)
-		x, y, rows := set.X[at*set.Features:end*set.Features], set.Y[at*targets:end*targets], end-at
-		loss := n.gradient(t, grad, w, params, x, y, rows) / float64(rows)
-		require.InEpsilon(t, want, loss, tolerance, "step %d", step)
-		worst = max(worst, math.Abs(loss-want)/want)
-		fold.Apply(params, state, int64(step), grad, float32(rows))
-		at = end % set.Rows
-	}
-	largest := 0.0
-	for i, want := range run.Final {
-		require.InDelta(t, want, params[i], 1e-5, "parameter %d", i)
-		largest = max(largest, math.Abs(float64(want-params[i])))
-	}
-	t.Logf("greatest relative difference of a loss %.1e, of a final weight %.1e absolute", worst, largest)
+	w := n.weights(append([]float32(nil), m.Initial...))
+	torchRows{set.X, set.Y, set.Rows, set.Features, fixture.Batch}.follow(t, n, fold, w, run.Losses, tolerance)
+	requireNear(t, run.Final, w.Trained, 1e-5)
 }
 
 // biases returns the ranges of the biases.
