@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -34,6 +35,10 @@ import (
 
 func TestMain(m *testing.M) {
 	plan.Operations = []plan.Operation{{Capability: "novelty", Used: func(s *job.Spec) bool { return s.Name == "novel" }}}
+	// More tests at a time than there are CPUs, because most of them wait.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"flag"
 	"testing"
 	"time"
 
@@ -17,8 +18,16 @@ import (
 // returns. If resetPendingAcksOnReconnect runs only then, it waits on that nil channel for
 // ever. A leaked connection of our own would still be found, by its other goroutines.
 func TestMain(m *testing.M) {
+	waiting()
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
+}
+
+// waiting runs more tests at a time than there are CPUs, because most of them wait.
+func waiting() {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 }
 
 // embeddedDefault is the configuration of a server with all defaults.

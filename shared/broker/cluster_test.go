@@ -66,6 +66,7 @@ func startWith(t *testing.T, o natsserver.Options) *natsserver.Server {
 
 // One server of three has no leader and cannot create a stream, until a second one starts.
 func TestSetupWaitsForALeader(t *testing.T) {
+	t.Parallel()
 	servers := newCluster(t, 3)
 	first := servers.start(0)
 	log := newLines()
@@ -96,6 +97,7 @@ func TestSetupWaitsForALeader(t *testing.T) {
 // JetStream does not answer a request that the user may not make, either. But Setup must
 // not wait then.
 func TestSetupRefusesMissingPermissions(t *testing.T) {
+	t.Parallel()
 	s := startWith(t, natsserver.Options{StoreDir: t.TempDir(), Users: []*natsserver.User{{
 		Username: "worker", Permissions: &natsserver.Permissions{Publish: &natsserver.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}},
 	}}})
