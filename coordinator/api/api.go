@@ -103,6 +103,9 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	if err := s.Data.Split.CheckFold(); err != nil {
+		return Status{}, err
+	}
 	if err := a.allowed(s); err != nil {
 		return Status{}, err
 	}
@@ -165,6 +168,8 @@ func (a *API) allowed(s *job.Spec) error {
 	for _, named := range []struct{ field, source string }{
 		{"data.source", s.Data.Source},
 		{"data.labels", s.Data.Labels},
+		{"data.validation", s.Data.Validation},
+		{"data.validation_labels", s.Data.ValidationLabels},
 		{"data.test", s.Data.Test},
 		{"data.test_labels", s.Data.TestLabels},
 		{"model.init.from", s.Model.Init.From},

@@ -57,6 +57,9 @@ type Command struct {
 	NATSLogin  broker.Login        `embed:""`
 	RedisLogin settings.RedisLogin `embed:""`
 
+	// Folds trains a job for each fold of a spec that stands for several jobs.
+	Folds func(ctx lifecycle.Contexts, c *Command, text []byte, log zerolog.Logger, asJSON bool) error `kong:"-"`
+
 	misplaced error // set if the model was saved in another place
 }
 
@@ -97,6 +100,9 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	asJSON := c.JSON || !term.IsTerminal(int(os.Stdout.Fd()))
+	if asked, err := spec.Decode(text); err == nil && asked.Data.Split.CheckFold() != nil && c.Folds != nil && !c.Detach {
+		return c.Folds(ctx, c, text, log, c.JSON)
+	}
 	if c.Detach {
 		return c.detach(ctx.Soft, os.Stdout, text, log, asJSON)
 	}

@@ -93,9 +93,7 @@ func (d *Data) fill() {
 	setDefault(&d.Transform.Scale.Method, "none")
 	setDefault(&d.Transform.Categorical.Method, OneHot)
 	setDefault(&d.Transform.Label.Method, "none")
-	if s := &d.Split; s.Train == 0 && s.Validation == 0 && s.Test == 0 {
-		s.Train = 1
-	}
+	d.Split.fill()
 }
 
 func (m *Model) fill() {

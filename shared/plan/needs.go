@@ -41,6 +41,9 @@ var Operations = []Operation{
 		d := &s.Data
 		return d.CSV != nil || len(d.Columns) > 0 || d.Format == job.JSONL || d.Format == job.Parquet
 	}},
+	{Capability: "splits", Used: func(s *job.Spec) bool { // data.validation, and splits by group, time, file order and folds
+		return s.Data.Validation != "" || s.Data.Split.Extended()
+	}},
 }
 
 // cells is the capability of a preprocessing that reads cells in other forms than plain
