@@ -23,6 +23,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
@@ -79,6 +80,8 @@ type API struct {
 	Rehearse func(context.Context, *job.Spec) error
 	// Standing reads how far a job with a plan has come; nil: only the record says it.
 	Standing func(context.Context, job.Record) (job.Standing, error)
+	// Blobs has the plans and the training states of jobs; nil: no job can be continued.
+	Blobs blob.Store
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }

@@ -95,7 +95,7 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		BatchCommitSteps: batchCommitSteps(p),
 		CheckpointSteps:  policy.EverySteps,
 		CheckpointTime:   time.Duration(policy.EverySeconds) * time.Second,
-		SkipLast:         d.service.cfg.Volatile,
+		SkipLast:         !p.engine.Plan.Spec.Checkpoint.KeepsFinal(),
 		BackupFactor:     backupFactor,
 		BackupFloor:      backupFloor,
 		FirstFloor:       firstFloor,

@@ -101,7 +101,7 @@ func embedded(ctx lifecycle.Contexts, log zerolog.Logger, parallel int) trainer 
 func trainerLike(ctx lifecycle.Contexts, like *train.Command, log zerolog.Logger, parallel int) trainer {
 	return func(soft context.Context, text []byte, dir string) (*job.Outcome, error) {
 		c := *like
-		c.Out, c.Force, c.Resume = dir, true, false
+		c.Out, c.Force, c.Resume, c.DropState = dir, true, false, true
 		if c.Slots == 0 && c.Workers == 1 {
 			c.Slots = max(1, runtime.GOMAXPROCS(0)/parallel)
 		}

@@ -67,6 +67,9 @@ func (s *Spec) Default() {
 	if c := s.Optimizer.Common(); c != nil && !c.SparesBias() {
 		c.DecayBias = nil // older specs have no such field: the digest stays the same
 	}
+	if f := s.Checkpoint.Final; f != nil && *f {
+		s.Checkpoint.Final = nil // older specs have no such field: the digest stays the same
+	}
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()

@@ -46,6 +46,9 @@ func (p *Plan) validate() error {
 	if p.Init != "" && !blob.IsDigest(p.Init) {
 		return fmt.Errorf("init: %.80q: that is no digest: %w", string(p.Init), job.ErrCorrupt)
 	}
+	if c := s.Continue; c != nil && !blob.IsDigest(c.Plan) {
+		return fmt.Errorf("spec.continue.plan: %.80q: that is no digest: %w", string(c.Plan), job.ErrCorrupt)
+	}
 	if err := p.Dataset.Validate(); err != nil {
 		return err
 	}
