@@ -101,6 +101,8 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		FirstFloor:       firstFloor,
 		TaskTime:         taskTime,
 		ShortTaskTime:    shortTaskTime,
+		Deadline:         d.deadline(p),
+		StopAt:           p.record.StopAt,
 		AnnounceTime:     cmp.Or(d.service.cfg.AnnounceTime, job.AnnounceTime),
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
@@ -314,6 +316,8 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		return t.inspect(ctx, a.Steps)
 	case round.Wait:
 		t.waitForWorker(ctx)
+	case round.Stop:
+		return t.stopAt(ctx, a.Steps)
 	case round.Finish:
 	}
 	return nil

@@ -200,7 +200,7 @@ func (s *state) restore(ctx context.Context, asked *job.Spec, blobs blob.Store) 
 	}
 	s.step = c.Step
 	return job.Record{
-		ID: kept.ID, Run: kept.Run, Name: was.Name, Tags: was.Tags, State: job.Submitted, Created: kept.Created,
+		ID: kept.ID, Run: kept.Run, Name: was.Name, Tags: was.Tags, State: job.Submitted, Created: kept.Created, Started: kept.Started, StopAt: kept.StopAt,
 		Spec: canonical, SpecDigest: digest, Numerics: kept.Numerics,
 		Priority: kept.Priority, MaxSlots: kept.MaxSlots, Resumed: kept.Resumed + 1, Checkpoints: kept.Checkpoints,
 	}, nil
