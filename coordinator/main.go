@@ -43,6 +43,7 @@ func main() {
 	)
 	// Another process of this program can compute with other kernels than this process.
 	cli.Serve.Second = verify.Elsewhere(verify.RecomputeName)
+	cli.Train.Folds = sweep.Folds
 	cli.Verify.Second = cli.Serve.Second
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
 		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
@@ -79,6 +80,8 @@ type API struct {
 	Rehearse func(context.Context, *job.Spec) error
 	// Standing reads how far a job with a plan has come; nil: only the record says it.
 	Standing func(context.Context, job.Record) (job.Standing, error)
+	// Blobs has the plans and the training states of jobs; nil: no job can be continued.
+	Blobs blob.Store
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 }
@@ -101,6 +104,9 @@ func status(r job.Record) Status {
 func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	s, err := spec.Decode(payload)
 	if err != nil {
+		return Status{}, err
+	}
+	if err := s.Data.Split.CheckFold(); err != nil {
 		return Status{}, err
 	}
 	if err := a.allowed(s); err != nil {
@@ -165,6 +171,8 @@ func (a *API) allowed(s *job.Spec) error {
 	for _, named := range []struct{ field, source string }{
 		{"data.source", s.Data.Source},
 		{"data.labels", s.Data.Labels},
+		{"data.validation", s.Data.Validation},
+		{"data.validation_labels", s.Data.ValidationLabels},
 		{"data.test", s.Data.Test},
 		{"data.test_labels", s.Data.TestLabels},
 		{"model.init.from", s.Model.Init.From},

@@ -27,10 +27,13 @@ func (w *work) readNamed(ctx context.Context, spec *job.Spec, f files, like *tab
 		t = like.empty()
 	} else if t, err = w.schema(ctx, &spec.Data, spec.Loss.Classifies(), s.tallies); err != nil {
 		return nil, fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
+	} else if t.key, err = keyOf(spec, s); err != nil {
+		return nil, fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
 	}
 	if err := fits(s.rows, len(t.columns), 8, w.limit()); err != nil {
 		return nil, fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
 	}
+	t.sources = s.sources
 	if err := t.begin(w.space, s.rows); err != nil {
 		return nil, err
 	}
@@ -79,12 +82,21 @@ func ofFiles(n int) string {
 func (t *table) empty() *table {
 	l := t.label
 	l.cells, l.class = nil, nil
-	return &table{columns: t.columns, label: l, options: t.options}
+	e := &table{columns: t.columns, label: l, options: t.options}
+	if t.key != nil && t.key.group {
+		k := *t.key
+		k.cells, k.line = nil, nil
+		e.key = &k
+	}
+	return e
 }
 
 // begin reserves the space for the cells and the labels of that many rows.
 func (t *table) begin(s *space, rows int) error {
 	if err := t.label.begin(s, rows); err != nil {
+		return err
+	}
+	if err := t.key.begin(s, rows); err != nil {
 		return err
 	}
 	width := len(t.columns)
@@ -117,6 +129,12 @@ func (t *table) fill(ctx context.Context, file *records, rows int) error {
 	weightAt, ok := file.index(t.label.weight)
 	if !ok && t.label.weight != "" {
 		return fmt.Errorf("header: no weight column %q: %w", t.label.weight, job.ErrInvalid)
+	}
+	keyAt := 0
+	if t.key != nil {
+		if keyAt, ok = file.index(t.key.name); !ok {
+			return fmt.Errorf("header: no column %q of %s: %w", t.key.name, t.key.field, job.ErrInvalid)
+		}
 	}
 	row := make([]byte, 0, t.cells.size())
 	for ; ; t.rows++ {
@@ -154,12 +172,20 @@ func (t *table) fill(ctx context.Context, file *records, rows int) error {
 				return fmt.Errorf("%s: %w", file.place(weightAt), err)
 			}
 		}
+		if t.key != nil {
+			if err := t.key.push(record[keyAt], t.options); err != nil {
+				return fmt.Errorf("%s: %w", file.place(keyAt), err)
+			}
+		}
 	}
 }
 
 // done ends the writing of the cells.
 func (t *table) done() error {
 	if err := t.cells.data.done(); err != nil {
+		return err
+	}
+	if err := t.key.done(); err != nil {
 		return err
 	}
 	return t.label.cells.data.done()

@@ -79,6 +79,11 @@ func special(d *job.Data) (columns []named) {
 	if d.Weight != "" {
 		columns = append(columns, named{"weight", d.Weight})
 	}
+	for _, c := range []named{{"split.group", d.Split.Group}, {"split.time", d.Split.Time}} {
+		if _, feature := d.Columns[c.name]; c.name != "" && !feature {
+			columns = append(columns, c)
+		}
+	}
 	return columns
 }
 

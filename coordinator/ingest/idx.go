@@ -104,6 +104,7 @@ func (w *work) readIDX(ctx context.Context, spec *job.Spec, f files, like *table
 	if err != nil {
 		return nil, err
 	}
+	t.sources = []string{f.source}
 	w.say("%s: read %d rows of %d columns", f.field, t.rows, len(t.columns))
 	return t, nil
 }

@@ -74,7 +74,7 @@ type work struct {
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
-	train, test, err := w.read(ctx, spec)
+	train, given, err := w.read(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,11 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if text, ok := blank(slices.Sorted(slices.Values(classes))); ok {
 		w.say("label %q: %.80q and %.80q are two classes, although they differ only in blanks", train.label.name, text, strings.TrimSpace(text))
 	}
-	splits, err := split(ctx, spec, &train.label, rows)
+	others, err := w.apart(ctx, spec, train, rows, given) // before divide, which reorders rows
+	if err != nil {
+		return nil, err
+	}
+	splits, err := w.divide(ctx, spec, train, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -102,19 +106,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 			sets = append(sets, splitRows{s, train, rows, these(rows)})
 		}
 	}
-	if test != nil {
-		rows, err := w.clean(ctx, "data.test", test, spec.Data.Clean)
-		if err != nil {
-			return nil, err
-		}
-		if err := test.label.follow(ctx, &train.label, rows); err != nil {
-			return nil, fmt.Errorf("data.test: %w", err)
-		}
-		if err := test.label.allow(ctx, rows, spec.Loss); err != nil {
-			return nil, fmt.Errorf("data.test: %w", err)
-		}
-		sets = append(sets, splitRows{job.Test, test, rows, these(rows)})
-	}
+	sets = append(sets, others...)
 	if err := train.label.complete(ctx, splits[job.Train], classes); err != nil {
 		return nil, err
 	}
@@ -124,6 +116,7 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	}
 	prep.CSV = w.csv
 	train.label.describe(prep)
+	train.key.describe(spec, prep)
 	if spec.Data.Shuffle {
 		if sets[0], err = w.shuffle(ctx, sets[0], spec.Seed); err != nil {
 			return nil, fmt.Errorf("shuffle: %w", err)
@@ -202,8 +195,8 @@ func (w *work) room(m *dataset.Manifest, sets []splitRows) error {
 	return nil
 }
 
-// read reads the sources; test is nil unless the spec names a test source.
-func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, err error) {
+// read reads the sources: the training source, and those of splits that have one.
+func (w *work) read(ctx context.Context, spec *job.Spec) (train *table, given []givenSplit, err error) {
 	d := &spec.Data
 	if d.Inline != nil {
 		train, err = w.readInline(d.Inline, spec.Loss.Classifies())
@@ -219,12 +212,11 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, er
 	case d.Format != "" && !slices.Contains(d.Format.Allowed(), string(d.Format)):
 		return nil, nil, fmt.Errorf("data.format: %q: want one of %s: %w", d.Format, strings.Join(d.Format.Allowed(), ", "), job.ErrInvalid)
 	}
-	train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil)
-	if err != nil || d.Test == "" {
-		return train, nil, err
+	if train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil); err != nil {
+		return nil, nil, err
 	}
-	test, err = read(ctx, spec, files{"data.test", d.Test, "data.test_labels", d.TestLabels}, train)
-	return train, test, err
+	given, err = w.readGiven(ctx, spec, train, read)
+	return train, given, err
 }
 
 // files holds the sources of one table and the spec fields that name them.

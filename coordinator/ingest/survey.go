@@ -24,6 +24,8 @@ type survey struct {
 	keys     *tabular.Keys // of JSON lines
 	copies   []*scratch    // of Parquet files
 	detected []string      // what was detected in the files
+	when     *tally        // counts the times by which the rows are split as dates; nil if there are none
+	whenAt   int           // the column of when
 }
 
 // survey reads the files of a source once.
@@ -91,6 +93,9 @@ func (s *survey) begin(d *job.Data, file *records) error {
 			t.kind = file.kinds[i]
 		}
 		t.start()
+		if when := surveyOfTimes(d, name); when != nil {
+			s.when, s.whenAt = when, i
+		}
 	}
 	return nil
 }
@@ -118,6 +123,9 @@ func (s *survey) read(ctx context.Context, file *records) error {
 				return err
 			}
 			s.tallies[i].add(record[at[i]], func() string { return file.place(at[i]) })
+		}
+		if s.when != nil {
+			s.when.add(record[at[s.whenAt]], func() string { return file.place(at[s.whenAt]) })
 		}
 	}
 }

@@ -17,6 +17,8 @@ type table struct {
 	cells   *cells
 	label   label
 	options *job.CSVOptions // of the source, or nil
+	key     *keyColumn      // by which the rows are split, or nil
+	sources []string        // the files
 }
 
 // column is a raw feature column.

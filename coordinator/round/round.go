@@ -29,6 +29,8 @@ type Config struct {
 	TaskTime         time.Duration          // approximate time for all steps of one task; 0: one step per task
 	ShortTaskTime    time.Duration          // the same, while other jobs wait for slots
 	TrialTime        time.Duration          // approximate time of a trial that checks whether fewer teams are faster; 0: all teams work on every step
+	Deadline         time.Duration          // the job ends at the first step that it can end at after this time of the events; 0: never
+	StopAt           int64                  // it was decided before that the job ends after so many steps, because its time is over; 0: it was not
 	AnnounceTime     time.Duration          // approximate interval at which a worker that has whole steps commits them or announces them
 }
 
@@ -58,6 +60,7 @@ type Round struct {
 	snapshot           int64 // steps in the newest snapshot
 	evaluated          int64 // steps at the newest evaluation; -1 before the first
 	end                int64 // steps of the job; fewer than cfg.Steps if it ends early
+	stopped            bool  // end is where the job was when its time was over
 	concluding         bool  // the current evaluation is the last: of every split
 	concluded          bool  // that evaluation is complete
 	attempt            int
@@ -72,7 +75,9 @@ type Round struct {
 
 // New returns the machine of a job. The machine waits for Resumed.
 func New(cfg Config) *Round {
-	return &Round{cfg: cfg, phase: Idle, evaluated: -1, end: cfg.Steps}
+	r := &Round{cfg: cfg, phase: Idle, evaluated: -1, stopped: cfg.StopAt > 0}
+	r.end = r.lastStep()
+	return r
 }
 
 // Phase returns what the job waits for.
@@ -130,7 +135,10 @@ func (r *Round) resumed(now time.Duration, e Resumed) []Action {
 		return nil
 	}
 	if e.Committed < r.committed {
-		r.evaluated, r.end = min(r.evaluated, e.Committed-1), r.cfg.Steps
+		r.evaluated = min(r.evaluated, e.Committed-1)
+		if !r.stopped {
+			r.end = r.lastStep()
+		}
 	}
 	r.concluding, r.concluded = false, false
 	r.committed, r.snapshot, r.snapshotPending = e.Committed, e.Snapshot, false
@@ -205,8 +213,14 @@ func (r *Round) evaluation(now time.Duration, e Evaluated) []Action {
 
 // next starts the work that follows from the number of committed steps.
 func (r *Round) next(now time.Duration) []Action {
+	return append(r.stopIfDue(now), r.proceed(now)...)
+}
+
+// proceed starts the next step, evaluation, snapshot or checkpoint.
+func (r *Round) proceed(now time.Duration) []Action {
 	final := r.committed >= r.end
-	evaluate := r.evaluated < r.committed && (final || r.cfg.EvaluateAfter(r.committed))
+	// Where a job's time ends is no place of an evaluation that something follows from.
+	evaluate := r.evaluated < r.committed && (final && !r.stopped || r.cfg.EvaluateAfter(r.committed))
 	r.concluding = final && !r.concluded && (!evaluate || !r.cfg.Monitored)
 	switch {
 	case final && !evaluate && !r.concluding:

@@ -40,7 +40,7 @@ func (r *Round) publish(now time.Duration) []Action {
 	if r.published.end > r.committed {
 		actions = append(actions, Recall{})
 	}
-	steps := r.chooseSplit(now)
+	steps := r.untilDeadline(now, r.chooseSplit(now))
 	r.split.steps = steps
 	r.published = stepRange{end: r.committed + steps, steps: steps, announce: 1}
 	nodes, threads := r.cover()

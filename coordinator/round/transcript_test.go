@@ -39,6 +39,17 @@ func parseConfig(t *testing.T, line string) Config {
 	var evaluateEvery int64
 	cfg := Config{BackupFactor: 3, BackupFloor: 100 * time.Millisecond, FirstFloor: time.Second}
 	line, cfg.Monitored = strings.CutSuffix(line, " monitored")
+	line, deadline, given := strings.Cut(line, " deadline=")
+	if given {
+		deadline, stopAt, _ := strings.Cut(deadline, " stop-at=")
+		var err error
+		cfg.Deadline, err = time.ParseDuration(deadline)
+		require.NoError(t, err, line)
+		if stopAt != "" {
+			_, err = fmt.Sscan(stopAt, &cfg.StopAt)
+			require.NoError(t, err, line)
+		}
+	}
 	line, taskTime, given := strings.Cut(line, " task-time=")
 	if given {
 		var err error

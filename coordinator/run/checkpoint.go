@@ -143,12 +143,7 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 			if err != nil {
 				return false, err
 			}
-			t.log.Warn().Int64("has", committed).Int64("step", c.Step).Msg("the ledger has lost steps; restored a checkpoint")
-			message := fmt.Sprintf("the ledger has lost steps: it had %d and was restored from the checkpoint after step %d", committed, c.Step)
-			if committed == 0 && t.record.Resumed > 0 {
-				message = fmt.Sprintf("going on from the checkpoint after step %d", c.Step)
-			}
-			t.publish(notice.Event{Type: notice.NoteEvent, Step: c.Step, Message: message})
+			t.restored(committed, c.Step)
 			return true, nil
 		case !errors.Is(err, job.ErrCorrupt) && !errors.Is(err, job.ErrNotFound):
 			return false, err
@@ -163,6 +158,22 @@ func (t *training) restore(ctx context.Context, committed int64) (restored bool,
 		t.record = r
 	}
 	return false, nil
+}
+
+// restored reports from where the job goes on. A job that was stopped, or that goes on from
+// another one, begins without a ledger.
+func (t *training) restored(committed, step int64) {
+	message := fmt.Sprintf("the ledger has lost steps: it had %d and was restored from the checkpoint after step %d", committed, step)
+	if c := t.engine.Plan.Spec.Continue; committed == 0 && c != nil && c.Steps == step {
+		message = fmt.Sprintf("going on from the training state of job %s after step %d", c.Job, step)
+		t.log.Info().Int64("step", step).Str("from", string(c.Job)).Msg("going on from another job")
+	} else if committed == 0 && t.record.Resumed > 0 {
+		message = fmt.Sprintf("going on from the checkpoint after step %d", step)
+	}
+	if committed > 0 || t.engine.Plan.Spec.Continue == nil {
+		t.log.Warn().Int64("has", committed).Int64("step", step).Msg("the ledger has lost steps; restored a checkpoint")
+	}
+	t.publish(notice.Event{Type: notice.NoteEvent, Step: step, Message: message})
 }
 
 func (t *training) load(ctx context.Context, c job.Checkpoint) (*checkpoint.State, error) {

@@ -74,7 +74,7 @@ func (t *training) parameters(ctx context.Context) ([]float32, error) {
 		params = r.Answering(t.modelStep()) // no other code uses the replica
 		return nil
 	})
-	if errors.Is(err, job.ErrNotFound) {
+	if errors.Is(err, job.ErrNotFound) || errors.Is(err, job.ErrStale) && t.record.StopAt > 0 { // stale: a late worker has taken more steps
 		return nil, fmt.Errorf("%w: %w", err, errLost) // steps were lost between the last commit and this read
 	}
 	if err != nil {

@@ -78,11 +78,17 @@ func (t *training) modelStep() int64 {
 // stopping; "" for any other job.
 func (t *training) choice() string {
 	e := t.engine.Plan.Spec.EarlyStopping
-	if e == nil {
+	overtime := t.record.StopAt > 0 && t.round.End() == t.record.StopAt && t.record.StopAt < t.engine.Plan.Steps()
+	switch {
+	case e == nil && overtime:
+		return t.timeOver()
+	case e == nil:
 		return ""
 	}
 	why := fmt.Sprintf("all %d steps were taken", t.round.End())
-	if t.monitor.Stopped() && t.round.End() < t.engine.Plan.Steps() {
+	if overtime {
+		why = t.timeOver()
+	} else if t.monitor.Stopped() && t.round.End() < t.engine.Plan.Steps() {
 		why = fmt.Sprintf("the job stopped after %d of %d steps: %s of the %s split had not improved in %d evaluations",
 			t.round.End(), t.engine.Plan.Steps(), e.Monitor, job.Validation, e.Patience)
 	}

@@ -95,12 +95,14 @@ func (d *driver) train(ctx context.Context, p *prepared) (t *training, err error
 		BatchCommitSteps: batchCommitSteps(p),
 		CheckpointSteps:  policy.EverySteps,
 		CheckpointTime:   time.Duration(policy.EverySeconds) * time.Second,
-		SkipLast:         d.service.cfg.Volatile,
+		SkipLast:         !p.engine.Plan.Spec.Checkpoint.KeepsFinal(),
 		BackupFactor:     backupFactor,
 		BackupFloor:      backupFloor,
 		FirstFloor:       firstFloor,
 		TaskTime:         taskTime,
 		ShortTaskTime:    shortTaskTime,
+		Deadline:         d.deadline(p),
+		StopAt:           p.record.StopAt,
 		AnnounceTime:     cmp.Or(d.service.cfg.AnnounceTime, job.AnnounceTime),
 	})
 	t.pace.warm = p.engine.Plan.Steps() / 10
@@ -314,6 +316,8 @@ func (t *training) act(ctx context.Context, a round.Action) error {
 		return t.inspect(ctx, a.Steps)
 	case round.Wait:
 		t.waitForWorker(ctx)
+	case round.Stop:
+		return t.stopAt(ctx, a.Steps)
 	case round.Finish:
 	}
 	return nil

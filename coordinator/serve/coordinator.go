@@ -70,7 +70,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.verifications = verify.NewRunner(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Standing: c.service.Standing, Log: cfg.Log}
+	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Blobs: cfg.Blobs, Standing: c.service.Standing, Log: cfg.Log}
 	return c
 }
 
@@ -167,6 +167,7 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 		endpoint("pause", func(ctx context.Context, p []byte) (any, error) { return c.API.Pause(ctx, p) }, "id → {id, state}"),
 		endpoint("resume", func(ctx context.Context, p []byte) (any, error) { return c.API.Resume(ctx, p) }, "id of a paused, failed or cancelled job → {id, state}"),
 		endpoint("retry", func(ctx context.Context, p []byte) (any, error) { return c.API.Retry(ctx, p) }, "id of a failed or cancelled job → {id, state}"),
+		endpoint("continue", func(ctx context.Context, p []byte) (any, error) { return c.API.Continue(ctx, p) }, "{id, epochs, as} of a job that has succeeded → {id, state} of a new job that goes on from it"),
 		endpoint("remove", func(ctx context.Context, p []byte) (any, error) { return c.API.Remove(ctx, p) }, "id of a job that has ended, or {id, model} → {id, removed}"),
 		endpoint("priority", func(ctx context.Context, p []byte) (any, error) { return c.API.Prioritize(ctx, p) }, "{id, priority, max_slots} → {id, state, priority, max_slots}"),
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),

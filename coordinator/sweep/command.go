@@ -84,7 +84,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{Sweep: s, base: base, out: c.Out, parallel: parallel, say: os.Stderr, train: embedded(ctx, log, parallel)}
+	r := &runner{Sweep: s, base: base, out: c.Out, parallel: parallel, noun: trialNoun, say: os.Stderr, train: embedded(ctx, log, parallel)}
 	outcome, err := r.run(ctx.Soft)
 	if err != nil {
 		return err
@@ -94,8 +94,17 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 
 // embedded returns a function that trains one job with embedded servers.
 func embedded(ctx lifecycle.Contexts, log zerolog.Logger, parallel int) trainer {
+	return trainerLike(ctx, &train.Command{Workers: 1, Share: "auto"}, log, parallel)
+}
+
+// trainerLike returns a function that trains one job with the settings of a command.
+func trainerLike(ctx lifecycle.Contexts, like *train.Command, log zerolog.Logger, parallel int) trainer {
 	return func(soft context.Context, text []byte, dir string) (*job.Outcome, error) {
-		c := train.Command{Workers: 1, Slots: max(1, runtime.GOMAXPROCS(0)/parallel), Out: dir, Force: true, Share: "auto"}
+		c := *like
+		c.Out, c.Force, c.Resume, c.DropState = dir, true, false, true
+		if c.Slots == 0 && c.Workers == 1 {
+			c.Slots = max(1, runtime.GOMAXPROCS(0)/parallel)
+		}
 		return c.Train(lifecycle.Contexts{Soft: soft, Hard: ctx.Hard}, text, io.Discard, log) //nolint:contextcheck // both are passed on
 	}
 }
@@ -132,6 +141,7 @@ type runner struct {
 	parallel int
 	say      io.Writer
 	train    trainer
+	noun     string // what a trial is called
 
 	mu   sync.Mutex
 	done int

@@ -22,6 +22,9 @@ const (
 	bestFolder = "best"
 )
 
+// trialNoun is what a line of the report calls a job.
+const trialNoun = "trial"
+
 // report prints a line for a trial that is done.
 func (r *runner) report(t *Trial, of int) {
 	r.mu.Lock()
@@ -32,9 +35,12 @@ func (r *runner) report(t *Trial, of int) {
 	}
 	figure := t.Error
 	if t.Value != nil {
-		figure = fmt.Sprintf("%s %.6g, best %.6g of trial %d", r.Monitor, *t.Value, *r.best.Value, r.best.Number)
+		figure = fmt.Sprintf("%s %.6g", r.Monitor, *t.Value)
+		if r.noun == trialNoun { // folds do not compete
+			figure += fmt.Sprintf(", best %.6g of trial %d", *r.best.Value, r.best.Number)
+		}
 	}
-	fmt.Fprintf(r.say, "%d/%d  trial %d: %s\n", r.done, of, t.Number, figure)
+	fmt.Fprintf(r.say, "%d/%d  %s %d: %s\n", r.done, of, r.noun, t.Number, figure)
 }
 
 // conclude writes the files of the sweep and returns its outcome. It fails if no trial has a

@@ -32,6 +32,8 @@ type Sweep struct {
 	Mode       job.Mode          `json:"mode"`    // min or max; default: as the figure is
 	Parameters map[string]Values `json:"parameters"`
 	Halving    Halving           `json:"halving"`
+
+	ids func(trial, round int) job.ID // of the jobs; nil: trialID makes them
 }
 
 // Search is a way to choose trials.
@@ -166,6 +168,9 @@ func (s *Sweep) better(a, b float64) bool {
 
 // trialID returns the id of a trial's job; round counts from 0.
 func (s *Sweep) trialID(trial, round int) job.ID {
+	if s.ids != nil {
+		return s.ids(trial, round)
+	}
 	id := fmt.Sprintf("%s-%03d", s.Name, trial+1)
 	if round > 0 {
 		id += fmt.Sprintf("-r%d", round+1)

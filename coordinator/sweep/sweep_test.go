@@ -141,7 +141,7 @@ func sweep(t *testing.T, text string, f *fake) (*Outcome, []*Trial, error) {
 	base, err := s.base()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	r := &runner{Sweep: s, base: base, out: dir, parallel: 3, say: io.Discard, train: f.train}
+	r := &runner{noun: trialNoun, Sweep: s, base: base, out: dir, parallel: 3, say: io.Discard, train: f.train}
 	o, err := r.run(t.Context())
 	if err != nil {
 		return nil, nil, err

@@ -80,12 +80,15 @@ func (s *Sweep) specOf(base map[string]any, t *Trial, id job.ID, epochs int) ([]
 	if err != nil {
 		return nil, nil, fmt.Errorf("trial %d: %w", t.Number, err)
 	}
+	if err := decoded.Data.Split.CheckFold(); err != nil {
+		return nil, nil, err
+	}
 	return data, decoded, s.monitors(decoded)
 }
 
 // monitors fails unless the job reports the figure of its validation split.
 func (s *Sweep) monitors(of *job.Spec) error {
-	if of.Data.Split.Validation == 0 {
+	if !of.Data.Validates() {
 		return fmt.Errorf("a sweep compares figures of the validation split: want data.split.validation above 0: %w", job.ErrInvalid)
 	}
 	if s.Monitor == job.LossFigure {

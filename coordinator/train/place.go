@@ -38,7 +38,7 @@ func (c *Command) try(asked *job.Spec) error {
 	}
 	kept, err := readState(dir)
 	switch {
-	case errors.Is(err, job.ErrNotFound), c.Resume: // restore reads it again
+	case errors.Is(err, job.ErrNotFound), c.Resume, err == nil && kept.State == job.Succeeded: // restore reads it again
 		return nil
 	case err != nil:
 		return fmt.Errorf("--out: the training state of a job cannot be read (%w): use --force to begin again", err)

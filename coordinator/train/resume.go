@@ -26,6 +26,9 @@ func (c *Command) submit(ctx context.Context, a *api.API, stores *settings.Opene
 		}
 		return r.ID, nil
 	}
+	if c.More > 0 {
+		return c.extend(ctx, a, stores)
+	}
 	status, err := a.Submit(ctx, text)
 	if err != nil {
 		return "", err

@@ -36,6 +36,8 @@ type state struct {
 
 	mu   sync.Mutex
 	step int64 // step of the stored checkpoint, 0 for none
+
+	record job.Record // of the stored checkpoint
 }
 
 // saveTimeout bounds the write of a checkpoint to disk.
@@ -63,7 +65,7 @@ func (s *state) save(r job.Record) error {
 		return err
 	}
 	named := map[job.Digest]bool{}
-	for _, digest := range append(m.Parts(), r.Checkpoints[0].Digest) {
+	for _, digest := range append(m.Parts(), r.Checkpoints[0].Digest, r.Plan) {
 		named[digest] = true
 		if err := copyBlob(ctx, to, s.from, digest); err != nil {
 			return err
@@ -72,7 +74,7 @@ func (s *state) save(r job.Record) error {
 	if err := writeRecord(root, r); err != nil {
 		return err
 	}
-	s.step = r.Checkpoints[0].Step
+	s.step, s.record = r.Checkpoints[0].Step, r
 	for old, err := range to.List(ctx) {
 		if err == nil && !named[old.Digest] {
 			err = to.Delete(ctx, old.Digest)
@@ -155,7 +157,8 @@ func readState(dir string) (job.Record, error) {
 // the job that continues from it.
 func (s *state) restore(ctx context.Context, asked *job.Spec, blobs blob.Store) (job.Record, error) {
 	kept, err := readState(s.dir)
-	if errors.Is(err, job.ErrNotFound) {
+	if errors.Is(err, job.ErrNotFound) || err == nil && kept.State == job.Succeeded {
+		err = fmt.Errorf("%s holds no training state of a job that was stopped: %w", s.dir, job.ErrNotFound)
 		if card, err := registry.LoadCard(s.dir); err == nil {
 			return kept, fmt.Errorf("job %s has ended; its model is in %s: %w", card.ID, s.dir, job.ErrConflict)
 		}
@@ -197,7 +200,7 @@ func (s *state) restore(ctx context.Context, asked *job.Spec, blobs blob.Store) 
 	}
 	s.step = c.Step
 	return job.Record{
-		ID: kept.ID, Run: kept.Run, Name: was.Name, Tags: was.Tags, State: job.Submitted, Created: kept.Created,
+		ID: kept.ID, Run: kept.Run, Name: was.Name, Tags: was.Tags, State: job.Submitted, Created: kept.Created, Started: kept.Started, StopAt: kept.StopAt,
 		Spec: canonical, SpecDigest: digest, Numerics: kept.Numerics,
 		Priority: kept.Priority, MaxSlots: kept.MaxSlots, Resumed: kept.Resumed + 1, Checkpoints: kept.Checkpoints,
 	}, nil

@@ -45,6 +45,7 @@ type Command struct {
 	Slots   int    `name:"slots" default:"0" placeholder:"N" help:"Gradient tasks that each worker computes at a time, 1 to 4096; 0, the default, divides the CPUs by the number of workers."`
 	Out     string `name:"out" placeholder:"DIR" help:"Folder for the model and the report; default: out/<job>. With embedded servers, the training state is also kept there until the job ends."`
 	Resume  bool   `name:"resume" help:"Go on with the job that was stopped: from the training state in its folder, or on the given servers."`
+	More    int    `name:"more-epochs" placeholder:"N" help:"Give a finished job N more epochs: the argument is then the folder of its model or, with --nats, its id. A new job goes on from its training state, and has the same bits as one that has all epochs from the start."`
 	Detach  bool   `name:"detach" help:"Submit the job to the coordinators on the server of --nats, print its id and state, and end. They do the work, and read the spec's files (see serve --data-root). The follow command shows the job."`
 	Force   bool   `name:"force" help:"Overwrite the model or the training state of another job in the folder."`
 	JSON    bool   `name:"json" help:"Print the outcome as a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
@@ -57,7 +58,14 @@ type Command struct {
 	NATSLogin  broker.Login        `embed:""`
 	RedisLogin settings.RedisLogin `embed:""`
 
-	misplaced error // set if the model was saved in another place
+	// Folds trains a job for each fold of a spec that stands for several jobs.
+	Folds func(ctx lifecycle.Contexts, c *Command, text []byte, log zerolog.Logger, asJSON bool) error `kong:"-"`
+
+	DropState bool `kong:"-"` // do not keep the training state of a finished job
+
+	extends   *job.Record // the finished job that is given more epochs, from its folder
+	settled   string      // what is kept of the training state, for a person
+	misplaced error       // set if the model was saved in another place
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -66,6 +74,10 @@ func (*Command) Help() string { return settings.Arithmetic() }
 // Validate checks the flags; kong calls it.
 func (c *Command) Validate() error {
 	switch {
+	case c.More < 0 || c.More > 1_000_000:
+		return fmt.Errorf("--more-epochs: %d: want 1 to 1000000", c.More)
+	case c.More > 0 && (c.Resume || c.Detach):
+		return errors.New("--more-epochs: want no --resume and --detach: it makes a new job (tributary.jobs.continue does it without waiting)")
 	case c.Workers < 0 || c.Workers > 256:
 		return fmt.Errorf("--workers: %d: want 0 to 256", c.Workers)
 	case c.Slots < 0 || c.Slots > 4096:
@@ -85,7 +97,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err := isa.Err(); err != nil {
 		return err
 	}
-	text, err := spec.Read(c.Spec)
+	text, err := c.read()
 	if err != nil {
 		return err
 	}
@@ -97,6 +109,9 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	asJSON := c.JSON || !term.IsTerminal(int(os.Stdout.Fd()))
+	if asked, err := spec.Decode(text); err == nil && c.More == 0 && asked.Data.Split.CheckFold() != nil && c.Folds != nil && !c.Detach {
+		return c.Folds(ctx, c, text, log, c.JSON)
+	}
 	if c.Detach {
 		return c.detach(ctx.Soft, os.Stdout, text, log, asJSON)
 	}
@@ -105,7 +120,11 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	display.Done()
-	return errors.Join(printOutcome(os.Stdout, outcome, asJSON), c.misplaced)
+	err = printOutcome(os.Stdout, outcome, asJSON)
+	if !asJSON && c.settled != "" {
+		fmt.Fprintln(os.Stdout, c.settled)
+	}
+	return errors.Join(err, c.misplaced)
 }
 
 // Train trains a job with the settings of the command, as Run does. It prints the progress to
@@ -128,9 +147,12 @@ const (
 
 // train runs servers, coordinator and workers for the one job.
 func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.Display, log zerolog.Logger) (*job.Outcome, error) {
-	asked, err := spec.Decode(text)
-	if err != nil {
-		return nil, err
+	asked := &job.Spec{} // of a job on the given servers that is given more epochs
+	if c.More == 0 || c.NATS == "" {
+		var err error
+		if asked, err = spec.Decode(text); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.try(asked); err != nil {
 		return nil, err
@@ -184,12 +206,14 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	err = g.Wait()
 	switch {
 	case failed != nil:
-		err = failed
+		if err = failed; cfg.Volatile && ctx.Soft.Err() == nil {
+			kept.dropEnded()
+		}
 	case err == nil && outcome == nil:
 		err = context.Cause(ctx.Soft) // a hard stop
 	case err == nil && cfg.Volatile:
-		if err := kept.drop(); err != nil {
-			log.Warn().Err(err).Msg("delete the training state")
+		if err := c.settle(kept, outcome); err != nil {
+			log.Warn().Err(err).Msg("keep or delete the training state")
 		}
 	}
 	return outcome, err

@@ -55,7 +55,7 @@ func OpenFolder(ctx context.Context, dir string, sources ingest.Opener, say func
 		return nil, fmt.Errorf("model in %q: %w", dir, err)
 	}
 	s.Layout, s.Committed = s.Engine.Layout(job.Ref{Job: card.ID, Run: card.Run}), p.Steps()
-	if p.Spec.EarlyStopping != nil && card.Steps < s.Committed {
+	if (p.Spec.EarlyStopping != nil || p.Spec.Stop != nil) && card.Steps > 0 && card.Steps < s.Committed {
 		s.Committed = card.Steps
 	}
 	if s.Committed != card.Steps {

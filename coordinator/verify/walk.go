@@ -168,7 +168,7 @@ func (x *verification) to(ctx context.Context, steps int64) error {
 	switch ended, err := x.w.Ended(ctx); {
 	case err != nil:
 		return err
-	case ended:
+	case ended, x.s.Engine.Plan.Spec.Stop != nil && x.s.Final != "": // the time of a job ends at any step
 		return x.end(ctx)
 	case x.s.Final != "" && x.w.Monitor != nil:
 		return x.differentEnd()

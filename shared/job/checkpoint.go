@@ -12,6 +12,7 @@ type Checkpointing struct {
 	EverySteps   int64 `json:"every_steps,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"steps between two checkpoints"`
 	EverySeconds int64 `json:"every_seconds,omitempty" jsonschema:"minimum=1,maximum=1000000000" jsonschema_description:"seconds between two checkpoints; default 60, unless every_steps is given"`
 	Keep         int   `json:"keep,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"how many of a job's newest checkpoints are kept; default 3"`
+	Final        *bool `json:"final,omitempty" jsonschema_description:"keep the training state after the last step (parameters and optimizer), so that the finished job can be given more epochs; it takes as much room as the model for the parameters, and again for each vector of the optimizer (adam has two); default true"`
 }
 
 // Defaults of Checkpointing. They are not written into a spec that does not mention

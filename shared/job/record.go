@@ -63,6 +63,9 @@ type Record struct {
 	// LedgerNeed is the least memory, in bytes, that the job needs in the ledger's store.
 	// Package ledger computes it. It is 0 while there is no plan.
 	LedgerNeed int64 `json:"ledger_need,omitempty"`
+	// StopAt is the number of steps after which the job ends because its time was over (see
+	// Stop); 0: that was not decided.
+	StopAt int64 `json:"stop_at,omitempty"`
 	// Checkpoints lists what the training state can be restored from, newest first.
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
 	Removing    bool         `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted

@@ -34,6 +34,11 @@ type Spec struct {
 	Tags  []string `json:"tags,omitempty" jsonschema:"uniqueItems=true,maxItems=32,minLength=1,maxLength=100" jsonschema_description:"words to find the job by, such as baseline or team=vision; changes no result"`
 	Notes string   `json:"notes,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"what a person wants to say about the job; changes no result"`
 
+	Stop *Stop `json:"stop,omitempty" jsonschema_description:"end the job before its last step; default: never"`
+
+	// Continue is set by programs.
+	Continue *Continuation `json:"continue,omitempty" jsonschema_description:"the finished job from whose training state this one goes on; coordinator train --more-epochs and tributary.jobs.continue set it; changes no result"`
+
 	// Parameters of a loss. 0 means left out.
 	LossDelta      float64 `json:"loss_delta,omitempty" jsonschema:"minimum=1e-9,maximum=1000000000" jsonschema_description:"huber: the error, in units of the (scaled) label, from which on the loss is linear; default 1"`
 	LossQuantile   float64 `json:"loss_quantile,omitempty" jsonschema:"exclusiveMinimum=0,exclusiveMaximum=1" jsonschema_description:"quantile: the quantile of the label that the model learns to predict, between 0 and 1; default 0.5, the median"`

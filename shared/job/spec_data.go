@@ -4,15 +4,18 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
-	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
-	Test       string   `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
-	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
-	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
-	Label      Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
-	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
-	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
+	Source     string `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Labels     string `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
+	Test       string `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
+	TestLabels string `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
+	// Validation is "" in specs that do not set it, so that these keep their digests.
+	Validation       string   `json:"validation,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given validation source, instead of split.validation: the columns of source, in any order; what is fitted is fitted on source alone"`
+	ValidationLabels string   `json:"validation_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of validation"`
+	Inline           *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
+	Format           Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
+	Label            Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
+	Weight           string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
+	Drop             []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
 	// CSV and Columns are nil in specs that do not set them, so that these keep their digests.
 	CSV       *CSVOptions           `json:"csv,omitempty" jsonschema_description:"csv: how the file is written; default: what the file shows with certainty"`
 	Columns   map[string]ColumnSpec `json:"columns,omitempty" jsonschema_description:"what columns mean, by name; default: numbers if all cells are numbers, else categories"`
@@ -90,13 +93,4 @@ const MaxEmbed = 1024
 type Scale struct {
 	Method string // none | standard | minmax | divide
 	Divide float64
-}
-
-// SplitSpec splits the rows. The fractions of the splits in use sum to 1. The zero value
-// uses every row for training.
-type SplitSpec struct {
-	Train      float64 `json:"train" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction of the rows; the three sum to 1"`
-	Validation float64 `json:"validation,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated during training"`
-	Test       float64 `json:"test,omitempty" jsonschema:"minimum=0,maximum=1" jsonschema_description:"fraction evaluated at the end"`
-	Stratify   bool    `json:"stratify,omitempty" jsonschema:"default=false" jsonschema_description:"keep each class's share in every split, and a training row of each class; the splits' sizes stay the same"`
 }

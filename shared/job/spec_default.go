@@ -67,6 +67,9 @@ func (s *Spec) Default() {
 	if c := s.Optimizer.Common(); c != nil && !c.SparesBias() {
 		c.DecayBias = nil // older specs have no such field: the digest stays the same
 	}
+	if f := s.Checkpoint.Final; f != nil && *f {
+		s.Checkpoint.Final = nil // older specs have no such field: the digest stays the same
+	}
 	s.Strict = orTrue(s.Strict)
 	s.Data.fill()
 	s.Model.fill()
@@ -93,9 +96,7 @@ func (d *Data) fill() {
 	setDefault(&d.Transform.Scale.Method, "none")
 	setDefault(&d.Transform.Categorical.Method, OneHot)
 	setDefault(&d.Transform.Label.Method, "none")
-	if s := &d.Split; s.Train == 0 && s.Validation == 0 && s.Test == 0 {
-		s.Train = 1
-	}
+	d.Split.fill()
 }
 
 func (m *Model) fill() {

@@ -100,8 +100,8 @@ func (s *Spec) validateMonitors(fs *faults) {
 }
 
 func (s *Spec) validateMonitor(fs *faults, path, figure string) {
-	if s.Data.Split.Validation == 0 {
-		fs.at(path, "it follows the validation split: want data.split.validation above 0")
+	if !s.Data.Validates() {
+		fs.at(path, "it follows the validation split: want data.split.validation above 0, or data.validation")
 	}
 	allowed := []string{LossFigure}
 	for _, m := range s.Metrics {

@@ -16,10 +16,7 @@ func (d *Data) validate(fs *faults, loss Loss) {
 	}
 	d.validateCSV(fs)
 	d.Transform.validate(fs, loss)
-	d.Split.validate(fs, d.Test != "")
-	if d.Split.Stratify && !loss.Classifies() {
-		fs.at("data.split.stratify", "true: want a loss on classes, not %s", loss)
-	}
+	d.validateSplit(fs, loss)
 }
 
 func (d *Data) validateSource(fs *faults) {
@@ -46,7 +43,7 @@ func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
-			named{"weight", d.Weight}, named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
+			named{"weight", d.Weight}, named{"test", d.Test}, named{"validation", d.Validation}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
 	}
 	switch d.Format {
@@ -54,13 +51,16 @@ func (d *Data) validateFormat(fs *faults) {
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
-		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels})
+		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels}, named{"validation_labels", d.ValidationLabels})
 	case IDX:
 		if d.Labels == "" {
 			fs.at("data.labels", "missing: want the source of the labels")
 		}
 		if d.Test != "" && d.TestLabels == "" {
 			fs.at("data.test_labels", "missing: want the source of the labels of data.test")
+		}
+		if d.Validation != "" && d.ValidationLabels == "" {
+			fs.at("data.validation_labels", "missing: want the source of the labels of data.validation")
 		}
 		d.only(fs, "format csv, jsonl or parquet", named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
@@ -106,17 +106,6 @@ func (t *Transform) validate(fs *faults, loss Loss) {
 		fs.at("data.transform.label", "%s: want none or standard", m)
 	case m == "standard" && loss.Classifies():
 		fs.at("data.transform.label", "standard: with loss %s the label is a class, want none", loss)
-	}
-}
-
-func (s *SplitSpec) validate(fs *faults, givenTest bool) {
-	if sum := s.Train + s.Validation + s.Test; !(math.Abs(sum-1) <= 1e-9) {
-		fs.at("data.split.train", "%v: the fractions sum to %s, want 1", s.Train, number(sum))
-	} else if s.Train <= 0 {
-		fs.at("data.split.train", "%v: want more than 0", s.Train)
-	}
-	if givenTest && s.Test != 0 {
-		fs.at("data.split.test", "%v: data.test is given as well, want one of them", s.Test)
 	}
 }
 

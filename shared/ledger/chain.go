@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,10 +23,10 @@ type Chain []Link
 const chainDomain = "tributary chain 1"
 
 // Genesis returns the chain before the first step: for each chunk SHA-256(domain ‖ the
-// plan's digest ‖ chunk), with the chunk as a little-endian uint64.
+// digest of the plan, or of the plan that the job goes on from ‖ chunk), with the chunk as a little-endian uint64.
 func (l Layout) Genesis() Chain {
 	chain := make(Chain, l.Chunks())
-	text := []byte(chainDomain + string(l.Plan))
+	text := []byte(chainDomain + string(cmp.Or(l.Origin, l.Plan)))
 	for c := range chain {
 		chain[c] = sha256.Sum256(binary.LittleEndian.AppendUint64(text, uint64(c)))
 	}

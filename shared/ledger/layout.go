@@ -9,7 +9,8 @@ import (
 // from the plan, so every process has the same layout.
 type Layout struct {
 	job.Ref
-	Plan       job.Digest // digest of the plan; the chain starts from it
+	Plan       job.Digest // digest of the plan
+	Origin     job.Digest // digest of the plan from which the chain starts; "" if it is Plan
 	Params     int        // P, the length of a gradient
 	ChunkLen   int        // parameters in a chunk; the last chunk may be shorter
 	Microbatch int        // M, leaves of the reduction tree

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"tributary/shared/blob"
 	"tributary/shared/job"
@@ -32,6 +33,7 @@ func (p *Plan) validate() error {
 		{"spec.steps", s.Steps, 0, maxCount},
 		{"spec.evaluate.every_epochs", int64(s.Evaluate.EveryEpochs), 0, maxCount},
 		{"spec.evaluate.every_steps", s.Evaluate.EverySteps, 0, maxCount},
+		{"spec.stop.after_seconds", int64(s.Stop.After() / time.Second), 0, maxCount},
 		{"spec.checkpoint.every_steps", s.Checkpoint.EverySteps, 0, maxCount},
 		{"spec.checkpoint.every_seconds", s.Checkpoint.EverySeconds, 0, maxCount},
 		{"spec.checkpoint.keep", int64(s.Checkpoint.Keep), 0, maxCount},
@@ -45,6 +47,9 @@ func (p *Plan) validate() error {
 	}
 	if p.Init != "" && !blob.IsDigest(p.Init) {
 		return fmt.Errorf("init: %.80q: that is no digest: %w", string(p.Init), job.ErrCorrupt)
+	}
+	if c := s.Continue; c != nil && !blob.IsDigest(c.Plan) {
+		return fmt.Errorf("spec.continue.plan: %.80q: that is no digest: %w", string(c.Plan), job.ErrCorrupt)
 	}
 	if err := p.Dataset.Validate(); err != nil {
 		return err

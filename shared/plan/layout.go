@@ -22,7 +22,7 @@ func (p *Plan) Layout(ref job.Ref) (ledger.Layout, error) {
 		return ledger.Layout{}, err
 	}
 	return ledger.Layout{
-		Ref: ref, Plan: digest, Params: network.Params(), ChunkLen: p.ChunkLen,
+		Ref: ref, Plan: digest, Origin: p.origin(), Params: network.Params(), ChunkLen: p.ChunkLen,
 		Microbatch: p.Spec.Microbatches, Wire: format,
 	}, nil
 }

@@ -42,6 +42,9 @@ var Operations = []Operation{
 		return d.CSV != nil || len(d.Columns) > 0 || d.Format == job.JSONL || d.Format == job.Parquet
 	}},
 	{Capability: "batchnorm", Used: normalizesBatches},
+	{Capability: "splits", Used: func(s *job.Spec) bool { // data.validation, other splits than random ones by fractions, going on, and stopping by time
+		return s.Data.Validation != "" || s.Data.Split.Extended() || s.Continue != nil || s.Stop != nil || s.Checkpoint.Final != nil
+	}},
 }
 
 // cells is the capability of a preprocessing that reads cells in other forms than plain

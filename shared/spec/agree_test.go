@@ -75,7 +75,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 			[]any{0, 1, 0.5, 0.25, 1e-60, 7e-46, 1e-45, 0.99999997, 0.99999999, -1})...)
 	case "string":
 		switch name {
-		case "source", "test", "labels", "test_labels":
+		case "source", "test", "labels", "test_labels", "validation", "validation_labels":
 			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet")
 		}
 		return pick(g.t, "a", "y", "")
@@ -143,11 +143,15 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.5}},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","metrics":["accuracy"],"optimizer":{"adam":{"learning_rate":0.1,"ema_momentum":0.5}},"batch":4,"epochs":1,"early_stopping":{"monitor":"accuracy","patience":2,"min_delta":0.5,"restore_best":false}}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.5}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"schedule":{"reduce_on_plateau":{"factor":0.5,"cooldown":1,"min_learning_rate":0.001}}}`,
+	`{"name":"a","data":{"source":"a.csv","validation":"b.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"early_stopping":{}}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.25,"test":0.25,"group":"g"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"k_folds":5,"fold":2,"test":0.2,"time":"t"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"early_stopping":{}}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"k_folds":3,"shuffle":false}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|data\.split\.(group|time): .*this is the (label|weight)|data\.(drop|columns): .*data\.split\.(group|time)|data\.split\.fold: \d+: want 1 to |data\.(validation|test): .* as well: a figure|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[.*\.batch_norm: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -234,6 +238,12 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.csv, label: y, transform: {label: standard}}", "data: {source: a.csv, label: y, transform: {label: minmax}}",
 		"data: {source: a.csv, label: y, transform: {scale: {divide: 0}}}",
 		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
+		"data: {source: a.csv, label: y, split: {train: 1, k_folds: 5}}", "data: {source: a.csv, label: y, split: {k_folds: 1}}", "data: {source: a.csv, label: y, split: {k_folds: 5, validation: 0.5}}",
+		"data: {source: a.csv, label: y, split: {k_folds: 5, test: 1}}", "data: {source: a.csv, label: y, split: {fold: 1}}", "data: {source: a.csv, label: y, split: {group: g, time: t}}",
+		"data: {source: a.csv, label: y, split: {group: g, stratify: true}}", "data: {source: a.csv, label: y, split: {time: t, shuffle: false}}",
+		"data: {inline: {x: [1], y: [1]}, split: {group: g}}", "data: {source: a.idx, labels: b, split: {time: t}}", "data: {source: a.idx, labels: b, validation: c}",
+		"data: {source: a.csv, label: y, validation: b.csv, validation_labels: c}", "data: {source: a.csv, label: y, validation_labels: c}", "data: {inline: {x: [1], y: [1]}, validation: c}",
+		"data: {source: a.csv, label: y, validation: b.csv, split: {train: 0.5, validation: 0.5}}", "data: {source: a.csv, label: y, validation: b.csv, split: {k_folds: 5}}",
 		"model: {layers: [{dense: {units: 3}}], init: {scheme: zeros, from: w}}", "evaluate: {every_epochs: 1, every_steps: 1}",
 		"model: {layers: [{dense: {units: 3, trainable: false, kernel_regularizer: {l1: 1}}}]}", "model: {layers: [{dense: {units: 3, kernel_regularizer: {l2: -1}}}]}",
 		"model: {layers: [{group_norm: {}}, {dense: {units: 3}}]}", "model: {layers: [{batch_norm: {momentum: 0}}, {dense: {units: 3}}]}",

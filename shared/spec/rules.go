@@ -26,7 +26,7 @@ type object = map[string]any
 func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
-		rule(following(), object{"properties": object{"data": having("split", having("validation", above0))}}),
+		rule(following(), object{"properties": object{"data": validated()}}),
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
 		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
 		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
@@ -44,8 +44,7 @@ func addRules(s *reflected.Schema) {
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
-	add(s.Definitions["SplitSpec"], rule( // all 0 means that no split is given
-		object{"anyOf": []any{having("validation", above0), having("test", above0)}}, having("train", above0)))
+	addSplitRules(s)
 	optimizer := func(kind string, fields []string, rules ...any) {
 		add(s.Definitions[kind], append(append([]any{inFloat32(append(fields, "learning_rate", "clip_norm", "clip_value", "ema_momentum")...)}, rules...),
 			not(object{"allOf": []any{having("clip_norm", above0), having("clip_value", above0)}}),
@@ -178,16 +177,17 @@ func ofData() []any {
 		return rule(object{"allOf": []any{given("source"), condition}}, then)
 	}
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
-	return []any{
+	return append(ofValidation(),
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
-		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns"), noDrop)),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "validation", "validation_labels", "csv", "columns"), noDrop, unnamed())),
 		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
-		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
-		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
-		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
-		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
+		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels", "validation_labels"))),
+		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
+		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
+		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, unnamed(),
+			rule(given("test"), given("test_labels")), rule(given("validation"), given("validation_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
-	}
+	)
 }
