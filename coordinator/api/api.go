@@ -19,10 +19,12 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"tributary/coordinator/inspect"
 	"tributary/shared/job"
 	"tributary/shared/notice"
 	"tributary/shared/plan"
@@ -79,8 +81,12 @@ type API struct {
 	Rehearse func(context.Context, *job.Spec) error
 	// Standing reads how far a job with a plan has come; nil: only the record says it.
 	Standing func(context.Context, job.Record) (job.Standing, error)
+	// Inspect describes a source of data; nil: no such request.
+	Inspect func(context.Context, inspect.Request) (*inspect.Report, error)
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
+
+	inspecting atomic.Bool // one source at a time
 }
 
 // Status is the short answer about a job.

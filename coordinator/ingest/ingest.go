@@ -71,6 +71,8 @@ type work struct {
 	texts   textRoom
 	closers []func()        // give back the memory of files
 	csv     *job.CSVOptions // with which files for prediction are read, or nil
+
+	observer Observer // sees the rows of a survey, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {

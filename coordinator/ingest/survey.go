@@ -24,11 +24,12 @@ type survey struct {
 	keys     *tabular.Keys // of JSON lines
 	copies   []*scratch    // of Parquet files
 	detected []string      // what was detected in the files
+	observer Observer      // sees each row, or nil
 }
 
 // survey reads the files of a source once.
 func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, error) {
-	s := &survey{}
+	s := &survey{observer: w.observer}
 	var err error
 	if s.sources, err = w.list(ctx, spec.Data.Format, f); err != nil {
 		return nil, err
@@ -92,6 +93,9 @@ func (s *survey) begin(d *job.Data, file *records) error {
 		}
 		t.start()
 	}
+	if s.observer != nil {
+		return s.observer.Begin(s.names, formOf(d.CSV), d.CSV)
+	}
 	return nil
 }
 
@@ -118,6 +122,9 @@ func (s *survey) read(ctx context.Context, file *records) error {
 				return err
 			}
 			s.tallies[i].add(record[at[i]], func() string { return file.place(at[i]) })
+		}
+		if s.observer != nil {
+			s.observer.Row(record, at)
 		}
 	}
 }
