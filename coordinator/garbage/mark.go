@@ -73,6 +73,7 @@ func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (pre
 		if r.State == job.Preparing {
 			preparing++
 		}
+		u.name(r.Profile)
 		if r.Plan == "" {
 			continue
 		}

@@ -124,6 +124,10 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
+	profile, err := w.profile(ctx, prep, train, splits[job.Train])
+	if err != nil {
+		return nil, err
+	}
 	prep.CSV = w.csv
 	train.label.describe(prep)
 	if spec.Data.Shuffle {
@@ -132,6 +136,9 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 		}
 	}
 	m, err := w.write(ctx, prep, classes, sets)
+	if err == nil {
+		m.Profile = profile
+	}
 	if err == nil && spec.ClassWeights.Balanced {
 		m.ClassRows, err = train.label.count(ctx, sets[0], len(classes))
 	}

@@ -65,7 +65,9 @@ type Record struct {
 	LedgerNeed int64 `json:"ledger_need,omitempty"`
 	// Checkpoints lists what the training state can be restored from, newest first.
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
-	Removing    bool         `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted
+	// Profile is the blob that describes the training rows, or "".
+	Profile  Digest `json:"profile,omitempty"`
+	Removing bool   `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted
 }
 
 // Ref returns the incarnation of the job that the record is about.

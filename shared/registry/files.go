@@ -18,6 +18,8 @@ import (
 const (
 	CardFile    = "model.json"
 	WeightsFile = "model.safetensors"
+	// ProfileFile describes the training rows (dataset.Profile). A model may be without it.
+	ProfileFile = "profile.json"
 )
 
 // FileNames lists the files of a model, in the order in which Read reads them.
@@ -33,7 +35,11 @@ func Encode(m *Model) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of model %.80q: %w", WeightsFile, string(m.Card.ID), err)
 	}
-	return map[string][]byte{CardFile: card, WeightsFile: weights}, nil
+	files := map[string][]byte{CardFile: card, WeightsFile: weights}
+	if m.profile != nil {
+		files[ProfileFile] = m.profile
+	}
+	return files, nil
 }
 
 // Decode makes a model from its files, and ignores other files. It fails with
@@ -46,6 +52,9 @@ func Decode(files map[string][]byte) (*Model, error) {
 		}
 	}
 	return Read(func(name string, read func(io.Reader, int64) error) error {
+		if _, ok := files[name]; !ok {
+			return job.ErrNotFound
+		}
 		return read(bytes.NewReader(files[name]), int64(len(files[name])))
 	}, nil)
 }
@@ -64,7 +73,7 @@ func Load(dir string) (*Model, error) {
 	missing := ""
 	m, err := Read(func(name string, read func(io.Reader, int64) error) error {
 		err := readFile(filepath.Join(dir, name), read)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && name != ProfileFile {
 			missing = name
 		}
 		return err
