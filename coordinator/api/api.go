@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -81,6 +82,10 @@ type API struct {
 	Rehearse func(context.Context, *job.Spec) error
 	// Standing reads how far a job with a plan has come; nil: only the record says it.
 	Standing func(context.Context, job.Record) (job.Standing, error)
+	// Datasets keeps named data sets, and OpenSource opens the sources of new ones; nil: no
+	// such requests.
+	Datasets   Datasets
+	OpenSource func(ctx context.Context, source string) (io.ReadCloser, error)
 	// Inspect describes a source of data; nil: no such request.
 	Inspect func(context.Context, inspect.Request) (*inspect.Report, error)
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
@@ -109,6 +114,10 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	datasets, err := a.resolve(ctx, s)
+	if err != nil {
+		return Status{}, err
+	}
 	if err := a.allowed(s); err != nil {
 		return Status{}, err
 	}
@@ -125,7 +134,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		ID: s.ID, Run: a.newRun(), Name: s.Name, Tags: s.Tags, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
 		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
-		Capabilities: plan.NeedsOf(s),
+		Capabilities: plan.NeedsOf(s), Datasets: datasets,
 	}
 	if r.ID == "" {
 		r.ID = NewID(s.Name)

@@ -32,6 +32,17 @@ func (a *API) InspectData(ctx context.Context, payload []byte) (*inspect.Report,
 	if err != nil {
 		return nil, err
 	}
+	if job.IsDataset(q.Data.Source) && q.Data.Format == "" && a.Datasets != nil {
+		name, version, err := job.ParseDataset(q.Data.Source)
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		v, err := a.Datasets.Get(ctx, name, version)
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		q.Data.Format = v.Format
+	}
 	if q.Data.Inline == nil {
 		if err := a.Sources.Allowed(q.Data.Source); err != nil {
 			return nil, fmt.Errorf("source: %w", err)

@@ -179,7 +179,7 @@ func (t *training) files(ctx context.Context, o *job.Outcome, params []float32, 
 		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()),
-		Weight: data.Weight, ClassRows: data.ClassRows,
+		Datasets: t.record.Datasets, Weight: data.Weight, ClassRows: data.ClassRows,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))
 	if err != nil {

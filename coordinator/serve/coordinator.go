@@ -51,6 +51,8 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 			return conn.OpenObject(ctx, bucket+"/"+object)
 		}
 	}
+	datasets := Catalog(conn, cfg.Blobs)
+	named(datasets, sources)
 	records := records{conn.Records()}
 	if sources.Job == nil {
 		sources.Job = (&warm.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs}).Open
@@ -63,7 +65,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	if !cfg.Volatile {
 		c.garbage = garbage.New(garbage.Config{
 			Owner: cfg.Owner, Records: records, Leases: cfg.Leases, Ledger: cfg.Ledger, Blobs: cfg.Blobs,
-			Tidy: conn.Models().Tidy, Log: cfg.Log,
+			Tidy: conn.Models().Tidy, Datasets: datasets.NeededBlobs, Log: cfg.Log,
 		})
 		cfg.Collect = func() { c.garbage.Wake() }
 		cfg.Collecting = func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) }
@@ -71,7 +73,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.verifications = verify.NewRunner(past.Open, cfg.Events)
-	c.API = &api.API{Inspect: inspector(sources), Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Standing: c.service.Standing, Log: cfg.Log}
+	c.API = &api.API{Inspect: inspector(sources), Datasets: datasets, OpenSource: sources.Open, Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Standing: c.service.Standing, Log: cfg.Log}
 	return c
 }
 

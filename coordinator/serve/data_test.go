@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,4 +70,83 @@ func TestInspectOverNATS(t *testing.T) {
 		require.Contains(t, []string{"400", "404"}, code, request)
 		require.Contains(t, fmt.Sprint(answer["error"]), want)
 	}
+}
+
+func TestNamedDataSetsOverNATS(t *testing.T) {
+	c := rooted(t, map[string]string{"a.csv": "x,y\n1,2\n2,4\n4,8\n5,9\n", "b.csv": "x,y\n1,2\n2,4\n4,8\n", "none": "x"})
+	ask := func(what, payload string) map[string]any {
+		code, answer := c.request("tributary.data."+what, payload)
+		require.Empty(t, code, answer)
+		return answer
+	}
+	refused := func(what, payload, want string) {
+		t.Helper()
+		code, answer := c.request("tributary.data."+what, payload)
+		require.NotEmpty(t, code, answer)
+		require.Contains(t, fmt.Sprint(answer["error"]), want)
+	}
+	require.Empty(t, ask("list", "")["datasets"])
+	require.EqualValues(t, 1, ask("put", `{"name":"line","source":"a.csv"}`)["version"])
+	require.EqualValues(t, 1, ask("put", `{"name":"line","source":"a.csv"}`)["version"])
+	require.EqualValues(t, 2, ask("put", `{"name":"line","source":"b.csv"}`)["version"])
+	require.EqualValues(t, 3, ask("put", `{"name":"line","source":"dataset:line@1","format":"csv"}`)["version"], "a version can be the source of another")
+	require.EqualValues(t, 4, ask("inspect", "dataset:line@1")["rows"])
+	require.EqualValues(t, 2, ask("get", "line@2")["version"])
+	require.EqualValues(t, 3, ask("get", `{"name":"line"}`)["version"])
+
+	const spec = `{"id":%q,"name":"line","data":{"source":%q,"label":"y"},"model":{"layers":[{"dense":{"units":1}}]},
+		"loss":"mse","optimizer":{"sgd":{"learning_rate":0.01}},"batch":2,"steps":5}`
+	code, answer := c.ask("submit", fmt.Sprintf(spec, "j", "dataset:line"))
+	require.Empty(t, code, answer)
+	c.reaches("j", "running")
+	_, record := c.ask("get", "j")
+	require.Equal(t, "dataset:line@3", record["spec"].(map[string]any)["data"].(map[string]any)["source"])
+	require.Equal(t, "csv", record["spec"].(map[string]any)["data"].(map[string]any)["format"])
+	used := record["datasets"].([]any)[0].(map[string]any)
+	require.Equal(t, "data.source", used["field"])
+	require.EqualValues(t, 3, used["version"])
+	require.Equal(t, ask("get", "line@1")["sha256"], used["sha256"])
+	refused("remove", "line@3", "needed by job j, which has not succeeded")
+	require.Equal(t, true, ask("remove", "line@2")["removed"])
+	c.ask("cancel", "j")
+	refused("remove", `{"name":"line","version":3}`, "needed by job j")
+	require.Eventually(t, func() bool {
+		code, _ := c.ask("remove", "j")
+		return code == "" || code == "404"
+	}, 20*time.Second, 10*time.Millisecond)
+	ask("remove", "line@3")
+	require.EqualValues(t, 4, ask("put", `{"name":"line","source":"b.csv"}`)["version"])
+
+	for _, r := range []struct{ what, payload, want string }{
+		{"get", "lin", `did you mean "line"?`},
+		{"get", "line@9", "has no version 9"},
+		{"get", "line@0", "want an integer from 1 on"},
+		{"get", "", "data set"},
+		{"get", `{"name":"line","vers":1}`, "unknown field"},
+		{"get", `{"name":"line@1"}`, "in its own field"},
+		{"get", `{"name":"line","version":-1}`, "version: -1"},
+		{"remove", "line", "want the version to remove"},
+		{"put", "", "it is empty"},
+		{"put", `{"name":"line"}`, "source: missing"},
+		{"put", `{"name":"A b","source":"a.csv"}`, "name: "},
+		{"put", `{"name":"line","source":"none"}`, `format: "": want one of`},
+		{"put", `{"name":"line","source":"../x.csv"}`, "outside the data roots"},
+		{"put", `{"name":"line","source":"nats:no/such.csv"}`, "no"},
+	} {
+		refused(r.what, r.payload, r.want)
+	}
+	for source, want := range map[string]string{
+		"dataset:line@2":  "has no version 2: it has 1, 4",
+		"dataset:nothing": `there is no data set "nothing"`,
+		"dataset:":        "want <name> or <name>@<version>",
+		"dataset:line@01": "want an integer from 1 on",
+	} {
+		code, answer := c.ask("submit", fmt.Sprintf(spec, "k", source))
+		require.Equal(t, "400", code, answer)
+		require.Contains(t, fmt.Sprint(answer["error"]), "data.source: ")
+		require.Contains(t, fmt.Sprint(answer["error"]), want)
+	}
+	code, answer = c.ask("submit", strings.Replace(fmt.Sprintf(spec, "k", "dataset:line"), `,"label":"y"`, "", 1))
+	require.Equal(t, "400", code)
+	require.Contains(t, fmt.Sprint(answer["error"]), "data.label: missing", "what the format asks for is checked after the format is known")
 }

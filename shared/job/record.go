@@ -65,6 +65,8 @@ type Record struct {
 	LedgerNeed int64 `json:"ledger_need,omitempty"`
 	// Checkpoints lists what the training state can be restored from, newest first.
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
+	// Datasets are the versions of named data sets that the job reads.
+	Datasets []Dataset `json:"datasets,omitempty"`
 	// Profile is the blob that describes the training rows, or "".
 	Profile  Digest `json:"profile,omitempty"`
 	Removing bool   `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted

@@ -140,7 +140,12 @@ func WriteFiles(dir string, files map[string][]byte) error {
 
 // WriteFile writes a file into dir and replaces a file of that name. The file appears whole
 // or not at all. Its contents are on disk before its name is.
-func WriteFile(dir, name string, data []byte) (err error) {
+func WriteFile(dir, name string, data []byte) error {
+	return WriteFrom(dir, name, bytes.NewReader(data))
+}
+
+// WriteFrom is WriteFile for the bytes of a reader.
+func WriteFrom(dir, name string, data io.Reader) (err error) {
 	f, err := os.CreateTemp(dir, "."+name+".*")
 	if err != nil {
 		return err
@@ -150,7 +155,7 @@ func WriteFile(dir, name string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	_, err = f.Write(data)
+	_, err = io.Copy(f, data)
 	if err == nil {
 		err = f.Chmod(0o644)
 	}
