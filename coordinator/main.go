@@ -9,6 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tributary/coordinator/data"
+	"tributary/coordinator/inspect"
 	"tributary/coordinator/predict"
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
@@ -33,6 +35,8 @@ func main() {
 		Verify      verify.Command               `cmd:"" help:"Compute steps of a job or of a saved model again and compare them with what was recorded."`
 		Recompute   verify.RecomputeCommand      `cmd:"" hidden:"" help:"Compute a step given on standard input; verify runs it on other kernels."`
 		Plan        sizing.Command               `cmd:"" help:"Predict how fast a job runs with 1, 2, 4, … workers, and how many workers help."`
+		Inspect     inspect.Command              `cmd:"" help:"Report what is in a source of data, what is odd about it, and a spec that trains on it."`
+		Data        data.Command                 `cmd:"" help:"Store, list, show and remove named data sets with versions, on given servers."`
 		Schema      schema.Command               `cmd:"" help:"Print the JSON Schema of a job's spec."`
 		Healthcheck telemetry.HealthcheckCommand `cmd:"" help:"Ask a running coordinator whether it is ready; for container health checks."`
 		Version     kong.VersionFlag             `help:"Print the version and exit."`

@@ -17,12 +17,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"tributary/coordinator/inspect"
 	"tributary/shared/blob"
 	"tributary/shared/job"
 	"tributary/shared/notice"
@@ -82,8 +85,16 @@ type API struct {
 	Standing func(context.Context, job.Record) (job.Standing, error)
 	// Blobs has the plans and the training states of jobs; nil: no job can be continued.
 	Blobs blob.Store
+	// Datasets keeps named data sets, and OpenSource opens the sources of new ones; nil: no
+	// such requests.
+	Datasets   Datasets
+	OpenSource func(ctx context.Context, source string) (io.ReadCloser, error)
+	// Inspect describes a source of data; nil: no such request.
+	Inspect func(context.Context, inspect.Request) (*inspect.Report, error)
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
+
+	inspecting atomic.Bool // one source at a time
 }
 
 // Status is the short answer about a job.
@@ -109,6 +120,10 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 	if err := s.Data.Split.CheckFold(); err != nil {
 		return Status{}, err
 	}
+	datasets, err := a.resolve(ctx, s)
+	if err != nil {
+		return Status{}, err
+	}
 	if err := a.allowed(s); err != nil {
 		return Status{}, err
 	}
@@ -125,7 +140,7 @@ func (a *API) Submit(ctx context.Context, payload []byte) (Status, error) {
 		ID: s.ID, Run: a.newRun(), Name: s.Name, Tags: s.Tags, State: job.Submitted,
 		Created: time.Now().UTC(), Spec: canonical, SpecDigest: digest,
 		Priority: cmp.Or(s.Priority, job.DefaultPriority), MaxSlots: s.MaxSlots,
-		Capabilities: plan.NeedsOf(s),
+		Capabilities: plan.NeedsOf(s), Datasets: datasets,
 	}
 	if r.ID == "" {
 		r.ID = NewID(s.Name)
@@ -168,20 +183,12 @@ func random(n int) string { return strings.ToLower(rand.Text())[:n] }
 // allowed checks the sources that a spec names.
 func (a *API) allowed(s *job.Spec) error {
 	var faults []error
-	for _, named := range []struct{ field, source string }{
-		{"data.source", s.Data.Source},
-		{"data.labels", s.Data.Labels},
-		{"data.validation", s.Data.Validation},
-		{"data.validation_labels", s.Data.ValidationLabels},
-		{"data.test", s.Data.Test},
-		{"data.test_labels", s.Data.TestLabels},
-		{"model.init.from", s.Model.Init.From},
-	} {
-		if named.source == "" {
+	for _, named := range append(s.Data.Sources(), job.Source{Field: "model.init.from", Name: &s.Model.Init.From}) {
+		if *named.Name == "" {
 			continue
 		}
-		if err := a.Sources.Allowed(named.source); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", named.field, err))
+		if err := a.Sources.Allowed(*named.Name); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", named.Field, err))
 		}
 	}
 	return errors.Join(faults...)

@@ -50,6 +50,8 @@ type Config struct {
 	Leases  run.Leases
 	Ledger  ledger.Results // has the drafts of checkpoints
 	Blobs   blob.Store     // must be a blob.Lister, or nothing is collected
+	// Datasets, if set, passes the blobs of named data sets. If it fails, nothing is deleted.
+	Datasets func(ctx context.Context, name func(...job.Digest)) error
 	// Tidy, if set, removes other leftovers from before that time.
 	Tidy func(ctx context.Context, before time.Time) error
 	Log  zerolog.Logger

@@ -34,12 +34,17 @@ func TestOnlyWhatNoRecordLeadsToIsDeleted(t *testing.T) {
 	recordC.Plan = w.put(string(encoded))
 	w.set(recordC)
 	orphan := w.put("nobody has it")
+	profile := w.put("what the training rows of c were like")
+	recordC = w.records["c"]
+	recordC.Profile = profile
+	w.set(recordC)
 
 	collector := New(w.config())
 	done, err := collector.collect(t.Context(), w.blobs)
 	require.NoError(t, err)
 	require.Equal(t, 2, done.deleted, "the orphan, and the plan that c had before")
 	require.False(t, w.there(orphan))
+	require.True(t, w.there(profile))
 	require.True(t, w.there(append(a.Blobs(), w.records["a"].Plan, w.records["b"].Plan, recordC.Plan, weights)...))
 
 	planA := w.records["a"].Plan

@@ -66,6 +66,11 @@ func decode(text job.Digest) (d digest, ok bool) {
 // It does not read plans and checkpoints again that it has read before, because their
 // bytes never change.
 func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (preparing int, err error) {
+	if c.cfg.Datasets != nil {
+		if err := c.cfg.Datasets(ctx, u.name); err != nil {
+			return 0, err
+		}
+	}
 	for r, err := range c.cfg.Records.All(ctx) {
 		if err != nil {
 			return 0, err
@@ -73,6 +78,7 @@ func (c *Collector) mark(ctx context.Context, store blob.Store, u *unnamed) (pre
 		if r.State == job.Preparing {
 			preparing++
 		}
+		u.name(r.Profile)
 		if r.Plan == "" {
 			continue
 		}

@@ -71,6 +71,8 @@ type work struct {
 	texts   textRoom
 	closers []func()        // give back the memory of files
 	csv     *job.CSVOptions // with which files for prediction are read, or nil
+
+	observer Observer // sees the rows of a survey, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
@@ -114,6 +116,10 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
+	profile, err := w.profile(ctx, prep, train, splits[job.Train])
+	if err != nil {
+		return nil, err
+	}
 	prep.CSV = w.csv
 	train.label.describe(prep)
 	train.key.describe(spec, prep)
@@ -123,6 +129,9 @@ func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, erro
 		}
 	}
 	m, err := w.write(ctx, prep, classes, sets)
+	if err == nil {
+		m.Profile = profile
+	}
 	if err == nil && spec.ClassWeights.Balanced {
 		m.ClassRows, err = train.label.count(ctx, sets[0], len(classes))
 	}

@@ -36,6 +36,9 @@ type Roots struct {
 	Anywhere bool
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
+	// Dataset opens a version of a named data set, dataset:<name>@<version>; nil refuses such
+	// sources.
+	Dataset func(ctx context.Context, name string, version int) (io.ReadCloser, error)
 	// Job opens job:<id> and checkpoint:<id>@<step>, the parameters of another job; nil
 	// refuses such sources.
 	Job func(ctx context.Context, source string) (io.ReadCloser, error)
@@ -52,6 +55,16 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 			return nil, fmt.Errorf("no object store is connected to read nats: sources from: %w", job.ErrInvalid)
 		}
 		return r.Object(ctx, bucket, object)
+	}
+	if job.IsDataset(source) {
+		name, version, err := job.ParseDataset(source)
+		if err != nil {
+			return nil, err
+		}
+		if r.Dataset == nil {
+			return nil, fmt.Errorf("%.80q: this program is not connected to named data sets: %w", source, job.ErrInvalid)
+		}
+		return r.Dataset(ctx, name, version)
 	}
 	if ofJob(source) {
 		if r.Job == nil {
@@ -231,7 +244,7 @@ func (in *Ingest) withLimit(ctx context.Context, field, source string, limit int
 // job.ErrInvalid for a path that does not exist or is outside the data roots. It does not
 // check whether a nats: object or another job's parameters exist; Open does.
 func (r *Roots) Allowed(source string) error {
-	if strings.HasPrefix(source, "nats:") || ofJob(source) {
+	if strings.HasPrefix(source, "nats:") || job.IsDataset(source) || ofJob(source) {
 		return nil
 	}
 	found, err := r.List(source)

@@ -26,11 +26,12 @@ type survey struct {
 	detected []string      // what was detected in the files
 	when     *tally        // counts the times by which the rows are split as dates; nil if there are none
 	whenAt   int           // the column of when
+	observer Observer      // sees each row, or nil
 }
 
 // survey reads the files of a source once.
 func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, error) {
-	s := &survey{}
+	s := &survey{observer: w.observer}
 	var err error
 	if s.sources, err = w.list(ctx, spec.Data.Format, f); err != nil {
 		return nil, err
@@ -97,6 +98,9 @@ func (s *survey) begin(d *job.Data, file *records) error {
 			s.when, s.whenAt = when, i
 		}
 	}
+	if s.observer != nil {
+		return s.observer.Begin(s.names, formOf(d.CSV), d.CSV)
+	}
 	return nil
 }
 
@@ -126,6 +130,9 @@ func (s *survey) read(ctx context.Context, file *records) error {
 		}
 		if s.when != nil {
 			s.when.add(record[at[s.whenAt]], func() string { return file.place(at[s.whenAt]) })
+		}
+		if s.observer != nil {
+			s.observer.Row(record, at)
 		}
 	}
 }

@@ -78,13 +78,20 @@ func (s *sighting) see(count *int, cell string, at func() string) {
 
 // start prepares the tally for cells.
 func (t *tally) start() {
-	if o := t.options; o != nil && (o.Decimal == "," || o.Thousands != "") {
-		t.base = &dataset.Form{Thousands: o.Thousands}
-		if o.Decimal == "," {
-			t.base.Decimal = o.Decimal
-		}
-	}
+	t.base = formOf(t.options)
 	t.dates.start(t.given)
+}
+
+// formOf returns how data.csv says that numbers are written, or nil if plainly.
+func formOf(o *job.CSVOptions) *dataset.Form {
+	if o == nil || o.Decimal != "," && o.Thousands == "" {
+		return nil
+	}
+	form := &dataset.Form{Thousands: o.Thousands}
+	if o.Decimal == "," {
+		form.Decimal = o.Decimal
+	}
+	return form
 }
 
 func (t *tally) add(cell string, at func() string) {

@@ -19,6 +19,7 @@ import (
 	"os"
 
 	"tributary/shared/dataset"
+	"tributary/shared/drift"
 	"tributary/shared/lifecycle"
 	"tributary/shared/registry"
 )
@@ -26,10 +27,12 @@ import (
 // Command is the predict command's settings.
 type Command struct {
 	Model  string   `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input  string   `name:"input" required:"" placeholder:"FILE" help:"File of rows, packed as .gz, .zst, .bz2 or .zip too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
+	Input  string   `name:"input" placeholder:"FILE" help:"File of rows, packed as .gz, .zst, .bz2 or .zip too; - reads standard input. CSV: with a header that names the model's columns in any order. IDX: the file of images alone. JSON: rows in the form of the predict subject, one after the other, in an array, or in {\"rows\": […]}."`
 	Format string   `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
 	JSON   bool     `name:"json" xor:"output" help:"Print one JSON object with predictions, classes and probabilities, instead of one prediction per line."`
 	Output string   `name:"output-format" xor:"output" default:"text" enum:"text,csv,jsonl" help:"text, the default, prints one prediction per line. csv and jsonl print columns: the row's number from 1, or the columns of --id; prediction; and for a classification probability_CLASS for each class. csv has a header; jsonl has one JSON object per line."`
+	Drift  bool     `name:"drift" help:"Compare the rows with the training rows: unseen categories, numbers out of range, and the population stability index of each column. It is printed on standard error; with --json it is in the object."`
+	Info   bool     `name:"info" help:"Print what the model is and what its training rows were like, instead of predictions."`
 	ID     []string `name:"id" sep:"none" placeholder:"COLUMN" help:"Print this column of the input with each prediction, as it is in the file, instead of the row's number; for csv and jsonl. Repeat it for more columns. It need not be a column of the model."`
 }
 
@@ -37,6 +40,12 @@ type Command struct {
 func (c *Command) Validate() error {
 	if len(c.ID) > 0 && (c.JSON || c.Output == "" || c.Output == "text") {
 		return errors.New("--id: want --output-format csv or jsonl, which have columns")
+	}
+	switch {
+	case c.Info && (c.Input != "" || c.Drift || len(c.ID) > 0):
+		return errors.New("--info: want no --input, --drift or --id: it predicts nothing")
+	case !c.Info && c.Input == "":
+		return errors.New("missing flags: --input=FILE (or --info)")
 	}
 	return nil
 }
@@ -57,6 +66,9 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	m, err := registry.Load(c.Model)
 	if err != nil {
 		return err
+	}
+	if c.Info {
+		return info(os.Stdout, m, c.JSON)
 	}
 	in, err := open("--input", c.Input)
 	if err != nil {
@@ -86,11 +98,28 @@ func (c *Command) predict(ctx context.Context, m *registry.Model, in io.Reader, 
 		return err
 	}
 	defer done()
+	var seen *drift.Counter
+	if c.Drift {
+		if seen, err = m.Compare(); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
+		m = m.Watching(seen)
+	}
 	notes, err := m.PredictFile(ctx, in, dataset.Reading{Format: dataset.InputFormat(c.Format), Extra: c.ID}, out.print)
 	if err != nil {
 		err = fmt.Errorf("--input %s: %w", c.Input, err)
 	}
-	return out.end(notes, err)
+	if seen == nil {
+		return out.end(notes, err)
+	}
+	report := seen.Report()
+	if object, ok := out.(*object); ok {
+		object.drift = report
+		return out.end(notes, err)
+	}
+	err = out.end(notes, err)
+	printDrift(aside, report)
+	return err
 }
 
 // printer returns the printer that the flags ask for. The caller calls done at the end.

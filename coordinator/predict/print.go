@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"tributary/shared/drift"
 	"tributary/shared/job"
 	"tributary/shared/readable"
 	"tributary/shared/registry"
@@ -79,6 +80,7 @@ type object struct {
 	model                      job.ID
 	classes                    []string
 	predictions, probabilities *array
+	drift                      *drift.Report // or nil
 }
 
 func newObject(w io.Writer, m *registry.Model) (o *object, err error) {
@@ -129,6 +131,13 @@ func (o *object) end(notes []string, cause error) error {
 	}
 	if err := texts(out, "notes", notes); err != nil {
 		return err
+	}
+	if o.drift != nil {
+		report, err := readable.JSON(o.drift)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, `,"drift":%s`, report)
 	}
 	fmt.Fprintln(out, "}")
 	return out.Flush()

@@ -55,7 +55,7 @@ func (t *training) finish(ctx context.Context) (*job.Outcome, error) {
 	if len(outcome.Metrics) < len(t.splits(true)) {
 		return nil, fmt.Errorf("read the evaluations: the last one is missing: %w", errLost)
 	}
-	files, err := t.files(outcome, params, curves)
+	files, err := t.files(ctx, outcome, params, curves)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (t *training) reportUndefined(o *job.Outcome) {
 }
 
 // files encodes all files that the job leaves.
-func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map[string][]byte, error) {
+func (t *training) files(ctx context.Context, o *job.Outcome, params []float32, c report.Curves) (map[string][]byte, error) {
 	manifest, err := json.Marshal(t.engine.Plan.Dataset)
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
@@ -179,11 +179,14 @@ func (t *training) files(o *job.Outcome, params []float32, c report.Curves) (map
 		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
 		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()),
-		Weight: data.Weight, ClassRows: data.ClassRows,
+		Datasets: t.record.Datasets, Weight: data.Weight, ClassRows: data.ClassRows,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))
 	if err != nil {
 		return nil, fmt.Errorf("make model: %w", err)
+	}
+	if err := t.describe(ctx, m); err != nil {
+		return nil, err
 	}
 	o.ParametersSHA256 = m.Card.ParametersSHA256
 	files, err := registry.Encode(m)

@@ -118,12 +118,16 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err := d.same(ctx, r, digest); err != nil {
 			return r, err
 		}
+		profile, err := d.putProfile(ctx, p)
+		if err != nil {
+			return r, err
+		}
 		need, err := d.service.account(p)
 		if err != nil {
 			return r, err
 		}
 		missing, err := persist(ctx, d, "check the blocks", func() (int64, error) {
-			return d.missing(ctx, append(p.Blobs(), digest))
+			return d.missing(ctx, append(append(p.Blobs(), digest), profile...))
 		})
 		if err != nil {
 			return r, err
@@ -133,6 +137,10 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 				return r, err
 			}
 			return d.change(ctx, func(r *job.Record) {
+				r.Profile = ""
+				for _, p := range profile {
+					r.Profile = p
+				}
 				r.Plan, r.Steps, r.Need, r.Capabilities, r.State = digest, p.Steps(), need, p.Needs, job.Running
 			})
 		}

@@ -38,6 +38,7 @@ type Coordinator struct {
 	garbage       *garbage.Collector // nil if the blobs exist only as long as this process
 	depths        *depths
 	conn          *broker.Conn
+	sources       *ingest.Roots
 	queue         *broker.Queue
 	log           zerolog.Logger
 }
@@ -50,6 +51,8 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 			return conn.OpenObject(ctx, bucket+"/"+object)
 		}
 	}
+	datasets := Catalog(conn, cfg.Blobs)
+	named(datasets, sources)
 	records := records{conn.Records()}
 	if sources.Job == nil {
 		sources.Job = (&warm.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs}).Open
@@ -58,11 +61,11 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	cfg.Queue, cfg.Sources = queue, sources
 	cfg.Forget, cfg.DeadLetter, cfg.SetAside = conn.Forget, conn.PutDead, conn.Notices().PublishAside
 	cfg.Recall, cfg.Gone = conn.Notices().PublishRecall, conn.Notices().Gone
-	c := &Coordinator{depths: &depths{read: conn.Depths}, conn: conn, queue: queue, log: cfg.Log}
+	c := &Coordinator{depths: &depths{read: conn.Depths}, conn: conn, sources: sources, queue: queue, log: cfg.Log}
 	if !cfg.Volatile {
 		c.garbage = garbage.New(garbage.Config{
 			Owner: cfg.Owner, Records: records, Leases: cfg.Leases, Ledger: cfg.Ledger, Blobs: cfg.Blobs,
-			Tidy: conn.Models().Tidy, Log: cfg.Log,
+			Tidy: conn.Models().Tidy, Datasets: datasets.NeededBlobs, Log: cfg.Log,
 		})
 		cfg.Collect = func() { c.garbage.Wake() }
 		cfg.Collecting = func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) }
@@ -70,7 +73,7 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	c.service = run.New(cfg)
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.verifications = verify.NewRunner(past.Open, cfg.Events)
-	c.API = &api.API{Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Blobs: cfg.Blobs, Standing: c.service.Standing, Log: cfg.Log}
+	c.API = &api.API{Inspect: inspector(sources), Datasets: datasets, OpenSource: sources.Open, Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Blobs: cfg.Blobs, Standing: c.service.Standing, Log: cfg.Log}
 	return c
 }
 
@@ -160,7 +163,7 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 	return conn.Serve(broker.ServiceConfig{
 		Name: "tributary", Version: build.SemVer(),
 		Description: "Trains models data-parallel on a job queue.",
-	},
+	}, append(c.ofData(),
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
 		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Show(ctx, p) }, "id → everything known about the job"),
 		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "nothing, or {limit, before, state, name, tag} → the jobs, newest first"),
@@ -173,5 +176,5 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 		endpoint("cancel", func(ctx context.Context, p []byte) (any, error) { return c.API.Cancel(ctx, p) }, "id → {id, state}"),
 		endpoint("verify", func(ctx context.Context, p []byte) (any, error) { return c.API.Verify(ctx, p) }, "id, or {id, steps | sample | all, wait} → the result of computing steps again, or a ticket"),
 		endpoint("schema", func(ctx context.Context, p []byte) (any, error) { return c.API.Schema(ctx, p) }, "→ the spec's JSON Schema"),
-	)
+	)...)
 }

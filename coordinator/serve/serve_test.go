@@ -67,7 +67,13 @@ func servingAs(t *testing.T, blobs func(*broker.Conn) blob.Store, alter func(*Co
 // ask makes a request and returns the error code, 0 for none, and the answer.
 func (c client) ask(what, payload string) (code string, answer map[string]any) {
 	c.t.Helper()
-	m, err := c.nc.Request("tributary.jobs."+what, []byte(payload), 20*time.Second)
+	return c.request("tributary.jobs."+what, payload)
+}
+
+// request makes a request on a subject, as ask does.
+func (c client) request(subject, payload string) (code string, answer map[string]any) {
+	c.t.Helper()
+	m, err := c.nc.Request(subject, []byte(payload), 20*time.Second)
 	require.NoError(c.t, err)
 	require.NoError(c.t, json.Unmarshal(m.Data, &answer), string(m.Data))
 	return m.Header.Get("Nats-Service-Error-Code"), answer

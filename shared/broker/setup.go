@@ -183,6 +183,12 @@ func (c *Conn) resources(cfg SetupConfig) []resource {
 				History: recordHistory, MaxBytes: cfg.JobBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
+		{"bucket " + DatasetBucket, kvStream + DatasetBucket, true, "the names of data sets: jobs that read them fail", func(ctx context.Context) error {
+			return c.ensureKV(ctx, jetstream.KeyValueConfig{
+				Bucket: DatasetBucket, Description: "Tributary: named data sets and their versions",
+				MaxBytes: datasetBytes, Replicas: cfg.Replicas,
+			})
+		}},
 		{"bucket " + LeaseBucket, kvStream + LeaseBucket, true, "leases; they are taken again", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",

@@ -16,8 +16,10 @@ const (
 
 	JobBucket   = "tributary-jobs"
 	LeaseBucket = "tributary-leases"
-	BlobBucket  = "tributary-blobs"
-	ModelBucket = "tributary-models"
+	// DatasetBucket has the entries of named data sets.
+	DatasetBucket = "tributary-datasets"
+	BlobBucket    = "tributary-blobs"
+	ModelBucket   = "tributary-models"
 
 	taskPrefix  = "tributary.tasks."
 	eventPrefix = "tributary.events."

@@ -35,6 +35,10 @@ type Manifest struct {
 	// ClassRows are the training rows of each class. They are set for a job whose class
 	// weights follow from them.
 	ClassRows []int64 `json:"class_rows,omitempty"`
+
+	// Profile describes the training rows. It is no part of the manifest's bytes, so that it
+	// changes no plan; nil if it is not known.
+	Profile *Profile `json:"-"`
 }
 
 // Weight describes the weights of rows. They are at least 0.

@@ -68,7 +68,11 @@ type Record struct {
 	StopAt int64 `json:"stop_at,omitempty"`
 	// Checkpoints lists what the training state can be restored from, newest first.
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
-	Removing    bool         `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted
+	// Datasets are the versions of named data sets that the job reads.
+	Datasets []Dataset `json:"datasets,omitempty"`
+	// Profile is the blob that describes the training rows, or "".
+	Profile  Digest `json:"profile,omitempty"`
+	Removing bool   `json:"removing,omitempty"` // the job is final, and everything stored about it is being deleted
 }
 
 // Ref returns the incarnation of the job that the record is about.

@@ -4,7 +4,7 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Source     string `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, or dataset:<name> or dataset:<name>@<version>, a named data set (without a version the newest at submission); a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
 	Labels     string `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
 	Test       string `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
 	TestLabels string `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`

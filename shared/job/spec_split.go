@@ -145,3 +145,18 @@ func (d *Data) validateSources(fs *faults) {
 		}
 	}
 }
+
+// Source is a field of a spec that names data.
+type Source struct {
+	Field string
+	Name  *string // "" if the spec does not have the field
+}
+
+// Sources lists the fields that name data, in the order of the schema.
+func (d *Data) Sources() []Source {
+	return []Source{
+		{"data.source", &d.Source}, {"data.labels", &d.Labels},
+		{"data.test", &d.Test}, {"data.test_labels", &d.TestLabels},
+		{"data.validation", &d.Validation}, {"data.validation_labels", &d.ValidationLabels},
+	}
+}

@@ -25,6 +25,7 @@ func (d *Data) validateSource(fs *faults) {
 		fs.at("data", "missing: want source or inline")
 	case d.Source != "" && d.Inline != nil:
 		fs.at("data.inline", "source is given as well, want one of them")
+	case IsDataset(d.Source) && d.Format == "": // the submission fills it in
 	case d.Inline == nil && d.Format == "":
 		fs.at("data.format", "missing: the file name %.80q does not show the format, want one of %s", d.Source, commas(d.Format.Allowed()))
 	}

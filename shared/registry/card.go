@@ -53,12 +53,14 @@ type Card struct {
 	Weight    *dataset.Weight `json:"weight,omitempty"`
 	ClassRows []int64         `json:"class_rows,omitempty"`
 
-	Dataset          job.Digest   `json:"dataset"` // of the manifest
-	Plan             job.Digest   `json:"plan"`    // of the spec and the dataset together
-	ParametersSHA256 job.Digest   `json:"parameters_sha256"`
-	FrozenSHA256     job.Digest   `json:"frozen_sha256,omitempty"` // digest of the parameters that training does not change
-	Numerics         job.Numerics `json:"numerics"`                // the arithmetic that computed the parameters
-	Versions         Versions     `json:"versions"`                // of the program that wrote the model
+	Dataset          job.Digest    `json:"dataset"`            // of the manifest
+	Datasets         []job.Dataset `json:"datasets,omitempty"` // the named data sets that it was trained on
+	Plan             job.Digest    `json:"plan"`               // of the spec and the dataset together
+	ParametersSHA256 job.Digest    `json:"parameters_sha256"`
+	FrozenSHA256     job.Digest    `json:"frozen_sha256,omitempty"`  // digest of the parameters that training does not change
+	ProfileSHA256    job.Digest    `json:"profile_sha256,omitempty"` // of the file that describes the training rows
+	Numerics         job.Numerics  `json:"numerics"`                 // the arithmetic that computed the parameters
+	Versions         Versions      `json:"versions"`                 // of the program that wrote the model
 }
 
 // Versions are the versions of the programs that can change a model's bits.

@@ -18,6 +18,8 @@ import (
 const (
 	CardFile    = "model.json"
 	WeightsFile = "model.safetensors"
+	// ProfileFile describes the training rows (dataset.Profile). A model may be without it.
+	ProfileFile = "profile.json"
 )
 
 // FileNames lists the files of a model, in the order in which Read reads them.
@@ -33,7 +35,11 @@ func Encode(m *Model) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of model %.80q: %w", WeightsFile, string(m.Card.ID), err)
 	}
-	return map[string][]byte{CardFile: card, WeightsFile: weights}, nil
+	files := map[string][]byte{CardFile: card, WeightsFile: weights}
+	if m.profile != nil {
+		files[ProfileFile] = m.profile
+	}
+	return files, nil
 }
 
 // Decode makes a model from its files, and ignores other files. It fails with
@@ -46,6 +52,9 @@ func Decode(files map[string][]byte) (*Model, error) {
 		}
 	}
 	return Read(func(name string, read func(io.Reader, int64) error) error {
+		if _, ok := files[name]; !ok {
+			return job.ErrNotFound
+		}
 		return read(bytes.NewReader(files[name]), int64(len(files[name])))
 	}, nil)
 }
@@ -64,7 +73,7 @@ func Load(dir string) (*Model, error) {
 	missing := ""
 	m, err := Read(func(name string, read func(io.Reader, int64) error) error {
 		err := readFile(filepath.Join(dir, name), read)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && name != ProfileFile {
 			missing = name
 		}
 		return err
@@ -131,7 +140,12 @@ func WriteFiles(dir string, files map[string][]byte) error {
 
 // WriteFile writes a file into dir and replaces a file of that name. The file appears whole
 // or not at all. Its contents are on disk before its name is.
-func WriteFile(dir, name string, data []byte) (err error) {
+func WriteFile(dir, name string, data []byte) error {
+	return WriteFrom(dir, name, bytes.NewReader(data))
+}
+
+// WriteFrom is WriteFile for the bytes of a reader.
+func WriteFrom(dir, name string, data io.Reader) (err error) {
 	f, err := os.CreateTemp(dir, "."+name+".*")
 	if err != nil {
 		return err
@@ -141,7 +155,7 @@ func WriteFile(dir, name string, data []byte) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	_, err = f.Write(data)
+	_, err = io.Copy(f, data)
 	if err == nil {
 		err = f.Chmod(0o644)
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 
 	"tributary/shared/dataset"
+	"tributary/shared/drift"
 	"tributary/shared/job"
 	"tributary/shared/model"
 	"tributary/shared/objective"
@@ -30,6 +31,12 @@ type Model struct {
 	Network   *model.Network
 	objective objective.Objective
 	Weights   model.Weights
+
+	// Training prepares the description of the training rows for comparisons; nil if the
+	// model has none.
+	Training *drift.Baseline
+	profile  []byte           // the description, or nil
+	counters []*drift.Counter // of the rows that the model predicts on
 
 	rows  *dataset.RowReader
 	bytes int64

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tributary/shared/dataset"
+	"tributary/shared/drift"
 	"tributary/shared/executor"
 	"tributary/shared/job"
 )
@@ -32,6 +33,10 @@ type Prediction struct {
 	// that the model does not know, and missing values that were filled. There are at most
 	// dataset.MaxNotes notes and a count of the others.
 	Notes []string `json:"notes,omitempty"`
+	// Drift compares the rows with the training rows, and SoFar all rows that the process has
+	// answered for the model, if the request asks for it.
+	Drift *drift.Report `json:"drift,omitempty"`
+	SoFar *drift.Report `json:"drift_so_far,omitempty"`
 }
 
 // Answer is the prediction for one row.
@@ -100,6 +105,9 @@ func (b *batch) add(ctx context.Context, at dataset.Place, values []dataset.Valu
 	x := make([]float32, b.m.Card.Features)
 	if err := b.m.Card.Preprocessing.Apply(x, values, &b.notes); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
+	}
+	for _, c := range b.m.counters {
+		c.Add(values)
 	}
 	appendRow(b.x, b.embedded, x)
 	b.places = append(b.places, at)

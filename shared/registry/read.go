@@ -62,6 +62,9 @@ func Read(files Files, admit func(bytes int64) error) (*Model, error) {
 			return nil, fmt.Errorf("%s has %s %s; %s names %.80q: %w", WeightsFile, w.what, w.got, CardFile, string(w.want), job.ErrCorrupt)
 		}
 	}
+	if err := m.readProfile(files); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 

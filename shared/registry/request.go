@@ -26,14 +26,18 @@ func (l Limits) TooLong(rows int) error {
 }
 
 // wantRequest describes a valid request in error messages.
-const wantRequest = `want {"rows":[[…], …]}`
+const wantRequest = `want {"rows":[[…], …]}, or with "drift":true too`
 
-// PredictJSON predicts on a request {"rows":[…]}. dataset.RowReader reads each row. Beside
+// PredictJSON predicts on a request {"rows":[…]}, with "drift":true if the answer shall
+// compare the rows with the training rows. dataset.RowReader reads each row. Beside
 // the request, it keeps a chunk of rows and the answer in memory. It stops at the first
 // fault. The error wraps job.ErrInvalid and names the row, counted from 0. Duplicate names,
 // invalid UTF-8 and unknown fields are faults.
 func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) (*Prediction, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(request))
+	if m.Training != nil && bytes.Contains(request, []byte(`"drift"`)) {
+		m = m.Watching(m.Training.NewCounter())
+	}
 	p, err := m.predictJSON(ctx, d, limits)
 	if err != nil {
 		return nil, err
@@ -49,12 +53,20 @@ func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Lim
 		return nil, err
 	}
 	var p *Prediction
+	compare := false
 	for d.PeekKind() != jsontext.KindEndObject {
 		name, err := d.ReadToken()
 		if err != nil {
 			return nil, malformedRequest(err)
 		}
-		if s := name.String(); s != "rows" {
+		switch s := name.String(); s {
+		case "rows":
+		case "drift":
+			if compare, err = readDrift(d); err != nil {
+				return nil, err
+			}
+			continue
+		default:
 			return nil, fmt.Errorf("request: unknown field %.80q: %s: %w", s, wantRequest, job.ErrInvalid)
 		}
 		if p, err = m.predictRows(ctx, d, limits); err != nil {
@@ -63,6 +75,11 @@ func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Lim
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return nil, malformedRequest(err)
+	}
+	if p != nil && compare {
+		if err := m.compared(p); err != nil {
+			return nil, err
+		}
 	}
 	if p == nil {
 		return nil, fmt.Errorf("rows: missing: %s: %w", wantRequest, job.ErrInvalid)
@@ -139,4 +156,32 @@ func (m *Model) RequestBytes(limits Limits) int64 {
 	chunk := 8 * int64(m.chunk()) * int64(m.Network.Width()) // floats, and slices that grow
 	columns := 64 * int64(len(m.Card.Preprocessing.Columns))
 	return chunk + columns + 8*int64(limits.Answer)
+}
+
+// readDrift reads the value of the field drift.
+func readDrift(d *jsontext.Decoder) (bool, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return false, malformedRequest(err)
+	}
+	switch token.Kind() {
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	default:
+		return false, fmt.Errorf("drift: %.40s: want true or false: %w", token, job.ErrInvalid)
+	}
+}
+
+// compared adds the comparisons with the training rows. The last counter is that of the
+// request, and the one before it that of the process.
+func (m *Model) compared(p *Prediction) error {
+	n := len(m.counters)
+	if m.Training == nil || n == 0 {
+		return m.errNoProfile()
+	}
+	p.Drift = m.counters[n-1].Report()
+	if n > 1 {
+		p.SoFar = m.counters[n-2].Report()
+	}
+	return nil
 }

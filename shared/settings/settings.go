@@ -145,6 +145,15 @@ func (s Stores) open(ctx context.Context, o *Opened, log zerolog.Logger) error {
 	return err
 }
 
+// OpenBlobs opens only the blob store at an address, beside a connection to NATS.
+func OpenBlobs(ctx context.Context, address access.Address, conn *broker.Conn) (blob.Store, error) {
+	s := Stores{Blobs: address}
+	if err := s.checkBlobs(); err != nil {
+		return nil, err
+	}
+	return s.blobs(ctx, conn)
+}
+
 // blobs opens the blob store. checkBlobs has already accepted its address.
 func (s Stores) blobs(ctx context.Context, conn *broker.Conn) (blob.Store, error) {
 	if path, ok := strings.CutPrefix(s.Blobs.Reveal(), "dir:"); ok {

@@ -181,7 +181,7 @@ func ofData() []any {
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
 		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "validation", "validation_labels", "csv", "columns"), noDrop, unnamed())),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName), named("^" + job.DatasetPrefix)}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels", "validation_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
 		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),

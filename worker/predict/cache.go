@@ -54,14 +54,19 @@ type alias struct {
 	at    time.Time
 }
 
-func newCache(models Models, limit int64) *cache {
+func newCache(models Models, limit int64, drift Drift) *cache {
 	c := &cache{
 		models: models, limit: limit, callers: semaphore.NewWeighted(maxCallers),
 		loads: semaphore.NewWeighted(maxLoads), room: semaphore.NewWeighted(limit),
 	}
 	c.names = newLRU[string, alias](maxNames, nil)
 	// put bounds the cache by bytes, not by length; every model has at least one byte.
-	c.byID = newLRU(int(min(limit, 1<<30))+1, func(_ Found, l loaded) { c.bytes -= l.bytes })
+	c.byID = newLRU(int(min(limit, 1<<30))+1, func(f Found, l loaded) {
+		c.bytes -= l.bytes
+		if drift != nil {
+			drift.Gone(f.ID)
+		}
+	})
 	return c
 }
 
@@ -160,7 +165,7 @@ func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error
 	defer c.loads.Release(1)
 	reserved := int64(0)
 	defer func() { c.finish(f, m, reserved) }()
-	return registry.Read(func(name string, read func(io.Reader, int64) error) error {
+	m, err = registry.Read(func(name string, read func(io.Reader, int64) error) error {
 		return c.models.ReadFile(ctx, f.ID, name, read)
 	}, func(bytes int64) error {
 		if err := c.reserve(ctx, bytes); err != nil {
@@ -169,6 +174,10 @@ func (c *cache) load(ctx context.Context, f Found) (m *registry.Model, err error
 		reserved = bytes
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return counted(m), nil
 }
 
 // reserve waits until there is memory for a model that is about to be read. It drops

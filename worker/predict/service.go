@@ -49,6 +49,7 @@ type Config struct {
 	MaxRequest int   // most bytes of one request; default MaxRequest
 	MaxReply   int   // most bytes of one answer; default 1 MiB less 1 KiB for headers, NATS' usual limit
 	Parallel   int   // how many predictions are computed at a time; default one per CPU
+	Drift      Drift // hears how rows compare with the training rows; may be nil
 	Memory     int64 // bytes that all predictions together compute with; default 256 MiB; a request that needs more takes all of it
 }
 
@@ -85,12 +86,12 @@ type Service struct {
 func New(cfg Config) *Service {
 	cfg.setDefaults()
 	return &Service{
-		cfg: cfg, cache: newCache(cfg.Models, cfg.CacheBytes),
+		cfg: cfg, cache: newCache(cfg.Models, cfg.CacheBytes, cfg.Drift),
 		compute: semaphore.NewWeighted(int64(cfg.Parallel)), memory: semaphore.NewWeighted(cfg.Memory),
 	}
 }
 
-// Handle answers a payload {"rows":[…]} with the JSON of registry.Prediction. Each row is
+// Handle answers a payload {"rows":[…]} (and "drift":true) with the JSON of registry.Prediction. Each row is
 // an array of the model's columns in order, or an object by column name. name is a
 // model's id or an alias. Handle fails with job.ErrNotFound if there is no such model. It
 // fails with job.ErrInvalid, and a sentence for the client, if it cannot answer the
@@ -105,6 +106,7 @@ func (s *Service) Handle(ctx context.Context, name string, payload []byte) ([]by
 	}
 	limits := registry.Limits{Rows: s.cfg.MaxRows, Answer: s.cfg.MaxReply}
 	p, err := s.predict(ctx, m, payload, limits)
+	s.observe(m)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,11 @@ func TestThePageHasTheMetrics(t *testing.T) {
 	answered(3*time.Millisecond, nil)
 	answered(time.Millisecond, fmt.Errorf("rows: %w", job.ErrInvalid))
 	answered(time.Millisecond, errors.New("NATS is away"))
+	d := newDrift(m)
+	d.Rows("m-1", 5, 1, 2)
+	d.PSI("m-1", 0.3)
+	d.Rows("gone", 5, 1, 2)
+	d.Gone("gone")
 	families, err := m.Gather()
 	require.NoError(t, err)
 	names := map[string]bool{"tributary_worker_memory_bytes": true} // Run registers it
@@ -38,6 +44,9 @@ func TestThePageHasTheMetrics(t *testing.T) {
 				}
 				require.InDelta(t, want, v.GetCounter().GetValue(), 0, v.GetLabel()[0].GetValue())
 			}
+		}
+		if strings.Contains(f.GetName(), "drift") {
+			require.Len(t, f.GetMetric(), 1, "a model that is gone has no series")
 		}
 		if f.GetName() == "tributary_worker_prediction_seconds" {
 			require.EqualValues(t, 3, f.GetMetric()[0].GetHistogram().GetSampleCount())

@@ -26,13 +26,13 @@ const concurrent = 64
 
 // answerPredictions serves predictions until stop is called. All workers share the
 // requests. The requests and their models use a connection of their own.
-func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, observe predicted) (stop func(context.Context), err error) {
+func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, observe predicted, drift predict.Drift) (stop func(context.Context), err error) {
 	conn, err := stores.Conn.Fork("predictions")
 	if err != nil {
 		return nil, err
 	}
 	service := predict.New(predict.Config{
-		Models: models{conn.Models(), conn.Records()}, CacheBytes: cacheBytes, Parallel: c.Slots,
+		Models: models{conn.Models(), conn.Records()}, CacheBytes: cacheBytes, Parallel: c.Slots, Drift: drift,
 	})
 	answering, err := conn.Serve(broker.ServiceConfig{
 		Name: "tributary-predict", Version: build.SemVer(), Concurrent: concurrent,
@@ -40,7 +40,7 @@ func (c *Command) answerPredictions(stores *settings.Opened, cacheBytes int64, o
 	}, broker.Endpoint{
 		Name: "predict", Subject: subject + "*", Queue: "workers",
 		MaxRequest: predict.MaxRequest, ReplyOnly: true,
-		Metadata: map[string]string{"about": `{"rows":[[…]]} → {"predictions":[…]}; the subject ends in a model's id or name`},
+		Metadata: map[string]string{"about": `{"rows":[[…]]} (and "drift": true) → {"predictions":[…]}; the subject ends in a model's id or name`},
 		Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
 			began := time.Now()
 			answer, err := service.Handle(ctx, strings.TrimPrefix(r.Subject, subject), r.Data)

@@ -91,7 +91,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	blocks, models := memory.Cache(c.BlockCache<<20), memory.Cache(c.ModelCache<<20)
 	metrics := telemetry.NewMetrics("worker", numerics, string(isa.Chosen()))
 	metrics.Gauge("memory_bytes", "Memory that jobs and tasks may take in all; 0: not known.").WithLabelValues().Set(float64(memory.Work()))
-	answered := predictions(metrics)
+	answered, drift := predictions(metrics), newDrift(metrics)
 	var ready settings.Ready
 	health, err := telemetry.Listen(ctx.Soft, c.HTTP, metrics, ready.Worker()...)
 	if err != nil {
@@ -107,7 +107,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 			return err
 		}
 		defer stores.Close()
-		stop, err := c.answerPredictions(stores, models, answered) //nolint:contextcheck // stop ends it
+		stop, err := c.answerPredictions(stores, models, answered, drift) //nolint:contextcheck // stop ends it
 		if err != nil {
 			return err
 		}
