@@ -166,6 +166,10 @@ func printMetrics(w, aside io.Writer, v *registry.Evaluation) error {
 	for _, name := range slices.Sorted(maps.Keys(v.Undefined)) {
 		fmt.Fprintf(t, "%s\tundefined: %s\n", name, v.Undefined[name])
 	}
+	if d := v.Threshold; d != nil {
+		fmt.Fprintf(t, "from a probability of %s on\taccuracy %s, balanced accuracy %s, precision %s, recall %s, F1 %s\n", progress.Figure(float64(d.Probability)),
+			progress.Figure(d.Accuracy), progress.Figure(d.BalancedAccuracy), progress.Figure(d.Precision), progress.Figure(d.Recall), progress.Figure(d.F1))
+	}
 	printNotes(aside, v.Notes)
 	if err := t.Flush(); err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"tributary/coordinator/round"
 	"tributary/shared/job"
 	"tributary/shared/ledger"
-	"tributary/shared/metric"
 	"tributary/shared/monitor"
 	"tributary/shared/notice"
 )
@@ -85,26 +84,26 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 		return err
 	}
 	final, stop := t.round.Concluding(), false
+	all, err := t.unitsOf(steps, final, have)
+	if err != nil || all == nil {
+		return err // nil: not complete after all; a later tick asks again
+	}
+	// What is only in the last evaluation, because it is large. The last evaluation of a job
+	// that follows its evaluations repeats an earlier one, and that of a job whose time is over
+	// may; both must have the same bytes.
+	whole := final || t.monitor != nil || t.engine.Plan.Spec.Stop != nil
+	var threshold *job.Threshold
+	var noThreshold string
+	if whole {
+		threshold, noThreshold = t.threshold(all[job.Validation])
+	}
 	for _, split := range t.splits(final) {
-		units := make([]*metric.Sums, len(t.engine.Plan.Dataset.Splits[split]))
-		for block := range units {
-			task := job.Task{Split: split, Block: block, Best: t.best(final)}
-			data, ok := have[task.Unit()]
-			if !ok {
-				return nil // not complete after all; a later tick asks again
-			}
-			unit, err := metric.DecodeSums(data)
-			if err != nil {
-				return fmt.Errorf("evaluation of %s after step %d: %w", task.Unit(), steps, err)
-			}
-			units[block] = unit
-		}
+		units := all[split]
 		figures := t.engine.Metrics.Combine(units)
 		e := monitor.Evaluation{Step: cmp.Or(t.best(final), steps), Split: split, Metrics: figures.Values, Undefined: figures.Undefined}
-		// A matrix is too large to store it again and again. The last evaluation of a job that
-		// follows its evaluations repeats an earlier one, which must have the same bytes.
-		if final || t.monitor != nil {
+		if whole {
 			e.Confusion = figures.Confusion
+			t.decide(&e, threshold, noThreshold, units)
 		}
 		if err := t.storeEvaluation(ctx, e); err != nil {
 			return t.unreachable(ctx, err)

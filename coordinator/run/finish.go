@@ -131,7 +131,7 @@ func (t *training) curves(ctx context.Context) (report.Curves, error) {
 func (t *training) outcome(c report.Curves) *job.Outcome {
 	undefined := map[job.Split]map[string]string{}
 	o := &job.Outcome{
-		Job: t.ref.Job, Steps: t.round.End(), Choice: t.choice(), Metrics: map[job.Split]map[string]float64{},
+		Job: t.ref.Job, Steps: t.round.End(), Choice: t.choice(), Metrics: map[job.Split]map[string]float64{}, Threshold: threshold(c, t.modelStep()),
 		Seconds: t.stepping.Seconds(), SamplesPerSecond: t.losses.rate(t.stepping), StepMS: t.pace.times(),
 	}
 	for _, e := range c.Evaluations {
@@ -178,7 +178,7 @@ func (t *training) files(ctx context.Context, o *job.Outcome, params []float32, 
 		ID: t.ref.Job, Run: t.ref.Run, Name: t.record.Name, Created: t.service.cfg.Now().UTC(),
 		Spec: t.described(), Preprocessing: data.Preprocessing, Classes: data.Classes,
 		Features: data.Features, Outputs: t.engine.Network.Outputs(),
-		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()),
+		Steps: o.Steps, BestStep: o.BestStep, Choice: o.Choice, TrainLoss: o.TrainLoss, Metrics: o.Metrics, Undefined: o.Undefined, Confusion: confusion(c, t.modelStep()), Threshold: o.Threshold,
 		Datasets: t.record.Datasets, Weight: data.Weight, ClassRows: data.ClassRows,
 		Dataset: blob.DigestOf(manifest), Plan: t.record.Plan, Numerics: t.record.Numerics,
 	}, t.engine.Weights(params))

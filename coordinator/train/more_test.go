@@ -103,6 +103,11 @@ func TestMoreEpochsThatAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	_, dir := trained(t, text, 1)
+	c := Command{Spec: dir, More: 1, Workers: 1, Out: dir, Share: "auto"}
+	spec, err := c.read()
+	require.NoError(t, err)
+	_, err = begin(t.Context(), t.Context(), &c, string(spec), io.Discard)
+	require.ErrorContains(t, err, "use --force to overwrite it")
 	path := filepath.Join(dir, stateFolder, recordFile)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -57,6 +57,9 @@ func printTable(w io.Writer, o *job.Outcome) error {
 	for _, line := range reasons {
 		fmt.Fprintln(w, line)
 	}
+	if err := printThreshold(w, o.Threshold); err != nil {
+		return err
+	}
 	if o.Choice != "" {
 		fmt.Fprintln(w, o.Choice)
 	}
@@ -92,4 +95,28 @@ func cell(o *job.Outcome, split job.Split, name string) string {
 		return "undefined"
 	}
 	return ""
+}
+
+// printThreshold prints what the decision threshold does to the rows of each split.
+func printThreshold(w io.Writer, of *job.Threshold) error {
+	if of == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "decision threshold: a probability of %s, which maximizes %s of the validation split\n", progress.Figure(float64(of.Probability)), of.Maximize)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "split\taccuracy\tbalanced_accuracy\tprecision\trecall\tf1\t")
+	for _, split := range job.Splits {
+		if f, ok := of.Splits[split]; ok {
+			fmt.Fprint(t, split, "\t")
+			for _, v := range []float64{f.Accuracy, f.BalancedAccuracy, f.Precision, f.Recall, f.F1} {
+				fmt.Fprint(t, progress.Figure(v), "\t")
+			}
+			fmt.Fprintln(t)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
 }

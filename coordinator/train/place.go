@@ -33,6 +33,9 @@ func (c *Command) try(asked *job.Spec) error {
 	if err := tryFolder(dir); err != nil || c.Force {
 		return err
 	}
+	if card, err := registry.LoadCard(dir); c.More > 0 && err == nil { // the new job's spec is another one
+		return fmt.Errorf("--out: %s holds the model of job %s: use --force to overwrite it", dir, card.ID)
+	}
 	if err := occupied(dir, asked); err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ func compile(p *plan.Plan, blocks Blocks) (*Engine, error) {
 		Metrics: metric.Config{
 			Objective: of, Metrics: p.Spec.Metrics,
 			Outputs: outputs, Classes: p.Dataset.Classes, Label: from.label(), Labels: from.labels(),
+			Threshold: p.Spec.Threshold != nil,
 		},
 	}, nil
 }

@@ -87,6 +87,7 @@ type Outcome struct {
 	Steps            int64                        `json:"steps"`
 	BestStep         int64                        `json:"best_step,omitempty"` // with early stopping: the model has the parameters after so many steps; 0: after all
 	Choice           string                       `json:"choice,omitempty"`    // with early stopping: which step the model is from and why, in a sentence
+	Threshold        *Threshold                   `json:"threshold,omitempty"` // the decision threshold, if the spec asks for one
 	TrainLoss        *float64                     `json:"train_loss"`          // loss over the training split with the final parameters; nil if it is undefined
 	Metrics          map[Split]map[string]float64 `json:"metrics"`             // by split, then by metric; includes the loss
 	Undefined        map[Split]map[string]string  `json:"undefined,omitempty"` // by split, then by metric: why the metric could not be computed, in a sentence

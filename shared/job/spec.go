@@ -34,6 +34,8 @@ type Spec struct {
 	Tags  []string `json:"tags,omitempty" jsonschema:"uniqueItems=true,maxItems=32,minLength=1,maxLength=100" jsonschema_description:"words to find the job by, such as baseline or team=vision; changes no result"`
 	Notes string   `json:"notes,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"what a person wants to say about the job; changes no result"`
 
+	Threshold *ThresholdSpec `json:"threshold,omitempty" jsonschema_description:"two classes: choose the decision threshold by the validation split at the end; predictions use it; default: the class of the greater probability"`
+
 	Stop *Stop `json:"stop,omitempty" jsonschema_description:"end the job before its last step; default: never"`
 
 	// Continue is set by programs.

@@ -17,6 +17,7 @@ func (s *Spec) Validate() error {
 	s.validateLoss(&fs)
 	s.validateMetrics(&fs)
 	s.validateMonitors(&fs)
+	s.validateThreshold(&fs)
 	s.validateWire(&fs)
 	return fs.join()
 }

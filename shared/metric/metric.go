@@ -32,6 +32,9 @@ type Config struct {
 	Label dataset.Column
 	// Labels describe the outputs after the first, if the label has several columns.
 	Labels []dataset.Column
+	// Threshold says that a decision threshold is chosen, for which units keep the scores of
+	// their rows.
+	Threshold bool
 }
 
 // Sums is the contribution of one unit. A unit is a block of a split.
@@ -98,7 +101,7 @@ func (k *Counter) Add(outputs, y []float32, rows int) {
 		}
 	}
 	k.classify(outputs, y[:rows])
-	if (c.wants(job.AUC) || c.wants(job.AveragePrecision)) && c.binary() {
+	if (c.Threshold || c.wants(job.AUC) || c.wants(job.AveragePrecision)) && c.binary() {
 		s.rank(outputs, y, rows, c.Outputs)
 	}
 }
@@ -134,10 +137,6 @@ func (c Config) binary() bool { return c.Objective.Classes(c.Outputs) == 2 }
 // of the first. A single logit is the score itself.
 func (s *Sums) rank(outputs, y []float32, rows, n int) {
 	for r := range rows {
-		score := outputs[r*n]
-		if n == 2 {
-			score = outputs[2*r+1] - outputs[2*r]
-		}
-		s.scores, s.second = append(s.scores, score), append(s.second, y[r] == 1)
+		s.scores, s.second = append(s.scores, Score(outputs[r*n:(r+1)*n])), append(s.second, y[r] == 1)
 	}
 }

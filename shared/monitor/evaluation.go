@@ -18,6 +18,9 @@ type Evaluation struct {
 	Metrics   map[string]float64 `json:"metrics"`
 	Undefined map[string]string  `json:"undefined,omitempty"` // the reason why a metric could not be computed, by name
 	Confusion *job.Confusion     `json:"confusion,omitempty"` // after the last step, if the spec asks for it
+	// Threshold is the chosen decision threshold with the figures of this split, after the last
+	// step, if the spec asks for it.
+	Threshold *job.Threshold `json:"threshold,omitempty"`
 }
 
 // Decode reads evaluations from the units of a ledger, and sorts them by step and split. It

@@ -83,6 +83,9 @@ func (p *Plan) check() (*model.Network, error) {
 	if s.Monitors() && len(p.Dataset.Splits[job.Validation]) == 0 {
 		fault("data.split.validation: %v: early_stopping and reduce_on_plateau follow the validation split, which has no rows", s.Data.Split.Validation)
 	}
+	if s.Threshold != nil && (classes != 2 || len(p.Dataset.Splits[job.Validation]) == 0) {
+		fault("threshold: the label has %d classes, the validation split %d rows: want 2 classes and rows", classes, p.Dataset.Rows(job.Validation))
+	}
 	if err := s.CheckSize(front.Units); err != nil {
 		faults = append(faults, err)
 	}

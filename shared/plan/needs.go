@@ -42,8 +42,8 @@ var Operations = []Operation{
 		return d.CSV != nil || len(d.Columns) > 0 || d.Format == job.JSONL || d.Format == job.Parquet
 	}},
 	{Capability: "batchnorm", Used: normalizesBatches},
-	{Capability: "splits", Used: func(s *job.Spec) bool { // data.validation, other splits than random ones by fractions, going on, and stopping by time
-		return s.Data.Validation != "" || s.Data.Split.Extended() || s.Continue != nil || s.Stop != nil || s.Checkpoint.Final != nil
+	{Capability: "splits", Used: func(s *job.Spec) bool { // data.validation, other splits than random ones by fractions, going on, stopping by time, and a decision threshold
+		return s.Data.Validation != "" || s.Data.Split.Extended() || s.Continue != nil || s.Stop != nil || s.Threshold != nil || s.Checkpoint.Final != nil
 	}},
 }
 

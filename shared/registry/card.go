@@ -49,6 +49,8 @@ type Card struct {
 	Undefined map[job.Split]map[string]string  `json:"undefined,omitempty"` // the reason why there is no number, by split and metric
 	Confusion map[job.Split]*job.Confusion     `json:"confusion,omitempty"` // by split, if the spec asks for confusion matrices
 
+	Threshold *job.Threshold `json:"threshold,omitempty"` // from which score on a row is of the second class
+
 	// Weight and ClassRows are those of the manifest, for the weights of rows and classes.
 	Weight    *dataset.Weight `json:"weight,omitempty"`
 	ClassRows []int64         `json:"class_rows,omitempty"`

@@ -23,7 +23,10 @@ type Evaluation struct {
 	// Confusion is the confusion matrix of a classification of at most job.MaxConfusion
 	// classes.
 	Confusion *job.Confusion `json:"confusion,omitempty"`
-	Notes     []string       `json:"notes,omitempty"`
+	// Threshold has the figures for the model's decision threshold, if it has one. Metrics and
+	// Confusion take the class of the greater probability.
+	Threshold *Decided `json:"threshold,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
 }
 
 // Labelled says where the labels of a file of rows are.
@@ -107,6 +110,7 @@ func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluatio
 		config: metric.Config{
 			Objective: of, Metrics: m.Card.Spec.Metrics, Outputs: outputs,
 			Classes: m.Card.Classes, Label: m.Card.Preprocessing.Label, Labels: m.Card.Preprocessing.Labels,
+			Threshold: m.Card.Threshold != nil,
 		},
 	}
 	if n := len(m.Card.Classes); n > 0 && n <= job.MaxConfusion && !slices.Contains(e.config.Metrics, job.ConfusionMatrix) {
@@ -252,7 +256,7 @@ func (e *evaluation) flush(ctx context.Context) error {
 // result combines the blocks.
 func (e *evaluation) result() *Evaluation {
 	figures := e.config.Combine(e.units)
-	v := &Evaluation{Model: e.m.Card.ID, Rows: e.rows, Metrics: figures.Values, Undefined: figures.Undefined, Confusion: figures.Confusion, Notes: e.notes.List()}
+	v := &Evaluation{Model: e.m.Card.ID, Rows: e.rows, Metrics: figures.Values, Undefined: figures.Undefined, Confusion: figures.Confusion, Threshold: e.threshold(), Notes: e.notes.List()}
 	for _, left := range []struct {
 		rows int
 		why  string

@@ -167,6 +167,7 @@ func (b *batch) classify(lo, hi int, z []float32) error {
 		if class < 0 {
 			return fmt.Errorf("%s: an output is not a number; the row is too far from what the model was trained on: %w", at, job.ErrInvalid)
 		}
+		class = b.m.Card.decide(z[r*o:(r+1)*o], class)
 		if err := b.reply(lo+r, Answer{Prediction: b.m.Card.Classes[class], Probabilities: row}); err != nil {
 			return err
 		}

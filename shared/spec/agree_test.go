@@ -146,12 +146,13 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","validation":"b.csv","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"early_stopping":{}}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.25,"test":0.25,"group":"g"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"k_folds":5,"fold":2,"test":0.2,"time":"t"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"early_stopping":{}}`,
+	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"train":0.5,"validation":0.5}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"sigmoid_cross_entropy","threshold":{"maximize":"f1"},"optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1,"stop":{"after_seconds":5},"checkpoint":{"final":false}}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","split":{"k_folds":3,"shuffle":false}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 }
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|data\.split\.(group|time): .*this is the (label|weight)|data\.(drop|columns): .*data\.split\.(group|time)|data\.split\.fold: \d+: want 1 to |data\.(validation|test): .* as well: a figure|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|data\.split\.(group|time): .*this is the (label|weight)|data\.(drop|columns): .*data\.split\.(group|time)|data\.split\.fold: \d+: want 1 to |data\.(validation|test): .* as well: a figure|threshold: it needs two classes, the last layer|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[.*\.batch_norm: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -238,7 +239,7 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.csv, label: y, transform: {label: standard}}", "data: {source: a.csv, label: y, transform: {label: minmax}}",
 		"data: {source: a.csv, label: y, transform: {scale: {divide: 0}}}",
 		"loss: mse\ndata: {source: a.csv, label: y, split: {train: 1, stratify: true}}",
-		"data: {source: a.csv, label: y, split: {train: 1, k_folds: 5}}", "data: {source: a.csv, label: y, split: {k_folds: 1}}", "data: {source: a.csv, label: y, split: {k_folds: 5, validation: 0.5}}",
+		"threshold: {maximize: f1}", "threshold: {}", "threshold: {maximize: auc}", "data: {source: a.csv, label: y, split: {train: 1, k_folds: 5}}", "data: {source: a.csv, label: y, split: {k_folds: 1}}", "data: {source: a.csv, label: y, split: {k_folds: 5, validation: 0.5}}",
 		"data: {source: a.csv, label: y, split: {k_folds: 5, test: 1}}", "data: {source: a.csv, label: y, split: {fold: 1}}", "data: {source: a.csv, label: y, split: {group: g, time: t}}",
 		"data: {source: a.csv, label: y, split: {group: g, stratify: true}}", "data: {source: a.csv, label: y, split: {time: t, shuffle: false}}",
 		"data: {inline: {x: [1], y: [1]}, split: {group: g}}", "data: {source: a.idx, labels: b, split: {time: t}}", "data: {source: a.idx, labels: b, validation: c}",

@@ -87,7 +87,7 @@ func TestTextFaults(t *testing.T) {
 	}
 }
 
-const fields = "batch, checkpoint, class_weights, continue, data, drop_last, early_stopping, epochs, evaluate, focal_gamma, id, label_smoothing, loss, loss_delta, loss_quantile, max_slots, metrics, microbatches, model, name, notes, optimizer, priority, schedule, seed, steps, stop, strict, tags, wire, wire_keep"
+const fields = "batch, checkpoint, class_weights, continue, data, drop_last, early_stopping, epochs, evaluate, focal_gamma, id, label_smoothing, loss, loss_delta, loss_quantile, max_slots, metrics, microbatches, model, name, notes, optimizer, priority, schedule, seed, steps, stop, strict, tags, threshold, wire, wire_keep"
 
 func nested(open, shut string, n int) string {
 	return strings.Repeat(open, n) + strings.Repeat(shut, n)

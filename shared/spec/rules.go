@@ -27,6 +27,9 @@ func addRules(s *reflected.Schema) {
 	add := func(to *reflected.Schema, rules ...any) { to.Extras = object{"allOf": rules} }
 	add(s, exactlyOne("epochs", "steps"), ofLoss(),
 		rule(following(), object{"properties": object{"data": validated()}}),
+		rule(given("threshold"), object{"properties": object{
+			"loss": object{"enum": []any{string(job.SigmoidCrossEntropy), string(job.SoftmaxCrossEntropy)}}, "data": validated(),
+		}}),
 		rule(given("wire_keep"), object{"required": []string{"wire"}, "properties": object{"wire": constant(string(job.WireTopK))}}),
 		rule(given("loss_delta"), having("loss", constant(string(job.Huber)))),
 		rule(given("loss_quantile"), having("loss", constant(string(job.Quantile)))),
