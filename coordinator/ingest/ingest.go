@@ -219,16 +219,16 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, er
 	case d.Format != "" && !slices.Contains(d.Format.Allowed(), string(d.Format)):
 		return nil, nil, fmt.Errorf("data.format: %q: want one of %s: %w", d.Format, strings.Join(d.Format.Allowed(), ", "), job.ErrInvalid)
 	}
-	train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil)
+	train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels, "data.query", d.Query}, nil)
 	if err != nil || d.Test == "" {
 		return train, nil, err
 	}
-	test, err = read(ctx, spec, files{"data.test", d.Test, "data.test_labels", d.TestLabels}, train)
+	test, err = read(ctx, spec, files{"data.test", d.Test, "data.test_labels", d.TestLabels, "data.test_query", d.TestQuery}, train)
 	return train, test, err
 }
 
 // files holds the sources of one table and the spec fields that name them.
-type files struct{ field, source, labelsField, labels string }
+type files struct{ field, source, labelsField, labels, queryField, query string }
 
 func (in *Ingest) say(format string, args ...any) {
 	if in.Progress != nil {

@@ -86,7 +86,7 @@ func (in *Ingest) withAll(ctx context.Context, field string, sources []string, r
 
 // List returns the files of a folder, or those that fit wildcards, below the data roots.
 func (r *Roots) List(source string) ([]string, error) {
-	if strings.HasPrefix(source, "nats:") || ofJob(source) {
+	if strings.HasPrefix(source, "nats:") || ofJob(source) || job.IsDatabase(source) {
 		return []string{source}, nil
 	}
 	name, isFile := strings.CutPrefix(source, "file:")

@@ -34,6 +34,8 @@ type Roots struct {
 	// Anywhere allows every file that the process may read. It is for specs of the user
 	// who runs the process.
 	Anywhere bool
+	// Places are the places outside of files that may be read unless Anywhere.
+	Places []Allowance
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
 	// Job opens job:<id> and checkpoint:<id>@<step>, the parameters of another job; nil
@@ -58,6 +60,9 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 			return nil, fmt.Errorf("%.20q: this program is not connected to a coordinator's jobs: %w", source, job.ErrInvalid)
 		}
 		return r.Job(ctx, source)
+	}
+	if job.IsDatabase(source) {
+		return nil, fmt.Errorf("a database is read with format sql and a query: %w", job.ErrInvalid)
 	}
 	path, isFile := strings.CutPrefix(source, "file:")
 	if isFile {
@@ -233,6 +238,9 @@ func (in *Ingest) withLimit(ctx context.Context, field, source string, limit int
 func (r *Roots) Allowed(source string) error {
 	if strings.HasPrefix(source, "nats:") || ofJob(source) {
 		return nil
+	}
+	if job.IsDatabase(source) {
+		return r.allowedDatabase(source)
 	}
 	found, err := r.List(source)
 	if err != nil {

@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
@@ -17,6 +19,23 @@ type records struct {
 	unnamed  []bool                   // columns without a name in the header, or nil
 	kinds    []tabular.Kind           // what the file's own schema says, or nil
 	detected []string                 // what was detected, for the user
+}
+
+// each passes each file of a source to read, in order.
+func (w *work) each(ctx context.Context, d *job.Data, f files, s *survey, read func(*records) error) error {
+	if s.asked != nil {
+		if err := read(s.asked.records()); err != nil {
+			return fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
+		}
+		return nil
+	}
+	return w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
+		file, err := w.open(d, content, s, k)
+		if err != nil {
+			return err
+		}
+		return read(file)
+	})
 }
 
 // open opens a file of named columns, file k of the source that s surveys.

@@ -23,6 +23,7 @@ type survey struct {
 	tallies  []tally
 	keys     *tabular.Keys // of JSON lines
 	copies   []*scratch    // of Parquet files
+	asked    *answer       // of a database
 	detected []string      // what was detected in the files
 }
 
@@ -30,7 +31,13 @@ type survey struct {
 func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, error) {
 	s := &survey{}
 	var err error
-	if s.sources, err = w.list(ctx, spec.Data.Format, f); err != nil {
+	if spec.Data.Format == job.SQL {
+		s.sources = []string{f.source}
+		s.asked, err = w.ask(ctx, f)
+	} else {
+		s.sources, err = w.list(ctx, spec.Data.Format, f)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if spec.Data.Format == job.JSONL {
@@ -39,11 +46,7 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 			return nil, err
 		}
 	}
-	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
-		file, err := w.open(&spec.Data, content, s, k)
-		if err != nil {
-			return err
-		}
+	err = w.each(ctx, &spec.Data, f, s, func(file *records) error {
 		if err := s.begin(&spec.Data, file); err != nil {
 			return err
 		}

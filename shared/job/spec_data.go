@@ -4,12 +4,14 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH or nats:<bucket>/<object>; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, or a database (postgres://USER@HOST/DATABASE or sqlite:PATH) with query; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Query      string   `json:"query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement (SELECT …) that gives the rows of source; without ORDER BY the database chooses their order, and with it the result of the job"`
 	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
 	Test       string   `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
+	TestQuery  string   `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`
 	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
 	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
+	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip; a database is sql)"`
 	Label      Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
 	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
@@ -39,6 +41,7 @@ const (
 	IDX     Format = "idx"
 	JSONL   Format = "jsonl"   // JSON lines: an object in each line
 	Parquet Format = "parquet" // flat columns
+	SQL     Format = "sql"     // the result of a query
 )
 
 // Clean says how incomplete and duplicate rows are handled.

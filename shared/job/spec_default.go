@@ -88,6 +88,9 @@ func (d *Data) fill() {
 	if d.Format == "" && d.Inline == nil {
 		d.Format = FormatOf(d.Source)
 	}
+	if d.Format == SQL && d.TestQuery != "" {
+		setDefault(&d.Test, d.Source)
+	}
 	setDefault(&d.Clean.Missing.Method, "drop")
 	setDefault(&d.Clean.Duplicates, KeepDuplicates)
 	setDefault(&d.Transform.Scale.Method, "none")
@@ -140,6 +143,9 @@ var packed = regexp.MustCompile(`\.(gz|zst|bz2|zip)$`)
 
 // FormatOf returns the format that a source's name suggests, or "".
 func FormatOf(source string) Format {
+	if IsDatabase(source) {
+		return SQL
+	}
 	name := packed.ReplaceAllString(strings.ToLower(source), "")
 	switch {
 	case strings.HasSuffix(name, ".csv"), strings.HasSuffix(name, ".tsv"):

@@ -13,10 +13,10 @@ func (d *Data) validateCSV(fs *faults) {
 	switch {
 	case d.Inline != nil || d.Format == IDX:
 		if columns {
-			fs.at("data.columns", "only for format csv, jsonl or parquet")
+			fs.at("data.columns", "only for %s", formatsOf(namedFormats))
 		}
 		fallthrough
-	case d.Format == JSONL, d.Format == Parquet:
+	case d.Format != CSV && d.Format != "":
 		if csv {
 			fs.at("data.csv", "only for format csv")
 		}

@@ -169,7 +169,9 @@ func ofData() []any {
 		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
 		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
-	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
+	named := func(pattern string) object {
+		return both(having("source", object{"pattern": pattern}), not(having("source", object{"pattern": database})))
+	}
 	is := func(format job.Format, pattern string) object {
 		byName := object{"allOf": []any{not(given("format")), named(pattern)}}
 		return object{"anyOf": []any{having("format", constant(string(format))), byName}}
@@ -178,16 +180,16 @@ func ofData() []any {
 		return rule(object{"allOf": []any{given("source"), condition}}, then)
 	}
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
-	return []any{
+	return append(ofPlaces(),
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
 		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName)}}),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName), inDatabase()}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
-		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
-	}
+		rule(object{"anyOf": []any{given("test"), given("test_query")}}, object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
+	)
 }

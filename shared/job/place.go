@@ -1,0 +1,101 @@
+package job
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Sources outside of files have an address with a scheme.
+
+// The schemes of the databases of format sql.
+const (
+	postgresScheme   = "postgres://"
+	postgresqlScheme = "postgresql://"
+	sqliteScheme     = "sqlite:"
+)
+
+// IsDatabase reports whether a source is a database, which is read with a query.
+func IsDatabase(source string) bool { return IsPostgres(source) || IsSQLite(source) }
+
+// IsPostgres reports whether a source is a PostgreSQL database.
+func IsPostgres(source string) bool {
+	return strings.HasPrefix(source, postgresScheme) || strings.HasPrefix(source, postgresqlScheme)
+}
+
+// IsSQLite reports whether a source is a file of SQLite.
+func IsSQLite(source string) bool { return strings.HasPrefix(source, sqliteScheme) }
+
+// postgresParameters are the parameters that the address of a PostgreSQL database may have.
+var postgresParameters = []string{"sslmode", "sslrootcert", "connect_timeout", "target_session_attrs", "search_path", "statement_timeout"}
+
+// CheckPlace returns what is wrong with the address of a source outside of files, or "". A
+// spec is stored and shown, so an address must not have a secret. The sentence does not show
+// the address, because a secret may be anywhere in it.
+func CheckPlace(source string) string {
+	if !IsPostgres(source) {
+		return ""
+	}
+	u, err := url.Parse(source)
+	switch {
+	case err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@"):
+		return "the address cannot be read: want postgres://USER@HOST:PORT/DATABASE"
+	case hasPassword(u):
+		return "the address has a password, which would be stored and shown with the spec: leave it out, and give it to the program as PGPASSWORD or in a file that PGPASSFILE names"
+	case strings.Trim(u.Path, "/") == "":
+		return "the address names no database: want postgres://USER@HOST:PORT/DATABASE"
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "the address has parameters that cannot be read"
+	}
+	for name := range query {
+		if !slices.Contains(postgresParameters, name) {
+			return "the address has a parameter that is not allowed: want one of " + commas(postgresParameters)
+		}
+	}
+	return ""
+}
+
+func hasPassword(u *url.URL) bool {
+	_, ok := u.User.Password()
+	return ok
+}
+
+// validatePlaces checks the addresses of sources, and what belongs to databases alone.
+func (d *Data) validatePlaces(fs *faults) {
+	for _, s := range []named{{"source", d.Source}, {"test", d.Test}, {"labels", d.Labels}, {"test_labels", d.TestLabels}} {
+		if wrong := CheckPlace(s.value); wrong != "" {
+			fs.at("data."+s.name, "%s", wrong)
+		} else if s.value != "" && IsDatabase(s.value) != (d.Format == SQL) {
+			if d.Format == SQL {
+				fs.at("data."+s.name, "%.80q: with format sql want a database: postgres://USER@HOST/DATABASE or sqlite:PATH", showSource(s.value))
+			} else {
+				fs.at("data."+s.name, "%.80q: a database is read with format sql, not %s", showSource(s.value), d.Format)
+			}
+		}
+	}
+	if d.Format != SQL || d.Inline != nil {
+		d.only(fs, "format sql", named{"query", d.Query}, named{"test_query", d.TestQuery})
+		return
+	}
+	if strings.TrimSpace(d.Query) == "" {
+		fs.at("data.query", "missing: want the statement that gives the rows, as SELECT … FROM … ORDER BY …")
+	}
+	if d.Test != "" && strings.TrimSpace(d.TestQuery) == "" {
+		fs.at("data.test_query", "missing: want the statement that gives the rows of data.test")
+	}
+}
+
+// showSource is a source without what may be a secret in its address.
+func showSource(source string) string {
+	scheme, rest, ok := strings.Cut(source, "://")
+	if !ok {
+		return source
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	return scheme + "://" + rest
+}

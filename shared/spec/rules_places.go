@@ -1,0 +1,26 @@
+package spec
+
+import "tributary/shared/job"
+
+// database matches a source that is a database.
+const database = `^(postgres(ql)?://|sqlite:)`
+
+func inDatabase() object { return having("source", object{"pattern": database}) }
+
+// ofPlaces returns the rules about which fields go with which place.
+func ofPlaces() []any {
+	sql := both(given("source"), object{"anyOf": []any{
+		having("format", constant(string(job.SQL))),
+		both(not(given("format")), inDatabase()),
+	}})
+	from, no := object{}, object{}
+	for _, field := range []string{"source", "test", "labels", "test_labels"} {
+		from[field], no[field] = object{"pattern": database}, not(object{"pattern": database})
+	}
+	return []any{object{
+		"if": sql,
+		"then": both(given("label"), given("query"), none("labels", "test_labels", "csv"),
+			object{"properties": from, "dependentRequired": object{"test": []string{"test_query"}}}),
+		"else": both(none("query", "test_query"), object{"properties": no}),
+	}}
+}
