@@ -1,12 +1,16 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tributary/coordinator/place"
@@ -14,8 +18,8 @@ import (
 	"tributary/shared/job"
 )
 
-// Allowance is a place outside of files that submitted specs may name: a database. Create
-// it with Allow.
+// Allowance is a place outside of files that submitted specs may name: a database, or what
+// lies below an address. Create it with Allow.
 type Allowance struct {
 	address string
 	key     string // scheme, host and port
@@ -23,9 +27,9 @@ type Allowance struct {
 	path    string
 }
 
-// Allow parses the addresses of places that specs may name. An address is
-// postgres://[USER@]HOST[:PORT]/DATABASE, exactly this database. Errors are job.ErrInvalid
-// and do not show a password.
+// Allow parses the addresses of places that specs may name: exactly the database
+// postgres://[USER@]HOST[:PORT]/DATABASE, or everything below https://HOST[:PORT][/PATH] (or
+// http) or s3://BUCKET[/PREFIX]. Errors are job.ErrInvalid and do not show a password.
 func Allow(addresses []string) ([]Allowance, error) {
 	var out []Allowance
 	for _, text := range addresses {
@@ -42,11 +46,15 @@ func allowance(text string) (Allowance, error) {
 	if wrong := job.CheckPlace(text); wrong != "" {
 		return Allowance{}, fmt.Errorf("%s: %w", wrong, job.ErrInvalid)
 	}
-	u, err := url.Parse(text)
-	if err != nil || !job.IsPostgres(text) {
-		return Allowance{}, fmt.Errorf("want postgres://USER@HOST/DATABASE: %w", job.ErrInvalid)
+	if job.IsS3(text) {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(text, "s3://"), "/")
+		return Allowance{address: text, key: "s3://" + bucket, path: "/" + key}, nil
 	}
-	return Allowance{text, placeKey(u), u.User.Username(), u.EscapedPath()}, nil
+	u, err := url.Parse(text)
+	if err != nil || !job.IsPostgres(text) && (!job.IsWeb(text) || u.RawQuery != "") {
+		return Allowance{}, fmt.Errorf("want postgres://USER@HOST/DATABASE, https://HOST/PATH or s3://BUCKET/PREFIX: %w", job.ErrInvalid)
+	}
+	return Allowance{text, placeKey(u), u.User.Username(), u.Path}, nil
 }
 
 // placeKey is what the addresses of one server have in common.
@@ -56,9 +64,61 @@ func placeKey(u *url.URL) string {
 		scheme = "postgres"
 	}
 	if port == "" {
-		port = map[string]string{"postgres": "5432"}[scheme]
+		port = map[string]string{"postgres": "5432", "https": "443", "http": "80"}[scheme]
 	}
 	return scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// openAddress opens a file outside of the machine.
+func (r *Roots) openAddress(ctx context.Context, source string) (io.ReadCloser, error) {
+	if err := r.allowedAddress(source); err != nil {
+		return nil, err
+	}
+	if job.IsS3(source) {
+		return place.S3(ctx, source)
+	}
+	var web place.Web
+	if !r.Anywhere {
+		web.Allowed = r.within
+	}
+	return web.Open(ctx, source)
+}
+
+// allowedAddress refuses a file outside of the machine that may not be read.
+func (r *Roots) allowedAddress(source string) error {
+	if wrong := job.CheckPlace(source); wrong != "" {
+		return fmt.Errorf("%s: %w", wrong, job.ErrInvalid)
+	}
+	if r.Anywhere {
+		return nil
+	}
+	ok := false
+	if job.IsS3(source) {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(source, "s3://"), "/")
+		ok = r.places("s3://"+bucket, "/"+key)
+	} else if u, err := url.Parse(source); err == nil {
+		ok = r.within(u)
+	}
+	if !ok {
+		return fmt.Errorf("this address is not among the places that the coordinator allows (--data-place): %w", job.ErrInvalid)
+	}
+	return nil
+}
+
+// within reports whether an address lies below one of the places. A path with "." or ".."
+// lies nowhere.
+func (r *Roots) within(u *url.URL) bool {
+	name := cmp.Or(u.Path, "/")
+	clean := path.Clean(name) == cmp.Or(strings.TrimSuffix(name, "/"), "/")
+	return clean && r.places(placeKey(u), name)
+}
+
+// places reports whether a path of a server or a bucket is that of a place, or below it.
+func (r *Roots) places(key, name string) bool {
+	return slices.ContainsFunc(r.Places, func(p Allowance) bool {
+		folder := strings.TrimSuffix(p.path, "/")
+		return p.key == key && (name == folder || strings.HasPrefix(name, folder+"/"))
+	})
 }
 
 // Query implements Querier.

@@ -50,10 +50,12 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 // read, with 8 bytes for each number or text, or 1 or 4 for an IDX source. They hold
 // shuffled training rows twice. Run deletes the files before it returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
-	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
+	own := *in
+	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}
+	own.Sources = newOnce(w, &spec.Data)
 	m, err := w.run(ctx, spec)
 	for _, release := range w.closers {
 		release()

@@ -60,7 +60,7 @@ func (w *work) ask(ctx context.Context, f files) (*answer, error) {
 }
 
 // late explains the error of a query that took too long.
-func (w *work) late(ctx context.Context, err error) error {
+func (*work) late(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("the query took over %v: want a faster one, or its result in a file: %w", queryTime, job.ErrInvalid)
 	}

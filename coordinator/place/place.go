@@ -1,4 +1,4 @@
-// Package place reads data from the places outside of files: databases.
+// Package place reads data from the places outside of files: databases, web servers and S3.
 //
 // It owns the talking to them: connections, limits, and the texts of their values. It
 // leaves the question whether a spec may name a place, and the meaning of the rows, to

@@ -2,6 +2,7 @@ package job
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,14 @@ func IsPostgres(source string) bool {
 // IsSQLite reports whether a source is a file of SQLite.
 func IsSQLite(source string) bool { return strings.HasPrefix(source, sqliteScheme) }
 
+// IsWeb reports whether a source is a file that comes over http or https.
+func IsWeb(source string) bool {
+	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
+}
+
+// IsS3 reports whether a source is an object of an S3 server, or several of them.
+func IsS3(source string) bool { return strings.HasPrefix(source, "s3://") }
+
 // postgresParameters are the parameters that the address of a PostgreSQL database may have.
 var postgresParameters = []string{"sslmode", "sslrootcert", "connect_timeout", "target_session_attrs", "search_path", "statement_timeout"}
 
@@ -33,9 +42,46 @@ var postgresParameters = []string{"sslmode", "sslrootcert", "connect_timeout", "
 // spec is stored and shown, so an address must not have a secret. The sentence does not show
 // the address, because a secret may be anywhere in it.
 func CheckPlace(source string) string {
-	if !IsPostgres(source) {
-		return ""
+	switch {
+	case IsPostgres(source):
+		return checkPostgres(source)
+	case IsWeb(source):
+		return checkWeb(source)
+	case IsS3(source) && !bucketName.MatchString(source):
+		return "the address names no bucket: want s3://BUCKET/KEY; the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	}
+	return ""
+}
+
+// bucketName matches an address that begins with the name of a bucket.
+var bucketName = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)`)
+
+// secretParameter matches the names of parameters that are secrets, as in signed addresses.
+var secretParameter = regexp.MustCompile(`(?i)(token|secret|passw|signature|credential|api_?key|access_?key|auth)|^(sig|key|pw|pwd)$`)
+
+func checkWeb(source string) string {
+	u, err := url.Parse(source)
+	switch {
+	case err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@"):
+		return "the address cannot be read: want https://HOST/PATH, with % as %25, # as %23 and @ as %40 in the path"
+	case u.User != nil:
+		return "the address has a user or a password, which would be stored and shown with the spec: want the address of a file that anybody may read"
+	case u.Hostname() == "":
+		return "the address names no host: want https://HOST/PATH"
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "the address has parameters that cannot be read"
+	}
+	for name := range query {
+		if secretParameter.MatchString(name) {
+			return "the address has a parameter that looks like a secret, which would be stored and shown with the spec: want the address of a file that anybody may read"
+		}
+	}
+	return ""
+}
+
+func checkPostgres(source string) string {
 	u, err := url.Parse(source)
 	switch {
 	case err != nil || u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@"):
@@ -81,6 +127,9 @@ func (d *Data) validatePlaces(fs *faults) {
 	}
 	if strings.TrimSpace(d.Query) == "" {
 		fs.at("data.query", "missing: want the statement that gives the rows, as SELECT … FROM … ORDER BY …")
+	}
+	if d.SHA256 != "" {
+		fs.at("data.sha256", "%s: only for a file, not for format sql", d.SHA256)
 	}
 	if d.Test != "" && strings.TrimSpace(d.TestQuery) == "" {
 		fs.at("data.test_query", "missing: want the statement that gives the rows of data.test")

@@ -4,8 +4,9 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, or a database (postgres://USER@HOST/DATABASE or sqlite:PATH) with query; a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, https://HOST/PATH, s3://BUCKET/KEY, or a database (postgres://USER@HOST/DATABASE or sqlite:PATH) with query; a path or a key may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
 	Query      string   `json:"query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement (SELECT …) that gives the rows of source; without ORDER BY the database chooses their order, and with it the result of the job"`
+	SHA256     Digest   `json:"sha256,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the file that source names, as it is stored, in lower-case hex: another content is refused"`
 	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
 	Test       string   `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
 	TestQuery  string   `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`

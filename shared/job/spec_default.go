@@ -146,6 +146,14 @@ func FormatOf(source string) Format {
 	if IsDatabase(source) {
 		return SQL
 	}
+	if format := formatOf(source); format != "" || !IsWeb(source) {
+		return format
+	}
+	address, _, _ := strings.Cut(source, "?")
+	return formatOf(address)
+}
+
+func formatOf(source string) Format {
 	name := packed.ReplaceAllString(strings.ToLower(source), "")
 	switch {
 	case strings.HasSuffix(name, ".csv"), strings.HasSuffix(name, ".tsv"):

@@ -54,7 +54,7 @@ func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
-			named{"weight", d.Weight}, named{"test", d.Test}, named{"drop", strings.Join(d.Drop, ", ")})
+			named{"weight", d.Weight}, named{"test", d.Test}, named{"sha256", string(d.SHA256)}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
 	}
 	switch d.Format {

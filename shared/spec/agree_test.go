@@ -76,7 +76,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 	case "string":
 		switch name {
 		case "source", "test", "labels", "test_labels":
-			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet", "sqlite:a.db", "postgres://u@h/d")
+			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet", "sqlite:a.db", "postgres://u@h/d", "https://h/a.csv", "http://h/a.jsonl?n=1", "https://h/a?n=b.csv", "s3://bucket/a.csv.gz", "s3://b")
 		}
 		return pick(g.t, "a", "y", "")
 	case "array":
@@ -147,7 +147,7 @@ var bases = []string{
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`data\.(source|test|labels|test_labels): the address |model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -225,7 +225,7 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.idx, labels: b, weight: w}", "data: {inline: {x: [1], y: [1]}, weight: w}",
 		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
-		"data: {source: a, label: y}", "data: {source: 'sqlite:a', label: y}", "data: {source: 'sqlite:a', label: y, query: ' '}", "data: {source: a.csv, label: y, query: SELECT 1}", "data: {source: a.csv, label: y, query: SELECT 1, format: sql}",
+		"data: {source: a, label: y}", "data: {source: a.csv, label: y, sha256: A}", "data: {inline: {x: [1], y: [1]}, sha256: 0000000000000000000000000000000000000000000000000000000000000000}", "data: {source: 'sqlite:a', label: y}", "data: {source: 'sqlite:a', label: y, query: ' '}", "data: {source: a.csv, label: y, query: SELECT 1}", "data: {source: a.csv, label: y, query: SELECT 1, format: sql}",
 		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: 'sqlite:b'}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, csv: {trim: true}}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, format: csv}",
 		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: a.csv, test_query: SELECT 2}", "data: {source: a.csv, label: y, test: 'sqlite:a'}", "data: {inline: {x: [1], y: [1]}, query: SELECT 1}", "data: {source: a.jsonl}", "data: {source: a.parquet, label: y, csv: {trim: true}}", "data: {source: a.idx, labels: b, columns: {}}",
 		"data: {source: a.csv, label: y, csv: {thousands: .}}", "data: {source: a.csv, label: y, csv: {decimal: ',', thousands: ','}}",

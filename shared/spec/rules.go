@@ -163,14 +163,14 @@ func ofLoss() object {
 // ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
-		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?$`
+		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?`
 		csvName     = `\.[cCtT][sS][vV]` + packed
 		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
 		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
 		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
 	named := func(pattern string) object {
-		return both(having("source", object{"pattern": pattern}), not(having("source", object{"pattern": database})))
+		return both(having("source", object{"pattern": nameOf(pattern)}), not(having("source", object{"pattern": database})))
 	}
 	is := func(format job.Format, pattern string) object {
 		byName := object{"allOf": []any{not(given("format")), named(pattern)}}
@@ -183,7 +183,7 @@ func ofData() []any {
 	return append(ofPlaces(),
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
-		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns"), noDrop)),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns", "sha256"), noDrop)),
 		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName), inDatabase()}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),

@@ -5,6 +5,12 @@ import "tributary/shared/job"
 // database matches a source that is a database.
 const database = `^(postgres(ql)?://|sqlite:)`
 
+// nameOf matches a source whose name ends with a pattern, also before the parameters of a
+// web address. A web address may end with the pattern in its parameters.
+func nameOf(end string) string {
+	return `(` + end + `$|^https?://[^?]*` + end + `\?)`
+}
+
 func inDatabase() object { return having("source", object{"pattern": database}) }
 
 // ofPlaces returns the rules about which fields go with which place.
@@ -19,7 +25,7 @@ func ofPlaces() []any {
 	}
 	return []any{object{
 		"if": sql,
-		"then": both(given("label"), given("query"), none("labels", "test_labels", "csv"),
+		"then": both(given("label"), given("query"), none("labels", "test_labels", "csv", "sha256"),
 			object{"properties": from, "dependentRequired": object{"test": []string{"test_query"}}}),
 		"else": both(none("query", "test_query"), object{"properties": no}),
 	}}
