@@ -71,8 +71,9 @@ type work struct {
 	*Ingest
 	space   *space
 	texts   textRoom
-	closers []func()        // give back the memory of files
-	csv     *job.CSVOptions // with which files for prediction are read, or nil
+	closers []func()          // give back the memory of files
+	svm     *tabular.Features // of the training source, or nil
+	csv     *job.CSVOptions   // with which files for prediction are read, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {

@@ -21,10 +21,11 @@ type survey struct {
 	sources  []string // the files of the source, in order
 	names    []string // of the columns, in the order of the first file
 	tallies  []tally
-	keys     *tabular.Keys // of JSON lines
-	copies   []*scratch    // of Parquet files
-	asked    *answer       // of a database
-	detected []string      // what was detected in the files
+	keys     *tabular.Keys     // of JSON lines
+	copies   []*scratch        // of Parquet files
+	asked    *answer           // of a database
+	features *tabular.Features // of LIBSVM files
+	detected []string          // what was detected in the files
 }
 
 // survey reads the files of a source once.
@@ -39,6 +40,11 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 	}
 	if err != nil {
 		return nil, err
+	}
+	if spec.Data.Format == job.LIBSVM {
+		if err := w.libsvm(ctx, f, s); err != nil {
+			return nil, err
+		}
 	}
 	if spec.Data.Format == job.JSONL {
 		s.keys = &tabular.Keys{}

@@ -81,12 +81,18 @@ func (s *Spec) Default() {
 	}
 }
 
+// libsvmLabel is the column of the label of a LIBSVM file.
+const libsvmLabel = "label"
+
 // defaultWireKeep is the fraction of a gradient that topk keeps.
 const defaultWireKeep = 0.01
 
 func (d *Data) fill() {
 	if d.Format == "" && d.Inline == nil {
 		d.Format = FormatOf(d.Source)
+	}
+	if d.Format == LIBSVM && d.Inline == nil && len(d.Label) == 0 {
+		d.Label = Columns{libsvmLabel}
 	}
 	if d.Format == SQL && d.TestQuery != "" {
 		setDefault(&d.Test, d.Source)
@@ -160,6 +166,8 @@ func formatOf(source string) Format {
 		return CSV
 	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
 		return JSONL
+	case strings.HasSuffix(name, ".libsvm"), strings.HasSuffix(name, ".svm"), strings.HasSuffix(name, ".svmlight"):
+		return LIBSVM
 	case strings.HasSuffix(name, ".parquet"):
 		return Parquet
 	case idxName.MatchString(name):

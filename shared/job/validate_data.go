@@ -38,7 +38,7 @@ func (d *Data) validateSource(fs *faults) {
 }
 
 // namedFormats are the formats with named columns.
-var namedFormats = []Format{CSV, JSONL, Parquet, SQL}
+var namedFormats = []Format{CSV, JSONL, Parquet, SQL, LIBSVM}
 
 // formatsOf lists formats for a message.
 func formatsOf(formats []Format) string {
@@ -58,7 +58,7 @@ func (d *Data) validateFormat(fs *faults) {
 		return
 	}
 	switch d.Format {
-	case CSV, JSONL, Parquet, SQL:
+	case CSV, JSONL, Parquet, SQL, LIBSVM:
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
