@@ -217,6 +217,8 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train, test *table, er
 	}
 	read := w.readNamed
 	switch {
+	case d.Format == job.NumPy:
+		read = w.readNumPy
 	case d.Format == job.IDX || d.Format == "" && d.Labels != "":
 		read = w.readIDX
 	case d.Format != "" && !slices.Contains(d.Format.Allowed(), string(d.Format)):

@@ -7,12 +7,13 @@ type Data struct {
 	Source     string   `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, https://HOST/PATH, s3://BUCKET/KEY, or a database (postgres://USER@HOST/DATABASE or sqlite:PATH) with query; a path or a key may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
 	Query      string   `json:"query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement (SELECT …) that gives the rows of source; without ORDER BY the database chooses their order, and with it the result of the job"`
 	SHA256     Digest   `json:"sha256,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the file that source names, as it is stored, in lower-case hex: another content is refused"`
-	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
+	Labels     string   `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels file, as source; default: an .npz source"`
 	Test       string   `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
 	TestQuery  string   `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`
-	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
+	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of test; default: an .npz test"`
 	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .libsvm or .svm, each also with .gz, .zst, .bz2 or .zip; a database is sql)"`
+	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
+	Arrays     *Arrays  `json:"arrays,omitempty" jsonschema_description:"numpy: the names of the arrays in .npz files"`
 	Label      Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
 	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop       []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
@@ -32,6 +33,14 @@ type Inline struct {
 	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers, or of classes (numbers, strings or booleans), or [rows][outputs] of numbers"`
 }
 
+// Arrays names the arrays of .npz files.
+type Arrays struct {
+	X     string `json:"x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in source; default: x_train, or x"`
+	Y     string `json:"y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in labels; default: y_train, or y"`
+	TestX string `json:"test_x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in test; default: x_test, or x"`
+	TestY string `json:"test_y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in test_labels; default: y_test, or y"`
+}
+
 // Format is the file format of a source. A packed source (gzip, zstd, bzip2, zip) is
 // unpacked first.
 type Format string
@@ -44,6 +53,7 @@ const (
 	Parquet Format = "parquet" // flat columns
 	SQL     Format = "sql"     // the result of a query
 	LIBSVM  Format = "libsvm"  // label index:value …
+	NumPy   Format = "numpy"   // arrays of numbers: .npy, or .npz with several
 )
 
 // Clean says how incomplete and duplicate rows are handled.

@@ -81,6 +81,9 @@ func (s *Spec) Default() {
 	}
 }
 
+// isNPZ reports whether the name of a source is that of an archive of arrays.
+func isNPZ(source string) bool { return strings.HasSuffix(strings.ToLower(source), ".npz") }
+
 // libsvmLabel is the column of the label of a LIBSVM file.
 const libsvmLabel = "label"
 
@@ -93,6 +96,12 @@ func (d *Data) fill() {
 	}
 	if d.Format == LIBSVM && d.Inline == nil && len(d.Label) == 0 {
 		d.Label = Columns{libsvmLabel}
+	}
+	if d.Format == NumPy && d.Labels == "" && isNPZ(d.Source) {
+		d.Labels = d.Source
+	}
+	if d.Format == NumPy && d.TestLabels == "" && isNPZ(d.Test) {
+		d.TestLabels = d.Test
 	}
 	if d.Format == SQL && d.TestQuery != "" {
 		setDefault(&d.Test, d.Source)
@@ -168,6 +177,8 @@ func formatOf(source string) Format {
 		return JSONL
 	case strings.HasSuffix(name, ".libsvm"), strings.HasSuffix(name, ".svm"), strings.HasSuffix(name, ".svmlight"):
 		return LIBSVM
+	case strings.HasSuffix(name, ".npy"), isNPZ(source):
+		return NumPy
 	case strings.HasSuffix(name, ".parquet"):
 		return Parquet
 	case idxName.MatchString(name):

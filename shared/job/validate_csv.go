@@ -11,7 +11,7 @@ import (
 func (d *Data) validateCSV(fs *faults) {
 	csv, columns := d.CSV != nil, d.Columns != nil
 	switch {
-	case d.Inline != nil || d.Format == IDX:
+	case d.Inline != nil || d.Format == IDX || d.Format == NumPy:
 		if columns {
 			fs.at("data.columns", "only for %s", formatsOf(namedFormats))
 		}

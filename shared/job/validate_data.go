@@ -52,18 +52,24 @@ func (d *Data) named() bool { return d.Inline == nil && slices.Contains(namedFor
 // validateFormat checks the fields that only one format has.
 func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
+		if d.Arrays != nil {
+			fs.at("data.arrays", "only for format numpy, not for inline rows")
+		}
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
 			named{"weight", d.Weight}, named{"test", d.Test}, named{"sha256", string(d.SHA256)}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
+	}
+	if d.Arrays != nil && d.Format != NumPy {
+		fs.at("data.arrays", "only for format numpy, not %s", d.Format)
 	}
 	switch d.Format {
 	case CSV, JSONL, Parquet, SQL, LIBSVM:
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
-		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels})
-	case IDX:
+		d.only(fs, "format idx or numpy", named{"labels", d.Labels}, named{"test_labels", d.TestLabels})
+	case IDX, NumPy:
 		if d.Labels == "" {
 			fs.at("data.labels", "missing: want the source of the labels")
 		}

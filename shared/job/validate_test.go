@@ -52,10 +52,10 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 
 		{"data: missing: want source or inline", does(func(s *job.Spec) { s.Data.Source = "" })},
 		{"data.inline: source is given as well, want one of them", []func(*job.Spec){inline, func(s *job.Spec) { s.Data.Source = "a.csv" }}},
-		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx, jsonl, parquet, sql, libsvm`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
+		{`data.format: missing: the file name "nats:b/data" does not show the format, want one of csv, idx, jsonl, parquet, sql, libsvm, numpy`, does(func(s *job.Spec) { s.Data.Source, s.Data.Format = "nats:b/data", ""; s.Default() })},
 		{"data.label: missing: want the name of the label's column", does(func(s *job.Spec) { s.Data.Label = nil })},
-		{`data.labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
-		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
+		{`data.labels: "l": only for format idx or numpy`, does(func(s *job.Spec) { s.Data.Labels = "l" })},
+		{`data.test_labels: "l": want data.test, whose labels they are` + "\n" + `data.test_labels: "l": only for format idx or numpy`, does(func(s *job.Spec) { s.Data.TestLabels = "l" })},
 		{"data.labels: missing: want the source of the labels", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Labels = "" }}},
 		{"data.test_labels: missing: want the source of the labels of data.test", []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Test = "t.idx" }}},
 		{`data.label: "y": only for format csv, jsonl, parquet, sql or libsvm`, []func(*job.Spec){idx, func(s *job.Spec) { s.Data.Label = job.Columns{"y"} }}},

@@ -168,6 +168,9 @@ func ofData() []any {
 		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
 		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
 		libsvmName  = `\.([lL][iI][bB][sS][vV][mM]|[sS][vV][mM]([lL][iI][gG][hH][tT])?)` + packed
+		npyName     = `\.[nN][pP][yY]` + packed
+		npzName     = `\.[nN][pP][zZ]`
+		numpyName   = `(` + npyName + `|` + npzName + `)`
 		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
 	named := func(pattern string) object {
@@ -185,11 +188,15 @@ func ofData() []any {
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
 		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns", "sha256"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(libsvmName), named(idxName), inDatabase()}}),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(libsvmName), named(numpyName), named(idxName), inDatabase()}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.LIBSVM, libsvmName), none("labels", "test_labels", "csv")),
+		sourced(is(job.NumPy, numpyName), both(none("label", "weight", "csv", "columns"), noDrop,
+			object{"anyOf": []any{given("labels"), having("source", object{"pattern": npzName + "$"})}},
+			rule(given("test"), object{"anyOf": []any{given("test_labels"), having("test", object{"pattern": npzName + "$"})}}))),
+		rule(given("arrays"), both(given("source"), is(job.NumPy, numpyName))),
 		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, rule(given("test"), given("test_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
 		rule(object{"anyOf": []any{given("test"), given("test_query")}}, object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
