@@ -47,6 +47,8 @@ func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*re
 		return &records{names: keys.Names, index: keys.Index, next: file.Next, place: file.Place, kinds: keys.Kinds}, nil
 	case job.LIBSVM:
 		return openLIBSVM(content, s), nil
+	case job.Arrow:
+		return w.openArrow(d, content, s, k)
 	case job.Parquet:
 		return w.openParquet(d, content, s, k)
 	default:

@@ -22,7 +22,7 @@ type survey struct {
 	names    []string // of the columns, in the order of the first file
 	tallies  []tally
 	keys     *tabular.Keys     // of JSON lines
-	copies   []*scratch        // of Parquet files
+	copies   []*scratch        // of Parquet and Arrow files
 	asked    *answer           // of a database
 	features *tabular.Features // of LIBSVM files
 	detected []string          // what was detected in the files

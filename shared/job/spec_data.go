@@ -12,7 +12,7 @@ type Data struct {
 	TestQuery  string   `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`
 	TestLabels string   `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of test; default: an .npz test"`
 	Inline     *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
+	Format     Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .arrow, .arrows, .feather, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
 	Arrays     *Arrays  `json:"arrays,omitempty" jsonschema_description:"numpy: the names of the arrays in .npz files"`
 	Label      Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
 	Weight     string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
@@ -53,6 +53,7 @@ const (
 	Parquet Format = "parquet" // flat columns
 	SQL     Format = "sql"     // the result of a query
 	LIBSVM  Format = "libsvm"  // label index:value …
+	Arrow   Format = "arrow"   // Arrow IPC, a file or a stream: flat columns
 	NumPy   Format = "numpy"   // arrays of numbers: .npy, or .npz with several
 )
 

@@ -179,6 +179,8 @@ func formatOf(source string) Format {
 		return LIBSVM
 	case strings.HasSuffix(name, ".npy"), isNPZ(source):
 		return NumPy
+	case strings.HasSuffix(name, ".arrow"), strings.HasSuffix(name, ".arrows"), strings.HasSuffix(name, ".feather"):
+		return Arrow
 	case strings.HasSuffix(name, ".parquet"):
 		return Parquet
 	case idxName.MatchString(name):

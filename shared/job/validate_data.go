@@ -38,7 +38,7 @@ func (d *Data) validateSource(fs *faults) {
 }
 
 // namedFormats are the formats with named columns.
-var namedFormats = []Format{CSV, JSONL, Parquet, SQL, LIBSVM}
+var namedFormats = []Format{CSV, JSONL, Parquet, Arrow, SQL, LIBSVM}
 
 // formatsOf lists formats for a message.
 func formatsOf(formats []Format) string {
@@ -64,7 +64,7 @@ func (d *Data) validateFormat(fs *faults) {
 		fs.at("data.arrays", "only for format numpy, not %s", d.Format)
 	}
 	switch d.Format {
-	case CSV, JSONL, Parquet, SQL, LIBSVM:
+	case CSV, JSONL, Parquet, Arrow, SQL, LIBSVM:
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}

@@ -76,7 +76,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 	case "string":
 		switch name {
 		case "source", "test", "labels", "test_labels":
-			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet", "sqlite:a.db", "postgres://u@h/d", "https://h/a.csv", "http://h/a.jsonl?n=1", "https://h/a?n=b.csv", "s3://bucket/a.csv.gz", "s3://b", "a.svm", "B.LibSVM.gz", "a.svmlight", "x.npy", "d.NPZ", "y.npy.gz")
+			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet", "sqlite:a.db", "postgres://u@h/d", "https://h/a.csv", "http://h/a.jsonl?n=1", "https://h/a?n=b.csv", "s3://bucket/a.csv.gz", "s3://b", "a.svm", "B.LibSVM.gz", "a.svmlight", "x.npy", "d.NPZ", "y.npy.gz", "a.arrow", "a.Feather.zst")
 		}
 		return pick(g.t, "a", "y", "")
 	case "array":
@@ -140,6 +140,7 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.libsvm"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.npz","test":"a.npz","arrays":{"x":"a","test_y":"y"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"x.npy","labels":"y.npy"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.arrow","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"sqlite:a.db","query":"SELECT 1","test_query":"SELECT 2","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
@@ -228,7 +229,7 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.idx, labels: b, weight: w}", "data: {inline: {x: [1], y: [1]}, weight: w}",
 		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
-		"data: {source: a, label: y}", "data: {source: a.csv, label: y, sha256: A}", "data: {inline: {x: [1], y: [1]}, sha256: 0000000000000000000000000000000000000000000000000000000000000000}", "data: {source: a.svm, csv: {trim: true}}", "data: {source: a.svm, labels: b}", "data: {source: a.npy}", "data: {source: a.npz, label: y}", "data: {source: a.npz, test: b.npy}", "data: {source: a.csv, label: y, arrays: {x: a}}", "data: {source: a.idx, labels: b, arrays: {}}", "data: {inline: {x: [1], y: [1]}, arrays: {}}", "data: {source: 'sqlite:a', label: y}", "data: {source: 'sqlite:a', label: y, query: ' '}", "data: {source: a.csv, label: y, query: SELECT 1}", "data: {source: a.csv, label: y, query: SELECT 1, format: sql}",
+		"data: {source: a, label: y}", "data: {source: a.csv, label: y, sha256: A}", "data: {inline: {x: [1], y: [1]}, sha256: 0000000000000000000000000000000000000000000000000000000000000000}", "data: {source: a.svm, csv: {trim: true}}", "data: {source: a.svm, labels: b}", "data: {source: a.arrow}", "data: {source: a.arrow, label: y, csv: {trim: true}}", "data: {source: a.npy}", "data: {source: a.npz, label: y}", "data: {source: a.npz, test: b.npy}", "data: {source: a.csv, label: y, arrays: {x: a}}", "data: {source: a.idx, labels: b, arrays: {}}", "data: {inline: {x: [1], y: [1]}, arrays: {}}", "data: {source: 'sqlite:a', label: y}", "data: {source: 'sqlite:a', label: y, query: ' '}", "data: {source: a.csv, label: y, query: SELECT 1}", "data: {source: a.csv, label: y, query: SELECT 1, format: sql}",
 		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: 'sqlite:b'}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, csv: {trim: true}}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, format: csv}",
 		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: a.csv, test_query: SELECT 2}", "data: {source: a.csv, label: y, test: 'sqlite:a'}", "data: {inline: {x: [1], y: [1]}, query: SELECT 1}", "data: {source: a.jsonl}", "data: {source: a.parquet, label: y, csv: {trim: true}}", "data: {source: a.idx, labels: b, columns: {}}",
 		"data: {source: a.csv, label: y, csv: {thousands: .}}", "data: {source: a.csv, label: y, csv: {decimal: ',', thousands: ','}}",

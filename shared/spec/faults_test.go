@@ -73,7 +73,7 @@ func TestFieldFaults(t *testing.T) {
 		"data: {source: a.csv, label: y, transform: {scale: max}}":                    `data.transform.scale: "max": want one of none, standard, minmax, {divide: number}`,
 		"data: {source: a.csv, label: y, transform: {categorical: x}}":                `data.transform.categorical: "x": want one of onehot, {embed: number}`,
 		"data: {source: a.csv, label: y, split: {train: 1.5}}":                        "data.split.train: 1.5: want a number from 0 to 1",
-		"data: {source: a.csv, label: y, format: xml}":                                `data.format: "xml": want one of csv, idx, jsonl, parquet, sql, libsvm, numpy`,
+		"data: {source: a.csv, label: y, format: xml}":                                `data.format: "xml": want one of csv, idx, jsonl, parquet, sql, libsvm, numpy, arrow`,
 		"data: {source: a.csv, label: y, drop: ['']}":                                 `data.drop[0]: "": want a text of 1 to 1024 characters`,
 		"data: {source: a.csv, label: y, shuffle: 'yes'}":                             `data.shuffle: "yes": want true or false`,
 		"data: {inline: {x: 1, y: []}}":                                               "data.inline.x: 1: want a list of at least 1 element\ndata.inline.y: an empty list: want a list of at least 1 element",

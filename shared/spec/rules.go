@@ -168,6 +168,7 @@ func ofData() []any {
 		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
 		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
 		libsvmName  = `\.([lL][iI][bB][sS][vV][mM]|[sS][vV][mM]([lL][iI][gG][hH][tT])?)` + packed
+		arrowName   = `\.([aA][rR][rR][oO][wW][sS]?|[fF][eE][aA][tT][hH][eE][rR])` + packed
 		npyName     = `\.[nN][pP][yY]` + packed
 		npzName     = `\.[nN][pP][zZ]`
 		numpyName   = `(` + npyName + `|` + npzName + `)`
@@ -188,10 +189,11 @@ func ofData() []any {
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
 		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "csv", "columns", "sha256"), noDrop)),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(libsvmName), named(numpyName), named(idxName), inDatabase()}}),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(arrowName), named(libsvmName), named(numpyName), named(idxName), inDatabase()}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "csv"))),
+		sourced(is(job.Arrow, arrowName), both(given("label"), none("labels", "test_labels", "csv"))),
 		sourced(is(job.LIBSVM, libsvmName), none("labels", "test_labels", "csv")),
 		sourced(is(job.NumPy, numpyName), both(none("label", "weight", "csv", "columns"), noDrop,
 			object{"anyOf": []any{given("labels"), having("source", object{"pattern": npzName + "$"})}},
