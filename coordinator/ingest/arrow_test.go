@@ -17,8 +17,10 @@ import (
 // An Arrow file gives the table that its types say; a packed stream gives the same.
 func TestArrowIsATable(t *testing.T) {
 	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "area", Type: arrow.PrimitiveTypes.Float64}, {Name: "zip", Type: arrow.BinaryTypes.String},
-		{Name: "tags", Type: arrow.ListOf(arrow.BinaryTypes.String), Nullable: true}, {Name: "price", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "area", Type: arrow.PrimitiveTypes.Float64},
+		{Name: "zip", Type: arrow.BinaryTypes.String},
+		{Name: "tags", Type: arrow.ListOf(arrow.BinaryTypes.String), Nullable: true},
+		{Name: "price", Type: arrow.PrimitiveTypes.Int32},
 	}, nil)
 	batch, _, err := builder.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[{"area":50.5,"zip":"10115","price":100},{"area":80,"zip":"80331","tags":["x"],"price":200}]`))
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func fetch(ctx context.Context, get get, first time.Duration) (io.ReadCloser, er
 	pauses.InitialInterval, pauses.MaxInterval = first, longestPause
 	f := &fetched{ctx: ctx, get: get, size: -1, sum: sha256.New(), pauses: pauses, cancel: func() {}}
 	for {
-		err := f.open()
+		err := f.open() //nolint:contextcheck // it is in f, for all requests of the reading
 		if err == nil {
 			return f, nil
 		}
