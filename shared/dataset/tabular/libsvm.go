@@ -170,7 +170,7 @@ func labelOf(text string) (string, error) {
 		return "", fmt.Errorf("it begins with %.80q: want a label before the features, as in 1 3:0.5", text)
 	case err != nil || math.IsNaN(x) || math.IsInf(x, 0) || strings.ContainsAny(text, "xX_pP"):
 		return "", fmt.Errorf("the label %.80q: want a finite number", text)
-	case x == math.Trunc(x) && math.Abs(x) < exact:
+	case math.Abs(x) < exact && float64(int64(x)) == x:
 		return strconv.FormatInt(int64(x), 10), nil
 	}
 	return strings.TrimPrefix(text, "+"), nil
