@@ -8,7 +8,6 @@ import (
 
 	"tributary/shared/access"
 	"tributary/shared/dataset"
-	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
 
@@ -37,13 +36,7 @@ func (w *work) readNamed(ctx context.Context, spec *job.Spec, f files, like *tab
 	if err := t.begin(w.space, s.rows); err != nil {
 		return nil, err
 	}
-	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
-		file, err := w.open(&spec.Data, content, s, k)
-		if err != nil {
-			return err
-		}
-		return t.fill(ctx, file, s.rows)
-	})
+	err = w.each(ctx, &spec.Data, f, s, func(file *records) error { return t.fill(ctx, file, s.rows) })
 	if err != nil {
 		return nil, err
 	}

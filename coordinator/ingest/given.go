@@ -28,8 +28,8 @@ func (w *work) readGiven(ctx context.Context, spec *job.Spec, train *table, read
 		split job.Split
 		files files
 	}{
-		{job.Validation, files{"data.validation", d.Validation, "data.validation_labels", d.ValidationLabels}},
-		{job.Test, files{"data.test", d.Test, "data.test_labels", d.TestLabels}},
+		{job.Validation, files{"data.validation", d.Validation, "data.validation_labels", d.ValidationLabels, "data.validation_query", d.ValidationQuery}},
+		{job.Test, files{"data.test", d.Test, "data.test_labels", d.TestLabels, "data.test_query", d.TestQuery}},
 	} {
 		if g.files.source == "" {
 			continue
@@ -103,7 +103,11 @@ func (w *work) differ(ctx context.Context, g, e givenSplit) error {
 }
 
 // sameFile reports whether two sources are the same path.
+// One database, or one archive of arrays, may have the rows of several splits.
 func sameFile(a, b string) bool {
+	if job.IsDatabase(a) || job.FormatOf(a) == job.NumPy {
+		return false
+	}
 	if a == b {
 		return true
 	}

@@ -127,6 +127,11 @@ func (w *work) idxLabels(ctx context.Context, t *table, r io.Reader, classes boo
 	if err != nil {
 		return err
 	}
+	return w.labels(ctx, t, c, rows, classes, like)
+}
+
+// labels makes cells [rows, outputs] the labels of a table's rows.
+func (w *work) labels(ctx context.Context, t *table, c *cells, rows int, classes bool, like *table) error {
 	if rows != t.rows {
 		return fmt.Errorf("%d labels for %d rows: %w", rows, t.rows, job.ErrInvalid)
 	}

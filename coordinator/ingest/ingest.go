@@ -50,10 +50,12 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 // read, with 8 bytes for each number or text, or 1 or 4 for an IDX source. They hold
 // shuffled training rows twice. Run deletes the files before it returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
-	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
+	own := *in
+	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}
+	own.Sources = newOnce(w, &spec.Data)
 	m, err := w.run(ctx, spec)
 	for _, release := range w.closers {
 		release()
@@ -69,8 +71,9 @@ type work struct {
 	*Ingest
 	space   *space
 	texts   textRoom
-	closers []func()        // give back the memory of files
-	csv     *job.CSVOptions // with which files for prediction are read, or nil
+	closers []func()          // give back the memory of files
+	svm     *tabular.Features // of the training source, or nil
+	csv     *job.CSVOptions   // with which files for prediction are read, or nil
 
 	observer Observer // sees the rows of a survey, or nil
 }
@@ -216,12 +219,14 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train *table, given []
 	}
 	read := w.readNamed
 	switch {
+	case d.Format == job.NumPy:
+		read = w.readNumPy
 	case d.Format == job.IDX || d.Format == "" && d.Labels != "":
 		read = w.readIDX
 	case d.Format != "" && !slices.Contains(d.Format.Allowed(), string(d.Format)):
 		return nil, nil, fmt.Errorf("data.format: %q: want one of %s: %w", d.Format, strings.Join(d.Format.Allowed(), ", "), job.ErrInvalid)
 	}
-	if train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels}, nil); err != nil {
+	if train, err = read(ctx, spec, files{"data.source", d.Source, "data.labels", d.Labels, "data.query", d.Query}, nil); err != nil {
 		return nil, nil, err
 	}
 	given, err = w.readGiven(ctx, spec, train, read)
@@ -229,7 +234,7 @@ func (w *work) read(ctx context.Context, spec *job.Spec) (train *table, given []
 }
 
 // files holds the sources of one table and the spec fields that name them.
-type files struct{ field, source, labelsField, labels string }
+type files struct{ field, source, labelsField, labels, queryField, query string }
 
 func (in *Ingest) say(format string, args ...any) {
 	if in.Progress != nil {

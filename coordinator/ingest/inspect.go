@@ -88,10 +88,17 @@ func (in *Ingest) Inspect(ctx context.Context, d *job.Data, o Observer) (seen *I
 			return nil, err
 		}
 		return w.inspectTable(ctx, t)
+	case d.Format == job.NumPy:
+		names, _ := arrays(d.Arrays, "data.source")
+		rows, c, err := w.array(ctx, "data.source", d.Source, names, 4)
+		if err != nil {
+			return nil, err
+		}
+		return w.inspectTable(ctx, &table{rows: rows, columns: numbered(c.width), cells: c})
 	case d.Format == "":
 		return nil, fmt.Errorf("data.format: missing: the file name %.80q does not show the format: want one of %q: %w", access.Show(d.Source), d.Format.Allowed(), job.ErrInvalid)
 	}
-	s, err := w.survey(ctx, &job.Spec{Data: *d}, files{field: "data.source", source: d.Source})
+	s, err := w.survey(ctx, &job.Spec{Data: *d}, files{field: "data.source", source: d.Source, queryField: "data.query", query: d.Query})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +175,7 @@ func (w *work) inspectTable(ctx context.Context, t *table) (*Inspection, error) 
 
 // FormatIn returns the format of a source that is a folder or has wildcards: that of its
 // first file whose name shows one. It returns "" if there is none.
-func (in *Ingest) FormatIn(source string) job.Format {
+func (in *Ingest) FormatIn(ctx context.Context, source string) job.Format {
 	if f := job.FormatOf(source); f != "" {
 		return f
 	}
@@ -176,7 +183,7 @@ func (in *Ingest) FormatIn(source string) job.Format {
 	if !ok {
 		return ""
 	}
-	found, err := lister.List(source)
+	found, err := lister.List(ctx, source)
 	if err != nil {
 		return "" // opening the source explains it
 	}

@@ -119,7 +119,7 @@ func (k *keyColumn) push(cell string, options *job.CSVOptions) error {
 	switch {
 	case dataset.IsMissing(cell, options) || !k.group && k.form.Missing(cell):
 	case k.group:
-		x = hash(k.seed, canonical(cell))
+		x = hashed(k.seed, canonical(cell))
 	case k.layout != "":
 		t, ok := dataset.ParseDate(cell, k.layout)
 		if !ok {
@@ -154,9 +154,9 @@ func canonical(cell string) string {
 	return cell
 }
 
-// hash returns a number of 53 bits, which follows from the seed and the text alone. Two
+// hashed returns a number of 53 bits, which follows from the seed and the text alone. Two
 // texts with the same hash would be one group, which does no harm.
-func hash(seed uint64, text string) float64 {
+func hashed(seed uint64, text string) float64 {
 	sum := sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, seed), text...))
 	return float64(binary.LittleEndian.Uint64(sum[:]) >> 11)
 }

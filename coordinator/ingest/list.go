@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"tributary/coordinator/place"
 	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
@@ -20,7 +21,7 @@ type Lister interface {
 	// List returns the sources of the files, sorted by name. For a source that is one
 	// file, or that it does not list, it returns the source itself. It fails with
 	// job.ErrInvalid if there is no such file.
-	List(source string) ([]string, error)
+	List(ctx context.Context, source string) ([]string, error)
 }
 
 // maxFiles limits the files of a source.
@@ -33,7 +34,7 @@ func (w *work) list(ctx context.Context, format job.Format, f files) ([]string, 
 	if !ok {
 		return []string{f.source}, ctx.Err()
 	}
-	found, err := lister.List(f.source)
+	found, err := lister.List(ctx, f.source)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
 	}
@@ -84,9 +85,16 @@ func (in *Ingest) withAll(ctx context.Context, field string, sources []string, r
 	return nil
 }
 
-// List returns the files of a folder, or those that fit wildcards, below the data roots.
-func (r *Roots) List(source string) ([]string, error) {
-	if strings.HasPrefix(source, "nats:") || job.IsDataset(source) || ofJob(source) {
+// List returns the files of a folder, or those that fit wildcards, below the data roots; or
+// such objects of an S3 server.
+func (r *Roots) List(ctx context.Context, source string) ([]string, error) {
+	if job.IsS3(source) {
+		if err := r.allowedAddress(source); err != nil {
+			return nil, err
+		}
+		return place.ListS3(ctx, source, maxFiles)
+	}
+	if strings.HasPrefix(source, "nats:") || job.IsDataset(source) || ofJob(source) || job.IsDatabase(source) || job.IsWeb(source) {
 		return []string{source}, nil
 	}
 	name, isFile := strings.CutPrefix(source, "file:")

@@ -34,6 +34,8 @@ type Roots struct {
 	// Anywhere allows every file that the process may read. It is for specs of the user
 	// who runs the process.
 	Anywhere bool
+	// Places are the places outside of files that may be read unless Anywhere.
+	Places []Allowance
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
 	// Dataset opens a version of a named data set, dataset:<name>@<version>; nil refuses such
@@ -72,6 +74,12 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 		}
 		return r.Job(ctx, source)
 	}
+	if job.IsWeb(source) || job.IsS3(source) {
+		return r.openAddress(ctx, source)
+	}
+	if job.IsDatabase(source) {
+		return nil, fmt.Errorf("a database is read with format sql and a query: %w", job.ErrInvalid)
+	}
 	path, isFile := strings.CutPrefix(source, "file:")
 	if isFile {
 		var err error
@@ -79,7 +87,7 @@ func (r *Roots) Open(ctx context.Context, source string) (io.ReadCloser, error) 
 			return nil, err
 		}
 	} else if scheme, _, ok := strings.Cut(source, "://"); ok {
-		return nil, fmt.Errorf("scheme %.20q: want a path, file:PATH or nats:<bucket>/<object>: %w", scheme, job.ErrInvalid)
+		return nil, fmt.Errorf("scheme %.20q: want a path, file:PATH, nats:<bucket>/<object>, https://HOST/PATH or s3://BUCKET/KEY: %w", scheme, job.ErrInvalid)
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
 		return nil, fmt.Errorf("want the path of a file: %w", job.ErrInvalid)
@@ -242,12 +250,22 @@ func (in *Ingest) withLimit(ctx context.Context, field, source string, limit int
 
 // Allowed reports whether a source may be read, without reading it. It fails with
 // job.ErrInvalid for a path that does not exist or is outside the data roots. It does not
-// check whether a nats: object or another job's parameters exist; Open does.
+// check whether a nats: object, another job's parameters or something outside of the machine
+// exists; Open does.
 func (r *Roots) Allowed(source string) error {
 	if strings.HasPrefix(source, "nats:") || job.IsDataset(source) || ofJob(source) {
 		return nil
 	}
-	found, err := r.List(source)
+	if job.IsDatabase(source) {
+		return r.allowedDatabase(source)
+	}
+	if job.IsWeb(source) || job.IsS3(source) {
+		if err := r.allowedAddress(source); err != nil {
+			return fmt.Errorf("%q: %w", access.Show(source), err)
+		}
+		return nil
+	}
+	found, err := r.List(context.Background(), source) // of local files
 	if err != nil {
 		return fmt.Errorf("%q: %w", access.Show(source), err)
 	}

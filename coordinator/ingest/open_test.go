@@ -54,7 +54,7 @@ func TestRoots(t *testing.T) {
 		"data2/d.csv": "no such file", filepath.Join(top, "data2/d.csv"): "outside the data roots",
 		"out.csv": "escapes", "data/out.csv": "escapes", "data/up/secret.csv": "escapes", "up/secret.csv": "escapes",
 		"nothing.csv": "no such file", "sub": "not a regular file", "pipe": "not a regular file", "": "want the path of a file", "file:": "want the path of a file", "file:data/5%.csv": "write % as %25", "file:data/%2e%2e/secret.csv": "",
-		"a\x00": "want the path", "http://host/a.csv": `scheme "http": want a path`, "nats:bucket": "want nats:<bucket>/<object>", "nats:b/o": "no object store",
+		"a\x00": "want the path", "http://host/a.csv": "not among the places", "ftp://host/a.csv": `scheme "ftp": want a path`, "nats:bucket": "want nats:<bucket>/<object>", "nats:b/o": "no object store",
 	} {
 		_, err := read(r, source)
 		require.ErrorContains(t, err, want, source)

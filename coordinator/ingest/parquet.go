@@ -15,14 +15,10 @@ import (
 // the content to a scratch, which the second reading takes from copies. k is the number of
 // the file within its source.
 func (w *work) openParquet(d *job.Data, content *tabular.Source, s *survey, k int) (*records, error) {
-	if k == len(s.copies) {
-		c, err := w.space.copy(content, w.limit())
-		if err != nil {
-			return nil, err
-		}
-		s.copies = append(s.copies, c)
+	c, err := w.copyOf(content, s, k)
+	if err != nil {
+		return nil, err
 	}
-	c := s.copies[k]
 	file, err := parquet.Open(c, c.size())
 	if err != nil {
 		return nil, err
@@ -34,6 +30,18 @@ func (w *work) openParquet(d *job.Data, content *tabular.Source, s *survey, k in
 		}
 	}
 	return &records{names: file.Names, index: indexOf(file.Names), next: file.Next, place: file.Place, kinds: file.Kinds}, nil
+}
+
+// copyOf returns a scratch with the content of file k. The first reading makes it.
+func (w *work) copyOf(content *tabular.Source, s *survey, k int) (*scratch, error) {
+	if k == len(s.copies) {
+		c, err := w.space.copy(content, w.limit())
+		if err != nil {
+			return nil, err
+		}
+		s.copies = append(s.copies, c)
+	}
+	return s.copies[k], nil
 }
 
 // leftOut reports whether the spec leaves a column out.

@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
@@ -19,6 +21,23 @@ type records struct {
 	detected []string                 // what was detected, for the user
 }
 
+// each passes each file of a source to read, in order.
+func (w *work) each(ctx context.Context, d *job.Data, f files, s *survey, read func(*records) error) error {
+	if s.asked != nil {
+		if err := read(s.asked.records()); err != nil {
+			return fmt.Errorf("%s %q: %w", f.field, access.Show(f.source), err)
+		}
+		return nil
+	}
+	return w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
+		file, err := w.open(d, content, s, k)
+		if err != nil {
+			return err
+		}
+		return read(file)
+	})
+}
+
 // open opens a file of named columns, file k of the source that s surveys.
 func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*records, error) {
 	switch d.Format {
@@ -26,6 +45,10 @@ func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*re
 		keys := s.keys
 		file := tabular.OpenJSONL(content, keys)
 		return &records{names: keys.Names, index: keys.Index, next: file.Next, place: file.Place, kinds: keys.Kinds}, nil
+	case job.LIBSVM:
+		return openLIBSVM(content, s), nil
+	case job.Arrow:
+		return w.openArrow(d, content, s, k)
 	case job.Parquet:
 		return w.openParquet(d, content, s, k)
 	default:

@@ -21,20 +21,33 @@ type survey struct {
 	sources  []string // the files of the source, in order
 	names    []string // of the columns, in the order of the first file
 	tallies  []tally
-	keys     *tabular.Keys // of JSON lines
-	copies   []*scratch    // of Parquet files
-	detected []string      // what was detected in the files
-	when     *tally        // counts the times by which the rows are split as dates; nil if there are none
-	whenAt   int           // the column of when
-	observer Observer      // sees each row, or nil
+	keys     *tabular.Keys     // of JSON lines
+	copies   []*scratch        // of Parquet and Arrow files
+	asked    *answer           // of a database
+	features *tabular.Features // of LIBSVM files
+	detected []string          // what was detected in the files
+	when     *tally            // counts the times by which the rows are split as dates; nil if there are none
+	whenAt   int               // the column of when
+	observer Observer          // sees each row, or nil
 }
 
 // survey reads the files of a source once.
 func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, error) {
 	s := &survey{observer: w.observer}
 	var err error
-	if s.sources, err = w.list(ctx, spec.Data.Format, f); err != nil {
+	if spec.Data.Format == job.SQL {
+		s.sources = []string{f.source}
+		s.asked, err = w.ask(ctx, f)
+	} else {
+		s.sources, err = w.list(ctx, spec.Data.Format, f)
+	}
+	if err != nil {
 		return nil, err
+	}
+	if spec.Data.Format == job.LIBSVM {
+		if err := w.libsvm(ctx, f, s); err != nil {
+			return nil, err
+		}
 	}
 	if spec.Data.Format == job.JSONL {
 		s.keys = &tabular.Keys{}
@@ -42,11 +55,7 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 			return nil, err
 		}
 	}
-	err = w.withAll(ctx, f.field, s.sources, func(k int, content *tabular.Source) error {
-		file, err := w.open(&spec.Data, content, s, k)
-		if err != nil {
-			return err
-		}
+	err = w.each(ctx, &spec.Data, f, s, func(file *records) error {
 		if err := s.begin(&spec.Data, file); err != nil {
 			return err
 		}

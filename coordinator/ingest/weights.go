@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 
+	"tributary/shared/access"
 	"tributary/shared/model"
 	"tributary/shared/registry"
 )
@@ -31,7 +32,7 @@ func Weights(ctx context.Context, sources Opener, from string, tensors []model.T
 	}
 	data, err := readWeights(ctx, sources, from, tensors)
 	if err != nil {
-		return fmt.Errorf("model.init.from: %.200q: %w", from, err)
+		return fmt.Errorf("model.init.from: %.200q: %w", access.Show(from), err)
 	}
 	return use(data)
 }

@@ -21,9 +21,10 @@ import (
 
 // Command is the inspect command's settings.
 type Command struct {
-	Source string `arg:"" help:"What to look at: a file, a folder or a path with wildcards, of CSV, JSON lines, Parquet or IDX, packed too; or a spec (.yaml, .yml, .json), whose data.source it looks at as the spec says."`
+	Source string `arg:"" help:"What to look at: a file, a folder or a path with wildcards, of CSV, JSON lines, Parquet, Arrow, LIBSVM, NumPy or IDX, packed too; an address of the web, of S3 or of a database; or a spec (.yaml, .yml, .json), whose data.source it looks at as the spec says."`
 	Label  string `name:"label" placeholder:"COLUMN" help:"The column to learn, for the suggested spec; default: a guess."`
-	Format string `name:"format" default:"" enum:",csv,idx,jsonl,parquet" placeholder:"FORMAT" help:"csv, idx, jsonl or parquet; default: what the name shows."`
+	Format string `name:"format" default:"" enum:",csv,jsonl,parquet,arrow,sql,libsvm,numpy,idx" placeholder:"FORMAT" help:"csv, jsonl, parquet, arrow, sql, libsvm, numpy or idx; default: what the name shows."`
+	Query  string `name:"query" placeholder:"SELECT…" help:"The statement that gives the rows of a database."`
 	JSON   bool   `name:"json" help:"Print the report as a line of JSON."`
 	HTML   string `name:"html" placeholder:"FILE" help:"Write the report as a page with pictures into this file too."`
 	Spec   string `name:"spec" placeholder:"FILE" help:"Write the suggested spec into this file too; the train command accepts it."`
@@ -51,7 +52,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 
 // request returns what to inspect: a source, or the data of a spec.
 func (c *Command) request() (Request, error) {
-	q := Request{Data: job.Data{Source: c.Source, Format: job.Format(c.Format)}, Label: c.Label}
+	q := Request{Data: job.Data{Source: c.Source, Query: c.Query, Format: job.Format(c.Format)}, Label: c.Label}
 	switch strings.ToLower(filepath.Ext(c.Source)) {
 	case ".yaml", ".yml", ".json":
 	default:

@@ -71,7 +71,7 @@ func Inspect(ctx context.Context, in *ingest.Ingest, q Request) (*Report, error)
 	o := &observer{memory: q.Memory}
 	d := q.Data
 	if d.Inline == nil && d.Format == "" {
-		d.Format = in.FormatIn(d.Source)
+		d.Format = in.FormatIn(ctx, d.Source)
 	}
 	seen, err := in.Inspect(ctx, &d, o)
 	if err != nil {

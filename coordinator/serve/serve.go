@@ -24,6 +24,7 @@ type Command struct {
 	Stores settings.Stores `embed:""`
 
 	DataRoots    []string      `name:"data-root" env:"TRIBUTARY_DATA_ROOTS" sep:":" placeholder:"DIR" help:"Folders from which submitted specs may read files. Without one, specs may use only inline data and nats: sources. Colons separate the folders in the environment variable."`
+	DataPlaces   []string      `name:"data-place" env:"TRIBUTARY_DATA_PLACES" sep:"," placeholder:"ADDRESS" help:"What submitted specs may read outside of files: https://HOST/PATH and s3://BUCKET/PREFIX with everything below, and the database postgres://USER@HOST/DATABASE. The environment has the credentials: PGPASSWORD or PGPASSFILE; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL. Without an address, submitted specs read none. Commas separate the addresses."`
 	KeepJobs     time.Duration `name:"keep-jobs" env:"TRIBUTARY_KEEP_JOBS" default:"720h" placeholder:"DURATION" help:"How long the coordinator keeps a job's record and events after its end; 0 keeps them for ever; default: 720h, 30 days."`
 	RemoveModels bool          `name:"remove-models" env:"TRIBUTARY_REMOVE_MODELS" help:"Remove a job's model with its record; otherwise models stay until they are removed by hand."`
 	Memory       int64         `name:"memory" env:"TRIBUTARY_MEMORY" default:"0" placeholder:"MIB" help:"Memory of this process, in MiB, 0 to 16777216; 0, the default, takes the lowest of the control group, ulimit, GOMEMLIMIT and the machine's memory. A job fails if its model needs more than nine tenths of it at the end."`
@@ -39,6 +40,10 @@ func (c *Command) Validate() error {
 	if c.Memory < 0 || c.Memory > 1<<24 {
 		return fmt.Errorf("--memory: %d: want 0 to %d MiB", c.Memory, 1<<24)
 	}
+	_, err := ingest.Allow(c.DataPlaces)
+	if err != nil {
+		return fmt.Errorf("--data-place: %w", err)
+	}
 	return nil
 }
 
@@ -51,6 +56,10 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		return err
 	}
 	if err := errors.Join(isa.Err(), c.Stores.Check()); err != nil {
+		return err
+	}
+	places, err := ingest.Allow(c.DataPlaces)
+	if err != nil {
 		return err
 	}
 	log = log.With().Str("coordinator", id).Logger()
@@ -74,7 +83,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer stores.Close()
 		events := stores.Conn.Events()          //nolint:contextcheck // events are sent until the end, after soft has ended
 		defer settings.CloseEvents(events, log) //nolint:contextcheck // the same, for a bounded time
-		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots}, run.Config{
+		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots, Places: places}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
 			Memory: memory.Work(), Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
 		})

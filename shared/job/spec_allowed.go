@@ -29,7 +29,7 @@ func (Mode) Allowed() []string { return list(Min, Max) }
 func (Scheme) Allowed() []string { return list(TorchUniform, GlorotUniform, Zeros) }
 
 // Allowed lists the formats.
-func (Format) Allowed() []string { return list(CSV, IDX, JSONL, Parquet) }
+func (Format) Allowed() []string { return list(CSV, IDX, JSONL, Parquet, SQL, LIBSVM, NumPy, Arrow) }
 
 // Allowed lists the ways to handle duplicates.
 func (Duplicates) Allowed() []string { return list(KeepDuplicates, DropDuplicates) }

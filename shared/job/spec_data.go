@@ -4,15 +4,20 @@ import "encoding/json"
 
 // Data says where the rows come from and how they are prepared for training.
 type Data struct {
-	Source     string `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, or dataset:<name> or dataset:<name>@<version>, a named data set (without a version the newest at submission); a path may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
-	Labels     string `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels file, as source"`
+	Source     string `json:"source,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"path, file:PATH, nats:<bucket>/<object>, https://HOST/PATH, s3://BUCKET/KEY, dataset:<name> or dataset:<name>@<version> (a named data set; without a version the newest at submission), or a database (postgres://USER@HOST/DATABASE or sqlite:PATH) with query; a path or a key may be a folder or have wildcards (* ? [a-z]): its files, sorted by name; or give inline"`
+	Query      string `json:"query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement (SELECT …) that gives the rows of source; without ORDER BY the database chooses their order, and with it the result of the job"`
+	SHA256     Digest `json:"sha256,omitempty" jsonschema:"pattern=^[0-9a-f]{64}$" jsonschema_description:"SHA-256 of the file that source names, as it is stored, in lower-case hex: another content is refused"`
+	Labels     string `json:"labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels file, as source; default: an .npz source"`
 	Test       string `json:"test,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given test source, instead of split.test"`
-	TestLabels string `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of test"`
+	TestQuery  string `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`
+	TestLabels string `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of test; default: an .npz test"`
 	// Validation is "" in specs that do not set it, so that these keep their digests.
 	Validation       string   `json:"validation,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given validation source, instead of split.validation: the columns of source, in any order; what is fitted is fitted on source alone"`
-	ValidationLabels string   `json:"validation_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx: the labels of validation"`
+	ValidationQuery  string   `json:"validation_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of validation; default of validation then: source"`
+	ValidationLabels string   `json:"validation_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of validation; default: an .npz validation"`
 	Inline           *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format           Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, each also with .gz, .zst, .bz2 or .zip)"`
+	Format           Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .arrow, .arrows, .feather, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
+	Arrays           *Arrays  `json:"arrays,omitempty" jsonschema_description:"numpy: the names of the arrays in .npz files"`
 	Label            Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
 	Weight           string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
 	Drop             []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
@@ -32,6 +37,17 @@ type Inline struct {
 	Y json.RawMessage `json:"y" jsonschema:"required" jsonschema_description:"[rows] of numbers, or of classes (numbers, strings or booleans), or [rows][outputs] of numbers"`
 }
 
+// Arrays names the arrays of .npz files.
+type Arrays struct {
+	X     string `json:"x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in source; default: x_train, or x"`
+	Y     string `json:"y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in labels; default: y_train, or y"`
+	TestX string `json:"test_x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in test; default: x_test, or x"`
+	TestY string `json:"test_y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in test_labels; default: y_test, or y"`
+
+	ValidationX string `json:"validation_x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in validation; default: x_val, or x"`
+	ValidationY string `json:"validation_y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in validation_labels; default: y_val, or y"`
+}
+
 // Format is the file format of a source. A packed source (gzip, zstd, bzip2, zip) is
 // unpacked first.
 type Format string
@@ -42,6 +58,10 @@ const (
 	IDX     Format = "idx"
 	JSONL   Format = "jsonl"   // JSON lines: an object in each line
 	Parquet Format = "parquet" // flat columns
+	SQL     Format = "sql"     // the result of a query
+	LIBSVM  Format = "libsvm"  // label index:value …
+	Arrow   Format = "arrow"   // Arrow IPC, a file or a stream: flat columns
+	NumPy   Format = "numpy"   // arrays of numbers: .npy, or .npz with several
 )
 
 // Clean says how incomplete and duplicate rows are handled.

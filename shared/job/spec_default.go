@@ -84,12 +84,36 @@ func (s *Spec) Default() {
 	}
 }
 
+// isNPZ reports whether the name of a source is that of an archive of arrays.
+func isNPZ(source string) bool { return strings.HasSuffix(strings.ToLower(source), ".npz") }
+
+// libsvmLabel is the column of the label of a LIBSVM file.
+const libsvmLabel = "label"
+
 // defaultWireKeep is the fraction of a gradient that topk keeps.
 const defaultWireKeep = 0.01
 
 func (d *Data) fill() {
 	if d.Format == "" && d.Inline == nil {
 		d.Format = FormatOf(d.Source)
+	}
+	if d.Format == LIBSVM && d.Inline == nil && len(d.Label) == 0 {
+		d.Label = Columns{libsvmLabel}
+	}
+	if d.Format == NumPy && d.Labels == "" && isNPZ(d.Source) {
+		d.Labels = d.Source
+	}
+	if d.Format == NumPy && d.TestLabels == "" && isNPZ(d.Test) {
+		d.TestLabels = d.Test
+	}
+	if d.Format == NumPy && d.ValidationLabels == "" && isNPZ(d.Validation) {
+		d.ValidationLabels = d.Validation
+	}
+	if d.Format == SQL && d.TestQuery != "" {
+		setDefault(&d.Test, d.Source)
+	}
+	if d.Format == SQL && d.ValidationQuery != "" {
+		setDefault(&d.Validation, d.Source)
 	}
 	setDefault(&d.Clean.Missing.Method, "drop")
 	setDefault(&d.Clean.Duplicates, KeepDuplicates)
@@ -144,12 +168,29 @@ var packed = regexp.MustCompile(`\.(gz|zst|bz2|zip)$`)
 
 // FormatOf returns the format that a source's name suggests, or "".
 func FormatOf(source string) Format {
+	if IsDatabase(source) {
+		return SQL
+	}
+	if format := formatOf(source); format != "" || !IsWeb(source) {
+		return format
+	}
+	address, _, _ := strings.Cut(source, "?")
+	return formatOf(address)
+}
+
+func formatOf(source string) Format {
 	name := packed.ReplaceAllString(strings.ToLower(source), "")
 	switch {
 	case strings.HasSuffix(name, ".csv"), strings.HasSuffix(name, ".tsv"):
 		return CSV
 	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
 		return JSONL
+	case strings.HasSuffix(name, ".libsvm"), strings.HasSuffix(name, ".svm"), strings.HasSuffix(name, ".svmlight"):
+		return LIBSVM
+	case strings.HasSuffix(name, ".npy"), isNPZ(source):
+		return NumPy
+	case strings.HasSuffix(name, ".arrow"), strings.HasSuffix(name, ".arrows"), strings.HasSuffix(name, ".feather"):
+		return Arrow
 	case strings.HasSuffix(name, ".parquet"):
 		return Parquet
 	case idxName.MatchString(name):

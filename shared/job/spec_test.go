@@ -22,7 +22,7 @@ func TestFormatComesFromTheName(t *testing.T) {
 	for source, want := range map[string]job.Format{
 		"a.csv": job.CSV, "file:a.CSV.gz": job.CSV, "nats:b/x.csv": job.CSV,
 		"train-images-idx3-ubyte": job.IDX, "t10k-images-idx3-ubyte.gz": job.IDX, "a.idx3-ubyte": job.IDX, "a.idx.gz": job.IDX, "b.idx1": job.IDX,
-		"a.tsv": job.CSV, "a.TSV.zst": job.CSV, "d/*.csv.zip": job.CSV, "a.jsonl.bz2": job.JSONL, "a.ndjson": job.JSONL, "a.parquet": job.Parquet, "a.json": "", "a.gz": "", "a": "", "csv": "", "idx3-ubyte/a": "",
+		"a.tsv": job.CSV, "a.TSV.zst": job.CSV, "d/*.csv.zip": job.CSV, "a.jsonl.bz2": job.JSONL, "a.ndjson": job.JSONL, "a.parquet": job.Parquet, "https://h/a.csv?n=1": job.CSV, "https://h/d?f=a.jsonl": job.JSONL, "https://h/a?n=1": "", "s3://b/a.parquet": job.Parquet, "a.csv?n=1": "", "postgres://h/d.csv": job.SQL, "sqlite:a.csv": job.SQL, "a.json": "", "a.gz": "", "a": "", "csv": "", "idx3-ubyte/a": "",
 	} {
 		s := job.Spec{Data: job.Data{Source: source}}
 		s.Default()

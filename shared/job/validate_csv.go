@@ -11,12 +11,12 @@ import (
 func (d *Data) validateCSV(fs *faults) {
 	csv, columns := d.CSV != nil, d.Columns != nil
 	switch {
-	case d.Inline != nil || d.Format == IDX:
+	case d.Inline != nil || d.Format == IDX || d.Format == NumPy:
 		if columns {
-			fs.at("data.columns", "only for format csv, jsonl or parquet")
+			fs.at("data.columns", "only for %s", formatsOf(namedFormats))
 		}
 		fallthrough
-	case d.Format == JSONL, d.Format == Parquet:
+	case d.Format != CSV && d.Format != "":
 		if csv {
 			fs.at("data.csv", "only for format csv")
 		}

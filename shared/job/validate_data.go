@@ -10,6 +10,7 @@ import (
 func (d *Data) validate(fs *faults, loss Loss) {
 	d.validateSource(fs)
 	d.validateFormat(fs)
+	d.validatePlaces(fs)
 	d.validateClean(fs)
 	if n := len(d.Label); n > 1 && loss.Classifies() {
 		fs.at("data.label", "%d columns: with loss %s the label is a class, want 1 column", n, loss)
@@ -27,33 +28,46 @@ func (d *Data) validateSource(fs *faults) {
 		fs.at("data.inline", "source is given as well, want one of them")
 	case IsDataset(d.Source) && d.Format == "": // the submission fills it in
 	case d.Inline == nil && d.Format == "":
-		fs.at("data.format", "missing: the file name %.80q does not show the format, want one of %s", d.Source, commas(d.Format.Allowed()))
+		fs.at("data.format", "missing: the file name %.80q does not show the format, want one of %s", showSource(d.Source), commas(d.Format.Allowed()))
 	}
 	if d.TestLabels != "" && d.Test == "" {
 		fs.at("data.test_labels", "%.80q: want data.test, whose labels they are", d.TestLabels)
 	}
 }
 
-// named reports whether the rows come from a source of named columns.
-func (d *Data) named() bool {
-	return d.Inline == nil && (d.Format == CSV || d.Format == JSONL || d.Format == Parquet)
+// namedFormats are the formats with named columns.
+var namedFormats = []Format{CSV, JSONL, Parquet, Arrow, SQL, LIBSVM}
+
+// formatsOf lists formats for a message.
+func formatsOf(formats []Format) string {
+	words := list(formats...)
+	return "format " + commas(words[:len(words)-1]) + " or " + words[len(words)-1]
 }
+
+// named reports whether the rows come from a source of named columns.
+func (d *Data) named() bool { return d.Inline == nil && slices.Contains(namedFormats, d.Format) }
 
 // validateFormat checks the fields that only one format has.
 func (d *Data) validateFormat(fs *faults) {
 	if d.Inline != nil {
+		if d.Arrays != nil {
+			fs.at("data.arrays", "only for format numpy, not for inline rows")
+		}
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
-			named{"weight", d.Weight}, named{"test", d.Test}, named{"validation", d.Validation}, named{"drop", strings.Join(d.Drop, ", ")})
+			named{"weight", d.Weight}, named{"test", d.Test}, named{"validation", d.Validation}, named{"sha256", string(d.SHA256)}, named{"drop", strings.Join(d.Drop, ", ")})
 		return
 	}
+	if d.Arrays != nil && d.Format != NumPy {
+		fs.at("data.arrays", "only for format numpy, not %s", d.Format)
+	}
 	switch d.Format {
-	case CSV, JSONL, Parquet:
+	case CSV, JSONL, Parquet, Arrow, SQL, LIBSVM:
 		if len(d.Label) == 0 {
 			fs.at("data.label", "missing: want the name of the label's column")
 		}
-		d.only(fs, "format idx", named{"labels", d.Labels}, named{"test_labels", d.TestLabels}, named{"validation_labels", d.ValidationLabels})
-	case IDX:
+		d.only(fs, "format idx or numpy", named{"labels", d.Labels}, named{"test_labels", d.TestLabels}, named{"validation_labels", d.ValidationLabels})
+	case IDX, NumPy:
 		if d.Labels == "" {
 			fs.at("data.labels", "missing: want the source of the labels")
 		}
@@ -63,7 +77,7 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Validation != "" && d.ValidationLabels == "" {
 			fs.at("data.validation_labels", "missing: want the source of the labels of data.validation")
 		}
-		d.only(fs, "format csv, jsonl or parquet", named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
+		d.only(fs, formatsOf(namedFormats), named{"label", d.Label.String()}, named{"weight", d.Weight}, named{"drop", strings.Join(d.Drop, ", ")})
 	}
 }
 

@@ -5,7 +5,10 @@ package job
 func (s *Spec) validateModel(fs *faults) {
 	m := &s.Model
 	if m.Init.Scheme != "" && m.Init.From != "" {
-		fs.at("model.init.from", "%.80q: scheme is given as well, want one of them", m.Init.From)
+		fs.at("model.init.from", "%.80q: scheme is given as well, want one of them", showSource(m.Init.From))
+	}
+	if wrong := CheckPlace(m.Init.From); wrong != "" {
+		fs.at("model.init.from", "%s", wrong)
 	}
 	count := 0
 	for path, l := range m.All() {

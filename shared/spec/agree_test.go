@@ -76,7 +76,7 @@ func (g *grammar) draw(name string, schema map[string]any) any {
 	case "string":
 		switch name {
 		case "source", "test", "labels", "test_labels", "validation", "validation_labels":
-			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet")
+			return pick(g.t, "a.csv", "dir/B.CSV.GZ", "a.idx", "t10k-images-idx3-ubyte.gz", "x.IDX3", "nats:b/o", "a.csv.zip", "csv", "d/*.Tsv", "a.jsonl", "b.NDJSON.zst", "a.parquet", "sqlite:a.db", "postgres://u@h/d", "https://h/a.csv", "http://h/a.jsonl?n=1", "https://h/a?n=b.csv", "s3://bucket/a.csv.gz", "s3://b", "a.svm", "B.LibSVM.gz", "a.svmlight", "x.npy", "d.NPZ", "y.npy.gz", "a.arrow", "a.Feather.zst")
 		}
 		return pick(g.t, "a", "y", "")
 	case "array":
@@ -138,6 +138,11 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":["y","a"]},"model":{"layers":[{"dense":{"units":2}}]},"loss":"multilabel_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","csv":{"delimiter":";","decimal":",","thousands":".","names":["a","y"],"na":["-"]},"columns":{"a":{"type":"date","parts":["month"]}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.parquet","label":"y","columns":{"a":{"type":"number"}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.libsvm"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.npz","test":"a.npz","arrays":{"x":"a","test_y":"y"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"x.npy","labels":"y.npy"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.arrow","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"sqlite:a.db","query":"SELECT 1","test_query":"SELECT 2","label":"y"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"rmsprop":{"learning_rate":0.1,"momentum":0.9,"centered":true,"clip_value":1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"adagrad":{"learning_rate":0.1,"lr_decay":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y"},"model":{"layers":[{"dense":{"units":3}}]},"loss":"softmax_cross_entropy","optimizer":{"lion":{"learning_rate":0.1,"weight_decay":0.1,"decay_bias":false}},"batch":4,"epochs":1}`,
@@ -152,7 +157,7 @@ var bases = []string{
 
 // unspeakable matches the faults that JSON Schema cannot express, as rules.go lists them.
 var unspeakable = regexp.MustCompile(`^(data\.split\.train: .*fractions sum to|microbatches: .*want at most|microbatches: .*a micro-batch of|` +
-	`model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|data\.split\.(group|time): .*this is the (label|weight)|data\.(drop|columns): .*data\.split\.(group|time)|data\.split\.fold: \d+: want 1 to |data\.(validation|test): .* as well: a figure|threshold: it needs two classes, the last layer|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
+	`data\.(source|test|labels|test_labels|validation|validation_labels): the address |model\.layers\[\d+\]\.dense\.(units|activation): |data\.drop\[\d+\]: .*this is the (label|weight)|data\.columns\..*\.(type: .*this is the (label|weight)|format: )|data\.weight: "[ay]": this is the label|data\.split\.(group|time): .*this is the (label|weight)|data\.(drop|columns): .*data\.split\.(group|time)|data\.split\.fold: \d+: want 1 to |data\.(validation|test): .* as well: a figure|threshold: it needs two classes, the last layer|metrics\[\d+\]: "(auc|brier|average_precision)": this metric needs two classes|metrics\[\d+\]: "confusion_matrix": this metric needs at most|metrics\[\d+\]: "top_5_accuracy": this metric needs more than 5 classes, the last layer|` +
 	`data\.transform\.label: standard: it takes a label of one output|schedule\.piecewise\.(boundaries|factors)|schedule\.warmup_steps: \d+: the job has |(early_stopping|schedule\.reduce_on_plateau)\.monitor: |schedule\.reduce_on_plateau\.min_learning_rate: |` +
 	`model\.layers\[.*\]\.residual: |model\.layers\[.*\.kernel_regularizer: the optimizer has clip_norm|model\.layers\[.*\.group_norm\.groups: \d+: want a divisor|model\.layers\[.*\.batch_norm: |model\.layers\[\d+\]: \w+: want dense as the last layer)`)
 
@@ -230,7 +235,9 @@ func TestSchemaHasTheRules(t *testing.T) {
 		"data: {source: a.idx, labels: b, weight: w}", "data: {inline: {x: [1], y: [1]}, weight: w}",
 		"loss: poisson\ndata: {source: a.csv, label: y, transform: {label: standard}}", "loss: sigmoid_cross_entropy\nmetrics: [top_5_accuracy]",
 		"data: {source: a.csv}", "data: {source: a.csv, label: y, labels: b}", "data: {source: a.idx, label: y}", "data: {source: a.idx}",
-		"data: {source: a, label: y}", "data: {source: a.jsonl}", "data: {source: a.parquet, label: y, csv: {trim: true}}", "data: {source: a.idx, labels: b, columns: {}}",
+		"data: {source: a, label: y}", "data: {source: a.csv, label: y, sha256: A}", "data: {inline: {x: [1], y: [1]}, sha256: 0000000000000000000000000000000000000000000000000000000000000000}", "data: {source: a.svm, csv: {trim: true}}", "data: {source: a.svm, labels: b}", "data: {source: a.arrow}", "data: {source: a.arrow, label: y, csv: {trim: true}}", "data: {source: a.npy}", "data: {source: a.npz, label: y}", "data: {source: a.npz, test: b.npy}", "data: {source: a.csv, label: y, arrays: {x: a}}", "data: {source: a.idx, labels: b, arrays: {}}", "data: {inline: {x: [1], y: [1]}, arrays: {}}", "data: {source: 'sqlite:a', label: y}", "data: {source: 'sqlite:a', label: y, query: ' '}", "data: {source: a.csv, label: y, query: SELECT 1}", "data: {source: a.csv, label: y, query: SELECT 1, format: sql}",
+		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: 'sqlite:b'}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, csv: {trim: true}}", "data: {source: 'sqlite:a', label: y, query: SELECT 1, format: csv}",
+		"data: {source: 'sqlite:a', label: y, query: SELECT 1, test: a.csv, test_query: SELECT 2}", "data: {source: a.csv, label: y, test: 'sqlite:a'}", "data: {inline: {x: [1], y: [1]}, query: SELECT 1}", "data: {source: a.jsonl}", "data: {source: a.parquet, label: y, csv: {trim: true}}", "data: {source: a.idx, labels: b, columns: {}}",
 		"data: {source: a.csv, label: y, csv: {thousands: .}}", "data: {source: a.csv, label: y, csv: {decimal: ',', thousands: ','}}",
 		"data: {source: a.csv, label: y, columns: {a: {type: date}}}", "data: {source: a.csv, label: y, columns: {a: {type: number, as: number}}}",
 		"data: {source: a.csv, label: y, csv: {na: none}}", "data: {source: a.csv, label: y, columns: {a: number}}", "data: {label: y}", "data: {source: a.csv, label: y, inline: {x: [1], y: [1]}}", "data: {inline: {x: [1], y: [1]}, label: y}",

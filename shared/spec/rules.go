@@ -165,13 +165,20 @@ func ofLoss() object {
 // ofData returns the rules about which fields go with which format.
 func ofData() []any {
 	const (
-		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?$`
+		packed      = `(\.([gG][zZ]|[zZ][sS][tT]|[bB][zZ]2|[zZ][iI][pP]))?`
 		csvName     = `\.[cCtT][sS][vV]` + packed
 		jsonlName   = `\.([jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])` + packed
 		parquetName = `\.[pP][aA][rR][qQ][uU][eE][tT]` + packed
+		libsvmName  = `\.([lL][iI][bB][sS][vV][mM]|[sS][vV][mM]([lL][iI][gG][hH][tT])?)` + packed
+		arrowName   = `\.([aA][rR][rR][oO][wW][sS]?|[fF][eE][aA][tT][hH][eE][rR])` + packed
+		npyName     = `\.[nN][pP][yY]` + packed
+		npzName     = `\.[nN][pP][zZ]`
+		numpyName   = `(` + npyName + `|` + npzName + `)`
 		idxName     = `(\.[iI][dD][xX][0-9]?|[-.][iI][dD][xX][0-9]-[a-zA-Z]+)` + packed
 	)
-	named := func(pattern string) object { return having("source", object{"pattern": pattern}) }
+	named := func(pattern string) object {
+		return both(having("source", object{"pattern": nameOf(pattern)}), not(having("source", object{"pattern": database})))
+	}
 	is := func(format job.Format, pattern string) object {
 		byName := object{"allOf": []any{not(given("format")), named(pattern)}}
 		return object{"anyOf": []any{having("format", constant(string(format))), byName}}
@@ -179,18 +186,28 @@ func ofData() []any {
 	sourced := func(condition, then object) object {
 		return rule(object{"allOf": []any{given("source"), condition}}, then)
 	}
+	// labelled matches data whose source in a field has labels: it is an archive, or the other
+	// field names them.
+	labelled := func(source, labels string) object {
+		return object{"anyOf": []any{given(labels), having(source, object{"pattern": npzName + "$"})}}
+	}
 	noDrop := object{"properties": object{"drop": object{"maxItems": 0}}}
-	return append(ofValidation(),
+	return append(append(ofPlaces(), ofValidation()...),
 		exactlyOne("source", "inline"),
 		object{"properties": object{"label": object{"uniqueItems": true}}},
-		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "validation", "validation_labels", "csv", "columns"), noDrop, unnamed())),
-		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(idxName), named("^" + job.DatasetPrefix)}}),
+		rule(given("inline"), both(none("format", "label", "labels", "weight", "test", "test_labels", "validation", "validation_labels", "csv", "columns", "sha256"), noDrop, unnamed())),
+		rule(both(given("source"), not(given("format"))), object{"anyOf": []any{named(csvName), named(jsonlName), named(parquetName), named(arrowName), named(libsvmName), named(numpyName), named(idxName), inDatabase(), having("source", object{"pattern": "^" + job.DatasetPrefix})}}),
 		sourced(is(job.CSV, csvName), both(given("label"), none("labels", "test_labels", "validation_labels"))),
 		sourced(is(job.JSONL, jsonlName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
 		sourced(is(job.Parquet, parquetName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
+		sourced(is(job.Arrow, arrowName), both(given("label"), none("labels", "test_labels", "validation_labels", "csv"))),
+		sourced(is(job.LIBSVM, libsvmName), none("labels", "test_labels", "validation_labels", "csv")),
+		sourced(is(job.NumPy, numpyName), both(none("label", "weight", "csv", "columns"), noDrop, unnamed(),
+			labelled("source", "labels"), rule(given("test"), labelled("test", "test_labels")), rule(given("validation"), labelled("validation", "validation_labels")))),
+		rule(given("arrays"), both(given("source"), is(job.NumPy, numpyName))),
 		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, unnamed(),
 			rule(given("test"), given("test_labels")), rule(given("validation"), given("validation_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},
-		rule(given("test"), object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
+		rule(object{"anyOf": []any{given("test"), given("test_query")}}, object{"properties": object{"split": object{"properties": object{"test": constant(0)}}}}),
 	)
 }

@@ -25,7 +25,7 @@ func addSplitRules(s *reflected.Schema) {
 // validated matches data that has a validation split.
 func validated() object {
 	return object{"anyOf": []any{
-		given("validation"), having("split", having("validation", above0)), having("split", given("k_folds")),
+		given("validation"), given("validation_query"), having("split", having("validation", above0)), having("split", given("k_folds")),
 	}}
 }
 
@@ -38,6 +38,6 @@ func unnamed() object {
 func ofValidation() []any {
 	return []any{
 		object{"dependentRequired": object{"validation_labels": []string{"validation"}}},
-		rule(given("validation"), object{"properties": object{"split": both(object{"properties": object{"validation": constant(0)}}, none("k_folds"))}}),
+		rule(object{"anyOf": []any{given("validation"), given("validation_query")}}, object{"properties": object{"split": both(object{"properties": object{"validation": constant(0)}}, none("k_folds"))}}),
 	}
 }

@@ -11,6 +11,12 @@ import (
 	"tributary/shared/readable"
 )
 
+// The patterns of texts that are no names.
+const (
+	notBlank = `\S`
+	hex64    = `^[0-9a-f]{64}$`
+)
+
 // node is a schema as decoded JSON.
 type node map[string]any
 
@@ -87,7 +93,13 @@ func want(n node) string {
 	case "number":
 		return "a number" + bounds(n, "minimum", "maximum", "")
 	case "string":
-		if n["pattern"] != nil {
+		switch n["pattern"] {
+		case nil:
+		case notBlank:
+			return "a text that is not blank, of at most 65536 characters"
+		case hex64:
+			return "64 lower-case hexadecimal digits, in quotes"
+		default:
 			return job.IDRule
 		}
 		return "a text" + bounds(n, "minLength", "maxLength", " characters")
