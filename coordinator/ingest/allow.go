@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"tributary/coordinator/place"
 	"tributary/shared/access"
+	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
 
@@ -75,13 +75,12 @@ func (r *Roots) openAddress(ctx context.Context, source string) (io.ReadCloser, 
 		return nil, err
 	}
 	if job.IsS3(source) {
-		return place.S3(ctx, source)
+		return r.outside().S3(ctx, source)
 	}
-	var web place.Web
-	if !r.Anywhere {
-		web.Allowed = r.within
+	if r.Anywhere {
+		return r.outside().Web(ctx, source, nil)
 	}
-	return web.Open(ctx, source)
+	return r.outside().Web(ctx, source, r.within)
 }
 
 // allowedAddress refuses a file outside of the machine that may not be read.
@@ -122,19 +121,19 @@ func (r *Roots) places(key, name string) bool {
 }
 
 // Query implements Querier.
-func (r *Roots) Query(ctx context.Context, source, statement string) (*place.Rows, error) {
+func (r *Roots) Query(ctx context.Context, source, statement string) (tabular.Rows, error) {
 	if job.IsPostgres(source) {
 		address, err := r.postgres(source)
 		if err != nil {
 			return nil, err
 		}
-		return place.Postgres(ctx, address, statement)
+		return r.outside().Postgres(ctx, address, statement)
 	}
 	name, err := r.sqlite(ctx, source)
 	if err != nil {
 		return nil, err
 	}
-	return place.SQLite(ctx, name, statement)
+	return r.outside().SQLite(ctx, name, statement)
 }
 
 // postgres returns the address with which a database is reached: for a submitted spec it is

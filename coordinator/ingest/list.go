@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"tributary/coordinator/place"
 	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
@@ -92,7 +91,7 @@ func (r *Roots) List(ctx context.Context, source string) ([]string, error) {
 		if err := r.allowedAddress(source); err != nil {
 			return nil, err
 		}
-		return place.ListS3(ctx, source, maxFiles)
+		return r.outside().ListS3(ctx, source, maxFiles)
 	}
 	if strings.HasPrefix(source, "nats:") || job.IsDataset(source) || ofJob(source) || job.IsDatabase(source) || job.IsWeb(source) {
 		return []string{source}, nil

@@ -10,8 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"tributary/coordinator/place"
 	"tributary/shared/access"
+	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
 
@@ -78,7 +78,7 @@ func (o *once) List(ctx context.Context, source string) ([]string, error) {
 }
 
 // Query implements Querier.
-func (o *once) Query(ctx context.Context, source, statement string) (*place.Rows, error) {
+func (o *once) Query(ctx context.Context, source, statement string) (tabular.Rows, error) {
 	from, ok := o.from.(Querier)
 	if !ok {
 		return nil, fmt.Errorf("this program reads no databases: %w", job.ErrInvalid)

@@ -34,8 +34,10 @@ type Roots struct {
 	// Anywhere allows every file that the process may read. It is for specs of the user
 	// who runs the process.
 	Anywhere bool
-	// Places are the places outside of files that may be read unless Anywhere.
-	Places []Allowance
+	// Outside reads places outside of files; nil: they are not read. Places are those that may
+	// be read unless Anywhere.
+	Outside Outside
+	Places  []Allowance
 	// Object opens nats:<bucket>/<object>; nil refuses such sources.
 	Object func(ctx context.Context, bucket, object string) (io.ReadCloser, error)
 	// Dataset opens a version of a named data set, dataset:<name>@<version>; nil refuses such

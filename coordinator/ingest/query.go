@@ -9,7 +9,6 @@ import (
 	"io"
 	"time"
 
-	"tributary/coordinator/place"
 	"tributary/shared/access"
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
@@ -18,7 +17,7 @@ import (
 // Querier is an Opener that asks databases.
 type Querier interface {
 	// Query starts a statement. A fault that a user can correct fails with job.ErrInvalid.
-	Query(ctx context.Context, source, statement string) (*place.Rows, error)
+	Query(ctx context.Context, source, statement string) (tabular.Rows, error)
 }
 
 // queryTime bounds the time that a query and the reading of its rows take.
@@ -53,10 +52,10 @@ func (w *work) ask(ctx context.Context, f files) (*answer, error) {
 	if err != nil {
 		return nil, named(w.late(ctx, err))
 	}
-	if !place.Ordered(f.query) {
+	if !job.Ordered(f.query) {
 		w.say("%s has no ORDER BY: the database may give the rows in another order the next time, and the job then has another result", f.queryField)
 	}
-	return &answer{names: rows.Names, kinds: rows.Kinds(), cells: cells}, nil
+	return &answer{names: rows.Names(), kinds: rows.Kinds(), cells: cells}, nil
 }
 
 // late explains the error of a query that took too long.
@@ -69,7 +68,7 @@ func (*work) late(ctx context.Context, err error) error {
 
 // encoded is the encoded rows of a query as a stream of bytes.
 type encoded struct {
-	rows *place.Rows
+	rows tabular.Rows
 	left int64
 	row  []byte
 	at   int

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/coordinator/place"
 	"tributary/coordinator/place/postgrestest"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -148,7 +149,7 @@ func TestAllowedDatabases(t *testing.T) {
 	sqliteFile(t, filepath.Join(outside, "out.db"), creditTable)
 	require.NoError(t, os.Symlink(filepath.Join(outside, "out.db"), filepath.Join(root, "link.db")))
 	require.NoError(t, os.Symlink(outside, filepath.Join(root, "folder")))
-	r := &Roots{Folders: []string{root}, Places: places}
+	r := &Roots{Folders: []string{root}, Places: places, Outside: place.Outside{}}
 	for source, want := range map[string]string{
 		"postgres://reader@db.example.org/sales":                   "",
 		"postgresql://db.example.org:5432/sales":                   "",

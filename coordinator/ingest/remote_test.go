@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/coordinator/place"
 	"tributary/shared/job"
 )
 
@@ -84,7 +85,7 @@ func TestDigestOfASource(t *testing.T) {
 func TestAllowedAddresses(t *testing.T) {
 	places, err := Allow([]string{"https://data.example.org/sets/", "http://10.0.0.7:8000", "s3://bucket/team", "s3://open-data"})
 	require.NoError(t, err)
-	r := &Roots{Places: places}
+	r := &Roots{Places: places, Outside: place.Outside{}}
 	for source, ok := range map[string]bool{
 		"https://data.example.org/sets/a.csv":           true,
 		"https://DATA.example.org:443/sets/deep/a.csv":  true,
@@ -137,7 +138,7 @@ func TestRedirectsOfPlaces(t *testing.T) {
 	require.NoError(t, err)
 	u, err := url.Parse(good.URL)
 	require.NoError(t, err)
-	_, err = (&Roots{Places: places}).Open(context.Background(), "http://"+u.Host+"/a.csv")
+	_, err = (&Roots{Places: places, Outside: place.Outside{}}).Open(context.Background(), "http://"+u.Host+"/a.csv")
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "a redirect to")
 }

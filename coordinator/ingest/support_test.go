@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tributary/coordinator/place"
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -30,7 +31,7 @@ func (s sources) Open(_ context.Context, source string) (io.ReadCloser, error) {
 }
 
 // local reads the repository's own data.
-var local = &Roots{Anywhere: true}
+var local = &Roots{Anywhere: true, Outside: place.Outside{}}
 
 const data = "../../deployments/data/"
 

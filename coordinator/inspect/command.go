@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/readable"
@@ -78,7 +79,7 @@ func (c *Command) request() (Request, error) {
 
 // inspect prints the report to w and writes the files that the flags name.
 func (c *Command) inspect(ctx context.Context, q Request, w, aside io.Writer) error {
-	in := &ingest.Ingest{Sources: &ingest.Roots{Anywhere: true}}
+	in := &ingest.Ingest{Sources: &ingest.Roots{Anywhere: true, Outside: place.Outside{}}}
 	r, err := Inspect(ctx, in, q)
 	if err != nil {
 		if strings.HasPrefix(err.Error(), "data.format: missing") {

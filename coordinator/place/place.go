@@ -2,7 +2,7 @@
 //
 // It owns the talking to them: connections, limits, and the texts of their values. It
 // leaves the question whether a spec may name a place, and the meaning of the rows, to
-// package ingest, which alone calls it.
+// package ingest, which calls it as its Outside.
 //
 // Invariant: a place is only read. No error, and nothing else that this package returns,
 // has a password.
@@ -11,22 +11,62 @@ package place
 import (
 	"context"
 	"fmt"
-	"strings"
+	"io"
+	"net/url"
 
 	"tributary/shared/dataset/tabular"
 	"tributary/shared/job"
 )
+
+// Outside reads all places; it implements ingest.Outside.
+type Outside struct{}
+
+// Web opens a file of a web server; allowed is as in [Web].
+func (Outside) Web(ctx context.Context, address string, allowed func(*url.URL) bool) (io.ReadCloser, error) {
+	return (&Web{Allowed: allowed}).Open(ctx, address)
+}
+
+// S3 is [S3].
+func (Outside) S3(ctx context.Context, address string) (io.ReadCloser, error) {
+	return S3(ctx, address)
+}
+
+// ListS3 is [ListS3].
+func (Outside) ListS3(ctx context.Context, address string, most int) ([]string, error) {
+	return ListS3(ctx, address, most)
+}
+
+// Postgres is [Postgres].
+func (Outside) Postgres(ctx context.Context, address, statement string) (tabular.Rows, error) {
+	return rowsOf(Postgres(ctx, address, statement))
+}
+
+// SQLite is [SQLite].
+func (Outside) SQLite(ctx context.Context, name, statement string) (tabular.Rows, error) {
+	return rowsOf(SQLite(ctx, name, statement))
+}
+
+// rowsOf keeps a nil pointer from becoming an interface that is not nil.
+func rowsOf(r *Rows, err error) (tabular.Rows, error) {
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
 
 // maxRow limits the bytes of a row of a database, which is in memory as a whole.
 const maxRow = 32 << 20
 
 // Rows is the result of a query, row by row. Its caller closes it.
 type Rows struct {
-	Names []string
+	names []string
 	kinds []tabular.Kind
 	next  func() ([]string, error)
 	close func()
 }
+
+// Names returns the names of the columns.
+func (r *Rows) Names() []string { return r.names }
 
 // Next returns the cells of the next row as texts, "" for a missing value. The following
 // call overwrites them. After the last row it returns io.EOF. Errors that a person can
@@ -59,56 +99,6 @@ func named(names []string) ([]string, error) {
 		return nil, fmt.Errorf("%d columns: want at most %d: %w", n, tabular.MaxColumns, job.ErrInvalid)
 	}
 	return names, nil
-}
-
-// Ordered reports whether a statement says in which order its rows are.
-func Ordered(statement string) bool {
-	words := strings.Fields(strings.ToLower(plain(statement)))
-	for i := 1; i < len(words); i++ {
-		if words[i-1] == "order" && words[i] == "by" {
-			return true
-		}
-	}
-	return false
-}
-
-// checkOne refuses several statements, of which only one would give rows.
-func checkOne(statement string) error {
-	if first, rest, _ := strings.Cut(plain(statement), ";"); strings.TrimSpace(first) == "" || strings.Trim(rest, "; \t\r\n") != "" {
-		return fmt.Errorf("want one statement, SELECT …: %w", job.ErrInvalid)
-	}
-	return nil
-}
-
-// plain returns a statement with blanks in place of its comments, strings and quoted names.
-func plain(statement string) string {
-	var out strings.Builder
-	for at := 0; at < len(statement); {
-		end := ""
-		switch rest := statement[at:]; {
-		case strings.HasPrefix(rest, "--"):
-			end = "\n"
-		case strings.HasPrefix(rest, "/*"):
-			end = "*/"
-		case rest[0] == '\'' || rest[0] == '"' || rest[0] == '`':
-			end = rest[:1]
-		case rest[0] == '[':
-			end = "]"
-		}
-		if end == "" {
-			out.WriteByte(statement[at])
-			at++
-			continue
-		}
-		out.WriteByte(' ')
-		from := min(at+len(end), len(statement))
-		if n := strings.Index(statement[from:], end); n >= 0 {
-			at = from + n + len(end)
-		} else {
-			at = len(statement)
-		}
-	}
-	return out.String()
 }
 
 // ended returns the context's error in place of what it caused.

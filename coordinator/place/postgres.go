@@ -105,7 +105,7 @@ func ask(ctx context.Context, conn *pgx.Conn, query string) (*Rows, error) {
 	for i, oid := range types {
 		kinds[i], reader.write[i] = postgresType(oid, categories[oid])
 	}
-	return &Rows{Names: names, kinds: kinds, next: reader.next, close: reader.close}, nil
+	return &Rows{names: names, kinds: kinds, next: reader.next, close: reader.close}, nil
 }
 
 // categoriesOf returns the category that the database gives to each type, like 'N' for

@@ -23,7 +23,7 @@ import (
 // SQLite asks a file of SQLite, which it opens read-only. The statement can read the tables
 // of this file and no other file. Memory: one row, with values of at most 32 MiB.
 func SQLite(ctx context.Context, path, query string) (*Rows, error) {
-	if err := checkOne(query); err != nil {
+	if err := job.CheckStatement(query); err != nil {
 		return nil, err
 	}
 	path, err := filepath.Abs(path)
@@ -87,7 +87,7 @@ func askFile(ctx context.Context, db *sql.DB, query string) (*Rows, error) {
 		_ = rows.Close() // nothing was written
 		return nil, err
 	}
-	return &Rows{Names: r.names, kinds: r.kinds, next: r.next, close: func() {
+	return &Rows{names: r.names, kinds: r.kinds, next: r.next, close: func() {
 		_ = rows.Close() // nothing was written
 		_ = db.Close()
 	}}, nil

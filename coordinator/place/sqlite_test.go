@@ -37,10 +37,10 @@ func all(t *testing.T, r *place.Rows, err error) (names []string, kinds []tabula
 	for {
 		row, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return r.Names, r.Kinds(), cells, nil
+			return r.Names(), r.Kinds(), cells, nil
 		}
 		if err != nil {
-			return r.Names, nil, cells, err
+			return r.Names(), nil, cells, err
 		}
 		cells = append(cells, append([]string(nil), row...))
 	}
@@ -145,6 +145,6 @@ func TestOrdered(t *testing.T) {
 		"SELECT a FROM t": false, "SELECT a FROM t ORDER\n BY a": true, "select a from t order by 1": true,
 		"SELECT 'order by' FROM t": false, "SELECT a FROM t -- ORDER BY a": false, "SELECT a /* order by */ FROM t": false, "SELECT 'it''s' FROM t ORDER BY a": true,
 	} {
-		require.Equal(t, want, place.Ordered(statement), statement)
+		require.Equal(t, want, job.Ordered(statement), statement)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/coordinator/run"
 	"tributary/coordinator/verify"
 	"tributary/shared/budget"
@@ -83,7 +84,7 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 		defer stores.Close()
 		events := stores.Conn.Events()          //nolint:contextcheck // events are sent until the end, after soft has ended
 		defer settings.CloseEvents(events, log) //nolint:contextcheck // the same, for a bounded time
-		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots, Places: places}, run.Config{
+		coordinator := New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Folders: c.DataRoots, Places: places, Outside: place.Outside{}}, run.Config{
 			Owner: id, Ledger: stores.Ledger, Blobs: stores.Blobs, Events: events, Log: log,
 			Memory: memory.Work(), Retain: c.KeepJobs, RetireModels: c.RemoveModels, TryFewer: c.Share == "auto",
 		})

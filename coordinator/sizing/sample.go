@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/gradient"
@@ -35,7 +36,7 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true}, discardStore{}, nil)
+	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, discardStore{}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/coordinator/run"
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
@@ -284,7 +285,7 @@ func (w *world) coordinate(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	service := run.New(run.Config{
 		Owner: "test", Records: w, Leases: w, Queue: w.queue, Ledger: w.ledger, Blobs: w.blobs, Models: models{w},
-		Sources: &ingest.Roots{Anywhere: true}, Events: w, Recall: w.recall, Log: zerolog.Nop(),
+		Sources: &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, Events: w, Recall: w.recall, Log: zerolog.Nop(),
 	})
 	w.mu.Lock()
 	w.service = service
@@ -339,7 +340,7 @@ func (w *world) ended(t *testing.T, id job.ID) job.Record {
 func engine(t *testing.T, s *job.Spec) *gradient.Engine {
 	t.Helper()
 	blobs := blob.NewMemory(0)
-	manifest, err := ingest.Run(t.Context(), s, &ingest.Roots{Anywhere: true}, blobs, nil)
+	manifest, err := ingest.Run(t.Context(), s, &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, blobs, nil)
 	require.NoError(t, err)
 	p, err := plan.Make(s, manifest, 1<<16, nil)
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/coordinator/progress"
 	"tributary/coordinator/run"
 	"tributary/coordinator/serve"
@@ -179,7 +180,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	if cfg.Volatile {
 		cfg.Saved = kept.save
 	}
-	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true}, cfg)
+	coordinator := serve.New(stores.Conn, stores.CoordinatorQueue(), &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, cfg)
 	id, err := c.submit(ctx.Soft, coordinator.API, stores, kept, asked, text)
 	if err != nil {
 		return nil, err

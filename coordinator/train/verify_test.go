@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/ingest"
+	"tributary/coordinator/place"
 	"tributary/coordinator/verify"
 	"tributary/shared/history"
 	"tributary/shared/job"
@@ -22,7 +23,7 @@ import (
 // verified verifies a saved model.
 func verified(t *testing.T, dir string, r verify.Request) (job.Verification, error) {
 	t.Helper()
-	s, err := verify.OpenFolder(t.Context(), dir, &ingest.Roots{Anywhere: true}, func(string) {})
+	s, err := verify.OpenFolder(t.Context(), dir, &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, func(string) {})
 	if err != nil {
 		return job.Verification{}, err
 	}

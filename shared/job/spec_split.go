@@ -155,8 +155,11 @@ type Source struct {
 // Sources lists the fields that name data, in the order of the schema.
 func (d *Data) Sources() []Source {
 	return []Source{
-		{"data.source", &d.Source}, {"data.labels", &d.Labels},
-		{"data.test", &d.Test}, {"data.test_labels", &d.TestLabels},
-		{"data.validation", &d.Validation}, {"data.validation_labels", &d.ValidationLabels},
+		{"data.source", &d.Source},
+		{"data.labels", &d.Labels},
+		{"data.test", &d.Test},
+		{"data.test_labels", &d.TestLabels},
+		{"data.validation", &d.Validation},
+		{"data.validation_labels", &d.ValidationLabels},
 	}
 }
