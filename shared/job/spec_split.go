@@ -119,7 +119,7 @@ func (d *Data) validateApart(fs *faults, field, column string) {
 	switch {
 	case column == "":
 	case !d.named():
-		fs.at(path, "%.80q: only for format csv, jsonl or parquet", column)
+		fs.at(path, "%.80q: only for %s", column, formatsOf(namedFormats))
 	case slices.Contains(d.Label, column):
 		fs.at(path, "%.80q: this is the label", column)
 	case column == d.Weight:
@@ -136,11 +136,13 @@ func (d *Data) validateSources(fs *faults) {
 	if d.ValidationLabels != "" && d.Validation == "" {
 		fs.at("data.validation_labels", "%.80q: want data.validation, whose labels they are", d.ValidationLabels)
 	}
-	for _, s := range []struct{ field, name, other, otherName string }{
-		{"data.validation", d.Validation, "data.source", d.Source},
-		{"data.test", d.Test, "data.validation", d.Validation},
+	// One database, or one archive of arrays, may have the rows of several splits.
+	apart := d.Format == NumPy
+	for _, s := range []struct{ field, name, query, other, otherName, otherQuery string }{
+		{"data.validation", d.Validation, d.ValidationQuery, "data.source", d.Source, d.Query},
+		{"data.test", d.Test, d.TestQuery, "data.validation", d.Validation, d.ValidationQuery},
 	} {
-		if s.name != "" && s.name == s.otherName {
+		if s.name != "" && !apart && s.name == s.otherName && s.query == s.otherQuery {
 			fs.at(s.field, "%.80q: this is %s as well: a figure of rows that were trained on, or chosen by, says nothing", s.name, s.other)
 		}
 	}
