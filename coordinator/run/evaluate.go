@@ -113,6 +113,9 @@ func (t *training) completeEvaluation(ctx context.Context, steps int64, have map
 			if err := t.monitorFrom(ctx, steps+1); err != nil {
 				return t.unreachable(ctx, err)
 			}
+			if t.monitor.Known() < steps {
+				return nil // the ledger was put back to a copy without it; a later tick asks again
+			}
 			stop = t.monitor.Stopped()
 		}
 		t.publish(notice.Event{
