@@ -15,7 +15,7 @@ PURE := /(job|tree|plan|numeric|model|optim|gradient|metric|serial|wire)$$
 RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE)')
 
 # Long tests of sequential calls; the race detector needs only a few of the calls.
-LONG = ^TestEveryCommandIsCutOff$$/(tiny_chunks|.*int8)|^TestAStoppedJobGoesOnFromItsFolder$$
+LONG = ^TestEveryCommandIsCutOff$$/(tiny_chunks|.*int8)|^TestAStoppedJobGoesOnFromItsFolder$$|^TestMoreEpochsAreTheSameAsAllAtOnce$$|^TestAJobThatStopsEarlyIsTheSameForAnyFleet$$
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
