@@ -47,7 +47,7 @@ func (a *API) Extend(ctx context.Context, old job.Record, epochs int, as job.ID)
 	}
 	if as != "" {
 		if known, _, err := a.Records.Get(ctx, as); err == nil { // before anything is written
-			return a.extended(known, old, epochs)
+			return a.extended(ctx, known, old, epochs)
 		}
 	}
 	r, err := extend.Record(ctx, a.Blobs, old, extend.Job{ID: as, Run: a.newRun(), NewID: NewID, Epochs: epochs, Now: time.Now().UTC()})
@@ -63,8 +63,8 @@ func (a *API) Extend(ctx context.Context, old job.Record, epochs int, as job.ID)
 }
 
 // extended answers a request whose job exists, if it is the one that was asked for.
-func (a *API) extended(known, old job.Record, epochs int) (Status, error) {
-	more, err := extend.Same(known, old, epochs)
+func (a *API) extended(ctx context.Context, known, old job.Record, epochs int) (Status, error) {
+	more, err := extend.Same(ctx, a.Blobs, known, old, epochs)
 	if err != nil {
 		return Status{}, err
 	}

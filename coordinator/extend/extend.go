@@ -43,13 +43,9 @@ func Record(ctx context.Context, blobs blob.Store, old job.Record, as Job) (job.
 		return job.Record{}, fmt.Errorf("the training state of job %s after its last step is not kept (see checkpoint.final): "+
 			"train its spec with more epochs from the start, which has the same result: %w", old.ID, job.ErrConflict)
 	}
-	data, err := blob.Fetch(ctx, blobs, old.Plan)
+	was, err := planOf(ctx, blobs, old)
 	if err != nil {
-		return job.Record{}, fmt.Errorf("the plan of job %s: %w", old.ID, err)
-	}
-	was, err := plan.Decode(data)
-	if err != nil {
-		return job.Record{}, fmt.Errorf("the plan of job %s: %w", old.ID, err)
+		return job.Record{}, err
 	}
 	next, err := was.More(old.ID, taken, as.Epochs)
 	if err != nil {
@@ -106,8 +102,8 @@ func move(ctx context.Context, blobs blob.Store, from, to job.Record, next *plan
 }
 
 // Same reports whether a record is of the job that goes on from the other one with so many
-// epochs more.
-func Same(known, old job.Record, epochs int) (bool, error) {
+// epochs more. For a job of steps it reads the plan of the other one.
+func Same(ctx context.Context, blobs blob.Store, known, old job.Record, epochs int) (bool, error) {
 	is, err := spec.Decode(known.Spec)
 	if err != nil {
 		return false, fmt.Errorf("the spec of job %s: %w", known.ID, err)
@@ -116,6 +112,28 @@ func Same(known, old job.Record, epochs int) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("the spec of job %s: %w", old.ID, err)
 	}
-	c := is.Continue
-	return c != nil && c.Job == old.ID && (is.Epochs == was.Epochs+epochs || is.Steps > was.Steps && was.Steps > 0), nil
+	if c := is.Continue; c == nil || c.Job != old.ID {
+		return false, nil
+	}
+	if was.Steps == 0 {
+		return is.Epochs == was.Epochs+epochs, nil
+	}
+	p, err := planOf(ctx, blobs, old)
+	if err != nil {
+		return false, err
+	}
+	return is.Steps == was.Steps+int64(epochs)*p.StepsPerEpoch(), nil
+}
+
+// planOf reads the plan of a job.
+func planOf(ctx context.Context, blobs blob.Store, r job.Record) (*plan.Plan, error) {
+	data, err := blob.Fetch(ctx, blobs, r.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("the plan of job %s: %w", r.ID, err)
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("the plan of job %s: %w", r.ID, err)
+	}
+	return p, nil
 }

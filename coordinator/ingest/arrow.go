@@ -17,11 +17,5 @@ func (w *work) openArrow(d *job.Data, content *tabular.Source, s *survey, k int)
 	if err != nil {
 		return nil, err
 	}
-	w.closers = append(w.closers, file.Close)
-	for i, name := range file.Names {
-		if leftOut(d, name) {
-			file.Leave(i)
-		}
-	}
-	return &records{names: file.Names, index: indexOf(file.Names), next: file.Next, place: file.Place, kinds: file.Kinds}, nil
+	return w.columnar(d, file, file.Names, file.Kinds), nil
 }

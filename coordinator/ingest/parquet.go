@@ -23,13 +23,26 @@ func (w *work) openParquet(d *job.Data, content *tabular.Source, s *survey, k in
 	if err != nil {
 		return nil, err
 	}
+	return w.columnar(d, file, file.Names, file.Kinds), nil
+}
+
+// columnar is an open file of typed columns.
+type columnar interface {
+	Leave(i int)
+	Next() ([]string, error)
+	Place(i int) string
+	Close()
+}
+
+// columnar returns the rows of a file without the columns that the spec leaves out.
+func (w *work) columnar(d *job.Data, file columnar, names []string, kinds []tabular.Kind) *records {
 	w.closers = append(w.closers, file.Close)
-	for i, name := range file.Names {
+	for i, name := range names {
 		if leftOut(d, name) {
 			file.Leave(i)
 		}
 	}
-	return &records{names: file.Names, index: indexOf(file.Names), next: file.Next, place: file.Place, kinds: file.Kinds}, nil
+	return &records{names: names, index: indexOf(names), next: file.Next, place: file.Place, kinds: kinds}
 }
 
 // copyOf returns a scratch with the content of file k. The first reading makes it.

@@ -126,8 +126,12 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 		if err != nil {
 			return r, err
 		}
+		needed := append(p.Blobs(), digest)
+		if profile != "" {
+			needed = append(needed, profile)
+		}
 		missing, err := persist(ctx, d, "check the blocks", func() (int64, error) {
-			return d.missing(ctx, append(append(p.Blobs(), digest), profile...))
+			return d.missing(ctx, needed)
 		})
 		if err != nil {
 			return r, err
@@ -137,11 +141,7 @@ func (d *driver) plan(ctx context.Context, r job.Record) (job.Record, error) {
 				return r, err
 			}
 			return d.change(ctx, func(r *job.Record) {
-				r.Profile = ""
-				for _, p := range profile {
-					r.Profile = p
-				}
-				r.Plan, r.Steps, r.Need, r.Capabilities, r.State = digest, p.Steps(), need, p.Needs, job.Running
+				r.Profile, r.Plan, r.Steps, r.Need, r.Capabilities, r.State = profile, digest, p.Steps(), need, p.Needs, job.Running
 			})
 		}
 		d.log.Warn().Int64("blobs", missing).Msg("blobs were deleted while the data was prepared; preparing it again")

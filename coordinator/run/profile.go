@@ -11,23 +11,23 @@ import (
 	"tributary/shared/registry"
 )
 
-// putProfile stores the description of the training rows. It returns its digest, or none if
-// there is no description.
-func (d *driver) putProfile(ctx context.Context, p *plan.Plan) ([]job.Digest, error) {
+// putProfile stores the description of the training rows. It returns its digest; "" if there
+// is no description.
+func (d *driver) putProfile(ctx context.Context, p *plan.Plan) (job.Digest, error) {
 	profile := p.Dataset.Profile
 	if profile == nil {
-		return nil, nil
+		return "", nil
 	}
 	data, err := profile.Encode()
 	if err != nil { // too large: the model does without it
 		d.log.Debug().Err(err).Msg("describe the training rows")
-		return nil, nil
+		return "", nil
 	}
 	digest, err := (&patientBlobs{Store: d.service.cfg.Blobs, d: d}).Put(ctx, data)
 	if err != nil {
-		return nil, fmt.Errorf("store the description of the training rows: %w", err)
+		return "", fmt.Errorf("store the description of the training rows: %w", err)
 	}
-	return []job.Digest{digest}, nil
+	return digest, nil
 }
 
 // describe adds the description of the training rows to a model. If it is lost, the job keeps

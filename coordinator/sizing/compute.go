@@ -31,7 +31,7 @@ func (s *sample) compute(ctx context.Context, c *capacity.Costs, slots int, budg
 	const tenth = 10
 	step := int64(0)
 	c.Fold = each(budget/tenth, func() {
-		s.engine.Fold.Apply(params, state, step, grad, 1e6) // changes them very little
+		s.engine.Fold.Apply(params, state, step, grad[:n-s.engine.Network.Statistics()], 1e6) // changes them very little
 		step = (step + 1) % s.engine.Plan.Steps()
 	})
 	sum := make([]float32, n)

@@ -68,14 +68,14 @@ func heldFloats(n *model.Network, samples, leaves, threads int) int64 {
 	}
 	chunk := min(samples, chunkSamples(n, samples, threads, Budget/4))
 	held, widest := int64(0), int64(0)
-	add := func(s model.Shape) int64 { return blas.PanelFloats(s.Units, chunk*s.Positions) }
+	of := func(s model.Shape) int64 { return blas.PanelFloats(s.Units, chunk*s.Positions) }
 	for v := range n.Values() {
-		held += add(n.Shape(v))
-		widest = max(widest, add(n.Shape(v)))
+		held += of(n.Shape(v))
+		widest = max(widest, of(n.Shape(v)))
 	}
 	for _, node := range n.Nodes() {
 		if k := node.Keep(); k > 0 {
-			held += add(model.Shape{Positions: node.Output().Positions, Units: k})
+			held += of(model.Shape{Positions: node.Output().Positions, Units: k})
 		}
 	}
 	held += int64(gradients(n)) * widest

@@ -1,21 +1,25 @@
 package executor
 
+import "slices"
+
 // stage is a part of the work of a gradient. Threads take its items in any order; no thread
-// begins the next stage before all items of this one are done.
+// begins the next stage before all items of this one are done. A batchwise node is between
+// two stages of chunks: the one below it and the one above it.
 type stage struct {
 	kind     stageKind
-	from, to int // nodes
+	from, to int // the nodes of a stage of chunks
+	below    int // the batchwise node before from, or of this stage; −1: there is none
 	items    int
 }
 
 type stageKind int
 
 const (
-	forward   stageKind = iota // chunks: the nodes from `from` up to `to`
-	normalize                  // blocks of units of micro-batches: the batchwise node `from`
+	forward   stageKind = iota // chunks: the nodes from `from` up to `to`, a batchwise one
+	normalize                  // blocks of units of micro-batches: the node `below`
 	turn                       // chunks: the nodes from `from` to the last, the loss, and back
-	restore                    // blocks of units of micro-batches: the batchwise node `from`, backward
-	backward                   // chunks: the nodes before `to`, down to `from`
+	restore                    // blocks of units of micro-batches: the node `below`, backward
+	backward                   // chunks: the nodes before `to`, a batchwise one, down to `from`
 	sums                       // parts
 )
 
@@ -29,20 +33,24 @@ func (e *Executor) planStages() {
 		}
 	}
 	e.stages = e.stages[:0]
-	from := 0
+	below, from := -1, 0
 	for _, at := range n.Batchwise() {
-		e.stages = append(e.stages, stage{forward, from, at, e.chunks}, stage{normalize, at, at, e.blocks(at)})
-		from = at
+		e.stages = append(e.stages, stage{forward, from, at, below, e.chunks}, stage{kind: normalize, below: at, items: e.blocks(at)})
+		below, from = at, at+1
 	}
-	e.stages = append(e.stages, stage{turn, from, len(e.nodes()), e.chunks})
-	for i := len(n.Batchwise()) - 1; i >= 0; i-- {
-		at, down := n.Batchwise()[i], 0
+	e.stages = append(e.stages, stage{turn, from, len(e.nodes()), below, e.chunks})
+	for i, at := range slices.Backward(n.Batchwise()) {
+		below, from = -1, 0
 		if i > 0 {
-			down = n.Batchwise()[i-1]
+			below = n.Batchwise()[i-1]
+			from = below + 1
 		}
-		e.stages = append(e.stages, stage{restore, at, at, e.blocks(at)}, stage{backward, down, at, e.chunks})
+		if n.Learns(e.inputOf(at)) {
+			e.stages = append(e.stages, stage{kind: restore, below: at, items: e.blocks(at)})
+		}
+		e.stages = append(e.stages, stage{backward, from, at, below, e.chunks})
 	}
-	e.stages = append(e.stages, stage{sums, 0, 0, len(e.parts)})
+	e.stages = append(e.stages, stage{kind: sums, items: len(e.parts)})
 	e.all = 0
 	for _, st := range e.stages {
 		e.all += st.items
@@ -55,9 +63,9 @@ func (s *space) do(st *stage, item int) {
 	case forward, turn, backward:
 		s.chunk(st, item)
 	case normalize:
-		e.whole[st.from].normalize(e, st.from, item)
+		e.whole[st.below].normalize(e, st.below, item)
 	case restore:
-		e.whole[st.from].restore(e, st.from, item)
+		e.whole[st.below].restore(e, st.below, item)
 	case sums:
 		e.sum(s, &e.parts[item])
 	}
@@ -72,40 +80,30 @@ func (s *space) chunk(st *stage, item int) {
 	}
 	if st.kind == backward {
 		s.resume(st.to, lo, hi)
-		s.downward(lo, st.from, st.to)
+		s.downward(st, lo)
 		return
 	}
-	s.upward(lo, hi, st.from, st.to)
+	s.train(lo)
+	if st.below < 0 {
+		s.fields(lo, hi, true)
+	} else {
+		s.fetch(st.below, lo, hi)
+	}
+	s.forward(lo, hi, st.from, st.to)
 	if st.kind == forward {
 		s.hold(st.to, lo)
 		return
 	}
 	s.restart(e.m.Network)
 	s.loss(lo, hi)
-	s.downward(lo, st.from, st.to)
+	s.downward(st, lo)
 }
 
-// upward computes the values of the nodes from to `to` for samples lo to hi. If from is a
-// batchwise node, its value is that of the whole micro-batch.
-func (s *space) upward(lo, hi, from, to int) {
-	s.train(lo)
-	if from == 0 {
-		s.fields(lo, hi, true)
+// downward computes the gradients of the nodes of a stage. That of the batchwise node below
+// goes to the whole micro-batch.
+func (s *space) downward(st *stage, lo int) {
+	s.differences(lo, st.from, st.to)
+	if st.below >= 0 {
+		s.deposit(st.below, lo)
 	}
-	if s.e.batchwise(from) {
-		s.fetch(from, lo, hi)
-		from++
-	}
-	s.forward(lo, hi, from, to)
-}
-
-// downward computes the gradients of the nodes before `to`, down to from. If from is a
-// batchwise node, its gradient goes to the whole micro-batch.
-func (s *space) downward(lo, from, to int) {
-	if s.e.batchwise(from) {
-		s.differences(lo, from+1, to)
-		s.deposit(from, lo)
-		return
-	}
-	s.differences(lo, from, to)
 }

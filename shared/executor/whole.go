@@ -1,8 +1,6 @@
 package executor
 
 import (
-	"slices"
-
 	"tributary/shared/model"
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/blas"
@@ -32,9 +30,6 @@ func (e *Executor) fitWhole(samples int) {
 		w.kept.Reset(leaves*model.Kept, out.Units)
 	}
 }
-
-// batchwise reports whether a node is batchwise.
-func (e *Executor) batchwise(node int) bool { return slices.Contains(e.m.Network.Batchwise(), node) }
 
 // blocks returns the items of a batchwise node: one for each panel of each micro-batch.
 func (e *Executor) blocks(node int) int { return e.whole[node].y.Len() * (len(e.batch.Bounds) - 1) }
@@ -67,7 +62,7 @@ func (w *whole) normalize(e *Executor, node, item int) {
 // restore computes an item of a node: the gradient of the input.
 func (w *whole) restore(e *Executor, node, item int) {
 	l, panel, leaf, lo, hi := e.block(node, item)
-	if e.m.Network.Learns(e.inputOf(node)) && lo < hi {
+	if lo < hi {
 		l.BackwardBatch(w.d.Panel(panel, lo, hi), w.y.Panel(panel, lo, hi), w.keptOf(panel, leaf))
 	}
 }

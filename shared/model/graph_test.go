@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,6 +132,9 @@ func TestResidualsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, 1024, count)
 	refuse([]job.Layer{{LayerNorm: &job.Norm{Epsilon: 1e-31}}, layer(2, "")}, "model.layers[0].layer_norm.epsilon: 1e-31: want 1e-30 to 1")
+	norms := slices.Repeat([]job.Layer{{BatchNorm: &job.BatchNorm{Momentum: 0.1, Norm: job.Norm{Epsilon: 1e-5}}}}, 64)
+	widest := layer(model.MaxUnits, "")
+	refuse(append([]job.Layer{widest}, norms...), "model.layers[64].batch_norm") // running statistics count, too
 	refuse([]job.Layer{{Residual: &job.Residual{}}}, "model.layers[0].residual.layers: 0 layers: want 1 to 256")
 }
 

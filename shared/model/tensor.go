@@ -84,7 +84,7 @@ func (u Uniform) Fill(v []float32, r *numeric.Rand) {
 type Registry struct {
 	scheme         job.Scheme
 	tensors        []*Tensor
-	params, frozen int // P, F
+	params, frozen int // P (without the statistics until they are placed), F
 	statistics     int // S, of the P
 }
 
@@ -122,7 +122,7 @@ func (r *Registry) place() {
 	for _, t := range r.tensors {
 		if t.Statistic {
 			t.Offset = r.params
-			r.params, r.statistics = r.params+t.Len, r.statistics+t.Len
+			r.params += t.Len
 		}
 	}
 }
@@ -140,7 +140,9 @@ func (r *Registry) add(t Tensor) Tensor {
 	case t.Frozen:
 		t.Offset = r.frozen
 		r.frozen += t.Len
-	case !t.Statistic:
+	case t.Statistic:
+		r.statistics += t.Len
+	default:
 		r.params += t.Len
 	}
 	r.tensors = append(r.tensors, &t)
@@ -170,7 +172,7 @@ func (r *Registry) initializer(group Group, fanIn, fanOut int) Initializer {
 // check fails with job.ErrInvalid if there are more parameters than a job may have. path is
 // the layer that was declared last.
 func (r *Registry) check(path string) error {
-	if all := r.params + r.frozen; all > job.MaxParams {
+	if all := r.params + r.statistics + r.frozen; all > job.MaxParams {
 		return fmt.Errorf("%s.units: %d parameters up to here: want at most %d: %w", path, all, job.MaxParams, job.ErrInvalid)
 	}
 	return nil

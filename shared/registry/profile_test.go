@@ -87,6 +87,7 @@ func TestDriftInRequests(t *testing.T) {
 		`{"drift":1,"rows":[[1]]}`:                 "drift: 1: want true or false",
 		`{"drift":"x","rows":[[1]]}`:               "want true or false",
 		`{"drift":true}`:                           "rows: missing",
+		`{"\u0064rift":true,"rows":[[1]]}`:         "the name of the field has escapes",
 		`{"drift":true,"drift":true,"rows":[[1]]}`: "duplicate",
 	} {
 		_, err := m.PredictJSON(t.Context(), []byte(request), limits)

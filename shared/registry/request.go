@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/shared/dataset"
+	"tributary/shared/drift"
 	"tributary/shared/job"
 )
 
@@ -35,10 +36,11 @@ const wantRequest = `want {"rows":[[…], …]}, or with "drift":true too`
 // invalid UTF-8 and unknown fields are faults.
 func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) (*Prediction, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(request))
+	var own *drift.Counter // of the request, if it may ask for a comparison
 	if m.Training != nil && bytes.Contains(request, []byte(`"drift"`)) {
-		m = m.Watching(m.Training.NewCounter())
+		own = m.Training.NewCounter()
 	}
-	p, err := m.predictJSON(ctx, d, limits)
+	p, err := m.predictJSON(ctx, d, limits, own)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +50,11 @@ func (m *Model) PredictJSON(ctx context.Context, request []byte, limits Limits) 
 	return p, nil
 }
 
-func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Limits) (*Prediction, error) {
+func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Limits, own *drift.Counter) (*Prediction, error) {
+	watched := m
+	if own != nil {
+		watched = m.Watching(own)
+	}
 	if err := begin(d, jsontext.KindBeginObject, "request"); err != nil {
 		return nil, err
 	}
@@ -69,7 +75,7 @@ func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Lim
 		default:
 			return nil, fmt.Errorf("request: unknown field %.80q: %s: %w", s, wantRequest, job.ErrInvalid)
 		}
-		if p, err = m.predictRows(ctx, d, limits); err != nil {
+		if p, err = watched.predictRows(ctx, d, limits); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +83,7 @@ func (m *Model) predictJSON(ctx context.Context, d *jsontext.Decoder, limits Lim
 		return nil, malformedRequest(err)
 	}
 	if p != nil && compare {
-		if err := m.compared(p); err != nil {
+		if err := m.compared(p, own); err != nil {
 			return nil, err
 		}
 	}
@@ -172,16 +178,18 @@ func readDrift(d *jsontext.Decoder) (bool, error) {
 	}
 }
 
-// compared adds the comparisons with the training rows. The last counter is that of the
-// request, and the one before it that of the process.
-func (m *Model) compared(p *Prediction) error {
-	n := len(m.counters)
-	if m.Training == nil || n == 0 {
+// compared adds the comparisons with the training rows: of the request's rows, and of all rows
+// of the process if it counts them.
+func (m *Model) compared(p *Prediction, own *drift.Counter) error {
+	switch {
+	case m.Training == nil:
 		return m.errNoProfile()
+	case own == nil:
+		return fmt.Errorf(`drift: the name of the field has escapes: want "drift": %w`, job.ErrInvalid)
 	}
-	p.Drift = m.counters[n-1].Report()
-	if n > 1 {
-		p.SoFar = m.counters[n-2].Report()
+	p.Drift = own.Report()
+	if len(m.counters) > 0 {
+		p.SoFar = m.counters[0].Report()
 	}
 	return nil
 }

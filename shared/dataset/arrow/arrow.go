@@ -95,6 +95,8 @@ func safely(f func() error) error {
 	switch panicked := (*lifecycle.PanicError)(nil); {
 	case err == nil, errors.Is(err, job.ErrInvalid), errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return err
+	case errors.As(err, &panicked) && panicked.Value == any(errLarge):
+		return errLarge
 	case errors.As(err, &panicked):
 		return fmt.Errorf("damaged Arrow file: %v: %w", panicked.Value, job.ErrInvalid)
 	default:

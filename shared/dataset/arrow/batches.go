@@ -7,6 +7,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"tributary/shared/job"
 )
 
 // fileBatches are the batches that the footer of a file lists.
@@ -65,13 +67,16 @@ func unexpected(err error) error {
 	return err
 }
 
+// errLarge is what limited panics with.
+var errLarge = fmt.Errorf("a batch and its dictionaries take over %d bytes: want smaller batches: %w", maxMemory, job.ErrInvalid)
+
 // limited is an allocator of at most maxMemory bytes at a time. More is a panic, as of any
-// allocator; the callers contain it.
+// allocator; safely contains it.
 type limited struct{ used int }
 
 func (l *limited) take(size int) {
 	if size < 0 || size > maxMemory || l.used+size > maxMemory {
-		panic(fmt.Sprintf("a batch and its dictionaries take over %d bytes: write smaller batches", maxMemory))
+		panic(errLarge)
 	}
 	l.used += size
 }
