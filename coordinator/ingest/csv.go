@@ -2,12 +2,9 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"tributary/shared/access"
-	"tributary/shared/dataset"
 	"tributary/shared/job"
 )
 
@@ -98,81 +95,6 @@ func (t *table) begin(s *space, rows int) error {
 	return err
 }
 
-// fill reads the rows of a surveyed file into the table, which has at most that many rows.
-func (t *table) fill(ctx context.Context, file *records, rows int) error {
-	raw := make([]string, len(t.columns))
-	var p pace
-	for i, c := range t.columns {
-		if err := p.check(ctx, columnCost); err != nil {
-			return err
-		}
-		raw[i] = c.input()
-	}
-	at, err := file.positions(raw) // column → cell of a record
-	if err != nil {
-		return err
-	}
-	labelAt := make([]int, len(t.label.columns))
-	for k, name := range t.label.columns {
-		var ok bool
-		if labelAt[k], ok = file.index(name); !ok {
-			return fmt.Errorf("header: no label column %q: %w", name, job.ErrInvalid)
-		}
-	}
-	weightAt, ok := file.index(t.label.weight)
-	if !ok && t.label.weight != "" {
-		return fmt.Errorf("header: no weight column %q: %w", t.label.weight, job.ErrInvalid)
-	}
-	keyAt := 0
-	if t.key != nil {
-		if keyAt, ok = file.index(t.key.name); !ok {
-			return fmt.Errorf("header: no column %q of %s: %w", t.key.name, t.key.field, job.ErrInvalid)
-		}
-	}
-	row := make([]byte, 0, t.cells.size())
-	for ; ; t.rows++ {
-		record, err := file.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if t.rows == rows {
-			return errChanged
-		}
-		row = row[:0]
-		for j := range t.columns {
-			if err := p.check(ctx, 1); err != nil {
-				return err
-			}
-			x, err := t.columns[j].parse(record[at[j]], t.options)
-			if err != nil {
-				return fmt.Errorf("%s: %w", file.place(at[j]), err)
-			}
-			row = appendCell(row, x)
-		}
-		if _, err := t.cells.data.Write(row); err != nil {
-			return err
-		}
-		for k, at := range labelAt {
-			if err := t.label.parse(k, record[at], t.options); err != nil {
-				return fmt.Errorf("%s: %w", file.place(at), err)
-			}
-		}
-		if t.label.weight != "" {
-			if err := t.label.weigh(record[weightAt]); err != nil {
-				return fmt.Errorf("%s: %w", file.place(weightAt), err)
-			}
-		}
-		if t.key != nil {
-			if err := t.key.push(record[keyAt], t.options); err != nil {
-				return fmt.Errorf("%s: %w", file.place(keyAt), err)
-			}
-		}
-	}
-}
-
 // done ends the writing of the cells.
 func (t *table) done() error {
 	if err := t.cells.data.done(); err != nil {
@@ -185,48 +107,3 @@ func (t *table) done() error {
 }
 
 var errChanged = fmt.Errorf("changed while it was being read: %w", job.ErrInvalid)
-
-// parse reads a cell: a number, the code of its text, or missing.
-func (c *column) parse(cell string, options *job.CSVOptions) (float64, error) {
-	if dataset.IsMissing(cell, options) || c.form.Missing(cell) {
-		return missing, nil
-	}
-	if c.kind == dataset.Categorical {
-		if c.form != nil && c.form.Part != "" {
-			cell, _ = c.form.Category(cell)
-		}
-		code, err := c.dict.code(cell)
-		if err != nil {
-			return 0, fmt.Errorf("column %q: %w", c.name, err)
-		}
-		return float64(code), nil
-	}
-	read := dataset.Column{Thousands: c.thousands, Form: c.form}
-	switch x, kind := read.Read(cell); kind {
-	case dataset.Finite:
-		return x, nil
-	case dataset.NonFinite:
-		return 0, fmt.Errorf("column %q: %.80q is not a finite number: %w", c.name, cell, job.ErrInvalid)
-	default:
-		return 0, fmt.Errorf("column %q: text %.80q in a numeric column: %w", c.name, cell, job.ErrInvalid)
-	}
-}
-
-// parse reads a column of a row's label.
-func (l *label) parse(output int, cell string, options *job.CSVOptions) error {
-	var form *dataset.Form
-	if output < len(l.forms) {
-		form = l.forms[output]
-	}
-	if dataset.IsMissing(cell, options) || form.Missing(cell) {
-		return l.push(missing)
-	}
-	x, kind := form.Number(cell)
-	if l.classes && !(l.numeric && kind == dataset.Finite && dataset.IsPlain(cell)) {
-		return l.pushText(cell)
-	}
-	if kind != dataset.Finite {
-		return fmt.Errorf("label %q: %.80q: want a finite number: %w", l.column(output), cell, job.ErrInvalid)
-	}
-	return l.push(x)
-}

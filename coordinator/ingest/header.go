@@ -49,7 +49,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 			}
 			for _, c := range columns {
 				if c.kind == dataset.Categorical {
-					c.dict = newDictionary(&w.texts)
+					c.dict = newDictionary(w.texts)
 				}
 				t.columns = append(t.columns, c)
 			}
@@ -143,7 +143,7 @@ func (w *work) labelOf(columns job.Columns, tallies []tally, classes bool) (labe
 			return l, fmt.Errorf("label %q: missing in every row: %w", name, job.ErrInvalid)
 		}
 		if classes {
-			l.dict, l.numeric = newDictionary(&w.texts), y.texts+y.odd == 0
+			l.dict, l.numeric = newDictionary(w.texts), y.texts+y.odd == 0
 			return l, w.classesOf(y, &l)
 		}
 		var err error

@@ -138,7 +138,7 @@ func (w *work) labels(ctx context.Context, t *table, c *cells, rows int, classes
 	if !classes {
 		t.label = label{name: "label", outputs: c.width, numeric: true}
 	} else {
-		t.label = label{name: "label", classes: true, outputs: 1, numeric: true, dict: newDictionary(&w.texts)}
+		t.label = label{name: "label", classes: true, outputs: 1, numeric: true, dict: newDictionary(w.texts)}
 	}
 	if like != nil {
 		t.label = like.empty().label

@@ -51,7 +51,7 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 // shuffled training rows twice. Run deletes the files before it returns.
 func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
 	own := *in
-	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}}
+	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: newTextRoom(maxTexts)}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}
@@ -70,7 +70,7 @@ func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, e
 type work struct {
 	*Ingest
 	space   *space
-	texts   textRoom
+	texts   *textRoom
 	closers []func()          // give back the memory of files
 	svm     *tabular.Features // of the training source, or nil
 	csv     *job.CSVOptions   // with which files for prediction are read, or nil

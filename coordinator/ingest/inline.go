@@ -41,7 +41,7 @@ func (w *work) readInline(d *job.Inline, classes bool) (*table, error) {
 		t.label.cells, err = w.space.cells(values, t.label.outputs)
 		return t, err
 	}
-	t.label = label{name: "y", classes: true, outputs: 1, numeric: true, dict: newDictionary(&w.texts)}
+	t.label = label{name: "y", classes: true, outputs: 1, numeric: true, dict: newDictionary(w.texts)}
 	if err := t.label.begin(w.space, len(y)); err != nil {
 		return nil, err
 	}

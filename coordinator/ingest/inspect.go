@@ -56,7 +56,7 @@ type Sighting struct {
 // Inspect surveys the source of d once, with the reader and the decisions of training, and
 // passes each row to o. It stores nothing. Faults of the source wrap job.ErrInvalid.
 func (in *Ingest) Inspect(ctx context.Context, d *job.Data, o Observer) (seen *Inspection, err error) {
-	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: textRoom{maxTexts}, observer: o}
+	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: newTextRoom(maxTexts), observer: o}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}

@@ -44,7 +44,7 @@ func (m *messy) read(t *testing.T) (columns map[string][]any, notes string, err 
 	var said []string
 	w := &work{
 		Ingest: &Ingest{Sources: local, Progress: func(s string) { said = append(said, s) }},
-		space:  &space{keep: keepBytes}, texts: textRoom{maxTexts},
+		space:  &space{keep: keepBytes}, texts: newTextRoom(maxTexts),
 	}
 	table, _, err := w.read(t.Context(), s)
 	if err != nil {

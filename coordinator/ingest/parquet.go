@@ -30,7 +30,7 @@ func (w *work) openParquet(d *job.Data, content *tabular.Source, s *survey, k in
 type columnar interface {
 	Leave(i int)
 	Next() ([]string, error)
-	Place(i int) string
+	Line(i int) int
 	Close()
 }
 
@@ -42,7 +42,7 @@ func (w *work) columnar(d *job.Data, file columnar, names []string, kinds []tabu
 			file.Leave(i)
 		}
 	}
-	return &records{names: names, index: indexOf(names), next: file.Next, place: file.Place, kinds: kinds}
+	return &records{names: names, index: indexOf(names), next: file.Next, unit: "row", line: file.Line, kinds: kinds}
 }
 
 // copyOf returns a scratch with the content of file k. The first reading makes it.

@@ -121,6 +121,6 @@ func (a *answer) records() *records {
 	}
 	return &records{
 		names: a.names, kinds: a.kinds, index: indexOf(a.names), next: next,
-		place: func(int) string { return fmt.Sprintf("row %d", row) },
+		unit: "row", line: func(int) int { return row },
 	}
 }

@@ -15,7 +15,8 @@ type records struct {
 	names    []string
 	index    func(name string) (int, bool)
 	next     func() ([]string, error) // io.EOF after the last row; the following call overwrites it
-	place    func(cell int) string    // of a cell of the last row, like "line 3"
+	unit     string                   // of line: "line" or "row"
+	line     func(cell int) int       // where a cell of the last row is
 	unnamed  []bool                   // columns without a name in the header, or nil
 	kinds    []tabular.Kind           // what the file's own schema says, or nil
 	detected []string                 // what was detected, for the user
@@ -44,7 +45,7 @@ func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*re
 	case job.JSONL:
 		keys := s.keys
 		file := tabular.OpenJSONL(content, keys)
-		return &records{names: keys.Names, index: keys.Index, next: file.Next, place: file.Place, kinds: keys.Kinds}, nil
+		return &records{names: keys.Names, index: keys.Index, next: file.Next, unit: "row", line: file.Line, kinds: keys.Kinds}, nil
 	case job.LIBSVM:
 		return openLIBSVM(content, s), nil
 	case job.Arrow:
@@ -57,7 +58,7 @@ func (w *work) open(d *job.Data, content *tabular.Source, s *survey, k int) (*re
 			return nil, err
 		}
 		return &records{
-			names: file.Header, index: file.Index, next: file.Next, place: file.Place,
+			names: file.Header, index: file.Index, next: file.Next, unit: "line", line: file.Line,
 			unnamed: file.Unnamed, detected: file.Detected,
 		}, nil
 	}

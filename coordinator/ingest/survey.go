@@ -2,9 +2,7 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"tributary/shared/dataset/tabular"
@@ -56,7 +54,7 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 		}
 	}
 	err = w.each(ctx, &spec.Data, f, s, func(file *records) error {
-		if err := s.begin(&spec.Data, file); err != nil {
+		if err := s.begin(spec, file); err != nil {
 			return err
 		}
 		return s.read(ctx, file)
@@ -75,7 +73,8 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 }
 
 // begin prepares the tallies for a file. All files have the same columns, in any order.
-func (s *survey) begin(d *job.Data, file *records) error {
+func (s *survey) begin(spec *job.Spec, file *records) error {
+	d := &spec.Data
 	for _, note := range file.detected {
 		if !slices.Contains(s.detected, note) {
 			s.detected = append(s.detected, note)
@@ -93,6 +92,7 @@ func (s *survey) begin(d *job.Data, file *records) error {
 	for i, name := range file.names {
 		t := &s.tallies[i]
 		t.name, t.label, t.options = name, labels[name], d.CSV
+		t.classes = t.label && spec.Loss.Classifies()
 		if c, ok := d.Columns[name]; ok {
 			t.given = &c
 		}
@@ -119,31 +119,28 @@ func (s *survey) read(ctx context.Context, file *records) error {
 	if err != nil {
 		return err
 	}
-	var p pace
-	for {
-		record, err := file.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if s.rows++; s.rows > maxRows {
+	return file.batches(ctx, func(b *batch) error {
+		if s.rows += b.rows(); s.rows > maxRows {
 			return fmt.Errorf("the source has more than %d rows: want at most that many: %w", maxRows, job.ErrInvalid)
 		}
-		for i := range s.tallies {
-			if err := p.check(ctx, 1); err != nil {
-				return err
+		return lanes(len(s.tallies)+2, func(lane int) (int, error) {
+			switch lane - len(s.tallies) {
+			case 0:
+				if s.when != nil {
+					s.when.addAll(b, at[s.whenAt])
+				}
+			case 1:
+				if s.observer != nil {
+					for i := range b.rows() {
+						s.observer.Row(b.row(i), at)
+					}
+				}
+			default:
+				s.tallies[lane].addAll(b, at[lane])
 			}
-			s.tallies[i].add(record[at[i]], func() string { return file.place(at[i]) })
-		}
-		if s.when != nil {
-			s.when.add(record[at[s.whenAt]], func() string { return file.place(at[s.whenAt]) })
-		}
-		if s.observer != nil {
-			s.observer.Row(record, at)
-		}
-	}
+			return 0, nil
+		})
+	})
 }
 
 // decimals decides whether the numbers of the source have a decimal comma. That is certain

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"tributary/shared/dataset"
@@ -51,8 +52,18 @@ type dictionary struct {
 	room  *textRoom
 }
 
-// textRoom is the number of bytes that further texts of a dataset may take in memory.
-type textRoom struct{ left int }
+// textRoom is the number of bytes that further texts of a dataset may take in memory. Columns
+// that are read at the same time share it.
+type textRoom struct{ left atomic.Int64 }
+
+func newTextRoom(bytes int64) *textRoom {
+	r := &textRoom{}
+	r.left.Store(bytes)
+	return r
+}
+
+// take takes the room of a text. It reports whether there was room.
+func (r *textRoom) take(text string) bool { return r.left.Add(-int64(len(text)+textCost)) >= 0 }
 
 // Each different text takes its bytes and textCost in memory. All texts of a dataset take
 // at most maxTexts.
@@ -77,11 +88,10 @@ func (d *dictionary) code(text string) (int32, error) {
 		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
 	case !utf8.ValidString(text):
 		return 0, fmt.Errorf("text %.40q is not UTF-8: set data.csv.encoding (latin-1, windows-1252, …): %w", text, job.ErrInvalid)
-	case len(text)+textCost > d.room.left:
+	case !d.room.take(text):
 		return 0, fmt.Errorf("the different texts of all columns take over %d bytes (%d and its own for each): leave columns of text out with data.drop: %w",
 			maxTexts, textCost, job.ErrInvalid)
 	}
-	d.room.left -= len(text) + textCost
 	c := int32(len(d.texts))
 	text = strings.Clone(text)
 	d.codes[text] = c

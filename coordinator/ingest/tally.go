@@ -52,9 +52,10 @@ type tally struct {
 	infinites             int // numbers that are not finite and no such words
 	infinite              sighting
 
-	label bool     // the column is the label's
-	odd   int      // of a label's numbers: those that other texts could mean too
-	oddly sighting // the first of them
+	label   bool     // the column is the label's
+	classes bool     // and its cells are classes
+	odd     int      // 1 if one of a label's numbers could be meant by other texts too
+	oddly   sighting // the first of them
 
 	unnamed bool   // the column has no name in the header
 	serial  serial // of an unnamed column
@@ -92,6 +93,13 @@ func formOf(o *job.CSVOptions) *dataset.Form {
 		form.Decimal = o.Decimal
 	}
 	return form
+}
+
+// addAll counts a column of a batch.
+func (t *tally) addAll(b *batch, column int) {
+	for i := range b.rows() {
+		t.add(b.cells[i*b.width+column], func() string { return b.place(i, column) })
+	}
 }
 
 func (t *tally) add(cell string, at func() string) {
@@ -162,7 +170,7 @@ func (t *tally) addNumber(cell string, x float64, at func() string) {
 	} else if strings.IndexByte(cell, '.') >= 0 {
 		t.pointed++
 	}
-	if t.label && !dataset.IsPlain(cell) {
+	if t.classes && t.odd == 0 && !dataset.IsPlain(cell) {
 		t.oddly.see(&t.odd, cell, at)
 	}
 	if t.unnamed {

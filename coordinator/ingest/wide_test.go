@@ -253,7 +253,7 @@ func TestLimitsOfTables(t *testing.T) {
 	}
 	refused(&Ingest{MaxBytes: 1 << 20}, csvSpec(), text.Bytes(), "2000 rows of 2001 features and targets make over 4194304 bytes of blocks")
 
-	d := newDictionary(&textRoom{left: 2*textCost + 6})
+	d := newDictionary(newTextRoom(2*textCost + 6))
 	for _, word := range []string{"one", "two", "one"} {
 		_, err := d.code(word)
 		require.NoError(t, err)

@@ -9,6 +9,9 @@ import (
 // MissingCell reports whether a cell's text stands for a missing value: empty,
 // blank or NA.
 func MissingCell(s string) bool {
+	if s != "" && s[0] >= '0' && s[0] <= '9' {
+		return false // as most cells
+	}
 	s = strings.TrimSpace(s)
 	return s == "" || s == "NA"
 }
@@ -37,6 +40,9 @@ func ParseCell(s string, thousands bool) (float64, NumberKind) {
 // ParseNumber reads a cell's text as a decimal number. Blanks around it are allowed. If the
 // kind is not Finite, the number is 0.
 func ParseNumber(s string) (float64, NumberKind) {
+	if x, ok := decimal(s); ok {
+		return x, Finite
+	}
 	s = strings.TrimSpace(s)
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +26,28 @@ func TestParseNumber(t *testing.T) {
 		require.Equal(t, want.kind, kind, "%q", text)
 		require.InDelta(t, want.x, x, 0, "%q", text)
 	}
+}
+
+// Every text has the number that strconv reads, bit for bit.
+func TestParseNumberIsStrconv(t *testing.T) {
+	check := func(text string) {
+		want, err := strconv.ParseFloat(text, 64)
+		got, kind := dataset.ParseNumber(text)
+		require.Equal(t, err == nil, kind == dataset.Finite, "%q", text)
+		if err == nil {
+			require.Equal(t, math.Float64bits(want), math.Float64bits(got), "%q", text)
+		}
+	}
+	for _, text := range []string{
+		"0", "-0", "-0.0", "00.10", "1.", ".1", "-.1", "-", ".", "-.", "1.2.3", "1-2", "9007199254740992", "9007199254740993", "-9007199254740993",
+		"99999999999999999", "0.0000000000000001", "0.123456789012345", "0.1234567890123456", "900719925474099.3", "123456789012345678",
+	} {
+		check(text)
+	}
+	digits := rapid.StringMatching(`-?[0-9]{1,18}(\.[0-9]{0,18})?`)
+	rapid.Check(t, func(t *rapid.T) { check(digits.Draw(t, "text")) })
+	short := rapid.StringMatching(`[-0-9.]{0,5}`)
+	rapid.Check(t, func(t *rapid.T) { check(short.Draw(t, "text")) })
 }
 
 func TestMissingCell(t *testing.T) {

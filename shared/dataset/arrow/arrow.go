@@ -123,8 +123,8 @@ func (f *File) columns(schema *arrow.Schema) error {
 // Leave omits a column: its cells stay empty.
 func (f *File) Leave(i int) { f.left[i] = true }
 
-// Place says where the last row is.
-func (f *File) Place(int) string { return fmt.Sprintf("row %d", f.row) }
+// Line returns the number of the last row, from 1 on.
+func (f *File) Line(int) int { return int(f.row) }
 
 // Close gives the memory back.
 func (f *File) Close() {

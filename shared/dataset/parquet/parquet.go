@@ -121,8 +121,8 @@ func (f *File) schema() error {
 // Leave says that the values of a column are not read.
 func (f *File) Leave(i int) { f.columns[i].write = nil }
 
-// Place says where the last row is.
-func (f *File) Place(int) string { return fmt.Sprintf("row %d", f.row) }
+// Line returns the number of the last row, from 1 on.
+func (f *File) Line(int) int { return int(f.row) }
 
 // Next returns the next row. The following call overwrites it. After the last row it
 // returns io.EOF.

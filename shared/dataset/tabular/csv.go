@@ -215,13 +215,11 @@ func (c *CSV) remedy(cells int) string {
 	return fmt.Sprintf(": enclose a cell that has a %q in quotes", string(c.csv.Comma))
 }
 
-// follow records the line in which a record ends: the line in which it begins, plus one for
-// each line break in a quoted cell.
+// follow records the line in which a record ends: the line in which its last cell begins,
+// plus one for each line break in it.
 func (c *CSV) follow(record []string) {
-	c.ended, c.next = c.next, c.Line(0)+1
-	for _, cell := range record {
-		c.next += strings.Count(cell, "\n")
-	}
+	last := len(record) - 1
+	c.ended, c.next = c.next, c.Line(last)+1+strings.Count(record[last], "\n")
 }
 
 // Blank returns the range of lines [first, end) between the last two records. These lines
@@ -238,9 +236,6 @@ func (c *CSV) Line(cell int) int {
 	line, _ := c.csv.FieldPos(cell)
 	return line
 }
-
-// Place says where a cell of the last record is.
-func (c *CSV) Place(cell int) string { return fmt.Sprintf("line %d", c.Line(cell)) }
 
 // Index returns the position of a column in the header.
 func (c *CSV) Index(name string) (int, bool) {

@@ -92,8 +92,8 @@ func openJSONL(s *Source, keys *Keys) *JSONL {
 	return &JSONL{d: jsontext.NewDecoder(in), in: in, keys: keys, cells: make([]string, len(keys.Names))}
 }
 
-// Place says where the last row is.
-func (f *JSONL) Place(int) string { return fmt.Sprintf("row %d", f.row) }
+// Line returns the number of the last row, from 1 on.
+func (f *JSONL) Line(int) int { return f.row }
 
 // Next returns the next row. The following call overwrites it. After the last row it
 // returns io.EOF.

@@ -87,8 +87,8 @@ func OpenLIBSVM(s *Source, features *Features) *LIBSVM {
 	return f
 }
 
-// Place says where the last row is.
-func (f *LIBSVM) Place(int) string { return fmt.Sprintf("line %d", f.in.line) }
+// Line returns the number of the last row's line, from 1 on.
+func (f *LIBSVM) Line(int) int { return f.in.line }
 
 // Next returns the next row. The following call overwrites it. After the last row it
 // returns io.EOF.

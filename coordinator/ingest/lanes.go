@@ -1,0 +1,54 @@
+package ingest
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// laneColumns is the number of columns that one goroutine takes at a time if there are many.
+const laneColumns = 64
+
+// fault is an error at a cell of a batch.
+type fault struct {
+	row, lane int
+	err       error
+}
+
+// lanes calls each(lane) for every lane from 0 up to n, on all CPUs. Lane i reads what no
+// other lane of the call writes. A lane stops at its first fault and returns the row of it.
+// lanes returns the first error in the order of the rows, and of the lanes within a row.
+func lanes(n int, each func(lane int) (row int, err error)) error {
+	step := 1
+	if n > 4*laneColumns {
+		step = laneColumns
+	}
+	var next atomic.Int64
+	var mu sync.Mutex
+	var first *fault
+	work := func() {
+		for lo := int(next.Add(int64(step))) - step; lo < n; lo = int(next.Add(int64(step))) - step {
+			for lane := lo; lane < min(lo+step, n); lane++ {
+				row, err := each(lane)
+				if err == nil {
+					continue
+				}
+				mu.Lock()
+				if first == nil || row < first.row || row == first.row && lane < first.lane {
+					first = &fault{row, lane, err}
+				}
+				mu.Unlock()
+			}
+		}
+	}
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (n+step-1)/step) - 1 {
+		group.Go(work)
+	}
+	work()
+	group.Wait()
+	if first != nil {
+		return first.err
+	}
+	return nil
+}
