@@ -104,7 +104,7 @@ func (r *records) batches(ctx context.Context, use func(*batch) error) error {
 	}()
 	defer func() {
 		cancel()
-		for range full { //nolint:revive // wait for the end
+		for range full {
 		}
 	}()
 	for b := range full {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"tributary/shared/notice"
 )
 
 // EventsFile is the name of the event file for TensorBoard, which reads the files of a
@@ -25,6 +27,7 @@ const (
 	rateTag      = "learning_rate"
 	epochTag     = "epoch"
 	speedTag     = "samples_per_second"
+	normTag      = "gradient_norm"
 )
 
 // maxStepEvents bounds the steps with an event, so that the file and the memory for it stay
@@ -45,11 +48,16 @@ func eventFile(metrics []byte, t Timing, most int) ([]byte, error) {
 	every := int64((lines + most - 1) / most)
 	var out events
 	out.version(t.At(0))
-	marks := 0
+	marks, norm := 0, notice.GradientNorm{Step: -1}
 	speeds := func(until int64) {
 		for ; marks < len(t) && t[marks].Step <= until; marks++ {
-			if m := t[marks]; m.SamplesPerSecond > 0 {
+			m := t[marks]
+			if m.SamplesPerSecond > 0 {
 				out.scalars(m.Time, m.Step, map[string]float64{speedTag: m.SamplesPerSecond})
+			}
+			if n := m.GradientNorm; n != nil && *n != norm {
+				norm = *n
+				out.scalars(m.Time, n.Step+1, map[string]float64{normTag: n.Norm})
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/monitor"
+	"tributary/shared/notice"
 )
 
 // scalar is a value of an event file.
@@ -104,7 +105,8 @@ func TestEventFileBegins(t *testing.T) {
 
 func TestEventFile(t *testing.T) {
 	start := time.Unix(1_700_000_000, 0)
-	timing := Timing{{Time: start, Step: 0}, {Time: start.Add(4 * time.Second), Step: 4, SamplesPerSecond: 100, Workers: 2}}
+	timing := Timing{{Time: start, Step: 0}, {Time: start.Add(4 * time.Second), Step: 4, SamplesPerSecond: 100, Workers: 2, GradientNorm: &notice.GradientNorm{Step: 2, Norm: 0.125}}}
+	timing = append(timing, timing[1]) // the same norm again
 	c := Curves{
 		Losses: []Point{{1, 2}, {2, math.NaN()}, {3, 1}},
 		Evaluations: []monitor.Evaluation{
@@ -129,6 +131,8 @@ func TestEventFile(t *testing.T) {
 		{at + 3, 3, "epoch", 2},
 		{at + 3, 3, "learning_rate", 0.25},
 		{at + 3, 3, "loss/batch", 1},
+		{at + 4, 4, "samples_per_second", 100},
+		{at + 4, 3, "gradient_norm", 0.125},
 		{at + 4, 4, "samples_per_second", 100},
 	}, list)
 	again, err := EventFile(MetricsJSONL(c), timing)

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"tributary/shared/notice"
 )
 
 // TimingFile is the name of the file with the times of a training. It is apart from
@@ -17,6 +19,8 @@ type Mark struct {
 	Step             int64     `json:"step"`                         // steps committed
 	SamplesPerSecond float64   `json:"samples_per_second,omitempty"` // rows trained on, on average so far
 	Workers          int       `json:"workers,omitempty"`            // workers present
+	// GradientNorm is the newest that a worker had reported.
+	GradientNorm *notice.GradientNorm `json:"gradient_norm,omitempty"`
 }
 
 // Timing holds the marks of a training, in order of Step and Time.

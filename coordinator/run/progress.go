@@ -20,7 +20,7 @@ func (t *training) reportProgress(ctx context.Context) error {
 	t.reportedSteps = t.losses.len()
 	t.publish(notice.Event{
 		Type: notice.ProgressEvent, Step: t.losses.len(), Steps: t.round.End(), Epoch: t.epoch(),
-		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: t.service.workers(),
+		Loss: t.losses.latest(), SamplesPerSecond: t.losses.rate(t.stepping), Workers: t.service.workers(), GradientNorm: t.norm,
 	})
 	return err
 }

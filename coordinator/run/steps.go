@@ -50,6 +50,7 @@ type training struct {
 	reportedSteps   int64         // steps in the last progress event
 	checkedAt       time.Duration // time of the last check of the ledger for lost steps
 	losses          losses
+	norm            *notice.GradientNorm // the newest that a worker has reported
 	pace            pace
 	marks           *history.History // marks of the log, once it is folded to its end
 	generation      int              // generation of publications, see startGeneration
@@ -243,6 +244,7 @@ func (t *training) receive(ctx context.Context, message any) error {
 		t.hints.attempts = true
 		return t.inspect(ctx, t.round.Committed())
 	case notice.Commit:
+		t.norm = cmp.Or(m.GradientNorm, t.norm)
 		if m.Committed > t.round.Committed() {
 			t.committer, t.hints.progress = m.Worker, true
 			t.hints.soon = t.hints.soon || t.round.Due(m.Committed)

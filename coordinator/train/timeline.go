@@ -41,7 +41,7 @@ func (l *timeline) see(e notice.Event) {
 	if begins && len(l.marks) > 0 { // a job begins once; a state has no step
 		return
 	}
-	l.marks = append(l.marks, report.Mark{Time: e.Time, Step: e.Step, SamplesPerSecond: e.SamplesPerSecond, Workers: e.Workers})
+	l.marks = append(l.marks, report.Mark{Time: e.Time, Step: e.Step, SamplesPerSecond: e.SamplesPerSecond, Workers: e.Workers, GradientNorm: e.GradientNorm})
 	if len(l.marks) > maxMarks {
 		for i := range len(l.marks) / 2 {
 			l.marks[i] = l.marks[2*i]

@@ -12,6 +12,7 @@ import (
 	"tributary/shared/ledger"
 	"tributary/shared/metric"
 	"tributary/shared/model"
+	"tributary/shared/numeric"
 	"tributary/shared/objective"
 	"tributary/shared/optim"
 	"tributary/shared/plan"
@@ -151,6 +152,12 @@ func (e *Engine) Rows(step int64, s ledger.Sums) int64 {
 
 // MeanLoss returns the loss of a batch as people read it.
 func (e *Engine) MeanLoss(s ledger.Sums) float64 { return e.Objective.Mean(s.Loss, s.Examples) }
+
+// GradientNorm returns the L2 norm of a step's mean gradient, before any clipping. root is its
+// root gradient [P].
+func (e *Engine) GradientNorm(root []float32, s ledger.Sums) float64 {
+	return numeric.Norm(root[:len(root)-e.Network.Statistics()]) / float64(e.Divisor(s))
+}
 
 // Layout returns the layout that addresses the ledger of the job ref.
 func (e *Engine) Layout(ref job.Ref) ledger.Layout {

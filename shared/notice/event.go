@@ -40,11 +40,12 @@ type Event struct {
 	Time             time.Time          `json:"time"`
 	Type             EventType          `json:"type"`
 	State            job.State          `json:"state,omitempty"`
-	Step             int64              `json:"step"`            // steps committed
-	Steps            int64              `json:"steps,omitempty"` // steps the job will take
-	Epoch            int64              `json:"epoch,omitempty"` // epochs started, 1 for the first
-	Loss             *float64           `json:"loss,omitempty"`  // training loss of the batch of step Step-1
-	Split            job.Split          `json:"split,omitempty"` // of an evaluation
+	Step             int64              `json:"step"`                    // steps committed
+	Steps            int64              `json:"steps,omitempty"`         // steps the job will take
+	Epoch            int64              `json:"epoch,omitempty"`         // epochs started, 1 for the first
+	Loss             *float64           `json:"loss,omitempty"`          // training loss of the batch of step Step-1
+	GradientNorm     *GradientNorm      `json:"gradient_norm,omitempty"` // the newest that a worker has reported
+	Split            job.Split          `json:"split,omitempty"`         // of an evaluation
 	Metrics          map[string]float64 `json:"metrics,omitempty"`
 	Undefined        map[string]string  `json:"undefined,omitempty"`          // of an evaluation: the metrics that could not be computed, with the reason, by name
 	Workers          int                `json:"workers,omitempty"`            // workers present
@@ -70,6 +71,7 @@ func (e Event) Validate() error {
 		checkText("message", e.Message, MaxText),
 		checkCount("step", e.Step),
 		checkCount("steps", e.Steps),
+		e.GradientNorm.Validate(),
 	)
 	if !slices.Contains(EventTypes, e.Type) {
 		err = errors.Join(err, fmt.Errorf("type is %.80q; it must be one of %q: %w", e.Type, EventTypes, job.ErrInvalid))

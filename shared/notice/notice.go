@@ -21,6 +21,26 @@ type Commit struct {
 	Step      int64  `json:"step"`             // the step that was committed
 	Committed int64  `json:"committed"`        // steps committed so far, more than Step
 	Worker    string `json:"worker,omitempty"` // the worker that committed it
+	// GradientNorm is that of a step before Committed; nil: the worker has none to report.
+	GradientNorm *GradientNorm `json:"gradient_norm,omitempty"`
+}
+
+// GradientNorm is the L2 norm of the mean gradient of one step, before any clipping.
+type GradientNorm struct {
+	Step int64   `json:"step"` // number of steps before it
+	Norm float64 `json:"norm"`
+}
+
+// Validate reports a norm that is not finite, and every field that is out of bounds.
+func (n *GradientNorm) Validate() error {
+	if n == nil {
+		return nil
+	}
+	err := checkCount("gradient_norm.step", n.Step)
+	if !(n.Norm >= 0) || !finite(n.Norm) {
+		err = errors.Join(err, fmt.Errorf("gradient_norm.norm is %v; it must be finite and at least 0: %w", n.Norm, job.ErrInvalid))
+	}
+	return err
 }
 
 // Evaluated says that the result of one unit of an evaluation was stored.
@@ -87,7 +107,7 @@ func (f Failure) About() job.ID { return f.Job }
 
 // Validate implements Notice.
 func (c Commit) Validate() error {
-	err := errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("worker", c.Worker, maxName))
+	err := errors.Join(checkRef(c.Ref), checkCount("step", c.Step), checkText("worker", c.Worker, maxName), c.GradientNorm.Validate())
 	if err == nil && c.Committed <= c.Step {
 		err = fmt.Errorf("committed is %d; it must be above step, %d: %w", c.Committed, c.Step, job.ErrInvalid)
 	}

@@ -24,6 +24,10 @@ func TestValidate(t *testing.T) {
 		want   string // "" means valid
 	}{
 		"commit":                  {notice.Commit{Ref: ref, Step: 4, Committed: 5}, ""},
+		"commit with a norm":      {notice.Commit{Ref: ref, Committed: 1, GradientNorm: &notice.GradientNorm{Norm: 0.5}}, ""},
+		"commit with no norm":     {notice.Commit{Ref: ref, Committed: 1, GradientNorm: &notice.GradientNorm{Norm: math.NaN()}}, "gradient_norm.norm is NaN"},
+		"norm below nothing":      {notice.Commit{Ref: ref, Committed: 1, GradientNorm: &notice.GradientNorm{Norm: -1}}, "gradient_norm.norm is -1"},
+		"norm before time":        {notice.Commit{Ref: ref, Committed: 1, GradientNorm: &notice.GradientNorm{Step: -1}}, "gradient_norm.step is -1"},
 		"commit of no job":        {notice.Commit{Step: 4, Committed: 5}, "job: id"},
 		"commit of a wild job":    {notice.Commit{Ref: job.Ref{Job: "a.*"}, Committed: 1}, "job: id"},
 		"commit without effect":   {notice.Commit{Ref: ref, Step: 4, Committed: 4}, "committed is 4"},

@@ -7,7 +7,6 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
-	"tributary/shared/notice"
 )
 
 // appending is an append of a root in flight, while the next step is computed.
@@ -29,7 +28,7 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 		if quiet {
 			return after, nil
 		}
-		c.announced(c.announce.PublishCommit(notice.Commit{Ref: p.layout.Ref, Step: step, Committed: step + 1}))
+		c.announceCommit(p, step, step+1)
 	}
 	return after, nil
 }
@@ -37,6 +36,9 @@ func (c *Computer) append(ctx context.Context, p *program, step int64, chunks []
 // appendNow appends the chunks of the root that the task has. If these are the whole
 // root, it offers the root to the replica, which folds it.
 func (st *stepper) appendNow(ctx context.Context, step int64, whole bool) error {
+	if whole {
+		st.p.norms.see(st.Clock, st.p.engine, step, st.root)
+	}
 	after, err := st.append(ctx, st.p, step, st.chunks, st.root, st.carried.v, st.chain, false)
 	st.endPhase(Committing)
 	switch {

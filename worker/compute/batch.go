@@ -39,6 +39,7 @@ func (st *stepper) speculate(ctx context.Context, a course.Action) (course.Event
 			return course.Event{}, err
 		}
 	}
+	st.p.norms.see(st.Clock, st.p.engine, a.Step, st.root)
 	if !st.p.replica.Speculate(ctx, st.s.Team(), st.ledger, a.Step, st.root.Gradient, st.root.Sums, after, a.Has(course.Own)) {
 		return course.Event{Is: course.Refused}, nil
 	}
@@ -90,7 +91,7 @@ func (st *stepper) commit(ctx context.Context, own *batchCommit) error {
 	ref, to := st.p.layout.Ref, own.snapshot.Step
 	st.p.progress.advance(to)
 	st.announced(st.announce.PublishSnapshotted(notice.Snapshotted{Ref: ref, Step: to})) // first, so that no coordinator asks for a snapshot
-	st.announced(st.announce.PublishCommit(notice.Commit{Ref: ref, Step: to - 1, Committed: to}))
+	st.announceCommit(st.p, to-1, to)
 	return nil
 }
 

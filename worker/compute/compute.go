@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -50,6 +51,9 @@ type Bus interface {
 type Computer struct {
 	// Time, when set before the first task, measures the phases of steps.
 	Time Stopwatch
+	// Clock, when set before the first task, returns the time by which the norms of
+	// gradients are taken now and then. If it is nil, none is taken.
+	Clock func() time.Time
 	// Records, when set before the first task, confirms that a task belongs to its job
 	// and to the job's plan. If it is nil, every task is accepted.
 	Records Records

@@ -49,6 +49,7 @@ type fixture struct {
 type noticeBus struct {
 	mu             sync.Mutex
 	commits        []int64
+	norms          []notice.GradientNorm // of published commits
 	evaluated      []int
 	snapshots      []int64
 	saved          []notice.Checkpointed
@@ -101,6 +102,9 @@ func (h *noticeBus) PublishCommit(n notice.Commit) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.commits = append(h.commits, n.Committed)
+	if n.GradientNorm != nil {
+		h.norms = append(h.norms, *n.GradientNorm)
+	}
 	if !h.deaf {
 		for _, receive := range h.commitHandlers {
 			receive(n)

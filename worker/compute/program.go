@@ -25,6 +25,7 @@ type program struct {
 	replica  *replica.Replica
 	layout   ledger.Layout
 	progress *progress
+	norms    norms
 	need     gradient.Need
 
 	// Guarded by programs.mu.

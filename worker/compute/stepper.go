@@ -8,7 +8,6 @@ import (
 	"tributary/shared/job"
 	"tributary/shared/ledger"
 	"tributary/shared/lifecycle"
-	"tributary/shared/notice"
 	"tributary/worker/course"
 )
 
@@ -93,7 +92,7 @@ func (st *stepper) do(ctx context.Context, a course.Action) (course.Event, error
 	case course.StartAppend:
 		st.startAppend(ctx, a.Step, a.Has(course.Quiet))
 	case course.Announce:
-		st.announced(st.announce.PublishCommit(notice.Commit{Ref: st.t.Ref, Step: a.Step - 1, Committed: a.Step}))
+		st.announceCommit(st.p, a.Step-1, a.Step)
 	case course.Yield:
 		return done, st.p.replica.WaitConfirmed(ctx)
 	case course.Round:

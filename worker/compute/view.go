@@ -7,7 +7,6 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/ledger"
-	"tributary/shared/notice"
 	"tributary/worker/course"
 )
 
@@ -49,7 +48,7 @@ func (c *Computer) view(ctx context.Context, p *program, t job.Task, progress fu
 	case errors.Is(err, job.ErrNotFound): // the ledger has come to the step meanwhile
 		return p.replica.View(ctx, c.ledger, t.Step, ready)
 	case state.Committed > t.Step:
-		c.announced(c.announce.PublishCommit(notice.Commit{Ref: t.Ref, Step: t.Step, Committed: state.Committed}))
+		c.announceCommit(p, t.Step, state.Committed)
 		return err
 	}
 	if err := p.replica.Reset(ctx); err != nil {

@@ -95,7 +95,7 @@ func Run(soft, hard context.Context, cfg Config) error {
 	}
 	w := &worker{cfg: cfg, started: time.Now().UTC(), asides: make(chan notice.Aside, 16)}
 	w.computer = compute.New(cfg.Ledger, cfg.Blobs, dataset.NewCache(cfg.Blobs, cfg.BlockBytes), announcer{cfg.Bus, cfg.ID}, cfg.Slots, cfg.ReplicaBytes, cfg.Log)
-	w.computer.Time, w.computer.Records = cfg.Time, cfg.Records
+	w.computer.Time, w.computer.Clock, w.computer.Records = cfg.Time, time.Now, cfg.Records
 	w.computer.Limit(cfg.Memory)
 	defer w.computer.Close()
 	for _, listen := range []func() (func(), error){
