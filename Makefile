@@ -14,8 +14,8 @@ KUSTOMIZE := sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 PURE := /(job|tree|plan|numeric|model|optim|gradient|metric|serial|wire)$$
 RACE = $$(go list ./coordinator/... ./worker/... ./shared/... | grep -vE '$(PURE)')
 
-# Long tests of sequential calls; the race detector needs only a few of the calls.
-LONG = ^TestEveryCommandIsCutOff$$/(tiny_chunks|.*int8)|^TestAStoppedJobGoesOnFromItsFolder$$|^TestMoreEpochsAreTheSameAsAllAtOnce$$|^TestAJobThatStopsEarlyIsTheSameForAnyFleet$$
+# Long tests of sequential training; the race detector needs only a few of the steps.
+LONG = ^TestAStoppedJobGoesOnFromItsFolder$$|^TestMoreEpochsAreTheSameAsAllAtOnce$$|^TestAJobThatStopsEarlyIsTheSameForAnyFleet$$
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s

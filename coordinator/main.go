@@ -11,6 +11,7 @@ import (
 
 	"tributary/coordinator/data"
 	"tributary/coordinator/inspect"
+	"tributary/coordinator/place"
 	"tributary/coordinator/predict"
 	"tributary/coordinator/schema"
 	"tributary/coordinator/serve"
@@ -49,6 +50,7 @@ func main() {
 	cli.Serve.Second = verify.Elsewhere(verify.RecomputeName)
 	cli.Train.Folds = sweep.Folds
 	cli.Verify.Second = cli.Serve.Second
+	cli.Verify.Outside, cli.Inspect.Outside, cli.Plan.Outside = place.Outside{}, place.Outside{}, place.Outside{}
 	err := lifecycle.Run(context.Background(), lifecycle.Config{}, func(soft, hard context.Context) error {
 		return k.Run(lifecycle.Contexts{Soft: soft, Hard: hard})
 	})

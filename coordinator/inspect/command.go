@@ -12,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"tributary/coordinator/ingest"
-	"tributary/coordinator/place"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/readable"
@@ -29,6 +28,9 @@ type Command struct {
 	JSON   bool   `name:"json" help:"Print the report as a line of JSON."`
 	HTML   string `name:"html" placeholder:"FILE" help:"Write the report as a page with pictures into this file too."`
 	Spec   string `name:"spec" placeholder:"FILE" help:"Write the suggested spec into this file too; the train command accepts it."`
+
+	// Outside reads sources outside of files, such as databases; nil: they are not read.
+	Outside ingest.Outside `kong:"-"`
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -79,7 +81,7 @@ func (c *Command) request() (Request, error) {
 
 // inspect prints the report to w and writes the files that the flags name.
 func (c *Command) inspect(ctx context.Context, q Request, w, aside io.Writer) error {
-	in := &ingest.Ingest{Sources: &ingest.Roots{Anywhere: true, Outside: place.Outside{}}}
+	in := &ingest.Ingest{Sources: &ingest.Roots{Anywhere: true, Outside: c.Outside}}
 	r, err := Inspect(ctx, in, q)
 	if err != nil {
 		if strings.HasPrefix(err.Error(), "data.format: missing") {

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/capacity"
+	"tributary/coordinator/ingest"
 	"tributary/shared/access"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -39,6 +40,9 @@ type Command struct {
 	Budget    time.Duration          `name:"budget" default:"1s" help:"Time for each of the three measurements, 10ms to 1m."`
 	Login     settings.RedisLogin    `embed:""`
 	Level     string                 `name:"log-level" default:"warn" enum:"trace,debug,info,warn,error,disabled" help:"Lowest severity that the program logs: trace, debug, info, warn, error or disabled."`
+
+	// Outside reads sources outside of files, such as databases; nil: they are not read.
+	Outside ingest.Outside `kong:"-"`
 }
 
 // Validate checks the flags; kong calls it.

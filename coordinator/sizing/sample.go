@@ -6,7 +6,6 @@ import (
 	"maps"
 
 	"tributary/coordinator/ingest"
-	"tributary/coordinator/place"
 	"tributary/shared/blob"
 	"tributary/shared/dataset"
 	"tributary/shared/gradient"
@@ -36,7 +35,7 @@ func (c *Command) sample(ctx context.Context) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, discardStore{}, nil)
+	m, err := ingest.Run(ctx, s, &ingest.Roots{Anywhere: true, Outside: c.Outside}, discardStore{}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func TestDetachAndAttach(t *testing.T) {
 
 	c := &Command{Detach: true, NATS: access.URL(natsURL), Workers: 1}
 	require.NoError(t, c.Validate())
-	text := "id: far\n" + long(t)
+	text := "id: far\n" + worked(t, "digits.yaml")
 	var out bytes.Buffer
 	require.NoError(t, c.detach(t.Context(), &out, []byte(text), zerolog.Nop(), true))
 	var s api.Status

@@ -28,6 +28,7 @@ func TestAJobThatStopsEarlyIsTheSameForAnyFleet(t *testing.T) {
 		"with a matrix":   {"metrics: [accuracy]", "metrics: [accuracy, confusion_matrix]"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text := replaced(t, text, change[0], change[1])
 			want, serial := reference(t, decoded(t, text))
 			fleets := []int{3}

@@ -45,6 +45,7 @@ func TestMoreEpochsAreTheSameAsAllAtOnce(t *testing.T) {
 		"dropout":        {"- dense: {units: 1}", "- dropout: {rate: 0.3}\n    - dense: {units: 1}"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text := replaced(t, worked(t, "credit.yaml"), change[0], change[1])
 			all := strings.Replace(text, "epochs: 30", "epochs: 5", 1)
 			want, serial := reference(t, decoded(t, all))

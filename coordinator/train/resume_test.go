@@ -28,10 +28,10 @@ func stopped(t *testing.T, c *Command, text, words string) error {
 	return err
 }
 
-// long is a job that runs long enough to be stopped, but ends.
+// long is a job that runs long enough to be stopped, but ends: 1,200 steps.
 func long(t *testing.T) string {
 	t.Helper()
-	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 600")
+	return replaced(t, worked(t, "digits.yaml"), "epochs: 30", "epochs: 200")
 }
 
 func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAStoppedJobGoesOnFromItsFolder(t *testing.T) {
 
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out}, spec, io.Discard)
 	require.ErrorContains(t, err, "use --resume to go on from there, or --force to begin again")
-	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 600", "epochs: 601"), io.Discard)
+	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: out, Resume: true}, replaced(t, spec, "epochs: 200", "epochs: 201"), io.Discard)
 	require.ErrorContains(t, err, "is of another spec")
 	_, err = begin(t.Context(), t.Context(), &Command{Workers: 1, Out: t.TempDir(), Resume: true}, spec, io.Discard)
 	require.ErrorContains(t, err, "holds no training state")

@@ -26,6 +26,7 @@ func TestADecisionThreshold(t *testing.T) {
 		"time":           "stop: {after_seconds: 3600}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o, dir := trained(t, text+more, 1)
 			again, _ := trained(t, text+more, 3)
 			require.Equal(t, o.Threshold, again.Threshold)

@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"tributary/coordinator/ingest"
-	"tributary/coordinator/place"
 	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
@@ -32,6 +31,8 @@ type Command struct {
 
 	// Second gives the second opinion on a step that differs from its record; nil: none.
 	Second Second `kong:"-"`
+	// Outside reads sources outside of files, such as databases; nil: they are not read.
+	Outside ingest.Outside `kong:"-"`
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -85,7 +86,7 @@ func (c *Command) open(ctx context.Context, w io.Writer) (*Subject, func(), erro
 	info, err := os.Stat(c.Target)
 	switch {
 	case err == nil && info.IsDir():
-		s, err := OpenFolder(ctx, c.Target, &ingest.Roots{Anywhere: true, Outside: place.Outside{}}, func(line string) { fmt.Fprintln(w, line) })
+		s, err := OpenFolder(ctx, c.Target, &ingest.Roots{Anywhere: true, Outside: c.Outside}, func(line string) { fmt.Fprintln(w, line) })
 		return s, func() {}, err
 	case err == nil, strings.ContainsAny(c.Target, `/\`):
 		return nil, nil, fmt.Errorf("%q: want a job's id or the folder of a saved model: %w", c.Target, job.ErrInvalid)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"flag"
 	"go/ast"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -15,9 +14,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// architectures are those whose machine code is checked. Each further one costs a
-// compilation of the standard library.
-var architectures = flag.String("architectures", "arm64", "read the machine code for these, of arm64, riscv64, ppc64le, s390x, loong64 and amd64v3, with commas")
+// architectures are those whose machine code is checked. Each one costs a compilation of
+// the standard library.
+var architectures = flag.String("architectures", "", "read the machine code for these, of arm64, riscv64, ppc64le, s390x, loong64 and amd64v3, with commas; "+
+	"without it, for arm64, except of the packages that decode Arrow and Parquet")
+
+// heavy are the guarded packages that decode Arrow and Parquet, and what imports them.
+var heavy = []string{"tributary/shared/dataset/arrow", "tributary/shared/dataset/parquet", "tributary/coordinator/ingest"}
+
+// foreign returns the architectures to check and the guarded packages to check for them.
+// Two thirds of a compilation are for Arrow, Parquet and net/http. The tests do it only if
+// asked for architectures, as .ci/run does.
+func foreign(t *testing.T) (archs, packages []string) {
+	t.Helper()
+	if *architectures != "" {
+		return strings.Split(*architectures, ","), guarded
+	}
+	all, err := exec.CommandContext(t.Context(), "go", append([]string{"list"}, guarded...)...).Output()
+	require.NoError(t, err)
+	return []string{"arm64"}, slices.DeleteFunc(strings.Fields(string(all)), func(p string) bool { return slices.Contains(heavy, p) })
+}
 
 // fused matches, in a listing, an instruction that multiplies and adds floats with one
 // rounding, and the line of source that it belongs to. It uses the names of Go's
@@ -27,8 +43,9 @@ var fused = regexp.MustCompile(`^\t0x[0-9a-f]+ \d+ \((.+:\d+)\)\t(FN?M(?:ADD|SUB
 // The compiler fuses nothing on CPUs where it may fuse: every fused instruction belongs to
 // a math.FMA in its line.
 func TestMachineCodeIsNotFused(t *testing.T) {
-	for arch := range strings.SplitSeq(*architectures, ",") {
-		found, meant := fusions(t, arch, guarded...)
+	archs, packages := foreign(t)
+	for _, arch := range archs {
+		found, meant := fusions(t, arch, packages...)
 		require.Empty(t, found, "for %s", arch)
 		require.Greater(t, meant, 20, "the listing for %s shows no fused instruction where math.FMA is called: is it read rightly?", arch)
 	}
@@ -36,7 +53,8 @@ func TestMachineCodeIsNotFused(t *testing.T) {
 
 // The guard detects what the compiler fuses in the fixture.
 func TestGuardSeesFusion(t *testing.T) {
-	for arch := range strings.SplitSeq(*architectures, ",") {
+	archs, _ := foreign(t)
+	for _, arch := range archs {
 		found, meant := fusions(t, arch, "./testdata/guard")
 		require.Greater(t, len(found), 4, "%s: %q", arch, found)
 		require.Equal(t, 1, meant, arch)
@@ -47,18 +65,9 @@ func TestGuardSeesFusion(t *testing.T) {
 // and how many of them have it because they call math.FMA.
 func fusions(t *testing.T, arch string, packages ...string) (found []string, meant int) {
 	t.Helper()
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
-	if base, level, ok := strings.Cut(arch, "v"); ok && base == "amd64" {
-		arch = base
-		env = append(env, "GOARCH="+base, "GOAMD64=v"+level)
-	}
-	c := exec.CommandContext(t.Context(), "go", append([]string{"build", "-gcflags=tributary/...=-S"}, packages...)...)
-	c.Env = env
-	listing, err := c.CombinedOutput()
-	require.NoError(t, err, "%.2000s", listing)
-
+	sources, listing := load(t, arch, withListing, packages...)
 	calls := map[string]bool{} // lines with a call of math.FMA
-	for _, s := range load(t, arch, packages...) {
+	for _, s := range sources {
 		for _, f := range s.files {
 			ast.Inspect(f, func(n ast.Node) bool {
 				if e, ok := n.(*ast.SelectorExpr); ok {

@@ -1,6 +1,7 @@
 package numeric_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,11 +35,25 @@ type listed struct {
 	DepOnly                 bool
 }
 
-// load type-checks packages for an architecture.
-func load(t *testing.T, arch string, patterns ...string) []source {
+// withListing makes the compiler list the machine code of this module's packages.
+const withListing = "-gcflags=tributary/...=-S"
+
+// load type-checks packages for an architecture, such as arm64 or amd64v3. It also returns
+// what the compiler prints, which is a listing with the flag withListing. The type check
+// needs compiled packages. So it costs least with the flags of an earlier compilation, which
+// the go command keeps in its cache.
+func load(t *testing.T, arch, flag string, patterns ...string) (loaded []source, listing []byte) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, patterns...)...)
-	c.Env, c.Stderr = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0"), os.Stderr
+	args, env := []string{"list", flag, "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, os.Environ()
+	if arch != runtime.GOARCH {
+		env = append(env, "CGO_ENABLED=0")
+	}
+	if base, level, ok := strings.Cut(arch, "v"); ok && base == "amd64" {
+		arch, env = base, append(env, "GOAMD64=v"+level)
+	}
+	c := exec.CommandContext(t.Context(), "go", append(args, patterns...)...)
+	var errs bytes.Buffer
+	c.Env, c.Stderr = append(env, "GOARCH="+arch), &errs
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
@@ -53,14 +70,14 @@ func load(t *testing.T, arch string, patterns ...string) []source {
 			wanted = append(wanted, p)
 		}
 	}
-	require.NoError(t, c.Wait())
+	require.NoError(t, c.Wait(), "%.2000s", &errs)
 	fset := token.NewFileSet()
 	from := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
-	loaded := make([]source, len(wanted))
+	loaded = make([]source, len(wanted))
 	for i, p := range wanted {
 		loaded[i] = check(t, fset, from, arch, p)
 	}
-	return loaded
+	return loaded, errs.Bytes()
 }
 
 func check(t *testing.T, fset *token.FileSet, from types.Importer, arch string, p listed) source {

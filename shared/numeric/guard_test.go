@@ -47,19 +47,24 @@ var allowed = map[string][]string{
 // Between data and parameters there is no function with platform-dependent bits, no fused
 // product, no iteration order of a map, no clock and no randomness.
 func TestSourceIsDeterministic(t *testing.T) {
-	for _, arch := range []string{runtime.GOARCH, "arm64"} {
+	check := func(arch, flag string, packages []string) {
 		var found []string
-		for _, s := range load(t, arch, guarded...) {
+		sources, _ := load(t, arch, flag, packages...)
+		for _, s := range sources {
 			found = append(found, s.faults()...)
 		}
 		require.Empty(t, found, "for %s:\n%s", arch, strings.Join(found, "\n"))
 	}
+	check(runtime.GOARCH, "-gcflags=", guarded) // as the tests are compiled
+	_, packages := foreign(t)
+	check("arm64", withListing, packages)
 }
 
 // The guard reports each line of the fixture that has a comment for it, with the words of
 // that comment, and no other line.
 func TestGuardSeesFaults(t *testing.T) {
-	s := load(t, runtime.GOARCH, "./testdata/guard")[0]
+	sources, _ := load(t, runtime.GOARCH, "-gcflags=", "./testdata/guard")
+	s := sources[0]
 	var want []string
 	for _, f := range s.files {
 		for _, c := range f.Comments {

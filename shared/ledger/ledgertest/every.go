@@ -20,8 +20,8 @@ type Faults struct {
 	// Healthy is a ledger that never fails. It stands for another process.
 	Healthy ledger.Ledger
 	// Faulty returns a ledger on the same store, whose k-th operation from now on (from 1)
-	// fails. fired reports whether it has failed.
-	Faulty func(k int) (l ledger.Ledger, fired func() bool)
+	// fails; with 0, none fails. made returns the number of its operations from now on.
+	Faulty func(k int) (l ledger.Ledger, made func() int)
 	// Hidden says that the ledger retries a failed operation itself, so callers see no
 	// error.
 	Hidden bool
@@ -31,65 +31,93 @@ type Faults struct {
 	Left func(lay ledger.Layout) []string
 }
 
-// Every runs the whole life of a job many times. In the k-th run, the k-th operation fails.
-// Then the process is taken for dead, and another process continues where it stopped, or
-// repeats everything from the beginning. Every run must end with the same bytes, and
-// nothing may be left after the job is deleted.
+// Every runs the whole life of a job many times. In each run, one operation of every call
+// fails: the first, then the second, and so on. The process is taken for dead each time, and
+// another process repeats the call, or everything from the beginning. Every run must end
+// with the same bytes, and nothing may be left after the job is deleted. Over all runs, each
+// operation of a life without faults fails exactly once.
 func Every(t *testing.T, f Faults) {
 	for _, chunk := range []int{2, 10} {
 		for _, again := range []bool{false, true} {
 			if again && f.Hidden {
 				continue // there is no other process
 			}
-			k := 1
-			for ; f.one(t, k, chunk, again); k++ {
+			f.life(t, chunk, again, nil) // a store may need more operations the first time
+			operations := f.life(t, chunk, again, nil)
+			fail, left := make([]int, len(operations)), 0
+			for i, n := range operations {
+				fail[i], left = min(1, n), left+n
 			}
-			require.Greater(t, k, 30, "a life has more operations than that")
+			require.Greater(t, left, 30, "a life has more operations than that")
+			for left > 0 {
+				before := left
+				for i, n := range f.life(t, chunk, again, fail) {
+					if fail[i] == 0 || n < fail[i] {
+						continue // no operation is left, or an earlier fault has changed their number
+					}
+					left--
+					if fail[i]++; fail[i] > operations[i] {
+						fail[i] = 0
+					}
+				}
+				require.Less(t, left, before, "operations %v of the calls are never made", fail)
+			}
 		}
 	}
 }
 
-// one runs a life whose k-th operation fails. It returns false when the life has fewer
-// operations.
-func (f Faults) one(t *testing.T, k, chunk int, again bool) (fired bool) {
+// life runs a life in which operation fail[i] of call i fails; with 0 or without fail, none
+// does. It returns the number of operations of each call. The last call deletes the job.
+func (f Faults) life(t *testing.T, chunk int, again bool, fail []int) (made []int) {
 	ctx := t.Context()
 	lay := Layout(5, chunk, 4)
 	lay.Wire = f.Wire
+	m := &mind{Layout: lay, t: t, commits: map[int64]int{}}
 	defer func() {
 		if t.Failed() {
-			t.Logf("operation %d fails, %d chunks, taken up from the beginning: %v", k, lay.Chunks(), again)
+			t.Logf("operations %v of the calls fail, %d chunks, taken up from the beginning: %v; operations made: %v",
+				fail, lay.Chunks(), again, made)
 		}
 	}()
-	faulty, met := f.Faulty(k)
-	m := &mind{Layout: lay, t: t, commits: map[int64]int{}}
-	life := m.life()
-	for i, do := range life {
-		err := do(ctx, faulty)
-		if err == nil {
-			continue
+	do := func(call func(context.Context, ledger.Ledger) error) (ok bool) {
+		k := 0
+		if i := len(made); i < len(fail) {
+			k = fail[i]
 		}
-		require.True(t, met(), err)
+		faulty, count := f.Faulty(k)
+		err := call(ctx, faulty)
+		made = append(made, count())
+		if err == nil {
+			return true
+		}
+		require.True(t, k > 0 && count() >= k, err)
 		require.False(t, f.Hidden, err)
 		require.NotErrorIs(t, err, job.ErrCorrupt)
-		m.again = again
-		if again {
-			i = 0
+		return false
+	}
+	calls := m.life()
+	for i, call := range calls {
+		if do(call) {
+			continue
 		}
-		for _, do := range life[i:] {
-			require.NoError(t, do(ctx, f.Healthy))
+		from := i
+		if m.again = again; again {
+			from = 0
 		}
-		break
+		for _, call := range calls[from : i+1] {
+			require.NoError(t, call(ctx, f.Healthy))
+		}
+		m.again = false
 	}
 	m.requireOutcome(t, f.Healthy)
 	if f.Hidden {
 		require.Equal(t, map[int64]int{0: 1, 1: 1, 2: 1, 5: 1}, m.commits, "each step is committed once")
 	}
-	if err := faulty.Delete(ctx, lay); err != nil {
-		require.True(t, met() && !f.Hidden, err)
+	if !do(func(ctx context.Context, l ledger.Ledger) error { return l.Delete(ctx, lay) }) {
 		require.NoError(t, f.Healthy.Delete(ctx, lay))
 	}
 	require.Empty(t, f.Left(lay))
-	return met()
+	return made
 }
 
 // mind is what the processes of one life know.

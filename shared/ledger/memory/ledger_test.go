@@ -26,9 +26,9 @@ func everyCallFails(t *testing.T, after bool, format wire.Format) {
 	l := memory.New()
 	ledgertest.Every(t, ledgertest.Faults{
 		Healthy: l,
-		Faulty: func(k int) (ledger.Ledger, func() bool) {
+		Faulty: func(k int) (ledger.Ledger, func() int) {
 			f := &ledgertest.Faulty{Next: l, K: k, After: after}
-			return f, func() bool { return f.Calls >= k }
+			return f, func() int { return f.Calls }
 		},
 		Left: l.Left,
 		Wire: format,

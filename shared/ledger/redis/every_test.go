@@ -62,9 +62,9 @@ func everyCommandIsCutOff(t *testing.T, after bool, retries int, lim limits, for
 	healthy.limits = lim
 	ledgertest.Every(t, ledgertest.Faults{
 		Healthy: healthy,
-		Faulty: func(k int) (ledger.Ledger, func() bool) {
+		Faulty: func(k int) (ledger.Ledger, func() int) {
 			proxy.Cut(k, after)
-			return faulty, proxy.HasCut
+			return faulty, proxy.Commands
 		},
 		Hidden: retries > 0,
 		Wire:   format,

@@ -25,7 +25,8 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
-	left  int  // commands until the cut; 0 or less: no cut to come
+	seen  int  // commands since the last call of Cut
+	k     int  // the command to cut at; 0: none
 	after bool // the command takes effect and its reply is lost
 	held  chan struct{}
 }
@@ -53,20 +54,21 @@ func NewProxy(t testing.TB, s *Server) *Proxy {
 	return p
 }
 
-// Cut makes the proxy cut the connection of the k-th command from now on (from 1). It cuts
-// before the command reaches the server, or, with after, when the command has taken effect
-// and before the reply reaches the client.
+// Cut makes the proxy cut the connection of the k-th command from now on (from 1), or of
+// none if k is 0. It cuts before the command reaches the server, or, with after, when the
+// command has taken effect and before the reply reaches the client.
 func (p *Proxy) Cut(k int, after bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left, p.after = k, after
+	p.seen, p.k, p.after = 0, k, after
 }
 
-// HasCut reports whether the proxy has made the cut that Cut asked for.
-func (p *Proxy) HasCut() bool {
+// Commands returns the number of commands since the last call of Cut, with those that come
+// again after the cut.
+func (p *Proxy) Commands() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.left <= 0
+	return p.seen
 }
 
 // Hold delays all replies until the test calls release.
@@ -187,8 +189,8 @@ func (p *Proxy) count(command []byte) (cut, after bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left--
-	return p.left == 0, p.after
+	p.seen++
+	return p.seen == p.k, p.after
 }
 
 // message appends one whole message of the RESP protocol to dst.
