@@ -189,6 +189,12 @@ func (c *Conn) resources(cfg SetupConfig) []resource {
 				MaxBytes: datasetBytes, Replicas: cfg.Replicas,
 			})
 		}},
+		{"bucket " + SweepBucket, kvStream + SweepBucket, true, "the sweeps: their trials are jobs and stay", func(ctx context.Context) error {
+			return c.ensureKV(ctx, jetstream.KeyValueConfig{
+				Bucket: SweepBucket, Description: "Tributary: the record of each submitted sweep",
+				History: recordHistory, MaxBytes: sweepBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
+			})
+		}},
 		{"bucket " + LeaseBucket, kvStream + LeaseBucket, true, "leases; they are taken again", func(ctx context.Context) error {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: LeaseBucket, Description: "Tributary: which coordinator owns a job",
