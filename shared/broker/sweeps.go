@@ -15,9 +15,6 @@ import (
 	"tributary/shared/trial"
 )
 
-// sweepBytes bounds the bucket of sweeps, in bytes.
-const sweepBytes = 256 << 20
-
 // Sweeps stores the records of submitted sweeps, by id. The bucket is on disk.
 type Sweeps struct {
 	c      *Conn
