@@ -1,6 +1,6 @@
 // Package api implements the requests that users can send to the coordinator. They
-// submit, show and list jobs; they pause, resume, cancel and remove jobs; and they get
-// the spec's schema.
+// submit, show and list jobs; they pause, resume, cancel and remove jobs; they submit, show
+// and cancel sweeps; and they get the spec's schema.
 //
 // It owns the requests, the answers and their meaning. It moves no bytes: package broker
 // serves it over NATS, and package serve connects them. It leaves the work on jobs to
@@ -91,6 +91,8 @@ type API struct {
 	OpenSource func(ctx context.Context, source string) (io.ReadCloser, error)
 	// Inspect describes a source of data; nil: no such request.
 	Inspect func(context.Context, inspect.Request) (*inspect.Report, error)
+	// Sweeps keeps submitted sweeps; nil: no such requests.
+	Sweeps Sweeps
 	// NewRun makes the name of an incarnation of a job; nil: 16 random characters.
 	NewRun func() job.Run
 

@@ -22,6 +22,7 @@ import (
 	"tributary/coordinator/garbage"
 	"tributary/coordinator/ingest"
 	"tributary/coordinator/run"
+	"tributary/coordinator/search"
 	"tributary/coordinator/verify"
 	"tributary/coordinator/warm"
 	"tributary/shared/broker"
@@ -35,6 +36,7 @@ type Coordinator struct {
 	API           *api.API
 	service       *run.Service
 	verifications *verify.Runner
+	sweeps        *search.Runner     // nil if this coordinator takes only certain jobs
 	garbage       *garbage.Collector // nil if the blobs exist only as long as this process
 	depths        *depths
 	conn          *broker.Conn
@@ -74,6 +76,10 @@ func New(conn *broker.Conn, queue *broker.Queue, sources *ingest.Roots, cfg run.
 	past := &verify.Jobs{Records: records, Models: conn.Models(), Blobs: cfg.Blobs, Ledger: cfg.Ledger, Memory: cfg.Memory}
 	c.verifications = verify.NewRunner(past.Open, cfg.Events)
 	c.API = &api.API{Inspect: inspector(sources), Datasets: datasets, OpenSource: sources.Open, Records: records, Sources: sources, Events: cfg.Events, Jobs: c.service, Verifier: c.verifications, Rehearse: run.Rehearse, Blobs: cfg.Blobs, Standing: c.service.Standing, Log: cfg.Log}
+	c.API.Sweeps = conn.Sweeps()
+	if cfg.Only == nil {
+		c.sweeps = search.New(search.Config{Owner: cfg.Owner, Sweeps: conn.Sweeps(), Jobs: trials{c.API}, Leases: cfg.Leases, Retain: cfg.Retain, Log: cfg.Log})
+	}
 	return c
 }
 
@@ -94,6 +100,9 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	beside.Go(c.guard("verify", func() { c.verifications.Run(ctx) }))
 	if c.garbage != nil {
 		beside.Go(c.guard("collect blobs", func() { c.garbage.Run(ctx) }))
+	}
+	if c.sweeps != nil {
+		beside.Go(c.guard("carry out sweeps", func() { c.sweeps.Run(ctx) }))
 	}
 	beside.Go(c.guard("keep the streams and buckets", func() { c.conn.Keep(ctx, broker.SetupConfig{}) }))
 	beside.Go(c.guard("measure the queue", func() { c.depths.keep(ctx) }))
@@ -163,7 +172,7 @@ func (c *Coordinator) Answer(conn *broker.Conn) (*broker.Service, error) {
 	return conn.Serve(broker.ServiceConfig{
 		Name: "tributary", Version: build.SemVer(),
 		Description: "Trains models data-parallel on a job queue.",
-	}, append(c.ofData(),
+	}, append(append(c.ofData(), c.ofSweeps()...),
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.Submit(ctx, p) }, "spec (YAML or JSON) → {id, state}"),
 		endpoint("get", func(ctx context.Context, p []byte) (any, error) { return c.API.Show(ctx, p) }, "id → everything known about the job"),
 		endpoint("list", func(ctx context.Context, p []byte) (any, error) { return c.API.List(ctx, p) }, "nothing, or {limit, before, state, name, tag} → the jobs, newest first"),

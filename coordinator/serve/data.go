@@ -56,17 +56,26 @@ func Catalog(conn *broker.Conn, blobs blob.Store) *catalog.Catalog {
 	return &catalog.Catalog{
 		Names: conn.Datasets(), Blobs: blobs, Now: time.Now,
 		Collecting: func(ctx context.Context) (bool, error) { return conn.Leases().Held(ctx, garbage.Key) },
-		Needed: func(ctx context.Context, name string, version int) (jobs []job.ID, err error) {
+		Needed: func(ctx context.Context, name string, version int) (needed []string, err error) {
 			for e, err := range conn.Records().All(ctx) {
 				switch {
 				case errors.Is(err, job.ErrCorrupt): // no coordinator can drive it
 				case err != nil:
 					return nil, err
 				case e.Record.NeedsDataset(name, version):
-					jobs = append(jobs, e.Record.ID)
+					needed = append(needed, "job "+string(e.Record.ID))
 				}
 			}
-			return jobs, nil
+			for s, err := range conn.Sweeps().All(ctx) {
+				switch {
+				case errors.Is(err, job.ErrCorrupt): // no coordinator can carry it out
+				case err != nil:
+					return nil, err
+				case s.NeedsDataset(name, version):
+					needed = append(needed, "sweep "+string(s.ID))
+				}
+			}
+			return needed, nil
 		},
 	}
 }

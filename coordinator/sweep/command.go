@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tributary/coordinator/train"
+	"tributary/shared/access"
+	"tributary/shared/broker"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 	"tributary/shared/numeric/isa"
@@ -22,13 +25,17 @@ import (
 	"tributary/shared/registry"
 	"tributary/shared/settings"
 	"tributary/shared/spec"
+	"tributary/shared/trial"
 )
 
 // Command is the sweep command's settings.
 type Command struct {
 	File     string `arg:"" type:"path" help:"The sweep's file, YAML or JSON."`
 	Out      string `name:"out" placeholder:"DIR" help:"Folder for the trials, the table, the picture and the best model; default: out/<name>."`
-	Parallel int    `name:"parallel" default:"0" placeholder:"N" help:"Trials at a time, 1 to 256; 0, the default: one for each CPU. It changes no result."`
+	Parallel int    `name:"parallel" default:"0" placeholder:"N" help:"Trials at a time, 1 to 256; 0, the default: what the file says (parallel), or one for each CPU. It changes no result."`
+
+	NATS      access.URL   `name:"nats" placeholder:"URL" help:"Submit the sweep to the coordinators on this NATS server and follow it, instead of training here. Its jobs and models stay there."`
+	NATSLogin broker.Login `embed:""`
 }
 
 // Help returns the text that --help shows after the command's description.
@@ -45,13 +52,17 @@ func (*Command) Help() string {
 	  model.layers[0].dense.units: [16, 32, 64]
 
 The same file always makes the same trials with the same results. A sweep that was
-stopped goes on where it was when it is started again.`
+stopped goes on where it was when it is started again. With --nats, coordinators and
+workers elsewhere train the trials; Ctrl-C ends the command and not the sweep.`
 }
 
 // Validate checks the flags; kong calls it.
 func (c *Command) Validate() error {
 	if c.Parallel < 0 || c.Parallel > 256 {
 		return fmt.Errorf("--parallel: %d: want 0 to 256", c.Parallel)
+	}
+	if c.NATS != "" && c.Out != "" {
+		return errors.New("--out: want no --nats: the coordinators there have the models")
 	}
 	return nil
 }
@@ -65,26 +76,38 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	if err != nil {
 		return err
 	}
-	s, err := Decode(content)
+	s, err := trial.Decode(content)
 	if err != nil {
 		return err
 	}
-	base, err := s.base()
+	from, err := base(s)
 	if err != nil {
 		return err
+	}
+	if err := s.Bind(from); err != nil {
+		return err
+	}
+	if c.NATS != "" {
+		s.Parallel = cmp.Or(c.Parallel, s.Parallel)
+		return c.submit(ctx.Soft, s)
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join("out", s.Name)
 	}
-	parallel := c.Parallel
-	if parallel == 0 {
-		parallel = runtime.GOMAXPROCS(0)
-	}
+	parallel := cmp.Or(c.Parallel, s.Parallel, runtime.GOMAXPROCS(0))
 	log, err := settings.Log{Level: "error", Format: "pretty"}.LoggerTo(os.Stderr, false, "")
 	if err != nil {
 		return err
 	}
-	r := &runner{Sweep: s, base: base, out: c.Out, parallel: parallel, noun: trialNoun, say: os.Stderr, train: embedded(ctx, log, parallel)}
+	r := &runner{Sweep: s, out: c.Out, parallel: parallel, noun: trialNoun, say: os.Stderr, train: inProcess(ctx, log, parallel)}
+	if s.Search == trial.EachFold {
+		r.noun = "fold"
+		summary, err := r.crossValidate(ctx.Soft)
+		if err != nil {
+			return err
+		}
+		return readable.Print(os.Stdout, summary)
+	}
 	outcome, err := r.run(ctx.Soft)
 	if err != nil {
 		return err
@@ -92,8 +115,8 @@ func (c *Command) Run(ctx lifecycle.Contexts) error {
 	return readable.Print(os.Stdout, outcome)
 }
 
-// embedded returns a function that trains one job with embedded servers.
-func embedded(ctx lifecycle.Contexts, log zerolog.Logger, parallel int) trainer {
+// inProcess returns a function that trains one job with embedded servers.
+func inProcess(ctx lifecycle.Contexts, log zerolog.Logger, parallel int) trainer {
 	return trainerLike(ctx, &train.Command{Workers: 1, Share: "auto"}, log, parallel)
 }
 
@@ -109,8 +132,8 @@ func trainerLike(ctx lifecycle.Contexts, like *train.Command, log zerolog.Logger
 	}
 }
 
-// base returns the spec that the trials change.
-func (s *Sweep) base() (map[string]any, error) {
+// base reads the spec that the trials of a sweep change.
+func base(s *trial.Sweep) (map[string]any, error) {
 	if s.Spec != nil {
 		return s.Spec, nil
 	}
@@ -126,8 +149,8 @@ func (s *Sweep) base() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var base map[string]any
-	return base, json.Unmarshal(canonical, &base)
+	var object map[string]any
+	return object, json.Unmarshal(canonical, &object)
 }
 
 // trainer trains a job and stores its model in a folder.
@@ -135,8 +158,7 @@ type trainer func(ctx context.Context, text []byte, dir string) (*job.Outcome, e
 
 // runner runs the trials of a sweep.
 type runner struct {
-	*Sweep
-	base     map[string]any
+	*trial.Sweep
 	out      string
 	parallel int
 	say      io.Writer
@@ -145,43 +167,33 @@ type runner struct {
 
 	mu   sync.Mutex
 	done int
-	best *Trial
-}
-
-// Result is what a trial's newest job gave.
-type Result struct {
-	Epochs  int                              `json:"epochs,omitempty"` // with halving: of the newest job
-	Value   *float64                         `json:"value"`            // the monitored figure of the validation split; null if there is none
-	Error   string                           `json:"error,omitempty"`
-	Metrics map[job.Split]map[string]float64 `json:"metrics,omitempty"`
-	Steps   int64                            `json:"steps,omitempty"`
-	Out     string                           `json:"out,omitempty"`
+	best *trial.Trial
 }
 
 // Outcome is the report of a sweep.
 type Outcome struct {
-	Sweep   string `json:"sweep"`
-	Trials  int    `json:"trials"`
-	Failed  int    `json:"failed,omitempty"`
-	Monitor string `json:"monitor"` // of the validation split
-	Best    *Trial `json:"best"`
-	Out     string `json:"out"` // folder of the best model
+	Sweep   string       `json:"sweep"`
+	Trials  int          `json:"trials"`
+	Failed  int          `json:"failed,omitempty"`
+	Monitor string       `json:"monitor"` // of the validation split
+	Best    *trial.Trial `json:"best"`
+	Out     string       `json:"out"` // folder of the best model
 }
 
 // run trains all rounds of trials and writes the report.
 func (r *runner) run(ctx context.Context) (*Outcome, error) {
-	all := r.trials()
-	_, decoded, err := r.specOf(r.base, all[0], r.trialID(0, 0), 0)
+	all := r.All()
+	_, decoded, err := r.SpecOf(all[0], r.TrialID(0, 0), 0)
 	if err != nil {
 		return nil, err
 	}
-	if r.Search == SuccessHalve && decoded.Epochs == 0 {
+	if r.Search == trial.SuccessHalve && decoded.Epochs == 0 {
 		return nil, fmt.Errorf("search: halving: the job has steps: want epochs: %w", job.ErrInvalid)
 	}
 	going := all
-	for k, epochs := range r.rounds(decoded.Epochs) {
+	for k, epochs := range r.Epochs(decoded.Epochs) {
 		if k > 0 {
-			going = r.keep(going)
+			going = r.Keep(going)
 			fmt.Fprintf(r.say, "round %d: the best %d of the trials, %d epochs\n", k+1, len(going), epochs)
 		}
 		if err := r.round(ctx, going, k, epochs); err != nil {
@@ -192,7 +204,7 @@ func (r *runner) run(ctx context.Context) (*Outcome, error) {
 }
 
 // round trains one job of each trial.
-func (r *runner) round(ctx context.Context, trials []*Trial, round, epochs int) error {
+func (r *runner) round(ctx context.Context, trials []*trial.Trial, round, epochs int) error {
 	r.done, r.best = 0, nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.parallel)
@@ -201,7 +213,7 @@ func (r *runner) round(ctx context.Context, trials []*Trial, round, epochs int) 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			t.Result = r.trial(ctx, t, round, epochs)
+			t.Result = r.one(ctx, t, round, epochs)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -212,11 +224,11 @@ func (r *runner) round(ctx context.Context, trials []*Trial, round, epochs int) 
 	return g.Wait()
 }
 
-// trial trains a trial's job, unless its model is there already.
-func (r *runner) trial(ctx context.Context, t *Trial, round, epochs int) Result {
-	id := r.trialID(t.Number-1, round)
-	result := Result{Epochs: epochs, Out: filepath.Join(r.out, string(id))}
-	text, decoded, err := r.specOf(r.base, t, id, epochs)
+// one trains a trial's job, unless its model is there already.
+func (r *runner) one(ctx context.Context, t *trial.Trial, round, epochs int) trial.Result {
+	id := r.TrialID(t.Number-1, round)
+	result := trial.Result{Epochs: epochs, Out: filepath.Join(r.out, string(id))}
+	text, decoded, err := r.SpecOf(t, id, epochs)
 	if err != nil {
 		result.Error = job.Sentence(err)
 		return result
@@ -231,11 +243,7 @@ func (r *runner) trial(ctx context.Context, t *Trial, round, epochs int) Result 
 		}
 		result.Metrics, result.Steps = o.Metrics, o.Steps
 	}
-	if v, ok := result.Metrics[job.Validation][r.Monitor]; ok {
-		result.Value = &v
-	} else {
-		result.Error = fmt.Sprintf("%s of the validation split is undefined", r.Monitor)
-	}
+	r.Judge(&result)
 	return result
 }
 

@@ -2,12 +2,12 @@ package sweep
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,28 +23,19 @@ import (
 	"tributary/shared/lifecycle"
 	"tributary/shared/readable"
 	"tributary/shared/spec"
+	"tributary/shared/trial"
 )
-
-// foldField is the field that the jobs of a cross-validation differ in.
-const foldField = "data.split.fold"
 
 // foldsFile has the summary of a cross-validation.
 const foldsFile = "folds.json"
 
 // CrossValidation is the summary of the jobs of all folds.
 type CrossValidation struct {
-	Name    string                          `json:"name"`
-	Folds   int                             `json:"folds"`
-	Metrics map[job.Split]map[string]Spread `json:"metrics"`
-	Jobs    []*Trial                        `json:"jobs"`
-	Out     string                          `json:"out"` // folder of the folders of the models
-}
-
-// Spread says how a metric varies over the folds.
-type Spread struct {
-	Mean   float64   `json:"mean"`
-	Std    float64   `json:"std"`    // of the population: numpy's default
-	Values []float64 `json:"values"` // of the folds in which the metric is defined, in their order
+	Name    string                                `json:"name"`
+	Folds   int                                   `json:"folds"`
+	Metrics map[job.Split]map[string]trial.Spread `json:"metrics"`
+	Jobs    []*trial.Trial                        `json:"jobs"`
+	Out     string                                `json:"out"` // folder of the folders of the models
 }
 
 // Folds trains a job for each fold of a spec with data.split.k_folds, and prints a summary.
@@ -63,7 +54,7 @@ func Folds(ctx lifecycle.Contexts, c *train.Command, text []byte, log zerolog.Lo
 		r.parallel = min(runtime.GOMAXPROCS(0), s.Data.Split.KFolds)
 	}
 	r.train = trainerLike(ctx, c, log, r.parallel)
-	summary, err := r.crossValidate(ctx, s.Data.Split.KFolds)
+	summary, err := r.crossValidate(ctx.Soft)
 	if err != nil {
 		return err
 	}
@@ -83,68 +74,36 @@ func folds(s *job.Spec, out string) (*runner, error) {
 	if err := json.Unmarshal(canonical, &base); err != nil {
 		return nil, err
 	}
-	list := make([]any, s.Data.Split.KFolds)
-	for i := range list {
-		list[i] = i + 1
-	}
 	id := cmp.Or(string(s.ID), s.Name)
-	sweep := &Sweep{Name: s.Name, Search: Grid, Parameters: map[string]Values{foldField: {List: list}}, ids: func(trial, _ int) job.ID {
-		tail := fmt.Sprintf("-fold-%d", trial+1)
-		return job.ID(id[:min(len(id), 64-len(tail))] + tail)
-	}}
-	sweep.fill()
-	return &runner{Sweep: sweep, base: base, out: cmp.Or(out, filepath.Join("out", id)), noun: "fold"}, nil
+	sweep, err := trial.Folds(s.Name, id, base)
+	if err != nil {
+		return nil, err
+	}
+	return &runner{Sweep: sweep, out: cmp.Or(out, filepath.Join("out", id)), noun: "fold"}, nil
 }
 
 // crossValidate trains the job of each fold and sums up their metrics.
-func (r *runner) crossValidate(ctx lifecycle.Contexts, k int) (*CrossValidation, error) {
-	all := r.trials()
-	if err := r.round(ctx.Soft, all, 0, 0); err != nil {
+func (r *runner) crossValidate(ctx context.Context) (*CrossValidation, error) {
+	all := r.All()
+	if err := r.round(ctx, all, 0, 0); err != nil {
 		return nil, err
 	}
-	c := &CrossValidation{Name: r.Name, Folds: k, Metrics: map[job.Split]map[string]Spread{}, Jobs: all, Out: r.out}
+	c := &CrossValidation{Name: r.Name, Folds: len(all), Jobs: all, Out: r.out}
 	var faults []error
-	values := map[job.Split]map[string][]float64{}
 	for _, t := range all {
 		if t.Error != "" {
 			faults = append(faults, fmt.Errorf("fold %d: %s: %w", t.Number, t.Error, job.ErrPoison))
-		}
-		for split, metrics := range t.Metrics {
-			for name, v := range metrics {
-				if values[split] == nil {
-					values[split] = map[string][]float64{}
-				}
-				values[split][name] = append(values[split][name], v)
-			}
 		}
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	for split, metrics := range values {
-		c.Metrics[split] = map[string]Spread{}
-		for name, v := range metrics {
-			c.Metrics[split][name] = spreadOf(v)
-		}
-	}
+	c.Metrics = trial.Spreads(all)
 	data, err := readable.Indented(c)
 	if err != nil {
 		return nil, err
 	}
 	return c, os.WriteFile(filepath.Join(r.out, foldsFile), append(data, '\n'), 0o644)
-}
-
-func spreadOf(values []float64) Spread {
-	s := Spread{Values: values}
-	for _, v := range values {
-		s.Mean += v
-	}
-	s.Mean /= float64(len(values))
-	for _, v := range values {
-		s.Std += float64((v - s.Mean) * (v - s.Mean))
-	}
-	s.Std = math.Sqrt(s.Std / float64(len(values)))
-	return s
 }
 
 // table prints the mean and the standard deviation of each metric of each split.
@@ -170,7 +129,7 @@ func (c *CrossValidation) table(w io.Writer) error {
 	for _, name := range append([]string{job.LossFigure}, slices.Sorted(maps.Keys(names))...) {
 		fmt.Fprint(t, name, "\t")
 		for _, split := range splits {
-			fmt.Fprint(t, c.Metrics[split][name].text(c.Folds), "\t")
+			fmt.Fprint(t, spread(c.Metrics[split][name], c.Folds), "\t")
 		}
 		fmt.Fprintln(t)
 	}
@@ -181,7 +140,8 @@ func (c *CrossValidation) table(w io.Writer) error {
 	return err
 }
 
-func (s Spread) text(folds int) string {
+// spread shows a spread to people.
+func spread(s trial.Spread, folds int) string {
 	switch n := len(s.Values); {
 	case n == 0:
 		return "undefined"

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
-	"tributary/shared/lifecycle"
 	"tributary/shared/spec"
 )
 
@@ -45,7 +44,7 @@ func TestAJobForEachFold(t *testing.T) {
 		}
 		return &job.Outcome{Job: s.ID, Metrics: map[job.Split]map[string]float64{job.Validation: metrics}}, nil
 	})
-	c, err := r.crossValidate(lifecycle.Contexts{Soft: t.Context(), Hard: t.Context()}, 3)
+	c, err := r.crossValidate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []float64{1, 4, 9}, c.Metrics[job.Validation]["loss"].Values)
 	require.InDelta(t, 14.0/3, c.Metrics[job.Validation]["loss"].Mean, 1e-12)
@@ -63,13 +62,13 @@ func TestAFoldThatFailsIsNamed(t *testing.T) {
 		}
 		return &job.Outcome{Metrics: map[job.Split]map[string]float64{job.Validation: {"loss": 1}}}, nil
 	})
-	_, err := r.crossValidate(lifecycle.Contexts{Soft: t.Context(), Hard: t.Context()}, 3)
+	_, err := r.crossValidate(t.Context())
 	require.ErrorContains(t, err, "fold 2: no luck")
 }
 
 // A sweep's trials are single jobs.
 func TestASweepWantsAFold(t *testing.T) {
 	s := decoded(t, `{name: a, spec: `+folded+`, parameters: {seed: [1]}}`)
-	_, _, err := s.specOf(s.Spec, s.trials()[0], "a-1", 0)
+	_, _, err := s.SpecOf(s.Trial(1), "a-1", 0)
 	require.ErrorContains(t, err, "data.split.fold: missing: want 1 to 3")
 }

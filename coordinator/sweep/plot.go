@@ -14,6 +14,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"tributary/shared/trial"
 )
 
 // The size of the picture and the resolution of the PNG.
@@ -26,7 +28,7 @@ const (
 // axis is one vertical axis of the picture: it maps the values of a parameter to 0 … 1.
 type axis struct {
 	name  string
-	place func(*Trial) float64
+	place func(*trial.Trial) float64
 	marks []mark
 }
 
@@ -38,7 +40,7 @@ type mark struct {
 // plot draws the trials as parallel coordinates: an axis per parameter and one for the
 // figure, and a line per trial. The best trial is drawn last and bold. It returns the
 // picture as SVG and as PNG.
-func (r *runner) plot(ranked []*Trial) (svg, png []byte, err error) {
+func (r *runner) plot(ranked []*trial.Trial) (svg, png []byte, err error) {
 	p := plot.New()
 	p.Title.Text = r.Name
 	p.Title.TextStyle.Font.Size, p.Title.TextStyle.Font.Variant = vg.Points(13), "Sans"
@@ -118,23 +120,23 @@ func short(path string) string {
 }
 
 // axes returns the axes of the parameters, and last that of the figure.
-func (r *runner) axes(ranked []*Trial) []axis {
+func (r *runner) axes(ranked []*trial.Trial) []axis {
 	var axes []axis
-	for _, path := range r.paths() {
+	for _, path := range r.Paths() {
 		axes = append(axes, parameterAxis(path, r.Parameters[path], ranked))
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, t := range ranked {
 		low, high = min(low, *t.Value), max(high, *t.Value)
 	}
-	return append(axes, numberAxis("validation "+r.Monitor, low, high, false, func(t *Trial) float64 { return *t.Value }))
+	return append(axes, numberAxis("validation "+r.Monitor, low, high, false, func(t *trial.Trial) float64 { return *t.Value }))
 }
 
 // parameterAxis returns the axis of a parameter: a scale for a range, and places at equal
 // distances for a list.
-func parameterAxis(path string, v Values, ranked []*Trial) axis {
+func parameterAxis(path string, v trial.Values, ranked []*trial.Trial) axis {
 	if v.List == nil {
-		return numberAxis(path, v.A, v.B, v.Kind == "log_uniform", func(t *Trial) float64 {
+		return numberAxis(path, v.A, v.B, v.Kind == "log_uniform", func(t *trial.Trial) float64 {
 			x, _ := t.Values[path].(float64)
 			return x
 		})
@@ -143,17 +145,17 @@ func parameterAxis(path string, v Values, ranked []*Trial) axis {
 	a := axis{name: path}
 	for i, value := range v.List {
 		at := float64(i) / float64(max(1, len(v.List)-1))
-		places[text(value)] = at
+		places[trial.Text(value)] = at
 		if every := (len(v.List) + 11) / 12; i%every == 0 {
-			a.marks = append(a.marks, mark{at, text(value)})
+			a.marks = append(a.marks, mark{at, trial.Text(value)})
 		}
 	}
-	a.place = func(t *Trial) float64 { return places[text(t.Values[path])] }
+	a.place = func(t *trial.Trial) float64 { return places[trial.Text(t.Values[path])] }
 	return a
 }
 
 // numberAxis returns an axis from low to high, linear or logarithmic.
-func numberAxis(name string, low, high float64, log bool, value func(*Trial) float64) axis {
+func numberAxis(name string, low, high float64, log bool, value func(*trial.Trial) float64) axis {
 	scale, back := func(x float64) float64 { return x }, func(x float64) float64 { return x }
 	if log {
 		scale, back = math.Log, math.Exp
@@ -162,11 +164,11 @@ func numberAxis(name string, low, high float64, log bool, value func(*Trial) flo
 	if span == 0 {
 		span = 1
 	}
-	a := axis{name: name, place: func(t *Trial) float64 { return (scale(value(t)) - scale(low)) / span }}
+	a := axis{name: name, place: func(t *trial.Trial) float64 { return (scale(value(t)) - scale(low)) / span }}
 	const marks = 5
 	for i := range marks {
 		at := float64(i) / (marks - 1)
-		a.marks = append(a.marks, mark{at, text(digits(back(scale(low) + at*span)))})
+		a.marks = append(a.marks, mark{at, trial.Text(trial.Digits(back(scale(low) + at*span)))})
 	}
 	return a
 }

@@ -28,10 +28,8 @@ parameters: {epochs: [1, 2], seed: [1, 2]}
 	trained := 0
 	for _, parallel := range []int{2, 1, 1} {
 		s := decoded(t, text)
-		base, err := s.base()
-		require.NoError(t, err)
-		train := embedded(lifecycle.Contexts{Soft: t.Context(), Hard: t.Context()}, zerolog.Nop(), parallel)
-		r := &runner{Sweep: s, base: base, out: dir, parallel: parallel, say: io.Discard, train: func(ctx context.Context, text []byte, dir string) (*job.Outcome, error) {
+		train := inProcess(lifecycle.Contexts{Soft: t.Context(), Hard: t.Context()}, zerolog.Nop(), parallel)
+		r := &runner{Sweep: s, out: dir, parallel: parallel, say: io.Discard, train: func(ctx context.Context, text []byte, dir string) (*job.Outcome, error) {
 			trained++
 			return train(ctx, text, dir)
 		}}

@@ -12,6 +12,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/readable"
+	"tributary/shared/trial"
 )
 
 // The names of a sweep's files.
@@ -26,11 +27,11 @@ const (
 const trialNoun = "trial"
 
 // report prints a line for a trial that is done.
-func (r *runner) report(t *Trial, of int) {
+func (r *runner) report(t *trial.Trial, of int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
-	if t.Value != nil && (r.best == nil || r.better(*t.Value, *r.best.Value)) {
+	if t.Value != nil && (r.best == nil || r.Better(*t.Value, *r.best.Value)) {
 		r.best = t
 	}
 	figure := t.Error
@@ -45,7 +46,7 @@ func (r *runner) report(t *Trial, of int) {
 
 // conclude writes the files of the sweep and returns its outcome. It fails if no trial has a
 // figure.
-func (r *runner) conclude(all []*Trial) (*Outcome, error) {
+func (r *runner) conclude(all []*trial.Trial) (*Outcome, error) {
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func (r *runner) conclude(all []*Trial) (*Outcome, error) {
 	if err := os.WriteFile(filepath.Join(r.out, trialsFile), append(data, '\n'), 0o644); err != nil {
 		return nil, err
 	}
-	ranked := r.ranked(all)
+	ranked := r.Ranked(all)
 	if len(ranked) == 0 {
 		return nil, fmt.Errorf("no trial has the figure %s of the validation split; the first: %s: %w", r.Monitor, all[0].Error, job.ErrPoison)
 	}
@@ -78,19 +79,19 @@ func (r *runner) conclude(all []*Trial) (*Outcome, error) {
 const shownTrials = 20
 
 // table prints the best trials.
-func (r *runner) table(ranked []*Trial) error {
+func (r *runner) table(ranked []*trial.Trial) error {
 	w := tabwriter.NewWriter(r.say, 0, 0, 2, ' ', 0)
-	head := append([]string{"trial", r.Monitor}, r.paths()...)
-	if r.Search == SuccessHalve {
+	head := append([]string{"trial", r.Monitor}, r.Paths()...)
+	if r.Search == trial.SuccessHalve {
 		head = append(head, "epochs")
 	}
 	fmt.Fprintln(w, strings.Join(head, "\t"))
 	for _, t := range ranked[:min(shownTrials, len(ranked))] {
 		row := []string{fmt.Sprint(t.Number), fmt.Sprintf("%.6g", *t.Value)}
-		for _, path := range r.paths() {
-			row = append(row, text(t.Values[path]))
+		for _, path := range r.Paths() {
+			row = append(row, trial.Text(t.Values[path]))
 		}
-		if r.Search == SuccessHalve {
+		if r.Search == trial.SuccessHalve {
 			row = append(row, fmt.Sprint(t.Epochs))
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))

@@ -15,6 +15,7 @@ import (
 
 	"tributary/shared/job"
 	"tributary/shared/spec"
+	"tributary/shared/trial"
 )
 
 const credit = `
@@ -29,85 +30,14 @@ parameters:
   seed: {int: [1, 5]}
 `
 
-func decoded(t *testing.T, text string) *Sweep {
+func decoded(t *testing.T, text string) *trial.Sweep {
 	t.Helper()
-	s, err := Decode([]byte(text))
+	s, err := trial.Decode([]byte(text))
 	require.NoError(t, err)
+	from, err := base(s)
+	require.NoError(t, err)
+	require.NoError(t, s.Bind(from))
 	return s
-}
-
-func TestDefaults(t *testing.T) {
-	s := decoded(t, credit)
-	require.Equal(t, Random, s.Search)
-	require.Equal(t, job.Max, s.Mode)
-	s = decoded(t, "{name: a, job: b, parameters: {seed: [1, 2], batch: [4, 8, 16]}}")
-	require.Equal(t, Grid, s.Search)
-	require.Equal(t, job.Min, s.Mode)
-	require.Len(t, s.trials(), 6)
-	require.Equal(t, map[string]any{"batch": 4.0, "seed": 2.0}, s.trials()[1].Values)
-}
-
-func TestFaults(t *testing.T) {
-	for want, text := range map[string]string{
-		`name: "A b": want 1 to 52 of a-z`:                       `{name: A b, job: x, parameters: {seed: [1]}}`,
-		`job: want the path of a job's spec`:                     `{name: a, parameters: {seed: [1]}}`,
-		`parameters: 0: want 1 to 32`:                            `{name: a, job: x}`,
-		`unknown field "jobs"`:                                   `{name: a, jobs: x}`,
-		`search: "bayes": want one of grid, random, halving`:     `{name: a, job: x, search: bayes, parameters: {seed: [1]}}`,
-		`parameters.seed: a range: want a list with search grid`: `{name: a, job: x, search: grid, parameters: {seed: {int: [1, 2]}}}`,
-		`over 10000 combinations`:                                `{name: a, job: x, parameters: {a: [1,2,3,4,5,6,7,8,9,10,11], b: [1,2,3,4,5,6,7,8,9,10,11], c: [1,2,3,4,5,6,7,8,9,10,11], d: [1,2,3,4,5,6,7,8,9,10,11]}}`,
-		`want a list, or one of {uniform: [a, b]}`:               `{name: a, job: x, parameters: {seed: {uniform: [2, 1]}}}`,
-		`{log_uniform: [a, b]} with a above 0`:                   `{name: a, job: x, parameters: {seed: {log_uniform: [0, 1]}}}`,
-		`trials: -1: want 1 to 10000`:                            `{name: a, job: x, search: random, trials: -1, parameters: {seed: [1]}}`,
-		`mode: "up": want min or max`:                            `{name: a, job: x, mode: up, parameters: {seed: [1]}}`,
-		`halving: epochs 0, factor 1`:                            `{name: a, job: x, search: halving, halving: {factor: 1}, parameters: {seed: [1]}}`,
-	} {
-		_, err := Decode([]byte(text))
-		require.ErrorIs(t, err, job.ErrInvalid, want)
-		require.ErrorContains(t, err, want)
-	}
-}
-
-// The trials follow from the file alone, are within the ranges, and are good specs.
-func TestTrials(t *testing.T) {
-	s := decoded(t, credit)
-	base, err := s.base()
-	require.NoError(t, err)
-	all := s.trials()
-	require.Len(t, all, 9)
-	require.Equal(t, all, decoded(t, credit).trials())
-	different := map[string]bool{}
-	for _, trial := range all {
-		rate := trial.Values["optimizer.adam.learning_rate"].(float64)
-		require.True(t, rate >= 0.0003 && rate <= 0.03)
-		_, made, err := s.specOf(base, trial, s.trialID(trial.Number-1, 1), 7)
-		require.NoError(t, err)
-		require.Equal(t, rate, made.Optimizer.Adam.LearningRate)
-		require.EqualValues(t, trial.Values["model.layers[0].dense.units"], made.Model.Layers[0].Dense.Units)
-		require.EqualValues(t, trial.Values["seed"], made.Seed)
-		require.Equal(t, 7, made.Epochs)
-		require.EqualValues(t, fmt.Sprintf("credit-sweep-%03d-r2", trial.Number), made.ID)
-		different[fmt.Sprint(trial.Values)] = true
-	}
-	require.Len(t, different, 9)
-}
-
-func TestSet(t *testing.T) {
-	at := func() map[string]any {
-		return map[string]any{"a": map[string]any{"b": []any{map[string]any{"c": 1.0}, 2.0}}}
-	}
-	for path, want := range map[string]string{
-		"a.b[0].c": `{"a":{"b":[{"c":9},2]}}`, "a.b[1]": `{"a":{"b":[{"c":1},9]}}`, "x.y": `{"a":{"b":[{"c":1},2]},"x":{"y":9}}`, "a": `{"a":9}`,
-	} {
-		m := at()
-		require.NoError(t, set(m, path, 9))
-		got, err := json.Marshal(m)
-		require.NoError(t, err)
-		require.Equal(t, want, string(got), path)
-	}
-	for _, path := range []string{"a.b[2]", "a.b[x]", "a.b[-1]", "a[0]", "a.b.c", "a.b[0", "", "a..b"} {
-		require.Error(t, set(at(), path, 9), path)
-	}
 }
 
 // fake trains nothing: the figure of a job follows from its learning rate and its epochs.
@@ -135,20 +65,18 @@ func (f *fake) train(ctx context.Context, text []byte, dir string) (*job.Outcome
 	return &job.Outcome{Steps: int64(s.Epochs), Metrics: map[job.Split]map[string]float64{job.Validation: {"auc": auc}, job.Test: {"auc": 0.5}}}, ctx.Err()
 }
 
-func sweep(t *testing.T, text string, f *fake) (*Outcome, []*Trial, error) {
+func sweep(t *testing.T, text string, f *fake) (*Outcome, []*trial.Trial, error) {
 	t.Helper()
 	s := decoded(t, text)
-	base, err := s.base()
-	require.NoError(t, err)
 	dir := t.TempDir()
-	r := &runner{noun: trialNoun, Sweep: s, base: base, out: dir, parallel: 3, say: io.Discard, train: f.train}
+	r := &runner{noun: trialNoun, Sweep: s, out: dir, parallel: 3, say: io.Discard, train: f.train}
 	o, err := r.run(t.Context())
 	if err != nil {
 		return nil, nil, err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, trialsFile))
 	require.NoError(t, err)
-	var all []*Trial
+	var all []*trial.Trial
 	require.NoError(t, json.Unmarshal(data, &all))
 	for _, name := range []string{svgFile, pngFile, "best/model.txt"} {
 		require.FileExists(t, filepath.Join(dir, name))
@@ -162,9 +90,9 @@ func TestTheBestTrialIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 9)
 	require.Equal(t, map[int]int{30: 9}, f.epochs)
-	for _, trial := range all {
-		require.LessOrEqual(t, *trial.Value, *o.Best.Value)
-		require.Equal(t, filepath.Base(trial.Out), fmt.Sprintf("credit-sweep-%03d", trial.Number))
+	for _, one := range all {
+		require.LessOrEqual(t, *one.Value, *o.Best.Value)
+		require.Equal(t, filepath.Base(one.Out), fmt.Sprintf("credit-sweep-%03d", one.Number))
 	}
 	model, err := os.ReadFile(filepath.Join(o.Out, "model.txt"))
 	require.NoError(t, err)
@@ -178,10 +106,10 @@ func TestHalving(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[int]int{4: 9, 12: 3, 30: 1}, f.epochs)
 	require.Equal(t, 30, o.Best.Epochs)
-	for _, trial := range all {
-		require.GreaterOrEqual(t, trial.Values["optimizer.adam.learning_rate"], o.Best.Values["optimizer.adam.learning_rate"])
+	for _, one := range all {
+		require.GreaterOrEqual(t, one.Values["optimizer.adam.learning_rate"], o.Best.Values["optimizer.adam.learning_rate"])
 	}
-	require.Equal(t, []int{1, 3, 9, 27, 30}, decoded(t, credit+"search: halving\n").rounds(30))
+	require.Equal(t, []int{1, 3, 9, 27, 30}, decoded(t, credit+"search: halving\n").Epochs(30))
 }
 
 // A failed trial is reported and does not end the sweep, unless all of them fail.

@@ -74,7 +74,7 @@ func TestDetachAndAttach(t *testing.T) {
 	worker := &Command{Workers: 1, Slots: 1, NATS: access.URL(natsURL), Redis: access.URL(redisURL), Blobs: "nats", Out: filepath.Join(t.TempDir(), "model")}
 	work, rest := context.WithCancel(t.Context())
 	var working sync.WaitGroup
-	working.Go(func() { require.NoError(t, worker.work(work, stores, zerolog.Nop())) })
+	working.Go(func() { require.NoError(t, worker.Work(work, stores, zerolog.Nop())) })
 	defer working.Wait()
 	defer rest()
 	lines := &trigger{words: "never"}

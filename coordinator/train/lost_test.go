@@ -242,7 +242,7 @@ func TestAFullBucketOfBlobsIsWaitedFor(t *testing.T) {
 // when there is room.
 func TestANATSServerWithoutRoomIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, 96<<20, broker.SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20})
+	s := openSite(t, 96<<20, broker.SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20, SweepBytes: 1 << 20})
 	s.work()
 	s.submit(lineOf("runs", "3000"))
 	s.until("runs", func(r job.Record) bool { return r.State == job.Running && r.Numerics != "" })

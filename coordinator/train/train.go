@@ -192,7 +192,7 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	var failed error // the job's own error, without the name of a goroutine
 	g := lifecycle.NewGroup(ctx.Soft, ctx.Hard)
 	g.Background("coordinator", coordinator.Run)
-	g.Background("workers", func(ctx context.Context) error { return c.work(ctx, stores, log) })
+	g.Background("workers", func(ctx context.Context) error { return c.Work(ctx, stores, log) })
 	g.Work("job", func(soft, hard context.Context) (err error) {
 		defer func() { failed = err }()
 		outcome, err = follow.wait(soft, func() (job.Record, error) { return coordinator.API.Get(soft, []byte(id)) })
@@ -220,8 +220,8 @@ func (c *Command) train(ctx lifecycle.Contexts, text []byte, display *progress.D
 	return outcome, err
 }
 
-// work runs this process's workers until ctx ends.
-func (c *Command) work(ctx context.Context, stores *settings.Opened, log zerolog.Logger) error {
+// Work runs this process's workers until ctx ends.
+func (c *Command) Work(ctx context.Context, stores *settings.Opened, log zerolog.Logger) error {
 	g := lifecycle.NewGroup(ctx, ctx)
 	for range c.Workers {
 		g.Work("worker", func(soft, hard context.Context) error { return worker.Run(soft, hard, c.worker(stores, log)) })

@@ -112,6 +112,7 @@ func TestServicesCanBeDiscovered(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"tributary.jobs.submit", "tributary.jobs.get", "tributary.jobs.list", "tributary.jobs.cancel", "tributary.jobs.schema",
 		"tributary.jobs.pause", "tributary.jobs.resume", "tributary.jobs.retry", "tributary.jobs.remove", "tributary.jobs.priority", "tributary.jobs.verify", "tributary.jobs.continue",
+		"tributary.sweeps.submit", "tributary.sweeps.get", "tributary.sweeps.list", "tributary.sweeps.cancel", "tributary.sweeps.remove",
 		"tributary.data.put", "tributary.data.list", "tributary.data.get", "tributary.data.remove", "tributary.data.inspect",
 	}, subjects)
 	stats := decode[micro.Stats](t, w.ask("$SRV.STATS.tributary", "").Data)

@@ -271,7 +271,7 @@ func TestProbeSaysThatTheRecordsAreFull(t *testing.T) {
 // there is more space.
 func TestAServerWithoutRoom(t *testing.T) {
 	t.Parallel()
-	limits := SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20}
+	limits := SetupConfig{EventBytes: 1 << 20, JobBytes: 1 << 20, SweepBytes: 1 << 20}
 	s := startServer(t, embedded.Config{Store: 96 << 20})
 	c := s.connect(t)
 	require.NoError(t, c.Setup(t.Context(), limits))

@@ -21,6 +21,7 @@ type SetupConfig struct {
 	EventBytes int64         // of events, in bytes; the oldest are deleted first; default 256 MiB
 	EventAge   time.Duration // age at which an event is deleted; default 7 days
 	JobBytes   int64         // of job records, in bytes; an eighth is reserved for existing jobs; default 1 GiB
+	SweepBytes int64         // of the records of sweeps, in bytes; default 64 MiB
 	LeaseTTL   time.Duration // age at which a lease ends if it is not renewed, at least 1 s; default 2 s
 	BlobBytes  int64         // of blobs, in bytes; default: the server's limit
 	ModelBytes int64         // of models, in bytes; default: the server's limit
@@ -57,6 +58,7 @@ func (c SetupConfig) withDefaults() SetupConfig {
 	set(&c.TaskBytes, 256<<20)
 	set(&c.EventBytes, 256<<20)
 	set(&c.JobBytes, 1<<30)
+	set(&c.SweepBytes, 64<<20)
 	set(&c.BlobBytes, -1)
 	set(&c.ModelBytes, -1)
 	setTime(&c.Duplicates, 5*time.Second)
@@ -187,6 +189,12 @@ func (c *Conn) resources(cfg SetupConfig) []resource {
 			return c.ensureKV(ctx, jetstream.KeyValueConfig{
 				Bucket: DatasetBucket, Description: "Tributary: named data sets and their versions",
 				MaxBytes: datasetBytes, Replicas: cfg.Replicas,
+			})
+		}},
+		{"bucket " + SweepBucket, kvStream + SweepBucket, true, "the sweeps: their trials are jobs and stay", func(ctx context.Context) error {
+			return c.ensureKV(ctx, jetstream.KeyValueConfig{
+				Bucket: SweepBucket, Description: "Tributary: the record of each submitted sweep",
+				History: recordHistory, MaxBytes: cfg.SweepBytes, Replicas: cfg.Replicas, LimitMarkerTTL: markerTTL,
 			})
 		}},
 		{"bucket " + LeaseBucket, kvStream + LeaseBucket, true, "leases; they are taken again", func(ctx context.Context) error {

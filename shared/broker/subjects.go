@@ -18,8 +18,10 @@ const (
 	LeaseBucket = "tributary-leases"
 	// DatasetBucket has the entries of named data sets.
 	DatasetBucket = "tributary-datasets"
-	BlobBucket    = "tributary-blobs"
-	ModelBucket   = "tributary-models"
+	// SweepBucket has the records of submitted sweeps.
+	SweepBucket = "tributary-sweeps"
+	BlobBucket  = "tributary-blobs"
+	ModelBucket = "tributary-models"
 
 	taskPrefix  = "tributary.tasks."
 	eventPrefix = "tributary.events."

@@ -66,8 +66,8 @@ type Catalog struct {
 	Blobs blob.Store
 	// Collecting reports whether a collector may be deleting blobs now.
 	Collecting func(ctx context.Context) (bool, error)
-	// Needed returns the jobs that need a version.
-	Needed func(ctx context.Context, name string, version int) ([]job.ID, error)
+	// Needed returns what needs a version, in words such as "job a" and "sweep b".
+	Needed func(ctx context.Context, name string, version int) ([]string, error)
 	Now    func() time.Time
 }
 
@@ -215,7 +215,7 @@ func (c *Catalog) Remove(ctx context.Context, name string, version int) error {
 	return errors.Join(needed, back)
 }
 
-// unneeded fails with job.ErrConflict if a job needs a version.
+// unneeded fails with job.ErrConflict if a job or a sweep needs a version.
 func (c *Catalog) unneeded(ctx context.Context, name string, version int) error {
 	jobs, err := c.Needed(ctx, name, version)
 	if err != nil {
@@ -228,7 +228,7 @@ func (c *Catalog) unneeded(ctx context.Context, name string, version int) error 
 	if n := len(jobs) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("data set %s@%d is needed by job %s%s, which has not succeeded: wait for its end, or remove the job: %w", name, version, jobs[0], more, job.ErrConflict)
+	return fmt.Errorf("data set %s@%d is needed by %s%s, which has not succeeded: wait for its end, or remove it: %w", name, version, jobs[0], more, job.ErrConflict)
 }
 
 // change changes an entry by compare-and-set; a name without an entry is an empty one.

@@ -68,7 +68,7 @@ func made() (*Catalog, *names, *blob.Memory) {
 	n, b := &names{entries: map[string]Entry{}, revisions: map[string]uint64{}}, blob.NewMemory(0)
 	return &Catalog{
 		Names: n, Blobs: b, Now: func() time.Time { return time.Unix(1, 0) },
-		Needed: func(context.Context, string, int) ([]job.ID, error) { return nil, nil },
+		Needed: func(context.Context, string, int) ([]string, error) { return nil, nil },
 	}, n, b
 }
 
@@ -130,13 +130,13 @@ func TestAVersionThatIsNeededStays(t *testing.T) {
 	c, _, _ := made()
 	_, err := c.Put(t.Context(), "iris", csv, opens("x"))
 	require.NoError(t, err)
-	needed := []job.ID{"j-1", "j-2"}
-	c.Needed = func(context.Context, string, int) ([]job.ID, error) { return needed, nil }
+	needed := []string{"job j-1", "job j-2"}
+	c.Needed = func(context.Context, string, int) ([]string, error) { return needed, nil }
 	err = c.Remove(t.Context(), "iris", 1)
 	require.ErrorIs(t, err, job.ErrConflict)
 	require.ErrorContains(t, err, "needed by job j-1 and 1 more")
 	calls := 0
-	c.Needed = func(context.Context, string, int) ([]job.ID, error) {
+	c.Needed = func(context.Context, string, int) ([]string, error) {
 		if calls++; calls == 1 {
 			return nil, nil
 		}

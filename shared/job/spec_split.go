@@ -17,7 +17,7 @@ type SplitSpec struct {
 	Group   string `json:"group,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column: all rows with the same value are in the same split (scikit-learn's GroupShuffleSplit, with k_folds GroupKFold); the column is a feature only if data.columns has it"`
 	Time    string `json:"time,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers or dates: the latest rows are the test split, those before them the validation split; rows of the same time are in the same split (with k_folds scikit-learn's TimeSeriesSplit); the column is a feature only if data.columns has it"`
 	Shuffle *bool  `json:"shuffle,omitempty" jsonschema_description:"default true; false: the rows are not shuffled before they are split: the first ones train, the last ones test (scikit-learn's train_test_split and KFold with shuffle=False)"`
-	KFolds  int    `json:"k_folds,omitempty" jsonschema:"minimum=2,maximum=100" jsonschema_description:"cross-validation: the rows that are not for testing are cut into so many folds, and fold number fold is the validation split; instead of train and validation. coordinator train trains a job for each fold"`
+	KFolds  int    `json:"k_folds,omitempty" jsonschema:"minimum=2,maximum=100" jsonschema_description:"cross-validation: the rows that are not for testing are cut into so many folds, and fold number fold is the validation split; instead of train and validation. coordinator train, or a sweep with search folds, trains a job for each fold"`
 	Fold    int    `json:"fold,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"k_folds: the fold that validates, from 1 to k_folds; without it, coordinator train trains all of them"`
 }
 
@@ -43,7 +43,7 @@ func (s *SplitSpec) CheckFold() error {
 		return nil
 	}
 	var fs faults
-	fs.at("data.split.fold", "missing: want 1 to %d, as a job is for one fold (coordinator train trains a job for each)", s.KFolds)
+	fs.at("data.split.fold", "missing: want 1 to %d, as a job is for one fold (coordinator train, or a sweep with search folds, trains a job for each)", s.KFolds)
 	return fs.join()
 }
 

@@ -61,9 +61,22 @@ func Decode(data []byte) (*job.Spec, error) {
 	return s, nil
 }
 
-// parse turns the text into the values that encoding/json would decode. Numbers are
-// json.Number in one normal form.
+// parse turns the text of a spec into the values that encoding/json would decode. Numbers
+// are json.Number in one normal form.
 func parse(data []byte) (map[string]any, error) {
+	root, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := root.(map[string]any)
+	if !ok {
+		return nil, &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%s: want an object with the fields %s", show(root), fieldList(schema().root))}
+	}
+	return object, nil
+}
+
+// read is parse for any value.
+func read(data []byte) (any, error) {
 	if len(data) > MaxBytes {
 		return nil, tooLong(len(data))
 	}
@@ -81,14 +94,7 @@ func parse(data []byte) (map[string]any, error) {
 		return nil, err
 	}
 	r.lists(root, top)
-	if err := errors.Join(r.faults...); err != nil {
-		return nil, err
-	}
-	object, ok := root.(map[string]any)
-	if !ok {
-		return nil, &job.Fault{Path: "spec", Sentence: fmt.Sprintf("%s: want an object with the fields %s", show(root), fieldList(schema().root))}
-	}
-	return object, nil
+	return root, errors.Join(r.faults...)
 }
 
 func tooLong(n int) error {
@@ -113,13 +119,16 @@ func (r *reader) fault(at *place, format string, args ...any) {
 	}
 }
 
+// inlineRows are the paths of inline rows, in a spec and in an object that contains one.
+var inlineRows = []string{"data.inline", "spec.data.inline"}
+
 // lists refuses lists that are too long: a fault in each element would make the error too
 // long. It does not check inline rows element by element.
 func (r *reader) lists(value any, at *place) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if here := at.field(key); here.String() != "data.inline" {
+			if here := at.field(key); !slices.Contains(inlineRows, here.String()) {
 				r.lists(v[key], here)
 			}
 		}

@@ -1,10 +1,10 @@
-package sweep
+package trial
 
 import "slices"
 
-// rounds returns the epochs of each round; one round with 0, the job's own epochs, unless
+// Epochs returns the epochs of each round; one round with 0, the job's own epochs, unless
 // the search is halving.
-func (s *Sweep) rounds(epochs int) []int {
+func (s *Sweep) Epochs(epochs int) []int {
 	if s.Search != SuccessHalve {
 		return []int{0}
 	}
@@ -19,24 +19,26 @@ func (s *Sweep) rounds(epochs int) []int {
 	return append(rounds, epochs)
 }
 
-// keep returns the trials of the next round: the best of those that have a figure, one of
+// Keep returns the trials of the next round: the best of those that have a figure, one of
 // factor, at least one. Of equal trials the first is better.
-func (s *Sweep) keep(trials []*Trial) []*Trial {
-	ranked := s.ranked(trials)
-	n := (len(trials) + s.Halving.Factor - 1) / s.Halving.Factor
-	return ranked[:min(len(ranked), max(1, n))]
+func (s *Sweep) Keep(trials []*Trial) []*Trial {
+	ranked := s.Ranked(trials)
+	return ranked[:min(len(ranked), s.kept(len(trials)))]
 }
 
-// ranked returns the trials that have a figure, the best first.
-func (s *Sweep) ranked(trials []*Trial) []*Trial {
+// kept returns how many of n trials the next round has, at most.
+func (s *Sweep) kept(n int) int { return max(1, (n+s.Halving.Factor-1)/s.Halving.Factor) }
+
+// Ranked returns the trials that have a figure, the best first.
+func (s *Sweep) Ranked(trials []*Trial) []*Trial {
 	ranked := slices.DeleteFunc(slices.Clone(trials), func(t *Trial) bool { return t.Value == nil })
 	slices.SortStableFunc(ranked, func(a, b *Trial) int {
 		switch {
 		case a.Epochs != b.Epochs: // of later rounds of halving
 			return b.Epochs - a.Epochs
-		case s.better(*a.Value, *b.Value):
+		case s.Better(*a.Value, *b.Value):
 			return -1
-		case s.better(*b.Value, *a.Value):
+		case s.Better(*b.Value, *a.Value):
 			return 1
 		default:
 			return a.Number - b.Number

@@ -1,4 +1,4 @@
-package sweep
+package trial
 
 import (
 	"encoding/json"
@@ -19,51 +19,74 @@ type Trial struct {
 	Result
 }
 
-// trials returns the combinations of the sweep.
-func (s *Sweep) trials() []*Trial {
-	paths := s.paths()
-	if s.Search == Grid {
-		return s.grid(paths)
-	}
-	all := make([]*Trial, s.Trials)
-	for i := range all {
-		r := rand.New(rand.NewPCG(s.Seed, uint64(i)))
-		all[i] = &Trial{Number: i + 1, Values: map[string]any{}}
-		for _, path := range paths {
-			all[i].Values[path] = s.Parameters[path].draw(r)
-		}
-	}
-	return all
+// Result is what a trial's newest job gave.
+type Result struct {
+	Epochs  int                              `json:"epochs,omitempty"` // with halving: of the newest job
+	Value   *float64                         `json:"value"`            // the monitored figure of the validation split; null if there is none
+	Error   string                           `json:"error,omitempty"`
+	Metrics map[job.Split]map[string]float64 `json:"metrics,omitempty"`
+	Steps   int64                            `json:"steps,omitempty"`
+	Out     string                           `json:"out,omitempty"`
 }
 
-// grid returns every combination; the last parameter changes fastest.
-func (s *Sweep) grid(paths []string) []*Trial {
+// Judge fills in the value of a result with metrics: the figure that the sweep compares.
+func (s *Sweep) Judge(r *Result) {
+	if v, ok := r.Metrics[job.Validation][s.Monitor]; ok {
+		r.Value = &v
+	} else {
+		r.Error = fmt.Sprintf("%s of the validation split is undefined", s.Monitor)
+	}
+}
+
+// Count returns the number of the sweep's trials.
+func (s *Sweep) Count() int {
+	if s.Search == Random || s.Search == SuccessHalve {
+		return s.Trials
+	}
 	n := 1
-	for _, path := range paths {
-		n *= len(s.Parameters[path].List)
+	for _, v := range s.Parameters {
+		n *= len(v.List)
 	}
-	all := make([]*Trial, n)
-	for i := range all {
-		all[i] = &Trial{Number: i + 1, Values: map[string]any{}}
-		rest := i
-		for _, path := range slices.Backward(paths) {
-			list := s.Parameters[path].List
-			all[i].Values[path] = list[rest%len(list)]
-			rest /= len(list)
+	return n
+}
+
+// Trial returns a trial by its number, which counts from 1.
+func (s *Sweep) Trial(number int) *Trial {
+	t := &Trial{Number: number, Values: map[string]any{}}
+	if s.Search == Random || s.Search == SuccessHalve {
+		r := rand.New(rand.NewPCG(s.Seed, uint64(number-1)))
+		for _, path := range s.Paths() {
+			t.Values[path] = s.Parameters[path].draw(r)
 		}
+		return t
+	}
+	rest := number - 1
+	for _, path := range slices.Backward(s.Paths()) { // the last parameter changes fastest
+		list := s.Parameters[path].List
+		t.Values[path] = list[rest%len(list)]
+		rest /= len(list)
+	}
+	return t
+}
+
+// All returns the trials of the sweep.
+func (s *Sweep) All() []*Trial {
+	all := make([]*Trial, s.Count())
+	for i := range all {
+		all[i] = s.Trial(i + 1)
 	}
 	return all
 }
 
-// specOf returns the spec of a trial's job: base with the trial's values. epochs, unless 0,
+// SpecOf returns the spec of a trial's job: Spec with the trial's values. epochs, unless 0,
 // replaces the job's epochs. It fails with job.ErrInvalid and names the parameter.
-func (s *Sweep) specOf(base map[string]any, t *Trial, id job.ID, epochs int) ([]byte, *job.Spec, error) {
-	copied, err := clone(base)
+func (s *Sweep) SpecOf(t *Trial, id job.ID, epochs int) ([]byte, *job.Spec, error) {
+	copied, err := clone(s.Spec)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, path := range s.paths() {
-		if err := set(copied, path, t.Values[path]); err != nil {
+	for _, path := range s.Paths() {
+		if err := Set(copied, path, t.Values[path]); err != nil {
 			return nil, nil, fmt.Errorf("parameters.%s: %w: %w", path, err, job.ErrInvalid)
 		}
 	}
@@ -111,9 +134,9 @@ func clone(m map[string]any) (map[string]any, error) {
 	return c, json.Unmarshal(data, &c)
 }
 
-// set sets the field at a path: names joined by '.', and indices in brackets. It makes
+// Set sets the field at a path: names joined by '.', and indices in brackets. It makes
 // missing objects, but no lists.
-func set(into map[string]any, path string, value any) error {
+func Set(into map[string]any, path string, value any) error {
 	var at any = into
 	steps := strings.Split(strings.ReplaceAll(path, "[", ".["), ".")
 	for i, step := range steps {

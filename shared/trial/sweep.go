@@ -1,4 +1,4 @@
-package sweep
+package trial
 
 import (
 	"bytes"
@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"tributary/shared/job"
 	"tributary/shared/spec"
 )
@@ -21,8 +19,8 @@ import (
 type Sweep struct {
 	Name string `json:"name"` // also the beginning of the trials' ids
 	// Job is the path of the job's spec; or Spec is the spec itself.
-	Job  string         `json:"job"`
-	Spec map[string]any `json:"spec"`
+	Job  string         `json:"job,omitempty"`
+	Spec map[string]any `json:"spec,omitempty"`
 	// Search is how trials are chosen; default: grid if every parameter is a list, otherwise
 	// random.
 	Search     Search            `json:"search"`
@@ -30,22 +28,27 @@ type Sweep struct {
 	Seed       uint64            `json:"seed"`    // of the random values
 	Monitor    string            `json:"monitor"` // figure of the validation split: loss or one of the job's metrics; default loss
 	Mode       job.Mode          `json:"mode"`    // min or max; default: as the figure is
-	Parameters map[string]Values `json:"parameters"`
+	Parameters map[string]Values `json:"parameters,omitempty"`
 	Halving    Halving           `json:"halving"`
+	// Parallel is how many trials run at a time, which changes no result; 0: one for each CPU
+	// at a terminal, 16 over NATS.
+	Parallel int `json:"parallel,omitempty"`
 
-	ids func(trial, round int) job.ID // of the jobs; nil: trialID makes them
+	ids func(trial, round int) job.ID // of the jobs; nil: TrialID makes them
 }
 
 // Search is a way to choose trials.
 type Search string
 
-// The ways: every combination of lists; random combinations; and random combinations of
-// which only the best are trained for longer (Jamieson & Talwalkar, "Non-stochastic best arm
-// identification and hyperparameter optimization", 2016).
+// The ways: every combination of lists; random combinations; random combinations of which
+// only the best are trained for longer (Jamieson & Talwalkar, "Non-stochastic best arm
+// identification and hyperparameter optimization", 2016); and each fold of a spec with
+// data.split.k_folds, without other parameters.
 const (
 	Grid         Search = "grid"
 	Random       Search = "random"
 	SuccessHalve Search = "halving"
+	EachFold     Search = "folds"
 )
 
 // Halving holds the settings of successive halving.
@@ -59,6 +62,8 @@ const (
 	maxTrials     = 10_000
 	maxParameters = 32
 	maxChoices    = 1000
+	// MaxParallel bounds the trials that run at a time.
+	MaxParallel = 256
 )
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]{0,50}[a-z0-9])?$`)
@@ -66,17 +71,19 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]{0,50}[a-z0-9])?$`)
 // Decode reads a sweep's file and fills in the defaults. It fails with job.ErrInvalid and
 // names the field.
 func Decode(text []byte) (*Sweep, error) {
-	if len(text) > spec.MaxBytes {
-		return nil, fmt.Errorf("sweep: over %d bytes: want a shorter one: %w", spec.MaxBytes, job.ErrInvalid)
-	}
-	var content any
-	if err := yaml.Unmarshal(text, &content); err != nil {
-		return nil, fmt.Errorf("sweep: %.200s: %w", err.Error(), job.ErrInvalid)
+	content, err := spec.Object(text)
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
 	}
 	data, err := json.Marshal(content)
 	if err != nil {
 		return nil, fmt.Errorf("sweep: %w: %w", err, job.ErrInvalid)
 	}
+	return decode(data)
+}
+
+// decode reads a sweep's JSON.
+func decode(data []byte) (*Sweep, error) {
 	s := &Sweep{}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -84,7 +91,41 @@ func Decode(text []byte) (*Sweep, error) {
 		return nil, fmt.Errorf("sweep: %w: %w", err, job.ErrInvalid)
 	}
 	s.fill()
-	return s, s.validate()
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	if s.Spec != nil {
+		return s, s.Bind(s.Spec)
+	}
+	return s, nil
+}
+
+// Bind gives the sweep the spec that its trials change. A sweep over folds gets its trials
+// from it.
+func (s *Sweep) Bind(base map[string]any) error {
+	s.Spec, s.Job = base, ""
+	if s.Search != EachFold {
+		return nil
+	}
+	k, err := foldsOf(base)
+	if err != nil {
+		return err
+	}
+	s.eachFold(k, s.Name)
+	return nil
+}
+
+// JSON returns the sweep as JSON, which Decode reads.
+func (s *Sweep) JSON() ([]byte, error) {
+	written := *s
+	if s.Search == EachFold {
+		written.Parameters = nil // they follow from the spec
+	}
+	text, err := json.Marshal(&written)
+	if err != nil {
+		return nil, fmt.Errorf("encode the sweep: %w", err)
+	}
+	return text, nil
 }
 
 func (s *Sweep) fill() {
@@ -118,8 +159,14 @@ func (s *Sweep) validate() error {
 	if (s.Job == "") == (s.Spec == nil) {
 		fault("job: want the path of a job's spec, or the spec itself as spec")
 	}
-	if n := len(s.Parameters); n < 1 || n > maxParameters {
-		fault("parameters: %d: want 1 to %d", n, maxParameters)
+	switch n := len(s.Parameters); {
+	case s.Search == EachFold && n > 0:
+		fault("parameters: %d: want none with search %s, whose trials are the folds", n, EachFold)
+	case s.Search != EachFold && (n < 1 || n > maxParameters):
+		fault("parameters: %d: want 1 to %d (or search %s for a cross-validation)", n, maxParameters, EachFold)
+	}
+	if s.Parallel < 0 || s.Parallel > MaxParallel {
+		fault("parallel: %d: want 1 to %d, or 0 for the default", s.Parallel, MaxParallel)
 	}
 	switch s.Search {
 	case Grid:
@@ -128,8 +175,9 @@ func (s *Sweep) validate() error {
 		if s.Trials < 1 || s.Trials > maxTrials {
 			fault("trials: %d: want 1 to %d", s.Trials, maxTrials)
 		}
+	case EachFold:
 	default:
-		fault("search: %.40q: want one of %s, %s, %s", string(s.Search), Grid, Random, SuccessHalve)
+		fault("search: %.40q: want one of %s, %s, %s, %s", string(s.Search), Grid, Random, SuccessHalve, EachFold)
 	}
 	if s.Mode != job.Min && s.Mode != job.Max {
 		fault("mode: %.40q: want %s or %s", string(s.Mode), job.Min, job.Max)
@@ -142,7 +190,7 @@ func (s *Sweep) validate() error {
 
 func (s *Sweep) validateGrid(fault func(string, ...any)) {
 	all := 1
-	for _, path := range s.paths() {
+	for _, path := range s.Paths() {
 		v := s.Parameters[path]
 		if v.List == nil {
 			fault("parameters.%s: a range: want a list with search grid, or search random", path)
@@ -155,19 +203,19 @@ func (s *Sweep) validateGrid(fault func(string, ...any)) {
 	}
 }
 
-// paths returns the paths of the parameters in order.
-func (s *Sweep) paths() []string { return slices.Sorted(maps.Keys(s.Parameters)) }
+// Paths returns the paths of the parameters in order.
+func (s *Sweep) Paths() []string { return slices.Sorted(maps.Keys(s.Parameters)) }
 
-// better reports whether figure a is better than b.
-func (s *Sweep) better(a, b float64) bool {
+// Better reports whether figure a is better than b.
+func (s *Sweep) Better(a, b float64) bool {
 	if s.Mode == job.Min {
 		return a < b
 	}
 	return a > b
 }
 
-// trialID returns the id of a trial's job; round counts from 0.
-func (s *Sweep) trialID(trial, round int) job.ID {
+// TrialID returns the id of a trial's job; round counts from 0.
+func (s *Sweep) TrialID(trial, round int) job.ID {
 	if s.ids != nil {
 		return s.ids(trial, round)
 	}

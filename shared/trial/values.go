@@ -1,4 +1,4 @@
-package sweep
+package trial
 
 import (
 	"bytes"
@@ -17,6 +17,14 @@ type Values struct {
 	List []any  // nil for a range
 	Kind string // uniform | log_uniform | int
 	A, B float64
+}
+
+// MarshalJSON implements json.Marshaler.
+func (v Values) MarshalJSON() ([]byte, error) {
+	if v.List != nil {
+		return json.Marshal(v.List)
+	}
+	return json.Marshal(map[string][]float64{v.Kind: {v.A, v.B}})
 }
 
 // UnmarshalJSON reads the list or the range.
@@ -69,20 +77,20 @@ func (v Values) draw(r *rand.Rand) any {
 	case v.Kind == "int":
 		return v.A + float64(r.Int64N(int64(v.B-v.A)+1))
 	case v.Kind == "log_uniform":
-		return digits(math.Exp(math.Log(v.A) + r.Float64()*(math.Log(v.B)-math.Log(v.A))))
+		return Digits(math.Exp(math.Log(v.A) + r.Float64()*(math.Log(v.B)-math.Log(v.A))))
 	default:
-		return digits(v.A + r.Float64()*(v.B-v.A))
+		return Digits(v.A + r.Float64()*(v.B-v.A))
 	}
 }
 
-// digits rounds x to four digits.
-func digits(x float64) float64 {
+// Digits rounds x to four digits.
+func Digits(x float64) float64 {
 	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 4, 64), 64) // cannot fail
 	return y
 }
 
-// text shows a value to people.
-func text(v any) string {
+// Text shows a value to people.
+func Text(v any) string {
 	if x, ok := v.(float64); ok {
 		return strconv.FormatFloat(x, 'g', 6, 64)
 	}
