@@ -34,5 +34,5 @@ func (w *work) libsvm(ctx context.Context, f files, s *survey) error {
 // openLIBSVM opens a file whose features are known.
 func openLIBSVM(content *tabular.Source, s *survey) *records {
 	file, names := tabular.OpenLIBSVM(content, s.features), s.features.Names()
-	return &records{names: names, index: indexOf(names), next: file.Next, place: file.Place}
+	return &records{names: names, index: indexOf(names), next: file.Next, place: file.Place, line: file.Line}
 }

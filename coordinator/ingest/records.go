@@ -16,6 +16,7 @@ type records struct {
 	index    func(name string) (int, bool)
 	next     func() ([]string, error) // io.EOF after the last row; the following call overwrites it
 	place    func(cell int) string    // of a cell of the last row, like "line 3"
+	line     func() int               // number of the last row's line, or nil
 	unnamed  []bool                   // columns without a name in the header, or nil
 	kinds    []tabular.Kind           // what the file's own schema says, or nil
 	detected []string                 // what was detected, for the user

@@ -60,7 +60,7 @@ func (f *Features) Read(s *Source) error {
 		}
 		for _, p := range pairs {
 			if f.fixed && (p.index < f.first() || p.index > f.Most) {
-				return fmt.Errorf("line %d: index %d: the training source has the features %d to %d: %w", in.line, p.index, f.first(), f.Most, job.ErrInvalid)
+				return f.unknown(in.line, p.index)
 			}
 			f.Zero = f.Zero || p.index == 0
 			f.Most = max(f.Most, p.index)
@@ -69,23 +69,32 @@ func (f *Features) Read(s *Source) error {
 	}
 }
 
+// unknown is the error of an index that the training source does not have.
+func (f *Features) unknown(line, index int) error {
+	return fmt.Errorf("line %d: index %d: the training source has the features %d to %d: %w", line, index, f.first(), f.Most, job.ErrInvalid)
+}
+
 // LIBSVM reads the rows of a LIBSVM file: label index:value …, with the other features 0.
 type LIBSVM struct {
-	in    *lines
-	first int
-	cells []string
-	set   []int // the cells that are not 0
+	in       *lines
+	features *Features
+	first    int
+	cells    []string
+	set      []int // the cells that are not 0
 }
 
 // OpenLIBSVM returns a reader of the rows, whose cells are in the order of Names. An index
 // that features does not have is refused.
 func OpenLIBSVM(s *Source, features *Features) *LIBSVM {
-	f := &LIBSVM{in: newLines(s), first: features.first(), cells: make([]string, features.Most-features.first()+2)}
+	f := &LIBSVM{in: newLines(s), features: features, first: features.first(), cells: make([]string, features.Most-features.first()+2)}
 	for i := range f.cells {
 		f.cells[i] = "0"
 	}
 	return f
 }
+
+// Line returns the number of the last row's line.
+func (f *LIBSVM) Line() int { return f.in.line }
 
 // Place says where the last row is.
 func (f *LIBSVM) Place(int) string { return fmt.Sprintf("line %d", f.in.line) }
@@ -105,6 +114,9 @@ func (f *LIBSVM) Next() ([]string, error) {
 	for _, p := range pairs {
 		at := p.index - f.first + 1
 		if at < 1 || at >= len(f.cells) {
+			if f.features.fixed {
+				return nil, f.features.unknown(f.in.line, p.index)
+			}
 			return nil, fmt.Errorf("line %d: index %d: the file changed while it was being read: %w", f.in.line, p.index, job.ErrInvalid)
 		}
 		f.cells[at] = p.value
