@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -230,11 +232,7 @@ func featuresOf(p *dataset.Preprocessing, d *job.Data) *tabular.Features {
 	for i := range p.Columns {
 		names = append(names, p.Columns[i].Input())
 	}
-	for name, c := range d.Columns {
-		if c.Type == job.DropColumn {
-			names = append(names, name)
-		}
-	}
+	names = append(names, slices.Sorted(maps.Keys(d.Columns))...) // they may be left out
 	for _, name := range names {
 		digits, ok := strings.CutPrefix(name, "x")
 		n, err := strconv.Atoi(digits)

@@ -43,7 +43,8 @@ func addRules(s *reflected.Schema) {
 	add(s.Definitions["Data"], ofData()...)
 	comma := having("decimal", constant(","))
 	add(s.Definitions["CSVOptions"], rule(having("thousands", constant(".")), comma), rule(having("thousands", constant(",")), not(comma)))
-	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")})
+	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")},
+		rule(given("hash"), having("type", constant(string(job.CategoryColumn)))))
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
