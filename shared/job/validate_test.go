@@ -101,7 +101,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"schedule.warmup_steps: 9: the job has 9 steps, want fewer", does(func(s *job.Spec) { s.Epochs, s.Steps, s.Schedule.WarmupSteps = 0, 9, 9 })},
 		{`metrics[0]: "auc": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC} })},
 		{"", does(func(s *job.Spec) { s.Metrics, s.Model.Layers[1].Dense.Units = []job.Metric{job.AUC}, 2 })},
-		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, average_precision, confusion_matrix`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
+		{`metrics[1]: "rmse": with loss softmax_cross_entropy want one of accuracy, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, average_precision, confusion_matrix, expected_calibration_error`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Accuracy, job.RMSE} })},
 		{`metrics[0]: "auc": with loss mse want one of rmse, mae, r2, mape`, []func(*job.Spec){regression, func(s *job.Spec) { s.Metrics = []job.Metric{job.AUC, job.R2} }}},
 
 		{`metrics[0]: "brier": this metric needs two classes, the last layer has 3 units`, does(func(s *job.Spec) { s.Metrics = []job.Metric{job.Brier, job.F1} })},

@@ -25,7 +25,7 @@ func TestFieldFaults(t *testing.T) {
 		"seed: -1":                 "seed: -1: want an integer from 0 to 18446744073709551615",
 		"epochs: 1000001":          "epochs: 1000001: want an integer from 1 to 1000000",
 		"loss: mze":                `loss: "mze": want one of softmax_cross_entropy, sigmoid_cross_entropy, mse, half_squared_error, mae, huber, quantile, poisson, multilabel_cross_entropy; did you mean "mse"?`,
-		"metrics: [f2]":            `metrics[0]: "f2": want one of accuracy, rmse, mae, r2, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, mape, average_precision, confusion_matrix`,
+		"metrics: [f2]":            `metrics[0]: "f2": want one of accuracy, rmse, mae, r2, auc, log_loss, precision, recall, f1, brier, top_5_accuracy, mape, average_precision, confusion_matrix, expected_calibration_error`,
 		"metrics: accuracy":        `metrics: "accuracy": want a list of at most 14 elements`,
 		"metrics: [auc,auc]":       `metrics[1]: "auc": given twice`,
 		"strict: 1":                "strict: 1: want true or false",
