@@ -228,6 +228,9 @@ func (w *work) queried(ctx context.Context, p *dataset.Preprocessing, r Reading,
 // featuresOf returns the features of the LIBSVM files that a model reads.
 func featuresOf(p *dataset.Preprocessing, d *job.Data) *tabular.Features {
 	f := &tabular.Features{}
+	if d.LIBSVM != nil {
+		f.Base = &d.LIBSVM.Base
+	}
 	names := append(append([]string{}, d.Drop...), p.Others...)
 	for i := range p.Columns {
 		names = append(names, p.Columns[i].Input())

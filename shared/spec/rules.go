@@ -206,6 +206,7 @@ func ofData() []any {
 		sourced(is(job.NumPy, numpyName), both(none("label", "weight", "csv", "columns"), noDrop, unnamed(),
 			labelled("source", "labels"), rule(given("test"), labelled("test", "test_labels")), rule(given("validation"), labelled("validation", "validation_labels")))),
 		rule(given("arrays"), both(given("source"), is(job.NumPy, numpyName))),
+		rule(given("libsvm"), both(given("source"), is(job.LIBSVM, libsvmName))),
 		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, unnamed(),
 			rule(given("test"), given("test_labels")), rule(given("validation"), given("validation_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},

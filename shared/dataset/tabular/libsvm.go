@@ -15,8 +15,9 @@ import (
 )
 
 // Features are the columns of LIBSVM files: "label", and a column for each index of a
-// feature, as x1, x2, … . They begin at x0 if a file has the index 0.
+// feature, as x1, x2, … . They begin at x0 if a file has the index 0, or if Base says so.
 type Features struct {
+	Base    *int // the index of the first feature, as the spec says; nil: not said
 	Zero    bool // a file has the index 0
 	Most    int  // the largest index, 0 for none
 	Queries bool // a file has qid:…, which is left out
@@ -28,7 +29,7 @@ const maxFeatures = MaxColumns - 2
 
 // Fixed returns the same features for files that must have no others.
 func (f *Features) Fixed() *Features {
-	return &Features{Zero: f.Zero, Most: f.Most, fixed: true}
+	return &Features{Base: f.Base, Zero: f.Zero, Most: f.Most, fixed: true}
 }
 
 // Names returns the names of the columns, the label first.
@@ -41,6 +42,9 @@ func (f *Features) Names() []string {
 }
 
 func (f *Features) first() int {
+	if f.Base != nil {
+		return *f.Base
+	}
 	if f.Zero {
 		return 0
 	}
@@ -59,6 +63,9 @@ func (f *Features) Read(s *Source) error {
 			return err
 		}
 		for _, p := range pairs {
+			if f.Base != nil && p.index < *f.Base {
+				return fmt.Errorf("line %d: index %d: data.libsvm.base says that indices count from %d on: %w", in.line, p.index, *f.Base, job.ErrInvalid)
+			}
 			if f.fixed && (p.index < f.first() || p.index > f.Most) {
 				return f.unknown(in.line, p.index)
 			}
