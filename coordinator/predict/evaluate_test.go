@@ -53,5 +53,5 @@ rows by class (down: the label, across: the prediction)
 	_, err = (&EvaluateCommand{Model: dir, Rows: Rows{Input: filepath.Join(dir, "none")}}).evaluate(t.Context())
 	require.ErrorContains(t, err, "none: no such file or directory")
 	_, err = (&EvaluateCommand{Model: dir, Rows: Rows{Input: rows}, Labels: rows}).evaluate(t.Context())
-	require.ErrorContains(t, err, "labels: begins with")
+	require.ErrorContains(t, err, "rows.csv: begins with 78 2c: want IDX")
 }

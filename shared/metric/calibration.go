@@ -19,11 +19,15 @@ type bin struct {
 // binOf returns the bin of a probability: bin b has those above b/15 up to (b+1)/15. The
 // product is exact in float64. A probability that is not a number is in the first bin.
 func binOf(p float32) int {
-	b := math.Ceil(float64(float64(p)*calibrationBins)) - 1
-	if !(b > 0) {
+	x := float64(float64(p) * calibrationBins)
+	if !(x > 0) {
 		return 0
 	}
-	return min(int(b), calibrationBins-1)
+	b := int(min(x, calibrationBins))
+	if float64(b) == x || b == calibrationBins {
+		b-- // the upper edge of the bin
+	}
+	return b
 }
 
 // calibrate adds rows to the bins: outputs [rows, Outputs] and classes y [rows]. A row that
