@@ -95,6 +95,29 @@ type encoder struct {
 type slots struct {
 	code    []int32
 	missing int32
+	// Of a hashed column, whose cells are hashes: the slot of the first bucket.
+	first   int32
+	buckets int
+}
+
+// slotOf returns the slot of category k of a column.
+func slotOf(c *dataset.Column, o dataset.Offset, k int) int {
+	if c.Embed > 0 {
+		return o.First + k
+	}
+	return o.At + k
+}
+
+// of returns the slot of a cell.
+func (s *slots) of(x float64) int32 {
+	switch {
+	case isMissing(x):
+		return s.missing
+	case s.buckets > 0:
+		return s.first + int32(dataset.Bucket(uint64(x), s.buckets))
+	default:
+		return s.code[int(x)]
+	}
 }
 
 func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*encoder, error) {
@@ -108,20 +131,19 @@ func newEncoder(ctx context.Context, prep *dataset.Preprocessing, t *table) (*en
 		}
 		if c.Kind == dataset.Categorical {
 			slot := func(text string) int32 {
-				k, ok := c.Category(text)
-				switch {
-				case !ok:
-					return -1
-				case c.Embed > 0:
-					return int32(o.First + k)
-				default:
-					return int32(o.At + k)
+				if k, ok := c.Category(text); ok {
+					return int32(slotOf(c, o, k))
 				}
+				return -1
 			}
 			s := &e.slots[j]
 			s.missing = -1
 			if c.FillCategory != nil {
 				s.missing = slot(*c.FillCategory)
+			}
+			if c.Hash > 0 {
+				s.first, s.buckets = int32(slotOf(c, o, 0)), c.Hash
+				continue
 			}
 			for _, text := range t.columns[j].dict.texts {
 				s.code = append(s.code, slot(text))
@@ -164,10 +186,7 @@ func (e *encoder) features(dst []float32, raw []float64) error {
 	for j, x := range raw {
 		c := &e.prep.Columns[j]
 		if c.Kind == dataset.Categorical {
-			slot := e.slots[j].missing
-			if !isMissing(x) {
-				slot = e.slots[j].code[int(x)]
-			}
+			slot := e.slots[j].of(x)
 			if slot < 0 {
 				e.unseen[j].Add(1)
 			}

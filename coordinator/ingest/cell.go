@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"tributary/shared/dataset"
 	"tributary/shared/job"
@@ -133,6 +134,12 @@ func (c *column) parse(cell string, options *job.CSVOptions) (float64, error) {
 	if c.kind == dataset.Categorical {
 		if c.form != nil && c.form.Part != "" {
 			cell, _ = c.form.Category(cell)
+		}
+		if c.hash > 0 {
+			if !utf8.ValidString(cell) {
+				return 0, fmt.Errorf("column %q: %w", c.name, notUTF8(cell))
+			}
+			return float64(dataset.HashText(c.name, cell)), nil
 		}
 		code, err := c.dict.code(cell)
 		if err != nil {

@@ -28,7 +28,11 @@ func fitFills(m job.Missing, t *table, s *scan, counts []count, columns []datase
 		}
 		if c.Kind == dataset.Categorical {
 			text := dataset.FormatNumber(m.Constant)
-			if m.Method != "constant" {
+			switch {
+			case m.Method == "constant":
+			case t.columns[j].hash > 0:
+				text = "" // no text is known that could be the most frequent one
+			default:
 				text, _ = counts[j].mostFrequent(t.columns[j].dict)
 			}
 			c.FillCategory = &text

@@ -35,8 +35,11 @@ func (w *work) fit(ctx context.Context, spec *job.Spec, t *table, rows []int32) 
 			return nil, err
 		}
 		if c := &p.Columns[j]; c.Kind == dataset.Categorical {
-			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
 			c.Embed = d.Transform.Categorical.Embed
+			if c.Hash = t.columns[j].hash; c.Hash > 0 {
+				continue
+			}
+			c.Categories = counts[j].categories(t.columns[j].dict, c.FillCategory)
 			if text, ok := blank(c.Categories); ok {
 				blanks.add("column %q: %.80q and %.80q are two categories, although they differ only in blanks", c.Name, text, strings.TrimSpace(text))
 			}

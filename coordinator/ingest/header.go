@@ -48,7 +48,7 @@ func (w *work) schema(ctx context.Context, d *job.Data, classes bool, tallies []
 				return nil, err
 			}
 			for _, c := range columns {
-				if c.kind == dataset.Categorical {
+				if c.kind == dataset.Categorical && c.hash == 0 {
 					c.dict = newDictionary(w.texts)
 				}
 				t.columns = append(t.columns, c)

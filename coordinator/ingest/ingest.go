@@ -75,7 +75,8 @@ type work struct {
 	svm     *tabular.Features // of the training source, or nil
 	csv     *job.CSVOptions   // with which files for prediction are read, or nil
 
-	observer Observer // sees the rows of a survey, or nil
+	only     map[string]bool // columns of typed files that are read; nil: all
+	observer Observer        // sees the rows of a survey, or nil
 }
 
 func (w *work) run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {

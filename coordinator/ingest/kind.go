@@ -48,6 +48,8 @@ func (t *tally) columns() ([]column, error) {
 		c.numeric(dataset.Form{Boolean: true, NA: t.naTexts > 0})
 	case t.given.Type == job.DateColumn:
 		return t.parts()
+	case t.given.Type == job.CategoryColumn:
+		c.hash = t.given.Hash
 	}
 	return []column{c}, nil
 }

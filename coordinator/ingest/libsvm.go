@@ -2,14 +2,19 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 
 	"tributary/shared/dataset/tabular"
+	"tributary/shared/job"
 )
 
 // libsvm finds the features of LIBSVM files: those of the training source, and the same
 // ones for a given test source.
-func (w *work) libsvm(ctx context.Context, f files, s *survey) error {
+func (w *work) libsvm(ctx context.Context, o *job.LIBSVMOptions, f files, s *survey) error {
 	s.features = &tabular.Features{}
+	if o != nil {
+		s.features.Base = &o.Base
+	}
 	if w.svm != nil {
 		s.features = w.svm.Fixed()
 	}
@@ -19,7 +24,10 @@ func (w *work) libsvm(ctx context.Context, f files, s *survey) error {
 	}
 	if w.svm == nil {
 		from := "from 1 on"
-		if s.features.Zero {
+		switch {
+		case o != nil:
+			from = fmt.Sprintf("from %d on, as data.libsvm says", o.Base)
+		case s.features.Zero:
 			from = "from 0 on, because a row has the index 0"
 		}
 		w.say("%s: the indices of features count %s, up to %d", f.field, from, s.features.Most)

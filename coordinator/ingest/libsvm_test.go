@@ -23,8 +23,20 @@ func TestLIBSVMIsATable(t *testing.T) {
 	require.Equal(t, mustRun(t, &csv, from).x[job.Train], o.x[job.Train])
 	require.Contains(t, o.said, "data.source: the indices of features count from 1 on, up to 3")
 
+	based := *spec
+	based.Data.LIBSVM = &job.LIBSVMOptions{Base: 0}
+	o = mustRun(t, &based, from)
+	require.Equal(t, [][]float32{{0, 0, 7, 0}}, o.x[job.Test])
+	require.Contains(t, o.said, "data.source: the indices of features count from 0 on, as data.libsvm says, up to 3")
+	based.Data.LIBSVM = &job.LIBSVMOptions{Base: 1}
+	require.Equal(t, [][]float32{{0, 7, 0}}, mustRun(t, &based, from).x[job.Test])
+	zero := sources{"in.svm": []byte("+1 1:0.5\n-1 0:1\n"), "test.svm": from["test.svm"]}
+	_, err := run(t, &based, zero)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "line 2: index 0: data.libsvm.base says that indices count from 1 on")
+
 	from["test.svm"] = []byte("-1 4:7\n")
-	_, err := run(t, spec, from)
+	_, err = run(t, spec, from)
 	require.ErrorIs(t, err, job.ErrInvalid)
 	require.ErrorContains(t, err, "index 4: the training source has the features 1 to 3")
 	from["in.svm"] = []byte("1 1048574:1\n0 1:1\n")

@@ -38,7 +38,7 @@ type columnar interface {
 func (w *work) columnar(d *job.Data, file columnar, names []string, kinds []tabular.Kind) *records {
 	w.closers = append(w.closers, file.Close)
 	for i, name := range names {
-		if leftOut(d, name) {
+		if leftOut(d, name) || w.only != nil && !w.only[name] {
 			file.Leave(i)
 		}
 	}

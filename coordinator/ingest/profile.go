@@ -31,7 +31,10 @@ func (w *work) profile(ctx context.Context, prep *dataset.Preprocessing, t *tabl
 		if c.Kind != dataset.Categorical {
 			continue
 		}
-		p.Columns[j].Counts = make([]int64, len(c.Categories))
+		p.Columns[j].Counts = make([]int64, c.Bins())
+		if c.Hash > 0 {
+			continue
+		}
 		for _, text := range t.columns[j].dict.texts {
 			k, ok := c.Category(text)
 			if !ok {
@@ -53,6 +56,9 @@ func (w *work) profile(ctx context.Context, prep *dataset.Preprocessing, t *tabl
 			switch {
 			case isMissing(x):
 				p.Columns[j].Missing++
+			case prep.Columns[j].Hash > 0:
+				c := &prep.Columns[j]
+				p.Columns[j].Counts[c.ProfileBin(dataset.Bucket(uint64(x), c.Hash))]++
 			case slots[j] != nil:
 				if k := slots[j][int(x)]; k >= 0 {
 					p.Columns[j].Counts[k]++

@@ -43,7 +43,7 @@ func (w *work) survey(ctx context.Context, spec *job.Spec, f files) (*survey, er
 		return nil, err
 	}
 	if spec.Data.Format == job.LIBSVM {
-		if err := w.libsvm(ctx, f, s); err != nil {
+		if err := w.libsvm(ctx, spec.Data.LIBSVM, f, s); err != nil {
 			return nil, err
 		}
 	}

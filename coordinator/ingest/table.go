@@ -27,6 +27,7 @@ type column struct {
 	name string
 	kind dataset.ColumnKind
 	dict *dictionary // categorical: the cells are codes of this dictionary
+	hash int         // buckets of a hashed column, whose cells are the hashes of texts; it has no dict
 
 	thousands bool          // numeric: commas may separate the thousands of its cells
 	form      *dataset.Form // how its cells are read, or nil
@@ -83,11 +84,11 @@ func (d *dictionary) code(text string) (int32, error) {
 	}
 	switch {
 	case len(d.texts) == dataset.MaxCategories:
-		return 0, fmt.Errorf("over %d different texts: leave it out with data.drop, or write numbers, without leading zeros and below 2⁵³: %w", dataset.MaxCategories, job.ErrInvalid)
+		return 0, fmt.Errorf("over %d different texts: leave it out with data.drop, hash it (data.columns: {type: category, hash: n}), or write numbers, without leading zeros and below 2⁵³: %w", dataset.MaxCategories, job.ErrInvalid)
 	case len(text) > dataset.MaxCategoryBytes:
 		return 0, fmt.Errorf("text of %d bytes: at most %d are allowed: %w", len(text), dataset.MaxCategoryBytes, job.ErrInvalid)
 	case !utf8.ValidString(text):
-		return 0, fmt.Errorf("text %.40q is not UTF-8: set data.csv.encoding (latin-1, windows-1252, …): %w", text, job.ErrInvalid)
+		return 0, notUTF8(text)
 	case !d.room.take(text):
 		return 0, fmt.Errorf("the different texts of all columns take over %d bytes (%d and its own for each): leave columns of text out with data.drop: %w",
 			maxTexts, textCost, job.ErrInvalid)
@@ -97,6 +98,10 @@ func (d *dictionary) code(text string) (int32, error) {
 	d.codes[text] = c
 	d.texts = append(d.texts, text)
 	return c, nil
+}
+
+func notUTF8(text string) error {
+	return fmt.Errorf("text %.40q is not UTF-8: set data.csv.encoding (latin-1, windows-1252, …): %w", text, job.ErrInvalid)
 }
 
 // numbered returns numeric columns x0, x1, …, for sources without a header.

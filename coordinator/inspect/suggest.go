@@ -21,7 +21,9 @@ const (
 	manyTexts    = 20 // from so many categories on, they are embedded
 	minFilled    = 20 // a column with fewer values and many missing ones is left out
 	mostlyGone   = 0.95
-	maxSuggested = 200 // columns that are left out by name
+	maxSuggested = 200     // columns that are left out by name
+	leastHash    = 1 << 12 // buckets of a hashed column
+	mostHash     = 1 << 16
 )
 
 // suggestion is a spec that is being written.
@@ -115,8 +117,7 @@ func (s *suggestion) add(c, label *Column, rows int64) {
 		drop("text; a model of columns cannot read it")
 		return
 	case c.Training == asCategory && c.Distinct > dataset.MaxCategories:
-		drop(fmt.Sprintf("about %d different texts", c.Distinct))
-		return
+		s.hash(c)
 	case c.seen.longest > dataset.MaxCategoryBytes && c.Training == asCategory:
 		drop(fmt.Sprintf("texts of up to %d bytes", c.seen.longest))
 		return
@@ -125,6 +126,18 @@ func (s *suggestion) add(c, label *Column, rows int64) {
 	}
 	s.kept++
 	s.missing = s.missing || c.Missing > 0
+}
+
+// hash makes a column of many different texts a hashed one. It has about as many buckets as
+// texts, so that a few texts share one, but no more than its rows could train.
+func (s *suggestion) hash(c *Column) {
+	spec := job.ColumnSpec{Type: job.CategoryColumn, Hash: leastHash}
+	for int64(spec.Hash) < c.Distinct && spec.Hash < mostHash {
+		spec.Hash *= 2
+	}
+	s.columns[c.Name] = spec
+	s.widest = max(s.widest, int64(spec.Hash))
+	s.notes = append(s.notes, fmt.Sprintf("%s has about %d different texts, too many for a list: they are hashed", comment(c.Name), c.Distinct))
 }
 
 // date makes parts of a date.

@@ -57,7 +57,7 @@ func outputColumns(m *registry.Model, ids []string) ([]string, error) {
 
 // columns prints a row of columns for each answer, and notes beside them.
 type columns struct {
-	out   *bufio.Writer
+	close func() error          // writes the rest
 	write func(row []any) error // a row of cells: a dataset.Cell, or what JSON can hold
 	row   []any
 	n     int
@@ -66,8 +66,9 @@ type columns struct {
 
 // newCSV returns a printer of CSV. It prints the header at once.
 func newCSV(w, aside io.Writer, names []string) (*columns, error) {
-	c := &columns{out: bufio.NewWriter(w), aside: aside}
-	lines, record := csv.NewWriter(c.out), make([]string, len(names))
+	out := bufio.NewWriter(w)
+	c := &columns{close: out.Flush, aside: aside}
+	lines, record := csv.NewWriter(out), make([]string, len(names))
 	c.write = func(row []any) error {
 		for i, v := range row {
 			var err error
@@ -91,7 +92,8 @@ func writeRecord(w *csv.Writer, record []string) error {
 
 // newJSONLines returns a printer of a JSON object per line, with the columns' names.
 func newJSONLines(w, aside io.Writer, names []string) (*columns, error) {
-	c := &columns{out: bufio.NewWriter(w), aside: aside}
+	out := bufio.NewWriter(w)
+	c := &columns{close: out.Flush, aside: aside}
 	keys := make([][]byte, len(names))
 	for i, name := range names {
 		key, err := readable.JSON(name)
@@ -113,7 +115,7 @@ func newJSONLines(w, aside io.Writer, names []string) (*columns, error) {
 			line.Write(text)
 		}
 		line.WriteString("}\n")
-		_, err := c.out.Write(line.Bytes())
+		_, err := out.Write(line.Bytes())
 		return err
 	}
 	return c, nil
@@ -168,7 +170,7 @@ func (c *columns) print(a registry.Answer) error {
 }
 
 func (c *columns) end(notes []string, cause error) error {
-	err := c.out.Flush() // the rows before a fault get their lines
+	err := c.close() // the rows before a fault get their lines
 	printNotes(c.aside, notes)
 	if cause != nil {
 		return cause

@@ -18,10 +18,10 @@ import (
 
 // inColumns returns the output of the command in a form with columns.
 func inColumns(ctx context.Context, t require.TestingT, m *registry.Model, form, rows string, ids ...string) (string, error) {
-	c := &Command{Input: "in", Output: form, ID: ids}
+	c := &Command{Rows: Rows{Input: "-"}, OutputFormat: form, ID: ids}
 	require.NoError(t, c.Validate())
 	var out bytes.Buffer
-	err := c.predict(ctx, m, strings.NewReader(rows), &out, io.Discard)
+	err := c.predict(ctx, m, from(rows), &out, io.Discard)
 	return out.String(), err
 }
 
@@ -77,7 +77,7 @@ func TestFaultsOfColumns(t *testing.T) {
 		require.ErrorIs(t, err, job.ErrInvalid, c.rows)
 		require.ErrorContains(t, err, c.want)
 	}
-	require.ErrorContains(t, (&Command{ID: []string{"id"}, Output: "text"}).Validate(), "--id: want --output-format csv or jsonl")
+	require.ErrorContains(t, (&Command{ID: []string{"id"}, OutputFormat: "text"}).Validate(), "--id: want --output-format csv, jsonl or parquet")
 }
 
 // Ids come back as they were, for any text, and both forms agree.

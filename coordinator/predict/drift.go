@@ -120,6 +120,9 @@ func summary(c *dataset.Column, p *dataset.ColumnProfile) string {
 		}
 		return fmt.Sprintf("%v to %v%s", *p.Min, *p.Max, middle)
 	}
+	if c.Hash > 0 {
+		return fmt.Sprintf("hashed into %s buckets", humanize.Comma(int64(c.Hash)))
+	}
 	best := 0
 	for i, n := range p.Counts {
 		if n > p.Counts[best] {

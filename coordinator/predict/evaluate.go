@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
 
+	"tributary/coordinator/ingest"
 	"tributary/coordinator/progress"
 	"tributary/coordinator/report"
 	"tributary/shared/dataset"
@@ -26,16 +27,19 @@ import (
 
 // EvaluateCommand is the evaluate command's settings.
 type EvaluateCommand struct {
-	Model  string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
-	Input  string `name:"input" required:"" placeholder:"FILE" help:"File of labelled rows, .gz too; - reads standard input. CSV: with a header that names the model's columns and the label's column in any order. JSON: objects in the form of the predict subject, with the label. IDX: the file of images; --labels names the other file."`
-	Labels string `name:"labels" placeholder:"FILE" help:"IDX file with the labels of the rows, .gz too; required for IDX, and for a model of several outputs without a column for each."`
-	Format string `name:"format" default:"auto" enum:"auto,csv,idx,json" help:"Format of the input: csv, idx, json, or auto, the default: a file that begins with two zero bytes is IDX, one that begins with a bracket or a brace is JSON, any other is CSV."`
-	Matrix string `name:"confusion" placeholder:"FILE" help:"Draw the confusion matrix of a classification into this file, .png or .svg."`
-	JSON   bool   `name:"json" help:"Print a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
+	Model       string `arg:"" type:"path" name:"model-dir" help:"Folder of a saved model, as train leaves it."`
+	Rows        `embed:""`
+	Labels      string `name:"labels" placeholder:"FILE" help:"File with the labels of the rows, IDX or NumPy, .gz too; required for IDX and .npy, and for a model of several outputs without a column for each. An .npz archive has them itself by default."`
+	LabelsArray string `name:"labels-array" placeholder:"NAME" help:"The array of the labels in an .npz archive; default: what data.arrays in the model's spec names, y_test, y_train or y."`
+	Matrix      string `name:"confusion" placeholder:"FILE" help:"Draw the confusion matrix of a classification into this file, .png or .svg."`
+	JSON        bool   `name:"json" help:"Print a line of JSON on a terminal too. Without it, a terminal gets a table, and anything else the line."`
 }
 
 // Validate checks the flags; kong calls it.
 func (c *EvaluateCommand) Validate() error {
+	if c.Input == "" {
+		return errors.New("missing flags: --input=FILE")
+	}
 	if ext := filepath.Ext(c.Matrix); c.Matrix != "" && ext != ".png" && ext != ".svg" {
 		return fmt.Errorf("--confusion: %q: want a name that ends in .png or .svg", c.Matrix)
 	}
@@ -68,32 +72,44 @@ func (c *EvaluateCommand) Run(ctx lifecycle.Contexts) error {
 
 // evaluate opens the files and evaluates the model.
 func (c *EvaluateCommand) evaluate(ctx context.Context) (*registry.Evaluation, error) {
-	if c.Input == "-" && c.Labels == "-" {
+	if c.Input == standardInput && c.Labels == standardInput {
 		return nil, errors.New("--labels: -: --input reads standard input already, want a file")
 	}
 	m, err := registry.Load(c.Model)
 	if err != nil {
 		return nil, err
 	}
-	in, err := open("--input", c.Input)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	how := registry.Labelled{Format: dataset.InputFormat(c.Format)}
-	if c.Labels != "" {
-		labels, err := open("--labels", c.Labels)
-		if err != nil {
-			return nil, err
+	in := newReader()
+	var given registry.OpenLabels
+	var opened *ingest.Labels
+	defer func() {
+		if opened != nil {
+			opened.Close()
 		}
-		defer labels.Close()
-		how.Labels = labels
+	}()
+	if source := c.labels(); source != "" {
+		given = func(columns int) (registry.LabelRows, error) {
+			labels, err := in.Labels(ctx, &m.Card.Spec.Data, ingest.Reading{Source: source, Array: c.LabelsArray}, columns)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", source, err)
+			}
+			opened = labels
+			return labels, nil
+		}
 	}
-	v, err := m.EvaluateFile(ctx, in, how)
+	v, err := m.EvaluateRows(ctx, func(extra []string, row dataset.EachRow) error { return c.read(ctx, in, m, extra, row) }, given)
 	if err != nil {
-		return nil, fmt.Errorf("--input %s: %w", c.Input, err)
+		return nil, c.fault(err)
 	}
 	return v, nil
+}
+
+// labels returns the source of the labels, "" if the rows have them.
+func (c *EvaluateCommand) labels() string {
+	if c.Labels == "" && c.arraysWithLabels() {
+		return c.Input
+	}
+	return c.Labels
 }
 
 // draw draws the confusion matrix into the file that the flag names.

@@ -20,7 +20,7 @@ func TestEvaluateCommand(t *testing.T) {
 	require.NoError(t, registry.Save(dir, m))
 	rows := filepath.Join(dir, "rows.csv")
 	require.NoError(t, os.WriteFile(rows, []byte("x,y\n1,\"yes, or so it seems\"\n-1,\"yes, or so it seems\"\n,\"yes, or so it seems\"\n"), 0o600))
-	c := &EvaluateCommand{Model: dir, Input: rows, Matrix: filepath.Join(dir, "m.png")}
+	c := &EvaluateCommand{Model: dir, Rows: Rows{Input: rows}, Matrix: filepath.Join(dir, "m.png")}
 	require.NoError(t, c.Validate())
 	v, err := c.evaluate(t.Context())
 	require.NoError(t, err)
@@ -47,11 +47,11 @@ rows by class (down: the label, across: the prediction)
 	require.NoError(t, c.draw(v))
 	require.ErrorContains(t, c.draw(&registry.Evaluation{}), "the model has no confusion matrix")
 
-	require.ErrorContains(t, (&EvaluateCommand{Matrix: "m.jpg"}).Validate(), `--confusion: "m.jpg": want a name that ends in .png or .svg`)
-	_, err = (&EvaluateCommand{Model: dir, Input: "-", Labels: "-"}).evaluate(t.Context())
+	require.ErrorContains(t, (&EvaluateCommand{Rows: Rows{Input: "-"}, Matrix: "m.jpg"}).Validate(), `--confusion: "m.jpg": want a name that ends in .png or .svg`)
+	_, err = (&EvaluateCommand{Model: dir, Rows: Rows{Input: "-"}, Labels: "-"}).evaluate(t.Context())
 	require.ErrorContains(t, err, "--labels: -")
-	_, err = (&EvaluateCommand{Model: dir, Input: filepath.Join(dir, "none")}).evaluate(t.Context())
-	require.ErrorContains(t, err, "--input: open")
-	_, err = (&EvaluateCommand{Model: dir, Input: rows, Labels: rows}).evaluate(t.Context())
-	require.ErrorContains(t, err, "labels: begins with")
+	_, err = (&EvaluateCommand{Model: dir, Rows: Rows{Input: filepath.Join(dir, "none")}}).evaluate(t.Context())
+	require.ErrorContains(t, err, "none: no such file or directory")
+	_, err = (&EvaluateCommand{Model: dir, Rows: Rows{Input: rows}, Labels: rows}).evaluate(t.Context())
+	require.ErrorContains(t, err, "rows.csv: begins with 78 2c: want IDX")
 }

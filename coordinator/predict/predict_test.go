@@ -87,7 +87,7 @@ func printed(t *testing.T, m *registry.Model, rows string, asJSON bool) (string,
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
-	err := (&Command{Input: "in", JSON: asJSON}).predict(t.Context(), m, strings.NewReader(rows), &out, io.Discard)
+	err := (&Command{Rows: Rows{Input: "-"}, JSON: asJSON}).predict(t.Context(), m, from(rows), &out, io.Discard)
 	return out.String(), err
 }
 
@@ -134,7 +134,7 @@ func TestNotes(t *testing.T) {
 			m.Card.Preprocessing.Columns[0].Fill = new(2.0)
 			t.Setenv("TMPDIR", t.TempDir())
 			var out, aside bytes.Buffer
-			err := (&Command{JSON: asJSON}).predict(t.Context(), m, strings.NewReader(rows), &out, &aside)
+			err := (&Command{Rows: Rows{Input: "-"}, JSON: asJSON}).predict(t.Context(), m, from(rows), &out, &aside)
 			require.Equal(t, fault == "", err == nil)
 			switch {
 			case !asJSON:
@@ -158,7 +158,7 @@ func TestABadRow(t *testing.T) {
 	rows := "x\n" + strings.Repeat("1\n", 700) + "oops\n1\n"
 	out, err := printed(t, model(t), rows, false)
 	require.ErrorIs(t, err, job.ErrInvalid)
-	require.ErrorContains(t, err, `--input in: line 702: column "x": text "oops" in a numeric column: want a number`)
+	require.ErrorContains(t, err, `--input -: line 702: column "x": text "oops" in a numeric column: want a number`)
 	require.Equal(t, strings.Repeat("3\n", 700), out)
 	out, err = printed(t, model(t), rows, true)
 	require.ErrorContains(t, err, "line 702")
@@ -174,7 +174,7 @@ func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestNobodyReadsTheAnswers(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		rows := strings.NewReader(strings.Repeat("[1]", 100_000))
-		err := (&Command{JSON: asJSON}).predict(t.Context(), model(t), rows, closed{}, io.Discard)
+		err := (&Command{Rows: Rows{Input: "-"}, JSON: asJSON}).predict(t.Context(), model(t), reader(rows), closed{}, io.Discard)
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 		require.Equal(t, asJSON, rows.Len() == 0, "lines end at once")
 	}
@@ -213,7 +213,7 @@ func TestRowsStreamThrough(t *testing.T) {
 		}
 		return nil
 	}}
-	err := (&Command{Input: "-"}).predict(t.Context(), model(t), p, p, io.Discard)
+	err := (&Command{Rows: Rows{Input: "-"}}).predict(t.Context(), model(t), reader(p), p, io.Discard)
 	require.ErrorIs(t, err, end)
 	require.NotErrorIs(t, err, job.ErrInvalid, "it is not the rows' fault")
 	require.Greater(t, p.lines, 2<<20-1)

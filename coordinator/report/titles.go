@@ -51,6 +51,8 @@ func metricTitle(metric string) string {
 		return "average precision (1 is perfect)"
 	case job.Brier:
 		return "Brier score (0 is perfect)"
+	case job.CalibrationError:
+		return "expected calibration error (0 is perfect)"
 	case job.Top5:
 		return "accuracy of the top 5 (fraction of rows)"
 	case job.MAPE:

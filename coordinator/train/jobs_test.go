@@ -242,7 +242,7 @@ func predictions(t *testing.T, dir, input string) []string {
 	stdout := os.Stdout
 	os.Stdout = out
 	defer func() { os.Stdout = stdout }()
-	c := predict.Command{Model: dir, Input: input}
+	c := predict.Command{Model: dir, Rows: predict.Rows{Input: input}}
 	require.NoError(t, c.Run(lifecycle.Contexts{Soft: t.Context(), Hard: t.Context()}))
 	data, err := os.ReadFile(out.Name())
 	require.NoError(t, err)

@@ -10,18 +10,14 @@ import (
 )
 
 // readCSV reads the rows of a CSV file.
-func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row func(at Place, values []Value, cells []Cell) error) error {
+func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row EachRow) error {
 	file, err := tabular.OpenCSV(source, p.CSV, p.LabelNames())
 	if err != nil {
 		return err
 	}
-	cells := make([]int, len(p.Columns)) // column → cell of a record
-	for i, c := range p.Columns {
-		cell, ok := file.Index(c.Input())
-		if !ok {
-			return fmt.Errorf("header: no column %q; the model takes %s: %w", c.Input(), p.columnList(), job.ErrInvalid)
-		}
-		cells[i] = cell
+	cells, err := p.cellsIn(file.Index)
+	if err != nil {
+		return err
 	}
 	places, err := more.places(file.Header, file.Index)
 	if err != nil {
@@ -32,7 +28,7 @@ func (p *Preprocessing) readCSV(source *tabular.Source, more *extra, row func(at
 		if err != nil {
 			return err
 		}
-		return row(Place{"line", line}, values, passed)
+		return row(Place{Unit: "line", Number: line}, values, passed)
 	}
 	values := make([]Value, len(p.Columns))
 	for {

@@ -139,6 +139,9 @@ type Column struct {
 	// becomes one feature: the number of the category among those of all such columns, or −1
 	// for a category that the training split does not have. 0 means one-hot encoding.
 	Embed int `json:"embed,omitempty"`
+	// Hash is the number of buckets of a hashed column, which has no Categories: HashText and
+	// Bucket give the category of a text. 0 means a column that is not hashed.
+	Hash int `json:"hash,omitempty"`
 }
 
 // ColumnKind says whether a column has numbers or text.
@@ -153,7 +156,7 @@ const (
 // Width returns the number of features that the column becomes.
 func (c *Column) Width() int {
 	if c.Kind == Categorical && c.Embed == 0 {
-		return len(c.Categories)
+		return c.Size()
 	}
 	return 1
 }

@@ -23,7 +23,7 @@ type Embedding struct {
 func (p *Preprocessing) Embedding() (e Embedding) {
 	for i := range p.Columns {
 		if c := &p.Columns[i]; c.Embed > 0 {
-			e.Columns, e.Rows, e.Units = e.Columns+1, e.Rows+len(c.Categories), c.Embed
+			e.Columns, e.Rows, e.Units = e.Columns+1, e.Rows+c.Size(), c.Embed
 		}
 	}
 	return e
@@ -54,7 +54,7 @@ func (p *Preprocessing) Offsets() iter.Seq2[int, Offset] {
 			o, c := Offset{At: at}, &p.Columns[i]
 			if c.Embed > 0 {
 				o = Offset{tail, first}
-				tail, first = tail+1, first+len(c.Categories)
+				tail, first = tail+1, first+c.Size()
 			} else {
 				at += c.Width()
 			}

@@ -26,9 +26,19 @@ const (
 type Place struct {
 	Unit   string // "line" or "row"
 	Number int
+	File   string // the file's name if there are several files, or ""
 }
 
-func (p Place) String() string { return fmt.Sprintf("%s %d", p.Unit, p.Number) }
+func (p Place) String() string {
+	if p.File != "" {
+		return fmt.Sprintf("%s %d of %.80q", p.Unit, p.Number, p.File)
+	}
+	return fmt.Sprintf("%s %d", p.Unit, p.Number)
+}
+
+// EachRow receives the rows of an input: the values of the columns, and the cells of extra
+// columns. The next row overwrites both.
+type EachRow func(at Place, values []Value, cells []Cell) error
 
 // Reading says how Read reads a file of raw rows.
 type Reading struct {
@@ -58,12 +68,17 @@ func (p *Preprocessing) ReadRows(ctx context.Context, r io.Reader, format InputF
 // A JSON file has rows as RowReader reads them: one after the other (JSON lines), in an
 // array, or in {"rows": […]}. Blanks and line breaks between them have no meaning. An array
 // of numbers or strings is one row; if the model has one column, each element is a row.
-func (p *Preprocessing) Read(ctx context.Context, r io.Reader, how Reading, row func(at Place, values []Value, cells []Cell) error) error {
+func (p *Preprocessing) Read(ctx context.Context, r io.Reader, how Reading, row EachRow) error {
 	source, err := tabular.Open(ctx, r, math.MaxInt64)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
+	return p.ReadContent(source, how, row)
+}
+
+// ReadContent is Read for the unpacked content of a file.
+func (p *Preprocessing) ReadContent(source *tabular.Source, how Reading, row EachRow) error {
 	if string(source.Peek(4)) == "PAR1" {
 		return fmt.Errorf("it is a Parquet file: want CSV, JSON or IDX (pandas: read_parquet(…).to_csv(…, index=False)): %w", job.ErrInvalid)
 	}
@@ -114,7 +129,7 @@ func (p *Preprocessing) readIDX(s *tabular.Source, row func(at Place, values []V
 	raw := make([]byte, head.Width*head.Size())
 	numbers, values := make([]float64, 0, head.Width), make([]Value, head.Width)
 	for n := 1; n <= head.Rows; n++ {
-		at := Place{"row", n}
+		at := Place{Unit: "row", Number: n}
 		if _, err := io.ReadFull(s, raw); err != nil {
 			return tabular.TruncatedIDX(fmt.Sprintf("%d of %d rows", n-1, head.Rows), err)
 		}

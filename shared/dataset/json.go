@@ -20,20 +20,20 @@ type jsonFile struct {
 	values []Value
 	more   *extra
 	at     Place // of the row that is being read
-	row    func(at Place, values []Value, cells []Cell) error
+	row    EachRow
 }
 
 // rowsField is the name of the member that holds all rows.
 const rowsField = "rows"
 
 // readJSON reads the rows of a JSON file.
-func (p *Preprocessing) readJSON(s *tabular.Source, more *extra, row func(at Place, values []Value, cells []Cell) error) error {
+func (p *Preprocessing) readJSON(s *tabular.Source, more *extra, row EachRow) error {
 	if bom := []byte("\xef\xbb\xbf"); bytes.Equal(s.Peek(len(bom)), bom) {
 		if _, err := io.ReadFull(s, bom); err != nil {
 			return err
 		}
 	}
-	f := &jsonFile{in: &rowLimit{in: s}, rows: p.RowReader(), values: make([]Value, len(p.Columns)), more: more, at: Place{"row", 1}, row: row}
+	f := &jsonFile{in: &rowLimit{in: s}, rows: p.RowReader(), values: make([]Value, len(p.Columns)), more: more, at: Place{Unit: "row", Number: 1}, row: row}
 	f.d = jsontext.NewDecoder(f.in)
 	for {
 		switch kind := f.d.PeekKind(); kind {

@@ -106,8 +106,11 @@ func (c *Column) applyCategory(dst []float32, first int, v Value, notes *Notes) 
 	return err
 }
 
-// Category returns the index of a category.
+// Category returns the index of a category. A hashed column has one for each text.
 func (c *Column) Category(text string) (int, bool) {
+	if c.Hash > 0 {
+		return Bucket(HashText(c.Name, text), c.Hash), true
+	}
 	return slices.BinarySearch(c.Categories, text)
 }
 
@@ -170,6 +173,9 @@ func (p *Preprocessing) validateLabels() error {
 func (c *Column) validate(maxCategories int) error {
 	if err := c.Form.validate(); err != nil {
 		return err
+	}
+	if c.Hash != 0 && (c.Kind != Categorical || len(c.Categories) > 0 || maxCategories == 0 || c.Hash < job.MinHash || c.Hash > job.MaxHash) {
+		return fmt.Errorf("hash %d: want %d to %d, and only for a column of kind %s without categories", c.Hash, job.MinHash, job.MaxHash, Categorical)
 	}
 	switch c.Kind {
 	case Categorical:

@@ -36,7 +36,8 @@ type ColumnProfile struct {
 	Max   *float64  `json:"max,omitempty"`
 	Edges []float64 `json:"edges,omitempty"`
 	// Counts has the values in each bin (one more than there are edges), of a sample of the
-	// rows; or the rows of each category, in the order of the preprocessing's categories.
+	// rows; or the rows of each category, in the order of the preprocessing's categories. Those
+	// of a hashed column are the buckets, modulo 1024.
 	Counts []int64 `json:"counts"`
 }
 
@@ -84,7 +85,7 @@ func DecodeProfile(data []byte, of *Preprocessing) (*Profile, error) {
 
 // check checks that the profile of a column fits the column.
 func (p *ColumnProfile) check(c *Column, rows int64) error {
-	want := len(c.Categories)
+	want := c.Bins()
 	if c.Kind == Numeric {
 		want = len(p.Edges) + 1
 	}
@@ -130,7 +131,7 @@ func (p *ColumnProfile) Stand(c *Column, v Value) (bin int, s Standing) {
 		case !ok:
 			return 0, Unseen
 		}
-		return i, Known
+		return c.ProfileBin(i), Known
 	}
 	x, err := c.asNumber(v)
 	if err != nil {

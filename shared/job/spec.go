@@ -90,12 +90,13 @@ const (
 
 	AveragePrecision Metric = "average_precision" // two classes: Σ (Rₙ − Rₙ₋₁)·Pₙ
 	ConfusionMatrix  Metric = "confusion_matrix"  // not a number: in the card
+	CalibrationError Metric = "expected_calibration_error"
 )
 
 // Classifies reports whether the metric is for classes, not for numbers.
 func (m Metric) Classifies() bool {
 	switch m {
-	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, AveragePrecision, ConfusionMatrix:
+	case Accuracy, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, AveragePrecision, ConfusionMatrix, CalibrationError:
 		return true
 	default:
 		return false
@@ -106,7 +107,7 @@ func (m Metric) Classifies() bool {
 // metrics hold more sums (package metric).
 func (m Metric) Later() bool {
 	switch m {
-	case Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix:
+	case Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix, CalibrationError:
 		return true
 	default:
 		return false

@@ -13,7 +13,7 @@ func (Wire) Allowed() []string { return list(WireFloat32, WireBfloat16, WireInt8
 
 // Allowed lists the metrics.
 func (Metric) Allowed() []string {
-	return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix)
+	return list(Accuracy, RMSE, MAE, R2, AUC, LogLoss, Precision, Recall, F1, Brier, Top5, MAPE, AveragePrecision, ConfusionMatrix, CalibrationError)
 }
 
 // Allowed lists the activations.

@@ -148,11 +148,18 @@ func (o *CSVOptions) HasHeader() bool { return o == nil || o.Header == nil || *o
 // ColumnSpec says what a column means.
 type ColumnSpec struct {
 	Type ColumnType `json:"type" jsonschema:"required" jsonschema_description:"number: also with a currency sign or %; category: each different text; boolean: yes or no, as 1 or 0; date: becomes its parts; drop: leave it out"`
+	Hash int        `json:"hash,omitempty" jsonschema:"minimum=2,maximum=1048576" jsonschema_description:"category: the number of buckets; each text belongs to the bucket that its hash says, so that the model keeps no list of texts and takes any text; a missing value that is filled counts as an empty text"`
 	// Parts, As and Format are those of a date.
 	Parts  []DatePart `json:"parts,omitempty" jsonschema:"uniqueItems=true,minItems=1,maxItems=9" jsonschema_description:"date: the parts that become columns"`
 	As     PartKind   `json:"as,omitempty" jsonschema:"default=number" jsonschema_description:"date: whether the parts are numbers or categories"`
 	Format string     `json:"format,omitempty" jsonschema:"minLength=1,maxLength=64" jsonschema_description:"date: how the cells are written, as %d.%m.%Y %H:%M (the codes of strptime); default: what all cells agree with"`
 }
+
+// The bounds of ColumnSpec.Hash.
+const (
+	MinHash = 2
+	MaxHash = 1 << 20
+)
 
 // ColumnType is the type of a column.
 type ColumnType string

@@ -12,15 +12,16 @@ type Data struct {
 	TestQuery  string `json:"test_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of test; default of test then: source"`
 	TestLabels string `json:"test_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of test; default: an .npz test"`
 	// Validation is "" in specs that do not set it, so that these keep their digests.
-	Validation       string   `json:"validation,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given validation source, instead of split.validation: the columns of source, in any order; what is fitted is fitted on source alone"`
-	ValidationQuery  string   `json:"validation_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of validation; default of validation then: source"`
-	ValidationLabels string   `json:"validation_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of validation; default: an .npz validation"`
-	Inline           *Inline  `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
-	Format           Format   `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .arrow, .arrows, .feather, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
-	Arrays           *Arrays  `json:"arrays,omitempty" jsonschema_description:"numpy: the names of the arrays in .npz files"`
-	Label            Columns  `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
-	Weight           string   `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
-	Drop             []string `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
+	Validation       string         `json:"validation,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"a given validation source, instead of split.validation: the columns of source, in any order; what is fitted is fitted on source alone"`
+	ValidationQuery  string         `json:"validation_query,omitempty" jsonschema:"minLength=1,maxLength=65536,pattern=\\S" jsonschema_description:"sql: the statement that gives the rows of validation; default of validation then: source"`
+	ValidationLabels string         `json:"validation_labels,omitempty" jsonschema:"minLength=1,maxLength=4096" jsonschema_description:"idx, numpy: the labels of validation; default: an .npz validation"`
+	Inline           *Inline        `json:"inline,omitempty" jsonschema_description:"rows in the spec itself, instead of source"`
+	Format           Format         `json:"format,omitempty" jsonschema_description:"format of source and test; default: what the source's name says (.csv, .tsv, .jsonl, .ndjson, .parquet, .idx or -idx3-ubyte, .arrow, .arrows, .feather, .libsvm, .svm or .npy, each also with .gz, .zst, .bz2 or .zip; .npz; a database is sql)"`
+	Arrays           *Arrays        `json:"arrays,omitempty" jsonschema_description:"numpy: the names of the arrays in .npz files"`
+	LIBSVM           *LIBSVMOptions `json:"libsvm,omitempty" jsonschema_description:"libsvm: how the file is written; default: what the file shows"`
+	Label            Columns        `json:"label,omitempty" jsonschema_description:"the name of the label's column; or a list of columns of numbers, one for each output"`
+	Weight           string         `json:"weight,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the name of a column of numbers from 0 to 1e9, which is no feature: how much each row counts in the loss, which is sum(w*loss)/sum(w) over a batch or a split; metrics do not have it"`
+	Drop             []string       `json:"drop,omitempty" jsonschema:"uniqueItems=true,maxItems=4096,minLength=1,maxLength=1024" jsonschema_description:"columns to leave out, by name"`
 	// CSV and Columns are nil in specs that do not set them, so that these keep their digests.
 	CSV       *CSVOptions           `json:"csv,omitempty" jsonschema_description:"csv: how the file is written; default: what the file shows with certainty"`
 	Columns   map[string]ColumnSpec `json:"columns,omitempty" jsonschema_description:"what columns mean, by name; default: numbers if all cells are numbers, else categories"`
@@ -46,6 +47,11 @@ type Arrays struct {
 
 	ValidationX string `json:"validation_x,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the features in validation; default: x_val, or x"`
 	ValidationY string `json:"validation_y,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"the labels in validation_labels; default: y_val, or y"`
+}
+
+// LIBSVMOptions says how a LIBSVM file is written.
+type LIBSVMOptions struct {
+	Base int `json:"base" jsonschema:"required,minimum=0,maximum=1" jsonschema_description:"the index of the first feature; without it, indices count from 0 on if a row has the index 0, and else from 1 on"`
 }
 
 // Format is the file format of a source. A packed source (gzip, zstd, bzip2, zip) is

@@ -68,7 +68,7 @@ func (r *ReduceOnPlateau) fill() {
 // LowerIsBetter reports whether training makes the figure smaller.
 func LowerIsBetter(figure string) bool {
 	switch Metric(figure) {
-	case LossFigure, RMSE, MAE, LogLoss, Brier, MAPE:
+	case LossFigure, RMSE, MAE, LogLoss, Brier, MAPE, CalibrationError:
 		return true
 	default:
 		return false

@@ -35,6 +35,9 @@ func (d *Data) validateCSV(fs *faults) {
 		if slices.Contains(d.Label, name) && (c.Type != NumberColumn && c.Type != CategoryColumn) {
 			fs.at(path+".type", "%s: want number or category: this is the label", c.Type)
 		}
+		if c.Hash != 0 && slices.Contains(d.Label, name) {
+			fs.at(path+".hash", "%d: this is the label, whose classes are not hashed", c.Hash)
+		}
 		if name == d.Weight && name != "" && c.Type != NumberColumn {
 			fs.at(path+".type", "%s: want number: this is the weight", c.Type)
 		}
@@ -45,6 +48,13 @@ func (d *Data) validateCSV(fs *faults) {
 const maxColumnSpecs = 4096
 
 func (c *ColumnSpec) validate(fs *faults, path string) {
+	switch {
+	case c.Hash == 0:
+	case c.Type != CategoryColumn:
+		fs.at(path+".hash", "%d: only for type category", c.Hash)
+	case c.Hash < MinHash || c.Hash > MaxHash:
+		fs.at(path+".hash", "%d: want %d to %d buckets", c.Hash, MinHash, MaxHash)
+	}
 	if c.Type == DateColumn {
 		if len(c.Parts) == 0 {
 			fs.at(path+".parts", "missing: want the parts of the date that become columns, of %s", commas(Year.Allowed()))

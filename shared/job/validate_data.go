@@ -53,6 +53,9 @@ func (d *Data) validateFormat(fs *faults) {
 		if d.Arrays != nil {
 			fs.at("data.arrays", "only for format numpy, not for inline rows")
 		}
+		if d.LIBSVM != nil {
+			fs.at("data.libsvm", "only for format libsvm, not for inline rows")
+		}
 		d.only(fs, "rows of a source, not for inline ones",
 			named{"format", string(d.Format)}, named{"label", d.Label.String()}, named{"labels", d.Labels},
 			named{"weight", d.Weight}, named{"test", d.Test}, named{"validation", d.Validation}, named{"sha256", string(d.SHA256)}, named{"drop", strings.Join(d.Drop, ", ")})
@@ -60,6 +63,11 @@ func (d *Data) validateFormat(fs *faults) {
 	}
 	if d.Arrays != nil && d.Format != NumPy {
 		fs.at("data.arrays", "only for format numpy, not %s", d.Format)
+	}
+	if o := d.LIBSVM; o != nil && d.Format != LIBSVM {
+		fs.at("data.libsvm", "only for format libsvm, not %s", d.Format)
+	} else if o != nil && o.Base != 0 && o.Base != 1 {
+		fs.at("data.libsvm.base", "%d: want 0 or 1", o.Base)
 	}
 	switch d.Format {
 	case CSV, JSONL, Parquet, Arrow, SQL, LIBSVM:

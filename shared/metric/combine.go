@@ -103,6 +103,11 @@ func (c Config) figure(m job.Metric, t *Sums) (v float64, why string) {
 		return c.overClasses(m, t)
 	case job.Brier:
 		return t.extra.brier / float64(t.rows), ""
+	case job.CalibrationError:
+		if t.extra.bins == nil {
+			return 0, "the evaluation has no sums for it"
+		}
+		return calibrationError(t.extra.bins, t.rows), ""
 	case job.Top5:
 		return float64(t.extra.top) / float64(t.rows), ""
 	case job.MAPE:

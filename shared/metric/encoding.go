@@ -2,6 +2,7 @@ package metric
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -33,10 +34,15 @@ import (
 //	…  units                            int64
 //	…  pairs                            uint32
 //	…  per pair: actual, predicted, then rows    2 × uint32, int64
+//
+// Version 4 has 15 bins after the pairs. Sums without them are of an older version.
+//
+//	…  per bin: rows, right, then confidence     2 × int64, float64
 const (
 	sumsVersion  = 1
 	extraVersion = 2
 	pairsVersion = 3
+	binsVersion  = 4
 	sumsHeader   = 52
 	extraHeader  = 44
 	countSize    = 28
@@ -44,6 +50,7 @@ const (
 	scoreSize    = 5
 	pairsHeader  = 12
 	pairSize     = 16
+	binsSize     = 24 * calibrationBins
 )
 
 // Encode returns the sums' bytes; [DecodeSums] reads them back to the bit.
@@ -55,6 +62,9 @@ func (s *Sums) Encode() []byte {
 		version = extraVersion
 		if s.extra.paired() {
 			version = pairsVersion
+		}
+		if s.extra.bins != nil {
+			version = binsVersion
 		}
 	}
 	b = append(b, 'T', 'R', 'M', version)
@@ -101,7 +111,7 @@ func (e *extra) append(b []byte) []byte {
 			b = le.AppendUint64(b, uint64(v))
 		}
 	}
-	if !e.paired() {
+	if !e.paired() && e.bins == nil {
 		return b
 	}
 	b = le.AppendUint64(b, uint64(e.units))
@@ -110,6 +120,11 @@ func (e *extra) append(b []byte) []byte {
 		b = le.AppendUint32(b, p.actual)
 		b = le.AppendUint32(b, p.predicted)
 		b = le.AppendUint64(b, uint64(p.rows))
+	}
+	for _, n := range e.bins {
+		b = le.AppendUint64(b, uint64(n.rows))
+		b = le.AppendUint64(b, uint64(n.right))
+		b = le.AppendUint64(b, math.Float64bits(n.confidence))
 	}
 	return b
 }
@@ -145,13 +160,18 @@ func DecodeSums(data []byte) (*Sums, error) {
 	if version >= extraVersion {
 		s.extra = body.extra()
 	}
-	if version == pairsVersion {
+	if version >= pairsVersion {
 		s.extra.units = int64(body.uint64())
 		for range body.uint32() {
 			s.extra.pairs = append(s.extra.pairs, pairCount{body.uint32(), body.uint32(), int64(body.uint64())})
 		}
-		if !s.extra.paired() {
+		if version == pairsVersion && !s.extra.paired() {
 			return nil, fmt.Errorf("metric sums: no units and no pairs in version %d: want version %d: %w", version, extraVersion, job.ErrCorrupt)
+		}
+	}
+	if version == binsVersion {
+		for range calibrationBins {
+			s.extra.bins = append(s.extra.bins, bin{int64(body.uint64()), int64(body.uint64()), body.float64()})
 		}
 	}
 	if err := s.check(); err != nil {
@@ -170,8 +190,8 @@ func checkSums(data []byte) (body reader, version byte, err error) {
 		return nil, 0, fmt.Errorf("begin with %q, not \"TRM\"", data[:3])
 	}
 	version = data[3]
-	if version < sumsVersion || version > pairsVersion {
-		return nil, 0, fmt.Errorf("version %d; this program reads versions %d to %d", version, sumsVersion, pairsVersion)
+	if version < sumsVersion || version > binsVersion {
+		return nil, 0, fmt.Errorf("version %d; this program reads versions %d to %d", version, sumsVersion, binsVersion)
 	}
 	whole, le := data[:len(data)-8], binary.LittleEndian
 	if want, got := le.Uint64(data[len(whole):]), xxhash.Sum64(whole); got != want {
@@ -187,12 +207,15 @@ func checkSums(data []byte) (body reader, version byte, err error) {
 			want += countSize * counts
 		}
 	}
-	if version == pairsVersion {
+	if version >= pairsVersion {
 		want += pairsHeader
 		if want <= uint64(len(whole)) {
 			pairs = uint64(le.Uint32(data[want-4:]))
 			want += pairSize * pairs
 		}
+	}
+	if version == binsVersion {
+		want += binsSize
 	}
 	if uint64(len(whole)) != want {
 		return nil, 0, fmt.Errorf("%d outputs, %d scores, %d counts and %d pairs in %d bytes: want %d", outputs, scores, counts, pairs, len(whole), want)
@@ -224,7 +247,7 @@ func (e *extra) check(rows int64) error {
 	if e.top < 0 || e.top > rows || e.zeros < 0 || e.units < 0 {
 		return fmt.Errorf("metric sums: top %d, zeros %d, units %d of %d rows: %w", e.top, e.zeros, e.units, rows, job.ErrCorrupt)
 	}
-	if err := e.checkPairs(rows); err != nil {
+	if err := errors.Join(e.checkPairs(rows), e.checkBins(rows)); err != nil {
 		return err
 	}
 	for i, n := range e.classes {

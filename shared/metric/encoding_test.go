@@ -146,7 +146,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"short":          {good[:59], "59 bytes: want at least 60"},
 		"truncated":      {good[:len(good)-1], "checksum"},
 		"magic":          {edit(0, 'X'), `begin with "XRM"`},
-		"version":        {edit(3, 4), "metric sums: version 4; this program reads versions 1 to 3"},
+		"version":        {edit(3, 5), "metric sums: version 5; this program reads versions 1 to 4"},
 		"a flipped bit":  {flipped, "checksum"},
 		"too many":       {edit(48, 9), "0 outputs, 9 scores, 0 counts and 0 pairs"},
 		"very many":      {edit(47, 0xff), "4278190080 outputs"},
@@ -180,7 +180,7 @@ func TestDecodeRefuses(t *testing.T) {
 // For any bytes, decoding does not panic. It accepts only what Encode could have made, and
 // what it accepts can be combined.
 func FuzzDecodeSums(f *testing.F) {
-	for _, s := range append(examples(), extended()...) {
+	for _, s := range append(append(examples(), extended()...), calibrated()...) {
 		f.Add(s.Encode())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -194,7 +194,7 @@ func FuzzDecodeSums(f *testing.F) {
 		}
 		require.Equal(t, data, s.Encode())
 		for _, loss := range []job.Loss{job.SigmoidCrossEntropy, job.MSE} {
-			c := Config{Objective: of(loss), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC, job.F1, job.Brier, job.MAPE}}
+			c := Config{Objective: of(loss), Outputs: 1, Metrics: []job.Metric{job.Accuracy, job.RMSE, job.R2, job.AUC, job.F1, job.Brier, job.MAPE, job.CalibrationError}}
 			for name, v := range c.Combine([]*Sums{s, s}).Values {
 				require.False(t, math.IsNaN(v) || math.IsInf(v, 0), name)
 			}

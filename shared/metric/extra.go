@@ -17,6 +17,7 @@ type extra struct {
 	classes  []classCount // classes that rows have or were predicted, in ascending order
 	units    int64        // sum of the weights of the rows, in units of the objective
 	pairs    []pairCount  // classes of rows with their predictions, in ascending order
+	bins     []bin        // of the expected calibration error, or nil
 }
 
 // classCount counts rows of one class.
@@ -72,6 +73,9 @@ func (k *Counter) classify(outputs, y []float32) {
 			d := float64(p[2*r+1]) - float64(class)
 			e.brier += float64(d * d)
 		}
+	}
+	if c.wants(job.CalibrationError) {
+		c.calibrate(e, outputs, y)
 	}
 	if of, differs := c.Objective.LogLoss(); differs {
 		of.Add(&k.logLoss, nil, outputs, y, c.Outputs)
@@ -155,6 +159,9 @@ func (e *extra) add(u *extra) {
 	e.logLoss += u.logLoss
 	e.units += u.units
 	e.pairs = mergePairs(e.pairs, u.pairs)
+	if u.bins != nil {
+		e.bins = addBins(e.bins, u.bins)
+	}
 	e.classes = mergeCounts(e.classes, u.classes)
 }
 

@@ -1,6 +1,6 @@
 // Package metric computes the figures that are reported beside the loss: accuracy (also of
 // the five most likely classes), precision, recall, F1, AUC, average precision, Brier
-// score, log loss and confusion matrix of classes; RMSE, MAE, MAPE and R² of numbers.
+// score, expected calibration error, log loss and confusion matrix of classes; RMSE, MAE, MAPE and R² of numbers.
 //
 // It owns what a block of a split contributes to the figures, the encoding of these
 // contributions, and how they combine. It computes from outputs and labels; package

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,6 +45,12 @@ var Operations = []Operation{
 	{Capability: "batchnorm", Used: normalizesBatches},
 	{Capability: "splits", Used: func(s *job.Spec) bool { // data.validation, other splits than random ones by fractions, going on, stopping by time, and a decision threshold
 		return s.Data.Validation != "" || s.Data.Split.Extended() || s.Continue != nil || s.Stop != nil || s.Threshold != nil || s.Checkpoint.Final != nil
+	}},
+	{Capability: "hashing", Used: func(s *job.Spec) bool { // hashed columns, the expected calibration error, and data.libsvm
+		if slices.Contains(s.Metrics, job.CalibrationError) || s.Data.LIBSVM != nil {
+			return true
+		}
+		return slices.ContainsFunc(slices.Sorted(maps.Keys(s.Data.Columns)), func(name string) bool { return s.Data.Columns[name].Hash > 0 })
 	}},
 }
 

@@ -45,18 +45,49 @@ type Labelled struct {
 // training, it keeps duplicates. It needs the memory of a block, and some bytes for each
 // block of the file; for AUC, 5 bytes for each row.
 func (m *Model) EvaluateFile(ctx context.Context, r io.Reader, how Labelled) (*Evaluation, error) {
-	e, err := m.newEvaluation(ctx, how.Labels)
+	var labels OpenLabels
+	if how.Labels != nil {
+		labels = func(columns int) (LabelRows, error) { return labelFile(dataset.OpenLabels(ctx, how.Labels, columns)) }
+	}
+	return m.EvaluateRows(ctx, func(extra []string, row dataset.EachRow) error {
+		return m.Card.Preprocessing.Read(ctx, r, dataset.Reading{Format: how.Format, Extra: extra}, row)
+	}, labels)
+}
+
+// LabelRows are the labels of rows, apart from them.
+type LabelRows interface {
+	// Next returns the labels of the next row. They are valid until the next call.
+	Next() ([]float64, error)
+	// End fails with job.ErrInvalid if there are labels without rows.
+	End() error
+}
+
+// OpenLabels opens labels with so many columns.
+type OpenLabels func(columns int) (LabelRows, error)
+
+// labelFile keeps a nil pointer from becoming an interface that is not nil.
+func labelFile(f *dataset.LabelFile, err error) (LabelRows, error) {
 	if err != nil {
 		return nil, err
 	}
-	reading := dataset.Reading{Format: how.Format}
-	if how.Labels == nil {
-		reading.Extra = m.Card.Preprocessing.LabelNames()
+	return f, nil
+}
+
+// EvaluateRows is EvaluateFile for the rows that read passes to its argument, with the
+// extra columns that it names. labels is nil if these have the labels.
+func (m *Model) EvaluateRows(ctx context.Context, read func(extra []string, row dataset.EachRow) error, labels OpenLabels) (*Evaluation, error) {
+	e, err := m.newEvaluation(labels)
+	if err != nil {
+		return nil, err
+	}
+	var extra []string
+	if labels == nil {
+		extra = m.Card.Preprocessing.LabelNames()
 	}
 	if w := m.Card.Weight; w != nil {
-		reading.Extra = append(reading.Extra, w.Name)
+		extra = append(extra, w.Name)
 	}
-	err = m.Card.Preprocessing.Read(ctx, r, reading, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
+	err = read(extra, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
 		return e.add(ctx, at, values, cells)
 	})
 	if err == nil && e.given != nil {
@@ -83,9 +114,9 @@ type evaluation struct {
 	objective objective.Objective // with the weights of rows and classes
 	executor  *executor.Executor
 	labels    *dataset.Labels
-	given     *dataset.LabelFile // nil: the rows have the labels
-	columns   int                // labels of a row
-	targets   int                // numbers of y of a row: the labels, and the weight if there is one
+	given     LabelRows // nil: the rows have the labels
+	columns   int       // labels of a row
+	targets   int       // numbers of y of a row: the labels, and the weight if there is one
 	embedded  dataset.Embedding
 	block     int // rows of a block
 
@@ -97,7 +128,7 @@ type evaluation struct {
 	rows, unlabelled, incomplete int
 }
 
-func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluation, error) {
+func (m *Model) newEvaluation(labels OpenLabels) (*evaluation, error) {
 	of, err := m.Card.weighed(m.objective, m.Network.Outputs())
 	if err != nil {
 		return nil, err
@@ -120,11 +151,11 @@ func (m *Model) newEvaluation(ctx context.Context, labels io.Reader) (*evaluatio
 		return nil, fmt.Errorf("rows of %d features and %d targets: %w", m.Card.Features, e.targets, err)
 	}
 	if labels != nil {
-		if e.given, err = dataset.OpenLabels(ctx, labels, e.columns); err != nil {
+		if e.given, err = labels(e.columns); err != nil {
 			return nil, fmt.Errorf("labels: %w", err)
 		}
 	} else if e.columns > 1 && len(m.Card.Preprocessing.Labels) != e.columns-1 {
-		return nil, fmt.Errorf("the model has %d outputs: want an IDX file of labels [rows, %d]: %w", e.columns, e.columns, job.ErrInvalid)
+		return nil, fmt.Errorf("the model has %d outputs: want a file of labels [rows, %d]: %w", e.columns, e.columns, job.ErrInvalid)
 	}
 	return e, nil
 }

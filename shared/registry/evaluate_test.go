@@ -90,7 +90,7 @@ func TestEvaluateRefuses(t *testing.T) {
 		{numbers, `{"a":1,"y":true}`, nil, `row 1: label "y": true in a numeric column`},
 		{numbers, `[[1]]`, nil, "a row that is an array has no column names"},
 		{counts, "a,y\n1,-1\n", nil, `line 2: label "y": -1`},
-		{several, "a,y\n1,1\n", nil, "the model has 2 outputs: want an IDX file of labels [rows, 2]"},
+		{several, "a,y\n1,1\n", nil, "the model has 2 outputs: want a file of labels [rows, 2]"},
 		{several, "a\n1\n", []string{labels}, "labels: 1 labels in a row: the model has 2"},
 		{numbers, "a\n1\n", []string{labels}, "labels: 2 labels for 1 rows"},
 		{numbers, "a\n1\n2\n3\n", []string{labels}, "line 4: labels: 2 labels, and more rows"},

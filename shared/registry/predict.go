@@ -53,8 +53,13 @@ type Answer struct {
 // this row. It also stops at an error of answer. A file without rows is an error. The notes
 // (see Prediction) cover all rows that were read, even if PredictFile fails.
 func (m *Model) PredictFile(ctx context.Context, r io.Reader, how dataset.Reading, answer func(Answer) error) (notes []string, err error) {
+	return m.PredictRows(ctx, func(row dataset.EachRow) error { return m.Card.Preprocessing.Read(ctx, r, how, row) }, answer)
+}
+
+// PredictRows is PredictFile for the rows that read passes to its argument.
+func (m *Model) PredictRows(ctx context.Context, read func(row dataset.EachRow) error, answer func(Answer) error) (notes []string, err error) {
 	b := m.newBatch(answer)
-	err = m.Card.Preprocessing.Read(ctx, r, how, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
+	err = read(func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
 		if cells != nil {
 			b.cells = append(b.cells, slices.Clone(cells))
 		}

@@ -138,6 +138,8 @@ var bases = []string{
 	`{"name":"a","data":{"source":"a.csv","label":["y","a"]},"model":{"layers":[{"dense":{"units":2}}]},"loss":"multilabel_cross_entropy","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"epochs":1}`,
 	`{"name":"a","data":{"source":"a.csv","label":"y","csv":{"delimiter":";","decimal":",","thousands":".","names":["a","y"],"na":["-"]},"columns":{"a":{"type":"date","parts":["month"]}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.parquet","label":"y","columns":{"a":{"type":"number"}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.parquet","label":"y","columns":{"a":{"type":"category","hash":64}}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
+	`{"name":"a","data":{"source":"a.libsvm","libsvm":{"base":0}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.libsvm"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"a.npz","test":"a.npz","arrays":{"x":"a","test_y":"y"}},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,
 	`{"name":"a","data":{"source":"x.npy","labels":"y.npy"},"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":4,"steps":1}`,

@@ -43,7 +43,8 @@ func addRules(s *reflected.Schema) {
 	add(s.Definitions["Data"], ofData()...)
 	comma := having("decimal", constant(","))
 	add(s.Definitions["CSVOptions"], rule(having("thousands", constant(".")), comma), rule(having("thousands", constant(",")), not(comma)))
-	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")})
+	add(s.Definitions["ColumnSpec"], object{"if": having("type", constant(string(job.DateColumn))), "then": given("parts"), "else": none("parts", "as", "format")},
+		rule(given("hash"), having("type", constant(string(job.CategoryColumn)))))
 	add(s.Definitions["Evaluation"], notBoth("every_epochs", "every_steps"))
 	add(s.Definitions["Init"], notBoth("scheme", "from"))
 	add(s.Definitions["Transform"], object{"properties": object{"scale": not(object{"const": object{"divide": 0}})}})
@@ -205,6 +206,7 @@ func ofData() []any {
 		sourced(is(job.NumPy, numpyName), both(none("label", "weight", "csv", "columns"), noDrop, unnamed(),
 			labelled("source", "labels"), rule(given("test"), labelled("test", "test_labels")), rule(given("validation"), labelled("validation", "validation_labels")))),
 		rule(given("arrays"), both(given("source"), is(job.NumPy, numpyName))),
+		rule(given("libsvm"), both(given("source"), is(job.LIBSVM, libsvmName))),
 		sourced(is(job.IDX, idxName), both(given("labels"), none("label", "weight", "csv", "columns"), noDrop, unnamed(),
 			rule(given("test"), given("test_labels")), rule(given("validation"), given("validation_labels")))),
 		object{"dependentRequired": object{"test_labels": []string{"test"}}},

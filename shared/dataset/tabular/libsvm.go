@@ -15,8 +15,9 @@ import (
 )
 
 // Features are the columns of LIBSVM files: "label", and a column for each index of a
-// feature, as x1, x2, … . They begin at x0 if a file has the index 0.
+// feature, as x1, x2, … . They begin at x0 if a file has the index 0, or if Base says so.
 type Features struct {
+	Base    *int // the index of the first feature, as the spec says; nil: not said
 	Zero    bool // a file has the index 0
 	Most    int  // the largest index, 0 for none
 	Queries bool // a file has qid:…, which is left out
@@ -28,7 +29,7 @@ const maxFeatures = MaxColumns - 2
 
 // Fixed returns the same features for files that must have no others.
 func (f *Features) Fixed() *Features {
-	return &Features{Zero: f.Zero, Most: f.Most, fixed: true}
+	return &Features{Base: f.Base, Zero: f.Zero, Most: f.Most, fixed: true}
 }
 
 // Names returns the names of the columns, the label first.
@@ -41,6 +42,9 @@ func (f *Features) Names() []string {
 }
 
 func (f *Features) first() int {
+	if f.Base != nil {
+		return *f.Base
+	}
 	if f.Zero {
 		return 0
 	}
@@ -59,8 +63,11 @@ func (f *Features) Read(s *Source) error {
 			return err
 		}
 		for _, p := range pairs {
+			if f.Base != nil && p.index < *f.Base {
+				return fmt.Errorf("line %d: index %d: data.libsvm.base says that indices count from %d on: %w", in.line, p.index, *f.Base, job.ErrInvalid)
+			}
 			if f.fixed && (p.index < f.first() || p.index > f.Most) {
-				return fmt.Errorf("line %d: index %d: the training source has the features %d to %d: %w", in.line, p.index, f.first(), f.Most, job.ErrInvalid)
+				return f.unknown(in.line, p.index)
 			}
 			f.Zero = f.Zero || p.index == 0
 			f.Most = max(f.Most, p.index)
@@ -69,18 +76,24 @@ func (f *Features) Read(s *Source) error {
 	}
 }
 
+// unknown is the error of an index that the training source does not have.
+func (f *Features) unknown(line, index int) error {
+	return fmt.Errorf("line %d: index %d: the training source has the features %d to %d: %w", line, index, f.first(), f.Most, job.ErrInvalid)
+}
+
 // LIBSVM reads the rows of a LIBSVM file: label index:value …, with the other features 0.
 type LIBSVM struct {
-	in    *lines
-	first int
-	cells []string
-	set   []int // the cells that are not 0
+	in       *lines
+	features *Features
+	first    int
+	cells    []string
+	set      []int // the cells that are not 0
 }
 
 // OpenLIBSVM returns a reader of the rows, whose cells are in the order of Names. An index
 // that features does not have is refused.
 func OpenLIBSVM(s *Source, features *Features) *LIBSVM {
-	f := &LIBSVM{in: newLines(s), first: features.first(), cells: make([]string, features.Most-features.first()+2)}
+	f := &LIBSVM{in: newLines(s), features: features, first: features.first(), cells: make([]string, features.Most-features.first()+2)}
 	for i := range f.cells {
 		f.cells[i] = "0"
 	}
@@ -105,6 +118,9 @@ func (f *LIBSVM) Next() ([]string, error) {
 	for _, p := range pairs {
 		at := p.index - f.first + 1
 		if at < 1 || at >= len(f.cells) {
+			if f.features.fixed {
+				return nil, f.features.unknown(f.in.line, p.index)
+			}
 			return nil, fmt.Errorf("line %d: index %d: the file changed while it was being read: %w", f.in.line, p.index, job.ErrInvalid)
 		}
 		f.cells[at] = p.value

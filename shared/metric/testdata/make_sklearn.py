@@ -12,12 +12,29 @@ import sys
 
 import numpy as np
 import sklearn
+import torch
 from sklearn import metrics as m
 
 
 def softmax(z):
     e = np.exp(z.astype(np.float64) - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+def calibration_error(p, y, bins=15):
+    """The expected calibration error of probabilities [rows, classes], as ECELoss in
+    https://github.com/gpleiss/temperature_scaling computes it (Guo et al., 2017)."""
+    p = torch.from_numpy(np.asarray(p))
+    confidence, predicted = torch.max(p, 1)
+    right = predicted.eq(torch.from_numpy(np.asarray(y)))
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    error = torch.zeros(1, dtype=torch.float64)
+    for low, high in zip(edges[:-1], edges[1:]):
+        inside = confidence.gt(low) & confidence.le(high)
+        share = inside.double().mean()
+        if share.item() > 0:
+            error += (confidence[inside].mean() - right[inside].double().mean()).abs() * share
+    return error.item()
 
 
 def means(y, predicted):
@@ -45,6 +62,7 @@ def many(rng, rows, classes, never):
         z[:, never] = -9
     figures = means(y, z.argmax(axis=1))
     figures["log_loss"] = m.log_loss(y, softmax(z), labels=range(classes))
+    figures["expected_calibration_error"] = calibration_error(softmax(z), y)
     figures["top_5_accuracy"] = m.top_k_accuracy_score(y, z, k=5, labels=range(classes))
     return dict(confused(y, z.argmax(axis=1), classes), loss="softmax_cross_entropy", outputs=classes, z=z, y=y, figures=figures)
 
@@ -58,6 +76,7 @@ def binary(rng, rows, steps=None):
     p = 1 / (1 + np.exp(-z.astype(np.float64)))
     figures = means(y, (z > 0).astype(int))
     figures.update(brier=m.brier_score_loss(y, p), auc=m.roc_auc_score(y, z), log_loss=m.log_loss(y, p))
+    figures["expected_calibration_error"] = calibration_error(np.stack([1 - p, p], axis=1), y)
     figures["average_precision"] = m.average_precision_score(y, z)
     return dict(confused(y, (z > 0).astype(int), 2), loss="sigmoid_cross_entropy", outputs=1, z=z, y=y, figures=figures)
 
