@@ -61,7 +61,7 @@ func (s *space) begin(narrow bool) {
 	s.values = &s.own
 	s.fit(s.e.m.Network)
 	s.ready, s.widths = room(s.ready, nodes), room(s.widths, nodes)
-	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX, Scratch: s.frame.Scratch}
+	s.frame = model.Frame{Weights: s.e.m.Weights, Space: &s.blas, Done: s, X: s.frame.X, Integers: s.frame.Integers, DX: s.frame.DX, Scratch: s.frame.Scratch, Columns: s.frame.Columns}
 	clear(s.widths)
 }
 

@@ -104,7 +104,7 @@ func threadFloats(n *model.Network, samples, threads int, backward bool) int64 {
 	widest, scratch := int64(0), 0
 	for _, node := range n.Nodes() {
 		if node.Gradient().Scatter >= 0 || len(node.Inputs) == 1 && n.Shape(node.Inputs[0]).Positions != node.Output().Positions {
-			scratch = max(scratch, node.Output().Size()) // an embedding, or a flatten
+			scratch = max(scratch, node.Output().Size(), 2*n.Shape(node.Inputs[0]).Size()) // an embedding, a reshape, or a flatten
 		}
 		floats += of(node.Output()) + blas.PanelFloats(node.Output().Units, 1)
 		if k := node.Keep(); k > 0 {

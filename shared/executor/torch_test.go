@@ -120,7 +120,7 @@ func average(n *model.Network, params, sums []float32, rows int) {
 	for _, i := range n.Batchwise() {
 		l := n.Nodes()[i].Layer.(model.Batchwise)
 		for _, s := range l.Running() {
-			numeric.Running(params[s.Offset:s.Offset+s.Len], sums[s.Offset:s.Offset+s.Len], float64(rows), l.Momentum())
+			numeric.Running(params[s.Offset:s.Offset+s.Len], sums[s.Offset:s.Offset+s.Len], float64(rows*l.Output().Positions), l.Momentum())
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 //
 // It computes each position by itself, as PyTorch's Linear and Keras' Dense do.
 type dense struct {
-	positions  int
+	output     Shape
 	in, out    int    // I, O
 	weight     Tensor // W [O, I]
 	bias       Tensor // b [O]; length 0 without bias
@@ -37,7 +37,8 @@ func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, 
 	if err != nil {
 		return nil, err
 	}
-	l := &dense{positions: input.Positions, in: inputs, out: d.Units, activation: a}
+	l := &dense{output: input, in: inputs, out: d.Units, activation: a}
+	l.output.Units = d.Units
 	l.weight = r.Add(name+".weight", Weight, d.Frozen(), l.in, l.out, l.out, l.in)
 	if d.Penalized() {
 		r.penalize(*d.KernelRegularizer)
@@ -48,7 +49,7 @@ func NewDense(r *Registry, path, name string, d job.Dense, input Shape) (Layer, 
 	return l, r.check(path)
 }
 
-func (l *dense) Output() Shape { return Shape{l.positions, l.out} }
+func (l *dense) Output() Shape { return l.output }
 
 // Keep returns O if the derivative of the activation is a function of z.
 func (l *dense) Keep() int { return l.activation.keep(l.out) }

@@ -17,7 +17,7 @@ type embedding struct {
 // NewEmbedding declares the table of an embedding for the given number of positions.
 func newEmbedding(r *Registry, path, name string, positions, rows, units int) (*embedding, error) {
 	table := r.Add(name+".weight", Weight, false, rows, units, rows, units)
-	return &embedding{Shape{positions, units}, table}, r.check(path)
+	return &embedding{Shape{Positions: positions, Units: units}, table}, r.check(path)
 }
 
 func (l *embedding) Output() Shape                  { return l.shape }
@@ -44,25 +44,27 @@ func (l *embedding) Forward(f *Frame) {
 	f.Y.TransposeFrom(v)
 }
 
-// flatten is the layer that makes one position of all positions of a sample, in order
-// (PyTorch's nn.Flatten).
-type flatten struct{ in Shape }
+// reshape is the layer that gives the numbers of a sample another shape, in the same order.
+type reshape struct{ in, out Shape }
 
-func (l flatten) Output() Shape                  { return Shape{1, l.in.Size()} }
-func (flatten) Keep() int                        { return 0 }
-func (flatten) Prepare(*Frame)                   {}
-func (flatten) Differentiate(_ *Frame, _, _ int) {}
-func (flatten) Gradient() Gradient               { return NoGradient }
+func (l reshape) Output() Shape                  { return l.out }
+func (reshape) Keep() int                        { return 0 }
+func (reshape) Prepare(*Frame)                   {}
+func (reshape) Differentiate(_ *Frame, _, _ int) {}
+func (reshape) Gradient() Gradient               { return NoGradient }
 
-// Forward copies the numbers, which are in the same order as those of the input.
-func (l flatten) Forward(f *Frame) {
+// Forward copies the numbers.
+func (l reshape) Forward(f *Frame) {
 	v := f.scratch(f.Y.Rows * f.Y.Cols)
 	f.X[0].TransposeTo(v)
 	f.Y.TransposeFrom(v)
 }
 
 // Backward copies the gradient.
-func (l flatten) Backward(f *Frame) {
+func (l reshape) Backward(f *Frame) {
+	if f.DX[0] == nil {
+		return
+	}
 	v := f.scratch(f.D.Rows * f.D.Cols)
 	f.D.TransposeTo(v)
 	f.DX[0].TransposeFrom(v)
@@ -76,7 +78,7 @@ type concat struct {
 }
 
 func newConcat(in ...Shape) concat {
-	l := concat{in, Shape{in[0].Positions, 0}}
+	l := concat{in, Shape{Positions: in[0].Positions}}
 	for _, s := range in {
 		l.shape.Units += s.Units
 	}
@@ -123,7 +125,7 @@ func Embedded(numbers, columns, categories, units int) []Input {
 		inputs = append(inputs, Table(numbers))
 	}
 	if columns > 0 {
-		inputs = append(inputs, Input{Name: "categories", Shape: Shape{columns, 1}, Integers: true, Rows: categories, Units: units})
+		inputs = append(inputs, Input{Name: "categories", Shape: Shape{Positions: columns, Units: 1}, Integers: true, Rows: categories, Units: units})
 	}
 	return inputs
 }
@@ -142,7 +144,7 @@ func front(g *Graph, inputs []Input) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			v = g.Add(flatten{e.shape}, g.Add(e, v))
+			v = g.Add(reshape{e.shape, Shape{Positions: 1, Units: e.shape.Size()}}, g.Add(e, v))
 		}
 		values, shapes = append(values, v), append(shapes, g.Shape(v))
 	}

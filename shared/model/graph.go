@@ -19,7 +19,7 @@ type Input struct {
 
 // Table returns the input of a network for rows of a table with the given number of feature
 // columns.
-func Table(features int) Input { return Input{Name: "x", Shape: Shape{1, features}} }
+func Table(features int) Input { return Input{Name: "x", Shape: Shape{Positions: 1, Units: features}} }
 
 // Node is a layer in a graph. Inputs are numbers of values.
 type Node struct {

@@ -4,7 +4,13 @@ import "tributary/shared/numeric/blas"
 
 // Shape is the shape of a value for one sample: Positions rows of Units numbers. A row of a
 // table has one position, a sequence has one per token, and an image has one per pixel.
-type Shape struct{ Positions, Units int }
+type Shape struct {
+	Positions, Units int
+	Height           int // of an image: Positions is Height × Width; 0 for anything else
+}
+
+// Width returns the width of an image.
+func (s Shape) Width() int { return s.Positions / s.Height }
 
 // Size returns how many numbers the value has.
 func (s Shape) Size() int { return s.Positions * s.Units }
@@ -91,6 +97,7 @@ type Frame struct {
 	Space    *blas.Space
 	Training *Training // nil when the network is not trained
 	Scratch  []float32 // a buffer for one call of a method
+	Columns  []int32   // another one
 }
 
 // scratch returns a buffer of n floats with undefined contents. The next call returns the

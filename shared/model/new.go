@@ -57,7 +57,7 @@ func stack(g *Graph, path, name string, layers []job.Layer, value, depth int) (i
 			return 0, err
 		}
 		module++
-		if d := layers[i].Dense; d != nil && d.Activation != "" && d.Activation != job.NoActivation {
+		if _, d := layers[i].Product(); d != nil && d.Activation != "" && d.Activation != job.NoActivation {
 			module++
 		}
 	}
@@ -105,6 +105,8 @@ func addLayer(g *Graph, path, name string, l *job.Layer, value, depth int) (int,
 			return 0, fmt.Errorf("%s.residual: %d units in, %d out: want as many: %w", path, p.shape.Units, out.Units, job.ErrInvalid)
 		}
 		return g.Add(sum{p}, value, end), nil
+	case l.Images():
+		return addImageLayer(g, path, name, l, value)
 	default:
 		a, err := compileActivation(path, l.Activation)
 		if err != nil {

@@ -18,8 +18,35 @@ type Tensor struct {
 	Frozen      bool // training does not change it
 	Statistic   bool // a running average of what batches have, see [Batchwise]; no gradient
 	Offset, Len int
+	Taps        int // of a convolution: the vector has [filters, taps, channels], files have [filters, channels, taps]; else 0
 	Init        Initializer
 	Penalty     job.Regularizer // that training adds to the loss
+}
+
+// File returns the elements of the tensor, v [Len], in the order in which files have them.
+func (t Tensor) File(v []float32) []float32 {
+	if t.Taps < 2 {
+		return v
+	}
+	out := make([]float32, t.Len)
+	t.turn(out, v, t.Taps)
+	return out
+}
+
+// FromFile puts v [Len], in the order in which files have it, into the order of the vector, in
+// place.
+func (t Tensor) FromFile(v []float32) {
+	if t.Taps > 1 {
+		t.turn(v, slices.Clone(v), t.Len/t.Shape[0]/t.Taps)
+	}
+}
+
+// turn transposes the matrix of each filter, which has that many rows.
+func (t Tensor) turn(dst, v []float32, rows int) {
+	size := t.Len / t.Shape[0]
+	for at := 0; at < t.Len; at += size {
+		transpose(dst[at:at+size], v[at:at+size], rows, size/rows)
+	}
 }
 
 // Weights holds all parameters of a network.
