@@ -60,6 +60,15 @@ batch: 128
 microbatches: 4
 seed: 7
 `, 30, 10)},
+		// Convolutions: several positions to a row.
+		{name: "images", spec: length(digits+`
+name: images
+model: {layers: [{reshape: [8, 8, 1]}, {conv2d: {filters: 8, kernel_size: 3, strides: 2, activation: relu}}, {max_pooling2d: {pool_size: 2, strides: 1}}, {flatten: {}}, {dense: {units: 10}}]}
+optimizer: {adam: {learning_rate: 0.003}}
+batch: 128
+microbatches: 4
+seed: 11
+`, 20, 10)},
 		// Regression with momentum and running statistics.
 		{name: "house", spec: length(`
 name: house

@@ -80,6 +80,11 @@ func specOf(template int, id job.ID) []byte {
 		s["model"] = object{"layers": []any{dense(3, "tanh"), object{"batch_norm": object{"momentum": 0.25}}, dense(1, "none")}}
 		s["batch"] = 2*microbatches + r.IntN(8)
 	}
+	if template%9 == 4 {
+		window := object{"filters": 2, "kernel_size": []int{1, 2}, "padding": "same", "activation": "relu"}
+		layers := []any{object{"reshape": []int{1, features, 1}}, object{"conv2d": window}, object{"max_pooling2d": object{"pool_size": []int{1, features}}}, object{"flatten": object{}}}
+		s["model"] = object{"layers": append(layers, dense(1, "none"))}
+	}
 	switch template / templates {
 	case 1:
 		s["wire"] = pick(r, job.WireBfloat16, job.WireInt8, job.WireTopK)

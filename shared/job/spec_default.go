@@ -129,6 +129,18 @@ func (m *Model) fill() {
 			setDefault(&l.Dense.Activation, NoActivation)
 			l.Dense.Bias = orTrue(l.Dense.Bias)
 		}
+		if c := l.Conv2D; c != nil {
+			setDefault(&c.Strides, Pair{1, 1})
+			setDefault(&c.DilationRate, Pair{1, 1})
+			setDefault(&c.Activation, NoActivation)
+			c.Bias = orTrue(c.Bias)
+		}
+		for _, p := range []*Pooling2D{l.MaxPooling2D, l.AveragePooling2D} {
+			if p != nil {
+				setDefault(&p.PoolSize, Pair{2, 2})
+				setDefault(&p.Strides, p.PoolSize)
+			}
+		}
 		for _, n := range l.Norms() {
 			setDefault(&n.Epsilon, 1e-5)
 		}

@@ -28,6 +28,14 @@ type Layer struct {
 	BatchNorm  *BatchNorm `json:"batch_norm,omitempty" jsonschema_description:"each unit has mean 0 and variance 1 over a micro-batch, then a trained scale and offset; predictions use running averages of the statistics (PyTorch's BatchNorm)"`
 	Dropout    *Dropout   `json:"dropout,omitempty" jsonschema_description:"in training, each number is 0 with a probability, and the others are scaled up (PyTorch's Dropout)"`
 	Residual   *Residual  `json:"residual,omitempty" jsonschema_description:"the input plus what the layers make of it (He et al., 2016)"`
+
+	Reshape                []int      `json:"reshape,omitempty" jsonschema:"minItems=3,maxItems=3" jsonschema_description:"makes images of a row's numbers: [height, width, channels], channel by channel of each pixel, row by row"`
+	Conv2D                 *Conv2D    `json:"conv2d,omitempty" jsonschema_description:"weighted sums of a window that moves over an image"`
+	MaxPooling2D           *Pooling2D `json:"max_pooling2d,omitempty" jsonschema_description:"the greatest number of a window, for each channel"`
+	AveragePooling2D       *Pooling2D `json:"average_pooling2d,omitempty" jsonschema_description:"the mean of a window, for each channel; padding counts as 0"`
+	GlobalMaxPooling2D     *Nothing   `json:"global_max_pooling2d,omitempty" jsonschema_description:"the greatest number of each channel"`
+	GlobalAveragePooling2D *Nothing   `json:"global_average_pooling2d,omitempty" jsonschema_description:"the mean of each channel"`
+	Flatten                *Nothing   `json:"flatten,omitempty" jsonschema_description:"makes one row of an image, channel by channel (PyTorch's Flatten)"`
 }
 
 // Norm scales each row by its own statistics: Ba, Kiros & Hinton, "Layer normalization", 2016,
@@ -98,6 +106,13 @@ func (l *Layer) Kinds() (kinds []string) {
 		{"batch_norm", l.BatchNorm != nil},
 		{"dropout", l.Dropout != nil},
 		{"residual", l.Residual != nil},
+		{"reshape", l.Reshape != nil},
+		{"conv2d", l.Conv2D != nil},
+		{"max_pooling2d", l.MaxPooling2D != nil},
+		{"average_pooling2d", l.AveragePooling2D != nil},
+		{"global_max_pooling2d", l.GlobalMaxPooling2D != nil},
+		{"global_average_pooling2d", l.GlobalAveragePooling2D != nil},
+		{"flatten", l.Flatten != nil},
 	} {
 		if k.given {
 			kinds = append(kinds, k.name)

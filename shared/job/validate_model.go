@@ -1,5 +1,17 @@
 package job
 
+import (
+	"slices"
+	"strings"
+)
+
+// layerKinds names every kind of layer, in alphabetical order.
+var layerKinds = slices.Sorted(slices.Values((&Layer{
+	Dense: &Dense{}, Activation: ReLU, LayerNorm: &Norm{}, RMSNorm: &Norm{}, GroupNorm: &GroupNorm{}, BatchNorm: &BatchNorm{}, Dropout: &Dropout{}, Residual: &Residual{},
+	Reshape: []int{}, Conv2D: &Conv2D{}, MaxPooling2D: &Pooling2D{}, AveragePooling2D: &Pooling2D{},
+	GlobalMaxPooling2D: &Nothing{}, GlobalAveragePooling2D: &Nothing{}, Flatten: &Nothing{},
+}).Kinds()))
+
 // validateModel checks that the last layer has the outputs that the loss needs. How many
 // outputs the label's classes or columns need is known only after ingest.
 func (s *Spec) validateModel(fs *faults) {
@@ -13,10 +25,10 @@ func (s *Spec) validateModel(fs *faults) {
 	count := 0
 	for path, l := range m.All() {
 		if len(l.Kinds()) != 1 {
-			fs.at(path, "want exactly one of activation, batch_norm, dense, dropout, group_norm, layer_norm, residual, rms_norm")
+			fs.at(path, "want exactly one of %s", strings.Join(layerKinds, ", "))
 		}
-		if d := l.Dense; d != nil && d.KernelRegularizer != nil {
-			s.validatePenalty(fs, path+".dense", d)
+		if name, d := l.Product(); d != nil && d.KernelRegularizer != nil {
+			s.validatePenalty(fs, path+"."+name, d)
 		}
 		if l.BatchNorm != nil {
 			s.validateBatchNorm(fs, path+".batch_norm", l.BatchNorm)

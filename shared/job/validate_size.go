@@ -54,6 +54,8 @@ func (z *size) layer(path string, l *Layer) bool {
 		z.params += 4 * z.units
 	case l.RMSNorm != nil:
 		z.params += z.units
+	case l.Images():
+		z.units, z.known = 0, false // the compiler of the model knows
 	case l.Residual != nil:
 		in, known := z.units, z.known
 		if !z.stack(path+".residual.layers", l.Residual.Layers) {

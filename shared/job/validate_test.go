@@ -78,7 +78,7 @@ func TestRulesOfMoreThanOneField(t *testing.T) {
 		{"data.split.stratify: true: want a loss on classes, not mse", []func(*job.Spec){regression, func(s *job.Spec) { s.Data.Split.Stratify = true }}},
 
 		{`model.init.from: "w": scheme is given as well, want one of them`, does(func(s *job.Spec) { s.Model.Init.From = "w" })},
-		{"model.layers[1]: want exactly one of activation, batch_norm, dense, dropout, group_norm, layer_norm, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
+		{"model.layers[1]: want exactly one of activation, average_pooling2d, batch_norm, conv2d, dense, dropout, flatten, global_average_pooling2d, global_max_pooling2d, group_norm, layer_norm, max_pooling2d, reshape, residual, rms_norm", does(func(s *job.Spec) { s.Model.Layers[1].Dense = nil })},
 		{"model.layers: missing: want at least 1 layer", does(func(s *job.Spec) { s.Model.Layers = nil })},
 		{"model.layers[1].dense.units: 3: with loss sigmoid_cross_entropy want 1", does(func(s *job.Spec) { s.Loss = job.SigmoidCrossEntropy })},
 		{"model.layers[1].dense.units: 1: with loss softmax_cross_entropy want as many as classes, at least 2", does(func(s *job.Spec) { s.Model.Layers[1].Dense.Units = 1 })},

@@ -54,8 +54,8 @@ func (p *Plan) known(data []byte) error {
 	}
 	for path, l := range s.Model.All() {
 		words = append(words, word{path + ".activation", string(l.Activation), l.Activation.Allowed()})
-		if l.Dense != nil {
-			words = append(words, word{path + ".dense.activation", string(l.Dense.Activation), l.Dense.Activation.Allowed()})
+		if name, d := l.Product(); d != nil {
+			words = append(words, word{path + "." + name + ".activation", string(d.Activation), d.Activation.Allowed()})
 		}
 	}
 	for _, w := range words {

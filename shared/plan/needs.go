@@ -23,7 +23,7 @@ var Operations = []Operation{
 	{Capability: "frozen", Used: freezes},
 	{Capability: "layers", Used: func(s *job.Spec) bool {
 		for _, l := range s.Model.All() {
-			if l.Dense == nil && l.BatchNorm == nil || l.Dense != nil && l.Dense.Activation.Later() {
+			if _, d := l.Product(); d == nil && l.BatchNorm == nil && !l.Images() || d != nil && d.Activation.Later() {
 				return true
 			}
 		}
@@ -51,6 +51,14 @@ var Operations = []Operation{
 			return true
 		}
 		return slices.ContainsFunc(slices.Sorted(maps.Keys(s.Data.Columns)), func(name string) bool { return s.Data.Columns[name].Hash > 0 })
+	}},
+	{Capability: "images", Used: func(s *job.Spec) bool { // convolutions, pooling, flatten and reshape
+		for _, l := range s.Model.All() {
+			if l.Images() {
+				return true
+			}
+		}
+		return false
 	}},
 }
 
@@ -92,7 +100,7 @@ func normalizesBatches(s *job.Spec) bool {
 // freezes reports whether the spec has a layer that is not trained.
 func freezes(s *job.Spec) bool {
 	for _, l := range s.Model.All() {
-		if l.Dense != nil && l.Dense.Frozen() || slices.ContainsFunc(l.Norms(), (*job.Norm).Frozen) {
+		if _, d := l.Product(); d != nil && d.Frozen() || slices.ContainsFunc(l.Norms(), (*job.Norm).Frozen) {
 			return true
 		}
 	}
@@ -122,7 +130,7 @@ func optimizes(s *job.Spec) bool {
 	o := &s.Optimizer
 	c := o.Common()
 	for _, l := range s.Model.All() {
-		if l.Dense != nil && l.Dense.Penalized() {
+		if _, d := l.Product(); d != nil && d.Penalized() {
 			return true
 		}
 	}

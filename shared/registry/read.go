@@ -138,6 +138,7 @@ func ReadWeights(r io.Reader, size int64, tensors []model.Tensor, dst model.Weig
 		if i := slices.IndexFunc(part, notFinite); i >= 0 {
 			f.add("tensor %s: element %d is %v", t.Name, i, part[i])
 		}
+		t.FromFile(part)
 	}
 	return f.join()
 }

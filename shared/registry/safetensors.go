@@ -65,7 +65,7 @@ func EncodeWeights(tensors []model.Tensor, weights model.Weights) ([]byte, error
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(header)))
 	out = append(out, header...)
 	for _, t := range tensors {
-		out = wire.AppendFloats(out, weights.Of(t))
+		out = wire.AppendFloats(out, t.File(weights.Of(t)))
 	}
 	return out, nil
 }

@@ -55,7 +55,9 @@ func addRules(s *reflected.Schema) {
 			rule(having("decay_bias", constant(false)), having("weight_decay", above0)))...)
 	}
 	add(s.Definitions["Schedule"], scheduled()...)
-	add(s.Definitions["Dense"], not(both(having("trainable", constant(false)), given("kernel_regularizer"))))
+	for _, name := range []string{"Dense", "Conv2D"} {
+		add(s.Definitions[name], not(both(having("trainable", constant(false)), given("kernel_regularizer"))))
+	}
 	optimizer("SGD", []string{"momentum"}, rule(having("nesterov", constant(true)), having("momentum", above0)))
 	optimizer("Adam", []string{"beta1", "beta2", "epsilon"})
 	optimizer("RMSprop", []string{"alpha", "momentum", "epsilon"})

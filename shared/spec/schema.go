@@ -111,6 +111,10 @@ type numbers interface {
 	Numbers() (least, most float64, count int)
 }
 
+// sides is a type that is written as an integer, or as a list of two: height and width. It may
+// also have words.
+type sides interface{ Sides() (least, most int) }
+
 // wordOrList is a type that is written as a word, or as a list of texts.
 type wordOrList interface {
 	AllowedLists() (words []string, most, length int)
@@ -141,6 +145,14 @@ func mapped(t reflect.Type) *reflected.Schema {
 		return &reflected.Schema{OneOf: []*reflected.Schema{
 			name, {Type: "array", Items: name, MinItems: &one, MaxItems: &most},
 		}}
+	case sides:
+		least, most := v.Sides()
+		side := &reflected.Schema{Type: "integer", Minimum: exact(float64(least)), Maximum: exact(float64(most))}
+		options := []*reflected.Schema{side, {Type: "array", Items: side, MinItems: pointer(2), MaxItems: pointer(2)}}
+		if w, ok := v.(interface{ Words() []string }); ok {
+			options = append([]*reflected.Schema{{Type: "string", Enum: values(w.Words())}}, options...)
+		}
+		return &reflected.Schema{OneOf: options}
 	case numbers:
 		least, most, count := v.Numbers()
 		one, all := uint64(1), uint64(count)

@@ -129,7 +129,7 @@ func wantChoice(n node) string {
 			options = append(options, words(enum))
 			continue
 		}
-		if kind := alternative["type"]; kind == "string" || kind == "array" {
+		if kind := alternative["type"]; kind == "string" || kind == "array" || kind == "integer" {
 			options = append(options, want(alternative))
 			continue
 		}
