@@ -64,6 +64,11 @@ func (a *API) SubmitSweep(ctx context.Context, payload []byte) (SweepStatus, err
 	if err != nil {
 		return SweepStatus{}, err
 	}
+	if _, _, err := a.Sweeps.Get(ctx, r.ID); errors.Is(err, job.ErrNotFound) {
+		if err := a.unused(ctx, s, r); err != nil {
+			return SweepStatus{}, err
+		}
+	}
 	if err := a.Sweeps.Create(ctx, r, r.Growth(s)); err != nil {
 		if !errors.Is(err, job.ErrConflict) {
 			return SweepStatus{}, err
@@ -169,6 +174,7 @@ func (a *API) RemoveSweep(ctx context.Context, payload []byte) (Removed, error) 
 		return Removed{}, unknownSweep(id, err)
 	case !r.State.Final():
 		return Removed{}, fmt.Errorf("sweep %q is %s and cannot be removed: cancel it first: %w", id, r.State, job.ErrConflict)
+	case !r.Settled && !intact(&r): // nor this one
 	case !r.Settled:
 		return Removed{}, fmt.Errorf("sweep %q cannot be removed yet: its jobs are being cancelled; try again in a moment: %w", id, job.ErrConflict)
 	}
@@ -177,6 +183,12 @@ func (a *API) RemoveSweep(ctx context.Context, payload []byte) (Removed, error) 
 	}
 	a.Log.Info().Str("sweep", string(id)).Msg("sweep removed")
 	return Removed{ID: id, Removed: true}, nil
+}
+
+// intact reports whether a coordinator can carry out the sweep of a record.
+func intact(r *trial.Record) bool {
+	_, err := trial.NewCourse(r)
+	return err == nil
 }
 
 // unknownSweep says in plain words that the sweep does not exist.

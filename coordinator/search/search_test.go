@@ -35,6 +35,9 @@ type world struct {
 	calls int
 	dies  int
 	after bool // the call is made, but its answer is lost
+
+	submits func(job.ID)         // called when a job was submitted
+	fails   func(*job.Spec) bool // nil: every fifth seed
 }
 
 func (w *world) call(do func() error) error {
@@ -118,6 +121,9 @@ func (j jobs) Submit(_ context.Context, text []byte) error {
 			}
 		}
 		j.most = max(j.most, active)
+		if j.submits != nil {
+			j.submits(s.ID)
+		}
 		return nil
 	})
 }
@@ -132,8 +138,8 @@ func (j jobs) Get(_ context.Context, id job.ID) (r job.Record, err error) {
 			s, err := spec.Decode(known.Spec)
 			require.NoError(j.t, err)
 			v := float64(s.Seed*37%101) - float64(s.Epochs)
-			known.State, known.Outcome = job.Succeeded, &job.Outcome{Metrics: map[job.Split]map[string]float64{job.Validation: {"loss": v}}}
-			if s.Seed%5 == 4 {
+			known.State, known.Outcome = job.Succeeded, &job.Outcome{ParametersSHA256: "d", Metrics: map[job.Split]map[string]float64{job.Validation: {"loss": v}}}
+			if j.fails == nil && s.Seed%5 == 4 || j.fails != nil && j.fails(s) {
 				known.State, known.Outcome, known.Error = job.Failed, nil, "diverged"
 			}
 		}
@@ -157,7 +163,9 @@ search: halving
 trials: 9
 parallel: 3
 parameters: {seed: {int: [1, 99]}}
-spec: {name: x, data: {inline: {x: [1, 2, 3, 4], y: [1, 2, 3, 4]}, split: {train: 0.75, validation: 0.25}}, model: {layers: [{dense: {units: 1}}]},
+` + base
+
+const base = `spec: {name: x, data: {inline: {x: [1, 2, 3, 4], y: [1, 2, 3, 4]}, split: {train: 0.75, validation: 0.25}}, model: {layers: [{dense: {units: 1}}]},
   loss: mse, optimizer: {sgd: {learning_rate: 0.1}}, batch: 1, epochs: 9}
 `
 
@@ -238,6 +246,59 @@ func TestACancelledSweepLeavesNoJob(t *testing.T) {
 		for id, r := range w.jobs {
 			require.True(t, r.State.Final(), id)
 		}
+	}
+}
+
+// A coordinator that lost the lease while it submitted jobs cancels them if the other one has
+// settled the sweep, even if it also has results to record.
+func TestJobsOfASettledSweep(t *testing.T) {
+	for _, read := range []int{0, 1} {
+		w := newWorld(t, "name: s\nparallel: 2\nparameters: {seed: [1, 2, 3]}\n"+base)
+		ctx, lost := context.WithCancel(t.Context())
+		w.reads["s-001"] = read // 1: it ends as soon as it is submitted
+		w.reads["s-002"] = -9   // it does not end
+		w.submits = func(id job.ID) {
+			if id == "s-002" {
+				w.sweep.State, w.sweep.Settled = trial.Cancelled, true
+				w.at++
+				lost()
+			}
+		}
+		r := w.runner()
+		r.look(ctx)
+		r.round(ctx)
+		require.Len(t, w.jobs, 2)
+		for id, r := range w.jobs {
+			require.True(t, r.State.Final(), id)
+		}
+		require.Equal(t, job.Cancelled, w.jobs["s-002"].State)
+		lost()
+	}
+}
+
+// If the trial of the last round fails, the best one is of an earlier round, and its metrics
+// and digest are read from its job.
+func TestTheBestOfAnEarlierRound(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		w := newWorld(t, halving)
+		w.fails = func(s *job.Spec) bool { return s.Epochs == 9 }
+		w.submits = func(job.ID) {
+			if removed && len(w.jobs) == 13 {
+				clear(w.jobs)
+			}
+		}
+		w.rounds(t.Context(), w.runner())
+		best := w.sweep.Best
+		require.Equal(t, trial.Succeeded, w.sweep.State)
+		require.Equal(t, 3, best.Epochs)
+		require.NotEmpty(t, w.sweep.Rounds[2].Failed)
+		if removed {
+			require.Empty(t, best.ParametersSHA256)
+			continue
+		}
+		require.EqualValues(t, "d", best.ParametersSHA256)
+		require.Equal(t, w.jobs[best.Job].Outcome.Metrics, best.Metrics)
+		require.NotEmpty(t, best.Metrics)
 	}
 }
 

@@ -42,15 +42,34 @@ func (r *Runner) work(ctx context.Context, id job.ID) error {
 	}
 	if c.Advance(time.Now().UTC()) {
 		changed = true
+		if err := r.complete(ctx, c); err != nil {
+			return err
+		}
 		r.cfg.Log.Info().Str("sweep", string(id)).Str("state", string(record.State)).Msg("a round of the sweep is over")
 	}
 	if changed {
-		return r.cfg.Sweeps.Update(ctx, record, revision)
+		err = r.cfg.Sweeps.Update(ctx, record, revision)
 	}
-	if submitted {
-		return r.recheck(ctx, id, c)
+	if submitted && (!changed || err != nil) {
+		err = errors.Join(err, r.recheck(ctx, id, c))
 	}
-	return nil
+	return err
+}
+
+// complete reads what the record lacks about the best trial at the end of a sweep. It stays
+// without if the job was removed.
+func (r *Runner) complete(ctx context.Context, c trial.Course) error {
+	if !c.State.Final() || !c.Incomplete() {
+		return nil
+	}
+	o, err := r.cfg.Jobs.Get(ctx, c.Best.Job)
+	switch {
+	case errors.Is(err, job.ErrNotFound), errors.Is(err, job.ErrCorrupt):
+		return nil
+	case err == nil && o.Outcome != nil:
+		c.Complete(o.Outcome)
+	}
+	return err
 }
 
 // course returns the sweep of a record with the record.
@@ -68,7 +87,7 @@ func (r *Runner) course(record *trial.Record) (trial.Course, error) {
 }
 
 // trial submits a trial's job unless that has been done, and records how it has ended. It
-// reports whether it has ended, and whether it was submitted now.
+// reports whether it has ended, and whether it may have been submitted now.
 func (r *Runner) trial(ctx context.Context, c trial.Course, j trial.Job) (ended, submitted bool, err error) {
 	known := r.submitted[c.ID]
 	if known == nil {
@@ -81,10 +100,11 @@ func (r *Runner) trial(ctx context.Context, c trial.Course, j trial.Job) (ended,
 			c.End(j, nil, strings.TrimPrefix(job.Sentence(err), fmt.Sprintf("trial %d: ", j.Trial)))
 			return true, false, nil
 		}
+		submitted = true // even if the answer was lost
 		if err != nil {
-			return false, false, err
+			return false, submitted, err
 		}
-		known[j.ID], submitted = true, true
+		known[j.ID] = true
 	}
 	o, err := r.cfg.Jobs.Get(ctx, j.ID)
 	switch {
@@ -135,13 +155,16 @@ func (r *Runner) submit(ctx context.Context, c trial.Course, j trial.Job) error 
 const maxTags = 32
 
 // recheck cancels what a round has submitted if the sweep was cancelled or removed meanwhile
-// and another coordinator has not seen the jobs.
+// and another coordinator has not seen the jobs. It does so even if the lease was lost, as the
+// other one may have settled the sweep.
 func (r *Runner) recheck(ctx context.Context, id job.ID, c trial.Course) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
 	now, _, err := r.cfg.Sweeps.Get(ctx, id)
 	if err != nil && !errors.Is(err, job.ErrNotFound) {
 		return err
 	}
-	if err == nil && now.Digest == c.Digest && !now.Settled {
+	if err == nil && now.Digest == c.Digest && now.State != trial.Cancelled {
 		return nil
 	}
 	_, err = r.cancel(ctx, c)

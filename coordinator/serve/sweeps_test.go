@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"tributary/coordinator/run"
@@ -67,6 +68,49 @@ func TestTheLifeOfASweepOverNATS(t *testing.T) {
 	for _, what := range []string{"get", "cancel", "remove"} {
 		c.refusedSweep(what, "s", "404", `there is no sweep "s"`)
 	}
+
+	// The jobs stay, and are in the way of the next sweep of that name.
+	c.refusedSweep("submit", text, "409", `name "s": jobs have the ids of its trials and cannot be used again: s-001 was cancelled, s-002 was cancelled; remove these jobs`)
+	_, answer = c.ask("remove", "s-001")
+	require.Equal(t, true, answer["removed"], answer)
+	c.refusedSweep("submit", text, "409", `s-002 was cancelled; remove`)
+	_, answer = c.ask("remove", "s-002")
+	require.Equal(t, true, answer["removed"], answer)
+	code, answer = c.sweep("submit", text)
+	require.Empty(t, code, answer)
+	c.reaches("s-002", "running")
+}
+
+// A record whose sweep cannot be carried out can be cancelled and removed.
+func TestADamagedSweepCanBeRemoved(t *testing.T) {
+	c := serving(t)
+	js, err := jetstream.New(c.nc)
+	require.NoError(t, err)
+	kv, err := js.KeyValue(t.Context(), broker.SweepBucket)
+	require.NoError(t, err)
+	_, err = kv.Put(t.Context(), "bad", []byte(`{"id":"bad","state":"running","sweep":{"name":"bad","future":1},"trials":1,"rounds":[]}`))
+	require.NoError(t, err)
+	c.refusedSweep("remove", "bad", "409", "cancel it first")
+	code, answer := c.sweep("cancel", "bad")
+	require.Empty(t, code, answer)
+	code, answer = c.sweep("remove", "bad")
+	require.Empty(t, code, answer)
+	c.refusedSweep("get", "bad", "404", "there is no sweep")
+}
+
+// A job of the same spec is a sweep's trial; one of another spec is in its way.
+func TestASweepFindsJobs(t *testing.T) {
+	c := serving(t)
+	one := func(seed int) string {
+		return fmt.Sprintf(`{"id":"s-001","name":"s","seed":%d,"data":{"inline":{"x":[1,2,3,4],"y":[1,2,3,4]},"split":{"train":0.75,"validation":0.25}},
+			"model":{"layers":[{"dense":{"units":1}}]},"loss":"mse","optimizer":{"sgd":{"learning_rate":0.1}},"batch":1,"epochs":9}`, seed)
+	}
+	code, answer := c.ask("submit", one(7))
+	require.Empty(t, code, answer)
+	c.refusedSweep("submit", sweepOf("s", `"parameters":{"seed":[8]}`), "409", "s-001 has another spec")
+	code, answer = c.sweep("submit", sweepOf("s", `"parameters":{"seed":[7,-1]}`))
+	require.Empty(t, code, answer)
+	c.reaches("s-001", "running")
 }
 
 // The jobs of a sweep share the prepared data unless a parameter changes it, as the seed of

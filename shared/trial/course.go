@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/shared/job"
+	"tributary/shared/readable"
 )
 
 // Job is a job of a sweep that has not ended, as far as the record says.
@@ -100,7 +101,21 @@ func (c Course) fail(o *Round, number int, why string) {
 	if len(o.Failed) >= maxReasons || why == "" {
 		why = "failed"
 	}
-	o.Failed[number] = strings.ToValidUTF8(strings.Clone(why[:min(len(why), maxReason)]), "")
+	o.Failed[number] = clip(why)
+}
+
+// clip cuts a reason so that it takes at most maxReason bytes in the record's JSON, in which
+// quotes and control characters take more than one.
+func clip(why string) string {
+	why = strings.ToValidUTF8(why[:min(len(why), maxReason)], "")
+	for {
+		data, err := readable.JSON(why)
+		over := len(data) - len(`""`) - maxReason
+		if err != nil || over <= 0 {
+			return strings.Clone(why)
+		}
+		why = strings.ToValidUTF8(why[:len(why)-(over+5)/6], "")
+	}
 }
 
 // Advance begins the next round if the current one is over, and ends the sweep after the
@@ -147,6 +162,17 @@ func (c Course) choose(t *Trial) {
 	}
 	round := slices.IndexFunc(c.Rounds, func(o Round) bool { return o.Epochs == t.Epochs })
 	c.Best = &Best{Trial: t.Number, Job: c.TrialID(t.Number-1, round), Value: *t.Value, Epochs: t.Epochs}
+}
+
+// Incomplete reports whether the record has the figure alone of the best trial, because
+// its round is an earlier one; see Complete.
+func (c Course) Incomplete() bool { return c.Best != nil && c.Best.Metrics == nil }
+
+// Complete adds what the job of the best trial gave, unless that is another job's outcome.
+func (c Course) Complete(out *job.Outcome) {
+	if v, ok := out.Metrics[job.Validation][c.Monitor]; ok && v == c.Best.Value {
+		c.Best.ParametersSHA256, c.Best.Metrics = out.ParametersSHA256, out.Metrics
+	}
 }
 
 // trials returns the results of one round, without the trials' values.

@@ -89,6 +89,12 @@ func TestTheBestOfAnEarlierRound(t *testing.T) {
 	require.True(t, c.Advance(time.Unix(0, 0)))
 	require.Equal(t, Succeeded, c.State)
 	require.Equal(t, job.ID("s-002"), c.Best.Job)
+	require.True(t, c.Incomplete())
+	c.Complete(gave(7))
+	require.True(t, c.Incomplete(), "another job has that id now")
+	c.Complete(gave(2))
+	require.False(t, c.Incomplete())
+	require.Equal(t, Best{Trial: 2, Job: "s-002", Value: 2, Epochs: 3, ParametersSHA256: "d", Metrics: gave(2).Metrics}, *c.Best)
 }
 
 func TestACourseWithoutABest(t *testing.T) {
@@ -122,7 +128,7 @@ func TestARecordIsWithinItsGrowth(t *testing.T) {
 	for !c.State.Final() {
 		for _, j := range c.Next(1 << 20) {
 			if j.Trial%3 == 0 {
-				c.End(j, nil, strings.Repeat("x", 300))
+				c.End(j, nil, strings.Repeat("\x01\"", 300))
 			} else {
 				c.End(j, gave(-0.12345678901234567*float64(j.Trial)), "")
 			}
@@ -144,6 +150,10 @@ func TestDamagedRecords(t *testing.T) {
 		func(r *Record) { r.Trials = 9 },
 		func(r *Record) { r.Sweep = []byte("{}") },
 		func(r *Record) { r.Rounds[0].Trials = []int{1, 7} },
+		func(r *Record) { r.Rounds[0].Trials, r.Rounds[0].Values = []int{2}, make([]*float64, 1) },
+		func(r *Record) { r.Rounds = append(r.Rounds, Round{Trials: []int{}, Values: []*float64{}}) },
+		func(r *Record) { r.Best = &Best{Trial: 0} },
+		func(r *Record) { r.Best = &Best{Trial: 3} },
 		func(r *Record) { r.Rounds = append(r.Rounds, Round{Values: make([]*float64, 1)}) },
 	} {
 		r := *again(t, c.Record).Record
@@ -172,6 +182,8 @@ func TestHostileSweeps(t *testing.T) {
 		"not UTF-8":                   "name: \xff",
 		"parameters: 0: want 1 to 32": "{name: s, job: x}",
 		"parallel: 1000: want 1":      "{name: s, job: x, parallel: 1000, parameters: {seed: [1]}}",
+		"path of 1000001 bytes with ": "name: s\nparameters: {\"" + strings.Repeat("a.", 500_000) + "b\": [1]}\n" + small,
+		"with 33 names and indices: ": "name: s\nparameters: {\"" + strings.Repeat("a.", 32) + "b\": [1]}\n" + small,
 		"want none with search folds": "{name: s, job: x, search: folds, parameters: {seed: [1]}}",
 		"data.split.k_folds of the":   "name: s\nsearch: folds\n" + small,
 		"want 1 to 1000":              "{name: s, job: x, parameters: {seed: []}}",

@@ -160,7 +160,7 @@ func (r *Record) Check() error {
 		if o.Trials != nil {
 			n = len(o.Trials)
 		}
-		if (k == 0 || o.Values != nil) && len(o.Values) != n || o.Metrics != nil && len(o.Metrics) != n || k > 0 && o.Values != nil && o.Trials == nil {
+		if k == 0 && o.Trials != nil || n == 0 || (k == 0 || o.Values != nil) && len(o.Values) != n || o.Metrics != nil && len(o.Metrics) != n || k > 0 && o.Values != nil && o.Trials == nil {
 			return fmt.Errorf("sweep %s: its record: %w: %w", r.ID, errRound, job.ErrCorrupt)
 		}
 		for _, number := range o.Trials {
@@ -168,6 +168,9 @@ func (r *Record) Check() error {
 				return fmt.Errorf("sweep %s: its record: trial %d: %w: %w", r.ID, number, errRound, job.ErrCorrupt)
 			}
 		}
+	}
+	if b := r.Best; b != nil && (b.Trial < 1 || b.Trial > r.Trials) {
+		return fmt.Errorf("sweep %s: its record: its best trial is %d of %d: %w", r.ID, b.Trial, r.Trials, job.ErrCorrupt)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tributary/shared/job"
@@ -62,6 +63,8 @@ const (
 	maxTrials     = 10_000
 	maxParameters = 32
 	maxChoices    = 1000
+	maxPath       = 500 // bytes of a parameter's path
+	maxDepth      = 32  // names and indices in it, as deep as a spec can be
 	// MaxParallel bounds the trials that run at a time.
 	MaxParallel = 256
 )
@@ -165,6 +168,11 @@ func (s *Sweep) validate() error {
 	case s.Search != EachFold && (n < 1 || n > maxParameters):
 		fault("parameters: %d: want 1 to %d (or search %s for a cross-validation)", n, maxParameters, EachFold)
 	}
+	for _, path := range s.Paths()[:min(len(s.Parameters), maxParameters)] {
+		if n := 1 + strings.Count(path, ".") + strings.Count(path, "["); len(path) > maxPath || n > maxDepth {
+			fault("parameters.%.80s: a path of %d bytes with %d names and indices: want at most %d and %d", path, len(path), n, maxPath, maxDepth)
+		}
+	}
 	if s.Parallel < 0 || s.Parallel > MaxParallel {
 		fault("parallel: %d: want 1 to %d, or 0 for the default", s.Parallel, MaxParallel)
 	}
@@ -193,7 +201,7 @@ func (s *Sweep) validateGrid(fault func(string, ...any)) {
 	for _, path := range s.Paths() {
 		v := s.Parameters[path]
 		if v.List == nil {
-			fault("parameters.%s: a range: want a list with search grid, or search random", path)
+			fault("parameters.%.80s: a range: want a list with search grid, or search random", path)
 			return
 		}
 		if all *= len(v.List); all > maxTrials {
@@ -212,6 +220,16 @@ func (s *Sweep) Better(a, b float64) bool {
 		return a < b
 	}
 	return a > b
+}
+
+// TrialOf returns which trial and round a job's id stands for, as TrialID makes it.
+func (s *Sweep) TrialOf(id job.ID) (trial, round int, ok bool) {
+	tail := strings.TrimPrefix(strings.TrimPrefix(string(id), s.Name), "-")
+	number, later, _ := strings.Cut(strings.TrimPrefix(tail, "fold-"), "-r")
+	n, err := strconv.Atoi(number)
+	k, _ := strconv.Atoi(later)
+	trial, round = n-1, max(k, 1)-1
+	return trial, round, err == nil && n >= 1 && n <= s.Count() && s.TrialID(trial, round) == id
 }
 
 // TrialID returns the id of a trial's job; round counts from 0.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,26 @@ func TestTrials(t *testing.T) {
 		different[fmt.Sprint(trial.Values)] = true
 	}
 	require.Len(t, different, 9)
+}
+
+// An id says which trial and round it stands for, if it is a trial's.
+func TestTheTrialOfAnID(t *testing.T) {
+	s := decoded(t, "{name: a-1, search: halving, trials: 1200, job: b, parameters: {seed: [1, 2]}}")
+	folds := decoded(t, "name: a-1\nsearch: folds\n"+strings.Replace(small, "split: {train: 0.75, validation: 0.25}", "split: {k_folds: 2}", 1))
+	for _, s := range []*Sweep{s, folds} {
+		for _, trial := range []int{0, 1, s.Count() - 1} {
+			for round := range 3 {
+				n, k, ok := s.TrialOf(s.TrialID(trial, round))
+				require.True(t, ok)
+				require.Equal(t, trial, n)
+				require.True(t, k == round || s.Search == EachFold)
+			}
+		}
+		for _, id := range []job.ID{"", "a-1", "a-1-", "a-1-1", "a-1-000", "a-1-1201", "a-1-fold-3", "a-1-001-r1", "a-1-001-r", "a-1-0x1", "b-001", "a-1-001-001", "001", "a-1--01"} {
+			_, _, ok := s.TrialOf(id)
+			require.False(t, ok, id)
+		}
+	}
 }
 
 func TestSet(t *testing.T) {
