@@ -1,5 +1,7 @@
 package model
 
+import "tributary/shared/numeric"
+
 // unfold is the layer that puts the taps of a window side by side: each position of the
 // output has the units of all its taps, one tap after the other (PyTorch's nn.Unfold, with
 // the taps outside and the channels inside). An absent tap is +0. A dense layer after it is a
@@ -34,13 +36,15 @@ func (l unfold) Backward(f *Frame) {
 		return
 	}
 	dx.Fill(0)
-	units, width := l.in.Units, f.D.Width()
+	units, width := l.in.Units, dx.Width()
+	v := f.scratch(units * width)
 	f.Columns = grown(f.Columns, width)
-	for tap := range l.taps {
-		for i := range f.D.Len() {
-			columns := f.Columns[:min(width, f.D.Cols-i*width)]
-			l.sources(columns, tap, i*width)
-			dx.AddColumns(columns, f.D.Panel(i, tap*units, (tap+1)*units), width)
+	for i := range dx.Len() {
+		columns, sum := f.Columns[:min(width, dx.Cols-i*width)], dx.Panel(i, 0, units)
+		for tap := range l.taps {
+			l.targets(columns, tap, i*width)
+			f.D.GatherRows(v, width, columns, tap*units, (tap+1)*units, 0)
+			numeric.Add(sum, sum, v)
 		}
 	}
 	f.Done.Receive(0, 0, units)

@@ -92,6 +92,30 @@ func (v *window) sources(dst []int32, tap, lo int) {
 	}
 }
 
+// targets is the inverse of sources: it sets dst to the columns of the output whose tap has the
+// columns of the input from lo on.
+func (v *window) targets(dst []int32, tap, lo int) {
+	width := v.in.Width()
+	rows, columns := v.out.Positions/v.width(), v.width()
+	top, left := v.before[0]-tap/v.columns*v.step[0], v.before[1]-tap%v.columns*v.step[1]
+	sample, at := lo/v.in.Positions, lo%v.in.Positions
+	iy, ix := at/width, at%width
+	first := sample * v.out.Positions
+	for j := range dst {
+		y, x := iy+top, ix+left
+		dst[j] = blas.Absent
+		if y >= 0 && x >= 0 && y%v.stride[0] == 0 && x%v.stride[1] == 0 && y/v.stride[0] < rows && x/v.stride[1] < columns {
+			dst[j] = int32(first + y/v.stride[0]*columns + x/v.stride[1])
+		}
+		if ix++; ix == width {
+			ix = 0
+			if iy++; iy == v.in.Height {
+				iy, first = 0, first+v.out.Positions
+			}
+		}
+	}
+}
+
 // width returns the width of the output.
 func (v *window) width() int {
 	if v.out.Height == 0 {
