@@ -117,7 +117,7 @@ func (l averagePool) Forward(f *Frame) {
 }
 
 // Backward divides the gradient by the number of taps and adds it to each tap: for each
-// position of the input from +0, in the order of the taps.
+// position of the input from +0, in the order of the positions of the output.
 func (l averagePool) Backward(f *Frame) {
 	dx := f.DX[0]
 	if dx == nil {
@@ -129,7 +129,7 @@ func (l averagePool) Backward(f *Frame) {
 	f.Columns = grown(f.Columns, width)
 	for i := range dx.Len() {
 		columns, sum := f.Columns[:min(width, dx.Cols-i*width)], dx.Panel(i, 0, units)
-		for tap := range l.taps {
+		for tap := l.taps - 1; tap >= 0; tap-- { // an earlier position has a later tap
 			l.targets(columns, tap, i*width)
 			f.D.Gather(v, width, columns, 0)
 			for at := range v {

@@ -29,7 +29,7 @@ func (l unfold) Forward(f *Frame) {
 }
 
 // Backward adds up, for each position of the input, the gradients of the taps that have it:
-// from +0, in the order of the taps.
+// from +0, in the order of the positions of the output.
 func (l unfold) Backward(f *Frame) {
 	dx := f.DX[0]
 	if dx == nil {
@@ -41,7 +41,7 @@ func (l unfold) Backward(f *Frame) {
 	f.Columns = grown(f.Columns, width)
 	for i := range dx.Len() {
 		columns, sum := f.Columns[:min(width, dx.Cols-i*width)], dx.Panel(i, 0, units)
-		for tap := range l.taps {
+		for tap := l.taps - 1; tap >= 0; tap-- { // an earlier position has a later tap
 			l.targets(columns, tap, i*width)
 			f.D.GatherRows(v, width, columns, tap*units, (tap+1)*units, 0)
 			numeric.Add(sum, sum, v)
