@@ -96,6 +96,7 @@ func TestBadInput(t *testing.T) {
 		"nothing but a last":    {changes: []change{{"batch: 4", "batch: 8\ndrop_last: true"}}, want: []string{"batch", "8", "4 rows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text := small
 			for _, ch := range c.changes {
 				text = replaced(t, text, ch.old, ch.with)
