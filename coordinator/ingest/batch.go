@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"tributary/shared/lifecycle"
 )
 
 // A file is read in batches of rows. One goroutine cuts the next batches into cells, while
@@ -92,7 +94,9 @@ func (r *records) batches(ctx context.Context, use func(*batch) error) error {
 		for {
 			select {
 			case b := <-free:
-				b.read(r)
+				if err := lifecycle.Contain("read rows", func() error { b.read(r); return nil }); err != nil {
+					b.err = err
+				}
 				full <- b // has room for all
 				if b.err != nil {
 					return

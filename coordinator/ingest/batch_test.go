@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tributary/shared/job"
+	"tributary/shared/lifecycle"
 )
 
 // ordinaryRows returns a CSV file of that many rows: four columns of numbers, one of eight
@@ -127,4 +128,18 @@ func TestBatchesEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	require.ErrorIs(t, file.batches(ctx, func(*batch) error { cancel(); return nil }), context.Canceled)
 	require.Zero(t, reading.Load())
+}
+
+// A panic while a file is read is an error, as anywhere else in an ingest.
+func TestPanicsOfReadersAreErrors(t *testing.T) {
+	broken := (*lifecycle.PanicError)(nil)
+	file := &records{names: []string{"a"}, line: func(int) int { return 0 }, next: func() ([]string, error) { panic("a reader's fault") }}
+	require.ErrorAs(t, file.batches(t.Context(), func(*batch) error { return nil }), &broken)
+	err := lanes(3, func(lane int) (int, error) {
+		if lane == 2 {
+			panic("a column's fault")
+		}
+		return 0, errors.New("a row's")
+	})
+	require.ErrorAs(t, err, &broken)
 }

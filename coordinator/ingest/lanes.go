@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"tributary/shared/lifecycle"
 )
 
 // laneColumns is the number of columns that one goroutine takes at a time if there are many.
@@ -26,19 +28,26 @@ func lanes(n int, each func(lane int) (row int, err error)) error {
 	var next atomic.Int64
 	var mu sync.Mutex
 	var first *fault
-	work := func() {
+	report := func(row, lane int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil || row < first.row || row == first.row && lane < first.lane {
+			first = &fault{row, lane, err}
+		}
+	}
+	take := func() error {
 		for lo := int(next.Add(int64(step))) - step; lo < n; lo = int(next.Add(int64(step))) - step {
 			for lane := lo; lane < min(lo+step, n); lane++ {
-				row, err := each(lane)
-				if err == nil {
-					continue
+				if row, err := each(lane); err != nil {
+					report(row, lane, err)
 				}
-				mu.Lock()
-				if first == nil || row < first.row || row == first.row && lane < first.lane {
-					first = &fault{row, lane, err}
-				}
-				mu.Unlock()
 			}
+		}
+		return nil
+	}
+	work := func() {
+		if err := lifecycle.Contain("read columns", take); err != nil { // a panic
+			report(-1, 0, err)
 		}
 	}
 	var group sync.WaitGroup
