@@ -13,5 +13,6 @@
 // gradient is d plus the name of the quantity: dz is d loss / d z.
 //
 // Invariant: outputs and gradients are pure functions of the arguments, with the same bits
-// on every CPU. What a layer computes for a position does not depend on other positions.
+// on every CPU. What a layer computes for a sample does not depend on other samples, except
+// as [Batchwise] says. Only layers with a window over an image look at several positions.
 package model
