@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"tributary/shared/dataset/parquet"
 	"tributary/shared/lifecycle"
 )
 
@@ -25,17 +26,45 @@ const (
 type batch struct {
 	unit  string
 	width int
-	cells []string      // [rows, width]
-	lines []int         // where the first cell of each row is
-	spans map[int][]int // where the cells of a row are that covers several lines
-	err   error         // what ended the file after these rows: io.EOF or a fault
+	cells []string // [rows, width]
+	// values has the numbers whose texts were left out, [rows, width], NaN for all other
+	// cells; empty: there are none.
+	values []float64
+	lines  []int         // where the first cell of each row is
+	spans  map[int][]int // where the cells of a row are that covers several lines
+	err    error         // what ended the file after these rows: io.EOF or a fault
 }
 
 // rows returns the number of rows.
 func (b *batch) rows() int { return len(b.lines) }
 
-// row returns the cells of a row.
-func (b *batch) row(i int) []string { return b.cells[i*b.width : (i+1)*b.width] }
+// value returns a number whose text was left out; ok is false for any other cell.
+func (b *batch) value(row, cell int) (x float64, ok bool) {
+	if len(b.values) == 0 {
+		return 0, false
+	}
+	x = b.values[row*b.width+cell]
+	return x, x == x //nolint:gocritic // NaN
+}
+
+// text returns the text of a cell.
+func (b *batch) text(row, cell int) string {
+	if x, ok := b.value(row, cell); ok {
+		return parquet.Text(x)
+	}
+	return b.cells[row*b.width+cell]
+}
+
+// row sets dst to the texts of a row.
+func (b *batch) row(dst []string, i int) []string {
+	dst = append(dst[:0], b.cells[i*b.width:(i+1)*b.width]...)
+	for j := range dst {
+		if len(b.values) > 0 {
+			dst[j] = b.text(i, j)
+		}
+	}
+	return dst
+}
 
 // place says where a cell is, like "line 3".
 func (b *batch) place(row, cell int) string {
@@ -47,17 +76,17 @@ func (b *batch) place(row, cell int) string {
 }
 
 // read fills the batch with the next rows of a file.
-func (b *batch) read(file *records) {
+func (b *batch) read(file *records, numbers []float64) {
 	b.unit, b.width = file.unit, len(file.names)
 	clear(b.cells) // the texts of the batch before
-	b.cells, b.lines, b.spans, b.err = b.cells[:0], b.lines[:0], nil, nil
+	b.cells, b.values, b.lines, b.spans, b.err = b.cells[:0], b.values[:0], b.lines[:0], nil, nil
 	for bytes := 0; bytes < batchBytes && (len(b.cells) < batchCells || b.rows() == 0); {
 		row, err := file.next()
 		if err != nil {
 			b.err = err
 			return
 		}
-		b.cells = append(b.cells, row...)
+		b.cells, b.values = append(b.cells, row...), append(b.values, numbers...)
 		for _, cell := range row {
 			bytes += len(cell)
 		}
@@ -85,6 +114,10 @@ func (b *batch) span(file *records, cells int) {
 // of the rows. When it returns, nothing reads the file any more.
 func (r *records) batches(ctx context.Context, use func(*batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var numbers []float64
+	if r.numbers != nil {
+		numbers = r.numbers()
+	}
 	free, full := make(chan *batch, batchesMax), make(chan *batch, batchesMax)
 	for range batchesMax {
 		free <- &batch{}
@@ -94,7 +127,7 @@ func (r *records) batches(ctx context.Context, use func(*batch) error) error {
 		for {
 			select {
 			case b := <-free:
-				if err := lifecycle.Contain("read rows", func() error { b.read(r); return nil }); err != nil {
+				if err := lifecycle.Contain("read rows", func() error { b.read(r, numbers); return nil }); err != nil {
 					b.err = err
 				}
 				full <- b // has room for all

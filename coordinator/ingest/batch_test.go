@@ -13,7 +13,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"tributary/shared/dataset"
+	"tributary/shared/dataset/parquet"
 	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 )
@@ -93,7 +96,7 @@ func TestBatchesHaveEveryRow(t *testing.T) {
 		require.NoError(t, file.batches(t.Context(), func(b *batch) error {
 			for i := range b.rows() {
 				seen++
-				require.Equal(t, strconv.Itoa(seen), b.row(i)[0])
+				require.Equal(t, strconv.Itoa(seen), b.row(nil, i)[0])
 				require.Equal(t, fmt.Sprintf("row %d", seen), b.place(i, 0))
 			}
 			return nil
@@ -142,4 +145,47 @@ func TestPanicsOfReadersAreErrors(t *testing.T) {
 		return 0, errors.New("a row's")
 	})
 	require.ErrorAs(t, err, &broken)
+}
+
+// A float whose text was left out is counted as its text is.
+func TestFloatsAreCountedAsTheirTexts(t *testing.T) {
+	of := func(columns map[string]job.ColumnSpec, options *job.CSVOptions, classes bool) func() *tally {
+		return func() *tally {
+			y := &tally{name: "a", options: options, classes: classes, unnamed: true}
+			if c, ok := columns["a"]; ok {
+				y.given = &c
+			}
+			y.start()
+			return y
+		}
+	}
+	number := map[string]job.ColumnSpec{"a": {Type: job.NumberColumn}}
+	category := map[string]job.ColumnSpec{"a": {Type: job.CategoryColumn}}
+	rapid.Check(t, func(t *rapid.T) {
+		made := rapid.SampledFrom([]func() *tally{
+			of(nil, nil, false), of(number, nil, false), of(category, nil, false), of(nil, nil, true),
+			of(nil, &job.CSVOptions{Decimal: ","}, false), of(nil, &job.CSVOptions{NA: &job.NA{Words: []string{"5", "0.5"}}}, false),
+		}).Draw(t, "column")
+		values := rapid.SliceOfN(rapid.OneOf(
+			rapid.Float64Range(-2e6, 2e6), rapid.Map(rapid.IntRange(-2_000_000, 2_000_000), func(n int) float64 { return float64(n) }),
+			rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 0.5, 5, 1e-4, 9e-5, -1e-7, 999999, 1e6, 999999.5, 1e21, 5e-324, math.MaxFloat64}),
+		), 1, 9).Draw(t, "values")
+		want, got := made(), made()
+		b := &batch{unit: "row", width: 1, values: values, cells: make([]string, len(values)), lines: make([]int, len(values))}
+		for i, x := range values {
+			require.Equal(t, parquet.Text(x), b.text(i, 0))
+			want.add(parquet.Text(x), func() string { return "row 0" })
+		}
+		got.addAll(b, 0)
+		require.Equal(t, want, got)
+
+		c, read := &column{name: "a", kind: dataset.Numeric}, make([]float64, len(values))
+		_, err := c.fill(read, b, 0, nil)
+		require.NoError(t, err)
+		for i, x := range values {
+			parsed, err := c.parse(parquet.Text(x), nil)
+			require.NoError(t, err)
+			require.Equal(t, math.Float64bits(parsed), math.Float64bits(read[i]))
+		}
+	})
 }

@@ -87,8 +87,13 @@ func (t *table) places(ctx context.Context, file *records) (at tablePlaces, err 
 
 // fill reads a column of a batch. It returns the row of an error.
 func (c *column) fill(dst []float64, b *batch, at int, options *job.CSVOptions) (row int, err error) {
+	plain := c.kind == dataset.Numeric && c.form == nil && (options == nil || options.NA == nil)
 	for i := range dst {
-		if dst[i], err = c.parse(b.cells[i*b.width+at], options); err != nil {
+		if x, ok := b.value(i, at); ok && plain {
+			dst[i] = x
+			continue
+		}
+		if dst[i], err = c.parse(b.text(i, at), options); err != nil {
 			return i, fmt.Errorf("%s: %w", b.place(i, at), err)
 		}
 	}
@@ -98,14 +103,19 @@ func (c *column) fill(dst []float64, b *batch, at int, options *job.CSVOptions) 
 // fill reads the labels and the weights of a batch. It returns the row of an error.
 func (l *label) fill(b *batch, at []int, weightAt int, options *job.CSVOptions) (row int, err error) {
 	for i := range b.rows() {
-		cells := b.row(i)
 		for k, at := range at {
-			if err := l.parse(k, cells[at], options); err != nil {
+			if x, ok := b.value(i, at); ok && !l.classes && (k >= len(l.forms) || l.forms[k] == nil) && (options == nil || options.NA == nil) {
+				if err := l.push(x); err != nil {
+					return i, err
+				}
+				continue
+			}
+			if err := l.parse(k, b.text(i, at), options); err != nil {
 				return i, fmt.Errorf("%s: %w", b.place(i, at), err)
 			}
 		}
 		if l.weight != "" {
-			if err := l.weigh(cells[weightAt]); err != nil {
+			if err := l.weigh(b.text(i, weightAt)); err != nil {
 				return i, fmt.Errorf("%s: %w", b.place(i, weightAt), err)
 			}
 		}
@@ -119,7 +129,7 @@ func (k *keyColumn) fill(b *batch, at int, options *job.CSVOptions) (row int, er
 		return 0, nil
 	}
 	for i := range b.rows() {
-		if err := k.push(b.row(i)[at], options); err != nil {
+		if err := k.push(b.text(i, at), options); err != nil {
 			return i, fmt.Errorf("%s: %w", b.place(i, at), err)
 		}
 	}

@@ -23,7 +23,9 @@ func (w *work) openParquet(d *job.Data, content *tabular.Source, s *survey, k in
 	if err != nil {
 		return nil, err
 	}
-	return w.columnar(d, file, file.Names, file.Kinds), nil
+	r := w.columnar(d, file, file.Names, file.Kinds)
+	r.numbers = file.Numbers
+	return r, nil
 }
 
 // columnar is an open file of typed columns.

@@ -12,14 +12,17 @@ import (
 
 // records reads the rows of a file of named columns as texts.
 type records struct {
-	names    []string
-	index    func(name string) (int, bool)
-	next     func() ([]string, error) // io.EOF after the last row; the following call overwrites it
-	unit     string                   // of line: "line" or "row"
-	line     func(cell int) int       // where a cell of the last row is
-	unnamed  []bool                   // columns without a name in the header, or nil
-	kinds    []tabular.Kind           // what the file's own schema says, or nil
-	detected []string                 // what was detected, for the user
+	names []string
+	index func(name string) (int, bool)
+	next  func() ([]string, error) // io.EOF after the last row; the following call overwrites it
+	unit  string                   // of line: "line" or "row"
+	line  func(cell int) int       // where a cell of the last row is
+	// numbers makes next leave out texts of numbers, and returns where next puts them instead:
+	// NaN for a cell with a text, or nothing. nil: next leaves none out.
+	numbers  func() []float64
+	unnamed  []bool         // columns without a name in the header, or nil
+	kinds    []tabular.Kind // what the file's own schema says, or nil
+	detected []string       // what was detected, for the user
 }
 
 // each passes each file of a source to read, in order.

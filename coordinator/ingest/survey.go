@@ -27,6 +27,7 @@ type survey struct {
 	when     *tally            // counts the times by which the rows are split as dates; nil if there are none
 	whenAt   int               // the column of when
 	observer Observer          // sees each row, or nil
+	row      []string          // that the observer sees
 }
 
 // survey reads the files of a source once.
@@ -132,7 +133,8 @@ func (s *survey) read(ctx context.Context, file *records) error {
 			case 1:
 				if s.observer != nil {
 					for i := range b.rows() {
-						s.observer.Row(b.row(i), at)
+						s.row = b.row(s.row, i)
+						s.observer.Row(s.row, at)
 					}
 				}
 			default:

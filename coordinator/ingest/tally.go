@@ -98,8 +98,35 @@ func formOf(o *job.CSVOptions) *dataset.Form {
 // addAll counts a column of a batch.
 func (t *tally) addAll(b *batch, column int) {
 	for i := range b.rows() {
-		t.add(b.cells[i*b.width+column], func() string { return b.place(i, column) })
+		if x, ok := b.value(i, column); ok && t.addFloat(x) {
+			continue
+		}
+		t.add(b.text(i, column), func() string { return b.place(i, column) })
 	}
+}
+
+// addFloat counts a finite float as add counts its text (parquet.Text). It returns false,
+// and counts nothing, if the text matters.
+func (t *tally) addFloat(x float64) bool {
+	size := math.Abs(x)
+	if t.given != nil && t.given.Type != job.NumberColumn || t.base != nil || t.classes || t.options != nil && t.options.NA != nil ||
+		size >= 1e6 || size < 1e-4 && x != 0 { // texts with an exponent
+		return false
+	}
+	t.numbers++
+	if size >= 1000 {
+		t.ungrouped++
+	}
+	switch whole := x == math.Trunc(x); {
+	case whole && t.integers == t.numbers-1:
+		t.integers++
+	case !whole:
+		t.pointed++
+	}
+	if t.unnamed {
+		t.serial.add(x)
+	}
+	return true
 }
 
 func (t *tally) add(cell string, at func() string) {

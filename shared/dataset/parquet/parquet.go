@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	pq "github.com/parquet-go/parquet-go"
@@ -36,13 +37,15 @@ type File struct {
 	left    int64 // rows of the row group
 	row     int64
 	cells   []string
+	numbers []float64 // of the last row; nil: numbers are texts as well
 }
 
 // column reads the values of a flat column.
 type column struct {
 	at     int // index of the leaf
 	leaf   leaf
-	write  func(pq.Value) string // nil if the column is not read
+	write  func(pq.Value) string  // nil if the column is not read
+	number func(pq.Value) float64 // nil if the values are no floats
 	pages  pq.Pages
 	page   pq.Page
 	values pq.ValueReader
@@ -103,6 +106,7 @@ func (f *File) schema() error {
 			if known {
 				read.leaf = leaf{e.Type.V, int64(e.TypeLength.V), c.Optional()}
 				var text bool
+				read.number = numberOf(e)
 				if read.write, text = textOf(e); text {
 					kind = tabular.Text
 				} else if read.write != nil {
@@ -152,12 +156,39 @@ func (f *File) next() error {
 			}
 		}
 		f.cells[i] = ""
-		if v := c.next[0]; !v.IsNull() {
+		if f.numbers != nil {
+			f.numbers[i] = math.NaN()
+		}
+		if v := c.next[0]; !v.IsNull() && !f.numbered(i, v) {
 			f.cells[i] = c.write(v)
 		}
 		c.next = c.next[1:]
 	}
 	return nil
+}
+
+// Numbers makes Next leave out the texts of finite floats. It returns where Next puts the floats
+// of a row: NaN for a cell that has a text, or nothing. Text is the text that was left out.
+func (f *File) Numbers() []float64 {
+	f.numbers = make([]float64, len(f.Names))
+	for i := range f.numbers {
+		f.numbers[i] = math.NaN()
+	}
+	return f.numbers
+}
+
+// numbered puts the value of a column where Numbers said, if it is a finite float.
+func (f *File) numbered(i int, v pq.Value) bool {
+	c := &f.columns[i]
+	if f.numbers == nil || c.number == nil {
+		return false
+	}
+	x := c.number(v)
+	if !(math.Abs(x) <= math.MaxFloat64) {
+		return false
+	}
+	f.numbers[i] = x
+	return true
 }
 
 // begin opens the next row group that has rows.

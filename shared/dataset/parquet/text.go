@@ -48,6 +48,24 @@ func textOf(e *format.SchemaElement) (write func(pq.Value) string, text bool) {
 	return nil, false
 }
 
+// numberOf returns a function that converts the values of a column of floats; nil for any other.
+func numberOf(e *format.SchemaElement) func(pq.Value) float64 {
+	_, decimal := e.LogicalType.Value.(*format.DecimalType)
+	switch {
+	case decimal || e.ConvertedType.Valid:
+		return nil
+	case e.Type.V == format.Float:
+		return func(v pq.Value) float64 { return float64(v.Float()) }
+	case e.Type.V == format.Double:
+		return pq.Value.Double
+	default:
+		return nil
+	}
+}
+
+// Text returns the text of a finite float.
+func Text(x float64) string { return floatText(x) }
+
 func floatText(x float64) string {
 	if math.IsNaN(x) { // as pandas reads it
 		return ""
