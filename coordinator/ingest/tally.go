@@ -109,7 +109,7 @@ func (t *tally) addAll(b *batch, column int) {
 // and counts nothing, if the text matters.
 func (t *tally) addFloat(x float64) bool {
 	size := math.Abs(x)
-	if t.given != nil && t.given.Type != job.NumberColumn || t.base != nil || t.classes || t.options != nil && t.options.NA != nil ||
+	if t.given != nil && t.given.Type != job.NumberColumn || t.classes || !plainly(t.base, t.options) ||
 		size >= 1e6 || size < 1e-4 && x != 0 { // texts with an exponent
 		return false
 	}
@@ -117,7 +117,7 @@ func (t *tally) addFloat(x float64) bool {
 	if size >= 1000 {
 		t.ungrouped++
 	}
-	switch whole := x == math.Trunc(x); {
+	switch whole := x == math.Floor(x); {
 	case whole && t.integers == t.numbers-1:
 		t.integers++
 	case !whole:
