@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"tributary/shared/dataset"
 	"tributary/shared/dataset/parquet"
+	"tributary/shared/job"
 	"tributary/shared/lifecycle"
 )
 
@@ -47,6 +49,12 @@ func (b *batch) value(row, cell int) (x float64, ok bool) {
 	return x, x == x //nolint:gocritic // NaN
 }
 
+// plainly reports whether numbers are read without regard to their texts: no form and no words
+// for missing values say otherwise.
+func plainly(form *dataset.Form, o *job.CSVOptions) bool {
+	return form == nil && (o == nil || o.NA == nil)
+}
+
 // text returns the text of a cell.
 func (b *batch) text(row, cell int) string {
 	if x, ok := b.value(row, cell); ok {
@@ -57,11 +65,9 @@ func (b *batch) text(row, cell int) string {
 
 // row sets dst to the texts of a row.
 func (b *batch) row(dst []string, i int) []string {
-	dst = append(dst[:0], b.cells[i*b.width:(i+1)*b.width]...)
-	for j := range dst {
-		if len(b.values) > 0 {
-			dst[j] = b.text(i, j)
-		}
+	dst = dst[:0]
+	for j := range b.width {
+		dst = append(dst, b.text(i, j))
 	}
 	return dst
 }

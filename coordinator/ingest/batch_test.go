@@ -189,3 +189,17 @@ func TestFloatsAreCountedAsTheirTexts(t *testing.T) {
 		}
 	})
 }
+
+// Inspecting a spec checks the digest that it names, as training does.
+func TestInspectChecksTheDigest(t *testing.T) {
+	d := csvSpec().Data
+	d.SHA256 = job.Digest(strings.Repeat("0", 64))
+	in := &Ingest{Sources: sources{"in": ordinaryRows(3)}}
+	_, err := in.Inspect(t.Context(), &d, nil)
+	require.ErrorIs(t, err, job.ErrInvalid)
+	require.ErrorContains(t, err, "data.sha256 says")
+	d.SHA256 = ""
+	seen, err := in.Inspect(t.Context(), &d, nil)
+	require.NoError(t, err)
+	require.Equal(t, 3, seen.Rows)
+}

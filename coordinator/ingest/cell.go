@@ -87,7 +87,7 @@ func (t *table) places(ctx context.Context, file *records) (at tablePlaces, err 
 
 // fill reads a column of a batch. It returns the row of an error.
 func (c *column) fill(dst []float64, b *batch, at int, options *job.CSVOptions) (row int, err error) {
-	plain := c.kind == dataset.Numeric && c.form == nil && (options == nil || options.NA == nil)
+	plain := c.kind == dataset.Numeric && plainly(c.form, options)
 	for i := range dst {
 		if x, ok := b.value(i, at); ok && plain {
 			dst[i] = x
@@ -104,7 +104,7 @@ func (c *column) fill(dst []float64, b *batch, at int, options *job.CSVOptions) 
 func (l *label) fill(b *batch, at []int, weightAt int, options *job.CSVOptions) (row int, err error) {
 	for i := range b.rows() {
 		for k, at := range at {
-			if x, ok := b.value(i, at); ok && !l.classes && (k >= len(l.forms) || l.forms[k] == nil) && (options == nil || options.NA == nil) {
+			if x, ok := b.value(i, at); ok && !l.classes && plainly(l.form(k), options) {
 				if err := l.push(x); err != nil {
 					return i, err
 				}
@@ -168,12 +168,17 @@ func (c *column) parse(cell string, options *job.CSVOptions) (float64, error) {
 	}
 }
 
+// form returns how the cells of an output are read, or nil.
+func (l *label) form(output int) *dataset.Form {
+	if output < len(l.forms) {
+		return l.forms[output]
+	}
+	return nil
+}
+
 // parse reads a column of a row's label.
 func (l *label) parse(output int, cell string, options *job.CSVOptions) error {
-	var form *dataset.Form
-	if output < len(l.forms) {
-		form = l.forms[output]
-	}
+	form := l.form(output)
 	if dataset.IsMissing(cell, options) || form.Missing(cell) {
 		return l.push(missing)
 	}

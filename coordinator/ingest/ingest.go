@@ -14,6 +14,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,25 +46,48 @@ func Run(ctx context.Context, spec *job.Spec, sources Opener, store blob.Store, 
 // from the store, the disk or the network and may be temporary.
 //
 // Memory: at most 10 bytes per row of the sources for the order of the rows, and some
-// multiples of Memory. The columns' names, the different texts (both are bounded) and the
+// multiples of Memory; three batches of rows that are read. The columns' names, the different texts (both are bounded) and the
 // blocks in flight to the store add to that. Disk: scratch files hold the data that was
 // read, with 8 bytes for each number or text, or 1 or 4 for an IDX source. They hold
 // shuffled training rows twice. Run deletes the files before it returns.
-func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (*dataset.Manifest, error) {
+func (in *Ingest) Run(ctx context.Context, spec *job.Spec) (m *dataset.Manifest, err error) {
+	err = in.apart(&spec.Data, func(w *work) error {
+		m, err = w.run(ctx, spec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// apart runs f with a work for the data of d, whose scratches end with it.
+func (in *Ingest) apart(d *job.Data, f func(*work) error) (err error) {
+	w := in.work(d)
+	defer func() { err = errors.Join(err, w.end()) }()
+	return f(w)
+}
+
+// work returns a work for the data of d. The caller ends it.
+func (in *Ingest) work(d *job.Data) *work {
 	own := *in
 	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: newTextRoom(maxTexts)}
 	if w.space.keep <= 0 {
 		w.space.keep = keepBytes
 	}
-	own.Sources = newOnce(w, &spec.Data)
-	m, err := w.run(ctx, spec)
+	own.Sources = newOnce(w, d)
+	return w
+}
+
+// end gives back memory and files.
+func (w *work) end() error {
 	for _, release := range w.closers {
 		release()
 	}
-	if closed := w.space.close(); err == nil && closed != nil {
-		return nil, fmt.Errorf("scratch file: %w", closed)
+	if err := w.space.close(); err != nil {
+		return fmt.Errorf("scratch file: %w", err)
 	}
-	return m, err
+	return nil
 }
 
 // work is one run of an ingest.

@@ -56,18 +56,18 @@ type Sighting struct {
 // Inspect surveys the source of d once, with the reader and the decisions of training, and
 // passes each row to o. It stores nothing. Faults of the source wrap job.ErrInvalid.
 func (in *Ingest) Inspect(ctx context.Context, d *job.Data, o Observer) (seen *Inspection, err error) {
-	w := &work{Ingest: in, space: &space{folder: in.Scratch, keep: in.Memory}, texts: newTextRoom(maxTexts), observer: o}
-	if w.space.keep <= 0 {
-		w.space.keep = keepBytes
+	err = in.apart(d, func(w *work) error {
+		w.observer = o
+		seen, err = w.inspect(ctx, d)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	defer func() {
-		for _, release := range w.closers {
-			release()
-		}
-		if closed := w.space.close(); err == nil && closed != nil {
-			seen, err = nil, fmt.Errorf("scratch file: %w", closed)
-		}
-	}()
+	return seen, nil
+}
+
+func (w *work) inspect(ctx context.Context, d *job.Data) (*Inspection, error) {
 	switch {
 	case d.Inline != nil:
 		t, err := w.readInline(d.Inline, false)

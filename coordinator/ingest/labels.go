@@ -24,7 +24,7 @@ type Labels struct {
 // Labels opens the labels of the rows for a model: an IDX file, or a NumPy array, of [rows]
 // or [rows, columns]. The caller closes them.
 func (in *Ingest) Labels(ctx context.Context, d *job.Data, r Reading, columns int) (_ *Labels, err error) {
-	l := &Labels{work: in.work()}
+	l := &Labels{work: in.work(&job.Data{})}
 	defer func() {
 		if err != nil {
 			l.Close()

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -44,7 +43,7 @@ type Reading struct {
 // places, and the answer of a database are copied to a scratch, one at a time.
 func (in *Ingest) Rows(ctx context.Context, p *dataset.Preprocessing, d *job.Data, r Reading, row dataset.EachRow) error {
 	if r.Format == sqlIn || job.IsDatabase(r.Source) {
-		return in.apart(func(w *work) error { return w.queried(ctx, p, r, row) })
+		return in.apart(&job.Data{}, func(w *work) error { return w.queried(ctx, p, r, row) })
 	}
 	if r.Query != "" {
 		return fmt.Errorf("a query is for a database alone, as postgres://USER@HOST/DATABASE or sqlite:PATH: %w", job.ErrInvalid)
@@ -63,7 +62,7 @@ func (in *Ingest) Rows(ctx context.Context, p *dataset.Preprocessing, d *job.Dat
 			name = path.Base(filepath.ToSlash(source))
 		}
 		var stopped error // by row
-		err := in.apart(func(w *work) error {
+		err := in.apart(&job.Data{}, func(w *work) error {
 			return w.rows(ctx, p, d, r, source, func(at dataset.Place, values []dataset.Value, cells []dataset.Cell) error {
 				at.File = name
 				stopped = row(at, values, cells)
@@ -76,35 +75,6 @@ func (in *Ingest) Rows(ctx context.Context, p *dataset.Preprocessing, d *job.Dat
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// apart runs f with a work of its own, whose scratches end with it.
-func (in *Ingest) apart(f func(*work) error) (err error) {
-	w := in.work()
-	defer func() { err = errors.Join(err, w.end()) }()
-	return f(w)
-}
-
-// work returns a work for reading one file of raw rows. The caller ends it.
-func (in *Ingest) work() *work {
-	own := *in
-	w := &work{Ingest: &own, space: &space{folder: in.Scratch, keep: in.Memory}, texts: newTextRoom(maxTexts)}
-	if w.space.keep <= 0 {
-		w.space.keep = keepBytes
-	}
-	own.Sources = newOnce(w, &job.Data{}) // so that an archive of a remote place can be read
-	return w
-}
-
-// end gives back memory and files.
-func (w *work) end() error {
-	for _, release := range w.closers {
-		release()
-	}
-	if err := w.space.close(); err != nil {
-		return fmt.Errorf("scratch file: %w", err)
 	}
 	return nil
 }

@@ -26,17 +26,7 @@ func inspector(sources *ingest.Roots) func(context.Context, inspect.Request) (*i
 
 // ofData returns the endpoints of the requests about data, tributary.data.
 func (c *Coordinator) ofData() []broker.Endpoint {
-	endpoint := func(name string, handle func(context.Context, []byte) (any, error), about string, most int) broker.Endpoint {
-		return broker.Endpoint{
-			Name: "data-" + name, Subject: "tributary.data." + name, Queue: "coordinators",
-			Metadata:   map[string]string{"about": about},
-			MaxRequest: most,
-			Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
-				return encode(handle(ctx, r.Data))
-			},
-		}
-	}
-	const small = 64 << 10
+	endpoint := endpointsOf("data")
 	return []broker.Endpoint{
 		endpoint("put", func(ctx context.Context, p []byte) (any, error) { return c.API.PutData(ctx, p) },
 			"{name, source, format} → a new version of a named data set", small),

@@ -11,17 +11,7 @@ import (
 
 // ofSweeps returns the endpoints of the requests about sweeps, tributary.sweeps.
 func (c *Coordinator) ofSweeps() []broker.Endpoint {
-	endpoint := func(name string, handle func(context.Context, []byte) (any, error), about string, most int) broker.Endpoint {
-		return broker.Endpoint{
-			Name: "sweeps-" + name, Subject: "tributary.sweeps." + name, Queue: "coordinators",
-			Metadata:   map[string]string{"about": about},
-			MaxRequest: most,
-			Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
-				return encode(handle(ctx, r.Data))
-			},
-		}
-	}
-	const small = 64 << 10
+	endpoint := endpointsOf("sweeps")
 	return []broker.Endpoint{
 		endpoint("submit", func(ctx context.Context, p []byte) (any, error) { return c.API.SubmitSweep(ctx, p) },
 			"a sweep (YAML or JSON) with its spec inline → {id, state, trials}", 2*spec.MaxBytes),
@@ -33,6 +23,23 @@ func (c *Coordinator) ofSweeps() []broker.Endpoint {
 			"id → {id, state, trials}; jobs that have not ended are cancelled", small),
 		endpoint("remove", func(ctx context.Context, p []byte) (any, error) { return c.API.RemoveSweep(ctx, p) },
 			"id of a sweep that has ended → {id, removed}; its jobs and models stay", small),
+	}
+}
+
+// small bounds the requests that name a thing and do not contain it, in bytes.
+const small = 64 << 10
+
+// endpointsOf returns a function that makes the endpoint of a request tributary.GROUP.NAME.
+func endpointsOf(group string) func(name string, handle func(context.Context, []byte) (any, error), about string, most int) broker.Endpoint {
+	return func(name string, handle func(context.Context, []byte) (any, error), about string, most int) broker.Endpoint {
+		return broker.Endpoint{
+			Name: group + "-" + name, Subject: "tributary." + group + "." + name, Queue: "coordinators",
+			Metadata:   map[string]string{"about": about},
+			MaxRequest: most,
+			Handler: func(ctx context.Context, r broker.Request) ([]byte, error) {
+				return encode(handle(ctx, r.Data))
+			},
+		}
 	}
 }
 

@@ -139,8 +139,8 @@ func textOf(name, more, split string) string {
 }
 
 const (
-	parted = "{train: 0.6, validation: 0.2, test: 0.2}"
-	folds3 = "{k_folds: 3}"
+	threeSplits = "{train: 0.6, validation: 0.2, test: 0.2}"
+	folds3      = "{k_folds: 3}"
 )
 
 // A submitted sweep ends with the best trial of a sweep at the terminal, with the same bits,
@@ -154,7 +154,7 @@ func TestASubmittedSweepIsThatOfTheTerminal(t *testing.T) {
 		"parallel: 3\nsearch: halving\ntrials: 6\nhalving: {epochs: 2}\nparameters: {optimizer.adam.learning_rate: {log_uniform: [0.001, 0.3]}, batch: [4, 8]}",
 	} {
 		name := fmt.Sprint("s", i)
-		text := textOf(name, more, parted)
+		text := textOf(name, more, threeSplits)
 		var status api.SweepStatus
 		s.ask("submit", text, &status)
 		require.Equal(t, trial.Running, status.State)
@@ -216,7 +216,7 @@ func TestTheCommandFollowsASweep(t *testing.T) {
 	s := newSite(t)
 	s.coordinate("c")
 	var out strings.Builder
-	sweep := decoded(t, textOf("f", "parameters: {batch: [4, -1, 8]}", parted))
+	sweep := decoded(t, textOf("f", "parameters: {batch: [4, -1, 8]}", threeSplits))
 	text, err := sweep.JSON()
 	require.NoError(t, err)
 	s.ask("submit", string(text), new(api.SweepStatus))

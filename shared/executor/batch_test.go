@@ -9,9 +9,7 @@ import (
 
 	"tributary/shared/executor"
 	"tributary/shared/job"
-	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
-	"tributary/shared/tree"
 )
 
 // A batch is the sum of its micro-batches along the tree, with any number of threads, and
@@ -39,18 +37,11 @@ func TestABatchIsTheSumOfItsMicrobatches(t *testing.T) {
 		targets := len(b.Y) / max(1, rows)
 		b.X = rowsOf(x, rows, features)
 		want, w := make([]float64, leaves), executor.New(nil)
-		var node func(lo, hi int) []float32
-		node = func(lo, hi int) []float32 {
-			if hi-lo == 1 {
-				g, from, to := make([]float32, n.Params()), b.Bounds[lo], b.Bounds[hi]
-				want[lo] = n.gradient(t, g, w, params, x[from*features:], b.Y[from*targets:], to-from)
-				return g
-			}
-			left, right := node(lo, tree.Split(lo, hi)), node(tree.Split(lo, hi), hi)
-			numeric.Add(left, left, right)
-			return left
-		}
-		sum := node(0, leaves)
+		sum := sumOfLeaves(leaves, func(i int) []float32 {
+			g, from, to := make([]float32, n.Params()), b.Bounds[i], b.Bounds[i+1]
+			want[i] = n.gradient(t, g, w, params, x[from*features:], b.Y[from*targets:], to-from)
+			return g
+		})
 		passes[3].Limit(rapid.IntRange(1, 4000).Draw(t, "limit"))
 		for i, p := range passes {
 			got, losses, last := make([]float32, n.Params()), make([]float64, leaves), 0.0

@@ -10,9 +10,7 @@ import (
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/model"
-	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
-	"tributary/shared/tree"
 )
 
 func dropped(rate float64) job.Layer { return job.Layer{Dropout: &job.Dropout{Rate: rate}} }
@@ -40,19 +38,12 @@ func TestDropoutDoesNotDependOnTheSplit(t *testing.T) {
 		params, x, y := random(n.Params(), 1, 1), rowsOf(random(rows*features, 2, 1), rows, features), labels(job.MSE, rows, 2)
 		training := model.Training{Seed: 7, Step: rapid.Int64Range(0, 1<<24).Draw(t, "step"), Sample: rapid.IntRange(0, 1000).Draw(t, "sample")}
 		want, w := make([]float64, leaves), executor.New(nil)
-		var node func(lo, hi int) []float32
-		node = func(lo, hi int) []float32 {
-			if hi-lo == 1 {
-				g := make([]float32, n.Params())
-				leaf := executor.Batch{X: x, Y: y, First: bounds[lo], Bounds: []int{0, bounds[hi] - bounds[lo]}, Training: training}
-				require.NoError(t, w.Gradient(g, want[lo:hi], n.under(params), leaf, executor.Hooks{}))
-				return g
-			}
-			left, right := node(lo, tree.Split(lo, hi)), node(tree.Split(lo, hi), hi)
-			numeric.Add(left, left, right)
-			return left
-		}
-		sum := node(0, leaves)
+		sum := sumOfLeaves(leaves, func(i int) []float32 {
+			g := make([]float32, n.Params())
+			leaf := executor.Batch{X: x, Y: y, First: bounds[i], Bounds: []int{0, bounds[i+1] - bounds[i]}, Training: training}
+			require.NoError(t, w.Gradient(g, want[i:i+1], n.under(params), leaf, executor.Hooks{}))
+			return g
+		})
 		passes[3].Limit(rapid.IntRange(1, 8000).Draw(t, "limit"))
 		for i, p := range passes {
 			got, losses := make([]float32, n.Params()), make([]float64, leaves)

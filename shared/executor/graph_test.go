@@ -14,7 +14,6 @@ import (
 	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
 	"tributary/shared/objective"
-	"tributary/shared/tree"
 )
 
 // sequences is a network over sequences of tokens, with every kind of sum and a value with
@@ -171,19 +170,12 @@ func TestABatchOfAGraphIsTheSumOfItsMicrobatches(t *testing.T) {
 		m := n.under(params)
 		m.Masked = true
 		want, w := make([]float64, leaves), executor.New(nil)
-		var node func(lo, hi int) []float32
-		node = func(lo, hi int) []float32 {
-			if hi-lo == 1 {
-				g := make([]float32, n.Params())
-				leaf := executor.Batch{X: x, Y: y, First: bounds[lo], Bounds: []int{0, bounds[hi] - bounds[lo]}}
-				require.NoError(t, w.Gradient(g, want[lo:hi], m, leaf, executor.Hooks{}))
-				return g
-			}
-			left, right := node(lo, tree.Split(lo, hi)), node(tree.Split(lo, hi), hi)
-			numeric.Add(left, left, right)
-			return left
-		}
-		sum := node(0, leaves)
+		sum := sumOfLeaves(leaves, func(i int) []float32 {
+			g := make([]float32, n.Params())
+			leaf := executor.Batch{X: x, Y: y, First: bounds[i], Bounds: []int{0, bounds[i+1] - bounds[i]}}
+			require.NoError(t, w.Gradient(g, want[i:i+1], m, leaf, executor.Hooks{}))
+			return g
+		})
 		passes[3].Limit(rapid.IntRange(1, 40000).Draw(t, "limit"))
 		for i, p := range passes {
 			got, losses, final := random(n.Params(), 9, 1), make([]float64, leaves), 0

@@ -8,7 +8,9 @@ import (
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/model"
+	"tributary/shared/numeric"
 	"tributary/shared/objective"
+	"tributary/shared/tree"
 )
 
 // network holds a network, its objective, and an executor that runs one micro-batch.
@@ -60,4 +62,19 @@ func (n network) loss(z, y []float32) float64 {
 	var s objective.Sum
 	n.of.Add(&s, nil, z, y, n.Outputs())
 	return n.of.Value(&s, n.Outputs())
+}
+
+// sumOfLeaves adds up the gradients of micro-batches 0 to n along the tree, as leaf computes
+// them one by one.
+func sumOfLeaves(n int, leaf func(i int) []float32) []float32 {
+	var node func(lo, hi int) []float32
+	node = func(lo, hi int) []float32 {
+		if hi-lo == 1 {
+			return leaf(lo)
+		}
+		left, right := node(lo, tree.Split(lo, hi)), node(tree.Split(lo, hi), hi)
+		numeric.Add(left, left, right)
+		return left
+	}
+	return node(0, n)
 }

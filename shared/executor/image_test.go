@@ -10,10 +10,8 @@ import (
 	"tributary/shared/executor"
 	"tributary/shared/job"
 	"tributary/shared/model"
-	"tributary/shared/numeric"
 	"tributary/shared/numeric/team"
 	"tributary/shared/objective"
-	"tributary/shared/tree"
 )
 
 // image is an image in float64, [height, width, channels].
@@ -90,7 +88,7 @@ func newPictures(t require.TestingT, height, width, channels int, first, pool, s
 		})
 	}
 	convolve(first, 3, true)
-	v, err = model.AddMaxPooling(g, "max_pooling2d", pool, v)
+	v, err = model.AddPooling(g, "max_pooling2d", pool, true, v)
 	require.NoError(t, err)
 	n.twin = append(n.twin, func(_ []float64, x image) image {
 		y := output(pool, x, x.channels)
@@ -108,9 +106,9 @@ func newPictures(t require.TestingT, height, width, channels int, first, pool, s
 	mean := job.Window{Size: job.Pair{2, 2}, Padding: job.Padding{Each: job.Pair{1, 0}}}
 	if global {
 		mean = job.Window{Size: job.Pair{g.Shape(v).Height, g.Shape(v).Width()}}
-		v, err = model.AddGlobalAveragePooling(g, "global_average_pooling2d", v)
+		v, err = model.AddGlobalPooling(g, "global_average_pooling2d", false, v)
 	} else {
-		v, err = model.AddAveragePooling(g, "average_pooling2d", mean, v)
+		v, err = model.AddPooling(g, "average_pooling2d", mean, false, v)
 	}
 	require.NoError(t, err)
 	n.twin = append(n.twin, func(_ []float64, x image) image {
@@ -270,19 +268,12 @@ func TestABatchOfImagesIsTheSumOfItsMicrobatches(t *testing.T) {
 		samples, leaves := bounds[len(bounds)-1], len(bounds)-1
 		params, x, y := random(n.Params(), 1, 1), rowsOf(random(samples*n.Features(), 2, 1), samples, n.Features()), random(samples*2, 3, 1)
 		want, w, m := make([]float64, leaves), executor.New(nil), n.under(params)
-		var node func(lo, hi int) []float32
-		node = func(lo, hi int) []float32 {
-			if hi-lo == 1 {
-				g := make([]float32, n.Params())
-				leaf := executor.Batch{X: x, Y: y, First: bounds[lo], Bounds: []int{0, bounds[hi] - bounds[lo]}}
-				require.NoError(t, w.Gradient(g, want[lo:hi], m, leaf, executor.Hooks{}))
-				return g
-			}
-			left, right := node(lo, tree.Split(lo, hi)), node(tree.Split(lo, hi), hi)
-			numeric.Add(left, left, right)
-			return left
-		}
-		sum := node(0, leaves)
+		sum := sumOfLeaves(leaves, func(i int) []float32 {
+			g := make([]float32, n.Params())
+			leaf := executor.Batch{X: x, Y: y, First: bounds[i], Bounds: []int{0, bounds[i+1] - bounds[i]}}
+			require.NoError(t, w.Gradient(g, want[i:i+1], m, leaf, executor.Hooks{}))
+			return g
+		})
 		passes[3].Limit(rapid.IntRange(1, 40000).Draw(t, "limit"))
 		for i, p := range passes {
 			got, losses := random(n.Params(), 9, 1), make([]float64, leaves)

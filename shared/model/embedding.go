@@ -45,13 +45,10 @@ func (l *embedding) Forward(f *Frame) {
 }
 
 // reshape is the layer that gives the numbers of a sample another shape, in the same order.
-type reshape struct{ in, out Shape }
-
-func (l reshape) Output() Shape                  { return l.out }
-func (reshape) Keep() int                        { return 0 }
-func (reshape) Prepare(*Frame)                   {}
-func (reshape) Differentiate(_ *Frame, _, _ int) {}
-func (reshape) Gradient() Gradient               { return NoGradient }
+type reshape struct {
+	plain
+	in Shape
+}
 
 // Forward copies the numbers.
 func (l reshape) Forward(f *Frame) {
@@ -144,7 +141,7 @@ func front(g *Graph, inputs []Input) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			v = g.Add(reshape{e.shape, Shape{Positions: 1, Units: e.shape.Size()}}, g.Add(e, v))
+			v = g.Add(reshape{plain{Shape{Positions: 1, Units: e.shape.Size()}}, e.shape}, g.Add(e, v))
 		}
 		values, shapes = append(values, v), append(shapes, g.Shape(v))
 	}

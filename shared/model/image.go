@@ -17,13 +17,13 @@ func addImageLayer(g *Graph, path, name string, l *job.Layer, value int) (int, e
 	case l.Conv2D != nil:
 		return AddConvolution(g, path+".conv2d", name, l.Conv2D.Window(), *l.Conv2D.Dense(), value)
 	case l.MaxPooling2D != nil:
-		return AddMaxPooling(g, path+".max_pooling2d", l.MaxPooling2D.Window(), value)
+		return AddPooling(g, path+".max_pooling2d", l.MaxPooling2D.Window(), true, value)
 	case l.AveragePooling2D != nil:
-		return AddAveragePooling(g, path+".average_pooling2d", l.AveragePooling2D.Window(), value)
+		return AddPooling(g, path+".average_pooling2d", l.AveragePooling2D.Window(), false, value)
 	case l.GlobalMaxPooling2D != nil:
-		return AddGlobalMaxPooling(g, path+".global_max_pooling2d", value)
+		return AddGlobalPooling(g, path+".global_max_pooling2d", true, value)
 	case l.GlobalAveragePooling2D != nil:
-		return AddGlobalAveragePooling(g, path+".global_average_pooling2d", value)
+		return AddGlobalPooling(g, path+".global_average_pooling2d", false, value)
 	default:
 		return AddFlatten(g, value), nil
 	}
@@ -41,7 +41,7 @@ func AddReshape(g *Graph, path string, height, width, channels, value int) (int,
 	if size := int64(height) * int64(width); size > MaxUnits || size*int64(channels) != int64(in.Size()) {
 		return 0, fmt.Errorf("%s: [%d, %d, %d]: want a product of %d, the numbers of the input: %w", path, height, width, channels, in.Size(), job.ErrInvalid)
 	}
-	return g.Add(reshape{in, Shape{Positions: height * width, Units: channels, Height: height}}, value), nil
+	return g.Add(reshape{plain{Shape{Positions: height * width, Units: channels, Height: height}}, in}, value), nil
 }
 
 // AddConvolution appends a convolution: unfold, then a dense layer. The weights are
@@ -56,7 +56,7 @@ func AddConvolution(g *Graph, path, name string, w job.Window, d job.Dense, valu
 		return 0, fmt.Errorf("%s: %d taps of %d channels: want at most %d numbers: %w", path, v.taps, v.in.Units, MaxUnits, job.ErrInvalid)
 	}
 	if !v.trivial() {
-		value = g.Add(unfold{v}, value)
+		value = g.Add(newUnfold(v), value)
 	}
 	r, first := g.Registry(), len(g.Registry().tensors)
 	l, err := NewDense(r, path, name, d, g.Shape(value))
@@ -68,43 +68,30 @@ func AddConvolution(g *Graph, path, name string, w job.Window, d job.Dense, valu
 	return g.Add(l, value), nil
 }
 
-// AddMaxPooling appends a layer that takes the greatest of each window.
-func AddMaxPooling(g *Graph, path string, w job.Window, value int) (int, error) {
+// AddPooling appends a layer that takes the greatest number of each window, or the mean.
+func AddPooling(g *Graph, path string, w job.Window, greatest bool, value int) (int, error) {
 	v, err := newWindow(path, w, g.Shape(value))
 	if err != nil {
 		return 0, err
 	}
-	return g.Add(maxPool{v}, value), nil
+	return g.Add(v.pool(greatest), value), nil
 }
 
-// AddAveragePooling appends a layer that takes the mean of each window.
-func AddAveragePooling(g *Graph, path string, w job.Window, value int) (int, error) {
-	v, err := newWindow(path, w, g.Shape(value))
-	if err != nil {
-		return 0, err
-	}
-	return g.Add(averagePool{v}, value), nil
-}
-
-// AddGlobalAveragePooling appends a layer that takes the mean of the image, for each channel.
-// AddGlobalMaxPooling takes the greatest.
-func AddGlobalAveragePooling(g *Graph, path string, value int) (int, error) {
+// AddGlobalPooling appends a layer that takes the greatest number of each channel, or the mean.
+func AddGlobalPooling(g *Graph, path string, greatest bool, value int) (int, error) {
 	v, err := newWindow(path, wholeImage(g.Shape(value)), g.Shape(value))
 	if err != nil {
 		return 0, err
 	}
 	v.out.Height = 0
-	return g.Add(averagePool{v}, value), nil
+	return g.Add(v.pool(greatest), value), nil
 }
 
-// AddGlobalMaxPooling appends a layer that takes the greatest number of each channel.
-func AddGlobalMaxPooling(g *Graph, path string, value int) (int, error) {
-	v, err := newWindow(path, wholeImage(g.Shape(value)), g.Shape(value))
-	if err != nil {
-		return 0, err
+func (v *window) pool(greatest bool) Layer {
+	if greatest {
+		return maxPool{plain{v.out}, v}
 	}
-	v.out.Height = 0
-	return g.Add(maxPool{v}, value), nil
+	return averagePool{plain{v.out}, v}
 }
 
 // wholeImage is a window that covers an image.
@@ -121,23 +108,20 @@ func AddFlatten(g *Graph, value int) int {
 	in := g.Shape(value)
 	out := Shape{Positions: 1, Units: in.Size()}
 	if in.Height == 0 || in.Units == 1 {
-		return g.Add(reshape{in, out}, value)
+		return g.Add(reshape{plain{out}, in}, value)
 	}
-	return g.Add(flattened{in, out}, value)
+	return g.Add(flattened{plain{out}, in}, value)
 }
 
 // flattened is the layer y[c·P + p] = x[p, c].
-type flattened struct{ in, out Shape }
-
-func (l flattened) Output() Shape                  { return l.out }
-func (flattened) Keep() int                        { return 0 }
-func (flattened) Prepare(*Frame)                   {}
-func (flattened) Differentiate(_ *Frame, _, _ int) {}
-func (flattened) Gradient() Gradient               { return NoGradient }
+type flattened struct {
+	plain
+	in Shape
+}
 
 // Forward copies each sample, transposed.
 func (l flattened) Forward(f *Frame) {
-	n := l.out.Units
+	n := l.shape.Units
 	v := f.scratch(2 * f.Y.Rows * f.Y.Cols)
 	x, y := v[:len(v)/2], v[len(v)/2:]
 	f.X[0].TransposeTo(x)
@@ -152,7 +136,7 @@ func (l flattened) Backward(f *Frame) {
 	if f.DX[0] == nil {
 		return
 	}
-	n := l.out.Units
+	n := l.shape.Units
 	v := f.scratch(2 * f.D.Rows * f.D.Cols)
 	d, dx := v[:len(v)/2], v[len(v)/2:]
 	f.D.TransposeTo(d)

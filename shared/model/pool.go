@@ -8,13 +8,13 @@ import (
 // maxPool is the layer y = the greatest of a window's taps, for each unit by itself (PyTorch's
 // nn.MaxPool2d). Of equal ones it is the first; a NaN counts as the greatest. An absent tap
 // does not count; without any other, y is 0.
-type maxPool struct{ *window }
+type maxPool struct {
+	plain
+	*window
+}
 
-func (l maxPool) Output() Shape                  { return l.out }
-func (l maxPool) Keep() int                      { return l.out.Units } // the tap
-func (maxPool) Prepare(*Frame)                   {}
-func (maxPool) Differentiate(_ *Frame, _, _ int) {}
-func (maxPool) Gradient() Gradient               { return NoGradient }
+// Keep keeps the tap of each output.
+func (l maxPool) Keep() int { return l.out.Units }
 
 // places sets f.Columns to where the taps of the columns of panel i are in x: [lanes, taps].
 // It returns x's data.
@@ -90,13 +90,10 @@ func (l maxPool) Backward(f *Frame) {
 
 // averagePool is the layer y = the sum of a window's taps, from +0 in their order, divided by
 // the number of taps (PyTorch's nn.AvgPool2d). An absent tap counts as 0.
-type averagePool struct{ *window }
-
-func (l averagePool) Output() Shape                  { return l.out }
-func (averagePool) Keep() int                        { return 0 }
-func (averagePool) Prepare(*Frame)                   {}
-func (averagePool) Differentiate(_ *Frame, _, _ int) {}
-func (averagePool) Gradient() Gradient               { return NoGradient }
+type averagePool struct {
+	plain
+	*window
+}
 
 // Forward takes the mean.
 func (l averagePool) Forward(f *Frame) {
@@ -119,24 +116,10 @@ func (l averagePool) Forward(f *Frame) {
 // Backward divides the gradient by the number of taps and adds it to each tap: for each
 // position of the input from +0, in the order of the positions of the output.
 func (l averagePool) Backward(f *Frame) {
-	dx := f.DX[0]
-	if dx == nil {
-		return
-	}
-	dx.Fill(0)
-	units, width := l.out.Units, dx.Width()
-	v := f.scratch(units * width)
-	f.Columns = grown(f.Columns, width)
-	for i := range dx.Len() {
-		columns, sum := f.Columns[:min(width, dx.Cols-i*width)], dx.Panel(i, 0, units)
-		for tap := l.taps - 1; tap >= 0; tap-- { // an earlier position has a later tap
-			l.targets(columns, tap, i*width)
-			f.D.Gather(v, width, columns, 0)
-			for at := range v {
-				v[at] /= float32(l.taps)
-			}
-			numeric.Add(sum, sum, v)
+	l.addUp(f, func(dst []float32, width, _ int, columns []int32) {
+		f.D.Gather(dst, width, columns, 0)
+		for at := range dst {
+			dst[at] /= float32(l.taps)
 		}
-	}
-	f.Done.Receive(0, 0, units)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tributary/shared/job"
+	"tributary/shared/numeric"
 	"tributary/shared/numeric/blas"
 )
 
@@ -136,6 +137,29 @@ func (v *window) each(f *Frame, y *blas.Panels, visit func(panel, tap int, colum
 			visit(i, tap, columns)
 		}
 	}
+}
+
+// addUp sets the gradient of the input: for each position, a chain of additions from +0 of what
+// gather makes of the taps that have it, in the order of the positions of the output. gather
+// sets dst [units, width] for one tap, from the columns of the output.
+func (v *window) addUp(f *Frame, gather func(dst []float32, width, tap int, columns []int32)) {
+	dx := f.DX[0]
+	if dx == nil {
+		return
+	}
+	dx.Fill(0)
+	units, width := v.in.Units, dx.Width()
+	part := f.scratch(units * width)
+	f.Columns = grown(f.Columns, width)
+	for i := range dx.Len() {
+		columns, sum := f.Columns[:min(width, dx.Cols-i*width)], dx.Panel(i, 0, units)
+		for tap := v.taps - 1; tap >= 0; tap-- { // an earlier position has a later tap
+			v.targets(columns, tap, i*width)
+			gather(part, width, tap, columns)
+			numeric.Add(sum, sum, part)
+		}
+	}
+	f.Done.Receive(0, 0, units)
 }
 
 // grown returns a slice of n elements with undefined contents.

@@ -35,14 +35,14 @@ func textOf(e *format.SchemaElement) (write func(pq.Value) string, text bool) {
 	case format.Int96:
 		return int96Text, false
 	case format.Float:
-		return func(v pq.Value) string { return floatText(float64(v.Float())) }, false
+		return func(v pq.Value) string { return Text(float64(v.Float())) }, false
 	case format.Double:
-		return func(v pq.Value) string { return floatText(v.Double()) }, false
+		return func(v pq.Value) string { return Text(v.Double()) }, false
 	case format.ByteArray:
 		return func(v pq.Value) string { return string(v.ByteArray()) }, true
 	case format.FixedLenByteArray:
 		if _, ok := logical.(*format.Float16Type); ok && e.TypeLength.V == 2 {
-			return func(v pq.Value) string { return floatText(float16(binary.LittleEndian.Uint16(v.ByteArray()))) }, false
+			return func(v pq.Value) string { return Text(float16(binary.LittleEndian.Uint16(v.ByteArray()))) }, false
 		}
 	}
 	return nil, false
@@ -63,10 +63,8 @@ func numberOf(e *format.SchemaElement) func(pq.Value) float64 {
 	}
 }
 
-// Text returns the text of a finite float.
-func Text(x float64) string { return floatText(x) }
-
-func floatText(x float64) string {
+// Text returns the text of a float: that of NaN is empty.
+func Text(x float64) string {
 	if math.IsNaN(x) { // as pandas reads it
 		return ""
 	}

@@ -109,17 +109,13 @@ def train(model, spec, x, y):
     return losses
 
 
-def main():
-    torch.set_num_threads(1)
-    torch.manual_seed(5)
-    rng = np.random.default_rng(5)
-    x = (1 + 2 * rng.standard_normal((ROWS, FEATURES))).astype(np.float32)
-    y = (np.tanh(x @ rng.standard_normal((FEATURES, 2))) + 0.3 * rng.standard_normal((ROWS, 2))).astype(np.float32)
-    out = {"torch": torch.__version__, "batch": BATCH, "rows": ROWS, "features": FEATURES, "x": pack(x), "y": pack(y), "runs": []}
-    for name, layers in CASES.items():
-        initial = Model(layers)
-        for kind, optimizer in OPTIMIZERS.items():
-            model = Model(layers)
+def runs(make, cases, optimizers, x, y):
+    """Trains each case with each optimizer, from the same weights."""
+    out = []
+    for name, layers in cases.items():
+        initial = make(layers)
+        for kind, optimizer in optimizers.items():
+            model = make(layers)
             model.load_state_dict(initial.state_dict())
             before = tensors(model)
             model.train()
@@ -127,13 +123,26 @@ def main():
             print(f"{name:24} {kind:12} {losses[0]:.4f} -> {losses[-1]:.4f}")
             model.eval()
             answers = model(torch.from_numpy(x)).detach().numpy()
-            out["runs"].append({
+            out.append({
                 "name": f"{name}, {kind}", "layers": layers, "optimizer": optimizer, "initial": before,
                 "losses": losses, "final": tensors(model), "answers": pack(answers),
             })
-    path = sys.argv[1] if len(sys.argv) > 1 else "batchnorm.json.gz"
+    return out
+
+
+def write(path, x, y, runs):
+    out = {"torch": torch.__version__, "batch": BATCH, "rows": ROWS, "features": x.shape[1], "x": pack(x), "y": pack(y), "runs": runs}
     with open(path, "wb") as f, gzip.GzipFile(filename="", fileobj=f, mode="wb", mtime=0) as z:
         z.write(json.dumps(out, separators=(",", ":")).encode())
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.manual_seed(5)
+    rng = np.random.default_rng(5)
+    x = (1 + 2 * rng.standard_normal((ROWS, FEATURES))).astype(np.float32)
+    y = (np.tanh(x @ rng.standard_normal((FEATURES, 2))) + 0.3 * rng.standard_normal((ROWS, 2))).astype(np.float32)
+    write(sys.argv[1] if len(sys.argv) > 1 else "batchnorm.json.gz", x, y, runs(Model, CASES, OPTIMIZERS, x, y))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ batch; a row has the numbers of an image [HEIGHT, WIDTH, CHANNELS]. Vectors are 
 make_fixtures.py.
 """
 
-import gzip
-import json
 import sys
 
 import numpy as np
@@ -18,9 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from make_batchnorm import Residual, tensors, train
-from make_fixtures import pack
-from make_losses import BATCH, ROWS
+from make_batchnorm import Residual, runs, write
+from make_losses import ROWS
 
 HEIGHT, WIDTH, CHANNELS = 6, 7, 2
 
@@ -139,25 +136,7 @@ def main():
     features = HEIGHT * WIDTH * CHANNELS
     x = rng.standard_normal((ROWS, features)).astype(np.float32)
     y = (np.tanh(x @ rng.standard_normal((features, 2)) / 4) + 0.3 * rng.standard_normal((ROWS, 2))).astype(np.float32)
-    out = {"torch": torch.__version__, "batch": BATCH, "rows": ROWS, "features": features, "x": pack(x), "y": pack(y), "runs": []}
-    for name, layers in CASES.items():
-        initial = Model(layers)
-        for kind, optimizer in OPTIMIZERS.items():
-            model = Model(layers)
-            model.load_state_dict(initial.state_dict())
-            before = tensors(model)
-            model.train()
-            losses = train(model, optimizer, x, y)
-            print(f"{name:24} {kind:12} {losses[0]:.4f} -> {losses[-1]:.4f}")
-            model.eval()
-            answers = model(torch.from_numpy(x)).detach().numpy()
-            out["runs"].append({
-                "name": f"{name}, {kind}", "layers": layers, "optimizer": optimizer, "initial": before,
-                "losses": losses, "final": tensors(model), "answers": pack(answers),
-            })
-    path = sys.argv[1] if len(sys.argv) > 1 else "images.json.gz"
-    with open(path, "wb") as f, gzip.GzipFile(filename="", fileobj=f, mode="wb", mtime=0) as z:
-        z.write(json.dumps(out, separators=(",", ":")).encode())
+    write(sys.argv[1] if len(sys.argv) > 1 else "images.json.gz", x, y, runs(Model, CASES, OPTIMIZERS, x, y))
 
 
 if __name__ == "__main__":
